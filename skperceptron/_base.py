@@ -1,0 +1,588 @@
+"""What the three multi-layer perceptrons share: parameters, validation, fit and partial_fit.
+
+A subclass translates targets: it says which loss the network minimises (``_make_loss``), what
+the network's targets are (``_encode``), how raw predictions are scored while training
+(``_score_raw``), and what ``predict`` returns.
+"""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABCMeta, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ._compat import Interval, Options, StrOptions, check_optimize_result
+from ._validation import check_sample_weight, restored_on_failure
+from .activations import Activation, get_activation
+from .engine import Network, multilayer_perceptron
+from .engine.arrays import Floats, Integers
+from .engine.blocks import Activate, Affine
+from .engine.network import Learned
+from .engine.prediction import predict_raw
+from .engine.rows import merge_equal_rows
+from .initializers import GlorotUniform
+from .losses import Loss
+from .optimizers import SGD, Adam, Optimizer
+from .schedules import Adaptive, Constant, InverseScaling, Schedule
+from .training import EpochReport, Member, Stack, Targets, TrainingSet, epochs, minimize_lbfgs
+from .training.lbfgs import Budget
+from .training.member import Progress
+
+#: From this many weights in one matrix on, ``dtype="auto"`` trains in float32.
+FLOAT32_FROM = 2**15
+
+_DIVERGED = (
+    "Solver produced non-finite parameter weights: the training diverged. The input data may"
+    " contain large values and need to be preprocessed (for example with StandardScaler), or"
+    " learning_rate_init={rate!r} is too large."
+)
+
+
+@dataclass(frozen=True)
+class FitMode:
+    """How the estimator was called.
+
+    Attributes
+    ----------
+    continuing : bool
+        Whether training goes on from an earlier call.
+    incremental : bool
+        Whether this is ``partial_fit``.
+    """
+
+    continuing: bool
+    incremental: bool
+
+
+def is_stochastic(estimator: BaseMultilayerPerceptron) -> bool:
+    """Tell ``available_if`` whether partial_fit makes sense."""
+    if estimator.solver == "lbfgs":
+        raise AttributeError(
+            "partial_fit is only available for stochastic optimizers."
+            f" {estimator.solver} is not stochastic."
+        )
+    return True
+
+
+class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
+    """Base of the multi-layer perceptrons; not to be used directly."""
+
+    _y_is_numeric = False
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [str, Activation, "array-like"],
+        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [
+            Interval(Integral, 1, None, closed="left"),
+            Options(Real, {np.inf}),
+        ],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "skip_connections": [StrOptions({"none", "residual", "dense"})],
+        "dtype": [StrOptions({"auto", "float32", "float64"})],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        skip_connections="none",
+        dtype="auto",
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.skip_connections = skip_connections
+        self.dtype = dtype
+
+    # What a subclass answers.
+
+    @abstractmethod
+    def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> Targets:
+        """Check y, store what describes it (``classes_``...), return the network's targets."""
+
+    @abstractmethod
+    def _make_loss(self) -> Loss:
+        """Return the loss; ``_encode`` has run."""
+
+    @abstractmethod
+    def _score_raw(self, raw: Floats, y: Any, sample_weight: Floats | None) -> float:
+        """Return the validation score of raw predictions in the network's units."""
+
+    def _stratify(self, targets: Targets) -> Integers | None:
+        """Return the labels by which the validation rows are stratified, if any."""
+        return None
+
+    def _fold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
+        """Turn the output layer from the network's units into those of y."""
+        return weight, bias
+
+    def _unfold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
+        """Undo ``_fold``."""
+        return weight, bias
+
+    # Fitting.
+
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, *, incremental: bool
+    ) -> BaseMultilayerPerceptron:
+        with restored_on_failure(self):
+            mode = FitMode(
+                continuing=hasattr(self, "coefs_") and (incremental or self.warm_start),
+                incremental=incremental,
+            )
+            if self.early_stopping and incremental:
+                raise ValueError("partial_fit does not support early_stopping=True")
+            X, y = self._validate_training_data(X, y, reset=not mode.continuing)
+            if sample_weight is not None:
+                sample_weight = check_sample_weight(sample_weight, X)
+            if not mode.continuing:
+                self._forget()
+            targets = self._encode(y, sample_weight, mode)
+            data = TrainingSet(X, targets)
+            rng = check_random_state(self.random_state)
+            loss = self._make_loss()
+            if mode.continuing:
+                self._check_same_architecture(targets.n_outputs)
+                start = self._packed_parameters()
+            else:
+                self._network = self._build_network(X.shape[1], targets.n_outputs)
+                start = self._initial_parameters(rng)
+            self.dtype_ = self._resolve_dtype()
+            self.n_outputs_ = targets.n_outputs
+            self.n_layers_ = len(self._hidden_sizes()) + 2
+            self.out_activation_ = loss.out_activation
+            member = self._make_member(start, loss, data, y, sample_weight, rng)
+            if self.solver == "lbfgs":
+                self._train_lbfgs(member, data)
+            else:
+                self._train_stochastic(member, data, incremental=incremental)
+        return self
+
+    def _validate_training_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
+        return validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            multi_output=True,
+            dtype=(np.float64, np.float32),
+            y_numeric=self._y_is_numeric,
+            reset=reset,
+        )
+
+    def _forget(self) -> None:
+        """Drop what only continued training needs."""
+        for name in ("_optimizer_state", "_best_parameters", "_no_improvement"):
+            self.__dict__.pop(name, None)
+
+    def _hidden_sizes(self) -> list[int]:
+        sizes = self.hidden_layer_sizes
+        sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+        for size in sizes:
+            if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
+                raise ValueError(
+                    "hidden_layer_sizes must hold integers in the range [1, inf), got"
+                    f" {self.hidden_layer_sizes!r}."
+                )
+        return [int(size) for size in sizes]
+
+    def _resolve_activations(self) -> list[Activation]:
+        """Return one activation per hidden layer, and at least one."""
+        n_hidden = len(self._hidden_sizes())
+        if isinstance(self.activation, str | Activation):
+            chosen = [self.activation] * max(1, n_hidden)
+        else:
+            chosen = list(self.activation)
+            if len(chosen) != n_hidden:
+                raise ValueError(
+                    f"activation has {len(chosen)} entries, hidden_layer_sizes={n_hidden} layers:"
+                    " a list must have one entry per hidden layer."
+                )
+        resolved = [clone(get_activation(activation)) for activation in chosen]
+        for activation in resolved:
+            activation.check_parameters()
+        return resolved
+
+    def _build_network(self, n_features: int, n_outputs: int) -> Network:
+        hidden = self._hidden_sizes()
+        activations = self._resolve_activations()[: len(hidden)]
+        for message in {a.untrainable_message for a in activations if not a.differentiable}:
+            warnings.warn(message, UserWarning, stacklevel=4)
+        return multilayer_perceptron(
+            n_features, hidden, n_outputs, [[a] for a in activations], self.skip_connections
+        )
+
+    def _resolve_dtype(self) -> np.dtype:
+        if self.solver == "lbfgs":
+            return np.dtype(np.float64)
+        if self.dtype != "auto":
+            return np.dtype(self.dtype)
+        largest = max(
+            block.weight_shape[0] * block.weight_shape[1] for block in self._affine_blocks()
+        )
+        return np.dtype(np.float32 if largest >= FLOAT32_FROM else np.float64)
+
+    def _affine_blocks(self) -> list[Affine]:
+        return [n.block for n in self._network.nodes if isinstance(n.block, Affine)]
+
+    def _initial_parameters(self, rng: np.random.RandomState) -> Floats:
+        """Draw weights and biases layer by layer; learned activations start as they declare."""
+        vector = np.empty((1, self._network.n_parameters))
+        factors = [a.init_factor for a in self._resolve_activations()]
+        initializer = GlorotUniform()
+        layer = 0
+        for node, views in zip(self._network.nodes, self._network.views(vector), strict=True):
+            if isinstance(node.block, Affine):
+                # The output layer follows the rule of the last hidden layer.
+                factor = factors[min(layer, len(factors) - 1)]
+                weight, bias = views
+                weight[0], bias[0, 0] = initializer.draw(*weight[0].shape, factor, rng)
+                layer += 1
+            elif isinstance(node.block, Activate) and views:
+                views[0][0, 0] = node.block.activations[0].initial_parameters(node.block.units)
+        return vector[0]
+
+    def _check_same_architecture(self, n_outputs: int) -> None:
+        now = self._build_network(self.n_features_in_, n_outputs)
+        before = [(n.name, n.block.weight_shape) for n in self._network.nodes]
+        if [(n.name, n.block.weight_shape) for n in now.nodes] != before:
+            raise ValueError(
+                "warm_start and partial_fit go on with the weights of the earlier fit: "
+                f"hidden_layer_sizes={self.hidden_layer_sizes!r}, skip_connections="
+                f"{self.skip_connections!r} and the number of outputs must stay as they were."
+            )
+
+    def _fitted_views(self, dtype: np.dtype, *, folded: bool = True) -> Learned:
+        """List ``coefs_``, ``intercepts_`` and ``activation_parameters_`` as the engine does."""
+        coefs, intercepts = list(self.coefs_), list(self.intercepts_)
+        if not folded:
+            coefs[-1], intercepts[-1] = self._unfold(coefs[-1], intercepts[-1])
+        layers = zip(coefs, intercepts, strict=True)
+        slopes = iter(self.activation_parameters_)
+        views: Learned = []
+        for node in self._network.nodes:
+            if isinstance(node.block, Affine):
+                weight, bias = next(layers)
+                arrays: tuple[Floats, ...] = (weight[np.newaxis], bias[np.newaxis, np.newaxis])
+            elif node.block.n_other_parameters:
+                arrays = (next(slopes)[np.newaxis, np.newaxis],)
+            else:
+                arrays = ()
+            views.append(tuple(array.astype(dtype, copy=False) for array in arrays))
+        return views
+
+    def _packed_parameters(self) -> Floats:
+        """Return the fitted parameters as one new vector, in the network's units."""
+        vector = np.empty((1, self._network.n_parameters))
+        fitted = self._fitted_views(vector.dtype, folded=False)
+        for places, arrays in zip(self._network.views(vector), fitted, strict=True):
+            for place, array in zip(places, arrays, strict=True):
+                place[:] = array
+        return vector[0]
+
+    def _make_member(
+        self,
+        parameters: Floats,
+        loss: Loss,
+        data: TrainingSet,
+        y: Any,
+        sample_weight: Floats | None,
+        rng: np.random.RandomState,
+    ) -> Member:
+        rows = np.arange(data.n_rows)
+        score = None
+        if self.early_stopping and self.solver != "lbfgs":
+            rows, held_out = self._split(data, rng)
+            score = self._validation_score(data, held_out, y, sample_weight)
+        n_samples = len(rows)
+        if self.solver != "lbfgs" and self._batch_rows(n_samples) == n_samples:
+            rows, sample_weight = _in_canonical_order(data, rows, sample_weight)
+        return Member(
+            parameters=parameters,
+            loss=loss,
+            optimizer=self._make_optimizer(),
+            schedule=self._make_schedule(),
+            learning_rate=self.learning_rate_init,
+            alpha=self.alpha,
+            rows=rows,
+            rng=rng,
+            sample_weight=sample_weight,
+            shuffle=self.shuffle,
+            n_samples=n_samples,
+            score=score,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            n_iter_no_change=self.n_iter_no_change,
+            progress=self._progress_so_far(),
+            best_parameters=getattr(self, "_best_parameters", None),
+        )
+
+    def _split(
+        self, data: TrainingSet, rng: np.random.RandomState
+    ) -> tuple[Integers, Integers]:
+        """Draw the validation rows as scikit-learn does."""
+        rows, held_out = train_test_split(
+            np.arange(data.n_rows),
+            random_state=rng,
+            test_size=self.validation_fraction,
+            stratify=self._stratify(data.targets),
+        )
+        if len(held_out) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' "
+                "or the size of your dataset."
+            )
+        return rows, held_out
+
+    def _validation_score(
+        self, data: TrainingSet, held_out: Integers, y: Any, sample_weight: Floats | None
+    ) -> Callable[[Floats], float]:
+        y_held_out = y[held_out]
+        weight = None if sample_weight is None else sample_weight[held_out]
+
+        def score(parameters: Floats) -> float:
+            learned = self._network.views(parameters[np.newaxis])
+            raw = predict_raw(self._network, learned, data.X, held_out)
+            if not np.isfinite(raw).all():
+                return np.nan
+            return self._score_raw(raw, y_held_out, weight)
+
+        return score
+
+    def _make_optimizer(self) -> Optimizer:
+        if self.solver == "sgd":
+            return SGD(self.momentum, self.nesterovs_momentum)
+        return Adam(self.beta_1, self.beta_2, self.epsilon)
+
+    def _make_schedule(self) -> Schedule:
+        if self.solver != "sgd" or self.learning_rate == "constant":
+            return Constant()
+        if self.learning_rate == "invscaling":
+            return InverseScaling(self.power_t)
+        return Adaptive()
+
+    def _batch_rows(self, n_rows: int) -> int:
+        if self.batch_size == "auto":
+            return min(200, n_rows)
+        return min(self.batch_size, n_rows)
+
+    def _progress_so_far(self) -> Progress:
+        if not hasattr(self, "_no_improvement"):
+            return Progress()
+        return Progress(
+            loss_curve=list(self.loss_curve_),
+            validation_scores=list(self.validation_scores_ or ()),
+            best_loss=np.inf if self.best_loss_ is None else self.best_loss_,
+            best_score=-np.inf if self.best_validation_score_ is None else self.best_validation_score_,
+            no_improvement=self._no_improvement,
+            rows_seen=self.t_,
+        )
+
+    def _train_stochastic(self, member: Member, data: TrainingSet, *, incremental: bool) -> None:
+        if self.batch_size != "auto" and self.batch_size > member.n_samples:
+            warnings.warn(
+                f"Got batch_size={self.batch_size}, larger than the sample size"
+                f" {member.n_samples}. It is going to be clipped.",
+                UserWarning,
+                stacklevel=4,
+            )
+        if incremental:
+            member.optimizer_state, member.steps, member.current_rate = getattr(
+                self, "_optimizer_state", ({}, 0, member.learning_rate)
+            )
+        size = self._batch_rows(member.n_samples)
+        stack = Stack(self._network, [member], data, size, self.dtype_)
+        reports = epochs(stack, stop_when_exhausted=not incremental)
+        try:
+            for (report,) in reports:
+                self._say(report)
+                if incremental:
+                    break
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=4)
+        stack.retire(range(len(stack.members)))
+        if member.diverged or not np.isfinite(member.parameters).all():
+            raise ValueError(_DIVERGED.format(rate=self.learning_rate_init))
+        if not incremental and report.verdict == "exhausted":
+            self._warn_exhausted()
+        self._keep(member)
+
+    def _warn_exhausted(self) -> None:
+        warnings.warn(
+            f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
+            "optimization hasn't converged yet.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
+
+    def _say(self, report: EpochReport) -> None:
+        """Print one epoch's report, in scikit-learn's words."""
+        if not self.verbose:
+            return
+        print(f"Iteration {report.epoch}, loss = {report.loss:.8f}")
+        if report.score is not None:
+            print(f"Validation score: {report.score:f}")
+        if report.verdict in ("stop", "slow down"):
+            watched = "Training loss" if report.score is None else "Validation score"
+            outcome = "Stopping."
+            if report.verdict == "slow down":
+                outcome = f"Setting learning rate to {report.member.current_rate:f}"
+            print(
+                f"{watched} did not improve more than tol={self.tol:f} for"
+                f" {self.n_iter_no_change} consecutive epochs. {outcome}"
+            )
+
+    def _keep(self, member: Member) -> None:
+        """Store what stochastic training has brought."""
+        progress = member.progress
+        watches_score = member.score is not None
+        if watches_score and member.best_parameters is not None:
+            member.parameters = member.best_parameters
+            self._best_parameters = member.best_parameters
+        self._store_parameters(member.parameters)
+        self.loss_curve_ = progress.loss_curve
+        self.loss_ = progress.loss_curve[-1] if progress.loss_curve else np.inf
+        self.best_loss_ = None if watches_score else progress.best_loss
+        self.validation_scores_ = progress.validation_scores if watches_score else None
+        self.best_validation_score_ = progress.best_score if watches_score else None
+        self.n_iter_ = member.n_iter
+        self.t_ = progress.rows_seen
+        self._no_improvement = progress.no_improvement
+        self._optimizer_state = (member.optimizer_state, member.steps, member.current_rate)
+
+    def _train_lbfgs(self, member: Member, data: TrainingSet) -> None:
+        budget = Budget(self.max_iter, self.max_fun, self.tol)
+        result, interrupted = minimize_lbfgs(self._network, member, data, budget)
+        if not (np.isfinite(result.x).all() and np.isfinite(result.fun)):
+            raise ValueError(_DIVERGED.format(rate=self.learning_rate_init))
+        if interrupted:
+            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=4)
+            self.n_iter_ = result.nit
+        else:
+            self.n_iter_ = check_optimize_result("lbfgs", result, self.max_iter)
+        if self.verbose:
+            print(f"L-BFGS: {self.n_iter_} iterations, loss = {result.fun:.8f}")
+        self._store_parameters(result.x)
+        self.loss_ = self.best_loss_ = float(result.fun)
+        self.t_ = 0
+
+    def _store_parameters(self, vector: Floats) -> None:
+        self.coefs_: list[Floats] = []
+        self.intercepts_: list[Floats] = []
+        self.activation_parameters_: list[Floats] = []
+        views = self._network.views(vector.astype(self.dtype_)[np.newaxis])
+        for node, arrays in zip(self._network.nodes, views, strict=True):
+            if isinstance(node.block, Affine):
+                self.coefs_.append(arrays[0][0])
+                self.intercepts_.append(arrays[1][0, 0])
+            elif arrays:
+                self.activation_parameters_.append(arrays[0][0, 0])
+        self.coefs_[-1], self.intercepts_[-1] = self._fold(self.coefs_[-1], self.intercepts_[-1])
+
+    # Predicting.
+
+    def _raw_predictions(self, X: Any) -> Floats:
+        """Return raw predictions, (n_samples, n_outputs), in the dtype of X."""
+        check_is_fitted(self)
+        X = validate_data(
+            self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False
+        )
+        return predict_raw(self._network, self._fitted_views(X.dtype), X)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def _in_canonical_order(
+    data: TrainingSet, rows: Integers, sample_weight: Floats | None
+) -> tuple[Integers, Floats | None]:
+    """Order the rows of a full batch by their content and merge equal ones.
+
+    Where one batch holds all rows, their order and the difference between a row that is
+    repeated and one that counts twice are nothing but rounding. Removing it makes
+    weights and repetitions agree bit for bit, in float32 too, and saves work.
+    """
+    targets = data.targets.table if data.targets.codes is None else data.targets.codes[:, np.newaxis]
+    everything = len(rows) == data.n_rows
+    X = data.X if everything else data.X[rows]
+    weight = None if sample_weight is None else sample_weight[rows]
+    chosen, merged = merge_equal_rows(X, targets[rows], weight)
+    kept = rows[chosen]
+    if sample_weight is None and (merged == 1).all():
+        return kept, None
+    full = np.zeros(data.n_rows)
+    full[kept] = merged
+    return kept, full

@@ -1,0 +1,155 @@
+"""Texts that the docstrings of the three multi-layer perceptrons share."""
+
+from __future__ import annotations
+
+from textwrap import indent
+from typing import TypeVar
+
+_Class = TypeVar("_Class", bound=type)
+
+_PARAMETERS = """
+hidden_layer_sizes : int or array-like of int, default=(100,)
+    Widths of the hidden layers. ``()`` means none: one neuron per output.
+
+activation : str, Activation or list of these, default="relu"
+    Activation of the hidden layers; a list has one entry per hidden layer. See
+    :func:`skperceptron.activations.list_activations` for the names.
+
+solver : {"adam", "sgd", "lbfgs"}, default="adam"
+    Adam, stochastic gradient descent with momentum, or L-BFGS on the whole data.
+
+alpha : float, default=0.0001
+    Strength of the L2 penalty on the weights, >= 0. It is divided by the sum of the
+    batch's sample weights.
+
+batch_size : int or "auto", default="auto"
+    Rows per step of the stochastic solvers. "auto" is ``min(200, n_samples)``.
+
+learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
+    "invscaling": ``learning_rate_init / (t + 1) ** power_t`` with t the rows seen so far.
+    "adaptive": divided by 5 each time progress ends, as long as it is above 1e-6.
+    Only used when ``solver="sgd"``.
+
+learning_rate_init : float, default=0.001
+    Initial learning rate of the stochastic solvers, > 0.
+
+power_t : float, default=0.5
+    Exponent of "invscaling".
+
+max_iter : int, default=200
+    Largest number of epochs (stochastic solvers) or iterations ("lbfgs").
+
+shuffle : bool, default=True
+    Whether each epoch visits the rows in a new order.
+
+random_state : int, RandomState instance or None, default=None
+    Source of initial weights, validation split and shuffles.
+
+tol : float, default=1e-4
+    Training ends when loss or validation score have not improved by `tol` for more than
+    `n_iter_no_change` epochs in a row; "lbfgs": largest gradient component.
+
+verbose : bool or int, default=False
+    Whether to print progress.
+
+warm_start : bool, default=False
+    Whether `fit` goes on from the weights of the previous call.
+
+momentum : float, default=0.9
+    In [0, 1]. Only used when ``solver="sgd"``.
+
+nesterovs_momentum : bool, default=True
+    Whether to look ahead along the momentum. Only used when ``solver="sgd"``.
+
+early_stopping : bool, default=False
+    Whether to hold out `validation_fraction` of the rows, stop when their score no longer
+    improves, and restore the best weights. Ignored by "lbfgs".
+
+validation_fraction : float, default=0.1
+    Share of held-out rows, in [0, 1).
+
+beta_1, beta_2 : float, default=0.9, 0.999
+    Decay rates of Adam's moments, in [0, 1).
+
+epsilon : float, default=1e-8
+    Adam's guard against division by zero, > 0.
+
+n_iter_no_change : int or inf, default=10
+    Epochs without improvement that are tolerated.
+
+max_fun : int, default=15000
+    Largest number of function evaluations of "lbfgs".
+
+skip_connections : {"none", "residual", "dense"}, default="none"
+    "residual": a hidden layer that is as wide as the hidden layer before it adds that
+    layer's value to its own (He et al. 2016). "dense": every layer, the output layer
+    included, sees the input and all earlier hidden layers side by side (Huang et al. 2017).
+
+dtype : {"auto", "float32", "float64"}, default="auto"
+    Precision of training. "auto" is float32 if some weight matrix has 2**15 elements or more,
+    float64 otherwise; "lbfgs" always uses float64. Prediction follows the dtype of X.
+"""
+
+_ATTRIBUTES = """
+coefs_ : list of ndarray of shape (fan_in, units)
+    Weight matrix of each layer.
+
+intercepts_ : list of ndarray of shape (units,)
+    Biases of each layer.
+
+activation_parameters_ : list of ndarray of shape (units,)
+    What activations such as PReLU have learned, layer by layer.
+
+loss_ : float
+    Loss of the last epoch.
+
+loss_curve_ : list of float
+    Training loss of each epoch. Not set by "lbfgs".
+
+best_loss_ : float or None
+    Smallest training loss; None with early stopping.
+
+validation_scores_ : list of float or None
+    Score on the held-out rows (accuracy or R2), epoch by epoch; None without early
+    stopping.
+
+best_validation_score_ : float or None
+    The best of them.
+
+n_iter_ : int
+    Epochs or iterations of the last call.
+
+t_ : int
+    Training rows used so far, all epochs together.
+
+n_layers_ : int
+    Number of layers, input and output included.
+
+n_outputs_ : int
+    Number of output neurons.
+
+out_activation_ : str
+    Name of the function that turns raw into predicted values.
+
+dtype_ : dtype
+    Precision in which the network was trained.
+
+n_features_in_ : int
+    Number of features seen during :term:`fit`.
+
+feature_names_in_ : ndarray of shape (n_features_in_,)
+    Names of the features, if all of them are strings.
+"""
+
+
+def shares_documentation(cls: _Class) -> _Class:
+    """Fill the placeholders ``{parameters}`` and ``{attributes}`` of a class's docstring."""
+    texts = {
+        "    {parameters}": indent(_PARAMETERS.strip(), "    "),
+        "    {attributes}": indent(_ATTRIBUTES.strip(), "    "),
+    }
+    documentation = cls.__doc__ or ""
+    for placeholder, text in texts.items():
+        documentation = documentation.replace(placeholder, text)
+    cls.__doc__ = documentation
+    return cls

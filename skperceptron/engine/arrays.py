@@ -1,0 +1,39 @@
+"""Types shared by the engine's modules."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+Integers = NDArray[np.integer[Any]]
+
+#: One array operation with its operands bound, all of them allocated beforehand.
+#: A training step is a list of calls.
+Call = Callable[[], Any]
+
+
+class ActivationFunction(Protocol):
+    """What the engine asks of an activation; ``skperceptron.activations`` keeps it."""
+
+    keeps_input: bool
+
+    def forward(self, z: Floats, out: Floats, theta: Floats | None = None) -> None:
+        """Write f(z) into ``out``."""
+
+    def infer(self, z: Floats, out: Floats, theta: Floats | None = None) -> None:
+        """Write f(z) into ``out``; no backward call will follow."""
+
+    def backward(
+        self,
+        z: Floats | None,
+        a: Floats,
+        grad: Floats,
+        theta: Floats | None = None,
+        theta_grad: Floats | None = None,
+    ) -> None:
+        """Multiply ``grad`` by f'(z), in place."""
+
+    def n_parameters(self, units: int) -> int:
+        """Return how many parameters a layer of ``units`` units learns."""

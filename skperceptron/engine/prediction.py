@@ -1,0 +1,58 @@
+"""Raw predictions of one network for any number of rows, in bounded memory."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from .arrays import Floats, Integers
+from .network import Learned, Network
+from .sparse import SparseBatch
+from .workspace import Workspace
+
+#: Elements of the widest layer that are computed at a time.
+BLOCK = 2**20
+
+
+def predict_raw(
+    network: Network,
+    parameters: Learned,
+    X: Floats | sparse.csr_array,
+    rows: Integers | None = None,
+) -> Floats:
+    """Compute raw predictions block by block.
+
+    Parameters
+    ----------
+    network : Network
+        Of a single member.
+    parameters : list of tuples of ndarray
+        Listed as ``network.views`` does, with a member axis of length 1. Their dtype is that of the arithmetic and of the result.
+    X : ndarray or CSR matrix of shape (N, D)
+    rows : ndarray of int, default=None
+        The rows to predict; all, if None.
+
+    Returns
+    -------
+    raw : ndarray of shape (n_rows, C)
+    """
+    n_rows = X.shape[0] if rows is None else len(rows)
+    is_sparse = sparse.issparse(X)
+    widths = [network.width(i) for i in range(len(network.nodes))]
+    widest = max(widths if is_sparse else [network.n_inputs, *widths])
+    size = max(1, min(n_rows, BLOCK // widest))
+    dtype = parameters[-1][0].dtype
+    raw = np.empty((n_rows, network.n_outputs), dtype=dtype)
+    work = Workspace(network, parameters, size, sparse=is_sparse)
+    for start in range(0, n_rows, size):
+        stop = min(start + size, n_rows)
+        if stop - start < size:
+            work = Workspace(network, parameters, stop - start, sparse=is_sparse)
+        chosen = slice(start, stop) if rows is None else rows[start:stop]
+        if isinstance(work.x, SparseBatch):
+            work.x.matrices = [X[chosen].astype(dtype, copy=False)]
+        else:
+            work.x[0] = X[chosen]
+        work.forward()
+        raw[start:stop] = work.raw[0]
+    return raw

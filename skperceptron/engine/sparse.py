@@ -1,0 +1,39 @@
+"""Sparse input: one CSR batch per member, multiplied but never densified."""
+
+from collections.abc import Sequence
+
+from scipy import sparse
+
+from .arrays import Floats
+
+
+class SparseBatch:
+    """The input of a stack when the data is sparse.
+
+    A dense batch is one array that is overwritten at every step; a sparse one has
+    another number of entries each time, so that only this holder stays the same.
+
+    Parameters
+    ----------
+    n_members : int
+        Number of networks in the stack (K).
+
+    Attributes
+    ----------
+    matrices : sequence of K CSR matrices of shape (B, D)
+        The rows that each member sees. Members that see the same rows may share
+        one matrix.
+    """
+
+    def __init__(self, n_members: int) -> None:
+        self.matrices: Sequence[sparse.csr_array] = [sparse.csr_array((0, 0))] * n_members
+
+    def matmul(self, weight: Floats, out: Floats) -> None:
+        """Write ``x @ weight`` into ``out``, (K, B, H), member by member."""
+        for matrix, w, z in zip(self.matrices, weight, out, strict=True):
+            z[:] = matrix @ w
+
+    def transposed_matmul(self, delta: Floats, out: Floats) -> None:
+        """Write ``x.T @ delta`` into ``out``, (K, D, H), member by member."""
+        for matrix, d, gradient in zip(self.matrices, delta, out, strict=True):
+            gradient[:] = matrix.T @ d

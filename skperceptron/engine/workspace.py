@@ -1,0 +1,159 @@
+"""A network bound to its parameters and to buffers: the list of calls of one step.
+
+Everything is allocated when the workspace is made. ``forward()`` and ``backward()``
+run prepared calls and allocate nothing (sparse products excepted). Several
+workspaces may share parameters: one for whole batches, one for the last, shorter one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+import numpy as np
+
+from .arrays import Call, Floats
+from .blocks import Activate, Input
+from .network import INPUT, Learned, Network
+from .sparse import SparseBatch
+
+
+class Workspace:
+    """Buffers and calls of one batch size.
+
+    Parameters
+    ----------
+    network : Network
+    parameters : list of tuples of ndarray
+        What each node has learned, (K, ...), as ``network.views`` lists it, of the
+        members that this workspace serves; read, never written.
+    batch_size : int
+        Rows per member (B).
+    gradient : list of tuples of ndarray, default=None
+        Where ``backward`` writes, listed like `parameters`. Without it the workspace
+        can only predict.
+    sparse : bool, default=False
+        Whether the input is a :class:`SparseBatch` instead of an array.
+    members : slice, default=slice(None)
+        Which members of the network's stack the parameters belong to.
+
+    Attributes
+    ----------
+    x : ndarray of shape (K, B, D) or SparseBatch
+        To be filled before ``forward``.
+    raw : ndarray of shape (K, B, C)
+        Raw predictions after ``forward``.
+    delta : ndarray of shape (K, B, C)
+        ``dL/d(raw)``, to be filled before ``backward``.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        parameters: Learned,
+        batch_size: int,
+        *,
+        gradient: Learned | None = None,
+        sparse: bool = False,
+        members: slice = slice(None),
+    ) -> None:
+        self.network = network
+        self.members = members
+        self.trains = gradient is not None
+        n_members = len(parameters[-1][0])
+        self._shape = (n_members, batch_size)
+        self._dtype = parameters[-1][0].dtype
+        self._parameters = parameters
+        self._scratch: dict[int, Floats] = {}
+        self._gradients_at: dict[int, Floats] = {}
+        self.x: Input = SparseBatch(n_members) if sparse else self._buffer(network.n_inputs)
+        self._values = self._allocate_values()
+        self.raw = self._values[-1]
+        self._forward = tuple(
+            call
+            for position, node in enumerate(network.nodes)
+            for call in node.block.forward(self, position)
+        )
+        if gradient is not None:
+            self._gradients = gradient
+            self.delta = self._buffer(network.n_outputs)
+            self._gradients_at[len(network.nodes) - 1] = self.delta
+            self._backward = tuple(
+                call
+                for position, node in reversed(list(enumerate(network.nodes)))
+                for call in node.block.backward(self, position)
+            )
+
+    def forward(self) -> None:
+        """Compute ``raw`` from ``x``."""
+        for call in self._forward:
+            call()
+
+    def backward(self) -> None:
+        """Compute the gradient from ``delta``; values and ``delta`` are used up."""
+        for call in self._backward:
+            call()
+
+    def _buffer(self, width: int) -> Floats:
+        return np.empty((*self._shape, width), dtype=self._dtype)
+
+    def _allocate_values(self) -> list[Floats]:
+        values: list[Floats] = []
+        for node in self.network.nodes:
+            block = node.block
+            in_place = isinstance(block, Activate) and not block.keeps_input
+            values.append(values[node.sources[0]] if in_place else self._buffer(block.units))
+        return values
+
+    # What blocks ask for while they list their calls.
+
+    def sources_of(self, node: int) -> tuple[int, ...]:
+        """Return which values the node reads."""
+        return self.network.nodes[node].sources
+
+    def inputs_of(self, node: int) -> list[Input]:
+        """Return the arrays (or the sparse batch) that the node reads."""
+        return [self.x if s == INPUT else self._values[s] for s in self.sources_of(node)]
+
+    def value_of(self, node: int) -> Floats:
+        """Return the array that the node writes."""
+        return self._values[node]
+
+    def parameters_of(self, node: int) -> tuple[Floats, ...]:
+        """Return what the node has learned."""
+        return self._parameters[node]
+
+    def gradients_of(self, node: int) -> tuple[Floats, ...]:
+        """Return where the gradient of what the node learns goes."""
+        return self._gradients[node]
+
+    def scratch(self, width: int) -> Floats:
+        """Return a (K, B, width) array whose content nobody keeps beyond the next call."""
+        if width not in self._scratch:
+            self._scratch[width] = self._buffer(width)
+        return self._scratch[width]
+
+    def wants_gradient(self, value: int) -> bool:
+        """Tell whether a value's gradient is needed: not that of the data."""
+        return value != INPUT
+
+    def gradient_at(self, node: int) -> Floats:
+        """Return the gradient of the node's value, complete once its readers have run."""
+        return self._gradients_at[node]
+
+    def hand_over(self, gradient: Floats, value: int) -> None:
+        """Let a value, which nothing else reads, take over a gradient array as its own."""
+        self._gradients_at[value] = gradient
+
+    def gradient_slot(self, value: int) -> tuple[Floats, Iterable[Call]]:
+        """Return where to write one reader's share of a value's gradient.
+
+        The first reader writes into the gradient itself, later ones into scratch that
+        the returned calls add to it.
+        """
+        width = self.network.width(value)
+        if value not in self._gradients_at:
+            self._gradients_at[value] = self._buffer(width)
+            return self._gradients_at[value], ()
+        total, share = self._gradients_at[value], self.scratch(width)
+        return share, (partial(np.add, total, share, total),)

@@ -1,0 +1,251 @@
+r"""Losses on raw predictions, each with the inverse link that turns raw into predicted values.
+
+Conventions: ``raw`` is what the last affine block computes, (members, batch, outputs),
+before the inverse link; ``y`` has the same shape. A loss gives one value per row,
+summed over the outputs, and the gradient of exactly that value. Weights of rows are
+applied by the caller.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from scipy.special import expit, xlogy
+from sklearn.base import BaseEstimator
+
+from .engine.arrays import Floats
+
+__all__ = [
+    "BinaryLogLoss",
+    "CategoricalLogLoss",
+    "Loss",
+    "PoissonDeviance",
+    "ScaledSquaredError",
+    "SquaredError",
+]
+
+
+class Loss(BaseEstimator):
+    """Base of all losses.
+
+    A subclass defines ``inverse_link`` and ``loss_gradient``.
+
+    Attributes
+    ----------
+    out_activation : str
+        Name of the inverse link, the ``out_activation_`` of an estimator.
+    averages_outputs : bool
+        Whether ``loss_curve_`` reports the mean over the outputs instead of their sum
+        (scikit-learn's convention for the squared error, where the gradient is
+        nevertheless that of the sum).
+    """
+
+    out_activation: ClassVar[str]
+    averages_outputs: ClassVar[bool] = False
+
+    def inverse_link(self, raw: Floats, out: Floats) -> None:
+        """Write the predicted values into ``out``, which may be ``raw`` itself."""
+        raise NotImplementedError
+
+    def loss_gradient(
+        self, raw: Floats, y: Floats, loss: Floats, gradient: Floats, scratch: Floats
+    ) -> None:
+        """Compute each row's loss and its gradient with respect to ``raw``.
+
+        Parameters
+        ----------
+        raw : ndarray of shape (K, B, C)
+            Raw predictions; may be overwritten.
+        y : ndarray of shape (K, B, C)
+            Targets.
+        loss : ndarray of shape (K, B)
+            Receives the loss of each row.
+        gradient : ndarray of shape (K, B, C)
+            Receives the gradient.
+        scratch : ndarray of shape (K, B, C)
+            Room to calculate in, with arbitrary content.
+        """
+        raise NotImplementedError
+
+
+    def mean(self, raw: Floats, y: Floats, sample_weight: Floats | None = None) -> float:
+        """Return the mean loss of a data set, the objective of L-BFGS.
+
+        Parameters
+        ----------
+        raw, y : ndarray of shape (B, C)
+            Neither is changed.
+        sample_weight : ndarray of shape (B,), default=None
+        """
+        loss = np.empty((1, len(raw)), dtype=raw.dtype)
+        room = np.empty((2, 1, *raw.shape), dtype=raw.dtype)
+        self.loss_gradient(raw[np.newaxis].copy(), y[np.newaxis], loss, *room)
+        mean = float(np.average(loss[0], weights=sample_weight))
+        return mean / raw.shape[1] if self.averages_outputs else mean
+
+
+class _LikeScikitLearn(Loss):
+    """A loss whose mean has the same bits as scikit-learn's.
+
+    L-BFGS blows up the last bit of its objective to other weights within a hundred
+    iterations: the same model needs the same operations in the same order.
+    """
+
+    def mean(self, raw: Floats, y: Floats, sample_weight: Floats | None = None) -> float:
+        predicted = np.empty_like(raw)
+        self.inverse_link(raw, out=predicted)
+        terms = np.average(self._terms(predicted, y), weights=sample_weight, axis=0)
+        return float(terms.mean() if self.averages_outputs else terms.sum())
+
+    def _terms(self, predicted: Floats, y: Floats) -> Floats:
+        """Return the loss of each row and output, (B, C), from predicted values."""
+        raise NotImplementedError
+
+
+class BinaryLogLoss(_LikeScikitLearn):
+    r"""Log loss of independent sigmoids, :math:`\log(1+e^z) - y z`, y in [0, 1].
+
+    Finite for every finite raw prediction: it is computed from ``z``, not from a
+    probability that may have been rounded to 0 or 1.
+    """
+
+    out_activation = "logistic"
+
+    def inverse_link(self, raw: Floats, out: Floats) -> None:
+        expit(raw, out=out)
+
+    def loss_gradient(
+        self, raw: Floats, y: Floats, loss: Floats, gradient: Floats, scratch: Floats
+    ) -> None:
+        np.logaddexp(raw, 0, out=scratch)
+        np.multiply(raw, y, out=gradient)
+        np.subtract(scratch, gradient, out=scratch)
+        np.add.reduce(scratch, axis=2, out=loss)
+        expit(raw, out=gradient)
+        np.subtract(gradient, y, out=gradient)
+
+    def _terms(self, predicted: Floats, y: Floats) -> Floats:
+        p = _clipped(predicted)
+        return -(xlogy(y, p) + xlogy(1 - y, 1 - p))
+
+
+class CategoricalLogLoss(_LikeScikitLearn):
+    r"""Log loss of a softmax, :math:`\log\sum_k e^{z_k} - \sum_k y_k z_k`, the y of a row summing to 1.
+
+    Stable for every finite raw prediction: the largest of a row is subtracted first.
+    """
+
+    out_activation = "softmax"
+
+    def inverse_link(self, raw: Floats, out: Floats) -> None:
+        np.subtract(raw, raw.max(axis=-1, keepdims=True), out=out)
+        np.exp(out, out=out)
+        np.divide(out, out.sum(axis=-1, keepdims=True), out=out)
+
+    def loss_gradient(
+        self, raw: Floats, y: Floats, loss: Floats, gradient: Floats, scratch: Floats
+    ) -> None:
+        per_row = scratch[..., :1]
+        np.maximum.reduce(raw, axis=2, out=per_row, keepdims=True)
+        np.subtract(raw, per_row, out=raw)
+        np.exp(raw, out=gradient)
+        np.add.reduce(gradient, axis=2, out=per_row, keepdims=True)
+        np.divide(gradient, per_row, out=gradient)
+        np.subtract(gradient, y, out=gradient)
+        np.log(per_row, out=per_row)
+        np.multiply(raw, y, out=raw)
+        np.add.reduce(raw, axis=2, out=loss)
+        np.subtract(per_row[..., 0], loss, out=loss)
+
+    def _terms(self, predicted: Floats, y: Floats) -> Floats:
+        return -xlogy(y, _clipped(predicted))
+
+
+class SquaredError(_LikeScikitLearn):
+    r"""Half the squared error, :math:`\frac12 (z - y)^2`."""
+
+    out_activation = "identity"
+    averages_outputs = True
+
+    def inverse_link(self, raw: Floats, out: Floats) -> None:
+        if out is not raw:
+            np.copyto(out, raw)
+
+    def loss_gradient(
+        self, raw: Floats, y: Floats, loss: Floats, gradient: Floats, scratch: Floats
+    ) -> None:
+        np.subtract(raw, y, out=gradient)
+        np.multiply(gradient, gradient, out=scratch)
+        np.add.reduce(scratch, axis=2, out=loss)
+        np.multiply(loss, 0.5, out=loss)
+
+    def _terms(self, predicted: Floats, y: Floats) -> Floats:
+        return 0.5 * (y - predicted) ** 2
+
+
+class ScaledSquaredError(Loss):
+    r"""Half the squared error of a prediction that a sigmoid keeps in a range.
+
+    The prediction is :math:`l + (h - l)\,\sigma(z)`; the error is measured in units of
+    the range, on targets scaled to [0, 1], so that it does not depend on units of y.
+
+    Parameters
+    ----------
+    low, high : float
+        The range, ``low < high``.
+    """
+
+    out_activation = "scaled_logistic"
+    averages_outputs = True
+
+    def __init__(self, low: float, high: float) -> None:
+        self.low = low
+        self.high = high
+
+    def inverse_link(self, raw: Floats, out: Floats) -> None:
+        expit(raw, out=out)
+        np.multiply(out, self.high - self.low, out=out)
+        np.add(out, self.low, out=out)
+        # The product may be rounded to just above the range.
+        np.minimum(out, self.high, out=out)
+
+    def loss_gradient(
+        self, raw: Floats, y: Floats, loss: Floats, gradient: Floats, scratch: Floats
+    ) -> None:
+        expit(raw, out=raw)
+        np.subtract(raw, y, out=gradient)
+        np.multiply(gradient, gradient, out=scratch)
+        np.add.reduce(scratch, axis=2, out=loss)
+        np.multiply(loss, 0.5, out=loss)
+        np.subtract(1, raw, out=scratch)
+        np.multiply(scratch, raw, out=scratch)
+        np.multiply(gradient, scratch, out=gradient)
+
+
+class PoissonDeviance(_LikeScikitLearn):
+    r"""Half the Poisson deviance with a log link, :math:`y \log(y / e^z) - y + e^z`, y >= 0."""
+
+    out_activation = "exp"
+
+    def inverse_link(self, raw: Floats, out: Floats) -> None:
+        np.exp(raw, out=out)
+
+    def loss_gradient(
+        self, raw: Floats, y: Floats, loss: Floats, gradient: Floats, scratch: Floats
+    ) -> None:
+        np.exp(raw, out=gradient)
+        np.subtract(gradient, y, out=gradient)
+        np.multiply(raw, y, out=raw)
+        np.subtract(gradient, raw, out=raw)
+        xlogy(y, y, out=scratch)
+        np.add(raw, scratch, out=raw)
+        np.add.reduce(raw, axis=2, out=loss)
+
+    def _terms(self, predicted: Floats, y: Floats) -> Floats:
+        return xlogy(y, y / predicted) - y + predicted
+
+
+def _clipped(probability: Floats) -> Floats:
+    smallest = np.finfo(probability.dtype).eps
+    return np.clip(probability, smallest, 1 - smallest)

@@ -1,0 +1,731 @@
+"""The multi-layer perceptrons: targets on one side, raw network outputs on the other."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from scipy.special import expit, log_expit, log_softmax
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import column_or_1d
+
+from ._base import BaseMultilayerPerceptron, FitMode, is_stochastic
+from ._compat import StrOptions, check_partial_fit_first_call, fit_context
+from ._docs import shares_documentation
+from ._validation import restored_on_failure
+from .engine.arrays import Floats, Integers
+from .losses import (
+    BinaryLogLoss,
+    CategoricalLogLoss,
+    Loss,
+    PoissonDeviance,
+    ScaledSquaredError,
+    SquaredError,
+)
+from .training import Targets
+
+__all__ = ["MLPBinaryClassifier", "MLPRegressor", "MLPSoftmaxClassifier"]
+
+
+class _MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
+    """What both classifiers share: labels, fit, probabilities."""
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> _MLPClassifier:
+        """Fit the network to data X and labels y.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data is invalid, or if training diverges. An earlier fit
+            is then left as it was.
+        """
+        return self._fit(X, y, sample_weight, incremental=False)
+
+    @available_if(is_stochastic)
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> _MLPClassifier:
+        """Train for one epoch on the given rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to learn from.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Their labels.
+
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever occur; needed in the first call only.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As `fit` does; an earlier fit is then left as it was.
+        """
+        with restored_on_failure(self):
+            if check_partial_fit_first_call(self, classes):
+                self._check_n_classes(self.classes_)
+            return self._fit(X, y, sample_weight, incremental=True)
+
+    def predict(self, X: Any) -> Any:
+        """Predict class labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Predicted labels.
+        """
+        return self._labels(self._raw_predictions(X))
+
+    def decision_function(self, X: Any) -> Floats:
+        """Return raw predictions, before the sigmoid or softmax.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs_)
+            One column per class or label; for a single sigmoid or two classes, one number
+            per row that is positive where ``classes_[1]`` is predicted.
+        """
+        return self._decision(self._raw_predictions(X))
+
+    def predict_log_proba(self, X: Any) -> Floats:
+        """Return logarithms of the probabilities, exact where these are rounded to 0 or 1.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray, shaped like the result of `predict_proba`
+            Log-probabilities.
+        """
+        return self._log_probabilities(self._raw_predictions(X))
+
+    def predict_proba(self, X: Any) -> Floats:
+        """Estimate probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+            Probability of each class, in the order of ``classes_``, or of each label.
+        """
+        return self._probabilities(self._raw_predictions(X))
+
+    def _check_n_classes(self, classes: Any) -> None:
+        """Refuse a number of classes that this classifier cannot handle."""
+        if len(classes) < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs samples of at least 2 classes in the data, but the"
+                f" data contains only one class: {classes[0]!r}"
+            )
+
+    def _label_codes(self, y: Any, mode: FitMode) -> Integers:
+        """Set ``classes_``, or check y against it, and return each label's position there."""
+        y = column_or_1d(y, warn=True)
+        classes = np.unique(y)
+        if not (mode.continuing or mode.incremental):
+            self._check_n_classes(classes)
+            self.classes_ = classes
+        elif self.warm_start and not mode.incremental and set(classes) != set(self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous"
+                f" call to fit. Previously got {self.classes_}, `y` has {classes}"
+            )
+        elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+            raise ValueError(
+                "`y` has classes not in `self.classes_`. "
+                f"`self.classes_` has {self.classes_}. 'y' has {classes}."
+            )
+        return np.searchsorted(self.classes_, y)
+
+    def _score_raw(self, raw: Floats, y: Any, sample_weight: Floats | None) -> float:
+        return float(accuracy_score(y, self._labels(raw), sample_weight=sample_weight))
+
+
+@shares_documentation
+class MLPBinaryClassifier(_MLPClassifier):
+    """Multi-layer perceptron with sigmoid outputs, for two classes or for several labels.
+
+    With two classes the network has one output, the probability of ``classes_[1]``. A
+    multilabel-indicator target makes one independent output per label. Where scikit-learn's
+    :class:`~sklearn.neural_network.MLPClassifier` has the same parameters, the same
+    `random_state` gives the same model.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The two class labels, or the positions of the labels.
+
+    {attributes}
+
+    See Also
+    --------
+    MLPSoftmaxClassifier : For more than two classes.
+    MLPRegressor : For numbers.
+
+    References
+    ----------
+    Rumelhart, Hinton & Williams (1986), Learning representations by back-propagating
+    errors. Nature 323.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skperceptron import MLPBinaryClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> network = MLPBinaryClassifier((16,), max_iter=50, tol=0, n_iter_no_change=50,
+    ...                               random_state=0, solver="lbfgs")
+    >>> model = make_pipeline(StandardScaler(), network).fit(X, y)
+    >>> model.score(X, y) > 0.98
+    True
+    """
+
+    def _check_n_classes(self, classes: Any) -> None:
+        super()._check_n_classes(classes)
+        if len(classes) > 2:
+            raise ValueError(
+                "Only binary classification is supported. The type of the target is multiclass:"
+                f" got {len(classes)} classes. Use MLPSoftmaxClassifier for more than two."
+            )
+
+    def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> Targets:
+        check_classification_targets(y)
+        multilabel = type_of_target(y, input_name="y") == "multilabel-indicator"
+        if mode.continuing and multilabel != self._is_multilabel:
+            before, now = ("labels", "classes") if self._is_multilabel else ("classes", "labels")
+            raise ValueError(f"`y` holds {now}, but the earlier fit was to {before}.")
+        self._is_multilabel = multilabel
+        if multilabel:
+            return self._encode_labels(y, mode)
+        return Targets(np.array([[0.0], [1.0]]), self._label_codes(y, mode))
+
+    def _encode_labels(self, y: Any, mode: FitMode) -> Targets:
+        indicator = np.asarray(y.toarray() if sparse.issparse(y) else y, dtype=np.float64)
+        labels = np.arange(indicator.shape[1])
+        if (mode.continuing or mode.incremental) and len(labels) != len(self.classes_):
+            raise ValueError(
+                f"`y` has {len(labels)} labels, but {len(self.classes_)} are expected."
+            )
+        self.classes_ = labels
+        return Targets(indicator)
+
+    def _stratify(self, targets: Targets) -> Integers | None:
+        return targets.codes
+
+    def _make_loss(self) -> Loss:
+        return BinaryLogLoss()
+
+    def _labels(self, raw: Floats) -> Any:
+        if self._is_multilabel:
+            return (raw > 0).astype(int)
+        return self.classes_[(raw[:, 0] > 0).astype(int)]
+
+    def _decision(self, raw: Floats) -> Floats:
+        return raw if self._is_multilabel else raw[:, 0]
+
+    def _probabilities(self, raw: Floats) -> Floats:
+        return expit(raw) if self._is_multilabel else expit(raw * np.array([-1, 1], raw.dtype))
+
+    def _log_probabilities(self, raw: Floats) -> Floats:
+        if self._is_multilabel:
+            return log_expit(raw)
+        return log_expit(raw * np.array([-1, 1], raw.dtype))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+@shares_documentation
+class MLPSoftmaxClassifier(_MLPClassifier):
+    """Multi-layer perceptron with a softmax output, for two or more classes.
+
+    The network has one output per class. For three classes and more, where scikit-learn's
+    :class:`~sklearn.neural_network.MLPClassifier` has the same parameters, the same
+    `random_state` gives the same model.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+
+    {attributes}
+
+    See Also
+    --------
+    MLPBinaryClassifier : For two classes with a single sigmoid, or several labels.
+    MLPRegressor : For numbers.
+
+    References
+    ----------
+    Bridle (1990), Probabilistic interpretation of feedforward classification network
+    outputs. Neurocomputing.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skperceptron import MLPSoftmaxClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> network = MLPSoftmaxClassifier((8,), "tanh", solver="lbfgs", alpha=0.1, random_state=0)
+    >>> network.fit(X, y).predict_proba(X[:1]).shape
+    (1, 3)
+    """
+
+    def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> Targets:
+        check_classification_targets(y)
+        if type_of_target(y, input_name="y").startswith("multilabel"):
+            raise ValueError(
+                "MLPSoftmaxClassifier handles one class per row, but `y` is a multilabel"
+                " indicator. Use MLPBinaryClassifier for several labels per row."
+            )
+        codes = self._label_codes(y, mode)
+        return Targets(np.eye(len(self.classes_)), codes)
+
+    def _make_loss(self) -> Loss:
+        return CategoricalLogLoss()
+
+    def _labels(self, raw: Floats) -> Any:
+        return self.classes_[raw.argmax(axis=1)]
+
+    def _decision(self, raw: Floats) -> Floats:
+        return raw[:, 1] - raw[:, 0] if raw.shape[1] == 2 else raw
+
+    def _probabilities(self, raw: Floats) -> Floats:
+        CategoricalLogLoss().inverse_link(raw, out=raw)
+        return raw
+
+    def _log_probabilities(self, raw: Floats) -> Floats:
+        return log_softmax(raw, axis=1)
+
+
+def _is_categorical(estimator: MLPRegressor) -> bool:
+    """Tell ``available_if`` whether there is a distribution to ask for."""
+    if estimator.output != "categorical":
+        raise AttributeError(
+            f"predict_proba needs output='categorical', got output={estimator.output!r}."
+        )
+    return True
+
+
+#: Standard deviations and root mean squares outside these bounds break raw training: below,
+#: the squared error starts smaller than `tol`; above, Adam's steps never arrive.
+ORDINARY_SCALE = (1e-2, 1e3)
+
+
+@shares_documentation
+class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
+    """Multi-layer perceptron for one or several numbers.
+
+    Where scikit-learn's :class:`~sklearn.neural_network.MLPRegressor` has the same
+    parameters, the same `random_state` gives the same model.
+
+    Parameters
+    ----------
+    loss : {"squared_error", "poisson"}, default="squared_error"
+        Half the squared error, or half the Poisson deviance of a network whose output is
+        the logarithm of the prediction (y >= 0).
+
+    {parameters}
+
+    output : {"continuous", "categorical"}, default="continuous"
+        "categorical" turns the regression of an integer into classification: a softmax
+        over all integers of `output_range`.
+
+    output_range : tuple of two numbers, default=None
+        Bounds of the prediction. With ``output="continuous"`` the prediction is
+        ``low + (high - low) * sigmoid(raw)``, trained on the target scaled to [0, 1]. With
+        ``output="categorical"`` the bounds are integers; None means those of y.
+
+    categorical_prediction : {"mean", "mode"}, default="mean"
+        What `predict` makes of a categorical distribution.
+
+    standardize_target : {"auto"} or bool, default="auto"
+        Whether each column of the target is standardised inside the network. The output
+        layer is folded back afterwards, so that ``coefs_`` and ``intercepts_`` speak y's
+        units; ``loss_curve_`` speaks the network's. "auto" spares columns whose standard
+        deviation and root mean square lie in [1e-2, 1e3]. Only used with an unbounded
+        continuous output and the squared error.
+
+    Attributes
+    ----------
+    values_ : ndarray of shape (n_values,)
+        The integers of a categorical output.
+
+    {attributes}
+
+    See Also
+    --------
+    MLPBinaryClassifier : For two classes.
+    MLPSoftmaxClassifier : For two classes or more.
+
+    References
+    ----------
+    Rumelhart, Hinton & Williams (1986), Learning representations by back-propagating
+    errors. Nature 323.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skperceptron import MLPRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> network = MLPRegressor(hidden_layer_sizes=(8,), activation="tanh", solver="lbfgs",
+    ...                        alpha=1, standardize_target=True, random_state=0)
+    >>> network.fit(X, y).predict(X[:2]).shape
+    (2,)
+    """
+
+    _y_is_numeric = True
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        **BaseMultilayerPerceptron._parameter_constraints,
+        "loss": [StrOptions({"squared_error", "poisson"})],
+        "output": [StrOptions({"continuous", "categorical"})],
+        "output_range": ["array-like", None],
+        "categorical_prediction": [StrOptions({"mean", "mode"})],
+        "standardize_target": [StrOptions({"auto"}), "boolean"],
+    }
+
+    def __init__(
+        self,
+        loss="squared_error",
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        output="continuous",
+        output_range=None,
+        categorical_prediction="mean",
+        standardize_target="auto",
+        skip_connections="none",
+        dtype="auto",
+    ) -> None:
+        super().__init__(
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            max_fun=max_fun,
+            skip_connections=skip_connections,
+            dtype=dtype,
+        )
+        self.loss = loss
+        self.output = output
+        self.output_range = output_range
+        self.categorical_prediction = categorical_prediction
+        self.standardize_target = standardize_target
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
+        """Fit the network to data X and targets y.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data is invalid, or if training diverges. An earlier fit
+            is then left as it was.
+        """
+        return self._fit(X, y, sample_weight, incremental=False)
+
+    @available_if(is_stochastic)
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
+        """Train for one epoch on the given rows.
+
+        A standardised target keeps the units found in the first call.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to learn from.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their targets.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As `fit` does; an earlier fit is then left as it was.
+        """
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def predict(self, X: Any) -> Floats:
+        """Predict targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Predicted values, in the dtype of X.
+        """
+        predicted = self._values(self._raw_predictions(X))
+        return predicted[:, 0] if predicted.shape[1] == 1 else predicted
+
+    @available_if(_is_categorical)
+    def predict_proba(self, X: Any) -> Floats:
+        """Return the distribution over ``values_``; needs ``output="categorical"``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_values)
+            Probability of each value.
+        """
+        raw = self._raw_predictions(X)
+        self._make_loss().inverse_link(raw, out=raw)
+        return raw
+
+    def _values(self, raw: Floats) -> Floats:
+        """Turn raw predictions in y's units into predicted values, in place where possible."""
+        self._make_loss().inverse_link(raw, out=raw)
+        if self.output != "categorical":
+            return raw
+        if self.categorical_prediction == "mode":
+            return self.values_[raw.argmax(axis=1)][:, np.newaxis].astype(raw.dtype)
+        return (raw * self.values_.astype(raw.dtype)).sum(axis=1, keepdims=True)
+
+    def _score_raw(self, raw: Floats, y: Any, sample_weight: Floats | None) -> float:
+        raw = raw * self._target_scale + self._target_shift
+        return float(r2_score(y, self._values(raw), sample_weight=sample_weight))
+
+    def _make_loss(self) -> Loss:
+        if self.output == "categorical":
+            return CategoricalLogLoss()
+        if self.output_range is not None:
+            return ScaledSquaredError(*self._bounds())
+        return PoissonDeviance() if self.loss == "poisson" else SquaredError()
+
+    def _bounds(self) -> tuple[float, float]:
+        """Return `output_range`, checked."""
+        bounds = tuple(self.output_range)
+        wanted: type = Integral if self.output == "categorical" else Real
+        kind = "integers" if self.output == "categorical" else "finite numbers"
+        if len(bounds) != 2 or not all(
+            isinstance(b, wanted) and not isinstance(b, bool) and np.isfinite(b) for b in bounds
+        ):
+            raise ValueError(f"output_range={self.output_range!r}: must hold two {kind} (low, high).")
+        if not bounds[0] < bounds[1]:
+            raise ValueError(
+                f"output_range={self.output_range!r}: the lower bound must be below the upper bound."
+            )
+        return bounds
+
+    def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> Targets:
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        y = y.reshape(len(y), -1).astype(np.float64, copy=False)
+        if self.loss == "poisson" and (self.output != "continuous" or self.output_range is not None):
+            raise ValueError(
+                "loss='poisson' has an unbounded continuous output, got"
+                f" output={self.output!r} and output_range={self.output_range!r}."
+            )
+        if not mode.continuing:
+            self._target_shift, self._target_scale = np.zeros(y.shape[1]), np.ones(y.shape[1])
+        elif self.output != "categorical" and y.shape[1] != self.n_outputs_:
+            raise ValueError(f"y has {y.shape[1]} columns, but {self.n_outputs_} are expected.")
+        if self.output == "categorical":
+            return self._encode_integers(y, mode)
+        if self.output_range is not None:
+            low, high = self._bounds()
+            self._check_range(y, low, high)
+            return Targets((y - low) / (high - low))
+        if self.loss == "poisson":
+            self._check_range(y, 0, np.inf)
+            return Targets(y)
+        if not mode.continuing:
+            self._choose_units(y, sample_weight)
+        return Targets((y - self._target_shift) / self._target_scale)
+
+    def _check_range(self, y: Floats, low: float, high: float) -> None:
+        if y.min() < low or y.max() > high:
+            allowed = f"[{low}, {high}]" if np.isfinite(high) else f"[{low}, inf)"
+            raise ValueError(
+                f"y must lie in the range {allowed}, got values from {y.min()} to {y.max()}."
+            )
+
+    def _encode_integers(self, y: Floats, mode: FitMode) -> Targets:
+        if y.shape[1] != 1:
+            raise ValueError(
+                f"output='categorical' predicts one target column, but y has {y.shape[1]}."
+            )
+        if (y != np.round(y)).any():
+            raise ValueError("output='categorical' needs integers in y, got other numbers.")
+        if not mode.continuing:
+            bounds = (y.min(), y.max()) if self.output_range is None else self._bounds()
+            low, high = int(bounds[0]), int(bounds[1])
+            self._target_shift, self._target_scale = np.zeros(1), np.ones(1)
+            self.values_ = np.arange(low, high + 1)
+            if len(self.values_) < 2:
+                raise ValueError(
+                    "output='categorical' needs at least two different values: y holds only"
+                    f" {low}, and output_range is None."
+                )
+        self._check_range(y, self.values_[0], self.values_[-1])
+        return Targets(np.eye(len(self.values_)), (y[:, 0] - self.values_[0]).astype(np.intp))
+
+    def _choose_units(self, y: Floats, sample_weight: Floats | None) -> None:
+        """Decide in which units the network sees each column of the target."""
+        mean = np.average(y, axis=0, weights=sample_weight)
+        deviation = np.sqrt(np.average((y - mean) ** 2, axis=0, weights=sample_weight))
+        size = np.hypot(mean, deviation)
+        if self.standardize_target == "auto":
+            low, high = ORDINARY_SCALE
+            chosen = (deviation < low) | (deviation > high) | (size > high)
+        else:
+            chosen = np.full(y.shape[1], bool(self.standardize_target))
+        # A constant column has nothing but rounding errors around its mean.
+        constant = deviation <= 1e-12 * np.abs(mean)
+        # Powers of two: multiplying by them rounds nothing, so that folding is exact.
+        exponent = np.round(np.log2(np.where(constant, 1.0, deviation)))
+        self._target_shift = np.where(chosen, mean, 0.0)
+        self._target_scale = np.where(chosen, 2.0**exponent, 1.0)
+
+    def _fold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
+        if not self._has_own_units():
+            return weight, bias
+        # A large mean would lose a small deviation in float32.
+        folded = bias.astype(np.float64) * self._target_scale + self._target_shift
+        return (weight * self._target_scale).astype(weight.dtype), folded
+
+    def _unfold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
+        if not self._has_own_units():
+            return weight, bias
+        return weight / self._target_scale, (bias - self._target_shift) / self._target_scale
+
+    def _has_own_units(self) -> bool:
+        return bool(self._target_shift.any() or (self._target_scale != 1).any())
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

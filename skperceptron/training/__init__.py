@@ -1,0 +1,17 @@
+"""Training: epochs, mini-batches, stopping, L-BFGS. Knows no estimator and no labels."""
+
+from .data import Targets, TrainingSet
+from .lbfgs import minimize_lbfgs
+from .loop import EpochReport, epochs
+from .member import Member
+from .stack import Stack
+
+__all__ = [
+    "EpochReport",
+    "Member",
+    "Stack",
+    "Targets",
+    "TrainingSet",
+    "epochs",
+    "minimize_lbfgs",
+]

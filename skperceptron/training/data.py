@@ -1,0 +1,82 @@
+"""Rows of X and y on their way into the workspaces; X itself is never copied whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from ..engine.arrays import Floats, Integers
+from ..engine.blocks import Input
+from ..engine.sparse import SparseBatch
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Targets of N rows: ``table[codes[i]]``, or ``table[i]`` where there are no codes.
+
+    Class labels need one code per row and one table row per class, not an (N, C) array.
+
+    Attributes
+    ----------
+    table : ndarray of shape (N or n_codes, C)
+    codes : ndarray of shape (N,), default=None
+    """
+
+    table: Floats
+    codes: Integers | None = None
+
+    @property
+    def n_outputs(self) -> int:
+        """Width of the targets (C)."""
+        return self.table.shape[1]
+
+    def astype(self, dtype: np.dtype) -> Targets:
+        """Return the targets with a table of the given dtype."""
+        return Targets(self.table.astype(dtype, copy=False), self.codes)
+
+    def take(self, rows: Integers, out: Floats) -> None:
+        """Write the targets of ``rows`` (K, B) into ``out`` (K, B, C)."""
+        places = rows if self.codes is None else self.codes[rows]
+        # mode="clip" lets NumPy write straight into out; the rows are known to be valid.
+        np.take(self.table, places, axis=0, out=out, mode="clip")
+
+
+class TrainingSet:
+    """X with its targets.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (N, D)
+        float32 or float64, in memory or memory-mapped.
+    targets : Targets
+        Of N rows.
+    """
+
+    def __init__(self, X: Floats | sparse.csr_array, targets: Targets) -> None:
+        self.X = X
+        self.targets = targets
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows (N)."""
+        return self.X.shape[0]
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether X is sparse."""
+        return sparse.issparse(self.X)
+
+    def astype(self, dtype: np.dtype) -> TrainingSet:
+        """Return the same rows with targets of the given dtype (X is converted batchwise)."""
+        return TrainingSet(self.X, self.targets.astype(dtype))
+
+    def fill(self, x: Input, rows: Integers, dtype: np.dtype) -> None:
+        """Put the given rows of X, (K, B), into a workspace's input, (K, B, D)."""
+        if isinstance(x, SparseBatch):
+            x.matrices = [self.X[r].astype(dtype, copy=False) for r in rows]
+        elif self.X.dtype == dtype:
+            np.take(self.X, rows, axis=0, out=x, mode="clip")
+        else:
+            x[:] = self.X[rows]

@@ -1,0 +1,134 @@
+"""L-BFGS (Liu & Nocedal 1989) through SciPy, on the whole data set, in float64."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import OptimizeResult, minimize
+
+from ..engine import Network, Workspace
+from ..engine.arrays import Floats
+from .data import TrainingSet
+from .member import Member
+
+#: Numbers of X that are gathered at a time, 32 MB.
+BLOCK = 2**22
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When to stop: iterations, function evaluations, largest gradient component."""
+
+    max_iter: int
+    max_fun: int
+    tol: float
+
+
+class Objective:
+    """Penalised loss and gradient of one member over all its rows.
+
+    Parameters
+    ----------
+    network : Network
+    member : Member
+    data : TrainingSet
+    """
+
+    def __init__(self, network: Network, member: Member, data: TrainingSet) -> None:
+        self.network = network
+        self.member = member
+        self._float64 = np.dtype(np.float64)
+        self.data = data.astype(self._float64)
+        n_rows = len(member.rows)
+        self.size = min(n_rows, max(1, BLOCK // network.n_inputs))
+        self._starts = range(0, n_rows, self.size)
+        self.parameters = np.empty((1, network.n_parameters))
+        self._learned = network.views(self.parameters)
+        self._block_gradient = np.empty_like(self.parameters)
+        weight = member.sample_weight
+        self.weight = None if weight is None else weight[member.rows]
+        self.total = float(n_rows if self.weight is None else self.weight.sum())
+        self._workspaces: dict[int, Workspace] = {}
+        self._filled = False
+
+    def __call__(self, vector: Floats) -> tuple[float, Floats]:
+        """Return loss and gradient at ``vector``, (P,)."""
+        self.parameters[0] = vector
+        gradient = np.zeros(self.network.n_parameters)
+        loss = sum(self._add_block(start, gradient) for start in self._starts)
+        weights = vector[: self.network.n_weights]
+        gradient[: self.network.n_weights] += self.member.alpha * weights
+        gradient /= self.total
+        return loss + 0.5 * self.member.alpha * self._square() / self.total, gradient
+
+    def _square(self) -> float:
+        """Return the sum of squared weights, matrix by matrix as scikit-learn adds them."""
+        matrices = [views[0].ravel() for views in self._learned if len(views) == 2]
+        return float(sum(np.dot(w, w) for w in matrices))
+
+    def _add_block(self, start: int, gradient: Floats) -> float:
+        """Add one block's gradient; return its share of the mean loss."""
+        rows = slice(start, start + self.size)
+        chosen = self.member.rows[rows][np.newaxis]
+        work = self._workspace(chosen.shape[1])
+        if len(self._starts) > 1 or not self._filled:
+            self.data.fill(work.x, chosen, self._float64)
+            self._filled = True
+        y = np.empty_like(work.delta)
+        self.data.targets.take(chosen, y)
+        weight = None if self.weight is None else self.weight[rows]
+        share = (chosen.size if weight is None else float(weight.sum())) / self.total
+        work.forward()
+        mean = self.member.loss.mean(work.raw[0], y[0], weight) if share else 0.0
+        room = np.empty_like(y)
+        self.member.loss.loss_gradient(work.raw, y, np.empty(chosen.shape), work.delta, room)
+        if weight is not None:
+            work.delta *= weight[:, np.newaxis]
+        work.backward()
+        gradient += self._block_gradient[0]
+        return mean * share
+
+    def _workspace(self, size: int) -> Workspace:
+        if size not in self._workspaces:
+            self._workspaces[size] = Workspace(
+                self.network,
+                self._learned,
+                size,
+                gradient=self.network.views(self._block_gradient),
+                sparse=self.data.is_sparse,
+            )
+        return self._workspaces[size]
+
+
+def minimize_lbfgs(
+    network: Network, member: Member, data: TrainingSet, budget: Budget
+) -> tuple[OptimizeResult, bool]:
+    """Minimise a member's objective from its parameters.
+
+    Returns
+    -------
+    result : OptimizeResult
+        As SciPy returns it; after an interruption, the last accepted iterate.
+    interrupted : bool
+        Whether the user pressed the interrupt key.
+    """
+    objective = Objective(network, member, data)
+    start = member.parameters.astype(np.float64)
+    last = OptimizeResult(x=start, fun=np.inf, nit=0, status=0)
+
+    def remember(intermediate_result: OptimizeResult) -> None:
+        last.x = intermediate_result.x.copy()
+        last.fun = intermediate_result.fun
+        last.nit += 1
+
+    options = {"maxfun": budget.max_fun, "maxiter": budget.max_iter, "gtol": budget.tol}
+    try:
+        result = minimize(
+            objective, start, method="L-BFGS-B", jac=True, callback=remember, options=options
+        )
+    except KeyboardInterrupt:
+        if not last.nit:
+            last.fun = objective(start)[0]
+        return last, True
+    return result, False

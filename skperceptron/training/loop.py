@@ -1,0 +1,116 @@
+"""The one epoch loop: a generator that reports after each epoch and knows who must stop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from .member import Member
+from .stack import Stack
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """What one epoch has brought to one member.
+
+    Attributes
+    ----------
+    member : Member
+    epoch : int
+        Counted from 1.
+    loss : float
+    score : float or None
+        On the validation rows, where there are any.
+    verdict : {"go on", "slow down", "stop", "exhausted", "diverged"}
+        "slow down": the learning rate was lowered instead of stopping;
+        "exhausted": the last allowed epoch, without convergence.
+    """
+
+    member: Member
+    epoch: int
+    loss: float
+    score: float | None
+    verdict: str
+
+
+def epochs(stack: Stack, stop_when_exhausted: bool = True) -> Iterator[list[EpochReport]]:
+    """Train a stack until every member has stopped.
+
+    Parameters
+    ----------
+    stack : Stack
+        Loses its members one by one; each then holds its parameters.
+    stop_when_exhausted : bool, default=True
+        False lets the caller of a single epoch (``partial_fit``) count epochs itself.
+
+    Yields
+    ------
+    list of EpochReport
+        One per member that was still training.
+    """
+    while stack.members:
+        losses = stack.run_epoch()
+        reports = [
+            _assess(stack, k, float(loss), stop_when_exhausted) for k, loss in enumerate(losses)
+        ]
+        over = ("stop", "exhausted", "diverged")
+        leaving = [k for k, report in enumerate(reports) if report.verdict in over]
+        if leaving:
+            stack.retire(leaving)
+        yield reports
+
+
+def _assess(stack: Stack, k: int, loss: float, may_exhaust: bool) -> EpochReport:
+    """Update one member's history and decide how it goes on."""
+    member = stack.members[k]
+    progress = member.progress
+    member.n_iter += 1
+    progress.rows_seen += member.n_samples
+    progress.loss_curve.append(loss)
+    if not np.isfinite(loss):
+        member.diverged = True
+        return EpochReport(member, member.n_iter, loss, None, "diverged")
+    score = None
+    if member.score is not None:
+        score = member.score(stack.parameters[k])
+        _watch_score(stack, k, score)
+    else:
+        _watch_loss(member, loss)
+    member.current_rate = member.schedule.after_epoch(
+        member.learning_rate, member.current_rate, progress.rows_seen
+    )
+    return EpochReport(member, member.n_iter, loss, score, _verdict(member, may_exhaust))
+
+
+def _watch_loss(member: Member, loss: float) -> None:
+    progress = member.progress
+    improved = loss <= progress.best_loss - member.tol
+    progress.no_improvement = 0 if improved else progress.no_improvement + 1
+    progress.best_loss = min(progress.best_loss, loss)
+
+
+def _watch_score(stack: Stack, k: int, score: float) -> None:
+    member = stack.members[k]
+    progress = member.progress
+    progress.validation_scores.append(score)
+    improved = score >= progress.best_score + member.tol
+    progress.no_improvement = 0 if improved else progress.no_improvement + 1
+    if score > progress.best_score:
+        progress.best_score = score
+        member.best_parameters = stack.parameters[k].copy()
+
+
+def _verdict(member: Member, may_exhaust: bool) -> str:
+    if member.progress.no_improvement > member.n_iter_no_change:
+        rate = member.schedule.after_plateau(member.current_rate)
+        if rate is None:
+            return "stop"
+        member.current_rate = rate
+        member.progress.no_improvement = 0
+        if member.n_iter < member.max_iter:
+            return "slow down"
+    if may_exhaust and member.n_iter >= member.max_iter:
+        return "exhausted"
+    return "go on"
