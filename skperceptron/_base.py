@@ -39,7 +39,7 @@ from .training.lbfgs import Budget
 from .training.member import Progress
 
 #: From this many weights in one matrix on, ``dtype="auto"`` trains in float32.
-FLOAT32_FROM = 2**15
+FLOAT32_FROM = 2**12
 
 _DIVERGED = (
     "Solver produced non-finite parameter weights: the training diverged. The input data may"

@@ -86,7 +86,7 @@ skip_connections : {"none", "residual", "dense"}, default="none"
     included, sees the input and all earlier hidden layers side by side (Huang et al. 2017).
 
 dtype : {"auto", "float32", "float64"}, default="auto"
-    Precision of training. "auto" is float32 if some weight matrix has 2**15 elements or more,
+    Precision of training. "auto" is float32 if some weight matrix has 2**12 elements or more,
     float64 otherwise; "lbfgs" always uses float64. Prediction follows the dtype of X.
 """
 

@@ -131,7 +131,7 @@ class _MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         return self._decision(self._raw_predictions(X))
 
     def predict_log_proba(self, X: Any) -> Floats:
-        """Return logarithms of the probabilities, exact where these are rounded to 0 or 1.
+        """Return the logarithm of `predict_proba`, finite where a probability underflows to 0.
 
         Parameters
         ----------
@@ -143,7 +143,11 @@ class _MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
         ndarray, shaped like the result of `predict_proba`
             Log-probabilities.
         """
-        return self._log_probabilities(self._raw_predictions(X))
+        raw = self._raw_predictions(X)
+        log_probability = self._log_probabilities(raw)
+        probability = self._probabilities(raw)
+        ordinary = probability > np.finfo(raw.dtype).tiny
+        return np.log(probability, out=log_probability, where=ordinary)
 
     def predict_proba(self, X: Any) -> Floats:
         """Estimate probabilities.

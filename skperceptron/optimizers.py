@@ -54,13 +54,13 @@ class Optimizer(BaseEstimator):
 
         Parameters
         ----------
-        parameters : ndarray of shape (K, n)
-            A chunk of the stack's vectors.
-        gradient : ndarray of shape (K, n)
+        parameters : ndarray of shape (K, n) or (n,)
+            A chunk of the stack's vectors; of a single member, a plain vector.
+        gradient : ndarray of the same shape
             Of the same chunk; may be overwritten.
-        state : sequence of ndarray of shape (K, n)
+        state : sequence of ndarray of the same shape
             The vectors of ``state_names``, same chunk.
-        coefficients : sequence of ndarray of shape (K, 1)
+        coefficients : sequence of ndarray of shape (K, 1) or ()
             What ``coefficients`` returned, member by member.
         """
         raise NotImplementedError

@@ -80,9 +80,9 @@ class Objective:
         weight = None if self.weight is None else self.weight[rows]
         share = (chosen.size if weight is None else float(weight.sum())) / self.total
         work.forward()
-        mean = self.member.loss.mean(work.raw[0], y[0], weight) if share else 0.0
-        room = np.empty_like(y)
-        self.member.loss.loss_gradient(work.raw, y, np.empty(chosen.shape), work.delta, room)
+        if not share:
+            return 0.0
+        mean = self.member.loss.mean(work.raw[0], y[0], weight, work.delta[0])
         if weight is not None:
             work.delta *= weight[:, np.newaxis]
         work.backward()
