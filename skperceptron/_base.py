@@ -575,14 +575,10 @@ def _in_canonical_order(
     repeated and one that counts twice are nothing but rounding. Removing it makes
     weights and repetitions agree bit for bit, in float32 too, and saves work.
     """
-    targets = data.targets.table if data.targets.codes is None else data.targets.codes[:, np.newaxis]
-    everything = len(rows) == data.n_rows
-    X = data.X if everything else data.X[rows]
-    weight = None if sample_weight is None else sample_weight[rows]
-    chosen, merged = merge_equal_rows(X, targets[rows], weight)
-    kept = rows[chosen]
+    targets = data.targets.table if data.targets.codes is None else data.targets.codes[:, None]
+    kept, merged = merge_equal_rows(data.X, targets, sample_weight, rows)
     if sample_weight is None and (merged == 1).all():
         return kept, None
-    full = np.zeros(data.n_rows)
-    full[kept] = merged
-    return kept, full
+    weights = np.zeros(data.n_rows)
+    weights[kept] = merged
+    return kept, weights

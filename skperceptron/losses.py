@@ -266,6 +266,18 @@ class PoissonDeviance(_LikeScikitLearn):
         np.add(raw, scratch, out=raw)
         np.add.reduce(raw, axis=2, out=loss)
 
+    def mean(
+        self,
+        raw: Floats,
+        y: Floats,
+        sample_weight: Floats | None = None,
+        gradient: Floats | None = None,
+    ) -> float:
+        # y / exp(raw) is not a number where exp(raw) has become zero.
+        underflows = raw.min() < np.log(np.finfo(raw.dtype).tiny)
+        of_class = Loss if underflows else _LikeScikitLearn
+        return of_class.mean(self, raw, y, sample_weight, gradient)
+
     def _terms(self, predicted: Floats, y: Floats) -> Floats:
         return xlogy(y, y / predicted) - y + predicted
 

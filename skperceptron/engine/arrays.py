@@ -19,21 +19,17 @@ class ActivationFunction(Protocol):
 
     keeps_input: bool
 
-    def forward(self, z: Floats, out: Floats, theta: Floats | None = None) -> None:
+    def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
         """Write f(z) into ``out``."""
 
-    def infer(self, z: Floats, out: Floats, theta: Floats | None = None) -> None:
+    def infer(self, z: Floats, out: Floats, *learned: Floats) -> None:
         """Write f(z) into ``out``; no backward call will follow."""
 
-    def backward(
-        self,
-        z: Floats | None,
-        a: Floats,
-        grad: Floats,
-        theta: Floats | None = None,
-        theta_grad: Floats | None = None,
-    ) -> None:
+    def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         """Multiply ``grad`` by f'(z), in place."""
 
     def n_parameters(self, units: int) -> int:
         """Return how many parameters a layer of ``units`` units learns."""
+
+    def initial_parameters(self, units: int) -> Floats:
+        """Return where they start."""

@@ -142,10 +142,10 @@ class Activate:
     def forward(self, work: Workspace, node: int) -> Iterator[Call]:
         (z,) = work.inputs_of(node)
         a = work.value_of(node)
-        (theta,) = work.parameters_of(node) or (None,)
         for activation, k in self._groups(work.members):
             apply = activation.forward if work.trains else activation.infer
-            yield _with_theta(apply, (z[k], a[k]), k, theta)
+            learned = [theta[k] for theta in work.parameters_of(node)]
+            yield partial(apply, z[k], a[k], *learned)
 
     def backward(self, work: Workspace, node: int) -> Iterator[Call]:
         (z,) = work.inputs_of(node)
@@ -154,10 +154,9 @@ class Activate:
         # The gradient is changed where it lies: dL/da becomes dL/dz.
         grad = work.gradient_at(node)
         work.hand_over(grad, source)
-        thetas = [*work.parameters_of(node), *work.gradients_of(node)]
         for activation, k in self._groups(work.members):
-            kept = z[k] if activation.keeps_input else None
-            yield _with_theta(activation.backward, (kept, a[k], grad[k]), k, *thetas)
+            thetas = (*work.parameters_of(node), *work.gradients_of(node))
+            yield partial(activation.backward, z[k], a[k], grad[k], *(t[k] for t in thetas))
 
 
 class Add:
@@ -194,8 +193,3 @@ def _transposed_product(x: Input, delta: Floats, out: Floats) -> Call:
         return partial(x.transposed_matmul, delta, out)
     return partial(np.matmul, x.swapaxes(1, 2), delta, out)
 
-
-def _with_theta(apply: Call, operands: Sequence[Floats | None], k: slice, *thetas: Floats) -> Call:
-    """Bind an activation's call, with the learned parameters only if it has any."""
-    learned = [theta[k] for theta in thetas if theta is not None]
-    return partial(apply, *operands, *learned)

@@ -33,8 +33,9 @@ class Targets:
         return self.table.shape[1]
 
     def astype(self, dtype: np.dtype) -> Targets:
-        """Return the targets with a table of the given dtype."""
-        return Targets(self.table.astype(dtype, copy=False), self.codes)
+        """Return the targets with a table of the given dtype, laid out row by row."""
+        # From any other layout np.take would copy the whole table at every step.
+        return Targets(np.ascontiguousarray(self.table, dtype=dtype), self.codes)
 
     def take(self, rows: Integers, out: Floats) -> None:
         """Write the targets of ``rows`` (K, B) into ``out`` (K, B, C)."""
@@ -57,6 +58,7 @@ class TrainingSet:
     def __init__(self, X: Floats | sparse.csr_array, targets: Targets) -> None:
         self.X = X
         self.targets = targets
+        self._gathered: dict[tuple[int, ...], Floats] = {}
 
     @property
     def n_rows(self) -> int:
@@ -76,7 +78,14 @@ class TrainingSet:
         """Put the given rows of X, (K, B), into a workspace's input, (K, B, D)."""
         if isinstance(x, SparseBatch):
             x.matrices = [self.X[r].astype(dtype, copy=False) for r in rows]
+        elif not self.X.flags.c_contiguous:
+            # np.take would copy all of X first.
+            x[:] = self.X[rows]
         elif self.X.dtype == dtype:
             np.take(self.X, rows, axis=0, out=x, mode="clip")
         else:
-            x[:] = self.X[rows]
+            if x.shape not in self._gathered:
+                self._gathered[x.shape] = np.empty(x.shape, dtype=self.X.dtype)
+            gathered = self._gathered[x.shape]
+            np.take(self.X, rows, axis=0, out=gathered, mode="clip")
+            np.copyto(x, gathered)

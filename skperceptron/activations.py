@@ -1,0 +1,845 @@
+r"""Activations: what a hidden unit makes of its weighted sum ``z``.
+
+An activation is an object with searchable parameters, like a kernel. Adding one takes one
+class in this module: its string names, its place in tests, tables and plots follow from it.
+
+Conventions. Arrays are (members, batch, units); all work is done in place, without
+temporary arrays. ``forward(z, out)`` writes f(z); ``backward(z, a, grad)`` multiplies
+``grad`` by f'(z). Where f' can be told from the output a, the engine lets ``out`` be ``z``
+itself; where it cannot (``keeps_input = True``), z has a buffer of its own. Nobody reads z
+and a after ``backward``, so they serve as room to calculate in; ``forward`` of an activation
+that keeps its input may clip z to where f and f' are the same.
+
+A float mask comes from ``np.greater(z, 0, out=z)``: multiplying by it takes an eighth of
+the time of ``np.copyto(..., where=)`` on (1, 128, 256) float32.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.special import erfc, expit
+from sklearn.base import BaseEstimator
+
+from .engine.arrays import Floats
+
+#: Beyond this every saturating function here has reached its limit, in any precision.
+FAR = 1e4
+
+Range = tuple[float, float]
+
+
+class Activation(BaseEstimator):
+    """Base of all activations.
+
+    A subclass defines ``forward`` and ``backward``; the rest has defaults. Parameters are
+    arguments of ``__init__``, stored unchanged, with their open intervals in ``ranges``.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Names under which ``get_activation`` finds a built-in one; the first is canonical.
+    formula : str
+        f(z) in LaTeX.
+    value_range : tuple of float
+        Infimum and supremum of f for default parameters.
+    keeps_input : bool
+        Whether ``backward`` needs z, which is then kept beside the output.
+    init_factor : float
+        Initial weights are uniform within the root of this divided by fan-in plus fan-out.
+    ranges : dict of str to tuple of float
+        Open interval of each numeric parameter.
+    untrainable_message : str
+        What to tell the user if the gradient is zero everywhere.
+    """
+
+    names: ClassVar[tuple[str, ...]] = ()
+    formula: ClassVar[str] = ""
+    value_range: ClassVar[Range] = (-np.inf, np.inf)
+    keeps_input: bool = False
+    init_factor: float = 6.0
+    ranges: ClassVar[dict[str, Range]] = {}
+    untrainable_message: ClassVar[str] = ""
+
+    def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        """Write f(z) into ``out``.
+
+        Parameters
+        ----------
+        z : ndarray of shape (K, B, H)
+        out : ndarray of shape (K, B, H)
+            ``z`` itself unless ``keeps_input``.
+        *learned : ndarray of shape (K, 1, H)
+            The learned parameters, if there are any.
+        """
+        raise NotImplementedError
+
+    def infer(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        """Write f(z) into ``out`` when no backward call will follow."""
+        self.forward(z, out, *learned)
+
+    def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
+        """Multiply ``grad`` by f'(z), in place.
+
+        Parameters
+        ----------
+        z : ndarray of shape (K, B, H)
+            The input if ``keeps_input``, else the output; may be overwritten.
+        a : ndarray of shape (K, B, H)
+            The output; may be overwritten.
+        grad : ndarray of shape (K, B, H)
+            Gradient with respect to the output; becomes that with respect to the input.
+        *learned : ndarray of shape (K, 1, H)
+            The learned parameters and the array that receives their gradient, if any.
+        """
+        raise NotImplementedError
+
+    def n_parameters(self, units: int) -> int:
+        """Return how many parameters a layer of ``units`` units learns."""
+        return 0
+
+    def initial_parameters(self, units: int) -> Floats:
+        """Return their start, (n_parameters,)."""
+        return np.empty(0)
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether layers before this activation get a gradient."""
+        return True
+
+    def check_parameters(self) -> None:
+        """Raise TypeError or ValueError if a parameter is outside its range."""
+        for name, (low, high) in self.ranges.items():
+            value = getattr(self, name)
+            message = (
+                f"The {name!r} parameter of {type(self).__name__} must be a float in the range"
+                f" ({low}, {high}). Got {value!r} instead."
+            )
+            if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
+                raise TypeError(message)
+            if not low < value < high:
+                raise ValueError(message)
+
+    def __call__(self, z: Any) -> Floats:
+        """Return f(z) as a new array of z's shape."""
+        return self._evaluate(z)[0]
+
+    def derivative(self, z: Any) -> Floats:
+        """Return f'(z) as a new array of z's shape."""
+        return self._evaluate(z)[1]
+
+    def _evaluate(self, z: Any) -> tuple[Floats, Floats]:
+        z = np.array(z, dtype=np.result_type(np.asarray(z).dtype, np.float32))
+        shape = z.shape
+        z = z.reshape(1, -1, 1)
+        learned: list[Floats] = []
+        if self.n_parameters(1):
+            learned.append(self.initial_parameters(1).astype(z.dtype).reshape(1, 1, 1))
+        out = np.empty_like(z) if self.keeps_input else z
+        self.forward(z, out, *learned)
+        value, grad = out.copy(), np.ones_like(out)
+        self.backward(z, out, grad, *learned, *learned)
+        return value.reshape(shape), grad.reshape(shape)
+
+
+# Bounded on both sides, or not bent at all.
+
+
+class Identity(Activation):
+    """No activation: f(z) = z."""
+
+    names = ("identity", "linear")
+    formula = "z"
+
+    def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        if out is not z:
+            np.copyto(out, z)
+
+    def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
+        """Leave the gradient as it is."""
+
+
+class Sigmoid(Activation):
+    """Logistic sigmoid; saturates on both sides, not centred at zero."""
+
+    names = ("logistic", "sigmoid")
+    formula = r"\frac{1}{1 + e^{-z}}"
+    value_range = (0.0, 1.0)
+    init_factor = 2.0
+
+    def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        _sigmoid(z, out)
+
+    def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
+        np.multiply(grad, a, out=grad)
+        np.subtract(1, a, out=a)
+        np.multiply(grad, a, out=grad)
+
+
+class Tanh(Activation):
+    """Hyperbolic tangent; saturates on both sides, centred at zero."""
+
+    names = ("tanh",)
+    formula = r"\tanh z"
+    value_range = (-1.0, 1.0)
+
+    def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        np.tanh(z, out=out)
+
+    def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
+        np.multiply(a, a, out=a)
+        np.subtract(1, a, out=a)
+        np.multiply(grad, a, out=grad)
+
+
+class Softsign(Activation):
+    """A sigmoid with polynomial tails (Bergstra et al. 2009)."""
+
+    names = ("softsign",)
+    formula = r"\frac{z}{1 + |z|}"
+    value_range = (-1.0, 1.0)
+    keeps_input = True
+
+    def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        largest = np.finfo(z.dtype).max
+        np.clip(z, -largest, largest, out=z)
+        np.abs(z, out=out)
+        np.add(out, 1, out=out)
+        np.divide(z, out, out=out)
+
+    def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
+        np.abs(z, out=a)
+        np.add(a, 1, out=a)
+        np.divide(grad, a, out=grad)
+        np.divide(grad, a, out=grad)
+
+
+class Gaussian(Activation):
+    """A bump; the hidden unit of Gaussian basis networks."""
+
+    names = ("gaussian",)
+    formula = r"e^{-z^2}"
+    value_range = (0.0, 1.0)
+    keeps_input = True
+
+    def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        np.clip(z, -FAR, FAR, out=z)
+        np.multiply(z, z, out=out)
+        np.negative(out, out=out)
+        np.exp(out, out=out)
+
+    def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
+        np.multiply(z, a, out=z)
+        np.multiply(z, -2, out=z)
+        np.multiply(grad, z, out=grad)
+
+
+class Sine(Activation):
+    """A periodic activation (Sitzmann et al. 2020); undefined (NaN) at infinity.
+
+    Parameters
+    ----------
+    frequency : float, default=1.0
+        > 0.
+    """
+
+    names = ("sine",)
+    formula = r"\sin \omega z"
+    value_range = (-1.0, 1.0)
+    keeps_input = True
+    ranges = {"frequency": (0.0, np.inf)}
+
+    def __init__(self, frequency: float = 1.0) -> None:
+        self.frequency = frequency
+        self.check_parameters()
+
+    def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        np.multiply(z, self.frequency, out=z)
+        np.sin(z, out=out)
+
+    def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
+        np.cos(z, out=z)
+        np.multiply(z, self.frequency, out=z)
+        np.multiply(grad, z, out=grad)
+
+
+# Piecewise linear.
+
+
+class Heaviside(Activation):
+    """The threshold of Rosenblatt's units: 0 below zero, 1 from zero on.
+
+    Its gradient is zero, so that only layers behind it learn, unless a surrogate stands
+    in for the derivative.
+
+    Parameters
+    ----------
+    surrogate : {None, "straight_through", "sigmoid"}, default=None
+        "straight_through" passes the gradient unchanged (Bengio et al. 2013); "sigmoid"
+        uses the derivative of a sigmoid of slope `sharpness` (Zenke & Ganguli 2018).
+    sharpness : float, default=4.0
+        > 0; only used by "sigmoid".
+    """
+
+    names = ("heaviside", "threshold")
+    formula = r"0 \text{ if } z < 0, \; 1 \text{ if } z \geq 0"
+    value_range = (0.0, 1.0)
+    keeps_input = True
+    ranges = {"sharpness": (0.0, np.inf)}
+    untrainable_message = (
+        "The gradient of Heaviside() is zero everywhere: layers before it keep their random"
+        " weights. Use Heaviside(surrogate='straight_through') or"
+        " Heaviside(surrogate='sigmoid') to train them."
+    )
+
+    def __init__(self, surrogate: str | None = None, sharpness: float = 4.0) -> None:
+        self.surrogate = surrogate
+        self.sharpness = sharpness
+        self.check_parameters()
+
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        if self.surrogate not in (None, "straight_through", "sigmoid"):
+            raise ValueError(
+                "The 'surrogate' parameter of Heaviside must be None, 'straight_through' or"
+                f" 'sigmoid'. Got {self.surrogate!r} instead."
+            )
+
+    @property
+    def differentiable(self) -> bool:
+        return self.surrogate is not None
+
+    def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        np.greater_equal(z, 0, out=out)
+
+    def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
+        if self.surrogate is None:
+            grad.fill(0)
+        elif self.surrogate == "sigmoid":
+            np.multiply(z, self.sharpness, out=z)
+            _sigmoid(z, z)
+            np.subtract(1, z, out=a)
+            np.multiply(z, a, out=z)
+            np.multiply(z, self.sharpness, out=z)
+            np.multiply(grad, z, out=grad)
+
+
+class ReLU(Activation):
+    """Rectified linear unit (Nair & Hinton 2010); f'(0) = 0."""
+
+    names = ("relu",)
+    formula = r"\max(0, z)"
+    value_range = (0.0, np.inf)
+
+    def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        np.maximum(z, 0, out=out)
+
+    def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
+        np.greater(a, 0, out=a)
+        np.multiply(grad, a, out=grad)
+
+
+class LeakyReLU(Activation):
+    """ReLU with a small slope on the negative side (Maas et al. 2013); f'(0) = alpha.
+
+    Parameters
+    ----------
+    alpha : float, default=0.01
+        The slope, in (0, 1).
+    """
+
+    names = ("leaky_relu",)
+    formula = r"\max(\alpha z, z)"
+    keeps_input = True
+    ranges = {"alpha": (0.0, 1.0)}
+
+    def __init__(self, alpha: float = 0.01) -> None:
+        self.alpha = alpha
+        self.check_parameters()
+
+    def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        np.multiply(z, self.alpha, out=out)
+        np.maximum(z, out, out=out)
+
+    def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
+        np.greater(z, 0, out=z)
+        np.multiply(z, 1 - self.alpha, out=z)
+        np.add(z, self.alpha, out=z)
+        np.multiply(grad, z, out=grad)
+
+
+class PReLU(Activation):
+    """Leaky ReLU whose slopes are learned, one per unit (He et al. 2015).
+
+    Parameters
+    ----------
+    alpha : float, default=0.25
+        Where the slopes start; finite.
+    """
+
+    names = ("prelu",)
+    formula = r"\max(0, z) + a \min(0, z)"
+    keeps_input = True
+    ranges = {"alpha": (-np.inf, np.inf)}
+
+    def __init__(self, alpha: float = 0.25) -> None:
+        self.alpha = alpha
+        self.check_parameters()
+
+    def n_parameters(self, units: int) -> int:
+        return units
+
+    def initial_parameters(self, units: int) -> Floats:
+        return np.full(units, float(self.alpha))
+
+    def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        (slope,) = learned
+        np.minimum(z, 0, out=out)
+        np.multiply(out, slope, out=out)
+        # z is still needed, so that only a boolean mask can join the sides.
+        np.add(out, z, out=out, where=z > 0)
+
+    def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
+        slope, slope_grad = learned
+        np.minimum(z, 0, out=a)
+        np.multiply(a, grad, out=a)
+        np.greater(z, 0, out=z)
+        np.multiply(z, 1 - slope, out=z)
+        np.add(z, slope, out=z)
+        np.multiply(grad, z, out=grad)
+        np.add.reduce(a, axis=1, out=slope_grad, keepdims=True)
+
+
+class ReLU6(Activation):
+    """ReLU cut off at 6 (Krizhevsky 2010); f' = 0 at both kinks."""
+
+    names = ("relu6",)
+    formula = r"\min(\max(0, z), 6)"
+    value_range = (0.0, 6.0)
+
+    def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        np.clip(z, 0, 6, out=out)
+
+    def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
+        _inside(a, 3, 3)
+        np.multiply(grad, a, out=grad)
+
+
+class HardTanh(Activation):
+    """Tanh made of three lines (Collobert 2004); f' = 0 at both kinks."""
+
+    names = ("hard_tanh",)
+    formula = r"\min(\max(-1, z), 1)"
+    value_range = (-1.0, 1.0)
+
+    def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        np.clip(z, -1, 1, out=out)
+
+    def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
+        _inside(a, 0, 1)
+        np.multiply(grad, a, out=grad)
+
+
+class HardSigmoid(Activation):
+    """Sigmoid made of three lines, with slope 1/6 (Howard et al. 2019); f' = 0 at both kinks."""
+
+    names = ("hard_sigmoid",)
+    formula = r"\min(\max(0, z / 6 + 1/2), 1)"
+    value_range = (0.0, 1.0)
+    init_factor = 2.0
+
+    def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        _hard_sigmoid(z, out)
+
+    def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
+        _inside(a, 0.5, 0.5)
+        np.multiply(a, 1 / 6, out=a)
+        np.multiply(grad, a, out=grad)
+
+
+class HardSwish(Activation):
+    """Swish with a hard sigmoid (Howard et al. 2019); f'(-3) = 0, f'(3) = 1."""
+
+    names = ("hard_swish",)
+    formula = r"z \min(\max(0, z / 6 + 1/2), 1)"
+    value_range = (-0.375, np.inf)
+    keeps_input = True
+
+    def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        np.maximum(z, -4, out=z)
+        _hard_sigmoid(z, out)
+        np.multiply(out, z, out=out)
+
+    def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
+        np.clip(z, -4, 4, out=z)
+        np.copyto(a, z)
+        _inside(a, 0, 3)
+        np.multiply(a, z, out=a)
+        np.multiply(a, 1 / 6, out=a)
+        _hard_sigmoid(z, z)
+        np.add(a, z, out=a)
+        np.multiply(grad, a, out=grad)
+
+
+# Smooth relatives of ReLU.
+
+
+class _Exponential(Activation):
+    """s max(0, z) + s alpha (exp(min(0, z)) - 1)."""
+
+    keeps_input = True
+    scale: ClassVar[float] = 1.0
+    alpha: float
+
+    def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        np.minimum(z, 0, out=out)
+        np.expm1(out, out=out)
+        np.multiply(out, self.alpha, out=out)
+        np.maximum(z, 0, out=z)
+        np.add(out, z, out=out)
+        if self.scale != 1:
+            np.multiply(out, self.scale, out=out)
+
+    def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
+        # z is max(0, z) by now; the negative side of f' is the output plus scale * alpha.
+        np.minimum(a, 0, out=a)
+        np.add(a, self.scale * self.alpha, out=a)
+        if self.alpha != 1:
+            np.greater(z, 0, out=z)
+            np.multiply(z, self.scale * (1 - self.alpha), out=z)
+            np.add(a, z, out=a)
+        np.multiply(grad, a, out=grad)
+
+
+class ELU(_Exponential):
+    r"""Exponential linear unit (Clevert et al. 2016); f'(0) = alpha.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Minus the limit on the negative side, > 0.
+    """
+
+    names = ("elu",)
+    formula = r"z \text{ if } z > 0, \; \alpha (e^z - 1) \text{ if } z \leq 0"
+    ranges = {"alpha": (0.0, np.inf)}
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        self.alpha = alpha
+        self.check_parameters()
+
+    @property
+    def value_range(self) -> Range:  # type: ignore[override]
+        """Infimum and supremum of f."""
+        return (-self.alpha, np.inf)
+
+
+class SELU(_Exponential):
+    """Self-normalising scaled ELU (Klambauer et al. 2017); f'(0) is that of the left side."""
+
+    names = ("selu",)
+    formula = r"\lambda z \text{ if } z > 0, \; \lambda \alpha (e^z - 1) \text{ if } z \leq 0"
+    alpha = 1.6732632423543772
+    scale = 1.0507009873554805
+    value_range = (-1.6732632423543772 * 1.0507009873554805, np.inf)
+
+
+class CELU(Activation):
+    """ELU with a continuous derivative for every alpha (Barron 2017).
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Minus the limit on the negative side, > 0.
+    """
+
+    names = ("celu",)
+    formula = r"\max(0, z) + \min(0, \alpha (e^{z / \alpha} - 1))"
+    keeps_input = True
+    ranges = {"alpha": (0.0, np.inf)}
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        self.alpha = alpha
+        self.check_parameters()
+
+    @property
+    def value_range(self) -> Range:  # type: ignore[override]
+        """Infimum and supremum of f."""
+        return (-self.alpha, np.inf)
+
+    def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        np.minimum(z, 0, out=out)
+        np.divide(out, self.alpha, out=out)
+        np.expm1(out, out=out)
+        np.multiply(out, self.alpha, out=out)
+        np.maximum(z, 0, out=z)
+        np.add(out, z, out=out)
+
+    def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
+        np.minimum(a, 0, out=a)
+        np.divide(a, self.alpha, out=a)
+        np.add(a, 1, out=a)
+        np.multiply(grad, a, out=grad)
+
+
+class Softplus(Activation):
+    """The smooth ReLU whose derivative is the sigmoid (Dugas et al. 2001)."""
+
+    names = ("softplus",)
+    formula = r"\log(1 + e^z)"
+    value_range = (0.0, np.inf)
+
+    def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        np.logaddexp(z, 0, out=out)
+
+    def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
+        # sigmoid(z) = 1 - exp(-softplus(z))
+        np.negative(a, out=a)
+        np.expm1(a, out=a)
+        np.negative(a, out=a)
+        np.multiply(grad, a, out=grad)
+
+
+class SiLU(Activation):
+    """Sigmoid-weighted linear unit, also called swish (Elfwing et al. 2018)."""
+
+    names = ("silu", "swish")
+    formula = r"\frac{z}{1 + e^{-z}}"
+    value_range = (-0.2784645427610738, np.inf)
+    keeps_input = True
+
+    def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        np.maximum(z, -FAR, out=z)
+        _sigmoid(z, out)
+        np.multiply(out, z, out=out)
+
+    def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
+        # f' = s + z s (1 - s) = s (1 + z (1 - s)) with s the sigmoid of z
+        np.minimum(z, FAR, out=z)
+        _sigmoid(z, a)
+        np.multiply(grad, a, out=grad)
+        np.subtract(1, a, out=a)
+        np.multiply(a, z, out=a)
+        np.add(a, 1, out=a)
+        np.multiply(grad, a, out=grad)
+
+
+class GELU(Activation):
+    r"""Gaussian error linear unit (Hendrycks & Gimpel 2016).
+
+    Parameters
+    ----------
+    approximate : {"none", "tanh"}, default="none"
+        "tanh" replaces the normal distribution function by a formula with tanh.
+    """
+
+    names = ("gelu",)
+    formula = r"z \, \Phi(z)"
+    keeps_input = True
+    # u(z) = SLOPE (z + CUBIC z^3) of the approximation (1 + tanh u) / 2
+    SLOPE: ClassVar[float] = float(np.sqrt(2 / np.pi))
+    CUBIC: ClassVar[float] = 0.044715
+
+    def __init__(self, approximate: str = "none") -> None:
+        self.approximate = approximate
+        self.check_parameters()
+
+    def check_parameters(self) -> None:
+        if self.approximate not in ("none", "tanh"):
+            raise ValueError(
+                "The 'approximate' parameter of GELU must be 'none' or 'tanh'. Got"
+                f" {self.approximate!r} instead."
+            )
+
+    @property
+    def value_range(self) -> Range:  # type: ignore[override]
+        """Infimum and supremum of f."""
+        exact = self.approximate == "none"
+        return (-0.16997120747990369 if exact else -0.17004075057125412, np.inf)
+
+    def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        np.maximum(z, -FAR, out=z)
+        if self.approximate == "none":
+            _normal_distribution(z, out)
+        else:
+            self._argument(z, out)
+            np.tanh(out, out=out)
+            np.add(out, 1, out=out)
+            np.multiply(out, 0.5, out=out)
+        np.multiply(out, z, out=out)
+
+    def _argument(self, z: Floats, out: Floats) -> None:
+        np.minimum(z, FAR, out=out)
+        np.multiply(out, out, out=out)
+        np.multiply(out, self.CUBIC, out=out)
+        np.add(out, 1, out=out)
+        np.multiply(out, self.SLOPE, out=out)
+        np.multiply(out, z, out=out)
+
+    def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
+        np.minimum(z, FAR, out=z)
+        if self.approximate == "none":
+            self._exact_derivative(z, a)
+        else:
+            self._approximate_derivative(z, a)
+        np.multiply(grad, a, out=grad)
+
+    def _exact_derivative(self, z: Floats, a: Floats) -> None:
+        """Write Phi(z) + z phi(z) into ``a``: first z phi(z), for which no room would be left."""
+        density = a
+        np.multiply(z, z, out=density)
+        np.multiply(density, -0.5, out=density)
+        np.exp(density, out=density)
+        np.multiply(density, z, out=density)
+        np.multiply(density, 1 / np.sqrt(2 * np.pi), out=density)
+        _normal_distribution(z, z)
+        np.add(a, z, out=a)
+
+    def _approximate_derivative(self, z: Floats, a: Floats) -> None:
+        """Write (1 + t) (1 + (1 - t) z u') / 2 into ``a``, where t = tanh u, z u' = 3 u - 2 SLOPE z."""
+        self._argument(z, a)
+        np.multiply(z, -2 * self.SLOPE / 3, out=z)
+        np.add(z, a, out=z)
+        np.multiply(z, 3, out=z)
+        np.tanh(a, out=a)
+        np.subtract(1, a, out=a)
+        np.multiply(z, a, out=z)
+        np.add(z, 1, out=z)
+        np.subtract(2, a, out=a)
+        np.multiply(a, 0.5, out=a)
+        np.multiply(a, z, out=a)
+
+
+class Mish(Activation):
+    """Self-gated by the tanh of a softplus (Misra 2020)."""
+
+    names = ("mish",)
+    formula = r"z \tanh \log(1 + e^z)"
+    value_range = (-0.30884341301725043, np.inf)
+    keeps_input = True
+    # exp(20) is so large that 1 + exp(z) rounds to exp(z) and tanh to 1, in float64 too.
+    LINEAR_FROM: ClassVar[float] = 20.0
+
+    def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        np.maximum(z, -FAR, out=z)
+        np.minimum(z, self.LINEAR_FROM, out=out)
+        np.exp(out, out=out)
+        np.log1p(out, out=out)
+        np.tanh(out, out=out)
+        np.multiply(out, z, out=out)
+
+    def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
+        # With e = exp(z) and q = 1 / ((1 + e)^2 + 1):  f' = 1 + q (4 z e (1 + e) q - 2).
+        np.minimum(z, self.LINEAR_FROM, out=z)
+        np.exp(z, out=a)
+        np.multiply(z, a, out=z)
+        np.add(a, 1, out=a)
+        np.multiply(z, a, out=z)
+        np.multiply(a, a, out=a)
+        np.add(a, 1, out=a)
+        np.divide(1, a, out=a)
+        np.multiply(z, a, out=z)
+        np.multiply(z, 4, out=z)
+        np.subtract(z, 2, out=z)
+        np.multiply(z, a, out=z)
+        np.add(z, 1, out=z)
+        np.multiply(grad, z, out=grad)
+
+
+# Pieces that several activations share; each may work in place.
+
+
+def _sigmoid(z: Floats, out: Floats) -> None:
+    if z.dtype == np.float32:
+        # exp is vectorised, expit is not: an eighth of the time on (1, 128, 256). It overflows to
+        # infinity below -88, where the sigmoid is rightly 0.
+        with np.errstate(over="ignore"):
+            np.negative(z, out=out)
+            np.exp(out, out=out)
+            np.add(out, 1, out=out)
+            np.divide(1, out, out=out)
+    else:
+        expit(z, out=out)
+
+
+def _normal_distribution(z: Floats, out: Floats) -> None:
+    np.multiply(z, -np.sqrt(0.5), out=out)
+    erfc(out, out=out)
+    np.multiply(out, 0.5, out=out)
+
+
+def _hard_sigmoid(z: Floats, out: Floats) -> None:
+    np.multiply(z, 1 / 6, out=out)
+    np.add(out, 0.5, out=out)
+    np.clip(out, 0, 1, out=out)
+
+
+def _inside(a: Floats, centre: float, radius: float) -> None:
+    """Replace ``a`` by 1 where it lies within the radius, by 0 elsewhere."""
+    if centre:
+        np.subtract(a, centre, out=a)
+    np.abs(a, out=a)
+    np.less(a, radius, out=a)
+
+
+def _classes() -> dict[str, type[Activation]]:
+    """Return the activations of this module under all of their names."""
+    members = inspect.getmembers(sys.modules[__name__], inspect.isclass)
+    return {name: cls for _, cls in members if issubclass(cls, Activation) for name in cls.names}
+
+
+def list_activations() -> list[str]:
+    """Return the canonical names of the built-in activations, sorted."""
+    return sorted({cls.names[0] for cls in _classes().values()})
+
+
+def get_activation(activation: str | Activation) -> Activation:
+    """Return an activation from its name, or the activation itself.
+
+    Parameters
+    ----------
+    activation : str or Activation
+
+    Returns
+    -------
+    Activation
+
+    Raises
+    ------
+    ValueError
+        If no activation has that name.
+    TypeError
+        If `activation` is neither a string nor an Activation.
+
+    Examples
+    --------
+    >>> from skperceptron.activations import get_activation
+    >>> get_activation("leaky_relu")
+    LeakyReLU()
+    """
+    if isinstance(activation, Activation):
+        return activation
+    if isinstance(activation, str):
+        classes = _classes()
+        if activation not in classes:
+            known = ", ".join(repr(name) for name in sorted(classes))
+            raise ValueError(f"Unknown activation {activation!r}. Known names: {known}.")
+        return classes[activation]()
+    hint = ""
+    if isinstance(activation, type) and issubclass(activation, Activation):
+        hint = f" Pass an instance: {activation.__name__}()."
+    raise TypeError(
+        f"activation must be a string or an Activation, got {activation!r}.{hint}"
+    )
+
+
+__all__ = [
+    "Activation",
+    "get_activation",
+    "list_activations",
+    *sorted({cls.__name__ for cls in _classes().values()}),
+]

@@ -1,0 +1,122 @@
+"""Rows told apart by their content, wherever they stand.
+
+A fingerprint is a 64-bit hash of a row's numbers. Two different rows among n share one with
+probability n^2 / 2^65: about 3e-8 for a million rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from .arrays import Floats, Integers
+
+Words = NDArray[np.uint64]
+
+#: Numbers hashed at a time, 8 MB.
+BLOCK = 2**20
+
+#: Columns of `extra` count from here, beyond those of any X.
+EXTRA_FROM = 2**40
+
+
+def row_fingerprints(X: Floats | sparse.csr_array, extra: Floats | None = None) -> Words:
+    """Hash each row of X, and of further columns.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (N, D)
+        float32 or float64. Zeros contribute nothing, so that a sparse and a dense row
+        agree; 0.0 equals -0.0.
+    extra : ndarray of shape (N, E), default=None
+        More columns, such as targets.
+
+    Returns
+    -------
+    ndarray of shape (N,), uint64
+    """
+    hashes = _sparse_hashes(X) if sparse.issparse(X) else _dense_hashes(X, 0)
+    if extra is not None:
+        hashes += _dense_hashes(np.asarray(extra, dtype=np.float64), EXTRA_FROM)
+    return _mixed(hashes)
+
+
+def merge_equal_rows(
+    X: Floats | sparse.csr_array,
+    extra: Floats,
+    sample_weight: Floats | None = None,
+    rows: Integers | None = None,
+) -> tuple[Integers, Floats]:
+    """Find the distinct rows, in an order that depends on their content only.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (N, D)
+    extra : ndarray of shape (N, E)
+        What rows must agree in besides X to be merged (targets).
+    sample_weight : ndarray of shape (N,), default=None
+        Weights; rows of weight zero are dropped. None counts each row once.
+    rows : ndarray of int, default=None
+        Look at these rows only.
+
+    Returns
+    -------
+    chosen : ndarray of int
+        One row for each distinct content.
+    weights : ndarray of float64
+        Sum of the weights of all rows with that content.
+    """
+    rows = np.arange(X.shape[0]) if rows is None else rows
+    keys = row_fingerprints(X, extra)[rows]
+    weights = None if sample_weight is None else sample_weight[rows]
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    totals = np.bincount(inverse.ravel(), weights=weights).astype(np.float64)
+    counts = totals > 0
+    return rows[first[counts]], totals[counts]
+
+
+def _dense_hashes(X: Floats, first_column: int) -> Words:
+    n_rows, n_columns = X.shape
+    multipliers = _multipliers(np.arange(first_column, first_column + n_columns, dtype=np.uint64))
+    hashes = np.empty(n_rows, dtype=np.uint64)
+    step = max(1, BLOCK // max(1, n_columns))
+    for start in range(0, n_rows, step):
+        words = _bits(X[start : start + step])
+        np.multiply(words, multipliers, out=words)
+        np.add.reduce(words, axis=1, out=hashes[start : start + step])
+    return hashes
+
+
+def _sparse_hashes(X: sparse.csr_array) -> Words:
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    multipliers = _multipliers(np.arange(X.shape[1], dtype=np.uint64))
+    words = _bits(X.data) * multipliers[X.indices]
+    # Sums wrap around, so that differences of running sums are exact.
+    running = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(words, dtype=np.uint64)])
+    return running[X.indptr[1:]] - running[X.indptr[:-1]]
+
+
+def _bits(numbers: Floats) -> Words:
+    """Return the numbers' bits, scrambled; zero stays zero, and a float32 equals its float64."""
+    # Adding 0.0 turns -0.0 into 0.0.
+    words = (np.asarray(numbers, dtype=np.float64) + 0.0).view(np.uint64)
+    return _scrambled(words)
+
+
+def _multipliers(columns: Words) -> Words:
+    """Return an odd number for each column."""
+    return _mixed(columns) | np.uint64(1)
+
+
+def _mixed(words: Words) -> Words:
+    """Scramble words, zero included (the finaliser of SplitMix64, Steele et al. 2014)."""
+    return _scrambled(words + np.uint64(0x9E3779B97F4A7C15))
+
+
+def _scrambled(words: Words) -> Words:
+    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return words ^ (words >> np.uint64(31))

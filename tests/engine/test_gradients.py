@@ -1,0 +1,347 @@
+"""The gradient of every activation x loss x wiring x depth is the derivative of the objective.
+
+A new activation or loss joins these tables by being defined in its module; only a loss
+whose constructor needs arguments is also named in ``LOSS_ARGUMENTS``.
+"""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skperceptron import activations, losses
+from skperceptron.activations import Activation, PReLU, ReLU, Sigmoid, Tanh
+from skperceptron.engine import Workspace, multilayer_perceptron
+from skperceptron.initializers import GlorotUniform
+from skperceptron.losses import Loss, SquaredError
+from skperceptron.optimizers import Adam
+from skperceptron.schedules import Constant
+from skperceptron.training import Member, Stack, Targets, TrainingSet
+from skperceptron.training.lbfgs import Objective
+
+WIRINGS = ["none", "residual", "dense"]
+D, H, C, B = 3, 3, 2, 5
+ALPHA = 0.3
+
+LOSS_ARGUMENTS = {"ScaledSquaredError": {"low": 0.0, "high": 1.0}}
+
+
+def components_of(module, base):
+    """Return the public classes of a module that derive from a base."""
+    return [
+        value
+        for name, value in sorted(vars(module).items())
+        if isinstance(value, type) and issubclass(value, base) and value is not base
+        if not name.startswith("_")
+    ]
+
+
+SMOOTH = [cls for cls in components_of(activations, Activation) if cls().differentiable]
+LOSSES = [cls(**LOSS_ARGUMENTS.get(cls.__name__, {})) for cls in components_of(losses, Loss)]
+EVERY_ACTIVATION = pytest.mark.parametrize("activation", SMOOTH, ids=lambda cls: cls.__name__)
+EVERY_LOSS = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: type(loss).__name__)
+
+
+def build(activation, depth, skip_connections):
+    per_layer = [[activation]] * depth
+    return multilayer_perceptron(D, (H,) * depth, C, per_layer, skip_connections)
+
+
+def possible_targets(loss, rng, shape):
+    """Return values that the loss's own inverse link can produce."""
+    y = rng.normal(size=shape)
+    loss.inverse_link(y, out=y)
+    return y
+
+
+def problem(network, loss, seed=0):
+    """Return parameters, X, Y and weights of the rows."""
+    rng = np.random.RandomState(seed)
+    vector = rng.normal(scale=0.6, size=network.n_parameters)
+    y = possible_targets(loss, rng, (B, C))
+    return vector, rng.normal(size=(B, D)), y, rng.uniform(0.2, 2, size=B)
+
+
+def objective_values(network, loss, vectors, x, y, weight):
+    """Write the penalised loss out, for K parameter vectors on the same rows."""
+    n_members = len(vectors)
+    work = Workspace(network, network.views(vectors), len(x))
+    work.x[:] = x
+    work.forward()
+    per_row = np.empty((n_members, len(x)))
+    room = np.empty((2, *work.raw.shape))
+    loss.loss_gradient(work.raw, np.broadcast_to(y, work.raw.shape), per_row, *room)
+    penalty = 0.5 * ALPHA * (vectors[:, : network.n_weights] ** 2).sum(axis=1)
+    return (per_row @ weight + penalty) / weight.sum()
+
+
+def central_differences(network, loss, vector, x, y, weight, step=1e-5):
+    """Move each parameter both ways; all the moved vectors form one stack."""
+    moves = step * np.eye(len(vector))
+    moved = np.concatenate([vector + moves, vector - moves])
+    values = objective_values(network, loss, moved, x, y, weight)
+    up, down = np.split(values, 2)
+    return (up - down) / (2 * step)
+
+
+def member_with(vector, loss, n_rows, **options):
+    return Member(
+        parameters=vector,
+        loss=loss,
+        optimizer=Adam(),
+        schedule=Constant(),
+        learning_rate=0.01,
+        alpha=ALPHA,
+        rows=np.arange(n_rows),
+        rng=np.random.RandomState(0),
+        shuffle=False,
+        **options,
+    )
+
+
+def assert_gradient_matches_central_differences(network, loss):
+    vector, x, y, weight = problem(network, loss)
+    member = member_with(vector, loss, B, sample_weight=weight)
+    _, gradient = Objective(network, member, TrainingSet(x, Targets(y)))(vector)
+    expected = central_differences(network, loss, vector, x, y, weight)
+    assert_allclose(gradient, expected, rtol=1e-6, atol=1e-8)
+
+
+@EVERY_ACTIVATION
+@EVERY_LOSS
+@pytest.mark.parametrize("skip_connections", WIRINGS)
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_gradient_matches_central_differences(activation, loss, skip_connections, depth):
+    network = build(activation(), depth, skip_connections)
+    assert_gradient_matches_central_differences(network, loss)
+
+
+@EVERY_LOSS
+def test_gradient_without_hidden_layers_matches_central_differences(loss):
+    assert_gradient_matches_central_differences(build(ReLU(), 0, "none"), loss)
+
+
+@EVERY_LOSS
+@pytest.mark.parametrize("skip_connections", WIRINGS)
+def test_objective_is_the_weighted_mean_loss_plus_penalty(loss, skip_connections):
+    network = build(Tanh(), 2, skip_connections)
+    vector, x, y, weight = problem(network, loss)
+    member = member_with(vector, loss, B, sample_weight=weight)
+    value, _ = Objective(network, member, TrainingSet(x, Targets(y)))(vector)
+    (total,) = objective_values(network, loss, vector[np.newaxis], x, y, weight)
+    penalty = 0.5 * ALPHA * (vector[: network.n_weights] ** 2).sum() / weight.sum()
+    reported_mean = (total - penalty) / (C if loss.averages_outputs else 1)
+    assert_allclose(value, reported_mean + penalty, rtol=1e-12)
+
+
+@EVERY_ACTIVATION
+@pytest.mark.parametrize("skip_connections", WIRINGS)
+def test_penalty_falls_on_weights_and_spares_biases_and_slopes(activation, skip_connections):
+    network = build(activation(), 2, skip_connections)
+    vector, x, y, _ = problem(network, SquaredError())
+    data = TrainingSet(x, Targets(y))
+    with_penalty = member_with(vector, SquaredError(), B)
+    without = member_with(vector, SquaredError(), B)
+    without.alpha = 0.0
+    gradients = [Objective(network, m, data)(vector)[1] for m in (with_penalty, without)]
+    difference = gradients[0] - gradients[1]
+    n = network.n_weights
+    assert_allclose(difference[:n], ALPHA * vector[:n] / B, rtol=1e-8, atol=1e-12)
+    assert_array_equal(difference[n:], 0)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("skip_connections", WIRINGS)
+def test_learned_slopes_receive_the_derivative_of_the_objective(depth, skip_connections):
+    network = build(PReLU(), depth, skip_connections)
+    vector, x, y, weight = problem(network, SquaredError(), seed=1)
+    member = member_with(vector, SquaredError(), B, sample_weight=weight)
+    _, gradient = Objective(network, member, TrainingSet(x, Targets(y)))(vector)
+    expected = central_differences(network, SquaredError(), vector, x, y, weight)
+
+    def slopes(flat):
+        learned = network.views(flat[np.newaxis])
+        return np.concatenate([views[0].ravel() for views in learned if len(views) == 1])
+
+    assert len(slopes(gradient)) == depth * H
+    assert np.count_nonzero(slopes(gradient)) > 0
+    assert_allclose(slopes(gradient), slopes(expected), rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("skip_connections", WIRINGS)
+def test_gradient_of_a_stacked_member_equals_the_gradient_alone(skip_connections, dtype):
+    chosen = [ReLU(), Tanh(), Tanh(), Sigmoid(), ReLU()]
+    per_layer = [chosen, [Tanh()], chosen[::-1]]
+    n_members = len(chosen)
+    stacked = multilayer_perceptron(D, (H,) * 3, C, per_layer, skip_connections)
+    rng = np.random.RandomState(0)
+    vectors = rng.normal(size=(n_members, stacked.n_parameters)).astype(dtype)
+    x = rng.normal(size=(n_members, B, D)).astype(dtype)
+    delta = rng.normal(size=(n_members, B, C)).astype(dtype)
+
+    def gradient_of(network, members):
+        gradient = np.empty_like(vectors[members])
+        views = network.views(gradient)
+        work = Workspace(network, network.views(vectors[members]), B, gradient=views)
+        work.x[:] = x[members]
+        work.forward()
+        work.delta[:] = delta[members]
+        work.backward()
+        return gradient
+
+    together = gradient_of(stacked, slice(None))
+    for k in range(n_members):
+        alone = gradient_of(stacked.members([k]), slice(k, k + 1))
+        assert_array_equal(together[k], alone[0])
+
+
+@EVERY_ACTIVATION
+def test_gradient_of_any_activation_is_the_same_in_a_stack(activation):
+    other = SMOOTH[0] if activation is not SMOOTH[0] else SMOOTH[1]
+    mates = [activation(), other(), activation()]
+    if len({mate.n_parameters(H) for mate in mates}) > 1:
+        mates = [activation() for _ in mates]
+    stacked = multilayer_perceptron(D, (H,), C, [mates])
+    rng = np.random.RandomState(0)
+    vectors = rng.normal(size=(3, stacked.n_parameters))
+    x, y = rng.normal(size=(B, D)), rng.normal(size=(B, C))
+    data = TrainingSet(x, Targets(y))
+    gradient = np.empty_like(vectors)
+    work = Workspace(stacked, stacked.views(vectors), B, gradient=stacked.views(gradient))
+    work.x[:] = x
+    work.forward()
+    work.delta[:] = work.raw - y
+    work.backward()
+    for k in range(3):
+        member = member_with(vectors[k], SquaredError(), B)
+        member.alpha = 0.0
+        _, alone = Objective(stacked.members([k]), member, data)(vectors[k])
+        assert_allclose(gradient[k] / B, alone, rtol=1e-12, atol=1e-14)
+
+
+# Against PyTorch.
+
+TORCH_ACTIVATIONS = {
+    "CELU": "celu",
+    "ELU": "elu",
+    "HardTanh": "hardtanh",
+    "Identity": None,
+    "Mish": "mish",
+    "PReLU": "prelu",
+    "ReLU": "relu",
+    "ReLU6": "relu6",
+    "SELU": "selu",
+    "SiLU": "silu",
+    "Sigmoid": "sigmoid",
+    "SoftPlus": "softplus",
+    "SoftSign": "softsign",
+    "Softplus": "softplus",
+    "Softsign": "softsign",
+    "Tanh": "tanh",
+}
+COMPARED = [cls for cls in SMOOTH if cls.__name__ in TORCH_ACTIVATIONS]
+
+
+def torch_loss(torch, name, raw, y):
+    """Return each row's loss from PyTorch's own losses, summed over the outputs."""
+    functional = torch.nn.functional
+    if name == "BinaryLogLoss":
+        return functional.binary_cross_entropy_with_logits(raw, y, reduction="none").sum(1)
+    if name == "CategoricalLogLoss":
+        return functional.cross_entropy(raw, y, reduction="none")
+    if name == "PoissonDeviance":
+        deviance = functional.poisson_nll_loss(raw, y, log_input=True, reduction="none")
+        return (deviance + y * torch.log(y) - y).sum(1)
+    predicted = torch.sigmoid(raw) if name == "ScaledSquaredError" else raw
+    return 0.5 * functional.mse_loss(predicted, y, reduction="none").sum(1)
+
+
+def torch_forward(torch, network, vector, x, activation, depth, skip_connections):
+    """Run the network on views into one flat tensor of parameters."""
+    apply = TORCH_ACTIVATIONS[activation.__name__]
+    position = iter(network.views(np.arange(network.n_parameters)[np.newaxis]))
+    seen, value = [x], x
+
+    def take(views):
+        return [vector[torch.from_numpy(view[0].astype(np.int64))] for view in views]
+
+    for layer in range(1, depth + 2):
+        weight, bias = take(next(position))
+        z = torch.cat(seen, dim=1) @ weight + bias
+        if layer > depth:
+            return z
+        slopes = [slope[0] for slope in take(next(position))]
+        function = getattr(torch.nn.functional, apply) if apply else lambda z: z
+        fresh = function(z, *slopes)
+        if skip_connections == "residual" and layer > 1:
+            next(position)
+            fresh = fresh + value
+        value = fresh
+        seen = [*seen, value] if skip_connections == "dense" else [value]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("activation", COMPARED, ids=lambda cls: cls.__name__)
+@EVERY_LOSS
+@pytest.mark.parametrize("skip_connections", WIRINGS)
+def test_loss_and_gradient_of_a_whole_network_equal_pytorch(activation, loss, skip_connections):
+    torch = pytest.importorskip("torch")
+    depth = 3
+    network = build(activation(), depth, skip_connections)
+    vector, x, y, weight = problem(network, loss)
+    member = member_with(vector, loss, B, sample_weight=weight)
+    value, gradient = Objective(network, member, TrainingSet(x, Targets(y)))(vector)
+    flat = torch.tensor(vector, requires_grad=True)
+    raw = torch_forward(
+        torch, network, flat, torch.tensor(x), activation, depth, skip_connections
+    )
+    per_row = torch_loss(torch, type(loss).__name__, raw, torch.tensor(y))
+    mean = (torch.tensor(weight) * per_row).sum() / weight.sum()
+    penalty = 0.5 * ALPHA * (flat[: network.n_weights] ** 2).sum() / weight.sum()
+    (mean + penalty).backward()
+    assert_allclose(gradient, flat.grad.numpy(), rtol=1e-9, atol=1e-12)
+    reported = mean.item() / (C if loss.averages_outputs else 1) + penalty.item()
+    assert_allclose(value, reported, rtol=1e-12)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("skip_connections", WIRINGS)
+def test_epochs_of_adam_on_mini_batches_equal_pytorch(skip_connections):
+    torch = pytest.importorskip("torch")
+    depth, n_rows, batch_size, n_epochs = 2, 23, 5, 20
+    network = build(Tanh(), depth, skip_connections)
+    rng = np.random.RandomState(0)
+    x, y = rng.normal(size=(n_rows, D)), rng.normal(size=(n_rows, C))
+    start = initial_vector(network, rng)
+    member = member_with(start, SquaredError(), n_rows, n_iter_no_change=np.inf)
+    stack = Stack(
+        network, [member], TrainingSet(x, Targets(y)), batch_size, np.dtype(np.float64)
+    )
+    flat = torch.tensor(start, requires_grad=True)
+    optimizer = torch.optim.Adam([flat], lr=member.learning_rate)
+    step = 0
+    for _ in range(n_epochs):
+        stack.run_epoch()
+        for first in range(0, n_rows, batch_size):
+            rows = slice(first, first + batch_size)
+            step += 1
+            # scikit-learn adds epsilon before it corrects the bias, PyTorch after.
+            optimizer.param_groups[0]["eps"] = 1e-8 / np.sqrt(1 - 0.999**step)
+            optimizer.zero_grad()
+            raw = torch_forward(
+                torch, network, flat, torch.tensor(x[rows]), Tanh, depth, skip_connections
+            )
+            per_row = torch_loss(torch, "SquaredError", raw, torch.tensor(y[rows]))
+            penalty = 0.5 * ALPHA * (flat[: network.n_weights] ** 2).sum() / len(per_row)
+            (per_row.mean() + penalty).backward()
+            optimizer.step()
+    assert_allclose(stack.parameters[0], flat.detach().numpy(), rtol=1e-9, atol=1e-11)
+
+
+def initial_vector(network, rng):
+    vector = np.zeros((1, network.n_parameters))
+    for views in network.views(vector):
+        if len(views) == 2:
+            weight, bias = views
+            weight[0], bias[0, 0] = GlorotUniform().draw(*weight[0].shape, 6.0, rng)
+    return vector[0]

@@ -1,0 +1,160 @@
+"""Prediction in blocks: the same numbers for any block size, in bounded memory."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+
+from skperceptron.activations import ReLU, Tanh
+from skperceptron.engine import multilayer_perceptron, prediction
+from skperceptron.engine.prediction import predict_raw
+
+WIRINGS = ["none", "residual", "dense"]
+N, D, C = 23, 4, 3
+
+
+def model(skip_connections="none", hidden=(5, 5), dtype=np.float64, n_inputs=D):
+    """Return a network of one member with its parameters listed."""
+    network = multilayer_perceptron(n_inputs, hidden, C, [[Tanh()]] * len(hidden), skip_connections)
+    vector = np.random.RandomState(0).normal(size=(1, network.n_parameters))
+    return network, network.views(vector.astype(dtype))
+
+
+def data(n_rows=N, n_columns=D):
+    rng = np.random.RandomState(1)
+    return rng.normal(size=(n_rows, n_columns)) * (rng.uniform(size=(n_rows, n_columns)) < 0.6)
+
+
+def plain_prediction(network, learned, x):
+    layers = [(views[0][0], views[1][0, 0]) for views in learned if views]
+    for weight, bias in layers[:-1]:
+        x = np.tanh(x @ weight + bias)
+    return x @ layers[-1][0] + layers[-1][1]
+
+
+KINDS = {
+    "C order": np.ascontiguousarray,
+    "Fortran order": np.asfortranarray,
+    "every other column": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+    "CSR array": sparse.csr_array,
+    "CSR matrix": sparse.csr_matrix,
+}
+
+
+@pytest.mark.parametrize("rows", [None, np.array([3, 3, 0, 22, 7])], ids=["all rows", "some"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_prediction_equals_the_formula_written_out(kind, rows):
+    network, learned = model()
+    X = data()
+    expected = plain_prediction(network, learned, X if rows is None else X[rows])
+    raw = predict_raw(network, learned, KINDS[kind](X), rows)
+    assert_allclose(raw, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("skip_connections", WIRINGS)
+@pytest.mark.parametrize("rows_per_block", [1, 2, 7, 22, 23, 24])
+def test_blocks_of_any_size_give_the_same_prediction(
+    monkeypatch, rows_per_block, skip_connections, kind
+):
+    network, learned = model(skip_connections)
+    X = KINDS[kind](data())
+    expected = predict_raw(network, learned, X)
+    monkeypatch.setattr(prediction, "BLOCK", rows_per_block * 5)
+    assert_allclose(predict_raw(network, learned, X), expected, rtol=1e-13, atol=1e-13)
+
+
+def test_block_smaller_than_one_row_still_predicts_row_by_row(monkeypatch):
+    network, learned = model()
+    expected = predict_raw(network, learned, data())
+    monkeypatch.setattr(prediction, "BLOCK", 1)
+    assert_allclose(predict_raw(network, learned, data()), expected, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_row_is_predicted_as_among_others(kind):
+    network, learned = model("dense")
+    together = predict_raw(network, learned, KINDS[kind](data()))
+    for i in range(N):
+        alone = predict_raw(network, learned, KINDS[kind](data()[i : i + 1]))
+        assert_allclose(alone[0], together[i], rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("kind", ["C order", "CSR array"])
+def test_no_rows_give_no_predictions(kind):
+    network, learned = model()
+    none = np.empty(0, dtype=np.intp)
+    assert predict_raw(network, learned, KINDS[kind](data()), none).shape == (0, C)
+    assert predict_raw(network, learned, KINDS[kind](data())[:0]).shape == (0, C)
+
+
+@pytest.mark.parametrize("of_data", [np.float32, np.float64])
+@pytest.mark.parametrize("of_parameters", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", KINDS)
+def test_dtype_of_a_prediction_follows_the_parameters(of_parameters, of_data, kind):
+    network, learned = model(dtype=of_parameters)
+    raw = predict_raw(network, learned, KINDS[kind](data().astype(of_data)))
+    assert raw.dtype == of_parameters
+    expected = predict_raw(*model(), data())
+    assert_allclose(raw, expected, atol=1e-4 if np.float32 in (of_data, of_parameters) else 1e-12)
+
+
+def test_prediction_changes_neither_data_nor_parameters():
+    network, learned = model("residual")
+    X = data()
+    X.flags.writeable = False
+    before = [[array.copy() for array in views] for views in learned]
+    predict_raw(network, learned, X)
+    for views, kept in zip(learned, before, strict=True):
+        for array, copy in zip(views, kept, strict=True):
+            assert_array_equal(array, copy)
+
+
+def peak_of(call):
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_grows_with_the_block_and_not_with_the_rows(monkeypatch):
+    monkeypatch.setattr(prediction, "BLOCK", 2**14)
+    network = multilayer_perceptron(2, (512,), 1, [[ReLU()]])
+    learned = network.views(np.ones((1, network.n_parameters)))
+    X = np.ones((20_000, 2))
+    all_hidden_values = X.shape[0] * 512 * X.itemsize
+    assert peak_of(lambda: predict_raw(network, learned, X)) < all_hidden_values / 50
+
+
+@pytest.mark.parametrize("some_rows", [False, True])
+def test_memory_mapped_file_is_predicted_block_by_block(monkeypatch, tmp_path, some_rows):
+    monkeypatch.setattr(prediction, "BLOCK", 2**14)
+    shape = (20_000, 64)
+    X = np.memmap(tmp_path / "X", dtype=np.float64, mode="w+", shape=shape)
+    X[::7] = 1
+    network, learned = model(n_inputs=64)
+    rows = np.arange(shape[0]) if some_rows else None
+    assert peak_of(lambda: predict_raw(network, learned, X, rows)) < X.nbytes / 5
+    expected = predict_raw(network, learned, np.asarray(X[:2]))
+    assert_allclose(predict_raw(network, learned, X, rows)[[0, 1]], expected)
+
+
+def test_a_million_sparse_columns_are_predicted_without_densifying():
+    n_rows, n_columns = 200, 1_000_000
+    columns = np.random.RandomState(0).randint(n_columns, size=n_rows)
+    X = sparse.csr_array((np.ones(n_rows), (np.arange(n_rows), columns)), shape=(n_rows, n_columns))
+    network = multilayer_perceptron(n_columns, (), 1, [])
+    vector = np.arange(n_columns + 1.0)[np.newaxis]
+    learned = network.views(vector)
+    raw = np.empty(0)
+
+    def predict():
+        nonlocal raw
+        raw = predict_raw(network, learned, X)
+
+    assert peak_of(predict) < vector.nbytes
+    assert_array_equal(raw[:, 0], columns + float(n_columns))

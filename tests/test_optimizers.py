@@ -1,0 +1,217 @@
+"""Every optimiser follows its published formula, in place, in chunks of any size."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+
+from skperceptron import optimizers
+from skperceptron.optimizers import SGD, Adam, Optimizer
+
+P, STEPS = 37, 200
+
+VARIANTS = [
+    SGD(),
+    SGD(momentum=0.0, nesterov=False),
+    SGD(momentum=0.9, nesterov=False),
+    SGD(momentum=0.5, nesterov=True),
+    SGD(momentum=1.0, nesterov=True),
+    Adam(),
+    Adam(beta_1=0.0, beta_2=0.0),
+    Adam(beta_1=0.7, beta_2=0.9, epsilon=1e-3),
+]
+DEFAULTS = [
+    value()
+    for name, value in sorted(vars(optimizers).items())
+    if isinstance(value, type) and issubclass(value, Optimizer) and value is not Optimizer
+    if not name.startswith("_")
+]
+NEW = [d for d in DEFAULTS if repr(d) not in {repr(v) for v in VARIANTS}]
+EVERY_OPTIMIZER = pytest.mark.parametrize("optimizer", VARIANTS + NEW, ids=repr)
+# Without friction a ball never comes to rest, without an average Adam's steps stay as long.
+SETTLING = pytest.mark.parametrize(
+    "optimizer",
+    [
+        o
+        for o in VARIANTS + NEW
+        if getattr(o, "momentum", 0) < 1 and getattr(o, "beta_2", 1) > 0
+    ],
+    ids=repr,
+)
+
+
+def zero_state(optimizer, shape, dtype=np.float64):
+    return {name: np.zeros(shape, dtype) for name in optimizer.state_names}
+
+
+def advance(optimizer, parameters, state, gradient, rate, step, chunk=None):
+    """Take one step of a stack whose members share the optimiser, chunk by chunk."""
+    chunk = chunk or parameters.shape[1]
+    scalars = optimizer.coefficients(rate, step)
+    columns = [np.full((len(parameters), 1), c, parameters.dtype) for c in scalars]
+    for start in range(0, parameters.shape[1], chunk):
+        part = slice(start, start + chunk)
+        vectors = [vector[:, part] for vector in state.values()]
+        optimizer.update(parameters[:, part], gradient[:, part], vectors, columns)
+
+
+def slope(parameters):
+    """Return the gradient of a badly scaled, not quite quadratic bowl."""
+    scale = np.logspace(-2, 1, parameters.shape[-1])
+    return scale * parameters + 0.1 * np.sin(3 * parameters)
+
+
+def trajectory(optimizer, rate_of=lambda step: 0.01, dtype=np.float64, **options):
+    parameters = np.linspace(-2, 3, P)[np.newaxis].astype(dtype)
+    state = zero_state(optimizer, parameters.shape, dtype)
+    visited = []
+    for step in range(1, STEPS + 1):
+        gradient = slope(parameters).astype(dtype)
+        advance(optimizer, parameters, state, gradient, rate_of(step), step, **options)
+        visited.append(parameters[0].copy())
+    return np.array(visited)
+
+
+def textbook_sgd(optimizer, rate_of):
+    """Sutskever et al. (2013): v <- mu v - eta g; Nesterov moves on along mu v - eta g."""
+    x, v, visited = np.linspace(-2, 3, P), np.zeros(P), []
+    for step in range(1, STEPS + 1):
+        eta, g = rate_of(step), slope(x)
+        v = optimizer.momentum * v - eta * g
+        x = x + (optimizer.momentum * v - eta * g if optimizer.nesterov else v)
+        visited.append(x)
+    return np.array(visited)
+
+
+def textbook_adam(optimizer, rate_of):
+    """Kingma & Ba (2015), section 2, the order of computation at its end."""
+    x, m, v, visited = np.linspace(-2, 3, P), np.zeros(P), np.zeros(P), []
+    b1, b2 = optimizer.beta_1, optimizer.beta_2
+    for t in range(1, STEPS + 1):
+        g = slope(x)
+        m = b1 * m + (1 - b1) * g
+        v = b2 * v + (1 - b2) * g**2
+        rate = rate_of(t) * np.sqrt(1 - b2**t) / (1 - b1**t)
+        x = x - rate * m / (np.sqrt(v) + optimizer.epsilon)
+        visited.append(x)
+    return np.array(visited)
+
+
+RATES = {"constant": lambda step: 0.01, "falling": lambda step: 0.02 / np.sqrt(step)}
+
+
+@pytest.mark.parametrize("rate_of", RATES.values(), ids=RATES)
+@pytest.mark.parametrize("optimizer", VARIANTS, ids=repr)
+def test_trajectory_follows_the_published_formula(optimizer, rate_of):
+    textbook = textbook_sgd if isinstance(optimizer, SGD) else textbook_adam
+    expected = textbook(optimizer, rate_of)
+    assert_allclose(trajectory(optimizer, rate_of), expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("optimizer", VARIANTS, ids=repr)
+def test_trajectory_equals_pytorch(optimizer):
+    torch = pytest.importorskip("torch")
+    x = torch.linspace(-2, 3, P, dtype=torch.float64)
+    if isinstance(optimizer, SGD):
+        # PyTorch refuses Nesterov without momentum, where the two are the same.
+        look_ahead = optimizer.nesterov and optimizer.momentum > 0
+        theirs = torch.optim.SGD([x], lr=0.01, momentum=optimizer.momentum, nesterov=look_ahead)
+    else:
+        theirs = torch.optim.Adam([x], lr=0.01, betas=(optimizer.beta_1, optimizer.beta_2))
+    ours = trajectory(optimizer)
+    for step in range(1, STEPS + 1):
+        if isinstance(optimizer, Adam):
+            # scikit-learn adds epsilon before it corrects the bias, PyTorch after.
+            correction = np.sqrt(1 - optimizer.beta_2**step)
+            theirs.param_groups[0]["eps"] = optimizer.epsilon / correction
+        x.grad = torch.from_numpy(slope(x.numpy()))
+        theirs.step()
+        assert_allclose(ours[step - 1], x.numpy(), rtol=1e-10, atol=1e-10)
+
+
+@SETTLING
+def test_optimizer_comes_closer_to_the_minimum(optimizer):
+    visited = trajectory(optimizer)
+    assert np.linalg.norm(visited[-1]) < 0.8 * np.linalg.norm(visited[0])
+
+
+@EVERY_OPTIMIZER
+@pytest.mark.parametrize("chunk", [1, 5, P - 1, P + 1])
+def test_chunks_of_any_length_give_the_same_bits(optimizer, chunk):
+    assert_array_equal(trajectory(optimizer, chunk=chunk), trajectory(optimizer))
+
+
+@EVERY_OPTIMIZER
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_step_changes_arrays_in_place_and_keeps_their_dtype(optimizer, dtype):
+    rng = np.random.RandomState(0)
+    parameters = rng.normal(size=(2, P)).astype(dtype)
+    state = zero_state(optimizer, parameters.shape, dtype)
+    before, vectors = parameters.copy(), list(state.values())
+    advance(optimizer, parameters, state, rng.normal(size=(2, P)).astype(dtype), 0.1, 1)
+    assert parameters.dtype == dtype
+    assert (parameters != before).all()
+    assert all(now is then for now, then in zip(state.values(), vectors, strict=True))
+    assert all(vector.any() for vector in vectors)
+
+
+@EVERY_OPTIMIZER
+def test_state_and_step_number_are_all_that_a_continuation_needs(optimizer):
+    rng = np.random.RandomState(0)
+    gradients = rng.normal(size=(20, 1, P))
+    parameters = rng.normal(size=(1, P))
+    state = zero_state(optimizer, parameters.shape)
+
+    def run(optimizer, parameters, state, steps):
+        for step in steps:
+            advance(optimizer, parameters, state, gradients[step].copy(), 0.1, step + 1)
+
+    run(optimizer, parameters, state, range(10))
+    saved = parameters.copy(), {name: vector.copy() for name, vector in state.items()}
+    run(optimizer, parameters, state, range(10, 20))
+    run(clone(optimizer), *saved, range(10, 20))
+    assert_array_equal(saved[0], parameters)
+    for name, vector in state.items():
+        assert_array_equal(saved[1][name], vector)
+
+
+@EVERY_OPTIMIZER
+def test_members_of_a_stack_follow_their_own_coefficients(optimizer):
+    rng = np.random.RandomState(0)
+    start, gradients = rng.normal(size=(3, P)), rng.normal(size=(10, 3, P))
+    rates, delays = (0.1, 0.01, 0.001), (0, 5, 50)
+    together, state = start.copy(), zero_state(optimizer, start.shape)
+    for step, gradient in enumerate(gradients, start=1):
+        rows = zip(rates, delays, strict=True)
+        table = np.array([optimizer.coefficients(rate, step + delay) for rate, delay in rows])
+        columns = [column[:, np.newaxis] for column in table.T]
+        optimizer.update(together, gradient.copy(), list(state.values()), columns)
+    for k, (rate, delay) in enumerate(zip(rates, delays, strict=True)):
+        alone, own = start[k : k + 1].copy(), zero_state(optimizer, (1, P))
+        for step, gradient in enumerate(gradients, start=1):
+            advance(optimizer, alone, own, gradient[k : k + 1].copy(), rate, step + delay)
+        assert_array_equal(together[k], alone[0])
+
+
+@SETTLING
+def test_float32_follows_float64_to_single_precision(optimizer):
+    single = trajectory(optimizer, dtype=np.float32)
+    assert_allclose(single, trajectory(optimizer), rtol=1e-3, atol=1e-4)
+
+
+@EVERY_OPTIMIZER
+def test_zero_gradient_from_rest_moves_nothing(optimizer):
+    parameters = np.linspace(-2, 3, P)[np.newaxis]
+    state = zero_state(optimizer, parameters.shape)
+    advance(optimizer, parameters, state, np.zeros((1, P)), 0.1, 1)
+    assert_array_equal(parameters[0], np.linspace(-2, 3, P))
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e6])
+def test_first_step_of_adam_is_the_learning_rate_whatever_the_gradient(scale):
+    parameters = np.zeros((1, P))
+    optimizer = Adam()
+    gradient = scale * np.linspace(1, 2, P)[np.newaxis]
+    advance(optimizer, parameters, zero_state(optimizer, (1, P)), gradient, 0.001, 1)
+    assert_allclose(parameters, -0.001, rtol=1e-3)

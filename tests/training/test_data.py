@@ -1,0 +1,131 @@
+"""Rows of X and y on their way into a batch: the right ones, in any storage, never all at once."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from scipy import sparse
+
+from skperceptron.engine import SparseBatch
+from skperceptron.training import Targets, TrainingSet
+
+N, D, C = 50, 6, 3
+DTYPES = [np.dtype(np.float64), np.dtype(np.float32)]
+
+
+def values(n_rows=N, n_columns=D):
+    rng = np.random.RandomState(0)
+    dense = rng.randint(-8, 8, size=(n_rows, n_columns)) / 4
+    return dense * (rng.uniform(size=dense.shape) < 0.5)
+
+
+def memory_mapped(X, folder):
+    np.save(folder / "X.npy", X)
+    return np.load(folder / "X.npy", mmap_mode="r")
+
+
+def read_only(X):
+    X = X.copy()
+    X.flags.writeable = False
+    return X
+
+
+STORAGE = {
+    "C order": lambda X, folder: np.ascontiguousarray(X),
+    "Fortran order": lambda X, folder: np.asfortranarray(X),
+    "every other row": lambda X, folder: np.repeat(X, 2, axis=0)[::2],
+    "read only": lambda X, folder: read_only(X),
+    "memory-mapped": memory_mapped,
+    "memory-mapped, Fortran order": lambda X, folder: memory_mapped(np.asfortranarray(X), folder),
+}
+IN_ANY_STORAGE = pytest.mark.parametrize("store", STORAGE.values(), ids=STORAGE)
+ROWS = np.array([[3, 3, 0, 49], [7, 1, 2, 48]])
+
+
+def peak_of(call):
+    call()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        call()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+@IN_ANY_STORAGE
+@pytest.mark.parametrize("of_batch", DTYPES, ids=str)
+@pytest.mark.parametrize("of_data", DTYPES, ids=str)
+def test_batch_holds_the_chosen_rows(tmp_path, store, of_data, of_batch):
+    X = values()
+    data = TrainingSet(store(X.astype(of_data), tmp_path), Targets(np.zeros((N, C))))
+    x = np.full((2, 4, D), np.nan, of_batch)
+    data.fill(x, ROWS, of_batch)
+    assert_array_equal(x, X[ROWS])
+    data.fill(x, ROWS[::-1], of_batch)
+    assert_array_equal(x, X[ROWS[::-1]])
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_array, sparse.csr_matrix])
+@pytest.mark.parametrize("of_batch", DTYPES, ids=str)
+@pytest.mark.parametrize("of_data", DTYPES, ids=str)
+def test_sparse_batch_holds_one_matrix_of_the_chosen_rows_per_member(kind, of_data, of_batch):
+    X = values()
+    data = TrainingSet(kind(X.astype(of_data)), Targets(np.zeros((N, C))))
+    batch = SparseBatch(2)
+    data.fill(batch, ROWS, of_batch)
+    assert data.is_sparse
+    assert len(batch.matrices) == 2
+    for matrix, rows in zip(batch.matrices, ROWS, strict=True):
+        assert sparse.issparse(matrix)
+        assert matrix.dtype == of_batch
+        assert_array_equal(matrix.toarray(), X[rows])
+
+
+@IN_ANY_STORAGE
+@pytest.mark.parametrize("of_batch", DTYPES, ids=str)
+def test_filling_a_batch_never_copies_the_data(tmp_path, store, of_batch):
+    X = values(20_000, 20)
+    data = TrainingSet(store(X, tmp_path), Targets(np.zeros((20_000, 1))))
+    x = np.empty((1, 32, 20), of_batch)
+    rows = np.arange(0, 20_000, 625)[np.newaxis]
+    assert peak_of(lambda: data.fill(x, rows, of_batch)) < X.nbytes / 100
+
+
+@pytest.mark.parametrize("of_batch", DTYPES, ids=str)
+def test_filling_a_batch_from_whole_rows_allocates_nothing_of_its_size(of_batch):
+    data = TrainingSet(values(2_000, 100), Targets(np.zeros((2_000, 1))))
+    x = np.empty((1, 1_000, 100), of_batch)
+    rows = np.arange(0, 2_000, 2)[np.newaxis]
+    assert peak_of(lambda: data.fill(x, rows, of_batch)) < x.nbytes / 2
+
+
+def test_astype_converts_targets_and_leaves_the_data_alone():
+    X = values()
+    data = TrainingSet(X, Targets(np.zeros((N, C)))).astype(np.dtype(np.float32))
+    assert data.X is X
+    assert data.targets.table.dtype == np.float32
+    assert data.n_rows == N
+    assert not data.is_sparse
+
+
+def test_targets_with_codes_equal_the_table_they_stand_for():
+    codes = np.random.RandomState(0).randint(C, size=N)
+    short, long = Targets(np.eye(C), codes), Targets(np.eye(C)[codes])
+    assert short.n_outputs == long.n_outputs == C
+    for targets in (short, long):
+        out = np.full((2, 4, C), np.nan)
+        targets.take(ROWS, out)
+        assert_array_equal(out, np.eye(C)[codes[ROWS]])
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_targets_in_fortran_order_are_not_copied_at_every_step(dtype):
+    table = np.asfortranarray(values(20_000, 10))
+    targets = Targets(table).astype(dtype)
+    out = np.empty((1, 32, 10), dtype)
+    rows = np.arange(32)[np.newaxis]
+    assert peak_of(lambda: targets.take(rows, out)) < table.nbytes / 100
+    assert_array_equal(out[0], table[:32])
