@@ -17,6 +17,7 @@ the time of ``np.copyto(..., where=)`` on (1, 128, 256) float32.
 from __future__ import annotations
 
 import inspect
+import math
 import sys
 from numbers import Real
 from typing import Any, ClassVar
@@ -641,7 +642,7 @@ class GELU(Activation):
     formula = r"z \, \Phi(z)"
     keeps_input = True
     # u(z) = SLOPE (z + CUBIC z^3) of the approximation (1 + tanh u) / 2
-    SLOPE: ClassVar[float] = float(np.sqrt(2 / np.pi))
+    SLOPE: ClassVar[float] = math.sqrt(2 / math.pi)
     CUBIC: ClassVar[float] = 0.044715
 
     def __init__(self, approximate: str = "none") -> None:
@@ -695,7 +696,7 @@ class GELU(Activation):
         np.multiply(density, -0.5, out=density)
         np.exp(density, out=density)
         np.multiply(density, z, out=density)
-        np.multiply(density, 1 / np.sqrt(2 * np.pi), out=density)
+        np.multiply(density, 1 / math.sqrt(2 * math.pi), out=density)
         _normal_distribution(z, z)
         np.add(a, z, out=a)
 
@@ -767,7 +768,7 @@ def _sigmoid(z: Floats, out: Floats) -> None:
 
 
 def _normal_distribution(z: Floats, out: Floats) -> None:
-    np.multiply(z, -np.sqrt(0.5), out=out)
+    np.multiply(z, -math.sqrt(0.5), out=out)
     erfc(out, out=out)
     np.multiply(out, 0.5, out=out)
 

@@ -3,7 +3,8 @@ r"""Losses on raw predictions, each with the inverse link that turns raw into pr
 Conventions: ``raw`` is what the last affine block computes, (members, batch, outputs),
 before the inverse link; ``y`` has the same shape. A loss gives one value per row,
 summed over the outputs, and the gradient of exactly that value. Weights of rows are
-applied by the caller.
+applied by the caller. A training step needs the gradient only: it is written in place,
+without temporary arrays. Values are asked for many batches at once.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ __all__ = [
 class Loss(BaseEstimator):
     """Base of all losses.
 
-    A subclass defines ``inverse_link`` and ``loss_gradient``.
+    A subclass defines ``inverse_link``, ``losses`` and ``gradient``.
 
     Attributes
     ----------
@@ -48,10 +49,22 @@ class Loss(BaseEstimator):
         """Write the predicted values into ``out``, which may be ``raw`` itself."""
         raise NotImplementedError
 
-    def loss_gradient(
-        self, raw: Floats, y: Floats, loss: Floats, gradient: Floats, scratch: Floats
-    ) -> None:
-        """Compute each row's loss and its gradient with respect to ``raw``.
+    def losses(self, raw: Floats, y: Floats) -> Floats:
+        """Return the loss of each row.
+
+        Parameters
+        ----------
+        raw, y : ndarray of shape (..., C)
+            Neither is changed.
+
+        Returns
+        -------
+        ndarray of shape (...)
+        """
+        raise NotImplementedError
+
+    def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
+        """Write the gradient of each row's loss with respect to ``raw`` into ``out``.
 
         Parameters
         ----------
@@ -59,15 +72,12 @@ class Loss(BaseEstimator):
             Raw predictions; may be overwritten.
         y : ndarray of shape (K, B, C)
             Targets.
-        loss : ndarray of shape (K, B)
-            Receives the loss of each row.
-        gradient : ndarray of shape (K, B, C)
+        out : ndarray of shape (K, B, C)
             Receives the gradient.
         scratch : ndarray of shape (K, B, C)
             Room to calculate in, with arbitrary content.
         """
         raise NotImplementedError
-
 
     def mean(
         self,
@@ -86,12 +96,10 @@ class Loss(BaseEstimator):
         gradient : ndarray of shape (B, C), default=None
             If given, receives the gradient of each row's loss, without its weight.
         """
-        loss = np.empty((1, len(raw)), dtype=raw.dtype)
-        rows, scratch = np.empty((2, 1, *raw.shape), dtype=raw.dtype)
-        self.loss_gradient(raw[np.newaxis].copy(), y[np.newaxis], loss, rows, scratch)
         if gradient is not None:
-            gradient[:] = rows[0]
-        mean = float(np.average(loss[0], weights=sample_weight))
+            row = raw[np.newaxis].copy()
+            self.gradient(row, y[np.newaxis], gradient[np.newaxis], np.empty_like(row))
+        mean = float(np.average(self.losses(raw, y), weights=sample_weight))
         return mean / raw.shape[1] if self.averages_outputs else mean
 
 
@@ -134,15 +142,12 @@ class BinaryLogLoss(_LikeScikitLearn):
     def inverse_link(self, raw: Floats, out: Floats) -> None:
         expit(raw, out=out)
 
-    def loss_gradient(
-        self, raw: Floats, y: Floats, loss: Floats, gradient: Floats, scratch: Floats
-    ) -> None:
-        np.logaddexp(raw, 0, out=scratch)
-        np.multiply(raw, y, out=gradient)
-        np.subtract(scratch, gradient, out=scratch)
-        np.add.reduce(scratch, axis=2, out=loss)
-        expit(raw, out=gradient)
-        np.subtract(gradient, y, out=gradient)
+    def losses(self, raw: Floats, y: Floats) -> Floats:
+        return (np.logaddexp(raw, 0) - raw * y).sum(axis=-1)
+
+    def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
+        expit(raw, out=out)
+        np.subtract(out, y, out=out)
 
     def _terms(self, predicted: Floats, y: Floats) -> Floats:
         p = _clipped(predicted)
@@ -162,25 +167,26 @@ class CategoricalLogLoss(_LikeScikitLearn):
         np.exp(out, out=out)
         np.divide(out, out.sum(axis=-1, keepdims=True), out=out)
 
-    def loss_gradient(
-        self, raw: Floats, y: Floats, loss: Floats, gradient: Floats, scratch: Floats
-    ) -> None:
-        # With the classes in front, NumPy's inner loops run along the batch, not along the few
-        # classes: 2 times faster for ten of them.
-        in_front = (raw.shape[0], raw.shape[2], raw.shape[1])
-        z, product, room = scratch.reshape(in_front), gradient.reshape(in_front), raw.reshape(in_front)
-        np.copyto(z, raw.swapaxes(1, 2))
-        np.maximum.reduce(z, axis=1, out=loss)
-        np.subtract(z, loss[:, np.newaxis], out=z)
-        np.multiply(z, y.swapaxes(1, 2), out=product)
-        np.add.reduce(product, axis=1, out=loss)
+    def losses(self, raw: Floats, y: Floats) -> Floats:
+        # scipy.special.logsumexp takes ten times as long.
+        z = raw - raw.max(axis=-1, keepdims=True)
+        picked = (z * y).sum(axis=-1)
         np.exp(z, out=z)
-        total = room[:, 0]
-        np.add.reduce(z, axis=1, out=total)
-        np.divide(z, room[:, :1], out=z)
-        np.log(total, out=total)
-        np.subtract(total, loss, out=loss)
-        np.subtract(z.swapaxes(1, 2), y, out=gradient)
+        return np.log(z.sum(axis=-1)) - picked
+
+    def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
+        # With the classes in front, NumPy's inner loops run along the batch, not along the few
+        # classes: half the time for ten of them.
+        n_members, n_rows, n_classes = raw.shape
+        z = scratch.reshape(n_members, n_classes, n_rows)
+        per_row = raw.reshape(n_members, n_classes, n_rows)[:, :1]
+        np.copyto(z, raw.swapaxes(1, 2))
+        np.maximum.reduce(z, axis=1, out=per_row, keepdims=True)
+        np.subtract(z, per_row, out=z)
+        np.exp(z, out=z)
+        np.add.reduce(z, axis=1, out=per_row, keepdims=True)
+        np.divide(z, per_row, out=z)
+        np.subtract(z.swapaxes(1, 2), y, out=out)
 
     def _terms(self, predicted: Floats, y: Floats) -> Floats:
         return -xlogy(y, _clipped(predicted))
@@ -196,13 +202,11 @@ class SquaredError(_LikeScikitLearn):
         if out is not raw:
             np.copyto(out, raw)
 
-    def loss_gradient(
-        self, raw: Floats, y: Floats, loss: Floats, gradient: Floats, scratch: Floats
-    ) -> None:
-        np.subtract(raw, y, out=gradient)
-        np.multiply(gradient, gradient, out=scratch)
-        np.add.reduce(scratch, axis=2, out=loss)
-        np.multiply(loss, 0.5, out=loss)
+    def losses(self, raw: Floats, y: Floats) -> Floats:
+        return 0.5 * ((raw - y) ** 2).sum(axis=-1)
+
+    def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
+        np.subtract(raw, y, out=out)
 
     def _terms(self, predicted: Floats, y: Floats) -> Floats:
         return 0.5 * (y - predicted) ** 2
@@ -234,17 +238,15 @@ class ScaledSquaredError(Loss):
         # The product may be rounded to just above the range.
         np.minimum(out, self.high, out=out)
 
-    def loss_gradient(
-        self, raw: Floats, y: Floats, loss: Floats, gradient: Floats, scratch: Floats
-    ) -> None:
+    def losses(self, raw: Floats, y: Floats) -> Floats:
+        return 0.5 * ((expit(raw) - y) ** 2).sum(axis=-1)
+
+    def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
         expit(raw, out=raw)
-        np.subtract(raw, y, out=gradient)
-        np.multiply(gradient, gradient, out=scratch)
-        np.add.reduce(scratch, axis=2, out=loss)
-        np.multiply(loss, 0.5, out=loss)
+        np.subtract(raw, y, out=out)
+        np.multiply(out, raw, out=out)
         np.subtract(1, raw, out=scratch)
-        np.multiply(scratch, raw, out=scratch)
-        np.multiply(gradient, scratch, out=gradient)
+        np.multiply(out, scratch, out=out)
 
 
 class PoissonDeviance(_LikeScikitLearn):
@@ -255,16 +257,12 @@ class PoissonDeviance(_LikeScikitLearn):
     def inverse_link(self, raw: Floats, out: Floats) -> None:
         np.exp(raw, out=out)
 
-    def loss_gradient(
-        self, raw: Floats, y: Floats, loss: Floats, gradient: Floats, scratch: Floats
-    ) -> None:
-        np.exp(raw, out=gradient)
-        np.subtract(gradient, y, out=gradient)
-        np.multiply(raw, y, out=raw)
-        np.subtract(gradient, raw, out=raw)
-        xlogy(y, y, out=scratch)
-        np.add(raw, scratch, out=raw)
-        np.add.reduce(raw, axis=2, out=loss)
+    def losses(self, raw: Floats, y: Floats) -> Floats:
+        return (xlogy(y, y) - y * raw - y + np.exp(raw)).sum(axis=-1)
+
+    def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
+        np.exp(raw, out=out)
+        np.subtract(out, y, out=out)
 
     def mean(
         self,

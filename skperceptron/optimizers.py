@@ -8,7 +8,8 @@ once, to a chunk of the vectors.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Hashable, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -30,6 +31,11 @@ class Optimizer(BaseEstimator):
     """
 
     state_names: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def operations(self) -> tuple[Hashable, ...]:
+        """What decides which operations ``update`` consists of; equal throughout a stack."""
+        return (type(self),)
 
     def coefficients(self, learning_rate: float, step: int) -> tuple[float, ...]:
         """Return the scalars of one member's step.
@@ -83,6 +89,10 @@ class SGD(Optimizer):
         self.momentum = momentum
         self.nesterov = nesterov
 
+    @property
+    def operations(self) -> tuple[Hashable, ...]:
+        return type(self), self.nesterov
+
     def coefficients(self, learning_rate: float, step: int) -> tuple[float, ...]:
         return learning_rate, self.momentum
 
@@ -131,8 +141,8 @@ class Adam(Optimizer):
 
     def coefficients(self, learning_rate: float, step: int) -> tuple[float, ...]:
         first, second = 1 - self.beta_1, 1 - self.beta_2
-        root = float(np.sqrt(second))
-        bias = np.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
+        root = math.sqrt(second)
+        bias = math.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
         return self.beta_1, self.beta_2, self.epsilon / root, learning_rate * bias * first / root
 
     def update(

@@ -70,11 +70,12 @@ KINDS_OF_TARGETS = pytest.mark.parametrize("targets", [edge_targets, inner_targe
 
 def evaluate(loss, raw, y):
     """Return each row's loss, and the gradient, from buffers full of NaN."""
-    per_row = np.full(raw.shape[:2], np.nan, raw.dtype)
     gradient, scratch = np.full((2, *raw.shape), np.nan, raw.dtype)
-    kept = y.copy()
-    loss.loss_gradient(raw.copy(), y, per_row, gradient, scratch)
-    assert_array_equal(y, kept)
+    kept = raw.copy(), y.copy()
+    per_row = loss.losses(raw, y)
+    assert_array_equal(raw, kept[0])
+    loss.gradient(raw.copy(), y, gradient, scratch)
+    assert_array_equal(y, kept[1])
     return per_row, gradient
 
 
@@ -311,10 +312,12 @@ def test_loss_is_a_scikit_learn_object_with_a_named_link(loss):
     assert loss.out_activation in {"logistic", "softmax", "identity", "exp", "scaled_logistic"}
 
 
-@pytest.mark.parametrize("missing", ["inverse_link", "loss_gradient"])
-def test_base_loss_defines_nothing(missing):
+@pytest.mark.parametrize(
+    ("missing", "n_arrays"), [("inverse_link", 2), ("losses", 2), ("gradient", 4)]
+)
+def test_base_loss_defines_nothing(missing, n_arrays):
     with pytest.raises(NotImplementedError):
-        getattr(Loss(), missing)(*[np.zeros((1, 1, 1))] * (2 if missing == "inverse_link" else 5))
+        getattr(Loss(), missing)(*[np.zeros((1, 1, 1))] * n_arrays)
 
 
 def test_sigmoid_and_softmax_of_two_classes_are_the_same_model():

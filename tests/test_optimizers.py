@@ -31,11 +31,7 @@ EVERY_OPTIMIZER = pytest.mark.parametrize("optimizer", VARIANTS + NEW, ids=repr)
 # Without friction a ball never comes to rest, without an average Adam's steps stay as long.
 SETTLING = pytest.mark.parametrize(
     "optimizer",
-    [
-        o
-        for o in VARIANTS + NEW
-        if getattr(o, "momentum", 0) < 1 and getattr(o, "beta_2", 1) > 0
-    ],
+    [o for o in VARIANTS + NEW if getattr(o, "momentum", 0) < 1 and getattr(o, "beta_2", 1) > 0],
     ids=repr,
 )
 

@@ -38,9 +38,7 @@ def predict_raw(
     """
     n_rows = X.shape[0] if rows is None else len(rows)
     is_sparse = sparse.issparse(X)
-    widths = [network.width(i) for i in range(len(network.nodes))]
-    widest = max(widths if is_sparse else [network.n_inputs, *widths])
-    size = max(1, min(n_rows, BLOCK // widest))
+    size = max(1, min(n_rows, BLOCK // network.widest(is_sparse)))
     dtype = parameters[-1][0].dtype
     raw = np.empty((n_rows, network.n_outputs), dtype=dtype)
     work = Workspace(network, parameters, size, sparse=is_sparse)

@@ -39,9 +39,9 @@ class Targets:
 
     def take(self, rows: Integers, out: Floats) -> None:
         """Write the targets of ``rows`` (K, B) into ``out`` (K, B, C)."""
-        places = rows if self.codes is None else self.codes[rows]
+        places = rows if self.codes is None else self.codes.take(rows)
         # mode="clip" lets NumPy write straight into out; the rows are known to be valid.
-        np.take(self.table, places, axis=0, out=out, mode="clip")
+        self.table.take(places, axis=0, out=out, mode="clip")
 
 
 class TrainingSet:
@@ -82,7 +82,7 @@ class TrainingSet:
             # np.take would copy all of X first.
             x[:] = self.X[rows]
         elif self.X.dtype == dtype:
-            np.take(self.X, rows, axis=0, out=x, mode="clip")
+            self.X.take(rows, axis=0, out=x, mode="clip")
         else:
             if x.shape not in self._gathered:
                 self._gathered[x.shape] = np.empty(x.shape, dtype=self.X.dtype)

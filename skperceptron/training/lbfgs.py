@@ -12,7 +12,7 @@ from ..engine.arrays import Floats
 from .data import TrainingSet
 from .member import Member
 
-#: Numbers of X that are gathered at a time, 32 MB.
+#: Elements of the widest layer, or of X, that are computed at a time, 32 MB.
 BLOCK = 2**22
 
 
@@ -41,7 +41,7 @@ class Objective:
         self._float64 = np.dtype(np.float64)
         self.data = data.astype(self._float64)
         n_rows = len(member.rows)
-        self.size = min(n_rows, max(1, BLOCK // network.n_inputs))
+        self.size = min(n_rows, max(1, BLOCK // network.widest(data.is_sparse)))
         self._starts = range(0, n_rows, self.size)
         self.parameters = np.empty((1, network.n_parameters))
         self._learned = network.views(self.parameters)

@@ -69,7 +69,8 @@ def _assess(stack: Stack, k: int, loss: float, may_exhaust: bool) -> EpochReport
     member.n_iter += 1
     progress.rows_seen += member.n_samples
     progress.loss_curve.append(loss)
-    if not np.isfinite(loss):
+    # The loss is that before the last step of the epoch, which may have been one too far.
+    if not (np.isfinite(loss) and np.isfinite(stack.parameters[k]).all()):
         member.diverged = True
         return EpochReport(member, member.n_iter, loss, None, "diverged")
     score = None

@@ -4,6 +4,9 @@ Members are kept in order of falling row counts. A full batch is then a step of 
 leading run of members, and the shorter batch that ends an epoch is one step for each
 run of members with equally many rows; no row is padded, and each member gets
 what it would get alone.
+
+An epoch is cut into windows of many batches. Targets are gathered, and losses computed,
+for a window at a time: a step itself only gathers X, runs the network and updates it.
 """
 
 from __future__ import annotations
@@ -20,9 +23,13 @@ from ..losses import Loss
 from .data import TrainingSet
 from .member import Member
 
-#: Elements that the optimiser treats at a time: four arrays of this length stay in
-#: a second-level cache of 1 MiB or nearly so.
+#: Elements that the optimiser treats at a time: its four arrays of this length are 1 MB in
+#: float32. Shorter chunks cost more calls, longer ones leave the cache (measured on a second-level
+#: cache of 512 KB: 16,384 elements 424 us, 65,536 elements 328 us, for 200,704 parameters).
 CHUNK = 65_536
+
+#: Raw predictions that are kept before their losses are computed.
+WINDOW = 16_384
 
 
 class Stack:
@@ -33,7 +40,7 @@ class Stack:
     network : Network
         Its activations are listed in the order of `members`.
     members : sequence of Member
-        In order of falling numbers of rows; the optimisers are of one class.
+        In order of falling numbers of rows; their optimisers perform the same operations.
     data : TrainingSet
     batch_size : int
         Rows per step; a member with fewer rows takes them all.
@@ -55,6 +62,8 @@ class Stack:
         batch_size: int,
         dtype: np.dtype,
     ) -> None:
+        if len({member.optimizer.operations for member in members}) > 1:
+            raise ValueError("the optimizers of one stack must perform the same operations.")
         self.network = network
         self.members = list(members)
         self.data = data.astype(dtype)
@@ -73,41 +82,44 @@ class Stack:
         counts = [len(m.rows) for m in members]
         if counts != sorted(counts, reverse=True):
             raise ValueError("members must come in order of falling numbers of rows.")
-        shape = (len(members), counts[0])
         self.gradient = np.empty_like(self.parameters)
-        self.order = np.zeros(shape, dtype=np.intp)
+        self.order = np.zeros((len(members), counts[0]), dtype=np.intp)
         for order, member in zip(self.order, members, strict=True):
             order[: len(member.rows)] = member.rows
-        self.losses = np.zeros(shape, dtype=self.dtype)
         weighted = any(m.sample_weight is not None for m in members)
-        self.row_factor = np.zeros((*shape, 1), dtype=self.dtype) if weighted else None
-        self._steps = list(self._plan(counts))
-        self._batches = [_Batches(self._steps, k, len(m.rows)) for k, m in enumerate(members)]
-        n_steps = len(self._steps)
+        self.weights = np.ones(self.order.shape) if weighted else None
+        n_outputs = self.network.n_outputs
+        batches = max(1, WINDOW // (len(members) * n_outputs * self.batch_size))
+        self.window = _Window(self, min(counts[0], batches * self.batch_size))
+        self.losses = [(loss, k) for loss, k in _loss_runs(members)]
+        self._plan = list(self._windows(counts))
+        n_steps = sum(len(steps) for _, steps in self._plan)
+        self._epoch_of = [_EpochOfMember(self._plan, k, n) for k, n in enumerate(counts)]
         self.weight_sums = np.ones((n_steps, len(members)))
-        for k, batches in enumerate(self._batches):
-            self.weight_sums[batches.steps, k] = batches.lengths
+        for k, epoch in enumerate(self._epoch_of):
+            self.weight_sums[epoch.steps, k] = epoch.lengths
         self.squares = np.zeros((n_steps, len(members), 1, 1), dtype=self.dtype)
-        self._stays_filled = n_steps == 1
+        self.stays_filled = n_steps == 1
 
-    def _plan(self, counts: list[int]) -> Iterator[_Step]:
-        """Yield the steps of an epoch in their order."""
-        made: dict[tuple[int, int, int], _BoundStep] = {}
-
-        def step(first: int, last: int, start: int, size: int) -> _Step:
-            key = (first, last, size)
-            if key not in made:
-                made[key] = _BoundStep(self, slice(first, last), size)
-            return _Step(made[key], start)
-
-        size = self.batch_size
-        for start in range(0, counts[0] - size + 1, size):
-            yield step(0, sum(count >= start + size for count in counts), start, size)
-        starts = [k for k in range(len(counts)) if k == 0 or counts[k] != counts[k - 1]]
-        for first, last in pairwise([*starts, len(counts)]):
-            rest = counts[first] % size
-            if rest:
-                yield step(first, last, counts[first] - rest, rest)
+    def _windows(self, counts: list[int]) -> Iterator[tuple[int, list[_Step]]]:
+        """Yield where each window of the epoch starts, and its steps."""
+        bound: dict[tuple[int, int, int], _BoundStep] = {}
+        made: dict[tuple[tuple[int, int, int, int], ...], list[_Step]] = {}
+        length = self.window.length
+        keys: dict[int, list[tuple[int, int, int, int]]] = {}
+        for first, last, start, size in _batches(counts, self.batch_size):
+            keys.setdefault(start // length, []).append((first, last, start % length, size))
+        for window, steps in keys.items():
+            # All whole windows have the same steps.
+            if tuple(steps) not in made:
+                for first, last, _, size in steps:
+                    if (first, last, size) not in bound:
+                        bound[first, last, size] = _BoundStep(self, slice(first, last), size)
+                made[tuple(steps)] = [
+                    _Step(self.window, bound[first, last, size], start)
+                    for first, last, start, size in steps
+                ]
+            yield window * length, made[tuple(steps)]
 
     def run_epoch(self) -> Floats:
         """Train every member on each of its rows once.
@@ -118,52 +130,64 @@ class Stack:
             Mean training loss while the epoch went on, penalty included.
         """
         self._reorder()
-        if self.row_factor is not None:
-            self._weigh()
-        for i, step in enumerate(self._steps):
-            step.run(self, i)
-        return np.array([self._loss_of(k) for k in range(len(self.members))])
+        if self.weights is not None:
+            self._weigh(self.weights)
+        totals = np.zeros(len(self.members))
+        i = 0
+        for start, steps in self._plan:
+            self.window.open(self, start)
+            for step in steps:
+                step.run(self, i)
+                i += 1
+            totals += self.window.losses(self)
+        return np.array([self._reported(k, total) for k, total in enumerate(totals)])
 
     def _reorder(self) -> None:
         for order, member in zip(self.order, self.members, strict=True):
             if member.shuffle:
-                n = len(member.rows)
                 drawn = np.arange(member.n_samples)
                 member.rng.shuffle(drawn)
+                n_rows = len(member.rows)
                 # One batch holds every row: its order changes nothing but rounding.
-                if n > self.batch_size:
-                    order[:n] = order[:n][drawn]
+                if n_rows > self.batch_size:
+                    order[:n_rows] = order[:n_rows][drawn]
 
-    def _weigh(self) -> None:
+    def _weigh(self, weights: Floats) -> None:
         """Divide each row's weight by the sum over its batch."""
-        assert self.row_factor is not None
-        for k, (member, batches) in enumerate(zip(self.members, self._batches, strict=True)):
+        for k, (member, epoch) in enumerate(zip(self.members, self._epoch_of, strict=True)):
             rows = self.order[k, : len(member.rows)]
             weight = np.ones(len(rows))
             if member.sample_weight is not None:
                 weight = member.sample_weight[rows]
-            totals = np.add.reduceat(weight, batches.starts)
-            self.weight_sums[batches.steps, k] = totals
+            sums = np.add.reduceat(weight, epoch.starts)
+            self.weight_sums[epoch.steps, k] = sums
             # A batch in which nothing counts moves nothing.
-            divisors = np.where(totals > 0, totals, 1)
-            self.row_factor[k, : len(rows), 0] = weight / np.repeat(divisors, batches.lengths)
+            divisors = np.where(sums > 0, sums, 1)
+            weights[k, : len(rows)] = weight / np.repeat(divisors, epoch.lengths)
 
-    def _loss_of(self, k: int) -> float:
-        """Return the epoch's loss as scikit-learn reports it: batch means, weighted by length."""
-        member, batches = self.members[k], self._batches[k]
-        n = len(member.rows)
-        losses = self.losses[k, :n].astype(np.float64)
-        if self.row_factor is None:
-            mean = losses.mean()
-        else:
-            lengths = np.repeat(batches.lengths, batches.lengths)
-            mean = (losses * self.row_factor[k, :n, 0] * lengths).sum() / n
+    def _reported(self, k: int, total: float) -> float:
+        """Return an epoch's loss as scikit-learn reports it: batch means, weighted by length.
+
+        ``total`` is the sum of these means times the lengths.
+        """
+        member, epoch = self.members[k], self._epoch_of[k]
         if member.loss.averages_outputs:
-            mean /= self.network.n_outputs
-        sums = self.weight_sums[batches.steps, k]
-        squares = self.squares[batches.steps, k, 0, 0]
-        shares = np.divide(batches.lengths, sums, out=np.zeros(len(sums)), where=sums > 0)
-        return float(mean + 0.5 * member.alpha * (squares @ shares) / n)
+            total /= self.network.n_outputs
+        sums = self.weight_sums[epoch.steps, k]
+        squares = self.squares[epoch.steps, k, 0, 0].astype(np.float64)
+        shares = np.divide(epoch.lengths, sums, out=np.zeros(len(sums)), where=sums > 0)
+        return float(total + 0.5 * member.alpha * (squares @ shares)) / len(member.rows)
+
+    def row_shares(self, start: int, stop: int) -> Floats:
+        """Return by how much each row's loss counts in ``total``, (K, stop - start)."""
+        shares = np.zeros((len(self.members), stop - start))
+        for share, epoch in zip(shares, self._epoch_of, strict=True):
+            mine = slice(start, min(stop, len(epoch.length_of_row)))
+            n_rows = max(0, mine.stop - start)
+            share[:n_rows] = 1.0 if self.weights is None else epoch.length_of_row[mine]
+        if self.weights is not None:
+            shares *= self.weights[:, start:stop]
+        return shares
 
     def retire(self, leaving: Sequence[int]) -> None:
         """Hand the members at the given positions their results and go on without them."""
@@ -184,36 +208,85 @@ class Stack:
             self._bind()
 
 
-class _Batches:
-    """Which steps of an epoch one member takes part in, and with which of its rows."""
+class _EpochOfMember:
+    """Which steps of an epoch one member takes part in, and with how many of its rows."""
 
-    def __init__(self, steps: Sequence[_Step], k: int, n_rows: int) -> None:
-        self.steps = np.array([i for i, s in enumerate(steps) if s.members.start <= k < s.members.stop])
-        self.starts = np.array([steps[i].rows.start for i in self.steps])
+    def __init__(self, plan: Sequence[tuple[int, list[_Step]]], k: int, n_rows: int) -> None:
+        taken = [
+            (i, window + step.rows.start)
+            for i, (window, step) in enumerate((w, s) for w, steps in plan for s in steps)
+            if step.members.start <= k < step.members.stop
+        ]
+        self.steps = np.array([i for i, _ in taken])
+        self.starts = np.array([start for _, start in taken])
         self.lengths = np.diff(self.starts, append=n_rows)
+        self.length_of_row = np.repeat(self.lengths, self.lengths)
+
+
+class _Window:
+    """A run of batches whose targets are gathered, and whose losses are computed, at once."""
+
+    def __init__(self, stack: Stack, length: int) -> None:
+        shape = (len(stack.members), length)
+        self.length = length
+        self.order = np.zeros(shape, dtype=np.intp)
+        self.y = np.zeros((*shape, stack.network.n_outputs), dtype=stack.dtype)
+        self.raw = np.zeros_like(self.y)
+        self.factor = None if stack.weights is None else np.zeros((*shape, 1), dtype=stack.dtype)
+        self._opened = slice(0, 0)
+
+    def open(self, stack: Stack, start: int) -> None:
+        """Take the rows from ``start`` of the epoch's order on."""
+        n_rows = min(self.length, stack.order.shape[1] - start)
+        self._opened = slice(start, start + n_rows)
+        self.order[:, :n_rows] = stack.order[:, self._opened]
+        # Behind the end stand rows of an earlier window: valid, and without effect.
+        stack.data.targets.take(self.order, self.y)
+        if stack.weights is not None and self.factor is not None:
+            self.factor[:, :n_rows, 0] = stack.weights[:, self._opened]
+
+    def losses(self, stack: Stack) -> Floats:
+        """Return the sum of the rows' losses, each times its share, (K,) float64."""
+        n_rows = self._opened.stop - self._opened.start
+        shares = stack.row_shares(self._opened.start, self._opened.stop)
+        totals = np.empty(len(shares))
+        for loss, k in stack.losses:
+            losses = loss.losses(self.raw[k, :n_rows], self.y[k, :n_rows])
+            # Rows beyond a member's last one may hold anything.
+            counted = np.where(shares[k] > 0, losses, 0).astype(np.float64, copy=False)
+            totals[k] = (counted * shares[k]).sum(axis=1)
+        return totals
 
 
 class _Step:
-    """A bound step together with the rows of the epoch's order that it takes."""
+    """A bound step together with the rows of the window that it takes."""
 
-    def __init__(self, bound: _BoundStep, start: int) -> None:
-        self.bound = bound
-        self.workspace = bound.workspace
-        self.members = bound.members
-        self.rows = slice(start, start + bound.workspace.delta.shape[1])
+    def __init__(self, window: _Window, bound: _BoundStep, start: int) -> None:
+        k = self.members = bound.members
+        rows = self.rows = slice(start, start + bound.batch_size)
+        self._bound = bound
+        self._order, self._y, self._raw = window.order[k, rows], window.y[k, rows], window.raw[k, rows]
+        self._factor = bound.mean if window.factor is None else window.factor[k, rows]
 
     def run(self, stack: Stack, i: int) -> None:
-        self.bound.run(stack, i, self.rows)
+        """Take step ``i`` of the epoch."""
+        bound = self._bound
+        bound.fill(stack, self._order)
+        bound.work.forward()
+        np.copyto(self._raw, bound.work.raw)
+        bound.descend(stack, i, self._y, self._factor)
 
 
 class _BoundStep:
     """One gradient step of some members on batches of one size."""
 
     def __init__(self, stack: Stack, members: slice, batch_size: int) -> None:
-        network, dtype = stack.network, stack.dtype
+        network = stack.network
         parameters, gradient = stack.parameters[members], stack.gradient[members]
         self.members = members
-        self.workspace = Workspace(
+        self.batch_size = batch_size
+        self.mean = stack.dtype.type(1 / batch_size)
+        self.work = Workspace(
             network,
             network.views(parameters),
             batch_size,
@@ -221,27 +294,24 @@ class _BoundStep:
             sparse=stack.data.is_sparse,
             members=members,
         )
-        self.y = np.empty_like(self.workspace.delta)
-        self._scratch = np.empty_like(self.workspace.delta)
+        self._scratch = np.empty_like(self.work.delta)
         self._losses = list(_loss_runs(stack.members[members]))
-        self._mean = dtype.type(1 / batch_size)
         weights = parameters[:, : network.n_weights]
         self._square = partial(np.matmul, weights[:, np.newaxis, :], weights[:, :, np.newaxis])
         self._update = _Update(stack, members)
         self._filled = False
 
-    def run(self, stack: Stack, i: int, rows: slice) -> None:
-        k, work = self.members, self.workspace
-        if not (self._filled and stack._stays_filled):
-            chosen = stack.order[k, rows]
-            stack.data.fill(work.x, chosen, stack.dtype)
-            stack.data.targets.take(chosen, self.y)
+    def fill(self, stack: Stack, order: Floats) -> None:
+        """Gather the batch, unless the one batch of the epoch already stands there."""
+        if not (self._filled and stack.stays_filled):
+            stack.data.fill(self.work.x, order, stack.dtype)
             self._filled = True
-        work.forward()
-        losses = stack.losses[k, rows]
+
+    def descend(self, stack: Stack, i: int, y: Floats, factor: Floats) -> None:
+        """Go backward and change the parameters."""
+        work, k = self.work, self.members
         for loss, j in self._losses:
-            loss.loss_gradient(work.raw[j], self.y[j], losses[j], work.delta[j], self._scratch[j])
-        factor = self._mean if stack.row_factor is None else stack.row_factor[k, rows]
+            loss.gradient(work.raw[j], y[j], work.delta[j], self._scratch[j])
         np.multiply(work.delta, factor, out=work.delta)
         work.backward()
         self._square(stack.squares[i, k])
@@ -256,47 +326,56 @@ class _Update:
         optimizer = self.members[0].optimizer
         n_members = len(self.members)
         width = len(optimizer.coefficients(1.0, 1))
-        self._table = np.empty((n_members, width))
-        self._coefficients = np.empty((n_members, width), dtype=stack.dtype)
-        self._decay = np.empty((n_members, 1), dtype=stack.dtype)
-        self._alphas = np.array([m.alpha for m in self.members])
-        columns = [self._coefficients[:, j : j + 1] for j in range(width)]
+        # One more column than the optimiser's: what the penalty multiplies weights by.
+        self._table = np.empty((n_members, width + 1))
+        self._scalars = np.empty((n_members, width + 1), dtype=stack.dtype)
+        columns = [self._scalars[:, j : j + 1] for j in range(width + 1)]
         vectors = [v[members] for v in (stack.parameters, stack.gradient, *stack.state.values())]
-        decay = self._decay
         if n_members == 1:
             # One vector times a 0-d array takes NumPy's fast path: half the time of (1, P) * (1, 1).
             columns = [column.reshape(()) for column in columns]
             vectors = [v[0] for v in vectors]
-            decay = decay.reshape(())
-        self._calls = list(self._chunks(vectors, stack.network.n_weights, columns, decay))
+        self._calls = list(self._chunks(vectors, stack.network.n_weights, columns))
 
     def _chunks(
-        self, vectors: list[Floats], n_weights: int, columns: list[Floats], decay: Floats
+        self, vectors: list[Floats], n_weights: int, columns: list[Floats]
     ) -> Iterator[Call]:
         optimizer = self.members[0].optimizer
+        *coefficients, decay = columns
+        penalises = any(member.alpha for member in self.members)
         length = max(1, CHUNK // len(self.members))
-        n_parameters = vectors[0].shape[-1]
-        shape = (*vectors[0].shape[:-1], min(length, n_weights))
-        scratch = np.empty(shape, dtype=vectors[0].dtype)
-        for start in range(0, n_parameters, length):
+        scratch = np.empty_like(vectors[0][..., : min(length, n_weights)])
+        for start in range(0, vectors[0].shape[-1], length):
             parameters, gradient, *state = (v[..., start : start + length] for v in vectors)
             penalised = min(max(n_weights - start, 0), length)
-            if penalised and self._alphas.any():
+            if penalised and penalises:
                 room = scratch[..., :penalised]
                 decayed = gradient[..., :penalised]
                 yield partial(np.multiply, parameters[..., :penalised], decay, room)
                 yield partial(np.add, decayed, room, decayed)
-            yield partial(optimizer.update, parameters, gradient, state, columns)
+            yield partial(optimizer.update, parameters, gradient, state, coefficients)
 
     def run(self, weight_sums: Floats) -> None:
         """Take one step; ``weight_sums`` (K,) are the batch's sums of weights."""
-        for k, member in enumerate(self.members):
+        for k, (member, weight_sum) in enumerate(zip(self.members, weight_sums.tolist(), strict=True)):
             member.steps += 1
-            self._table[k] = member.optimizer.coefficients(member.current_rate, member.steps)
-            self._decay[k] = member.alpha / weight_sums[k] if weight_sums[k] else 0
-        self._coefficients[:] = self._table
+            decay = member.alpha / weight_sum if weight_sum else 0.0
+            coefficients = member.optimizer.coefficients(member.current_rate, member.steps)
+            self._table[k] = (*coefficients, decay)
+        np.copyto(self._scalars, self._table, casting="same_kind")
         for call in self._calls:
             call()
+
+
+def _batches(counts: list[int], size: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (first member, last member + 1, first row, rows) of each step of an epoch."""
+    for start in range(0, counts[0] - size + 1, size):
+        yield 0, sum(count >= start + size for count in counts), start, size
+    starts = [k for k in range(len(counts)) if k == 0 or counts[k] != counts[k - 1]]
+    for first, last in pairwise([*starts, len(counts)]):
+        rest = counts[first] % size
+        if rest:
+            yield first, last, counts[first] - rest, rest
 
 
 def _loss_runs(members: Sequence[Member]) -> Iterator[tuple[Loss, slice]]:

@@ -63,13 +63,10 @@ def problem(network, loss, seed=0):
 
 def objective_values(network, loss, vectors, x, y, weight):
     """Write the penalised loss out, for K parameter vectors on the same rows."""
-    n_members = len(vectors)
     work = Workspace(network, network.views(vectors), len(x))
     work.x[:] = x
     work.forward()
-    per_row = np.empty((n_members, len(x)))
-    room = np.empty((2, *work.raw.shape))
-    loss.loss_gradient(work.raw, np.broadcast_to(y, work.raw.shape), per_row, *room)
+    per_row = loss.losses(work.raw, np.broadcast_to(y, work.raw.shape))
     penalty = 0.5 * ALPHA * (vectors[:, : network.n_weights] ** 2).sum(axis=1)
     return (per_row @ weight + penalty) / weight.sum()
 
@@ -292,9 +289,7 @@ def test_loss_and_gradient_of_a_whole_network_equal_pytorch(activation, loss, sk
     member = member_with(vector, loss, B, sample_weight=weight)
     value, gradient = Objective(network, member, TrainingSet(x, Targets(y)))(vector)
     flat = torch.tensor(vector, requires_grad=True)
-    raw = torch_forward(
-        torch, network, flat, torch.tensor(x), activation, depth, skip_connections
-    )
+    raw = torch_forward(torch, network, flat, torch.tensor(x), activation, depth, skip_connections)
     per_row = torch_loss(torch, type(loss).__name__, raw, torch.tensor(y))
     mean = (torch.tensor(weight) * per_row).sum() / weight.sum()
     penalty = 0.5 * ALPHA * (flat[: network.n_weights] ** 2).sum() / weight.sum()
@@ -314,9 +309,7 @@ def test_epochs_of_adam_on_mini_batches_equal_pytorch(skip_connections):
     x, y = rng.normal(size=(n_rows, D)), rng.normal(size=(n_rows, C))
     start = initial_vector(network, rng)
     member = member_with(start, SquaredError(), n_rows, n_iter_no_change=np.inf)
-    stack = Stack(
-        network, [member], TrainingSet(x, Targets(y)), batch_size, np.dtype(np.float64)
-    )
+    stack = Stack(network, [member], TrainingSet(x, Targets(y)), batch_size, np.dtype(np.float64))
     flat = torch.tensor(start, requires_grad=True)
     optimizer = torch.optim.Adam([flat], lr=member.learning_rate)
     step = 0

@@ -1,0 +1,208 @@
+"""The floors of the package: who may import whom, read from the source.
+
+Floor 0 is the engine; a module imports from its own floor or those below.
+A new module is given its floor in ``FLOORS``.
+"""
+
+import ast
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import skperceptron
+
+PACKAGE = Path(skperceptron.__file__).parent
+GROUND, COMPONENTS, TRAINING, ESTIMATORS, TOOLS = range(5)
+FLOORS = {
+    "engine": GROUND,
+    "activations": COMPONENTS,
+    "initializers": COMPONENTS,
+    "losses": COMPONENTS,
+    "optimizers": COMPONENTS,
+    "schedules": COMPONENTS,
+    "training": TRAINING,
+    "_base": ESTIMATORS,
+    "_compat": ESTIMATORS,
+    "_docs": ESTIMATORS,
+    "_validation": ESTIMATORS,
+    "callbacks": ESTIMATORS,
+    "mlp": ESTIMATORS,
+    "rosenblatt": ESTIMATORS,
+    "export": TOOLS,
+    "inspection": TOOLS,
+    "model_selection": TOOLS,
+}
+ESTIMATOR_NAMES = [
+    "MLPBinaryClassifier",
+    "MLPRegressor",
+    "MLPSoftmaxClassifier",
+    "RosenblattPerceptron",
+]
+OPTIONAL = ["jax", "matplotlib", "numba", "onnx", "onnxruntime", "pandas", "torch"]
+
+SOURCES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+MODULES = [path for path in SOURCES if path != Path("__init__.py")]
+EVERY_SOURCE = pytest.mark.parametrize("path", SOURCES, ids=str)
+EVERY_MODULE = pytest.mark.parametrize("path", MODULES, ids=str)
+
+
+def parse(path):
+    return ast.parse((PACKAGE / path).read_text(encoding="utf-8"))
+
+
+def imports_of(path):
+    """Return all (module, name) that a file imports anywhere; relative ones made absolute."""
+    found = []
+    for node in ast.walk(parse(path)):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, None) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if node.level:
+                inside = ("skperceptron", *path.parts[:-1])
+                start = inside[: len(inside) - node.level + 1]
+                module = ".".join([*start, *filter(None, [module])])
+            found += [(module, alias.name) for alias in node.names]
+    return found
+
+
+def top_of(path):
+    """Return the name under which a file stands in ``FLOORS``."""
+    return path.parts[0].removesuffix(".py")
+
+
+def own_modules(path):
+    """Return the names, as in ``FLOORS``, of what a file imports from this package."""
+    for module, name in imports_of(path):
+        root, *rest = module.split(".")
+        if root == "skperceptron":
+            yield rest[0] if rest else name
+
+
+@EVERY_MODULE
+def test_every_module_stands_on_a_floor(path):
+    assert top_of(path) in FLOORS
+
+
+@EVERY_MODULE
+def test_module_imports_from_its_own_floor_and_those_below_only(path):
+    floor = FLOORS[top_of(path)]
+    above = {name for name in own_modules(path) if FLOORS[name] > floor}
+    assert not above
+
+
+@EVERY_MODULE
+def test_components_do_not_know_each_other(path):
+    if FLOORS[top_of(path)] == COMPONENTS:
+        others = {n for n in own_modules(path) if FLOORS[n] == COMPONENTS} - {top_of(path)}
+        assert not others
+
+
+@EVERY_MODULE
+def test_outside_imports_fit_the_floor(path):
+    floor = FLOORS[top_of(path)]
+    outside = {(m, n) for m, n in imports_of(path) if m.split(".")[0] != "skperceptron"}
+    foreign = {(m, n) for m, n in outside if m.split(".")[0] not in sys.stdlib_module_names}
+    roots = {module.split(".")[0] for module, _ in foreign}
+    allowed = {"numpy", "scipy", "sklearn"}
+    if floor in (GROUND, TRAINING):
+        allowed = {"numpy", "scipy"}
+    if floor == TOOLS:
+        allowed |= {"joblib", "matplotlib", "onnx", "pandas"}
+    assert roots <= allowed
+    if floor == COMPONENTS:
+        of_sklearn = {(m, n) for m, n in foreign if m.split(".")[0] == "sklearn"}
+        assert of_sklearn <= {("sklearn.base", "BaseEstimator")}
+
+
+@EVERY_SOURCE
+def test_optional_packages_are_never_imported_at_the_top_of_a_module(path):
+    at_the_top = {
+        name.split(".")[0]
+        for node in parse(path).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+        )
+    }
+    assert at_the_top.isdisjoint(OPTIONAL)
+
+
+@EVERY_MODULE
+def test_only_one_module_knows_private_names_of_scikit_learn(path):
+    private = {
+        (module, name)
+        for module, name in imports_of(path)
+        if module.split(".")[0] == "sklearn"
+        if any(part.startswith("_") for part in [*module.split("."), name or ""])
+    }
+    attributes = {
+        ast.unparse(node)
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_")
+        if ast.unparse(node).startswith("sklearn.")
+    }
+    assert path == Path("_compat.py") or not (private or attributes)
+
+
+@EVERY_SOURCE
+def test_global_random_state_is_never_used(path):
+    drawn = {
+        node.attr
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in {"np.random", "random"}
+    }
+    assert drawn <= {"RandomState", "Generator", "SeedSequence", "default_rng"}
+
+
+def test_package_holds_its_public_names_and_nothing_else():
+    assert sorted(skperceptron.__all__) == ESTIMATOR_NAMES
+    assert list(skperceptron.__all__) == sorted(skperceptron.__all__)
+    names = {}
+    exec("from skperceptron import *", names)
+    assert set(names) - {"__builtins__"} == set(ESTIMATOR_NAMES)
+    kinds = {type(node) for node in parse(Path("__init__.py")).body[1:]}
+    assert kinds <= {ast.ImportFrom, ast.Assign}
+
+
+@pytest.mark.parametrize("module", [name for name, f in FLOORS.items() if f == COMPONENTS])
+def test_component_module_exports_all_its_public_classes_and_functions(module):
+    tree = parse(Path(f"{module}.py"))
+    defined = {
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_")
+    }
+    __import__(f"skperceptron.{module}")
+    assert set(getattr(skperceptron, module).__all__) == defined
+
+
+@EVERY_SOURCE
+def test_every_file_opens_with_a_docstring(path):
+    assert ast.get_docstring(parse(path))
+
+
+def test_whole_package_is_imported_without_optional_packages():
+    program = f"""
+        import importlib, pkgutil, sys
+
+        class Absent:
+            def find_spec(self, name, path=None, target=None):
+                if name.split(".")[0] in {OPTIONAL!r}:
+                    raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+        sys.meta_path.insert(0, Absent())
+        import skperceptron
+        for module in pkgutil.walk_packages(skperceptron.__path__, "skperceptron."):
+            importlib.import_module(module.name)
+        assert not set({OPTIONAL!r}) & set(sys.modules)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    environment_path = str(PACKAGE.parent)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=environment_path)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,284 @@
+"""L-BFGS: one objective over all rows, block by block, that ends where it must."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from scipy.special import expit
+
+from skperceptron.activations import ReLU, Tanh
+from skperceptron.engine import multilayer_perceptron
+from skperceptron.losses import (
+    BinaryLogLoss,
+    CategoricalLogLoss,
+    PoissonDeviance,
+    ScaledSquaredError,
+    SquaredError,
+)
+from skperceptron.optimizers import Adam
+from skperceptron.schedules import Constant
+from skperceptron.training import Member, Targets, TrainingSet, lbfgs, minimize_lbfgs
+from skperceptron.training.lbfgs import Budget, Objective
+
+N, D, C = 60, 5, 2
+LOSSES = [
+    BinaryLogLoss(),
+    CategoricalLogLoss(),
+    PoissonDeviance(),
+    ScaledSquaredError(0.0, 1.0),
+    SquaredError(),
+]
+EVERY_LOSS = pytest.mark.parametrize("loss", LOSSES, ids=repr)
+WEIGHTS = pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+PATIENT = Budget(max_iter=1000, max_fun=10_000, tol=1e-9)
+
+
+def network_with(hidden=(4, 4), skip_connections="none", n_outputs=C):
+    return multilayer_perceptron(D, hidden, n_outputs, [[Tanh()]] * len(hidden), skip_connections)
+
+
+def make_data(n_outputs=C, store=np.asarray):
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(N, D)) * (rng.uniform(size=(N, D)) < 0.7)
+    y = (X @ rng.normal(size=(D, n_outputs)) + rng.normal(size=(N, n_outputs)) > 0).astype(float)
+    return TrainingSet(store(X), Targets(y))
+
+
+def make_member(network, loss, weighted=False, **options):
+    rng = np.random.RandomState(1)
+    defaults = {
+        "parameters": rng.normal(scale=0.4, size=network.n_parameters),
+        "optimizer": Adam(),
+        "schedule": Constant(),
+        "learning_rate": 0.1,
+        "alpha": 0.1,
+        "rows": rng.permutation(N)[:50],
+        "rng": np.random.RandomState(0),
+        "sample_weight": rng.uniform(size=N) if weighted else None,
+    }
+    return Member(loss=loss, **(defaults | options))
+
+
+@WEIGHTS
+@EVERY_LOSS
+@pytest.mark.parametrize("rows_per_block", [1, 7, 25, 49, 50])
+def test_blocks_of_any_size_give_the_same_objective(monkeypatch, rows_per_block, loss, weighted):
+    network = network_with()
+    member = make_member(network, loss, weighted)
+    value, gradient = Objective(network, member, make_data())(member.parameters)
+    monkeypatch.setattr(lbfgs, "BLOCK", rows_per_block * D)
+    blocked = Objective(network, member, make_data())
+    for _ in range(2):
+        found, found_gradient = blocked(member.parameters)
+        assert found == pytest.approx(value, rel=1e-12)
+        assert_allclose(found_gradient, gradient, rtol=1e-10, atol=1e-13)
+
+
+@WEIGHTS
+@EVERY_LOSS
+def test_objective_depends_on_the_vector_alone(loss, weighted):
+    network = network_with(skip_connections="dense")
+    member = make_member(network, loss, weighted)
+    objective = Objective(network, member, make_data())
+    value, gradient = objective(member.parameters)
+    objective(10 * member.parameters)
+    again, gradient_again = objective(member.parameters)
+    assert again == value
+    assert_array_equal(gradient_again, gradient)
+
+
+@pytest.mark.parametrize("store", [sparse.csr_array, sparse.csr_matrix, np.asfortranarray])
+@pytest.mark.parametrize("skip_connections", ["none", "residual", "dense"])
+def test_any_storage_gives_the_same_objective(skip_connections, store):
+    network = network_with(skip_connections=skip_connections)
+    member = make_member(network, SquaredError())
+    value, gradient = Objective(network, member, make_data())(member.parameters)
+    found, found_gradient = Objective(network, member, make_data(store=store))(member.parameters)
+    assert found == pytest.approx(value, rel=1e-12)
+    assert_allclose(found_gradient, gradient, rtol=1e-10, atol=1e-13)
+
+
+@EVERY_LOSS
+def test_rows_without_weight_do_not_count(monkeypatch, loss):
+    monkeypatch.setattr(lbfgs, "BLOCK", 10 * D)
+    network = network_with()
+    weight = np.zeros(N)
+    weight[10:20] = 1
+    rows = np.arange(N)
+    weighted = make_member(network, loss, rows=rows, sample_weight=weight)
+    chosen = make_member(network, loss, rows=rows[10:20])
+    value, gradient = Objective(network, weighted, make_data())(weighted.parameters)
+    expected, expected_gradient = Objective(network, chosen, make_data())(chosen.parameters)
+    assert value == pytest.approx(expected, rel=1e-12)
+    assert_allclose(gradient, expected_gradient, rtol=1e-10, atol=1e-13)
+
+
+@EVERY_LOSS
+def test_integer_weights_equal_repeated_rows(loss):
+    network = network_with()
+    times = np.random.RandomState(0).randint(4, size=N)
+    weighted = make_member(network, loss, rows=np.arange(N), sample_weight=times.astype(float))
+    repeated = make_member(network, loss, rows=np.arange(N).repeat(times))
+    value, gradient = Objective(network, weighted, make_data())(weighted.parameters)
+    expected, expected_gradient = Objective(network, repeated, make_data())(repeated.parameters)
+    assert value == pytest.approx(expected, rel=1e-12)
+    assert_allclose(gradient, expected_gradient, rtol=1e-10, atol=1e-13)
+
+
+@WEIGHTS
+@EVERY_LOSS
+def test_minimiser_without_hidden_layers_has_hardly_a_gradient(loss, weighted):
+    # With several outputs, the squared error reports a mean beside the gradient of a sum.
+    n_outputs = 2 if isinstance(loss, CategoricalLogLoss) else 1
+    network = network_with(hidden=(), n_outputs=n_outputs)
+    labels = make_data(n_outputs=1).targets.table
+    both = np.hstack([labels, 1 - labels])[:, :n_outputs]
+    data = TrainingSet(make_data().X, Targets(both))
+    member = make_member(network, loss, weighted, alpha=1.0)
+    result, interrupted = minimize_lbfgs(network, member, data, PATIENT)
+    objective = Objective(network, member, data)
+    least, gradient = objective(result.x)
+    _, at_start = objective(member.parameters)
+    assert not interrupted
+    assert result.fun == pytest.approx(least, rel=1e-12)
+    assert np.abs(gradient).max() < 1e-3 * np.abs(at_start).max()
+    rng = np.random.RandomState(0)
+    for _ in range(20):
+        assert objective(result.x + 0.05 * rng.normal(size=result.x.shape))[0] > least
+
+
+def test_single_neuron_solves_penalised_logistic_regression():
+    network = network_with(hidden=(), n_outputs=1)
+    data = make_data(n_outputs=1)
+    member = make_member(network, BinaryLogLoss(), alpha=0.5)
+    result, _ = minimize_lbfgs(network, member, data, PATIENT)
+    X, y = data.X[member.rows], data.targets.table[member.rows, 0]
+    w, b = result.x[:D], result.x[D]
+    residual = expit(X @ w + b) - y
+    assert_allclose(X.T @ residual + 0.5 * w, 0, atol=1e-3)
+    assert residual.sum() == pytest.approx(0, abs=1e-3)
+
+
+def test_single_neuron_solves_ridge_regression():
+    network = network_with(hidden=(), n_outputs=1)
+    data = make_data(n_outputs=1)
+    member = make_member(network, SquaredError(), alpha=0.5)
+    result, _ = minimize_lbfgs(network, member, data, PATIENT)
+    X, y = data.X[member.rows], data.targets.table[member.rows, 0]
+    centred = X - X.mean(axis=0)
+    w = np.linalg.solve(centred.T @ centred + 0.5 * np.eye(D), centred.T @ (y - y.mean()))
+    assert_allclose(result.x[:D], w, atol=1e-5)
+    assert_allclose(result.x[D], y.mean() - X.mean(axis=0) @ w, atol=1e-5)
+
+
+@pytest.mark.parametrize("max_iter", [1, 5, 20])
+def test_iterations_stay_within_their_budget(max_iter):
+    network = network_with()
+    member = make_member(network, BinaryLogLoss())
+    budget = Budget(max_iter=max_iter, max_fun=10_000, tol=0.0)
+    result, _ = minimize_lbfgs(network, member, make_data(), budget)
+    assert result.nit == max_iter
+    assert result.fun < Objective(network, member, make_data())(member.parameters)[0]
+
+
+def test_function_evaluations_stay_near_their_budget():
+    network = network_with()
+    member = make_member(network, BinaryLogLoss())
+    result, _ = minimize_lbfgs(network, member, make_data(), Budget(1000, 10, 0.0))
+    # SciPy finishes the line search that it is in.
+    assert result.nfev < 10 + 20
+
+
+def test_parameters_in_float32_are_minimised_in_float64():
+    network = network_with()
+    single = make_member(network, SquaredError())
+    single.parameters = single.parameters.astype(np.float32)
+    data = make_data()
+    data.X = data.X.astype(np.float32)
+    result, _ = minimize_lbfgs(network, single, data, Budget(5, 100, 0.0))
+    assert result.x.dtype == np.float64
+    assert single.parameters.dtype == np.float32
+
+
+class Impatient(SquaredError):
+    """A loss during whose n-th evaluation the user presses the interrupt key."""
+
+    def __init__(self, after):
+        self.after = after
+        self.evaluations = 0
+
+    def mean(self, raw, y, sample_weight=None, gradient=None):
+        self.evaluations += 1
+        if self.evaluations == self.after:
+            raise KeyboardInterrupt
+        return super().mean(raw, y, sample_weight, gradient)
+
+
+def test_interruption_returns_the_last_accepted_iterate():
+    network = network_with()
+    member = make_member(network, SquaredError())
+    start, _ = Objective(network, member, make_data())(member.parameters)
+    member.loss = Impatient(after=12)
+    result, interrupted = minimize_lbfgs(network, member, make_data(), PATIENT)
+    assert interrupted
+    assert 0 < result.nit < 12
+    member.loss = SquaredError()
+    value, _ = Objective(network, member, make_data())(result.x)
+    assert result.fun == pytest.approx(value, rel=1e-12)
+    assert result.fun < start
+
+
+def test_interruption_before_the_first_iterate_returns_the_start():
+    network = network_with()
+    member = make_member(network, Impatient(after=1))
+    result, interrupted = minimize_lbfgs(network, member, make_data(), PATIENT)
+    assert interrupted
+    assert result.nit == 0
+    assert_array_equal(result.x, member.parameters)
+    member.loss = SquaredError()
+    assert result.fun == Objective(network, member, make_data())(member.parameters)[0]
+
+
+def peak_of(call):
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_grows_with_the_block_and_not_with_the_hidden_values(monkeypatch):
+    monkeypatch.setattr(lbfgs, "BLOCK", 2**14)
+    n_rows, units = 20_000, 256
+    network = multilayer_perceptron(1, (units,), 1, [[ReLU()]])
+    member = make_member(network, SquaredError(), rows=np.arange(n_rows))
+    data = TrainingSet(np.ones((n_rows, 1)), Targets(np.ones((n_rows, 1))))
+    peak = peak_of(lambda: Objective(network, member, data)(member.parameters))
+    assert peak < 8 * n_rows * units / 20
+
+
+def test_memory_mapped_data_is_read_block_by_block(monkeypatch, tmp_path):
+    monkeypatch.setattr(lbfgs, "BLOCK", 2**14)
+    X = np.memmap(tmp_path / "X", dtype=np.float64, mode="w+", shape=(20_000, 64))
+    X[:] = 1
+    network = multilayer_perceptron(64, (4,), 1, [[ReLU()]])
+    member = make_member(network, SquaredError(), rows=np.arange(20_000))
+    data = TrainingSet(X, Targets(np.zeros((20_000, 1))))
+    peak = peak_of(lambda: Objective(network, member, data)(member.parameters))
+    assert peak < X.nbytes / 10
+
+
+def test_million_sparse_columns_are_never_densified():
+    n_rows, n_columns = 200, 1_000_000
+    columns = np.random.RandomState(0).randint(n_columns, size=n_rows)
+    X = sparse.csr_array((np.ones(n_rows), columns, np.arange(n_rows + 1)), (n_rows, n_columns))
+    network = multilayer_perceptron(n_columns, (), 1, [])
+    member = make_member(network, SquaredError(), rows=np.arange(n_rows))
+    data = TrainingSet(X, Targets(np.ones((n_rows, 1))))
+    objective = Objective(network, member, data)
+    assert objective.size == n_rows
+    peak = peak_of(lambda: objective(member.parameters))
+    assert peak < 6 * member.parameters.nbytes < 8 * n_rows * n_columns / 20

@@ -1,0 +1,252 @@
+"""The epoch loop: who stops when, against scikit-learn's rules written out plainly."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skperceptron.engine import multilayer_perceptron
+from skperceptron.losses import SquaredError
+from skperceptron.optimizers import SGD, Adam
+from skperceptron.schedules import Adaptive, Constant, InverseScaling
+from skperceptron.training import Member, Stack, Targets, TrainingSet, epochs
+from skperceptron.training.member import Progress
+
+SCHEDULES = [Constant(), InverseScaling(0.5), Adaptive()]
+N_ROWS = 150
+
+
+class Script:
+    """Stands in for a stack whose epochs bring prescribed losses and scores."""
+
+    def __init__(self, losses, **options):
+        self.losses = iter(losses)
+        self.parameters = np.zeros((1, 2))
+        self.member = make_member(**options)
+        self.members = [self.member]
+
+    def run_epoch(self):
+        self.parameters += 1
+        return np.array([next(self.losses)])
+
+    def retire(self, leaving):
+        assert leaving == [0]
+        self.members = []
+
+
+def make_member(**options):
+    defaults = {
+        "parameters": np.zeros(2),
+        "loss": SquaredError(),
+        "optimizer": Adam(),
+        "schedule": Constant(),
+        "learning_rate": 0.1,
+        "alpha": 0.0,
+        "rows": np.arange(N_ROWS),
+        "rng": np.random.RandomState(0),
+    }
+    return Member(**(defaults | options))
+
+
+def plain_rules(losses, scores, schedule, tol, patience, max_iter):
+    """Write scikit-learn's ``_fit_stochastic`` out for a list of losses (and scores)."""
+    rate, best, waited, trace = 0.1, np.inf if scores is None else -np.inf, 0, []
+    for epoch in range(1, max_iter + 1):
+        if scores is None:
+            waited = waited + 1 if losses[epoch - 1] > best - tol else 0
+            best = min(best, losses[epoch - 1])
+        else:
+            waited = waited + 1 if scores[epoch - 1] < best + tol else 0
+            best = max(best, scores[epoch - 1])
+        if isinstance(schedule, InverseScaling):
+            rate = 0.1 / (epoch * N_ROWS + 1) ** schedule.power_t
+        verdict = "go on"
+        if waited > patience:
+            if not isinstance(schedule, Adaptive) or rate <= 1e-6:
+                trace.append((epoch, rate, "stop"))
+                return trace, best, waited
+            rate, waited, verdict = rate / 5, 0, "slow down"
+        if epoch == max_iter:
+            verdict = "exhausted"
+        trace.append((epoch, rate, verdict))
+    return trace, best, waited
+
+
+def random_walk(seed, length):
+    """Return losses that fall, stall and rise."""
+    rng = np.random.RandomState(seed)
+    return np.maximum(3 + np.cumsum(rng.normal(-0.05, rng.choice([0.02, 0.2, 1]), length)), 0.01)
+
+
+@pytest.mark.parametrize("watched", ["loss", "score"])
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
+@pytest.mark.parametrize("seed", range(25))
+def test_stopping_rules_are_those_of_scikit_learn(seed, schedule, watched):
+    rng = np.random.RandomState(seed)
+    max_iter = int(rng.choice([1, 5, 20, 100]))
+    tol = float(rng.choice([0.0, 1e-4, 0.05, 1.0]))
+    patience = float(rng.choice([1, 2, 5, np.inf]))
+    losses = random_walk(seed, max_iter)
+    scores = -random_walk(seed + 1000, max_iter) if watched == "score" else None
+    given = None if scores is None else iter(scores)
+    script = Script(
+        losses,
+        schedule=schedule,
+        tol=tol,
+        n_iter_no_change=patience,
+        max_iter=max_iter,
+        score=None if scores is None else lambda parameters: next(given),
+    )
+    found = []
+    for (report,) in epochs(script):
+        assert report.member is script.member
+        assert report.loss == losses[report.epoch - 1]
+        assert report.score == (None if scores is None else scores[report.epoch - 1])
+        found.append((report.epoch, report.member.current_rate, report.verdict))
+    trace, best, waited = plain_rules(losses, scores, schedule, tol, patience, max_iter)
+    assert [(e, v) for e, _, v in found] == [(e, v) for e, _, v in trace]
+    assert_allclose([rate for _, rate, _ in found], [rate for _, rate, _ in trace], rtol=1e-14)
+    progress = script.member.progress
+    assert (progress.best_loss if scores is None else progress.best_score) == best
+    assert progress.no_improvement == waited
+    assert progress.loss_curve == list(losses[: len(found)])
+    assert progress.rows_seen == N_ROWS * len(found)
+    assert script.member.n_iter == len(found)
+
+
+def test_improvement_by_exactly_the_tolerance_counts():
+    script = Script([1.0, 0.5, 0.0, 0.0], tol=0.5, n_iter_no_change=1, max_iter=4)
+    verdicts = [report.verdict for (report,) in epochs(script)]
+    assert verdicts == ["go on", "go on", "go on", "exhausted"]
+    assert script.member.progress.no_improvement == 1
+
+
+def test_training_stops_one_epoch_after_its_patience_has_run_out():
+    script = Script([1.0] * 50, tol=0.1, n_iter_no_change=3, max_iter=50)
+    assert [r.verdict for (r,) in epochs(script)] == ["go on"] * 4 + ["stop"]
+
+
+def test_adaptive_rate_is_lowered_at_each_plateau_until_it_is_tiny():
+    script = Script([1.0] * 100, schedule=Adaptive(), tol=0.1, n_iter_no_change=1, max_iter=100)
+    rates = [report.member.current_rate for (report,) in epochs(script)]
+    lowered = 0.1 / 5.0 ** np.arange(9)
+    assert_allclose(sorted(set(rates), reverse=True), lowered, rtol=1e-14)
+    assert rates[-1] <= 1e-6 < rates[-1] * 5
+    assert script.members == []
+
+
+def test_plateau_in_the_last_epoch_is_reported_as_exhausted():
+    script = Script([1.0] * 3, schedule=Adaptive(), tol=0.1, n_iter_no_change=1, max_iter=3)
+    assert [r.verdict for (r,) in epochs(script)] == ["go on", "go on", "exhausted"]
+    assert script.member.current_rate == 0.1 / 5
+
+
+def test_infinite_patience_uses_every_epoch():
+    script = Script([1.0] * 30, tol=1.0, n_iter_no_change=np.inf, max_iter=30)
+    assert [r.verdict for (r,) in epochs(script)] == ["go on"] * 29 + ["exhausted"]
+
+
+def test_caller_of_single_epochs_never_hears_of_exhaustion():
+    script = Script([1.0, 0.5, 0.2], max_iter=1)
+    reports = epochs(script, stop_when_exhausted=False)
+    assert [next(reports)[0].verdict for _ in range(3)] == ["go on"] * 3
+    assert script.members == [script.member]
+
+
+def test_history_of_an_earlier_fit_goes_on():
+    progress = Progress(loss_curve=[2.0], best_loss=0.5, no_improvement=2, rows_seen=N_ROWS)
+    script = Script([1.0, 1.0], progress=progress, n_iter_no_change=3, max_iter=9)
+    assert [r.verdict for (r,) in epochs(script)] == ["go on", "stop"]
+    assert progress.loss_curve == [2.0, 1.0, 1.0]
+    assert progress.best_loss == 0.5
+    assert progress.rows_seen == 3 * N_ROWS
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
+@pytest.mark.parametrize("loss", [np.nan, np.inf, -np.inf])
+def test_loss_that_is_no_number_ends_training_as_diverged(loss, schedule):
+    script = Script([1.0, 0.5, loss, 0.1], schedule=schedule, max_iter=9)
+    assert [r.verdict for (r,) in epochs(script)] == ["go on", "go on", "diverged"]
+    assert script.member.diverged
+    assert script.member.progress.best_loss == 0.5
+
+
+def test_score_that_is_no_number_counts_as_no_improvement():
+    scores = iter([0.5, np.nan, np.nan, np.nan])
+    script = Script([1.0] * 9, score=lambda p: next(scores), n_iter_no_change=2, max_iter=9)
+    assert [r.verdict for (r,) in epochs(script)] == ["go on"] * 3 + ["stop"]
+    assert script.member.progress.best_score == 0.5
+    assert_array_equal(script.member.best_parameters, [1.0, 1.0])
+
+
+def test_parameters_of_the_best_score_are_kept():
+    scores = iter([0.1, 0.5, 0.9, 0.3, 0.9])
+    script = Script([1.0] * 5, score=lambda p: next(scores), max_iter=5)
+    list(epochs(script))
+    assert_array_equal(script.member.best_parameters, [3.0, 3.0])
+    assert script.member.progress.validation_scores == [0.1, 0.5, 0.9, 0.3, 0.9]
+
+
+# With real epochs.
+
+
+def real_stack(**options):
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(N_ROWS, 3)), rng.normal(size=(N_ROWS, 1))
+    network = multilayer_perceptron(3, (), 1, [])
+    member = make_member(parameters=np.ones(4), **options)
+    data = TrainingSet(X, Targets(y))
+    return Stack(network, [member], data, N_ROWS, np.dtype(np.float64)), member
+
+
+def test_last_step_that_leaves_the_numbers_is_reported_as_diverged():
+    stack, member = real_stack(learning_rate=1e308, optimizer=SGD(momentum=1.0), max_iter=1)
+    stack.parameters *= 100
+    with np.errstate(all="ignore"):
+        ((report,),) = epochs(stack)
+    assert np.isfinite(report.loss)
+    assert not np.isfinite(member.parameters).all()
+    assert report.verdict == "diverged"
+    assert member.diverged
+
+
+def test_diverged_parameters_are_never_scored():
+    asked = []
+
+    def score(parameters):
+        asked.append(parameters.copy())
+        return 0.0
+
+    options = {"learning_rate": 1e308, "optimizer": SGD(momentum=1.0), "max_iter": 5}
+    stack, member = real_stack(score=score, **options)
+    stack.parameters *= 100
+    with np.errstate(all="ignore"):
+        list(epochs(stack))
+    assert member.diverged
+    assert all(np.isfinite(parameters).all() for parameters in asked)
+
+
+def test_a_falling_learning_rate_takes_hold_in_the_next_epoch():
+    stack, member = real_stack(
+        schedule=InverseScaling(1.0), optimizer=SGD(momentum=0.0), max_iter=2, tol=0.0
+    )
+    visited = [stack.parameters[0].copy()]
+    steps = epochs(stack)
+    next(steps)
+    visited.append(stack.parameters[0].copy())
+    X, y = stack.data.X, stack.data.targets.table[:, 0]
+
+    def gradient(p):
+        residual = X @ p[:3] + p[3] - y
+        return np.append(X.T @ residual, residual.sum()) / N_ROWS
+
+    next(steps)
+    visited.append(member.parameters)
+    assert_allclose(visited[1], visited[0] - 0.1 * gradient(visited[0]), rtol=1e-12)
+    later = 0.1 / (N_ROWS + 1)
+    assert_allclose(visited[2], visited[1] - later * gradient(visited[1]), rtol=1e-12)
+
+
+def test_loop_asks_nothing_of_a_stack_without_members():
+    assert list(epochs(SimpleNamespace(members=[]))) == []
