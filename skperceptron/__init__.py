@@ -1,6 +1,7 @@
 """Neural networks in scikit-learn's terms, from Rosenblatt's perceptron to a modern MLP."""
 
 from .mlp import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from .rosenblatt import RosenblattPerceptron
 
 __version__ = "0.1.0"
 
@@ -8,4 +9,5 @@ __all__ = [
     "MLPBinaryClassifier",
     "MLPRegressor",
     "MLPSoftmaxClassifier",
+    "RosenblattPerceptron",
 ]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
@@ -22,7 +21,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._compat import Interval, Options, StrOptions, check_optimize_result
-from ._validation import check_sample_weight, restored_on_failure
+from ._validation import FitMode, check_sample_weight, restored_on_failure
 from .activations import Activation, get_activation
 from .engine import Network, multilayer_perceptron
 from .engine.arrays import Floats, Integers
@@ -46,22 +45,6 @@ _DIVERGED = (
     " contain large values and need to be preprocessed (for example with StandardScaler), or"
     " learning_rate_init={rate!r} is too large."
 )
-
-
-@dataclass(frozen=True)
-class FitMode:
-    """How the estimator was called.
-
-    Attributes
-    ----------
-    continuing : bool
-        Whether training goes on from an earlier call.
-    incremental : bool
-        Whether this is ``partial_fit``.
-    """
-
-    continuing: bool
-    incremental: bool
 
 
 def is_stochastic(estimator: BaseMultilayerPerceptron) -> bool:

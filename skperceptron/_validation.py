@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import column_or_1d
 
 from ._compat import convert_sample_weight
-from .engine.arrays import Floats
+from .engine.arrays import Floats, Integers
+
+
+@dataclass(frozen=True)
+class FitMode:
+    """How the estimator was called.
+
+    Attributes
+    ----------
+    continuing : bool
+        Whether training goes on from an earlier call.
+    incremental : bool
+        Whether this is ``partial_fit``.
+    """
+
+    continuing: bool
+    incremental: bool
 
 
 def check_sample_weight(sample_weight: Any, X: Any) -> Floats:
@@ -51,3 +69,34 @@ def restored_on_failure(estimator: BaseEstimator) -> Iterator[None]:
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
+
+
+class LabelMixin(ClassifierMixin):
+    """What all classifiers share: labels on one side, their positions in ``classes_`` on the other."""
+
+    def _check_n_classes(self, classes: Any) -> None:
+        """Refuse a number of classes that this classifier cannot handle."""
+        if len(classes) < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs samples of at least 2 classes in the data, but the"
+                f" data contains only one class: {classes[0]!r}"
+            )
+
+    def _label_codes(self, y: Any, mode: FitMode) -> Integers:
+        """Set ``classes_``, or check y against it, and return each label's position there."""
+        y = column_or_1d(y, warn=True)
+        classes = np.unique(y)
+        if not (mode.continuing or mode.incremental):
+            self._check_n_classes(classes)
+            self.classes_ = classes
+        elif self.warm_start and not mode.incremental and set(classes) != set(self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous"
+                f" call to fit. Previously got {self.classes_}, `y` has {classes}"
+            )
+        elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+            raise ValueError(
+                "`y` has classes not in `self.classes_`. "
+                f"`self.classes_` has {self.classes_}. 'y' has {classes}."
+            )
+        return np.searchsorted(self.classes_, y)

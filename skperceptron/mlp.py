@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from scipy.special import expit, log_expit, log_softmax
-from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from ._base import BaseMultilayerPerceptron, FitMode, is_stochastic
+from ._base import BaseMultilayerPerceptron, is_stochastic
 from ._compat import StrOptions, check_partial_fit_first_call, fit_context
 from ._docs import shares_documentation
-from ._validation import restored_on_failure
+from ._validation import FitMode, LabelMixin, restored_on_failure
 from .engine.arrays import Floats, Integers
 from .losses import (
     BinaryLogLoss,
@@ -32,7 +32,7 @@ from .training import Targets
 __all__ = ["MLPBinaryClassifier", "MLPRegressor", "MLPSoftmaxClassifier"]
 
 
-class _MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
+class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
     """What both classifiers share: labels, fit, probabilities."""
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -163,33 +163,6 @@ class _MLPClassifier(ClassifierMixin, BaseMultilayerPerceptron):
             Probability of each class, in the order of ``classes_``, or of each label.
         """
         return self._probabilities(self._raw_predictions(X))
-
-    def _check_n_classes(self, classes: Any) -> None:
-        """Refuse a number of classes that this classifier cannot handle."""
-        if len(classes) < 2:
-            raise ValueError(
-                f"{type(self).__name__} needs samples of at least 2 classes in the data, but the"
-                f" data contains only one class: {classes[0]!r}"
-            )
-
-    def _label_codes(self, y: Any, mode: FitMode) -> Integers:
-        """Set ``classes_``, or check y against it, and return each label's position there."""
-        y = column_or_1d(y, warn=True)
-        classes = np.unique(y)
-        if not (mode.continuing or mode.incremental):
-            self._check_n_classes(classes)
-            self.classes_ = classes
-        elif self.warm_start and not mode.incremental and set(classes) != set(self.classes_):
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the previous"
-                f" call to fit. Previously got {self.classes_}, `y` has {classes}"
-            )
-        elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
-            raise ValueError(
-                "`y` has classes not in `self.classes_`. "
-                f"`self.classes_` has {self.classes_}. 'y' has {classes}."
-            )
-        return np.searchsorted(self.classes_, y)
 
     def _score_raw(self, raw: Floats, y: Any, sample_weight: Floats | None) -> float:
         return float(accuracy_score(y, self._labels(raw), sample_weight=sample_weight))

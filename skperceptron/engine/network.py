@@ -93,6 +93,10 @@ class Network:
             found.append(tuple(of_node))
         return found
 
+    def hidden_part(self) -> Network:
+        """Return the network without its output layer."""
+        return Network(self.n_inputs, self.nodes[:-1])
+
     def members(self, kept: Sequence[int]) -> Network:
         """Return the network of the members with the given positions in the stack."""
         nodes = [

@@ -39,7 +39,7 @@ def predict_raw(
     n_rows = X.shape[0] if rows is None else len(rows)
     is_sparse = sparse.issparse(X)
     size = max(1, min(n_rows, BLOCK // network.widest(is_sparse)))
-    dtype = parameters[-1][0].dtype
+    dtype = parameters[0][0].dtype
     raw = np.empty((n_rows, network.n_outputs), dtype=dtype)
     work = Workspace(network, parameters, size, sparse=is_sparse)
     for start in range(0, n_rows, size):

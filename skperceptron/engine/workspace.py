@@ -60,9 +60,9 @@ class Workspace:
         self.network = network
         self.members = members
         self.trains = gradient is not None
-        n_members = len(parameters[-1][0])
+        n_members = len(parameters[0][0])
         self._shape = (n_members, batch_size)
-        self._dtype = parameters[-1][0].dtype
+        self._dtype = parameters[0][0].dtype
         self._parameters = parameters
         self._scratch: dict[int, Floats] = {}
         self._gradients_at: dict[int, Floats] = {}
