@@ -55,8 +55,8 @@ WINDOW = 2**18
 #: Rows from which thresholds and the slope of the probabilities are found.
 SAMPLE = 10_000
 
-#: Slopes that are tried, for responses of root mean square 1: none makes a probability underflow.
-SLOPES = (1e-2, 50.0)
+#: Slopes that are tried, for responses of size 1 at most: none makes a probability underflow.
+SLOPES = (1e-3, 300.0)
 
 
 class RosenblattPerceptron(LabelMixin, BaseEstimator):
@@ -520,7 +520,7 @@ class RosenblattPerceptron(LabelMixin, BaseEstimator):
     def _calibrate(self, training: _Training) -> float:
         """Find the slope that makes probabilities of responses."""
         responses, signs, weights = training.sample(self.coef_, self.intercept_)
-        size = np.sqrt(np.mean(responses**2))
+        size = np.abs(responses).max()
         if not size > 0:
             return 1.0
         responses /= size
@@ -530,7 +530,7 @@ class RosenblattPerceptron(LabelMixin, BaseEstimator):
         targets = (1 - smoothing) * (signs > 0) + smoothing / n_classes
         loss = BinaryLogLoss() if responses.shape[1] == 1 else CategoricalLogLoss()
         found = minimize_scalar(
-            lambda slope: loss.mean(slope * responses, targets, weights),
+            lambda slope: np.average(loss.losses(slope * responses, targets), weights=weights),
             bounds=SLOPES,
             method="bounded",
         )

@@ -1,0 +1,148 @@
+"""Error correction by blocks against the rule as the books write it: row after row."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+
+from skperceptron.engine.error_correction import (
+    BLOCK,
+    AveragedWeights,
+    ErrorCorrection,
+    LastWeights,
+    PocketWeights,
+)
+
+
+def row_after_row(features, signs, steps, weight):
+    """Return the weights after every row, (N, C, A), and the mistakes, (N, C)."""
+    weight, history, wrong = weight.copy(), [], []
+    for x, sign, step in zip(features, signs, steps, strict=True):
+        # One product after another, from the first feature on, as compiled code adds them up.
+        scores = np.add.accumulate(weight * x, axis=1)[:, -1]
+        mistaken = sign * scores <= 0
+        weight += (sign * step * mistaken)[:, np.newaxis] * x
+        history.append(weight.copy())
+        wrong.append(mistaken)
+    return np.array(history), np.array(wrong)
+
+
+def make_rows(n_rows=5 * BLOCK + 7, n_features=6, n_units=1, noise=0.5, integers=False, seed=0):
+    rng = np.random.RandomState(seed)
+    features = rng.normal(size=(n_rows, n_features))
+    if integers:
+        features = np.round(2 * features)
+    truth = rng.normal(size=(n_features, n_units))
+    signs = np.where(features @ truth + noise * rng.normal(size=(n_rows, n_units)) > 0, 1.0, -1.0)
+    return features, signs
+
+
+CASES = pytest.mark.parametrize(
+    ("n_units", "noise", "integers"),
+    [(1, 0.0, False), (1, 0.5, False), (1, 50.0, False), (3, 1.0, False), (1, 1.0, True), (4, 50.0, True)],
+)
+
+
+@CASES
+@pytest.mark.parametrize("weighted", [False, True])
+def test_weights_and_mistakes_are_those_of_the_sequential_rule_bit_for_bit(
+    n_units, noise, integers, weighted
+):
+    features, signs = make_rows(n_units=n_units, noise=noise, integers=integers)
+    steps = np.random.RandomState(1).uniform(0.1, 3, len(features)) if weighted else np.ones(len(features))
+    start = np.zeros((n_units, features.shape[1]))
+    history, wrong = row_after_row(features, signs, steps, start)
+    units = ErrorCorrection(start, LastWeights())
+    assert units.present(features, signs, steps) == wrong.sum()
+    assert_array_equal(units.weight, history[-1])
+
+
+def test_second_presentation_goes_on_where_the_first_ended():
+    features, signs = make_rows()
+    twice = np.concatenate([features, features]), np.concatenate([signs, signs])
+    history, _ = row_after_row(*twice, np.ones(len(twice[0])), np.zeros((1, 6)))
+    units = ErrorCorrection(np.zeros((1, 6)), LastWeights())
+    for _ in range(2):
+        units.present(features, signs, np.ones(len(features)))
+    assert_array_equal(units.weight, history[-1])
+
+
+def test_ties_are_mistakes_also_where_products_round_differently():
+    # 0.1 + 0.2 - 0.3 is not zero in floats: the order of adding decides, and is the rule's.
+    rows = np.array([[0.1, 0.2, 0.3], [1.0, 1.0, -1.0], [-1.0, -1.0, 1.0], [0.3, 0.2, 0.1]])
+    features = np.tile(rows, (BLOCK, 1))
+    signs = np.where(np.arange(len(features)) % 3 == 0, 1.0, -1.0)[:, np.newaxis]
+    steps = np.ones(len(features))
+    history, wrong = row_after_row(features, signs, steps, np.zeros((1, 3)))
+    units = ErrorCorrection(np.zeros((1, 3)), LastWeights())
+    assert units.present(features, signs, steps) == wrong.sum()
+    assert_array_equal(units.weight, history[-1])
+
+
+@CASES
+def test_sparse_rows_give_what_dense_rows_give(n_units, noise, integers):
+    features, signs = make_rows(n_units=n_units, noise=noise, integers=integers)
+    features[np.abs(features) < 0.7] = 0
+    steps = np.ones(len(features))
+    dense, thin = (ErrorCorrection(np.zeros((n_units, 6)), AveragedWeights()) for _ in range(2))
+    made = dense.present(features, signs, steps)
+    assert thin.present(sparse.csr_array(features), signs, steps) == made
+    assert_allclose(thin.weight, dense.weight, rtol=1e-12, atol=1e-12)
+    assert_allclose(
+        thin.memory.weights(thin.weight), dense.memory.weights(dense.weight), rtol=1e-10, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("n_units", [1, 3])
+def test_averaged_weights_are_the_mean_over_all_rows_presented(n_units):
+    features, signs = make_rows(n_units=n_units)
+    steps = np.random.RandomState(1).uniform(0.1, 3, len(features))
+    history, _ = row_after_row(features, signs, steps, np.ones((n_units, 6)))
+    units = ErrorCorrection(np.ones((n_units, 6)), AveragedWeights())
+    # In two portions: the average goes on.
+    units.present(features[:100], signs[:100], steps[:100])
+    units.present(features[100:], signs[100:], steps[100:])
+    expected = np.average(history, axis=0, weights=steps)
+    assert_allclose(units.memory.weights(units.weight), expected, rtol=1e-10)
+
+
+def pocket_by_the_book(features, signs, count_right):
+    """Gallant's pocket with ratchet, for one unit and rows of weight 1."""
+    weight = np.zeros(features.shape[1])
+    pocket, right, longest, run = weight.copy(), count_right(weight, 0), 0, 0
+    for x, (sign,) in zip(features, signs, strict=True):
+        if sign * (weight @ x) > 0:
+            run += 1
+            if run > longest and count_right(weight, 0) > right:
+                pocket, right, longest = weight.copy(), count_right(weight, 0), run
+            elif np.array_equal(weight, pocket):
+                longest = max(longest, run)
+        else:
+            weight = weight + sign * x
+            run = 0
+    return pocket, right
+
+
+@pytest.mark.parametrize("noise", [0.3, 1.0, 3.0])
+def test_pocket_keeps_the_longest_run_that_answers_more_rows_rightly(noise):
+    features, signs = make_rows(noise=noise, seed=3)
+
+    def count_right(weight, unit):
+        return float((features @ weight * signs[:, unit] > 0).sum())
+
+    memory = PocketWeights(np.zeros((1, 6)))
+    memory.begin(count_right)
+    ErrorCorrection(np.zeros((1, 6)), memory).present(features, signs, np.ones(len(features)))
+    pocket, right = pocket_by_the_book(features, signs, count_right)
+    assert_allclose(memory.weights(np.zeros((1, 6)))[0], pocket, rtol=1e-10)
+    assert count_right(memory.weights(np.zeros((1, 6)))[0], 0) == right
+
+
+def test_pocket_runs_go_on_from_one_block_to_the_next():
+    # After the first row the weights are right about all others: one run over all blocks.
+    features, signs = np.ones((3 * BLOCK, 1)), np.ones((3 * BLOCK, 1))
+    memory = PocketWeights(np.zeros((1, 1)))
+    memory.begin(lambda weight, unit: float(weight[0] > 0))
+    ErrorCorrection(np.zeros((1, 1)), memory).present(features, signs, np.ones(len(features)))
+    assert memory._run[0] == 3 * BLOCK - 1
+    assert memory.weights(np.zeros((1, 1))) == 1

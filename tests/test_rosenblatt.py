@@ -1,0 +1,463 @@
+"""RosenblattPerceptron: the machine of 1958 and what a scikit-learn user expects around it."""
+
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, make_blobs
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import Perceptron
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skperceptron import RosenblattPerceptron
+from skperceptron.rosenblatt import KEPT_NUMBERS
+
+X_XOR = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+Y_XOR = np.array([0, 1, 1, 0])
+WEIGHTS = ["plain", "averaged", "pocket"]
+# Data that cannot be separated leaves the plain rule with mistakes, and says so.
+pytestmark = pytest.mark.filterwarnings("ignore:Maximum number of epochs")
+
+
+def cancer():
+    X, y = load_breast_cancer(return_X_y=True)
+    return StandardScaler().fit_transform(X), y
+
+
+def iris():
+    X, y = load_iris(return_X_y=True)
+    return StandardScaler().fit_transform(X), y
+
+
+def separable(seed=0, n_rows=300, n_features=4, margin=0.3):
+    """Return rows with a margin to a plane through the origin, their labels and that plane."""
+    rng = np.random.RandomState(seed)
+    plane = rng.normal(size=n_features)
+    plane /= np.linalg.norm(plane)
+    X = rng.normal(size=(n_rows, n_features))
+    X = X[np.abs(X @ plane) > margin]
+    return X, (X @ plane > 0).astype(int), plane
+
+
+# The elementary perceptron.
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("max_iter", [1, 2, 30])
+@pytest.mark.parametrize("class_weight", [None, "balanced", {0: 0.3, 1: 2.5}])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_elementary_perceptron_equals_scikit_learns_weight_for_weight(
+    fit_intercept, max_iter, class_weight, weighted
+):
+    X, y = cancer()
+    shared = {"fit_intercept": fit_intercept, "max_iter": max_iter, "shuffle": False}
+    theirs = Perceptron(tol=None, class_weight=class_weight, **shared)
+    weights = np.random.RandomState(0).uniform(0.1, 2, len(y)) if weighted else None
+    if weighted and class_weight == "balanced":
+        pytest.skip("scikit-learn balances counts of rows, not their weights")
+    theirs.fit(X, y, sample_weight=weights)
+    ours = RosenblattPerceptron(0, class_weight=class_weight, **shared).fit(X, y, weights)
+    assert_allclose(ours.coef_, theirs.coef_, rtol=1e-12, atol=1e-12)
+    assert_allclose(ours.intercept_, theirs.intercept_, rtol=1e-12, atol=1e-12)
+    assert_array_equal(ours.predict(X), theirs.predict(X))
+
+
+def test_elementary_perceptron_equals_scikit_learns_on_raw_and_on_many_classes():
+    X, y = load_digits(return_X_y=True)
+    theirs = Perceptron(tol=None, max_iter=3, shuffle=False).fit(X, y)
+    ours = RosenblattPerceptron(0, max_iter=3, shuffle=False).fit(X, y)
+    assert_array_equal(ours.coef_, theirs.coef_)
+    assert_array_equal(ours.intercept_, theirs.intercept_)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_separable_data_ends_without_mistakes_within_novikoffs_bound(seed):
+    X, y, plane = separable(seed)
+    model = RosenblattPerceptron(0, fit_intercept=False, max_iter=1000, random_state=seed).fit(X, y)
+    radius = np.linalg.norm(X, axis=1).max()
+    margin = np.abs(X @ plane).min()
+    assert model.converged_
+    assert model.mistakes_[-1] == 0
+    assert 0 < sum(model.mistakes_) <= (radius / margin) ** 2
+    assert model.score(X, y) == 1
+
+
+def test_xor_is_learned_with_associative_units_and_not_without():
+    machine = RosenblattPerceptron(20, random_state=0).fit(X_XOR, Y_XOR)
+    assert machine.converged_
+    assert_array_equal(machine.predict(X_XOR), Y_XOR)
+    elementary = RosenblattPerceptron(0, max_iter=500, random_state=0).fit(X_XOR, Y_XOR)
+    assert not elementary.converged_
+    assert len(elementary.mistakes_) == 500
+    assert elementary.score(X_XOR, Y_XOR) < 1
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_forty_associative_units_learn_xor_whatever_the_seed(seed):
+    assert RosenblattPerceptron(40, random_state=seed).fit(X_XOR, Y_XOR).score(X_XOR, Y_XOR) == 1
+
+
+# The associative layer.
+
+
+@pytest.mark.parametrize("n_connections", [None, 1, 5, 30])
+def test_each_associative_unit_has_its_connections_and_splits_the_rows(n_connections):
+    X, y = cancer()
+    model = RosenblattPerceptron(50, n_connections=n_connections, random_state=0).fit(X, y)
+    joined = model.associative_weights_
+    assert joined.shape == (30, 50)
+    assert set(np.unique(joined)) <= {-1, 0, 1}
+    assert_array_equal(np.abs(joined).sum(axis=0), n_connections or 3)
+    fires = X @ joined >= model.associative_thresholds_
+    assert fires.any(axis=0).all()
+    assert not fires.all(axis=0).any()
+
+
+def test_responses_are_affine_in_what_the_associative_units_say():
+    X, y = iris()
+    model = RosenblattPerceptron(30, random_state=0).fit(X, y)
+    fires = (X @ model.associative_weights_ >= model.associative_thresholds_).astype(float)
+    expected = fires @ model.coef_.T + model.intercept_
+    assert_allclose(model.decision_function(X), expected, rtol=1e-12, atol=1e-12)
+    assert_array_equal(model.predict(X), expected.argmax(axis=1))
+
+
+def test_a_constant_column_is_no_trouble():
+    X, y = iris()
+    X = np.column_stack([X, np.full(len(X), 7.0)])
+    model = RosenblattPerceptron(50, n_connections=1, weights="averaged", random_state=0)
+    assert model.fit(X, y).score(X, y) > 0.9
+
+
+def test_connections_and_thresholds_stay_while_more_rows_come():
+    X, y = iris()
+    model = RosenblattPerceptron(20, random_state=0).partial_fit(X[::2], y[::2], classes=[0, 1, 2])
+    joined, thresholds = model.associative_weights_, model.associative_thresholds_
+    model.partial_fit(X[1::2] * 3, y[1::2])
+    assert model.associative_weights_ is joined
+    assert model.associative_thresholds_ is thresholds
+
+
+def test_many_rows_are_computed_window_by_window_with_the_same_result(monkeypatch):
+    X, y = iris()
+    expected = RosenblattPerceptron(20, random_state=0).fit(X, y)
+    monkeypatch.setattr("skperceptron.rosenblatt.KEPT_NUMBERS", 0)
+    monkeypatch.setattr("skperceptron.rosenblatt.WINDOW", 1)
+    found = RosenblattPerceptron(20, random_state=0).fit(X, y)
+    assert KEPT_NUMBERS > 0
+    assert_array_equal(found.coef_, expected.coef_)
+    assert found.mistakes_ == expected.mistakes_
+
+
+# Which weights are kept.
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize("n_associative", [0, 100])
+def test_real_data_are_learned(weights, n_associative):
+    X, y = load_iris(return_X_y=True)
+    model = RosenblattPerceptron(n_associative, weights=weights, random_state=0)
+    floor = 0.6 if weights == "plain" and not n_associative else 0.85
+    assert cross_val_score(make_pipeline(StandardScaler(), model), X, y).mean() > floor
+
+
+def test_pocket_is_never_worse_on_its_rows_than_the_last_weights():
+    X, y = cancer()
+    X = X[:, :4]
+    plain, pocket = (
+        RosenblattPerceptron(0, weights=w, max_iter=20, random_state=0).fit(X, y).score(X, y)
+        for w in ("plain", "pocket")
+    )
+    assert pocket >= plain
+
+
+def test_averaged_weights_are_those_of_every_row_averaged():
+    X, y = cancer()
+    signs, weight, total = 2 * y - 1, np.zeros(31), np.zeros(31)
+    rows = np.column_stack([X, np.ones(len(X))])
+    for _ in range(3):
+        for x, sign in zip(rows, signs, strict=True):
+            if sign * (weight @ x) <= 0:
+                weight = weight + sign * x
+            total += weight
+    model = RosenblattPerceptron(0, weights="averaged", max_iter=3, shuffle=False).fit(X, y)
+    found = np.append(model.coef_[0], model.intercept_)
+    assert_allclose(found, total / (3 * len(X)), rtol=1e-10)
+
+
+def test_only_the_plain_rule_warns_of_mistakes_at_the_end():
+    X, y = X_XOR, Y_XOR
+    with pytest.warns(ConvergenceWarning, match="weights='averaged' or weights='pocket'"):
+        RosenblattPerceptron(0, max_iter=5).fit(X, y)
+
+
+@pytest.mark.parametrize("weights", ["averaged", "pocket"])
+def test_averaged_and_pocket_weights_do_not_warn(weights, recwarn):
+    RosenblattPerceptron(0, max_iter=5, weights=weights).fit(X_XOR, Y_XOR)
+    assert not [w for w in recwarn if issubclass(w.category, ConvergenceWarning)]
+
+
+# Probabilities.
+
+
+@pytest.mark.parametrize("data", [cancer, iris], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("n_associative", [0, 50])
+def test_probabilities_increase_with_the_response_and_sum_to_one(data, n_associative):
+    X, y = data()
+    model = RosenblattPerceptron(n_associative, weights="averaged", random_state=0).fit(X, y)
+    probability, response = model.predict_proba(X), model.decision_function(X)
+    assert_allclose(probability.sum(axis=1), 1, rtol=1e-12)
+    if response.ndim == 1:
+        order = np.argsort(response)
+        assert (np.diff(probability[order, 1]) >= 0).all()
+        expected = 1 / (1 + np.exp(-model.response_slope_ * response))
+        assert_allclose(probability[:, 1], expected, rtol=1e-10)
+    else:
+        odds = np.log(probability[:, 0] / probability[:, 1])
+        expected = model.response_slope_ * (response[:, 0] - response[:, 1])
+        assert_allclose(odds, expected, rtol=1e-8, atol=1e-8)
+    assert_array_equal(model.classes_[probability.argmax(axis=1)], model.predict(X))
+    assert_allclose(model.predict_log_proba(X), np.log(probability), rtol=1e-10, atol=1e-15)
+
+
+def test_slope_minimises_the_log_loss_of_smoothed_labels():
+    X, y = cancer()
+    model = RosenblattPerceptron(0, weights="averaged", random_state=0).fit(X, y)
+    response = model.decision_function(X)
+    target = (1 - 2 / (len(y) + 2)) * y + 1 / (len(y) + 2)
+
+    def loss(slope):
+        return np.mean(np.logaddexp(0, slope * response) - target * slope * response)
+
+    best = loss(model.response_slope_)
+    assert best <= loss(1.01 * model.response_slope_)
+    assert best <= loss(0.99 * model.response_slope_)
+
+
+# Weights of rows and classes, orders, dtypes, layouts.
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize("n_associative", [0, 30])
+def test_a_row_of_weight_two_is_a_repeated_row(weights, n_associative):
+    X, y = iris()
+    counts = np.random.RandomState(0).randint(3, size=len(y))
+    model = RosenblattPerceptron(n_associative, weights=weights, random_state=0)
+    repeated = clone(model).fit(np.repeat(X, counts, axis=0), np.repeat(y, counts))
+    weighted = clone(model).fit(X, y, sample_weight=counts)
+    assert_array_equal(weighted.associative_thresholds_, repeated.associative_thresholds_)
+    assert_array_equal(weighted.coef_, repeated.coef_)
+    assert_array_equal(weighted.predict_proba(X), repeated.predict_proba(X))
+
+
+def test_class_weight_multiplies_sample_weight():
+    X, y = iris()
+    factors = {0: 1.0, 1: 3.0, 2: 0.5}
+    by_class = RosenblattPerceptron(20, class_weight=factors, random_state=0).fit(X, y)
+    rows = np.array([factors[label] for label in y])
+    by_row = RosenblattPerceptron(20, random_state=0)
+    # Thresholds depend on the rows' weights, not on those of their classes.
+    by_row.partial_fit(X, y, classes=[0, 1, 2])
+    assert by_row.associative_thresholds_.shape == by_class.associative_thresholds_.shape
+    plain = RosenblattPerceptron(0, shuffle=False, max_iter=5)
+    expected = clone(plain).fit(X, y, sample_weight=rows)
+    found = clone(plain).set_params(class_weight=factors).fit(X, y)
+    assert_array_equal(found.coef_, expected.coef_)
+
+
+def test_balanced_classes_weigh_the_same():
+    X, y = make_blobs([200, 10], centers=[[0, 0], [1.5, 1.5]], random_state=0)
+    model = RosenblattPerceptron(0, weights="averaged", random_state=0)
+    plain = clone(model).fit(X, y)
+    balanced = clone(model).set_params(class_weight="balanced").fit(X, y)
+    rare = y == 1
+    assert balanced.score(X[rare], y[rare]) > plain.score(X[rare], y[rare])
+
+
+def test_order_of_the_rows_does_not_matter_while_they_are_shuffled():
+    X, y = iris()
+    order = np.random.RandomState(1).permutation(len(y))
+    a = RosenblattPerceptron(20, random_state=0).fit(X, y)
+    b = RosenblattPerceptron(20, random_state=0).fit(X[order], y[order])
+    assert_array_equal(a.coef_, b.coef_)
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize("n_associative", [0, 25])
+def test_sparse_rows_give_what_dense_rows_give(weights, n_associative):
+    X, y = load_digits(n_class=4, return_X_y=True)
+    model = RosenblattPerceptron(n_associative, weights=weights, max_iter=5, random_state=0)
+    dense, thin = clone(model).fit(X, y), clone(model).fit(sparse.csr_array(X), y)
+    assert_allclose(thin.coef_, dense.coef_, rtol=1e-10, atol=1e-10)
+    assert_allclose(thin.predict_proba(sparse.csr_array(X)), dense.predict_proba(X), rtol=1e-8)
+
+
+def test_float32_rows_are_predicted_in_float32():
+    X, y = iris()
+    model = RosenblattPerceptron(20, random_state=0).fit(X.astype(np.float32), y)
+    assert model.coef_.dtype == np.float64
+    assert model.decision_function(X.astype(np.float32)).dtype == np.float32
+    assert model.decision_function(X).dtype == np.float64
+
+
+def test_memory_mapped_rows_are_as_good_as_rows_in_memory(tmp_path):
+    X, y = iris()
+    file = np.memmap(tmp_path / "rows", dtype=np.float64, mode="w+", shape=X.shape)
+    file[:] = X
+    a = RosenblattPerceptron(20, random_state=0).fit(file, y)
+    assert_array_equal(a.coef_, RosenblattPerceptron(20, random_state=0).fit(X, y).coef_)
+
+
+# Going on.
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_partial_fits_in_order_equal_one_fit_of_as_many_epochs(weights):
+    X, y = iris()
+    whole = RosenblattPerceptron(0, weights=weights, shuffle=False, max_iter=4).fit(X, y)
+    steps = RosenblattPerceptron(0, weights=weights, shuffle=False)
+    for _ in range(4):
+        steps.partial_fit(X, y, classes=[0, 1, 2])
+    assert_array_equal(steps.coef_, whole.coef_)
+    assert steps.mistakes_ == whole.mistakes_
+    assert steps.t_ == whole.t_ == 4 * len(y)
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_warm_start_goes_on(weights):
+    X, y = iris()
+    whole = RosenblattPerceptron(0, weights=weights, shuffle=False, max_iter=6).fit(X, y)
+    parts = RosenblattPerceptron(0, weights=weights, shuffle=False, max_iter=3, warm_start=True)
+    parts.fit(X, y).fit(X, y)
+    assert_array_equal(parts.coef_, whole.coef_)
+    assert parts.mistakes_ == whole.mistakes_
+
+
+def test_fitted_model_survives_pickling_and_goes_on_alike():
+    X, y = iris()
+    for weights in WEIGHTS:
+        model = RosenblattPerceptron(20, weights=weights, random_state=0, max_iter=3).fit(X, y)
+        copy = pickle.loads(pickle.dumps(model))
+        assert_array_equal(copy.predict_proba(X), model.predict_proba(X))
+        assert_array_equal(copy.partial_fit(X, y).coef_, model.partial_fit(X, y).coef_)
+
+
+def test_verbose_counts_mistakes(capsys):
+    X, y, _ = separable()
+    model = RosenblattPerceptron(0, verbose=True, random_state=0).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [f"Epoch {i}, mistakes = {n}" for i, n in enumerate(model.mistakes_, start=1)]
+
+
+def test_interruption_leaves_a_usable_model(monkeypatch):
+    X, y = iris()
+    seen = []
+
+    def interrupt_after(units, features, signs, steps, original=None):
+        seen.append(1)
+        if len(seen) > 5:
+            raise KeyboardInterrupt
+        return original(units, features, signs, steps)
+
+    from skperceptron.engine.error_correction import ErrorCorrection
+
+    original = ErrorCorrection.present
+    monkeypatch.setattr(
+        ErrorCorrection, "present", lambda *args: interrupt_after(*args, original=original)
+    )
+    with pytest.warns(UserWarning, match="interrupted"):
+        model = RosenblattPerceptron(0, random_state=0).fit(X, y)
+    assert model.n_iter_ == 5
+    assert model.predict(X).shape == y.shape
+
+
+# Bad input.
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("n_associative", -1),
+        ("n_associative", 2.5),
+        ("n_connections", 0),
+        ("weights", "best"),
+        ("max_iter", 0),
+        ("fit_intercept", "yes"),
+        ("shuffle", 3),
+        ("class_weight", "equal"),
+        ("verbose", "loud"),
+    ],
+)
+def test_invalid_parameter_is_named_and_an_earlier_fit_survives(parameter, value):
+    X, y = iris()
+    model = RosenblattPerceptron(10, random_state=0).fit(X, y)
+    before = model.predict_proba(X)
+    with pytest.raises(ValueError, match=f"(?s)'{parameter}' parameter.*{value}"):
+        model.set_params(**{parameter: value}).fit(X, y)
+    assert_array_equal(model.predict_proba(X), before)
+
+
+NAN_X = np.array([[np.nan, 1.0], [0.0, 1.0]])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((NAN_X, [0, 1]), "NaN"),
+        ((np.ones((3, 2)), [0, 1]), "inconsistent numbers of samples"),
+        ((np.ones((2, 3)), [1, 1]), "only one class"),
+        ((np.ones(4), [0, 1, 0, 1]), "2D array"),
+        ((np.empty((0, 2)), []), "0 sample"),
+        ((np.eye(2), [0, 1], [-1, 1]), "Negative values"),
+        ((np.eye(2), [0, 1], [0, 0]), "zero"),
+        ((np.eye(2), [0, 1], [1, 1, 1]), "sample_weight"),
+        ((np.eye(2), [0.5, 1.7]), "Unknown label type"),
+    ],
+)
+def test_bad_data_is_refused_and_an_earlier_fit_survives(arguments, message):
+    X, y = iris()
+    model = RosenblattPerceptron(10, random_state=0).fit(X[:, :2], y)
+    before = model.predict_proba(X[:, :2])
+    with pytest.raises(ValueError, match=message):
+        model.fit(*arguments)
+    assert_array_equal(model.predict_proba(X[:, :2]), before)
+
+
+def test_errors_tell_what_to_do():
+    X, y = iris()
+    model = RosenblattPerceptron(10, n_connections=9)
+    with pytest.raises(ValueError, match="n_connections=9 must be at most n_features=4"):
+        model.fit(X, y)
+    with pytest.raises(NotFittedError):
+        model.predict(X)
+    with pytest.raises(ValueError, match="classes must be passed on the first call"):
+        RosenblattPerceptron().partial_fit(X, y)
+    with pytest.raises(ValueError, match="not supported by partial_fit"):
+        RosenblattPerceptron(class_weight="balanced").partial_fit(X, y, classes=[0, 1, 2])
+    fitted = RosenblattPerceptron(10, warm_start=True, random_state=0).fit(X, y)
+    with pytest.raises(ValueError, match="n_associative=20 must stay 10"):
+        fitted.set_params(n_associative=20).fit(X, y)
+    with pytest.raises(ValueError, match="classes not in"):
+        fitted.set_params(n_associative=10).partial_fit(X, y + 1)
+    with pytest.raises(ValueError, match="4 features"):
+        fitted.predict(X[:, :3])
+
+
+def test_failed_continuation_leaves_the_memory_of_earlier_weights(monkeypatch):
+    X, y = iris()
+    model = RosenblattPerceptron(0, weights="averaged", random_state=0, max_iter=3).fit(X, y)
+    undisturbed = pickle.loads(pickle.dumps(model)).partial_fit(X, y)
+
+    def fail(self, training):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RosenblattPerceptron, "_calibrate", fail)
+        with pytest.raises(MemoryError):
+            model.partial_fit(X, y)
+    assert_array_equal(model.partial_fit(X, y).coef_, undisturbed.coef_)
