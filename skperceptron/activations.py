@@ -399,10 +399,11 @@ class PReLU(Activation):
 
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
         (slope,) = learned
-        np.minimum(z, 0, out=out)
-        np.multiply(out, slope, out=out)
-        # z is still needed, so that only a boolean mask can join the sides.
-        np.add(out, z, out=out, where=z > 0)
+        # The factor, 1 or the slope; z itself is still needed.
+        np.greater(z, 0, out=out)
+        np.multiply(out, 1 - slope, out=out)
+        np.add(out, slope, out=out)
+        np.multiply(out, z, out=out)
 
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         slope, slope_grad = learned
