@@ -261,7 +261,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         hidden = self._hidden_sizes()
         activations = self._resolve_activations()[: len(hidden)]
         for message in {a.untrainable_message for a in activations if not a.differentiable}:
-            warnings.warn(message, UserWarning, stacklevel=4)
+            warnings.warn(message, UserWarning, stacklevel=5)
         return multilayer_perceptron(
             n_features, hidden, n_outputs, [[a] for a in activations], self.skip_connections
         )
@@ -438,7 +438,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
                 f"Got batch_size={self.batch_size}, larger than the sample size"
                 f" {member.n_samples}. It is going to be clipped.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         if incremental:
             member.optimizer_state, member.steps, member.current_rate = getattr(
@@ -453,7 +453,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
                 if incremental:
                     break
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=4)
+            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
         stack.retire(range(len(stack.members)))
         if member.diverged or not np.isfinite(member.parameters).all():
             raise ValueError(_DIVERGED.format(rate=self.learning_rate_init))
@@ -466,7 +466,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
             f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
             "optimization hasn't converged yet.",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
 
     def _say(self, report: EpochReport) -> None:
@@ -510,7 +510,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         if not (np.isfinite(result.x).all() and np.isfinite(result.fun)):
             raise ValueError(_DIVERGED.format(rate=self.learning_rate_init))
         if interrupted:
-            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=4)
+            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
             self.n_iter_ = result.nit
         else:
             self.n_iter_ = check_optimize_result("lbfgs", result, self.max_iter)
