@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
+from itertools import pairwise
 
 import numpy as np
 
@@ -23,7 +24,9 @@ ALPHA = 1e-4
 RATE = 1e-3
 
 
-def _fit_seconds(estimator_class: type, case: Case, X: np.ndarray, y: np.ndarray, **options) -> float:
+def _fit_seconds(
+    estimator_class: type, case: Case, X: np.ndarray, y: np.ndarray, **options
+) -> float:
     estimator = estimator_class(
         case.hidden,
         batch_size=case.batch_size,
@@ -65,7 +68,7 @@ def pytorch(case: Case, X: np.ndarray, y: np.ndarray) -> float:
     inputs = torch.from_numpy(X.astype(np.float32))
     targets = torch.from_numpy(y)
     layers: list[nn.Module] = []
-    for fan_in, units in zip(case.widths, case.widths[1:], strict=False):
+    for fan_in, units in pairwise(case.widths):
         layers += [nn.Linear(fan_in, units), nn.ReLU()]
     model = nn.Sequential(*layers[:-1])
     optimizer = torch.optim.Adam(
@@ -100,7 +103,7 @@ class JAX:
         rng = np.random.RandomState(0)
         parameters = [
             (jnp.asarray(rng.uniform(-b, b, (i, o)), jnp.float32), jnp.zeros(o, jnp.float32))
-            for i, o in zip(case.widths, case.widths[1:], strict=False)
+            for i, o in pairwise(case.widths)
             for b in [np.sqrt(6 / (i + o))]
         ]
         zeros = jax.tree.map(jnp.zeros_like, parameters)
@@ -167,9 +170,7 @@ def products_alone(case: Case, X: np.ndarray, y: np.ndarray) -> float:
     widths = case.widths
     make = np.random.RandomState(0).standard_normal
     values = [make((batch, width)).astype(np.float32) for width in widths]
-    weights = [
-        make((i, o)).astype(np.float32) for i, o in zip(widths, widths[1:], strict=False)
-    ]
+    weights = [make((i, o)).astype(np.float32) for i, o in pairwise(widths)]
     gradients = [np.empty_like(w) for w in weights]
     outputs = [np.empty_like(v) for v in values]
     start = time.perf_counter()

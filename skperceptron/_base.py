@@ -271,9 +271,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
             return np.dtype(np.float64)
         if self.dtype != "auto":
             return np.dtype(self.dtype)
-        largest = max(
-            block.weight_shape[0] * block.weight_shape[1] for block in self._affine_blocks()
-        )
+        largest = max(sum(block.fan_in) * block.units for block in self._affine_blocks())
         return np.dtype(np.float32 if largest >= FLOAT32_FROM else np.float64)
 
     def _affine_blocks(self) -> list[Affine]:
@@ -290,7 +288,8 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
                 # The output layer follows the rule of the last hidden layer.
                 factor = factors[min(layer, len(factors) - 1)]
                 weight, bias = views
-                weight[0], bias[0, 0] = initializer.draw(*weight[0].shape, factor, rng)
+                fan_in, units = weight[0].shape
+                weight[0], bias[0, 0] = initializer.draw(fan_in, units, factor, rng)
                 layer += 1
             elif isinstance(node.block, Activate) and views:
                 views[0][0, 0] = node.block.activations[0].initial_parameters(node.block.units)
@@ -343,7 +342,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         sample_weight: Floats | None,
         rng: np.random.RandomState,
     ) -> Member:
-        rows = np.arange(data.n_rows)
+        rows: Integers = np.arange(data.n_rows)
         score = None
         if self.early_stopping and self.solver != "lbfgs":
             rows, held_out = self._split(data, rng)
@@ -371,9 +370,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
             best_parameters=getattr(self, "_best_parameters", None),
         )
 
-    def _split(
-        self, data: TrainingSet, rng: np.random.RandomState
-    ) -> tuple[Integers, Integers]:
+    def _split(self, data: TrainingSet, rng: np.random.RandomState) -> tuple[Integers, Integers]:
         """Draw the validation rows as scikit-learn does."""
         rows, held_out = train_test_split(
             np.arange(data.n_rows),
@@ -427,7 +424,9 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
             loss_curve=list(self.loss_curve_),
             validation_scores=list(self.validation_scores_ or ()),
             best_loss=np.inf if self.best_loss_ is None else self.best_loss_,
-            best_score=-np.inf if self.best_validation_score_ is None else self.best_validation_score_,
+            best_score=-np.inf
+            if self.best_validation_score_ is None
+            else self.best_validation_score_,
             no_improvement=self._no_improvement,
             rows_seen=self.t_,
         )
@@ -538,9 +537,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
     def _raw_predictions(self, X: Any) -> Floats:
         """Return raw predictions, (n_samples, n_outputs), in the dtype of X."""
         check_is_fitted(self)
-        X = validate_data(
-            self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False
-        )
+        X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
         return predict_raw(self._network, self._fitted_views(X.dtype), X)
 
     def __sklearn_tags__(self) -> Any:

@@ -72,7 +72,7 @@ def restored_on_failure(estimator: BaseEstimator) -> Iterator[None]:
 
 
 class LabelMixin(ClassifierMixin):
-    """What all classifiers share: labels on one side, their positions in ``classes_`` on the other."""
+    """What all classifiers share: labels and their positions in ``classes_``."""
 
     def _check_n_classes(self, classes: Any) -> None:
         """Refuse a number of classes that this classifier cannot handle."""

@@ -122,7 +122,7 @@ class Activation(BaseEstimator):
             )
             if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
                 raise TypeError(message)
-            if not low < value < high:
+            if not low < float(value) < high:
                 raise ValueError(message)
 
     def __call__(self, z: Any) -> Floats:
@@ -702,7 +702,7 @@ class GELU(Activation):
         np.add(a, z, out=a)
 
     def _approximate_derivative(self, z: Floats, a: Floats) -> None:
-        """Write (1 + t) (1 + (1 - t) z u') / 2 into ``a``, where t = tanh u, z u' = 3 u - 2 SLOPE z."""
+        """Write (1 + t) (1 + (1 - t) z u') / 2 into ``a``: t = tanh u, z u' = 3 u - 2 SLOPE z."""
         self._argument(z, a)
         np.multiply(z, -2 * self.SLOPE / 3, out=z)
         np.add(z, a, out=z)
@@ -834,9 +834,7 @@ def get_activation(activation: str | Activation) -> Activation:
     hint = ""
     if isinstance(activation, type) and issubclass(activation, Activation):
         hint = f" Pass an instance: {activation.__name__}()."
-    raise TypeError(
-        f"activation must be a string or an Activation, got {activation!r}.{hint}"
-    )
+    raise TypeError(f"activation must be a string or an Activation, got {activation!r}.{hint}")
 
 
 __all__ = [

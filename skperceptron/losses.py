@@ -155,7 +155,7 @@ class BinaryLogLoss(_LikeScikitLearn):
 
 
 class CategoricalLogLoss(_LikeScikitLearn):
-    r"""Log loss of a softmax, :math:`\log\sum_k e^{z_k} - \sum_k y_k z_k`, the y of a row summing to 1.
+    r"""Log loss of a softmax, :math:`\log\sum_k e^{z_k} - \sum_k y_k z_k`; a row's y sum to 1.
 
     Stable for every finite raw prediction: the largest of a row is subtracted first.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Integral, Real
 from typing import Any
 
@@ -211,6 +212,8 @@ class MLPBinaryClassifier(_MLPClassifier):
     >>> model.score(X, y) > 0.98
     True
     """
+
+    _is_multilabel: bool
 
     def _check_n_classes(self, classes: Any) -> None:
         super()._check_n_classes(classes)
@@ -604,16 +607,19 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     def _bounds(self) -> tuple[float, float]:
         """Return `output_range`, checked."""
-        bounds = tuple(self.output_range)
-        wanted: type = Integral if self.output == "categorical" else Real
+        bounds: tuple[Any, ...] = tuple(self.output_range)
+        wanted: Any = Integral if self.output == "categorical" else Real
         kind = "integers" if self.output == "categorical" else "finite numbers"
         if len(bounds) != 2 or not all(
-            isinstance(b, wanted) and not isinstance(b, bool) and np.isfinite(b) for b in bounds
+            isinstance(b, wanted) and not isinstance(b, bool) and math.isfinite(b) for b in bounds
         ):
-            raise ValueError(f"output_range={self.output_range!r}: must hold two {kind} (low, high).")
+            raise ValueError(
+                f"output_range={self.output_range!r}: must hold two {kind} (low, high)."
+            )
         if not bounds[0] < bounds[1]:
             raise ValueError(
-                f"output_range={self.output_range!r}: the lower bound must be below the upper bound."
+                f"output_range={self.output_range!r}: the lower bound must be below the upper"
+                " bound."
             )
         return bounds
 
@@ -621,7 +627,9 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         y = y.reshape(len(y), -1).astype(np.float64, copy=False)
-        if self.loss == "poisson" and (self.output != "continuous" or self.output_range is not None):
+        if self.loss == "poisson" and (
+            self.output != "continuous" or self.output_range is not None
+        ):
             raise ValueError(
                 "loss='poisson' has an unbounded continuous output, got"
                 f" output={self.output!r} and output_range={self.output_range!r}."

@@ -9,7 +9,7 @@ once, to a chunk of the vectors.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -33,7 +33,7 @@ class Optimizer(BaseEstimator):
     state_names: ClassVar[tuple[str, ...]] = ()
 
     @property
-    def operations(self) -> tuple[Hashable, ...]:
+    def operations(self) -> tuple[object, ...]:
         """What decides which operations ``update`` consists of; equal throughout a stack."""
         return (type(self),)
 
@@ -90,7 +90,7 @@ class SGD(Optimizer):
         self.nesterov = nesterov
 
     @property
-    def operations(self) -> tuple[Hashable, ...]:
+    def operations(self) -> tuple[object, ...]:
         return type(self), self.nesterov
 
     def coefficients(self, learning_rate: float, step: int) -> tuple[float, ...]:
@@ -132,9 +132,7 @@ class Adam(Optimizer):
 
     state_names = ("first_moment", "second_moment")
 
-    def __init__(
-        self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8
-    ) -> None:
+    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8) -> None:
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon

@@ -182,6 +182,9 @@ class RosenblattPerceptron(LabelMixin, BaseEstimator):
     True
     """
 
+    mistakes_: list[int]
+    t_: int
+
     _parameter_constraints: dict[str, list[Any]] = {
         "n_associative": [Interval(Integral, 0, None, closed="left")],
         "n_connections": [Interval(Integral, 1, None, closed="left"), None],
@@ -366,9 +369,7 @@ class RosenblattPerceptron(LabelMixin, BaseEstimator):
 
     def _responses(self, X: Any) -> Floats:
         check_is_fitted(self)
-        X = validate_data(
-            self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False
-        )
+        X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
         return predict_raw(self._network, self._fitted_views(X.dtype), X)
 
     # Fitting.

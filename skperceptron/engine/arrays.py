@@ -1,13 +1,17 @@
 """Types shared by the engine's modules."""
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
+Booleans = NDArray[np.bool_]
+
+Item = TypeVar("Item")
 
 #: One array operation with its operands bound, all of them allocated beforehand.
 #: A training step is a list of calls.
@@ -33,3 +37,10 @@ class ActivationFunction(Protocol):
 
     def initial_parameters(self, units: int) -> Floats:
         """Return where they start."""
+
+
+def runs(items: Sequence[Item]) -> Iterator[tuple[Item, slice]]:
+    """Yield each run of neighbours that are the same object, and where it stands."""
+    starts = [k for k in range(len(items)) if k == 0 or items[k] is not items[k - 1]]
+    for start, stop in pairwise([*starts, len(items)]):
+        yield items[start], slice(start, stop)

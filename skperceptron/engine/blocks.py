@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
-from .arrays import ActivationFunction, Call, Floats
+from .arrays import ActivationFunction, Call, Floats, runs
 from .sparse import SparseBatch
 
 if TYPE_CHECKING:
@@ -129,28 +129,23 @@ class Activate:
             return self
         return Activate([self.activations[k] for k in kept], self.units)
 
-    def _groups(self, members: slice) -> Iterator[tuple[ActivationFunction, slice]]:
-        """Yield each run of neighbouring members that share an activation, relative to `members`."""
+    def _groups(self, members: slice) -> list[tuple[ActivationFunction, slice]]:
+        """List each run of neighbouring members that share an activation."""
         if len(self.activations) == 1:
-            yield self.activations[0], slice(None)
-            return
-        run = self.activations[members]
-        starts = [k for k in range(len(run)) if k == 0 or run[k] is not run[k - 1]]
-        for start, stop in pairwise([*starts, len(run)]):
-            yield run[start], slice(start, stop)
+            return [(self.activations[0], slice(None))]
+        return list(runs(self.activations[members]))
 
     def forward(self, work: Workspace, node: int) -> Iterator[Call]:
-        (z,) = work.inputs_of(node)
-        a = work.value_of(node)
+        (source,) = work.sources_of(node)
+        z, a = work.value_of(source), work.value_of(node)
         for activation, k in self._groups(work.members):
             apply = activation.forward if work.trains else activation.infer
             learned = [theta[k] for theta in work.parameters_of(node)]
             yield partial(apply, z[k], a[k], *learned)
 
     def backward(self, work: Workspace, node: int) -> Iterator[Call]:
-        (z,) = work.inputs_of(node)
-        a = work.value_of(node)
         (source,) = work.sources_of(node)
+        z, a = work.value_of(source), work.value_of(node)
         # The gradient is changed where it lies: dL/da becomes dL/dz.
         grad = work.gradient_at(node)
         work.hand_over(grad, source)
@@ -192,4 +187,3 @@ def _transposed_product(x: Input, delta: Floats, out: Floats) -> Call:
     if isinstance(x, SparseBatch):
         return partial(x.transposed_matmul, delta, out)
     return partial(np.matmul, x.swapaxes(1, 2), delta, out)
-

@@ -27,7 +27,8 @@ def predict_raw(
     network : Network
         Of a single member.
     parameters : list of tuples of ndarray
-        Listed as ``network.views`` does, with a member axis of length 1. Their dtype is that of the arithmetic and of the result.
+        Listed as ``network.views`` does, with a member axis of length 1. Their dtype is
+        that of the arithmetic and of the result.
     X : ndarray or CSR matrix of shape (N, D)
     rows : ndarray of int, default=None
         The rows to predict; all, if None.

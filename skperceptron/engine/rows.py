@@ -21,7 +21,7 @@ BLOCK = 2**20
 EXTRA_FROM = 2**40
 
 
-def row_fingerprints(X: Floats | sparse.csr_array, extra: Floats | None = None) -> Words:
+def row_fingerprints(X: Floats | sparse.csr_array, extra: Floats | Integers | None = None) -> Words:
     """Hash each row of X, and of further columns.
 
     Parameters
@@ -44,7 +44,7 @@ def row_fingerprints(X: Floats | sparse.csr_array, extra: Floats | None = None) 
 
 def merge_equal_rows(
     X: Floats | sparse.csr_array,
-    extra: Floats,
+    extra: Floats | Integers,
     sample_weight: Floats | None = None,
     rows: Integers | None = None,
 ) -> tuple[Integers, Floats]:

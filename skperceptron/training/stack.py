@@ -18,8 +18,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..engine import Network, Workspace
-from ..engine.arrays import Call, Floats
-from ..losses import Loss
+from ..engine.arrays import Call, Floats, Integers, runs
 from .data import TrainingSet
 from .member import Member
 
@@ -91,7 +90,7 @@ class Stack:
         n_outputs = self.network.n_outputs
         batches = max(1, WINDOW // (len(members) * n_outputs * self.batch_size))
         self.window = _Window(self, min(counts[0], batches * self.batch_size))
-        self.losses = [(loss, k) for loss, k in _loss_runs(members)]
+        self.losses = list(runs([m.loss for m in members]))
         self._plan = list(self._windows(counts))
         n_steps = sum(len(steps) for _, steps in self._plan)
         self._epoch_of = [_EpochOfMember(self._plan, k, n) for k, n in enumerate(counts)]
@@ -156,7 +155,7 @@ class Stack:
         """Divide each row's weight by the sum over its batch."""
         for k, (member, epoch) in enumerate(zip(self.members, self._epoch_of, strict=True)):
             rows = self.order[k, : len(member.rows)]
-            weight = np.ones(len(rows))
+            weight: Floats = np.ones(len(rows))
             if member.sample_weight is not None:
                 weight = member.sample_weight[rows]
             sums = np.add.reduceat(weight, epoch.starts)
@@ -210,6 +209,9 @@ class Stack:
 
 class _EpochOfMember:
     """Which steps of an epoch one member takes part in, and with how many of its rows."""
+
+    steps: Integers
+    lengths: Integers
 
     def __init__(self, plan: Sequence[tuple[int, list[_Step]]], k: int, n_rows: int) -> None:
         taken = [
@@ -265,7 +267,11 @@ class _Step:
         k = self.members = bound.members
         rows = self.rows = slice(start, start + bound.batch_size)
         self._bound = bound
-        self._order, self._y, self._raw = window.order[k, rows], window.y[k, rows], window.raw[k, rows]
+        self._order, self._y, self._raw = (
+            window.order[k, rows],
+            window.y[k, rows],
+            window.raw[k, rows],
+        )
         self._factor = bound.mean if window.factor is None else window.factor[k, rows]
 
     def run(self, stack: Stack, i: int) -> None:
@@ -295,13 +301,13 @@ class _BoundStep:
             members=members,
         )
         self._scratch = np.empty_like(self.work.delta)
-        self._losses = list(_loss_runs(stack.members[members]))
+        self._losses = list(runs([m.loss for m in stack.members[members]]))
         weights = parameters[:, : network.n_weights]
         self._square = partial(np.matmul, weights[:, np.newaxis, :], weights[:, :, np.newaxis])
         self._update = _Update(stack, members)
         self._filled = False
 
-    def fill(self, stack: Stack, order: Floats) -> None:
+    def fill(self, stack: Stack, order: Integers) -> None:
         """Gather the batch, unless the one batch of the epoch already stands there."""
         if not (self._filled and stack.stays_filled):
             stack.data.fill(self.work.x, order, stack.dtype)
@@ -332,7 +338,7 @@ class _Update:
         columns = [self._scalars[:, j : j + 1] for j in range(width + 1)]
         vectors = [v[members] for v in (stack.parameters, stack.gradient, *stack.state.values())]
         if n_members == 1:
-            # One vector times a 0-d array takes NumPy's fast path: half the time of (1, P) * (1, 1).
+            # A vector times a 0-d array takes NumPy's fast path: half the time of (1, P) * (1, 1).
             columns = [column.reshape(()) for column in columns]
             vectors = [v[0] for v in vectors]
         self._calls = list(self._chunks(vectors, stack.network.n_weights, columns))
@@ -357,7 +363,9 @@ class _Update:
 
     def run(self, weight_sums: Floats) -> None:
         """Take one step; ``weight_sums`` (K,) are the batch's sums of weights."""
-        for k, (member, weight_sum) in enumerate(zip(self.members, weight_sums.tolist(), strict=True)):
+        for k, (member, weight_sum) in enumerate(
+            zip(self.members, weight_sums.tolist(), strict=True)
+        ):
             member.steps += 1
             decay = member.alpha / weight_sum if weight_sum else 0.0
             coefficients = member.optimizer.coefficients(member.current_rate, member.steps)
@@ -376,13 +384,6 @@ def _batches(counts: list[int], size: int) -> Iterator[tuple[int, int, int, int]
         rest = counts[first] % size
         if rest:
             yield first, last, counts[first] - rest, rest
-
-
-def _loss_runs(members: Sequence[Member]) -> Iterator[tuple[Loss, slice]]:
-    """Yield each run of neighbouring members that share a loss."""
-    starts = [k for k in range(len(members)) if k == 0 or members[k].loss is not members[k - 1].loss]
-    for start, stop in pairwise([*starts, len(members)]):
-        yield members[start].loss, slice(start, stop)
 
 
 def _resumed(member: Member, name: str) -> Floats:

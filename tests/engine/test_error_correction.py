@@ -39,7 +39,14 @@ def make_rows(n_rows=5 * BLOCK + 7, n_features=6, n_units=1, noise=0.5, integers
 
 CASES = pytest.mark.parametrize(
     ("n_units", "noise", "integers"),
-    [(1, 0.0, False), (1, 0.5, False), (1, 50.0, False), (3, 1.0, False), (1, 1.0, True), (4, 50.0, True)],
+    [
+        (1, 0.0, False),
+        (1, 0.5, False),
+        (1, 50.0, False),
+        (3, 1.0, False),
+        (1, 1.0, True),
+        (4, 50.0, True),
+    ],
 )
 
 
@@ -49,7 +56,11 @@ def test_weights_and_mistakes_are_those_of_the_sequential_rule_bit_for_bit(
     n_units, noise, integers, weighted
 ):
     features, signs = make_rows(n_units=n_units, noise=noise, integers=integers)
-    steps = np.random.RandomState(1).uniform(0.1, 3, len(features)) if weighted else np.ones(len(features))
+    steps = (
+        np.random.RandomState(1).uniform(0.1, 3, len(features))
+        if weighted
+        else np.ones(len(features))
+    )
     start = np.zeros((n_units, features.shape[1]))
     history, wrong = row_after_row(features, signs, steps, start)
     units = ErrorCorrection(start, LastWeights())

@@ -1,6 +1,6 @@
 """The graph of blocks: which shapes it has, where its parameters lie, what it computes."""
 
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ def test_network_without_hidden_layers_is_one_affine_block():
 @pytest.mark.parametrize("hidden", SHAPES)
 def test_each_layer_reads_the_layer_before(hidden, skip_connections):
     widths = [3, *hidden, 2]
-    expected = list(zip(widths[:-1], widths[1:], strict=True))
+    expected = list(pairwise(widths))
     assert weight_shapes(build(hidden, skip_connections)) == expected
 
 

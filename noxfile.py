@@ -1,0 +1,57 @@
+"""Everything that one can do: ``nox -l`` lists it, ``nox -s oldest`` does one of them."""
+
+import nox
+
+nox.options.sessions = ["oldest", "newest-3.11", "lint", "types", "docs"]
+
+OLDEST = ["scikit-learn==1.6.0", "numpy==1.26.0", "scipy==1.11.4", "pandas==2.1.4"]
+
+
+@nox.session(python="3.11")
+def oldest(session):
+    """Test with the oldest dependencies."""
+    session.install("-e", ".[test]", *OLDEST)
+    session.run("pytest", "-n", "2", *session.posargs)
+
+
+@nox.session(python=["3.11", "3.12", "3.13"])
+def newest(session):
+    """Test with the newest dependencies."""
+    session.install("-e", ".[test]", "--upgrade", "--upgrade-strategy", "eager")
+    session.run("pytest", "-n", "2", *session.posargs)
+
+
+@nox.session
+def pytorch(session):
+    """Compare with PyTorch."""
+    session.install("-e", ".[test]", "torch==2.13.0")
+    session.run("pytest", "-n", "2", "-m", "torch", *session.posargs)
+
+
+@nox.session
+def lint(session):
+    """Check style."""
+    session.install("ruff")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session):
+    """Check types."""
+    session.install("-e", ".", "mypy")
+    session.run("mypy")
+
+
+@nox.session
+def docs(session):
+    """Build the documentation; warnings are errors."""
+    session.install("-e", ".[docs]")
+    session.run("sphinx-build", "-W", "--keep-going", "docs", "docs/_build")
+
+
+@nox.session
+def benchmark(session):
+    """Time training side by side with scikit-learn, PyTorch and JAX."""
+    session.install("-e", ".[benchmark]")
+    session.run("python", "-m", "benchmarks.train", *session.posargs)
