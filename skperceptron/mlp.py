@@ -125,7 +125,7 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n_samples, n_outputs_)
+        ndarray of shape (n_samples,) or (n_samples, `n_outputs_`)
             One column per class or label; for a single sigmoid or two classes, one number
             per row that is positive where ``classes_[1]`` is predicted.
         """
