@@ -86,15 +86,17 @@ class LabelMixin(ClassifierMixin):
         """Set ``classes_``, or check y against it, and return each label's position there."""
         y = column_or_1d(y, warn=True)
         classes = np.unique(y)
-        if not (mode.continuing or mode.incremental):
-            self._check_n_classes(classes)
-            self.classes_ = classes
-        elif self.warm_start and not mode.incremental and set(classes) != set(self.classes_):
+        if not mode.continuing:
+            # partial_fit has been told all labels that will ever occur.
+            announced = self.classes_ if mode.incremental else classes
+            self._check_n_classes(announced)
+            self.classes_ = announced
+        if self.warm_start and not mode.incremental and set(classes) != set(self.classes_):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous"
                 f" call to fit. Previously got {self.classes_}, `y` has {classes}"
             )
-        elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+        if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
             raise ValueError(
                 "`y` has classes not in `self.classes_`. "
                 f"`self.classes_` has {self.classes_}. 'y' has {classes}."

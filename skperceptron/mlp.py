@@ -96,8 +96,7 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
             As `fit` does; an earlier fit is then left as it was.
         """
         with restored_on_failure(self):
-            if check_partial_fit_first_call(self, classes):
-                self._check_n_classes(self.classes_)
+            check_partial_fit_first_call(self, classes)
             return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X: Any) -> Any:

@@ -291,8 +291,7 @@ class RosenblattPerceptron(LabelMixin, BaseEstimator):
                 " sklearn.utils.compute_class_weight('balanced', classes=classes, y=y)."
             )
         with restored_on_failure(self):
-            if check_partial_fit_first_call(self, classes):
-                self._check_n_classes(self.classes_)
+            check_partial_fit_first_call(self, classes)
             mode = FitMode(continuing=hasattr(self, "coef_"), incremental=True)
             return self._fit(X, y, sample_weight, mode)
 
