@@ -74,6 +74,8 @@ def restored_on_failure(estimator: BaseEstimator) -> Iterator[None]:
 class LabelMixin(ClassifierMixin):
     """What all classifiers share: labels and their positions in ``classes_``."""
 
+    classes_: Any
+
     def _check_n_classes(self, classes: Any) -> None:
         """Refuse a number of classes that this classifier cannot handle."""
         if len(classes) < 2:

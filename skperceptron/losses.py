@@ -143,7 +143,12 @@ class BinaryLogLoss(_LikeScikitLearn):
         expit(raw, out=out)
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
-        return (np.logaddexp(raw, 0) - raw * y).sum(axis=-1)
+        # log(1 + e^z) = max(z, 0) + log(1 + e^-|z|); np.logaddexp takes twice as long.
+        softplus = np.abs(raw)
+        np.negative(softplus, out=softplus)
+        np.exp(softplus, out=softplus)
+        np.log1p(softplus, out=softplus)
+        return (softplus + np.maximum(raw, 0) - raw * y).sum(axis=-1)
 
     def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
         expit(raw, out=out)
@@ -168,15 +173,16 @@ class CategoricalLogLoss(_LikeScikitLearn):
         np.divide(out, out.sum(axis=-1, keepdims=True), out=out)
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
-        # scipy.special.logsumexp takes ten times as long.
-        z = raw - raw.max(axis=-1, keepdims=True)
-        picked = (z * y).sum(axis=-1)
+        # With the classes in front, NumPy's loops run along the rows: three times as fast for ten
+        # classes. scipy.special.logsumexp takes ten times as long.
+        z = np.moveaxis(raw, -1, 0).copy()
+        z -= z.max(axis=0)
+        picked = (z * np.moveaxis(y, -1, 0)).sum(axis=0)
         np.exp(z, out=z)
-        return np.log(z.sum(axis=-1)) - picked
+        return np.log(z.sum(axis=0)) - picked
 
     def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
-        # With the classes in front, NumPy's inner loops run along the batch, not along the few
-        # classes: half the time for ten of them.
+        # The classes in front, as in ``losses``.
         n_members, n_rows, n_classes = raw.shape
         z = scratch.reshape(n_members, n_classes, n_rows)
         per_row = raw.reshape(n_members, n_classes, n_rows)[:, :1]

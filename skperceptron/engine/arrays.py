@@ -23,6 +23,10 @@ class ActivationFunction(Protocol):
 
     keeps_input: bool
 
+    @property
+    def differentiable(self) -> bool:
+        """Whether a gradient passes to what lies before."""
+
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
         """Write f(z) into ``out``."""
 

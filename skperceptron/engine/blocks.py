@@ -123,6 +123,10 @@ class Activate:
         """Whether z must survive beside a."""
         return any(activation.keeps_input for activation in self.activations)
 
+    def passes_gradient(self, member: int) -> bool:
+        """Tell whether a member's activation has a derivative."""
+        return self.activations[member if len(self.activations) > 1 else 0].differentiable
+
     def members(self, kept: Sequence[int]) -> Activate:
         """Return the block of the members with the given positions."""
         if len(self.activations) == 1:

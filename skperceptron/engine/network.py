@@ -93,6 +93,22 @@ class Network:
             found.append(tuple(of_node))
         return found
 
+    def unreached_weights(self, member: int) -> list[slice]:
+        """Return where, in a member's vector, the weights lie that no gradient reaches.
+
+        They lie before an activation without a derivative, such as a threshold.
+        """
+        reached = {len(self.nodes) - 1}
+        for position, node in reversed(list(enumerate(self.nodes))):
+            blocked = isinstance(node.block, Activate) and not node.block.passes_gradient(member)
+            if position in reached and not blocked:
+                reached.update(node.sources)
+        return [
+            place
+            for position, place in enumerate(self._weight_places)
+            if position not in reached and place.stop > place.start
+        ]
+
     def hidden_part(self) -> Network:
         """Return the network without its output layer."""
         return Network(self.n_inputs, self.nodes[:-1])

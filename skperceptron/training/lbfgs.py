@@ -51,6 +51,7 @@ class Objective:
         self.total = float(n_rows if self.weight is None else self.weight.sum())
         self._workspaces: dict[int, Workspace] = {}
         self._filled = False
+        self._unreached = network.unreached_weights(0)
 
     def __call__(self, vector: Floats) -> tuple[float, Floats]:
         """Return loss and gradient at ``vector``, (P,)."""
@@ -59,6 +60,9 @@ class Objective:
         loss = sum(self._add_block(start, gradient) for start in self._starts)
         weights = vector[: self.network.n_weights]
         gradient[: self.network.n_weights] += self.member.alpha * weights
+        for place in self._unreached:
+            # The penalty alone would drive them to zero.
+            gradient[place] = 0
         gradient /= self.total
         return loss + 0.5 * self.member.alpha * self._square() / self.total, gradient
 

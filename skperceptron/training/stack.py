@@ -18,7 +18,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..engine import Network, Workspace
-from ..engine.arrays import Call, Floats, Integers, runs
+from ..engine.arrays import Booleans, Call, Floats, Integers, runs
 from .data import TrainingSet
 from .member import Member
 
@@ -341,6 +341,7 @@ class _Update:
             # A vector times a 0-d array takes NumPy's fast path: half the time of (1, P) * (1, 1).
             columns = [column.reshape(()) for column in columns]
             vectors = [v[0] for v in vectors]
+        self._trained = _trained_weights(stack.network, range(*members.indices(len(stack.members))))
         self._calls = list(self._chunks(vectors, stack.network.n_weights, columns))
 
     def _chunks(
@@ -358,6 +359,9 @@ class _Update:
                 room = scratch[..., :penalised]
                 decayed = gradient[..., :penalised]
                 yield partial(np.multiply, parameters[..., :penalised], decay, room)
+                if self._trained is not None:
+                    trained = self._trained[:, start : start + penalised].reshape(room.shape)
+                    yield partial(np.multiply, room, trained.astype(room.dtype), room)
                 yield partial(np.add, decayed, room, decayed)
             yield partial(optimizer.update, parameters, gradient, state, coefficients)
 
@@ -384,6 +388,18 @@ def _batches(counts: list[int], size: int) -> Iterator[tuple[int, int, int, int]
         rest = counts[first] % size
         if rest:
             yield first, last, counts[first] - rest, rest
+
+
+def _trained_weights(network: Network, members: Sequence[int]) -> Booleans | None:
+    """Return which weights a gradient reaches, (K, n_weights), or None if it reaches all.
+
+    The others are not penalised: the penalty alone would drive them to zero.
+    """
+    trained = np.ones((len(members), network.n_weights), dtype=bool)
+    for row, member in zip(trained, members, strict=True):
+        for place in network.unreached_weights(member):
+            row[place] = False
+    return None if trained.all() else trained
 
 
 def _resumed(member: Member, name: str) -> Floats:

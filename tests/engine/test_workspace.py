@@ -182,7 +182,7 @@ def test_workspace_of_some_members_works_on_their_parameters_alone():
 
 
 def test_activation_that_needs_no_input_overwrites_it():
-    network = build(activation=ReLU)
+    network = build(activation=Tanh)
     work = Workspace(network, network.views(np.ones((1, network.n_parameters))), B)
     assert np.shares_memory(work.value_of(0), work.value_of(1))
 
