@@ -11,7 +11,7 @@ import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -42,8 +42,7 @@ FLOAT32_FROM = 2**12
 
 _DIVERGED = (
     "Solver produced non-finite parameter weights: the training diverged. The input data may"
-    " contain large values and need to be preprocessed (for example with StandardScaler), or"
-    " learning_rate_init={rate!r} is too large."
+    " contain large values and need to be preprocessed (for example with StandardScaler)"
 )
 
 
@@ -196,7 +195,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
             rng = check_random_state(self.random_state)
             loss = self._make_loss()
             if mode.continuing:
-                self._check_same_architecture(targets.n_outputs)
+                self._rebuild_network(targets.n_outputs)
                 start = self._packed_parameters()
             else:
                 self._network = self._build_network(X.shape[1], targets.n_outputs)
@@ -295,15 +294,21 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
                 views[0][0, 0] = node.block.activations[0].initial_parameters(node.block.units)
         return vector[0]
 
-    def _check_same_architecture(self, n_outputs: int) -> None:
+    def _rebuild_network(self, n_outputs: int) -> None:
+        """Wire the network anew for the weights of the earlier fit; activations may change."""
         now = self._build_network(self.n_features_in_, n_outputs)
-        before = [(n.name, n.block.weight_shape) for n in self._network.nodes]
-        if [(n.name, n.block.weight_shape) for n in now.nodes] != before:
+        before, after = (
+            [(n.name, n.block.weight_shape, n.block.n_other_parameters) for n in network.nodes]
+            for network in (self._network, now)
+        )
+        if after != before:
             raise ValueError(
                 "warm_start and partial_fit go on with the weights of the earlier fit: "
                 f"hidden_layer_sizes={self.hidden_layer_sizes!r}, skip_connections="
-                f"{self.skip_connections!r} and the number of outputs must stay as they were."
+                f"{self.skip_connections!r}, the number of outputs, and what activation="
+                f"{self.activation!r} learns must stay as they were."
             )
+        self._network = now
 
     def _fitted_views(self, dtype: np.dtype, *, folded: bool = True) -> Learned:
         """List ``coefs_``, ``intercepts_`` and ``activation_parameters_`` as the engine does."""
@@ -372,6 +377,11 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
 
     def _split(self, data: TrainingSet, rng: np.random.RandomState) -> tuple[Integers, Integers]:
         """Draw the validation rows as scikit-learn does."""
+        if not self.validation_fraction:
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction!r} must be in the range (0.0, 1.0)"
+                " if early_stopping=True."
+            )
         rows, held_out = train_test_split(
             np.arange(data.n_rows),
             random_state=rng,
@@ -445,9 +455,10 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
             )
         size = self._batch_rows(member.n_samples)
         stack = Stack(self._network, [member], data, size, self.dtype_)
-        reports = epochs(stack, stop_when_exhausted=not incremental)
+        verdict = "go on"
         try:
-            for (report,) in reports:
+            for (report,) in epochs(stack, stop_when_exhausted=not incremental):
+                verdict = report.verdict
                 self._say(report)
                 if incremental:
                     break
@@ -455,10 +466,14 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
             warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
         stack.retire(range(len(stack.members)))
         if member.diverged or not np.isfinite(member.parameters).all():
-            raise ValueError(_DIVERGED.format(rate=self.learning_rate_init))
-        if not incremental and report.verdict == "exhausted":
+            self._refuse_diverged()
+        if not incremental and verdict == "exhausted":
             self._warn_exhausted()
         self._keep(member)
+
+    def _refuse_diverged(self) -> NoReturn:
+        rate = f", or learning_rate_init={self.learning_rate_init!r} is too large"
+        raise ValueError(f"{_DIVERGED}{'' if self.solver == 'lbfgs' else rate}.")
 
     def _warn_exhausted(self) -> None:
         warnings.warn(
@@ -507,7 +522,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         budget = Budget(self.max_iter, self.max_fun, self.tol)
         result, interrupted = minimize_lbfgs(self._network, member, data, budget)
         if not (np.isfinite(result.x).all() and np.isfinite(result.fun)):
-            raise ValueError(_DIVERGED.format(rate=self.learning_rate_init))
+            self._refuse_diverged()
         if interrupted:
             warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
             self.n_iter_ = result.nit
@@ -531,6 +546,8 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
             elif arrays:
                 self.activation_parameters_.append(arrays[0][0, 0])
         self.coefs_[-1], self.intercepts_[-1] = self._fold(self.coefs_[-1], self.intercepts_[-1])
+        if not (np.isfinite(self.coefs_[-1]).all() and np.isfinite(self.intercepts_[-1]).all()):
+            self._refuse_diverged()
 
     # Predicting.
 

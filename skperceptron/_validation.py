@@ -81,7 +81,7 @@ class LabelMixin(ClassifierMixin):
         if len(classes) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs samples of at least 2 classes in the data, but the"
-                f" data contains only one class: {classes[0]!r}"
+                f" data contains only {f'one class: {classes[0]!r}' if len(classes) else 'none'}"
             )
 
     def _label_codes(self, y: Any, mode: FitMode) -> Integers:

@@ -426,7 +426,6 @@ class ReLU6(Activation):
     names = ("relu6",)
     formula = r"\min(\max(0, z), 6)"
     value_range = (0.0, 6.0)
-
     keeps_input = True
 
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:

@@ -679,9 +679,12 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     def _choose_units(self, y: Floats, sample_weight: Floats | None) -> None:
         """Decide in which units the network sees each column of the target."""
-        mean = np.average(y, axis=0, weights=sample_weight)
-        deviation = np.sqrt(np.average((y - mean) ** 2, axis=0, weights=sample_weight))
-        size = np.hypot(mean, deviation)
+        # Squares of the largest floats overflow, those of the smallest vanish.
+        largest = np.abs(y).max(axis=0)
+        unit = np.where(largest > 0, largest, 1.0)
+        mean = np.average(y / unit, axis=0, weights=sample_weight)
+        deviation = np.sqrt(np.average((y / unit - mean) ** 2, axis=0, weights=sample_weight))
+        size, mean, deviation = np.hypot(mean, deviation) * unit, mean * unit, deviation * unit
         if self.standardize_target == "auto":
             low, high = ORDINARY_SCALE
             chosen = (deviation < low) | (deviation > high) | (size > high)
@@ -697,9 +700,9 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     def _fold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
         if not self._has_own_units():
             return weight, bias
-        # A large mean would lose a small deviation in float32.
-        folded = bias.astype(np.float64) * self._target_scale + self._target_shift
-        return (weight * self._target_scale).astype(weight.dtype), folded
+        # In float32 a large mean would lose a small deviation, and large units would overflow.
+        weight, bias = weight.astype(np.float64), bias.astype(np.float64)
+        return weight * self._target_scale, bias * self._target_scale + self._target_shift
 
     def _unfold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
         if not self._has_own_units():
