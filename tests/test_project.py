@@ -1,0 +1,116 @@
+"""What stands around the package: the README's commands, the recipe for contributors, metadata."""
+
+import inspect
+import re
+import textwrap
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import skperceptron
+from skperceptron import MLPSoftmaxClassifier, activations, losses, optimizers, schedules
+from skperceptron.activations import Activation
+
+ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "CONTRIBUTING.md").exists(), reason="runs in a checkout only"
+)
+
+
+def read(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def project():
+    return tomllib.loads(read("pyproject.toml"))["project"]
+
+
+def commands(language):
+    return re.findall(rf"```{language}\n(.*?)\n *```", read("README.md"), flags=re.DOTALL)
+
+
+def test_continuous_integration_runs_the_test_command_of_the_readme():
+    _, test_command = commands("bash")[:2]
+    assert f"test_command='{test_command}'" in read(".ci/run")
+
+
+def test_main_job_of_the_readme_exists():
+    (script,) = re.findall(r"python (examples/\S+)", commands("bash")[0])
+    assert (ROOT / script).exists()
+
+
+def test_code_of_the_readme_runs(capsys):
+    (code,) = commands("python")
+    # One fold of few rows shows that the names are right.
+    exec(code.replace("return_X_y=True)", "return_X_y=True, n_class=2)"), {})
+    assert "mlp__activation" in capsys.readouterr().out
+
+
+def test_run_time_needs_three_packages_only():
+    names = [re.match(r"[\w-]+", requirement)[0] for requirement in project()["dependencies"]]
+    assert sorted(names) == ["numpy", "scikit-learn", "scipy"]
+
+
+def test_extras_are_those_that_the_documentation_names():
+    assert {"plot", "onnx", "distributed", "docs", "benchmark", "test"} <= set(
+        project()["optional-dependencies"]
+    )
+
+
+def test_changelog_knows_the_version():
+    assert f"## {skperceptron.__version__}" in read("CHANGELOG.md")
+
+
+def documented():
+    """Yield every public class of the package and every public method that it defines."""
+    classes = [getattr(skperceptron, name) for name in skperceptron.__all__]
+    for module in (activations, losses, optimizers, schedules):
+        classes += [getattr(module, name) for name in module.__all__]
+    for thing in classes:
+        yield thing
+        if inspect.isclass(thing):
+            for name, method in vars(thing).items():
+                if not name.startswith("_") and inspect.isfunction(method):
+                    yield method
+
+
+@pytest.mark.parametrize("thing", documented(), ids=lambda t: t.__qualname__)
+def test_public_things_are_documented(thing):
+    # A method that a base class documents need not say it again.
+    assert inspect.getdoc(thing)
+
+
+@pytest.mark.parametrize("name", skperceptron.__all__)
+def test_docstring_of_an_estimator_lists_its_parameters_in_the_order_of_the_signature(name):
+    cls = getattr(skperceptron, name)
+    body = inspect.getdoc(cls).split("Attributes\n----------")[0]
+    listed = [
+        parameter.strip()
+        for line in re.findall(r"^([\w, ]+) : ", body, flags=re.MULTILINE)
+        for parameter in line.split(",")
+    ]
+    assert sorted(listed) == sorted(inspect.signature(cls).parameters)
+
+
+@pytest.mark.parametrize("name", skperceptron.__all__)
+def test_every_parameter_is_constrained(name):
+    cls = getattr(skperceptron, name)
+    assert set(cls._parameter_constraints) == set(inspect.signature(cls).parameters)
+
+
+def test_contributors_recipe_for_an_activation_works():
+    (recipe,) = re.findall(r"```python\n(.*?)\n *```", read("CONTRIBUTING.md"), flags=re.DOTALL)
+    names = {"Activation": Activation, "np": np}
+    exec(textwrap.dedent(recipe), names)
+    activation = names["InverseSquareRootUnit"]()
+    z = np.linspace(-3, 3, 61)
+    assert_allclose(activation(z), z / np.sqrt(1 + z * z), rtol=1e-12)
+    slope = (activation(z + 1e-6) - activation(z - 1e-6)) / 2e-6
+    assert_allclose(activation.derivative(z), slope, rtol=1e-8)
+    X = np.random.RandomState(0).normal(size=(60, 3))
+    y = (X[:, 0] * X[:, 1] > 0).astype(int)
+    model = MLPSoftmaxClassifier((16,), activation=activation, solver="lbfgs", random_state=0)
+    assert model.fit(X, y).score(X, y) > 0.9
