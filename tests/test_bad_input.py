@@ -1,0 +1,698 @@
+"""Bad parameters, bad data, diverged and interrupted training: clear errors, earlier fits unharmed.
+
+Every refusal goes through ``assert_refused``: the call fails with the expected words, both on
+a new estimator and after an earlier fit, whose every attribute and prediction stays.
+"""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.base import clone, is_classifier
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+
+from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron.activations import ELU, ReLU
+from skperceptron.training import Stack, TrainingSet
+from skperceptron.training.lbfgs import Objective
+
+N, D = 40, 3
+ESTIMATORS = [MLPBinaryClassifier, MLPSoftmaxClassifier, MLPRegressor]
+CLASSIFIERS = ESTIMATORS[:2]
+EVERY_ESTIMATOR = pytest.mark.parametrize("cls", ESTIMATORS)
+EVERY_CLASSIFIER = pytest.mark.parametrize("cls", CLASSIFIERS)
+BOTH_METHODS = pytest.mark.parametrize("method", ["fit", "partial_fit"])
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def make_data():
+    X = np.random.RandomState(0).normal(size=(N, D))
+    return X, (X[:, 0] > 0).astype(int)
+
+
+X, Y = make_data()
+
+
+def make(cls, **options):
+    return cls(**{"hidden_layer_sizes": (4,), "max_iter": 3, "random_state": 0} | options)
+
+
+def fit(estimator, *data):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return estimator.fit(*data)
+
+
+def train(estimator, method, *data):
+    """Call fit or partial_fit, which wants to know the classes when it is called first."""
+    if method == "partial_fit" and is_classifier(estimator):
+        X, y, *weight = data
+        data = (X, y, [0, 1], *weight)
+    return getattr(estimator, method)(*data)
+
+
+def state(estimator):
+    """Return all attributes and predictions, as bytes."""
+    attributes = pickle.dumps(vars(estimator))
+    answers = [
+        getattr(estimator, name)(X).tobytes()
+        for name in ("predict", "predict_proba", "decision_function")
+        if hasattr(estimator, name)
+    ]
+    return attributes, answers
+
+
+def assert_refused(estimator, call, fragments, bad=None, error=ValueError):
+    """Check that ``call(estimator)``, with the bad parameters, fails and changes nothing."""
+    bad = bad or {}
+    fitted = fit(clone(estimator), X, Y)
+    good = {name: fitted.get_params()[name] for name in bad}
+    before = state(fitted)
+    for attempt in (clone(estimator), fitted):
+        attempt.set_params(**bad)
+        attributes = set(vars(attempt))
+        with pytest.raises(error) as caught:
+            call(attempt)
+        for fragment in fragments:
+            assert fragment in str(caught.value), f"{fragment!r} is not in {caught.value}"
+        assert set(vars(attempt)) == attributes
+        attempt.set_params(**good)
+    assert state(fitted) == before
+    return caught.value
+
+
+# Parameters: the message names the parameter, the value and what is allowed.
+
+COUNT = "an int in the range [1, inf)"
+SIZES = "integers in the range [1, inf)"
+FROM_ZERO = "a float in the range [0.0, inf)"
+ABOVE_ZERO = "a float in the range (0.0, inf)"
+BELOW_ONE = "a float in the range [0.0, 1.0)"
+BOOLEAN = "'bool'"
+SEED = "an int in the range [0, 4294967295]"
+
+BAD_PARAMETERS = [
+    ("hidden_layer_sizes", 0, COUNT),
+    ("hidden_layer_sizes", -3, COUNT),
+    ("hidden_layer_sizes", 2.5, COUNT),
+    ("hidden_layer_sizes", None, "an array-like"),
+    ("hidden_layer_sizes", "3", "an array-like"),
+    ("hidden_layer_sizes", True, SIZES),
+    ("hidden_layer_sizes", (3, 0), SIZES),
+    ("hidden_layer_sizes", (3, -1), SIZES),
+    ("hidden_layer_sizes", (2.5,), SIZES),
+    ("hidden_layer_sizes", ("3",), SIZES),
+    ("hidden_layer_sizes", (True,), SIZES),
+    ("hidden_layer_sizes", ((2, 3),), SIZES),
+    ("hidden_layer_sizes", np.array([2.0]), SIZES),
+    ("activation", "rleu", "'relu'"),
+    ("activation", None, "'str'"),
+    ("activation", 3, "Activation"),
+    ("activation", ReLU, "Activation"),
+    ("solver", "newton", "'lbfgs'", "'sgd'", "'adam'"),
+    ("solver", None, "'lbfgs'"),
+    ("alpha", -1, FROM_ZERO),
+    ("alpha", np.nan, FROM_ZERO),
+    ("alpha", np.inf, FROM_ZERO),
+    ("alpha", "0.1", FROM_ZERO),
+    ("batch_size", 0, COUNT, "'auto'"),
+    ("batch_size", 2.5, COUNT),
+    ("batch_size", "all", "'auto'"),
+    ("learning_rate", "fast", "'constant'", "'invscaling'", "'adaptive'"),
+    ("learning_rate_init", 0, ABOVE_ZERO),
+    ("learning_rate_init", np.nan, ABOVE_ZERO),
+    ("learning_rate_init", np.inf, ABOVE_ZERO),
+    ("power_t", -0.5, FROM_ZERO),
+    ("max_iter", 0, COUNT),
+    ("max_iter", 1.5, COUNT),
+    ("shuffle", "yes", BOOLEAN),
+    ("random_state", -1, SEED),
+    ("random_state", "x", SEED),
+    ("tol", -1, FROM_ZERO),
+    ("tol", np.nan, FROM_ZERO),
+    ("verbose", "loud", BOOLEAN),
+    ("warm_start", 2, BOOLEAN),
+    ("momentum", 1.1, "a float in the range [0.0, 1.0]"),
+    ("momentum", -0.1, "a float in the range [0.0, 1.0]"),
+    ("nesterovs_momentum", "no", BOOLEAN),
+    ("early_stopping", 3, BOOLEAN),
+    ("validation_fraction", 1.0, BELOW_ONE),
+    ("validation_fraction", -0.1, BELOW_ONE),
+    ("beta_1", 1.0, BELOW_ONE),
+    ("beta_1", -0.1, BELOW_ONE),
+    ("beta_2", 1.0, BELOW_ONE),
+    ("beta_2", -0.1, BELOW_ONE),
+    ("epsilon", 0, ABOVE_ZERO),
+    ("n_iter_no_change", 0, COUNT),
+    ("n_iter_no_change", 2.5, COUNT),
+    ("max_fun", 0, COUNT),
+    ("skip_connections", "all", "'none'", "'residual'", "'dense'"),
+    ("dtype", "float16", "'auto'", "'float32'", "'float64'"),
+    ("dtype", np.float32, "'float32'"),
+]
+BAD_REGRESSOR_PARAMETERS = [
+    ("loss", "absolute", "'squared_error'", "'poisson'"),
+    ("output", "integer", "'continuous'", "'categorical'"),
+    ("output_range", 3, "an array-like", "None"),
+    ("output_range", "01", "an array-like"),
+    ("output_range", (1,), "two finite numbers"),
+    ("output_range", (0, 1, 2), "two finite numbers"),
+    ("output_range", (0, np.nan), "two finite numbers"),
+    ("output_range", (0, np.inf), "two finite numbers"),
+    ("output_range", ("0", "1"), "two finite numbers"),
+    ("output_range", (False, 3), "two finite numbers"),
+    ("output_range", (5, 1), "the lower bound must be below the upper bound"),
+    ("output_range", (1, 1), "the lower bound must be below the upper bound"),
+    ("categorical_prediction", "median", "'mean'", "'mode'"),
+    ("standardize_target", "never", "'auto'", BOOLEAN),
+]
+
+
+def name_of(row):
+    return row.__name__ if isinstance(row, type) else f"{row[0]}={row[1]!r}"
+
+
+@pytest.mark.parametrize(
+    "cls, row",
+    [(cls, row) for cls in ESTIMATORS for row in BAD_PARAMETERS]
+    + [(MLPRegressor, row) for row in BAD_REGRESSOR_PARAMETERS],
+    ids=name_of,
+)
+def test_bad_parameter_is_refused_by_name_value_and_range(cls, row):
+    parameter, value, *allowed = row
+    fragments = (parameter, repr(value), *allowed)
+    assert_refused(make(cls), lambda e: e.fit(X, Y), fragments, {parameter: value})
+    if parameter != "solver":
+        # Later calls do not look at parameters again, as everywhere in scikit-learn.
+        with pytest.raises(ValueError, match=parameter):
+            train(make(cls, **{parameter: value}), "partial_fit", X, Y)
+
+
+@EVERY_ESTIMATOR
+def test_every_parameter_with_a_range_has_a_row_in_the_table(cls):
+    tested = {row[0] for row in BAD_PARAMETERS}
+    if cls is MLPRegressor:
+        tested |= {row[0] for row in BAD_REGRESSOR_PARAMETERS}
+    assert tested == set(cls().get_params())
+
+
+@pytest.mark.parametrize(
+    "activation, hidden, error, fragments",
+    [
+        (["relu", "tanh"], (4,), ValueError, ["activation has 2 entries", "per hidden layer"]),
+        (["relu"], (4, 4), ValueError, ["activation has 1 entries", "per hidden layer"]),
+        ([], (4,), ValueError, ["activation has 0 entries"]),
+        (["relu"], (), ValueError, ["activation has 1 entries"]),
+        (["relu", "rleu"], (4, 4), ValueError, ["'rleu'", "'relu'"]),
+        (["relu", None], (4, 4), TypeError, ["activation", "None"]),
+        ([ReLU], (4,), TypeError, ["Pass an instance: ReLU()"]),
+    ],
+    ids=repr,
+)
+@EVERY_ESTIMATOR
+def test_list_of_activations_must_hold_one_known_activation_per_hidden_layer(
+    cls, activation, hidden, error, fragments
+):
+    bad = {"activation": activation, "hidden_layer_sizes": hidden}
+    assert_refused(make(cls), lambda e: e.fit(X, Y), fragments, bad, error)
+
+
+@EVERY_ESTIMATOR
+def test_activation_with_a_parameter_out_of_range_is_refused(cls):
+    estimator = make(cls, activation=ELU())
+    bad = {"activation__alpha": 0.0}
+    fragments = ["'alpha' parameter of ELU", "(0.0, inf)", "Got 0.0"]
+    assert_refused(estimator, lambda e: e.fit(X, Y), fragments, bad)
+
+
+# Data.
+
+
+def with_one(array, value):
+    array = np.array(array, dtype=float)
+    array.flat[4] = value
+    return array
+
+
+ONES = np.ones(N)
+
+BAD_DATA = {
+    "NaN in X": ((with_one(X, np.nan), Y), "Input X contains NaN"),
+    "infinity in X": ((with_one(X, -np.inf), Y), "Input X contains infinity"),
+    "NaN in sparse X": ((sparse.csr_array(with_one(X, np.nan)), Y), "X contains NaN"),
+    "NaN in y": ((X, with_one(Y, np.nan)), "Input y contains NaN"),
+    "infinity in y": ((X, with_one(Y, np.inf)), "Input y contains infinity"),
+    "X with one dimension": ((X[:, 0], Y), "Expected 2D array, got 1D array instead"),
+    "X with three dimensions": ((X[np.newaxis], Y), "Found array with dim 3"),
+    "y with three dimensions": ((X, np.ones((N, 1, 1))), "dim"),
+    "strings in X": ((np.full((N, D), "red"), Y), "could not convert string to float"),
+    "complex X": ((X * 1j, Y), "Complex data not supported"),
+    "no rows": ((X[:0], Y[:0]), "0 sample(s)"),
+    "no columns": ((X[:, :0], Y), "0 feature(s)"),
+    "no y": ((X, None), "requires y to be passed, but the target y is None"),
+    "short y": ((X, Y[:-1]), "inconsistent numbers of samples"),
+    "negative weight": ((X, Y, with_one(ONES, -1)), "Negative values in data"),
+    "negative scalar weight": ((X, Y, -1.0), "Negative values in data"),
+    "NaN weight": ((X, Y, with_one(ONES, np.nan)), "sample_weight contains NaN"),
+    "infinite weight": ((X, Y, with_one(ONES, np.inf)), "sample_weight contains infinity"),
+    "weights all zero": ((X, Y, 0 * ONES), "zero"),
+    "scalar weight of zero": ((X, Y, 0.0), "zero"),
+    "short weights": ((X, Y, ONES[:-1]), "sample_weight.shape == (39,), expected (40,)"),
+    "weights in two columns": ((X, Y, np.ones((N, 2))), "must be 1D array"),
+    "strings as weights": ((X, Y, np.full(N, "heavy")), "could not convert string to float"),
+}
+BAD_LABELS = {
+    "one row": ((X[:1], Y[:1]), "at least 2 classes"),
+    "one class": ((X, 0 * Y), "at least 2 classes"),
+    "numbers as classes": ((X, X[:, 0]), "Unknown label type: continuous"),
+    "labels in two columns": ((X, np.c_[Y, Y + 1]), "y should be a 1d array"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_DATA)
+@EVERY_ESTIMATOR
+@BOTH_METHODS
+def test_bad_data_is_refused_in_the_words_of_scikit_learn(cls, method, name):
+    data, fragment = BAD_DATA[name]
+    assert_refused(make(cls), lambda e: train(e, method, *data), [fragment])
+
+
+@pytest.mark.parametrize("name", BAD_LABELS)
+@EVERY_CLASSIFIER
+def test_bad_labels_are_refused(cls, name):
+    data, fragment = BAD_LABELS[name]
+    assert_refused(make(cls), lambda e: e.fit(*data), [fragment])
+
+
+def test_text_as_a_number_to_predict_is_refused():
+    labels = np.where(Y, "yes", "no")
+    assert_refused(make(MLPRegressor), lambda e: e.fit(X, labels), ["could not convert string"])
+
+
+def test_three_classes_are_refused_by_the_binary_estimator_which_points_to_the_softmax():
+    fragments = ["Only binary classification is supported", "3 classes", "MLPSoftmaxClassifier"]
+    estimator = make(MLPBinaryClassifier)
+    assert_refused(estimator, lambda e: e.fit(X, np.arange(N) % 3), fragments)
+    new = make(MLPBinaryClassifier)
+    with pytest.raises(ValueError, match="MLPSoftmaxClassifier"):
+        new.partial_fit(X, Y, classes=[0, 1, 2])
+    assert not hasattr(new, "classes_")
+
+
+def test_several_labels_per_row_are_refused_by_the_softmax_which_points_to_the_binary():
+    estimator = make(MLPSoftmaxClassifier)
+    fragments = ["multilabel", "MLPBinaryClassifier"]
+    assert_refused(estimator, lambda e: e.fit(X, np.c_[Y, 1 - Y]), fragments)
+
+
+PREDICTIONS = ["predict", "predict_proba", "predict_log_proba", "decision_function", "score"]
+
+
+@pytest.mark.parametrize(
+    "bad, fragment",
+    [
+        (X[:, :2], "X has 2 features, but {} is expecting 3 features as input"),
+        (np.c_[X, X], "X has 6 features, but {} is expecting 3 features as input"),
+        (sparse.csr_array(X[:, :2]), "X has 2 features, but {} is expecting 3 features"),
+        (X[0], "Expected 2D array, got 1D array instead"),
+        (X[:0], "0 sample(s)"),
+        (with_one(X, np.nan), "Input X contains NaN"),
+        (with_one(X, np.inf), "Input X contains infinity"),
+        (np.full((N, D), "red"), "could not convert string to float"),
+    ],
+    ids=["narrow", "wide", "narrow sparse", "1-D", "empty", "NaN", "infinity", "text"],
+)
+@EVERY_ESTIMATOR
+def test_bad_rows_to_predict_are_refused_and_harm_nothing(cls, bad, fragment):
+    estimator = fit(make(cls), X, Y)
+    before = state(estimator)
+    for name in PREDICTIONS:
+        if hasattr(estimator, name):
+            arguments = (bad, Y) if name == "score" else (bad,)
+            with pytest.raises(ValueError) as caught:
+                getattr(estimator, name)(*arguments)
+            assert fragment.format(cls.__name__) in str(caught.value)
+    assert state(estimator) == before
+
+
+@EVERY_ESTIMATOR
+def test_nothing_is_predicted_before_fit(cls):
+    for name in PREDICTIONS:
+        if hasattr(cls(), name):
+            with pytest.raises(NotFittedError, match=f"This {cls.__name__} instance is not fitted"):
+                getattr(cls(), name)(*((X, Y) if name == "score" else (X,)))
+
+
+# Outputs of the regressor.
+
+
+@pytest.mark.parametrize(
+    "options, y, fragments",
+    [
+        ({"output_range": (0, 0.5)}, Y, ["[0, 0.5]", "from 0.0 to 1.0"]),
+        ({"output_range": (0.5, 2)}, Y, ["[0.5, 2]", "from 0.0 to 1.0"]),
+        ({"loss": "poisson"}, Y - 1, ["[0, inf)", "from -1.0 to 0.0"]),
+        ({"output": "categorical"}, Y + 0.5, ["output='categorical' needs integers"]),
+        (
+            {"output": "categorical", "output_range": (0, 3)},
+            Y + 3,
+            ["[0, 3]", "from 3.0 to 4.0"],
+        ),
+        (
+            {"output": "categorical", "output_range": (0.0, 1.0)},
+            Y,
+            ["output_range=(0.0, 1.0)", "two integers"],
+        ),
+        ({"output": "categorical", "output_range": (3, 0)}, Y, ["output_range=(3, 0)", "below"]),
+        ({"output": "categorical"}, np.c_[Y, Y], ["one target column", "2"]),
+        ({"output": "categorical"}, 0 * Y, ["at least two different values"]),
+        ({"loss": "poisson", "output_range": (0, 1)}, Y, ["loss='poisson'", "(0, 1)"]),
+        ({"loss": "poisson", "output": "categorical"}, Y, ["loss='poisson'", "'categorical'"]),
+    ],
+    ids=repr,
+)
+@BOTH_METHODS
+def test_targets_that_the_output_cannot_give_are_refused(options, y, fragments, method):
+    new = make(MLPRegressor, **options)
+    with pytest.raises(ValueError) as caught:
+        train(new, method, X, y)
+    assert all(fragment in str(caught.value) for fragment in fragments), caught.value
+    assert vars(new).keys() == vars(make(MLPRegressor)).keys()
+    if method == "fit":
+        assert_refused(make(MLPRegressor), lambda e: e.fit(X, y), fragments, options)
+
+
+def test_later_targets_outside_the_values_of_the_first_call_are_refused():
+    estimator = make(MLPRegressor, output="categorical").partial_fit(X, Y)
+    before = state(estimator)
+    with pytest.raises(ValueError, match=r"\[0, 1\], got values from 1.0 to 2.0"):
+        estimator.partial_fit(X, Y + 1)
+    assert state(estimator) == before
+
+
+def test_another_number_of_target_columns_is_refused_by_later_calls():
+    estimator = make(MLPRegressor).partial_fit(X, np.c_[Y, X])
+    before = state(estimator)
+    with pytest.raises(ValueError, match="y has 1 columns, but 4 are expected"):
+        estimator.partial_fit(X, Y)
+    assert state(estimator) == before
+
+
+# Calls in the wrong order.
+
+
+@EVERY_ESTIMATOR
+def test_partial_fit_refuses_early_stopping(cls):
+    fragments = ["partial_fit does not support early_stopping=True"]
+    bad = {"early_stopping": True}
+    assert_refused(make(cls), lambda e: train(e, "partial_fit", X, Y), fragments, bad)
+
+
+@EVERY_ESTIMATOR
+def test_lbfgs_has_no_partial_fit_and_says_why(cls):
+    estimator = make(cls, solver="lbfgs")
+    assert not hasattr(estimator, "partial_fit")
+    error = assert_refused(
+        estimator, lambda e: e.partial_fit(X, Y), ["partial_fit"], error=AttributeError
+    )
+    assert "lbfgs is not stochastic" in str(error.__cause__)
+
+
+@EVERY_CLASSIFIER
+@pytest.mark.parametrize(
+    "arguments, fragment",
+    [
+        ((X, Y), "classes must be passed on the first call to partial_fit"),
+        ((X, Y + 1, [0, 1]), "`y` has classes not in `self.classes_`"),
+        ((X, Y, [0]), "at least 2 classes"),
+        ((X, Y, []), "at least 2 classes"),
+    ],
+    ids=["none", "others", "one", "empty"],
+)
+def test_first_partial_fit_needs_all_classes(cls, arguments, fragment):
+    estimator = make(cls)
+    with pytest.raises(ValueError) as caught:
+        estimator.partial_fit(*arguments)
+    assert fragment in str(caught.value)
+    assert vars(estimator).keys() == vars(make(cls)).keys()
+
+
+@EVERY_CLASSIFIER
+@pytest.mark.parametrize("first", ["fit", "partial_fit"])
+@pytest.mark.parametrize(
+    "arguments, fragment",
+    [
+        ((X, Y + 1), "`y` has classes not in `self.classes_`"),
+        ((X, np.where(Y, 1, -1)), "`y` has classes not in `self.classes_`"),
+        ((X, Y, [0, 1, 2]), "is not the same as on last call to partial_fit"),
+        ((X, Y + 2, [2, 3]), "is not the same as on last call to partial_fit"),
+        ((X[:, :2], Y), "X has 2 features"),
+    ],
+    ids=["new class", "class in between", "more classes", "other classes", "fewer features"],
+)
+def test_later_partial_fit_refuses_anything_new(cls, first, arguments, fragment):
+    estimator = make(cls)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        train(estimator, first, X, Y)
+    before = state(estimator)
+    with pytest.raises(ValueError) as caught:
+        estimator.partial_fit(*arguments)
+    assert fragment in str(caught.value)
+    assert state(estimator) == before
+
+
+@pytest.mark.parametrize("first", [Y, np.c_[Y, 1 - Y]], ids=["classes", "labels"])
+def test_classes_and_labels_do_not_follow_each_other(first):
+    then = np.c_[Y, 1 - Y] if first.ndim == 1 else Y
+    estimator = make(MLPBinaryClassifier).partial_fit(X, first, classes=[0, 1])
+    before = state(estimator)
+    with pytest.raises(ValueError, match="but the earlier fit was to"):
+        estimator.partial_fit(X, then)
+    assert state(estimator) == before
+
+
+@EVERY_ESTIMATOR
+@pytest.mark.parametrize(
+    "bad, fragment",
+    [
+        ({"hidden_layer_sizes": (3,)}, "hidden_layer_sizes=(3,)"),
+        ({"hidden_layer_sizes": (4, 4)}, "hidden_layer_sizes=(4, 4)"),
+        ({"hidden_layer_sizes": ()}, "hidden_layer_sizes=()"),
+        ({"skip_connections": "dense"}, "skip_connections='dense'"),
+        ({"activation": "prelu"}, "activation"),
+    ],
+    ids=repr,
+)
+def test_warm_start_refuses_another_architecture(cls, bad, fragment):
+    estimator = fit(make(cls, warm_start=True), X, Y)
+    before = state(estimator)
+    good = {name: estimator.get_params()[name] for name in bad}
+    with pytest.raises(ValueError) as caught:
+        fit(estimator.set_params(**bad), X, Y)
+    assert fragment in str(caught.value)
+    assert state(estimator.set_params(**good)) == before
+
+
+@EVERY_ESTIMATOR
+def test_warm_start_obeys_a_change_of_activation(cls):
+    estimator = fit(make(cls, warm_start=True, solver="lbfgs", activation="relu"), X, Y)
+    fit(estimator.set_params(activation="tanh", max_iter=20), X, Y)
+    (first, second), (b1, b2) = estimator.coefs_, estimator.intercepts_
+    raw = np.tanh(X @ first + b1) @ second + b2
+    expected = raw[:, -1] - raw[:, 0] if raw.shape[1] == 2 else raw[:, 0]
+    answer = getattr(estimator, "decision_function", estimator.predict)
+    assert_allclose(answer(X), expected, rtol=1e-9, atol=1e-12)
+
+
+@EVERY_CLASSIFIER
+def test_warm_start_refuses_other_classes(cls):
+    estimator = fit(make(cls, warm_start=True), X, Y)
+    before = state(estimator)
+    for y in (Y + 1, np.where(Y, "b", "a"), np.arange(N) % 3, 0 * Y):
+        with pytest.raises(ValueError, match="`y` has the same classes as in the previous call"):
+            estimator.fit(X, y)
+        assert state(estimator) == before
+
+
+@EVERY_ESTIMATOR
+def test_warm_start_refuses_another_number_of_features(cls):
+    estimator = fit(make(cls, warm_start=True), X, Y)
+    before = state(estimator)
+    with pytest.raises(ValueError, match="X has 2 features"):
+        estimator.fit(X[:, :2], Y)
+    assert state(estimator) == before
+
+
+@EVERY_ESTIMATOR
+def test_too_small_a_validation_set_is_refused(cls):
+    few = np.argsort(Y, kind="stable")[[0, 1, 2, -1, -2, -3]]
+    bad = {"early_stopping": True}
+    # Where classes are kept in proportion, train_test_split speaks first.
+    fragments = ["test_size" if cls is MLPBinaryClassifier else "validation_fraction"]
+    assert_refused(make(cls), lambda e: e.fit(X[few], Y[few]), fragments, bad)
+
+
+@EVERY_ESTIMATOR
+def test_early_stopping_without_a_validation_set_is_refused(cls):
+    bad = {"early_stopping": True, "validation_fraction": 0.0}
+    assert_refused(make(cls), lambda e: e.fit(X, Y), ["validation_fraction"], bad)
+
+
+# Divergence.
+
+WAYS_TO_DIVERGE = {
+    "huge steps": ({"solver": "sgd", "learning_rate_init": 1e300}, X * 1e5),
+    "huge steps, adaptive": (
+        {"solver": "sgd", "learning_rate_init": 1e300, "learning_rate": "adaptive"},
+        X * 1e5,
+    ),
+    "huge steps, watched": (
+        {"solver": "sgd", "learning_rate_init": 1e300, "early_stopping": True},
+        X * 1e5,
+    ),
+    "huge steps, Adam": ({"learning_rate_init": 1e300}, X * 1e5),
+    "huge numbers": ({"solver": "sgd"}, X * 1e300),
+    "huge numbers, float32": ({"dtype": "float32"}, X * 1e39),
+    "huge numbers, L-BFGS": ({"solver": "lbfgs"}, X * 1e300),
+}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", WAYS_TO_DIVERGE)
+@EVERY_ESTIMATOR
+def test_diverged_fit_names_the_likely_cause(cls, name):
+    bad, unscaled = WAYS_TO_DIVERGE[name]
+    estimator = make(cls, activation="identity", max_iter=50)
+    fragments = ["non-finite", "diverged", "StandardScaler"]
+    if bad.get("solver") != "lbfgs":
+        fragments.append(f"learning_rate_init={bad.get('learning_rate_init', 0.001)!r}")
+    assert_refused(estimator, lambda e: e.fit(unscaled, Y), fragments, bad)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@EVERY_ESTIMATOR
+def test_diverged_lbfgs_does_not_blame_a_learning_rate_that_it_does_not_have(cls):
+    with pytest.raises(ValueError, match="diverged") as caught:
+        make(cls, activation="identity", solver="lbfgs", max_iter=50).fit(X * 1e300, Y)
+    assert "learning_rate_init" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@EVERY_ESTIMATOR
+def test_diverged_partial_fit_names_the_likely_cause(cls):
+    def call(estimator):
+        for _ in range(50):
+            state_before.append(vars(estimator).copy())
+            train(estimator, "partial_fit", X * 1e5, Y)
+
+    state_before = []
+    estimator = make(cls, activation="identity", solver="sgd", learning_rate_init=1e300)
+    with pytest.raises(ValueError, match=r"diverged.*learning_rate_init=1e\+300"):
+        call(estimator)
+    assert vars(estimator) == state_before[-1]
+
+
+def test_unscaled_regression_with_large_steps_diverges_with_a_clear_error():
+    estimator = make(MLPRegressor, solver="sgd", activation="identity", max_iter=50)
+    bad = {"learning_rate_init": 0.5}
+    fragments = ["diverged", "StandardScaler", "learning_rate_init=0.5"]
+    y = 1000 * X[:, 0]
+    with np.errstate(all="ignore"):
+        assert_refused(estimator, lambda e: e.fit(1000 * X, y), fragments, bad)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+@pytest.mark.parametrize("of_x", [1.0, 1e-300, 1e10, 1e100, 1e300])
+@pytest.mark.parametrize(
+    "cls, of_y",
+    [
+        *((cls, 1) for cls in CLASSIFIERS),
+        *((MLPRegressor, of_y) for of_y in (1, 1e-300, 1e10, 1e100, 1e200, 1e300)),
+    ],
+)
+def test_fit_to_numbers_of_any_size_gives_finite_weights_or_a_clear_error(cls, of_y, of_x, solver):
+    y = of_y * X[:, 0] if cls is MLPRegressor else Y
+    estimator = make(cls, solver=solver, max_iter=10)
+    try:
+        estimator.fit(X * of_x, y)
+    except ValueError as error:
+        assert "diverged" in str(error)
+        return
+    assert all(np.isfinite(w).all() for w in (*estimator.coefs_, *estimator.intercepts_))
+    assert np.isfinite(estimator.loss_)
+
+
+# Interruption.
+
+
+def interrupt_after(monkeypatch, owner, name, n_calls):
+    """Let a method raise KeyboardInterrupt once, at the call after so many calls."""
+    original = getattr(owner, name)
+    calls = iter(range(n_calls + 1))
+
+    def interrupted(*args, **kwargs):
+        if next(calls, None) == n_calls:
+            raise KeyboardInterrupt
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, interrupted)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("n_epochs", [0, 1, 3])
+@EVERY_ESTIMATOR
+def test_interrupted_fit_keeps_the_epochs_that_it_had(monkeypatch, cls, n_epochs, early_stopping):
+    options = {"early_stopping": early_stopping, "warm_start": True, "n_iter_no_change": np.inf}
+    estimator = make(cls, **options, max_iter=10)
+    interrupt_after(monkeypatch, Stack, "run_epoch", n_epochs)
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        estimator.fit(X, Y)
+    assert estimator.n_iter_ == len(estimator.loss_curve_) == n_epochs
+    assert np.isfinite(estimator.predict(X)).all()
+    if n_epochs:
+        expected = fit(make(cls, **options, max_iter=n_epochs), X, Y)
+        for found, weights in zip(estimator.coefs_, expected.coefs_, strict=True):
+            assert_array_equal(found, weights)
+    fit(estimator, X, Y)
+    assert len(estimator.loss_curve_) == n_epochs + 10
+
+
+@pytest.mark.parametrize("n_steps", [0, 3, 11])
+@EVERY_ESTIMATOR
+def test_fit_interrupted_within_an_epoch_leaves_a_usable_model(monkeypatch, cls, n_steps):
+    estimator = make(cls, batch_size=8, max_iter=10)
+    interrupt_after(monkeypatch, TrainingSet, "fill", n_steps)
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        estimator.fit(X, Y)
+    assert estimator.n_iter_ == n_steps // 5
+    assert np.isfinite(estimator.predict(X)).all()
+    assert all(np.isfinite(w).all() for w in estimator.coefs_)
+
+
+@EVERY_ESTIMATOR
+def test_interrupted_partial_fit_leaves_a_usable_model(monkeypatch, cls):
+    estimator = train(make(cls), "partial_fit", X, Y)
+    interrupt_after(monkeypatch, Stack, "run_epoch", 0)
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        train(estimator, "partial_fit", X, Y)
+    assert np.isfinite(estimator.predict(X)).all()
+    train(estimator, "partial_fit", X, Y)
+    assert len(estimator.loss_curve_) == 2
+
+
+@pytest.mark.parametrize("n_evaluations", [0, 6])
+@EVERY_ESTIMATOR
+def test_interrupted_lbfgs_leaves_a_usable_model(monkeypatch, cls, n_evaluations):
+    estimator = make(cls, solver="lbfgs", max_iter=50)
+    interrupt_after(monkeypatch, Objective, "__call__", n_evaluations)
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        estimator.fit(X, Y)
+    assert estimator.n_iter_ < n_evaluations or estimator.n_iter_ == n_evaluations == 0
+    assert np.isfinite(estimator.loss_)
+    assert np.isfinite(estimator.predict(X)).all()

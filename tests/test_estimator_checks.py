@@ -1,0 +1,172 @@
+"""scikit-learn's own checks on every estimator, in its defaults and far from them.
+
+No check is expected to fail. What contradicts a check by its nature stays out of the grid:
+mini-batches, ``learning_rate="invscaling"``, early stopping and a perceptron that does not
+shuffle tell a row that counts twice from two rows; ``partial_fit`` refuses early stopping;
+Poisson, bounded and categorical outputs refuse targets of the checks or lie far outside them;
+a perceptron without threshold has no way to prefer a class. They have tests of their own.
+"""
+
+import numpy as np
+import pytest
+import sklearn
+import sklearn.utils.estimator_checks as checks
+from sklearn.utils import get_tags
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.fixes import parse_version
+
+import skperceptron
+from skperceptron import (
+    MLPBinaryClassifier,
+    MLPRegressor,
+    MLPSoftmaxClassifier,
+    RosenblattPerceptron,
+)
+from skperceptron.activations import (
+    CELU,
+    ELU,
+    GELU,
+    Heaviside,
+    LeakyReLU,
+    PReLU,
+    Sine,
+    get_activation,
+    list_activations,
+)
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning"),
+    pytest.mark.filterwarnings("ignore:Heaviside:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Got .*batch_size.* larger than:UserWarning"),
+]
+
+
+def _relabelled_as_in_1_7(estimator, y):
+    """Return targets that the estimator's tags allow; scikit-learn 1.7's formula."""
+    tags = get_tags(estimator)
+    if tags.target_tags.positive_only:
+        y += 1 + abs(y.min())
+    if tags.classifier_tags is not None and not tags.classifier_tags.multi_class and y.size > 0:
+        y = np.where(y == y.min(), y, y.min() + 1)
+    if tags.target_tags.multi_output and not tags.target_tags.single_output:
+        return np.reshape(y, (-1, 1))
+    return y
+
+
+@pytest.fixture(scope="module", autouse=True)
+def relabelling():
+    """Let the checks of scikit-learn 1.6 make two classes as 1.7 does.
+
+    1.6 calls the class of the *first row* 0, so that the sample-weight checks, which shuffle
+    rows, compare a fit to some labels with a fit to the opposite labels.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if parse_version(sklearn.__version__) < parse_version("1.7"):
+            patch.setattr(checks, "_enforce_estimator_tags_y", _relabelled_as_in_1_7)
+        yield
+
+
+MLPS = (MLPBinaryClassifier, MLPSoftmaxClassifier, MLPRegressor)
+SOLVERS = ("adam", "sgd", "lbfgs")
+DTYPES = ("auto", "float32", "float64")
+
+#: Small and fast, yet good enough for the scores that the checks ask for.
+QUICK = {
+    "adam": {"max_iter": 40, "learning_rate_init": 0.05},
+    "sgd": {"max_iter": 40, "learning_rate_init": 0.1},
+    "lbfgs": {"max_iter": 40},
+}
+
+
+def quick(cls, solver="adam", **parameters):
+    """Return an estimator that is done soon."""
+    chosen = {"hidden_layer_sizes": (12,), **QUICK[solver]}
+    if cls is MLPRegressor and solver == "sgd":
+        # Targets of several hundreds and large steps diverge.
+        chosen |= {"standardize_target": True, "learning_rate_init": 0.02}
+    return cls(solver=solver, **{**chosen, **parameters})
+
+
+def _activations_by_solver_and_dtype():
+    """Yield every activation twice, in turn on all estimators, solvers and dtypes."""
+    for i, activation in enumerate(list_activations()):
+        # Untrained hidden layers must be wide.
+        width = 12 if get_activation(activation).differentiable else 200
+        for j in range(2):
+            yield quick(
+                MLPS[(i + j) % 3],
+                activation=activation,
+                solver=SOLVERS[(i // 3 + 2 * j) % 3],
+                dtype=DTYPES[(i // 2 + j) % 3],
+                hidden_layer_sizes=(width,),
+            )
+
+
+#: Each goes to the next of the three estimators in turn.
+OPTIONS = [
+    {"hidden_layer_sizes": (8, 8), "skip_connections": "residual"},
+    {"hidden_layer_sizes": (8, 8), "skip_connections": "residual", "dtype": "float32"},
+    {"hidden_layer_sizes": (8, 8), "skip_connections": "dense", "activation": "tanh"},
+    {"hidden_layer_sizes": (8, 5), "skip_connections": "dense", "solver": "lbfgs"},
+    {"hidden_layer_sizes": (8, 5), "skip_connections": "dense", "solver": "sgd"},
+    {"hidden_layer_sizes": ()},
+    {"hidden_layer_sizes": (), "solver": "lbfgs"},
+    {"hidden_layer_sizes": (), "solver": "sgd", "dtype": "float32"},
+    {"hidden_layer_sizes": 7},
+    {"hidden_layer_sizes": [8, 4], "activation": ["tanh", LeakyReLU(0.1)]},
+    {"hidden_layer_sizes": (8, 8, 4), "activation": [PReLU(), GELU(), "softsign"]},
+    {"hidden_layer_sizes": (8, 4), "activation": (Sine(0.5), GELU("tanh")), "dtype": "float32"},
+    {"activation": Heaviside(surrogate="straight_through")},
+    {"activation": ELU(0.3), "solver": "lbfgs"},
+    {"activation": CELU(2.0), "dtype": "float64"},
+    {"solver": "sgd", "nesterovs_momentum": False},
+    {"solver": "sgd", "momentum": 0.0, "learning_rate_init": 0.5},
+    {"solver": "sgd", "learning_rate": "adaptive", "tol": 1e-2, "n_iter_no_change": 2},
+    {"solver": "adam", "beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-6},
+    {"batch_size": 500, "alpha": 0.0},
+    {"shuffle": False, "alpha": 0.1},
+]
+
+REGRESSORS = [
+    quick(MLPRegressor, standardize_target=True),
+    quick(MLPRegressor, standardize_target=True, solver="lbfgs", dtype="float32"),
+    quick(MLPRegressor, standardize_target=False, learning_rate_init=0.02),
+]
+
+PERCEPTRONS = [
+    RosenblattPerceptron(n_associative=0),
+    RosenblattPerceptron(n_associative=0, weights="averaged"),
+    RosenblattPerceptron(n_associative=50, n_connections=2, fit_intercept=False),
+    RosenblattPerceptron(n_associative=50, weights="averaged", max_iter=20),
+    RosenblattPerceptron(n_associative=50, weights="pocket", max_iter=20),
+]
+
+CONFIGURATIONS = [
+    *(cls(solver=solver) for cls in MLPS for solver in ("sgd", "lbfgs")),
+    *_activations_by_solver_and_dtype(),
+    *(quick(MLPS[i % 3], **options) for i, options in enumerate(OPTIONS)),
+    *REGRESSORS,
+    *PERCEPTRONS,
+]
+
+DEFAULTS = [getattr(skperceptron, name)() for name in skperceptron.__all__]
+
+
+def test_grid_of_configurations_is_wide():
+    assert len({repr(estimator) for estimator in CONFIGURATIONS}) >= 60
+    networks = [e for e in CONFIGURATIONS if isinstance(e, MLPS)]
+    names = [e.activation for e in networks if isinstance(e.activation, str)]
+    assert {get_activation(name).names[0] for name in names} == set(list_activations())
+    pairs = {(type(e), e.solver, e.dtype) for e in networks}
+    assert pairs == {(cls, s, d) for cls in MLPS for s in SOLVERS for d in DTYPES}
+
+
+@parametrize_with_checks(DEFAULTS)
+def test_defaults_pass_scikit_learns_checks(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks(CONFIGURATIONS)
+def test_configurations_pass_scikit_learns_checks(estimator, check):
+    check(estimator)

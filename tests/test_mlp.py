@@ -1,0 +1,772 @@
+"""The multi-layer perceptrons from outside: labels, outputs, units, history, randomness."""
+
+import re
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from scipy.special import expit, softmax
+from sklearn.base import clone
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_iris,
+    make_multilabel_classification,
+)
+from sklearn.metrics import accuracy_score, log_loss, r2_score
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+
+from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron.activations import PReLU, get_activation
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.ConvergenceWarning",
+    "ignore:Got .*batch_size.* larger than:UserWarning",
+)
+
+CLASSIFIERS = [MLPBinaryClassifier, MLPSoftmaxClassifier]
+ESTIMATORS = [*CLASSIFIERS, MLPRegressor]
+SMALL = {"hidden_layer_sizes": (8,), "max_iter": 20, "random_state": 0}
+
+
+def cancer():
+    X, y = load_breast_cancer(return_X_y=True)
+    return StandardScaler().fit_transform(X)[:200], y[:200]
+
+
+def iris():
+    X, y = load_iris(return_X_y=True)
+    return StandardScaler().fit_transform(X), y
+
+
+def diabetes():
+    X, y = load_diabetes(return_X_y=True)
+    return StandardScaler().fit_transform(X), (y - y.mean()) / y.std()
+
+
+def multilabel():
+    X, y = make_multilabel_classification(150, 8, n_classes=3, random_state=0)
+    return StandardScaler().fit_transform(X), y
+
+
+def data_for(cls):
+    return {MLPBinaryClassifier: cancer, MLPSoftmaxClassifier: iris, MLPRegressor: diabetes}[cls]()
+
+
+def same_parameters(a, b):
+    """Tell whether two fitted estimators have bit for bit the same parameters."""
+    return all(
+        np.array_equal(x, y)
+        for name in ("coefs_", "intercepts_", "activation_parameters_")
+        for x, y in zip(getattr(a, name), getattr(b, name), strict=True)
+    )
+
+
+# Labels and probabilities.
+
+LABELS = {
+    "strings": ["ham", "spam"],
+    "booleans": [False, True],
+    "negative integers": [-7, -2],
+    "floats": [1.0, 2.0],
+    "objects": np.array(["a", "b"], dtype=object),
+    "unsigned": np.array([3, 250], dtype=np.uint8),
+}
+
+
+@pytest.mark.parametrize("cls", CLASSIFIERS)
+@pytest.mark.parametrize("kind", LABELS)
+def test_labels_of_any_type_come_back(cls, kind):
+    X, y = cancer()
+    labels = np.asarray(LABELS[kind])
+    plain = cls(**SMALL, learning_rate_init=0.05).fit(X, y)
+    named = clone(plain).fit(X, labels[y])
+    assert_array_equal(named.classes_, labels)
+    assert named.classes_.dtype == labels.dtype
+    assert named.predict(X).dtype == labels.dtype
+    assert_array_equal(named.predict(X), labels[plain.predict(X)])
+    assert_array_equal(named.predict_proba(X), plain.predict_proba(X))
+    assert named.score(X, labels[y]) > 0.95
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_softmax_knows_two_classes_and_more(classes):
+    X, y = iris()
+    X, y = X[y < classes], np.array(["z", "k", "a"])[y[y < classes]]
+    model = MLPSoftmaxClassifier((8,), solver="lbfgs", random_state=0).fit(X, y)
+    assert model.out_activation_ == "softmax"
+    assert model.n_outputs_ == len(model.classes_) == classes
+    assert model.coefs_[-1].shape == (8, classes)
+    assert model.score(X, y) > 0.95
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("cls", CLASSIFIERS)
+def test_probabilities_sum_to_one_and_increase_with_the_decision(cls, dtype):
+    X, y = cancer()
+    model = cls(**SMALL).fit(X, y)
+    X = X.astype(dtype)
+    decision, probability = model.decision_function(X), model.predict_proba(X)
+    assert decision.shape == (len(X),)
+    assert decision.dtype == probability.dtype == dtype
+    assert_allclose(probability.sum(axis=1), 1, rtol=1e-6)
+    assert_allclose(probability[:, 1], expit(decision), rtol=1e-4)
+    assert (np.diff(probability[np.argsort(decision), 1]) >= 0).all()
+    assert_array_equal(model.predict(X), model.classes_[(decision > 0).astype(int)])
+
+
+def test_softmax_decides_for_the_largest_probability():
+    X, y = iris()
+    model = MLPSoftmaxClassifier(**SMALL).fit(X, y)
+    decision, probability = model.decision_function(X), model.predict_proba(X)
+    assert_allclose(probability, softmax(decision, axis=1), rtol=1e-12)
+    assert_allclose(probability.sum(axis=1), 1, rtol=1e-12)
+    assert_array_equal(model.predict(X), model.classes_[decision.argmax(axis=1)])
+
+
+@pytest.mark.parametrize("cls", CLASSIFIERS)
+def test_log_probabilities_are_logarithms_and_stay_finite_when_probabilities_vanish(cls):
+    X, y = cancer()
+    model = cls(**SMALL).fit(X, y)
+    assert_allclose(model.predict_log_proba(X), np.log(model.predict_proba(X)), rtol=1e-12)
+    far = 1e4 * X
+    raw = model.decision_function(far)
+    # Outside of what exp can represent.
+    assert np.abs(raw).max() > 800
+    assert np.isfinite(model.predict_log_proba(far)).all()
+    assert np.isfinite(model.predict_log_proba(far.astype(np.float32))).all()
+    assert (model.predict_log_proba(far).min(axis=1) < -500).any()
+
+
+@pytest.mark.parametrize("as_labels", [np.asarray, sparse.csr_matrix], ids=["dense", "sparse"])
+def test_multilabel_targets_are_independent_sigmoids(as_labels):
+    X, y = multilabel()
+    model = MLPBinaryClassifier((12,), solver="lbfgs", random_state=0).fit(X, as_labels(y))
+    assert model.out_activation_ == "logistic"
+    assert_array_equal(model.classes_, [0, 1, 2])
+    decision, probability = model.decision_function(X), model.predict_proba(X)
+    assert decision.shape == probability.shape == y.shape
+    assert_allclose(probability, expit(decision), rtol=1e-6, atol=1e-15)
+    assert_array_equal(model.predict(X), decision > 0)
+    assert model.score(X, y) == accuracy_score(y, decision > 0) > 0.8
+
+
+@pytest.mark.parametrize("n_labels", [2, 3])
+def test_labels_may_come_batch_by_batch(n_labels):
+    X, y = multilabel()
+    y = y[:, :n_labels]
+    model = MLPBinaryClassifier(**SMALL)
+    for rows in (slice(0, 75), slice(75, None)):
+        model.partial_fit(X[rows], y[rows], classes=np.arange(n_labels))
+    assert model.predict_proba(X).shape == y.shape
+
+
+def test_a_third_class_points_to_the_softmax_classifier():
+    X, y = iris()
+    with pytest.raises(ValueError, match=r"3 classes.*MLPSoftmaxClassifier"):
+        MLPBinaryClassifier(**SMALL).fit(X, y)
+
+
+# History: warm starts, partial fits, attributes.
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_partial_fits_equal_one_fit_of_as_many_epochs(cls):
+    X, y = data_for(cls)
+    # Without shuffling no random number is drawn after the initial weights.
+    parameters = {**SMALL, "shuffle": False, "batch_size": 32, "max_iter": 6}
+    whole = cls(**parameters).fit(X, y)
+    parts = cls(**parameters)
+    for _ in range(6):
+        parts.partial_fit(X, y, **({} if cls is MLPRegressor else {"classes": np.unique(y)}))
+    assert same_parameters(whole, parts)
+    assert parts.loss_curve_ == whole.loss_curve_
+    assert parts.t_ == whole.t_ == 6 * len(X)
+    assert (parts.n_iter_, whole.n_iter_) == (1, 6)
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+def test_warm_start_goes_on_and_cold_start_does_not(cls, solver):
+    X, y = data_for(cls)
+    parameters = {**SMALL, "max_iter": 4, "solver": solver, "alpha": 0.1}
+    cold = cls(**parameters).fit(X, y)
+    assert same_parameters(clone(cold).fit(X, y), cold)
+    first = cold.loss_
+    assert same_parameters(cold.fit(X, y), clone(cold).fit(X, y))
+    warm = cls(**parameters, warm_start=True).fit(X, y)
+    assert same_parameters(warm, cold)
+    warm.fit(X, y)
+    assert warm.loss_ < first
+    if solver != "lbfgs":
+        assert warm.n_iter_ == 4
+        assert warm.loss_curve_[:4] == cold.loss_curve_
+        assert len(warm.loss_curve_) == 8
+        assert warm.t_ == 8 * len(X)
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.parametrize(
+    "change", [{"hidden_layer_sizes": (9,)}, {"skip_connections": "dense"}], ids=str
+)
+def test_warm_start_refuses_another_architecture(cls, change):
+    X, y = data_for(cls)
+    model = cls(**SMALL, warm_start=True).fit(X, y)
+    before = model.predict(X)
+    with pytest.raises(ValueError, match="must stay as they were"):
+        model.set_params(**change).fit(X, y)
+    assert_array_equal(model.predict(X), before)
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_attributes_describe_the_fit(cls):
+    X, y = data_for(cls)
+    model = cls(hidden_layer_sizes=(7, 5), max_iter=9, random_state=0).fit(X, y)
+    assert (model.n_layers_, model.n_iter_, model.t_) == (4, 9, 9 * len(X))
+    assert len(model.loss_curve_) == 9
+    assert model.loss_ == model.loss_curve_[-1]
+    assert model.best_loss_ == min(model.loss_curve_)
+    assert model.validation_scores_ is None
+    assert model.best_validation_score_ is None
+    assert model.n_features_in_ == X.shape[1]
+    assert [w.shape for w in model.coefs_] == [(X.shape[1], 7), (7, 5), (5, model.n_outputs_)]
+    assert [b.shape for b in model.intercepts_] == [(7,), (5,), (model.n_outputs_,)]
+
+
+@pytest.mark.parametrize("dtype", ["auto", "float32", "float64"])
+@pytest.mark.parametrize("hidden", [(8,), (600, 8)])
+def test_dtype_rules_training_and_the_input_rules_prediction(dtype, hidden):
+    X, y = diabetes()
+    model = MLPRegressor(hidden_layer_sizes=hidden, dtype=dtype, max_iter=2).fit(X, y)
+    # 600 * 10 weights are many, 10 * 8 are few.
+    wanted = {"auto": "float64" if hidden == (8,) else "float32"}.get(dtype, dtype)
+    assert model.dtype_ == wanted
+    assert {w.dtype for w in model.coefs_} == {np.dtype(wanted)}
+    for given in (np.float32, np.float64):
+        assert model.predict(X.astype(given)).dtype == given
+    assert MLPRegressor(dtype="float32", solver="lbfgs", max_iter=2).fit(X, y).dtype_ == np.float64
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_early_stopping_keeps_the_best_weights(cls, solver):
+    X, y = data_for(cls)
+    model = cls(
+        hidden_layer_sizes=(8,), solver=solver, early_stopping=True, random_state=0,
+        validation_fraction=0.2, learning_rate_init=0.05, n_iter_no_change=5, max_iter=200,
+    ).fit(X, y)  # fmt: skip
+    assert len(model.validation_scores_) == len(model.loss_curve_) == model.n_iter_ < 200
+    assert model.best_validation_score_ == max(model.validation_scores_)
+    assert model.best_loss_ is None
+    # The split is drawn from the generator after the initial weights.
+    rng = np.random.RandomState(0)
+    for a, b in [(X.shape[1], 8), (8, model.n_outputs_)]:
+        rng.uniform(size=a * b + b)
+    stratify = y if cls is MLPBinaryClassifier else None
+    _, held_out = train_test_split(
+        np.arange(len(X)), test_size=0.2, random_state=rng, stratify=stratify
+    )
+    assert_allclose(model.score(X[held_out], y[held_out]), model.best_validation_score_, rtol=1e-9)
+
+
+def test_early_stopping_ends_before_the_last_scores_grow_worse():
+    X, y = diabetes()
+    model = MLPRegressor(
+        hidden_layer_sizes=(50,), early_stopping=True, learning_rate_init=0.05, random_state=0
+    ).fit(X, y)
+    best = int(np.argmax(model.validation_scores_))
+    assert model.validation_scores_[-1] < model.best_validation_score_
+    assert model.n_iter_ - best > model.n_iter_no_change
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_verbose_prints_each_epoch(cls, capsys):
+    X, y = data_for(cls)
+    model = cls(**{**SMALL, "max_iter": 3}, verbose=True).fit(X, y)
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == [
+        f"Iteration {i + 1}, loss = {loss:.8f}" for i, loss in enumerate(model.loss_curve_)
+    ]
+    cls(**SMALL).fit(X, y)
+    assert capsys.readouterr().out == ""
+
+
+def test_verbose_tells_scores_slower_rates_and_the_end(capsys):
+    X, y = diabetes()
+    parameters = {"hidden_layer_sizes": (8,), "n_iter_no_change": 1, "tol": 1.0, "verbose": True}
+    MLPRegressor(**parameters, early_stopping=True, random_state=0).fit(X, y)
+    printed = capsys.readouterr().out
+    assert re.search(r"Validation score: -?\d\.\d+", printed)
+    assert printed.strip().endswith("Stopping.")
+    MLPRegressor(**parameters, solver="sgd", learning_rate="adaptive", max_iter=5).fit(X, y)
+    assert "Setting learning rate to 0.000200" in capsys.readouterr().out
+    MLPRegressor(solver="lbfgs", max_iter=5, verbose=True).fit(X, y)
+    assert "iterations, loss = " in capsys.readouterr().out
+
+
+# Sample weights.
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_weights_equal_repeated_rows(cls, solver, dtype):
+    X, y = data_for(cls)
+    X, y = X[::2], y[::2]
+    counts = np.random.RandomState(0).randint(0, 4, size=len(X))
+    model = cls(**SMALL, solver=solver, dtype=dtype, batch_size=2000)
+    weighted = clone(model).fit(X, y, sample_weight=counts)
+    repeated = clone(model).fit(np.repeat(X, counts, axis=0), np.repeat(y, counts, axis=0))
+    assert_allclose(weighted.coefs_[0], repeated.coefs_[0], rtol=1e-5, atol=1e-7)
+    assert_allclose(weighted.loss_, repeated.loss_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_a_common_factor_of_the_weights_only_rescales_the_penalty(cls):
+    X, y = data_for(cls)
+    halves = np.full(len(X), 0.5)
+    plain = cls(**SMALL, alpha=2.0).fit(X, y)
+    weighted = cls(**SMALL, alpha=1.0).fit(X, y, sample_weight=halves)
+    assert_allclose(weighted.coefs_[0], plain.coefs_[0], rtol=1e-7)
+    assert weighted.loss_ == pytest.approx(plain.loss_)
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_weights_shift_the_fit_and_the_score(cls):
+    X, y = data_for(cls)
+    rng = np.random.RandomState(0)
+    weights = rng.uniform(size=len(X)) ** 4
+    model = cls(**SMALL).fit(X, y, sample_weight=weights)
+    assert not same_parameters(model, cls(**SMALL).fit(X, y))
+    metric = r2_score if cls is MLPRegressor else accuracy_score
+    wanted = metric(y, model.predict(X), sample_weight=weights)
+    assert model.score(X, y, sample_weight=weights) == pytest.approx(wanted)
+    assert model.score(X, y) == pytest.approx(metric(y, model.predict(X)))
+
+
+# Regressors: bounded, categorical, standardised outputs.
+
+
+@pytest.mark.parametrize("bounds", [(0, 100), (-3.5, -1.25), [0.0, 1e-3]], ids=str)
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_output_range_bounds_every_prediction(bounds, solver):
+    X, y = diabetes()
+    low, high = bounds
+    y = low + (high - low) * expit(y)
+    model = MLPRegressor(
+        output_range=bounds, hidden_layer_sizes=(8,), max_iter=300, solver=solver,
+        learning_rate_init=0.02, random_state=0, tol=1e-7,
+    ).fit(X, y)  # fmt: skip
+    assert model.out_activation_ == "scaled_logistic"
+    assert model.score(X, y) > 0.4
+    for factor in (1, 1e3, 1e30):
+        far = model.predict(factor * X)
+        assert np.isfinite(far).all()
+        assert low <= far.min() <= far.max() <= high
+    # Nearly all of the range is reached.
+    assert np.ptp(model.predict(1e30 * X)) > 0.99 * (high - low)
+    hidden = np.maximum(X @ model.coefs_[0] + model.intercepts_[0], 0)
+    raw = hidden @ model.coefs_[1] + model.intercepts_[1]
+    assert_allclose(model.predict(X), (low + (high - low) * expit(raw))[:, 0], rtol=1e-9)
+
+
+def test_output_range_holds_for_every_column():
+    X, y = diabetes()
+    y = np.c_[expit(y), expit(-y)]
+    model = MLPRegressor(output_range=(0, 1), **SMALL).fit(X, y)
+    assert model.predict(1e6 * X).shape == y.shape
+    assert 0 <= model.predict(1e6 * X).min() <= model.predict(1e6 * X).max() <= 1
+
+
+BAD_TARGETS = {
+    "above the range": ({"output_range": (0, 1)}, [0.0, 0.5, 1.5], "range"),
+    "below the range": ({"output_range": (0, 1)}, [-0.1, 0.5, 1.0], "range"),
+    "reversed range": ({"output_range": (5, 1)}, [2, 3, 4], "lower bound must be below"),
+    "empty range": ({"output_range": (1, 1)}, [1, 1, 1], "lower bound must be below"),
+    "three bounds": ({"output_range": (0, 1, 2)}, [0, 1, 1], "must hold two"),
+    "infinite bound": ({"output_range": (0, np.inf)}, [0, 1, 1], "must hold two"),
+    "not integers": ({"output": "categorical"}, [0.5, 1, 2], "integers"),
+    "not an integer bound": (
+        {"output": "categorical", "output_range": (0.5, 3)}, [1, 2, 3], "two integers",
+    ),
+    "integer outside": ({"output": "categorical", "output_range": (0, 2)}, [0, 1, 3], "range"),
+    "one integer only": ({"output": "categorical"}, [4, 4, 4], "at least two different values"),
+    "two columns": ({"output": "categorical"}, [[0, 1], [1, 0], [1, 1]], "one target column"),
+    "negative count": ({"loss": "poisson"}, [0, 1, -1], "range"),
+    "bounded counts": ({"loss": "poisson", "output_range": (0, 9)}, [0, 1, 2], "poisson"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD_TARGETS)
+def test_targets_that_do_not_fit_the_output_are_an_error(case):
+    parameters, y, message = BAD_TARGETS[case]
+    with pytest.raises(ValueError, match=message):
+        MLPRegressor(**parameters, max_iter=2).fit(np.eye(3), y)
+
+
+def _counts(shift=0):
+    X, y = diabetes()
+    return X, np.clip(np.round(2 * y + 4), 0, 9).astype(int) + shift
+
+
+@pytest.mark.parametrize("shift", [0, -20])
+def test_categorical_output_is_a_distribution_over_integers(shift):
+    X, y = _counts(shift)
+    model = MLPRegressor(output="categorical", **{**SMALL, "max_iter": 60}).fit(X, y)
+    assert model.out_activation_ == "softmax"
+    assert_array_equal(model.values_, np.arange(y.min(), y.max() + 1))
+    probability = model.predict_proba(X)
+    assert probability.shape == (len(X), len(model.values_))
+    assert_allclose(probability.sum(axis=1), 1)
+    assert_allclose(model.predict(X), probability @ model.values_, rtol=1e-9)
+    model.set_params(categorical_prediction="mode")
+    assert_array_equal(model.predict(X), model.values_[probability.argmax(axis=1)])
+    assert model.predict(X.astype(np.float32)).dtype == np.float32
+
+
+def test_categorical_output_covers_the_given_range():
+    X, y = _counts()
+    model = MLPRegressor(output="categorical", output_range=(-2, 12), **SMALL).fit(X, y)
+    assert_array_equal(model.values_, np.arange(-2, 13))
+    assert -2 <= model.predict(1e6 * X).min() <= model.predict(1e6 * X).max() <= 12
+    model.partial_fit(X, np.full(len(X), 12))
+    with pytest.raises(ValueError, match="range"):
+        model.partial_fit(X, np.full(len(X), 13))
+
+
+def test_categorical_output_is_softmax_classification_of_the_same_integers():
+    X, y = _counts()
+    regressor = MLPRegressor(output="categorical", **SMALL).fit(X, y)
+    classifier = MLPSoftmaxClassifier(**SMALL).fit(X, y)
+    assert_array_equal(classifier.classes_, regressor.values_)
+    assert same_parameters(regressor, classifier)
+
+
+def test_only_a_categorical_output_has_probabilities():
+    assert not hasattr(MLPRegressor(), "predict_proba")
+    assert not hasattr(MLPRegressor(output_range=(0, 1)), "predict_proba")
+    assert hasattr(MLPRegressor(output="categorical"), "predict_proba")
+
+
+def test_poisson_predicts_positive_numbers():
+    X, y = _counts()
+    model = MLPRegressor("poisson", **SMALL, learning_rate_init=0.05).fit(X, y)
+    assert model.out_activation_ == "exp"
+    assert (model.predict(X) > 0).all()
+    hidden = np.maximum(X @ model.coefs_[0] + model.intercepts_[0], 0)
+    raw = hidden @ model.coefs_[1] + model.intercepts_[1]
+    assert_allclose(model.predict(X), np.exp(raw[:, 0]), rtol=1e-9)
+    assert model.score(X, y) > 0.3
+
+
+UNITS = {
+    "in millionths": (0.0, 1e-6),
+    "in millions": (0.0, 1e6),
+    "far from zero": (1e6, 1.0),
+    "far below zero": (-1e6, 1.0),
+    "in millions, far from zero": (1e9, 1e6),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("units", UNITS)
+def test_units_of_the_target_do_not_matter(units, solver, dtype):
+    X, y = diabetes()
+    shift, scale = UNITS[units]
+    model = MLPRegressor(random_state=0, solver=solver, dtype=dtype, max_iter=100, alpha=1.0)
+    plain = clone(model).fit(X, y).score(X, y)
+    assert plain > 0.4
+    assert clone(model).fit(X, shift + scale * y).score(X, shift + scale * y) > plain - 0.03
+
+
+def test_default_regressor_learns_columns_of_any_units_at_once():
+    X, y = diabetes()
+    rng = np.random.RandomState(0)
+    other = X @ rng.normal(size=X.shape[1])
+    columns = np.c_[y, 1e6 * y, 1e-6 * y, y + 1e6, other, 1e8 * other, np.full(len(y), 42.0)]
+    model = MLPRegressor(random_state=0).fit(X, columns)
+    predicted = model.predict(X)
+    scores = r2_score(columns[:, :-1], predicted[:, :-1], multioutput="raw_values")
+    assert scores[:4].min() > 0.4
+    assert scores[4:].min() > 0.9
+    assert_allclose(predicted[:, -1], 42.0, atol=3.0)
+
+
+@pytest.mark.parametrize("constant", [0.0, 5.0, 1e6, -1e-7, 0.1])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_constant_target_is_predicted(constant, solver):
+    X, _ = diabetes()
+    model = MLPRegressor(random_state=0, solver=solver).fit(X, np.full(len(X), constant))
+    assert np.isfinite(model.predict(X)).all()
+    assert np.abs(model.predict(X) - constant).mean() < 0.1 * max(abs(constant), 1.0)
+
+
+@pytest.mark.parametrize("standardize", ["auto", True])
+@pytest.mark.parametrize("skip", ["none", "residual", "dense"])
+def test_folded_weights_are_a_plain_network(standardize, skip):
+    X, y = diabetes()
+    y = np.c_[1e6 * y, y, 1e-5 * y + 7, y - 1e7]
+    model = MLPRegressor(
+        hidden_layer_sizes=(6, 6), skip_connections=skip, standardize_target=standardize,
+        random_state=0, dtype="float64",
+    ).fit(X, y)  # fmt: skip
+    assert_allclose(forward(model, X), model.predict(X), rtol=1e-9)
+    assert (r2_score(y, model.predict(X), multioutput="raw_values") > 0.3).all()
+
+
+def test_ordinary_targets_keep_their_units():
+    X, y = diabetes()
+    for ordinary in (y, 100 * y + 3, 0.02 * y):
+        auto = MLPRegressor(**SMALL).fit(X, ordinary)
+        raw = MLPRegressor(**SMALL, standardize_target=False).fit(X, ordinary)
+        assert same_parameters(auto, raw)
+        assert not same_parameters(
+            auto, MLPRegressor(**SMALL, standardize_target=True).fit(X, 5 * ordinary)
+        )
+
+
+def test_standardised_fit_is_the_fit_of_the_standardised_target():
+    X, y = diabetes()
+    # Powers of two, so that nothing is rounded.
+    model = MLPRegressor(**SMALL, standardize_target=True).fit(X, 1024 * y)
+    plain = MLPRegressor(**SMALL).fit(X, y - y.mean())
+    assert_allclose(model.loss_curve_, plain.loss_curve_, rtol=1e-9)
+    assert_allclose(model.predict(X), 1024 * (plain.predict(X) + y.mean()), rtol=1e-7, atol=1e-6)
+
+
+def test_partial_fit_keeps_the_units_of_its_first_call():
+    X, y = diabetes()
+    model = MLPRegressor(hidden_layer_sizes=(16,), learning_rate_init=0.01, random_state=0)
+    for i in range(400):
+        rows = np.arange(i % 3, len(X), 3)
+        model.partial_fit(X[rows], 1e6 * y[rows] + 1e7)
+    assert model.score(X, 1e6 * y + 1e7) > 0.5
+    assert model.predict(X).mean() == pytest.approx(1e7, rel=0.05)
+
+
+# Architecture.
+
+
+def forward(model, X):
+    """Return raw predictions from what the documentation says about the fitted arrays."""
+    slopes = iter(model.activation_parameters_)
+    skip, names = model.skip_connections, model.activation
+    n_hidden = len(model.coefs_) - 1
+    names = [names] * n_hidden if isinstance(names, str) else names
+    seen, value = [X], X
+    for weight, bias, name in zip(model.coefs_, model.intercepts_, names, strict=False):
+        source = np.hstack(seen) if skip == "dense" else value
+        z = source @ weight + bias
+        if name == "prelu":
+            hidden = np.where(z > 0, z, next(slopes) * z)
+        else:
+            hidden = get_activation(name)(z)
+        if skip == "residual" and len(seen) > 1 and hidden.shape == value.shape:
+            hidden = hidden + value
+        value = hidden
+        seen.append(hidden)
+    source = np.hstack(seen) if skip == "dense" else value
+    return source @ model.coefs_[-1] + model.intercepts_[-1]
+
+
+ARCHITECTURES = [
+    (),
+    (5,),
+    (5, 5),
+    (5, 3),
+    (4, 4, 6, 6),
+    (10, 10),
+]
+
+
+@pytest.mark.parametrize("hidden", ARCHITECTURES, ids=str)
+@pytest.mark.parametrize("skip", ["none", "residual", "dense"])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "prelu", "gelu"])
+def test_fitted_arrays_are_the_documented_network(hidden, skip, activation):
+    X, y = diabetes()
+    y = np.digitize(y, [-0.5, 0.5])
+    model = MLPSoftmaxClassifier(
+        hidden, activation, skip_connections=skip, max_iter=5, random_state=0
+    ).fit(X, y)
+    for given in (X, sparse.csr_matrix(X)):
+        assert_allclose(model.decision_function(given), forward(model, X), rtol=1e-9, atol=1e-12)
+    # X has ten columns: equal widths alone make no shortcut around the first layer.
+    widths = [X.shape[1], *hidden, 3]
+    fan_in = np.cumsum(widths)[:-1] if skip == "dense" else widths[:-1]
+    shapes = list(zip(fan_in, widths[1:], strict=True))
+    assert [w.shape for w in model.coefs_] == shapes
+    learned = [(h,) for h in hidden] if activation == "prelu" else []
+    assert [a.shape for a in model.activation_parameters_] == learned
+
+
+def test_shortcuts_change_the_network():
+    X, y = diabetes()
+    models = [
+        MLPRegressor(hidden_layer_sizes=(6, 6), skip_connections=skip, max_iter=5, random_state=0)
+        for skip in ("none", "residual", "dense")
+    ]
+    a, b, c = (model.fit(X, y).predict(X) for model in models)
+    assert not np.allclose(a, b)
+    assert not np.allclose(b, c)
+
+
+def test_slopes_of_prelu_are_learned_and_restored():
+    X, y = diabetes()
+    start = PReLU(0.1)
+    model = MLPRegressor(hidden_layer_sizes=(6, 4), activation=[start, "prelu"], max_iter=30,
+                         random_state=0, warm_start=True).fit(X, y)  # fmt: skip
+    first, second = (a.copy() for a in model.activation_parameters_)
+    assert np.abs(first - 0.1).min() > 0
+    assert np.abs(second - 0.25).min() > 0
+    assert start.alpha == 0.1
+    model.set_params(max_iter=1, learning_rate_init=1e-9).fit(X, y)
+    assert_allclose(model.activation_parameters_[0], first, atol=1e-7)
+
+
+def test_without_hidden_layers_the_network_is_linear():
+    X, y = diabetes()
+    model = MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", alpha=0, tol=1e-8).fit(X, y)
+    assert model.n_layers_ == 2
+    design = np.c_[X, np.ones(len(X))]
+    solution = np.linalg.lstsq(design, y, rcond=None)[0]
+    assert_allclose(model.predict(X), design @ solution, atol=0.01)
+
+
+# Randomness and inputs.
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+def test_same_seed_same_model_and_no_global_generator(cls, solver):
+    X, y = data_for(cls)
+    model = cls(**{**SMALL, "max_iter": 5}, solver=solver, batch_size=32)
+    np.random.seed(3)
+    before = np.random.get_state()[1].copy()
+    first = clone(model).fit(X, y)
+    assert_array_equal(np.random.get_state()[1], before)
+    np.random.seed(4)
+    assert same_parameters(first, clone(model).fit(X, y))
+    assert not same_parameters(first, clone(model).set_params(random_state=1).fit(X, y))
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_generator_is_used_up_and_a_seed_is_not(cls):
+    X, y = data_for(cls)
+    model = cls(**{**SMALL, "random_state": np.random.RandomState(0)})
+    seeded = cls(**SMALL).fit(X, y)
+    assert same_parameters(model.fit(X, y), seeded)
+    assert not same_parameters(model.fit(X, y), seeded)
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.parametrize("make", [np.array, sparse.csr_matrix, sparse.csr_array, np.asfortranarray])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_inputs_are_never_changed(cls, make, dtype):
+    X, y = data_for(cls)
+    X = make(X.astype(dtype))
+    weights = np.random.RandomState(0).uniform(size=len(y))
+    arrays = [X.data if sparse.issparse(X) else X, y, weights]
+    copies = [np.array(array) for array in arrays]
+    for array in arrays:
+        if isinstance(array, np.ndarray):
+            array.flags.writeable = False
+    for options in ({}, {"solver": "lbfgs"}, {"early_stopping": True}, {"batch_size": 16}):
+        model = cls(**{**SMALL, "max_iter": 3}, **options).fit(X, y, sample_weight=weights)
+        model.predict(X)
+        model.score(X, y, sample_weight=weights)
+    for array, copy in zip(arrays, copies, strict=True):
+        assert_array_equal(array, copy)
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.parametrize("skip", ["none", "dense"])
+@pytest.mark.parametrize("options", [{}, {"solver": "lbfgs"}, {"batch_size": 16}], ids=str)
+def test_sparse_input_gives_the_dense_model(cls, skip, options):
+    X, y = data_for(cls)
+    X = np.where(np.abs(X) < 0.5, 0, X)
+    model = cls(**{**SMALL, "max_iter": 8}, skip_connections=skip, dtype="float64", **options)
+    dense, scarce = clone(model).fit(X, y), clone(model).fit(sparse.csr_matrix(X), y)
+    for a, b in zip(scarce.coefs_, dense.coefs_, strict=True):
+        assert_allclose(a, b, rtol=1e-6, atol=1e-9)
+    assert_allclose(
+        forward(dense, X) if cls is MLPRegressor else dense.predict_proba(X),
+        scarce.predict(X)[:, None] if cls is MLPRegressor else scarce.predict_proba(X),
+        rtol=1e-6,
+        atol=1e-9,
+    )
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_names_of_columns_are_kept_and_checked(cls):
+    pandas = pytest.importorskip("pandas")
+    X, y = data_for(cls)
+    names = [f"column {i}" for i in range(X.shape[1])]
+    frame = pandas.DataFrame(X, columns=names)
+    model = cls(**SMALL).fit(frame, y)
+    assert_array_equal(model.feature_names_in_, names)
+    assert same_parameters(model, cls(**SMALL).fit(X, y))
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(frame[names[::-1]])
+
+
+FAILURES = {
+    "wrong number of columns": lambda X, y: (X[:, 1:], y, None),
+    "not a number": lambda X, y: (np.where(X == X[0, 0], np.nan, X), y, None),
+    "negative weights": lambda X, y: (X, y, -np.ones(len(X))),
+    "zero weights": lambda X, y: (X, y, np.zeros(len(X))),
+    "too few targets": lambda X, y: (X, y[1:], None),
+    "no rows": lambda X, y: (X[:0], y[:0], None),
+}
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.parametrize("failure", FAILURES)
+def test_failed_partial_fit_leaves_the_earlier_fit(cls, failure):
+    X, y = data_for(cls)
+    model = cls(**SMALL).fit(X, y)
+    before = {name: getattr(model, name) for name in ("t_", "loss_", "n_iter_", "n_features_in_")}
+    predicted = model.predict(X)
+    bad_X, bad_y, weights = FAILURES[failure](X, y)
+    with pytest.raises(ValueError):
+        model.partial_fit(bad_X, bad_y, sample_weight=weights)
+    if failure != "wrong number of columns":
+        with pytest.raises(ValueError):
+            model.fit(bad_X, bad_y, sample_weight=weights)
+    assert_array_equal(model.predict(X), predicted)
+    assert {name: getattr(model, name) for name in before} == before
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_diverged_fit_is_an_error_that_names_the_cause_and_restores(solver):
+    X, y = diabetes()
+    model = MLPRegressor(**SMALL, solver=solver).fit(X, y)
+    predicted, coefs = model.predict(X), model.coefs_
+    model.set_params(learning_rate_init=1e300, activation="identity")
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(ValueError, match=r"non-finite parameter weights.*learning_rate_init"),
+    ):
+        model.fit(X, y)
+    assert model.coefs_ is coefs
+    model.set_params(activation="relu")
+    assert_array_equal(model.predict(X), predicted)
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_failed_first_fit_leaves_an_unfitted_estimator(cls):
+    X, y = data_for(cls)
+    model = cls(**SMALL)
+    with pytest.raises(ValueError):
+        model.fit(X, y[1:])
+    assert not [name for name in vars(model) if name.endswith("_")]
+
+
+@pytest.mark.parametrize("cls", CLASSIFIERS)
+def test_log_loss_falls_while_training(cls):
+    X, y = cancer()
+    model = cls(**{**SMALL, "max_iter": 1}, warm_start=True, learning_rate_init=0.01)
+    losses = [log_loss(y, model.fit(X, y).predict_proba(X)) for _ in range(10)]
+    assert losses == sorted(losses, reverse=True)
