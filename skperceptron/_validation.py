@@ -76,6 +76,22 @@ class LabelMixin(ClassifierMixin):
 
     classes_: Any
 
+    def predict_log_proba(self, X: Any) -> Floats:
+        """Return the logarithm of `predict_proba`, minus infinity where that underflows to 0.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray, shaped like the result of `predict_proba`
+            Log-probabilities.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
     def _check_n_classes(self, classes: Any) -> None:
         """Refuse a number of classes that this classifier cannot handle."""
         if len(classes) < 2:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from scipy.special import expit, log_expit, log_softmax
+from scipy.special import expit
 from sklearn.base import RegressorMixin
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.metaestimators import available_if
@@ -130,25 +130,6 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         """
         return self._decision(self._raw_predictions(X))
 
-    def predict_log_proba(self, X: Any) -> Floats:
-        """Return the logarithm of `predict_proba`, finite where a probability underflows to 0.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows to predict.
-
-        Returns
-        -------
-        ndarray, shaped like the result of `predict_proba`
-            Log-probabilities.
-        """
-        raw = self._raw_predictions(X)
-        log_probability = self._log_probabilities(raw)
-        probability = self._probabilities(raw)
-        ordinary = probability > np.finfo(raw.dtype).tiny
-        return np.log(probability, out=log_probability, where=ordinary)
-
     def predict_proba(self, X: Any) -> Floats:
         """Estimate probabilities.
 
@@ -260,11 +241,6 @@ class MLPBinaryClassifier(_MLPClassifier):
     def _probabilities(self, raw: Floats) -> Floats:
         return expit(raw) if self._is_multilabel else expit(raw * np.array([-1, 1], raw.dtype))
 
-    def _log_probabilities(self, raw: Floats) -> Floats:
-        if self._is_multilabel:
-            return log_expit(raw)
-        return log_expit(raw * np.array([-1, 1], raw.dtype))
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
@@ -333,9 +309,6 @@ class MLPSoftmaxClassifier(_MLPClassifier):
     def _probabilities(self, raw: Floats) -> Floats:
         CategoricalLogLoss().inverse_link(raw, out=raw)
         return raw
-
-    def _log_probabilities(self, raw: Floats) -> Floats:
-        return log_softmax(raw, axis=1)
 
 
 def _is_categorical(estimator: MLPRegressor) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from scipy.optimize import minimize_scalar
-from scipy.special import log_expit, log_softmax
+from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, compute_sample_weight
@@ -345,26 +345,11 @@ class RosenblattPerceptron(LabelMixin, BaseEstimator):
         ndarray of shape (n_samples, n_classes)
             Probability of each class, in the order of ``classes_``.
         """
-        return np.exp(self.predict_log_proba(X))
-
-    def predict_log_proba(self, X: Any) -> Floats:
-        """Return the logarithm of `predict_proba`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows to predict.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Log-probabilities.
-        """
         scaled = self._responses(X)
         scaled *= self.response_slope_
         if scaled.shape[1] == 1:
-            return log_expit(scaled * np.array([-1, 1], dtype=scaled.dtype))
-        return log_softmax(scaled, axis=1)
+            return expit(scaled * np.array([-1, 1], dtype=scaled.dtype))
+        return softmax(scaled, axis=1)
 
     def _responses(self, X: Any) -> Floats:
         check_is_fitted(self)

@@ -490,18 +490,17 @@ def test_default_regressor_learns_columns_of_any_units_at_once():
     model = MLPRegressor(random_state=0).fit(X, columns)
     predicted = model.predict(X)
     scores = r2_score(columns[:, :-1], predicted[:, :-1], multioutput="raw_values")
-    assert scores[:4].min() > 0.4
+    assert scores[:4].min() > 0.5
     assert scores[4:].min() > 0.9
-    assert_allclose(predicted[:, -1], 42.0, atol=3.0)
+    assert_allclose(predicted[:, -1], 42.0, atol=1.0)
 
 
-@pytest.mark.parametrize("constant", [0.0, 5.0, 1e6, -1e-7, 0.1])
+@pytest.mark.parametrize("constant", [0.0, 5.0, 1e6, -1e9, 0.1, -1e-7])
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_constant_target_is_predicted(constant, solver):
     X, _ = diabetes()
     model = MLPRegressor(random_state=0, solver=solver).fit(X, np.full(len(X), constant))
-    assert np.isfinite(model.predict(X)).all()
-    assert np.abs(model.predict(X) - constant).mean() < 0.1 * max(abs(constant), 1.0)
+    assert np.abs(model.predict(X) - constant).mean() < 0.1 * (abs(constant) or 1.0)
 
 
 @pytest.mark.parametrize("standardize", ["auto", True])
