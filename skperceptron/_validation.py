@@ -71,13 +71,19 @@ def restored_on_failure(estimator: BaseEstimator) -> Iterator[None]:
         raise
 
 
+def never_certain(probability: Floats) -> Floats:
+    """Move probabilities, in place, off 0 and 1: so they have logarithms."""
+    limits = np.finfo(probability.dtype)
+    return np.clip(probability, limits.tiny, 1 - limits.epsneg, out=probability)
+
+
 class LabelMixin(ClassifierMixin):
     """What all classifiers share: labels and their positions in ``classes_``."""
 
     classes_: Any
 
     def predict_log_proba(self, X: Any) -> Floats:
-        """Return the logarithm of `predict_proba`, minus infinity where that underflows to 0.
+        """Return the logarithm of `predict_proba`.
 
         Parameters
         ----------
@@ -89,8 +95,7 @@ class LabelMixin(ClassifierMixin):
         ndarray, shaped like the result of `predict_proba`
             Log-probabilities.
         """
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+        return np.log(self.predict_proba(X))
 
     def _check_n_classes(self, classes: Any) -> None:
         """Refuse a number of classes that this classifier cannot handle."""

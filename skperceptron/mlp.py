@@ -18,7 +18,7 @@ from sklearn.utils.validation import column_or_1d
 from ._base import BaseMultilayerPerceptron, is_stochastic
 from ._compat import StrOptions, check_partial_fit_first_call, fit_context
 from ._docs import shares_documentation
-from ._validation import FitMode, LabelMixin, restored_on_failure
+from ._validation import FitMode, LabelMixin, never_certain, restored_on_failure
 from .engine.arrays import Floats, Integers
 from .losses import (
     BinaryLogLoss,
@@ -141,9 +141,10 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         Returns
         -------
         ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
-            Probability of each class, in the order of ``classes_``, or of each label.
+            Probability of each class, in the order of ``classes_``, or of each label. None
+            is rounded to 0 or 1.
         """
-        return self._probabilities(self._raw_predictions(X))
+        return never_certain(self._probabilities(self._raw_predictions(X)))
 
     def _score_raw(self, raw: Floats, y: Any, sample_weight: Floats | None) -> float:
         return float(accuracy_score(y, self._labels(raw), sample_weight=sample_weight))
@@ -665,8 +666,9 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             chosen = np.full(y.shape[1], bool(self.standardize_target))
         # A constant column has nothing but rounding errors around its mean.
         constant = deviation <= 1e-12 * np.abs(mean)
+        measure = np.where(constant, np.minimum(np.abs(mean), 1.0), deviation)
         # Powers of two: multiplying by them rounds nothing, so that folding is exact.
-        exponent = np.round(np.log2(np.where(constant, 1.0, deviation)))
+        exponent = np.round(np.log2(np.where(measure > 0, measure, 1.0)))
         self._target_shift = np.where(chosen, mean, 0.0)
         self._target_scale = np.where(chosen, 2.0**exponent, 1.0)
 

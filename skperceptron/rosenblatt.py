@@ -26,7 +26,13 @@ from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._compat import Interval, StrOptions, check_partial_fit_first_call, fit_context
-from ._validation import FitMode, LabelMixin, check_sample_weight, restored_on_failure
+from ._validation import (
+    FitMode,
+    LabelMixin,
+    check_sample_weight,
+    never_certain,
+    restored_on_failure,
+)
 from .activations import Heaviside
 from .engine import Network, multilayer_perceptron
 from .engine.arrays import Floats, Integers
@@ -343,13 +349,13 @@ class RosenblattPerceptron(LabelMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            Probability of each class, in the order of ``classes_``.
+            Probability of each class, in the order of ``classes_``. None is rounded to 0 or 1.
         """
         scaled = self._responses(X)
         scaled *= self.response_slope_
         if scaled.shape[1] == 1:
-            return expit(scaled * np.array([-1, 1], dtype=scaled.dtype))
-        return softmax(scaled, axis=1)
+            return never_certain(expit(scaled * np.array([-1, 1], dtype=scaled.dtype)))
+        return never_certain(softmax(scaled, axis=1))
 
     def _responses(self, X: Any) -> Floats:
         check_is_fitted(self)
