@@ -79,6 +79,30 @@ class Loss(BaseEstimator):
         """
         raise NotImplementedError
 
+    # What a training step calls. The loss itself is wanted once an epoch only: a step keeps of
+    # each row what it takes, and the rest is done for many batches at once.
+
+    def evidence_width(self, n_outputs: int) -> int:
+        """Return how many numbers of each row a step keeps."""
+        return n_outputs
+
+    def learn(self, raw: Floats, y: Floats, out: Floats, scratch: Floats, evidence: Floats) -> None:
+        """Do what ``gradient`` does, and keep what ``losses_of`` needs.
+
+        Parameters
+        ----------
+        raw, y, out, scratch : ndarray of shape (K, B, C)
+            As in ``gradient``.
+        evidence : ndarray of shape (K, B, evidence_width)
+            Receives what is kept.
+        """
+        np.copyto(evidence, raw)
+        self.gradient(raw, y, out, scratch)
+
+    def losses_of(self, evidence: Floats, y: Floats) -> Floats:
+        """Return the loss of each row from what ``learn`` has kept of it."""
+        return self.losses(evidence, y)
+
     def mean(
         self,
         raw: Floats,
@@ -160,7 +184,7 @@ class BinaryLogLoss(_LikeScikitLearn):
 
 
 class CategoricalLogLoss(_LikeScikitLearn):
-    r"""Log loss of a softmax, :math:`\log\sum_k e^{z_k} - \sum_k y_k z_k`; a row's y sum to 1.
+    r"""Log loss of a softmax, :math:`\log\sum_k e^{z_k} - \sum_k y_k z_k`; one y_k of a row is 1.
 
     Stable for every finite raw prediction: the largest of a row is subtracted first.
     """
@@ -182,6 +206,26 @@ class CategoricalLogLoss(_LikeScikitLearn):
         return np.log(z.sum(axis=0)) - picked
 
     def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
+        np.subtract(self._softmax(raw, scratch).swapaxes(1, 2), y, out=out)
+
+    def evidence_width(self, n_outputs: int) -> int:
+        return 1
+
+    def learn(self, raw: Floats, y: Floats, out: Floats, scratch: Floats, evidence: Floats) -> None:
+        probability = self._softmax(raw, scratch)
+        # While it is free, ``out`` serves with the classes in front.
+        of_class = out.reshape(probability.shape)
+        np.multiply(probability, y.swapaxes(1, 2), out=of_class)
+        np.add.reduce(of_class, axis=1, out=evidence.swapaxes(1, 2), keepdims=True)
+        np.subtract(probability.swapaxes(1, 2), y, out=out)
+
+    def losses_of(self, evidence: Floats, y: Floats) -> Floats:
+        # Of a class whose probability has underflowed, all that is known is that it is tiny.
+        probability = np.maximum(evidence[..., 0], np.finfo(evidence.dtype).tiny)
+        return -np.log(probability)
+
+    def _softmax(self, raw: Floats, scratch: Floats) -> Floats:
+        """Return probabilities, (K, C, B), in the memory of ``scratch``; ``raw`` is used up."""
         # The classes in front, as in ``losses``.
         n_members, n_rows, n_classes = raw.shape
         z = scratch.reshape(n_members, n_classes, n_rows)
@@ -192,7 +236,7 @@ class CategoricalLogLoss(_LikeScikitLearn):
         np.exp(z, out=z)
         np.add.reduce(z, axis=1, out=per_row, keepdims=True)
         np.divide(z, per_row, out=z)
-        np.subtract(z.swapaxes(1, 2), y, out=out)
+        return z
 
     def _terms(self, predicted: Floats, y: Floats) -> Floats:
         return -xlogy(y, _clipped(predicted))

@@ -2,7 +2,7 @@
 
 An optimiser is a description. What changes during training lies outside: vectors of
 the parameters' shape (``state_names``) and the number of steps taken. ``coefficients``
-gives one member's scalars for one step; ``update`` applies them, for all members at
+gives one member's scalars for each step; ``update`` applies them, for all members at
 once, to a chunk of the vectors.
 """
 
@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .engine.arrays import Floats
+from .engine.arrays import Floats, Integers
 
 __all__ = ["SGD", "Adam", "Optimizer"]
 
@@ -37,15 +37,22 @@ class Optimizer(BaseEstimator):
         """What decides which operations ``update`` consists of; equal throughout a stack."""
         return (type(self),)
 
-    def coefficients(self, learning_rate: float, step: int) -> tuple[float, ...]:
-        """Return the scalars of one member's step.
+    def coefficients(
+        self, learning_rate: float, steps: int | Integers
+    ) -> tuple[float | Floats, ...]:
+        """Return the scalars of one member's steps.
 
         Parameters
         ----------
         learning_rate : float
             As the schedule has it.
-        step : int
+        steps : int or ndarray of int
             Counted from 1.
+
+        Returns
+        -------
+        tuple
+            Each a number, or an array with one number per step.
         """
         raise NotImplementedError
 
@@ -93,7 +100,9 @@ class SGD(Optimizer):
     def operations(self) -> tuple[object, ...]:
         return type(self), self.nesterov
 
-    def coefficients(self, learning_rate: float, step: int) -> tuple[float, ...]:
+    def coefficients(
+        self, learning_rate: float, steps: int | Integers
+    ) -> tuple[float | Floats, ...]:
         return learning_rate, self.momentum
 
     def update(
@@ -137,10 +146,12 @@ class Adam(Optimizer):
         self.beta_2 = beta_2
         self.epsilon = epsilon
 
-    def coefficients(self, learning_rate: float, step: int) -> tuple[float, ...]:
+    def coefficients(
+        self, learning_rate: float, steps: int | Integers
+    ) -> tuple[float | Floats, ...]:
         first, second = 1 - self.beta_1, 1 - self.beta_2
         root = math.sqrt(second)
-        bias = math.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
+        bias = np.sqrt(1 - self.beta_2**steps) / (1 - self.beta_1**steps)
         return self.beta_1, self.beta_2, self.epsilon / root, learning_rate * bias * first / root
 
     def update(

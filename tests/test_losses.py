@@ -92,6 +92,30 @@ def test_gradient_matches_central_differences(loss, targets):
         assert_allclose(gradient[..., c], (up - down) / (2 * step), rtol=1e-7, atol=1e-8)
 
 
+@EVERY_LOSS
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_training_step_learns_the_gradient_and_keeps_what_the_loss_needs(loss, dtype):
+    rng = np.random.RandomState(0)
+    raw = rng.normal(scale=2, size=(K, B, C)).astype(dtype)
+    y = edge_targets(loss, rng).astype(dtype)
+    expected, gradient = evaluate(loss, raw, y)
+    found, scratch = np.full((2, *raw.shape), np.nan, dtype)
+    # A part of a larger array, as in training.
+    evidence = np.full((K, 2 * B, C + 1), np.nan, dtype)[:, 1::2, : loss.evidence_width(C)]
+    loss.learn(raw.copy(), y, found, scratch, evidence)
+    assert_array_equal(found, gradient)
+    assert_allclose(loss.losses_of(evidence, y), expected, rtol=20 * np.finfo(dtype).eps)
+
+
+@EVERY_LOSS
+def test_what_a_step_keeps_gives_a_finite_loss_for_hopeless_predictions(loss):
+    y = edge_targets(loss, np.random.RandomState(0))
+    raw = np.where(y > 0, -600.0, 600.0)
+    evidence = np.empty((K, B, loss.evidence_width(C)))
+    loss.learn(raw.copy(), y, np.empty_like(raw), np.empty_like(raw), evidence)
+    assert np.isfinite(loss.losses_of(evidence, y)).all()
+
+
 def pytorch_loss(torch, loss, raw, y):
     functional = torch.nn.functional
     if isinstance(loss, BinaryLogLoss):

@@ -173,6 +173,14 @@ def test_state_and_step_number_are_all_that_a_continuation_needs(optimizer):
 
 
 @EVERY_OPTIMIZER
+def test_scalars_of_many_steps_are_those_of_each(optimizer):
+    steps = np.arange(1, 50)
+    at_once = np.broadcast_arrays(*optimizer.coefficients(0.01, steps), steps)[:-1]
+    for i, step in enumerate(steps):
+        assert_allclose([c[i] for c in at_once], optimizer.coefficients(0.01, step), rtol=1e-14)
+
+
+@EVERY_OPTIMIZER
 def test_members_of_a_stack_follow_their_own_coefficients(optimizer):
     rng = np.random.RandomState(0)
     start, gradients = rng.normal(size=(3, P)), rng.normal(size=(10, 3, P))

@@ -88,7 +88,7 @@ class Affine:
         delta = work.gradient_at(node)
         for x, rows in zip(work.inputs_of(node), self._rows(weight_grad), strict=True):
             yield _transposed_product(x, delta, rows)
-        yield partial(np.add.reduce, delta, 1, None, bias_grad, True)
+        yield _sum_of_rows(delta, bias_grad)
         for source, rows in zip(work.sources_of(node), self._rows(weight), strict=True):
             if work.wants_gradient(source):
                 to_input, add_up = work.gradient_slot(source)
@@ -185,6 +185,14 @@ def _product(x: Input, weight: Floats, out: Floats) -> Call:
     if isinstance(x, SparseBatch):
         return partial(x.matmul, weight, out)
     return partial(np.matmul, x, weight, out)
+
+
+def _sum_of_rows(delta: Floats, out: Floats) -> Call:
+    if delta.dtype == np.float64:
+        # The order of adding that gives scikit-learn's bits.
+        return partial(np.add.reduce, delta, 1, None, out, True)
+    # A product takes a third of the time.
+    return partial(np.matmul, np.ones((1, 1, delta.shape[1]), delta.dtype), delta, out)
 
 
 def _transposed_product(x: Input, delta: Floats, out: Floats) -> Call:

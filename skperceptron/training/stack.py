@@ -91,8 +91,10 @@ class Stack:
         batches = max(1, WINDOW // (len(members) * n_outputs * self.batch_size))
         self.window = _Window(self, min(counts[0], batches * self.batch_size))
         self.losses = list(runs([m.loss for m in members]))
+        n_steps = sum(1 for _ in _batches(counts, self.batch_size))
+        width = len(members[0].optimizer.coefficients(1.0, 1)) + 1
+        self.scalars = np.zeros((n_steps, len(members), width), dtype=self.dtype)
         self._plan = list(self._windows(counts))
-        n_steps = sum(len(steps) for _, steps in self._plan)
         self._epoch_of = [_EpochOfMember(self._plan, k, n) for k, n in enumerate(counts)]
         self.weight_sums = np.ones((n_steps, len(members)))
         for k, epoch in enumerate(self._epoch_of):
@@ -131,6 +133,7 @@ class Stack:
         self._reorder()
         if self.weights is not None:
             self._weigh(self.weights)
+        self._prepare_scalars()
         totals = np.zeros(len(self.members))
         i = 0
         for start, steps in self._plan:
@@ -163,6 +166,16 @@ class Stack:
             # A batch in which nothing counts moves nothing.
             divisors = np.where(sums > 0, sums, 1)
             weights[k, : len(rows)] = weight / np.repeat(divisors, epoch.lengths)
+
+    def _prepare_scalars(self) -> None:
+        """Compute what each step of the epoch multiplies by: optimiser's scalars, then decay."""
+        for k, (member, epoch) in enumerate(zip(self.members, self._epoch_of, strict=True)):
+            steps = member.steps + np.arange(1, len(epoch.steps) + 1)
+            sums = self.weight_sums[epoch.steps, k]
+            decay = np.divide(member.alpha, sums, out=np.zeros(len(sums)), where=sums > 0)
+            coefficients = member.optimizer.coefficients(member.current_rate, steps)
+            for j, scalar in enumerate((*coefficients, decay)):
+                self.scalars[epoch.steps, k, j] = scalar
 
     def _reported(self, k: int, total: float) -> float:
         """Return an epoch's loss as scikit-learn reports it: batch means, weighted by length.
@@ -233,7 +246,8 @@ class _Window:
         self.length = length
         self.order = np.zeros(shape, dtype=np.intp)
         self.y = np.zeros((*shape, stack.network.n_outputs), dtype=stack.dtype)
-        self.raw = np.zeros_like(self.y)
+        width = max(m.loss.evidence_width(stack.network.n_outputs) for m in stack.members)
+        self.evidence = np.zeros((*shape, width), dtype=stack.dtype)
         self.factor = None if stack.weights is None else np.zeros((*shape, 1), dtype=stack.dtype)
         self._opened = slice(0, 0)
 
@@ -253,7 +267,8 @@ class _Window:
         shares = stack.row_shares(self._opened.start, self._opened.stop)
         totals = np.empty(len(shares))
         for loss, k in stack.losses:
-            losses = loss.losses(self.raw[k, :n_rows], self.y[k, :n_rows])
+            width = loss.evidence_width(self.y.shape[-1])
+            losses = loss.losses_of(self.evidence[k, :n_rows, :width], self.y[k, :n_rows])
             # Rows beyond a member's last one may hold anything.
             counted = np.where(shares[k] > 0, losses, 0).astype(np.float64, copy=False)
             totals[k] = (counted * shares[k]).sum(axis=1)
@@ -267,11 +282,8 @@ class _Step:
         k = self.members = bound.members
         rows = self.rows = slice(start, start + bound.batch_size)
         self._bound = bound
-        self._order, self._y, self._raw = (
-            window.order[k, rows],
-            window.y[k, rows],
-            window.raw[k, rows],
-        )
+        self._order, self._y = window.order[k, rows], window.y[k, rows]
+        self._evidence = window.evidence[k, rows]
         self._factor = bound.mean if window.factor is None else window.factor[k, rows]
 
     def run(self, stack: Stack, i: int) -> None:
@@ -279,8 +291,7 @@ class _Step:
         bound = self._bound
         bound.fill(stack, self._order)
         bound.work.forward()
-        np.copyto(self._raw, bound.work.raw)
-        bound.descend(stack, i, self._y, self._factor)
+        bound.descend(stack, i, self._y, self._factor, self._evidence)
 
 
 class _BoundStep:
@@ -301,7 +312,11 @@ class _BoundStep:
             members=members,
         )
         self._scratch = np.empty_like(self.work.delta)
-        self._losses = list(runs([m.loss for m in stack.members[members]]))
+        buffers = (self.work.raw, self.work.delta, self._scratch)
+        self._losses = [
+            (loss.learn, [b[j] for b in buffers], j, loss.evidence_width(network.n_outputs))
+            for loss, j in runs([m.loss for m in stack.members[members]])
+        ]
         weights = parameters[:, : network.n_weights]
         self._square = partial(np.matmul, weights[:, np.newaxis, :], weights[:, :, np.newaxis])
         self._update = _Update(stack, members)
@@ -313,15 +328,15 @@ class _BoundStep:
             stack.data.fill(self.work.x, order, stack.dtype)
             self._filled = True
 
-    def descend(self, stack: Stack, i: int, y: Floats, factor: Floats) -> None:
+    def descend(self, stack: Stack, i: int, y: Floats, factor: Floats, evidence: Floats) -> None:
         """Go backward and change the parameters."""
         work, k = self.work, self.members
-        for loss, j in self._losses:
-            loss.gradient(work.raw[j], y[j], work.delta[j], self._scratch[j])
+        for learn, (raw, delta, scratch), j, width in self._losses:
+            learn(raw, y[j], delta, scratch, evidence[j, :, :width])
         np.multiply(work.delta, factor, out=work.delta)
         work.backward()
         self._square(stack.squares[i, k])
-        self._update.run(stack.weight_sums[i, k])
+        self._update.run(stack.scalars[i, k])
 
 
 class _Update:
@@ -329,13 +344,9 @@ class _Update:
 
     def __init__(self, stack: Stack, members: slice) -> None:
         self.members = stack.members[members]
-        optimizer = self.members[0].optimizer
         n_members = len(self.members)
-        width = len(optimizer.coefficients(1.0, 1))
-        # One more column than the optimiser's: what the penalty multiplies weights by.
-        self._table = np.empty((n_members, width + 1))
-        self._scalars = np.empty((n_members, width + 1), dtype=stack.dtype)
-        columns = [self._scalars[:, j : j + 1] for j in range(width + 1)]
+        self._scalars = np.empty((n_members, stack.scalars.shape[-1]), dtype=stack.dtype)
+        columns = [self._scalars[:, j : j + 1] for j in range(self._scalars.shape[1])]
         vectors = [v[members] for v in (stack.parameters, stack.gradient, *stack.state.values())]
         if n_members == 1:
             # A vector times a 0-d array takes NumPy's fast path: half the time of (1, P) * (1, 1).
@@ -365,16 +376,11 @@ class _Update:
                 yield partial(np.add, decayed, room, decayed)
             yield partial(optimizer.update, parameters, gradient, state, coefficients)
 
-    def run(self, weight_sums: Floats) -> None:
-        """Take one step; ``weight_sums`` (K,) are the batch's sums of weights."""
-        for k, (member, weight_sum) in enumerate(
-            zip(self.members, weight_sums.tolist(), strict=True)
-        ):
+    def run(self, scalars: Floats) -> None:
+        """Take one step with the given scalars of each member."""
+        for member in self.members:
             member.steps += 1
-            decay = member.alpha / weight_sum if weight_sum else 0.0
-            coefficients = member.optimizer.coefficients(member.current_rate, member.steps)
-            self._table[k] = (*coefficients, decay)
-        np.copyto(self._scalars, self._table, casting="same_kind")
+        np.copyto(self._scalars, scalars)
         for call in self._calls:
             call()
 
