@@ -37,7 +37,7 @@ from skperceptron.activations import (
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning"),
-    pytest.mark.filterwarnings("ignore:Heaviside:UserWarning"),
+    pytest.mark.filterwarnings("ignore:The gradient of Heaviside:UserWarning"),
     pytest.mark.filterwarnings("ignore:Got .*batch_size.* larger than:UserWarning"),
 ]
 
