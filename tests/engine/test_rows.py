@@ -121,7 +121,7 @@ def test_many_different_rows_share_no_fingerprint():
     numbers = np.arange(100_000.0)
     for rows in (numbers[:, np.newaxis], np.c_[numbers // 300, numbers % 300], -numbers[:, None]):
         assert len(np.unique(row_fingerprints(rows))) == len(rows)
-    one_hot = sparse.eye_array(3000, format="csr")
+    one_hot = sparse.csr_array(sparse.eye(3000, format="csr"))
     assert len(np.unique(row_fingerprints(one_hot))) == 3000
 
 
