@@ -1,7 +1,5 @@
 """Prediction in blocks: the same numbers for any block size, in bounded memory."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -112,16 +110,7 @@ def test_prediction_changes_neither_data_nor_parameters():
             assert_array_equal(array, copy)
 
 
-def peak_of(call):
-    tracemalloc.start()
-    try:
-        call()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
-def test_memory_grows_with_the_block_and_not_with_the_rows(monkeypatch):
+def test_memory_grows_with_the_block_and_not_with_the_rows(peak_of, monkeypatch):
     monkeypatch.setattr(prediction, "BLOCK", 2**14)
     network = multilayer_perceptron(2, (512,), 1, [[ReLU()]])
     learned = network.views(np.ones((1, network.n_parameters)))
@@ -131,7 +120,7 @@ def test_memory_grows_with_the_block_and_not_with_the_rows(monkeypatch):
 
 
 @pytest.mark.parametrize("some_rows", [False, True])
-def test_memory_mapped_file_is_predicted_block_by_block(monkeypatch, tmp_path, some_rows):
+def test_memory_mapped_file_is_predicted_block_by_block(peak_of, monkeypatch, tmp_path, some_rows):
     monkeypatch.setattr(prediction, "BLOCK", 2**14)
     shape = (20_000, 64)
     X = np.memmap(tmp_path / "X", dtype=np.float64, mode="w+", shape=shape)
@@ -143,7 +132,7 @@ def test_memory_mapped_file_is_predicted_block_by_block(monkeypatch, tmp_path, s
     assert_allclose(predict_raw(network, learned, X, rows)[[0, 1]], expected)
 
 
-def test_a_million_sparse_columns_are_predicted_without_densifying():
+def test_a_million_sparse_columns_are_predicted_without_densifying(peak_of):
     n_rows, n_columns = 200, 1_000_000
     columns = np.random.RandomState(0).randint(n_columns, size=n_rows)
     X = sparse.csr_array((np.ones(n_rows), (np.arange(n_rows), columns)), shape=(n_rows, n_columns))

@@ -1,7 +1,5 @@
 """A workspace: buffers that are made once, and steps that allocate nothing."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -47,22 +45,9 @@ def run(work, x, delta):
     return raw
 
 
-def peak_of(step):
-    """Return by how many bytes the traced memory rises above its start during a call."""
-    step()
-    tracemalloc.start()
-    try:
-        before, _ = tracemalloc.get_traced_memory()
-        tracemalloc.reset_peak()
-        step()
-        return tracemalloc.get_traced_memory()[1] - before
-    finally:
-        tracemalloc.stop()
-
-
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("activation", EVERY_ACTIVATION)
-def test_step_of_any_activation_allocates_nothing_of_batch_size(activation, dtype):
+def test_step_of_any_activation_allocates_nothing_of_batch_size(peak_of, activation, dtype):
     batch_size, units = 4096, 32
     network = build(activation=activation, hidden=(units, units))
     rng = np.random.RandomState(0)
@@ -83,7 +68,7 @@ def test_step_of_any_activation_allocates_nothing_of_batch_size(activation, dtyp
 
 @pytest.mark.parametrize("skip_connections", WIRINGS)
 @pytest.mark.parametrize("n_members", [1, 3])
-def test_step_of_any_wiring_allocates_nothing_of_batch_size(skip_connections, n_members):
+def test_step_of_any_wiring_allocates_nothing_of_batch_size(peak_of, skip_connections, n_members):
     batch_size, units = 4096, 32
     network = build(skip_connections, hidden=(units,) * 3)
     rng = np.random.RandomState(0)
@@ -218,7 +203,7 @@ def test_sparse_input_gives_what_dense_input_gives(skip_connections, dtype):
 
 
 @pytest.mark.parametrize("skip_connections", ["none", "dense"])
-def test_a_million_sparse_columns_are_never_densified(skip_connections):
+def test_a_million_sparse_columns_are_never_densified(peak_of, skip_connections):
     n_rows, n_columns = 200, 1_000_000
     network = build(skip_connections, hidden=(1,), n_inputs=n_columns)
     columns = np.random.RandomState(0).randint(n_columns, size=(n_rows, 10))

@@ -1,7 +1,5 @@
 """Rows of X and y on their way into a batch: the right ones, in any storage, never all at once."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -43,18 +41,6 @@ IN_ANY_STORAGE = pytest.mark.parametrize("store", STORAGE.values(), ids=STORAGE)
 ROWS = np.array([[3, 3, 0, 49], [7, 1, 2, 48]])
 
 
-def peak_of(call):
-    call()
-    tracemalloc.start()
-    try:
-        before, _ = tracemalloc.get_traced_memory()
-        tracemalloc.reset_peak()
-        call()
-        return tracemalloc.get_traced_memory()[1] - before
-    finally:
-        tracemalloc.stop()
-
-
 @IN_ANY_STORAGE
 @pytest.mark.parametrize("of_batch", DTYPES, ids=str)
 @pytest.mark.parametrize("of_data", DTYPES, ids=str)
@@ -86,7 +72,7 @@ def test_sparse_batch_holds_one_matrix_of_the_chosen_rows_per_member(kind, of_da
 
 @IN_ANY_STORAGE
 @pytest.mark.parametrize("of_batch", DTYPES, ids=str)
-def test_filling_a_batch_never_copies_the_data(tmp_path, store, of_batch):
+def test_filling_a_batch_never_copies_the_data(peak_of, tmp_path, store, of_batch):
     X = values(20_000, 20)
     data = TrainingSet(store(X, tmp_path), Targets(np.zeros((20_000, 1))))
     x = np.empty((1, 32, 20), of_batch)
@@ -95,7 +81,7 @@ def test_filling_a_batch_never_copies_the_data(tmp_path, store, of_batch):
 
 
 @pytest.mark.parametrize("of_batch", DTYPES, ids=str)
-def test_filling_a_batch_from_whole_rows_allocates_nothing_of_its_size(of_batch):
+def test_filling_a_batch_from_whole_rows_allocates_nothing_of_its_size(peak_of, of_batch):
     data = TrainingSet(values(2_000, 100), Targets(np.zeros((2_000, 1))))
     x = np.empty((1, 1_000, 100), of_batch)
     rows = np.arange(0, 2_000, 2)[np.newaxis]
@@ -122,7 +108,7 @@ def test_targets_with_codes_equal_the_table_they_stand_for():
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_targets_in_fortran_order_are_not_copied_at_every_step(dtype):
+def test_targets_in_fortran_order_are_not_copied_at_every_step(peak_of, dtype):
     table = np.asfortranarray(values(20_000, 10))
     targets = Targets(table).astype(dtype)
     out = np.empty((1, 32, 10), dtype)

@@ -1,7 +1,5 @@
 """L-BFGS: one objective over all rows, block by block, that ends where it must."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -241,16 +239,7 @@ def test_interruption_before_the_first_iterate_returns_the_start():
     assert result.fun == Objective(network, member, make_data())(member.parameters)[0]
 
 
-def peak_of(call):
-    tracemalloc.start()
-    try:
-        call()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
-def test_memory_grows_with_the_block_and_not_with_the_hidden_values(monkeypatch):
+def test_memory_grows_with_the_block_and_not_with_the_hidden_values(peak_of, monkeypatch):
     monkeypatch.setattr(lbfgs, "BLOCK", 2**14)
     n_rows, units = 20_000, 256
     network = multilayer_perceptron(1, (units,), 1, [[ReLU()]])
@@ -260,7 +249,7 @@ def test_memory_grows_with_the_block_and_not_with_the_hidden_values(monkeypatch)
     assert peak < 8 * n_rows * units / 20
 
 
-def test_memory_mapped_data_is_read_block_by_block(monkeypatch, tmp_path):
+def test_memory_mapped_data_is_read_block_by_block(peak_of, monkeypatch, tmp_path):
     monkeypatch.setattr(lbfgs, "BLOCK", 2**14)
     X = np.memmap(tmp_path / "X", dtype=np.float64, mode="w+", shape=(20_000, 64))
     X[:] = 1
@@ -271,7 +260,7 @@ def test_memory_mapped_data_is_read_block_by_block(monkeypatch, tmp_path):
     assert peak < X.nbytes / 10
 
 
-def test_million_sparse_columns_are_never_densified():
+def test_million_sparse_columns_are_never_densified(peak_of):
     n_rows, n_columns = 200, 1_000_000
     columns = np.random.RandomState(0).randint(n_columns, size=n_rows)
     X = sparse.csr_array((np.ones(n_rows), columns, np.arange(n_rows + 1)), (n_rows, n_columns))

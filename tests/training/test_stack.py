@@ -516,24 +516,14 @@ def test_optimizers_with_different_operations_cannot_share_a_stack(other):
 # Memory.
 
 
-def peak_of(call):
-    call()
-    tracemalloc.start()
-    try:
-        before, _ = tracemalloc.get_traced_memory()
-        tracemalloc.reset_peak()
-        call()
-        return tracemalloc.get_traced_memory()[1] - before
-    finally:
-        tracemalloc.stop()
-
-
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("optimizer", [SGD(), SGD(nesterov=False), Adam()], ids=repr)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("n_members", [1, 3])
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)
-def test_epoch_allocates_nothing_of_batch_size(loss, n_members, dtype, optimizer, weighted):
+def test_epoch_allocates_nothing_of_batch_size(
+    peak_of, loss, n_members, dtype, optimizer, weighted
+):
     n_rows, width, batch_size = 600, 200, 500
     rng = np.random.RandomState(0)
     X = rng.normal(size=(n_rows, width))
@@ -556,7 +546,7 @@ def test_epoch_allocates_nothing_of_batch_size(loss, n_members, dtype, optimizer
     assert peak_of(stack.run_epoch) < a_byte_per_value
 
 
-def test_memory_mapped_data_is_read_batch_by_batch(tmp_path):
+def test_memory_mapped_data_is_read_batch_by_batch(peak_of, tmp_path):
     X = np.memmap(tmp_path / "X", dtype=np.float64, mode="w+", shape=(20_000, 200))
     X[:] = np.random.RandomState(0).normal(size=200)
     data = TrainingSet(X, Targets(np.zeros((20_000, 1))))
