@@ -179,37 +179,43 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         self, X: Any, y: Any, sample_weight: Any, *, incremental: bool
     ) -> BaseMultilayerPerceptron:
         with restored_on_failure(self):
-            mode = FitMode(
-                continuing=hasattr(self, "coefs_") and (incremental or self.warm_start),
-                incremental=incremental,
-            )
-            if self.early_stopping and incremental:
-                raise ValueError("partial_fit does not support early_stopping=True")
-            X, y = self._validate_training_data(X, y, reset=not mode.continuing)
-            if sample_weight is not None:
-                sample_weight = check_sample_weight(sample_weight, X)
-            if not mode.continuing:
-                self._forget()
-            targets = self._encode(y, sample_weight, mode)
-            data = TrainingSet(X, targets)
-            rng = check_random_state(self.random_state)
-            loss = self._make_loss()
-            if mode.continuing:
-                self._rebuild_network(targets.n_outputs)
-                start = self._packed_parameters()
-            else:
-                self._network = self._build_network(X.shape[1], targets.n_outputs)
-                start = self._initial_parameters(rng)
-            self.dtype_ = self._resolve_dtype()
-            self.n_outputs_ = targets.n_outputs
-            self.n_layers_ = len(self._hidden_sizes()) + 2
-            self.out_activation_ = loss.out_activation
-            member = self._make_member(start, loss, data, y, sample_weight, rng)
+            member, data = self._prepare(X, y, sample_weight, incremental=incremental)
             if self.solver == "lbfgs":
                 self._train_lbfgs(member, data)
             else:
                 self._train_stochastic(member, data, incremental=incremental)
         return self
+
+    def _prepare(
+        self, X: Any, y: Any, sample_weight: Any, *, incremental: bool
+    ) -> tuple[Member, TrainingSet]:
+        """Check everything, wire the network, and return what is to be trained on what."""
+        mode = FitMode(
+            continuing=hasattr(self, "coefs_") and (incremental or self.warm_start),
+            incremental=incremental,
+        )
+        if self.early_stopping and incremental:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        X, y = self._validate_training_data(X, y, reset=not mode.continuing)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, X)
+        if not mode.continuing:
+            self._forget()
+        targets = self._encode(y, sample_weight, mode)
+        data = TrainingSet(X, targets)
+        rng = check_random_state(self.random_state)
+        loss = self._make_loss()
+        if mode.continuing:
+            self._rebuild_network(targets.n_outputs)
+            start = self._packed_parameters()
+        else:
+            self._network = self._build_network(X.shape[1], targets.n_outputs)
+            start = self._initial_parameters(rng)
+        self.dtype_ = self._resolve_dtype()
+        self.n_outputs_ = targets.n_outputs
+        self.n_layers_ = len(self._hidden_sizes()) + 2
+        self.out_activation_ = loss.out_activation
+        return self._make_member(start, loss, data, y, sample_weight, rng), data
 
     def _validate_training_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         return validate_data(
@@ -260,7 +266,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         hidden = self._hidden_sizes()
         activations = self._resolve_activations()[: len(hidden)]
         for message in {a.untrainable_message for a in activations if not a.differentiable}:
-            warnings.warn(message, UserWarning, stacklevel=5)
+            warnings.warn(message, UserWarning, stacklevel=6)
         return multilayer_perceptron(
             n_features, hidden, n_outputs, [[a] for a in activations], self.skip_connections
         )
@@ -442,13 +448,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         )
 
     def _train_stochastic(self, member: Member, data: TrainingSet, *, incremental: bool) -> None:
-        if self.batch_size != "auto" and self.batch_size > member.n_samples:
-            warnings.warn(
-                f"Got batch_size={self.batch_size}, larger than the sample size"
-                f" {member.n_samples}. It is going to be clipped.",
-                UserWarning,
-                stacklevel=5,
-            )
+        self._warn_of_clipped_batch(member)
         if incremental:
             member.optimizer_state, member.steps, member.current_rate = getattr(
                 self, "_optimizer_state", ({}, 0, member.learning_rate)
@@ -465,9 +465,22 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
         stack.retire(range(len(stack.members)))
+        self._finish(member, exhausted=not incremental and verdict == "exhausted")
+
+    def _warn_of_clipped_batch(self, member: Member) -> None:
+        if self.batch_size != "auto" and self.batch_size > member.n_samples:
+            warnings.warn(
+                f"Got batch_size={self.batch_size}, larger than the sample size"
+                f" {member.n_samples}. It is going to be clipped.",
+                UserWarning,
+                stacklevel=6,
+            )
+
+    def _finish(self, member: Member, *, exhausted: bool) -> None:
+        """Take over what training has made of the member that ``_prepare`` returned."""
         if member.diverged or not np.isfinite(member.parameters).all():
             self._refuse_diverged()
-        if not incremental and verdict == "exhausted":
+        if exhausted:
             self._warn_exhausted()
         self._keep(member)
 
@@ -480,7 +493,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
             f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
             "optimization hasn't converged yet.",
             ConvergenceWarning,
-            stacklevel=6,
+            stacklevel=7,
         )
 
     def _say(self, report: EpochReport) -> None:

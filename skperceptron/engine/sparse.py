@@ -1,7 +1,5 @@
 """Sparse input: one CSR batch per member, multiplied but never densified."""
 
-from collections.abc import Sequence
-
 from scipy import sparse
 
 from .arrays import Floats
@@ -20,13 +18,13 @@ class SparseBatch:
 
     Attributes
     ----------
-    matrices : sequence of K CSR matrices of shape (B, D)
+    matrices : list of K CSR matrices of shape (B, D)
         The rows that each member sees. Members that see the same rows may share
         one matrix.
     """
 
     def __init__(self, n_members: int) -> None:
-        self.matrices: Sequence[sparse.csr_array] = [sparse.csr_array((0, 0))] * n_members
+        self.matrices: list[sparse.csr_array] = [sparse.csr_array((0, 0))] * n_members
 
     def matmul(self, weight: Floats, out: Floats) -> None:
         """Write ``x @ weight`` into ``out``, (K, B, H), member by member."""

@@ -74,11 +74,13 @@ class TrainingSet:
         """Return the same rows with targets of the given dtype (X is converted batchwise)."""
         return TrainingSet(self.X, self.targets.astype(dtype))
 
-    def fill(self, x: Input, rows: Integers, dtype: np.dtype) -> None:
-        """Put the given rows of X, (K, B), into a workspace's input, (K, B, D)."""
+    def fill(self, x: Input, rows: Integers, dtype: np.dtype, members: slice = slice(None)) -> None:
+        """Put rows of X, (K, B), into some members' part of a workspace's input, (K, B, D)."""
         if isinstance(x, SparseBatch):
-            x.matrices = [self.X[r].astype(dtype, copy=False) for r in rows]
-        elif not self.X.flags.c_contiguous:
+            x.matrices[members] = [self.X[r].astype(dtype, copy=False) for r in rows]
+            return
+        x = x[members]
+        if not self.X.flags.c_contiguous:
             # np.take would copy all of X first.
             x[:] = self.X[rows]
         elif self.X.dtype == dtype:

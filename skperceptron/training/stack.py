@@ -40,7 +40,8 @@ class Stack:
         Its activations are listed in the order of `members`.
     members : sequence of Member
         In order of falling numbers of rows; their optimisers perform the same operations.
-    data : TrainingSet
+    data : TrainingSet or sequence of TrainingSet
+        One for all members, or one for each; neighbours with the same one are gathered at once.
     batch_size : int
         Rows per step; a member with fewer rows takes them all.
     dtype : dtype
@@ -57,7 +58,7 @@ class Stack:
         self,
         network: Network,
         members: Sequence[Member],
-        data: TrainingSet,
+        data: TrainingSet | Sequence[TrainingSet],
         batch_size: int,
         dtype: np.dtype,
     ) -> None:
@@ -65,7 +66,11 @@ class Stack:
             raise ValueError("the optimizers of one stack must perform the same operations.")
         self.network = network
         self.members = list(members)
-        self.data = data.astype(dtype)
+        if isinstance(data, TrainingSet):
+            data = [data] * len(members)
+        self.data: list[TrainingSet] = []
+        for of_run, k in runs(data):
+            self.data += [of_run.astype(dtype)] * (k.stop - k.start)
         self.batch_size = batch_size
         self.dtype = dtype
         self.parameters = np.stack([m.parameters for m in members]).astype(dtype, copy=False)
@@ -215,6 +220,7 @@ class Stack:
             member.rows = rows
         if kept:
             self.network = self.network.members(kept)
+            self.data = [self.data[k] for k in kept]
             self.parameters = self.parameters[kept]
             self.state = {name: vector[kept] for name, vector in self.state.items()}
             self._bind()
@@ -249,6 +255,7 @@ class _Window:
         width = max(m.loss.evidence_width(stack.network.n_outputs) for m in stack.members)
         self.evidence = np.zeros((*shape, width), dtype=stack.dtype)
         self.factor = None if stack.weights is None else np.zeros((*shape, 1), dtype=stack.dtype)
+        self._targets = [(data.targets, k) for data, k in runs(stack.data)]
         self._opened = slice(0, 0)
 
     def open(self, stack: Stack, start: int) -> None:
@@ -257,7 +264,8 @@ class _Window:
         self._opened = slice(start, start + n_rows)
         self.order[:, :n_rows] = stack.order[:, self._opened]
         # Behind the end stand rows of an earlier window: valid, and without effect.
-        stack.data.targets.take(self.order, self.y)
+        for targets, k in self._targets:
+            targets.take(self.order[k], self.y[k])
         if stack.weights is not None and self.factor is not None:
             self.factor[:, :n_rows, 0] = stack.weights[:, self._opened]
 
@@ -308,9 +316,10 @@ class _BoundStep:
             network.views(parameters),
             batch_size,
             gradient=network.views(gradient),
-            sparse=stack.data.is_sparse,
+            sparse=stack.data[0].is_sparse,
             members=members,
         )
+        self._sources = list(runs(stack.data[members]))
         self._scratch = np.empty_like(self.work.delta)
         buffers = (self.work.raw, self.work.delta, self._scratch)
         self._losses = [
@@ -325,7 +334,8 @@ class _BoundStep:
     def fill(self, stack: Stack, order: Integers) -> None:
         """Gather the batch, unless the one batch of the epoch already stands there."""
         if not (self._filled and stack.stays_filled):
-            stack.data.fill(self.work.x, order, stack.dtype)
+            for data, k in self._sources:
+                data.fill(self.work.x, order[k], stack.dtype, k)
             self._filled = True
 
     def descend(self, stack: Stack, i: int, y: Floats, factor: Floats, evidence: Floats) -> None:

@@ -235,7 +235,7 @@ def test_a_falling_learning_rate_takes_hold_in_the_next_epoch():
     steps = epochs(stack)
     next(steps)
     visited.append(stack.parameters[0].copy())
-    X, y = stack.data.X, stack.data.targets.table[:, 0]
+    X, y = stack.data[0].X, stack.data[0].targets.table[:, 0]
 
     def gradient(p):
         residual = X @ p[:3] + p[3] - y
