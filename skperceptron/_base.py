@@ -30,7 +30,7 @@ from .engine.network import Learned
 from .engine.prediction import predict_raw
 from .engine.rows import merge_equal_rows
 from .initializers import GlorotUniform
-from .losses import Loss
+from .losses import Loss, get_loss
 from .optimizers import SGD, Adam, Optimizer
 from .schedules import Adaptive, Constant, InverseScaling, Schedule
 from .training import EpochReport, Member, Stack, Targets, TrainingSet, epochs, minimize_lbfgs
@@ -60,6 +60,9 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
     """Base of the multi-layer perceptrons; not to be used directly."""
 
     _y_is_numeric = False
+
+    loss: Any
+    _loss: Loss
 
     _parameter_constraints: dict[str, list[Any]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -161,6 +164,10 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
     def _score_raw(self, raw: Floats, y: Any, sample_weight: Floats | None) -> float:
         """Return the validation score of raw predictions in the network's units."""
 
+    def _weigh(self, targets: Targets, sample_weight: Floats | None) -> Floats | None:
+        """Return the weights of the rows for training and validation."""
+        return sample_weight
+
     def _stratify(self, targets: Targets) -> Integers | None:
         """Return the labels by which the validation rows are stratified, if any."""
         return None
@@ -202,17 +209,19 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         if not mode.continuing:
             self._forget()
         targets = self._encode(y, sample_weight, mode)
+        sample_weight = self._weigh(targets, sample_weight)
         data = TrainingSet(X, targets)
         rng = check_random_state(self.random_state)
-        loss = self._make_loss()
+        loss = self._loss = self._make_loss()
+        n_outputs = targets.n_outputs * loss.outputs_per_target
         if mode.continuing:
-            self._rebuild_network(targets.n_outputs)
+            self._rebuild_network(n_outputs)
             start = self._packed_parameters()
         else:
-            self._network = self._build_network(X.shape[1], targets.n_outputs)
+            self._network = self._build_network(X.shape[1], n_outputs)
             start = self._initial_parameters(rng)
         self.dtype_ = self._resolve_dtype()
-        self.n_outputs_ = targets.n_outputs
+        self.n_outputs_ = n_outputs
         self.n_layers_ = len(self._hidden_sizes()) + 2
         self.out_activation_ = loss.out_activation
         return self._make_member(start, loss, data, y, sample_weight, rng), data
@@ -233,6 +242,12 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         """Drop what only continued training needs."""
         for name in ("_optimizer_state", "_best_parameters", "_no_improvement"):
             self.__dict__.pop(name, None)
+
+    def _resolve_loss(self, task: str, n_targets: int) -> Loss:
+        """Return a copy of the user's loss, checked."""
+        loss = clone(get_loss(self.loss, task))
+        loss.check_parameters(n_targets)
+        return loss
 
     def _hidden_sizes(self) -> list[int]:
         sizes = self.hidden_layer_sizes
