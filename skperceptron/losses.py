@@ -81,6 +81,9 @@ class Loss(BaseEstimator):
         Which change of the target's units, ``y = shift + scale * t``, the last layer can
         undo without another change of the model: none, those without a shift, or all.
         ``standardize_target`` trains on t.
+    keeps_ordinary_units : bool
+        Whether ``standardize_target="auto"`` spares targets of ordinary size, as
+        scikit-learn does.
     target_interval : Interval
         Where targets must lie.
     ranges : dict of str to Interval
@@ -94,6 +97,7 @@ class Loss(BaseEstimator):
     judged_by_r2: ClassVar[bool] = False
     estimates_std: ClassVar[bool] = False
     equivariance: ClassVar[str] = "none"
+    keeps_ordinary_units: ClassVar[bool] = False
     target_interval: ClassVar[Interval] = Interval()
     ranges: ClassVar[dict[str, Interval]] = {}
 
@@ -568,6 +572,7 @@ class SquaredError(_IdentityLink, _LikeScikitLearn):
     r"""Half the squared error, :math:`\frac12 (z - y)^2`; least at the mean."""
 
     names = ("squared_error",)
+    keeps_ordinary_units = True
     averages_outputs = True
     judged_by_r2 = True
 
@@ -613,21 +618,37 @@ class Huber(_IdentityLink):
         self.delta = delta
 
     def in_units(self, scale: Floats) -> Huber:
-        # One number per column of y.
-        return self if (scale == 1).all() else Huber(self.delta / scale)
+        # The smallest numbers would vanish in float32.
+        return self if (scale == 1).all() else _HuberInUnits(np.maximum(self.delta / scale, 1e-30))
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
+        return self._terms(raw, y).sum(axis=-1)
+
+    def _terms(self, raw: Floats, y: Floats) -> Floats:
         error = np.abs(raw - y)
-        delta = np.asarray(self.delta, dtype=raw.dtype)
-        # Beyond delta, the error and its part within delta differ.
-        near = np.minimum(error, delta)
-        return (near * (error - 0.5 * near)).sum(axis=-1)
+        near = np.minimum(error, np.asarray(self.delta, dtype=raw.dtype))
+        return near * (error - 0.5 * near)
 
     def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
         delta = np.asarray(self.delta, dtype=raw.dtype)
         np.subtract(raw, y, out=out)
         np.minimum(out, delta, out=out)
         np.maximum(out, -delta, out=out)
+
+
+class _HuberInUnits(Huber):
+    """Huber's loss of a standardised target, with one delta per column.
+
+    Divided by delta where that is small: then it is the absolute error, not next to nothing.
+    """
+
+    def losses(self, raw: Floats, y: Floats) -> Floats:
+        divisor = np.minimum(self.delta, 1).astype(raw.dtype)
+        return (self._terms(raw, y) / divisor).sum(axis=-1)
+
+    def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
+        super().gradient(raw, y, out, scratch)
+        np.divide(out, np.minimum(self.delta, 1), out=out)
 
 
 class Pinball(_IdentityLink):
@@ -815,6 +836,7 @@ class PoissonDeviance(_LogLink, _LikeScikitLearn):
     r"""Half the Poisson deviance with a log link, :math:`y \log(y / e^z) - y + e^z`, y >= 0."""
 
     names = ("poisson",)
+    keeps_ordinary_units = True
     target_interval = Interval(0, low_closed=True)
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
@@ -878,7 +900,7 @@ def _exponent_limit(dtype: np.dtype) -> float:
 def _classes(task: str | None = None) -> dict[str, type[Loss]]:
     """Return the losses of this module, for one task or all, under all of their names."""
     members = inspect.getmembers(sys.modules[__name__], inspect.isclass)
-    losses = [cls for _, cls in members if issubclass(cls, Loss)]
+    losses = [cls for name, cls in members if issubclass(cls, Loss) and name[0] != "_"]
     return {name: cls for cls in losses if task in (None, cls.task) for name in cls.names}
 
 

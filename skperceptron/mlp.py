@@ -411,9 +411,10 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     standardize_target : {"auto"} or bool, default="auto"
         Whether each column of the target is standardised inside the network. The output
         layer is folded back afterwards, so that ``coefs_`` and ``intercepts_`` speak y's
-        units; ``loss_curve_`` speaks the network's. "auto" spares columns whose standard
-        deviation and root mean square lie in [1e-2, 1e3]. With "poisson" and "gamma", the
-        target is divided by a power of two near its mean; "auto" spares means in [1e-2, 1e3].
+        units; ``loss_curve_`` speaks the network's. "auto" does so, but spares, to give
+        scikit-learn's model, the columns of a "squared_error" whose standard deviation and
+        root mean square lie in [1e-2, 1e3]. With "poisson" and "gamma" the target is divided
+        by a power of two near its mean; "auto" spares means in [1e-2, 1e3] of "poisson".
         Not used with a bounded or categorical output, nor with a loss of the user's whose
         ``equivariance`` is "none".
 
@@ -737,8 +738,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             return Targets((y - low) / (high - low))
         loss.check_targets(y)
         if not mode.continuing:
-            if loss.equivariance != "none":
-                self._choose_units(y, sample_weight, may_shift=loss.equivariance == "affine")
+            self._choose_units(y, sample_weight, loss)
         return Targets((y - self._target_shift) / self._target_scale)
 
     def _check_output(self, loss: Loss) -> None:
@@ -788,24 +788,22 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         self._check_range(y, self.values_[0], self.values_[-1])
         return Targets(np.eye(len(self.values_)), (y[:, 0] - self.values_[0]).astype(np.intp))
 
-    def _choose_units(self, y: Floats, sample_weight: Floats | None, may_shift: bool) -> None:
+    def _choose_units(self, y: Floats, sample_weight: Floats | None, loss: Loss) -> None:
         """Decide in which units the network sees each column of the target."""
-        # Squares of the largest floats overflow, those of the smallest vanish.
-        largest = np.abs(y).max(axis=0)
-        unit = np.where(largest > 0, largest, 1.0)
-        mean = np.average(y / unit, axis=0, weights=sample_weight)
-        deviation = np.sqrt(np.average((y / unit - mean) ** 2, axis=0, weights=sample_weight))
-        size, mean, deviation = np.hypot(mean, deviation) * unit, mean * unit, deviation * unit
-        if not may_shift:
-            deviation = size = mean
-        if self.standardize_target == "auto":
+        if loss.equivariance == "none":
+            return
+        may_shift = loss.equivariance == "affine"
+        mean, deviation, size = _moments(y, sample_weight)
+        spread = deviation if may_shift else mean
+        if self.standardize_target == "auto" and loss.keeps_ordinary_units:
             low, high = ORDINARY_SCALE
-            chosen = (deviation < low) | (deviation > high) | (size > high)
+            largest = size if may_shift else mean
+            chosen = (spread < low) | (spread > high) | (largest > high)
         else:
             chosen = np.full(y.shape[1], bool(self.standardize_target))
         # A constant column has nothing but rounding errors around its mean.
-        constant = deviation <= 1e-12 * np.abs(mean)
-        measure = np.where(constant, np.minimum(np.abs(mean), 1.0), deviation)
+        constant = spread <= 1e-12 * np.abs(mean)
+        measure = np.where(constant, np.minimum(np.abs(mean), 1.0), spread)
         # Powers of two: multiplying by them rounds nothing, so that folding is exact.
         exponent = np.round(np.log2(np.where(measure > 0, measure, 1.0)))
         self._target_shift = np.where(chosen & may_shift, mean, 0.0)
@@ -838,3 +836,13 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         with suppress(TypeError, ValueError):
             tags.target_tags.positive_only = get_loss(self.loss).target_interval.low >= 0
         return tags
+
+
+def _moments(y: Floats, sample_weight: Floats | None) -> tuple[Floats, Floats, Floats]:
+    """Return mean, standard deviation and root mean square of each column."""
+    # Squares of the largest floats overflow, those of the smallest vanish.
+    largest = np.abs(y).max(axis=0)
+    unit = np.where(largest > 0, largest, 1.0)
+    mean = np.average(y / unit, axis=0, weights=sample_weight)
+    deviation = np.sqrt(np.average((y / unit - mean) ** 2, axis=0, weights=sample_weight))
+    return mean * unit, deviation * unit, np.hypot(mean, deviation) * unit
