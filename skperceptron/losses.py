@@ -136,7 +136,7 @@ class Loss(BaseEstimator):
             )
 
     def in_units(self, scale: Floats) -> Loss:
-        """Return the loss of targets divided by ``scale``, (T,), where parameters have units."""
+        """Return the loss of standardised targets, divided by ``scale``, (T,)."""
         return self
 
     def output_units(self, shift: Floats, scale: Floats) -> tuple[Floats, Floats]:
@@ -619,7 +619,7 @@ class Huber(_IdentityLink):
 
     def in_units(self, scale: Floats) -> Huber:
         # The smallest numbers would vanish in float32.
-        return self if (scale == 1).all() else _HuberInUnits(np.maximum(self.delta / scale, 1e-30))
+        return _HuberInUnits(np.maximum(self.delta / scale, 1e-30))
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
         return self._terms(raw, y).sum(axis=-1)

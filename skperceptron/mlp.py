@@ -297,7 +297,7 @@ class MLPBinaryClassifier(_MLPClassifier):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
-        tags.classifier_tags.multi_label = True
+        tags.classifier_tags.multi_label = self.class_weight is None
         return tags
 
 
@@ -698,9 +698,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             return CategoricalLogLoss()
         if self.output_range is not None:
             return ScaledSquaredError(*self._bounds())
-        return self._resolve_loss("regression", len(self._target_scale)).in_units(
-            self._target_scale
-        )
+        loss = self._resolve_loss("regression", len(self._target_scale))
+        return loss.in_units(self._target_scale) if self._has_own_units() else loss
 
     def _bounds(self) -> tuple[float, float]:
         """Return `output_range`, checked."""
@@ -755,10 +754,12 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         n_targets = len(self._target_scale)
         if self.output != "categorical" and y.shape[1] != n_targets:
             raise ValueError(f"y has {y.shape[1]} columns, but {n_targets} are expected.")
-        if self._has_own_units() and type(loss) is not type(self._loss):
+        units = self._target_shift, self._target_scale
+        before, now = (np.array(of.output_units(*units)) for of in (self._loss, loss))
+        if self._has_own_units() and not np.array_equal(before, now):
             raise ValueError(
                 f"loss={self.loss!r}: warm_start and partial_fit go on with a target that was"
-                f" standardised for {type(self._loss).__name__}, which must stay the loss."
+                " standardised for other outputs of the network: the kind of loss must stay."
             )
 
     def _check_range(self, y: Floats, low: float, high: float) -> None:

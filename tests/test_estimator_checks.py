@@ -3,7 +3,8 @@
 No check is expected to fail. What contradicts a check by its nature stays out of the grid:
 mini-batches, ``learning_rate="invscaling"``, early stopping and a perceptron that does not
 shuffle tell a row that counts twice from two rows; ``partial_fit`` refuses early stopping;
-Poisson, bounded and categorical outputs refuse targets of the checks or lie far outside them;
+Poisson, gamma, bounded and categorical outputs refuse targets of the checks or lie far outside
+them; a list of quantiles predicts several numbers for one; ``partial_fit`` refuses balanced classes;
 a perceptron without threshold has no way to prefer a class. They have tests of their own.
 """
 
@@ -32,6 +33,13 @@ from skperceptron.activations import (
     Sine,
     get_activation,
     list_activations,
+)
+from skperceptron.losses import (
+    BinaryLogLoss,
+    CategoricalFocalLoss,
+    CategoricalLogLoss,
+    Huber,
+    Pinball,
 )
 
 pytestmark = [
@@ -128,6 +136,19 @@ OPTIONS = [
     {"shuffle": False, "alpha": 0.1},
 ]
 
+#: Losses and weights of classes.
+OBJECTIVES = [
+    quick(MLPBinaryClassifier, loss="focal"),
+    quick(MLPBinaryClassifier, loss=BinaryLogLoss(0.1), class_weight="balanced", solver="lbfgs"),
+    quick(MLPSoftmaxClassifier, loss="focal", class_weight="balanced", solver="lbfgs"),
+    quick(MLPSoftmaxClassifier, loss=CategoricalFocalLoss(1.0)),
+    quick(MLPSoftmaxClassifier, loss=CategoricalLogLoss(0.1), dtype="float32"),
+    quick(MLPRegressor, loss="absolute_error", dtype="float32"),
+    quick(MLPRegressor, loss=Huber(10.0)),
+    quick(MLPRegressor, loss=Pinball(0.4)),
+    quick(MLPRegressor, loss="gaussian_nll"),
+]
+
 REGRESSORS = [
     quick(MLPRegressor, standardize_target=True),
     quick(MLPRegressor, standardize_target=True, solver="lbfgs", dtype="float32"),
@@ -146,6 +167,7 @@ CONFIGURATIONS = [
     *(cls(solver=solver) for cls in MLPS for solver in ("sgd", "lbfgs")),
     *_activations_by_solver_and_dtype(),
     *(quick(MLPS[i % 3], **options) for i, options in enumerate(OPTIONS)),
+    *OBJECTIVES,
     *REGRESSORS,
     *PERCEPTRONS,
 ]
