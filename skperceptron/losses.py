@@ -295,10 +295,9 @@ class _LogLoss(_LikeScikitLearn):
 
     def _smooth(self, y: Floats, n_classes: int, out: Floats, scratch: Floats) -> None:
         """Turn the gradient in ``out`` into that for smoothed labels."""
-        if self.label_smoothing:
-            np.subtract(y, 1 / n_classes, out=scratch)
-            np.multiply(scratch, self.label_smoothing, out=scratch)
-            np.add(out, scratch, out=out)
+        np.subtract(y, 1 / n_classes, out=scratch)
+        np.multiply(scratch, self.label_smoothing, out=scratch)
+        np.add(out, scratch, out=out)
 
 
 class BinaryLogLoss(_LogLoss):
@@ -332,7 +331,8 @@ class BinaryLogLoss(_LogLoss):
     def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
         expit(raw, out=out)
         np.subtract(out, y, out=out)
-        self._smooth(y, 2, out, scratch)
+        if self.label_smoothing:
+            self._smooth(y, 2, out, scratch)
 
     def _terms(self, predicted: Floats, y: Floats) -> Floats:
         p = _clipped(predicted)
@@ -393,7 +393,8 @@ class CategoricalLogLoss(_Softmax, _LogLoss):
 
     def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
         np.subtract(self._softmax(raw, scratch).swapaxes(1, 2), y, out=out)
-        self._smooth(y, raw.shape[-1], out, scratch)
+        if self.label_smoothing:
+            self._smooth(y, raw.shape[-1], out, scratch)
 
     def evidence_width(self, n_outputs: int) -> int:
         return n_outputs if self.label_smoothing else 1

@@ -607,13 +607,12 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         ValueError
             If the loss does not estimate standard deviations.
         """
-        check_is_fitted(self)
+        described = self._description(X)
         if return_std and not self._loss.estimates_std:
             raise ValueError(
                 "return_std=True needs a loss that estimates standard deviations, such as"
                 f" 'gaussian_nll', got loss={self.loss!r}."
             )
-        described = self._description(X)
         if described.shape[1] == 1:
             described = described[:, 0]
         if not self._loss.estimates_std:
