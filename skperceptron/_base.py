@@ -31,6 +31,7 @@ from .engine.prediction import predict_raw
 from .engine.rows import merge_equal_rows
 from .initializers import GlorotUniform
 from .losses import Loss
+from .normalizations import Normalization, get_normalization
 from .optimizers import SGD, Adam, Optimizer
 from .schedules import Adaptive, Constant, InverseScaling, Schedule
 from .training import EpochReport, Member, Stack, Targets, TrainingSet, epochs, minimize_lbfgs
@@ -89,6 +90,9 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         ],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "skip_connections": [StrOptions({"none", "residual", "dense"})],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "input_dropout": [Interval(Real, 0, 1, closed="left")],
+        "normalization": [str, Normalization, None],
         "dtype": [StrOptions({"auto", "float32", "float64"})],
     }
 
@@ -119,6 +123,9 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         n_iter_no_change=10,
         max_fun=15000,
         skip_connections="none",
+        dropout=0.0,
+        input_dropout=0.0,
+        normalization=None,
         dtype="auto",
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -145,6 +152,9 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
         self.skip_connections = skip_connections
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.normalization = normalization
         self.dtype = dtype
 
     # What a subclass answers.
@@ -267,9 +277,48 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         activations = self._resolve_activations()[: len(hidden)]
         for message in {a.untrainable_message for a in activations if not a.differentiable}:
             warnings.warn(message, UserWarning, stacklevel=6)
+        normalization = self._resolve_normalization()
         return multilayer_perceptron(
-            n_features, hidden, n_outputs, [[a] for a in activations], self.skip_connections
+            n_features,
+            hidden,
+            n_outputs,
+            [[a] for a in activations],
+            self.skip_connections,
+            normalize=None if normalization is None else normalization.block,
+            dropout=[[rate] for rate in self._dropout_rates()],
         )
+
+    def _resolve_normalization(self) -> Normalization | None:
+        if self.normalization is None:
+            return None
+        normalization = clone(get_normalization(self.normalization))
+        normalization.check_parameters()
+        if normalization.mixes_rows and self.solver == "lbfgs":
+            raise ValueError(
+                f"normalization={self.normalization!r} needs batches and so a stochastic solver,"
+                f" got solver={self.solver!r}. Use normalization='layer'."
+            )
+        return normalization
+
+    def _dropout_rates(self) -> list[float]:
+        """Return the rate of the input, then that of each hidden layer."""
+        n_hidden = len(self._hidden_sizes())
+        rates = self.dropout
+        rates = [rates] * n_hidden if isinstance(rates, Real) else list(rates)
+        if len(rates) != n_hidden:
+            raise ValueError(
+                f"dropout has {len(rates)} entries, hidden_layer_sizes={n_hidden} layers:"
+                " a list must have one entry per hidden layer."
+            )
+        if not all(isinstance(rate, Real) and 0 <= float(rate) < 1 for rate in rates):
+            raise ValueError(f"dropout={self.dropout!r} must hold numbers in the range [0.0, 1.0).")
+        rates = [float(rate) for rate in (self.input_dropout, *rates)]
+        if any(rates) and self.solver == "lbfgs":
+            raise ValueError(
+                f"dropout={self.dropout!r} and input_dropout={self.input_dropout!r} must be 0 with"
+                " solver='lbfgs', whose objective must not be random."
+            )
+        return rates
 
     def _resolve_dtype(self) -> np.dtype:
         if self.solver == "lbfgs":
@@ -296,8 +345,8 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
                 fan_in, units = weight[0].shape
                 weight[0], bias[0, 0] = initializer.draw(fan_in, units, factor, rng)
                 layer += 1
-            elif isinstance(node.block, Activate) and views:
-                views[0][0, 0] = node.block.activations[0].initial_parameters(node.block.units)
+            elif views:
+                views[0][0, 0] = node.block.initial_parameters()
         return vector[0]
 
     def _rebuild_network(self, n_outputs: int) -> None:
@@ -317,19 +366,21 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         self._network = now
 
     def _fitted_views(self, dtype: np.dtype, *, folded: bool = True) -> Learned:
-        """List ``coefs_``, ``intercepts_`` and ``activation_parameters_`` as the engine does."""
+        """List what has been learned as the engine does."""
         coefs, intercepts = list(self.coefs_), list(self.intercepts_)
         if not folded:
             coefs[-1], intercepts[-1] = self._unfold(coefs[-1], intercepts[-1])
         layers = zip(coefs, intercepts, strict=True)
         slopes = iter(self.activation_parameters_)
+        normalizations = iter(self.normalization_parameters_)
         views: Learned = []
         for node in self._network.nodes:
             if isinstance(node.block, Affine):
                 weight, bias = next(layers)
                 arrays: tuple[Floats, ...] = (weight[np.newaxis], bias[np.newaxis, np.newaxis])
             elif node.block.n_other_parameters:
-                arrays = (next(slopes)[np.newaxis, np.newaxis],)
+                theta = next(slopes if isinstance(node.block, Activate) else normalizations)
+                arrays = (theta.reshape(1, 1, -1),)
             else:
                 arrays = ()
             views.append(tuple(array.astype(dtype, copy=False) for array in arrays))
@@ -370,6 +421,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
             alpha=self.alpha,
             rows=rows,
             rng=rng,
+            noise=self._make_noise(rng),
             sample_weight=sample_weight,
             shuffle=self.shuffle,
             n_samples=n_samples,
@@ -380,6 +432,12 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
             progress=self._progress_so_far(),
             best_parameters=getattr(self, "_best_parameters", None),
         )
+
+    def _make_noise(self, rng: np.random.RandomState) -> np.random.Generator | None:
+        """Return the source of dropout; without dropout nothing is drawn from ``rng``."""
+        if not any(self._dropout_rates()):
+            return None
+        return np.random.default_rng(rng.randint(2**32, size=4, dtype=np.uint32))
 
     def _split(self, data: TrainingSet, rng: np.random.RandomState) -> tuple[Integers, Integers]:
         """Draw the validation rows as scikit-learn does."""
@@ -551,13 +609,16 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         self.coefs_: list[Floats] = []
         self.intercepts_: list[Floats] = []
         self.activation_parameters_: list[Floats] = []
+        self.normalization_parameters_: list[Floats] = []
         views = self._network.views(vector.astype(self.dtype_)[np.newaxis])
         for node, arrays in zip(self._network.nodes, views, strict=True):
             if isinstance(node.block, Affine):
                 self.coefs_.append(arrays[0][0])
                 self.intercepts_.append(arrays[1][0, 0])
-            elif arrays:
+            elif arrays and isinstance(node.block, Activate):
                 self.activation_parameters_.append(arrays[0][0, 0])
+            elif arrays:
+                self.normalization_parameters_.append(arrays[0].reshape(-1, node.block.units))
         self.coefs_[-1], self.intercepts_[-1] = self._fold(self.coefs_[-1], self.intercepts_[-1])
         if not (np.isfinite(self.coefs_[-1]).all() and np.isfinite(self.intercepts_[-1]).all()):
             self._refuse_diverged()

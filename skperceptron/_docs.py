@@ -85,6 +85,18 @@ skip_connections : {"none", "residual", "dense"}, default="none"
     layer's value to its own (He et al. 2016). "dense": every layer, the output layer
     included, sees the input and all earlier hidden layers side by side (Huang et al. 2017).
 
+dropout : float or array-like of float, default=0.0
+    Probability with which, in training, a hidden unit is silent, in [0, 1); a list has one
+    entry per hidden layer. The others count ``1 / (1 - p)`` times (Srivastava et al. 2014).
+    Not with "lbfgs".
+
+input_dropout : float, default=0.0
+    The same for the features, in [0, 1).
+
+normalization : {"batch", "layer"} or Normalization, default=None
+    Standardises the input of each hidden layer's activation, over the rows of the batch or
+    over the units of the layer. See :mod:`skperceptron.normalizations`.
+
 dtype : {"auto", "float32", "float64"}, default="auto"
     Precision of training. "auto" is float32 if some weight matrix has 2**12 elements or more,
     float64 otherwise; "lbfgs" always uses float64. Prediction follows the dtype of X.
@@ -99,6 +111,10 @@ intercepts_ : list of ndarray of shape (units,)
 
 activation_parameters_ : list of ndarray of shape (units,)
     What activations such as PReLU have learned, layer by layer.
+
+normalization_parameters_ : list of ndarray of shape (2 or 4, units)
+    What each normalised layer has learned, one row each: factor, shift and, of a batch
+    normalisation, running mean and variance.
 
 loss_ : float
     Loss of the last epoch.

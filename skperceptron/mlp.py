@@ -431,6 +431,9 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         categorical_prediction="mean",
         standardize_target="auto",
         skip_connections="none",
+        dropout=0.0,
+        input_dropout=0.0,
+        normalization=None,
         dtype="auto",
     ) -> None:
         super().__init__(
@@ -458,6 +461,9 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             n_iter_no_change=n_iter_no_change,
             max_fun=max_fun,
             skip_connections=skip_connections,
+            dropout=dropout,
+            input_dropout=input_dropout,
+            normalization=normalization,
             dtype=dtype,
         )
         self.loss = loss

@@ -21,6 +21,7 @@ FLOORS = {
     "activations": COMPONENTS,
     "initializers": COMPONENTS,
     "losses": COMPONENTS,
+    "normalizations": COMPONENTS,
     "optimizers": COMPONENTS,
     "schedules": COMPONENTS,
     "training": TRAINING,

@@ -57,6 +57,8 @@ class Member:
         The rows of the data set that this member trains on.
     rng : RandomState
         Source of the shuffles.
+    noise : Generator, default=None
+        Source of the dropout; needed where there is any.
     sample_weight : ndarray of shape (N,), default=None
         Weights of all rows of the data set.
     shuffle : bool
@@ -91,6 +93,7 @@ class Member:
     alpha: float
     rows: Integers
     rng: np.random.RandomState
+    noise: np.random.Generator | None = None
     sample_weight: Floats | None = None
     shuffle: bool = True
     n_samples: int = 0

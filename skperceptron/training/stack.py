@@ -318,6 +318,7 @@ class _BoundStep:
             gradient=network.views(gradient),
             sparse=stack.data[0].is_sparse,
             members=members,
+            noise=[m.noise for m in stack.members[members]],
         )
         self._sources = list(runs(stack.data[members]))
         self._scratch = np.empty_like(self.work.delta)
