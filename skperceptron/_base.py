@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, NoReturn
 
@@ -21,8 +20,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._compat import Interval, Options, StrOptions, check_optimize_result
+from ._held_out import Validation
 from ._validation import FitMode, check_sample_weight, restored_on_failure
 from .activations import Activation, get_activation
+from .averaging import Averaging, get_averaging
 from .engine import Network, multilayer_perceptron
 from .engine.arrays import Floats, Integers
 from .engine.blocks import Activate, Affine
@@ -34,12 +35,16 @@ from .losses import Loss
 from .normalizations import Normalization, get_normalization
 from .optimizers import SGD, Adam, Optimizer
 from .schedules import Adaptive, Constant, InverseScaling, Schedule
+from .stopping import EarlyStopping
 from .training import EpochReport, Member, Stack, Targets, TrainingSet, epochs, minimize_lbfgs
 from .training.lbfgs import Budget
 from .training.member import Progress
 
 #: From this many weights in one matrix on, ``dtype="auto"`` trains in float32.
 FLOAT32_FROM = 2**12
+
+#: X, y and sample weights of validation data that the user has not given.
+NOTHING_HELD_OUT = (None, None, None)
 
 _DIVERGED = (
     "Solver produced non-finite parameter weights: the training diverged. The input data may"
@@ -79,7 +84,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         "warm_start": ["boolean"],
         "momentum": [Interval(Real, 0, 1, closed="both")],
         "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean"],
+        "early_stopping": ["boolean", EarlyStopping],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
         "beta_1": [Interval(Real, 0, 1, closed="left")],
         "beta_2": [Interval(Real, 0, 1, closed="left")],
@@ -93,6 +98,8 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
         "input_dropout": [Interval(Real, 0, 1, closed="left")],
         "normalization": [str, Normalization, None],
+        "averaging": [str, Averaging, None],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "dtype": [StrOptions({"auto", "float32", "float64"})],
     }
 
@@ -126,6 +133,8 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         dropout=0.0,
         input_dropout=0.0,
         normalization=None,
+        averaging=None,
+        max_time=None,
         dtype="auto",
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -155,6 +164,8 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         self.dropout = dropout
         self.input_dropout = input_dropout
         self.normalization = normalization
+        self.averaging = averaging
+        self.max_time = max_time
         self.dtype = dtype
 
     # What a subclass answers.
@@ -186,10 +197,18 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
     # Fitting.
 
     def _fit(
-        self, X: Any, y: Any, sample_weight: Any, *, incremental: bool
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        incremental: bool,
+        held_out: tuple[Any, Any, Any] = NOTHING_HELD_OUT,
     ) -> BaseMultilayerPerceptron:
         with restored_on_failure(self):
-            member, data = self._prepare(X, y, sample_weight, incremental=incremental)
+            member, data = self._prepare(
+                X, y, sample_weight, incremental=incremental, held_out=held_out
+            )
             if self.solver == "lbfgs":
                 self._train_lbfgs(member, data)
             else:
@@ -197,9 +216,18 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         return self
 
     def _prepare(
-        self, X: Any, y: Any, sample_weight: Any, *, incremental: bool
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        incremental: bool,
+        held_out: tuple[Any, Any, Any] = NOTHING_HELD_OUT,
     ) -> tuple[Member, TrainingSet]:
-        """Check everything, wire the network, and return what is to be trained on what."""
+        """Check everything, wire the network, and return what is to be trained on what.
+
+        ``held_out`` is the user's own validation data: X, y and sample weights.
+        """
         mode = FitMode(
             continuing=hasattr(self, "coefs_") and (incremental or self.warm_start),
             incremental=incremental,
@@ -225,7 +253,10 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         self.n_outputs_ = targets.n_outputs
         self.n_layers_ = len(self._hidden_sizes()) + 2
         self.out_activation_ = loss.out_activation
-        return self._make_member(start, loss, data, y, sample_weight, rng), data
+        member = self._make_member(start, loss, data, sample_weight, rng, incremental=incremental)
+        self._hold_out(member, data, y, held_out)
+        self._merge_rows_of_full_batch(member, data)
+        return member, data
 
     def _validate_training_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         return validate_data(
@@ -241,7 +272,13 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
 
     def _forget(self) -> None:
         """Drop what only continued training needs."""
-        for name in ("_optimizer_state", "_best_parameters", "_no_improvement"):
+        for name in (
+            "_optimizer_state",
+            "_best_parameters",
+            "_no_improvement",
+            "_raw_parameters",
+            "_average",
+        ):
             self.__dict__.pop(name, None)
 
     def _hidden_sizes(self) -> list[int]:
@@ -387,7 +424,10 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         return views
 
     def _packed_parameters(self) -> Floats:
-        """Return the fitted parameters as one new vector, in the network's units."""
+        """Return the parameters to go on from as one new vector, in the network's units."""
+        raw: Floats | None = getattr(self, "_raw_parameters", None)
+        if raw is not None:
+            return raw.astype(np.float64)
         vector = np.empty((1, self._network.n_parameters))
         fitted = self._fitted_views(vector.dtype, folded=False)
         for places, arrays in zip(self._network.views(vector), fitted, strict=True):
@@ -400,18 +440,11 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         parameters: Floats,
         loss: Loss,
         data: TrainingSet,
-        y: Any,
         sample_weight: Floats | None,
         rng: np.random.RandomState,
+        *,
+        incremental: bool,
     ) -> Member:
-        rows: Integers = np.arange(data.n_rows)
-        score = None
-        if self.early_stopping and self.solver != "lbfgs":
-            rows, held_out = self._split(data, rng)
-            score = self._validation_score(data, held_out, y, sample_weight)
-        n_samples = len(rows)
-        if self.solver != "lbfgs" and self._batch_rows(n_samples) == n_samples:
-            rows, sample_weight = _in_canonical_order(data, rows, sample_weight)
         return Member(
             parameters=parameters,
             loss=loss,
@@ -419,19 +452,89 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
             schedule=self._make_schedule(),
             learning_rate=self.learning_rate_init,
             alpha=self.alpha,
-            rows=rows,
+            rows=np.arange(data.n_rows),
             rng=rng,
-            noise=self._make_noise(rng),
             sample_weight=sample_weight,
             shuffle=self.shuffle,
-            n_samples=n_samples,
-            score=score,
             max_iter=self.max_iter,
             tol=self.tol,
             n_iter_no_change=self.n_iter_no_change,
+            max_seconds=np.inf if self.max_time is None else self.max_time,
+            averaging=self._resolve_averaging(incremental=incremental),
+            average=getattr(self, "_average", None),
             progress=self._progress_so_far(),
             best_parameters=getattr(self, "_best_parameters", None),
         )
+
+    def _resolve_averaging(self, *, incremental: bool) -> Averaging | None:
+        if self.averaging is None:
+            return None
+        averaging = clone(get_averaging(self.averaging))
+        averaging.check_parameters()
+        if self.solver == "lbfgs":
+            raise ValueError(
+                f"averaging={self.averaging!r} needs a stochastic solver, got"
+                f" solver={self.solver!r}."
+            )
+        if incremental and averaging.needs_max_iter:
+            raise ValueError(
+                f"partial_fit does not support averaging={self.averaging!r}, which must know how"
+                " many epochs there will be."
+            )
+        return averaging
+
+    def _hold_out(
+        self, member: Member, data: TrainingSet, y: Any, own: tuple[Any, Any, Any]
+    ) -> None:
+        """Decide on which rows a member is validated, and what depends on them."""
+        rules = self._resolve_early_stopping()
+        has_own = self._has_own_validation_data(own)
+        if has_own:
+            X, y, weight = self._check_validation_data(*own)
+            targets = self._encode(y, None, FitMode(continuing=True, incremental=True))
+            data, rows = TrainingSet(X, targets), np.arange(X.shape[0])
+        elif rules is not None and self.solver != "lbfgs":
+            weight = member.sample_weight
+            member.rows, rows = self._split(data, member.rng)
+        if has_own or (rules is not None and self.solver != "lbfgs"):
+            monitor = "score" if rules is None else rules.monitor
+            member.validate = Validation(self, member.loss, monitor, data, rows, y, weight)
+        member.n_samples = len(member.rows)
+        member.noise = self._make_noise(member.rng)
+        member.watches_score = rules is not None and member.validate is not None
+        if rules is not None:
+            member.restores_best = rules.restore_best
+            member.tol = self.tol if rules.tol is None else rules.tol
+            if rules.patience is not None:
+                member.n_iter_no_change = rules.patience
+
+    def _resolve_early_stopping(self) -> EarlyStopping | None:
+        if not self.early_stopping:
+            return None
+        if not isinstance(self.early_stopping, EarlyStopping):
+            return EarlyStopping()
+        self.early_stopping.check_parameters()
+        return self.early_stopping
+
+    def _has_own_validation_data(self, own: tuple[Any, Any, Any]) -> bool:
+        X, y, weight = own
+        if (X is None) != (y is None):
+            raise ValueError("X_val and y_val must be given together.")
+        if X is None and weight is not None:
+            raise ValueError("sample_weight_val needs X_val and y_val.")
+        if X is not None and self.solver == "lbfgs":
+            raise ValueError("X_val and y_val need a stochastic solver, got solver='lbfgs'.")
+        return X is not None
+
+    def _check_validation_data(self, X: Any, y: Any, weight: Any) -> tuple[Any, Any, Floats | None]:
+        X, y = self._validate_training_data(X, y, reset=False)
+        return X, y, None if weight is None else check_sample_weight(weight, X)
+
+    def _merge_rows_of_full_batch(self, member: Member, data: TrainingSet) -> None:
+        if self.solver != "lbfgs" and self._batch_rows(member.n_samples) == member.n_samples:
+            member.rows, member.sample_weight = _in_canonical_order(
+                data, member.rows, member.sample_weight
+            )
 
     def _make_noise(self, rng: np.random.RandomState) -> np.random.Generator | None:
         """Return the source of dropout; without dropout nothing is drawn from ``rng``."""
@@ -459,21 +562,6 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
             )
         return rows, held_out
 
-    def _validation_score(
-        self, data: TrainingSet, held_out: Integers, y: Any, sample_weight: Floats | None
-    ) -> Callable[[Floats], float]:
-        y_held_out = y[held_out]
-        weight = None if sample_weight is None else sample_weight[held_out]
-
-        def score(parameters: Floats) -> float:
-            learned = self._network.views(parameters[np.newaxis])
-            raw = predict_raw(self._network, learned, data.X, held_out)
-            if not np.isfinite(raw).all():
-                return np.nan
-            return self._score_raw(raw, y_held_out, weight)
-
-        return score
-
     def _make_optimizer(self) -> Optimizer:
         if self.solver == "sgd":
             return SGD(self.momentum, self.nesterovs_momentum)
@@ -497,6 +585,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         return Progress(
             loss_curve=list(self.loss_curve_),
             validation_scores=list(self.validation_scores_ or ()),
+            validation_losses=list(self.validation_loss_curve_ or ()),
             best_loss=np.inf if self.best_loss_ is None else self.best_loss_,
             best_score=-np.inf
             if self.best_validation_score_ is None
@@ -523,7 +612,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
         stack.retire(range(len(stack.members)))
-        self._finish(member, exhausted=not incremental and verdict == "exhausted")
+        self._finish(member, "go on" if incremental else verdict)
 
     def _warn_of_clipped_batch(self, member: Member) -> None:
         if self.batch_size != "auto" and self.batch_size > member.n_samples:
@@ -534,25 +623,29 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
                 stacklevel=6,
             )
 
-    def _finish(self, member: Member, *, exhausted: bool) -> None:
+    def _finish(self, member: Member, verdict: str) -> None:
         """Take over what training has made of the member that ``_prepare`` returned."""
         if member.diverged or not np.isfinite(member.parameters).all():
             self._refuse_diverged()
-        if exhausted:
-            self._warn_exhausted()
+        self._warn_unconverged(verdict)
         self._keep(member)
 
     def _refuse_diverged(self) -> NoReturn:
         rate = f", or learning_rate_init={self.learning_rate_init!r} is too large"
         raise ValueError(f"{_DIVERGED}{'' if self.solver == 'lbfgs' else rate}.")
 
-    def _warn_exhausted(self) -> None:
-        warnings.warn(
-            f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
-            "optimization hasn't converged yet.",
-            ConvergenceWarning,
-            stacklevel=7,
-        )
+    def _warn_unconverged(self, verdict: str) -> None:
+        limits = {
+            "exhausted": f"Maximum iterations ({self.max_iter})",
+            "out of time": f"Maximum time ({self.max_time} seconds)",
+        }
+        if verdict in limits:
+            warnings.warn(
+                f"Stochastic Optimizer: {limits[verdict]} reached and the "
+                "optimization hasn't converged yet.",
+                ConvergenceWarning,
+                stacklevel=7,
+            )
 
     def _say(self, report: EpochReport) -> None:
         """Print one epoch's report, in scikit-learn's words."""
@@ -562,27 +655,33 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         if report.score is not None:
             print(f"Validation score: {report.score:f}")
         if report.verdict in ("stop", "slow down"):
-            watched = "Training loss" if report.score is None else "Validation score"
+            watched = "Validation score" if report.member.watches_score else "Training loss"
             outcome = "Stopping."
             if report.verdict == "slow down":
                 outcome = f"Setting learning rate to {report.member.current_rate:f}"
             print(
-                f"{watched} did not improve more than tol={self.tol:f} for"
-                f" {self.n_iter_no_change} consecutive epochs. {outcome}"
+                f"{watched} did not improve more than tol={report.member.tol:f} for"
+                f" {report.member.n_iter_no_change} consecutive epochs. {outcome}"
             )
 
     def _keep(self, member: Member) -> None:
         """Store what stochastic training has brought."""
         progress = member.progress
-        watches_score = member.score is not None
+        watches_score = member.watches_score
+        is_validated = member.validate is not None
+        # What training goes on from, where predictions use something else.
+        self._raw_parameters = None if member.average is None else member.parameters
+        self._average = member.average
+        predicting = member.parameters if member.average is None else member.average
         if watches_score and member.best_parameters is not None:
-            member.parameters = member.best_parameters
+            predicting = member.best_parameters
             self._best_parameters = member.best_parameters
-        self._store_parameters(member.parameters)
+        self._store_parameters(predicting)
         self.loss_curve_ = progress.loss_curve
         self.loss_ = progress.loss_curve[-1] if progress.loss_curve else np.inf
         self.best_loss_ = None if watches_score else progress.best_loss
-        self.validation_scores_ = progress.validation_scores if watches_score else None
+        self.validation_scores_ = progress.validation_scores if is_validated else None
+        self.validation_loss_curve_ = progress.validation_losses if is_validated else None
         self.best_validation_score_ = progress.best_score if watches_score else None
         self.n_iter_ = member.n_iter
         self.t_ = progress.rows_seen
@@ -590,7 +689,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         self._optimizer_state = (member.optimizer_state, member.steps, member.current_rate)
 
     def _train_lbfgs(self, member: Member, data: TrainingSet) -> None:
-        budget = Budget(self.max_iter, self.max_fun, self.tol)
+        budget = Budget(self.max_iter, self.max_fun, self.tol, member.max_seconds)
         result, interrupted = minimize_lbfgs(self._network, member, data, budget)
         if not (np.isfinite(result.x).all() and np.isfinite(result.fun)):
             self._refuse_diverged()

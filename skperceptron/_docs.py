@@ -61,9 +61,11 @@ momentum : float, default=0.9
 nesterovs_momentum : bool, default=True
     Whether to look ahead along the momentum. Only used when ``solver="sgd"``.
 
-early_stopping : bool, default=False
-    Whether to hold out `validation_fraction` of the rows, stop when their score no longer
-    improves, and restore the best weights. Ignored by "lbfgs".
+early_stopping : bool or EarlyStopping, default=False
+    Whether to hold out `validation_fraction` of the rows, or take the validation data given to
+    `fit`, stop when their score no longer improves, and restore the best weights. An
+    :class:`~skperceptron.stopping.EarlyStopping` object says what is watched and how
+    patiently. Ignored by "lbfgs".
 
 validation_fraction : float, default=0.1
     Share of held-out rows, in [0, 1).
@@ -97,6 +99,13 @@ normalization : {"batch", "layer"} or Normalization, default=None
     Standardises the input of each hidden layer's activation, over the rows of the batch or
     over the units of the layer. See :mod:`skperceptron.normalizations`.
 
+averaging : {"ema", "swa"} or Averaging, default=None
+    Predict with an average of the weights that training has passed through: see
+    :mod:`skperceptron.averaging`. Not with "lbfgs".
+
+max_time : float, default=None
+    Seconds after which training ends with the epoch under way, > 0.
+
 dtype : {"auto", "float32", "float64"}, default="auto"
     Precision of training. "auto" is float32 if some weight matrix has 2**12 elements or more,
     float64 otherwise; "lbfgs" always uses float64. Prediction follows the dtype of X.
@@ -126,8 +135,11 @@ best_loss_ : float or None
     Smallest training loss; None with early stopping.
 
 validation_scores_ : list of float or None
-    Score on the held-out rows (accuracy or R2), epoch by epoch; None without early
-    stopping.
+    Score on the validation rows (accuracy or R2, or what `early_stopping` monitors), epoch by
+    epoch; None without validation.
+
+validation_loss_curve_ : list of float or None
+    Loss on the validation rows, without penalty.
 
 best_validation_score_ : float or None
     The best of them.

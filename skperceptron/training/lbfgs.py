@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import monotonic
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
@@ -18,11 +19,12 @@ BLOCK = 2**22
 
 @dataclass(frozen=True)
 class Budget:
-    """When to stop: iterations, function evaluations, largest gradient component."""
+    """When to stop: iterations, function evaluations, largest gradient component, time."""
 
     max_iter: int
     max_fun: int
     tol: float
+    max_seconds: float = np.inf
 
 
 class Objective:
@@ -117,6 +119,7 @@ def minimize_lbfgs(
     interrupted : bool
         Whether the user pressed the interrupt key.
     """
+    began = monotonic()
     objective = Objective(network, member, data)
     start = member.parameters.astype(np.float64)
     last = OptimizeResult(x=start, fun=np.inf, nit=0, status=0)
@@ -125,6 +128,8 @@ def minimize_lbfgs(
         last.x = intermediate_result.x.copy()
         last.fun = intermediate_result.fun
         last.nit += 1
+        if monotonic() - began > budget.max_seconds:
+            raise StopIteration
 
     options = {"maxfun": budget.max_fun, "maxiter": budget.max_iter, "gtol": budget.tol}
     try:

@@ -1,4 +1,4 @@
-"""Dropout and normalisation: their gradients, their statistics, and what predictions make of them."""
+"""Dropout and normalisation: gradients, statistics, and what predictions make of them."""
 
 import numpy as np
 import pytest
