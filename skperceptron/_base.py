@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import warnings
 from abc import ABCMeta, abstractmethod
+from copy import copy
 from numbers import Integral, Real
 from typing import Any, NoReturn
 
 import numpy as np
+from scipy import sparse
+from scipy.optimize import OptimizeResult
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._compat import Interval, Options, StrOptions, check_optimize_result
+from ._compat import CallbackSupportMixin, Interval, Options, StrOptions, check_optimize_result
 from ._held_out import Validation
+from ._listening import Silence, identity_of, listening
 from ._validation import FitMode, check_sample_weight, restored_on_failure
 from .activations import Activation, get_activation
 from .averaging import Averaging, get_averaging
@@ -37,6 +41,7 @@ from .optimizers import SGD, Adam, Optimizer
 from .schedules import Adaptive, Constant, InverseScaling, Schedule
 from .stopping import EarlyStopping
 from .training import EpochReport, Member, Stack, Targets, TrainingSet, epochs, minimize_lbfgs
+from .training.checkpoint import State, restore, state_of
 from .training.lbfgs import Budget
 from .training.member import Progress
 
@@ -62,7 +67,7 @@ def is_stochastic(estimator: BaseMultilayerPerceptron) -> bool:
     return True
 
 
-class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
+class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     """Base of the multi-layer perceptrons; not to be used directly."""
 
     _y_is_numeric = False
@@ -100,6 +105,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         "normalization": [str, Normalization, None],
         "averaging": [str, Averaging, None],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "callbacks": ["array-like", None],
         "dtype": [StrOptions({"auto", "float32", "float64"})],
     }
 
@@ -135,6 +141,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         normalization=None,
         averaging=None,
         max_time=None,
+        callbacks=None,
         dtype="auto",
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -166,6 +173,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         self.normalization = normalization
         self.averaging = averaging
         self.max_time = max_time
+        self.callbacks = callbacks
         self.dtype = dtype
 
     # What a subclass answers.
@@ -205,14 +213,25 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         incremental: bool,
         held_out: tuple[Any, Any, Any] = NOTHING_HELD_OUT,
     ) -> BaseMultilayerPerceptron:
-        with restored_on_failure(self):
+        n_epochs = 1 if incremental else self.max_iter
+        with (
+            listening(self, n_epochs, X, y, sample_weight) as listener,
+            restored_on_failure(self),
+        ):
+            if incremental or self.solver == "lbfgs":
+                listener.refuse_to_save("partial_fit" if incremental else "solver='lbfgs'")
             member, data = self._prepare(
-                X, y, sample_weight, incremental=incremental, held_out=held_out
+                X,
+                y,
+                sample_weight,
+                incremental=incremental,
+                held_out=held_out,
+                listener=listener,
             )
             if self.solver == "lbfgs":
-                self._train_lbfgs(member, data)
+                self._train_lbfgs(member, data, listener)
             else:
-                self._train_stochastic(member, data, incremental=incremental)
+                self._train_stochastic(member, data, listener, incremental=incremental)
         return self
 
     def _prepare(
@@ -223,6 +242,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         *,
         incremental: bool,
         held_out: tuple[Any, Any, Any] = NOTHING_HELD_OUT,
+        listener: Silence | None = None,
     ) -> tuple[Member, TrainingSet]:
         """Check everything, wire the network, and return what is to be trained on what.
 
@@ -243,6 +263,9 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         data = TrainingSet(X, targets)
         rng = check_random_state(self.random_state)
         loss = self._make_loss()
+        saved = (listener or Silence()).resume(
+            rng, lambda: self._identity(X, y, sample_weight, held_out, mode)
+        )
         if mode.continuing:
             self._rebuild_network(targets.n_outputs)
             start = self._packed_parameters()
@@ -256,7 +279,31 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         member = self._make_member(start, loss, data, sample_weight, rng, incremental=incremental)
         self._hold_out(member, data, y, held_out)
         self._merge_rows_of_full_batch(member, data)
+        if saved is not None:
+            restore(member, saved)
         return member, data
+
+    def _identity(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Floats | None,
+        held_out: tuple[Any, Any, Any],
+        mode: FitMode,
+    ) -> dict[str, Any]:
+        """Return what tells this fit from others."""
+        names = ("X_val", "y_val", "sample_weight_val")
+        return identity_of(
+            self,
+            X=X,
+            y=y,
+            sample_weight=sample_weight,
+            weights_to_go_on_from=self._packed_parameters() if mode.continuing else None,
+            **{
+                name: given if given is None or sparse.issparse(given) else np.asarray(given)
+                for name, given in zip(names, held_out, strict=True)
+            },
+        )
 
     def _validate_training_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         return validate_data(
@@ -594,25 +641,50 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
             rows_seen=self.t_,
         )
 
-    def _train_stochastic(self, member: Member, data: TrainingSet, *, incremental: bool) -> None:
+    def _train_stochastic(
+        self, member: Member, data: TrainingSet, listener: Silence, *, incremental: bool
+    ) -> None:
         self._warn_of_clipped_batch(member)
         if incremental:
             member.optimizer_state, member.steps, member.current_rate = getattr(
                 self, "_optimizer_state", ({}, 0, member.learning_rate)
             )
-        size = self._batch_rows(member.n_samples)
-        stack = Stack(self._network, [member], data, size, self.dtype_)
-        verdict = "go on"
-        try:
-            for (report,) in epochs(stack, stop_when_exhausted=not incremental):
-                verdict = report.verdict
-                self._say(report)
-                if incremental:
-                    break
-        except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
-        stack.retire(range(len(stack.members)))
-        self._finish(member, "go on" if incremental else verdict)
+        # A fit that was saved when it had ended is not gone on with.
+        if not member.is_over:
+            size = self._batch_rows(member.n_samples)
+            stack = Stack(self._network, [member], data, size, self.dtype_)
+            try:
+                self._run_epochs(stack, member, listener, incremental=incremental)
+            except KeyboardInterrupt:
+                warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
+            stack.retire(range(len(stack.members)))
+        self._finish(member)
+
+    def _run_epochs(
+        self, stack: Stack, member: Member, listener: Silence, *, incremental: bool
+    ) -> None:
+        reports = epochs(stack, stop_when_exhausted=not incremental)
+
+        def fitted() -> dict[str, Any]:
+            self._publish(stack)
+            estimator = copy(self)
+            estimator._keep(member)
+            return dict(vars(estimator))
+
+        def state() -> State:
+            self._publish(stack)
+            return state_of(member)
+
+        while not member.is_over:
+            listener.begin("epoch")
+            (report,) = next(reports)
+            self._say(report)
+            if listener.end(_figures(report), fitted, state) or incremental:
+                break
+
+    def _publish(self, stack: Stack) -> None:
+        for k in range(len(stack.members)):
+            stack.publish(k)
 
     def _warn_of_clipped_batch(self, member: Member) -> None:
         if self.batch_size != "auto" and self.batch_size > member.n_samples:
@@ -623,11 +695,11 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
                 stacklevel=6,
             )
 
-    def _finish(self, member: Member, verdict: str) -> None:
+    def _finish(self, member: Member) -> None:
         """Take over what training has made of the member that ``_prepare`` returned."""
         if member.diverged or not np.isfinite(member.parameters).all():
             self._refuse_diverged()
-        self._warn_unconverged(verdict)
+        self._warn_unconverged(member.verdict)
         self._keep(member)
 
     def _refuse_diverged(self) -> NoReturn:
@@ -677,20 +749,38 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
             predicting = member.best_parameters
             self._best_parameters = member.best_parameters
         self._store_parameters(predicting)
-        self.loss_curve_ = progress.loss_curve
+        self.loss_curve_ = list(progress.loss_curve)
         self.loss_ = progress.loss_curve[-1] if progress.loss_curve else np.inf
         self.best_loss_ = None if watches_score else progress.best_loss
-        self.validation_scores_ = progress.validation_scores if is_validated else None
-        self.validation_loss_curve_ = progress.validation_losses if is_validated else None
+        self.validation_scores_ = list(progress.validation_scores) if is_validated else None
+        self.validation_loss_curve_ = list(progress.validation_losses) if is_validated else None
         self.best_validation_score_ = progress.best_score if watches_score else None
         self.n_iter_ = member.n_iter
         self.t_ = progress.rows_seen
         self._no_improvement = progress.no_improvement
         self._optimizer_state = (member.optimizer_state, member.steps, member.current_rate)
 
-    def _train_lbfgs(self, member: Member, data: TrainingSet) -> None:
+    def _train_lbfgs(self, member: Member, data: TrainingSet, listener: Silence) -> None:
+        losses: list[float] = []
+
+        def tell(last: OptimizeResult) -> bool:
+            losses.append(float(last.fun))
+            report = {
+                "epoch": last.nit,
+                "loss": losses[-1],
+                "history": {"loss": losses},
+                "is_last": False,
+            }
+            stops = listener.end(report, lambda: self._attributes_at(last))
+            if last.nit < self.max_iter:
+                listener.begin("iteration")
+            return stops
+
         budget = Budget(self.max_iter, self.max_fun, self.tol, member.max_seconds)
-        result, interrupted = minimize_lbfgs(self._network, member, data, budget)
+        listener.begin("iteration")
+        result, interrupted = minimize_lbfgs(self._network, member, data, budget, tell)
+        # The iteration that has begun last does not take place.
+        listener.close()
         if not (np.isfinite(result.x).all() and np.isfinite(result.fun)):
             self._refuse_diverged()
         if interrupted:
@@ -700,9 +790,18 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
             self.n_iter_ = check_optimize_result("lbfgs", result, self.max_iter)
         if self.verbose:
             print(f"L-BFGS: {self.n_iter_} iterations, loss = {result.fun:.8f}")
+        self._keep_iterate(result)
+
+    def _keep_iterate(self, result: OptimizeResult) -> None:
         self._store_parameters(result.x)
         self.loss_ = self.best_loss_ = float(result.fun)
         self.t_ = 0
+
+    def _attributes_at(self, result: OptimizeResult) -> dict[str, Any]:
+        estimator = copy(self)
+        estimator.n_iter_ = result.nit
+        estimator._keep_iterate(result)
+        return dict(vars(estimator))
 
     def _store_parameters(self, vector: Floats) -> None:
         self.coefs_: list[Floats] = []
@@ -734,6 +833,22 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _figures(report: EpochReport) -> dict[str, Any]:
+    """Return what callbacks are told of an epoch."""
+    progress = report.member.progress
+    figures: dict[str, Any] = {
+        "epoch": report.epoch,
+        "loss": report.loss,
+        "learning_rate": report.learning_rate,
+    }
+    history = {"loss": progress.loss_curve}
+    if report.score is not None:
+        history["validation_score"] = progress.validation_scores
+        history["validation_loss"] = progress.validation_losses
+        figures |= {name: values[-1] for name, values in history.items()}
+    return {**figures, "history": history, "is_last": report.member.is_over}
 
 
 def _in_canonical_order(

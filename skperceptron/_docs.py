@@ -106,6 +106,9 @@ averaging : {"ema", "swa"} or Averaging, default=None
 max_time : float, default=None
     Seconds after which training ends with the epoch under way, > 0.
 
+callbacks : list of callbacks, default=None
+    Objects that are told of each epoch: see :mod:`skperceptron.callbacks`.
+
 dtype : {"auto", "float32", "float64"}, default="auto"
     Precision of training. "auto" is float32 if some weight matrix has 2**12 elements or more,
     float64 otherwise; "lbfgs" always uses float64. Prediction follows the dtype of X.

@@ -453,6 +453,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         normalization=None,
         averaging=None,
         max_time=None,
+        callbacks=None,
         dtype="auto",
     ) -> None:
         super().__init__(
@@ -485,6 +486,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             normalization=normalization,
             averaging=averaging,
             max_time=max_time,
+            callbacks=callbacks,
             dtype=dtype,
         )
         self.loss = loss

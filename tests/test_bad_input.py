@@ -161,6 +161,7 @@ BAD_PARAMETERS = [
     ("averaging", "mean", "'ema'", "'swa'"),
     ("averaging", 0.9, "'str'"),
     ("max_time", 0, ABOVE_ZERO),
+    ("callbacks", 3, "array-like"),
     ("dtype", "float16", "'auto'", "'float32'", "'float64'"),
     ("dtype", np.float32, "'float32'"),
 ]

@@ -119,6 +119,11 @@ class Network:
         return Network(self.n_inputs, nodes)
 
 
+def first_weight(learned: Learned) -> Floats:
+    """Return the first matrices, (K, fan_in, H), of what nodes have learned."""
+    return next(arrays[0] for arrays in learned if arrays)
+
+
 def multilayer_perceptron(
     n_inputs: int,
     hidden: Sequence[int],

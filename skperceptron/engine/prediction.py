@@ -7,7 +7,7 @@ from scipy import sparse
 
 from .arrays import Floats, Integers
 from .blocks import BatchNormalize
-from .network import Learned, Network, Node
+from .network import Learned, Network, Node, first_weight
 from .sparse import SparseBatch
 from .workspace import Workspace
 
@@ -42,7 +42,7 @@ def predict_raw(
     n_rows = X.shape[0] if rows is None else len(rows)
     is_sparse = sparse.issparse(X)
     size = max(1, min(n_rows, BLOCK // network.widest(is_sparse)))
-    dtype = parameters[-1][0].dtype
+    dtype = first_weight(parameters).dtype
     raw = np.empty((n_rows, network.n_outputs), dtype=dtype)
     work = Workspace(network, parameters, size, sparse=is_sparse)
     for start in range(0, n_rows, size):

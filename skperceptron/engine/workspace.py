@@ -15,7 +15,7 @@ import numpy as np
 
 from .arrays import Call, Floats
 from .blocks import Dropout, Input
-from .network import INPUT, Learned, Network
+from .network import INPUT, Learned, Network, first_weight
 from .sparse import SparseBatch
 
 
@@ -65,8 +65,7 @@ class Workspace:
         self.noise = noise
         self.members = members
         self.trains = gradient is not None
-        # The output layer, which is always there.
-        weight = parameters[-1][0]
+        weight = first_weight(parameters)
         n_members = len(weight)
         self._shape = (n_members, batch_size)
         self._dtype = weight.dtype

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
@@ -108,9 +109,22 @@ class Objective:
 
 
 def minimize_lbfgs(
-    network: Network, member: Member, data: TrainingSet, budget: Budget
+    network: Network,
+    member: Member,
+    data: TrainingSet,
+    budget: Budget,
+    after_iteration: Callable[[OptimizeResult], bool] | None = None,
 ) -> tuple[OptimizeResult, bool]:
     """Minimise a member's objective from its parameters.
+
+    Parameters
+    ----------
+    network : Network
+    member : Member
+    data : TrainingSet
+    budget : Budget
+    after_iteration : callable, default=None
+        Given the iterate that was accepted last; True ends the search.
 
     Returns
     -------
@@ -128,7 +142,8 @@ def minimize_lbfgs(
         last.x = intermediate_result.x.copy()
         last.fun = intermediate_result.fun
         last.nit += 1
-        if monotonic() - began > budget.max_seconds:
+        stops = after_iteration is not None and after_iteration(last)
+        if stops or monotonic() - began > budget.max_seconds:
             raise StopIteration
 
     options = {"maxfun": budget.max_fun, "maxiter": budget.max_iter, "gtol": budget.tol}

@@ -22,6 +22,8 @@ class EpochReport:
     epoch : int
         Counted from 1.
     loss : float
+    learning_rate : float
+        Of the epoch's first step.
     score, validation_loss : float or None
         On the validation rows, where there are any.
     verdict : {"go on", "slow down", "stop", "exhausted", "out of time", "diverged"}
@@ -32,14 +34,10 @@ class EpochReport:
     member: Member
     epoch: int
     loss: float
+    learning_rate: float
     score: float | None
     validation_loss: float | None
     verdict: str
-
-    @property
-    def is_last(self) -> bool:
-        """Whether the member leaves the stack."""
-        return self.verdict in ("stop", "exhausted", "out of time", "diverged")
 
 
 def epochs(stack: Stack, stop_when_exhausted: bool = True) -> Iterator[list[EpochReport]]:
@@ -64,7 +62,7 @@ def epochs(stack: Stack, stop_when_exhausted: bool = True) -> Iterator[list[Epoc
             _assess(stack, k, float(loss), stop_when_exhausted, began)
             for k, loss in enumerate(losses)
         ]
-        leaving = [k for k, report in enumerate(reports) if report.is_last]
+        leaving = [k for k, report in enumerate(reports) if report.member.is_over]
         if leaving:
             stack.retire(leaving)
         yield reports
@@ -74,13 +72,15 @@ def _assess(stack: Stack, k: int, loss: float, may_exhaust: bool, began: float) 
     """Update one member's history and decide how it goes on."""
     member = stack.members[k]
     progress = member.progress
+    rate = member.current_rate
     member.n_iter += 1
     progress.rows_seen += member.n_samples
     progress.loss_curve.append(loss)
     # The loss is that before the last step of the epoch, which may have been one too far.
     if not (np.isfinite(loss) and np.isfinite(stack.parameters[k]).all()):
         member.diverged = True
-        return EpochReport(member, member.n_iter, loss, None, None, "diverged")
+        member.verdict = "diverged"
+        return EpochReport(member, member.n_iter, loss, rate, None, None, "diverged")
     score, validation_loss = None, None
     if member.validate is not None:
         score, validation_loss = member.validate(stack.predicting(k))
@@ -93,10 +93,10 @@ def _assess(stack: Stack, k: int, loss: float, may_exhaust: bool, began: float) 
     member.current_rate = member.schedule.after_epoch(
         member.learning_rate, member.current_rate, progress.rows_seen
     )
-    verdict = _verdict(member, may_exhaust)
-    if verdict in ("go on", "slow down") and monotonic() - began > member.max_seconds:
-        verdict = "out of time"
-    return EpochReport(member, member.n_iter, loss, score, validation_loss, verdict)
+    member.verdict = _verdict(member, may_exhaust)
+    if may_exhaust and not member.is_over and monotonic() - began > member.max_seconds:
+        member.verdict = "out of time"
+    return EpochReport(member, member.n_iter, loss, rate, score, validation_loss, member.verdict)
 
 
 def _watch_loss(member: Member, loss: float) -> None:

@@ -91,6 +91,8 @@ class Member:
         The averaged parameters, to continue from, and again at the end.
     best_parameters : ndarray of shape (P,)
         Those with the best validation score.
+    verdict : str
+        Of the last epoch, as in :class:`~skperceptron.training.EpochReport`.
     diverged : bool
         Whether the loss or the parameters have ceased to be finite.
     optimizer_state : dict of str to ndarray of shape (P,)
@@ -123,9 +125,15 @@ class Member:
     n_iter: int = 0
     average: Floats | None = None
     best_parameters: Floats | None = None
+    verdict: str = "go on"
     diverged: bool = False
     optimizer_state: dict[str, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.n_samples = self.n_samples or len(self.rows)
         self.current_rate = self.current_rate or self.learning_rate
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no further epoch follows."""
+        return self.verdict not in ("go on", "slow down")

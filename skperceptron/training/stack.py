@@ -222,14 +222,19 @@ class Stack:
             return self.parameters[k]
         return self.average[k]
 
+    def publish(self, k: int) -> None:
+        """Hand a member what training has made of it so far."""
+        member = self.members[k]
+        member.parameters = self.parameters[k].copy()
+        member.optimizer_state = {name: vector[k].copy() for name, vector in self.state.items()}
+        member.rows = self.order[k, : len(member.rows)].copy()
+        if member.averaging is not None:
+            member.average = self.predicting(k).copy()
+
     def retire(self, leaving: Sequence[int]) -> None:
         """Hand the members at the given positions their results and go on without them."""
         for k in leaving:
-            member = self.members[k]
-            member.parameters = self.parameters[k].copy()
-            member.optimizer_state = {name: vector[k].copy() for name, vector in self.state.items()}
-            if member.averaging is not None:
-                member.average = self.predicting(k).copy()
+            self.publish(k)
         kept = [k for k in range(len(self.members)) if k not in set(leaving)]
         # The order in which rows were last visited is where the next shuffle starts.
         visited = [self.order[k, : len(self.members[k].rows)].copy() for k in kept]
