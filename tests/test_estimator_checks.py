@@ -126,6 +126,12 @@ OPTIONS = [
     {"solver": "adam", "beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-6},
     {"batch_size": 500, "alpha": 0.0},
     {"shuffle": False, "alpha": 0.1},
+    {"dropout": 0.1, "hidden_layer_sizes": (40,)},
+    {"normalization": "layer", "solver": "lbfgs"},
+    {"normalization": "batch", "dtype": "float64"},
+    {"averaging": "ema"},
+    {"averaging": "swa", "normalization": "layer"},
+    {"max_time": 1e6, "callbacks": []},
 ]
 
 REGRESSORS = [
