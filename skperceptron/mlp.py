@@ -75,7 +75,16 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         self.class_weight = class_weight
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> _MLPClassifier:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> _MLPClassifier:
         """Fit the network to data X and labels y.
 
         Parameters
@@ -89,6 +98,13 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows.
 
+        X_val, y_val : like X and y, default=None
+            Validation data of your own: scored after each epoch, and used for early stopping
+            instead of a part of X.
+
+        sample_weight_val : array-like of shape (n_validation_samples,), default=None
+            Non-negative weights of the validation rows.
+
         Returns
         -------
         self : object
@@ -100,7 +116,8 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
             If a parameter or the data is invalid, or if training diverges. An earlier fit
             is then left as it was.
         """
-        return self._fit(X, y, sample_weight, incremental=False)
+        held_out = (X_val, y_val, sample_weight_val)
+        return self._fit(X, y, sample_weight, incremental=False, held_out=held_out)
 
     @available_if(is_stochastic)
     @fit_context(prefer_skip_nested_validation=True)
@@ -489,6 +506,12 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         categorical_prediction="mean",
         standardize_target="auto",
         skip_connections="none",
+        dropout=0.0,
+        input_dropout=0.0,
+        normalization=None,
+        averaging=None,
+        max_time=None,
+        callbacks=None,
         dtype="auto",
     ) -> None:
         super().__init__(
@@ -516,6 +539,12 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             n_iter_no_change=n_iter_no_change,
             max_fun=max_fun,
             skip_connections=skip_connections,
+            dropout=dropout,
+            input_dropout=input_dropout,
+            normalization=normalization,
+            averaging=averaging,
+            max_time=max_time,
+            callbacks=callbacks,
             dtype=dtype,
         )
         self.loss = loss
@@ -525,7 +554,16 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         self.standardize_target = standardize_target
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> MLPRegressor:
         """Fit the network to data X and targets y.
 
         Parameters
@@ -539,6 +577,13 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows.
 
+        X_val, y_val : like X and y, default=None
+            Validation data of your own: scored after each epoch, and used for early stopping
+            instead of a part of X.
+
+        sample_weight_val : array-like of shape (n_validation_samples,), default=None
+            Non-negative weights of the validation rows.
+
         Returns
         -------
         self : object
@@ -550,7 +595,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             If a parameter or the data is invalid, or if training diverges. An earlier fit
             is then left as it was.
         """
-        return self._fit(X, y, sample_weight, incremental=False)
+        held_out = (X_val, y_val, sample_weight_val)
+        return self._fit(X, y, sample_weight, incremental=False, held_out=held_out)
 
     @available_if(is_stochastic)
     @fit_context(prefer_skip_nested_validation=True)

@@ -159,6 +159,17 @@ BAD_PARAMETERS = [
     ("n_iter_no_change", 2.5, COUNT),
     ("max_fun", 0, COUNT),
     ("skip_connections", "all", "'none'", "'residual'", "'dense'"),
+    ("dropout", 1.0, BELOW_ONE),
+    ("dropout", -0.1, BELOW_ONE),
+    ("dropout", [1.5], "[0.0, 1.0)"),
+    ("dropout", [0.1, 0.2], "one entry per hidden layer"),
+    ("input_dropout", 1.0, BELOW_ONE),
+    ("normalization", "group", "'batch'", "'layer'"),
+    ("normalization", 3, "'str'"),
+    ("averaging", "mean", "'ema'", "'swa'"),
+    ("averaging", 0.9, "'str'"),
+    ("max_time", 0, ABOVE_ZERO),
+    ("callbacks", 3, "array-like"),
     ("dtype", "float16", "'auto'", "'float32'", "'float64'"),
     ("dtype", np.float32, "'float32'"),
 ]
@@ -208,7 +219,9 @@ def name_of(row):
 )
 def test_bad_parameter_is_refused_by_name_value_and_range(cls, row):
     parameter, value, *allowed = row
-    fragments = (parameter, repr(value), *allowed)
+    # A list is refused by its length, or by what it holds.
+    named = () if isinstance(value, list) else (repr(value),)
+    fragments = (parameter, *named, *allowed)
     assert_refused(make(cls), lambda e: e.fit(X, Y), fragments, {parameter: value})
     if parameter != "solver":
         # Later calls do not look at parameters again, as everywhere in scikit-learn.

@@ -3,9 +3,10 @@
 No check is expected to fail. What contradicts a check by its nature stays out of the grid:
 mini-batches, ``learning_rate="invscaling"``, early stopping and a perceptron that does not
 shuffle tell a row that counts twice from two rows; ``partial_fit`` refuses early stopping;
-it refuses balanced classes too; Poisson, gamma, bounded and categorical outputs refuse targets
-of the checks or lie far outside them; a list of quantiles predicts several numbers for one;
-a perceptron without threshold has no way to prefer a class. They have tests of their own.
+it refuses balanced classes and ``averaging="swa"`` too; Poisson, gamma, bounded and categorical
+outputs refuse targets of the checks or lie far outside them; a list of quantiles predicts
+several numbers for one; a perceptron without threshold has no way to prefer a class. They have
+tests of their own.
 """
 
 import numpy as np
@@ -128,6 +129,11 @@ OPTIONS = [
     {"solver": "adam", "beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-6},
     {"batch_size": 500, "alpha": 0.0},
     {"shuffle": False, "alpha": 0.1},
+    {"dropout": 0.1, "hidden_layer_sizes": (40,)},
+    {"normalization": "layer", "solver": "lbfgs"},
+    {"normalization": "batch", "dtype": "float64"},
+    {"averaging": "ema", "normalization": "layer"},
+    {"max_time": 1e6, "callbacks": []},
 ]
 
 #: Losses and weights of classes.

@@ -53,6 +53,8 @@ class Stack:
     parameters : ndarray of shape (K, P)
     state : dict of str to ndarray of shape (K, P)
         The optimiser's vectors.
+    average : ndarray of shape (K, P) or None
+        The averaged parameters, if some member has them.
     """
 
     def __init__(
@@ -79,6 +81,10 @@ class Stack:
             name: np.stack([_resumed(m, name) for m in members]).astype(dtype, copy=False)
             for name in members[0].optimizer.state_names
         }
+        self.average: Floats | None = None
+        if any(m.averaging is not None for m in members):
+            starts = [m.parameters if m.average is None else m.average for m in members]
+            self.average = np.stack(starts).astype(dtype, copy=False)
         self._bind()
 
     def _bind(self) -> None:
@@ -105,6 +111,7 @@ class Stack:
         self.weight_sums = np.ones((n_steps, len(members)))
         for k, epoch in enumerate(self._epoch_of):
             self.weight_sums[epoch.steps, k] = epoch.lengths
+        self.shares = np.zeros((n_steps, len(members)), dtype=self.dtype)
         self.squares = np.zeros((n_steps, len(members), 1, 1), dtype=self.dtype)
         self.stays_filled = n_steps == 1
 
@@ -182,6 +189,9 @@ class Stack:
             coefficients = member.optimizer.coefficients(member.current_rate, steps)
             for j, scalar in enumerate((*coefficients, decay)):
                 self.scalars[epoch.steps, k, j] = scalar
+            if member.averaging is not None:
+                shares = member.averaging.shares(steps, member.n_iter + 1, member.max_iter)
+                self.shares[epoch.steps, k] = shares
 
     def _reported(self, k: int, total: float) -> float:
         """Return an epoch's loss as scikit-learn reports it: batch means, weighted by length.
@@ -207,12 +217,25 @@ class Stack:
             shares *= self.weights[:, start:stop]
         return shares
 
+    def predicting(self, k: int) -> Floats:
+        """Return the parameters that a member's predictions use: the average, if there is one."""
+        if self.average is None or self.members[k].averaging is None:
+            return self.parameters[k]
+        return self.average[k]
+
+    def publish(self, k: int) -> None:
+        """Hand a member what training has made of it so far."""
+        member = self.members[k]
+        member.parameters = self.parameters[k].copy()
+        member.optimizer_state = {name: vector[k].copy() for name, vector in self.state.items()}
+        member.rows = self.order[k, : len(member.rows)].copy()
+        if member.averaging is not None:
+            member.average = self.predicting(k).copy()
+
     def retire(self, leaving: Sequence[int]) -> None:
         """Hand the members at the given positions their results and go on without them."""
         for k in leaving:
-            member = self.members[k]
-            member.parameters = self.parameters[k].copy()
-            member.optimizer_state = {name: vector[k].copy() for name, vector in self.state.items()}
+            self.publish(k)
         kept = [k for k in range(len(self.members)) if k not in set(leaving)]
         # The order in which rows were last visited is where the next shuffle starts.
         visited = [self.order[k, : len(self.members[k].rows)].copy() for k in kept]
@@ -224,6 +247,7 @@ class Stack:
             self.data = [self.data[k] for k in kept]
             self.parameters = self.parameters[kept]
             self.state = {name: vector[kept] for name, vector in self.state.items()}
+            self.average = None if self.average is None else self.average[kept]
             self._bind()
 
 
@@ -320,6 +344,7 @@ class _BoundStep:
             gradient=network.views(gradient),
             sparse=stack.data[0].is_sparse,
             members=members,
+            noise=[m.noise for m in stack.members[members]],
         )
         self._sources = list(runs(stack.data[members]))
         self._scratch = np.empty_like(self.work.delta)
@@ -331,6 +356,7 @@ class _BoundStep:
         weights = parameters[:, : network.n_weights]
         self._square = partial(np.matmul, weights[:, np.newaxis, :], weights[:, :, np.newaxis])
         self._update = _Update(stack, members)
+        self._spent_gradient = gradient
         self._filled = False
 
     def fill(self, stack: Stack, order: Integers) -> None:
@@ -349,6 +375,15 @@ class _BoundStep:
         work.backward()
         self._square(stack.squares[i, k])
         self._update.run(stack.scalars[i, k])
+        if stack.average is not None and stack.shares[i, k].any():
+            self._average(stack.average[k], stack.parameters[k], stack.shares[i, k])
+
+    def _average(self, average: Floats, parameters: Floats, shares: Floats) -> None:
+        """Move averages towards the parameters; the gradient, used up, gives the room."""
+        room = self._spent_gradient
+        np.subtract(parameters, average, out=room)
+        np.multiply(room, shares[:, np.newaxis], out=room)
+        np.add(average, room, out=average)
 
 
 class _Update:

@@ -267,20 +267,21 @@ def test_validation_scores_stop_each_member_in_its_own_epoch():
 
         def score(parameters):
             raw = predict_raw(own, own.views(parameters[np.newaxis]), data.X, held_out)
-            return -float(((raw - data.targets.table[held_out]) ** 2).mean())
+            loss = float(((raw - data.targets.table[held_out]) ** 2).mean())
+            return -loss, loss
 
         return score
 
     def make_members():
         return [
-            make_member(k, network, score=scorer(k), tol=0.02, n_iter_no_change=2, max_iter=30)
+            make_member(k, network, validate=scorer(k), tol=0.02, n_iter_no_change=2, max_iter=30)
             for k in range(len(COUNTS))
         ]
 
     members = assert_each_member_as_alone(network, make_members, data)
     assert len({m.n_iter for m in members}) > 1
     for k, member in enumerate(members):
-        assert scorer(k)(member.best_parameters) == max(member.progress.validation_scores)
+        assert scorer(k)(member.best_parameters)[0] == max(member.progress.validation_scores)
 
 
 def test_members_leave_when_they_stop_and_the_rest_go_on():
