@@ -35,7 +35,7 @@ from .engine.network import Learned
 from .engine.prediction import predict_raw
 from .engine.rows import merge_equal_rows
 from .initializers import GlorotUniform
-from .losses import Loss
+from .losses import Loss, get_loss
 from .normalizations import Normalization, get_normalization
 from .optimizers import SGD, Adam, Optimizer
 from .schedules import Adaptive, Constant, InverseScaling, Schedule
@@ -71,6 +71,9 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, metaclass=AB
     """Base of the multi-layer perceptrons; not to be used directly."""
 
     _y_is_numeric = False
+
+    loss: Any
+    _loss: Loss
 
     _parameter_constraints: dict[str, list[Any]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -190,6 +193,10 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, metaclass=AB
     def _score_raw(self, raw: Floats, y: Any, sample_weight: Floats | None) -> float:
         """Return the validation score of raw predictions in the network's units."""
 
+    def _weigh(self, targets: Targets, sample_weight: Floats | None) -> Floats | None:
+        """Return the weights of the rows for training and validation."""
+        return sample_weight
+
     def _stratify(self, targets: Targets) -> Integers | None:
         """Return the labels by which the validation rows are stratified, if any."""
         return None
@@ -260,20 +267,22 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, metaclass=AB
         if not mode.continuing:
             self._forget()
         targets = self._encode(y, sample_weight, mode)
+        sample_weight = self._weigh(targets, sample_weight)
         data = TrainingSet(X, targets)
         rng = check_random_state(self.random_state)
-        loss = self._make_loss()
         saved = (listener or Silence()).resume(
             rng, lambda: self._identity(X, y, sample_weight, held_out, mode)
         )
+        loss = self._loss = self._make_loss()
+        n_outputs = targets.n_outputs * loss.outputs_per_target
         if mode.continuing:
-            self._rebuild_network(targets.n_outputs)
+            self._rebuild_network(n_outputs)
             start = self._packed_parameters()
         else:
-            self._network = self._build_network(X.shape[1], targets.n_outputs)
+            self._network = self._build_network(X.shape[1], n_outputs)
             start = self._initial_parameters(rng)
         self.dtype_ = self._resolve_dtype()
-        self.n_outputs_ = targets.n_outputs
+        self.n_outputs_ = n_outputs
         self.n_layers_ = len(self._hidden_sizes()) + 2
         self.out_activation_ = loss.out_activation
         member = self._make_member(start, loss, data, sample_weight, rng, incremental=incremental)
@@ -327,6 +336,12 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, metaclass=AB
             "_average",
         ):
             self.__dict__.pop(name, None)
+
+    def _resolve_loss(self, task: str, n_targets: int) -> Loss:
+        """Return a copy of the user's loss, checked."""
+        loss = clone(get_loss(self.loss, task))
+        loss.check_parameters(n_targets)
+        return loss
 
     def _hidden_sizes(self) -> list[int]:
         sizes = self.hidden_layer_sizes
@@ -539,6 +554,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, metaclass=AB
         if has_own:
             X, y, weight = self._check_validation_data(*own)
             targets = self._encode(y, None, FitMode(continuing=True, incremental=True))
+            weight = self._weigh(targets, weight)
             data, rows = TrainingSet(X, targets), np.arange(X.shape[0])
         elif rules is not None and self.solver != "lbfgs":
             weight = member.sample_weight

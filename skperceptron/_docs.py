@@ -114,6 +114,16 @@ dtype : {"auto", "float32", "float64"}, default="auto"
     float64 otherwise; "lbfgs" always uses float64. Prediction follows the dtype of X.
 """
 
+_CLASSIFIER_PARAMETERS = """
+loss : {"log_loss", "focal"} or Loss, default="log_loss"
+    What training minimises; an object of :mod:`skperceptron.losses` has parameters.
+
+class_weight : dict or "balanced", default=None
+    Weights of the classes, which multiply those of their rows. "balanced" is inversely
+    proportional to the weight of each class in the data. The accuracy that early stopping
+    watches is weighted in the same way.
+"""
+
 _ATTRIBUTES = """
 coefs_ : list of ndarray of shape (fan_in, units)
     Weight matrix of each layer.
@@ -138,8 +148,9 @@ best_loss_ : float or None
     Smallest training loss; None with early stopping.
 
 validation_scores_ : list of float or None
-    Score on the validation rows (accuracy or R2, or what `early_stopping` monitors), epoch by
-    epoch; None without validation.
+    Score on the validation rows, epoch by epoch; None without validation. Accuracy; R2 for a loss
+    that is least at the mean; the negative loss for other losses; or what `early_stopping`
+    monitors.
 
 validation_loss_curve_ : list of float or None
     Loss on the validation rows, without penalty.
@@ -174,9 +185,10 @@ feature_names_in_ : ndarray of shape (`n_features_in_`,)
 
 
 def shares_documentation(cls: _Class) -> _Class:
-    """Fill the placeholders ``{parameters}`` and ``{attributes}`` of a class's docstring."""
+    """Fill the placeholders, such as ``{parameters}``, of a class's docstring."""
     texts = {
         "    {parameters}": indent(_PARAMETERS.strip(), "    "),
+        "    {classifier_parameters}": indent(_CLASSIFIER_PARAMETERS.strip(), "    "),
         "    {attributes}": indent(_ATTRIBUTES.strip(), "    "),
     }
     documentation = cls.__doc__ or ""

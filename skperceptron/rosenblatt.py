@@ -20,7 +20,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state, compute_sample_weight
+from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -307,12 +307,7 @@ class RosenblattPerceptron(CallbackSupportMixin, LabelMixin, BaseEstimator):
         ValueError
             As `fit` does; an earlier fit is then left as it was.
         """
-        if isinstance(self.class_weight, str):
-            raise ValueError(
-                "class_weight='balanced' is not supported by partial_fit, which does not see all"
-                " rows: pass a dict, for example computed by"
-                " sklearn.utils.compute_class_weight('balanced', classes=classes, y=y)."
-            )
+        self._refuse_balancing_batches()
         with listening(self, 1, X, y, sample_weight) as listener, restored_on_failure(self):
             check_partial_fit_first_call(self, classes)
             mode = FitMode(continuing=hasattr(self, "coef_"), incremental=True)
@@ -407,9 +402,7 @@ class RosenblattPerceptron(CallbackSupportMixin, LabelMixin, BaseEstimator):
             weights = np.ones(len(y)) if sample_weight is None else sample_weight
             kept = np.flatnonzero(weights)
             weights = weights[kept]
-        weights = weights * self._class_factors(codes[kept], weights)
-        if not weights.any():
-            raise ValueError(f"class_weight={self.class_weight!r} leaves no row to learn from.")
+        weights = self._weigh_classes(codes[kept], weights)
         training = _Training(self._features_of(X), kept, self._signs(codes[kept]), weights)
         self._train(training, rng, mode, listener)
         return self
@@ -468,13 +461,6 @@ class RosenblattPerceptron(CallbackSupportMixin, LabelMixin, BaseEstimator):
         if len(self.classes_) == 2:
             return np.where(codes[:, np.newaxis] == 1, 1.0, -1.0)
         return np.where(codes[:, np.newaxis] == np.arange(len(self.classes_)), 1.0, -1.0)
-
-    def _class_factors(self, codes: Integers, weights: Floats) -> Floats:
-        """Return the weight of each row's class."""
-        if isinstance(self.class_weight, str):
-            totals = np.bincount(codes, weights=weights)
-            return (weights.sum() / (np.count_nonzero(totals) * totals))[codes]
-        return compute_sample_weight(self.class_weight, self.classes_[codes])
 
     def _train(
         self,

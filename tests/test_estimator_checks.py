@@ -3,9 +3,10 @@
 No check is expected to fail. What contradicts a check by its nature stays out of the grid:
 mini-batches, ``learning_rate="invscaling"``, early stopping and a perceptron that does not
 shuffle tell a row that counts twice from two rows; ``partial_fit`` refuses early stopping;
-Poisson, bounded and categorical outputs refuse targets of the checks or lie far outside them;
-a perceptron without threshold has no way to prefer a class; ``averaging="swa"`` is refused by
-``partial_fit``. They have tests of their own.
+it refuses balanced classes and ``averaging="swa"`` too; Poisson, gamma, bounded and categorical
+outputs refuse targets of the checks or lie far outside them; a list of quantiles predicts several
+numbers for one; a perceptron without threshold has no way to prefer a class. They have tests of
+their own.
 """
 
 import numpy as np
@@ -34,6 +35,7 @@ from skperceptron.activations import (
     get_activation,
     list_activations,
 )
+from skperceptron.losses import CategoricalLogLoss, Huber
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -134,6 +136,15 @@ OPTIONS = [
     {"max_time": 1e6, "callbacks": []},
 ]
 
+#: Losses and weights of classes.
+OBJECTIVES = [
+    quick(MLPBinaryClassifier, loss="focal"),
+    quick(MLPSoftmaxClassifier, loss=CategoricalLogLoss(0.1), dtype="float32"),
+    quick(MLPSoftmaxClassifier, loss="focal", class_weight="balanced", solver="lbfgs"),
+    quick(MLPRegressor, loss=Huber(10.0), dtype="float32"),
+    quick(MLPRegressor, loss="gaussian_nll"),
+]
+
 REGRESSORS = [
     quick(MLPRegressor, standardize_target=True),
     quick(MLPRegressor, standardize_target=True, solver="lbfgs", dtype="float32"),
@@ -152,6 +163,7 @@ CONFIGURATIONS = [
     *(cls(solver=solver) for cls in MLPS for solver in ("sgd", "lbfgs")),
     *_activations_by_solver_and_dtype(),
     *(quick(MLPS[i % 3], **options) for i, options in enumerate(OPTIONS)),
+    *OBJECTIVES,
     *REGRESSORS,
     *PERCEPTRONS,
 ]

@@ -82,7 +82,7 @@ class Objective:
         if len(self._starts) > 1 or not self._filled:
             self.data.fill(work.x, chosen, self._float64)
             self._filled = True
-        y = np.empty_like(work.delta)
+        y = np.empty((*chosen.shape, self.data.targets.n_outputs))
         self.data.targets.take(chosen, y)
         weight = None if self.weight is None else self.weight[rows]
         share = (chosen.size if weight is None else float(weight.sum())) / self.total

@@ -42,6 +42,7 @@ class Stack:
         In order of falling numbers of rows; their optimisers perform the same operations.
     data : TrainingSet or sequence of TrainingSet
         One for all members, or one for each; neighbours with the same one are gathered at once.
+        All have equally many targets.
     batch_size : int
         Rows per step; a member with fewer rows takes them all.
     dtype : dtype
@@ -275,7 +276,8 @@ class _Window:
         shape = (len(stack.members), length)
         self.length = length
         self.order = np.zeros(shape, dtype=np.intp)
-        self.y = np.zeros((*shape, stack.network.n_outputs), dtype=stack.dtype)
+        n_targets = stack.data[0].targets.n_outputs
+        self.y = np.zeros((*shape, n_targets), dtype=stack.dtype)
         width = max(m.loss.evidence_width(stack.network.n_outputs) for m in stack.members)
         self.evidence = np.zeros((*shape, width), dtype=stack.dtype)
         self.factor = None if stack.weights is None else np.zeros((*shape, 1), dtype=stack.dtype)
@@ -299,7 +301,7 @@ class _Window:
         shares = stack.row_shares(self._opened.start, self._opened.stop)
         totals = np.empty(len(shares))
         for loss, k in stack.losses:
-            width = loss.evidence_width(self.y.shape[-1])
+            width = loss.evidence_width(stack.network.n_outputs)
             losses = loss.losses_of(self.evidence[k, :n_rows, :width], self.y[k, :n_rows])
             # Rows beyond a member's last one may hold anything.
             counted = np.where(shares[k] > 0, losses, 0).astype(np.float64, copy=False)
