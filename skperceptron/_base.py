@@ -270,11 +270,11 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, metaclass=AB
         weight = self._weigh(targets, sample_weight)
         data = TrainingSet(X, targets)
         rng = check_random_state(self.random_state)
-        loss = self._loss = self._make_loss()
-        n_outputs = targets.n_outputs * loss.outputs_per_target
         saved = (listener or Silence()).resume(
             rng, lambda: self._identity(X, y, sample_weight, held_out, mode)
         )
+        loss = self._loss = self._make_loss()
+        n_outputs = targets.n_outputs * loss.outputs_per_target
         if mode.continuing:
             self._rebuild_network(n_outputs)
             start = self._packed_parameters()
@@ -554,8 +554,8 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, metaclass=AB
         if has_own:
             X, y, weight = self._check_validation_data(*own)
             targets = self._encode(y, None, FitMode(continuing=True, incremental=True))
-            data, rows = TrainingSet(X, targets), np.arange(X.shape[0])
             weight = self._weigh(targets, weight)
+            data, rows = TrainingSet(X, targets), np.arange(X.shape[0])
         elif rules is not None and self.solver != "lbfgs":
             weight = member.sample_weight
             member.rows, rows = self._split(data, member.rng)

@@ -148,9 +148,9 @@ best_loss_ : float or None
     Smallest training loss; None with early stopping.
 
 validation_scores_ : list of float or None
-    Score on the validation rows, epoch by epoch; None without validation. What `early_stopping`
-    monitors; or else accuracy, R2 for a loss that is least at the mean, and the negative
-    loss for other losses.
+    Score on the validation rows, epoch by epoch; None without validation. Accuracy; R2 for a loss
+    that is least at the mean; the negative loss for other losses; or what `early_stopping`
+    monitors.
 
 validation_loss_curve_ : list of float or None
     Loss on the validation rows, without penalty.

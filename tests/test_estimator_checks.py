@@ -4,9 +4,9 @@ No check is expected to fail. What contradicts a check by its nature stays out o
 mini-batches, ``learning_rate="invscaling"``, early stopping and a perceptron that does not
 shuffle tell a row that counts twice from two rows; ``partial_fit`` refuses early stopping;
 it refuses balanced classes and ``averaging="swa"`` too; Poisson, gamma, bounded and categorical
-outputs refuse targets of the checks or lie far outside them; a list of quantiles predicts
-several numbers for one; a perceptron without threshold has no way to prefer a class. They have
-tests of their own.
+outputs refuse targets of the checks or lie far outside them; a list of quantiles predicts several
+numbers for one; a perceptron without threshold has no way to prefer a class. They have tests of
+their own.
 """
 
 import numpy as np
