@@ -13,8 +13,14 @@ from skperceptron.activations import ELU, Activation, PReLU, ReLU, Sigmoid, Tanh
 from skperceptron.engine import multilayer_perceptron
 from skperceptron.engine.prediction import predict_raw
 from skperceptron.losses import (
+    AbsoluteError,
+    BinaryFocalLoss,
     BinaryLogLoss,
+    CategoricalFocalLoss,
     CategoricalLogLoss,
+    GaussianNLL,
+    Huber,
+    Pinball,
     PoissonDeviance,
     ScaledSquaredError,
     SquaredError,
@@ -221,6 +227,40 @@ def test_members_with_few_outputs_and_narrow_layers_equal_themselves_alone(n_out
         return [make_member(k, network, loss=loss) for k in range(len(COUNTS))]
 
     assert_each_member_as_alone(network, make_members, data)
+
+
+MIXTURES = {
+    "one output per target": [
+        *[CategoricalFocalLoss(alpha=[1.0, 2.0, 3.0])] * 2,
+        BinaryFocalLoss(),
+        CategoricalLogLoss(),
+        CategoricalLogLoss(label_smoothing=0.1),
+        BinaryLogLoss(label_smoothing=0.1),
+        *[Huber(0.3)] * 2,
+        AbsoluteError(),
+    ],
+    "two outputs per target": [
+        *[Pinball([0.2, 0.8])] * 3,
+        *[GaussianNLL()] * 2,
+        Pinball([0.1, 0.5]),
+    ],
+}
+
+
+@pytest.mark.parametrize("mixture", MIXTURES)
+@pytest.mark.parametrize("dtype", [FLOAT64, np.dtype(np.float32)], ids=str)
+def test_members_with_different_losses_equal_themselves_alone(mixture, dtype):
+    chosen = MIXTURES[mixture]
+    network = multilayer_perceptron(D, (6,), C * chosen[0].outputs_per_target, [[Tanh()]])
+    weight = np.random.RandomState(0).uniform(size=N)
+
+    def make_members():
+        return [
+            make_member(k, network, loss=loss, sample_weight=None if k % 2 else weight)
+            for k, loss in enumerate(chosen)
+        ]
+
+    assert_each_member_as_alone(network, make_members, make_data(), dtype)
 
 
 def test_learned_slopes_of_each_member_are_its_own():
