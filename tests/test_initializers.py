@@ -253,8 +253,12 @@ def test_what_is_not_given_is_drawn_as_ever():
 @quiet
 def test_given_arrays_speak_the_units_of_the_target():
     y = 1e6 * X[:, 0]
-    first = OurRegressor((3,), max_iter=50, random_state=0, dtype="float64").fit(X, y)
-    model = OurRegressor((3,), max_iter=1, learning_rate_init=1e-300, dtype="float64")
+    first = OurRegressor(hidden_layer_sizes=(3,), max_iter=50, random_state=0, dtype="float64").fit(
+        X, y
+    )
+    model = OurRegressor(
+        hidden_layer_sizes=(3,), max_iter=1, learning_rate_init=1e-300, dtype="float64"
+    )
     model.fit(X, y, coefs_init=first.coefs_, intercepts_init=first.intercepts_)
     assert_allclose(model.predict(X), first.predict(X), rtol=1e-12)
 
