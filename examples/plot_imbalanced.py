@@ -1,6 +1,6 @@
 """
 =================================
-One ill person among thirty
+When one class is rare
 =================================
 
 Where one class is rare, a network that is right nearly always may miss nearly all of it. Weights of
@@ -13,9 +13,10 @@ the classes, another loss, and another threshold move the answer; they do not al
 import matplotlib.pyplot as plt
 from sklearn.datasets import make_classification
 from sklearn.metrics import (
-    PrecisionRecallDisplay,
+    average_precision_score,
     balanced_accuracy_score,
     log_loss,
+    precision_recall_curve,
     precision_score,
     recall_score,
 )
@@ -38,8 +39,8 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, stratif
 print(f"{y_train.sum()} of {len(y_train)} training rows are in the rare class")
 
 # %%
-# Four ways. The threshold is chosen by cross-validation, for the best balanced accuracy; the network
-# behind it is the plain one.
+# Four ways. The threshold is chosen by cross-validation, for the best balanced accuracy; behind it
+# is the plain network.
 
 options = {
     "hidden_layer_sizes": (16,),
@@ -79,25 +80,22 @@ for name, model in models.items():
     print(f"{name:<26}" + "".join(f"{figure:>11.3f}" for figure in row))
 
 # %%
-# Each network is a curve, one point for each threshold; the markers are where the networks stand by
-# default. The threshold moves along a curve, and reaches what the weights reach.
+# Each network is a curve, one point for each threshold; the markers are where the networks stand.
+# The threshold moves along a curve, and reaches what the weights reach.
 
 fig, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
-styles = (
-    ("-", "o", "#0072b2"),
-    ("--", "s", "#d55e00"),
-    (":", "^", "#009e73"),
-    ("", "D", "#0072b2"),
-)
-for (name, model), (line, marker, colour) in zip(models.items(), styles, strict=True):
+styles = (("-", "o", "#0072b2"), ("--", "s", "#d55e00"), (":", "^", "#009e73"))
+for (name, model), (line, marker, colour) in zip(list(models.items())[:3], styles, strict=True):
+    probability = model.predict_proba(X_test)[:, 1]
+    precision, recall, _ = precision_recall_curve(y_test, probability)
+    area = average_precision_score(y_test, probability)
+    ax.plot(recall, precision, line, color=colour, label=f"{name}, average precision {area:.2f}")
     predicted = model.predict(X_test)
     point = recall_score(y_test, predicted), precision_score(y_test, predicted)
-    if line:
-        PrecisionRecallDisplay.from_estimator(
-            model, X_test, y_test, ax=ax, name=name, linestyle=line, color=colour
-        )
-    label = None if line else name
-    ax.plot(*point, marker, ms=9, color=colour, mec="black", ls="none", label=label, zorder=3)
-ax.set(xlabel="recall: share of the rare class that is found", ylabel="precision", title=None)
-ax.legend(loc="upper right")
+    ax.plot(*point, marker, ms=9, color=colour, mec="black")
+predicted = models["tuned threshold"].predict(X_test)
+point = recall_score(y_test, predicted), precision_score(y_test, predicted)
+ax.plot(*point, "D", ms=9, color="#56b4e9", mec="black", label="plain with the tuned threshold")
+ax.set(xlabel="recall: share of the rare class that is found", ylabel="precision", ylim=(0, 1.03))
+ax.legend(loc="lower left")
 plt.show()
