@@ -62,7 +62,7 @@ for model in models.values():
 
 # %%
 # Labels: weights and threshold find most of the rare rows, and raise many false alarms. The focal
-# loss is a matter of hard rows, not of rare ones: without its `alpha` it finds no more of them.
+# loss is a matter of hard rows, not of rare ones: without its ``alpha`` it finds no more of them.
 # Probabilities: the log loss of the plain network is the best; those of a balanced world are not
 # those of ours.
 

@@ -4,7 +4,7 @@ MNIST, and scikit-learn's network
 =================================
 
 Where the two packages have the same parameters, the same seed makes the same network. The
-difference is the time it takes; and without a word about `dtype`, large networks are trained in
+difference is the time it takes; and without a word about ``dtype``, large networks are trained in
 single precision, in still less of it.
 """
 

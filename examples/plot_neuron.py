@@ -10,7 +10,7 @@ activation. With a sigmoid, that is logistic regression. Networks are many of th
 # %%
 # Tumours, described by four measurements, in units of their standard deviations. Without hidden
 # layers, a classifier is a single neuron, and finds what logistic regression finds. (Both have a
-# penalty on the weights: scikit-learn's `C` is 1 / `alpha`.)
+# penalty on the weights: scikit-learn's ``C`` is 1 / ``alpha``.)
 
 import matplotlib.pyplot as plt
 import numpy as np

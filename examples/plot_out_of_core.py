@@ -3,7 +3,7 @@
 Data that does not fit into memory
 ===================================
 
-`partial_fit` takes one step after another on whatever rows it is given. Here the rows lie in a file
+``partial_fit`` takes one step after another on whatever rows it is given. Here the rows lie in a file
 that is mapped into memory: of each chunk, only the part that is being used is read.
 """
 
@@ -39,7 +39,7 @@ print(
 
 # %%
 # The last chunk is for testing. The first call must name all classes, since no chunk needs to hold
-# them all. `tracemalloc` counts what NumPy allocates on the way.
+# them all. ``tracemalloc`` counts what NumPy allocates on the way.
 
 X_test, y_test = X[-CHUNK:], y[-CHUNK:]
 network = MLPBinaryClassifier((64,), learning_rate_init=0.005, dtype="float32", random_state=0)

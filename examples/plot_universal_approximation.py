@@ -28,7 +28,7 @@ def target(x):
     return np.sin(3 * x) + 0.5 * np.cos(7 * x)
 
 
-def fit(x, y, width, activation="tanh", random_state=0, alpha=0, max_iter=1000, **start):
+def fit(x, y, width, activation="tanh", random_state=0, alpha=0, max_iter=800, **start):
     network = MLPRegressor(
         hidden_layer_sizes=(width,),
         activation=activation,
@@ -117,7 +117,7 @@ axes[1].minorticks_off()
 # Problem 3: over-fitting may choose the wrong function
 # -----------------------------------------------------
 # With noise and few rows, the network that meets every row runs wild between them; a penalty
-# (`alpha`) holds it back.
+# (``alpha``) holds it back.
 
 few = np.linspace(-2, 2, 25)
 noisy = target(few) + np.random.RandomState(1).normal(scale=0.4, size=25)

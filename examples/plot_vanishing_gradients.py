@@ -60,7 +60,7 @@ reports = {
 }
 
 # %%
-# `gradient_report` has a row per layer. The norm of the gradient of the weights, as the network
+# ``gradient_report`` has a row per layer. The norm of the gradient of the weights, as the network
 # starts and after training. Through each layer of sigmoids, the gradient loses nine tenths; weights
 # as large as "he_normal" (He et al. 2015) draws them make up for a part of it. ReLU and leaky ReLU
 # start alike.

@@ -29,7 +29,7 @@ bent = MLPBinaryClassifier(**options, activation="tanh").fit(X, y)
 print(network_summary(linear, batch_size=1).to_string(index=False))
 
 # %%
-# `collapse_linear` multiplies the matrices out. One neuron is left, and its predictions are the
+# ``collapse_linear`` multiplies the matrices out. One neuron is left, and its predictions are the
 # same.
 
 single = collapse_linear(linear)
