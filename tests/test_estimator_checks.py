@@ -86,11 +86,12 @@ QUICK = {
 
 def quick(cls, solver="adam", **parameters):
     """Return an estimator that is done soon."""
-    chosen = {"hidden_layer_sizes": (12,), **QUICK[solver]}
+    kind = solver if isinstance(solver, str) and solver in QUICK else "adam"
+    chosen = {"hidden_layer_sizes": (12,), **QUICK[kind]}
     if cls is MLPRegressor and solver == "sgd":
         # Targets of several hundreds and large steps diverge.
         chosen |= {"standardize_target": True, "learning_rate_init": 0.02}
-    return cls(**{"solver": solver, **chosen, **parameters})
+    return cls(solver=solver, **{**chosen, **parameters})
 
 
 def _activations_by_solver_and_dtype():
