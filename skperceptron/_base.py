@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, NoReturn
 
@@ -44,6 +45,23 @@ _DIVERGED = (
     "Solver produced non-finite parameter weights: the training diverged. The input data may"
     " contain large values and need to be preprocessed (for example with StandardScaler)"
 )
+
+
+@dataclass(frozen=True)
+class CheckedData:
+    """Checked data on its way into training.
+
+    Attributes
+    ----------
+    data : TrainingSet
+    y : ndarray
+        Checked, not encoded.
+    sample_weight : ndarray of shape (N,) or None
+    """
+
+    data: TrainingSet
+    y: Any
+    sample_weight: Floats | None
 
 
 def is_stochastic(estimator: BaseMultilayerPerceptron) -> bool:
@@ -196,26 +214,37 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         )
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
+        checked = self._check_data(X, y, sample_weight, mode)
+        return self._make_ready(checked, mode), checked.data
+
+    def _check_data(self, X: Any, y: Any, sample_weight: Any, mode: FitMode) -> CheckedData:
+        """Check the data, store what describes it, and encode the targets."""
         X, y = self._validate_training_data(X, y, reset=not mode.continuing)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
         if not mode.continuing:
             self._forget()
         targets = self._encode(y, sample_weight, mode)
-        data = TrainingSet(X, targets)
+        return CheckedData(TrainingSet(X, targets), y, sample_weight)
+
+    def _make_ready(self, checked: CheckedData, mode: FitMode) -> Member:
+        """Wire the network and return it, with its start, as a member of a stack."""
+        n_outputs = checked.data.targets.n_outputs
         rng = check_random_state(self.random_state)
         loss = self._make_loss()
         if mode.continuing:
-            self._rebuild_network(targets.n_outputs)
+            self._rebuild_network(n_outputs)
             start = self._packed_parameters()
         else:
-            self._network = self._build_network(X.shape[1], targets.n_outputs)
+            self._network = self._build_network(checked.data.X.shape[1], n_outputs)
             start = self._initial_parameters(rng)
         self.dtype_ = self._resolve_dtype()
-        self.n_outputs_ = targets.n_outputs
+        self.n_outputs_ = n_outputs
         self.n_layers_ = len(self._hidden_sizes()) + 2
         self.out_activation_ = loss.out_activation
-        return self._make_member(start, loss, data, y, sample_weight, rng), data
+        return self._make_member(
+            start, loss, checked.data, checked.y, checked.sample_weight, rng
+        )
 
     def _validate_training_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         return validate_data(

@@ -7,7 +7,7 @@ acts on one contiguous part, and scikit-learn's L-BFGS sees the same order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -108,6 +108,39 @@ class Network:
             for position, place in enumerate(self._weight_places)
             if position not in reached and place.stop > place.start
         ]
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What networks must agree in to be members of one stack; their activations may differ."""
+        nodes = [(n.name, n.sources, n.block.weight_shape, n.block.units) for n in self.nodes]
+        others = [node.block.n_other_parameters for node in self.nodes]
+        return self.n_inputs, tuple(nodes), tuple(others)
+
+    @staticmethod
+    def stacked(
+        networks: Sequence[Network],
+        same: Callable[[ActivationFunction], ActivationFunction] = lambda function: function,
+    ) -> Network:
+        """Return the network of a stack of single networks with equal shapes.
+
+        Parameters
+        ----------
+        networks : sequence of Network
+            With one activation per node, in the order of the members.
+        same : callable, default=None
+            Returns one object for all equal activations: neighbours that share an object are
+            computed at once.
+        """
+        nodes = []
+        for of_members in zip(*(network.nodes for network in networks), strict=True):
+            node = of_members[0]
+            if isinstance(node.block, Activate):
+                functions = [same(n.block.activations[0]) for n in of_members]
+                one_for_all = all(function is functions[0] for function in functions)
+                block = Activate(functions[:1] if one_for_all else functions, node.block.units)
+                node = Node(node.name, block, node.sources)
+            nodes.append(node)
+        return Network(networks[0].n_inputs, nodes)
 
     def hidden_part(self) -> Network:
         """Return the network without its output layer."""

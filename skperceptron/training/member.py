@@ -56,7 +56,7 @@ class Member:
     rows : ndarray of int, shape (n,)
         The rows of the data set that this member trains on.
     rng : RandomState
-        Source of the shuffles.
+        Source of the shuffles. Members of a stack that share it see the same ones.
     sample_weight : ndarray of shape (N,), default=None
         Weights of all rows of the data set.
     shuffle : bool
