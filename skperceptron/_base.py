@@ -242,9 +242,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         self.n_outputs_ = n_outputs
         self.n_layers_ = len(self._hidden_sizes()) + 2
         self.out_activation_ = loss.out_activation
-        return self._make_member(
-            start, loss, checked.data, checked.y, checked.sample_weight, rng
-        )
+        return self._make_member(start, loss, checked.data, checked.y, checked.sample_weight, rng)
 
     def _validate_training_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         return validate_data(

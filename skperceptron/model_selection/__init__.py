@@ -1,6 +1,6 @@
 """Searches, cross-validation and ensembles whose networks are trained as stacks."""
 
-
+from ._ensemble import StackedEnsembleClassifier, StackedEnsembleRegressor
 from ._search import StackedGridSearchCV, StackedRandomizedSearchCV
 from ._validation import stacked_cross_validate
 

@@ -24,7 +24,7 @@ def network_of(estimator: Any) -> BaseMultilayerPerceptron | None:
     It is the estimator itself or the last step of a pipeline. L-BFGS, which has no steps in
     common with others, ``warm_start``, ``verbose`` and callbacks need a fit of their own.
     """
-    for level in (*_levels(estimator), network := _last(estimator)):
+    for level in (*_levels(estimator), network := last_step(estimator)):
         if has_callbacks(level):
             return None
     if type(network) not in STACKABLE:
@@ -43,9 +43,15 @@ def _levels(estimator: Any) -> list[Pipeline]:
     return found
 
 
-def _last(estimator: Any) -> Any:
+def last_step(estimator: Any) -> Any:
+    """Return what stands at the end of pipelines, or the estimator itself."""
     levels = _levels(estimator)
     return levels[-1].steps[-1][1] if levels else estimator
+
+
+def path_of(estimator: Any) -> str:
+    """Return what the names of the last step's parameters start with."""
+    return "".join(f"{level.steps[-1][0]}__" for level in _levels(estimator))
 
 
 def transformers_token(estimator: Any, parameters: dict[str, Any]) -> Hashable:
@@ -58,13 +64,11 @@ def transformers_token(estimator: Any, parameters: dict[str, Any]) -> Hashable:
     parameters : dict
         In which the candidates of a search differ.
     """
-    levels = _levels(estimator)
-    path = "__".join(level.steps[-1][0] for level in levels)
-    mine = path + "__"
+    mine = path_of(estimator)
     return tuple(
         (name, token(value))
         for name, value in sorted(parameters.items())
-        if levels and name != path and not name.startswith(mine)
+        if not f"{name}__".startswith(mine)
     )
 
 
@@ -102,7 +106,7 @@ def transform(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Transfo
         found.arguments, found.keywords = arguments, keywords
 
     try:
-        _called_instead(network_of(estimator), "fit", record, _fit_call(estimator, X, y, params))
+        _called_instead(last_step(estimator), "fit", record, lambda: estimator.fit(X, y, **params))
         found.steps = [level.steps[:-1] for level in _levels(estimator)]
     except Exception as error:
         found.error = error
@@ -125,11 +129,6 @@ def ask_for_fit(network: BaseMultilayerPerceptron, transformed: Transformed) -> 
     with asked.attempt():
         _called_instead(network, "_fit", record, call)
     return asked
-
-
-def _fit_call(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Callable[[], Any]:
-    data = (X,) if y is None else (X, y)
-    return lambda: estimator.fit(*data, **params)
 
 
 def _called_instead(

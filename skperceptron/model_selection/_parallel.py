@@ -1,9 +1,9 @@
 """The tasks of a search or a cross-validation, run as stacks spread over joblib's workers.
 
-scikit-learn describes each fit of a search as a call of ``_fit_and_score``. :class:`StackedParallel`
-stands where scikit-learn has ``Parallel``: it receives all calls at once, trains the networks
-among them as stacks, and lets each call go on from there with an estimator that is fitted
-already. Scores, error scores, messages and callbacks are thus scikit-learn's own.
+scikit-learn describes each fit of a search as a call of ``_fit_and_score``.
+:class:`StackedParallel` stands where scikit-learn has ``Parallel``: it receives all calls at once,
+trains the networks among them as stacks, and lets each call go on from there with an estimator
+that is fitted already. Scores, error scores, messages and callbacks are thus scikit-learn's own.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from .._compat import check_method_params, safe_split, seeing
 from ._candidates import (
     Transformed,
     ask_for_fit,
+    last_step,
     network_of,
     put_together,
     transform,
@@ -194,6 +195,57 @@ def _fit_and_score(
         _scored(call, asked[i], sources[call.source]) if i in asked else call.run()
         for i, call in enumerate(calls)
     ]
+
+
+def fit_stacked(
+    estimators: Sequence[Any], X: Any, y: Any, params: dict[str, Any], n_jobs: int | None
+) -> list[Any]:
+    """Fit estimators that differ in nothing but their networks to the same data.
+
+    Parameters
+    ----------
+    estimators : sequence of estimators
+        Not fitted yet.
+    X, y, params
+        The arguments of each one's ``fit``.
+    n_jobs : int or None
+        Number of workers.
+
+    Returns
+    -------
+    list of estimators
+        Fitted.
+
+    Raises
+    ------
+    Exception
+        What the first ``fit`` that fails raises.
+    """
+    parallel = Parallel(n_jobs=n_jobs)
+    if network_of(estimators[0]) is None:
+        return parallel(delayed(_fitted)(estimator, X, y, params) for estimator in estimators)
+    transformed = transform(estimators[0], X, y, params)
+    share = math.ceil(len(estimators) / effective_n_jobs(n_jobs))
+    size = min(MOST, max(FEWEST, share))
+    pieces = parallel(
+        delayed(_fit_together)(estimators[start : start + size], transformed)
+        for start in range(0, len(estimators), size)
+    )
+    return [estimator for piece in pieces for estimator in piece]
+
+
+def _fitted(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Any:
+    return estimator.fit(X, y, **params)
+
+
+def _fit_together(estimators: Sequence[Any], transformed: Transformed) -> Sequence[Any]:
+    asked = [ask_for_fit(last_step(estimator), transformed) for estimator in estimators]
+    train([fit for fit in asked if fit.error is None])
+    for estimator, fit in zip(estimators, asked, strict=True):
+        if fit.error is not None:
+            raise fit.error
+        put_together(estimator, fit.estimator, transformed)
+    return estimators
 
 
 class _Clock:
