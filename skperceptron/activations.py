@@ -16,6 +16,7 @@ the time of ``np.copyto(..., where=)`` on (1, 128, 256) float32.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import sys
@@ -796,6 +797,7 @@ def _inside(a: Floats, centre: float, radius: float) -> None:
     np.less(a, radius, out=a)
 
 
+@functools.cache
 def _classes() -> dict[str, type[Activation]]:
     """Return the activations of this module under all of their names."""
     members = inspect.getmembers(sys.modules[__name__], inspect.isclass)

@@ -191,8 +191,9 @@ def _fit_and_score(
         if call.network is not None
     }
     train([fit for fit in asked.values() if fit.error is None])
+    rows = _Rows()
     return [
-        _scored(call, asked[i], sources[call.source]) if i in asked else call.run()
+        _scored(call, asked[i], sources[call.source], rows) if i in asked else call.run()
         for i, call in enumerate(calls)
     ]
 
@@ -258,7 +259,21 @@ class _Clock:
         return time.time() + self.ahead
 
 
-def _scored(call: Call, fit: Fit, transformed: Transformed) -> dict[str, Any]:
+class _Rows:
+    """Rows of the data, taken once for all calls that see the same ones."""
+
+    def __init__(self) -> None:
+        self._taken: dict[Hashable, Any] = {}
+
+    def split(self, estimator: Any, X: Any, y: Any, rows: Any, others: Any = None) -> Any:
+        """Return X and y of some rows."""
+        key = rows.tobytes()
+        if key not in self._taken:
+            self._taken[key] = safe_split(estimator, X, y, rows, others)
+        return self._taken[key]
+
+
+def _scored(call: Call, fit: Fit, transformed: Transformed, rows: _Rows) -> dict[str, Any]:
     """Let a call go on with a network that has been trained."""
     clock = _Clock()
     estimator = call.estimator
@@ -272,4 +287,5 @@ def _scored(call: Call, fit: Fit, transformed: Transformed) -> dict[str, Any]:
         return estimator
 
     estimator.fit = adopt
-    return seeing(call.function, time=clock)(*call.arguments, **call.keywords)
+    go_on = seeing(call.function, time=clock, _safe_split=rows.split)
+    return go_on(*call.arguments, **call.keywords)
