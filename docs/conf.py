@@ -1,6 +1,7 @@
 """Configuration of Sphinx."""
 
 import sys
+import urllib.request
 from pathlib import Path
 
 import skperceptron
@@ -17,13 +18,18 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
+    "sphinx.ext.intersphinx",
     "numpydoc",
     "myst_parser",
+    "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
     "activation_table",
 ]
 exclude_patterns = ["_build"]
-html_theme = "furo"
+html_theme = "pydata_sphinx_theme"
 html_title = f"skperceptron {release}"
+html_theme_options = {"show_toc_level": 2, "show_prev_next": False}
+html_show_sourcelink = False
 
 autosummary_generate = True
 autodoc_default_options = {"members": True, "inherited-members": True}
@@ -33,3 +39,62 @@ suppress_warnings = ["ref.term", "ref.ref", "autosummary.import_cycle"]
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 numpydoc_xref_param_type = False
+numpydoc_validation_checks = {
+    "all",
+    "ES01",  # many docstrings are told in one line
+    "EX01",  # not each method needs an example
+    "GL01",  # the summary stands on the line of the quotes
+    "GL02",  # comments on attributes
+    "GL08",  # hooks and overrides inherit their docstrings
+    "PR01",  # parameters are documented with the class, or inherited
+    "PR02",  # the shared texts of the estimators name parameters in groups
+    "PR07",  # where the type says all
+    "PR08",
+    "PR09",
+    "RT01",  # "Return ..." in one line
+    "RT02",
+    "RT03",
+    "SA01",
+    "SA04",
+    "SS06",
+    "YD01",
+}
+# Inherited from scikit-learn, which validates its own.
+numpydoc_validation_exclude = {r"\.set_\w+_request$", r"\.(get|set)_params$", r"\.score$"}
+
+copybutton_prompt_text = r">>> |\.\.\. "
+copybutton_prompt_is_regexp = True
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"/\w+\.py$",
+    "min_reported_time": 1,
+    "abort_on_example_error": True,
+    "backreferences_dir": "api/backreferences",
+    "doc_module": ("skperceptron",),
+    "show_memory": False,
+    "show_signature": False,
+}
+
+
+def reachable(inventory):
+    """Tell whether another project's documentation can be linked to: builds work offline."""
+    try:
+        with urllib.request.urlopen(inventory, timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+intersphinx_mapping = {
+    name: (address, None)
+    for name, address in {
+        "python": "https://docs.python.org/3/",
+        "numpy": "https://numpy.org/doc/stable/",
+        "scipy": "https://docs.scipy.org/doc/scipy/",
+        "sklearn": "https://scikit-learn.org/stable/",
+        "matplotlib": "https://matplotlib.org/stable/",
+    }.items()
+    if reachable(f"{address}objects.inv")
+}

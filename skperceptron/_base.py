@@ -9,21 +9,26 @@ from __future__ import annotations
 
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, NoReturn
 
 import numpy as np
+from scipy import sparse
+from scipy.optimize import OptimizeResult
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._compat import Interval, Options, StrOptions, check_optimize_result
+from ._compat import CallbackSupportMixin, Interval, Options, StrOptions, check_optimize_result
+from ._held_out import Validation
+from ._listening import Silence, identity_of, listening
 from ._validation import FitMode, check_sample_weight, restored_on_failure
 from .activations import Activation, get_activation
+from .averaging import Averaging, get_averaging
 from .engine import Network, multilayer_perceptron
 from .engine.arrays import Floats, Integers
 from .engine.blocks import Activate, Affine
@@ -31,15 +36,21 @@ from .engine.network import Learned
 from .engine.prediction import predict_raw
 from .engine.rows import merge_equal_rows
 from .initializers import GlorotUniform
-from .losses import Loss
+from .losses import Loss, get_loss
+from .normalizations import Normalization, get_normalization
 from .optimizers import SGD, Adam, Optimizer
 from .schedules import Adaptive, Constant, InverseScaling, Schedule
+from .stopping import EarlyStopping
 from .training import EpochReport, Member, Stack, Targets, TrainingSet, epochs, minimize_lbfgs
+from .training.checkpoint import State, restore, state_of
 from .training.lbfgs import Budget
 from .training.member import Progress
 
 #: From this many weights in one matrix on, ``dtype="auto"`` trains in float32.
 FLOAT32_FROM = 2**12
+
+#: X, y and sample weights of validation data that the user has not given.
+NOTHING_HELD_OUT = (None, None, None)
 
 _DIVERGED = (
     "Solver produced non-finite parameter weights: the training diverged. The input data may"
@@ -57,11 +68,15 @@ class CheckedData:
     y : ndarray
         Checked, not encoded.
     sample_weight : ndarray of shape (N,) or None
+        As given.
+    weight : ndarray of shape (N,) or None
+        What each row counts, class weights included.
     """
 
     data: TrainingSet
     y: Any
     sample_weight: Floats | None
+    weight: Floats | None
 
 
 def is_stochastic(estimator: BaseMultilayerPerceptron) -> bool:
@@ -74,10 +89,13 @@ def is_stochastic(estimator: BaseMultilayerPerceptron) -> bool:
     return True
 
 
-class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
+class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     """Base of the multi-layer perceptrons; not to be used directly."""
 
     _y_is_numeric = False
+
+    loss: Any
+    _loss: Loss
 
     _parameter_constraints: dict[str, list[Any]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -96,7 +114,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         "warm_start": ["boolean"],
         "momentum": [Interval(Real, 0, 1, closed="both")],
         "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean"],
+        "early_stopping": ["boolean", EarlyStopping],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
         "beta_1": [Interval(Real, 0, 1, closed="left")],
         "beta_2": [Interval(Real, 0, 1, closed="left")],
@@ -107,6 +125,12 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         ],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "skip_connections": [StrOptions({"none", "residual", "dense"})],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "input_dropout": [Interval(Real, 0, 1, closed="left")],
+        "normalization": [str, Normalization, None],
+        "averaging": [str, Averaging, None],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "callbacks": ["array-like", None],
         "dtype": [StrOptions({"auto", "float32", "float64"})],
     }
 
@@ -137,6 +161,12 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         n_iter_no_change=10,
         max_fun=15000,
         skip_connections="none",
+        dropout=0.0,
+        input_dropout=0.0,
+        normalization=None,
+        averaging=None,
+        max_time=None,
+        callbacks=None,
         dtype="auto",
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -163,6 +193,12 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
         self.skip_connections = skip_connections
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.normalization = normalization
+        self.averaging = averaging
+        self.max_time = max_time
+        self.callbacks = callbacks
         self.dtype = dtype
 
     # What a subclass answers.
@@ -179,6 +215,10 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
     def _score_raw(self, raw: Floats, y: Any, sample_weight: Floats | None) -> float:
         """Return the validation score of raw predictions in the network's units."""
 
+    def _weigh(self, targets: Targets, sample_weight: Floats | None) -> Floats | None:
+        """Return the weights of the rows for training and validation."""
+        return sample_weight
+
     def _stratify(self, targets: Targets) -> Integers | None:
         """Return the labels by which the validation rows are stratified, if any."""
         return None
@@ -194,20 +234,49 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
     # Fitting.
 
     def _fit(
-        self, X: Any, y: Any, sample_weight: Any, *, incremental: bool
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        incremental: bool,
+        held_out: tuple[Any, Any, Any] = NOTHING_HELD_OUT,
     ) -> BaseMultilayerPerceptron:
-        with restored_on_failure(self):
-            member, data = self._prepare(X, y, sample_weight, incremental=incremental)
+        n_epochs = 1 if incremental else self.max_iter
+        with (
+            listening(self, n_epochs, X, y, sample_weight) as listener,
+            restored_on_failure(self),
+        ):
+            if incremental or self.solver == "lbfgs":
+                listener.refuse_to_save("partial_fit" if incremental else "solver='lbfgs'")
+            member, data = self._prepare(
+                X,
+                y,
+                sample_weight,
+                incremental=incremental,
+                held_out=held_out,
+                listener=listener,
+            )
             if self.solver == "lbfgs":
-                self._train_lbfgs(member, data)
+                self._train_lbfgs(member, data, listener)
             else:
-                self._train_stochastic(member, data, incremental=incremental)
+                self._train_stochastic(member, data, listener, incremental=incremental)
         return self
 
     def _prepare(
-        self, X: Any, y: Any, sample_weight: Any, *, incremental: bool
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        incremental: bool,
+        held_out: tuple[Any, Any, Any] = NOTHING_HELD_OUT,
+        listener: Silence | None = None,
     ) -> tuple[Member, TrainingSet]:
-        """Check everything, wire the network, and return what is to be trained on what."""
+        """Check everything, wire the network, and return what is to be trained on what.
+
+        ``held_out`` is the user's own validation data: X, y and sample weights.
+        """
         mode = FitMode(
             continuing=hasattr(self, "coefs_") and (incremental or self.warm_start),
             incremental=incremental,
@@ -215,7 +284,8 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
         checked = self._check_data(X, y, sample_weight, mode)
-        return self._make_ready(checked, mode), checked.data
+        member = self._make_ready(checked, mode, held_out, listener or Silence())
+        return member, checked.data
 
     def _check_data(self, X: Any, y: Any, sample_weight: Any, mode: FitMode) -> CheckedData:
         """Check the data, store what describes it, and encode the targets."""
@@ -225,24 +295,64 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         if not mode.continuing:
             self._forget()
         targets = self._encode(y, sample_weight, mode)
-        return CheckedData(TrainingSet(X, targets), y, sample_weight)
+        weight = self._weigh(targets, sample_weight)
+        return CheckedData(TrainingSet(X, targets), y, sample_weight, weight)
 
-    def _make_ready(self, checked: CheckedData, mode: FitMode) -> Member:
+    def _make_ready(
+        self,
+        checked: CheckedData,
+        mode: FitMode,
+        held_out: tuple[Any, Any, Any],
+        listener: Silence,
+    ) -> Member:
         """Wire the network and return it, with its start, as a member of a stack."""
-        n_outputs = checked.data.targets.n_outputs
+        data = checked.data
         rng = check_random_state(self.random_state)
-        loss = self._make_loss()
+        saved = listener.resume(
+            rng, lambda: self._identity(data.X, checked.y, checked.sample_weight, held_out, mode)
+        )
+        loss = self._loss = self._make_loss()
+        n_outputs = data.targets.n_outputs * loss.outputs_per_target
         if mode.continuing:
             self._rebuild_network(n_outputs)
             start = self._packed_parameters()
         else:
-            self._network = self._build_network(checked.data.X.shape[1], n_outputs)
+            self._network = self._build_network(data.X.shape[1], n_outputs)
             start = self._initial_parameters(rng)
         self.dtype_ = self._resolve_dtype()
         self.n_outputs_ = n_outputs
         self.n_layers_ = len(self._hidden_sizes()) + 2
         self.out_activation_ = loss.out_activation
-        return self._make_member(start, loss, checked.data, checked.y, checked.sample_weight, rng)
+        member = self._make_member(
+            start, loss, data, checked.weight, rng, incremental=mode.incremental
+        )
+        self._hold_out(member, data, checked.y, held_out)
+        self._merge_rows_of_full_batch(member, data)
+        if saved is not None:
+            restore(member, saved)
+        return member
+
+    def _identity(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Floats | None,
+        held_out: tuple[Any, Any, Any],
+        mode: FitMode,
+    ) -> dict[str, Any]:
+        """Return what tells this fit from others."""
+        names = ("X_val", "y_val", "sample_weight_val")
+        return identity_of(
+            self,
+            X=X,
+            y=y,
+            sample_weight=sample_weight,
+            weights_to_go_on_from=self._packed_parameters() if mode.continuing else None,
+            **{
+                name: given if given is None or sparse.issparse(given) else np.asarray(given)
+                for name, given in zip(names, held_out, strict=True)
+            },
+        )
 
     def _validate_training_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         return validate_data(
@@ -258,8 +368,20 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
 
     def _forget(self) -> None:
         """Drop what only continued training needs."""
-        for name in ("_optimizer_state", "_best_parameters", "_no_improvement"):
+        for name in (
+            "_optimizer_state",
+            "_best_parameters",
+            "_no_improvement",
+            "_raw_parameters",
+            "_average",
+        ):
             self.__dict__.pop(name, None)
+
+    def _resolve_loss(self, task: str, n_targets: int) -> Loss:
+        """Return a copy of the user's loss, checked."""
+        loss = clone(get_loss(self.loss, task))
+        loss.check_parameters(n_targets)
+        return loss
 
     def _hidden_sizes(self) -> list[int]:
         sizes = self.hidden_layer_sizes
@@ -294,9 +416,48 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         activations = self._resolve_activations()[: len(hidden)]
         for message in {a.untrainable_message for a in activations if not a.differentiable}:
             warnings.warn(message, UserWarning, stacklevel=6)
+        normalization = self._resolve_normalization()
         return multilayer_perceptron(
-            n_features, hidden, n_outputs, [[a] for a in activations], self.skip_connections
+            n_features,
+            hidden,
+            n_outputs,
+            [[a] for a in activations],
+            self.skip_connections,
+            normalize=None if normalization is None else normalization.block,
+            dropout=[[rate] for rate in self._dropout_rates()],
         )
+
+    def _resolve_normalization(self) -> Normalization | None:
+        if self.normalization is None:
+            return None
+        normalization = clone(get_normalization(self.normalization))
+        normalization.check_parameters()
+        if normalization.mixes_rows and self.solver == "lbfgs":
+            raise ValueError(
+                f"normalization={self.normalization!r} needs batches and so a stochastic solver,"
+                f" got solver={self.solver!r}. Use normalization='layer'."
+            )
+        return normalization
+
+    def _dropout_rates(self) -> list[float]:
+        """Return the rate of the input, then that of each hidden layer."""
+        n_hidden = len(self._hidden_sizes())
+        rates = self.dropout
+        rates = [rates] * n_hidden if isinstance(rates, Real) else list(rates)
+        if len(rates) != n_hidden:
+            raise ValueError(
+                f"dropout has {len(rates)} entries, hidden_layer_sizes={n_hidden} layers:"
+                " a list must have one entry per hidden layer."
+            )
+        if not all(isinstance(rate, Real) and 0 <= float(rate) < 1 for rate in rates):
+            raise ValueError(f"dropout={self.dropout!r} must hold numbers in the range [0.0, 1.0).")
+        rates = [float(rate) for rate in (self.input_dropout, *rates)]
+        if any(rates) and self.solver == "lbfgs":
+            raise ValueError(
+                f"dropout={self.dropout!r} and input_dropout={self.input_dropout!r} must be 0 with"
+                " solver='lbfgs', whose objective must not be random."
+            )
+        return rates
 
     def _resolve_dtype(self) -> np.dtype:
         if self.solver == "lbfgs":
@@ -323,8 +484,8 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
                 fan_in, units = weight[0].shape
                 weight[0], bias[0, 0] = initializer.draw(fan_in, units, factor, rng)
                 layer += 1
-            elif isinstance(node.block, Activate) and views:
-                views[0][0, 0] = node.block.activations[0].initial_parameters(node.block.units)
+            elif views:
+                views[0][0, 0] = node.block.initial_parameters()
         return vector[0]
 
     def _rebuild_network(self, n_outputs: int) -> None:
@@ -344,26 +505,31 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         self._network = now
 
     def _fitted_views(self, dtype: np.dtype, *, folded: bool = True) -> Learned:
-        """List ``coefs_``, ``intercepts_`` and ``activation_parameters_`` as the engine does."""
+        """List what has been learned as the engine does."""
         coefs, intercepts = list(self.coefs_), list(self.intercepts_)
         if not folded:
             coefs[-1], intercepts[-1] = self._unfold(coefs[-1], intercepts[-1])
         layers = zip(coefs, intercepts, strict=True)
         slopes = iter(self.activation_parameters_)
+        normalizations = iter(self.normalization_parameters_)
         views: Learned = []
         for node in self._network.nodes:
             if isinstance(node.block, Affine):
                 weight, bias = next(layers)
                 arrays: tuple[Floats, ...] = (weight[np.newaxis], bias[np.newaxis, np.newaxis])
             elif node.block.n_other_parameters:
-                arrays = (next(slopes)[np.newaxis, np.newaxis],)
+                theta = next(slopes if isinstance(node.block, Activate) else normalizations)
+                arrays = (theta.reshape(1, 1, -1),)
             else:
                 arrays = ()
             views.append(tuple(array.astype(dtype, copy=False) for array in arrays))
         return views
 
     def _packed_parameters(self) -> Floats:
-        """Return the fitted parameters as one new vector, in the network's units."""
+        """Return the parameters to go on from as one new vector, in the network's units."""
+        raw: Floats | None = getattr(self, "_raw_parameters", None)
+        if raw is not None:
+            return raw.astype(np.float64)
         vector = np.empty((1, self._network.n_parameters))
         fitted = self._fitted_views(vector.dtype, folded=False)
         for places, arrays in zip(self._network.views(vector), fitted, strict=True):
@@ -376,18 +542,11 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         parameters: Floats,
         loss: Loss,
         data: TrainingSet,
-        y: Any,
         sample_weight: Floats | None,
         rng: np.random.RandomState,
+        *,
+        incremental: bool,
     ) -> Member:
-        rows: Integers = np.arange(data.n_rows)
-        score = None
-        if self.early_stopping and self.solver != "lbfgs":
-            rows, held_out = self._split(data, rng)
-            score = self._validation_score(data, held_out, y, sample_weight)
-        n_samples = len(rows)
-        if self.solver != "lbfgs" and self._batch_rows(n_samples) == n_samples:
-            rows, sample_weight = _in_canonical_order(data, rows, sample_weight)
         return Member(
             parameters=parameters,
             loss=loss,
@@ -395,18 +554,96 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
             schedule=self._make_schedule(),
             learning_rate=self.learning_rate_init,
             alpha=self.alpha,
-            rows=rows,
+            rows=np.arange(data.n_rows),
             rng=rng,
             sample_weight=sample_weight,
             shuffle=self.shuffle,
-            n_samples=n_samples,
-            score=score,
             max_iter=self.max_iter,
             tol=self.tol,
             n_iter_no_change=self.n_iter_no_change,
+            max_seconds=np.inf if self.max_time is None else self.max_time,
+            averaging=self._resolve_averaging(incremental=incremental),
+            average=getattr(self, "_average", None),
             progress=self._progress_so_far(),
             best_parameters=getattr(self, "_best_parameters", None),
         )
+
+    def _resolve_averaging(self, *, incremental: bool) -> Averaging | None:
+        if self.averaging is None:
+            return None
+        averaging = clone(get_averaging(self.averaging))
+        averaging.check_parameters()
+        if self.solver == "lbfgs":
+            raise ValueError(
+                f"averaging={self.averaging!r} needs a stochastic solver, got"
+                f" solver={self.solver!r}."
+            )
+        if incremental and averaging.needs_max_iter:
+            raise ValueError(
+                f"partial_fit does not support averaging={self.averaging!r}, which must know how"
+                " many epochs there will be."
+            )
+        return averaging
+
+    def _hold_out(
+        self, member: Member, data: TrainingSet, y: Any, own: tuple[Any, Any, Any]
+    ) -> None:
+        """Decide on which rows a member is validated, and what depends on them."""
+        rules = self._resolve_early_stopping()
+        has_own = self._has_own_validation_data(own)
+        if has_own:
+            X, y, weight = self._check_validation_data(*own)
+            targets = self._encode(y, None, FitMode(continuing=True, incremental=True))
+            weight = self._weigh(targets, weight)
+            data, rows = TrainingSet(X, targets), np.arange(X.shape[0])
+        elif rules is not None and self.solver != "lbfgs":
+            weight = member.sample_weight
+            member.rows, rows = self._split(data, member.rng)
+        if has_own or (rules is not None and self.solver != "lbfgs"):
+            monitor = "score" if rules is None else rules.monitor
+            member.validate = Validation(self, member.loss, monitor, data, rows, y, weight)
+        member.n_samples = len(member.rows)
+        member.noise = self._make_noise(member.rng)
+        member.watches_score = rules is not None and member.validate is not None
+        if rules is not None:
+            member.restores_best = rules.restore_best
+            member.tol = self.tol if rules.tol is None else rules.tol
+            if rules.patience is not None:
+                member.n_iter_no_change = rules.patience
+
+    def _resolve_early_stopping(self) -> EarlyStopping | None:
+        if not self.early_stopping:
+            return None
+        if not isinstance(self.early_stopping, EarlyStopping):
+            return EarlyStopping()
+        self.early_stopping.check_parameters()
+        return self.early_stopping
+
+    def _has_own_validation_data(self, own: tuple[Any, Any, Any]) -> bool:
+        X, y, weight = own
+        if (X is None) != (y is None):
+            raise ValueError("X_val and y_val must be given together.")
+        if X is None and weight is not None:
+            raise ValueError("sample_weight_val needs X_val and y_val.")
+        if X is not None and self.solver == "lbfgs":
+            raise ValueError("X_val and y_val need a stochastic solver, got solver='lbfgs'.")
+        return X is not None
+
+    def _check_validation_data(self, X: Any, y: Any, weight: Any) -> tuple[Any, Any, Floats | None]:
+        X, y = self._validate_training_data(X, y, reset=False)
+        return X, y, None if weight is None else check_sample_weight(weight, X)
+
+    def _merge_rows_of_full_batch(self, member: Member, data: TrainingSet) -> None:
+        if self.solver != "lbfgs" and self._batch_rows(member.n_samples) == member.n_samples:
+            member.rows, member.sample_weight = _in_canonical_order(
+                data, member.rows, member.sample_weight
+            )
+
+    def _make_noise(self, rng: np.random.RandomState) -> np.random.Generator | None:
+        """Return the source of dropout; without dropout nothing is drawn from ``rng``."""
+        if not any(self._dropout_rates()):
+            return None
+        return np.random.default_rng(rng.randint(2**32, size=4, dtype=np.uint32))
 
     def _split(self, data: TrainingSet, rng: np.random.RandomState) -> tuple[Integers, Integers]:
         """Draw the validation rows as scikit-learn does."""
@@ -427,21 +664,6 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
                 "or the size of your dataset."
             )
         return rows, held_out
-
-    def _validation_score(
-        self, data: TrainingSet, held_out: Integers, y: Any, sample_weight: Floats | None
-    ) -> Callable[[Floats], float]:
-        y_held_out = y[held_out]
-        weight = None if sample_weight is None else sample_weight[held_out]
-
-        def score(parameters: Floats) -> float:
-            learned = self._network.views(parameters[np.newaxis])
-            raw = predict_raw(self._network, learned, data.X, held_out)
-            if not np.isfinite(raw).all():
-                return np.nan
-            return self._score_raw(raw, y_held_out, weight)
-
-        return score
 
     def _make_optimizer(self) -> Optimizer:
         if self.solver == "sgd":
@@ -466,6 +688,7 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         return Progress(
             loss_curve=list(self.loss_curve_),
             validation_scores=list(self.validation_scores_ or ()),
+            validation_losses=list(self.validation_loss_curve_ or ()),
             best_loss=np.inf if self.best_loss_ is None else self.best_loss_,
             best_score=-np.inf
             if self.best_validation_score_ is None
@@ -474,25 +697,50 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
             rows_seen=self.t_,
         )
 
-    def _train_stochastic(self, member: Member, data: TrainingSet, *, incremental: bool) -> None:
+    def _train_stochastic(
+        self, member: Member, data: TrainingSet, listener: Silence, *, incremental: bool
+    ) -> None:
         self._warn_of_clipped_batch(member)
         if incremental:
             member.optimizer_state, member.steps, member.current_rate = getattr(
                 self, "_optimizer_state", ({}, 0, member.learning_rate)
             )
-        size = self._batch_rows(member.n_samples)
-        stack = Stack(self._network, [member], data, size, self.dtype_)
-        verdict = "go on"
-        try:
-            for (report,) in epochs(stack, stop_when_exhausted=not incremental):
-                verdict = report.verdict
-                self._say(report)
-                if incremental:
-                    break
-        except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
-        stack.retire(range(len(stack.members)))
-        self._finish(member, exhausted=not incremental and verdict == "exhausted")
+        # A fit that was saved when it had ended is not gone on with.
+        if not member.is_over:
+            size = self._batch_rows(member.n_samples)
+            stack = Stack(self._network, [member], data, size, self.dtype_)
+            try:
+                self._run_epochs(stack, member, listener, incremental=incremental)
+            except KeyboardInterrupt:
+                warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
+            stack.retire(range(len(stack.members)))
+        self._finish(member)
+
+    def _run_epochs(
+        self, stack: Stack, member: Member, listener: Silence, *, incremental: bool
+    ) -> None:
+        reports = epochs(stack, stop_when_exhausted=not incremental)
+
+        def fitted() -> dict[str, Any]:
+            self._publish(stack)
+            estimator = copy(self)
+            estimator._keep(member)
+            return dict(vars(estimator))
+
+        def state() -> State:
+            self._publish(stack)
+            return state_of(member)
+
+        while not member.is_over:
+            listener.begin("epoch")
+            (report,) = next(reports)
+            self._say(report)
+            if listener.end(_figures(report), fitted, state) or incremental:
+                break
+
+    def _publish(self, stack: Stack) -> None:
+        for k in range(len(stack.members)):
+            stack.publish(k)
 
     def _warn_of_clipped_batch(self, member: Member) -> None:
         if self.batch_size != "auto" and self.batch_size > member.n_samples:
@@ -503,25 +751,29 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
                 stacklevel=6,
             )
 
-    def _finish(self, member: Member, *, exhausted: bool) -> None:
+    def _finish(self, member: Member) -> None:
         """Take over what training has made of the member that ``_prepare`` returned."""
         if member.diverged or not np.isfinite(member.parameters).all():
             self._refuse_diverged()
-        if exhausted:
-            self._warn_exhausted()
+        self._warn_unconverged(member.verdict)
         self._keep(member)
 
     def _refuse_diverged(self) -> NoReturn:
         rate = f", or learning_rate_init={self.learning_rate_init!r} is too large"
         raise ValueError(f"{_DIVERGED}{'' if self.solver == 'lbfgs' else rate}.")
 
-    def _warn_exhausted(self) -> None:
-        warnings.warn(
-            f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
-            "optimization hasn't converged yet.",
-            ConvergenceWarning,
-            stacklevel=7,
-        )
+    def _warn_unconverged(self, verdict: str) -> None:
+        limits = {
+            "exhausted": f"Maximum iterations ({self.max_iter})",
+            "out of time": f"Maximum time ({self.max_time} seconds)",
+        }
+        if verdict in limits:
+            warnings.warn(
+                f"Stochastic Optimizer: {limits[verdict]} reached and the "
+                "optimization hasn't converged yet.",
+                ConvergenceWarning,
+                stacklevel=7,
+            )
 
     def _say(self, report: EpochReport) -> None:
         """Print one epoch's report, in scikit-learn's words."""
@@ -531,36 +783,60 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         if report.score is not None:
             print(f"Validation score: {report.score:f}")
         if report.verdict in ("stop", "slow down"):
-            watched = "Training loss" if report.score is None else "Validation score"
+            watched = "Validation score" if report.member.watches_score else "Training loss"
             outcome = "Stopping."
             if report.verdict == "slow down":
                 outcome = f"Setting learning rate to {report.member.current_rate:f}"
             print(
-                f"{watched} did not improve more than tol={self.tol:f} for"
-                f" {self.n_iter_no_change} consecutive epochs. {outcome}"
+                f"{watched} did not improve more than tol={report.member.tol:f} for"
+                f" {report.member.n_iter_no_change} consecutive epochs. {outcome}"
             )
 
     def _keep(self, member: Member) -> None:
         """Store what stochastic training has brought."""
         progress = member.progress
-        watches_score = member.score is not None
+        watches_score = member.watches_score
+        is_validated = member.validate is not None
+        # What training goes on from, where predictions use something else.
+        self._raw_parameters = None if member.average is None else member.parameters
+        self._average = member.average
+        predicting = member.parameters if member.average is None else member.average
         if watches_score and member.best_parameters is not None:
-            member.parameters = member.best_parameters
+            predicting = member.best_parameters
             self._best_parameters = member.best_parameters
-        self._store_parameters(member.parameters)
-        self.loss_curve_ = progress.loss_curve
+        self._store_parameters(predicting)
+        self.loss_curve_ = list(progress.loss_curve)
         self.loss_ = progress.loss_curve[-1] if progress.loss_curve else np.inf
         self.best_loss_ = None if watches_score else progress.best_loss
-        self.validation_scores_ = progress.validation_scores if watches_score else None
+        self.validation_scores_ = list(progress.validation_scores) if is_validated else None
+        self.validation_loss_curve_ = list(progress.validation_losses) if is_validated else None
         self.best_validation_score_ = progress.best_score if watches_score else None
         self.n_iter_ = member.n_iter
         self.t_ = progress.rows_seen
         self._no_improvement = progress.no_improvement
         self._optimizer_state = (member.optimizer_state, member.steps, member.current_rate)
 
-    def _train_lbfgs(self, member: Member, data: TrainingSet) -> None:
-        budget = Budget(self.max_iter, self.max_fun, self.tol)
-        result, interrupted = minimize_lbfgs(self._network, member, data, budget)
+    def _train_lbfgs(self, member: Member, data: TrainingSet, listener: Silence) -> None:
+        losses: list[float] = []
+
+        def tell(last: OptimizeResult) -> bool:
+            losses.append(float(last.fun))
+            report = {
+                "epoch": last.nit,
+                "loss": losses[-1],
+                "history": {"loss": losses},
+                "is_last": False,
+            }
+            stops = listener.end(report, lambda: self._attributes_at(last))
+            if last.nit < self.max_iter:
+                listener.begin("iteration")
+            return stops
+
+        budget = Budget(self.max_iter, self.max_fun, self.tol, member.max_seconds)
+        listener.begin("iteration")
+        result, interrupted = minimize_lbfgs(self._network, member, data, budget, tell)
+        # The iteration that has begun last does not take place.
+        listener.close()
         if not (np.isfinite(result.x).all() and np.isfinite(result.fun)):
             self._refuse_diverged()
         if interrupted:
@@ -570,21 +846,33 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
             self.n_iter_ = check_optimize_result("lbfgs", result, self.max_iter)
         if self.verbose:
             print(f"L-BFGS: {self.n_iter_} iterations, loss = {result.fun:.8f}")
+        self._keep_iterate(result)
+
+    def _keep_iterate(self, result: OptimizeResult) -> None:
         self._store_parameters(result.x)
         self.loss_ = self.best_loss_ = float(result.fun)
         self.t_ = 0
+
+    def _attributes_at(self, result: OptimizeResult) -> dict[str, Any]:
+        estimator = copy(self)
+        estimator.n_iter_ = result.nit
+        estimator._keep_iterate(result)
+        return dict(vars(estimator))
 
     def _store_parameters(self, vector: Floats) -> None:
         self.coefs_: list[Floats] = []
         self.intercepts_: list[Floats] = []
         self.activation_parameters_: list[Floats] = []
+        self.normalization_parameters_: list[Floats] = []
         views = self._network.views(vector.astype(self.dtype_)[np.newaxis])
         for node, arrays in zip(self._network.nodes, views, strict=True):
             if isinstance(node.block, Affine):
                 self.coefs_.append(arrays[0][0])
                 self.intercepts_.append(arrays[1][0, 0])
-            elif arrays:
+            elif arrays and isinstance(node.block, Activate):
                 self.activation_parameters_.append(arrays[0][0, 0])
+            elif arrays:
+                self.normalization_parameters_.append(arrays[0].reshape(-1, node.block.units))
         self.coefs_[-1], self.intercepts_[-1] = self._fold(self.coefs_[-1], self.intercepts_[-1])
         if not (np.isfinite(self.coefs_[-1]).all() and np.isfinite(self.intercepts_[-1]).all()):
             self._refuse_diverged()
@@ -601,6 +889,22 @@ class BaseMultilayerPerceptron(BaseEstimator, metaclass=ABCMeta):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _figures(report: EpochReport) -> dict[str, Any]:
+    """Return what callbacks are told of an epoch."""
+    progress = report.member.progress
+    figures: dict[str, Any] = {
+        "epoch": report.epoch,
+        "loss": report.loss,
+        "learning_rate": report.learning_rate,
+    }
+    history = {"loss": progress.loss_curve}
+    if report.score is not None:
+        history["validation_score"] = progress.validation_scores
+        history["validation_loss"] = progress.validation_losses
+        figures |= {name: values[-1] for name, values in history.items()}
+    return {**figures, "history": history, "is_last": report.member.is_over}
 
 
 def _in_canonical_order(

@@ -61,9 +61,11 @@ momentum : float, default=0.9
 nesterovs_momentum : bool, default=True
     Whether to look ahead along the momentum. Only used when ``solver="sgd"``.
 
-early_stopping : bool, default=False
-    Whether to hold out `validation_fraction` of the rows, stop when their score no longer
-    improves, and restore the best weights. Ignored by "lbfgs".
+early_stopping : bool or EarlyStopping, default=False
+    Whether to hold out `validation_fraction` of the rows, or take the validation data given to
+    `fit`, stop when their score no longer improves, and restore the best weights. An
+    :class:`~skperceptron.stopping.EarlyStopping` object says what is watched and how
+    patiently. Ignored by "lbfgs".
 
 validation_fraction : float, default=0.1
     Share of held-out rows, in [0, 1).
@@ -85,9 +87,41 @@ skip_connections : {"none", "residual", "dense"}, default="none"
     layer's value to its own (He et al. 2016). "dense": every layer, the output layer
     included, sees the input and all earlier hidden layers side by side (Huang et al. 2017).
 
+dropout : float or array-like of float, default=0.0
+    Probability with which, in training, a hidden unit is silent, in [0, 1); a list has one
+    entry per hidden layer. The others count ``1 / (1 - p)`` times (Srivastava et al. 2014).
+    Not with "lbfgs".
+
+input_dropout : float, default=0.0
+    The same for the features, in [0, 1).
+
+normalization : {"batch", "layer"} or Normalization, default=None
+    Standardises the input of each hidden layer's activation, over the rows of the batch or
+    over the units of the layer. See :mod:`skperceptron.normalizations`.
+
+averaging : {"ema", "swa"} or Averaging, default=None
+    Predict with an average of the weights that training has passed through: see
+    :mod:`skperceptron.averaging`. Not with "lbfgs".
+
+max_time : float, default=None
+    Seconds after which training ends with the epoch under way, > 0.
+
+callbacks : list of callbacks, default=None
+    Objects that are told of each epoch: see :mod:`skperceptron.callbacks`.
+
 dtype : {"auto", "float32", "float64"}, default="auto"
     Precision of training. "auto" is float32 if some weight matrix has 2**12 elements or more,
     float64 otherwise; "lbfgs" always uses float64. Prediction follows the dtype of X.
+"""
+
+_CLASSIFIER_PARAMETERS = """
+loss : {"log_loss", "focal"} or Loss, default="log_loss"
+    What training minimises; an object of :mod:`skperceptron.losses` has parameters.
+
+class_weight : dict or "balanced", default=None
+    Weights of the classes, which multiply those of their rows. "balanced" is inversely
+    proportional to the weight of each class in the data. The accuracy that early stopping
+    watches is weighted in the same way.
 """
 
 _ATTRIBUTES = """
@@ -100,6 +134,10 @@ intercepts_ : list of ndarray of shape (units,)
 activation_parameters_ : list of ndarray of shape (units,)
     What activations such as PReLU have learned, layer by layer.
 
+normalization_parameters_ : list of ndarray of shape (2 or 4, units)
+    What each normalised layer has learned, one row each: factor, shift and, of a batch
+    normalisation, running mean and variance.
+
 loss_ : float
     Loss of the last epoch.
 
@@ -110,8 +148,12 @@ best_loss_ : float or None
     Smallest training loss; None with early stopping.
 
 validation_scores_ : list of float or None
-    Score on the held-out rows (accuracy or R2), epoch by epoch; None without early
-    stopping.
+    Score on the validation rows, epoch by epoch; None without validation. Accuracy; R2 for a loss
+    that is least at the mean; the negative loss for other losses; or what `early_stopping`
+    monitors.
+
+validation_loss_curve_ : list of float or None
+    Loss on the validation rows, without penalty.
 
 best_validation_score_ : float or None
     The best of them.
@@ -143,9 +185,10 @@ feature_names_in_ : ndarray of shape (`n_features_in_`,)
 
 
 def shares_documentation(cls: _Class) -> _Class:
-    """Fill the placeholders ``{parameters}`` and ``{attributes}`` of a class's docstring."""
+    """Fill the placeholders, such as ``{parameters}``, of a class's docstring."""
     texts = {
         "    {parameters}": indent(_PARAMETERS.strip(), "    "),
+        "    {classifier_parameters}": indent(_CLASSIFIER_PARAMETERS.strip(), "    "),
         "    {attributes}": indent(_ATTRIBUTES.strip(), "    "),
     }
     documentation = cls.__doc__ or ""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import column_or_1d
 
 from ._compat import convert_sample_weight
@@ -78,9 +79,10 @@ def never_certain(probability: Floats) -> Floats:
 
 
 class LabelMixin(ClassifierMixin):
-    """What all classifiers share: labels and their positions in ``classes_``."""
+    """What all classifiers share: labels, their positions in ``classes_``, and their weights."""
 
     classes_: Any
+    class_weight: Any
 
     def predict_log_proba(self, X: Any) -> Floats:
         """Return the logarithm of `predict_proba`.
@@ -125,3 +127,35 @@ class LabelMixin(ClassifierMixin):
                 f"`self.classes_` has {self.classes_}. 'y' has {classes}."
             )
         return np.searchsorted(self.classes_, y)
+
+    def _refuse_balancing_batches(self) -> None:
+        """Raise ValueError if partial_fit would need to know all rows."""
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                "class_weight='balanced' is not supported by partial_fit, which does not see all"
+                " rows: pass a dict, for example computed by"
+                " sklearn.utils.compute_class_weight('balanced', classes=classes, y=y)."
+            )
+
+    def _weigh_classes(self, codes: Integers, sample_weight: Floats | None) -> Floats:
+        """Multiply the weights of rows by those of their classes."""
+        weights = self._class_weights(codes, sample_weight)[codes]
+        if sample_weight is not None:
+            weights *= sample_weight
+        if not weights.any():
+            raise ValueError(f"class_weight={self.class_weight!r} leaves no row to learn from.")
+        return weights
+
+    def _class_weights(self, codes: Integers, sample_weight: Floats | None) -> Floats:
+        """Return one weight per class."""
+        if isinstance(self.class_weight, str):
+            # Unlike scikit-learn's function this counts weights, so that they equal repeated rows.
+            totals = np.bincount(codes, sample_weight, minlength=len(self.classes_))
+            shares = totals * (np.count_nonzero(totals) / totals.sum())
+            return np.divide(1, shares, out=np.zeros(len(shares)), where=shares > 0)
+        weights = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_)
+        if not (np.isfinite(weights).all() and (weights >= 0).all()):
+            raise ValueError(
+                f"class_weight={self.class_weight!r}: weights must be finite and not negative."
+            )
+        return weights

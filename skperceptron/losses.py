@@ -1,15 +1,25 @@
 r"""Losses on raw predictions, each with the inverse link that turns raw into predicted values.
 
-Conventions: ``raw`` is what the last affine block computes, (members, batch, outputs),
-before the inverse link; ``y`` has the same shape. A loss gives one value per row,
-summed over the outputs, and the gradient of exactly that value. Weights of rows are
-applied by the caller. A training step needs the gradient only: it is written in place,
-without temporary arrays. Values are asked for many batches at once.
+A loss is an object with searchable parameters. Adding one takes one class in this module: its
+string names, its place in tests and in the estimators follow from it.
+
+Conventions: ``raw`` is what the last affine block computes, (members, batch, outputs), before the
+inverse link; ``y`` is (members, batch, targets). Most losses read one output per target. Where
+there are several, the outputs of one target stand side by side: the i-th of each is
+``raw[..., i::outputs_per_target]``. A loss gives one value per row, summed over the outputs,
+and the gradient of exactly that value. Weights of rows are applied by the caller. A
+training step needs the gradient only: it is written in place, without temporary arrays.
+Values are asked for many batches at once.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+import inspect
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from numbers import Real
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import expit, xlogy
@@ -17,33 +27,132 @@ from sklearn.base import BaseEstimator
 
 from .engine.arrays import Floats
 
-__all__ = [
-    "BinaryLogLoss",
-    "CategoricalLogLoss",
-    "Loss",
-    "PoissonDeviance",
-    "ScaledSquaredError",
-    "SquaredError",
-]
+#: Log-variances, in the network's units, beyond which a linear penalty leads back.
+LOG_VARIANCES = (-20.0, 20.0)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A range of numbers; an infinite bound is never part of it."""
+
+    low: float = -np.inf
+    high: float = np.inf
+    low_closed: bool = False
+    high_closed: bool = False
+
+    def contains(self, values: Any) -> bool:
+        """Tell whether all values lie in the range."""
+        values = np.asarray(values)
+        above = values >= self.low if self.low_closed else values > self.low
+        below = values <= self.high if self.high_closed else values < self.high
+        return bool((above & below).all())
+
+    def __str__(self) -> str:
+        left, right = "[" if self.low_closed else "(", "]" if self.high_closed else ")"
+        return f"{left}{self.low}, {self.high}{right}"
 
 
 class Loss(BaseEstimator):
     """Base of all losses.
 
-    A subclass defines ``inverse_link``, ``losses`` and ``gradient``.
+    A subclass defines ``inverse_link``, ``losses`` and ``gradient``; the rest has defaults.
+    Parameters are arguments of ``__init__``, stored unchanged.
 
     Attributes
     ----------
+    names : tuple of str
+        Names under which ``get_loss`` finds a built-in one; the first is canonical.
+    task : {"regression", "binary", "multiclass", "bounded"}
+        Which estimators it is for. "binary": one sigmoid per target, whose inverse link is the
+        sigmoid; "multiclass": one output per class, whose inverse link is the softmax;
+        "bounded": what ``output_range`` makes of a regression.
     out_activation : str
         Name of the inverse link, the ``out_activation_`` of an estimator.
     averages_outputs : bool
         Whether ``loss_curve_`` reports the mean over the outputs instead of their sum
         (scikit-learn's convention for the squared error, where the gradient is
         nevertheless that of the sum).
+    judged_by_r2 : bool
+        Whether a validation score is R2 instead of the negative loss: for losses that are
+        least at the mean.
+    estimates_std : bool
+        Whether the inverse link gives mean and standard deviation of each target.
+    equivariance : {"none", "scale", "affine"}
+        Which change of the target's units, ``y = shift + scale * t``, the last layer can
+        undo without another change of the model: none, those without a shift, or all.
+        ``standardize_target`` trains on t.
+    keeps_ordinary_units : bool
+        Whether ``standardize_target="auto"`` spares targets of ordinary size, as
+        scikit-learn does.
+    target_interval : Interval
+        Where targets must lie.
+    ranges : dict of str to Interval
+        Range of each numeric parameter.
     """
 
-    out_activation: ClassVar[str]
+    names: ClassVar[tuple[str, ...]] = ()
+    task: ClassVar[str] = "regression"
+    out_activation: ClassVar[str] = "identity"
     averages_outputs: ClassVar[bool] = False
+    judged_by_r2: ClassVar[bool] = False
+    estimates_std: ClassVar[bool] = False
+    equivariance: ClassVar[str] = "none"
+    keeps_ordinary_units: ClassVar[bool] = False
+    target_interval: ClassVar[Interval] = Interval()
+    ranges: ClassVar[dict[str, Interval]] = {}
+
+    @property
+    def outputs_per_target(self) -> int:
+        """How many outputs of the network describe one column of y."""
+        return 1
+
+    def check_parameters(self, n_targets: int) -> None:
+        """Raise TypeError or ValueError if a parameter does not fit.
+
+        Parameters
+        ----------
+        n_targets : int
+            Columns of y, or classes.
+        """
+        for name, interval in self.ranges.items():
+            self._check_number(name, getattr(self, name), interval)
+
+    def _check_number(self, name: str, value: Any, interval: Interval) -> None:
+        message = (
+            f"The {name!r} parameter of {type(self).__name__} must be a float in the range"
+            f" {interval}. Got {value!r} instead."
+        )
+        if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
+            raise TypeError(message)
+        if not interval.contains(value):
+            raise ValueError(message)
+
+    def check_targets(self, y: Floats) -> None:
+        """Raise ValueError if a target lies outside ``target_interval``."""
+        if not self.target_interval.contains(y):
+            raise ValueError(
+                f"y must lie in the range {self.target_interval}, got values from {y.min()} to"
+                f" {y.max()}."
+            )
+
+    def in_units(self, scale: Floats) -> Loss:
+        """Return the loss of standardised targets, divided by ``scale``, (T,)."""
+        return self
+
+    def output_units(self, shift: Floats, scale: Floats) -> tuple[Floats, Floats]:
+        """Return how raw predictions of ``t`` become those of ``y = shift + scale * t``.
+
+        Parameters
+        ----------
+        shift, scale : ndarray of shape (T,)
+
+        Returns
+        -------
+        offset, factor : ndarray of shape (C,)
+            ``offset + factor * raw`` are raw predictions of y.
+        """
+        n = self.outputs_per_target
+        return np.repeat(shift, n), np.repeat(scale, n)
 
     def inverse_link(self, raw: Floats, out: Floats) -> None:
         """Write the predicted values into ``out``, which may be ``raw`` itself."""
@@ -54,8 +163,10 @@ class Loss(BaseEstimator):
 
         Parameters
         ----------
-        raw, y : ndarray of shape (..., C)
-            Neither is changed.
+        raw : ndarray of shape (..., C)
+            Not changed.
+        y : ndarray of shape (..., T)
+            Not changed.
 
         Returns
         -------
@@ -70,7 +181,7 @@ class Loss(BaseEstimator):
         ----------
         raw : ndarray of shape (K, B, C)
             Raw predictions; may be overwritten.
-        y : ndarray of shape (K, B, C)
+        y : ndarray of shape (K, B, T)
             Targets.
         out : ndarray of shape (K, B, C)
             Receives the gradient.
@@ -91,7 +202,7 @@ class Loss(BaseEstimator):
 
         Parameters
         ----------
-        raw, y, out, scratch : ndarray of shape (K, B, C)
+        raw, y, out, scratch : ndarray of shape (K, B, ...)
             As in ``gradient``.
         evidence : ndarray of shape (K, B, evidence_width)
             Receives what is kept.
@@ -114,8 +225,10 @@ class Loss(BaseEstimator):
 
         Parameters
         ----------
-        raw, y : ndarray of shape (B, C)
-            Neither is changed.
+        raw : ndarray of shape (B, C)
+            Not changed.
+        y : ndarray of shape (B, T)
+            Not changed.
         sample_weight : ndarray of shape (B,), default=None
         gradient : ndarray of shape (B, C), default=None
             If given, receives the gradient of each row's loss, without its weight.
@@ -154,13 +267,54 @@ class _LikeScikitLearn(Loss):
         raise NotImplementedError
 
 
-class BinaryLogLoss(_LikeScikitLearn):
+# Classes.
+
+
+class _LogLoss(_LikeScikitLearn):
+    """What both log losses share: smoothed labels."""
+
+    ranges = {"label_smoothing": Interval(0, 1, low_closed=True)}
+
+    def __init__(self, label_smoothing: float = 0.0) -> None:
+        self.label_smoothing = label_smoothing
+
+    def mean(
+        self,
+        raw: Floats,
+        y: Floats,
+        sample_weight: Floats | None = None,
+        gradient: Floats | None = None,
+    ) -> float:
+        of_class = Loss if self.label_smoothing else _LikeScikitLearn
+        return of_class.mean(self, raw, y, sample_weight, gradient)
+
+    def _smoothed(self, y: Floats, n_classes: int) -> Floats:
+        if not self.label_smoothing:
+            return y
+        return y * (1 - self.label_smoothing) + self.label_smoothing / n_classes
+
+    def _smooth(self, y: Floats, n_classes: int, out: Floats, scratch: Floats) -> None:
+        """Turn the gradient in ``out`` into that for smoothed labels."""
+        np.subtract(y, 1 / n_classes, out=scratch)
+        np.multiply(scratch, self.label_smoothing, out=scratch)
+        np.add(out, scratch, out=out)
+
+
+class BinaryLogLoss(_LogLoss):
     r"""Log loss of independent sigmoids, :math:`\log(1+e^z) - y z`, y in [0, 1].
 
     Finite for every finite raw prediction: it is computed from ``z``, not from a
     probability that may have been rounded to 0 or 1.
+
+    Parameters
+    ----------
+    label_smoothing : float, default=0.0
+        In [0, 1). Replaces y by ``(1 - label_smoothing) * y + label_smoothing / 2``
+        (Szegedy et al. 2016).
     """
 
+    names = ("log_loss",)
+    task = "binary"
     out_activation = "logistic"
 
     def inverse_link(self, raw: Floats, out: Floats) -> None:
@@ -172,23 +326,23 @@ class BinaryLogLoss(_LikeScikitLearn):
         np.negative(softplus, out=softplus)
         np.exp(softplus, out=softplus)
         np.log1p(softplus, out=softplus)
-        return (softplus + np.maximum(raw, 0) - raw * y).sum(axis=-1)
+        return (softplus + np.maximum(raw, 0) - raw * self._smoothed(y, 2)).sum(axis=-1)
 
     def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
         expit(raw, out=out)
         np.subtract(out, y, out=out)
+        if self.label_smoothing:
+            self._smooth(y, 2, out, scratch)
 
     def _terms(self, predicted: Floats, y: Floats) -> Floats:
         p = _clipped(predicted)
         return -(xlogy(y, p) + xlogy(1 - y, 1 - p))
 
 
-class CategoricalLogLoss(_LikeScikitLearn):
-    r"""Log loss of a softmax, :math:`\log\sum_k e^{z_k} - \sum_k y_k z_k`; one y_k of a row is 1.
+class _Softmax(Loss):
+    """A loss of a softmax; one y_k of a row is 1, the others are 0."""
 
-    Stable for every finite raw prediction: the largest of a row is subtracted first.
-    """
-
+    task = "multiclass"
     out_activation = "softmax"
 
     def inverse_link(self, raw: Floats, out: Floats) -> None:
@@ -196,7 +350,7 @@ class CategoricalLogLoss(_LikeScikitLearn):
         np.exp(out, out=out)
         np.divide(out, out.sum(axis=-1, keepdims=True), out=out)
 
-    def losses(self, raw: Floats, y: Floats) -> Floats:
+    def _cross_entropy(self, raw: Floats, y: Floats) -> Floats:
         # With the classes in front, NumPy's loops run along the rows: three times as fast for ten
         # classes. scipy.special.logsumexp takes ten times as long.
         z = np.moveaxis(raw, -1, 0).copy()
@@ -205,28 +359,9 @@ class CategoricalLogLoss(_LikeScikitLearn):
         np.exp(z, out=z)
         return np.log(z.sum(axis=0)) - picked
 
-    def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
-        np.subtract(self._softmax(raw, scratch).swapaxes(1, 2), y, out=out)
-
-    def evidence_width(self, n_outputs: int) -> int:
-        return 1
-
-    def learn(self, raw: Floats, y: Floats, out: Floats, scratch: Floats, evidence: Floats) -> None:
-        probability = self._softmax(raw, scratch)
-        # While it is free, ``out`` serves with the classes in front.
-        of_class = out.reshape(probability.shape)
-        np.multiply(probability, y.swapaxes(1, 2), out=of_class)
-        np.add.reduce(of_class, axis=1, out=evidence.swapaxes(1, 2), keepdims=True)
-        np.subtract(probability.swapaxes(1, 2), y, out=out)
-
-    def losses_of(self, evidence: Floats, y: Floats) -> Floats:
-        # Of a class whose probability has underflowed, all that is known is that it is tiny.
-        probability = np.maximum(evidence[..., 0], np.finfo(evidence.dtype).tiny)
-        return -np.log(probability)
-
     def _softmax(self, raw: Floats, scratch: Floats) -> Floats:
         """Return probabilities, (K, C, B), in the memory of ``scratch``; ``raw`` is used up."""
-        # The classes in front, as in ``losses``.
+        # The classes in front, as in ``_cross_entropy``.
         n_members, n_rows, n_classes = raw.shape
         z = scratch.reshape(n_members, n_classes, n_rows)
         per_row = raw.reshape(n_members, n_classes, n_rows)[:, :1]
@@ -238,19 +373,209 @@ class CategoricalLogLoss(_LikeScikitLearn):
         np.divide(z, per_row, out=z)
         return z
 
+
+class CategoricalLogLoss(_Softmax, _LogLoss):
+    r"""Log loss of a softmax, :math:`\log\sum_k e^{z_k} - \sum_k y_k z_k`; one y_k of a row is 1.
+
+    Stable for every finite raw prediction: the largest of a row is subtracted first.
+
+    Parameters
+    ----------
+    label_smoothing : float, default=0.0
+        In [0, 1). Replaces each y_k by ``(1 - label_smoothing) * y_k + label_smoothing / C``,
+        C being the number of classes (Szegedy et al. 2016).
+    """
+
+    names = ("log_loss",)
+
+    def losses(self, raw: Floats, y: Floats) -> Floats:
+        return self._cross_entropy(raw, self._smoothed(y, raw.shape[-1]))
+
+    def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
+        np.subtract(self._softmax(raw, scratch).swapaxes(1, 2), y, out=out)
+        if self.label_smoothing:
+            self._smooth(y, raw.shape[-1], out, scratch)
+
+    def evidence_width(self, n_outputs: int) -> int:
+        return n_outputs if self.label_smoothing else 1
+
+    def learn(self, raw: Floats, y: Floats, out: Floats, scratch: Floats, evidence: Floats) -> None:
+        if self.label_smoothing:
+            super().learn(raw, y, out, scratch, evidence)
+            return
+        probability = self._softmax(raw, scratch)
+        # While it is free, ``out`` serves with the classes in front.
+        of_class = out.reshape(probability.shape)
+        np.multiply(probability, y.swapaxes(1, 2), out=of_class)
+        np.add.reduce(of_class, axis=1, out=evidence.swapaxes(1, 2), keepdims=True)
+        np.subtract(probability.swapaxes(1, 2), y, out=out)
+
+    def losses_of(self, evidence: Floats, y: Floats) -> Floats:
+        if self.label_smoothing:
+            return super().losses_of(evidence, y)
+        # Of a class whose probability has underflowed, all that is known is that it is tiny.
+        probability = np.maximum(evidence[..., 0], np.finfo(evidence.dtype).tiny)
+        return -np.log(probability)
+
     def _terms(self, predicted: Floats, y: Floats) -> Floats:
         return -xlogy(y, _clipped(predicted))
 
 
-class SquaredError(_LikeScikitLearn):
-    r"""Half the squared error, :math:`\frac12 (z - y)^2`."""
+class BinaryFocalLoss(Loss):
+    r"""Focal loss of independent sigmoids (Lin et al. 2017), y either 0 or 1.
 
-    out_activation = "identity"
-    averages_outputs = True
+    :math:`-\alpha_y (1-p_y)^\gamma \log p_y`, where :math:`p_y` is the probability of what y
+    is: rows that are answered well count less. Its minimum lies closer to 1/2 than the share of
+    the class: the ranking is right, probabilities are too cautious.
+
+    Parameters
+    ----------
+    gamma : float, default=2.0
+        At least 0, which is the log loss.
+
+    alpha : float, default=None
+        In (0, 1): weight of y = 1; ``1 - alpha`` is that of y = 0. None weighs both by 1.
+    """
+
+    names = ("focal",)
+    task = "binary"
+    out_activation = "logistic"
+    ranges = {"gamma": Interval(0, low_closed=True)}
+
+    def __init__(self, gamma: float = 2.0, alpha: float | None = None) -> None:
+        self.gamma = gamma
+        self.alpha = alpha
+
+    def check_parameters(self, n_targets: int) -> None:
+        super().check_parameters(n_targets)
+        if self.alpha is not None:
+            self._check_number("alpha", self.alpha, Interval(0, 1))
+
+    def inverse_link(self, raw: Floats, out: Floats) -> None:
+        expit(raw, out=out)
+
+    def losses(self, raw: Floats, y: Floats) -> Floats:
+        weight = np.empty_like(raw)
+        self._weigh(y, out=weight)
+        wrong = -raw * np.sign(weight)
+        terms = np.logaddexp(wrong, 0) * expit(wrong) ** self.gamma
+        return (np.abs(weight) * terms).sum(axis=-1)
+
+    def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
+        np.multiply(y, -2, out=scratch)
+        np.add(scratch, 1, out=scratch)
+        np.multiply(raw, scratch, out=raw)
+        # With q = 1 - p: the derivative is q^gamma (gamma p (-log p) + q), times -1 for y = 1.
+        expit(raw, out=out)
+        np.logaddexp(raw, 0, out=raw)
+        np.subtract(1, out, out=scratch)
+        np.multiply(raw, scratch, out=raw)
+        np.multiply(raw, self.gamma, out=raw)
+        np.add(raw, out, out=raw)
+        np.power(out, self.gamma, out=out)
+        np.multiply(out, raw, out=out)
+        self._weigh(y, out=scratch)
+        np.multiply(out, scratch, out=out)
+        np.negative(out, out=out)
+
+    def _weigh(self, y: Floats, out: Floats) -> None:
+        """Write each target's weight into ``out``, negative where y is 0."""
+        if self.alpha is None:
+            np.multiply(y, 2, out=out)
+            np.subtract(out, 1, out=out)
+        else:
+            np.subtract(y, 1 - self.alpha, out=out)
+
+
+class CategoricalFocalLoss(_Softmax):
+    r"""Focal loss of a softmax (Lin et al. 2017).
+
+    :math:`-\alpha_y (1-p_y)^\gamma \log p_y`, where :math:`p_y` is the probability of the right
+    class: rows that are answered well count less. Probabilities are too cautious, as those of
+    :class:`BinaryFocalLoss`.
+
+    Parameters
+    ----------
+    gamma : float, default=2.0
+        At least 0, which is the log loss.
+
+    alpha : array-like of shape (n_classes,), default=None
+        Positive weights of the classes, in the order of ``classes_``.
+    """
+
+    names = ("focal",)
+    ranges = {"gamma": Interval(0, low_closed=True)}
+
+    def __init__(self, gamma: float = 2.0, alpha: Any = None) -> None:
+        self.gamma = gamma
+        self.alpha = alpha
+
+    def check_parameters(self, n_targets: int) -> None:
+        super().check_parameters(n_targets)
+        if self.alpha is None:
+            return
+        for weight in np.atleast_1d(self.alpha).tolist():
+            self._check_number("alpha", weight, Interval(0))
+        if np.shape(self.alpha) != (n_targets,):
+            raise ValueError(
+                f"alpha={self.alpha!r} of {type(self).__name__} must hold one weight for each of"
+                f" the {n_targets} classes."
+            )
+
+    def losses(self, raw: Floats, y: Floats) -> Floats:
+        cross_entropy = self._cross_entropy(raw, y)
+        # Rounding may leave the smallest ones just below zero.
+        wrong = np.maximum(-np.expm1(-cross_entropy), 0)
+        losses = cross_entropy * wrong**self.gamma
+        return losses if self.alpha is None else losses * (y @ self._weights(y))[..., 0]
+
+    def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
+        probability = self._softmax(raw, scratch)
+        truth = y.swapaxes(1, 2)
+        right, wrong = np.split(raw.reshape(probability.shape)[:, :2], 2, axis=1)
+        of_class = out.reshape(probability.shape)
+        np.multiply(probability, truth, out=of_class)
+        np.add.reduce(of_class, axis=1, out=right, keepdims=True)
+        np.subtract(1, right, out=wrong)
+        np.maximum(wrong, np.finfo(wrong.dtype).tiny, out=wrong)
+        # The log loss's gradient p - y, times q^gamma (1 - gamma p log(p) / q) with q = 1 - p.
+        xlogy(right, right, out=right)
+        np.divide(right, wrong, out=right)
+        np.multiply(right, -self.gamma, out=right)
+        np.add(right, 1, out=right)
+        np.power(wrong, self.gamma, out=wrong)
+        np.multiply(wrong, right, out=wrong)
+        if self.alpha is not None:
+            np.matmul(y, self._weights(y), out=right.swapaxes(1, 2))
+            np.multiply(wrong, right, out=wrong)
+        np.subtract(probability, truth, out=probability)
+        np.multiply(probability, wrong, out=probability)
+        np.copyto(out, probability.swapaxes(1, 2))
+
+    def _weights(self, y: Floats) -> Floats:
+        return np.asarray(self.alpha, dtype=y.dtype)[:, np.newaxis]
+
+
+# Numbers, predicted by the raw output itself.
+
+
+class _IdentityLink(Loss):
+    """A loss of raw predictions, which a change of the target's units does not affect."""
+
+    equivariance = "affine"
 
     def inverse_link(self, raw: Floats, out: Floats) -> None:
         if out is not raw:
             np.copyto(out, raw)
+
+
+class SquaredError(_IdentityLink, _LikeScikitLearn):
+    r"""Half the squared error, :math:`\frac12 (z - y)^2`; least at the mean."""
+
+    names = ("squared_error",)
+    keeps_ordinary_units = True
+    averages_outputs = True
+    judged_by_r2 = True
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
         return 0.5 * ((raw - y) ** 2).sum(axis=-1)
@@ -260,6 +585,184 @@ class SquaredError(_LikeScikitLearn):
 
     def _terms(self, predicted: Floats, y: Floats) -> Floats:
         return 0.5 * (y - predicted) ** 2
+
+
+class AbsoluteError(_IdentityLink):
+    r"""The absolute error :math:`|z - y|`, with gradient 0 at 0; least at the median."""
+
+    names = ("absolute_error",)
+
+    def losses(self, raw: Floats, y: Floats) -> Floats:
+        return np.abs(raw - y).sum(axis=-1)
+
+    def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
+        np.subtract(raw, y, out=out)
+        np.sign(out, out=out)
+
+
+class Huber(_IdentityLink):
+    r"""Half the squared error up to delta, linear beyond it (Huber 1964).
+
+    :math:`\frac12 e^2` where :math:`|e| = |z - y|` is at most delta, and
+    :math:`\delta (|e| - \frac12 \delta)` elsewhere: between the mean and the median.
+
+    Parameters
+    ----------
+    delta : float, default=1.0
+        Error above which a row counts as an outlier, in the target's units, > 0.
+    """
+
+    names = ("huber",)
+    ranges = {"delta": Interval(0)}
+
+    def __init__(self, delta: float | Floats = 1.0) -> None:
+        self.delta = delta
+
+    def in_units(self, scale: Floats) -> Huber:
+        # The smallest numbers would vanish in float32.
+        return _HuberInUnits(np.maximum(self.delta / scale, 1e-30))
+
+    def losses(self, raw: Floats, y: Floats) -> Floats:
+        return self._terms(raw, y).sum(axis=-1)
+
+    def _terms(self, raw: Floats, y: Floats) -> Floats:
+        error = np.abs(raw - y)
+        near = np.minimum(error, np.asarray(self.delta, dtype=raw.dtype))
+        return near * (error - 0.5 * near)
+
+    def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
+        delta = np.asarray(self.delta, dtype=raw.dtype)
+        np.subtract(raw, y, out=out)
+        np.minimum(out, delta, out=out)
+        np.maximum(out, -delta, out=out)
+
+
+class _HuberInUnits(Huber):
+    """Huber's loss of a standardised target, with one delta per column.
+
+    Divided by delta where that is small: then it is the absolute error, not next to nothing.
+    """
+
+    def losses(self, raw: Floats, y: Floats) -> Floats:
+        divisor = np.minimum(self.delta, 1).astype(raw.dtype)
+        return (self._terms(raw, y) / divisor).sum(axis=-1)
+
+    def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
+        super().gradient(raw, y, out, scratch)
+        np.divide(out, np.minimum(self.delta, 1), out=out)
+
+
+class Pinball(_IdentityLink):
+    r"""Pinball loss, least at a quantile (Koenker & Bassett 1978).
+
+    :math:`q (y - z)` where the prediction is too low, :math:`(1 - q) (z - y)` elsewhere. A list
+    of quantiles makes one output for each, trained side by side; their predictions are
+    sorted, which never increases the loss of any row (Chernozhukov et al. 2010), so that no
+    quantile crosses another. Sorting, unlike a chain of positive increments, goes with every
+    change of units, costs training nothing, and leaves the output layer a plain one.
+
+    Parameters
+    ----------
+    quantile : float or list of float, default=0.5
+        In (0, 1), in rising order. A list of one is the same as the number.
+    """
+
+    names = ("pinball", "quantile")
+
+    def __init__(self, quantile: Any = 0.5) -> None:
+        self.quantile = quantile
+
+    @property
+    def quantiles(self) -> list[float]:
+        """The quantiles as a list."""
+        return np.atleast_1d(self.quantile).tolist()
+
+    @property
+    def outputs_per_target(self) -> int:
+        return np.size(self.quantile)
+
+    def check_parameters(self, n_targets: int) -> None:
+        if not self.quantiles or np.ndim(self.quantile) > 1:
+            raise ValueError(f"quantile={self.quantile!r} must be a float or a list of floats.")
+        for quantile in self.quantiles:
+            self._check_number("quantile", quantile, Interval(0, 1))
+        if not (np.diff(self.quantiles) > 0).all():
+            raise ValueError(f"quantile={self.quantile!r} must be in rising order.")
+
+    def inverse_link(self, raw: Floats, out: Floats) -> None:
+        super().inverse_link(raw, out)
+        if self.outputs_per_target > 1:
+            out.reshape(*out.shape[:-1], -1, self.outputs_per_target).sort(axis=-1)
+
+    def losses(self, raw: Floats, y: Floats) -> Floats:
+        total = np.zeros(raw.shape[:-1], dtype=raw.dtype)
+        for i, quantile in enumerate(self.quantiles):
+            error = y - raw[..., i :: self.outputs_per_target]
+            total += np.maximum(quantile * error, (quantile - 1) * error).sum(axis=-1)
+        return total
+
+    def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
+        for i, quantile in enumerate(self.quantiles):
+            of_quantile = out[..., i :: self.outputs_per_target]
+            np.greater(raw[..., i :: self.outputs_per_target], y, out=of_quantile)
+            np.subtract(of_quantile, quantile, out=of_quantile)
+
+
+class GaussianNLL(Loss):
+    r"""Negative log-likelihood of a normal distribution (Nix & Weigend 1994).
+
+    Each target has two outputs, the mean z and the logarithm of the variance, s:
+    :math:`\frac12 (s + (z - y)^2 e^{-s})`. ``MLPRegressor.predict`` gives the mean, and with
+    ``return_std=True`` the standard deviation too. While training, s beyond 20 (or below
+    -20) counts as 20, plus a linear penalty that leads back.
+    """
+
+    names = ("gaussian_nll", "gaussian")
+    equivariance = "affine"
+    estimates_std = True
+
+    @property
+    def outputs_per_target(self) -> int:
+        return 2
+
+    def output_units(self, shift: Floats, scale: Floats) -> tuple[Floats, Floats]:
+        offset = np.column_stack([shift, 2 * np.log(scale)])
+        return offset.ravel(), np.column_stack([scale, np.ones_like(scale)]).ravel()
+
+    def inverse_link(self, raw: Floats, out: Floats) -> None:
+        if out is not raw:
+            np.copyto(out, raw)
+        deviation = out[..., 1::2]
+        np.multiply(deviation, 0.5, out=deviation)
+        np.minimum(deviation, _exponent_limit(out.dtype), out=deviation)
+        np.exp(deviation, out=deviation)
+
+    def losses(self, raw: Floats, y: Floats) -> Floats:
+        mean, log_variance = raw[..., 0::2], raw[..., 1::2]
+        bounded = np.clip(log_variance, *LOG_VARIANCES)
+        terms = 0.5 * (bounded + (mean - y) ** 2 * np.exp(-bounded))
+        return (terms + np.abs(log_variance - bounded)).sum(axis=-1)
+
+    def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
+        error, log_variance = raw[..., 0::2], raw[..., 1::2]
+        of_mean, of_variance = out[..., 0::2], out[..., 1::2]
+        precision, beyond = scratch[..., 0::2], scratch[..., 1::2]
+        np.subtract(error, y, out=error)
+        np.maximum(log_variance, LOG_VARIANCES[0], out=precision)
+        np.minimum(precision, LOG_VARIANCES[1], out=precision)
+        np.subtract(log_variance, precision, out=beyond)
+        np.negative(precision, out=precision)
+        np.exp(precision, out=precision)
+        np.multiply(error, precision, out=of_mean)
+        np.multiply(error, of_mean, out=of_variance)
+        np.subtract(1, of_variance, out=of_variance)
+        np.multiply(of_variance, 0.5, out=of_variance)
+        # Beyond the limits, the slope is that of the penalty instead: 1 or -1.
+        np.sign(beyond, out=beyond)
+        inside = np.abs(beyond, out=log_variance)
+        np.subtract(1, inside, out=inside)
+        np.multiply(of_variance, inside, out=of_variance)
+        np.add(of_variance, beyond, out=of_variance)
 
 
 class ScaledSquaredError(Loss):
@@ -274,8 +777,10 @@ class ScaledSquaredError(Loss):
         The range, ``low < high``.
     """
 
+    task = "bounded"
     out_activation = "scaled_logistic"
     averages_outputs = True
+    judged_by_r2 = True
 
     def __init__(self, low: float, high: float) -> None:
         self.low = low
@@ -299,19 +804,47 @@ class ScaledSquaredError(Loss):
         np.multiply(out, scratch, out=out)
 
 
-class PoissonDeviance(_LikeScikitLearn):
-    r"""Half the Poisson deviance with a log link, :math:`y \log(y / e^z) - y + e^z`, y >= 0."""
+# Positive numbers, whose logarithm is the raw output.
+
+
+class _LogLink(Loss):
+    """A loss of predictions e^z, least at the mean.
+
+    Where e^z (or e^-z) would overflow, its tangent takes its place in the loss.
+    """
 
     out_activation = "exp"
+    judged_by_r2 = True
+    equivariance = "scale"
+
+    def output_units(self, shift: Floats, scale: Floats) -> tuple[Floats, Floats]:
+        return np.log(scale), np.ones_like(scale)
 
     def inverse_link(self, raw: Floats, out: Floats) -> None:
-        np.exp(raw, out=out)
+        np.minimum(raw, _exponent_limit(raw.dtype), out=out)
+        np.exp(out, out=out)
+
+    def _exp(self, z: Floats) -> Floats:
+        bounded = np.minimum(z, _exponent_limit(z.dtype) / 2)
+        return np.exp(bounded) * (1 + (z - bounded))
+
+    def _slope_of_exp(self, z: Floats, out: Floats) -> None:
+        np.minimum(z, _exponent_limit(z.dtype) / 2, out=out)
+        np.exp(out, out=out)
+
+
+class PoissonDeviance(_LogLink, _LikeScikitLearn):
+    r"""Half the Poisson deviance with a log link, :math:`y \log(y / e^z) - y + e^z`, y >= 0."""
+
+    names = ("poisson",)
+    keeps_ordinary_units = True
+    target_interval = Interval(0, low_closed=True)
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
-        return (xlogy(y, y) - y * raw - y + np.exp(raw)).sum(axis=-1)
+        return (xlogy(y, y) - y * raw - y + self._exp(raw)).sum(axis=-1)
 
     def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
-        np.exp(raw, out=out)
+        self._slope_of_exp(raw, out)
         np.subtract(out, y, out=out)
 
     def mean(
@@ -323,13 +856,135 @@ class PoissonDeviance(_LikeScikitLearn):
     ) -> float:
         # y / exp(raw) is not a number where exp(raw) has become zero.
         underflows = raw.min() < np.log(np.finfo(raw.dtype).tiny)
-        of_class = Loss if underflows else _LikeScikitLearn
+        overflows = raw.max() > _exponent_limit(raw.dtype) / 2
+        of_class = Loss if underflows or overflows else _LikeScikitLearn
         return of_class.mean(self, raw, y, sample_weight, gradient)
 
     def _terms(self, predicted: Floats, y: Floats) -> Floats:
         return xlogy(y, y / predicted) - y + predicted
 
 
+class GammaDeviance(_LogLink):
+    r"""Half the gamma deviance with a log link, :math:`z - \log y + y e^{-z} - 1`, y > 0.
+
+    For positive numbers whose standard deviation grows with their mean (McCullagh & Nelder
+    1989). It does not depend on the target's units.
+    """
+
+    names = ("gamma",)
+    target_interval = Interval(0)
+
+    def losses(self, raw: Floats, y: Floats) -> Floats:
+        return (raw - np.log(y) + y * self._exp(-raw) - 1).sum(axis=-1)
+
+    def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
+        np.negative(raw, out=raw)
+        self._slope_of_exp(raw, out)
+        np.multiply(out, y, out=out)
+        np.subtract(1, out, out=out)
+
+
 def _clipped(probability: Floats) -> Floats:
     smallest = np.finfo(probability.dtype).eps
     return np.clip(probability, smallest, 1 - smallest)
+
+
+@lru_cache
+def _exponent_limit(dtype: np.dtype) -> float:
+    """Return the largest integer whose exponential is finite."""
+    return float(np.floor(np.log(np.finfo(dtype).max)))
+
+
+# Looking losses up.
+
+
+def _classes(task: str | None = None) -> dict[str, type[Loss]]:
+    """Return the losses of this module, for one task or all, under all of their names."""
+    members = inspect.getmembers(sys.modules[__name__], inspect.isclass)
+    losses = [cls for name, cls in members if issubclass(cls, Loss) and name[0] != "_"]
+    return {name: cls for cls in losses if task in (None, cls.task) for name in cls.names}
+
+
+def list_losses(task: str | None = None) -> list[str]:
+    """Return the canonical names of the built-in losses, sorted.
+
+    Parameters
+    ----------
+    task : {"regression", "binary", "multiclass"}, default=None
+        None lists all.
+
+    Examples
+    --------
+    >>> from skperceptron.losses import list_losses
+    >>> list_losses("binary")
+    ['focal', 'log_loss']
+    """
+    return sorted({cls.names[0] for cls in _classes(task).values()})
+
+
+def get_loss(loss: str | Loss, task: str = "regression") -> Loss:
+    """Return a loss from its name, or the loss itself.
+
+    Parameters
+    ----------
+    loss : str or Loss
+
+    task : {"regression", "binary", "multiclass"}, default="regression"
+        What the loss is wanted for; a name may mean one class for each.
+
+    Returns
+    -------
+    Loss
+
+    Raises
+    ------
+    ValueError
+        If no loss of that name is for the task, or if the object is for another one.
+    TypeError
+        If `loss` is neither a string nor a Loss.
+
+    Examples
+    --------
+    >>> from skperceptron.losses import get_loss
+    >>> get_loss("huber")
+    Huber()
+    >>> get_loss("focal", "binary")
+    BinaryFocalLoss()
+    """
+    if isinstance(loss, str):
+        classes = _classes(task)
+        if loss not in classes:
+            known = ", ".join(repr(name) for name in sorted(classes))
+            raise ValueError(f"Unknown loss {loss!r} for {task}. Known names: {known}.")
+        return classes[loss]()
+    if not isinstance(loss, Loss):
+        hint = ""
+        if isinstance(loss, type) and issubclass(loss, Loss):
+            hint = f" Pass an instance: {loss.__name__}()."
+        raise TypeError(f"loss must be a string or a Loss, got {loss!r}.{hint}")
+    if loss.task != task:
+        raise ValueError(
+            f"loss={loss!r} is for task {loss.task!r}, but {task!r} is wanted here. Known names"
+            f" for it: {', '.join(repr(name) for name in list_losses(task))}."
+        )
+    return loss
+
+
+__all__ = [
+    "AbsoluteError",
+    "BinaryFocalLoss",
+    "BinaryLogLoss",
+    "CategoricalFocalLoss",
+    "CategoricalLogLoss",
+    "GammaDeviance",
+    "GaussianNLL",
+    "Huber",
+    "Interval",
+    "Loss",
+    "Pinball",
+    "PoissonDeviance",
+    "ScaledSquaredError",
+    "SquaredError",
+    "get_loss",
+    "list_losses",
+]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Callable
+from contextlib import suppress
 from numbers import Integral, Real
 from typing import Any
 
@@ -10,10 +13,10 @@ import numpy as np
 from scipy import sparse
 from scipy.special import expit
 from sklearn.base import RegressorMixin
-from sklearn.metrics import accuracy_score, r2_score
+from sklearn.metrics import accuracy_score, d2_pinball_score, r2_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from ._base import BaseMultilayerPerceptron, is_stochastic
 from ._compat import StrOptions, check_partial_fit_first_call, fit_context
@@ -21,23 +24,67 @@ from ._docs import shares_documentation
 from ._validation import FitMode, LabelMixin, never_certain, restored_on_failure
 from .engine.arrays import Floats, Integers
 from .losses import (
-    BinaryLogLoss,
     CategoricalLogLoss,
+    Interval,
     Loss,
-    PoissonDeviance,
+    Pinball,
     ScaledSquaredError,
     SquaredError,
+    get_loss,
 )
 from .training import Targets
 
 __all__ = ["MLPBinaryClassifier", "MLPRegressor", "MLPSoftmaxClassifier"]
 
 
+def _takes_shared_parameters(init: Callable[..., None]) -> Callable[..., None]:
+    """Put the parameters that all networks share in the place of ``**shared`` in a signature.
+
+    There scikit-learn, and a reader's editor, look them up.
+    """
+    shared = inspect.signature(BaseMultilayerPerceptron.__init__).parameters
+    signature = inspect.signature(init)
+    own = [p for p in signature.parameters.values() if p.name not in (*shared, "shared")]
+    init.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*shared.values(), *own]
+    )
+    return init
+
+
 class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
-    """What both classifiers share: labels, fit, probabilities."""
+    """What both classifiers share: labels and their weights, fit, probabilities."""
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        **BaseMultilayerPerceptron._parameter_constraints,
+        "loss": [str, Loss],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+    }
+
+    @_takes_shared_parameters
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        loss="log_loss",
+        class_weight=None,
+        **shared,
+    ) -> None:
+        super().__init__(hidden_layer_sizes, activation, **shared)
+        self.loss = loss
+        self.class_weight = class_weight
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> _MLPClassifier:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> _MLPClassifier:
         """Fit the network to data X and labels y.
 
         Parameters
@@ -51,6 +98,13 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows.
 
+        X_val, y_val : like X and y, default=None
+            Validation data of your own: scored after each epoch, and used for early stopping
+            instead of a part of X.
+
+        sample_weight_val : array-like of shape (n_validation_samples,), default=None
+            Non-negative weights of the validation rows.
+
         Returns
         -------
         self : object
@@ -62,7 +116,8 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
             If a parameter or the data is invalid, or if training diverges. An earlier fit
             is then left as it was.
         """
-        return self._fit(X, y, sample_weight, incremental=False)
+        held_out = (X_val, y_val, sample_weight_val)
+        return self._fit(X, y, sample_weight, incremental=False, held_out=held_out)
 
     @available_if(is_stochastic)
     @fit_context(prefer_skip_nested_validation=True)
@@ -95,6 +150,7 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         ValueError
             As `fit` does; an earlier fit is then left as it was.
         """
+        self._refuse_balancing_batches()
         with restored_on_failure(self):
             check_partial_fit_first_call(self, classes)
             return self._fit(X, y, sample_weight, incremental=True)
@@ -149,6 +205,17 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
     def _score_raw(self, raw: Floats, y: Any, sample_weight: Floats | None) -> float:
         return float(accuracy_score(y, self._labels(raw), sample_weight=sample_weight))
 
+    def _weigh(self, targets: Targets, sample_weight: Floats | None) -> Floats | None:
+        if self.class_weight is None:
+            return sample_weight
+        if targets.codes is None:
+            raise ValueError(
+                f"class_weight={self.class_weight!r} weighs rows by their class, but in a"
+                " multilabel-indicator `y` a row has many: pass sample_weight, or"
+                " loss=BinaryFocalLoss(alpha=...) to weigh labels that are present."
+            )
+        return self._weigh_classes(targets.codes, sample_weight)
+
 
 @shares_documentation
 class MLPBinaryClassifier(_MLPClassifier):
@@ -162,6 +229,8 @@ class MLPBinaryClassifier(_MLPClassifier):
     Parameters
     ----------
     {parameters}
+
+    {classifier_parameters}
 
     Attributes
     ----------
@@ -229,7 +298,7 @@ class MLPBinaryClassifier(_MLPClassifier):
         return targets.codes
 
     def _make_loss(self) -> Loss:
-        return BinaryLogLoss()
+        return self._resolve_loss("binary", len(self.classes_) if self._is_multilabel else 1)
 
     def _labels(self, raw: Floats) -> Any:
         if self._is_multilabel:
@@ -245,7 +314,7 @@ class MLPBinaryClassifier(_MLPClassifier):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
-        tags.classifier_tags.multi_label = True
+        tags.classifier_tags.multi_label = self.class_weight is None
         return tags
 
 
@@ -260,6 +329,8 @@ class MLPSoftmaxClassifier(_MLPClassifier):
     Parameters
     ----------
     {parameters}
+
+    {classifier_parameters}
 
     Attributes
     ----------
@@ -299,7 +370,7 @@ class MLPSoftmaxClassifier(_MLPClassifier):
         return Targets(np.eye(len(self.classes_)), codes)
 
     def _make_loss(self) -> Loss:
-        return CategoricalLogLoss()
+        return self._resolve_loss("multiclass", len(self.classes_))
 
     def _labels(self, raw: Floats) -> Any:
         return self.classes_[raw.argmax(axis=1)]
@@ -308,7 +379,7 @@ class MLPSoftmaxClassifier(_MLPClassifier):
         return raw[:, 1] - raw[:, 0] if raw.shape[1] == 2 else raw
 
     def _probabilities(self, raw: Floats) -> Floats:
-        CategoricalLogLoss().inverse_link(raw, out=raw)
+        self._loss.inverse_link(raw, out=raw)
         return raw
 
 
@@ -321,8 +392,9 @@ def _is_categorical(estimator: MLPRegressor) -> bool:
     return True
 
 
-#: Standard deviations and root mean squares outside these bounds break raw training: below,
-#: the squared error starts smaller than `tol`; above, Adam's steps never arrive.
+#: Standard deviations and root mean squares (for an exponential output: means) outside these
+#: bounds break raw training: below, the squared error starts smaller than `tol`; above, Adam's
+#: steps never arrive.
 ORDINARY_SCALE = (1e-2, 1e3)
 
 
@@ -335,9 +407,9 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     Parameters
     ----------
-    loss : {"squared_error", "poisson"}, default="squared_error"
-        Half the squared error, or half the Poisson deviance of a network whose output is
-        the logarithm of the prediction (y >= 0).
+    loss : str or Loss, default="squared_error"
+        "squared_error", "absolute_error", "huber", "pinball", "poisson" (y >= 0), "gamma" (y > 0)
+        or "gaussian_nll"; an object of :mod:`skperceptron.losses` has parameters.
 
     {parameters}
 
@@ -356,9 +428,12 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     standardize_target : {"auto"} or bool, default="auto"
         Whether each column of the target is standardised inside the network. The output
         layer is folded back afterwards, so that ``coefs_`` and ``intercepts_`` speak y's
-        units; ``loss_curve_`` speaks the network's. "auto" spares columns whose standard
-        deviation and root mean square lie in [1e-2, 1e3]. Only used with an unbounded
-        continuous output and the squared error.
+        units; ``loss_curve_`` speaks the network's. "auto" does so, but spares, to give
+        scikit-learn's model, the columns of a "squared_error" whose standard deviation and
+        root mean square lie in [1e-2, 1e3]. With "poisson" and "gamma" the target is divided
+        by a power of two near its mean; "auto" spares means in [1e-2, 1e3] of "poisson".
+        Not used with a bounded or categorical output, nor with a loss of the user's whose
+        ``equivariance`` is "none".
 
     Attributes
     ----------
@@ -392,7 +467,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     _parameter_constraints: dict[str, list[Any]] = {
         **BaseMultilayerPerceptron._parameter_constraints,
-        "loss": [StrOptions({"squared_error", "poisson"})],
+        "loss": [str, Loss],
         "output": [StrOptions({"continuous", "categorical"})],
         "output_range": ["array-like", None],
         "categorical_prediction": [StrOptions({"mean", "mode"})],
@@ -431,6 +506,12 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         categorical_prediction="mean",
         standardize_target="auto",
         skip_connections="none",
+        dropout=0.0,
+        input_dropout=0.0,
+        normalization=None,
+        averaging=None,
+        max_time=None,
+        callbacks=None,
         dtype="auto",
     ) -> None:
         super().__init__(
@@ -458,6 +539,12 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             n_iter_no_change=n_iter_no_change,
             max_fun=max_fun,
             skip_connections=skip_connections,
+            dropout=dropout,
+            input_dropout=input_dropout,
+            normalization=normalization,
+            averaging=averaging,
+            max_time=max_time,
+            callbacks=callbacks,
             dtype=dtype,
         )
         self.loss = loss
@@ -467,7 +554,16 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         self.standardize_target = standardize_target
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> MLPRegressor:
         """Fit the network to data X and targets y.
 
         Parameters
@@ -481,6 +577,13 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows.
 
+        X_val, y_val : like X and y, default=None
+            Validation data of your own: scored after each epoch, and used for early stopping
+            instead of a part of X.
+
+        sample_weight_val : array-like of shape (n_validation_samples,), default=None
+            Non-negative weights of the validation rows.
+
         Returns
         -------
         self : object
@@ -492,7 +595,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             If a parameter or the data is invalid, or if training diverges. An earlier fit
             is then left as it was.
         """
-        return self._fit(X, y, sample_weight, incremental=False)
+        held_out = (X_val, y_val, sample_weight_val)
+        return self._fit(X, y, sample_weight, incremental=False, held_out=held_out)
 
     @available_if(is_stochastic)
     @fit_context(prefer_skip_nested_validation=True)
@@ -524,7 +628,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         """
         return self._fit(X, y, sample_weight, incremental=True)
 
-    def predict(self, X: Any) -> Floats:
+    def predict(self, X: Any, return_std: bool = False) -> Floats | tuple[Floats, Floats]:
         """Predict targets.
 
         Parameters
@@ -532,13 +636,72 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to predict.
 
+        return_std : bool, default=False
+            Whether to return standard deviations too; needs ``loss="gaussian_nll"``.
+
         Returns
         -------
-        ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Predicted values, in the dtype of X.
+        y_pred : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Predicted values, in the dtype of X. With a list of quantiles, one more axis
+            holds them.
+
+        y_std : ndarray of the same shape
+            Standard deviations; only with ``return_std=True``.
+
+        Raises
+        ------
+        ValueError
+            If the loss does not estimate standard deviations.
         """
-        predicted = self._values(self._raw_predictions(X))
-        return predicted[:, 0] if predicted.shape[1] == 1 else predicted
+        described = self._description(X)
+        if return_std and not self._loss.estimates_std:
+            raise ValueError(
+                "return_std=True needs a loss that estimates standard deviations, such as"
+                f" 'gaussian_nll', got loss={self.loss!r}."
+            )
+        if described.shape[1] == 1:
+            described = described[:, 0]
+        if not self._loss.estimates_std:
+            return described[..., 0] if described.shape[-1] == 1 else described
+        return (described[..., 0], described[..., 1]) if return_std else described[..., 0]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return how good the predictions are, at most 1.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Their targets.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            R2. With the pinball loss D2 instead, averaged over quantiles: the part of the loss of
+            constant quantiles that the predictions remove (Koenker & Machado 1999).
+        """
+        check_is_fitted(self)
+        if not isinstance(self._loss, Pinball):
+            return super().score(X, y, sample_weight)
+        predicted = np.moveaxis(self._description(X), -1, 0)
+        return float(
+            np.mean(
+                [
+                    d2_pinball_score(y, of_quantile, sample_weight=sample_weight, alpha=quantile)
+                    for quantile, of_quantile in zip(self._loss.quantiles, predicted, strict=True)
+                ]
+            )
+        )
+
+    def _description(self, X: Any) -> Floats:
+        """Return what the loss tells of each target, (n_samples, T, outputs per target)."""
+        values = self._values(self._raw_predictions(X))
+        return values.reshape(len(values), -1, self._loss.outputs_per_target)
 
     @available_if(_is_categorical)
     def predict_proba(self, X: Any) -> Floats:
@@ -555,12 +718,12 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             Probability of each value.
         """
         raw = self._raw_predictions(X)
-        self._make_loss().inverse_link(raw, out=raw)
+        self._loss.inverse_link(raw, out=raw)
         return raw
 
     def _values(self, raw: Floats) -> Floats:
         """Turn raw predictions in y's units into predicted values, in place where possible."""
-        self._make_loss().inverse_link(raw, out=raw)
+        self._loss.inverse_link(raw, out=raw)
         if self.output != "categorical":
             return raw
         if self.categorical_prediction == "mode":
@@ -568,7 +731,11 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         return (raw * self.values_.astype(raw.dtype)).sum(axis=1, keepdims=True)
 
     def _score_raw(self, raw: Floats, y: Any, sample_weight: Floats | None) -> float:
-        raw = raw * self._target_scale + self._target_shift
+        if not (self._loss.judged_by_r2 or self.output == "categorical"):
+            targets = (y.reshape(len(y), -1) - self._target_shift) / self._target_scale
+            return -self._loss.mean(raw, targets.astype(raw.dtype), sample_weight)
+        offset, factor = self._output_units()
+        raw = raw * factor + offset
         return float(r2_score(y, self._values(raw), sample_weight=sample_weight))
 
     def _make_loss(self) -> Loss:
@@ -576,7 +743,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             return CategoricalLogLoss()
         if self.output_range is not None:
             return ScaledSquaredError(*self._bounds())
-        return PoissonDeviance() if self.loss == "poisson" else SquaredError()
+        loss = self._resolve_loss("regression", len(self._target_scale))
+        return loss.in_units(self._target_scale) if self._has_own_units() else loss
 
     def _bounds(self) -> tuple[float, float]:
         """Return `output_range`, checked."""
@@ -600,33 +768,48 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         y = y.reshape(len(y), -1).astype(np.float64, copy=False)
-        if self.loss == "poisson" and (
-            self.output != "continuous" or self.output_range is not None
-        ):
-            raise ValueError(
-                "loss='poisson' has an unbounded continuous output, got"
-                f" output={self.output!r} and output_range={self.output_range!r}."
-            )
+        loss = self._resolve_loss("regression", y.shape[1])
+        self._check_output(loss)
         if not mode.continuing:
             self._target_shift, self._target_scale = np.zeros(y.shape[1]), np.ones(y.shape[1])
-        elif self.output != "categorical" and y.shape[1] != self.n_outputs_:
-            raise ValueError(f"y has {y.shape[1]} columns, but {self.n_outputs_} are expected.")
+        else:
+            self._check_continuation(loss, y)
         if self.output == "categorical":
             return self._encode_integers(y, mode)
         if self.output_range is not None:
             low, high = self._bounds()
             self._check_range(y, low, high)
             return Targets((y - low) / (high - low))
-        if self.loss == "poisson":
-            self._check_range(y, 0, np.inf)
-            return Targets(y)
+        loss.check_targets(y)
         if not mode.continuing:
-            self._choose_units(y, sample_weight)
+            self._choose_units(y, sample_weight, loss)
         return Targets((y - self._target_shift) / self._target_scale)
 
+    def _check_output(self, loss: Loss) -> None:
+        """Refuse a loss that does not go with a bounded or categorical output."""
+        is_bounded = self.output != "continuous" or self.output_range is not None
+        if is_bounded and not isinstance(loss, SquaredError):
+            raise ValueError(
+                f"loss={self.loss!r} has an unbounded continuous output, got"
+                f" output={self.output!r} and output_range={self.output_range!r}."
+            )
+
+    def _check_continuation(self, loss: Loss, y: Floats) -> None:
+        """Refuse targets that do not fit the earlier fit."""
+        n_targets = len(self._target_scale)
+        if self.output != "categorical" and y.shape[1] != n_targets:
+            raise ValueError(f"y has {y.shape[1]} columns, but {n_targets} are expected.")
+        units = self._target_shift, self._target_scale
+        before, now = (np.array(of.output_units(*units)) for of in (self._loss, loss))
+        if self._has_own_units() and not np.array_equal(before, now):
+            raise ValueError(
+                f"loss={self.loss!r}: warm_start and partial_fit go on with a target that was"
+                " standardised for other outputs of the network: the kind of loss must stay."
+            )
+
     def _check_range(self, y: Floats, low: float, high: float) -> None:
-        if y.min() < low or y.max() > high:
-            allowed = f"[{low}, {high}]" if np.isfinite(high) else f"[{low}, inf)"
+        allowed = Interval(low, high, low_closed=True, high_closed=True)
+        if not allowed.contains(y):
             raise ValueError(
                 f"y must lie in the range {allowed}, got values from {y.min()} to {y.max()}."
             )
@@ -651,25 +834,25 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         self._check_range(y, self.values_[0], self.values_[-1])
         return Targets(np.eye(len(self.values_)), (y[:, 0] - self.values_[0]).astype(np.intp))
 
-    def _choose_units(self, y: Floats, sample_weight: Floats | None) -> None:
+    def _choose_units(self, y: Floats, sample_weight: Floats | None, loss: Loss) -> None:
         """Decide in which units the network sees each column of the target."""
-        # Squares of the largest floats overflow, those of the smallest vanish.
-        largest = np.abs(y).max(axis=0)
-        unit = np.where(largest > 0, largest, 1.0)
-        mean = np.average(y / unit, axis=0, weights=sample_weight)
-        deviation = np.sqrt(np.average((y / unit - mean) ** 2, axis=0, weights=sample_weight))
-        size, mean, deviation = np.hypot(mean, deviation) * unit, mean * unit, deviation * unit
-        if self.standardize_target == "auto":
+        if loss.equivariance == "none":
+            return
+        may_shift = loss.equivariance == "affine"
+        mean, deviation, size = _moments(y, sample_weight)
+        spread = deviation if may_shift else mean
+        if self.standardize_target == "auto" and loss.keeps_ordinary_units:
             low, high = ORDINARY_SCALE
-            chosen = (deviation < low) | (deviation > high) | (size > high)
+            largest = size if may_shift else mean
+            chosen = (spread < low) | (spread > high) | (largest > high)
         else:
             chosen = np.full(y.shape[1], bool(self.standardize_target))
         # A constant column has nothing but rounding errors around its mean.
-        constant = deviation <= 1e-12 * np.abs(mean)
-        measure = np.where(constant, np.minimum(np.abs(mean), 1.0), deviation)
+        constant = spread <= 1e-12 * np.abs(mean)
+        measure = np.where(constant, np.minimum(np.abs(mean), 1.0), spread)
         # Powers of two: multiplying by them rounds nothing, so that folding is exact.
         exponent = np.round(np.log2(np.where(measure > 0, measure, 1.0)))
-        self._target_shift = np.where(chosen, mean, 0.0)
+        self._target_shift = np.where(chosen & may_shift, mean, 0.0)
         self._target_scale = np.where(chosen, 2.0**exponent, 1.0)
 
     def _fold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
@@ -677,12 +860,18 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             return weight, bias
         # In float32 a large mean would lose a small deviation, and large units would overflow.
         weight, bias = weight.astype(np.float64), bias.astype(np.float64)
-        return weight * self._target_scale, bias * self._target_scale + self._target_shift
+        offset, factor = self._output_units()
+        return weight * factor, bias * factor + offset
 
     def _unfold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
         if not self._has_own_units():
             return weight, bias
-        return weight / self._target_scale, (bias - self._target_shift) / self._target_scale
+        offset, factor = self._output_units()
+        return weight / factor, (bias - offset) / factor
+
+    def _output_units(self) -> tuple[Floats, Floats]:
+        """Return offset and factor that give raw predictions in y's units."""
+        return self._loss.output_units(self._target_shift, self._target_scale)
 
     def _has_own_units(self) -> bool:
         return bool(self._target_shift.any() or (self._target_scale != 1).any())
@@ -690,4 +879,16 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
+        with suppress(TypeError, ValueError):
+            tags.target_tags.positive_only = get_loss(self.loss).target_interval.low >= 0
         return tags
+
+
+def _moments(y: Floats, sample_weight: Floats | None) -> tuple[Floats, Floats, Floats]:
+    """Return mean, standard deviation and root mean square of each column."""
+    # Squares of the largest floats overflow, those of the smallest vanish.
+    largest = np.abs(y).max(axis=0)
+    unit = np.where(largest > 0, largest, 1.0)
+    mean = np.average(y / unit, axis=0, weights=sample_weight)
+    deviation = np.sqrt(np.average((y / unit - mean) ** 2, axis=0, weights=sample_weight))
+    return mean * unit, deviation * unit, np.hypot(mean, deviation) * unit

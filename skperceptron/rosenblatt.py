@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -20,12 +20,19 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state, compute_sample_weight
+from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._compat import Interval, StrOptions, check_partial_fit_first_call, fit_context
+from ._compat import (
+    CallbackSupportMixin,
+    Interval,
+    StrOptions,
+    check_partial_fit_first_call,
+    fit_context,
+)
+from ._listening import Silence, listening
 from ._validation import (
     FitMode,
     LabelMixin,
@@ -65,7 +72,7 @@ SAMPLE = 10_000
 SLOPES = (1e-3, 300.0)
 
 
-class RosenblattPerceptron(LabelMixin, BaseEstimator):
+class RosenblattPerceptron(CallbackSupportMixin, LabelMixin, BaseEstimator):
     """Rosenblatt's perceptron: sensory, associative and response units.
 
     Associative units have fixed random connections; only the response units learn, one
@@ -112,6 +119,9 @@ class RosenblattPerceptron(LabelMixin, BaseEstimator):
 
     verbose : bool or int, default=False
         Whether to print each epoch's mistakes.
+
+    callbacks : list of callbacks, default=None
+        Objects that are told of each epoch: see :mod:`skperceptron.callbacks`.
 
     Attributes
     ----------
@@ -202,6 +212,7 @@ class RosenblattPerceptron(LabelMixin, BaseEstimator):
         "random_state": ["random_state"],
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
+        "callbacks": ["array-like", None],
     }
 
     def __init__(
@@ -217,6 +228,7 @@ class RosenblattPerceptron(LabelMixin, BaseEstimator):
         random_state=None,
         warm_start=False,
         verbose=False,
+        callbacks=None,
     ) -> None:
         self.n_associative = n_associative
         self.n_connections = n_connections
@@ -228,6 +240,7 @@ class RosenblattPerceptron(LabelMixin, BaseEstimator):
         self.random_state = random_state
         self.warm_start = warm_start
         self.verbose = verbose
+        self.callbacks = callbacks
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> RosenblattPerceptron:
@@ -255,8 +268,12 @@ class RosenblattPerceptron(LabelMixin, BaseEstimator):
             If a parameter or the data is invalid. An earlier fit is then left as it was.
         """
         continuing = self.warm_start and hasattr(self, "coef_")
-        with restored_on_failure(self):
-            return self._fit(X, y, sample_weight, FitMode(continuing, incremental=False))
+        with (
+            listening(self, self.max_iter, X, y, sample_weight) as listener,
+            restored_on_failure(self),
+        ):
+            mode = FitMode(continuing, incremental=False)
+            return self._fit(X, y, sample_weight, mode, listener)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
@@ -290,16 +307,11 @@ class RosenblattPerceptron(LabelMixin, BaseEstimator):
         ValueError
             As `fit` does; an earlier fit is then left as it was.
         """
-        if isinstance(self.class_weight, str):
-            raise ValueError(
-                "class_weight='balanced' is not supported by partial_fit, which does not see all"
-                " rows: pass a dict, for example computed by"
-                " sklearn.utils.compute_class_weight('balanced', classes=classes, y=y)."
-            )
-        with restored_on_failure(self):
+        self._refuse_balancing_batches()
+        with listening(self, 1, X, y, sample_weight) as listener, restored_on_failure(self):
             check_partial_fit_first_call(self, classes)
             mode = FitMode(continuing=hasattr(self, "coef_"), incremental=True)
-            return self._fit(X, y, sample_weight, mode)
+            return self._fit(X, y, sample_weight, mode, listener)
 
     def decision_function(self, X: Any) -> Floats:
         """Return the responses before the threshold.
@@ -364,7 +376,10 @@ class RosenblattPerceptron(LabelMixin, BaseEstimator):
 
     # Fitting.
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, mode: FitMode) -> RosenblattPerceptron:
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, mode: FitMode, listener: Silence
+    ) -> RosenblattPerceptron:
+        listener.refuse_to_save("a RosenblattPerceptron")
         X, y = validate_data(
             self,
             X,
@@ -387,12 +402,9 @@ class RosenblattPerceptron(LabelMixin, BaseEstimator):
             weights = np.ones(len(y)) if sample_weight is None else sample_weight
             kept = np.flatnonzero(weights)
             weights = weights[kept]
-        weights = weights * self._class_factors(codes[kept], weights)
-        if not weights.any():
-            raise ValueError(f"class_weight={self.class_weight!r} leaves no row to learn from.")
+        weights = self._weigh_classes(codes[kept], weights)
         training = _Training(self._features_of(X), kept, self._signs(codes[kept]), weights)
-        self._train(training, rng, mode)
-        self.response_slope_ = self._calibrate(training)
+        self._train(training, rng, mode, listener)
         return self
 
     def _check_same_units(self) -> None:
@@ -450,32 +462,42 @@ class RosenblattPerceptron(LabelMixin, BaseEstimator):
             return np.where(codes[:, np.newaxis] == 1, 1.0, -1.0)
         return np.where(codes[:, np.newaxis] == np.arange(len(self.classes_)), 1.0, -1.0)
 
-    def _class_factors(self, codes: Integers, weights: Floats) -> Floats:
-        """Return the weight of each row's class."""
-        if isinstance(self.class_weight, str):
-            totals = np.bincount(codes, weights=weights)
-            return (weights.sum() / (np.count_nonzero(totals) * totals))[codes]
-        return compute_sample_weight(self.class_weight, self.classes_[codes])
-
-    def _train(self, training: _Training, rng: np.random.RandomState, mode: FitMode) -> None:
+    def _train(
+        self,
+        training: _Training,
+        rng: np.random.RandomState,
+        mode: FitMode,
+        listener: Silence,
+    ) -> None:
         units = ErrorCorrection(*self._starting_point(training, mode))
         units.memory.begin(training.count_right)
         mistakes: list[int] = []
+        n_epochs = 1 if mode.incremental else self.max_iter
+
+        def fitted() -> dict[str, Any]:
+            estimator, now = copy(self), copy(units)
+            # To end it does not end the one that goes on.
+            now.memory = copy(units.memory)
+            estimator._keep(now, mistakes, training, mode)
+            return dict(vars(estimator))
+
         try:
-            for epoch in range(1, 2 if mode.incremental else self.max_iter + 1):
+            for epoch in range(1, n_epochs + 1):
+                listener.begin("epoch")
                 mistakes.append(training.present_all(units, rng if self.shuffle else None))
                 if self.verbose:
                     print(f"Epoch {epoch}, mistakes = {mistakes[-1]}")
-                if not mistakes[-1]:
+                report = {
+                    "epoch": epoch,
+                    "mistakes": mistakes[-1],
+                    "history": {"mistakes": mistakes},
+                    "is_last": not mistakes[-1] or epoch == n_epochs,
+                }
+                if listener.end(report, fitted) or not mistakes[-1]:
                     break
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
-        units.memory.end()
-        self._store(units)
-        self.mistakes_ = (self.mistakes_ if mode.continuing else []) + mistakes
-        self.converged_ = bool(mistakes) and not mistakes[-1]
-        self.n_iter_ = len(mistakes)
-        self.t_ = (self.t_ if mode.continuing else 0) + len(mistakes) * len(training.rows)
+        self._keep(units, mistakes, training, mode)
         if self.weights == "plain" and len(mistakes) == self.max_iter and not self.converged_:
             self._warn_of_mistakes()
 
@@ -493,6 +515,18 @@ class RosenblattPerceptron(LabelMixin, BaseEstimator):
         if self.weights == "pocket":
             return weight, PocketWeights(weight)
         return weight, kinds[self.weights]()
+
+    def _keep(
+        self, units: ErrorCorrection, mistakes: list[int], training: _Training, mode: FitMode
+    ) -> None:
+        """Store what training has brought."""
+        units.memory.end()
+        self._store(units)
+        self.mistakes_ = (self.mistakes_ if mode.continuing else []) + mistakes
+        self.converged_ = bool(mistakes) and not mistakes[-1]
+        self.n_iter_ = len(mistakes)
+        self.t_ = (self.t_ if mode.continuing else 0) + len(mistakes) * len(training.rows)
+        self.response_slope_ = self._calibrate(training)
 
     def _store(self, units: ErrorCorrection) -> None:
         self._state = (units.weight, units.memory)

@@ -36,3 +36,59 @@ def peak_of():
             tracemalloc.stop()
 
     return measure
+
+
+@pytest.fixture
+def loss_in_pytorch():
+    """Return a function that computes each row's loss with PyTorch, (..., T) -> (...)."""
+    torch = pytest.importorskip("torch")
+    functional = torch.nn.functional
+
+    def smoothed(loss, y, n_classes):
+        return y * (1 - loss.label_smoothing) + loss.label_smoothing / n_classes
+
+    def binary_log_loss(loss, raw, y):
+        y = smoothed(loss, y, 2)
+        return functional.binary_cross_entropy_with_logits(raw, y, reduction="none")
+
+    def categorical_log_loss(loss, raw, y):
+        return -smoothed(loss, y, y.shape[-1]) * functional.log_softmax(raw, dim=-1)
+
+    def binary_focal_loss(loss, raw, y):
+        cross_entropy = functional.binary_cross_entropy_with_logits(raw, y, reduction="none")
+        alpha = 1 if loss.alpha is None else y * loss.alpha + (1 - y) * (1 - loss.alpha)
+        return alpha * (1 - torch.exp(-cross_entropy)) ** loss.gamma * cross_entropy
+
+    def categorical_focal_loss(loss, raw, y):
+        log_p = functional.log_softmax(raw, dim=-1)
+        alpha = torch.tensor([1.0] if loss.alpha is None else loss.alpha, dtype=raw.dtype)
+        return -y * alpha * (1 - torch.exp(log_p)) ** loss.gamma * log_p
+
+    def pinball(loss, raw, y):
+        quantiles = torch.tensor(loss.quantiles, dtype=raw.dtype)
+        error = y[..., None] - raw.reshape(*y.shape, len(quantiles))
+        return torch.maximum(quantiles * error, (quantiles - 1) * error).sum(-1)
+
+    def gaussian_nll(loss, raw, y):
+        variance = torch.exp(raw[..., 1::2])
+        return functional.gaussian_nll_loss(raw[..., 0::2], y, variance, reduction="none")
+
+    def poisson_deviance(loss, raw, y):
+        likelihood = functional.poisson_nll_loss(raw, y, log_input=True, reduction="none")
+        return likelihood + torch.xlogy(y, y) - y
+
+    terms = {
+        "AbsoluteError": lambda _, z, y: functional.l1_loss(z, y, reduction="none"),
+        "BinaryFocalLoss": binary_focal_loss,
+        "BinaryLogLoss": binary_log_loss,
+        "CategoricalFocalLoss": categorical_focal_loss,
+        "CategoricalLogLoss": categorical_log_loss,
+        "GammaDeviance": lambda _, z, y: z - torch.log(y) + y * torch.exp(-z) - 1,
+        "GaussianNLL": gaussian_nll,
+        "Huber": lambda loss, z, y: functional.huber_loss(z, y, reduction="none", delta=loss.delta),
+        "Pinball": pinball,
+        "PoissonDeviance": poisson_deviance,
+        "ScaledSquaredError": lambda _, z, y: 0.5 * (torch.sigmoid(z) - y) ** 2,
+        "SquaredError": lambda _, z, y: 0.5 * functional.mse_loss(z, y, reduction="none"),
+    }
+    return lambda loss, raw, y: terms[type(loss).__name__](loss, raw, y).sum(-1)

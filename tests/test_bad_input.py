@@ -16,6 +16,14 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron.activations import ELU, ReLU
+from skperceptron.losses import (
+    BinaryFocalLoss,
+    BinaryLogLoss,
+    CategoricalFocalLoss,
+    Huber,
+    Pinball,
+    ScaledSquaredError,
+)
 from skperceptron.training import Stack, TrainingSet
 from skperceptron.training.lbfgs import Objective
 
@@ -151,11 +159,25 @@ BAD_PARAMETERS = [
     ("n_iter_no_change", 2.5, COUNT),
     ("max_fun", 0, COUNT),
     ("skip_connections", "all", "'none'", "'residual'", "'dense'"),
+    ("dropout", 1.0, BELOW_ONE),
+    ("dropout", -0.1, BELOW_ONE),
+    ("dropout", [1.5], "[0.0, 1.0)"),
+    ("dropout", [0.1, 0.2], "one entry per hidden layer"),
+    ("input_dropout", 1.0, BELOW_ONE),
+    ("normalization", "group", "'batch'", "'layer'"),
+    ("normalization", 3, "'str'"),
+    ("averaging", "mean", "'ema'", "'swa'"),
+    ("averaging", 0.9, "'str'"),
+    ("max_time", 0, ABOVE_ZERO),
+    ("callbacks", 3, "array-like"),
     ("dtype", "float16", "'auto'", "'float32'", "'float64'"),
     ("dtype", np.float32, "'float32'"),
 ]
 BAD_REGRESSOR_PARAMETERS = [
     ("loss", "absolute", "'squared_error'", "'poisson'"),
+    ("loss", BinaryLogLoss(), "'regression'"),
+    ("loss", ScaledSquaredError(0, 1), "'bounded'", "'regression'"),
+    ("loss", None, "'str'", "Loss"),
     ("output", "integer", "'continuous'", "'categorical'"),
     ("output_range", 3, "an array-like", "None"),
     ("output_range", "01", "an array-like"),
@@ -172,6 +194,18 @@ BAD_REGRESSOR_PARAMETERS = [
 ]
 
 
+BAD_CLASSIFIER_PARAMETERS = [
+    ("loss", "hinge", "'focal'", "'log_loss'"),
+    ("loss", Huber(), "'regression'"),
+    ("loss", None, "'str'", "Loss"),
+    ("class_weight", "equal", "'balanced'", "'dict'", "None"),
+    ("class_weight", [1, 2], "'dict'"),
+    ("class_weight", {0: -1.0}, "not negative"),
+    ("class_weight", {0: np.inf}, "finite"),
+    ("class_weight", {0: 0, 1: 0}, "leaves no row to learn from"),
+]
+
+
 def name_of(row):
     return row.__name__ if isinstance(row, type) else f"{row[0]}={row[1]!r}"
 
@@ -179,12 +213,15 @@ def name_of(row):
 @pytest.mark.parametrize(
     "cls, row",
     [(cls, row) for cls in ESTIMATORS for row in BAD_PARAMETERS]
-    + [(MLPRegressor, row) for row in BAD_REGRESSOR_PARAMETERS],
+    + [(MLPRegressor, row) for row in BAD_REGRESSOR_PARAMETERS]
+    + [(cls, row) for cls in CLASSIFIERS for row in BAD_CLASSIFIER_PARAMETERS],
     ids=name_of,
 )
 def test_bad_parameter_is_refused_by_name_value_and_range(cls, row):
     parameter, value, *allowed = row
-    fragments = (parameter, repr(value), *allowed)
+    # A list is refused by its length, or by what it holds.
+    named = () if isinstance(value, list) else (repr(value),)
+    fragments = (parameter, *named, *allowed)
     assert_refused(make(cls), lambda e: e.fit(X, Y), fragments, {parameter: value})
     if parameter != "solver":
         # Later calls do not look at parameters again, as everywhere in scikit-learn.
@@ -195,8 +232,8 @@ def test_bad_parameter_is_refused_by_name_value_and_range(cls, row):
 @EVERY_ESTIMATOR
 def test_every_parameter_with_a_range_has_a_row_in_the_table(cls):
     tested = {row[0] for row in BAD_PARAMETERS}
-    if cls is MLPRegressor:
-        tested |= {row[0] for row in BAD_REGRESSOR_PARAMETERS}
+    own = BAD_REGRESSOR_PARAMETERS if cls is MLPRegressor else BAD_CLASSIFIER_PARAMETERS
+    tested |= {row[0] for row in own}
     assert tested == set(cls().get_params())
 
 
@@ -356,6 +393,7 @@ def test_nothing_is_predicted_before_fit(cls):
         ({"output_range": (0, 0.5)}, Y, ["[0, 0.5]", "from 0.0 to 1.0"]),
         ({"output_range": (0.5, 2)}, Y, ["[0.5, 2]", "from 0.0 to 1.0"]),
         ({"loss": "poisson"}, Y - 1, ["[0, inf)", "from -1.0 to 0.0"]),
+        ({"loss": "gamma"}, Y, ["(0, inf)", "from 0.0 to 1.0"]),
         ({"output": "categorical"}, Y + 0.5, ["output='categorical' needs integers"]),
         (
             {"output": "categorical", "output_range": (0, 3)},
@@ -372,6 +410,7 @@ def test_nothing_is_predicted_before_fit(cls):
         ({"output": "categorical"}, 0 * Y, ["at least two different values"]),
         ({"loss": "poisson", "output_range": (0, 1)}, Y, ["loss='poisson'", "(0, 1)"]),
         ({"loss": "poisson", "output": "categorical"}, Y, ["loss='poisson'", "'categorical'"]),
+        ({"loss": Pinball(0.9), "output_range": (0, 1)}, Y, ["Pinball(quantile=0.9)", "(0, 1)"]),
     ],
     ids=repr,
 )
@@ -402,7 +441,37 @@ def test_another_number_of_target_columns_is_refused_by_later_calls():
     assert state(estimator) == before
 
 
+@pytest.mark.parametrize(
+    "cls, loss, fragment",
+    [
+        (MLPRegressor, Huber(delta=-1.0), "'delta'"),
+        (MLPRegressor, Pinball([0.9, 0.1]), "rising order"),
+        (MLPBinaryClassifier, BinaryLogLoss(label_smoothing=1.0), "[0, 1). Got 1.0"),
+        (MLPBinaryClassifier, BinaryFocalLoss(gamma=-1.0), "[0, inf)"),
+        (MLPSoftmaxClassifier, CategoricalFocalLoss(alpha=[1.0, 2.0, 3.0]), "the 2 classes"),
+    ],
+    ids=repr,
+)
+@BOTH_METHODS
+def test_loss_with_a_parameter_out_of_range_is_refused(cls, loss, fragment, method):
+    assert_refused(make(cls), lambda e: train(e, method, X, Y), [fragment], {"loss": loss})
+
+
+@BOTH_METHODS
+def test_class_weights_of_several_labels_per_row_are_refused(method):
+    estimator = make(MLPBinaryClassifier, class_weight={0: 1.0, 1: 2.0})
+    with pytest.raises(ValueError, match=r"class_weight=\{.*multilabel.*BinaryFocalLoss"):
+        train(estimator, method, X, np.c_[Y, 1 - Y])
+
+
 # Calls in the wrong order.
+
+
+@EVERY_CLASSIFIER
+def test_partial_fit_cannot_balance_classes_that_it_does_not_see(cls):
+    fragments = ["class_weight='balanced'", "partial_fit", "compute_class_weight"]
+    bad = {"class_weight": "balanced"}
+    assert_refused(make(cls), lambda e: train(e, "partial_fit", X, Y), fragments, bad)
 
 
 @EVERY_ESTIMATOR

@@ -3,8 +3,10 @@
 No check is expected to fail. What contradicts a check by its nature stays out of the grid:
 mini-batches, ``learning_rate="invscaling"``, early stopping and a perceptron that does not
 shuffle tell a row that counts twice from two rows; ``partial_fit`` refuses early stopping;
-Poisson, bounded and categorical outputs refuse targets of the checks or lie far outside them;
-a perceptron without threshold has no way to prefer a class. They have tests of their own.
+it refuses balanced classes and ``averaging="swa"`` too; Poisson, gamma, bounded and categorical
+outputs refuse targets of the checks or lie far outside them; a list of quantiles predicts several
+numbers for one; a perceptron without threshold has no way to prefer a class. They have tests of
+their own.
 """
 
 import numpy as np
@@ -33,6 +35,7 @@ from skperceptron.activations import (
     get_activation,
     list_activations,
 )
+from skperceptron.losses import CategoricalLogLoss, Huber
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -126,6 +129,20 @@ OPTIONS = [
     {"solver": "adam", "beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-6},
     {"batch_size": 500, "alpha": 0.0},
     {"shuffle": False, "alpha": 0.1},
+    {"dropout": 0.1, "hidden_layer_sizes": (40,)},
+    {"normalization": "layer", "solver": "lbfgs"},
+    {"normalization": "batch", "dtype": "float64"},
+    {"averaging": "ema", "normalization": "layer"},
+    {"max_time": 1e6, "callbacks": []},
+]
+
+#: Losses and weights of classes.
+OBJECTIVES = [
+    quick(MLPBinaryClassifier, loss="focal"),
+    quick(MLPSoftmaxClassifier, loss=CategoricalLogLoss(0.1), dtype="float32"),
+    quick(MLPSoftmaxClassifier, loss="focal", class_weight="balanced", solver="lbfgs"),
+    quick(MLPRegressor, loss=Huber(10.0), dtype="float32"),
+    quick(MLPRegressor, loss="gaussian_nll"),
 ]
 
 REGRESSORS = [
@@ -146,6 +163,7 @@ CONFIGURATIONS = [
     *(cls(solver=solver) for cls in MLPS for solver in ("sgd", "lbfgs")),
     *_activations_by_solver_and_dtype(),
     *(quick(MLPS[i % 3], **options) for i, options in enumerate(OPTIONS)),
+    *OBJECTIVES,
     *REGRESSORS,
     *PERCEPTRONS,
 ]

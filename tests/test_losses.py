@@ -1,34 +1,58 @@
 """Every loss: its gradient, its inverse link, its mean, and that no float breaks it.
 
-A new loss joins by being defined in ``skperceptron.losses``; one whose constructor needs
-arguments is also named in ``ARGUMENTS``, one that refuses some targets in ``TARGETS``.
+A new loss joins by being defined in ``skperceptron.losses``. Parameters far from the defaults,
+and arguments without a default, are named in ``VARIANTS``.
 """
+
+import math
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.special import expit
+from scipy.special import expit, softmax
+from scipy.stats import norm
 from sklearn.base import clone
-from sklearn.metrics import log_loss, mean_poisson_deviance, mean_squared_error
+from sklearn.metrics import (
+    log_loss,
+    mean_gamma_deviance,
+    mean_pinball_loss,
+    mean_poisson_deviance,
+    mean_squared_error,
+)
 
 from skperceptron import losses
 from skperceptron.losses import (
+    AbsoluteError,
+    BinaryFocalLoss,
     BinaryLogLoss,
+    CategoricalFocalLoss,
     CategoricalLogLoss,
+    GammaDeviance,
+    GaussianNLL,
+    Huber,
+    Interval,
     Loss,
+    Pinball,
     PoissonDeviance,
     ScaledSquaredError,
     SquaredError,
+    get_loss,
+    list_losses,
 )
 
 K, B, C = 2, 7, 3
 
-ARGUMENTS = {"ScaledSquaredError": {"low": -2.0, "high": 5.0}}
-
-
-def make(cls):
-    return cls(**ARGUMENTS.get(cls.__name__, {}))
-
+VARIANTS = [
+    BinaryLogLoss(label_smoothing=0.2),
+    CategoricalLogLoss(label_smoothing=0.2),
+    BinaryFocalLoss(gamma=0.5, alpha=0.25),
+    CategoricalFocalLoss(gamma=0.5, alpha=[0.2, 1.0, 3.0]),
+    CategoricalFocalLoss(gamma=0.0),
+    Huber(delta=0.3),
+    Pinball(0.8),
+    Pinball([0.1, 0.5, 0.95]),
+    ScaledSquaredError(low=-2.0, high=5.0),
+]
 
 CLASSES = [
     value
@@ -36,33 +60,40 @@ CLASSES = [
     if isinstance(value, type) and issubclass(value, Loss) and value is not Loss
     if not name.startswith("_")
 ]
-EVERY_LOSS = pytest.mark.parametrize("loss", [make(cls) for cls in CLASSES], ids=repr)
-
-
-def one_hot(rng, shape):
-    return np.eye(shape[-1])[rng.randint(shape[-1], size=shape[:-1])]
-
-
-#: Targets at the edge of what is allowed; elsewhere any real number is.
-TARGETS = {
-    "BinaryLogLoss": lambda rng, shape: rng.randint(2, size=shape).astype(float),
-    "CategoricalLogLoss": one_hot,
-    "PoissonDeviance": lambda rng, shape: rng.poisson(1.0, size=shape).astype(float),
-    "ScaledSquaredError": lambda rng, shape: rng.randint(2, size=shape).astype(float),
-}
+LOSSES = [cls() for cls in CLASSES if cls is not ScaledSquaredError] + VARIANTS
+EVERY_LOSS = pytest.mark.parametrize("loss", LOSSES, ids=repr)
 
 
 def edge_targets(loss, rng, shape=(K, B, C)):
-    draw = TARGETS.get(type(loss).__name__, lambda rng, shape: rng.normal(size=shape))
-    return draw(rng, shape)
+    """Return targets at the edge of what is allowed; elsewhere any real number is."""
+    if loss.task == "multiclass":
+        return np.eye(shape[-1])[rng.randint(shape[-1], size=shape[:-1])]
+    if loss.task in ("binary", "bounded"):
+        return rng.randint(2, size=shape).astype(float)
+    if isinstance(loss, PoissonDeviance):
+        return rng.poisson(1.0, size=shape).astype(float)
+    if isinstance(loss, GammaDeviance):
+        return rng.gamma(0.5, size=shape) + 1e-3
+    return rng.normal(size=shape)
 
 
 def inner_targets(loss, rng, shape=(K, B, C)):
     """Return targets that the inverse link can produce, in the network's units."""
-    link = ScaledSquaredError(0.0, 1.0) if isinstance(loss, ScaledSquaredError) else loss
+    if isinstance(loss, BinaryFocalLoss | CategoricalFocalLoss):
+        return edge_targets(loss, rng, shape)
     y = rng.normal(size=shape)
-    link.inverse_link(y, out=y)
+    if loss.outputs_per_target == 1:
+        link_of(loss).inverse_link(y, out=y)
     return y
+
+
+def link_of(loss):
+    """Return the loss whose inverse link gives the network's units."""
+    return ScaledSquaredError(0.0, 1.0) if isinstance(loss, ScaledSquaredError) else loss
+
+
+def raw_predictions(loss, rng, shape=(K, B), scale=1.0):
+    return rng.normal(scale=scale, size=(*shape, C * loss.outputs_per_target))
 
 
 KINDS_OF_TARGETS = pytest.mark.parametrize("targets", [edge_targets, inner_targets])
@@ -83,11 +114,11 @@ def evaluate(loss, raw, y):
 @KINDS_OF_TARGETS
 def test_gradient_matches_central_differences(loss, targets):
     rng = np.random.RandomState(0)
-    raw, y = rng.normal(scale=2, size=(K, B, C)), targets(loss, rng)
+    raw, y = raw_predictions(loss, rng, scale=2), targets(loss, rng)
     _, gradient = evaluate(loss, raw, y)
     step = 1e-5
-    for c in range(C):
-        move = step * np.eye(C)[c]
+    for c in range(raw.shape[-1]):
+        move = step * np.eye(raw.shape[-1])[c]
         up, down = (evaluate(loss, raw + sign * move, y)[0] for sign in (1, -1))
         assert_allclose(gradient[..., c], (up - down) / (2 * step), rtol=1e-7, atol=1e-8)
 
@@ -96,12 +127,14 @@ def test_gradient_matches_central_differences(loss, targets):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_training_step_learns_the_gradient_and_keeps_what_the_loss_needs(loss, dtype):
     rng = np.random.RandomState(0)
-    raw = rng.normal(scale=2, size=(K, B, C)).astype(dtype)
+    raw = raw_predictions(loss, rng, scale=2).astype(dtype)
     y = edge_targets(loss, rng).astype(dtype)
     expected, gradient = evaluate(loss, raw, y)
     found, scratch = np.full((2, *raw.shape), np.nan, dtype)
     # A part of a larger array, as in training.
-    evidence = np.full((K, 2 * B, C + 1), np.nan, dtype)[:, 1::2, : loss.evidence_width(C)]
+    width = raw.shape[-1]
+    evidence = np.full((K, 2 * B, width + 1), np.nan, dtype)
+    evidence = evidence[:, 1::2, : loss.evidence_width(width)]
     loss.learn(raw.copy(), y, found, scratch, evidence)
     assert_array_equal(found, gradient)
     assert_allclose(loss.losses_of(evidence, y), expected, rtol=20 * np.finfo(dtype).eps)
@@ -110,85 +143,54 @@ def test_training_step_learns_the_gradient_and_keeps_what_the_loss_needs(loss, d
 @EVERY_LOSS
 def test_what_a_step_keeps_gives_a_finite_loss_for_hopeless_predictions(loss):
     y = edge_targets(loss, np.random.RandomState(0))
-    raw = np.where(y > 0, -600.0, 600.0)
-    evidence = np.empty((K, B, loss.evidence_width(C)))
+    raw = np.repeat(np.where(y > 0, -600.0, 600.0), loss.outputs_per_target, axis=-1)
+    evidence = np.empty((K, B, loss.evidence_width(raw.shape[-1])))
     loss.learn(raw.copy(), y, np.empty_like(raw), np.empty_like(raw), evidence)
     assert np.isfinite(loss.losses_of(evidence, y)).all()
-
-
-def pytorch_loss(torch, loss, raw, y):
-    functional = torch.nn.functional
-    if isinstance(loss, BinaryLogLoss):
-        return functional.binary_cross_entropy_with_logits(raw, y, reduction="none").sum(-1)
-    if isinstance(loss, CategoricalLogLoss):
-        return -(y * functional.log_softmax(raw, dim=-1)).sum(-1)
-    if isinstance(loss, PoissonDeviance):
-        likelihood = functional.poisson_nll_loss(raw, y, log_input=True, reduction="none")
-        return (likelihood + torch.xlogy(y, y) - y).sum(-1)
-    predicted = torch.sigmoid(raw) if isinstance(loss, ScaledSquaredError) else raw
-    return 0.5 * functional.mse_loss(predicted, y, reduction="none").sum(-1)
 
 
 @pytest.mark.torch
 @EVERY_LOSS
 @KINDS_OF_TARGETS
-def test_loss_and_gradient_equal_pytorch(loss, targets):
-    torch = pytest.importorskip("torch")
+def test_loss_and_gradient_equal_pytorch(loss, targets, loss_in_pytorch):
+    import torch
+
     rng = np.random.RandomState(0)
-    raw, y = rng.normal(scale=3, size=(K, B, C)), targets(loss, rng)
+    raw, y = raw_predictions(loss, rng, scale=3), targets(loss, rng)
     per_row, gradient = evaluate(loss, raw, y)
     z = torch.tensor(raw, requires_grad=True)
-    theirs = pytorch_loss(torch, loss, z, torch.tensor(y))
+    theirs = loss_in_pytorch(loss, z, torch.tensor(y))
     theirs.sum().backward()
     assert_allclose(per_row, theirs.detach().numpy(), rtol=1e-12, atol=1e-13)
     assert_allclose(gradient, z.grad.numpy(), rtol=1e-12, atol=1e-13)
 
 
-# exp(raw) itself is the prediction of a Poisson model: 1e4 lies beyond every float.
-EXTREMES = [
-    (make(cls), dtype, value)
-    for cls in CLASSES
-    for dtype in (np.float64, np.float32)
-    for value in (-1e4, -700.0, 80.0, 700.0, 1e4)
-    if cls is not PoissonDeviance or value <= (700 if dtype is np.float64 else 80)
-]
-
-
-@KINDS_OF_TARGETS
-@pytest.mark.parametrize(("loss", "dtype", "value"), EXTREMES, ids=repr)
-def test_loss_and_gradient_are_finite_at_extreme_predictions(loss, dtype, value, targets):
-    rng = np.random.RandomState(0)
-    y = targets(loss, rng).astype(dtype)
-    one_large = np.zeros((K, B, C), dtype)
-    one_large[..., 0] = value
-    with np.errstate(all="raise", under="ignore"):
-        for raw in (one_large, np.full((K, B, C), value, dtype)):
-            per_row, gradient = evaluate(loss, raw, y)
-            assert np.isfinite(per_row).all() and np.isfinite(gradient).all()
-            assert (per_row > -1e-3).all()
-
-
-@KINDS_OF_TARGETS
-@pytest.mark.parametrize(("loss", "dtype", "value"), EXTREMES, ids=repr)
-def test_mean_is_finite_at_extreme_predictions(loss, dtype, value, targets):
-    y = targets(loss, np.random.RandomState(0), (B, C)).astype(dtype)
-    with np.errstate(all="raise", under="ignore"):
-        gradient = np.full((B, C), np.nan, dtype)
-        assert np.isfinite(loss.mean(np.full((B, C), value, dtype), y, None, gradient))
-    assert np.isfinite(gradient).all()
+EXTREMES = (-1e4, -700.0, 80.0, 700.0, 1e4)
+BOTH_DTYPES = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 
 
 @EVERY_LOSS
-@pytest.mark.parametrize("value", [-1e4, -700.0, 0.0, 700.0, 1e4])
-def test_inverse_link_gives_valid_predictions_of_any_float(loss, value):
-    if isinstance(loss, PoissonDeviance):
-        value = min(value, 700.0)
-    raw = np.zeros((B, C))
-    raw[:, 0] = value
-    predicted = np.empty_like(raw)
-    with np.errstate(all="raise", under="ignore"):
-        loss.inverse_link(raw, out=predicted)
-    assert np.isfinite(predicted).all()
+@KINDS_OF_TARGETS
+@BOTH_DTYPES
+def test_loss_gradient_and_mean_are_finite_at_extreme_predictions(loss, dtype, targets):
+    y = targets(loss, np.random.RandomState(0)).astype(dtype)
+    for value in EXTREMES:
+        flat = np.full((K, B, C * loss.outputs_per_target), value, dtype)
+        one_large = np.zeros_like(flat)
+        one_large[..., 0] = value
+        with np.errstate(all="raise", under="ignore"):
+            for raw in (one_large, flat):
+                per_row, gradient = evaluate(loss, raw, y)
+                assert np.isfinite(per_row).all() and np.isfinite(gradient).all()
+                assert (per_row > -1e-3).all()
+                received = np.full_like(raw[0], np.nan)
+                assert np.isfinite(loss.mean(raw[0], y[0], None, received))
+                assert np.isfinite(received).all()
+
+
+@EVERY_LOSS
+@BOTH_DTYPES
+def test_inverse_link_gives_valid_predictions_of_any_float(loss, dtype):
     low, high = {
         "logistic": (0, 1),
         "softmax": (0, 1),
@@ -196,15 +198,22 @@ def test_inverse_link_gives_valid_predictions_of_any_float(loss, value):
         "scaled_logistic": (-2, 5),
         "identity": (-np.inf, np.inf),
     }[loss.out_activation]
-    assert (predicted >= low).all() and (predicted <= high).all()
-    if loss.out_activation == "softmax":
-        assert_allclose(predicted.sum(axis=1), 1, rtol=1e-15)
+    for value in (0.0, *EXTREMES):
+        raw = np.zeros((B, C * loss.outputs_per_target), dtype)
+        raw[:, :: C - 1] = value
+        predicted = np.empty_like(raw)
+        with np.errstate(all="raise", under="ignore"):
+            loss.inverse_link(raw, out=predicted)
+        assert np.isfinite(predicted).all()
+        assert (predicted >= low).all() and (predicted <= high).all()
+        if loss.out_activation == "softmax":
+            assert_allclose(predicted.sum(axis=1), 1, rtol=10 * np.finfo(dtype).eps)
 
 
 @EVERY_LOSS
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_inverse_link_works_in_place_and_keeps_the_dtype(loss, dtype):
-    raw = np.random.RandomState(0).normal(size=(B, C)).astype(dtype)
+    raw = raw_predictions(loss, np.random.RandomState(0), (B,)).astype(dtype)
     kept, predicted = raw.copy(), np.empty_like(raw)
     loss.inverse_link(raw, out=predicted)
     assert_array_equal(raw, kept)
@@ -213,13 +222,25 @@ def test_inverse_link_works_in_place_and_keeps_the_dtype(loss, dtype):
     assert raw.dtype == dtype
 
 
-@EVERY_LOSS
+#: Losses of one output per target whose best prediction is the target itself.
+EXACT = [
+    BinaryLogLoss(),
+    CategoricalLogLoss(),
+    SquaredError(),
+    AbsoluteError(),
+    Huber(0.3),
+    ScaledSquaredError(low=-2.0, high=5.0),
+    PoissonDeviance(),
+    GammaDeviance(),
+]
+
+
+@pytest.mark.parametrize("loss", EXACT, ids=repr)
 def test_loss_vanishes_where_the_prediction_is_the_target_or_is_least_there(loss):
     rng = np.random.RandomState(0)
     raw = rng.normal(size=(K, B, C))
-    link = ScaledSquaredError(0.0, 1.0) if isinstance(loss, ScaledSquaredError) else loss
     y = np.empty_like(raw)
-    link.inverse_link(raw, out=y)
+    link_of(loss).inverse_link(raw, out=y)
     best, gradient = evaluate(loss, raw, y)
     assert_allclose(gradient, 0, atol=1e-14)
     for _ in range(20):
@@ -227,7 +248,10 @@ def test_loss_vanishes_where_the_prediction_is_the_target_or_is_least_there(loss
         assert (other >= best).all()
 
 
-@EVERY_LOSS
+OF_THE_MEAN = [loss for loss in EXACT if not isinstance(loss, AbsoluteError | Huber)]
+
+
+@pytest.mark.parametrize("loss", OF_THE_MEAN, ids=repr)
 def test_best_constant_model_predicts_the_weighted_mean_of_the_targets(loss):
     """All these losses are proper for the mean: at z with link(z) = mean, the gradient is 0."""
     rng = np.random.RandomState(0)
@@ -241,17 +265,94 @@ def test_best_constant_model_predicts_the_weighted_mean_of_the_targets(loss):
         if np.abs(mean_gradient).max() < 1e-11:
             break
         z -= mean_gradient
-    link = ScaledSquaredError(0.0, 1.0) if isinstance(loss, ScaledSquaredError) else loss
     predicted = np.empty_like(z)
-    link.inverse_link(z, out=predicted)
+    link_of(loss).inverse_link(z, out=predicted)
     assert_allclose(predicted[0], np.average(y, axis=0, weights=weight), rtol=1e-8)
+
+
+def weighted_quantile(y, weight, quantile):
+    order = np.argsort(y)
+    reached = np.cumsum(weight[order]) >= quantile * weight.sum()
+    return y[order][reached.argmax()]
+
+
+def logit(p):
+    return np.log(p / (1 - p))
+
+
+def best_log_odds(share, loss):
+    """Return where the expected focal loss of a class with the given share is least."""
+    z = np.linspace(-5, 5, 400_001)
+    likes = np.logaddexp(0, -z) * expit(-z) ** loss.gamma
+    return z[(share * likes + (1 - share) * likes[::-1]).argmin()]
+
+
+def gaussian_moments(y, weight):
+    mean = np.average(y, weights=weight)
+    return [mean, np.log(np.average((y - mean) ** 2, weights=weight))]
+
+
+#: Name: loss, targets, and the raw prediction that is best for all rows, from y and weights.
+STATISTICS = {
+    "absolute": (AbsoluteError(), "real", lambda y, w: weighted_quantile(y, w, 0.5)),
+    "pinball": (Pinball(0.8), "real", lambda y, w: weighted_quantile(y, w, 0.8)),
+    "pinballs": (
+        Pinball([0.1, 0.5, 0.9]),
+        "real",
+        lambda y, w: [weighted_quantile(y, w, q) for q in (0.1, 0.5, 0.9)],
+    ),
+    "nearly squared": (Huber(1e3), "real", lambda y, w: np.average(y, weights=w)),
+    "nearly absolute": (Huber(1e-9), "real", lambda y, w: weighted_quantile(y, w, 0.5)),
+    "gaussian": (GaussianNLL(), "real", gaussian_moments),
+    "gamma": (GammaDeviance(), "positive", lambda y, w: np.log(np.average(y, weights=w))),
+    "smoothed": (
+        BinaryLogLoss(0.2),
+        "binary",
+        lambda y, w: logit(0.8 * np.average(y, weights=w) + 0.1),
+    ),
+    "focal": (
+        BinaryFocalLoss(1.5),
+        "binary",
+        lambda y, w: best_log_odds(np.average(y, weights=w), BinaryFocalLoss(1.5)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STATISTICS)
+def test_best_constant_model_predicts_the_right_statistic(name):
+    loss, kind, statistic = STATISTICS[name]
+    rng = np.random.RandomState(0)
+    y = {
+        "real": lambda: rng.gamma(2.0, size=101) - 2,
+        "positive": lambda: rng.gamma(2.0, size=101),
+        "binary": lambda: (rng.uniform(size=101) < 0.3).astype(float),
+    }[kind]()
+    weight = rng.uniform(0.1, 3, size=101)
+    best = np.atleast_1d(statistic(y, weight))
+
+    def of(raw):
+        return loss.mean(np.tile(raw, (101, 1)), y[:, np.newaxis], weight)
+
+    least = of(best)
+    for size in (1e-3, 1e-2, 0.1, 1.0):
+        for move in size * rng.normal(size=(20, len(best))):
+            assert of(best + move) >= least - 1e-12
+
+
+def test_smoothed_softmax_is_least_at_the_smoothed_shares():
+    shares = np.array([0.6, 0.3, 0.1])
+    y = np.eye(3).repeat((6, 3, 1), axis=0)
+    raw = np.tile(np.log(0.8 * shares + 0.2 / 3), (10, 1))
+    gradient = np.empty_like(raw)
+    CategoricalLogLoss(0.2).mean(raw, y, None, gradient)
+    assert_allclose(gradient.mean(axis=0), 0, atol=1e-15)
 
 
 @EVERY_LOSS
 @KINDS_OF_TARGETS
 def test_mean_is_the_average_of_the_rows(loss, targets):
     rng = np.random.RandomState(0)
-    raw, y = rng.normal(size=(B, C)), targets(loss, rng, (B, C))
+    raw, y = raw_predictions(loss, rng, (B,)), targets(loss, rng, (B, C))
     weight = rng.uniform(0.1, 3, size=B)
     kept = raw.copy(), y.copy()
     (per_row,), (gradient,) = evaluate(loss, raw[np.newaxis], y[np.newaxis])
@@ -269,7 +370,7 @@ def test_mean_is_the_average_of_the_rows(loss, targets):
 @KINDS_OF_TARGETS
 def test_integer_weights_equal_repetitions(loss, targets):
     rng = np.random.RandomState(0)
-    raw, y = rng.normal(size=(B, C)), targets(loss, rng, (B, C))
+    raw, y = raw_predictions(loss, rng, (B,)), targets(loss, rng, (B, C))
     times = np.array([0, 1, 2, 3, 1, 0, 5])
     repeated = loss.mean(raw.repeat(times, axis=0), y.repeat(times, axis=0))
     assert_allclose(loss.mean(raw, y, times.astype(float)), repeated, rtol=1e-12)
@@ -288,7 +389,7 @@ def test_means_equal_the_metrics_of_scikit_learn(weighted):
     assert_allclose(BinaryLogLoss().mean(column, labels, weight), expected, rtol=1e-12)
 
     codes = rng.randint(C, size=n)
-    probability = np.exp(raw) / np.exp(raw).sum(axis=1, keepdims=True)
+    probability = softmax(raw, axis=1)
     expected = log_loss(codes, probability, sample_weight=weight, labels=range(C))
     assert_allclose(CategoricalLogLoss().mean(raw, np.eye(C)[codes], weight), expected, rtol=1e-12)
 
@@ -311,7 +412,7 @@ def test_means_equal_the_metrics_of_scikit_learn(weighted):
 @EVERY_LOSS
 def test_float32_agrees_with_float64_to_single_precision(loss):
     rng = np.random.RandomState(0)
-    raw, y = rng.normal(scale=2, size=(K, B, C)), inner_targets(loss, rng)
+    raw, y = raw_predictions(loss, rng, scale=2), inner_targets(loss, rng)
     single = evaluate(loss, raw.astype(np.float32), y.astype(np.float32))
     for found, expected in zip(single, evaluate(loss, raw, y), strict=True):
         assert found.dtype == np.float32
@@ -321,7 +422,7 @@ def test_float32_agrees_with_float64_to_single_precision(loss):
 @EVERY_LOSS
 def test_members_and_rows_do_not_touch_each_other(loss):
     rng = np.random.RandomState(0)
-    raw, y = rng.normal(size=(K, B, C)), edge_targets(loss, rng)
+    raw, y = raw_predictions(loss, rng), edge_targets(loss, rng)
     per_row, gradient = evaluate(loss, raw, y)
     for k in range(K):
         for b in range(B):
@@ -361,3 +462,220 @@ def test_bounded_prediction_never_leaves_its_range_by_rounding(raw):
     predicted = np.full((1, 1), raw)
     loss.inverse_link(predicted, out=predicted)
     assert predicted[0, 0] == (0.1 if raw < 0 else 0.7)
+
+
+# Relations between losses, and with other libraries.
+
+
+def test_label_smoothing_is_the_log_loss_of_smoothed_labels():
+    rng = np.random.RandomState(0)
+    for cls, n in ((BinaryLogLoss, 2), (CategoricalLogLoss, C)):
+        raw, y = rng.normal(size=(K, B, C)), edge_targets(cls(), rng)
+        found = evaluate(cls(0.3), raw, y)
+        expected = evaluate(cls(), raw, 0.7 * y + 0.3 / n)
+        for a, b in zip(found, expected, strict=True):
+            assert_allclose(a, b, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("special", "general", "factor"),
+    [
+        (BinaryLogLoss(), BinaryFocalLoss(gamma=0.0), 1),
+        (BinaryLogLoss(), BinaryFocalLoss(gamma=0.0, alpha=0.5), 2),
+        (CategoricalLogLoss(), CategoricalFocalLoss(gamma=0.0), 1),
+        (AbsoluteError(), Pinball(0.5), 2),
+        (SquaredError(), Huber(1e6), 1),
+        (AbsoluteError(), Huber(1e-9), 1e9),
+    ],
+    ids=repr,
+)
+def test_special_cases_agree(special, general, factor):
+    rng = np.random.RandomState(0)
+    raw, y = rng.normal(size=(K, B, C)), edge_targets(special, rng)
+    for a, b in zip(evaluate(special, raw, y), evaluate(general, raw, y), strict=True):
+        assert_allclose(factor * b, a, rtol=1e-8, atol=1e-14)
+
+
+def test_focal_softmax_of_two_classes_is_the_focal_sigmoid():
+    rng = np.random.RandomState(0)
+    z, labels = rng.normal(size=(1, B, 1)), rng.randint(2, size=(1, B, 1)).astype(float)
+    sigmoid = evaluate(BinaryFocalLoss(1.5, alpha=0.25), z, labels)
+    loss = CategoricalFocalLoss(1.5, alpha=[0.75, 0.25])
+    both = np.concatenate([1 - labels, labels], axis=2)
+    both = evaluate(loss, np.concatenate([np.zeros_like(z), z], axis=2), both)
+    assert_allclose(both[0], sigmoid[0], rtol=1e-12)
+    assert_allclose(both[1][..., 1:], sigmoid[1], rtol=1e-12)
+
+
+def test_gamma_deviance_equals_scikit_learns():
+    rng = np.random.RandomState(0)
+    raw, y, weight = rng.normal(size=(50, 1)), rng.gamma(1.0, size=(50, 1)), rng.uniform(size=50)
+    expected = mean_gamma_deviance(y, np.exp(raw), sample_weight=weight) / 2
+    assert_allclose(GammaDeviance().mean(raw, y, weight), expected, rtol=1e-12)
+
+
+def test_pinball_equals_scikit_learns_summed_over_quantiles():
+    rng = np.random.RandomState(0)
+    quantiles = [0.1, 0.5, 0.9]
+    raw, y, weight = rng.normal(size=(50, 2, 3)), rng.normal(size=(50, 2)), rng.uniform(size=50)
+    expected = sum(
+        mean_pinball_loss(y, raw[..., i], sample_weight=weight, alpha=q, multioutput="raw_values")
+        for i, q in enumerate(quantiles)
+    )
+    found = Pinball(quantiles).mean(raw.reshape(50, 6), y, weight)
+    assert_allclose(found, expected.sum(), rtol=1e-12)
+
+
+def test_gaussian_loss_is_the_negative_log_density_without_its_constant():
+    rng = np.random.RandomState(0)
+    raw, y = rng.normal(size=(B, 2)), rng.normal(size=(B, 1))
+    density = norm.logpdf(y[:, 0], raw[:, 0], np.exp(raw[:, 1] / 2))
+    assert_allclose(GaussianNLL().losses(raw, y), -density - 0.5 * np.log(2 * math.pi), rtol=1e-12)
+
+
+def test_sorting_quantiles_never_increases_the_loss_of_any_row():
+    rng = np.random.RandomState(0)
+    loss = Pinball([0.1, 0.3, 0.6, 0.9])
+    raw, y = rng.normal(size=(1000, 8)), rng.normal(size=(1000, 2))
+    predicted = np.empty_like(raw)
+    loss.inverse_link(raw, out=predicted)
+    by_target = predicted.reshape(1000, 2, 4)
+    assert (np.diff(by_target, axis=-1) >= 0).all()
+    assert_array_equal(np.sort(raw.reshape(1000, 2, 4)), by_target)
+    assert (loss.losses(predicted, y) <= loss.losses(raw, y) + 1e-12).all()
+    assert (loss.losses(predicted, y) < loss.losses(raw, y) - 0.1).any()
+
+
+CHANGES_UNITS = [loss for loss in LOSSES if loss.equivariance != "none"]
+
+
+@pytest.mark.parametrize("loss", CHANGES_UNITS, ids=repr)
+def test_last_layer_can_undo_a_change_of_units(loss):
+    """Predictions follow the target's units, and the loss changes by a factor and a constant."""
+    rng = np.random.RandomState(0)
+    shift = np.zeros(1) if loss.equivariance == "scale" else np.array([30.0])
+    scale = np.array([0.25])
+    raw, t = (
+        raw_predictions(loss, rng, (50,))[:, : loss.outputs_per_target],
+        rng.gamma(2, size=(50, 1)),
+    )
+    offset, factor = loss.output_units(shift, scale)
+    in_units = offset + factor * raw
+    inside, outside = np.empty_like(raw), np.empty_like(raw)
+    loss.inverse_link(raw, out=inside)
+    loss.inverse_link(in_units, out=outside)
+    if loss.estimates_std:
+        shift = np.array([30.0, 0.0])
+    assert_allclose(outside, shift + scale * inside, rtol=1e-12)
+    of_t = loss.in_units(scale).losses(raw, t)
+    of_y = loss.losses(in_units, shift[0] + scale * t)
+    slope = np.ptp(of_y) / np.ptp(of_t)
+    assert_allclose(of_y - of_y[0], slope * (of_t - of_t[0]), rtol=1e-9, atol=1e-9)
+
+
+def test_hubers_delta_has_the_units_of_each_column():
+    loss, scale = Huber(0.3), np.array([1e6, 0.1])
+    inside = loss.in_units(scale)
+    raw = np.random.RandomState(0).normal(size=(1, B, 2))
+    y = np.zeros_like(raw)
+    _, gradient = evaluate(inside, raw, y)
+    # The first delta is so small that nothing but the signs of the errors is left.
+    assert_array_equal(gradient[..., 0], np.sign(raw[..., 0]))
+    assert_allclose(gradient[..., 1], np.clip(raw[..., 1], -3, 3))
+    for c in range(2):
+        move = 1e-6 * np.eye(2)[c]
+        up, down = (evaluate(inside, raw + sign * move, y)[0] for sign in (1, -1))
+        assert_allclose(gradient[..., c], (up - down) / 2e-6, rtol=1e-6, atol=1e-8)
+
+
+# Looking losses up.
+
+
+def test_every_name_gives_its_loss():
+    assert list_losses() == sorted({name for cls in CLASSES for name in cls.names[:1]})
+    for cls in CLASSES:
+        for name in cls.names:
+            assert type(get_loss(name, cls.task)) is cls
+    assert list_losses("multiclass") == list_losses("binary") == ["focal", "log_loss"]
+    assert {"squared_error", "huber", "pinball"} <= set(list_losses("regression"))
+    assert get_loss(Huber(3.0)).delta == 3
+
+
+@pytest.mark.parametrize(
+    ("loss", "task", "error", "fragments"),
+    [
+        ("log_loss", "regression", ValueError, ["'log_loss'", "regression", "'huber'"]),
+        ("huber", "binary", ValueError, ["'huber'", "binary", "'focal', 'log_loss'"]),
+        (Huber(), "binary", ValueError, ["Huber()", "'regression'", "'binary'"]),
+        (BinaryLogLoss(), "multiclass", ValueError, ["BinaryLogLoss()", "'multiclass'"]),
+        (Huber, "regression", TypeError, ["Huber()"]),
+        (None, "regression", TypeError, ["None", "a string or a Loss"]),
+    ],
+    ids=repr,
+)
+def test_unknown_loss_is_refused_with_what_is_known(loss, task, error, fragments):
+    with pytest.raises(error) as caught:
+        get_loss(loss, task)
+    for fragment in fragments:
+        assert fragment in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("loss", "error", "fragment"),
+    [
+        (BinaryLogLoss(label_smoothing=1.0), ValueError, "[0, 1). Got 1.0"),
+        (CategoricalLogLoss(label_smoothing=-0.1), ValueError, "'label_smoothing'"),
+        (BinaryLogLoss(label_smoothing=True), TypeError, "Got True"),
+        (BinaryFocalLoss(gamma=-1), ValueError, "[0, inf)"),
+        (BinaryFocalLoss(gamma=np.inf), ValueError, "[0, inf)"),
+        (BinaryFocalLoss(alpha=1.0), ValueError, "(0, 1)"),
+        (BinaryFocalLoss(alpha=[0.1, 0.9]), TypeError, "'alpha'"),
+        (CategoricalFocalLoss(alpha=[1.0, 2.0]), ValueError, "each of the 3 classes"),
+        (CategoricalFocalLoss(alpha=[1.0, -2.0, 1.0]), ValueError, "(0, inf)"),
+        (Huber(delta=0), ValueError, "(0, inf). Got 0"),
+        (Huber(delta=np.nan), ValueError, "'delta'"),
+        (Huber(delta="1"), TypeError, "'delta'"),
+        (Pinball(0), ValueError, "(0, 1)"),
+        (Pinball([0.5, 1.0]), ValueError, "(0, 1)"),
+        (Pinball([0.9, 0.1]), ValueError, "rising order"),
+        (Pinball([0.5, 0.5]), ValueError, "rising order"),
+        (Pinball([]), ValueError, "a float or a list of floats"),
+        (Pinball([[0.5]]), ValueError, "a float or a list of floats"),
+        (Pinball("median"), TypeError, "'quantile'"),
+    ],
+    ids=repr,
+)
+def test_bad_parameter_is_refused(loss, error, fragment):
+    with pytest.raises(error) as caught:
+        loss.check_parameters(C)
+    assert fragment in str(caught.value)
+
+
+@EVERY_LOSS
+def test_parameters_of_the_tests_are_good(loss):
+    loss.check_parameters(C)
+
+
+@pytest.mark.parametrize(
+    ("loss", "allowed", "refused"),
+    [
+        (PoissonDeviance(), [0.0, 1.0], [-1e-9, 1.0]),
+        (GammaDeviance(), [1e-300, 1.0], [0.0, 1.0]),
+        (SquaredError(), [-1e300, 1.0], None),
+    ],
+    ids=repr,
+)
+def test_targets_outside_their_interval_are_refused(loss, allowed, refused):
+    loss.check_targets(np.array(allowed))
+    if refused:
+        with pytest.raises(ValueError, match=r"inf\), got values from .* to 1.0") as caught:
+            loss.check_targets(np.array(refused))
+        assert str(loss.target_interval) in str(caught.value)
+
+
+def test_interval_knows_its_ends():
+    assert str(Interval(0, 1, low_closed=True)) == "[0, 1)"
+    assert Interval(0, 1, low_closed=True).contains([0, 0.5])
+    assert not Interval(0, 1, low_closed=True).contains(1)
+    assert not Interval().contains(np.nan)
+    assert not Interval().contains(np.inf)

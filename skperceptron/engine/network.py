@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from .arrays import ActivationFunction, Floats
-from .blocks import Activate, Add, Affine, Block
+from .blocks import Activate, Add, Affine, Block, Dropout
 
 #: What each node of a network has learned: (weight, bias), (slopes,) or ().
 Learned = list[tuple[Floats, ...]]
@@ -112,34 +113,25 @@ class Network:
     @property
     def shape(self) -> tuple[object, ...]:
         """What networks must agree in to be members of one stack; their activations may differ."""
-        nodes = [(n.name, n.sources, n.block.weight_shape, n.block.units) for n in self.nodes]
-        others = [node.block.n_other_parameters for node in self.nodes]
-        return self.n_inputs, tuple(nodes), tuple(others)
+        return self.n_inputs, tuple((n.name, n.sources, n.block.shape) for n in self.nodes)
 
     @staticmethod
-    def stacked(
-        networks: Sequence[Network],
-        same: Callable[[ActivationFunction], ActivationFunction] = lambda function: function,
-    ) -> Network:
+    def stacked(networks: Sequence[Network], same: Callable[[Any], Any]) -> Network:
         """Return the network of a stack of single networks with equal shapes.
 
         Parameters
         ----------
         networks : sequence of Network
-            With one activation per node, in the order of the members.
-        same : callable, default=None
-            Returns one object for all equal activations: neighbours that share an object are
+            Of one member each.
+        same : callable
+            Returns one object for all that are equal: neighbours that share an activation are
             computed at once.
         """
         nodes = []
         for of_members in zip(*(network.nodes for network in networks), strict=True):
-            node = of_members[0]
-            if isinstance(node.block, Activate):
-                functions = [same(n.block.activations[0]) for n in of_members]
-                one_for_all = all(function is functions[0] for function in functions)
-                block = Activate(functions[:1] if one_for_all else functions, node.block.units)
-                node = Node(node.name, block, node.sources)
-            nodes.append(node)
+            first = of_members[0]
+            block = first.block.joined([node.block for node in of_members], same)
+            nodes.append(Node(first.name, block, first.sources))
         return Network(networks[0].n_inputs, nodes)
 
     def hidden_part(self) -> Network:
@@ -148,13 +140,13 @@ class Network:
 
     def members(self, kept: Sequence[int]) -> Network:
         """Return the network of the members with the given positions in the stack."""
-        nodes = [
-            Node(node.name, node.block.members(kept), node.sources)
-            if isinstance(node.block, Activate)
-            else node
-            for node in self.nodes
-        ]
+        nodes = [Node(node.name, node.block.members(kept), node.sources) for node in self.nodes]
         return Network(self.n_inputs, nodes)
+
+
+def first_weight(learned: Learned) -> Floats:
+    """Return the first matrices, (K, fan_in, H), of what nodes have learned."""
+    return next(arrays[0] for arrays in learned if arrays)
 
 
 def multilayer_perceptron(
@@ -163,6 +155,9 @@ def multilayer_perceptron(
     n_outputs: int,
     activations: Sequence[Sequence[ActivationFunction]],
     skip_connections: str = "none",
+    *,
+    normalize: Callable[[int], Block] | None = None,
+    dropout: Sequence[Sequence[float]] = (),
 ) -> Network:
     """Wire a multi-layer perceptron.
 
@@ -180,6 +175,12 @@ def multilayer_perceptron(
         "residual": a hidden layer that is as wide as the hidden layer before it adds
         that layer's value to its own (He et al. 2016). "dense": every layer, the output
         included, sees the input and all earlier hidden layers (Huang et al. 2017).
+    normalize : callable, default=None
+        Makes a block of the given width that stands between a hidden layer's affine block
+        and its activation.
+    dropout : sequence over the input and the hidden layers, default=()
+        Each a sequence with one rate per member, or a single one for all. Where all are
+        zero, no block is added.
 
     Returns
     -------
@@ -195,12 +196,19 @@ def multilayer_perceptron(
         widths = [n_inputs if s == INPUT else nodes[s].block.units for s in sources]
         return append(name, Affine(widths, units), *sources)
 
-    seen = [INPUT]
+    def dropped(name: str, source: int, units: int, rates: Sequence[float]) -> int:
+        return append(name, Dropout(rates, units), source) if any(rates) else source
+
+    rates = dropout or [[0.0]] * (len(hidden) + 1)
+    seen = [dropped("dropout_0", INPUT, n_inputs, rates[0])]
     for i, (units, activation) in enumerate(zip(hidden, activations, strict=True), start=1):
         z = affine(f"affine_{i}", seen, units)
+        if normalize is not None:
+            z = append(f"normalization_{i}", normalize(units), z)
         value = append(f"activation_{i}", Activate(activation, units), z)
+        value = dropped(f"dropout_{i}", value, units, rates[i])
         before = seen[-1]
-        if skip_connections == "residual" and before != INPUT and hidden[i - 2] == units:
+        if skip_connections == "residual" and i > 1 and hidden[i - 2] == units:
             value = append(f"add_{i}", Add(units), value, before)
         seen = [*seen, value] if skip_connections == "dense" else [value]
     affine(f"affine_{len(hidden) + 1}", seen, n_outputs)

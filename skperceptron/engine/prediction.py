@@ -6,7 +6,8 @@ import numpy as np
 from scipy import sparse
 
 from .arrays import Floats, Integers
-from .network import Learned, Network
+from .blocks import BatchNormalize
+from .network import Learned, Network, Node, first_weight
 from .sparse import SparseBatch
 from .workspace import Workspace
 
@@ -37,10 +38,11 @@ def predict_raw(
     -------
     raw : ndarray of shape (n_rows, C)
     """
+    network, parameters = fold_batch_normalization(network, parameters)
     n_rows = X.shape[0] if rows is None else len(rows)
     is_sparse = sparse.issparse(X)
     size = max(1, min(n_rows, BLOCK // network.widest(is_sparse)))
-    dtype = parameters[0][0].dtype
+    dtype = first_weight(parameters).dtype
     raw = np.empty((n_rows, network.n_outputs), dtype=dtype)
     work = Workspace(network, parameters, size, sparse=is_sparse)
     for start in range(0, n_rows, size):
@@ -55,3 +57,39 @@ def predict_raw(
         work.forward()
         raw[start:stop] = work.raw[0]
     return raw
+
+
+def fold_batch_normalization(network: Network, parameters: Learned) -> tuple[Network, Learned]:
+    """Merge running statistics into the weights before them: predictions then cost nothing more.
+
+    Parameters
+    ----------
+    network : Network
+    parameters : list of tuples of ndarray
+        As in :func:`predict_raw`; left as they are.
+
+    Returns
+    -------
+    network : Network
+        Without batch normalisation.
+    parameters : list of tuples of ndarray
+        Those of the returned network.
+    """
+    if not any(isinstance(node.block, BatchNormalize) for node in network.nodes):
+        return network, parameters
+    nodes: list[Node] = []
+    learned: Learned = []
+    # Where the value of each old node is found now.
+    place = {-1: -1}
+    for position, (node, arrays) in enumerate(zip(network.nodes, parameters, strict=True)):
+        if isinstance(node.block, BatchNormalize):
+            place[position] = place[node.sources[0]]
+            weight, bias = learned[-1]
+            factor, shift = node.block.line(arrays[0])
+            learned[-1] = weight * factor, bias * factor + shift
+        else:
+            place[position] = len(nodes)
+            sources = tuple(place[source] for source in node.sources)
+            nodes.append(Node(node.name, node.block, sources))
+            learned.append(arrays)
+    return Network(network.n_inputs, nodes), learned

@@ -7,14 +7,15 @@ workspaces may share parameters: one for whole batches, one for the last, shorte
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from .arrays import Call, Floats
-from .blocks import Activate, Input
-from .network import INPUT, Learned, Network
+from .blocks import Dropout, Input
+from .network import INPUT, Learned, Network, first_weight
 from .sparse import SparseBatch
 
 
@@ -36,6 +37,8 @@ class Workspace:
         Whether the input is a :class:`SparseBatch` instead of an array.
     members : slice, default=slice(None)
         Which members of the network's stack the parameters belong to.
+    noise : sequence of Generator or None, default=()
+        Source of each of these members' dropout; None where there is none.
 
     Attributes
     ----------
@@ -56,19 +59,23 @@ class Workspace:
         gradient: Learned | None = None,
         sparse: bool = False,
         members: slice = slice(None),
+        noise: Sequence[np.random.Generator | None] = (),
     ) -> None:
         self.network = network
+        self.noise = noise
         self.members = members
         self.trains = gradient is not None
-        n_members = len(parameters[0][0])
+        weight = first_weight(parameters)
+        n_members = len(weight)
         self._shape = (n_members, batch_size)
-        self._dtype = parameters[0][0].dtype
+        self._dtype = weight.dtype
         self._parameters = parameters
         self._scratch: dict[int, Floats] = {}
+        self._kept: dict[int, Floats] = {}
         self._gradients_at: dict[int, Floats] = {}
         self.x: Input = SparseBatch(n_members) if sparse else self._buffer(network.n_inputs)
         self._values = self._allocate_values()
-        self.raw = self._values[-1]
+        self.raw: Floats = self._values[-1]
         self._forward = tuple(
             call
             for position, node in enumerate(network.nodes)
@@ -97,12 +104,16 @@ class Workspace:
     def _buffer(self, width: int) -> Floats:
         return np.empty((*self._shape, width), dtype=self._dtype)
 
-    def _allocate_values(self) -> list[Floats]:
-        values: list[Floats] = []
+    def _allocate_values(self) -> list[Any]:
+        values: list[Any] = []
         for node in self.network.nodes:
-            block = node.block
-            in_place = isinstance(block, Activate) and not block.keeps_input
-            values.append(values[node.sources[0]] if in_place else self._buffer(block.units))
+            source = self.x if node.sources[0] == INPUT else values[node.sources[0]]
+            if node.block.shares_value(self.trains):
+                values.append(source)
+            elif isinstance(node.block, Dropout) and isinstance(source, SparseBatch):
+                values.append(SparseBatch(self._shape[0]))
+            else:
+                values.append(self._buffer(node.block.units))
         return values
 
     # What blocks ask for while they list their calls.
@@ -111,12 +122,12 @@ class Workspace:
         """Return which values the node reads."""
         return self.network.nodes[node].sources
 
-    def inputs_of(self, node: int) -> list[Input]:
+    def inputs_of(self, node: int) -> list[Any]:
         """Return the arrays (or the sparse batch) that the node reads."""
         return [self.x if s == INPUT else self._values[s] for s in self.sources_of(node)]
 
-    def value_of(self, node: int) -> Floats:
-        """Return the array that the node writes."""
+    def value_of(self, node: int) -> Any:
+        """Return the array (or the sparse batch) that the node writes."""
         return self._values[node]
 
     def parameters_of(self, node: int) -> tuple[Floats, ...]:
@@ -133,9 +144,17 @@ class Workspace:
             self._scratch[width] = self._buffer(width)
         return self._scratch[width]
 
+    def kept(self, node: int, *shape: int) -> Floats:
+        """Return an array that is the node's own from the way forward to the way back."""
+        if node not in self._kept:
+            self._kept[node] = np.empty(shape, dtype=self._dtype)
+        return self._kept[node]
+
     def wants_gradient(self, value: int) -> bool:
         """Tell whether a value's gradient is needed: not that of the data."""
-        return value != INPUT
+        return value != INPUT and any(
+            self._parameters[value] or self.wants_gradient(s) for s in self.sources_of(value)
+        )
 
     def gradient_at(self, node: int) -> Floats:
         """Return the gradient of the node's value, complete once its readers have run."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from sklearn.pipeline import Pipeline
 
-from .._base import BaseMultilayerPerceptron
+from .._base import NOTHING_HELD_OUT, BaseMultilayerPerceptron
 from .._compat import has_callbacks
 from ..mlp import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from ._stacking import Fit, token
@@ -22,14 +22,16 @@ def network_of(estimator: Any) -> BaseMultilayerPerceptron | None:
     """Return the network that a stack can train in an estimator's place, if there is one.
 
     It is the estimator itself or the last step of a pipeline. L-BFGS, which has no steps in
-    common with others, ``warm_start``, ``verbose`` and callbacks need a fit of their own.
+    common with others, ``warm_start``, ``max_time``, ``verbose`` and callbacks need a fit of
+    their own.
     """
     for level in (*_levels(estimator), network := last_step(estimator)):
         if has_callbacks(level):
             return None
     if type(network) not in STACKABLE:
         return None
-    if network.solver == "lbfgs" or network.warm_start or network.verbose:
+    listens = network.verbose or network.callbacks
+    if network.solver == "lbfgs" or network.warm_start or listens or network.max_time is not None:
         return None
     return network
 
@@ -120,8 +122,10 @@ def ask_for_fit(network: BaseMultilayerPerceptron, transformed: Transformed) -> 
         return Fit(network, None, None, error=transformed.error)
     asked = Fit(network, None, None)
 
-    def record(X: Any, y: Any, sample_weight: Any, *, incremental: bool) -> Any:
-        asked.X, asked.y, asked.sample_weight = X, y, sample_weight
+    def record(
+        X: Any, y: Any, sample_weight: Any, *, incremental: bool, held_out: Any = NOTHING_HELD_OUT
+    ) -> None:
+        asked.X, asked.y, asked.sample_weight, asked.held_out = X, y, sample_weight, held_out
 
     def call() -> None:
         network.fit(*transformed.arguments, **(transformed.keywords or {}))

@@ -16,11 +16,11 @@ from ..engine.sparse import SparseBatch
 class Targets:
     """Targets of N rows: ``table[codes[i]]``, or ``table[i]`` where there are no codes.
 
-    Class labels need one code per row and one table row per class, not an (N, C) array.
+    Class labels need one code per row and one table row per class, not an (N, T) array.
 
     Attributes
     ----------
-    table : ndarray of shape (N or n_codes, C)
+    table : ndarray of shape (N or n_codes, T)
     codes : ndarray of shape (N,), default=None
     """
 
@@ -29,7 +29,7 @@ class Targets:
 
     @property
     def n_outputs(self) -> int:
-        """Width of the targets (C)."""
+        """Width of the targets (T); a loss may read several network outputs for each."""
         return self.table.shape[1]
 
     def astype(self, dtype: np.dtype) -> Targets:
@@ -38,7 +38,7 @@ class Targets:
         return Targets(np.ascontiguousarray(self.table, dtype=dtype), self.codes)
 
     def take(self, rows: Integers, out: Floats) -> None:
-        """Write the targets of ``rows`` (K, B) into ``out`` (K, B, C)."""
+        """Write the targets of ``rows`` (K, B) into ``out`` (K, B, T)."""
         places = rows if self.codes is None else self.codes.take(rows)
         # mode="clip" lets NumPy write straight into out; the rows are known to be valid.
         self.table.take(places, axis=0, out=out, mode="clip")

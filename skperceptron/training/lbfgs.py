@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
@@ -18,11 +20,12 @@ BLOCK = 2**22
 
 @dataclass(frozen=True)
 class Budget:
-    """When to stop: iterations, function evaluations, largest gradient component."""
+    """When to stop: iterations, function evaluations, largest gradient component, time."""
 
     max_iter: int
     max_fun: int
     tol: float
+    max_seconds: float = np.inf
 
 
 class Objective:
@@ -79,7 +82,7 @@ class Objective:
         if len(self._starts) > 1 or not self._filled:
             self.data.fill(work.x, chosen, self._float64)
             self._filled = True
-        y = np.empty_like(work.delta)
+        y = np.empty((*chosen.shape, self.data.targets.n_outputs))
         self.data.targets.take(chosen, y)
         weight = None if self.weight is None else self.weight[rows]
         share = (chosen.size if weight is None else float(weight.sum())) / self.total
@@ -106,9 +109,22 @@ class Objective:
 
 
 def minimize_lbfgs(
-    network: Network, member: Member, data: TrainingSet, budget: Budget
+    network: Network,
+    member: Member,
+    data: TrainingSet,
+    budget: Budget,
+    after_iteration: Callable[[OptimizeResult], bool] | None = None,
 ) -> tuple[OptimizeResult, bool]:
     """Minimise a member's objective from its parameters.
+
+    Parameters
+    ----------
+    network : Network
+    member : Member
+    data : TrainingSet
+    budget : Budget
+    after_iteration : callable, default=None
+        Given the iterate that was accepted last; True ends the search.
 
     Returns
     -------
@@ -117,6 +133,7 @@ def minimize_lbfgs(
     interrupted : bool
         Whether the user pressed the interrupt key.
     """
+    began = monotonic()
     objective = Objective(network, member, data)
     start = member.parameters.astype(np.float64)
     last = OptimizeResult(x=start, fun=np.inf, nit=0, status=0)
@@ -125,6 +142,9 @@ def minimize_lbfgs(
         last.x = intermediate_result.x.copy()
         last.fun = intermediate_result.fun
         last.nit += 1
+        stops = after_iteration is not None and after_iteration(last)
+        if stops or monotonic() - began > budget.max_seconds:
+            raise StopIteration
 
     options = {"maxfun": budget.max_fun, "maxiter": budget.max_iter, "gtol": budget.tol}
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from time import monotonic
 
 import numpy as np
 
@@ -21,9 +22,11 @@ class EpochReport:
     epoch : int
         Counted from 1.
     loss : float
-    score : float or None
+    learning_rate : float
+        Of the epoch's first step.
+    score, validation_loss : float or None
         On the validation rows, where there are any.
-    verdict : {"go on", "slow down", "stop", "exhausted", "diverged"}
+    verdict : {"go on", "slow down", "stop", "exhausted", "out of time", "diverged"}
         "slow down": the learning rate was lowered instead of stopping;
         "exhausted": the last allowed epoch, without convergence.
     """
@@ -31,7 +34,9 @@ class EpochReport:
     member: Member
     epoch: int
     loss: float
+    learning_rate: float
     score: float | None
+    validation_loss: float | None
     verdict: str
 
 
@@ -50,41 +55,51 @@ def epochs(stack: Stack, stop_when_exhausted: bool = True) -> Iterator[list[Epoc
     list of EpochReport
         One per member that was still training.
     """
+    began = monotonic()
     while stack.members:
         losses = stack.run_epoch()
         # The loss is that before the last step of the epoch, which may have been one too far.
         finite = np.isfinite(losses) & np.isfinite(stack.parameters).all(axis=1)
         reports = [
-            _assess(stack, k, float(loss), bool(finite[k]), stop_when_exhausted)
+            _assess(stack, k, float(loss), bool(finite[k]), stop_when_exhausted, began)
             for k, loss in enumerate(losses)
         ]
-        over = ("stop", "exhausted", "diverged")
-        leaving = [k for k, report in enumerate(reports) if report.verdict in over]
+        leaving = [k for k, report in enumerate(reports) if report.member.is_over]
         if leaving:
             stack.retire(leaving)
         yield reports
 
 
-def _assess(stack: Stack, k: int, loss: float, is_finite: bool, may_exhaust: bool) -> EpochReport:
+def _assess(
+    stack: Stack, k: int, loss: float, is_finite: bool, may_exhaust: bool, began: float
+) -> EpochReport:
     """Update one member's history and decide how it goes on."""
     member = stack.members[k]
     progress = member.progress
+    rate = member.current_rate
     member.n_iter += 1
     progress.rows_seen += member.n_samples
     progress.loss_curve.append(loss)
     if not is_finite:
         member.diverged = True
-        return EpochReport(member, member.n_iter, loss, None, "diverged")
-    score = None
-    if member.score is not None:
-        score = member.score(stack.parameters[k])
+        member.verdict = "diverged"
+        return EpochReport(member, member.n_iter, loss, rate, None, None, "diverged")
+    score, validation_loss = None, None
+    if member.validate is not None:
+        score, validation_loss = member.validate(stack.predicting(k))
+        progress.validation_scores.append(score)
+        progress.validation_losses.append(validation_loss)
+    if score is not None and member.watches_score:
         _watch_score(stack, k, score)
     else:
         _watch_loss(member, loss)
     member.current_rate = member.schedule.after_epoch(
         member.learning_rate, member.current_rate, progress.rows_seen
     )
-    return EpochReport(member, member.n_iter, loss, score, _verdict(member, may_exhaust))
+    member.verdict = _verdict(member, may_exhaust)
+    if may_exhaust and not member.is_over and monotonic() - began > member.max_seconds:
+        member.verdict = "out of time"
+    return EpochReport(member, member.n_iter, loss, rate, score, validation_loss, member.verdict)
 
 
 def _watch_loss(member: Member, loss: float) -> None:
@@ -97,12 +112,12 @@ def _watch_loss(member: Member, loss: float) -> None:
 def _watch_score(stack: Stack, k: int, score: float) -> None:
     member = stack.members[k]
     progress = member.progress
-    progress.validation_scores.append(score)
     improved = score >= progress.best_score + member.tol
     progress.no_improvement = 0 if improved else progress.no_improvement + 1
     if score > progress.best_score:
         progress.best_score = score
-        member.best_parameters = stack.parameters[k].copy()
+        if member.restores_best:
+            member.best_parameters = stack.predicting(k).copy()
 
 
 def _verdict(member: Member, may_exhaust: bool) -> str:

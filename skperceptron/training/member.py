@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..averaging import Averaging
 from ..engine.arrays import Floats, Integers
 from ..losses import Loss
 from ..optimizers import Optimizer
@@ -21,8 +22,8 @@ class Progress:
     ----------
     loss_curve : list of float
         Training loss of each epoch.
-    validation_scores : list of float
-        One per epoch where a part of the data is held out.
+    validation_scores, validation_losses : list of float
+        One per epoch where there are validation rows.
     best_loss, best_score : float
         The best of either list.
     no_improvement : int
@@ -33,6 +34,7 @@ class Progress:
 
     loss_curve: list[float] = field(default_factory=list)
     validation_scores: list[float] = field(default_factory=list)
+    validation_losses: list[float] = field(default_factory=list)
     best_loss: float = np.inf
     best_score: float = -np.inf
     no_improvement: int = 0
@@ -57,16 +59,26 @@ class Member:
         The rows of the data set that this member trains on.
     rng : RandomState
         Source of the shuffles. Members of a stack that share it see the same ones.
+    noise : Generator, default=None
+        Source of the dropout; needed where there is any.
     sample_weight : ndarray of shape (N,), default=None
         Weights of all rows of the data set.
     shuffle : bool
         Whether each epoch visits the rows in a new order.
     n_samples : int
         How many rows an epoch counts for (``rows`` may hold equal rows merged).
-    score : callable, default=None
-        Maps the parameters to a validation score; presence means early stopping.
+    validate : callable, default=None
+        Maps the parameters to score and loss on the validation rows.
+    watches_score : bool
+        Whether the validation score decides about stopping, not the training loss.
+    restores_best : bool
+        Whether the parameters with the best validation score are kept.
     max_iter, tol, n_iter_no_change
         Stopping rules, as in scikit-learn.
+    max_seconds : float
+        Training stops after the epoch in which this time is over.
+    averaging : Averaging, default=None
+        How parameters are averaged over the steps.
     progress : Progress
         The history, continued.
     current_rate : float
@@ -75,8 +87,12 @@ class Member:
         Optimiser steps taken.
     n_iter : int
         Epochs of this run.
+    average : ndarray of shape (P,)
+        The averaged parameters, to continue from, and again at the end.
     best_parameters : ndarray of shape (P,)
         Those with the best validation score.
+    verdict : str
+        Of the last epoch, as in :class:`~skperceptron.training.EpochReport`.
     diverged : bool
         Whether the loss or the parameters have ceased to be finite.
     optimizer_state : dict of str to ndarray of shape (P,)
@@ -91,21 +107,33 @@ class Member:
     alpha: float
     rows: Integers
     rng: np.random.RandomState
+    noise: np.random.Generator | None = None
     sample_weight: Floats | None = None
     shuffle: bool = True
     n_samples: int = 0
-    score: Callable[[Floats], float] | None = None
+    validate: Callable[[Floats], tuple[float, float]] | None = None
+    watches_score: bool = True
+    restores_best: bool = True
     max_iter: int = 200
     tol: float = 1e-4
     n_iter_no_change: float = 10
+    max_seconds: float = np.inf
+    averaging: Averaging | None = None
     progress: Progress = field(default_factory=Progress)
     current_rate: float = 0.0
     steps: int = 0
     n_iter: int = 0
+    average: Floats | None = None
     best_parameters: Floats | None = None
+    verdict: str = "go on"
     diverged: bool = False
     optimizer_state: dict[str, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.n_samples = self.n_samples or len(self.rows)
         self.current_rate = self.current_rate or self.learning_rate
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no further epoch follows."""
+        return self.verdict not in ("go on", "slow down")

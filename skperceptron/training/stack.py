@@ -42,6 +42,7 @@ class Stack:
         In order of falling numbers of rows; their optimisers perform the same operations.
     data : TrainingSet or sequence of TrainingSet
         One for all members, or one for each; neighbours with the same one are gathered at once.
+        All have equally many targets.
     batch_size : int
         Rows per step; a member with fewer rows takes them all.
     dtype : dtype
@@ -52,6 +53,8 @@ class Stack:
     parameters : ndarray of shape (K, P)
     state : dict of str to ndarray of shape (K, P)
         The optimiser's vectors.
+    average : ndarray of shape (K, P) or None
+        The averaged parameters, if some member has them.
     """
 
     def __init__(
@@ -78,6 +81,10 @@ class Stack:
             name: np.stack([_resumed(m, name) for m in members]).astype(dtype, copy=False)
             for name in members[0].optimizer.state_names
         }
+        self.average: Floats | None = None
+        if any(m.averaging is not None for m in members):
+            starts = [m.parameters if m.average is None else m.average for m in members]
+            self.average = np.stack(starts).astype(dtype, copy=False)
         self._bind()
 
     def _bind(self) -> None:
@@ -104,6 +111,7 @@ class Stack:
         self.weight_sums = np.ones((n_steps, len(members)))
         for k, epoch in enumerate(self._epoch_of):
             self.weight_sums[epoch.steps, k] = epoch.lengths
+        self.shares = np.zeros((n_steps, len(members)), dtype=self.dtype)
         self.squares = np.zeros((n_steps, len(members), 1, 1), dtype=self.dtype)
         self.stays_filled = n_steps == 1
         self._counts = np.array(counts)
@@ -199,6 +207,11 @@ class Stack:
             steps = member.steps + np.arange(1, len(taken) + 1)
             for j, scalar in enumerate(member.optimizer.coefficients(member.current_rate, steps)):
                 self.scalars[taken[:, np.newaxis], alike, j] = np.reshape(scalar, (-1, 1))
+        for k, (member, epoch) in enumerate(zip(self.members, self._epoch_of, strict=True)):
+            if member.averaging is not None:
+                steps = member.steps + np.arange(1, len(epoch.steps) + 1)
+                shares = member.averaging.shares(steps, member.n_iter + 1, member.max_iter)
+                self.shares[epoch.steps, k] = shares
 
     def _reported(self, totals: Floats) -> Floats:
         """Return an epoch's losses as scikit-learn reports them: batch means, weighted by length.
@@ -218,12 +231,25 @@ class Stack:
             shares = shares * self.weights[:, start:stop]
         return shares
 
+    def predicting(self, k: int) -> Floats:
+        """Return the parameters that a member's predictions use: the average, if there is one."""
+        if self.average is None or self.members[k].averaging is None:
+            return self.parameters[k]
+        return self.average[k]
+
+    def publish(self, k: int) -> None:
+        """Hand a member what training has made of it so far."""
+        member = self.members[k]
+        member.parameters = self.parameters[k].copy()
+        member.optimizer_state = {name: vector[k].copy() for name, vector in self.state.items()}
+        member.rows = self.order[k, : len(member.rows)].copy()
+        if member.averaging is not None:
+            member.average = self.predicting(k).copy()
+
     def retire(self, leaving: Sequence[int]) -> None:
         """Hand the members at the given positions their results and go on without them."""
         for k in leaving:
-            member = self.members[k]
-            member.parameters = self.parameters[k].copy()
-            member.optimizer_state = {name: vector[k].copy() for name, vector in self.state.items()}
+            self.publish(k)
         kept = [k for k in range(len(self.members)) if k not in set(leaving)]
         # The order in which rows were last visited is where the next shuffle starts.
         visited = [self.order[k, : len(self.members[k].rows)].copy() for k in kept]
@@ -235,6 +261,7 @@ class Stack:
             self.data = [self.data[k] for k in kept]
             self.parameters = self.parameters[kept]
             self.state = {name: vector[kept] for name, vector in self.state.items()}
+            self.average = None if self.average is None else self.average[kept]
             self._bind()
 
 
@@ -262,7 +289,8 @@ class _Window:
         shape = (len(stack.members), length)
         self.length = length
         self.order = np.zeros(shape, dtype=np.intp)
-        self.y = np.zeros((*shape, stack.network.n_outputs), dtype=stack.dtype)
+        n_targets = stack.data[0].targets.n_outputs
+        self.y = np.zeros((*shape, n_targets), dtype=stack.dtype)
         width = max(m.loss.evidence_width(stack.network.n_outputs) for m in stack.members)
         self.evidence = np.zeros((*shape, width), dtype=stack.dtype)
         self.factor = None if stack.weights is None else np.zeros((*shape, 1), dtype=stack.dtype)
@@ -286,7 +314,7 @@ class _Window:
         shares = stack.row_shares(self._opened.start, self._opened.stop)
         totals = np.empty(len(shares))
         for loss, k in stack.losses:
-            width = loss.evidence_width(self.y.shape[-1])
+            width = loss.evidence_width(stack.network.n_outputs)
             losses = loss.losses_of(self.evidence[k, :n_rows, :width], self.y[k, :n_rows])
             # Rows beyond a member's last one may hold anything.
             counted = np.where(shares[k] > 0, losses, 0).astype(np.float64, copy=False)
@@ -329,6 +357,7 @@ class _BoundStep:
             gradient=network.views(gradient),
             sparse=stack.data[0].is_sparse,
             members=members,
+            noise=[m.noise for m in stack.members[members]],
         )
         self._sources = list(runs(stack.data[members]))
         self._scratch = np.empty_like(self.work.delta)
@@ -340,6 +369,7 @@ class _BoundStep:
         weights = parameters[:, : network.n_weights]
         self._square = partial(np.matmul, weights[:, np.newaxis, :], weights[:, :, np.newaxis])
         self._update = _Update(stack, members)
+        self._spent_gradient = gradient
         self._filled = False
 
     def fill(self, stack: Stack, order: Integers) -> None:
@@ -358,6 +388,15 @@ class _BoundStep:
         work.backward()
         self._square(stack.squares[i, k])
         self._update.run(stack.scalars[i, k])
+        if stack.average is not None and stack.shares[i, k].any():
+            self._average(stack.average[k], stack.parameters[k], stack.shares[i, k])
+
+    def _average(self, average: Floats, parameters: Floats, shares: Floats) -> None:
+        """Move averages towards the parameters; the gradient, used up, gives the room."""
+        room = self._spent_gradient
+        np.subtract(parameters, average, out=room)
+        np.multiply(room, shares[:, np.newaxis], out=room)
+        np.add(average, room, out=average)
 
 
 class _Update:

@@ -1,8 +1,11 @@
-"""The gradient of every activation x loss x wiring x depth is the derivative of the objective.
+"""The gradient of every activation x loss x wiring is the derivative of the objective.
 
-A new activation or loss joins these tables by being defined in its module; only a loss
-whose constructor needs arguments is also named in ``LOSS_ARGUMENTS``.
+A new activation or loss joins these tables by being defined in its module; parameters of a
+loss far from its defaults are named in ``MORE_LOSSES``. A new kind of block joins by a
+line in ``WIRINGS``.
 """
+
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,17 +15,31 @@ from skperceptron import activations, losses
 from skperceptron.activations import Activation, PReLU, ReLU, Sigmoid, Tanh
 from skperceptron.engine import Workspace, multilayer_perceptron
 from skperceptron.initializers import GlorotUniform
-from skperceptron.losses import Loss, SquaredError
+from skperceptron.losses import (
+    BinaryLogLoss,
+    CategoricalLogLoss,
+    Loss,
+    Pinball,
+    ScaledSquaredError,
+    SquaredError,
+)
+from skperceptron.normalizations import LayerNormalization
 from skperceptron.optimizers import Adam
 from skperceptron.schedules import Constant
 from skperceptron.training import Member, Stack, Targets, TrainingSet
 from skperceptron.training.lbfgs import Objective
 
-WIRINGS = ["none", "residual", "dense"]
+SKIPS = ["none", "residual", "dense"]
 D, H, C, B = 3, 3, 2, 5
 ALPHA = 0.3
 
-LOSS_ARGUMENTS = {"ScaledSquaredError": {"low": 0.0, "high": 1.0}}
+#: Losses with arguments, or with parameters that lead through other code.
+MORE_LOSSES = [
+    ScaledSquaredError(low=0.0, high=1.0),
+    BinaryLogLoss(label_smoothing=0.1),
+    CategoricalLogLoss(label_smoothing=0.1),
+    Pinball([0.1, 0.5, 0.9]),
+]
 
 
 def components_of(module, base):
@@ -36,28 +53,45 @@ def components_of(module, base):
 
 
 SMOOTH = [cls for cls in components_of(activations, Activation) if cls().differentiable]
-LOSSES = [cls(**LOSS_ARGUMENTS.get(cls.__name__, {})) for cls in components_of(losses, Loss)]
+LOSSES = [cls() for cls in components_of(losses, Loss) if cls.names] + MORE_LOSSES
 EVERY_ACTIVATION = pytest.mark.parametrize("activation", SMOOTH, ids=lambda cls: cls.__name__)
-EVERY_LOSS = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: type(loss).__name__)
+EVERY_LOSS = pytest.mark.parametrize("loss", LOSSES, ids=repr)
 
 
-def build(activation, depth, skip_connections):
+def build(activation, depth, skip_connections, n_outputs=C, **options):
     per_layer = [[activation]] * depth
-    return multilayer_perceptron(D, (H,) * depth, C, per_layer, skip_connections)
+    return multilayer_perceptron(D, (H,) * depth, n_outputs, per_layer, skip_connections, **options)
 
 
-def possible_targets(loss, rng, shape):
-    """Return values that the loss's own inverse link can produce."""
-    y = rng.normal(size=shape)
-    loss.inverse_link(y, out=y)
+#: Name: a function from an activation and a number of outputs to a network.
+WIRINGS = {
+    f"{skip}-{depth}": partial(build, depth=depth, skip_connections=skip)
+    for skip in SKIPS
+    for depth in (1, 2, 3)
+} | {
+    "layer normalization": partial(
+        build, depth=2, skip_connections="residual", normalize=LayerNormalization().block
+    )
+}
+
+
+def possible_targets(loss, rng):
+    """Return values that the loss's own inverse link can produce, or classes."""
+    if loss.task == "multiclass":
+        return np.eye(C)[rng.randint(C, size=B)]
+    if loss.task == "binary":
+        return rng.randint(2, size=(B, C)).astype(float)
+    y = rng.normal(size=(B, C))
+    if loss.outputs_per_target == 1:
+        loss.inverse_link(y, out=y)
     return y
 
 
 def problem(network, loss, seed=0):
     """Return parameters, X, Y and weights of the rows."""
     rng = np.random.RandomState(seed)
-    vector = rng.normal(scale=0.6, size=network.n_parameters)
-    y = possible_targets(loss, rng, (B, C))
+    vector = rng.normal(scale=0.5, size=network.n_parameters)
+    y = possible_targets(loss, rng)
     return vector, rng.normal(size=(B, D)), y, rng.uniform(0.2, 2, size=B)
 
 
@@ -66,7 +100,7 @@ def objective_values(network, loss, vectors, x, y, weight):
     work = Workspace(network, network.views(vectors), len(x))
     work.x[:] = x
     work.forward()
-    per_row = loss.losses(work.raw, np.broadcast_to(y, work.raw.shape))
+    per_row = loss.losses(work.raw, np.broadcast_to(y, (len(vectors), *y.shape)))
     penalty = 0.5 * ALPHA * (vectors[:, : network.n_weights] ** 2).sum(axis=1)
     return (per_row @ weight + penalty) / weight.sum()
 
@@ -100,27 +134,27 @@ def assert_gradient_matches_central_differences(network, loss):
     member = member_with(vector, loss, B, sample_weight=weight)
     _, gradient = Objective(network, member, TrainingSet(x, Targets(y)))(vector)
     expected = central_differences(network, loss, vector, x, y, weight)
-    assert_allclose(gradient, expected, rtol=1e-6, atol=1e-8)
+    assert_allclose(gradient, expected, rtol=1e-6, atol=1e-8, err_msg=repr(loss))
 
 
 @EVERY_ACTIVATION
-@EVERY_LOSS
-@pytest.mark.parametrize("skip_connections", WIRINGS)
-@pytest.mark.parametrize("depth", [1, 2, 3])
-def test_gradient_matches_central_differences(activation, loss, skip_connections, depth):
-    network = build(activation(), depth, skip_connections)
-    assert_gradient_matches_central_differences(network, loss)
+@pytest.mark.parametrize("wiring", WIRINGS)
+def test_gradient_of_every_loss_matches_central_differences(activation, wiring):
+    for loss in LOSSES:
+        network = WIRINGS[wiring](activation(), n_outputs=C * loss.outputs_per_target)
+        assert_gradient_matches_central_differences(network, loss)
 
 
 @EVERY_LOSS
 def test_gradient_without_hidden_layers_matches_central_differences(loss):
-    assert_gradient_matches_central_differences(build(ReLU(), 0, "none"), loss)
+    network = build(ReLU(), 0, "none", C * loss.outputs_per_target)
+    assert_gradient_matches_central_differences(network, loss)
 
 
 @EVERY_LOSS
-@pytest.mark.parametrize("skip_connections", WIRINGS)
+@pytest.mark.parametrize("skip_connections", SKIPS)
 def test_objective_is_the_weighted_mean_loss_plus_penalty(loss, skip_connections):
-    network = build(Tanh(), 2, skip_connections)
+    network = build(Tanh(), 2, skip_connections, C * loss.outputs_per_target)
     vector, x, y, weight = problem(network, loss)
     member = member_with(vector, loss, B, sample_weight=weight)
     value, _ = Objective(network, member, TrainingSet(x, Targets(y)))(vector)
@@ -131,7 +165,7 @@ def test_objective_is_the_weighted_mean_loss_plus_penalty(loss, skip_connections
 
 
 @EVERY_ACTIVATION
-@pytest.mark.parametrize("skip_connections", WIRINGS)
+@pytest.mark.parametrize("skip_connections", SKIPS)
 def test_penalty_falls_on_weights_and_spares_biases_and_slopes(activation, skip_connections):
     network = build(activation(), 2, skip_connections)
     vector, x, y, _ = problem(network, SquaredError())
@@ -147,7 +181,7 @@ def test_penalty_falls_on_weights_and_spares_biases_and_slopes(activation, skip_
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
-@pytest.mark.parametrize("skip_connections", WIRINGS)
+@pytest.mark.parametrize("skip_connections", SKIPS)
 def test_learned_slopes_receive_the_derivative_of_the_objective(depth, skip_connections):
     network = build(PReLU(), depth, skip_connections)
     vector, x, y, weight = problem(network, SquaredError(), seed=1)
@@ -165,7 +199,7 @@ def test_learned_slopes_receive_the_derivative_of_the_objective(depth, skip_conn
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("skip_connections", WIRINGS)
+@pytest.mark.parametrize("skip_connections", SKIPS)
 def test_gradient_of_a_stacked_member_equals_the_gradient_alone(skip_connections, dtype):
     chosen = [ReLU(), Tanh(), Tanh(), Sigmoid(), ReLU()]
     per_layer = [chosen, [Tanh()], chosen[::-1]]
@@ -239,20 +273,6 @@ TORCH_ACTIVATIONS = {
 COMPARED = [cls for cls in SMOOTH if cls.__name__ in TORCH_ACTIVATIONS]
 
 
-def torch_loss(torch, name, raw, y):
-    """Return each row's loss from PyTorch's own losses, summed over the outputs."""
-    functional = torch.nn.functional
-    if name == "BinaryLogLoss":
-        return functional.binary_cross_entropy_with_logits(raw, y, reduction="none").sum(1)
-    if name == "CategoricalLogLoss":
-        return functional.cross_entropy(raw, y, reduction="none")
-    if name == "PoissonDeviance":
-        deviance = functional.poisson_nll_loss(raw, y, log_input=True, reduction="none")
-        return (deviance + y * torch.log(y) - y).sum(1)
-    predicted = torch.sigmoid(raw) if name == "ScaledSquaredError" else raw
-    return 0.5 * functional.mse_loss(predicted, y, reduction="none").sum(1)
-
-
 def torch_forward(torch, network, vector, x, activation, depth, skip_connections):
     """Run the network on views into one flat tensor of parameters."""
     apply = TORCH_ACTIVATIONS[activation.__name__]
@@ -280,17 +300,20 @@ def torch_forward(torch, network, vector, x, activation, depth, skip_connections
 @pytest.mark.torch
 @pytest.mark.parametrize("activation", COMPARED, ids=lambda cls: cls.__name__)
 @EVERY_LOSS
-@pytest.mark.parametrize("skip_connections", WIRINGS)
-def test_loss_and_gradient_of_a_whole_network_equal_pytorch(activation, loss, skip_connections):
-    torch = pytest.importorskip("torch")
+@pytest.mark.parametrize("skip_connections", SKIPS)
+def test_loss_and_gradient_of_a_whole_network_equal_pytorch(
+    activation, loss, skip_connections, loss_in_pytorch
+):
+    import torch
+
     depth = 3
-    network = build(activation(), depth, skip_connections)
+    network = build(activation(), depth, skip_connections, C * loss.outputs_per_target)
     vector, x, y, weight = problem(network, loss)
     member = member_with(vector, loss, B, sample_weight=weight)
     value, gradient = Objective(network, member, TrainingSet(x, Targets(y)))(vector)
     flat = torch.tensor(vector, requires_grad=True)
     raw = torch_forward(torch, network, flat, torch.tensor(x), activation, depth, skip_connections)
-    per_row = torch_loss(torch, type(loss).__name__, raw, torch.tensor(y))
+    per_row = loss_in_pytorch(loss, raw, torch.tensor(y))
     mean = (torch.tensor(weight) * per_row).sum() / weight.sum()
     penalty = 0.5 * ALPHA * (flat[: network.n_weights] ** 2).sum() / weight.sum()
     (mean + penalty).backward()
@@ -300,9 +323,10 @@ def test_loss_and_gradient_of_a_whole_network_equal_pytorch(activation, loss, sk
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("skip_connections", WIRINGS)
-def test_epochs_of_adam_on_mini_batches_equal_pytorch(skip_connections):
-    torch = pytest.importorskip("torch")
+@pytest.mark.parametrize("skip_connections", SKIPS)
+def test_epochs_of_adam_on_mini_batches_equal_pytorch(skip_connections, loss_in_pytorch):
+    import torch
+
     depth, n_rows, batch_size, n_epochs = 2, 23, 5, 20
     network = build(Tanh(), depth, skip_connections)
     rng = np.random.RandomState(0)
@@ -324,7 +348,7 @@ def test_epochs_of_adam_on_mini_batches_equal_pytorch(skip_connections):
             raw = torch_forward(
                 torch, network, flat, torch.tensor(x[rows]), Tanh, depth, skip_connections
             )
-            per_row = torch_loss(torch, "SquaredError", raw, torch.tensor(y[rows]))
+            per_row = loss_in_pytorch(SquaredError(), raw, torch.tensor(y[rows]))
             penalty = 0.5 * ALPHA * (flat[: network.n_weights] ** 2).sum() / len(per_row)
             (per_row.mean() + penalty).backward()
             optimizer.step()

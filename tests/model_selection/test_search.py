@@ -136,6 +136,9 @@ WIDE = [
     {"beta_1": [0.5, 0.9], "epsilon": [1e-8, 1e-4], "max_iter": [2, 5], "shuffle": [False, True]},
     {"batch_size": ["auto", 7, 200], "skip_connections": ["none", "dense"]},
     {"dtype": ["auto", "float64"], "warm_start": [True, False]},
+    {"dropout": [0.2, 0.5], "input_dropout": [0.1], "alpha": [0, 0.1]},
+    {"normalization": ["batch", "layer"], "averaging": ["ema", None], "dropout": [0, 0.3]},
+    {"max_time": [100.0]},
 ]
 
 
@@ -144,7 +147,7 @@ WIDE = [
 )
 def test_wide_grid_has_the_same_scores(estimator, target, stacks):
     search = assert_same_search(estimator, WIDE, X, target)
-    n_ordinary = 2 + 2  # L-BFGS and warm_start=True
+    n_ordinary = 2 + 2 + 1  # L-BFGS, warm_start=True, max_time
     assert sum(stacks) == 3 * (len(search.cv_results_["params"]) - n_ordinary)
     assert max(stacks) >= 24
 

@@ -30,6 +30,9 @@ class Script:
         self.parameters += 1
         return np.array([next(self.losses)])
 
+    def predicting(self, k):
+        return self.parameters[k]
+
     def retire(self, leaving):
         assert leaving == [0]
         self.members = []
@@ -96,7 +99,7 @@ def test_stopping_rules_are_those_of_scikit_learn(seed, schedule, watched):
         tol=tol,
         n_iter_no_change=patience,
         max_iter=max_iter,
-        score=None if scores is None else lambda parameters: next(given),
+        validate=None if scores is None else lambda parameters: (next(given), 0.0),
     )
     found = []
     for (report,) in epochs(script):
@@ -174,7 +177,9 @@ def test_loss_that_is_no_number_ends_training_as_diverged(loss, schedule):
 
 def test_score_that_is_no_number_counts_as_no_improvement():
     scores = iter([0.5, np.nan, np.nan, np.nan])
-    script = Script([1.0] * 9, score=lambda p: next(scores), n_iter_no_change=2, max_iter=9)
+    script = Script(
+        [1.0] * 9, validate=lambda p: (next(scores), 0.0), n_iter_no_change=2, max_iter=9
+    )
     assert [r.verdict for (r,) in epochs(script)] == ["go on"] * 3 + ["stop"]
     assert script.member.progress.best_score == 0.5
     assert_array_equal(script.member.best_parameters, [1.0, 1.0])
@@ -182,7 +187,7 @@ def test_score_that_is_no_number_counts_as_no_improvement():
 
 def test_parameters_of_the_best_score_are_kept():
     scores = iter([0.1, 0.5, 0.9, 0.3, 0.9])
-    script = Script([1.0] * 5, score=lambda p: next(scores), max_iter=5)
+    script = Script([1.0] * 5, validate=lambda p: (next(scores), 0.0), max_iter=5)
     list(epochs(script))
     assert_array_equal(script.member.best_parameters, [3.0, 3.0])
     assert script.member.progress.validation_scores == [0.1, 0.5, 0.9, 0.3, 0.9]
@@ -219,7 +224,7 @@ def test_diverged_parameters_are_never_scored():
         return 0.0
 
     options = {"learning_rate": 1e308, "optimizer": SGD(momentum=1.0), "max_iter": 5}
-    stack, member = real_stack(score=score, **options)
+    stack, member = real_stack(validate=lambda p: (score(p), 0.0), **options)
     stack.parameters *= 100
     with np.errstate(all="ignore"):
         list(epochs(stack))

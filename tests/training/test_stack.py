@@ -261,9 +261,11 @@ def test_members_that_share_a_generator_are_shuffled_as_if_each_had_its_own():
 def test_single_networks_are_joined_to_the_network_of_a_stack():
     functions = [ReLU(), Tanh(), ReLU(), Sigmoid()]
     singles = [multilayer_perceptron(D, (6,), C, [[function]]) for function in functions]
-    joined = Network.stacked(singles, {f: f for f in functions}.get)
-    assert joined.nodes[1].block.activations == tuple(functions)
-    assert len(Network.stacked(singles[:1] * 3).nodes[1].block.activations) == 1
+    kinds = {type(function): function for function in functions}
+    joined = Network.stacked(singles, lambda function: kinds[type(function)])
+    assert joined.nodes[1].block.activations == (functions[2], functions[1], *functions[2:])
+    alike = Network.stacked([singles[0], singles[2]], lambda function: functions[0])
+    assert alike.nodes[1].block.activations == (functions[0],)
     assert singles[0].shape == joined.shape
     assert singles[0].shape != multilayer_perceptron(D, (5,), C, [[ReLU()]]).shape
     assert singles[0].shape != multilayer_perceptron(D, (6,), C, [[PReLU()]]).shape
@@ -313,20 +315,21 @@ def test_validation_scores_stop_each_member_in_its_own_epoch():
 
         def score(parameters):
             raw = predict_raw(own, own.views(parameters[np.newaxis]), data.X, held_out)
-            return -float(((raw - data.targets.table[held_out]) ** 2).mean())
+            loss = float(((raw - data.targets.table[held_out]) ** 2).mean())
+            return -loss, loss
 
         return score
 
     def make_members():
         return [
-            make_member(k, network, score=scorer(k), tol=0.02, n_iter_no_change=2, max_iter=30)
+            make_member(k, network, validate=scorer(k), tol=0.02, n_iter_no_change=2, max_iter=30)
             for k in range(len(COUNTS))
         ]
 
     members = assert_each_member_as_alone(network, make_members, data)
     assert len({m.n_iter for m in members}) > 1
     for k, member in enumerate(members):
-        assert scorer(k)(member.best_parameters) == max(member.progress.validation_scores)
+        assert scorer(k)(member.best_parameters)[0] == max(member.progress.validation_scores)
 
 
 def test_members_leave_when_they_stop_and_the_rest_go_on():

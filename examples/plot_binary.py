@@ -1,0 +1,50 @@
+"""
+=====================================
+A sigmoid makes a probability
+=====================================
+
+For two classes, the last activation is a sigmoid: it maps the real output of the network to the
+interval from 0 to 1, which reads as the probability of the second class.
+"""
+
+# %%
+# Tumours, described by two of their measurements.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_breast_cancer
+from sklearn.inspection import DecisionBoundaryDisplay
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skperceptron import MLPBinaryClassifier
+
+data = load_breast_cancer(as_frame=True)
+X, y = data.data[["mean radius", "mean texture"]], data.target
+X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
+model = make_pipeline(
+    StandardScaler(), MLPBinaryClassifier((16,), "tanh", alpha=1, max_iter=1000, random_state=0)
+).fit(X_train, y_train)
+print(f"test accuracy {model.score(X_test, y_test):.3f}")
+
+# %%
+# Left, the output of the network before the sigmoid and the probability after it, for the test
+# rows: a sigmoid, whatever the network has learned. Right, the probability over the plane.
+
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
+raw, probability = model.decision_function(X_test), model.predict_proba(X_test)[:, 1]
+for label, marker, colour in ((0, "o", "#d55e00"), (1, "^", "#0072b2")):
+    chosen = y_test == label
+    name = data.target_names[label]
+    axes[0].scatter(raw[chosen], probability[chosen], s=20, marker=marker, color=colour, label=name)
+assert np.allclose(probability, 1 / (1 + np.exp(-raw)))
+axes[0].set(xlabel="output before the sigmoid", ylabel="probability of 'benign'")
+axes[0].legend()
+display = DecisionBoundaryDisplay.from_estimator(
+    model, X, response_method="predict_proba", class_of_interest=1, ax=axes[1], cmap="PuOr"
+)
+fig.colorbar(display.surface_, ax=axes[1], label="probability of 'benign'")
+for label, marker, colour in ((0, "o", "#d55e00"), (1, "^", "#0072b2")):
+    axes[1].scatter(*X_test[y_test == label].to_numpy().T, s=12, marker=marker, color=colour)
+plt.show()

@@ -1,0 +1,48 @@
+"""
+==================================
+Training through a threshold
+==================================
+
+Heaviside's threshold has a gradient of zero everywhere: layers before it do not learn, and the
+package says so. A *surrogate* gradient pretends, on the way back, that the threshold was something
+smoother. The network still computes with zeros and ones.
+"""
+
+# %%
+# Four networks on two half moons. Only the hidden activation differs.
+
+import warnings
+
+import matplotlib.pyplot as plt
+from sklearn.datasets import make_moons
+from sklearn.inspection import DecisionBoundaryDisplay
+
+from skperceptron import MLPBinaryClassifier
+from skperceptron.activations import Heaviside
+
+X, y = make_moons(300, noise=0.15, random_state=0)
+activations = {
+    "threshold": Heaviside(),
+    "straight-through": Heaviside(surrogate="straight_through"),
+    "smooth surrogate": Heaviside(surrogate="sigmoid"),
+    "ReLU": "relu",
+}
+fig, axes = plt.subplots(2, 4, figsize=(10, 5), layout="constrained")
+for column, (name, activation) in zip(axes.T, activations.items(), strict=True):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        network = MLPBinaryClassifier(
+            (12,), activation, learning_rate_init=0.02, max_iter=300, random_state=0
+        ).fit(X, y)
+    for warning in caught:
+        if issubclass(warning.category, UserWarning) and "Heaviside" in str(warning.message):
+            print(f"{name}: {warning.message}\n")
+    DecisionBoundaryDisplay.from_estimator(
+        network, X, response_method="predict", ax=column[0], cmap="PuOr", alpha=0.4
+    )
+    column[0].scatter(*X.T, c=y, s=6, cmap="PuOr", edgecolors="black", linewidths=0.2)
+    column[0].set(title=f"{name}\naccuracy {network.score(X, y):.2f}", xticks=[], yticks=[])
+    column[1].plot(network.loss_curve_, color="#0072b2")
+    column[1].set(xlabel="epoch", ylim=(0, 0.9))
+axes[1, 0].set_ylabel("training loss")
+plt.show()

@@ -1,0 +1,121 @@
+"""Averages of the weights that training passes through; predictions use the average.
+
+An average is moved towards the weights by a share that the objects below give for each
+step. The weights that training goes on from stay what they are.
+"""
+
+from __future__ import annotations
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from .engine.arrays import Floats, Integers
+
+__all__ = ["EMA", "SWA", "Averaging", "get_averaging"]
+
+
+class Averaging(BaseEstimator):
+    """Base of all averages."""
+
+    #: Whether it must know how many epochs there will be, which ``partial_fit`` does not.
+    needs_max_iter = False
+
+    def shares(self, steps: Integers, epoch: int, max_iter: int) -> Floats:
+        """Return the share of the newest weights in the average after each step of an epoch.
+
+        Parameters
+        ----------
+        steps : ndarray of int, shape (n_steps,)
+            Counted from 1, all epochs together.
+        epoch : int
+            Counted from 1.
+        max_iter : int
+            The number of epochs that training may take.
+
+        Returns
+        -------
+        ndarray of shape (n_steps,)
+            1 replaces the average by the weights, 0 leaves it as it is.
+        """
+        raise NotImplementedError
+
+    def check_parameters(self) -> None:
+        """Raise ValueError if a parameter lies outside its range."""
+        raise NotImplementedError
+
+
+class EMA(Averaging):
+    r"""Exponential moving average over the steps (Polyak & Juditsky 1992).
+
+    The decay of step t is :math:`\min(d, (1 + t) / (10 + t))`, so that the initial weights
+    are soon forgotten.
+
+    Parameters
+    ----------
+    decay : float, default=0.999
+        The share d of the old average, in [0, 1).
+    """
+
+    def __init__(self, decay: float = 0.999) -> None:
+        self.decay = decay
+
+    def shares(self, steps: Integers, epoch: int, max_iter: int) -> Floats:
+        return 1 - np.minimum(self.decay, (1 + steps) / (10 + steps))
+
+    def check_parameters(self) -> None:
+        if not isinstance(self.decay, Real) or not 0 <= float(self.decay) < 1:
+            raise ValueError(f"decay={self.decay!r} of EMA must be in the range [0.0, 1.0).")
+
+
+class SWA(Averaging):
+    """Stochastic weight averaging: the mean over the ends of the last epochs.
+
+    Izmailov et al. (2018), *Averaging weights leads to wider optima and better generalization*.
+
+    Parameters
+    ----------
+    start : float, default=0.75
+        Share of `max_iter` after which the mean begins, in [0, 1).
+    """
+
+    needs_max_iter = True
+
+    def __init__(self, start: float = 0.75) -> None:
+        self.start = start
+
+    def shares(self, steps: Integers, epoch: int, max_iter: int) -> Floats:
+        averaged = epoch - int(self.start * max_iter)
+        shares = np.zeros(len(steps))
+        shares[-1:] = 1 / max(1, averaged)
+        return shares
+
+    def check_parameters(self) -> None:
+        if not isinstance(self.start, Real) or not 0 <= float(self.start) < 1:
+            raise ValueError(f"start={self.start!r} of SWA must be in the range [0.0, 1.0).")
+
+
+_BY_NAME = {"ema": EMA, "swa": SWA}
+
+
+def get_averaging(averaging: str | Averaging) -> Averaging:
+    """Return the average of a name, or an object as it is.
+
+    Parameters
+    ----------
+    averaging : {"ema", "swa"} or Averaging
+
+    Raises
+    ------
+    ValueError
+        If there is no average of this name.
+    """
+    if isinstance(averaging, Averaging):
+        return averaging
+    if averaging not in _BY_NAME:
+        raise ValueError(
+            f"averaging={averaging!r} is unknown: must be one of {sorted(_BY_NAME)}, or an"
+            " Averaging object."
+        )
+    return _BY_NAME[averaging]()

@@ -1,0 +1,250 @@
+"""Callbacks: objects that are told of each epoch, may note it down, save it, or end training.
+
+They follow the protocol of :mod:`sklearn.callback` (scikit-learn 1.9). Hand them to an
+estimator as ``callbacks=[...]``, with any version of scikit-learn, or with ``set_callbacks``.
+The context that hooks receive has two further attributes at the end of an epoch: ``report``,
+a dict with the figures of the epoch, and ``state``, a callable that returns all that
+training goes on from (None where a fit cannot be resumed).
+"""
+
+from __future__ import annotations
+
+import os
+from hashlib import blake2b
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from ._compat import check_pandas_support
+from .training.checkpoint import State, load, save
+
+__all__ = ["Callback", "Checkpoint", "EpochLogger", "StopOnPlateau"]
+
+#: Figures of an epoch that are better when they are larger.
+_SCORES = ("validation_score",)
+
+
+class Callback(BaseEstimator):
+    """Base of callbacks; on its own it does nothing."""
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Get ready: a fit begins."""
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        """Tidy up: the fit has ended, well or not."""
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        """Learn that the fit, or one of its epochs, begins."""
+
+    def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
+        """Learn that the fit, or one of its epochs, has ended.
+
+        Returns
+        -------
+        bool
+            True ends the training.
+        """
+        return False
+
+
+class EpochLogger(Callback):
+    """Keep the figures of each epoch.
+
+    Attributes
+    ----------
+    rows_ : list of dict
+        One per epoch: ``fit`` (counted from 1), ``epoch``, ``seconds`` since the fit began,
+        and what the estimator reports: ``loss``, ``learning_rate``, ``validation_score``,
+        ``validation_loss``, or ``mistakes``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skperceptron import MLPSoftmaxClassifier
+    >>> from skperceptron.callbacks import EpochLogger
+    >>> logger = EpochLogger()
+    >>> network = MLPSoftmaxClassifier((8,), max_iter=300, callbacks=[logger], random_state=0)
+    >>> network = network.fit(*load_iris(return_X_y=True))
+    >>> len(logger.rows_) == network.n_iter_
+    True
+    """
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        self._fits = getattr(self, "_fits", 0) + 1
+        self._began = monotonic()
+        self.rows_: list[dict[str, Any]] = getattr(self, "rows_", [])
+
+    def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
+        report = getattr(context, "report", None)
+        if report is not None:
+            figures = {n: value for n, value in report.items() if n not in ("history", "is_last")}
+            seconds = monotonic() - self._began
+            self.rows_.append({"fit": self._fits, **figures, "seconds": seconds})
+        return False
+
+    def to_frame(self) -> Any:
+        """Return the rows as a pandas DataFrame.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        pandas = check_pandas_support("EpochLogger.to_frame")
+        return pandas.DataFrame(self.rows_)
+
+
+class StopOnPlateau(Callback):
+    """End training when a figure has not improved for some epochs.
+
+    Parameters
+    ----------
+    monitor : str, default="loss"
+        A figure that the estimator reports: "loss", "validation_loss",
+        "validation_score", or "mistakes". Scores shall rise, everything else shall fall.
+    patience : int, default=10
+        Epochs in a row without improvement that are tolerated, >= 1.
+    tol : float, default=0.0
+        The least change that counts as an improvement, >= 0.
+    """
+
+    def __init__(self, monitor: str = "loss", patience: int = 10, tol: float = 0.0) -> None:
+        self.monitor = monitor
+        self.patience = patience
+        self.tol = tol
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        for name, low in (("patience", 1), ("tol", 0)):
+            if not getattr(self, name) >= low:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} of StopOnPlateau must be in the range"
+                    f" [{low}, inf)."
+                )
+
+    def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
+        report = getattr(context, "report", None)
+        if report is None:
+            return False
+        if self.monitor not in report["history"]:
+            raise ValueError(
+                f"monitor={self.monitor!r} of StopOnPlateau is not reported: must be one of"
+                f" {sorted(report['history'])}."
+            )
+        # The history goes on where a resumed fit does: there is nothing to remember here.
+        figures = np.array(report["history"][self.monitor], dtype=np.float64)
+        losses = -figures if self.monitor in _SCORES else figures
+        best, waited = np.inf, 0
+        for loss in losses:
+            waited = 0 if loss < best - self.tol else waited + 1
+            best = min(best, loss)
+        context.stops = waited > self.patience
+        return bool(context.stops)
+
+
+class Checkpoint(Callback):
+    """Save the fit while it goes on, and resume it when it is started again.
+
+    A fit that was killed at any moment and is started again, with the same parameters and
+    data, ends with the very bits that it would have had. The file holds weights, the state
+    of optimiser and random generators, and the history, as arrays and JSON; the file before
+    it is kept beside it as ``<path>.previous``. A fit that is complete is not repeated:
+    delete the files to train anew.
+
+    Parameters
+    ----------
+    path : str or path
+        A file; or a directory, in which each combination of parameters and data gets a file
+        of its own, as a search needs it.
+    every_n_epochs : int, default=1
+        Save after so many epochs, >= 1.
+    every_n_seconds : float, default=None
+        If given, save when so much time has gone since the last time instead.
+
+    Notes
+    -----
+    Data is recognised by a hash, so that a fit with a checkpoint reads all of X once more.
+    Other callbacks do not get back what they have noted down in the part that is not repeated.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        every_n_epochs: int = 1,
+        every_n_seconds: float | None = None,
+    ) -> None:
+        self.path = path
+        self.every_n_epochs = every_n_epochs
+        self.every_n_seconds = every_n_seconds
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        if not self.every_n_epochs >= 1:
+            raise ValueError(
+                f"every_n_epochs={self.every_n_epochs!r} of Checkpoint must be in the range"
+                " [1, inf)."
+            )
+        if self.every_n_seconds is not None and not self.every_n_seconds >= 0:
+            raise ValueError(
+                f"every_n_seconds={self.every_n_seconds!r} of Checkpoint must be in the range"
+                " [0.0, inf) or None."
+            )
+        self._saved_at = monotonic()
+
+    def resume(self, identity: dict[str, Any]) -> State | None:
+        """Return the state of the fit of this identity that was saved last.
+
+        Parameters
+        ----------
+        identity : dict
+            What the fit is of, by name.
+
+        Returns
+        -------
+        State or None
+            None if nothing was saved.
+
+        Raises
+        ------
+        ValueError
+            If the file is of another fit.
+        """
+        self._file = self._choose_file(identity)
+        saved = load(self._file)
+        if saved is None:
+            return None
+        before = saved.numbers["identity"]
+        names = [n for n in {**before, **identity} if before.get(n) != identity.get(n)]
+        if names:
+            changes = "; ".join(f"{n} was {before.get(n)}, is {identity.get(n)}" for n in names)
+            raise ValueError(
+                f"The checkpoint {self._file} is of another fit: {changes}. Delete it or choose"
+                " another path."
+            )
+        return saved
+
+    def _choose_file(self, identity: dict[str, Any]) -> Path:
+        path = Path(self.path)
+        if not path.is_dir():
+            return path
+        name = blake2b(repr(sorted(identity.items())).encode(), digest_size=12).hexdigest()
+        return path / f"{name}.npz"
+
+    def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
+        state = getattr(context, "state", None)
+        if state is None:
+            return False
+        stops = getattr(context, "stops", False)
+        if stops or context.report["is_last"] or self._is_due(context.report["epoch"]):
+            found = state()
+            if stops:
+                found.numbers["verdict"] = "stop"
+            save(self._file, found)
+            self._saved_at = monotonic()
+        return False
+
+    def _is_due(self, epoch: int) -> bool:
+        if self.every_n_seconds is not None:
+            return monotonic() - self._saved_at >= self.every_n_seconds
+        return epoch % self.every_n_epochs == 0

@@ -1,0 +1,98 @@
+"""Averages of weights: the formulas written out, and what goes on from where."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_iris
+
+from skperceptron import MLPSoftmaxClassifier
+from skperceptron.averaging import EMA, SWA
+from skperceptron.stopping import EarlyStopping
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+X, Y = load_iris(return_X_y=True)
+OPTIONS = {"hidden_layer_sizes": (4,), "random_state": 0, "dtype": "float64", "max_iter": 12}
+
+
+def make(**options):
+    return MLPSoftmaxClassifier(**(OPTIONS | options))
+
+
+def weights_after(n_epochs, **options):
+    return make(max_iter=n_epochs, **options).fit(X, Y).coefs_[0]
+
+
+def test_moving_average_follows_the_weights_of_each_step():
+    # One batch an epoch: steps are epochs.
+    passed = [weights_after(n, batch_size=150) for n in range(1, 13)]
+    rng = np.random.RandomState(0)
+    bound = np.sqrt(6 / (4 + 4))
+    average = rng.uniform(-bound, bound, (4, 4))
+    for step, weights in enumerate(passed, start=1):
+        decay = min(0.5, (1 + step) / (10 + step))
+        average = decay * average + (1 - decay) * weights
+    found = make(averaging=EMA(0.5), batch_size=150).fit(X, Y)
+    assert_allclose(found.coefs_[0], average, rtol=1e-10)
+
+
+def test_moving_average_is_taken_step_by_step():
+    of_steps = make(averaging=EMA(0.9), batch_size=30).fit(X, Y).coefs_[0]
+    assert not np.allclose(of_steps, weights_after(12, batch_size=30))
+
+
+def test_stochastic_weight_averaging_is_the_mean_over_the_last_epochs():
+    found = make(averaging=SWA(start=0.75), batch_size=30).fit(X, Y)
+    expected = np.mean([weights_after(n, batch_size=30) for n in (10, 11, 12)], axis=0)
+    assert_allclose(found.coefs_[0], expected, rtol=1e-10)
+
+
+def test_before_its_start_the_average_is_the_weights_themselves():
+    model = make(averaging="swa", max_iter=100, n_iter_no_change=1, tol=10.0).fit(X, Y)
+    assert model.n_iter_ < 75
+    assert_array_equal(model.coefs_[0], weights_after(model.n_iter_))
+
+
+def test_training_goes_on_from_the_weights_and_not_from_their_average():
+    options = {"averaging": EMA(0.8), "batch_size": 30}
+    whole = make(**options)
+    for _ in range(6):
+        whole.partial_fit(X, Y, classes=[0, 1, 2])
+    plain = make(batch_size=30)
+    for _ in range(6):
+        plain.partial_fit(X, Y, classes=[0, 1, 2])
+    assert_array_equal(whole._raw_parameters, plain._packed_parameters())
+    assert_array_equal(whole.loss_curve_, plain.loss_curve_)
+    assert not np.allclose(whole.coefs_[0], plain.coefs_[0])
+
+
+def test_the_average_is_what_is_validated():
+    rules = EarlyStopping("loss", patience=np.inf, restore_best=False)
+    model = make(averaging=EMA(0.9), early_stopping=rules)
+    model.fit(X, Y, X_val=X[::3], y_val=Y[::3])
+    own = -np.log(model.predict_proba(X[::3])[np.arange(50), Y[::3]]).mean()
+    assert_allclose(model.validation_loss_curve_[-1], own, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "averaging, fragment",
+    [
+        (EMA(1.0), r"decay=1.0 of EMA must be in the range \[0.0, 1.0\)"),
+        (EMA("x"), "decay='x'"),
+        (SWA(-0.1), r"start=-0.1 of SWA must be in the range \[0.0, 1.0\)"),
+    ],
+    ids=repr,
+)
+def test_bad_averages_are_refused(averaging, fragment):
+    with pytest.raises(ValueError, match=fragment):
+        make(averaging=averaging).fit(X, Y)
+
+
+def test_lbfgs_has_nothing_to_average():
+    with pytest.raises(ValueError, match="averaging='ema' needs a stochastic solver"):
+        make(averaging="ema", solver="lbfgs").fit(X, Y)
+
+
+def test_an_average_that_needs_the_number_of_epochs_is_refused_in_partial_fit():
+    with pytest.raises(ValueError, match="partial_fit does not support averaging"):
+        make(averaging="swa").partial_fit(X, Y, classes=[0, 1, 2])

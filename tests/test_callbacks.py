@@ -1,0 +1,308 @@
+"""Callbacks: what they are told, what they may ask for, and that they change nothing."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler, scale
+
+from skperceptron import (
+    MLPBinaryClassifier,
+    MLPRegressor,
+    MLPSoftmaxClassifier,
+    RosenblattPerceptron,
+    _callback_contexts,
+)
+from skperceptron.callbacks import Callback, Checkpoint, EpochLogger, StopOnPlateau
+
+try:
+    import sklearn.callback as sklearn_callback
+except ImportError:
+    sklearn_callback = None
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+needs_framework = pytest.mark.skipif(
+    sklearn_callback is None, reason="scikit-learn has no callbacks before 1.9"
+)
+
+X, Y = load_breast_cancer(return_X_y=True)
+X = scale(X)[:200]
+Y = Y[:200]
+TARGET = load_diabetes(return_X_y=True)[1][:200]
+
+NETWORK = {"hidden_layer_sizes": (4,), "max_iter": 5, "random_state": 0, "tol": 0.0}
+ESTIMATORS = [
+    MLPBinaryClassifier(**NETWORK),
+    MLPSoftmaxClassifier(**NETWORK),
+    MLPRegressor(**NETWORK),
+    MLPBinaryClassifier(**NETWORK, solver="lbfgs"),
+    RosenblattPerceptron(20, max_iter=5, random_state=0),
+]
+every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
+
+
+def target_of(estimator):
+    return TARGET if isinstance(estimator, MLPRegressor) else Y
+
+
+class Witness(Callback):
+    """Notes all that it is told, and asks for a fitted estimator."""
+
+    def __init__(self, stop_at=None):
+        self.stop_at = stop_at
+
+    def setup(self, estimator, context):
+        self.events = ["setup"]
+        self.told, self.predictions, self.offered = [], [], []
+
+    def teardown(self, estimator, context):
+        self.events.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context, *, X=None):
+        self.events.append(f"begin {context.task_name}")
+        self.offered.append(X)
+
+    def on_fit_task_end(self, estimator, context, *, X=None, metadata=None, fitted_estimator=None):
+        self.events.append(f"end {context.task_name}")
+        if fitted_estimator is None:
+            return False
+        self.told.append(getattr(context, "report", None))
+        self.predictions.append(fitted_estimator.predict(X))
+        self.metadata = metadata
+        return self.stop_at is not None and len(self.told) == self.stop_at
+
+
+@every_estimator
+def test_hooks_are_called_in_order_and_predictions_are_those_of_the_moment(estimator):
+    y = target_of(estimator)
+    witness = Witness()
+    model = clone(estimator).set_params(callbacks=[witness]).fit(X, y)
+    epochs = [event for event in witness.events if event.split()[-1] in ("epoch", "iteration")]
+    assert witness.events[:2] == ["setup", "begin fit"]
+    assert witness.events[-2:] == ["end fit", "teardown"]
+    assert all(e.startswith("begin") for e in epochs[::2])
+    assert all(e.startswith("end") for e in epochs[1::2])
+    # The last of them is of the whole fit.
+    assert len(witness.told) == model.n_iter_ + 1
+    assert_array_equal(witness.predictions[-1], model.predict(X))
+    plain = clone(estimator).set_params(max_iter=2).fit(X, y)
+    assert_array_equal(witness.predictions[1], plain.predict(X))
+    assert all(offered is X for offered in witness.offered)
+    assert [told["epoch"] for told in witness.told[:-1]] == list(range(1, model.n_iter_ + 1))
+
+
+@every_estimator
+def test_listening_changes_no_model(estimator):
+    y = target_of(estimator)
+    watched = clone(estimator).set_params(callbacks=[Witness()]).fit(X, y)
+    plain = clone(estimator).fit(X, y)
+    assert_array_equal(watched.predict(X), plain.predict(X))
+    extra = set(vars(watched)) ^ set(vars(plain))
+    assert not extra
+
+
+@every_estimator
+def test_a_callback_may_end_the_training(estimator):
+    y = target_of(estimator)
+    stopped = clone(estimator).set_params(callbacks=[Witness(stop_at=2)]).fit(X, y)
+    assert stopped.n_iter_ == 2
+    shorter = clone(estimator).set_params(max_iter=2).fit(X, y)
+    assert_array_equal(stopped.predict(X), shorter.predict(X))
+
+
+@every_estimator
+def test_callbacks_are_torn_down_when_the_fit_fails(estimator):
+    class Breaks(Witness):
+        def on_fit_task_end(self, estimator, context):
+            raise RuntimeError("on purpose")
+
+    y = target_of(estimator)
+    callback = Breaks()
+    model = clone(estimator).fit(X, y)
+    before = set(vars(model))
+    expected = model.predict(X)
+    model.set_params(callbacks=[callback])
+    with pytest.raises(RuntimeError, match="on purpose"):
+        model.fit(X[:50], y[:50])
+    assert callback.events[-1] == "teardown"
+    assert set(vars(model)) == before
+    assert_array_equal(model.predict(X), expected)
+
+
+@every_estimator
+def test_set_callbacks_and_the_parameter_work_together(estimator):
+    first, second = Witness(), Witness()
+    model = clone(estimator).set_params(callbacks=[first]).set_callbacks(second)
+    model.fit(X, target_of(estimator))
+    assert first.events == second.events
+    model.set_callbacks()
+    second.events.clear()
+    model.fit(X, target_of(estimator))
+    assert not second.events
+
+
+@pytest.mark.parametrize("callback", [3, Witness, "progress"], ids=["number", "class", "string"])
+def test_what_is_no_callback_is_refused(callback):
+    with pytest.raises(TypeError, match="FitCallback protocol"):
+        MLPBinaryClassifier(callbacks=[callback]).fit(X, Y)
+
+
+def test_partial_fit_tells_of_its_one_epoch():
+    witness = Witness()
+    model = MLPBinaryClassifier((4,), random_state=0, callbacks=[witness])
+    model.partial_fit(X, Y, classes=[0, 1], sample_weight=np.ones(len(X)))
+    assert witness.events.count("begin epoch") == 1
+    assert_array_equal(witness.metadata["sample_weight"], np.ones(len(X)))
+
+
+def test_logger_keeps_the_curves_of_the_estimator():
+    logger = EpochLogger()
+    model = MLPBinaryClassifier(**NETWORK, callbacks=[logger], early_stopping=True)
+    for _ in range(2):
+        model.fit(X, Y)
+    second = [row for row in logger.rows_ if row["fit"] == 2]
+    assert [row["loss"] for row in second] == model.loss_curve_
+    assert [row["validation_score"] for row in second] == model.validation_scores_
+    assert [row["validation_loss"] for row in second] == model.validation_loss_curve_
+    assert {row["learning_rate"] for row in second} == {0.001}
+    assert all(np.diff([row["seconds"] for row in second]) > 0)
+
+
+def test_logger_keeps_the_mistakes_of_a_perceptron():
+    logger = EpochLogger()
+    model = RosenblattPerceptron(20, max_iter=5, random_state=0, callbacks=[logger]).fit(X, Y)
+    assert [row["mistakes"] for row in logger.rows_] == model.mistakes_
+
+
+def test_logger_makes_a_data_frame():
+    pytest.importorskip("pandas")
+    logger = EpochLogger()
+    MLPRegressor(**NETWORK, callbacks=[logger]).fit(X, TARGET)
+    frame = logger.to_frame()
+    assert list(frame.columns) == ["fit", "epoch", "loss", "learning_rate", "seconds"]
+    assert len(frame) == 5
+
+
+@pytest.mark.parametrize(
+    "figures, monitor, n_epochs",
+    [
+        ([3, 2, 1, 1, 1, 1, 1, 1], "loss", 6),
+        ([3, 2.95, 2.9, 2.85, 2.8], "loss", 4),
+        ([1, 2, 3, 3, 3, 3, 3, 3], "validation_score", 6),
+        ([5, 4, 3, 2, 1], "mistakes", None),
+    ],
+)
+def test_plateaus_end_training_after_the_patience(figures, monitor, n_epochs):
+    callback = StopOnPlateau(monitor, patience=2, tol=0.1)
+
+    class Context:
+        report = None
+
+    stopped = None
+    for epoch in range(1, len(figures) + 1):
+        context = Context()
+        context.report = {"history": {monitor: figures[:epoch]}}
+        if callback.on_fit_task_end(None, context):
+            stopped = epoch
+            break
+    assert stopped == n_epochs
+
+
+def test_plateau_of_a_real_fit():
+    callback = StopOnPlateau(patience=3, tol=1e9)
+    model = MLPBinaryClassifier(**NETWORK | {"max_iter": 50}, callbacks=[callback]).fit(X, Y)
+    # The first epoch improves on nothing, the next four do not.
+    assert model.n_iter_ == 5
+
+
+@pytest.mark.parametrize(
+    "callback, fragment",
+    [
+        (StopOnPlateau("validation_loss"), r"monitor='validation_loss'.*\['loss'\]"),
+        (StopOnPlateau(patience=0), r"patience=0 of StopOnPlateau .* \[1, inf\)"),
+        (StopOnPlateau(tol=-1), r"tol=-1 of StopOnPlateau .* \[0, inf\)"),
+        (Checkpoint("x", every_n_epochs=0), "every_n_epochs=0 of Checkpoint"),
+        (Checkpoint("x", every_n_seconds=-1), "every_n_seconds=-1 of Checkpoint"),
+    ],
+    ids=repr,
+)
+def test_bad_callbacks_are_refused(callback, fragment, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=fragment):
+        MLPBinaryClassifier(**NETWORK, callbacks=[callback]).fit(X, Y)
+
+
+def test_each_clone_has_callbacks_of_its_own():
+    model = MLPBinaryClassifier(**NETWORK, callbacks=[EpochLogger()])
+    results = cross_validate(model, X, Y, cv=3, return_estimator=True)
+    loggers = [estimator.callbacks[0] for estimator in results["estimator"]]
+    assert [len(logger.rows_) for logger in loggers] == [5, 5, 5]
+    assert not hasattr(model.callbacks[0], "rows_")
+
+
+# The stand-in for scikit-learn's framework agrees with it.
+
+
+@needs_framework
+@every_estimator
+def test_older_versions_tell_the_same(estimator, monkeypatch):
+    y = target_of(estimator)
+    with_framework = Witness()
+    clone(estimator).set_params(callbacks=[with_framework]).fit(X, y)
+
+    class Older(_callback_contexts.CallbackSupportMixin, type(estimator)):
+        pass
+
+    monkeypatch.setattr(
+        "skperceptron._listening.callback_management_context",
+        _callback_contexts.callback_management_context,
+    )
+    stand_in = Witness()
+    Older(**estimator.get_params()).set_params(callbacks=[stand_in]).fit(X, y)
+    assert stand_in.events == with_framework.events
+    assert_array_equal(stand_in.predictions[-1], with_framework.predictions[-1])
+
+
+@needs_framework
+@every_estimator
+@pytest.mark.parametrize("wrap", ["alone", "pipeline", "search"])
+def test_progress_bars_of_scikit_learn_work(estimator, wrap, capsys, monkeypatch):
+    pytest.importorskip("rich")
+    monkeypatch.setenv("COLUMNS", "200")
+    y = target_of(estimator)
+    model = clone(estimator)
+    if wrap == "pipeline":
+        model = make_pipeline(StandardScaler(), model)
+    if wrap == "search":
+        model = GridSearchCV(model, {"max_iter": [2, 3]}, cv=2)
+    model.set_callbacks(sklearn_callback.ProgressBar(max_propagation_depth=None)).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    bars = [line for line in lines if f"{type(estimator).__name__} - fit" in line]
+    assert bars and all("100%" in bar for bar in bars)
+
+
+@needs_framework
+@every_estimator
+@pytest.mark.parametrize("wrap", ["alone", "pipeline", "search"])
+def test_score_monitors_of_scikit_learn_work(estimator, wrap):
+    y = target_of(estimator)
+    scoring = "r2" if isinstance(estimator, MLPRegressor) else "accuracy"
+    monitor = sklearn_callback.ScoringMonitor(scoring=scoring)
+    model = inner = clone(estimator).set_callbacks(monitor)
+    if wrap == "pipeline":
+        model = make_pipeline(StandardScaler(), inner)
+    if wrap == "search":
+        model = GridSearchCV(inner, {"max_iter": [5]}, cv=2)
+    model.fit(X, y)
+    (log,) = monitor.get_logs(select="all")
+    names = [row["task_name"] for row in log.data]
+    # Each fit logs its epochs, and itself at the end.
+    n_fits = 3 if wrap == "search" else 1
+    assert sum(name in ("epoch", "iteration") for name in names) >= 1
+    scores = [row[scoring] for row in log.data]
+    assert len(scores) == len(names) >= 2 * n_fits
+    if wrap == "alone":
+        assert_allclose(scores[-1], model.score(X, y))
