@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,17 +97,17 @@ class StackedParallel:
 
     def __call__(self, tasks: Iterable[Any]) -> list[dict[str, Any]]:
         """Fit and score; results come in the order of the tasks."""
-        calls = [_planned(*task) for task in tasks]
-        sources = self._transform(calls)
-        pieces = list(_pieces(calls, self._n_workers()))
-        outcomes = self._parallel(
-            delayed(_fit_and_score)(
-                [calls[i] for i in piece],
-                {calls[i].source: sources[calls[i].source] for i in piece if calls[i].network},
-            )
-            for piece in pieces
-        )
+        # Nobody else holds them, so that fitted networks do not pile up.
+        calls = {i: _planned(*task) for i, task in enumerate(tasks)}
+        sources = self._transform(list(calls.values()))
+        pieces = _pieces(list(calls.values()), self._n_workers())
         results: list[Any] = [None] * len(calls)
+
+        def taken(piece: list[int]) -> tuple[list[Call], dict[Hashable, Transformed]]:
+            mine = [calls.pop(i) for i in piece]
+            return mine, {call.source: sources[call.source] for call in mine if call.network}
+
+        outcomes = self._parallel(delayed(_fit_and_score)(*taken(piece)) for piece in pieces)
         for piece, outcome in zip(pieces, outcomes, strict=True):
             for i, result in zip(piece, outcome, strict=True):
                 results[i] = result
@@ -157,8 +157,8 @@ def _planned(wrapped: Any, arguments: tuple[Any, ...], keywords: dict[str, Any])
     return call
 
 
-def _pieces(calls: Sequence[Call], n_workers: int) -> Iterator[list[int]]:
-    """Yield the positions of calls that one worker is given together, the largest first."""
+def _pieces(calls: Sequence[Call], n_workers: int) -> list[list[int]]:
+    """Return the positions of calls that one worker is given together, the largest first."""
     alike: dict[Hashable, list[int]] = {}
     for i, call in enumerate(calls):
         alike.setdefault(_kind(call, i), []).append(i)
@@ -167,7 +167,7 @@ def _pieces(calls: Sequence[Call], n_workers: int) -> Iterator[list[int]]:
         share = math.ceil(len(positions) / n_workers)
         size = min(MOST, max(FEWEST, share))
         pieces += [positions[start : start + size] for start in range(0, len(positions), size)]
-    yield from sorted(pieces, key=lambda piece: -len(piece))
+    return sorted(pieces, key=lambda piece: -len(piece))
 
 
 def _kind(call: Call, i: int) -> Hashable:
