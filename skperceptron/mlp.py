@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from ._base import BaseMultilayerPerceptron, is_stochastic
 from ._compat import StrOptions, check_partial_fit_first_call, fit_context
 from ._docs import shares_documentation
-from ._validation import FitMode, LabelMixin, never_certain, restored_on_failure
+from ._validation import Extras, FitMode, LabelMixin, never_certain, restored_on_failure
 from .engine.arrays import Floats, Integers
 from .losses import (
     CategoricalLogLoss,
@@ -84,6 +84,8 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
+        coefs_init: Any = None,
+        intercepts_init: Any = None,
     ) -> _MLPClassifier:
         """Fit the network to data X and labels y.
 
@@ -105,6 +107,10 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         sample_weight_val : array-like of shape (n_validation_samples,), default=None
             Non-negative weights of the validation rows.
 
+        coefs_init, intercepts_init : list of array-like, default=None
+            Where weights and biases start, shaped like ``coefs_`` and ``intercepts_`` and in
+            their units. What is not given is drawn.
+
         Returns
         -------
         self : object
@@ -116,8 +122,8 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
             If a parameter or the data is invalid, or if training diverges. An earlier fit
             is then left as it was.
         """
-        held_out = (X_val, y_val, sample_weight_val)
-        return self._fit(X, y, sample_weight, incremental=False, held_out=held_out)
+        extras = Extras(X_val, y_val, sample_weight_val, coefs_init, intercepts_init)
+        return self._fit(X, y, sample_weight, incremental=False, extras=extras)
 
     @available_if(is_stochastic)
     @fit_context(prefer_skip_nested_validation=True)
@@ -506,6 +512,9 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         categorical_prediction="mean",
         standardize_target="auto",
         skip_connections="none",
+        l1_ratio=0.0,
+        max_grad_norm=None,
+        initializer="scikit-learn",
         dropout=0.0,
         input_dropout=0.0,
         normalization=None,
@@ -539,6 +548,9 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             n_iter_no_change=n_iter_no_change,
             max_fun=max_fun,
             skip_connections=skip_connections,
+            l1_ratio=l1_ratio,
+            max_grad_norm=max_grad_norm,
+            initializer=initializer,
             dropout=dropout,
             input_dropout=input_dropout,
             normalization=normalization,
@@ -563,6 +575,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
+        coefs_init: Any = None,
+        intercepts_init: Any = None,
     ) -> MLPRegressor:
         """Fit the network to data X and targets y.
 
@@ -584,6 +598,10 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         sample_weight_val : array-like of shape (n_validation_samples,), default=None
             Non-negative weights of the validation rows.
 
+        coefs_init, intercepts_init : list of array-like, default=None
+            Where weights and biases start, shaped like ``coefs_`` and ``intercepts_`` and in
+            their units. What is not given is drawn.
+
         Returns
         -------
         self : object
@@ -595,8 +613,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             If a parameter or the data is invalid, or if training diverges. An earlier fit
             is then left as it was.
         """
-        held_out = (X_val, y_val, sample_weight_val)
-        return self._fit(X, y, sample_weight, incremental=False, held_out=held_out)
+        extras = Extras(X_val, y_val, sample_weight_val, coefs_init, intercepts_init)
+        return self._fit(X, y, sample_weight, incremental=False, extras=extras)
 
     @available_if(is_stochastic)
     @fit_context(prefer_skip_nested_validation=True)

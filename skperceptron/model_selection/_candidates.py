@@ -9,7 +9,7 @@ from typing import Any
 
 from sklearn.pipeline import Pipeline
 
-from .._base import NOTHING_HELD_OUT, BaseMultilayerPerceptron
+from .._base import NO_EXTRAS, BaseMultilayerPerceptron, is_lbfgs
 from .._compat import has_callbacks
 from ..mlp import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from ._stacking import Fit, token
@@ -31,7 +31,7 @@ def network_of(estimator: Any) -> BaseMultilayerPerceptron | None:
     if type(network) not in STACKABLE:
         return None
     listens = network.verbose or network.callbacks
-    if network.solver == "lbfgs" or network.warm_start or listens or network.max_time is not None:
+    if is_lbfgs(network.solver) or network.warm_start or listens or network.max_time is not None:
         return None
     return network
 
@@ -123,9 +123,9 @@ def ask_for_fit(network: BaseMultilayerPerceptron, transformed: Transformed) -> 
     asked = Fit(network, None, None)
 
     def record(
-        X: Any, y: Any, sample_weight: Any, *, incremental: bool, held_out: Any = NOTHING_HELD_OUT
+        X: Any, y: Any, sample_weight: Any, *, incremental: bool, extras: Any = NO_EXTRAS
     ) -> None:
-        asked.X, asked.y, asked.sample_weight, asked.held_out = X, y, sample_weight, held_out
+        asked.X, asked.y, asked.sample_weight, asked.extras = X, y, sample_weight, extras
 
     def call() -> None:
         network.fit(*transformed.arguments, **(transformed.keywords or {}))

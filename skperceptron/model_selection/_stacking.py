@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .._base import NOTHING_HELD_OUT, BaseMultilayerPerceptron, CheckedData
+from .._base import NO_EXTRAS, BaseMultilayerPerceptron, CheckedData
 from .._listening import Silence
-from .._validation import FitMode
+from .._validation import Extras, FitMode
 from ..engine import Network
 from ..training import Member, Stack, TrainingSet, epochs
 
@@ -38,9 +38,13 @@ TRAINING_ONLY = frozenset(
         "early_stopping",
         "epsilon",
         "hidden_layer_sizes",
+        "initializer",
         "input_dropout",
+        "l1_ratio",
         "learning_rate",
         "learning_rate_init",
+        "max_fun",
+        "max_grad_norm",
         "max_iter",
         "momentum",
         "n_iter_no_change",
@@ -73,8 +77,8 @@ class Fit:
     ----------
     estimator : BaseMultilayerPerceptron
         Not fitted yet; its parameters have been checked.
-    X, y, sample_weight, held_out
-        The arguments of its ``fit``; validation data of the user's own comes last.
+    X, y, sample_weight, extras
+        The arguments of its ``fit``.
     seconds : float
         Its share of the time.
     error : Exception, default=None
@@ -85,7 +89,7 @@ class Fit:
     X: Any
     y: Any
     sample_weight: Any = None
-    held_out: tuple[Any, Any, Any] = NOTHING_HELD_OUT
+    extras: Extras = NO_EXTRAS
     seconds: float = 0.0
     error: Exception | None = None
 
@@ -217,10 +221,11 @@ def _prepare(fit: Fit, pool: _Pool) -> _Prepared:
     seed = estimator.random_state
     state = seed.get_state() if isinstance(seed, np.random.RandomState) else None
     checked = pool.check_data(fit)
-    member = estimator._make_ready(checked, FROM_SCRATCH, fit.held_out, Silence())
+    member = estimator._make_ready(checked, FROM_SCRATCH, fit.extras, Silence())
     estimator._warn_of_clipped_batch(member)
     prepared = _Prepared(fit, member, checked.data, state)
     member.loss, member.optimizer = pool.same(member.loss), pool.same(member.optimizer)
+    member.schedule = pool.same(member.schedule)
     return prepared
 
 
@@ -278,9 +283,7 @@ def _fit_alone(prepared: _Prepared) -> None:
     if prepared.random_state is not None:
         fit.estimator.random_state.set_state(prepared.random_state)
     with fit.attempt():
-        fit.estimator._fit(
-            fit.X, fit.y, fit.sample_weight, incremental=False, held_out=fit.held_out
-        )
+        fit.estimator._fit(fit.X, fit.y, fit.sample_weight, incremental=False, extras=fit.extras)
 
 
 def _in_stacking_order(alike: list[_Prepared], pool: _Pool) -> list[_Prepared]:

@@ -138,6 +138,9 @@ WIDE = [
     {"dtype": ["auto", "float64"], "warm_start": [True, False]},
     {"dropout": [0.2, 0.5], "input_dropout": [0.1], "alpha": [0, 0.1]},
     {"normalization": ["batch", "layer"], "averaging": ["ema", None], "dropout": [0, 0.3]},
+    {"l1_ratio": [0, 0.5], "alpha": [0.1], "max_grad_norm": [0.1, None]},
+    {"solver": ["adamw", "rmsprop", "lion"], "learning_rate": ["constant", "cosine"]},
+    {"initializer": ["glorot_uniform", "he_normal"]},
     {"max_time": [100.0]},
 ]
 

@@ -13,8 +13,14 @@ from skperceptron.activations import ELU, Activation, PReLU, ReLU, Sigmoid, Tanh
 from skperceptron.engine import Network, multilayer_perceptron
 from skperceptron.engine.prediction import predict_raw
 from skperceptron.losses import (
+    AbsoluteError,
+    BinaryFocalLoss,
     BinaryLogLoss,
+    CategoricalFocalLoss,
     CategoricalLogLoss,
+    GaussianNLL,
+    Huber,
+    Pinball,
     PoissonDeviance,
     ScaledSquaredError,
     SquaredError,
@@ -269,6 +275,40 @@ def test_single_networks_are_joined_to_the_network_of_a_stack():
     assert singles[0].shape == joined.shape
     assert singles[0].shape != multilayer_perceptron(D, (5,), C, [[ReLU()]]).shape
     assert singles[0].shape != multilayer_perceptron(D, (6,), C, [[PReLU()]]).shape
+
+
+MIXTURES = {
+    "one output per target": [
+        *[CategoricalFocalLoss(alpha=[1.0, 2.0, 3.0])] * 2,
+        BinaryFocalLoss(),
+        CategoricalLogLoss(),
+        CategoricalLogLoss(label_smoothing=0.1),
+        BinaryLogLoss(label_smoothing=0.1),
+        *[Huber(0.3)] * 2,
+        AbsoluteError(),
+    ],
+    "two outputs per target": [
+        *[Pinball([0.2, 0.8])] * 3,
+        *[GaussianNLL()] * 2,
+        Pinball([0.1, 0.5]),
+    ],
+}
+
+
+@pytest.mark.parametrize("mixture", MIXTURES)
+@pytest.mark.parametrize("dtype", [FLOAT64, np.dtype(np.float32)], ids=str)
+def test_members_with_different_losses_equal_themselves_alone(mixture, dtype):
+    chosen = MIXTURES[mixture]
+    network = multilayer_perceptron(D, (6,), C * chosen[0].outputs_per_target, [[Tanh()]])
+    weight = np.random.RandomState(0).uniform(size=N)
+
+    def make_members():
+        return [
+            make_member(k, network, loss=loss, sample_weight=None if k % 2 else weight)
+            for k, loss in enumerate(chosen)
+        ]
+
+    assert_each_member_as_alone(network, make_members, make_data(), dtype)
 
 
 def test_learned_slopes_of_each_member_are_its_own():
