@@ -267,7 +267,7 @@ class _Rows:
 
     def split(self, estimator: Any, X: Any, y: Any, rows: Any, others: Any = None) -> Any:
         """Return X and y of some rows."""
-        key = rows.tobytes()
+        key = rows.tobytes(), None if others is None else others.tobytes()
         if key not in self._taken:
             self._taken[key] = safe_split(estimator, X, y, rows, others)
         return self._taken[key]

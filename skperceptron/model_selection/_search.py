@@ -52,8 +52,8 @@ class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
     have equal hidden sizes, batch size, skip connections and number of outputs become members of
     one stack, in which everything else may differ; transformers before a network are fitted
     once for each of their settings and each split. What cannot be stacked (``solver="lbfgs"``,
-    ``warm_start``, ``verbose``, callbacks, other estimators and subclasses) is fitted the
-    ordinary way within the same search.
+    ``warm_start``, ``max_time``, ``verbose``, callbacks, other estimators and subclasses) is
+    fitted the ordinary way within the same search.
 
     Parameters
     ----------
