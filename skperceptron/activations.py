@@ -16,7 +16,6 @@ the time of ``np.copyto(..., where=)`` on (1, 128, 256) float32.
 
 from __future__ import annotations
 
-import functools
 import math
 import sys
 from typing import Any, ClassVar
@@ -776,7 +775,6 @@ def _inside(a: Floats, centre: float, radius: float) -> None:
     np.less(a, radius, out=a)
 
 
-@functools.cache
 def _classes() -> dict[str, type[Activation]]:
     return by_name(sys.modules[__name__], Activation)
 
