@@ -11,6 +11,7 @@ import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, NoReturn
 
@@ -63,7 +64,29 @@ _DIVERGED = (
 )
 
 
-def _is_lbfgs(solver: str | Optimizer) -> bool:
+@dataclass(frozen=True)
+class CheckedData:
+    """Checked data on its way into training.
+
+    Attributes
+    ----------
+    data : TrainingSet
+    y : ndarray
+        Checked, not encoded.
+    sample_weight : ndarray of shape (N,) or None
+        As given.
+    weight : ndarray of shape (N,) or None
+        What each row counts, class weights included.
+    """
+
+    data: TrainingSet
+    y: Any
+    sample_weight: Floats | None
+    weight: Floats | None
+
+
+def is_lbfgs(solver: str | Optimizer) -> bool:
+    """Tell whether there are no steps and no batches."""
     if isinstance(solver, Optimizer):
         return not solver.is_stochastic
     return solver == "lbfgs"
@@ -71,7 +94,7 @@ def _is_lbfgs(solver: str | Optimizer) -> bool:
 
 def is_stochastic(estimator: BaseMultilayerPerceptron) -> bool:
     """Tell ``available_if`` whether partial_fit makes sense."""
-    if _is_lbfgs(estimator.solver):
+    if is_lbfgs(estimator.solver):
         raise AttributeError(
             "partial_fit is only available for stochastic optimizers."
             f" {estimator.solver} is not stochastic."
@@ -246,7 +269,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, metaclass=AB
             listening(self, n_epochs, X, y, sample_weight) as listener,
             restored_on_failure(self),
         ):
-            if incremental or _is_lbfgs(self.solver):
+            if incremental or is_lbfgs(self.solver):
                 listener.refuse_to_save("partial_fit" if incremental else f"solver={self.solver!r}")
             member, data = self._prepare(
                 X,
@@ -256,7 +279,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, metaclass=AB
                 extras=extras,
                 listener=listener,
             )
-            if _is_lbfgs(self.solver):
+            if is_lbfgs(self.solver):
                 self._train_lbfgs(member, data, listener)
             else:
                 self._train_stochastic(member, data, listener, incremental=incremental)
@@ -279,6 +302,12 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, metaclass=AB
         )
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
+        checked = self._check_data(X, y, sample_weight, mode)
+        member = self._make_ready(checked, mode, extras, listener or Silence())
+        return member, checked.data
+
+    def _check_data(self, X: Any, y: Any, sample_weight: Any, mode: FitMode) -> CheckedData:
+        """Check the data, store what describes it, and encode the targets."""
         X, y = self._validate_training_data(X, y, reset=not mode.continuing)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
@@ -286,13 +315,19 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, metaclass=AB
             self._forget()
         targets = self._encode(y, sample_weight, mode)
         weight = self._weigh(targets, sample_weight)
-        data = TrainingSet(X, targets)
+        return CheckedData(TrainingSet(X, targets), y, sample_weight, weight)
+
+    def _make_ready(
+        self, checked: CheckedData, mode: FitMode, extras: Extras, listener: Silence
+    ) -> Member:
+        """Wire the network and return it, with its start, as a member of a stack."""
+        data = checked.data
         rng = check_random_state(self.random_state)
-        saved = (listener or Silence()).resume(
-            rng, lambda: self._identity(X, y, sample_weight, extras, mode)
+        saved = listener.resume(
+            rng, lambda: self._identity(data.X, checked.y, checked.sample_weight, extras, mode)
         )
         loss = self._loss = self._make_loss()
-        n_outputs = targets.n_outputs * loss.outputs_per_target
+        n_outputs = data.targets.n_outputs * loss.outputs_per_target
         if mode.continuing:
             if extras.coefs_init is not None or extras.intercepts_init is not None:
                 raise ValueError(
@@ -302,18 +337,20 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, metaclass=AB
             self._rebuild_network(n_outputs)
             start = self._packed_parameters()
         else:
-            self._network = self._build_network(X.shape[1], n_outputs)
+            self._network = self._build_network(data.X.shape[1], n_outputs)
             start = self._initial_parameters(rng, extras)
         self.dtype_ = self._resolve_dtype()
         self.n_outputs_ = n_outputs
         self.n_layers_ = len(self._hidden_sizes()) + 2
         self.out_activation_ = loss.out_activation
-        member = self._make_member(start, loss, data, weight, rng, incremental=incremental)
-        self._hold_out(member, data, y, extras)
+        member = self._make_member(
+            start, loss, data, checked.weight, rng, incremental=mode.incremental
+        )
+        self._hold_out(member, data, checked.y, extras)
         self._merge_rows_of_full_batch(member, data)
         if saved is not None:
             restore(member, saved)
-        return member, data
+        return member
 
     def _identity(
         self,
@@ -411,7 +448,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, metaclass=AB
             return None
         normalization = clone(get_normalization(self.normalization))
         normalization.check_parameters()
-        if normalization.mixes_rows and _is_lbfgs(self.solver):
+        if normalization.mixes_rows and is_lbfgs(self.solver):
             raise ValueError(
                 f"normalization={self.normalization!r} needs batches and so a stochastic solver,"
                 f" got solver={self.solver!r}. Use normalization='layer'."
@@ -431,7 +468,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, metaclass=AB
         if not all(isinstance(rate, Real) and 0 <= float(rate) < 1 for rate in rates):
             raise ValueError(f"dropout={self.dropout!r} must hold numbers in the range [0.0, 1.0).")
         rates = [float(rate) for rate in (self.input_dropout, *rates)]
-        if any(rates) and _is_lbfgs(self.solver):
+        if any(rates) and is_lbfgs(self.solver):
             raise ValueError(
                 f"dropout={self.dropout!r} and input_dropout={self.input_dropout!r} must be 0 with"
                 f" solver={self.solver!r}, whose objective must not be random."
@@ -439,7 +476,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, metaclass=AB
         return rates
 
     def _resolve_dtype(self) -> np.dtype:
-        if _is_lbfgs(self.solver):
+        if is_lbfgs(self.solver):
             return np.dtype(np.float64)
         if self.dtype != "auto":
             return np.dtype(self.dtype)
@@ -574,7 +611,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, metaclass=AB
         incremental: bool,
     ) -> Member:
         optimizer = self._make_optimizer()
-        if _is_lbfgs(self.solver) and (self.l1_ratio or self.max_grad_norm is not None):
+        if is_lbfgs(self.solver) and (self.l1_ratio or self.max_grad_norm is not None):
             raise ValueError(
                 f"solver={self.solver!r} needs a smooth objective: l1_ratio={self.l1_ratio!r} must"
                 f" be 0 and max_grad_norm={self.max_grad_norm!r} must be None."
@@ -607,7 +644,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, metaclass=AB
             return None
         averaging = clone(get_averaging(self.averaging))
         averaging.check_parameters()
-        if _is_lbfgs(self.solver):
+        if is_lbfgs(self.solver):
             raise ValueError(
                 f"averaging={self.averaging!r} needs a stochastic solver, got"
                 f" solver={self.solver!r}."
@@ -628,10 +665,10 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, metaclass=AB
             targets = self._encode(y, None, FitMode(continuing=True, incremental=True))
             weight = self._weigh(targets, weight)
             data, rows = TrainingSet(X, targets), np.arange(X.shape[0])
-        elif rules is not None and not _is_lbfgs(self.solver):
+        elif rules is not None and not is_lbfgs(self.solver):
             weight = member.sample_weight
             member.rows, rows = self._split(data, member.rng)
-        if has_own or (rules is not None and not _is_lbfgs(self.solver)):
+        if has_own or (rules is not None and not is_lbfgs(self.solver)):
             monitor = "score" if rules is None else rules.monitor
             member.validate = Validation(self, member.loss, monitor, data, rows, y, weight)
         member.n_samples = len(member.rows)
@@ -657,7 +694,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, metaclass=AB
             raise ValueError("X_val and y_val must be given together.")
         if X is None and weight is not None:
             raise ValueError("sample_weight_val needs X_val and y_val.")
-        if X is not None and _is_lbfgs(self.solver):
+        if X is not None and is_lbfgs(self.solver):
             raise ValueError(
                 f"X_val and y_val need a stochastic solver, got solver={self.solver!r}."
             )
@@ -669,7 +706,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, metaclass=AB
         return X, y, None if weight is None else check_sample_weight(weight, X)
 
     def _merge_rows_of_full_batch(self, member: Member, data: TrainingSet) -> None:
-        if not _is_lbfgs(self.solver) and self._batch_rows(member.n_samples) == member.n_samples:
+        if not is_lbfgs(self.solver) and self._batch_rows(member.n_samples) == member.n_samples:
             member.rows, member.sample_weight = _in_canonical_order(
                 data, member.rows, member.sample_weight
             )
@@ -813,7 +850,7 @@ class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, metaclass=AB
 
     def _refuse_diverged(self) -> NoReturn:
         rate = f", or learning_rate_init={self.learning_rate_init!r} is too large"
-        raise ValueError(f"{_DIVERGED}{'' if _is_lbfgs(self.solver) else rate}.")
+        raise ValueError(f"{_DIVERGED}{'' if is_lbfgs(self.solver) else rate}.")
 
     def _warn_unconverged(self, verdict: str) -> None:
         limits = {
