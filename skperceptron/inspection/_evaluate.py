@@ -101,10 +101,10 @@ def prepare(
     check_estimator_type(estimator, gradients=True)
     check_is_fitted(estimator)
     # Whatever preparing stores goes to a copy, which draws nothing from the user's generator.
-    twin = copy(estimator)
-    # One row a batch: equal rows are merged where a batch holds them all.
-    settings = {"early_stopping": False, "shuffle": False, "random_state": 0, "batch_size": 1}
-    vars(twin).update(settings, averaging=None, callbacks=None)
+    # One row a batch: equal rows would be merged where a batch holds them all.
+    twin: Any = copy(estimator)
+    twin.early_stopping, twin.averaging, twin.callbacks = False, None, None
+    twin.shuffle, twin.random_state, twin.batch_size = False, 0, 1
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         member, data = twin._prepare(X, y, sample_weight, incremental=True)

@@ -147,12 +147,16 @@ def test_report_leaves_the_estimator_and_its_generator_alone():
     model = fit((5,), random_state=np.random.RandomState(0), dropout=0.5, normalization="batch")
     twin = deepcopy(model)
     gradient_report(model, X, Y)
-    for one, other in zip(model.partial_fit(X, Y).coefs_, twin.partial_fit(X, Y).coefs_, strict=True):
+    for one, other in zip(
+        model.partial_fit(X, Y).coefs_, twin.partial_fit(X, Y).coefs_, strict=True
+    ):
         assert (one == other).all()
 
 
 def test_report_works_after_early_stopping_and_for_regressors():
-    model = MLPRegressor(hidden_layer_sizes=(4,), early_stopping=True, **QUICK).fit(X, 1e6 * X[:, 0])
+    model = MLPRegressor(hidden_layer_sizes=(4,), early_stopping=True, **QUICK).fit(
+        X, 1e6 * X[:, 0]
+    )
     assert all(row["gradient_norm"] > 0 for row in rows_of(model, X, 1e6 * X[:, 0]).values())
 
 

@@ -79,7 +79,7 @@ def draw_neurons(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists:
     units = [nodes[-1].output_shape[1] for nodes in layers.values()]
     shown = [shown_units(n) for n in units]
     ys = [_heights(n, len(s)) for n, s in zip(units, shown, strict=True)]
-    tallest = max(np.ptp(y) for y in ys)
+    tallest = max(float(np.ptp(y)) for y in ys)
     ax = display.open(ax, height=float(np.clip(1.9 + 0.32 * tallest, 2.6, 7.0)))
     connections = connections_of(graph)
     lines = _draw_lines(ax, connections, shown, ys, kwargs)
@@ -97,7 +97,9 @@ def draw_neurons(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists:
     top = tallest / 2 + max(_bump(link.target - link.source) for link in connections)
     texts += _name_layers(ax, list(layers.items()), top + 0.7)
     texts += _write_values(ax, list(layers.values()), shown, ys, size)
-    reach = 0.5 + 0.045 * max((len(t.get_text()) for t in texts if t.get_ha() == "right"), default=0)
+    reach = 0.5 + 0.045 * max(
+        (len(t.get_text()) for t in texts if t.get_ha() == "right"), default=0
+    )
     ax.set(xlim=(-reach, len(ys) - 0.5), ylim=(-tallest / 2 - 0.8, top + 2.6))
     return list(lines.values()), nodes, texts, bar
 
@@ -158,7 +160,7 @@ def _path(start: tuple[float, float], stop: tuple[float, float]) -> Floats:
     return line
 
 
-def _bump(n_columns: int) -> float:
+def _bump(n_columns: float) -> float:
     """Return by how much a line over some columns is bent."""
     return 0.0 if n_columns < 2 else 0.15 + 0.35 * n_columns
 

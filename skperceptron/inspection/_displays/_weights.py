@@ -131,7 +131,8 @@ class WeightsDisplay(Display):
         WeightsDisplay
             Itself.
         """
-        self.image_, self.histograms_ = None, []
+        self.image_: Any = None
+        self.histograms_: list[Any] = []
         if self.kind == "images":
             self._plot_images(ax, kwargs)
         else:
