@@ -80,9 +80,13 @@ class GradientFlowDisplay(Display):
 
         Parameters
         ----------
-        estimator, X, y, sample_weight
-            As for :func:`~skperceptron.inspection.gradient_report`.
+        estimator : MLPBinaryClassifier, MLPSoftmaxClassifier or MLPRegressor
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+            All four as for :func:`~skperceptron.inspection.gradient_report`.
         quantity : str, default="gradient_norm"
+            As for the class.
         ax : matplotlib.axes.Axes, default=None
         **kwargs : dict
             For :meth:`plot`.
