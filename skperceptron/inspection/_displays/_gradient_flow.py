@@ -170,6 +170,7 @@ class GradientFlowDisplay(Display):
                 style = {"color": color, "label": name, **kwargs}
                 self.lines_ += ax.plot(self.epochs, values, **style)
             ax.set_xlabel("epoch")
+            ax.xaxis.get_major_locator().set_params(integer=True)
             ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), reverse=True)
         has_positive = any(np.greater(values, 0).any() for values in drawn.values())
         ax.set(ylabel=label, yscale="log" if is_logarithmic and has_positive else "linear")

@@ -47,7 +47,7 @@ class WeightsDisplay(Display):
     >>> from skperceptron import MLPSoftmaxClassifier
     >>> from skperceptron.inspection import WeightsDisplay
     >>> X, y = load_digits(return_X_y=True)
-    >>> network = MLPSoftmaxClassifier((16,), max_iter=50, tol=1e-2, random_state=0).fit(X, y)
+    >>> network = MLPSoftmaxClassifier((16,), tol=1e-1, random_state=0).fit(X, y)
     >>> display = WeightsDisplay.from_estimator(network)  # doctest: +SKIP
     """
 
