@@ -9,24 +9,25 @@ from __future__ import annotations
 
 import warnings
 from abc import ABCMeta, abstractmethod
+from collections.abc import Sequence
 from copy import copy
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, NoReturn
 
 import numpy as np
-from scipy import sparse
 from scipy.optimize import OptimizeResult
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._compat import CallbackSupportMixin, Interval, Options, StrOptions, check_optimize_result
 from ._held_out import Validation
 from ._listening import Silence, identity_of, listening
 from ._notebook import NotebookMixin
-from ._validation import FitMode, check_sample_weight, restored_on_failure
+from ._validation import Extras, FitMode, check_sample_weight, restored_on_failure
 from .activations import Activation, get_activation
 from .averaging import Averaging, get_averaging
 from .engine import Network, multilayer_perceptron
@@ -35,11 +36,18 @@ from .engine.blocks import Activate, Affine
 from .engine.network import Learned
 from .engine.prediction import predict_raw
 from .engine.rows import merge_equal_rows
-from .initializers import GlorotUniform
+from .initializers import Initializer, Layer, get_initializer, list_initializers
 from .losses import Loss, get_loss
 from .normalizations import Normalization, get_normalization
-from .optimizers import SGD, Adam, Optimizer
-from .schedules import Adaptive, Constant, InverseScaling, Schedule
+from .optimizers import LBFGS, SGD, Adam, Optimizer, get_optimizer, list_optimizers
+from .schedules import (
+    Adaptive,
+    Constant,
+    InverseScaling,
+    Schedule,
+    get_schedule,
+    list_schedules,
+)
 from .stopping import EarlyStopping
 from .training import EpochReport, Member, Stack, Targets, TrainingSet, epochs, minimize_lbfgs
 from .training.checkpoint import State, restore, state_of
@@ -49,8 +57,7 @@ from .training.member import Progress
 #: From this many weights in one matrix on, ``dtype="auto"`` trains in float32.
 FLOAT32_FROM = 2**12
 
-#: X, y and sample weights of validation data that the user has not given.
-NOTHING_HELD_OUT = (None, None, None)
+NO_EXTRAS = Extras()
 
 _DIVERGED = (
     "Solver produced non-finite parameter weights: the training diverged. The input data may"
@@ -58,9 +65,37 @@ _DIVERGED = (
 )
 
 
+@dataclass(frozen=True)
+class CheckedData:
+    """Checked data on its way into training.
+
+    Attributes
+    ----------
+    data : TrainingSet
+    y : ndarray
+        Checked, not encoded.
+    sample_weight : ndarray of shape (N,) or None
+        As given.
+    weight : ndarray of shape (N,) or None
+        What each row counts, class weights included.
+    """
+
+    data: TrainingSet
+    y: Any
+    sample_weight: Floats | None
+    weight: Floats | None
+
+
+def is_lbfgs(solver: str | Optimizer) -> bool:
+    """Tell whether there are no steps and no batches."""
+    if isinstance(solver, Optimizer):
+        return not solver.is_stochastic
+    return solver == "lbfgs"
+
+
 def is_stochastic(estimator: BaseMultilayerPerceptron) -> bool:
     """Tell ``available_if`` whether partial_fit makes sense."""
-    if estimator.solver == "lbfgs":
+    if is_lbfgs(estimator.solver):
         raise AttributeError(
             "partial_fit is only available for stochastic optimizers."
             f" {estimator.solver} is not stochastic."
@@ -81,10 +116,10 @@ class BaseMultilayerPerceptron(
     _parameter_constraints: dict[str, list[Any]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [str, Activation, "array-like"],
-        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+        "solver": [StrOptions(set(list_optimizers())), Optimizer],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+        "learning_rate": [StrOptions(set(list_schedules())), Schedule, callable],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "power_t": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -106,6 +141,9 @@ class BaseMultilayerPerceptron(
         ],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "skip_connections": [StrOptions({"none", "residual", "dense"})],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "initializer": [StrOptions(set(list_initializers())), Initializer],
         "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
         "input_dropout": [Interval(Real, 0, 1, closed="left")],
         "normalization": [str, Normalization, None],
@@ -142,6 +180,9 @@ class BaseMultilayerPerceptron(
         n_iter_no_change=10,
         max_fun=15000,
         skip_connections="none",
+        l1_ratio=0.0,
+        max_grad_norm=None,
+        initializer="scikit-learn",
         dropout=0.0,
         input_dropout=0.0,
         normalization=None,
@@ -174,6 +215,9 @@ class BaseMultilayerPerceptron(
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
         self.skip_connections = skip_connections
+        self.l1_ratio = l1_ratio
+        self.max_grad_norm = max_grad_norm
+        self.initializer = initializer
         self.dropout = dropout
         self.input_dropout = input_dropout
         self.normalization = normalization
@@ -221,24 +265,24 @@ class BaseMultilayerPerceptron(
         sample_weight: Any,
         *,
         incremental: bool,
-        held_out: tuple[Any, Any, Any] = NOTHING_HELD_OUT,
+        extras: Extras = NO_EXTRAS,
     ) -> BaseMultilayerPerceptron:
         n_epochs = 1 if incremental else self.max_iter
         with (
             listening(self, n_epochs, X, y, sample_weight) as listener,
             restored_on_failure(self),
         ):
-            if incremental or self.solver == "lbfgs":
-                listener.refuse_to_save("partial_fit" if incremental else "solver='lbfgs'")
+            if incremental or is_lbfgs(self.solver):
+                listener.refuse_to_save("partial_fit" if incremental else f"solver={self.solver!r}")
             member, data = self._prepare(
                 X,
                 y,
                 sample_weight,
                 incremental=incremental,
-                held_out=held_out,
+                extras=extras,
                 listener=listener,
             )
-            if self.solver == "lbfgs":
+            if is_lbfgs(self.solver):
                 self._train_lbfgs(member, data, listener)
             else:
                 self._train_stochastic(member, data, listener, incremental=incremental)
@@ -251,70 +295,82 @@ class BaseMultilayerPerceptron(
         sample_weight: Any,
         *,
         incremental: bool,
-        held_out: tuple[Any, Any, Any] = NOTHING_HELD_OUT,
+        extras: Extras = NO_EXTRAS,
         listener: Silence | None = None,
     ) -> tuple[Member, TrainingSet]:
-        """Check everything, wire the network, and return what is to be trained on what.
-
-        ``held_out`` is the user's own validation data: X, y and sample weights.
-        """
+        """Check everything, wire the network, and return what is to be trained on what."""
         mode = FitMode(
             continuing=hasattr(self, "coefs_") and (incremental or self.warm_start),
             incremental=incremental,
         )
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
+        checked = self._check_data(X, y, sample_weight, mode)
+        member = self._make_ready(checked, mode, extras, listener or Silence())
+        return member, checked.data
+
+    def _check_data(self, X: Any, y: Any, sample_weight: Any, mode: FitMode) -> CheckedData:
+        """Check the data, store what describes it, and encode the targets."""
         X, y = self._validate_training_data(X, y, reset=not mode.continuing)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
         if not mode.continuing:
             self._forget()
         targets = self._encode(y, sample_weight, mode)
-        sample_weight = self._weigh(targets, sample_weight)
-        data = TrainingSet(X, targets)
+        weight = self._weigh(targets, sample_weight)
+        return CheckedData(TrainingSet(X, targets), y, sample_weight, weight)
+
+    def _make_ready(
+        self, checked: CheckedData, mode: FitMode, extras: Extras, listener: Silence
+    ) -> Member:
+        """Wire the network and return it, with its start, as a member of a stack."""
+        data = checked.data
         rng = check_random_state(self.random_state)
-        saved = (listener or Silence()).resume(
-            rng, lambda: self._identity(X, y, sample_weight, held_out, mode)
+        saved = listener.resume(
+            rng, lambda: self._identity(data.X, checked.y, checked.sample_weight, extras, mode)
         )
         loss = self._loss = self._make_loss()
-        n_outputs = targets.n_outputs * loss.outputs_per_target
+        n_outputs = data.targets.n_outputs * loss.outputs_per_target
         if mode.continuing:
+            if extras.coefs_init is not None or extras.intercepts_init is not None:
+                raise ValueError(
+                    "coefs_init and intercepts_init cannot be used with warm_start=True, which goes"
+                    " on with the weights of the earlier fit."
+                )
             self._rebuild_network(n_outputs)
             start = self._packed_parameters()
         else:
-            self._network = self._build_network(X.shape[1], n_outputs)
-            start = self._initial_parameters(rng)
+            self._network = self._build_network(data.X.shape[1], n_outputs)
+            start = self._initial_parameters(rng, extras)
         self.dtype_ = self._resolve_dtype()
         self.n_outputs_ = n_outputs
         self.n_layers_ = len(self._hidden_sizes()) + 2
         self.out_activation_ = loss.out_activation
-        member = self._make_member(start, loss, data, sample_weight, rng, incremental=incremental)
-        self._hold_out(member, data, y, held_out)
+        member = self._make_member(
+            start, loss, data, checked.weight, rng, incremental=mode.incremental
+        )
+        self._hold_out(member, data, checked.y, extras)
         self._merge_rows_of_full_batch(member, data)
         if saved is not None:
             restore(member, saved)
-        return member, data
+        return member
 
     def _identity(
         self,
         X: Any,
         y: Any,
         sample_weight: Floats | None,
-        held_out: tuple[Any, Any, Any],
+        extras: Extras,
         mode: FitMode,
     ) -> dict[str, Any]:
         """Return what tells this fit from others."""
-        names = ("X_val", "y_val", "sample_weight_val")
         return identity_of(
             self,
             X=X,
             y=y,
             sample_weight=sample_weight,
             weights_to_go_on_from=self._packed_parameters() if mode.continuing else None,
-            **{
-                name: given if given is None or sparse.issparse(given) else np.asarray(given)
-                for name, given in zip(names, held_out, strict=True)
-            },
+            **vars(extras),
         )
 
     def _validate_training_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
@@ -395,7 +451,7 @@ class BaseMultilayerPerceptron(
             return None
         normalization = clone(get_normalization(self.normalization))
         normalization.check_parameters()
-        if normalization.mixes_rows and self.solver == "lbfgs":
+        if normalization.mixes_rows and is_lbfgs(self.solver):
             raise ValueError(
                 f"normalization={self.normalization!r} needs batches and so a stochastic solver,"
                 f" got solver={self.solver!r}. Use normalization='layer'."
@@ -415,15 +471,15 @@ class BaseMultilayerPerceptron(
         if not all(isinstance(rate, Real) and 0 <= float(rate) < 1 for rate in rates):
             raise ValueError(f"dropout={self.dropout!r} must hold numbers in the range [0.0, 1.0).")
         rates = [float(rate) for rate in (self.input_dropout, *rates)]
-        if any(rates) and self.solver == "lbfgs":
+        if any(rates) and is_lbfgs(self.solver):
             raise ValueError(
                 f"dropout={self.dropout!r} and input_dropout={self.input_dropout!r} must be 0 with"
-                " solver='lbfgs', whose objective must not be random."
+                f" solver={self.solver!r}, whose objective must not be random."
             )
         return rates
 
     def _resolve_dtype(self) -> np.dtype:
-        if self.solver == "lbfgs":
+        if is_lbfgs(self.solver):
             return np.dtype(np.float64)
         if self.dtype != "auto":
             return np.dtype(self.dtype)
@@ -433,23 +489,70 @@ class BaseMultilayerPerceptron(
     def _affine_blocks(self) -> list[Affine]:
         return [n.block for n in self._network.nodes if isinstance(n.block, Affine)]
 
-    def _initial_parameters(self, rng: np.random.RandomState) -> Floats:
+    def _initial_parameters(self, rng: np.random.RandomState, extras: Extras) -> Floats:
         """Draw weights and biases layer by layer; learned activations start as they declare."""
         vector = np.empty((1, self._network.n_parameters))
-        factors = [a.init_factor for a in self._resolve_activations()]
-        initializer = GlorotUniform()
+        activations: list[Activation | None] = [*self._resolve_activations()]
+        factors = [a.init_factor for a in activations if a is not None]
+        activations = [*activations[: len(self._hidden_sizes())], None]
+        initializer = clone(get_initializer(self.initializer))
+        initializer.check_parameters()
         layer = 0
         for node, views in zip(self._network.nodes, self._network.views(vector), strict=True):
             if isinstance(node.block, Affine):
-                # The output layer follows the rule of the last hidden layer.
+                # scikit-learn's output layer follows the rule of the last hidden layer.
                 factor = factors[min(layer, len(factors) - 1)]
                 weight, bias = views
                 fan_in, units = weight[0].shape
-                weight[0], bias[0, 0] = initializer.draw(fan_in, units, factor, rng)
+                asked = Layer(fan_in, units, activations[layer], factor)
+                weight[0], bias[0, 0] = initializer.draw(asked, rng)
                 layer += 1
             elif views:
                 views[0][0, 0] = node.block.initial_parameters()
+        self._start_where_told(vector, extras)
         return vector[0]
+
+    def _start_where_told(self, vector: Floats, extras: Extras) -> None:
+        """Put the user's own arrays into the place of those that were drawn."""
+        layers = [
+            views
+            for node, views in zip(self._network.nodes, self._network.views(vector), strict=True)
+            if isinstance(node.block, Affine)
+        ]
+        own_weights = self._check_start("coefs_init", extras.coefs_init, [w[0] for w, _ in layers])
+        own_biases = self._check_start(
+            "intercepts_init", extras.intercepts_init, [b[0, 0] for _, b in layers]
+        )
+        for (weight, bias), w, b in zip(layers, own_weights, own_biases, strict=True):
+            weight[0] = weight[0] if w is None else w
+            bias[0, 0] = bias[0, 0] if b is None else b
+        # The user speaks the units of y.
+        given = extras.coefs_init is not None, extras.intercepts_init is not None
+        if any(given):
+            weight, bias = (array[0] for array in layers[-1])
+            own = self._unfold(weight, bias[0])
+            if given[0]:
+                weight[:] = own[0]
+            if given[1]:
+                bias[0] = own[1]
+
+    def _check_start(
+        self, name: str, given: Any, drawn: Sequence[Floats]
+    ) -> Sequence[Floats | None]:
+        if given is None:
+            return [None] * len(drawn)
+        if len(given) != len(drawn):
+            raise ValueError(f"{name} has {len(given)} arrays, but there are {len(drawn)} layers.")
+        arrays = []
+        for layer, (array, expected) in enumerate(zip(given, drawn, strict=True)):
+            checked = check_array(array, ensure_2d=False, dtype=np.float64, input_name=name)
+            if checked.shape != expected.shape:
+                raise ValueError(
+                    f"{name}[{layer}] has shape {checked.shape}, but layer {layer} needs"
+                    f" {expected.shape}."
+                )
+            arrays.append(checked)
+        return arrays
 
     def _rebuild_network(self, n_outputs: int) -> None:
         """Wire the network anew for the weights of the earlier fit; activations may change."""
@@ -510,13 +613,21 @@ class BaseMultilayerPerceptron(
         *,
         incremental: bool,
     ) -> Member:
+        optimizer = self._make_optimizer()
+        if is_lbfgs(self.solver) and (self.l1_ratio or self.max_grad_norm is not None):
+            raise ValueError(
+                f"solver={self.solver!r} needs a smooth objective: l1_ratio={self.l1_ratio!r} must"
+                f" be 0 and max_grad_norm={self.max_grad_norm!r} must be None."
+            )
         return Member(
             parameters=parameters,
             loss=loss,
-            optimizer=self._make_optimizer(),
-            schedule=self._make_schedule(),
+            optimizer=optimizer,
+            schedule=self._make_schedule(optimizer, incremental=incremental),
             learning_rate=self.learning_rate_init,
             alpha=self.alpha,
+            l1_ratio=self.l1_ratio,
+            max_grad_norm=np.inf if self.max_grad_norm is None else self.max_grad_norm,
             rows=np.arange(data.n_rows),
             rng=rng,
             sample_weight=sample_weight,
@@ -536,7 +647,7 @@ class BaseMultilayerPerceptron(
             return None
         averaging = clone(get_averaging(self.averaging))
         averaging.check_parameters()
-        if self.solver == "lbfgs":
+        if is_lbfgs(self.solver):
             raise ValueError(
                 f"averaging={self.averaging!r} needs a stochastic solver, got"
                 f" solver={self.solver!r}."
@@ -548,21 +659,19 @@ class BaseMultilayerPerceptron(
             )
         return averaging
 
-    def _hold_out(
-        self, member: Member, data: TrainingSet, y: Any, own: tuple[Any, Any, Any]
-    ) -> None:
+    def _hold_out(self, member: Member, data: TrainingSet, y: Any, extras: Extras) -> None:
         """Decide on which rows a member is validated, and what depends on them."""
         rules = self._resolve_early_stopping()
-        has_own = self._has_own_validation_data(own)
+        has_own = self._has_own_validation_data(extras)
         if has_own:
-            X, y, weight = self._check_validation_data(*own)
+            X, y, weight = self._check_validation_data(extras)
             targets = self._encode(y, None, FitMode(continuing=True, incremental=True))
             weight = self._weigh(targets, weight)
             data, rows = TrainingSet(X, targets), np.arange(X.shape[0])
-        elif rules is not None and self.solver != "lbfgs":
+        elif rules is not None and not is_lbfgs(self.solver):
             weight = member.sample_weight
             member.rows, rows = self._split(data, member.rng)
-        if has_own or (rules is not None and self.solver != "lbfgs"):
+        if has_own or (rules is not None and not is_lbfgs(self.solver)):
             monitor = "score" if rules is None else rules.monitor
             member.validate = Validation(self, member.loss, monitor, data, rows, y, weight)
         member.n_samples = len(member.rows)
@@ -582,22 +691,25 @@ class BaseMultilayerPerceptron(
         self.early_stopping.check_parameters()
         return self.early_stopping
 
-    def _has_own_validation_data(self, own: tuple[Any, Any, Any]) -> bool:
-        X, y, weight = own
+    def _has_own_validation_data(self, extras: Extras) -> bool:
+        X, y, weight = extras.X_val, extras.y_val, extras.sample_weight_val
         if (X is None) != (y is None):
             raise ValueError("X_val and y_val must be given together.")
         if X is None and weight is not None:
             raise ValueError("sample_weight_val needs X_val and y_val.")
-        if X is not None and self.solver == "lbfgs":
-            raise ValueError("X_val and y_val need a stochastic solver, got solver='lbfgs'.")
+        if X is not None and is_lbfgs(self.solver):
+            raise ValueError(
+                f"X_val and y_val need a stochastic solver, got solver={self.solver!r}."
+            )
         return X is not None
 
-    def _check_validation_data(self, X: Any, y: Any, weight: Any) -> tuple[Any, Any, Floats | None]:
-        X, y = self._validate_training_data(X, y, reset=False)
+    def _check_validation_data(self, extras: Extras) -> tuple[Any, Any, Floats | None]:
+        X, y = self._validate_training_data(extras.X_val, extras.y_val, reset=False)
+        weight = extras.sample_weight_val
         return X, y, None if weight is None else check_sample_weight(weight, X)
 
     def _merge_rows_of_full_batch(self, member: Member, data: TrainingSet) -> None:
-        if self.solver != "lbfgs" and self._batch_rows(member.n_samples) == member.n_samples:
+        if not is_lbfgs(self.solver) and self._batch_rows(member.n_samples) == member.n_samples:
             member.rows, member.sample_weight = _in_canonical_order(
                 data, member.rows, member.sample_weight
             )
@@ -629,16 +741,34 @@ class BaseMultilayerPerceptron(
         return rows, held_out
 
     def _make_optimizer(self) -> Optimizer:
-        if self.solver == "sgd":
-            return SGD(self.momentum, self.nesterovs_momentum)
-        return Adam(self.beta_1, self.beta_2, self.epsilon)
+        own = {
+            "sgd": SGD(self.momentum, self.nesterovs_momentum),
+            "adam": Adam(self.beta_1, self.beta_2, self.epsilon),
+            "lbfgs": LBFGS(self.max_fun),
+        }
+        if isinstance(self.solver, str) and self.solver in own:
+            return own[self.solver]
+        optimizer = clone(get_optimizer(self.solver))
+        optimizer.check_parameters()
+        return optimizer
 
-    def _make_schedule(self) -> Schedule:
-        if self.solver != "sgd" or self.learning_rate == "constant":
-            return Constant()
-        if self.learning_rate == "invscaling":
-            return InverseScaling(self.power_t)
-        return Adaptive()
+    def _make_schedule(self, optimizer: Optimizer, *, incremental: bool) -> Schedule:
+        own = {
+            "constant": Constant(),
+            "invscaling": InverseScaling(self.power_t),
+            "adaptive": Adaptive(),
+        }
+        if isinstance(self.learning_rate, str) and self.learning_rate in own:
+            # As in scikit-learn, only plain gradient descent heeds them.
+            return own[self.learning_rate] if isinstance(optimizer, SGD) else Constant()
+        schedule = clone(get_schedule(self.learning_rate))
+        schedule.check_parameters()
+        if incremental and schedule.needs_max_iter:
+            raise ValueError(
+                f"partial_fit does not support learning_rate={self.learning_rate!r}, which must"
+                " know how many epochs there will be."
+            )
+        return schedule
 
     def _batch_rows(self, n_rows: int) -> int:
         if self.batch_size == "auto":
@@ -723,7 +853,7 @@ class BaseMultilayerPerceptron(
 
     def _refuse_diverged(self) -> NoReturn:
         rate = f", or learning_rate_init={self.learning_rate_init!r} is too large"
-        raise ValueError(f"{_DIVERGED}{'' if self.solver == 'lbfgs' else rate}.")
+        raise ValueError(f"{_DIVERGED}{'' if is_lbfgs(self.solver) else rate}.")
 
     def _warn_unconverged(self, verdict: str) -> None:
         limits = {
@@ -795,7 +925,9 @@ class BaseMultilayerPerceptron(
                 listener.begin("iteration")
             return stops
 
-        budget = Budget(self.max_iter, self.max_fun, self.tol, member.max_seconds)
+        assert isinstance(member.optimizer, LBFGS)
+        max_fun = member.optimizer.max_fun
+        budget = Budget(self.max_iter, max_fun, self.tol, member.max_seconds)
         listener.begin("iteration")
         result, interrupted = minimize_lbfgs(self._network, member, data, budget, tell)
         # The iteration that has begun last does not take place.

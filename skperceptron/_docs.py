@@ -15,20 +15,23 @@ activation : str, Activation or list of these, default="relu"
     Activation of the hidden layers; a list has one entry per hidden layer. See
     :func:`skperceptron.activations.list_activations` for the names.
 
-solver : {"adam", "sgd", "lbfgs"}, default="adam"
-    Adam, stochastic gradient descent with momentum, or L-BFGS on the whole data.
+solver : str or Optimizer, default="adam"
+    "sgd" (with momentum), "adagrad", "rmsprop", "adam", "adamw", "nadam", "lion", or "lbfgs" on
+    the whole data; or an object from :mod:`skperceptron.optimizers`. "sgd", "adam" and "lbfgs"
+    heed the parameters below.
 
 alpha : float, default=0.0001
-    Strength of the L2 penalty on the weights, >= 0. It is divided by the sum of the
-    batch's sample weights.
+    Strength of the penalty on the weights, >= 0: L2, unless `l1_ratio` says otherwise. It is
+    divided by the sum of the batch's sample weights.
 
 batch_size : int or "auto", default="auto"
     Rows per step of the stochastic solvers. "auto" is ``min(200, n_samples)``.
 
-learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
-    "invscaling": ``learning_rate_init / (t + 1) ** power_t`` with t the rows seen so far.
-    "adaptive": divided by 5 each time progress ends, as long as it is above 1e-6.
-    Only used when ``solver="sgd"``.
+learning_rate : str, Schedule or callable, default="constant"
+    "constant"; "invscaling": ``learning_rate_init / (t + 1) ** power_t`` with t the rows seen
+    so far; "adaptive": divided by 5 each time progress ends, as long as it is above 1e-6. Only
+    ``solver="sgd"`` heeds these three. Further names, objects, and functions of time: see
+    :mod:`skperceptron.schedules`.
 
 learning_rate_init : float, default=0.001
     Initial learning rate of the stochastic solvers, > 0.
@@ -86,6 +89,15 @@ skip_connections : {"none", "residual", "dense"}, default="none"
     "residual": a hidden layer that is as wide as the hidden layer before it adds that
     layer's value to its own (He et al. 2016). "dense": every layer, the output layer
     included, sees the input and all earlier hidden layers side by side (Huang et al. 2017).
+
+l1_ratio : float, default=0.0
+    Share of the L1 norm in the penalty, in [0, 1] (elastic net). Not with "lbfgs".
+
+max_grad_norm : float, default=None
+    Longer gradients are shortened to this length, > 0 (Pascanu et al. 2013). Not with "lbfgs".
+
+initializer : str or Initializer, default="scikit-learn"
+    How weights and biases start: see :mod:`skperceptron.initializers`.
 
 dropout : float or array-like of float, default=0.0
     Probability with which, in training, a hidden unit is silent, in [0, 1); a list has one

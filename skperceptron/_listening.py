@@ -192,6 +192,8 @@ def described(value: Any) -> str:
     """Return a text that is the same in every process."""
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(described, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key!r}: {described(of)}' for key, of in value.items())}}}"
     if value is None or isinstance(value, str | int | float | np.generic | BaseEstimator):
         return repr(value)
     if isinstance(value, np.ndarray):
@@ -200,9 +202,13 @@ def described(value: Any) -> str:
 
 
 def fingerprint(data: Any) -> str:
-    """Return shape, dtype and a hash (BLAKE2) of an array, a CSR matrix, or None."""
+    """Return shape, dtype and a hash (BLAKE2) of an array or CSR matrix; or of each in a list."""
     if data is None:
         return "None"
+    if isinstance(data, list | tuple):
+        return f"[{', '.join(map(fingerprint, data))}]"
+    if not sparse.issparse(data):
+        data = np.asanyarray(data)
     digest = hashlib.blake2b(digest_size=16)
     parts = (data.data, data.indices, data.indptr) if sparse.issparse(data) else (data,)
     for part in map(np.asanyarray, parts):

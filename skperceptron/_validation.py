@@ -32,6 +32,25 @@ class FitMode:
     incremental: bool
 
 
+@dataclass(frozen=True)
+class Extras:
+    """What ``fit`` takes beyond X, y and sample weights.
+
+    Attributes
+    ----------
+    X_val, y_val, sample_weight_val
+        The user's own validation data.
+    coefs_init, intercepts_init : list of array-like
+        Where weights and biases start.
+    """
+
+    X_val: Any = None
+    y_val: Any = None
+    sample_weight_val: Any = None
+    coefs_init: Any = None
+    intercepts_init: Any = None
+
+
 def check_sample_weight(sample_weight: Any, X: Any) -> Floats:
     """Return the weights of the rows of X as a float64 array.
 

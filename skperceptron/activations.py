@@ -16,16 +16,14 @@ the time of ``np.copyto(..., where=)`` on (1, 128, 256) float32.
 
 from __future__ import annotations
 
-import inspect
 import math
 import sys
-from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import erfc, expit
-from sklearn.base import BaseEstimator
 
+from .components import Component, Interval, by_name, find
 from .engine.arrays import Floats
 
 #: Beyond this every saturating function here has reached its limit, in any precision.
@@ -34,16 +32,14 @@ FAR = 1e4
 Range = tuple[float, float]
 
 
-class Activation(BaseEstimator):
+class Activation(Component):
     """Base of all activations.
 
     A subclass defines ``forward`` and ``backward``; the rest has defaults. Parameters are
-    arguments of ``__init__``, stored unchanged, with their open intervals in ``ranges``.
+    arguments of ``__init__``, stored unchanged, with an ``Interval`` of each in ``ranges``.
 
     Attributes
     ----------
-    names : tuple of str
-        Names under which ``get_activation`` finds a built-in one; the first is canonical.
     formula : str
         f(z) in LaTeX.
     value_range : tuple of float
@@ -52,18 +48,14 @@ class Activation(BaseEstimator):
         Whether ``backward`` needs z, which is then kept beside the output.
     init_factor : float
         Initial weights are uniform within the root of this divided by fan-in plus fan-out.
-    ranges : dict of str to tuple of float
-        Open interval of each numeric parameter.
     untrainable_message : str
         What to tell the user if the gradient is zero everywhere.
     """
 
-    names: ClassVar[tuple[str, ...]] = ()
     formula: ClassVar[str] = ""
     value_range: ClassVar[Range] = (-np.inf, np.inf)
     keeps_input: bool = False
     init_factor: float = 6.0
-    ranges: ClassVar[dict[str, Range]] = {}
     untrainable_message: ClassVar[str] = ""
 
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
@@ -111,19 +103,6 @@ class Activation(BaseEstimator):
     def differentiable(self) -> bool:
         """Whether layers before this activation get a gradient."""
         return True
-
-    def check_parameters(self) -> None:
-        """Raise TypeError or ValueError if a parameter is outside its range."""
-        for name, (low, high) in self.ranges.items():
-            value = getattr(self, name)
-            message = (
-                f"The {name!r} parameter of {type(self).__name__} must be a float in the range"
-                f" ({low}, {high}). Got {value!r} instead."
-            )
-            if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
-                raise TypeError(message)
-            if not low < float(value) < high:
-                raise ValueError(message)
 
     def __call__(self, z: Any) -> Floats:
         """Return f(z) as a new array of z's shape."""
@@ -252,7 +231,7 @@ class Sine(Activation):
     formula = r"\sin \omega z"
     value_range = (-1.0, 1.0)
     keeps_input = True
-    ranges = {"frequency": (0.0, np.inf)}
+    ranges = {"frequency": Interval(0.0, np.inf)}
 
     def __init__(self, frequency: float = 1.0) -> None:
         self.frequency = frequency
@@ -290,7 +269,7 @@ class Heaviside(Activation):
     formula = r"0 \text{ if } z < 0, \; 1 \text{ if } z \geq 0"
     value_range = (0.0, 1.0)
     keeps_input = True
-    ranges = {"sharpness": (0.0, np.inf)}
+    ranges = {"sharpness": Interval(0.0, np.inf)}
     untrainable_message = (
         "The gradient of Heaviside() is zero everywhere: layers before it keep their random"
         " weights. Use Heaviside(surrogate='straight_through') or"
@@ -360,7 +339,7 @@ class LeakyReLU(Activation):
     names = ("leaky_relu",)
     formula = r"\max(\alpha z, z)"
     keeps_input = True
-    ranges = {"alpha": (0.0, 1.0)}
+    ranges = {"alpha": Interval(0.0, 1.0)}
 
     def __init__(self, alpha: float = 0.01) -> None:
         self.alpha = alpha
@@ -389,7 +368,7 @@ class PReLU(Activation):
     names = ("prelu",)
     formula = r"\max(0, z) + a \min(0, z)"
     keeps_input = True
-    ranges = {"alpha": (-np.inf, np.inf)}
+    ranges = {"alpha": Interval(-np.inf, np.inf)}
 
     def __init__(self, alpha: float = 0.25) -> None:
         self.alpha = alpha
@@ -536,7 +515,7 @@ class ELU(_Exponential):
 
     names = ("elu",)
     formula = r"z \text{ if } z > 0, \; \alpha (e^z - 1) \text{ if } z \leq 0"
-    ranges = {"alpha": (0.0, np.inf)}
+    ranges = {"alpha": Interval(0.0, np.inf)}
 
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
@@ -570,7 +549,7 @@ class CELU(Activation):
     names = ("celu",)
     formula = r"\max(0, z) + \min(0, \alpha (e^{z / \alpha} - 1))"
     keeps_input = True
-    ranges = {"alpha": (0.0, np.inf)}
+    ranges = {"alpha": Interval(0.0, np.inf)}
 
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
@@ -797,9 +776,7 @@ def _inside(a: Floats, centre: float, radius: float) -> None:
 
 
 def _classes() -> dict[str, type[Activation]]:
-    """Return the activations of this module under all of their names."""
-    members = inspect.getmembers(sys.modules[__name__], inspect.isclass)
-    return {name: cls for _, cls in members if issubclass(cls, Activation) for name in cls.names}
+    return by_name(sys.modules[__name__], Activation)
 
 
 def list_activations() -> list[str]:
@@ -831,18 +808,7 @@ def get_activation(activation: str | Activation) -> Activation:
     >>> get_activation("leaky_relu")
     LeakyReLU()
     """
-    if isinstance(activation, Activation):
-        return activation
-    if isinstance(activation, str):
-        classes = _classes()
-        if activation not in classes:
-            known = ", ".join(repr(name) for name in sorted(classes))
-            raise ValueError(f"Unknown activation {activation!r}. Known names: {known}.")
-        return classes[activation]()
-    hint = ""
-    if isinstance(activation, type) and issubclass(activation, Activation):
-        hint = f" Pass an instance: {activation.__name__}()."
-    raise TypeError(f"activation must be a string or an Activation, got {activation!r}.{hint}")
+    return find(activation, Activation, _classes())
 
 
 __all__ = [

@@ -6,17 +6,17 @@ step. The weights that training goes on from stay what they are.
 
 from __future__ import annotations
 
-from numbers import Real
+import sys
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
+from .components import Component, Interval, by_name, find
 from .engine.arrays import Floats, Integers
 
 __all__ = ["EMA", "SWA", "Averaging", "get_averaging"]
 
 
-class Averaging(BaseEstimator):
+class Averaging(Component):
     """Base of all averages."""
 
     #: Whether it must know how many epochs there will be, which ``partial_fit`` does not.
@@ -41,10 +41,6 @@ class Averaging(BaseEstimator):
         """
         raise NotImplementedError
 
-    def check_parameters(self) -> None:
-        """Raise ValueError if a parameter lies outside its range."""
-        raise NotImplementedError
-
 
 class EMA(Averaging):
     r"""Exponential moving average over the steps (Polyak & Juditsky 1992).
@@ -58,15 +54,14 @@ class EMA(Averaging):
         The share d of the old average, in [0, 1).
     """
 
+    names = ("ema",)
+    ranges = {"decay": Interval(0, 1, low_closed=True)}
+
     def __init__(self, decay: float = 0.999) -> None:
         self.decay = decay
 
     def shares(self, steps: Integers, epoch: int, max_iter: int) -> Floats:
         return 1 - np.minimum(self.decay, (1 + steps) / (10 + steps))
-
-    def check_parameters(self) -> None:
-        if not isinstance(self.decay, Real) or not 0 <= float(self.decay) < 1:
-            raise ValueError(f"decay={self.decay!r} of EMA must be in the range [0.0, 1.0).")
 
 
 class SWA(Averaging):
@@ -80,6 +75,8 @@ class SWA(Averaging):
         Share of `max_iter` after which the mean begins, in [0, 1).
     """
 
+    names = ("swa",)
+    ranges = {"start": Interval(0, 1, low_closed=True)}
     needs_max_iter = True
 
     def __init__(self, start: float = 0.75) -> None:
@@ -90,13 +87,6 @@ class SWA(Averaging):
         shares = np.zeros(len(steps))
         shares[-1:] = 1 / max(1, averaged)
         return shares
-
-    def check_parameters(self) -> None:
-        if not isinstance(self.start, Real) or not 0 <= float(self.start) < 1:
-            raise ValueError(f"start={self.start!r} of SWA must be in the range [0.0, 1.0).")
-
-
-_BY_NAME = {"ema": EMA, "swa": SWA}
 
 
 def get_averaging(averaging: str | Averaging) -> Averaging:
@@ -111,11 +101,4 @@ def get_averaging(averaging: str | Averaging) -> Averaging:
     ValueError
         If there is no average of this name.
     """
-    if isinstance(averaging, Averaging):
-        return averaging
-    if averaging not in _BY_NAME:
-        raise ValueError(
-            f"averaging={averaging!r} is unknown: must be one of {sorted(_BY_NAME)}, or an"
-            " Averaging object."
-        )
-    return _BY_NAME[averaging]()
+    return find(averaging, Averaging, by_name(sys.modules[__name__], Averaging))

@@ -1,29 +1,93 @@
-"""How a layer's weights and biases start."""
+"""How a layer's weights and biases start.
+
+All but scikit-learn's own rule start biases at zero and take the *gain* of the activation
+that follows: the factor that undoes its effect on the size of signals. It is
+:math:`1 / \\sqrt{E f(z)^2}` for standard normal z (He et al. 2015), which is
+:math:`\\sqrt 2` for ReLU and 1 for the identity, and is computed for any activation.
+"""
 
 from __future__ import annotations
 
-import numpy as np
-from sklearn.base import BaseEstimator
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
 
+import numpy as np
+
+from .components import Component, Interval, by_name, find
 from .engine.arrays import Floats
 
-__all__ = ["GlorotUniform", "Initializer"]
+__all__ = [
+    "Constant",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Initializer",
+    "Layer",
+    "LeCunNormal",
+    "LeCunUniform",
+    "Orthogonal",
+    "ScikitLearn",
+    "Zeros",
+    "gain",
+    "get_initializer",
+    "list_initializers",
+]
+
+#: So many nodes that kinks, too, do no harm.
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(200)
 
 
-class Initializer(BaseEstimator):
+@dataclass(frozen=True)
+class Layer:
+    """What an initialiser is told of a layer.
+
+    Attributes
+    ----------
+    fan_in, units : int
+        Shape of the weight matrix.
+    activation : callable or None
+        The activation that follows; None at the output.
+    init_factor : float
+        That of the activation; at the output, of the last hidden one.
+    """
+
+    fan_in: int
+    units: int
+    activation: Callable[[Floats], Floats] | None
+    init_factor: float
+
+
+def gain(activation: Callable[[Floats], Floats] | None) -> float:
+    r"""Return :math:`1 / \sqrt{E f(z)^2}` for standard normal z; 1 without activation.
+
+    Parameters
+    ----------
+    activation : Activation, another function of an array, or None
+
+    Examples
+    --------
+    >>> from skperceptron.activations import ReLU
+    >>> round(gain(ReLU()), 2)
+    1.41
+    """
+    if activation is None:
+        return 1.0
+    power = (_WEIGHTS * activation(_NODES) ** 2).sum() / _WEIGHTS.sum()
+    return float(1 / np.sqrt(power)) if power > 0 else 1.0
+
+
+class Initializer(Component):
     """Base of all initialisers."""
 
-    def draw(
-        self, fan_in: int, units: int, factor: float, rng: np.random.RandomState
-    ) -> tuple[Floats, Floats]:
+    def draw(self, layer: Layer, rng: np.random.RandomState) -> tuple[Floats, Floats]:
         """Draw one layer.
 
         Parameters
         ----------
-        fan_in, units : int
-            Shape of the weight matrix.
-        factor : float
-            The activation's ``init_factor``.
+        layer : Layer
         rng : RandomState
             Source of all randomness.
 
@@ -35,16 +99,170 @@ class Initializer(BaseEstimator):
         raise NotImplementedError
 
 
-class GlorotUniform(Initializer):
+class ScikitLearn(Initializer):
     r"""Weights and biases uniform in :math:`\pm\sqrt{f / (\text{fan in} + \text{units})}`.
 
     Glorot & Bengio (2010), as in scikit-learn: f is 6, and 2 for the sigmoid; weights
     are drawn before biases.
     """
 
-    def draw(
-        self, fan_in: int, units: int, factor: float, rng: np.random.RandomState
-    ) -> tuple[Floats, Floats]:
-        bound = np.sqrt(factor / (fan_in + units))
-        weight = rng.uniform(-bound, bound, (fan_in, units))
-        return weight, rng.uniform(-bound, bound, units)
+    names = ("scikit-learn",)
+
+    def draw(self, layer: Layer, rng: np.random.RandomState) -> tuple[Floats, Floats]:
+        bound = np.sqrt(layer.init_factor / (layer.fan_in + layer.units))
+        weight = rng.uniform(-bound, bound, (layer.fan_in, layer.units))
+        return weight, rng.uniform(-bound, bound, layer.units)
+
+
+class _Scaled(Initializer):
+    """Weights of mean zero and variance ``gain**2 / size``, biases zero."""
+
+    is_uniform: ClassVar[bool]
+
+    def size(self, layer: Layer) -> float:
+        """Return the number of units that share the variance."""
+        raise NotImplementedError
+
+    def draw(self, layer: Layer, rng: np.random.RandomState) -> tuple[Floats, Floats]:
+        deviation = self.gain(layer) / np.sqrt(self.size(layer))
+        shape = layer.fan_in, layer.units
+        if self.is_uniform:
+            weight = rng.uniform(-1, 1, shape) * np.sqrt(3) * deviation
+        else:
+            weight = rng.normal(size=shape) * deviation
+        return weight, np.zeros(layer.units)
+
+    def gain(self, layer: Layer) -> float:
+        """Return the factor on the standard deviation."""
+        return gain(layer.activation)
+
+
+class _Glorot(_Scaled):
+    def size(self, layer: Layer) -> float:
+        return (layer.fan_in + layer.units) / 2
+
+
+class _FanIn(_Scaled):
+    def size(self, layer: Layer) -> float:
+        return layer.fan_in
+
+
+class GlorotUniform(_Glorot):
+    """Uniform, variance ``2 gain**2 / (fan_in + units)`` (Glorot & Bengio 2010)."""
+
+    names = ("glorot_uniform",)
+    is_uniform = True
+
+
+class GlorotNormal(_Glorot):
+    """Normal, variance ``2 gain**2 / (fan_in + units)`` (Glorot & Bengio 2010)."""
+
+    names = ("glorot_normal",)
+    is_uniform = False
+
+
+class HeUniform(_FanIn):
+    """Uniform, variance ``gain**2 / fan_in`` (He et al. 2015)."""
+
+    names = ("he_uniform",)
+    is_uniform = True
+
+
+class HeNormal(_FanIn):
+    """Normal, variance ``gain**2 / fan_in`` (He et al. 2015)."""
+
+    names = ("he_normal",)
+    is_uniform = False
+
+
+class _LeCun(_FanIn):
+    def gain(self, layer: Layer) -> float:
+        return 1.0
+
+
+class LeCunUniform(_LeCun):
+    """Uniform, variance ``1 / fan_in`` whatever follows (LeCun et al. 1998); for SELU."""
+
+    names = ("lecun_uniform",)
+    is_uniform = True
+
+
+class LeCunNormal(_LeCun):
+    """Normal, variance ``1 / fan_in`` whatever follows (LeCun et al. 1998); for SELU."""
+
+    names = ("lecun_normal",)
+    is_uniform = False
+
+
+class Orthogonal(Initializer):
+    """A random matrix with orthonormal rows or columns, times the gain (Saxe et al. 2014)."""
+
+    names = ("orthogonal",)
+
+    def draw(self, layer: Layer, rng: np.random.RandomState) -> tuple[Floats, Floats]:
+        long, short = max(layer.fan_in, layer.units), min(layer.fan_in, layer.units)
+        q, r = np.linalg.qr(rng.normal(size=(long, short)))
+        # Without the signs, the decomposition would prefer some matrices.
+        q = q * np.sign(np.diag(r))
+        weight = q if layer.fan_in >= layer.units else q.T
+        return np.ascontiguousarray(weight) * gain(layer.activation), np.zeros(layer.units)
+
+
+class Constant(Initializer):
+    """All weights equal, biases zero; hidden units then stay equal for ever.
+
+    Parameters
+    ----------
+    value : float, default=0.0
+    """
+
+    names = ("constant",)
+    ranges = {"value": Interval()}
+
+    def __init__(self, value: float = 0.0) -> None:
+        self.value = value
+
+    def draw(self, layer: Layer, rng: np.random.RandomState) -> tuple[Floats, Floats]:
+        return np.full((layer.fan_in, layer.units), float(self.value)), np.zeros(layer.units)
+
+
+class Zeros(Constant):
+    """All weights and biases zero; for networks without hidden layers."""
+
+    names = ("zeros",)
+
+    def __init__(self) -> None:
+        super().__init__(0.0)
+
+
+def list_initializers() -> list[str]:
+    """Return the names of the built-in initialisers, sorted.
+
+    Examples
+    --------
+    >>> from skperceptron.initializers import list_initializers
+    >>> "he_normal" in list_initializers()
+    True
+    """
+    return sorted(by_name(sys.modules[__name__], Initializer))
+
+
+def get_initializer(initializer: str | Initializer) -> Initializer:
+    """Return an initialiser from its name, or the initialiser itself.
+
+    Parameters
+    ----------
+    initializer : str or Initializer
+
+    Returns
+    -------
+    Initializer
+
+    Raises
+    ------
+    ValueError
+        If no initialiser has that name.
+    TypeError
+        If `initializer` is neither a string nor an Initializer.
+    """
+    return find(initializer, Initializer, by_name(sys.modules[__name__], Initializer))

@@ -14,45 +14,21 @@ Values are asked for many batches at once.
 
 from __future__ import annotations
 
-import inspect
 import sys
-from dataclasses import dataclass
 from functools import lru_cache
-from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import expit, xlogy
-from sklearn.base import BaseEstimator
 
+from .components import Component, Interval, find, public_classes
 from .engine.arrays import Floats
 
 #: Log-variances, in the network's units, beyond which a linear penalty leads back.
 LOG_VARIANCES = (-20.0, 20.0)
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A range of numbers; an infinite bound is never part of it."""
-
-    low: float = -np.inf
-    high: float = np.inf
-    low_closed: bool = False
-    high_closed: bool = False
-
-    def contains(self, values: Any) -> bool:
-        """Tell whether all values lie in the range."""
-        values = np.asarray(values)
-        above = values >= self.low if self.low_closed else values > self.low
-        below = values <= self.high if self.high_closed else values < self.high
-        return bool((above & below).all())
-
-    def __str__(self) -> str:
-        left, right = "[" if self.low_closed else "(", "]" if self.high_closed else ")"
-        return f"{left}{self.low}, {self.high}{right}"
-
-
-class Loss(BaseEstimator):
+class Loss(Component):
     """Base of all losses.
 
     A subclass defines ``inverse_link``, ``losses`` and ``gradient``; the rest has defaults.
@@ -60,8 +36,6 @@ class Loss(BaseEstimator):
 
     Attributes
     ----------
-    names : tuple of str
-        Names under which ``get_loss`` finds a built-in one; the first is canonical.
     task : {"regression", "binary", "multiclass", "bounded"}
         Which estimators it is for. "binary": one sigmoid per target, whose inverse link is the
         sigmoid; "multiclass": one output per class, whose inverse link is the softmax;
@@ -86,11 +60,8 @@ class Loss(BaseEstimator):
         scikit-learn does.
     target_interval : Interval
         Where targets must lie.
-    ranges : dict of str to Interval
-        Range of each numeric parameter.
     """
 
-    names: ClassVar[tuple[str, ...]] = ()
     task: ClassVar[str] = "regression"
     out_activation: ClassVar[str] = "identity"
     averages_outputs: ClassVar[bool] = False
@@ -99,33 +70,21 @@ class Loss(BaseEstimator):
     equivariance: ClassVar[str] = "none"
     keeps_ordinary_units: ClassVar[bool] = False
     target_interval: ClassVar[Interval] = Interval()
-    ranges: ClassVar[dict[str, Interval]] = {}
 
     @property
     def outputs_per_target(self) -> int:
         """How many outputs of the network describe one column of y."""
         return 1
 
-    def check_parameters(self, n_targets: int) -> None:
+    def check_parameters(self, n_targets: int = 1) -> None:
         """Raise TypeError or ValueError if a parameter does not fit.
 
         Parameters
         ----------
-        n_targets : int
+        n_targets : int, default=1
             Columns of y, or classes.
         """
-        for name, interval in self.ranges.items():
-            self._check_number(name, getattr(self, name), interval)
-
-    def _check_number(self, name: str, value: Any, interval: Interval) -> None:
-        message = (
-            f"The {name!r} parameter of {type(self).__name__} must be a float in the range"
-            f" {interval}. Got {value!r} instead."
-        )
-        if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
-            raise TypeError(message)
-        if not interval.contains(value):
-            raise ValueError(message)
+        super().check_parameters()
 
     def check_targets(self, y: Floats) -> None:
         """Raise ValueError if a target lies outside ``target_interval``."""
@@ -446,10 +405,10 @@ class BinaryFocalLoss(Loss):
         self.gamma = gamma
         self.alpha = alpha
 
-    def check_parameters(self, n_targets: int) -> None:
+    def check_parameters(self, n_targets: int = 1) -> None:
         super().check_parameters(n_targets)
         if self.alpha is not None:
-            self._check_number("alpha", self.alpha, Interval(0, 1))
+            self.check_number("alpha", self.alpha, Interval(0, 1))
 
     def inverse_link(self, raw: Floats, out: Floats) -> None:
         expit(raw, out=out)
@@ -510,12 +469,12 @@ class CategoricalFocalLoss(_Softmax):
         self.gamma = gamma
         self.alpha = alpha
 
-    def check_parameters(self, n_targets: int) -> None:
+    def check_parameters(self, n_targets: int = 1) -> None:
         super().check_parameters(n_targets)
         if self.alpha is None:
             return
         for weight in np.atleast_1d(self.alpha).tolist():
-            self._check_number("alpha", weight, Interval(0))
+            self.check_number("alpha", weight, Interval(0))
         if np.shape(self.alpha) != (n_targets,):
             raise ValueError(
                 f"alpha={self.alpha!r} of {type(self).__name__} must hold one weight for each of"
@@ -681,11 +640,11 @@ class Pinball(_IdentityLink):
     def outputs_per_target(self) -> int:
         return np.size(self.quantile)
 
-    def check_parameters(self, n_targets: int) -> None:
+    def check_parameters(self, n_targets: int = 1) -> None:
         if not self.quantiles or np.ndim(self.quantile) > 1:
             raise ValueError(f"quantile={self.quantile!r} must be a float or a list of floats.")
         for quantile in self.quantiles:
-            self._check_number("quantile", quantile, Interval(0, 1))
+            self.check_number("quantile", quantile, Interval(0, 1))
         if not (np.diff(self.quantiles) > 0).all():
             raise ValueError(f"quantile={self.quantile!r} must be in rising order.")
 
@@ -900,9 +859,10 @@ def _exponent_limit(dtype: np.dtype) -> float:
 
 def _classes(task: str | None = None) -> dict[str, type[Loss]]:
     """Return the losses of this module, for one task or all, under all of their names."""
-    members = inspect.getmembers(sys.modules[__name__], inspect.isclass)
-    losses = [cls for name, cls in members if issubclass(cls, Loss) and name[0] != "_"]
-    return {name: cls for cls in losses if task in (None, cls.task) for name in cls.names}
+    losses = [
+        cls for cls in public_classes(sys.modules[__name__], Loss) if task in (None, cls.task)
+    ]
+    return {name: cls for cls in losses for name in cls.names}
 
 
 def list_losses(task: str | None = None) -> list[str]:
@@ -951,17 +911,7 @@ def get_loss(loss: str | Loss, task: str = "regression") -> Loss:
     >>> get_loss("focal", "binary")
     BinaryFocalLoss()
     """
-    if isinstance(loss, str):
-        classes = _classes(task)
-        if loss not in classes:
-            known = ", ".join(repr(name) for name in sorted(classes))
-            raise ValueError(f"Unknown loss {loss!r} for {task}. Known names: {known}.")
-        return classes[loss]()
-    if not isinstance(loss, Loss):
-        hint = ""
-        if isinstance(loss, type) and issubclass(loss, Loss):
-            hint = f" Pass an instance: {loss.__name__}()."
-        raise TypeError(f"loss must be a string or a Loss, got {loss!r}.{hint}")
+    loss = find(loss, Loss, _classes(task), f" for {task}")
     if loss.task != task:
         raise ValueError(
             f"loss={loss!r} is for task {loss.task!r}, but {task!r} is wanted here. Known names"
@@ -979,7 +929,6 @@ __all__ = [
     "GammaDeviance",
     "GaussianNLL",
     "Huber",
-    "Interval",
     "Loss",
     "Pinball",
     "PoissonDeviance",

@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from ._base import BaseMultilayerPerceptron, is_stochastic
 from ._compat import StrOptions, check_partial_fit_first_call, fit_context
 from ._docs import shares_documentation
-from ._validation import FitMode, LabelMixin, never_certain, restored_on_failure
+from ._validation import Extras, FitMode, LabelMixin, never_certain, restored_on_failure
 from .engine.arrays import Floats, Integers
 from .losses import (
     CategoricalLogLoss,
@@ -42,12 +42,14 @@ def _takes_shared_parameters(init: Callable[..., None]) -> Callable[..., None]:
 
     There scikit-learn, and a reader's editor, look them up.
     """
+    own = inspect.signature(init).parameters
     shared = inspect.signature(BaseMultilayerPerceptron.__init__).parameters
-    signature = inspect.signature(init)
-    own = [p for p in signature.parameters.values() if p.name not in (*shared, "shared")]
-    init.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[*shared.values(), *own]
-    )
+    merged = [*own.values(), *(p for name, p in shared.items() if name not in own)]
+    kept = [p for p in merged if p.kind is not p.VAR_KEYWORD]
+    # Python wants keyword-only parameters last; those that are shared come first among them.
+    order = {name: place for place, name in enumerate(shared)}
+    kept.sort(key=lambda p: (p.kind, p.kind == p.KEYWORD_ONLY and order.get(p.name, len(order))))
+    init.__signature__ = inspect.Signature(kept)  # type: ignore[attr-defined]
     return init
 
 
@@ -84,6 +86,8 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
+        coefs_init: Any = None,
+        intercepts_init: Any = None,
     ) -> _MLPClassifier:
         """Fit the network to data X and labels y.
 
@@ -105,6 +109,10 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         sample_weight_val : array-like of shape (n_validation_samples,), default=None
             Non-negative weights of the validation rows.
 
+        coefs_init, intercepts_init : list of array-like, default=None
+            Where weights and biases start, shaped like ``coefs_`` and ``intercepts_`` and in
+            their units. What is not given is drawn.
+
         Returns
         -------
         self : object
@@ -116,8 +124,8 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
             If a parameter or the data is invalid, or if training diverges. An earlier fit
             is then left as it was.
         """
-        held_out = (X_val, y_val, sample_weight_val)
-        return self._fit(X, y, sample_weight, incremental=False, held_out=held_out)
+        extras = Extras(X_val, y_val, sample_weight_val, coefs_init, intercepts_init)
+        return self._fit(X, y, sample_weight, incremental=False, extras=extras)
 
     @available_if(is_stochastic)
     @fit_context(prefer_skip_nested_validation=True)
@@ -474,79 +482,20 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         "standardize_target": [StrOptions({"auto"}), "boolean"],
     }
 
+    @_takes_shared_parameters
     def __init__(
         self,
         loss="squared_error",
         hidden_layer_sizes=(100,),
         activation="relu",
         *,
-        solver="adam",
-        alpha=0.0001,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=0.001,
-        power_t=0.5,
-        max_iter=200,
-        shuffle=True,
-        random_state=None,
-        tol=1e-4,
-        verbose=False,
-        warm_start=False,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        n_iter_no_change=10,
-        max_fun=15000,
         output="continuous",
         output_range=None,
         categorical_prediction="mean",
         standardize_target="auto",
-        skip_connections="none",
-        dropout=0.0,
-        input_dropout=0.0,
-        normalization=None,
-        averaging=None,
-        max_time=None,
-        callbacks=None,
-        dtype="auto",
+        **shared,
     ) -> None:
-        super().__init__(
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            solver=solver,
-            alpha=alpha,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            learning_rate_init=learning_rate_init,
-            power_t=power_t,
-            max_iter=max_iter,
-            shuffle=shuffle,
-            random_state=random_state,
-            tol=tol,
-            verbose=verbose,
-            warm_start=warm_start,
-            momentum=momentum,
-            nesterovs_momentum=nesterovs_momentum,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            beta_1=beta_1,
-            beta_2=beta_2,
-            epsilon=epsilon,
-            n_iter_no_change=n_iter_no_change,
-            max_fun=max_fun,
-            skip_connections=skip_connections,
-            dropout=dropout,
-            input_dropout=input_dropout,
-            normalization=normalization,
-            averaging=averaging,
-            max_time=max_time,
-            callbacks=callbacks,
-            dtype=dtype,
-        )
+        super().__init__(hidden_layer_sizes, activation, **shared)
         self.loss = loss
         self.output = output
         self.output_range = output_range
@@ -563,6 +512,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
+        coefs_init: Any = None,
+        intercepts_init: Any = None,
     ) -> MLPRegressor:
         """Fit the network to data X and targets y.
 
@@ -584,6 +535,10 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         sample_weight_val : array-like of shape (n_validation_samples,), default=None
             Non-negative weights of the validation rows.
 
+        coefs_init, intercepts_init : list of array-like, default=None
+            Where weights and biases start, shaped like ``coefs_`` and ``intercepts_`` and in
+            their units. What is not given is drawn.
+
         Returns
         -------
         self : object
@@ -595,8 +550,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             If a parameter or the data is invalid, or if training diverges. An earlier fit
             is then left as it was.
         """
-        held_out = (X_val, y_val, sample_weight_val)
-        return self._fit(X, y, sample_weight, incremental=False, held_out=held_out)
+        extras = Extras(X_val, y_val, sample_weight_val, coefs_init, intercepts_init)
+        return self._fit(X, y, sample_weight, incremental=False, extras=extras)
 
     @available_if(is_stochastic)
     @fit_context(prefer_skip_nested_validation=True)

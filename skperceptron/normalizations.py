@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from numbers import Real
+import sys
 
-from sklearn.base import BaseEstimator
-
+from .components import Component, Interval, by_name, find
 from .engine.blocks import BatchNormalize, Block, LayerNormalize
 
 __all__ = ["BatchNormalization", "LayerNormalization", "Normalization", "get_normalization"]
 
 
-class Normalization(BaseEstimator):
+class Normalization(Component):
     """Base of all normalisations."""
 
     #: Whether a row's value depends on the other rows of its batch.
@@ -20,17 +19,6 @@ class Normalization(BaseEstimator):
     def block(self, units: int) -> Block:
         """Return the block for a layer of the given width."""
         raise NotImplementedError
-
-    def check_parameters(self) -> None:
-        """Raise ValueError if a parameter lies outside its range."""
-        raise NotImplementedError
-
-    def _check(self, name: str, low: float, high: float, bounds: str) -> None:
-        value = getattr(self, name)
-        if isinstance(value, bool) or not isinstance(value, Real) or not low < float(value) <= high:
-            raise ValueError(
-                f"{name}={value!r} of {type(self).__name__} must be a number in the range {bounds}."
-            )
 
 
 class BatchNormalization(Normalization):
@@ -48,6 +36,8 @@ class BatchNormalization(Normalization):
         Added to the variance, > 0.
     """
 
+    names = ("batch",)
+    ranges = {"momentum": Interval(0, 1, high_closed=True), "epsilon": Interval(0)}
     mixes_rows = True
 
     def __init__(self, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
@@ -56,10 +46,6 @@ class BatchNormalization(Normalization):
 
     def block(self, units: int) -> Block:
         return BatchNormalize(units, self.epsilon, self.momentum)
-
-    def check_parameters(self) -> None:
-        self._check("momentum", 0, 1, "(0.0, 1.0]")
-        self._check("epsilon", 0, float("inf"), "(0.0, inf)")
 
 
 class LayerNormalization(Normalization):
@@ -73,17 +59,14 @@ class LayerNormalization(Normalization):
         Added to the variance, > 0.
     """
 
+    names = ("layer",)
+    ranges = {"epsilon": Interval(0)}
+
     def __init__(self, epsilon: float = 1e-5) -> None:
         self.epsilon = epsilon
 
     def block(self, units: int) -> Block:
         return LayerNormalize(units, self.epsilon)
-
-    def check_parameters(self) -> None:
-        self._check("epsilon", 0, float("inf"), "(0.0, inf)")
-
-
-_BY_NAME = {"batch": BatchNormalization, "layer": LayerNormalization}
 
 
 def get_normalization(normalization: str | Normalization) -> Normalization:
@@ -98,11 +81,4 @@ def get_normalization(normalization: str | Normalization) -> Normalization:
     ValueError
         If there is no normalisation of this name.
     """
-    if isinstance(normalization, Normalization):
-        return normalization
-    if normalization not in _BY_NAME:
-        raise ValueError(
-            f"normalization={normalization!r} is unknown: must be one of {sorted(_BY_NAME)}, or a"
-            " Normalization object."
-        )
-    return _BY_NAME[normalization]()
+    return find(normalization, Normalization, by_name(sys.modules[__name__], Normalization))

@@ -1,51 +1,82 @@
-"""First-order optimisers on the flat parameter vectors of a stack.
+"""First-order optimisers on the flat parameter vectors of a stack, and the name of L-BFGS.
 
 An optimiser is a description. What changes during training lies outside: vectors of
 the parameters' shape (``state_names``) and the number of steps taken. ``coefficients``
 gives one member's scalars for each step; ``update`` applies them, for all members at
 once, to a chunk of the vectors.
+
+Adding one takes one class in this module: its string names and its place in tests follow from it.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
+from .components import Component, Interval, by_name, find
 from .engine.arrays import Floats, Integers
 
-__all__ = ["SGD", "Adam", "Optimizer"]
+__all__ = [
+    "LBFGS",
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Lion",
+    "NAdam",
+    "Optimizer",
+    "RMSprop",
+    "get_optimizer",
+    "list_optimizers",
+]
+
+Scalars = tuple[float | Floats, ...]
+
+_BELOW_ONE = Interval(0, 1, low_closed=True)
+_NOT_NEGATIVE = Interval(0, low_closed=True)
+_POSITIVE = Interval(0)
 
 
-class Optimizer(BaseEstimator):
+class Optimizer(Component):
     """Base of all optimisers.
+
+    A subclass defines ``coefficients`` and ``update``.
 
     Attributes
     ----------
     state_names : tuple of str
         Names of the vectors, shaped like the parameters, that live between steps.
         They start at zero.
+    n_scratch : int
+        How many further vectors ``update`` needs to calculate in.
+    is_stochastic : bool
+        Whether it goes step by step, batch by batch.
+    weight_decay : float
+        Share, times the learning rate, by which a step shrinks the weights (not the biases)
+        before anything else; 0 for optimisers without decoupled decay.
     """
 
     state_names: ClassVar[tuple[str, ...]] = ()
+    n_scratch: ClassVar[int] = 0
+    is_stochastic: ClassVar[bool] = True
+    weight_decay: float = 0.0
 
     @property
     def operations(self) -> tuple[object, ...]:
         """What decides which operations ``update`` consists of; equal throughout a stack."""
         return (type(self),)
 
-    def coefficients(
-        self, learning_rate: float, steps: int | Integers
-    ) -> tuple[float | Floats, ...]:
+    def coefficients(self, learning_rate: float | Floats, steps: int | Integers) -> Scalars:
         """Return the scalars of one member's steps.
 
         Parameters
         ----------
-        learning_rate : float
-            As the schedule has it.
+        learning_rate : float or ndarray of float
+            As the schedule has it: one for all steps, or one for each.
         steps : int or ndarray of int
             Counted from 1.
 
@@ -72,7 +103,7 @@ class Optimizer(BaseEstimator):
         gradient : ndarray of the same shape
             Of the same chunk; may be overwritten.
         state : sequence of ndarray of the same shape
-            The vectors of ``state_names``, same chunk.
+            The vectors of ``state_names``, same chunk, then scratch of arbitrary content.
         coefficients : sequence of ndarray of shape (K, 1) or ()
             What ``coefficients`` returned, member by member.
         """
@@ -90,6 +121,8 @@ class SGD(Optimizer):
         Whether to look ahead along the momentum (Sutskever et al. 2013).
     """
 
+    names = ("sgd",)
+    ranges = {"momentum": Interval(0, 1, low_closed=True, high_closed=True)}
     state_names = ("velocity",)
 
     def __init__(self, momentum: float = 0.9, nesterov: bool = True) -> None:
@@ -100,9 +133,7 @@ class SGD(Optimizer):
     def operations(self) -> tuple[object, ...]:
         return type(self), self.nesterov
 
-    def coefficients(
-        self, learning_rate: float, steps: int | Integers
-    ) -> tuple[float | Floats, ...]:
+    def coefficients(self, learning_rate: float | Floats, steps: int | Integers) -> Scalars:
         return learning_rate, self.momentum
 
     def update(
@@ -125,6 +156,94 @@ class SGD(Optimizer):
             np.add(parameters, velocity, out=parameters)
 
 
+class Adagrad(Optimizer):
+    """Steps divided by the root of the sum of all squared gradients (Duchi et al. 2011).
+
+    For sparse features, whose rare gradients then count for more. Steps only ever shrink.
+
+    Parameters
+    ----------
+    epsilon : float, default=1e-10
+        Added to the root, > 0.
+    """
+
+    names = ("adagrad",)
+    ranges = {"epsilon": _POSITIVE}
+    state_names = ("squares",)
+    n_scratch = 1
+
+    def __init__(self, epsilon: float = 1e-10) -> None:
+        self.epsilon = epsilon
+
+    def coefficients(self, learning_rate: float | Floats, steps: int | Integers) -> Scalars:
+        return learning_rate, self.epsilon
+
+    def update(
+        self,
+        parameters: Floats,
+        gradient: Floats,
+        state: Sequence[Floats],
+        coefficients: Sequence[Floats],
+    ) -> None:
+        squares, room = state
+        learning_rate, epsilon = coefficients
+        np.multiply(gradient, gradient, out=room)
+        np.add(squares, room, out=squares)
+        np.sqrt(squares, out=room)
+        np.add(room, epsilon, out=room)
+        np.divide(gradient, room, out=gradient)
+        np.multiply(gradient, learning_rate, out=gradient)
+        np.subtract(parameters, gradient, out=parameters)
+
+
+class RMSprop(Optimizer):
+    """Steps divided by the root of a moving average of squared gradients (Hinton 2012).
+
+    Parameters
+    ----------
+    rho : float, default=0.99
+        Decay of the average, in [0, 1).
+    momentum : float, default=0.0
+        In [0, 1).
+    epsilon : float, default=1e-8
+        Added to the root, > 0.
+    """
+
+    names = ("rmsprop",)
+    ranges = {"rho": _BELOW_ONE, "momentum": _BELOW_ONE, "epsilon": _POSITIVE}
+    state_names = ("squares", "velocity")
+    n_scratch = 1
+
+    def __init__(self, rho: float = 0.99, momentum: float = 0.0, epsilon: float = 1e-8) -> None:
+        self.rho = rho
+        self.momentum = momentum
+        self.epsilon = epsilon
+
+    def coefficients(self, learning_rate: float | Floats, steps: int | Integers) -> Scalars:
+        return learning_rate, self.rho, 1 - self.rho, self.momentum, self.epsilon
+
+    def update(
+        self,
+        parameters: Floats,
+        gradient: Floats,
+        state: Sequence[Floats],
+        coefficients: Sequence[Floats],
+    ) -> None:
+        squares, velocity, room = state
+        learning_rate, rho, rest, momentum, epsilon = coefficients
+        np.multiply(gradient, gradient, out=room)
+        np.multiply(room, rest, out=room)
+        np.multiply(squares, rho, out=squares)
+        np.add(squares, room, out=squares)
+        np.sqrt(squares, out=room)
+        np.add(room, epsilon, out=room)
+        np.divide(gradient, room, out=gradient)
+        np.multiply(velocity, momentum, out=velocity)
+        np.add(velocity, gradient, out=velocity)
+        np.multiply(velocity, learning_rate, out=gradient)
+        np.subtract(parameters, gradient, out=parameters)
+
+
 class Adam(Optimizer):
     """Adaptive moment estimation (Kingma & Ba 2015).
 
@@ -137,22 +256,48 @@ class Adam(Optimizer):
         Decay of the first and second moment, in [0, 1).
     epsilon : float, default=1e-8
         Added to the root of the second moment; > 0.
+    amsgrad : bool, default=False
+        Whether to divide by the largest second moment so far (Reddi et al. 2018).
+    corrects_before_epsilon : bool, default=False
+        Whether the root is freed from its bias before epsilon is added, as PyTorch does, or
+        after it, as scikit-learn does.
     """
 
-    state_names = ("first_moment", "second_moment")
+    names = ("adam",)
+    ranges = {"beta_1": _BELOW_ONE, "beta_2": _BELOW_ONE, "epsilon": _POSITIVE}
 
-    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8) -> None:
+    def __init__(
+        self,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        amsgrad: bool = False,
+        corrects_before_epsilon: bool = False,
+    ) -> None:
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
+        self.amsgrad = amsgrad
+        self.corrects_before_epsilon = corrects_before_epsilon
 
-    def coefficients(
-        self, learning_rate: float, steps: int | Integers
-    ) -> tuple[float | Floats, ...]:
+    @property
+    def state_names(self) -> tuple[str, ...]:  # type: ignore[override]
+        moments = ("first_moment", "second_moment")
+        return (*moments, "largest_second_moment") if self.amsgrad else moments
+
+    @property
+    def operations(self) -> tuple[object, ...]:
+        return type(self), self.amsgrad
+
+    def coefficients(self, learning_rate: float | Floats, steps: int | Integers) -> Scalars:
         first, second = 1 - self.beta_1, 1 - self.beta_2
         root = math.sqrt(second)
-        bias = np.sqrt(1 - self.beta_2**steps) / (1 - self.beta_1**steps)
-        return self.beta_1, self.beta_2, self.epsilon / root, learning_rate * bias * first / root
+        correction = np.sqrt(1 - self.beta_2**steps)
+        bias = correction / (1 - self.beta_1**steps)
+        epsilon: float | Floats = self.epsilon / root
+        if self.corrects_before_epsilon:
+            epsilon = epsilon * correction
+        return self.beta_1, self.beta_2, epsilon, learning_rate * bias * first / root
 
     def update(
         self,
@@ -161,15 +306,229 @@ class Adam(Optimizer):
         state: Sequence[Floats],
         coefficients: Sequence[Floats],
     ) -> None:
-        m, v = state
+        m, v, *largest = state
         beta_1, beta_2, epsilon, step_size = coefficients
         np.multiply(m, beta_1, out=m)
         np.add(m, gradient, out=m)
         np.multiply(v, beta_2, out=v)
         np.multiply(gradient, gradient, out=gradient)
         np.add(v, gradient, out=v)
+        if largest:
+            v = np.maximum(largest[0], v, out=largest[0])
         np.sqrt(v, out=gradient)
         np.add(gradient, epsilon, out=gradient)
         np.divide(m, gradient, out=gradient)
         np.multiply(gradient, step_size, out=gradient)
         np.subtract(parameters, gradient, out=parameters)
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019).
+
+    Before each step, weights shrink by ``learning_rate * weight_decay``; biases do not. Set the
+    estimator's ``alpha`` to 0: it is a penalty in the gradient.
+
+    Parameters
+    ----------
+    weight_decay : float, default=0.01
+        >= 0.
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay of the first and second moment, in [0, 1).
+    epsilon : float, default=1e-8
+        Added to the root of the second moment; > 0.
+    amsgrad : bool, default=False
+        Whether to divide by the largest second moment so far (Reddi et al. 2018).
+    """
+
+    names = ("adamw",)
+    ranges = {**Adam.ranges, "weight_decay": _NOT_NEGATIVE}
+    corrects_before_epsilon = True
+
+    def __init__(
+        self,
+        weight_decay: float = 0.01,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        amsgrad: bool = False,
+    ) -> None:
+        self.weight_decay = weight_decay
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.amsgrad = amsgrad
+
+
+class NAdam(Optimizer):
+    """Adam with Nesterov's momentum (Dozat 2016).
+
+    Parameters
+    ----------
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay of the first and second moment, in [0, 1).
+    epsilon : float, default=1e-8
+        Added to the root of the second moment; > 0.
+    momentum_decay : float, default=0.004
+        How fast the momentum grows to `beta_1`, >= 0.
+    """
+
+    names = ("nadam",)
+    ranges = {
+        "beta_1": _BELOW_ONE,
+        "beta_2": _BELOW_ONE,
+        "epsilon": _POSITIVE,
+        "momentum_decay": _NOT_NEGATIVE,
+    }
+    state_names = ("first_moment", "second_moment")
+    n_scratch = 1
+
+    def __init__(
+        self,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        momentum_decay: float = 0.004,
+    ) -> None:
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.momentum_decay = momentum_decay
+
+    def coefficients(self, learning_rate: float | Floats, steps: int | Integers) -> Scalars:
+        all_steps = np.arange(1, np.max(steps) + 2)
+        momenta = self.beta_1 * (1 - 0.5 * 0.96 ** (all_steps * self.momentum_decay))
+        products = np.cumprod(momenta)
+        now, following = np.subtract(steps, 1), steps
+        first, second = 1 - self.beta_1, 1 - self.beta_2
+        scale = np.sqrt(second / (1 - self.beta_2**steps))
+        of_gradient = learning_rate * (1 - momenta[now]) / (1 - products[now])
+        of_moment = learning_rate * momenta[following] / (1 - products[following])
+        return (
+            self.beta_1,
+            self.beta_2,
+            self.epsilon / scale,
+            of_gradient / scale,
+            of_moment * first / scale,
+        )
+
+    def update(
+        self,
+        parameters: Floats,
+        gradient: Floats,
+        state: Sequence[Floats],
+        coefficients: Sequence[Floats],
+    ) -> None:
+        m, v, room = state
+        beta_1, beta_2, epsilon, of_gradient, of_moment = coefficients
+        np.multiply(m, beta_1, out=m)
+        np.add(m, gradient, out=m)
+        np.multiply(v, beta_2, out=v)
+        np.multiply(gradient, gradient, out=room)
+        np.add(v, room, out=v)
+        np.multiply(gradient, of_gradient, out=gradient)
+        np.multiply(m, of_moment, out=room)
+        np.add(gradient, room, out=gradient)
+        np.sqrt(v, out=room)
+        np.add(room, epsilon, out=room)
+        np.divide(gradient, room, out=gradient)
+        np.subtract(parameters, gradient, out=parameters)
+
+
+class Lion(Optimizer):
+    """Steps of one size in the direction of the momentum's sign (Chen et al. 2023).
+
+    Wants a learning rate three to ten times smaller than Adam's, and more weight decay.
+
+    Parameters
+    ----------
+    beta_1 : float, default=0.9
+        Share of the momentum in the direction of a step, in [0, 1).
+    beta_2 : float, default=0.99
+        Decay of the momentum, in [0, 1).
+    weight_decay : float, default=0.0
+        Decoupled, as in :class:`AdamW`; >= 0.
+    """
+
+    names = ("lion",)
+    ranges = {"beta_1": _BELOW_ONE, "beta_2": _BELOW_ONE, "weight_decay": _NOT_NEGATIVE}
+    state_names = ("momentum",)
+    n_scratch = 1
+
+    def __init__(
+        self, beta_1: float = 0.9, beta_2: float = 0.99, weight_decay: float = 0.0
+    ) -> None:
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.weight_decay = weight_decay
+
+    def coefficients(self, learning_rate: float | Floats, steps: int | Integers) -> Scalars:
+        # The momentum is kept without its factor 1 - beta_2, which the sign allows to move.
+        share = self.beta_1 * (1 - self.beta_2) / (1 - self.beta_1)
+        return learning_rate, share, self.beta_2
+
+    def update(
+        self,
+        parameters: Floats,
+        gradient: Floats,
+        state: Sequence[Floats],
+        coefficients: Sequence[Floats],
+    ) -> None:
+        momentum, room = state
+        learning_rate, share, beta_2 = coefficients
+        np.multiply(momentum, share, out=room)
+        np.add(room, gradient, out=room)
+        np.sign(room, out=room)
+        np.multiply(room, learning_rate, out=room)
+        np.subtract(parameters, room, out=parameters)
+        np.multiply(momentum, beta_2, out=momentum)
+        np.add(momentum, gradient, out=momentum)
+
+
+class LBFGS(Optimizer):
+    """L-BFGS through SciPy (Liu & Nocedal 1989), on all rows at once.
+
+    Parameters
+    ----------
+    max_fun : int, default=15000
+        Largest number of function evaluations, >= 1.
+    """
+
+    names = ("lbfgs",)
+    ranges = {"max_fun": Interval(1, low_closed=True)}
+    is_stochastic = False
+
+    def __init__(self, max_fun: int = 15000) -> None:
+        self.max_fun = max_fun
+
+
+def list_optimizers() -> list[str]:
+    """Return the names of the built-in optimisers, sorted.
+
+    Examples
+    --------
+    >>> from skperceptron.optimizers import list_optimizers
+    >>> list_optimizers()
+    ['adagrad', 'adam', 'adamw', 'lbfgs', 'lion', 'nadam', 'rmsprop', 'sgd']
+    """
+    return sorted(by_name(sys.modules[__name__], Optimizer))
+
+
+def get_optimizer(optimizer: str | Optimizer) -> Optimizer:
+    """Return an optimiser from its name, or the optimiser itself.
+
+    Parameters
+    ----------
+    optimizer : str or Optimizer
+
+    Returns
+    -------
+    Optimizer
+
+    Raises
+    ------
+    ValueError
+        If no optimiser has that name.
+    TypeError
+        If `optimizer` is neither a string nor an Optimizer.
+    """
+    return find(optimizer, Optimizer, by_name(sys.modules[__name__], Optimizer))

@@ -1,20 +1,69 @@
-"""Learning-rate schedules, with scikit-learn's names and formulas.
+"""Learning-rate schedules, those of scikit-learn with its names and formulas.
 
-A schedule has no state: it maps the initial rate, the current rate and the number of
-training rows seen so far to the next rate.
+A schedule has no state. Some map the initial rate, the current rate and the number of
+training rows seen so far to the next epoch's rate; others are a function of time alone, in
+epochs, and give each step a rate of its own.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+import sys
+from collections.abc import Callable
 
-from sklearn.base import BaseEstimator
+import numpy as np
 
-__all__ = ["Adaptive", "Constant", "InverseScaling", "Schedule"]
+from .components import Component, Interval, by_name, find
+from .engine.arrays import Floats
+
+__all__ = [
+    "Adaptive",
+    "Constant",
+    "Cosine",
+    "Exponential",
+    "InverseScaling",
+    "LinearWarmup",
+    "OneCycle",
+    "Schedule",
+    "Step",
+    "TimeSchedule",
+    "UserSchedule",
+    "get_schedule",
+    "list_schedules",
+]
+
+_POSITIVE = Interval(0)
+_SHARE = Interval(0, 1, low_closed=True, high_closed=True)
 
 
-class Schedule(BaseEstimator):
-    """Base of all schedules; on its own it never changes the rate."""
+class Schedule(Component):
+    """Base of all schedules; on its own it never changes the rate.
+
+    Attributes
+    ----------
+    needs_max_iter : bool
+        Whether it must know how many epochs there will be, which ``partial_fit`` does not.
+    """
+
+    needs_max_iter: bool = False
+
+    def rates(self, initial: float, current: float, times: Floats, n_epochs: int) -> float | Floats:
+        """Return the learning rates of the steps of an epoch.
+
+        Parameters
+        ----------
+        initial, current : float
+            The first learning rate and that of this epoch.
+        times : ndarray of shape (n_steps,)
+            When each step begins, in epochs since training began.
+        n_epochs : int
+            The number of epochs that training may take.
+
+        Returns
+        -------
+        float or ndarray of shape (n_steps,)
+            One rate for all steps, or one for each.
+        """
+        return current
 
     def after_epoch(self, initial: float, current: float, rows_seen: int) -> float:
         """Return the learning rate of the next epoch.
@@ -36,6 +85,8 @@ class Schedule(BaseEstimator):
 class Constant(Schedule):
     """The initial learning rate throughout."""
 
+    names = ("constant",)
+
 
 class InverseScaling(Schedule):
     r"""After each epoch :math:`\eta = \eta_0 / (t + 1)^p`, t the number of rows seen.
@@ -46,6 +97,9 @@ class InverseScaling(Schedule):
         The exponent p, >= 0.
     """
 
+    names = ("invscaling",)
+    ranges = {"power_t": Interval(0, low_closed=True)}
+
     def __init__(self, power_t: float = 0.5) -> None:
         self.power_t = power_t
 
@@ -54,10 +108,269 @@ class InverseScaling(Schedule):
 
 
 class Adaptive(Schedule):
-    """Divide the rate by 5 whenever progress ends; stop when it has become tiny."""
+    """Divide the rate whenever progress ends; stop when it has become tiny.
 
-    factor: ClassVar[float] = 5.0
-    smallest: ClassVar[float] = 1e-6
+    Parameters
+    ----------
+    divisor : float, default=5.0
+        > 1.
+    smallest : float, default=1e-6
+        The rate at which training stops, > 0.
+    """
+
+    names = ("adaptive",)
+    ranges = {"divisor": Interval(1), "smallest": _POSITIVE}
+
+    def __init__(self, divisor: float = 5.0, smallest: float = 1e-6) -> None:
+        self.divisor = divisor
+        self.smallest = smallest
 
     def after_plateau(self, current: float) -> float | None:
-        return current / self.factor if current > self.smallest else None
+        return current / self.divisor if current > self.smallest else None
+
+
+class TimeSchedule(Schedule):
+    """Base of schedules that are a function of time: a subclass defines ``factor``."""
+
+    def factor(self, times: Floats, n_epochs: int) -> Floats:
+        """Return what the initial rate is multiplied by.
+
+        Parameters
+        ----------
+        times : ndarray of shape (n_steps,)
+            In epochs since training began.
+        n_epochs : int
+            The number of epochs that training may take.
+
+        Returns
+        -------
+        ndarray of shape (n_steps,)
+        """
+        raise NotImplementedError
+
+    def rates(self, initial: float, current: float, times: Floats, n_epochs: int) -> float | Floats:
+        return initial * self.factor(times, n_epochs)
+
+
+class Step(TimeSchedule):
+    """Multiply the rate by a factor every few epochs.
+
+    Parameters
+    ----------
+    every : int, default=30
+        Epochs, >= 1.
+    decay : float, default=0.1
+        In (0, 1].
+    """
+
+    names = ("step",)
+    ranges = {"every": Interval(1, low_closed=True), "decay": Interval(0, 1, high_closed=True)}
+
+    def __init__(self, every: int = 30, decay: float = 0.1) -> None:
+        self.every = every
+        self.decay = decay
+
+    def factor(self, times: Floats, n_epochs: int) -> Floats:
+        return self.decay ** np.floor(times / self.every)
+
+
+class Exponential(TimeSchedule):
+    """Multiply the rate by a factor after each epoch.
+
+    Parameters
+    ----------
+    decay : float, default=0.95
+        In (0, 1].
+    """
+
+    names = ("exponential",)
+    ranges = {"decay": Interval(0, 1, high_closed=True)}
+
+    def __init__(self, decay: float = 0.95) -> None:
+        self.decay = decay
+
+    def factor(self, times: Floats, n_epochs: int) -> Floats:
+        return self.decay ** np.floor(times)
+
+
+class Cosine(TimeSchedule):
+    """Fall along half a cosine, and perhaps start again (Loshchilov & Hutter 2017, SGDR).
+
+    Parameters
+    ----------
+    warmup : float, default=0.0
+        Epochs in which the rate rises linearly from 0 at the beginning, >= 0.
+    period : float, default=None
+        Epochs from one start to the next, > 0; None means that there is one fall, which ends
+        with ``max_iter``.
+    stretch : float, default=1.0
+        How many times longer each period is than the one before, >= 1.
+    lowest : float, default=0.0
+        The factor at the bottom, in [0, 1].
+    """
+
+    names = ("cosine",)
+    ranges = {
+        "warmup": Interval(0, low_closed=True),
+        "stretch": Interval(1, low_closed=True),
+        "lowest": _SHARE,
+    }
+
+    def __init__(
+        self,
+        warmup: float = 0.0,
+        period: float | None = None,
+        stretch: float = 1.0,
+        lowest: float = 0.0,
+    ) -> None:
+        self.warmup = warmup
+        self.period = period
+        self.stretch = stretch
+        self.lowest = lowest
+
+    @property
+    def needs_max_iter(self) -> bool:  # type: ignore[override]
+        return self.period is None
+
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        if self.period is not None:
+            self.check_number("period", self.period, _POSITIVE)
+
+    def factor(self, times: Floats, n_epochs: int) -> Floats:
+        since = np.maximum(times - self.warmup, 0)
+        fallen = (1 + np.cos(np.pi * self._phase(since, n_epochs))) / 2
+        falling = self.lowest + (1 - self.lowest) * fallen
+        rising = times / self.warmup if self.warmup else np.ones_like(times)
+        return np.where(times < self.warmup, rising, falling)
+
+    def _phase(self, since: Floats, n_epochs: int) -> Floats:
+        """Return which share of its period has passed."""
+        if self.period is None:
+            return np.minimum(since / max(n_epochs - self.warmup, 1), 1.0)
+        if self.stretch == 1:
+            return since / self.period % 1
+        # Periods T, T s, T s^2... end at T (s^n - 1) / (s - 1).
+        grown = 1 + since / self.period * (self.stretch - 1)
+        n_passed = np.floor(np.log(grown) / np.log(self.stretch) + 1e-12)
+        length = self.period * self.stretch**n_passed
+        began = self.period * (self.stretch**n_passed - 1) / (self.stretch - 1)
+        return (since - began) / length
+
+
+class OneCycle(TimeSchedule):
+    """Rise to the learning rate, then fall far below where it began (Smith 2018).
+
+    Parameters
+    ----------
+    rise : float, default=0.3
+        Share of the training in which the rate rises, in (0, 1).
+    first : float, default=0.04
+        The factor at the beginning, in (0, 1].
+    last : float, default=4e-6
+        The factor at the end, in (0, 1].
+    """
+
+    names = ("one_cycle",)
+    ranges = {
+        "rise": Interval(0, 1),
+        "first": Interval(0, 1, high_closed=True),
+        "last": Interval(0, 1, high_closed=True),
+    }
+    needs_max_iter = True
+
+    def __init__(self, rise: float = 0.3, first: float = 0.04, last: float = 4e-6) -> None:
+        self.rise = rise
+        self.first = first
+        self.last = last
+
+    def factor(self, times: Floats, n_epochs: int) -> Floats:
+        done = times / n_epochs
+        rising = _cosine(self.first, 1.0, done / self.rise)
+        falling = _cosine(1.0, self.last, (done - self.rise) / (1 - self.rise))
+        return np.where(done < self.rise, rising, falling)
+
+
+class LinearWarmup(TimeSchedule):
+    """Rise linearly to the learning rate, then stay there (Goyal et al. 2017).
+
+    Parameters
+    ----------
+    epochs : float, default=5.0
+        How long the rate rises, > 0.
+    first : float, default=0.1
+        The factor at the beginning, in [0, 1].
+    """
+
+    names = ("linear_warmup",)
+    ranges = {"epochs": _POSITIVE, "first": _SHARE}
+
+    def __init__(self, epochs: float = 5.0, first: float = 0.1) -> None:
+        self.epochs = epochs
+        self.first = first
+
+    def factor(self, times: Floats, n_epochs: int) -> Floats:
+        return np.minimum(self.first + (1 - self.first) * times / self.epochs, 1.0)
+
+
+class UserSchedule(TimeSchedule):
+    """Any function of time; what an estimator makes of a callable.
+
+    Parameters
+    ----------
+    function : callable
+        Maps the time in epochs since training began (a float, 2.5 in the middle of the
+        third) to the factor on the initial learning rate.
+    """
+
+    def __init__(self, function: Callable[[float], float]) -> None:
+        self.function = function
+
+    def factor(self, times: Floats, n_epochs: int) -> Floats:
+        factors = np.array([self.function(float(time)) for time in times], dtype=np.float64)
+        if not (np.isfinite(factors).all() and (factors >= 0).all()):
+            raise ValueError(
+                f"learning_rate={self.function!r} must return finite factors >= 0, got"
+                f" {factors.min()} to {factors.max()}."
+            )
+        return factors
+
+
+def _cosine(start: float, stop: float, share: Floats) -> Floats:
+    """Go from one number to another along half a cosine."""
+    return stop + (start - stop) * (1 + np.cos(np.pi * np.clip(share, 0, 1))) / 2
+
+
+def list_schedules() -> list[str]:
+    """Return the names of the built-in schedules, sorted.
+
+    Examples
+    --------
+    >>> from skperceptron.schedules import list_schedules
+    >>> list_schedules()[:4]
+    ['adaptive', 'constant', 'cosine', 'exponential']
+    """
+    return sorted(by_name(sys.modules[__name__], Schedule))
+
+
+def get_schedule(schedule: str | Schedule | Callable[[float], float]) -> Schedule:
+    """Return a schedule from its name or a function of time, or the schedule itself.
+
+    Parameters
+    ----------
+    schedule : str, Schedule or callable
+
+    Returns
+    -------
+    Schedule
+
+    Raises
+    ------
+    ValueError
+        If no schedule has that name.
+    TypeError
+        If `schedule` is nothing of the kind.
+    """
+    if callable(schedule) and not isinstance(schedule, type):
+        return UserSchedule(schedule)
+    return find(schedule, Schedule, by_name(sys.modules[__name__], Schedule))

@@ -46,6 +46,7 @@ from skperceptron.activations import (
     get_activation,
     list_activations,
 )
+from skperceptron.components import Interval
 from skperceptron.engine import multilayer_perceptron
 from skperceptron.losses import SquaredError
 from skperceptron.optimizers import Adam
@@ -61,7 +62,7 @@ class SquaredReLU(Activation):
 
     keeps_input = True
     value_range = (0.0, INF)
-    ranges = {"scale": (0.0, INF)}
+    ranges = {"scale": Interval(0)}
 
     def __init__(self, scale=1.0):
         self.scale = scale
@@ -461,11 +462,11 @@ EVERY_NUMERIC = pytest.mark.parametrize(
 
 @EVERY_NUMERIC
 def test_number_out_of_range_is_refused_by_name_value_and_range(cls, name, bounds):
-    beyond = {bound + way for bound, way in zip(bounds, (-0.5, 0.5), strict=True)}
-    for value in {*bounds, *beyond, np.nan}:
+    low, high = bounds.low, bounds.high
+    for value in {low, high, low - 0.5, high + 0.5, np.nan}:
         with pytest.raises(ValueError) as caught:
             cls(**{name: value})
-        for expected in (repr(name), cls.__name__, repr(value), f"({bounds[0]}, {bounds[1]})"):
+        for expected in (repr(name), cls.__name__, repr(value), str(bounds)):
             assert expected in str(caught.value)
 
 

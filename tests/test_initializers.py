@@ -4,37 +4,50 @@ import warnings
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from skperceptron import initializers
-from skperceptron.activations import get_activation
-from skperceptron.initializers import GlorotUniform, Initializer
+from skperceptron import MLPBinaryClassifier, MLPSoftmaxClassifier
+from skperceptron import MLPRegressor as OurRegressor
+from skperceptron.activations import ELU, LeakyReLU, ReLU, Tanh, get_activation
+from skperceptron.initializers import (
+    Constant,
+    Initializer,
+    Layer,
+    Orthogonal,
+    ScikitLearn,
+    gain,
+    get_initializer,
+    list_initializers,
+)
 
-INITIALIZERS = [
-    value()
-    for name, value in sorted(vars(initializers).items())
-    if isinstance(value, type) and issubclass(value, Initializer) and value is not Initializer
-    if not name.startswith("_")
-]
+INITIALIZERS = [get_initializer(name) for name in list_initializers()]
+RANDOM = [i for i in INITIALIZERS if not isinstance(i, Constant)]
 EVERY_INITIALIZER = pytest.mark.parametrize("initializer", INITIALIZERS, ids=repr)
+EVERY_RANDOM_ONE = pytest.mark.parametrize("initializer", RANDOM, ids=repr)
+
+
+def layer(fan_in, units, init_factor=6.0, activation="relu"):
+    return Layer(fan_in, units, activation and get_activation(activation), init_factor)
 
 
 @EVERY_INITIALIZER
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (200, 100)])
 def test_layer_has_the_asked_shape_in_float64(initializer, shape):
-    weight, bias = initializer.draw(*shape, 6.0, np.random.RandomState(0))
+    weight, bias = initializer.draw(layer(*shape), np.random.RandomState(0))
     assert weight.shape == shape
     assert bias.shape == shape[1:]
     assert weight.dtype == bias.dtype == np.float64
     assert np.isfinite(weight).all() and np.isfinite(bias).all()
 
 
-@EVERY_INITIALIZER
+@EVERY_RANDOM_ONE
 def test_same_seed_gives_the_same_layer_and_another_seed_another(initializer):
     first, again, other = (
-        initializer.draw(3, 5, 6.0, np.random.RandomState(seed)) for seed in (0, 0, 1)
+        initializer.draw(layer(3, 5), np.random.RandomState(seed)) for seed in (0, 0, 1)
     )
     assert_array_equal(first[0], again[0])
     assert_array_equal(first[1], again[1])
@@ -44,21 +57,21 @@ def test_same_seed_gives_the_same_layer_and_another_seed_another(initializer):
 @EVERY_INITIALIZER
 def test_global_generator_is_left_alone(initializer):
     before = np.random.get_state()[1].copy()
-    initializer.draw(3, 5, 6.0, np.random.RandomState(0))
+    initializer.draw(layer(3, 5), np.random.RandomState(0))
     assert_array_equal(np.random.get_state()[1], before)
 
 
-@EVERY_INITIALIZER
+@EVERY_RANDOM_ONE
 def test_units_of_a_layer_do_not_start_alike(initializer):
-    weight, _ = initializer.draw(10, 50, 6.0, np.random.RandomState(0))
+    weight, _ = initializer.draw(layer(10, 50), np.random.RandomState(0))
     assert len(np.unique(weight, axis=1).T) == 50
 
 
 @pytest.mark.parametrize("factor", [2.0, 6.0])
 @pytest.mark.parametrize(("fan_in", "units"), [(1, 1), (4, 3), (300, 200), (20, 1000)])
-def test_glorot_draws_stay_within_their_bound_and_fill_it(fan_in, units, factor):
+def test_draws_stay_within_their_bound_and_fill_it(fan_in, units, factor):
     bound = np.sqrt(factor / (fan_in + units))
-    weight, bias = GlorotUniform().draw(fan_in, units, factor, np.random.RandomState(0))
+    weight, bias = ScikitLearn().draw(layer(fan_in, units, factor), np.random.RandomState(0))
     drawn = np.concatenate([weight.ravel(), bias])
     assert (np.abs(drawn) <= bound).all()
     # The largest of n uniform draws lies within 20 / n of the bound, but for e^-20 of the cases.
@@ -66,9 +79,9 @@ def test_glorot_draws_stay_within_their_bound_and_fill_it(fan_in, units, factor)
 
 
 @pytest.mark.parametrize("factor", [2.0, 6.0])
-def test_glorot_draws_have_mean_zero_and_variance_a_third_of_the_squared_bound(factor):
+def test_draws_have_mean_zero_and_variance_a_third_of_the_squared_bound(factor):
     fan_in, units = 400, 300
-    weight, _ = GlorotUniform().draw(fan_in, units, factor, np.random.RandomState(0))
+    weight, _ = ScikitLearn().draw(layer(fan_in, units, factor), np.random.RandomState(0))
     variance = factor / (fan_in + units) / 3
     # Five standard errors of the mean, and of the variance of a uniform law.
     assert abs(weight.mean()) < 5 * np.sqrt(variance / weight.size)
@@ -93,6 +106,193 @@ def test_draws_equal_those_of_scikit_learn(estimator, hidden, activation):
     rng = np.random.RandomState(42)
     factor = get_activation(activation).init_factor
     for coefs, intercepts in zip(model.coefs_, model.intercepts_, strict=True):
-        weight, bias = GlorotUniform().draw(*coefs.shape, factor, rng)
+        weight, bias = ScikitLearn().draw(layer(*coefs.shape, factor), rng)
         assert_array_equal(weight, coefs)
         assert_array_equal(bias, intercepts)
+
+
+# Those that scale with the layer.
+
+
+@pytest.mark.parametrize(
+    "activation, expected",
+    [
+        (ReLU(), np.sqrt(2)),
+        (LeakyReLU(0.2), np.sqrt(2 / 1.04)),
+        (get_activation("identity"), 1.0),
+        (None, 1.0),
+        (get_activation("selu"), 1.0),
+        # E tanh(z)^2 = 0.394294...
+        (Tanh(), 1 / np.sqrt(0.39429449039746)),
+    ],
+    ids=repr,
+)
+def test_gain_undoes_what_an_activation_does_to_the_size_of_signals(activation, expected):
+    assert_allclose(gain(activation), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "elu", "gelu", "sine", None])
+@pytest.mark.parametrize(
+    "name, size",
+    [
+        ("glorot_uniform", 350),
+        ("glorot_normal", 350),
+        ("he_uniform", 400),
+        ("he_normal", 400),
+        ("lecun_uniform", 400),
+        ("lecun_normal", 400),
+    ],
+)
+def test_variance_is_that_of_the_paper(name, size, activation):
+    asked = layer(400, 300, activation=activation)
+    weight, bias = get_initializer(name).draw(asked, np.random.RandomState(0))
+    factor = 1.0 if name.startswith("lecun") else gain(asked.activation)
+    variance = factor**2 / size
+    # Five standard errors of the mean, and of the variance of a normal law.
+    assert abs(weight.mean()) < 5 * np.sqrt(variance / weight.size)
+    assert abs(weight.var() / variance - 1) < 5 * np.sqrt(2 / weight.size)
+    if name.endswith("uniform"):
+        assert np.abs(weight).max() <= np.sqrt(3 * variance)
+    else:
+        assert np.abs(weight).max() > np.sqrt(9 * variance)
+    assert not bias.any()
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "elu", "silu"])
+def test_signals_keep_their_size_through_many_layers(activation):
+    rng = np.random.RandomState(0)
+    signal = rng.normal(size=(200, 300))
+    for _ in range(20):
+        weight, _ = get_initializer("he_normal").draw(layer(300, 300, activation=activation), rng)
+        signal = get_activation(activation)(signal) @ weight
+    assert 0.3 < signal.std() < 3
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (7, 3), (3, 7)])
+def test_orthogonal_matrices_are_orthogonal(shape):
+    weight, _ = Orthogonal().draw(layer(*shape, activation=None), np.random.RandomState(0))
+    product = weight.T @ weight if shape[0] >= shape[1] else weight @ weight.T
+    assert_allclose(product, np.eye(min(shape)), atol=1e-12)
+
+
+def test_constants_are_constant():
+    weight, bias = Constant(0.3).draw(layer(4, 2), None)
+    assert (weight == 0.3).all() and not bias.any()
+
+
+# Through the estimators.
+
+X, Y = load_iris(return_X_y=True)
+OPTIONS = {"hidden_layer_sizes": (5, 3), "max_iter": 3, "random_state": 0, "dtype": "float64"}
+quiet = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+class Telling(Initializer):
+    """Notes what it is asked for."""
+
+    asked = []
+
+    def draw(self, layer, rng):
+        self.asked.append(layer)
+        return np.zeros((layer.fan_in, layer.units)), np.ones(layer.units)
+
+
+@quiet
+def test_an_initialiser_is_told_shapes_and_activations():
+    Telling.asked.clear()
+    model = MLPSoftmaxClassifier(**OPTIONS, activation=["relu", ELU(0.5)], initializer=Telling())
+    model.fit(X, Y)
+    asked = [(a.fan_in, a.units, repr(a.activation)) for a in Telling.asked]
+    assert asked == [(4, 5, "ReLU()"), (5, 3, "ELU(alpha=0.5)"), (3, 3, "None")]
+
+
+@quiet
+def test_initialisers_are_searched():
+    model = MLPSoftmaxClassifier(**OPTIONS)
+    grid = {"initializer": ["he_normal", Orthogonal(), "scikit-learn"]}
+    search = GridSearchCV(model, grid, cv=2).fit(X, Y)
+    scores = search.cv_results_["mean_test_score"]
+    assert np.isfinite(scores).all()
+
+
+def test_bad_parameters_of_an_initialiser_are_refused():
+    with pytest.raises(ValueError, match="'value' parameter of Constant"):
+        MLPSoftmaxClassifier(**OPTIONS, initializer=Constant(np.inf)).fit(X, Y)
+
+
+def arrays(*shapes):
+    rng = np.random.RandomState(7)
+    return [rng.normal(size=shape) for shape in shapes]
+
+
+WEIGHTS = arrays((4, 5), (5, 3), (3, 3))
+BIASES = arrays(5, 3, 3)
+
+
+@quiet
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_training_starts_from_given_arrays(solver):
+    # A step that is too small to see leaves the start; L-BFGS has a tolerance that it meets.
+    options = OPTIONS | {"learning_rate_init": 1e-300, "tol": 1e9, "n_iter_no_change": 1}
+    model = MLPSoftmaxClassifier(**options, solver=solver)
+    model.fit(X, Y, coefs_init=WEIGHTS, intercepts_init=BIASES)
+    for found, given in zip(model.coefs_ + model.intercepts_, WEIGHTS + BIASES, strict=True):
+        assert_array_equal(found, given)
+
+
+@quiet
+def test_what_is_not_given_is_drawn_as_ever():
+    options = OPTIONS | {"learning_rate_init": 1e-300, "max_iter": 1}
+    plain = MLPSoftmaxClassifier(**options).fit(X, Y)
+    model = MLPSoftmaxClassifier(**options).fit(X, Y, coefs_init=WEIGHTS)
+    assert_array_equal(model.coefs_[0], WEIGHTS[0])
+    for found, drawn in zip(model.intercepts_, plain.intercepts_, strict=True):
+        assert_array_equal(found, drawn)
+
+
+@quiet
+def test_given_arrays_speak_the_units_of_the_target():
+    y = 1e6 * X[:, 0]
+    first = OurRegressor(hidden_layer_sizes=(3,), max_iter=50, random_state=0, dtype="float64").fit(
+        X, y
+    )
+    model = OurRegressor(
+        hidden_layer_sizes=(3,), max_iter=1, learning_rate_init=1e-300, dtype="float64"
+    )
+    model.fit(X, y, coefs_init=first.coefs_, intercepts_init=first.intercepts_)
+    assert_allclose(model.predict(X), first.predict(X), rtol=1e-12)
+
+
+@quiet
+@pytest.mark.parametrize(
+    "given, fragment",
+    [
+        ({"coefs_init": WEIGHTS[:2]}, "coefs_init has 2 arrays, but there are 3 layers"),
+        (
+            {"coefs_init": [WEIGHTS[0].T, *WEIGHTS[1:]]},
+            r"coefs_init\[0\] has shape \(5, 4\), but layer 0 needs \(4, 5\)",
+        ),
+        ({"intercepts_init": [*BIASES[:2], np.ones(2)]}, r"intercepts_init\[2\] has shape \(2,\)"),
+        ({"coefs_init": [np.full((4, 5), np.nan), *WEIGHTS[1:]]}, "coefs_init contains NaN"),
+    ],
+)
+def test_bad_arrays_are_refused(given, fragment):
+    model = MLPSoftmaxClassifier(**OPTIONS).fit(X, Y)
+    before = model.predict_proba(X)
+    with pytest.raises(ValueError, match=fragment):
+        model.fit(X, Y, **given)
+    assert_array_equal(model.predict_proba(X), before)
+
+
+@quiet
+def test_given_arrays_and_warm_start_exclude_each_other():
+    model = MLPSoftmaxClassifier(**OPTIONS, warm_start=True).fit(X, Y)
+    with pytest.raises(ValueError, match="cannot be used with warm_start=True"):
+        model.fit(X, Y, coefs_init=WEIGHTS)
+
+
+@quiet
+def test_one_neuron_may_start_at_zero():
+    y = (Y == 0).astype(int)
+    model = MLPBinaryClassifier((), initializer="zeros", solver="lbfgs", max_iter=100).fit(X, y)
+    assert model.score(X, y) == 1.0

@@ -124,6 +124,16 @@ def test_gradient_matches_central_differences(loss, targets):
 
 
 @EVERY_LOSS
+def test_a_step_allocates_next_to_nothing(loss, peak_of):
+    rng = np.random.RandomState(0)
+    raw, y = raw_predictions(loss, rng, (1, 40_000)), edge_targets(loss, rng, (1, 40_000, C))
+    out, scratch = np.empty_like(raw), np.empty_like(raw)
+    evidence = np.empty((1, 40_000, loss.evidence_width(raw.shape[-1])))
+    # NumPy casts in chunks; weights of classes take one number per row.
+    assert peak_of(lambda: loss.learn(raw, y, out, scratch, evidence)) < 0.4 * raw.nbytes
+
+
+@EVERY_LOSS
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_training_step_learns_the_gradient_and_keeps_what_the_loss_needs(loss, dtype):
     rng = np.random.RandomState(0)

@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron.callbacks import Checkpoint
 from skperceptron.losses import (
     BinaryFocalLoss,
     BinaryLogLoss,
@@ -456,6 +457,26 @@ def test_early_stopping_watches_the_accuracy_weighted_by_class():
     weight = compute_sample_weight("balanced", y)[rows]
     wanted = accuracy_score(y[rows], model.predict(X[rows]), sample_weight=weight)
     assert model.best_validation_score_ == pytest.approx(wanted)
+
+
+def test_validation_data_of_ones_own_are_weighted_by_class_too():
+    X, y = imbalanced()
+    model = MLPBinaryClassifier(**SMALL, class_weight="balanced")
+    model.fit(X[:400], y[:400], X_val=X[400:], y_val=y[400:])
+    wanted = balanced_accuracy_score(y[400:], model.predict(X[400:]))
+    assert model.validation_scores_[-1] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    "change", [{"class_weight": {0: 1.0, 1: 3.0}}, {"loss": BinaryLogLoss(0.1)}], ids=str
+)
+def test_checkpoint_of_another_objective_is_refused_by_name(tmp_path, change):
+    X, y = imbalanced(100)
+    model = MLPBinaryClassifier(
+        **SMALL, class_weight={0: 1.0, 1: 2.0}, callbacks=[Checkpoint(tmp_path / "fit")]
+    ).fit(X, y)
+    with pytest.raises(ValueError, match=f"parameter {next(iter(change))}"):
+        model.set_params(**change).fit(X, y)
 
 
 @pytest.mark.parametrize("cls", CLASSIFIERS)

@@ -6,7 +6,18 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from skperceptron import optimizers
-from skperceptron.optimizers import SGD, Adam, Optimizer
+from skperceptron.optimizers import (
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    Lion,
+    NAdam,
+    Optimizer,
+    RMSprop,
+    get_optimizer,
+    list_optimizers,
+)
 
 P, STEPS = 37, 200
 
@@ -24,7 +35,7 @@ DEFAULTS = [
     value()
     for name, value in sorted(vars(optimizers).items())
     if isinstance(value, type) and issubclass(value, Optimizer) and value is not Optimizer
-    if not name.startswith("_")
+    if not name.startswith("_") and value.is_stochastic
 ]
 NEW = [d for d in DEFAULTS if repr(d) not in {repr(v) for v in VARIANTS}]
 EVERY_OPTIMIZER = pytest.mark.parametrize("optimizer", VARIANTS + NEW, ids=repr)
@@ -48,6 +59,7 @@ def advance(optimizer, parameters, state, gradient, rate, step, chunk=None):
     for start in range(0, parameters.shape[1], chunk):
         part = slice(start, start + chunk)
         vectors = [vector[:, part] for vector in state.values()]
+        vectors += [np.full_like(parameters[:, part], np.nan) for _ in range(optimizer.n_scratch)]
         optimizer.update(parameters[:, part], gradient[:, part], vectors, columns)
 
 
@@ -126,9 +138,104 @@ def test_trajectory_equals_pytorch(optimizer):
         assert_allclose(ours[step - 1], x.numpy(), rtol=1e-10, atol=1e-10)
 
 
+def of_pytorch(torch, x):
+    """Pair optimisers with PyTorch's, of the same parameters."""
+    options = {"lr": 0.01}
+    adam = {"betas": (0.8, 0.95), "eps": 1e-3}
+    ours = {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-3}
+    o = torch.optim
+    return {
+        "adagrad": (Adagrad(1e-3), o.Adagrad([x], eps=1e-3, **options)),
+        "rmsprop": (RMSprop(0.9, epsilon=1e-3), o.RMSprop([x], alpha=0.9, eps=1e-3, **options)),
+        "rmsprop with momentum": (
+            RMSprop(0.9, 0.7, 1e-3),
+            o.RMSprop([x], alpha=0.9, momentum=0.7, eps=1e-3, **options),
+        ),
+        "adam": (
+            Adam(**ours, corrects_before_epsilon=True),
+            o.Adam([x], **adam, **options),
+        ),
+        "amsgrad": (
+            Adam(**ours, amsgrad=True, corrects_before_epsilon=True),
+            o.Adam([x], amsgrad=True, **adam, **options),
+        ),
+        "adamw": (AdamW(0.0, **ours), o.AdamW([x], weight_decay=0.0, **adam, **options)),
+        "nadam": (NAdam(**ours), o.NAdam([x], **adam, **options)),
+        "nadam, other decay": (
+            NAdam(**ours, momentum_decay=0.1),
+            o.NAdam([x], momentum_decay=0.1, **adam, **options),
+        ),
+    }
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    "name",
+    [
+        "adagrad",
+        "rmsprop",
+        "rmsprop with momentum",
+        "adam",
+        "amsgrad",
+        "adamw",
+        "nadam",
+        "nadam, other decay",
+    ],
+)
+def test_two_hundred_steps_are_those_of_pytorch(name):
+    torch = pytest.importorskip("torch")
+    x = torch.linspace(-2, 3, P, dtype=torch.float64)
+    optimizer, theirs = of_pytorch(torch, x)[name]
+    for step, visited in enumerate(trajectory(optimizer)):
+        x.grad = torch.from_numpy(slope(x.numpy()))
+        if step == 0 and isinstance(optimizer, NAdam):
+            # PyTorch keeps the product of momenta in float32 unless told otherwise.
+            theirs.state[x].update(
+                step=torch.tensor(0.0),
+                mu_product=torch.ones((), dtype=torch.float64),
+                exp_avg=torch.zeros_like(x),
+                exp_avg_sq=torch.zeros_like(x),
+            )
+        theirs.step()
+        assert_allclose(visited, x.numpy(), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("beta_1, beta_2", [(0.9, 0.99), (0.0, 0.5), (0.95, 0.0)])
+def test_lion_goes_in_the_direction_of_the_sign(beta_1, beta_2):
+    """Chen et al. (2023), algorithm 2."""
+    x, m = np.linspace(-2, 3, P), np.zeros(P)
+    for visited in trajectory(Lion(beta_1, beta_2)):
+        g = slope(x)
+        x = x - 0.01 * np.sign(beta_1 * m + (1 - beta_1) * g)
+        m = beta_2 * m + (1 - beta_2) * g
+        assert_allclose(visited, x, rtol=1e-10, atol=1e-10)
+
+
+def test_scalars_of_many_steps_at_once_are_those_of_each():
+    for optimizer in VARIANTS + NEW:
+        steps = np.arange(3, 9)
+        rates = np.linspace(0.1, 0.2, 6)
+        together = np.broadcast_arrays(*optimizer.coefficients(rates, steps), steps)[:-1]
+        alone = [optimizer.coefficients(r, int(s)) for r, s in zip(rates, steps, strict=True)]
+        assert_allclose(np.transpose(together), np.array(alone), rtol=1e-14)
+
+
+def test_names_find_optimisers_and_nothing_else_does():
+    for name in list_optimizers():
+        assert get_optimizer(name).names[0] == name
+    optimizer = NAdam(0.5)
+    assert get_optimizer(optimizer) is optimizer
+    with pytest.raises(ValueError, match=r"Unknown optimizer 'newton'. Known names: 'adagrad'"):
+        get_optimizer("newton")
+    with pytest.raises(TypeError, match=r"must be a string or an Optimizer.* instance: Lion\(\)"):
+        get_optimizer(Lion)
+
+
 @SETTLING
 def test_optimizer_comes_closer_to_the_minimum(optimizer):
-    visited = trajectory(optimizer)
+    # Adagrad's steps shrink from the first one on.
+    rate = 0.2 if isinstance(optimizer, Adagrad) else 0.01
+    visited = trajectory(optimizer, lambda step: rate)
     assert np.linalg.norm(visited[-1]) < 0.8 * np.linalg.norm(visited[0])
 
 
@@ -190,7 +297,8 @@ def test_members_of_a_stack_follow_their_own_coefficients(optimizer):
         rows = zip(rates, delays, strict=True)
         table = np.array([optimizer.coefficients(rate, step + delay) for rate, delay in rows])
         columns = [column[:, np.newaxis] for column in table.T]
-        optimizer.update(together, gradient.copy(), list(state.values()), columns)
+        scratch = [np.full_like(together, np.nan) for _ in range(optimizer.n_scratch)]
+        optimizer.update(together, gradient.copy(), [*state.values(), *scratch], columns)
     for k, (rate, delay) in enumerate(zip(rates, delays, strict=True)):
         alone, own = start[k : k + 1].copy(), zero_state(optimizer, (1, P))
         for step, gradient in enumerate(gradients, start=1):

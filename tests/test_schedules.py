@@ -2,22 +2,35 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.model_selection import GridSearchCV
 
-from skperceptron import schedules
-from skperceptron.schedules import Adaptive, Constant, InverseScaling, Schedule
+from skperceptron import MLPRegressor, MLPSoftmaxClassifier
+from skperceptron.schedules import (
+    Adaptive,
+    Constant,
+    Cosine,
+    Exponential,
+    InverseScaling,
+    LinearWarmup,
+    OneCycle,
+    Step,
+    TimeSchedule,
+    UserSchedule,
+    get_schedule,
+    list_schedules,
+)
 
-SCHEDULES = [
-    value()
-    for name, value in sorted(vars(schedules).items())
-    if isinstance(value, type) and issubclass(value, Schedule) and value is not Schedule
-    if not name.startswith("_")
-]
+SCHEDULES = [get_schedule(name) for name in list_schedules()]
+BY_TIME = [schedule for schedule in SCHEDULES if isinstance(schedule, TimeSchedule)]
+EVERY_TIME_SCHEDULE = pytest.mark.parametrize("schedule", BY_TIME, ids=repr)
 EVERY_SCHEDULE = pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
 
 
 @EVERY_SCHEDULE
-def test_rate_stays_positive_finite_and_never_rises(schedule):
+def test_rate_after_an_epoch_stays_positive_finite_and_never_rises(schedule):
     rate = 0.1
     for epoch in range(1, 1000):
         following = schedule.after_epoch(0.1, rate, epoch * 150)
@@ -67,3 +80,168 @@ def test_adaptive_rate_is_divided_by_five_down_to_a_millionth():
     np.testing.assert_allclose(rates, 0.1 / 5.0 ** np.arange(len(rates)), rtol=1e-14)
     assert rates[-1] <= 1e-6 < rates[-2]
     assert Adaptive().after_epoch(0.1, 0.004, 300) == 0.004
+
+
+# Functions of time.
+
+N_EPOCHS = 20
+
+
+def name_of(value):
+    return type(value).__name__ if isinstance(value, TimeSchedule) else ""
+
+
+EPOCHS = np.arange(float(N_EPOCHS))
+
+
+@EVERY_TIME_SCHEDULE
+def test_factors_are_finite_never_negative_and_at_most_one(schedule):
+    factors = schedule.factor(np.linspace(0, N_EPOCHS, 1000), N_EPOCHS)
+    assert np.isfinite(factors).all()
+    assert (factors >= 0).all() and (factors <= 1 + 1e-12).all()
+    assert factors.max() > 0.9
+
+
+@EVERY_TIME_SCHEDULE
+def test_each_step_has_a_rate_of_its_own_time(schedule):
+    times = np.linspace(0, N_EPOCHS, 50)
+    rates = schedule.rates(0.3, 123.0, times, N_EPOCHS)
+    alone = [schedule.rates(0.3, 123.0, times[i : i + 1], N_EPOCHS)[0] for i in range(50)]
+    assert_array_equal(rates, alone)
+
+
+@pytest.mark.parametrize(
+    "schedule, times, expected",
+    [
+        (Step(3, 0.5), [0, 2.9, 3, 6, 8.5], [1, 1, 0.5, 0.25, 0.25]),
+        (Exponential(0.9), [0, 0.5, 1, 2.5], [1, 1, 0.9, 0.81]),
+        (Cosine(), [0, 5, 10, 20, 30], [1, 0.5 + np.sqrt(0.125), 0.5, 0, 0]),
+        (Cosine(lowest=0.2), [0, 10, 20], [1, 0.6, 0.2]),
+        (Cosine(warmup=4), [0, 1, 2, 4, 12, 20], [0, 0.25, 0.5, 1, 0.5, 0]),
+        (Cosine(period=4), [0, 2, 4, 6, 8], [1, 0.5, 1, 0.5, 1]),
+        (Cosine(period=2, stretch=2), [0, 1, 2, 4, 6, 10, 14], [1, 0.5, 1, 0.5, 1, 0.5, 1]),
+        (OneCycle(0.5, 0.1, 0.01), [0, 5, 10, 15, 20], [0.1, 0.55, 1, 0.505, 0.01]),
+        (LinearWarmup(10, 0.2), [0, 5, 10, 20], [0.2, 0.6, 1, 1]),
+        (UserSchedule(lambda t: 1 / (1 + t)), [0, 1, 3], [1, 0.5, 0.25]),
+    ],
+    ids=name_of,
+)
+def test_factors_at_chosen_times(schedule, times, expected):
+    found = schedule.factor(np.array(times, dtype=float), N_EPOCHS)
+    assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    "schedule, make",
+    [
+        (Step(3, 0.5), lambda s, o: s.StepLR(o, 3, 0.5)),
+        (Exponential(0.8), lambda s, o: s.ExponentialLR(o, 0.8)),
+        (Cosine(lowest=0.1), lambda s, o: s.CosineAnnealingLR(o, N_EPOCHS, eta_min=0.03)),
+        (Cosine(period=5), lambda s, o: s.CosineAnnealingWarmRestarts(o, 5)),
+        (Cosine(period=2, stretch=2), lambda s, o: s.CosineAnnealingWarmRestarts(o, 2, 2)),
+        (LinearWarmup(4, 0.1), lambda s, o: s.LinearLR(o, 0.1, total_iters=4)),
+    ],
+    ids=name_of,
+)
+def test_rates_are_those_of_pytorch(schedule, make):
+    torch = pytest.importorskip("torch")
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.3)
+    theirs = make(torch.optim.lr_scheduler, optimizer)
+    expected = []
+    for _ in EPOCHS:
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        theirs.step()
+    assert_allclose(schedule.rates(0.3, 0.3, EPOCHS, N_EPOCHS), expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.torch
+def test_one_cycle_is_that_of_pytorch():
+    torch = pytest.importorskip("torch")
+    n = 40
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.3, momentum=0.9)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, 0.3, total_steps=n, pct_start=0.3, div_factor=25, final_div_factor=1e4
+    )
+    expected = []
+    for _ in range(n):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if len(expected) < n:
+            theirs.step()
+    # PyTorch's rise ends with step 0.3 n - 1, ours at 0.3 of the time.
+    rise = (0.3 * n - 1) / (n - 1)
+    ours = OneCycle(rise).rates(0.3, 0.3, np.arange(n) / (n - 1), 1)
+    assert_allclose(ours, expected, rtol=1e-9)
+
+
+# Through the estimators.
+
+X, Y = load_iris(return_X_y=True)
+OPTIONS = {"hidden_layer_sizes": (5,), "max_iter": 6, "batch_size": 30, "random_state": 0}
+quiet = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@quiet
+@pytest.mark.parametrize("solver", ["sgd", "adam", "adamw"])
+def test_every_step_has_the_rate_of_its_time(solver):
+    seen = []
+
+    def factor(time):
+        seen.append(time)
+        return 0.5
+
+    slow = MLPSoftmaxClassifier(**OPTIONS, solver=solver, learning_rate=factor).fit(X, Y)
+    half = MLPSoftmaxClassifier(**OPTIONS, solver=solver, learning_rate_init=0.0005).fit(X, Y)
+    assert_allclose(slow.coefs_[0], half.coefs_[0], rtol=1e-12)
+    assert_allclose(sorted(set(seen)), np.arange(30) / 5)
+
+
+@quiet
+def test_time_goes_on_in_partial_fit():
+    seen = []
+
+    def factor(time):
+        seen.append(time)
+        return 1.0
+
+    model = MLPSoftmaxClassifier(**OPTIONS, learning_rate=factor)
+    for _ in range(3):
+        model.partial_fit(X, Y, classes=[0, 1, 2])
+    assert_allclose(sorted(set(seen)), np.arange(15) / 5)
+
+
+@pytest.mark.parametrize("schedule", ["one_cycle", "cosine", OneCycle()], ids=repr)
+def test_schedules_that_must_know_the_end_are_refused_in_partial_fit(schedule):
+    with pytest.raises(ValueError, match="partial_fit does not support learning_rate="):
+        MLPRegressor(**OPTIONS, learning_rate=schedule).partial_fit(X, Y)
+
+
+@quiet
+def test_parameters_of_a_schedule_are_searched():
+    model = MLPSoftmaxClassifier(**OPTIONS, learning_rate=Exponential())
+    search = GridSearchCV(model, {"learning_rate__decay": [0.5, 1.0]}, cv=2).fit(X, Y)
+    assert search.best_estimator_.learning_rate.decay == search.best_params_["learning_rate__decay"]
+
+
+@pytest.mark.parametrize(
+    "schedule, fragment",
+    [
+        (Step(0), "'every' parameter of Step"),
+        (Exponential(1.5), r"'decay' parameter of Exponential .*\(0, 1\]"),
+        (Cosine(period=-1), "'period' parameter of Cosine"),
+        (OneCycle(rise=1.0), "'rise' parameter of OneCycle"),
+        (lambda time: np.nan, "must return finite factors >= 0"),
+        (lambda time: -1.0, "must return finite factors >= 0"),
+    ],
+    ids=["step", "exponential", "cosine", "one cycle", "nan", "negative"],
+)
+def test_bad_schedules_are_refused(schedule, fragment):
+    with pytest.raises(ValueError, match=fragment):
+        MLPRegressor(**OPTIONS, learning_rate=schedule).fit(X, Y)
+
+
+def test_what_is_no_schedule_is_refused_by_its_kind():
+    with pytest.raises(TypeError, match="schedule must be a string or a Schedule"):
+        get_schedule(3)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
@@ -21,34 +21,21 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .._base import BaseMultilayerPerceptron
 from ..engine import Network, Workspace
 from ..engine.arrays import Call, Floats
-from ..engine.blocks import Dropout
+from ..engine.blocks import Dropout, _Uniform
 from ..engine.network import INPUT, Learned, Node
 from ..training import Member, Targets, TrainingSet
 from ._wiring import Estimator, check_estimator_type, learned_of, node_parameters
 
 
-class Tap:
+class Tap(_Uniform):
     """Copies the value of its source and, on the way back, the gradient."""
 
     kind: ClassVar[str] = "tap"
-    weight_shape: tuple[int, int] | None = None
     n_other_parameters = 0
 
     def __init__(self, units: int) -> None:
         self.units = units
         self.gradient: Floats | None = None
-
-    def shares_value(self, trains: bool) -> bool:
-        """Tell that the copy needs a place of its own."""
-        return False
-
-    def members(self, kept: Sequence[int]) -> Self:
-        """Return the block itself: it is the same for all members."""
-        return self
-
-    def initial_parameters(self) -> Floats:
-        """Return nothing: nothing is learned."""
-        return np.zeros(0)
 
     def forward(self, work: Workspace, node: int) -> Iterator[Call]:
         """Copy the value."""

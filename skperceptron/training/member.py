@@ -54,11 +54,15 @@ class Member:
     learning_rate : float
         The initial rate.
     alpha : float
-        Strength of the L2 penalty.
+        Strength of the penalty.
+    l1_ratio : float
+        Share of the L1 norm in it; the rest is half the squared L2 norm.
+    max_grad_norm : float
+        Longer gradients, penalty included, are shortened to this length.
     rows : ndarray of int, shape (n,)
         The rows of the data set that this member trains on.
     rng : RandomState
-        Source of the shuffles.
+        Source of the shuffles. Members of a stack that share it see the same ones.
     noise : Generator, default=None
         Source of the dropout; needed where there is any.
     sample_weight : ndarray of shape (N,), default=None
@@ -107,6 +111,8 @@ class Member:
     alpha: float
     rows: Integers
     rng: np.random.RandomState
+    l1_ratio: float = 0.0
+    max_grad_norm: float = np.inf
     noise: np.random.Generator | None = None
     sample_weight: Floats | None = None
     shuffle: bool = True

@@ -11,7 +11,7 @@ for a window at a time: a step itself only gathers X, runs the network and updat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 
@@ -104,7 +104,7 @@ class Stack:
         self.window = _Window(self, min(counts[0], batches * self.batch_size))
         self.losses = list(runs([m.loss for m in members]))
         n_steps = sum(1 for _ in _batches(counts, self.batch_size))
-        width = len(members[0].optimizer.coefficients(1.0, 1)) + 1
+        width = len(members[0].optimizer.coefficients(1.0, 1)) + len(_Update.own_scalars)
         self.scalars = np.zeros((n_steps, len(members), width), dtype=self.dtype)
         self._plan = list(self._windows(counts))
         self._epoch_of = [_EpochOfMember(self._plan, k, n) for k, n in enumerate(counts)]
@@ -113,7 +113,21 @@ class Stack:
             self.weight_sums[epoch.steps, k] = epoch.lengths
         self.shares = np.zeros((n_steps, len(members)), dtype=self.dtype)
         self.squares = np.zeros((n_steps, len(members), 1, 1), dtype=self.dtype)
+        self.sizes = np.zeros((n_steps, len(members)), dtype=self.dtype)
         self.stays_filled = n_steps == 1
+        self._counts = np.array(counts)
+        self._divisors = np.array([n_outputs if m.loss.averages_outputs else 1 for m in members])
+        self._alphas = np.array([m.alpha for m in members], dtype=np.float64)
+        self._l1_ratios = np.array([m.l1_ratio for m in members], dtype=np.float64)
+        # What a row counts in a loss but for its weight; nothing behind a member's end.
+        self._shares = np.zeros(self.order.shape)
+        self._lengths = np.zeros((len(members), n_steps))
+        for k, epoch in enumerate(self._epoch_of):
+            lengths = np.repeat(epoch.lengths, epoch.lengths)
+            self._shares[k, : counts[k]] = lengths if weighted else 1.0
+            self._lengths[k, epoch.steps] = epoch.lengths
+        shuffled = [(id(m.rng), m.n_samples, m.shuffle, len(m.rows)) for m in members]
+        self._shuffled_alike = list(_places(shuffled))
 
     def _windows(self, counts: list[int]) -> Iterator[tuple[int, list[_Step]]]:
         """Yield where each window of the epoch starts, and its steps."""
@@ -155,17 +169,18 @@ class Stack:
                 step.run(self, i)
                 i += 1
             totals += self.window.losses(self)
-        return np.array([self._reported(k, total) for k, total in enumerate(totals)])
+        return self._reported(totals)
 
     def _reorder(self) -> None:
-        for order, member in zip(self.order, self.members, strict=True):
+        for alike in self._shuffled_alike:
+            member = self.members[alike[0]]
             if member.shuffle:
                 drawn = np.arange(member.n_samples)
                 member.rng.shuffle(drawn)
-                n_rows = len(member.rows)
                 # One batch holds every row: its order changes nothing but rounding.
-                if n_rows > self.batch_size:
-                    order[:n_rows] = order[:n_rows][drawn]
+                if len(member.rows) > self.batch_size:
+                    for k in alike:
+                        self.order[k, : len(drawn)] = self.order[k, drawn]
 
     def _weigh(self, weights: Floats) -> None:
         """Divide each row's weight by the sum over its batch."""
@@ -181,40 +196,59 @@ class Stack:
             weights[k, : len(rows)] = weight / np.repeat(divisors, epoch.lengths)
 
     def _prepare_scalars(self) -> None:
-        """Compute what each step of the epoch multiplies by: optimiser's scalars, then decay."""
+        """Compute what each step of the epoch multiplies by: optimiser's scalars, then others."""
+        sums = self.weight_sums
+        penalty = np.divide(self._alphas, sums, out=np.zeros(sums.shape), where=sums > 0)
+        self.scalars[:, :, -3] = penalty * (1 - self._l1_ratios)
+        self.scalars[:, :, -2] = penalty * self._l1_ratios
+        keys = [
+            (id(m.optimizer), id(m.schedule), m.learning_rate, m.current_rate, m.max_iter, m.steps)
+            for m in self.members
+        ]
+        for alike in _places(list(zip(keys, self._counts.tolist(), strict=True))):
+            self._prepare_coefficients(alike)
         for k, (member, epoch) in enumerate(zip(self.members, self._epoch_of, strict=True)):
-            steps = member.steps + np.arange(1, len(epoch.steps) + 1)
-            sums = self.weight_sums[epoch.steps, k]
-            decay = np.divide(member.alpha, sums, out=np.zeros(len(sums)), where=sums > 0)
-            coefficients = member.optimizer.coefficients(member.current_rate, steps)
-            for j, scalar in enumerate((*coefficients, decay)):
-                self.scalars[epoch.steps, k, j] = scalar
             if member.averaging is not None:
+                steps = member.steps + np.arange(1, len(epoch.steps) + 1)
                 shares = member.averaging.shares(steps, member.n_iter + 1, member.max_iter)
                 self.shares[epoch.steps, k] = shares
 
-    def _reported(self, k: int, total: float) -> float:
-        """Return an epoch's loss as scikit-learn reports it: batch means, weighted by length.
+    def _prepare_coefficients(self, alike: list[int]) -> None:
+        """Compute the scalars of optimiser and decay for members that share them."""
+        member, taken = self.members[alike[0]], self._epoch_of[alike[0]].steps
+        steps = member.steps + np.arange(1, len(taken) + 1)
+        times = (steps - 1) / len(taken)
+        rates = member.schedule.rates(
+            member.learning_rate, member.current_rate, times, member.max_iter
+        )
+        for k in alike:
+            self.members[k].current_rate = float(np.ravel(rates)[0])
+        optimizer = member.optimizer
+        places = taken[:, np.newaxis], alike
+        self.scalars[(*places, -1)] = np.reshape(rates * optimizer.weight_decay, (-1, 1))
+        for j, scalar in enumerate(optimizer.coefficients(rates, steps)):
+            self.scalars[(*places, j)] = np.reshape(scalar, (-1, 1))
 
-        ``total`` is the sum of these means times the lengths.
+    def _reported(self, totals: Floats) -> Floats:
+        """Return an epoch's losses as scikit-learn reports them: batch means, weighted by length.
+
+        ``totals`` are the sums of these means times the lengths.
         """
-        member, epoch = self.members[k], self._epoch_of[k]
-        if member.loss.averages_outputs:
-            total /= self.network.n_outputs
-        sums = self.weight_sums[epoch.steps, k]
-        squares = self.squares[epoch.steps, k, 0, 0].astype(np.float64)
-        shares = np.divide(epoch.lengths, sums, out=np.zeros(len(sums)), where=sums > 0)
-        return float(total + 0.5 * member.alpha * (squares @ shares)) / len(member.rows)
+        sums = self.weight_sums.T
+        shares = np.divide(self._lengths, sums, out=np.zeros(sums.shape), where=sums > 0)
+        squares = self.squares[:, :, 0, 0].T.astype(np.float64, order="C")
+        sizes = self.sizes.T.astype(np.float64, order="C")
+        norms = np.array(
+            [(l2 @ share, l1 @ share) for l2, l1, share in zip(squares, sizes, shares, strict=True)]
+        ).T
+        penalty = 0.5 * (1 - self._l1_ratios) * norms[0] + self._l1_ratios * norms[1]
+        return (totals / self._divisors + self._alphas * penalty) / self._counts
 
     def row_shares(self, start: int, stop: int) -> Floats:
         """Return by how much each row's loss counts in ``total``, (K, stop - start)."""
-        shares = np.zeros((len(self.members), stop - start))
-        for share, epoch in zip(shares, self._epoch_of, strict=True):
-            mine = slice(start, min(stop, len(epoch.length_of_row)))
-            n_rows = max(0, mine.stop - start)
-            share[:n_rows] = 1.0 if self.weights is None else epoch.length_of_row[mine]
+        shares = self._shares[:, start:stop]
         if self.weights is not None:
-            shares *= self.weights[:, start:stop]
+            shares = shares * self.weights[:, start:stop]
         return shares
 
     def predicting(self, k: int) -> Floats:
@@ -266,7 +300,6 @@ class _EpochOfMember:
         self.steps = np.array([i for i, _ in taken])
         self.starts = np.array([start for _, start in taken])
         self.lengths = np.diff(self.starts, append=n_rows)
-        self.length_of_row = np.repeat(self.lengths, self.lengths)
 
 
 class _Window:
@@ -355,6 +388,8 @@ class _BoundStep:
         ]
         weights = parameters[:, : network.n_weights]
         self._square = partial(np.matmul, weights[:, np.newaxis, :], weights[:, :, np.newaxis])
+        self._weights = weights
+        self._has_l1 = any(m.alpha * m.l1_ratio for m in stack.members[members])
         self._update = _Update(stack, members)
         self._spent_gradient = gradient
         self._filled = False
@@ -374,6 +409,8 @@ class _BoundStep:
         np.multiply(work.delta, factor, out=work.delta)
         work.backward()
         self._square(stack.squares[i, k])
+        if self._has_l1:
+            stack.sizes[i, k] = np.abs(self._weights).sum(axis=1)
         self._update.run(stack.scalars[i, k])
         if stack.average is not None and stack.shares[i, k].any():
             self._average(stack.average[k], stack.parameters[k], stack.shares[i, k])
@@ -387,7 +424,10 @@ class _BoundStep:
 
 
 class _Update:
-    """The penalty's gradient and the optimiser, chunk by chunk over the flat vectors."""
+    """Penalties, clipping and the optimiser, chunk by chunk over the flat vectors."""
+
+    #: What a step multiplies by beside the optimiser's coefficients.
+    own_scalars = ("L2 penalty", "L1 penalty", "weight decay")
 
     def __init__(self, stack: Stack, members: slice) -> None:
         self.members = stack.members[members]
@@ -400,28 +440,65 @@ class _Update:
             columns = [column.reshape(()) for column in columns]
             vectors = [v[0] for v in vectors]
         self._trained = _trained_weights(stack.network, range(*members.indices(len(stack.members))))
-        self._calls = list(self._chunks(vectors, stack.network.n_weights, columns))
+        self._vectors, self._n_weights = vectors, stack.network.n_weights
+        self._length = max(1, CHUNK // n_members)
+        self._room = np.empty_like(vectors[0][..., : self._length])
+        self._calls = list(self._all_calls(columns))
 
-    def _chunks(
-        self, vectors: list[Floats], n_weights: int, columns: list[Floats]
-    ) -> Iterator[Call]:
+    def _all_calls(self, columns: list[Floats]) -> Iterator[Call]:
+        n_own = len(self.own_scalars)
+        coefficients, own = columns[:-n_own], columns[-n_own:]
+        starts = range(0, self._vectors[0].shape[-1], self._length)
+        limits = np.array([[m.max_grad_norm] for m in self.members], dtype=self._room.dtype)
+        if np.isinf(limits).all():
+            for start in starts:
+                yield from self._penalties(start, own)
+                yield from self._step(start, coefficients, own)
+            return
+        # The length of a gradient is known when all of it is.
+        for start in starts:
+            yield from self._penalties(start, own)
+        yield partial(_clip, self._vectors[1].reshape(len(limits), -1), limits)
+        for start in starts:
+            yield from self._step(start, coefficients, own)
+
+    def _penalties(self, start: int, own: list[Floats]) -> Iterator[Call]:
+        """Add the penalties' gradients."""
+        weights, gradient = (self._weights_of(v, start) for v in self._vectors[:2])
+        room = self._room[..., : weights.shape[-1]]
+        l2, l1, _ = own
+        if weights.size and any(m.alpha * (1 - m.l1_ratio) for m in self.members):
+            yield partial(np.multiply, weights, l2, room)
+            yield from self._spare_unreached(room, start)
+            yield partial(np.add, gradient, room, gradient)
+        if weights.size and any(m.alpha * m.l1_ratio for m in self.members):
+            yield partial(np.sign, weights, room)
+            yield partial(np.multiply, room, l1, room)
+            yield from self._spare_unreached(room, start)
+            yield partial(np.add, gradient, room, gradient)
+
+    def _step(self, start: int, coefficients: list[Floats], own: list[Floats]) -> Iterator[Call]:
+        """Shrink the weights, if they are to shrink, and let the optimiser go on."""
         optimizer = self.members[0].optimizer
-        *coefficients, decay = columns
-        penalises = any(member.alpha for member in self.members)
-        length = max(1, CHUNK // len(self.members))
-        scratch = np.empty_like(vectors[0][..., : min(length, n_weights)])
-        for start in range(0, vectors[0].shape[-1], length):
-            parameters, gradient, *state = (v[..., start : start + length] for v in vectors)
-            penalised = min(max(n_weights - start, 0), length)
-            if penalised and penalises:
-                room = scratch[..., :penalised]
-                decayed = gradient[..., :penalised]
-                yield partial(np.multiply, parameters[..., :penalised], decay, room)
-                if self._trained is not None:
-                    trained = self._trained[:, start : start + penalised].reshape(room.shape)
-                    yield partial(np.multiply, room, trained.astype(room.dtype), room)
-                yield partial(np.add, decayed, room, decayed)
-            yield partial(optimizer.update, parameters, gradient, state, coefficients)
+        weights = self._weights_of(self._vectors[0], start)
+        if weights.size and any(m.optimizer.weight_decay for m in self.members):
+            room = self._room[..., : weights.shape[-1]]
+            yield partial(np.multiply, weights, own[2], room)
+            yield from self._spare_unreached(room, start)
+            yield partial(np.subtract, weights, room, weights)
+        chunks = [v[..., start : start + self._length] for v in self._vectors]
+        parameters, gradient, *state = chunks
+        state += [np.empty_like(parameters) for _ in range(optimizer.n_scratch)]
+        yield partial(optimizer.update, parameters, gradient, state, coefficients)
+
+    def _weights_of(self, vectors: Floats, start: int) -> Floats:
+        """Return the part of a chunk that penalties concern: biases stand behind the weights."""
+        return vectors[..., start : min(start + self._length, max(self._n_weights, start))]
+
+    def _spare_unreached(self, room: Floats, start: int) -> Iterator[Call]:
+        if self._trained is not None:
+            trained = self._trained[:, start : start + room.shape[-1]].reshape(room.shape)
+            yield partial(np.multiply, room, trained.astype(room.dtype), room)
 
     def run(self, scalars: Floats) -> None:
         """Take one step with the given scalars of each member."""
@@ -430,6 +507,12 @@ class _Update:
         np.copyto(self._scalars, scalars)
         for call in self._calls:
             call()
+
+
+def _clip(gradient: Floats, limits: Floats) -> None:
+    """Shorten each member's gradient, (K, P), to its limit, (K, 1) (Pascanu et al. 2013)."""
+    lengths = np.sqrt(np.matmul(gradient[:, np.newaxis], gradient[:, :, np.newaxis])[:, 0])
+    gradient *= np.minimum(limits / (lengths + lengths.dtype.type(1e-6)), 1)
 
 
 def _batches(counts: list[int], size: int) -> Iterator[tuple[int, int, int, int]]:
@@ -441,6 +524,14 @@ def _batches(counts: list[int], size: int) -> Iterator[tuple[int, int, int, int]
         rest = counts[first] % size
         if rest:
             yield first, last, counts[first] - rest, rest
+
+
+def _places(keys: Sequence[Hashable]) -> Iterator[list[int]]:
+    """Yield the positions of equal keys together."""
+    places: dict[Hashable, list[int]] = {}
+    for k, key in enumerate(keys):
+        places.setdefault(key, []).append(k)
+    yield from places.values()
 
 
 def _trained_weights(network: Network, members: Sequence[int]) -> Booleans | None:

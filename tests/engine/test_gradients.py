@@ -23,6 +23,7 @@ from skperceptron.losses import (
     ScaledSquaredError,
     SquaredError,
 )
+from skperceptron.normalizations import LayerNormalization
 from skperceptron.optimizers import Adam
 from skperceptron.schedules import Constant
 from skperceptron.training import Member, Stack, Targets, TrainingSet
@@ -57,9 +58,9 @@ EVERY_ACTIVATION = pytest.mark.parametrize("activation", SMOOTH, ids=lambda cls:
 EVERY_LOSS = pytest.mark.parametrize("loss", LOSSES, ids=repr)
 
 
-def build(activation, depth, skip_connections, n_outputs=C):
+def build(activation, depth, skip_connections, n_outputs=C, **options):
     per_layer = [[activation]] * depth
-    return multilayer_perceptron(D, (H,) * depth, n_outputs, per_layer, skip_connections)
+    return multilayer_perceptron(D, (H,) * depth, n_outputs, per_layer, skip_connections, **options)
 
 
 #: Name: a function from an activation and a number of outputs to a network.
@@ -67,6 +68,10 @@ WIRINGS = {
     f"{skip}-{depth}": partial(build, depth=depth, skip_connections=skip)
     for skip in SKIPS
     for depth in (1, 2, 3)
+} | {
+    "layer normalization": partial(
+        build, depth=2, skip_connections="residual", normalize=LayerNormalization().block
+    )
 }
 
 
