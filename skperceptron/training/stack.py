@@ -443,6 +443,9 @@ class _Update:
         self._vectors, self._n_weights = vectors, stack.network.n_weights
         self._length = max(1, CHUNK // n_members)
         self._room = np.empty_like(vectors[0][..., : self._length])
+        # All chunks calculate in the same room, which so stays in the cache.
+        n_scratch = self.members[0].optimizer.n_scratch
+        self._rooms = [np.empty_like(self._room) for _ in range(n_scratch)]
         self._calls = list(self._all_calls(columns))
 
     def _all_calls(self, columns: list[Floats]) -> Iterator[Call]:
@@ -488,7 +491,7 @@ class _Update:
             yield partial(np.subtract, weights, room, weights)
         chunks = [v[..., start : start + self._length] for v in self._vectors]
         parameters, gradient, *state = chunks
-        state += [np.empty_like(parameters) for _ in range(optimizer.n_scratch)]
+        state += [room[..., : parameters.shape[-1]] for room in self._rooms]
         yield partial(optimizer.update, parameters, gradient, state, coefficients)
 
     def _weights_of(self, vectors: Floats, start: int) -> Floats:
@@ -512,7 +515,10 @@ class _Update:
 def _clip(gradient: Floats, limits: Floats) -> None:
     """Shorten each member's gradient, (K, P), to its limit, (K, 1) (Pascanu et al. 2013)."""
     lengths = np.sqrt(np.matmul(gradient[:, np.newaxis], gradient[:, :, np.newaxis])[:, 0])
-    gradient *= np.minimum(limits / (lengths + lengths.dtype.type(1e-6)), 1)
+    lengths += lengths.dtype.type(1e-6)
+    # Both may be infinite: a limit that is none, and a length whose square overflows.
+    factors = np.ones_like(lengths)
+    gradient *= np.divide(limits, lengths, out=factors, where=lengths > limits)
 
 
 def _batches(counts: list[int], size: int) -> Iterator[tuple[int, int, int, int]]:
