@@ -243,7 +243,7 @@ def test_neuron_with_an_elastic_net_is_scikit_learns_logistic_regression():
 @EVERY_ESTIMATOR
 def test_lbfgs_object_refuses_what_is_not_smooth(cls):
     for bad in ({"l1_ratio": 0.5}, {"max_grad_norm": 1.0}):
-        with pytest.raises(ValueError, match="LBFGS.* needs a smooth objective"):
+        with pytest.raises(ValueError, match=r"LBFGS.* needs a smooth objective"):
             make(cls, solver=LBFGS(), **bad).fit(X, Y)
 
 
