@@ -26,6 +26,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ._compat import CallbackSupportMixin, Interval, Options, StrOptions, check_optimize_result
 from ._held_out import Validation
 from ._listening import Silence, identity_of, listening
+from ._notebook import NotebookMixin
 from ._validation import Extras, FitMode, check_sample_weight, restored_on_failure
 from .activations import Activation, get_activation
 from .averaging import Averaging, get_averaging
@@ -102,7 +103,9 @@ def is_stochastic(estimator: BaseMultilayerPerceptron) -> bool:
     return True
 
 
-class BaseMultilayerPerceptron(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseMultilayerPerceptron(
+    NotebookMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
+):
     """Base of the multi-layer perceptrons; not to be used directly."""
 
     _y_is_numeric = False

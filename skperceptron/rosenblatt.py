@@ -33,6 +33,7 @@ from ._compat import (
     fit_context,
 )
 from ._listening import Silence, listening
+from ._notebook import NotebookMixin
 from ._validation import (
     FitMode,
     LabelMixin,
@@ -72,7 +73,7 @@ SAMPLE = 10_000
 SLOPES = (1e-3, 300.0)
 
 
-class RosenblattPerceptron(CallbackSupportMixin, LabelMixin, BaseEstimator):
+class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, BaseEstimator):
     """Rosenblatt's perceptron: sensory, associative and response units.
 
     Associative units have fixed random connections; only the response units learn, one
@@ -200,6 +201,8 @@ class RosenblattPerceptron(CallbackSupportMixin, LabelMixin, BaseEstimator):
 
     mistakes_: list[int]
     t_: int
+
+    _layer_names = ("sensory (S)", "associative (A)", "response (R)")
 
     _parameter_constraints: dict[str, list[Any]] = {
         "n_associative": [Interval(Integral, 0, None, closed="left")],
@@ -436,7 +439,7 @@ class RosenblattPerceptron(CallbackSupportMixin, LabelMixin, BaseEstimator):
             [_split(s, weights[:SAMPLE], q) for s, q in zip(sums.T, shares, strict=True)]
         )
         n_responses = 1 if len(self.classes_) == 2 else len(self.classes_)
-        self._network = _wire(n_features, self.n_associative, n_responses)
+        self._network = wire(n_features, self.n_associative, n_responses)
 
     def _features_of(self, X: Any) -> Callable[[Integers], Features]:
         """Return what gives the response units' inputs for the rows asked for."""
@@ -563,6 +566,9 @@ class RosenblattPerceptron(CallbackSupportMixin, LabelMixin, BaseEstimator):
 
     # Predicting.
 
+    def _link_name(self) -> str:
+        return "threshold" if self._network.n_outputs == 1 else "argmax"
+
     def _associative_views(self, dtype: Any) -> Learned:
         thresholds = self.associative_thresholds_[np.newaxis, np.newaxis]
         joined = self.associative_weights_[np.newaxis]
@@ -631,7 +637,8 @@ class _Training:
             yield order[start : start + length]
 
 
-def _wire(n_features: int, n_associative: int, n_responses: int) -> Network:
+def wire(n_features: int, n_associative: int, n_responses: int) -> Network:
+    """Return the network from sensory through associative to response units."""
     hidden = [n_associative] if n_associative else []
     return multilayer_perceptron(n_features, hidden, n_responses, [[Heaviside()]] * len(hidden))
 

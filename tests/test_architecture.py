@@ -32,8 +32,10 @@ FLOORS = {
     "_callback_contexts": ESTIMATORS,
     "_compat": ESTIMATORS,
     "_docs": ESTIMATORS,
+    "_graph": ESTIMATORS,
     "_held_out": ESTIMATORS,
     "_listening": ESTIMATORS,
+    "_notebook": ESTIMATORS,
     "_validation": ESTIMATORS,
     "callbacks": ESTIMATORS,
     "mlp": ESTIMATORS,
@@ -48,7 +50,7 @@ ESTIMATOR_NAMES = [
     "MLPSoftmaxClassifier",
     "RosenblattPerceptron",
 ]
-OPTIONAL = ["jax", "matplotlib", "numba", "onnx", "onnxruntime", "pandas", "torch"]
+OPTIONAL = ["jax", "matplotlib", "networkx", "numba", "onnx", "onnxruntime", "pandas", "torch"]
 
 SOURCES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 MODULES = [path for path in SOURCES if path != Path("__init__.py")]
@@ -119,7 +121,7 @@ def test_outside_imports_fit_the_floor(path):
     if floor in (GROUND, TRAINING):
         allowed = {"numpy", "scipy"}
     if floor == TOOLS:
-        allowed |= {"joblib", "matplotlib", "onnx", "pandas"}
+        allowed |= {"joblib", "matplotlib", "networkx", "onnx", "pandas"}
     assert roots <= allowed
     if floor == COMPONENTS:
         of_sklearn = {(m, n) for m, n in foreign if m.split(".")[0] == "sklearn"}

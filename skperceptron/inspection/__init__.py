@@ -1,5 +1,37 @@
-"""Looking into networks."""
+"""Look into a network: its shapes, its graph, its gradients, and pictures of them."""
 
+from .._graph import GraphEdge, GraphNode
+from ._collapse import collapse_linear
+from ._displays import (
+    ActivationDisplay,
+    GradientFlowDisplay,
+    LossCurveDisplay,
+    MistakesDisplay,
+    NetworkGraphDisplay,
+    WeightsDisplay,
+)
+from ._gradients import GradientRecorder, gradient_report
+from ._graph import ComputationalGraph, computational_graph
 from ._learning_rate import LearningRateRangeTest, learning_rate_range_test
+from ._summary import network_summary
+from ._table import Table
 
-__all__ = ["LearningRateRangeTest", "learning_rate_range_test"]
+__all__ = [
+    "ActivationDisplay",
+    "ComputationalGraph",
+    "GradientFlowDisplay",
+    "GradientRecorder",
+    "GraphEdge",
+    "GraphNode",
+    "LearningRateRangeTest",
+    "LossCurveDisplay",
+    "MistakesDisplay",
+    "NetworkGraphDisplay",
+    "Table",
+    "WeightsDisplay",
+    "collapse_linear",
+    "computational_graph",
+    "gradient_report",
+    "learning_rate_range_test",
+    "network_summary",
+]

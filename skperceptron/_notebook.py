@@ -1,0 +1,179 @@
+"""How estimators show themselves in notebooks: documentation link, and a drawing when fitted.
+
+The drawing is inline SVG: one box per layer, skip connections as arcs. It takes its colours
+from the page, so that it is readable on light and dark ones, and has a title and a
+description for screen readers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from html import escape
+from importlib.metadata import PackageNotFoundError, metadata
+from typing import Any
+
+from ._graph import LAYER_NAMES, GraphEdge, GraphNode, describe
+
+PACKAGE = "skperceptron"
+
+#: Pixels: width and height of a box, gap between boxes, height of an arc per box passed.
+WIDTH, HEIGHT, GAP, RISE = 118, 58, 34, 16
+
+#: Layers that are drawn; of a deeper network, the middle is left out.
+DRAWN = 8
+
+
+@cache
+def documentation_url() -> str:
+    """Return the project's documentation URL as the installed metadata has it, or ""."""
+    try:
+        listed = metadata(PACKAGE).get_all("Project-URL") or []
+    except PackageNotFoundError:
+        return ""
+    urls = dict(entry.split(", ", 1) for entry in listed)
+    return urls.get("Documentation", "")
+
+
+class NotebookMixin:
+    """Shows an estimator's documentation link and, when it is fitted, its network.
+
+    Precedes ``BaseEstimator`` among the bases.
+    """
+
+    #: Names of the first, the hidden and the last layers.
+    _layer_names: tuple[str, str, str] = LAYER_NAMES
+
+    _doc_link_module = PACKAGE
+
+    @property
+    def _doc_link_template(self) -> str:
+        base = documentation_url().rstrip("/")
+        return f"{base}/api/generated/{PACKAGE}.{{estimator_name}}.html" if base else ""
+
+    def _link_name(self) -> str:
+        """Return the name of what turns raw into predicted values."""
+        return str(getattr(self, "out_activation_", ""))
+
+    def _repr_html_inner(self) -> str:
+        return self._with_drawing(super()._repr_html_inner())  # type: ignore[misc]
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        bundle = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
+        if "text/html" in bundle:
+            bundle["text/html"] = self._with_drawing(bundle["text/html"])
+        return bundle
+
+    def _with_drawing(self, html: str) -> str:
+        network = getattr(self, "_network", None)
+        if network is None:
+            return html
+        nodes, edges = describe(network, self._link_name(), layer_names=self._layer_names)
+        svg = draw(nodes, edges, type(self).__name__)
+        return f'{html}<div style="overflow-x: auto; margin-top: 0.5em">{svg}</div>'
+
+
+def draw(nodes: Sequence[GraphNode], edges: Sequence[GraphEdge], title: str) -> str:
+    """Return a network as SVG.
+
+    Parameters
+    ----------
+    nodes : sequence of GraphNode
+    edges : sequence of GraphEdge
+    title : str
+        What screen readers announce.
+    """
+    layers: dict[str, list[GraphNode]] = {}
+    for node in nodes:
+        layers.setdefault(node.layer, []).append(node)
+    names = list(layers)
+    columns = _columns(names)
+    arcs = _arcs(nodes, edges, columns)
+    top = 6 + RISE * max((stop - start for start, stop in arcs), default=0)
+    width = columns[names[-1]] * (WIDTH + GAP) + WIDTH + 2
+    height = top + HEIGHT + 2
+    parts = [_box(columns[name], top, name, layers[name]) for name in names if name in columns]
+    parts += [_arrow(column, top) for column in range(columns[names[-1]])]
+    parts += [_arc(start, stop, top) for start, stop in arcs]
+    if len(columns) < len(names):
+        parts.append(_ellipsis(DRAWN // 2, top, len(names) - len(columns)))
+    lines = "; ".join(", ".join([name, *_lines(layers[name])]) for name in names)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{width}" height="{height}"'
+        f' viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12"'
+        f' fill="currentColor" stroke="none"><title>{escape(title)}</title>'
+        f"<desc>{escape(lines)}</desc>{''.join(parts)}</svg>"
+    )
+
+
+def _columns(names: Sequence[str]) -> dict[str, int]:
+    """Return the column of each layer that is drawn."""
+    if len(names) <= DRAWN:
+        return {name: column for column, name in enumerate(names)}
+    half = DRAWN // 2
+    ends = [*names[:half], *names[-half + 1 :]]
+    return {name: i + (i >= half) for i, name in enumerate(ends)}
+
+
+def _arcs(
+    nodes: Sequence[GraphNode], edges: Sequence[GraphEdge], columns: dict[str, int]
+) -> list[tuple[int, int]]:
+    """Return from which column to which each skip connection goes."""
+    layer = {node.name: node.layer for node in nodes}
+    ends = {(layer[edge.source], layer[edge.target]) for edge in edges if edge.skips}
+    return sorted((columns[a], columns[b]) for a, b in ends if a in columns and b in columns)
+
+
+def _lines(nodes: Sequence[GraphNode]) -> list[str]:
+    """Return what a layer's box says below its name."""
+    units = nodes[-1].output_shape[1]
+    functions = [node.function for node in nodes if node.kind in ("activation", "link")]
+    return [f"{units} unit{'s' if units > 1 else ''}", *filter(None, functions[-1:])]
+
+
+def _left(column: int) -> int:
+    return 1 + column * (WIDTH + GAP)
+
+
+def _box(column: int, top: int, name: str, nodes: Sequence[GraphNode]) -> str:
+    x = _left(column)
+    texts = [name, *_lines(nodes)]
+    first = top + HEIGHT / 2 + 4 - 8 * (len(texts) - 1)
+    frame = (
+        f'<rect x="{x}" y="{top}" width="{WIDTH}" height="{HEIGHT}" rx="6" fill="currentColor"'
+        ' fill-opacity="0.06" stroke="currentColor" stroke-opacity="0.6"/>'
+    )
+    weights = [' font-weight="bold"', *[""] * (len(texts) - 1)]
+    return frame + "".join(
+        f'<text x="{x + WIDTH / 2:g}" y="{first + 16 * i:g}" text-anchor="middle"{weight}>'
+        f"{escape(_shortened(text))}</text>"
+        for i, (text, weight) in enumerate(zip(texts, weights, strict=True))
+    )
+
+
+def _shortened(text: str, length: int = 17) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def _arrow(column: int, top: int) -> str:
+    start, stop, y = _left(column) + WIDTH + 4, _left(column + 1) - 4, top + HEIGHT / 2
+    return (
+        f'<path d="M{start} {y:g}H{stop - 6}" stroke="currentColor" stroke-width="1.5"/>'
+        f'<path d="M{stop} {y:g}l-8 -4v8z"/>'
+    )
+
+
+def _arc(start: int, stop: int, top: int) -> str:
+    # Arcs leave a box right of its middle and arrive left of it: none meets another's end.
+    a, b = _left(start) + 0.62 * WIDTH, _left(stop) + 0.38 * WIDTH
+    peak = top - RISE * (stop - start) * 4 / 3
+    return (
+        f'<path d="M{a:g} {top}C{a:g} {peak:g} {b:g} {peak:g} {b:g} {top - 7}" fill="none"'
+        ' stroke="currentColor" stroke-dasharray="4 3"/>'
+        f'<path d="M{b:g} {top - 1}l-4 -8h8z"/>'
+    )
+
+
+def _ellipsis(column: int, top: int, n_hidden: int) -> str:
+    x, y = _left(column) + WIDTH / 2, top + HEIGHT / 2 + 4
+    return f'<text x="{x:g}" y="{y:g}" text-anchor="middle">{n_hidden} more</text>'

@@ -1,0 +1,264 @@
+r"""Two linear layers are one: :math:`W_2 (W_1 x + b_1) + b_2 = \tilde W x + \tilde b`.
+
+Every value of a network is followed as a sum of matrices times *bases*: the input, and
+what the activations compute that stay. Where all units of an activation are on one linear
+piece each, it is a factor and a shift, and disappears.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..activations import (
+    Activation,
+    HardSigmoid,
+    HardSwish,
+    HardTanh,
+    Heaviside,
+    Identity,
+    LeakyReLU,
+    PReLU,
+    ReLU,
+    ReLU6,
+)
+from ..engine import Activate, Add, Affine
+from ..engine.arrays import Booleans, Floats
+from ..engine.blocks import BatchNormalize, Dropout
+from ..engine.network import INPUT, Node
+from ..rosenblatt import RosenblattPerceptron
+from ._evaluate import evaluate
+from ._wiring import Estimator, check_estimator_type, learned_of
+
+#: Lower end, upper end, slope and offset of a linear piece of an activation.
+Piece = tuple[float, float, Any, Any]
+INF = np.inf
+
+
+@dataclass(frozen=True)
+class Line:
+    """A value as a linear function of bases: ``sum(base @ matrix) + shift``."""
+
+    matrices: dict[int, Floats]
+    shift: Floats
+
+    def __add__(self, other: Line) -> Line:
+        matrices = dict(self.matrices)
+        for base, matrix in other.matrices.items():
+            matrices[base] = matrices[base] + matrix if base in matrices else matrix
+        return Line(matrices, self.shift + other.shift)
+
+    def scaled(self, factor: Floats, shift: Floats) -> Line:
+        """Return the value unit by unit times a factor, plus a shift."""
+        matrices: dict[int, Floats] = {b: matrix * factor for b, matrix in self.matrices.items()}
+        return Line(matrices, self.shift * factor + shift)
+
+    def through(self, weight: Floats) -> Line:
+        """Return the value times a weight matrix."""
+        matrices: dict[int, Floats] = {b: matrix @ weight for b, matrix in self.matrices.items()}
+        return Line(matrices, self.shift @ weight)
+
+
+def collapse_linear(estimator: Estimator, X: Any = None) -> Estimator:
+    r"""Return an equivalent estimator in which every run of linear layers is one.
+
+    Two linear layers in a row compute
+    :math:`W_2 (W_1 x + b_1) + b_2 = \tilde W x + \tilde b`: without activations, depth
+    adds nothing.
+
+    Parameters
+    ----------
+    estimator : estimator of this package
+        Fitted.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+        Without data, identity activations disappear, and batch normalisation, which is
+        linear in predictions, is merged with its layer. With data, layers disappear too
+        in which each unit stays on one linear piece of its activation (ReLU, LeakyReLU,
+        PReLU, ReLU6, Heaviside, and the hard variants) on all rows; predictions are then
+        guaranteed to agree on these rows only.
+
+    Returns
+    -------
+    estimator : estimator of the same class
+        A new one, fitted: `hidden_layer_sizes`, `activation`, `skip_connections`,
+        `normalization` and `dropout` are what is left. Skip connections that a layer still
+        needs become ``skip_connections="dense"`` with zeros in ``coefs_`` where nothing
+        flows. The optimiser's state is dropped. RosenblattPerceptron comes back as a
+        copy: a threshold stands between its linear maps.
+
+    Raises
+    ------
+    TypeError
+        If the estimator is not one of this package's.
+    NotFittedError
+        If it is not fitted.
+    ValueError
+        If a block in it, such as layer normalisation, is not linear in any part and cannot
+        be carried over.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from skperceptron import MLPSoftmaxClassifier
+    >>> from skperceptron.inspection import collapse_linear
+    >>> X, y = load_iris(return_X_y=True)
+    >>> deep = MLPSoftmaxClassifier((8, 8), "identity", solver="lbfgs", random_state=0).fit(X, y)
+    >>> single = collapse_linear(deep)
+    >>> single.hidden_layer_sizes, single.coefs_[0].shape
+    ((), (4, 3))
+    >>> bool(np.allclose(deep.predict_proba(X), single.predict_proba(X)))
+    True
+    """
+    check_estimator_type(estimator)
+    learned_of(estimator, None)
+    if isinstance(estimator, RosenblattPerceptron):
+        return deepcopy(estimator)
+    values = None if X is None else evaluate(estimator, X).values
+    collapse = _Collapse(estimator, values)
+    return collapse.apply_to(deepcopy(estimator))
+
+
+class _Collapse:
+    """Follows the values of a network; what stays is a list of layers over bases.
+
+    Attributes
+    ----------
+    layers : list of Line
+        What each activation that stays is applied to.
+    kept : list of int
+        Positions of these activations among the nodes: they are the bases.
+    output : Line
+    """
+
+    def __init__(self, estimator: Any, values: Sequence[Floats] | None) -> None:
+        self._values = values
+        self._network = estimator._network
+        self._learned = learned_of(estimator, np.float64)
+        self.layers: list[Line] = []
+        self.kept: list[int] = []
+        n_inputs = self._network.n_inputs
+        lines = {INPUT: Line({INPUT: np.eye(n_inputs)}, np.zeros(n_inputs))}
+        for position, node in enumerate(self._network.nodes):
+            lines[position] = self._line(position, node, [lines[s] for s in node.sources])
+        self.output = lines[len(self._network.nodes) - 1]
+
+    def _line(self, position: int, node: Node, inputs: Sequence[Line]) -> Line:
+        block, learned = node.block, [array[0] for array in self._learned[position]]
+        if isinstance(block, Affine):
+            rows = np.split(learned[0], np.cumsum(block.fan_in)[:-1])
+            parts = [line.through(w) for line, w in zip(inputs, rows, strict=True)]
+            return sum(parts[1:], start=parts[0]) + Line({}, learned[1][0])
+        if isinstance(block, Add):
+            return inputs[0] + inputs[1]
+        if isinstance(block, Dropout):
+            return inputs[0]
+        if isinstance(block, BatchNormalize):
+            factor, shift = block.line(learned[0][np.newaxis])
+            return inputs[0].scaled(factor[0, 0], shift[0, 0])
+        if isinstance(block, Activate):
+            return self._activated(position, node, inputs[0])
+        raise ValueError(
+            f"collapse_linear cannot carry over the block {node.name!r} of kind {block.kind!r}."
+        )
+
+    def _activated(self, position: int, node: Node, line: Line) -> Line:
+        block = node.block
+        assert isinstance(block, Activate)
+        z = None if self._values is None else self._values[node.sources[0]]
+        slopes = self._learned[position][0][0, 0] if self._learned[position] else None
+        found = straight(block.activations[0], slopes, z, block.units)
+        if found is not None:
+            return line.scaled(*found)
+        self.layers.append(line)
+        self.kept.append(position)
+        return Line({position: np.eye(block.units)}, np.zeros(block.units))
+
+    def apply_to(self, estimator: Any) -> Any:
+        """Turn the copy of the estimator into the network that is left."""
+        bases = [INPUT, *self.kept]
+        lines = [*self.layers, self.output]
+        is_chain = all(
+            set(line.matrices) <= {base} for line, base in zip(lines, bases, strict=True)
+        )
+        blocks = [self._network.nodes[position].block for position in self.kept]
+        estimator.set_params(
+            hidden_layer_sizes=tuple(block.units for block in blocks),
+            activation=[block.activations[0] for block in blocks] or "identity",
+            skip_connections="none" if is_chain else "dense",
+            normalization=None,
+            dropout=0.0,
+            input_dropout=0.0,
+        )
+        dtype = [np.result_type(w) for w in (estimator.coefs_[0], estimator.coefs_[-1])]
+        estimator._forget()
+        estimator.coefs_, estimator.intercepts_ = [], []
+        for i, line in enumerate(lines):
+            sources = bases[i : i + 1] if is_chain else bases[: i + 1]
+            own = dtype[i == len(lines) - 1]
+            rows = [self._matrix(line, base) for base in sources]
+            estimator.coefs_.append(np.concatenate(rows).astype(own))
+            estimator.intercepts_.append(line.shift.astype(own))
+        slopes = [self._learned[p][0][0, 0] for p in self.kept if self._learned[p]]
+        estimator.activation_parameters_ = [theta.astype(dtype[0]) for theta in slopes]
+        estimator.normalization_parameters_ = []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            estimator._network = estimator._build_network(
+                estimator.n_features_in_, estimator.n_outputs_
+            )
+        estimator.n_layers_ = len(lines) + 1
+        return estimator
+
+    def _matrix(self, line: Line, base: int) -> Floats:
+        if base in line.matrices:
+            return line.matrices[base]
+        return np.zeros((self._network.width(base), len(line.shift)))
+
+
+def straight(
+    activation: Any, slopes: Floats | None, z: Floats | None, units: int
+) -> tuple[Floats, Floats] | None:
+    """Return factor and shift of each unit if an activation is linear on data, else None.
+
+    Parameters
+    ----------
+    activation : Activation
+    slopes : ndarray of shape (units,) or None
+        What it has learned.
+    z : ndarray of shape (B, units) or None
+        Its inputs; None stands for all numbers.
+    units : int
+    """
+    factor, shift = np.zeros(units), np.zeros(units)
+    undecided: Booleans = np.ones(units, dtype=bool)
+    low, high = (-INF, INF) if z is None else (z.min(axis=0), z.max(axis=0))
+    for start, stop, slope, offset in _pieces(activation, slopes):
+        inside = undecided & (start <= low) & (high <= stop)
+        factor = np.where(inside, slope, factor)
+        shift = np.where(inside, offset, shift)
+        undecided &= ~inside
+    return None if undecided.any() else (factor, shift)
+
+
+def _pieces(activation: Activation, slopes: Any) -> list[Piece]:
+    """List the linear pieces of an activation; a subclass may bend them, so that none is known."""
+    below_zero = np.nextafter(0.0, -1.0)
+    alpha = getattr(activation, "alpha", None)
+    known: dict[type[Activation], list[Piece]] = {
+        Identity: [(-INF, INF, 1, 0)],
+        ReLU: [(-INF, 0, 0, 0), (0, INF, 1, 0)],
+        LeakyReLU: [(-INF, 0, alpha, 0), (0, INF, 1, 0)],
+        PReLU: [(-INF, 0, slopes, 0), (0, INF, 1, 0)],
+        ReLU6: [(-INF, 0, 0, 0), (0, 6, 1, 0), (6, INF, 0, 6)],
+        HardTanh: [(-INF, -1, 0, -1), (-1, 1, 1, 0), (1, INF, 0, 1)],
+        HardSigmoid: [(-INF, -3, 0, 0), (-3, 3, 1 / 6, 0.5), (3, INF, 0, 1)],
+        HardSwish: [(-INF, -3, 0, 0), (3, INF, 1, 0)],
+        Heaviside: [(-INF, below_zero, 0, 0), (0, INF, 0, 1)],
+    }
+    return known.get(type(activation), [])

@@ -1,0 +1,17 @@
+"""Displays in scikit-learn's convention, one module each."""
+
+from ._activation import ActivationDisplay
+from ._gradient_flow import GradientFlowDisplay
+from ._loss import LossCurveDisplay
+from ._mistakes import MistakesDisplay
+from ._network import NetworkGraphDisplay
+from ._weights import WeightsDisplay
+
+__all__ = [
+    "ActivationDisplay",
+    "GradientFlowDisplay",
+    "LossCurveDisplay",
+    "MistakesDisplay",
+    "NetworkGraphDisplay",
+    "WeightsDisplay",
+]

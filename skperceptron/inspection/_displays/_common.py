@@ -1,0 +1,82 @@
+"""What all displays share: matplotlib, imported when something is drawn, and colours.
+
+Categories have the colours of Okabe & Ito (2008), amounts those of cividis, signed numbers
+those of coolwarm: people with any kind of colour vision can tell them apart. Categories also
+differ in line style.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...engine.arrays import Floats
+
+#: Okabe & Ito's palette, the yellow (too pale for lines on white) left out.
+CATEGORIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+SEQUENTIAL = "cividis"
+DIVERGING = "coolwarm"
+
+#: Width of a picture in inches: 700 pixels at matplotlib's 100 dots per inch.
+WIDTH = 7.0
+
+
+def import_pyplot(caller: str) -> Any:
+    """Return matplotlib.pyplot.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise ImportError(
+            f"{caller} requires matplotlib. Install it with `pip install matplotlib` or"
+            " `pip install 'skperceptron[plot]'`."
+        ) from error
+    return pyplot
+
+
+class Display:
+    """Base of the displays: where the axes come from and where they are kept.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+    figure_ : matplotlib.figure.Figure
+    """
+
+    ax_: Any
+    figure_: Any
+
+    def _open(self, ax: Any, height: float = 4.0) -> Any:
+        """Keep the axes, new ones if there are none, and return them."""
+        pyplot = import_pyplot(f"{type(self).__name__}.plot")
+        if ax is None:
+            _, ax = pyplot.subplots(figsize=(WIDTH, height), layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+        return ax
+
+
+def style_of(i: int) -> dict[str, Any]:
+    """Return colour and line style of the i-th category."""
+    return {
+        "color": CATEGORIES[i % len(CATEGORIES)],
+        "linestyle": LINE_STYLES[i // len(CATEGORIES) % len(LINE_STYLES)],
+    }
+
+
+def colors_by_depth(n: int) -> list[Any]:
+    """Return n colours from dark to bright; the palest are left out."""
+    from matplotlib import colormaps
+
+    return list(colormaps[SEQUENTIAL](np.linspace(0.0, 0.85, n)))
+
+
+def largest(values: Floats) -> float:
+    """Return the largest absolute value, 1 if there is none but zero."""
+    return float(np.abs(values).max(initial=0.0)) or 1.0

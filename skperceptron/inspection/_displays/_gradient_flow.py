@@ -1,0 +1,184 @@
+"""Gradients layer by layer, at one moment or over epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._gradients import GradientRecorder, gradient_rows
+from ._common import CATEGORIES, Display, colors_by_depth
+
+#: What can be drawn, with the label of its axis and whether the axis is logarithmic.
+QUANTITIES = {
+    "gradient_norm": ("norm of the weights' gradient", True),
+    "weight_norm": ("norm of the weights", False),
+    "update_ratio": ("update-to-weight ratio", True),
+    "signal": ("root mean square of dL/dz", True),
+    "saturated": ("share of saturated units", False),
+    "dead": ("share of dead units", False),
+}
+
+
+class GradientFlowDisplay(Display):
+    """One figure of :func:`~skperceptron.inspection.gradient_report` for each layer.
+
+    It is recommended to use :meth:`from_estimator` or :meth:`from_recorder`.
+
+    Parameters
+    ----------
+    values : dict of str to sequence of float
+        By layer, first to last: one value for each epoch, or a single one.
+    epochs : sequence of int
+    quantity : str, default="gradient_norm"
+        "gradient_norm", "weight_norm", "update_ratio", "signal", "saturated" or "dead".
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+    figure_ : matplotlib.figure.Figure
+    bars_ : matplotlib.container.BarContainer or None
+        One bar per layer, where there is one epoch.
+    lines_ : list of matplotlib.lines.Line2D
+        One per layer, where there are several.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skperceptron import MLPSoftmaxClassifier
+    >>> from skperceptron.inspection import GradientFlowDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> deep = MLPSoftmaxClassifier((10,) * 6, "logistic", random_state=0)
+    >>> deep = deep.partial_fit(X, y, classes=[0, 1, 2])
+    >>> display = GradientFlowDisplay.from_estimator(deep, X, y)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        values: Mapping[str, Sequence[float]],
+        epochs: Sequence[int],
+        quantity: str = "gradient_norm",
+    ) -> None:
+        self.values = values
+        self.epochs = epochs
+        self.quantity = quantity
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: Any = None,
+        quantity: str = "gradient_norm",
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> GradientFlowDisplay:
+        """Draw a fitted network's gradients as bars, one per layer.
+
+        Parameters
+        ----------
+        estimator : MLPBinaryClassifier, MLPSoftmaxClassifier or MLPRegressor
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+            All four as for :func:`~skperceptron.inspection.gradient_report`.
+        quantity : str, default="gradient_norm"
+            As for the class.
+        ax : matplotlib.axes.Axes, default=None
+        **kwargs : dict
+            For :meth:`plot`.
+
+        Returns
+        -------
+        GradientFlowDisplay
+        """
+        _check_quantity(quantity)
+        rows = gradient_rows(estimator, X, y, sample_weight)
+        values = {row["layer"]: [row[quantity]] for row in rows}
+        return cls(values, [0], quantity).plot(ax, **kwargs)
+
+    @classmethod
+    def from_recorder(
+        cls,
+        recorder: GradientRecorder,
+        *,
+        quantity: str = "gradient_norm",
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> GradientFlowDisplay:
+        """Draw what a recorder has collected as lines over the epochs.
+
+        Parameters
+        ----------
+        recorder : GradientRecorder
+        quantity : str, default="gradient_norm"
+        ax : matplotlib.axes.Axes, default=None
+        **kwargs : dict
+            For :meth:`plot`.
+
+        Returns
+        -------
+        GradientFlowDisplay
+
+        Raises
+        ------
+        ValueError
+            If nothing has been recorded.
+        """
+        _check_quantity(quantity)
+        if not recorder.rows_:
+            raise ValueError("The recorder is empty: call its record method first.")
+        values: dict[str, list[float]] = {}
+        for row in recorder.rows_:
+            values.setdefault(row["layer"], []).append(row[quantity])
+        last = recorder.rows_[-1]["layer"]
+        epochs = [row["epoch"] for row in recorder.rows_ if row["layer"] == last]
+        return cls(values, epochs, quantity).plot(ax, **kwargs)
+
+    def plot(self, ax: Any = None, **kwargs: Any) -> GradientFlowDisplay:
+        """Draw bars or lines.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            New ones, if None.
+        **kwargs : dict
+            For ``ax.bar`` or ``ax.plot``.
+
+        Returns
+        -------
+        GradientFlowDisplay
+            Itself.
+        """
+        label, is_logarithmic = QUANTITIES[self.quantity]
+        ax = self._open(ax)
+        self.bars_, self.lines_ = None, []
+        # Layers without such a figure, such as the output in "dead", are left out.
+        drawn = {name: v for name, v in self.values.items() if not np.isnan(v).all()}
+        if len(self.epochs) == 1:
+            heights = [values[0] for values in drawn.values()]
+            self.bars_ = ax.bar(list(drawn), heights, **{"color": CATEGORIES[0], **kwargs})
+            if len(drawn) > 7:
+                ax.tick_params(axis="x", rotation=60)
+            ax.set_xlabel("layer")
+        else:
+            colors = colors_by_depth(len(drawn))
+            for color, (name, values) in zip(colors, drawn.items(), strict=True):
+                style = {"color": color, "label": name, **kwargs}
+                self.lines_ += ax.plot(self.epochs, values, **style)
+            ax.set_xlabel("epoch")
+            ax.xaxis.get_major_locator().set_params(integer=True)
+            ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), reverse=True)
+        has_positive = any(np.greater(values, 0).any() for values in drawn.values())
+        ax.set(ylabel=label, yscale="log" if is_logarithmic and has_positive else "linear")
+        if self.quantity in ("saturated", "dead"):
+            ax.set_ylim(-0.02, 1.02)
+        return self
+
+
+def _check_quantity(quantity: str) -> None:
+    if quantity not in QUANTITIES:
+        raise ValueError(f"quantity={quantity!r} must be one of {', '.join(QUANTITIES)}.")

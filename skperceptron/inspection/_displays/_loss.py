@@ -1,0 +1,185 @@
+"""Loss over the epochs of one or several fits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .._wiring import check_estimator_type
+from ._common import Display, style_of
+
+
+class LossCurveDisplay(Display):
+    """Training and validation curves.
+
+    It is recommended to use :meth:`from_estimator` or :meth:`from_losses`.
+
+    Parameters
+    ----------
+    losses : dict of str to sequence of float
+        Training loss of each epoch, by name.
+    validation_losses : dict of str to sequence of float, default=None
+        Drawn dashed, in the colour of the same name.
+    validation_scores : dict of str to sequence of float, default=None
+        Drawn dotted, on an axis of their own at the right.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+    score_ax_ : matplotlib.axes.Axes or None
+        The right axis.
+    figure_ : matplotlib.figure.Figure
+    lines_, validation_lines_, score_lines_ : list of matplotlib.lines.Line2D
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skperceptron import MLPSoftmaxClassifier
+    >>> from skperceptron.inspection import LossCurveDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> network = MLPSoftmaxClassifier((8,), tol=1e-2, random_state=0).fit(X, y)
+    >>> display = LossCurveDisplay.from_estimator(network)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        losses: Mapping[str, Sequence[float]],
+        validation_losses: Mapping[str, Sequence[float]] | None = None,
+        validation_scores: Mapping[str, Sequence[float]] | None = None,
+    ) -> None:
+        self.losses = losses
+        self.validation_losses = validation_losses
+        self.validation_scores = validation_scores
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, *, names: Any = None, ax: Any = None, **kwargs: Any
+    ) -> LossCurveDisplay:
+        """Draw the curves of fitted networks.
+
+        Parameters
+        ----------
+        estimator : estimator or sequence of estimators
+            Fitted with "sgd" or "adam".
+        names : str or sequence of str, default=None
+            Names in the legend; those of the classes, if None.
+        ax : matplotlib.axes.Axes, default=None
+        **kwargs : dict
+            For :meth:`plot`.
+
+        Returns
+        -------
+        LossCurveDisplay
+
+        Raises
+        ------
+        ValueError
+            If an estimator has no loss curve, or names are not as many as estimators.
+        """
+        estimators = list(estimator) if isinstance(estimator, list | tuple) else [estimator]
+        names = _names(estimators, names)
+        training, losses, scores = {}, {}, {}
+        for name, one in zip(names, estimators, strict=True):
+            training[name] = _loss_curve(one)
+            if getattr(one, "validation_loss_curve_", None):
+                losses[name] = list(one.validation_loss_curve_)
+            elif getattr(one, "validation_scores_", None):
+                scores[name] = list(one.validation_scores_)
+        return cls.from_losses(training, losses, scores, ax=ax, **kwargs)
+
+    @classmethod
+    def from_losses(
+        cls,
+        losses: Mapping[str, Sequence[float]],
+        validation_losses: Mapping[str, Sequence[float]] | None = None,
+        validation_scores: Mapping[str, Sequence[float]] | None = None,
+        *,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> LossCurveDisplay:
+        """Draw given curves; parameters as for the class, then as for :meth:`plot`.
+
+        Returns
+        -------
+        LossCurveDisplay
+        """
+        return cls(losses, validation_losses, validation_scores).plot(ax, **kwargs)
+
+    def plot(self, ax: Any = None, *, log_scale: bool = False, **kwargs: Any) -> LossCurveDisplay:
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            New ones, if None.
+        log_scale : bool, default=False
+            Whether the loss has a logarithmic axis.
+        **kwargs : dict
+            For ``ax.plot`` of the training curves.
+
+        Returns
+        -------
+        LossCurveDisplay
+            Itself.
+        """
+        ax = self._open(ax)
+        names = list(self.losses)
+        validation, scores = self.validation_losses or {}, self.validation_scores or {}
+        self.lines_, self.validation_lines_, self.score_lines_ = [], [], []
+        self.score_ax_ = ax.twinx() if scores else None
+        for i, name in enumerate(names):
+            color = style_of(i)["color"]
+            told = f"{name}: " if len(names) > 1 else ""
+            style = {"color": color, "label": f"{told}training", **kwargs}
+            self.lines_ += _curve(ax, self.losses[name], **style)
+            if name in validation:
+                style = {"color": color, "linestyle": "--", "label": f"{told}validation"}
+                self.validation_lines_ += _curve(ax, validation[name], **style)
+            if name in scores:
+                style = {"color": color, "linestyle": ":", "linewidth": 2}
+                style["label"] = f"{told}validation score (right)"
+                self.score_lines_ += _curve(self.score_ax_, scores[name], **style)
+        ax.set(xlabel="epoch", ylabel="loss", yscale="log" if log_scale else "linear")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        if self.score_ax_ is not None:
+            self.score_ax_.set_ylabel("validation score")
+        lines = [*self.lines_, *self.validation_lines_, *self.score_lines_]
+        if self.score_ax_ is None:
+            ax.legend(handles=lines)
+        else:
+            # On the upper axes, or the curves of the right one would cross it.
+            self.score_ax_.legend(handles=lines, loc="center right", framealpha=0.9)
+        return self
+
+
+def _curve(ax: Any, values: Sequence[float], **style: Any) -> Any:
+    return ax.plot(range(1, len(values) + 1), values, **style)
+
+
+def _names(estimators: Sequence[Any], names: Any) -> list[str]:
+    """Return one name for each estimator, all different."""
+    if isinstance(names, str):
+        names = [names]
+    if names is not None:
+        names = list(names)
+        if len(names) != len(estimators) or len(set(names)) < len(names):
+            raise ValueError(
+                f"names={names!r} must hold one name for each of the {len(estimators)} estimators,"
+                " all different."
+            )
+        return names
+    classes = [type(estimator).__name__ for estimator in estimators]
+    if len(set(classes)) == len(classes):
+        return classes
+    return [f"{name} {i}" for i, name in enumerate(classes, start=1)]
+
+
+def _loss_curve(estimator: Any) -> list[float]:
+    check_estimator_type(estimator)
+    curve = getattr(estimator, "loss_curve_", None)
+    if not curve:
+        raise ValueError(
+            f"This {type(estimator).__name__} has no loss_curve_: fit it with solver='sgd' or"
+            " 'adam'. For a RosenblattPerceptron use MistakesDisplay."
+        )
+    return list(curve)

@@ -1,0 +1,122 @@
+"""Mistakes of Rosenblatt's perceptron, epoch by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sklearn.utils.validation import check_is_fitted
+
+from ...rosenblatt import RosenblattPerceptron
+from ._common import CATEGORIES, Display
+
+
+class MistakesDisplay(Display):
+    """Corrections that a perceptron has made in each epoch.
+
+    It is recommended to use :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    mistakes : sequence of int
+        Corrections in each epoch.
+    name : str, default=None
+        Name in the legend.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+    figure_ : matplotlib.figure.Figure
+    line_ : matplotlib.lines.Line2D
+    converged_point_ : matplotlib.lines.Line2D or None
+        The first epoch without a mistake.
+
+    Examples
+    --------
+    >>> from skperceptron import RosenblattPerceptron
+    >>> from skperceptron.inspection import MistakesDisplay
+    >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    >>> perceptron = RosenblattPerceptron(n_associative=20, random_state=0).fit(X, y)
+    >>> display = MistakesDisplay.from_estimator(perceptron)  # doctest: +SKIP
+    """
+
+    def __init__(self, mistakes: Sequence[int], name: str | None = None) -> None:
+        self.mistakes = mistakes
+        self.name = name
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, *, name: str | None = None, ax: Any = None, **kwargs: Any
+    ) -> MistakesDisplay:
+        """Draw the mistakes of a fitted perceptron.
+
+        Parameters
+        ----------
+        estimator : RosenblattPerceptron
+        name : str, default=None
+            Name in the legend.
+        ax : matplotlib.axes.Axes, default=None
+        **kwargs : dict
+            For :meth:`plot`.
+
+        Returns
+        -------
+        MistakesDisplay
+
+        Raises
+        ------
+        TypeError
+            If the estimator is not a RosenblattPerceptron.
+        """
+        if not isinstance(estimator, RosenblattPerceptron):
+            raise TypeError(
+                "MistakesDisplay shows a RosenblattPerceptron, got"
+                f" {type(estimator).__name__}; LossCurveDisplay shows networks."
+            )
+        check_is_fitted(estimator)
+        return cls(list(estimator.mistakes_), name).plot(ax, **kwargs)
+
+    @classmethod
+    def from_mistakes(
+        cls, mistakes: Sequence[int], *, name: str | None = None, ax: Any = None, **kwargs: Any
+    ) -> MistakesDisplay:
+        """Draw given numbers; parameters as for the class, then as for :meth:`plot`.
+
+        Returns
+        -------
+        MistakesDisplay
+        """
+        return cls(mistakes, name).plot(ax, **kwargs)
+
+    def plot(self, ax: Any = None, **kwargs: Any) -> MistakesDisplay:
+        """Draw the mistakes.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            New ones, if None.
+        **kwargs : dict
+            For ``ax.plot``.
+
+        Returns
+        -------
+        MistakesDisplay
+            Itself.
+        """
+        ax = self._open(ax)
+        epochs = range(1, len(self.mistakes) + 1)
+        style = {"color": CATEGORIES[0], "marker": "o", "markersize": 4, "label": self.name}
+        (self.line_,) = ax.plot(epochs, self.mistakes, **{**style, **kwargs})
+        self.converged_point_ = None
+        if 0 in self.mistakes:
+            first = list(self.mistakes).index(0) + 1
+            style = {"color": CATEGORIES[2], "marker": "*", "markersize": 14, "linestyle": "none"}
+            label = f"no mistake in epoch {first}"
+            (self.converged_point_,) = ax.plot(first, 0, label=label, clip_on=False, **style)
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.yaxis.get_major_locator().set_params(integer=True)
+        ax.set(xlabel="epoch", ylabel="mistakes")
+        ax.set_ylim(bottom=0)
+        if self.name is not None or self.converged_point_ is not None:
+            ax.legend()
+        return self

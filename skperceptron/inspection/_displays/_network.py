@@ -1,0 +1,184 @@
+"""A network as a picture: a single neuron, neuron by neuron, or block by block."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..._graph import GraphNode
+from .._graph import ComputationalGraph, computational_graph
+from ._blocks import draw_blocks
+from ._common import Display
+from ._neurons import draw_neurons
+from ._single_neuron import draw_single_neuron
+
+KINDS = ("auto", "neuron", "neurons", "blocks")
+
+#: Units of the widest hidden or output layer, and layers, that "auto" draws neuron by neuron.
+SMALL, SHALLOW = 16, 9
+
+
+class NetworkGraphDisplay(Display):
+    """Drawing of a computational graph.
+
+    It is recommended to use :meth:`from_estimator` or :meth:`from_graph`.
+
+    Parameters
+    ----------
+    graph : ComputationalGraph
+    kind : {"neuron", "neurons", "blocks"}
+    feature_names : list of str, default=None
+        Names of the inputs.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+    figure_ : matplotlib.figure.Figure
+    connections_ : list
+        Weights, as ``matplotlib.collections.LineCollection``, or arrows.
+    nodes_ : list
+        Neurons or boxes, as matplotlib's artists.
+    texts_ : list of matplotlib.text.Text
+    colorbar_ : matplotlib.colorbar.Colorbar or None
+        Of the weights.
+
+    Examples
+    --------
+    >>> from skperceptron import MLPBinaryClassifier
+    >>> from skperceptron.inspection import NetworkGraphDisplay
+    >>> display = NetworkGraphDisplay.from_estimator(
+    ...     MLPBinaryClassifier((4, 3)), n_features=2
+    ... )  # doctest: +SKIP
+    """
+
+    def __init__(
+        self, graph: ComputationalGraph, kind: str, feature_names: list[str] | None = None
+    ) -> None:
+        self.graph = graph
+        self.kind = kind
+        self.feature_names = feature_names
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        kind: str = "auto",
+        n_features: int | None = None,
+        n_outputs: int | None = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> NetworkGraphDisplay:
+        """Draw an estimator's network.
+
+        Parameters
+        ----------
+        estimator : estimator of this package
+            Fitted; or not, and then drawn without weights.
+        kind : {"auto", "neuron", "neurons", "blocks"}, default="auto"
+            "neuron": the textbook drawing of a network that is one neuron. "neurons":
+            every unit, weights as colour and width; wide layers are shortened.
+            "blocks": a box for each block, with shapes. "auto" takes the first of these that
+            shows the whole network (inputs may be shortened): up to 9 layers with up to 16
+            units each go neuron by neuron.
+        n_features, n_outputs : int, default=None
+            Widths of an estimator that is not fitted, as in
+            :func:`~skperceptron.inspection.computational_graph`.
+        ax : matplotlib.axes.Axes, default=None
+        **kwargs : dict
+            For :meth:`plot`.
+
+        Returns
+        -------
+        NetworkGraphDisplay
+        """
+        graph = computational_graph(estimator, None, n_features, n_outputs)
+        names = getattr(estimator, "feature_names_in_", None)
+        names = None if names is None else [str(name) for name in names]
+        return cls.from_graph(graph, kind=kind, feature_names=names, ax=ax, **kwargs)
+
+    @classmethod
+    def from_graph(
+        cls,
+        graph: ComputationalGraph,
+        *,
+        kind: str = "auto",
+        feature_names: list[str] | None = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> NetworkGraphDisplay:
+        """Draw a graph, with the values that have been laid on it if they are of one row.
+
+        Parameters
+        ----------
+        graph : ComputationalGraph
+        kind : {"auto", "neuron", "neurons", "blocks"}, default="auto"
+            As in :meth:`from_estimator`.
+        feature_names : list of str, default=None
+            Names of the inputs.
+        ax : matplotlib.axes.Axes, default=None
+        **kwargs : dict
+            For :meth:`plot`.
+
+        Returns
+        -------
+        NetworkGraphDisplay
+
+        Raises
+        ------
+        ValueError
+            If `kind` is unknown, or "neuron" where the network is not one neuron.
+        """
+        if kind not in KINDS:
+            raise ValueError(f"kind={kind!r} must be one of {', '.join(map(repr, KINDS))}.")
+        n_inputs = graph.nodes[0].output_shape[1]
+        if feature_names is not None and len(feature_names) != n_inputs:
+            raise ValueError(
+                f"feature_names has {len(feature_names)} entries, the network {n_inputs} inputs."
+            )
+        if kind == "neuron" and not _is_single(graph):
+            raise ValueError(
+                "kind='neuron' draws a network without hidden layers and with one output."
+            )
+        if kind == "auto":
+            kind = "neuron" if _is_single(graph) else "neurons" if _is_small(graph) else "blocks"
+        return cls(graph, kind, feature_names).plot(ax, **kwargs)
+
+    def plot(self, ax: Any = None, **kwargs: Any) -> NetworkGraphDisplay:
+        """Draw the network.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            New ones, if None.
+        **kwargs : dict
+            For the ``LineCollection`` of the weights, such as ``cmap``, or, with
+            ``kind="blocks"``, for the boxes' ``FancyBboxPatch``.
+
+        Returns
+        -------
+        NetworkGraphDisplay
+            Itself.
+        """
+        draw = {"neuron": draw_single_neuron, "neurons": draw_neurons, "blocks": draw_blocks}
+        artists = draw[self.kind](self, ax, kwargs)
+        self.connections_, self.nodes_, self.texts_, self.colorbar_ = artists
+        self.ax_.set_axis_off()
+        return self
+
+    def open(self, ax: Any, height: float) -> Any:
+        """Return the axes to draw on: new ones of the given height if there are none."""
+        return self._open(ax, height)
+
+
+def _affine(graph: ComputationalGraph) -> list[GraphNode]:
+    return [node for node in graph.nodes if node.kind == "affine"]
+
+
+def _is_single(graph: ComputationalGraph) -> bool:
+    layers = _affine(graph)
+    return len(layers) == 1 and layers[0].output_shape[1] == 1
+
+
+def _is_small(graph: ComputationalGraph) -> bool:
+    widest = max(node.output_shape[1] for node in _affine(graph))
+    return widest <= SMALL and len(graph.layers) <= SHALLOW

@@ -1,0 +1,217 @@
+"""A small network neuron by neuron: weights are lines with colour and width."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..._graph import GraphNode
+from ...engine.arrays import Floats, Integers
+from .._graph import ComputationalGraph
+from ._common import DIVERGING, largest
+
+#: Connections, neurons or boxes, texts, colour bar.
+Artists = tuple[list[Any], list[Any], list[Any], Any]
+
+#: Units of a column that are drawn.
+MAX_SHOWN = 16
+
+#: Letters that fit above a picture, all columns together.
+HEADER = 90
+
+
+@dataclass(frozen=True)
+class Connections:
+    """Weights between the units of two columns.
+
+    Attributes
+    ----------
+    source, target : int
+        Columns: 0 is the input, then one for each layer.
+    weight : ndarray of shape (source units, target units)
+    kind : {"trained", "fixed", "unknown"}
+        "unknown": ones that only say what is connected.
+    """
+
+    source: int
+    target: int
+    weight: Floats
+    kind: str
+
+
+def connections_of(graph: ComputationalGraph) -> list[Connections]:
+    """List the connections between columns, shortcuts included."""
+    layers = list(graph.layers)
+    column = {node.name: layers.index(node.layer) for node in graph.nodes}
+    found = []
+    for node in graph.nodes:
+        edges = [edge for edge in graph.edges if edge.target == node.name]
+        if node.kind == "affine":
+            assert node.weight_shape is not None
+            weight = node.parameters.get("weight")
+            full = np.ones(node.weight_shape) if weight is None else weight
+            kind = "unknown" if weight is None else "trained" if node.trained else "fixed"
+            ends = np.cumsum([edge.shape[1] for edge in edges])[:-1]
+            found += [
+                Connections(column[edge.source], column[node.name], rows, kind)
+                for edge, rows in zip(edges, np.split(full, ends), strict=True)
+            ]
+        found += [
+            Connections(
+                column[edge.source], column[node.name], np.eye(node.output_shape[1]), "unknown"
+            )
+            for edge in edges
+            if edge.skips and node.kind != "affine"
+        ]
+    return found
+
+
+def shown_units(n_units: int, limit: int = MAX_SHOWN) -> Integers:
+    """Return which units are drawn: all, or the first ones and the last."""
+    if n_units <= limit:
+        return np.arange(n_units)
+    return np.array([*range(limit - 1), n_units - 1])
+
+
+def draw_neurons(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists:
+    """Draw a graph neuron by neuron; return the artists by kind."""
+    graph: ComputationalGraph = display.graph
+    layers = graph.layers
+    units = [nodes[-1].output_shape[1] for nodes in layers.values()]
+    shown = [shown_units(n) for n in units]
+    ys = [_heights(n, len(s)) for n, s in zip(units, shown, strict=True)]
+    tallest = max(float(np.ptp(y)) for y in ys)
+    ax = display.open(ax, height=float(np.clip(1.9 + 0.32 * tallest, 2.6, 7.0)))
+    connections = connections_of(graph)
+    lines = _draw_lines(ax, connections, shown, ys, kwargs)
+    bar = None
+    if "trained" in lines:
+        label = "weight (trained connections)" if "fixed" in lines else "weight"
+        bar = display.figure_.colorbar(lines["trained"], ax=ax, label=label, shrink=0.7, pad=0.02)
+    nodes, texts = [], []
+    size = float(np.clip(150 / max(tallest, 1), 7, 15))
+    for x, y in enumerate(ys):
+        nodes += ax.plot([x] * len(y), y, "o", ms=size, mfc="white", mec="0.2", zorder=3)
+        if len(y) < units[x]:
+            texts.append(ax.text(x, (y[-1] + y[-2]) / 2, "⋮", ha="center", va="center"))
+    names = display.feature_names or [f"$x_{{{i + 1}}}$" for i in range(units[0])]
+    texts += _name_inputs(ax, [names[i] for i in shown[0]], ys[0], size)
+    top = tallest / 2 + max(_bump(link.target - link.source) for link in connections)
+    texts += _name_layers(ax, list(layers.items()), top + 0.7)
+    texts += _write_values(ax, list(layers.values()), shown, ys, size)
+    reach = 0.5 + 0.045 * max(
+        (len(t.get_text()) for t in texts if t.get_ha() == "right"), default=0
+    )
+    ax.set(xlim=(-reach, len(ys) - 0.5), ylim=(-tallest / 2 - 0.8, top + 2.6))
+    return list(lines.values()), nodes, texts, bar
+
+
+def _heights(n_units: int, n_shown: int) -> Floats:
+    """Return the units' heights, first on top, around zero; dots take a place."""
+    if n_shown == n_units:
+        return (n_units - 1) / 2 - np.arange(n_units)
+    places = np.array([*range(n_shown - 1), n_shown])
+    return n_shown / 2 - places
+
+
+def _draw_lines(
+    ax: Any, connections: list[Connections], shown: Any, ys: Any, kwargs: dict[str, Any]
+) -> dict[str, Any]:
+    """Draw one collection of lines for each kind of connection."""
+    from matplotlib.collections import LineCollection
+
+    lines: dict[str, Any] = {}
+    for kind in ("trained", "fixed", "unknown"):
+        paths, weights = _lines_of(kind, connections, shown, ys)
+        if not paths:
+            continue
+        limit = largest(weights)
+        style: dict[str, Any] = {"cmap": DIVERGING, "clim": (-limit, limit), "array": weights}
+        style |= {"linewidths": 0.3 + 2.7 * np.abs(weights) / limit, "zorder": 1, **kwargs}
+        if kind == "fixed":
+            style["linewidths"] = 0.8
+        if kind == "unknown":
+            dashes = "--" if lines else "-"
+            style = {"colors": "0.55", "linewidths": 0.8, "linestyles": dashes, "zorder": 2}
+            style |= {} if lines else kwargs
+        lines[kind] = ax.add_collection(LineCollection(paths, **style))
+    return lines
+
+
+def _lines_of(
+    kind: str, connections: list[Connections], shown: Any, ys: Any
+) -> tuple[list[Floats], Floats]:
+    """Return paths and weights of one kind that are not zero, the strong ones last."""
+    paths, weights = [], []
+    for link in connections:
+        weight = link.weight[np.ix_(shown[link.source], shown[link.target])]
+        for i, j in np.argwhere(weight) if link.kind == kind else ():
+            start, stop = (link.source, ys[link.source][i]), (link.target, ys[link.target][j])
+            paths.append(_path(start, stop))
+            weights.append(weight[i, j])
+    order = np.argsort(np.abs(weights))
+    return [paths[i] for i in order], np.array(weights)[order]
+
+
+def _path(start: tuple[float, float], stop: tuple[float, float]) -> Floats:
+    """Return a line, bent upwards where it passes columns."""
+    n_passed = stop[0] - start[0] - 1
+    t = np.linspace(0, 1, 2 if n_passed <= 0 else 25)[:, np.newaxis]
+    line = (1 - t) * np.array(start) + t * np.array(stop)
+    line[:, 1] += 4 * t[:, 0] * (1 - t[:, 0]) * _bump(n_passed + 1)
+    return line
+
+
+def _bump(n_columns: float) -> float:
+    """Return by how much a line over some columns is bent."""
+    return 0.0 if n_columns < 2 else 0.15 + 0.35 * n_columns
+
+
+def _name_inputs(ax: Any, names: list[str], ys: Floats, size: float) -> list[Any]:
+    before = {"textcoords": "offset points", "xytext": (-size / 2 - 4, 0)}
+    return [
+        ax.annotate(name, (0, y), ha="right", va="center", fontsize=9, **before)
+        for name, y in zip(names, ys, strict=True)
+    ]
+
+
+def _name_layers(ax: Any, layers: list[tuple[str, Any]], height: float) -> list[Any]:
+    texts = []
+    for x, (name, nodes) in enumerate(layers):
+        functions = [n.function for n in nodes if n.kind in ("activation", "link")]
+        units = nodes[-1].output_shape[1]
+        lines = [name, f"{units} unit{'s' if units > 1 else ''}"]
+        lines += [_fitting(function, HEADER // len(layers)) for function in functions[-1:]]
+        lines += [""] * (3 - len(lines))
+        text = "\n".join(lines)
+        texts.append(ax.text(x, height, text, ha="center", va="bottom", fontsize=9))
+    return texts
+
+
+def _fitting(function: str, length: int) -> str:
+    """Return a function's name, with parameters only if there is room for them."""
+    if len(function) <= length:
+        return function
+    name = function.split("(")[0]
+    return name if len(name) <= length else f"{name[: length - 1]}…"
+
+
+def _write_values(
+    ax: Any, layers: list[tuple[GraphNode, ...]], shown: Any, ys: Any, size: float
+) -> list[Any]:
+    """Write the values of one row below the neurons."""
+    texts = []
+    for x, (nodes, of_column, y) in enumerate(zip(layers, shown, ys, strict=True)):
+        value = nodes[-1].value
+        if value is None or len(value) != 1:
+            continue
+        style = {"ha": "center", "va": "top", "fontsize": 7, "zorder": 4}
+        style["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.3, "alpha": 0.7}
+        below = {"textcoords": "offset points", "xytext": (0, -size / 2 - 1.5)}
+        texts += [
+            ax.annotate(f"{value[0, unit]:.3g}", (x, height), **below, **style)
+            for unit, height in zip(of_column, y, strict=True)
+        ]
+    return texts

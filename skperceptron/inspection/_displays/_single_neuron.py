@@ -1,0 +1,115 @@
+"""The textbook drawing of one neuron: inputs, weights, bias, sum, activation, output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from ._common import DIVERGING, largest
+from ._neurons import Artists, shown_units
+
+#: Horizontal places of inputs, sum, activation and output.
+INPUT_X, SUM_X, BOX_X, OUTPUT_X = 1.0, 4.3, 7.0, 8.9
+
+#: Curves of links on [-1, 1], drawn in the activation's box.
+CURVES = {
+    "identity": lambda t: t,
+    "logistic": lambda t: 2 * expit(6 * t) - 1,
+    "scaled_logistic": lambda t: 2 * expit(6 * t) - 1,
+    "exp": lambda t: 2 * np.exp(2.5 * (t - 1)) - 1,
+    "threshold": lambda t: np.where(t < 0, -1.0, 1.0),
+}
+
+
+def draw_single_neuron(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists:
+    """Draw a graph whose only layer has one unit; return the artists by kind."""
+    graph = display.graph
+    affine = next(node for node in graph.nodes if node.kind == "affine")
+    names = display.feature_names or [f"$x_{{{i + 1}}}$" for i in range(affine.weight_shape[0])]
+    shown = shown_units(len(names), 8)
+    drawn = len(shown) + (len(shown) < len(names))
+    ax = display.open(ax, height=1.6 + 0.52 * drawn)
+    # The dots that stand for hidden inputs take a place of their own.
+    places = np.linspace(1, -1, drawn) * 0.5 * max(drawn - 1, 1)
+    gap = len(shown) - 1 if drawn > len(shown) else drawn
+    ys = np.delete(places, gap) if gap < drawn else places
+    weight = affine.parameters["weight"][shown, 0] if affine.parameters else None
+    lines = _lines(ax, ys, weight, kwargs)
+    nodes, texts = _inputs(ax, ys, [names[i] for i in shown], weight, graph.nodes[0], shown)
+    if gap < drawn:
+        texts.append(ax.text(INPUT_X, places[gap], "⋮", ha="center", va="center", fontsize=14))
+    more_nodes, more_texts = _body(ax, affine, graph.nodes[-1], places)
+    margin = 0.75
+    ax.set(xlim=(-1.2, 10.8), ylim=(min(places[-1], -1.9) - margin, max(places[0], 1.0) + margin))
+    return [lines], nodes + more_nodes, texts + more_texts, None
+
+
+def _lines(ax: Any, ys: Any, weight: Any, kwargs: dict[str, Any]) -> Any:
+    from matplotlib.collections import LineCollection
+
+    segments = [[(INPUT_X, y), (SUM_X, 0)] for y in ys]
+    if weight is None:
+        return ax.add_collection(LineCollection(segments, zorder=1, **{"colors": "0.5", **kwargs}))
+    limit = largest(weight)
+    style = {"cmap": DIVERGING, "clim": (-limit, limit), **kwargs}
+    widths = 0.8 + 3.2 * np.abs(weight) / limit
+    lines = LineCollection(segments, array=weight, linewidths=widths, zorder=1, **style)
+    return ax.add_collection(lines)
+
+
+def _inputs(
+    ax: Any, ys: Any, names: list[str], weight: Any, node: Any, shown: Any
+) -> tuple[list[Any], list[Any]]:
+    """Draw inputs with their names, and weights on the lines."""
+    nodes = list(ax.plot([INPUT_X] * len(ys), ys, "o", ms=15, mfc="white", mec="0.2", zorder=3))
+    texts = []
+    has_value = node.value is not None and len(node.value) == 1
+    for i, (y, name) in enumerate(zip(ys, names, strict=True)):
+        value = f" = {node.value[0, shown[i]]:.3g}" if has_value else ""
+        texts.append(ax.text(INPUT_X - 0.35, y, f"{name}{value}", ha="right", va="center"))
+        label = f"$w_{{{shown[i] + 1}}}$" if weight is None else f"{weight[i]:.2g}"
+        # On the line, a third of the way: there lines are still far apart.
+        x = INPUT_X + (SUM_X - INPUT_X) / 3
+        background = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+        texts.append(
+            ax.text(x, 2 / 3 * y, label, ha="center", va="center", fontsize=9, bbox=background)
+        )
+    return nodes, texts
+
+
+def _body(ax: Any, affine: Any, link: Any, places: Any) -> tuple[list[Any], list[Any]]:
+    """Draw sum, bias, activation and output."""
+    from matplotlib.patches import FancyBboxPatch
+
+    nodes = list(ax.plot([SUM_X], [0], "o", ms=34, mfc="white", mec="0.2", zorder=3))
+    box = FancyBboxPatch(
+        (BOX_X - 0.5, -0.5), 1.0, 1.0, boxstyle="round,pad=0.08", fc="white", ec="0.2", zorder=3
+    )
+    nodes.append(ax.add_patch(box))
+    bias = "b" if not affine.parameters else f"b = {affine.parameters['bias'][0]:.2g}"
+    texts = [
+        ax.text(SUM_X, 0, "Σ", ha="center", va="center", fontsize=17, zorder=4),
+        ax.text(SUM_X, -1.75, bias, ha="center", va="center"),
+        ax.text(BOX_X, 0.85, link.function, ha="center", va="bottom"),
+        ax.text(OUTPUT_X + 0.15, 0, _with_value("$\\hat{y}$", link), ha="left", va="center"),
+        ax.text(
+            (SUM_X + BOX_X) / 2 - 0.05, 0.16, _with_value("z", affine), ha="center", va="bottom"
+        ),
+    ]
+    arrows = [(SUM_X, -1.5, SUM_X, -0.62), (SUM_X + 0.52, 0, BOX_X - 0.6, 0)]
+    arrows.append((BOX_X + 0.6, 0, OUTPUT_X, 0))
+    for x0, y0, x1, y1 in arrows:
+        style = {"arrowstyle": "-|>", "color": "0.2", "shrinkA": 0, "shrinkB": 0}
+        ax.annotate("", (x1, y1), (x0, y0), arrowprops=style)
+    if link.function in CURVES:
+        t = np.linspace(-1, 1, 200)
+        curve = CURVES[link.function](t)
+        nodes += ax.plot(BOX_X + 0.42 * t, 0.42 * curve, color="#0072B2", lw=2, zorder=4)
+    return nodes, texts
+
+
+def _with_value(name: str, node: Any) -> str:
+    has_value = node.value is not None and len(node.value) == 1
+    return f"{name} = {node.value[0, 0]:.3g}" if has_value else name

@@ -1,0 +1,196 @@
+"""Weights as images or histograms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, isqrt, sqrt
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from ...engine.arrays import Floats
+from .._graph import computational_graph
+from ._common import DIVERGING, Display, colors_by_depth, largest, style_of
+
+#: Features from which a square input is taken for an image.
+IMAGE_FROM = 16
+
+
+class WeightsDisplay(Display):
+    """First-layer weights as images, or the distribution of every layer's weights.
+
+    It is recommended to use :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    weights : dict of str to ndarray of shape (fan_in, units)
+        By layer, first to last.
+    kind : {"images", "histogram"}
+    image_shape : tuple of two int, default=None
+        Of the input; needed for images.
+    max_images : int, default=25
+        Units that are shown.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+    figure_ : matplotlib.figure.Figure
+    image_ : matplotlib.image.AxesImage or None
+        All images side by side, with gaps of one pixel.
+    histograms_ : list of matplotlib.patches.StepPatch
+        One per layer.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skperceptron import MLPSoftmaxClassifier
+    >>> from skperceptron.inspection import WeightsDisplay
+    >>> X, y = load_digits(return_X_y=True)
+    >>> network = MLPSoftmaxClassifier((16,), tol=1e-1, random_state=0).fit(X, y)
+    >>> display = WeightsDisplay.from_estimator(network)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        weights: dict[str, Floats],
+        kind: str,
+        image_shape: tuple[int, int] | None = None,
+        max_images: int = 25,
+    ) -> None:
+        self.weights = weights
+        self.kind = kind
+        self.image_shape = image_shape
+        self.max_images = max_images
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        kind: str = "auto",
+        image_shape: tuple[int, int] | None = None,
+        max_images: int = 25,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> WeightsDisplay:
+        """Draw the weights of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : estimator of this package
+        kind : {"auto", "images", "histogram"}, default="auto"
+            "images": what each unit of the first layer has for weights, as an image of the
+            input. "histogram": one for each layer. "auto" draws images if `image_shape` is
+            given or the number of features is a square number of at least 16.
+        image_shape : tuple of two int, default=None
+            Height and width of the input; a square, if None.
+        max_images : int, default=25
+            The first units that are shown.
+        ax : matplotlib.axes.Axes, default=None
+        **kwargs : dict
+            For :meth:`plot`.
+
+        Returns
+        -------
+        WeightsDisplay
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `kind` or `image_shape` does not fit.
+        """
+        if kind not in ("auto", "images", "histogram"):
+            raise ValueError(f"kind={kind!r} must be 'auto', 'images' or 'histogram'.")
+        check_is_fitted(estimator)
+        graph = computational_graph(estimator)
+        nodes = [node for node in graph.nodes if "weight" in node.parameters]
+        weights = {node.layer: node.parameters["weight"] for node in nodes}
+        shape = image_shape or _square(graph.nodes[0].output_shape[1])
+        if kind == "auto":
+            is_large = shape is not None and shape[0] * shape[1] >= IMAGE_FROM
+            kind = "images" if image_shape or is_large else "histogram"
+        if kind == "images":
+            _check_shape(shape, image_shape, graph.nodes[0].output_shape[1])
+        return cls(weights, kind, shape, max_images).plot(ax, **kwargs)
+
+    def plot(self, ax: Any = None, **kwargs: Any) -> WeightsDisplay:
+        """Draw the weights.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            New ones, if None.
+        **kwargs : dict
+            For ``ax.imshow`` or ``ax.stairs``.
+
+        Returns
+        -------
+        WeightsDisplay
+            Itself.
+        """
+        self.image_: Any = None
+        self.histograms_: list[Any] = []
+        if self.kind == "images":
+            self._plot_images(ax, kwargs)
+        else:
+            self._plot_histograms(ax, kwargs)
+        return self
+
+    def _plot_images(self, ax: Any, kwargs: dict[str, Any]) -> None:
+        assert self.image_shape is not None
+        name, weight = next(iter(self.weights.items()))
+        # Skip connections may append more rows than the input has.
+        images = weight.T[: self.max_images, : self.image_shape[0] * self.image_shape[1]]
+        tiles = mosaic(images.reshape(-1, *self.image_shape))
+        ax = self._open(ax, height=min(7.0, 0.6 + 6.0 * tiles.shape[0] / tiles.shape[1]))
+        limit = largest(images)
+        style = {"cmap": DIVERGING, "vmin": -limit, "vmax": limit, **kwargs}
+        self.image_ = ax.imshow(tiles, **style)
+        self.figure_.colorbar(self.image_, ax=ax, label="weight", shrink=0.8)
+        units = weight.shape[1]
+        shown = "all" if len(images) == units else f"the first {len(images)} of"
+        ax.set_title(f"{name}: weights of {shown} {units} units")
+        ax.set_axis_off()
+
+    def _plot_histograms(self, ax: Any, kwargs: dict[str, Any]) -> None:
+        ax = self._open(ax)
+        colors = colors_by_depth(len(self.weights))
+        for i, (name, weight) in enumerate(self.weights.items()):
+            density, edges = np.histogram(weight, bins=_bins(weight), density=True)
+            style = {"color": colors[i], "linestyle": style_of(7 * i)["linestyle"]}
+            style |= {"linewidth": 1.8, "label": name, **kwargs}
+            self.histograms_.append(ax.stairs(density, edges, **style))
+        ax.set(xlabel="weight", ylabel="density")
+        ax.legend()
+
+
+def mosaic(images: Floats) -> Floats:
+    """Lay images, (n, height, width), side by side; gaps of one pixel are NaN."""
+    n, height, width = images.shape
+    n_columns = ceil(sqrt(n))
+    n_rows = ceil(n / n_columns)
+    tiles = np.full((n_rows * (height + 1) - 1, n_columns * (width + 1) - 1), np.nan)
+    for i, image in enumerate(images):
+        top, left = i // n_columns * (height + 1), i % n_columns * (width + 1)
+        tiles[top : top + height, left : left + width] = image
+    return tiles
+
+
+def _bins(weight: Floats) -> int:
+    return int(np.clip(sqrt(weight.size), 5, 30))
+
+
+def _square(n_features: int) -> tuple[int, int] | None:
+    side = isqrt(n_features)
+    return (side, side) if side * side == n_features else None
+
+
+def _check_shape(shape: Sequence[int] | None, given: Any, n_features: int) -> None:
+    if shape is None or len(shape) != 2 or shape[0] * shape[1] != n_features:
+        raise ValueError(
+            f"image_shape={given!r} must be (height, width) with height * width equal to the"
+            f" {n_features} features."
+        )

@@ -1,0 +1,211 @@
+"""Values and gradients of every block for a batch, read off the engine while it works.
+
+The engine reuses buffers: an activation may write over its input, and a gradient changes
+where it lies. So each block is followed by a tap, a block that copies the value on the way
+forward and the gradient on the way back, and that nothing reads.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from copy import copy
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .._base import BaseMultilayerPerceptron
+from ..engine import Network, Workspace
+from ..engine.arrays import Call, Floats
+from ..engine.blocks import Dropout, _Uniform
+from ..engine.network import INPUT, Learned, Node
+from ..training import Member, Targets, TrainingSet
+from ._wiring import Estimator, check_estimator_type, learned_of, node_parameters
+
+
+class Tap(_Uniform):
+    """Copies the value of its source and, on the way back, the gradient."""
+
+    kind: ClassVar[str] = "tap"
+    n_other_parameters = 0
+
+    def __init__(self, units: int) -> None:
+        self.units = units
+        self.gradient: Floats | None = None
+
+    def forward(self, work: Workspace, node: int) -> Iterator[Call]:
+        """Copy the value."""
+        (value,) = work.inputs_of(node)
+        yield partial(np.copyto, work.value_of(node), value)
+
+    def backward(self, work: Workspace, node: int) -> Iterator[Call]:
+        """Copy the gradient, complete by now, before the source turns it into another."""
+        (source,) = work.sources_of(node)
+        if work.wants_gradient(source):
+            self.gradient = np.empty_like(work.value_of(node))
+            yield partial(np.copyto, self.gradient, work.gradient_at(source))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one pass has shown.
+
+    Attributes
+    ----------
+    x : ndarray of shape (B, D) or CSR matrix
+    values : list of ndarray of shape (B, units)
+        One per node of the network, in the network's units.
+    gradients : list of ndarray of shape (B, units) or None
+        Of the mean loss, with respect to `values`; all None without targets.
+    parameter_gradients : list of dict of str to ndarray
+        One per node; empty without targets.
+    loss : float or None
+        The mean loss, without penalty.
+    """
+
+    x: Any
+    values: list[Floats]
+    gradients: list[Floats | None]
+    parameter_gradients: list[dict[str, Floats]]
+    loss: float | None = None
+
+
+def prepare(
+    estimator: BaseMultilayerPerceptron, X: Any, y: Any, sample_weight: Any
+) -> tuple[Member, TrainingSet]:
+    """Check and encode data as ``partial_fit`` does, without a change to the estimator.
+
+    Returns
+    -------
+    member : Member
+        Ready for one step on all rows as a single batch.
+    data : TrainingSet
+    """
+    check_estimator_type(estimator, gradients=True)
+    check_is_fitted(estimator)
+    # Whatever preparing stores goes to a copy, which draws nothing from the user's generator.
+    # One row a batch: equal rows would be merged where a batch holds them all.
+    twin: Any = copy(estimator)
+    twin.early_stopping, twin.averaging, twin.callbacks = False, None, None
+    twin.shuffle, twin.random_state, twin.batch_size = False, 0, 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        member, data = twin._prepare(X, y, sample_weight, incremental=True)
+    state = getattr(estimator, "_optimizer_state", None)
+    if state is not None:
+        member.optimizer_state, member.steps, member.current_rate = state
+    return member, data
+
+
+def evaluate(estimator: Estimator, X: Any) -> Evaluation:
+    """Compute the value of every block as predicting does.
+
+    Raises
+    ------
+    TypeError
+        If the estimator is not one of this package's.
+    """
+    check_estimator_type(estimator)
+    learned = learned_of(estimator, np.float64, folded=False)
+    X = validate_data(estimator, X, accept_sparse="csr", dtype=np.float64, reset=False)
+    data = TrainingSet(X, Targets(np.zeros((X.shape[0], 1))))
+    network, taps = _tapped(estimator._network)
+    learned = _between_taps(learned, taps)
+    work = Workspace(network, learned, data.n_rows, sparse=data.is_sparse)
+    _fill(work, data)
+    work.forward()
+    values = [X if tap is None else _value(work, tap) for tap in taps]
+    return Evaluation(X, values, [None] * len(values), [{} for _ in values])
+
+
+def evaluate_training(network: Network, member: Member, data: TrainingSet) -> Evaluation:
+    """Compute values and gradients of every block, all rows being one batch.
+
+    Dropout is off; batch normalisation uses the statistics of the batch, as in training.
+    """
+    tapped, taps = _tapped(network)
+    # A copy: batch normalisation updates the statistics among the parameters.
+    parameters = member.parameters.astype(np.float64)[np.newaxis]
+    gradient = np.zeros_like(parameters)
+    work = Workspace(
+        tapped,
+        tapped.views(parameters),
+        data.n_rows,
+        gradient=tapped.views(gradient),
+        sparse=data.is_sparse,
+        noise=[None],
+    )
+    _fill(work, data)
+    work.forward()
+    raw = work.raw[0].copy()
+    y = np.empty((1, data.n_rows, data.targets.n_outputs))
+    data.targets.astype(np.dtype(np.float64)).take(np.arange(data.n_rows)[np.newaxis], y)
+    loss = member.loss.mean(raw, y[0], member.sample_weight, work.delta[0])
+    work.delta *= _shares(member, data.n_rows)[:, np.newaxis]
+    delta = work.delta[0].copy()
+    work.backward()
+    values = [data.X if tap is None else _value(work, tap) for tap in taps]
+    values[-1] = raw
+    gradients = [_gradient(tapped, tap) for tap in taps]
+    gradients[-1] = delta
+    of_parameters = node_parameters(network, network.views(gradient))
+    return Evaluation(data.X, values, gradients, of_parameters, loss)
+
+
+def _shares(member: Member, n_rows: int) -> Floats:
+    """Return the share of each row in the mean loss."""
+    weight = np.ones(n_rows) if member.sample_weight is None else member.sample_weight
+    return weight / weight.sum()
+
+
+def _tapped(network: Network) -> tuple[Network, list[int | None]]:
+    """Return the network with a tap behind each block, and where each block's value is found.
+
+    The last value needs none. Dropout of the input leaves it as it is: None.
+    """
+    nodes: list[Node] = []
+    places = {INPUT: INPUT}
+    taps: list[int | None] = []
+    for position, node in enumerate(network.nodes):
+        nodes.append(Node(node.name, node.block, tuple(places[s] for s in node.sources)))
+        places[position] = len(nodes) - 1
+        if isinstance(node.block, Dropout) and node.sources == (INPUT,):
+            taps.append(None)
+            continue
+        if position < len(network.nodes) - 1:
+            nodes.append(Node(f"tap_{position}", Tap(node.block.units), (len(nodes) - 1,)))
+        taps.append(len(nodes) - 1)
+    return Network(network.n_inputs, nodes), taps
+
+
+def _between_taps(learned: Learned, taps: Sequence[int | None]) -> Learned:
+    """List what has been learned for the network with taps."""
+    spread: Learned = []
+    for position, (arrays, tap) in enumerate(zip(learned, taps, strict=True)):
+        spread.append(arrays)
+        if tap is not None and position < len(taps) - 1:
+            spread.append(())
+    return spread
+
+
+def _fill(work: Workspace, data: TrainingSet) -> None:
+    data.fill(work.x, np.arange(data.n_rows)[np.newaxis], np.dtype(np.float64))
+
+
+def _value(work: Workspace, node: int) -> Floats:
+    return np.asarray(work.value_of(node)[0])
+
+
+def _gradient(network: Network, node: int | None) -> Floats | None:
+    tap = None if node is None else network.nodes[node].block
+    gradient = tap.gradient if isinstance(tap, Tap) else None
+    return None if gradient is None else gradient[0]
+
+
+def dense(x: Any) -> Floats:
+    """Return an array, whether or not the input is sparse."""
+    return x.toarray() if sparse.issparse(x) else np.asarray(x)

@@ -1,0 +1,245 @@
+"""How gradients flow: norms, update-to-weight ratios, saturated and dead units, layer by layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._base import BaseMultilayerPerceptron
+from .._graph import describe
+from ..engine import Activate, Affine, Network
+from ..engine.arrays import Floats
+from ..engine.network import Learned
+from ..training import Member, Stack, TrainingSet
+from ._evaluate import Evaluation, evaluate_training, prepare
+from ._table import make_table
+
+#: |f'| below this counts as saturated: |z| > 4.6 for a sigmoid, |z| > 3.0 for tanh.
+SATURATION_BOUND = 0.01
+
+COLUMNS = (
+    "layer",
+    "block",
+    "activation",
+    "gradient_norm",
+    "weight_norm",
+    "update_ratio",
+    "signal",
+    "saturated",
+    "dead",
+)
+
+
+def gradient_report(
+    estimator: BaseMultilayerPerceptron,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    saturation_bound: float = SATURATION_BOUND,
+) -> Any:
+    r"""Return a table that shows where gradients vanish, explode, or meet dead units.
+
+    All rows are one batch, in float64; a few hundred to a few thousand are enough.
+    The estimator is not changed. Dropout is off; batch normalisation uses the statistics of
+    the batch, as in training.
+
+    Parameters
+    ----------
+    estimator : MLPBinaryClassifier, MLPSoftmaxClassifier or MLPRegressor
+        Fitted, with `fit` or `partial_fit`.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows, in the loss and in the shares.
+    saturation_bound : float, default=0.01
+        A unit is saturated on a row if \|f'(z)\| lies below this.
+
+    Returns
+    -------
+    pandas.DataFrame, or Table where pandas is not installed
+        One row for each layer with weights, first to last:
+
+        - ``layer``, ``block``, ``activation``: its names;
+        - ``gradient_norm``: Euclidean norm of the gradient of the mean loss, without
+          penalty, with respect to the layer's weights;
+        - ``weight_norm``: Euclidean norm of the weights, in the network's units;
+        - ``update_ratio``: norm of the change that the estimator's optimiser would make to
+          the weights in its next step on this batch, with its present state and learning
+          rate, divided by ``weight_norm``. About 1e-3 is usual; NaN for "lbfgs", which has
+          no such step;
+        - ``signal``: root mean square, over rows and units, of the gradient with respect to
+          the layer's weighted sums z, each row's loss counting alone;
+        - ``saturated``: share of (row, unit) pairs with \|f'(z)\| below the bound, for
+          activations that are bounded on both sides, such as sigmoid and tanh; else NaN;
+        - ``dead``: share of units with f'(z) = 0 on every row, which get no gradient: dead
+          ReLUs (Maas et al. 2013). NaN where there is no activation.
+
+    Raises
+    ------
+    TypeError
+        If the estimator is not a multi-layer perceptron of this package.
+    NotFittedError
+        If it is not fitted.
+    ValueError
+        If the data does not fit the estimator.
+
+    References
+    ----------
+    Glorot & Bengio (2010), Understanding the difficulty of training deep feedforward
+    neural networks. AISTATS.
+
+    Maas, Hannun & Ng (2013), Rectifier nonlinearities improve neural network acoustic
+    models. ICML workshop.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skperceptron import MLPSoftmaxClassifier
+    >>> from skperceptron.inspection import gradient_report
+    >>> X, y = load_iris(return_X_y=True)
+    >>> deep = MLPSoftmaxClassifier((10,) * 6, "logistic", random_state=0)
+    >>> report = gradient_report(deep.partial_fit(X, y, classes=[0, 1, 2]), X, y)
+    >>> norms = list(report["gradient_norm"])
+    >>> bool(norms[0] < 1e-3 * norms[-1])
+    True
+    """
+    rows = gradient_rows(estimator, X, y, sample_weight, saturation_bound)
+    return make_table(COLUMNS, [[row[name] for name in COLUMNS] for row in rows])
+
+
+def gradient_rows(
+    estimator: BaseMultilayerPerceptron,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    saturation_bound: float = SATURATION_BOUND,
+) -> list[dict[str, Any]]:
+    """Return what :func:`gradient_report` tabulates, one dict per layer."""
+    member, data = prepare(estimator, X, y, sample_weight)
+    network: Network = estimator._network
+    found = evaluate_training(network, member, data)
+    weights = np.ones(data.n_rows) if member.sample_weight is None else member.sample_weight
+    learned = network.views(member.parameters.astype(np.float64)[np.newaxis])
+    changes = _next_step(network, member, data) if estimator.solver != "lbfgs" else None
+    nodes, _ = describe(network, "")
+    rows: list[dict[str, Any]] = []
+    for position, node in enumerate(network.nodes):
+        if isinstance(node.block, Affine):
+            rows.append({name: np.nan for name in COLUMNS})
+            rows[-1].update(layer=nodes[position + 1].layer, block=node.name, activation="")
+            rows[-1].update(_of_weights(position, found, learned, changes))
+            rows[-1]["signal"] = _signal(found.gradients[position], weights)
+        elif isinstance(node.block, Activate):
+            z = found.values[node.sources[0]]
+            slopes = derivative_at(node.block.activations[0], z, learned[position])
+            rows[-1]["activation"] = nodes[position + 1].function
+            rows[-1].update(_of_units(node.block, slopes, weights, saturation_bound))
+    return rows
+
+
+def _of_weights(
+    position: int, found: Evaluation, learned: Learned, changes: Learned | None
+) -> dict[str, float]:
+    size = np.linalg.norm(learned[position][0])
+    change = np.nan if changes is None else np.linalg.norm(changes[position][0])
+    return {
+        "gradient_norm": float(np.linalg.norm(found.parameter_gradients[position]["weight"])),
+        "weight_norm": float(size),
+        "update_ratio": float(change / size) if size else np.nan,
+    }
+
+
+def _signal(gradient: Floats | None, weights: Floats) -> float:
+    assert gradient is not None
+    # The mean loss gives each row its share of the weight; without it, rows count alone.
+    counted = weights > 0
+    shares = weights[counted] / weights.sum()
+    alone = gradient[counted] / shares[:, np.newaxis]
+    return float(np.sqrt(np.average((alone**2).mean(axis=1), weights=shares)))
+
+
+def _of_units(
+    block: Activate, slopes: Floats, weights: Floats, bound: float
+) -> dict[str, float | None]:
+    counted = weights > 0
+    shares: dict[str, Any] = {"dead": float((slopes[counted] == 0).all(axis=0).mean())}
+    if np.isfinite(block.activations[0].value_range).all():  # type: ignore[attr-defined]
+        flat = (np.abs(slopes) < bound).mean(axis=1)
+        shares["saturated"] = float(np.average(flat, weights=weights))
+    return shares
+
+
+def _next_step(network: Network, member: Member, data: TrainingSet) -> Learned:
+    """Return the change that the optimiser's next step on all rows as a batch would make."""
+    before = member.parameters.astype(np.float64)
+    stack = Stack(network, [member], data, data.n_rows, np.dtype(np.float64))
+    stack.run_epoch()
+    return network.views((stack.parameters[0] - before)[np.newaxis])
+
+
+def derivative_at(activation: Any, z: Floats, learned: tuple[Floats, ...]) -> Floats:
+    """Return f'(z), (B, units), for what an activation has learned."""
+    z = z[np.newaxis].copy()
+    out = np.empty_like(z) if activation.keeps_input else z
+    activation.forward(z, out, *learned)
+    slopes = np.ones_like(z)
+    activation.backward(z, out, slopes, *learned, *(np.empty_like(theta) for theta in learned))
+    return slopes[0]
+
+
+class GradientRecorder:
+    """Collects :func:`gradient_report` over the course of training.
+
+    Parameters
+    ----------
+    saturation_bound : float, default=0.01
+        As in :func:`gradient_report`.
+
+    Attributes
+    ----------
+    rows_ : list of dict
+        One per layer and record: ``epoch``, then what :func:`gradient_report` has.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skperceptron import MLPSoftmaxClassifier
+    >>> from skperceptron.inspection import GradientRecorder
+    >>> X, y = load_iris(return_X_y=True)
+    >>> network, recorder = MLPSoftmaxClassifier((8,), random_state=0), GradientRecorder()
+    >>> for epoch in range(5):
+    ...     network = network.partial_fit(X, y, classes=[0, 1, 2])
+    ...     recorder.record(network, X, y)
+    >>> [row["epoch"] for row in recorder.rows_ if row["layer"] == "output"]
+    [1, 2, 3, 4, 5]
+    """
+
+    def __init__(self, saturation_bound: float = SATURATION_BOUND) -> None:
+        self.saturation_bound = saturation_bound
+        self.rows_: list[dict[str, Any]] = []
+
+    def record(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> None:
+        """Add a report on the estimator as it is now.
+
+        Parameters
+        ----------
+        estimator : MLPBinaryClassifier, MLPSoftmaxClassifier or MLPRegressor
+            Fitted. Its epochs are counted by ``loss_curve_``.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+        """
+        rows = gradient_rows(estimator, X, y, sample_weight, self.saturation_bound)
+        epoch = len(getattr(estimator, "loss_curve_", ()))
+        self.rows_ += [{"epoch": epoch, **row} for row in rows]
+
+    def to_frame(self) -> Any:
+        """Return all records.
+
+        Returns
+        -------
+        pandas.DataFrame, or Table where pandas is not installed
+        """
+        columns = ("epoch", *COLUMNS)
+        return make_table(columns, [[row[name] for name in columns] for row in self.rows_])

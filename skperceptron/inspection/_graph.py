@@ -1,0 +1,275 @@
+"""The computational graph of an estimator, with exports and with values laid on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from .._graph import GraphEdge, GraphNode, Shape, describe
+from ..engine.arrays import Floats
+from ..rosenblatt import RosenblattPerceptron
+from ._evaluate import Evaluation, dense, evaluate, evaluate_training, prepare
+from ._wiring import Estimator, is_fitted, learned_of, node_parameters, wiring_of
+
+
+@dataclass(frozen=True)
+class ComputationalGraph:
+    """A network as plain data: blocks and the values that flow between them.
+
+    Attributes
+    ----------
+    nodes : tuple of GraphNode
+        From "input" to "link", each after its sources. The link is what turns raw
+        predictions into predicted values: identity, sigmoid, softmax, threshold...
+    edges : tuple of GraphEdge
+        Skip connections are marked.
+    loss : float or None
+        Mean loss of the batch that was laid on the nodes, without penalty.
+    """
+
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[GraphEdge, ...]
+    loss: float | None = None
+    _estimator: Any = field(default=None, repr=False, compare=False)
+
+    def __getitem__(self, name: str) -> GraphNode:
+        """Return the node of the given name; KeyError if there is none."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise KeyError(f"{name!r}; nodes: {', '.join(node.name for node in self.nodes)}")
+
+    @property
+    def n_parameters(self) -> int:
+        """Parameters of all nodes together."""
+        return sum(node.n_parameters for node in self.nodes)
+
+    @property
+    def layers(self) -> dict[str, tuple[GraphNode, ...]]:
+        """Nodes by layer, in order."""
+        found: dict[str, tuple[GraphNode, ...]] = {}
+        for node in self.nodes:
+            found[node.layer] = (*found.get(node.layer, ()), node)
+        return found
+
+    def with_values(self, X: Any, y: Any = None, sample_weight: Any = None) -> ComputationalGraph:
+        """Return the graph with the values, and gradients, of a batch on its nodes.
+
+        Back-propagation (Rumelhart, Hinton & Williams 1986) is the engine's own. Values and
+        gradients are in the network's units (those of ``loss_curve_``), except that
+        the link has predictions in y's units.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Computed as one batch, in float64.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            With targets, nodes also get the gradient of the mean loss with respect to
+            their value and parameters; the penalty is left out. Dropout is off, and batch
+            normalisation uses the statistics of X, as in training.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; needs y.
+
+        Returns
+        -------
+        ComputationalGraph
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If y is given for a perceptron, which has no gradients.
+        ValueError
+            If the data does not fit the estimator, or weights come without targets.
+        """
+        if y is None:
+            if sample_weight is not None:
+                raise ValueError("sample_weight weighs rows of the loss: it needs y.")
+            found = evaluate(self._estimator, X)
+        else:
+            member, data = prepare(self._estimator, X, y, sample_weight)
+            found = evaluate_training(self._estimator._network, member, data)
+        return replace(self, nodes=self._laid_on(found), loss=found.loss)
+
+    def _laid_on(self, found: Evaluation) -> tuple[GraphNode, ...]:
+        first, *blocks, link = self.nodes
+        rows = found.x.shape[0]
+
+        def sized(node: GraphNode, **more: Any) -> GraphNode:
+            before, after = (rows, node.input_shape[1]), (rows, node.output_shape[1])
+            return replace(node, input_shape=before, output_shape=after, **more)
+
+        middle = [
+            sized(node, value=dense(value), gradient=gradient, parameter_gradients=of_parameters)
+            for node, value, gradient, of_parameters in zip(
+                blocks, found.values, found.gradients, found.parameter_gradients, strict=True
+            )
+        ]
+        predicted = _linked(self._estimator, found.values[-1])
+        return sized(first, value=dense(found.x)), *middle, sized(link, value=predicted)
+
+    def to_dot(self) -> str:
+        """Return the graph in the DOT language of Graphviz.
+
+        Returns
+        -------
+        str
+        """
+        lines = ["digraph network {", "  rankdir=LR;", '  node [shape=box, style="rounded"];']
+        for node in self.nodes:
+            label = "\\n".join(_quoted(line) for line in label_lines(node))
+            lines.append(f'  {node.name} [label="{label}"];')
+        for edge in self.edges:
+            style = ", style=dashed" if edge.skips else ""
+            label = shape_text(edge.shape)
+            lines.append(f'  {edge.source} -> {edge.target} [label="{label}"{style}];')
+        return "\n".join([*lines, "}"])
+
+    def to_mermaid(self) -> str:
+        """Return the graph as a Mermaid flowchart.
+
+        Returns
+        -------
+        str
+        """
+        lines = ["flowchart LR"]
+        for node in self.nodes:
+            label = "<br/>".join(escape(line, quote=True) for line in label_lines(node))
+            lines.append(f'  {node.name}["{label}"]')
+        for edge in self.edges:
+            arrow = "-.->" if edge.skips else "-->"
+            lines.append(f'  {edge.source} {arrow}|"{shape_text(edge.shape)}"| {edge.target}')
+        return "\n".join(lines)
+
+    def to_networkx(self) -> Any:
+        """Return the graph as a ``networkx.DiGraph``.
+
+        Attributes of its nodes are those of :class:`GraphNode` without the name; those of
+        its edges are ``shape`` and ``skips``.
+
+        Returns
+        -------
+        networkx.DiGraph
+
+        Raises
+        ------
+        ImportError
+            If networkx is not installed.
+        """
+        try:
+            import networkx
+        except ImportError as error:
+            raise ImportError(
+                "ComputationalGraph.to_networkx requires networkx. Install it with"
+                " `pip install networkx` or `pip install 'skperceptron[plot]'`."
+            ) from error
+        graph = networkx.DiGraph()
+        for node in self.nodes:
+            attributes = dict(vars(node))
+            graph.add_node(attributes.pop("name"), **attributes)
+        for edge in self.edges:
+            graph.add_edge(edge.source, edge.target, shape=edge.shape, skips=edge.skips)
+        return graph
+
+
+def computational_graph(
+    estimator: Estimator,
+    batch_size: int | None = None,
+    n_features: int | None = None,
+    n_outputs: int | None = None,
+) -> ComputationalGraph:
+    """Return the graph of computing blocks that an estimator is.
+
+    Parameters
+    ----------
+    estimator : estimator of this package
+        Fitted, or not.
+    batch_size : int, default=None
+        Rows in the shapes; None leaves them open.
+    n_features : int, default=None
+        Width of the input of an estimator that is not fitted.
+    n_outputs : int, default=None
+        Number of network outputs of an estimator that is not fitted. None is one output,
+        one for each number that the loss estimates, or each integer of `output_range`;
+        an MLPSoftmaxClassifier needs it.
+
+    Returns
+    -------
+    ComputationalGraph
+
+    Raises
+    ------
+    TypeError
+        If the estimator is not one of this package's.
+    ValueError
+        If a width is missing or does not fit the estimator.
+
+    Examples
+    --------
+    >>> from skperceptron import MLPBinaryClassifier
+    >>> from skperceptron.inspection import computational_graph
+    >>> graph = computational_graph(MLPBinaryClassifier(()), n_features=3)
+    >>> [node.name for node in graph.nodes], graph.n_parameters
+    (['input', 'affine_1', 'link'], 4)
+    >>> print(graph.to_mermaid())
+    flowchart LR
+      input["input"]
+      affine_1["affine_1<br/>3 × 1<br/>4 parameters"]
+      link["link<br/>logistic"]
+      input -->|"n × 3"| affine_1
+      affine_1 -->|"n × 1"| link
+    """
+    network, link = wiring_of(estimator, n_features, n_outputs)
+    check_batch_size(batch_size)
+    nodes, edges = describe(network, link, batch_size, estimator._layer_names)
+    if is_fitted(estimator):
+        of_nodes = node_parameters(network, learned_of(estimator, None))
+        nodes[1:-1] = [
+            replace(node, parameters=parameters)
+            for node, parameters in zip(nodes[1:-1], of_nodes, strict=True)
+        ]
+    return ComputationalGraph(tuple(nodes), tuple(edges), _estimator=estimator)
+
+
+def check_batch_size(batch_size: Any) -> None:
+    """Raise ValueError unless it is None or a positive integer."""
+    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+        raise ValueError(f"batch_size={batch_size!r} must be None or an integer >= 1.")
+
+
+def label_lines(node: GraphNode) -> Sequence[str]:
+    """Return what a drawing says in a node's box."""
+    lines = [node.name, node.function]
+    if node.weight_shape is not None:
+        lines.append("{} \N{MULTIPLICATION SIGN} {}".format(*node.weight_shape))
+    if node.n_parameters:
+        lines.append(f"{node.n_parameters:,} parameters{'' if node.trained else ', fixed'}")
+    return [line for line in lines if line]
+
+
+def shape_text(shape: Shape) -> str:
+    """Return a shape in words; n stands for any number of rows."""
+    rows, units = shape
+    return f"{'n' if rows is None else rows} \N{MULTIPLICATION SIGN} {units}"
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _linked(estimator: Estimator, raw: Floats) -> Floats:
+    """Return predicted values in y's units from raw ones in the network's."""
+    if isinstance(estimator, RosenblattPerceptron):
+        if raw.shape[1] == 1:
+            return (raw > 0).astype(raw.dtype)
+        return np.eye(raw.shape[1])[raw.argmax(axis=1)]
+    # Folding maps an affine layer into y's units: of its value, the identity is the weight.
+    weight, bias = estimator._fold(np.eye(raw.shape[1]), np.zeros(raw.shape[1]))
+    linked = raw @ weight + bias
+    estimator._loss.inverse_link(linked, out=linked)
+    return linked

@@ -1,0 +1,64 @@
+"""A table: pandas' where it is installed, else a plain one that can be printed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class Table:
+    """Rows under named columns; what tools return where pandas is not installed.
+
+    Parameters
+    ----------
+    columns : sequence of str
+    rows : sequence of sequences
+        One value per column.
+
+    Examples
+    --------
+    >>> from skperceptron.inspection import Table
+    >>> Table(["block", "parameters"], [["affine_1", 12]])
+    block     parameters
+    affine_1          12
+    """
+
+    def __init__(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        self.columns = list(columns)
+        self.rows = [tuple(row) for row in rows]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, column: str) -> list[Any]:
+        """Return the values of a column."""
+        place = self.columns.index(column)
+        return [row[place] for row in self.rows]
+
+    def __repr__(self) -> str:
+        cells = [self.columns, *[[_text(value) for value in row] for row in self.rows]]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        right = [
+            bool(self.rows) and all(isinstance(v, int | float) or v == "" for v in self[name])
+            for name in self.columns
+        ]
+        return "\n".join(
+            "  ".join(
+                text.rjust(width) if is_number else text.ljust(width)
+                for text, width, is_number in zip(line, widths, right, strict=True)
+            ).rstrip()
+            for line in cells
+        )
+
+
+def make_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
+    """Return a pandas DataFrame, or a :class:`Table` where pandas is not installed."""
+    try:
+        import pandas
+    except ImportError:
+        return Table(columns, rows)
+    return pandas.DataFrame([list(row) for row in rows], columns=list(columns))
+
+
+def _text(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,26 @@
+"""Pictures are drawn without a screen, and closed after each test."""
+
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def pyplot():
+    """Return matplotlib.pyplot, drawing into memory; skip where it is not installed."""
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    yield pyplot
+    pyplot.close("all")
+
+
+@pytest.fixture
+def absent(monkeypatch):
+    """Return a function that makes a package look as if it were not installed."""
+
+    def hide(name):
+        monkeypatch.setitem(sys.modules, name, None)
+
+    return hide

@@ -1,0 +1,347 @@
+"""The displays: the data behind each, and that each can be drawn and saved."""
+
+import io
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skperceptron import (
+    MLPBinaryClassifier,
+    MLPRegressor,
+    MLPSoftmaxClassifier,
+    RosenblattPerceptron,
+)
+from skperceptron.activations import (
+    ELU,
+    Activation,
+    Heaviside,
+    get_activation,
+    list_activations,
+)
+from skperceptron.inspection import (
+    ActivationDisplay,
+    GradientFlowDisplay,
+    GradientRecorder,
+    LossCurveDisplay,
+    MistakesDisplay,
+    NetworkGraphDisplay,
+    WeightsDisplay,
+    computational_graph,
+    gradient_report,
+)
+from skperceptron.inspection._displays._neurons import connections_of, shown_units
+from skperceptron.inspection._displays._weights import mosaic
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+RNG = np.random.RandomState(0)
+X = RNG.normal(size=(60, 4))
+LABELS = (X[:, 0] > 0).astype(int)
+CLASSES = np.digitize(X[:, 0], [-0.5, 0.5])
+QUICK = {"max_iter": 4, "random_state": 0}
+
+
+def fit(hidden=(4, 3), **more):
+    return MLPSoftmaxClassifier(hidden, **{**QUICK, **more}).fit(X, CLASSES)
+
+
+def neuron():
+    return MLPBinaryClassifier((), **QUICK).fit(X, LABELS)
+
+
+def perceptron(n_associative=12, y=LABELS):
+    return RosenblattPerceptron(n_associative, max_iter=20, random_state=0).fit(X, y)
+
+
+def recorded():
+    model, recorder = fit(()), GradientRecorder()
+    model = MLPSoftmaxClassifier((4, 3), "tanh", random_state=0)
+    for _ in range(3):
+        recorder.record(model.partial_fit(X, CLASSES, classes=[0, 1, 2]), X, CLASSES)
+    return recorder
+
+
+draw_network = NetworkGraphDisplay.from_estimator
+DISPLAYS = {
+    "loss": lambda **k: LossCurveDisplay.from_estimator(fit(), **k),
+    "losses": lambda **k: LossCurveDisplay.from_estimator(
+        [fit(), fit(early_stopping=True)], names=["one", "other"], log_scale=True, **k
+    ),
+    "scores": lambda **k: LossCurveDisplay.from_losses({"a": [2, 1]}, None, {"a": [0, 1]}, **k),
+    "neuron": lambda **k: draw_network(neuron(), **k),
+    "elementary perceptron": lambda **k: draw_network(perceptron(0), **k),
+    "unfitted neuron": lambda **k: draw_network(MLPBinaryClassifier(()), n_features=30, **k),
+    "neurons": lambda **k: draw_network(fit(), **k),
+    "dense neurons": lambda **k: draw_network(fit(skip_connections="dense"), **k),
+    "residual neurons": lambda **k: draw_network(fit((3, 3), skip_connections="residual"), **k),
+    "S-A-R": lambda **k: draw_network(perceptron(), **k),
+    "unfitted neurons": lambda **k: draw_network(MLPBinaryClassifier((4,)), n_features=40, **k),
+    "deep neurons": lambda **k: draw_network(
+        MLPBinaryClassifier((3,) * 7, Heaviside("sigmoid", sharpness=3.5)), n_features=2, **k
+    ),
+    "blocks": lambda **k: draw_network(fit((40,), skip_connections="dense"), **k),
+    "values": lambda **k: NetworkGraphDisplay.from_graph(
+        computational_graph(fit()).with_values(X[:1]), feature_names=list("abcd"), **k
+    ),
+    "activation": lambda **k: ActivationDisplay.from_activation("elu", **k),
+    "images": lambda **k: WeightsDisplay.from_estimator(fit(), image_shape=(2, 2), **k),
+    "histograms": lambda **k: WeightsDisplay.from_estimator(fit(), **k),
+    "gradient bars": lambda **k: GradientFlowDisplay.from_estimator(fit(), X, CLASSES, **k),
+    "gradient lines": lambda **k: GradientFlowDisplay.from_recorder(recorded(), **k),
+    "mistakes": lambda **k: MistakesDisplay.from_estimator(perceptron(), **k),
+}
+NETWORKS = [name for name in DISPLAYS if "neuron" in name or name in ("S-A-R", "blocks", "values")]
+EVERY_DISPLAY = pytest.mark.parametrize("draw", DISPLAYS.values(), ids=DISPLAYS)
+
+
+@EVERY_DISPLAY
+def test_picture_can_be_saved_and_drawn_on_given_axes(pyplot, draw):
+    display = draw()
+    file = io.BytesIO()
+    display.figure_.savefig(file, format="png")
+    assert len(file.getvalue()) > 3000
+    assert display.figure_.get_size_inches()[0] == 7
+    _, ax = pyplot.subplots()
+    again = draw(ax=ax)
+    assert again.ax_ is ax and again.figure_ is ax.figure
+    assert ax.get_children()
+    assert again.plot() is again and again.ax_ is not ax
+
+
+@EVERY_DISPLAY
+def test_matplotlib_that_is_absent_is_named_with_the_extra(draw, absent):
+    absent("matplotlib")
+    with pytest.raises(
+        ImportError, match=r"Display.plot requires matplotlib.*skperceptron\[plot\]"
+    ):
+        draw()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_texts_do_not_overlap_each_other(pyplot, name):
+    display = DISPLAYS[name]()
+    display.figure_.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in display.texts_]
+    for i, box in enumerate(boxes):
+        for other in boxes[:i]:
+            # One pixel of padding does not count.
+            overlap = min(box.x1, other.x1) - max(box.x0, other.x0)
+            assert overlap < 1 or min(box.y1, other.y1) - max(box.y0, other.y0) < 1
+
+
+def test_loss_curves_are_those_of_the_estimators(pyplot):
+    plain, stopped = fit(), fit(early_stopping=True)
+    display = LossCurveDisplay.from_estimator([plain, stopped])
+    one, other = display.lines_
+    assert_array_equal(one.get_xdata(), [1, 2, 3, 4])
+    assert_array_equal(one.get_ydata(), plain.loss_curve_)
+    (validation,) = display.validation_lines_
+    assert_array_equal(validation.get_ydata(), stopped.validation_loss_curve_)
+    assert validation.get_color() == other.get_color() != one.get_color()
+    assert one.get_label() == "MLPSoftmaxClassifier 1: training"
+    assert display.ax_.get_yscale() == "linear"
+
+
+def test_scores_have_an_axis_of_their_own(pyplot):
+    display = DISPLAYS["scores"]()
+    (line,) = display.score_lines_
+    assert line.axes is display.score_ax_ is not display.ax_
+    assert_array_equal(line.get_ydata(), [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: LossCurveDisplay.from_estimator(perceptron()),
+            ValueError,
+            "no loss_curve_.*MistakesDisplay",
+        ),
+        (lambda: LossCurveDisplay.from_estimator([fit()], names=["a", "b"]), ValueError, "names="),
+        (lambda: MistakesDisplay.from_estimator(fit()), TypeError, "LossCurveDisplay"),
+        (lambda: draw_network(fit(), kind="neuron"), ValueError, "without hidden layers"),
+        (lambda: draw_network(fit(), kind="tree"), ValueError, "kind='tree' must be one of"),
+        (
+            lambda: NetworkGraphDisplay.from_graph(computational_graph(fit()), feature_names=["a"]),
+            ValueError,
+            "feature_names has 1 entries, the network 4",
+        ),
+        (
+            lambda: WeightsDisplay.from_estimator(fit(), image_shape=(3, 2)),
+            ValueError,
+            r"image_shape=\(3, 2\).*4 features",
+        ),
+        (lambda: WeightsDisplay.from_estimator(fit(), kind="pie"), ValueError, "kind='pie'"),
+        (
+            lambda: GradientFlowDisplay.from_estimator(fit(), X, CLASSES, quantity="speed"),
+            ValueError,
+            "quantity='speed' must be one of gradient_norm",
+        ),
+        (
+            lambda: GradientFlowDisplay.from_recorder(GradientRecorder()),
+            ValueError,
+            "recorder is empty",
+        ),
+    ],
+)
+def test_mistakes_are_explained(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_kind_follows_from_the_size(pyplot):
+    assert draw_network(neuron()).kind == "neuron"
+    assert draw_network(fit()).kind == "neurons"
+    assert draw_network(fit((17,))).kind == "blocks"
+    assert draw_network(MLPBinaryClassifier((2,) * 8), n_features=2).kind == "blocks"
+    assert draw_network(fit(()), kind="blocks").kind == "blocks"
+
+
+def test_every_weight_of_a_small_network_is_a_line(pyplot):
+    model = fit()
+    display = draw_network(model)
+    (lines,) = display.connections_
+    weights = np.concatenate([weight.ravel() for weight in model.coefs_])
+    assert_allclose(np.sort(lines.get_array()), np.sort(weights))
+    strengths, widths = np.abs(lines.get_array()), lines.get_linewidths()
+    assert (np.diff(np.asarray(widths)[np.argsort(strengths)]) >= 0).all()
+    low, high = lines.get_clim()
+    assert low == -high and high == np.abs(weights).max()
+
+
+def test_connections_of_skip_connections_lead_past_columns():
+    links = connections_of(computational_graph(fit(skip_connections="dense")))
+    assert [(link.source, link.target) for link in links] == [
+        *((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+    ]
+    assert [link.weight.shape for link in links[3:]] == [(4, 3), (4, 3), (3, 3)]
+    residual = connections_of(computational_graph(fit((3, 3), skip_connections="residual")))
+    assert [(link.source, link.target) for link in residual if link.kind == "unknown"] == [(1, 2)]
+
+
+def test_wide_layers_are_shortened():
+    assert_array_equal(shown_units(4, 4), [0, 1, 2, 3])
+    assert_array_equal(shown_units(100, 4), [0, 1, 2, 99])
+
+
+def test_neuron_shows_weights_bias_and_values(pyplot):
+    model = neuron()
+    graph = computational_graph(model).with_values(X[:1])
+    display = NetworkGraphDisplay.from_graph(graph)
+    texts = [text.get_text() for text in display.texts_]
+    for weight in model.coefs_[0][:, 0]:
+        assert f"{weight:.2g}" in texts
+    assert f"b = {model.intercepts_[0][0]:.2g}" in texts
+    z = model.decision_function(X[:1])[0]
+    assert f"z = {z:.3g}" in texts
+    assert f"$\\hat{{y}}$ = {model.predict_proba(X[:1])[0, 1]:.3g}" in texts
+    assert_allclose(display.connections_[0].get_array(), model.coefs_[0][:, 0])
+
+
+def test_names_of_features_stand_at_the_inputs(pyplot):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=["height", "width", "depth", "weight"])
+    model = MLPBinaryClassifier((3,), **QUICK).fit(frame, LABELS)
+    texts = [text.get_text() for text in draw_network(model).texts_]
+    assert {"height", "width", "depth", "weight"} <= set(texts)
+
+
+def test_blocks_name_layers_functions_and_shapes(pyplot):
+    display = draw_network(MLPRegressor(hidden_layer_sizes=(100,)), n_features=8)
+    texts = " | ".join(text.get_text() for text in display.texts_)
+    for part in ("affine_1\n8 × 100, 900 parameters", "activation_1: ReLU()", "n × 100"):
+        assert part in texts
+    assert len(display.nodes_) == 5
+
+
+@pytest.mark.parametrize("name", list_activations())
+def test_activation_is_drawn_with_derivative_and_range(pyplot, name):
+    display = ActivationDisplay.from_activation(name, [-2.0, 0.5, 3.0])
+    activation = get_activation(name)
+    z = np.array([-2.0, 0.5, 3.0])
+    assert_array_equal(display.line_.get_ydata(), activation(z))
+    assert_array_equal(display.derivative_line_.get_ydata(), activation.derivative(z))
+    bounds = [line.get_ydata()[0] for line in display.range_lines_]
+    assert bounds == [bound for bound in activation.value_range if np.isfinite(bound)]
+    # The formula is valid for matplotlib's mathtext.
+    display.figure_.draw_without_rendering()
+
+
+class Cubic(Activation):
+    """A user's own."""
+
+    keeps_input = True
+
+    def forward(self, z, out, *learned):
+        np.power(z, 3, out=out)
+
+    def backward(self, z, a, grad, *learned):
+        np.multiply(grad, 3 * z**2, out=grad)
+
+
+def test_own_activations_and_parameters_are_drawn(pyplot):
+    display = ActivationDisplay.from_activation(Cubic(), [1.0, 2.0])
+    assert_array_equal(display.line_.get_ydata(), [1, 8])
+    assert display.ax_.get_title() == "Cubic()"
+    display = ActivationDisplay.from_activation(ELU(alpha=0.5))
+    assert display.ax_.get_title().startswith("ELU(alpha=0.5)")
+
+
+def test_images_are_columns_of_the_first_matrix(pyplot):
+    model = fit((3,))
+    display = WeightsDisplay.from_estimator(model, image_shape=(2, 2), max_images=2)
+    shown = display.image_.get_array().filled(np.nan)
+    assert_allclose(shown[:, :2], model.coefs_[0][:, 0].reshape(2, 2))
+    assert_allclose(shown[:, 3:], model.coefs_[0][:, 1].reshape(2, 2))
+    assert np.isnan(shown[:, 2]).all()
+    assert display.ax_.get_title() == "hidden 1: weights of the first 2 of 3 units"
+
+
+def test_mosaic_is_filled_row_by_row():
+    tiles = mosaic(np.arange(5)[:, np.newaxis, np.newaxis] * np.ones((5, 1, 1)))
+    assert_array_equal(tiles[::2, ::2], [[0, 1, 2], [3, 4, np.nan]])
+
+
+def test_histograms_are_of_every_layer(pyplot):
+    model = fit()
+    display = WeightsDisplay.from_estimator(model)
+    assert [h.get_label() for h in display.histograms_] == ["hidden 1", "hidden 2", "output"]
+    for histogram, weight in zip(display.histograms_, model.coefs_, strict=True):
+        density, edges, _ = histogram.get_data()
+        assert edges[0] == weight.min() and edges[-1] == weight.max()
+        assert_allclose((density * np.diff(edges)).sum(), 1)
+
+
+def test_digits_are_taken_for_images(pyplot):
+    model = MLPSoftmaxClassifier((3,), **QUICK).fit(np.tile(X, 4), CLASSES)
+    assert WeightsDisplay.from_estimator(model).image_shape == (4, 4)
+
+
+@pytest.mark.parametrize("quantity", ["gradient_norm", "update_ratio", "dead"])
+def test_gradient_bars_are_those_of_the_report(pyplot, quantity):
+    model = fit()
+    display = GradientFlowDisplay.from_estimator(model, X, CLASSES, quantity=quantity)
+    expected = np.array(gradient_report(model, X, CLASSES)[quantity])
+    heights = [bar.get_height() for bar in display.bars_]
+    assert_allclose(heights, expected[~np.isnan(expected)])
+    assert display.ax_.get_yscale() == ("linear" if quantity == "dead" else "log")
+
+
+def test_gradient_lines_are_those_of_the_recorder(pyplot):
+    recorder = recorded()
+    display = GradientFlowDisplay.from_recorder(recorder, quantity="signal")
+    assert [line.get_label() for line in display.lines_] == ["hidden 1", "hidden 2", "output"]
+    for line in display.lines_:
+        rows = [row for row in recorder.rows_ if row["layer"] == line.get_label()]
+        assert_array_equal(line.get_xdata(), [1, 2, 3])
+        assert_array_equal(line.get_ydata(), [row["signal"] for row in rows])
+
+
+def test_mistakes_are_those_of_the_perceptron(pyplot):
+    model = perceptron()
+    display = MistakesDisplay.from_estimator(model, name="S-A-R")
+    assert_array_equal(display.line_.get_ydata(), model.mistakes_)
+    assert (display.converged_point_ is not None) == model.converged_
+    display = MistakesDisplay.from_mistakes([3, 0, 0])
+    assert_array_equal(display.converged_point_.get_xdata(), [2])
