@@ -9,8 +9,9 @@ from typing import Any
 
 from sklearn.pipeline import Pipeline
 
-from .._base import NO_EXTRAS, BaseMultilayerPerceptron, is_lbfgs
+from .._base import NO_EXTRAS, BaseMultilayerPerceptron
 from .._compat import has_callbacks
+from .._parameters import is_lbfgs
 from ..mlp import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from ._stacking import Fit, token
 

@@ -1,0 +1,78 @@
+"""
+==================================
+Every activation on one picture
+==================================
+
+What each hidden unit makes of its weighted sum `z`: the function, its derivative, through which all
+of the training goes, and where the derivative is next to nothing.
+"""
+
+# %%
+# All of them by name. Those with parameters, such as `LeakyReLU(alpha=0.05)`, have their defaults.
+# Shaded is where :math:`|f'(z)| < 0.01` from there on: the unit is *saturated*, hardly learning.
+# The sigmoid ("logistic") and tanh saturate on both sides, ReLU is dead below zero, the threshold
+# ("heaviside") has no gradient at all. "leaky_relu" learns everywhere, "elu" some way below zero.
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from skperceptron.activations import get_activation, list_activations
+
+
+def saturated(slope):
+    """Tell where the slope is small and stays so, to the left or to the right."""
+    small = np.abs(slope) < 0.01
+    left, right = np.logical_and.accumulate(small), np.logical_and.accumulate(small[::-1])[::-1]
+    return left, right
+
+
+names = list_activations()
+z = np.linspace(-6, 6, 1201)
+fig, axes = plt.subplots(-(-len(names) // 4), 4, figsize=(8, 11), sharex=True, layout="constrained")
+for ax, name in zip(axes.flat, names, strict=False):
+    activation = get_activation(name)
+    value, slope = activation(z), activation.derivative(z)
+    ax.fill_between(
+        z,
+        0,
+        1,
+        where=np.logical_or(*saturated(slope)),
+        transform=ax.get_xaxis_transform(),
+        color="#e69f00",
+        alpha=0.3,
+        lw=0,
+    )
+    ax.axhline(0, color="grey", lw=0.5)
+    ax.axvline(0, color="grey", lw=0.5)
+    (function,) = ax.plot(z, value, color="#0072b2", lw=2)
+    (derivative,) = ax.plot(z, slope, "--", color="#d55e00", lw=1.5)
+    ax.set(title=name, xlim=(-6, 6), ylim=(-1.6, 3.2))
+    ax.tick_params(labelbottom=True)
+for ax in axes.flat[len(names) :]:
+    ax.remove()
+fig.legend(
+    [function, derivative, plt.Rectangle((0, 0), 1, 1, color="#e69f00", alpha=0.3)],
+    ["f(z)", "f'(z)", "saturated"],
+    loc="outside upper center",
+    ncols=3,
+)
+
+# %%
+# Where saturation begins; and the largest slope, the factor by which a layer can pass the gradient
+# on. That of the sigmoid is 1/4: ten layers of it divide the gradient by a million.
+
+wide = np.linspace(-20, 20, 4001)
+print(f"{'':<14}{'range of f':<16}{'largest slope':>14}   saturated")
+for name in names:
+    activation = get_activation(name)
+    slope = activation.derivative(wide)
+    left, right = saturated(slope)
+    sides = []
+    if left.all():
+        sides.append("everywhere")
+    elif left.any() or right.any():
+        sides += [f"z < {wide[left][-1]:.1f}"] if left.any() else []
+        sides += [f"z > {wide[right][0]:.1f}"] if right.any() else []
+    bounds = "{:.2f} to {:.2f}".format(*activation.value_range)
+    print(f"{name:<14}{bounds:<16}{np.abs(slope).max():>14.2f}   {', '.join(sides)}")
+plt.show()

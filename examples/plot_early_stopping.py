@@ -1,0 +1,70 @@
+"""
+================================================
+Early stopping with validation data of one's own
+================================================
+
+A large network on few rows learns their noise by heart: the training loss falls for ever, the loss
+on other rows falls and then rises. Early stopping watches rows that take no part in training, and
+keeps the weights of the best epoch.
+"""
+
+# %%
+# Handwritten digits. Rows that follow each other often come from one writer, so that a random draw
+# of validation rows would be too easy: blocks of rows are chosen by hand.
+
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import log_loss
+
+from skperceptron import MLPSoftmaxClassifier
+from skperceptron.stopping import EarlyStopping
+
+warnings.simplefilter("ignore", ConvergenceWarning)
+X, y = load_digits(return_X_y=True)
+X = X / 16
+(X_train, X_val, X_test), (y_train, y_val, y_test) = (np.split(a, [300, 600]) for a in (X, y))
+
+# %%
+# `EarlyStopping("loss")` watches the validation loss; the default, "score", watches accuracy, which
+# moves in steps and says less. For comparison, a network that trains on with the same seed.
+
+options = {
+    "hidden_layer_sizes": (100, 100),
+    "learning_rate_init": 0.003,
+    "max_iter": 120,
+    "n_iter_no_change": np.inf,
+    "random_state": 0,
+}
+stopped = MLPSoftmaxClassifier(**options, early_stopping=EarlyStopping("loss", patience=15))
+on_and_on = MLPSoftmaxClassifier(**options)
+for network in (stopped, on_and_on):
+    network.fit(X_train, y_train, X_val=X_val, y_val=y_val)
+best = int(np.argmin(stopped.validation_loss_curve_))
+
+# %%
+# The restored weights are those of the best epoch: their loss on the validation rows is the
+# smallest of the curve.
+
+loss = log_loss(y_val, stopped.predict_proba(X_val))
+assert np.isclose(loss, stopped.validation_loss_curve_[best])
+fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+epochs = range(1, on_and_on.n_iter_ + 1)
+ax.plot(epochs, on_and_on.loss_curve_, color="#0072b2", label="training")
+ax.plot(epochs, on_and_on.validation_loss_curve_, "--", color="#d55e00", label="validation")
+ax.axvline(stopped.n_iter_, color="black", lw=1, ls=":", label=f"stop, epoch {stopped.n_iter_}")
+ax.plot(best + 1, loss, "o", ms=9, color="#009e73", label=f"restored, epoch {best + 1}")
+ax.set(xlabel="epoch", ylabel="log loss", ylim=(0, 1.5))
+ax.legend()
+
+# %%
+# Rows that neither training nor stopping has seen:
+
+print(f"{'':<22}{'epochs':>8}{'test accuracy':>16}{'test log loss':>16}")
+for name, network in {"stopped early": stopped, "trained on and on": on_and_on}.items():
+    loss = log_loss(y_test, network.predict_proba(X_test))
+    print(f"{name:<22}{network.n_iter_:>8}{network.score(X_test, y_test):>16.3f}{loss:>16.3f}")
+plt.show()

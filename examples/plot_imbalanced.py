@@ -1,0 +1,101 @@
+"""
+=================================
+When one class is rare
+=================================
+
+Where one class is rare, a network that is right nearly always may miss nearly all of it. Weights of
+the classes, another loss, and another threshold move the answer; they do not all do the same.
+"""
+
+# %%
+# Synthetic data: 4 % of the rows are in the rare class, and overlap with the others.
+
+import matplotlib.pyplot as plt
+from sklearn.datasets import make_classification
+from sklearn.metrics import (
+    average_precision_score,
+    balanced_accuracy_score,
+    log_loss,
+    precision_recall_curve,
+    precision_score,
+    recall_score,
+)
+from sklearn.model_selection import TunedThresholdClassifierCV, train_test_split
+
+from skperceptron import MLPBinaryClassifier
+from skperceptron.losses import BinaryFocalLoss
+
+X, y = make_classification(
+    12_000,
+    10,
+    n_informative=6,
+    n_clusters_per_class=2,
+    weights=[0.96],
+    flip_y=0.01,
+    class_sep=1.1,
+    random_state=0,
+)
+X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, stratify=y, random_state=0)
+print(f"{y_train.sum()} of {len(y_train)} training rows are in the rare class")
+
+# %%
+# Four ways. The threshold is chosen by cross-validation, for the best balanced accuracy; behind it
+# is the plain network.
+
+options = {
+    "hidden_layer_sizes": (16,),
+    "activation": "tanh",
+    "solver": "lbfgs",
+    "alpha": 10,
+    "max_iter": 300,
+    "random_state": 0,
+}
+plain = MLPBinaryClassifier(**options)
+models = {
+    "plain": plain,
+    'class_weight="balanced"': MLPBinaryClassifier(**options, class_weight="balanced"),
+    "focal loss": MLPBinaryClassifier(**options, loss=BinaryFocalLoss(gamma=2)),
+    "tuned threshold": TunedThresholdClassifierCV(plain, scoring="balanced_accuracy", cv=3),
+}
+for model in models.values():
+    model.fit(X_train, y_train)
+
+# %%
+# Labels: weights and threshold find most of the rare rows, and raise many false alarms. The focal
+# loss is a matter of hard rows, not of rare ones: without its `alpha` it finds no more of them.
+# Probabilities: the log loss of the plain network is the best; those of a balanced world are not
+# those of ours.
+
+columns = ("accuracy", "balanced", "recall", "precision", "log loss")
+print(f"{'':<26}" + "".join(f"{column:>11}" for column in columns))
+for name, model in models.items():
+    predicted = model.predict(X_test)
+    row = (
+        model.score(X_test, y_test),
+        balanced_accuracy_score(y_test, predicted),
+        recall_score(y_test, predicted),
+        precision_score(y_test, predicted),
+        log_loss(y_test, model.predict_proba(X_test)),
+    )
+    print(f"{name:<26}" + "".join(f"{figure:>11.3f}" for figure in row))
+
+# %%
+# Each network is a curve, one point for each threshold; the markers are where the networks stand.
+# The threshold moves along a curve, and reaches what the weights reach.
+
+fig, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
+styles = (("-", "o", "#0072b2"), ("--", "s", "#d55e00"), (":", "^", "#009e73"))
+for (name, model), (line, marker, colour) in zip(list(models.items())[:3], styles, strict=True):
+    probability = model.predict_proba(X_test)[:, 1]
+    precision, recall, _ = precision_recall_curve(y_test, probability)
+    area = average_precision_score(y_test, probability)
+    ax.plot(recall, precision, line, color=colour, label=f"{name}, average precision {area:.2f}")
+    predicted = model.predict(X_test)
+    point = recall_score(y_test, predicted), precision_score(y_test, predicted)
+    ax.plot(*point, marker, ms=9, color=colour, mec="black")
+predicted = models["tuned threshold"].predict(X_test)
+point = recall_score(y_test, predicted), precision_score(y_test, predicted)
+ax.plot(*point, "D", ms=9, color="#56b4e9", mec="black", label="plain with the tuned threshold")
+ax.set(xlabel="recall: share of the rare class that is found", ylabel="precision", ylim=(0, 1.03))
+ax.legend(loc="lower left")
+plt.show()

@@ -1,0 +1,56 @@
+"""
+=====================
+One neuron, and many
+=====================
+
+A neuron multiplies its inputs by weights, adds them up with a bias, and passes the sum through an
+activation. With a sigmoid, that is logistic regression. Networks are many of these, layer by layer.
+"""
+
+# %%
+# Tumours, described by four measurements, in units of their standard deviations. Without hidden
+# layers, a classifier is a single neuron, and finds what logistic regression finds. (Both have a
+# penalty on the weights: scikit-learn's `C` is 1 / `alpha`.)
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from skperceptron import MLPBinaryClassifier
+from skperceptron.inspection import NetworkGraphDisplay, computational_graph, network_summary
+
+data = load_breast_cancer(as_frame=True)
+names = ["mean radius", "mean texture", "mean smoothness", "mean symmetry"]
+X = StandardScaler().set_output(transform="pandas").fit_transform(data.data[names])
+y = data.target
+neuron = MLPBinaryClassifier((), solver="lbfgs", alpha=1, tol=1e-8, max_iter=1000).fit(X, y)
+regression = LogisticRegression(C=1, tol=1e-8, max_iter=1000).fit(X, y)
+print(f"{'':<18}{'neuron':>12}{'regression':>12}")
+weights = [*neuron.coefs_[0][:, 0], neuron.intercepts_[0][0]]
+for name, *pair in zip(
+    [*names, "bias"], weights, [*regression.coef_[0], regression.intercept_[0]], strict=True
+):
+    print(f"{name:<18}{pair[0]:>12.6f}{pair[1]:>12.6f}")
+    np.testing.assert_allclose(*pair, atol=1e-4)
+
+# %%
+# The neuron, with the values of the first tumour laid on it: a sum far below zero, and hence a
+# probability near 0 of being benign.
+
+graph = computational_graph(neuron).with_values(X[:1])
+NetworkGraphDisplay.from_graph(graph, feature_names=names)
+
+# %%
+# A network with two hidden layers: each circle is such a neuron. Blue weights are negative, red
+# ones positive; thick lines are large weights.
+
+network = MLPBinaryClassifier((5, 3), "tanh", solver="lbfgs", alpha=1, random_state=0).fit(X, y)
+NetworkGraphDisplay.from_estimator(network)
+
+# %%
+# Which matrix has which shape, for a batch of 32 rows:
+
+print(network_summary(network, batch_size=32).to_string(index=False))
+plt.show()

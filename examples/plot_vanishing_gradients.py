@@ -1,0 +1,95 @@
+"""
+==============================================
+Vanishing gradients, dead units
+==============================================
+
+On its way back, the gradient is multiplied by the slope of the activation and by the weights, layer
+after layer. Where slopes are small, as those of a sigmoid, little of it arrives; where they are
+zero, as those of a ReLU below zero, units may stay silent for ever.
+"""
+
+# %%
+# A network of twelve hidden layers on handwritten digits; five activations, two ways to start. A
+# step too small to matter shows the network as it starts; then come 15 epochs of training.
+
+import warnings
+
+import matplotlib.pyplot as plt
+from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import StandardScaler
+
+from skperceptron import MLPSoftmaxClassifier
+from skperceptron.inspection import gradient_report
+
+warnings.simplefilter("ignore", ConvergenceWarning)
+X, y = load_digits(return_X_y=True)
+X = StandardScaler().fit_transform(X)
+DEPTH, EPOCHS = 12, 15
+activations = {
+    "logistic": ("#000000", ":"),
+    "tanh": ("#0072b2", "-"),
+    "relu": ("#d55e00", "-"),
+    "leaky_relu": ("#e69f00", "--"),
+    "elu": ("#009e73", "-."),
+}
+initializers = ("scikit-learn", "he_normal")
+
+
+def examine(activation, initializer, **options):
+    network = MLPSoftmaxClassifier(
+        (30,) * DEPTH,
+        activation,
+        initializer=initializer,
+        n_iter_no_change=EPOCHS,
+        random_state=0,
+        **options,
+    ).fit(X, y)
+    return network, gradient_report(network, X, y)
+
+
+start = {"learning_rate_init": 1e-12, "max_iter": 1}
+trained = {"learning_rate_init": 0.003, "max_iter": EPOCHS}
+reports = {
+    (initializer, activation): (
+        examine(activation, initializer, **start),
+        examine(activation, initializer, **trained),
+    )
+    for initializer in initializers
+    for activation in activations
+}
+
+# %%
+# `gradient_report` has a row per layer. The norm of the gradient of the weights, as the network
+# starts and after training. Through each layer of sigmoids, the gradient loses nine tenths; weights
+# as large as "he_normal" (He et al. 2015) draws them make up for a part of it. ReLU and leaky ReLU
+# start alike.
+
+fig, axes = plt.subplots(2, 2, figsize=(8, 6), sharex=True, sharey=True, layout="constrained")
+for row, initializer in zip(axes, initializers, strict=True):
+    for activation, (colour, line) in activations.items():
+        for ax, (_, report) in zip(row, reports[initializer, activation], strict=True):
+            norms = list(report["gradient_norm"])
+            ax.semilogy(
+                range(1, DEPTH + 2), norms, line, marker="o", ms=3, color=colour, label=activation
+            )
+    row[0].set(title=f'"{initializer}", at the start', ylabel="norm of the gradient")
+    row[1].set(title=f'"{initializer}", after {EPOCHS} epochs')
+for ax in axes[1]:
+    ax.set(xlabel="layer", xticks=range(1, DEPTH + 2, 2))
+fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+
+# %%
+# The same in numbers: the first layer's gradient beside the last one's, at the start; and after
+# training the share of saturated and dead units in all hidden layers, and what was learned. ReLU
+# loses a part of its units; those of leaky ReLU and ELU all live. Not a number: that activation is
+# not bounded on both sides.
+
+print(f"{'':<28}{'first/last gradient':>20}{'saturated':>11}{'dead':>7}{'accuracy':>10}")
+for (initializer, activation), ((_, before), (network, after)) in reports.items():
+    norms = list(before["gradient_norm"])
+    row = [f"{norms[0] / norms[-1]:>20.1e}"]
+    for column, width in (("saturated", 11), ("dead", 7)):
+        row.append(f"{sum(list(after[column])[:-1]) / DEPTH:>{width}.2f}")
+    print(f"{initializer + ', ' + activation:<28}{''.join(row)}{network.score(X, y):>10.2f}")
+plt.show()
