@@ -94,7 +94,7 @@ def learning_rate_range_test(
     min_rate: float = 1e-6,
     max_rate: float = 10.0,
     n_steps: int = 100,
-    smoothing: float = 0.9,
+    smoothing: float = 0.7,
 ) -> LearningRateRangeTest:
     """Train a copy for some steps, each with a larger learning rate (Smith 2017).
 
@@ -113,8 +113,9 @@ def learning_rate_range_test(
         The first and the last rate, > 0.
     n_steps : int, default=100
         Number of steps, >= 2.
-    smoothing : float, default=0.9
-        Decay of the moving average, in [0, 1).
+    smoothing : float, default=0.7
+        Decay of the moving average, in [0, 1). The average lags ``smoothing / (1 - smoothing)``
+        steps behind the losses.
 
     Returns
     -------
