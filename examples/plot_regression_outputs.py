@@ -8,26 +8,33 @@ never leaves them; integers in a range can be classes, whose distribution tells 
 """
 
 # %%
-# Marks from 0 to 20, on which effort has less and less effect near the top.
+# Marks from 0 to 20 after one to six hours of work; near the top, more work has less effect.
 
 import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
+from scipy.special import expit
+from scipy.stats import binom
 
 from skperceptron import MLPRegressor
 
 warnings.simplefilter("ignore")
+
+
+def success(hours):
+    return expit(0.8 * hours - 2)
+
+
 rng = np.random.RandomState(0)
-hours = rng.uniform(0, 10, 400)
-marks = rng.binomial(20, 1 / (1 + np.exp(2 - 0.8 * hours)))
-X, grid = hours[:, np.newaxis], np.linspace(-3, 14, 300)[:, np.newaxis]
+hours = rng.uniform(1, 6, 1500)
+marks = rng.binomial(20, success(hours))
+X, grid = hours[:, np.newaxis], np.linspace(-2, 9, 300)[:, np.newaxis]
 options = {
     "hidden_layer_sizes": (16,),
-    "activation": "tanh",
     "solver": "lbfgs",
-    "alpha": 1e-2,
-    "max_iter": 2000,
+    "alpha": 1,
+    "max_iter": 1000,
     "random_state": 0,
 }
 networks = {
@@ -37,28 +44,29 @@ networks = {
 }
 
 # %%
-# Outside the data, only the bounded outputs stay within the range.
+# The outputs agree on the data. Outside, only the bounded ones stay within the range.
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
-axes[0].scatter(hours, marks, s=6, color="grey", alpha=0.5)
-axes[0].axhspan(0, 20, color="#56b4e9", alpha=0.1)
-for (name, network), style in zip(networks.items(), ("-", "--", ":"), strict=True):
+axes[0].scatter(hours, marks, s=4, color="grey", alpha=0.2, lw=0)
+axes[0].axhspan(0, 20, color="#56b4e9", alpha=0.15, lw=0)
+for (name, network), style, colour in zip(
+    networks.items(), ("-", "--", ":"), ("#d55e00", "#0072b2", "#000000"), strict=True
+):
     network.fit(X, marks)
-    axes[0].plot(grid, network.predict(grid), style, lw=2, label=name)
-axes[0].set(xlabel="hours of work", ylabel="mark", ylim=(-3, 25))
-axes[0].legend(fontsize="small", loc="lower right")
+    axes[0].plot(grid, network.predict(grid), style, color=colour, lw=2, label=name)
+axes[0].set(xlabel="hours of work", ylabel="mark", ylim=(-8, 28), yticks=range(-5, 26, 5))
+axes[0].legend(fontsize="small", loc="upper left")
 
 # %%
-# The classes know how sure they are.
+# The classes know how sure they are. Lines: the distributions that made the data.
 
 categorical = networks["classes 0 to 20"]
-for effort, marker in ((1, "o"), (3, "s"), (6, "^")):
+values = categorical.values_
+for effort, marker, colour in ((1.5, "o", "#0072b2"), (3, "s", "#d55e00"), (5.5, "^", "#009e73")):
     distribution = categorical.predict_proba([[effort]])[0]
-    mean = categorical.predict([[effort]])[0]
-    axes[1].plot(
-        categorical.values_, distribution, marker=marker, label=f"{effort} h, mean {mean:.1f}"
-    )
-axes[1].set(xlabel="mark", ylabel="probability")
-axes[1].set_xticks(range(0, 21, 5))
-axes[1].legend(fontsize="small")
+    label = f"{effort:g} h, mean {categorical.predict([[effort]])[0]:.1f}"
+    axes[1].plot(values, distribution, marker, color=colour, label=label)
+    axes[1].plot(values, binom.pmf(values, 20, success(effort)), color=colour, lw=1)
+axes[1].set(xlabel="mark", ylabel="probability", xticks=range(0, 21, 5))
+axes[1].legend(fontsize="small", loc="upper left")
 plt.show()

@@ -23,17 +23,18 @@ X = np.repeat(corners, 50, axis=0) + rng.normal(scale=0.15, size=(200, 2))
 y = np.repeat([0, 0, 1, 1], 50)
 
 machines = {
-    "response units alone": RosenblattPerceptron(n_associative=0, weights="pocket", random_state=0),
-    "3 associative units": RosenblattPerceptron(n_associative=3, weights="pocket", random_state=0),
-    "30 associative units": RosenblattPerceptron(n_associative=30, random_state=0),
+    "response units alone": RosenblattPerceptron(n_associative=0, weights="pocket", random_state=1),
+    "8 associative units": RosenblattPerceptron(n_associative=8, weights="pocket", random_state=1),
+    "100 associative units": RosenblattPerceptron(n_associative=100, random_state=1),
 }
 for machine in machines.values():
     machine.fit(X, y)
 
 # %%
-# The associative units cut the plane into cells; the response unit gives each cell a side.
+# Each associative unit draws a line at random; together they cut the plane into cells, and the
+# response unit gives each cell a side. A few lines help by chance, many do for sure.
 
-fig, axes = plt.subplots(1, 3, figsize=(9, 3.2), sharey=True, layout="constrained")
+fig, axes = plt.subplots(1, 3, figsize=(9, 3.7), sharey=True, layout="constrained")
 for ax, (name, machine) in zip(axes, machines.items(), strict=True):
     DecisionBoundaryDisplay.from_estimator(
         machine, X, response_method="predict", ax=ax, cmap="PuOr", alpha=0.35, grid_resolution=200
@@ -42,7 +43,7 @@ for ax, (name, machine) in zip(axes, machines.items(), strict=True):
         ax.scatter(*X[y == label].T, s=12, marker=marker, color=colour, label=f"class {label}")
     ax.set(title=f"{name}\naccuracy {machine.score(X, y):.2f}", xlabel="input 1")
 axes[0].set_ylabel("input 2")
-axes[0].legend(loc="center")
+fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
 
 # %%
 # Mistakes per epoch. The plain rule stops when an epoch brings none, which on separable data it
@@ -50,8 +51,10 @@ axes[0].legend(loc="center")
 # for ever.
 
 fig, ax = plt.subplots(figsize=(6, 3), layout="constrained")
-for (name, machine), style in zip(machines.items(), ("-", "--", "-."), strict=True):
-    ax.plot(range(1, machine.n_iter_ + 1), machine.mistakes_, style, label=name)
-ax.set(xlabel="epoch", ylabel="mistakes", xscale="log")
-ax.legend()
+for (name, machine), style, colour in zip(
+    machines.items(), ("-", "--", "-."), ("#0072b2", "#d55e00", "#009e73"), strict=True
+):
+    ax.plot(range(1, machine.n_iter_ + 1), machine.mistakes_, style, color=colour, label=name)
+ax.set(xlabel="epoch", ylabel="mistakes", xscale="log", ylim=(0, 170))
+ax.legend(loc="upper center", ncols=2)
 plt.show()
