@@ -4,7 +4,14 @@ import nox
 
 nox.options.sessions = ["oldest", "newest-3.11", "lint", "types", "docs"]
 
-OLDEST = ["scikit-learn==1.6.0", "numpy==1.26.0", "scipy==1.11.4", "pandas==2.1.4"]
+OLDEST = [
+    "scikit-learn==1.6.0",
+    "numpy==1.26.0",
+    "scipy==1.11.4",
+    "pandas==2.1.4",
+    "matplotlib==3.8.0",
+    "networkx==3.2",
+]
 
 
 @nox.session(python="3.11")

@@ -23,6 +23,7 @@ extensions = [
     "myst_parser",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "matplotlib.sphinxext.plot_directive",
     "activation_table",
 ]
 exclude_patterns = ["_build"]
@@ -64,6 +65,10 @@ numpydoc_validation_exclude = {r"\.set_\w+_request$", r"\.(get|set)_params$", r"
 
 copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True
+
+plot_html_show_source_link = False
+plot_html_show_formats = False
+plot_formats = ["png"]
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",

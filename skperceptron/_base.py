@@ -1,4 +1,4 @@
-"""What the three multi-layer perceptrons share: parameters, validation, fit and partial_fit.
+"""What the three multi-layer perceptrons share: validation, fit and partial_fit.
 
 A subclass translates targets: it says which loss the network minimises (``_make_loss``), what
 the network's targets are (``_encode``), how raw predictions are scored while training
@@ -11,43 +11,33 @@ import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
 from copy import copy
-from numbers import Integral, Real
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
 from scipy.optimize import OptimizeResult
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._compat import CallbackSupportMixin, Interval, Options, StrOptions, check_optimize_result
+from ._compat import CallbackSupportMixin, check_optimize_result
 from ._held_out import Validation
 from ._listening import Silence, identity_of, listening
 from ._notebook import NotebookMixin
+from ._parameters import NetworkParameters, is_lbfgs
 from ._validation import Extras, FitMode, check_sample_weight, restored_on_failure
-from .activations import Activation, get_activation
-from .averaging import Averaging, get_averaging
+from .activations import Activation
 from .engine import Network, multilayer_perceptron
 from .engine.arrays import Floats, Integers
 from .engine.blocks import Activate, Affine
 from .engine.network import Learned
 from .engine.prediction import predict_raw
 from .engine.rows import merge_equal_rows
-from .initializers import Initializer, Layer, get_initializer, list_initializers
-from .losses import Loss, get_loss
-from .normalizations import Normalization, get_normalization
-from .optimizers import LBFGS, SGD, Adam, Optimizer, get_optimizer, list_optimizers
-from .schedules import (
-    Adaptive,
-    Constant,
-    InverseScaling,
-    Schedule,
-    get_schedule,
-    list_schedules,
-)
-from .stopping import EarlyStopping
+from .initializers import Layer, get_initializer
+from .losses import Loss
+from .optimizers import LBFGS
 from .training import EpochReport, Member, Stack, Targets, TrainingSet, epochs, minimize_lbfgs
 from .training.checkpoint import State, restore, state_of
 from .training.lbfgs import Budget
@@ -64,15 +54,30 @@ _DIVERGED = (
 )
 
 
-def _is_lbfgs(solver: str | Optimizer) -> bool:
-    if isinstance(solver, Optimizer):
-        return not solver.is_stochastic
-    return solver == "lbfgs"
+@dataclass(frozen=True)
+class CheckedData:
+    """Checked data on its way into training.
+
+    Attributes
+    ----------
+    data : TrainingSet
+    y : ndarray
+        Checked, not encoded.
+    sample_weight : ndarray of shape (N,) or None
+        As given.
+    weight : ndarray of shape (N,) or None
+        What each row counts, class weights included.
+    """
+
+    data: TrainingSet
+    y: Any
+    sample_weight: Floats | None
+    weight: Floats | None
 
 
 def is_stochastic(estimator: BaseMultilayerPerceptron) -> bool:
     """Tell ``available_if`` whether partial_fit makes sense."""
-    if _is_lbfgs(estimator.solver):
+    if is_lbfgs(estimator.solver):
         raise AttributeError(
             "partial_fit is only available for stochastic optimizers."
             f" {estimator.solver} is not stochastic."
@@ -81,127 +86,13 @@ def is_stochastic(estimator: BaseMultilayerPerceptron) -> bool:
 
 
 class BaseMultilayerPerceptron(
-    NotebookMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
+    NotebookMixin, CallbackSupportMixin, NetworkParameters, metaclass=ABCMeta
 ):
     """Base of the multi-layer perceptrons; not to be used directly."""
 
     _y_is_numeric = False
 
-    loss: Any
     _loss: Loss
-
-    _parameter_constraints: dict[str, list[Any]] = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [str, Activation, "array-like"],
-        "solver": [StrOptions(set(list_optimizers())), Optimizer],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions(set(list_schedules())), Schedule, callable],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean", EarlyStopping],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "n_iter_no_change": [
-            Interval(Integral, 1, None, closed="left"),
-            Options(Real, {np.inf}),
-        ],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "skip_connections": [StrOptions({"none", "residual", "dense"})],
-        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
-        "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
-        "initializer": [StrOptions(set(list_initializers())), Initializer],
-        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
-        "input_dropout": [Interval(Real, 0, 1, closed="left")],
-        "normalization": [str, Normalization, None],
-        "averaging": [str, Averaging, None],
-        "max_time": [Interval(Real, 0, None, closed="neither"), None],
-        "callbacks": ["array-like", None],
-        "dtype": [StrOptions({"auto", "float32", "float64"})],
-    }
-
-    def __init__(
-        self,
-        hidden_layer_sizes=(100,),
-        activation="relu",
-        *,
-        solver="adam",
-        alpha=0.0001,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=0.001,
-        power_t=0.5,
-        max_iter=200,
-        shuffle=True,
-        random_state=None,
-        tol=1e-4,
-        verbose=False,
-        warm_start=False,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        n_iter_no_change=10,
-        max_fun=15000,
-        skip_connections="none",
-        l1_ratio=0.0,
-        max_grad_norm=None,
-        initializer="scikit-learn",
-        dropout=0.0,
-        input_dropout=0.0,
-        normalization=None,
-        averaging=None,
-        max_time=None,
-        callbacks=None,
-        dtype="auto",
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.skip_connections = skip_connections
-        self.l1_ratio = l1_ratio
-        self.max_grad_norm = max_grad_norm
-        self.initializer = initializer
-        self.dropout = dropout
-        self.input_dropout = input_dropout
-        self.normalization = normalization
-        self.averaging = averaging
-        self.max_time = max_time
-        self.callbacks = callbacks
-        self.dtype = dtype
 
     # What a subclass answers.
 
@@ -249,7 +140,7 @@ class BaseMultilayerPerceptron(
             listening(self, n_epochs, X, y, sample_weight) as listener,
             restored_on_failure(self),
         ):
-            if incremental or _is_lbfgs(self.solver):
+            if incremental or is_lbfgs(self.solver):
                 listener.refuse_to_save("partial_fit" if incremental else f"solver={self.solver!r}")
             member, data = self._prepare(
                 X,
@@ -259,7 +150,7 @@ class BaseMultilayerPerceptron(
                 extras=extras,
                 listener=listener,
             )
-            if _is_lbfgs(self.solver):
+            if is_lbfgs(self.solver):
                 self._train_lbfgs(member, data, listener)
             else:
                 self._train_stochastic(member, data, listener, incremental=incremental)
@@ -282,6 +173,12 @@ class BaseMultilayerPerceptron(
         )
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
+        checked = self._check_data(X, y, sample_weight, mode)
+        member = self._make_ready(checked, mode, extras, listener or Silence())
+        return member, checked.data
+
+    def _check_data(self, X: Any, y: Any, sample_weight: Any, mode: FitMode) -> CheckedData:
+        """Check the data, store what describes it, and encode the targets."""
         X, y = self._validate_training_data(X, y, reset=not mode.continuing)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
@@ -289,13 +186,19 @@ class BaseMultilayerPerceptron(
             self._forget()
         targets = self._encode(y, sample_weight, mode)
         weight = self._weigh(targets, sample_weight)
-        data = TrainingSet(X, targets)
+        return CheckedData(TrainingSet(X, targets), y, sample_weight, weight)
+
+    def _make_ready(
+        self, checked: CheckedData, mode: FitMode, extras: Extras, listener: Silence
+    ) -> Member:
+        """Wire the network and return it, with its start, as a member of a stack."""
+        data = checked.data
         rng = check_random_state(self.random_state)
-        saved = (listener or Silence()).resume(
-            rng, lambda: self._identity(X, y, sample_weight, extras, mode)
+        saved = listener.resume(
+            rng, lambda: self._identity(data.X, checked.y, checked.sample_weight, extras, mode)
         )
         loss = self._loss = self._make_loss()
-        n_outputs = targets.n_outputs * loss.outputs_per_target
+        n_outputs = data.targets.n_outputs * loss.outputs_per_target
         if mode.continuing:
             if extras.coefs_init is not None or extras.intercepts_init is not None:
                 raise ValueError(
@@ -305,18 +208,20 @@ class BaseMultilayerPerceptron(
             self._rebuild_network(n_outputs)
             start = self._packed_parameters()
         else:
-            self._network = self._build_network(X.shape[1], n_outputs)
+            self._network = self._build_network(data.X.shape[1], n_outputs)
             start = self._initial_parameters(rng, extras)
         self.dtype_ = self._resolve_dtype()
         self.n_outputs_ = n_outputs
         self.n_layers_ = len(self._hidden_sizes()) + 2
         self.out_activation_ = loss.out_activation
-        member = self._make_member(start, loss, data, weight, rng, incremental=incremental)
-        self._hold_out(member, data, y, extras)
+        member = self._make_member(
+            start, loss, data, checked.weight, rng, incremental=mode.incremental
+        )
+        self._hold_out(member, data, checked.y, extras)
         self._merge_rows_of_full_batch(member, data)
         if saved is not None:
             restore(member, saved)
-        return member, data
+        return member
 
     def _identity(
         self,
@@ -359,40 +264,6 @@ class BaseMultilayerPerceptron(
         ):
             self.__dict__.pop(name, None)
 
-    def _resolve_loss(self, task: str, n_targets: int) -> Loss:
-        """Return a copy of the user's loss, checked."""
-        loss = clone(get_loss(self.loss, task))
-        loss.check_parameters(n_targets)
-        return loss
-
-    def _hidden_sizes(self) -> list[int]:
-        sizes = self.hidden_layer_sizes
-        sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
-        for size in sizes:
-            if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
-                raise ValueError(
-                    "hidden_layer_sizes must hold integers in the range [1, inf), got"
-                    f" {self.hidden_layer_sizes!r}."
-                )
-        return [int(size) for size in sizes]
-
-    def _resolve_activations(self) -> list[Activation]:
-        """Return one activation per hidden layer, and at least one."""
-        n_hidden = len(self._hidden_sizes())
-        if isinstance(self.activation, str | Activation):
-            chosen = [self.activation] * max(1, n_hidden)
-        else:
-            chosen = list(self.activation)
-            if len(chosen) != n_hidden:
-                raise ValueError(
-                    f"activation has {len(chosen)} entries, hidden_layer_sizes={n_hidden} layers:"
-                    " a list must have one entry per hidden layer."
-                )
-        resolved = [clone(get_activation(activation)) for activation in chosen]
-        for activation in resolved:
-            activation.check_parameters()
-        return resolved
-
     def _build_network(self, n_features: int, n_outputs: int) -> Network:
         hidden = self._hidden_sizes()
         activations = self._resolve_activations()[: len(hidden)]
@@ -409,40 +280,8 @@ class BaseMultilayerPerceptron(
             dropout=[[rate] for rate in self._dropout_rates()],
         )
 
-    def _resolve_normalization(self) -> Normalization | None:
-        if self.normalization is None:
-            return None
-        normalization = clone(get_normalization(self.normalization))
-        normalization.check_parameters()
-        if normalization.mixes_rows and _is_lbfgs(self.solver):
-            raise ValueError(
-                f"normalization={self.normalization!r} needs batches and so a stochastic solver,"
-                f" got solver={self.solver!r}. Use normalization='layer'."
-            )
-        return normalization
-
-    def _dropout_rates(self) -> list[float]:
-        """Return the rate of the input, then that of each hidden layer."""
-        n_hidden = len(self._hidden_sizes())
-        rates = self.dropout
-        rates = [rates] * n_hidden if isinstance(rates, Real) else list(rates)
-        if len(rates) != n_hidden:
-            raise ValueError(
-                f"dropout has {len(rates)} entries, hidden_layer_sizes={n_hidden} layers:"
-                " a list must have one entry per hidden layer."
-            )
-        if not all(isinstance(rate, Real) and 0 <= float(rate) < 1 for rate in rates):
-            raise ValueError(f"dropout={self.dropout!r} must hold numbers in the range [0.0, 1.0).")
-        rates = [float(rate) for rate in (self.input_dropout, *rates)]
-        if any(rates) and _is_lbfgs(self.solver):
-            raise ValueError(
-                f"dropout={self.dropout!r} and input_dropout={self.input_dropout!r} must be 0 with"
-                f" solver={self.solver!r}, whose objective must not be random."
-            )
-        return rates
-
     def _resolve_dtype(self) -> np.dtype:
-        if _is_lbfgs(self.solver):
+        if is_lbfgs(self.solver):
             return np.dtype(np.float64)
         if self.dtype != "auto":
             return np.dtype(self.dtype)
@@ -577,7 +416,7 @@ class BaseMultilayerPerceptron(
         incremental: bool,
     ) -> Member:
         optimizer = self._make_optimizer()
-        if _is_lbfgs(self.solver) and (self.l1_ratio or self.max_grad_norm is not None):
+        if is_lbfgs(self.solver) and (self.l1_ratio or self.max_grad_norm is not None):
             raise ValueError(
                 f"solver={self.solver!r} needs a smooth objective: l1_ratio={self.l1_ratio!r} must"
                 f" be 0 and max_grad_norm={self.max_grad_norm!r} must be None."
@@ -605,23 +444,6 @@ class BaseMultilayerPerceptron(
             best_parameters=getattr(self, "_best_parameters", None),
         )
 
-    def _resolve_averaging(self, *, incremental: bool) -> Averaging | None:
-        if self.averaging is None:
-            return None
-        averaging = clone(get_averaging(self.averaging))
-        averaging.check_parameters()
-        if _is_lbfgs(self.solver):
-            raise ValueError(
-                f"averaging={self.averaging!r} needs a stochastic solver, got"
-                f" solver={self.solver!r}."
-            )
-        if incremental and averaging.needs_max_iter:
-            raise ValueError(
-                f"partial_fit does not support averaging={self.averaging!r}, which must know how"
-                " many epochs there will be."
-            )
-        return averaging
-
     def _hold_out(self, member: Member, data: TrainingSet, y: Any, extras: Extras) -> None:
         """Decide on which rows a member is validated, and what depends on them."""
         rules = self._resolve_early_stopping()
@@ -631,10 +453,10 @@ class BaseMultilayerPerceptron(
             targets = self._encode(y, None, FitMode(continuing=True, incremental=True))
             weight = self._weigh(targets, weight)
             data, rows = TrainingSet(X, targets), np.arange(X.shape[0])
-        elif rules is not None and not _is_lbfgs(self.solver):
+        elif rules is not None and not is_lbfgs(self.solver):
             weight = member.sample_weight
             member.rows, rows = self._split(data, member.rng)
-        if has_own or (rules is not None and not _is_lbfgs(self.solver)):
+        if has_own or (rules is not None and not is_lbfgs(self.solver)):
             monitor = "score" if rules is None else rules.monitor
             member.validate = Validation(self, member.loss, monitor, data, rows, y, weight)
         member.n_samples = len(member.rows)
@@ -646,21 +468,13 @@ class BaseMultilayerPerceptron(
             if rules.patience is not None:
                 member.n_iter_no_change = rules.patience
 
-    def _resolve_early_stopping(self) -> EarlyStopping | None:
-        if not self.early_stopping:
-            return None
-        if not isinstance(self.early_stopping, EarlyStopping):
-            return EarlyStopping()
-        self.early_stopping.check_parameters()
-        return self.early_stopping
-
     def _has_own_validation_data(self, extras: Extras) -> bool:
         X, y, weight = extras.X_val, extras.y_val, extras.sample_weight_val
         if (X is None) != (y is None):
             raise ValueError("X_val and y_val must be given together.")
         if X is None and weight is not None:
             raise ValueError("sample_weight_val needs X_val and y_val.")
-        if X is not None and _is_lbfgs(self.solver):
+        if X is not None and is_lbfgs(self.solver):
             raise ValueError(
                 f"X_val and y_val need a stochastic solver, got solver={self.solver!r}."
             )
@@ -672,7 +486,7 @@ class BaseMultilayerPerceptron(
         return X, y, None if weight is None else check_sample_weight(weight, X)
 
     def _merge_rows_of_full_batch(self, member: Member, data: TrainingSet) -> None:
-        if not _is_lbfgs(self.solver) and self._batch_rows(member.n_samples) == member.n_samples:
+        if not is_lbfgs(self.solver) and self._batch_rows(member.n_samples) == member.n_samples:
             member.rows, member.sample_weight = _in_canonical_order(
                 data, member.rows, member.sample_weight
             )
@@ -702,41 +516,6 @@ class BaseMultilayerPerceptron(
                 "or the size of your dataset."
             )
         return rows, held_out
-
-    def _make_optimizer(self) -> Optimizer:
-        own = {
-            "sgd": SGD(self.momentum, self.nesterovs_momentum),
-            "adam": Adam(self.beta_1, self.beta_2, self.epsilon),
-            "lbfgs": LBFGS(self.max_fun),
-        }
-        if isinstance(self.solver, str) and self.solver in own:
-            return own[self.solver]
-        optimizer = clone(get_optimizer(self.solver))
-        optimizer.check_parameters()
-        return optimizer
-
-    def _make_schedule(self, optimizer: Optimizer, *, incremental: bool) -> Schedule:
-        own = {
-            "constant": Constant(),
-            "invscaling": InverseScaling(self.power_t),
-            "adaptive": Adaptive(),
-        }
-        if isinstance(self.learning_rate, str) and self.learning_rate in own:
-            # As in scikit-learn, only plain gradient descent heeds them.
-            return own[self.learning_rate] if isinstance(optimizer, SGD) else Constant()
-        schedule = clone(get_schedule(self.learning_rate))
-        schedule.check_parameters()
-        if incremental and schedule.needs_max_iter:
-            raise ValueError(
-                f"partial_fit does not support learning_rate={self.learning_rate!r}, which must"
-                " know how many epochs there will be."
-            )
-        return schedule
-
-    def _batch_rows(self, n_rows: int) -> int:
-        if self.batch_size == "auto":
-            return min(200, n_rows)
-        return min(self.batch_size, n_rows)
 
     def _progress_so_far(self) -> Progress:
         if not hasattr(self, "_no_improvement"):
@@ -816,7 +595,7 @@ class BaseMultilayerPerceptron(
 
     def _refuse_diverged(self) -> NoReturn:
         rate = f", or learning_rate_init={self.learning_rate_init!r} is too large"
-        raise ValueError(f"{_DIVERGED}{'' if _is_lbfgs(self.solver) else rate}.")
+        raise ValueError(f"{_DIVERGED}{'' if is_lbfgs(self.solver) else rate}.")
 
     def _warn_unconverged(self, verdict: str) -> None:
         limits = {

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils._optional_dependencies import check_pandas_support
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    Options,
+    StrOptions,
+    validate_params,
+)
+from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.multiclass import _check_partial_fit_first_call as check_partial_fit_first_call
 from sklearn.utils.optimize import _check_optimize_result as check_optimize_result
+from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_sample_weight as convert_sample_weight
 
 try:
@@ -18,13 +31,66 @@ except ImportError:
 
 __all__ = [
     "CallbackSupportMixin",
+    "HasMethods",
     "Interval",
     "Options",
     "StrOptions",
     "callback_management_context",
+    "check_method_params",
     "check_optimize_result",
     "check_pandas_support",
     "check_partial_fit_first_call",
     "convert_sample_weight",
     "fit_context",
+    "has_callbacks",
+    "safe_split",
+    "seeing",
+    "validated_like",
 ]
+
+
+def seeing(function: Callable[..., Any], **others: Any) -> Callable[..., Any]:
+    """Return a copy of a function for which some of its module's names mean something else.
+
+    scikit-learn's searches have no public way to exchange how their fits are run. A copy with
+    other globals changes nothing for anybody else, and keeps all that a search does besides.
+
+    Parameters
+    ----------
+    function : function
+        Decorators are removed.
+    **others
+        The new meaning of names that the function reads.
+
+    Raises
+    ------
+    RuntimeError
+        If the function does not read one of the names: scikit-learn has changed.
+    """
+    function = inspect.unwrap(function)
+    unread = others.keys() - set(function.__code__.co_names)
+    if unread:
+        raise RuntimeError(
+            f"{function.__qualname__} of the installed scikit-learn does not use"
+            f" {', '.join(sorted(unread))}: this version of scikit-learn is not supported."
+        )
+    changed = FunctionType(
+        function.__code__,
+        {**function.__globals__, **others},
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    changed.__kwdefaults__ = function.__kwdefaults__
+    return changed
+
+
+def validated_like(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a decorator that checks parameters as a function of scikit-learn does."""
+    constraints = function._skl_parameter_constraints  # type: ignore[attr-defined]
+    return validate_params(constraints, prefer_skip_nested_validation=False)
+
+
+def has_callbacks(estimator: Any) -> bool:
+    """Tell whether callbacks were registered on an estimator (scikit-learn 1.9 and newer)."""
+    return bool(getattr(estimator, "_skl_callbacks", ()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from numbers import Real
 from types import ModuleType
 from typing import Any, ClassVar, TypeVar
@@ -72,9 +73,15 @@ class Component(BaseEstimator):
 Kind = TypeVar("Kind", bound=Component)
 
 
+@cache
+def _classes_of(module: ModuleType) -> list[tuple[str, type]]:
+    # A search looks up the names of thousands of fits.
+    return inspect.getmembers(module, inspect.isclass)
+
+
 def public_classes(module: ModuleType, base: type[Kind]) -> list[type[Kind]]:
     """Return the components that a module offers."""
-    members = inspect.getmembers(module, inspect.isclass)
+    members = _classes_of(module)
     return [cls for name, cls in members if issubclass(cls, base) and name[0] != "_"]
 
 

@@ -42,12 +42,14 @@ def _takes_shared_parameters(init: Callable[..., None]) -> Callable[..., None]:
 
     There scikit-learn, and a reader's editor, look them up.
     """
+    own = inspect.signature(init).parameters
     shared = inspect.signature(BaseMultilayerPerceptron.__init__).parameters
-    signature = inspect.signature(init)
-    own = [p for p in signature.parameters.values() if p.name not in (*shared, "shared")]
-    init.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[*shared.values(), *own]
-    )
+    merged = [*own.values(), *(p for name, p in shared.items() if name not in own)]
+    kept = [p for p in merged if p.kind is not p.VAR_KEYWORD]
+    # Python wants keyword-only parameters last; those that are shared come first among them.
+    order = {name: place for place, name in enumerate(shared)}
+    kept.sort(key=lambda p: (p.kind, p.kind == p.KEYWORD_ONLY and order.get(p.name, len(order))))
+    init.__signature__ = inspect.Signature(kept)  # type: ignore[attr-defined]
     return init
 
 
@@ -480,85 +482,20 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         "standardize_target": [StrOptions({"auto"}), "boolean"],
     }
 
+    @_takes_shared_parameters
     def __init__(
         self,
         loss="squared_error",
         hidden_layer_sizes=(100,),
         activation="relu",
         *,
-        solver="adam",
-        alpha=0.0001,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=0.001,
-        power_t=0.5,
-        max_iter=200,
-        shuffle=True,
-        random_state=None,
-        tol=1e-4,
-        verbose=False,
-        warm_start=False,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        n_iter_no_change=10,
-        max_fun=15000,
         output="continuous",
         output_range=None,
         categorical_prediction="mean",
         standardize_target="auto",
-        skip_connections="none",
-        l1_ratio=0.0,
-        max_grad_norm=None,
-        initializer="scikit-learn",
-        dropout=0.0,
-        input_dropout=0.0,
-        normalization=None,
-        averaging=None,
-        max_time=None,
-        callbacks=None,
-        dtype="auto",
+        **shared,
     ) -> None:
-        super().__init__(
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            solver=solver,
-            alpha=alpha,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            learning_rate_init=learning_rate_init,
-            power_t=power_t,
-            max_iter=max_iter,
-            shuffle=shuffle,
-            random_state=random_state,
-            tol=tol,
-            verbose=verbose,
-            warm_start=warm_start,
-            momentum=momentum,
-            nesterovs_momentum=nesterovs_momentum,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            beta_1=beta_1,
-            beta_2=beta_2,
-            epsilon=epsilon,
-            n_iter_no_change=n_iter_no_change,
-            max_fun=max_fun,
-            skip_connections=skip_connections,
-            l1_ratio=l1_ratio,
-            max_grad_norm=max_grad_norm,
-            initializer=initializer,
-            dropout=dropout,
-            input_dropout=input_dropout,
-            normalization=normalization,
-            averaging=averaging,
-            max_time=max_time,
-            callbacks=callbacks,
-            dtype=dtype,
-        )
+        super().__init__(hidden_layer_sizes, activation, **shared)
         self.loss = loss
         self.output = output
         self.output_range = output_range

@@ -35,6 +35,7 @@ FLOORS = {
     "_graph": ESTIMATORS,
     "_held_out": ESTIMATORS,
     "_listening": ESTIMATORS,
+    "_parameters": ESTIMATORS,
     "_notebook": ESTIMATORS,
     "_validation": ESTIMATORS,
     "callbacks": ESTIMATORS,

@@ -12,10 +12,10 @@ learns (biases, slopes) is (K, 1, H), ready to broadcast over the batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 
@@ -44,6 +44,16 @@ class Block(Protocol):
     def members(self, kept: Sequence[int]) -> Block:
         """Return the block of the members with the given positions."""
 
+    @property
+    def shape(self) -> Hashable:
+        """What the blocks of single networks must agree in to become one block."""
+
+    def joined(self, blocks: Sequence[Any], same: Callable[[Any], Any]) -> Block:
+        """Return the block of members that have these blocks, of which this is one.
+
+        ``same`` returns one object for all that are equal.
+        """
+
     def initial_parameters(self) -> Floats:
         """Return where what is learned beside weights starts, (n_other_parameters,)."""
 
@@ -64,6 +74,13 @@ class _Uniform:
         return False
 
     def members(self, kept: Sequence[int]) -> Self:
+        return self
+
+    @property
+    def shape(self) -> Hashable:
+        return (type(self), *sorted(vars(self).items()))
+
+    def joined(self, blocks: Sequence[Self], same: Callable[[Any], Any]) -> Self:
         return self
 
     def initial_parameters(self) -> Floats:
@@ -162,6 +179,15 @@ class Activate:
             return self
         return Activate([self.activations[k] for k in kept], self.units)
 
+    @property
+    def shape(self) -> Hashable:
+        return Activate, self.units, self.n_other_parameters
+
+    def joined(self, blocks: Sequence[Activate], same: Callable[[Any], Any]) -> Activate:
+        functions = [same(block.activations[0]) for block in blocks]
+        one_for_all = all(function is functions[0] for function in functions)
+        return Activate(functions[:1] if one_for_all else functions, self.units)
+
     def initial_parameters(self) -> Floats:
         return self.activations[0].initial_parameters(self.units)
 
@@ -239,6 +265,13 @@ class Dropout:
 
     def members(self, kept: Sequence[int]) -> Dropout:
         return self if len(self.rates) == 1 else Dropout([self.rates[k] for k in kept], self.units)
+
+    @property
+    def shape(self) -> Hashable:
+        return Dropout, self.units
+
+    def joined(self, blocks: Sequence[Dropout], same: Callable[[Any], Any]) -> Dropout:
+        return Dropout([block.rates[0] for block in blocks], self.units)
 
     def initial_parameters(self) -> Floats:
         return np.zeros(0)

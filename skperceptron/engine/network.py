@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -108,6 +109,30 @@ class Network:
             for position, place in enumerate(self._weight_places)
             if position not in reached and place.stop > place.start
         ]
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What networks must agree in to be members of one stack; their activations may differ."""
+        return self.n_inputs, tuple((n.name, n.sources, n.block.shape) for n in self.nodes)
+
+    @staticmethod
+    def stacked(networks: Sequence[Network], same: Callable[[Any], Any]) -> Network:
+        """Return the network of a stack of single networks with equal shapes.
+
+        Parameters
+        ----------
+        networks : sequence of Network
+            Of one member each.
+        same : callable
+            Returns one object for all that are equal: neighbours that share an activation are
+            computed at once.
+        """
+        nodes = []
+        for of_members in zip(*(network.nodes for network in networks), strict=True):
+            first = of_members[0]
+            block = first.block.joined([node.block for node in of_members], same)
+            nodes.append(Node(first.name, block, first.sources))
+        return Network(networks[0].n_inputs, nodes)
 
     def hidden_part(self) -> Network:
         """Return the network without its output layer."""

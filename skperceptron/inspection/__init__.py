@@ -12,6 +12,7 @@ from ._displays import (
 )
 from ._gradients import GradientRecorder, gradient_report
 from ._graph import ComputationalGraph, computational_graph
+from ._learning_rate import LearningRateRangeTest, learning_rate_range_test
 from ._summary import network_summary
 from ._table import Table
 
@@ -22,6 +23,7 @@ __all__ = [
     "GradientRecorder",
     "GraphEdge",
     "GraphNode",
+    "LearningRateRangeTest",
     "LossCurveDisplay",
     "MistakesDisplay",
     "NetworkGraphDisplay",
@@ -30,5 +32,6 @@ __all__ = [
     "collapse_linear",
     "computational_graph",
     "gradient_report",
+    "learning_rate_range_test",
     "network_summary",
 ]

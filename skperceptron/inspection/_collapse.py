@@ -55,12 +55,12 @@ class Line:
 
     def scaled(self, factor: Floats, shift: Floats) -> Line:
         """Return the value unit by unit times a factor, plus a shift."""
-        matrices = {base: matrix * factor for base, matrix in self.matrices.items()}
+        matrices: dict[int, Floats] = {b: matrix * factor for b, matrix in self.matrices.items()}
         return Line(matrices, self.shift * factor + shift)
 
     def through(self, weight: Floats) -> Line:
         """Return the value times a weight matrix."""
-        matrices = {base: matrix @ weight for base, matrix in self.matrices.items()}
+        matrices: dict[int, Floats] = {b: matrix @ weight for b, matrix in self.matrices.items()}
         return Line(matrices, self.shift @ weight)
 
 
@@ -183,7 +183,9 @@ class _Collapse:
         """Turn the copy of the estimator into the network that is left."""
         bases = [INPUT, *self.kept]
         lines = [*self.layers, self.output]
-        is_chain = all(set(line.matrices) <= {base} for line, base in zip(lines, bases))
+        is_chain = all(
+            set(line.matrices) <= {base} for line, base in zip(lines, bases, strict=True)
+        )
         blocks = [self._network.nodes[position].block for position in self.kept]
         estimator.set_params(
             hidden_layer_sizes=tuple(block.units for block in blocks),

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
@@ -21,34 +21,21 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .._base import BaseMultilayerPerceptron
 from ..engine import Network, Workspace
 from ..engine.arrays import Call, Floats
-from ..engine.blocks import Dropout
+from ..engine.blocks import Dropout, _Uniform
 from ..engine.network import INPUT, Learned, Node
 from ..training import Member, Targets, TrainingSet
 from ._wiring import Estimator, check_estimator_type, learned_of, node_parameters
 
 
-class Tap:
+class Tap(_Uniform):
     """Copies the value of its source and, on the way back, the gradient."""
 
     kind: ClassVar[str] = "tap"
-    weight_shape: tuple[int, int] | None = None
     n_other_parameters = 0
 
     def __init__(self, units: int) -> None:
         self.units = units
         self.gradient: Floats | None = None
-
-    def shares_value(self, trains: bool) -> bool:
-        """Tell that the copy needs a place of its own."""
-        return False
-
-    def members(self, kept: Sequence[int]) -> Self:
-        """Return the block itself: it is the same for all members."""
-        return self
-
-    def initial_parameters(self) -> Floats:
-        """Return nothing: nothing is learned."""
-        return np.zeros(0)
 
     def forward(self, work: Workspace, node: int) -> Iterator[Call]:
         """Copy the value."""
@@ -101,10 +88,10 @@ def prepare(
     check_estimator_type(estimator, gradients=True)
     check_is_fitted(estimator)
     # Whatever preparing stores goes to a copy, which draws nothing from the user's generator.
-    twin = copy(estimator)
-    # One row a batch: equal rows are merged where a batch holds them all.
-    settings = {"early_stopping": False, "shuffle": False, "random_state": 0, "batch_size": 1}
-    vars(twin).update(settings, averaging=None, callbacks=None)
+    # One row a batch: equal rows would be merged where a batch holds them all.
+    twin: Any = copy(estimator)
+    twin.early_stopping, twin.averaging, twin.callbacks = False, None, None
+    twin.shuffle, twin.random_state, twin.batch_size = False, 0, 1
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         member, data = twin._prepare(X, y, sample_weight, incremental=True)

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._base import BaseMultilayerPerceptron
 from .._graph import describe
+from ..callbacks import Callback
 from ..engine import Activate, Affine, Network
 from ..engine.arrays import Floats
 from ..engine.network import Learned
@@ -188,8 +189,12 @@ def derivative_at(activation: Any, z: Floats, learned: tuple[Floats, ...]) -> Fl
     return slopes[0]
 
 
-class GradientRecorder:
+class GradientRecorder(Callback):
     """Collects :func:`gradient_report` over the course of training.
+
+    A callback: in ``callbacks`` of an estimator it reports on the training rows after each epoch,
+    at the cost of a pass over them. ``record`` reports on other rows, or between calls of
+    ``partial_fit``.
 
     Parameters
     ----------
@@ -207,10 +212,10 @@ class GradientRecorder:
     >>> from skperceptron import MLPSoftmaxClassifier
     >>> from skperceptron.inspection import GradientRecorder
     >>> X, y = load_iris(return_X_y=True)
-    >>> network, recorder = MLPSoftmaxClassifier((8,), random_state=0), GradientRecorder()
+    >>> recorder = GradientRecorder()
+    >>> network = MLPSoftmaxClassifier((8,), random_state=0, callbacks=[recorder])
     >>> for epoch in range(5):
     ...     network = network.partial_fit(X, y, classes=[0, 1, 2])
-    ...     recorder.record(network, X, y)
     >>> [row["epoch"] for row in recorder.rows_ if row["layer"] == "output"]
     [1, 2, 3, 4, 5]
     """
@@ -218,6 +223,21 @@ class GradientRecorder:
     def __init__(self, saturation_bound: float = SATURATION_BOUND) -> None:
         self.saturation_bound = saturation_bound
         self.rows_: list[dict[str, Any]] = []
+
+    def on_fit_task_end(
+        self,
+        estimator: Any,
+        context: Any,
+        *,
+        X: Any = None,
+        y: Any = None,
+        metadata: Any = None,
+        fitted_estimator: Any = None,
+    ) -> bool:
+        if getattr(context, "report", None) is not None:
+            weight = (metadata or {}).get("sample_weight")
+            self.record(fitted_estimator, X, y, weight)
+        return False
 
     def record(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> None:
         """Add a report on the estimator as it is now.

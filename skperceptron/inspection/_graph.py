@@ -101,11 +101,8 @@ class ComputationalGraph:
         rows = found.x.shape[0]
 
         def sized(node: GraphNode, **more: Any) -> GraphNode:
-            shapes = {
-                "input_shape": (rows, node.input_shape[1]),
-                "output_shape": (rows, node.output_shape[1]),
-            }
-            return replace(node, **shapes, **more)
+            before, after = (rows, node.input_shape[1]), (rows, node.output_shape[1])
+            return replace(node, input_shape=before, output_shape=after, **more)
 
         middle = [
             sized(node, value=dense(value), gradient=gradient, parameter_gradients=of_parameters)

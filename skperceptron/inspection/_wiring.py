@@ -20,7 +20,7 @@ Estimator = BaseMultilayerPerceptron | RosenblattPerceptron
 
 
 def check_estimator_type(estimator: Any, *, gradients: bool = False) -> None:
-    """Raise TypeError unless the estimator is one of this package's and, if asked, has gradients."""
+    """Raise TypeError unless it is an estimator of this package and, if asked, has gradients."""
     if not isinstance(estimator, Estimator):
         raise TypeError(
             f"estimator must be one of skperceptron's, got {type(estimator).__name__}. Of a"
@@ -70,12 +70,13 @@ def wiring_of(
         network = wire(n_features, estimator.n_associative, n_responses)
         return network, "threshold" if n_responses == 1 else "argmax"
     default, link = _output_before_fit(estimator)
-    if n_outputs is None and default is None:
+    n_outputs = n_outputs or default
+    if n_outputs is None:
         raise ValueError(f"This {type(estimator).__name__} is not fitted: n_outputs must be given.")
     with warnings.catch_warnings():
         # That a threshold does not learn is said when it is to be trained.
         warnings.simplefilter("ignore", UserWarning)
-        return estimator._build_network(n_features, n_outputs or default), link
+        return estimator._build_network(n_features, n_outputs), link
 
 
 def _check_widths(network: Network, n_features: int | None, n_outputs: int | None) -> None:
@@ -90,8 +91,10 @@ def _output_before_fit(estimator: BaseMultilayerPerceptron) -> tuple[int | None,
     """Return the usual number of outputs, if there is one, and the name of the link."""
     if isinstance(estimator, MLPRegressor):
         if estimator.output == "categorical":
-            bounds = estimator._bounds() if estimator.output_range is not None else None
-            return None if bounds is None else bounds[1] - bounds[0] + 1, "softmax"
+            if estimator.output_range is None:
+                return None, "softmax"
+            low, high = estimator._bounds()
+            return int(high) - int(low) + 1, "softmax"
         if estimator.output_range is not None:
             return 1, "scaled_logistic"
         loss = get_loss(estimator.loss, "regression")
@@ -115,7 +118,10 @@ def learned_of(estimator: Estimator, dtype: Any, *, folded: bool = True) -> Lear
 def node_parameters(network: Network, learned: Learned) -> list[dict[str, Any]]:
     """Return what each node has learned, or its gradient, under names."""
     return [
-        {name: array[0] if name == "weight" else array[0, 0] for name, array in zip(names, arrays, strict=False)}
+        {
+            name: array[0] if name == "weight" else array[0, 0]
+            for name, array in zip(names, arrays, strict=False)
+        }
         for names, arrays in zip(map(_names, network.nodes), learned, strict=True)
     ]
 

@@ -58,8 +58,10 @@ def epochs(stack: Stack, stop_when_exhausted: bool = True) -> Iterator[list[Epoc
     began = monotonic()
     while stack.members:
         losses = stack.run_epoch()
+        # The loss is that before the last step of the epoch, which may have been one too far.
+        finite = np.isfinite(losses) & np.isfinite(stack.parameters).all(axis=1)
         reports = [
-            _assess(stack, k, float(loss), stop_when_exhausted, began)
+            _assess(stack, k, float(loss), bool(finite[k]), stop_when_exhausted, began)
             for k, loss in enumerate(losses)
         ]
         leaving = [k for k, report in enumerate(reports) if report.member.is_over]
@@ -68,7 +70,9 @@ def epochs(stack: Stack, stop_when_exhausted: bool = True) -> Iterator[list[Epoc
         yield reports
 
 
-def _assess(stack: Stack, k: int, loss: float, may_exhaust: bool, began: float) -> EpochReport:
+def _assess(
+    stack: Stack, k: int, loss: float, is_finite: bool, may_exhaust: bool, began: float
+) -> EpochReport:
     """Update one member's history and decide how it goes on."""
     member = stack.members[k]
     progress = member.progress
@@ -76,8 +80,7 @@ def _assess(stack: Stack, k: int, loss: float, may_exhaust: bool, began: float) 
     member.n_iter += 1
     progress.rows_seen += member.n_samples
     progress.loss_curve.append(loss)
-    # The loss is that before the last step of the epoch, which may have been one too far.
-    if not (np.isfinite(loss) and np.isfinite(stack.parameters[k]).all()):
+    if not is_finite:
         member.diverged = True
         member.verdict = "diverged"
         return EpochReport(member, member.n_iter, loss, rate, None, None, "diverged")

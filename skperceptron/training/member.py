@@ -62,7 +62,7 @@ class Member:
     rows : ndarray of int, shape (n,)
         The rows of the data set that this member trains on.
     rng : RandomState
-        Source of the shuffles.
+        Source of the shuffles. Members of a stack that share it see the same ones.
     noise : Generator, default=None
         Source of the dropout; needed where there is any.
     sample_weight : ndarray of shape (N,), default=None

@@ -11,7 +11,7 @@ for a window at a time: a step itself only gathers X, runs the network and updat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 
@@ -115,6 +115,19 @@ class Stack:
         self.squares = np.zeros((n_steps, len(members), 1, 1), dtype=self.dtype)
         self.sizes = np.zeros((n_steps, len(members)), dtype=self.dtype)
         self.stays_filled = n_steps == 1
+        self._counts = np.array(counts)
+        self._divisors = np.array([n_outputs if m.loss.averages_outputs else 1 for m in members])
+        self._alphas = np.array([m.alpha for m in members], dtype=np.float64)
+        self._l1_ratios = np.array([m.l1_ratio for m in members], dtype=np.float64)
+        # What a row counts in a loss but for its weight; nothing behind a member's end.
+        self._shares = np.zeros(self.order.shape)
+        self._lengths = np.zeros((len(members), n_steps))
+        for k, epoch in enumerate(self._epoch_of):
+            lengths = np.repeat(epoch.lengths, epoch.lengths)
+            self._shares[k, : counts[k]] = lengths if weighted else 1.0
+            self._lengths[k, epoch.steps] = epoch.lengths
+        shuffled = [(id(m.rng), m.n_samples, m.shuffle, len(m.rows)) for m in members]
+        self._shuffled_alike = list(_places(shuffled))
 
     def _windows(self, counts: list[int]) -> Iterator[tuple[int, list[_Step]]]:
         """Yield where each window of the epoch starts, and its steps."""
@@ -156,17 +169,18 @@ class Stack:
                 step.run(self, i)
                 i += 1
             totals += self.window.losses(self)
-        return np.array([self._reported(k, total) for k, total in enumerate(totals)])
+        return self._reported(totals)
 
     def _reorder(self) -> None:
-        for order, member in zip(self.order, self.members, strict=True):
+        for alike in self._shuffled_alike:
+            member = self.members[alike[0]]
             if member.shuffle:
                 drawn = np.arange(member.n_samples)
                 member.rng.shuffle(drawn)
-                n_rows = len(member.rows)
                 # One batch holds every row: its order changes nothing but rounding.
-                if n_rows > self.batch_size:
-                    order[:n_rows] = order[:n_rows][drawn]
+                if len(member.rows) > self.batch_size:
+                    for k in alike:
+                        self.order[k, : len(drawn)] = self.order[k, drawn]
 
     def _weigh(self, weights: Floats) -> None:
         """Divide each row's weight by the sum over its batch."""
@@ -183,54 +197,58 @@ class Stack:
 
     def _prepare_scalars(self) -> None:
         """Compute what each step of the epoch multiplies by: optimiser's scalars, then others."""
+        sums = self.weight_sums
+        penalty = np.divide(self._alphas, sums, out=np.zeros(sums.shape), where=sums > 0)
+        self.scalars[:, :, -3] = penalty * (1 - self._l1_ratios)
+        self.scalars[:, :, -2] = penalty * self._l1_ratios
+        keys = [
+            (id(m.optimizer), id(m.schedule), m.learning_rate, m.current_rate, m.max_iter, m.steps)
+            for m in self.members
+        ]
+        for alike in _places(list(zip(keys, self._counts.tolist(), strict=True))):
+            self._prepare_coefficients(alike)
         for k, (member, epoch) in enumerate(zip(self.members, self._epoch_of, strict=True)):
-            n_steps = len(epoch.steps)
-            steps = member.steps + np.arange(1, n_steps + 1)
-            times = (steps - 1) / n_steps
-            rates = member.schedule.rates(
-                member.learning_rate, member.current_rate, times, member.max_iter
-            )
-            member.current_rate = float(np.ravel(rates)[0])
-            sums = self.weight_sums[epoch.steps, k]
-            penalty = np.divide(member.alpha, sums, out=np.zeros(len(sums)), where=sums > 0)
-            scalars = (
-                *member.optimizer.coefficients(rates, steps),
-                penalty * (1 - member.l1_ratio),
-                penalty * member.l1_ratio,
-                rates * member.optimizer.weight_decay,
-            )
-            for j, scalar in enumerate(scalars):
-                self.scalars[epoch.steps, k, j] = scalar
             if member.averaging is not None:
+                steps = member.steps + np.arange(1, len(epoch.steps) + 1)
                 shares = member.averaging.shares(steps, member.n_iter + 1, member.max_iter)
                 self.shares[epoch.steps, k] = shares
 
-    def _reported(self, k: int, total: float) -> float:
-        """Return an epoch's loss as scikit-learn reports it: batch means, weighted by length.
-
-        ``total`` is the sum of these means times the lengths.
-        """
-        member, epoch = self.members[k], self._epoch_of[k]
-        if member.loss.averages_outputs:
-            total /= self.network.n_outputs
-        sums = self.weight_sums[epoch.steps, k]
-        squares = self.squares[epoch.steps, k, 0, 0].astype(np.float64)
-        sizes = self.sizes[epoch.steps, k].astype(np.float64)
-        shares = np.divide(epoch.lengths, sums, out=np.zeros(len(sums)), where=sums > 0)
-        penalty = 0.5 * (1 - member.l1_ratio) * (squares @ shares) + member.l1_ratio * (
-            sizes @ shares
+    def _prepare_coefficients(self, alike: list[int]) -> None:
+        """Compute the scalars of optimiser and decay for members that share them."""
+        member, taken = self.members[alike[0]], self._epoch_of[alike[0]].steps
+        steps = member.steps + np.arange(1, len(taken) + 1)
+        times = (steps - 1) / len(taken)
+        rates = member.schedule.rates(
+            member.learning_rate, member.current_rate, times, member.max_iter
         )
-        return float(total + member.alpha * penalty) / len(member.rows)
+        for k in alike:
+            self.members[k].current_rate = float(np.ravel(rates)[0])
+        optimizer = member.optimizer
+        places = taken[:, np.newaxis], alike
+        self.scalars[(*places, -1)] = np.reshape(rates * optimizer.weight_decay, (-1, 1))
+        for j, scalar in enumerate(optimizer.coefficients(rates, steps)):
+            self.scalars[(*places, j)] = np.reshape(scalar, (-1, 1))
+
+    def _reported(self, totals: Floats) -> Floats:
+        """Return an epoch's losses as scikit-learn reports them: batch means, weighted by length.
+
+        ``totals`` are the sums of these means times the lengths.
+        """
+        sums = self.weight_sums.T
+        shares = np.divide(self._lengths, sums, out=np.zeros(sums.shape), where=sums > 0)
+        squares = self.squares[:, :, 0, 0].T.astype(np.float64, order="C")
+        sizes = self.sizes.T.astype(np.float64, order="C")
+        norms = np.array(
+            [(l2 @ share, l1 @ share) for l2, l1, share in zip(squares, sizes, shares, strict=True)]
+        ).T
+        penalty = 0.5 * (1 - self._l1_ratios) * norms[0] + self._l1_ratios * norms[1]
+        return (totals / self._divisors + self._alphas * penalty) / self._counts
 
     def row_shares(self, start: int, stop: int) -> Floats:
         """Return by how much each row's loss counts in ``total``, (K, stop - start)."""
-        shares = np.zeros((len(self.members), stop - start))
-        for share, epoch in zip(shares, self._epoch_of, strict=True):
-            mine = slice(start, min(stop, len(epoch.length_of_row)))
-            n_rows = max(0, mine.stop - start)
-            share[:n_rows] = 1.0 if self.weights is None else epoch.length_of_row[mine]
+        shares = self._shares[:, start:stop]
         if self.weights is not None:
-            shares *= self.weights[:, start:stop]
+            shares = shares * self.weights[:, start:stop]
         return shares
 
     def predicting(self, k: int) -> Floats:
@@ -282,7 +300,6 @@ class _EpochOfMember:
         self.steps = np.array([i for i, _ in taken])
         self.starts = np.array([start for _, start in taken])
         self.lengths = np.diff(self.starts, append=n_rows)
-        self.length_of_row = np.repeat(self.lengths, self.lengths)
 
 
 class _Window:
@@ -426,6 +443,9 @@ class _Update:
         self._vectors, self._n_weights = vectors, stack.network.n_weights
         self._length = max(1, CHUNK // n_members)
         self._room = np.empty_like(vectors[0][..., : self._length])
+        # All chunks calculate in the same room, which so stays in the cache.
+        n_scratch = self.members[0].optimizer.n_scratch
+        self._rooms = [np.empty_like(self._room) for _ in range(n_scratch)]
         self._calls = list(self._all_calls(columns))
 
     def _all_calls(self, columns: list[Floats]) -> Iterator[Call]:
@@ -471,7 +491,7 @@ class _Update:
             yield partial(np.subtract, weights, room, weights)
         chunks = [v[..., start : start + self._length] for v in self._vectors]
         parameters, gradient, *state = chunks
-        state += [np.empty_like(parameters) for _ in range(optimizer.n_scratch)]
+        state += [room[..., : parameters.shape[-1]] for room in self._rooms]
         yield partial(optimizer.update, parameters, gradient, state, coefficients)
 
     def _weights_of(self, vectors: Floats, start: int) -> Floats:
@@ -495,7 +515,10 @@ class _Update:
 def _clip(gradient: Floats, limits: Floats) -> None:
     """Shorten each member's gradient, (K, P), to its limit, (K, 1) (Pascanu et al. 2013)."""
     lengths = np.sqrt(np.matmul(gradient[:, np.newaxis], gradient[:, :, np.newaxis])[:, 0])
-    gradient *= np.minimum(limits / (lengths + lengths.dtype.type(1e-6)), 1)
+    lengths += lengths.dtype.type(1e-6)
+    # Both may be infinite: a limit that is none, and a length whose square overflows.
+    factors = np.ones_like(lengths)
+    gradient *= np.divide(limits, lengths, out=factors, where=lengths > limits)
 
 
 def _batches(counts: list[int], size: int) -> Iterator[tuple[int, int, int, int]]:
@@ -507,6 +530,14 @@ def _batches(counts: list[int], size: int) -> Iterator[tuple[int, int, int, int]
         rest = counts[first] % size
         if rest:
             yield first, last, counts[first] - rest, rest
+
+
+def _places(keys: Sequence[Hashable]) -> Iterator[list[int]]:
+    """Yield the positions of equal keys together."""
+    places: dict[Hashable, list[int]] = {}
+    for k, key in enumerate(keys):
+        places.setdefault(key, []).append(k)
+    yield from places.values()
 
 
 def _trained_weights(network: Network, members: Sequence[int]) -> Booleans | None:

@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skperceptron import activations, losses
 from skperceptron.activations import Activation, PReLU, ReLU, Sigmoid, Tanh
 from skperceptron.engine import Workspace, multilayer_perceptron
-from skperceptron.initializers import GlorotUniform
+from skperceptron.initializers import Layer, ScikitLearn
 from skperceptron.losses import (
     BinaryLogLoss,
     CategoricalLogLoss,
@@ -360,5 +360,6 @@ def initial_vector(network, rng):
     for views in network.views(vector):
         if len(views) == 2:
             weight, bias = views
-            weight[0], bias[0, 0] = GlorotUniform().draw(*weight[0].shape, 6.0, rng)
+            fan_in, units = weight[0].shape
+            weight[0], bias[0, 0] = ScikitLearn().draw(Layer(fan_in, units, None, 6.0), rng)
     return vector[0]

@@ -12,7 +12,13 @@ from skperceptron import (
     MLPSoftmaxClassifier,
     RosenblattPerceptron,
 )
-from skperceptron.activations import ELU, Activation, get_activation, list_activations
+from skperceptron.activations import (
+    ELU,
+    Activation,
+    Heaviside,
+    get_activation,
+    list_activations,
+)
 from skperceptron.inspection import (
     ActivationDisplay,
     GradientFlowDisplay,
@@ -71,6 +77,9 @@ DISPLAYS = {
     "residual neurons": lambda **k: draw_network(fit((3, 3), skip_connections="residual"), **k),
     "S-A-R": lambda **k: draw_network(perceptron(), **k),
     "unfitted neurons": lambda **k: draw_network(MLPBinaryClassifier((4,)), n_features=40, **k),
+    "deep neurons": lambda **k: draw_network(
+        MLPBinaryClassifier((3,) * 7, Heaviside("sigmoid", sharpness=3.5)), n_features=2, **k
+    ),
     "blocks": lambda **k: draw_network(fit((40,), skip_connections="dense"), **k),
     "values": lambda **k: NetworkGraphDisplay.from_graph(
         computational_graph(fit()).with_values(X[:1]), feature_names=list("abcd"), **k
@@ -82,6 +91,7 @@ DISPLAYS = {
     "gradient lines": lambda **k: GradientFlowDisplay.from_recorder(recorded(), **k),
     "mistakes": lambda **k: MistakesDisplay.from_estimator(perceptron(), **k),
 }
+NETWORKS = [name for name in DISPLAYS if "neuron" in name or name in ("S-A-R", "blocks", "values")]
 EVERY_DISPLAY = pytest.mark.parametrize("draw", DISPLAYS.values(), ids=DISPLAYS)
 
 
@@ -102,15 +112,17 @@ def test_picture_can_be_saved_and_drawn_on_given_axes(pyplot, draw):
 @EVERY_DISPLAY
 def test_matplotlib_that_is_absent_is_named_with_the_extra(draw, absent):
     absent("matplotlib")
-    with pytest.raises(ImportError, match=r"Display.plot requires matplotlib.*skperceptron\[plot\]"):
+    with pytest.raises(
+        ImportError, match=r"Display.plot requires matplotlib.*skperceptron\[plot\]"
+    ):
         draw()
 
 
-@EVERY_DISPLAY
-def test_texts_do_not_overlap_each_other(pyplot, draw):
-    display = draw()
+@pytest.mark.parametrize("name", NETWORKS)
+def test_texts_do_not_overlap_each_other(pyplot, name):
+    display = DISPLAYS[name]()
     display.figure_.draw_without_rendering()
-    boxes = [text.get_window_extent() for text in getattr(display, "texts_", [])]
+    boxes = [text.get_window_extent() for text in display.texts_]
     for i, box in enumerate(boxes):
         for other in boxes[:i]:
             # One pixel of padding does not count.
@@ -182,6 +194,7 @@ def test_kind_follows_from_the_size(pyplot):
     assert draw_network(neuron()).kind == "neuron"
     assert draw_network(fit()).kind == "neurons"
     assert draw_network(fit((17,))).kind == "blocks"
+    assert draw_network(MLPBinaryClassifier((2,) * 8), n_features=2).kind == "blocks"
     assert draw_network(fit(()), kind="blocks").kind == "blocks"
 
 

@@ -147,12 +147,16 @@ def test_report_leaves_the_estimator_and_its_generator_alone():
     model = fit((5,), random_state=np.random.RandomState(0), dropout=0.5, normalization="batch")
     twin = deepcopy(model)
     gradient_report(model, X, Y)
-    for one, other in zip(model.partial_fit(X, Y).coefs_, twin.partial_fit(X, Y).coefs_, strict=True):
+    for one, other in zip(
+        model.partial_fit(X, Y).coefs_, twin.partial_fit(X, Y).coefs_, strict=True
+    ):
         assert (one == other).all()
 
 
 def test_report_works_after_early_stopping_and_for_regressors():
-    model = MLPRegressor(hidden_layer_sizes=(4,), early_stopping=True, **QUICK).fit(X, 1e6 * X[:, 0])
+    model = MLPRegressor(hidden_layer_sizes=(4,), early_stopping=True, **QUICK).fit(
+        X, 1e6 * X[:, 0]
+    )
     assert all(row["gradient_norm"] > 0 for row in rows_of(model, X, 1e6 * X[:, 0]).values())
 
 
@@ -177,3 +181,16 @@ def test_what_has_no_gradients_is_refused():
         gradient_report(MLPBinaryClassifier(), X, Y > 1)
     with pytest.raises(ValueError, match="classes not in"):
         gradient_report(fit(), X, Y + 7)
+
+
+def test_recorder_reports_as_a_callback_what_it_reports_between_partial_fits():
+    recorder, other = GradientRecorder(), GradientRecorder()
+    options = {"hidden_layer_sizes": (4,), "random_state": 0, "batch_size": 30, "shuffle": False}
+    MLPSoftmaxClassifier(**options, max_iter=3, callbacks=[recorder]).fit(X, Y)
+    network = MLPSoftmaxClassifier(**options)
+    for _ in range(3):
+        other.record(network.partial_fit(X, Y, classes=[0, 1, 2]), X, Y)
+    names = ("epoch", "gradient_norm", "weight_norm", "update_ratio", "saturated", "dead")
+    norms = [[[row[n] for n in names] for row in r.rows_] for r in (recorder, other)]
+    assert_allclose(*np.array(norms, dtype=float), rtol=1e-9)
+    assert sorted({row["epoch"] for row in recorder.rows_}) == [1, 2, 3]

@@ -32,7 +32,10 @@ QUICK = {"max_iter": 3, "random_state": 0, "dtype": "float64"}
 NETWORKS = {
     "neuron": (MLPBinaryClassifier((), **QUICK), LABELS),
     "chain": (MLPSoftmaxClassifier((4, 5), "tanh", **QUICK), CLASSES),
-    "residual": (MLPSoftmaxClassifier((4,) * 3, "elu", skip_connections="residual", **QUICK), CLASSES),
+    "residual": (
+        MLPSoftmaxClassifier((4,) * 3, "elu", skip_connections="residual", **QUICK),
+        CLASSES,
+    ),
     "dense": (MLPBinaryClassifier((4, 2), "prelu", skip_connections="dense", **QUICK), LABELS),
     "layer norm": (MLPBinaryClassifier((4, 3), "silu", normalization="layer", **QUICK), LABELS),
     "batch norm": (MLPSoftmaxClassifier((4, 3), "relu", normalization="batch", **QUICK), CLASSES),
@@ -46,7 +49,9 @@ NETWORKS = {
     "elementary": (RosenblattPerceptron(0, max_iter=3, random_state=0), LABELS),
 }
 EVERY_NETWORK = pytest.mark.parametrize("name", NETWORKS)
-EVERY_MLP = pytest.mark.parametrize("name", [n for n in NETWORKS if n not in ("perceptron", "elementary")])
+EVERY_MLP = pytest.mark.parametrize(
+    "name", [n for n in NETWORKS if n not in ("perceptron", "elementary")]
+)
 
 
 def fitted(name):
@@ -56,7 +61,7 @@ def fitted(name):
 
 @EVERY_NETWORK
 def test_graph_before_the_fit_is_that_of_the_fit(name):
-    estimator, y = fitted(name)
+    estimator, _ = fitted(name)
     after = computational_graph(estimator, batch_size=7)
     n_outputs = after.nodes[-1].output_shape[1]
     before = computational_graph(NETWORKS[name][0], 7, n_features=3, n_outputs=n_outputs)
@@ -298,8 +303,9 @@ def test_summary_is_a_data_frame_where_pandas_is_installed():
 
 
 def test_summary_without_pandas_can_be_printed(absent):
+    estimator, _ = fitted("chain")
     absent("pandas")
-    summary = network_summary(fitted("chain")[0], batch_size=2)
+    summary = network_summary(estimator, batch_size=2)
     assert isinstance(summary, Table) and len(summary) == 8
     header, *lines = repr(summary).splitlines()
     assert header.split()[:3] == ["block", "layer", "kind"]

@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn.utils import shuffle
 
 from skperceptron.activations import ELU, Activation, PReLU, ReLU, Sigmoid, Tanh
-from skperceptron.engine import multilayer_perceptron
+from skperceptron.engine import Network, multilayer_perceptron
 from skperceptron.engine.prediction import predict_raw
 from skperceptron.losses import (
     AbsoluteError,
@@ -113,7 +113,8 @@ def assert_each_member_as_alone(network, make_members, data, dtype=FLOAT64, batc
     together = make_members()
     reports = train(network, together, data, dtype, batch_size)
     for k, alone in enumerate(make_members()):
-        (own,) = train(network.members([k]), [alone], data, dtype, batch_size)
+        own_data = data if isinstance(data, TrainingSet) else data[k]
+        (own,) = train(network.members([k]), [alone], own_data, dtype, batch_size)
         member = together[k]
         assert_array_equal(member.parameters, alone.parameters)
         assert member.optimizer_state.keys() == alone.optimizer_state.keys()
@@ -227,6 +228,53 @@ def test_members_with_few_outputs_and_narrow_layers_equal_themselves_alone(n_out
         return [make_member(k, network, loss=loss) for k in range(len(COUNTS))]
 
     assert_each_member_as_alone(network, make_members, data)
+
+
+@pytest.mark.parametrize("is_sparse", [False, True], ids=["dense", "sparse"])
+def test_members_with_data_of_their_own_equal_themselves_alone(is_sparse):
+    network = mixed_network(len(COUNTS))
+    sets = []
+    for k in range(3):
+        X = np.roll(make_data().X, k, axis=1)
+        targets = Targets(np.tanh(np.roll(X[:, :C], k)))
+        sets.append(TrainingSet(sparse.csr_array(X) if is_sparse else X, targets))
+    # Neighbours with the same set, then one that returns.
+    data = [sets[k] for k in (0, 0, 1, 2, 2, 0, 1, 1, 2)]
+    members = assert_each_member_as_alone(
+        network, lambda: [make_member(k, network) for k in range(len(COUNTS))], data
+    )
+    assert len({member.progress.loss_curve[0] for member in members}) == len(members)
+
+
+def test_members_that_share_a_generator_are_shuffled_as_if_each_had_its_own():
+    network = mixed_network(4)
+
+    def make_members(shared):
+        rngs = [np.random.RandomState(7)] * 4 if shared else map(np.random.RandomState, [7] * 4)
+        # Two draw together; the first of them leaves early, and the other goes on.
+        return [
+            make_member(k, network, rows=np.arange(N), rng=rng, max_iter=2 + k)
+            for k, rng in enumerate(rngs)
+        ]
+
+    together, apart = make_members(shared=True), make_members(shared=False)
+    train(network, together, make_data())
+    train(network, apart, make_data())
+    for one, other in zip(together, apart, strict=True):
+        assert_array_equal(one.parameters, other.parameters)
+
+
+def test_single_networks_are_joined_to_the_network_of_a_stack():
+    functions = [ReLU(), Tanh(), ReLU(), Sigmoid()]
+    singles = [multilayer_perceptron(D, (6,), C, [[function]]) for function in functions]
+    kinds = {type(function): function for function in functions}
+    joined = Network.stacked(singles, lambda function: kinds[type(function)])
+    assert joined.nodes[1].block.activations == (functions[2], functions[1], *functions[2:])
+    alike = Network.stacked([singles[0], singles[2]], lambda function: functions[0])
+    assert alike.nodes[1].block.activations == (functions[0],)
+    assert singles[0].shape == joined.shape
+    assert singles[0].shape != multilayer_perceptron(D, (5,), C, [[ReLU()]]).shape
+    assert singles[0].shape != multilayer_perceptron(D, (6,), C, [[PReLU()]]).shape
 
 
 MIXTURES = {

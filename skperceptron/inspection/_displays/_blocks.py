@@ -24,11 +24,11 @@ HALF, HEIGHT, STEP = 2.2, 0.7, 1.0
 
 def draw_blocks(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists:
     """Draw a graph block by block; return the artists by kind."""
-    from matplotlib.patches import FancyBboxPatch
-
     graph: ComputationalGraph = display.graph
     ys = {node.name: -STEP * i for i, node in enumerate(graph.nodes)}
     ax = display.open(ax, height=0.3 + 0.6 * len(graph.nodes))
+    from matplotlib.patches import FancyBboxPatch
+
     boxes, texts = [], []
     for node in graph.nodes:
         style = {"fc": TINTS.get(node.kind, OTHER), "ec": "0.25", "lw": 1.0, **kwargs}

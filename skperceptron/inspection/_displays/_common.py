@@ -72,7 +72,6 @@ def style_of(i: int) -> dict[str, Any]:
 
 def colors_by_depth(n: int) -> list[Any]:
     """Return n colours from dark to bright; the palest are left out."""
-    import_pyplot("colors_by_depth")
     from matplotlib import colormaps
 
     return list(colormaps[SEQUENTIAL](np.linspace(0.0, 0.85, n)))

@@ -80,9 +80,13 @@ class GradientFlowDisplay(Display):
 
         Parameters
         ----------
-        estimator, X, y, sample_weight
-            As for :func:`~skperceptron.inspection.gradient_report`.
+        estimator : MLPBinaryClassifier, MLPSoftmaxClassifier or MLPRegressor
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+            All four as for :func:`~skperceptron.inspection.gradient_report`.
         quantity : str, default="gradient_norm"
+            As for the class.
         ax : matplotlib.axes.Axes, default=None
         **kwargs : dict
             For :meth:`plot`.
@@ -166,6 +170,7 @@ class GradientFlowDisplay(Display):
                 style = {"color": color, "label": name, **kwargs}
                 self.lines_ += ax.plot(self.epochs, values, **style)
             ax.set_xlabel("epoch")
+            ax.xaxis.get_major_locator().set_params(integer=True)
             ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), reverse=True)
         has_positive = any(np.greater(values, 0).any() for values in drawn.values())
         ax.set(ylabel=label, yscale="log" if is_logarithmic and has_positive else "linear")

@@ -37,7 +37,7 @@ class LossCurveDisplay(Display):
     >>> from skperceptron import MLPSoftmaxClassifier
     >>> from skperceptron.inspection import LossCurveDisplay
     >>> X, y = load_iris(return_X_y=True)
-    >>> network = MLPSoftmaxClassifier((8,), max_iter=300, random_state=0).fit(X, y)
+    >>> network = MLPSoftmaxClassifier((8,), tol=1e-2, random_state=0).fit(X, y)
     >>> display = LossCurveDisplay.from_estimator(network)  # doctest: +SKIP
     """
 
@@ -140,6 +140,7 @@ class LossCurveDisplay(Display):
                 style["label"] = f"{told}validation score (right)"
                 self.score_lines_ += _curve(self.score_ax_, scores[name], **style)
         ax.set(xlabel="epoch", ylabel="loss", yscale="log" if log_scale else "linear")
+        ax.xaxis.get_major_locator().set_params(integer=True)
         if self.score_ax_ is not None:
             self.score_ax_.set_ylabel("validation score")
         lines = [*self.lines_, *self.validation_lines_, *self.score_lines_]

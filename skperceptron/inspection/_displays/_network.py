@@ -13,8 +13,8 @@ from ._single_neuron import draw_single_neuron
 
 KINDS = ("auto", "neuron", "neurons", "blocks")
 
-#: Units of the widest hidden or output layer that "auto" draws one by one.
-SMALL = 16
+#: Units of the widest hidden or output layer, and layers, that "auto" draws neuron by neuron.
+SMALL, SHALLOW = 16, 9
 
 
 class NetworkGraphDisplay(Display):
@@ -78,7 +78,8 @@ class NetworkGraphDisplay(Display):
             "neuron": the textbook drawing of a network that is one neuron. "neurons":
             every unit, weights as colour and width; wide layers are shortened.
             "blocks": a box for each block, with shapes. "auto" takes the first of these that
-            shows the whole network (inputs may be shortened), with at most 16 units a layer.
+            shows the whole network (inputs may be shortened): up to 9 layers with up to 16
+            units each go neuron by neuron.
         n_features, n_outputs : int, default=None
             Widths of an estimator that is not fitted, as in
             :func:`~skperceptron.inspection.computational_graph`.
@@ -179,4 +180,5 @@ def _is_single(graph: ComputationalGraph) -> bool:
 
 
 def _is_small(graph: ComputationalGraph) -> bool:
-    return max(node.output_shape[1] for node in _affine(graph)) <= SMALL
+    widest = max(node.output_shape[1] for node in _affine(graph))
+    return widest <= SMALL and len(graph.layers) <= SHALLOW

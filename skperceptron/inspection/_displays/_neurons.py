@@ -18,6 +18,9 @@ Artists = tuple[list[Any], list[Any], list[Any], Any]
 #: Units of a column that are drawn.
 MAX_SHOWN = 16
 
+#: Letters that fit above a picture, all columns together.
+HEADER = 90
+
 
 @dataclass(frozen=True)
 class Connections:
@@ -79,7 +82,7 @@ def draw_neurons(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists:
     units = [nodes[-1].output_shape[1] for nodes in layers.values()]
     shown = [shown_units(n) for n in units]
     ys = [_heights(n, len(s)) for n, s in zip(units, shown, strict=True)]
-    tallest = max(np.ptp(y) for y in ys)
+    tallest = max(float(np.ptp(y)) for y in ys)
     ax = display.open(ax, height=float(np.clip(1.9 + 0.32 * tallest, 2.6, 7.0)))
     connections = connections_of(graph)
     lines = _draw_lines(ax, connections, shown, ys, kwargs)
@@ -93,11 +96,14 @@ def draw_neurons(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists:
         nodes += ax.plot([x] * len(y), y, "o", ms=size, mfc="white", mec="0.2", zorder=3)
         if len(y) < units[x]:
             texts.append(ax.text(x, (y[-1] + y[-2]) / 2, "⋮", ha="center", va="center"))
-    texts += _name_inputs(ax, display.feature_names, units[0], shown[0], ys[0])
+    names = display.feature_names or [f"$x_{{{i + 1}}}$" for i in range(units[0])]
+    texts += _name_inputs(ax, [names[i] for i in shown[0]], ys[0], size)
     top = tallest / 2 + max(_bump(link.target - link.source) for link in connections)
     texts += _name_layers(ax, list(layers.items()), top + 0.7)
     texts += _write_values(ax, list(layers.values()), shown, ys, size)
-    reach = 0.5 + 0.045 * max((len(t.get_text()) for t in texts if t.get_ha() == "right"), default=0)
+    reach = 0.5 + 0.045 * max(
+        (len(t.get_text()) for t in texts if t.get_ha() == "right"), default=0
+    )
     ax.set(xlim=(-reach, len(ys) - 0.5), ylim=(-tallest / 2 - 0.8, top + 2.6))
     return list(lines.values()), nodes, texts, bar
 
@@ -158,16 +164,16 @@ def _path(start: tuple[float, float], stop: tuple[float, float]) -> Floats:
     return line
 
 
-def _bump(n_columns: int) -> float:
+def _bump(n_columns: float) -> float:
     """Return by how much a line over some columns is bent."""
     return 0.0 if n_columns < 2 else 0.15 + 0.35 * n_columns
 
 
-def _name_inputs(ax: Any, names: Any, n_inputs: int, shown: Integers, ys: Floats) -> list[Any]:
-    names = names or [f"$x_{{{i + 1}}}$" for i in range(n_inputs)]
+def _name_inputs(ax: Any, names: list[str], ys: Floats, size: float) -> list[Any]:
+    before = {"textcoords": "offset points", "xytext": (-size / 2 - 4, 0)}
     return [
-        ax.text(-0.12, y, names[i], ha="right", va="center", fontsize=9)
-        for i, y in zip(shown, ys, strict=True)
+        ax.annotate(name, (0, y), ha="right", va="center", fontsize=9, **before)
+        for name, y in zip(names, ys, strict=True)
     ]
 
 
@@ -176,11 +182,20 @@ def _name_layers(ax: Any, layers: list[tuple[str, Any]], height: float) -> list[
     for x, (name, nodes) in enumerate(layers):
         functions = [n.function for n in nodes if n.kind in ("activation", "link")]
         units = nodes[-1].output_shape[1]
-        lines = [name, f"{units} unit{'s' if units > 1 else ''}", *functions[-1:]]
+        lines = [name, f"{units} unit{'s' if units > 1 else ''}"]
+        lines += [_fitting(function, HEADER // len(layers)) for function in functions[-1:]]
         lines += [""] * (3 - len(lines))
         text = "\n".join(lines)
         texts.append(ax.text(x, height, text, ha="center", va="bottom", fontsize=9))
     return texts
+
+
+def _fitting(function: str, length: int) -> str:
+    """Return a function's name, with parameters only if there is room for them."""
+    if len(function) <= length:
+        return function
+    name = function.split("(")[0]
+    return name if len(name) <= length else f"{name[: length - 1]}…"
 
 
 def _write_values(

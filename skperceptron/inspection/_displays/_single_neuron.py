@@ -94,7 +94,9 @@ def _body(ax: Any, affine: Any, link: Any, places: Any) -> tuple[list[Any], list
         ax.text(SUM_X, -1.75, bias, ha="center", va="center"),
         ax.text(BOX_X, 0.85, link.function, ha="center", va="bottom"),
         ax.text(OUTPUT_X + 0.15, 0, _with_value("$\\hat{y}$", link), ha="left", va="center"),
-        ax.text((SUM_X + BOX_X) / 2 - 0.05, 0.16, _with_value("z", affine), ha="center", va="bottom"),
+        ax.text(
+            (SUM_X + BOX_X) / 2 - 0.05, 0.16, _with_value("z", affine), ha="center", va="bottom"
+        ),
     ]
     arrows = [(SUM_X, -1.5, SUM_X, -0.62), (SUM_X + 0.52, 0, BOX_X - 0.6, 0)]
     arrows.append((BOX_X + 0.6, 0, OUTPUT_X, 0))

@@ -47,7 +47,7 @@ class WeightsDisplay(Display):
     >>> from skperceptron import MLPSoftmaxClassifier
     >>> from skperceptron.inspection import WeightsDisplay
     >>> X, y = load_digits(return_X_y=True)
-    >>> network = MLPSoftmaxClassifier((16,), max_iter=50, tol=1e-2, random_state=0).fit(X, y)
+    >>> network = MLPSoftmaxClassifier((16,), tol=1e-1, random_state=0).fit(X, y)
     >>> display = WeightsDisplay.from_estimator(network)  # doctest: +SKIP
     """
 
@@ -131,7 +131,8 @@ class WeightsDisplay(Display):
         WeightsDisplay
             Itself.
         """
-        self.image_, self.histograms_ = None, []
+        self.image_: Any = None
+        self.histograms_: list[Any] = []
         if self.kind == "images":
             self._plot_images(ax, kwargs)
         else:

@@ -1,0 +1,190 @@
+"""Time whole grid searches, side by side: ``python -m benchmarks.search [data ...] [options]``.
+
+3 activations x 4 hidden sizes x 3 alphas x 5 folds: 180 networks on each data set, searched by
+``StackedGridSearchCV``, by ``GridSearchCV`` over our network and by ``GridSearchCV`` over
+scikit-learn's. Each search runs in a process of its own, with workers that are warm, once for
+each number of workers; the best counts. Memory is by how much the search lifts the peak of its
+process, and the peaks of its workers.
+
+``--scaling`` times stacked and ordinary searches with 10 to 10,000 fits instead; ``--plot`` draws
+that (it needs matplotlib).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from joblib.externals.loky import get_reusable_executor
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
+from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import MLPClassifier
+from sklearn.preprocessing import StandardScaler
+
+from skperceptron import MLPBinaryClassifier, MLPSoftmaxClassifier
+from skperceptron.model_selection import StackedGridSearchCV
+
+DATA = {
+    "breast_cancer": load_breast_cancer,
+    "iris": load_iris,
+    "wine": load_wine,
+    "digits": load_digits,
+}
+GRID = {
+    "activation": ["relu", "tanh", "logistic"],
+    "hidden_layer_sizes": [(4,), (8,), (16,), (8, 8)],
+    "alpha": [1e-4, 1e-3, 1e-2],
+}
+PEERS = ("stacked", "GridSearchCV", "scikit-learn")
+#: Fits of a scaling run: five folds each.
+FITS = (10, 30, 100, 300, 1_000, 3_000, 10_000)
+
+
+def search_of(peer: str, data: str, grid: dict[str, Any], n_jobs: int, epochs: int) -> Any:
+    """Return an unfitted search, five-fold, without a final fit."""
+    ours = MLPBinaryClassifier if data == "breast_cancer" else MLPSoftmaxClassifier
+    network = (MLPClassifier if peer == "scikit-learn" else ours)(
+        batch_size=32, max_iter=epochs, tol=0, n_iter_no_change=epochs, random_state=0
+    )
+    kind = StackedGridSearchCV if peer == "stacked" else GridSearchCV
+    return kind(network, grid, cv=5, n_jobs=n_jobs, refit=False)
+
+
+def run(peer: str, data: str, grid: dict[str, Any], n_jobs: int, epochs: int) -> dict[str, float]:
+    """Search once, in this process; return seconds, megabytes and the best score."""
+    warnings.simplefilter("ignore")
+    X, y = DATA[data](return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    small = {"alpha": [1e-4, 1e-3], "hidden_layer_sizes": [(2,)]}
+    search_of(peer, data, small, n_jobs, 1).fit(X, y)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    search = search_of(peer, data, grid, n_jobs, epochs).fit(X, y)
+    seconds = time.perf_counter() - start
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    if n_jobs > 1:
+        get_reusable_executor().shutdown(wait=True)
+        kilobytes += n_jobs * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    best = float(np.max(search.cv_results_["mean_test_score"]))
+    return {"seconds": seconds, "megabytes": kilobytes / 1024, "score": best}
+
+
+def in_own_process(task: dict[str, Any]) -> dict[str, float]:
+    """Do ``run`` with the given arguments in a fresh interpreter."""
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.search", "--task"]
+    done = subprocess.run([*command, json.dumps(task)], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def compare(options: argparse.Namespace) -> dict[str, dict[str, dict[str, float]]]:
+    """Return, for each data set and peer, the run with the best number of workers."""
+    results: dict[str, dict[str, dict[str, float]]] = {}
+    for data in options.data:
+        of_peer: dict[str, dict[str, float]] = {}
+        for peer in options.only:
+            for n_jobs in options.jobs:
+                task = {"peer": peer, "data": data, "grid": GRID, "n_jobs": n_jobs}
+                runs = [
+                    in_own_process(task | {"epochs": options.epochs})
+                    for _ in range(options.repeats)
+                ]
+                found = {key: median(one[key] for one in runs) for key in runs[0]}
+                found["n_jobs"] = n_jobs
+                if peer not in of_peer or found["seconds"] < of_peer[peer]["seconds"]:
+                    of_peer[peer] = found
+        results[data] = of_peer
+        print(table({data: of_peer}).splitlines()[-1], file=sys.stderr, flush=True)
+    return results
+
+
+def table(results: dict[str, dict[str, dict[str, float]]]) -> str:
+    """Return a Markdown table: seconds, multiples of ours, workers, memory."""
+    peers = list(dict.fromkeys(peer for row in results.values() for peer in row))
+    lines = [f"| 180 fits on | {' | '.join(peers)} |", "|---" * (len(peers) + 1) + "|"]
+    for data, row in results.items():
+        ours = row[peers[0]]["seconds"]
+        cells = [
+            f"{one['seconds']:.1f} s ({one['seconds'] / ours:.1f}x), n_jobs={one['n_jobs']:.0f},"
+            f" {one['megabytes']:,.0f} MB"
+            for one in row.values()
+        ]
+        lines.append(f"| {data} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def scale(options: argparse.Namespace) -> dict[str, dict[str, dict[str, float]]]:
+    """Return, for each peer and number of fits, milliseconds per fit and megabytes."""
+    results: dict[str, dict[str, dict[str, float]]] = {}
+    for peer in ("stacked", "GridSearchCV"):
+        for n_fits in FITS:
+            if n_fits > options.most[peer]:
+                continue
+            grid = {
+                "hidden_layer_sizes": [(8,)],
+                "alpha": np.geomspace(1e-5, 1, n_fits // 5).tolist(),
+            }
+            task = {"peer": peer, "data": "iris", "grid": grid, "n_jobs": 1, "epochs": 20}
+            found = in_own_process(task)
+            found["ms per fit"] = 1e3 * found["seconds"] / n_fits
+            results.setdefault(peer, {})[str(n_fits)] = found
+            print(peer, n_fits, found, file=sys.stderr, flush=True)
+    return results
+
+
+def draw(results: dict[str, dict[str, dict[str, float]]], path: Path) -> None:
+    """Plot the time per fit over the number of fits."""
+    from matplotlib import pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    for peer, of_fits in results.items():
+        n_fits = [int(name) for name in of_fits]
+        label = "StackedGridSearchCV" if peer == "stacked" else peer
+        times = [one["ms per fit"] for one in of_fits.values()]
+        left.plot(n_fits, times, "o-", label=label)
+        right.plot(n_fits, [one["megabytes"] for one in of_fits.values()], "o-", label=label)
+    left.set(xscale="log", xlabel="candidates x folds", ylabel="ms per fit", ylim=(0, None))
+    right.set(xscale="log", xlabel="candidates x folds", ylabel="added peak memory, MB")
+    left.legend()
+    figure.suptitle("Search on iris: 4-8-3 networks, batch 32, 20 epochs, one process")
+    figure.savefig(path)
+
+
+def main() -> None:
+    """Read the command line, measure, print, and store JSON and a plot if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", nargs="*", default=list(DATA), help="names of data sets")
+    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--jobs", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--only", nargs="*", default=list(PEERS), help="peers, ours first")
+    parser.add_argument("--scaling", action="store_true", help="10 to 10,000 fits instead")
+    parser.add_argument("--json", type=Path, help="where to store the figures")
+    parser.add_argument("--plot", type=Path, help="where to draw the scaling")
+    parser.add_argument("--task", type=json.loads, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.task:
+        print(json.dumps(run(**options.task)))
+        return
+    # An ordinary search takes as long per fit from the start.
+    options.most = {"stacked": FITS[-1], "GridSearchCV": 1_000}
+    results = scale(options) if options.scaling else compare(options)
+    if not options.scaling:
+        print(f"{options.epochs} epochs, batch 32; in brackets: multiples of ours\n")
+        print(table(results))
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=2))
+    if options.plot:
+        draw(results, options.plot)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""The learning-rate range test: which rates does a problem bear?"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone, is_classifier
+from sklearn.utils import check_array, check_consistent_length, check_random_state
+
+from .._base import BaseMultilayerPerceptron, is_lbfgs
+from ..components import Interval
+from ..engine.arrays import Floats
+from ..schedules import TimeSchedule
+
+#: Parameters that a short trial does without, and ``partial_fit`` refuses.
+_WITHOUT = {
+    "early_stopping": False,
+    "averaging": None,
+    "callbacks": None,
+    "verbose": False,
+    "warm_start": False,
+}
+
+
+@dataclass(frozen=True)
+class LearningRateRangeTest:
+    """Losses while the learning rate rose.
+
+    Attributes
+    ----------
+    rates : ndarray of shape (n,)
+        Learning rates, rising.
+    losses : ndarray of shape (n,)
+        Penalised loss of each batch, before the step with that rate.
+    smoothed_losses : ndarray of shape (n,)
+        Their exponential moving average.
+    """
+
+    rates: Floats
+    losses: Floats
+    smoothed_losses: Floats
+
+    @property
+    def suggestion(self) -> float:
+        """The rate at which the smoothed loss falls fastest, before its minimum."""
+        end = max(2, int(self.smoothed_losses.argmin()) + 1)
+        slopes = np.gradient(self.smoothed_losses, np.log(self.rates))
+        return float(self.rates[slopes[:end].argmin()])
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the losses over the rates, and the suggestion; needs Matplotlib.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            None makes new ones.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            _, ax = plt.subplots()
+        ax.plot(self.rates, self.losses, alpha=0.3, label="batch")
+        ax.plot(self.rates, self.smoothed_losses, label="smoothed")
+        suggestion = self.suggestion
+        ax.axvline(suggestion, color="gray", linestyle=":", label=f"steepest: {suggestion:.2g}")
+        ax.set(xscale="log", xlabel="learning rate", ylabel="loss")
+        ax.legend()
+        return ax
+
+
+class _Geometric(TimeSchedule):
+    """Multiply the rate by the same number after each step, which is an epoch of its own."""
+
+    def __init__(self, growth: float) -> None:
+        self.growth = growth
+
+    def factor(self, times: Floats, n_epochs: int) -> Floats:
+        return self.growth**times
+
+
+def learning_rate_range_test(
+    estimator: BaseMultilayerPerceptron,
+    X: Any,
+    y: Any,
+    *,
+    min_rate: float = 1e-6,
+    max_rate: float = 10.0,
+    n_steps: int = 100,
+    smoothing: float = 0.7,
+) -> LearningRateRangeTest:
+    """Train a copy for some steps, each with a larger learning rate (Smith 2017).
+
+    The loss stays, then falls, then explodes. A good constant rate lies where it falls
+    fastest, or somewhat below; the largest rate of
+    :class:`~skperceptron.schedules.OneCycle` before its minimum. The test ends when the
+    smoothed loss is four times its minimum, or when training diverges.
+
+    Parameters
+    ----------
+    estimator : MLPBinaryClassifier, MLPSoftmaxClassifier or MLPRegressor
+        With a stochastic solver; it is not changed.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+    min_rate, max_rate : float, default=1e-6, 10.0
+        The first and the last rate, > 0.
+    n_steps : int, default=100
+        Number of steps, >= 2.
+    smoothing : float, default=0.7
+        Decay of the moving average, in [0, 1). The average lags ``smoothing / (1 - smoothing)``
+        steps behind the losses.
+
+    Returns
+    -------
+    LearningRateRangeTest
+
+    Raises
+    ------
+    TypeError
+        If `estimator` is not a multi-layer perceptron.
+    ValueError
+        If a number lies outside its range, or if the solver is L-BFGS.
+
+    References
+    ----------
+    Smith (2017), Cyclical learning rates for training neural networks. WACV.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skperceptron import MLPSoftmaxClassifier
+    >>> from skperceptron.inspection import learning_rate_range_test
+    >>> X, y = load_digits(return_X_y=True)
+    >>> network = MLPSoftmaxClassifier((32,), random_state=0)
+    >>> found = learning_rate_range_test(network, X / 16, y)
+    >>> 1e-4 < found.suggestion < 1
+    True
+    """
+    _check(estimator, min_rate, max_rate, n_steps, smoothing)
+    X, y = check_array(X, accept_sparse="csr", dtype=None), np.asarray(y)
+    check_consistent_length(X, y)
+    rates = np.geomspace(min_rate, max_rate, n_steps)
+    trial = clone(estimator).set_params(
+        **_WITHOUT, learning_rate=_Geometric(rates[1] / rates[0]), learning_rate_init=min_rate
+    )
+    options = {"classes": _classes(y)} if is_classifier(trial) else {}
+    losses, smoothed, average = [], [], 0.0
+    for step, rows in enumerate(_batches(trial, len(y), n_steps)):
+        loss = _loss_of_step(trial, X[rows], y[rows], options)
+        average = smoothing * average + (1 - smoothing) * loss
+        losses.append(loss)
+        smoothed.append(average / (1 - smoothing ** (step + 1)))
+        if not smoothed[-1] <= 4 * min(smoothed):
+            break
+    kept = np.isfinite(losses)
+    return LearningRateRangeTest(
+        rates[: len(losses)][kept], np.array(losses)[kept], np.array(smoothed)[kept]
+    )
+
+
+def _check(
+    estimator: Any, min_rate: float, max_rate: float, n_steps: int, smoothing: float
+) -> None:
+    if not isinstance(estimator, BaseMultilayerPerceptron):
+        raise TypeError(
+            "estimator must be a multi-layer perceptron of skperceptron, got"
+            f" {type(estimator).__name__}. Of a pipeline, pass the network and the transformed X."
+        )
+    if is_lbfgs(estimator.solver):
+        raise ValueError(f"solver={estimator.solver!r} has no learning rate.")
+    for name, value, kind, interval in (
+        ("min_rate", min_rate, Real, Interval(0)),
+        ("max_rate", max_rate, Real, Interval(0)),
+        ("n_steps", n_steps, Integral, Interval(2, low_closed=True)),
+        ("smoothing", smoothing, Real, Interval(0, 1, low_closed=True)),
+    ):
+        if not (isinstance(value, kind) and interval.contains(value)):
+            article = "an int" if kind is Integral else "a float"
+            raise ValueError(f"{name} must be {article} in the range {interval}. Got {value!r}.")
+    if not min_rate < max_rate:
+        raise ValueError(f"min_rate={min_rate!r} must be below max_rate={max_rate!r}.")
+
+
+def _classes(y: Any) -> Any:
+    return np.arange(y.shape[1]) if y.ndim == 2 else np.unique(y)
+
+
+def _batches(estimator: BaseMultilayerPerceptron, n_rows: int, n_batches: int) -> Any:
+    """Yield so many batches, in a new order whenever all rows have been used."""
+    rng = check_random_state(estimator.random_state)
+    size = min(200 if estimator.batch_size == "auto" else estimator.batch_size, n_rows)
+    waiting = np.array([], dtype=np.intp)
+    for _ in range(n_batches):
+        if len(waiting) < size:
+            waiting = rng.permutation(n_rows)
+        yield waiting[:size]
+        waiting = waiting[size:]
+
+
+def _loss_of_step(estimator: Any, X: Any, y: Any, options: dict[str, Any]) -> float:
+    """Take a step; return the loss before it, NaN if training has diverged."""
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.filterwarnings("ignore", message="Got `?batch_size")
+            estimator.partial_fit(X, y, **options)
+    except ValueError as error:
+        if "diverged" not in str(error):
+            raise
+        return np.nan
+    return estimator.loss_curve_[-1]

@@ -1,0 +1,13 @@
+"""Searches, cross-validation and ensembles whose networks are trained as stacks."""
+
+from ._ensemble import StackedEnsembleClassifier, StackedEnsembleRegressor
+from ._search import StackedGridSearchCV, StackedRandomizedSearchCV
+from ._validation import stacked_cross_validate
+
+__all__ = [
+    "StackedEnsembleClassifier",
+    "StackedEnsembleRegressor",
+    "StackedGridSearchCV",
+    "StackedRandomizedSearchCV",
+    "stacked_cross_validate",
+]

@@ -1,0 +1,159 @@
+"""Estimators as they stand in a search: a network, alone or at the end of pipelines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from sklearn.pipeline import Pipeline
+
+from .._base import NO_EXTRAS, BaseMultilayerPerceptron
+from .._compat import has_callbacks
+from .._parameters import is_lbfgs
+from ..mlp import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from ._stacking import Fit, token
+
+#: Classes that a stack knows all about. A subclass may have changed how it is fitted.
+STACKABLE = (MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier)
+
+
+def network_of(estimator: Any) -> BaseMultilayerPerceptron | None:
+    """Return the network that a stack can train in an estimator's place, if there is one.
+
+    It is the estimator itself or the last step of a pipeline. L-BFGS, which has no steps in
+    common with others, ``warm_start``, ``max_time``, ``verbose`` and callbacks need a fit of
+    their own.
+    """
+    for level in (*_levels(estimator), network := last_step(estimator)):
+        if has_callbacks(level):
+            return None
+    if type(network) not in STACKABLE:
+        return None
+    listens = network.verbose or network.callbacks
+    if is_lbfgs(network.solver) or network.warm_start or listens or network.max_time is not None:
+        return None
+    return network
+
+
+def _levels(estimator: Any) -> list[Pipeline]:
+    """Return the pipelines that an estimator consists of, the outermost first."""
+    found = []
+    while isinstance(estimator, Pipeline):
+        found.append(estimator)
+        estimator = estimator.steps[-1][1]
+    return found
+
+
+def last_step(estimator: Any) -> Any:
+    """Return what stands at the end of pipelines, or the estimator itself."""
+    levels = _levels(estimator)
+    return levels[-1].steps[-1][1] if levels else estimator
+
+
+def path_of(estimator: Any) -> str:
+    """Return what the names of the last step's parameters start with."""
+    return "".join(f"{level.steps[-1][0]}__" for level in _levels(estimator))
+
+
+def transformers_token(estimator: Any, parameters: dict[str, Any]) -> Hashable:
+    """Return what candidates agree in whose transformers have the same parameters.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With its parameters set.
+    parameters : dict
+        In which the candidates of a search differ.
+    """
+    mine = path_of(estimator)
+    return tuple(
+        (name, token(value))
+        for name, value in sorted(parameters.items())
+        if not f"{name}__".startswith(mine)
+    )
+
+
+@dataclass
+class Transformed:
+    """What the last step of a pipeline is fitted on, and the transformers that made it.
+
+    Attributes
+    ----------
+    arguments : tuple
+        Of the network's ``fit``, positional ones.
+    keywords : dict
+        And the others.
+    steps : list of list
+        The fitted transformers of each pipeline, by name, the outermost first.
+    seconds : float
+        What it took.
+    error : Exception, default=None
+        What a transformer has raised.
+    """
+
+    arguments: tuple[Any, ...] = ()
+    keywords: dict[str, Any] | None = None
+    steps: list[list[tuple[str, Any]]] | None = None
+    seconds: float = 0.0
+    error: Exception | None = None
+
+
+def transform(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Transformed:
+    """Run a pipeline's ``fit`` up to its network."""
+    start = time.perf_counter()
+    found = Transformed()
+
+    def record(*arguments: Any, **keywords: Any) -> None:
+        found.arguments, found.keywords = arguments, keywords
+
+    try:
+        _called_instead(last_step(estimator), "fit", record, lambda: estimator.fit(X, y, **params))
+        found.steps = [level.steps[:-1] for level in _levels(estimator)]
+    except Exception as error:
+        found.error = error
+    found.seconds = time.perf_counter() - start
+    return found
+
+
+def ask_for_fit(network: BaseMultilayerPerceptron, transformed: Transformed) -> Fit:
+    """Run a network's ``fit`` up to where it would look at the data."""
+    if transformed.error is not None:
+        return Fit(network, None, None, error=transformed.error)
+    asked = Fit(network, None, None)
+
+    def record(
+        X: Any, y: Any, sample_weight: Any, *, incremental: bool, extras: Any = NO_EXTRAS
+    ) -> None:
+        asked.X, asked.y, asked.sample_weight, asked.extras = X, y, sample_weight, extras
+
+    def call() -> None:
+        network.fit(*transformed.arguments, **(transformed.keywords or {}))
+
+    with asked.attempt():
+        _called_instead(network, "_fit", record, call)
+    return asked
+
+
+def _called_instead(
+    item: Any, method: str, replacement: Callable[..., Any], body: Callable[[], Any]
+) -> None:
+    """Run a body during which one method of one object does something else."""
+    vars(item)[method] = replacement
+    try:
+        body()
+    finally:
+        vars(item).pop(method, None)
+
+
+def put_together(
+    estimator: Any, network: BaseMultilayerPerceptron, transformed: Transformed
+) -> None:
+    """Give an estimator the transformers and the network that were fitted for it."""
+    levels = _levels(estimator)
+    for level, steps in zip(levels, transformed.steps or (), strict=True):
+        level.steps[:-1] = steps
+    if levels:
+        innermost = levels[-1].steps
+        innermost[-1] = (innermost[-1][0], network)

@@ -1,0 +1,291 @@
+"""The tasks of a search or a cross-validation, run as stacks spread over joblib's workers.
+
+scikit-learn describes each fit of a search as a call of ``_fit_and_score``.
+:class:`StackedParallel` stands where scikit-learn has ``Parallel``: it receives all calls at once,
+trains the networks among them as stacks, and lets each call go on from there with an estimator
+that is fitted already. Scores, error scores, messages and callbacks are thus scikit-learn's own.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from joblib import effective_n_jobs
+from sklearn.base import clone
+from sklearn.utils.parallel import Parallel, delayed
+
+from .._base import BaseMultilayerPerceptron
+from .._compat import check_method_params, safe_split, seeing
+from ._candidates import (
+    Transformed,
+    ask_for_fit,
+    last_step,
+    network_of,
+    put_together,
+    transform,
+    transformers_token,
+)
+from ._stacking import Fit, token, train
+
+#: Members that are given to a worker at a time. From 15 on a stack is hardly slower per member,
+#: from 45 on not measurably.
+FEWEST, MOST = 15, 60
+
+
+@dataclass
+class Call:
+    """One call of ``_fit_and_score``.
+
+    Attributes
+    ----------
+    function, arguments, keywords
+        Of the call; the estimator comes first and has its parameters already.
+    network : BaseMultilayerPerceptron or None
+        Where it can be trained in a stack.
+    source : hashable
+        Calls that agree in it are fitted on the same transformed data.
+    """
+
+    function: Any
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+    network: BaseMultilayerPerceptron | None = None
+    source: Hashable = None
+
+    @property
+    def estimator(self) -> Any:
+        """The estimator, in which the call ends."""
+        return self.arguments[0]
+
+    def run(self) -> dict[str, Any]:
+        """Fit and score the ordinary way."""
+        return self.function(*self.arguments, **self.keywords)
+
+    def training_data(self) -> tuple[Any, Any, dict[str, Any]]:
+        """Return X, y and further arguments of ``fit`` for the call's split."""
+        _, X, y = self.arguments
+        train = self.keywords["train"]
+        params = self.keywords["fit_params"] or {}
+        return (
+            *safe_split(self.estimator, X, y, train),
+            check_method_params(X, params=params, indices=train),
+        )
+
+
+class StackedParallel:
+    """scikit-learn's ``Parallel``, for calls of ``_fit_and_score``.
+
+    Parameters
+    ----------
+    **options
+        Those of :class:`joblib.Parallel`.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._parallel = Parallel(**options)
+
+    def __enter__(self) -> StackedParallel:
+        self._parallel.__enter__()
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self._parallel.__exit__(*raised)
+
+    def __call__(self, tasks: Iterable[Any]) -> list[dict[str, Any]]:
+        """Fit and score; results come in the order of the tasks."""
+        # Nobody else holds them, so that fitted networks do not pile up.
+        calls = {i: _planned(*task) for i, task in enumerate(tasks)}
+        sources = self._transform(list(calls.values()))
+        pieces = _pieces(list(calls.values()), self._n_workers())
+        results: list[Any] = [None] * len(calls)
+
+        def taken(piece: list[int]) -> tuple[list[Call], dict[Hashable, Transformed]]:
+            mine = [calls.pop(i) for i in piece]
+            return mine, {call.source: sources[call.source] for call in mine if call.network}
+
+        outcomes = self._parallel(delayed(_fit_and_score)(*taken(piece)) for piece in pieces)
+        for piece, outcome in zip(pieces, outcomes, strict=True):
+            for i, result in zip(piece, outcome, strict=True):
+                results[i] = result
+        return results
+
+    def _n_workers(self) -> int:
+        return effective_n_jobs(self._parallel.n_jobs)
+
+    def _transform(self, calls: Sequence[Call]) -> dict[Hashable, Transformed]:
+        """Fit the transformers, once for each of their settings and each split."""
+        leaders: dict[Hashable, Call] = {}
+        users: dict[Hashable, int] = {}
+        for call in calls:
+            if call.network is not None:
+                leaders.setdefault(call.source, call)
+                users[call.source] = users.get(call.source, 0) + 1
+        tasks = [
+            delayed(transform)(call.estimator, *call.training_data()) for call in leaders.values()
+        ]
+        if any(call.network is not call.estimator for call in leaders.values()):
+            found = self._parallel(tasks)
+        else:
+            # There are no transformers: taking rows is not worth a worker.
+            found = [function.__wrapped__(*arguments) for function, arguments, _ in tasks]
+        for transformed, n_users in zip(found, users.values(), strict=True):
+            transformed.seconds /= n_users
+        return dict(zip(leaders, found, strict=True))
+
+
+def _planned(wrapped: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Call:
+    """Return a call with its parameters set, and whether a stack can serve it."""
+    call = Call(wrapped.__wrapped__, arguments, keywords)
+    parameters = keywords["parameters"] or {}
+    try:
+        call.estimator.set_params(**clone(parameters, safe=False))
+        network = network_of(call.estimator)
+    except Exception:
+        # The call itself will say what is wrong.
+        return call
+    if arguments[2] is None:
+        return call
+    call.network = network
+    call.source = (
+        token(keywords["train"]),
+        transformers_token(call.estimator, parameters),
+    )
+    return call
+
+
+def _pieces(calls: Sequence[Call], n_workers: int) -> list[list[int]]:
+    """Return the positions of calls that one worker is given together, the largest first."""
+    alike: dict[Hashable, list[int]] = {}
+    for i, call in enumerate(calls):
+        alike.setdefault(_kind(call, i), []).append(i)
+    pieces = []
+    for positions in alike.values():
+        share = math.ceil(len(positions) / n_workers)
+        size = min(MOST, max(FEWEST, share))
+        pieces += [positions[start : start + size] for start in range(0, len(positions), size)]
+    return sorted(pieces, key=lambda piece: -len(piece))
+
+
+def _kind(call: Call, i: int) -> Hashable:
+    """Return what calls agree in that may become members of one stack."""
+    network = call.network
+    if network is None:
+        return i
+    return tuple(
+        str(getattr(network, name))
+        for name in ("hidden_layer_sizes", "batch_size", "skip_connections", "dtype", "solver")
+    )
+
+
+def _fit_and_score(
+    calls: Sequence[Call], sources: dict[Hashable, Transformed]
+) -> list[dict[str, Any]]:
+    """Fit and score, in this process."""
+    asked = {
+        i: ask_for_fit(call.network, sources[call.source])
+        for i, call in enumerate(calls)
+        if call.network is not None
+    }
+    train([fit for fit in asked.values() if fit.error is None])
+    rows = _Rows()
+    return [
+        _scored(call, asked[i], sources[call.source], rows) if i in asked else call.run()
+        for i, call in enumerate(calls)
+    ]
+
+
+def fit_stacked(
+    estimators: Sequence[Any], X: Any, y: Any, params: dict[str, Any], n_jobs: int | None
+) -> list[Any]:
+    """Fit estimators that differ in nothing but their networks to the same data.
+
+    Parameters
+    ----------
+    estimators : sequence of estimators
+        Not fitted yet.
+    X, y, params
+        The arguments of each one's ``fit``.
+    n_jobs : int or None
+        Number of workers.
+
+    Returns
+    -------
+    list of estimators
+        Fitted.
+
+    Raises
+    ------
+    Exception
+        What the first ``fit`` that fails raises.
+    """
+    parallel = Parallel(n_jobs=n_jobs)
+    if network_of(estimators[0]) is None:
+        return parallel(delayed(_fitted)(estimator, X, y, params) for estimator in estimators)
+    transformed = transform(estimators[0], X, y, params)
+    share = math.ceil(len(estimators) / effective_n_jobs(n_jobs))
+    size = min(MOST, max(FEWEST, share))
+    pieces = parallel(
+        delayed(_fit_together)(estimators[start : start + size], transformed)
+        for start in range(0, len(estimators), size)
+    )
+    return [estimator for piece in pieces for estimator in piece]
+
+
+def _fitted(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Any:
+    return estimator.fit(X, y, **params)
+
+
+def _fit_together(estimators: Sequence[Any], transformed: Transformed) -> Sequence[Any]:
+    asked = [ask_for_fit(last_step(estimator), transformed) for estimator in estimators]
+    train([fit for fit in asked if fit.error is None])
+    for estimator, fit in zip(estimators, asked, strict=True):
+        if fit.error is not None:
+            raise fit.error
+        put_together(estimator, fit.estimator, transformed)
+    return estimators
+
+
+class _Clock:
+    """A clock that can be put forward: what was done at once counts where it would have been."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def time(self) -> float:
+        return time.time() + self.ahead
+
+
+class _Rows:
+    """Rows of the data, taken once for all calls that see the same ones."""
+
+    def __init__(self) -> None:
+        self._taken: dict[Hashable, Any] = {}
+
+    def split(self, estimator: Any, X: Any, y: Any, rows: Any, others: Any = None) -> Any:
+        """Return X and y of some rows."""
+        key = rows.tobytes(), None if others is None else others.tobytes()
+        if key not in self._taken:
+            self._taken[key] = safe_split(estimator, X, y, rows, others)
+        return self._taken[key]
+
+
+def _scored(call: Call, fit: Fit, transformed: Transformed, rows: _Rows) -> dict[str, Any]:
+    """Let a call go on with a network that has been trained."""
+    clock = _Clock()
+    estimator = call.estimator
+
+    def adopt(*arguments: Any, **keywords: Any) -> Any:
+        del estimator.fit
+        clock.ahead += fit.seconds + transformed.seconds
+        if fit.error is not None:
+            raise fit.error
+        put_together(estimator, fit.estimator, transformed)
+        return estimator
+
+    estimator.fit = adopt
+    go_on = seeing(call.function, time=clock, _safe_split=rows.split)
+    return go_on(*call.arguments, **call.keywords)

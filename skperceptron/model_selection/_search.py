@@ -1,0 +1,259 @@
+"""Grid and random search with scikit-learn's interface, trained as stacks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+
+from .._compat import fit_context, seeing
+from ._parallel import StackedParallel
+
+__all__ = ["StackedGridSearchCV", "StackedRandomizedSearchCV"]
+
+
+class _StackedSearchMixin:
+    """A search whose fits are run as stacks."""
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
+        """Run fit with all sets of parameters.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Training data.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Targets.
+
+        **params : dict of str -> object
+            For the ``fit`` of the estimator (arrays with one entry per row are split like X),
+            for the scorer and for the splitter, as in scikit-learn.
+
+        Returns
+        -------
+        self : object
+            Fitted search.
+
+        Raises
+        ------
+        ValueError
+            If all fits fail, or one does and ``error_score="raise"``.
+        """
+        return seeing(super().fit, Parallel=StackedParallel)(self, X, y, **params)  # type: ignore[misc]
+
+
+class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
+    """Exhaustive search whose networks are trained together, as stacks.
+
+    Parameters, attributes, methods and results are those of scikit-learn's
+    :class:`~sklearn.model_selection.GridSearchCV`; only the way is another. Fits whose networks
+    have equal hidden sizes, batch size, skip connections and number of outputs become members of
+    one stack, in which everything else may differ; transformers before a network are fitted
+    once for each of their settings and each split. What cannot be stacked (``solver="lbfgs"``,
+    ``warm_start``, ``max_time``, ``verbose``, callbacks, other estimators and subclasses) is
+    fitted the ordinary way within the same search.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        One of the multi-layer perceptrons, or a :class:`~sklearn.pipeline.Pipeline` that ends in
+        one. Any other estimator works too, but gains nothing.
+
+    param_grid : dict or list of dictionaries
+        Lists of values to try, by parameter name.
+
+    scoring : str, callable, list, tuple or dict, default=None
+        One or several metrics; None is the estimator's own ``score``.
+
+    n_jobs : int, default=None
+        Number of workers. Each trains stacks of its own.
+
+    refit : bool, str, or callable, default=True
+        Whether and by which metric the best candidate is fitted to all data; a callable chooses
+        the best index from ``cv_results_``.
+
+    cv : int, cross-validation generator or iterable, default=None
+        The splits; None means five folds.
+
+    verbose : int, default=0
+        How much is printed.
+
+    pre_dispatch : int or str, default='2*n_jobs'
+        How many stacks are handed to workers in advance.
+
+    error_score : 'raise' or numeric, default=np.nan
+        The score of a fit that fails. It fails alone: the other members of its stack go on.
+
+    return_train_score : bool, default=False
+        Whether scores on the training data are added.
+
+    Attributes
+    ----------
+    cv_results_ : dict of numpy (masked) ndarrays
+        Scores and times of all candidates. ``fit_time`` is a network's share of its stack.
+
+    best_estimator_ : estimator
+        The best candidate, fitted to all data.
+
+    best_score_ : float
+        Its mean score.
+
+    best_params_ : dict
+        Its parameters.
+
+    best_index_ : int
+        Its place in ``cv_results_``.
+
+    scorer_ : function or dict
+        What scores.
+
+    n_splits_ : int
+        Number of splits.
+
+    refit_time_ : float
+        Seconds of the final fit.
+
+    multimetric_ : bool
+        Whether there are several metrics.
+
+    classes_ : ndarray of shape (n_classes,)
+        Labels, of a classifier that was refitted.
+
+    n_features_in_ : int
+        Number of features of the refitted estimator.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Their names, if X has names.
+
+    See Also
+    --------
+    StackedRandomizedSearchCV : Draws candidates from distributions.
+    stacked_cross_validate : Evaluates a single candidate.
+
+    Notes
+    -----
+    A candidate's scores are those of ``GridSearchCV`` to rounding: each network has its own
+    seed, rows and stopping epoch, as if it were alone.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skperceptron import MLPSoftmaxClassifier
+    >>> from skperceptron.model_selection import StackedGridSearchCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> network = MLPSoftmaxClassifier((8,), batch_size=32, max_iter=40, tol=0,
+    ...                                learning_rate_init=0.05, random_state=0)
+    >>> grid = {"mlpsoftmaxclassifier__activation": ["relu", "tanh"],
+    ...         "mlpsoftmaxclassifier__alpha": [1e-4, 1e-2]}
+    >>> search = StackedGridSearchCV(make_pipeline(StandardScaler(), network), grid)
+    >>> bool(search.fit(X, y).best_score_ > 0.9)
+    True
+    """
+
+
+class StackedRandomizedSearchCV(_StackedSearchMixin, RandomizedSearchCV):
+    """Randomised search whose networks are trained together, as stacks.
+
+    Parameters, attributes, methods and results are those of scikit-learn's
+    :class:`~sklearn.model_selection.RandomizedSearchCV`; see :class:`StackedGridSearchCV` for
+    what is stacked.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        One of the multi-layer perceptrons, or a :class:`~sklearn.pipeline.Pipeline` that ends in
+        one. Any other estimator works too, but gains nothing.
+
+    param_distributions : dict or list of dicts
+        Distributions with an ``rvs`` method, or lists of values, by parameter name.
+
+    n_iter : int, default=10
+        Number of candidates.
+
+    scoring : str, callable, list, tuple or dict, default=None
+        One or several metrics; None is the estimator's own ``score``.
+
+    n_jobs : int, default=None
+        Number of workers. Each trains stacks of its own.
+
+    refit : bool, str, or callable, default=True
+        Whether and by which metric the best candidate is fitted to all data; a callable chooses
+        the best index from ``cv_results_``.
+
+    cv : int, cross-validation generator or iterable, default=None
+        The splits; None means five folds.
+
+    verbose : int, default=0
+        How much is printed.
+
+    pre_dispatch : int or str, default='2*n_jobs'
+        How many stacks are handed to workers in advance.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the candidates.
+
+    error_score : 'raise' or numeric, default=np.nan
+        The score of a fit that fails. It fails alone: the other members of its stack go on.
+
+    return_train_score : bool, default=False
+        Whether scores on the training data are added.
+
+    Attributes
+    ----------
+    cv_results_ : dict of numpy (masked) ndarrays
+        Scores and times of all candidates. ``fit_time`` is a network's share of its stack.
+
+    best_estimator_ : estimator
+        The best candidate, fitted to all data.
+
+    best_score_ : float
+        Its mean score.
+
+    best_params_ : dict
+        Its parameters.
+
+    best_index_ : int
+        Its place in ``cv_results_``.
+
+    scorer_ : function or dict
+        What scores.
+
+    n_splits_ : int
+        Number of splits.
+
+    refit_time_ : float
+        Seconds of the final fit.
+
+    multimetric_ : bool
+        Whether there are several metrics.
+
+    classes_ : ndarray of shape (n_classes,)
+        Labels, of a classifier that was refitted.
+
+    n_features_in_ : int
+        Number of features of the refitted estimator.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Their names, if X has names.
+
+    See Also
+    --------
+    StackedGridSearchCV : Tries all combinations.
+
+    Examples
+    --------
+    >>> from scipy.stats import loguniform
+    >>> from sklearn.datasets import load_iris
+    >>> from skperceptron import MLPSoftmaxClassifier
+    >>> from skperceptron.model_selection import StackedRandomizedSearchCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> network = MLPSoftmaxClassifier((8,), batch_size=32, max_iter=20, tol=0, random_state=0)
+    >>> search = StackedRandomizedSearchCV(
+    ...     network, {"learning_rate_init": loguniform(1e-2, 1e-1)}, n_iter=4, random_state=0)
+    >>> len(search.fit(X, y).cv_results_["params"])
+    4
+    """

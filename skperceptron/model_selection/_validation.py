@@ -1,0 +1,114 @@
+"""Cross-validation with scikit-learn's interface, trained as stacks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import cross_validate
+
+from .._compat import seeing, validated_like
+from ._parallel import StackedParallel
+
+__all__ = ["stacked_cross_validate"]
+
+
+@validated_like(cross_validate)
+def stacked_cross_validate(
+    estimator,
+    X,
+    y=None,
+    *,
+    groups=None,
+    scoring=None,
+    cv=None,
+    n_jobs=None,
+    verbose=0,
+    params=None,
+    pre_dispatch="2*n_jobs",
+    return_train_score=False,
+    return_estimator=False,
+    return_indices=False,
+    error_score=np.nan,
+) -> dict[str, Any]:
+    """Evaluate metrics by cross-validation, with the networks of all splits in one stack.
+
+    The same results as :func:`sklearn.model_selection.cross_validate` to rounding.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        One of the multi-layer perceptrons, or a pipeline that ends in one. Any other estimator
+        works too, but gains nothing.
+
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        The data.
+
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+        The targets.
+
+    groups : array-like of shape (n_samples,), default=None
+        Group labels for the splitter.
+
+    scoring : str, callable, list, tuple, or dict, default=None
+        One or several metrics; None is the estimator's own ``score``.
+
+    cv : int, cross-validation generator or an iterable, default=None
+        The splits; None means five folds.
+
+    n_jobs : int, default=None
+        Number of workers.
+
+    verbose : int, default=0
+        How much is printed.
+
+    params : dict, default=None
+        For the ``fit`` of the estimator, the scorer and the splitter.
+
+    pre_dispatch : int or str, default='2*n_jobs'
+        How many stacks are handed to workers in advance.
+
+    return_train_score : bool, default=False
+        Whether scores on the training data are added.
+
+    return_estimator : bool, default=False
+        Whether the fitted estimators are added.
+
+    return_indices : bool, default=False
+        Whether the rows of each split are added.
+
+    error_score : 'raise' or numeric, default=np.nan
+        The score of a fit that fails.
+
+    Returns
+    -------
+    dict of float arrays of shape (n_splits,)
+        ``test_score``, ``fit_time``, ``score_time``, and what was asked for besides.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skperceptron import MLPRegressor
+    >>> from skperceptron.model_selection import stacked_cross_validate
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> network = MLPRegressor(hidden_layer_sizes=(8,), batch_size=32, max_iter=20, tol=0,
+    ...                        learning_rate_init=0.05, random_state=0)
+    >>> sorted(stacked_cross_validate(network, X, y))
+    ['fit_time', 'score_time', 'test_score']
+    """
+    return seeing(cross_validate, Parallel=StackedParallel)(
+        estimator,
+        X,
+        y,
+        groups=groups,
+        scoring=scoring,
+        cv=cv,
+        n_jobs=n_jobs,
+        verbose=verbose,
+        params=params,
+        pre_dispatch=pre_dispatch,
+        return_train_score=return_train_score,
+        return_estimator=return_estimator,
+        return_indices=return_indices,
+        error_score=error_score,
+    )

@@ -1,0 +1,101 @@
+"""The learning-rate range test shows which rates a problem bears, and changes nothing."""
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.datasets import load_digits
+from sklearn.pipeline import make_pipeline
+
+from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron.inspection import LearningRateRangeTest, learning_rate_range_test
+from skperceptron.optimizers import LBFGS
+
+X, Y = load_digits(return_X_y=True)
+X = X[:600] / 16
+Y = Y[:600]
+
+
+def make(cls=MLPSoftmaxClassifier, **options):
+    return cls(**{"hidden_layer_sizes": (8,), "random_state": 0} | options)
+
+
+def test_loss_stays_at_tiny_rates_falls_and_explodes():
+    found = learning_rate_range_test(make(solver="sgd"), X, Y, n_steps=60, smoothing=0.5)
+    assert found.losses[:5] == pytest.approx(np.full(5, found.losses[0]), rel=0.1)
+    assert found.smoothed_losses.min() < 0.9 * found.losses[0]
+    np.testing.assert_allclose(
+        found.rates, np.geomspace(1e-6, 10, 60)[: len(found.rates)], rtol=1e-12
+    )
+    best = found.rates[found.smoothed_losses.argmin()]
+    assert 1e-4 < found.suggestion < best
+
+
+def test_first_losses_are_those_of_training_with_these_rates():
+    network = make(batch_size=600, shuffle=False, solver="sgd", dtype="float64")
+    found = learning_rate_range_test(network, X, Y, min_rate=1e-3, max_rate=1e-1, n_steps=5)
+    growth = 100 ** (1 / 4)
+    network.set_params(learning_rate=lambda n: growth**n, max_iter=5, n_iter_no_change=np.inf)
+    with pytest.warns(UserWarning, match="Maximum iterations"):
+        network.fit(X, Y)
+    np.testing.assert_allclose(found.losses, network.loss_curve_, rtol=1e-9)
+
+
+def test_estimator_stays_as_it_was():
+    network = make(early_stopping=True, averaging="swa", random_state=3)
+    with pytest.warns(UserWarning, match="Maximum iterations"):
+        network.set_params(max_iter=2).fit(X, Y)
+    before = pickle.dumps(vars(network))
+    learning_rate_range_test(network, X, Y, n_steps=5)
+    assert pickle.dumps(vars(network)) == before
+
+
+@pytest.mark.parametrize(
+    "cls, data",
+    [
+        (MLPBinaryClassifier, (X, Y % 2)),
+        (MLPBinaryClassifier, (X, np.c_[Y % 2, Y % 3 == 0])),
+        (MLPRegressor, (X, 1.0 * Y)),
+        (MLPRegressor, (sparse.csr_array(X), np.c_[Y, -Y])),
+        (MLPSoftmaxClassifier, (X.tolist(), [str(label) for label in Y])),
+    ],
+    ids=["binary", "labels", "number", "sparse, numbers", "lists"],
+)
+def test_every_kind_of_problem_is_tested(cls, data):
+    found = learning_rate_range_test(make(cls), *data, max_rate=1e3, n_steps=30)
+    assert np.isfinite(found.losses).all()
+    assert len(found.rates) == len(found.losses) == len(found.smoothed_losses) >= 5
+    assert found.rates[0] < found.suggestion < found.rates[-1]
+
+
+@pytest.mark.parametrize(
+    "changes, error, fragment",
+    [
+        ({"estimator": make_pipeline(make())}, TypeError, "pass the network and the transformed X"),
+        ({"estimator": make(solver="lbfgs")}, ValueError, "solver='lbfgs' has no learning rate"),
+        ({"estimator": make(solver=LBFGS())}, ValueError, "has no learning rate"),
+        ({"min_rate": 0.0}, ValueError, r"min_rate must be a float in the range \(0, inf\)"),
+        ({"max_rate": np.nan}, ValueError, "max_rate must be"),
+        ({"min_rate": 1.0, "max_rate": 0.1}, ValueError, "must be below max_rate=0.1"),
+        ({"n_steps": 1}, ValueError, r"n_steps must be an int in the range \[2, inf\)"),
+        ({"smoothing": 1.0}, ValueError, r"smoothing must be a float in the range \[0, 1\)"),
+        ({"y": Y[:-1]}, ValueError, "inconsistent numbers of samples"),
+    ],
+)
+def test_bad_input_is_refused(changes, error, fragment):
+    arguments = {"estimator": make(), "X": X, "y": Y} | changes
+    with pytest.raises(error, match=fragment):
+        learning_rate_range_test(**arguments)
+
+
+def test_plot_shows_losses_over_rates_on_a_logarithmic_axis():
+    pytest.importorskip("matplotlib").use("Agg")
+    rates = np.geomspace(1e-4, 1, 5)
+    losses = np.array([2.0, 1.9, 1.0, 0.9, 3.0])
+    found = LearningRateRangeTest(rates, losses, losses)
+    assert found.suggestion in rates[1:3]
+    ax = found.plot()
+    assert ax.get_xscale() == "log"
+    np.testing.assert_array_equal(ax.lines[0].get_xdata(), rates)
+    assert found.plot(ax) is ax

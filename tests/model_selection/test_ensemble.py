@@ -1,0 +1,105 @@
+"""Ensembles: members as if fitted one by one, their mean and their spread."""
+
+import numpy as np
+import pytest
+import sklearn
+from joblib import parallel_config
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_iris, make_multilabel_classification
+from sklearn.linear_model import SGDClassifier
+from sklearn.metrics import r2_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron.model_selection import StackedEnsembleClassifier, StackedEnsembleRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+X, Y = load_iris(return_X_y=True)
+XR, YR = load_diabetes(return_X_y=True)
+QUICK = {"hidden_layer_sizes": (6,), "max_iter": 15, "batch_size": 32, "learning_rate_init": 0.03}
+SOFTMAX = MLPSoftmaxClassifier(**QUICK)
+REGRESSOR = MLPRegressor(standardize_target=True, **QUICK)
+
+
+def test_members_are_those_that_are_fitted_alone():
+    model = make_pipeline(StandardScaler(), SOFTMAX)
+    ensemble = StackedEnsembleClassifier(model, n_members=4, random_state=0).fit(X, Y)
+    alone = [clone(member).fit(X, Y) for member in ensemble.estimators_]
+    probabilities = np.array([member.predict_proba(X) for member in alone])
+    assert_allclose(ensemble.predict_members(X), probabilities, atol=1e-9)
+    assert len({member[-1].random_state for member in ensemble.estimators_}) == 4
+    assert_allclose(ensemble.predict_proba(X), probabilities.mean(axis=0), atol=1e-9)
+    mean, std = ensemble.predict_proba(X, return_std=True)
+    assert_allclose(std, probabilities.std(axis=0), atol=1e-9)
+    assert_array_equal(ensemble.predict(X), mean.argmax(axis=1))
+    assert_allclose(np.exp(ensemble.predict_log_proba(X)), mean)
+    assert (model[-1].random_state, ensemble.n_features_in_) == (None, 4)
+
+
+def test_mean_of_regressors_is_better_than_the_average_member_and_knows_its_spread():
+    ensemble = StackedEnsembleRegressor(REGRESSOR, n_members=8, random_state=0)
+    ensemble.fit(XR[:300], YR[:300])
+    mean, std = ensemble.predict(XR[300:], return_std=True)
+    members = ensemble.predict_members(XR[300:])
+    assert_allclose(mean, members.mean(axis=0))
+    assert_allclose(std, members.std(axis=0))
+    scores = [r2_score(YR[300:], member) for member in members]
+    assert ensemble.score(XR[300:], YR[300:]) > np.mean(scores)
+    far = ensemble.predict(XR[300:] * 20, return_std=True)[1]
+    assert far.mean() > 5 * std.mean()
+
+
+def test_several_labels_per_row_are_averaged_label_by_label():
+    X, Y = make_multilabel_classification(80, 6, n_classes=3, random_state=0)
+    network = MLPBinaryClassifier(**QUICK)
+    ensemble = StackedEnsembleClassifier(network, n_members=3, random_state=0).fit(X, Y)
+    assert ensemble.predict_members(X).shape == (3, 80, 3)
+    assert_array_equal(ensemble.predict(X), ensemble.predict_proba(X) > 0.5)
+    assert_array_equal(ensemble.classes_, [0, 1, 2])
+
+
+def test_seed_decides_and_workers_do_not_matter():
+    ensembles = [StackedEnsembleClassifier(SOFTMAX, 20, random_state=seed) for seed in (0, 0, 1)]
+    with parallel_config(backend="threading"):
+        ensembles[1].set_params(n_jobs=2)
+        one, two, other = (ensemble.fit(X, Y).predict_proba(X) for ensemble in ensembles)
+    assert_allclose(one, two, atol=1e-9)
+    assert not np.allclose(one, other)
+
+
+def test_weights_reach_the_members_with_and_without_routing():
+    weights = (Y < 2).astype(float)
+    ensemble = StackedEnsembleClassifier(SOFTMAX, 2, random_state=0)
+    ensemble.fit(X, Y, sample_weight=weights)
+    expected = ensemble.predict_proba(X)
+    assert (ensemble.predict(X) < 2).all()
+    with sklearn.config_context(enable_metadata_routing=True):
+        ensemble.estimator = clone(SOFTMAX).set_fit_request(sample_weight=True)
+        ensemble.fit(X, Y, sample_weight=weights)
+    assert_allclose(ensemble.predict_proba(X), expected)
+
+
+def test_names_of_features_are_those_of_the_last_fit():
+    pandas = pytest.importorskip("pandas")
+    ensemble = StackedEnsembleRegressor(REGRESSOR, 2, random_state=0)
+    frame = pandas.DataFrame(XR, columns=[f"x{i}" for i in range(10)])
+    assert list(ensemble.fit(frame, YR).feature_names_in_) == list(frame.columns)
+    assert not hasattr(ensemble.fit(XR, YR), "feature_names_in_")
+
+
+def test_other_estimators_may_be_members():
+    ensemble = StackedEnsembleClassifier(SGDClassifier(loss="log_loss"), 3, random_state=0)
+    assert ensemble.fit(X, Y).score(X, Y) > 0.8
+
+
+def test_failures_are_the_members():
+    diverging = clone(SOFTMAX).set_params(learning_rate_init=1e300, activation="relu")
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match="diverged"):
+        StackedEnsembleClassifier(diverging, 2, random_state=0).fit(X, Y)
+    with pytest.raises(ValueError, match="'n_members' parameter"):
+        StackedEnsembleClassifier(SOFTMAX, 0).fit(X, Y)
+    with pytest.raises(ValueError, match="Only binary classification"):
+        StackedEnsembleClassifier(MLPBinaryClassifier(), 2).fit(X, Y)

@@ -1,0 +1,43 @@
+"""scikit-learn's own checks on the meta-estimators, as scikit-learn runs them on its searches."""
+
+import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skperceptron import MLPRegressor, MLPSoftmaxClassifier
+from skperceptron.model_selection import (
+    StackedEnsembleClassifier,
+    StackedEnsembleRegressor,
+    StackedGridSearchCV,
+    StackedRandomizedSearchCV,
+)
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning"),
+    pytest.mark.filterwarnings("ignore:The least populated class:UserWarning"),
+]
+
+QUICK = {"hidden_layer_sizes": (8,), "max_iter": 40, "learning_rate_init": 0.05}
+SOFTMAX = MLPSoftmaxClassifier(**QUICK, random_state=0)
+REGRESSOR = MLPRegressor(**QUICK, random_state=0)
+SEARCH = {"cv": 2, "error_score": "raise"}
+
+
+@parametrize_with_checks(
+    [
+        StackedGridSearchCV(SOFTMAX, {"alpha": [0.1, 1]}, **SEARCH),
+        StackedRandomizedSearchCV(
+            make_pipeline(StandardScaler(), REGRESSOR),
+            {"mlpregressor__alpha": [0.1, 1]},
+            n_iter=2,
+            random_state=0,
+            **SEARCH,
+        ),
+        StackedEnsembleClassifier(SOFTMAX, n_members=2),
+        StackedEnsembleRegressor(make_pipeline(StandardScaler(), REGRESSOR), n_members=2),
+    ]
+)
+def test_scikit_learns_checks(estimator, check):
+    check(estimator)

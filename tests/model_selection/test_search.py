@@ -1,0 +1,461 @@
+"""A stacked search gives GridSearchCV's answer, whatever is searched and whatever goes wrong."""
+
+import re
+
+import numpy as np
+import pytest
+import sklearn
+from joblib import parallel_config
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from scipy.stats import loguniform
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.datasets import make_classification, make_regression
+from sklearn.decomposition import PCA
+from sklearn.exceptions import FitFailedWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    PredefinedSplit,
+    RandomizedSearchCV,
+    ShuffleSplit,
+)
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron._compat import seeing
+from skperceptron.activations import ELU, Activation, PReLU, Sine, Tanh
+from skperceptron.model_selection import StackedGridSearchCV, StackedRandomizedSearchCV
+from skperceptron.model_selection import _stacking as stacking
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:One or more of the .* scores are non-finite:UserWarning"),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:Got .*batch_size.* larger than:UserWarning"),
+]
+
+# 83 rows in three folds: no two counts agree with a batch, and the folds are ragged.
+X, Y = make_classification(83, 6, n_informative=4, n_classes=2, random_state=0)
+_, Y3 = make_classification(83, 6, n_informative=4, n_classes=3, random_state=1)
+XR, YR = make_regression(83, 6, n_targets=2, noise=1.0, random_state=0)
+YR = YR / YR.std(axis=0)
+WEIGHTS = np.random.RandomState(0).randint(0, 4, size=83).astype(float)
+QUICK = {"hidden_layer_sizes": (5,), "max_iter": 7, "batch_size": 16, "random_state": 0}
+QUICK |= {"learning_rate_init": 0.02, "dtype": "float64", "tol": 0, "n_iter_no_change": 20}
+BINARY, SOFTMAX = MLPBinaryClassifier(**QUICK), MLPSoftmaxClassifier(**QUICK)
+REGRESSOR = MLPRegressor(**QUICK)
+
+
+def on_last_step(grid, name="net"):
+    return {f"{name}__{key}": values for key, values in grid.items()}
+
+
+class Faulty(Activation):
+    """A user's activation that fails in training."""
+
+    def forward(self, z, out, *learned):
+        raise ArithmeticError("out of order")
+
+
+class Counting(TransformerMixin, BaseEstimator):
+    """Note each fit."""
+
+    fits = []
+
+    def __init__(self, factor=1.0):
+        self.factor = factor
+
+    def fit(self, X, y=None):
+        self.fits.append((self.factor, X.tobytes()))
+        self.fitted_ = True
+        return self
+
+    def transform(self, X):
+        return X * self.factor
+
+
+class Stubborn(MLPBinaryClassifier):
+    """A user's subclass that does something after its fit."""
+
+    def fit(self, X, y, sample_weight=None):
+        super().fit(X, y, sample_weight)
+        self.intercepts_[-1] = self.intercepts_[-1] + 100
+        return self
+
+
+def assert_same_results(ordinary, stacked):
+    assert ordinary.cv_results_.keys() == stacked.cv_results_.keys()
+    for key, values in ordinary.cv_results_.items():
+        if "_score" in key and "_time" not in key and not key.startswith("rank"):
+            assert_allclose(stacked.cv_results_[key], values, atol=1e-6, rtol=0, err_msg=key)
+        elif key.startswith("param"):
+            assert str(values) == str(stacked.cv_results_[key])
+    for name in ("best_index_", "best_score_", "n_splits_", "multimetric_"):
+        assert hasattr(ordinary, name) == hasattr(stacked, name), name
+    if hasattr(ordinary, "best_index_"):
+        assert stacked.best_index_ == ordinary.best_index_
+        assert str(stacked.best_params_) == str(ordinary.best_params_)
+
+
+def assert_same_search(estimator, grid, X, y, fit_params=None, **options):
+    """Search both ways; scores on all splits must agree, to rounding. Return the stacked one."""
+    options = {"cv": 3, "refit": False, "return_train_score": True} | options
+    ordinary = GridSearchCV(estimator, grid, **options).fit(X, y, **(fit_params or {}))
+    stacked = StackedGridSearchCV(estimator, grid, **options).fit(X, y, **(fit_params or {}))
+    assert_same_results(ordinary, stacked)
+    return stacked
+
+
+@pytest.fixture
+def stacks(monkeypatch):
+    """Return the sizes of all stacks that are trained during a test."""
+    sizes = []
+
+    class Noted(stacking.Stack):
+        def __init__(self, network, members, *others):
+            sizes.append(len(members))
+            super().__init__(network, members, *others)
+
+    monkeypatch.setattr(stacking, "Stack", Noted)
+    return sizes
+
+
+WIDE = [
+    {
+        "hidden_layer_sizes": [(3,), (4, 4)],
+        "activation": ["relu", "tanh", ELU(0.5), ELU(2.0), PReLU()],
+        "alpha": [0, 0.1],
+    },
+    {"activation": [["tanh", "relu"]], "hidden_layer_sizes": [(4, 4)], "random_state": [0, 1]},
+    {"solver": ["sgd"], "momentum": [0.5, 0.9], "nesterovs_momentum": [True, False]},
+    {"solver": ["sgd"], "learning_rate": ["adaptive", "invscaling"], "power_t": [0.2, 0.5]},
+    {"solver": ["lbfgs"], "alpha": [0.1, 1]},
+    {"beta_1": [0.5, 0.9], "epsilon": [1e-8, 1e-4], "max_iter": [2, 5], "shuffle": [False, True]},
+    {"batch_size": ["auto", 7, 200], "skip_connections": ["none", "dense"]},
+    {"dtype": ["auto", "float64"], "warm_start": [True, False]},
+    {"dropout": [0.2, 0.5], "input_dropout": [0.1], "alpha": [0, 0.1]},
+    {"normalization": ["batch", "layer"], "averaging": ["ema", None], "dropout": [0, 0.3]},
+    {"l1_ratio": [0, 0.5], "alpha": [0.1], "max_grad_norm": [0.1, None]},
+    {"solver": ["adamw", "rmsprop", "lion"], "learning_rate": ["constant", "cosine"]},
+    {"initializer": ["glorot_uniform", "he_normal"]},
+    {"max_time": [100.0]},
+]
+
+
+@pytest.mark.parametrize(
+    ("estimator", "target"), [(BINARY, Y), (SOFTMAX, Y3)], ids=["binary", "softmax"]
+)
+def test_wide_grid_has_the_same_scores(estimator, target, stacks):
+    search = assert_same_search(estimator, WIDE, X, target)
+    n_ordinary = 2 + 2 + 1  # L-BFGS, warm_start=True, max_time
+    assert sum(stacks) == 3 * (len(search.cv_results_["params"]) - n_ordinary)
+    assert max(stacks) >= 24
+
+
+def test_regression_in_any_units_has_the_same_scores():
+    grid = [
+        {"standardize_target": [True, False], "activation": ["relu", "tanh"]},
+        {"output_range": [(-9, 9)], "alpha": [0, 0.1]},
+    ]
+    assert_same_search(REGRESSOR, grid, XR, YR * 1e4 * [1, 2] / 1e4, scoring="r2")
+    counts = np.round(np.abs(YR[:, 0]) * 3)
+    grid = {"loss": ["squared_error", "poisson"], "output": ["continuous", "categorical"]}
+    with pytest.warns(FitFailedWarning):
+        assert_same_search(REGRESSOR, [grid, {"output_range": [(0, 1)]}], XR, counts)
+
+
+@pytest.mark.parametrize("name", ["early stopping", "no improvement", "one batch", "ragged"])
+def test_members_end_where_they_would_end_alone(name):
+    grid, cv = {
+        "early stopping": ({"early_stopping": [True], "validation_fraction": [0.1, 0.3]}, 3),
+        "no improvement": ({"tol": [0.01, 0.1], "n_iter_no_change": [1, 3]}, 3),
+        "one batch": ({"batch_size": ["auto"], "tol": [0, 0.05]}, 3),
+        "ragged": ({"alpha": [0, 1]}, PredefinedSplit(np.repeat([0, 1, 2], [50, 25, 8]))),
+    }[name]
+    grid = grid | {"activation": ["tanh", "relu"], "max_iter": [25], "n_iter_no_change": [3]}
+    assert_same_search(BINARY, grid, X, Y, cv=cv)
+
+
+def test_sparse_input_and_weights_have_the_same_scores():
+    grid = {"activation": ["relu", "tanh"], "alpha": [0, 0.1]}
+    thin = sparse.csr_array(np.where(np.abs(X) > 0.7, X, 0))
+    assert_same_search(SOFTMAX, grid, thin, Y3)
+    weighted = assert_same_search(BINARY, grid, X, Y, {"sample_weight": WEIGHTS})
+    plain = StackedGridSearchCV(BINARY, grid, cv=3, refit=False).fit(X, Y)
+    means = (search.cv_results_["split0_test_score"] for search in (weighted, plain))
+    assert not np.array_equal(*means)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_pipelines_have_the_same_scores(n_jobs):
+    # Threads start faster than processes.
+    with parallel_config(backend="threading"):
+        check_pipelines(n_jobs)
+
+
+def test_workers_may_be_processes():
+    pipeline = Pipeline([("scale", StandardScaler()), ("net", BINARY)])
+    grid = on_last_step({"activation": ["tanh", Faulty()], "solver": ["adam", "lbfgs"]})
+    with pytest.warns(FitFailedWarning, match="out of order"):
+        search = assert_same_search(pipeline, grid, X, Y, n_jobs=2, cv=2)
+    failed = np.isnan(search.cv_results_["mean_test_score"])
+    assert_array_equal(failed, [False, False, True, True])
+
+
+def check_pipelines(n_jobs):
+    pipeline = Pipeline([("scale", StandardScaler()), ("inner", make_pipeline(PCA(4), SOFTMAX))])
+    net = "inner__mlpsoftmaxclassifier"
+    grid = [
+        {"scale__with_mean": [True, False], f"{net}__activation": ["relu", "tanh"]},
+        {"scale": ["passthrough"], net: [SOFTMAX, clone(SOFTMAX).set_params(alpha=1)]},
+        {"inner__pca__n_components": [2, 3], f"{net}__solver": ["adam", "lbfgs"]},
+        {"inner": [make_pipeline(StandardScaler(), SOFTMAX), LogisticRegression()]},
+    ]
+    search = assert_same_search(pipeline, grid, X, Y3, refit=True, n_jobs=n_jobs)
+    assert search.best_estimator_.score(X, Y3) > 0.3
+    weights = {f"{net}__sample_weight": WEIGHTS}
+    assert_same_search(pipeline, grid[:1], X, Y3, weights, n_jobs=n_jobs)
+
+
+def test_transformers_are_fitted_once_for_each_setting_and_split(tmp_path):
+    pipeline = Pipeline([("count", Counting()), ("net", BINARY)])
+    grid = {"count__factor": [1.0, 2.0]} | on_last_step({"alpha": [0, 1], "activation": ["tanh"]})
+    Counting.fits.clear()
+    StackedGridSearchCV(pipeline, grid, cv=3, refit=False).fit(X, Y)
+    assert len(Counting.fits) == len(set(Counting.fits)) == 2 * 3
+    pipeline.set_params(memory=str(tmp_path))
+    for _ in range(2):
+        StackedGridSearchCV(pipeline, grid, cv=3, refit=False).fit(X, Y)
+    assert len(Counting.fits) == 2 * 6
+
+
+def test_failing_transformer_fails_its_candidates_only():
+    def refuse(X):
+        raise ValueError("not today")
+
+    pipeline = Pipeline([("pass", FunctionTransformer()), ("net", BINARY)])
+    grid = {"pass__func": [None, refuse]} | on_last_step({"alpha": [0, 1]})
+    with pytest.warns(FitFailedWarning, match="not today"):
+        search = assert_same_search(pipeline, grid, X, Y, error_score=-1)
+    failed = search.cv_results_["mean_test_score"] == -1
+    assert_array_equal(failed, [False, True, False, True])
+
+
+def test_diverging_member_alone_gets_the_error_score(stacks):
+    grid = {"learning_rate_init": [0.02, 1e300], "activation": ["relu", "tanh"]}
+    with np.errstate(all="ignore"), pytest.warns(FitFailedWarning, match="diverged"):
+        search = assert_same_search(BINARY, grid, X, Y, error_score=-7)
+    failed = search.cv_results_["mean_test_score"] == -7
+    assert 0 < failed.sum() < len(failed)
+    assert stacks == [12]
+    strict = StackedGridSearchCV(BINARY, grid, error_score="raise")
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match="diverged"):
+        strict.fit(X, Y)
+
+
+def test_member_that_raises_is_fitted_alone_and_fails_alone():
+    rng = np.random.RandomState(3)
+    grid = {"activation": ["tanh", Faulty()], "alpha": [0, 1], "random_state": [0, rng]}
+    with pytest.warns(FitFailedWarning, match="out of order"):
+        search = assert_same_search(BINARY, grid, X, Y)
+    failed = np.isnan(search.cv_results_["mean_test_score"])
+    assert_array_equal(failed, [False] * 4 + [True] * 4)
+
+
+def test_invalid_candidates_fail_as_in_scikit_learn():
+    with pytest.warns(FitFailedWarning, match="'alpha' parameter"):
+        assert_same_search(BINARY, {"alpha": [0, -1]}, X, Y)
+    with pytest.raises(ValueError, match="Invalid parameter 'beta'"):
+        StackedGridSearchCV(BINARY, {"beta": [1]}).fit(X, Y)
+    with pytest.raises(ValueError, match="All the 5 fits failed"):
+        StackedGridSearchCV(BINARY, {"alpha": [0]}).fit(X, Y3)
+
+
+def test_interrupted_search_is_not_fitted(monkeypatch):
+    def interrupt(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stacking.Stack, "run_epoch", interrupt)
+    search = StackedGridSearchCV(BINARY, {"alpha": [0, 1]})
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(X, Y)
+    assert not hasattr(search, "cv_results_")
+
+
+def test_random_search_draws_and_scores_the_same_candidates():
+    space = {"alpha": loguniform(1e-4, 1), "activation": ["relu", Sine(2.0)]}
+    searches = [
+        kind(BINARY, space, n_iter=6, cv=3, random_state=0).fit(X, Y)
+        for kind in (RandomizedSearchCV, StackedRandomizedSearchCV)
+    ]
+    assert_same_results(*searches)
+    assert_allclose(*(search.predict_proba(X) for search in searches), atol=1e-6)
+
+
+def test_scorers_refit_and_groups_are_scikit_learns():
+    grid = {"alpha": [0, 1], "activation": ["tanh", "relu"]}
+    groups = np.arange(83) % 5
+    options = {"scoring": ["accuracy", "neg_log_loss"], "cv": GroupKFold(4)}
+    assert_same_search(BINARY, grid, X, Y, {"groups": groups}, refit="neg_log_loss", **options)
+
+    def worst(results):
+        return int(np.argmin(results["mean_test_accuracy"]))
+
+    chosen = assert_same_search(BINARY, grid, X, Y, {"groups": groups}, refit=worst, **options)
+    assert not hasattr(chosen, "best_score_")
+
+    def n_epochs(estimator, X, y):
+        return {"epochs": estimator.n_iter_, "norm": float(np.linalg.norm(estimator.coefs_[0]))}
+
+    assert_same_search(BINARY, grid, X, Y, scoring=n_epochs, cv=ShuffleSplit(2, random_state=0))
+
+
+def test_metadata_is_routed_to_fit_and_score():
+    with sklearn.config_context(enable_metadata_routing=True):
+        network = clone(BINARY).set_fit_request(sample_weight=True)
+        scorer = make_scorer(accuracy_score).set_score_request(sample_weight=True)
+        pipeline = Pipeline([("scale", StandardScaler().set_fit_request(sample_weight=True))])
+        pipeline.steps.append(("net", network))
+        grid = on_last_step({"alpha": [0, 1]})
+        options = {"scoring": scorer, "cv": 3}
+        assert_same_search(pipeline, grid, X, Y, {"sample_weight": WEIGHTS}, **options)
+
+
+def test_what_cannot_be_stacked_is_fitted_the_ordinary_way(stacks, capsys):
+    assert_same_search(LogisticRegression(), {"C": [0.1, 1]}, X, Y)
+    assert_same_search(Stubborn(**QUICK), {"alpha": [0, 1]}, X, Y)
+    assert stacks == []
+    assert_same_search(BINARY, {"verbose": [True], "alpha": [0]}, X, Y)
+    assert stacks == []
+    assert capsys.readouterr().out.count("Iteration 1,") == 2 * 3
+    clusters = StackedGridSearchCV(PCA(), {"n_components": [2, 3]}, cv=3).fit(X)
+    assert (
+        clusters.best_params_
+        == GridSearchCV(PCA(), {"n_components": [2, 3]}, cv=3).fit(X).best_params_
+    )
+
+
+def test_stacks_keep_to_the_working_set(monkeypatch, stacks):
+    grid = {"alpha": [0, 0.1, 1], "activation": ["relu", "tanh"]}
+    assert_same_search(BINARY, grid, X, Y)
+    assert stacks == [18]
+    monkeypatch.setattr(stacking, "WORKING_SET", 40_000)
+    assert_same_search(BINARY, grid, X, Y)
+    assert stacks[1:] == [6, 6, 6]
+    monkeypatch.setattr(stacking, "WORKING_SET", 1)
+    stacks.clear()
+    assert_same_search(BINARY, {"alpha": [0, 1]}, X, Y)
+    assert stacks == [1] * 6
+
+
+def test_unseeded_members_differ_and_generators_are_copied_for_each_fit():
+    coefficients = []
+
+    def keep(estimator, X, y):
+        coefficients.append(estimator.coefs_[0])
+        return 0.0
+
+    split = PredefinedSplit(np.arange(83) % 2 - 1)
+    unseeded = clone(BINARY).set_params(random_state=None)
+    StackedGridSearchCV(unseeded, {"alpha": [0, 0]}, cv=split, scoring=keep, refit=False).fit(X, Y)
+    assert not np.allclose(*coefficients)
+    rng = np.random.RandomState(5)
+    before = rng.get_state()[1].copy()
+    assert_same_search(clone(BINARY).set_params(random_state=rng), {"alpha": [0, 0.1]}, X, Y)
+    assert_array_equal(rng.get_state()[1], before)
+
+
+def test_fit_times_are_shares_of_the_time_that_was_taken():
+    pipeline = Pipeline([("scale", StandardScaler()), ("net", BINARY)])
+    grid = on_last_step({"alpha": [0, 1], "max_iter": [1, 60]})
+    search = StackedGridSearchCV(pipeline, grid, cv=3, refit=False).fit(X, Y)
+    seconds = search.cv_results_["mean_fit_time"]
+    assert (seconds > 0).all()
+    # Twenty times as many epochs take most of a stack's time.
+    assert seconds[[1, 3]].min() > 1.5 * seconds[[0, 2]].max()
+
+
+def test_messages_are_scikit_learns(capsys):
+    texts = []
+    for kind in (GridSearchCV, StackedGridSearchCV):
+        kind(BINARY, {"alpha": [0, 1]}, cv=3, verbose=3, refit=False).fit(X, Y)
+        texts.append(re.sub(r"\.+|total time=.*", "", capsys.readouterr().out))
+    assert texts[0] == texts[1]
+    assert texts[0].count("END") == 6
+
+
+def test_callbacks_see_every_fit():
+    callback = pytest.importorskip("sklearn.callback")
+    seen = []
+
+    class Noting:
+        def setup(self, estimator, context):
+            seen.append("setup")
+
+        def on_fit_task_begin(self, estimator, context, **others):
+            seen.append(context.task_name)
+
+        def on_fit_task_end(self, estimator, context, **others):
+            seen.append("end of " + context.task_name)
+
+        def teardown(self, estimator, context):
+            seen.append("teardown")
+
+    assert isinstance(Noting(), callback.FitCallback)
+    logs = []
+    for kind in (GridSearchCV, StackedGridSearchCV):
+        seen.clear()
+        search = kind(BINARY, {"alpha": [0, 1]}, cv=3)
+        search.set_callbacks(Noting()).fit(X, Y)
+        logs.append(list(seen))
+    assert logs[0] == logs[1]
+    assert logs[1].count("end of candidate-split-evaluation") == 6
+
+
+def test_html_shows_estimator_and_grid():
+    html = StackedGridSearchCV(make_pipeline(StandardScaler(), BINARY), {})._repr_html_()
+    assert "StackedGridSearchCV" in html and "MLPBinaryClassifier" in html
+
+
+def test_parameters_of_training_only_are_not_read_by_the_check_of_the_data():
+    read = set()
+
+    def spying(kind):
+        class Spy(kind):
+            def __getattribute__(self, name):
+                read.add(name)
+                return super().__getattribute__(name)
+
+        return Spy
+
+    for kind, target in (
+        (MLPBinaryClassifier, Y),
+        (MLPSoftmaxClassifier, Y3),
+        (MLPRegressor, YR),
+    ):
+        estimator = spying(kind)(**QUICK)
+        read.clear()
+        estimator._check_data(X, target, WEIGHTS, stacking.FROM_SCRATCH)
+        assert "_encode" in read
+        assert not read & stacking.TRAINING_ONLY
+        assert stacking.TRAINING_ONLY <= estimator.get_params().keys()
+
+
+def test_unknown_scikit_learn_is_named():
+    with pytest.raises(RuntimeError, match=r"does not use Sequential: this version"):
+        seeing(GridSearchCV.fit, Sequential=None)
+
+
+def test_equal_components_are_recognised_and_arrays_stand_for_themselves():
+    pool = stacking._Pool()
+    first = pool.same(ELU(0.5))
+    assert pool.same(ELU(0.5)) is first
+    assert pool.same(ELU(0.6)) is not first
+    assert pool.same(Tanh()) is not first
+    with_array = Tanh()
+    with_array.table = np.zeros(3)
+    assert pool.same(with_array) is with_array
+    assert stacking.token((1, 0.5)) == stacking.token((1, 0.5)) != stacking.token((True, 0.5))

@@ -1,0 +1,378 @@
+"""Solvers, schedules, penalties and starts through the estimators."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import sklearn
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron.callbacks import Checkpoint
+from skperceptron.initializers import Initializer, ScikitLearn
+from skperceptron.optimizers import LBFGS, SGD, Adam, AdamW, Lion, Optimizer, list_optimizers
+from skperceptron.schedules import (
+    Adaptive,
+    Constant,
+    Cosine,
+    InverseScaling,
+    Schedule,
+    list_schedules,
+)
+
+ESTIMATORS = [MLPBinaryClassifier, MLPSoftmaxClassifier, MLPRegressor]
+EVERY_ESTIMATOR = pytest.mark.parametrize("cls", ESTIMATORS)
+X = np.random.RandomState(0).normal(size=(80, 3))
+Y = (X[:, 0] * X[:, 1] > 0).astype(int)
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def make(cls=MLPBinaryClassifier, **options):
+    defaults = {"hidden_layer_sizes": (6,), "max_iter": 5, "random_state": 0, "batch_size": 16}
+    return cls(**(defaults | options))
+
+
+def weights(estimator):
+    return np.concatenate([w.ravel() for w in (*estimator.coefs_, *estimator.intercepts_)])
+
+
+class SignDescent(Optimizer):
+    """A user's own: steps along the sign of the gradient."""
+
+    def __init__(self, scale=1.0):
+        self.scale = scale
+
+    def coefficients(self, learning_rate, steps):
+        return (learning_rate * self.scale,)
+
+    def update(self, parameters, gradient, state, coefficients):
+        (rate,) = coefficients
+        np.sign(gradient, out=gradient)
+        np.multiply(gradient, rate, out=gradient)
+        np.subtract(parameters, gradient, out=parameters)
+
+
+class Halving(Schedule):
+    """A user's own: half the rate after each epoch."""
+
+    def after_epoch(self, initial, current, rows_seen):
+        return current / 2
+
+
+class Diagonal(Initializer):
+    """A user's own: ones on the diagonal."""
+
+    def draw(self, layer, rng):
+        return np.eye(layer.fan_in, layer.units), np.zeros(layer.units)
+
+
+def halving(epoch):
+    return 0.5 ** (epoch // 1)
+
+
+# Solvers.
+
+
+@pytest.mark.parametrize("name", list_optimizers())
+@EVERY_ESTIMATOR
+def test_every_solver_learns(cls, name):
+    # Adagrad's steps soon get short.
+    rate = 0.2 if name == "adagrad" else 0.02
+    network = make(cls, solver=name, max_iter=60, learning_rate_init=rate, alpha=0)
+    assert network.fit(X, Y).score(X, Y) > (0.2 if cls is MLPRegressor else 0.7)
+
+
+@pytest.mark.parametrize(
+    "name, flat, solver",
+    [
+        (
+            "sgd",
+            {"momentum": 0.5, "nesterovs_momentum": False},
+            SGD(momentum=0.5, nesterov=False),
+        ),
+        ("adam", {"beta_1": 0.5, "beta_2": 0.9, "epsilon": 0.1}, Adam(0.5, 0.9, 0.1)),
+        ("lbfgs", {"max_fun": 7, "max_iter": 50}, LBFGS(max_fun=7)),
+    ],
+)
+def test_flat_parameters_belong_to_scikit_learns_names(name, flat, solver):
+    named = make(solver=name, **flat).fit(X, Y)
+    options = {k: v for k, v in flat.items() if k == "max_iter"}
+    given = make(solver=solver, **options).fit(X, Y)
+    assert_array_equal(weights(named), weights(given))
+    # An object does not look at them.
+    unmoved = make(solver=clone(solver), **(flat | {"momentum": 0.1, "max_fun": 1000})).fit(X, Y)
+    assert_array_equal(weights(unmoved), weights(given))
+
+
+def test_lbfgs_object_is_l_bfgs_everywhere():
+    network = make(solver=LBFGS())
+    assert not hasattr(network, "partial_fit")
+    assert network.fit(X, Y).dtype_ == np.float64
+    for bad in ({"dropout": 0.1}, {"averaging": "ema"}, {"normalization": "batch"}):
+        with pytest.raises(ValueError, match=r"LBFGS|lbfgs"):
+            make(solver=LBFGS(), **bad).fit(X, Y)
+
+
+def test_optimizer_given_is_not_changed():
+    solver, schedule = AdamW(), Cosine()
+    before = pickle.dumps((vars(solver), vars(schedule)))
+    make(solver=solver, learning_rate=schedule).fit(X, Y)
+    assert pickle.dumps((vars(solver), vars(schedule))) == before
+
+
+def test_users_own_components_work_wherever_built_in_ones_do():
+    network = make(
+        solver=SignDescent(), learning_rate=Halving(), initializer=Diagonal(), max_iter=30
+    )
+    fitted = clone(network).fit(X, Y)
+    assert_array_equal(pickle.loads(pickle.dumps(fitted)).predict(X), fitted.predict(X))
+    pipeline = Pipeline([("scaler", StandardScaler()), ("mlp", network)])
+    grid = {"mlp__solver__scale": [1.0, 5.0], "mlp__learning_rate": [Halving(), "constant"]}
+    search = GridSearchCV(pipeline, grid, cv=2).fit(X, Y)
+    scores = search.cv_results_["mean_test_score"]
+    assert np.isfinite(scores).all() and len(set(scores)) > 1
+
+
+def test_parameters_of_objects_are_within_reach_of_a_search():
+    network = make(solver=AdamW(), learning_rate=Cosine())
+    grid = {
+        "solver__beta_1": [0.5, 0.9],
+        "solver__weight_decay": [0.0, 10.0],
+        "learning_rate__warmup": [0, 2],
+    }
+    search = GridSearchCV(network, grid, cv=2).fit(X, Y)
+    assert len(search.cv_results_["params"]) == 8
+    assert (network.solver.beta_1, network.solver.weight_decay) == (0.9, 0.01)
+
+
+def test_partial_fit_goes_on_with_the_state_of_any_optimizer():
+    for solver in (AdamW(amsgrad=True), Lion(), "nadam", "rmsprop", "adagrad"):
+        options = {"solver": solver, "learning_rate": "linear_warmup", "shuffle": False}
+        whole = make(**options, max_iter=4, n_iter_no_change=np.inf).fit(X, Y)
+        pieces = make(**options, max_iter=4)
+        for _ in range(4):
+            pieces.partial_fit(X, Y, classes=[0, 1])
+        assert_array_equal(weights(pieces), weights(whole))
+
+
+# Schedules.
+
+
+@pytest.mark.parametrize("name", list_schedules())
+def test_every_schedule_works_by_its_name(name):
+    network = make(solver="adamw", learning_rate=name, max_iter=8).fit(X, Y)
+    assert np.isfinite(weights(network)).all()
+
+
+@pytest.mark.parametrize("name", ["invscaling", "adaptive"])
+def test_adam_ignores_scikit_learns_names_but_obeys_objects_and_functions(name):
+    options = {"learning_rate_init": 0.1, "n_iter_no_change": 1, "tol": 10.0, "max_iter": 10}
+    constant = make(**options).fit(X, Y)
+    assert_array_equal(weights(make(**options, learning_rate=name).fit(X, Y)), weights(constant))
+    schedule = {"invscaling": InverseScaling(), "adaptive": Adaptive()}[name]
+    obeyed = make(**options, learning_rate=schedule).fit(X, Y)
+    assert not np.array_equal(weights(obeyed), weights(constant))
+
+
+@pytest.mark.parametrize(
+    "name, schedule", [("invscaling", InverseScaling(0.3)), ("adaptive", Adaptive())]
+)
+def test_names_and_objects_are_the_same_with_sgd(name, schedule):
+    options = {"solver": "sgd", "tol": 1e-2, "n_iter_no_change": 2, "max_iter": 20, "power_t": 0.3}
+    named = make(**options, learning_rate=name).fit(X, Y)
+    assert_array_equal(weights(make(**options, learning_rate=schedule).fit(X, Y)), weights(named))
+
+
+def test_function_maps_epochs_to_factors():
+    found = make(learning_rate=halving).fit(X, Y)
+    assert_array_equal(weights(found), weights(make(learning_rate=Halving()).fit(X, Y)))
+    assert_array_equal(weights(make(learning_rate=Constant()).fit(X, Y)), weights(make().fit(X, Y)))
+
+
+# Penalties.
+
+
+def test_lasso_leaves_fewer_large_weights_than_ridge():
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(200, 20))
+    y = (X[:, 0] > 0).astype(int)
+    sizes = []
+    for ratio in (0.0, 1.0):
+        network = make(
+            hidden_layer_sizes=(),
+            solver="sgd",
+            alpha=5.0,
+            l1_ratio=ratio,
+            max_iter=300,
+            learning_rate_init=0.1,
+            learning_rate="cosine",
+            n_iter_no_change=np.inf,
+            batch_size=200,
+        ).fit(X, y)
+        sizes.append(np.abs(network.coefs_[0][1:]).max() / np.abs(network.coefs_[0][0]).max())
+    assert sizes[1] < 0.01 < sizes[0]
+
+
+def test_neuron_with_an_elastic_net_is_scikit_learns_logistic_regression():
+    network = make(
+        hidden_layer_sizes=(),
+        solver=SGD(momentum=0.0, nesterov=False),
+        alpha=2.0,
+        l1_ratio=0.5,
+        max_iter=1000,
+        learning_rate="cosine",
+        learning_rate_init=1.0,
+        n_iter_no_change=np.inf,
+        batch_size=80,
+    ).fit(X, Y)
+    options = {"C": 0.5, "l1_ratio": 0.5, "solver": "saga", "tol": 1e-8, "max_iter": 5000}
+    with warnings.catch_warnings():
+        # scikit-learn 1.8 no longer wants to be told the penalty.
+        warnings.simplefilter("ignore", FutureWarning)
+        theirs = LogisticRegression(penalty="elasticnet", **options).fit(X, Y)
+    assert_allclose(network.coefs_[0].ravel(), theirs.coef_.ravel(), atol=2e-3)
+
+
+@EVERY_ESTIMATOR
+def test_lbfgs_object_refuses_what_is_not_smooth(cls):
+    for bad in ({"l1_ratio": 0.5}, {"max_grad_norm": 1.0}):
+        with pytest.raises(ValueError, match=r"LBFGS.* needs a smooth objective"):
+            make(cls, solver=LBFGS(), **bad).fit(X, Y)
+
+
+# Starts.
+
+
+@EVERY_ESTIMATOR
+def test_default_initializer_draws_as_before(cls):
+    named, given = make(cls), make(cls, initializer=ScikitLearn())
+    assert_array_equal(weights(named.fit(X, Y)), weights(given.fit(X, Y)))
+
+
+def frozen(cls, **options):
+    """Return a network that stays where it starts."""
+    return make(cls, max_iter=1, learning_rate_init=1e-300, dtype="float64", **options)
+
+
+@pytest.mark.parametrize("activation, gain", [("relu", np.sqrt(2)), ("tanh", 1.5925)])
+def test_hidden_layers_start_with_the_gain_of_their_activation(activation, gain):
+    options = {"hidden_layer_sizes": (40, 30), "activation": ["identity", activation]}
+    network = frozen(MLPSoftmaxClassifier, initializer="orthogonal", **options).fit(X, Y)
+    lengths = [np.linalg.norm(w, 2) for w in network.coefs_]
+    assert_allclose(lengths, [1, gain, 1], rtol=1e-4)
+    assert_allclose(np.concatenate(network.intercepts_), 0, atol=1e-250)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e5], ids=["own units", "standardised"])
+@EVERY_ESTIMATOR
+def test_fit_starts_from_the_given_weights_in_the_units_of_y(cls, scale):
+    y = Y if cls is not MLPRegressor else scale * (3 + X[:, 0])
+    first = make(cls, max_iter=20).fit(X, y)
+    again = frozen(cls)
+    again.fit(X, y, coefs_init=first.coefs_, intercepts_init=first.intercepts_)
+    assert_allclose(weights(again), weights(first), rtol=1e-9)
+    assert_allclose(again.predict(X), first.predict(X), rtol=1e-9)
+    biases_only = frozen(cls).fit(X, y, intercepts_init=first.intercepts_)
+    assert_allclose(biases_only.intercepts_[0], first.intercepts_[0], rtol=1e-12)
+    assert_allclose(biases_only.intercepts_[1], first.intercepts_[1], rtol=1e-9)
+    assert_allclose(biases_only.coefs_[1], frozen(cls).fit(X, y).coefs_[1], rtol=1e-12)
+
+
+def test_given_weights_leave_the_random_numbers_and_themselves_alone():
+    network = make(max_iter=1, dtype="float64")
+    drawn = frozen(MLPBinaryClassifier).fit(X, Y)
+    start = [w.copy() for w in drawn.coefs_]
+    from_start = clone(network).fit(X, Y, coefs_init=start, intercepts_init=drawn.intercepts_)
+    assert_array_equal(weights(from_start), weights(network.fit(X, Y)))
+    for now, then in zip(start, drawn.coefs_, strict=True):
+        assert_array_equal(now, then)
+
+
+def test_given_weights_do_not_mix_with_those_of_a_warm_start():
+    network = make(warm_start=True).fit(X, Y)
+    before = weights(network)
+    with pytest.raises(ValueError, match="cannot be used with warm_start=True"):
+        network.fit(X, Y, coefs_init=network.coefs_)
+    assert_array_equal(weights(network), before)
+
+
+@pytest.mark.parametrize(
+    "name, arrays, fragment",
+    [
+        ("coefs_init", [np.ones((3, 6))], "coefs_init has 1 arrays, but there are 2 layers"),
+        (
+            "coefs_init",
+            [np.ones((6, 3)), np.ones((6, 1))],
+            r"coefs_init\[0\] has shape \(6, 3\), but layer 0 needs \(3, 6\)",
+        ),
+        (
+            "intercepts_init",
+            [np.ones(6), np.ones((1, 1))],
+            r"intercepts_init\[1\] has shape \(1, 1\), but layer 1 needs \(1,\)",
+        ),
+        ("intercepts_init", [np.ones(6), [np.nan]], "intercepts_init contains NaN"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(name, arrays, fragment):
+    with pytest.raises(ValueError, match=fragment):
+        make().fit(X, Y, **{name: arrays})
+
+
+def test_given_weights_are_routed_as_metadata():
+    start = frozen(MLPBinaryClassifier).fit(X, Y)
+    with sklearn.config_context(enable_metadata_routing=True):
+        network = frozen(MLPBinaryClassifier, initializer="zeros")
+        network.set_fit_request(coefs_init=True, intercepts_init=True)
+        pipeline = Pipeline([("scaler", StandardScaler()), ("mlp", network)])
+        pipeline.fit(X, Y, coefs_init=start.coefs_, intercepts_init=start.intercepts_)
+        assert_allclose(weights(pipeline["mlp"]), weights(start), rtol=1e-12)
+        found = cross_validate(
+            pipeline, X, Y, params={"coefs_init": start.coefs_}, return_estimator=True, cv=2
+        )
+        for fitted in found["estimator"]:
+            assert_allclose(fitted["mlp"].coefs_[0], start.coefs_[0], rtol=1e-12)
+
+
+def test_checkpoint_of_other_weights_to_start_from_is_refused(tmp_path):
+    drawn = frozen(MLPBinaryClassifier).fit(X, Y)
+    network = make(callbacks=[Checkpoint(tmp_path / "fit.npz")])
+    network.fit(X, Y, coefs_init=drawn.coefs_)
+    with pytest.raises(ValueError, match="of another fit: coefs_init was"):
+        network.fit(X, Y, coefs_init=[2 * w for w in drawn.coefs_])
+
+
+def test_checkpoint_resumes_any_optimizer_and_schedule(tmp_path):
+    options = {"solver": "nadam", "learning_rate": Cosine(warmup=1), "max_grad_norm": 0.5}
+    whole = make(**options, max_iter=6).fit(X, Y)
+    path = tmp_path / "fit.npz"
+
+    class Interruption(Exception):
+        pass
+
+    class Interrupt:
+        def setup(self, estimator, context):
+            self.n = 0
+
+        def teardown(self, estimator, context):
+            pass
+
+        def on_fit_task_begin(self, estimator, context, **data):
+            self.n += 1
+            if self.n == 5:
+                raise Interruption
+
+        def on_fit_task_end(self, estimator, context, **data):
+            return False
+
+    with pytest.raises(Interruption):
+        make(**options, max_iter=6, callbacks=[Checkpoint(path), Interrupt()]).fit(X, Y)
+    resumed = make(**options, max_iter=6, callbacks=[Checkpoint(path)]).fit(X, Y)
+    assert_array_equal(weights(resumed), weights(whole))
+    assert resumed.n_iter_ == 6
