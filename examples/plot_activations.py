@@ -3,15 +3,16 @@
 Every activation on one picture
 ==================================
 
-What each hidden unit makes of its weighted sum ``z``: the function, its derivative, through which all
-of the training goes, and where the derivative is next to nothing.
+What each hidden unit makes of its weighted sum ``z``: the function, its derivative, through which
+all of the training goes, and where the derivative is next to nothing.
 """
 
 # %%
-# All of them by name. Those with parameters, such as ``LeakyReLU(alpha=0.05)``, have their defaults.
-# Shaded is where :math:`|f'(z)| < 0.01` from there on: the unit is *saturated*, hardly learning.
-# The sigmoid ("logistic") and tanh saturate on both sides, ReLU is dead below zero, the threshold
-# ("heaviside") has no gradient at all. "leaky_relu" learns everywhere, "elu" some way below zero.
+# All of them by name. Those with parameters, such as ``LeakyReLU(alpha=0.05)``, have their
+# defaults. Shaded is where :math:`|f'(z)| < 0.01` from there on: the unit is *saturated*, hardly
+# learning. The sigmoid ("logistic") and tanh saturate on both sides, ReLU is dead below zero, the
+# threshold ("heaviside") has no gradient at all. "leaky_relu" learns everywhere, "elu" some way
+# below zero.
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -3,9 +3,9 @@
 A fit that is killed, and goes on
 ===========================================
 
-``Checkpoint`` saves a fit while it goes on. Started again, the fit resumes where the file was written
-last, and ends with the very bits that it would have had: weights, the optimiser's moments, random
-generators and the history of losses are all in the file.
+``Checkpoint`` saves a fit while it goes on. Started again, the fit resumes where the file was
+written last, and ends with the very bits that it would have had: weights, the optimiser's moments,
+random generators and the history of losses are all in the file.
 """
 
 # %%

@@ -29,8 +29,8 @@ X = X / 16
 (X_train, X_val, X_test), (y_train, y_val, y_test) = (np.split(a, [300, 600]) for a in (X, y))
 
 # %%
-# ``EarlyStopping("loss")`` watches the validation loss; the default, "score", watches accuracy, which
-# moves in steps and says less. For comparison, a network that trains on with the same seed.
+# ``EarlyStopping("loss")`` watches the validation loss; the default, "score", watches accuracy,
+# which moves in steps and says less. For comparison, a network that trains on with the same seed.
 
 options = {
     "hidden_layer_sizes": (100, 100),

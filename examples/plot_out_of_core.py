@@ -3,8 +3,8 @@
 Data that does not fit into memory
 ===================================
 
-``partial_fit`` takes one step after another on whatever rows it is given. Here the rows lie in a file
-that is mapped into memory: of each chunk, only the part that is being used is read.
+``partial_fit`` takes one step after another on whatever rows it is given. Here the rows lie in a
+file that is mapped into memory: of each chunk, only the part that is being used is read.
 """
 
 # %%
