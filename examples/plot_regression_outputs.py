@@ -46,27 +46,28 @@ networks = {
 # %%
 # The outputs agree on the data. Outside, only the bounded ones stay within the range.
 
-fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
-axes[0].scatter(hours, marks, s=4, color="grey", alpha=0.2, lw=0)
-axes[0].axhspan(0, 20, color="#56b4e9", alpha=0.15, lw=0)
+fig, ax = plt.subplots(figsize=(6, 3.8), layout="constrained")
+ax.scatter(hours, marks, s=4, color="grey", alpha=0.2, lw=0)
+ax.axhspan(0, 20, color="#56b4e9", alpha=0.15, lw=0)
 for (name, network), style, colour in zip(
     networks.items(), ("-", "--", ":"), ("#d55e00", "#0072b2", "#000000"), strict=True
 ):
     network.fit(X, marks)
-    axes[0].plot(grid, network.predict(grid), style, color=colour, lw=2, label=name)
-axes[0].set(xlabel="hours of work", ylabel="mark", ylim=(-8, 28), yticks=range(-5, 26, 5))
-axes[0].legend(fontsize="small", loc="upper left")
+    ax.plot(grid, network.predict(grid), style, color=colour, lw=2, label=name)
+ax.set(xlabel="hours of work", ylabel="mark", ylim=(-8, 28), yticks=range(-5, 26, 5))
+ax.legend(loc="upper left")
 
 # %%
 # The classes know how sure they are. Lines: the distributions that made the data.
 
+fig, ax = plt.subplots(figsize=(6, 3.8), layout="constrained")
 categorical = networks["classes 0 to 20"]
 values = categorical.values_
 for effort, marker, colour in ((1.5, "o", "#0072b2"), (3, "s", "#d55e00"), (5.5, "^", "#009e73")):
     distribution = categorical.predict_proba([[effort]])[0]
     label = f"{effort:g} h, mean {categorical.predict([[effort]])[0]:.1f}"
-    axes[1].plot(values, distribution, marker, color=colour, label=label)
-    axes[1].plot(values, binom.pmf(values, 20, success(effort)), color=colour, lw=1)
-axes[1].set(xlabel="mark", ylabel="probability", xticks=range(0, 21, 5))
-axes[1].legend(fontsize="small", loc="upper left")
+    ax.plot(values, distribution, marker, color=colour, label=label)
+    ax.plot(values, binom.pmf(values, 20, success(effort)), color=colour, lw=1)
+ax.set(xlabel="mark", ylabel="probability", xticks=range(0, 21, 5))
+ax.legend(loc="upper left")
 plt.show()

@@ -74,11 +74,11 @@ axes[1].legend(ncols=2, loc="upper center")
 # -----------------------------------------------
 # The same width, ten seeds: what a network *can* represent is not what it finds.
 
-fig, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
 errors = sorted(error(fit(x, target(x), 6, random_state=seed)) for seed in range(10))
-axes[0].bar(range(1, 11), errors, color="#0072b2")
-axes[0].set(xlabel="seed, sorted by error", ylabel="root mean squared error")
-axes[0].set(title="1. six tanh units", xticks=range(1, 11))
+fig, ax = plt.subplots(figsize=(6, 3.2), layout="constrained")
+ax.bar(range(1, 11), errors, color="#0072b2")
+ax.set(xlabel="seed, sorted by error", ylabel="root mean squared error", xticks=range(1, 11))
+ax.set_title("six tanh units")
 
 # %%
 # Problem 2: the number of units may be huge
@@ -107,11 +107,12 @@ def units_needed(frequency):
 
 frequencies = [1, 2, 4, 8, 16]
 needed = [units_needed(frequency) for frequency in frequencies]
-axes[1].loglog(frequencies, needed, "o-", color="#d55e00")
-axes[1].set(xlabel="frequency of the target", ylabel="ReLU units", title="2. units for error < 0.1")
-axes[1].set_xticks(frequencies, frequencies)
-axes[1].set_yticks(needed, needed)
-axes[1].minorticks_off()
+fig, ax = plt.subplots(figsize=(6, 3.2), layout="constrained")
+ax.loglog(frequencies, needed, "o-", color="#d55e00")
+ax.set(xlabel="frequency of the target", ylabel="ReLU units", title="units for an error below 0.1")
+ax.set_xticks(frequencies, frequencies)
+ax.set_yticks(needed, needed)
+ax.minorticks_off()
 
 # %%
 # Problem 3: over-fitting may choose the wrong function
@@ -121,12 +122,13 @@ axes[1].minorticks_off()
 
 few = np.linspace(-2, 2, 25)
 noisy = target(few) + np.random.RandomState(1).normal(scale=0.4, size=25)
-axes[2].scatter(few, noisy, s=15, color="black", zorder=3)
-axes[2].plot(grid, target(grid), color="black", alpha=0.3, lw=4, label="target")
+fig, ax = plt.subplots(figsize=(6, 3.8), layout="constrained")
+ax.scatter(few, noisy, s=15, color="black", zorder=3)
+ax.plot(grid, target(grid), color="black", alpha=0.3, lw=4, label="target")
 for alpha, style, colour in ((0, "--", "#cc79a7"), (0.03, "-", "#009e73")):
     network = fit(few, noisy, 100, alpha=alpha, max_iter=2000)
     label = f"alpha={alpha}, error {error(network):.2f}"
-    axes[2].plot(grid, predict(network), style, color=colour, label=label)
-axes[2].set(xlabel="x", title="3. 100 units, 25 noisy rows", ylim=(-3, 6.5))
-axes[2].legend(fontsize="small", loc="upper left")
+    ax.plot(grid, predict(network), style, color=colour, label=label)
+ax.set(xlabel="x", ylabel="y", title="100 units, 25 noisy rows", ylim=(-3, 4.2))
+ax.legend(loc="upper right")
 plt.show()
