@@ -57,6 +57,7 @@ fig.legend(
     loc="outside upper center",
     ncols=3,
 )
+plt.show()
 
 # %%
 # Where saturation begins; and the largest slope, the factor by which a layer can pass the gradient
@@ -76,4 +77,3 @@ for name in names:
         sides += [f"z > {wide[right][0]:.1f}"] if right.any() else []
     bounds = "{:.2f} to {:.2f}".format(*activation.value_range)
     print(f"{name:<14}{bounds:<16}{np.abs(slope).max():>14.2f}   {', '.join(sides)}")
-plt.show()

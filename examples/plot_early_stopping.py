@@ -59,6 +59,7 @@ ax.axvline(stopped.n_iter_, color="black", lw=1, ls=":", label=f"stop, epoch {st
 ax.plot(best + 1, loss, "o", ms=9, color="#009e73", label=f"restored, epoch {best + 1}")
 ax.set(xlabel="epoch", ylabel="log loss", ylim=(0, 1.5))
 ax.legend()
+plt.show()
 
 # %%
 # Rows that neither training nor stopping has seen:
@@ -67,4 +68,3 @@ print(f"{'':<22}{'epochs':>8}{'test accuracy':>16}{'test log loss':>16}")
 for name, network in {"stopped early": stopped, "trained on and on": on_and_on}.items():
     loss = log_loss(y_test, network.predict_proba(X_test))
     print(f"{name:<22}{network.n_iter_:>8}{network.score(X_test, y_test):>16.3f}{loss:>16.3f}")
-plt.show()

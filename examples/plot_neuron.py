@@ -25,7 +25,7 @@ data = load_breast_cancer(as_frame=True)
 names = ["mean radius", "mean texture", "mean smoothness", "mean symmetry"]
 X = StandardScaler().set_output(transform="pandas").fit_transform(data.data[names])
 y = data.target
-neuron = MLPBinaryClassifier((), solver="lbfgs", alpha=1, tol=1e-8, max_iter=1000).fit(X, y)
+neuron = MLPBinaryClassifier((), solver="lbfgs", alpha=1, tol=1e-8, random_state=0).fit(X, y)
 regression = LogisticRegression(C=1, tol=1e-8, max_iter=1000).fit(X, y)
 print(f"{'':<18}{'neuron':>12}{'regression':>12}")
 weights = [*neuron.coefs_[0][:, 0], neuron.intercepts_[0][0]]
@@ -41,6 +41,7 @@ for name, *pair in zip(
 
 graph = computational_graph(neuron).with_values(X[:1])
 NetworkGraphDisplay.from_graph(graph, feature_names=names)
+plt.show()
 
 # %%
 # A network with two hidden layers: each circle is such a neuron. Blue weights are negative, red
@@ -48,9 +49,9 @@ NetworkGraphDisplay.from_graph(graph, feature_names=names)
 
 network = MLPBinaryClassifier((5, 3), "tanh", solver="lbfgs", alpha=1, random_state=0).fit(X, y)
 NetworkGraphDisplay.from_estimator(network)
+plt.show()
 
 # %%
 # Which matrix has which shape, for a batch of 32 rows:
 
 print(network_summary(network, batch_size=32).to_string(index=False))
-plt.show()

@@ -56,6 +56,7 @@ for (name, network), style, colour in zip(
     ax.plot(grid, network.predict(grid), style, color=colour, lw=2, label=name)
 ax.set(xlabel="hours of work", ylabel="mark", ylim=(-8, 28), yticks=range(-5, 26, 5))
 ax.legend(loc="upper left")
+plt.show()
 
 # %%
 # The classes know how sure they are. Lines: the distributions that made the data.

@@ -68,6 +68,7 @@ for (name, network), colour, line in zip(networks.items(), colours, lines, stric
     ax.plot(range(1, len(losses) + 1), losses, ls=line, color=colour, label=name)
 ax.set(xlabel="epoch", ylabel="validation log loss", ylim=(0.15, 0.75))
 ax.legend(ncols=2)
+plt.show()
 
 # %%
 # The accuracy tells the same.
@@ -79,4 +80,3 @@ for name, network in networks.items():
         f"{name:<24}{network.loss_curve_[-1]:>15.3f}{losses[-1]:>17.3f}{min(losses):>13.3f}"
         f"{network.score(X_val, y_val):>10.3f}"
     )
-plt.show()

@@ -44,6 +44,7 @@ for ax, (name, machine) in zip(axes, machines.items(), strict=True):
     ax.set(title=f"{name}\naccuracy {machine.score(X, y):.2f}", xlabel="input 1")
 axes[0].set_ylabel("input 2")
 fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+plt.show()
 
 # %%
 # Mistakes per epoch. The plain rule stops when an epoch brings none, which on separable data it

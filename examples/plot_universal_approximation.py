@@ -68,6 +68,7 @@ for width, style, colour in ((2, ":", "#cc79a7"), (4, "--", "#e69f00"), (16, "-"
     axes[1].plot(grid, predict(network), style, color=colour, label=f"{width} tanh units")
 axes[1].set(xlabel="x", ylabel="y", title="what the networks have learned", ylim=(-1.7, 2.6))
 axes[1].legend(ncols=2, loc="upper center")
+plt.show()
 
 # %%
 # Problem 1: training may not find the parameters
@@ -79,6 +80,7 @@ fig, ax = plt.subplots(figsize=(6, 3.2), layout="constrained")
 ax.bar(range(1, 11), errors, color="#0072b2")
 ax.set(xlabel="seed, sorted by error", ylabel="root mean squared error", xticks=range(1, 11))
 ax.set_title("six tanh units")
+plt.show()
 
 # %%
 # Problem 2: the number of units may be huge
@@ -113,6 +115,7 @@ ax.set(xlabel="frequency of the target", ylabel="ReLU units", title="units for a
 ax.set_xticks(frequencies, frequencies)
 ax.set_yticks(needed, needed)
 ax.minorticks_off()
+plt.show()
 
 # %%
 # Problem 3: over-fitting may choose the wrong function

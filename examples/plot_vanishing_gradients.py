@@ -78,6 +78,7 @@ for row, initializer in zip(axes, initializers, strict=True):
 for ax in axes[1]:
     ax.set(xlabel="layer", xticks=range(1, DEPTH + 2, 2))
 fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+plt.show()
 
 # %%
 # The same in numbers: the first layer's gradient beside the last one's, at the start; and after
@@ -92,4 +93,3 @@ for (initializer, activation), ((_, before), (network, after)) in reports.items(
     for column, width in (("saturated", 11), ("dead", 7)):
         row.append(f"{sum(list(after[column])[:-1]) / DEPTH:>{width}.2f}")
     print(f"{initializer + ', ' + activation:<28}{''.join(row)}{network.score(X, y):>10.2f}")
-plt.show()
