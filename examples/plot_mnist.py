@@ -55,8 +55,8 @@ for ours, reference in zip(same.coefs_, theirs.coefs_, strict=True):
 np.testing.assert_allclose(same.loss_curve_, theirs.loss_curve_)
 
 # %%
-# What the first units of the hidden layer look for: ink where a weight is positive, paper where it
-# is negative.
+# What the first units of the hidden layer look for: violet where ink raises a unit's weighted sum,
+# orange where it lowers it.
 
 fig, axes = plt.subplots(3, 8, figsize=(8, 3.4), layout="constrained")
 limit = np.abs(fast.coefs_[0][:, : axes.size]).max()
