@@ -62,7 +62,7 @@ class SquaredReLU(Activation):
 
     keeps_input = True
     value_range = (0.0, INF)
-    ranges = {"scale": Interval(0)}
+    ranges = {"scale": Interval(0.0)}
 
     def __init__(self, scale=1.0):
         self.scale = scale

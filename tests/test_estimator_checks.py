@@ -79,7 +79,7 @@ DTYPES = ("auto", "float32", "float64")
 #: Small and fast, yet good enough for the scores that the checks ask for.
 QUICK = {
     "adam": {"max_iter": 40, "learning_rate_init": 0.05},
-    "sgd": {"max_iter": 40, "learning_rate_init": 0.1},
+    "sgd": {"max_iter": 40, "learning_rate_init": 0.05},
     "lbfgs": {"max_iter": 40},
 }
 
