@@ -11,7 +11,7 @@ for a window at a time: a step itself only gathers X, runs the network and updat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 
