@@ -48,3 +48,9 @@ def runs(items: Sequence[Item]) -> Iterator[tuple[Item, slice]]:
     starts = [k for k in range(len(items)) if k == 0 or items[k] is not items[k - 1]]
     for start, stop in pairwise([*starts, len(items)]):
         yield items[start], slice(start, stop)
+
+
+def as_slice(places: Sequence[int]) -> slice | list[int]:
+    """Return rising positions as a slice if they leave none out: a slice is a view."""
+    first, last = places[0], places[-1]
+    return slice(first, last + 1) if last - first == len(places) - 1 else list(places)

@@ -509,6 +509,10 @@ def _product(x: Input, weight: Floats, out: Floats) -> Call:
 def _sum_of_rows(delta: Floats, out: Floats) -> Call:
     if delta.dtype == np.float64:
         # The order of adding that gives scikit-learn's bits.
+        if len(delta) > 1 and delta.shape[2] > 1:
+            # The same order and, for 45 members of 8 units, a quarter of the time; a single
+            # column is added pairwise by the one, straight on by the other.
+            return partial(np.einsum, "kbh->kh", delta, out=out[:, 0])
         return partial(np.add.reduce, delta, 1, None, out, True)
     # A product takes a third of the time.
     return _matmul(np.ones((len(delta), 1, delta.shape[1]), delta.dtype), delta, out)
