@@ -64,7 +64,8 @@ def run(peer: str, data: str, grid: dict[str, Any], n_jobs: int, epochs: int) ->
     warnings.simplefilter("ignore")
     X, y = DATA[data](return_X_y=True)
     X = StandardScaler().fit_transform(X)
-    small = {"alpha": [1e-4, 1e-3], "hidden_layer_sizes": [(2,)]}
+    # Enough fits that each worker is given some, whatever the kind of search.
+    small = {"alpha": np.geomspace(1e-4, 1, 18).tolist(), "hidden_layer_sizes": [(2,), (3,)]}
     search_of(peer, data, small, n_jobs, 1).fit(X, y)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()

@@ -162,12 +162,18 @@ def _pieces(calls: Sequence[Call], n_workers: int) -> list[list[int]]:
     alike: dict[Hashable, list[int]] = {}
     for i, call in enumerate(calls):
         alike.setdefault(_kind(call, i), []).append(i)
-    pieces = []
-    for positions in alike.values():
-        share = math.ceil(len(positions) / n_workers)
-        size = min(MOST, max(FEWEST, share))
-        pieces += [positions[start : start + size] for start in range(0, len(positions), size)]
+    size = _piece_size(len(calls), n_workers)
+    pieces = [
+        positions[start : start + size]
+        for positions in alike.values()
+        for start in range(0, len(positions), size)
+    ]
     return sorted(pieces, key=lambda piece: -len(piece))
+
+
+def _piece_size(n_networks: int, n_workers: int) -> int:
+    """Return how many networks a worker is given together: its share, within limits."""
+    return min(MOST, max(FEWEST, math.ceil(n_networks / n_workers)))
 
 
 def _kind(call: Call, i: int) -> Hashable:
@@ -226,8 +232,7 @@ def fit_stacked(
     if network_of(estimators[0]) is None:
         return parallel(delayed(_fitted)(estimator, X, y, params) for estimator in estimators)
     transformed = transform(estimators[0], X, y, params)
-    share = math.ceil(len(estimators) / effective_n_jobs(n_jobs))
-    size = min(MOST, max(FEWEST, share))
+    size = _piece_size(len(estimators), effective_n_jobs(n_jobs))
     pieces = parallel(
         delayed(_fit_together)(estimators[start : start + size], transformed)
         for start in range(0, len(estimators), size)

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..engine import Network, Workspace
 from ..engine.arrays import Booleans, Call, Floats, Integers, as_slice, runs
-from .data import TrainingSet
+from .data import TrainingSet, one_below_another
 from .member import Member
 
 #: Elements that the optimiser treats at a time: its four arrays of this length are 1 MB in
@@ -71,9 +71,8 @@ class Stack:
         self.members = list(members)
         if isinstance(data, TrainingSet):
             data = [data] * len(members)
-        self.data: list[TrainingSet] = []
-        for of_run, k in runs(data):
-            self.data += [of_run.astype(dtype)] * (k.stop - k.start)
+        converted = {key: one.astype(dtype) for key, one in {id(d): d for d in data}.items()}
+        self.data, self.first_rows = one_below_another([converted[id(one)] for one in data])
         self.batch_size = batch_size
         self.dtype = dtype
         self.parameters = np.stack([m.parameters for m in members]).astype(dtype, copy=False)
@@ -234,9 +233,11 @@ class Stack:
         for k in alike:
             self.members[k].current_rate = current_rate
         optimizer = member.optimizer
-        scalars = [*optimizer.coefficients(rates, steps), rates * optimizer.weight_decay]
-        table = np.stack([np.broadcast_to(scalar, steps.shape) for scalar in scalars], axis=-1)
-        self.scalars[taken[:, np.newaxis], alike, :-2] = table[:, np.newaxis]
+        scalars = *optimizer.coefficients(rates, steps), rates * optimizer.weight_decay
+        table = np.empty((len(taken), 1, len(scalars)))
+        for j, scalar in enumerate(scalars):
+            table[:, 0, j] = scalar
+        self.scalars[taken[:, np.newaxis], alike, :-2] = table
 
     def _reported(self, totals: Floats) -> Floats:
         """Return an epoch's losses as scikit-learn reports them: batch means, weighted by length.
@@ -287,6 +288,7 @@ class Stack:
         if kept:
             self.network = self.network.members(kept)
             self.data = [self.data[k] for k in kept]
+            self.first_rows = self.first_rows[kept]
             self.parameters = self.parameters[kept]
             self.state = {name: vector[kept] for name, vector in self.state.items()}
             self.average = None if self.average is None else self.average[kept]
@@ -329,7 +331,7 @@ class _Window:
         """Take the rows from ``start`` of the epoch's order on."""
         n_rows = min(self.length, stack.order.shape[1] - start)
         self._opened = slice(start, start + n_rows)
-        self.order[:, :n_rows] = stack.order[:, self._opened]
+        np.add(stack.order[:, self._opened], stack.first_rows, out=self.order[:, :n_rows])
         # Behind the end stand rows of an earlier window: valid, and without effect.
         for targets, k in self._targets:
             targets.take(self.order[k], self.y[k])
