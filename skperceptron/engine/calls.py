@@ -64,6 +64,9 @@ def sum_of_rows(x: Floats, out: Floats, in_order: bool = False) -> Call:
     if len(out) > 1:
         return partial(np.matmul, np.ones((len(x), 1, x.shape[1]), x.dtype), x, out)
     ones = np.ones(x.shape[1], x.dtype)
+    if x.shape[2] == 1:
+        # As in a stack, where NumPy takes a single column for a vector: the same bits.
+        return partial(np.dot, ones, x[0], out[0, 0])
     matrix, transposed = (x[0].T, 0) if x.flags.c_contiguous else (x[0], 1)
     gemv = _GEMV[x.dtype]
     # alpha, a, x, beta, y, offset and stride of x and of y, trans, overwrite_y

@@ -14,6 +14,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
@@ -48,6 +49,8 @@ class Call:
         Where it can be trained in a stack.
     source : hashable
         Calls that agree in it are fitted on the same transformed data.
+    n_units : int
+        Hidden units of the network: what it costs, roughly.
     """
 
     function: Any
@@ -55,6 +58,7 @@ class Call:
     keywords: dict[str, Any]
     network: BaseMultilayerPerceptron | None = None
     source: Hashable = None
+    n_units: int = 0
 
     @property
     def estimator(self) -> Any:
@@ -144,6 +148,7 @@ def _planned(wrapped: Any, arguments: tuple[Any, ...], keywords: dict[str, Any])
     try:
         call.estimator.set_params(**clone(parameters, safe=False))
         network = network_of(call.estimator)
+        call.n_units = 0 if network is None else int(np.sum(network.hidden_layer_sizes))
     except Exception:
         # The call itself will say what is wrong.
         return call
@@ -158,7 +163,7 @@ def _planned(wrapped: Any, arguments: tuple[Any, ...], keywords: dict[str, Any])
 
 
 def _pieces(calls: Sequence[Call], n_workers: int) -> list[list[int]]:
-    """Return the positions of calls that one worker is given together, the largest first."""
+    """Return the positions of calls that one worker is given together, the longest work first."""
     alike: dict[Hashable, list[int]] = {}
     for i, call in enumerate(calls):
         alike.setdefault(_kind(call, i), []).append(i)
@@ -168,7 +173,7 @@ def _pieces(calls: Sequence[Call], n_workers: int) -> list[list[int]]:
         for positions in alike.values()
         for start in range(0, len(positions), size)
     ]
-    return sorted(pieces, key=lambda piece: -len(piece))
+    return sorted(pieces, key=lambda piece: -sum(1 + calls[i].n_units for i in piece))
 
 
 def _piece_size(n_networks: int, n_workers: int) -> int:
