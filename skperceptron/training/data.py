@@ -50,7 +50,7 @@ class TrainingSet:
     Parameters
     ----------
     X : ndarray or CSR matrix of shape (N, D)
-        float32 or float64, in memory or memory-mapped.
+        Real numbers of any dtype, in memory or memory-mapped.
     targets : Targets
         Of N rows.
     """
