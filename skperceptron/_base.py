@@ -20,7 +20,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from ._compat import CallbackSupportMixin, check_optimize_result
 from ._held_out import Validation
@@ -28,7 +28,6 @@ from ._listening import Silence, identity_of, listening
 from ._notebook import NotebookMixin
 from ._parameters import NetworkParameters, is_lbfgs
 from ._validation import (
-    ACCEPTED,
     FLOAT32,
     FLOAT64,
     Extras,
@@ -36,6 +35,7 @@ from ._validation import (
     check_sample_weight,
     is_evidently_valid,
     restored_on_failure,
+    validated,
 )
 from .activations import Activation
 from .engine import Network, multilayer_perceptron
@@ -251,16 +251,7 @@ class BaseMultilayerPerceptron(
         )
 
     def _validate_training_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
-        return validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            multi_output=True,
-            dtype=ACCEPTED,
-            y_numeric=self._y_is_numeric,
-            reset=reset,
-        )
+        return validated(self, X, y, multi_output=True, y_numeric=self._y_is_numeric, reset=reset)
 
     def _forget(self) -> None:
         """Drop what only continued training needs."""
@@ -730,7 +721,7 @@ class BaseMultilayerPerceptron(
         """Return raw predictions, (n_samples, n_outputs), in the dtype of X."""
         if not is_evidently_valid(X, self):
             check_is_fitted(self)
-            X = validate_data(self, X, accept_sparse="csr", dtype=ACCEPTED, reset=False)
+            X = validated(self, X, reset=False)
         dtype = FLOAT32 if X.dtype == FLOAT32 else FLOAT64
         parts = [self._network, *self.coefs_, *self.intercepts_]
         parts += [*self.activation_parameters_, *self.normalization_parameters_]

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from .arrays import Floats, Integers
 from .blocks import BatchNormalize
+from .mapped import pages_of
 from .network import Learned, Network, Node, first_weight
 from .sparse import BorrowedRows, SparseBatch
 from .workspace import Workspace
@@ -91,6 +92,7 @@ class Predictor:
         """Return raw predictions, (n_rows, C), of all rows of X or of those at ``rows``."""
         n_rows = X.shape[0] if rows is None else len(rows)
         kind = self._kind_of_input(X, rows)
+        pages = pages_of(X)
         size = max(1, min(n_rows, BLOCK // self._network.widest(kind is not None)))
         raw = np.empty((n_rows, self._network.n_outputs), dtype=self._dtype)
         for start in range(0, n_rows, size):
@@ -103,6 +105,8 @@ class Predictor:
                 work.x[0] = chosen
             work.forward()
             raw[block] = work.raw[0]
+            if pages is not None:
+                pages.have_read(block.stop - start)
         return raw
 
     def _kind_of_input(

@@ -41,6 +41,8 @@ class Workspace:
         Source of each of these members' dropout; None where there is none.
     x : SparseBatch, default=None
         The input, if it is to be one that exists already.
+    sums_in_order : bool, default=False
+        Whether gradients of biases have the bits of ``np.sum``, which takes longer.
 
     Attributes
     ----------
@@ -63,8 +65,10 @@ class Workspace:
         members: slice = slice(None),
         noise: Sequence[np.random.Generator | None] = (),
         x: SparseBatch | None = None,
+        sums_in_order: bool = False,
     ) -> None:
         self.network = network
+        self.sums_in_order = sums_in_order
         self.noise = noise
         self.members = members
         self.trains = gradient is not None

@@ -9,6 +9,7 @@ from scipy import sparse
 
 from ..engine.arrays import Floats, Integers
 from ..engine.blocks import Input
+from ..engine.mapped import pages_of
 from ..engine.sparse import SparseBatch
 
 
@@ -59,6 +60,7 @@ class TrainingSet:
         self.X = X
         self.targets = targets
         self._gathered: dict[tuple[int, ...], Floats] = {}
+        self._pages = pages_of(X)
 
     @property
     def n_rows(self) -> int:
@@ -79,6 +81,8 @@ class TrainingSet:
         if isinstance(x, SparseBatch):
             x.matrices[members] = [self.X[r].astype(dtype, copy=False) for r in rows]
             return
+        if self._pages is not None:
+            self._pages.have_read(rows.size)
         x = x[members]
         if not self.X.flags.c_contiguous:
             # np.take would copy all of X first.
