@@ -132,7 +132,7 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
         for start in range(0, len(checked), size):
             part = checked[start : start + size]
             assert_all_finite(part, input_name="X", estimator_name=name)
-            pages.have_read(len(part))
+            pages.let_go()
     return found
 
 

@@ -8,15 +8,16 @@ to let them go, it only forgets that they belong here; the next look costs no re
 from __future__ import annotations
 
 import mmap
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-#: Bytes of a file that may stay resident.
-RESIDENT = 2**27
+#: Bytes of a file that may be resident at a time.
+RESIDENT = 2**28
 
-#: Bytes that Linux makes resident around each byte that is read.
-AROUND = 2**16
+#: Rows in random order that may be: Linux maps up to 2 MB around each.
+SCATTERED = RESIDENT // 2**21
 
 
 class Pages:
@@ -25,21 +26,26 @@ class Pages:
     Parameters
     ----------
     file : mmap
-    row_bytes : int
-        Length of a row of the array.
     """
 
-    def __init__(self, file: mmap.mmap, row_bytes: int) -> None:
+    def __init__(self, file: mmap.mmap) -> None:
         self._file = file
-        self._allowed = max(1, RESIDENT // (row_bytes + AROUND))
-        self._read = 0
+        self._n_read = 0
 
-    def have_read(self, n_rows: int) -> None:
-        """Count rows that were read, and let all pages go when it is time."""
-        self._read += n_rows
-        if self._read >= self._allowed:
-            self._file.madvise(mmap.MADV_DONTNEED)
-            self._read = 0
+    def let_go(self) -> None:
+        """Let all pages go; they come back when they are looked at."""
+        self._file.madvise(mmap.MADV_DONTNEED)
+        self._n_read = 0
+
+    def portions(self, n_rows: int) -> Iterator[slice]:
+        """Cut rows in random order into portions, and let pages go where it is time."""
+        for start in range(0, n_rows, SCATTERED):
+            portion = slice(start, min(start + SCATTERED, n_rows))
+            length = portion.stop - start
+            if self._n_read + length > SCATTERED:
+                self.let_go()
+            self._n_read += length
+            yield portion
 
 
 def pages_of(X: Any) -> Pages | None:
@@ -52,4 +58,4 @@ def pages_of(X: Any) -> Pages | None:
         owner = owner.base
     if not isinstance(owner, mmap.mmap) or not hasattr(mmap, "MADV_DONTNEED"):
         return None
-    return Pages(owner, X[:1].nbytes)
+    return Pages(owner)

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from .arrays import Floats, Integers
 from .blocks import BatchNormalize
-from .mapped import pages_of
+from .mapped import SCATTERED, pages_of
 from .network import Learned, Network, Node, first_weight
 from .sparse import BorrowedRows, SparseBatch
 from .workspace import Workspace
@@ -94,6 +94,8 @@ class Predictor:
         kind = self._kind_of_input(X, rows)
         pages = pages_of(X)
         size = max(1, min(n_rows, BLOCK // self._network.widest(kind is not None)))
+        if pages is not None and rows is not None:
+            size = min(size, SCATTERED)
         raw = np.empty((n_rows, self._network.n_outputs), dtype=self._dtype)
         for start in range(0, n_rows, size):
             block = slice(start, min(start + size, n_rows))
@@ -106,7 +108,7 @@ class Predictor:
             work.forward()
             raw[block] = work.raw[0]
             if pages is not None:
-                pages.have_read(block.stop - start)
+                pages.let_go()
         return raw
 
     def _kind_of_input(

@@ -81,13 +81,19 @@ class TrainingSet:
         if isinstance(x, SparseBatch):
             x.matrices[members] = [self.X[r].astype(dtype, copy=False) for r in rows]
             return
-        if self._pages is not None:
-            self._pages.have_read(rows.size)
         x = x[members]
+        if self._pages is None:
+            self._gather(x, rows)
+        else:
+            for portion in self._pages.portions(rows.shape[1]):
+                self._gather(x[:, portion], rows[:, portion])
+
+    def _gather(self, x: Floats, rows: Integers) -> None:
+        """Copy rows of a dense X, (K, B), into x, (K, B, D)."""
         if not self.X.flags.c_contiguous:
             # np.take would copy all of X first.
             x[:] = self.X[rows]
-        elif self.X.dtype == dtype:
+        elif self.X.dtype == x.dtype:
             self.X.take(rows, axis=0, out=x, mode="clip")
         else:
             if x.shape not in self._gathered:

@@ -38,8 +38,9 @@ def test_memory_of_another_kind_is_left_alone(path):
 
 @pytest.mark.parametrize("mode", ["r", "r+", "c"])
 def test_fit_and_prediction_are_those_of_the_same_rows_in_memory(path, mode, monkeypatch):
-    # Pages are let go after every batch.
-    monkeypatch.setattr(mapped, "RESIDENT", 1)
+    # Pages are let go within every batch.
+    monkeypatch.setattr(mapped, "SCATTERED", 3)
+    monkeypatch.setattr("skperceptron.engine.prediction.SCATTERED", 3)
     monkeypatch.setattr("skperceptron._validation.RESIDENT", 100)
     X = np.load(path, mmap_mode=mode)
     if mode != "r":
@@ -51,6 +52,26 @@ def test_fit_and_prediction_are_those_of_the_same_rows_in_memory(path, mode, mon
     assert_array_equal(from_file, model.fit(np.array(X), y).predict(np.array(X)))
     if mode != "r":
         assert_array_equal(X[5], 3)
+
+
+def test_pages_are_let_go_before_more_rows_than_allowed_are_read(path, monkeypatch):
+    monkeypatch.setattr(mapped, "SCATTERED", 10)
+    pages = pages_of(np.load(path, mmap_mode="r"))
+    read, most = 0, 0
+
+    def let_go():
+        nonlocal read
+        read = pages._n_read = 0
+
+    monkeypatch.setattr(pages, "let_go", let_go)
+    for n_rows in (4, 5, 4, 25, 10, 1):
+        visited = []
+        for portion in pages.portions(n_rows):
+            read += portion.stop - portion.start
+            most = max(most, read)
+            visited += range(n_rows)[portion]
+        assert visited == list(range(n_rows))
+    assert most == 10
 
 
 @pytest.mark.parametrize("row", [0, 17, 29])
