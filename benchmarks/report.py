@@ -53,7 +53,8 @@ def restructured_text(table: Table, told: dict[str, Any]) -> str:
     rows = io.StringIO()
     csv.writer(rows, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(table.cells())
     body = "".join(f"   {line}\n" for line in rows.getvalue().splitlines())
-    title = f"{table.title} ({told['date']})"
+    hint = ", small problems: these figures mean nothing" if told["quick"] else ""
+    title = f"{table.title} ({told['date']}{hint})"
     return f".. csv-table:: {title}\n   :header-rows: 1\n\n{body}"
 
 
