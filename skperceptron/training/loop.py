@@ -61,7 +61,9 @@ def epochs(stack: Stack, stop_when_exhausted: bool = True) -> Iterator[list[Epoc
         finite = np.isfinite(losses) & np.isfinite(stack.parameters).all(axis=1)
         reports = [
             _assess(stack, k, loss, is_finite, stop_when_exhausted, began)
-            for k, (loss, is_finite) in enumerate(zip(losses.tolist(), finite.tolist(), strict=True))
+            for k, (loss, is_finite) in enumerate(
+                zip(losses.tolist(), finite.tolist(), strict=True)
+            )
         ]
         leaving = [k for k, report in enumerate(reports) if report.member.is_over]
         if leaving:
