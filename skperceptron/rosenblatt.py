@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from copy import copy, deepcopy
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral
 from typing import Any
 
@@ -51,6 +52,7 @@ from .engine.error_correction import (
     Features,
     LastWeights,
     PocketWeights,
+    Window,
 )
 from .engine.network import Learned
 from .engine.prediction import predict_raw
@@ -65,6 +67,12 @@ KEPT_NUMBERS = 2**22
 
 #: Numbers in a window of rows (2 MB).
 WINDOW = 2**18
+
+#: Rows of a window, however few numbers they have.
+LONGEST_WINDOW = 4096
+
+#: Rows of a window of sparse rows: it keeps the inner product of every two of them (2 MB).
+SPARSE_WINDOW = 512
 
 #: Rows from which thresholds and the slope of the probabilities are found.
 SAMPLE = 10_000
@@ -396,15 +404,14 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         check_classification_targets(y)
         codes = self._label_codes(y, mode)
         rng = check_random_state(self.random_state)
-        kept, weights = merge_equal_rows(X, codes[:, np.newaxis], sample_weight)
+        given = distinct = _rows_as_given(len(y), sample_weight)
+        if self.shuffle or self.n_associative:
+            distinct = merge_equal_rows(X, codes[:, np.newaxis], sample_weight)
         if mode.continuing:
             self._check_same_units()
         else:
-            self._draw_associative_units(X, kept, weights, rng)
-        if not self.shuffle:
-            weights = np.ones(len(y)) if sample_weight is None else sample_weight
-            kept = np.flatnonzero(weights)
-            weights = weights[kept]
+            self._draw_associative_units(X, *distinct, rng)
+        kept, weights = distinct if self.shuffle else given
         weights = self._weigh_classes(codes[kept], weights)
         training = _Training(self._features_of(X), kept, self._signs(codes[kept]), weights)
         self._train(training, rng, mode, listener)
@@ -608,11 +615,11 @@ class _Training:
         """Present each row once, in random order if there is an `rng`; count the mistakes."""
         n_rows = len(self.rows)
         order = np.arange(n_rows) if rng is None else rng.permutation(n_rows)
-        mistakes = 0
-        for chosen in self._windows(order):
-            features = self.features_of(self.rows[chosen])
-            mistakes += units.present(features, self.signs[chosen], self.weights[chosen])
-        return mistakes
+        return units.present_windows([partial(self._window, c) for c in self._windows(order)])
+
+    def _window(self, chosen: Integers) -> Window:
+        features = self.features_of(self.rows[chosen])
+        return Window(features, self.signs[chosen], self.weights[chosen])
 
     def count_right(self, weight: Floats, unit: int) -> float:
         """Return the weight of the rows that a response unit answers rightly."""
@@ -630,9 +637,10 @@ class _Training:
         return responses, self.signs[chosen], self.weights[chosen]
 
     def _windows(self, order: Integers) -> Iterator[Integers]:
-        n_inputs = self.features_of(self.rows[:1]).shape[1]
+        features = self.features_of(self.rows[:1])
+        fitting = SPARSE_WINDOW if sparse.issparse(features) else WINDOW // features.shape[1]
         # Whole blocks: a window's last one would otherwise be shorter.
-        length = max(1, WINDOW // (n_inputs * BLOCK)) * BLOCK
+        length = max(1, min(fitting, LONGEST_WINDOW) // BLOCK) * BLOCK
         for start in range(0, len(order), length):
             yield order[start : start + length]
 
@@ -659,8 +667,22 @@ def _split(sums: Floats, weights: Floats, share: float) -> float:
     return float(middle if middle > values[i] else values[i + 1])
 
 
+def _rows_as_given(n_rows: int, sample_weight: Floats | None) -> tuple[Integers, Floats]:
+    """Return the rows that count, and their weights."""
+    weights = np.ones(n_rows) if sample_weight is None else sample_weight
+    kept = np.flatnonzero(weights)
+    return kept, weights[kept]
+
+
 def _rows(X: Features, rows: Integers) -> Features:
-    return X[rows]
+    """Return rows of X; neighbours in order, of a dense X, without a copy."""
+    if sparse.issparse(X):
+        return X[rows]
+    first, last = rows[0], rows[-1]
+    if last - first == len(rows) - 1 and (np.diff(rows) == 1).all():
+        return X[first : last + 1]
+    # Every row is there: "clip" saves the check.
+    return np.take(X, rows, axis=0, mode="clip")
 
 
 def _with_constant(features: Features, constant: float) -> Features:

@@ -2,50 +2,60 @@
 
 A row is presented; every response unit whose answer is wrong adds the row, with the
 sign of the right answer, to its weights (Rosenblatt 1962, Principles of Neurodynamics).
-Only mistakes change anything, so that within a block of rows
+Rows come in windows; which of them are mistakes is found by :mod:`.error_blocks`, for one
+unit after another. What does not depend on weights is computed one window ahead, on
+a second thread.
 
-    margin_i = sign_i (w x_i + sum over mistakes j < i of sign_j step_j x_j x_i),
-
-and row i is a mistake where margin_i <= 0. One product gives all ``w x_i``, another the
-block's Gram matrix ``x_j x_i``. Which rows are mistakes is then the fixed point of a
-strictly triangular system: each sweep settles at least one more row, usually all but a few.
-
-Here N is the number of rows, B that of a block, A that of features, C that of response units.
+Here N is the number of rows of a window, A that of features, C that of response units.
 Biases are the weights of a feature that is always 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any, TypeAlias
 
 import numpy as np
 from scipy import sparse
 
-from .arrays import Booleans, Floats
+from .arrays import Booleans, Floats, Item
+from .error_blocks import BLOCK, DenseErrorBlocks, ErrorBlocks, SparseErrorBlocks
 
 Features: TypeAlias = "Floats | sparse.csr_array"
 
-#: Rows of a block. The Gram matrix costs B, the calls cost 1 / B per row (100,000 x 100, 7% and
-#: 47% mistakes: 151 and 224 ms for 32, 103 and 176 ms for 64, 110 and 218 ms for 128).
-BLOCK = 64
 
-#: A margin this much smaller than the largest of its block may be nothing but rounding.
-DOUBTFUL = 1e-11
+@dataclass(frozen=True)
+class Window:
+    """Rows that are presented one after another, some thousands at most.
+
+    Attributes
+    ----------
+    features : ndarray or CSR matrix of shape (N, A), float64
+    signs : ndarray of shape (N, C)
+        The right answers, 1.0 or -1.0.
+    steps : ndarray of shape (N,)
+        Positive weights of the rows: what a correction is multiplied by.
+    """
+
+    features: Features
+    signs: Floats
+    steps: Floats
 
 
 @dataclass(frozen=True)
 class Visit:
-    """What happened to the response units while they saw the rows of one block.
+    """What happened to the response units while they saw the rows of a window.
 
     Attributes
     ----------
-    features : ndarray or CSR matrix of shape (B, A)
-    steps : ndarray of shape (B,)
+    features : ndarray or CSR matrix of shape (N, A)
+    steps : ndarray of shape (N,)
         Weights of the rows.
-    wrong : ndarray of bool of shape (B, C)
-    corrections : ndarray of shape (B, C)
+    wrong : ndarray of bool of shape (N, C)
+    corrections : ndarray of shape (N, C)
         By how much each row was added to the weights of each unit; zero unless wrong.
     before : ndarray of shape (C, A)
         The weights that the first row met.
@@ -69,7 +79,7 @@ class LastWeights:
         """Prepare for training on rows that ``count_right`` can judge."""
 
     def observe(self, visit: Visit) -> None:
-        """Take note of a block."""
+        """Take note of a window."""
 
     def end(self) -> None:
         """Let go of the rows."""
@@ -129,7 +139,7 @@ class PocketWeights(LastWeights):
 
     def _observe_unit(self, visit: Visit, c: int, elapsed: Floats) -> None:
         mistakes = np.flatnonzero(visit.wrong[:, c])
-        # Run r ends before mistake r, the last one with the block; the first began earlier.
+        # Run r ends before mistake r, the last one with the window; the first began earlier.
         starts = np.concatenate([[-self._run[c]], elapsed[mistakes]])
         ends = np.concatenate([(elapsed - visit.steps)[mistakes], elapsed[-1:]])
         runs = ends - starts
@@ -158,7 +168,7 @@ class ErrorCorrection:
     weight : ndarray of shape (C, A), float64
         Where training starts.
     memory : LastWeights, AveragedWeights or PocketWeights
-        Told of every block.
+        Told of every window.
 
     Attributes
     ----------
@@ -169,95 +179,114 @@ class ErrorCorrection:
     def __init__(self, weight: Floats, memory: LastWeights) -> None:
         self.weight = weight
         self.memory = memory
-        self._earlier = np.tri(BLOCK, k=-1)
+        # While one is solved, the other is filled.
+        self._blocks: list[ErrorBlocks | None] = [None, None]
 
     def present(self, features: Features, signs: Floats, steps: Floats) -> int:
-        """Present rows one after another.
-
-        Parameters
-        ----------
-        features : ndarray or CSR matrix of shape (N, A), float64
-        signs : ndarray of shape (N, C)
-            The right answers, 1.0 or -1.0.
-        steps : ndarray of shape (N,)
-            Positive weights of the rows: what a correction is multiplied by.
+        """Present rows one after another: see :class:`Window`.
 
         Returns
         -------
         int
             Number of corrections, all units together.
         """
-        n_mistakes = 0
-        for start in range(0, len(signs), BLOCK):
-            block = slice(start, start + BLOCK)
-            visit = self._visit(features[block], signs[block], steps[block])
-            self.memory.observe(visit)
-            n_mistakes += int(np.count_nonzero(visit.wrong))
+        return self.present_windows([lambda: Window(features, signs, steps)])
+
+    def present_windows(self, windows: Sequence[Callable[[], Window]]) -> int:
+        """Present the rows of one window after another.
+
+        Parameters
+        ----------
+        windows : sequence of callables
+            Each returns a window; called in turn, perhaps on another thread.
+
+        Returns
+        -------
+        int
+            Number of corrections, all units together.
+        """
+        filled = self._filled(windows)
+        last_unit, n_mistakes = len(self.weight) - 1, 0
+        for window, unit, blocks in filled if len(windows) == 1 else _one_ahead(filled):
+            if unit == 0:
+                before, self.weight = self.weight, self.weight.copy()
+                wrong = np.empty(window.signs.shape, dtype=bool)
+            wrong[:, unit], self.weight[unit] = _answers(window, unit, blocks, before[unit])
+            if unit == last_unit:
+                corrections = window.signs * window.steps[:, np.newaxis] * wrong
+                visit = Visit(window.features, window.steps, wrong, corrections, before)
+                self.memory.observe(visit)
+                n_mistakes += int(np.count_nonzero(wrong))
         return n_mistakes
 
-    def _visit(self, features: Features, signs: Floats, steps: Floats) -> Visit:
-        amounts = signs * steps[:, np.newaxis]
-        margins = (features @ self.weight.T) * signs
-        wrong = margins <= 0
-        if wrong.any():
-            wrong, margins = self._settle(features, signs, amounts, margins)
-        if self._is_doubtful(features, amounts, margins):
-            wrong = self._walk(features, signs, amounts)
-        visit = Visit(features, steps, wrong, amounts * wrong, self.weight)
-        if wrong.any():
-            self.weight = self._corrected(visit)
-        return visit
+    def _filled(
+        self, windows: Sequence[Callable[[], Window]]
+    ) -> Iterator[tuple[Window, int, ErrorBlocks]]:
+        """Yield each window for each unit, with its blocks filled."""
+        turns = cycle(range(2))
+        for window in (get_window() for get_window in windows):
+            for unit, signs in enumerate(window.signs.T):
+                blocks = self._roomy_blocks(next(turns), window.features)
+                blocks.fill(window.features, signs * window.steps)
+                yield window, unit, blocks
 
-    def _settle(
-        self, features: Features, signs: Floats, amounts: Floats, margins: Floats
-    ) -> tuple[Booleans, Floats]:
-        """Find which rows are mistakes once earlier ones have been corrected."""
-        gram: Any = features @ features.T
-        if sparse.issparse(gram):
-            gram = gram.toarray()
-        size = len(gram)
-        gram *= self._earlier[:size, :size]
-        before, now = None, margins <= 0
-        while before is None or (now != before).any():
-            before = now
-            settled = (gram @ (amounts * before)) * signs + margins
-            now = settled <= 0
-        return now, settled
+    def _roomy_blocks(self, turn: int, features: Features) -> ErrorBlocks:
+        n_rows, n_features = features.shape
+        blocks = self._blocks[turn]
+        if blocks is None or blocks.capacity < n_rows:
+            is_sparse = sparse.issparse(features)
+            blocks = SparseErrorBlocks(n_rows) if is_sparse else DenseErrorBlocks(n_rows, n_features)
+            self._blocks[turn] = blocks
+        return blocks
 
-    def _is_doubtful(self, features: Features, amounts: Floats, margins: Floats) -> bool:
-        """Tell whether rounding may have decided a row. Sums of integers are exact."""
-        if sparse.issparse(features):
-            return False
-        sizes = np.abs(margins)
-        if sizes.min() > DOUBTFUL * sizes.max():
-            return False
-        return not all((a == np.rint(a)).all() for a in (features, amounts, self.weight))
 
-    def _walk(self, features: Floats, signs: Floats, amounts: Floats) -> Booleans:
-        """Find the mistakes row by row, adding up in the order of the features."""
-        wrong = np.zeros(signs.shape, dtype=bool)
-        weight = self.weight.copy()
-        for i, row in enumerate(features):
-            scores = np.add.accumulate(weight * row, axis=1)[:, -1]
-            wrong[i] = signs[i] * scores <= 0
-            weight += (amounts[i] * wrong[i])[:, np.newaxis] * row
-        return wrong
+def _answers(
+    window: Window, unit: int, blocks: ErrorBlocks, weight: Floats
+) -> tuple[Booleans, Floats]:
+    """Tell which rows a unit answers wrongly, and return its weights after them."""
+    amounts = window.signs[:, unit] * window.steps
+    begun, first, stop = 0, 0, blocks.n_blocks
+    blocks.begin(0, weight)
+    while first < blocks.n_blocks:
+        blocks.solve(first, stop)
+        doubtful = blocks.first_doubtful(first, stop)
+        if doubtful is None or _all_integers(window.features, amounts, weight):
+            first, stop = stop, stop + 2 * (stop - first)
+        else:
+            rows = slice(doubtful * BLOCK, (doubtful + 1) * BLOCK)
+            weight = blocks.corrected(begun, doubtful)
+            wrong, weight = _walk(window.features[rows], amounts[rows], weight)
+            blocks.note(doubtful, wrong)
+            begun, first, stop = doubtful + 1, doubtful + 1, doubtful + 2
+            blocks.begin(begun, weight)
+        stop = min(stop, blocks.n_blocks)
+    return blocks.wrong(), blocks.corrected(begun, blocks.n_blocks)
 
-    def _corrected(self, visit: Visit) -> Floats:
-        """Add the corrections in the order in which they were made."""
-        if sparse.issparse(visit.features):
-            return visit.before + _sum_of_rows(visit.features, visit.corrections)
-        weight = visit.before.copy()
-        for c, wrong in enumerate(visit.wrong.T):
-            mistakes = np.flatnonzero(wrong)
-            terms = np.empty((len(mistakes) + 1, weight.shape[1]))
-            terms[0] = weight[c]
-            np.multiply(
-                visit.features[mistakes], visit.corrections[mistakes, c : c + 1], out=terms[1:]
-            )
-            # Reducing over the first axis adds row after row.
-            np.add.reduce(terms, axis=0, out=weight[c])
-        return weight
+
+def _all_integers(*arrays: Floats) -> bool:
+    """Tell whether sums of products are exact."""
+    return all((a == np.rint(a)).all() for a in arrays)
+
+
+def _walk(features: Floats, amounts: Floats, weight: Floats) -> tuple[Booleans, Floats]:
+    """Find the mistakes row by row, adding up in the order of the features."""
+    wrong = np.zeros(len(features), dtype=bool)
+    weight = weight.copy()
+    for i, (row, amount) in enumerate(zip(features, amounts, strict=True)):
+        score = np.add.accumulate(weight * row)[-1]
+        wrong[i] = amount * score <= 0
+        if wrong[i]:
+            weight += amount * row
+    return wrong, weight
+
+
+def _one_ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """Compute the next item on a second thread while the last one is used."""
+    with ThreadPoolExecutor(max_workers=1) as helper:
+        coming = helper.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = helper.submit(next, items, None)
+            yield item
 
 
 def _sum_of_rows(features: Features, factors: Floats) -> Floats:
