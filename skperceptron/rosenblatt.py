@@ -33,6 +33,7 @@ from ._compat import (
     check_partial_fit_first_call,
     fit_context,
 )
+from ._library_pass import MANY_ROWS, LibraryPass
 from ._listening import Silence, listening
 from ._notebook import NotebookMixin
 from ._validation import (
@@ -45,14 +46,15 @@ from ._validation import (
 from .activations import Heaviside
 from .engine import Network, multilayer_perceptron
 from .engine.arrays import Floats, Integers
+from .engine.error_blocks import BLOCK
 from .engine.error_correction import (
-    BLOCK,
     AveragedWeights,
     ErrorCorrection,
     Features,
     LastWeights,
     PocketWeights,
     Window,
+    blocks_for,
 )
 from .engine.network import Learned
 from .engine.prediction import predict_raw
@@ -68,11 +70,15 @@ KEPT_NUMBERS = 2**22
 #: Numbers in a window of rows (2 MB).
 WINDOW = 2**18
 
-#: Rows of a window, however few numbers they have.
-LONGEST_WINDOW = 4096
+#: Rows of a window of sparse rows, which keeps the inner product of every two of them (2 MB).
+SPARSE_ROWS = 512
 
-#: Rows of a window of sparse rows: it keeps the inner product of every two of them (2 MB).
-SPARSE_WINDOW = 512
+#: Numbers (8 MB) and rows of a window that a library's call is worth.
+LARGE_WINDOW = 2**20
+LARGE_ROWS = 8192
+
+#: Rows gathered at a time: they are still in the cache when the constant is put behind them.
+GATHERED = 512
 
 #: Rows from which thresholds and the slope of the probabilities are found.
 SAMPLE = 10_000
@@ -450,21 +456,19 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
 
     def _features_of(self, X: Any) -> Callable[[Integers], Features]:
         """Return what gives the response units' inputs for the rows asked for."""
-        if not self.n_associative:
-            sources, take = X, _rows
-        else:
-            hidden, views = self._network.hidden_part(), self._associative_views(np.float64)
-            n_rows = X.shape[0]
-            if n_rows * self.n_associative <= KEPT_NUMBERS:
-                sources, take = predict_raw(hidden, views, X), _rows
-            else:
-                sources = X
-
-                def take(X: Any, rows: Integers) -> Features:
-                    return predict_raw(hidden, views, X, rows)
-
         constant = float(self.fit_intercept)
-        return lambda rows: _with_constant(take(sources, rows), constant)
+        if not self.n_associative:
+            return lambda rows: _with_constant(X, rows, constant)
+        hidden, views = self._network.hidden_part(), self._associative_views(np.float64)
+        if X.shape[0] * self.n_associative <= KEPT_NUMBERS:
+            associative = predict_raw(hidden, views, X)
+            return lambda rows: _with_constant(associative, rows, constant)
+
+        def computed(rows: Integers) -> Features:
+            associative = predict_raw(hidden, views, X, rows)
+            return _with_constant(associative, np.arange(len(rows)), constant)
+
+        return computed
 
     def _signs(self, codes: Integers) -> Floats:
         """Return the right answers, (n_rows, n_responses): 1 or -1."""
@@ -479,7 +483,8 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         mode: FitMode,
         listener: Silence,
     ) -> None:
-        units = ErrorCorrection(*self._starting_point(training, mode))
+        solver_for = LibraryPass if training.are_many else blocks_for
+        units = ErrorCorrection(*self._starting_point(training, mode), solver_for)
         units.memory.begin(training.count_right)
         mistakes: list[int] = []
         n_epochs = 1 if mode.incremental else self.max_iter
@@ -611,6 +616,11 @@ class _Training:
     signs: Floats
     weights: Floats
 
+    @property
+    def are_many(self) -> bool:
+        """Whether the rows are worth calls of a library."""
+        return len(self.rows) >= MANY_ROWS
+
     def present_all(self, units: ErrorCorrection, rng: np.random.RandomState | None) -> int:
         """Present each row once, in random order if there is an `rng`; count the mistakes."""
         n_rows = len(self.rows)
@@ -637,12 +647,17 @@ class _Training:
         return responses, self.signs[chosen], self.weights[chosen]
 
     def _windows(self, order: Integers) -> Iterator[Integers]:
-        features = self.features_of(self.rows[:1])
-        fitting = SPARSE_WINDOW if sparse.issparse(features) else WINDOW // features.shape[1]
-        # Whole blocks: a window's last one would otherwise be shorter.
-        length = max(1, min(fitting, LONGEST_WINDOW) // BLOCK) * BLOCK
+        length = self._window_length()
         for start in range(0, len(order), length):
             yield order[start : start + length]
+
+    def _window_length(self) -> int:
+        features = self.features_of(self.rows[:1])
+        is_sparse, n_inputs = sparse.issparse(features), features.shape[1]
+        if self.are_many:
+            return LARGE_ROWS if is_sparse else max(1, min(LARGE_ROWS, LARGE_WINDOW // n_inputs))
+        # Whole blocks: a window's last one would otherwise be shorter.
+        return max(1, (SPARSE_ROWS if is_sparse else WINDOW // n_inputs) // BLOCK) * BLOCK
 
 
 def wire(n_features: int, n_associative: int, n_responses: int) -> Network:
@@ -674,24 +689,23 @@ def _rows_as_given(n_rows: int, sample_weight: Floats | None) -> tuple[Integers,
     return kept, weights[kept]
 
 
-def _rows(X: Features, rows: Integers) -> Features:
-    """Return rows of X; neighbours in order, of a dense X, without a copy."""
+def _with_constant(X: Features, rows: Integers, constant: float) -> Features:
+    """Return rows of X, and behind them the input whose weight is the bias."""
+    n_rows, n_inputs = len(rows), X.shape[1]
     if sparse.issparse(X):
-        return X[rows]
-    first, last = rows[0], rows[-1]
-    if last - first == len(rows) - 1 and (np.diff(rows) == 1).all():
-        return X[first : last + 1]
+        column = np.full((n_rows, 1), constant)
+        return sparse.csr_array(sparse.hstack([X[rows], column], format="csr", dtype=np.float64))
+    extended = np.empty((n_rows, n_inputs + 1))
+    extended[:, -1] = constant
+    for start in range(0, n_rows, GATHERED):
+        part = slice(start, start + GATHERED)
+        extended[part, :-1] = _taken(X, rows[part])
+    return extended
+
+
+def _taken(X: Floats, rows: Integers) -> Floats:
+    """Return rows of X; neighbours without a copy."""
+    if rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
+        return X[rows[0] : rows[-1] + 1]
     # Every row is there: "clip" saves the check.
     return np.take(X, rows, axis=0, mode="clip")
-
-
-def _with_constant(features: Features, constant: float) -> Features:
-    """Append the input whose weight is the bias."""
-    n_rows, n_inputs = features.shape
-    if sparse.issparse(features):
-        column = np.full((n_rows, 1), constant)
-        return sparse.csr_array(sparse.hstack([features, column], format="csr", dtype=np.float64))
-    extended = np.empty((n_rows, n_inputs + 1))
-    extended[:, :-1] = features
-    extended[:, -1] = constant
-    return extended

@@ -2,9 +2,8 @@
 
 A row is presented; every response unit whose answer is wrong adds the row, with the
 sign of the right answer, to its weights (Rosenblatt 1962, Principles of Neurodynamics).
-Rows come in windows; which of them are mistakes is found by :mod:`.error_blocks`, for one
-unit after another. What does not depend on weights is computed one window ahead, on
-a second thread.
+Rows come in windows; a solver finds which of them are mistakes, for one unit after another.
+What does not depend on weights is computed one window ahead, on a second thread.
 
 Here N is the number of rows of a window, A that of features, C that of response units.
 Biases are the weights of a feature that is always 1.
@@ -16,13 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import cycle
-from typing import Any, TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from scipy import sparse
 
 from .arrays import Booleans, Floats, Item
-from .error_blocks import BLOCK, DenseErrorBlocks, ErrorBlocks, SparseErrorBlocks
+from .error_blocks import DenseErrorBlocks, SparseErrorBlocks
 
 Features: TypeAlias = "Floats | sparse.csr_array"
 
@@ -160,6 +159,26 @@ class PocketWeights(LastWeights):
         return self._pocket.copy()
 
 
+class Solver(Protocol):
+    """Presents rows to one unit, exactly one after another, as :class:`.ErrorBlocks` does."""
+
+    capacity: int
+
+    def fill(self, features: Features, amounts: Floats) -> None:
+        """Take the rows; amounts are what they are multiplied by when added."""
+
+    def answer(self, weight: Floats) -> tuple[Booleans, Floats]:
+        """Return which rows are mistakes, and the weights after them."""
+
+
+def blocks_for(features: Features) -> Solver:
+    """Return what solves windows of no more rows than these."""
+    n_rows, n_features = features.shape
+    if sparse.issparse(features):
+        return SparseErrorBlocks(n_rows)
+    return DenseErrorBlocks(n_rows, n_features)
+
+
 class ErrorCorrection:
     """Response units in training.
 
@@ -169,6 +188,8 @@ class ErrorCorrection:
         Where training starts.
     memory : LastWeights, AveragedWeights or PocketWeights
         Told of every window.
+    solver_for : callable, default=blocks_for
+        Returns a solver for windows like the features it is given.
 
     Attributes
     ----------
@@ -176,20 +197,20 @@ class ErrorCorrection:
         After all rows presented so far.
     """
 
-    def __init__(self, weight: Floats, memory: LastWeights) -> None:
+    def __init__(
+        self,
+        weight: Floats,
+        memory: LastWeights,
+        solver_for: Callable[[Features], Solver] = blocks_for,
+    ) -> None:
         self.weight = weight
         self.memory = memory
-        # While one is solved, the other is filled.
-        self._blocks: list[ErrorBlocks | None] = [None, None]
+        self._solver_for = solver_for
+        # While one solves, the other is filled.
+        self._solvers: list[Solver | None] = [None, None]
 
     def present(self, features: Features, signs: Floats, steps: Floats) -> int:
-        """Present rows one after another: see :class:`Window`.
-
-        Returns
-        -------
-        int
-            Number of corrections, all units together.
-        """
+        """Present the rows of a single window: see `present_windows`."""
         return self.present_windows([lambda: Window(features, signs, steps)])
 
     def present_windows(self, windows: Sequence[Callable[[], Window]]) -> int:
@@ -205,79 +226,38 @@ class ErrorCorrection:
         int
             Number of corrections, all units together.
         """
+        n_mistakes = 0
         filled = self._filled(windows)
-        last_unit, n_mistakes = len(self.weight) - 1, 0
-        for window, unit, blocks in filled if len(windows) == 1 else _one_ahead(filled):
+        for window, unit, solver in filled if len(windows) == 1 else _one_ahead(filled):
             if unit == 0:
                 before, self.weight = self.weight, self.weight.copy()
                 wrong = np.empty(window.signs.shape, dtype=bool)
-            wrong[:, unit], self.weight[unit] = _answers(window, unit, blocks, before[unit])
-            if unit == last_unit:
-                corrections = window.signs * window.steps[:, np.newaxis] * wrong
-                visit = Visit(window.features, window.steps, wrong, corrections, before)
-                self.memory.observe(visit)
+            wrong[:, unit], self.weight[unit] = solver.answer(before[unit])
+            if unit == len(before) - 1:
+                self._observe(window, wrong, before)
                 n_mistakes += int(np.count_nonzero(wrong))
         return n_mistakes
 
     def _filled(
         self, windows: Sequence[Callable[[], Window]]
-    ) -> Iterator[tuple[Window, int, ErrorBlocks]]:
-        """Yield each window for each unit, with its blocks filled."""
-        turns = cycle(range(2))
+    ) -> Iterator[tuple[Window, int, Solver]]:
+        """Yield each window for each unit, with a solver that knows it."""
+        turns = cycle(range(len(self._solvers)))
         for window in (get_window() for get_window in windows):
             for unit, signs in enumerate(window.signs.T):
-                blocks = self._roomy_blocks(next(turns), window.features)
-                blocks.fill(window.features, signs * window.steps)
-                yield window, unit, blocks
+                solver = self._roomy_solver(next(turns), window.features)
+                solver.fill(window.features, signs * window.steps)
+                yield window, unit, solver
 
-    def _roomy_blocks(self, turn: int, features: Features) -> ErrorBlocks:
-        n_rows, n_features = features.shape
-        blocks = self._blocks[turn]
-        if blocks is None or blocks.capacity < n_rows:
-            is_sparse = sparse.issparse(features)
-            blocks = SparseErrorBlocks(n_rows) if is_sparse else DenseErrorBlocks(n_rows, n_features)
-            self._blocks[turn] = blocks
-        return blocks
+    def _roomy_solver(self, turn: int, features: Features) -> Solver:
+        solver = self._solvers[turn]
+        if solver is None or solver.capacity < features.shape[0]:
+            solver = self._solvers[turn] = self._solver_for(features)
+        return solver
 
-
-def _answers(
-    window: Window, unit: int, blocks: ErrorBlocks, weight: Floats
-) -> tuple[Booleans, Floats]:
-    """Tell which rows a unit answers wrongly, and return its weights after them."""
-    amounts = window.signs[:, unit] * window.steps
-    begun, first, stop = 0, 0, blocks.n_blocks
-    blocks.begin(0, weight)
-    while first < blocks.n_blocks:
-        blocks.solve(first, stop)
-        doubtful = blocks.first_doubtful(first, stop)
-        if doubtful is None or _all_integers(window.features, amounts, weight):
-            first, stop = stop, stop + 2 * (stop - first)
-        else:
-            rows = slice(doubtful * BLOCK, (doubtful + 1) * BLOCK)
-            weight = blocks.corrected(begun, doubtful)
-            wrong, weight = _walk(window.features[rows], amounts[rows], weight)
-            blocks.note(doubtful, wrong)
-            begun, first, stop = doubtful + 1, doubtful + 1, doubtful + 2
-            blocks.begin(begun, weight)
-        stop = min(stop, blocks.n_blocks)
-    return blocks.wrong(), blocks.corrected(begun, blocks.n_blocks)
-
-
-def _all_integers(*arrays: Floats) -> bool:
-    """Tell whether sums of products are exact."""
-    return all((a == np.rint(a)).all() for a in arrays)
-
-
-def _walk(features: Floats, amounts: Floats, weight: Floats) -> tuple[Booleans, Floats]:
-    """Find the mistakes row by row, adding up in the order of the features."""
-    wrong = np.zeros(len(features), dtype=bool)
-    weight = weight.copy()
-    for i, (row, amount) in enumerate(zip(features, amounts, strict=True)):
-        score = np.add.accumulate(weight * row)[-1]
-        wrong[i] = amount * score <= 0
-        if wrong[i]:
-            weight += amount * row
-    return wrong, weight
+    def _observe(self, window: Window, wrong: Booleans, before: Floats) -> None:
+        corrections = window.signs * window.steps[:, np.newaxis] * wrong
+        self.memory.observe(Visit(window.features, window.steps, wrong, corrections, before))
 
 
 def _one_ahead(items: Iterator[Item]) -> Iterator[Item]:

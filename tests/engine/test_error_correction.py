@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
+from skperceptron.engine.error_blocks import BLOCK
 from skperceptron.engine.error_correction import (
-    BLOCK,
     AveragedWeights,
     ErrorCorrection,
     LastWeights,
