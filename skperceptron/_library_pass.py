@@ -48,15 +48,27 @@ class LibraryPass:
         if not sparse.issparse(features):
             self._numbers, self._columns = self._dense_rows(n_features)
 
+    def room(self, shape: tuple[int, int]) -> Floats:
+        """Return where `fill` would copy dense features to."""
+        n_rows, n_features = shape
+        if n_rows > self.capacity:
+            return np.empty(shape)
+        return self._numbers[:n_rows, :n_features]
+
     def fill(self, features: Features, amounts: Floats) -> None:
         """Take rows: see :class:`.Solver`."""
         n_rows, n_features = features.shape
         if sparse.issparse(features):
             places = np.arange(n_rows + 1)
-            own = sparse.csr_array((np.ones(n_rows), places[:-1], places), shape=(n_rows, self.capacity))
+            shape = (n_rows, self.capacity)
+            own = sparse.csr_array((np.ones(n_rows), places[:-1], places), shape=shape)
             self._rows = sparse.hstack([features, own], format="csr")
+            # All that the learner takes.
+            self._rows.indices = self._rows.indices.astype(np.int32, copy=False)
+            self._rows.indptr = self._rows.indptr.astype(np.int32, copy=False)
         else:
-            self._numbers[:n_rows, :-1] = features
+            if not np.may_share_memory(features, self._numbers):
+                self._numbers[:n_rows, :-1] = features
             numbers, columns = self._numbers[:n_rows].ravel(), self._columns[:n_rows].ravel()
             starts = np.arange(n_rows + 1, dtype=np.int32) * (n_features + 1)
             shape = (n_rows, self._n_columns)

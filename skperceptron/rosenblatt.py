@@ -53,6 +53,7 @@ from .engine.error_correction import (
     Features,
     LastWeights,
     PocketWeights,
+    Room,
     Window,
     blocks_for,
 )
@@ -454,19 +455,19 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         n_responses = 1 if len(self.classes_) == 2 else len(self.classes_)
         self._network = wire(n_features, self.n_associative, n_responses)
 
-    def _features_of(self, X: Any) -> Callable[[Integers], Features]:
+    def _features_of(self, X: Any) -> Callable[..., Features]:
         """Return what gives the response units' inputs for the rows asked for."""
         constant = float(self.fit_intercept)
         if not self.n_associative:
-            return lambda rows: _with_constant(X, rows, constant)
+            return partial(_with_constant, X, constant)
         hidden, views = self._network.hidden_part(), self._associative_views(np.float64)
         if X.shape[0] * self.n_associative <= KEPT_NUMBERS:
             associative = predict_raw(hidden, views, X)
-            return lambda rows: _with_constant(associative, rows, constant)
+            return partial(_with_constant, associative, constant)
 
-        def computed(rows: Integers) -> Features:
+        def computed(rows: Integers, room: Room = np.empty) -> Features:
             associative = predict_raw(hidden, views, X, rows)
-            return _with_constant(associative, np.arange(len(rows)), constant)
+            return _with_constant(associative, constant, np.arange(len(rows)), room)
 
         return computed
 
@@ -605,13 +606,14 @@ class _Training:
     Attributes
     ----------
     features_of : callable
-        Gives the inputs of the response units for row numbers, constant included.
+        Gives the inputs of the response units for row numbers, constant included; dense ones
+        in the room that may be given.
     rows : ndarray of int of shape (N,)
     signs : ndarray of shape (N, C)
     weights : ndarray of shape (N,)
     """
 
-    features_of: Callable[[Integers], Features]
+    features_of: Callable[..., Features]
     rows: Integers
     signs: Floats
     weights: Floats
@@ -627,8 +629,8 @@ class _Training:
         order = np.arange(n_rows) if rng is None else rng.permutation(n_rows)
         return units.present_windows([partial(self._window, c) for c in self._windows(order)])
 
-    def _window(self, chosen: Integers) -> Window:
-        features = self.features_of(self.rows[chosen])
+    def _window(self, chosen: Integers, room: Room) -> Window:
+        features = self.features_of(self.rows[chosen], room=room)
         return Window(features, self.signs[chosen], self.weights[chosen])
 
     def count_right(self, weight: Floats, unit: int) -> float:
@@ -689,13 +691,13 @@ def _rows_as_given(n_rows: int, sample_weight: Floats | None) -> tuple[Integers,
     return kept, weights[kept]
 
 
-def _with_constant(X: Features, rows: Integers, constant: float) -> Features:
+def _with_constant(X: Features, constant: float, rows: Integers, room: Room = np.empty) -> Features:
     """Return rows of X, and behind them the input whose weight is the bias."""
     n_rows, n_inputs = len(rows), X.shape[1]
     if sparse.issparse(X):
         column = np.full((n_rows, 1), constant)
         return sparse.csr_array(sparse.hstack([X[rows], column], format="csr", dtype=np.float64))
-    extended = np.empty((n_rows, n_inputs + 1))
+    extended = room((n_rows, n_inputs + 1))
     extended[:, -1] = constant
     for start in range(0, n_rows, GATHERED):
         part = slice(start, start + GATHERED)

@@ -63,6 +63,10 @@ class ErrorBlocks(ABC):
             )
         ]
 
+    def room(self, shape: tuple[int, int]) -> Floats:
+        """Return an array to put dense features into."""
+        return np.empty(shape)
+
     def fill(self, features: Any, amounts: Floats) -> None:
         """Take rows, and compute what does not depend on weights.
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import cycle
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -69,6 +68,13 @@ class Visit:
 
 #: Takes weights, (A,), and a unit's number; returns the weight of the rows it answers rightly.
 CountRight = Callable[[Floats, int], float]
+
+
+#: Takes a shape; returns an array of numbers yet unknown.
+Room = Callable[[tuple[int, int]], Floats]
+
+#: Returns a window, whose dense features have been put into the given room.
+GetWindow = Callable[[Room], Window]
 
 
 class LastWeights:
@@ -164,6 +170,9 @@ class Solver(Protocol):
 
     capacity: int
 
+    def room(self, shape: tuple[int, int]) -> Floats:
+        """Return an array for dense features that `fill` need not copy."""
+
     def fill(self, features: Features, amounts: Floats) -> None:
         """Take the rows; amounts are what they are multiplied by when added."""
 
@@ -211,15 +220,15 @@ class ErrorCorrection:
 
     def present(self, features: Features, signs: Floats, steps: Floats) -> int:
         """Present the rows of a single window: see `present_windows`."""
-        return self.present_windows([lambda: Window(features, signs, steps)])
+        return self.present_windows([lambda room: Window(features, signs, steps)])
 
-    def present_windows(self, windows: Sequence[Callable[[], Window]]) -> int:
+    def present_windows(self, windows: Sequence[GetWindow]) -> int:
         """Present the rows of one window after another.
 
         Parameters
         ----------
         windows : sequence of callables
-            Each returns a window; called in turn, perhaps on another thread.
+            Called in turn, perhaps on another thread.
 
         Returns
         -------
@@ -238,16 +247,21 @@ class ErrorCorrection:
                 n_mistakes += int(np.count_nonzero(wrong))
         return n_mistakes
 
-    def _filled(
-        self, windows: Sequence[Callable[[], Window]]
-    ) -> Iterator[tuple[Window, int, Solver]]:
+    def _filled(self, windows: Sequence[GetWindow]) -> Iterator[tuple[Window, int, Solver]]:
         """Yield each window for each unit, with a solver that knows it."""
-        turns = cycle(range(len(self._solvers)))
-        for window in (get_window() for get_window in windows):
+        turn = 0
+        for get_window in windows:
+            window = get_window(self._room(turn))
             for unit, signs in enumerate(window.signs.T):
-                solver = self._roomy_solver(next(turns), window.features)
+                solver = self._roomy_solver(turn, window.features)
                 solver.fill(window.features, signs * window.steps)
                 yield window, unit, solver
+                turn = 1 - turn
+
+    def _room(self, turn: int) -> Room:
+        solver = self._solvers[turn]
+        # Of several units, a solver in use would be written over.
+        return np.empty if solver is None or len(self.weight) > 1 else solver.room
 
     def _roomy_solver(self, turn: int, features: Features) -> Solver:
         solver = self._solvers[turn]
