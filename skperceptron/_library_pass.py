@@ -1,4 +1,4 @@
-"""Many rows of error correction by scikit-learn's compiled stochastic gradient descent.
+"""Error correction by scikit-learn's compiled stochastic gradient descent.
 
 With the perceptron's loss and a constant rate it is Rosenblatt's rule, row after row. What it
 does not tell is which rows were mistakes. So beside each row stands a 1 in a column of
@@ -16,8 +16,8 @@ from sklearn.linear_model import SGDClassifier
 from .engine.arrays import Booleans, Floats, Integers
 from .engine.error_correction import Features
 
-#: Rows from which on it pays: a call takes about 0.5 ms whatever the rows, `.ErrorBlocks` about
-#: 0.6 us a row.
+#: Dense rows from which on it pays: a call takes about 0.5 ms and 0.3 us a row, `.ErrorBlocks`
+#: 0.6 us a row and more.
 MANY_ROWS = 2000
 
 
@@ -49,41 +49,41 @@ class LibraryPass:
             self._numbers, self._columns = self._dense_rows(n_features)
 
     def room(self, shape: tuple[int, int]) -> Floats:
-        """Return where `fill` would copy dense features to."""
+        """Return an array for features: see :class:`.Solver`."""
         n_rows, n_features = shape
-        if n_rows > self.capacity:
-            return np.empty(shape)
-        return self._numbers[:n_rows, :n_features]
+        return np.empty(shape) if n_rows > self.capacity else self._numbers[:n_rows, :n_features]
 
-    def fill(self, features: Features, amounts: Floats) -> None:
-        """Take rows: see :class:`.Solver`."""
+    def answer(
+        self, features: Features, amounts: Floats, weight: Floats
+    ) -> tuple[Booleans, Floats]:
+        """Present rows to a unit: see :class:`.Solver`."""
+        learned = self._learner.coef_[0]
+        learned[: len(weight)] = weight
+        learned[len(weight) :] = 0
+        with config_context(assume_finite=True, skip_parameter_validation=True):
+            self._learner.partial_fit(
+                self._marked(features), amounts > 0, sample_weight=np.abs(amounts)
+            )
+        learned, corrections = np.split(self._learner.coef_[0], [len(weight)])
+        return corrections[: len(amounts)] != 0, learned.copy()
+
+    def _marked(self, features: Features) -> sparse.csr_array:
+        """Return rows with a 1 in a column of its own beside each."""
         n_rows, n_features = features.shape
         if sparse.issparse(features):
             places = np.arange(n_rows + 1)
             shape = (n_rows, self.capacity)
             own = sparse.csr_array((np.ones(n_rows), places[:-1], places), shape=shape)
-            self._rows = sparse.hstack([features, own], format="csr")
-            # All that the learner takes.
-            self._rows.indices = self._rows.indices.astype(np.int32, copy=False)
-            self._rows.indptr = self._rows.indptr.astype(np.int32, copy=False)
-        else:
-            if not np.may_share_memory(features, self._numbers):
-                self._numbers[:n_rows, :-1] = features
-            numbers, columns = self._numbers[:n_rows].ravel(), self._columns[:n_rows].ravel()
-            starts = np.arange(n_rows + 1, dtype=np.int32) * (n_features + 1)
-            shape = (n_rows, self._n_columns)
-            self._rows = sparse.csr_array((numbers, columns, starts), shape=shape)
-        self._answers, self._steps = amounts > 0, np.abs(amounts)
-
-    def answer(self, weight: Floats) -> tuple[Booleans, Floats]:
-        """Present the rows: see :class:`.Solver`."""
-        learned = self._learner.coef_[0]
-        learned[: len(weight)] = weight
-        learned[len(weight) :] = 0
-        with config_context(assume_finite=True, skip_parameter_validation=True):
-            self._learner.partial_fit(self._rows, self._answers, sample_weight=self._steps)
-        learned, corrections = np.split(self._learner.coef_[0], [len(weight)])
-        return corrections[: len(self._steps)] != 0, learned.copy()
+            marked = sparse.hstack([features, own], format="csr")
+            # The learner takes no longer ones.
+            marked.indices = marked.indices.astype(np.int32, copy=False)
+            marked.indptr = marked.indptr.astype(np.int32, copy=False)
+            return marked
+        if not np.may_share_memory(features, self._numbers):
+            self._numbers[:n_rows, :-1] = features
+        numbers, columns = self._numbers[:n_rows].ravel(), self._columns[:n_rows].ravel()
+        starts = np.arange(n_rows + 1, dtype=np.int32) * (n_features + 1)
+        return sparse.csr_array((numbers, columns, starts), shape=(n_rows, self._n_columns))
 
     def _dense_rows(self, n_features: int) -> tuple[Floats, Integers]:
         """Return room for the numbers of all rows, and the columns where they stand."""

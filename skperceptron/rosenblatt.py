@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from copy import copy, deepcopy
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from numbers import Integral
 from typing import Any
 
@@ -46,7 +46,7 @@ from ._validation import (
 from .activations import Heaviside
 from .engine import Network, multilayer_perceptron
 from .engine.arrays import Floats, Integers
-from .engine.error_blocks import BLOCK
+from .engine.error_blocks import BLOCK, ErrorBlocks
 from .engine.error_correction import (
     AveragedWeights,
     ErrorCorrection,
@@ -54,8 +54,6 @@ from .engine.error_correction import (
     LastWeights,
     PocketWeights,
     Room,
-    Window,
-    blocks_for,
 )
 from .engine.network import Learned
 from .engine.prediction import predict_raw
@@ -71,12 +69,9 @@ KEPT_NUMBERS = 2**22
 #: Numbers in a window of rows (2 MB).
 WINDOW = 2**18
 
-#: Rows of a window of sparse rows, which keeps the inner product of every two of them (2 MB).
-SPARSE_ROWS = 512
-
-#: Numbers (8 MB) and rows of a window that a library's call is worth.
-LARGE_WINDOW = 2**20
-LARGE_ROWS = 8192
+#: Numbers (16 MB) and rows of a window that a library's call is worth.
+LARGE_WINDOW = 2**21
+LARGE_ROWS = 16_384
 
 #: Rows gathered at a time: they are still in the cache when the constant is put behind them.
 GATHERED = 512
@@ -484,7 +479,7 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         mode: FitMode,
         listener: Silence,
     ) -> None:
-        solver_for = LibraryPass if training.are_many else blocks_for
+        solver_for = LibraryPass if training.for_library else ErrorBlocks
         units = ErrorCorrection(*self._starting_point(training, mode), solver_for)
         units.memory.begin(training.count_right)
         mistakes: list[int] = []
@@ -618,20 +613,20 @@ class _Training:
     signs: Floats
     weights: Floats
 
-    @property
-    def are_many(self) -> bool:
+    @cached_property
+    def for_library(self) -> bool:
         """Whether the rows are worth calls of a library."""
-        return len(self.rows) >= MANY_ROWS
+        return len(self.rows) >= MANY_ROWS or sparse.issparse(self.features_of(self.rows[:1]))
 
     def present_all(self, units: ErrorCorrection, rng: np.random.RandomState | None) -> int:
         """Present each row once, in random order if there is an `rng`; count the mistakes."""
         n_rows = len(self.rows)
         order = np.arange(n_rows) if rng is None else rng.permutation(n_rows)
-        return units.present_windows([partial(self._window, c) for c in self._windows(order)])
-
-    def _window(self, chosen: Integers, room: Room) -> Window:
-        features = self.features_of(self.rows[chosen], room=room)
-        return Window(features, self.signs[chosen], self.weights[chosen])
+        mistakes = 0
+        for chosen in self._windows(order):
+            features = self.features_of(self.rows[chosen], room=units.room)
+            mistakes += units.present(features, self.signs[chosen], self.weights[chosen])
+        return mistakes
 
     def count_right(self, weight: Floats, unit: int) -> float:
         """Return the weight of the rows that a response unit answers rightly."""
@@ -655,11 +650,13 @@ class _Training:
 
     def _window_length(self) -> int:
         features = self.features_of(self.rows[:1])
-        is_sparse, n_inputs = sparse.issparse(features), features.shape[1]
-        if self.are_many:
-            return LARGE_ROWS if is_sparse else max(1, min(LARGE_ROWS, LARGE_WINDOW // n_inputs))
+        n_inputs = features.shape[1]
+        if sparse.issparse(features):
+            return LARGE_ROWS
+        if self.for_library:
+            return max(1, min(LARGE_ROWS, LARGE_WINDOW // n_inputs))
         # Whole blocks: a window's last one would otherwise be shorter.
-        return max(1, (SPARSE_ROWS if is_sparse else WINDOW // n_inputs) // BLOCK) * BLOCK
+        return max(1, WINDOW // (n_inputs * BLOCK)) * BLOCK
 
 
 def wire(n_features: int, n_associative: int, n_responses: int) -> Network:
@@ -698,10 +695,10 @@ def _with_constant(X: Features, constant: float, rows: Integers, room: Room = np
         column = np.full((n_rows, 1), constant)
         return sparse.csr_array(sparse.hstack([X[rows], column], format="csr", dtype=np.float64))
     extended = room((n_rows, n_inputs + 1))
-    extended[:, -1] = constant
     for start in range(0, n_rows, GATHERED):
         part = slice(start, start + GATHERED)
         extended[part, :-1] = _taken(X, rows[part])
+        extended[part, -1] = constant
     return extended
 
 

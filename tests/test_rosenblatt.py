@@ -358,17 +358,17 @@ def test_interruption_leaves_a_usable_model(monkeypatch):
     X, y = iris()
     seen = []
 
-    def interrupt_after(units, windows, original=None):
+    def interrupt_after(units, features, signs, steps, original=None):
         seen.append(1)
         if len(seen) > 5:
             raise KeyboardInterrupt
-        return original(units, windows)
+        return original(units, features, signs, steps)
 
     from skperceptron.engine.error_correction import ErrorCorrection
 
-    original = ErrorCorrection.present_windows
+    original = ErrorCorrection.present
     monkeypatch.setattr(
-        ErrorCorrection, "present_windows", lambda *args: interrupt_after(*args, original=original)
+        ErrorCorrection, "present", lambda *args: interrupt_after(*args, original=original)
     )
     with pytest.warns(UserWarning, match="interrupted"):
         model = RosenblattPerceptron(0, random_state=0).fit(X, y)

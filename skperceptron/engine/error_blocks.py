@@ -15,12 +15,9 @@ Here N is the number of rows, B that of a block, A that of features.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from functools import partial
-from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from .arrays import Booleans, Call, Floats
 
@@ -37,18 +34,25 @@ FROM_LATER = -np.triu(np.ones((BLOCK, BLOCK)), k=1)
 ONE = np.ones(())
 
 
-class ErrorBlocks(ABC):
-    """Rows that a unit sees one after another.
+class ErrorBlocks:
+    """A :class:`.Solver` for windows of dense rows, by blocks that hand the weights on.
+
+    A mistake subtracts its row r: [-e, 1] @ [R; w] are the corrected weights, but e is what
+    there is. So every other block has both rows and weights negated: [e, -1] @ [R; w], minus
+    the corrected weights, is then what the next block needs.
 
     Parameters
     ----------
-    capacity : int
-        Largest number of rows.
+    features : ndarray of shape (N, A)
+        Of the largest window.
     """
 
-    def __init__(self, capacity: int) -> None:
-        n_blocks = _n_blocks(capacity)
-        self.capacity = capacity
+    def __init__(self, features: Floats) -> None:
+        self.capacity, n_features = features.shape
+        n_blocks = _n_blocks(self.capacity)
+        # Behind a block's rows stand the weights that they meet; the last place is for those
+        # after all blocks.
+        self._rows = np.zeros((n_blocks + 1, BLOCK + 1, n_features))
         # The opposed margins before any correction; then inner products, (earlier, later).
         self._systems = np.zeros((n_blocks, BLOCK + 1, BLOCK))
         # 1 at a mistake, else 0, between what multiplies the opposed margins and the weights.
@@ -56,89 +60,20 @@ class ErrorBlocks(ABC):
         self._flags[:, 0], self._flags[:, -1] = 1, -1
         # Opposed margins after all corrections.
         self._settled = np.zeros((n_blocks, BLOCK))
+        blocks = zip(self._systems, self._flags, self._settled, strict=True)
         self._steps = [
             (self._enter(b), system[0], flags[1:-1], flags[:-1], system, settled, self._leave(b))
-            for b, (system, flags, settled) in enumerate(
-                zip(self._systems, self._flags, self._settled, strict=True)
-            )
+            for b, (system, flags, settled) in enumerate(blocks)
         ]
 
     def room(self, shape: tuple[int, int]) -> Floats:
-        """Return an array to put dense features into."""
+        """Return an array for features: see :class:`.Solver`."""
         return np.empty(shape)
 
-    def fill(self, features: Any, amounts: Floats) -> None:
-        """Take rows, and compute what does not depend on weights.
-
-        Parameters
-        ----------
-        features : ndarray or CSR matrix of shape (N, A), float64
-        amounts : ndarray of shape (N,)
-            What each row is multiplied by when it is added to the weights.
-        """
-        self._features, self._amounts = features, amounts
-        self._n_blocks = _n_blocks(len(amounts))
+    def answer(self, features: Floats, amounts: Floats, weight: Floats) -> tuple[Booleans, Floats]:
+        """Present rows to a unit: see :class:`.Solver`."""
+        self._features, self._amounts, self._n_blocks = features, amounts, _n_blocks(len(amounts))
         self._fill()
-
-    @abstractmethod
-    def answer(self, weight: Floats) -> tuple[Booleans, Floats]:
-        """Present the rows to a unit.
-
-        Parameters
-        ----------
-        weight : ndarray of shape (A,)
-
-        Returns
-        -------
-        wrong : ndarray of bool of shape (N,)
-        weight : ndarray of shape (A,)
-            After all corrections.
-        """
-
-    @abstractmethod
-    def _fill(self) -> None:
-        """Fill ``_systems`` but for the margins."""
-
-    @abstractmethod
-    def _enter(self, block: int) -> Call:
-        """Return what computes a block's opposed margins before its corrections."""
-
-    @abstractmethod
-    def _leave(self, block: int) -> Call:
-        """Return what passes its corrections on."""
-
-    def _solve(self, first: int, stop: int) -> None:
-        """Find the mistakes in these blocks. Those that fill the last one up are zeros."""
-        dot, step = np.dot, np.heaviside
-        for enter, opposed, wrong, known, system, settled, leave in self._steps[first:stop]:
-            enter()
-            step(opposed, ONE, wrong)
-            before, now = b"", wrong.tobytes()
-            while now != before:
-                dot(known, system, settled)
-                step(settled, ONE, wrong)
-                before, now = now, wrong.tobytes()
-            leave()
-
-    def _wrong(self) -> Booleans:
-        return self._flags[: self._n_blocks, 1:-1].ravel()[: len(self._amounts)] > 0
-
-
-class DenseErrorBlocks(ErrorBlocks):
-    """Blocks that hand the weights on.
-
-    A mistake subtracts its row r: [-e, 1] @ [R; w] are the corrected weights, but e is what
-    there is. So every other block has both rows and weights negated: [e, -1] @ [R; w], minus
-    the corrected weights, is then what the next block needs.
-    """
-
-    def __init__(self, capacity: int, n_features: int) -> None:
-        # Behind a block's rows stand the weights that they meet; the last place is for those
-        # after all blocks.
-        self._rows = np.zeros((_n_blocks(capacity) + 1, BLOCK + 1, n_features))
-        super().__init__(capacity)
-
-    def answer(self, weight: Floats) -> tuple[Booleans, Floats]:
         self._meet(0, weight)
         exact, first, stop = 0, 0, self._n_blocks
         while first < self._n_blocks:
@@ -152,9 +87,11 @@ class DenseErrorBlocks(ErrorBlocks):
                 exact, first, stop = doubtful + 1, doubtful + 1, doubtful + 2
                 self._meet(first, weight)
             stop = min(stop, self._n_blocks)
-        return self._wrong(), self._corrected(weight, exact, self._n_blocks)
+        wrong = self._flags[: self._n_blocks, 1:-1].ravel()[: len(amounts)] > 0
+        return wrong, self._corrected(weight, exact, self._n_blocks)
 
     def _fill(self) -> None:
+        """Compute what does not depend on weights."""
         factors = _by_block(-self._amounts, filling=0)[..., np.newaxis]
         factors[1::2] *= -1
         rows, products = self._rows[: self._n_blocks, :-1], self._systems[: self._n_blocks, 1:]
@@ -162,15 +99,31 @@ class DenseErrorBlocks(ErrorBlocks):
         np.matmul(rows, rows.transpose(0, 2, 1), out=products)
         products *= FROM_LATER
 
+    def _solve(self, first: int, stop: int) -> None:
+        """Find the mistakes in these blocks. What fills the last one up is zeros."""
+        dot, step = np.dot, np.heaviside
+        for enter, opposed, wrong, known, system, settled, leave in self._steps[first:stop]:
+            enter()
+            step(opposed, ONE, wrong)
+            before, now = b"", wrong.tobytes()
+            while now != before:
+                dot(known, system, settled)
+                step(settled, ONE, wrong)
+                before, now = now, wrong.tobytes()
+            leave()
+
     def _enter(self, block: int) -> Call:
+        """Return what computes a block's opposed margins before its corrections."""
         rows = self._rows[block]
         return partial(np.dot, rows[:-1], rows[-1], self._systems[block, 0])
 
     def _leave(self, block: int) -> Call:
+        """Return what hands the weights on."""
         flags, rows = self._flags[block, 1:], self._rows
         return partial(np.dot, flags, rows[block], rows[block + 1, -1])
 
     def _meet(self, block: int, weight: Floats) -> None:
+        """Let a block's rows meet these weights."""
         np.multiply(weight, -1 if block % 2 else 1, out=self._rows[block, -1])
 
     def _first_doubtful(self, first: int, stop: int) -> int | None:
@@ -208,45 +161,6 @@ class DenseErrorBlocks(ErrorBlocks):
             if wrong:
                 weight += amount * row
         return weight
-
-
-class SparseErrorBlocks(ErrorBlocks):
-    """Blocks that know their inner products with all earlier rows.
-
-    It is cheap to multiply sparse rows with each other, dear to take them apart and to add them up.
-    """
-
-    def __init__(self, capacity: int) -> None:
-        size = _n_blocks(capacity) * BLOCK
-        # As one of `_systems` and its flags, for all rows at once.
-        self._system = np.zeros((size + 1, size))
-        self._all_flags = np.zeros(size + 1)
-        self._all_flags[0] = 1
-        super().__init__(capacity)
-
-    def answer(self, weight: Floats) -> tuple[Booleans, Floats]:
-        self._system[0, : len(self._amounts)] = self._opposed @ weight
-        self._solve(0, self._n_blocks)
-        wrong = self._wrong()
-        return wrong, weight - self._opposed.T @ wrong
-
-    def _fill(self) -> None:
-        n_rows, n_blocks = len(self._amounts), len(self._systems)
-        self._opposed = sparse.csr_array(sparse.diags_array(-self._amounts) @ self._features)
-        self._system.fill(0)
-        products, inner = self._system[1:], (self._opposed @ self._opposed.T).toarray()
-        np.negative(np.triu(inner, k=1), out=products[:n_rows, :n_rows])
-        blocks, every = products.reshape(n_blocks, BLOCK, n_blocks, BLOCK), np.arange(n_blocks)
-        self._systems[:, 1:] = blocks[every, :, every]
-
-    def _enter(self, block: int) -> Call:
-        earlier, here = slice(1 + block * BLOCK), slice(block * BLOCK, (block + 1) * BLOCK)
-        flags, system = self._all_flags[earlier], self._system[earlier, here]
-        return partial(np.dot, flags, system, self._systems[block, 0])
-
-    def _leave(self, block: int) -> Call:
-        place = self._all_flags[1 + block * BLOCK :][:BLOCK]
-        return partial(np.copyto, place, self._flags[block, 1:-1])
 
 
 def _n_blocks(n_rows: int) -> int:

@@ -2,8 +2,7 @@
 
 A row is presented; every response unit whose answer is wrong adds the row, with the
 sign of the right answer, to its weights (Rosenblatt 1962, Principles of Neurodynamics).
-Rows come in windows; a solver finds which of them are mistakes, for one unit after another.
-What does not depend on weights is computed one window ahead, on a second thread.
+Rows come in windows, and a solver finds which of them are mistakes, for one unit after another.
 
 Here N is the number of rows of a window, A that of features, C that of response units.
 Biases are the weights of a feature that is always 1.
@@ -11,36 +10,17 @@ Biases are the weights of a feature that is always 1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from scipy import sparse
 
-from .arrays import Booleans, Floats, Item
-from .error_blocks import DenseErrorBlocks, SparseErrorBlocks
+from .arrays import Booleans, Floats
+from .error_blocks import ErrorBlocks
 
 Features: TypeAlias = "Floats | sparse.csr_array"
-
-
-@dataclass(frozen=True)
-class Window:
-    """Rows that are presented one after another, some thousands at most.
-
-    Attributes
-    ----------
-    features : ndarray or CSR matrix of shape (N, A), float64
-    signs : ndarray of shape (N, C)
-        The right answers, 1.0 or -1.0.
-    steps : ndarray of shape (N,)
-        Positive weights of the rows: what a correction is multiplied by.
-    """
-
-    features: Features
-    signs: Floats
-    steps: Floats
 
 
 @dataclass(frozen=True)
@@ -72,9 +52,6 @@ CountRight = Callable[[Floats, int], float]
 
 #: Takes a shape; returns an array of numbers yet unknown.
 Room = Callable[[tuple[int, int]], Floats]
-
-#: Returns a window, whose dense features have been put into the given room.
-GetWindow = Callable[[Room], Window]
 
 
 class LastWeights:
@@ -166,26 +143,31 @@ class PocketWeights(LastWeights):
 
 
 class Solver(Protocol):
-    """Presents rows to one unit, exactly one after another, as :class:`.ErrorBlocks` does."""
+    """Presents rows to one unit, exactly one after another."""
 
     capacity: int
 
     def room(self, shape: tuple[int, int]) -> Floats:
-        """Return an array for dense features that `fill` need not copy."""
+        """Return an array of numbers yet unknown, from which rows are presented fastest."""
 
-    def fill(self, features: Features, amounts: Floats) -> None:
-        """Take the rows; amounts are what they are multiplied by when added."""
+    def answer(
+        self, features: Features, amounts: Floats, weight: Floats
+    ) -> tuple[Booleans, Floats]:
+        """Present rows to a unit.
 
-    def answer(self, weight: Floats) -> tuple[Booleans, Floats]:
-        """Return which rows are mistakes, and the weights after them."""
+        Parameters
+        ----------
+        features : ndarray or CSR matrix of shape (N, A), float64
+        amounts : ndarray of shape (N,)
+            What a row is multiplied by when it is added to the weights.
+        weight : ndarray of shape (A,)
 
-
-def blocks_for(features: Features) -> Solver:
-    """Return what solves windows of no more rows than these."""
-    n_rows, n_features = features.shape
-    if sparse.issparse(features):
-        return SparseErrorBlocks(n_rows)
-    return DenseErrorBlocks(n_rows, n_features)
+        Returns
+        -------
+        wrong : ndarray of bool of shape (N,)
+        weight : ndarray of shape (A,)
+            After all corrections.
+        """
 
 
 class ErrorCorrection:
@@ -197,8 +179,8 @@ class ErrorCorrection:
         Where training starts.
     memory : LastWeights, AveragedWeights or PocketWeights
         Told of every window.
-    solver_for : callable, default=blocks_for
-        Returns a solver for windows like the features it is given.
+    solver_for : callable, default=ErrorBlocks
+        Returns a solver for windows like the features it is given, or of fewer rows.
 
     Attributes
     ----------
@@ -210,77 +192,42 @@ class ErrorCorrection:
         self,
         weight: Floats,
         memory: LastWeights,
-        solver_for: Callable[[Features], Solver] = blocks_for,
+        solver_for: Callable[[Any], Solver] = ErrorBlocks,
     ) -> None:
         self.weight = weight
         self.memory = memory
         self._solver_for = solver_for
-        # While one solves, the other is filled.
-        self._solvers: list[Solver | None] = [None, None]
+        self._solver: Solver | None = None
+
+    def room(self, shape: tuple[int, int]) -> Floats:
+        """Return an array of numbers yet unknown, for the next window's dense features."""
+        return np.empty(shape) if self._solver is None else self._solver.room(shape)
 
     def present(self, features: Features, signs: Floats, steps: Floats) -> int:
-        """Present the rows of a single window: see `present_windows`."""
-        return self.present_windows([lambda room: Window(features, signs, steps)])
-
-    def present_windows(self, windows: Sequence[GetWindow]) -> int:
-        """Present the rows of one window after another.
+        """Present the rows of a window one after another.
 
         Parameters
         ----------
-        windows : sequence of callables
-            Called in turn, perhaps on another thread.
+        features : ndarray or CSR matrix of shape (N, A), float64
+        signs : ndarray of shape (N, C)
+            The right answers, 1.0 or -1.0.
+        steps : ndarray of shape (N,)
+            Positive weights of the rows: what a correction is multiplied by.
 
         Returns
         -------
         int
             Number of corrections, all units together.
         """
-        n_mistakes = 0
-        filled = self._filled(windows)
-        for window, unit, solver in filled if len(windows) == 1 else _one_ahead(filled):
-            if unit == 0:
-                before, self.weight = self.weight, self.weight.copy()
-                wrong = np.empty(window.signs.shape, dtype=bool)
-            wrong[:, unit], self.weight[unit] = solver.answer(before[unit])
-            if unit == len(before) - 1:
-                self._observe(window, wrong, before)
-                n_mistakes += int(np.count_nonzero(wrong))
-        return n_mistakes
-
-    def _filled(self, windows: Sequence[GetWindow]) -> Iterator[tuple[Window, int, Solver]]:
-        """Yield each window for each unit, with a solver that knows it."""
-        turn = 0
-        for get_window in windows:
-            window = get_window(self._room(turn))
-            for unit, signs in enumerate(window.signs.T):
-                solver = self._roomy_solver(turn, window.features)
-                solver.fill(window.features, signs * window.steps)
-                yield window, unit, solver
-                turn = 1 - turn
-
-    def _room(self, turn: int) -> Room:
-        solver = self._solvers[turn]
-        # Of several units, a solver in use would be written over.
-        return np.empty if solver is None or len(self.weight) > 1 else solver.room
-
-    def _roomy_solver(self, turn: int, features: Features) -> Solver:
-        solver = self._solvers[turn]
-        if solver is None or solver.capacity < features.shape[0]:
-            solver = self._solvers[turn] = self._solver_for(features)
-        return solver
-
-    def _observe(self, window: Window, wrong: Booleans, before: Floats) -> None:
-        corrections = window.signs * window.steps[:, np.newaxis] * wrong
-        self.memory.observe(Visit(window.features, window.steps, wrong, corrections, before))
-
-
-def _one_ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """Compute the next item on a second thread while the last one is used."""
-    with ThreadPoolExecutor(max_workers=1) as helper:
-        coming = helper.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = helper.submit(next, items, None)
-            yield item
+        if self._solver is None or self._solver.capacity < len(steps):
+            self._solver = self._solver_for(features)
+        amounts = signs * steps[:, np.newaxis]
+        wrong = np.empty(signs.shape, dtype=bool)
+        before, self.weight = self.weight, self.weight.copy()
+        for c, weight in enumerate(before):
+            wrong[:, c], self.weight[c] = self._solver.answer(features, amounts[:, c], weight)
+        self.memory.observe(Visit(features, steps, wrong, amounts * wrong, before))
+        return int(np.count_nonzero(wrong))
 
 
 def _sum_of_rows(features: Features, factors: Floats) -> Floats:
