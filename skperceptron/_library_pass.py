@@ -17,8 +17,8 @@ from .engine.arrays import Booleans, Floats, Integers
 from .engine.error_correction import Features
 
 #: Dense rows from which on it pays: a call takes about 0.5 ms and 0.3 us a row, `.ErrorBlocks`
-#: 0.6 us a row and more.
-MANY_ROWS = 2000
+#: about 1 us a row (100 features, one thread).
+MANY_ROWS = 1000
 
 
 class LibraryPass:

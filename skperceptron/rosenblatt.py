@@ -644,10 +644,11 @@ class _Training:
         return responses, self.signs[chosen], self.weights[chosen]
 
     def _windows(self, order: Integers) -> Iterator[Integers]:
-        length = self._window_length()
+        length = self._window_length
         for start in range(0, len(order), length):
             yield order[start : start + length]
 
+    @cached_property
     def _window_length(self) -> int:
         features = self.features_of(self.rows[:1])
         n_inputs = features.shape[1]
@@ -704,7 +705,7 @@ def _with_constant(X: Features, constant: float, rows: Integers, room: Room = np
 
 def _taken(X: Floats, rows: Integers) -> Floats:
     """Return rows of X; neighbours without a copy."""
-    if rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
+    if rows[-1] - rows[0] == len(rows) - 1 and (rows[1:] > rows[:-1]).all():
         return X[rows[0] : rows[-1] + 1]
     # Every row is there: "clip" saves the check.
     return np.take(X, rows, axis=0, mode="clip")

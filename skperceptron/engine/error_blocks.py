@@ -15,15 +15,18 @@ Here N is the number of rows, B that of a block, A that of features.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
 from .arrays import Booleans, Call, Floats
 
-#: Rows of a block. Inner products cost B, calls cost 1 / B per row (20,000 x 100, 7% and 42%
-#: mistakes, one thread: see ``python -m benchmarks.perceptron``).
-BLOCK = 32
+#: Rows of a block. Inner products cost B, calls cost 1 / B per row.
+BLOCK = 64
+
+#: So few rows are faster looked at one by one.
+FEW_ROWS = 12
 
 #: A margin this much smaller than the largest of its block may be nothing but rounding.
 DOUBTFUL = 1e-11
@@ -73,6 +76,9 @@ class ErrorBlocks:
     def answer(self, features: Floats, amounts: Floats, weight: Floats) -> tuple[Booleans, Floats]:
         """Present rows to a unit: see :class:`.Solver`."""
         self._features, self._amounts, self._n_blocks = features, amounts, _n_blocks(len(amounts))
+        if len(amounts) <= FEW_ROWS:
+            weight = self._walk(weight, 0)
+            return self._wrong(0, 1), weight
         self._fill()
         self._meet(0, weight)
         exact, first, stop = 0, 0, self._n_blocks
@@ -87,17 +93,24 @@ class ErrorBlocks:
                 exact, first, stop = doubtful + 1, doubtful + 1, doubtful + 2
                 self._meet(first, weight)
             stop = min(stop, self._n_blocks)
-        wrong = self._flags[: self._n_blocks, 1:-1].ravel()[: len(amounts)] > 0
-        return wrong, self._corrected(weight, exact, self._n_blocks)
+        weight = self._corrected(weight, exact, self._n_blocks)
+        return self._wrong(0, self._n_blocks), weight
 
     def _fill(self) -> None:
         """Compute what does not depend on weights."""
-        factors = _by_block(-self._amounts, filling=0)[..., np.newaxis]
+        factors = _by_block(-self._amounts, np.ones)
+        self._sizes = np.abs(factors)
         factors[1::2] *= -1
         rows, products = self._rows[: self._n_blocks, :-1], self._systems[: self._n_blocks, 1:]
-        np.multiply(_by_block(self._features, filling=0), factors, out=rows)
+        features = _by_block(self._features, np.zeros)
+        np.multiply(features, factors[..., np.newaxis], out=rows)
         np.matmul(rows, rows.transpose(0, 2, 1), out=products)
         products *= FROM_LATER
+
+    def _wrong(self, first: int, stop: int) -> Booleans:
+        """Return which rows of these blocks are mistakes."""
+        n_rows = len(self._amounts) - first * BLOCK
+        return self._flags[first:stop, 1:-1].ravel()[:n_rows] > 0
 
     def _solve(self, first: int, stop: int) -> None:
         """Find the mistakes in these blocks. What fills the last one up is zeros."""
@@ -128,8 +141,7 @@ class ErrorBlocks:
 
     def _first_doubtful(self, first: int, stop: int) -> int | None:
         """Return the first block in which rounding may have decided a row."""
-        steps = _by_block(np.abs(self._amounts), filling=1)
-        margins = np.abs(self._settled[first:stop]) / steps[first:stop]
+        margins = np.abs(self._settled[first:stop]) / self._sizes[first:stop]
         largest = margins.max(axis=1)
         margins.reshape(-1)[len(self._amounts) - first * BLOCK :] = np.inf
         doubtful = margins.min(axis=1) <= DOUBTFUL * largest
@@ -141,8 +153,7 @@ class ErrorBlocks:
 
     def _corrected(self, weight: Floats, first: int, stop: int) -> Floats:
         """Add the corrections of these blocks in the order in which they were made."""
-        mistakes = np.flatnonzero(self._flags[first:stop, 1:-1]) + first * BLOCK
-        mistakes = mistakes[: np.searchsorted(mistakes, len(self._amounts))]
+        mistakes = np.flatnonzero(self._wrong(first, stop)) + first * BLOCK
         terms = np.empty((len(mistakes) + 1, len(weight)))
         terms[0] = weight
         np.take(self._features, mistakes, axis=0, out=terms[1:], mode="clip")
@@ -167,10 +178,10 @@ def _n_blocks(n_rows: int) -> int:
     return -(-n_rows // BLOCK)
 
 
-def _by_block(numbers: Floats, filling: float) -> Floats:
+def _by_block(numbers: Floats, fill: Callable[[tuple[int, ...]], Floats]) -> Floats:
     """Return what belongs to rows, the first axis, as (blocks, B, ...); a copy if it must grow."""
     n_rows, *others = numbers.shape
     n_blocks = _n_blocks(n_rows)
     if n_rows < n_blocks * BLOCK:
-        numbers = np.concatenate([numbers, np.full((n_blocks * BLOCK - n_rows, *others), filling)])
+        numbers = np.concatenate([numbers, fill((n_blocks * BLOCK - n_rows, *others))])
     return numbers.reshape(n_blocks, BLOCK, *others)
