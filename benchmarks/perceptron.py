@@ -22,7 +22,7 @@ from skperceptron import RosenblattPerceptron
 EPOCHS = (2, 7)
 SHAPE = (100_000, 100)
 #: Noise that makes the perceptron err on about a tenth and on almost half of the rows.
-NOISES = {"few": 1.5, "many": 20.0}
+NOISES = {"few": 2.5, "many": 20.0}
 
 
 def make_data(noise: float) -> tuple[np.ndarray, np.ndarray]:
