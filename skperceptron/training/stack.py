@@ -18,8 +18,9 @@ from itertools import pairwise
 import numpy as np
 
 from ..engine import Network, Workspace
-from ..engine.arrays import Booleans, Call, Floats, Integers, runs
-from .data import TrainingSet
+from ..engine.arrays import Booleans, Call, Floats, Integers, as_slice, outputs_first, runs
+from ..engine.calls import squared_lengths
+from .data import TrainingSet, one_below_another
 from .member import Member
 
 #: Elements that the optimiser treats at a time: its four arrays of this length are 1 MB in
@@ -71,9 +72,8 @@ class Stack:
         self.members = list(members)
         if isinstance(data, TrainingSet):
             data = [data] * len(members)
-        self.data: list[TrainingSet] = []
-        for of_run, k in runs(data):
-            self.data += [of_run.astype(dtype)] * (k.stop - k.start)
+        converted = {key: one.astype(dtype) for key, one in {id(d): d for d in data}.items()}
+        self.data, self.first_rows = one_below_another([converted[id(one)] for one in data])
         self.batch_size = batch_size
         self.dtype = dtype
         self.parameters = np.stack([m.parameters for m in members]).astype(dtype, copy=False)
@@ -112,9 +112,10 @@ class Stack:
         for k, epoch in enumerate(self._epoch_of):
             self.weight_sums[epoch.steps, k] = epoch.lengths
         self.shares = np.zeros((n_steps, len(members)), dtype=self.dtype)
-        self.squares = np.zeros((n_steps, len(members), 1, 1), dtype=self.dtype)
-        self.sizes = np.zeros((n_steps, len(members)), dtype=self.dtype)
-        self.stays_filled = n_steps == 1
+        self.squares = np.zeros((n_steps, len(members)))
+        self.sizes = np.zeros((n_steps, len(members)))
+        self._stays_gathered = n_steps == 1
+        self._is_gathered = False
         self._counts = np.array(counts)
         self._divisors = np.array([n_outputs if m.loss.averages_outputs else 1 for m in members])
         self._alphas = np.array([m.alpha for m in members], dtype=np.float64)
@@ -127,7 +128,13 @@ class Stack:
             self._shares[k, : counts[k]] = lengths if weighted else 1.0
             self._lengths[k, epoch.steps] = epoch.lengths
         shuffled = [(id(m.rng), m.n_samples, m.shuffle, len(m.rows)) for m in members]
-        self._shuffled_alike = list(_places(shuffled))
+        self._shuffled_alike = [as_slice(alike) for alike in _places(shuffled)]
+        rated = [
+            (id(m.optimizer), id(m.schedule), m.learning_rate, m.max_iter, m.steps) for m in members
+        ]
+        self._rated_alike = list(_places(list(zip(rated, counts, strict=True))))
+        self._averaged = [k for k, m in enumerate(members) if m.averaging is not None]
+        self._weigh_penalties()
 
     def _windows(self, counts: list[int]) -> Iterator[tuple[int, list[_Step]]]:
         """Yield where each window of the epoch starts, and its steps."""
@@ -160,12 +167,17 @@ class Stack:
         self._reorder()
         if self.weights is not None:
             self._weigh(self.weights)
+            self._weigh_penalties()
         self._prepare_scalars()
         totals = np.zeros(len(self.members))
         i = 0
         for start, steps in self._plan:
             self.window.open(self, start)
             for step in steps:
+                # The one batch of an epoch may stay where it is.
+                if not (self._stays_gathered and self._is_gathered):
+                    step.gather()
+                    self._is_gathered = True
                 step.run(self, i)
                 i += 1
             totals += self.window.losses(self)
@@ -173,14 +185,13 @@ class Stack:
 
     def _reorder(self) -> None:
         for alike in self._shuffled_alike:
-            member = self.members[alike[0]]
+            member = self.members[alike.start if isinstance(alike, slice) else alike[0]]
             if member.shuffle:
                 drawn = np.arange(member.n_samples)
                 member.rng.shuffle(drawn)
                 # One batch holds every row: its order changes nothing but rounding.
                 if len(member.rows) > self.batch_size:
-                    for k in alike:
-                        self.order[k, : len(drawn)] = self.order[k, drawn]
+                    self.order[alike, : len(drawn)] = self.order[alike].take(drawn, axis=1)
 
     def _weigh(self, weights: Floats) -> None:
         """Divide each row's weight by the sum over its batch."""
@@ -195,23 +206,26 @@ class Stack:
             divisors = np.where(sums > 0, sums, 1)
             weights[k, : len(rows)] = weight / np.repeat(divisors, epoch.lengths)
 
-    def _prepare_scalars(self) -> None:
-        """Compute what each step of the epoch multiplies by: optimiser's scalars, then others."""
+    def _weigh_penalties(self) -> None:
+        """Divide the penalties by the weights' sum over each batch."""
         sums = self.weight_sums
         penalty = np.divide(self._alphas, sums, out=np.zeros(sums.shape), where=sums > 0)
-        self.scalars[:, :, -3] = penalty * (1 - self._l1_ratios)
-        self.scalars[:, :, -2] = penalty * self._l1_ratios
-        keys = [
-            (id(m.optimizer), id(m.schedule), m.learning_rate, m.current_rate, m.max_iter, m.steps)
-            for m in self.members
-        ]
-        for alike in _places(list(zip(keys, self._counts.tolist(), strict=True))):
-            self._prepare_coefficients(alike)
-        for k, (member, epoch) in enumerate(zip(self.members, self._epoch_of, strict=True)):
-            if member.averaging is not None:
-                steps = member.steps + np.arange(1, len(epoch.steps) + 1)
-                shares = member.averaging.shares(steps, member.n_iter + 1, member.max_iter)
-                self.shares[epoch.steps, k] = shares
+        self.scalars[:, :, -2] = penalty * (1 - self._l1_ratios)
+        self.scalars[:, :, -1] = penalty * self._l1_ratios
+
+    def _prepare_scalars(self) -> None:
+        """Compute what each step of the epoch multiplies by, but for the penalties."""
+        for alike in self._rated_alike:
+            # Plateaus may have come to one member and not to another.
+            rates = [self.members[k].current_rate for k in alike]
+            for places in _places(rates):
+                self._prepare_coefficients([alike[i] for i in places])
+        for k in self._averaged:
+            member, taken = self.members[k], self._epoch_of[k].steps
+            steps = member.steps + np.arange(1, len(taken) + 1)
+            self.shares[taken, k] = member.averaging.shares(
+                steps, member.n_iter + 1, member.max_iter
+            )
 
     def _prepare_coefficients(self, alike: list[int]) -> None:
         """Compute the scalars of optimiser and decay for members that share them."""
@@ -221,13 +235,15 @@ class Stack:
         rates = member.schedule.rates(
             member.learning_rate, member.current_rate, times, member.max_iter
         )
+        current_rate = float(np.ravel(rates)[0])
         for k in alike:
-            self.members[k].current_rate = float(np.ravel(rates)[0])
+            self.members[k].current_rate = current_rate
         optimizer = member.optimizer
-        places = taken[:, np.newaxis], alike
-        self.scalars[(*places, -1)] = np.reshape(rates * optimizer.weight_decay, (-1, 1))
-        for j, scalar in enumerate(optimizer.coefficients(rates, steps)):
-            self.scalars[(*places, j)] = np.reshape(scalar, (-1, 1))
+        scalars = *optimizer.coefficients(rates, steps), rates * optimizer.weight_decay
+        table = np.empty((len(taken), 1, len(scalars)))
+        for j, scalar in enumerate(scalars):
+            table[:, 0, j] = scalar
+        self.scalars[taken[:, np.newaxis], alike, :-2] = table
 
     def _reported(self, totals: Floats) -> Floats:
         """Return an epoch's losses as scikit-learn reports them: batch means, weighted by length.
@@ -236,12 +252,9 @@ class Stack:
         """
         sums = self.weight_sums.T
         shares = np.divide(self._lengths, sums, out=np.zeros(sums.shape), where=sums > 0)
-        squares = self.squares[:, :, 0, 0].T.astype(np.float64, order="C")
-        sizes = self.sizes.T.astype(np.float64, order="C")
-        norms = np.array(
-            [(l2 @ share, l1 @ share) for l2, l1, share in zip(squares, sizes, shares, strict=True)]
-        ).T
-        penalty = 0.5 * (1 - self._l1_ratios) * norms[0] + self._l1_ratios * norms[1]
+        penalty = 0.5 * (1 - self._l1_ratios) * np.einsum("sk,ks->k", self.squares, shares)
+        if self._l1_ratios.any():
+            penalty += self._l1_ratios * np.einsum("sk,ks->k", self.sizes, shares)
         return (totals / self._divisors + self._alphas * penalty) / self._counts
 
     def row_shares(self, start: int, stop: int) -> Floats:
@@ -279,6 +292,7 @@ class Stack:
         if kept:
             self.network = self.network.members(kept)
             self.data = [self.data[k] for k in kept]
+            self.first_rows = self.first_rows[kept]
             self.parameters = self.parameters[kept]
             self.state = {name: vector[kept] for name, vector in self.state.items()}
             self.average = None if self.average is None else self.average[kept]
@@ -309,10 +323,8 @@ class _Window:
         shape = (len(stack.members), length)
         self.length = length
         self.order = np.zeros(shape, dtype=np.intp)
-        n_targets = stack.data[0].targets.n_outputs
-        self.y = np.zeros((*shape, n_targets), dtype=stack.dtype)
-        width = max(m.loss.evidence_width(stack.network.n_outputs) for m in stack.members)
-        self.evidence = np.zeros((*shape, width), dtype=stack.dtype)
+        self.y = outputs_first(*shape, stack.data[0].targets.n_outputs, stack.dtype)
+        self.raw = outputs_first(*shape, stack.network.n_outputs, stack.dtype)
         self.factor = None if stack.weights is None else np.zeros((*shape, 1), dtype=stack.dtype)
         self._targets = [(data.targets, k) for data, k in runs(stack.data)]
         self._opened = slice(0, 0)
@@ -321,7 +333,7 @@ class _Window:
         """Take the rows from ``start`` of the epoch's order on."""
         n_rows = min(self.length, stack.order.shape[1] - start)
         self._opened = slice(start, start + n_rows)
-        self.order[:, :n_rows] = stack.order[:, self._opened]
+        np.add(stack.order[:, self._opened], stack.first_rows, out=self.order[:, :n_rows])
         # Behind the end stand rows of an earlier window: valid, and without effect.
         for targets, k in self._targets:
             targets.take(self.order[k], self.y[k])
@@ -334,8 +346,7 @@ class _Window:
         shares = stack.row_shares(self._opened.start, self._opened.stop)
         totals = np.empty(len(shares))
         for loss, k in stack.losses:
-            width = loss.evidence_width(stack.network.n_outputs)
-            losses = loss.losses_of(self.evidence[k, :n_rows, :width], self.y[k, :n_rows])
+            losses = loss.losses(self.raw[k, :n_rows], self.y[k, :n_rows])
             # Rows beyond a member's last one may hold anything.
             counted = np.where(shares[k] > 0, losses, 0).astype(np.float64, copy=False)
             totals[k] = (counted * shares[k]).sum(axis=1)
@@ -348,17 +359,21 @@ class _Step:
     def __init__(self, window: _Window, bound: _BoundStep, start: int) -> None:
         k = self.members = bound.members
         rows = self.rows = slice(start, start + bound.batch_size)
+        factor = bound.mean if window.factor is None else window.factor[k, rows]
+        self._gather = bound.gathering(window.order[k, rows])
+        self._learn = bound.learning(window.y[k, rows], window.raw[k, rows], factor)
         self._bound = bound
-        self._order, self._y = window.order[k, rows], window.y[k, rows]
-        self._evidence = window.evidence[k, rows]
-        self._factor = bound.mean if window.factor is None else window.factor[k, rows]
+
+    def gather(self) -> None:
+        """Put the rows of X into the workspace."""
+        for call in self._gather:
+            call()
 
     def run(self, stack: Stack, i: int) -> None:
-        """Take step ``i`` of the epoch."""
-        bound = self._bound
-        bound.fill(stack, self._order)
-        bound.work.forward()
-        bound.descend(stack, i, self._y, self._factor, self._evidence)
+        """Take step ``i`` of the epoch with the batch that has been gathered."""
+        for call in self._learn:
+            call()
+        self._bound.update(stack, i)
 
 
 class _BoundStep:
@@ -369,7 +384,8 @@ class _BoundStep:
         parameters, gradient = stack.parameters[members], stack.gradient[members]
         self.members = members
         self.batch_size = batch_size
-        self.mean = stack.dtype.type(1 / batch_size)
+        # An array: NumPy would make one of a number at every step.
+        self.mean = np.array(1 / batch_size, dtype=stack.dtype)
         self.work = Workspace(
             network,
             network.views(parameters),
@@ -379,38 +395,44 @@ class _BoundStep:
             members=members,
             noise=[m.noise for m in stack.members[members]],
         )
+        self._dtype = stack.dtype
         self._sources = list(runs(stack.data[members]))
         self._scratch = np.empty_like(self.work.delta)
-        buffers = (self.work.raw, self.work.delta, self._scratch)
-        self._losses = [
-            (loss.learn, [b[j] for b in buffers], j, loss.evidence_width(network.n_outputs))
-            for loss, j in runs([m.loss for m in stack.members[members]])
-        ]
-        weights = parameters[:, : network.n_weights]
-        self._square = partial(np.matmul, weights[:, np.newaxis, :], weights[:, :, np.newaxis])
-        self._weights = weights
+        self._losses = list(runs([m.loss for m in stack.members[members]]))
+        self._weights = parameters[:, : network.n_weights]
+        self._squares = squared_lengths(self._weights)
+        self._has_penalty = any(m.alpha for m in stack.members[members])
         self._has_l1 = any(m.alpha * m.l1_ratio for m in stack.members[members])
         self._update = _Update(stack, members)
         self._spent_gradient = gradient
-        self._filled = False
 
-    def fill(self, stack: Stack, order: Integers) -> None:
-        """Gather the batch, unless the one batch of the epoch already stands there."""
-        if not (self._filled and stack.stays_filled):
-            for data, k in self._sources:
-                data.fill(self.work.x, order[k], stack.dtype, k)
-            self._filled = True
+    def gathering(self, order: Integers) -> list[Call]:
+        """List the calls that gather rows of X, (K, B)."""
+        return [data.filling(self.work.x, order[k], self._dtype, k) for data, k in self._sources]
 
-    def descend(self, stack: Stack, i: int, y: Floats, factor: Floats, evidence: Floats) -> None:
-        """Go backward and change the parameters."""
-        work, k = self.work, self.members
-        for learn, (raw, delta, scratch), j, width in self._losses:
-            learn(raw, y[j], delta, scratch, evidence[j, :, :width])
-        np.multiply(work.delta, factor, out=work.delta)
-        work.backward()
-        self._square(stack.squares[i, k])
+    def learning(self, y: Floats, raw: Floats, factor: Floats) -> list[Call]:
+        """List the calls that compute the gradient of a batch and keep its raw predictions."""
+        work = self.work
+        gradients = [
+            call
+            for loss, j in self._losses
+            for call in loss.gradient_calls(work.raw[j], y[j], work.delta[j], self._scratch[j])
+        ]
+        return [
+            *work.forward_calls,
+            partial(np.copyto, raw, work.raw),
+            *gradients,
+            partial(np.multiply, work.delta, factor, work.delta),
+            *work.backward_calls,
+        ]
+
+    def update(self, stack: Stack, i: int) -> None:
+        """Change the parameters in step ``i`` of the epoch."""
+        k = self.members
+        if self._has_penalty:
+            stack.squares[i, k] = self._squares()
         if self._has_l1:
-            stack.sizes[i, k] = np.abs(self._weights).sum(axis=1)
+            stack.sizes[i, k] = np.abs(self._weights).sum(axis=-1)
         self._update.run(stack.scalars[i, k])
         if stack.average is not None and stack.shares[i, k].any():
             self._average(stack.average[k], stack.parameters[k], stack.shares[i, k])
@@ -427,7 +449,7 @@ class _Update:
     """Penalties, clipping and the optimiser, chunk by chunk over the flat vectors."""
 
     #: What a step multiplies by beside the optimiser's coefficients.
-    own_scalars = ("L2 penalty", "L1 penalty", "weight decay")
+    own_scalars = ("weight decay", "L2 penalty", "L1 penalty")
 
     def __init__(self, stack: Stack, members: slice) -> None:
         self.members = stack.members[members]
@@ -469,7 +491,7 @@ class _Update:
         """Add the penalties' gradients."""
         weights, gradient = (self._weights_of(v, start) for v in self._vectors[:2])
         room = self._room[..., : weights.shape[-1]]
-        l2, l1, _ = own
+        _, l2, l1 = own
         if weights.size and any(m.alpha * (1 - m.l1_ratio) for m in self.members):
             yield partial(np.multiply, weights, l2, room)
             yield from self._spare_unreached(room, start)
@@ -486,7 +508,7 @@ class _Update:
         weights = self._weights_of(self._vectors[0], start)
         if weights.size and any(m.optimizer.weight_decay for m in self.members):
             room = self._room[..., : weights.shape[-1]]
-            yield partial(np.multiply, weights, own[2], room)
+            yield partial(np.multiply, weights, own[0], room)
             yield from self._spare_unreached(room, start)
             yield partial(np.subtract, weights, room, weights)
         chunks = [v[..., start : start + self._length] for v in self._vectors]
