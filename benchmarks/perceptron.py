@@ -11,9 +11,9 @@ from skperceptron import RosenblattPerceptron
 
 from .measuring import Figures, Options, Table, medians, seconds_of
 
-EPOCHS = 5
+EPOCHS = 20
 #: Noise that makes the perceptron err on about a tenth and on almost half of the rows.
-NOISES = {"few": 1.5, "many": 20.0}
+NOISES = {"few": 2.5, "many": 20.0}
 
 
 def tables(options: Options) -> list[Table]:
