@@ -132,6 +132,21 @@ def test_gradients_are_those_of_central_differences(name):
     assert_allclose(gradient[place], (losses[0] - losses[1]) / 2e-6, rtol=1e-4, atol=1e-9)
 
 
+@EVERY_MLP
+def test_gradient_at_the_input_is_that_of_central_differences(name):
+    estimator, y = fitted(name)
+    estimator.__dict__.pop("_raw_parameters", None)
+    graph = computational_graph(estimator)
+    gradient = graph.with_values(X, y)["input"].gradient
+    place = np.unravel_index(np.abs(gradient).argmax(), gradient.shape)
+    losses = []
+    for step in (1e-6, -1e-6):
+        changed = X.copy()
+        changed[place] += step
+        losses.append(graph.with_values(changed, y).loss)
+    assert_allclose(gradient[place], (losses[0] - losses[1]) / 2e-6, rtol=1e-4, atol=1e-9)
+
+
 @pytest.mark.parametrize("name", ["chain", "residual", "dense", "layer norm"])
 def test_values_and_gradients_fit_together(name):
     estimator, y = fitted(name)
@@ -270,6 +285,11 @@ def test_networkx_that_is_absent_is_named_with_the_extra(absent):
         ),
         (
             lambda: computational_graph(MLPBinaryClassifier(), n_features=3).with_values(X),
+            NotFittedError,
+            "not fitted",
+        ),
+        (
+            lambda: computational_graph(MLPBinaryClassifier(), n_features=3).with_values(X, LABELS),
             NotFittedError,
             "not fitted",
         ),

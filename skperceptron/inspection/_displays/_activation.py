@@ -8,7 +8,7 @@ import numpy as np
 
 from ...activations import Activation, get_activation
 from ...engine.arrays import Floats
-from ._common import CATEGORIES, Display
+from ._common import CATEGORIES, Display, styled
 
 
 class ActivationDisplay(Display):
@@ -103,7 +103,7 @@ class ActivationDisplay(Display):
         ax = self._open(ax)
         ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
         ax.axvline(0, color="0.8", linewidth=0.8, zorder=0)
-        style = {"color": CATEGORIES[0], "linewidth": 2, "label": "f(z)", **kwargs}
+        style = styled("lines.Line2D", kwargs, color=CATEGORIES[0], linewidth=2, label="f(z)")
         (self.line_,) = ax.plot(self.z, self.value, **style)
         (self.derivative_line_,) = ax.plot(
             self.z, self.derivative, "--", color=CATEGORIES[1], linewidth=2, label="f'(z)"

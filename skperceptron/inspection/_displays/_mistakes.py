@@ -8,7 +8,7 @@ from typing import Any
 from sklearn.utils.validation import check_is_fitted
 
 from ...rosenblatt import RosenblattPerceptron
-from ._common import CATEGORIES, Display
+from ._common import CATEGORIES, Display, styled
 
 
 class MistakesDisplay(Display):
@@ -105,8 +105,9 @@ class MistakesDisplay(Display):
         """
         ax = self._open(ax)
         epochs = range(1, len(self.mistakes) + 1)
-        style = {"color": CATEGORIES[0], "marker": "o", "markersize": 4, "label": self.name}
-        (self.line_,) = ax.plot(epochs, self.mistakes, **{**style, **kwargs})
+        style: dict[str, Any] = {"color": CATEGORIES[0], "marker": "o", "markersize": 4}
+        style = styled("lines.Line2D", kwargs, label=self.name, **style)
+        (self.line_,) = ax.plot(epochs, self.mistakes, **style)
         self.converged_point_ = None
         if 0 in self.mistakes:
             first = list(self.mistakes).index(0) + 1

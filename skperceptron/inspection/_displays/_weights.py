@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...engine.arrays import Floats
 from .._graph import computational_graph
-from ._common import DIVERGING, Display, colors_by_depth, largest, style_of
+from ._common import DIVERGING, Display, colors_by_depth, largest, style_of, styled
 
 #: Features from which a square input is taken for an image.
 IMAGE_FROM = 16
@@ -161,7 +161,7 @@ class WeightsDisplay(Display):
         for i, (name, weight) in enumerate(self.weights.items()):
             density, edges = np.histogram(weight, bins=_bins(weight), density=True)
             style = {"color": colors[i], "linestyle": style_of(7 * i)["linestyle"]}
-            style |= {"linewidth": 1.8, "label": name, **kwargs}
+            style = styled("patches.StepPatch", kwargs, linewidth=1.8, label=name, **style)
             self.histograms_.append(ax.stairs(density, edges, **style))
         ax.set(xlabel="weight", ylabel="density")
         ax.legend()
