@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -241,7 +242,7 @@ def computational_graph(
 
 def check_batch_size(batch_size: Any) -> None:
     """Raise ValueError unless it is None or a positive integer."""
-    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+    if batch_size is not None and (not isinstance(batch_size, Integral) or batch_size < 1):
         raise ValueError(f"batch_size={batch_size!r} must be None or an integer >= 1.")
 
 

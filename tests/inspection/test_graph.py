@@ -317,6 +317,12 @@ def test_summary_has_every_shape_of_a_batch():
     assert list(summary["n_parameters"])[-1] == 784 * 64 + 64 + 64 * 32 + 32 + 32 * 10 + 10
 
 
+def test_sizes_may_be_integers_of_numpy():
+    n = np.int64(3)
+    summary = network_summary(MLPSoftmaxClassifier((4,)), n, n_features=n, n_outputs=n)
+    assert summary["output_shape"][0] == (3, 3)
+
+
 def test_summary_is_a_data_frame_where_pandas_is_installed():
     pandas = pytest.importorskip("pandas")
     assert isinstance(network_summary(fitted("chain")[0]), pandas.DataFrame)
