@@ -27,9 +27,19 @@ extensions = [
     "activation_table",
 ]
 exclude_patterns = ["_build"]
+templates_path = ["_templates"]
 html_theme = "pydata_sphinx_theme"
 html_title = f"skperceptron {release}"
-html_theme_options = {"show_toc_level": 2, "show_prev_next": False}
+html_theme_options = {
+    "header_links_before_dropdown": 6,
+    "navbar_align": "left",
+    "show_toc_level": 2,
+    "show_prev_next": False,
+}
+# Pages without others below them have nothing to navigate to.
+html_sidebars = {name: [] for name in ("getting_started", "lecture", "glossary")}
+html_static_path = ["_static"]
+html_css_files = ["style.css"]
 html_show_sourcelink = False
 
 autosummary_generate = True
@@ -68,13 +78,14 @@ copybutton_prompt_is_regexp = True
 
 plot_html_show_source_link = False
 plot_html_show_formats = False
-plot_formats = ["png"]
+plot_formats = [("png", 150)]
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "filename_pattern": r"/\w+\.py$",
     "min_reported_time": 1,
+    "within_subsection_order": "gallery_order.place",
     "abort_on_example_error": True,
     "backreferences_dir": "api/backreferences",
     "doc_module": ("skperceptron",),

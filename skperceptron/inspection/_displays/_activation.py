@@ -37,7 +37,7 @@ class ActivationDisplay(Display):
     Examples
     --------
     >>> from skperceptron.inspection import ActivationDisplay
-    >>> display = ActivationDisplay.from_activation("gelu")  # doctest: +SKIP
+    >>> display = ActivationDisplay.from_activation("gelu")
     """
 
     def __init__(

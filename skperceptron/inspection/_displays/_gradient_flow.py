@@ -51,7 +51,7 @@ class GradientFlowDisplay(Display):
     >>> X, y = load_iris(return_X_y=True)
     >>> deep = MLPSoftmaxClassifier((10,) * 6, "logistic", random_state=0)
     >>> deep = deep.partial_fit(X, y, classes=[0, 1, 2])
-    >>> display = GradientFlowDisplay.from_estimator(deep, X, y)  # doctest: +SKIP
+    >>> display = GradientFlowDisplay.from_estimator(deep, X, y)
     """
 
     def __init__(

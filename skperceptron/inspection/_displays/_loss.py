@@ -38,7 +38,7 @@ class LossCurveDisplay(Display):
     >>> from skperceptron.inspection import LossCurveDisplay
     >>> X, y = load_iris(return_X_y=True)
     >>> network = MLPSoftmaxClassifier((8,), tol=1e-2, random_state=0).fit(X, y)
-    >>> display = LossCurveDisplay.from_estimator(network)  # doctest: +SKIP
+    >>> display = LossCurveDisplay.from_estimator(network)
     """
 
     def __init__(

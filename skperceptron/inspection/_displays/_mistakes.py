@@ -37,7 +37,7 @@ class MistakesDisplay(Display):
     >>> from skperceptron.inspection import MistakesDisplay
     >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
     >>> perceptron = RosenblattPerceptron(n_associative=20, random_state=0).fit(X, y)
-    >>> display = MistakesDisplay.from_estimator(perceptron)  # doctest: +SKIP
+    >>> display = MistakesDisplay.from_estimator(perceptron)
     """
 
     def __init__(self, mistakes: Sequence[int], name: str | None = None) -> None:

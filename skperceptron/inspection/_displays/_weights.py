@@ -48,7 +48,7 @@ class WeightsDisplay(Display):
     >>> from skperceptron.inspection import WeightsDisplay
     >>> X, y = load_digits(return_X_y=True)
     >>> network = MLPSoftmaxClassifier((16,), tol=1e-1, random_state=0).fit(X, y)
-    >>> display = WeightsDisplay.from_estimator(network)  # doctest: +SKIP
+    >>> display = WeightsDisplay.from_estimator(network)
     """
 
     def __init__(
