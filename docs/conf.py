@@ -45,6 +45,7 @@ html_show_sourcelink = False
 autosummary_generate = True
 autodoc_default_options = {"members": True, "inherited-members": True}
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 # Inherited docstrings name terms of scikit-learn's glossary and labels of its guide.
 suppress_warnings = ["ref.term", "ref.ref", "autosummary.import_cycle"]
 numpydoc_show_class_members = False
@@ -54,21 +55,14 @@ numpydoc_validation_checks = {
     "all",
     "ES01",  # many docstrings are told in one line
     "EX01",  # not each method needs an example
-    "GL01",  # the summary stands on the line of the quotes
     "GL02",  # comments on attributes
     "GL08",  # hooks and overrides inherit their docstrings
     "PR01",  # parameters are documented with the class, or inherited
-    "PR02",  # the shared texts of the estimators name parameters in groups
     "PR07",  # where the type says all
-    "PR08",
-    "PR09",
     "RT01",  # "Return ..." in one line
     "RT02",
     "RT03",
     "SA01",
-    "SA04",
-    "SS06",
-    "YD01",
 }
 # Inherited from scikit-learn, which validates its own.
 numpydoc_validation_exclude = {r"\.set_\w+_request$", r"\.(get|set)_params$", r"\.score$"}

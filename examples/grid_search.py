@@ -8,6 +8,8 @@ activations as strings and as objects with parameters; then each estimator of th
 on data of its own, with cross-validation.
 """
 
+# sphinx_gallery_thumbnail_path = 'images/grid.svg'
+
 import time
 
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits

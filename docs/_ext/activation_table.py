@@ -6,7 +6,7 @@ from docutils.statemachine import StringList
 
 from skperceptron.activations import get_activation, list_activations
 
-HEADER = ("string", "class", "formula", "picture")
+HEADER = ("string", "class and formula", "picture")
 
 
 def rows():
@@ -20,14 +20,14 @@ def rows():
         picture = [
             ".. plot::",
             f"   :alt: {cls.__name__} and its derivative.",
-            "   :width: 200",
+            "   :width: 240",
             "",
             "   from activation_table import draw",
             "",
             f"   draw({names[0]!r})",
         ]
         strings = ", ".join(f'``"{name}"``' for name in names)
-        yield [strings], [f"{role} ``({parameters})``"], [f":math:`{cls.formula}`"], picture
+        yield [strings], [f"{role} ``({parameters})``", "", f":math:`{cls.formula}`"], picture
 
 
 def draw(name):
@@ -46,7 +46,7 @@ class ActivationTable(Directive):
     """A list table made from the registry, so that a new activation needs no new line here."""
 
     def run(self):
-        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 18 24 34 24", ""]
+        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 20 45 35", ""]
         for row in [tuple([cell] for cell in HEADER), *rows()]:
             for i, (first, *rest) in enumerate(row):
                 lines += [f"   {'*' if i == 0 else ' '} - {first}"]

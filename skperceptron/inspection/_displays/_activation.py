@@ -20,7 +20,7 @@ class ActivationDisplay(Display):
     ----------
     z : ndarray of shape (n,)
     value, derivative : ndarray of shape (n,)
-        f(z) and f'(z).
+        Values of f(z) and f'(z).
     value_range : tuple of two floats
         Infimum and supremum of f.
     name, formula : str, default=""

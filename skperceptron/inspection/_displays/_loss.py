@@ -97,7 +97,15 @@ class LossCurveDisplay(Display):
         ax: Any = None,
         **kwargs: Any,
     ) -> LossCurveDisplay:
-        """Draw given curves; parameters as for the class, then as for :meth:`plot`.
+        """Draw given curves.
+
+        Parameters
+        ----------
+        losses, validation_losses, validation_scores : dict of str to sequence of float
+            As for the class.
+        ax : matplotlib.axes.Axes, default=None
+        **kwargs : dict
+            For :meth:`plot`.
 
         Returns
         -------

@@ -80,7 +80,17 @@ class MistakesDisplay(Display):
     def from_mistakes(
         cls, mistakes: Sequence[int], *, name: str | None = None, ax: Any = None, **kwargs: Any
     ) -> MistakesDisplay:
-        """Draw given numbers; parameters as for the class, then as for :meth:`plot`.
+        """Draw given numbers.
+
+        Parameters
+        ----------
+        mistakes : sequence of int
+            Corrections in each epoch.
+        name : str, default=None
+            Name in the legend.
+        ax : matplotlib.axes.Axes, default=None
+        **kwargs : dict
+            For :meth:`plot`.
 
         Returns
         -------
