@@ -83,6 +83,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "backreferences_dir": "api/backreferences",
     "doc_module": ("skperceptron",),
+    "remove_config_comments": True,
     "show_memory": False,
     "show_signature": False,
 }
