@@ -323,6 +323,20 @@ def test_images_are_columns_of_the_first_matrix(pyplot):
     assert display.ax_.get_title() == "hidden 1: weights of the first 2 of 3 units"
 
 
+@pytest.mark.parametrize("skips", ["none", "dense"])
+def test_given_weights_are_drawn_as_those_of_an_estimator(pyplot, skips):
+    model = fit(skip_connections=skips)
+    given = WeightsDisplay.from_weights({"first": model.coefs_[0]}, image_shape=(2, 2))
+    own = WeightsDisplay.from_estimator(model, image_shape=(2, 2))
+    assert_array_equal(given.image_.get_array(), own.image_.get_array())
+    assert given.ax_.get_title() == "first: weights of all 4 units"
+
+
+def test_weights_of_a_perceptron_are_drawn(pyplot):
+    display = WeightsDisplay.from_estimator(perceptron())
+    assert len(display.histograms_) == 2
+
+
 def test_mosaic_is_filled_row_by_row():
     tiles = mosaic(np.arange(5)[:, np.newaxis, np.newaxis] * np.ones((5, 1, 1)))
     assert_array_equal(tiles[::2, ::2], [[0, 1, 2], [3, 4, np.nan]])
