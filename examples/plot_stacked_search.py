@@ -69,7 +69,7 @@ def draw(search, curves):
     scores = search.cv_results_["mean_test_score"].reshape(len(ACTIVATIONS), len(SIZES))
     names = [str(activation) for activation in ACTIVATIONS]
     figure, (upper, lower) = plt.subplots(2, 1, figsize=(7, 8), layout="constrained")
-    image = upper.imshow(scores, cmap="cividis", aspect="auto")
+    upper.imshow(scores, cmap="cividis", aspect="auto")
     upper.set_xticks(range(len(SIZES)), [" + ".join(map(str, size)) for size in SIZES])
     upper.set_yticks(range(len(names)), names)
     upper.set(xlabel="hidden units", title="mean accuracy of five folds")
@@ -77,14 +77,13 @@ def draw(search, curves):
     for i, j in np.ndindex(scores.shape):
         colour = "black" if scores[i, j] > middle else "white"
         upper.text(j, i, f"{scores[i, j]:.2f}", ha="center", va="center", color=colour)
-    figure.colorbar(image, ax=upper)
     for (name, of_name), colour in zip(curves.items(), COLOURS, strict=True):
         for k, curve in enumerate(of_name):
             label = name if k == 0 else None
             lower.plot(curve, color=colour, alpha=0.35, linewidth=0.7, label=label)
     lower.set(yscale="log", xlabel="epoch", ylabel="training loss")
     lower.set_title(f"{sum(map(len, curves.values()))} learning curves")
-    for line in lower.legend(loc="center left", bbox_to_anchor=(1.01, 0.5)).get_lines():
+    for line in figure.legend(loc="outside lower center", ncols=3).get_lines():
         line.set(alpha=1, linewidth=2)
     return figure
 
