@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from skperceptron.activations import list_activations
+
 ROOT = Path(__file__).parents[1]
 DOCS, EXAMPLES = ROOT / "docs", ROOT / "examples"
 CYRILLIC = "[\u0400-\u04ff]"
@@ -41,6 +43,11 @@ def test_pictures_of_the_lecture_are_made_by_examples():
 def test_gallery_has_an_order_for_every_example():
     order = runpy.run_path(str(DOCS / "_ext" / "gallery_order.py"))["ORDER"]
     assert sorted(order) == sorted(path.stem for path in EXAMPLES.glob("*.py"))
+
+
+def test_readme_counts_the_activations():
+    (count,) = re.findall(r"^- (\d+) activations", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert int(count) == len(list_activations())
 
 
 def test_no_page_is_hidden_by_one_that_sphinx_makes():

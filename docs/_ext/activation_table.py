@@ -11,10 +11,7 @@ HEADER = ("string", "class and formula", "picture")
 
 def rows():
     """Return the cells of a row, one tuple per class; a cell is a list of lines."""
-    by_class = {}
-    for name in list_activations():
-        by_class.setdefault(type(get_activation(name)), []).append(name)
-    for cls, names in by_class.items():
+    for cls in map(type, map(get_activation, list_activations())):
         parameters = ", ".join(f"{k}={v!r}" for k, v in cls().get_params().items())
         role = f":class:`{cls.__name__} <skperceptron.activations.{cls.__name__}>`"
         picture = [
@@ -24,9 +21,9 @@ def rows():
             "",
             "   from activation_table import draw",
             "",
-            f"   draw({names[0]!r})",
+            f"   draw({cls.names[0]!r})",
         ]
-        strings = ", ".join(f'``"{name}"``' for name in names)
+        strings = ", ".join(f'``"{name}"``' for name in cls.names)
         yield [strings], [f"{role} ``({parameters})``", "", f":math:`{cls.formula}`"], picture
 
 

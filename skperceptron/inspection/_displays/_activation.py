@@ -115,6 +115,8 @@ class ActivationDisplay(Display):
             for i, bound in enumerate(bounds)
         ]
         formula = f":  $f(z) = {self.formula}$" if self.formula else ""
-        ax.set(xlabel="z", title=f"{self.name}{formula}")
+        ax.set_xlabel("z")
+        # Fractions hang below the line of the text.
+        ax.set_title(f"{self.name}{formula}", pad=10)
         ax.legend()
         return self
