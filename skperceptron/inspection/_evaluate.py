@@ -160,15 +160,18 @@ def gradient_at_input(network: Network, member: Member, found: Evaluation) -> Fl
     """Return the gradient with respect to the input, which training has no use for."""
     weights = network.views(member.parameters.astype(np.float64)[np.newaxis])
     # Dropout is off: what it hands on is the input.
-    passed = {i for i, node in enumerate(network.nodes) if node.sources == (INPUT,)}
-    passed = {i for i in passed if isinstance(network.nodes[i].block, Dropout)} | {INPUT}
+    copies = {
+        position
+        for position, node in enumerate(network.nodes)
+        if isinstance(node.block, Dropout) and node.sources == (INPUT,)
+    }
     total = np.zeros(found.x.shape)
     for position, (node, gradient) in enumerate(zip(network.nodes, found.gradients, strict=True)):
         if not isinstance(node.block, Affine) or gradient is None:
             continue
         rows = np.split(weights[position][0][0], np.cumsum(node.block.fan_in)[:-1])
         for source, weight in zip(node.sources, rows, strict=True):
-            if source in passed:
+            if source in copies | {INPUT}:
                 total += gradient @ weight.T
     return total
 
