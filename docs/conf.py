@@ -27,14 +27,25 @@ extensions = [
     "activation_table",
 ]
 exclude_patterns = ["_build"]
+templates_path = ["_templates"]
 html_theme = "pydata_sphinx_theme"
 html_title = f"skperceptron {release}"
-html_theme_options = {"show_toc_level": 2, "show_prev_next": False}
+html_theme_options = {
+    "header_links_before_dropdown": 6,
+    "navbar_align": "left",
+    "show_toc_level": 2,
+    "show_prev_next": False,
+}
+# Pages without others below them have nothing to navigate to.
+html_sidebars = {name: [] for name in ("getting_started", "lecture", "glossary")}
+html_static_path = ["_static"]
+html_css_files = ["style.css"]
 html_show_sourcelink = False
 
 autosummary_generate = True
 autodoc_default_options = {"members": True, "inherited-members": True}
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 # Inherited docstrings name terms of scikit-learn's glossary and labels of its guide.
 suppress_warnings = ["ref.term", "ref.ref", "autosummary.import_cycle"]
 numpydoc_show_class_members = False
@@ -44,21 +55,14 @@ numpydoc_validation_checks = {
     "all",
     "ES01",  # many docstrings are told in one line
     "EX01",  # not each method needs an example
-    "GL01",  # the summary stands on the line of the quotes
     "GL02",  # comments on attributes
     "GL08",  # hooks and overrides inherit their docstrings
     "PR01",  # parameters are documented with the class, or inherited
-    "PR02",  # the shared texts of the estimators name parameters in groups
     "PR07",  # where the type says all
-    "PR08",
-    "PR09",
     "RT01",  # "Return ..." in one line
     "RT02",
     "RT03",
     "SA01",
-    "SA04",
-    "SS06",
-    "YD01",
 }
 # Inherited from scikit-learn, which validates its own.
 numpydoc_validation_exclude = {r"\.set_\w+_request$", r"\.(get|set)_params$", r"\.score$"}
@@ -68,16 +72,18 @@ copybutton_prompt_is_regexp = True
 
 plot_html_show_source_link = False
 plot_html_show_formats = False
-plot_formats = ["png"]
+plot_formats = [("png", 150)]
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "filename_pattern": r"/\w+\.py$",
     "min_reported_time": 1,
+    "within_subsection_order": "gallery_order.place",
     "abort_on_example_error": True,
     "backreferences_dir": "api/backreferences",
     "doc_module": ("skperceptron",),
+    "remove_config_comments": True,
     "show_memory": False,
     "show_signature": False,
 }

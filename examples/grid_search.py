@@ -8,6 +8,8 @@ activations as strings and as objects with parameters; then each estimator of th
 on data of its own, with cross-validation.
 """
 
+# sphinx_gallery_thumbnail_path = 'images/grid.svg'
+
 import time
 
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
@@ -22,6 +24,9 @@ from skperceptron import (
     RosenblattPerceptron,
 )
 from skperceptron.activations import ELU, LeakyReLU
+
+# %%
+# The grid, and the search over it: each candidate scales with the rows that it is trained on.
 
 ACTIVATIONS = ["relu", "tanh", "gelu", LeakyReLU(alpha=0.05), ELU(alpha=0.5)]
 HIDDEN_LAYER_SIZES = [(32,), (100,), (64, 32)]
@@ -42,6 +47,10 @@ def search_digits():
     return search, search.score(X_test, y_test)
 
 
+# %%
+# The search on a single core; then what it has found.
+
+
 def print_grid(search):
     """Print mean accuracies: one row per activation, one column per architecture."""
     results = search.cv_results_
@@ -56,6 +65,21 @@ def print_grid(search):
         print(f"{name:<24}" + "".join(f"{score:>12.4f}" for score in row))
 
 
+if __name__ == "__main__":
+    search, test_score = search_digits()
+
+# %%
+if __name__ == "__main__":
+    print()
+    print_grid(search)
+    best = {name.removeprefix("mlp__"): value for name, value in search.best_params_.items()}
+    print(f"\nbest: {best}")
+    print(f"test accuracy: {test_score:.4f}\n")
+
+# %%
+# Each estimator, on data of its own.
+
+
 def cross_validate(name, estimator, data, metric):
     """Return a row of the last table: five folds, each scaled by its own training rows."""
     start = time.perf_counter()
@@ -65,7 +89,6 @@ def cross_validate(name, estimator, data, metric):
 
 
 if __name__ == "__main__":
-    search, test_score = search_digits()
     cancer, diabetes = load_breast_cancer(return_X_y=True), load_diabetes(return_X_y=True)
     binary = MLPBinaryClassifier((16,), activation="tanh", solver="lbfgs", alpha=1, random_state=0)
     regressor = MLPRegressor(
@@ -83,10 +106,5 @@ if __name__ == "__main__":
         cross_validate("MLPRegressor on diabetes", regressor, diabetes, "R2"),
         cross_validate("RosenblattPerceptron on breast cancer", rosenblatt, cancer, "accuracy"),
     ]
-    print()
-    print_grid(search)
-    best = {name.removeprefix("mlp__"): value for name, value in search.best_params_.items()}
-    print(f"\nbest: {best}")
     print(f"\n{'estimator':<42}{'metric':>10}{'mean':>10}    std")
     print("\n".join(rows))
-    print(f"\ntest accuracy of the grid search on digits: {test_score:.4f}")

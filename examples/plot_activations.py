@@ -17,7 +17,8 @@ all of the training goes, and where the derivative is next to nothing.
 import matplotlib.pyplot as plt
 import numpy as np
 
-from skperceptron.activations import get_activation, list_activations
+from skperceptron.activations import Activation, get_activation, list_activations
+from skperceptron.inspection import ActivationDisplay
 
 
 def saturated(slope):
@@ -47,7 +48,7 @@ for ax, name in zip(axes.flat, names, strict=False):
     ax.axvline(0, color="grey", lw=0.5)
     (function,) = ax.plot(z, value, color="#0072b2", lw=2)
     (derivative,) = ax.plot(z, slope, "--", color="#d55e00", lw=1.5)
-    ax.set(title=name, xlim=(-6, 6), ylim=(-1.6, 3.2))
+    ax.set(title=name, xlim=(-6, 6), ylim=(-2, 3.2))
     ax.tick_params(labelbottom=True)
 for ax in axes.flat[len(names) :]:
     ax.remove()
@@ -77,3 +78,26 @@ for name in names:
         sides += [f"z > {wide[right][0]:.1f}"] if right.any() else []
     bounds = "{:.2f} to {:.2f}".format(*activation.value_range)
     print(f"{name:<14}{bounds:<16}{np.abs(slope).max():>14.2f}   {', '.join(sides)}")
+
+# %%
+# One's own is a class with two methods. It can be trained, searched, pickled and drawn as those
+# above: here a parabola, which has no bounds and no flat ends.
+
+
+class Parabola(Activation):
+    """z * z / 2."""
+
+    formula = r"z^2 / 2"
+    value_range = (0.0, np.inf)
+    keeps_input = True
+
+    def forward(self, z, out, *learned):
+        np.multiply(z, z, out=out)
+        np.divide(out, 2, out=out)
+
+    def backward(self, z, a, grad, *learned):
+        np.multiply(grad, z, out=grad)
+
+
+ActivationDisplay.from_activation(Parabola(), np.linspace(-2, 2, 101))
+plt.show()

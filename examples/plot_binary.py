@@ -34,7 +34,8 @@ print(f"test accuracy {model.score(X_test, y_test):.3f}")
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
 raw, probability = model.decision_function(X_test), model.predict_proba(X_test)[:, 1]
-for label, marker, colour in ((0, "o", "#d55e00"), (1, "^", "#0072b2")):
+styles = ((0, "o", "#7f3b08"), (1, "^", "#2d004b"))
+for label, marker, colour in styles:
     chosen = y_test == label
     name = data.target_names[label]
     axes[0].scatter(raw[chosen], probability[chosen], s=20, marker=marker, color=colour, label=name)
@@ -42,9 +43,17 @@ assert np.allclose(probability, 1 / (1 + np.exp(-raw)))
 axes[0].set(xlabel="output before the sigmoid", ylabel="probability of 'benign'")
 axes[0].legend()
 display = DecisionBoundaryDisplay.from_estimator(
-    model, X, response_method="predict_proba", class_of_interest=1, ax=axes[1], cmap="PuOr"
+    model,
+    X,
+    response_method="predict_proba",
+    class_of_interest=1,
+    ax=axes[1],
+    levels=np.linspace(0, 1, 11),
+    cmap="PuOr",
+    alpha=0.6,
 )
 fig.colorbar(display.surface_, ax=axes[1], label="probability of 'benign'")
-for label, marker, colour in ((0, "o", "#d55e00"), (1, "^", "#0072b2")):
-    axes[1].scatter(*X_test[y_test == label].to_numpy().T, s=12, marker=marker, color=colour)
+for label, marker, colour in styles:
+    rows = X_test[y_test == label].to_numpy()
+    axes[1].scatter(*rows.T, s=24, marker=marker, color=colour, edgecolors="white", linewidths=0.5)
 plt.show()

@@ -22,6 +22,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
 from skperceptron import MLPSoftmaxClassifier
+from skperceptron.inspection import WeightsDisplay
 
 warnings.simplefilter("ignore", ConvergenceWarning)
 X, y = mnist_data()
@@ -55,13 +56,8 @@ for ours, reference in zip(same.coefs_, theirs.coefs_, strict=True):
 np.testing.assert_allclose(same.loss_curve_, theirs.loss_curve_)
 
 # %%
-# What the first units of the hidden layer look for: violet where ink raises a unit's weighted sum,
-# orange where it lowers it.
+# What the first units of the hidden layer look for: red where ink raises a unit's weighted sum,
+# blue where it lowers it.
 
-fig, axes = plt.subplots(3, 8, figsize=(8, 3.4), layout="constrained")
-limit = np.abs(fast.coefs_[0][:, : axes.size]).max()
-for ax, weights in zip(axes.flat, fast.coefs_[0].T, strict=False):
-    image = ax.imshow(weights.reshape(28, 28), cmap="PuOr", vmin=-limit, vmax=limit)
-    ax.set(xticks=[], yticks=[])
-fig.colorbar(image, ax=axes, label="weight")
+WeightsDisplay.from_estimator(fast, max_images=16)
 plt.show()

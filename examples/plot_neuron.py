@@ -52,6 +52,17 @@ NetworkGraphDisplay.from_estimator(network)
 plt.show()
 
 # %%
-# Which matrix has which shape, for a batch of 32 rows:
+# Which matrix has which shape, for one row and for a batch of 32: only the values change theirs.
 
-print(network_summary(network, batch_size=32).to_string(index=False))
+shapes = ["block", "input_shape", "weight_shape", "bias_shape", "output_shape"]
+for n_rows in (1, 32):
+    print(network_summary(network, batch_size=n_rows)[shapes].to_string(index=False), "\n")
+
+# %%
+# A network is a graph of computing blocks, which need not be a chain: residual connections lead
+# past a layer. (For feedback, see :ref:`sphx_glr_gallery_plot_forecasting.py`.) The graph of a
+# network that has not been fitted can be drawn as well, given the number of its inputs.
+
+residual = MLPBinaryClassifier((5, 5), "tanh", skip_connections="residual")
+NetworkGraphDisplay.from_estimator(residual, kind="blocks", n_features=4)
+plt.show()

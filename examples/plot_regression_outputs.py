@@ -47,8 +47,8 @@ networks = {
 # The outputs agree on the data. Outside, only the bounded ones stay within the range.
 
 fig, ax = plt.subplots(figsize=(6, 3.8), layout="constrained")
-ax.scatter(hours, marks, s=4, color="grey", alpha=0.2, lw=0)
-ax.axhspan(0, 20, color="#56b4e9", alpha=0.15, lw=0)
+ax.scatter(hours, marks, s=10, color="grey", alpha=0.3, lw=0)
+ax.axhspan(0, 20, color="#56b4e9", alpha=0.15, lw=0, label="range of marks")
 for (name, network), style, colour in zip(
     networks.items(), ("-", "--", ":"), ("#d55e00", "#0072b2", "#000000"), strict=True
 ):

@@ -5,8 +5,8 @@ A hundred and eighty networks at once: activations x sizes
 
 Which activation, and how many hidden units?
 :class:`~skperceptron.model_selection.StackedGridSearchCV`
-trains the networks of a grid search together. The left picture shows the cross-validated accuracy
-of each combination on the wine data; the right one how each of the networks has learned.
+trains the networks of a grid search together. The upper picture shows the cross-validated accuracy
+of each combination on the wine data; the lower one how each of the networks has learned.
 """
 
 import time
@@ -23,6 +23,7 @@ from skperceptron.model_selection import StackedGridSearchCV
 
 ACTIVATIONS = ["relu", "tanh", "logistic", "identity", "softsign", ELU(alpha=0.5)]
 SIZES = [(2,), (4,), (8,), (16,), (8, 8), (8, 8, 8)]
+COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#000000"]
 FOLDS = 5
 
 
@@ -67,23 +68,22 @@ def draw(search, curves):
     """Draw the heat map and the learning curves; return the figure."""
     scores = search.cv_results_["mean_test_score"].reshape(len(ACTIVATIONS), len(SIZES))
     names = [str(activation) for activation in ACTIVATIONS]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
-    image = left.imshow(scores, cmap="viridis")
-    left.set_xticks(range(len(SIZES)), [" + ".join(map(str, size)) for size in SIZES])
-    left.set_yticks(range(len(names)), names)
-    left.set(xlabel="hidden units", title="mean accuracy of five folds")
+    figure, (upper, lower) = plt.subplots(2, 1, figsize=(7, 8), layout="constrained")
+    upper.imshow(scores, cmap="cividis", aspect="auto")
+    upper.set_xticks(range(len(SIZES)), [" + ".join(map(str, size)) for size in SIZES])
+    upper.set_yticks(range(len(names)), names)
+    upper.set(xlabel="hidden units", title="mean accuracy of five folds")
     middle = scores.min() / 2 + scores.max() / 2
     for i, j in np.ndindex(scores.shape):
         colour = "black" if scores[i, j] > middle else "white"
-        left.text(j, i, f"{scores[i, j]:.2f}", ha="center", va="center", color=colour)
-    figure.colorbar(image, ax=left, shrink=0.8)
-    for number, (name, of_name) in enumerate(curves.items()):
+        upper.text(j, i, f"{scores[i, j]:.2f}", ha="center", va="center", color=colour)
+    for (name, of_name), colour in zip(curves.items(), COLOURS, strict=True):
         for k, curve in enumerate(of_name):
             label = name if k == 0 else None
-            right.plot(curve, color=f"C{number}", alpha=0.35, linewidth=0.7, label=label)
-    right.set(yscale="log", xlabel="epoch", ylabel="training loss")
-    right.set_title(f"{sum(map(len, curves.values()))} learning curves")
-    for line in right.legend().get_lines():
+            lower.plot(curve, color=colour, alpha=0.35, linewidth=0.7, label=label)
+    lower.set(yscale="log", xlabel="epoch", ylabel="training loss")
+    lower.set_title(f"{sum(map(len, curves.values()))} learning curves")
+    for line in figure.legend(loc="outside lower center", ncols=3).get_lines():
         line.set(alpha=1, linewidth=2)
     return figure
 

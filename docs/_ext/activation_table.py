@@ -1,4 +1,4 @@
-"""The directive ``activation-table``: one row for each registered activation."""
+"""The directive ``activation-table``: one row, with a picture, for each registered activation."""
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
@@ -6,26 +6,48 @@ from docutils.statemachine import StringList
 
 from skperceptron.activations import get_activation, list_activations
 
+HEADER = ("string", "class and formula", "picture")
+
 
 def rows():
-    """Return (strings, class and parameters, formula), one tuple per class."""
-    by_class = {}
-    for name in list_activations():
-        by_class.setdefault(type(get_activation(name)), []).append(name)
-    for cls, names in by_class.items():
+    """Return the cells of a row, one tuple per class; a cell is a list of lines."""
+    for cls in map(type, map(get_activation, list_activations())):
         parameters = ", ".join(f"{k}={v!r}" for k, v in cls().get_params().items())
-        strings = ", ".join(f'``"{name}"``' for name in names)
         role = f":class:`{cls.__name__} <skperceptron.activations.{cls.__name__}>`"
-        yield strings, f"{role} ``({parameters})``", f":math:`{cls.formula}`"
+        picture = [
+            ".. plot::",
+            f"   :alt: {cls.__name__} and its derivative.",
+            "   :width: 240",
+            "",
+            "   from activation_table import draw",
+            "",
+            f"   draw({cls.names[0]!r})",
+        ]
+        strings = ", ".join(f'``"{name}"``' for name in cls.names)
+        yield [strings], [f"{role} ``({parameters})``", "", f":math:`{cls.formula}`"], picture
+
+
+def draw(name):
+    """Draw an activation in the size of a cell."""
+    from matplotlib import pyplot
+
+    from skperceptron.inspection import ActivationDisplay
+
+    _, ax = pyplot.subplots(figsize=(3, 2), layout="constrained")
+    ActivationDisplay.from_activation(name, ax=ax)
+    ax.legend().remove()
+    ax.set(title="", xlabel="")
 
 
 class ActivationTable(Directive):
     """A list table made from the registry, so that a new activation needs no new line here."""
 
     def run(self):
-        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 20 35 45", ""]
-        for row in [("string", "class", "formula"), *rows()]:
-            lines += [f"   {'*' if i == 0 else ' '} - {cell}" for i, cell in enumerate(row)]
+        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 20 45 35", ""]
+        for row in [tuple([cell] for cell in HEADER), *rows()]:
+            for i, (first, *rest) in enumerate(row):
+                lines += [f"   {'*' if i == 0 else ' '} - {first}"]
+                lines += [f"       {line}".rstrip() for line in rest]
         holder = nodes.container()
         self.state.nested_parse(StringList(lines, source="activation-table"), 0, holder)
         return holder.children

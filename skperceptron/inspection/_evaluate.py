@@ -19,7 +19,7 @@ from scipy import sparse
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._base import BaseMultilayerPerceptron
-from ..engine import Network, Workspace
+from ..engine import Affine, Network, Workspace
 from ..engine.arrays import Call, Floats
 from ..engine.blocks import Dropout, _Uniform
 from ..engine.network import INPUT, Learned, Node
@@ -154,6 +154,26 @@ def evaluate_training(network: Network, member: Member, data: TrainingSet) -> Ev
     gradients[-1] = delta
     of_parameters = node_parameters(network, network.views(gradient))
     return Evaluation(data.X, values, gradients, of_parameters, loss)
+
+
+def gradient_at_input(network: Network, member: Member, found: Evaluation) -> Floats:
+    """Return the gradient with respect to the input, which training has no use for."""
+    weights = network.views(member.parameters.astype(np.float64)[np.newaxis])
+    # Dropout is off: what it hands on is the input.
+    copies = {
+        position
+        for position, node in enumerate(network.nodes)
+        if isinstance(node.block, Dropout) and node.sources == (INPUT,)
+    }
+    total = np.zeros(found.x.shape)
+    for position, (node, gradient) in enumerate(zip(network.nodes, found.gradients, strict=True)):
+        if not isinstance(node.block, Affine) or gradient is None:
+            continue
+        rows = np.split(weights[position][0][0], np.cumsum(node.block.fan_in)[:-1])
+        for source, weight in zip(node.sources, rows, strict=True):
+            if source in copies | {INPUT}:
+                total += gradient @ weight.T
+    return total
 
 
 def _shares(member: Member, n_rows: int) -> Floats:

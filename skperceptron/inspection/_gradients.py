@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._base import BaseMultilayerPerceptron
+from .._base import BaseMultilayerPerceptron, is_lbfgs
 from .._graph import describe
 from ..callbacks import Callback
 from ..engine import Activate, Affine, Network
@@ -67,8 +67,8 @@ def gradient_report(
         - ``weight_norm``: Euclidean norm of the weights, in the network's units;
         - ``update_ratio``: norm of the change that the estimator's optimiser would make to
           the weights in its next step on this batch, with its present state and learning
-          rate, divided by ``weight_norm``. About 1e-3 is usual; NaN for "lbfgs", which has
-          no such step;
+          rate, divided by ``weight_norm``. About 1e-3 is usual; NaN for L-BFGS, which has no
+          such step;
         - ``signal``: root mean square, over rows and units, of the gradient with respect to
           the layer's weighted sums z, each row's loss counting alone;
         - ``saturated``: share of (row, unit) pairs with \|f'(z)\| below the bound, for
@@ -122,7 +122,7 @@ def gradient_rows(
     found = evaluate_training(network, member, data)
     weights = np.ones(data.n_rows) if member.sample_weight is None else member.sample_weight
     learned = network.views(member.parameters.astype(np.float64)[np.newaxis])
-    changes = _next_step(network, member, data) if estimator.solver != "lbfgs" else None
+    changes = None if is_lbfgs(estimator.solver) else _next_step(network, member, data)
     nodes, _ = describe(network, "")
     rows: list[dict[str, Any]] = []
     for position, node in enumerate(network.nodes):

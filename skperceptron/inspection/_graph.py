@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from .._graph import GraphEdge, GraphNode, Shape, describe
 from ..engine.arrays import Floats
 from ..rosenblatt import RosenblattPerceptron
-from ._evaluate import Evaluation, dense, evaluate, evaluate_training, prepare
+from ._evaluate import Evaluation, dense, evaluate, evaluate_training, gradient_at_input, prepare
 from ._wiring import Estimator, is_fitted, learned_of, node_parameters, wiring_of
 
 
@@ -69,8 +70,9 @@ class ComputationalGraph:
             Computed as one batch, in float64.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             With targets, nodes also get the gradient of the mean loss with respect to
-            their value and parameters; the penalty is left out. Dropout is off, and batch
-            normalisation uses the statistics of X, as in training.
+            their value (that of "input" says to which features the loss is sensitive) and
+            parameters; the penalty is left out. Dropout is off, and batch normalisation
+            uses the statistics of X, as in training.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows; needs y.
 
@@ -90,11 +92,13 @@ class ComputationalGraph:
         if y is None:
             if sample_weight is not None:
                 raise ValueError("sample_weight weighs rows of the loss: it needs y.")
-            found = evaluate(self._estimator, X)
-        else:
-            member, data = prepare(self._estimator, X, y, sample_weight)
-            found = evaluate_training(self._estimator._network, member, data)
-        return replace(self, nodes=self._laid_on(found), loss=found.loss)
+            return replace(self, nodes=self._laid_on(evaluate(self._estimator, X)), loss=None)
+        member, data = prepare(self._estimator, X, y, sample_weight)
+        network = self._estimator._network
+        found = evaluate_training(network, member, data)
+        first, *rest = self._laid_on(found)
+        first = replace(first, gradient=gradient_at_input(network, member, found))
+        return replace(self, nodes=(first, *rest), loss=found.loss)
 
     def _laid_on(self, found: Evaluation) -> tuple[GraphNode, ...]:
         first, *blocks, link = self.nodes
@@ -238,7 +242,7 @@ def computational_graph(
 
 def check_batch_size(batch_size: Any) -> None:
     """Raise ValueError unless it is None or a positive integer."""
-    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+    if batch_size is not None and (not isinstance(batch_size, Integral) or batch_size < 1):
         raise ValueError(f"batch_size={batch_size!r} must be None or an integer >= 1.")
 
 

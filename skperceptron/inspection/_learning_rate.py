@@ -15,6 +15,7 @@ from .._base import BaseMultilayerPerceptron, is_lbfgs
 from ..components import Interval
 from ..engine.arrays import Floats
 from ..schedules import TimeSchedule
+from ._displays._common import CATEGORIES, WIDTH, import_pyplot
 
 #: Parameters that a short trial does without, and ``partial_fit`` refuses.
 _WITHOUT = {
@@ -63,14 +64,14 @@ class LearningRateRangeTest:
         -------
         matplotlib.axes.Axes
         """
+        pyplot = import_pyplot("LearningRateRangeTest.plot")
         if ax is None:
-            import matplotlib.pyplot as plt
-
-            _, ax = plt.subplots()
-        ax.plot(self.rates, self.losses, alpha=0.3, label="batch")
-        ax.plot(self.rates, self.smoothed_losses, label="smoothed")
+            _, ax = pyplot.subplots(figsize=(WIDTH, 4.0), layout="constrained")
+        batch, smoothed = CATEGORIES[4], CATEGORIES[0]
+        ax.plot(self.rates, self.losses, color=batch, linewidth=1, label="batch")
+        ax.plot(self.rates, self.smoothed_losses, color=smoothed, linewidth=2, label="smoothed")
         suggestion = self.suggestion
-        ax.axvline(suggestion, color="gray", linestyle=":", label=f"steepest: {suggestion:.2g}")
+        ax.axvline(suggestion, color="0.35", linestyle=":", label=f"steepest: {suggestion:.2g}")
         ax.set(xscale="log", xlabel="learning rate", ylabel="loss")
         ax.legend()
         return ax

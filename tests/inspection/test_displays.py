@@ -118,6 +118,31 @@ def test_matplotlib_that_is_absent_is_named_with_the_extra(draw, absent):
         draw()
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "artist"),
+    [
+        ("loss", {"lw": 5}, lambda d: d.lines_[0]),
+        ("activation", {"lw": 5}, lambda d: d.line_),
+        ("mistakes", {"lw": 5}, lambda d: d.line_),
+        ("gradient lines", {"lw": 5}, lambda d: d.lines_[0]),
+        ("gradient bars", {"lw": 5}, lambda d: d.bars_[0]),
+        ("histograms", {"lw": 5}, lambda d: d.histograms_[0]),
+        ("neuron", {"linewidths": 5}, lambda d: d.connections_[0]),
+        ("unfitted neuron", {"lw": 5}, lambda d: d.connections_[0]),
+        ("neurons", {"lw": 5}, lambda d: d.connections_[0]),
+        ("unfitted neurons", {"linewidth": 5}, lambda d: d.connections_[0]),
+        ("S-A-R", {"lw": 5}, lambda d: d.connections_[0]),
+        ("blocks", {"linewidth": 5}, lambda d: d.nodes_[0]),
+    ],
+)
+def test_keyword_arguments_reach_the_artist_under_any_alias(pyplot, name, given, artist):
+    assert_array_equal(artist(DISPLAYS[name](**given)).get_linewidth(), 5)
+
+
+def test_keyword_arguments_reach_images(pyplot):
+    assert DISPLAYS["images"](cmap="PuOr", vmin=-3).image_.get_clim()[0] == -3
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_texts_do_not_overlap_each_other(pyplot, name):
     display = DISPLAYS[name]()
@@ -296,6 +321,20 @@ def test_images_are_columns_of_the_first_matrix(pyplot):
     assert_allclose(shown[:, 3:], model.coefs_[0][:, 1].reshape(2, 2))
     assert np.isnan(shown[:, 2]).all()
     assert display.ax_.get_title() == "hidden 1: weights of the first 2 of 3 units"
+
+
+@pytest.mark.parametrize("skips", ["none", "dense"])
+def test_given_weights_are_drawn_as_those_of_an_estimator(pyplot, skips):
+    model = fit(skip_connections=skips)
+    given = WeightsDisplay.from_weights({"first": model.coefs_[0]}, image_shape=(2, 2))
+    own = WeightsDisplay.from_estimator(model, image_shape=(2, 2))
+    assert_array_equal(given.image_.get_array(), own.image_.get_array())
+    assert given.ax_.get_title() == "first: weights of all 4 units"
+
+
+def test_weights_of_a_perceptron_are_drawn(pyplot):
+    display = WeightsDisplay.from_estimator(perceptron())
+    assert len(display.histograms_) == 2
 
 
 def test_mosaic_is_filled_row_by_row():

@@ -20,6 +20,7 @@ from skperceptron.inspection import (
     computational_graph,
     gradient_report,
 )
+from skperceptron.optimizers import LBFGS
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -79,8 +80,9 @@ def test_update_ratio_is_that_of_the_next_step(optimizer):
         assert_allclose(ratio, change, rtol=1e-6)
 
 
-def test_lbfgs_has_no_next_step():
-    model = MLPSoftmaxClassifier((4,), solver="lbfgs", random_state=0).fit(X, Y)
+@pytest.mark.parametrize("solver", ["lbfgs", LBFGS()], ids=["string", "object"])
+def test_lbfgs_has_no_next_step(solver):
+    model = MLPSoftmaxClassifier((4,), solver=solver, random_state=0).fit(X, Y)
     assert all(np.isnan(row["update_ratio"]) for row in rows_of(model, X, Y).values())
 
 

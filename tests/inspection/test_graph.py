@@ -132,6 +132,21 @@ def test_gradients_are_those_of_central_differences(name):
     assert_allclose(gradient[place], (losses[0] - losses[1]) / 2e-6, rtol=1e-4, atol=1e-9)
 
 
+@EVERY_MLP
+def test_gradient_at_the_input_is_that_of_central_differences(name):
+    estimator, y = fitted(name)
+    estimator.__dict__.pop("_raw_parameters", None)
+    graph = computational_graph(estimator)
+    gradient = graph.with_values(X, y)["input"].gradient
+    place = np.unravel_index(np.abs(gradient).argmax(), gradient.shape)
+    losses = []
+    for step in (1e-6, -1e-6):
+        changed = X.copy()
+        changed[place] += step
+        losses.append(graph.with_values(changed, y).loss)
+    assert_allclose(gradient[place], (losses[0] - losses[1]) / 2e-6, rtol=1e-4, atol=1e-9)
+
+
 @pytest.mark.parametrize("name", ["chain", "residual", "dense", "layer norm"])
 def test_values_and_gradients_fit_together(name):
     estimator, y = fitted(name)
@@ -273,6 +288,11 @@ def test_networkx_that_is_absent_is_named_with_the_extra(absent):
             NotFittedError,
             "not fitted",
         ),
+        (
+            lambda: computational_graph(MLPBinaryClassifier(), n_features=3).with_values(X, LABELS),
+            NotFittedError,
+            "not fitted",
+        ),
         (lambda: computational_graph(fitted("chain")[0])["no"], KeyError, "affine_1"),
     ],
 )
@@ -295,6 +315,12 @@ def test_summary_has_every_shape_of_a_batch():
     assert rows["activation_2"] == [(16, 32), "", (16, 32)]
     assert rows["link"] == [(16, 10), "", (16, 10)]
     assert list(summary["n_parameters"])[-1] == 784 * 64 + 64 + 64 * 32 + 32 + 32 * 10 + 10
+
+
+def test_sizes_may_be_integers_of_numpy():
+    n = np.int64(3)
+    summary = network_summary(MLPSoftmaxClassifier((4,)), n, n_features=n, n_outputs=n)
+    assert summary["output_shape"][0] == (3, 3)
 
 
 def test_summary_is_a_data_frame_where_pandas_is_installed():

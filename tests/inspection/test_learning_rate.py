@@ -99,3 +99,10 @@ def test_plot_shows_losses_over_rates_on_a_logarithmic_axis():
     assert ax.get_xscale() == "log"
     np.testing.assert_array_equal(ax.lines[0].get_xdata(), rates)
     assert found.plot(ax) is ax
+
+
+def test_plot_without_matplotlib_names_the_extra(absent):
+    absent("matplotlib")
+    found = LearningRateRangeTest(*np.ones((3, 5)))
+    with pytest.raises(ImportError, match=r"LearningRateRangeTest.plot requires matplotlib"):
+        found.plot()

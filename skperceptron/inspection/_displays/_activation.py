@@ -8,7 +8,7 @@ import numpy as np
 
 from ...activations import Activation, get_activation
 from ...engine.arrays import Floats
-from ._common import CATEGORIES, Display
+from ._common import CATEGORIES, Display, styled
 
 
 class ActivationDisplay(Display):
@@ -20,7 +20,7 @@ class ActivationDisplay(Display):
     ----------
     z : ndarray of shape (n,)
     value, derivative : ndarray of shape (n,)
-        f(z) and f'(z).
+        Values of f(z) and f'(z).
     value_range : tuple of two floats
         Infimum and supremum of f.
     name, formula : str, default=""
@@ -37,7 +37,7 @@ class ActivationDisplay(Display):
     Examples
     --------
     >>> from skperceptron.inspection import ActivationDisplay
-    >>> display = ActivationDisplay.from_activation("gelu")  # doctest: +SKIP
+    >>> display = ActivationDisplay.from_activation("gelu")
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class ActivationDisplay(Display):
         ax = self._open(ax)
         ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
         ax.axvline(0, color="0.8", linewidth=0.8, zorder=0)
-        style = {"color": CATEGORIES[0], "linewidth": 2, "label": "f(z)", **kwargs}
+        style = styled("lines.Line2D", kwargs, color=CATEGORIES[0], linewidth=2, label="f(z)")
         (self.line_,) = ax.plot(self.z, self.value, **style)
         (self.derivative_line_,) = ax.plot(
             self.z, self.derivative, "--", color=CATEGORIES[1], linewidth=2, label="f'(z)"
@@ -115,6 +115,8 @@ class ActivationDisplay(Display):
             for i, bound in enumerate(bounds)
         ]
         formula = f":  $f(z) = {self.formula}$" if self.formula else ""
-        ax.set(xlabel="z", title=f"{self.name}{formula}")
+        ax.set_xlabel("z")
+        # Fractions hang below the line of the text.
+        ax.set_title(f"{self.name}{formula}", pad=10)
         ax.legend()
         return self

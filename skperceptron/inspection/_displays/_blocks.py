@@ -6,6 +6,7 @@ from typing import Any
 
 from ..._graph import GraphNode
 from .._graph import ComputationalGraph, shape_text
+from ._common import styled
 from ._neurons import Artists
 
 #: Fill colours by kind of block: tints of Okabe & Ito's colours.
@@ -31,7 +32,8 @@ def draw_blocks(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists:
 
     boxes, texts = [], []
     for node in graph.nodes:
-        style = {"fc": TINTS.get(node.kind, OTHER), "ec": "0.25", "lw": 1.0, **kwargs}
+        tint = TINTS.get(node.kind, OTHER)
+        style = styled("patches.FancyBboxPatch", kwargs, fc=tint, ec="0.25", lw=1.0)
         corner = (-HALF, ys[node.name] - HEIGHT / 2)
         box = FancyBboxPatch(
             corner, 2 * HALF, HEIGHT, boxstyle="round,pad=0,rounding_size=0.12", **style

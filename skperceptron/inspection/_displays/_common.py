@@ -7,6 +7,7 @@ differ in line style.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,24 @@ class Display:
             _, ax = pyplot.subplots(figsize=(WIDTH, height), layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
         return ax
+
+
+def styled(artist: str, given: dict[str, Any], **defaults: Any) -> dict[str, Any]:
+    """Return defaults overridden by keyword arguments, whichever alias they come under.
+
+    Parameters
+    ----------
+    artist : str
+        Class of the artist and its module in matplotlib, such as "lines.Line2D".
+    given : dict
+        Keyword arguments of a user: "lw" stands for "linewidth".
+    **defaults : dict
+    """
+    from matplotlib.cbook import normalize_kwargs
+
+    module, name = artist.split(".")
+    cls = getattr(import_module(f"matplotlib.{module}"), name)
+    return {**normalize_kwargs(defaults, cls), **normalize_kwargs(given, cls)}
 
 
 def style_of(i: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._gradients import GradientRecorder, gradient_rows
-from ._common import CATEGORIES, Display, colors_by_depth
+from ._common import CATEGORIES, Display, colors_by_depth, styled
 
 #: What can be drawn, with the label of its axis and whether the axis is logarithmic.
 QUANTITIES = {
@@ -51,7 +51,7 @@ class GradientFlowDisplay(Display):
     >>> X, y = load_iris(return_X_y=True)
     >>> deep = MLPSoftmaxClassifier((10,) * 6, "logistic", random_state=0)
     >>> deep = deep.partial_fit(X, y, classes=[0, 1, 2])
-    >>> display = GradientFlowDisplay.from_estimator(deep, X, y)  # doctest: +SKIP
+    >>> display = GradientFlowDisplay.from_estimator(deep, X, y)
     """
 
     def __init__(
@@ -160,14 +160,15 @@ class GradientFlowDisplay(Display):
         drawn = {name: v for name, v in self.values.items() if not np.isnan(v).all()}
         if len(self.epochs) == 1:
             heights = [values[0] for values in drawn.values()]
-            self.bars_ = ax.bar(list(drawn), heights, **{"color": CATEGORIES[0], **kwargs})
+            style = styled("patches.Rectangle", kwargs, color=CATEGORIES[0])
+            self.bars_ = ax.bar(list(drawn), heights, **style)
             if len(drawn) > 7:
                 ax.tick_params(axis="x", rotation=60)
             ax.set_xlabel("layer")
         else:
             colors = colors_by_depth(len(drawn))
             for color, (name, values) in zip(colors, drawn.items(), strict=True):
-                style = {"color": color, "label": name, **kwargs}
+                style = styled("lines.Line2D", kwargs, color=color, label=name)
                 self.lines_ += ax.plot(self.epochs, values, **style)
             ax.set_xlabel("epoch")
             ax.xaxis.get_major_locator().set_params(integer=True)

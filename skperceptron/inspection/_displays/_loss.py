@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._wiring import check_estimator_type
-from ._common import Display, style_of
+from ._common import Display, style_of, styled
 
 
 class LossCurveDisplay(Display):
@@ -38,7 +38,7 @@ class LossCurveDisplay(Display):
     >>> from skperceptron.inspection import LossCurveDisplay
     >>> X, y = load_iris(return_X_y=True)
     >>> network = MLPSoftmaxClassifier((8,), tol=1e-2, random_state=0).fit(X, y)
-    >>> display = LossCurveDisplay.from_estimator(network)  # doctest: +SKIP
+    >>> display = LossCurveDisplay.from_estimator(network)
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class LossCurveDisplay(Display):
         Parameters
         ----------
         estimator : estimator or sequence of estimators
-            Fitted with "sgd" or "adam".
+            Fitted with any solver but "lbfgs", which has no epochs.
         names : str or sequence of str, default=None
             Names in the legend; those of the classes, if None.
         ax : matplotlib.axes.Axes, default=None
@@ -97,7 +97,15 @@ class LossCurveDisplay(Display):
         ax: Any = None,
         **kwargs: Any,
     ) -> LossCurveDisplay:
-        """Draw given curves; parameters as for the class, then as for :meth:`plot`.
+        """Draw given curves.
+
+        Parameters
+        ----------
+        losses, validation_losses, validation_scores : dict of str to sequence of float
+            As for the class.
+        ax : matplotlib.axes.Axes, default=None
+        **kwargs : dict
+            For :meth:`plot`.
 
         Returns
         -------
@@ -130,7 +138,7 @@ class LossCurveDisplay(Display):
         for i, name in enumerate(names):
             color = style_of(i)["color"]
             told = f"{name}: " if len(names) > 1 else ""
-            style = {"color": color, "label": f"{told}training", **kwargs}
+            style = styled("lines.Line2D", kwargs, color=color, label=f"{told}training")
             self.lines_ += _curve(ax, self.losses[name], **style)
             if name in validation:
                 style = {"color": color, "linestyle": "--", "label": f"{told}validation"}
@@ -179,7 +187,7 @@ def _loss_curve(estimator: Any) -> list[float]:
     curve = getattr(estimator, "loss_curve_", None)
     if not curve:
         raise ValueError(
-            f"This {type(estimator).__name__} has no loss_curve_: fit it with solver='sgd' or"
-            " 'adam'. For a RosenblattPerceptron use MistakesDisplay."
+            f"This {type(estimator).__name__} has no loss_curve_: fit it with another solver"
+            " than 'lbfgs'. For a RosenblattPerceptron use MistakesDisplay."
         )
     return list(curve)

@@ -8,7 +8,7 @@ from typing import Any
 from sklearn.utils.validation import check_is_fitted
 
 from ...rosenblatt import RosenblattPerceptron
-from ._common import CATEGORIES, Display
+from ._common import CATEGORIES, Display, styled
 
 
 class MistakesDisplay(Display):
@@ -37,7 +37,7 @@ class MistakesDisplay(Display):
     >>> from skperceptron.inspection import MistakesDisplay
     >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
     >>> perceptron = RosenblattPerceptron(n_associative=20, random_state=0).fit(X, y)
-    >>> display = MistakesDisplay.from_estimator(perceptron)  # doctest: +SKIP
+    >>> display = MistakesDisplay.from_estimator(perceptron)
     """
 
     def __init__(self, mistakes: Sequence[int], name: str | None = None) -> None:
@@ -80,7 +80,17 @@ class MistakesDisplay(Display):
     def from_mistakes(
         cls, mistakes: Sequence[int], *, name: str | None = None, ax: Any = None, **kwargs: Any
     ) -> MistakesDisplay:
-        """Draw given numbers; parameters as for the class, then as for :meth:`plot`.
+        """Draw given numbers.
+
+        Parameters
+        ----------
+        mistakes : sequence of int
+            Corrections in each epoch.
+        name : str, default=None
+            Name in the legend.
+        ax : matplotlib.axes.Axes, default=None
+        **kwargs : dict
+            For :meth:`plot`.
 
         Returns
         -------
@@ -105,8 +115,9 @@ class MistakesDisplay(Display):
         """
         ax = self._open(ax)
         epochs = range(1, len(self.mistakes) + 1)
-        style = {"color": CATEGORIES[0], "marker": "o", "markersize": 4, "label": self.name}
-        (self.line_,) = ax.plot(epochs, self.mistakes, **{**style, **kwargs})
+        style: dict[str, Any] = {"color": CATEGORIES[0], "marker": "o", "markersize": 4}
+        style = styled("lines.Line2D", kwargs, label=self.name, **style)
+        (self.line_,) = ax.plot(epochs, self.mistakes, **style)
         self.converged_point_ = None
         if 0 in self.mistakes:
             first = list(self.mistakes).index(0) + 1

@@ -47,7 +47,7 @@ class NetworkGraphDisplay(Display):
     >>> from skperceptron.inspection import NetworkGraphDisplay
     >>> display = NetworkGraphDisplay.from_estimator(
     ...     MLPBinaryClassifier((4, 3)), n_features=2
-    ... )  # doctest: +SKIP
+    ... )
     """
 
     def __init__(

@@ -10,7 +10,7 @@ import numpy as np
 from ..._graph import GraphNode
 from ...engine.arrays import Floats, Integers
 from .._graph import ComputationalGraph
-from ._common import DIVERGING, largest
+from ._common import DIVERGING, largest, styled
 
 #: Connections, neurons or boxes, texts, colour bar.
 Artists = tuple[list[Any], list[Any], list[Any], Any]
@@ -127,17 +127,21 @@ def _draw_lines(
         paths, weights = _lines_of(kind, connections, shown, ys)
         if not paths:
             continue
-        limit = largest(weights)
-        style: dict[str, Any] = {"cmap": DIVERGING, "clim": (-limit, limit), "array": weights}
-        style |= {"linewidths": 0.3 + 2.7 * np.abs(weights) / limit, "zorder": 1, **kwargs}
-        if kind == "fixed":
-            style["linewidths"] = 0.8
-        if kind == "unknown":
-            dashes = "--" if lines else "-"
-            style = {"colors": "0.55", "linewidths": 0.8, "linestyles": dashes, "zorder": 2}
-            style |= {} if lines else kwargs
+        style = _style(kind, weights, bool(lines))
+        # Dashes that accompany weights only say what is connected.
+        given = {} if kind == "unknown" and lines else kwargs
+        style = styled("collections.LineCollection", given, **style)
         lines[kind] = ax.add_collection(LineCollection(paths, **style))
     return lines
+
+
+def _style(kind: str, weights: Floats, has_weights: bool) -> dict[str, Any]:
+    if kind == "unknown":
+        return {"color": "0.55", "lw": 0.8, "ls": "--" if has_weights else "-", "zorder": 2}
+    limit = largest(weights)
+    widths = 0.3 + 2.7 * np.abs(weights) / limit if kind == "trained" else 0.8
+    style = {"cmap": DIVERGING, "clim": (-limit, limit), "array": weights}
+    return {**style, "linewidths": widths, "zorder": 1}
 
 
 def _lines_of(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from ._common import DIVERGING, largest
+from ._common import DIVERGING, largest, styled
 from ._neurons import Artists, shown_units
 
 #: Horizontal places of inputs, sum, activation and output.
@@ -50,13 +50,13 @@ def _lines(ax: Any, ys: Any, weight: Any, kwargs: dict[str, Any]) -> Any:
     from matplotlib.collections import LineCollection
 
     segments = [[(INPUT_X, y), (SUM_X, 0)] for y in ys]
-    if weight is None:
-        return ax.add_collection(LineCollection(segments, zorder=1, **{"colors": "0.5", **kwargs}))
-    limit = largest(weight)
-    style = {"cmap": DIVERGING, "clim": (-limit, limit), **kwargs}
-    widths = 0.8 + 3.2 * np.abs(weight) / limit
-    lines = LineCollection(segments, array=weight, linewidths=widths, zorder=1, **style)
-    return ax.add_collection(lines)
+    style: dict[str, Any] = {"color": "0.5"}
+    if weight is not None:
+        limit = largest(weight)
+        style = {"cmap": DIVERGING, "clim": (-limit, limit), "array": weight}
+        style["linewidths"] = 0.8 + 3.2 * np.abs(weight) / limit
+    style = styled("collections.LineCollection", kwargs, zorder=1, **style)
+    return ax.add_collection(LineCollection(segments, **style))
 
 
 def _inputs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil, isqrt, sqrt
 from typing import Any
 
@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...engine.arrays import Floats
 from .._graph import computational_graph
-from ._common import DIVERGING, Display, colors_by_depth, largest, style_of
+from ._common import DIVERGING, Display, colors_by_depth, largest, style_of, styled
 
 #: Features from which a square input is taken for an image.
 IMAGE_FROM = 16
@@ -20,7 +20,7 @@ IMAGE_FROM = 16
 class WeightsDisplay(Display):
     """First-layer weights as images, or the distribution of every layer's weights.
 
-    It is recommended to use :meth:`from_estimator`.
+    It is recommended to use :meth:`from_estimator` or :meth:`from_weights`.
 
     Parameters
     ----------
@@ -48,12 +48,12 @@ class WeightsDisplay(Display):
     >>> from skperceptron.inspection import WeightsDisplay
     >>> X, y = load_digits(return_X_y=True)
     >>> network = MLPSoftmaxClassifier((16,), tol=1e-1, random_state=0).fit(X, y)
-    >>> display = WeightsDisplay.from_estimator(network)  # doctest: +SKIP
+    >>> display = WeightsDisplay.from_estimator(network)
     """
 
     def __init__(
         self,
-        weights: dict[str, Floats],
+        weights: Mapping[str, Floats],
         kind: str,
         image_shape: tuple[int, int] | None = None,
         max_images: int = 25,
@@ -102,18 +102,55 @@ class WeightsDisplay(Display):
         ValueError
             If `kind` or `image_shape` does not fit.
         """
+        check_is_fitted(estimator)
+        nodes = computational_graph(estimator).nodes
+        weights = {n.layer: n.parameters["weight"] for n in nodes if "weight" in n.parameters}
+        kwargs |= {"kind": kind, "image_shape": image_shape, "max_images": max_images}
+        return cls.from_weights(weights, ax=ax, **kwargs)
+
+    @classmethod
+    def from_weights(
+        cls,
+        weights: Mapping[str, Floats],
+        *,
+        kind: str = "auto",
+        image_shape: tuple[int, int] | None = None,
+        max_images: int = 25,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> WeightsDisplay:
+        """Draw given weights.
+
+        Parameters
+        ----------
+        weights : dict of str to ndarray of shape (fan_in, units)
+            By layer, first to last.
+        kind : {"auto", "images", "histogram"}, default="auto"
+        image_shape : tuple of two int, default=None
+        max_images : int, default=25
+            All three as in :meth:`from_estimator`.
+        ax : matplotlib.axes.Axes, default=None
+        **kwargs : dict
+            For :meth:`plot`.
+
+        Returns
+        -------
+        WeightsDisplay
+
+        Raises
+        ------
+        ValueError
+            If `kind` or `image_shape` does not fit.
+        """
         if kind not in ("auto", "images", "histogram"):
             raise ValueError(f"kind={kind!r} must be 'auto', 'images' or 'histogram'.")
-        check_is_fitted(estimator)
-        graph = computational_graph(estimator)
-        nodes = [node for node in graph.nodes if "weight" in node.parameters]
-        weights = {node.layer: node.parameters["weight"] for node in nodes}
-        shape = image_shape or _square(graph.nodes[0].output_shape[1])
+        n_features = len(next(iter(weights.values())))
+        shape = image_shape or _square(n_features)
         if kind == "auto":
-            is_large = shape is not None and shape[0] * shape[1] >= IMAGE_FROM
-            kind = "images" if image_shape or is_large else "histogram"
+            is_image = image_shape is not None or (shape is not None and n_features >= IMAGE_FROM)
+            kind = "images" if is_image else "histogram"
         if kind == "images":
-            _check_shape(shape, image_shape, graph.nodes[0].output_shape[1])
+            _check_shape(shape, image_shape, n_features)
         return cls(weights, kind, shape, max_images).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> WeightsDisplay:
@@ -142,8 +179,7 @@ class WeightsDisplay(Display):
     def _plot_images(self, ax: Any, kwargs: dict[str, Any]) -> None:
         assert self.image_shape is not None
         name, weight = next(iter(self.weights.items()))
-        # Skip connections may append more rows than the input has.
-        images = weight.T[: self.max_images, : self.image_shape[0] * self.image_shape[1]]
+        images = weight.T[: self.max_images]
         tiles = mosaic(images.reshape(-1, *self.image_shape))
         ax = self._open(ax, height=min(7.0, 0.6 + 6.0 * tiles.shape[0] / tiles.shape[1]))
         limit = largest(images)
@@ -161,7 +197,7 @@ class WeightsDisplay(Display):
         for i, (name, weight) in enumerate(self.weights.items()):
             density, edges = np.histogram(weight, bins=_bins(weight), density=True)
             style = {"color": colors[i], "linestyle": style_of(7 * i)["linestyle"]}
-            style |= {"linewidth": 1.8, "label": name, **kwargs}
+            style = styled("patches.StepPatch", kwargs, linewidth=1.8, label=name, **style)
             self.histograms_.append(ax.stairs(density, edges, **style))
         ax.set(xlabel="weight", ylabel="density")
         ax.legend()
