@@ -428,6 +428,43 @@ def test_targets_that_the_output_cannot_give_are_refused(options, y, fragments, 
         assert_refused(make(MLPRegressor), lambda e: e.fit(X, y), fragments, options)
 
 
+@BOTH_METHODS
+@pytest.mark.parametrize("columns", [1, 3])
+def test_sparse_numbers_to_predict_are_refused(method, columns):
+    y = sparse.csr_array(X[:, :columns])
+    fragments = ["Sparse data was passed for y, but dense data is required"]
+    call = lambda e: train(e, method, X, y)  # noqa: E731
+    assert_refused(make(MLPRegressor), call, fragments, error=TypeError)
+
+
+@pytest.mark.parametrize(
+    "first", [{}, {"output_range": (0, 5)}, {"output": "categorical"}], ids=repr
+)
+@pytest.mark.parametrize("then", [{"output": "continuous"}, {"output": "categorical"}], ids=repr)
+@BOTH_METHODS
+def test_training_does_not_go_on_with_another_kind_of_output(first, then, method):
+    estimator = train(make(MLPRegressor, warm_start=True, **first), method, X, Y)
+    goes_on = first.get("output", "continuous") == then["output"]
+    before = state(estimator)
+    good = estimator.get_params()
+    if goes_on:
+        train(estimator.set_params(**then), method, X, Y)
+        return
+    with pytest.raises(ValueError, match=f"output='{then['output']}': warm_start and partial_fit"):
+        train(estimator.set_params(**then), method, X, Y)
+    assert state(estimator.set_params(output=good["output"])) == before
+
+
+@BOTH_METHODS
+def test_training_does_not_go_on_with_another_range_of_values(method):
+    estimator = make(MLPRegressor, warm_start=True, output="categorical")
+    before = state(train(estimator, method, X, Y))
+    with pytest.raises(ValueError, match=r"output_range=\(0, 5\): .* earlier fit, \(0, 1\)"):
+        train(estimator.set_params(output_range=(0, 5)), method, X, Y)
+    assert state(estimator.set_params(output_range=None)) == before
+    train(estimator.set_params(output_range=(0, 1)), method, X, Y)
+
+
 def test_later_targets_outside_the_values_of_the_first_call_are_refused():
     estimator = make(MLPRegressor, output="categorical").partial_fit(X, Y)
     before = state(estimator)
@@ -607,6 +644,18 @@ def test_too_small_a_validation_set_is_refused(cls):
     # Where classes are kept in proportion, train_test_split speaks first.
     fragments = ["test_size" if cls is MLPBinaryClassifier else "validation_fraction"]
     assert_refused(make(cls), lambda e: e.fit(X[few], Y[few]), fragments, bad)
+
+
+@EVERY_ESTIMATOR
+def test_early_stopping_refuses_a_split_of_which_one_part_counts_nothing(cls):
+    estimator = make(cls, early_stopping=True, validation_fraction=0.5)
+    parts = set()
+    for row in range(10):
+        # The only row that counts is in one of the parts.
+        with pytest.raises(ValueError, match=r"rows of the .* set have a weight of zero") as caught:
+            estimator.fit(X, Y, np.arange(N) == row)
+        parts.add(str(caught.value).split(" set have")[0].split()[-1])
+    assert parts == {"training", "validation"}
 
 
 @EVERY_ESTIMATOR

@@ -305,6 +305,15 @@ def test_float32_rows_are_predicted_in_float32():
     assert model.decision_function(X).dtype == np.float64
 
 
+def test_float32_rows_meet_their_thresholds_as_in_training():
+    # Halfway between these numbers lies none of float32.
+    X = (2.0**24 + 2 * np.random.RandomState(0).randint(4, size=(100, 3))).astype(np.float32)
+    y = (X[:, 0] > X.min() + 2).astype(int)
+    model = RosenblattPerceptron(60, n_connections=1, max_iter=500, random_state=0).fit(X, y)
+    assert model.converged_
+    assert model.score(X, y) == 1
+
+
 def test_memory_mapped_rows_are_as_good_as_rows_in_memory(tmp_path):
     X, y = iris()
     file = np.memmap(tmp_path / "rows", dtype=np.float64, mode="w+", shape=X.shape)
