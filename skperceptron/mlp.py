@@ -730,10 +730,10 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> Targets:
         # Labels may be sparse, numbers may not.
-        y = check_array(y, ensure_2d=False, input_name="y")
+        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        y = y.reshape(len(y), -1).astype(np.float64, copy=False)
+        y = y.reshape(len(y), -1)
         loss = self._resolve_loss("regression", y.shape[1])
         self._check_output(loss)
         if not mode.continuing:
