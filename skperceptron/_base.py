@@ -254,13 +254,17 @@ class BaseMultilayerPerceptron(
         return validated(self, X, y, multi_output=True, y_numeric=self._y_is_numeric, reset=reset)
 
     def _forget(self) -> None:
-        """Drop what only continued training needs."""
+        """Drop what only continued training needs, and what not every fit replaces."""
         for name in (
             "_optimizer_state",
             "_best_parameters",
             "_no_improvement",
             "_raw_parameters",
             "_average",
+            "loss_curve_",
+            "validation_scores_",
+            "validation_loss_curve_",
+            "best_validation_score_",
         ):
             self.__dict__.pop(name, None)
 
@@ -268,7 +272,7 @@ class BaseMultilayerPerceptron(
         hidden = self._hidden_sizes()
         activations = self._resolve_activations()[: len(hidden)]
         for message in {a.untrainable_message for a in activations if not a.differentiable}:
-            warnings.warn(message, UserWarning, stacklevel=6)
+            warnings.warn(message, UserWarning, stacklevel=7)
         normalization = self._resolve_normalization()
         return multilayer_perceptron(
             n_features,
@@ -456,6 +460,7 @@ class BaseMultilayerPerceptron(
         elif rules is not None and not is_lbfgs(self.solver):
             weight = member.sample_weight
             member.rows, rows = self._split(data, member.rng)
+            self._check_weights_of_split(weight, member.rows, rows)
         if has_own or (rules is not None and not is_lbfgs(self.solver)):
             monitor = "score" if rules is None else rules.monitor
             member.validate = Validation(self, member.loss, monitor, data, rows, y, weight)
@@ -516,6 +521,18 @@ class BaseMultilayerPerceptron(
                 "or the size of your dataset."
             )
         return rows, held_out
+
+    def _check_weights_of_split(
+        self, weight: Floats | None, rows: Integers, held_out: Integers
+    ) -> None:
+        """Refuse a split of which one part counts nothing."""
+        if weight is None or (weight[rows].any() and weight[held_out].any()):
+            return
+        part = "validation" if weight[rows].any() else "training"
+        raise ValueError(
+            f"With early_stopping=True, all rows of the {part} set have a weight of zero. Leave out"
+            " rows of weight zero, or pass X_val and y_val."
+        )
 
     def _progress_so_far(self) -> Progress:
         if not hasattr(self, "_no_improvement"):

@@ -165,6 +165,7 @@ class NetworkParameters(BaseEstimator):
     def _resolve_activations(self) -> list[Activation]:
         """Return one activation per hidden layer, and at least one."""
         n_hidden = len(self._hidden_sizes())
+        chosen: list[str | Activation]
         if isinstance(self.activation, str | Activation):
             chosen = [self.activation] * max(1, n_hidden)
         else:
@@ -174,7 +175,8 @@ class NetworkParameters(BaseEstimator):
                     f"activation has {len(chosen)} entries, hidden_layer_sizes={n_hidden} layers:"
                     " a list must have one entry per hidden layer."
                 )
-        resolved = [clone(get_activation(activation)) for activation in chosen]
+        # The first weights of a network without hidden layers follow some activation too.
+        resolved = [clone(get_activation(activation)) for activation in chosen or ["identity"]]
         for activation in resolved:
             activation.check_parameters()
         return resolved

@@ -14,6 +14,7 @@ from scipy import sparse
 from scipy.special import expit
 from sklearn.base import RegressorMixin
 from sklearn.metrics import d2_pinball_score, r2_score
+from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d
@@ -686,14 +687,14 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     def _values(self, raw: Floats) -> Floats:
         """Turn raw predictions in y's units into predicted values, in place where possible."""
         self._loss.inverse_link(raw, out=raw)
-        if self.output != "categorical":
+        if not self._was_categorical():
             return raw
         if self.categorical_prediction == "mode":
             return self.values_[raw.argmax(axis=1)][:, np.newaxis].astype(raw.dtype)
         return (raw * self.values_.astype(raw.dtype)).sum(axis=1, keepdims=True)
 
     def _score_raw(self, raw: Floats, y: Any, sample_weight: Floats | None) -> float:
-        if not (self._loss.judged_by_r2 or self.output == "categorical"):
+        if not (self._loss.judged_by_r2 or self._was_categorical()):
             targets = (y.reshape(len(y), -1) - self._target_shift) / self._target_scale
             return -self._loss.mean(raw, targets.astype(raw.dtype), sample_weight)
         offset, factor = self._output_units()
@@ -726,10 +727,20 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             )
         return bounds
 
+    def _was_categorical(self) -> bool:
+        """Tell whether the fit, whatever `output` says by now, was to a distribution."""
+        return isinstance(self._loss, CategoricalLogLoss)
+
+    def _forget(self) -> None:
+        super()._forget()
+        self.__dict__.pop("values_", None)
+
     def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> Targets:
+        # Labels may be sparse, numbers may not.
+        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        y = y.reshape(len(y), -1).astype(np.float64, copy=False)
+        y = y.reshape(len(y), -1)
         loss = self._resolve_loss("regression", y.shape[1])
         self._check_output(loss)
         if not mode.continuing:
@@ -758,6 +769,11 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     def _check_continuation(self, loss: Loss, y: Floats) -> None:
         """Refuse targets that do not fit the earlier fit."""
+        if self._was_categorical() != (self.output == "categorical"):
+            raise ValueError(
+                f"output={self.output!r}: warm_start and partial_fit go on with the output of the"
+                " earlier fit: whether it is categorical must stay."
+            )
         n_targets = len(self._target_scale)
         if self.output != "categorical" and y.shape[1] != n_targets:
             raise ValueError(f"y has {y.shape[1]} columns, but {n_targets} are expected.")
@@ -792,6 +808,13 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
                 raise ValueError(
                     "output='categorical' needs at least two different values: y holds only"
                     f" {low}, and output_range is None."
+                )
+        elif self.output_range is not None:
+            before = int(self.values_[0]), int(self.values_[-1])
+            if tuple(self._bounds()) != before:
+                raise ValueError(
+                    f"output_range={self.output_range!r}: warm_start and partial_fit go on with"
+                    f" the values of the earlier fit, {before}."
                 )
         self._check_range(y, self.values_[0], self.values_[-1])
         return Targets(np.eye(len(self.values_)), (y[:, 0] - self.values_[0]).astype(np.intp))

@@ -385,7 +385,9 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
     def _responses(self, X: Any) -> Floats:
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
-        return predict_raw(self._network, self._fitted_views(X.dtype), X)
+        # In float32 a sum next to its threshold might fall on the other side than in training.
+        responses = predict_raw(self._network, self._fitted_views(np.float64), X)
+        return responses.astype(X.dtype, copy=False)
 
     # Fitting.
 

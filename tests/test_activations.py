@@ -603,8 +603,10 @@ def test_parameter_set_out_of_range_is_refused_by_fit(activation, name):
 
 def test_heaviside_warns_and_names_the_remedy():
     X, y = moons()
-    with pytest.warns(UserWarning, match=r"Heaviside\(surrogate='straight_through'\)"):
-        fit_quietly(small("heaviside", max_iter=2), X, y)
+    with pytest.warns(UserWarning, match=r"Heaviside\(surrogate='straight_through'\)") as caught:
+        small("heaviside", tol=1.0, n_iter_no_change=1).fit(X, y)
+    (warning,) = (w for w in caught if "Heaviside" in str(w.message))
+    assert warning.filename == __file__
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.0001])

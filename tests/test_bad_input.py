@@ -14,7 +14,12 @@ from scipy import sparse
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron import (
+    MLPBinaryClassifier,
+    MLPRegressor,
+    MLPSoftmaxClassifier,
+    RosenblattPerceptron,
+)
 from skperceptron.activations import ELU, ReLU
 from skperceptron.losses import (
     BinaryFocalLoss,
@@ -32,6 +37,8 @@ ESTIMATORS = [MLPBinaryClassifier, MLPSoftmaxClassifier, MLPRegressor]
 CLASSIFIERS = ESTIMATORS[:2]
 EVERY_ESTIMATOR = pytest.mark.parametrize("cls", ESTIMATORS)
 EVERY_CLASSIFIER = pytest.mark.parametrize("cls", CLASSIFIERS)
+WITH_PERCEPTRON = pytest.mark.parametrize("cls", [*ESTIMATORS, RosenblattPerceptron])
+CLASSIFIERS_AND_PERCEPTRON = pytest.mark.parametrize("cls", [*CLASSIFIERS, RosenblattPerceptron])
 BOTH_METHODS = pytest.mark.parametrize("method", ["fit", "partial_fit"])
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -46,7 +53,8 @@ X, Y = make_data()
 
 
 def make(cls, **options):
-    return cls(**{"hidden_layer_sizes": (4,), "max_iter": 3, "random_state": 0} | options)
+    size = "n_associative" if cls is RosenblattPerceptron else "hidden_layer_sizes"
+    return cls(**{size: 4, "max_iter": 3, "random_state": 0} | options)
 
 
 def fit(estimator, *data):
@@ -209,15 +217,40 @@ BAD_CLASSIFIER_PARAMETERS = [
 ]
 
 
+BAD_PERCEPTRON_PARAMETERS = [
+    ("n_associative", -1, "an int in the range [0, inf)"),
+    ("n_associative", 2.5, "an int in the range [0, inf)"),
+    ("n_connections", 0, COUNT),
+    ("n_connections", 1.5, COUNT),
+    ("n_connections", D + 1, f"at most n_features={D}"),
+    ("weights", "best", "'plain'", "'averaged'", "'pocket'"),
+    ("fit_intercept", "yes", BOOLEAN),
+    ("max_iter", 0, COUNT),
+    ("shuffle", 3, BOOLEAN),
+    ("class_weight", "equal", "'balanced'", "'dict'", "None"),
+    ("class_weight", {0: -1.0}, "not negative"),
+    ("class_weight", {0: 0, 1: 0}, "leaves no row to learn from"),
+    ("random_state", -1, SEED),
+    ("warm_start", 2, BOOLEAN),
+    ("verbose", "loud", BOOLEAN),
+    ("callbacks", 3, "array-like"),
+]
+
+OWN_BAD_PARAMETERS = {
+    MLPBinaryClassifier: [*BAD_PARAMETERS, *BAD_CLASSIFIER_PARAMETERS],
+    MLPSoftmaxClassifier: [*BAD_PARAMETERS, *BAD_CLASSIFIER_PARAMETERS],
+    MLPRegressor: [*BAD_PARAMETERS, *BAD_REGRESSOR_PARAMETERS],
+    RosenblattPerceptron: BAD_PERCEPTRON_PARAMETERS,
+}
+
+
 def name_of(row):
     return row.__name__ if isinstance(row, type) else f"{row[0]}={row[1]!r}"
 
 
 @pytest.mark.parametrize(
     "cls, row",
-    [(cls, row) for cls in ESTIMATORS for row in BAD_PARAMETERS]
-    + [(MLPRegressor, row) for row in BAD_REGRESSOR_PARAMETERS]
-    + [(cls, row) for cls in CLASSIFIERS for row in BAD_CLASSIFIER_PARAMETERS],
+    [(cls, row) for cls, rows in OWN_BAD_PARAMETERS.items() for row in rows],
     ids=name_of,
 )
 def test_bad_parameter_is_refused_by_name_value_and_range(cls, row):
@@ -232,12 +265,9 @@ def test_bad_parameter_is_refused_by_name_value_and_range(cls, row):
             train(make(cls, **{parameter: value}), "partial_fit", X, Y)
 
 
-@EVERY_ESTIMATOR
+@WITH_PERCEPTRON
 def test_every_parameter_with_a_range_has_a_row_in_the_table(cls):
-    tested = {row[0] for row in BAD_PARAMETERS}
-    own = BAD_REGRESSOR_PARAMETERS if cls is MLPRegressor else BAD_CLASSIFIER_PARAMETERS
-    tested |= {row[0] for row in own}
-    assert tested == set(cls().get_params())
+    assert {row[0] for row in OWN_BAD_PARAMETERS[cls]} == set(cls().get_params())
 
 
 @pytest.mark.parametrize(
@@ -314,7 +344,7 @@ BAD_LABELS = {
 
 
 @pytest.mark.parametrize("name", BAD_DATA)
-@EVERY_ESTIMATOR
+@WITH_PERCEPTRON
 @BOTH_METHODS
 def test_bad_data_is_refused_in_the_words_of_scikit_learn(cls, method, name):
     data, fragment = BAD_DATA[name]
@@ -322,7 +352,7 @@ def test_bad_data_is_refused_in_the_words_of_scikit_learn(cls, method, name):
 
 
 @pytest.mark.parametrize("name", BAD_LABELS)
-@EVERY_CLASSIFIER
+@CLASSIFIERS_AND_PERCEPTRON
 def test_bad_labels_are_refused(cls, name):
     data, fragment = BAD_LABELS[name]
     assert_refused(make(cls), lambda e: e.fit(*data), [fragment])
@@ -366,7 +396,7 @@ PREDICTIONS = ["predict", "predict_proba", "predict_log_proba", "decision_functi
     ],
     ids=["narrow", "wide", "narrow sparse", "1-D", "empty", "NaN", "infinity", "text"],
 )
-@EVERY_ESTIMATOR
+@WITH_PERCEPTRON
 def test_bad_rows_to_predict_are_refused_and_harm_nothing(cls, bad, fragment):
     estimator = fit(make(cls), X, Y)
     before = state(estimator)
@@ -379,7 +409,7 @@ def test_bad_rows_to_predict_are_refused_and_harm_nothing(cls, bad, fragment):
     assert state(estimator) == before
 
 
-@EVERY_ESTIMATOR
+@WITH_PERCEPTRON
 def test_nothing_is_predicted_before_fit(cls):
     for name in PREDICTIONS:
         if hasattr(cls(), name):
@@ -428,6 +458,43 @@ def test_targets_that_the_output_cannot_give_are_refused(options, y, fragments, 
         assert_refused(make(MLPRegressor), lambda e: e.fit(X, y), fragments, options)
 
 
+@BOTH_METHODS
+@pytest.mark.parametrize("columns", [1, 3])
+def test_sparse_numbers_to_predict_are_refused(method, columns):
+    y = sparse.csr_array(X[:, :columns])
+    fragments = ["Sparse data was passed for y, but dense data is required"]
+    call = lambda e: train(e, method, X, y)  # noqa: E731
+    assert_refused(make(MLPRegressor), call, fragments, error=TypeError)
+
+
+@pytest.mark.parametrize(
+    "first", [{}, {"output_range": (0, 5)}, {"output": "categorical"}], ids=repr
+)
+@pytest.mark.parametrize("then", [{"output": "continuous"}, {"output": "categorical"}], ids=repr)
+@BOTH_METHODS
+def test_training_does_not_go_on_with_another_kind_of_output(first, then, method):
+    estimator = train(make(MLPRegressor, warm_start=True, **first), method, X, Y)
+    goes_on = first.get("output", "continuous") == then["output"]
+    before = state(estimator)
+    good = estimator.get_params()
+    if goes_on:
+        train(estimator.set_params(**then), method, X, Y)
+        return
+    with pytest.raises(ValueError, match=f"output='{then['output']}': warm_start and partial_fit"):
+        train(estimator.set_params(**then), method, X, Y)
+    assert state(estimator.set_params(output=good["output"])) == before
+
+
+@BOTH_METHODS
+def test_training_does_not_go_on_with_another_range_of_values(method):
+    estimator = make(MLPRegressor, warm_start=True, output="categorical")
+    before = state(train(estimator, method, X, Y))
+    with pytest.raises(ValueError, match=r"output_range=\(0, 5\): .* earlier fit, \(0, 1\)"):
+        train(estimator.set_params(output_range=(0, 5)), method, X, Y)
+    assert state(estimator.set_params(output_range=None)) == before
+    train(estimator.set_params(output_range=(0, 1)), method, X, Y)
+
+
 def test_later_targets_outside_the_values_of_the_first_call_are_refused():
     estimator = make(MLPRegressor, output="categorical").partial_fit(X, Y)
     before = state(estimator)
@@ -470,7 +537,7 @@ def test_class_weights_of_several_labels_per_row_are_refused(method):
 # Calls in the wrong order.
 
 
-@EVERY_CLASSIFIER
+@CLASSIFIERS_AND_PERCEPTRON
 def test_partial_fit_cannot_balance_classes_that_it_does_not_see(cls):
     fragments = ["class_weight='balanced'", "partial_fit", "compute_class_weight"]
     bad = {"class_weight": "balanced"}
@@ -494,7 +561,7 @@ def test_lbfgs_has_no_partial_fit_and_says_why(cls):
     assert "lbfgs is not stochastic" in str(error.__cause__)
 
 
-@EVERY_CLASSIFIER
+@CLASSIFIERS_AND_PERCEPTRON
 @pytest.mark.parametrize(
     "arguments, fragment",
     [
@@ -513,7 +580,7 @@ def test_first_partial_fit_needs_all_classes(cls, arguments, fragment):
     assert vars(estimator).keys() == vars(make(cls)).keys()
 
 
-@EVERY_CLASSIFIER
+@CLASSIFIERS_AND_PERCEPTRON
 @pytest.mark.parametrize("first", ["fit", "partial_fit"])
 @pytest.mark.parametrize(
     "arguments, fragment",
@@ -581,7 +648,7 @@ def test_warm_start_obeys_a_change_of_activation(cls):
     assert_allclose(answer(X), expected, rtol=1e-9, atol=1e-12)
 
 
-@EVERY_CLASSIFIER
+@CLASSIFIERS_AND_PERCEPTRON
 def test_warm_start_refuses_other_classes(cls):
     estimator = fit(make(cls, warm_start=True), X, Y)
     before = state(estimator)
@@ -591,7 +658,7 @@ def test_warm_start_refuses_other_classes(cls):
         assert state(estimator) == before
 
 
-@EVERY_ESTIMATOR
+@WITH_PERCEPTRON
 def test_warm_start_refuses_another_number_of_features(cls):
     estimator = fit(make(cls, warm_start=True), X, Y)
     before = state(estimator)
@@ -607,6 +674,18 @@ def test_too_small_a_validation_set_is_refused(cls):
     # Where classes are kept in proportion, train_test_split speaks first.
     fragments = ["test_size" if cls is MLPBinaryClassifier else "validation_fraction"]
     assert_refused(make(cls), lambda e: e.fit(X[few], Y[few]), fragments, bad)
+
+
+@EVERY_ESTIMATOR
+def test_early_stopping_refuses_a_split_of_which_one_part_counts_nothing(cls):
+    estimator = make(cls, early_stopping=True, validation_fraction=0.5)
+    parts = set()
+    for row in range(10):
+        # The only row that counts is in one of the parts.
+        with pytest.raises(ValueError, match=r"rows of the .* set have a weight of zero") as caught:
+            estimator.fit(X, Y, np.arange(N) == row)
+        parts.add(str(caught.value).split(" set have")[0].split()[-1])
+    assert parts == {"training", "validation"}
 
 
 @EVERY_ESTIMATOR

@@ -235,6 +235,21 @@ def test_attributes_describe_the_fit(cls):
     assert [b.shape for b in model.intercepts_] == [(7,), (5,), (model.n_outputs_,)]
 
 
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_nothing_of_an_earlier_fit_is_left_after_a_fit_of_another_kind(cls):
+    X, y = data_for(cls)
+    model = cls(hidden_layer_sizes=(3,), max_iter=5, early_stopping=True, random_state=0).fit(X, y)
+    lbfgs = {"solver": "lbfgs", "early_stopping": False}
+    fresh = clone(model).set_params(**lbfgs).fit(X, y)
+    assert vars(model.set_params(**lbfgs).fit(X, y)).keys() == vars(fresh).keys()
+
+
+def test_values_of_an_earlier_categorical_fit_are_not_left():
+    X, y = _counts()
+    model = MLPRegressor(output="categorical", **SMALL).fit(X, y)
+    assert not hasattr(model.set_params(output="continuous").fit(X, y), "values_")
+
+
 @pytest.mark.parametrize("dtype", ["auto", "float32", "float64"])
 @pytest.mark.parametrize("hidden", [(8,), (600, 8)])
 def test_dtype_rules_training_and_the_input_rules_prediction(dtype, hidden):
@@ -460,6 +475,14 @@ def test_categorical_output_is_softmax_classification_of_the_same_integers():
     assert same_parameters(regressor, classifier)
 
 
+def test_a_fit_predicts_as_it_was_made_whatever_output_says_by_now():
+    X, y = _counts()
+    for first, then in (("categorical", "continuous"), ("continuous", "categorical")):
+        model = MLPRegressor(output=first, **SMALL).fit(X, y)
+        expected = model.predict(X)
+        assert_array_equal(model.set_params(output=then).predict(X), expected)
+
+
 def test_only_a_categorical_output_has_probabilities():
     assert not hasattr(MLPRegressor(), "predict_proba")
     assert not hasattr(MLPRegressor(output_range=(0, 1)), "predict_proba")
@@ -647,6 +670,8 @@ def test_without_hidden_layers_the_network_is_linear():
     assert model.n_layers_ == 2
     design = np.c_[X, np.ones(len(X))]
     solution = np.linalg.lstsq(design, y, rcond=None)[0]
+    assert_allclose(model.predict(X), design @ solution, atol=0.01)
+    model.set_params(activation=[]).fit(X, y)
     assert_allclose(model.predict(X), design @ solution, atol=0.01)
 
 

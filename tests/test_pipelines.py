@@ -35,7 +35,12 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr
 
-from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron import (
+    MLPBinaryClassifier,
+    MLPRegressor,
+    MLPSoftmaxClassifier,
+    RosenblattPerceptron,
+)
 from skperceptron.activations import ELU, LeakyReLU, ReLU
 
 pytestmark = [
@@ -45,6 +50,7 @@ pytestmark = [
 
 ESTIMATORS = [MLPBinaryClassifier, MLPSoftmaxClassifier, MLPRegressor]
 EVERY_ESTIMATOR = pytest.mark.parametrize("cls", ESTIMATORS)
+WITH_PERCEPTRON = pytest.mark.parametrize("cls", [*ESTIMATORS, RosenblattPerceptron])
 FOLDS = KFold(3, shuffle=True, random_state=0)
 
 
@@ -63,8 +69,10 @@ def data_for(cls):
 
 
 def make(cls, **options):
-    defaults = {"hidden_layer_sizes": (6,), "max_iter": 15, "learning_rate_init": 0.01}
-    return cls(**defaults | {"random_state": 0} | options)
+    own = {"hidden_layer_sizes": (6,), "learning_rate_init": 0.01}
+    if cls is RosenblattPerceptron:
+        own = {"n_associative": 30, "weights": "averaged"}
+    return cls(**own | {"max_iter": 15, "random_state": 0} | options)
 
 
 def pipeline(cls, **options):
@@ -78,7 +86,7 @@ def raw(estimator, X):
 # Pipelines, cross-validation, searches.
 
 
-@EVERY_ESTIMATOR
+@WITH_PERCEPTRON
 def test_pipeline_equals_its_steps_by_hand(cls):
     X, y = data_for(cls)
     model = pipeline(cls).fit(X, y)
@@ -89,7 +97,7 @@ def test_pipeline_equals_its_steps_by_hand(cls):
     assert model[-1].n_features_in_ == model.n_features_in_ == X.shape[1]
 
 
-@EVERY_ESTIMATOR
+@WITH_PERCEPTRON
 def test_cross_validation_equals_its_folds_by_hand(cls):
     X, y = data_for(cls)
     expected = [
@@ -272,7 +280,7 @@ def test_data_frames_give_the_model_of_their_numbers_and_its_feature_names(pd, f
     assert_array_equal(model.feature_names_in_, frame.columns)
 
 
-@EVERY_ESTIMATOR
+@WITH_PERCEPTRON
 def test_data_frame_with_other_columns_is_refused_by_name(frame, cls):
     model = make(cls).fit(frame, data_for(cls)[1])
     with pytest.raises(ValueError, match=r"(?s)feature names.*unseen at fit time.*- surprise"):
@@ -294,6 +302,13 @@ def test_transformers_before_it_may_put_out_data_frames(pd, frame, cls, output):
     numbers = StandardScaler().fit_transform(X[:, :6])
     expected = make(cls).fit(numbers, y)
     assert_allclose(raw(model, frame), raw(expected, numbers), rtol=1e-9, atol=1e-12)
+
+
+def test_perceptron_keeps_the_feature_names_of_a_data_frame(pd, frame):
+    expected = make(RosenblattPerceptron).fit(X, LABELS)
+    model = make(RosenblattPerceptron).fit(frame, pd.Series(LABELS, index=range(7, 7 + len(X))))
+    assert_array_equal(raw(model, frame), raw(expected, X))
+    assert_array_equal(model.feature_names_in_, frame.columns)
 
 
 def test_targets_may_be_a_data_frame_with_several_columns(pd, frame):
@@ -340,6 +355,15 @@ def test_labels_of_any_type_give_the_same_model(cls, options, labels):
     assert model.score(X, y) == expected.score(X, LABELS)
 
 
+@pytest.mark.parametrize("labels", LABEL_TYPES)
+def test_labels_of_any_type_give_the_same_perceptron(labels):
+    y = LABEL_TYPES[labels](LABELS)
+    expected = make(RosenblattPerceptron).fit(X, LABELS)
+    model = make(RosenblattPerceptron).fit(X, y)
+    assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+    assert_array_equal(model.predict(X), np.unique(y)[expected.predict(X)])
+
+
 def test_data_frame_categories_are_labels(pd):
     y = pd.Series(np.array(["no", "yes"])[LABELS], dtype="category")
     model = make(MLPBinaryClassifier).fit(X, y)
@@ -368,7 +392,7 @@ def test_sample_weight_counts_in_fit_partial_fit_and_score(cls):
     assert_allclose(raw(weighted, X), raw(by_hand, X), rtol=1e-9, atol=1e-12)
 
 
-@EVERY_ESTIMATOR
+@WITH_PERCEPTRON
 @pytest.mark.parametrize("to_fit", [False, True])
 @pytest.mark.parametrize("to_score", [False, True])
 def test_sample_weight_is_routed_to_fit_and_score_as_requested(cls, to_fit, to_score):
@@ -388,7 +412,7 @@ def test_sample_weight_is_routed_to_fit_and_score_as_requested(cls, to_fit, to_s
     assert_allclose(found, expected, rtol=1e-12)
 
 
-@EVERY_ESTIMATOR
+@WITH_PERCEPTRON
 def test_sample_weight_is_routed_through_pipeline_and_grid_search(cls):
     X, y = data_for(cls)
     with sklearn.config_context(enable_metadata_routing=True):
@@ -397,15 +421,15 @@ def test_sample_weight_is_routed_through_pipeline_and_grid_search(cls):
         model = Pipeline([("scale", scale), ("mlp", network)])
         scorer = get_scorer("r2" if is_regressor(network) else "accuracy")
         scorer = scorer.set_score_request(sample_weight=True)
-        search = GridSearchCV(model, {"mlp__alpha": [1e-4, 1.0]}, cv=FOLDS, scoring=scorer)
+        search = GridSearchCV(model, {"mlp__max_iter": [5, 15]}, cv=FOLDS, scoring=scorer)
         search.fit(X, y, sample_weight=WEIGHTS)
     scaled = StandardScaler().fit_transform(X)
-    expected = make(cls, alpha=search.best_params_["mlp__alpha"]).fit(scaled, y, WEIGHTS)
+    expected = make(cls, max_iter=search.best_params_["mlp__max_iter"]).fit(scaled, y, WEIGHTS)
     assert_array_equal(search.predict(X), expected.predict(scaled))
     assert not np.array_equal(raw(search.best_estimator_, X), raw(pipeline(cls).fit(X, y), X))
 
 
-@EVERY_ESTIMATOR
+@WITH_PERCEPTRON
 def test_sample_weight_without_a_request_is_refused(cls):
     X, y = data_for(cls)
     with (
@@ -415,7 +439,7 @@ def test_sample_weight_without_a_request_is_refused(cls):
         cross_validate(make(cls), X, y, cv=FOLDS, params={"sample_weight": WEIGHTS})
 
 
-@EVERY_ESTIMATOR
+@WITH_PERCEPTRON
 def test_fit_partial_fit_and_score_can_request_sample_weight(cls):
     with sklearn.config_context(enable_metadata_routing=True):
         model = make(cls)

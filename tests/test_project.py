@@ -49,6 +49,11 @@ def test_code_of_the_readme_runs(capsys):
     assert "mlp__activation" in capsys.readouterr().out
 
 
+def test_readme_counts_the_activations_rightly():
+    (count,) = re.findall(r"(\d+) activations", read("README.md"))
+    assert int(count) == len(activations.list_activations())
+
+
 def test_run_time_needs_three_packages_only():
     names = [re.match(r"[\w-]+", requirement)[0] for requirement in project()["dependencies"]]
     assert sorted(names) == ["numpy", "scikit-learn", "scipy"]

@@ -180,7 +180,7 @@ def test_each_member_has_its_own_rate_and_noise():
 def test_dropout_of_sparse_input_leaves_the_data_alone():
     network = build(dropout=([0.5], [0.0], [0.0]))
     vector, _, _ = problem(network)
-    matrix = sparse.random_array((B, D), density=0.8, format="csr", random_state=0)
+    matrix = sparse.csr_array(sparse.random(B, D, density=0.8, random_state=0))
     before = matrix.copy()
     work, _ = training_workspace(network, vector, is_sparse=True)
     work.x.matrices = [matrix]
