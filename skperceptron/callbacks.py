@@ -98,7 +98,7 @@ class EpochLogger(Callback):
 
 
 class StopOnPlateau(Callback):
-    """End training when a figure has not improved for some epochs.
+    """End training when a figure has not improved for some epochs (Prechelt 1998).
 
     Parameters
     ----------
