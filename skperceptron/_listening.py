@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -153,6 +153,7 @@ def listening(
     Silence or Listener
     """
     registered = list(getattr(estimator, "_skl_callbacks", ()))
+    _check_place_of(estimator.callbacks or (), estimator)
     callbacks = [*registered, *(estimator.callbacks or ())]
     if not callbacks:
         yield Silence()
@@ -172,6 +173,19 @@ def listening(
             )
     finally:
         estimator.set_callbacks(*registered)
+
+
+def _check_place_of(callbacks: Iterable[Any], estimator: Any) -> None:
+    """Refuse callbacks that belong to the outermost estimator, as scikit-learn does."""
+    if not hasattr(estimator, "_parent_callback_ctx"):
+        return
+    misplaced = [type(c).__name__ for c in callbacks if hasattr(c, "max_propagation_depth")]
+    if misplaced:
+        raise TypeError(
+            f"callbacks={misplaced} of a {type(estimator).__name__} inside another estimator follow"
+            " the whole of a fit: hand them to the outermost estimator, such as the pipeline or"
+            " the search, with set_callbacks."
+        )
 
 
 def identity_of(estimator: BaseEstimator, **data: Any) -> dict[str, Any]:

@@ -286,6 +286,19 @@ def test_progress_bars_of_scikit_learn_work(estimator, wrap, capsys, monkeypatch
 
 @needs_framework
 @every_estimator
+@pytest.mark.parametrize("wrap", ["pipeline", "search"])
+def test_progress_bars_inside_another_estimator_are_sent_to_the_outermost(estimator, wrap):
+    pytest.importorskip("rich")
+    inner = clone(estimator).set_params(callbacks=[sklearn_callback.ProgressBar()])
+    model = make_pipeline(StandardScaler(), inner)
+    if wrap == "search":
+        model = GridSearchCV(inner, {"max_iter": [2]}, cv=2, error_score="raise")
+    with pytest.raises(TypeError, match=r"\['ProgressBar'\] of a .*outermost.*set_callbacks"):
+        model.fit(X, target_of(estimator))
+
+
+@needs_framework
+@every_estimator
 @pytest.mark.parametrize("wrap", ["alone", "pipeline", "search"])
 def test_score_monitors_of_scikit_learn_work(estimator, wrap):
     y = target_of(estimator)

@@ -100,6 +100,7 @@ PLAIN = {
     callbacks.Checkpoint,
     callbacks.EpochLogger,
     initializers.Constant,
+    initializers.Given,
     initializers.Zeros,
     schedules.Constant,
     schedules.UserSchedule,
