@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -212,7 +213,20 @@ def described(value: Any) -> str:
         return repr(value)
     if isinstance(value, np.ndarray):
         return fingerprint(value)
+    if isinstance(value, FunctionType):
+        return _described_function(value)
     return getattr(value, "__qualname__", type(value).__name__)
+
+
+def _described_function(function: FunctionType) -> str:
+    """Return name and hash of what a function does: all lambdas have the same name."""
+    code = function.__code__
+    held = [cell.cell_contents for cell in function.__closure__ or ()]
+    # A function may hold itself: those that it holds are known by their names.
+    held = [f.__qualname__ if isinstance(f, FunctionType) else f for f in held]
+    values = [*code.co_consts, *code.co_names, *held, *(function.__defaults__ or ())]
+    text = code.co_code.hex() + described(values)
+    return f"{function.__qualname__} {hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
 
 
 def fingerprint(data: Any) -> str:

@@ -169,6 +169,28 @@ def test_a_checkpoint_of_another_fit_is_refused(changes, data, fragments, tmp_pa
         assert fragment in str(caught.value)
 
 
+def halving_every(n):
+    return lambda time: 0.5 ** (time // n)
+
+
+@pytest.mark.parametrize(
+    "schedule", [halving_every(3), lambda time: 0.7**time], ids=["other value", "other body"]
+)
+def test_a_checkpoint_of_another_function_is_refused(schedule, tmp_path):
+    callbacks = [Checkpoint(tmp_path / "fit.npz")]
+    model = MLPSoftmaxClassifier(**OPTIONS, learning_rate=halving_every(2), callbacks=callbacks)
+    model.fit(X, Y)
+    assert_same_model(clone(model).set_params(learning_rate=halving_every(2)).fit(X, Y), model)
+    with pytest.raises(ValueError, match="parameter learning_rate was .*<lambda>"):
+        clone(model).set_params(learning_rate=schedule).fit(X, Y)
+
+
+def test_a_place_for_the_file_is_asked_for_before_the_fit(tmp_path):
+    callback = Checkpoint(tmp_path / "missing" / "fit.npz")
+    with pytest.raises(FileNotFoundError, match=r"path=.*missing.* of Checkpoint"):
+        MLPSoftmaxClassifier(**OPTIONS, callbacks=[callback]).fit(X, Y)
+
+
 def test_a_checkpoint_of_another_estimator_is_refused(tmp_path):
     callbacks = [Checkpoint(tmp_path / "fit.npz")]
     MLPSoftmaxClassifier(**OPTIONS, callbacks=callbacks).fit(X, Y == 0)
