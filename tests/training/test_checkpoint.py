@@ -181,7 +181,7 @@ def test_a_checkpoint_of_another_function_is_refused(schedule, tmp_path):
     model = MLPSoftmaxClassifier(**OPTIONS, learning_rate=halving_every(2), callbacks=callbacks)
     model.fit(X, Y)
     assert_same_model(clone(model).set_params(learning_rate=halving_every(2)).fit(X, Y), model)
-    with pytest.raises(ValueError, match="parameter learning_rate was .*<lambda>"):
+    with pytest.raises(ValueError, match=r"parameter learning_rate was .*<lambda>"):
         clone(model).set_params(learning_rate=schedule).fit(X, Y)
 
 
