@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 import numpy as np
 
 from .arrays import ActivationFunction, Call, Floats, runs
+from .calls import add_to_rows, product, sum_of_rows
 from .sparse import SparseBatch
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Affine(_Uniform):
                 partial_sum = work.scratch(self.units)
                 yield _product(x, rows, partial_sum)
                 yield partial(np.add, out, partial_sum, out)
-        yield partial(np.add, out, bias, out)
+        yield add_to_rows(bias, out)
 
     def backward(self, work: Workspace, node: int) -> Iterator[Call]:
         weight, _ = work.parameters_of(node)
@@ -132,11 +133,11 @@ class Affine(_Uniform):
         delta = work.gradient_at(node)
         for x, rows in zip(work.inputs_of(node), self._rows(weight_grad), strict=True):
             yield _transposed_product(x, delta, rows)
-        yield _sum_of_rows(delta, bias_grad)
+        yield sum_of_rows(delta, bias_grad, work.sums_in_order)
         for source, rows in zip(work.sources_of(node), self._rows(weight), strict=True):
             if work.wants_gradient(source):
                 to_input, add_up = work.gradient_slot(source)
-                yield _matmul(delta, rows.swapaxes(1, 2), to_input)
+                yield product(delta, rows.swapaxes(1, 2), to_input)
                 yield from add_up
 
 
@@ -503,25 +504,10 @@ def _drop_entries(source: SparseBatch, value: SparseBatch, noise: Noise) -> None
 def _product(x: Input, weight: Floats, out: Floats) -> Call:
     if isinstance(x, SparseBatch):
         return partial(x.matmul, weight, out)
-    return _matmul(x, weight, out)
-
-
-def _sum_of_rows(delta: Floats, out: Floats) -> Call:
-    if delta.dtype == np.float64:
-        # The order of adding that gives scikit-learn's bits.
-        return partial(np.add.reduce, delta, 1, None, out, True)
-    # A product takes a third of the time.
-    return _matmul(np.ones((len(delta), 1, delta.shape[1]), delta.dtype), delta, out)
+    return product(x, weight, out)
 
 
 def _transposed_product(x: Input, delta: Floats, out: Floats) -> Call:
     if isinstance(x, SparseBatch):
         return partial(x.transposed_matmul, delta, out)
-    return _matmul(x.swapaxes(1, 2), delta, out)
-
-
-def _matmul(a: Floats, b: Floats, out: Floats) -> Call:
-    if len(out) == 1:
-        # The same BLAS routine; np.dot gets there a microsecond earlier, half of a small product.
-        return partial(np.dot, a[0], b[0], out[0])
-    return partial(np.matmul, a, b, out)
+    return product(x.swapaxes(1, 2), delta, out)

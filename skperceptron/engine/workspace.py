@@ -39,6 +39,8 @@ class Workspace:
         Which members of the network's stack the parameters belong to.
     noise : sequence of Generator or None, default=()
         Source of each of these members' dropout; None where there is none.
+    sums_in_order : bool, default=False
+        Whether gradients of biases have the bits of ``np.sum``, which takes longer.
 
     Attributes
     ----------
@@ -60,8 +62,10 @@ class Workspace:
         sparse: bool = False,
         members: slice = slice(None),
         noise: Sequence[np.random.Generator | None] = (),
+        sums_in_order: bool = False,
     ) -> None:
         self.network = network
+        self.sums_in_order = sums_in_order
         self.noise = noise
         self.members = members
         self.trains = gradient is not None

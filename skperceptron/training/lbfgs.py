@@ -104,6 +104,8 @@ class Objective:
                 size,
                 gradient=self.network.views(self._block_gradient),
                 sparse=self.data.is_sparse,
+                # Within a hundred iterations a last bit grows to other weights.
+                sums_in_order=True,
             )
         return self._workspaces[size]
 
