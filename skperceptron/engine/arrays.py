@@ -48,3 +48,8 @@ def runs(items: Sequence[Item]) -> Iterator[tuple[Item, slice]]:
     starts = [k for k in range(len(items)) if k == 0 or items[k] is not items[k - 1]]
     for start, stop in pairwise([*starts, len(items)]):
         yield items[start], slice(start, stop)
+
+
+def outputs_first(n_members: int, n_rows: int, n_outputs: int, dtype: Any) -> Floats:
+    """Return an array of zeros, (K, B, C), that lies in memory as (K, C, B)."""
+    return np.zeros((n_members, n_outputs, n_rows), dtype).swapaxes(1, 2)
