@@ -64,8 +64,10 @@ def run(peer: str, data: str, grid: dict[str, Any], n_jobs: int, epochs: int) ->
     warnings.simplefilter("ignore")
     X, y = DATA[data](return_X_y=True)
     X = StandardScaler().fit_transform(X)
-    small = {"alpha": [1e-4, 1e-3], "hidden_layer_sizes": [(2,)]}
-    search_of(peer, data, small, n_jobs, 1).fit(X, y)
+    # Once the first worker may take all before the second has come up.
+    small = {"alpha": np.geomspace(1e-4, 1, 18).tolist(), "hidden_layer_sizes": [(2,), (3,)]}
+    for _ in range(3):
+        search_of(peer, data, small, n_jobs, 1).fit(X, y)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()
     search = search_of(peer, data, grid, n_jobs, epochs).fit(X, y)

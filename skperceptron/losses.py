@@ -829,6 +829,7 @@ def _exponent_limit(dtype: np.dtype) -> float:
 # Looking losses up.
 
 
+@lru_cache
 def _classes(task: str | None = None) -> dict[str, type[Loss]]:
     """Return the losses of this module, for one task or all, under all of their names."""
     losses = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,6 +12,9 @@ from scipy import sparse
 from ..engine.arrays import Call, Floats, Integers
 from ..engine.blocks import Input
 from ..engine.sparse import SparseBatch
+
+#: Bytes up to which data sets are copied into one: what a step gathers from stays in the cache.
+JOINED = 2**20
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,10 @@ class Targets:
         """Return the targets with a table of the given dtype, laid out row by row."""
         # From any other layout np.take would copy the whole table at every step.
         return Targets(np.ascontiguousarray(self.table, dtype=dtype), self.codes)
+
+    def of_rows(self) -> Floats:
+        """Return the targets of all rows, (N, T)."""
+        return self.table if self.codes is None else self.table[self.codes]
 
     def take(self, rows: Integers, out: Floats) -> None:
         """Write the targets of ``rows`` (K, B) into ``out`` (K, B, T)."""
@@ -98,3 +106,31 @@ class TrainingSet:
             gathered = self._gathered[x.shape]
             np.take(self.X, rows, axis=0, out=gathered, mode="clip")
             np.copyto(x, gathered)
+
+
+def one_below_another(data: Sequence[TrainingSet]) -> tuple[list[TrainingSet], Integers]:
+    """Let data sets, if they are small, become parts of one, from which one call gathers.
+
+    Parameters
+    ----------
+    data : sequence of TrainingSet
+        One for each member.
+
+    Returns
+    -------
+    data : list of TrainingSet
+        One for each member again.
+    first_rows : ndarray of shape (K, 1)
+        Where the rows of each member's own data set now begin.
+    """
+    parts = list({id(one): one for one in data}.values())
+    alike = len({one.X.dtype for one in parts}) == 1 and not any(one.is_sparse for one in parts)
+    if len(parts) == 1 or not alike or sum(one.X.nbytes for one in parts) > JOINED:
+        return list(data), np.zeros((len(data), 1), dtype=np.intp)
+    whole = TrainingSet(
+        np.concatenate([one.X for one in parts]),
+        Targets(np.concatenate([one.targets.of_rows() for one in parts])),
+    )
+    starts = np.cumsum([0, *(one.n_rows for one in parts)])
+    start_of = {id(one): start for one, start in zip(parts, starts[:-1], strict=True)}
+    return [whole] * len(data), np.array([[start_of[id(one)]] for one in data])
