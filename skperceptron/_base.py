@@ -315,25 +315,28 @@ class BaseMultilayerPerceptron(
                 layer += 1
             elif views:
                 views[0][0, 0] = node.block.initial_parameters()
-        self._start_where_told(vector, extras)
+        coefs, intercepts = extras.coefs_init, extras.intercepts_init
+        self._start_where_told(
+            vector,
+            initializer.coefs_init if coefs is None else coefs,
+            initializer.intercepts_init if intercepts is None else intercepts,
+        )
         return vector[0]
 
-    def _start_where_told(self, vector: Floats, extras: Extras) -> None:
+    def _start_where_told(self, vector: Floats, coefs: Any, intercepts: Any) -> None:
         """Put the user's own arrays into the place of those that were drawn."""
         layers = [
             views
             for node, views in zip(self._network.nodes, self._network.views(vector), strict=True)
             if isinstance(node.block, Affine)
         ]
-        own_weights = self._check_start("coefs_init", extras.coefs_init, [w[0] for w, _ in layers])
-        own_biases = self._check_start(
-            "intercepts_init", extras.intercepts_init, [b[0, 0] for _, b in layers]
-        )
+        own_weights = self._check_start("coefs_init", coefs, [w[0] for w, _ in layers])
+        own_biases = self._check_start("intercepts_init", intercepts, [b[0, 0] for _, b in layers])
         for (weight, bias), w, b in zip(layers, own_weights, own_biases, strict=True):
             weight[0] = weight[0] if w is None else w
             bias[0, 0] = bias[0, 0] if b is None else b
         # The user speaks the units of y.
-        given = extras.coefs_init is not None, extras.intercepts_init is not None
+        given = coefs is not None, intercepts is not None
         if any(given):
             weight, bias = (array[0] for array in layers[-1])
             own = self._unfold(weight, bias[0])

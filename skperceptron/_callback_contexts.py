@@ -91,6 +91,12 @@ class CallbackSupportMixin:
             self.__dict__.pop("_skl_callbacks", None)
         return self
 
+    def __sklearn_clone__(self) -> Self:
+        # Clones share callbacks, so that those of a search's estimator see each of its fits.
+        clone: Self = super().__sklearn_clone__()  # type: ignore[misc]
+        clone.set_callbacks(*getattr(self, "_skl_callbacks", ()))
+        return clone
+
     def _init_callback_context(
         self, task_name: str = "fit", max_subtasks: int | None = 0
     ) -> CallbackContext:

@@ -21,8 +21,8 @@ solver : str or Optimizer, default="adam"
     heed the parameters below.
 
 alpha : float, default=0.0001
-    Strength of the penalty on the weights, >= 0: L2, unless `l1_ratio` says otherwise. It is
-    divided by the sum of the batch's sample weights.
+    Strength of the penalty on the weights, >= 0: L2 (Krogh & Hertz 1992), unless `l1_ratio`
+    says otherwise. It is divided by the sum of the batch's sample weights.
 
 batch_size : int or "auto", default="auto"
     Rows per step of the stochastic solvers. "auto" is ``min(200, n_samples)``.
@@ -91,7 +91,8 @@ skip_connections : {"none", "residual", "dense"}, default="none"
     included, sees the input and all earlier hidden layers side by side (Huang et al. 2017).
 
 l1_ratio : float, default=0.0
-    Share of the L1 norm in the penalty, in [0, 1] (elastic net). Not with "lbfgs".
+    Share of the L1 norm in the penalty, in [0, 1] (elastic net, Zou & Hastie 2005). Not with
+    "lbfgs".
 
 max_grad_norm : float, default=None
     Longer gradients are shortened to this length, > 0 (Pascanu et al. 2013). Not with "lbfgs".
@@ -132,8 +133,8 @@ loss : {"log_loss", "focal"} or Loss, default="log_loss"
 
 class_weight : dict or "balanced", default=None
     Weights of the classes, which multiply those of their rows. "balanced" is inversely
-    proportional to the weight of each class in the data. The accuracy that early stopping
-    watches is weighted in the same way.
+    proportional to the weight of each class in the data (King & Zeng 2001). The accuracy that
+    early stopping watches is weighted in the same way.
 """
 
 _ATTRIBUTES = """

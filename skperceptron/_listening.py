@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -153,6 +154,7 @@ def listening(
     Silence or Listener
     """
     registered = list(getattr(estimator, "_skl_callbacks", ()))
+    _check_place_of(estimator.callbacks or (), estimator)
     callbacks = [*registered, *(estimator.callbacks or ())]
     if not callbacks:
         yield Silence()
@@ -172,6 +174,19 @@ def listening(
             )
     finally:
         estimator.set_callbacks(*registered)
+
+
+def _check_place_of(callbacks: Iterable[Any], estimator: Any) -> None:
+    """Refuse callbacks that belong to the outermost estimator, as scikit-learn does."""
+    if not hasattr(estimator, "_parent_callback_ctx"):
+        return
+    misplaced = [type(c).__name__ for c in callbacks if hasattr(c, "max_propagation_depth")]
+    if misplaced:
+        raise TypeError(
+            f"callbacks={misplaced} of a {type(estimator).__name__} inside another estimator follow"
+            " the whole of a fit: hand them to the outermost estimator, such as the pipeline or"
+            " the search, with set_callbacks."
+        )
 
 
 def identity_of(estimator: BaseEstimator, **data: Any) -> dict[str, Any]:
@@ -198,7 +213,20 @@ def described(value: Any) -> str:
         return repr(value)
     if isinstance(value, np.ndarray):
         return fingerprint(value)
+    if isinstance(value, FunctionType):
+        return _described_function(value)
     return getattr(value, "__qualname__", type(value).__name__)
+
+
+def _described_function(function: FunctionType) -> str:
+    """Return name and hash of what a function does: all lambdas have the same name."""
+    code = function.__code__
+    held = [cell.cell_contents for cell in function.__closure__ or ()]
+    # A function may hold itself: those that it holds are known by their names.
+    held = [f.__qualname__ if isinstance(f, FunctionType) else f for f in held]
+    values = [*code.co_consts, *code.co_names, *held, *(function.__defaults__ or ())]
+    text = code.co_code.hex() + described(values)
+    return f"{function.__qualname__} {hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
 
 
 def fingerprint(data: Any) -> str:

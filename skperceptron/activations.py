@@ -144,7 +144,7 @@ class Identity(Activation):
 
 
 class Sigmoid(Activation):
-    """Logistic sigmoid; saturates on both sides, not centred at zero."""
+    """Logistic sigmoid; saturates on both sides, not centred at zero (Rumelhart et al. 1986)."""
 
     names = ("logistic", "sigmoid")
     formula = r"\frac{1}{1 + e^{-z}}"
@@ -161,7 +161,7 @@ class Sigmoid(Activation):
 
 
 class Tanh(Activation):
-    """Hyperbolic tangent; saturates on both sides, centred at zero."""
+    """Hyperbolic tangent; saturates on both sides, centred at zero (LeCun et al. 1998)."""
 
     names = ("tanh",)
     formula = r"\tanh z"
@@ -199,7 +199,7 @@ class Softsign(Activation):
 
 
 class Gaussian(Activation):
-    """A bump; the hidden unit of Gaussian basis networks."""
+    """A bump; the hidden unit of Gaussian basis networks (Broomhead & Lowe 1988)."""
 
     names = ("gaussian",)
     formula = r"e^{-z^2}"

@@ -98,7 +98,7 @@ class EpochLogger(Callback):
 
 
 class StopOnPlateau(Callback):
-    """End training when a figure has not improved for some epochs.
+    """End training when a figure has not improved for some epochs (Prechelt 1998).
 
     Parameters
     ----------
@@ -190,6 +190,8 @@ class Checkpoint(Callback):
                 f"every_n_seconds={self.every_n_seconds!r} of Checkpoint must be in the range"
                 " [0.0, inf) or None."
             )
+        if not Path(self.path).absolute().parent.is_dir():
+            raise FileNotFoundError(f"path={self.path!r} of Checkpoint lies in no directory.")
         self._saved_at = monotonic()
 
     def resume(self, identity: dict[str, Any]) -> State | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from .engine.arrays import Floats
 
 __all__ = [
     "Constant",
+    "Given",
     "GlorotNormal",
     "GlorotUniform",
     "HeNormal",
@@ -80,7 +81,16 @@ def gain(activation: Callable[[Floats], Floats] | None) -> float:
 
 
 class Initializer(Component):
-    """Base of all initialisers."""
+    """Base of all initialisers.
+
+    Attributes
+    ----------
+    coefs_init, intercepts_init : list of array-like or None
+        Arrays that take the place of what was drawn, in the units of the target.
+    """
+
+    coefs_init: Any = None
+    intercepts_init: Any = None
 
     def draw(self, layer: Layer, rng: np.random.RandomState) -> tuple[Floats, Floats]:
         """Draw one layer.
@@ -233,6 +243,40 @@ class Zeros(Constant):
 
     def __init__(self) -> None:
         super().__init__(0.0)
+
+
+class Given(Initializer):
+    """Arrays of your own: weights of an earlier fit, or of another library.
+
+    What ``coefs_init`` and ``intercepts_init`` of ``fit`` are, as a parameter: for ``partial_fit``,
+    and for searches over where to start.
+
+    Parameters
+    ----------
+    coefs_init, intercepts_init : list of array-like, default=None
+        Weights and biases, shaped like ``coefs_`` and ``intercepts_`` and, in a regression, in the
+        units of y. What is not given is drawn.
+    otherwise : str or Initializer, default="scikit-learn"
+        Draws. Random numbers are drawn for what is given, too, so that all that comes after them
+        stays the same.
+    """
+
+    def __init__(
+        self,
+        coefs_init: Any = None,
+        intercepts_init: Any = None,
+        otherwise: str | Initializer = "scikit-learn",
+    ) -> None:
+        self.coefs_init = coefs_init
+        self.intercepts_init = intercepts_init
+        self.otherwise = otherwise
+
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        get_initializer(self.otherwise).check_parameters()
+
+    def draw(self, layer: Layer, rng: np.random.RandomState) -> tuple[Floats, Floats]:
+        return get_initializer(self.otherwise).draw(layer, rng)
 
 
 def list_initializers() -> list[str]:

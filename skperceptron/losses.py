@@ -245,7 +245,7 @@ class _LogLoss(_LikeScikitLearn):
 
 
 class BinaryLogLoss(_LogLoss):
-    r"""Log loss of independent sigmoids, :math:`\log(1+e^z) - y z`, y in [0, 1].
+    r"""Log loss of independent sigmoids, :math:`\log(1+e^z) - y z`, y in [0, 1] (Cox 1958).
 
     Finite for every finite raw prediction: it is computed from ``z``, not from a
     probability that may have been rounded to 0 or 1.
@@ -324,7 +324,8 @@ class _Softmax(Loss):
 class CategoricalLogLoss(_Softmax, _LogLoss):
     r"""Log loss of a softmax, :math:`\log\sum_k e^{z_k} - \sum_k y_k z_k`; one y_k of a row is 1.
 
-    Stable for every finite raw prediction: the largest of a row is subtracted first.
+    Stable for every finite raw prediction: the largest of a row is subtracted first
+    (Bridle 1990).
 
     Parameters
     ----------
@@ -503,7 +504,7 @@ class _IdentityLink(Loss):
 
 
 class SquaredError(_IdentityLink, _LikeScikitLearn):
-    r"""Half the squared error, :math:`\frac12 (z - y)^2`; least at the mean."""
+    r"""Half the squared error, :math:`\frac12 (z - y)^2`; least at the mean (Legendre 1805)."""
 
     names = ("squared_error",)
     keeps_ordinary_units = True
@@ -521,7 +522,10 @@ class SquaredError(_IdentityLink, _LikeScikitLearn):
 
 
 class AbsoluteError(_IdentityLink):
-    r"""The absolute error :math:`|z - y|`, with gradient 0 at 0; least at the median."""
+    r"""The absolute error :math:`|z - y|`, with gradient 0 at 0.
+
+    Least at the median (Boscovich 1757).
+    """
 
     names = ("absolute_error",)
 
@@ -702,7 +706,8 @@ class ScaledSquaredError(Loss):
     r"""Half the squared error of a prediction that a sigmoid keeps in a range.
 
     The prediction is :math:`l + (h - l)\,\sigma(z)`; the error is measured in units of
-    the range, on targets scaled to [0, 1], so that it does not depend on units of y.
+    the range, on targets scaled to [0, 1], so that it does not depend on units of y
+    (Rumelhart et al. 1986).
 
     Parameters
     ----------
@@ -767,7 +772,10 @@ class _LogLink(Loss):
 
 
 class PoissonDeviance(_LogLink, _LikeScikitLearn):
-    r"""Half the Poisson deviance with a log link, :math:`y \log(y / e^z) - y + e^z`, y >= 0."""
+    r"""Half the Poisson deviance with a log link, :math:`y \log(y / e^z) - y + e^z`, y >= 0.
+
+    For counts, whose variance grows with their mean (Nelder & Wedderburn 1972).
+    """
 
     names = ("poisson",)
     keeps_ordinary_units = True

@@ -91,6 +91,8 @@ class Constant(Schedule):
 class InverseScaling(Schedule):
     r"""After each epoch :math:`\eta = \eta_0 / (t + 1)^p`, t the number of rows seen.
 
+    Robbins & Monro (1951) show that p in (1/2, 1] lets a convex problem converge.
+
     Parameters
     ----------
     power_t : float, default=0.5
@@ -109,6 +111,8 @@ class InverseScaling(Schedule):
 
 class Adaptive(Schedule):
     """Divide the rate whenever progress ends; stop when it has become tiny.
+
+    Krizhevsky, Sutskever & Hinton (2012) did so by hand.
 
     Parameters
     ----------
@@ -153,7 +157,7 @@ class TimeSchedule(Schedule):
 
 
 class Step(TimeSchedule):
-    """Multiply the rate by a factor every few epochs.
+    """Multiply the rate by a factor every few epochs (He et al. 2016).
 
     Parameters
     ----------
@@ -175,7 +179,7 @@ class Step(TimeSchedule):
 
 
 class Exponential(TimeSchedule):
-    """Multiply the rate by a factor after each epoch.
+    """Multiply the rate by a factor after each epoch (Senior et al. 2013).
 
     Parameters
     ----------

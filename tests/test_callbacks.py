@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
@@ -266,6 +266,24 @@ def test_older_versions_tell_the_same(estimator, monkeypatch):
     assert_array_equal(stand_in.predictions[-1], with_framework.predictions[-1])
 
 
+def test_clones_share_what_was_set_in_older_versions_too(monkeypatch):
+    class Older(_callback_contexts.CallbackSupportMixin, BaseEstimator):
+        pass
+
+    monkeypatch.setattr(BaseEstimator, "__sklearn_clone__", lambda self: type(self)())
+    witness = Witness()
+    assert clone(Older().set_callbacks(witness))._skl_callbacks == [witness]
+    assert not hasattr(clone(Older()), "_skl_callbacks")
+
+
+def test_callbacks_that_were_set_see_the_fits_of_a_search():
+    logger = EpochLogger()
+    model = MLPBinaryClassifier(**NETWORK).set_callbacks(logger)
+    GridSearchCV(model, {"alpha": [0.1, 1.0]}, cv=2).fit(X, Y)
+    # Two candidates on two folds, and the best on all rows.
+    assert [row["fit"] for row in logger.rows_] == [1] * 5 + [2] * 5 + [3] * 5 + [4] * 5 + [5] * 5
+
+
 @needs_framework
 @every_estimator
 @pytest.mark.parametrize("wrap", ["alone", "pipeline", "search"])
@@ -282,6 +300,19 @@ def test_progress_bars_of_scikit_learn_work(estimator, wrap, capsys, monkeypatch
     lines = capsys.readouterr().out.splitlines()
     bars = [line for line in lines if f"{type(estimator).__name__} - fit" in line]
     assert bars and all("100%" in bar for bar in bars)
+
+
+@needs_framework
+@every_estimator
+@pytest.mark.parametrize("wrap", ["pipeline", "search"])
+def test_progress_bars_inside_another_estimator_are_sent_to_the_outermost(estimator, wrap):
+    pytest.importorskip("rich")
+    inner = clone(estimator).set_params(callbacks=[sklearn_callback.ProgressBar()])
+    model = make_pipeline(StandardScaler(), inner)
+    if wrap == "search":
+        model = GridSearchCV(inner, {"max_iter": [2]}, cv=2, error_score="raise")
+    with pytest.raises(TypeError, match=r"\['ProgressBar'\] of a .*outermost.*set_callbacks"):
+        model.fit(X, target_of(estimator))
 
 
 @needs_framework

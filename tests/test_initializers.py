@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
@@ -15,6 +16,7 @@ from skperceptron import MLPRegressor as OurRegressor
 from skperceptron.activations import ELU, LeakyReLU, ReLU, Tanh, get_activation
 from skperceptron.initializers import (
     Constant,
+    Given,
     Initializer,
     Layer,
     Orthogonal,
@@ -23,6 +25,7 @@ from skperceptron.initializers import (
     get_initializer,
     list_initializers,
 )
+from skperceptron.model_selection import StackedGridSearchCV
 
 INITIALIZERS = [get_initializer(name) for name in list_initializers()]
 RANDOM = [i for i in INITIALIZERS if not isinstance(i, Constant)]
@@ -248,6 +251,51 @@ def test_what_is_not_given_is_drawn_as_ever():
     assert_array_equal(model.coefs_[0], WEIGHTS[0])
     for found, drawn in zip(model.intercepts_, plain.intercepts_, strict=True):
         assert_array_equal(found, drawn)
+
+
+@quiet
+@pytest.mark.parametrize("incremental", [False, True], ids=["fit", "partial_fit"])
+def test_an_object_with_arrays_starts_as_arrays_given_to_fit_do(incremental):
+    y = 1e6 * X[:, 0]
+    first = OurRegressor(hidden_layer_sizes=(5, 3), max_iter=20, random_state=0).fit(X, y)
+    model = OurRegressor(hidden_layer_sizes=(5, 3), max_iter=1, random_state=1)
+    expected = model.fit(X, y, coefs_init=first.coefs_).predict(X)
+    given = clone(model).set_params(initializer=Given(first.coefs_))
+    found = (given.partial_fit(X, y) if incremental else given.fit(X, y)).predict(X)
+    assert_array_equal(found, expected)
+
+
+@quiet
+@pytest.mark.parametrize("search", [GridSearchCV, StackedGridSearchCV])
+def test_arrays_to_start_from_are_searched(search):
+    options = OPTIONS | {"learning_rate_init": 1e-300, "max_iter": 1, "batch_size": 50}
+    model = MLPSoftmaxClassifier(**options, initializer=Given(intercepts_init=BIASES))
+    tuned = MLPSoftmaxClassifier(**OPTIONS | {"max_iter": 300}).fit(X, Y)
+    grid = {"initializer__coefs_init": [WEIGHTS, tuned.coefs_], "initializer__otherwise": ["zeros"]}
+    found = search(model, grid, cv=3, error_score="raise").fit(X, Y)
+    for fitted, given in zip(found.best_estimator_.coefs_, tuned.coefs_, strict=True):
+        assert_array_equal(fitted, given)
+    assert_array_equal(found.best_estimator_.intercepts_[0], BIASES[0])
+
+
+@quiet
+def test_arrays_given_to_fit_go_before_those_of_the_object():
+    options = OPTIONS | {"learning_rate_init": 1e-300, "max_iter": 1}
+    model = MLPSoftmaxClassifier(**options, initializer=Given([2 * w for w in WEIGHTS], BIASES))
+    model.fit(X, Y, coefs_init=WEIGHTS)
+    assert_array_equal(model.coefs_[0], WEIGHTS[0])
+    assert_array_equal(model.intercepts_[0], BIASES[0])
+
+
+@quiet
+def test_bad_arrays_of_an_object_are_refused():
+    for initializer, fragment in (
+        (Given(WEIGHTS[:2]), "coefs_init has 2 arrays"),
+        (Given(otherwise="he"), "Unknown initializer 'he'"),
+        (Given(otherwise=Constant(np.nan)), "'value' parameter of Constant"),
+    ):
+        with pytest.raises(ValueError, match=fragment):
+            MLPSoftmaxClassifier(**OPTIONS, initializer=initializer).fit(X, Y)
 
 
 @quiet

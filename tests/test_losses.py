@@ -326,6 +326,12 @@ STATISTICS = {
 }
 
 
+def test_the_statistic_of_every_loss_is_known():
+    # A softmax with two classes is a sigmoid, its focal loss too: there is a test of it.
+    named = {type(loss) for loss, *_ in STATISTICS.values()} | {CategoricalFocalLoss}
+    assert named | {type(loss) for loss in OF_THE_MEAN} == set(CLASSES)
+
+
 @pytest.mark.parametrize("name", STATISTICS)
 def test_best_constant_model_predicts_the_right_statistic(name):
     loss, kind, statistic = STATISTICS[name]

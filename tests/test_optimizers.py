@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
-from skperceptron import optimizers
+from skperceptron import MLPRegressor, optimizers
 from skperceptron.optimizers import (
     SGD,
     Adagrad,
@@ -327,3 +328,66 @@ def test_first_step_of_adam_is_the_learning_rate_whatever_the_gradient(scale):
     gradient = scale * np.linspace(1, 2, P)[np.newaxis]
     advance(optimizer, parameters, zero_state(optimizer, (1, P)), gradient, 0.001, 1)
     assert_allclose(parameters, -0.001, rtol=1e-3)
+
+
+# Through an estimator.
+
+IN_PYTORCH = {
+    "sgd": (SGD(0.0, nesterov=False), "SGD", {}),
+    "momentum": (SGD(0.9, nesterov=False), "SGD", {"momentum": 0.9}),
+    "nesterov": (SGD(0.9), "SGD", {"momentum": 0.9, "nesterov": True}),
+    "adagrad": (Adagrad(), "Adagrad", {}),
+    "rmsprop": (RMSprop(), "RMSprop", {}),
+    "adam": (Adam(corrects_before_epsilon=True), "Adam", {}),
+    "amsgrad": (Adam(amsgrad=True, corrects_before_epsilon=True), "Adam", {"amsgrad": True}),
+    "adamw": (AdamW(0.5), "AdamW", {"weight_decay": 0.5}),
+    "nadam": (NAdam(), "NAdam", {}),
+}
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", IN_PYTORCH)
+def test_two_hundred_steps_of_a_network_are_those_of_pytorch(name):
+    torch = pytest.importorskip("torch")
+    optimizer, cls, options = IN_PYTORCH[name]
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(40, 3)), rng.normal(size=40)
+    weights, biases = [rng.normal(size=s) for s in ((3, 5), (5, 1))], [rng.normal(size=5), [0.1]]
+    model = MLPRegressor(
+        hidden_layer_sizes=(5,),
+        activation="tanh",
+        solver=optimizer,
+        alpha=0.0,
+        learning_rate_init=0.01,
+        max_iter=STEPS,
+        n_iter_no_change=np.inf,
+        shuffle=False,
+        dtype="float64",
+    )
+    with pytest.warns(ConvergenceWarning):
+        model.fit(X, y, coefs_init=weights, intercepts_init=biases)
+
+    leaves = [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in weights + biases]
+    (w1, w2), (b1, b2) = leaves[:2], leaves[2:]
+    groups = [{"params": [w1, w2]}, {"params": [b1, b2], "weight_decay": 0.0}]
+    theirs = getattr(torch.optim, cls)(groups, lr=0.01, **options)
+    if name == "nadam":
+        for leaf in leaves:
+            # PyTorch keeps the product of momenta in float32 unless told otherwise.
+            theirs.state[leaf].update(
+                step=torch.tensor(0.0),
+                mu_product=torch.ones((), dtype=torch.float64),
+                exp_avg=torch.zeros_like(leaf),
+                exp_avg_sq=torch.zeros_like(leaf),
+            )
+    rows, targets = torch.tensor(X), torch.tensor(y)[:, None]
+    losses = []
+    for _ in range(STEPS):
+        theirs.zero_grad()
+        loss = 0.5 * ((torch.tanh(rows @ w1 + b1) @ w2 + b2 - targets) ** 2).mean()
+        loss.backward()
+        theirs.step()
+        losses.append(loss.item())
+    assert_allclose(model.loss_curve_, losses, rtol=1e-10)
+    for found, leaf in zip(model.coefs_ + model.intercepts_, leaves, strict=True):
+        assert_allclose(found, leaf.detach().numpy(), rtol=1e-10, atol=1e-10)

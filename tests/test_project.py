@@ -11,7 +11,18 @@ import pytest
 from numpy.testing import assert_allclose
 
 import skperceptron
-from skperceptron import MLPSoftmaxClassifier, activations, losses, optimizers, schedules
+from skperceptron import (
+    MLPSoftmaxClassifier,
+    activations,
+    averaging,
+    callbacks,
+    initializers,
+    losses,
+    normalizations,
+    optimizers,
+    schedules,
+    stopping,
+)
 from skperceptron.activations import Activation
 
 ROOT = Path(__file__).parents[1]
@@ -86,6 +97,48 @@ def documented():
 def test_public_things_are_documented(thing):
     # A method that a base class documents need not say it again.
     assert inspect.getdoc(thing)
+
+
+#: What nobody has to be credited with.
+PLAIN = {
+    activations.Identity,
+    callbacks.Checkpoint,
+    callbacks.EpochLogger,
+    initializers.Constant,
+    initializers.Given,
+    initializers.Zeros,
+    schedules.Constant,
+    schedules.UserSchedule,
+}
+
+
+def methods():
+    """Return the classes that stand for something published."""
+    modules = (
+        activations,
+        averaging,
+        callbacks,
+        initializers,
+        losses,
+        normalizations,
+        optimizers,
+        schedules,
+        stopping,
+    )
+    classes = [getattr(module, name) for module in modules for name in module.__all__]
+    classes += [getattr(skperceptron, name) for name in skperceptron.__all__]
+    return [
+        cls
+        for cls in classes
+        if inspect.isclass(cls) and hasattr(cls, "get_params") and cls not in PLAIN
+        if not cls.__doc__.startswith("Base of")
+    ]
+
+
+@pytest.mark.parametrize("cls", methods(), ids=lambda cls: cls.__qualname__)
+def test_docstring_of_a_method_names_author_and_year(cls):
+    # "Huber 1964", "Kingma & Ba (2015)", "He et al. 2016".
+    assert re.search(r"[A-Z]\w+( et al\.)? \(?(1[7-9]|20)\d\d\b", " ".join(cls.__doc__.split()))
 
 
 @pytest.mark.parametrize("name", skperceptron.__all__)

@@ -124,7 +124,9 @@ def save(path: Path, state: State) -> None:
 
 
 def load(path: Path) -> State | None:
-    """Read the newest whole file.
+    """Read the newest whole file, and move damaged ones out of the way.
+
+    Otherwise the next ``save`` would put a damaged file in the place of the whole one before it.
 
     Returns
     -------
@@ -142,8 +144,10 @@ def load(path: Path) -> State | None:
         except FileNotFoundError:
             continue
         except _DAMAGE as damage:
+            aside = candidate.with_name(candidate.name + ".damaged")
+            os.replace(candidate, aside)
             warnings.warn(
-                f"The checkpoint {candidate} is damaged ({damage}) and ignored.",
+                f"The checkpoint {candidate} is damaged ({damage}), ignored, and kept as {aside}.",
                 UserWarning,
                 stacklevel=2,
             )

@@ -1,19 +1,20 @@
 """The gradient of every activation x loss x wiring is the derivative of the objective.
 
-A new activation or loss joins these tables by being defined in its module; parameters of a
-loss far from its defaults are named in ``MORE_LOSSES``. A new kind of block joins by a
-line in ``WIRINGS``.
+A new activation, loss, normalisation or kind of skip connections joins these tables by being
+defined in its module; parameters of a loss far from its defaults are named in ``MORE_LOSSES``. A
+new kind of block is missed by a test until ``all_wirings`` builds a network with it.
 """
 
 from functools import partial
+from itertools import product
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skperceptron import activations, losses
+from skperceptron import MLPRegressor, activations, losses, normalizations
 from skperceptron.activations import Activation, PReLU, ReLU, Sigmoid, Tanh
-from skperceptron.engine import Workspace, multilayer_perceptron
+from skperceptron.engine import Workspace, blocks, multilayer_perceptron
 from skperceptron.initializers import Layer, ScikitLearn
 from skperceptron.losses import (
     BinaryLogLoss,
@@ -23,15 +24,20 @@ from skperceptron.losses import (
     ScaledSquaredError,
     SquaredError,
 )
-from skperceptron.normalizations import LayerNormalization
-from skperceptron.optimizers import Adam
+from skperceptron.normalizations import Normalization
+from skperceptron.optimizers import Adam, Optimizer
 from skperceptron.schedules import Constant
 from skperceptron.training import Member, Stack, Targets, TrainingSet
 from skperceptron.training.lbfgs import Objective
 
-SKIPS = ["none", "residual", "dense"]
+#: What the estimators offer.
+SKIPS = sorted(next(iter(MLPRegressor._parameter_constraints["skip_connections"])).options)
 D, H, C, B = 3, 3, 2, 5
 ALPHA = 0.3
+#: Of silent units: of the input and of two hidden layers.
+RATES = (0.2, 0.4, 0.3)
+#: Kinds of blocks that L-BFGS, which has no batches and no noise, refuses.
+OF_BATCHES = {"batch_normalization", "dropout"}
 
 #: Losses with arguments, or with parameters that lead through other code.
 MORE_LOSSES = [
@@ -56,6 +62,7 @@ SMOOTH = [cls for cls in components_of(activations, Activation) if cls().differe
 LOSSES = [cls() for cls in components_of(losses, Loss) if cls.names] + MORE_LOSSES
 EVERY_ACTIVATION = pytest.mark.parametrize("activation", SMOOTH, ids=lambda cls: cls.__name__)
 EVERY_LOSS = pytest.mark.parametrize("loss", LOSSES, ids=repr)
+NORMALIZATIONS = components_of(normalizations, Normalization)
 
 
 def build(activation, depth, skip_connections, n_outputs=C, **options):
@@ -63,16 +70,23 @@ def build(activation, depth, skip_connections, n_outputs=C, **options):
     return multilayer_perceptron(D, (H,) * depth, n_outputs, per_layer, skip_connections, **options)
 
 
-#: Name: a function from an activation and a number of outputs to a network.
-WIRINGS = {
-    f"{skip}-{depth}": partial(build, depth=depth, skip_connections=skip)
-    for skip in SKIPS
-    for depth in (1, 2, 3)
-} | {
-    "layer normalization": partial(
-        build, depth=2, skip_connections="residual", normalize=LayerNormalization().block
-    )
-}
+def all_wirings():
+    """Yield a name, and a function from an activation and a number of outputs to a network."""
+    for skip, depth in product(SKIPS, (1, 2, 3)):
+        yield f"{skip}-{depth}", partial(build, depth=depth, skip_connections=skip)
+    choices = product(SKIPS, [None, *NORMALIZATIONS], [False, True])
+    for skip, normalization, drops in choices:
+        if normalization is None and not drops:
+            continue
+        names = [skip, normalization and normalization.__name__, drops and "Dropout"]
+        options = {"normalize": normalization and normalization().block}
+        if drops:
+            options["dropout"] = [[rate] for rate in RATES]
+        name = "-".join(filter(None, names))
+        yield name, partial(build, depth=2, skip_connections=skip, **options)
+
+
+WIRINGS = dict(all_wirings())
 
 
 def possible_targets(loss, rng):
@@ -87,68 +101,147 @@ def possible_targets(loss, rng):
     return y
 
 
-def problem(network, loss, seed=0):
+def problem(network, loss, seed=2):
     """Return parameters, X, Y and weights of the rows."""
     rng = np.random.RandomState(seed)
-    vector = rng.normal(scale=0.5, size=network.n_parameters)
-    y = possible_targets(loss, rng)
-    return vector, rng.normal(size=(B, D)), y, rng.uniform(0.2, 2, size=B)
+    vector = rng.normal(scale=0.35, size=network.n_parameters)
+    x = rng.normal(size=(B, D))
+    return vector, x, possible_targets(loss, rng), rng.uniform(0.2, 2, size=B)
 
 
-def objective_values(network, loss, vectors, x, y, weight):
-    """Write the penalised loss out, for K parameter vectors on the same rows."""
-    work = Workspace(network, network.views(vectors), len(x))
+def workspace_of(network, vectors, x):
+    """Bind a stack to rows, as in training; all of its members draw the same silent units."""
+    work = Workspace(
+        network,
+        network.views(vectors),
+        len(x),
+        gradient=network.views(np.empty_like(vectors)),
+        noise=[np.random.default_rng(0) for _ in vectors],
+    )
     work.x[:] = x
+    return work
+
+
+def raw_predictions(network, vectors, x):
+    """Return what K parameter vectors make of the same rows, (K, B, C)."""
+    # Running statistics are written among the parameters.
+    work = workspace_of(network, vectors.copy(), x)
     work.forward()
-    per_row = loss.losses(work.raw, np.broadcast_to(y, (len(vectors), *y.shape)))
+    return work.raw
+
+
+def objective_values(network, loss, vectors, raw, y, weight):
+    """Write the penalised loss out, for K parameter vectors on the same rows."""
+    per_row = loss.losses(raw, np.broadcast_to(y, (len(vectors), *y.shape)))
     penalty = 0.5 * ALPHA * (vectors[:, : network.n_weights] ** 2).sum(axis=1)
     return (per_row @ weight + penalty) / weight.sum()
 
 
-def central_differences(network, loss, vector, x, y, weight, step=1e-5):
+#: Moves of a parameter, and their weights in a derivative whose error is of fourth order.
+MOVES = 1e-5 * np.array([-2, -1, 1, 2])
+WEIGHTS = np.array([1, -8, 8, -1]) / 12 / 1e-5
+
+
+def moved_both_ways(vector):
+    """Return the vector with each of its parameters moved, move by move."""
+    return (vector + MOVES[:, np.newaxis, np.newaxis] * np.eye(len(vector))).reshape(
+        -1, len(vector)
+    )
+
+
+def central_differences(network, loss, vector, x, y, weight, raw=None):
     """Move each parameter both ways; all the moved vectors form one stack."""
-    moves = step * np.eye(len(vector))
-    moved = np.concatenate([vector + moves, vector - moves])
-    values = objective_values(network, loss, moved, x, y, weight)
-    up, down = np.split(values, 2)
-    return (up - down) / (2 * step)
+    moved = moved_both_ways(vector)
+    raw = raw_predictions(network, moved, x) if raw is None else raw
+    values = objective_values(network, loss, moved, raw, y, weight)
+    return WEIGHTS @ values.reshape(len(MOVES), -1)
 
 
 def member_with(vector, loss, n_rows, **options):
     return Member(
         parameters=vector,
         loss=loss,
-        optimizer=Adam(),
         schedule=Constant(),
         learning_rate=0.01,
         alpha=ALPHA,
         rows=np.arange(n_rows),
         rng=np.random.RandomState(0),
         shuffle=False,
-        **options,
+        **{"optimizer": Adam(), **options},
     )
 
 
-def assert_gradient_matches_central_differences(network, loss):
-    vector, x, y, weight = problem(network, loss)
+class Keeps(Optimizer):
+    """Keeps the gradient of its step, and moves nothing."""
+
+    def coefficients(self, learning_rate, steps):
+        return ()
+
+    def update(self, parameters, gradient, state, coefficients):
+        self.gradient = gradient.copy()
+
+
+def gradients_of_a_step(network, losses, problems):
+    """Return the gradient of one training step for each loss, all members of one stack."""
+    keeps = Keeps()
+    members = [
+        member_with(
+            vector,
+            loss,
+            B,
+            sample_weight=weight,
+            optimizer=keeps,
+            noise=np.random.default_rng(0),
+        )
+        for loss, (vector, _, _, weight) in zip(losses, problems, strict=True)
+    ]
+    data = [TrainingSet(x, Targets(y)) for _, x, y, _ in problems]
+    Stack(network, members, data, B, np.dtype(np.float64)).run_epoch()
+    return keeps.gradient.reshape(len(losses), -1)
+
+
+def objective_gradient(network, loss, vector, x, y, weight):
+    """Return the gradient that L-BFGS sees."""
     member = member_with(vector, loss, B, sample_weight=weight)
-    _, gradient = Objective(network, member, TrainingSet(x, Targets(y)))(vector)
-    expected = central_differences(network, loss, vector, x, y, weight)
-    assert_allclose(gradient, expected, rtol=1e-6, atol=1e-8, err_msg=repr(loss))
+    return Objective(network, member, TrainingSet(x, Targets(y)))(vector)[1]
+
+
+def assert_gradients_match_central_differences(make_network, losses):
+    """Check losses with equally many outputs, for which the network computes the same."""
+    network = make_network(n_outputs=C * losses[0].outputs_per_target)
+    problems = [problem(network, loss) for loss in losses]
+    vector, x = problems[0][:2]
+    raw = raw_predictions(network, moved_both_ways(vector), x)
+    of_step = gradients_of_a_step(network, losses, problems)
+    for loss, given, found in zip(losses, problems, of_step, strict=True):
+        expected = central_differences(network, loss, *given, raw)
+        name = type(loss).__name__
+        assert_allclose(found, expected, rtol=1e-6, atol=1e-8, err_msg=name)
+        if not OF_BATCHES & {node.block.kind for node in network.nodes}:
+            of_lbfgs = objective_gradient(network, loss, *given)
+            assert_allclose(of_lbfgs, expected, rtol=1e-6, atol=1e-8, err_msg=name)
 
 
 @EVERY_ACTIVATION
 @pytest.mark.parametrize("wiring", WIRINGS)
 def test_gradient_of_every_loss_matches_central_differences(activation, wiring):
-    for loss in LOSSES:
-        network = WIRINGS[wiring](activation(), n_outputs=C * loss.outputs_per_target)
-        assert_gradient_matches_central_differences(network, loss)
+    make_network = partial(WIRINGS[wiring], activation())
+    for n in {loss.outputs_per_target for loss in LOSSES}:
+        alike = [loss for loss in LOSSES if loss.outputs_per_target == n]
+        assert_gradients_match_central_differences(make_network, alike)
+
+
+def test_every_kind_of_block_is_among_the_wirings():
+    built = [make(Tanh()) for make in WIRINGS.values()]
+    found = {type(node.block) for network in built for node in network.nodes}
+    assert {cls.__name__ for cls in found} == {
+        name for name, value in vars(blocks).items() if hasattr(value, "kind") and name[0] != "_"
+    }
 
 
 @EVERY_LOSS
 def test_gradient_without_hidden_layers_matches_central_differences(loss):
-    network = build(ReLU(), 0, "none", C * loss.outputs_per_target)
-    assert_gradient_matches_central_differences(network, loss)
+    assert_gradients_match_central_differences(partial(build, ReLU(), 0, "none"), [loss])
 
 
 @EVERY_LOSS
@@ -158,7 +251,8 @@ def test_objective_is_the_weighted_mean_loss_plus_penalty(loss, skip_connections
     vector, x, y, weight = problem(network, loss)
     member = member_with(vector, loss, B, sample_weight=weight)
     value, _ = Objective(network, member, TrainingSet(x, Targets(y)))(vector)
-    (total,) = objective_values(network, loss, vector[np.newaxis], x, y, weight)
+    raw = raw_predictions(network, vector[np.newaxis], x)
+    (total,) = objective_values(network, loss, vector[np.newaxis], raw, y, weight)
     penalty = 0.5 * ALPHA * (vector[: network.n_weights] ** 2).sum() / weight.sum()
     reported_mean = (total - penalty) / (C if loss.averages_outputs else 1)
     assert_allclose(value, reported_mean + penalty, rtol=1e-12)

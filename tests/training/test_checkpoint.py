@@ -169,6 +169,28 @@ def test_a_checkpoint_of_another_fit_is_refused(changes, data, fragments, tmp_pa
         assert fragment in str(caught.value)
 
 
+def halving_every(n):
+    return lambda time: 0.5 ** (time // n)
+
+
+@pytest.mark.parametrize(
+    "schedule", [halving_every(3), lambda time: 0.7**time], ids=["other value", "other body"]
+)
+def test_a_checkpoint_of_another_function_is_refused(schedule, tmp_path):
+    callbacks = [Checkpoint(tmp_path / "fit.npz")]
+    model = MLPSoftmaxClassifier(**OPTIONS, learning_rate=halving_every(2), callbacks=callbacks)
+    model.fit(X, Y)
+    assert_same_model(clone(model).set_params(learning_rate=halving_every(2)).fit(X, Y), model)
+    with pytest.raises(ValueError, match=r"parameter learning_rate was .*<lambda>"):
+        clone(model).set_params(learning_rate=schedule).fit(X, Y)
+
+
+def test_a_place_for_the_file_is_asked_for_before_the_fit(tmp_path):
+    callback = Checkpoint(tmp_path / "missing" / "fit.npz")
+    with pytest.raises(FileNotFoundError, match=r"path=.*missing.* of Checkpoint"):
+        MLPSoftmaxClassifier(**OPTIONS, callbacks=[callback]).fit(X, Y)
+
+
 def test_a_checkpoint_of_another_estimator_is_refused(tmp_path):
     callbacks = [Checkpoint(tmp_path / "fit.npz")]
     MLPSoftmaxClassifier(**OPTIONS, callbacks=callbacks).fit(X, Y == 0)
@@ -282,11 +304,33 @@ def test_a_crash_between_the_two_moves_leaves_the_file_before(tmp_path):
     assert load(path).numbers == {"number": 1}
 
 
+def test_a_damaged_file_never_takes_the_place_of_the_whole_one(tmp_path, monkeypatch):
+    path = tmp_path / "s.npz"
+    for number in (1, 2):
+        save(path, state_with(number))
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.warns(UserWarning, match="is damaged .* kept as"):
+        assert load(path).numbers == {"number": 1}
+
+    def crash_at_the_last_move(source, target):
+        if target == path:
+            raise OSError("crash")
+        move(source, target)
+
+    move = os.replace
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", crash_at_the_last_move)
+        with pytest.raises(OSError, match="crash"):
+            save(path, state_with(3))
+    assert load(path).numbers == {"number": 1}
+
+
 SCRIPT = """
-    import os, signal, sys, time, warnings
+    import io, os, signal, sys, time, warnings
     import numpy as np
     from skperceptron import MLPSoftmaxClassifier
     from skperceptron.callbacks import Callback, Checkpoint
+    from skperceptron.training import checkpoint
 
     class Tells(Callback):
         def __init__(self, pipe):
@@ -296,43 +340,85 @@ SCRIPT = """
             if hasattr(context, "report"):
                 os.write(self.pipe, b".")
 
-    def fit(result, *callbacks):
+    def fit(result, *callbacks, max_iter=150):
         rng = np.random.RandomState(0)
         X = rng.normal(size=(400, 30))
         y = (X[:, :3] + rng.normal(size=(400, 3))).argmax(axis=1)
         model = MLPSoftmaxClassifier(
-            (60, 60), batch_size=50, max_iter=150, tol=0, n_iter_no_change=150, random_state=4,
+            (60, 60), batch_size=50, max_iter=max_iter, tol=0, n_iter_no_change=150, random_state=4,
             dropout=0.2, normalization="batch", averaging="ema", early_stopping=True,
             callbacks=list(callbacks),
         ).fit(X, y)
         arrays = model.coefs_ + model.intercepts_ + model.normalization_parameters_
         np.savez(result, *arrays, curve=model.loss_curve_, scores=model.validation_scores_)
 
-    def killed(rng):
+    def forked(body):
         # A process of its own, which only starts faster for having been forked.
-        reading, writing = os.pipe()
         process = os.fork()
         if not process:
-            fit("resumed.npz", Tells(writing), Checkpoint("fit.npz"))
+            body()
             os._exit(0)
+        return process
+
+    def was_killed(process):
+        _, status = os.waitpid(process, 0)
+        return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+
+    def killed_after_an_epoch(rng):
+        reading, writing = os.pipe()
+        process = forked(lambda: fit("resumed.npz", Tells(writing), Checkpoint("fit.npz")))
+        os.close(writing)
         os.read(reading, 1)
         time.sleep(rng.uniform(0, 0.02))
         os.kill(process, signal.SIGKILL)
-        _, status = os.waitpid(process, 0)
-        os.close(reading), os.close(writing)
-        return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+        os.close(reading)
+        return was_killed(process)
+
+    def half_written(file, **arrays):
+        whole = io.BytesIO()
+        savez(whole, **arrays)
+        file.write(whole.getvalue()[: len(whole.getvalue()) // 2])
+        file.flush()
+        die()
+
+    savez, die = np.savez, lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
+    moments = {
+        "half.npz": (np, "savez", half_written),
+        "unflushed.npz": (os, "fsync", die),
+        "flushed.npz": (os, "replace", die),
+        "moved.npz": (checkpoint, "_flush_directory", die),
+        "between.npz": (os, "replace", lambda *names: replace(*names) or die()),
+    }
+    replace = os.replace
+
+    class DiesInWriting(Callback):
+        # What saves comes last: it dies while it saves the epoch that is told of here.
+        def __init__(self, name):
+            self.name = name
+
+        def on_fit_task_end(self, estimator, context):
+            if getattr(context, "report", {"epoch": 0})["epoch"] == 3:
+                setattr(*moments[self.name])
+            return False
 
     warnings.simplefilter("ignore")
     rng = np.random.RandomState(0)
-    print(sum(killed(rng) for _ in range(20)), flush=True)
+    print(sum(killed_after_an_epoch(rng) for _ in range(20)), flush=True)
     fit("whole.npz")
     fit("resumed.npz", Checkpoint("fit.npz"))
+    fit("few.npz", max_iter=5)
+    for name in moments:
+        interrupted = forked(
+            lambda: fit(name, DiesInWriting(name), Checkpoint("of_" + name), max_iter=5)
+        )
+        print(was_killed(interrupted), os.path.exists("of_" + name), flush=True)
+        fit(name, Checkpoint("of_" + name), max_iter=5)
 """
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
-def test_a_fit_killed_twenty_times_ends_with_the_same_bits(tmp_path):
-    """Each process is killed a random time after it has ended an epoch."""
+def test_a_fit_killed_at_any_moment_ends_with_the_same_bits(tmp_path):
+    """Twenty times at random after an epoch's end; and at each stage of writing the file."""
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(SCRIPT))
     root = str(Path(sys.modules["skperceptron"].__file__).parents[1])
@@ -345,8 +431,16 @@ def test_a_fit_killed_twenty_times_ends_with_the_same_bits(tmp_path):
         check=True,
         timeout=300,
     )
-    assert done.stdout.split() == ["20"]
-    with np.load(tmp_path / "whole.npz") as expected, np.load(tmp_path / "resumed.npz") as found:
+    # Between the two moves there is no file but the one before.
+    lines = done.stdout.splitlines()
+    assert lines == ["20", "True True", "True True", "True True", "True True", "True False"]
+    same_arrays(tmp_path / "resumed.npz", tmp_path / "whole.npz")
+    for stage in ("half", "unflushed", "flushed", "moved", "between"):
+        same_arrays(tmp_path / f"{stage}.npz", tmp_path / "few.npz")
+
+
+def same_arrays(path, expected_path):
+    with np.load(expected_path) as expected, np.load(path) as found:
         assert set(expected.files) == set(found.files)
         for name in expected.files:
             assert_array_equal(found[name], expected[name])
