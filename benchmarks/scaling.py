@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from .cases import Case
 from .measuring import PRODUCTS, Figures, Options, Table
-from .training import step_times
+from .training import compare
 
 ROWS = (1_000, 10_000, 100_000, 1_000_000)
 #: Widths of two hidden layers: with 784 inputs, 1e5 to 1e7 parameters.
@@ -27,29 +27,43 @@ def tables(options: Options) -> list[Table]:
 
 def over_rows(options: Options) -> Table:
     """Return the time per row of data sets that differ in nothing but their rows."""
-    rows: Figures = {}
-    for n_rows in ROWS[:2] if options.quick else ROWS:
-        epochs = max(1, VISITS // n_rows)
-        case = Case(f"{n_rows:,}", n_rows, 50, 10, (100,), 200, epochs)
-        times = step_times(case, options, "float32")
-        # Every case has whole batches.
-        rows[case.name] = {peer: 1e3 * time / case.batch_size for peer, time in times.items()}
+    cases = {
+        f"{n:,}": Case(f"{n:,}", n, 50, 10, (100,), 200, max(1, VISITS // n))
+        for n in (ROWS[:2] if options.quick else ROWS)
+    }
+    # Every case has whole batches.
+    rows = _scaled(cases, options, lambda case: 1e3 / case.batch_size)
     title = "Rows: nanoseconds per row, 50-100-10 units, batches of 200"
     return Table("scaling_rows", title, "rows", rows)
 
 
 def over_parameters(options: Options) -> Table:
     """Return the time per row and parameter of networks that differ in their width."""
-    rows: Figures = {}
+    cases = {}
     for width in WIDTHS[:2] if options.quick else WIDTHS:
-        n_parameters = 785 * width + (width + 1) * width + (width + 1) * 10
+        n_parameters = _n_parameters(width)
         n_rows = max(1_280, 512_000_000 // n_parameters // 256 * 256)
-        case = Case(f"{n_parameters:,}", min(n_rows, 5_120), 784, 10, (width, width), 256, 1)
-        times = step_times(case, options, "float32")
-        per_parameter = 1e6 / (case.batch_size * n_parameters)
-        rows[case.name] = {peer: time * per_parameter for peer, time in times.items()}
+        name = f"{n_parameters:,}"
+        cases[name] = Case(name, min(n_rows, 5_120), 784, 10, (width, width), 256, 1)
+    rows = _scaled(
+        cases, options, lambda case: 1e6 / (case.batch_size * _n_parameters(case.hidden[0]))
+    )
     title = "Parameters: picoseconds per row and parameter, 784 inputs, batches of 256"
     return Table("scaling_parameters", title, "parameters", rows)
+
+
+def _n_parameters(width: int) -> int:
+    return 785 * width + (width + 1) * width + (width + 1) * 10
+
+
+def _scaled(
+    cases: dict[str, Case], options: Options, factor_of: Callable[[Case], float]
+) -> Figures:
+    """Return step times of float32 data in another unit."""
+    return {
+        name: {peer: factor_of(cases[name]) * time for peer, time in times.items()}
+        for name, times in compare(cases, options, "float32").items()
+    }
 
 
 def draw(tables: Iterable[Table], path: Path) -> None:

@@ -6,37 +6,42 @@ from functools import partial
 
 from .cases import CASES, Case
 from .measuring import PRODUCTS, Figures, Options, Table, medians, ratio_to
-from .peers import JAX, available
+from .worker import Worker, workers
 
 
 def tables(options: Options) -> list[Table]:
     """Measure microseconds per step."""
-    cases = [CASES[name] for name in options.cases or CASES]
+    cases = {name: CASES[name] for name in options.cases or CASES}
     found = []
     for dtype in ("float64", "float32"):
-        rows = {case.name: step_times(case, options, dtype) for case in cases}
+        rows = compare(cases, options, dtype)
         title = f"Training, X in {dtype}: microseconds per step"
         ratios = ratio_to(PRODUCTS, rows, "ours / products")
         found.append(Table(f"training_{dtype}", title, "case", rows, ratios))
     return found
 
 
-def step_times(case: Case, options: Options, dtype: str = "float64") -> dict[str, float]:
-    """Return the median time of a step, in microseconds, for each peer that can do it."""
+def compare(cases: dict[str, Case], options: Options, dtype: str = "float64") -> Figures:
+    """Return the median time of a step, in microseconds, for each case and peer."""
+    with workers(options) as peers:
+        return {name: _step_times(peers, case, options, dtype) for name, case in cases.items()}
+
+
+def _step_times(
+    peers: dict[str, Worker], case: Case, options: Options, dtype: str
+) -> dict[str, float]:
     case = case.shrunk() if options.quick else case
-    X, y = case.data(dtype)
-    peers = options.chosen(available())
-    runs = {name: partial(peer, case, X, y) for name, peer in peers.items()}
-    seconds = medians(runs, options.repeats)
-    jax = peers.get("JAX")
-    if isinstance(jax, JAX) and "JAX" in seconds:
-        seconds["JAX, compiling"] = seconds["JAX"] + jax.compile_seconds[case.name]
+    compiling: dict[str, float] = {}
+
+    def seconds_of(name: str) -> float:
+        answer = peers[name].train(case, dtype)
+        compiling[name] = answer["compiling"]
+        return answer["seconds"]
+
+    seconds = medians({name: partial(seconds_of, name) for name in peers}, options.repeats)
+    for name in [name for name in seconds if compiling[name]]:
+        seconds[f"{name}, compiling"] = seconds[name] + compiling[name]
     if PRODUCTS in seconds:
         # The last column.
         seconds[PRODUCTS] = seconds.pop(PRODUCTS)
     return {name: time / case.steps * 1e6 for name, time in seconds.items()}
-
-
-def compare(cases: dict[str, Case], options: Options) -> Figures:
-    """Return the step times of several variants."""
-    return {name: step_times(case, options) for name, case in cases.items()}
