@@ -9,20 +9,22 @@ there are several, the outputs of one target stand side by side: the i-th of eac
 ``raw[..., i::outputs_per_target]``. A loss gives one value per row, summed over the outputs,
 and the gradient of exactly that value. Weights of rows are applied by the caller. A
 training step needs the gradient only: it is written in place, without temporary arrays.
-Values are asked for many batches at once.
+Values are asked for many batches at once. In training, all these arrays lie in memory with the
+outputs in front, (members, outputs, batch): sums over outputs then run along the rows.
 """
 
 from __future__ import annotations
 
 import sys
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import lru_cache, partial
 from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import expit, xlogy
 
 from .components import Component, Interval, find, public_classes
-from .engine.arrays import Floats
+from .engine.arrays import Call, Floats
 
 #: Log-variances, in the network's units, beyond which a linear penalty leads back.
 LOG_VARIANCES = (-20.0, 20.0)
@@ -149,29 +151,9 @@ class Loss(Component):
         """
         raise NotImplementedError
 
-    # What a training step calls. The loss itself is wanted once an epoch only: a step keeps of
-    # each row what it takes, and the rest is done for many batches at once.
-
-    def evidence_width(self, n_outputs: int) -> int:
-        """Return how many numbers of each row a step keeps."""
-        return n_outputs
-
-    def learn(self, raw: Floats, y: Floats, out: Floats, scratch: Floats, evidence: Floats) -> None:
-        """Do what ``gradient`` does, and keep what ``losses_of`` needs.
-
-        Parameters
-        ----------
-        raw, y, out, scratch : ndarray of shape (K, B, ...)
-            As in ``gradient``.
-        evidence : ndarray of shape (K, B, evidence_width)
-            Receives what is kept.
-        """
-        np.copyto(evidence, raw)
-        self.gradient(raw, y, out, scratch)
-
-    def losses_of(self, evidence: Floats, y: Floats) -> Floats:
-        """Return the loss of each row from what ``learn`` has kept of it."""
-        return self.losses(evidence, y)
+    def gradient_calls(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> list[Call]:
+        """Bind ``gradient`` to the arrays of a training step, for all steps to come."""
+        return [partial(self.gradient, raw, y, out, scratch)]
 
     def mean(
         self,
@@ -314,23 +296,20 @@ class _Softmax(Loss):
         # classes. scipy.special.logsumexp takes ten times as long.
         z = np.moveaxis(raw, -1, 0).copy()
         z -= z.max(axis=0)
-        picked = (z * np.moveaxis(y, -1, 0)).sum(axis=0)
+        picked = np.einsum("c...,...c->...", z, y)
         np.exp(z, out=z)
         return np.log(z.sum(axis=0)) - picked
 
-    def _softmax(self, raw: Floats, scratch: Floats) -> Floats:
-        """Return probabilities, (K, C, B), in the memory of ``scratch``; ``raw`` is used up."""
-        # The classes in front, as in ``_cross_entropy``.
-        n_members, n_rows, n_classes = raw.shape
-        z = scratch.reshape(n_members, n_classes, n_rows)
-        per_row = raw.reshape(n_members, n_classes, n_rows)[:, :1]
-        np.copyto(z, raw.swapaxes(1, 2))
-        np.maximum.reduce(z, axis=1, out=per_row, keepdims=True)
-        np.subtract(z, per_row, out=z)
-        np.exp(z, out=z)
-        np.add.reduce(z, axis=1, out=per_row, keepdims=True)
-        np.divide(z, per_row, out=z)
-        return z
+    def _softmax_calls(self, raw: Floats, out: Floats, scratch: Floats) -> Iterator[Call]:
+        """Bind the writing of probabilities into ``out``."""
+        # The classes in front, as in ``_cross_entropy``: so the arrays of a step lie in memory.
+        raw, z, per_row = (array.swapaxes(1, 2) for array in (raw, out, scratch))
+        per_row = per_row[:, :1]
+        yield partial(np.maximum.reduce, raw, 1, None, per_row, True)
+        yield partial(np.subtract, raw, per_row, z)
+        yield partial(np.exp, z, z)
+        yield partial(np.add.reduce, z, 1, None, per_row, True)
+        yield partial(np.divide, z, per_row, z)
 
 
 class CategoricalLogLoss(_Softmax, _LogLoss):
@@ -351,30 +330,14 @@ class CategoricalLogLoss(_Softmax, _LogLoss):
         return self._cross_entropy(raw, self._smoothed(y, raw.shape[-1]))
 
     def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
-        np.subtract(self._softmax(raw, scratch).swapaxes(1, 2), y, out=out)
-        if self.label_smoothing:
-            self._smooth(y, raw.shape[-1], out, scratch)
+        for call in self.gradient_calls(raw, y, out, scratch):
+            call()
 
-    def evidence_width(self, n_outputs: int) -> int:
-        return n_outputs if self.label_smoothing else 1
-
-    def learn(self, raw: Floats, y: Floats, out: Floats, scratch: Floats, evidence: Floats) -> None:
+    def gradient_calls(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> list[Call]:
+        calls = [*self._softmax_calls(raw, out, scratch), partial(np.subtract, out, y, out)]
         if self.label_smoothing:
-            super().learn(raw, y, out, scratch, evidence)
-            return
-        probability = self._softmax(raw, scratch)
-        # While it is free, ``out`` serves with the classes in front.
-        of_class = out.reshape(probability.shape)
-        np.multiply(probability, y.swapaxes(1, 2), out=of_class)
-        np.add.reduce(of_class, axis=1, out=evidence.swapaxes(1, 2), keepdims=True)
-        np.subtract(probability.swapaxes(1, 2), y, out=out)
-
-    def losses_of(self, evidence: Floats, y: Floats) -> Floats:
-        if self.label_smoothing:
-            return super().losses_of(evidence, y)
-        # Of a class whose probability has underflowed, all that is known is that it is tiny.
-        probability = np.maximum(evidence[..., 0], np.finfo(evidence.dtype).tiny)
-        return -np.log(probability)
+            calls.append(partial(self._smooth, y, raw.shape[-1], out, scratch))
+        return calls
 
     def _terms(self, predicted: Floats, y: Floats) -> Floats:
         return -xlogy(y, _clipped(predicted))
@@ -489,10 +452,12 @@ class CategoricalFocalLoss(_Softmax):
         return losses if self.alpha is None else losses * (y @ self._weights(y))[..., 0]
 
     def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
-        probability = self._softmax(raw, scratch)
-        truth = y.swapaxes(1, 2)
-        right, wrong = np.split(raw.reshape(probability.shape)[:, :2], 2, axis=1)
-        of_class = out.reshape(probability.shape)
+        for call in self._softmax_calls(raw, out, scratch):
+            call()
+        of_class, truth, probability, per_row = (
+            array.swapaxes(1, 2) for array in (raw, y, out, scratch)
+        )
+        right, wrong = per_row[:, :1], per_row[:, 1:2]
         np.multiply(probability, truth, out=of_class)
         np.add.reduce(of_class, axis=1, out=right, keepdims=True)
         np.subtract(1, right, out=wrong)
@@ -509,7 +474,6 @@ class CategoricalFocalLoss(_Softmax):
             np.multiply(wrong, right, out=wrong)
         np.subtract(probability, truth, out=probability)
         np.multiply(probability, wrong, out=probability)
-        np.copyto(out, probability.swapaxes(1, 2))
 
     def _weights(self, y: Floats) -> Floats:
         return np.asarray(self.alpha, dtype=y.dtype)[:, np.newaxis]

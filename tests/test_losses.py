@@ -128,35 +128,33 @@ def test_a_step_allocates_next_to_nothing(loss, peak_of):
     rng = np.random.RandomState(0)
     raw, y = raw_predictions(loss, rng, (1, 40_000)), edge_targets(loss, rng, (1, 40_000, C))
     out, scratch = np.empty_like(raw), np.empty_like(raw)
-    evidence = np.empty((1, 40_000, loss.evidence_width(raw.shape[-1])))
     # NumPy casts in chunks; weights of classes take one number per row.
-    assert peak_of(lambda: loss.learn(raw, y, out, scratch, evidence)) < 0.4 * raw.nbytes
+    assert peak_of(lambda: loss.gradient(raw, y, out, scratch)) < 0.4 * raw.nbytes
 
 
 @EVERY_LOSS
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_training_step_learns_the_gradient_and_keeps_what_the_loss_needs(loss, dtype):
+def test_gradient_does_not_depend_on_how_arrays_lie_in_memory(loss, dtype):
     rng = np.random.RandomState(0)
     raw = raw_predictions(loss, rng, scale=2).astype(dtype)
     y = edge_targets(loss, rng).astype(dtype)
-    expected, gradient = evaluate(loss, raw, y)
-    found, scratch = np.full((2, *raw.shape), np.nan, dtype)
-    # A part of a larger array, as in training.
-    width = raw.shape[-1]
-    evidence = np.full((K, 2 * B, width + 1), np.nan, dtype)
-    evidence = evidence[:, 1::2, : loss.evidence_width(width)]
-    loss.learn(raw.copy(), y, found, scratch, evidence)
-    assert_array_equal(found, gradient)
-    assert_allclose(loss.losses_of(evidence, y), expected, rtol=20 * np.finfo(dtype).eps)
+    _, gradient = evaluate(loss, raw, y)
+    out, scratch = (outputs_first(np.full_like(raw, np.nan)) for _ in range(2))
+    loss.gradient(outputs_first(raw), outputs_first(y), out, scratch)
+    assert_array_equal(out, gradient)
+    assert_array_equal(loss.losses(outputs_first(raw), outputs_first(y)), loss.losses(raw, y))
+
+
+def outputs_first(array):
+    """Return a copy whose memory has the shape (K, C, B), as in training."""
+    return np.ascontiguousarray(array.swapaxes(1, 2)).swapaxes(1, 2)
 
 
 @EVERY_LOSS
-def test_what_a_step_keeps_gives_a_finite_loss_for_hopeless_predictions(loss):
+def test_loss_of_hopeless_predictions_is_finite(loss):
     y = edge_targets(loss, np.random.RandomState(0))
     raw = np.repeat(np.where(y > 0, -600.0, 600.0), loss.outputs_per_target, axis=-1)
-    evidence = np.empty((K, B, loss.evidence_width(raw.shape[-1])))
-    loss.learn(raw.copy(), y, np.empty_like(raw), np.empty_like(raw), evidence)
-    assert np.isfinite(loss.losses_of(evidence, y)).all()
+    assert np.isfinite(loss.losses(raw, y)).all()
 
 
 @pytest.mark.torch

@@ -122,7 +122,7 @@ class Affine(_Uniform):
             if i == 0:
                 yield _product(x, rows, out)
             else:
-                partial_sum = work.scratch(self.units)
+                partial_sum = work.scratch(out)
                 yield _product(x, rows, partial_sum)
                 yield partial(np.add, out, partial_sum, out)
         yield add_to_rows(bias, out)
@@ -133,7 +133,7 @@ class Affine(_Uniform):
         delta = work.gradient_at(node)
         for x, rows in zip(work.inputs_of(node), self._rows(weight_grad), strict=True):
             yield _transposed_product(x, delta, rows)
-        yield sum_of_rows(delta, bias_grad, work.sums_in_order)
+        yield sum_of_rows(delta, bias_grad, work.like_numpy)
         for source, rows in zip(work.sources_of(node), self._rows(weight), strict=True):
             if work.wants_gradient(source):
                 to_input, add_up = work.gradient_slot(source)
@@ -375,7 +375,7 @@ class _Normalize(_Uniform):
         (grads,) = work.gradients_of(node)
         of_gamma, of_beta, *of_statistics = self.vectors(grads)
         (z,) = work.inputs_of(node)
-        grad, room = work.gradient_at(node), work.scratch(self.units)
+        grad, room = work.gradient_at(node), work.scratch(z)
         yield partial(np.multiply, grad, z, room)
         yield partial(np.add.reduce, room, 1, None, of_gamma, True)
         yield partial(np.add.reduce, grad, 1, None, of_beta, True)
@@ -456,7 +456,7 @@ class BatchNormalize(_Normalize):
         (z,), (source,) = work.inputs_of(node), work.sources_of(node)
         gamma = self.vectors(work.parameters_of(node)[0])[0]
         means, factor = self._statistics(work, node)
-        grad, room = work.gradient_at(node), work.scratch(self.units)
+        grad, room = work.gradient_at(node), work.scratch(z)
         yield from self._gradients_of_vectors(work, node)
         yield from self._through_statistics(grad, z, room, means)
         yield partial(np.multiply, grad, factor, grad)
@@ -483,7 +483,7 @@ class LayerNormalize(_Normalize):
         (z,), (source,) = work.inputs_of(node), work.sources_of(node)
         gamma = self.vectors(work.parameters_of(node)[0])[0]
         means, factor = self._statistics(work, node)
-        grad, room = work.gradient_at(node), work.scratch(self.units)
+        grad, room = work.gradient_at(node), work.scratch(z)
         yield from self._gradients_of_vectors(work, node)
         yield partial(np.multiply, grad, gamma, grad)
         yield from self._through_statistics(grad, z, room, means)

@@ -1,28 +1,23 @@
 """Array operations with their operands bound, in the form that starts soonest.
 
 A small network spends its time in starting operations. A stack of one is therefore computed on
-plain matrices and vectors, by ``np.dot`` and by the BLAS routines that SciPy hands out: these
-start in a third of the time of NumPy's broadcasting, which stacks of several networks go through.
-BLAS writes in place only into contiguous memory; everything here lies in such memory.
+plain matrices, by ``np.dot`` and, where NumPy would broadcast, by a BLAS routine of SciPy's. They
+give the bits that stacks of several networks get from ``np.matmul`` and from broadcasting.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 from scipy.linalg import blas
 
 from .arrays import Call, Floats
 
-Routines = dict[np.dtype[Any], Any]
-
-_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
-_AXPY: Routines = {_FLOAT32: blas.saxpy, _FLOAT64: blas.daxpy}
-_DOT: Routines = {_FLOAT32: blas.sdot, _FLOAT64: blas.ddot}
-_GEMV: Routines = {_FLOAT32: blas.sgemv, _FLOAT64: blas.dgemv}
-_GER: Routines = {_FLOAT32: blas.sger, _FLOAT64: blas.dger}
+#: Elements from which SciPy's BLAS would start threads of its own beside those of NumPy's, which
+#: then wait for each other: up to here, its routines stay on the calling thread.
+LARGEST_RANK_ONE_UPDATE = 8_192
 
 
 def product(a: Floats, b: Floats, out: Floats) -> Call:
@@ -37,17 +32,17 @@ def product(a: Floats, b: Floats, out: Floats) -> Call:
 
 def add_to_rows(row: Floats, out: Floats) -> Call:
     """Bind ``out += row``, (K, 1, H) and (K, B, H)."""
-    if len(out) > 1:
+    if len(out) > 1 or out.size > LARGEST_RANK_ONE_UPDATE:
         return partial(np.add, out, row, out)
-    ones = np.ones(out.shape[1], out.dtype)
-    ger = _GER[out.dtype]
-    # The product of a column of ones and the row, added: no broadcasting.
-    if out.flags.c_contiguous:
-        x, y, a = row[0, 0], ones, out[0].T
-    else:
-        x, y, a = ones, row[0, 0], out[0]
-    # alpha, x, y, strides of both, a, overwrite_x, overwrite_y, overwrite_a
-    return partial(ger, 1.0, x, y, 1, 1, a, 1, 1, 1)
+    # Adding the product of a column of ones and the row takes a third of a broadcast's time.
+    x, y = row[0, 0], np.ones(out.shape[1], out.dtype)
+    matrix = out[0].T
+    if not out.flags.c_contiguous:
+        x, y, matrix = y, x, out[0]
+    ger = blas.sger if out.dtype == np.float32 else blas.dger
+    # alpha, x, y, strides of both, a, overwrite_x, overwrite_y, overwrite_a; by position, since
+    # names would take as long as the work.
+    return partial(ger, 1.0, x, y, 1, 1, matrix, 1, 1, 1)
 
 
 def sum_of_rows(x: Floats, out: Floats, in_order: bool = False) -> Call:
@@ -61,38 +56,11 @@ def sum_of_rows(x: Floats, out: Floats, in_order: bool = False) -> Call:
     """
     if in_order:
         return partial(np.add.reduce, x, 1, None, out, True)
-    if len(out) > 1:
-        return partial(np.matmul, np.ones((len(x), 1, x.shape[1]), x.dtype), x, out)
-    ones = np.ones(x.shape[1], x.dtype)
-    if x.shape[2] == 1:
-        # As in a stack, where NumPy takes a single column for a vector: the same bits.
-        return partial(np.dot, ones, x[0], out[0, 0])
-    matrix, transposed = (x[0].T, 0) if x.flags.c_contiguous else (x[0], 1)
-    gemv = _GEMV[x.dtype]
-    # alpha, a, x, beta, y, offset and stride of x and of y, trans, overwrite_y
-    return partial(gemv, 1.0, matrix, ones, 0.0, out[0, 0], 0, 1, 0, 1, transposed, 1)
+    return product(np.ones((len(x), 1, x.shape[1]), x.dtype), x, out)
 
 
-def add_scaled(x: Floats, scale: float | Floats, y: Floats, room: Floats) -> None:
-    """Add ``scale * x`` to y.
-
-    Parameters
-    ----------
-    x, y : ndarray of shape (n,) or (K, n)
-    scale : float, or ndarray of shape (K, 1)
-    room : ndarray of the same shape
-        May be overwritten.
-    """
-    if y.ndim == 1:
-        # By position: names take BLAS's wrappers as long as the sum.
-        _AXPY[y.dtype](x, y, len(x), scale)
-    else:
-        np.multiply(x, scale, out=room)
-        np.add(y, room, out=y)
-
-
-def squared_length(x: Floats) -> float | Floats:
-    """Return the sum of squares of a vector (n,), or of each row of (K, n)."""
-    if x.ndim == 1:
-        return _DOT[x.dtype](x, x)
-    return np.matmul(x[:, np.newaxis], x[:, :, np.newaxis])[:, 0, 0]
+def squared_lengths(x: Floats) -> Callable[[], Floats]:
+    """Bind the sum of squares of each row of (K, n)."""
+    if len(x) == 1:
+        return partial(np.dot, x[0], x[0])
+    return partial(np.einsum, "kn,kn->k", x, x)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Call, Floats
+from .arrays import Call, Floats, outputs_first
 from .blocks import Dropout, Input
 from .network import INPUT, Learned, Network, first_weight
 from .sparse import SparseBatch
@@ -39,8 +39,10 @@ class Workspace:
         Which members of the network's stack the parameters belong to.
     noise : sequence of Generator or None, default=()
         Source of each of these members' dropout; None where there is none.
-    sums_in_order : bool, default=False
-        Whether gradients of biases have the bits of ``np.sum``, which takes longer.
+    like_numpy : bool, default=False
+        Whether outputs lie in memory row by row, and gradients of biases have the bits of
+        ``np.sum``. Else outputs lie in front, (K, C, B), which is faster for losses, and sums
+        are left to BLAS.
 
     Attributes
     ----------
@@ -50,6 +52,8 @@ class Workspace:
         Raw predictions after ``forward``.
     delta : ndarray of shape (K, B, C)
         ``dL/d(raw)``, to be filled before ``backward``.
+    forward_calls, backward_calls : tuple of callable
+        What ``forward`` and ``backward`` call one after another.
     """
 
     def __init__(
@@ -62,10 +66,10 @@ class Workspace:
         sparse: bool = False,
         members: slice = slice(None),
         noise: Sequence[np.random.Generator | None] = (),
-        sums_in_order: bool = False,
+        like_numpy: bool = False,
     ) -> None:
         self.network = network
-        self.sums_in_order = sums_in_order
+        self.like_numpy = like_numpy
         self.noise = noise
         self.members = members
         self.trains = gradient is not None
@@ -74,22 +78,22 @@ class Workspace:
         self._shape = (n_members, batch_size)
         self._dtype = weight.dtype
         self._parameters = parameters
-        self._scratch: dict[int, Floats] = {}
+        self._scratch: dict[tuple[tuple[int, ...], tuple[int, ...]], Floats] = {}
         self._kept: dict[int, Floats] = {}
         self._gradients_at: dict[int, Floats] = {}
         self.x: Input = SparseBatch(n_members) if sparse else self._buffer(network.n_inputs)
         self._values = self._allocate_values()
         self.raw: Floats = self._values[-1]
-        self._forward = tuple(
+        self.forward_calls = tuple(
             call
             for position, node in enumerate(network.nodes)
             for call in node.block.forward(self, position)
         )
         if gradient is not None:
             self._gradients = gradient
-            self.delta = self._buffer(network.n_outputs)
+            self.delta = self._output_buffer()
             self._gradients_at[len(network.nodes) - 1] = self.delta
-            self._backward = tuple(
+            self.backward_calls = tuple(
                 call
                 for position, node in reversed(list(enumerate(network.nodes)))
                 for call in node.block.backward(self, position)
@@ -97,16 +101,21 @@ class Workspace:
 
     def forward(self) -> None:
         """Compute ``raw`` from ``x``."""
-        for call in self._forward:
+        for call in self.forward_calls:
             call()
 
     def backward(self) -> None:
         """Compute the gradient from ``delta``; values and ``delta`` are used up."""
-        for call in self._backward:
+        for call in self.backward_calls:
             call()
 
     def _buffer(self, width: int) -> Floats:
         return np.empty((*self._shape, width), dtype=self._dtype)
+
+    def _output_buffer(self) -> Floats:
+        if self.like_numpy or not self.trains:
+            return self._buffer(self.network.n_outputs)
+        return outputs_first(*self._shape, self.network.n_outputs, self._dtype)
 
     def _allocate_values(self) -> list[Any]:
         values: list[Any] = []
@@ -116,6 +125,8 @@ class Workspace:
                 values.append(source)
             elif isinstance(node.block, Dropout) and isinstance(source, SparseBatch):
                 values.append(SparseBatch(self._shape[0]))
+            elif len(values) == len(self.network.nodes) - 1:
+                values.append(self._output_buffer())
             else:
                 values.append(self._buffer(node.block.units))
         return values
@@ -142,11 +153,12 @@ class Workspace:
         """Return where the gradient of what the node learns goes."""
         return self._gradients[node]
 
-    def scratch(self, width: int) -> Floats:
-        """Return a (K, B, width) array whose content nobody keeps beyond the next call."""
-        if width not in self._scratch:
-            self._scratch[width] = self._buffer(width)
-        return self._scratch[width]
+    def scratch(self, like: Floats) -> Floats:
+        """Return an array of the same layout whose content nobody keeps beyond the next call."""
+        key = like.shape, like.strides
+        if key not in self._scratch:
+            self._scratch[key] = np.empty_like(like)
+        return self._scratch[key]
 
     def kept(self, node: int, *shape: int) -> Floats:
         """Return an array that is the node's own from the way forward to the way back."""
@@ -174,9 +186,9 @@ class Workspace:
         The first reader writes into the gradient itself, later ones into scratch that
         the returned calls add to it.
         """
-        width = self.network.width(value)
         if value not in self._gradients_at:
-            self._gradients_at[value] = self._buffer(width)
+            self._gradients_at[value] = self._buffer(self.network.width(value))
             return self._gradients_at[value], ()
-        total, share = self._gradients_at[value], self.scratch(width)
+        total = self._gradients_at[value]
+        share = self.scratch(total)
         return share, (partial(np.add, total, share, total),)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import sparse
 
-from ..engine.arrays import Floats, Integers
+from ..engine.arrays import Call, Floats, Integers
 from ..engine.blocks import Input
 from ..engine.sparse import SparseBatch
 
@@ -81,6 +82,12 @@ class TrainingSet:
     def astype(self, dtype: np.dtype) -> TrainingSet:
         """Return the same rows with targets of the given dtype (X is converted batchwise)."""
         return TrainingSet(self.X, self.targets.astype(dtype))
+
+    def filling(self, x: Input, rows: Integers, dtype: np.dtype, members: slice) -> Call:
+        """Bind ``fill`` to arrays whose content changes from step to step."""
+        if isinstance(x, SparseBatch) or self.X.dtype != dtype or not self.X.flags.c_contiguous:
+            return partial(self.fill, x, rows, dtype, members)
+        return partial(self.X.take, rows, 0, x[members], "clip")
 
     def fill(self, x: Input, rows: Integers, dtype: np.dtype, members: slice = slice(None)) -> None:
         """Put rows of X, (K, B), into some members' part of a workspace's input, (K, B, D)."""

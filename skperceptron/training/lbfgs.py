@@ -105,7 +105,7 @@ class Objective:
                 gradient=self.network.views(self._block_gradient),
                 sparse=self.data.is_sparse,
                 # Within a hundred iterations a last bit grows to other weights.
-                sums_in_order=True,
+                like_numpy=True,
             )
         return self._workspaces[size]
 

@@ -18,7 +18,8 @@ from itertools import pairwise
 import numpy as np
 
 from ..engine import Network, Workspace
-from ..engine.arrays import Booleans, Call, Floats, Integers, as_slice, runs
+from ..engine.arrays import Booleans, Call, Floats, Integers, as_slice, outputs_first, runs
+from ..engine.calls import squared_lengths
 from .data import TrainingSet, one_below_another
 from .member import Member
 
@@ -111,9 +112,10 @@ class Stack:
         for k, epoch in enumerate(self._epoch_of):
             self.weight_sums[epoch.steps, k] = epoch.lengths
         self.shares = np.zeros((n_steps, len(members)), dtype=self.dtype)
-        self.squares = np.zeros((n_steps, len(members), 1, 1), dtype=self.dtype)
-        self.sizes = np.zeros((n_steps, len(members)), dtype=self.dtype)
-        self.stays_filled = n_steps == 1
+        self.squares = np.zeros((n_steps, len(members)))
+        self.sizes = np.zeros((n_steps, len(members)))
+        self._stays_gathered = n_steps == 1
+        self._is_gathered = False
         self._counts = np.array(counts)
         self._divisors = np.array([n_outputs if m.loss.averages_outputs else 1 for m in members])
         self._alphas = np.array([m.alpha for m in members], dtype=np.float64)
@@ -172,6 +174,10 @@ class Stack:
         for start, steps in self._plan:
             self.window.open(self, start)
             for step in steps:
+                # The one batch of an epoch may stay where it is.
+                if not (self._stays_gathered and self._is_gathered):
+                    step.gather()
+                    self._is_gathered = True
                 step.run(self, i)
                 i += 1
             totals += self.window.losses(self)
@@ -246,11 +252,8 @@ class Stack:
         """
         sums = self.weight_sums.T
         shares = np.divide(self._lengths, sums, out=np.zeros(sums.shape), where=sums > 0)
-        squares = self.squares[:, :, 0, 0].T.astype(np.float64, order="C")
-        penalty = 0.5 * (1 - self._l1_ratios) * np.einsum("ks,ks->k", squares, shares)
-        if self._l1_ratios.any():
-            sizes = self.sizes.T.astype(np.float64, order="C")
-            penalty += self._l1_ratios * np.einsum("ks,ks->k", sizes, shares)
+        squares, sizes = ((n.T * shares).sum(axis=1) for n in (self.squares, self.sizes))
+        penalty = 0.5 * (1 - self._l1_ratios) * squares + self._l1_ratios * sizes
         return (totals / self._divisors + self._alphas * penalty) / self._counts
 
     def row_shares(self, start: int, stop: int) -> Floats:
@@ -319,10 +322,8 @@ class _Window:
         shape = (len(stack.members), length)
         self.length = length
         self.order = np.zeros(shape, dtype=np.intp)
-        n_targets = stack.data[0].targets.n_outputs
-        self.y = np.zeros((*shape, n_targets), dtype=stack.dtype)
-        width = max(m.loss.evidence_width(stack.network.n_outputs) for m in stack.members)
-        self.evidence = np.zeros((*shape, width), dtype=stack.dtype)
+        self.y = outputs_first(*shape, stack.data[0].targets.n_outputs, stack.dtype)
+        self.raw = outputs_first(*shape, stack.network.n_outputs, stack.dtype)
         self.factor = None if stack.weights is None else np.zeros((*shape, 1), dtype=stack.dtype)
         self._targets = [(data.targets, k) for data, k in runs(stack.data)]
         self._opened = slice(0, 0)
@@ -344,8 +345,7 @@ class _Window:
         shares = stack.row_shares(self._opened.start, self._opened.stop)
         totals = np.empty(len(shares))
         for loss, k in stack.losses:
-            width = loss.evidence_width(stack.network.n_outputs)
-            losses = loss.losses_of(self.evidence[k, :n_rows, :width], self.y[k, :n_rows])
+            losses = loss.losses(self.raw[k, :n_rows], self.y[k, :n_rows])
             # Rows beyond a member's last one may hold anything.
             counted = np.where(shares[k] > 0, losses, 0).astype(np.float64, copy=False)
             totals[k] = (counted * shares[k]).sum(axis=1)
@@ -358,17 +358,21 @@ class _Step:
     def __init__(self, window: _Window, bound: _BoundStep, start: int) -> None:
         k = self.members = bound.members
         rows = self.rows = slice(start, start + bound.batch_size)
+        factor = bound.mean if window.factor is None else window.factor[k, rows]
+        self._gather = bound.gathering(window.order[k, rows])
+        self._learn = bound.learning(window.y[k, rows], window.raw[k, rows], factor)
         self._bound = bound
-        self._order, self._y = window.order[k, rows], window.y[k, rows]
-        self._evidence = window.evidence[k, rows]
-        self._factor = bound.mean if window.factor is None else window.factor[k, rows]
+
+    def gather(self) -> None:
+        """Put the rows of X into the workspace."""
+        for call in self._gather:
+            call()
 
     def run(self, stack: Stack, i: int) -> None:
-        """Take step ``i`` of the epoch."""
-        bound = self._bound
-        bound.fill(stack, self._order)
-        bound.work.forward()
-        bound.descend(stack, i, self._y, self._factor, self._evidence)
+        """Take step ``i`` of the epoch with the batch that has been gathered."""
+        for call in self._learn:
+            call()
+        self._bound.update(stack, i)
 
 
 class _BoundStep:
@@ -379,7 +383,8 @@ class _BoundStep:
         parameters, gradient = stack.parameters[members], stack.gradient[members]
         self.members = members
         self.batch_size = batch_size
-        self.mean = stack.dtype.type(1 / batch_size)
+        # An array: NumPy would make one of a number at every step.
+        self.mean = np.array(1 / batch_size, dtype=stack.dtype)
         self.work = Workspace(
             network,
             network.views(parameters),
@@ -389,38 +394,44 @@ class _BoundStep:
             members=members,
             noise=[m.noise for m in stack.members[members]],
         )
+        self._dtype = stack.dtype
         self._sources = list(runs(stack.data[members]))
         self._scratch = np.empty_like(self.work.delta)
-        buffers = (self.work.raw, self.work.delta, self._scratch)
-        self._losses = [
-            (loss.learn, [b[j] for b in buffers], j, loss.evidence_width(network.n_outputs))
-            for loss, j in runs([m.loss for m in stack.members[members]])
-        ]
-        weights = parameters[:, : network.n_weights]
-        self._square = partial(np.matmul, weights[:, np.newaxis, :], weights[:, :, np.newaxis])
-        self._weights = weights
+        self._losses = list(runs([m.loss for m in stack.members[members]]))
+        self._weights = parameters[:, : network.n_weights]
+        self._squares = squared_lengths(self._weights)
+        self._has_penalty = any(m.alpha for m in stack.members[members])
         self._has_l1 = any(m.alpha * m.l1_ratio for m in stack.members[members])
         self._update = _Update(stack, members)
         self._spent_gradient = gradient
-        self._filled = False
 
-    def fill(self, stack: Stack, order: Integers) -> None:
-        """Gather the batch, unless the one batch of the epoch already stands there."""
-        if not (self._filled and stack.stays_filled):
-            for data, k in self._sources:
-                data.fill(self.work.x, order[k], stack.dtype, k)
-            self._filled = True
+    def gathering(self, order: Integers) -> list[Call]:
+        """List the calls that gather rows of X, (K, B)."""
+        return [data.filling(self.work.x, order[k], self._dtype, k) for data, k in self._sources]
 
-    def descend(self, stack: Stack, i: int, y: Floats, factor: Floats, evidence: Floats) -> None:
-        """Go backward and change the parameters."""
-        work, k = self.work, self.members
-        for learn, (raw, delta, scratch), j, width in self._losses:
-            learn(raw, y[j], delta, scratch, evidence[j, :, :width])
-        np.multiply(work.delta, factor, out=work.delta)
-        work.backward()
-        self._square(stack.squares[i, k])
+    def learning(self, y: Floats, raw: Floats, factor: Floats) -> list[Call]:
+        """List the calls that compute the gradient of a batch and keep its raw predictions."""
+        work = self.work
+        gradients = [
+            call
+            for loss, j in self._losses
+            for call in loss.gradient_calls(work.raw[j], y[j], work.delta[j], self._scratch[j])
+        ]
+        return [
+            *work.forward_calls,
+            partial(np.copyto, raw, work.raw),
+            *gradients,
+            partial(np.multiply, work.delta, factor, work.delta),
+            *work.backward_calls,
+        ]
+
+    def update(self, stack: Stack, i: int) -> None:
+        """Change the parameters in step ``i`` of the epoch."""
+        k = self.members
+        if self._has_penalty:
+            stack.squares[i, k] = self._squares()
         if self._has_l1:
-            stack.sizes[i, k] = np.abs(self._weights).sum(axis=1)
+            stack.sizes[i, k] = np.abs(self._weights).sum(axis=-1)
         self._update.run(stack.scalars[i, k])
         if stack.average is not None and stack.shares[i, k].any():
             self._average(stack.average[k], stack.parameters[k], stack.shares[i, k])
