@@ -133,7 +133,7 @@ class Stack:
             (id(m.optimizer), id(m.schedule), m.learning_rate, m.max_iter, m.steps) for m in members
         ]
         self._rated_alike = list(_places(list(zip(rated, counts, strict=True))))
-        self._averaged = [k for k, m in enumerate(members) if m.averaging is not None]
+        self._averaged = [(k, m.averaging) for k, m in enumerate(members) if m.averaging is not None]
         self._weigh_penalties()
 
     def _windows(self, counts: list[int]) -> Iterator[tuple[int, list[_Step]]]:
@@ -220,12 +220,10 @@ class Stack:
             rates = [self.members[k].current_rate for k in alike]
             for places in _places(rates):
                 self._prepare_coefficients([alike[i] for i in places])
-        for k in self._averaged:
+        for k, averaging in self._averaged:
             member, taken = self.members[k], self._epoch_of[k].steps
             steps = member.steps + np.arange(1, len(taken) + 1)
-            self.shares[taken, k] = member.averaging.shares(
-                steps, member.n_iter + 1, member.max_iter
-            )
+            self.shares[taken, k] = averaging.shares(steps, member.n_iter + 1, member.max_iter)
 
     def _prepare_coefficients(self, alike: list[int]) -> None:
         """Compute the scalars of optimiser and decay for members that share them."""
