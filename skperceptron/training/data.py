@@ -11,6 +11,7 @@ from scipy import sparse
 
 from ..engine.arrays import Call, Floats, Integers
 from ..engine.blocks import Input
+from ..engine.mapped import pages_of
 from ..engine.sparse import SparseBatch
 
 #: Bytes up to which data sets are copied into one: what a step gathers from stays in the cache.
@@ -59,7 +60,7 @@ class TrainingSet:
     Parameters
     ----------
     X : ndarray or CSR matrix of shape (N, D)
-        float32 or float64, in memory or memory-mapped.
+        Real numbers of any dtype, in memory or memory-mapped.
     targets : Targets
         Of N rows.
     """
@@ -68,6 +69,7 @@ class TrainingSet:
         self.X = X
         self.targets = targets
         self._gathered: dict[tuple[int, ...], Floats] = {}
+        self._pages = pages_of(X)
 
     @property
     def n_rows(self) -> int:
@@ -85,9 +87,13 @@ class TrainingSet:
 
     def filling(self, x: Input, rows: Integers, dtype: np.dtype, members: slice) -> Call:
         """Bind ``fill`` to arrays whose content changes from step to step."""
-        if isinstance(x, SparseBatch) or self.X.dtype != dtype or not self.X.flags.c_contiguous:
+        if isinstance(x, SparseBatch) or not self._is_taken_as_it_is(dtype):
             return partial(self.fill, x, rows, dtype, members)
         return partial(self.X.take, rows, 0, x[members], "clip")
+
+    def _is_taken_as_it_is(self, dtype: np.dtype) -> bool:
+        """Tell whether a batch of X is a matter of one call."""
+        return self._pages is None and self.X.dtype == dtype and self.X.flags.c_contiguous
 
     def fill(self, x: Input, rows: Integers, dtype: np.dtype, members: slice = slice(None)) -> None:
         """Put rows of X, (K, B), into some members' part of a workspace's input, (K, B, D)."""
@@ -95,10 +101,18 @@ class TrainingSet:
             x.matrices[members] = [self.X[r].astype(dtype, copy=False) for r in rows]
             return
         x = x[members]
+        if self._pages is None:
+            self._gather(x, rows)
+        else:
+            for portion in self._pages.portions(rows.shape[1]):
+                self._gather(x[:, portion], rows[:, portion])
+
+    def _gather(self, x: Floats, rows: Integers) -> None:
+        """Copy rows of a dense X, (K, B), into x, (K, B, D)."""
         if not self.X.flags.c_contiguous:
             # np.take would copy all of X first.
             x[:] = self.X[rows]
-        elif self.X.dtype == dtype:
+        elif self.X.dtype == x.dtype:
             self.X.take(rows, axis=0, out=x, mode="clip")
         else:
             if x.shape not in self._gathered:

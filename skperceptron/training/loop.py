@@ -59,10 +59,11 @@ def epochs(stack: Stack, stop_when_exhausted: bool = True) -> Iterator[list[Epoc
         losses = stack.run_epoch()
         # The loss is that before the last step of the epoch, which may have been one too far.
         finite = np.isfinite(losses) & np.isfinite(stack.parameters).all(axis=1)
-        outcomes = zip(losses.tolist(), finite.tolist(), strict=True)
         reports = [
             _assess(stack, k, loss, is_finite, stop_when_exhausted, began)
-            for k, (loss, is_finite) in enumerate(outcomes)
+            for k, (loss, is_finite) in enumerate(
+                zip(losses.tolist(), finite.tolist(), strict=True)
+            )
         ]
         leaving = [k for k, report in enumerate(reports) if report.member.is_over]
         if leaving:

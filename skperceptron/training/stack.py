@@ -133,7 +133,9 @@ class Stack:
             (id(m.optimizer), id(m.schedule), m.learning_rate, m.max_iter, m.steps) for m in members
         ]
         self._rated_alike = list(_places(list(zip(rated, counts, strict=True))))
-        self._averaged = [(k, m.averaging) for k, m in enumerate(members) if m.averaging is not None]
+        self._averaged = [
+            (k, m.averaging) for k, m in enumerate(members) if m.averaging is not None
+        ]
         self._weigh_penalties()
 
     def _windows(self, counts: list[int]) -> Iterator[tuple[int, list[_Step]]]:
@@ -250,8 +252,9 @@ class Stack:
         """
         sums = self.weight_sums.T
         shares = np.divide(self._lengths, sums, out=np.zeros(sums.shape), where=sums > 0)
-        squares, sizes = ((n.T * shares).sum(axis=1) for n in (self.squares, self.sizes))
-        penalty = 0.5 * (1 - self._l1_ratios) * squares + self._l1_ratios * sizes
+        penalty = 0.5 * (1 - self._l1_ratios) * np.einsum("sk,ks->k", self.squares, shares)
+        if self._l1_ratios.any():
+            penalty += self._l1_ratios * np.einsum("sk,ks->k", self.sizes, shares)
         return (totals / self._divisors + self._alphas * penalty) / self._counts
 
     def row_shares(self, start: int, stop: int) -> Floats:
