@@ -29,6 +29,7 @@ from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron._compat import seeing
 from skperceptron.activations import ELU, Activation, PReLU, Sine, Tanh
 from skperceptron.model_selection import StackedGridSearchCV, StackedRandomizedSearchCV
+from skperceptron.model_selection import _parallel as parallel
 from skperceptron.model_selection import _stacking as stacking
 from skperceptron.training import Stack
 
@@ -382,6 +383,23 @@ def test_stacks_keep_to_the_working_set(monkeypatch, stacks):
     stacks.clear()
     assert_same_search(BINARY, {"alpha": [0, 1]}, X, Y)
     assert stacks == [1] * 6
+
+
+def test_workers_are_given_shares_of_all_networks_and_the_longest_work_first():
+    def pieces(sizes, n_alike, n_workers):
+        calls = []
+        for size in np.repeat(sizes, n_alike).tolist():
+            network = clone(BINARY).set_params(hidden_layer_sizes=(size,))
+            calls.append(parallel.Call(None, (None,), {}, network, n_units=size))
+        found = parallel._pieces(calls, n_workers)
+        assert sorted(i for piece in found for i in piece) == list(range(len(calls)))
+        return [(calls[piece[0]].n_units, len(piece)) for piece in found]
+
+    # Four kinds for two workers need not be split, a single one must be.
+    assert pieces([4, 8, 16, 32], 45, 2) == [(32, 45), (16, 45), (8, 45), (4, 45)]
+    assert pieces([4], 45, 2) == [(4, 23), (4, 22)]
+    assert pieces([4], 20, 8) == [(4, 15), (4, 5)]
+    assert pieces([4], 150, 1) == [(4, 60), (4, 60), (4, 30)]
 
 
 def test_unseeded_members_differ_and_generators_are_copied_for_each_fit():

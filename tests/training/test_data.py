@@ -7,6 +7,8 @@ from scipy import sparse
 
 from skperceptron.engine import SparseBatch
 from skperceptron.training import Targets, TrainingSet
+from skperceptron.training import data as data_module
+from skperceptron.training.data import one_below_another
 
 N, D, C = 50, 6, 3
 DTYPES = [np.dtype(np.float64), np.dtype(np.float32)]
@@ -115,3 +117,21 @@ def test_targets_in_fortran_order_are_not_copied_at_every_step(peak_of, dtype):
     rows = np.arange(32)[np.newaxis]
     assert peak_of(lambda: targets.take(rows, out)) < table.nbytes / 100
     assert_array_equal(out[0], table[:32])
+
+
+def test_small_data_sets_become_one_and_each_member_finds_its_own_rows(monkeypatch):
+    rng = np.random.RandomState(0)
+    coded = TrainingSet(rng.normal(size=(5, 2)), Targets(np.eye(3), np.array([0, 1, 2, 1, 0])))
+    plain = TrainingSet(rng.normal(size=(4, 2)), Targets(rng.normal(size=(4, 3))))
+    order = [plain, coded, coded, plain]
+    joined, first_rows = one_below_another(order)
+    assert len({id(one) for one in joined}) == 1
+    for own, one, start in zip(order, joined, first_rows[:, 0], strict=True):
+        assert_array_equal(one.X[start : start + own.n_rows], own.X)
+        found = np.empty((1, own.n_rows, 3))
+        one.targets.take(np.arange(own.n_rows)[np.newaxis] + start, found)
+        assert_array_equal(found[0], own.targets.of_rows())
+    monkeypatch.setattr(data_module, "JOINED", plain.X.nbytes)
+    apart, first_rows = one_below_another(order)
+    assert apart == order
+    assert not first_rows.any()
