@@ -59,6 +59,6 @@ def docs(session):
 
 @nox.session
 def benchmark(session):
-    """Time training side by side with scikit-learn, PyTorch and JAX."""
+    """Measure speed and memory beside scikit-learn, PyTorch and JAX; -- --help tells more."""
     session.install("-e", ".[benchmark]")
-    session.run("python", "-m", "benchmarks.train", *session.posargs)
+    session.run("python", "-m", "benchmarks", *session.posargs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,8 @@ class Case:
     batch_size : int
     epochs : int
         Enough of them that starting up does not count.
+    activation, solver : str
+        As ours are called.
     """
 
     name: str
@@ -28,6 +30,8 @@ class Case:
     hidden: tuple[int, ...]
     batch_size: int
     epochs: int
+    activation: str = "relu"
+    solver: str = "adam"
 
     @property
     def steps(self) -> int:
@@ -38,6 +42,10 @@ class Case:
     def widths(self) -> list[int]:
         """Units of each layer, input and output included."""
         return [self.n_features, *self.hidden, self.n_classes]
+
+    def shrunk(self) -> Case:
+        """Return a case that is over in a moment."""
+        return replace(self, n_rows=min(self.n_rows, 3 * self.batch_size), epochs=1)
 
     def data(self, dtype: str = "float64") -> tuple[np.ndarray, np.ndarray]:
         """Return X and y; the classes can be learned, but not perfectly."""

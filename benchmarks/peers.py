@@ -1,9 +1,9 @@
 """The same training loop in several packages: seconds for all epochs of a case.
 
-Every peer gets the same data, batch size, number of epochs, initial scale and Adam with
-its default constants; it shuffles, gathers batches, and adds the L2 penalty (or weight
-decay) that scikit-learn has by default. Time includes what a user waits for in ``fit``,
-but not imports, and, where said so, not compilation.
+Every peer gets the same data, batch size, number of epochs, initial scale and solver with
+scikit-learn's constants; it shuffles, gathers batches, and adds the L2 penalty (or weight
+decay) that scikit-learn has by default. What a peer does not have, it refuses. Time includes
+what a user waits for in ``fit``, but not imports, and, where said so, not compilation.
 """
 
 from __future__ import annotations
@@ -17,11 +17,25 @@ from itertools import pairwise
 import numpy as np
 
 from .cases import Case
+from .measuring import PRODUCTS, UnsupportedError
 
 Peer = Callable[[Case, np.ndarray, np.ndarray], float]
 
 ALPHA = 1e-4
 RATE = 1e-3
+MOMENTUM = 0.9
+
+#: Names of activations in PyTorch's ``nn`` and in scikit-learn.
+IN_PYTORCH = {
+    "relu": "ReLU",
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+    "elu": "ELU",
+    "gelu": "GELU",
+    "silu": "SiLU",
+    "mish": "Mish",
+}
+IN_SCIKIT_LEARN = {"relu": "relu", "tanh": "tanh", "sigmoid": "logistic"}
 
 
 def _fit_seconds(
@@ -29,6 +43,7 @@ def _fit_seconds(
 ) -> float:
     estimator = estimator_class(
         case.hidden,
+        solver=case.solver,
         batch_size=case.batch_size,
         max_iter=case.epochs,
         alpha=ALPHA,
@@ -48,18 +63,21 @@ def skperceptron(case: Case, X: np.ndarray, y: np.ndarray, **options) -> float:
     """Ours, dtype="auto" unless told otherwise."""
     from skperceptron import MLPSoftmaxClassifier
 
-    return _fit_seconds(MLPSoftmaxClassifier, case, X, y, **options)
+    return _fit_seconds(MLPSoftmaxClassifier, case, X, y, activation=case.activation, **options)
 
 
-def scikit_learn(case: Case, X: np.ndarray, y: np.ndarray) -> float:
+def scikit_learn(case: Case, X: np.ndarray, y: np.ndarray, **options) -> float:
     """``MLPClassifier``; it trains in the dtype of X."""
     from sklearn.neural_network import MLPClassifier
 
-    return _fit_seconds(MLPClassifier, case, X, y)
+    if case.activation not in IN_SCIKIT_LEARN:
+        raise UnsupportedError
+    activation = IN_SCIKIT_LEARN[case.activation]
+    return _fit_seconds(MLPClassifier, case, X, y, activation=activation, **options)
 
 
 def pytorch(case: Case, X: np.ndarray, y: np.ndarray) -> float:
-    """Eager PyTorch in float32 with fused Adam."""
+    """Eager PyTorch in float32 with a fused solver."""
     import torch
     from torch import nn
 
@@ -67,13 +85,12 @@ def pytorch(case: Case, X: np.ndarray, y: np.ndarray) -> float:
     start = time.perf_counter()
     inputs = torch.from_numpy(X.astype(np.float32))
     targets = torch.from_numpy(y)
-    layers: list[nn.Module] = []
-    for fan_in, units in pairwise(case.widths):
-        layers += [nn.Linear(fan_in, units), nn.ReLU()]
-    model = nn.Sequential(*layers[:-1])
-    optimizer = torch.optim.Adam(
-        model.parameters(), lr=RATE, weight_decay=ALPHA / case.batch_size, fused=True
-    )
+    model = _torch_model(case)
+    common = {"lr": RATE, "weight_decay": ALPHA / case.batch_size, "fused": True}
+    if case.solver == "adam":
+        optimizer = torch.optim.Adam(model.parameters(), **common)
+    else:
+        optimizer = torch.optim.SGD(model.parameters(), momentum=MOMENTUM, nesterov=True, **common)
     loss_function = nn.CrossEntropyLoss()
     for _ in range(case.epochs):
         order = torch.randperm(case.n_rows)
@@ -88,6 +105,43 @@ def pytorch(case: Case, X: np.ndarray, y: np.ndarray) -> float:
     return time.perf_counter() - start
 
 
+def _torch_model(case: Case):
+    from torch import nn
+
+    activation = getattr(nn, IN_PYTORCH[case.activation])
+    layers: list[nn.Module] = []
+    for fan_in, units in pairwise(case.widths):
+        layers += [nn.Linear(fan_in, units), activation()]
+    return nn.Sequential(*layers[:-1])
+
+
+def pytorch_predictor(case: Case, dtype: str) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function that computes probabilities with PyTorch, NumPy to NumPy."""
+    import torch
+
+    model = _torch_model(case).to(getattr(torch, dtype)).eval()
+
+    @torch.inference_mode()
+    def predict(X: np.ndarray) -> np.ndarray:
+        return torch.softmax(model(torch.from_numpy(X)), dim=1).numpy()
+
+    return predict
+
+
+def jax_predictor(case: Case, dtype: str) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a compiled function that computes probabilities with JAX; it has float32 only."""
+    import jax
+
+    assert dtype == "float32"
+    parameters = _jax_parameters(case, np.random.RandomState(0))
+
+    @jax.jit
+    def predict(X):
+        return jax.nn.softmax(_jax_logits(parameters, X), axis=1)
+
+    return lambda X: np.asarray(predict(X))
+
+
 class JAX:
     """A whole epoch compiled by XLA (float32); compilation is timed apart."""
 
@@ -100,14 +154,12 @@ class JAX:
         import jax
         import jax.numpy as jnp
 
+        if (case.activation, case.solver) != ("relu", "adam"):
+            raise UnsupportedError
         rng = np.random.RandomState(0)
-        parameters = [
-            (jnp.asarray(rng.uniform(-b, b, (i, o)), jnp.float32), jnp.zeros(o, jnp.float32))
-            for i, o in pairwise(case.widths)
-            for b in [np.sqrt(6 / (i + o))]
-        ]
-        zeros = jax.tree.map(jnp.zeros_like, parameters)
-        state = (parameters, zeros, zeros, jnp.zeros((), jnp.float32))
+        parameters = _jax_parameters(case, rng)
+        moments = [jax.tree.map(jnp.zeros_like, parameters) for _ in range(2)]
+        state = (parameters, *moments, jnp.zeros((), jnp.float32))
         inputs, targets = jnp.asarray(X, jnp.float32), jnp.asarray(y)
         n_batches = case.n_rows // case.batch_size
         orders = [
@@ -116,7 +168,9 @@ class JAX:
         ]
         if case.name not in self._epochs:
             start = time.perf_counter()
-            compiled = jax.jit(_jax_epoch(case)).lower(state, inputs, targets, orders[0]).compile()
+            # The state of an epoch takes the place of that before.
+            jitted = jax.jit(_jax_epoch(case), donate_argnums=0)
+            compiled = jitted.lower(state, inputs, targets, orders[0]).compile()
             self.compile_seconds[case.name] = time.perf_counter() - start
             self._epochs[case.name] = compiled
         epoch = self._epochs[case.name]
@@ -129,15 +183,31 @@ class JAX:
         return seconds * case.n_rows / (n_batches * case.batch_size)
 
 
+def _jax_parameters(case: Case, rng: np.random.RandomState):
+    import jax.numpy as jnp
+
+    return [
+        (jnp.asarray(rng.uniform(-b, b, (i, o)), jnp.float32), jnp.zeros(o, jnp.float32))
+        for i, o in pairwise(case.widths)
+        for b in [np.sqrt(6 / (i + o))]
+    ]
+
+
+def _jax_logits(parameters, x):
+    import jax
+
+    for weight, bias in parameters[:-1]:
+        x = jax.nn.relu(x @ weight + bias)
+    weight, bias = parameters[-1]
+    return x @ weight + bias
+
+
 def _jax_epoch(case: Case) -> Callable:
     import jax
     import jax.numpy as jnp
 
     def loss_of(parameters, x, t):
-        for weight, bias in parameters[:-1]:
-            x = jax.nn.relu(x @ weight + bias)
-        weight, bias = parameters[-1]
-        logits = x @ weight + bias
+        logits = _jax_logits(parameters, x)
         data = -jnp.take_along_axis(jax.nn.log_softmax(logits), t[:, None], axis=1).mean()
         penalty = sum((w * w).sum() for w, _ in parameters)
         return data + 0.5 * ALPHA / case.batch_size * penalty
@@ -191,5 +261,12 @@ def available() -> dict[str, Peer]:
         peers["PyTorch"] = pytorch
     if find_spec("jax"):
         peers["JAX"] = JAX()
-    peers["products"] = products_alone
+    peers[PRODUCTS] = products_alone
     return peers
+
+
+def limit_threads(threads: int) -> None:
+    """Tell PyTorch, which does not ask BLAS."""
+    import torch
+
+    torch.set_num_threads(threads)

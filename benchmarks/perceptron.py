@@ -1,59 +1,46 @@
-"""Time RosenblattPerceptron against scikit-learn's Perceptron: ``python -m benchmarks.perceptron``.
-
-100,000 x 100, few and many mistakes. Seconds per epoch; in brackets, the share of mistakes.
-"""
+"""RosenblattPerceptron against scikit-learn's Perceptron: few and many mistakes."""
 
 from __future__ import annotations
 
-import argparse
-import time
-import warnings
-from statistics import median
+from functools import partial
 
 import numpy as np
 from sklearn.linear_model import Perceptron
 
 from skperceptron import RosenblattPerceptron
 
-EPOCHS = 5
-SHAPE = (100_000, 100)
+from .measuring import Figures, Options, Table, medians, seconds_of
+
+EPOCHS = 20
 #: Noise that makes the perceptron err on about a tenth and on almost half of the rows.
-NOISES = {"few": 1.5, "many": 20.0}
+NOISES = {"few": 2.5, "many": 20.0}
 
 
-def make_data(noise: float) -> tuple[np.ndarray, np.ndarray]:
+def tables(options: Options) -> list[Table]:
+    """Measure milliseconds per epoch."""
+    shape = (2_000, 20) if options.quick else (100_000, 100)
+    rows: Figures = {}
+    for noise in NOISES.values():
+        X, y = make_data(noise, shape)
+        for shuffle in (False, True):
+            common = {"shuffle": shuffle, "random_state": 0}
+            ours = RosenblattPerceptron(0, max_iter=EPOCHS, **common)
+            theirs = Perceptron(max_iter=EPOCHS, tol=None, **common)
+            runs = {
+                name: partial(seconds_of, partial(estimator.fit, X, y))
+                for name, estimator in (("skperceptron", ours), ("scikit-learn", theirs))
+            }
+            found = medians(options.chosen(runs), options.repeats)
+            order = "shuffled" if shuffle else "as given"
+            name = f"{ours.mistakes_[-1] / shape[0]:.0%} mistakes, {order}"
+            rows[name] = {peer: 1e3 * time / EPOCHS for peer, time in found.items()}
+    title = f"Perceptron, {shape[0]:,} x {shape[1]}: milliseconds per epoch"
+    return [Table("perceptron", title, "case", rows)]
+
+
+def make_data(noise: float, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Return rows and classes of a noisy plane."""
     rng = np.random.RandomState(0)
-    X = rng.standard_normal(SHAPE)
-    scores = X @ rng.standard_normal(SHAPE[1])
-    return X, (scores + noise * rng.standard_normal(SHAPE[0]) > 0).astype(int)
-
-
-def seconds_of(estimator, X: np.ndarray, y: np.ndarray) -> float:
-    """Return the seconds of one fit per epoch."""
-    start = time.perf_counter()
-    estimator.fit(X, y)
-    return (time.perf_counter() - start) / EPOCHS
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=5)
-    repeats = parser.parse_args().repeats
-    warnings.simplefilter("ignore")
-    print("| mistakes | order | skperceptron | scikit-learn | ratio |\n|---|---|---|---|---|")
-    for name, noise in NOISES.items():
-        X, y = make_data(noise)
-        for shuffle in (False, True):
-            ours = RosenblattPerceptron(0, max_iter=EPOCHS, shuffle=shuffle, random_state=0)
-            theirs = Perceptron(max_iter=EPOCHS, tol=None, shuffle=shuffle, random_state=0)
-            times = [(seconds_of(ours, X, y), seconds_of(theirs, X, y)) for _ in range(repeats)]
-            a, b = (median(column) for column in zip(*times, strict=True))
-            share = ours.mistakes_[-1] / SHAPE[0]
-            order = "shuffled" if shuffle else "as given"
-            print(f"| {name} ({share:.0%}) | {order} | {a:.3f} | {b:.3f} | {b / a:.2f} |")
-
-
-if __name__ == "__main__":
-    main()
+    X = rng.standard_normal(shape)
+    scores = X @ rng.standard_normal(shape[1])
+    return X, (scores + noise * rng.standard_normal(shape[0]) > 0).astype(int)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import subprocess
 import sys
 import time
 import warnings
@@ -32,6 +31,8 @@ from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPBinaryClassifier, MLPSoftmaxClassifier
 from skperceptron.model_selection import StackedGridSearchCV
+
+from .measuring import in_own_process
 
 DATA = {
     "breast_cancer": load_breast_cancer,
@@ -64,8 +65,10 @@ def run(peer: str, data: str, grid: dict[str, Any], n_jobs: int, epochs: int) ->
     warnings.simplefilter("ignore")
     X, y = DATA[data](return_X_y=True)
     X = StandardScaler().fit_transform(X)
-    small = {"alpha": [1e-4, 1e-3], "hidden_layer_sizes": [(2,)]}
-    search_of(peer, data, small, n_jobs, 1).fit(X, y)
+    # Once the first worker may take all before the second has come up.
+    small = {"alpha": np.geomspace(1e-4, 1, 18).tolist(), "hidden_layer_sizes": [(2,), (3,)]}
+    for _ in range(3):
+        search_of(peer, data, small, n_jobs, 1).fit(X, y)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()
     search = search_of(peer, data, grid, n_jobs, epochs).fit(X, y)
@@ -78,13 +81,6 @@ def run(peer: str, data: str, grid: dict[str, Any], n_jobs: int, epochs: int) ->
     return {"seconds": seconds, "megabytes": kilobytes / 1024, "score": best}
 
 
-def in_own_process(task: dict[str, Any]) -> dict[str, float]:
-    """Do ``run`` with the given arguments in a fresh interpreter."""
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.search", "--task"]
-    done = subprocess.run([*command, json.dumps(task)], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def compare(options: argparse.Namespace) -> dict[str, dict[str, dict[str, float]]]:
     """Return, for each data set and peer, the run with the best number of workers."""
     results: dict[str, dict[str, dict[str, float]]] = {}
@@ -94,7 +90,7 @@ def compare(options: argparse.Namespace) -> dict[str, dict[str, dict[str, float]
             for n_jobs in options.jobs:
                 task = {"peer": peer, "data": data, "grid": GRID, "n_jobs": n_jobs}
                 runs = [
-                    in_own_process(task | {"epochs": options.epochs})
+                    in_own_process(run, **task, epochs=options.epochs)
                     for _ in range(options.repeats)
                 ]
                 found = {key: median(one[key] for one in runs) for key in runs[0]}
@@ -132,8 +128,7 @@ def scale(options: argparse.Namespace) -> dict[str, dict[str, dict[str, float]]]
                 "hidden_layer_sizes": [(8,)],
                 "alpha": np.geomspace(1e-5, 1, n_fits // 5).tolist(),
             }
-            task = {"peer": peer, "data": "iris", "grid": grid, "n_jobs": 1, "epochs": 20}
-            found = in_own_process(task)
+            found = in_own_process(run, peer=peer, data="iris", grid=grid, n_jobs=1, epochs=20)
             found["ms per fit"] = 1e3 * found["seconds"] / n_fits
             results.setdefault(peer, {})[str(n_fits)] = found
             print(peer, n_fits, found, file=sys.stderr, flush=True)
@@ -169,11 +164,7 @@ def main() -> None:
     parser.add_argument("--scaling", action="store_true", help="10 to 10,000 fits instead")
     parser.add_argument("--json", type=Path, help="where to store the figures")
     parser.add_argument("--plot", type=Path, help="where to draw the scaling")
-    parser.add_argument("--task", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.task:
-        print(json.dumps(run(**options.task)))
-        return
     # An ordinary search takes as long per fit from the start.
     options.most = {"stacked": FITS[-1], "GridSearchCV": 1_000}
     results = scale(options) if options.scaling else compare(options)

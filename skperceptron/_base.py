@@ -20,20 +20,29 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from ._compat import CallbackSupportMixin, check_optimize_result
 from ._held_out import Validation
 from ._listening import Silence, identity_of, listening
 from ._notebook import NotebookMixin
 from ._parameters import NetworkParameters, is_lbfgs
-from ._validation import Extras, FitMode, check_sample_weight, restored_on_failure
+from ._validation import (
+    FLOAT32,
+    FLOAT64,
+    Extras,
+    FitMode,
+    check_sample_weight,
+    is_evidently_valid,
+    restored_on_failure,
+    validated,
+)
 from .activations import Activation
 from .engine import Network, multilayer_perceptron
 from .engine.arrays import Floats, Integers
 from .engine.blocks import Activate, Affine
 from .engine.network import Learned
-from .engine.prediction import predict_raw
+from .engine.prediction import Predictor, Predictors
 from .engine.rows import merge_equal_rows
 from .initializers import Layer, get_initializer
 from .losses import Loss
@@ -242,16 +251,7 @@ class BaseMultilayerPerceptron(
         )
 
     def _validate_training_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
-        return validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            multi_output=True,
-            dtype=(np.float64, np.float32),
-            y_numeric=self._y_is_numeric,
-            reset=reset,
-        )
+        return validated(self, X, y, multi_output=True, y_numeric=self._y_is_numeric, reset=reset)
 
     def _forget(self) -> None:
         """Drop what only continued training needs, and what not every fit replaces."""
@@ -376,8 +376,8 @@ class BaseMultilayerPerceptron(
             )
         self._network = now
 
-    def _fitted_views(self, dtype: np.dtype, *, folded: bool = True) -> Learned:
-        """List what has been learned as the engine does."""
+    def _fitted_views(self, dtype: np.dtype | None = None, *, folded: bool = True) -> Learned:
+        """List what has been learned as the engine does; in its own dtypes, if none is given."""
         coefs, intercepts = list(self.coefs_), list(self.intercepts_)
         if not folded:
             coefs[-1], intercepts[-1] = self._unfold(coefs[-1], intercepts[-1])
@@ -394,7 +394,7 @@ class BaseMultilayerPerceptron(
                 arrays = (theta.reshape(1, 1, -1),)
             else:
                 arrays = ()
-            views.append(tuple(array.astype(dtype, copy=False) for array in arrays))
+            views.append(tuple(array.astype(dtype or array.dtype, copy=False) for array in arrays))
         return views
 
     def _packed_parameters(self) -> Floats:
@@ -728,6 +728,7 @@ class BaseMultilayerPerceptron(
             elif arrays:
                 self.normalization_parameters_.append(arrays[0].reshape(-1, node.block.units))
         self.coefs_[-1], self.intercepts_[-1] = self._fold(self.coefs_[-1], self.intercepts_[-1])
+        self._predictors = Predictors()
         if not (np.isfinite(self.coefs_[-1]).all() and np.isfinite(self.intercepts_[-1]).all()):
             self._refuse_diverged()
 
@@ -735,9 +736,18 @@ class BaseMultilayerPerceptron(
 
     def _raw_predictions(self, X: Any) -> Floats:
         """Return raw predictions, (n_samples, n_outputs), in the dtype of X."""
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
-        return predict_raw(self._network, self._fitted_views(X.dtype), X)
+        if not is_evidently_valid(X, self):
+            check_is_fitted(self)
+            X = validated(self, X, reset=False)
+        dtype = FLOAT32 if X.dtype == FLOAT32 else FLOAT64
+        parts = [self._network, *self.coefs_, *self.intercepts_]
+        parts += [*self.activation_parameters_, *self.normalization_parameters_]
+        predictor = self._predictors.lend(
+            dtype, parts, lambda: Predictor(self._network, self._fitted_views(), dtype)
+        )
+        raw = predictor(X)
+        self._predictors.take_back(dtype, parts, predictor)
+        return raw
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -9,11 +9,22 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils import assert_all_finite
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import column_or_1d, validate_data
 
 from ._compat import convert_sample_weight
 from .engine.arrays import Floats, Integers
+from .engine.mapped import RESIDENT, pages_of
+
+FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
+#: What X may stay, batches being converted one by one; a copy of anything else is float64.
+ACCEPTED = tuple(map(np.dtype, "d f e b B h H i I l L q Q ?".split()))
+
+#: By this ``validate_data`` knows that only X is to be checked.
+NO_TARGETS = "no_validation"
 
 
 @dataclass(frozen=True)
@@ -76,6 +87,56 @@ def check_sample_weight(sample_weight: Any, X: Any) -> Floats:
     return weights
 
 
+def is_evidently_valid(X: Any, estimator: BaseEstimator) -> bool:
+    """Tell whether scikit-learn's checks would return X as it is, without a word.
+
+    That costs microseconds, the checks themselves take as long as ten predictions of a row.
+    Where False, they decide.
+    """
+    fitted = vars(estimator)
+    if (
+        type(X) is not np.ndarray
+        or X.ndim != 2
+        or X.dtype not in (FLOAT32, FLOAT64)
+        or not X.size
+        or X.shape[1] != fitted.get("n_features_in_")
+        or "feature_names_in_" in fitted
+    ):
+        return False
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(np.add.reduce(X, None)))
+
+
+def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: Any) -> Any:
+    """Do what ``validate_data`` does, but look at a memory-mapped file part by part.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X, y
+        As given to ``fit`` or ``predict``.
+    **checks
+        More arguments of ``validate_data``.
+
+    Returns
+    -------
+    X, or X and y
+        Checked; X as it is, if its dtype is one of ACCEPTED, CSR if it is sparse.
+    """
+    pages = pages_of(X)
+    checks |= {"accept_sparse": "csr", "dtype": ACCEPTED, "ensure_all_finite": pages is None}
+    found = validate_data(estimator, X, y, **checks)
+    if pages is not None:
+        checked = found[0] if isinstance(found, tuple) else found
+        name = type(estimator).__name__
+        size = max(1, RESIDENT // checked[:1].nbytes)
+        for start in range(0, len(checked), size):
+            part = checked[start : start + size]
+            assert_all_finite(part, input_name="X", estimator_name=name)
+            pages.let_go()
+    return found
+
+
 @contextmanager
 def restored_on_failure(estimator: BaseEstimator) -> Iterator[None]:
     """Give an estimator its earlier attributes back if the body fails.
@@ -97,11 +158,55 @@ def never_certain(probability: Floats) -> Floats:
     return np.clip(probability, limits.tiny, 1 - limits.epsneg, out=probability)
 
 
+def accuracy(y: Any, labels: Any, sample_weight: Floats | None = None) -> float:
+    """Return the accuracy of predicted labels, as ``accuracy_score`` does.
+
+    Its checks take half a millisecond: longer than an epoch of a small network, and longer than
+    the prediction. Labels that are plainly of one kind need none.
+
+    Parameters
+    ----------
+    y : array-like
+        The true labels.
+    labels : ndarray
+        The predicted ones.
+    sample_weight : ndarray of shape (n_samples,), default=None
+        Has been checked.
+    """
+    plain = isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biuUS"
+    if plain and y.dtype == labels.dtype and y.shape == labels.shape:
+        return float(np.average(y == labels, weights=sample_weight))
+    return float(accuracy_score(y, labels, sample_weight=sample_weight))
+
+
 class LabelMixin(ClassifierMixin):
     """What all classifiers share: labels, their positions in ``classes_``, and their weights."""
 
     classes_: Any
     class_weight: Any
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the mean accuracy on the given data.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            True labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            Share of the rows that are predicted exactly; with several labels per row, all of them.
+        """
+        if sample_weight is None:
+            return accuracy(y, self.predict(X))
+        return float(super().score(X, y, sample_weight))
 
     def predict_log_proba(self, X: Any) -> Floats:
         """Return the logarithm of `predict_proba`.

@@ -29,6 +29,9 @@ from .engine.arrays import Call, Floats
 #: Log-variances, in the network's units, beyond which a linear penalty leads back.
 LOG_VARIANCES = (-20.0, 20.0)
 
+#: Rows of a softmax that are computed at a time: with ten classes, half the time of all at once.
+LINKED_ROWS = 2**13
+
 
 class Loss(Component):
     """Base of all losses.
@@ -287,9 +290,15 @@ class _Softmax(Loss):
     out_activation = "softmax"
 
     def inverse_link(self, raw: Floats, out: Floats) -> None:
-        np.subtract(raw, raw.max(axis=-1, keepdims=True), out=out)
-        np.exp(out, out=out)
-        np.divide(out, out.sum(axis=-1, keepdims=True), out=out)
+        if raw.ndim > 2 or len(raw) < LINKED_ROWS // 64:
+            _normalize_exponentials(raw, out, axis=-1)
+            return
+        for start in range(0, len(raw), LINKED_ROWS):
+            rows = slice(start, start + LINKED_ROWS)
+            # The classes in front, as in ``_cross_entropy``; for a few rows that does not pay.
+            z = raw[rows].T.copy()
+            _normalize_exponentials(z, z, axis=0)
+            out[rows] = z.T
 
     def _cross_entropy(self, raw: Floats, y: Floats) -> Floats:
         # With the classes in front, NumPy's loops run along the rows: three times as fast for ten
@@ -334,7 +343,8 @@ class CategoricalLogLoss(_Softmax, _LogLoss):
             call()
 
     def gradient_calls(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> list[Call]:
-        calls = [*self._softmax_calls(raw, out, scratch), partial(np.subtract, out, y, out)]
+        calls: list[Call] = list(self._softmax_calls(raw, out, scratch))
+        calls.append(partial(np.subtract, out, y, out))
         if self.label_smoothing:
             calls.append(partial(self._smooth, y, raw.shape[-1], out, scratch))
         return calls
@@ -807,6 +817,13 @@ class GammaDeviance(_LogLink):
         np.subtract(1, out, out=out)
 
 
+def _normalize_exponentials(raw: Floats, out: Floats, axis: int) -> None:
+    """Write the softmax along an axis into ``out``."""
+    np.subtract(raw, np.maximum.reduce(raw, axis=axis, keepdims=True), out=out)
+    np.exp(out, out=out)
+    np.divide(out, np.add.reduce(out, axis=axis, keepdims=True), out=out)
+
+
 def _clipped(probability: Floats) -> Floats:
     smallest = np.finfo(probability.dtype).eps
     return np.clip(probability, smallest, 1 - smallest)
@@ -821,6 +838,7 @@ def _exponent_limit(dtype: np.dtype) -> float:
 # Looking losses up.
 
 
+@lru_cache
 def _classes(task: str | None = None) -> dict[str, type[Loss]]:
     """Return the losses of this module, for one task or all, under all of their names."""
     losses = [

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 from scipy.special import expit
 from sklearn.base import RegressorMixin
-from sklearn.metrics import accuracy_score, d2_pinball_score, r2_score
+from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -22,7 +22,14 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from ._base import BaseMultilayerPerceptron, is_stochastic
 from ._compat import StrOptions, check_partial_fit_first_call, fit_context
 from ._docs import shares_documentation
-from ._validation import Extras, FitMode, LabelMixin, never_certain, restored_on_failure
+from ._validation import (
+    Extras,
+    FitMode,
+    LabelMixin,
+    accuracy,
+    never_certain,
+    restored_on_failure,
+)
 from .engine.arrays import Floats, Integers
 from .losses import (
     CategoricalLogLoss,
@@ -212,7 +219,7 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         return never_certain(self._probabilities(self._raw_predictions(X)))
 
     def _score_raw(self, raw: Floats, y: Any, sample_weight: Floats | None) -> float:
-        return float(accuracy_score(y, self._labels(raw), sample_weight=sample_weight))
+        return accuracy(y, self._labels(raw), sample_weight)
 
     def _weigh(self, targets: Targets, sample_weight: Floats | None) -> Floats | None:
         if self.class_weight is None:

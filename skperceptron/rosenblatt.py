@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from copy import copy, deepcopy
 from dataclasses import dataclass
+from functools import cached_property, partial
 from numbers import Integral
 from typing import Any
 
@@ -32,6 +33,7 @@ from ._compat import (
     check_partial_fit_first_call,
     fit_context,
 )
+from ._library_pass import MANY_ROWS, LibraryPass
 from ._listening import Silence, listening
 from ._notebook import NotebookMixin
 from ._validation import (
@@ -44,13 +46,14 @@ from ._validation import (
 from .activations import Heaviside
 from .engine import Network, multilayer_perceptron
 from .engine.arrays import Floats, Integers
+from .engine.error_blocks import BLOCK, ErrorBlocks
 from .engine.error_correction import (
-    BLOCK,
     AveragedWeights,
     ErrorCorrection,
     Features,
     LastWeights,
     PocketWeights,
+    Room,
 )
 from .engine.network import Learned
 from .engine.prediction import predict_raw
@@ -65,6 +68,13 @@ KEPT_NUMBERS = 2**22
 
 #: Numbers in a window of rows (2 MB).
 WINDOW = 2**18
+
+#: Numbers (16 MB) and rows of a window that a library's call is worth.
+LARGE_WINDOW = 2**21
+LARGE_ROWS = 16_384
+
+#: Rows gathered at a time: they are still in the cache when the constant is put behind them.
+GATHERED = 512
 
 #: Rows from which thresholds and the slope of the probabilities are found.
 SAMPLE = 10_000
@@ -398,15 +408,14 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         check_classification_targets(y)
         codes = self._label_codes(y, mode)
         rng = check_random_state(self.random_state)
-        kept, weights = merge_equal_rows(X, codes[:, np.newaxis], sample_weight)
+        given = distinct = _rows_as_given(len(y), sample_weight)
+        if self.shuffle or self.n_associative:
+            distinct = merge_equal_rows(X, codes[:, np.newaxis], sample_weight)
         if mode.continuing:
             self._check_same_units()
         else:
-            self._draw_associative_units(X, kept, weights, rng)
-        if not self.shuffle:
-            weights = np.ones(len(y)) if sample_weight is None else sample_weight
-            kept = np.flatnonzero(weights)
-            weights = weights[kept]
+            self._draw_associative_units(X, *distinct, rng)
+        kept, weights = distinct if self.shuffle else given
         weights = self._weigh_classes(codes[kept], weights)
         training = _Training(self._features_of(X), kept, self._signs(codes[kept]), weights)
         self._train(training, rng, mode, listener)
@@ -443,23 +452,21 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         n_responses = 1 if len(self.classes_) == 2 else len(self.classes_)
         self._network = wire(n_features, self.n_associative, n_responses)
 
-    def _features_of(self, X: Any) -> Callable[[Integers], Features]:
+    def _features_of(self, X: Any) -> Callable[..., Features]:
         """Return what gives the response units' inputs for the rows asked for."""
-        if not self.n_associative:
-            sources, take = X, _rows
-        else:
-            hidden, views = self._network.hidden_part(), self._associative_views(np.float64)
-            n_rows = X.shape[0]
-            if n_rows * self.n_associative <= KEPT_NUMBERS:
-                sources, take = predict_raw(hidden, views, X), _rows
-            else:
-                sources = X
-
-                def take(X: Any, rows: Integers) -> Features:
-                    return predict_raw(hidden, views, X, rows)
-
         constant = float(self.fit_intercept)
-        return lambda rows: _with_constant(take(sources, rows), constant)
+        if not self.n_associative:
+            return partial(_with_constant, X, constant)
+        hidden, views = self._network.hidden_part(), self._associative_views(np.float64)
+        if X.shape[0] * self.n_associative <= KEPT_NUMBERS:
+            associative = predict_raw(hidden, views, X)
+            return partial(_with_constant, associative, constant)
+
+        def computed(rows: Integers, room: Room = np.empty) -> Features:
+            associative = predict_raw(hidden, views, X, rows)
+            return _with_constant(associative, constant, np.arange(len(rows)), room)
+
+        return computed
 
     def _signs(self, codes: Integers) -> Floats:
         """Return the right answers, (n_rows, n_responses): 1 or -1."""
@@ -474,7 +481,8 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         mode: FitMode,
         listener: Silence,
     ) -> None:
-        units = ErrorCorrection(*self._starting_point(training, mode))
+        solver_for = LibraryPass if training.for_library else ErrorBlocks
+        units = ErrorCorrection(*self._starting_point(training, mode), solver_for)
         units.memory.begin(training.count_right)
         mistakes: list[int] = []
         n_epochs = 1 if mode.incremental else self.max_iter
@@ -595,16 +603,22 @@ class _Training:
     Attributes
     ----------
     features_of : callable
-        Gives the inputs of the response units for row numbers, constant included.
+        Gives the inputs of the response units for row numbers, constant included; dense ones
+        in the room that may be given.
     rows : ndarray of int of shape (N,)
     signs : ndarray of shape (N, C)
     weights : ndarray of shape (N,)
     """
 
-    features_of: Callable[[Integers], Features]
+    features_of: Callable[..., Features]
     rows: Integers
     signs: Floats
     weights: Floats
+
+    @cached_property
+    def for_library(self) -> bool:
+        """Whether the rows are worth calls of a library."""
+        return len(self.rows) >= MANY_ROWS or sparse.issparse(self.features_of(self.rows[:1]))
 
     def present_all(self, units: ErrorCorrection, rng: np.random.RandomState | None) -> int:
         """Present each row once, in random order if there is an `rng`; count the mistakes."""
@@ -612,7 +626,7 @@ class _Training:
         order = np.arange(n_rows) if rng is None else rng.permutation(n_rows)
         mistakes = 0
         for chosen in self._windows(order):
-            features = self.features_of(self.rows[chosen])
+            features = self.features_of(self.rows[chosen], room=units.room)
             mistakes += units.present(features, self.signs[chosen], self.weights[chosen])
         return mistakes
 
@@ -632,11 +646,20 @@ class _Training:
         return responses, self.signs[chosen], self.weights[chosen]
 
     def _windows(self, order: Integers) -> Iterator[Integers]:
-        n_inputs = self.features_of(self.rows[:1]).shape[1]
-        # Whole blocks: a window's last one would otherwise be shorter.
-        length = max(1, WINDOW // (n_inputs * BLOCK)) * BLOCK
+        length = self._window_length
         for start in range(0, len(order), length):
             yield order[start : start + length]
+
+    @cached_property
+    def _window_length(self) -> int:
+        features = self.features_of(self.rows[:1])
+        n_inputs = features.shape[1]
+        if sparse.issparse(features):
+            return LARGE_ROWS
+        if self.for_library:
+            return max(1, min(LARGE_ROWS, LARGE_WINDOW // n_inputs))
+        # Whole blocks: a window's last one would otherwise be shorter.
+        return max(1, WINDOW // (n_inputs * BLOCK)) * BLOCK
 
 
 def wire(n_features: int, n_associative: int, n_responses: int) -> Network:
@@ -661,17 +684,30 @@ def _split(sums: Floats, weights: Floats, share: float) -> float:
     return float(middle if middle > values[i] else values[i + 1])
 
 
-def _rows(X: Features, rows: Integers) -> Features:
-    return X[rows]
+def _rows_as_given(n_rows: int, sample_weight: Floats | None) -> tuple[Integers, Floats]:
+    """Return the rows that count, and their weights."""
+    weights = np.ones(n_rows) if sample_weight is None else sample_weight
+    kept = np.flatnonzero(weights)
+    return kept, weights[kept]
 
 
-def _with_constant(features: Features, constant: float) -> Features:
-    """Append the input whose weight is the bias."""
-    n_rows, n_inputs = features.shape
-    if sparse.issparse(features):
+def _with_constant(X: Features, constant: float, rows: Integers, room: Room = np.empty) -> Features:
+    """Return rows of X, and behind them the input whose weight is the bias."""
+    n_rows, n_inputs = len(rows), X.shape[1]
+    if sparse.issparse(X):
         column = np.full((n_rows, 1), constant)
-        return sparse.csr_array(sparse.hstack([features, column], format="csr", dtype=np.float64))
-    extended = np.empty((n_rows, n_inputs + 1))
-    extended[:, :-1] = features
-    extended[:, -1] = constant
+        return sparse.csr_array(sparse.hstack([X[rows], column], format="csr", dtype=np.float64))
+    extended = room((n_rows, n_inputs + 1))
+    for start in range(0, n_rows, GATHERED):
+        part = slice(start, start + GATHERED)
+        extended[part, :-1] = _taken(X, rows[part])
+        extended[part, -1] = constant
     return extended
+
+
+def _taken(X: Floats, rows: Integers) -> Floats:
+    """Return rows of X; neighbours without a copy."""
+    if rows[-1] - rows[0] == len(rows) - 1 and (rows[1:] > rows[:-1]).all():
+        return X[rows[0] : rows[-1] + 1]
+    # Every row is there: "clip" saves the check.
+    return np.take(X, rows, axis=0, mode="clip")

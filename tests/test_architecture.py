@@ -34,6 +34,7 @@ FLOORS = {
     "_docs": ESTIMATORS,
     "_graph": ESTIMATORS,
     "_held_out": ESTIMATORS,
+    "_library_pass": ESTIMATORS,
     "_listening": ESTIMATORS,
     "_parameters": ESTIMATORS,
     "_notebook": ESTIMATORS,

@@ -361,6 +361,22 @@ def test_weights_shift_the_fit_and_the_score(cls):
     assert model.score(X, y) == pytest.approx(metric(y, model.predict(X)))
 
 
+@pytest.mark.parametrize("cls", CLASSIFIERS)
+@pytest.mark.parametrize("kind", LABELS)
+def test_score_is_scikit_learns_accuracy_however_the_labels_come(cls, kind):
+    X, y = cancer()
+    labels = np.asarray(LABELS[kind])[y]
+    model = cls(**SMALL).fit(X[:100], labels[:100])
+    wanted = accuracy_score(labels, model.predict(X))
+    assert 0 < wanted < 1
+    for given in (labels, labels.tolist()):
+        assert model.score(X, given) == wanted
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.score(X, labels[1:])
+    with pytest.raises(ValueError, match="mix of"):
+        model.score(X, np.linspace(0, 1, len(X)))
+
+
 # Regressors: bounded, categorical, standardised outputs.
 
 

@@ -53,3 +53,9 @@ def runs(items: Sequence[Item]) -> Iterator[tuple[Item, slice]]:
 def outputs_first(n_members: int, n_rows: int, n_outputs: int, dtype: Any) -> Floats:
     """Return an array of zeros, (K, B, C), that lies in memory as (K, C, B)."""
     return np.zeros((n_members, n_outputs, n_rows), dtype).swapaxes(1, 2)
+
+
+def as_slice(places: Sequence[int]) -> slice | list[int]:
+    """Return rising positions as a slice if they leave none out: a slice is a view."""
+    first, last = places[0], places[-1]
+    return slice(first, last + 1) if last - first == len(places) - 1 else list(places)

@@ -2,15 +2,9 @@
 
 A row is presented; every response unit whose answer is wrong adds the row, with the
 sign of the right answer, to its weights (Rosenblatt 1962, Principles of Neurodynamics).
-Only mistakes change anything, so that within a block of rows
+Rows come in windows, and a solver finds which of them are mistakes, for one unit after another.
 
-    margin_i = sign_i (w x_i + sum over mistakes j < i of sign_j step_j x_j x_i),
-
-and row i is a mistake where margin_i <= 0. One product gives all ``w x_i``, another the
-block's Gram matrix ``x_j x_i``. Which rows are mistakes is then the fixed point of a
-strictly triangular system: each sweep settles at least one more row, usually all but a few.
-
-Here N is the number of rows, B that of a block, A that of features, C that of response units.
+Here N is the number of rows of a window, A that of features, C that of response units.
 Biases are the weights of a feature that is always 1.
 """
 
@@ -18,34 +12,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from scipy import sparse
 
 from .arrays import Booleans, Floats
+from .error_blocks import ErrorBlocks
 
 Features: TypeAlias = "Floats | sparse.csr_array"
-
-#: Rows of a block. The Gram matrix costs B, the calls cost 1 / B per row (100,000 x 100, 7% and
-#: 47% mistakes: 151 and 224 ms for 32, 103 and 176 ms for 64, 110 and 218 ms for 128).
-BLOCK = 64
-
-#: A margin this much smaller than the largest of its block may be nothing but rounding.
-DOUBTFUL = 1e-11
 
 
 @dataclass(frozen=True)
 class Visit:
-    """What happened to the response units while they saw the rows of one block.
+    """What happened to the response units while they saw the rows of a window.
 
     Attributes
     ----------
-    features : ndarray or CSR matrix of shape (B, A)
-    steps : ndarray of shape (B,)
+    features : ndarray or CSR matrix of shape (N, A)
+    steps : ndarray of shape (N,)
         Weights of the rows.
-    wrong : ndarray of bool of shape (B, C)
-    corrections : ndarray of shape (B, C)
+    wrong : ndarray of bool of shape (N, C)
+    corrections : ndarray of shape (N, C)
         By how much each row was added to the weights of each unit; zero unless wrong.
     before : ndarray of shape (C, A)
         The weights that the first row met.
@@ -62,6 +50,10 @@ class Visit:
 CountRight = Callable[[Floats, int], float]
 
 
+#: Takes a shape; returns an array of numbers yet unknown.
+Room = Callable[[tuple[int, int]], Floats]
+
+
 class LastWeights:
     """Keeps nothing: the weights are those after the last row."""
 
@@ -69,7 +61,7 @@ class LastWeights:
         """Prepare for training on rows that ``count_right`` can judge."""
 
     def observe(self, visit: Visit) -> None:
-        """Take note of a block."""
+        """Take note of a window."""
 
     def end(self) -> None:
         """Let go of the rows."""
@@ -129,7 +121,7 @@ class PocketWeights(LastWeights):
 
     def _observe_unit(self, visit: Visit, c: int, elapsed: Floats) -> None:
         mistakes = np.flatnonzero(visit.wrong[:, c])
-        # Run r ends before mistake r, the last one with the block; the first began earlier.
+        # Run r ends before mistake r, the last one with the window; the first began earlier.
         starts = np.concatenate([[-self._run[c]], elapsed[mistakes]])
         ends = np.concatenate([(elapsed - visit.steps)[mistakes], elapsed[-1:]])
         runs = ends - starts
@@ -150,6 +142,34 @@ class PocketWeights(LastWeights):
         return self._pocket.copy()
 
 
+class Solver(Protocol):
+    """Presents rows to one unit, exactly one after another."""
+
+    capacity: int
+
+    def room(self, shape: tuple[int, int]) -> Floats:
+        """Return an array of numbers yet unknown, from which rows are presented fastest."""
+
+    def answer(
+        self, features: Features, amounts: Floats, weight: Floats
+    ) -> tuple[Booleans, Floats]:
+        """Present rows to a unit.
+
+        Parameters
+        ----------
+        features : ndarray or CSR matrix of shape (N, A), float64
+        amounts : ndarray of shape (N,)
+            What a row is multiplied by when it is added to the weights.
+        weight : ndarray of shape (A,)
+
+        Returns
+        -------
+        wrong : ndarray of bool of shape (N,)
+        weight : ndarray of shape (A,)
+            After all corrections.
+        """
+
+
 class ErrorCorrection:
     """Response units in training.
 
@@ -158,7 +178,9 @@ class ErrorCorrection:
     weight : ndarray of shape (C, A), float64
         Where training starts.
     memory : LastWeights, AveragedWeights or PocketWeights
-        Told of every block.
+        Told of every window.
+    solver_for : callable, default=ErrorBlocks
+        Returns a solver for windows like the features it is given, or of fewer rows.
 
     Attributes
     ----------
@@ -166,13 +188,23 @@ class ErrorCorrection:
         After all rows presented so far.
     """
 
-    def __init__(self, weight: Floats, memory: LastWeights) -> None:
+    def __init__(
+        self,
+        weight: Floats,
+        memory: LastWeights,
+        solver_for: Callable[[Any], Solver] = ErrorBlocks,
+    ) -> None:
         self.weight = weight
         self.memory = memory
-        self._earlier = np.tri(BLOCK, k=-1)
+        self._solver_for = solver_for
+        self._solver: Solver | None = None
+
+    def room(self, shape: tuple[int, int]) -> Floats:
+        """Return an array of numbers yet unknown, for the next window's dense features."""
+        return np.empty(shape) if self._solver is None else self._solver.room(shape)
 
     def present(self, features: Features, signs: Floats, steps: Floats) -> int:
-        """Present rows one after another.
+        """Present the rows of a window one after another.
 
         Parameters
         ----------
@@ -187,77 +219,15 @@ class ErrorCorrection:
         int
             Number of corrections, all units together.
         """
-        n_mistakes = 0
-        for start in range(0, len(signs), BLOCK):
-            block = slice(start, start + BLOCK)
-            visit = self._visit(features[block], signs[block], steps[block])
-            self.memory.observe(visit)
-            n_mistakes += int(np.count_nonzero(visit.wrong))
-        return n_mistakes
-
-    def _visit(self, features: Features, signs: Floats, steps: Floats) -> Visit:
+        if self._solver is None or self._solver.capacity < len(steps):
+            self._solver = self._solver_for(features)
         amounts = signs * steps[:, np.newaxis]
-        margins = (features @ self.weight.T) * signs
-        wrong = margins <= 0
-        if wrong.any():
-            wrong, margins = self._settle(features, signs, amounts, margins)
-        if self._is_doubtful(features, amounts, margins):
-            wrong = self._walk(features, signs, amounts)
-        visit = Visit(features, steps, wrong, amounts * wrong, self.weight)
-        if wrong.any():
-            self.weight = self._corrected(visit)
-        return visit
-
-    def _settle(
-        self, features: Features, signs: Floats, amounts: Floats, margins: Floats
-    ) -> tuple[Booleans, Floats]:
-        """Find which rows are mistakes once earlier ones have been corrected."""
-        gram: Any = features @ features.T
-        if sparse.issparse(gram):
-            gram = gram.toarray()
-        size = len(gram)
-        gram *= self._earlier[:size, :size]
-        before, now = None, margins <= 0
-        while before is None or (now != before).any():
-            before = now
-            settled = (gram @ (amounts * before)) * signs + margins
-            now = settled <= 0
-        return now, settled
-
-    def _is_doubtful(self, features: Features, amounts: Floats, margins: Floats) -> bool:
-        """Tell whether rounding may have decided a row. Sums of integers are exact."""
-        if sparse.issparse(features):
-            return False
-        sizes = np.abs(margins)
-        if sizes.min() > DOUBTFUL * sizes.max():
-            return False
-        return not all((a == np.rint(a)).all() for a in (features, amounts, self.weight))
-
-    def _walk(self, features: Floats, signs: Floats, amounts: Floats) -> Booleans:
-        """Find the mistakes row by row, adding up in the order of the features."""
-        wrong = np.zeros(signs.shape, dtype=bool)
-        weight = self.weight.copy()
-        for i, row in enumerate(features):
-            scores = np.add.accumulate(weight * row, axis=1)[:, -1]
-            wrong[i] = signs[i] * scores <= 0
-            weight += (amounts[i] * wrong[i])[:, np.newaxis] * row
-        return wrong
-
-    def _corrected(self, visit: Visit) -> Floats:
-        """Add the corrections in the order in which they were made."""
-        if sparse.issparse(visit.features):
-            return visit.before + _sum_of_rows(visit.features, visit.corrections)
-        weight = visit.before.copy()
-        for c, wrong in enumerate(visit.wrong.T):
-            mistakes = np.flatnonzero(wrong)
-            terms = np.empty((len(mistakes) + 1, weight.shape[1]))
-            terms[0] = weight[c]
-            np.multiply(
-                visit.features[mistakes], visit.corrections[mistakes, c : c + 1], out=terms[1:]
-            )
-            # Reducing over the first axis adds row after row.
-            np.add.reduce(terms, axis=0, out=weight[c])
-        return weight
+        wrong = np.empty(signs.shape, dtype=bool)
+        before, self.weight = self.weight, self.weight.copy()
+        for c, weight in enumerate(before):
+            wrong[:, c], self.weight[c] = self._solver.answer(features, amounts[:, c], weight)
+        self.memory.observe(Visit(features, steps, wrong, amounts * wrong, before))
+        return int(np.count_nonzero(wrong))
 
 
 def _sum_of_rows(features: Features, factors: Floats) -> Floats:

@@ -74,10 +74,10 @@ class Network:
         """Return how wide the value of a node, or ``INPUT``, is."""
         return self.n_inputs if value == INPUT else self.nodes[value].block.units
 
-    def widest(self, is_sparse: bool) -> int:
+    def widest(self, spares_input: bool) -> int:
         """Return the width of the widest array that a row takes; a sparse input takes none."""
         widths = [node.block.units for node in self.nodes]
-        return max(widths if is_sparse else [self.n_inputs, *widths])
+        return max(widths if spares_input else [self.n_inputs, *widths])
 
     def views(self, vectors: Floats) -> Learned:
         """Return what each node learns, as views into ``vectors`` of shape (K, P)."""

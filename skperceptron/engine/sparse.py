@@ -1,5 +1,6 @@
-"""Sparse input: one CSR batch per member, multiplied but never densified."""
+"""Input that is multiplied where it lies: CSR batches, and rows of a dense array."""
 
+import numpy as np
 from scipy import sparse
 
 from .arrays import Floats
@@ -35,3 +36,10 @@ class SparseBatch:
         """Write ``x.T @ delta`` into ``out``, (K, D, H), member by member."""
         for matrix, d, gradient in zip(self.matrices, delta, out, strict=True):
             gradient[:] = matrix.T @ d
+
+
+class BorrowedRows(SparseBatch):
+    """Dense rows of one member that nobody copies; ``matrices`` holds arrays."""
+
+    def matmul(self, weight: Floats, out: Floats) -> None:
+        np.dot(self.matrices[0], weight[0], out[0])

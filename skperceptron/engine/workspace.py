@@ -39,6 +39,8 @@ class Workspace:
         Which members of the network's stack the parameters belong to.
     noise : sequence of Generator or None, default=()
         Source of each of these members' dropout; None where there is none.
+    x : SparseBatch, default=None
+        The input, if it is to be one that exists already.
     like_numpy : bool, default=False
         Whether outputs lie in memory row by row, and gradients of biases have the bits of
         ``np.sum``. Else outputs lie in front, (K, C, B), which is faster for losses, and sums
@@ -66,6 +68,7 @@ class Workspace:
         sparse: bool = False,
         members: slice = slice(None),
         noise: Sequence[np.random.Generator | None] = (),
+        x: SparseBatch | None = None,
         like_numpy: bool = False,
     ) -> None:
         self.network = network
@@ -81,7 +84,9 @@ class Workspace:
         self._scratch: dict[tuple[tuple[int, ...], tuple[int, ...]], Floats] = {}
         self._kept: dict[int, Floats] = {}
         self._gradients_at: dict[int, Floats] = {}
-        self.x: Input = SparseBatch(n_members) if sparse else self._buffer(network.n_inputs)
+        if x is None and sparse:
+            x = SparseBatch(n_members)
+        self.x: Input = self._buffer(network.n_inputs) if x is None else x
         self._values = self._allocate_values()
         self.raw: Floats = self._values[-1]
         self.forward_calls = tuple(

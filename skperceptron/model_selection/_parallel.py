@@ -14,6 +14,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
@@ -48,6 +49,8 @@ class Call:
         Where it can be trained in a stack.
     source : hashable
         Calls that agree in it are fitted on the same transformed data.
+    n_units : int
+        Hidden units of the network: what it costs, roughly.
     """
 
     function: Any
@@ -55,6 +58,7 @@ class Call:
     keywords: dict[str, Any]
     network: BaseMultilayerPerceptron | None = None
     source: Hashable = None
+    n_units: int = 0
 
     @property
     def estimator(self) -> Any:
@@ -144,6 +148,7 @@ def _planned(wrapped: Any, arguments: tuple[Any, ...], keywords: dict[str, Any])
     try:
         call.estimator.set_params(**clone(parameters, safe=False))
         network = network_of(call.estimator)
+        call.n_units = 0 if network is None else int(np.sum(network.hidden_layer_sizes))
     except Exception:
         # The call itself will say what is wrong.
         return call
@@ -158,16 +163,22 @@ def _planned(wrapped: Any, arguments: tuple[Any, ...], keywords: dict[str, Any])
 
 
 def _pieces(calls: Sequence[Call], n_workers: int) -> list[list[int]]:
-    """Return the positions of calls that one worker is given together, the largest first."""
+    """Return the positions of calls that one worker is given together, the longest work first."""
     alike: dict[Hashable, list[int]] = {}
     for i, call in enumerate(calls):
         alike.setdefault(_kind(call, i), []).append(i)
-    pieces = []
-    for positions in alike.values():
-        share = math.ceil(len(positions) / n_workers)
-        size = min(MOST, max(FEWEST, share))
-        pieces += [positions[start : start + size] for start in range(0, len(positions), size)]
-    return sorted(pieces, key=lambda piece: -len(piece))
+    size = _piece_size(len(calls), n_workers)
+    pieces = [
+        positions[start : start + size]
+        for positions in alike.values()
+        for start in range(0, len(positions), size)
+    ]
+    return sorted(pieces, key=lambda piece: -sum(1 + calls[i].n_units for i in piece))
+
+
+def _piece_size(n_networks: int, n_workers: int) -> int:
+    """Return how many networks a worker is given together: its share, within limits."""
+    return min(MOST, max(FEWEST, math.ceil(n_networks / n_workers)))
 
 
 def _kind(call: Call, i: int) -> Hashable:
@@ -226,8 +237,7 @@ def fit_stacked(
     if network_of(estimators[0]) is None:
         return parallel(delayed(_fitted)(estimator, X, y, params) for estimator in estimators)
     transformed = transform(estimators[0], X, y, params)
-    share = math.ceil(len(estimators) / effective_n_jobs(n_jobs))
-    size = min(MOST, max(FEWEST, share))
+    size = _piece_size(len(estimators), effective_n_jobs(n_jobs))
     pieces = parallel(
         delayed(_fit_together)(estimators[start : start + size], transformed)
         for start in range(0, len(estimators), size)

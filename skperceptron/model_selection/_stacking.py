@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -240,7 +241,7 @@ def _train_stack(alike: list[_Prepared], pool: _Pool) -> None:
             _fit_alone(prepared)
         return
     elapsed = time.perf_counter() - start
-    n_epochs = sum(prepared.member.n_iter for prepared in ordered)
+    n_epochs = max(1, sum(prepared.member.n_iter for prepared in ordered))
     for prepared in ordered:
         prepared.fit.seconds += elapsed * prepared.member.n_iter / n_epochs
         with prepared.fit.attempt():
@@ -258,8 +259,13 @@ def _run(ordered: list[_Prepared], pool: _Pool) -> None:
         ordered[0].batch_rows() or len(members[0].rows),
         ordered[0].fit.estimator.dtype_,
     )
-    for _ in epochs(stack):
-        pass
+    try:
+        for _ in epochs(stack):
+            pass
+    except KeyboardInterrupt:
+        # As in a single fit: what has been learned so far is kept.
+        warnings.warn("Training interrupted by user.", UserWarning, stacklevel=2)
+        stack.retire(range(len(stack.members)))
 
 
 def _choose_generators(ordered: list[_Prepared]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,7 +11,11 @@ from scipy import sparse
 
 from ..engine.arrays import Call, Floats, Integers
 from ..engine.blocks import Input
+from ..engine.mapped import pages_of
 from ..engine.sparse import SparseBatch
+
+#: Bytes up to which data sets are copied into one: what a step gathers from stays in the cache.
+JOINED = 2**20
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,10 @@ class Targets:
         # From any other layout np.take would copy the whole table at every step.
         return Targets(np.ascontiguousarray(self.table, dtype=dtype), self.codes)
 
+    def of_rows(self) -> Floats:
+        """Return the targets of all rows, (N, T)."""
+        return self.table if self.codes is None else self.table[self.codes]
+
     def take(self, rows: Integers, out: Floats) -> None:
         """Write the targets of ``rows`` (K, B) into ``out`` (K, B, T)."""
         places = rows if self.codes is None else self.codes.take(rows)
@@ -51,7 +60,7 @@ class TrainingSet:
     Parameters
     ----------
     X : ndarray or CSR matrix of shape (N, D)
-        float32 or float64, in memory or memory-mapped.
+        Real numbers of any dtype, in memory or memory-mapped.
     targets : Targets
         Of N rows.
     """
@@ -60,6 +69,7 @@ class TrainingSet:
         self.X = X
         self.targets = targets
         self._gathered: dict[tuple[int, ...], Floats] = {}
+        self._pages = pages_of(X)
 
     @property
     def n_rows(self) -> int:
@@ -77,9 +87,13 @@ class TrainingSet:
 
     def filling(self, x: Input, rows: Integers, dtype: np.dtype, members: slice) -> Call:
         """Bind ``fill`` to arrays whose content changes from step to step."""
-        if isinstance(x, SparseBatch) or self.X.dtype != dtype or not self.X.flags.c_contiguous:
+        if isinstance(x, SparseBatch) or not self._is_taken_as_it_is(dtype):
             return partial(self.fill, x, rows, dtype, members)
         return partial(self.X.take, rows, 0, x[members], "clip")
+
+    def _is_taken_as_it_is(self, dtype: np.dtype) -> bool:
+        """Tell whether a batch of X is a matter of one call."""
+        return self._pages is None and self.X.dtype == dtype and self.X.flags.c_contiguous
 
     def fill(self, x: Input, rows: Integers, dtype: np.dtype, members: slice = slice(None)) -> None:
         """Put rows of X, (K, B), into some members' part of a workspace's input, (K, B, D)."""
@@ -87,10 +101,18 @@ class TrainingSet:
             x.matrices[members] = [self.X[r].astype(dtype, copy=False) for r in rows]
             return
         x = x[members]
+        if self._pages is None:
+            self._gather(x, rows)
+        else:
+            for portion in self._pages.portions(rows.shape[1]):
+                self._gather(x[:, portion], rows[:, portion])
+
+    def _gather(self, x: Floats, rows: Integers) -> None:
+        """Copy rows of a dense X, (K, B), into x, (K, B, D)."""
         if not self.X.flags.c_contiguous:
             # np.take would copy all of X first.
             x[:] = self.X[rows]
-        elif self.X.dtype == dtype:
+        elif self.X.dtype == x.dtype:
             self.X.take(rows, axis=0, out=x, mode="clip")
         else:
             if x.shape not in self._gathered:
@@ -98,3 +120,31 @@ class TrainingSet:
             gathered = self._gathered[x.shape]
             np.take(self.X, rows, axis=0, out=gathered, mode="clip")
             np.copyto(x, gathered)
+
+
+def one_below_another(data: Sequence[TrainingSet]) -> tuple[list[TrainingSet], Integers]:
+    """Let data sets, if they are small, become parts of one, from which one call gathers.
+
+    Parameters
+    ----------
+    data : sequence of TrainingSet
+        One for each member.
+
+    Returns
+    -------
+    data : list of TrainingSet
+        One for each member again.
+    first_rows : ndarray of shape (K, 1)
+        Where the rows of each member's own data set now begin.
+    """
+    parts = list({id(one): one for one in data}.values())
+    alike = len({one.X.dtype for one in parts}) == 1 and not any(one.is_sparse for one in parts)
+    if len(parts) == 1 or not alike or sum(one.X.nbytes for one in parts) > JOINED:
+        return list(data), np.zeros((len(data), 1), dtype=np.intp)
+    whole = TrainingSet(
+        np.concatenate([one.X for one in parts]),
+        Targets(np.concatenate([one.targets.of_rows() for one in parts])),
+    )
+    starts = np.cumsum([0, *(one.n_rows for one in parts)])
+    start_of = {id(one): start for one, start in zip(parts, starts[:-1], strict=True)}
+    return [whole] * len(data), np.array([[start_of[id(one)]] for one in data])

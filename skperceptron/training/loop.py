@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from time import monotonic
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,7 @@ from .member import Member
 from .stack import Stack
 
 
-@dataclass(frozen=True)
-class EpochReport:
+class EpochReport(NamedTuple):
     """What one epoch has brought to one member.
 
     Attributes
@@ -61,8 +60,10 @@ def epochs(stack: Stack, stop_when_exhausted: bool = True) -> Iterator[list[Epoc
         # The loss is that before the last step of the epoch, which may have been one too far.
         finite = np.isfinite(losses) & np.isfinite(stack.parameters).all(axis=1)
         reports = [
-            _assess(stack, k, float(loss), bool(finite[k]), stop_when_exhausted, began)
-            for k, loss in enumerate(losses)
+            _assess(stack, k, loss, is_finite, stop_when_exhausted, began)
+            for k, (loss, is_finite) in enumerate(
+                zip(losses.tolist(), finite.tolist(), strict=True)
+            )
         ]
         leaving = [k for k, report in enumerate(reports) if report.member.is_over]
         if leaving:

@@ -18,9 +18,9 @@ from itertools import pairwise
 import numpy as np
 
 from ..engine import Network, Workspace
-from ..engine.arrays import Booleans, Call, Floats, Integers, outputs_first, runs
+from ..engine.arrays import Booleans, Call, Floats, Integers, as_slice, outputs_first, runs
 from ..engine.calls import squared_lengths
-from .data import TrainingSet
+from .data import TrainingSet, one_below_another
 from .member import Member
 
 #: Elements that the optimiser treats at a time: its four arrays of this length are 1 MB in
@@ -72,9 +72,8 @@ class Stack:
         self.members = list(members)
         if isinstance(data, TrainingSet):
             data = [data] * len(members)
-        self.data: list[TrainingSet] = []
-        for of_run, k in runs(data):
-            self.data += [of_run.astype(dtype)] * (k.stop - k.start)
+        converted = {key: one.astype(dtype) for key, one in {id(d): d for d in data}.items()}
+        self.data, self.first_rows = one_below_another([converted[id(one)] for one in data])
         self.batch_size = batch_size
         self.dtype = dtype
         self.parameters = np.stack([m.parameters for m in members]).astype(dtype, copy=False)
@@ -129,7 +128,15 @@ class Stack:
             self._shares[k, : counts[k]] = lengths if weighted else 1.0
             self._lengths[k, epoch.steps] = epoch.lengths
         shuffled = [(id(m.rng), m.n_samples, m.shuffle, len(m.rows)) for m in members]
-        self._shuffled_alike = list(_places(shuffled))
+        self._shuffled_alike = [as_slice(alike) for alike in _places(shuffled)]
+        rated = [
+            (id(m.optimizer), id(m.schedule), m.learning_rate, m.max_iter, m.steps) for m in members
+        ]
+        self._rated_alike = list(_places(list(zip(rated, counts, strict=True))))
+        self._averaged = [
+            (k, m.averaging) for k, m in enumerate(members) if m.averaging is not None
+        ]
+        self._weigh_penalties()
 
     def _windows(self, counts: list[int]) -> Iterator[tuple[int, list[_Step]]]:
         """Yield where each window of the epoch starts, and its steps."""
@@ -162,6 +169,7 @@ class Stack:
         self._reorder()
         if self.weights is not None:
             self._weigh(self.weights)
+            self._weigh_penalties()
         self._prepare_scalars()
         totals = np.zeros(len(self.members))
         i = 0
@@ -179,14 +187,13 @@ class Stack:
 
     def _reorder(self) -> None:
         for alike in self._shuffled_alike:
-            member = self.members[alike[0]]
+            member = self.members[alike.start if isinstance(alike, slice) else alike[0]]
             if member.shuffle:
                 drawn = np.arange(member.n_samples)
                 member.rng.shuffle(drawn)
                 # One batch holds every row: its order changes nothing but rounding.
                 if len(member.rows) > self.batch_size:
-                    for k in alike:
-                        self.order[k, : len(drawn)] = self.order[k, drawn]
+                    self.order[alike, : len(drawn)] = self.order[alike].take(drawn, axis=1)
 
     def _weigh(self, weights: Floats) -> None:
         """Divide each row's weight by the sum over its batch."""
@@ -201,23 +208,24 @@ class Stack:
             divisors = np.where(sums > 0, sums, 1)
             weights[k, : len(rows)] = weight / np.repeat(divisors, epoch.lengths)
 
-    def _prepare_scalars(self) -> None:
-        """Compute what each step of the epoch multiplies by: optimiser's scalars, then others."""
+    def _weigh_penalties(self) -> None:
+        """Divide the penalties by the weights' sum over each batch."""
         sums = self.weight_sums
         penalty = np.divide(self._alphas, sums, out=np.zeros(sums.shape), where=sums > 0)
-        self.scalars[:, :, -3] = penalty * (1 - self._l1_ratios)
-        self.scalars[:, :, -2] = penalty * self._l1_ratios
-        keys = [
-            (id(m.optimizer), id(m.schedule), m.learning_rate, m.current_rate, m.max_iter, m.steps)
-            for m in self.members
-        ]
-        for alike in _places(list(zip(keys, self._counts.tolist(), strict=True))):
-            self._prepare_coefficients(alike)
-        for k, (member, epoch) in enumerate(zip(self.members, self._epoch_of, strict=True)):
-            if member.averaging is not None:
-                steps = member.steps + np.arange(1, len(epoch.steps) + 1)
-                shares = member.averaging.shares(steps, member.n_iter + 1, member.max_iter)
-                self.shares[epoch.steps, k] = shares
+        self.scalars[:, :, -2] = penalty * (1 - self._l1_ratios)
+        self.scalars[:, :, -1] = penalty * self._l1_ratios
+
+    def _prepare_scalars(self) -> None:
+        """Compute what each step of the epoch multiplies by, but for the penalties."""
+        for alike in self._rated_alike:
+            # Plateaus may have come to one member and not to another.
+            rates = [self.members[k].current_rate for k in alike]
+            for places in _places(rates):
+                self._prepare_coefficients([alike[i] for i in places])
+        for k, averaging in self._averaged:
+            member, taken = self.members[k], self._epoch_of[k].steps
+            steps = member.steps + np.arange(1, len(taken) + 1)
+            self.shares[taken, k] = averaging.shares(steps, member.n_iter + 1, member.max_iter)
 
     def _prepare_coefficients(self, alike: list[int]) -> None:
         """Compute the scalars of optimiser and decay for members that share them."""
@@ -227,13 +235,15 @@ class Stack:
         rates = member.schedule.rates(
             member.learning_rate, member.current_rate, times, member.max_iter
         )
+        current_rate = float(np.ravel(rates)[0])
         for k in alike:
-            self.members[k].current_rate = float(np.ravel(rates)[0])
+            self.members[k].current_rate = current_rate
         optimizer = member.optimizer
-        places = taken[:, np.newaxis], alike
-        self.scalars[(*places, -1)] = np.reshape(rates * optimizer.weight_decay, (-1, 1))
-        for j, scalar in enumerate(optimizer.coefficients(rates, steps)):
-            self.scalars[(*places, j)] = np.reshape(scalar, (-1, 1))
+        scalars = *optimizer.coefficients(rates, steps), rates * optimizer.weight_decay
+        table = np.empty((len(taken), 1, len(scalars)))
+        for j, scalar in enumerate(scalars):
+            table[:, 0, j] = scalar
+        self.scalars[taken[:, np.newaxis], alike, :-2] = table
 
     def _reported(self, totals: Floats) -> Floats:
         """Return an epoch's losses as scikit-learn reports them: batch means, weighted by length.
@@ -242,8 +252,9 @@ class Stack:
         """
         sums = self.weight_sums.T
         shares = np.divide(self._lengths, sums, out=np.zeros(sums.shape), where=sums > 0)
-        squares, sizes = ((n.T * shares).sum(axis=1) for n in (self.squares, self.sizes))
-        penalty = 0.5 * (1 - self._l1_ratios) * squares + self._l1_ratios * sizes
+        penalty = 0.5 * (1 - self._l1_ratios) * np.einsum("sk,ks->k", self.squares, shares)
+        if self._l1_ratios.any():
+            penalty += self._l1_ratios * np.einsum("sk,ks->k", self.sizes, shares)
         return (totals / self._divisors + self._alphas * penalty) / self._counts
 
     def row_shares(self, start: int, stop: int) -> Floats:
@@ -281,6 +292,7 @@ class Stack:
         if kept:
             self.network = self.network.members(kept)
             self.data = [self.data[k] for k in kept]
+            self.first_rows = self.first_rows[kept]
             self.parameters = self.parameters[kept]
             self.state = {name: vector[kept] for name, vector in self.state.items()}
             self.average = None if self.average is None else self.average[kept]
@@ -321,7 +333,7 @@ class _Window:
         """Take the rows from ``start`` of the epoch's order on."""
         n_rows = min(self.length, stack.order.shape[1] - start)
         self._opened = slice(start, start + n_rows)
-        self.order[:, :n_rows] = stack.order[:, self._opened]
+        np.add(stack.order[:, self._opened], stack.first_rows, out=self.order[:, :n_rows])
         # Behind the end stand rows of an earlier window: valid, and without effect.
         for targets, k in self._targets:
             targets.take(self.order[k], self.y[k])
@@ -437,7 +449,7 @@ class _Update:
     """Penalties, clipping and the optimiser, chunk by chunk over the flat vectors."""
 
     #: What a step multiplies by beside the optimiser's coefficients.
-    own_scalars = ("L2 penalty", "L1 penalty", "weight decay")
+    own_scalars = ("weight decay", "L2 penalty", "L1 penalty")
 
     def __init__(self, stack: Stack, members: slice) -> None:
         self.members = stack.members[members]
@@ -479,7 +491,7 @@ class _Update:
         """Add the penalties' gradients."""
         weights, gradient = (self._weights_of(v, start) for v in self._vectors[:2])
         room = self._room[..., : weights.shape[-1]]
-        l2, l1, _ = own
+        _, l2, l1 = own
         if weights.size and any(m.alpha * (1 - m.l1_ratio) for m in self.members):
             yield partial(np.multiply, weights, l2, room)
             yield from self._spare_unreached(room, start)
@@ -496,7 +508,7 @@ class _Update:
         weights = self._weights_of(self._vectors[0], start)
         if weights.size and any(m.optimizer.weight_decay for m in self.members):
             room = self._room[..., : weights.shape[-1]]
-            yield partial(np.multiply, weights, own[2], room)
+            yield partial(np.multiply, weights, own[0], room)
             yield from self._spare_unreached(room, start)
             yield partial(np.subtract, weights, room, weights)
         chunks = [v[..., start : start + self._length] for v in self._vectors]

@@ -1,12 +1,13 @@
 """Error correction by blocks against the rule as the books write it: row after row."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import sparse
 
+from skperceptron.engine.error_blocks import BLOCK
 from skperceptron.engine.error_correction import (
-    BLOCK,
     AveragedWeights,
     ErrorCorrection,
     LastWeights,
@@ -78,6 +79,18 @@ def test_second_presentation_goes_on_where_the_first_ended():
     assert_array_equal(units.weight, history[-1])
 
 
+def test_windows_of_any_length_may_follow_each_other():
+    features, signs = make_rows()
+    steps = np.ones(len(features))
+    history, wrong = row_after_row(features, signs, steps, np.zeros((1, 6)))
+    units = ErrorCorrection(np.zeros((1, 6)), LastWeights())
+    ends = [0, 1, 3, BLOCK, 3 * BLOCK + 5, len(features)]
+    for start, stop in pairwise(ends):
+        rows = slice(start, stop)
+        assert units.present(features[rows], signs[rows], steps[rows]) == wrong[rows].sum()
+        assert_array_equal(units.weight, history[stop - 1])
+
+
 def test_ties_are_mistakes_also_where_products_round_differently():
     # 0.1 + 0.2 - 0.3 is not zero in floats: the order of adding decides, and is the rule's.
     rows = np.array([[0.1, 0.2, 0.3], [1.0, 1.0, -1.0], [-1.0, -1.0, 1.0], [0.3, 0.2, 0.1]])
@@ -88,20 +101,6 @@ def test_ties_are_mistakes_also_where_products_round_differently():
     units = ErrorCorrection(np.zeros((1, 3)), LastWeights())
     assert units.present(features, signs, steps) == wrong.sum()
     assert_array_equal(units.weight, history[-1])
-
-
-@CASES
-def test_sparse_rows_give_what_dense_rows_give(n_units, noise, integers):
-    features, signs = make_rows(n_units=n_units, noise=noise, integers=integers)
-    features[np.abs(features) < 0.7] = 0
-    steps = np.ones(len(features))
-    dense, thin = (ErrorCorrection(np.zeros((n_units, 6)), AveragedWeights()) for _ in range(2))
-    made = dense.present(features, signs, steps)
-    assert thin.present(sparse.csr_array(features), signs, steps) == made
-    assert_allclose(thin.weight, dense.weight, rtol=1e-12, atol=1e-12)
-    assert_allclose(
-        thin.memory.weights(thin.weight), dense.memory.weights(dense.weight), rtol=1e-10, atol=1e-12
-    )
 
 
 @pytest.mark.parametrize("n_units", [1, 3])

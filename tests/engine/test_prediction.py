@@ -1,5 +1,8 @@
 """Prediction in blocks: the same numbers for any block size, in bounded memory."""
 
+import pickle
+from copy import deepcopy
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -7,7 +10,7 @@ from scipy import sparse
 
 from skperceptron.activations import ReLU, Tanh
 from skperceptron.engine import multilayer_perceptron, prediction
-from skperceptron.engine.prediction import predict_raw
+from skperceptron.engine.prediction import Predictor, Predictors, predict_raw
 
 WIRINGS = ["none", "residual", "dense"]
 N, D, C = 23, 4, 3
@@ -147,3 +150,44 @@ def test_a_million_sparse_columns_are_predicted_without_densifying(peak_of):
 
     assert peak_of(predict) < vector.nbytes
     assert_array_equal(raw[:, 0], columns + float(n_columns))
+
+
+def test_dense_rows_of_the_same_dtype_are_not_copied(peak_of):
+    network, learned = model(hidden=(), n_inputs=1000)
+    X = np.ones((2000, 1000))
+    assert peak_of(lambda: predict_raw(network, learned, X)) < X.nbytes / 20
+
+
+def test_kept_predictor_sees_changes_inside_arrays_of_another_dtype():
+    network, learned = model(dtype=np.float32)
+    predictor = Predictor(network, learned, np.dtype(np.float64))
+    X = data()
+    predictor(X)
+    learned[0][0][:] *= 2
+    predictor.refresh()
+    assert_array_equal(predictor(X), Predictor(network, learned, np.dtype(np.float64))(X))
+
+
+def test_predictor_is_lent_to_one_caller_at_a_time_and_only_for_the_same_parts():
+    network, learned = model()
+    dtype = np.dtype(np.float64)
+    pool, parts = Predictors(), [network, *learned[0]]
+
+    def make():
+        return Predictor(network, learned, dtype)
+
+    first = pool.lend(dtype, parts, make)
+    assert pool.lend(dtype, parts, make) is not first
+    pool.take_back(dtype, parts, first)
+    assert pool.lend(dtype, list(parts), make) is first
+    pool.take_back(dtype, parts, first)
+    assert pool.lend(dtype, [network, learned[0][0].copy(), learned[0][1]], make) is not first
+
+
+def test_copies_and_pickles_leave_predictors_behind():
+    network, learned = model()
+    dtype = np.dtype(np.float64)
+    pool = Predictors()
+    pool.take_back(dtype, [], Predictor(network, learned, dtype))
+    assert pickle.dumps(pool) == pickle.dumps(Predictors())
+    assert not vars(deepcopy(pool))["_resting"]

@@ -30,6 +30,7 @@ from skperceptron._compat import seeing
 from skperceptron.activations import ELU, Activation, PReLU, Sine, Tanh
 from skperceptron.model_selection import StackedGridSearchCV, StackedRandomizedSearchCV
 from skperceptron.model_selection import _stacking as stacking
+from skperceptron.training import Stack
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:One or more of the .* scores are non-finite:UserWarning"),
@@ -205,6 +206,17 @@ def test_workers_may_be_processes():
     assert_array_equal(failed, [False, False, True, True])
 
 
+def test_workers_may_be_those_of_dask():
+    distributed = pytest.importorskip("distributed")
+    grid = {"activation": ["tanh", "relu"], "alpha": [0, 0.1], "hidden_layer_sizes": [(3,), (5,)]}
+    pipeline = Pipeline([("scale", StandardScaler()), ("net", BINARY)])
+    with (
+        distributed.Client(n_workers=2, processes=False, dashboard_address=None),
+        parallel_config(backend="dask"),
+    ):
+        assert_same_search(pipeline, on_last_step(grid), X, Y, n_jobs=2, cv=2)
+
+
 def check_pipelines(n_jobs):
     pipeline = Pipeline([("scale", StandardScaler()), ("inner", make_pipeline(PCA(4), SOFTMAX))])
     net = "inner__mlpsoftmaxclassifier"
@@ -274,12 +286,33 @@ def test_invalid_candidates_fail_as_in_scikit_learn():
         StackedGridSearchCV(BINARY, {"alpha": [0]}).fit(X, Y3)
 
 
-def test_interrupted_search_is_not_fitted(monkeypatch):
-    def interrupt(self):
+def test_interrupted_members_keep_what_they_have_learned_and_the_search_goes_on(monkeypatch):
+    train = Stack.run_epoch
+
+    def interrupted(stack):
+        # In the fourth epoch of whatever is being trained, one network or many.
+        if stack.members[0].n_iter == 3:
+            raise KeyboardInterrupt
+        return train(stack)
+
+    monkeypatch.setattr(Stack, "run_epoch", interrupted)
+    grid = {"alpha": [0, 1], "hidden_layer_sizes": [(3,), (5,)], "activation": ["tanh", "relu"]}
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        search = assert_same_search(BINARY, grid, X, Y, scoring=["accuracy", "neg_log_loss"])
+    monkeypatch.undo()
+    stopped = clone(BINARY).set_params(max_iter=3)
+    short = StackedGridSearchCV(
+        stopped, grid, cv=3, refit=False, scoring=["accuracy", "neg_log_loss"]
+    ).fit(X, Y)
+    for name in ("mean_test_accuracy", "mean_test_neg_log_loss"):
+        assert_array_equal(search.cv_results_[name], short.cv_results_[name])
+
+
+def test_search_that_is_interrupted_outside_of_training_is_not_fitted():
+    def interrupt(estimator, X, y):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stacking.Stack, "run_epoch", interrupt)
-    search = StackedGridSearchCV(BINARY, {"alpha": [0, 1]})
+    search = StackedGridSearchCV(BINARY, {"alpha": [0, 1]}, scoring=interrupt)
     with pytest.raises(KeyboardInterrupt):
         search.fit(X, Y)
     assert not hasattr(search, "cv_results_")

@@ -1,0 +1,83 @@
+"""``python -m benchmarks [subject ...] [options]``: measure, print Markdown, store."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+from . import scaling
+from .cases import CASES
+from .measuring import Options, Table
+from .peers import available, limit_threads
+from .report import circumstances, in_words, markdown, store_for_docs, store_json
+
+SUBJECTS = (
+    "training",
+    "solvers",
+    "activations",
+    "sparse",
+    "mapped",
+    "prediction",
+    "memory",
+    "perceptron",
+    "imports",
+    "scaling",
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the command line and do what it asks for."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("subjects", nargs="*", metavar="subject", help=", ".join(SUBJECTS))
+    parser.add_argument("--quick", action="store_true", help="small problems, once")
+    parser.add_argument("--repeats", type=int, help="default: 5, or 1 with --quick")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only", nargs="*", default=[], help="peers to run beside ours")
+    parser.add_argument("--cases", nargs="*", default=[], choices=[*CASES], help="of training")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument("--markdown", type=Path, help="file for the tables")
+    parser.add_argument("--docs", type=Path, help="folder of tables that docs/ includes")
+    parser.add_argument("--plot", type=Path, help="picture of the scaling")
+    asked = parser.parse_args(arguments)
+    unknown = set(asked.subjects) - set(SUBJECTS)
+    if unknown:
+        parser.error(f"no such subject: {', '.join(sorted(unknown))}")
+    options = Options(
+        repeats=asked.repeats or (1 if asked.quick else 5),
+        threads=asked.threads,
+        quick=asked.quick,
+        only=tuple(asked.only),
+        cases=tuple(asked.cases),
+    )
+    warnings.simplefilter("ignore")
+    if options.chosen(available()).get("PyTorch"):
+        limit_threads(options.threads)
+    told = circumstances(options)
+    print(in_words(told))
+    print("In brackets: multiples of skperceptron.")
+    tables: list[Table] = []
+    with threadpool_limits(options.threads):
+        for subject in asked.subjects or SUBJECTS:
+            print(f"... {subject}", file=sys.stderr, flush=True)
+            found = import_module(f"benchmarks.{subject}").tables(options)
+            for table in found:
+                print(f"\n{markdown(table)}", flush=True)
+            tables += found
+    if asked.markdown:
+        asked.markdown.write_text("\n\n".join([in_words(told), *map(markdown, tables)]) + "\n")
+    if asked.json:
+        store_json(tables, told, asked.json)
+    if asked.docs:
+        store_for_docs(tables, told, asked.docs)
+    if asked.plot:
+        scaling.draw(tables, asked.plot)
+
+
+if __name__ == "__main__":
+    main()

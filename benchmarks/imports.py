@@ -1,0 +1,35 @@
+"""What a process waits for before the first fit: imports, in a fresh interpreter."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+
+from .measuring import Options, Table, in_own_process, medians
+
+MODULES = {
+    "skperceptron": "skperceptron",
+    "scikit-learn": "sklearn.neural_network",
+    "PyTorch": "torch",
+    "JAX": "jax.numpy",
+}
+
+
+def tables(options: Options) -> list[Table]:
+    """Measure milliseconds."""
+    here = {name: m for name, m in MODULES.items() if find_spec(m.partition(".")[0])}
+    runs = {
+        name: partial(in_own_process, seconds_of_import, module=module)
+        for name, module in options.chosen(here).items()
+    }
+    times = {name: 1e3 * time for name, time in medians(runs, options.repeats).items()}
+    return [Table("imports", "Import: milliseconds", "", {"import": times})]
+
+
+def seconds_of_import(module: str) -> float:
+    """Import a module; run in a process of its own."""
+    start = time.perf_counter()
+    import_module(module)
+    return time.perf_counter() - start

@@ -1,0 +1,56 @@
+"""One epoch on a memory-mapped file of 2 GB, and the memory that it takes."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from .cases import Case
+from .measuring import Options, Table, in_own_process, peak_memory
+from .peers import scikit_learn, skperceptron
+
+PEERS = {"skperceptron": skperceptron, "scikit-learn": scikit_learn}
+
+
+def tables(options: Options) -> list[Table]:
+    """Measure seconds, and megabytes beyond those before the fit, in a process of each peer."""
+    n_rows = 5_000 if options.quick else 2_000_000_000 // (784 * 4)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.npy"
+        write(path, n_rows)
+        found = {
+            name: in_own_process(fit, peer=name, path=str(path)) for name in options.chosen(PEERS)
+        }
+        gigabytes = path.stat().st_size / 1e9
+    rows = {
+        figure: {name: of[figure] for name, of in found.items()} for figure in found["skperceptron"]
+    }
+    title = f"Memory-mapped float32 file of {gigabytes:.2g} GB, (256, 128), one epoch"
+    return [Table("mapped", title, "figure", rows)]
+
+
+def write(path: Path, n_rows: int) -> None:
+    """Write random rows of 784 numbers, block by block."""
+    rows = np.lib.format.open_memmap(path, "w+", np.float32, (n_rows, 784))
+    rng = np.random.default_rng(0)
+    for start in range(0, n_rows, 10_000):
+        rng.random(dtype=np.float32, out=rows[start : start + 10_000])
+    rows.flush()
+
+
+def fit(peer: str, path: str) -> dict[str, float]:
+    """Fit a network to the file; run in a process of its own."""
+    X = np.load(path, mmap_mode="r")
+    y = (np.arange(len(X)) * 7919) % 10
+    case = Case("mapped", len(X), X.shape[1], 10, (256, 128), 256, 1)
+    warm_up = Case("warm-up", 512, X.shape[1], 10, (256, 128), 256, 1)
+    PEERS[peer](warm_up, np.array(X[:512]), y[:512])
+    with peak_memory() as growth:
+        seconds = PEERS[peer](case, X, y)
+    return {
+        "seconds": seconds,
+        "private MB": growth["private"],
+        "resident MB, pages of the file included": growth["resident"],
+    }

@@ -1,0 +1,200 @@
+"""How all subjects measure: contestants take turns, and medians count."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from importlib import import_module
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+OURS = "skperceptron"
+PRODUCTS = "products alone"
+
+#: Rows or members of a table, by name, and what was found for them.
+Figures = dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asks for.
+
+    Attributes
+    ----------
+    repeats : int
+    threads : int
+        Of BLAS and of PyTorch; JAX takes every core that the process may use.
+    quick : bool
+        Small problems: to see that everything works.
+    only : tuple of str
+        Peers to run; all, if empty.
+    cases : tuple of str
+        Training cases to run; all, if empty.
+    """
+
+    repeats: int = 5
+    threads: int = 2
+    quick: bool = False
+    only: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()
+
+    def chosen(self, contestants: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the contestants that were asked for; always ours."""
+        wanted = {OURS, *self.only} if self.only else set(contestants)
+        return {name: run for name, run in contestants.items() if name in wanted}
+
+
+@dataclass
+class Table:
+    """What a subject has found.
+
+    Attributes
+    ----------
+    name : str
+        Of the files that it is stored in.
+    title : str
+        What the figures are, unit included.
+    heading : str
+        Of the first column.
+    rows : dict
+        Figures by row and column.
+    ratios : dict
+        More columns: numbers without a unit.
+    reference : str or None
+        The column that others are shown as multiples of, in brackets.
+    """
+
+    name: str
+    title: str
+    heading: str
+    rows: Figures
+    ratios: Figures = field(default_factory=dict)
+    reference: str | None = OURS
+
+    def cells(self) -> list[list[str]]:
+        """Return the table as text, headings first."""
+        columns = _columns(self.rows)
+        more = _columns(self.ratios)
+        lines = [[self.heading, *columns, *more]]
+        for name, row in self.rows.items():
+            unit = row.get(self.reference) if self.reference else None
+            cells = [_with_multiple(row[c], unit) if c in row else "-" for c in columns]
+            ratios = self.ratios.get(name, {})
+            cells += [f"{ratios[c]:.2f}" if c in ratios else "-" for c in more]
+            lines.append([name, *cells])
+        return lines
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what JSON stores."""
+        return asdict(self)
+
+
+class UnsupportedError(Exception):
+    """A contestant cannot do what it is asked to."""
+
+
+def medians(contestants: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, float]:
+    """Return the median of what each contestant measures of itself.
+
+    They take turns, so that a busy moment of the machine hits all of them.
+    """
+    found: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(repeats):
+        for name in list(found):
+            try:
+                found[name].append(contestants[name]())
+            except UnsupportedError:
+                del found[name]
+    return {name: median(values) for name, values in found.items()}
+
+
+def ratio_to(column: str, rows: Figures, heading: str) -> Figures:
+    """Return, for each row that has both, how many times ours is of another column."""
+    return {
+        name: {heading: row[OURS] / row[column]}
+        for name, row in rows.items()
+        if OURS in row and column in row
+    }
+
+
+def seconds_of(call: Callable[[], object], calls: int = 1) -> float:
+    """Return how long a call takes: the median of several."""
+    times = []
+    for _ in range(calls):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return median(times)
+
+
+def in_own_process(function: Callable[..., Any], **arguments: Any) -> Any:
+    """Call a function of a module in a fresh interpreter; arguments and result are JSON."""
+    module = function.__module__
+    if module == "__main__":
+        module = sys.modules[module].__spec__.name  # type: ignore[union-attr]
+    target = [module, function.__name__, json.dumps(arguments)]
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.measuring", *target]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@contextmanager
+def peak_memory(every: float = 0.005) -> Iterator[dict[str, float]]:
+    """Find by how many megabytes the process grows at most while the body runs (Linux).
+
+    "private" counts what belongs to the process alone, "resident" also the pages of files that
+    the kernel keeps in memory and may drop at any time.
+    """
+    peaks = before = _resident()
+    growth: dict[str, float] = {}
+    is_over = threading.Event()
+
+    def watch() -> None:
+        nonlocal peaks
+        while not is_over.wait(every):
+            peaks = {name: max(peaks[name], now) for name, now in _resident().items()}
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield growth
+    finally:
+        is_over.set()
+        watcher.join()
+        last = _resident()
+        growth.update({n: max(peaks[n], last[n]) - before[n] for n in before})
+
+
+def _resident() -> dict[str, float]:
+    # ``resource`` knows one peak for the whole life of a process only.
+    lines = Path("/proc/self/status").read_text().splitlines()
+    kilobytes = {
+        name: value.split()[0]
+        for name, _, value in (li.partition(":") for li in lines)
+        if name in ("VmRSS", "RssAnon")
+    }
+    return {
+        "private": int(kilobytes["RssAnon"]) / 1000,
+        "resident": int(kilobytes["VmRSS"]) / 1000,
+    }
+
+
+def _columns(rows: Figures) -> list[str]:
+    return list(dict.fromkeys(column for row in rows.values() for column in row))
+
+
+def _with_multiple(figure: float, unit: float | None) -> str:
+    text = f"{figure:,.0f}" if abs(figure) >= 100 else f"{figure:.3g}"
+    return text if unit is None or figure == unit else f"{text} ({figure / unit:.2f})"
+
+
+if __name__ == "__main__":
+    module, name, arguments = sys.argv[1:]
+    print(json.dumps(getattr(import_module(module), name)(**json.loads(arguments))))

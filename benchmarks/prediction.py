@@ -1,0 +1,63 @@
+"""``predict_proba`` of 1, 1,000 and 100,000 rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+
+import numpy as np
+
+from .cases import CASES, Case
+from .measuring import OURS, Figures, Options, Table, medians, seconds_of
+from .peers import jax_predictor, pytorch_predictor
+
+#: Rows, and how often they are predicted at a time.
+SIZES = {1: 300, 1_000: 20, 100_000: 1}
+
+
+def tables(options: Options) -> list[Table]:
+    """Measure microseconds per call."""
+    rows: Figures = {}
+    for case in (CASES["digits"], CASES["mnist"]):
+        for dtype in ("float64", "float32"):
+            predict = predictors(case, dtype, options)
+            for n_rows, calls in SIZES.items():
+                n_rows = min(n_rows, 2_000) if options.quick else n_rows
+                X = np.random.RandomState(0).standard_normal((n_rows, case.n_features))
+                X = X.astype(dtype)
+                for compiles_first in predict.values():
+                    compiles_first(X)
+                runs = {n: partial(seconds_of, partial(f, X), calls) for n, f in predict.items()}
+                found = medians(runs, options.repeats)
+                name = f"{case.name}, {dtype}, {n_rows:,} rows"
+                rows[name] = {peer: 1e6 * time for peer, time in found.items()}
+    ratios = {
+        name: {"ours / scikit-learn": row[OURS] / row["scikit-learn"]}
+        for name, row in rows.items()
+        if "scikit-learn" in row
+    }
+    title = "Prediction, predict_proba: microseconds per call"
+    return [Table("prediction", title, "network and rows", rows, ratios)]
+
+
+def predictors(
+    case: Case, dtype: str, options: Options
+) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """Return what predicts probabilities, trained on X of the dtype that is predicted."""
+    makers: dict[str, Callable] = {
+        OURS: partial(fitted, "skperceptron", "MLPSoftmaxClassifier"),
+        "scikit-learn": partial(fitted, "sklearn.neural_network", "MLPClassifier"),
+    }
+    if find_spec("torch"):
+        makers["PyTorch"] = pytorch_predictor
+    if find_spec("jax") and dtype == "float32":
+        makers["JAX"] = jax_predictor
+    return {name: make(case, dtype) for name, make in options.chosen(makers).items()}
+
+
+def fitted(module: str, name: str, case: Case, dtype: str) -> Callable[[np.ndarray], np.ndarray]:
+    """Return ``predict_proba`` of an estimator that was trained for a moment."""
+    estimator = getattr(import_module(module), name)(case.hidden, max_iter=1, random_state=0)
+    return estimator.fit(*case.shrunk().data(dtype)).predict_proba

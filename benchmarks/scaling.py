@@ -1,0 +1,76 @@
+"""How training time grows with rows and with parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from .cases import Case
+from .measuring import PRODUCTS, Figures, Options, Table
+from .training import step_times
+
+ROWS = (1_000, 10_000, 100_000, 1_000_000)
+#: Widths of two hidden layers: with 784 inputs, 1e5 to 1e7 parameters.
+WIDTHS = (111, 290, 688, 1_437, 2_790)
+#: Rows that are visited for one measurement of each.
+VISITS = 100_000
+
+
+def tables(options: Options) -> list[Table]:
+    """Measure nanoseconds per row, and picoseconds per row and parameter."""
+    if not options.only:
+        # JAX would compile for minutes.
+        options = replace(options, only=("scikit-learn", "PyTorch", PRODUCTS))
+    return [over_rows(options), over_parameters(options)]
+
+
+def over_rows(options: Options) -> Table:
+    """Return the time per row of data sets that differ in nothing but their rows."""
+    rows: Figures = {}
+    for n_rows in ROWS[:2] if options.quick else ROWS:
+        epochs = max(1, VISITS // n_rows)
+        case = Case(f"{n_rows:,}", n_rows, 50, 10, (100,), 200, epochs)
+        times = step_times(case, options, "float32")
+        # Every case has whole batches.
+        rows[case.name] = {peer: 1e3 * time / case.batch_size for peer, time in times.items()}
+    title = "Rows: nanoseconds per row, 50-100-10 units, batches of 200"
+    return Table("scaling_rows", title, "rows", rows)
+
+
+def over_parameters(options: Options) -> Table:
+    """Return the time per row and parameter of networks that differ in their width."""
+    rows: Figures = {}
+    for width in WIDTHS[:2] if options.quick else WIDTHS:
+        n_parameters = 785 * width + (width + 1) * width + (width + 1) * 10
+        n_rows = max(1_280, 512_000_000 // n_parameters // 256 * 256)
+        case = Case(f"{n_parameters:,}", min(n_rows, 5_120), 784, 10, (width, width), 256, 1)
+        times = step_times(case, options, "float32")
+        per_parameter = 1e6 / (case.batch_size * n_parameters)
+        rows[case.name] = {peer: time * per_parameter for peer, time in times.items()}
+    title = "Parameters: picoseconds per row and parameter, 784 inputs, batches of 256"
+    return Table("scaling_parameters", title, "parameters", rows)
+
+
+def draw(tables: Iterable[Table], path: Path) -> None:
+    """Plot both tables."""
+    from matplotlib import pyplot as plt
+
+    by_name = {table.name: table for table in tables}
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    labels = {
+        "scaling_rows": ("rows of X", "ns per row", "50-100-10 units, batches of 200"),
+        "scaling_parameters": ("parameters", "ps per row and parameter", "batches of 256"),
+    }
+    for axis, (name, (x, y, title)) in zip(axes, labels.items(), strict=True):
+        rows = by_name[name].rows
+        peers = list(dict.fromkeys(peer for row in rows.values() for peer in row))
+        for peer in peers:
+            shown = {int(n.replace(",", "")): row[peer] for n, row in rows.items() if peer in row}
+            style = {"color": "0.6", "linestyle": "--"} if peer == PRODUCTS else {"marker": "o"}
+            axis.plot([*shown], [*shown.values()], label=peer, **style)
+        axis.set(xscale="log", yscale="log", xlabel=x, ylabel=y, title=title)
+        axis.grid(alpha=0.3)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    plt.rcParams["svg.hashsalt"] = "skperceptron"
+    figure.savefig(path, metadata={"Date": None})

@@ -1,0 +1,61 @@
+"""Memory-mapped files: pages that have been read are let go.
+
+The kernel keeps the pages of a file in memory as long as it has nothing better to do with it, and
+counts those that a process has looked at as resident in it: in the end, the whole file. Told
+to let them go, it only forgets that they belong here; the next look costs no reading.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+#: Bytes of a file that may be resident at a time.
+RESIDENT = 2**28
+
+#: Rows in random order that may be: Linux maps up to 2 MB around each.
+SCATTERED = RESIDENT // 2**21
+
+
+class Pages:
+    """The pages of the file that an array lies in.
+
+    Parameters
+    ----------
+    file : mmap
+    """
+
+    def __init__(self, file: mmap.mmap) -> None:
+        self._file = file
+        self._n_read = 0
+
+    def let_go(self) -> None:
+        """Let all pages go; they come back when they are looked at."""
+        self._file.madvise(mmap.MADV_DONTNEED)
+        self._n_read = 0
+
+    def portions(self, n_rows: int) -> Iterator[slice]:
+        """Cut rows in random order into portions, and let pages go where it is time."""
+        for start in range(0, n_rows, SCATTERED):
+            portion = slice(start, min(start + SCATTERED, n_rows))
+            length = portion.stop - start
+            if self._n_read + length > SCATTERED:
+                self.let_go()
+            self._n_read += length
+            yield portion
+
+
+def pages_of(X: Any) -> Pages | None:
+    """Return the pages of an array's file, or None if there is none that may let pages go."""
+    owner = X
+    while isinstance(owner, np.ndarray):
+        # Changes to a copy-on-write map are nowhere else.
+        if isinstance(owner, np.memmap) and owner.mode == "c":
+            return None
+        owner = owner.base
+    if not isinstance(owner, mmap.mmap) or not hasattr(mmap, "MADV_DONTNEED"):
+        return None
+    return Pages(owner)

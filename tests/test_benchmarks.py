@@ -1,0 +1,93 @@
+"""The benchmark suite runs, and its tables come out. Nothing here depends on how long it takes."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+if not (ROOT / "benchmarks").is_dir():
+    pytest.skip("benchmarks/ is in the repository only", allow_module_level=True)
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import __main__ as suite  # noqa: E402
+from benchmarks import prediction  # noqa: E402
+from benchmarks.cases import CASES, Case  # noqa: E402
+from benchmarks.measuring import OURS, Options, Table, UnsupportedError, medians  # noqa: E402
+from benchmarks.report import circumstances, markdown, restructured_text  # noqa: E402
+
+PEERS = {OURS, "scikit-learn", "products alone"}
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    tiny = Case("tiny", 64, 4, 3, (3,), 32, 1)
+    monkeypatch.setitem(CASES, "tiny", tiny)
+    monkeypatch.setitem(CASES, "digits", tiny)
+    monkeypatch.setitem(CASES, "mnist", tiny)
+    monkeypatch.setitem(CASES, "small", tiny)
+    monkeypatch.setattr(prediction, "SIZES", {1: 1, 20: 1})
+
+
+def table():
+    rows = {"one": {OURS: 2.0, "other": 3.0}, "two": {OURS: 1234.5}}
+    return Table("name", "Title", "case", rows, {"one": {"ratio": 0.5}})
+
+
+def test_suite_prints_markdown_and_stores_all_kinds_of_files(tmp_path, capsys):
+    subjects = ["training", "activations", "prediction"]
+    files = {name: tmp_path / name for name in ("json", "markdown", "docs")}
+    options = [f"--{name}={path}" for name, path in files.items()]
+    suite.main([*subjects, "--quick", "--cases", "tiny", "--only", *PEERS - {OURS}, *options])
+    printed = capsys.readouterr().out
+    stored = json.loads(files["json"].read_text())
+    names = [t["name"] for t in stored["tables"]]
+    assert names == ["training_float64", "training_float32", *subjects[1:]]
+    for of_table in stored["tables"]:
+        for row in of_table["rows"].values():
+            assert PEERS >= set(row) >= {OURS}
+            assert all(figure > 0 for figure in row.values())
+        assert of_table["title"] in printed
+        assert (files["docs"] / f"{of_table['name']}.inc").exists()
+    assert (files["docs"] / "circumstances.inc").read_text().startswith(stored["date"])
+
+
+def test_unknown_subject_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        suite.main(["speed"])
+    assert "no such subject: speed" in capsys.readouterr().err
+
+
+def test_table_in_markdown():
+    assert markdown(table()).splitlines() == [
+        "**Title**",
+        "",
+        "| case | skperceptron | other | ratio |",
+        "| --- | --- | --- | --- |",
+        "| one | 2 | 3 (1.50) | 0.50 |",
+        "| two | 1,234 | - | - |",
+    ]
+
+
+def test_table_for_the_documentation():
+    text = restructured_text(table(), circumstances(Options()))
+    assert text.startswith(".. csv-table:: Title (2")
+    assert '   "one","2","3 (1.50)","0.50"\n' in text
+
+
+def test_contestants_take_turns_and_who_cannot_is_left_out():
+    order = []
+
+    def contestant(name):
+        def run():
+            order.append(name)
+            if name == "c":
+                raise UnsupportedError
+            return float(len(order))
+
+        return run
+
+    found = medians({name: contestant(name) for name in "acb"}, 3)
+    assert order == ["a", "c", "b", "a", "b", "a", "b"]
+    assert found == {"a": 4.0, "b": 5.0}

@@ -1,0 +1,109 @@
+"""What a fit holds: never a second copy of X."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron.stopping import EarlyStopping
+
+N, D = 4000, 1000
+INTEGERS = ["int8", "uint8", "int16", "int32", "int64", "uint64", "bool"]
+DTYPES = ["float64", "float32", "float16", *INTEGERS]
+OPTIONS = {
+    "plain": {},
+    "early stopping": {"early_stopping": True},
+    "early stopping by the loss": {"early_stopping": EarlyStopping(monitor="loss")},
+    "not shuffled": {"shuffle": False},
+    "float32 arithmetic": {"dtype": "float32"},
+    "averaged": {"averaging": "ema"},
+}
+
+
+def data(dtype="float64", n_rows=N):
+    rng = np.random.RandomState(0)
+    X = rng.randint(0, 2, size=(n_rows, D)).astype(dtype)
+    return X, X[:, 0].astype(int)
+
+
+def network(estimator_class=MLPBinaryClassifier, **options):
+    model = estimator_class(hidden_layer_sizes=(3,), max_iter=9, tol=10, n_iter_no_change=1)
+    return model.set_params(**{"random_state": 0, "batch_size": 50, **options})
+
+
+def layouts(X):
+    """Return X laid out in all the ways that a fit takes as they are."""
+    return {
+        "C order": X,
+        "Fortran order": np.asfortranarray(X),
+        "read-only": np.lib.stride_tricks.as_strided(X, writeable=False),
+        "every other row": np.repeat(X, 2, axis=0)[::2],
+    }
+
+
+@pytest.mark.parametrize("layout", layouts(np.zeros((1, 1))))
+@pytest.mark.parametrize("dtype", ["float64", "float32", "uint8"])
+def test_fit_holds_no_copy_of_any_layout(peak_of, dtype, layout):
+    X, y = data(dtype)
+    X = layouts(X)[layout]
+    assert peak_of(lambda: network().fit(X, y)) < _allowed(X)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_fit_holds_no_copy_of_any_dtype(peak_of, dtype):
+    X, y = data(dtype)
+    assert peak_of(lambda: network().fit(X, y)) < _allowed(X)
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("kind", [MLPBinaryClassifier, MLPSoftmaxClassifier, MLPRegressor])
+def test_fit_with_any_option_holds_no_copy(peak_of, kind, options):
+    X, y = data()
+    model = network(kind, **options)
+    assert peak_of(lambda: model.fit(X, y)) < _allowed(X)
+
+
+def test_own_validation_data_is_not_copied(peak_of):
+    X, y = data()
+    model = network()
+    peak = peak_of(lambda: model.fit(X[:100], y[:100], X_val=X, y_val=y))
+    assert peak < _allowed(X)
+
+
+def test_partial_fit_holds_no_copy(peak_of):
+    X, y = data()
+    model = network()
+    assert peak_of(lambda: model.partial_fit(X, y, classes=[0, 1])) < _allowed(X)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_batch_of_all_rows_is_one_copy_and_not_two(peak_of, solver):
+    X, y = data("uint8")
+    model = network(solver=solver, batch_size=N)
+    assert peak_of(lambda: model.fit(X, y)) < 1.9 * N * D * 8
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_integers_train_and_predict_as_the_same_numbers_in_float64(dtype):
+    X, y = data(dtype, 200)
+    X[0, 0] = 1 if dtype == "bool" else 99
+    ours, expected = network().fit(X, y), network().fit(X.astype("float64"), y)
+    for found, wanted in zip(ours.coefs_, expected.coefs_, strict=True):
+        assert_array_equal(found, wanted)
+    probability = ours.predict_proba(X)
+    assert probability.dtype == np.float64
+    assert_array_equal(probability, expected.predict_proba(X.astype("float64")))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_prediction_holds_no_copy_of_any_dtype(peak_of, dtype):
+    X, y = data(dtype)
+    model = network().fit(X[:200], y[:200])
+    assert peak_of(lambda: model.predict_proba(X)) < _allowed(X)
+
+
+def _allowed(X):
+    """Return how many bytes may be held: what rows and batches need, far less than X."""
+    # The sum of many float16 overflows, so that scikit-learn looks at each number: a byte each.
+    checked = X.size if X.dtype == np.float16 else 0
+    return checked + min(0.75 * X.nbytes, 5_000_000)

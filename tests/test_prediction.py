@@ -1,0 +1,106 @@
+"""Predictions of fitted estimators: the same whatever was predicted before, and by whom."""
+
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+
+from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+
+DTYPES = ["float32", "float64"]
+
+
+def rows(n_rows=40, n_features=6, dtype="float64"):
+    return np.random.RandomState(0).standard_normal((n_rows, n_features)).astype(dtype)
+
+
+@pytest.fixture(params=DTYPES)
+def fitted(request):
+    """A classifier of three classes, trained in float32 or float64."""
+    X = rows()
+    network = MLPSoftmaxClassifier((5,), max_iter=9, tol=10, n_iter_no_change=1, random_state=0)
+    return network.set_params(dtype=request.param).fit(X, np.arange(len(X)) % 3)
+
+
+def plain_probabilities(model, X):
+    hidden = np.maximum(X @ model.coefs_[0] + model.intercepts_[0], 0)
+    raw = np.exp(hidden @ model.coefs_[1] + model.intercepts_[1])
+    return raw / raw.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("change", ["inside", "exchanged"])
+def test_changed_weights_are_seen_by_the_next_prediction(fitted, dtype, change):
+    X = rows(dtype=dtype)
+    fitted.predict_proba(X)
+    if change == "inside":
+        fitted.coefs_[0][:] *= 2
+    else:
+        fitted.coefs_[0] = fitted.coefs_[0] * 2
+    assert_allclose(fitted.predict_proba(X), plain_probabilities(fitted, X), rtol=1e-4)
+
+
+def test_changed_normalization_is_seen_by_the_next_prediction():
+    X = rows()
+    model = MLPRegressor(
+        hidden_layer_sizes=(4,), normalization="batch", max_iter=9, tol=10, n_iter_no_change=1
+    )
+    model.set_params(random_state=0).fit(X, X[:, 0])
+    before = model.predict(X)
+    model.normalization_parameters_[0][0] *= 2
+    assert np.abs(model.predict(X) - before).max() > 1e-3
+
+
+def test_refitted_model_forgets_what_it_has_predicted_with():
+    X = rows()
+    model = MLPBinaryClassifier((4,), max_iter=9, tol=10, n_iter_no_change=1, random_state=0)
+    model.fit(X, X[:, 0] > 0).predict_proba(X)
+    again = model.set_params(random_state=1).fit(X, X[:, 1] > 0).predict_proba(X)
+    assert_array_equal(again, clone(model).fit(X, X[:, 1] > 0).predict_proba(X))
+
+
+def test_predicting_changes_neither_attributes_nor_pickles(fitted):
+    before, pickled = vars(fitted).copy(), pickle.dumps(fitted)
+    fitted.predict_proba(rows())
+    assert vars(fitted) == before
+    assert pickle.dumps(fitted) == pickled
+
+
+def test_result_is_not_overwritten_by_the_next_prediction(fitted):
+    first = fitted.decision_function(rows()[:1])
+    kept = first.copy()
+    fitted.decision_function(rows()[1:2])
+    assert_array_equal(first, kept)
+
+
+def test_threads_may_share_a_model(fitted):
+    X = rows(400)
+    expected = [fitted.predict_proba(X[i : i + 1]) for i in range(len(X))]
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda i: fitted.predict_proba(X[i : i + 1]), range(len(X))))
+    assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rows_that_are_not_finite_are_refused(fitted, bad, dtype):
+    X = rows(dtype=dtype)
+    fitted.predict_proba(X)
+    X[3, 2] = bad
+    with pytest.raises(ValueError, match="Input X contains"):
+        fitted.predict_proba(X)
+
+
+def test_sum_that_overflows_does_not_refuse_finite_rows(fitted):
+    X = np.full((2, 6), np.finfo(np.float32).max, dtype=np.float32)
+    fitted.coefs_[0][:] = 1e-38
+    assert np.isfinite(fitted.predict_proba(X)).all()
+
+
+def test_softmax_of_many_rows_equals_that_of_each(fitted):
+    X = rows(300)
+    alone = [fitted.predict_proba(X[i : i + 1])[0] for i in range(len(X))]
+    assert_allclose(fitted.predict_proba(X), alone, rtol=1e-12)
