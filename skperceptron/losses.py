@@ -344,8 +344,10 @@ class CategoricalLogLoss(_Softmax, _LogLoss):
             call()
 
     def gradient_calls(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> list[Call]:
-        calls: list[Call] = list(self._softmax_calls(raw, out, scratch))
-        calls.append(partial(np.subtract, out, y, out))
+        calls: list[Call] = [
+            *self._softmax_calls(raw, out, scratch),
+            partial(np.subtract, out, y, out),
+        ]
         if self.label_smoothing:
             calls.append(partial(self._smooth, y, raw.shape[-1], out, scratch))
         return calls
