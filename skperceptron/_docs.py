@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textwrap import indent
+from inspect import cleandoc
 from typing import TypeVar
 
 _Class = TypeVar("_Class", bound=type)
@@ -200,12 +200,13 @@ feature_names_in_ : ndarray of shape (`n_features_in_`,)
 def shares_documentation(cls: _Class) -> _Class:
     """Fill the placeholders, such as ``{parameters}``, of a class's docstring."""
     texts = {
-        "    {parameters}": indent(_PARAMETERS.strip(), "    "),
-        "    {classifier_parameters}": indent(_CLASSIFIER_PARAMETERS.strip(), "    "),
-        "    {attributes}": indent(_ATTRIBUTES.strip(), "    "),
+        "{parameters}": _PARAMETERS,
+        "{classifier_parameters}": _CLASSIFIER_PARAMETERS,
+        "{attributes}": _ATTRIBUTES,
     }
-    documentation = cls.__doc__ or ""
+    # Python 3.13 has taken the indentation away already.
+    documentation = cleandoc(cls.__doc__ or "")
     for placeholder, text in texts.items():
-        documentation = documentation.replace(placeholder, text)
+        documentation = documentation.replace(placeholder, text.strip())
     cls.__doc__ = documentation
     return cls
