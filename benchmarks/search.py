@@ -85,18 +85,19 @@ def compare(options: argparse.Namespace) -> dict[str, dict[str, dict[str, float]
     """Return, for each data set and peer, the run with the best number of workers."""
     results: dict[str, dict[str, dict[str, float]]] = {}
     for data in options.data:
-        of_peer: dict[str, dict[str, float]] = {}
-        for peer in options.only:
-            for n_jobs in options.jobs:
+        ways = [(peer, n_jobs) for peer in options.only for n_jobs in options.jobs]
+        runs: dict[tuple[str, int], list[dict[str, float]]] = {way: [] for way in ways}
+        # In turns, so that a busy moment of the machine hits all of them.
+        for _ in range(options.repeats):
+            for peer, n_jobs in ways:
                 task = {"peer": peer, "data": data, "grid": GRID, "n_jobs": n_jobs}
-                runs = [
-                    in_own_process(run, **task, epochs=options.epochs)
-                    for _ in range(options.repeats)
-                ]
-                found = {key: median(one[key] for one in runs) for key in runs[0]}
-                found["n_jobs"] = n_jobs
-                if peer not in of_peer or found["seconds"] < of_peer[peer]["seconds"]:
-                    of_peer[peer] = found
+                runs[peer, n_jobs].append(in_own_process(run, **task, epochs=options.epochs))
+        of_peer: dict[str, dict[str, float]] = {}
+        for (peer, n_jobs), measured in runs.items():
+            found = {key: median(one[key] for one in measured) for key in measured[0]}
+            found["n_jobs"] = n_jobs
+            if peer not in of_peer or found["seconds"] < of_peer[peer]["seconds"]:
+                of_peer[peer] = found
         results[data] = of_peer
         print(table({data: of_peer}).splitlines()[-1], file=sys.stderr, flush=True)
     return results
