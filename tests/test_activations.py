@@ -764,3 +764,14 @@ def test_value_and_gradient_equal_those_of_pytorch(name, dtype):
     tolerance = 1e-5 if rounds else 1e-12
     assert_allclose(activation(z), value.detach().numpy(), rtol=tolerance, atol=tolerance)
     assert_allclose(activation.derivative(z), x.grad.numpy(), rtol=tolerance, atol=tolerance)
+
+
+def test_gelu_in_float32_is_as_near_to_the_exact_one_as_numbers_close_to_one_are_rounded():
+    z = np.linspace(-12, 12, 20_001)
+    activation = GELU()
+    for exact, found in (
+        (activation(z), activation(z.astype(np.float32))),
+        (activation.derivative(z), activation.derivative(z.astype(np.float32))),
+    ):
+        assert found.dtype == np.float32
+        assert (np.abs(found - exact) <= 3e-7 * np.maximum(1, np.abs(z))).all()
