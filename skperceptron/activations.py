@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -30,8 +30,8 @@ from .engine.arrays import Floats
 #: Beyond this every saturating function here has reached its limit, in any precision.
 FAR = 1e4
 
-#: Elements that are computed at a time where two arrays are not enough: 64 KB more, in float64.
-PORTION = 2**13
+#: Bytes of an array that are computed at a time where two arrays are not enough.
+PORTION = 2**15
 
 #: Coefficients of the normal distribution function in t = 1 / (1 + SCALE |z|), the highest power
 #: first: half of those that Abramowitz & Stegun (1964) give in 7.1.26 for erfc(|z| / sqrt 2).
@@ -805,7 +805,7 @@ def _hastings_distribution(z: Floats, density: Floats, out: Floats, room: Floats
 def _portions(z: Floats, out: Floats) -> Iterator[tuple[Floats, ...]]:
     """Yield parts of both arrays, (K, b, H), and two more to calculate in."""
     n_members, n_rows, n_units = z.shape
-    size = max(1, PORTION // (n_members * n_units))
+    size = max(1, PORTION // (z.itemsize * n_members * n_units))
     rooms = np.empty((2, n_members, min(size, n_rows), n_units), dtype=z.dtype)
     for start in range(0, n_rows, size):
         part = z[:, start : start + size]
@@ -826,7 +826,7 @@ def _inside(a: Floats, centre: float, radius: float) -> None:
     np.less(a, radius, out=a)
 
 
-def _classes() -> dict[str, type[Activation]]:
+def _classes() -> Mapping[str, type[Activation]]:
     return by_name(sys.modules[__name__], Activation)
 
 
