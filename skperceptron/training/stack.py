@@ -429,7 +429,11 @@ class _BoundStep:
 
     def gathering(self, order: Integers) -> list[Call]:
         """List the calls that gather rows of X, (K, B)."""
-        return [data.filling(self.work.x, order[k], self._dtype, k) for data, k in self._sources]
+        return [
+            call
+            for data, k in self._sources
+            for call in data.filling(self.work.x, order[k], self._dtype, k)
+        ]
 
     def learning(self, y: Floats, raw: Floats, factor: Floats) -> list[Call]:
         """List the calls that compute the gradient of a batch and keep its raw predictions."""
