@@ -129,7 +129,7 @@ class Stack:
             self._shares[k, : counts[k]] = lengths if weighted else 1.0
             self._lengths[k, epoch.steps] = epoch.lengths
         shuffled = [(id(m.rng), m.n_samples, m.shuffle, len(m.rows)) for m in members]
-        self._shuffled_alike = [as_slice(alike) for alike in _places(shuffled)]
+        self._shuffled_alike = [(alike[0], as_slice(alike)) for alike in _places(shuffled)]
         rated = [
             (id(m.optimizer), id(m.schedule), m.learning_rate, m.max_iter, m.steps) for m in members
         ]
@@ -198,8 +198,8 @@ class Stack:
         return totals
 
     def _reorder(self) -> None:
-        for alike in self._shuffled_alike:
-            member = self.members[alike.start if isinstance(alike, slice) else alike[0]]
+        for first, alike in self._shuffled_alike:
+            member = self.members[first]
             if member.shuffle:
                 drawn = np.arange(member.n_samples)
                 member.rng.shuffle(drawn)
