@@ -7,9 +7,9 @@ from scipy import sparse
 from sklearn.linear_model import Perceptron
 
 from skperceptron import RosenblattPerceptron
-from skperceptron._library_pass import MANY_ROWS, LibraryPass
+from skperceptron._library_pass import MarkingPass as LibraryPass
 from skperceptron.engine.error_correction import AveragedWeights, ErrorCorrection, LastWeights
-from skperceptron.rosenblatt import LARGE_ROWS
+from skperceptron.rosenblatt import LARGE_ROWS, MANY_ROWS
 
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum number of epochs")
 
