@@ -8,7 +8,7 @@ units, one per class, learn by error correction.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from copy import copy, deepcopy
 from dataclasses import dataclass
@@ -628,7 +628,7 @@ class _Training:
     signs : ndarray of shape (N, C)
     weights : ndarray of shape (N,)
     only_counted : bool
-        Whether it does not matter which rows are mistakes.
+        Whether it does not matter which presentations are mistakes.
     """
 
     features_of: Callable[..., Features]
@@ -651,11 +651,8 @@ class _Training:
         """Present each row once, in random order if there is an `rng`; count the mistakes."""
         n_rows = len(self.rows)
         order = np.arange(n_rows) if rng is None else rng.permutation(n_rows)
-        windows = (
-            (self.features_of(self.rows[w], room=units.room), self.signs[w], self.weights[w])
-            for w in self._windows(order)
-        )
-        # It has a second room. Threads of BLAS, which a marking pass wakes up, need the cores.
+        windows = self._contents(order, units.room)
+        # A marking pass has one room only, and wakes up threads of BLAS, which keep a core busy.
         if self.solver is CountingPass and n_rows > self._window_length:
             windows = prefetched(windows)
         with closing(windows):
@@ -675,6 +672,14 @@ class _Training:
         features = self.features_of(self.rows[chosen])
         responses = features @ np.column_stack([coef, intercept]).T
         return responses, self.signs[chosen], self.weights[chosen]
+
+    def _contents(
+        self, order: Integers, room: Room
+    ) -> Generator[tuple[Features, Floats, Floats], None, None]:
+        """Yield features, signs and weights, window by window."""
+        for chosen in self._windows(order):
+            features = self.features_of(self.rows[chosen], room=room)
+            yield features, self.signs[chosen], self.weights[chosen]
 
     def _windows(self, order: Integers) -> Iterator[Integers]:
         length = self._window_length
