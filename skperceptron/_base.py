@@ -16,7 +16,6 @@ from typing import Any, NoReturn
 
 import numpy as np
 from scipy.optimize import OptimizeResult
-from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_random_state
@@ -26,7 +25,7 @@ from ._compat import CallbackSupportMixin, check_optimize_result
 from ._held_out import Validation
 from ._listening import Silence, identity_of, listening
 from ._notebook import NotebookMixin
-from ._parameters import NetworkParameters, is_lbfgs
+from ._parameters import NetworkParameters, is_lbfgs, owned
 from ._validation import (
     FLOAT32,
     FLOAT64,
@@ -301,7 +300,7 @@ class BaseMultilayerPerceptron(
         activations: list[Activation | None] = [*self._resolve_activations()]
         factors = [a.init_factor for a in activations if a is not None]
         activations = [*activations[: len(self._hidden_sizes())], None]
-        initializer = clone(get_initializer(self.initializer))
+        initializer = owned(get_initializer(self.initializer), self.initializer)
         initializer.check_parameters()
         layer = 0
         for node, views in zip(self._network.nodes, self._network.views(vector), strict=True):

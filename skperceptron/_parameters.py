@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, clone
 from ._compat import Interval, Options, StrOptions
 from .activations import Activation, get_activation
 from .averaging import Averaging, get_averaging
+from .components import Component
 from .initializers import Initializer, list_initializers
 from .losses import Loss, get_loss
 from .normalizations import Normalization, get_normalization
@@ -31,6 +32,14 @@ def is_lbfgs(solver: str | Optimizer) -> bool:
     if isinstance(solver, Optimizer):
         return not solver.is_stochastic
     return solver == "lbfgs"
+
+
+Kind = TypeVar("Kind", bound=Component)
+
+
+def owned(component: Kind, given: Any) -> Kind:
+    """Return the component of what was given as an estimator's own: a copy of the user's."""
+    return component if isinstance(given, str) else clone(component)
 
 
 class NetworkParameters(BaseEstimator):
@@ -176,7 +185,7 @@ class NetworkParameters(BaseEstimator):
                     " a list must have one entry per hidden layer."
                 )
         # The first weights of a network without hidden layers follow some activation too.
-        resolved = [clone(get_activation(activation)) for activation in chosen or ["identity"]]
+        resolved = [owned(get_activation(given), given) for given in chosen or ["identity"]]
         for activation in resolved:
             activation.check_parameters()
         return resolved
@@ -184,7 +193,7 @@ class NetworkParameters(BaseEstimator):
     def _resolve_normalization(self) -> Normalization | None:
         if self.normalization is None:
             return None
-        normalization = clone(get_normalization(self.normalization))
+        normalization = owned(get_normalization(self.normalization), self.normalization)
         normalization.check_parameters()
         if normalization.mixes_rows and is_lbfgs(self.solver):
             raise ValueError(
@@ -215,7 +224,7 @@ class NetworkParameters(BaseEstimator):
 
     def _resolve_loss(self, task: str, n_targets: int) -> Loss:
         """Return a copy of the user's loss, checked."""
-        loss = clone(get_loss(self.loss, task))
+        loss = owned(get_loss(self.loss, task), self.loss)
         loss.check_parameters(n_targets)
         return loss
 
@@ -227,7 +236,7 @@ class NetworkParameters(BaseEstimator):
         }
         if isinstance(self.solver, str) and self.solver in own:
             return own[self.solver]
-        optimizer = clone(get_optimizer(self.solver))
+        optimizer = owned(get_optimizer(self.solver), self.solver)
         optimizer.check_parameters()
         return optimizer
 
@@ -240,7 +249,7 @@ class NetworkParameters(BaseEstimator):
         if isinstance(self.learning_rate, str) and self.learning_rate in own:
             # As in scikit-learn, only plain gradient descent heeds them.
             return own[self.learning_rate] if isinstance(optimizer, SGD) else Constant()
-        schedule = clone(get_schedule(self.learning_rate))
+        schedule = owned(get_schedule(self.learning_rate), self.learning_rate)
         schedule.check_parameters()
         if incremental and schedule.needs_max_iter:
             raise ValueError(
@@ -252,7 +261,7 @@ class NetworkParameters(BaseEstimator):
     def _resolve_averaging(self, *, incremental: bool) -> Averaging | None:
         if self.averaging is None:
             return None
-        averaging = clone(get_averaging(self.averaging))
+        averaging = owned(get_averaging(self.averaging), self.averaging)
         averaging.check_parameters()
         if is_lbfgs(self.solver):
             raise ValueError(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from numbers import Real
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -73,21 +73,19 @@ class Component(BaseEstimator):
 Kind = TypeVar("Kind", bound=Component)
 
 
-@cache
-def _classes_of(module: ModuleType) -> list[tuple[str, type]]:
-    # A search looks up the names of thousands of fits.
-    return inspect.getmembers(module, inspect.isclass)
-
-
 def public_classes(module: ModuleType, base: type[Kind]) -> list[type[Kind]]:
     """Return the components that a module offers."""
-    members = _classes_of(module)
+    members = inspect.getmembers(module, inspect.isclass)
     return [cls for name, cls in members if issubclass(cls, base) and name[0] != "_"]
 
 
-def by_name(module: ModuleType, base: type[Kind]) -> dict[str, type[Kind]]:
+@cache
+def by_name(module: ModuleType, base: type[Kind]) -> Mapping[str, type[Kind]]:
     """Return the components that a module offers, under all of their names."""
-    return {name: cls for cls in public_classes(module, base) for name in cls.names}
+    # Kept: a search looks up the names of thousands of fits.
+    return MappingProxyType(
+        {name: cls for cls in public_classes(module, base) for name in cls.names}
+    )
 
 
 def find(

@@ -36,6 +36,12 @@ class ActivationFunction(Protocol):
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         """Multiply ``grad`` by f'(z), in place."""
 
+    def forward_calls(self, z: Floats, out: Floats, *learned: Floats) -> list[Call]:
+        """Bind ``forward`` to its arrays."""
+
+    def backward_calls(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> list[Call]:
+        """Bind ``backward`` to its arrays."""
+
     def n_parameters(self, units: int) -> int:
         """Return how many parameters a layer of ``units`` units learns."""
 

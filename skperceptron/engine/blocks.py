@@ -202,9 +202,11 @@ class Activate:
         (source,) = work.sources_of(node)
         z, a = work.value_of(source), work.value_of(node)
         for activation, k in self._groups(work.members):
-            apply = activation.forward if work.trains else activation.infer
             learned = [theta[k] for theta in work.parameters_of(node)]
-            yield partial(apply, z[k], a[k], *learned)
+            if work.trains:
+                yield from activation.forward_calls(z[k], a[k], *learned)
+            else:
+                yield partial(activation.infer, z[k], a[k], *learned)
 
     def backward(self, work: Workspace, node: int) -> Iterator[Call]:
         (source,) = work.sources_of(node)
@@ -214,7 +216,8 @@ class Activate:
         work.hand_over(grad, source)
         for activation, k in self._groups(work.members):
             thetas = (*work.parameters_of(node), *work.gradients_of(node))
-            yield partial(activation.backward, z[k], a[k], grad[k], *(t[k] for t in thetas))
+            arrays = (z[k], a[k], grad[k], *(theta[k] for theta in thetas))
+            yield from activation.backward_calls(*arrays)
 
 
 class Add(_Uniform):

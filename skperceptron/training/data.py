@@ -85,15 +85,15 @@ class TrainingSet:
         """Return the same rows with targets of the given dtype (X is converted batchwise)."""
         return TrainingSet(self.X, self.targets.astype(dtype))
 
-    def filling(self, x: Input, rows: Integers, dtype: np.dtype, members: slice) -> Call:
+    def filling(self, x: Input, rows: Integers, dtype: np.dtype, members: slice) -> list[Call]:
         """Bind ``fill`` to arrays whose content changes from step to step."""
-        if isinstance(x, SparseBatch) or not self._is_taken_as_it_is(dtype):
-            return partial(self.fill, x, rows, dtype, members)
-        return partial(self.X.take, rows, 0, x[members], "clip")
-
-    def _is_taken_as_it_is(self, dtype: np.dtype) -> bool:
-        """Tell whether a batch of X is a matter of one call."""
-        return self._pages is None and self.X.dtype == dtype and self.X.flags.c_contiguous
+        simple = self._pages is None and not self.is_sparse and self.X.flags.c_contiguous
+        if isinstance(x, SparseBatch) or not simple:
+            return [partial(self.fill, x, rows, dtype, members)]
+        x = x[members]
+        gathered = self._room_for(x)
+        calls: list[Call] = [partial(self.X.take, rows, 0, gathered, "clip")]
+        return calls if gathered is x else [*calls, partial(np.copyto, x, gathered)]
 
     def fill(self, x: Input, rows: Integers, dtype: np.dtype, members: slice = slice(None)) -> None:
         """Put rows of X, (K, B), into some members' part of a workspace's input, (K, B, D)."""
@@ -112,14 +112,19 @@ class TrainingSet:
         if not self.X.flags.c_contiguous:
             # np.take would copy all of X first.
             x[:] = self.X[rows]
-        elif self.X.dtype == x.dtype:
-            self.X.take(rows, axis=0, out=x, mode="clip")
-        else:
-            if x.shape not in self._gathered:
-                self._gathered[x.shape] = np.empty(x.shape, dtype=self.X.dtype)
-            gathered = self._gathered[x.shape]
-            np.take(self.X, rows, axis=0, out=gathered, mode="clip")
+            return
+        gathered = self._room_for(x)
+        self.X.take(rows, axis=0, out=gathered, mode="clip")
+        if gathered is not x:
             np.copyto(x, gathered)
+
+    def _room_for(self, x: Floats) -> Floats:
+        """Return where rows that are to become ``x`` are gathered: in X's own dtype."""
+        if self.X.dtype == x.dtype:
+            return x
+        if x.shape not in self._gathered:
+            self._gathered[x.shape] = np.empty(x.shape, dtype=self.X.dtype)
+        return self._gathered[x.shape]
 
 
 def one_below_another(data: Sequence[TrainingSet]) -> tuple[list[TrainingSet], Integers]:

@@ -29,7 +29,7 @@ from .member import Member
 CHUNK = 65_536
 
 #: Raw predictions that are kept before their losses are computed.
-WINDOW = 16_384
+WINDOW = 32_768
 
 
 class Stack:
@@ -114,6 +114,7 @@ class Stack:
         self.shares = np.zeros((n_steps, len(members)), dtype=self.dtype)
         self.squares = np.zeros((n_steps, len(members)))
         self.sizes = np.zeros((n_steps, len(members)))
+        self._taken = np.zeros(len(members), dtype=np.intp)
         self._stays_gathered = n_steps == 1
         self._is_gathered = False
         self._counts = np.array(counts)
@@ -171,6 +172,17 @@ class Stack:
             self._weigh(self.weights)
             self._weigh_penalties()
         self._prepare_scalars()
+        self._taken[:] = 0
+        try:
+            totals = self._take_steps()
+        finally:
+            # An interrupted epoch may go on later.
+            for member, taken in zip(self.members, self._taken.tolist(), strict=True):
+                member.steps += taken
+        return self._reported(totals)
+
+    def _take_steps(self) -> Floats:
+        """Take all steps of an epoch; return the sums of the rows' losses, (K,) float64."""
         totals = np.zeros(len(self.members))
         i = 0
         for start, steps in self._plan:
@@ -183,7 +195,7 @@ class Stack:
                 step.run(self, i)
                 i += 1
             totals += self.window.losses(self)
-        return self._reported(totals)
+        return totals
 
     def _reorder(self) -> None:
         for alike in self._shuffled_alike:
@@ -222,6 +234,8 @@ class Stack:
             rates = [self.members[k].current_rate for k in alike]
             for places in _places(rates):
                 self._prepare_coefficients([alike[i] for i in places])
+        coefficients = self.scalars[:, :, : -len(_Update.own_scalars)]
+        self.steps_alike = bool((coefficients == coefficients[:, :1]).all())
         for k, averaging in self._averaged:
             member, taken = self.members[k], self._epoch_of[k].steps
             steps = member.steps + np.arange(1, len(taken) + 1)
@@ -243,7 +257,11 @@ class Stack:
         table = np.empty((len(taken), 1, len(scalars)))
         for j, scalar in enumerate(scalars):
             table[:, 0, j] = scalar
-        self.scalars[taken[:, np.newaxis], alike, :-2] = table
+        members = as_slice(alike)
+        if isinstance(members, slice) and len(taken) == len(self.scalars):
+            self.scalars[:, members, :-2] = table
+        else:
+            self.scalars[taken[:, np.newaxis], alike, :-2] = table
 
     def _reported(self, totals: Floats) -> Floats:
         """Return an epoch's losses as scikit-learn reports them: batch means, weighted by length.
@@ -256,6 +274,10 @@ class Stack:
         if self._l1_ratios.any():
             penalty += self._l1_ratios * np.einsum("sk,ks->k", self.sizes, shares)
         return (totals / self._divisors + self._alphas * penalty) / self._counts
+
+    def count_step(self, members: slice) -> None:
+        """Take note that these members take a step."""
+        self._taken[members] += 1
 
     def row_shares(self, start: int, stop: int) -> Floats:
         """Return by how much each row's loss counts in ``total``, (K, stop - start)."""
@@ -344,13 +366,12 @@ class _Window:
         """Return the sum of the rows' losses, each times its share, (K,) float64."""
         n_rows = self._opened.stop - self._opened.start
         shares = stack.row_shares(self._opened.start, self._opened.stop)
-        totals = np.empty(len(shares))
+        losses = np.empty(shares.shape)
         for loss, k in stack.losses:
-            losses = loss.losses(self.raw[k, :n_rows], self.y[k, :n_rows])
-            # Rows beyond a member's last one may hold anything.
-            counted = np.where(shares[k] > 0, losses, 0).astype(np.float64, copy=False)
-            totals[k] = (counted * shares[k]).sum(axis=1)
-        return totals
+            losses[k] = loss.losses(self.raw[k, :n_rows], self.y[k, :n_rows])
+        # Rows beyond a member's last one may hold anything.
+        losses[shares == 0] = 0
+        return np.einsum("kn,kn->k", losses, shares)
 
 
 class _Step:
@@ -408,7 +429,11 @@ class _BoundStep:
 
     def gathering(self, order: Integers) -> list[Call]:
         """List the calls that gather rows of X, (K, B)."""
-        return [data.filling(self.work.x, order[k], self._dtype, k) for data, k in self._sources]
+        return [
+            call
+            for data, k in self._sources
+            for call in data.filling(self.work.x, order[k], self._dtype, k)
+        ]
 
     def learning(self, y: Floats, raw: Floats, factor: Floats) -> list[Call]:
         """List the calls that compute the gradient of a batch and keep its raw predictions."""
@@ -433,7 +458,8 @@ class _BoundStep:
             stack.squares[i, k] = self._squares()
         if self._has_l1:
             stack.sizes[i, k] = np.abs(self._weights).sum(axis=-1)
-        self._update.run(stack.scalars[i, k])
+        stack.count_step(k)
+        self._update.run(stack.scalars[i, k], stack.steps_alike)
         if stack.average is not None and stack.shares[i, k].any():
             self._average(stack.average[k], stack.parameters[k], stack.shares[i, k])
 
@@ -468,24 +494,34 @@ class _Update:
         # All chunks calculate in the same room, which so stays in the cache.
         n_scratch = self.members[0].optimizer.n_scratch
         self._rooms = [np.empty_like(self._room) for _ in range(n_scratch)]
-        self._calls = list(self._all_calls(columns))
+        coefficients, own = columns[: -len(self.own_scalars)], columns[-len(self.own_scalars) :]
+        self._calls = list(self._all_calls(coefficients, own, flat=False))
+        self._calls_if_alike = self._calls
+        if n_members > 1:
+            # Without broadcasting an operation takes half the time.
+            coefficients = [column[0].reshape(()) for column in coefficients]
+            self._calls_if_alike = list(self._all_calls(coefficients, own, flat=True))
 
-    def _all_calls(self, columns: list[Floats]) -> Iterator[Call]:
-        n_own = len(self.own_scalars)
-        coefficients, own = columns[:-n_own], columns[-n_own:]
+    def _all_calls(
+        self, coefficients: list[Floats], own: list[Floats], flat: bool
+    ) -> Iterator[Call]:
         starts = range(0, self._vectors[0].shape[-1], self._length)
         limits = np.array([[m.max_grad_norm] for m in self.members], dtype=self._room.dtype)
-        if np.isinf(limits).all():
+        clips = not np.isinf(limits).all()
+        if not (clips or flat):
             for start in starts:
                 yield from self._penalties(start, own)
-                yield from self._step(start, coefficients, own)
+                yield from self._shrink(start, own)
+                yield from self._steps(start, start + self._length, coefficients, flat)
             return
         # The length of a gradient is known when all of it is.
         for start in starts:
             yield from self._penalties(start, own)
-        yield partial(_clip, self._vectors[1].reshape(len(limits), -1), limits)
+        if clips:
+            yield partial(_clip, self._vectors[1].reshape(len(limits), -1), limits)
         for start in starts:
-            yield from self._step(start, coefficients, own)
+            yield from self._shrink(start, own)
+        yield from self._steps(0, self._vectors[0].size, coefficients, flat)
 
     def _penalties(self, start: int, own: list[Floats]) -> Iterator[Call]:
         """Add the penalties' gradients."""
@@ -502,19 +538,28 @@ class _Update:
             yield from self._spare_unreached(room, start)
             yield partial(np.add, gradient, room, gradient)
 
-    def _step(self, start: int, coefficients: list[Floats], own: list[Floats]) -> Iterator[Call]:
-        """Shrink the weights, if they are to shrink, and let the optimiser go on."""
-        optimizer = self.members[0].optimizer
+    def _shrink(self, start: int, own: list[Floats]) -> Iterator[Call]:
+        """Let the weights decay, if they are to."""
         weights = self._weights_of(self._vectors[0], start)
         if weights.size and any(m.optimizer.weight_decay for m in self.members):
             room = self._room[..., : weights.shape[-1]]
             yield partial(np.multiply, weights, own[0], room)
             yield from self._spare_unreached(room, start)
             yield partial(np.subtract, weights, room, weights)
-        chunks = [v[..., start : start + self._length] for v in self._vectors]
-        parameters, gradient, *state = chunks
-        state += [room[..., : parameters.shape[-1]] for room in self._rooms]
-        yield partial(optimizer.update, parameters, gradient, state, coefficients)
+
+    def _steps(
+        self, first: int, stop: int, coefficients: list[Floats], flat: bool
+    ) -> Iterator[Call]:
+        """Let the optimiser go on, chunk by chunk; flat, all members are one vector."""
+        vectors, rooms = self._vectors, self._rooms
+        if flat:
+            vectors, rooms = ([v.reshape(-1) for v in group] for group in (vectors, rooms))
+        length = self._room.size if flat else self._length
+        for start in range(first, min(stop, vectors[0].shape[-1]), length):
+            parameters, gradient, *state = [v[..., start : start + length] for v in vectors]
+            state += [room[..., : parameters.shape[-1]] for room in rooms]
+            update = self.members[0].optimizer.update
+            yield partial(update, parameters, gradient, state, coefficients)
 
     def _weights_of(self, vectors: Floats, start: int) -> Floats:
         """Return the part of a chunk that penalties concern: biases stand behind the weights."""
@@ -525,12 +570,13 @@ class _Update:
             trained = self._trained[:, start : start + room.shape[-1]].reshape(room.shape)
             yield partial(np.multiply, room, trained.astype(room.dtype), room)
 
-    def run(self, scalars: Floats) -> None:
-        """Take one step with the given scalars of each member."""
-        for member in self.members:
-            member.steps += 1
+    def run(self, scalars: Floats, alike: bool) -> None:
+        """Take one step with the given scalars of each member, (K, n).
+
+        ``alike`` tells that the optimiser's own are the same for all.
+        """
         np.copyto(self._scalars, scalars)
-        for call in self._calls:
+        for call in self._calls_if_alike if alike else self._calls:
             call()
 
 

@@ -2,6 +2,7 @@
 
 import tracemalloc
 from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from skperceptron.losses import (
     ScaledSquaredError,
     SquaredError,
 )
-from skperceptron.optimizers import SGD, Adam
+from skperceptron.optimizers import SGD, Adam, AdamW, Lion, NAdam
 from skperceptron.schedules import Adaptive, Constant, InverseScaling
 from skperceptron.training import Member, Stack, Targets, TrainingSet, epochs
 from skperceptron.training import stack as stack_module
@@ -519,6 +520,48 @@ def test_chunks_of_any_length_give_the_same_bits(monkeypatch, chunk, optimizer):
     expected = parameters()
     monkeypatch.setattr(stack_module, "CHUNK", chunk)
     assert_array_equal(parameters(), expected)
+
+
+@pytest.mark.parametrize("limit", [np.inf, 0.05])
+@pytest.mark.parametrize("chunk", [50, 2**16])
+@pytest.mark.parametrize("optimizer", [SGD(), Adam(), AdamW(), NAdam(), Lion()], ids=repr)
+def test_members_that_take_like_steps_equal_themselves_alone(monkeypatch, optimizer, chunk, limit):
+    monkeypatch.setattr(stack_module, "CHUNK", chunk)
+    network = mixed_network(4)
+
+    def make_members():
+        common = {"optimizer": optimizer, "max_grad_norm": limit, "rows": np.arange(N)}
+        return [make_member(k, network, alpha=0.1 * k, **common) for k in range(4)]
+
+    stack = Stack(network, make_members(), make_data(), BATCH, FLOAT64)
+    stack.run_epoch()
+    assert stack.steps_alike
+    assert_each_member_as_alone(network, make_members, make_data())
+
+
+def test_members_whose_rates_part_no_longer_take_like_steps():
+    network = mixed_network(2)
+    members = [
+        make_member(k, network, optimizer=SGD(), schedule=Adaptive(), rows=np.arange(N))
+        for k in range(2)
+    ]
+    stack = Stack(network, members, make_data(), BATCH, FLOAT64)
+    stack.run_epoch()
+    assert stack.steps_alike
+    members[1].current_rate /= 5
+    stack.run_epoch()
+    assert not stack.steps_alike
+
+
+def test_interrupted_epoch_counts_the_steps_that_were_taken(monkeypatch):
+    network = mixed_network(2)
+    members = [make_member(k, network, rows=np.arange(N)) for k in range(2)]
+    monkeypatch.setattr(stack_module, "WINDOW", 1)
+    stack = Stack(network, members, make_data(), BATCH, FLOAT64)
+    monkeypatch.setattr(stack.window, "losses", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        stack.run_epoch()
+    assert [member.steps for member in members] == [1, 1]
 
 
 @pytest.mark.parametrize("window", [1, 100, 1000])
