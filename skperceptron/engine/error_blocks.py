@@ -167,7 +167,8 @@ class ErrorBlocks:
         weight = weight.copy()
         answers = zip(self._features[rows], self._amounts[rows], strict=True)
         for i, (row, amount) in enumerate(answers, start=1):
-            wrong = amount * np.add.accumulate(weight * row)[-1] <= 0
+            score = np.add.accumulate(weight * row)[-1]
+            wrong = score <= 0 if amount > 0 else score >= 0
             self._flags[block, i] = wrong
             if wrong:
                 weight += amount * row

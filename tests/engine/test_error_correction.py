@@ -71,6 +71,15 @@ def test_ties_are_mistakes_also_where_products_round_differently():
     assert_array_equal(units.weight, history[-1])
 
 
+def test_steps_decide_nothing_even_where_their_products_vanish(make_answered_rows):
+    features, signs = make_answered_rows(integers=True)
+    steps = np.where(np.arange(len(signs)) < BLOCK + 9, 1e-200, 1.0)
+    history, wrong = row_after_row(features, signs, steps, np.zeros((1, 6)))
+    units = ErrorCorrection(np.zeros((1, 6)), LastWeights())
+    assert units.present(features, signs, steps) == wrong.sum()
+    assert_array_equal(units.weight, history[-1])
+
+
 @pytest.mark.parametrize("n_units", [1, 3])
 def test_averaged_weights_are_the_mean_over_all_rows_presented(n_units, make_answered_rows):
     features, signs = make_answered_rows(n_units)
