@@ -7,13 +7,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
+
+Name = TypeVar("Name", bound=Hashable)
 
 OURS = "skperceptron"
 PRODUCTS = "products alone"
@@ -100,12 +102,12 @@ class UnsupportedError(Exception):
     """A contestant cannot do what it is asked to."""
 
 
-def medians(contestants: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, float]:
+def medians(contestants: Mapping[Name, Callable[[], float]], repeats: int) -> dict[Name, float]:
     """Return the median of what each contestant measures of itself.
 
     They take turns, so that a busy moment of the machine hits all of them.
     """
-    found: dict[str, list[float]] = {name: [] for name in contestants}
+    found: dict[Name, list[float]] = {name: [] for name in contestants}
     for _ in range(repeats):
         for name in list(found):
             try:

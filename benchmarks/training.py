@@ -23,25 +23,35 @@ def tables(options: Options) -> list[Table]:
 
 def compare(cases: dict[str, Case], options: Options, dtype: str = "float64") -> Figures:
     """Return the median time of a step, in microseconds, for each case and peer."""
-    with workers(options) as peers:
-        return {name: _step_times(peers, case, options, dtype) for name, case in cases.items()}
+    if options.quick:
+        cases = {name: case.shrunk() for name, case in cases.items()}
+    compiling: Figures = {name: {} for name in cases}
 
-
-def _step_times(
-    peers: dict[str, Worker], case: Case, options: Options, dtype: str
-) -> dict[str, float]:
-    case = case.shrunk() if options.quick else case
-    compiling: dict[str, float] = {}
-
-    def seconds_of(name: str) -> float:
-        answer = peers[name].train(case, dtype)
-        compiling[name] = answer["compiling"]
+    def seconds_of(name: str, peer: str, worker: Worker) -> float:
+        answer = worker.train(cases[name], dtype)
+        if answer["compiling"]:
+            compiling[name][peer] = answer["compiling"]
         return answer["seconds"]
 
-    seconds = medians({name: partial(seconds_of, name) for name in peers}, options.repeats)
-    for name in [name for name in seconds if compiling[name]]:
-        seconds[f"{name}, compiling"] = seconds[name] + compiling[name]
+    with workers(options) as peers:
+        contestants = {
+            (name, peer): partial(seconds_of, name, peer, worker)
+            for name in cases
+            for peer, worker in peers.items()
+        }
+        seconds: Figures = {name: {} for name in cases}
+        for (name, peer), found in medians(contestants, options.repeats).items():
+            seconds[name][peer] = found
+    return {name: _per_step(case, seconds[name], compiling[name]) for name, case in cases.items()}
+
+
+def _per_step(
+    case: Case, seconds: dict[str, float], compiling: dict[str, float]
+) -> dict[str, float]:
+    """Return microseconds per step, with and without compiling, the products last."""
+    seconds = seconds | {
+        f"{peer}, compiling": seconds[peer] + compiling[peer] for peer in compiling
+    }
     if PRODUCTS in seconds:
-        # The last column.
         seconds[PRODUCTS] = seconds.pop(PRODUCTS)
-    return {name: time / case.steps * 1e6 for name, time in seconds.items()}
+    return {peer: time / case.steps * 1e6 for peer, time in seconds.items()}
