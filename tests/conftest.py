@@ -3,6 +3,7 @@
 import os
 import tracemalloc
 
+import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
@@ -36,6 +37,44 @@ def peak_of():
             tracemalloc.stop()
 
     return measure
+
+
+@pytest.fixture
+def make_answered_rows():
+    """Return a function that makes rows and their right answers, 1 or -1, for each unit."""
+
+    def make(n_units=1, noise=0.5, integers=False, n_rows=327, seed=0):
+        rng = np.random.RandomState(seed)
+        features = rng.normal(size=(n_rows, 6))
+        if integers:
+            features = np.round(2 * features)
+        scores = features @ rng.normal(size=(6, n_units))
+        return features, np.where(scores + noise * rng.normal(size=scores.shape) > 0, 1.0, -1.0)
+
+    return make
+
+
+@pytest.fixture(
+    params=[
+        (1, 0.0, False),
+        (1, 0.5, False),
+        (1, 50.0, False),
+        (3, 1.0, False),
+        (1, 1.0, True),
+        (4, 50.0, True),
+    ],
+    ids=lambda case: "{}-unit noise={} integers={}".format(*case).replace(" ", "-"),
+)
+def answered_rows(request, make_answered_rows):
+    """Rows with right answers of one unit or several, with few mistakes or many, with ties."""
+    return make_answered_rows(*request.param)
+
+
+@pytest.fixture(params=[False, True], ids=["unweighted", "weighted"])
+def steps(request, answered_rows):
+    """Weights of the rows."""
+    n_rows = len(answered_rows[0])
+    return np.random.RandomState(1).uniform(0.1, 3, n_rows) if request.param else np.ones(n_rows)
 
 
 @pytest.fixture

@@ -1,4 +1,6 @@
-"""The compiled pass against the blocks of the engine, which the engine's tests hold to the rule."""
+"""The compiled passes against the engine's blocks, which its own tests hold to the rule."""
+
+import threading
 
 import numpy as np
 import pytest
@@ -7,20 +9,11 @@ from scipy import sparse
 from sklearn.linear_model import Perceptron
 
 from skperceptron import RosenblattPerceptron
-from skperceptron._library_pass import MANY_ROWS, LibraryPass
+from skperceptron._library_pass import HEAVIEST, LIGHTEST, CountingPass, MarkingPass
 from skperceptron.engine.error_correction import AveragedWeights, ErrorCorrection, LastWeights
-from skperceptron.rosenblatt import LARGE_ROWS
+from skperceptron.rosenblatt import MANY_ROWS
 
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum number of epochs")
-
-
-def make_rows(n_units=1, noise=0.5, integers=False, n_rows=400):
-    rng = np.random.RandomState(0)
-    features = rng.normal(size=(n_rows, 6))
-    if integers:
-        features = np.round(2 * features)
-    scores = features @ rng.normal(size=(6, n_units))
-    return features, np.where(scores + noise * rng.normal(size=scores.shape) > 0, 1.0, -1.0)
 
 
 def make_classes(n_rows, n_classes=2, noise=2.0):
@@ -30,47 +23,62 @@ def make_classes(n_rows, n_classes=2, noise=2.0):
     return X, scores.argmax(axis=1)
 
 
-CASES = pytest.mark.parametrize(
-    ("n_units", "noise", "integers"),
-    [
-        (1, 0.0, False),
-        (1, 0.5, False),
-        (1, 50.0, False),
-        (3, 1.0, False),
-        (1, 1.0, True),
-        (4, 50.0, True),
-    ],
+@pytest.fixture
+def several_windows(monkeypatch):
+    """Let rows of make_classes come in windows of 500."""
+    monkeypatch.setattr("skperceptron.rosenblatt.LARGE_WINDOW", 500 * 6)
+
+
+@pytest.fixture
+def prefetching(monkeypatch):
+    """List how many threads there are while each window is presented."""
+    found = []
+    present = ErrorCorrection.present
+
+    def spied_on(*args):
+        found.append(threading.active_count())
+        return present(*args)
+
+    monkeypatch.setattr(ErrorCorrection, "present", spied_on)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("memory", "solver"), [(AveragedWeights, MarkingPass), (LastWeights, CountingPass)]
 )
-
-
-@CASES
-@pytest.mark.parametrize("weighted", [False, True])
-def test_mistakes_and_weights_are_those_of_the_blocks(n_units, noise, integers, weighted):
-    features, signs = make_rows(n_units, noise, integers)
-    rng = np.random.RandomState(1)
-    steps = rng.uniform(0.1, 3, len(features)) if weighted else np.ones(len(features))
-    ours, theirs = (
-        ErrorCorrection(np.zeros((n_units, 6)), AveragedWeights(), *solver)
-        for solver in ([], [LibraryPass])
-    )
+def test_mistakes_and_weights_are_those_of_the_blocks(answered_rows, steps, memory, solver):
+    features, signs = answered_rows
+    start = np.zeros((signs.shape[1], 6))
+    ours, theirs = ErrorCorrection(start, memory(), solver), ErrorCorrection(start, memory())
     # The second window is shorter, the third longer than the first.
-    for rows in (slice(0, 150), slice(150, 200), slice(200, 400)):
-        made = ours.present(features[rows], signs[rows], steps[rows])
-        assert theirs.present(features[rows], signs[rows], steps[rows]) == made
-        assert_array_equal(theirs.weight, ours.weight)
+    for rows in (slice(0, 100), slice(100, 150), slice(150, None)):
+        made = theirs.present(features[rows], signs[rows], steps[rows])
+        assert ours.present(features[rows], signs[rows], steps[rows]) == made
+        assert_array_equal(ours.weight, theirs.weight)
     assert_allclose(
-        theirs.memory.weights(theirs.weight), ours.memory.weights(ours.weight), rtol=1e-12
+        ours.memory.weights(ours.weight), theirs.memory.weights(theirs.weight), rtol=1e-12
     )
 
 
-@CASES
-def test_sparse_rows_give_what_dense_rows_give(n_units, noise, integers):
-    features, signs = make_rows(n_units, noise, integers)
+@pytest.mark.parametrize("step", [np.nextafter(LIGHTEST, 1), np.nextafter(HEAVIEST, 1)])
+def test_mistakes_are_counted_to_the_limits_of_steps(make_answered_rows, step):
+    features, signs = make_answered_rows(noise=1.0, integers=True)
+    steps = np.random.RandomState(0).choice([step, 1.0], len(signs))
+    counted, expected = (
+        ErrorCorrection(np.zeros((1, 6)), LastWeights(), *solver) for solver in ([CountingPass], [])
+    )
+    for _ in range(2):
+        made = expected.present(features, signs, steps)
+        assert counted.present(features, signs, steps) == made > 0
+        assert_array_equal(counted.weight, expected.weight)
+
+
+def test_sparse_rows_give_what_dense_rows_give(answered_rows):
+    features, signs = answered_rows
     features[np.abs(features) < 0.7] = 0
-    steps = np.ones(len(features))
+    steps, start = np.ones(len(features)), np.zeros((signs.shape[1], 6))
     dense, thin = (
-        ErrorCorrection(np.zeros((n_units, 6)), AveragedWeights(), *solver)
-        for solver in ([], [LibraryPass])
+        ErrorCorrection(start, AveragedWeights(), *solver) for solver in ([], [MarkingPass])
     )
     made = dense.present(features, signs, steps)
     assert thin.present(sparse.csr_array(features), signs, steps) == made
@@ -80,44 +88,56 @@ def test_sparse_rows_give_what_dense_rows_give(n_units, noise, integers):
     )
 
 
-def test_indices_of_64_bits_are_taken():
-    features, signs = make_rows()
+def test_indices_of_64_bits_are_taken(make_answered_rows):
+    features, signs = make_answered_rows()
     rows = sparse.csr_array(features)
     rows.indices, rows.indptr = rows.indices.astype(np.int64), rows.indptr.astype(np.int64)
-    units = ErrorCorrection(np.zeros((1, 6)), LastWeights(), LibraryPass)
+    units = ErrorCorrection(np.zeros((1, 6)), LastWeights(), MarkingPass)
     expected = ErrorCorrection(np.zeros((1, 6)), LastWeights())
     steps = np.ones(len(signs))
     assert units.present(rows, signs, steps) == expected.present(features, signs, steps)
 
 
-def test_rows_in_the_room_of_a_pass_are_presented_as_any_others():
-    features, signs = make_rows()
+@pytest.mark.parametrize("solver", [MarkingPass, CountingPass])
+def test_rows_in_the_room_of_a_pass_are_presented_as_any_others(make_answered_rows, solver):
+    features, signs = make_answered_rows()
     steps = np.ones(len(signs))
-    units, others = (ErrorCorrection(np.zeros((1, 6)), LastWeights(), LibraryPass) for _ in "ab")
-    for _ in range(2):
+    units, others = (ErrorCorrection(np.zeros((1, 6)), LastWeights(), solver) for _ in "ab")
+    for _ in range(3):
         room = units.room(features.shape)
         room[:] = features
         assert units.present(room, signs, steps) == others.present(features, signs, steps)
-    assert np.may_share_memory(room, units.room(features.shape))
     assert_array_equal(units.weight, others.weight)
+
+
+def test_next_window_is_gathered_in_another_room_than_the_last():
+    units = ErrorCorrection(np.zeros((1, 6)), LastWeights(), CountingPass)
+    first, second, third = (units.room((n_rows, 6)) for n_rows in (9, 9, 4))
+    assert not np.may_share_memory(first, second)
+    assert np.may_share_memory(first, third)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("fit_intercept", [True, False])
-def test_many_rows_in_order_give_scikit_learns_perceptron(n_classes, fit_intercept):
-    X, y = make_classes(LARGE_ROWS + 1000, n_classes)
+def test_many_rows_in_order_give_scikit_learns_perceptron(
+    n_classes, fit_intercept, several_windows, prefetching
+):
+    X, y = make_classes(MANY_ROWS + 1100, n_classes)
     shared = {"max_iter": 2, "shuffle": False, "fit_intercept": fit_intercept}
     theirs = Perceptron(tol=None, **shared).fit(X, y)
+    before = threading.active_count()
     ours = RosenblattPerceptron(0, **shared).fit(X, y)
     assert_array_equal(ours.coef_, theirs.coef_)
     assert_array_equal(ours.intercept_, theirs.intercept_)
+    assert prefetching == [before + 1] * len(prefetching)
+    assert threading.active_count() == before
 
 
 @pytest.mark.parametrize("weights", ["plain", "averaged", "pocket"])
 @pytest.mark.parametrize("n_associative", [0, 10])
 @pytest.mark.parametrize("form", [np.array, np.float32, sparse.csr_array], ids=lambda f: f.__name__)
 def test_estimator_learns_the_same_by_blocks_and_by_the_compiled_pass(
-    weights, n_associative, form, monkeypatch
+    weights, n_associative, form, monkeypatch, several_windows
 ):
     X, y = make_classes(MANY_ROWS + 100)
     X[:, 0] = X[:, 0] > 0
@@ -129,3 +149,75 @@ def test_estimator_learns_the_same_by_blocks_and_by_the_compiled_pass(
     by_blocks = model.fit(X, y)
     assert by_blocks.mistakes_ == mistakes
     assert_allclose(by_blocks.coef_, coef, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("n_associative", [0, 10])
+def test_units_computed_in_another_thread_learn_bit_for_bit_what_they_learn_in_one(
+    n_associative, monkeypatch, several_windows, prefetching
+):
+    X, y = make_classes(MANY_ROWS + 1100, 3)
+    monkeypatch.setattr("skperceptron.rosenblatt.KEPT_NUMBERS", 0)
+    model = RosenblattPerceptron(n_associative, max_iter=3, random_state=0).fit(X, y)
+    coef, mistakes = model.coef_, model.mistakes_
+    assert len(set(prefetching)) == 1
+    monkeypatch.setattr("skperceptron.rosenblatt.prefetched", lambda items: items)
+    model.fit(X, y)
+    assert_array_equal(model.coef_, coef)
+    assert model.mistakes_ == mistakes
+    assert len(set(prefetching)) == 2
+
+
+def test_extreme_sample_weights_are_learned_as_by_blocks(monkeypatch):
+    X, y = make_classes(MANY_ROWS)
+    # Scores of zero, which a number beside the row must not alter, occur among integers.
+    X = np.round(X)
+    weights = np.random.RandomState(0).choice([1e-200, 1.0], len(y))
+    model = RosenblattPerceptron(0, max_iter=2, shuffle=False).fit(X, y, weights)
+    coef, mistakes = model.coef_, model.mistakes_
+    monkeypatch.setattr("skperceptron.rosenblatt.MANY_ROWS", MANY_ROWS + 1)
+    model.fit(X, y, weights)
+    assert_array_equal(model.coef_, coef)
+    assert model.mistakes_ == mistakes
+
+
+def failing_after(n_calls, function, error):
+    """Return the function, which raises in the end."""
+    calls = iter(range(n_calls))
+
+    def failing(*args, **kwargs):
+        if next(calls, None) is None:
+            raise error
+        return function(*args, **kwargs)
+
+    return failing
+
+
+def test_interruption_between_windows_leaves_a_usable_model_and_no_thread(
+    monkeypatch, several_windows
+):
+    X, y = make_classes(MANY_ROWS)
+    expected = RosenblattPerceptron(0, max_iter=2, random_state=0).fit(X, y)
+    before = threading.active_count()
+    interrupted = failing_after(10, ErrorCorrection.present, KeyboardInterrupt)
+    monkeypatch.setattr(ErrorCorrection, "present", lambda *args: interrupted(*args))
+    with pytest.warns(UserWarning, match="interrupted"):
+        model = RosenblattPerceptron(0, random_state=0).fit(X, y)
+    assert threading.active_count() == before
+    assert model.mistakes_ == expected.mistakes_
+
+
+@pytest.mark.parametrize("step", ["room", "present"])
+def test_error_while_rows_are_gathered_or_presented_fails_the_fit_and_leaves_no_thread(
+    step, monkeypatch, several_windows
+):
+    X, y = make_classes(MANY_ROWS)
+    before = threading.active_count()
+    failing = failing_after(6, getattr(ErrorCorrection, step), OSError("the disk is gone"))
+    monkeypatch.setattr(ErrorCorrection, step, lambda *args: failing(*args))
+    model = RosenblattPerceptron(0, random_state=0)
+    with pytest.raises(OSError, match="the disk is gone") as caught:
+        model.fit(X, y)
+    # Not even while the traceback lives.
+    assert caught.tb is not None
+    assert threading.active_count() == before
+    assert not hasattr(model, "coef_")

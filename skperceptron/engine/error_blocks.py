@@ -46,12 +46,12 @@ class ErrorBlocks:
 
     Parameters
     ----------
-    features : ndarray of shape (N, A)
-        Of the largest window.
+    shape : tuple (N, A)
+        Of the features of the largest window.
     """
 
-    def __init__(self, features: Floats) -> None:
-        self.capacity, n_features = features.shape
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self.capacity, n_features = shape
         n_blocks = _n_blocks(self.capacity)
         # Behind a block's rows stand the weights that they meet; the last place is for those
         # after all blocks.
@@ -167,7 +167,8 @@ class ErrorBlocks:
         weight = weight.copy()
         answers = zip(self._features[rows], self._amounts[rows], strict=True)
         for i, (row, amount) in enumerate(answers, start=1):
-            wrong = amount * np.add.accumulate(weight * row)[-1] <= 0
+            score = np.add.accumulate(weight * row)[-1]
+            wrong = score <= 0 if amount > 0 else score >= 0
             self._flags[block, i] = wrong
             if wrong:
                 weight += amount * row

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from scipy import sparse
@@ -57,11 +57,14 @@ Room = Callable[[tuple[int, int]], Floats]
 class LastWeights:
     """Keeps nothing: the weights are those after the last row."""
 
+    #: Whether it is told of windows. Otherwise mistakes need only be counted.
+    observes = False
+
     def begin(self, count_right: CountRight) -> None:
         """Prepare for training on rows that ``count_right`` can judge."""
 
     def observe(self, visit: Visit) -> None:
-        """Take note of a window."""
+        """Take note of a window, if it ``observes``."""
 
     def end(self) -> None:
         """Let go of the rows."""
@@ -76,6 +79,8 @@ class AveragedWeights(LastWeights):
 
     A row counts by its weight.
     """
+
+    observes = True
 
     def __init__(self) -> None:
         self._time = 0.0
@@ -101,6 +106,8 @@ class PocketWeights(LastWeights):
     With the ratchet: a longer run counts only if its weights also answer more of all
     rows rightly. Each response unit has its own pocket.
     """
+
+    observes = True
 
     def __init__(self, weight: Floats) -> None:
         self._pocket = weight.copy()
@@ -152,7 +159,7 @@ class Solver(Protocol):
 
     def answer(
         self, features: Features, amounts: Floats, weight: Floats
-    ) -> tuple[Booleans, Floats]:
+    ) -> tuple[Booleans | int, Floats]:
         """Present rows to a unit.
 
         Parameters
@@ -164,7 +171,8 @@ class Solver(Protocol):
 
         Returns
         -------
-        wrong : ndarray of bool of shape (N,)
+        wrong : ndarray of bool of shape (N,), or int
+            Which rows are mistakes; how many, if the solver only counts.
         weight : ndarray of shape (A,)
             After all corrections.
         """
@@ -178,9 +186,10 @@ class ErrorCorrection:
     weight : ndarray of shape (C, A), float64
         Where training starts.
     memory : LastWeights, AveragedWeights or PocketWeights
-        Told of every window.
+        Told of every window, if it observes.
     solver_for : callable, default=ErrorBlocks
-        Returns a solver for windows like the features it is given, or of fewer rows.
+        Returns a solver for windows of the shape it is given, or of fewer rows. One that only
+        counts goes with a memory that does not observe.
 
     Attributes
     ----------
@@ -192,7 +201,7 @@ class ErrorCorrection:
         self,
         weight: Floats,
         memory: LastWeights,
-        solver_for: Callable[[Any], Solver] = ErrorBlocks,
+        solver_for: Callable[[tuple[int, int]], Solver] = ErrorBlocks,
     ) -> None:
         self.weight = weight
         self.memory = memory
@@ -201,7 +210,7 @@ class ErrorCorrection:
 
     def room(self, shape: tuple[int, int]) -> Floats:
         """Return an array of numbers yet unknown, for the next window's dense features."""
-        return np.empty(shape) if self._solver is None else self._solver.room(shape)
+        return self._solver_of(shape).room(shape)
 
     def present(self, features: Features, signs: Floats, steps: Floats) -> int:
         """Present the rows of a window one after another.
@@ -219,15 +228,23 @@ class ErrorCorrection:
         int
             Number of corrections, all units together.
         """
-        if self._solver is None or self._solver.capacity < len(steps):
-            self._solver = self._solver_for(features)
+        solver = self._solver_of(features.shape)
         amounts = signs * steps[:, np.newaxis]
-        wrong = np.empty(signs.shape, dtype=bool)
+        answers = []
         before, self.weight = self.weight, self.weight.copy()
         for c, weight in enumerate(before):
-            wrong[:, c], self.weight[c] = self._solver.answer(features, amounts[:, c], weight)
-        self.memory.observe(Visit(features, steps, wrong, amounts * wrong, before))
-        return int(np.count_nonzero(wrong))
+            wrong, self.weight[c] = solver.answer(features, amounts[:, c], weight)
+            answers.append(wrong)
+        if self.memory.observes:
+            wrong = np.column_stack(answers)
+            self.memory.observe(Visit(features, steps, wrong, amounts * wrong, before))
+        return sum(int(np.sum(wrong)) for wrong in answers)
+
+    def _solver_of(self, shape: tuple[int, int]) -> Solver:
+        """Return a solver for a window of this shape."""
+        if self._solver is None or self._solver.capacity < shape[0]:
+            self._solver = self._solver_for(shape)
+        return self._solver
 
 
 def _sum_of_rows(features: Features, factors: Floats) -> Floats:

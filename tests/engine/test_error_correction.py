@@ -28,49 +28,17 @@ def row_after_row(features, signs, steps, weight):
     return np.array(history), np.array(wrong)
 
 
-def make_rows(n_rows=5 * BLOCK + 7, n_features=6, n_units=1, noise=0.5, integers=False, seed=0):
-    rng = np.random.RandomState(seed)
-    features = rng.normal(size=(n_rows, n_features))
-    if integers:
-        features = np.round(2 * features)
-    truth = rng.normal(size=(n_features, n_units))
-    signs = np.where(features @ truth + noise * rng.normal(size=(n_rows, n_units)) > 0, 1.0, -1.0)
-    return features, signs
-
-
-CASES = pytest.mark.parametrize(
-    ("n_units", "noise", "integers"),
-    [
-        (1, 0.0, False),
-        (1, 0.5, False),
-        (1, 50.0, False),
-        (3, 1.0, False),
-        (1, 1.0, True),
-        (4, 50.0, True),
-    ],
-)
-
-
-@CASES
-@pytest.mark.parametrize("weighted", [False, True])
-def test_weights_and_mistakes_are_those_of_the_sequential_rule_bit_for_bit(
-    n_units, noise, integers, weighted
-):
-    features, signs = make_rows(n_units=n_units, noise=noise, integers=integers)
-    steps = (
-        np.random.RandomState(1).uniform(0.1, 3, len(features))
-        if weighted
-        else np.ones(len(features))
-    )
-    start = np.zeros((n_units, features.shape[1]))
+def test_weights_and_mistakes_are_those_of_the_sequential_rule_bit_for_bit(answered_rows, steps):
+    features, signs = answered_rows
+    start = np.zeros((signs.shape[1], features.shape[1]))
     history, wrong = row_after_row(features, signs, steps, start)
     units = ErrorCorrection(start, LastWeights())
     assert units.present(features, signs, steps) == wrong.sum()
     assert_array_equal(units.weight, history[-1])
 
 
-def test_second_presentation_goes_on_where_the_first_ended():
-    features, signs = make_rows()
+def test_second_presentation_goes_on_where_the_first_ended(make_answered_rows):
+    features, signs = make_answered_rows()
     twice = np.concatenate([features, features]), np.concatenate([signs, signs])
     history, _ = row_after_row(*twice, np.ones(len(twice[0])), np.zeros((1, 6)))
     units = ErrorCorrection(np.zeros((1, 6)), LastWeights())
@@ -79,8 +47,8 @@ def test_second_presentation_goes_on_where_the_first_ended():
     assert_array_equal(units.weight, history[-1])
 
 
-def test_windows_of_any_length_may_follow_each_other():
-    features, signs = make_rows()
+def test_windows_of_any_length_may_follow_each_other(make_answered_rows):
+    features, signs = make_answered_rows()
     steps = np.ones(len(features))
     history, wrong = row_after_row(features, signs, steps, np.zeros((1, 6)))
     units = ErrorCorrection(np.zeros((1, 6)), LastWeights())
@@ -103,9 +71,18 @@ def test_ties_are_mistakes_also_where_products_round_differently():
     assert_array_equal(units.weight, history[-1])
 
 
+def test_steps_decide_nothing_even_where_their_products_vanish(make_answered_rows):
+    features, signs = make_answered_rows(integers=True)
+    steps = np.where(np.arange(len(signs)) < BLOCK + 9, 1e-200, 1.0)
+    history, wrong = row_after_row(features, signs, steps, np.zeros((1, 6)))
+    units = ErrorCorrection(np.zeros((1, 6)), LastWeights())
+    assert units.present(features, signs, steps) == wrong.sum()
+    assert_array_equal(units.weight, history[-1])
+
+
 @pytest.mark.parametrize("n_units", [1, 3])
-def test_averaged_weights_are_the_mean_over_all_rows_presented(n_units):
-    features, signs = make_rows(n_units=n_units)
+def test_averaged_weights_are_the_mean_over_all_rows_presented(n_units, make_answered_rows):
+    features, signs = make_answered_rows(n_units)
     steps = np.random.RandomState(1).uniform(0.1, 3, len(features))
     history, _ = row_after_row(features, signs, steps, np.ones((n_units, 6)))
     units = ErrorCorrection(np.ones((n_units, 6)), AveragedWeights())
@@ -134,8 +111,8 @@ def pocket_by_the_book(features, signs, count_right):
 
 
 @pytest.mark.parametrize("noise", [0.3, 1.0, 3.0])
-def test_pocket_keeps_the_longest_run_that_answers_more_rows_rightly(noise):
-    features, signs = make_rows(noise=noise, seed=3)
+def test_pocket_keeps_the_longest_run_that_answers_more_rows_rightly(noise, make_answered_rows):
+    features, signs = make_answered_rows(noise=noise, seed=3)
 
     def count_right(weight, unit):
         return float((features @ weight * signs[:, unit] > 0).sum())
