@@ -7,6 +7,7 @@ give the bits that stacks of several networks get from ``np.matmul`` and from br
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -62,8 +63,8 @@ def sum_of_rows(x: Floats, out: Floats, in_order: bool = False) -> Call:
     return product(ones, x, out)
 
 
-def squared_lengths(x: Floats, out: Floats) -> Call:
-    """Bind the sum of squares of each row of (K, n), or of a vector, into (K,)."""
-    if x.ndim == 1:
-        return partial(np.dot, x, x, out.reshape(()))
-    return partial(np.einsum, "kn,kn->k", x, x, out=out)
+def squared_lengths(x: Floats) -> Callable[[], Floats]:
+    """Bind the sum of squares of each row of (K, n)."""
+    if len(x) == 1:
+        return partial(np.dot, x[0], x[0])
+    return partial(np.einsum, "kn,kn->k", x, x)

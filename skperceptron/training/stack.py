@@ -421,6 +421,7 @@ class _BoundStep:
         self._scratch = np.empty_like(self.work.delta)
         self._losses = list(runs([m.loss for m in stack.members[members]]))
         self._weights = parameters[:, : network.n_weights]
+        self._squares = squared_lengths(self._weights)
         self._has_penalty = any(m.alpha for m in stack.members[members])
         self._has_l1 = any(m.alpha * m.l1_ratio for m in stack.members[members])
         self._update = _Update(stack, members)
@@ -453,12 +454,12 @@ class _BoundStep:
     def update(self, stack: Stack, i: int) -> None:
         """Change the parameters in step ``i`` of the epoch."""
         k = self.members
+        if self._has_penalty:
+            stack.squares[i, k] = self._squares()
         if self._has_l1:
             stack.sizes[i, k] = np.abs(self._weights).sum(axis=-1)
         stack.count_step(k)
         self._update.run(stack.scalars[i, k], stack.steps_alike)
-        if self._has_penalty:
-            stack.squares[i, k] = self._update.squares
         if stack.average is not None and stack.shares[i, k].any():
             self._average(stack.average[k], stack.parameters[k], stack.shares[i, k])
 
@@ -471,13 +472,7 @@ class _BoundStep:
 
 
 class _Update:
-    """Penalties, clipping and the optimiser, chunk by chunk over the flat vectors.
-
-    Attributes
-    ----------
-    squares : ndarray of shape (K,)
-        Sum of the squared weights before the last step, if they are penalised.
-    """
+    """Penalties, clipping and the optimiser, chunk by chunk over the flat vectors."""
 
     #: What a step multiplies by beside the optimiser's coefficients.
     own_scalars = ("weight decay", "L2 penalty", "L1 penalty")
@@ -496,9 +491,6 @@ class _Update:
         self._vectors, self._n_weights = vectors, stack.network.n_weights
         self._length = max(1, CHUNK // n_members)
         self._room = np.empty_like(vectors[0][..., : self._length])
-        n_chunks = -(-vectors[0].shape[-1] // self._length)
-        self._squares = np.zeros((n_chunks, n_members), dtype=stack.dtype)
-        self.squares = self._squares[0] if n_chunks == 1 else np.zeros_like(self._squares[0])
         # All chunks calculate in the same room, which so stays in the cache.
         n_scratch = self.members[0].optimizer.n_scratch
         self._rooms = [np.empty_like(self._room) for _ in range(n_scratch)]
@@ -536,9 +528,6 @@ class _Update:
         weights, gradient = (self._weights_of(v, start) for v in self._vectors[:2])
         room = self._room[..., : weights.shape[-1]]
         _, l2, l1 = own
-        if any(m.alpha for m in self.members):
-            # For the loss; later they would have to be fetched into the cache once more.
-            yield squared_lengths(weights, self._squares[start // self._length])
         if weights.size and any(m.alpha * (1 - m.l1_ratio) for m in self.members):
             yield partial(np.multiply, weights, l2, room)
             yield from self._spare_unreached(room, start)
@@ -589,8 +578,6 @@ class _Update:
         np.copyto(self._scalars, scalars)
         for call in self._calls_if_alike if alike else self._calls:
             call()
-        if len(self._squares) > 1:
-            np.add.reduce(self._squares, axis=0, out=self.squares)
 
 
 def _clip(gradient: Floats, limits: Floats) -> None:

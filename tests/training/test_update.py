@@ -280,8 +280,8 @@ def test_unused_options_add_no_call_to_a_step():
         return len(steps[0]._bound._update._calls)
 
     assert calls_of(optimizer=Adam()) == 1
-    assert calls_of(optimizer=Adam(), alpha=0.1) == 4
-    assert calls_of(optimizer=Adam(), alpha=0.1, l1_ratio=0.5) == 7
+    assert calls_of(optimizer=Adam(), alpha=0.1) == 3
+    assert calls_of(optimizer=Adam(), alpha=0.1, l1_ratio=0.5) == 6
     assert calls_of(optimizer=AdamW(), max_grad_norm=1.0) == 4
 
 
