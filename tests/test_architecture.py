@@ -38,6 +38,7 @@ FLOORS = {
     "_listening": ESTIMATORS,
     "_parameters": ESTIMATORS,
     "_notebook": ESTIMATORS,
+    "_prefetch": ESTIMATORS,
     "_validation": ESTIMATORS,
     "callbacks": ESTIMATORS,
     "mlp": ESTIMATORS,
