@@ -34,9 +34,12 @@ FAR = 1e4
 #: Bytes of an array that are computed at a time where two arrays are not enough.
 PORTION = 2**15
 
-#: Coefficients of the normal distribution function in t = 1 / (1 + SCALE |z|), the highest power
-#: first: half of those that Abramowitz & Stegun (1964) give in 7.1.26 for erfc(|z| / sqrt 2).
+# Abramowitz & Stegun (1964) give them in 7.1.26 for the error function.
+
+#: Factor of ``abs(z)`` in the variable t of Hastings' formula for a normal distribution function.
 HASTINGS_SCALE = 0.3275911 * math.sqrt(0.5)
+
+#: Coefficients of Hastings' formula for the normal distribution function, of ``t**5`` first.
 HASTINGS = (0.5307027145, -0.7265760135, 0.7107068705, -0.142248368, 0.127414796)
 
 Range = tuple[float, float]
@@ -799,8 +802,8 @@ def _normal_distribution(z: Floats, out: Floats) -> None:
 def _hastings_distribution(z: Floats, density: Floats, out: Floats, room: Floats) -> None:
     """Write the normal distribution function of float32 numbers (Hastings 1955).
 
-    Within 1e-7, which is how numbers close to 1 are rounded. scipy.special.erfc takes
-    three times as long.
+    Within 1e-7, which is how numbers close to 1 are rounded. It is a polynomial in
+    t = 1 / (1 + HASTINGS_SCALE |z|). scipy.special.erfc takes three times as long.
 
     Parameters
     ----------
