@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, clone
 from ._compat import Interval, Options, StrOptions
 from .activations import Activation, get_activation
 from .averaging import Averaging, get_averaging
-from .components import Component
+from .components import Kind
 from .initializers import Initializer, list_initializers
 from .losses import Loss, get_loss
 from .normalizations import Normalization, get_normalization
@@ -32,9 +32,6 @@ def is_lbfgs(solver: str | Optimizer) -> bool:
     if isinstance(solver, Optimizer):
         return not solver.is_stochastic
     return solver == "lbfgs"
-
-
-Kind = TypeVar("Kind", bound=Component)
 
 
 def owned(component: Kind, given: Any) -> Kind:

@@ -87,13 +87,9 @@ class TrainingSet:
 
     def filling(self, x: Input, rows: Integers, dtype: np.dtype, members: slice) -> list[Call]:
         """Bind ``fill`` to arrays whose content changes from step to step."""
-        simple = self._pages is None and not self.is_sparse and self.X.flags.c_contiguous
-        if isinstance(x, SparseBatch) or not simple:
+        if isinstance(x, SparseBatch) or self._pages or not self.X.flags.c_contiguous:
             return [partial(self.fill, x, rows, dtype, members)]
-        x = x[members]
-        gathered = self._room_for(x)
-        calls: list[Call] = [partial(self.X.take, rows, 0, gathered, "clip")]
-        return calls if gathered is x else [*calls, partial(np.copyto, x, gathered)]
+        return self._gathering(x[members], rows)
 
     def fill(self, x: Input, rows: Integers, dtype: np.dtype, members: slice = slice(None)) -> None:
         """Put rows of X, (K, B), into some members' part of a workspace's input, (K, B, D)."""
@@ -113,18 +109,17 @@ class TrainingSet:
             # np.take would copy all of X first.
             x[:] = self.X[rows]
             return
-        gathered = self._room_for(x)
-        self.X.take(rows, axis=0, out=gathered, mode="clip")
-        if gathered is not x:
-            np.copyto(x, gathered)
+        for call in self._gathering(x, rows):
+            call()
 
-    def _room_for(self, x: Floats) -> Floats:
-        """Return where rows that are to become ``x`` are gathered: in X's own dtype."""
+    def _gathering(self, x: Floats, rows: Integers) -> list[Call]:
+        """List the calls that copy rows of a contiguous X into x, by way of X's own dtype."""
         if self.X.dtype == x.dtype:
-            return x
+            return [partial(self.X.take, rows, 0, x, "clip")]
         if x.shape not in self._gathered:
             self._gathered[x.shape] = np.empty(x.shape, dtype=self.X.dtype)
-        return self._gathered[x.shape]
+        gathered = self._gathered[x.shape]
+        return [partial(self.X.take, rows, 0, gathered, "clip"), partial(np.copyto, x, gathered)]
 
 
 def one_below_another(data: Sequence[TrainingSet]) -> tuple[list[TrainingSet], Integers]:

@@ -98,9 +98,8 @@ def _assess(
         member.learning_rate, member.current_rate, progress.rows_seen
     )
     member.verdict = _verdict(member, may_exhaust)
-    if may_exhaust and member.max_seconds < np.inf and not member.is_over:
-        if monotonic() - began > member.max_seconds:
-            member.verdict = "out of time"
+    if may_exhaust and not member.is_over and monotonic() - began > member.max_seconds:
+        member.verdict = "out of time"
     return EpochReport(member, member.n_iter, loss, rate, score, validation_loss, member.verdict)
 
 

@@ -257,11 +257,7 @@ class Stack:
         table = np.empty((len(taken), 1, len(scalars)))
         for j, scalar in enumerate(scalars):
             table[:, 0, j] = scalar
-        members = as_slice(alike)
-        if isinstance(members, slice) and len(taken) == len(self.scalars):
-            self.scalars[:, members, :-2] = table
-        else:
-            self.scalars[taken[:, np.newaxis], alike, :-2] = table
+        self.scalars[taken[:, np.newaxis], alike, :-2] = table
 
     def _reported(self, totals: Floats) -> Floats:
         """Return an epoch's losses as scikit-learn reports them: batch means, weighted by length.
