@@ -18,7 +18,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from ._compat import CallbackSupportMixin, check_optimize_result
@@ -32,6 +32,7 @@ from ._validation import (
     Extras,
     FitMode,
     check_sample_weight,
+    generator_of,
     is_evidently_valid,
     restored_on_failure,
     validated,
@@ -201,7 +202,7 @@ class BaseMultilayerPerceptron(
     ) -> Member:
         """Wire the network and return it, with its start, as a member of a stack."""
         data = checked.data
-        rng = check_random_state(self.random_state)
+        rng = generator_of(self.random_state)
         saved = listener.resume(
             rng, lambda: self._identity(data.X, checked.y, checked.sample_weight, extras, mode)
         )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import cache
 from types import FunctionType
 from typing import Any
 
+from sklearn.base import BaseEstimator
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils._optional_dependencies import check_pandas_support
 from sklearn.utils._param_validation import (
@@ -34,6 +36,7 @@ __all__ = [
     "HasMethods",
     "Interval",
     "Options",
+    "RememberedNames",
     "StrOptions",
     "callback_management_context",
     "check_method_params",
@@ -47,6 +50,23 @@ __all__ = [
     "seeing",
     "validated_like",
 ]
+
+
+class RememberedNames(BaseEstimator):
+    """Base of estimators whose parameters' names are read from ``__init__`` once for each class.
+
+    scikit-learn reads them anew whenever parameters are read, set, checked or cloned, and a search
+    does so five times for each fit: a tenth of the time of a small one.
+    """
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        return list(cls._remembered_names())
+
+    @classmethod
+    @cache
+    def _remembered_names(cls) -> tuple[str, ...]:
+        return tuple(super()._get_param_names())
 
 
 def seeing(function: Callable[..., Any], **others: Any) -> Callable[..., Any]:

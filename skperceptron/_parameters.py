@@ -6,9 +6,9 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 
-from ._compat import Interval, Options, StrOptions
+from ._compat import Interval, Options, RememberedNames, StrOptions
 from .activations import Activation, get_activation
 from .averaging import Averaging, get_averaging
 from .components import Kind
@@ -39,7 +39,7 @@ def owned(component: Kind, given: Any) -> Kind:
     return component if isinstance(given, str) else clone(component)
 
 
-class NetworkParameters(BaseEstimator):
+class NetworkParameters(RememberedNames):
     """Parameters of a network, and the objects that their values mean."""
 
     loss: Any

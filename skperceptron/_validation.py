@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
+from numpy.random.bit_generator import ISeedSequence
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils import assert_all_finite
+from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import column_or_1d, validate_data
 
@@ -60,6 +62,30 @@ class Extras:
     sample_weight_val: Any = None
     coefs_init: Any = None
     intercepts_init: Any = None
+
+
+class _Zeros(ISeedSequence):
+    """The start of a generator that is seeded at once."""
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> Any:
+        return np.zeros(n_words, dtype)
+
+
+def generator_of(random_state: Any) -> np.random.RandomState:
+    """Return the generator that ``check_random_state`` returns, or one in the same state.
+
+    Without a start of its own a new one draws entropy first: twice the time of all the rest.
+
+    Parameters
+    ----------
+    random_state : None, int or RandomState
+    """
+    if not isinstance(random_state, Integral):
+        return check_random_state(random_state)
+    start: Any = _Zeros()
+    generator = np.random.RandomState(np.random.MT19937(start))
+    generator.seed(int(random_state))
+    return generator
 
 
 def check_sample_weight(sample_weight: Any, X: Any) -> Floats:

@@ -22,7 +22,6 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -42,6 +41,7 @@ from ._validation import (
     FitMode,
     LabelMixin,
     check_sample_weight,
+    generator_of,
     never_certain,
     restored_on_failure,
 )
@@ -417,7 +417,7 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
             sample_weight = check_sample_weight(sample_weight, X)
         check_classification_targets(y)
         codes = self._label_codes(y, mode)
-        rng = check_random_state(self.random_state)
+        rng = generator_of(self.random_state)
         given = distinct = _rows_as_given(len(y), sample_weight)
         if self.shuffle or self.n_associative:
             distinct = merge_equal_rows(X, codes[:, np.newaxis], sample_weight)
