@@ -27,6 +27,7 @@ from scipy.special import erfc, expit
 
 from .components import Component, Interval, by_name, find
 from .engine.arrays import Call, Floats
+from .engine.functions import sigmoid
 
 #: Beyond this every saturating function here has reached its limit, in any precision.
 FAR = 1e4
@@ -83,6 +84,13 @@ class Activation(Component):
             The learned parameters, if there are any.
         """
         raise NotImplementedError
+
+    def reference(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        """Do as ``forward``, to the last bit as scikit-learn does where it has this activation.
+
+        L-BFGS, where a last bit grows to other weights, uses this one.
+        """
+        self.forward(z, out, *learned)
 
     def infer(self, z: Floats, out: Floats, *learned: Floats) -> None:
         """Write f(z) into ``out`` when no backward call will follow."""
@@ -173,7 +181,10 @@ class Sigmoid(Activation):
     init_factor = 2.0
 
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
-        _sigmoid(z, out)
+        sigmoid(z, out)
+
+    def reference(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        expit(z, out=out)
 
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         np.multiply(grad, a, out=grad)
@@ -322,7 +333,7 @@ class Heaviside(Activation):
             grad.fill(0)
         elif self.surrogate == "sigmoid":
             np.multiply(z, self.sharpness, out=z)
-            _sigmoid(z, z)
+            sigmoid(z, z)
             np.subtract(1, z, out=a)
             np.multiply(z, a, out=z)
             np.multiply(z, self.sharpness, out=z)
@@ -633,13 +644,13 @@ class SiLU(Activation):
 
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
         np.maximum(z, -FAR, out=z)
-        _sigmoid(z, out)
+        sigmoid(z, out)
         np.multiply(out, z, out=out)
 
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         # f' = s + z s (1 - s) = s (1 + z (1 - s)) with s the sigmoid of z
         np.minimum(z, FAR, out=z)
-        _sigmoid(z, a)
+        sigmoid(z, a)
         np.multiply(grad, a, out=grad)
         np.subtract(1, a, out=a)
         np.multiply(a, z, out=a)
@@ -731,7 +742,7 @@ class GELU(Activation):
         np.multiply(share, 3, out=slope)
         np.multiply(z, 4 * self.SLOPE, out=room)
         np.subtract(slope, room, out=slope)
-        _sigmoid(share, share)
+        sigmoid(share, share)
         np.multiply(slope, share, out=slope)
         np.subtract(1, share, out=room)
         return np.multiply(slope, room, out=slope)
@@ -778,19 +789,6 @@ class Mish(Activation):
 
 
 # Pieces that several activations share; each may work in place.
-
-
-def _sigmoid(z: Floats, out: Floats) -> None:
-    if z.dtype == np.float32:
-        # exp is vectorised, expit is not: an eighth of the time on (1, 128, 256). It overflows to
-        # infinity below -88, where the sigmoid is rightly 0.
-        with np.errstate(over="ignore"):
-            np.negative(z, out=out)
-            np.exp(out, out=out)
-            np.add(out, 1, out=out)
-            np.divide(1, out, out=out)
-    else:
-        expit(z, out=out)
 
 
 def _normal_distribution(z: Floats, out: Floats) -> None:

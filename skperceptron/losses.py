@@ -25,6 +25,7 @@ from scipy.special import expit, xlogy
 
 from .components import Component, Interval, find, public_classes
 from .engine.arrays import Call, Floats
+from .engine.functions import sigmoid
 
 #: Log-variances, in the network's units, beyond which a linear penalty leads back.
 LOG_VARIANCES = (-20.0, 20.0)
@@ -273,7 +274,7 @@ class BinaryLogLoss(_LogLoss):
         return (softplus + np.maximum(raw, 0) - raw * self._smoothed(y, 2)).sum(axis=-1)
 
     def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
-        expit(raw, out=out)
+        sigmoid(raw, out)
         np.subtract(out, y, out=out)
         if self.label_smoothing:
             self._smooth(y, 2, out, scratch)
@@ -401,7 +402,7 @@ class BinaryFocalLoss(Loss):
         np.add(scratch, 1, out=scratch)
         np.multiply(raw, scratch, out=raw)
         # With q = 1 - p: the derivative is q^gamma (gamma p (-log p) + q), times -1 for y = 1.
-        expit(raw, out=out)
+        sigmoid(raw, out)
         np.logaddexp(raw, 0, out=raw)
         np.subtract(1, out, out=scratch)
         np.multiply(raw, scratch, out=raw)
@@ -737,7 +738,7 @@ class ScaledSquaredError(Loss):
         return 0.5 * ((expit(raw) - y) ** 2).sum(axis=-1)
 
     def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
-        expit(raw, out=raw)
+        sigmoid(raw, raw)
         np.subtract(raw, y, out=out)
         np.multiply(out, raw, out=out)
         np.subtract(1, raw, out=scratch)

@@ -344,6 +344,14 @@ def test_engine_gets_the_same_in_place_beside_and_when_inferring(case, dtype):
 
 
 @EVERY_CASE
+def test_reference_is_forward_but_for_a_few_roundings(case):
+    z = NEAR_POINTS[:1920].reshape(2, 240, 4)
+    out = z.copy()
+    case.activation.reference(z.copy(), out, *learned_by(case.activation, z.shape, z.dtype))
+    assert_allclose(out, case.activation(z), rtol=1e-15)
+
+
+@EVERY_CASE
 def test_backward_multiplies_the_gradient_that_comes_in(case):
     z = NEAR_POINTS[:60].reshape(1, 15, 4) / 7
     grad = np.random.RandomState(0).normal(size=z.shape)

@@ -30,6 +30,9 @@ class ActivationFunction(Protocol):
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
         """Write f(z) into ``out``."""
 
+    def reference(self, z: Floats, out: Floats, *learned: Floats) -> None:
+        """Write f(z) into ``out``, with the bits that scikit-learn gets."""
+
     def infer(self, z: Floats, out: Floats, *learned: Floats) -> None:
         """Write f(z) into ``out``; no backward call will follow."""
 

@@ -203,10 +203,12 @@ class Activate:
         z, a = work.value_of(source), work.value_of(node)
         for activation, k in self._groups(work.members):
             learned = [theta[k] for theta in work.parameters_of(node)]
-            if work.trains:
-                yield from activation.forward_calls(z[k], a[k], *learned)
-            else:
+            if not work.trains:
                 yield partial(activation.infer, z[k], a[k], *learned)
+            elif work.like_numpy:
+                yield partial(activation.reference, z[k], a[k], *learned)
+            else:
+                yield from activation.forward_calls(z[k], a[k], *learned)
 
     def backward(self, work: Workspace, node: int) -> Iterator[Call]:
         (source,) = work.sources_of(node)

@@ -42,9 +42,9 @@ class Workspace:
     x : SparseBatch, default=None
         The input, if it is to be one that exists already.
     like_numpy : bool, default=False
-        Whether outputs lie in memory row by row, and gradients of biases have the bits of
-        ``np.sum``. Else outputs lie in front, (K, C, B), which is faster for losses, and sums
-        are left to BLAS.
+        Whether outputs lie in memory row by row, gradients of biases have the bits of ``np.sum``
+        and activations those of their ``reference``. Else outputs lie in front, (K, C, B), which
+        is faster for losses, and sums are left to BLAS.
 
     Attributes
     ----------

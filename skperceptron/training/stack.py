@@ -128,6 +128,7 @@ class Stack:
             lengths = np.repeat(epoch.lengths, epoch.lengths)
             self._shares[k, : counts[k]] = lengths if weighted else 1.0
             self._lengths[k, epoch.steps] = epoch.lengths
+        self._takes_step = self._lengths.T > 0
         shuffled = [(id(m.rng), m.n_samples, m.shuffle, len(m.rows)) for m in members]
         self._shuffled_alike = [(alike[0], as_slice(alike)) for alike in _places(shuffled)]
         rated = [
@@ -234,12 +235,19 @@ class Stack:
             rates = [self.members[k].current_rate for k in alike]
             for places in _places(rates):
                 self._prepare_coefficients([alike[i] for i in places])
-        coefficients = self.scalars[:, :, : -len(_Update.own_scalars)]
-        self.steps_alike = bool((coefficients == coefficients[:, :1]).all())
+        self.steps_alike = self._which_steps_are_alike()
         for k, averaging in self._averaged:
             member, taken = self.members[k], self._epoch_of[k].steps
             steps = member.steps + np.arange(1, len(taken) + 1)
             self.shares[taken, k] = averaging.shares(steps, member.n_iter + 1, member.max_iter)
+
+    def _which_steps_are_alike(self) -> list[bool]:
+        """Return which steps multiply by the same for all members that take them."""
+        coefficients = self.scalars[:, :, : -len(_Update.own_scalars)]
+        first = self._takes_step.argmax(axis=1)[:, np.newaxis, np.newaxis]
+        of_first = np.take_along_axis(coefficients, first, axis=1)
+        alike = (coefficients == of_first).all(axis=2) | ~self._takes_step
+        return alike.all(axis=1).tolist()
 
     def _prepare_coefficients(self, alike: list[int]) -> None:
         """Compute the scalars of optimiser and decay for members that share them."""
@@ -455,7 +463,7 @@ class _BoundStep:
         if self._has_l1:
             stack.sizes[i, k] = np.abs(self._weights).sum(axis=-1)
         stack.count_step(k)
-        self._update.run(stack.scalars[i, k], stack.steps_alike)
+        self._update.run(stack.scalars[i, k], stack.steps_alike[i])
         if stack.average is not None and stack.shares[i, k].any():
             self._average(stack.average[k], stack.parameters[k], stack.shares[i, k])
 

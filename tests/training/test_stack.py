@@ -535,7 +535,20 @@ def test_members_that_take_like_steps_equal_themselves_alone(monkeypatch, optimi
 
     stack = Stack(network, make_members(), make_data(), BATCH, FLOAT64)
     stack.run_epoch()
-    assert stack.steps_alike
+    assert all(stack.steps_alike)
+    assert_each_member_as_alone(network, make_members, make_data())
+
+
+def test_members_with_shorter_last_batches_take_like_steps(monkeypatch):
+    network = mixed_network(3)
+    counts = [2 * BATCH + 3, 2 * BATCH + 3, 2 * BATCH + 1]
+
+    def make_members():
+        return [make_member(k, network, rows=np.arange(n)) for k, n in enumerate(counts)]
+
+    stack = Stack(network, make_members(), make_data(), BATCH, FLOAT64)
+    stack.run_epoch()
+    assert stack.steps_alike == [True] * 4
     assert_each_member_as_alone(network, make_members, make_data())
 
 
@@ -547,10 +560,10 @@ def test_members_whose_rates_part_no_longer_take_like_steps():
     ]
     stack = Stack(network, members, make_data(), BATCH, FLOAT64)
     stack.run_epoch()
-    assert stack.steps_alike
+    assert all(stack.steps_alike)
     members[1].current_rate /= 5
     stack.run_epoch()
-    assert not stack.steps_alike
+    assert not any(stack.steps_alike)
 
 
 def test_interrupted_epoch_counts_the_steps_that_were_taken(monkeypatch):
