@@ -132,13 +132,22 @@ class Stack:
         shuffled = [(id(m.rng), m.n_samples, m.shuffle, len(m.rows)) for m in members]
         self._shuffled_alike = [(alike[0], as_slice(alike)) for alike in _places(shuffled)]
         rated = [
-            (id(m.optimizer), id(m.schedule), m.learning_rate, m.max_iter, m.steps) for m in members
+            (id(m.optimizer), id(m.schedule), m.learning_rate, m.max_iter, m.steps, len(e.steps))
+            for m, e in zip(members, self._epoch_of, strict=True)
         ]
-        self._rated_alike = list(_places(list(zip(rated, counts, strict=True))))
+        self._rated_alike = [(alike, self._place_in_epoch(alike)) for alike in _places(rated)]
         self._averaged = [
             (k, m.averaging) for k, m in enumerate(members) if m.averaging is not None
         ]
         self._weigh_penalties()
+
+    def _place_in_epoch(self, alike: list[int]) -> Integers:
+        """Return which step each one is to those members that take it; all take equally many."""
+        place_of = np.zeros(len(self.scalars), dtype=np.intp)
+        for k in alike:
+            taken = self._epoch_of[k].steps
+            place_of[taken] = np.arange(len(taken))
+        return place_of
 
     def _windows(self, counts: list[int]) -> Iterator[tuple[int, list[_Step]]]:
         """Yield where each window of the epoch starts, and its steps."""
@@ -230,12 +239,17 @@ class Stack:
 
     def _prepare_scalars(self) -> None:
         """Compute what each step of the epoch multiplies by, but for the penalties."""
-        for alike in self._rated_alike:
+        n_tables = 0
+        for alike, place_of in self._rated_alike:
             # Plateaus may have come to one member and not to another.
             rates = [self.members[k].current_rate for k in alike]
             for places in _places(rates):
-                self._prepare_coefficients([alike[i] for i in places])
-        self.steps_alike = self._which_steps_are_alike()
+                self._prepare_coefficients([alike[i] for i in places], place_of)
+                n_tables += 1
+        if n_tables == 1:
+            self.steps_alike = [True] * len(self.scalars)
+        else:
+            self.steps_alike = self._which_steps_are_alike()
         for k, averaging in self._averaged:
             member, taken = self.members[k], self._epoch_of[k].steps
             steps = member.steps + np.arange(1, len(taken) + 1)
@@ -249,11 +263,11 @@ class Stack:
         alike = (coefficients == of_first).all(axis=2) | ~self._takes_step
         return alike.all(axis=1).tolist()
 
-    def _prepare_coefficients(self, alike: list[int]) -> None:
+    def _prepare_coefficients(self, alike: list[int], place_of: Integers) -> None:
         """Compute the scalars of optimiser and decay for members that share them."""
-        member, taken = self.members[alike[0]], self._epoch_of[alike[0]].steps
-        steps = member.steps + np.arange(1, len(taken) + 1)
-        times = (steps - 1) / len(taken)
+        member, n_steps = self.members[alike[0]], len(self._epoch_of[alike[0]].steps)
+        steps = member.steps + np.arange(1, n_steps + 1)
+        times = (steps - 1) / n_steps
         rates = member.schedule.rates(
             member.learning_rate, member.current_rate, times, member.max_iter
         )
@@ -262,10 +276,11 @@ class Stack:
             self.members[k].current_rate = current_rate
         optimizer = member.optimizer
         scalars = *optimizer.coefficients(rates, steps), rates * optimizer.weight_decay
-        table = np.empty((len(taken), 1, len(scalars)))
+        table = np.empty((n_steps, 1, len(scalars)))
         for j, scalar in enumerate(scalars):
             table[:, 0, j] = scalar
-        self.scalars[taken[:, np.newaxis], alike, :-2] = table
+        # Of steps that a member does not take, nobody reads the scalars.
+        self.scalars[:, as_slice(alike), :-2] = table[place_of]
 
     def _reported(self, totals: Floats) -> Floats:
         """Return an epoch's losses as scikit-learn reports them: batch means, weighted by length.

@@ -27,7 +27,7 @@ from skperceptron.losses import (
     SquaredError,
 )
 from skperceptron.optimizers import SGD, Adam, AdamW, Lion, NAdam
-from skperceptron.schedules import Adaptive, Constant, InverseScaling
+from skperceptron.schedules import Adaptive, Constant, Exponential, InverseScaling
 from skperceptron.training import Member, Stack, Targets, TrainingSet, epochs
 from skperceptron.training import stack as stack_module
 from skperceptron.training.lbfgs import Objective
@@ -539,17 +539,31 @@ def test_members_that_take_like_steps_equal_themselves_alone(monkeypatch, optimi
     assert_each_member_as_alone(network, make_members, make_data())
 
 
-def test_members_with_shorter_last_batches_take_like_steps(monkeypatch):
-    network = mixed_network(3)
-    counts = [2 * BATCH + 3, 2 * BATCH + 3, 2 * BATCH + 1]
+@pytest.mark.parametrize("window", [1, 2**15])
+def test_members_with_ragged_batches_share_what_their_steps_multiply_by(monkeypatch, window):
+    monkeypatch.setattr(stack_module, "WINDOW", window)
+    counts = [4 * BATCH + 1, 3 * BATCH, 2 * BATCH + 3, 2 * BATCH + 1, 9, 1]
+    network = mixed_network(len(counts))
+    common = {"optimizer": Adam(), "schedule": Exponential(0.5)}
 
     def make_members():
-        return [make_member(k, network, rows=np.arange(n)) for k, n in enumerate(counts)]
+        return [make_member(k, network, rows=np.arange(n), **common) for k, n in enumerate(counts)]
 
-    stack = Stack(network, make_members(), make_data(), BATCH, FLOAT64)
+    assert_each_member_as_alone(network, make_members, make_data())
+
+
+def test_members_with_shorter_last_batches_take_like_steps():
+    network = mixed_network(3)
+    counts = [2 * BATCH + 3, 2 * BATCH + 3, 2 * BATCH + 1]
+    stack = Stack(
+        network,
+        [make_member(k, network, rows=np.arange(n)) for k, n in enumerate(counts)],
+        make_data(),
+        BATCH,
+        FLOAT64,
+    )
     stack.run_epoch()
     assert stack.steps_alike == [True] * 4
-    assert_each_member_as_alone(network, make_members, make_data())
 
 
 def test_members_whose_rates_part_no_longer_take_like_steps():
