@@ -64,8 +64,7 @@ class Validation:
         raw = predict_raw(network, network.views(parameters[np.newaxis]), self._X, self._rows)
         if not np.isfinite(raw).all():
             return np.nan, np.nan
-        y = np.empty((len(raw), self._targets.n_outputs), dtype=raw.dtype)
-        self._targets.astype(raw.dtype).take(np.arange(len(raw)), y)
+        y = np.ascontiguousarray(self._targets.of_rows(), dtype=raw.dtype)
         loss = self._loss.mean(raw, y, self._weight)
         if self._monitor == "loss":
             return -loss, loss

@@ -65,7 +65,7 @@ def epochs(stack: Stack, stop_when_exhausted: bool = True) -> Iterator[list[Epoc
                 zip(losses.tolist(), finite.tolist(), strict=True)
             )
         ]
-        leaving = [k for k, report in enumerate(reports) if report.member.is_over]
+        leaving = [k for k, member in enumerate(stack.members) if member.is_over]
         if leaving:
             stack.retire(leaving)
         yield reports
@@ -98,7 +98,8 @@ def _assess(
         member.learning_rate, member.current_rate, progress.rows_seen
     )
     member.verdict = _verdict(member, may_exhaust)
-    if may_exhaust and not member.is_over and monotonic() - began > member.max_seconds:
+    is_late = member.max_seconds < np.inf and monotonic() - began > member.max_seconds
+    if may_exhaust and is_late and not member.is_over:
         member.verdict = "out of time"
     return EpochReport(member, member.n_iter, loss, rate, score, validation_loss, member.verdict)
 
@@ -107,7 +108,8 @@ def _watch_loss(member: Member, loss: float) -> None:
     progress = member.progress
     improved = loss <= progress.best_loss - member.tol
     progress.no_improvement = 0 if improved else progress.no_improvement + 1
-    progress.best_loss = min(progress.best_loss, loss)
+    if loss < progress.best_loss:
+        progress.best_loss = loss
 
 
 def _watch_score(stack: Stack, k: int, score: float) -> None:

@@ -18,7 +18,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..engine import Network, Workspace
-from ..engine.arrays import Booleans, Call, Floats, Integers, as_slice, outputs_first, runs
+from ..engine.arrays import Booleans, Call, Floats, Integers, as_slice, runs
 from ..engine.calls import squared_lengths
 from .data import TrainingSet, one_below_another
 from .member import Member
@@ -364,8 +364,8 @@ class _Window:
         shape = (len(stack.members), length)
         self.length = length
         self.order = np.zeros(shape, dtype=np.intp)
-        self.y = outputs_first(*shape, stack.data[0].targets.n_outputs, stack.dtype)
-        self.raw = outputs_first(*shape, stack.network.n_outputs, stack.dtype)
+        self.y = _in_front(stack.data[0].targets.n_outputs, *shape, stack.dtype)
+        self.raw = _in_front(stack.network.n_outputs, *shape, stack.dtype)
         self.factor = None if stack.weights is None else np.zeros((*shape, 1), dtype=stack.dtype)
         self._targets = [(data.targets, k) for data, k in runs(stack.data)]
         self._opened = slice(0, 0)
@@ -597,6 +597,11 @@ class _Update:
         np.copyto(self._scalars, scalars)
         for call in self._calls_if_alike if alike else self._calls:
             call()
+
+
+def _in_front(n_outputs: int, n_members: int, n_rows: int, dtype: np.dtype) -> Floats:
+    """Return an array of zeros, (K, n, C), that lies in memory as (C, K, n)."""
+    return np.zeros((n_outputs, n_members, n_rows), dtype).transpose(1, 2, 0)
 
 
 def _clip(gradient: Floats, limits: Floats) -> None:
