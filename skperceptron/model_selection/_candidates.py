@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
+from sklearn import config_context, get_config
 from sklearn.pipeline import Pipeline
 
 from .._base import NO_EXTRAS, BaseMultilayerPerceptron
@@ -117,7 +118,28 @@ def transform(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Transfo
     return found
 
 
-def ask_for_fit(network: BaseMultilayerPerceptron, transformed: Transformed) -> Fit:
+class Accepted:
+    """Values of parameters that have passed a check: they are not checked again.
+
+    Candidates of a search have most of their values in common. Each parameter is checked by itself.
+    The values must live as long as this object.
+    """
+
+    def __init__(self) -> None:
+        self._values: set[Hashable] = set()
+
+    def check(self, network: BaseMultilayerPerceptron) -> None:
+        """Check the parameters of a network, if one is new."""
+        names = network._get_param_names()
+        values = {(type(network), name, token(getattr(network, name))) for name in names}
+        if not values <= self._values:
+            network._validate_params()
+            self._values |= values
+
+
+def ask_for_fit(
+    network: BaseMultilayerPerceptron, transformed: Transformed, accepted: Accepted
+) -> Fit:
     """Run a network's ``fit`` up to where it would look at the data."""
     if transformed.error is not None:
         return Fit(network, None, None, error=transformed.error)
@@ -129,7 +151,10 @@ def ask_for_fit(network: BaseMultilayerPerceptron, transformed: Transformed) -> 
         asked.X, asked.y, asked.sample_weight, asked.extras = X, y, sample_weight, extras
 
     def call() -> None:
-        network.fit(*transformed.arguments, **(transformed.keywords or {}))
+        if not get_config()["skip_parameter_validation"]:
+            accepted.check(network)
+        with config_context(skip_parameter_validation=True):
+            network.fit(*transformed.arguments, **(transformed.keywords or {}))
 
     with asked.attempt():
         _called_instead(network, "_fit", record, call)

@@ -22,6 +22,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from .._base import BaseMultilayerPerceptron
 from .._compat import check_method_params, safe_split, seeing
 from ._candidates import (
+    Accepted,
     Transformed,
     ask_for_fit,
     last_step,
@@ -196,8 +197,9 @@ def _fit_and_score(
     calls: Sequence[Call], sources: dict[Hashable, Transformed]
 ) -> list[dict[str, Any]]:
     """Fit and score, in this process."""
+    accepted = Accepted()
     asked = {
-        i: ask_for_fit(call.network, sources[call.source])
+        i: ask_for_fit(call.network, sources[call.source], accepted)
         for i, call in enumerate(calls)
         if call.network is not None
     }
@@ -250,7 +252,8 @@ def _fitted(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Any:
 
 
 def _fit_together(estimators: Sequence[Any], transformed: Transformed) -> Sequence[Any]:
-    asked = [ask_for_fit(last_step(estimator), transformed) for estimator in estimators]
+    accepted = Accepted()
+    asked = [ask_for_fit(last_step(estimator), transformed, accepted) for estimator in estimators]
     train([fit for fit in asked if fit.error is None])
     for estimator, fit in zip(estimators, asked, strict=True):
         if fit.error is not None:
