@@ -443,7 +443,7 @@ class _BoundStep:
         self._squares = squared_lengths(self._weights)
         self._has_penalty = any(m.alpha for m in stack.members[members])
         self._has_l1 = any(m.alpha * m.l1_ratio for m in stack.members[members])
-        self._update = _Update(stack, members)
+        self._update = _Update(stack, members, batch_size)
         self._spent_gradient = gradient
 
     def gathering(self, order: Integers) -> list[Call]:
@@ -496,7 +496,7 @@ class _Update:
     #: What a step multiplies by beside the optimiser's coefficients.
     own_scalars = ("weight decay", "L2 penalty", "L1 penalty")
 
-    def __init__(self, stack: Stack, members: slice) -> None:
+    def __init__(self, stack: Stack, members: slice, batch_size: int) -> None:
         self.members = stack.members[members]
         n_members = len(self.members)
         self._scalars = np.empty((n_members, stack.scalars.shape[-1]), dtype=stack.dtype)
@@ -513,6 +513,9 @@ class _Update:
         # All chunks calculate in the same room, which so stays in the cache.
         n_scratch = self.members[0].optimizer.n_scratch
         self._rooms = [np.empty_like(self._room) for _ in range(n_scratch)]
+        self._l2: Floats | None = None
+        if n_members > 1 and stack.weights is None and self._length >= vectors[0].shape[1]:
+            self._l2 = self._l2_of_each_parameter(batch_size)
         coefficients, own = columns[: -len(self.own_scalars)], columns[-len(self.own_scalars) :]
         self._calls = list(self._all_calls(coefficients, own, flat=False))
         self._calls_if_alike = self._calls
@@ -542,12 +545,28 @@ class _Update:
             yield from self._shrink(start, own)
         yield from self._steps(0, self._vectors[0].size, coefficients, flat)
 
+    def _l2_of_each_parameter(self, batch_size: int) -> Floats:
+        """Return what the L2 penalty multiplies each parameter by, (K, P): biases by zero."""
+        strengths = np.zeros_like(self._vectors[0])
+        of_member = [m.alpha / batch_size * (1 - m.l1_ratio) for m in self.members]
+        strengths[:, : self._n_weights] = np.array(of_member)[:, np.newaxis]
+        if self._trained is not None:
+            strengths[:, : self._n_weights] *= self._trained
+        return strengths
+
     def _penalties(self, start: int, own: list[Floats]) -> Iterator[Call]:
         """Add the penalties' gradients."""
         weights, gradient = (self._weights_of(v, start) for v in self._vectors[:2])
         room = self._room[..., : weights.shape[-1]]
         _, l2, l1 = own
-        if weights.size and any(m.alpha * (1 - m.l1_ratio) for m in self.members):
+        has_l2 = any(m.alpha * (1 - m.l1_ratio) for m in self.members)
+        if has_l2 and self._l2 is not None:
+            # One vector for all members takes a third of the time of a broadcast over them.
+            vectors = (*self._vectors[:2], self._l2, self._room)
+            all_parameters, whole_gradient, strengths, products = (v.reshape(-1) for v in vectors)
+            yield partial(np.multiply, all_parameters, strengths, products)
+            yield partial(np.add, whole_gradient, products, whole_gradient)
+        elif has_l2 and weights.size:
             yield partial(np.multiply, weights, l2, room)
             yield from self._spare_unreached(room, start)
             yield partial(np.add, gradient, room, gradient)
