@@ -366,6 +366,10 @@ class _Window:
         self.order = np.zeros(shape, dtype=np.intp)
         self.y = _in_front(stack.data[0].targets.n_outputs, *shape, stack.dtype)
         self.raw = _in_front(stack.network.n_outputs, *shape, stack.dtype)
+        n_kept = max(member.loss.n_kept for member in stack.members)
+        self.kept = _in_front(n_kept, *shape, stack.dtype)
+        # Behind a member's last row nobody writes, but a logarithm is taken.
+        self.kept.fill(1)
         self.factor = None if stack.weights is None else np.zeros((*shape, 1), dtype=stack.dtype)
         self._targets = [(data.targets, k) for data, k in runs(stack.data)]
         self._opened = slice(0, 0)
@@ -387,7 +391,8 @@ class _Window:
         shares = stack.row_shares(self._opened.start, self._opened.stop)
         losses = np.empty(shares.shape)
         for loss, k in stack.losses:
-            losses[k] = loss.losses(self.raw[k, :n_rows], self.y[k, :n_rows])
+            arrays = (array[k, :n_rows] for array in (self.raw, self.y, self.kept))
+            losses[k] = loss.kept_losses(*arrays)
         # Rows beyond a member's last one may hold anything.
         losses[shares == 0] = 0
         return np.einsum("kn,kn->k", losses, shares)
@@ -401,7 +406,8 @@ class _Step:
         rows = self.rows = slice(start, start + bound.batch_size)
         factor = bound.mean if window.factor is None else window.factor[k, rows]
         self._gather = bound.gathering(window.order[k, rows])
-        self._learn = bound.learning(window.y[k, rows], window.raw[k, rows], factor)
+        arrays = (array[k, rows] for array in (window.y, window.raw, window.kept))
+        self._learn = bound.learning(*arrays, factor)
         self._bound = bound
 
     def gather(self) -> None:
@@ -454,13 +460,15 @@ class _BoundStep:
             for call in data.filling(self.work.x, order[k], self._dtype, k)
         ]
 
-    def learning(self, y: Floats, raw: Floats, factor: Floats) -> list[Call]:
-        """List the calls that compute the gradient of a batch and keep its raw predictions."""
+    def learning(self, y: Floats, raw: Floats, kept: Floats, factor: Floats) -> list[Call]:
+        """List the calls that compute a batch's gradient and keep what its losses need."""
         work = self.work
         gradients = [
             call
             for loss, j in self._losses
-            for call in loss.gradient_calls(work.raw[j], y[j], work.delta[j], self._scratch[j])
+            for call in loss.gradient_calls(
+                work.raw[j], y[j], work.delta[j], self._scratch[j], kept[j]
+            )
         ]
         return [
             *work.forward_calls,
