@@ -391,8 +391,9 @@ class _Window:
         shares = stack.row_shares(self._opened.start, self._opened.stop)
         losses = np.empty(shares.shape)
         for loss, k in stack.losses:
-            arrays = (array[k, :n_rows] for array in (self.raw, self.y, self.kept))
-            losses[k] = loss.kept_losses(*arrays)
+            losses[k] = loss.kept_losses(
+                self.raw[k, :n_rows], self.y[k, :n_rows], self.kept[k, :n_rows]
+            )
         # Rows beyond a member's last one may hold anything.
         losses[shares == 0] = 0
         return np.einsum("kn,kn->k", losses, shares)
@@ -406,8 +407,9 @@ class _Step:
         rows = self.rows = slice(start, start + bound.batch_size)
         factor = bound.mean if window.factor is None else window.factor[k, rows]
         self._gather = bound.gathering(window.order[k, rows])
-        arrays = (array[k, rows] for array in (window.y, window.raw, window.kept))
-        self._learn = bound.learning(*arrays, factor)
+        self._learn = bound.learning(
+            window.y[k, rows], window.raw[k, rows], window.kept[k, rows], factor
+        )
         self._bound = bound
 
     def gather(self) -> None:
@@ -521,8 +523,10 @@ class _Update:
         # All chunks calculate in the same room, which so stays in the cache.
         n_scratch = self.members[0].optimizer.n_scratch
         self._rooms = [np.empty_like(self._room) for _ in range(n_scratch)]
+        self._has_l2 = any(m.alpha * (1 - m.l1_ratio) for m in self.members)
         self._l2: Floats | None = None
-        if n_members > 1 and stack.weights is None and self._length >= vectors[0].shape[1]:
+        is_one_chunk = n_members > 1 and self._length >= vectors[0].shape[1]
+        if self._has_l2 and is_one_chunk and stack.weights is None:
             self._l2 = self._l2_of_each_parameter(batch_size)
         coefficients, own = columns[: -len(self.own_scalars)], columns[-len(self.own_scalars) :]
         self._calls = list(self._all_calls(coefficients, own, flat=False))
@@ -567,14 +571,13 @@ class _Update:
         weights, gradient = (self._weights_of(v, start) for v in self._vectors[:2])
         room = self._room[..., : weights.shape[-1]]
         _, l2, l1 = own
-        has_l2 = any(m.alpha * (1 - m.l1_ratio) for m in self.members)
-        if has_l2 and self._l2 is not None:
+        if self._l2 is not None:
             # One vector for all members takes a third of the time of a broadcast over them.
             vectors = (*self._vectors[:2], self._l2, self._room)
             all_parameters, whole_gradient, strengths, products = (v.reshape(-1) for v in vectors)
             yield partial(np.multiply, all_parameters, strengths, products)
             yield partial(np.add, whole_gradient, products, whole_gradient)
-        elif has_l2 and weights.size:
+        elif self._has_l2 and weights.size:
             yield partial(np.multiply, weights, l2, room)
             yield from self._spare_unreached(room, start)
             yield partial(np.add, gradient, room, gradient)
