@@ -27,7 +27,7 @@ from scipy.special import erfc, expit
 
 from .components import Component, Interval, by_name, find
 from .engine.arrays import Call, Floats
-from .engine.functions import sigmoid
+from .engine.functions import sigmoid, sigmoid_calls
 
 #: Beyond this every saturating function here has reached its limit, in any precision.
 FAR = 1e4
@@ -113,7 +113,10 @@ class Activation(Component):
         raise NotImplementedError
 
     def forward_calls(self, z: Floats, out: Floats, *learned: Floats) -> list[Call]:
-        """Bind ``forward`` to the arrays of a training step, for all steps to come."""
+        """Bind ``forward`` to the arrays of a training step, for all steps to come.
+
+        During these calls NumPy does not warn of overflow.
+        """
         return [partial(self.forward, z, out, *learned)]
 
     def backward_calls(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> list[Call]:
@@ -185,6 +188,9 @@ class Sigmoid(Activation):
 
     def reference(self, z: Floats, out: Floats, *learned: Floats) -> None:
         expit(z, out=out)
+
+    def forward_calls(self, z: Floats, out: Floats, *learned: Floats) -> list[Call]:
+        return sigmoid_calls(z, out)
 
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         np.multiply(grad, a, out=grad)

@@ -25,7 +25,7 @@ from scipy.special import expit, xlogy
 
 from .components import Component, Interval, find, public_classes
 from .engine.arrays import Call, Floats
-from .engine.functions import sigmoid
+from .engine.functions import sigmoid, sigmoid_calls
 
 #: Log-variances, in the network's units, beyond which a linear penalty leads back.
 LOG_VARIANCES = (-20.0, 20.0)
@@ -164,7 +164,7 @@ class Loss(Component):
         """Bind ``gradient`` to the arrays of a training step, for all steps to come.
 
         What it has computed of each row beside the gradient may be left in ``kept``,
-        (K, B, n_kept).
+        (K, B, n_kept). During these calls NumPy does not warn of overflow.
         """
         return [partial(self.gradient, raw, y, out, scratch)]
 
@@ -287,10 +287,17 @@ class BinaryLogLoss(_LogLoss):
         return (softplus + np.maximum(raw, 0) - raw * self._smoothed(y, 2)).sum(axis=-1)
 
     def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
-        sigmoid(raw, out)
-        np.subtract(out, y, out=out)
+        with np.errstate(over="ignore"):
+            for call in self.gradient_calls(raw, y, out, scratch, scratch):
+                call()
+
+    def gradient_calls(
+        self, raw: Floats, y: Floats, out: Floats, scratch: Floats, kept: Floats
+    ) -> list[Call]:
+        calls: list[Call] = [*sigmoid_calls(raw, out), partial(np.subtract, out, y, out)]
         if self.label_smoothing:
-            self._smooth(y, 2, out, scratch)
+            calls.append(partial(self._smooth, y, 2, out, scratch))
+        return calls
 
     def _terms(self, predicted: Floats, y: Floats) -> Floats:
         p = _clipped(predicted)

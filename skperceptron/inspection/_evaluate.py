@@ -138,6 +138,7 @@ def evaluate_training(network: Network, member: Member, data: TrainingSet) -> Ev
         gradient=tapped.views(gradient),
         sparse=data.is_sparse,
         noise=[None],
+        like_numpy=True,
     )
     _fill(work, data)
     work.forward()

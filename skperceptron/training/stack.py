@@ -184,7 +184,9 @@ class Stack:
         self._prepare_scalars()
         self._taken[:] = 0
         try:
-            totals = self._take_steps()
+            # Overflow is either meant, as in a sigmoid, or found when the epoch is over.
+            with np.errstate(over="ignore"):
+                totals = self._take_steps()
         finally:
             # An interrupted epoch may go on later.
             for member, taken in zip(self.members, self._taken.tolist(), strict=True):

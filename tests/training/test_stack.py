@@ -580,6 +580,21 @@ def test_members_whose_rates_part_no_longer_take_like_steps():
     assert not any(stack.steps_alike)
 
 
+@pytest.mark.parametrize("n_members", [1, 3])
+@pytest.mark.filterwarnings("error")
+def test_sigmoids_far_below_zero_do_not_warn_of_overflow(n_members):
+    network = multilayer_perceptron(D, (6,), C, [[Sigmoid()]])
+    start = np.full(network.n_parameters, 1e4)
+    members = [
+        make_member(k, network, parameters=-start, loss=BinaryLogLoss(), rows=np.arange(N))
+        for k in range(n_members)
+    ]
+    data = TrainingSet(np.ones((N, D)), Targets(np.ones((N, C))))
+    losses = Stack(network, members, data, BATCH, FLOAT64).run_epoch()
+    assert np.isfinite(losses).all()
+    assert (losses > 1e4).all()
+
+
 def test_interrupted_epoch_counts_the_steps_that_were_taken(monkeypatch):
     network = mixed_network(2)
     members = [make_member(k, network, rows=np.arange(N)) for k in range(2)]
