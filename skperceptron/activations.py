@@ -71,6 +71,10 @@ class Activation(Component):
     keeps_input: bool = False
     init_factor: float = 6.0
     untrainable_message: ClassVar[str] = ""
+    shortcuts = {
+        "forward": ("forward_calls", "infer", "reference"),
+        "backward": ("backward_calls",),
+    }
 
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
         """Write f(z) into ``out``.
@@ -193,9 +197,15 @@ class Sigmoid(Activation):
         return sigmoid_calls(z, out)
 
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
-        np.multiply(grad, a, out=grad)
-        np.subtract(1, a, out=a)
-        np.multiply(grad, a, out=grad)
+        for call in Sigmoid.backward_calls(self, z, a, grad):
+            call()
+
+    def backward_calls(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> list[Call]:
+        return [
+            partial(np.multiply, grad, a, grad),
+            partial(np.subtract, np.ones((), a.dtype), a, a),
+            partial(np.multiply, grad, a, grad),
+        ]
 
 
 class Tanh(Activation):
@@ -208,10 +218,19 @@ class Tanh(Activation):
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
         np.tanh(z, out=out)
 
+    def forward_calls(self, z: Floats, out: Floats, *learned: Floats) -> list[Call]:
+        return [partial(np.tanh, z, out)]
+
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
-        np.multiply(a, a, out=a)
-        np.subtract(1, a, out=a)
-        np.multiply(grad, a, out=grad)
+        for call in Tanh.backward_calls(self, z, a, grad):
+            call()
+
+    def backward_calls(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> list[Call]:
+        return [
+            partial(np.multiply, a, a, a),
+            partial(np.subtract, np.ones((), a.dtype), a, a),
+            partial(np.multiply, grad, a, grad),
+        ]
 
 
 class Softsign(Activation):
@@ -356,11 +375,11 @@ class ReLU(Activation):
     keeps_input = True
 
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
-        for call in self.forward_calls(z, out):
+        for call in ReLU.forward_calls(self, z, out):
             call()
 
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
-        for call in self.backward_calls(z, a, grad):
+        for call in ReLU.backward_calls(self, z, a, grad):
             call()
 
     # In the layers of small networks a function around these calls takes as long as they.

@@ -48,10 +48,25 @@ class Component(BaseEstimator):
         Names of a built-in component; the first is canonical.
     ranges : dict of str to Interval
         Range of each numeric parameter.
+    shortcuts : dict of str to tuple of str
+        Which methods do the same as another one, only faster. A subclass that redefines the other
+        one alone gets the base's plain versions of these; so the other one, where it uses them,
+        names its own class, not ``self``.
     """
 
     names: ClassVar[tuple[str, ...]] = ()
     ranges: ClassVar[dict[str, Interval]] = {}
+    shortcuts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        place_of = {base: place for place, base in enumerate(cls.__mro__)}
+        for method, others in cls.shortcuts.items():
+            for name in others:
+                definers = _definers(cls, name)
+                nearest, plainest = definers[0], definers[-1]
+                if place_of[_definers(cls, method)[0]] < place_of[nearest] < place_of[plainest]:
+                    setattr(cls, name, vars(plainest)[name])
 
     def check_parameters(self) -> None:
         """Raise TypeError or ValueError if a parameter lies outside its range."""
@@ -68,6 +83,11 @@ class Component(BaseEstimator):
             raise TypeError(message)
         if not interval.contains(value):
             raise ValueError(message)
+
+
+def _definers(cls: type, name: str) -> list[type]:
+    """Return the classes that define an attribute, the nearest first."""
+    return [base for base in cls.__mro__ if name in vars(base)]
 
 
 Kind = TypeVar("Kind", bound=Component)

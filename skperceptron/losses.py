@@ -79,6 +79,7 @@ class Loss(Component):
     keeps_ordinary_units: ClassVar[bool] = False
     target_interval: ClassVar[Interval] = Interval()
     n_kept: ClassVar[int] = 0
+    shortcuts = {"gradient": ("gradient_calls", "kept_losses"), "losses": ("kept_losses",)}
 
     @property
     def outputs_per_target(self) -> int:
@@ -288,7 +289,7 @@ class BinaryLogLoss(_LogLoss):
 
     def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
         with np.errstate(over="ignore"):
-            for call in self.gradient_calls(raw, y, out, scratch, scratch):
+            for call in BinaryLogLoss.gradient_calls(self, raw, y, out, scratch, scratch):
                 call()
 
     def gradient_calls(
@@ -372,7 +373,7 @@ class CategoricalLogLoss(_Softmax, _LogLoss):
         return np.log(total) + (largest - picked)
 
     def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
-        for call in self.gradient_calls(raw, y, out, scratch, scratch[..., :2]):
+        for call in CategoricalLogLoss.gradient_calls(self, raw, y, out, scratch, scratch[..., :2]):
             call()
 
     def gradient_calls(

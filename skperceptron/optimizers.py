@@ -13,12 +13,13 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from .components import Component, Interval, by_name, find
-from .engine.arrays import Floats, Integers
+from .engine.arrays import Call, Floats, Integers
 
 __all__ = [
     "LBFGS",
@@ -64,6 +65,7 @@ class Optimizer(Component):
     n_scratch: ClassVar[int] = 0
     is_stochastic: ClassVar[bool] = True
     weight_decay: float = 0.0
+    shortcuts = {"update": ("update_calls",)}
 
     @property
     def operations(self) -> tuple[object, ...]:
@@ -108,6 +110,16 @@ class Optimizer(Component):
             What ``coefficients`` returned, member by member.
         """
         raise NotImplementedError
+
+    def update_calls(
+        self,
+        parameters: Floats,
+        gradient: Floats,
+        state: Sequence[Floats],
+        coefficients: Sequence[Floats],
+    ) -> list[Call]:
+        """Bind ``update`` to the arrays of a training step, for all steps to come."""
+        return [partial(self.update, parameters, gradient, state, coefficients)]
 
 
 class SGD(Optimizer):
@@ -306,20 +318,36 @@ class Adam(Optimizer):
         state: Sequence[Floats],
         coefficients: Sequence[Floats],
     ) -> None:
+        for call in Adam.update_calls(self, parameters, gradient, state, coefficients):
+            call()
+
+    def update_calls(
+        self,
+        parameters: Floats,
+        gradient: Floats,
+        state: Sequence[Floats],
+        coefficients: Sequence[Floats],
+    ) -> list[Call]:
         m, v, *largest = state
         beta_1, beta_2, epsilon, step_size = coefficients
-        np.multiply(m, beta_1, out=m)
-        np.add(m, gradient, out=m)
-        np.multiply(v, beta_2, out=v)
-        np.multiply(gradient, gradient, out=gradient)
-        np.add(v, gradient, out=v)
+        calls: list[Call] = [
+            partial(np.multiply, m, beta_1, m),
+            partial(np.add, m, gradient, m),
+            partial(np.multiply, v, beta_2, v),
+            partial(np.multiply, gradient, gradient, gradient),
+            partial(np.add, v, gradient, v),
+        ]
         if largest:
-            v = np.maximum(largest[0], v, out=largest[0])
-        np.sqrt(v, out=gradient)
-        np.add(gradient, epsilon, out=gradient)
-        np.divide(m, gradient, out=gradient)
-        np.multiply(gradient, step_size, out=gradient)
-        np.subtract(parameters, gradient, out=parameters)
+            calls.append(partial(np.maximum, largest[0], v, out=largest[0]))
+            v = largest[0]
+        return [
+            *calls,
+            partial(np.sqrt, v, gradient),
+            partial(np.add, gradient, epsilon, gradient),
+            partial(np.divide, m, gradient, gradient),
+            partial(np.multiply, gradient, step_size, gradient),
+            partial(np.subtract, parameters, gradient, parameters),
+        ]
 
 
 class AdamW(Adam):

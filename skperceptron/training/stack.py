@@ -609,8 +609,8 @@ class _Update:
         for start in range(first, min(stop, vectors[0].shape[-1]), length):
             parameters, gradient, *state = [v[..., start : start + length] for v in vectors]
             state += [room[..., : parameters.shape[-1]] for room in rooms]
-            update = self.members[0].optimizer.update
-            yield partial(update, parameters, gradient, state, coefficients)
+            optimizer = self.members[0].optimizer
+            yield from optimizer.update_calls(parameters, gradient, state, coefficients)
 
     def _weights_of(self, vectors: Floats, start: int) -> Floats:
         """Return the part of a chunk that penalties concern: biases stand behind the weights."""

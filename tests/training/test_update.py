@@ -279,13 +279,15 @@ def test_unused_options_add_no_call_to_a_step():
         ((_, steps),) = stack._plan
         return len(steps[0]._bound._update._calls)
 
-    assert calls_of(optimizer=Adam()) == 1
-    assert calls_of(optimizer=Adam(), alpha=0.1) == 3
-    assert calls_of(optimizer=Adam(), alpha=0.1, l1_ratio=0.5) == 6
-    assert calls_of(optimizer=AdamW(), max_grad_norm=1.0) == 4
+    assert calls_of(optimizer=SGD()) == 1
+    assert calls_of(optimizer=SGD(), alpha=0.1) == 3
+    assert calls_of(optimizer=SGD(), alpha=0.1, l1_ratio=0.5) == 6
+    plain = calls_of(optimizer=Adam())
+    assert calls_of(optimizer=AdamW()) == plain + 2
+    assert calls_of(optimizer=AdamW(), max_grad_norm=1.0) == plain + 3
 
 
-@EVERY_OPTIMIZER
+@pytest.mark.parametrize("optimizer", [one for one in OPTIMIZERS if one.n_scratch], ids=repr)
 def test_chunks_share_the_room_to_calculate_in(monkeypatch, optimizer):
     monkeypatch.setattr(stack_module, "CHUNK", 10)
     stack = Stack(make_network(), [make_member(optimizer=optimizer)], make_data(), BATCH, FLOAT64)

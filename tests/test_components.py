@@ -1,0 +1,126 @@
+"""What all swappable parts share."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from skperceptron import MLPBinaryClassifier, MLPSoftmaxClassifier
+from skperceptron.activations import Activation, ReLU, Sigmoid, Tanh
+from skperceptron.losses import BinaryLogLoss, CategoricalLogLoss, Loss
+from skperceptron.optimizers import Adam, Optimizer
+
+X = np.random.RandomState(0).normal(size=(60, 3))
+SETTINGS = {"hidden_layer_sizes": (4,), "batch_size": 16, "max_iter": 3, "random_state": 0}
+ROOTS = (Activation, Loss, Optimizer)
+
+
+class Steep(Tanh):
+    """tanh 2z, told by ``forward`` and ``backward`` alone."""
+
+    def forward(self, z, out, *learned):
+        np.multiply(z, 2, out=z)
+        np.tanh(z, out=out)
+
+    def backward(self, z, a, grad, *learned):
+        np.multiply(grad, 2 * (1 - a * a), out=grad)
+
+
+class SteepSigmoid(Sigmoid):
+    """The same function, from another class with shortcuts."""
+
+    forward = Steep.forward
+    backward = Steep.backward
+    init_factor = Tanh.init_factor
+
+
+class SteepReLU(ReLU):
+    """The same function, from a third one."""
+
+    keeps_input = False
+    forward = Steep.forward
+    backward = Steep.backward
+
+
+class Doubling:
+    """Makes twice a loss of it, told by ``losses`` and ``gradient`` alone."""
+
+    def losses(self, raw, y):
+        return 2 * super().losses(raw, y)
+
+    def gradient(self, raw, y, out, scratch):
+        super().gradient(raw, y, out, scratch)
+        np.multiply(out, 2, out=out)
+
+
+class Doubled(Doubling, CategoricalLogLoss):
+    """Twice the log loss of a softmax."""
+
+
+class DoubledBinary(Doubling, BinaryLogLoss):
+    """Twice that of a sigmoid."""
+
+
+class Backwards(Adam):
+    """Adam that climbs, told by ``update`` alone."""
+
+    def update(self, parameters, gradient, state, coefficients):
+        np.negative(gradient, out=gradient)
+        super().update(parameters, gradient, state, coefficients)
+
+
+def test_every_shortcut_is_a_method_of_its_root():
+    for root in ROOTS:
+        for method, others in root.shortcuts.items():
+            assert all(callable(getattr(root, name)) for name in (method, *others))
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_redefined_activation_is_not_bypassed_by_its_bases_shortcuts(solver):
+    y = (X[:, 0] > 0).astype(int)
+    functions = (Steep(), SteepSigmoid(), SteepReLU())
+    fits = [
+        MLPBinaryClassifier(activation=function, solver=solver, **SETTINGS).fit(X, y)
+        for function in functions
+    ]
+    plain = MLPBinaryClassifier(activation="tanh", solver=solver, **SETTINGS).fit(X, y)
+    for fit in fits[1:]:
+        assert_allclose(fit.coefs_[0], fits[0].coefs_[0], rtol=1e-12)
+        assert_allclose(fit.predict_proba(X), fits[0].predict_proba(X), rtol=1e-12)
+    assert np.abs(fits[0].coefs_[0] - plain.coefs_[0]).max() > 1e-4
+    assert_allclose(Steep()(X), np.tanh(2 * X))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "doubled", "plain"),
+    [
+        (MLPSoftmaxClassifier, Doubled, CategoricalLogLoss),
+        (MLPBinaryClassifier, DoubledBinary, BinaryLogLoss),
+    ],
+)
+def test_redefined_loss_is_not_bypassed_by_its_bases_shortcuts(estimator, doubled, plain):
+    y = np.digitize(X[:, 0], [-0.5, 0.5]) if estimator is MLPSoftmaxClassifier else X[:, 0] > 0
+    # Plain descent along a doubled gradient is that with a doubled rate.
+    settings = SETTINGS | {"solver": "sgd", "momentum": 0.0, "alpha": 0.0}
+    twice = estimator(loss=doubled(), learning_rate_init=0.1, **settings).fit(X, y)
+    once = estimator(loss=plain(), learning_rate_init=0.2, **settings).fit(X, y)
+    assert_allclose(twice.coefs_[0], once.coefs_[0], rtol=1e-12)
+    assert_allclose(twice.loss_curve_, 2 * np.array(once.loss_curve_), rtol=1e-12)
+
+
+def test_redefined_optimizer_is_not_bypassed_by_its_bases_shortcuts():
+    y = (X[:, 0] > 0).astype(int)
+    fits = [MLPBinaryClassifier(solver=one, **SETTINGS).fit(X, y) for one in (Backwards(), Adam())]
+    assert fits[0].loss_curve_[0] < fits[0].loss_curve_[-1]
+    assert fits[1].loss_curve_[0] > fits[1].loss_curve_[-1]
+
+
+def test_a_shortcut_that_is_redefined_too_stays():
+    class Both(Tanh):
+        def forward(self, z, out, *learned):
+            np.tanh(z, out=out)
+
+        def forward_calls(self, z, out, *learned):
+            return []
+
+    assert Both().forward_calls(X, X) == []
+    assert len(Both().backward_calls(X, X, X)) == len(Tanh().backward_calls(X, X, X))
