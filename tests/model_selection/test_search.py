@@ -287,6 +287,25 @@ def test_invalid_candidates_fail_as_in_scikit_learn():
         StackedGridSearchCV(BINARY, {"alpha": [0]}).fit(X, Y3)
 
 
+def test_values_that_have_passed_are_not_checked_again(monkeypatch):
+    checked = []
+
+    def record(network):
+        checked.append((network.alpha, network.activation))
+        check(network)
+
+    check = MLPBinaryClassifier._validate_params
+    monkeypatch.setattr(MLPBinaryClassifier, "_validate_params", record)
+    grid = {"alpha": [0, 1.0, -1], "activation": ["tanh", "relu"]}
+    search = StackedGridSearchCV(BINARY, grid, cv=2, refit=False)
+    with pytest.warns(FitFailedWarning, match="4 fits failed"):
+        search.fit(X, Y)
+    # Each value once, but for those that fail.
+    news = [(0, "tanh"), (1.0, "tanh"), *[(-1, "tanh")] * 2, (0, "relu"), *[(-1, "relu")] * 2]
+    assert sorted(checked) == sorted(news)
+    assert np.isnan(search.cv_results_["mean_test_score"]).sum() == 2
+
+
 def test_interrupted_members_keep_what_they_have_learned_and_the_search_goes_on(monkeypatch):
     train = Stack.run_epoch
 
