@@ -146,9 +146,7 @@ def one_below_another(data: Sequence[TrainingSet]) -> tuple[list[TrainingSet], I
         return list(data), np.zeros((len(data), 1), dtype=np.intp)
     whole = TrainingSet(
         np.concatenate([one.X for one in parts]),
-        Targets(np.concatenate([one.targets.of_rows() for one in parts])).astype(
-            parts[0].targets.table.dtype
-        ),
+        Targets(np.concatenate([one.targets.of_rows() for one in parts])),
     )
     starts = np.cumsum([0, *(one.n_rows for one in parts)])
     start_of = {id(one): start for one, start in zip(parts, starts[:-1], strict=True)}

@@ -72,8 +72,9 @@ class Stack:
         self.members = list(members)
         if isinstance(data, TrainingSet):
             data = [data] * len(members)
+        data, self.first_rows = one_below_another(data)
         converted = {key: one.astype(dtype) for key, one in {id(d): d for d in data}.items()}
-        self.data, self.first_rows = one_below_another([converted[id(one)] for one in data])
+        self.data = [converted[id(one)] for one in data]
         self.batch_size = batch_size
         self.dtype = dtype
         self.parameters = np.stack([m.parameters for m in members]).astype(dtype, copy=False)
