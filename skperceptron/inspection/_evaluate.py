@@ -138,14 +138,14 @@ def evaluate_training(network: Network, member: Member, data: TrainingSet) -> Ev
         gradient=tapped.views(gradient),
         sparse=data.is_sparse,
         noise=[None],
+        # A training step's own sigmoids may overflow, and only an epoch says that this is meant.
         like_numpy=True,
     )
     _fill(work, data)
     work.forward()
     raw = work.raw[0].copy()
-    y = np.empty((1, data.n_rows, data.targets.n_outputs))
-    data.targets.astype(np.dtype(np.float64)).take(np.arange(data.n_rows)[np.newaxis], y)
-    loss = member.loss.mean(raw, y[0], member.sample_weight, work.delta[0])
+    y = np.ascontiguousarray(data.targets.of_rows(), dtype=np.float64)
+    loss = member.loss.mean(raw, y, member.sample_weight, work.delta[0])
     work.delta *= _shares(member, data.n_rows)[:, np.newaxis]
     delta = work.delta[0].copy()
     work.backward()
