@@ -129,7 +129,6 @@ class Stack:
             lengths = np.repeat(epoch.lengths, epoch.lengths)
             self._shares[k, : counts[k]] = lengths if weighted else 1.0
             self._lengths[k, epoch.steps] = epoch.lengths
-        self._takes_step = self._lengths.T > 0
         shuffled = [(id(m.rng), m.n_samples, m.shuffle, len(m.rows)) for m in members]
         self._shuffled_alike = [(alike[0], as_slice(alike)) for alike in _places(shuffled)]
         rated = [
@@ -242,14 +241,15 @@ class Stack:
 
     def _prepare_scalars(self) -> None:
         """Compute what each step of the epoch multiplies by, but for the penalties."""
-        n_tables = 0
-        for alike, place_of in self._rated_alike:
-            # Plateaus may have come to one member and not to another.
-            rates = [self.members[k].current_rate for k in alike]
-            for places in _places(rates):
-                self._prepare_coefficients([alike[i] for i in places], place_of)
-                n_tables += 1
-        if n_tables == 1:
+        # Plateaus may have come to one member and not to another.
+        groups = [
+            ([alike[i] for i in places], place_of)
+            for alike, place_of in self._rated_alike
+            for places in _places([self.members[k].current_rate for k in alike])
+        ]
+        for alike, place_of in groups:
+            self._prepare_coefficients(alike, place_of)
+        if len(groups) == 1:
             self.steps_alike = [True] * len(self.scalars)
         else:
             self.steps_alike = self._which_steps_are_alike()
@@ -261,9 +261,10 @@ class Stack:
     def _which_steps_are_alike(self) -> list[bool]:
         """Return which steps multiply by the same for all members that take them."""
         coefficients = self.scalars[:, :, : -len(_Update.own_scalars)]
-        first = self._takes_step.argmax(axis=1)[:, np.newaxis, np.newaxis]
+        takes_step = self._lengths.T > 0
+        first = takes_step.argmax(axis=1)[:, np.newaxis, np.newaxis]
         of_first = np.take_along_axis(coefficients, first, axis=1)
-        alike = (coefficients == of_first).all(axis=2) | ~self._takes_step
+        alike = (coefficients == of_first).all(axis=2) | ~takes_step
         return alike.all(axis=1).tolist()
 
     def _prepare_coefficients(self, alike: list[int], place_of: Integers) -> None:
