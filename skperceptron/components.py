@@ -60,13 +60,12 @@ class Component(BaseEstimator):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        place_of = {base: place for place, base in enumerate(cls.__mro__)}
         for method, others in cls.shortcuts.items():
+            redefined = _definitions(cls, method)[0]
             for name in others:
-                definers = _definers(cls, name)
-                nearest, plainest = definers[0], definers[-1]
-                if place_of[_definers(cls, method)[0]] < place_of[nearest] < place_of[plainest]:
-                    setattr(cls, name, vars(plainest)[name])
+                places = _definitions(cls, name)
+                if redefined < places[0] < places[-1]:
+                    setattr(cls, name, vars(cls.__mro__[places[-1]])[name])
 
     def check_parameters(self) -> None:
         """Raise TypeError or ValueError if a parameter lies outside its range."""
@@ -85,9 +84,9 @@ class Component(BaseEstimator):
             raise ValueError(message)
 
 
-def _definers(cls: type, name: str) -> list[type]:
-    """Return the classes that define an attribute, the nearest first."""
-    return [base for base in cls.__mro__ if name in vars(base)]
+def _definitions(cls: type, name: str) -> list[int]:
+    """Return where in the method resolution order an attribute is defined, the nearest first."""
+    return [place for place, base in enumerate(cls.__mro__) if name in vars(base)]
 
 
 Kind = TypeVar("Kind", bound=Component)
