@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from sklearn import config_context, get_config
 from sklearn.pipeline import Pipeline
 
 from .._base import NO_EXTRAS, BaseMultilayerPerceptron
@@ -110,7 +111,8 @@ def transform(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Transfo
         found.arguments, found.keywords = arguments, keywords
 
     try:
-        _called_instead(last_step(estimator), "fit", record, lambda: estimator.fit(X, y, **params))
+        with _called_instead(last_step(estimator), "fit", record):
+            estimator.fit(X, y, **params)
         found.steps = [level.steps[:-1] for level in _levels(estimator)]
     except Exception as error:
         found.error = error
@@ -133,7 +135,7 @@ class Accepted:
         names = network._get_param_names()
         values = {(type(network), name, token(getattr(network, name))) for name in names}
         if not values <= self._values:
-            network._validate_params()
+            type(network)._validate_params(network)
             self._values |= values
 
 
@@ -150,24 +152,22 @@ def ask_for_fit(
     ) -> None:
         asked.X, asked.y, asked.sample_weight, asked.extras = X, y, sample_weight, extras
 
-    def call() -> None:
-        if not get_config()["skip_parameter_validation"]:
-            accepted.check(network)
-        with config_context(skip_parameter_validation=True):
-            network.fit(*transformed.arguments, **(transformed.keywords or {}))
-
-    with asked.attempt():
-        _called_instead(network, "_fit", record, call)
+    check = partial(accepted.check, network)
+    with (
+        asked.attempt(),
+        _called_instead(network, "_validate_params", check),
+        _called_instead(network, "_fit", record),
+    ):
+        network.fit(*transformed.arguments, **(transformed.keywords or {}))
     return asked
 
 
-def _called_instead(
-    item: Any, method: str, replacement: Callable[..., Any], body: Callable[[], Any]
-) -> None:
-    """Run a body during which one method of one object does something else."""
+@contextmanager
+def _called_instead(item: Any, method: str, replacement: Callable[..., Any]) -> Iterator[None]:
+    """Let one method of one object do something else."""
     vars(item)[method] = replacement
     try:
-        body()
+        yield
     finally:
         vars(item).pop(method, None)
 
