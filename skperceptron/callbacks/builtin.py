@@ -19,7 +19,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._sklearn.compat import check_pandas_support
-from ..training.checkpoint import State, load, save
+from ..training.checkpoint import Job, State, Writing, load
 
 __all__ = ["Callback", "Checkpoint", "EpochLogger", "StopOnPlateau"]
 
@@ -151,7 +151,8 @@ class Checkpoint(Callback):
     data, ends with the very bits that it would have had. The file holds weights, the state
     of optimiser and random generators, and the history, as arrays and JSON; the file before
     it is kept beside it as ``<path>.previous``. A fit that is complete is not repeated:
-    delete the files to train anew.
+    delete the files to train anew, or raise what limits it (``max_iter``, ``max_time``,
+    ``n_iter_no_change``) to prolong it.
 
     Parameters
     ----------
@@ -162,11 +163,17 @@ class Checkpoint(Callback):
         Save after so many epochs, >= 1.
     every_n_seconds : float, default=None
         If given, save when so much time has gone since the last time instead.
+    name : str, default=None
+        A name of the fit, needed where a parameter holds what cannot be told from others of
+        its kind, such as a function that writes to an open file. You vouch that fits whose
+        names are equal do not differ in that. Fits of different names are different fits.
 
     Notes
     -----
     Data is recognised by a hash, so that a fit with a checkpoint reads all of X once more.
     Other callbacks do not get back what they have noted down in the part that is not repeated.
+    A file that cannot be written, or that another process is writing, is no reason to lose the
+    fit: it goes on with a warning.
     """
 
     def __init__(
@@ -174,10 +181,12 @@ class Checkpoint(Callback):
         path: str | os.PathLike[str],
         every_n_epochs: int = 1,
         every_n_seconds: float | None = None,
+        name: str | None = None,
     ) -> None:
         self.path = path
         self.every_n_epochs = every_n_epochs
         self.every_n_seconds = every_n_seconds
+        self.name = name
 
     def setup(self, estimator: Any, context: Any) -> None:
         if not self.every_n_epochs >= 1:
@@ -190,17 +199,27 @@ class Checkpoint(Callback):
                 f"every_n_seconds={self.every_n_seconds!r} of Checkpoint must be in the range"
                 " [0.0, inf) or None."
             )
+        if self.name is not None and not (isinstance(self.name, str) and self.name):
+            raise ValueError(
+                f"name={self.name!r} of Checkpoint must be a str that is not empty, or None."
+            )
         if not Path(self.path).absolute().parent.is_dir():
             raise FileNotFoundError(f"path={self.path!r} of Checkpoint lies in no directory.")
         self._saved_at = monotonic()
 
-    def resume(self, identity: dict[str, Any]) -> State | None:
-        """Return the state of the fit of this identity that was saved last.
+    def teardown(self, estimator: Any, context: Any) -> None:
+        # A fit that was refused has none.
+        writing = self.__dict__.pop("_writing", None)
+        if writing is not None:
+            writing.close()
+
+    def resume(self, job: Job) -> State | None:
+        """Return the state of a fit that was saved last.
 
         Parameters
         ----------
-        identity : dict
-            What the fit is of, by name.
+        job : Job
+            What the fit is of.
 
         Returns
         -------
@@ -212,41 +231,61 @@ class Checkpoint(Callback):
         ValueError
             If the file is of another fit.
         """
-        self._file = self._choose_file(identity)
-        saved = load(self._file)
+        self._job = job
+        file = self._choose_file(job)
+        self._writing = Writing(file)
+        saved = load(file, job.check, tidies=self._writing.is_allowed)
         if saved is None:
-            return None
-        before = saved.numbers["identity"]
-        names = [n for n in {**before, **identity} if before.get(n) != identity.get(n)]
-        if names:
-            changes = "; ".join(f"{n} was {before.get(n)}, is {identity.get(n)}" for n in names)
+            return self._find_shorter(file, job)
+        differences = job.differences(saved)
+        if differences:
             raise ValueError(
-                f"The checkpoint {self._file} is of another fit: {changes}. Delete it or choose"
+                f"The checkpoint {file} is of another fit: {differences}. Delete it or choose"
                 " another path."
             )
         return saved
 
-    def _choose_file(self, identity: dict[str, Any]) -> Path:
+    def _choose_file(self, job: Job) -> Path:
         path = Path(self.path)
         if not path.is_dir():
             return path
-        name = blake2b(repr(sorted(identity.items())).encode(), digest_size=12).hexdigest()
-        return path / f"{name}.npz"
+        return path / f"{_hash_of(job.identity)}-{_hash_of(job.limits)}.npz"
+
+    def _find_shorter(self, file: Path, job: Job) -> State | None:
+        """Return the longest of those fits in a directory that this one prolongs."""
+        if file == Path(self.path):
+            return None
+        others = sorted(file.parent.glob(f"{_hash_of(job.identity)}-*.npz"))
+        loaded = [load(other, job.check, tidies=False) for other in others if other != file]
+        shorter = [state for state in loaded if state is not None and not job.differences(state)]
+        return max(shorter, key=lambda state: state.numbers["n_iter"], default=None)
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
         state = getattr(context, "state", None)
-        if state is None:
-            return False
-        stops = getattr(context, "stops", False)
-        if stops or context.report["is_last"] or self._is_due(context.report["epoch"]):
-            found = state()
-            if stops:
-                found.numbers["verdict"] = "stop"
-            save(self._file, found)
-            self._saved_at = monotonic()
+        if state is not None and (
+            context.report["is_last"] or self._is_due(context.report["epoch"])
+        ):
+            self.save(state())
         return False
+
+    def save(self, state: State) -> None:
+        """Write a state of this fit to the file, if it can be written.
+
+        Parameters
+        ----------
+        state : State
+        """
+        # A fit that has diverged says so again when it is repeated from where it was sound.
+        if state.numbers["verdict"] != "diverged":
+            origin = {"identity": self._job.identity, "limits": self._job.limits}
+            self._writing.write(State(state.numbers | origin, state.arrays))
+        self._saved_at = monotonic()
 
     def _is_due(self, epoch: int) -> bool:
         if self.every_n_seconds is not None:
             return monotonic() - self._saved_at >= self.every_n_seconds
         return epoch % self.every_n_epochs == 0
+
+
+def _hash_of(items: dict[str, Any]) -> str:
+    return blake2b(repr(sorted(items.items())).encode(), digest_size=12).hexdigest()
