@@ -16,7 +16,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from hashlib import blake2b
 from pathlib import Path
-from types import BuiltinMethodType, CodeType, FunctionType, MethodType, MethodWrapperType, ModuleType
+from types import (
+    BuiltinMethodType,
+    CodeType,
+    FunctionType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+)
 from typing import Any
 
 import numpy as np
@@ -300,8 +307,10 @@ def _plain(value: Any) -> str | None:
     if isinstance(value, np.generic):
         if value.dtype.hasobject or value.dtype.names:
             return None
-        return f"{value.dtype.str[1:]}({value.tobytes().hex()})" if value.dtype.kind == "V" else (
-            f"{type(value).__name__}({value.item()!r})"
+        return (
+            f"{value.dtype.str[1:]}({value.tobytes().hex()})"
+            if value.dtype.kind == "V"
+            else (f"{type(value).__name__}({value.item()!r})")
         )
     return None
 

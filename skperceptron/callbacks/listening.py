@@ -66,9 +66,7 @@ class Silence:
     def close(self) -> None:
         """End an epoch that has begun but will not take place."""
 
-    def resume(
-        self, rng: np.random.RandomState, facts: Callable[[], Facts]
-    ) -> State | None:
+    def resume(self, rng: np.random.RandomState, facts: Callable[[], Facts]) -> State | None:
         """Return the saved state of an interrupted fit and put its generator back, if there is one.
 
         Parameters
@@ -135,14 +133,14 @@ class Listener(Silence):
         if self._epoch is not None:
             self._epoch.call_on_fit_task_end(estimator=self._estimator)
 
-    def resume(
-        self, rng: np.random.RandomState, facts: Callable[[], Facts]
-    ) -> State | None:
+    def resume(self, rng: np.random.RandomState, facts: Callable[[], Facts]) -> State | None:
         if not self._savers:
             return None
         known = facts()
         self._origin["start"] = describe_random_state(rng)
-        found = [saver.resume(_job_of(known, getattr(saver, "name", None))) for saver in self._savers]
+        found = [
+            saver.resume(_job_of(known, getattr(saver, "name", None))) for saver in self._savers
+        ]
         states: list[State] = [state for state in found if state is not None]
         if not states:
             return None
