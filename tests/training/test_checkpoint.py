@@ -299,8 +299,8 @@ def test_the_folder_is_flushed_after_the_last_move(tmp_path, monkeypatch):
         fsync(descriptor)
 
     def rename(source, target):
-        done.append("move")
         move(source, target)
+        done.append("move")
 
     fsync, move = os.fsync, os.replace
     monkeypatch.setattr(os, "fsync", flush)
@@ -427,7 +427,6 @@ def test_a_forged_file_is_noticed_and_the_file_before_is_used(forgery, saved_fit
     else:
         forge_array(state, *FORGED_ARRAYS[forgery])
     save(path, state)
-    os.replace(tmp_path / "fit.npz", path)
     with pytest.warns(UserWarning, match="is damaged") as caught:
         found = clone(model).set_params(callbacks=[Checkpoint(path)]).fit(X, Y)
     assert sum("is damaged" in str(warning.message) for warning in caught) == 1
@@ -557,8 +556,15 @@ def test_a_search_over_lengths_has_the_results_of_one_without_checkpoints(tmp_pa
 
 def test_a_fit_that_diverges_does_so_again(tmp_path):
     path = tmp_path / "fit.npz"
-    model = MLPRegressor((5,), solver="sgd", learning_rate_init=1e4, max_iter=30, random_state=0)
-    model.set_params(callbacks=[Checkpoint(path)], batch_size=150, max_grad_norm=None)
+    model = MLPRegressor(
+        hidden_layer_sizes=(5,),
+        activation="identity",
+        solver="sgd",
+        learning_rate_init=1e3,
+        batch_size=30,
+        random_state=0,
+        callbacks=[Checkpoint(path)],
+    )
     for _ in range(2):
         with pytest.raises(ValueError, match="diverged"):
             model.fit(X * 10, Y * 1.0)
