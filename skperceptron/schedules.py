@@ -42,6 +42,8 @@ class Schedule(Component):
     ----------
     needs_max_iter : bool
         Whether it must know how many epochs there will be, which ``partial_fit`` does not.
+    heeds_plateaus : bool
+        Whether the rate depends on when progress ends.
     """
 
     needs_max_iter: bool = False

@@ -10,6 +10,7 @@ training goes on from (None where a fit cannot be resumed).
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from time import monotonic
@@ -205,19 +206,23 @@ class Checkpoint(Callback):
             )
         if not Path(self.path).absolute().parent.is_dir():
             raise FileNotFoundError(f"path={self.path!r} of Checkpoint lies in no directory.")
-        self._saved_at = monotonic()
+        # Fits in several threads may share a callback: each has an entry of its own.
+        fits: dict[int, _Saving] = self.__dict__.setdefault("_fits", {})
+        fits.pop(id(estimator), None)
 
     def teardown(self, estimator: Any, context: Any) -> None:
-        # A fit that was refused has none.
-        writing = self.__dict__.pop("_writing", None)
-        if writing is not None:
-            writing.close()
+        # A fit that was refused early has none.
+        saving: _Saving | None = vars(self).get("_fits", {}).pop(id(estimator), None)
+        if saving is not None:
+            saving.writing.close()
 
-    def resume(self, job: Job) -> State | None:
+    def resume(self, estimator: Any, job: Job) -> State | None:
         """Return the state of a fit that was saved last.
 
         Parameters
         ----------
+        estimator : estimator
+            Being fitted.
         job : Job
             What the fit is of.
 
@@ -231,10 +236,9 @@ class Checkpoint(Callback):
         ValueError
             If the file is of another fit.
         """
-        self._job = job
         file = self._choose_file(job)
-        self._writing = Writing(file)
-        saved = load(file, job.check, tidies=self._writing.is_allowed)
+        saving = self._fits[id(estimator)] = _Saving(job, Writing(file), monotonic())
+        saved = load(file, job.check, tidies=saving.writing.is_allowed)
         if saved is None:
             return self._find_shorter(file, job)
         differences = job.differences(saved)
@@ -246,14 +250,14 @@ class Checkpoint(Callback):
         return saved
 
     def _choose_file(self, job: Job) -> Path:
-        path = Path(self.path)
+        path = Path(self.path).absolute()
         if not path.is_dir():
             return path
         return path / f"{_hash_of(job.identity)}-{_hash_of(job.limits)}.npz"
 
     def _find_shorter(self, file: Path, job: Job) -> State | None:
         """Return the longest of those fits in a directory that this one prolongs."""
-        if file == Path(self.path):
+        if file == Path(self.path).absolute():
             return None
         others = sorted(file.parent.glob(f"{_hash_of(job.identity)}-*.npz"))
         loaded = [load(other, job.check, tidies=False) for other in others if other != file]
@@ -262,29 +266,39 @@ class Checkpoint(Callback):
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
         state = getattr(context, "state", None)
-        if state is not None and (
-            context.report["is_last"] or self._is_due(context.report["epoch"])
-        ):
-            self.save(state())
+        if state is not None and (context.report["is_last"] or self._is_due(estimator, context)):
+            self.save(estimator, state())
         return False
 
-    def save(self, state: State) -> None:
-        """Write a state of this fit to the file, if it can be written.
+    def save(self, estimator: Any, state: State) -> None:
+        """Write a state of a fit to its file, if it can be written.
 
         Parameters
         ----------
+        estimator : estimator
+            Being fitted.
         state : State
         """
+        saving = self._fits[id(estimator)]
         # A fit that has diverged says so again when it is repeated from where it was sound.
         if state.numbers["verdict"] != "diverged":
-            origin = {"identity": self._job.identity, "limits": self._job.limits}
-            self._writing.write(State(state.numbers | origin, state.arrays))
-        self._saved_at = monotonic()
+            origin = {"identity": saving.job.identity, "limits": saving.job.limits}
+            saving.writing.write(State(state.numbers | origin, state.arrays))
+        saving.saved_at = monotonic()
 
-    def _is_due(self, epoch: int) -> bool:
+    def _is_due(self, estimator: Any, context: Any) -> bool:
         if self.every_n_seconds is not None:
-            return monotonic() - self._saved_at >= self.every_n_seconds
-        return epoch % self.every_n_epochs == 0
+            return monotonic() - self._fits[id(estimator)].saved_at >= self.every_n_seconds
+        return bool(context.report["epoch"] % self.every_n_epochs == 0)
+
+
+@dataclass
+class _Saving:
+    """What a checkpoint remembers of a fit that goes on."""
+
+    job: Job
+    writing: Writing
+    saved_at: float
 
 
 def _hash_of(items: dict[str, Any]) -> str:

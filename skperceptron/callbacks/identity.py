@@ -232,7 +232,7 @@ class _Description:
             for name, attribute in vars(value).items()
             if name not in _NO_ATTRIBUTES and not _is_slot(attribute)
         }
-        parts = [value.__bases__, attributes]
+        parts: list[Any] = [value.__bases__, attributes]
         if type(value) is not type:
             parts.append(type(value))
         return self._hashed(value.__qualname__, *parts)
@@ -329,6 +329,8 @@ def _digest(text: str) -> str:
 def is_library(module: str) -> bool:
     """Tell whether a module belongs to Python or to an installed package."""
     top = module.partition(".")[0]
+    if top in ("__main__", "__mp_main__"):
+        return False
     if top in sys.stdlib_module_names or top == __name__.partition(".")[0]:
         return True
     found = sys.modules.get(top)

@@ -126,7 +126,7 @@ class Listener(Silence):
             for saver in self._savers:
                 found = self._with_origin(state())
                 found.numbers["told_to_stop"] = True
-                saver.save(found)
+                saver.save(self._estimator, found)
         return stops
 
     def close(self) -> None:
@@ -139,7 +139,8 @@ class Listener(Silence):
         known = facts()
         self._origin["start"] = describe_random_state(rng)
         found = [
-            saver.resume(_job_of(known, getattr(saver, "name", None))) for saver in self._savers
+            saver.resume(self._estimator, _job_of(known, getattr(saver, "name", None)))
+            for saver in self._savers
         ]
         states: list[State] = [state for state in found if state is not None]
         if not states:

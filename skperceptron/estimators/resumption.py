@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._sklearn.checks import Extras, FitMode
+from ..averaging import Averaging
+from ..callbacks.identity import is_library
 from ..callbacks.listening import Facts
+from ..schedules import Schedule
 from ..training.checkpoint import describe_random_state
 from ..training.state_checks import Form
 
@@ -54,7 +57,7 @@ def facts_of(
     schedule = estimator._make_schedule(optimizer, incremental=False)
     averaging = estimator._resolve_averaging(incremental=False)
     # What decides more than the end of a fit tells it from others.
-    if schedule.needs_max_iter or (averaging is not None and averaging.needs_max_iter):
+    if _may_read_max_iter(schedule) or (averaging is not None and _may_read_max_iter(averaging)):
         settings["max_iter, on which learning_rate or averaging depends,"] = limits.pop("max_iter")
     if schedule.heeds_plateaus:
         settings["n_iter_no_change, on which learning_rate depends,"] = limits.pop("patience")
@@ -102,3 +105,11 @@ def _limits_of(estimator: BaseMultilayerPerceptron) -> dict[str, float]:
         "patience": patience,
         "max_time": np.inf if estimator.max_time is None else estimator.max_time,
     }
+
+
+def _may_read_max_iter(component: Schedule | Averaging) -> bool:
+    """Tell whether other epochs than the last may depend on how many there will be.
+
+    A class of the user's is told the number, whatever it says of its needs.
+    """
+    return component.needs_max_iter or not is_library(type(component).__module__)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import sys
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,6 +30,9 @@ _JSON = "json"
 
 #: Kinds of random generators that can be saved.
 _GENERATORS = ("MT19937", "PCG64", "PCG64DXSM")
+
+#: What the names of modules begin with that no warning points at.
+_OWN = (f"{__name__.partition('.')[0]}.", "sklearn.")
 
 #: Ends the name of a file that is being written.
 _UNFINISHED = ".unfinished"
@@ -261,6 +265,7 @@ class Writing:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = FileLock(path.with_name(path.name + ".lock"))
+        self._has_failed = False
         self.is_allowed = False
         try:
             self.is_allowed = self._lock.acquire()
@@ -272,25 +277,22 @@ class Writing:
             self._warn(f"cannot be written ({error})")
 
     def write(self, state: State) -> None:
-        """Save a state, unless it is not allowed or has failed before."""
+        """Save a state if that is allowed; what fails is told once, and tried again."""
         if not self.is_allowed:
             return
         try:
             save(self._path, state)
         except OSError as error:
-            self.is_allowed = False
-            self._warn(f"cannot be written ({error})")
+            if not self._has_failed:
+                self._warn(f"cannot be written ({error})")
+            self._has_failed = True
 
     def close(self) -> None:
         """Let others write the file."""
         self._lock.release()
 
     def _warn(self, why: str) -> None:
-        warnings.warn(
-            f"The checkpoint {self._path} {why}: this fit goes on without saving.",
-            UserWarning,
-            stacklevel=3,
-        )
+        _warn(f"The checkpoint {self._path} {why}: this fit goes on without saving.")
 
 
 def _remove_unfinished(path: Path) -> None:
@@ -337,11 +339,7 @@ def load(
         except (Damage, OSError) as damage:
             aside = _put_aside(candidate) if tidies else None
             kept = "" if aside is None else f", and kept as {aside}"
-            warnings.warn(
-                f"The checkpoint {candidate} is damaged ({damage}), ignored{kept}.",
-                UserWarning,
-                stacklevel=2,
-            )
+            _warn(f"The checkpoint {candidate} is damaged ({damage}), ignored{kept}.")
     return None
 
 
@@ -367,6 +365,14 @@ def _put_aside(path: Path) -> Path | None:
     except OSError:
         return None
     return aside
+
+
+def _warn(message: str) -> None:
+    """Warn, and point at the line that called this package or scikit-learn."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith(_OWN):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, UserWarning, stacklevel=level)
 
 
 def _plain(number: Any) -> Any:

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from skperceptron import (
 from skperceptron.averaging import EMA
 from skperceptron.callbacks import Callback, Checkpoint, EpochLogger, StopOnPlateau
 from skperceptron.model_selection import StackedGridSearchCV
-from skperceptron.schedules import Cosine
+from skperceptron.schedules import Cosine, TimeSchedule
 from skperceptron.stopping import EarlyStopping
 from skperceptron.training.checkpoint import State, load, previous, save
 from skperceptron.training.sealed import write_arrays
@@ -507,10 +508,18 @@ def test_a_prolonged_fit_has_the_bits_of_one_that_was_longer_at_once(
     assert logger.rows_[0]["epoch"] == short.n_iter_ + 1
 
 
+class OfItsOwn(TimeSchedule):
+    """A schedule that does not say that it reads the number of epochs."""
+
+    def factor(self, times, n_epochs):
+        return 1 - times / n_epochs
+
+
 @pytest.mark.parametrize(
     "options, change",
     [
         ({"learning_rate": "cosine"}, {"max_iter": 20}),
+        ({"learning_rate": OfItsOwn()}, {"max_iter": 20}),
         ({"averaging": "swa"}, {"max_iter": 20}),
         ({"solver": "sgd", "learning_rate": "adaptive"}, {"n_iter_no_change": 20}),
     ],
@@ -554,6 +563,7 @@ def test_a_search_over_lengths_has_the_results_of_one_without_checkpoints(tmp_pa
     assert len(list(tmp_path.glob("*.npz"))) == 7
 
 
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 def test_a_fit_that_diverges_does_so_again(tmp_path):
     path = tmp_path / "fit.npz"
     model = MLPRegressor(
@@ -591,6 +601,57 @@ def test_the_second_of_two_jobs_goes_on_without_saving(tmp_path):
     assert load(path).numbers["n_iter"] == expected.n_iter_
 
 
+def test_threads_may_share_a_checkpoint(tmp_path):
+    shared = Checkpoint(tmp_path)
+
+    def fit(alpha, *callbacks):
+        options = OPTIONS | {"alpha": alpha, "random_state": 0}
+        return MLPSoftmaxClassifier(**options, callbacks=list(callbacks)).fit(X, Y)
+
+    alphas = [0.0, 0.1, 1.0, 10.0]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda alpha: fit(alpha, shared), alphas))
+    for alpha, model in zip(alphas, found, strict=True):
+        assert_same_model(model, fit(alpha))
+        assert_same_model(fit(alpha, Checkpoint(tmp_path)), model)
+    assert len(list(tmp_path.iterdir())) == 2 * len(alphas)
+
+
+def test_a_process_may_change_its_folder_meanwhile(tmp_path, monkeypatch):
+    class Leaves(Callback):
+        def on_fit_task_end(self, estimator, context):
+            monkeypatch.chdir(tmp_path / "elsewhere")
+            return False
+
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    model = MLPSoftmaxClassifier(**OPTIONS, callbacks=[Checkpoint("fit.npz"), Leaves()])
+    model.fit(X, Y)
+    assert load(tmp_path / "fit.npz").numbers["n_iter"] == 12
+
+
+@pytest.mark.parametrize("kind", [np.random.PCG64, np.random.PCG64DXSM])
+def test_generators_of_other_kinds_are_resumed(kind, tmp_path):
+    def seeded():
+        state = np.random.RandomState(kind(3))
+        return MLPSoftmaxClassifier(**OPTIONS, dropout=0.2, random_state=state)
+
+    path = tmp_path / "fit.npz"
+    with pytest.raises(SystemError):
+        seeded().set_params(callbacks=[Checkpoint(path), Dies(4)]).fit(X, Y)
+    logger = EpochLogger()
+    found = seeded().set_params(callbacks=[Checkpoint(path), logger]).fit(X, Y)
+    assert_same_model(found, seeded().fit(X, Y))
+    assert logger.rows_[0]["epoch"] == 4
+
+
+def test_generators_whose_states_are_not_checked_are_refused(tmp_path):
+    state = np.random.RandomState(np.random.Philox(0))
+    model = MLPSoftmaxClassifier(**OPTIONS, random_state=state)
+    with pytest.raises(ValueError, match=r"random_state=.*must be a generator of the kind MT19937"):
+        model.set_params(callbacks=[Checkpoint(tmp_path / "fit.npz")]).fit(X, Y)
+
+
 def test_two_checkpoints_of_one_fit_are_both_written(tmp_path):
     callbacks = [Checkpoint(tmp_path / "a.npz"), Checkpoint(tmp_path / "b.npz", 5, name="b")]
     model = MLPSoftmaxClassifier(**OPTIONS, random_state=0)
@@ -624,21 +685,40 @@ def test_a_full_disk_ends_the_saving_and_not_the_fit(tmp_path, monkeypatch):
     expected = clone(model).fit(X, Y)
     calls = []
 
-    def full_from_the_third_on(file, **arrays):
+    def full_for_a_while(file, **arrays):
         calls.append(file)
-        if len(calls) > 2:
+        if len(calls) in (3, 4):
             file.write(b"half")
             raise OSError(28, "No space left on device")
         savez(file, **arrays)
 
     savez = np.savez
-    monkeypatch.setattr(np, "savez", full_from_the_third_on)
-    with pytest.warns(UserWarning, match="cannot be written .*No space left.*without saving"):
+    monkeypatch.setattr(np, "savez", full_for_a_while)
+    with pytest.warns(UserWarning, match=r"cannot be written .*No space left") as caught:
         found = clone(model).set_params(callbacks=[Checkpoint(path)]).fit(X, Y)
-    assert len(calls) == 3
+    assert sum("cannot be written" in str(warning.message) for warning in caught) == 1
+    assert {warning.filename for warning in caught} == {__file__}
     assert_same_model(found, expected)
     assert {p.name for p in tmp_path.iterdir()} == {"fit.npz", "fit.npz.previous"}
-    assert load(path).numbers["n_iter"] == 2
+    assert load(path).numbers["n_iter"] == 12
+
+
+def test_a_disk_that_stays_full_leaves_the_last_whole_file(tmp_path, monkeypatch):
+    path = tmp_path / "fit.npz"
+    model = MLPSoftmaxClassifier(**OPTIONS, random_state=0)
+    with pytest.raises(SystemError):
+        clone(model).set_params(callbacks=[Checkpoint(path), Dies(5)]).fit(X, Y)
+
+    def full(file, **arrays):
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.warns(UserWarning, match="No space left"):
+        found = clone(model).set_params(callbacks=[Checkpoint(path)]).fit(X, Y)
+    assert_same_model(found, clone(model).fit(X, Y))
+    assert {p.name for p in tmp_path.iterdir()} == {"fit.npz", "fit.npz.previous"}
+    assert load(path).numbers["n_iter"] == 4
 
 
 def test_a_folder_that_vanishes_ends_the_saving_and_not_the_fit(tmp_path):
@@ -655,6 +735,24 @@ def test_a_folder_that_vanishes_ends_the_saving_and_not_the_fit(tmp_path):
     with pytest.warns(UserWarning, match="cannot be written"):
         found = model.set_params(callbacks=[Checkpoint(folder / "fit.npz"), Removes()]).fit(X, Y)
     assert_same_model(found, expected)
+
+
+@pytest.mark.parametrize("rate", [np.float32(0.02), np.float64(0.02)])
+def test_parameters_that_are_numbers_of_numpy_are_resumed(rate, tmp_path):
+    options = OPTIONS | {"learning_rate_init": rate, "n_iter_no_change": np.int64(50)}
+    model = MLPSoftmaxClassifier(**options, max_time=np.float32(1e6), random_state=np.int32(0))
+    found = die_and_resume(model, tmp_path / "fit.npz")
+    assert_same_model(found, clone(model).fit(X, Y))
+
+
+def test_a_warm_start_is_a_fit_of_its_own(tmp_path):
+    model = MLPSoftmaxClassifier(**OPTIONS, random_state=0, warm_start=True)
+    expected = [clone(model).fit(X, Y), clone(model).fit(X, Y).fit(X[::2], Y[::2])]
+    for _ in range(2):
+        found = clone(model).set_params(callbacks=[Checkpoint(tmp_path)])
+        assert_same_model(found.fit(X, Y), expected[0])
+        assert_same_model(found.fit(X[::2], Y[::2]), expected[1])
+    assert len(list(tmp_path.glob("*.npz"))) == 2
 
 
 def test_a_fit_goes_on_from_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch):
