@@ -463,7 +463,7 @@ class _BoundStep:
         return [
             call
             for data, k in self._sources
-            for call in data.filling(self.work.x, order[k], self._dtype, k)
+            for call in data.filling(self.work.inputs, order[k], self._dtype, k)
         ]
 
     def learning(self, y: Floats, raw: Floats, kept: Floats, factor: Floats) -> list[Call]:
