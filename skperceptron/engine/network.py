@@ -140,9 +140,9 @@ class Network:
                 found[declared.attribute].append(array[0].reshape(declared.shape))
         return found
 
-    def from_attributes(self, kept: Mapping[str, Sequence[Floats]]) -> Learned:
-        """Return what one member has learned, listed as ``views`` does, from what is kept."""
-        left = {attribute: iter(kept[attribute]) for attribute in self.attributes}
+    def from_attributes(self, stored: Mapping[str, Sequence[Floats]]) -> Learned:
+        """Undo ``by_attribute``: list what an estimator stores as ``views`` does."""
+        left = {attribute: iter(stored[attribute]) for attribute in self.attributes}
         learned: Learned = []
         for node in self.nodes:
             arrays = []

@@ -80,7 +80,10 @@ class Predictor:
         ]
         self._network, self._parameters = fold_lines(network, converted)
         self._is_folded = self._network is not network
+        self._first = network.inputs[0].name
         self._borrows = network.reads(INPUT, BorrowedRows.kind)
+        #: Of what is allocated for a row: with the first input copied, and without.
+        self._widest = [self._network.widest(spares_input) for spares_input in (False, True)]
         self._work: Workspace | None = None
         #: Number of rows, and the kind of the first input.
         self._shape = (0, "")
@@ -104,24 +107,28 @@ class Predictor:
 
         X is the only input, or a dict of all inputs by their names.
         """
-        given: dict[str, Any] = X if isinstance(X, dict) else {self._network.inputs[0].name: X}
-        first = given[self._network.inputs[0].name]
-        n_rows = first.shape[0] if rows is None else len(rows)
-        kind = self._kind_of_first(first, rows)
-        pages = [found for found in map(pages_of, given.values()) if found is not None]
-        size = max(1, min(n_rows, BLOCK // self._network.widest(kind in HOLDERS)))
-        if pages and rows is not None:
+        more: dict[str, Any] = {}
+        if isinstance(X, dict):
+            more = dict(X)
+            X = more.pop(self._first)
+        n_rows = X.shape[0] if rows is None else len(rows)
+        kind = self._kind_of_first(X, rows)
+        pages = pages_of(X)
+        size = max(1, min(n_rows, BLOCK // self._widest[kind in HOLDERS]))
+        if pages is not None and rows is not None:
             size = min(size, SCATTERED)
         raw = np.empty((n_rows, self._network.n_outputs), dtype=self._dtype)
         for start in range(0, n_rows, size):
             block = slice(start, min(start + size, n_rows))
+            chosen = block if rows is None else rows[block]
             work = self._workspace(block.stop - start, kind)
-            for name, array in given.items():
-                work.inputs[name].put(array[block if rows is None else rows[block]], self._dtype)
+            work.inputs[self._first].put(X[chosen], self._dtype)
+            for name, array in more.items():
+                work.inputs[name].put(array[chosen], self._dtype)
             work.forward()
             raw[block] = work.raw[0]
-            for of_file in pages:
-                of_file.let_go()
+            if pages is not None:
+                pages.let_go()
         return raw
 
     def _kind_of_first(self, X: Floats | sparse.csr_array, rows: Integers | None) -> str:
@@ -134,7 +141,7 @@ class Predictor:
 
     def _workspace(self, n_rows: int, kind: str) -> Workspace:
         if self._work is None or self._shape != (n_rows, kind):
-            inputs = {self._network.inputs[0].name: HOLDERS[kind]()} if kind in HOLDERS else {}
+            inputs = {self._first: HOLDERS[kind]()} if kind in HOLDERS else {}
             self._work = Workspace(self._network, self._parameters, n_rows, inputs=inputs)
             self._shape = (n_rows, kind)
         return self._work
