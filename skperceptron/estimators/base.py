@@ -34,7 +34,7 @@ from .._sklearn.checks import (
 )
 from .._sklearn.compat import CallbackSupportMixin, check_optimize_result
 from ..activations import Activation
-from ..callbacks.listening import Silence, identity_of, listening
+from ..callbacks.listening import Silence, listening
 from ..engine import Network, multilayer_perceptron
 from ..engine.arrays import Floats, Integers
 from ..engine.network import Learned
@@ -50,6 +50,7 @@ from ..training.member import Progress
 from .held_out import Validation
 from .notebook import NotebookMixin
 from .parameters import NetworkParameters, is_lbfgs, owned
+from .resumption import facts_of
 
 #: From this many weights in one matrix on, ``dtype="auto"`` trains in float32.
 FLOAT32_FROM = 2**12
@@ -208,9 +209,6 @@ class BaseMultilayerPerceptron(
         """Wire the network and return it, with its start, as a member of a stack."""
         data = checked.data
         rng = generator_of(self.random_state)
-        saved = listener.resume(
-            rng, lambda: self._identity(data.X, checked.y, checked.sample_weight, extras, mode)
-        )
         loss = self._loss = self._make_loss()
         n_outputs = data.targets.n_outputs * loss.outputs_per_target
         if mode.continuing:
@@ -220,9 +218,12 @@ class BaseMultilayerPerceptron(
                     " on with the weights of the earlier fit."
                 )
             self._rebuild_network(n_outputs)
-            start = self._packed_parameters()
         else:
             self._network = self._build_network(data.X.shape[1], n_outputs)
+        saved = listener.resume(rng, lambda: facts_of(self, checked, extras, mode, rng))
+        if mode.continuing:
+            start = self._packed_parameters()
+        else:
             start = self._initial_parameters(rng, extras)
         self.dtype_ = self._resolve_dtype()
         self.n_outputs_ = n_outputs
@@ -236,24 +237,6 @@ class BaseMultilayerPerceptron(
         if saved is not None:
             restore(member, saved)
         return member
-
-    def _identity(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Floats | None,
-        extras: Extras,
-        mode: FitMode,
-    ) -> dict[str, Any]:
-        """Return what tells this fit from others."""
-        return identity_of(
-            self,
-            X=X,
-            y=y,
-            sample_weight=sample_weight,
-            weights_to_go_on_from=self._packed_parameters() if mode.continuing else None,
-            **vars(extras),
-        )
 
     def _validate_training_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         return validated(self, X, y, multi_output=True, y_numeric=self._y_is_numeric, reset=reset)
@@ -425,7 +408,7 @@ class BaseMultilayerPerceptron(
             loss=loss,
             optimizer=optimizer,
             schedule=self._make_schedule(optimizer, incremental=incremental),
-            learning_rate=self.learning_rate_init,
+            learning_rate=float(self.learning_rate_init),
             alpha=self.alpha,
             l1_ratio=self.l1_ratio,
             max_grad_norm=np.inf if self.max_grad_norm is None else self.max_grad_norm,
