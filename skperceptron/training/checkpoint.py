@@ -32,7 +32,7 @@ _JSON = "json"
 _GENERATORS = ("MT19937", "PCG64", "PCG64DXSM")
 
 #: What the names of modules begin with that no warning points at.
-_OWN = (f"{__name__.partition('.')[0]}.", "sklearn.")
+_OWN = (f"{__name__.partition('.')[0]}.", "sklearn.", "joblib.")
 
 #: Ends the name of a file that is being written.
 _UNFINISHED = ".unfinished"
@@ -370,7 +370,7 @@ def _put_aside(path: Path) -> Path | None:
 def _warn(message: str) -> None:
     """Warn, and point at the line that called this package or scikit-learn."""
     level, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_globals["__name__"].startswith(_OWN):
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith(_OWN):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, UserWarning, stacklevel=level)
 
