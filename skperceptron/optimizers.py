@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
 from typing import ClassVar
 
 import numpy as np
 
+from ._options import COUNT, Flag, Rules
 from .components import Component, Interval, by_name, find
 from .engine.arrays import Call, Floats, Integers
 
@@ -135,6 +136,7 @@ class SGD(Optimizer):
 
     names = ("sgd",)
     ranges = {"momentum": Interval(0, 1, low_closed=True, high_closed=True)}
+    rules = {"nesterov": [Flag()]}
     state_names = ("velocity",)
 
     def __init__(self, momentum: float = 0.9, nesterov: bool = True) -> None:
@@ -277,6 +279,10 @@ class Adam(Optimizer):
 
     names = ("adam",)
     ranges = {"beta_1": _BELOW_ONE, "beta_2": _BELOW_ONE, "epsilon": _POSITIVE}
+    rules: ClassVar[Mapping[str, Rules]] = {
+        "amsgrad": [Flag()],
+        "corrects_before_epsilon": [Flag()],
+    }
 
     def __init__(
         self,
@@ -370,6 +376,7 @@ class AdamW(Adam):
 
     names = ("adamw",)
     ranges = {**Adam.ranges, "weight_decay": _NOT_NEGATIVE}
+    rules = {"amsgrad": [Flag()]}
     corrects_before_epsilon = True
 
     def __init__(
@@ -423,9 +430,8 @@ class NAdam(Optimizer):
         self.momentum_decay = momentum_decay
 
     def coefficients(self, learning_rate: float | Floats, steps: int | Integers) -> Scalars:
-        all_steps = np.arange(1, np.max(steps) + 2)
-        momenta = self.beta_1 * (1 - 0.5 * 0.96 ** (all_steps * self.momentum_decay))
-        products = np.cumprod(momenta)
+        size = 1 << int(np.max(steps) + 1).bit_length()
+        momenta, products = _momenta(self.beta_1, self.momentum_decay, size)
         now, following = np.subtract(steps, 1), steps
         first, second = 1 - self.beta_1, 1 - self.beta_2
         scale = np.sqrt(second / (1 - self.beta_2**steps))
@@ -522,11 +528,21 @@ class LBFGS(Optimizer):
     """
 
     names = ("lbfgs",)
-    ranges = {"max_fun": Interval(1, low_closed=True)}
+    ranges = {"max_fun": COUNT}
     is_stochastic = False
 
     def __init__(self, max_fun: int = 15000) -> None:
         self.max_fun = max_fun
+
+
+@lru_cache(maxsize=8)
+def _momenta(beta_1: float, decay: float, size: int) -> tuple[Floats, Floats]:
+    """Return NAdam's momenta of the first steps, and their products up to each step.
+
+    Kept for powers of two of steps, so that an epoch does not compute all earlier ones again.
+    """
+    momenta = beta_1 * (1 - 0.5 * 0.96 ** (np.arange(1, size + 1) * decay))
+    return momenta, np.cumprod(momenta)
 
 
 def list_optimizers() -> list[str]:

@@ -12,11 +12,17 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
+from .._options import Having, Listing
 from .._sklearn.compat import callback_management_context
 from ..training.checkpoint import State, describe_random_state, recall_random_state
 
 #: Parameters that do not change what a fit computes.
 _IRRELEVANT = ("callbacks", "verbose")
+
+_HOOKS = ("setup", "on_fit_task_begin", "on_fit_task_end", "teardown")
+
+#: What an estimator's ``callbacks`` must be, if not None.
+CALLBACKS = Listing([Having("a callback", _HOOKS)], "callbacks (instances of 'Callback')")
 
 #: Bytes of an array that are read at a time.
 _BLOCK = 2**24
@@ -154,8 +160,9 @@ def listening(
     Silence or Listener
     """
     registered = list(getattr(estimator, "_skl_callbacks", ()))
-    _check_place_of(estimator.callbacks or (), estimator)
-    callbacks = [*registered, *(estimator.callbacks or ())]
+    own = [] if estimator.callbacks is None else list(estimator.callbacks)
+    _check_place_of(own, estimator)
+    callbacks = [*registered, *own]
     if not callbacks:
         yield Silence()
         return
