@@ -19,6 +19,34 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from sklearn.base import BaseEstimator
 
+__all__ = [
+    "AnyNumber",
+    "Checked",
+    "ChecksOptions",
+    "Flag",
+    "Function",
+    "Having",
+    "Infinity",
+    "Instance",
+    "Interval",
+    "InvalidOption",
+    "Listing",
+    "Name",
+    "Precision",
+    "Rule",
+    "Weights",
+    "Workers",
+    "check_option",
+    "did_you_mean",
+    "is_allowed",
+    "is_number",
+    "items_of",
+    "plain",
+    "shown",
+    "speak_for",
+    "speaks_for_itself",
+]
+
 #: Characters of a value that a message shows.
 SHOWN = 200
 
@@ -234,7 +262,7 @@ class Workers(Rule):
 class Weights(Rule):
     """A dict whose values are numbers."""
 
-    text = "a dict of numbers"
+    text = "an instance of 'dict' that holds numbers"
 
     def allows(self, value: Any) -> bool:
         return isinstance(value, dict) and all(map(is_number, value.values()))
@@ -302,6 +330,9 @@ def shown(value: Any) -> str:
 
 def _hint(value: Any, rules: Rules) -> str:
     """Say what was probably meant."""
+    if isinstance(value, list | tuple):
+        lists = [rule for rule in rules if isinstance(rule, Listing)]
+        return next(filter(None, (_hint(item, rule.of) for rule in lists for item in value)), "")
     classes = [rule.of for rule in rules if isinstance(rule, Instance)]
     if isinstance(value, type) and any(issubclass(value, of) for of in classes):
         return f" Pass an instance: {value.__name__}()."
@@ -333,7 +364,10 @@ class Checked(BaseEstimator):
     def check_parameters(self) -> None:
         """Raise ValueError, which is a TypeError too, if a parameter is not what it must be."""
         for name, rules in self.rules.items():
-            check_option(type(self).__name__, name, getattr(self, name), rules)
+            self._check_parameter(name, rules)
+
+    def _check_parameter(self, name: str, rules: Rules) -> None:
+        check_option(type(self).__name__, name, getattr(self, name), rules)
 
     def make_numbers_plain(self) -> None:
         """Turn NumPy's numbers among the parameters into Python's, which do not overflow."""

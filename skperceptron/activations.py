@@ -150,6 +150,7 @@ class Activation(Component):
         return self._evaluate(z)[1]
 
     def _evaluate(self, z: Any) -> tuple[Floats, Floats]:
+        self.check_parameters()
         z = np.array(z, dtype=np.result_type(np.asarray(z).dtype, np.float32))
         shape = z.shape
         z = z.reshape(1, -1, 1)

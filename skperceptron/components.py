@@ -8,7 +8,7 @@ from functools import cache
 from types import MappingProxyType, ModuleType
 from typing import Any, ClassVar, TypeVar
 
-from ._options import Checked, Interval, check_option, did_you_mean, plain
+from ._options import Checked, Interval, did_you_mean, plain
 
 __all__ = ["Component", "Interval", "by_name", "find", "public_classes"]
 
@@ -48,7 +48,7 @@ class Component(Checked):
     def check_parameters(self) -> None:
         """Raise ValueError, which is a TypeError too, if a parameter is not what it must be."""
         for name, interval in self.ranges.items():
-            check_option(type(self).__name__, name, getattr(self, name), [interval])
+            self._check_parameter(name, [interval])
         super().check_parameters()
 
     def make_numbers_plain(self) -> None:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ._options import Having, Instance, Listing, Name, check_option
+from ._options import Having, Instance, Listing, Name
 from .components import Component, Interval, by_name, find
 from .engine.arrays import Floats
 
@@ -281,7 +281,7 @@ class Given(Initializer):
         super().check_parameters()
         # Its names are known when all classes are.
         wanted = [Name(list_initializers()), Instance(Initializer)]
-        check_option(type(self).__name__, "otherwise", self.otherwise, wanted)
+        self._check_parameter("otherwise", wanted)
         get_initializer(self.otherwise).check_parameters()
 
     def draw(self, layer: Layer, rng: np.random.RandomState) -> tuple[Floats, Floats]:

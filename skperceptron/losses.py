@@ -472,7 +472,7 @@ class CategoricalFocalLoss(_Softmax):
 
     names = ("focal",)
     ranges = {"gamma": Interval(0, low_closed=True)}
-    rules = {"alpha": [Listing([Interval(0)], "numbers in the range (0, inf)"), None]}
+    rules = {"alpha": [Listing([Interval(0)], "floats in the range (0, inf)"), None]}
 
     def __init__(self, gamma: float = 2.0, alpha: Any = None) -> None:
         self.gamma = gamma
@@ -639,7 +639,7 @@ class Pinball(_IdentityLink):
     rules = {
         "quantile": [
             Interval(0, 1),
-            Listing([Interval(0, 1)], "numbers in the range (0, 1)"),
+            Listing([Interval(0, 1)], "floats in the range (0, 1)"),
         ]
     }
 
@@ -658,7 +658,7 @@ class Pinball(_IdentityLink):
     def check_parameters(self, n_targets: int = 1) -> None:
         super().check_parameters(n_targets)
         if not self.quantiles:
-            raise ValueError(f"quantile={self.quantile!r} must not be empty.")
+            raise ValueError(f"quantile={self.quantile!r} must be a float or a list of floats.")
         if not (np.diff(self.quantiles) > 0).all():
             raise ValueError(f"quantile={self.quantile!r} must be in rising order.")
 

@@ -22,7 +22,9 @@ _IRRELEVANT = ("callbacks", "verbose")
 _HOOKS = ("setup", "on_fit_task_begin", "on_fit_task_end", "teardown")
 
 #: What an estimator's ``callbacks`` must be, if not None.
-CALLBACKS = Listing([Having("a callback", _HOOKS)], "callbacks (instances of 'Callback')")
+CALLBACKS = Listing(
+    [Having("a callback", _HOOKS)], "callbacks (instances following the FitCallback protocol)"
+)
 
 #: Bytes of an array that are read at a time.
 _BLOCK = 2**24
