@@ -336,7 +336,7 @@ def _hint(value: Any, rules: Rules) -> str:
     classes = [rule.of for rule in rules if isinstance(rule, Instance)]
     if isinstance(value, type) and any(issubclass(value, of) for of in classes):
         return f" Pass an instance: {value.__name__}()."
-    names = [name for rule in rules if isinstance(rule, Name) for name in rule.options]
+    names = [name for rule in rules for name in getattr(rule, "options", ())]
     return did_you_mean(value, names)
 
 

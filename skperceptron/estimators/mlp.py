@@ -811,7 +811,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         allowed = Interval(low, high, low_closed=True, high_closed=True)
         if not allowed.contains(y):
             raise ValueError(
-                f"y must lie in the range {allowed}, got values from {y.min()} to {y.max()}."
+                f"y must lie in the range {allowed}, got values from {y.min()} to {y.max()}:"
+                f" output_range={self.output_range!r}."
             )
 
     def _encode_integers(self, y: Floats, mode: FitMode) -> Targets:

@@ -97,8 +97,8 @@ def stacked_cross_validate(
     >>> sorted(stacked_cross_validate(network, X, y))
     ['fit_time', 'score_time', 'test_score']
     """
-    options = {"estimator": estimator, "n_jobs": n_jobs, "error_score": error_score}
-    check_search("stacked_cross_validate", options)
+    options = {"estimator": estimator, "scoring": scoring, "cv": cv, "n_jobs": n_jobs}
+    check_search("stacked_cross_validate", options | {"error_score": error_score})
     return seeing(cross_validate, Parallel=StackedParallel)(
         estimator,
         X,
