@@ -100,7 +100,7 @@ def items_of(value: Any) -> list[Any] | None:
     if isinstance(value, list | tuple | range):
         return list(value)
     is_array = not isinstance(value, type) and hasattr(value, "__array__")
-    return list(value) if is_array and getattr(value, "ndim", 0) else None
+    return list(value) if is_array and np.ndim(value) else None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .._options import COUNT, Checked, Infinity, Instance, Interval
+from .._options import COUNT, Checked, Infinity, Instance, Interval, plain
 from .._sklearn.compat import check_pandas_support
 from ..training.checkpoint import State, load, save
 
@@ -187,7 +187,7 @@ class StopOnPlateau(Callback):
             # A resumed fit goes on with its history. What lies before the first epoch is of
             # earlier fits, which a warm start goes on from.
             self._read = _Read(history, max(0, len(history) - report.get("epoch", len(history))))
-        self._read = self._read.further(self.monitor in _SCORES, self.tol)
+        self._read = self._read.further(self.monitor in _SCORES, plain(self.tol))
         context.stops = self._read.waited > self.patience
         return bool(context.stops)
 
@@ -294,4 +294,4 @@ class Checkpoint(Callback):
     def _is_due(self, epoch: int) -> bool:
         if self.every_n_seconds is not None:
             return monotonic() - self._saved_at >= self.every_n_seconds
-        return epoch % self.every_n_epochs == 0
+        return epoch % int(self.every_n_epochs) == 0

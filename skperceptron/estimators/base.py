@@ -479,9 +479,9 @@ class BaseMultilayerPerceptron(
         member.watches_score = rules is not None and member.validate is not None
         if rules is not None:
             member.restores_best = rules.restore_best
-            member.tol = plain(self.tol) if rules.tol is None else rules.tol
+            member.tol = plain(self.tol) if rules.tol is None else plain(rules.tol)
             if rules.patience is not None:
-                member.n_iter_no_change = rules.patience
+                member.n_iter_no_change = plain(rules.patience)
 
     def _has_own_validation_data(self, extras: Extras) -> bool:
         X, y, weight = extras.X_val, extras.y_val, extras.sample_weight_val

@@ -321,7 +321,8 @@ class NetworkParameters(ChecksOptions, RememberedNames):
             return EarlyStopping(self.early_stopping)
         if not isinstance(self.early_stopping, EarlyStopping):
             return EarlyStopping()
-        rules = owned(self.early_stopping, self.early_stopping)
+        # Not a copy of it: its monitor may be an object that remembers.
+        rules = self.early_stopping
         rules.check_parameters()
         check_option(type(rules).__name__, "monitor", rules.monitor, MONITOR)
         return rules
