@@ -391,3 +391,25 @@ def test_two_hundred_steps_of_a_network_are_those_of_pytorch(name):
     assert_allclose(model.loss_curve_, losses, rtol=1e-10)
     for found, leaf in zip(model.coefs_ + model.intercepts_, leaves, strict=True):
         assert_allclose(found, leaf.detach().numpy(), rtol=1e-10, atol=1e-10)
+
+
+def test_nadam_does_not_compute_the_momenta_of_earlier_epochs_again(monkeypatch):
+    lengths = []
+
+    def counted(array):
+        lengths.append(len(array))
+        return cumprod(array)
+
+    cumprod = np.cumprod
+    monkeypatch.setattr(np, "cumprod", counted)
+    optimizer, alone = NAdam(momentum_decay=0.0123), NAdam(momentum_decay=0.0123)
+    for epoch in range(1000):
+        steps = np.arange(5 * epoch + 1, 5 * epoch + 6)
+        late = optimizer.coefficients(0.1, steps)
+    assert sum(lengths) < 4 * 5000
+    products = cumprod(0.9 * (1 - 0.5 * 0.96 ** (np.arange(1, 5002) * 0.0123)))
+    momenta = 0.9 * (1 - 0.5 * 0.96 ** (np.arange(1, 5002) * 0.0123))
+    scale = np.sqrt(0.001 / (1 - 0.999**steps))
+    expected = 0.1 * (1 - momenta[steps - 1]) / (1 - products[steps - 1]) / scale
+    assert_allclose(late[3], expected, rtol=1e-12)
+    assert_allclose(alone.coefficients(0.1, 5000)[3], late[3][-1], rtol=1e-12)
