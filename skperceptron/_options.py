@@ -34,6 +34,7 @@ __all__ = [
     "Name",
     "Precision",
     "Rule",
+    "Text",
     "Weights",
     "Workers",
     "check_option",
@@ -176,6 +177,15 @@ class Name(Rule):
     @property
     def text(self) -> str:
         return ", ".join(map(repr, self.options))
+
+
+class Text(Rule):
+    """A text that is not empty."""
+
+    text = "a str that is not empty"
+
+    def allows(self, value: Any) -> bool:
+        return isinstance(value, str) and bool(value)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterator, Sequence
 import numpy as np
 
 from ..engine.arrays import Floats, Integers, as_slice
+from .groups import Groups
 from .member import Member
 from .plan import Plan
 
@@ -21,32 +22,46 @@ class Scalars:
     ----------
     members : sequence of Member
     plan : Plan
+    groups : Groups
+        Parts of the parameters that have their own learning rates.
     dtype : dtype
         Of the arithmetic.
 
     Attributes
     ----------
     table : ndarray of shape (S, K, n)
-        The optimiser's coefficients, then ``OWN_SCALARS``. Nobody reads those of a step that a
-        member does not take.
+        The optimiser's coefficients, for each factor of the learning rate, then ``OWN_SCALARS``.
+        Nobody reads those of a step that a member does not take.
     alike : list of bool
         Of each step, whether the optimiser's coefficients are the same for all who take it.
     average_shares : ndarray of shape (S, K)
         By how much each step moves an average towards the parameters.
     """
 
-    def __init__(self, members: Sequence[Member], plan: Plan, dtype: np.dtype) -> None:
+    def __init__(
+        self, members: Sequence[Member], plan: Plan, groups: Groups, dtype: np.dtype
+    ) -> None:
         self._members = members
         self._plan = plan
-        width = len(members[0].optimizer.coefficients(1.0, 1)) + len(OWN_SCALARS)
+        self._rate_factors = groups.rate_factors
+        n_coefficients = len(members[0].optimizer.coefficients(1.0, 1))
+        width = n_coefficients * len(self._rate_factors) + len(OWN_SCALARS)
         self.table = np.zeros((plan.n_steps, len(members), width), dtype=dtype)
         self.alike = [True] * plan.n_steps
         self.average_shares = np.zeros((plan.n_steps, len(members)), dtype=dtype)
         self._alphas = np.array([m.alpha for m in members], dtype=np.float64)
         self._l1_ratios = np.array([m.l1_ratio for m in members], dtype=np.float64)
         rated = [
-            (id(m.optimizer), id(m.schedule), m.learning_rate, m.max_iter, m.steps, len(e.steps))
-            for m, e in zip(members, plan.epochs, strict=True)
+            (
+                id(m.optimizer),
+                id(m.schedule),
+                m.learning_rate,
+                m.max_iter,
+                m.steps,
+                len(epoch.steps),
+                tuple(of_members[k] for of_members in self._rate_factors),
+            )
+            for k, (m, epoch) in enumerate(zip(members, plan.epochs, strict=True))
         ]
         self._rated_alike = [(alike, self._place_in_epoch(alike)) for alike in places(rated)]
         self._averaged = [
@@ -101,7 +116,9 @@ class Scalars:
         for k in alike:
             self._members[k].current_rate = current_rate
         optimizer = member.optimizer
-        scalars = *optimizer.coefficients(rates, steps), rates * optimizer.weight_decay
+        factors = [of_members[alike[0]] for of_members in self._rate_factors]
+        coefficients = [c for f in factors for c in optimizer.coefficients(rates * f, steps)]
+        scalars = *coefficients, rates * optimizer.weight_decay
         of_member = np.empty((n_steps, 1, len(scalars)))
         for j, scalar in enumerate(scalars):
             of_member[:, 0, j] = scalar

@@ -13,6 +13,7 @@ import numpy as np
 from ..engine import Network
 from ..engine.arrays import Floats, as_slice
 from .data import TrainingSet, one_below_another
+from .groups import Groups
 from .member import Member
 from .plan import Batch, Plan
 from .row_weights import RowWeights
@@ -89,7 +90,8 @@ class Stack:
         for order, member in zip(self.order, members, strict=True):
             order[: len(member.rows)] = member.rows
         self._weights = RowWeights(members, self._plan)
-        self.scalars = Scalars(members, self._plan, self.dtype)
+        self._groups = Groups(members, self.network.n_parameters, self.network.n_weights)
+        self.scalars = Scalars(members, self._plan, self._groups, self.dtype)
         self.scalars.weigh_penalties(self._weights.sums)
         self._record = Record.of_epoch(self._plan.n_steps, len(members))
         is_weighted = self._weights.in_batch is not None
@@ -115,6 +117,7 @@ class Stack:
                     batch.members,
                     self.tables,
                     self.data[batch.members],
+                    self._groups,
                     self.scalars,
                     self._record,
                     batch.size,

@@ -16,6 +16,7 @@ from ..engine import Network, Workspace
 from ..engine.arrays import Call, Floats, Integers, runs
 from ..engine.calls import squared_lengths
 from .data import TrainingSet
+from .groups import Groups
 from .member import Member
 from .plan import Batch
 from .scalars import Scalars
@@ -45,6 +46,45 @@ class Record:
         """Return an empty record."""
         shape = (n_steps, n_members)
         return cls(np.zeros(shape), np.zeros(shape), np.zeros(n_members, dtype=np.intp))
+
+
+class Norms:
+    """Sums of squares and of absolute values of what is penalised, (K,) each.
+
+    Parameters
+    ----------
+    parameters : ndarray of shape (K, P)
+    n_weights : int
+        Length of the first part, which is penalised.
+    strengths : ndarray of shape (*, P) or None
+        By what each parameter of all members of the stack counts instead.
+    place : slice
+        Where these members stand in the stack.
+    """
+
+    def __init__(
+        self, parameters: Floats, n_weights: int, strengths: Floats | None, place: slice
+    ) -> None:
+        self._strengths = None if strengths is None else strengths[place]
+        self._penalized = parameters[:, :n_weights] if strengths is None else parameters
+        self.squares = (
+            squared_lengths(self._penalized)
+            if self._strengths is None
+            else partial(_weighted_squares, self._penalized, self._strengths)
+        )
+
+    def sizes(self) -> Floats:
+        """Return the sums of absolute values."""
+        sizes = np.abs(self._penalized)
+        if self._strengths is not None:
+            sizes *= self._strengths
+        found: Floats = sizes.sum(axis=-1)
+        return found
+
+
+def _weighted_squares(values: Floats, weights: Floats) -> Floats:
+    found: Floats = np.einsum("kp,kp,kp->k", values, values, weights)
+    return found
 
 
 class Step:
@@ -86,6 +126,8 @@ class BoundStep:
         Of all members.
     data : sequence of TrainingSet
         One for each of those that take the step.
+    groups : Groups
+        Of all members.
     scalars : Scalars
         Of all members.
     record : Record
@@ -103,6 +145,7 @@ class BoundStep:
         place: slice,
         tables: Tables,
         data: Sequence[TrainingSet],
+        groups: Groups,
         scalars: Scalars,
         record: Record,
         batch_size: int,
@@ -125,8 +168,7 @@ class BoundStep:
         self._sources = list(runs(data))
         self._scratch = np.empty_like(self._work.delta)
         self._losses = list(runs([m.loss for m in members]))
-        self._weights = own.parameters[:, : network.n_weights]
-        self._squares = squared_lengths(self._weights)
+        self._norms = Norms(own.parameters, network.n_weights, groups.penalty, place)
         self._has_penalty = any(m.alpha for m in members)
         self._has_l1 = any(m.alpha * m.l1_ratio for m in members)
         self.optimization = Update(
@@ -134,7 +176,8 @@ class BoundStep:
             members,
             trained_weights(network, range(place.start, place.stop)),
             network.n_weights,
-            scalars.table.shape[-1],
+            groups,
+            place,
             None if is_weighted else batch_size,
         )
 
@@ -143,7 +186,7 @@ class BoundStep:
         return [
             call
             for data, k in self._sources
-            for call in data.filling(self._work.x, order[k], self._dtype, k)
+            for call in data.filling(self._work.inputs, order[k], self._dtype, k)
         ]
 
     def learning(self, y: Floats, raw: Floats, kept: Floats, factor: Floats) -> list[Call]:
@@ -168,9 +211,9 @@ class BoundStep:
         """Change the parameters in step ``i`` of the epoch."""
         k = self._place
         if self._has_penalty:
-            self._record.squares[i, k] = self._squares()
+            self._record.squares[i, k] = self._norms.squares()
         if self._has_l1:
-            self._record.sizes[i, k] = np.abs(self._weights).sum(axis=-1)
+            self._record.sizes[i, k] = self._norms.sizes()
         self._record.taken[k] += 1
         self.optimization.run(self._scalars.table[i, k], self._scalars.alike[i])
         average = self._tables.average

@@ -1,7 +1,8 @@
 """How a step changes the parameters: a chain of penalties, clipping, decay and the optimiser.
 
 The links of the chain work on chunks of the flat vectors of all members. A member's vector holds
-its weights first; what stands behind them (biases, slopes) is neither penalised nor shrunk.
+its weights first; what stands behind them (biases, slopes) is neither penalised nor shrunk, unless
+parameter groups say otherwise.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 
 from ..engine import Network
 from ..engine.arrays import Booleans, Call, Floats
+from .groups import Groups
 from .member import Member
 from .scalars import OWN_SCALARS
 from .tables import Tables
@@ -36,8 +38,10 @@ class Update:
         Which weights a gradient reaches; None if it reaches all.
     n_weights : int
         Length of the part of each vector that holds weights.
-    width : int
-        How many numbers a step multiplies by.
+    groups : Groups
+        Parts of the vectors that are trained in their own way; of all members of the stack.
+    place : slice
+        Where these members stand in the stack.
     batch_weight : float or None
         The sum of the weights of a batch's rows, if it is the same in each epoch.
     """
@@ -48,12 +52,19 @@ class Update:
         members: Sequence[Member],
         trained: Booleans | None,
         n_weights: int,
-        width: int,
+        groups: Groups,
+        place: slice,
         batch_weight: float | None,
     ) -> None:
         self._members = members
-        self._trained, self._n_weights = trained, n_weights
+        self._parts = groups.parts
         n_members, dtype = len(members), tables.parameters.dtype
+        self._decay_strengths = _reaching(groups.decay, place, trained, dtype)
+        self._penalty_strengths = _reaching(groups.penalty, place, trained, dtype)
+        # Penalties concern the weights only, unless each parameter has a strength of its own.
+        self._n_penalized = n_weights if groups.penalty is None else tables.parameters.shape[1]
+        n_coefficients = len(members[0].optimizer.coefficients(1.0, 1))
+        width = n_coefficients * len(groups.rate_factors) + len(OWN_SCALARS)
         self._scalars = np.empty((n_members, width), dtype=dtype)
         columns = [self._scalars[:, j : j + 1] for j in range(width)]
         vectors = [tables.parameters, tables.gradient, *tables.state.values()]
@@ -72,12 +83,16 @@ class Update:
         is_one_chunk = n_members > 1 and self._length >= vectors[0].shape[1]
         if self._has_l2 and is_one_chunk and batch_weight is not None:
             self._l2 = self._l2_of_each_parameter(batch_weight)
-        coefficients, own = columns[: -len(OWN_SCALARS)], columns[-len(OWN_SCALARS) :]
+        own = columns[n_coefficients * len(groups.rate_factors) :]
+        coefficients = [
+            columns[i * n_coefficients : (i + 1) * n_coefficients]
+            for i in range(len(groups.rate_factors))
+        ]
         self.calls = list(self._all_calls(coefficients, own, flat=False))
         self._calls_if_alike = self.calls
         if n_members > 1:
             # Without broadcasting an operation takes half the time.
-            coefficients = [column[0].reshape(()) for column in coefficients]
+            coefficients = [[column[0].reshape(()) for column in of] for of in coefficients]
             self._calls_if_alike = list(self._all_calls(coefficients, own, flat=True))
 
     def run(self, scalars: Floats, alike: bool) -> None:
@@ -95,7 +110,7 @@ class Update:
             call()
 
     def _all_calls(
-        self, coefficients: list[Floats], own: list[Floats], flat: bool
+        self, coefficients: list[list[Floats]], own: list[Floats], flat: bool
     ) -> Iterator[Call]:
         starts = range(0, self._vectors[0].shape[-1], self._length)
         limits = np.array([[m.max_grad_norm] for m in self._members], dtype=self._room.dtype)
@@ -113,20 +128,21 @@ class Update:
             yield partial(clip, self._vectors[1].reshape(len(limits), -1), limits)
         for start in starts:
             yield from self._decay(start, own)
-        yield from self._optimizer(0, self._vectors[0].size, coefficients, flat)
+        yield from self._optimizer(0, self._vectors[0].shape[-1], coefficients, flat)
 
     def _l2_of_each_parameter(self, batch_weight: float) -> Floats:
         """Return what the L2 penalty multiplies each parameter by, (K, P): biases by zero."""
         strengths = np.zeros_like(self._vectors[0])
         of_member = [m.alpha / batch_weight * (1 - m.l1_ratio) for m in self._members]
-        strengths[:, : self._n_weights] = np.array(of_member)[:, np.newaxis]
-        if self._trained is not None:
-            strengths[:, : self._n_weights] *= self._trained
+        penalized = strengths[:, : self._n_penalized]
+        penalized[:] = np.array(of_member)[:, np.newaxis]
+        if self._penalty_strengths is not None:
+            penalized *= self._penalty_strengths
         return strengths
 
     def _penalties(self, start: int, own: list[Floats]) -> Iterator[Call]:
         """Add the penalties' gradients."""
-        weights, gradient = (self._weights_of(v, start) for v in self._vectors[:2])
+        weights, gradient = (self._penalized(v, start) for v in self._vectors[:2])
         room = self._room[..., : weights.shape[-1]]
         _, l2, l1 = own
         if self._l2 is not None:
@@ -137,45 +153,81 @@ class Update:
             yield partial(np.add, whole_gradient, products, whole_gradient)
         elif self._has_l2 and weights.size:
             yield partial(np.multiply, weights, l2, room)
-            yield from self._spare_unreached(room, start)
+            yield from _scaled(room, self._penalty_strengths, start)
             yield partial(np.add, gradient, room, gradient)
         if weights.size and any(m.alpha * m.l1_ratio for m in self._members):
             yield partial(np.sign, weights, room)
             yield partial(np.multiply, room, l1, room)
-            yield from self._spare_unreached(room, start)
+            yield from _scaled(room, self._penalty_strengths, start)
             yield partial(np.add, gradient, room, gradient)
 
     def _decay(self, start: int, own: list[Floats]) -> Iterator[Call]:
         """Let the weights decay, if they are to."""
-        weights = self._weights_of(self._vectors[0], start)
+        weights = self._penalized(self._vectors[0], start)
         if weights.size and any(m.optimizer.weight_decay for m in self._members):
             room = self._room[..., : weights.shape[-1]]
             yield partial(np.multiply, weights, own[0], room)
-            yield from self._spare_unreached(room, start)
+            yield from _scaled(room, self._decay_strengths, start)
             yield partial(np.subtract, weights, room, weights)
 
     def _optimizer(
-        self, first: int, stop: int, coefficients: list[Floats], flat: bool
+        self, first: int, stop: int, coefficients: list[list[Floats]], flat: bool
     ) -> Iterator[Call]:
-        """Let the optimiser go on, chunk by chunk; flat, all members are one vector."""
-        vectors, rooms = self._vectors, self._rooms
-        if flat:
-            vectors, rooms = ([v.reshape(-1) for v in group] for group in (vectors, rooms))
-        length = self._room.size if flat else self._length
-        for start in range(first, min(stop, vectors[0].shape[-1]), length):
-            parameters, gradient, *state = [v[..., start : start + length] for v in vectors]
+        """Let the optimiser go on, part by part and chunk by chunk."""
+        if flat and len(self._parts) == 1:
+            # All members are one vector.
+            vectors, rooms = (
+                [v.reshape(-1) for v in group] for group in (self._vectors, self._rooms)
+            )
+            last, length = vectors[0].size, self._room.size
+            yield from self._chunks(vectors, rooms, range(0, last, length), last, coefficients[0])
+            return
+        for part in self._parts:
+            start, last = max(first, part.place.start), min(stop, part.place.stop)
+            starts = range(start, last, self._length)
+            own = coefficients[part.factor]
+            yield from self._chunks(self._vectors, self._rooms, starts, last, own)
+
+    def _chunks(
+        self,
+        vectors: list[Floats],
+        rooms: list[Floats],
+        starts: range,
+        last: int,
+        coefficients: list[Floats],
+    ) -> Iterator[Call]:
+        optimizer = self._members[0].optimizer
+        for start in starts:
+            chunk = slice(start, min(start + starts.step, last))
+            parameters, gradient, *state = [v[..., chunk] for v in vectors]
             state += [room[..., : parameters.shape[-1]] for room in rooms]
-            optimizer = self._members[0].optimizer
             yield from optimizer.update_calls(parameters, gradient, state, coefficients)
 
-    def _weights_of(self, vectors: Floats, start: int) -> Floats:
-        """Return the part of a chunk that penalties concern: biases stand behind the weights."""
-        return vectors[..., start : min(start + self._length, max(self._n_weights, start))]
+    def _penalized(self, vectors: Floats, start: int) -> Floats:
+        """Return the part of a chunk that decay and penalties concern."""
+        return vectors[..., start : min(start + self._length, max(self._n_penalized, start))]
 
-    def _spare_unreached(self, room: Floats, start: int) -> Iterator[Call]:
-        if self._trained is not None:
-            trained = self._trained[:, start : start + room.shape[-1]].reshape(room.shape)
-            yield partial(np.multiply, room, trained.astype(room.dtype), room)
+
+def _reaching(
+    strengths: Floats | None, place: slice, trained: Booleans | None, dtype: np.dtype
+) -> Floats | None:
+    """Return the strengths of some members' parameters, zero where no gradient reaches.
+
+    A penalty alone would drive such weights to zero. None stands for ones on all weights.
+    """
+    if strengths is None:
+        return None if trained is None else trained.astype(dtype)
+    own = strengths[place].astype(dtype)
+    if trained is not None:
+        own[:, : trained.shape[1]] *= trained
+    return own
+
+
+def _scaled(room: Floats, strengths: Floats | None, start: int) -> Iterator[Call]:
+    """Multiply a chunk, of (K, n) or (n,), by the strengths of its parameters."""
+    if strengths is not None:
+        of_chunk = strengths[:, start : start + room.shape[-1]].reshape(room.shape)
+        yield partial(np.multiply, room, of_chunk, room)
 
 
 def clip(gradient: Floats, limits: Floats) -> None:
