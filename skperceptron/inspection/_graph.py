@@ -242,7 +242,7 @@ def computational_graph(
 
 def check_batch_size(batch_size: Any) -> None:
     """Raise ValueError unless it is None or a positive integer."""
-    check_option("the inspection", "batch_size", batch_size, [COUNT, None])
+    check_option("computational_graph", "batch_size", batch_size, [COUNT, None])
 
 
 def label_lines(node: GraphNode) -> Sequence[str]:

@@ -53,7 +53,7 @@ def wiring_of(
     """
     check_estimator_type(estimator)
     for name, value in {"n_features": n_features, "n_outputs": n_outputs}.items():
-        check_option("the inspection", name, value, [COUNT, None])
+        check_option("computational_graph", name, value, [COUNT, None])
     n_features, n_outputs = plain(n_features), plain(n_outputs)
     if is_fitted(estimator):
         network = estimator._network
