@@ -10,10 +10,18 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from .._options import Having, Listing
 from .._sklearn.compat import callback_management_context
 from ..training.checkpoint import Job, State, describe_random_state, recall_random_state
 from ..training.state_checks import Form
 from .identity import IndescribableError, described, fingerprint
+
+_HOOKS = ("setup", "on_fit_task_begin", "on_fit_task_end", "teardown")
+
+#: What an estimator's ``callbacks`` must be, if not None.
+CALLBACKS = Listing(
+    [Having("a callback", _HOOKS)], "callbacks (instances following the FitCallback protocol)"
+)
 
 
 @dataclass(frozen=True)
@@ -180,8 +188,9 @@ def listening(
     Silence or Listener
     """
     registered = list(getattr(estimator, "_skl_callbacks", ()))
-    _check_place_of(estimator.callbacks or (), estimator)
-    callbacks = [*registered, *(estimator.callbacks or ())]
+    own = [] if estimator.callbacks is None else list(estimator.callbacks)
+    _check_place_of(own, estimator)
+    callbacks = [*registered, *own]
     if not callbacks:
         yield Silence()
         return

@@ -21,6 +21,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
+from .._options import check_option, plain
 from .._sklearn.checks import (
     FLOAT32,
     FLOAT64,
@@ -40,7 +41,7 @@ from ..engine.arrays import Floats, Integers
 from ..engine.network import Learned
 from ..engine.prediction import Predictor, Predictors
 from ..engine.rows import merge_equal_rows
-from ..initializers import Layer, get_initializer
+from ..initializers import ARRAYS, Layer, get_initializer
 from ..losses import Loss
 from ..optimizers import LBFGS
 from ..training import EpochReport, Member, Stack, Targets, TrainingSet, epochs, minimize_lbfgs
@@ -150,7 +151,7 @@ class BaseMultilayerPerceptron(
         incremental: bool,
         extras: Extras = NO_EXTRAS,
     ) -> BaseMultilayerPerceptron:
-        n_epochs = 1 if incremental else self.max_iter
+        n_epochs = 1 if incremental else int(self.max_iter)
         with (
             listening(self, n_epochs, X, y, sample_weight) as listener,
             restored_on_failure(self),
@@ -277,7 +278,7 @@ class BaseMultilayerPerceptron(
     def _resolve_dtype(self) -> np.dtype:
         if is_lbfgs(self.solver):
             return np.dtype(np.float64)
-        if self.dtype != "auto":
+        if not (isinstance(self.dtype, str) and self.dtype == "auto"):
             return np.dtype(self.dtype)
         learned = (array for node in self._network.nodes for array in node.block.learned)
         largest = max(array.size for array in learned if array.is_weight)
@@ -335,11 +336,17 @@ class BaseMultilayerPerceptron(
     ) -> Sequence[Floats | None]:
         if given is None:
             return [None] * len(drawn)
+        check_option(type(self).__name__, name, given, [ARRAYS, None])
         if len(given) != len(drawn):
             raise ValueError(f"{name} has {len(given)} arrays, but there are {len(drawn)} layers.")
         arrays = []
         for layer, (array, expected) in enumerate(zip(given, drawn, strict=True)):
-            checked = check_array(array, ensure_2d=False, dtype=np.float64, input_name=name)
+            try:
+                checked = check_array(array, ensure_2d=False, dtype=np.float64, input_name=name)
+            except (TypeError, ValueError, OverflowError) as error:
+                raise ValueError(
+                    f"{name}[{layer}] is no array of finite numbers: {error}"
+                ) from None
             if checked.shape != expected.shape:
                 raise ValueError(
                     f"{name}[{layer}] has shape {checked.shape}, but layer {layer} needs"
@@ -408,18 +415,18 @@ class BaseMultilayerPerceptron(
             loss=loss,
             optimizer=optimizer,
             schedule=self._make_schedule(optimizer, incremental=incremental),
-            learning_rate=float(self.learning_rate_init),
-            alpha=self.alpha,
-            l1_ratio=self.l1_ratio,
-            max_grad_norm=np.inf if self.max_grad_norm is None else self.max_grad_norm,
+            learning_rate=plain(self.learning_rate_init),
+            alpha=plain(self.alpha),
+            l1_ratio=plain(self.l1_ratio),
+            max_grad_norm=np.inf if self.max_grad_norm is None else plain(self.max_grad_norm),
             rows=np.arange(data.n_rows),
             rng=rng,
             sample_weight=sample_weight,
             shuffle=self.shuffle,
-            max_iter=self.max_iter,
-            tol=self.tol,
-            n_iter_no_change=self.n_iter_no_change,
-            max_seconds=np.inf if self.max_time is None else self.max_time,
+            max_iter=plain(self.max_iter),
+            tol=plain(self.tol),
+            n_iter_no_change=plain(self.n_iter_no_change),
+            max_seconds=np.inf if self.max_time is None else plain(self.max_time),
             averaging=self._resolve_averaging(incremental=incremental),
             average=getattr(self, "_average", None),
             progress=self._progress_so_far(),
@@ -447,9 +454,9 @@ class BaseMultilayerPerceptron(
         member.watches_score = rules is not None and member.validate is not None
         if rules is not None:
             member.restores_best = rules.restore_best
-            member.tol = self.tol if rules.tol is None else rules.tol
+            member.tol = plain(self.tol) if rules.tol is None else plain(rules.tol)
             if rules.patience is not None:
-                member.n_iter_no_change = rules.patience
+                member.n_iter_no_change = plain(rules.patience)
 
     def _has_own_validation_data(self, extras: Extras) -> bool:
         X, y, weight = extras.X_val, extras.y_val, extras.sample_weight_val
@@ -490,7 +497,7 @@ class BaseMultilayerPerceptron(
         rows, held_out = train_test_split(
             np.arange(data.n_rows),
             random_state=rng,
-            test_size=self.validation_fraction,
+            test_size=plain(self.validation_fraction),
             stratify=self._stratify(data.targets),
         )
         if len(held_out) < 2:
@@ -573,7 +580,7 @@ class BaseMultilayerPerceptron(
             stack.publish(k)
 
     def _warn_of_clipped_batch(self, member: Member) -> None:
-        if self.batch_size != "auto" and self.batch_size > member.n_samples:
+        if not isinstance(self.batch_size, str) and self.batch_size > member.n_samples:
             warnings.warn(
                 f"Got batch_size={self.batch_size}, larger than the sample size"
                 f" {member.n_samples}. It is going to be clipped.",
@@ -657,14 +664,16 @@ class BaseMultilayerPerceptron(
                 "history": {"loss": losses},
                 "is_last": False,
             }
-            stops = listener.end(report, lambda: self._attributes_at(last))
+            if self.verbose:
+                print(f"Iteration {last.nit}, loss = {last.fun:.8f}")
+            stops = listener.end(report, lambda: self._attributes_at(last, losses))
             if last.nit < self.max_iter:
                 listener.begin("iteration")
             return stops
 
         assert isinstance(member.optimizer, LBFGS)
         max_fun = member.optimizer.max_fun
-        budget = Budget(self.max_iter, max_fun, self.tol, member.max_seconds)
+        budget = Budget(member.max_iter, max_fun, member.tol, member.max_seconds)
         listener.begin("iteration")
         result, interrupted = minimize_lbfgs(self._network, member, data, budget, tell)
         # The iteration that has begun last does not take place.
@@ -678,17 +687,18 @@ class BaseMultilayerPerceptron(
             self.n_iter_ = check_optimize_result("lbfgs", result, self.max_iter)
         if self.verbose:
             print(f"L-BFGS: {self.n_iter_} iterations, loss = {result.fun:.8f}")
-        self._keep_iterate(result)
+        self._keep_iterate(result, losses)
 
-    def _keep_iterate(self, result: OptimizeResult) -> None:
+    def _keep_iterate(self, result: OptimizeResult, losses: list[float]) -> None:
         self._store_parameters(result.x)
         self.loss_ = self.best_loss_ = float(result.fun)
+        self.loss_curve_ = list(losses)
         self.t_ = 0
 
-    def _attributes_at(self, result: OptimizeResult) -> dict[str, Any]:
+    def _attributes_at(self, result: OptimizeResult, losses: list[float]) -> dict[str, Any]:
         estimator = copy(self)
         estimator.n_iter_ = result.nit
-        estimator._keep_iterate(result)
+        estimator._keep_iterate(result, losses)
         return dict(vars(estimator))
 
     def _store_parameters(self, vector: Floats) -> None:
