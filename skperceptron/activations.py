@@ -25,10 +25,10 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import erfc, expit
 
-from ._options import Name
 from .components import Component, Interval, by_name, find
 from .engine.arrays import Call, Floats
 from .engine.functions import sigmoid, sigmoid_calls
+from .options import Name
 
 #: Beyond this every saturating function here has reached its limit, in any precision.
 FAR = 1e4

@@ -8,7 +8,7 @@ from functools import cache
 from types import MappingProxyType, ModuleType
 from typing import Any, ClassVar, TypeVar
 
-from ._options import Checked, Interval, did_you_mean, plain
+from .options import Checked, Interval, did_you_mean, plain
 
 __all__ = ["Component", "Interval", "by_name", "find", "public_classes"]
 

@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ._options import Having, Instance, Listing, Name
 from .components import Component, Interval, by_name, find
 from .engine.arrays import Floats
+from .options import Having, Instance, Listing, Name
 
 __all__ = [
     "Constant",

@@ -23,10 +23,10 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import expit, xlogy
 
-from ._options import Listing
 from .components import Component, Interval, find, public_classes
 from .engine.arrays import Call, Floats
 from .engine.functions import sigmoid, sigmoid_calls
+from .options import Listing
 
 #: Log-variances, in the network's units, beyond which a linear penalty leads back.
 LOG_VARIANCES = (-20.0, 20.0)

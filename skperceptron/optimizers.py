@@ -18,9 +18,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from ._options import COUNT, Flag, Rules
 from .components import Component, Interval, by_name, find
 from .engine.arrays import Call, Floats, Integers
+from .options import COUNT, Flag, Rules
 
 __all__ = [
     "LBFGS",

@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ._options import COUNT, Function, shown
 from .components import Component, Interval, by_name, find
 from .engine.arrays import Floats
+from .options import COUNT, Function, shown
 
 __all__ = [
     "Adaptive",

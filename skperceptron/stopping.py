@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ._options import COUNT, Checked, Flag, Function, Infinity, Instance, Interval
+from .options import COUNT, Checked, Flag, Function, Infinity, Instance, Interval
 
 __all__ = ["EarlyStopping"]
 

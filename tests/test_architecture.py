@@ -19,7 +19,7 @@ PACKAGE = Path(skperceptron.__file__).parent
 GROUND, COMPONENTS, TRAINING, ESTIMATORS, TOOLS = range(5)
 FLOORS = {
     "engine": GROUND,
-    "_options": COMPONENTS,
+    "options": COMPONENTS,
     "components": COMPONENTS,
     "activations": COMPONENTS,
     "averaging": COMPONENTS,
@@ -33,9 +33,8 @@ FLOORS = {
     "_sklearn": ESTIMATORS,
     "callbacks": ESTIMATORS,
     "estimators": ESTIMATORS,
-    "mlp": ESTIMATORS,
+    "moved": ESTIMATORS,
     "perceptron": ESTIMATORS,
-    "rosenblatt": ESTIMATORS,
     "export": TOOLS,
     "inspection": TOOLS,
     "model_selection": TOOLS,
@@ -147,7 +146,7 @@ def test_components_do_not_know_each_other(path):
     if FLOORS[top_of(path)] == COMPONENTS:
         others = {n for n in own_modules(path) if FLOORS[n] == COMPONENTS} - {top_of(path)}
         # What they share is a component of none of them.
-        assert others <= {"components", "_options"}
+        assert others <= {"components", "options"}
 
 
 @EVERY_MODULE
@@ -230,7 +229,7 @@ def test_component_module_exports_all_its_public_classes_and_functions(module):
     handed_on = {
         alias.name
         for node in tree.body
-        if isinstance(node, ast.ImportFrom) and node.module == "_options"
+        if isinstance(node, ast.ImportFrom) and node.module == "options"
         for alias in node.names
     }
     __import__(f"skperceptron.{module}")

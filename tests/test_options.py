@@ -22,7 +22,6 @@ from skperceptron import (
     inspection,
     model_selection,
 )
-from skperceptron._options import Checked, Interval, Listing, Name, check_option, shown
 from skperceptron.activations import ELU, Activation
 from skperceptron.averaging import EMA, Averaging
 from skperceptron.callbacks import Callback, Checkpoint, StopOnPlateau
@@ -44,6 +43,7 @@ from skperceptron.model_selection import (
 )
 from skperceptron.normalizations import Normalization
 from skperceptron.optimizers import SGD, Adam, Optimizer
+from skperceptron.options import Checked, Interval, Listing, Name, check_option, shown
 from skperceptron.schedules import InverseScaling, Schedule
 from skperceptron.stopping import EarlyStopping
 

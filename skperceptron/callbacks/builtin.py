@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from .._options import COUNT, Checked, Infinity, Instance, Interval, Text, plain
 from .._sklearn.compat import check_pandas_support
+from ..options import COUNT, Checked, Infinity, Instance, Interval, Text, plain
 from ..training.checkpoint import Job, State, Writing, load
 
 __all__ = ["Callback", "Checkpoint", "EpochLogger", "StopOnPlateau"]

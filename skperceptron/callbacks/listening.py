@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .._options import Having, Listing
 from .._sklearn.compat import callback_management_context
+from ..options import Having, Listing
 from ..training.checkpoint import Job, State, describe_random_state, recall_random_state
 from ..training.state_checks import Form
 from .identity import IndescribableError, described, fingerprint

@@ -21,7 +21,6 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from .._options import check_option, plain
 from .._sklearn.checks import (
     FLOAT32,
     FLOAT64,
@@ -44,6 +43,7 @@ from ..engine.rows import merge_equal_rows
 from ..initializers import ARRAYS, Layer, get_initializer
 from ..losses import Loss
 from ..optimizers import LBFGS
+from ..options import check_option, plain
 from ..training import EpochReport, Member, Stack, Targets, TrainingSet, epochs, minimize_lbfgs
 from ..training.checkpoint import State, restore, state_of
 from ..training.lbfgs import Budget

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.metrics import check_scoring
 
-from .._options import is_number, shown
 from ..engine.arrays import Floats, Integers
 from ..engine.prediction import predict_raw
 from ..losses import Loss
+from ..options import is_number, shown
 from ..training import Targets, TrainingSet
 
 if TYPE_CHECKING:

@@ -17,18 +17,6 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from .._options import (
-    CLASS_WEIGHT,
-    Flag,
-    Instance,
-    Interval,
-    Listing,
-    Name,
-    Rules,
-    did_you_mean,
-    plain,
-    speaks_for_itself,
-)
 from .._sklearn.checks import (
     Extras,
     FitMode,
@@ -46,6 +34,18 @@ from ..losses import (
     ScaledSquaredError,
     SquaredError,
     get_loss,
+)
+from ..options import (
+    CLASS_WEIGHT,
+    Flag,
+    Instance,
+    Interval,
+    Listing,
+    Name,
+    Rules,
+    did_you_mean,
+    plain,
+    speaks_for_itself,
 )
 from ..training import Targets
 from .base import BaseMultilayerPerceptron, is_stochastic

@@ -7,7 +7,15 @@ from typing import Any, TypeVar
 from sklearn.base import clone
 from sklearn.metrics import get_scorer_names
 
-from .._options import (
+from .._sklearn.compat import RememberedNames
+from ..activations import Activation, get_activation
+from ..averaging import Averaging, get_averaging
+from ..callbacks.listening import CALLBACKS
+from ..initializers import Initializer, list_initializers
+from ..losses import Loss, get_loss
+from ..normalizations import Normalization, get_normalization
+from ..optimizers import LBFGS, SGD, Adam, Optimizer, get_optimizer, list_optimizers
+from ..options import (
     COUNT,
     SEED,
     VERBOSITY,
@@ -27,14 +35,6 @@ from .._options import (
     items_of,
     plain,
 )
-from .._sklearn.compat import RememberedNames
-from ..activations import Activation, get_activation
-from ..averaging import Averaging, get_averaging
-from ..callbacks.listening import CALLBACKS
-from ..initializers import Initializer, list_initializers
-from ..losses import Loss, get_loss
-from ..normalizations import Normalization, get_normalization
-from ..optimizers import LBFGS, SGD, Adam, Optimizer, get_optimizer, list_optimizers
 from ..schedules import (
     Adaptive,
     Constant,

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from .._options import Interval, check_option
 from ..callbacks import Callback
 from ..engine import Network
 from ..engine.arrays import Floats
 from ..engine.description import describe
 from ..engine.network import Learned
 from ..estimators.base import BaseMultilayerPerceptron, is_lbfgs
+from ..options import Interval, check_option
 from ..training import Member, Stack, TrainingSet
 from ._evaluate import Evaluation, evaluate_training, prepare
 from ._table import make_table

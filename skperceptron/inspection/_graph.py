@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from .._options import COUNT, check_option, plain
 from ..engine.arrays import Floats
 from ..engine.description import GraphEdge, GraphNode, Shape, describe
+from ..options import COUNT, check_option, plain
 from ..perceptron.estimator import RosenblattPerceptron
 from ._evaluate import Evaluation, dense, evaluate, evaluate_training, prepare
 from ._wiring import Estimator, is_fitted, learned_of, node_parameters, wiring_of

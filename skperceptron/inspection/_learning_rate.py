@@ -10,9 +10,9 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 
-from .._options import Interval, check_option, plain
 from ..engine.arrays import Floats
 from ..estimators.base import BaseMultilayerPerceptron, is_lbfgs
+from ..options import Interval, check_option, plain
 from ..schedules import TimeSchedule
 from ._displays._common import CATEGORIES, WIDTH, import_pyplot
 

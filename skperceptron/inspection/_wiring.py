@@ -7,12 +7,12 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
-from .._options import COUNT, check_option, plain
 from ..engine import Network
 from ..engine.network import Learned
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.mlp import MLPBinaryClassifier, MLPRegressor
 from ..losses import get_loss
+from ..options import COUNT, check_option, plain
 from ..perceptron.estimator import RosenblattPerceptron, wire
 
 Estimator = BaseMultilayerPerceptron | RosenblattPerceptron

@@ -18,9 +18,9 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from .._options import COUNT, N_JOBS, SEED, ChecksOptions, Having, Rules, plain, speaks_for_itself
 from .._sklearn.compat import fit_context
 from ..engine.arrays import Floats
+from ..options import COUNT, N_JOBS, SEED, ChecksOptions, Having, Rules, plain, speaks_for_itself
 from ._candidates import last_step, path_of
 from ._parallel import fit_stacked
 

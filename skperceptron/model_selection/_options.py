@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .._options import (
+from ..options import (
     COUNT,
     N_JOBS,
     SEED,

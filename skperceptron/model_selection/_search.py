@@ -6,8 +6,8 @@ from typing import Any
 
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
-from .._options import speaks_for_itself
 from .._sklearn.compat import fit_context, seeing
+from ..options import speaks_for_itself
 from ._options import check_search
 from ._parallel import StackedParallel
 

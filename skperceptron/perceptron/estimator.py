@@ -25,18 +25,6 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._options import (
-    CLASS_WEIGHT,
-    COUNT,
-    SEED,
-    VERBOSITY,
-    ChecksOptions,
-    Flag,
-    Interval,
-    Name,
-    Rules,
-    speaks_for_itself,
-)
 from .._sklearn.checks import (
     FitMode,
     LabelMixin,
@@ -59,6 +47,18 @@ from ..engine.prediction import predict_raw
 from ..engine.rows import merge_equal_rows
 from ..estimators.notebook import NotebookMixin
 from ..losses import BinaryLogLoss, CategoricalLogLoss
+from ..options import (
+    CLASS_WEIGHT,
+    COUNT,
+    SEED,
+    VERBOSITY,
+    ChecksOptions,
+    Flag,
+    Interval,
+    Name,
+    Rules,
+    speaks_for_itself,
+)
 from .error_blocks import BLOCK, ErrorBlocks
 from .error_correction import (
     AveragedWeights,
