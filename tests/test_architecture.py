@@ -30,6 +30,7 @@ FLOORS = {
     "training": TRAINING,
     "_base": ESTIMATORS,
     "_callback_contexts": ESTIMATORS,
+    "_caller": GROUND,
     "_compat": ESTIMATORS,
     "_docs": ESTIMATORS,
     "_graph": ESTIMATORS,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from .._caller import warn
 from .member import Member, Progress
 
 #: What reading a damaged archive raises.
@@ -146,11 +146,7 @@ def load(path: Path) -> State | None:
         except _DAMAGE as damage:
             aside = candidate.with_name(candidate.name + ".damaged")
             os.replace(candidate, aside)
-            warnings.warn(
-                f"The checkpoint {candidate} is damaged ({damage}), ignored, and kept as {aside}.",
-                UserWarning,
-                stacklevel=2,
-            )
+            warn(f"The checkpoint {candidate} is damaged ({damage}), ignored, and kept as {aside}.")
     return None
 
 
