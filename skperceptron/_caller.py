@@ -100,7 +100,8 @@ def warn_of_interruption(estimator: Any, trained: str) -> None:
         If the same call of the user's was interrupted before.
     """
     interrupted()
+    name = " ".join(repr(estimator).split())
     warn(
-        f"Training interrupted by user. {estimator!r} keeps what it has learned in {trained}, and"
+        f"Training interrupted by user. {name} keeps what it has learned in {trained}, and"
         " whatever it is part of goes on; interrupt again to end that too."
     )
