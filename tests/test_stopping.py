@@ -179,7 +179,9 @@ def test_scorers_get_validation_data_of_the_users_as_it_is():
 @pytest.mark.parametrize("form", ["csr", "csc", "coo"])
 def test_scorers_get_sparse_rows_sparse(form):
     scorer = Recording()
-    make(early_stopping=EarlyStopping(scorer), max_iter=1).fit(sparse.csr_array(X).asformat(form), Y)
+    make(early_stopping=EarlyStopping(scorer), max_iter=1).fit(
+        sparse.csr_array(X).asformat(form), Y
+    )
     rows, labels = scorer.given[0]
     places = [int(np.flatnonzero((X == row).all(axis=1))[0]) for row in rows.toarray()]
     assert_array_equal(labels, Y[places])
@@ -196,15 +198,20 @@ def test_scorers_get_rows_of_a_mapped_file(tmp_path):
     assert not isinstance(scorer.given[0][0], np.memmap)
 
 
+def of_frames_only(estimator, X, y):
+    """Score, with the documented signature, what is a frame with names and labels."""
+    assert list(X.columns) == list(FRAME.columns) and X["count"].dtype == "int16"
+    assert y.name == "label" and (y.index == X.index).all()
+    return estimator.score(X, y)
+
+
 @pytest.mark.parametrize("search", [GridSearchCV, StackedGridSearchCV])
 def test_documented_signature_works_in_searches_with_weights(search):
-    scorer = Recording()
-    model = make(early_stopping=EarlyStopping(scorer), class_weight="balanced", max_iter=2)
-    search(model, {"alpha": [0, 1]}, cv=2, error_score="raise", refit=False).fit(
-        FRAME, LABELS, sample_weight=np.linspace(0.5, 2, 200)
-    )
-    given = model.early_stopping.monitor.given or scorer.given
-    assert all(isinstance(rows, pd.DataFrame) for rows, _ in given)
+    rules = EarlyStopping(of_frames_only)
+    model = make(early_stopping=rules, class_weight="balanced", max_iter=2)
+    search = search(model, {"alpha": [0, 1]}, cv=2, error_score="raise", refit=False)
+    search.fit(FRAME, LABELS, sample_weight=np.linspace(0.5, 2, 200))
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
 @pytest.mark.parametrize("name", ["positive_likelihood_ratio", "neg_max_error"])
@@ -269,7 +276,9 @@ def test_weights_that_are_bound_already_are_kept():
 
 RARE = np.where(np.arange(200) == 3, 1, 0)
 NO_SCORES = {
-    "R2 of one row": (MLPRegressor, {}, {"X_val": X_VAL[:1], "y_val": Y_VAL[:1]}, "1 validation row is"),
+    "R2 of one row": (
+        MLPRegressor, None, {"X_val": X_VAL[:1], "y_val": Y_VAL[:1]}, "1 validation row is",
+    ),
     "area of one class": (
         MLPBinaryClassifier, "roc_auc", {"X_val": X_VAL[Y_VAL == 1], "y_val": Y_VAL[Y_VAL == 1]},
         "1 of 2 classes",
@@ -351,7 +360,7 @@ def test_fewer_validation_rows_than_classes_are_enough():
 
 @given(
     counts=st.lists(st.integers(1, 30), min_size=1, max_size=12).filter(lambda c: sum(c) > 1),
-    fraction=st.floats(0.01, 0.99),
+    fraction=st.floats(0.01, 0.5),
     seed=st.integers(0, 100),
 )
 def test_split_cuts_all_rows_in_two_and_leaves_each_class_a_row(counts, fraction, seed):
