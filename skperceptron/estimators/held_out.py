@@ -18,16 +18,16 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 from sklearn.utils import indexable
 
-from ._caller import warn
-from ._compat import safe_indexing, takes_sample_weight
-from .engine.arrays import Floats, Integers
-from .engine.mapped import pages_of
-from .engine.prediction import predict_raw
-from .losses import Loss
-from .training import Targets, TrainingSet
+from .._caller import warn
+from .._sklearn.compat import safe_indexing, takes_sample_weight
+from ..engine.arrays import Floats, Integers
+from ..engine.mapped import pages_of
+from ..engine.prediction import predict_raw
+from ..losses import Loss
+from ..training import Targets, TrainingSet
 
 if TYPE_CHECKING:
-    from ._base import BaseMultilayerPerceptron
+    from .base import BaseMultilayerPerceptron
 
 
 def split(
@@ -138,7 +138,7 @@ class Validation:
         elif sparse.issparse(self._given[0]):
             # Other formats have no rows to take.
             self._given = data.X, self._given[1]
-        self._X, self._rows = data.X, rows
+        self._X, self._rows = data.inputs, rows
         self._y = held_out.y[rows]
         self._weight = None if weight is None else weight[rows]
         table, codes = data.targets.table, data.targets.codes

@@ -28,14 +28,14 @@ from sklearn.utils.validation import _check_sample_weight as convert_sample_weig
 from sklearn.utils.validation import _check_y as check_y
 from sklearn.utils.validation import column_or_1d
 
-from ._caller import AtUsersLine
+from .._caller import AtUsersLine
 
 try:
     # scikit-learn 1.9
     from sklearn.callback import CallbackSupportMixin
     from sklearn.callback._callback_support import callback_management_context
 except ImportError:
-    from ._callback_contexts import CallbackSupportMixin, callback_management_context
+    from .callback_contexts import CallbackSupportMixin, callback_management_context
 
 __all__ = [
     "CallbackSupportMixin",
