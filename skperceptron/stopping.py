@@ -19,7 +19,8 @@ class EarlyStopping(Checked):
     monitor : str or callable, default="score"
         "score" is accuracy or R2, "loss" the validation loss. Anything else is a scorer: a
         name that :func:`sklearn.metrics.get_scorer` knows, or a callable
-        ``(estimator, X, y)``.
+        ``(estimator, X, y)``, which gets the rows as they were given to ``fit``, and their
+        weights if it has a parameter ``sample_weight``.
     patience : int or inf, default=None
         Epochs in a row without improvement that are tolerated; None means the estimator's
         `n_iter_no_change`.

@@ -30,6 +30,7 @@ FLOORS = {
     "schedules": COMPONENTS,
     "stopping": COMPONENTS,
     "training": TRAINING,
+    "usercall": GROUND,
     "_sklearn": ESTIMATORS,
     "callbacks": ESTIMATORS,
     "estimators": ESTIMATORS,

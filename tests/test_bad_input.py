@@ -672,9 +672,7 @@ def test_warm_start_refuses_another_number_of_features(cls):
 def test_too_small_a_validation_set_is_refused(cls):
     few = np.argsort(Y, kind="stable")[[0, 1, 2, -1, -2, -3]]
     bad = {"early_stopping": True}
-    # Where classes are kept in proportion, train_test_split speaks first.
-    fragments = ["test_size" if cls is MLPBinaryClassifier else "validation_fraction"]
-    assert_refused(make(cls), lambda e: e.fit(X[few], Y[few]), fragments, bad)
+    assert_refused(make(cls), lambda e: e.fit(X[few], Y[few]), ["validation_fraction"], bad)
 
 
 @EVERY_ESTIMATOR

@@ -279,7 +279,7 @@ def test_early_stopping_keeps_the_best_weights(cls, solver):
     rng = np.random.RandomState(0)
     for a, b in [(X.shape[1], 8), (8, model.n_outputs_)]:
         rng.uniform(size=a * b + b)
-    stratify = y if cls is MLPBinaryClassifier else None
+    stratify = None if cls is MLPRegressor else y
     _, held_out = train_test_split(
         np.arange(len(X)), test_size=0.2, random_state=rng, stratify=stratify
     )

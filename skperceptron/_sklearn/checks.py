@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,11 +15,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.validation import column_or_1d, validate_data
+from sklearn.utils.validation import validate_data
 
 from ..engine.arrays import Floats, Integers
 from ..engine.mapped import RESIDENT, pages_of
-from .compat import convert_sample_weight
+from .compat import column_or_1d, convert_sample_weight
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -161,6 +162,26 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
             assert_all_finite(part, input_name="X", estimator_name=name)
             pages.let_go()
     return found
+
+
+@contextmanager
+def renaming(usual: str, name: str) -> Iterator[None]:
+    """Let errors about a parameter call it by its name, where checks call it as usual.
+
+    Parameters
+    ----------
+    usual : str
+        What messages call it; where they do not name it, the right name goes in front.
+    name : str
+    """
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        # Not where it is a label or the name of a column.
+        alone = rf"(?<![\w'\"])(?<!- ){usual}(?![\w'\"])"
+        message, n_found = re.subn(alone, name, str(error)) if usual else (str(error), 0)
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(message if n_found else f"{name}: {message}") from error
 
 
 @contextmanager

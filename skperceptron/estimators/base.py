@@ -7,18 +7,17 @@ the network's targets are (``_encode``), how raw predictions are scored while tr
 
 from __future__ import annotations
 
-import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, NoReturn
 
 import numpy as np
 from scipy.optimize import OptimizeResult
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
-from sklearn.utils import check_array
+from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import (
@@ -29,10 +28,11 @@ from .._sklearn.checks import (
     check_sample_weight,
     generator_of,
     is_evidently_valid,
+    renaming,
     restored_on_failure,
     validated,
 )
-from .._sklearn.compat import CallbackSupportMixin, check_optimize_result
+from .._sklearn.compat import CallbackSupportMixin, check_optimize_result, check_y
 from ..activations import Activation
 from ..callbacks.listening import Silence, listening
 from ..engine import Network, multilayer_perceptron
@@ -48,13 +48,17 @@ from ..training import EpochReport, Member, Stack, Targets, TrainingSet, epochs,
 from ..training.checkpoint import State, restore, state_of
 from ..training.lbfgs import Budget
 from ..training.member import Progress
-from .held_out import Validation
+from ..usercall import warn, warn_of_interruption
+from .held_out import HeldOut, Validation, split
 from .notebook import NotebookMixin
 from .parameters import NetworkParameters, is_lbfgs, owned
 from .resumption import facts_of
 
 #: From this many weights in one matrix on, ``dtype="auto"`` trains in float32.
 FLOAT32_FROM = 2**12
+
+#: What ``n_iter_no_change`` is where the user has not chosen it.
+DEFAULT_PATIENCE = signature(NetworkParameters).parameters["n_iter_no_change"].default
 
 #: What a fitted estimator has even where its network learns nothing of the kind.
 ALWAYS_KEPT = ("coefs_", "intercepts_", "activation_parameters_", "normalization_parameters_")
@@ -76,6 +80,8 @@ class CheckedData:
     data : TrainingSet
     y : ndarray
         Checked, not encoded.
+    given : tuple
+        X and y as the user gave them.
     sample_weight : ndarray of shape (N,) or None
         As given.
     weight : ndarray of shape (N,) or None
@@ -84,6 +90,7 @@ class CheckedData:
 
     data: TrainingSet
     y: Any
+    given: tuple[Any, Any]
     sample_weight: Floats | None
     weight: Floats | None
 
@@ -195,6 +202,7 @@ class BaseMultilayerPerceptron(
 
     def _check_data(self, X: Any, y: Any, sample_weight: Any, mode: FitMode) -> CheckedData:
         """Check the data, store what describes it, and encode the targets."""
+        given = X, y
         X, y = self._validate_training_data(X, y, reset=not mode.continuing)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
@@ -202,7 +210,7 @@ class BaseMultilayerPerceptron(
             self._forget()
         targets = self._encode(y, sample_weight, mode)
         weight = self._weigh(targets, sample_weight)
-        return CheckedData(TrainingSet(X, targets), y, sample_weight, weight)
+        return CheckedData(TrainingSet(X, targets), y, given, sample_weight, weight)
 
     def _make_ready(
         self, checked: CheckedData, mode: FitMode, extras: Extras, listener: Silence
@@ -233,7 +241,7 @@ class BaseMultilayerPerceptron(
         member = self._make_member(
             start, loss, data, checked.weight, rng, incremental=mode.incremental
         )
-        self._hold_out(member, data, checked.y, extras)
+        self._hold_out(member, checked, extras)
         self._merge_rows_of_full_batch(member, data)
         if saved is not None:
             restore(member, saved)
@@ -263,7 +271,7 @@ class BaseMultilayerPerceptron(
         hidden = self._hidden_sizes()
         activations = self._resolve_activations()[: len(hidden)]
         for message in {a.untrainable_message for a in activations if not a.differentiable}:
-            warnings.warn(message, UserWarning, stacklevel=7)
+            warn(message)
         normalization = self._resolve_normalization()
         return multilayer_perceptron(
             n_features,
@@ -433,22 +441,20 @@ class BaseMultilayerPerceptron(
             best_parameters=getattr(self, "_best_parameters", None),
         )
 
-    def _hold_out(self, member: Member, data: TrainingSet, y: Any, extras: Extras) -> None:
+    def _hold_out(self, member: Member, checked: CheckedData, extras: Extras) -> None:
         """Decide on which rows a member is validated, and what depends on them."""
         rules = self._resolve_early_stopping()
-        has_own = self._has_own_validation_data(extras)
-        if has_own:
-            X, y, weight = self._check_validation_data(extras)
-            targets = self._encode(y, None, FitMode(continuing=True, incremental=True))
-            weight = self._weigh(targets, weight)
-            data, rows = TrainingSet(X, targets), np.arange(X.shape[0])
+        held_out = None
+        if self._has_own_validation_data(extras):
+            held_out = self._check_validation_data(extras)
         elif rules is not None and not is_lbfgs(self.solver):
             weight = member.sample_weight
-            member.rows, rows = self._split(data, member.rng)
+            member.rows, rows = self._split(checked.data, member.rng)
             self._check_weights_of_split(weight, member.rows, rows)
-        if has_own or (rules is not None and not is_lbfgs(self.solver)):
+            held_out = HeldOut(checked.data, checked.y, weight, checked.given, rows)
+        if held_out is not None:
             monitor = "score" if rules is None else rules.monitor
-            member.validate = Validation(self, member.loss, monitor, data, rows, y, weight)
+            member.validate = Validation(self, member.loss, monitor, held_out)
         member.n_samples = len(member.rows)
         member.noise = self._make_noise(member.rng)
         member.watches_score = rules is not None and member.validate is not None
@@ -470,10 +476,21 @@ class BaseMultilayerPerceptron(
             )
         return X is not None
 
-    def _check_validation_data(self, extras: Extras) -> tuple[Any, Any, Floats | None]:
-        X, y = self._validate_training_data(extras.X_val, extras.y_val, reset=False)
+    def _check_validation_data(self, extras: Extras) -> HeldOut:
+        """Check the user's own validation data; errors name its parameters."""
         weight = extras.sample_weight_val
-        return X, y, None if weight is None else check_sample_weight(weight, X)
+        with renaming("X", "X_val"):
+            X = validated(self, extras.X_val, reset=False)
+        with renaming("y", "y_val"):
+            y = check_y(extras.y_val, True, self._y_is_numeric, estimator=self)
+        with renaming("", "X_val and y_val"):
+            check_consistent_length(X, y)
+        with renaming("sample_weight", "sample_weight_val"):
+            weight = None if weight is None else check_sample_weight(weight, X)
+        with renaming("y", "y_val"):
+            targets = self._encode(y, None, FitMode(continuing=True, incremental=True))
+            weight = self._weigh(targets, weight)
+        return HeldOut(TrainingSet(X, targets), y, weight, (extras.X_val, extras.y_val))
 
     def _merge_rows_of_full_batch(self, member: Member, data: TrainingSet) -> None:
         if not is_lbfgs(self.solver) and self._batch_rows(member.n_samples) == member.n_samples:
@@ -488,18 +505,14 @@ class BaseMultilayerPerceptron(
         return np.random.default_rng(rng.randint(2**32, size=4, dtype=np.uint32))
 
     def _split(self, data: TrainingSet, rng: np.random.RandomState) -> tuple[Integers, Integers]:
-        """Draw the validation rows as scikit-learn does."""
+        """Draw the validation rows."""
         if not self.validation_fraction:
             raise ValueError(
                 f"validation_fraction={self.validation_fraction!r} must be in the range (0.0, 1.0)"
                 " if early_stopping=True."
             )
-        rows, held_out = train_test_split(
-            np.arange(data.n_rows),
-            random_state=rng,
-            test_size=plain(self.validation_fraction),
-            stratify=self._stratify(data.targets),
-        )
+        labels = self._stratify(data.targets)
+        rows, held_out = split(data.n_rows, plain(self.validation_fraction), labels, rng)
         if len(held_out) < 2:
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' "
@@ -549,7 +562,7 @@ class BaseMultilayerPerceptron(
             try:
                 self._run_epochs(stack, member, listener, incremental=incremental)
             except KeyboardInterrupt:
-                warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
+                warn_of_interruption(self, f"{member.n_iter} epochs")
             stack.retire(range(len(stack.members)))
         self._finish(member)
 
@@ -571,8 +584,13 @@ class BaseMultilayerPerceptron(
         while not member.is_over:
             listener.begin("epoch")
             (report,) = next(reports)
+            if member.failure is not None:
+                raise member.failure
             self._say(report)
-            if listener.end(_figures(report), fitted, state) or incremental:
+            if listener.end(_figures(report), fitted, state):
+                # What a callback asks for is no lack of convergence.
+                member.verdict = "stop"
+            if incremental:
                 break
 
     def _publish(self, stack: Stack) -> None:
@@ -581,18 +599,19 @@ class BaseMultilayerPerceptron(
 
     def _warn_of_clipped_batch(self, member: Member) -> None:
         if not isinstance(self.batch_size, str) and self.batch_size > member.n_samples:
-            warnings.warn(
+            warn(
                 f"Got batch_size={self.batch_size}, larger than the sample size"
-                f" {member.n_samples}. It is going to be clipped.",
-                UserWarning,
-                stacklevel=6,
+                f" {member.n_samples}. It is going to be clipped."
             )
 
     def _finish(self, member: Member) -> None:
         """Take over what training has made of the member that ``_prepare`` returned."""
+        if member.failure is not None:
+            raise member.failure
         if member.diverged or not np.isfinite(member.parameters).all():
             self._refuse_diverged()
-        self._warn_unconverged(member.verdict)
+        if not _was_planned(member):
+            self._warn_unconverged(member.verdict)
         self._keep(member)
 
     def _refuse_diverged(self) -> NoReturn:
@@ -605,11 +624,10 @@ class BaseMultilayerPerceptron(
             "out of time": f"Maximum time ({self.max_time} seconds)",
         }
         if verdict in limits:
-            warnings.warn(
-                f"Stochastic Optimizer: {limits[verdict]} reached and the "
-                "optimization hasn't converged yet.",
+            warn(
+                f"{'L-BFGS' if is_lbfgs(self.solver) else 'Stochastic Optimizer'}:"
+                f" {limits[verdict]} reached and the optimization hasn't converged yet.",
                 ConvergenceWarning,
-                stacklevel=7,
             )
 
     def _say(self, report: EpochReport) -> None:
@@ -681,8 +699,11 @@ class BaseMultilayerPerceptron(
         if not (np.isfinite(result.x).all() and np.isfinite(result.fun)):
             self._refuse_diverged()
         if interrupted:
-            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
+            warn_of_interruption(self, f"{result.nit} iterations")
             self.n_iter_ = result.nit
+        elif result.ending is not None:
+            self.n_iter_ = result.nit
+            self._warn_unconverged(result.ending)
         else:
             self.n_iter_ = check_optimize_result("lbfgs", result, self.max_iter)
         if self.verbose:
@@ -737,6 +758,20 @@ class BaseMultilayerPerceptron(
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _was_planned(member: Member) -> bool:
+    """Tell whether a member that has trained to its last epoch was asked to do just that.
+
+    So it is where the user has seen to it that no rule could have stopped it before: with a
+    patience as long as training; where a schedule ends with the last epoch, no tolerance will do.
+    """
+    if member.verdict != "exhausted":
+        return False
+    patience, has_end = member.n_iter_no_change, member.schedule.needs_max_iter
+    if patience >= member.max_iter:
+        return has_end or patience != DEFAULT_PATIENCE
+    return has_end and not member.watches_score and not member.tol
 
 
 def _figures(report: EpochReport) -> dict[str, Any]:

@@ -14,8 +14,7 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import (
     Extras,
@@ -25,7 +24,13 @@ from .._sklearn.checks import (
     never_certain,
     restored_on_failure,
 )
-from .._sklearn.compat import check_partial_fit_first_call, fit_context
+from .._sklearn.compat import (
+    check_classification_targets,
+    check_partial_fit_first_call,
+    column_or_1d,
+    fit_context,
+    type_of_target,
+)
 from ..engine.arrays import Floats, Integers
 from ..losses import (
     CategoricalLogLoss,
@@ -241,6 +246,9 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
     def _score_raw(self, raw: Floats, y: Any, sample_weight: Floats | None) -> float:
         return accuracy(y, self._labels(raw), sample_weight)
 
+    def _stratify(self, targets: Targets) -> Integers | None:
+        return targets.codes
+
     def _weigh(self, targets: Targets, sample_weight: Floats | None) -> Floats | None:
         if self.class_weight is None:
             return sample_weight
@@ -330,9 +338,6 @@ class MLPBinaryClassifier(_MLPClassifier):
             )
         self.classes_ = labels
         return Targets(indicator)
-
-    def _stratify(self, targets: Targets) -> Integers | None:
-        return targets.codes
 
     def _make_loss(self) -> Loss:
         return self._resolve_loss("binary", len(self.classes_) if self._is_multilabel else 1)
@@ -721,6 +726,9 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         if not (self._loss.judged_by_r2 or self._was_categorical()):
             targets = (y.reshape(len(y), -1) - self._target_shift) / self._target_scale
             return -self._loss.mean(raw, targets.astype(raw.dtype), sample_weight)
+        if len(y) < 2:
+            # R2 compares with the mean of several rows; scikit-learn would warn besides.
+            return np.nan
         offset, factor = self._output_units()
         raw = raw * factor + offset
         return float(r2_score(y, self._values(raw), sample_weight=sample_weight))

@@ -7,7 +7,6 @@ units, one per class, learn by error correction.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from copy import copy, deepcopy
@@ -21,7 +20,6 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -35,6 +33,7 @@ from .._sklearn.checks import (
 )
 from .._sklearn.compat import (
     CallbackSupportMixin,
+    check_classification_targets,
     check_partial_fit_first_call,
     fit_context,
 )
@@ -59,6 +58,7 @@ from ..options import (
     Rules,
     speaks_for_itself,
 )
+from ..usercall import warn, warn_of_interruption
 from .error_blocks import BLOCK, ErrorBlocks
 from .error_correction import (
     AveragedWeights,
@@ -537,9 +537,10 @@ class RosenblattPerceptron(
                 if listener.end(report, fitted) or not mistakes[-1]:
                     break
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
+            warn_of_interruption(self, f"{len(mistakes)} epochs")
         self._keep(units, mistakes, training, mode)
-        if self.weights == "plain" and len(mistakes) == self.max_iter and not self.converged_:
+        is_exhausted = len(mistakes) == self.max_iter and not mode.incremental
+        if self.weights == "plain" and is_exhausted and not self.converged_:
             self._warn_of_mistakes()
 
     @property
@@ -579,12 +580,11 @@ class RosenblattPerceptron(
         self.coef_, self.intercept_ = chosen[:, :-1].copy(), chosen[:, -1].copy()
 
     def _warn_of_mistakes(self) -> None:
-        warnings.warn(
+        warn(
             f"Maximum number of epochs ({self.max_iter}) reached and mistakes are still being made:"
             " the last weights are an arbitrary choice. Increase max_iter or n_associative, or use"
             " weights='averaged' or weights='pocket'.",
             ConvergenceWarning,
-            stacklevel=6,
         )
 
     def _calibrate(self, training: _Training) -> float:

@@ -123,6 +123,8 @@ class Member:
         Of the last epoch, as in :class:`~skperceptron.training.EpochReport`.
     diverged : bool
         Whether the loss or the parameters have ceased to be finite.
+    failure : Exception, default=None
+        What ``validate`` has raised.
     optimizer_state : dict of str to ndarray of shape (P,)
         To continue from, and again at the end.
     """
@@ -158,6 +160,7 @@ class Member:
     best_parameters: Floats | None = None
     verdict: str = "go on"
     diverged: bool = False
+    failure: Exception | None = None
     optimizer_state: dict[str, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
