@@ -473,7 +473,7 @@ def test_number_out_of_range_is_refused_by_name_value_and_range(cls, name, bound
     low, high = bounds.low, bounds.high
     for value in {low, high, low - 0.5, high + 0.5, np.nan}:
         with pytest.raises(ValueError) as caught:
-            cls(**{name: value})
+            cls(**{name: value})(0.0)
         for expected in (repr(name), cls.__name__, repr(value), str(bounds)):
             assert expected in str(caught.value)
 
@@ -482,7 +482,7 @@ def test_number_out_of_range_is_refused_by_name_value_and_range(cls, name, bound
 @pytest.mark.parametrize("value", ["0.5", None, True, [0.5], 1j], ids=repr)
 def test_anything_but_a_number_is_refused_by_name_and_value(cls, name, bounds, value):
     with pytest.raises(TypeError) as caught:
-        cls(**{name: value})
+        cls(**{name: value})(0.0)
     assert repr(name) in str(caught.value)
     assert repr(value) in str(caught.value)
 
@@ -503,7 +503,7 @@ def test_numpy_numbers_are_numbers(cls, name, bounds, number):
 @pytest.mark.parametrize("value", ["nonsense", 3, True], ids=repr)
 def test_unknown_option_is_refused_with_the_allowed_ones(cls, name, allowed, value):
     with pytest.raises(ValueError) as caught:
-        cls(**{name: value})
+        cls(**{name: value})(0.0)
     for expected in (repr(name), cls.__name__, repr(value), *allowed):
         assert expected in str(caught.value)
 

@@ -183,7 +183,7 @@ BAD_PARAMETERS = [
     ("max_time", 0, ABOVE_ZERO),
     ("callbacks", 3, "array-like"),
     ("dtype", "float16", "'auto'", "'float32'", "'float64'"),
-    ("dtype", np.float32, "'float32'"),
+    ("dtype", np.float16, "'float32'"),
 ]
 BAD_REGRESSOR_PARAMETERS = [
     ("loss", "absolute", "'squared_error'", "'poisson'"),

@@ -245,3 +245,8 @@ def test_bad_schedules_are_refused(schedule, fragment):
 def test_what_is_no_schedule_is_refused_by_its_kind():
     with pytest.raises(TypeError, match="schedule must be a string or a Schedule"):
         get_schedule(3)
+
+
+@EVERY_SCHEDULE
+def test_what_heeds_plateaus_says_so(schedule):
+    assert schedule.heeds_plateaus == (schedule.after_plateau(0.1) is not None)

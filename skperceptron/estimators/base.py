@@ -21,6 +21,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
+from .._options import check_option, plain
 from .._sklearn.checks import (
     FLOAT32,
     FLOAT64,
@@ -34,13 +35,13 @@ from .._sklearn.checks import (
 )
 from .._sklearn.compat import CallbackSupportMixin, check_optimize_result
 from ..activations import Activation
-from ..callbacks.listening import Silence, identity_of, listening
+from ..callbacks.listening import Silence, listening
 from ..engine import Network, multilayer_perceptron
 from ..engine.arrays import Floats, Integers
 from ..engine.network import Learned
 from ..engine.prediction import Predictor, Predictors
 from ..engine.rows import merge_equal_rows
-from ..initializers import Layer, get_initializer
+from ..initializers import ARRAYS, Layer, get_initializer
 from ..losses import Loss
 from ..optimizers import LBFGS
 from ..training import EpochReport, Member, Stack, Targets, TrainingSet, epochs, minimize_lbfgs
@@ -50,6 +51,7 @@ from ..training.member import Progress
 from .held_out import Validation
 from .notebook import NotebookMixin
 from .parameters import NetworkParameters, is_lbfgs, owned
+from .resumption import facts_of
 
 #: From this many weights in one matrix on, ``dtype="auto"`` trains in float32.
 FLOAT32_FROM = 2**12
@@ -149,7 +151,7 @@ class BaseMultilayerPerceptron(
         incremental: bool,
         extras: Extras = NO_EXTRAS,
     ) -> BaseMultilayerPerceptron:
-        n_epochs = 1 if incremental else self.max_iter
+        n_epochs = 1 if incremental else int(self.max_iter)
         with (
             listening(self, n_epochs, X, y, sample_weight) as listener,
             restored_on_failure(self),
@@ -208,9 +210,6 @@ class BaseMultilayerPerceptron(
         """Wire the network and return it, with its start, as a member of a stack."""
         data = checked.data
         rng = generator_of(self.random_state)
-        saved = listener.resume(
-            rng, lambda: self._identity(data.X, checked.y, checked.sample_weight, extras, mode)
-        )
         loss = self._loss = self._make_loss()
         n_outputs = data.targets.n_outputs * loss.outputs_per_target
         if mode.continuing:
@@ -220,9 +219,12 @@ class BaseMultilayerPerceptron(
                     " on with the weights of the earlier fit."
                 )
             self._rebuild_network(n_outputs)
-            start = self._packed_parameters()
         else:
             self._network = self._build_network(data.X.shape[1], n_outputs)
+        saved = listener.resume(rng, lambda: facts_of(self, checked, extras, mode, rng))
+        if mode.continuing:
+            start = self._packed_parameters()
+        else:
             start = self._initial_parameters(rng, extras)
         self.dtype_ = self._resolve_dtype()
         self.n_outputs_ = n_outputs
@@ -236,24 +238,6 @@ class BaseMultilayerPerceptron(
         if saved is not None:
             restore(member, saved)
         return member
-
-    def _identity(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Floats | None,
-        extras: Extras,
-        mode: FitMode,
-    ) -> dict[str, Any]:
-        """Return what tells this fit from others."""
-        return identity_of(
-            self,
-            X=X,
-            y=y,
-            sample_weight=sample_weight,
-            weights_to_go_on_from=self._packed_parameters() if mode.continuing else None,
-            **vars(extras),
-        )
 
     def _validate_training_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         return validated(self, X, y, multi_output=True, y_numeric=self._y_is_numeric, reset=reset)
@@ -294,7 +278,7 @@ class BaseMultilayerPerceptron(
     def _resolve_dtype(self) -> np.dtype:
         if is_lbfgs(self.solver):
             return np.dtype(np.float64)
-        if self.dtype != "auto":
+        if not (isinstance(self.dtype, str) and self.dtype == "auto"):
             return np.dtype(self.dtype)
         learned = (array for node in self._network.nodes for array in node.block.learned)
         largest = max(array.size for array in learned if array.is_weight)
@@ -352,11 +336,17 @@ class BaseMultilayerPerceptron(
     ) -> Sequence[Floats | None]:
         if given is None:
             return [None] * len(drawn)
+        check_option(type(self).__name__, name, given, [ARRAYS, None])
         if len(given) != len(drawn):
             raise ValueError(f"{name} has {len(given)} arrays, but there are {len(drawn)} layers.")
         arrays = []
         for layer, (array, expected) in enumerate(zip(given, drawn, strict=True)):
-            checked = check_array(array, ensure_2d=False, dtype=np.float64, input_name=name)
+            try:
+                checked = check_array(array, ensure_2d=False, dtype=np.float64, input_name=name)
+            except (TypeError, ValueError, OverflowError) as error:
+                raise ValueError(
+                    f"{name}[{layer}] is no array of finite numbers: {error}"
+                ) from None
             if checked.shape != expected.shape:
                 raise ValueError(
                     f"{name}[{layer}] has shape {checked.shape}, but layer {layer} needs"
@@ -425,18 +415,18 @@ class BaseMultilayerPerceptron(
             loss=loss,
             optimizer=optimizer,
             schedule=self._make_schedule(optimizer, incremental=incremental),
-            learning_rate=self.learning_rate_init,
-            alpha=self.alpha,
-            l1_ratio=self.l1_ratio,
-            max_grad_norm=np.inf if self.max_grad_norm is None else self.max_grad_norm,
+            learning_rate=plain(self.learning_rate_init),
+            alpha=plain(self.alpha),
+            l1_ratio=plain(self.l1_ratio),
+            max_grad_norm=np.inf if self.max_grad_norm is None else plain(self.max_grad_norm),
             rows=np.arange(data.n_rows),
             rng=rng,
             sample_weight=sample_weight,
             shuffle=self.shuffle,
-            max_iter=self.max_iter,
-            tol=self.tol,
-            n_iter_no_change=self.n_iter_no_change,
-            max_seconds=np.inf if self.max_time is None else self.max_time,
+            max_iter=plain(self.max_iter),
+            tol=plain(self.tol),
+            n_iter_no_change=plain(self.n_iter_no_change),
+            max_seconds=np.inf if self.max_time is None else plain(self.max_time),
             averaging=self._resolve_averaging(incremental=incremental),
             average=getattr(self, "_average", None),
             progress=self._progress_so_far(),
@@ -464,9 +454,9 @@ class BaseMultilayerPerceptron(
         member.watches_score = rules is not None and member.validate is not None
         if rules is not None:
             member.restores_best = rules.restore_best
-            member.tol = self.tol if rules.tol is None else rules.tol
+            member.tol = plain(self.tol) if rules.tol is None else plain(rules.tol)
             if rules.patience is not None:
-                member.n_iter_no_change = rules.patience
+                member.n_iter_no_change = plain(rules.patience)
 
     def _has_own_validation_data(self, extras: Extras) -> bool:
         X, y, weight = extras.X_val, extras.y_val, extras.sample_weight_val
@@ -507,7 +497,7 @@ class BaseMultilayerPerceptron(
         rows, held_out = train_test_split(
             np.arange(data.n_rows),
             random_state=rng,
-            test_size=self.validation_fraction,
+            test_size=plain(self.validation_fraction),
             stratify=self._stratify(data.targets),
         )
         if len(held_out) < 2:
@@ -590,7 +580,7 @@ class BaseMultilayerPerceptron(
             stack.publish(k)
 
     def _warn_of_clipped_batch(self, member: Member) -> None:
-        if self.batch_size != "auto" and self.batch_size > member.n_samples:
+        if not isinstance(self.batch_size, str) and self.batch_size > member.n_samples:
             warnings.warn(
                 f"Got batch_size={self.batch_size}, larger than the sample size"
                 f" {member.n_samples}. It is going to be clipped.",
@@ -674,14 +664,16 @@ class BaseMultilayerPerceptron(
                 "history": {"loss": losses},
                 "is_last": False,
             }
-            stops = listener.end(report, lambda: self._attributes_at(last))
+            if self.verbose:
+                print(f"Iteration {last.nit}, loss = {last.fun:.8f}")
+            stops = listener.end(report, lambda: self._attributes_at(last, losses))
             if last.nit < self.max_iter:
                 listener.begin("iteration")
             return stops
 
         assert isinstance(member.optimizer, LBFGS)
         max_fun = member.optimizer.max_fun
-        budget = Budget(self.max_iter, max_fun, self.tol, member.max_seconds)
+        budget = Budget(member.max_iter, max_fun, member.tol, member.max_seconds)
         listener.begin("iteration")
         result, interrupted = minimize_lbfgs(self._network, member, data, budget, tell)
         # The iteration that has begun last does not take place.
@@ -695,17 +687,18 @@ class BaseMultilayerPerceptron(
             self.n_iter_ = check_optimize_result("lbfgs", result, self.max_iter)
         if self.verbose:
             print(f"L-BFGS: {self.n_iter_} iterations, loss = {result.fun:.8f}")
-        self._keep_iterate(result)
+        self._keep_iterate(result, losses)
 
-    def _keep_iterate(self, result: OptimizeResult) -> None:
+    def _keep_iterate(self, result: OptimizeResult, losses: list[float]) -> None:
         self._store_parameters(result.x)
         self.loss_ = self.best_loss_ = float(result.fun)
+        self.loss_curve_ = list(losses)
         self.t_ = 0
 
-    def _attributes_at(self, result: OptimizeResult) -> dict[str, Any]:
+    def _attributes_at(self, result: OptimizeResult, losses: list[float]) -> dict[str, Any]:
         estimator = copy(self)
         estimator.n_iter_ = result.nit
-        estimator._keep_iterate(result)
+        estimator._keep_iterate(result, losses)
         return dict(vars(estimator))
 
     def _store_parameters(self, vector: Floats) -> None:

@@ -64,11 +64,11 @@ momentum : float, default=0.9
 nesterovs_momentum : bool, default=True
     Whether to look ahead along the momentum. Only used when ``solver="sgd"``.
 
-early_stopping : bool or EarlyStopping, default=False
+early_stopping : bool, str or EarlyStopping, default=False
     Whether to hold out `validation_fraction` of the rows, or take the validation data given to
     `fit`, stop when their score no longer improves, and restore the best weights. An
     :class:`~skperceptron.stopping.EarlyStopping` object says what is watched and how
-    patiently. Ignored by "lbfgs".
+    patiently; a name such as "loss" or "roc_auc" is one that watches it. Ignored by "lbfgs".
 
 validation_fraction : float, default=0.1
     Share of held-out rows, in [0, 1).
@@ -122,7 +122,7 @@ max_time : float, default=None
 callbacks : list of callbacks, default=None
     Objects that are told of each epoch: see :mod:`skperceptron.callbacks`.
 
-dtype : {"auto", "float32", "float64"}, default="auto"
+dtype : {"auto", "float32", "float64"} or NumPy dtype, default="auto"
     Precision of training. "auto" is float32 if some weight matrix has 2**12 elements or more,
     float64 otherwise; "lbfgs" always uses float64. Prediction follows the dtype of X.
 """
@@ -155,7 +155,7 @@ loss_ : float
     Loss of the last epoch.
 
 loss_curve_ : list of float
-    Training loss of each epoch. Not set by "lbfgs".
+    Training loss of each epoch; "lbfgs": of each iteration of the last call.
 
 best_loss_ : float or None
     Smallest training loss; None with early stopping.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.metrics import check_scoring
 
+from .._options import is_number, shown
 from ..engine.arrays import Floats, Integers
 from ..engine.prediction import predict_raw
 from ..losses import Loss
@@ -76,7 +77,19 @@ class Validation:
         fitted = copy(self._estimator)
         fitted._store_parameters(parameters)
         options = {} if self._weight is None else {"sample_weight": self._weight}
-        return float(scorer(fitted, self._X[self._rows], self._y, **options))
+        try:
+            score = scorer(fitted, self._X[self._rows], self._y, **options)
+        except AttributeError as error:
+            raise ValueError(
+                f"monitor={self._monitor!r} of EarlyStopping cannot score a"
+                f" {type(fitted).__name__}: {error}"
+            ) from error
+        if not is_number(score):
+            raise ValueError(
+                f"monitor={self._monitor!r} of EarlyStopping must return a number, got"
+                f" {shown(score)}."
+            )
+        return float(score)
 
 
 def _part(codes: Integers | None, rows: Integers) -> Integers | None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable
 from contextlib import suppress
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -19,6 +17,18 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from .._options import (
+    CLASS_WEIGHT,
+    Flag,
+    Instance,
+    Interval,
+    Listing,
+    Name,
+    Rules,
+    did_you_mean,
+    plain,
+    speaks_for_itself,
+)
 from .._sklearn.checks import (
     Extras,
     FitMode,
@@ -27,11 +37,10 @@ from .._sklearn.checks import (
     never_certain,
     restored_on_failure,
 )
-from .._sklearn.compat import StrOptions, check_partial_fit_first_call, fit_context
+from .._sklearn.compat import check_partial_fit_first_call, fit_context
 from ..engine.arrays import Floats, Integers
 from ..losses import (
     CategoricalLogLoss,
-    Interval,
     Loss,
     Pinball,
     ScaledSquaredError,
@@ -61,13 +70,23 @@ def _takes_shared_parameters(init: Callable[..., None]) -> Callable[..., None]:
     return init
 
 
+def _refuse_unknown(estimator: BaseMultilayerPerceptron, shared: dict[str, Any]) -> None:
+    """Raise TypeError, in Python's words, if a parameter is none of those that networks share."""
+    known = inspect.signature(type(estimator).__init__).parameters
+    for name in shared.keys() - known.keys():
+        raise TypeError(
+            f"{type(estimator).__name__}.__init__() got an unexpected keyword argument {name!r}."
+            f"{did_you_mean(name, list(known))}"
+        )
+
+
 class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
     """What both classifiers share: labels and their weights, fit, probabilities."""
 
-    _parameter_constraints: dict[str, list[Any]] = {
+    _parameter_constraints: dict[str, Rules] = {
         **BaseMultilayerPerceptron._parameter_constraints,
-        "loss": [str, Loss],
-        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "loss": [Instance(str), Instance(Loss)],
+        "class_weight": CLASS_WEIGHT,
     }
 
     @_takes_shared_parameters
@@ -80,6 +99,7 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         class_weight=None,
         **shared,
     ) -> None:
+        _refuse_unknown(self, shared)
         super().__init__(hidden_layer_sizes, activation, **shared)
         self.loss = loss
         self.class_weight = class_weight
@@ -233,6 +253,7 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         return self._weigh_classes(targets.codes, sample_weight)
 
 
+@speaks_for_itself
 @shares_documentation
 class MLPBinaryClassifier(_MLPClassifier):
     """Multi-layer perceptron with sigmoid outputs, for two classes or for several labels.
@@ -334,6 +355,7 @@ class MLPBinaryClassifier(_MLPClassifier):
         return tags
 
 
+@speaks_for_itself
 @shares_documentation
 class MLPSoftmaxClassifier(_MLPClassifier):
     """Multi-layer perceptron with a softmax output, for two or more classes.
@@ -401,7 +423,7 @@ class MLPSoftmaxClassifier(_MLPClassifier):
 
 def _is_categorical(estimator: MLPRegressor) -> bool:
     """Tell ``available_if`` whether there is a distribution to ask for."""
-    if estimator.output != "categorical":
+    if not (isinstance(estimator.output, str) and estimator.output == "categorical"):
         raise AttributeError(
             f"predict_proba needs output='categorical', got output={estimator.output!r}."
         )
@@ -414,6 +436,7 @@ def _is_categorical(estimator: MLPRegressor) -> bool:
 ORDINARY_SCALE = (1e-2, 1e3)
 
 
+@speaks_for_itself
 @shares_documentation
 class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     """Multi-layer perceptron for one or several numbers.
@@ -481,13 +504,13 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     _y_is_numeric = True
 
-    _parameter_constraints: dict[str, list[Any]] = {
+    _parameter_constraints: dict[str, Rules] = {
         **BaseMultilayerPerceptron._parameter_constraints,
-        "loss": [str, Loss],
-        "output": [StrOptions({"continuous", "categorical"})],
-        "output_range": ["array-like", None],
-        "categorical_prediction": [StrOptions({"mean", "mode"})],
-        "standardize_target": [StrOptions({"auto"}), "boolean"],
+        "loss": [Instance(str), Instance(Loss)],
+        "output": [Name(["continuous", "categorical"])],
+        "output_range": [Listing([Interval()], "two finite numbers (low, high)", 2), None],
+        "categorical_prediction": [Name(["mean", "mode"])],
+        "standardize_target": [Name(["auto"]), Flag()],
     }
 
     @_takes_shared_parameters
@@ -503,6 +526,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         standardize_target="auto",
         **shared,
     ) -> None:
+        _refuse_unknown(self, shared)
         super().__init__(hidden_layer_sizes, activation, **shared)
         self.loss = loss
         self.output = output
@@ -711,14 +735,12 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     def _bounds(self) -> tuple[float, float]:
         """Return `output_range`, checked."""
-        bounds: tuple[Any, ...] = tuple(self.output_range)
-        wanted: Any = Integral if self.output == "categorical" else Real
-        kind = "integers" if self.output == "categorical" else "finite numbers"
-        if len(bounds) != 2 or not all(
-            isinstance(b, wanted) and not isinstance(b, bool) and math.isfinite(b) for b in bounds
-        ):
+        bounds: tuple[Any, ...] = tuple(map(plain, self.output_range))
+        is_whole = all(isinstance(bound, int) for bound in bounds)
+        if self.output == "categorical" and not is_whole:
             raise ValueError(
-                f"output_range={self.output_range!r}: must hold two {kind} (low, high)."
+                f"output_range={self.output_range!r}: must hold two integers (low, high) with"
+                " output='categorical'."
             )
         if not bounds[0] < bounds[1]:
             raise ValueError(
@@ -789,7 +811,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         allowed = Interval(low, high, low_closed=True, high_closed=True)
         if not allowed.contains(y):
             raise ValueError(
-                f"y must lie in the range {allowed}, got values from {y.min()} to {y.max()}."
+                f"y must lie in the range {allowed}, got values from {y.min()} to {y.max()}:"
+                f" output_range={self.output_range!r}."
             )
 
     def _encode_integers(self, y: Floats, mode: FitMode) -> Targets:

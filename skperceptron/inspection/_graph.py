@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from .._options import COUNT, check_option, plain
 from ..engine.arrays import Floats
 from ..engine.description import GraphEdge, GraphNode, Shape, describe
 from ..perceptron.estimator import RosenblattPerceptron
@@ -230,7 +230,7 @@ def computational_graph(
     """
     network, link = wiring_of(estimator, n_features, n_outputs)
     check_batch_size(batch_size)
-    nodes, edges = describe(network, link, batch_size, estimator._layer_names)
+    nodes, edges = describe(network, link, plain(batch_size), estimator._layer_names)
     if is_fitted(estimator):
         of_nodes = node_parameters(network, learned_of(estimator, None))
         nodes[1:-1] = [
@@ -242,8 +242,7 @@ def computational_graph(
 
 def check_batch_size(batch_size: Any) -> None:
     """Raise ValueError unless it is None or a positive integer."""
-    if batch_size is not None and (not isinstance(batch_size, Integral) or batch_size < 1):
-        raise ValueError(f"batch_size={batch_size!r} must be None or an integer >= 1.")
+    check_option("computational_graph", "batch_size", batch_size, [COUNT, None])
 
 
 def label_lines(node: GraphNode) -> Sequence[str]:

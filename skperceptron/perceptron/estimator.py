@@ -13,7 +13,6 @@ from contextlib import closing
 from copy import copy, deepcopy
 from dataclasses import dataclass
 from functools import cached_property, partial
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,18 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._options import (
+    CLASS_WEIGHT,
+    COUNT,
+    SEED,
+    VERBOSITY,
+    ChecksOptions,
+    Flag,
+    Interval,
+    Name,
+    Rules,
+    speaks_for_itself,
+)
 from .._sklearn.checks import (
     FitMode,
     LabelMixin,
@@ -36,13 +47,11 @@ from .._sklearn.checks import (
 )
 from .._sklearn.compat import (
     CallbackSupportMixin,
-    Interval,
-    StrOptions,
     check_partial_fit_first_call,
     fit_context,
 )
 from ..activations import Heaviside
-from ..callbacks.listening import Silence, listening
+from ..callbacks.listening import CALLBACKS, Silence, listening
 from ..engine import Network, multilayer_perceptron
 from ..engine.arrays import Floats, Integers
 from ..engine.network import Learned
@@ -93,7 +102,10 @@ SAMPLE = 10_000
 SLOPES = (1e-3, 300.0)
 
 
-class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, BaseEstimator):
+@speaks_for_itself
+class RosenblattPerceptron(
+    NotebookMixin, CallbackSupportMixin, LabelMixin, ChecksOptions, BaseEstimator
+):
     """Rosenblatt's perceptron: sensory, associative and response units.
 
     Associative units have fixed random connections; only the response units learn, one
@@ -224,18 +236,18 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
 
     _layer_names = ("sensory (S)", "associative (A)", "response (R)")
 
-    _parameter_constraints: dict[str, list[Any]] = {
-        "n_associative": [Interval(Integral, 0, None, closed="left")],
-        "n_connections": [Interval(Integral, 1, None, closed="left"), None],
-        "weights": [StrOptions({"plain", "averaged", "pocket"})],
-        "fit_intercept": ["boolean"],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "class_weight": [StrOptions({"balanced"}), dict, None],
-        "random_state": ["random_state"],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "callbacks": ["array-like", None],
+    _parameter_constraints: dict[str, Rules] = {
+        "n_associative": [Interval(0, low_closed=True, whole=True)],
+        "n_connections": [COUNT, None],
+        "weights": [Name(["plain", "averaged", "pocket"])],
+        "fit_intercept": [Flag()],
+        "max_iter": [COUNT],
+        "shuffle": [Flag()],
+        "class_weight": CLASS_WEIGHT,
+        "random_state": SEED,
+        "warm_start": [Flag()],
+        "verbose": VERBOSITY,
+        "callbacks": [CALLBACKS, None],
     }
 
     def __init__(
@@ -292,7 +304,7 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         """
         continuing = self.warm_start and hasattr(self, "coef_")
         with (
-            listening(self, self.max_iter, X, y, sample_weight) as listener,
+            listening(self, int(self.max_iter), X, y, sample_weight) as listener,
             restored_on_failure(self),
         ):
             mode = FitMode(continuing, incremental=False)
@@ -449,24 +461,25 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         self, X: Any, rows: Integers, weights: Floats, rng: np.random.RandomState
     ) -> None:
         """Draw connections, and thresholds such that each unit splits the rows."""
-        n_features = X.shape[1]
-        n_connections = min(n_features, 3 if self.n_connections is None else self.n_connections)
+        n_features, n_units = X.shape[1], int(self.n_associative)
+        n_connections = 3 if self.n_connections is None else int(self.n_connections)
+        n_connections = min(n_features, n_connections)
         if self.n_connections is not None and self.n_connections > n_features:
             raise ValueError(
                 f"n_connections={self.n_connections} must be at most n_features={n_features}."
             )
-        joined = np.zeros((n_features, self.n_associative))
-        for unit in range(self.n_associative):
+        joined = np.zeros((n_features, n_units))
+        for unit in range(n_units):
             features = sample_without_replacement(n_features, n_connections, random_state=rng)
             joined[features, unit] = rng.choice([-1.0, 1.0], n_connections)
-        shares = rng.uniform(size=self.n_associative)
+        shares = rng.uniform(size=n_units)
         sums = X[rows[:SAMPLE]] @ joined
         self.associative_weights_ = joined
         self.associative_thresholds_ = np.array(
             [_split(s, weights[:SAMPLE], q) for s, q in zip(sums.T, shares, strict=True)]
         )
         n_responses = 1 if len(self.classes_) == 2 else len(self.classes_)
-        self._network = wire(n_features, self.n_associative, n_responses)
+        self._network = wire(n_features, n_units, n_responses)
 
     def _features_of(self, X: Any) -> Callable[..., Features]:
         """Return what gives the response units' inputs for the rows asked for."""
@@ -474,7 +487,7 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         if not self.n_associative:
             return partial(_with_constant, X, constant)
         hidden, views = self._network.hidden_part(), self._associative_views(np.float64)
-        if X.shape[0] * self.n_associative <= KEPT_NUMBERS:
+        if X.shape[0] * int(self.n_associative) <= KEPT_NUMBERS:
             associative = predict_raw(hidden, views, X)
             return partial(_with_constant, associative, constant)
 
@@ -500,7 +513,7 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         units = ErrorCorrection(*self._starting_point(training, mode), training.solver)
         units.memory.begin(training.count_right)
         mistakes: list[int] = []
-        n_epochs = 1 if mode.incremental else self.max_iter
+        n_epochs = 1 if mode.incremental else int(self.max_iter)
 
         def fitted() -> dict[str, Any]:
             estimator, now = copy(self), copy(units)
@@ -542,7 +555,7 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
                 # The earlier fit keeps its own, should this one fail.
                 return weight, deepcopy(memory)
         else:
-            n_inputs = self.n_associative or self.n_features_in_
+            n_inputs = int(self.n_associative) or self.n_features_in_
             weight = np.zeros((training.signs.shape[1], n_inputs + 1))
         if self.weights == "pocket":
             return weight, PocketWeights(weight)
