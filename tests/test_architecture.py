@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import textwrap
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,7 @@ def test_modules_of_the_engine_import_each_other_in_one_direction():
         edges = {module: imported for module, imported in edges.items() if module not in leaves}
 
 
+@cache
 def kinds_of_blocks():
     """Return the names of all classes of blocks."""
     return {

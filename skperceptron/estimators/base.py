@@ -800,7 +800,8 @@ def _in_canonical_order(
     weights and repetitions agree bit for bit, in float32 too, and saves work.
     """
     targets = data.targets.table if data.targets.codes is None else data.targets.codes[:, None]
-    kept, merged = merge_equal_rows(data.X, targets, sample_weight, rows)
+    told_apart_by: Any = np.hstack([targets, *data.more.values()]) if data.more else targets
+    kept, merged = merge_equal_rows(data.X, told_apart_by, sample_weight, rows)
     if sample_weight is None and (merged == 1).all():
         return kept, None
     weights = np.zeros(data.n_rows)
