@@ -58,8 +58,8 @@ FLOAT32_FROM = 2**12
 NO_EXTRAS = Extras()
 
 _DIVERGED = (
-    "Solver produced non-finite parameter weights: the training diverged. The input data may"
-    " contain large values and need to be preprocessed (for example with StandardScaler)"
+    "Solver produced non-finite parameter weights. The input data may contain large values and"
+    " need to be preprocessed (for example with StandardScaler): the training diverged"
 )
 
 
@@ -614,7 +614,7 @@ class BaseMultilayerPerceptron(
         self._keep(member)
 
     def _refuse_diverged(self) -> NoReturn:
-        rate = f", or learning_rate_init={self.learning_rate_init!r} is too large"
+        rate = f". Or learning_rate_init={self.learning_rate_init!r} is too large"
         raise ValueError(f"{_DIVERGED}{'' if is_lbfgs(self.solver) else rate}.")
 
     def _warn_unconverged(self, verdict: str) -> None:
