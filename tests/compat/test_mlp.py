@@ -13,7 +13,7 @@ class MLPClassifier(MLPBinaryClassifier):
     def fit(self, X, y, **params):
         return self._become(type_of_target(y)).fit(X, y, **params)
 
-    @available_if(lambda self: hasattr(super(MLPClassifier, self), "partial_fit"))
+    @available_if(lambda self: hasattr(MLPRegressor(solver=self.solver), "partial_fit"))
     def partial_fit(self, X, y, classes=None, **params):
         kind = type_of_target(y)
         if classes is not None and kind != "multilabel-indicator":

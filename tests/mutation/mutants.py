@@ -57,6 +57,8 @@ class Mutant:
     line : int
     where : str
         The function that holds it, with its class.
+    text : str
+        The line as it is.
     change : str
         What stands there, and what shall.
     source : str
@@ -66,20 +68,21 @@ class Mutant:
     path: str
     line: int
     where: str
+    text: str
     change: str
     source: str
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> tuple[str, str, str]:
         """What identifies it when lines and files move."""
-        return self.where, self.change
+        return self.where, self.text, self.change
 
 
 def mutants_of(path: str, source: str) -> Iterator[Mutant]:
     """Yield the faults that can be put into a file."""
     encoded = source.encode()
-    starts = [0]
-    for line in encoded.splitlines(keepends=True):
+    lines, starts = encoded.splitlines(keepends=True), [0]
+    for line in lines:
         starts.append(starts[-1] + len(line))
     for node, where, changed in _changes(ast.parse(source), ""):
         first = starts[node.lineno - 1] + node.col_offset
@@ -89,7 +92,8 @@ def mutants_of(path: str, source: str) -> Iterator[Mutant]:
         if isinstance(node, ast.expr):
             new = f"({new})"
         mutated = (encoded[:first] + new.encode() + encoded[last:]).decode()
-        yield Mutant(path, node.lineno, where, change, mutated)
+        text = lines[node.lineno - 1].decode().strip()
+        yield Mutant(path, node.lineno, where, text, change, mutated)
 
 
 def _changes(parent: ast.AST, where: str) -> Iterator[tuple[ast.AST, str, ast.AST]]:

@@ -186,7 +186,8 @@ def main() -> int:
             importlib.import_module(library)
         except ImportError:
             print(f"Without {library}: its tests are skipped.")
-    known = {(e["where"], e["change"]) for e in json.loads((HERE / "equivalent.json").read_text())}
+    equivalent = json.loads((HERE / "equivalent.json").read_text())
+    known = {(entry["where"], entry["text"], entry["change"]) for entry in equivalent}
     population = [m for m in all_mutants() if m.path.startswith(options.only)]
     chosen = random.Random(options.seed).sample(population, min(options.mutants, len(population)))
     counted = [mutant for mutant in chosen if mutant.key not in known]
