@@ -35,15 +35,20 @@ def _with_other_bits(a, b, result):
     matrices = np.ndim(a) >= 2 and np.ndim(a) == np.ndim(b)
     if not matrices or result.dtype.kind != "f":
         return result
-    (n_rows, n_terms), n_columns = np.shape(a)[-2:], np.shape(b)[-1]
+    a, b, out = np.asarray(a), np.asarray(b), result
+    if out.strides[-1] != out.itemsize:
+        # NumPy lets BLAS compute the transpose, whose rows lie one behind the other.
+        a, b, out = (x.swapaxes(-1, -2) for x in (b, a, out))
+    (n_rows, n_terms), n_columns = a.shape[-2:], b.shape[-1]
     first = n_rows - n_rows % BLOCK
-    if n_terms < 2 or first == n_rows:
+    # Products of a vector, which may lie either way, are left alone.
+    if n_terms < 2 or first == n_rows or 1 in (n_rows, n_columns):
         return result
     middle = 1 + (3 * n_rows + n_columns) % (n_terms - 1)
     tail = a[..., first:, :]
     sums = _matmul(tail[..., :middle], b[..., :middle, :])
     sums += _matmul(tail[..., middle:], b[..., middle:, :])
-    result[..., first:, :] = sums
+    out[..., first:, :] = sums
     return result
 
 
