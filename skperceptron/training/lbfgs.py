@@ -12,6 +12,7 @@ from scipy.optimize import OptimizeResult, minimize
 from ..engine import Network, Workspace
 from ..engine.arrays import Floats
 from .data import TrainingSet
+from .groups import Groups
 from .member import Member
 
 #: Elements of the widest layer, or of X, that are computed at a time, 32 MB.
@@ -48,12 +49,20 @@ class Objective:
         self._starts = range(0, n_rows, self.size)
         self.parameters = np.empty((1, network.n_parameters))
         self._learned = network.views(self.parameters)
+        self._weights = [
+            array.reshape(-1)
+            for node, arrays in zip(network.nodes, self._learned, strict=True)
+            for declared, array in zip(node.block.learned, arrays, strict=True)
+            if declared.is_weight
+        ]
         self._block_gradient = np.empty_like(self.parameters)
         weight = member.sample_weight
         self.weight = None if weight is None else weight[member.rows]
         self.total = float(n_rows if self.weight is None else self.weight.sum())
         self._workspaces: dict[int, Workspace] = {}
         self._filled = False
+        groups = Groups([member], network.n_parameters, network.n_weights)
+        self._penalty = None if groups.penalty is None else groups.penalty[0]
         self._unreached = network.unreached_weights(0)
 
     def __call__(self, vector: Floats) -> tuple[float, Floats]:
@@ -61,8 +70,11 @@ class Objective:
         self.parameters[0] = vector
         gradient = np.zeros(self.network.n_parameters)
         loss = sum(self._add_block(start, gradient) for start in self._starts)
-        weights = vector[: self.network.n_weights]
-        gradient[: self.network.n_weights] += self.member.alpha * weights
+        if self._penalty is None:
+            weights = vector[: self.network.n_weights]
+            gradient[: self.network.n_weights] += self.member.alpha * weights
+        else:
+            gradient += self.member.alpha * self._penalty * vector
         for place in self._unreached:
             # The penalty alone would drive them to zero.
             gradient[place] = 0
@@ -71,8 +83,9 @@ class Objective:
 
     def _square(self) -> float:
         """Return the sum of squared weights, matrix by matrix as scikit-learn adds them."""
-        matrices = [views[0].ravel() for views in self._learned if len(views) == 2]
-        return float(sum(np.dot(w, w) for w in matrices))
+        if self._penalty is not None:
+            return float((self._penalty * self.parameters[0] ** 2).sum())
+        return float(sum(np.dot(w, w) for w in self._weights))
 
     def _add_block(self, start: int, gradient: Floats) -> float:
         """Add one block's gradient; return its share of the mean loss."""
@@ -80,7 +93,7 @@ class Objective:
         chosen = self.member.rows[rows][np.newaxis]
         work = self._workspace(chosen.shape[1])
         if len(self._starts) > 1 or not self._filled:
-            self.data.fill(work.x, chosen, self._float64)
+            self.data.fill(work.inputs, chosen, self._float64)
             self._filled = True
         y = np.empty((*chosen.shape, self.data.targets.n_outputs))
         self.data.targets.take(chosen, y)

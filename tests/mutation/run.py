@@ -34,10 +34,13 @@ from tests.mutation.mutants import Mutant, mutants_of  # noqa: E402
 TESTS = {
     "skperceptron/engine/": [
         "tests/engine",
-        "tests/test_library_pass.py",
-        "tests/test_rosenblatt.py",
         "tests/test_mlp.py",
         "tests/training",
+    ],
+    "skperceptron/perceptron/": [
+        "tests/engine/test_error_correction.py",
+        "tests/test_library_pass.py",
+        "tests/test_rosenblatt.py",
     ],
     "skperceptron/activations": ["tests/test_activations.py", "tests/engine/test_gradients.py"],
     "skperceptron/losses": [

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.metrics import check_scoring
 
-from .engine.arrays import Floats, Integers
-from .engine.prediction import predict_raw
-from .losses import Loss
-from .training import Targets, TrainingSet
+from ..engine.arrays import Floats, Integers
+from ..engine.prediction import predict_raw
+from ..losses import Loss
+from ..training import Targets, TrainingSet
 
 if TYPE_CHECKING:
-    from ._base import BaseMultilayerPerceptron
+    from .base import BaseMultilayerPerceptron
 
 
 class Validation:
@@ -51,7 +51,7 @@ class Validation:
         self._estimator = estimator
         self._loss = loss
         self._monitor = monitor
-        self._X, self._rows = data.X, rows
+        self._X, self._rows = data.inputs, rows
         self._y = y[rows]
         self._weight = None if sample_weight is None else sample_weight[rows]
         table, codes = data.targets.table, data.targets.codes
