@@ -99,8 +99,8 @@ def test_rows_far_from_the_border_are_never_answered_one_by_one(make_answered_ro
 def test_only_the_block_of_a_tie_is_answered_row_by_row(make_answered_rows, monkeypatch):
     features, signs = make_answered_rows(noise=0.0, n_rows=2 * BLOCK + 7)
     features += signs * np.eye(6)[0]
-    # It tells all six weights, 1 at the start, from zero by rounding only.
-    features[5] = [0.1, 0.2, -0.3, 0.1, 0.2, -0.3]
+    # With weights of 1, as at the start, its score is rounding only.
+    features[0] = [0.1, 0.2, -0.3, 0.1, 0.2, -0.3]
     walk, walked = ErrorBlocks._walk, []
 
     def spied_on(blocks, weight, block):
