@@ -644,7 +644,7 @@ class _Training:
     only_counted: bool
 
     @cached_property
-    def solver(self) -> type[Solver]:
+    def solver(self) -> Callable[[tuple[int, int]], Solver]:
         """The kind that is fastest."""
         if sparse.issparse(self.features_of(self.rows[:1])):
             return MarkingPass
@@ -686,7 +686,8 @@ class _Training:
         n_epochs = min(at_once, self._epochs_in_a_window)
         if n_epochs <= 1:
             return [self.present_all(units, rng)]
-        orders, states = [], []
+        orders: list[Integers] = []
+        states: list[Any] = []
         for _ in range(n_epochs):
             orders.append(self._order(rng))
             states.append(None if rng is None else rng.get_state())
