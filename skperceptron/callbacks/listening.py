@@ -49,6 +49,9 @@ class Facts:
 class Silence:
     """Stands in for a listener where there are no callbacks."""
 
+    #: Whether anybody is told of each epoch, and may look at what it has brought.
+    listens = False
+
     def begin(self, task_name: str) -> None:
         """Tell that an epoch begins."""
 
@@ -102,6 +105,8 @@ class Listener(Silence):
     offered : dict
         Data that hooks may ask for: X, y and metadata.
     """
+
+    listens = True
 
     def __init__(
         self, estimator: Any, context: Any, callbacks: list[Any], offered: dict[str, Any]

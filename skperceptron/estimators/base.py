@@ -66,8 +66,8 @@ ALWAYS_KEPT = ("coefs_", "intercepts_", "activation_parameters_", "normalization
 NO_EXTRAS = Extras()
 
 _DIVERGED = (
-    "Solver produced non-finite parameter weights: the training diverged. The input data may"
-    " contain large values and need to be preprocessed (for example with StandardScaler)"
+    "Solver produced non-finite parameter weights. The input data may contain large values and"
+    " need to be preprocessed (for example with StandardScaler): the training diverged"
 )
 
 
@@ -615,7 +615,7 @@ class BaseMultilayerPerceptron(
         self._keep(member)
 
     def _refuse_diverged(self) -> NoReturn:
-        rate = f", or learning_rate_init={self.learning_rate_init!r} is too large"
+        rate = f". Or learning_rate_init={self.learning_rate_init!r} is too large"
         raise ValueError(f"{_DIVERGED}{'' if is_lbfgs(self.solver) else rate}.")
 
     def _warn_unconverged(self, verdict: str) -> None:

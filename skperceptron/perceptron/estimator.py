@@ -88,7 +88,8 @@ MANY_ROWS = 2000
 #: Numbers of a window for a compiled pass (16 MB), whose calls are dear.
 LARGE_WINDOW = 2**21
 
-#: Rows of a window of which each row is marked: that takes a column each.
+#: Rows of a window of which each row is marked: that takes a column each. Few sparse rows are
+#: presented for several epochs in one window, since a compiled call takes as long as 5000 rows.
 LARGE_ROWS = 16_384
 
 #: Rows gathered at a time. Fewer, in another thread, wait for the interpreter too often; more
@@ -510,7 +511,7 @@ class RosenblattPerceptron(
         mode: FitMode,
         listener: Silence,
     ) -> None:
-        units = ErrorCorrection(*self._starting_point(training, mode), training.solver)
+        units = ErrorCorrection(*self._starting_point(training, mode), training.new_solver)
         units.memory.begin(training.count_right)
         mistakes: list[int] = []
         n_epochs = 1 if mode.incremental else int(self.max_iter)
@@ -523,11 +524,16 @@ class RosenblattPerceptron(
             return dict(vars(estimator))
 
         try:
-            for epoch in range(1, n_epochs + 1):
+            while len(mistakes) < n_epochs:
                 listener.begin("epoch")
-                mistakes.append(training.present_all(units, rng if self.shuffle else None))
-                if self.verbose:
-                    print(f"Epoch {epoch}, mistakes = {mistakes[-1]}")
+                # As many epochs as there have been, so that half of them at most are superfluous.
+                at_once = 1 if listener.listens else min(len(mistakes), n_epochs - len(mistakes))
+                new = training.present_epochs(units, rng if self.shuffle else None, at_once)
+                for epoch, made in enumerate(new, start=len(mistakes) + 1):
+                    if self.verbose:
+                        print(f"Epoch {epoch}, mistakes = {made}")
+                mistakes += new
+                epoch = len(mistakes)
                 report = {
                     "epoch": epoch,
                     "mistakes": mistakes[-1],
@@ -651,7 +657,7 @@ class _Training:
     only_counted: bool
 
     @cached_property
-    def solver(self) -> type[Solver]:
+    def solver(self) -> Callable[[tuple[int, int]], Solver]:
         """The kind that is fastest."""
         if sparse.issparse(self.features_of(self.rows[:1])):
             return MarkingPass
@@ -660,11 +666,60 @@ class _Training:
         moderate = LIGHTEST < self.weights.min() and self.weights.max() < HEAVIEST
         return CountingPass if self.only_counted and moderate else MarkingPass
 
+    def new_solver(self, shape: tuple[int, int]) -> Solver:
+        """Return a solver for windows of this shape, and of the epochs that fit into one."""
+        n_rows, n_inputs = shape
+        return self.solver((max(n_rows, self._epochs_in_a_window * len(self.rows)), n_inputs))
+
+    @cached_property
+    def _epochs_in_a_window(self) -> int:
+        """How many epochs are presented at once at most."""
+        if self.solver is MarkingPass and sparse.issparse(self.features_of(self.rows[:1])):
+            return max(1, LARGE_ROWS // len(self.rows))
+        return 1
+
+    def present_epochs(
+        self, units: ErrorCorrection, rng: np.random.RandomState | None, at_once: int
+    ) -> list[int]:
+        """Present each row in one epoch or several, but in none after one without a mistake.
+
+        Parameters
+        ----------
+        units : ErrorCorrection
+        rng : RandomState or None
+            Where the order of each epoch comes from; None is for rows as they are given.
+        at_once : int
+            Largest number of epochs.
+
+        Returns
+        -------
+        list of int
+            The mistakes of each epoch.
+        """
+        n_epochs = min(at_once, self._epochs_in_a_window)
+        if n_epochs <= 1:
+            return [self.present_all(units, rng)]
+        orders: list[Integers] = []
+        states: list[Any] = []
+        for _ in range(n_epochs):
+            orders.append(self._order(rng))
+            states.append(None if rng is None else rng.get_state())
+        rows = np.concatenate(orders)
+        features = self.features_of(self.rows[rows])
+        mistakes = units.present_epochs(features, self.signs[rows], self.weights[rows], n_epochs)
+        if rng is not None:
+            # Orders of epochs that did not take place have not been drawn.
+            rng.set_state(states[len(mistakes) - 1])
+        return mistakes
+
+    def _order(self, rng: np.random.RandomState | None) -> Integers:
+        n_rows = len(self.rows)
+        return np.arange(n_rows) if rng is None else rng.permutation(n_rows)
+
     def present_all(self, units: ErrorCorrection, rng: np.random.RandomState | None) -> int:
         """Present each row once, in random order if there is an `rng`; count the mistakes."""
         n_rows = len(self.rows)
-        order = np.arange(n_rows) if rng is None else rng.permutation(n_rows)
-        windows = self._contents(order, units.room)
+        windows = self._contents(self._order(rng), units.room)
         # A marking pass has one room only, and wakes up threads of BLAS, which keep a core busy.
         if self.solver is CountingPass and n_rows > self._window_length:
             windows = prefetched(windows)

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -36,6 +37,7 @@ from skperceptron.model_selection import (
     StackedRandomizedSearchCV,
     stacked_cross_validate,
 )
+from skperceptron.model_selection import _candidates as candidates
 from skperceptron.model_selection import _parallel as parallel
 from skperceptron.model_selection import _stacking as stacking
 from skperceptron.stopping import EarlyStopping
@@ -553,14 +555,27 @@ def test_unseeded_members_differ_and_generators_are_copied_for_each_fit():
     assert_array_equal(rng.get_state()[1], before)
 
 
-def test_fit_times_are_shares_of_the_time_that_was_taken():
+def test_fit_times_are_shares_of_the_time_that_was_taken(monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    clock.perf_counter = lambda: clock.now
+    run, n_stacks = stacking._run, []
+
+    def slow_run(*args):
+        run(*args)
+        # So long that what the search itself takes, by the real clock, is nothing.
+        clock.now += 6e12
+        n_stacks.append(1)
+
+    monkeypatch.setattr(stacking, "_run", slow_run)
+    for module in (stacking, candidates):
+        monkeypatch.setattr(module, "time", clock)
     pipeline = Pipeline([("scale", StandardScaler()), ("net", BINARY)])
     grid = on_last_step({"alpha": [0, 1], "max_iter": [1, 60]})
     search = StackedGridSearchCV(pipeline, grid, cv=3, refit=False).fit(X, Y)
-    seconds = search.cv_results_["mean_fit_time"]
-    assert (seconds > 0).all()
-    # Twenty times as many epochs take most of a stack's time.
-    assert seconds[[1, 3]].min() > 1.5 * seconds[[0, 2]].max()
+    # Of 61 epochs, a network of 60 took 60.
+    fit_times = search.cv_results_["mean_fit_time"]
+    assert_allclose(fit_times / fit_times.sum(), np.array([1, 60, 1, 60]) / 122)
+    assert_allclose(3 * fit_times.sum(), 6e12 * len(n_stacks))
 
 
 def test_messages_are_scikit_learns(capsys):
