@@ -10,8 +10,9 @@ from __future__ import annotations
 import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
-from copy import copy
+from copy import copy, deepcopy
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, NoReturn
 
 import numpy as np
@@ -37,7 +38,7 @@ from ..activations import Activation
 from ..callbacks.listening import Silence, identity_of, listening
 from ..engine import Network, multilayer_perceptron
 from ..engine.arrays import Floats, Integers
-from ..engine.blocks import Activate, Affine
+from ..engine.blocks import Activate, Affine, Dropout
 from ..engine.network import Learned
 from ..engine.prediction import Predictor, Predictors
 from ..engine.rows import merge_equal_rows
@@ -54,6 +55,16 @@ from .parameters import NetworkParameters, is_lbfgs, owned
 
 #: From this many weights in one matrix on, ``dtype="auto"`` trains in float32.
 FLOAT32_FROM = 2**12
+
+#: Epochs of earlier calls whose figures are kept: a model that learns for years does not grow.
+KEPT_EPOCHS = 1000
+
+#: What a history holds, and where an estimator keeps it.
+_CURVES = {
+    "loss_curve": "loss_curve_",
+    "validation_scores": "validation_scores_",
+    "validation_losses": "validation_loss_curve_",
+}
 
 NO_EXTRAS = Extras()
 
@@ -216,17 +227,23 @@ class BaseMultilayerPerceptron(
                 )
             self._rebuild_network(n_outputs)
             start = self._packed_parameters()
+            progress = self._progress_so_far(mode)
+            if not mode.incremental:
+                self._forget_history()
         else:
             self._network = self._build_network(data.X.shape[1], n_outputs)
             start = self._initial_parameters(rng, extras)
+            progress = Progress()
         self.dtype_ = self._resolve_dtype()
         self.n_outputs_ = n_outputs
         self.n_layers_ = len(self._hidden_sizes()) + 2
         self.out_activation_ = loss.out_activation
         member = self._make_member(
-            start, loss, data, checked.weight, rng, incremental=mode.incremental
+            start, loss, data, checked.weight, rng, progress, incremental=mode.incremental
         )
         self._hold_out(member, data, checked.y, extras)
+        if mode.continuing:
+            self._go_on_with_noise(member)
         self._merge_rows_of_full_batch(member, data)
         if saved is not None:
             restore(member, saved)
@@ -255,9 +272,14 @@ class BaseMultilayerPerceptron(
 
     def _forget(self) -> None:
         """Drop what only continued training needs, and what not every fit replaces."""
+        self._forget_history()
+        self.__dict__.pop("_noise", None)
+
+    def _forget_history(self) -> None:
+        """Drop what belongs to one call of ``fit``, though the next one goes on from its weights."""
         for name in (
             "_optimizer_state",
-            "_best_parameters",
+            "_trained_by",
             "_no_improvement",
             "_raw_parameters",
             "_average",
@@ -366,16 +388,13 @@ class BaseMultilayerPerceptron(
     def _rebuild_network(self, n_outputs: int) -> None:
         """Wire the network anew for the weights of the earlier fit; activations may change."""
         now = self._build_network(self.n_features_in_, n_outputs)
-        before, after = (
-            [(n.name, n.block.weight_shape, n.block.n_other_parameters) for n in network.nodes]
-            for network in (self._network, now)
-        )
-        if after != before:
+        if _what_is_learned(now) != _what_is_learned(self._network):
             raise ValueError(
                 "warm_start and partial_fit go on with the weights of the earlier fit: "
                 f"hidden_layer_sizes={self.hidden_layer_sizes!r}, skip_connections="
-                f"{self.skip_connections!r}, the number of outputs, and what activation="
-                f"{self.activation!r} learns must stay as they were."
+                f"{self.skip_connections!r}, normalization={self.normalization!r}, the number of"
+                f" outputs (loss={self.loss!r}), and what activation={self.activation!r} learns"
+                " must stay as they were."
             )
         self._network = now
 
@@ -419,6 +438,7 @@ class BaseMultilayerPerceptron(
         data: TrainingSet,
         sample_weight: Floats | None,
         rng: np.random.RandomState,
+        progress: Progress,
         *,
         incremental: bool,
     ) -> Member:
@@ -428,6 +448,7 @@ class BaseMultilayerPerceptron(
                 f"solver={self.solver!r} needs a smooth objective: l1_ratio={self.l1_ratio!r} must"
                 f" be 0 and max_grad_norm={self.max_grad_norm!r} must be None."
             )
+        averaging = self._resolve_averaging(incremental=incremental)
         return Member(
             parameters=parameters,
             loss=loss,
@@ -445,10 +466,9 @@ class BaseMultilayerPerceptron(
             tol=self.tol,
             n_iter_no_change=self.n_iter_no_change,
             max_seconds=np.inf if self.max_time is None else self.max_time,
-            averaging=self._resolve_averaging(incremental=incremental),
-            average=getattr(self, "_average", None),
-            progress=self._progress_so_far(),
-            best_parameters=getattr(self, "_best_parameters", None),
+            averaging=averaging,
+            average=None if averaging is None else getattr(self, "_average", None),
+            progress=progress,
         )
 
     def _hold_out(self, member: Member, data: TrainingSet, y: Any, extras: Extras) -> None:
@@ -537,29 +557,56 @@ class BaseMultilayerPerceptron(
             " rows of weight zero, or pass X_val and y_val."
         )
 
-    def _progress_so_far(self) -> Progress:
-        if not hasattr(self, "_no_improvement"):
-            return Progress()
+    def _go_on_with_noise(self, member: Member) -> None:
+        """Let dropout go on from the earlier call, where a seed would draw its masks again.
+
+        Shuffles go on with it. Without dropout they are scikit-learn's, seeded in each call.
+        """
+        seed, noise = getattr(self, "_noise", (None, None))
+        if member.noise is None or noise is None or seed != self.random_state:
+            return
+        # The earlier fit keeps its own, should this one fail.
+        member.noise = deepcopy(noise)
+        member.rng = np.random.RandomState([seed, self.t_ % 2**32])
+
+    def _progress_so_far(self, mode: FitMode) -> Progress:
+        """Return the history to go on with: ``fit`` judges by its own, ``partial_fit`` by all."""
+        earlier = {
+            name: list((getattr(self, attribute, None) or ())[-KEPT_EPOCHS:])
+            for name, attribute in _CURVES.items()
+        }
+        if not mode.incremental:
+            return Progress(rows_seen=self.t_, earlier=earlier)
+        watched_loss = hasattr(self, "_no_improvement") and self.best_loss_ is not None
         return Progress(
-            loss_curve=list(self.loss_curve_),
-            validation_scores=list(self.validation_scores_ or ()),
-            validation_losses=list(self.validation_loss_curve_ or ()),
-            best_loss=np.inf if self.best_loss_ is None else self.best_loss_,
-            best_score=-np.inf
-            if self.best_validation_score_ is None
-            else self.best_validation_score_,
-            no_improvement=self._no_improvement,
+            loss_curve=earlier["loss_curve"],
+            best_loss=self.best_loss_ if watched_loss else np.inf,
+            no_improvement=self._no_improvement if watched_loss else 0,
             rows_seen=self.t_,
         )
+
+    def _go_on_with_optimizer(self, member: Member) -> None:
+        """Take over moments and learning rate of the earlier call, where they are still meant."""
+        if not hasattr(self, "_optimizer_state"):
+            return
+        now = member.optimizer, member.schedule, member.learning_rate
+        optimizer, schedule, initial_rate = getattr(self, "_trained_by", now)
+        vectors, steps, rate = self._optimizer_state
+        if type(optimizer) is type(member.optimizer):
+            member.optimizer_state, member.steps = vectors, steps
+        if initial_rate == member.learning_rate and _are_alike(schedule, member.schedule):
+            member.current_rate = rate
+        else:
+            member.current_rate = member.schedule.after_epoch(
+                member.learning_rate, member.learning_rate, member.progress.rows_seen
+            )
 
     def _train_stochastic(
         self, member: Member, data: TrainingSet, listener: Silence, *, incremental: bool
     ) -> None:
         self._warn_of_clipped_batch(member)
         if incremental:
-            member.optimizer_state, member.steps, member.current_rate = getattr(
-                self, "_optimizer_state", ({}, 0, member.learning_rate)
-            )
+            self._go_on_with_optimizer(member)
         # A fit that was saved when it had ended is not gone on with.
         if not member.is_over:
             size = self._batch_rows(member.n_samples)
@@ -658,18 +705,22 @@ class BaseMultilayerPerceptron(
         predicting = member.parameters if member.average is None else member.average
         if watches_score and member.best_parameters is not None:
             predicting = member.best_parameters
-            self._best_parameters = member.best_parameters
+            self._raw_parameters = self._average = None
         self._store_parameters(predicting)
-        self.loss_curve_ = list(progress.loss_curve)
+        self.loss_curve_ = progress.all_of("loss_curve")
         self.loss_ = progress.loss_curve[-1] if progress.loss_curve else np.inf
         self.best_loss_ = None if watches_score else progress.best_loss
-        self.validation_scores_ = list(progress.validation_scores) if is_validated else None
-        self.validation_loss_curve_ = list(progress.validation_losses) if is_validated else None
+        scores, losses = map(progress.all_of, ("validation_scores", "validation_losses"))
+        self.validation_scores_ = scores if is_validated else None
+        self.validation_loss_curve_ = losses if is_validated else None
         self.best_validation_score_ = progress.best_score if watches_score else None
         self.n_iter_ = member.n_iter
         self.t_ = progress.rows_seen
         self._no_improvement = progress.no_improvement
         self._optimizer_state = (member.optimizer_state, member.steps, member.current_rate)
+        self._trained_by = member.optimizer, member.schedule, member.learning_rate
+        if member.noise is not None and isinstance(self.random_state, Integral):
+            self._noise = int(self.random_state), member.noise
 
     def _train_lbfgs(self, member: Member, data: TrainingSet, listener: Silence) -> None:
         losses: list[float] = []
@@ -772,6 +823,29 @@ def _figures(report: EpochReport) -> dict[str, Any]:
         history["validation_loss"] = progress.validation_losses
         figures |= {name: values[-1] for name, values in history.items()}
     return {**figures, "history": history, "is_last": report.member.is_over}
+
+
+def _what_is_learned(network: Network) -> list[tuple[Any, ...]]:
+    """Describe the blocks whose weights a later call goes on with; dropout may come and go."""
+    described: list[tuple[Any, ...]] = []
+    for node in network.nodes:
+        block = node.block
+        if isinstance(block, Dropout):
+            continue
+        learns = isinstance(block, Activate) and block.n_other_parameters
+        kind = type(block.activations[0]) if learns else type(block)
+        described.append((node.name, kind, block.weight_shape, block.n_other_parameters))
+    return described
+
+
+def _are_alike(one: Any, other: Any) -> bool:
+    """Tell whether two components are of one kind with equal parameters."""
+    if type(one) is not type(other) or vars(one).keys() != vars(other).keys():
+        return False
+    return all(
+        value is vars(other)[name] or np.array_equal(value, vars(other)[name])
+        for name, value in vars(one).items()
+    )
 
 
 def _in_canonical_order(

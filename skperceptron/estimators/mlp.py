@@ -745,6 +745,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         self._check_output(loss)
         if not mode.continuing:
             self._target_shift, self._target_scale = np.zeros(y.shape[1]), np.ones(y.shape[1])
+            self._units_of_target = self._asked_units()
         else:
             self._check_continuation(loss, y)
         if self.output == "categorical":
@@ -774,6 +775,12 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
                 f"output={self.output!r}: warm_start and partial_fit go on with the output of the"
                 " earlier fit: whether it is categorical must stay."
             )
+        for name, before in getattr(self, "_units_of_target", {}).items():
+            if self._asked_units()[name] != before:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r}: warm_start and partial_fit go on with the"
+                    f" units of the earlier fit, {name}={before!r}."
+                )
         n_targets = len(self._target_scale)
         if self.output != "categorical" and y.shape[1] != n_targets:
             raise ValueError(f"y has {y.shape[1]} columns, but {n_targets} are expected.")
@@ -784,6 +791,13 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
                 f"loss={self.loss!r}: warm_start and partial_fit go on with a target that was"
                 " standardised for other outputs of the network: the kind of loss must stay."
             )
+
+    def _asked_units(self) -> dict[str, Any]:
+        """Return the parameters that decide which numbers the network sees as targets."""
+        bounds = None
+        if self.output_range is not None and self.output != "categorical":
+            bounds = tuple(map(float, self._bounds()))
+        return {"output_range": bounds, "standardize_target": self.standardize_target}
 
     def _check_range(self, y: Floats, low: float, high: float) -> None:
         allowed = Interval(low, high, low_closed=True, high_closed=True)

@@ -69,6 +69,9 @@ __all__ = ["RosenblattPerceptron"]
 #: they are computed anew, window by window, in every epoch.
 KEPT_NUMBERS = 2**22
 
+#: Epochs of earlier calls whose mistakes are kept: a model that learns for years does not grow.
+KEPT_EPOCHS = 1000
+
 #: Numbers in a window of rows (2 MB).
 WINDOW = 2**18
 
@@ -164,7 +167,8 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         Their biases.
 
     mistakes_ : list of int
-        Corrections in each epoch, all response units together.
+        Corrections in each epoch, all response units together; of the calls before the last
+        one, in the last 1,000 epochs.
 
     converged_ : bool
         Whether the last epoch had none.
@@ -417,7 +421,7 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
             sample_weight = check_sample_weight(sample_weight, X)
         check_classification_targets(y)
         codes = self._label_codes(y, mode)
-        rng = generator_of(self.random_state)
+        rng = self._generator(mode)
         given = distinct = _rows_as_given(len(y), sample_weight)
         if self.shuffle or self.n_associative:
             distinct = merge_equal_rows(X, codes[:, np.newaxis], sample_weight)
@@ -435,7 +439,18 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
             only_counted=not self._memory_kind.observes,
         )
         self._train(training, rng, mode, listener)
+        self._had_intercept = bool(self.fit_intercept)
+        if isinstance(self.random_state, Integral):
+            self._shuffling = int(self.random_state), rng
         return self
+
+    def _generator(self, mode: FitMode) -> np.random.RandomState:
+        """Return the source of orders: where a seed would give them again, it goes on."""
+        seed, rng = getattr(self, "_shuffling", (None, None))
+        if mode.continuing and rng is not None and seed == self.random_state:
+            # The earlier fit keeps its own, should this one fail.
+            return deepcopy(rng)
+        return generator_of(self.random_state)
 
     def _check_same_units(self) -> None:
         if self.n_associative != self.associative_weights_.shape[1]:
@@ -443,6 +458,19 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
                 "warm_start and partial_fit go on with the units of the earlier fit:"
                 f" n_associative={self.n_associative} must stay"
                 f" {self.associative_weights_.shape[1]}."
+            )
+        n_features = self.n_features_in_
+        asked = min(n_features, 3) if self.n_connections is None else self.n_connections
+        n_connections = np.count_nonzero(self.associative_weights_[:, :1])
+        if self.n_associative and asked != n_connections:
+            raise ValueError(
+                "warm_start and partial_fit go on with the units of the earlier fit:"
+                f" n_connections={self.n_connections} must stay {n_connections}."
+            )
+        if self.fit_intercept != getattr(self, "_had_intercept", self.fit_intercept):
+            raise ValueError(
+                "warm_start and partial_fit go on with the weights of the earlier fit:"
+                f" fit_intercept={self.fit_intercept} must stay {self._had_intercept}."
             )
 
     def _draw_associative_units(
@@ -538,7 +566,10 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         """Return the first weights, and what chooses among all that follow."""
         if mode.continuing:
             weight, memory = self._state
-            if type(memory) is self._memory_kind:
+            if not mode.incremental and self.weights == "pocket":
+                # What predicts so far has to hold its own on the rows of this call.
+                return weight, PocketWeights(np.column_stack([self.coef_, self.intercept_]))
+            if mode.incremental and type(memory) is self._memory_kind:
                 # The earlier fit keeps its own, should this one fail.
                 return weight, deepcopy(memory)
         else:
@@ -554,7 +585,8 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         """Store what training has brought."""
         units.memory.end()
         self._store(units)
-        self.mistakes_ = (self.mistakes_ if mode.continuing else []) + mistakes
+        earlier = self.mistakes_[-KEPT_EPOCHS:] if mode.continuing else []
+        self.mistakes_ = earlier + mistakes
         self.converged_ = bool(mistakes) and not mistakes[-1]
         self.n_iter_ = len(mistakes)
         self.t_ = (self.t_ if mode.continuing else 0) + len(mistakes) * len(training.rows)

@@ -38,7 +38,7 @@ class GroupFactors:
 
 @dataclass
 class Progress:
-    """The history that later calls of a warm start go on from.
+    """The history of a fit, by which it is judged, and how the one before it went.
 
     Attributes
     ----------
@@ -51,7 +51,9 @@ class Progress:
     no_improvement : int
         Epochs since the watched figure last improved by the tolerance.
     rows_seen : int
-        Rows used so far, all epochs together.
+        Rows used so far, all epochs and calls together.
+    earlier : dict of str to list of float
+        Of each list, what earlier calls have brought: it is reported, and decides nothing.
     """
 
     loss_curve: list[float] = field(default_factory=list)
@@ -61,6 +63,11 @@ class Progress:
     best_score: float = -np.inf
     no_improvement: int = 0
     rows_seen: int = 0
+    earlier: dict[str, list[float]] = field(default_factory=dict)
+
+    def all_of(self, name: str) -> list[float]:
+        """Return one of the lists, with that of the earlier calls before it."""
+        return [*self.earlier.get(name, ()), *getattr(self, name)]
 
 
 @dataclass
