@@ -857,6 +857,8 @@ def _in_canonical_order(
     repeated and one that counts twice are nothing but rounding. Removing it makes
     weights and repetitions agree bit for bit, in float32 too, and saves work.
     """
+    if len(rows) == 1:
+        return rows, sample_weight
     targets = data.targets.table if data.targets.codes is None else data.targets.codes[:, None]
     kept, merged = merge_equal_rows(data.X, targets, sample_weight, rows)
     if sample_weight is None and (merged == 1).all():

@@ -290,6 +290,8 @@ class MLPBinaryClassifier(_MLPClassifier):
             )
 
     def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> Targets:
+        if self._are_known_labels(y, mode) and not self._is_multilabel:
+            return Targets(np.array([[0.0], [1.0]]), self._label_codes(y, mode))
         check_classification_targets(y)
         multilabel = type_of_target(y, input_name="y") == "multilabel-indicator"
         if mode.continuing and multilabel != self._is_multilabel:
@@ -376,6 +378,8 @@ class MLPSoftmaxClassifier(_MLPClassifier):
     """
 
     def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> Targets:
+        if self._are_known_labels(y, mode):
+            return Targets(np.eye(len(self.classes_)), self._label_codes(y, mode))
         check_classification_targets(y)
         if type_of_target(y, input_name="y").startswith("multilabel"):
             raise ValueError(
@@ -737,7 +741,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> Targets:
         # Labels may be sparse, numbers may not.
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        if not (type(y) is np.ndarray and y.dtype == np.float64):
+            y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         y = y.reshape(len(y), -1)

@@ -24,13 +24,14 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.random import sample_without_replacement
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from .._sklearn.checks import (
     FitMode,
     LabelMixin,
     check_sample_weight,
     generator_of,
+    is_evidently_valid,
     never_certain,
     restored_on_failure,
 )
@@ -409,17 +410,19 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         self, X: Any, y: Any, sample_weight: Any, mode: FitMode, listener: Silence
     ) -> RosenblattPerceptron:
         listener.refuse_to_save("a RosenblattPerceptron")
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            dtype=(np.float64, np.float32),
-            reset=not mode.continuing,
-        )
+        if not (mode.continuing and is_evidently_valid(X, self) and self._are_known_labels(y, mode)):
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                accept_sparse="csr",
+                dtype=(np.float64, np.float32),
+                reset=not mode.continuing,
+            )
+            check_classification_targets(y)
+        check_consistent_length(X, y)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
-        check_classification_targets(y)
         codes = self._label_codes(y, mode)
         rng = self._generator(mode)
         given = distinct = _rows_as_given(len(y), sample_weight)
@@ -618,8 +621,9 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         smoothing = n_classes / (len(signs) + n_classes)
         targets = (1 - smoothing) * (signs > 0) + smoothing / n_classes
         loss = BinaryLogLoss() if responses.shape[1] == 1 else CategoricalLogLoss()
+        shares = weights / weights.sum()
         found = minimize_scalar(
-            lambda slope: np.average(loss.losses(slope * responses, targets), weights=weights),
+            lambda slope: float(loss.losses(slope * responses, targets) @ shares),
             bounds=SLOPES,
             method="bounded",
         )
