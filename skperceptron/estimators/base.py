@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from copy import copy, deepcopy
 from dataclasses import dataclass
 from numbers import Integral
@@ -46,6 +46,7 @@ from ..initializers import Layer, get_initializer
 from ..losses import Loss
 from ..optimizers import LBFGS
 from ..training import EpochReport, Member, Stack, Targets, TrainingSet, epochs, minimize_lbfgs
+from ..training.bench import Bench, is_small
 from ..training.checkpoint import State, restore, state_of
 from ..training.lbfgs import Budget
 from ..training.member import Progress
@@ -280,6 +281,7 @@ class BaseMultilayerPerceptron(
         for name in (
             "_optimizer_state",
             "_trained_by",
+            "_bench",
             "_no_improvement",
             "_raw_parameters",
             "_average",
@@ -610,13 +612,53 @@ class BaseMultilayerPerceptron(
         # A fit that was saved when it had ended is not gone on with.
         if not member.is_over:
             size = self._batch_rows(member.n_samples)
-            stack = Stack(self._network, [member], data, size, self.dtype_)
+            stack, rest = self._stack_of(member, data, size, incremental=incremental)
             try:
                 self._run_epochs(stack, member, listener, incremental=incremental)
             except KeyboardInterrupt:
                 warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
             stack.retire(range(len(stack.members)))
+            rest()
         self._finish(member)
+
+    def _stack_of(
+        self, member: Member, data: TrainingSet, size: int, *, incremental: bool
+    ) -> tuple[Stack, Callable[[], None]]:
+        """Return a stack of the member, and what is to be called when it has done its work."""
+
+        def make(own: TrainingSet) -> Stack:
+            return Stack(self._network, [member], own, size, self.dtype_)
+
+        options = self._plain_options() if incremental and is_small(member, data) else None
+        if options is None:
+            return make(data), lambda: None
+        # Labels of classes are told by codes, and their table by their number.
+        key = (
+            options,
+            (data.X.shape, data.X.dtype, len(member.rows), size, self.dtype_),
+            tuple(of for node in _what_is_learned(self._network) for of in node),
+            (data.targets.n_outputs, data.targets.codes is None),
+            self._key_of_units(),
+        )
+        bench = self._bench = getattr(self, "_bench", None) or Bench()
+        stack = bench.lend(key, member, data, make)
+        return stack, lambda: bench.take_back(key, stack)
+
+    def _plain_options(self) -> tuple[Any, ...] | None:
+        """Return the parameters, if all are plain values: an object may change inside."""
+        values = [
+            getattr(self, name)
+            for name in self._get_param_names()
+            if name not in ("callbacks", "random_state", "verbose", "class_weight")
+        ]
+        values = [tuple(value) if isinstance(value, list) else value for value in values]
+        parts = [part for v in values for part in (v if isinstance(v, tuple) else (v,))]
+        plain = all(part is None or isinstance(part, str | int | float) for part in parts)
+        return tuple(values) if plain else None
+
+    def _key_of_units(self) -> Hashable:
+        """Return what describes the units that the network's targets are in."""
+        return None
 
     def _run_epochs(
         self, stack: Stack, member: Member, listener: Silence, *, incremental: bool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from numbers import Integral, Real
 from typing import Any
@@ -876,6 +876,9 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     def _output_units(self) -> tuple[Floats, Floats]:
         """Return offset and factor that give raw predictions in y's units."""
         return self._loss.output_units(self._target_shift, self._target_scale)
+
+    def _key_of_units(self) -> Hashable:
+        return self._target_shift.tobytes(), self._target_scale.tobytes()
 
     def _has_own_units(self) -> bool:
         return bool(self._target_shift.any() or (self._target_scale != 1).any())
