@@ -1,4 +1,4 @@
-"""Second calls: ``fit`` with ``warm_start``, ``partial_fit``, and options that change between them."""
+"""Second calls: warm starts, ``partial_fit``, and options that change between calls."""
 
 import pickle
 import warnings
@@ -221,9 +221,7 @@ def test_a_stream_goes_on_alike_in_a_copy(cls, copied):
             weights(streamed(twin, X[:n], y[:n])), weights(streamed(model, X[:n], y[:n]))
         )
     assert not hasattr(clone(model), "n_features_in_")
-    assert_array_equal(
-        weights(clone(model).fit(X, y)), weights(make(cls, **noise).fit(X, y))
-    )
+    assert_array_equal(weights(clone(model).fit(X, y)), weights(make(cls, **noise).fit(X, y)))
 
 
 class Failure(Exception):
@@ -325,7 +323,11 @@ OF_NETWORKS = {
     "normalization": (REFUSED, "batch", {}),
     "averaging": (HEEDED, "ema", {}),
     "max_time": ({"partial_fit": IRRELEVANT, "fit": HEEDED}, 1e-9, {}),
-    "callbacks": ({"partial_fit": IRRELEVANT, "fit": HEEDED}, [StopOnPlateau(tol=9, patience=1)], {}),
+    "callbacks": (
+        {"partial_fit": IRRELEVANT, "fit": HEEDED},
+        [StopOnPlateau(tol=9, patience=1)],
+        {},
+    ),
     "dtype": (HEEDED, "float32", {}),
 }
 OF_CLASSIFIERS = {
@@ -433,7 +435,9 @@ def test_another_solver_begins_with_its_own_moments(cls):
     X, y = some(cls)
     model = streamed(make(cls, solver="sgd"), X, y, 3)
     twin = make(cls, warm_start=True, max_iter=1).set_params(n_iter_no_change=np.inf)
-    vars(twin).update({k: v for k, v in vars(deepcopy(model)).items() if k not in twin.get_params()})
+    vars(twin).update(
+        {k: v for k, v in vars(deepcopy(model)).items() if k not in twin.get_params()}
+    )
     twin._forget_history()
     model.set_params(solver="adam")
     twin.fit(X, y)

@@ -277,7 +277,7 @@ class BaseMultilayerPerceptron(
         self.__dict__.pop("_noise", None)
 
     def _forget_history(self) -> None:
-        """Drop what belongs to one call of ``fit``, though the next one goes on from its weights."""
+        """Drop what the next ``fit`` does not share, though it goes on from the weights."""
         for name in (
             "_optimizer_state",
             "_trained_by",
@@ -389,6 +389,10 @@ class BaseMultilayerPerceptron(
 
     def _rebuild_network(self, n_outputs: int) -> None:
         """Wire the network anew for the weights of the earlier fit; activations may change."""
+        bench = self._bench = getattr(self, "_bench", None) or Bench()
+        options = self._plain_options()
+        if options is not None and bench.has_wired(self._network, (options, n_outputs)):
+            return
         now = self._build_network(self.n_features_in_, n_outputs)
         if _what_is_learned(now) != _what_is_learned(self._network):
             raise ValueError(
@@ -399,6 +403,7 @@ class BaseMultilayerPerceptron(
                 " must stay as they were."
             )
         self._network = now
+        bench.wired = now, (options, n_outputs)
 
     def _fitted_views(self, dtype: np.dtype | None = None, *, folded: bool = True) -> Learned:
         """List what has been learned as the engine does; in its own dtypes, if none is given."""
@@ -579,11 +584,11 @@ class BaseMultilayerPerceptron(
         }
         if not mode.incremental:
             return Progress(rows_seen=self.t_, earlier=earlier)
-        watched_loss = hasattr(self, "_no_improvement") and self.best_loss_ is not None
+        best: float | None = self.best_loss_ if hasattr(self, "_no_improvement") else None
         return Progress(
             loss_curve=earlier["loss_curve"],
-            best_loss=self.best_loss_ if watched_loss else np.inf,
-            no_improvement=self._no_improvement if watched_loss else 0,
+            best_loss=np.inf if best is None else best,
+            no_improvement=0 if best is None else self._no_improvement,
             rows_seen=self.t_,
         )
 
@@ -641,6 +646,7 @@ class BaseMultilayerPerceptron(
             self._key_of_units(),
         )
         bench = self._bench = getattr(self, "_bench", None) or Bench()
+        bench.wired = self._network, (options, self._network.n_outputs)
         stack = bench.lend(key, member, data, make)
         return stack, lambda: bench.take_back(key, stack)
 
@@ -874,8 +880,9 @@ def _what_is_learned(network: Network) -> list[tuple[Any, ...]]:
         block = node.block
         if isinstance(block, Dropout):
             continue
-        learns = isinstance(block, Activate) and block.n_other_parameters
-        kind = type(block.activations[0]) if learns else type(block)
+        kind: type = type(block)
+        if isinstance(block, Activate) and block.n_other_parameters:
+            kind = type(block.activations[0])
         described.append((node.name, kind, block.weight_shape, block.n_other_parameters))
     return described
 

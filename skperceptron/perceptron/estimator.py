@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from scipy.optimize import minimize_scalar
+from scipy.optimize import brentq
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
@@ -410,7 +410,9 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         self, X: Any, y: Any, sample_weight: Any, mode: FitMode, listener: Silence
     ) -> RosenblattPerceptron:
         listener.refuse_to_save("a RosenblattPerceptron")
-        if not (mode.continuing and is_evidently_valid(X, self) and self._are_known_labels(y, mode)):
+        if not (
+            mode.continuing and is_evidently_valid(X, self) and self._are_known_labels(y, mode)
+        ):
             X, y = validate_data(
                 self,
                 X,
@@ -622,12 +624,18 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         targets = (1 - smoothing) * (signs > 0) + smoothing / n_classes
         loss = BinaryLogLoss() if responses.shape[1] == 1 else CategoricalLogLoss()
         shares = weights / weights.sum()
-        found = minimize_scalar(
-            lambda slope: float(loss.losses(slope * responses, targets) @ shares),
-            bounds=SLOPES,
-            method="bounded",
-        )
-        return float(found.x / size)
+
+        def tilt(slope: float) -> float:
+            """Return the derivative of the log loss, which increases with the slope."""
+            wrong = slope * responses
+            loss.inverse_link(wrong, out=wrong)
+            wrong -= targets
+            return float(np.einsum("nc,nc->n", wrong, responses) @ shares)
+
+        low, high = SLOPES
+        if tilt(high) <= 0:
+            return float(high / size)
+        return float((low if tilt(low) >= 0 else brentq(tilt, low, high, xtol=1e-6)) / size)
 
     # Predicting.
 

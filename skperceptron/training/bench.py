@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable
 
 import numpy as np
 
+from ..engine import Network
 from .data import TrainingSet
 from .member import Member
 from .stack import Stack
@@ -23,13 +24,23 @@ class Bench:
 
     It leaves while it works, so that threads can share a model. Copies and pickles of the model
     start without any.
+
+    Attributes
+    ----------
+    wired : tuple
+        The model's network, and the options for which it was wired.
     """
 
     def __init__(self) -> None:
+        self.wired: tuple[Network | None, Hashable] = None, None
         self._resting: dict[Hashable, Stack] = {}
 
     def __reduce__(self) -> tuple[type[Bench], tuple[()]]:
         return Bench, ()
+
+    def has_wired(self, network: Network, options: Hashable) -> bool:
+        """Tell whether this network was wired for these options."""
+        return self.wired[0] is network and self.wired[1] == options
 
     def lend(
         self,
