@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -64,6 +65,10 @@ class Progress:
     no_improvement: int = 0
     rows_seen: int = 0
     earlier: dict[str, list[float]] = field(default_factory=dict)
+
+    def of_this_fit(self) -> dict[str, Any]:
+        """Return all but what earlier calls have brought, by name."""
+        return {name: value for name, value in asdict(self).items() if name != "earlier"}
 
     def all_of(self, name: str) -> list[float]:
         """Return one of the lists, with that of the earlier calls before it."""
