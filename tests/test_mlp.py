@@ -204,6 +204,7 @@ def test_warm_start_goes_on_and_cold_start_does_not(cls, solver):
         assert warm.n_iter_ == 4
         assert warm.loss_curve_[:4] == cold.loss_curve_
         assert len(warm.loss_curve_) == 8
+        assert warm.best_loss_ == min(warm.loss_curve_[4:])
         assert warm.t_ == 8 * len(X)
 
 

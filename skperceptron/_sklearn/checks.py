@@ -134,6 +134,16 @@ def is_evidently_valid(X: Any, estimator: BaseEstimator) -> bool:
         return bool(np.isfinite(np.add.reduce(X, None)))
 
 
+def are_evidently_targets(y: Any, n_rows: int) -> bool:
+    """Tell whether scikit-learn's checks would return these targets as they are."""
+    return (
+        type(y) is np.ndarray
+        and y.ndim in (1, 2)
+        and len(y) == n_rows
+        and (y.dtype.kind in "biuUS" or (y.dtype == FLOAT64 and bool(np.isfinite(y).all())))
+    )
+
+
 def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: Any) -> Any:
     """Do what ``validate_data`` does, but look at a memory-mapped file part by part.
 
@@ -150,6 +160,11 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
     X, or X and y
         Checked; X as it is, if its dtype is one of ACCEPTED, CSR if it is sparse.
     """
+    if checks.get("reset") is False and is_evidently_valid(X, estimator):
+        if y is NO_TARGETS:
+            return X
+        if are_evidently_targets(y, len(X)):
+            return X, y
     pages = pages_of(X)
     checks |= {"accept_sparse": "csr", "dtype": ACCEPTED, "ensure_all_finite": pages is None}
     found = validate_data(estimator, X, y, **checks)
@@ -280,6 +295,12 @@ class LabelMixin(ClassifierMixin):
 
     def _label_codes(self, y: Any, mode: FitMode) -> Integers:
         """Set ``classes_``, or check y against it, and return each label's position there."""
+        if self._are_known_labels(y, mode):
+            # Without a search for all that occur: a call of partial_fit takes half the time.
+            codes = np.searchsorted(self.classes_, y)
+            np.minimum(codes, len(self.classes_) - 1, out=codes)
+            if (self.classes_[codes] == y).all():
+                return codes
         y = column_or_1d(y, warn=True)
         classes = np.unique(y)
         if not mode.continuing:
@@ -298,6 +319,17 @@ class LabelMixin(ClassifierMixin):
                 f"`self.classes_` has {self.classes_}. 'y' has {classes}."
             )
         return np.searchsorted(self.classes_, y)
+
+    def _are_known_labels(self, y: Any, mode: FitMode) -> bool:
+        """Tell whether y plainly holds labels of the kind that an earlier call has met."""
+        return (
+            mode.continuing
+            and mode.incremental
+            and isinstance(y, np.ndarray)
+            and y.ndim == 1
+            and y.dtype.kind in "biuUS"
+            and y.dtype.kind == self.classes_.dtype.kind
+        )
 
     def _refuse_balancing_batches(self) -> None:
         """Raise ValueError if partial_fit would need to know all rows."""
@@ -319,6 +351,8 @@ class LabelMixin(ClassifierMixin):
 
     def _class_weights(self, codes: Integers, sample_weight: Floats | None) -> Floats:
         """Return one weight per class."""
+        if self.class_weight is None:
+            return np.ones(len(self.classes_))
         if isinstance(self.class_weight, str):
             # Unlike scikit-learn's function this counts weights, so that they equal repeated rows.
             totals = np.bincount(codes, sample_weight, minlength=len(self.classes_))

@@ -8,10 +8,11 @@ the network's targets are (``_encode``), how raw predictions are scored while tr
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from collections.abc import Mapping, Sequence
-from copy import copy
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from copy import copy, deepcopy
 from dataclasses import dataclass
 from inspect import signature
+from numbers import Integral
 from typing import Any, NoReturn
 
 import numpy as np
@@ -45,6 +46,7 @@ from ..losses import Loss
 from ..optimizers import LBFGS
 from ..options import check_option, plain
 from ..training import EpochReport, Member, Stack, Targets, TrainingSet, epochs, minimize_lbfgs
+from ..training.bench import Bench, is_small
 from ..training.checkpoint import State, restore, state_of
 from ..training.lbfgs import Budget
 from ..training.member import Progress
@@ -59,6 +61,16 @@ FLOAT32_FROM = 2**12
 
 #: What ``n_iter_no_change`` is where the user has not chosen it.
 DEFAULT_PATIENCE = signature(NetworkParameters).parameters["n_iter_no_change"].default
+
+#: Epochs of earlier calls whose figures are kept: a model that learns for years does not grow.
+KEPT_EPOCHS = 1000
+
+#: What a history holds, and where an estimator keeps it.
+_CURVES = {
+    "loss_curve": "loss_curve_",
+    "validation_scores": "validation_scores_",
+    "validation_losses": "validation_loss_curve_",
+}
 
 #: What a fitted estimator has even where its network learns nothing of the kind.
 ALWAYS_KEPT = ("coefs_", "intercepts_", "activation_parameters_", "normalization_parameters_")
@@ -232,16 +244,22 @@ class BaseMultilayerPerceptron(
         saved = listener.resume(rng, lambda: facts_of(self, checked, extras, mode, rng))
         if mode.continuing:
             start = self._packed_parameters()
+            progress = self._progress_so_far(mode)
+            if not mode.incremental:
+                self._forget_history()
         else:
             start = self._initial_parameters(rng, extras)
+            progress = Progress()
         self.dtype_ = self._resolve_dtype()
         self.n_outputs_ = n_outputs
         self.n_layers_ = len(self._hidden_sizes()) + 2
         self.out_activation_ = loss.out_activation
         member = self._make_member(
-            start, loss, data, checked.weight, rng, incremental=mode.incremental
+            start, loss, data, checked.weight, rng, progress, incremental=mode.incremental
         )
         self._hold_out(member, checked, extras)
+        if mode.continuing:
+            self._go_on_with_noise(member)
         self._merge_rows_of_full_batch(member, data)
         if saved is not None:
             restore(member, saved)
@@ -252,11 +270,17 @@ class BaseMultilayerPerceptron(
 
     def _forget(self) -> None:
         """Drop what only continued training needs, and what not every fit replaces."""
+        self._forget_history()
         learned = self._network.attributes if hasattr(self, "_network") else ()
+        for name in ("_noise", *(name for name in learned if name not in ALWAYS_KEPT)):
+            self.__dict__.pop(name, None)
+
+    def _forget_history(self) -> None:
+        """Drop what the next ``fit`` does not share, though it goes on from the weights."""
         for name in (
-            *(name for name in learned if name not in ALWAYS_KEPT),
             "_optimizer_state",
-            "_best_parameters",
+            "_trained_by",
+            "_bench",
             "_no_improvement",
             "_raw_parameters",
             "_average",
@@ -365,18 +389,21 @@ class BaseMultilayerPerceptron(
 
     def _rebuild_network(self, n_outputs: int) -> None:
         """Wire the network anew for the weights of the earlier fit; activations may change."""
+        bench = self._bench = getattr(self, "_bench", None) or Bench()
+        options = self._plain_options()
+        if options is not None and bench.has_wired(self._network, (options, n_outputs)):
+            return
         now = self._build_network(self.n_features_in_, n_outputs)
-        before, after = (
-            [(n.name, n.block.learned) for n in network.nodes] for network in (self._network, now)
-        )
-        if after != before:
+        if _what_is_learned(now) != _what_is_learned(self._network):
             raise ValueError(
                 "warm_start and partial_fit go on with the weights of the earlier fit: "
                 f"hidden_layer_sizes={self.hidden_layer_sizes!r}, skip_connections="
-                f"{self.skip_connections!r}, the number of outputs, and what activation="
-                f"{self.activation!r} learns must stay as they were."
+                f"{self.skip_connections!r}, normalization={self.normalization!r}, the number of"
+                f" outputs (loss={self.loss!r}), and what activation={self.activation!r} learns"
+                " must stay as they were."
             )
         self._network = now
+        bench.wired = now, (options, n_outputs)
 
     def _fitted_views(self, dtype: np.dtype | None = None, *, folded: bool = True) -> Learned:
         """List what has been learned as the engine does; in its own dtypes, if none is given."""
@@ -409,6 +436,7 @@ class BaseMultilayerPerceptron(
         data: TrainingSet,
         sample_weight: Floats | None,
         rng: np.random.RandomState,
+        progress: Progress,
         *,
         incremental: bool,
     ) -> Member:
@@ -418,6 +446,7 @@ class BaseMultilayerPerceptron(
                 f"solver={self.solver!r} needs a smooth objective: l1_ratio={self.l1_ratio!r} must"
                 f" be 0 and max_grad_norm={self.max_grad_norm!r} must be None."
             )
+        averaging = self._resolve_averaging(incremental=incremental)
         return Member(
             parameters=parameters,
             loss=loss,
@@ -435,10 +464,9 @@ class BaseMultilayerPerceptron(
             tol=plain(self.tol),
             n_iter_no_change=plain(self.n_iter_no_change),
             max_seconds=np.inf if self.max_time is None else plain(self.max_time),
-            averaging=self._resolve_averaging(incremental=incremental),
-            average=getattr(self, "_average", None),
-            progress=self._progress_so_far(),
-            best_parameters=getattr(self, "_best_parameters", None),
+            averaging=averaging,
+            average=None if averaging is None else getattr(self, "_average", None),
+            progress=progress,
         )
 
     def _hold_out(self, member: Member, checked: CheckedData, extras: Extras) -> None:
@@ -532,39 +560,107 @@ class BaseMultilayerPerceptron(
             " rows of weight zero, or pass X_val and y_val."
         )
 
-    def _progress_so_far(self) -> Progress:
-        if not hasattr(self, "_no_improvement"):
-            return Progress()
+    def _go_on_with_noise(self, member: Member) -> None:
+        """Let dropout go on from the earlier call, where a seed would draw its masks again.
+
+        Shuffles go on with it. Without dropout they are scikit-learn's, seeded in each call.
+        """
+        seed, noise = getattr(self, "_noise", (None, None))
+        if member.noise is None or noise is None or seed != self.random_state:
+            return
+        # The earlier fit keeps its own, should this one fail.
+        member.noise = deepcopy(noise)
+        member.rng = np.random.RandomState([seed, self.t_ % 2**32])
+
+    def _progress_so_far(self, mode: FitMode) -> Progress:
+        """Return the history to go on with: ``fit`` judges by its own, ``partial_fit`` by all."""
+        earlier = {
+            name: list((getattr(self, attribute, None) or ())[-KEPT_EPOCHS:])
+            for name, attribute in _CURVES.items()
+        }
+        if not mode.incremental:
+            return Progress(rows_seen=self.t_, earlier=earlier)
+        best: float | None = self.best_loss_ if hasattr(self, "_no_improvement") else None
         return Progress(
-            loss_curve=list(self.loss_curve_),
-            validation_scores=list(self.validation_scores_ or ()),
-            validation_losses=list(self.validation_loss_curve_ or ()),
-            best_loss=np.inf if self.best_loss_ is None else self.best_loss_,
-            best_score=-np.inf
-            if self.best_validation_score_ is None
-            else self.best_validation_score_,
-            no_improvement=self._no_improvement,
+            loss_curve=earlier["loss_curve"],
+            best_loss=np.inf if best is None else best,
+            no_improvement=0 if best is None else self._no_improvement,
             rows_seen=self.t_,
         )
+
+    def _go_on_with_optimizer(self, member: Member) -> None:
+        """Take over moments and learning rate of the earlier call, where they are still meant."""
+        if not hasattr(self, "_optimizer_state"):
+            return
+        now = member.optimizer, member.schedule, member.learning_rate
+        optimizer, schedule, initial_rate = getattr(self, "_trained_by", now)
+        vectors, steps, rate = self._optimizer_state
+        if type(optimizer) is type(member.optimizer):
+            member.optimizer_state, member.steps = vectors, steps
+        if initial_rate == member.learning_rate and _are_alike(schedule, member.schedule):
+            member.current_rate = rate
+        else:
+            member.current_rate = member.schedule.after_epoch(
+                member.learning_rate, member.learning_rate, member.progress.rows_seen
+            )
 
     def _train_stochastic(
         self, member: Member, data: TrainingSet, listener: Silence, *, incremental: bool
     ) -> None:
         self._warn_of_clipped_batch(member)
         if incremental:
-            member.optimizer_state, member.steps, member.current_rate = getattr(
-                self, "_optimizer_state", ({}, 0, member.learning_rate)
-            )
+            self._go_on_with_optimizer(member)
         # A fit that was saved when it had ended is not gone on with.
         if not member.is_over:
             size = self._batch_rows(member.n_samples)
-            stack = Stack(self._network, [member], data, size, self.dtype_)
+            stack, rest = self._stack_of(member, data, size, incremental=incremental)
             try:
                 self._run_epochs(stack, member, listener, incremental=incremental)
             except KeyboardInterrupt:
                 warn_of_interruption(self, f"{member.n_iter} epochs")
             stack.retire(range(len(stack.members)))
+            rest()
         self._finish(member)
+
+    def _stack_of(
+        self, member: Member, data: TrainingSet, size: int, *, incremental: bool
+    ) -> tuple[Stack, Callable[[], None]]:
+        """Return a stack of the member, and what is to be called when it has done its work."""
+
+        def make(own: TrainingSet) -> Stack:
+            return Stack(self._network, [member], own, size, self.dtype_)
+
+        options = self._plain_options() if incremental and is_small(member, data) else None
+        if options is None:
+            return make(data), lambda: None
+        # Labels of classes are told by codes, and their table by their number.
+        key = (
+            options,
+            (data.X.shape, data.X.dtype, len(member.rows), size, self.dtype_),
+            tuple(of for node in _what_is_learned(self._network) for of in node),
+            (data.targets.n_outputs, data.targets.codes is None),
+            self._key_of_units(),
+        )
+        bench = self._bench = getattr(self, "_bench", None) or Bench()
+        bench.wired = self._network, (options, self._network.n_outputs)
+        stack = bench.lend(key, member, data, make)
+        return stack, lambda: bench.take_back(key, stack)
+
+    def _plain_options(self) -> tuple[Any, ...] | None:
+        """Return the parameters, if all are plain values: an object may change inside."""
+        values = [
+            getattr(self, name)
+            for name in self._get_param_names()
+            if name not in ("callbacks", "random_state", "verbose", "class_weight")
+        ]
+        values = [tuple(value) if isinstance(value, list) else value for value in values]
+        parts = [part for v in values for part in (v if isinstance(v, tuple) else (v,))]
+        plain = all(part is None or isinstance(part, str | int | float) for part in parts)
+        return tuple(values) if plain else None
+
+    def _key_of_units(self) -> Hashable:
+        """Return what describes the units that the network's targets are in."""
+        return None
 
     def _run_epochs(
         self, stack: Stack, member: Member, listener: Silence, *, incremental: bool
@@ -658,18 +754,22 @@ class BaseMultilayerPerceptron(
         predicting = member.parameters if member.average is None else member.average
         if watches_score and member.best_parameters is not None:
             predicting = member.best_parameters
-            self._best_parameters = member.best_parameters
+            self._raw_parameters = self._average = None
         self._store_parameters(predicting)
-        self.loss_curve_ = list(progress.loss_curve)
+        self.loss_curve_ = progress.all_of("loss_curve")
         self.loss_ = progress.loss_curve[-1] if progress.loss_curve else np.inf
         self.best_loss_ = None if watches_score else progress.best_loss
-        self.validation_scores_ = list(progress.validation_scores) if is_validated else None
-        self.validation_loss_curve_ = list(progress.validation_losses) if is_validated else None
+        scores, losses = map(progress.all_of, ("validation_scores", "validation_losses"))
+        self.validation_scores_ = scores if is_validated else None
+        self.validation_loss_curve_ = losses if is_validated else None
         self.best_validation_score_ = progress.best_score if watches_score else None
         self.n_iter_ = member.n_iter
         self.t_ = progress.rows_seen
         self._no_improvement = progress.no_improvement
         self._optimizer_state = (member.optimizer_state, member.steps, member.current_rate)
+        self._trained_by = member.optimizer, member.schedule, member.learning_rate
+        if member.noise is not None and isinstance(self.random_state, Integral):
+            self._noise = int(self.random_state), member.noise
 
     def _train_lbfgs(self, member: Member, data: TrainingSet, listener: Silence) -> None:
         losses: list[float] = []
@@ -790,6 +890,27 @@ def _figures(report: EpochReport) -> dict[str, Any]:
     return {**figures, "history": history, "is_last": report.member.is_over}
 
 
+def _what_is_learned(network: Network) -> list[tuple[Any, ...]]:
+    """Describe the blocks whose weights a later call goes on with; dropout may come and go."""
+    described: list[tuple[Any, ...]] = []
+    for node in network.nodes:
+        if node.block.kind != "dropout":
+            activations = getattr(node.block, "activations", ()) if node.block.learned else ()
+            kinds = tuple(activation.__class__ for activation in activations)
+            described.append((node.name, node.block.kind, kinds, node.block.learned))
+    return described
+
+
+def _are_alike(one: Any, other: Any) -> bool:
+    """Tell whether two components are of one kind with equal parameters."""
+    if type(one) is not type(other) or vars(one).keys() != vars(other).keys():
+        return False
+    return all(
+        value is vars(other)[name] or np.array_equal(value, vars(other)[name])
+        for name, value in vars(one).items()
+    )
+
+
 def _in_canonical_order(
     data: TrainingSet, rows: Integers, sample_weight: Floats | None
 ) -> tuple[Integers, Floats | None]:
@@ -799,6 +920,8 @@ def _in_canonical_order(
     repeated and one that counts twice are nothing but rounding. Removing it makes
     weights and repetitions agree bit for bit, in float32 too, and saves work.
     """
+    if len(rows) == 1:
+        return rows, sample_weight
     targets = data.targets.table if data.targets.codes is None else data.targets.codes[:, None]
     told_apart_by: Any = np.hstack([targets, *data.more.values()]) if data.more else targets
     kept, merged = merge_equal_rows(data.X, told_apart_by, sample_weight, rows)

@@ -56,7 +56,8 @@ verbose : bool or int, default=False
     Whether to print progress.
 
 warm_start : bool, default=False
-    Whether `fit` goes on from the weights of the previous call.
+    Whether `fit` goes on from the weights of the previous call. Each call has its own best
+    score, best weights and patience.
 
 momentum : float, default=0.9
     In [0, 1]. Only used when ``solver="sgd"``.
@@ -155,10 +156,12 @@ loss_ : float
     Loss of the last epoch.
 
 loss_curve_ : list of float
-    Training loss of each epoch; "lbfgs": of each iteration of the last call.
+    Training loss of each epoch ("lbfgs": of each iteration of the last call). Of calls before
+    the last one, the last 1,000 epochs are kept; the last `n_iter_` entries are those of the
+    last call.
 
 best_loss_ : float or None
-    Smallest training loss; None with early stopping.
+    Smallest training loss of the last `fit`; None with early stopping.
 
 validation_scores_ : list of float or None
     Score on the validation rows, epoch by epoch; None without validation. Accuracy; R2 for a loss
@@ -169,7 +172,7 @@ validation_loss_curve_ : list of float or None
     Loss on the validation rows, without penalty.
 
 best_validation_score_ : float or None
-    The best of them.
+    The best of them in the last `fit`.
 
 n_iter_ : int
     Epochs or iterations of the last call.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from typing import Any
 
@@ -319,6 +319,8 @@ class MLPBinaryClassifier(_MLPClassifier):
             )
 
     def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> Targets:
+        if self._are_known_labels(y, mode) and not self._is_multilabel:
+            return Targets(np.array([[0.0], [1.0]]), self._label_codes(y, mode))
         check_classification_targets(y)
         multilabel = type_of_target(y, input_name="y") == "multilabel-indicator"
         if mode.continuing and multilabel != self._is_multilabel:
@@ -403,6 +405,8 @@ class MLPSoftmaxClassifier(_MLPClassifier):
     """
 
     def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> Targets:
+        if self._are_known_labels(y, mode):
+            return Targets(np.eye(len(self.classes_)), self._label_codes(y, mode))
         check_classification_targets(y)
         if type_of_target(y, input_name="y").startswith("multilabel"):
             raise ValueError(
@@ -767,7 +771,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> Targets:
         # Labels may be sparse, numbers may not.
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        if not (type(y) is np.ndarray and y.dtype == np.float64):
+            y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         y = y.reshape(len(y), -1)
@@ -775,6 +780,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         self._check_output(loss)
         if not mode.continuing:
             self._target_shift, self._target_scale = np.zeros(y.shape[1]), np.ones(y.shape[1])
+            self._units_of_target = self._asked_units()
         else:
             self._check_continuation(loss, y)
         if self.output == "categorical":
@@ -804,6 +810,12 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
                 f"output={self.output!r}: warm_start and partial_fit go on with the output of the"
                 " earlier fit: whether it is categorical must stay."
             )
+        for name, before in getattr(self, "_units_of_target", {}).items():
+            if self._asked_units()[name] != before:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r}: warm_start and partial_fit go on with the"
+                    f" units of the earlier fit, {name}={before!r}."
+                )
         n_targets = len(self._target_scale)
         if self.output != "categorical" and y.shape[1] != n_targets:
             raise ValueError(f"y has {y.shape[1]} columns, but {n_targets} are expected.")
@@ -814,6 +826,13 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
                 f"loss={self.loss!r}: warm_start and partial_fit go on with a target that was"
                 " standardised for other outputs of the network: the kind of loss must stay."
             )
+
+    def _asked_units(self) -> dict[str, Any]:
+        """Return the parameters that decide which numbers the network sees as targets."""
+        bounds = None
+        if self.output_range is not None and self.output != "categorical":
+            bounds = tuple(map(float, self._bounds()))
+        return {"output_range": bounds, "standardize_target": self.standardize_target}
 
     def _check_range(self, y: Floats, low: float, high: float) -> None:
         allowed = Interval(low, high, low_closed=True, high_closed=True)
@@ -888,6 +907,9 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     def _output_units(self) -> tuple[Floats, Floats]:
         """Return offset and factor that give raw predictions in y's units."""
         return self._loss.output_units(self._target_shift, self._target_scale)
+
+    def _key_of_units(self) -> Hashable:
+        return self._target_shift.tobytes(), self._target_scale.tobytes()
 
     def _has_own_units(self) -> bool:
         return bool(self._target_shift.any() or (self._target_scale != 1).any())

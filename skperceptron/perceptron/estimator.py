@@ -16,18 +16,19 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from scipy.optimize import minimize_scalar
+from scipy.optimize import brentq
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.random import sample_without_replacement
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from .._sklearn.checks import (
     FitMode,
     LabelMixin,
     check_sample_weight,
     generator_of,
+    is_evidently_valid,
     never_certain,
     restored_on_failure,
 )
@@ -77,6 +78,9 @@ __all__ = ["RosenblattPerceptron"]
 #: Numbers that the associative units may hold for all rows at once (32 MB); beyond that
 #: they are computed anew, window by window, in every epoch.
 KEPT_NUMBERS = 2**22
+
+#: Epochs of earlier calls whose mistakes are kept: a model that learns for years does not grow.
+KEPT_EPOCHS = 1000
 
 #: Numbers in a window of rows (2 MB).
 WINDOW = 2**18
@@ -177,7 +181,8 @@ class RosenblattPerceptron(
         Their biases.
 
     mistakes_ : list of int
-        Corrections in each epoch, all response units together.
+        Corrections in each epoch, all response units together; of the calls before the last
+        one, in the last 1,000 epochs.
 
     converged_ : bool
         Whether the last epoch had none.
@@ -418,19 +423,23 @@ class RosenblattPerceptron(
         self, X: Any, y: Any, sample_weight: Any, mode: FitMode, listener: Silence
     ) -> RosenblattPerceptron:
         listener.refuse_to_save("a RosenblattPerceptron")
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            dtype=(np.float64, np.float32),
-            reset=not mode.continuing,
-        )
+        if not (
+            mode.continuing and is_evidently_valid(X, self) and self._are_known_labels(y, mode)
+        ):
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                accept_sparse="csr",
+                dtype=(np.float64, np.float32),
+                reset=not mode.continuing,
+            )
+            check_classification_targets(y)
+        check_consistent_length(X, y)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
-        check_classification_targets(y)
         codes = self._label_codes(y, mode)
-        rng = generator_of(self.random_state)
+        rng = self._generator(mode)
         given = distinct = _rows_as_given(len(y), sample_weight)
         if self.shuffle or self.n_associative:
             distinct = merge_equal_rows(X, codes[:, np.newaxis], sample_weight)
@@ -448,7 +457,18 @@ class RosenblattPerceptron(
             only_counted=not self._memory_kind.observes,
         )
         self._train(training, rng, mode, listener)
+        self._had_intercept = bool(self.fit_intercept)
+        if isinstance(self.random_state, Integral):
+            self._shuffling = int(self.random_state), rng
         return self
+
+    def _generator(self, mode: FitMode) -> np.random.RandomState:
+        """Return the source of orders: where a seed would give them again, it goes on."""
+        seed, rng = getattr(self, "_shuffling", (None, None))
+        if mode.continuing and rng is not None and seed == self.random_state:
+            # The earlier fit keeps its own, should this one fail.
+            return deepcopy(rng)
+        return generator_of(self.random_state)
 
     def _check_same_units(self) -> None:
         if self.n_associative != self.associative_weights_.shape[1]:
@@ -456,6 +476,19 @@ class RosenblattPerceptron(
                 "warm_start and partial_fit go on with the units of the earlier fit:"
                 f" n_associative={self.n_associative} must stay"
                 f" {self.associative_weights_.shape[1]}."
+            )
+        n_features = self.n_features_in_
+        asked = min(n_features, 3) if self.n_connections is None else self.n_connections
+        n_connections = np.count_nonzero(self.associative_weights_[:, :1])
+        if self.n_associative and asked != n_connections:
+            raise ValueError(
+                "warm_start and partial_fit go on with the units of the earlier fit:"
+                f" n_connections={self.n_connections} must stay {n_connections}."
+            )
+        if self.fit_intercept != getattr(self, "_had_intercept", self.fit_intercept):
+            raise ValueError(
+                "warm_start and partial_fit go on with the weights of the earlier fit:"
+                f" fit_intercept={self.fit_intercept} must stay {self._had_intercept}."
             )
 
     def _draw_associative_units(
@@ -558,7 +591,10 @@ class RosenblattPerceptron(
         """Return the first weights, and what chooses among all that follow."""
         if mode.continuing:
             weight, memory = self._state
-            if type(memory) is self._memory_kind:
+            if not mode.incremental and self.weights == "pocket":
+                # What predicts so far has to hold its own on the rows of this call.
+                return weight, PocketWeights(np.column_stack([self.coef_, self.intercept_]))
+            if mode.incremental and type(memory) is self._memory_kind:
                 # The earlier fit keeps its own, should this one fail.
                 return weight, deepcopy(memory)
         else:
@@ -574,7 +610,8 @@ class RosenblattPerceptron(
         """Store what training has brought."""
         units.memory.end()
         self._store(units)
-        self.mistakes_ = (self.mistakes_ if mode.continuing else []) + mistakes
+        earlier = self.mistakes_[-KEPT_EPOCHS:] if mode.continuing else []
+        self.mistakes_ = earlier + mistakes
         self.converged_ = bool(mistakes) and not mistakes[-1]
         self.n_iter_ = len(mistakes)
         self.t_ = (self.t_ if mode.continuing else 0) + len(mistakes) * len(training.rows)
@@ -605,12 +642,19 @@ class RosenblattPerceptron(
         smoothing = n_classes / (len(signs) + n_classes)
         targets = (1 - smoothing) * (signs > 0) + smoothing / n_classes
         loss = BinaryLogLoss() if responses.shape[1] == 1 else CategoricalLogLoss()
-        found = minimize_scalar(
-            lambda slope: np.average(loss.losses(slope * responses, targets), weights=weights),
-            bounds=SLOPES,
-            method="bounded",
-        )
-        return float(found.x / size)
+        shares = weights / weights.sum()
+
+        def tilt(slope: float) -> float:
+            """Return the derivative of the log loss, which increases with the slope."""
+            wrong = slope * responses
+            loss.inverse_link(wrong, out=wrong)
+            wrong -= targets
+            return float(np.einsum("nc,nc->n", wrong, responses) @ shares)
+
+        low, high = SLOPES
+        if tilt(high) <= 0:
+            return float(high / size)
+        return float((low if tilt(low) >= 0 else brentq(tilt, low, high, xtol=1e-6)) / size)
 
     # Predicting.
 

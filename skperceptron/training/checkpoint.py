@@ -14,7 +14,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +125,7 @@ def state_of(member: Member) -> State:
         "current_rate": member.current_rate,
         "steps": member.steps,
         "n_iter": member.n_iter,
-        "progress": asdict(member.progress),
+        "progress": member.progress.of_this_fit(),
         "rng": describe_random_state(member.rng),
         "noise": None if member.noise is None else member.noise.bit_generator.state,
     }
@@ -167,7 +167,7 @@ def restore(member: Member, state: State) -> None:
     member.current_rate = numbers["current_rate"]
     member.steps = numbers["steps"]
     member.n_iter = numbers["n_iter"]
-    member.progress = Progress(**numbers["progress"])
+    member.progress = Progress(**numbers["progress"], earlier=member.progress.earlier)
     recall_random_state(member.rng, numbers["rng"])
     if member.noise is not None:
         member.noise.bit_generator.state = numbers["noise"]
