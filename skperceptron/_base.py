@@ -121,7 +121,7 @@ class BaseMultilayerPerceptron(
         """Return the weights of the rows for training and validation."""
         return sample_weight
 
-    def _stratify(self, targets: Targets) -> Integers | None:
+    def _stratify(self, targets: Targets) -> Any:
         """Return the labels by which the validation rows are stratified, if any."""
         return None
 
@@ -491,7 +491,9 @@ class BaseMultilayerPerceptron(
     def _check_validation_data(self, extras: Extras) -> tuple[Any, Any, Floats | None]:
         X, y = self._validate_training_data(extras.X_val, extras.y_val, reset=False)
         weight = extras.sample_weight_val
-        return X, y, None if weight is None else check_sample_weight(weight, X)
+        if weight is not None:
+            weight = check_sample_weight(weight, X, "sample_weight_val")
+        return X, y, weight
 
     def _merge_rows_of_full_batch(self, member: Member, data: TrainingSet) -> None:
         if not is_lbfgs(self.solver) and self._batch_rows(member.n_samples) == member.n_samples:
@@ -675,7 +677,7 @@ class BaseMultilayerPerceptron(
         losses: list[float] = []
 
         def tell(last: OptimizeResult) -> bool:
-            losses.append(float(last.fun))
+            losses.append(float(last.loss))
             report = {
                 "epoch": last.nit,
                 "loss": losses[-1],
@@ -702,12 +704,12 @@ class BaseMultilayerPerceptron(
         else:
             self.n_iter_ = check_optimize_result("lbfgs", result, self.max_iter)
         if self.verbose:
-            print(f"L-BFGS: {self.n_iter_} iterations, loss = {result.fun:.8f}")
+            print(f"L-BFGS: {self.n_iter_} iterations, loss = {result.loss:.8f}")
         self._keep_iterate(result)
 
     def _keep_iterate(self, result: OptimizeResult) -> None:
         self._store_parameters(result.x)
-        self.loss_ = self.best_loss_ = float(result.fun)
+        self.loss_ = self.best_loss_ = float(result.loss)
         self.t_ = 0
 
     def _attributes_at(self, result: OptimizeResult) -> dict[str, Any]:

@@ -28,7 +28,9 @@ from ._validation import (
     LabelMixin,
     accuracy,
     never_certain,
+    refuse_dates,
     restored_on_failure,
+    shown,
 )
 from .engine.arrays import Floats, Integers
 from .losses import (
@@ -301,6 +303,12 @@ class MLPBinaryClassifier(_MLPClassifier):
         return Targets(np.array([[0.0], [1.0]]), self._label_codes(y, mode))
 
     def _encode_labels(self, y: Any, mode: FitMode) -> Targets:
+        values = np.unique(y.data if sparse.issparse(y) else y)
+        if not np.isin(values, [0, 1]).all():
+            raise ValueError(
+                "A `y` of several labels per row must hold 1 (or True) where a row has a label, and"
+                f" 0 (or False) elsewhere, got the values {shown(values)}."
+            )
         indicator = np.asarray(y.toarray() if sparse.issparse(y) else y, dtype=np.float64)
         labels = np.arange(indicator.shape[1])
         if (mode.continuing or mode.incremental) and len(labels) != len(self.classes_):
@@ -310,8 +318,9 @@ class MLPBinaryClassifier(_MLPClassifier):
         self.classes_ = labels
         return Targets(indicator)
 
-    def _stratify(self, targets: Targets) -> Integers | None:
-        return targets.codes
+    def _stratify(self, targets: Targets) -> Any:
+        # Labels, not codes: an error of the split shows them.
+        return None if targets.codes is None else self.classes_[targets.codes]
 
     def _make_loss(self) -> Loss:
         return self._resolve_loss("binary", len(self.classes_) if self._is_multilabel else 1)
@@ -736,6 +745,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         self.__dict__.pop("values_", None)
 
     def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> Targets:
+        refuse_dates(y, "y")
         # Labels may be sparse, numbers may not.
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         if y.ndim == 2 and y.shape[1] == 1:

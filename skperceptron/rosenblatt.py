@@ -43,6 +43,7 @@ from ._validation import (
     check_sample_weight,
     generator_of,
     never_certain,
+    refuse_dates,
     restored_on_failure,
 )
 from .activations import Heaviside
@@ -394,6 +395,7 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
 
     def _responses(self, X: Any) -> Floats:
         check_is_fitted(self)
+        refuse_dates(X, "X")
         X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
         # In float32 a sum next to its threshold might fall on the other side than in training.
         responses = predict_raw(self._network, self._fitted_views(np.float64), X)
@@ -405,6 +407,7 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         self, X: Any, y: Any, sample_weight: Any, mode: FitMode, listener: Silence
     ) -> RosenblattPerceptron:
         listener.refuse_to_save("a RosenblattPerceptron")
+        refuse_dates(X, "X")
         X, y = validate_data(
             self,
             X,
@@ -417,16 +420,16 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
             sample_weight = check_sample_weight(sample_weight, X)
         check_classification_targets(y)
         codes = self._label_codes(y, mode)
+        weight = self._weigh_classes(codes, sample_weight)
         rng = generator_of(self.random_state)
-        given = distinct = _rows_as_given(len(y), sample_weight)
+        given = distinct = _rows_as_given(weight)
         if self.shuffle or self.n_associative:
-            distinct = merge_equal_rows(X, codes[:, np.newaxis], sample_weight)
+            distinct = merge_equal_rows(X, codes[:, np.newaxis], weight)
         if mode.continuing:
             self._check_same_units()
         else:
             self._draw_associative_units(X, *distinct, rng)
         kept, weights = distinct if self.shuffle else given
-        weights = self._weigh_classes(codes[kept], weights)
         training = _Training(
             self._features_of(X),
             kept,
@@ -721,9 +724,8 @@ def _split(sums: Floats, weights: Floats, share: float) -> float:
     return float(middle if middle > values[i] else values[i + 1])
 
 
-def _rows_as_given(n_rows: int, sample_weight: Floats | None) -> tuple[Integers, Floats]:
+def _rows_as_given(weights: Floats) -> tuple[Integers, Floats]:
     """Return the rows that count, and their weights."""
-    weights = np.ones(n_rows) if sample_weight is None else sample_weight
     kept = np.flatnonzero(weights)
     return kept, weights[kept]
 
