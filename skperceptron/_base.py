@@ -2,19 +2,20 @@
 
 A subclass translates targets: it says which loss the network minimises (``_make_loss``), what
 the network's targets are (``_encode``), how raw predictions are scored while training
-(``_score_raw``), and what ``predict`` returns.
+(``_judged``, ``_score_judged``), and what ``predict`` returns.
 """
 
 from __future__ import annotations
 
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
+from scipy import sparse
 from scipy.optimize import OptimizeResult
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -47,13 +48,26 @@ from .engine.rows import merge_equal_rows
 from .initializers import Layer, get_initializer
 from .losses import Loss
 from .optimizers import LBFGS
-from .training import EpochReport, Member, Stack, Targets, TrainingSet, epochs, minimize_lbfgs
+from .training import (
+    EpochReport,
+    Member,
+    Stack,
+    TargetRows,
+    TrainingSet,
+    epochs,
+    minimize_lbfgs,
+)
 from .training.checkpoint import State, restore, state_of
 from .training.lbfgs import Budget
 from .training.member import Progress
 
 #: From this many weights in one matrix on, ``dtype="auto"`` trains in float32.
 FLOAT32_FROM = 2**12
+
+#: Numbers that a network of more outputs than these predicts at a time (32 MB), where something
+#: shorter is made of them.
+DESCRIBED = 2**22
+FEW_OUTPUTS = 64
 
 NO_EXTRAS = Extras()
 
@@ -106,7 +120,7 @@ class BaseMultilayerPerceptron(
     # What a subclass answers.
 
     @abstractmethod
-    def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> Targets:
+    def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> TargetRows:
         """Check y, store what describes it (``classes_``...), return the network's targets."""
 
     @abstractmethod
@@ -114,14 +128,21 @@ class BaseMultilayerPerceptron(
         """Return the loss; ``_encode`` has run."""
 
     @abstractmethod
-    def _score_raw(self, raw: Floats, y: Any, sample_weight: Floats | None) -> float:
-        """Return the validation score of raw predictions in the network's units."""
+    def _judged(self, raw: Floats) -> Any:
+        """Return what is scored while training, from raw predictions in the network's units.
 
-    def _weigh(self, targets: Targets, sample_weight: Floats | None) -> Floats | None:
+        May change them.
+        """
+
+    @abstractmethod
+    def _score_judged(self, judged: Any, y: Any, sample_weight: Floats | None) -> float:
+        """Return the validation score of what ``_judged`` has returned for all rows."""
+
+    def _weigh(self, targets: TargetRows, sample_weight: Floats | None) -> Floats | None:
         """Return the weights of the rows for training and validation."""
         return sample_weight
 
-    def _stratify(self, targets: Targets) -> Any:
+    def _stratify(self, targets: TargetRows) -> Any:
         """Return the labels by which the validation rows are stratified, if any."""
         return None
 
@@ -741,9 +762,30 @@ class BaseMultilayerPerceptron(
 
     def _raw_predictions(self, X: Any) -> Floats:
         """Return raw predictions, (n_samples, n_outputs), in the dtype of X."""
-        if not is_evidently_valid(X, self):
-            check_is_fitted(self)
-            X = validated(self, X, reset=False)
+        return self._raw_predictions_of(self._checked_to_predict(X))
+
+    def _described(self, X: Any, describe: Callable[[Floats], Any]) -> Any:
+        """Return what a function makes of raw predictions, block by block if these are many."""
+        X = self._checked_to_predict(X)
+        if self.n_outputs_ <= FEW_OUTPUTS or X.shape[0] * self.n_outputs_ <= DESCRIBED:
+            return describe(self._raw_predictions_of(X))
+        size = max(1, DESCRIBED // self.n_outputs_)
+        parts = [
+            describe(self._raw_predictions_of(X[start : start + size]))
+            for start in range(0, X.shape[0], size)
+        ]
+        if sparse.issparse(parts[0]):
+            return sparse.vstack(parts, format="csr")
+        return np.concatenate(parts)
+
+    def _checked_to_predict(self, X: Any) -> Any:
+        if is_evidently_valid(X, self):
+            return X
+        check_is_fitted(self)
+        return validated(self, X, reset=False)
+
+    def _raw_predictions_of(self, X: Any) -> Floats:
+        """Return the raw predictions of an X that has been checked."""
         dtype = FLOAT32 if X.dtype == FLOAT32 else FLOAT64
         parts = [self._network, *self.coefs_, *self.intercepts_]
         parts += [*self.activation_parameters_, *self.normalization_parameters_]
@@ -785,8 +827,7 @@ def _in_canonical_order(
     repeated and one that counts twice are nothing but rounding. Removing it makes
     weights and repetitions agree bit for bit, in float32 too, and saves work.
     """
-    targets = data.targets.table if data.targets.codes is None else data.targets.codes[:, None]
-    kept, merged = merge_equal_rows(data.X, targets, sample_weight, rows)
+    kept, merged = merge_equal_rows(data.X, data.targets.keys, sample_weight, rows)
     if sample_weight is None and (merged == 1).all():
         return kept, None
     weights = np.zeros(data.n_rows)

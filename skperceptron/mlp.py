@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from numbers import Integral, Real
@@ -22,6 +23,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from ._base import BaseMultilayerPerceptron, is_stochastic
 from ._compat import StrOptions, check_partial_fit_first_call, fit_context
 from ._docs import shares_documentation
+from ._parameters import is_lbfgs
 from ._validation import (
     Extras,
     FitMode,
@@ -42,7 +44,7 @@ from .losses import (
     SquaredError,
     get_loss,
 )
-from .training import Targets
+from .training import SomeOfMany, TargetRows, Targets, one_hot
 
 __all__ = ["MLPBinaryClassifier", "MLPRegressor", "MLPSoftmaxClassifier"]
 
@@ -184,9 +186,9 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_labels)
-            Predicted labels.
+            Predicted labels. A CSR matrix after a fit to a sparse one.
         """
-        return self._labels(self._raw_predictions(X))
+        return self._described(X, self._labels)
 
     def decision_function(self, X: Any) -> Floats:
         """Return raw predictions, before the sigmoid or softmax.
@@ -220,10 +222,17 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         """
         return never_certain(self._probabilities(self._raw_predictions(X)))
 
-    def _score_raw(self, raw: Floats, y: Any, sample_weight: Floats | None) -> float:
-        return accuracy(y, self._labels(raw), sample_weight)
+    def _judged(self, raw: Floats) -> Any:
+        return self._labels(raw)
 
-    def _weigh(self, targets: Targets, sample_weight: Floats | None) -> Floats | None:
+    def _score_judged(self, judged: Any, y: Any, sample_weight: Floats | None) -> float:
+        return accuracy(y, judged, sample_weight)
+
+    @abstractmethod
+    def _labels(self, raw: Floats) -> Any:
+        """Return the labels that raw predictions mean."""
+
+    def _weigh(self, targets: TargetRows, sample_weight: Floats | None) -> Floats | None:
         if self.class_weight is None:
             return sample_weight
         if targets.codes is None:
@@ -283,6 +292,9 @@ class MLPBinaryClassifier(_MLPClassifier):
 
     _is_multilabel: bool
 
+    #: Whether `predict` returns a sparse matrix, as the target was.
+    _y_was_sparse = False
+
     def _check_n_classes(self, classes: Any) -> None:
         super()._check_n_classes(classes)
         if len(classes) > 2:
@@ -291,34 +303,44 @@ class MLPBinaryClassifier(_MLPClassifier):
                 f" got {len(classes)} classes. Use MLPSoftmaxClassifier for more than two."
             )
 
-    def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> Targets:
+    def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> TargetRows:
         check_classification_targets(y)
         multilabel = type_of_target(y, input_name="y") == "multilabel-indicator"
         if mode.continuing and multilabel != self._is_multilabel:
             before, now = ("labels", "classes") if self._is_multilabel else ("classes", "labels")
             raise ValueError(f"`y` holds {now}, but the earlier fit was to {before}.")
         self._is_multilabel = multilabel
+        if not mode.continuing:
+            self._y_was_sparse = sparse.issparse(y)
         if multilabel:
             return self._encode_labels(y, mode)
         return Targets(np.array([[0.0], [1.0]]), self._label_codes(y, mode))
 
-    def _encode_labels(self, y: Any, mode: FitMode) -> Targets:
+    def _encode_labels(self, y: Any, mode: FitMode) -> TargetRows:
+        if sparse.issparse(y) and not y.has_canonical_format:
+            y = y.copy()
+            y.sum_duplicates()
         values = np.unique(y.data if sparse.issparse(y) else y)
         if not np.isin(values, [0, 1]).all():
             raise ValueError(
                 "A `y` of several labels per row must hold 1 (or True) where a row has a label, and"
                 f" 0 (or False) elsewhere, got the values {shown(values)}."
             )
-        indicator = np.asarray(y.toarray() if sparse.issparse(y) else y, dtype=np.float64)
-        labels = np.arange(indicator.shape[1])
+        labels = np.arange(y.shape[1])
         if (mode.continuing or mode.incremental) and len(labels) != len(self.classes_):
             raise ValueError(
                 f"`y` has {len(labels)} labels, but {len(self.classes_)} are expected."
             )
         self.classes_ = labels
-        return Targets(indicator)
+        if not sparse.issparse(y):
+            return Targets(np.asarray(y, dtype=np.float64))
+        # A copy: the user's matrix stays as it is.
+        indicator = sparse.csr_array(y, dtype=np.int8, copy=True)
+        indicator.sum_duplicates()
+        indicator.eliminate_zeros()
+        return SomeOfMany(indicator)
 
-    def _stratify(self, targets: Targets) -> Any:
+    def _stratify(self, targets: TargetRows) -> Any:
         # Labels, not codes: an error of the split shows them.
         return None if targets.codes is None else self.classes_[targets.codes]
 
@@ -327,7 +349,8 @@ class MLPBinaryClassifier(_MLPClassifier):
 
     def _labels(self, raw: Floats) -> Any:
         if self._is_multilabel:
-            return (raw > 0).astype(int)
+            present = (raw > 0).astype(int)
+            return sparse.csr_matrix(present) if self._y_was_sparse else present
         return self.classes_[(raw[:, 0] > 0).astype(int)]
 
     def _decision(self, raw: Floats) -> Floats:
@@ -384,7 +407,7 @@ class MLPSoftmaxClassifier(_MLPClassifier):
     (1, 3)
     """
 
-    def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> Targets:
+    def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> TargetRows:
         check_classification_targets(y)
         if type_of_target(y, input_name="y").startswith("multilabel"):
             raise ValueError(
@@ -392,7 +415,7 @@ class MLPSoftmaxClassifier(_MLPClassifier):
                 " indicator. Use MLPBinaryClassifier for several labels per row."
             )
         codes = self._label_codes(y, mode)
-        return Targets(np.eye(len(self.classes_)), codes)
+        return one_hot(codes, len(self.classes_))
 
     def _make_loss(self) -> Loss:
         return self._resolve_loss("multiclass", len(self.classes_))
@@ -421,6 +444,9 @@ def _is_categorical(estimator: MLPRegressor) -> bool:
 #: bounds break raw training: below, the squared error starts smaller than `tol`; above, Adam's
 #: steps never arrive.
 ORDINARY_SCALE = (1e-2, 1e3)
+
+#: Numbers in the largest array of a categorical output (256 MB): a step needs several.
+LARGEST_DISTRIBUTION = 2**25
 
 
 @shares_documentation
@@ -672,7 +698,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     def _description(self, X: Any) -> Floats:
         """Return what the loss tells of each target, (n_samples, T, outputs per target)."""
-        values = self._values(self._raw_predictions(X))
+        values = self._described(X, self._values)
         return values.reshape(len(values), -1, self._loss.outputs_per_target)
 
     @available_if(_is_categorical)
@@ -702,13 +728,20 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             return self.values_[raw.argmax(axis=1)][:, np.newaxis].astype(raw.dtype)
         return (raw * self.values_.astype(raw.dtype)).sum(axis=1, keepdims=True)
 
-    def _score_raw(self, raw: Floats, y: Any, sample_weight: Floats | None) -> float:
-        if not (self._loss.judged_by_r2 or self._was_categorical()):
-            targets = (y.reshape(len(y), -1) - self._target_shift) / self._target_scale
-            return -self._loss.mean(raw, targets.astype(raw.dtype), sample_weight)
+    def _is_scored_by_r2(self) -> bool:
+        return self._loss.judged_by_r2 or self._was_categorical()
+
+    def _judged(self, raw: Floats) -> Any:
+        if not self._is_scored_by_r2():
+            return raw
         offset, factor = self._output_units()
-        raw = raw * factor + offset
-        return float(r2_score(y, self._values(raw), sample_weight=sample_weight))
+        return self._values(raw * factor + offset)
+
+    def _score_judged(self, judged: Any, y: Any, sample_weight: Floats | None) -> float:
+        if not self._is_scored_by_r2():
+            targets = (y.reshape(len(y), -1) - self._target_shift) / self._target_scale
+            return -self._loss.mean(judged, targets.astype(judged.dtype), sample_weight)
+        return float(r2_score(y, judged, sample_weight=sample_weight))
 
     def _make_loss(self) -> Loss:
         if self.output == "categorical":
@@ -744,7 +777,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         super()._forget()
         self.__dict__.pop("values_", None)
 
-    def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> Targets:
+    def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> TargetRows:
         refuse_dates(y, "y")
         # Labels may be sparse, numbers may not.
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
@@ -802,7 +835,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
                 f"y must lie in the range {allowed}, got values from {y.min()} to {y.max()}."
             )
 
-    def _encode_integers(self, y: Floats, mode: FitMode) -> Targets:
+    def _encode_integers(self, y: Floats, mode: FitMode) -> TargetRows:
         if y.shape[1] != 1:
             raise ValueError(
                 f"output='categorical' predicts one target column, but y has {y.shape[1]}."
@@ -812,6 +845,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         if not mode.continuing:
             bounds = (y.min(), y.max()) if self.output_range is None else self._bounds()
             low, high = int(bounds[0]), int(bounds[1])
+            self._check_number_of_values(low, high, len(y))
             self._target_shift, self._target_scale = np.zeros(1), np.ones(1)
             self.values_ = np.arange(low, high + 1)
             if len(self.values_) < 2:
@@ -827,7 +861,20 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
                     f" the values of the earlier fit, {before}."
                 )
         self._check_range(y, self.values_[0], self.values_[-1])
-        return Targets(np.eye(len(self.values_)), (y[:, 0] - self.values_[0]).astype(np.intp))
+        return one_hot((y[:, 0] - self.values_[0]).astype(np.intp), len(self.values_))
+
+    def _check_number_of_values(self, low: int, high: int, n_rows: int) -> None:
+        """Refuse a distribution that needs arrays out of proportion, before they are made."""
+        n_values = high - low + 1
+        n_rows = 1 if is_lbfgs(self.solver) else self._batch_rows(n_rows)
+        widest = max(n_rows, *self._hidden_sizes(), 1)
+        if n_values * widest > LARGEST_DISTRIBUTION:
+            raise ValueError(
+                f"output='categorical' has one output for each integer from {low} to {high}:"
+                f" {n_values} values times {widest} rows of a batch, or hidden units, are more than"
+                f" {LARGEST_DISTRIBUTION} numbers. Use a narrower range, a smaller batch_size, or"
+                " output='continuous'."
+            )
 
     def _choose_units(self, y: Floats, sample_weight: Floats | None, loss: Loss) -> None:
         """Decide in which units the network sees each column of the target."""

@@ -90,6 +90,9 @@ GATHERED = 2048
 #: Rows from which thresholds and the slope of the probabilities are found.
 SAMPLE = 10_000
 
+#: Right answers, of all response units, that are held at a time (32 MB).
+ANSWERS = 2**22
+
 #: Slopes that are tried, for responses of size 1 at most: none makes a probability underflow.
 SLOPES = (1e-3, 300.0)
 
@@ -433,7 +436,8 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         training = _Training(
             self._features_of(X),
             kept,
-            self._signs(codes[kept]),
+            codes[kept],
+            len(self.classes_),
             weights,
             only_counted=not self._memory_kind.observes,
         )
@@ -486,12 +490,6 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
             return _with_constant(associative, constant, np.arange(len(rows)), room)
 
         return computed
-
-    def _signs(self, codes: Integers) -> Floats:
-        """Return the right answers, (n_rows, n_responses): 1 or -1."""
-        if len(self.classes_) == 2:
-            return np.where(codes[:, np.newaxis] == 1, 1.0, -1.0)
-        return np.where(codes[:, np.newaxis] == np.arange(len(self.classes_)), 1.0, -1.0)
 
     def _train(
         self,
@@ -546,7 +544,7 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
                 return weight, deepcopy(memory)
         else:
             n_inputs = self.n_associative or self.n_features_in_
-            weight = np.zeros((training.signs.shape[1], n_inputs + 1))
+            weight = np.zeros((training.n_responses, n_inputs + 1))
         if self.weights == "pocket":
             return weight, PocketWeights(weight)
         return weight, self._memory_kind()
@@ -628,7 +626,9 @@ class _Training:
         Gives the inputs of the response units for row numbers, constant included; dense ones
         in the room that may be given.
     rows : ndarray of int of shape (N,)
-    signs : ndarray of shape (N, C)
+    codes : ndarray of int of shape (N,)
+        The right classes.
+    n_classes : int
     weights : ndarray of shape (N,)
     only_counted : bool
         Whether it does not matter which presentations are mistakes.
@@ -636,9 +636,20 @@ class _Training:
 
     features_of: Callable[..., Features]
     rows: Integers
-    signs: Floats
+    codes: Integers
+    n_classes: int
     weights: Floats
     only_counted: bool
+
+    @property
+    def n_responses(self) -> int:
+        """Response units (C): two classes share one."""
+        return 1 if self.n_classes == 2 else self.n_classes
+
+    def signs_of(self, chosen: Integers) -> Floats:
+        """Return the right answers of some rows, (n, C): 1 or -1."""
+        units = np.array([1]) if self.n_classes == 2 else np.arange(self.n_classes)
+        return np.where(self.codes[chosen, np.newaxis] == units, 1.0, -1.0)
 
     @cached_property
     def solver(self) -> type[Solver]:
@@ -665,16 +676,20 @@ class _Training:
         """Return the weight of the rows that a response unit answers rightly."""
         right = 0.0
         for chosen in self._windows(np.arange(len(self.rows))):
-            answered = self.features_of(self.rows[chosen]) @ weight * self.signs[chosen, unit] > 0
+            is_class = self.codes[chosen] == (1 if self.n_classes == 2 else unit)
+            answered = (self.features_of(self.rows[chosen]) @ weight) * np.where(
+                is_class, 1.0, -1.0
+            ) > 0
             right += float(self.weights[chosen][answered].sum())
         return right
 
     def sample(self, coef: Floats, intercept: Floats) -> tuple[Floats, Floats, Floats]:
         """Return responses, signs and weights of at most ``SAMPLE`` rows."""
-        chosen = np.arange(0, len(self.rows), -(-len(self.rows) // SAMPLE))
+        at_most = max(1, min(SAMPLE, ANSWERS // self.n_responses))
+        chosen = np.arange(0, len(self.rows), -(-len(self.rows) // at_most))
         features = self.features_of(self.rows[chosen])
         responses = features @ np.column_stack([coef, intercept]).T
-        return responses, self.signs[chosen], self.weights[chosen]
+        return responses, self.signs_of(chosen), self.weights[chosen]
 
     def _contents(
         self, order: Integers, room: Room
@@ -682,7 +697,7 @@ class _Training:
         """Yield features, signs and weights, window by window."""
         for chosen in self._windows(order):
             features = self.features_of(self.rows[chosen], room=room)
-            yield features, self.signs[chosen], self.weights[chosen]
+            yield features, self.signs_of(chosen), self.weights[chosen]
 
     def _windows(self, order: Integers) -> Iterator[Integers]:
         length = self._window_length
@@ -691,6 +706,9 @@ class _Training:
 
     @cached_property
     def _window_length(self) -> int:
+        return max(1, min(self._rows_by_features(), ANSWERS // self.n_responses))
+
+    def _rows_by_features(self) -> int:
         features = self.features_of(self.rows[:1])
         n_inputs = features.shape[1]
         if sparse.issparse(features):
