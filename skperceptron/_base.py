@@ -117,6 +117,9 @@ class BaseMultilayerPerceptron(
 
     _loss: Loss
 
+    #: Whether predictions are float64 even if X is float32.
+    _predicts_float64 = False
+
     # What a subclass answers.
 
     @abstractmethod
@@ -153,6 +156,10 @@ class BaseMultilayerPerceptron(
     def _unfold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
         """Undo ``_fold``."""
         return weight, bias
+
+    def _needs_float64(self) -> bool:
+        """Tell whether float32 would lose predictions: they are then float64 for any X."""
+        return False
 
     # Fitting.
 
@@ -478,7 +485,7 @@ class BaseMultilayerPerceptron(
         has_own = self._has_own_validation_data(extras)
         if has_own:
             X, y, weight = self._check_validation_data(extras)
-            targets = self._encode(y, None, FitMode(continuing=True, incremental=True))
+            targets = self._encode(y, None, FitMode(True, incremental=True, learns=False))
             weight = self._weigh(targets, weight)
             data, rows = TrainingSet(X, targets), np.arange(X.shape[0])
         elif rules is not None and not is_lbfgs(self.solver):
@@ -755,6 +762,7 @@ class BaseMultilayerPerceptron(
                 self.normalization_parameters_.append(arrays[0].reshape(-1, node.block.units))
         self.coefs_[-1], self.intercepts_[-1] = self._fold(self.coefs_[-1], self.intercepts_[-1])
         self._predictors = Predictors()
+        self._predicts_float64 = self._needs_float64()
         if not (np.isfinite(self.coefs_[-1]).all() and np.isfinite(self.intercepts_[-1]).all()):
             self._refuse_diverged()
 
@@ -786,7 +794,7 @@ class BaseMultilayerPerceptron(
 
     def _raw_predictions_of(self, X: Any) -> Floats:
         """Return the raw predictions of an X that has been checked."""
-        dtype = FLOAT32 if X.dtype == FLOAT32 else FLOAT64
+        dtype = FLOAT32 if X.dtype == FLOAT32 and not self._predicts_float64 else FLOAT64
         parts = [self._network, *self.coefs_, *self.intercepts_]
         parts += [*self.activation_parameters_, *self.normalization_parameters_]
         predictor = self._predictors.lend(

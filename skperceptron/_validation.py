@@ -44,10 +44,13 @@ class FitMode:
         Whether training goes on from an earlier call.
     incremental : bool
         Whether this is ``partial_fit``.
+    learns : bool
+        Whether the network is going to learn from the rows; it is not from validation data.
     """
 
     continuing: bool
     incremental: bool
+    learns: bool = True
 
 
 @dataclass(frozen=True)

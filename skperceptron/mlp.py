@@ -7,6 +7,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
@@ -440,10 +441,22 @@ def _is_categorical(estimator: MLPRegressor) -> bool:
     return True
 
 
-#: Standard deviations and root mean squares (for an exponential output: means) outside these
-#: bounds break raw training: below, the squared error starts smaller than `tol`; above, Adam's
-#: steps never arrive.
-ORDINARY_SCALE = (1e-2, 1e3)
+#: Standard deviations (for an exponential output: means) outside these bounds, and means of more
+#: than so many deviations, do raw training harm. On 400 standardised rows, 200 epochs of the
+#: default network reach an R2 of 0.93, raw or not; raw, on a deviation of 0.1 or 30, or on a mean
+#: of 3 deviations: 0.36, 0.65, 0.81.
+ORDINARY_SCALE = (0.25, 10.0)
+ORDINARY_MEAN = 2.0
+
+#: Exponents of normal numbers.
+EXPONENTS = (-1022, 1023)
+
+#: Rows of which ``partial_fit`` takes the deviation for that of all rows to come.
+ENOUGH_ROWS = 32
+
+#: Units of the target that float32 predicts without loss: their size, and deviations in a mean.
+SINGLE_PRECISION = (1e-30, 1e30)
+DEVIATIONS_IN_MEAN = 2**14
 
 #: Numbers in the largest array of a categorical output (256 MB): a step needs several.
 LARGEST_DISTRIBUTION = 2**25
@@ -480,10 +493,10 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         Whether each column of the target is standardised inside the network. The output
         layer is folded back afterwards, so that ``coefs_`` and ``intercepts_`` speak y's
         units; ``loss_curve_`` speaks the network's. "auto" does so, but spares, to give
-        scikit-learn's model, the columns of a "squared_error" whose standard deviation and
-        root mean square lie in [1e-2, 1e3]. With "poisson" and "gamma" the target is divided
-        by a power of two near its mean; "auto" spares means in [1e-2, 1e3] of "poisson".
-        Not used with a bounded or categorical output, nor with a loss of the user's whose
+        scikit-learn's model, the columns of a "squared_error" whose standard deviation lies in
+        [0.25, 10] and whose mean is at most two deviations from zero. With "poisson" and "gamma"
+        the target is divided by a power of two near its mean; "auto" spares means in [0.25, 10]
+        of "poisson". Not used with a bounded or categorical output, nor with a loss of the user's whose
         ``equivariance`` is "none".
 
     Attributes
@@ -515,6 +528,9 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     """
 
     _y_is_numeric = True
+
+    #: What ``partial_fit`` has seen of the target, while its units are open.
+    _seen: _Moments | None = None
 
     _parameter_constraints: dict[str, list[Any]] = {
         **BaseMultilayerPerceptron._parameter_constraints,
@@ -601,7 +617,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
         """Train for one epoch on the given rows.
 
-        A standardised target keeps the units found in the first call.
+        A standardised target keeps the units of its first 32 rows, of however many calls. Until
+        then they follow the rows, while what the network predicts stays.
 
         Parameters
         ----------
@@ -739,7 +756,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     def _score_judged(self, judged: Any, y: Any, sample_weight: Floats | None) -> float:
         if not self._is_scored_by_r2():
-            targets = (y.reshape(len(y), -1) - self._target_shift) / self._target_scale
+            y = y.reshape(len(y), -1)
+            targets = y / self._target_scale - self._target_shift / self._target_scale
             return -self._loss.mean(judged, targets.astype(judged.dtype), sample_weight)
         return float(r2_score(y, judged, sample_weight=sample_weight))
 
@@ -788,6 +806,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         self._check_output(loss)
         if not mode.continuing:
             self._target_shift, self._target_scale = np.zeros(y.shape[1]), np.ones(y.shape[1])
+            self._seen = None
         else:
             self._check_continuation(loss, y)
         if self.output == "categorical":
@@ -797,9 +816,10 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             self._check_range(y, low, high)
             return Targets((y - low) / (high - low))
         loss.check_targets(y)
-        if not mode.continuing:
-            self._choose_units(y, sample_weight, loss)
-        return Targets((y - self._target_shift) / self._target_scale)
+        if mode.learns:
+            self._find_units(y, sample_weight, loss, mode)
+        # Nothing overflows on the way, and divisions by powers of two round nothing.
+        return Targets(y / self._target_scale - self._target_shift / self._target_scale)
 
     def _check_output(self, loss: Loss) -> None:
         """Refuse a loss that does not go with a bounded or categorical output."""
@@ -876,26 +896,77 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
                 " output='continuous'."
             )
 
-    def _choose_units(self, y: Floats, sample_weight: Floats | None, loss: Loss) -> None:
-        """Decide in which units the network sees each column of the target."""
-        if loss.equivariance == "none":
+    def _find_units(
+        self, y: Floats, sample_weight: Floats | None, loss: Loss, mode: FitMode
+    ) -> None:
+        """Decide in which units the network sees each column, as long as that is open."""
+        if loss.equivariance == "none" or not (self.standardize_target or mode.continuing):
             return
+        if mode.continuing and self._seen is None:
+            return
+        seen = _Moments.of(y, sample_weight)
+        if self._seen is not None:
+            seen = self._seen.joined(seen)
+        self._change_units(*self._chosen_units(seen, loss, mode), is_open=mode.continuing)
+        # A constant first batch says nothing about the deviation.
         may_shift = loss.equivariance == "affine"
-        mean, deviation, size = _moments(y, sample_weight)
+        is_known = np.all(seen.deviation if may_shift else seen.mean)
+        is_settled = seen.n_rows >= ENOUGH_ROWS and (is_known or not mode.incremental)
+        self._seen = None if is_settled else seen
+
+    def _chosen_units(self, seen: _Moments, loss: Loss, mode: FitMode) -> tuple[Floats, Floats]:
+        """Return shift and scale of each column of the target."""
+        may_shift = loss.equivariance == "affine"
+        mean, deviation = seen.mean, seen.deviation
         spread = deviation if may_shift else mean
         if self.standardize_target == "auto" and loss.keeps_ordinary_units:
             low, high = ORDINARY_SCALE
-            largest = size if may_shift else mean
-            chosen = (spread < low) | (spread > high) | (largest > high)
+            if mode.incremental and seen.n_rows < ENOUGH_ROWS:
+                # Few rows may lie close together.
+                spread_at_least = np.maximum(spread, 1.0)
+            else:
+                spread_at_least = spread
+            chosen = (spread_at_least < low) | (spread > high)
+            chosen |= may_shift & (np.abs(mean) > ORDINARY_MEAN * spread_at_least)
         else:
-            chosen = np.full(y.shape[1], bool(self.standardize_target))
+            chosen = np.full(len(mean), bool(self.standardize_target))
         # A constant column has nothing but rounding errors around its mean.
         constant = spread <= 1e-12 * np.abs(mean)
         measure = np.where(constant, np.minimum(np.abs(mean), 1.0), spread)
         # Powers of two: multiplying by them rounds nothing, so that folding is exact.
         exponent = np.round(np.log2(np.where(measure > 0, measure, 1.0)))
-        self._target_shift = np.where(chosen & may_shift, mean, 0.0)
-        self._target_scale = np.where(chosen, 2.0**exponent, 1.0)
+        scale = 2.0 ** np.clip(exponent, *EXPONENTS)
+        return np.where(chosen & may_shift, mean, 0.0), np.where(chosen, scale, 1.0)
+
+    def _change_units(self, shift: Floats, scale: Floats, *, is_open: bool) -> None:
+        """Take other units of the target; what the network predicts stays as it is."""
+        vectors: dict[str, Floats] = {}
+        if is_open:
+            # All other weights are kept in units of y.
+            for name in ("_raw_parameters", "_average", "_best_parameters"):
+                kept = getattr(self, name, None)
+                if kept is not None:
+                    vectors[name] = kept.astype(np.float64)
+            for vector in vectors.values():
+                weight, bias = self._network.views(vector[np.newaxis])[-1]
+                weight[0], bias[0, 0] = self._fold(weight[0], bias[0, 0])
+        self._target_shift, self._target_scale = shift, scale
+        for name, vector in vectors.items():
+            weight, bias = self._network.views(vector[np.newaxis])[-1]
+            weight[0], bias[0, 0] = self._unfold(weight[0], bias[0, 0])
+            setattr(self, name, vector)
+
+    def _needs_float64(self) -> bool:
+        low, high = SINGLE_PRECISION
+        sizes = np.concatenate([self._target_scale, np.abs(self._target_shift)])
+        if self.output_range is not None:
+            sizes = np.append(sizes, np.abs(np.asarray(self.output_range, dtype=np.float64)))
+        mean_in_deviations = np.abs(self._target_shift) / self._target_scale
+        return bool(
+            (sizes > high).any()
+            or (self._target_scale < low).any()
+            or (mean_in_deviations > DEVIATIONS_IN_MEAN).any()
+        )
 
     def _fold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
         if not self._has_own_units():
@@ -926,11 +997,36 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         return tags
 
 
-def _moments(y: Floats, sample_weight: Floats | None) -> tuple[Floats, Floats, Floats]:
-    """Return mean, standard deviation and root mean square of each column."""
-    # Squares of the largest floats overflow, those of the smallest vanish.
-    largest = np.abs(y).max(axis=0)
-    unit = np.where(largest > 0, largest, 1.0)
-    mean = np.average(y / unit, axis=0, weights=sample_weight)
-    deviation = np.sqrt(np.average((y / unit - mean) ** 2, axis=0, weights=sample_weight))
-    return mean * unit, deviation * unit, np.hypot(mean, deviation) * unit
+@dataclass(frozen=True)
+class _Moments:
+    """Mean and standard deviation of each column of the rows seen so far."""
+
+    n_rows: int
+    weight: float
+    mean: Floats
+    deviation: Floats
+
+    @classmethod
+    def of(cls, y: Floats, sample_weight: Floats | None) -> _Moments:
+        """Return those of some rows."""
+        # Squares of the largest floats overflow, those of the smallest vanish.
+        largest = np.abs(y).max(axis=0)
+        unit = np.where(largest > 0, largest, 1.0)
+        mean = np.average(y / unit, axis=0, weights=sample_weight)
+        deviation = np.sqrt(np.average((y / unit - mean) ** 2, axis=0, weights=sample_weight))
+        weight = float(len(y) if sample_weight is None else sample_weight.sum())
+        n_rows = len(y) if sample_weight is None else np.count_nonzero(sample_weight)
+        return cls(n_rows, weight, mean * unit, deviation * unit)
+
+    def joined(self, other: _Moments) -> _Moments:
+        """Return those of both groups of rows."""
+        weight = self.weight + other.weight
+        a, b = self.weight / weight, other.weight / weight
+        within = np.hypot(np.sqrt(a) * self.deviation, np.sqrt(b) * other.deviation)
+        between = np.sqrt(a * b) * (other.mean - self.mean)
+        return _Moments(
+            self.n_rows + other.n_rows,
+            weight,
+            a * self.mean + b * other.mean,
+            np.hypot(within, between),
+        )
