@@ -10,13 +10,13 @@ import numpy as np
 from scipy import sparse
 from sklearn.metrics import check_scoring
 
-from .engine.arrays import Floats, Integers
-from .engine.prediction import predict_raw
-from .losses import Loss
-from .training import TrainingSet
+from ..engine.arrays import Floats, Integers
+from ..engine.prediction import predict_raw
+from ..losses import Loss
+from ..training import TrainingSet
 
 if TYPE_CHECKING:
-    from ._base import BaseMultilayerPerceptron
+    from .base import BaseMultilayerPerceptron
 
 #: Predictions that are held at a time (32 MB), if something shorter is to be scored.
 HELD = 2**22
