@@ -78,17 +78,17 @@ class Objective:
             # The penalty alone would drive them to zero.
             gradient[place] = 0
         gradient /= self.total
-        return self.times * loss + self._penalty(), gradient
+        return self.times * loss + self._penalty_value(), gradient
 
     def reported(self, value: float, vector: Floats) -> float:
         """Return the loss, penalty included, that is reported where the objective is ``value``."""
         if self.times == 1:
             return value
         self.parameters[0] = vector
-        penalty = self._penalty()
+        penalty = self._penalty_value()
         return (value - penalty) / self.times + penalty
 
-    def _penalty(self) -> float:
+    def _penalty_value(self) -> float:
         return 0.5 * self.member.alpha * self._square() / self.total
 
     def _square(self) -> float:
