@@ -57,17 +57,16 @@ from ..training import (
 from ..training.checkpoint import State, restore, state_of
 from ..training.lbfgs import Budget
 from ..training.member import Progress
-from .held_out import Validation
+from .held_out import FEW_OUTPUTS, Validation
 from .notebook import NotebookMixin
 from .parameters import NetworkParameters, is_lbfgs, owned
 
 #: From this many weights in one matrix on, ``dtype="auto"`` trains in float32.
 FLOAT32_FROM = 2**12
 
-#: Numbers that a network of more outputs than these predicts at a time (32 MB), where something
-#: shorter is made of them.
-DESCRIBED = 2**22
-FEW_OUTPUTS = 64
+#: Numbers that a network of more outputs than ``FEW_OUTPUTS`` predicts at a time (8 MB), where
+#: something shorter is made of them.
+DESCRIBED = 2**20
 
 NO_EXTRAS = Extras()
 

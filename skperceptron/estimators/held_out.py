@@ -18,8 +18,9 @@ from ..training import TrainingSet
 if TYPE_CHECKING:
     from .base import BaseMultilayerPerceptron
 
-#: Predictions that are held at a time (32 MB), if something shorter is to be scored.
-HELD = 2**22
+#: Predictions of more outputs than these are made part by part, so many numbers at a time (8 MB).
+FEW_OUTPUTS = 64
+HELD = 2**20
 
 
 class Validation:
@@ -87,7 +88,7 @@ class Validation:
 
     def _parts(self, n_outputs: int) -> Iterator[slice]:
         """Cut the rows such that predictions of a part are not many."""
-        size = max(1, HELD // n_outputs)
+        size = max(1, HELD // n_outputs) if n_outputs > FEW_OUTPUTS else max(1, len(self._rows))
         for start in range(0, len(self._rows), size):
             yield slice(start, start + size)
 

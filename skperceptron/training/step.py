@@ -97,6 +97,7 @@ class Step:
         self._learn = bound.learning(
             window.y[members, rows], window.raw[members, rows], window.kept[members, rows], factor
         )
+        self._announces = bound.mixes_weighted
         self.bound = bound
 
     def gather(self) -> None:
@@ -106,7 +107,8 @@ class Step:
 
     def run(self, i: int) -> None:
         """Take step ``i`` of the epoch with the batch that has been gathered."""
-        self.bound.announce(i)
+        if self._announces:
+            self.bound.announce(i)
         for call in self._learn:
             call()
         self.bound.update(i)
@@ -166,6 +168,7 @@ class BoundStep:
             noise=[m.noise for m in members],
             weighted=network.mixes_rows and sums is not None,
         )
+        self.mixes_weighted = self._work.row_shares is not None
         self._sums = sums
         self._place, self._tables, self._record, self._scalars = place, own, record, scalars
         self._sources = list(runs(data))
