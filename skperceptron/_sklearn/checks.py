@@ -30,6 +30,9 @@ ACCEPTED = tuple(map(np.dtype, "d f e b B h H i I l L q Q ?".split()))
 #: Of what objects in a table are dates or durations.
 DATES = (date, timedelta, np.datetime64, np.timedelta64)
 
+#: Positive float64 numbers of full precision.
+NORMAL_NUMBERS = (float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).max))
+
 #: By this ``validate_data`` knows that only X is to be checked.
 NO_TARGETS = "no_validation"
 
@@ -144,7 +147,9 @@ def _checked_number(weight: Any, name: str) -> float:
     return float(number)
 
 
-def check_sum_of_weights(weights: Floats, subject: str) -> None:
+def check_sum_of_weights(
+    weights: Floats, subject: str, allowed: tuple[float, float] = NORMAL_NUMBERS
+) -> None:
     """Refuse weights whose sum overflows, or is so small that a division by it overflows.
 
     Parameters
@@ -152,14 +157,15 @@ def check_sum_of_weights(weights: Floats, subject: str) -> None:
     weights : ndarray
     subject : str
         What the error's sentence begins with.
+    allowed : tuple of two floats
+        Least and largest sum.
     """
-    limits = np.finfo(np.float64)
     with np.errstate(over="ignore"):
         total = weights.sum()
-    if not limits.tiny <= total <= limits.max:
+    if not allowed[0] <= total <= allowed[1]:
         raise ValueError(
-            f"{subject} the sum of the weights must lie between {limits.tiny:.2g} and"
-            f" {limits.max:.2g}, got {total:.2g}. Multiply all of them by one factor."
+            f"{subject} the sum of the weights must lie between {allowed[0]:.2g} and"
+            f" {allowed[1]:.2g}, got {total:.2g}. Multiply all of them by one factor."
         )
 
 
@@ -293,6 +299,9 @@ class LabelMixin(ClassifierMixin):
     classes_: Any
     class_weight: Any
 
+    #: What all weights of rows, times those of their classes, may add up to.
+    _sums_of_weights = NORMAL_NUMBERS
+
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the mean accuracy on the given data.
 
@@ -381,8 +390,9 @@ class LabelMixin(ClassifierMixin):
             relevant = np.ones(len(weights), dtype=bool)
         if not of_class[codes[relevant]].any():
             raise ValueError(f"class_weight={self.class_weight!r} leaves no row to learn from.")
-        factors = "" if sample_weight is None else " times sample_weight"
-        check_sum_of_weights(weights, f"class_weight={self.class_weight!r}{factors}:")
+        factors = [] if self.class_weight is None else [f"class_weight={self.class_weight!r}"]
+        factors += [] if sample_weight is None else ["sample_weight"]
+        check_sum_of_weights(weights, f"{' times '.join(factors)}:", self._sums_of_weights)
         return weights
 
     def _class_weights(self, codes: Integers, sample_weight: Floats | None) -> Floats:

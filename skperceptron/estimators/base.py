@@ -68,6 +68,9 @@ FLOAT32_FROM = 2**12
 #: something shorter is made of them.
 DESCRIBED = 2**20
 
+#: Beside a mean loss, any other weights than zero count nothing against such a penalty.
+LARGEST_PENALTY = 1e15
+
 NO_EXTRAS = Extras()
 
 _DIVERGED = (
@@ -222,6 +225,12 @@ class BaseMultilayerPerceptron(
             self._forget()
         targets = self._encode(y, sample_weight, mode)
         weight = self._weigh(targets, sample_weight)
+        if weight is not None and self.alpha / weight.sum() > LARGEST_PENALTY:
+            raise ValueError(
+                f"alpha={self.alpha!r} counts alpha / {weight.sum():.2g} beside the mean loss: the"
+                " sum of sample_weight is too small for it. Multiply all weights by one factor, or"
+                " use alpha=0."
+            )
         return CheckedData(TrainingSet(X, targets), y, sample_weight, weight)
 
     def _make_ready(
