@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-
 from scipy import sparse
 
 from skperceptron import (
@@ -17,6 +16,10 @@ from skperceptron.stopping import EarlyStopping
 
 N, D = 4000, 1000
 INTEGERS = ["int8", "uint8", "int16", "int32", "int64", "uint64", "bool"]
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:The number of unique classes is greater:UserWarning"),
+]
 DTYPES = ["float64", "float32", "float16", *INTEGERS]
 OPTIONS = {
     "plain": {},

@@ -393,6 +393,8 @@ def test_weights_equal_repeated_rows_that_are_merged_or_not(cls, solver, normali
 @pytest.mark.parametrize("cls", ESTIMATORS)
 def test_rows_of_weight_zero_do_not_touch_the_statistics_of_a_batch(cls):
     X, y = data_for(cls)
+    chosen = np.random.RandomState(0).permutation(len(X))
+    X, y = X[chosen], y[chosen]
     far = np.vstack([X[:40], 1e6 * X[40:60]])
     weight = np.repeat([1.0, 0.0], [40, 20])
     options = {**SMALL, "normalization": "batch", "shuffle": False}
@@ -681,9 +683,10 @@ def stream(n_rows=1200):
     return X, X[:, 0] + 0.5 * X[:, 1]
 
 
-@pytest.mark.parametrize("loss", ["squared_error", "huber", "gaussian_nll"])
-@pytest.mark.parametrize("averaging", [None, "ema"])
-@pytest.mark.parametrize("n_first", [1, 2])
+@pytest.mark.parametrize(
+    ("loss", "averaging", "n_first"),
+    [("squared_error", None, 1), ("squared_error", "ema", 2), ("gaussian_nll", None, 1)],
+)
 @pytest.mark.parametrize("units", ["near 100", "in millions", "in millions, far from zero"])
 def test_a_first_call_of_one_row_or_of_equal_rows_does_not_fix_the_units(
     units, n_first, averaging, loss
@@ -691,9 +694,7 @@ def test_a_first_call_of_one_row_or_of_equal_rows_does_not_fix_the_units(
     X, y = stream()
     shift, scale = {"near 100": (100.0, 1.0), **UNITS}[units]
     y = shift + scale * y
-    model = MLPRegressor(
-        loss, (16,), random_state=0, learning_rate_init=0.01, averaging=averaging
-    )
+    model = MLPRegressor(loss, (16,), random_state=0, learning_rate_init=0.01, averaging=averaging)
     model.partial_fit(np.repeat(X[:1], n_first, axis=0), np.repeat(y[:1], n_first))
     for start in range(1, 1000, 3):
         model.partial_fit(X[start : start + 3], y[start : start + 3])
@@ -702,7 +703,7 @@ def test_a_first_call_of_one_row_or_of_equal_rows_does_not_fix_the_units(
 
 def test_units_that_change_leave_predictions_as_they_are():
     X, y = stream()
-    model = MLPRegressor(hidden_layer_sizes=(6,), learning_rate_init=1e-12, averaging="swa")
+    model = MLPRegressor(hidden_layer_sizes=(6,), learning_rate_init=1e-12, averaging="ema")
     model.partial_fit(X[:1], 1e6 * y[:1])
     before = model.predict(X)
     model.partial_fit(X[1:4], 1e6 * y[1:4])
@@ -738,9 +739,7 @@ def test_lbfgs_with_several_targets_converges_as_with_the_same_objective(n_targe
     options = {"solver": "lbfgs", "alpha": alpha, "max_iter": 5000, "tol": 1e-5, "random_state": 0}
 
     def reached(loss):
-        model = MLPRegressor(
-            loss, (10,), standardize_target=False, **options
-        ).fit(X, y)  # fmt: skip
+        model = MLPRegressor(loss, (10,), standardize_target=False, **options).fit(X, y)
         penalty = 0.5 * alpha * sum((w**2).sum() for w in model.coefs_) / len(X)
         loss = ((model.predict(X) - y) ** 2).sum() / len(X) / 2
         return loss + penalty, model.loss_, loss / n_targets + penalty

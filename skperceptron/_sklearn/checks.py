@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.random.bit_generator import ISeedSequence
-from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import assert_all_finite, check_random_state
@@ -139,7 +138,7 @@ def _checked_number(weight: Any, name: str) -> float:
     """Return a weight that all rows have in common."""
     number = weight.item() if isinstance(weight, np.ndarray) else weight
     is_number = isinstance(number, Real) and not isinstance(number, bool | np.bool_)
-    if not (is_number and np.isfinite(float(number)) and number > 0):
+    if not (is_number and np.isfinite(float(number))):
         raise ValueError(
             f"{name}={weight!r}: must be a finite number above 0, or an array of one number for"
             " each row."
@@ -186,13 +185,12 @@ def refuse_dates(values: Any, name: str) -> None:
         What the error calls them.
     """
     dtype = getattr(values, "dtype", None)
-    if dtype is None and hasattr(values, "__getitem__") and not sparse.issparse(values):
-        # Lists and tables: the first row tells the dtype; scikit-learn says what else is wrong.
+    if getattr(dtype, "kind", "O") == "O" and hasattr(values, "__getitem__"):
+        # Lists, tables, objects: the first row tells; scikit-learn says what else is wrong.
         with suppress(Exception):
             first = np.asarray(values[:1])
-            dtype = first.dtype
-            if first.dtype == object and any(isinstance(v, DATES) for v in first.flat):
-                dtype = np.dtype("datetime64")
+            has_dates = any(isinstance(value, DATES) for value in first.ravel().tolist())
+            dtype = np.dtype("datetime64") if has_dates else first.dtype
     if getattr(dtype, "kind", "") in ("m", "M"):
         raise TypeError(
             f"{name} holds dates or durations, but numbers are needed: convert them first, for"

@@ -501,7 +501,6 @@ class BatchNormalize(_Normalize):
         yield partial(np.multiply, grad, gamma, grad)
         work.hand_over(grad, source)
 
-
     def _through_weighted(
         self, grad: Floats, z: Floats, room: Floats, sums: Floats, shares: Floats
     ) -> Iterator[Call]:

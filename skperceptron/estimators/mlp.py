@@ -32,7 +32,7 @@ from .._sklearn.checks import (
     shown,
 )
 from .._sklearn.compat import StrOptions, check_partial_fit_first_call, fit_context
-from ..engine.arrays import Floats, Integers
+from ..engine.arrays import Floats
 from ..losses import (
     CategoricalLogLoss,
     Interval,
@@ -305,6 +305,8 @@ class MLPBinaryClassifier(_MLPClassifier):
             )
 
     def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> TargetRows:
+        if sparse.issparse(y) and y.shape[1] > 1:
+            self._check_indicator(y)
         check_classification_targets(y)
         multilabel = type_of_target(y, input_name="y") == "multilabel-indicator"
         if mode.continuing and multilabel != self._is_multilabel:
@@ -317,7 +319,8 @@ class MLPBinaryClassifier(_MLPClassifier):
             return self._encode_labels(y, mode)
         return Targets(np.array([[0.0], [1.0]]), self._label_codes(y, mode))
 
-    def _encode_labels(self, y: Any, mode: FitMode) -> TargetRows:
+    def _check_indicator(self, y: Any) -> None:
+        """Refuse several labels per row that are not told by zeros and ones."""
         if sparse.issparse(y) and not y.has_canonical_format:
             y = y.copy()
             y.sum_duplicates()
@@ -327,6 +330,9 @@ class MLPBinaryClassifier(_MLPClassifier):
                 "A `y` of several labels per row must hold 1 (or True) where a row has a label, and"
                 f" 0 (or False) elsewhere, got the values {shown(values)}."
             )
+
+    def _encode_labels(self, y: Any, mode: FitMode) -> TargetRows:
+        self._check_indicator(y)
         labels = np.arange(y.shape[1])
         if (mode.continuing or mode.incremental) and len(labels) != len(self.classes_):
             raise ValueError(
