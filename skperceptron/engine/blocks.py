@@ -443,7 +443,7 @@ class BatchNormalize(_Normalize):
             yield from self._scaled(z, *self.line(work.parameters_of(node)[0]), out)
             return
         mean, factor = self._statistics(work, node)
-        if work.row_shares is None:
+        if work.row_shares is None or work.total_weights is None:
             yield from self._standardize(z, out, mean, factor)
             yield partial(self._follow, running_mean, mean, 1.0, out)
             n_rows = z.shape[1]
@@ -476,8 +476,9 @@ class BatchNormalize(_Normalize):
         # single one there is no unbiased variance.
         pace = self.momentum * (totals > 0)
         unbiased = np.where(totals > 1, totals / np.maximum(totals - 1, 1e-30), 1)
-        for statistic, found, times in zip(running, newest, (1, unbiased), strict=True):
-            statistic += pace.astype(found.dtype) * (found * times - statistic)
+        factors = np.ones_like(unbiased), unbiased
+        for statistic, found, times in zip(running, newest, factors, strict=True):
+            statistic += pace * (found * times - statistic)
 
     def _follow(self, running: Floats, newest: Floats, times: float, room: Floats) -> None:
         """Move a running statistic towards that of the batch; ``room`` is overwritten."""

@@ -502,8 +502,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         scikit-learn's model, the columns of a "squared_error" whose standard deviation lies in
         [0.25, 10] and whose mean is at most two deviations from zero. With "poisson" and "gamma"
         the target is divided by a power of two near its mean; "auto" spares means in [0.25, 10]
-        of "poisson". Not used with a bounded or categorical output, nor with a loss of the user's whose
-        ``equivariance`` is "none".
+        of "poisson". Not used with a bounded or categorical output, nor with a loss of the user's
+        whose ``equivariance`` is "none".
 
     Attributes
     ----------
@@ -1021,7 +1021,7 @@ class _Moments:
         mean = np.average(y / unit, axis=0, weights=sample_weight)
         deviation = np.sqrt(np.average((y / unit - mean) ** 2, axis=0, weights=sample_weight))
         weight = float(len(y) if sample_weight is None else sample_weight.sum())
-        n_rows = len(y) if sample_weight is None else np.count_nonzero(sample_weight)
+        n_rows = len(y) if sample_weight is None else int(np.count_nonzero(sample_weight))
         return cls(n_rows, weight, mean * unit, deviation * unit)
 
     def joined(self, other: _Moments) -> _Moments:

@@ -148,7 +148,8 @@ class OneOfMany(TargetRows):
 
     def take(self, rows: Integers, out: Floats) -> None:
         out.fill(0)
-        k, b = np.indices(rows.shape, sparse=True)
+        n_members, size = rows.shape
+        k, b = np.arange(n_members)[:, np.newaxis], np.arange(size)
         out[k, b, self.codes.take(rows)] = 1
 
 
