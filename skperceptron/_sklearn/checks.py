@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from numbers import Integral
+from datetime import date, timedelta
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,12 @@ FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 #: What X may stay, batches being converted one by one; a copy of anything else is float64.
 ACCEPTED = tuple(map(np.dtype, "d f e b B h H i I l L q Q ?".split()))
 
+#: Of what objects in a table are dates or durations.
+DATES = (date, timedelta, np.datetime64, np.timedelta64)
+
+#: Positive float64 numbers of full precision.
+NORMAL_NUMBERS = (float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).max))
+
 #: By this ``validate_data`` knows that only X is to be checked.
 NO_TARGETS = "no_validation"
 
@@ -40,10 +47,13 @@ class FitMode:
         Whether training goes on from an earlier call.
     incremental : bool
         Whether this is ``partial_fit``.
+    learns : bool
+        Whether the network is going to learn from the rows; it is not from validation data.
     """
 
     continuing: bool
     incremental: bool
+    learns: bool = True
 
 
 @dataclass(frozen=True)
@@ -89,13 +99,15 @@ def generator_of(random_state: Any) -> np.random.RandomState:
     return generator
 
 
-def check_sample_weight(sample_weight: Any, X: Any) -> Floats:
+def check_sample_weight(sample_weight: Any, X: Any, name: str = "sample_weight") -> Floats:
     """Return the weights of the rows of X as a float64 array.
 
     Parameters
     ----------
     sample_weight : float or array-like of shape (n_samples,)
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    name : str, default="sample_weight"
+        What an error calls them.
 
     Returns
     -------
@@ -104,14 +116,87 @@ def check_sample_weight(sample_weight: Any, X: Any) -> Floats:
     Raises
     ------
     ValueError
-        If a weight is negative, NaN or infinite, if the shape is wrong, or if all are zero.
+        If a weight is negative, NaN or infinite, if the shape is wrong, if all are zero, or if
+        their sum overflows or vanishes.
     """
-    weights = convert_sample_weight(sample_weight, X, dtype=np.float64)
+    if np.ndim(sample_weight) == 0:
+        sample_weight = _checked_number(sample_weight, name)
+    try:
+        weights = convert_sample_weight(sample_weight, X, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        if name in str(error):
+            raise
+        raise ValueError(f"{name}: {error}") from error
     if (weights < 0).any():
-        raise ValueError("Negative values in data passed to `sample_weight`.")
+        raise ValueError(f"Negative values in data passed to `{name}`.")
     if not weights.any():
-        raise ValueError("All values of `sample_weight` are zero: at least one must be positive.")
+        raise ValueError(f"All values of `{name}` are zero: at least one must be positive.")
+    check_sum_of_weights(weights, f"{name}:")
     return weights
+
+
+def _checked_number(weight: Any, name: str) -> float:
+    """Return a weight that all rows have in common."""
+    number = weight.item() if isinstance(weight, np.ndarray) else weight
+    is_number = isinstance(number, Real) and not isinstance(number, bool | np.bool_)
+    if not (is_number and np.isfinite(float(number))):
+        raise ValueError(
+            f"{name}={weight!r}: must be a finite number above 0, or an array of one number for"
+            " each row."
+        )
+    return float(number)
+
+
+def check_sum_of_weights(
+    weights: Floats, subject: str, allowed: tuple[float, float] = NORMAL_NUMBERS
+) -> None:
+    """Refuse weights whose sum overflows, or is so small that a division by it overflows.
+
+    Parameters
+    ----------
+    weights : ndarray
+    subject : str
+        What the error's sentence begins with.
+    allowed : tuple of two floats
+        Least and largest sum.
+    """
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not allowed[0] <= total <= allowed[1]:
+        raise ValueError(
+            f"{subject} the sum of the weights must lie between {allowed[0]:.2g} and"
+            f" {allowed[1]:.2g}, got {total:.2g}. Multiply all of them by one factor."
+        )
+
+
+def shown_labels(labels: Any) -> str:
+    """Return labels for a message, as Python writes them, at most ten."""
+    labels = np.asarray(labels)
+    texts = [repr(label) for label in labels[:10].tolist()]
+    return ", ".join([*texts, "..."] if len(labels) > 10 else texts)
+
+
+def refuse_dates(values: Any, name: str) -> None:
+    """Raise TypeError if an array or table holds dates or durations: NumPy takes them for integers.
+
+    Parameters
+    ----------
+    values : array-like
+    name : str
+        What the error calls them.
+    """
+    dtype = getattr(values, "dtype", None)
+    if getattr(dtype, "kind", "O") == "O" and hasattr(values, "__getitem__"):
+        # Lists, tables, objects: the first row tells; scikit-learn says what else is wrong.
+        with suppress(Exception):
+            first = np.asarray(values[:1])
+            has_dates = any(isinstance(value, DATES) for value in first.ravel().tolist())
+            dtype = np.dtype("datetime64") if has_dates else first.dtype
+    if getattr(dtype, "kind", "") in ("m", "M"):
+        raise TypeError(
+            f"{name} holds dates or durations, but numbers are needed: convert them first, for"
+            ' example by (dates - dates[0]) / np.timedelta64(1, "D").'
+        )
 
 
 def is_evidently_valid(X: Any, estimator: BaseEstimator) -> bool:
@@ -165,6 +250,7 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
             return X
         if are_evidently_targets(y, len(X)):
             return X, y
+    refuse_dates(X, "X")
     pages = pages_of(X)
     checks |= {"accept_sparse": "csr", "dtype": ACCEPTED, "ensure_all_finite": pages is None}
     found = validate_data(estimator, X, y, **checks)
@@ -247,6 +333,9 @@ class LabelMixin(ClassifierMixin):
     classes_: Any
     class_weight: Any
 
+    #: What all weights of rows, times those of their classes, may add up to.
+    _sums_of_weights = NORMAL_NUMBERS
+
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the mean accuracy on the given data.
 
@@ -288,9 +377,10 @@ class LabelMixin(ClassifierMixin):
     def _check_n_classes(self, classes: Any) -> None:
         """Refuse a number of classes that this classifier cannot handle."""
         if len(classes) < 2:
+            found = f"one class: {shown_labels(classes)}" if len(classes) else "none"
             raise ValueError(
                 f"{type(self).__name__} needs samples of at least 2 classes in the data, but the"
-                f" data contains only {f'one class: {classes[0]!r}' if len(classes) else 'none'}"
+                f" data contains only {found}"
             )
 
     def _label_codes(self, y: Any, mode: FitMode) -> Integers:
@@ -342,11 +432,19 @@ class LabelMixin(ClassifierMixin):
 
     def _weigh_classes(self, codes: Integers, sample_weight: Floats | None) -> Floats:
         """Multiply the weights of rows by those of their classes."""
-        weights = self._class_weights(codes, sample_weight)[codes]
+        of_class = self._class_weights(codes, sample_weight)
+        weights = of_class[codes]
         if sample_weight is not None:
-            weights *= sample_weight
-        if not weights.any():
+            with np.errstate(over="ignore", under="ignore"):
+                weights *= sample_weight
+            relevant = sample_weight > 0
+        else:
+            relevant = np.ones(len(weights), dtype=bool)
+        if not of_class[codes[relevant]].any():
             raise ValueError(f"class_weight={self.class_weight!r} leaves no row to learn from.")
+        factors = [] if self.class_weight is None else [f"class_weight={self.class_weight!r}"]
+        factors += [] if sample_weight is None else ["sample_weight"]
+        check_sum_of_weights(weights, f"{' times '.join(factors)}:", self._sums_of_weights)
         return weights
 
     def _class_weights(self, codes: Integers, sample_weight: Floats | None) -> Floats:
@@ -356,7 +454,7 @@ class LabelMixin(ClassifierMixin):
         if isinstance(self.class_weight, str):
             # Unlike scikit-learn's function this counts weights, so that they equal repeated rows.
             totals = np.bincount(codes, sample_weight, minlength=len(self.classes_))
-            shares = totals * (np.count_nonzero(totals) / totals.sum())
+            shares = totals / totals.sum() * np.count_nonzero(totals)
             return np.divide(1, shares, out=np.zeros(len(shares)), where=shares > 0)
         weights = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_)
         if not (np.isfinite(weights).all() and (weights >= 0).all()):

@@ -107,6 +107,11 @@ class Network:
         """Width of the output (C)."""
         return self.nodes[-1].block.units
 
+    @property
+    def mixes_rows(self) -> bool:
+        """Whether training makes a row's value depend on the other rows of its batch."""
+        return any(node.block.mixes_rows for node in self.nodes)
+
     def input_of(self, value: int) -> NetworkInput:
         """Return the input that a negative value stands for."""
         return self.inputs[INPUT - value]

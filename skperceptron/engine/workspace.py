@@ -44,6 +44,8 @@ class Workspace:
         Source of each of these members' dropout; None where there is none.
     inputs : mapping of str to Input, default={}
         Those that exist already, by their names. The others are made, of numbers or codes.
+    weighted : bool, default=False
+        Whether the rows of a batch count differently in what mixes them.
     like_numpy : bool, default=False
         Whether outputs lie in memory row by row, gradients of biases have the bits of ``np.sum``
         and activations those of their ``reference``. Else outputs lie in front, (K, C, B), which
@@ -61,6 +63,10 @@ class Workspace:
         Raw predictions after ``forward``.
     delta : ndarray of shape (K, B, C)
         ``dL/d(raw)``, to be filled before ``backward``.
+    row_shares : ndarray of shape (K, B, 1) or None
+        Part of each row in the weight of its batch, to be filled before ``forward``.
+    total_weights : ndarray of shape (K, 1, 1) or None
+        Weight of the batch, likewise.
     forward_calls, backward_calls : tuple of callable
         What ``forward`` and ``backward`` call one after another.
     """
@@ -75,6 +81,7 @@ class Workspace:
         sparse: bool = False,
         members: slice = slice(None),
         noise: Sequence[np.random.Generator | None] = (),
+        weighted: bool = False,
         inputs: Mapping[str, Input] | None = None,
         like_numpy: bool = False,
         input_gradients: bool = False,
@@ -91,6 +98,11 @@ class Workspace:
         self._scratch: dict[tuple[tuple[int, ...], tuple[int, ...]], Floats] = {}
         self._own_arrays: dict[int, Floats] = {}
         self._gradients_at: dict[int, Floats] = {}
+        self.row_shares: Floats | None = None
+        self.total_weights: Floats | None = None
+        if weighted:
+            self.row_shares = self._buffer(1)
+            self.total_weights = np.empty((len(weight), 1, 1), dtype=self._dtype)
         self._wanted: dict[int, bool] = {}
         self._input_gradients = input_gradients
         given = inputs or {}

@@ -2,7 +2,7 @@
 
 A subclass translates targets: it says which loss the network minimises (``_make_loss``), what
 the network's targets are (``_encode``), how raw predictions are scored while training
-(``_score_raw``), and what ``predict`` returns.
+(``_judged``, ``_score_judged``), and what ``predict`` returns.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numbers import Integral
 from typing import Any, NoReturn
 
 import numpy as np
+from scipy import sparse
 from scipy.optimize import OptimizeResult
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_consistent_length
@@ -45,13 +46,21 @@ from ..initializers import ARRAYS, Layer, get_initializer
 from ..losses import Loss
 from ..optimizers import LBFGS
 from ..options import check_option, plain
-from ..training import EpochReport, Member, Stack, Targets, TrainingSet, epochs, minimize_lbfgs
-from ..training.bench import Bench, is_small
+from ..training import (
+    EpochReport,
+    Member,
+    Stack,
+    TargetRows,
+    TrainingSet,
+    epochs,
+    minimize_lbfgs,
+)
 from ..training.checkpoint import State, restore, state_of
 from ..training.lbfgs import Budget
 from ..training.member import Progress
+from ..training.resting import RestingStack, is_small
 from ..usercall import warn, warn_of_interruption
-from .held_out import HeldOut, Validation, split
+from .held_out import FEW_OUTPUTS, HeldOut, Validation, split
 from .notebook import NotebookMixin
 from .parameters import NetworkParameters, is_lbfgs, owned
 from .resumption import facts_of
@@ -71,6 +80,13 @@ _CURVES = {
     "validation_scores": "validation_scores_",
     "validation_losses": "validation_loss_curve_",
 }
+
+#: Numbers that a network of more outputs than ``FEW_OUTPUTS`` predicts at a time (8 MB), where
+#: something shorter is made of them.
+DESCRIBED = 2**20
+
+#: Beside a mean loss, any other weights than zero count nothing against such a penalty.
+LARGEST_PENALTY = 1e15
 
 #: What a fitted estimator has even where its network learns nothing of the kind.
 ALWAYS_KEPT = ("coefs_", "intercepts_", "activation_parameters_", "normalization_parameters_")
@@ -126,13 +142,16 @@ class BaseMultilayerPerceptron(
 
     _loss: Loss
 
+    #: Whether predictions are float64 even if X is float32.
+    _predicts_float64 = False
+
     coefs_: list[Floats]
     intercepts_: list[Floats]
 
     # What a subclass answers.
 
     @abstractmethod
-    def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> Targets:
+    def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> TargetRows:
         """Check y, store what describes it (``classes_``...), return the network's targets."""
 
     @abstractmethod
@@ -140,14 +159,21 @@ class BaseMultilayerPerceptron(
         """Return the loss; ``_encode`` has run."""
 
     @abstractmethod
-    def _score_raw(self, raw: Floats, y: Any, sample_weight: Floats | None) -> float:
-        """Return the validation score of raw predictions in the network's units."""
+    def _judged(self, raw: Floats) -> Any:
+        """Return what is scored while training, from raw predictions in the network's units.
 
-    def _weigh(self, targets: Targets, sample_weight: Floats | None) -> Floats | None:
+        May change them.
+        """
+
+    @abstractmethod
+    def _score_judged(self, judged: Any, y: Any, sample_weight: Floats | None) -> float:
+        """Return the validation score of what ``_judged`` has returned for all rows."""
+
+    def _weigh(self, targets: TargetRows, sample_weight: Floats | None) -> Floats | None:
         """Return the weights of the rows for training and validation."""
         return sample_weight
 
-    def _stratify(self, targets: Targets) -> Integers | None:
+    def _stratify(self, targets: TargetRows) -> Any:
         """Return the labels by which the validation rows are stratified, if any."""
         return None
 
@@ -158,6 +184,10 @@ class BaseMultilayerPerceptron(
     def _unfold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
         """Undo ``_fold``."""
         return weight, bias
+
+    def _needs_float64(self) -> bool:
+        """Tell whether float32 would lose predictions: they are then float64 for any X."""
+        return False
 
     # Fitting.
 
@@ -222,6 +252,12 @@ class BaseMultilayerPerceptron(
             self._forget()
         targets = self._encode(y, sample_weight, mode)
         weight = self._weigh(targets, sample_weight)
+        if weight is not None and self.alpha / weight.sum() > LARGEST_PENALTY:
+            raise ValueError(
+                f"alpha={self.alpha!r} counts alpha / {weight.sum():.2g} beside the mean loss: the"
+                " sum of sample_weight is too small for it. Multiply all weights by one factor, or"
+                " use alpha=0."
+            )
         return CheckedData(TrainingSet(X, targets), y, given, sample_weight, weight)
 
     def _make_ready(
@@ -280,7 +316,7 @@ class BaseMultilayerPerceptron(
         for name in (
             "_optimizer_state",
             "_trained_by",
-            "_bench",
+            "_resting",
             "_no_improvement",
             "_raw_parameters",
             "_average",
@@ -389,9 +425,9 @@ class BaseMultilayerPerceptron(
 
     def _rebuild_network(self, n_outputs: int) -> None:
         """Wire the network anew for the weights of the earlier fit; activations may change."""
-        bench = self._bench = getattr(self, "_bench", None) or Bench()
+        resting = self._resting = getattr(self, "_resting", None) or RestingStack()
         options = self._plain_options()
-        if options is not None and bench.has_wired(self._network, (options, n_outputs)):
+        if options is not None and resting.has_wired(self._network, (options, n_outputs)):
             return
         now = self._build_network(self.n_features_in_, n_outputs)
         if _what_is_learned(now) != _what_is_learned(self._network):
@@ -403,7 +439,7 @@ class BaseMultilayerPerceptron(
                 " must stay as they were."
             )
         self._network = now
-        bench.wired = now, (options, n_outputs)
+        resting.wired = now, (options, n_outputs)
 
     def _fitted_views(self, dtype: np.dtype | None = None, *, folded: bool = True) -> Learned:
         """List what has been learned as the engine does; in its own dtypes, if none is given."""
@@ -516,7 +552,7 @@ class BaseMultilayerPerceptron(
         with renaming("sample_weight", "sample_weight_val"):
             weight = None if weight is None else check_sample_weight(weight, X)
         with renaming("y", "y_val"):
-            targets = self._encode(y, None, FitMode(continuing=True, incremental=True))
+            targets = self._encode(y, None, FitMode(True, incremental=True, learns=False))
             weight = self._weigh(targets, weight)
         return HeldOut(TrainingSet(X, targets), y, weight, (extras.X_val, extras.y_val))
 
@@ -641,10 +677,10 @@ class BaseMultilayerPerceptron(
             (data.targets.n_outputs, data.targets.codes is None),
             self._key_of_units(),
         )
-        bench = self._bench = getattr(self, "_bench", None) or Bench()
-        bench.wired = self._network, (options, self._network.n_outputs)
-        stack = bench.lend(key, member, data, make)
-        return stack, lambda: bench.take_back(key, stack)
+        resting = self._resting = getattr(self, "_resting", None) or RestingStack()
+        resting.wired = self._network, (options, self._network.n_outputs)
+        stack = resting.take(key, member, data, make)
+        return stack, lambda: resting.put_back(key, stack)
 
     def _plain_options(self) -> tuple[Any, ...] | None:
         """Return the parameters, if all are plain values: an object may change inside."""
@@ -655,8 +691,9 @@ class BaseMultilayerPerceptron(
         ]
         values = [tuple(value) if isinstance(value, list) else value for value in values]
         parts = [part for v in values for part in (v if isinstance(v, tuple) else (v,))]
-        plain = all(part is None or isinstance(part, str | int | float) for part in parts)
-        return tuple(values) if plain else None
+        if all(part is None or isinstance(part, str | int | float) for part in parts):
+            return tuple(values)
+        return None
 
     def _key_of_units(self) -> Hashable:
         """Return what describes the units that the network's targets are in."""
@@ -775,7 +812,7 @@ class BaseMultilayerPerceptron(
         losses: list[float] = []
 
         def tell(last: OptimizeResult) -> bool:
-            losses.append(float(last.fun))
+            losses.append(float(last.loss))
             report = {
                 "epoch": last.nit,
                 "loss": losses[-1],
@@ -807,12 +844,12 @@ class BaseMultilayerPerceptron(
         else:
             self.n_iter_ = check_optimize_result("lbfgs", result, self.max_iter)
         if self.verbose:
-            print(f"L-BFGS: {self.n_iter_} iterations, loss = {result.fun:.8f}")
+            print(f"L-BFGS: {self.n_iter_} iterations, loss = {result.loss:.8f}")
         self._keep_iterate(result, losses)
 
     def _keep_iterate(self, result: OptimizeResult, losses: list[float]) -> None:
         self._store_parameters(result.x)
-        self.loss_ = self.best_loss_ = float(result.fun)
+        self.loss_ = self.best_loss_ = float(result.loss)
         self.loss_curve_ = list(losses)
         self.t_ = 0
 
@@ -827,6 +864,7 @@ class BaseMultilayerPerceptron(
         self._keep_learned(self._network.by_attribute(views))
         self.coefs_[-1], self.intercepts_[-1] = self._fold(self.coefs_[-1], self.intercepts_[-1])
         self._predictors = Predictors()
+        self._predicts_float64 = self._needs_float64()
         if not (np.isfinite(self.coefs_[-1]).all() and np.isfinite(self.intercepts_[-1]).all()):
             self._refuse_diverged()
 
@@ -840,10 +878,31 @@ class BaseMultilayerPerceptron(
 
     def _raw_predictions(self, X: Any) -> Floats:
         """Return raw predictions, (n_samples, n_outputs), in the dtype of X."""
-        if not is_evidently_valid(X, self):
-            check_is_fitted(self)
-            X = validated(self, X, reset=False)
-        dtype = FLOAT32 if X.dtype == FLOAT32 else FLOAT64
+        return self._raw_predictions_of(self._checked_to_predict(X))
+
+    def _described(self, X: Any, describe: Callable[[Floats], Any]) -> Any:
+        """Return what a function makes of raw predictions, block by block if these are many."""
+        X = self._checked_to_predict(X)
+        if self.n_outputs_ <= FEW_OUTPUTS or X.shape[0] * self.n_outputs_ <= DESCRIBED:
+            return describe(self._raw_predictions_of(X))
+        size = max(1, DESCRIBED // self.n_outputs_)
+        parts = [
+            describe(self._raw_predictions_of(X[start : start + size]))
+            for start in range(0, X.shape[0], size)
+        ]
+        if sparse.issparse(parts[0]):
+            return sparse.vstack(parts, format="csr")
+        return np.concatenate(parts)
+
+    def _checked_to_predict(self, X: Any) -> Any:
+        if is_evidently_valid(X, self):
+            return X
+        check_is_fitted(self)
+        return validated(self, X, reset=False)
+
+    def _raw_predictions_of(self, X: Any) -> Floats:
+        """Return the raw predictions of an X that has been checked."""
+        dtype = FLOAT32 if X.dtype == FLOAT32 and not self._predicts_float64 else FLOAT64
         parts = [self._network]
         for name in self._network.attributes:
             parts += getattr(self, name)
@@ -922,9 +981,11 @@ def _in_canonical_order(
     """
     if len(rows) == 1:
         return rows, sample_weight
-    targets = data.targets.table if data.targets.codes is None else data.targets.codes[:, None]
-    told_apart_by: Any = np.hstack([targets, *data.more.values()]) if data.more else targets
-    kept, merged = merge_equal_rows(data.X, told_apart_by, sample_weight, rows)
+    keys = data.targets.keys
+    if data.more:
+        stacked = sparse.hstack if sparse.issparse(keys) else np.hstack
+        keys = stacked([keys, *data.more.values()])
+    kept, merged = merge_equal_rows(data.X, keys, sample_weight, rows)
     if sample_weight is None and (merged == 1).all():
         return kept, None
     weights = np.zeros(data.n_rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
@@ -23,11 +23,15 @@ from ..engine.mapped import pages_of
 from ..engine.prediction import predict_raw
 from ..losses import Loss
 from ..options import is_number, shown
-from ..training import Targets, TrainingSet
+from ..training import TrainingSet
 from ..usercall import warn
 
 if TYPE_CHECKING:
     from .base import BaseMultilayerPerceptron
+
+#: Predictions of more outputs than these are made part by part, so many numbers at a time (8 MB).
+FEW_OUTPUTS = 64
+HELD = 2**20
 
 
 def split(
@@ -141,8 +145,7 @@ class Validation:
         self._X, self._rows = data.inputs, rows
         self._y = held_out.y[rows]
         self._weight = None if weight is None else weight[rows]
-        table, codes = data.targets.table, data.targets.codes
-        self._targets = Targets(table[rows] if codes is None else table, _part(codes, rows))
+        self._targets = data.targets.part(rows)
         self._scorer = None if monitor in ("score", "loss") else check_scoring(estimator, monitor)
         self._has_scored = self._has_warned = False
 
@@ -154,21 +157,47 @@ class Validation:
         ValueError
             If the first score is no finite number, or if training has diverged.
         """
-        network = self._estimator._network
         # What overflows is answered by an error.
         with np.errstate(over="ignore", invalid="ignore"):
-            raw = predict_raw(network, network.views(parameters[np.newaxis]), self._X, self._rows)
-            y = np.ascontiguousarray(self._targets.of_rows(), dtype=raw.dtype)
-            loss = self._loss.mean(raw, y, self._weight) if np.isfinite(raw).all() else np.nan
+            loss, judged = self._predict(parameters)
         if not isfinite(loss):
             self._refuse_diverged()
         if self._monitor == "loss":
             score = -loss
         elif self._scorer is None:
-            score = self._estimator._score_raw(raw, self._y, self._weight)
+            score = self._estimator._score_judged(_joined(judged), self._y, self._weight)
         else:
             score = self._score(self._scorer, parameters)
         return self._checked(score), loss
+
+    def _predict(self, parameters: Floats) -> tuple[float, list[Any]]:
+        """Return the loss, and what the estimator's own score is computed from, part by part.
+
+        The loss is NaN where a prediction is not finite.
+        """
+        network = self._estimator._network
+        learned = network.views(parameters[np.newaxis])
+        means, totals, judged = [], [], []
+        for part in self._parts(network.n_outputs):
+            raw = predict_raw(network, learned, self._X, self._rows[part])
+            if not np.isfinite(raw).all():
+                return np.nan, []
+            weight = None if self._weight is None else self._weight[part]
+            total = float(len(raw) if weight is None else weight.sum())
+            if total:
+                y = np.ascontiguousarray(self._targets.part(part).of_rows(), dtype=raw.dtype)
+                means.append(self._loss.mean(raw, y, weight))
+                totals.append(total)
+            if self._monitor == "score":
+                judged.append(self._estimator._judged(raw))
+        loss = means[0] if len(means) == 1 else float(np.average(means, weights=totals))
+        return loss, judged
+
+    def _parts(self, n_outputs: int) -> Iterator[slice]:
+        """Cut the rows such that predictions of a part are not many."""
+        size = max(1, HELD // n_outputs) if n_outputs > FEW_OUTPUTS else max(1, len(self._rows))
+        for start in range(0, len(self._rows), size):
+            yield slice(start, start + size)
 
     def _refuse_diverged(self) -> NoReturn:
         if self._given_rows is not None:
@@ -224,7 +253,7 @@ class Validation:
         codes = self._targets.codes
         rows = f"{len(self._rows)} validation row{'s' * (len(self._rows) != 1)}"
         if codes is not None:
-            n_classes = len(self._targets.table)
+            n_classes = max(2, self._targets.n_outputs)
             rows += f", which hold {len(np.unique(codes))} of {n_classes} classes,"
         return f"The figure monitor={self._monitor!r} of the {rows}"
 
@@ -242,5 +271,9 @@ def _rows_of(given: Any, rows: Integers | None) -> Any:
     return taken
 
 
-def _part(codes: Integers | None, rows: Integers) -> Integers | None:
-    return None if codes is None else codes[rows]
+def _joined(parts: list[Any]) -> Any:
+    if len(parts) == 1:
+        return parts[0]
+    if sparse.issparse(parts[0]):
+        return sparse.vstack(parts, format="csr")
+    return np.concatenate(parts)

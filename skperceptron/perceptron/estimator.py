@@ -12,6 +12,7 @@ from contextlib import closing
 from copy import copy, deepcopy
 from dataclasses import dataclass
 from functools import cached_property, partial
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from .._sklearn.checks import (
     generator_of,
     is_evidently_valid,
     never_certain,
+    refuse_dates,
     restored_on_failure,
 )
 from .._sklearn.compat import (
@@ -102,6 +104,9 @@ GATHERED = 2048
 
 #: Rows from which thresholds and the slope of the probabilities are found.
 SAMPLE = 10_000
+
+#: Right answers, of all response units, that are held at a time (32 MB).
+ANSWERS = 2**22
 
 #: Slopes that are tried, for responses of size 1 at most: none makes a probability underflow.
 SLOPES = (1e-3, 300.0)
@@ -239,6 +244,9 @@ class RosenblattPerceptron(
 
     mistakes_: list[int]
     t_: int
+
+    # Sums of rows times their weights must not overflow, nor vanish.
+    _sums_of_weights = (1e-150, 1e150)
 
     _layer_names = ("sensory (S)", "associative (A)", "response (R)")
 
@@ -412,6 +420,7 @@ class RosenblattPerceptron(
 
     def _responses(self, X: Any) -> Floats:
         check_is_fitted(self)
+        refuse_dates(X, "X")
         X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
         # In float32 a sum next to its threshold might fall on the other side than in training.
         responses = predict_raw(self._network, self._fitted_views(np.float64), X)
@@ -426,6 +435,7 @@ class RosenblattPerceptron(
         if not (
             mode.continuing and is_evidently_valid(X, self) and self._are_known_labels(y, mode)
         ):
+            refuse_dates(X, "X")
             X, y = validate_data(
                 self,
                 X,
@@ -439,20 +449,21 @@ class RosenblattPerceptron(
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
         codes = self._label_codes(y, mode)
+        weight = self._weigh_classes(codes, sample_weight)
         rng = self._generator(mode)
-        given = distinct = _rows_as_given(len(y), sample_weight)
+        given = distinct = _rows_as_given(weight)
         if self.shuffle or self.n_associative:
-            distinct = merge_equal_rows(X, codes[:, np.newaxis], sample_weight)
+            distinct = merge_equal_rows(X, codes[:, np.newaxis], weight)
         if mode.continuing:
             self._check_same_units()
         else:
             self._draw_associative_units(X, *distinct, rng)
         kept, weights = distinct if self.shuffle else given
-        weights = self._weigh_classes(codes[kept], weights)
         training = _Training(
             self._features_of(X),
             kept,
-            self._signs(codes[kept]),
+            codes[kept],
+            len(self.classes_),
             weights,
             only_counted=not self._memory_kind.observes,
         )
@@ -531,12 +542,6 @@ class RosenblattPerceptron(
 
         return computed
 
-    def _signs(self, codes: Integers) -> Floats:
-        """Return the right answers, (n_rows, n_responses): 1 or -1."""
-        if len(self.classes_) == 2:
-            return np.where(codes[:, np.newaxis] == 1, 1.0, -1.0)
-        return np.where(codes[:, np.newaxis] == np.arange(len(self.classes_)), 1.0, -1.0)
-
     def _train(
         self,
         training: _Training,
@@ -599,7 +604,7 @@ class RosenblattPerceptron(
                 return weight, deepcopy(memory)
         else:
             n_inputs = int(self.n_associative) or self.n_features_in_
-            weight = np.zeros((training.signs.shape[1], n_inputs + 1))
+            weight = np.zeros((training.n_responses, n_inputs + 1))
         if self.weights == "pocket":
             return weight, PocketWeights(weight)
         return weight, self._memory_kind()
@@ -688,7 +693,9 @@ class _Training:
         Gives the inputs of the response units for row numbers, constant included; dense ones
         in the room that may be given.
     rows : ndarray of int of shape (N,)
-    signs : ndarray of shape (N, C)
+    codes : ndarray of int of shape (N,)
+        The right classes.
+    n_classes : int
     weights : ndarray of shape (N,)
     only_counted : bool
         Whether it does not matter which presentations are mistakes.
@@ -696,9 +703,20 @@ class _Training:
 
     features_of: Callable[..., Features]
     rows: Integers
-    signs: Floats
+    codes: Integers
+    n_classes: int
     weights: Floats
     only_counted: bool
+
+    @property
+    def n_responses(self) -> int:
+        """Response units (C): two classes share one."""
+        return 1 if self.n_classes == 2 else self.n_classes
+
+    def signs_of(self, chosen: Integers) -> Floats:
+        """Return the right answers of some rows, (n, C): 1 or -1."""
+        units = np.array([1]) if self.n_classes == 2 else np.arange(self.n_classes)
+        return np.where(self.codes[chosen, np.newaxis] == units, 1.0, -1.0)
 
     @cached_property
     def solver(self) -> Callable[[tuple[int, int]], Solver]:
@@ -750,7 +768,7 @@ class _Training:
             states.append(None if rng is None else rng.get_state())
         rows = np.concatenate(orders)
         features = self.features_of(self.rows[rows])
-        mistakes = units.present_epochs(features, self.signs[rows], self.weights[rows], n_epochs)
+        mistakes = units.present_epochs(features, self.signs_of(rows), self.weights[rows], n_epochs)
         if rng is not None:
             # Orders of epochs that did not take place have not been drawn.
             rng.set_state(states[len(mistakes) - 1])
@@ -774,16 +792,20 @@ class _Training:
         """Return the weight of the rows that a response unit answers rightly."""
         right = 0.0
         for chosen in self._windows(np.arange(len(self.rows))):
-            answered = self.features_of(self.rows[chosen]) @ weight * self.signs[chosen, unit] > 0
+            is_class = self.codes[chosen] == (1 if self.n_classes == 2 else unit)
+            answered = (self.features_of(self.rows[chosen]) @ weight) * np.where(
+                is_class, 1.0, -1.0
+            ) > 0
             right += float(self.weights[chosen][answered].sum())
         return right
 
     def sample(self, coef: Floats, intercept: Floats) -> tuple[Floats, Floats, Floats]:
         """Return responses, signs and weights of at most ``SAMPLE`` rows."""
-        chosen = np.arange(0, len(self.rows), -(-len(self.rows) // SAMPLE))
+        at_most = max(1, min(SAMPLE, ANSWERS // self.n_responses))
+        chosen = np.arange(0, len(self.rows), -(-len(self.rows) // at_most))
         features = self.features_of(self.rows[chosen])
         responses = features @ np.column_stack([coef, intercept]).T
-        return responses, self.signs[chosen], self.weights[chosen]
+        return responses, self.signs_of(chosen), self.weights[chosen]
 
     def _contents(
         self, order: Integers, room: Room
@@ -791,7 +813,7 @@ class _Training:
         """Yield features, signs and weights, window by window."""
         for chosen in self._windows(order):
             features = self.features_of(self.rows[chosen], room=room)
-            yield features, self.signs[chosen], self.weights[chosen]
+            yield features, self.signs_of(chosen), self.weights[chosen]
 
     def _windows(self, order: Integers) -> Iterator[Integers]:
         length = self._window_length
@@ -800,6 +822,9 @@ class _Training:
 
     @cached_property
     def _window_length(self) -> int:
+        return max(1, min(self._rows_by_features(), ANSWERS // self.n_responses))
+
+    def _rows_by_features(self) -> int:
         features = self.features_of(self.rows[:1])
         n_inputs = features.shape[1]
         if sparse.issparse(features):
@@ -833,9 +858,8 @@ def _split(sums: Floats, weights: Floats, share: float) -> float:
     return float(middle if middle > values[i] else values[i + 1])
 
 
-def _rows_as_given(n_rows: int, sample_weight: Floats | None) -> tuple[Integers, Floats]:
+def _rows_as_given(weights: Floats) -> tuple[Integers, Floats]:
     """Return the rows that count, and their weights."""
-    weights = np.ones(n_rows) if sample_weight is None else sample_weight
     kept = np.flatnonzero(weights)
     return kept, weights[kept]
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..engine import Network
 from ..engine.arrays import Floats, as_slice
-from .data import TrainingSet, one_below_another
+from .data import Targets, TrainingSet, one_below_another
 from .groups import Groups
 from .member import Member
 from .plan import Batch, Plan
@@ -121,7 +121,7 @@ class Stack:
                     self.scalars,
                     self._record,
                     batch.size,
-                    is_weighted,
+                    self._weights.sums if is_weighted else None,
                 )
             made[batch] = Step(self.window, bound[key], batch)
         return [[made[batch] for batch in window.batches] for window in self._plan.windows]
@@ -133,10 +133,8 @@ class Stack:
         self.members[0] = member
         (own,) = self.data
         np.copyto(own.X, data.X)
-        if own.targets.codes is None or data.targets.codes is None:
-            np.copyto(own.targets.table, data.targets.table)
-        else:
-            np.copyto(own.targets.codes, data.targets.codes)
+        assert isinstance(own.targets, Targets) and isinstance(data.targets, Targets)
+        own.targets.overwrite(data.targets)
         self.order[0] = member.rows
         self.tables.renew(0, member)
         self._is_gathered = False

@@ -76,6 +76,10 @@ class Bench(Protocol):
 
     #: Whether ``backward`` will follow ``forward``.
     trains: bool
+    #: Part of each row in the weight of its batch, (K, B, 1), and that weight, (K, 1, 1), if rows
+    #: have weights.
+    row_shares: Floats | None
+    total_weights: Floats | None
     #: Whether bits are to be those of plain NumPy, whatever it costs.
     like_numpy: bool
     #: Source of each member's dropout; None where there is none.

@@ -7,11 +7,12 @@ optimiser's vectors into its arrays.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from copy import deepcopy
 
 import numpy as np
 
 from ..engine import Network
-from .data import TrainingSet
+from .data import Targets, TrainingSet
 from .member import Member
 from .stack import Stack
 
@@ -19,8 +20,8 @@ from .stack import Stack
 LARGEST_X, LARGEST_P = 2**17, 2**16
 
 
-class Bench:
-    """The resting stack of one model, if there is one.
+class RestingStack:
+    """The stack that one model has used last, if it has one.
 
     It leaves while it works, so that threads can share a model. Copies and pickles of the model
     start without any.
@@ -35,14 +36,14 @@ class Bench:
         self.wired: tuple[Network | None, Hashable] = None, None
         self._resting: dict[Hashable, Stack] = {}
 
-    def __reduce__(self) -> tuple[type[Bench], tuple[()]]:
-        return Bench, ()
+    def __reduce__(self) -> tuple[type[RestingStack], tuple[()]]:
+        return RestingStack, ()
 
     def has_wired(self, network: Network, options: Hashable) -> bool:
         """Tell whether this network was wired for these options."""
         return self.wired[0] is network and self.wired[1] == options
 
-    def lend(
+    def take(
         self,
         key: Hashable,
         member: Member,
@@ -63,19 +64,21 @@ class Bench:
         """
         stack = self._resting.pop(key, None)
         if stack is None:
-            return make(TrainingSet(data.X.copy(), data.targets))
+            # Copies: the next call writes into them.
+            return make(TrainingSet(data.X.copy(), deepcopy(data.targets)))
         stack.renew(member, data)
         return stack
 
-    def take_back(self, key: Hashable, stack: Stack) -> None:
+    def put_back(self, key: Hashable, stack: Stack) -> None:
         """Keep a stack for the next call."""
         self._resting = {key: stack}
 
 
 def is_small(member: Member, data: TrainingSet) -> bool:
-    """Tell whether a stack of the member may rest on a bench."""
+    """Tell whether a stack of the member may rest between calls."""
     return (
         type(data.X) is np.ndarray
+        and isinstance(data.targets, Targets)
         and data.X.nbytes <= LARGEST_X
         and len(member.parameters) <= LARGEST_P
         and member.sample_weight is None
