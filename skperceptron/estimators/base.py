@@ -610,13 +610,15 @@ class BaseMultilayerPerceptron(
 
     def _progress_so_far(self, mode: FitMode) -> Progress:
         """Return the history to go on with: ``fit`` judges by its own, ``partial_fit`` by all."""
+        # L-BFGS counts iterations, which are no epochs to go on from.
+        had_epochs = hasattr(self, "_no_improvement")
         earlier = {
-            name: list((getattr(self, attribute, None) or ())[-KEPT_EPOCHS:])
+            name: list((had_epochs and getattr(self, attribute, None) or ())[-KEPT_EPOCHS:])
             for name, attribute in _CURVES.items()
         }
         if not mode.incremental:
             return Progress(rows_seen=self.t_, earlier=earlier)
-        best: float | None = self.best_loss_ if hasattr(self, "_no_improvement") else None
+        best: float | None = self.best_loss_ if had_epochs else None
         return Progress(
             loss_curve=earlier["loss_curve"],
             best_loss=np.inf if best is None else best,
