@@ -1,7 +1,7 @@
 """Neural networks in scikit-learn's terms, from Rosenblatt's perceptron to a modern MLP."""
 
-from .mlp import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
-from .rosenblatt import RosenblattPerceptron
+from .estimators import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from .perceptron import RosenblattPerceptron
 
 __version__ = "0.1.0"
 

@@ -14,8 +14,8 @@ from skperceptron import (
     MLPRegressor,
     MLPSoftmaxClassifier,
     RosenblattPerceptron,
-    _callback_contexts,
 )
+from skperceptron._sklearn import callback_contexts
 from skperceptron.callbacks import Callback, Checkpoint, EpochLogger, StopOnPlateau
 
 try:
@@ -253,12 +253,12 @@ def test_older_versions_tell_the_same(estimator, monkeypatch):
     with_framework = Witness()
     clone(estimator).set_params(callbacks=[with_framework]).fit(X, y)
 
-    class Older(_callback_contexts.CallbackSupportMixin, type(estimator)):
+    class Older(callback_contexts.CallbackSupportMixin, type(estimator)):
         pass
 
     monkeypatch.setattr(
-        "skperceptron._listening.callback_management_context",
-        _callback_contexts.callback_management_context,
+        "skperceptron.callbacks.listening.callback_management_context",
+        callback_contexts.callback_management_context,
     )
     stand_in = Witness()
     Older(**estimator.get_params()).set_params(callbacks=[stand_in]).fit(X, y)
@@ -267,7 +267,7 @@ def test_older_versions_tell_the_same(estimator, monkeypatch):
 
 
 def test_clones_share_what_was_set_in_older_versions_too(monkeypatch):
-    class Older(_callback_contexts.CallbackSupportMixin, BaseEstimator):
+    class Older(callback_contexts.CallbackSupportMixin, BaseEstimator):
         pass
 
     monkeypatch.setattr(BaseEstimator, "__sklearn_clone__", lambda self: type(self)())

@@ -9,8 +9,8 @@ from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
-from skperceptron._base import FLOAT32_FROM
 from skperceptron.engine import prediction
+from skperceptron.estimators.base import FLOAT32_FROM
 from skperceptron.training import lbfgs
 
 N, D = 90, 8

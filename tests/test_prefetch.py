@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from skperceptron._prefetch import prefetched
+from skperceptron.perceptron.prefetch import prefetched
 
 
 @pytest.fixture(autouse=True)

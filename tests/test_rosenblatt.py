@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skperceptron import RosenblattPerceptron
-from skperceptron.rosenblatt import KEPT_NUMBERS
+from skperceptron.perceptron.estimator import KEPT_NUMBERS
 
 X_XOR = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 Y_XOR = np.array([0, 1, 1, 0])
@@ -146,8 +146,8 @@ def test_connections_and_thresholds_stay_while_more_rows_come():
 def test_many_rows_are_computed_window_by_window_with_the_same_result(monkeypatch):
     X, y = iris()
     expected = RosenblattPerceptron(20, random_state=0).fit(X, y)
-    monkeypatch.setattr("skperceptron.rosenblatt.KEPT_NUMBERS", 0)
-    monkeypatch.setattr("skperceptron.rosenblatt.WINDOW", 1)
+    monkeypatch.setattr("skperceptron.perceptron.estimator.KEPT_NUMBERS", 0)
+    monkeypatch.setattr("skperceptron.perceptron.estimator.WINDOW", 1)
     found = RosenblattPerceptron(20, random_state=0).fit(X, y)
     assert KEPT_NUMBERS > 0
     assert_array_equal(found.coef_, expected.coef_)
@@ -373,7 +373,7 @@ def test_interruption_leaves_a_usable_model(monkeypatch):
             raise KeyboardInterrupt
         return original(units, features, signs, steps)
 
-    from skperceptron.engine.error_correction import ErrorCorrection
+    from skperceptron.perceptron.error_correction import ErrorCorrection
 
     original = ErrorCorrection.present
     monkeypatch.setattr(

@@ -1,6 +1,6 @@
 """Look into a network: its shapes, its graph, its gradients, and pictures of them."""
 
-from .._graph import GraphEdge, GraphNode
+from ..engine.description import GraphEdge, GraphNode
 from ._collapse import collapse_linear
 from ._displays import (
     ActivationDisplay,

@@ -31,7 +31,7 @@ from ..engine import Activate, Add, Affine
 from ..engine.arrays import Booleans, Floats
 from ..engine.blocks import BatchNormalize, Dropout
 from ..engine.network import INPUT, Node
-from ..rosenblatt import RosenblattPerceptron
+from ..perceptron.estimator import RosenblattPerceptron
 from ._evaluate import evaluate
 from ._wiring import Estimator, check_estimator_type, learned_of
 

@@ -18,11 +18,11 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._base import BaseMultilayerPerceptron
 from ..engine import Affine, Network, Workspace
 from ..engine.arrays import Call, Floats
 from ..engine.blocks import Dropout, _Uniform
 from ..engine.network import INPUT, Learned, Node
+from ..estimators.base import BaseMultilayerPerceptron
 from ..training import Member, Targets, TrainingSet
 from ._wiring import Estimator, check_estimator_type, learned_of, node_parameters
 

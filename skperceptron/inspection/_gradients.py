@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from .._base import BaseMultilayerPerceptron, is_lbfgs
-from .._graph import describe
 from ..callbacks import Callback
 from ..engine import Activate, Affine, Network
 from ..engine.arrays import Floats
+from ..engine.description import describe
 from ..engine.network import Learned
+from ..estimators.base import BaseMultilayerPerceptron, is_lbfgs
 from ..training import Member, Stack, TrainingSet
 from ._evaluate import Evaluation, evaluate_training, prepare
 from ._table import make_table

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .._graph import GraphEdge, GraphNode, Shape, describe
 from ..engine.arrays import Floats
-from ..rosenblatt import RosenblattPerceptron
+from ..engine.description import GraphEdge, GraphNode, Shape, describe
+from ..perceptron.estimator import RosenblattPerceptron
 from ._evaluate import Evaluation, dense, evaluate, evaluate_training, gradient_at_input, prepare
 from ._wiring import Estimator, is_fitted, learned_of, node_parameters, wiring_of
 

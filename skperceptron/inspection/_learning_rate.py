@@ -11,9 +11,9 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 
-from .._base import BaseMultilayerPerceptron, is_lbfgs
 from ..components import Interval
 from ..engine.arrays import Floats
+from ..estimators.base import BaseMultilayerPerceptron, is_lbfgs
 from ..schedules import TimeSchedule
 from ._displays._common import CATEGORIES, WIDTH, import_pyplot
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
-from .._base import BaseMultilayerPerceptron
 from ..engine import Network
 from ..engine.network import Learned
+from ..estimators.base import BaseMultilayerPerceptron
+from ..estimators.mlp import MLPBinaryClassifier, MLPRegressor
 from ..losses import get_loss
-from ..mlp import MLPBinaryClassifier, MLPRegressor
-from ..rosenblatt import RosenblattPerceptron, wire
+from ..perceptron.estimator import RosenblattPerceptron, wire
 
 Estimator = BaseMultilayerPerceptron | RosenblattPerceptron
 

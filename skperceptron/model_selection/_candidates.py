@@ -11,10 +11,10 @@ from typing import Any
 
 from sklearn.pipeline import Pipeline
 
-from .._base import NO_EXTRAS, BaseMultilayerPerceptron
-from .._compat import has_callbacks
-from .._parameters import is_lbfgs
-from ..mlp import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from .._sklearn.compat import has_callbacks
+from ..estimators.base import NO_EXTRAS, BaseMultilayerPerceptron
+from ..estimators.mlp import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from ..estimators.parameters import is_lbfgs
 from ._stacking import Fit, token
 
 #: Classes that a stack knows all about. A subclass may have changed how it is fitted.

@@ -19,7 +19,7 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from .._compat import HasMethods, Interval, fit_context
+from .._sklearn.compat import HasMethods, Interval, fit_context
 from ..engine.arrays import Floats
 from ._candidates import last_step, path_of
 from ._parallel import fit_stacked

@@ -19,8 +19,8 @@ from joblib import effective_n_jobs
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
-from .._base import BaseMultilayerPerceptron
-from .._compat import check_method_params, safe_split, seeing
+from .._sklearn.compat import check_method_params, safe_split, seeing
+from ..estimators.base import BaseMultilayerPerceptron
 from ._candidates import (
     Accepted,
     Transformed,

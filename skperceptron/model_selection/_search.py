@@ -6,7 +6,7 @@ from typing import Any
 
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
-from .._compat import fit_context, seeing
+from .._sklearn.compat import fit_context, seeing
 from ._parallel import StackedParallel
 
 __all__ = ["StackedGridSearchCV", "StackedRandomizedSearchCV"]

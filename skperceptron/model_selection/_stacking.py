@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .._base import NO_EXTRAS, BaseMultilayerPerceptron, CheckedData
-from .._listening import Silence
-from .._validation import Extras, FitMode
+from .._sklearn.checks import Extras, FitMode
+from ..callbacks.listening import Silence
 from ..engine import Network
+from ..estimators.base import NO_EXTRAS, BaseMultilayerPerceptron, CheckedData
 from ..training import Member, Stack, TrainingSet, epochs
 
 Item = TypeVar("Item")

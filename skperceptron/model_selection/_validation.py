@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import cross_validate
 
-from .._compat import seeing, validated_like
+from .._sklearn.compat import seeing, validated_like
 from ._parallel import StackedParallel
 
 __all__ = ["stacked_cross_validate"]

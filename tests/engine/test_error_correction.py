@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skperceptron.engine.error_blocks import BLOCK
-from skperceptron.engine.error_correction import (
+from skperceptron.perceptron.error_blocks import BLOCK
+from skperceptron.perceptron.error_correction import (
     AveragedWeights,
     ErrorCorrection,
     LastWeights,

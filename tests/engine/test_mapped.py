@@ -41,7 +41,7 @@ def test_fit_and_prediction_are_those_of_the_same_rows_in_memory(path, mode, mon
     # Pages are let go within every batch.
     monkeypatch.setattr(mapped, "SCATTERED", 3)
     monkeypatch.setattr("skperceptron.engine.prediction.SCATTERED", 3)
-    monkeypatch.setattr("skperceptron._validation.RESIDENT", 100)
+    monkeypatch.setattr("skperceptron._sklearn.checks.RESIDENT", 100)
     X = np.load(path, mmap_mode=mode)
     if mode != "r":
         X[5] = 3
@@ -76,7 +76,7 @@ def test_pages_are_let_go_before_more_rows_than_allowed_are_read(path, monkeypat
 
 @pytest.mark.parametrize("row", [0, 17, 29])
 def test_number_that_is_not_finite_is_found_anywhere_in_a_file(path, row, monkeypatch):
-    monkeypatch.setattr("skperceptron._validation.RESIDENT", 100)
+    monkeypatch.setattr("skperceptron._sklearn.checks.RESIDENT", 100)
     X = np.load(path, mmap_mode="r+")
     model = MLPRegressor(hidden_layer_sizes=(3,), max_iter=1, solver="lbfgs")
     model.fit(np.zeros((9, 4)), np.arange(9.0))

@@ -13,8 +13,8 @@ from skperceptron import (
     MLPRegressor,
     MLPSoftmaxClassifier,
     RosenblattPerceptron,
-    _notebook,
 )
+from skperceptron.estimators import notebook
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -81,12 +81,12 @@ def test_names_are_escaped():
 
 @EVERY_ESTIMATOR
 def test_documentation_is_linked_where_the_project_names_its_address(estimator, monkeypatch):
-    monkeypatch.setattr(_notebook, "documentation_url", lambda: "https://docs.example/stable/")
+    monkeypatch.setattr(notebook, "documentation_url", lambda: "https://docs.example/stable/")
     name = type(estimator).__name__
     link = f"https://docs.example/stable/api/generated/skperceptron.{name}.html"
     assert f'href="{link}"' in estimator._repr_html_()
     assert link in make_pipeline(estimator)._repr_html_()
-    monkeypatch.setattr(_notebook, "documentation_url", lambda: "")
+    monkeypatch.setattr(notebook, "documentation_url", lambda: "")
     assert "api/generated" not in estimator._repr_html_()
     assert estimator._get_doc_link() == ""
 
@@ -97,8 +97,8 @@ def test_address_is_that_of_the_metadata(monkeypatch):
             assert name == "Project-URL"
             return ["Source, https://source.example", "Documentation, https://docs.example"]
 
-    monkeypatch.setattr(_notebook, "metadata", lambda package: Metadata())
-    assert _notebook.documentation_url.__wrapped__() == "https://docs.example"
+    monkeypatch.setattr(notebook, "metadata", lambda package: Metadata())
+    assert notebook.documentation_url.__wrapped__() == "https://docs.example"
 
 
 def test_text_is_shown_where_the_user_wants_text():

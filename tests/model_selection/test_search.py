@@ -26,7 +26,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
-from skperceptron._compat import seeing
+from skperceptron._sklearn.compat import seeing
 from skperceptron.activations import ELU, Activation, PReLU, Sine, Tanh
 from skperceptron.model_selection import StackedGridSearchCV, StackedRandomizedSearchCV
 from skperceptron.model_selection import _parallel as parallel

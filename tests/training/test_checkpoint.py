@@ -118,7 +118,7 @@ def test_sparse_weighted_and_validated_fits_are_resumed(tmp_path):
 def test_a_complete_fit_is_not_repeated(tmp_path, monkeypatch):
     model = MLPSoftmaxClassifier(**OPTIONS, callbacks=[Checkpoint(tmp_path / "fit.npz")])
     expected = clone(model).fit(X, Y)
-    monkeypatch.setattr("skperceptron._base.Stack", None)
+    monkeypatch.setattr("skperceptron.estimators.base.Stack", None)
     assert_same_model(clone(model).fit(X, Y), expected)
 
 
@@ -217,7 +217,8 @@ def test_what_cannot_be_resumed_is_said(attempt, fragment, tmp_path):
 def test_saving_happens_as_often_as_asked(tmp_path, monkeypatch):
     saved = []
     monkeypatch.setattr(
-        "skperceptron.callbacks.save", lambda path, state: saved.append(state.numbers["n_iter"])
+        "skperceptron.callbacks.builtin.save",
+        lambda path, state: saved.append(state.numbers["n_iter"]),
     )
     options = OPTIONS | {"max_iter": 8}
     for callback in (Checkpoint(tmp_path, 3), Checkpoint(tmp_path, every_n_seconds=1e6)):

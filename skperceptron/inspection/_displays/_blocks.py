@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..._graph import GraphNode
+from ...engine.description import GraphNode
 from .._graph import ComputationalGraph, shape_text
 from ._common import styled
 from ._neurons import Artists

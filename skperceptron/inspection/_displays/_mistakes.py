@@ -7,7 +7,7 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
-from ...rosenblatt import RosenblattPerceptron
+from ...perceptron.estimator import RosenblattPerceptron
 from ._common import CATEGORIES, Display, styled
 
 

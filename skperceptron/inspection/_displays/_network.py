@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..._graph import GraphNode
+from ...engine.description import GraphNode
 from .._graph import ComputationalGraph, computational_graph
 from ._blocks import draw_blocks
 from ._common import Display

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..._graph import GraphNode
 from ...engine.arrays import Floats, Integers
+from ...engine.description import GraphNode
 from .._graph import ComputationalGraph
 from ._common import DIVERGING, largest, styled
 

@@ -20,7 +20,7 @@ from functools import partial
 
 import numpy as np
 
-from .arrays import Booleans, Call, Floats
+from ..engine.arrays import Booleans, Call, Floats
 
 #: Rows of a block. Inner products cost B, calls cost 1 / B per row.
 BLOCK = 64

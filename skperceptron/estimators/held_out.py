@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.metrics import check_scoring
 
-from .engine.arrays import Floats, Integers
-from .engine.prediction import predict_raw
-from .losses import Loss
-from .training import Targets, TrainingSet
+from ..engine.arrays import Floats, Integers
+from ..engine.prediction import predict_raw
+from ..losses import Loss
+from ..training import Targets, TrainingSet
 
 if TYPE_CHECKING:
-    from ._base import BaseMultilayerPerceptron
+    from .base import BaseMultilayerPerceptron
 
 
 class Validation:

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from ._compat import check_pandas_support
-from .training.checkpoint import State, load, save
+from .._sklearn.compat import check_pandas_support
+from ..training.checkpoint import State, load, save
 
 __all__ = ["Callback", "Checkpoint", "EpochLogger", "StopOnPlateau"]
 

@@ -29,7 +29,7 @@ try:
     from sklearn.callback import CallbackSupportMixin
     from sklearn.callback._callback_support import callback_management_context
 except ImportError:
-    from ._callback_contexts import CallbackSupportMixin, callback_management_context
+    from .callback_contexts import CallbackSupportMixin, callback_management_context
 
 __all__ = [
     "CallbackSupportMixin",

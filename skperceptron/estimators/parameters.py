@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from ._compat import Interval, Options, RememberedNames, StrOptions
-from .activations import Activation, get_activation
-from .averaging import Averaging, get_averaging
-from .components import Kind
-from .initializers import Initializer, list_initializers
-from .losses import Loss, get_loss
-from .normalizations import Normalization, get_normalization
-from .optimizers import LBFGS, SGD, Adam, Optimizer, get_optimizer, list_optimizers
-from .schedules import (
+from .._sklearn.compat import Interval, Options, RememberedNames, StrOptions
+from ..activations import Activation, get_activation
+from ..averaging import Averaging, get_averaging
+from ..components import Kind
+from ..initializers import Initializer, list_initializers
+from ..losses import Loss, get_loss
+from ..normalizations import Normalization, get_normalization
+from ..optimizers import LBFGS, SGD, Adam, Optimizer, get_optimizer, list_optimizers
+from ..schedules import (
     Adaptive,
     Constant,
     InverseScaling,
@@ -24,7 +24,7 @@ from .schedules import (
     get_schedule,
     list_schedules,
 )
-from .stopping import EarlyStopping
+from ..stopping import EarlyStopping
 
 
 def is_lbfgs(solver: str | Optimizer) -> bool:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
-from .engine import Activate, Affine, Network
-from .engine.arrays import Floats
-from .engine.blocks import Dropout
+from . import Activate, Affine, Network
+from .arrays import Floats
+from .blocks import Dropout
 
 #: Rows of a batch (None: any number) and units.
 Shape = tuple[int | None, int]

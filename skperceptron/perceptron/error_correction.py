@@ -17,7 +17,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from scipy import sparse
 
-from .arrays import Booleans, Floats
+from ..engine.arrays import Booleans, Floats
 from .error_blocks import ErrorBlocks
 
 Features: TypeAlias = "Floats | sparse.csr_array"

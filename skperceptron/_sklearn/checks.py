@@ -16,9 +16,9 @@ from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from ._compat import convert_sample_weight
-from .engine.arrays import Floats, Integers
-from .engine.mapped import RESIDENT, pages_of
+from ..engine.arrays import Floats, Integers
+from ..engine.mapped import RESIDENT, pages_of
+from .compat import convert_sample_weight
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 

@@ -12,8 +12,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
-from ._compat import callback_management_context
-from .training.checkpoint import State, describe_random_state, recall_random_state
+from .._sklearn.compat import callback_management_context
+from ..training.checkpoint import State, describe_random_state, recall_random_state
 
 #: Parameters that do not change what a fit computes.
 _IRRELEVANT = ("callbacks", "verbose")

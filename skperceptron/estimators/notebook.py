@@ -13,7 +13,7 @@ from html import escape
 from importlib.metadata import PackageNotFoundError, metadata
 from typing import Any
 
-from ._graph import LAYER_NAMES, GraphEdge, GraphNode, describe
+from ..engine.description import LAYER_NAMES, GraphEdge, GraphNode, describe
 
 PACKAGE = "skperceptron"
 

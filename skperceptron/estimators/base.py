@@ -21,12 +21,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from ._compat import CallbackSupportMixin, check_optimize_result
-from ._held_out import Validation
-from ._listening import Silence, identity_of, listening
-from ._notebook import NotebookMixin
-from ._parameters import NetworkParameters, is_lbfgs, owned
-from ._validation import (
+from .._sklearn.checks import (
     FLOAT32,
     FLOAT64,
     Extras,
@@ -37,20 +32,25 @@ from ._validation import (
     restored_on_failure,
     validated,
 )
-from .activations import Activation
-from .engine import Network, multilayer_perceptron
-from .engine.arrays import Floats, Integers
-from .engine.blocks import Activate, Affine
-from .engine.network import Learned
-from .engine.prediction import Predictor, Predictors
-from .engine.rows import merge_equal_rows
-from .initializers import Layer, get_initializer
-from .losses import Loss
-from .optimizers import LBFGS
-from .training import EpochReport, Member, Stack, Targets, TrainingSet, epochs, minimize_lbfgs
-from .training.checkpoint import State, restore, state_of
-from .training.lbfgs import Budget
-from .training.member import Progress
+from .._sklearn.compat import CallbackSupportMixin, check_optimize_result
+from ..activations import Activation
+from ..callbacks.listening import Silence, identity_of, listening
+from ..engine import Network, multilayer_perceptron
+from ..engine.arrays import Floats, Integers
+from ..engine.blocks import Activate, Affine
+from ..engine.network import Learned
+from ..engine.prediction import Predictor, Predictors
+from ..engine.rows import merge_equal_rows
+from ..initializers import Layer, get_initializer
+from ..losses import Loss
+from ..optimizers import LBFGS
+from ..training import EpochReport, Member, Stack, Targets, TrainingSet, epochs, minimize_lbfgs
+from ..training.checkpoint import State, restore, state_of
+from ..training.lbfgs import Budget
+from ..training.member import Progress
+from .held_out import Validation
+from .notebook import NotebookMixin
+from .parameters import NetworkParameters, is_lbfgs, owned
 
 #: From this many weights in one matrix on, ``dtype="auto"`` trains in float32.
 FLOAT32_FROM = 2**12

@@ -1,0 +1,1 @@
+"""The one place that knows scikit-learn's versions and its private names."""

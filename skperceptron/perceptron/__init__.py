@@ -1,0 +1,5 @@
+"""Rosenblatt's perceptron of 1958, and everything that only it needs."""
+
+from .estimator import RosenblattPerceptron
+
+__all__ = ["RosenblattPerceptron"]

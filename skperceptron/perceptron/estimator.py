@@ -1,0 +1,750 @@
+"""Rosenblatt's perceptron of 1958: sensory, associative and response units.
+
+Sensory units are the features. Each associative unit is joined to a few of them by fixed
+random connections of +1 and -1 and fires where their sum reaches its threshold. Response
+units, one per class, learn by error correction.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from copy import copy, deepcopy
+from dataclasses import dataclass
+from functools import cached_property, partial
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, softmax
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.random import sample_without_replacement
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .._sklearn.checks import (
+    FitMode,
+    LabelMixin,
+    check_sample_weight,
+    generator_of,
+    never_certain,
+    restored_on_failure,
+)
+from .._sklearn.compat import (
+    CallbackSupportMixin,
+    Interval,
+    StrOptions,
+    check_partial_fit_first_call,
+    fit_context,
+)
+from ..activations import Heaviside
+from ..callbacks.listening import Silence, listening
+from ..engine import Network, multilayer_perceptron
+from ..engine.arrays import Floats, Integers
+from ..engine.network import Learned
+from ..engine.prediction import predict_raw
+from ..engine.rows import merge_equal_rows
+from ..estimators.notebook import NotebookMixin
+from ..losses import BinaryLogLoss, CategoricalLogLoss
+from .error_blocks import BLOCK, ErrorBlocks
+from .error_correction import (
+    AveragedWeights,
+    ErrorCorrection,
+    Features,
+    LastWeights,
+    PocketWeights,
+    Room,
+    Solver,
+)
+from .library_pass import HEAVIEST, LIGHTEST, CountingPass, MarkingPass
+from .prefetch import prefetched
+
+__all__ = ["RosenblattPerceptron"]
+
+#: Numbers that the associative units may hold for all rows at once (32 MB); beyond that
+#: they are computed anew, window by window, in every epoch.
+KEPT_NUMBERS = 2**22
+
+#: Numbers in a window of rows (2 MB).
+WINDOW = 2**18
+
+#: Dense rows from which on a compiled pass pays: its call takes 0.7 ms and 0.2 us a row,
+#: `ErrorBlocks` 0.5 us a row, 0.7 us with many mistakes (64 features).
+MANY_ROWS = 2000
+
+#: Numbers of a window for a compiled pass (16 MB), whose calls are dear.
+LARGE_WINDOW = 2**21
+
+#: Rows of a window of which each row is marked: that takes a column each.
+LARGE_ROWS = 16_384
+
+#: Rows gathered at a time. Fewer, in another thread, wait for the interpreter too often; more
+#: have left the cache when the constant is put behind them.
+GATHERED = 2048
+
+#: Rows from which thresholds and the slope of the probabilities are found.
+SAMPLE = 10_000
+
+#: Slopes that are tried, for responses of size 1 at most: none makes a probability underflow.
+SLOPES = (1e-3, 300.0)
+
+
+class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, BaseEstimator):
+    """Rosenblatt's perceptron: sensory, associative and response units.
+
+    Associative units have fixed random connections; only the response units learn, one
+    per class (a single one for two classes), by error correction. With
+    ``n_associative=0`` it is the elementary perceptron, a linear classifier: on two
+    classes, dense X and ``shuffle=False`` it has, weight for weight, what
+    :class:`sklearn.linear_model.Perceptron` with ``tol=None`` learns.
+
+    Parameters
+    ----------
+    n_associative : int, default=200
+        Number of associative units; 0 joins the response units to the features.
+
+    n_connections : int, default=None
+        Features that each associative unit is joined to, at most all of them. None means
+        ``min(n_features, 3)``.
+
+    weights : {"plain", "averaged", "pocket"}, default="plain"
+        Which of the response weights passed through are kept: the last ones, the average over
+        all rows presented (Freund & Schapire 1999), or those with the longest run of right
+        answers, provided that they answer more rows rightly (Gallant's pocket with ratchet,
+        1990). The last two are made for classes that cannot be separated.
+
+    fit_intercept : bool, default=True
+        Whether response units have a bias.
+
+    max_iter : int, default=100
+        Largest number of epochs. Training ends with the first epoch without a mistake.
+
+    shuffle : bool, default=True
+        Whether each epoch presents the rows in a new random order. Equal rows are then
+        presented as one, with the sum of their weights, so that a weight of 2 is the same
+        as a repeated row. Otherwise rows come as they are given.
+
+    class_weight : dict or "balanced", default=None
+        Weights of the classes, which multiply those of their rows. "balanced" is inversely
+        proportional to the weight of each class in the data.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of connections, thresholds and orders.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the previous call.
+
+    verbose : bool or int, default=False
+        Whether to print each epoch's mistakes.
+
+    callbacks : list of callbacks, default=None
+        Objects that are told of each epoch: see :mod:`skperceptron.callbacks`.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+
+    associative_weights_ : ndarray of shape (n_features, n_associative)
+        Connections from features to associative units: -1, 0 or 1.
+
+    associative_thresholds_ : ndarray of shape (n_associative,)
+        A unit fires, with value 1, where its sum is at least its threshold. Thresholds lie
+        between two values that the first training data takes.
+
+    coef_ : ndarray of shape (1, n_inputs) or (n_classes, n_inputs)
+        Weights of the response units; ``n_inputs`` is `n_associative`, or the number of
+        features if that is 0.
+
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Their biases.
+
+    mistakes_ : list of int
+        Corrections in each epoch, all response units together.
+
+    converged_ : bool
+        Whether the last epoch had none.
+
+    response_slope_ : float
+        What `predict_proba` multiplies responses by.
+
+    n_iter_ : int
+        Epochs of the last call.
+
+    t_ : int
+        Rows presented so far.
+
+    n_features_in_ : int
+        Number of features seen during :term:`fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, if all of them are strings.
+
+    See Also
+    --------
+    MLPBinaryClassifier : Trains hidden layers too.
+    sklearn.linear_model.Perceptron : The elementary perceptron.
+
+    Notes
+    -----
+    If the classes can be separated with margin g, and no row is longer than R, training makes at
+    most :math:`(R / g)^2` mistakes (Novikoff 1962). Without class or sample weights.
+
+    References
+    ----------
+    Rosenblatt (1958), The perceptron: a probabilistic model for information storage and
+    organization in the brain. Psychological Review 65.
+
+    Novikoff (1962), On convergence proofs for perceptrons. Symposium on the Mathematical
+    Theory of Automata.
+
+    Gallant (1990), Perceptron-based learning algorithms. IEEE Transactions on Neural
+    Networks 1.
+
+    Freund & Schapire (1999), Large margin classification using the perceptron algorithm.
+    Machine Learning 37.
+
+    Examples
+    --------
+    >>> from skperceptron import RosenblattPerceptron
+    >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    >>> RosenblattPerceptron(n_associative=20, random_state=0).fit(X, y).score(X, y)
+    1.0
+    >>> elementary = RosenblattPerceptron(n_associative=0, weights="pocket", random_state=0)
+    >>> elementary.fit(X, y).score(X, y) < 1
+    True
+    """
+
+    mistakes_: list[int]
+    t_: int
+
+    _layer_names = ("sensory (S)", "associative (A)", "response (R)")
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "n_associative": [Interval(Integral, 0, None, closed="left")],
+        "n_connections": [Interval(Integral, 1, None, closed="left"), None],
+        "weights": [StrOptions({"plain", "averaged", "pocket"})],
+        "fit_intercept": ["boolean"],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "random_state": ["random_state"],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "callbacks": ["array-like", None],
+    }
+
+    def __init__(
+        self,
+        n_associative=200,
+        *,
+        n_connections=None,
+        weights="plain",
+        fit_intercept=True,
+        max_iter=100,
+        shuffle=True,
+        class_weight=None,
+        random_state=None,
+        warm_start=False,
+        verbose=False,
+        callbacks=None,
+    ) -> None:
+        self.n_associative = n_associative
+        self.n_connections = n_connections
+        self.weights = weights
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.class_weight = class_weight
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.callbacks = callbacks
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> RosenblattPerceptron:
+        """Train the response units until an epoch brings no mistake.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data.
+
+        y : array-like of shape (n_samples,)
+            Class labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows: a correction adds the row times its weight.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data is invalid. An earlier fit is then left as it was.
+        """
+        continuing = self.warm_start and hasattr(self, "coef_")
+        with (
+            listening(self, self.max_iter, X, y, sample_weight) as listener,
+            restored_on_failure(self),
+        ):
+            mode = FitMode(continuing, incremental=False)
+            return self._fit(X, y, sample_weight, mode, listener)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> RosenblattPerceptron:
+        """Present the given rows once.
+
+        Connections and thresholds are those of the first call.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to learn from.
+
+        y : array-like of shape (n_samples,)
+            Their labels.
+
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever occur; needed in the first call only.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As `fit` does; an earlier fit is then left as it was.
+        """
+        self._refuse_balancing_batches()
+        with listening(self, 1, X, y, sample_weight) as listener, restored_on_failure(self):
+            check_partial_fit_first_call(self, classes)
+            mode = FitMode(continuing=hasattr(self, "coef_"), incremental=True)
+            return self._fit(X, y, sample_weight, mode, listener)
+
+    def decision_function(self, X: Any) -> Floats:
+        """Return the responses before the threshold.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            For two classes, positive where ``classes_[1]`` is predicted.
+        """
+        responses = self._responses(X)
+        return responses[:, 0] if responses.shape[1] == 1 else responses
+
+    def predict(self, X: Any) -> Any:
+        """Predict class labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Predicted labels.
+        """
+        responses = self._responses(X)
+        if responses.shape[1] == 1:
+            return self.classes_[(responses[:, 0] > 0).astype(int)]
+        return self.classes_[responses.argmax(axis=1)]
+
+    def predict_proba(self, X: Any) -> Floats:
+        """Estimate probabilities: a sigmoid or softmax of the responses times a slope.
+
+        The slope minimises the log loss on the training rows, whose labels are smoothed
+        as by Platt (1999). A class's probability increases with its response.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probability of each class, in the order of ``classes_``. None is rounded to 0 or 1.
+        """
+        scaled = self._responses(X)
+        scaled *= self.response_slope_
+        if scaled.shape[1] == 1:
+            return never_certain(expit(scaled * np.array([-1, 1], dtype=scaled.dtype)))
+        return never_certain(softmax(scaled, axis=1))
+
+    def _responses(self, X: Any) -> Floats:
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
+        # In float32 a sum next to its threshold might fall on the other side than in training.
+        responses = predict_raw(self._network, self._fitted_views(np.float64), X)
+        return responses.astype(X.dtype, copy=False)
+
+    # Fitting.
+
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, mode: FitMode, listener: Silence
+    ) -> RosenblattPerceptron:
+        listener.refuse_to_save("a RosenblattPerceptron")
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=(np.float64, np.float32),
+            reset=not mode.continuing,
+        )
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, X)
+        check_classification_targets(y)
+        codes = self._label_codes(y, mode)
+        rng = generator_of(self.random_state)
+        given = distinct = _rows_as_given(len(y), sample_weight)
+        if self.shuffle or self.n_associative:
+            distinct = merge_equal_rows(X, codes[:, np.newaxis], sample_weight)
+        if mode.continuing:
+            self._check_same_units()
+        else:
+            self._draw_associative_units(X, *distinct, rng)
+        kept, weights = distinct if self.shuffle else given
+        weights = self._weigh_classes(codes[kept], weights)
+        training = _Training(
+            self._features_of(X),
+            kept,
+            self._signs(codes[kept]),
+            weights,
+            only_counted=not self._memory_kind.observes,
+        )
+        self._train(training, rng, mode, listener)
+        return self
+
+    def _check_same_units(self) -> None:
+        if self.n_associative != self.associative_weights_.shape[1]:
+            raise ValueError(
+                "warm_start and partial_fit go on with the units of the earlier fit:"
+                f" n_associative={self.n_associative} must stay"
+                f" {self.associative_weights_.shape[1]}."
+            )
+
+    def _draw_associative_units(
+        self, X: Any, rows: Integers, weights: Floats, rng: np.random.RandomState
+    ) -> None:
+        """Draw connections, and thresholds such that each unit splits the rows."""
+        n_features = X.shape[1]
+        n_connections = min(n_features, 3 if self.n_connections is None else self.n_connections)
+        if self.n_connections is not None and self.n_connections > n_features:
+            raise ValueError(
+                f"n_connections={self.n_connections} must be at most n_features={n_features}."
+            )
+        joined = np.zeros((n_features, self.n_associative))
+        for unit in range(self.n_associative):
+            features = sample_without_replacement(n_features, n_connections, random_state=rng)
+            joined[features, unit] = rng.choice([-1.0, 1.0], n_connections)
+        shares = rng.uniform(size=self.n_associative)
+        sums = X[rows[:SAMPLE]] @ joined
+        self.associative_weights_ = joined
+        self.associative_thresholds_ = np.array(
+            [_split(s, weights[:SAMPLE], q) for s, q in zip(sums.T, shares, strict=True)]
+        )
+        n_responses = 1 if len(self.classes_) == 2 else len(self.classes_)
+        self._network = wire(n_features, self.n_associative, n_responses)
+
+    def _features_of(self, X: Any) -> Callable[..., Features]:
+        """Return what gives the response units' inputs for the rows asked for."""
+        constant = float(self.fit_intercept)
+        if not self.n_associative:
+            return partial(_with_constant, X, constant)
+        hidden, views = self._network.hidden_part(), self._associative_views(np.float64)
+        if X.shape[0] * self.n_associative <= KEPT_NUMBERS:
+            associative = predict_raw(hidden, views, X)
+            return partial(_with_constant, associative, constant)
+
+        def computed(rows: Integers, room: Room = np.empty) -> Features:
+            associative = predict_raw(hidden, views, X, rows)
+            return _with_constant(associative, constant, np.arange(len(rows)), room)
+
+        return computed
+
+    def _signs(self, codes: Integers) -> Floats:
+        """Return the right answers, (n_rows, n_responses): 1 or -1."""
+        if len(self.classes_) == 2:
+            return np.where(codes[:, np.newaxis] == 1, 1.0, -1.0)
+        return np.where(codes[:, np.newaxis] == np.arange(len(self.classes_)), 1.0, -1.0)
+
+    def _train(
+        self,
+        training: _Training,
+        rng: np.random.RandomState,
+        mode: FitMode,
+        listener: Silence,
+    ) -> None:
+        units = ErrorCorrection(*self._starting_point(training, mode), training.solver)
+        units.memory.begin(training.count_right)
+        mistakes: list[int] = []
+        n_epochs = 1 if mode.incremental else self.max_iter
+
+        def fitted() -> dict[str, Any]:
+            estimator, now = copy(self), copy(units)
+            # To end it does not end the one that goes on.
+            now.memory = copy(units.memory)
+            estimator._keep(now, mistakes, training, mode)
+            return dict(vars(estimator))
+
+        try:
+            for epoch in range(1, n_epochs + 1):
+                listener.begin("epoch")
+                mistakes.append(training.present_all(units, rng if self.shuffle else None))
+                if self.verbose:
+                    print(f"Epoch {epoch}, mistakes = {mistakes[-1]}")
+                report = {
+                    "epoch": epoch,
+                    "mistakes": mistakes[-1],
+                    "history": {"mistakes": mistakes},
+                    "is_last": not mistakes[-1] or epoch == n_epochs,
+                }
+                if listener.end(report, fitted) or not mistakes[-1]:
+                    break
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
+        self._keep(units, mistakes, training, mode)
+        if self.weights == "plain" and len(mistakes) == self.max_iter and not self.converged_:
+            self._warn_of_mistakes()
+
+    @property
+    def _memory_kind(self) -> type[LastWeights]:
+        kinds = {"plain": LastWeights, "averaged": AveragedWeights, "pocket": PocketWeights}
+        return kinds[self.weights]
+
+    def _starting_point(self, training: _Training, mode: FitMode) -> tuple[Floats, LastWeights]:
+        """Return the first weights, and what chooses among all that follow."""
+        if mode.continuing:
+            weight, memory = self._state
+            if type(memory) is self._memory_kind:
+                # The earlier fit keeps its own, should this one fail.
+                return weight, deepcopy(memory)
+        else:
+            n_inputs = self.n_associative or self.n_features_in_
+            weight = np.zeros((training.signs.shape[1], n_inputs + 1))
+        if self.weights == "pocket":
+            return weight, PocketWeights(weight)
+        return weight, self._memory_kind()
+
+    def _keep(
+        self, units: ErrorCorrection, mistakes: list[int], training: _Training, mode: FitMode
+    ) -> None:
+        """Store what training has brought."""
+        units.memory.end()
+        self._store(units)
+        self.mistakes_ = (self.mistakes_ if mode.continuing else []) + mistakes
+        self.converged_ = bool(mistakes) and not mistakes[-1]
+        self.n_iter_ = len(mistakes)
+        self.t_ = (self.t_ if mode.continuing else 0) + len(mistakes) * len(training.rows)
+        self.response_slope_ = self._calibrate(training)
+
+    def _store(self, units: ErrorCorrection) -> None:
+        self._state = (units.weight, units.memory)
+        chosen = units.memory.weights(units.weight)
+        self.coef_, self.intercept_ = chosen[:, :-1].copy(), chosen[:, -1].copy()
+
+    def _warn_of_mistakes(self) -> None:
+        warnings.warn(
+            f"Maximum number of epochs ({self.max_iter}) reached and mistakes are still being made:"
+            " the last weights are an arbitrary choice. Increase max_iter or n_associative, or use"
+            " weights='averaged' or weights='pocket'.",
+            ConvergenceWarning,
+            stacklevel=6,
+        )
+
+    def _calibrate(self, training: _Training) -> float:
+        """Find the slope that makes probabilities of responses."""
+        responses, signs, weights = training.sample(self.coef_, self.intercept_)
+        size = np.abs(responses).max()
+        if not size > 0:
+            return 1.0
+        responses /= size
+        # As if each class had been met once more than it was.
+        n_classes = len(self.classes_)
+        smoothing = n_classes / (len(signs) + n_classes)
+        targets = (1 - smoothing) * (signs > 0) + smoothing / n_classes
+        loss = BinaryLogLoss() if responses.shape[1] == 1 else CategoricalLogLoss()
+        found = minimize_scalar(
+            lambda slope: np.average(loss.losses(slope * responses, targets), weights=weights),
+            bounds=SLOPES,
+            method="bounded",
+        )
+        return float(found.x / size)
+
+    # Predicting.
+
+    def _link_name(self) -> str:
+        return "threshold" if self._network.n_outputs == 1 else "argmax"
+
+    def _associative_views(self, dtype: Any) -> Learned:
+        thresholds = self.associative_thresholds_[np.newaxis, np.newaxis]
+        joined = self.associative_weights_[np.newaxis]
+        return [(joined.astype(dtype, copy=False), -thresholds.astype(dtype, copy=False)), ()]
+
+    def _fitted_views(self, dtype: Any) -> Learned:
+        """List what the network's nodes have learned."""
+        weight, bias = self.coef_.T[np.newaxis], self.intercept_[np.newaxis, np.newaxis]
+        responding = (weight.astype(dtype, copy=False), bias.astype(dtype, copy=False))
+        return [*(self._associative_views(dtype) if self.n_associative else ()), responding]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+@dataclass(frozen=True)
+class _Training:
+    """The rows that are presented, with the right answers.
+
+    Attributes
+    ----------
+    features_of : callable
+        Gives the inputs of the response units for row numbers, constant included; dense ones
+        in the room that may be given.
+    rows : ndarray of int of shape (N,)
+    signs : ndarray of shape (N, C)
+    weights : ndarray of shape (N,)
+    only_counted : bool
+        Whether it does not matter which presentations are mistakes.
+    """
+
+    features_of: Callable[..., Features]
+    rows: Integers
+    signs: Floats
+    weights: Floats
+    only_counted: bool
+
+    @cached_property
+    def solver(self) -> type[Solver]:
+        """The kind that is fastest."""
+        if sparse.issparse(self.features_of(self.rows[:1])):
+            return MarkingPass
+        if len(self.rows) < MANY_ROWS:
+            return ErrorBlocks
+        moderate = LIGHTEST < self.weights.min() and self.weights.max() < HEAVIEST
+        return CountingPass if self.only_counted and moderate else MarkingPass
+
+    def present_all(self, units: ErrorCorrection, rng: np.random.RandomState | None) -> int:
+        """Present each row once, in random order if there is an `rng`; count the mistakes."""
+        n_rows = len(self.rows)
+        order = np.arange(n_rows) if rng is None else rng.permutation(n_rows)
+        windows = self._contents(order, units.room)
+        # A marking pass has one room only, and wakes up threads of BLAS, which keep a core busy.
+        if self.solver is CountingPass and n_rows > self._window_length:
+            windows = prefetched(windows)
+        with closing(windows):
+            return sum(units.present(*window) for window in windows)
+
+    def count_right(self, weight: Floats, unit: int) -> float:
+        """Return the weight of the rows that a response unit answers rightly."""
+        right = 0.0
+        for chosen in self._windows(np.arange(len(self.rows))):
+            answered = self.features_of(self.rows[chosen]) @ weight * self.signs[chosen, unit] > 0
+            right += float(self.weights[chosen][answered].sum())
+        return right
+
+    def sample(self, coef: Floats, intercept: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return responses, signs and weights of at most ``SAMPLE`` rows."""
+        chosen = np.arange(0, len(self.rows), -(-len(self.rows) // SAMPLE))
+        features = self.features_of(self.rows[chosen])
+        responses = features @ np.column_stack([coef, intercept]).T
+        return responses, self.signs[chosen], self.weights[chosen]
+
+    def _contents(
+        self, order: Integers, room: Room
+    ) -> Generator[tuple[Features, Floats, Floats], None, None]:
+        """Yield features, signs and weights, window by window."""
+        for chosen in self._windows(order):
+            features = self.features_of(self.rows[chosen], room=room)
+            yield features, self.signs[chosen], self.weights[chosen]
+
+    def _windows(self, order: Integers) -> Iterator[Integers]:
+        length = self._window_length
+        for start in range(0, len(order), length):
+            yield order[start : start + length]
+
+    @cached_property
+    def _window_length(self) -> int:
+        features = self.features_of(self.rows[:1])
+        n_inputs = features.shape[1]
+        if sparse.issparse(features):
+            return LARGE_ROWS
+        if self.solver is ErrorBlocks:
+            # Whole blocks: a window's last one would otherwise be shorter.
+            return max(1, WINDOW // (n_inputs * BLOCK)) * BLOCK
+        n_rows = max(1, LARGE_WINDOW // n_inputs)
+        return n_rows if self.solver is CountingPass else min(LARGE_ROWS, n_rows)
+
+
+def wire(n_features: int, n_associative: int, n_responses: int) -> Network:
+    """Return the network from sensory through associative to response units."""
+    hidden = [n_associative] if n_associative else []
+    return multilayer_perceptron(n_features, hidden, n_responses, [[Heaviside()]] * len(hidden))
+
+
+def _split(sums: Floats, weights: Floats, share: float) -> float:
+    """Return a threshold below which about the given share of the rows' weight lies.
+
+    It stands halfway between two neighbouring values, so that there are rows on both
+    sides of it unless all values are equal.
+    """
+    values, inverse = np.unique(sums, return_inverse=True)
+    if len(values) == 1:
+        return float(values[0])
+    below = np.cumsum(np.bincount(inverse, weights=weights))[:-1]
+    i = np.abs(below / weights.sum() - share).argmin()
+    middle = values[i] + (values[i + 1] - values[i]) / 2
+    # Between two neighbouring floats there is no middle.
+    return float(middle if middle > values[i] else values[i + 1])
+
+
+def _rows_as_given(n_rows: int, sample_weight: Floats | None) -> tuple[Integers, Floats]:
+    """Return the rows that count, and their weights."""
+    weights = np.ones(n_rows) if sample_weight is None else sample_weight
+    kept = np.flatnonzero(weights)
+    return kept, weights[kept]
+
+
+def _with_constant(X: Features, constant: float, rows: Integers, room: Room = np.empty) -> Features:
+    """Return rows of X, and behind them the input whose weight is the bias."""
+    n_rows, n_inputs = len(rows), X.shape[1]
+    if sparse.issparse(X):
+        column = np.full((n_rows, 1), constant)
+        return sparse.csr_array(sparse.hstack([X[rows], column], format="csr", dtype=np.float64))
+    extended = room((n_rows, n_inputs + 1))
+    for start in range(0, n_rows, GATHERED):
+        part = slice(start, start + GATHERED)
+        extended[part, :-1] = _taken(X, rows[part])
+        extended[part, -1] = constant
+    return extended
+
+
+def _taken(X: Floats, rows: Integers) -> Floats:
+    """Return rows of X; neighbours without a copy."""
+    if rows[-1] - rows[0] == len(rows) - 1 and (rows[1:] > rows[:-1]).all():
+        return X[rows[0] : rows[-1] + 1]
+    # Every row is there: "clip" saves the check.
+    return np.take(X, rows, axis=0, mode="clip")
