@@ -106,7 +106,10 @@ class InverseScaling(Schedule):
         self.power_t = power_t
 
     def after_epoch(self, initial: float, current: float, rows_seen: int) -> float:
-        return initial / (rows_seen + 1) ** self.power_t
+        try:
+            return initial / (rows_seen + 1) ** self.power_t
+        except OverflowError:
+            return 0.0
 
 
 class Adaptive(Schedule):

@@ -105,7 +105,8 @@ def check_sample_weight(sample_weight: Any, X: Any) -> Floats:
     ValueError
         If a weight is negative, NaN or infinite, if the shape is wrong, or if all are zero.
     """
-    weights = convert_sample_weight(sample_weight, X, dtype=np.float64)
+    with checking():
+        weights = convert_sample_weight(sample_weight, X, dtype=np.float64)
     if (weights < 0).any():
         raise ValueError("Negative values in data passed to `sample_weight`.")
     if not weights.any():
@@ -133,6 +134,14 @@ def is_evidently_valid(X: Any, estimator: BaseEstimator) -> bool:
         return bool(np.isfinite(np.add.reduce(X, None)))
 
 
+def checking() -> np.errstate:
+    """Return the context in which scikit-learn looks for numbers that are not finite.
+
+    It adds them up first, and a sum of the largest floats may be ``inf - inf``.
+    """
+    return np.errstate(over="ignore", invalid="ignore")
+
+
 def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: Any) -> Any:
     """Do what ``validate_data`` does, but look at a memory-mapped file part by part.
 
@@ -147,18 +156,21 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
     Returns
     -------
     X, or X and y
-        Checked; X as it is, if its dtype is one of ACCEPTED, CSR if it is sparse.
+        Checked; X as it is, if its dtype is one of those wanted (ACCEPTED, if nothing is said),
+        CSR if it is sparse.
     """
     pages = pages_of(X)
-    checks |= {"accept_sparse": "csr", "dtype": ACCEPTED, "ensure_all_finite": pages is None}
-    found = validate_data(estimator, X, y, **checks)
+    usual = {"accept_sparse": "csr", "dtype": ACCEPTED, "ensure_all_finite": pages is None}
+    with checking():
+        found = validate_data(estimator, X, y, **{**usual, **checks})
     if pages is not None:
         checked = found[0] if isinstance(found, tuple) else found
         name = type(estimator).__name__
         size = max(1, RESIDENT // checked[:1].nbytes)
         for start in range(0, len(checked), size):
             part = checked[start : start + size]
-            assert_all_finite(part, input_name="X", estimator_name=name)
+            with checking():
+                assert_all_finite(part, input_name="X", estimator_name=name)
             pages.let_go()
     return found
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 
-from .arrays import ActivationFunction, Call, Floats, runs
+from .arrays import ActivationFunction, Call, Floats, in_range, runs
 from .calls import add_to_rows, product, sum_of_rows
 from .sparse import SparseBatch
 
@@ -360,7 +360,7 @@ class _Normalize(_Uniform):
 
     def _inverted(self, variance: Floats) -> Iterator[Call]:
         """Turn variances into factors, in place."""
-        yield partial(np.add, variance, variance.dtype.type(self.epsilon), variance)
+        yield partial(np.add, variance, in_range(self.epsilon, variance.dtype), variance)
         yield partial(np.sqrt, variance, variance)
         yield partial(np.reciprocal, variance, variance)
 
@@ -430,7 +430,7 @@ class BatchNormalize(_Normalize):
     def line(self, learned: Floats) -> tuple[Floats, Floats]:
         """Return factor and shift, (K, 1, H), of the line that it is in predictions."""
         gamma, beta, mean, variance = self.vectors(learned)
-        factor = gamma / np.sqrt(variance + variance.dtype.type(self.epsilon))
+        factor = gamma / np.sqrt(variance + in_range(self.epsilon, variance.dtype))
         return factor, beta - mean * factor
 
     def forward(self, work: Workspace, node: int) -> Iterator[Call]:

@@ -65,7 +65,9 @@ class Predictor:
 
     def __init__(self, network: Network, learned: Learned, dtype: np.dtype) -> None:
         self._dtype = dtype
-        converted = [tuple(array.astype(dtype, copy=False) for array in of) for of in learned]
+        # What float32 has no room for becomes infinite, and so does what is predicted with it.
+        with np.errstate(over="ignore"):
+            converted = [tuple(array.astype(dtype, copy=False) for array in of) for of in learned]
         #: Copies in another dtype, and what they are copies of.
         self._copies = [
             (copy, array)
@@ -85,11 +87,15 @@ class Predictor:
 
     def refresh(self) -> None:
         """Look for changes inside the arrays that were given."""
-        for copy, array in self._copies:
-            np.copyto(copy, array)
+        with np.errstate(over="ignore"):
+            for copy, array in self._copies:
+                np.copyto(copy, array)
 
     def __call__(self, X: Floats | sparse.csr_array, rows: Integers | None = None) -> Floats:
-        """Return raw predictions, (n_rows, C), of all rows of X or of those at ``rows``."""
+        """Return raw predictions, (n_rows, C), of all rows of X or of those at ``rows``.
+
+        Of rows whose sums overflow they are infinite or NaN; NumPy does not warn of it.
+        """
         n_rows = X.shape[0] if rows is None else len(rows)
         kind = self._kind_of_input(X, rows)
         pages = pages_of(X)
@@ -101,11 +107,13 @@ class Predictor:
             block = slice(start, min(start + size, n_rows))
             work = self._workspace(block.stop - start, kind)
             chosen = X[block if rows is None else rows[block]]
-            if isinstance(work.x, SparseBatch):
-                work.x.matrices = [chosen.astype(self._dtype, copy=False)]
-            else:
-                work.x[0] = chosen
-            work.forward()
+            # Overflow is either meant, as in a sigmoid, or found in what is returned.
+            with np.errstate(over="ignore", invalid="ignore"):
+                if isinstance(work.x, SparseBatch):
+                    work.x.matrices = [chosen.astype(self._dtype, copy=False)]
+                else:
+                    work.x[0] = chosen
+                work.forward()
             raw[block] = work.raw[0]
             if pages is not None:
                 pages.let_go()

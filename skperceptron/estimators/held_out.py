@@ -65,7 +65,8 @@ class Validation:
         if not np.isfinite(raw).all():
             return np.nan, np.nan
         y = np.ascontiguousarray(self._targets.of_rows(), dtype=raw.dtype)
-        loss = self._loss.mean(raw, y, self._weight)
+        with np.errstate(over="ignore", invalid="ignore"):
+            loss = self._loss.mean(raw, y, self._weight)
         if self._monitor == "loss":
             return -loss, loss
         if self._scorer is None:

@@ -24,6 +24,7 @@ from .._sklearn.checks import (
     FitMode,
     LabelMixin,
     accuracy,
+    checking,
     never_certain,
     restored_on_failure,
 )
@@ -605,8 +606,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         Returns
         -------
         y_pred : ndarray of shape (n_samples,) or (n_samples, n_targets)
-            Predicted values, in the dtype of X. With a list of quantiles, one more axis
-            holds them.
+            Predicted values, in the dtype of X; in float64 where float32 has no room for them.
+            With a list of quantiles, one more axis holds them.
 
         y_std : ndarray of the same shape
             Standard deviations; only with ``return_std=True``.
@@ -737,7 +738,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> Targets:
         # Labels may be sparse, numbers may not.
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        with checking():
+            y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         y = y.reshape(len(y), -1)
@@ -846,7 +848,9 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         # In float32 a large mean would lose a small deviation, and large units would overflow.
         weight, bias = weight.astype(np.float64), bias.astype(np.float64)
         offset, factor = self._output_units()
-        return weight * factor, bias * factor + offset
+        # What is not finite then is refused where it is stored.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return weight * factor, bias * factor + offset
 
     def _unfold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
         if not self._has_own_units():

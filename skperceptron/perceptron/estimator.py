@@ -14,7 +14,7 @@ from copy import copy, deepcopy
 from dataclasses import dataclass
 from functools import cached_property, partial
 from numbers import Integral
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from scipy import sparse
@@ -24,7 +24,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.random import sample_without_replacement
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import (
     FitMode,
@@ -33,6 +33,7 @@ from .._sklearn.checks import (
     generator_of,
     never_certain,
     restored_on_failure,
+    validated,
 )
 from .._sklearn.compat import (
     CallbackSupportMixin,
@@ -44,7 +45,7 @@ from .._sklearn.compat import (
 from ..activations import Heaviside
 from ..callbacks.listening import Silence, listening
 from ..engine import Network, multilayer_perceptron
-from ..engine.arrays import Floats, Integers
+from ..engine.arrays import Floats, Integers, all_finite
 from ..engine.network import Learned
 from ..engine.prediction import predict_raw
 from ..engine.rows import merge_equal_rows
@@ -88,6 +89,9 @@ GATHERED = 2048
 
 #: Rows from which thresholds and the slope of the probabilities are found.
 SAMPLE = 10_000
+
+#: Responses times slope that are as far from zero as need be: their sigmoids are 0 or 1.
+FAR = 1e4
 
 #: Slopes that are tried, for responses of size 1 at most: none makes a probability underflow.
 SLOPES = (1e-3, 300.0)
@@ -386,17 +390,27 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         ndarray of shape (n_samples, n_classes)
             Probability of each class, in the order of ``classes_``. None is rounded to 0 or 1.
         """
-        scaled = self._responses(X)
-        scaled *= self.response_slope_
+        responses = self._responses(X)
+        # Far from all that was seen, a probability rightly ends near 0 or 1.
+        with np.errstate(over="ignore"):
+            scaled = np.clip(responses.astype(np.float64) * self.response_slope_, -FAR, FAR)
+        scaled = scaled.astype(responses.dtype, copy=False)
         if scaled.shape[1] == 1:
             return never_certain(expit(scaled * np.array([-1, 1], dtype=scaled.dtype)))
         return never_certain(softmax(scaled, axis=1))
 
     def _responses(self, X: Any) -> Floats:
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
+        X = validated(self, X, dtype=(np.float64, np.float32), reset=False)
         # In float32 a sum next to its threshold might fall on the other side than in training.
         responses = predict_raw(self._network, self._fitted_views(np.float64), X)
+        if not all_finite(responses):
+            raise ValueError(
+                "X holds numbers so large that responses overflow. Scale X as it was scaled for the"
+                " fit."
+            )
+        if (np.abs(responses) > np.finfo(X.dtype).max).any():
+            return responses
         return responses.astype(X.dtype, copy=False)
 
     # Fitting.
@@ -405,13 +419,8 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         self, X: Any, y: Any, sample_weight: Any, mode: FitMode, listener: Silence
     ) -> RosenblattPerceptron:
         listener.refuse_to_save("a RosenblattPerceptron")
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            dtype=(np.float64, np.float32),
-            reset=not mode.continuing,
+        X, y = validated(
+            self, X, y, dtype=(np.float64, np.float32), reset=not mode.continuing
         )
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
@@ -427,6 +436,8 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
             self._draw_associative_units(X, *distinct, rng)
         kept, weights = distinct if self.shuffle else given
         weights = self._weigh_classes(codes[kept], weights)
+        # A row of weight zero is none; solvers divide by the weight.
+        kept, weights = kept[weights > 0], weights[weights > 0]
         training = _Training(
             self._features_of(X),
             kept,
@@ -563,7 +574,15 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
     def _store(self, units: ErrorCorrection) -> None:
         self._state = (units.weight, units.memory)
         chosen = units.memory.weights(units.weight)
+        if not all_finite(chosen):
+            self._refuse_overflow()
         self.coef_, self.intercept_ = chosen[:, :-1].copy(), chosen[:, -1].copy()
+
+    def _refuse_overflow(self) -> NoReturn:
+        raise ValueError(
+            "X, or the weights of its rows, hold numbers so large that responses, which grow with"
+            " their squares, overflow. Scale X (for example with StandardScaler)."
+        )
 
     def _warn_of_mistakes(self) -> None:
         warnings.warn(
@@ -577,8 +596,10 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
     def _calibrate(self, training: _Training) -> float:
         """Find the slope that makes probabilities of responses."""
         responses, signs, weights = training.sample(self.coef_, self.intercept_)
+        if not all_finite(responses):
+            self._refuse_overflow()
         size = np.abs(responses).max()
-        if not size > 0:
+        if not size > 1 / np.finfo(size.dtype).max:
             return 1.0
         responses /= size
         # As if each class had been met once more than it was.
@@ -607,7 +628,8 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         """List what the network's nodes have learned."""
         weight, bias = self.coef_.T[np.newaxis], self.intercept_[np.newaxis, np.newaxis]
         responding = (weight.astype(dtype, copy=False), bias.astype(dtype, copy=False))
-        return [*(self._associative_views(dtype) if self.n_associative else ()), responding]
+        has_associative = self.associative_weights_.shape[1] > 0
+        return [*(self._associative_views(dtype) if has_associative else ()), responding]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -662,7 +684,9 @@ class _Training:
         """Return the weight of the rows that a response unit answers rightly."""
         right = 0.0
         for chosen in self._windows(np.arange(len(self.rows))):
-            answered = self.features_of(self.rows[chosen]) @ weight * self.signs[chosen, unit] > 0
+            with np.errstate(over="ignore", invalid="ignore"):
+                responses = self.features_of(self.rows[chosen]) @ weight
+            answered = responses * self.signs[chosen, unit] > 0
             right += float(self.weights[chosen][answered].sum())
         return right
 
@@ -670,7 +694,8 @@ class _Training:
         """Return responses, signs and weights of at most ``SAMPLE`` rows."""
         chosen = np.arange(0, len(self.rows), -(-len(self.rows) // SAMPLE))
         features = self.features_of(self.rows[chosen])
-        responses = features @ np.column_stack([coef, intercept]).T
+        with np.errstate(over="ignore", invalid="ignore"):
+            responses = features @ np.column_stack([coef, intercept]).T
         return responses, self.signs[chosen], self.weights[chosen]
 
     def _contents(

@@ -18,7 +18,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..engine import Network, Workspace
-from ..engine.arrays import Booleans, Call, Floats, Integers, as_slice, runs
+from ..engine.arrays import Booleans, Call, Floats, Integers, as_slice, in_range, runs
 from ..engine.calls import squared_lengths
 from .data import TrainingSet, one_below_another
 from .member import Member
@@ -77,15 +77,15 @@ class Stack:
         self.data = [converted[id(one)] for one in data]
         self.batch_size = batch_size
         self.dtype = dtype
-        self.parameters = np.stack([m.parameters for m in members]).astype(dtype, copy=False)
+        self.parameters = _stacked([m.parameters for m in members], dtype)
         self.state = {
-            name: np.stack([_resumed(m, name) for m in members]).astype(dtype, copy=False)
+            name: _stacked([_resumed(m, name) for m in members], dtype)
             for name in members[0].optimizer.state_names
         }
         self.average: Floats | None = None
         if any(m.averaging is not None for m in members):
             starts = [m.parameters if m.average is None else m.average for m in members]
-            self.average = np.stack(starts).astype(dtype, copy=False)
+            self.average = _stacked(starts, dtype)
         self._bind()
 
     def _bind(self) -> None:
@@ -185,13 +185,12 @@ class Stack:
         self._taken[:] = 0
         try:
             # Overflow is either meant, as in a sigmoid, or found when the epoch is over.
-            with np.errstate(over="ignore"):
-                totals = self._take_steps()
+            with np.errstate(over="ignore", invalid="ignore"):
+                return self._reported(self._take_steps())
         finally:
             # An interrupted epoch may go on later.
             for member, taken in zip(self.members, self._taken.tolist(), strict=True):
                 member.steps += taken
-        return self._reported(totals)
 
     def _take_steps(self) -> Floats:
         """Take all steps of an epoch; return the sums of the rows' losses, (K,) float64."""
@@ -236,8 +235,8 @@ class Stack:
         """Divide the penalties by the weights' sum over each batch."""
         sums = self.weight_sums
         penalty = np.divide(self._alphas, sums, out=np.zeros(sums.shape), where=sums > 0)
-        self.scalars[:, :, -2] = penalty * (1 - self._l1_ratios)
-        self.scalars[:, :, -1] = penalty * self._l1_ratios
+        self.scalars[:, :, -2] = in_range(penalty * (1 - self._l1_ratios), self.dtype)
+        self.scalars[:, :, -1] = in_range(penalty * self._l1_ratios, self.dtype)
 
     def _prepare_scalars(self) -> None:
         """Compute what each step of the epoch multiplies by, but for the penalties."""
@@ -284,7 +283,7 @@ class Stack:
         for j, scalar in enumerate(scalars):
             table[:, 0, j] = scalar
         # Of steps that a member does not take, nobody reads the scalars.
-        self.scalars[:, as_slice(alike), :-2] = table[place_of]
+        self.scalars[:, as_slice(alike), :-2] = in_range(table, self.dtype)[place_of]
 
     def _reported(self, totals: Floats) -> Floats:
         """Return an epoch's losses as scikit-learn reports them: batch means, weighted by length.
@@ -544,7 +543,7 @@ class _Update:
         self, coefficients: list[Floats], own: list[Floats], flat: bool
     ) -> Iterator[Call]:
         starts = range(0, self._vectors[0].shape[-1], self._length)
-        limits = np.array([[m.max_grad_norm] for m in self.members], dtype=self._room.dtype)
+        limits = in_range([[m.max_grad_norm] for m in self.members], self._room.dtype)
         clips = not np.isinf(limits).all()
         if not (clips or flat):
             for start in starts:
@@ -565,7 +564,7 @@ class _Update:
         """Return what the L2 penalty multiplies each parameter by, (K, P): biases by zero."""
         strengths = np.zeros_like(self._vectors[0])
         of_member = [m.alpha / batch_size * (1 - m.l1_ratio) for m in self.members]
-        strengths[:, : self._n_weights] = np.array(of_member)[:, np.newaxis]
+        strengths[:, : self._n_weights] = in_range(of_member, strengths.dtype)[:, np.newaxis]
         if self._trained is not None:
             strengths[:, : self._n_weights] *= self._trained
         return strengths
@@ -676,6 +675,13 @@ def _trained_weights(network: Network, members: Sequence[int]) -> Booleans | Non
         for place in network.unreached_weights(member):
             row[place] = False
     return None if trained.all() else trained
+
+
+def _stacked(vectors: Sequence[Floats], dtype: np.dtype) -> Floats:
+    """Return the members' vectors below one another."""
+    # What float32 has no room for becomes infinite: the training then has diverged.
+    with np.errstate(over="ignore"):
+        return np.stack(vectors).astype(dtype, copy=False)
 
 
 def _resumed(member: Member, name: str) -> Floats:

@@ -174,6 +174,8 @@ class Watched:
     def __init__(self, estimator: Any, report: Report) -> None:
         self.estimator = estimator
         self.report = report
+        #: scikit-learn's searches keep what they have found until they fail.
+        self.is_restored = not isinstance(estimator, GridSearchCV)
 
     def call(self, method: str, *args: Any, trains: bool = False, **options: Any) -> Any:
         """Call a method; return what it returns, or None after a clear error."""
@@ -191,7 +193,8 @@ class Watched:
             raise Fault(f"{method} raised {type(error).__name__}: {error}") from error
         if before != (_print_of(inputs), _print_of(self.estimator.get_params())):
             raise Fault(f"{method} changed its inputs or parameters")
-        if (failed or not trains) and state != _print_of(vars(self.estimator)):
+        keeps = self.is_restored if failed else not trains
+        if keeps and state != _print_of(vars(self.estimator)):
             raise Fault(f"{method} {'failed and ' if failed else ''}changed the estimator")
         return None if failed else result
 
