@@ -22,7 +22,7 @@ class Script:
 
     def __init__(self, losses, **options):
         self.losses = iter(losses)
-        self.parameters = np.zeros((1, 2))
+        self.parameters, self.state = np.zeros((1, 2)), {}
         self.member = make_member(**options)
         self.members = [self.member]
 
