@@ -423,14 +423,11 @@ class NAdam(Optimizer):
         self.momentum_decay = momentum_decay
 
     def coefficients(self, learning_rate: float | Floats, steps: int | Integers) -> Scalars:
-        all_steps = np.arange(1, np.max(steps) + 2)
-        momenta = self.beta_1 * (1 - 0.5 * 0.96 ** (all_steps * self.momentum_decay))
-        products = np.cumprod(momenta)
-        now, following = np.subtract(steps, 1), steps
+        now, following = np.asarray(steps), np.asarray(steps) + 1
         first, second = 1 - self.beta_1, 1 - self.beta_2
         scale = np.sqrt(second / (1 - self.beta_2**steps))
-        of_gradient = learning_rate * (1 - momenta[now]) / (1 - products[now])
-        of_moment = learning_rate * momenta[following] / (1 - products[following])
+        of_gradient = learning_rate * (1 - self._momenta(now)) / (1 - self._products(now))
+        of_moment = learning_rate * self._momenta(following) / (1 - self._products(following))
         return (
             self.beta_1,
             self.beta_2,
@@ -438,6 +435,21 @@ class NAdam(Optimizer):
             of_gradient / scale,
             of_moment * first / scale,
         )
+
+    def _momenta(self, steps: Integers) -> Floats:
+        """Return the momentum of each step, counted from 1."""
+        momenta: Floats = self.beta_1 * (1 - 0.5 * 0.96 ** (steps * self.momentum_decay))
+        return momenta
+
+    def _products(self, steps: Integers) -> Floats:
+        """Return the product of all momenta up to each step."""
+        # No momentum exceeds beta_1, and 1 - product is 1 once the product is below 2**-60: later
+        # steps need no product, which would take longer with each epoch.
+        last = math.ceil(60 * math.log(2) / -math.log(self.beta_1)) if self.beta_1 else 1
+        n_steps = min(int(steps.max()), last)
+        products = np.cumprod(self._momenta(np.arange(1, n_steps + 1)))
+        found: Floats = np.where(steps > n_steps, 0.0, products[np.minimum(steps, n_steps) - 1])
+        return found
 
     def update(
         self,

@@ -31,7 +31,7 @@ from skperceptron.losses import (
 )
 from skperceptron.training import Stack
 from skperceptron.training.lbfgs import Objective
-from skperceptron.training.stack import _Step
+from skperceptron.training.step import Step
 
 N, D = 40, 3
 ESTIMATORS = [MLPBinaryClassifier, MLPSoftmaxClassifier, MLPRegressor]
@@ -819,7 +819,7 @@ def test_interrupted_fit_keeps_the_epochs_that_it_had(monkeypatch, cls, n_epochs
 @EVERY_ESTIMATOR
 def test_fit_interrupted_within_an_epoch_leaves_a_usable_model(monkeypatch, cls, n_steps):
     estimator = make(cls, batch_size=8, max_iter=10)
-    interrupt_after(monkeypatch, _Step, "gather", n_steps)
+    interrupt_after(monkeypatch, Step, "gather", n_steps)
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         estimator.fit(X, Y)
     assert estimator.n_iter_ == n_steps // 5

@@ -6,6 +6,7 @@ import inspect
 import math
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -650,14 +651,16 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             constant quantiles that the predictions remove (Koenker & Machado 1999).
         """
         check_is_fitted(self)
+        with checking():
+            y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         if not isinstance(self._loss, Pinball):
-            return super().score(X, y, sample_weight)
+            return _scored(r2_score, y, self.predict(X), sample_weight)
         predicted = np.moveaxis(self._description(X), -1, 0)
         return float(
             np.mean(
                 [
-                    d2_pinball_score(y, of_quantile, sample_weight=sample_weight, alpha=quantile)
-                    for quantile, of_quantile in zip(self._loss.quantiles, predicted, strict=True)
+                    _scored(partial(d2_pinball_score, alpha=quantile), y, values, sample_weight)
+                    for quantile, values in zip(self._loss.quantiles, predicted, strict=True)
                 ]
             )
         )
@@ -687,6 +690,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     def _values(self, raw: Floats) -> Floats:
         """Turn raw predictions in y's units into predicted values, in place where possible."""
+        if raw.dtype == np.float32 and self._loss.outgrows(raw):
+            raw = raw.astype(np.float64)
         self._loss.inverse_link(raw, out=raw)
         if not self._was_categorical():
             return raw
@@ -696,11 +701,13 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     def _score_raw(self, raw: Floats, y: Any, sample_weight: Floats | None) -> float:
         if not (self._loss.judged_by_r2 or self._was_categorical()):
-            targets = (y.reshape(len(y), -1) - self._target_shift) / self._target_scale
-            return -self._loss.mean(raw, targets.astype(raw.dtype), sample_weight)
+            with np.errstate(over="ignore", invalid="ignore"):
+                targets = (y.reshape(len(y), -1) - self._target_shift) / self._target_scale
+                return -self._loss.mean(raw, targets.astype(raw.dtype), sample_weight)
         offset, factor = self._output_units()
-        raw = raw * factor + offset
-        return float(r2_score(y, self._values(raw), sample_weight=sample_weight))
+        with np.errstate(over="ignore"):
+            raw = raw * factor + offset
+        return _scored(r2_score, y, self._values(raw), sample_weight)
 
     def _make_loss(self) -> Loss:
         if self.output == "categorical":
@@ -720,6 +727,10 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         ):
             raise ValueError(
                 f"output_range={self.output_range!r}: must hold two {kind} (low, high)."
+            )
+        if not math.isfinite(float(bounds[1]) - float(bounds[0])):
+            raise ValueError(
+                f"output_range={self.output_range!r}: the range is wider than the largest float."
             )
         if not bounds[0] < bounds[1]:
             raise ValueError(
@@ -871,6 +882,25 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         with suppress(TypeError, ValueError):
             tags.target_tags.positive_only = get_loss(self.loss).target_interval.low >= 0
         return tags
+
+
+def _scored(score: Callable[..., float], y: Floats, predicted: Floats, weight: Any) -> float:
+    """Return a score that does not depend on the units of y and of weights, (N,).
+
+    Squares of the largest floats overflow, those of the smallest vanish: both are measured in
+    powers of two of their own size, which rounds nothing.
+    """
+    y = y.reshape(len(y), -1)
+    predicted = predicted.astype(np.float64).reshape(len(predicted), -1)
+    exponent = np.frexp(np.abs(y).max(axis=0))[1]
+    with np.errstate(over="ignore", under="ignore"):
+        # Further off than 1e100 times y's size, nothing changes but the exponent of the score.
+        predicted = np.clip(np.ldexp(predicted, -exponent), -1e100, 1e100)
+        y = np.ldexp(y, -exponent)
+        if weight is not None and np.ndim(weight) == 1:
+            weight = np.asarray(weight, dtype=np.float64)
+            weight = np.ldexp(weight, -np.frexp(np.abs(weight).max())[1])
+    return float(score(y, predicted, sample_weight=weight))
 
 
 def _moments(y: Floats, sample_weight: Floats | None) -> tuple[Floats, Floats, Floats]:

@@ -12,6 +12,7 @@ from scipy.optimize import OptimizeResult, minimize
 from ..engine import Network, Workspace
 from ..engine.arrays import Floats
 from .data import TrainingSet
+from .groups import Groups
 from .member import Member
 
 #: Elements of the widest layer, or of X, that are computed at a time, 32 MB.
@@ -54,6 +55,8 @@ class Objective:
         self.total = float(n_rows if self.weight is None else self.weight.sum())
         self._workspaces: dict[int, Workspace] = {}
         self._filled = False
+        groups = Groups([member], network.n_parameters, network.n_weights)
+        self._penalty = None if groups.penalty is None else groups.penalty[0]
         self._unreached = network.unreached_weights(0)
 
     # A line search may look where numbers overflow; it then comes back.
@@ -63,8 +66,11 @@ class Objective:
         self.parameters[0] = vector
         gradient = np.zeros(self.network.n_parameters)
         loss = sum(self._add_block(start, gradient) for start in self._starts)
-        weights = vector[: self.network.n_weights]
-        gradient[: self.network.n_weights] += self.member.alpha * weights
+        if self._penalty is None:
+            weights = vector[: self.network.n_weights]
+            gradient[: self.network.n_weights] += self.member.alpha * weights
+        else:
+            gradient += self.member.alpha * self._penalty * vector
         for place in self._unreached:
             # The penalty alone would drive them to zero.
             gradient[place] = 0
@@ -73,6 +79,8 @@ class Objective:
 
     def _square(self) -> float:
         """Return the sum of squared weights, matrix by matrix as scikit-learn adds them."""
+        if self._penalty is not None:
+            return float((self._penalty * self.parameters[0] ** 2).sum())
         matrices = [views[0].ravel() for views in self._learned if len(views) == 2]
         return float(sum(np.dot(w, w) for w in matrices))
 

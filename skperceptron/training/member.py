@@ -14,6 +14,28 @@ from ..optimizers import Optimizer
 from ..schedules import Schedule
 
 
+@dataclass(frozen=True)
+class GroupFactors:
+    """How one group of a member's parameters is trained.
+
+    Attributes
+    ----------
+    places : tuple of slice
+        Where the group lies in the member's vector.
+    rate : float
+        What multiplies the learning rate.
+    decay : float
+        What multiplies decoupled weight decay: 1 is what weights have, 0 what all others have.
+    penalty : float
+        What multiplies `alpha`: likewise.
+    """
+
+    places: tuple[slice, ...]
+    rate: float
+    decay: float
+    penalty: float
+
+
 @dataclass
 class Progress:
     """The history that later calls of a warm start go on from.
@@ -83,6 +105,8 @@ class Member:
         Training stops after the epoch in which this time is over.
     averaging : Averaging, default=None
         How parameters are averaged over the steps.
+    groups : tuple of GroupFactors, default=()
+        Parts of the vector that are trained in their own way.
     progress : Progress
         The history, continued.
     current_rate : float
@@ -125,6 +149,7 @@ class Member:
     n_iter_no_change: float = 10
     max_seconds: float = np.inf
     averaging: Averaging | None = None
+    groups: tuple[GroupFactors, ...] = ()
     progress: Progress = field(default_factory=Progress)
     current_rate: float = 0.0
     steps: int = 0

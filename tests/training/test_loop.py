@@ -22,13 +22,16 @@ class Script:
 
     def __init__(self, losses, **options):
         self.losses = iter(losses)
-        self.parameters, self.state = np.zeros((1, 2)), {}
+        self.parameters = np.zeros((1, 2))
         self.member = make_member(**options)
         self.members = [self.member]
 
     def run_epoch(self):
         self.parameters += 1
         return np.array([next(self.losses)])
+
+    def are_finite(self):
+        return np.isfinite(self.parameters).all(axis=1)
 
     def predicting(self, k):
         return self.parameters[k]
@@ -207,7 +210,7 @@ def real_stack(**options):
 
 def test_last_step_that_leaves_the_numbers_is_reported_as_diverged():
     stack, member = real_stack(learning_rate=1e308, optimizer=SGD(momentum=1.0), max_iter=1)
-    stack.parameters *= 100
+    stack.tables.parameters *= 100
     with np.errstate(all="ignore"):
         ((report,),) = epochs(stack)
     assert np.isfinite(report.loss)
@@ -225,7 +228,7 @@ def test_diverged_parameters_are_never_scored():
 
     options = {"learning_rate": 1e308, "optimizer": SGD(momentum=1.0), "max_iter": 5}
     stack, member = real_stack(validate=lambda p: (score(p), 0.0), **options)
-    stack.parameters *= 100
+    stack.tables.parameters *= 100
     with np.errstate(all="ignore"):
         list(epochs(stack))
     assert member.diverged

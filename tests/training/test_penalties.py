@@ -8,7 +8,7 @@ from sklearn.datasets import load_diabetes
 from skperceptron import MLPRegressor
 from skperceptron.activations import Heaviside
 from skperceptron.optimizers import SGD, AdamW, Lion
-from skperceptron.training import stack
+from skperceptron.training import update
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -45,7 +45,7 @@ def steps_of(model):
 
 @pytest.fixture(params=[7, 65_536], ids=["short chunks", "one chunk"])
 def chunks(request, monkeypatch):
-    monkeypatch.setattr(stack, "CHUNK", request.param)
+    monkeypatch.setattr(update, "CHUNK", request.param)
 
 
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.3, 1.0])

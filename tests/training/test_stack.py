@@ -30,6 +30,7 @@ from skperceptron.optimizers import SGD, Adam, AdamW, Lion, NAdam
 from skperceptron.schedules import Adaptive, Constant, Exponential, InverseScaling
 from skperceptron.training import Member, Stack, Targets, TrainingSet, epochs
 from skperceptron.training import stack as stack_module
+from skperceptron.training import update as update_module
 from skperceptron.training.lbfgs import Objective
 
 N, D, C, BATCH = 120, 5, 3, 16
@@ -518,7 +519,7 @@ def test_chunks_of_any_length_give_the_same_bits(monkeypatch, chunk, optimizer):
         return np.stack([m.parameters for m in members])
 
     expected = parameters()
-    monkeypatch.setattr(stack_module, "CHUNK", chunk)
+    monkeypatch.setattr(update_module, "CHUNK", chunk)
     assert_array_equal(parameters(), expected)
 
 
@@ -526,7 +527,7 @@ def test_chunks_of_any_length_give_the_same_bits(monkeypatch, chunk, optimizer):
 @pytest.mark.parametrize("chunk", [50, 2**16])
 @pytest.mark.parametrize("optimizer", [SGD(), Adam(), AdamW(), NAdam(), Lion()], ids=repr)
 def test_members_that_take_like_steps_equal_themselves_alone(monkeypatch, optimizer, chunk, limit):
-    monkeypatch.setattr(stack_module, "CHUNK", chunk)
+    monkeypatch.setattr(update_module, "CHUNK", chunk)
     network = mixed_network(4)
 
     def make_members():
@@ -535,7 +536,7 @@ def test_members_that_take_like_steps_equal_themselves_alone(monkeypatch, optimi
 
     stack = Stack(network, make_members(), make_data(), BATCH, FLOAT64)
     stack.run_epoch()
-    assert all(stack.steps_alike)
+    assert all(stack.scalars.alike)
     assert_each_member_as_alone(network, make_members, make_data())
 
 
@@ -563,7 +564,7 @@ def test_members_with_shorter_last_batches_take_like_steps():
         FLOAT64,
     )
     stack.run_epoch()
-    assert stack.steps_alike == [True] * 4
+    assert stack.scalars.alike == [True] * 4
 
 
 def test_members_whose_rates_part_no_longer_take_like_steps():
@@ -574,10 +575,10 @@ def test_members_whose_rates_part_no_longer_take_like_steps():
     ]
     stack = Stack(network, members, make_data(), BATCH, FLOAT64)
     stack.run_epoch()
-    assert all(stack.steps_alike)
+    assert all(stack.scalars.alike)
     members[1].current_rate /= 5
     stack.run_epoch()
-    assert not any(stack.steps_alike)
+    assert not any(stack.scalars.alike)
 
 
 @pytest.mark.parametrize("n_members", [1, 3])

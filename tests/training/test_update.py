@@ -12,7 +12,7 @@ from skperceptron.losses import SquaredError
 from skperceptron.optimizers import SGD, Adagrad, Adam, AdamW, Lion, NAdam, RMSprop
 from skperceptron.schedules import Constant, Cosine, OneCycle, UserSchedule
 from skperceptron.training import Member, Stack, Targets, TrainingSet, epochs
-from skperceptron.training import stack as stack_module
+from skperceptron.training import update as update_module
 
 N, D, H, C, BATCH = 40, 4, 5, 2, 8
 FLOAT64 = np.dtype(np.float64)
@@ -197,7 +197,7 @@ def test_steps_take_the_rates_of_the_schedule_one_by_one():
     stack = Stack(make_network(2), members, make_data(), BATCH, FLOAT64)
     rates, reported = [], []
     for reports in epochs(stack):
-        rates.append(stack.scalars[:, :, 0].copy())
+        rates.append(stack.scalars.table[:, :, 0].copy())
         reported.append([report.learning_rate for report in reports])
     times = np.arange(4 * N // BATCH) / (N // BATCH)
     expected = schedule.rates(0.01, 0.01, times, 4)
@@ -250,7 +250,7 @@ def test_stacked_member_equals_the_same_network_alone(optimizer):
 @pytest.mark.parametrize("chunk", [1, 7, 25])
 def test_chunks_of_any_length_give_the_same_bits(monkeypatch, chunk, optimizer):
     expected = train(different_members(optimizer))
-    monkeypatch.setattr(stack_module, "CHUNK", chunk)
+    monkeypatch.setattr(update_module, "CHUNK", chunk)
     assert_array_equal(train(different_members(optimizer)), expected)
 
 
@@ -276,8 +276,8 @@ def by_step(n):
 def test_unused_options_add_no_call_to_a_step():
     def calls_of(**options):
         stack = Stack(make_network(), [make_member(**options)], make_data(), BATCH, FLOAT64)
-        ((_, steps),) = stack._plan
-        return len(steps[0]._bound._update._calls)
+        (steps,) = stack.steps
+        return len(steps[0].bound.optimization.calls)
 
     assert calls_of(optimizer=SGD()) == 1
     assert calls_of(optimizer=SGD(), alpha=0.1) == 3
@@ -289,10 +289,10 @@ def test_unused_options_add_no_call_to_a_step():
 
 @pytest.mark.parametrize("optimizer", [one for one in OPTIMIZERS if one.n_scratch], ids=repr)
 def test_chunks_share_the_room_to_calculate_in(monkeypatch, optimizer):
-    monkeypatch.setattr(stack_module, "CHUNK", 10)
+    monkeypatch.setattr(update_module, "CHUNK", 10)
     stack = Stack(make_network(), [make_member(optimizer=optimizer)], make_data(), BATCH, FLOAT64)
-    ((_, steps),) = stack._plan
-    updates = [call for call in steps[0]._bound._update._calls if call.func == optimizer.update]
+    (steps,) = stack.steps
+    updates = [call for call in steps[0].bound.optimization.calls if call.func == optimizer.update]
     assert len(updates) == 4
     for i in range(optimizer.n_scratch):
         rooms = [call.args[2][len(optimizer.state_names) + i] for call in updates]
@@ -302,6 +302,6 @@ def test_chunks_share_the_room_to_calculate_in(monkeypatch, optimizer):
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_limit_of_one_member_does_not_touch_another_whose_gradient_is_huge():
     gradient = np.full((2, 3), 1e30, dtype=np.float32)
-    stack_module._clip(gradient, np.array([[np.inf], [1.0]], dtype=np.float32))
+    update_module.clip(gradient, np.array([[np.inf], [1.0]], dtype=np.float32))
     assert_array_equal(gradient[0], np.float32(1e30))
     assert np.isfinite(gradient).all()

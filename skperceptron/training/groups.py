@@ -1,0 +1,87 @@
+"""Parameter groups: parts of the flat vectors that are trained in their own way.
+
+An optimiser sees slices of the vectors, not names: a part has its own learning rate, and so its
+own coefficients. Decay and penalties are vectors of strengths, one number for each parameter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from ..engine.arrays import Floats
+from .member import Member
+
+
+@dataclass(frozen=True)
+class Part:
+    """A run of neighbouring parameters whose learning rate has the same factor.
+
+    Attributes
+    ----------
+    place : slice
+        In each member's vector.
+    factor : int
+        Which of ``Groups.rate_factors`` it is.
+    """
+
+    place: slice
+    factor: int
+
+
+class Groups:
+    """What the parameter groups of a stack's members come to.
+
+    Parameters
+    ----------
+    members : sequence of Member
+    n_parameters : int
+        Length of a member's vector (P).
+    n_weights : int
+        Length of its first part, which holds the weights.
+
+    Attributes
+    ----------
+    rate_factors : list of tuple of float
+        What multiplies the learning rate of each member, once for each kind of part.
+    parts : list of Part
+        Together they are the whole vector.
+    decay, penalty : ndarray of shape (K, P) or None
+        What multiplies the decay, and the strength of the penalty, of each parameter. None: both
+        concern the weights, and nothing else.
+    """
+
+    def __init__(self, members: Sequence[Member], n_parameters: int, n_weights: int) -> None:
+        self.rate_factors = [tuple(1.0 for _ in members)]
+        self.parts = [Part(slice(0, n_parameters), 0)]
+        self.decay: Floats | None = None
+        self.penalty: Floats | None = None
+        if not any(member.groups for member in members):
+            return
+        shape = (len(members), n_parameters)
+        rates, decay = np.ones(shape), np.zeros(shape)
+        decay[:, :n_weights] = 1
+        penalty = decay.copy()
+        for k, member in enumerate(members):
+            for group in member.groups:
+                for place in group.places:
+                    rates[k, place] = group.rate
+                    decay[k, place] = group.decay
+                    penalty[k, place] = group.penalty
+        self.rate_factors, self.parts = _parts_of(rates)
+        # A part that learns slowly also shrinks slowly, as in PyTorch.
+        self.decay, self.penalty = decay * rates, penalty
+
+
+def _parts_of(rates: Floats) -> tuple[list[tuple[float, ...]], list[Part]]:
+    """Split vectors of factors, (K, P), where a member's factor changes."""
+    changes = np.flatnonzero((rates[:, 1:] != rates[:, :-1]).any(axis=0)) + 1
+    factors: dict[tuple[float, ...], int] = {}
+    parts = []
+    for start, stop in pairwise([0, *changes.tolist(), rates.shape[1]]):
+        of_part = tuple(rates[:, start].tolist())
+        parts.append(Part(slice(start, stop), factors.setdefault(of_part, len(factors))))
+    return list(factors), parts

@@ -1,0 +1,144 @@
+"""The plan of an epoch: which members take which step, with how many rows. Integers only.
+
+Members stand in order of falling row counts. A full batch is then a step of a leading run of
+members, and the shorter batch that ends an epoch is one step for each run of members with equally
+many rows: no row is padded, and each member gets what it would get alone.
+
+An epoch is cut into windows of many batches; all whole windows have the same steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from ..engine.arrays import Integers
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step of an epoch takes.
+
+    Attributes
+    ----------
+    first, last : int
+        The members that take the step: from ``first`` on, before ``last``.
+    start : int
+        The first row, counted from the beginning of the window.
+    size : int
+        How many rows each member takes (B).
+    """
+
+    first: int
+    last: int
+    start: int
+    size: int
+
+    @property
+    def members(self) -> slice:
+        """Return where the members stand in the stack."""
+        return slice(self.first, self.last)
+
+    @property
+    def rows(self) -> slice:
+        """Return where the rows stand in the window."""
+        return slice(self.start, self.start + self.size)
+
+
+@dataclass(frozen=True)
+class PlannedWindow:
+    """A run of steps whose targets are gathered, and whose losses are computed, at once.
+
+    Attributes
+    ----------
+    start : int
+        The first row, counted from the beginning of the epoch.
+    batches : tuple of Batch
+        One for each step.
+    """
+
+    start: int
+    batches: tuple[Batch, ...]
+
+
+@dataclass(frozen=True)
+class EpochOfMember:
+    """Which steps of an epoch one member takes.
+
+    Attributes
+    ----------
+    steps : ndarray of int, shape (n,)
+        Their positions in the epoch.
+    starts : ndarray of int, shape (n,)
+        The member's first row in each.
+    lengths : ndarray of int, shape (n,)
+        How many of its rows each takes.
+    """
+
+    steps: Integers
+    starts: Integers
+    lengths: Integers
+
+
+class Plan:
+    """All steps of an epoch.
+
+    Parameters
+    ----------
+    counts : sequence of int
+        How many rows each member has, falling.
+    batch_size : int
+        Rows per step; a member with fewer rows takes them all.
+    window_length : int
+        Rows of a window, a multiple of the batch size.
+
+    Attributes
+    ----------
+    windows : list of PlannedWindow
+    n_steps : int
+    epochs : list of EpochOfMember
+        One per member.
+
+    Raises
+    ------
+    ValueError
+        If the counts do not fall.
+    """
+
+    def __init__(self, counts: Sequence[int], batch_size: int, window_length: int) -> None:
+        if list(counts) != sorted(counts, reverse=True):
+            raise ValueError("members must come in order of falling numbers of rows.")
+        self.counts = tuple(counts)
+        self.windows = list(_windows(self.counts, batch_size, window_length))
+        steps = [(w.start + b.start, b) for w in self.windows for b in w.batches]
+        self.n_steps = len(steps)
+        self.epochs = [_epoch_of(steps, k, count) for k, count in enumerate(counts)]
+
+
+def _windows(counts: Sequence[int], size: int, length: int) -> Iterator[PlannedWindow]:
+    found: dict[int, list[Batch]] = {}
+    for batch in _batches(counts, size):
+        window, start = divmod(batch.start, length)
+        found.setdefault(window, []).append(Batch(batch.first, batch.last, start, batch.size))
+    for window, batches in found.items():
+        yield PlannedWindow(window * length, tuple(batches))
+
+
+def _batches(counts: Sequence[int], size: int) -> Iterator[Batch]:
+    """Yield each step of an epoch, its rows counted from the beginning of the epoch."""
+    for start in range(0, counts[0] - size + 1, size):
+        yield Batch(0, sum(count >= start + size for count in counts), start, size)
+    firsts = [k for k in range(len(counts)) if k == 0 or counts[k] != counts[k - 1]]
+    for first, last in pairwise([*firsts, len(counts)]):
+        rest = counts[first] % size
+        if rest:
+            yield Batch(first, last, counts[first] - rest, rest)
+
+
+def _epoch_of(steps: Sequence[tuple[int, Batch]], k: int, n_rows: int) -> EpochOfMember:
+    taken = [(i, start) for i, (start, batch) in enumerate(steps) if batch.first <= k < batch.last]
+    starts = np.array([start for _, start in taken])
+    return EpochOfMember(np.array([i for i, _ in taken]), starts, np.diff(starts, append=n_rows))

@@ -1,0 +1,67 @@
+"""What each row counts in its batch, and what each batch counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..engine.arrays import Floats, Integers
+from .member import Member
+from .plan import Plan
+
+
+class RowWeights:
+    """Weights of rows in the order in which an epoch visits them.
+
+    Parameters
+    ----------
+    members : sequence of Member
+    plan : Plan
+
+    Attributes
+    ----------
+    in_batch : ndarray of shape (K, n) or None
+        Each row's weight divided by the sum over its batch; None if no member has weights, where
+        each row of a batch counts the same.
+    sums : ndarray of shape (S, K)
+        The sum over each batch: its number of rows, if there are no weights.
+    lengths : ndarray of shape (K, S)
+        The number of rows of each batch; zero where a member does not take the step.
+    """
+
+    def __init__(self, members: Sequence[Member], plan: Plan) -> None:
+        self._members = members
+        self._plan = plan
+        n_members = len(members)
+        is_weighted = any(member.sample_weight is not None for member in members)
+        shape = (n_members, plan.counts[0])
+        self.in_batch = np.ones(shape) if is_weighted else None
+        self.sums = np.ones((plan.n_steps, n_members))
+        self.lengths = np.zeros((n_members, plan.n_steps))
+        # What a row counts in a sum of losses but for its weight; zero behind a member's last row.
+        self._factors = np.zeros(shape)
+        for k, epoch in enumerate(plan.epochs):
+            self.sums[epoch.steps, k] = epoch.lengths
+            self.lengths[k, epoch.steps] = epoch.lengths
+            of_row = np.repeat(epoch.lengths, epoch.lengths)
+            self._factors[k, : plan.counts[k]] = of_row if is_weighted else 1.0
+
+    def renew(self, order: Integers) -> None:
+        """Divide each row's weight by the sum over its batch, for rows in this order, (K, n)."""
+        assert self.in_batch is not None
+        for k, (member, epoch) in enumerate(zip(self._members, self._plan.epochs, strict=True)):
+            rows = order[k, : self._plan.counts[k]]
+            weight: Floats = np.ones(len(rows))
+            if member.sample_weight is not None:
+                weight = member.sample_weight[rows]
+            sums = np.add.reduceat(weight, epoch.starts)
+            self.sums[epoch.steps, k] = sums
+            # A batch in which nothing counts moves nothing.
+            divisors = np.where(sums > 0, sums, 1)
+            self.in_batch[k, : len(rows)] = weight / np.repeat(divisors, epoch.lengths)
+
+    def shares(self, rows: slice) -> Floats:
+        """Return what the losses of some rows of the epoch count in its sum, (K, n)."""
+        shares = self._factors[:, rows]
+        return shares if self.in_batch is None else shares * self.in_batch[:, rows]

@@ -1,0 +1,141 @@
+"""The numbers by which each step multiplies: coefficients of optimisers, penalties, averages."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+
+import numpy as np
+
+from ..engine.arrays import Floats, Integers, as_slice, in_range
+from .groups import Groups
+from .member import Member
+from .plan import Plan
+
+#: What a step multiplies by beside the optimiser's coefficients; the last columns of the table.
+OWN_SCALARS = ("weight decay", "L2 penalty", "L1 penalty")
+
+
+class Scalars:
+    """Tables of numbers, one for each step of an epoch and each member.
+
+    Parameters
+    ----------
+    members : sequence of Member
+    plan : Plan
+    groups : Groups
+        Parts of the parameters that have their own learning rates.
+    dtype : dtype
+        Of the arithmetic.
+
+    Attributes
+    ----------
+    table : ndarray of shape (S, K, n)
+        The optimiser's coefficients, for each factor of the learning rate, then ``OWN_SCALARS``.
+        Nobody reads those of a step that a member does not take.
+    alike : list of bool
+        Of each step, whether the optimiser's coefficients are the same for all who take it.
+    average_shares : ndarray of shape (S, K)
+        By how much each step moves an average towards the parameters.
+    """
+
+    def __init__(
+        self, members: Sequence[Member], plan: Plan, groups: Groups, dtype: np.dtype
+    ) -> None:
+        self._members = members
+        self._plan = plan
+        self._rate_factors = groups.rate_factors
+        n_coefficients = len(members[0].optimizer.coefficients(1.0, 1))
+        width = n_coefficients * len(self._rate_factors) + len(OWN_SCALARS)
+        self.table = np.zeros((plan.n_steps, len(members), width), dtype=dtype)
+        self.alike = [True] * plan.n_steps
+        self.average_shares = np.zeros((plan.n_steps, len(members)), dtype=dtype)
+        self._alphas = np.array([m.alpha for m in members], dtype=np.float64)
+        self._l1_ratios = np.array([m.l1_ratio for m in members], dtype=np.float64)
+        rated = [
+            (
+                id(m.optimizer),
+                id(m.schedule),
+                m.learning_rate,
+                m.max_iter,
+                m.steps,
+                len(epoch.steps),
+                tuple(of_members[k] for of_members in self._rate_factors),
+            )
+            for k, (m, epoch) in enumerate(zip(members, plan.epochs, strict=True))
+        ]
+        self._rated_alike = [(alike, self._place_in_epoch(alike)) for alike in places(rated)]
+        self._averaged = [
+            (k, m.averaging) for k, m in enumerate(members) if m.averaging is not None
+        ]
+        self._takes_step = np.zeros((plan.n_steps, len(members)), dtype=bool)
+        for k, epoch in enumerate(plan.epochs):
+            self._takes_step[epoch.steps, k] = True
+
+    def _place_in_epoch(self, alike: list[int]) -> Integers:
+        """Return which step each one is to those members that take it; all take equally many."""
+        place_of = np.zeros(self._plan.n_steps, dtype=np.intp)
+        for k in alike:
+            taken = self._plan.epochs[k].steps
+            place_of[taken] = np.arange(len(taken))
+        return place_of
+
+    def weigh_penalties(self, sums: Floats) -> None:
+        """Divide the penalties by the sum of the weights of each batch, (S, K)."""
+        penalty = np.divide(self._alphas, sums, out=np.zeros(sums.shape), where=sums > 0)
+        self.table[:, :, -2] = in_range(penalty * (1 - self._l1_ratios), self.table.dtype)
+        self.table[:, :, -1] = in_range(penalty * self._l1_ratios, self.table.dtype)
+
+    def prepare(self) -> None:
+        """Compute the numbers of the next epoch, but for the penalties."""
+        # Members that have the same schedule may have met plateaus at different times.
+        groups = [
+            ([alike[i] for i in of_rate], place_of)
+            for alike, place_of in self._rated_alike
+            for of_rate in places([self._members[k].current_rate for k in alike])
+        ]
+        for alike, place_of in groups:
+            self._prepare_coefficients(alike, place_of)
+        self.alike = (
+            [True] * self._plan.n_steps if len(groups) == 1 else self._which_steps_are_alike()
+        )
+        for k, averaging in self._averaged:
+            member, taken = self._members[k], self._plan.epochs[k].steps
+            steps = member.steps + np.arange(1, len(taken) + 1)
+            shares = averaging.shares(steps, member.n_iter + 1, member.max_iter)
+            self.average_shares[taken, k] = shares
+
+    def _prepare_coefficients(self, alike: list[int], place_of: Integers) -> None:
+        """Compute the numbers of optimiser and decay for members that share them."""
+        member, n_steps = self._members[alike[0]], len(self._plan.epochs[alike[0]].steps)
+        steps = member.steps + np.arange(1, n_steps + 1)
+        times = (steps - 1) / n_steps
+        rates = member.schedule.rates(
+            member.learning_rate, member.current_rate, times, member.max_iter
+        )
+        current_rate = float(np.ravel(rates)[0])
+        for k in alike:
+            self._members[k].current_rate = current_rate
+        optimizer = member.optimizer
+        factors = [of_members[alike[0]] for of_members in self._rate_factors]
+        coefficients = [c for f in factors for c in optimizer.coefficients(rates * f, steps)]
+        scalars = *coefficients, rates * optimizer.weight_decay
+        of_member = np.empty((n_steps, 1, len(scalars)))
+        for j, scalar in enumerate(scalars):
+            of_member[:, 0, j] = scalar
+        self.table[:, as_slice(alike), :-2] = in_range(of_member, self.table.dtype)[place_of]
+
+    def _which_steps_are_alike(self) -> list[bool]:
+        """Return which steps multiply by the same for all members that take them."""
+        coefficients = self.table[:, :, : -len(OWN_SCALARS)]
+        first = self._takes_step.argmax(axis=1)[:, np.newaxis, np.newaxis]
+        of_first = np.take_along_axis(coefficients, first, axis=1)
+        alike = (coefficients == of_first).all(axis=2) | ~self._takes_step
+        return alike.all(axis=1).tolist()
+
+
+def places(keys: Sequence[Hashable]) -> Iterator[list[int]]:
+    """Yield the positions of equal keys together."""
+    found: dict[Hashable, list[int]] = {}
+    for k, key in enumerate(keys):
+        found.setdefault(key, []).append(k)
+    yield from found.values()

@@ -1,0 +1,230 @@
+"""One step of training: gather a batch, compute its gradient, change the parameters.
+
+``Step`` is what an epoch calls, ``gather`` and then ``run``: another way to run a step has to offer
+the same two methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from ..engine import Network, Workspace
+from ..engine.arrays import Call, Floats, Integers, runs
+from ..engine.calls import squared_lengths
+from .data import TrainingSet
+from .groups import Groups
+from .member import Member
+from .plan import Batch
+from .scalars import Scalars
+from .tables import Tables
+from .update import Update, trained_weights
+from .window import Window
+
+
+@dataclass(frozen=True)
+class Record:
+    """What steps note down.
+
+    Attributes
+    ----------
+    squares, sizes : ndarray of shape (S, K)
+        Sums of squares and of absolute values of the weights before each step.
+    taken : ndarray of int, shape (K,)
+        How many steps of the epoch each member has taken.
+    """
+
+    squares: Floats
+    sizes: Floats
+    taken: Integers
+
+    @classmethod
+    def of_epoch(cls, n_steps: int, n_members: int) -> Record:
+        """Return an empty record."""
+        shape = (n_steps, n_members)
+        return cls(np.zeros(shape), np.zeros(shape), np.zeros(n_members, dtype=np.intp))
+
+
+class Norms:
+    """Sums of squares and of absolute values of what is penalised, (K,) each.
+
+    Parameters
+    ----------
+    parameters : ndarray of shape (K, P)
+    n_weights : int
+        Length of the first part, which is penalised.
+    strengths : ndarray of shape (*, P) or None
+        By what each parameter of all members of the stack counts instead.
+    place : slice
+        Where these members stand in the stack.
+    """
+
+    def __init__(
+        self, parameters: Floats, n_weights: int, strengths: Floats | None, place: slice
+    ) -> None:
+        self._strengths = None if strengths is None else strengths[place]
+        self._penalized = parameters[:, :n_weights] if strengths is None else parameters
+        self.squares = (
+            squared_lengths(self._penalized)
+            if self._strengths is None
+            else partial(_weighted_squares, self._penalized, self._strengths)
+        )
+
+    def sizes(self) -> Floats:
+        """Return the sums of absolute values."""
+        sizes = np.abs(self._penalized)
+        if self._strengths is not None:
+            sizes *= self._strengths
+        found: Floats = sizes.sum(axis=-1)
+        return found
+
+
+def _weighted_squares(values: Floats, weights: Floats) -> Floats:
+    found: Floats = np.einsum("kp,kp,kp->k", values, values, weights)
+    return found
+
+
+class Step:
+    """A bound step together with the rows of the window that it takes."""
+
+    def __init__(self, window: Window, bound: BoundStep, batch: Batch) -> None:
+        members, rows = batch.members, batch.rows
+        factor = bound.mean if window.factor is None else window.factor[members, rows]
+        self._gather = bound.gathering(window.order[members, rows])
+        self._learn = bound.learning(
+            window.y[members, rows], window.raw[members, rows], window.kept[members, rows], factor
+        )
+        self.bound = bound
+
+    def gather(self) -> None:
+        """Put the rows of X into the workspace."""
+        for call in self._gather:
+            call()
+
+    def run(self, i: int) -> None:
+        """Take step ``i`` of the epoch with the batch that has been gathered."""
+        for call in self._learn:
+            call()
+        self.bound.update(i)
+
+
+class BoundStep:
+    """One gradient step of some members on batches of one size.
+
+    Parameters
+    ----------
+    network : Network
+        Of all members of the stack.
+    members : sequence of Member
+        Those that take the step.
+    place : slice
+        Where they stand in the stack.
+    tables : Tables
+        Of all members.
+    data : sequence of TrainingSet
+        One for each of those that take the step.
+    groups : Groups
+        Of all members.
+    scalars : Scalars
+        Of all members.
+    record : Record
+        Of all members.
+    batch_size : int
+        Rows per member.
+    is_weighted : bool
+        Whether rows have weights.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        members: Sequence[Member],
+        place: slice,
+        tables: Tables,
+        data: Sequence[TrainingSet],
+        groups: Groups,
+        scalars: Scalars,
+        record: Record,
+        batch_size: int,
+        is_weighted: bool,
+    ) -> None:
+        own = tables.of(place)
+        self._dtype = own.parameters.dtype
+        # An array: NumPy would make one of a number at every step.
+        self.mean = np.array(1 / batch_size, dtype=self._dtype)
+        self._work = Workspace(
+            network,
+            network.views(own.parameters),
+            batch_size,
+            gradient=network.views(own.gradient),
+            sparse=data[0].is_sparse,
+            members=place,
+            noise=[m.noise for m in members],
+        )
+        self._place, self._tables, self._record, self._scalars = place, own, record, scalars
+        self._sources = list(runs(data))
+        self._scratch = np.empty_like(self._work.delta)
+        self._losses = list(runs([m.loss for m in members]))
+        self._norms = Norms(own.parameters, network.n_weights, groups.penalty, place)
+        self._has_penalty = any(m.alpha for m in members)
+        self._has_l1 = any(m.alpha * m.l1_ratio for m in members)
+        self.optimization = Update(
+            own,
+            members,
+            trained_weights(network, range(place.start, place.stop)),
+            network.n_weights,
+            groups,
+            place,
+            None if is_weighted else batch_size,
+        )
+
+    def gathering(self, order: Integers) -> list[Call]:
+        """List the calls that gather rows of X, (K, B)."""
+        return [
+            call
+            for data, k in self._sources
+            for call in data.filling(self._work.x, order[k], self._dtype, k)
+        ]
+
+    def learning(self, y: Floats, raw: Floats, kept: Floats, factor: Floats) -> list[Call]:
+        """List the calls that compute a batch's gradient and keep what its losses need."""
+        work = self._work
+        gradients = [
+            call
+            for loss, j in self._losses
+            for call in loss.gradient_calls(
+                work.raw[j], y[j], work.delta[j], self._scratch[j], kept[j]
+            )
+        ]
+        return [
+            *work.forward_calls,
+            partial(np.copyto, raw, work.raw),
+            *gradients,
+            partial(np.multiply, work.delta, factor, work.delta),
+            *work.backward_calls,
+        ]
+
+    def update(self, i: int) -> None:
+        """Change the parameters in step ``i`` of the epoch."""
+        k = self._place
+        if self._has_penalty:
+            self._record.squares[i, k] = self._norms.squares()
+        if self._has_l1:
+            self._record.sizes[i, k] = self._norms.sizes()
+        self._record.taken[k] += 1
+        self.optimization.run(self._scalars.table[i, k], self._scalars.alike[i])
+        average = self._tables.average
+        if average is not None:
+            shares = self._scalars.average_shares[i, k]
+            if shares.any():
+                self._move_average(average, shares)
+
+    def _move_average(self, average: Floats, shares: Floats) -> None:
+        """Move averages towards the parameters; the gradient, used up, gives the room."""
+        parameters, room = self._tables.parameters, self._tables.gradient
+        np.subtract(parameters, average, out=room)
+        np.multiply(room, shares[:, np.newaxis], out=room)
+        np.add(average, room, out=average)

@@ -1,0 +1,251 @@
+"""How a step changes the parameters: a chain of penalties, clipping, decay and the optimiser.
+
+The links of the chain work on chunks of the flat vectors of all members. A member's vector holds
+its weights first; what stands behind them (biases, slopes) is neither penalised nor shrunk, unless
+parameter groups say otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import numpy as np
+
+from ..engine import Network
+from ..engine.arrays import Booleans, Call, Floats, in_range
+from .groups import Groups
+from .member import Member
+from .scalars import OWN_SCALARS
+from .tables import Tables
+
+#: Elements that the optimiser treats at a time: its four arrays of this length are 1 MB in
+#: float32. Shorter chunks cost more calls, longer ones leave the cache (measured on a second-level
+#: cache of 512 KB: 16,384 elements 424 us, 65,536 elements 328 us, for 200,704 parameters).
+CHUNK = 65_536
+
+
+class Update:
+    """Penalties, clipping, decay and the optimiser, chunk by chunk over the flat vectors.
+
+    Parameters
+    ----------
+    tables : Tables
+        Of the members that take the step.
+    members : sequence of Member
+        These members.
+    trained : ndarray of bool, shape (K, n_weights), or None
+        Which weights a gradient reaches; None if it reaches all.
+    n_weights : int
+        Length of the part of each vector that holds weights.
+    groups : Groups
+        Parts of the vectors that are trained in their own way; of all members of the stack.
+    place : slice
+        Where these members stand in the stack.
+    batch_weight : float or None
+        The sum of the weights of a batch's rows, if it is the same in each epoch.
+    """
+
+    def __init__(
+        self,
+        tables: Tables,
+        members: Sequence[Member],
+        trained: Booleans | None,
+        n_weights: int,
+        groups: Groups,
+        place: slice,
+        batch_weight: float | None,
+    ) -> None:
+        self._members = members
+        self._parts = groups.parts
+        n_members, dtype = len(members), tables.parameters.dtype
+        self._decay_strengths = _reaching(groups.decay, place, trained, dtype)
+        self._penalty_strengths = _reaching(groups.penalty, place, trained, dtype)
+        # Penalties concern the weights only, unless each parameter has a strength of its own.
+        self._n_penalized = n_weights if groups.penalty is None else tables.parameters.shape[1]
+        n_coefficients = len(members[0].optimizer.coefficients(1.0, 1))
+        width = n_coefficients * len(groups.rate_factors) + len(OWN_SCALARS)
+        self._scalars = np.empty((n_members, width), dtype=dtype)
+        columns = [self._scalars[:, j : j + 1] for j in range(width)]
+        vectors = [tables.parameters, tables.gradient, *tables.state.values()]
+        if n_members == 1:
+            # A vector times a 0-d array takes NumPy's fast path: half the time of (1, P) * (1, 1).
+            columns = [column.reshape(()) for column in columns]
+            vectors = [vector[0] for vector in vectors]
+        self._vectors = vectors
+        self._length = max(1, CHUNK // n_members)
+        self._room = np.empty_like(vectors[0][..., : self._length])
+        # All chunks calculate in the same room, which so stays in the cache.
+        n_scratch = members[0].optimizer.n_scratch
+        self._rooms = [np.empty_like(self._room) for _ in range(n_scratch)]
+        self._has_l2 = any(m.alpha * (1 - m.l1_ratio) for m in members)
+        self._l2: Floats | None = None
+        is_one_chunk = n_members > 1 and self._length >= vectors[0].shape[1]
+        if self._has_l2 and is_one_chunk and batch_weight is not None:
+            self._l2 = self._l2_of_each_parameter(batch_weight)
+        own = columns[n_coefficients * len(groups.rate_factors) :]
+        coefficients = [
+            columns[i * n_coefficients : (i + 1) * n_coefficients]
+            for i in range(len(groups.rate_factors))
+        ]
+        self.calls = list(self._all_calls(coefficients, own, flat=False))
+        self._calls_if_alike = self.calls
+        if n_members > 1:
+            # Without broadcasting an operation takes half the time.
+            coefficients = [[column[0].reshape(()) for column in of] for of in coefficients]
+            self._calls_if_alike = list(self._all_calls(coefficients, own, flat=True))
+
+    def run(self, scalars: Floats, alike: bool) -> None:
+        """Take one step.
+
+        Parameters
+        ----------
+        scalars : ndarray of shape (K, width)
+            What each member multiplies by.
+        alike : bool
+            Whether the optimiser's own numbers are the same for all.
+        """
+        np.copyto(self._scalars, scalars)
+        for call in self._calls_if_alike if alike else self.calls:
+            call()
+
+    def _all_calls(
+        self, coefficients: list[list[Floats]], own: list[Floats], flat: bool
+    ) -> Iterator[Call]:
+        starts = range(0, self._vectors[0].shape[-1], self._length)
+        limits = in_range([[m.max_grad_norm] for m in self._members], self._room.dtype)
+        clips = not np.isinf(limits).all()
+        if not (clips or flat):
+            for start in starts:
+                yield from self._penalties(start, own)
+                yield from self._decay(start, own)
+                yield from self._optimizer(start, start + self._length, coefficients, flat)
+            return
+        # The length of a gradient is known when all of it is.
+        for start in starts:
+            yield from self._penalties(start, own)
+        if clips:
+            yield partial(clip, self._vectors[1].reshape(len(limits), -1), limits)
+        for start in starts:
+            yield from self._decay(start, own)
+        yield from self._optimizer(0, self._vectors[0].shape[-1], coefficients, flat)
+
+    def _l2_of_each_parameter(self, batch_weight: float) -> Floats:
+        """Return what the L2 penalty multiplies each parameter by, (K, P): biases by zero."""
+        strengths = np.zeros_like(self._vectors[0])
+        of_member = [m.alpha / batch_weight * (1 - m.l1_ratio) for m in self._members]
+        penalized = strengths[:, : self._n_penalized]
+        penalized[:] = in_range(of_member, strengths.dtype)[:, np.newaxis]
+        if self._penalty_strengths is not None:
+            penalized *= self._penalty_strengths
+        return strengths
+
+    def _penalties(self, start: int, own: list[Floats]) -> Iterator[Call]:
+        """Add the penalties' gradients."""
+        weights, gradient = (self._penalized(v, start) for v in self._vectors[:2])
+        room = self._room[..., : weights.shape[-1]]
+        _, l2, l1 = own
+        if self._l2 is not None:
+            # One vector for all members takes a third of the time of a broadcast over them.
+            vectors = (*self._vectors[:2], self._l2, self._room)
+            all_parameters, whole_gradient, strengths, products = (v.reshape(-1) for v in vectors)
+            yield partial(np.multiply, all_parameters, strengths, products)
+            yield partial(np.add, whole_gradient, products, whole_gradient)
+        elif self._has_l2 and weights.size:
+            yield partial(np.multiply, weights, l2, room)
+            yield from _scaled(room, self._penalty_strengths, start)
+            yield partial(np.add, gradient, room, gradient)
+        if weights.size and any(m.alpha * m.l1_ratio for m in self._members):
+            yield partial(np.sign, weights, room)
+            yield partial(np.multiply, room, l1, room)
+            yield from _scaled(room, self._penalty_strengths, start)
+            yield partial(np.add, gradient, room, gradient)
+
+    def _decay(self, start: int, own: list[Floats]) -> Iterator[Call]:
+        """Let the weights decay, if they are to."""
+        weights = self._penalized(self._vectors[0], start)
+        if weights.size and any(m.optimizer.weight_decay for m in self._members):
+            room = self._room[..., : weights.shape[-1]]
+            yield partial(np.multiply, weights, own[0], room)
+            yield from _scaled(room, self._decay_strengths, start)
+            yield partial(np.subtract, weights, room, weights)
+
+    def _optimizer(
+        self, first: int, stop: int, coefficients: list[list[Floats]], flat: bool
+    ) -> Iterator[Call]:
+        """Let the optimiser go on, part by part and chunk by chunk."""
+        if flat and len(self._parts) == 1:
+            # All members are one vector.
+            vectors, rooms = (
+                [v.reshape(-1) for v in group] for group in (self._vectors, self._rooms)
+            )
+            last, length = vectors[0].size, self._room.size
+            yield from self._chunks(vectors, rooms, range(0, last, length), last, coefficients[0])
+            return
+        for part in self._parts:
+            start, last = max(first, part.place.start), min(stop, part.place.stop)
+            starts = range(start, last, self._length)
+            own = coefficients[part.factor]
+            yield from self._chunks(self._vectors, self._rooms, starts, last, own)
+
+    def _chunks(
+        self,
+        vectors: list[Floats],
+        rooms: list[Floats],
+        starts: range,
+        last: int,
+        coefficients: list[Floats],
+    ) -> Iterator[Call]:
+        optimizer = self._members[0].optimizer
+        for start in starts:
+            chunk = slice(start, min(start + starts.step, last))
+            parameters, gradient, *state = [v[..., chunk] for v in vectors]
+            state += [room[..., : parameters.shape[-1]] for room in rooms]
+            yield from optimizer.update_calls(parameters, gradient, state, coefficients)
+
+    def _penalized(self, vectors: Floats, start: int) -> Floats:
+        """Return the part of a chunk that decay and penalties concern."""
+        return vectors[..., start : min(start + self._length, max(self._n_penalized, start))]
+
+
+def _reaching(
+    strengths: Floats | None, place: slice, trained: Booleans | None, dtype: np.dtype
+) -> Floats | None:
+    """Return the strengths of some members' parameters, zero where no gradient reaches.
+
+    A penalty alone would drive such weights to zero. None stands for ones on all weights.
+    """
+    if strengths is None:
+        return None if trained is None else trained.astype(dtype)
+    own = strengths[place].astype(dtype)
+    if trained is not None:
+        own[:, : trained.shape[1]] *= trained
+    return own
+
+
+def _scaled(room: Floats, strengths: Floats | None, start: int) -> Iterator[Call]:
+    """Multiply a chunk, of (K, n) or (n,), by the strengths of its parameters."""
+    if strengths is not None:
+        of_chunk = strengths[:, start : start + room.shape[-1]].reshape(room.shape)
+        yield partial(np.multiply, room, of_chunk, room)
+
+
+def clip(gradient: Floats, limits: Floats) -> None:
+    """Shorten each member's gradient, (K, P), to its limit, (K, 1) (Pascanu et al. 2013)."""
+    lengths = np.sqrt(np.matmul(gradient[:, np.newaxis], gradient[:, :, np.newaxis])[:, 0])
+    lengths += lengths.dtype.type(1e-6)
+    # Both may be infinite: a limit that is none, and a length whose square overflows.
+    factors = np.ones_like(lengths)
+    gradient *= np.divide(limits, lengths, out=factors, where=lengths > limits)
+
+
+def trained_weights(network: Network, members: Sequence[int]) -> Booleans | None:
+    """Return which weights a gradient reaches, (K, n_weights), or None if it reaches all.
+
+    The others are not penalised: the penalty alone would drive them to zero.
+    """
+    trained = np.ones((len(members), network.n_weights), dtype=bool)
+    for row, member in zip(trained, members, strict=True):
+        for place in network.unreached_weights(member):
+            row[place] = False
+    return None if trained.all() else trained

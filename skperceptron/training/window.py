@@ -1,0 +1,104 @@
+"""A run of batches: targets are gathered, and losses computed, for all of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..engine.arrays import Floats, Integers, runs
+from .data import TrainingSet
+from .member import Member
+from .row_weights import RowWeights
+
+
+class Window:
+    """Order, targets and raw predictions of the rows that the next steps take.
+
+    Parameters
+    ----------
+    members : sequence of Member
+    data : sequence of TrainingSet
+        One for each member.
+    length : int
+        Rows of a window (n).
+    n_outputs : int
+        Raw predictions per row (C).
+    dtype : dtype
+    is_weighted : bool
+        Whether rows have weights.
+
+    Attributes
+    ----------
+    order : ndarray of int, shape (K, n)
+        Where each row stands in its data set.
+    y : ndarray of shape (K, n, T)
+    raw : ndarray of shape (K, n, C)
+        To be filled by the steps.
+    kept : ndarray of shape (K, n, ...)
+        What the losses' gradients leave for their values.
+    factor : ndarray of shape (K, n, 1) or None
+        What each row counts in the gradient of its batch, if rows have weights.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        data: Sequence[TrainingSet],
+        length: int,
+        n_outputs: int,
+        dtype: np.dtype,
+        is_weighted: bool,
+    ) -> None:
+        shape = (len(members), length)
+        self.length = length
+        self.order = np.zeros(shape, dtype=np.intp)
+        self.y = _outputs_in_front(data[0].targets.n_outputs, *shape, dtype)
+        self.raw = _outputs_in_front(n_outputs, *shape, dtype)
+        n_kept = max(member.loss.n_kept for member in members)
+        self.kept = _outputs_in_front(n_kept, *shape, dtype)
+        # Behind a member's last row nobody writes, but a logarithm is taken.
+        self.kept.fill(1)
+        self.factor = np.zeros((*shape, 1), dtype=dtype) if is_weighted else None
+        self._losses = list(runs([member.loss for member in members]))
+        self._targets = [(one.targets, k) for one, k in runs(data)]
+        self._rows = slice(0, 0)
+
+    def open(self, start: int, order: Integers, first_rows: Integers, weights: RowWeights) -> None:
+        """Take the rows from ``start`` of the epoch's order on.
+
+        Parameters
+        ----------
+        start : int
+        order : ndarray of int, shape (K, N)
+            The rows of each member as the epoch visits them.
+        first_rows : ndarray of int, shape (K, 1)
+            Where the rows of each member begin in its data set.
+        weights : RowWeights
+        """
+        self._rows = slice(start, min(start + self.length, order.shape[1]))
+        n_rows = self._rows.stop - start
+        np.add(order[:, self._rows], first_rows, out=self.order[:, :n_rows])
+        # Behind the end stand rows of an earlier window: valid, and without effect.
+        for targets, k in self._targets:
+            targets.take(self.order[k], self.y[k])
+        if self.factor is not None and weights.in_batch is not None:
+            self.factor[:, :n_rows, 0] = weights.in_batch[:, self._rows]
+
+    def losses(self, weights: RowWeights) -> Floats:
+        """Return the sum of the rows' losses, each times its share, (K,) float64."""
+        n_rows = self._rows.stop - self._rows.start
+        shares = weights.shares(self._rows)
+        losses = np.empty(shares.shape)
+        for loss, k in self._losses:
+            losses[k] = loss.kept_losses(
+                self.raw[k, :n_rows], self.y[k, :n_rows], self.kept[k, :n_rows]
+            )
+        # Rows beyond a member's last one may hold anything.
+        losses[shares == 0] = 0
+        return np.einsum("kn,kn->k", losses, shares)
+
+
+def _outputs_in_front(n_outputs: int, n_members: int, n_rows: int, dtype: np.dtype) -> Floats:
+    """Return an array of zeros, (K, n, C), that lies in memory as (C, K, n)."""
+    return np.zeros((n_outputs, n_members, n_rows), dtype).transpose(1, 2, 0)
