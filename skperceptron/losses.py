@@ -184,7 +184,9 @@ class Loss(Component):
         sample_weight: Floats | None = None,
         gradient: Floats | None = None,
     ) -> float:
-        """Return the mean loss of a data set, the objective of L-BFGS.
+        """Return the mean loss of a data set, as it is reported.
+
+        L-BFGS minimises it, times the number of outputs if ``averages_outputs``.
 
         Parameters
         ----------

@@ -25,7 +25,7 @@ class BatchNormalization(Normalization):
     r"""Standardise each unit over the rows of the batch, then scale and shift it.
 
     Predictions use running means and variances, merged into the weights. The rows of a batch
-    count equally, whatever their sample weights are. Ioffe & Szegedy (2015), *Batch
+    count by their sample weights: 2 is the same as a repeated row. Ioffe & Szegedy (2015), *Batch
     normalization: accelerating deep network training by reducing internal covariate shift*.
 
     Parameters

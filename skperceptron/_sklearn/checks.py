@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from numbers import Integral
+from datetime import date, timedelta
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.random.bit_generator import ISeedSequence
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import assert_all_finite, check_random_state
@@ -25,6 +27,9 @@ FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 #: What X may stay, batches being converted one by one; a copy of anything else is float64.
 ACCEPTED = tuple(map(np.dtype, "d f e b B h H i I l L q Q ?".split()))
 
+#: Of what objects in a table are dates or durations.
+DATES = (date, timedelta, np.datetime64, np.timedelta64)
+
 #: By this ``validate_data`` knows that only X is to be checked.
 NO_TARGETS = "no_validation"
 
@@ -39,10 +44,13 @@ class FitMode:
         Whether training goes on from an earlier call.
     incremental : bool
         Whether this is ``partial_fit``.
+    learns : bool
+        Whether the network is going to learn from the rows; it is not from validation data.
     """
 
     continuing: bool
     incremental: bool
+    learns: bool = True
 
 
 @dataclass(frozen=True)
@@ -88,13 +96,15 @@ def generator_of(random_state: Any) -> np.random.RandomState:
     return generator
 
 
-def check_sample_weight(sample_weight: Any, X: Any) -> Floats:
+def check_sample_weight(sample_weight: Any, X: Any, name: str = "sample_weight") -> Floats:
     """Return the weights of the rows of X as a float64 array.
 
     Parameters
     ----------
     sample_weight : float or array-like of shape (n_samples,)
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    name : str, default="sample_weight"
+        What an error calls them.
 
     Returns
     -------
@@ -103,15 +113,86 @@ def check_sample_weight(sample_weight: Any, X: Any) -> Floats:
     Raises
     ------
     ValueError
-        If a weight is negative, NaN or infinite, if the shape is wrong, or if all are zero.
+        If a weight is negative, NaN or infinite, if the shape is wrong, if all are zero, or if
+        their sum overflows or vanishes.
     """
-    with checking():
-        weights = convert_sample_weight(sample_weight, X, dtype=np.float64)
+    if np.ndim(sample_weight) == 0:
+        sample_weight = _checked_number(sample_weight, name)
+    try:
+        with checking():
+            weights = convert_sample_weight(sample_weight, X, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        if name in str(error):
+            raise
+        raise ValueError(f"{name}: {error}") from error
     if (weights < 0).any():
-        raise ValueError("Negative values in data passed to `sample_weight`.")
+        raise ValueError(f"Negative values in data passed to `{name}`.")
     if not weights.any():
-        raise ValueError("All values of `sample_weight` are zero: at least one must be positive.")
+        raise ValueError(f"All values of `{name}` are zero: at least one must be positive.")
+    check_sum_of_weights(weights, f"{name}:")
     return weights
+
+
+def _checked_number(weight: Any, name: str) -> float:
+    """Return a weight that all rows have in common."""
+    number = weight.item() if isinstance(weight, np.ndarray) else weight
+    is_number = isinstance(number, Real) and not isinstance(number, bool | np.bool_)
+    if not (is_number and np.isfinite(float(number)) and number > 0):
+        raise ValueError(
+            f"{name}={weight!r}: must be a finite number above 0, or an array of one number for"
+            " each row."
+        )
+    return float(number)
+
+
+def check_sum_of_weights(weights: Floats, subject: str) -> None:
+    """Refuse weights whose sum overflows, or is so small that a division by it overflows.
+
+    Parameters
+    ----------
+    weights : ndarray
+    subject : str
+        What the error's sentence begins with.
+    """
+    limits = np.finfo(np.float64)
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not limits.tiny <= total <= limits.max:
+        raise ValueError(
+            f"{subject} the sum of the weights must lie between {limits.tiny:.2g} and"
+            f" {limits.max:.2g}, got {total:.2g}. Multiply all of them by one factor."
+        )
+
+
+def shown(labels: Any) -> str:
+    """Return labels for a message, as Python writes them, at most ten."""
+    labels = np.asarray(labels)
+    texts = [repr(label) for label in labels[:10].tolist()]
+    return ", ".join([*texts, "..."] if len(labels) > 10 else texts)
+
+
+def refuse_dates(values: Any, name: str) -> None:
+    """Raise TypeError if an array or table holds dates or durations: NumPy takes them for integers.
+
+    Parameters
+    ----------
+    values : array-like
+    name : str
+        What the error calls them.
+    """
+    dtype = getattr(values, "dtype", None)
+    if dtype is None and hasattr(values, "__getitem__") and not sparse.issparse(values):
+        # Lists and tables: the first row tells the dtype; scikit-learn says what else is wrong.
+        with suppress(Exception):
+            first = np.asarray(values[:1])
+            dtype = first.dtype
+            if first.dtype == object and any(isinstance(v, DATES) for v in first.flat):
+                dtype = np.dtype("datetime64")
+    if getattr(dtype, "kind", "") in ("m", "M"):
+        raise TypeError(
+            f"{name} holds dates or durations, but numbers are needed: convert them first, for"
+            ' example by (dates - dates[0]) / np.timedelta64(1, "D").'
+        )
 
 
 def is_evidently_valid(X: Any, estimator: BaseEstimator) -> bool:
@@ -159,6 +240,7 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
         Checked; X as it is, if its dtype is one of those wanted (ACCEPTED, if nothing is said),
         CSR if it is sparse.
     """
+    refuse_dates(X, "X")
     pages = pages_of(X)
     usual = {"accept_sparse": "csr", "dtype": ACCEPTED, "ensure_all_finite": pages is None}
     with checking():
@@ -266,7 +348,7 @@ class LabelMixin(ClassifierMixin):
         if len(classes) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs samples of at least 2 classes in the data, but the"
-                f" data contains only {f'one class: {classes[0]!r}' if len(classes) else 'none'}"
+                f" data contains only {f'one class: {shown(classes)}' if len(classes) else 'none'}"
             )
 
     def _label_codes(self, y: Any, mode: FitMode) -> Integers:
@@ -301,11 +383,18 @@ class LabelMixin(ClassifierMixin):
 
     def _weigh_classes(self, codes: Integers, sample_weight: Floats | None) -> Floats:
         """Multiply the weights of rows by those of their classes."""
-        weights = self._class_weights(codes, sample_weight)[codes]
+        of_class = self._class_weights(codes, sample_weight)
+        weights = of_class[codes]
         if sample_weight is not None:
-            weights *= sample_weight
-        if not weights.any():
+            with np.errstate(over="ignore", under="ignore"):
+                weights *= sample_weight
+            relevant = sample_weight > 0
+        else:
+            relevant = np.ones(len(weights), dtype=bool)
+        if not of_class[codes[relevant]].any():
             raise ValueError(f"class_weight={self.class_weight!r} leaves no row to learn from.")
+        factors = "" if sample_weight is None else " times sample_weight"
+        check_sum_of_weights(weights, f"class_weight={self.class_weight!r}{factors}:")
         return weights
 
     def _class_weights(self, codes: Integers, sample_weight: Floats | None) -> Floats:
@@ -313,7 +402,7 @@ class LabelMixin(ClassifierMixin):
         if isinstance(self.class_weight, str):
             # Unlike scikit-learn's function this counts weights, so that they equal repeated rows.
             totals = np.bincount(codes, sample_weight, minlength=len(self.classes_))
-            shares = totals * (np.count_nonzero(totals) / totals.sum())
+            shares = totals / totals.sum() * np.count_nonzero(totals)
             return np.divide(1, shares, out=np.zeros(len(shares)), where=shares > 0)
         weights = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_)
         if not (np.isfinite(weights).all() and (weights >= 0).all()):

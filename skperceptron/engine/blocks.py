@@ -405,6 +405,8 @@ class _Normalize(_Uniform):
 class BatchNormalize(_Normalize):
     """Batch normalisation (Ioffe & Szegedy 2015): each unit over the rows of the batch.
 
+    Rows count by their weights, so that a weight of 2 is the same as a repeated row.
+
     Predictions use running statistics. These stand behind gamma and beta in the member's
     vector with a gradient of zero, so that whatever keeps, averages or restores
     parameters does so with them.
@@ -420,6 +422,7 @@ class BatchNormalize(_Normalize):
     """
 
     kind: ClassVar[str] = "batch_normalization"
+    mixes_rows: ClassVar[bool] = True
     axis: ClassVar[int] = 1
     n_vectors: ClassVar[int] = 4
 
@@ -440,14 +443,41 @@ class BatchNormalize(_Normalize):
             yield from self._scaled(z, *self.line(work.parameters_of(node)[0]), out)
             return
         mean, factor = self._statistics(work, node)
-        yield from self._standardize(z, out, mean, factor)
-        yield partial(self._follow, running_mean, mean, 1.0, out)
-        n_rows = z.shape[1]
-        # The unbiased variance; of a single row there is none.
-        yield partial(self._follow, running_variance, factor, n_rows / max(1, n_rows - 1), out)
+        if work.row_shares is None:
+            yield from self._standardize(z, out, mean, factor)
+            yield partial(self._follow, running_mean, mean, 1.0, out)
+            n_rows = z.shape[1]
+            # The unbiased variance; of a single row there is none.
+            yield partial(self._follow, running_variance, factor, n_rows / max(1, n_rows - 1), out)
+        else:
+            yield from self._standardize_weighted(z, out, mean, factor, work.row_shares)
+            running = running_mean, running_variance
+            yield partial(self._follow_weighted, running, (mean, factor), work.total_weights)
         yield from self._inverted(factor)
         yield partial(np.multiply, z, factor, z)
         yield from self._scaled(z, gamma, beta, out)
+
+    def _standardize_weighted(
+        self, z: Floats, room: Floats, mean: Floats, variance: Floats, shares: Floats
+    ) -> Iterator[Call]:
+        """Do what ``_standardize`` does, with a part of each row, (K, B, 1), in the statistics."""
+        yield partial(np.multiply, z, shares, room)
+        yield partial(np.add.reduce, room, 1, None, mean, True)
+        yield partial(np.subtract, z, mean, z)
+        yield partial(np.multiply, z, z, room)
+        yield partial(np.multiply, room, shares, room)
+        yield partial(np.add.reduce, room, 1, None, variance, True)
+
+    def _follow_weighted(
+        self, running: tuple[Floats, Floats], newest: tuple[Floats, Floats], totals: Floats
+    ) -> None:
+        """Move running statistics towards those of batches of the given weights, (K, 1, 1)."""
+        # Nothing follows a batch that does not count. A weight is a number of rows, and of a
+        # single one there is no unbiased variance.
+        pace = self.momentum * (totals > 0)
+        unbiased = np.where(totals > 1, totals / np.maximum(totals - 1, 1e-30), 1)
+        for statistic, found, times in zip(running, newest, (1, unbiased), strict=True):
+            statistic += pace.astype(found.dtype) * (found * times - statistic)
 
     def _follow(self, running: Floats, newest: Floats, times: float, room: Floats) -> None:
         """Move a running statistic towards that of the batch; ``room`` is overwritten."""
@@ -463,10 +493,25 @@ class BatchNormalize(_Normalize):
         means, factor = self._statistics(work, node)
         grad, room = work.gradient_at(node), work.scratch(z)
         yield from self._gradients_of_vectors(work, node)
-        yield from self._through_statistics(grad, z, room, means)
+        if work.row_shares is None:
+            yield from self._through_statistics(grad, z, room, means)
+        else:
+            yield from self._through_weighted(grad, z, room, means, work.row_shares)
         yield partial(np.multiply, grad, factor, grad)
         yield partial(np.multiply, grad, gamma, grad)
         work.hand_over(grad, source)
+
+    def _through_weighted(
+        self, grad: Floats, z: Floats, room: Floats, sums: Floats, shares: Floats
+    ) -> Iterator[Call]:
+        """Do what ``_through_statistics`` does, a row moving the statistics by its part."""
+        yield partial(np.multiply, grad, z, room)
+        yield partial(np.add.reduce, room, 1, None, sums, True)
+        yield partial(np.multiply, z, sums, room)
+        yield partial(np.add.reduce, grad, 1, None, sums, True)
+        yield partial(np.add, room, sums, room)
+        yield partial(np.multiply, room, shares, room)
+        yield partial(np.subtract, grad, room, grad)
 
 
 class LayerNormalize(_Normalize):

@@ -70,6 +70,11 @@ class Network:
         """Width of the output (C)."""
         return self.nodes[-1].block.units
 
+    @property
+    def mixes_rows(self) -> bool:
+        """Whether training makes a row's value depend on the other rows of its batch."""
+        return any(getattr(node.block, "mixes_rows", False) for node in self.nodes)
+
     def width(self, value: int) -> int:
         """Return how wide the value of a node, or ``INPUT``, is."""
         return self.n_inputs if value == INPUT else self.nodes[value].block.units

@@ -21,7 +21,9 @@ BLOCK = 2**15
 EXTRA_FROM = 2**40
 
 
-def row_fingerprints(X: Floats | sparse.csr_array, extra: Floats | Integers | None = None) -> Words:
+def row_fingerprints(
+    X: Floats | sparse.csr_array, extra: Floats | Integers | sparse.csr_array | None = None
+) -> Words:
     """Hash each row of X, and of further columns.
 
     Parameters
@@ -29,22 +31,22 @@ def row_fingerprints(X: Floats | sparse.csr_array, extra: Floats | Integers | No
     X : ndarray or CSR matrix of shape (N, D)
         float32 or float64. Zeros contribute nothing, so that a sparse and a dense row
         agree; 0.0 equals -0.0.
-    extra : ndarray of shape (N, E), default=None
+    extra : ndarray or CSR matrix of shape (N, E), default=None
         More columns, such as targets.
 
     Returns
     -------
     ndarray of shape (N,), uint64
     """
-    hashes = _sparse_hashes(X) if sparse.issparse(X) else _dense_hashes(X, 0)
+    hashes = _hashes(X, 0)
     if extra is not None:
-        hashes += _dense_hashes(np.asarray(extra, dtype=np.float64), EXTRA_FROM)
+        hashes += _hashes(extra, EXTRA_FROM)
     return _mixed(hashes)
 
 
 def merge_equal_rows(
     X: Floats | sparse.csr_array,
-    extra: Floats | Integers,
+    extra: Floats | Integers | sparse.csr_array,
     sample_weight: Floats | None = None,
     rows: Integers | None = None,
 ) -> tuple[Integers, Floats]:
@@ -53,7 +55,7 @@ def merge_equal_rows(
     Parameters
     ----------
     X : ndarray or CSR matrix of shape (N, D)
-    extra : ndarray of shape (N, E)
+    extra : ndarray or CSR matrix of shape (N, E)
         What rows must agree in besides X to be merged (targets).
     sample_weight : ndarray of shape (N,), default=None
         Weights; rows of weight zero are dropped. None counts each row once.
@@ -76,7 +78,11 @@ def merge_equal_rows(
     return rows[first[counts]], totals[counts]
 
 
-def _dense_hashes(X: Floats, first_column: int) -> Words:
+def _hashes(X: Floats | Integers | sparse.csr_array, first_column: int) -> Words:
+    return (_sparse_hashes if sparse.issparse(X) else _dense_hashes)(X, first_column)
+
+
+def _dense_hashes(X: Floats | Integers, first_column: int) -> Words:
     n_rows, n_columns = X.shape
     multipliers = _multipliers(np.arange(first_column, first_column + n_columns, dtype=np.uint64))
     hashes = np.empty(n_rows, dtype=np.uint64)
@@ -88,18 +94,18 @@ def _dense_hashes(X: Floats, first_column: int) -> Words:
     return hashes
 
 
-def _sparse_hashes(X: sparse.csr_array) -> Words:
+def _sparse_hashes(X: sparse.csr_array, first_column: int) -> Words:
     if not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()
-    multipliers = _multipliers(np.arange(X.shape[1], dtype=np.uint64))
-    words = _bits(X.data) * multipliers[X.indices]
+    columns = np.arange(first_column, first_column + X.shape[1], dtype=np.uint64)
+    words = _bits(X.data) * _multipliers(columns)[X.indices]
     # Sums wrap around, so that differences of running sums are exact.
     running = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(words, dtype=np.uint64)])
     return running[X.indptr[1:]] - running[X.indptr[:-1]]
 
 
-def _bits(numbers: Floats) -> Words:
+def _bits(numbers: Floats | Integers) -> Words:
     """Return the numbers' bits, scrambled; zero stays zero, and a float32 equals its float64."""
     # Adding 0.0 turns -0.0 into 0.0.
     words = (np.asarray(numbers, dtype=np.float64) + 0.0).view(np.uint64)

@@ -41,6 +41,8 @@ class Workspace:
         Source of each of these members' dropout; None where there is none.
     x : SparseBatch, default=None
         The input, if it is to be one that exists already.
+    weighted : bool, default=False
+        Whether the rows of a batch count differently in what mixes them.
     like_numpy : bool, default=False
         Whether outputs lie in memory row by row, gradients of biases have the bits of ``np.sum``
         and activations those of their ``reference``. Else outputs lie in front, (K, C, B), which
@@ -54,6 +56,10 @@ class Workspace:
         Raw predictions after ``forward``.
     delta : ndarray of shape (K, B, C)
         ``dL/d(raw)``, to be filled before ``backward``.
+    row_shares : ndarray of shape (K, B, 1) or None
+        Part of each row in the weight of its batch, to be filled before ``forward``.
+    total_weights : ndarray of shape (K, 1, 1) or None
+        Weight of the batch, likewise.
     forward_calls, backward_calls : tuple of callable
         What ``forward`` and ``backward`` call one after another.
     """
@@ -69,6 +75,7 @@ class Workspace:
         members: slice = slice(None),
         noise: Sequence[np.random.Generator | None] = (),
         x: SparseBatch | None = None,
+        weighted: bool = False,
         like_numpy: bool = False,
     ) -> None:
         self.network = network
@@ -87,6 +94,11 @@ class Workspace:
         if x is None and sparse:
             x = SparseBatch(n_members)
         self.x: Input = self._buffer(network.n_inputs) if x is None else x
+        self.row_shares: Floats | None = None
+        self.total_weights: Floats | None = None
+        if weighted:
+            self.row_shares = self._buffer(1)
+            self.total_weights = np.empty((n_members, 1, 1), dtype=self._dtype)
         self._values = self._allocate_values()
         self.raw: Floats = self._values[-1]
         self.forward_calls = tuple(

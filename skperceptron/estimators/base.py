@@ -2,19 +2,20 @@
 
 A subclass translates targets: it says which loss the network minimises (``_make_loss``), what
 the network's targets are (``_encode``), how raw predictions are scored while training
-(``_score_raw``), and what ``predict`` returns.
+(``_judged``, ``_score_judged``), and what ``predict`` returns.
 """
 
 from __future__ import annotations
 
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
+from scipy import sparse
 from scipy.optimize import OptimizeResult
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -45,16 +46,28 @@ from ..engine.rows import merge_equal_rows
 from ..initializers import Layer, get_initializer
 from ..losses import Loss
 from ..optimizers import LBFGS
-from ..training import EpochReport, Member, Stack, Targets, TrainingSet, epochs, minimize_lbfgs
+from ..training import (
+    EpochReport,
+    Member,
+    Stack,
+    TargetRows,
+    TrainingSet,
+    epochs,
+    minimize_lbfgs,
+)
 from ..training.checkpoint import State, restore, state_of
 from ..training.lbfgs import Budget
 from ..training.member import Progress
-from .held_out import Validation
+from .held_out import FEW_OUTPUTS, Validation
 from .notebook import NotebookMixin
 from .parameters import NetworkParameters, is_lbfgs, owned
 
 #: From this many weights in one matrix on, ``dtype="auto"`` trains in float32.
 FLOAT32_FROM = 2**12
+
+#: Numbers that a network of more outputs than ``FEW_OUTPUTS`` predicts at a time (8 MB), where
+#: something shorter is made of them.
+DESCRIBED = 2**20
 
 NO_EXTRAS = Extras()
 
@@ -104,10 +117,13 @@ class BaseMultilayerPerceptron(
 
     _loss: Loss
 
+    #: Whether predictions are float64 even if X is float32.
+    _predicts_float64 = False
+
     # What a subclass answers.
 
     @abstractmethod
-    def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> Targets:
+    def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> TargetRows:
         """Check y, store what describes it (``classes_``...), return the network's targets."""
 
     @abstractmethod
@@ -115,14 +131,21 @@ class BaseMultilayerPerceptron(
         """Return the loss; ``_encode`` has run."""
 
     @abstractmethod
-    def _score_raw(self, raw: Floats, y: Any, sample_weight: Floats | None) -> float:
-        """Return the validation score of raw predictions in the network's units."""
+    def _judged(self, raw: Floats) -> Any:
+        """Return what is scored while training, from raw predictions in the network's units.
 
-    def _weigh(self, targets: Targets, sample_weight: Floats | None) -> Floats | None:
+        May change them.
+        """
+
+    @abstractmethod
+    def _score_judged(self, judged: Any, y: Any, sample_weight: Floats | None) -> float:
+        """Return the validation score of what ``_judged`` has returned for all rows."""
+
+    def _weigh(self, targets: TargetRows, sample_weight: Floats | None) -> Floats | None:
         """Return the weights of the rows for training and validation."""
         return sample_weight
 
-    def _stratify(self, targets: Targets) -> Integers | None:
+    def _stratify(self, targets: TargetRows) -> Any:
         """Return the labels by which the validation rows are stratified, if any."""
         return None
 
@@ -133,6 +156,10 @@ class BaseMultilayerPerceptron(
     def _unfold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
         """Undo ``_fold``."""
         return weight, bias
+
+    def _needs_float64(self) -> bool:
+        """Tell whether float32 would lose predictions: they are then float64 for any X."""
+        return False
 
     # Fitting.
 
@@ -459,7 +486,7 @@ class BaseMultilayerPerceptron(
         has_own = self._has_own_validation_data(extras)
         if has_own:
             X, y, weight = self._check_validation_data(extras)
-            targets = self._encode(y, None, FitMode(continuing=True, incremental=True))
+            targets = self._encode(y, None, FitMode(True, incremental=True, learns=False))
             weight = self._weigh(targets, weight)
             data, rows = TrainingSet(X, targets), np.arange(X.shape[0])
         elif rules is not None and not is_lbfgs(self.solver):
@@ -493,7 +520,9 @@ class BaseMultilayerPerceptron(
     def _check_validation_data(self, extras: Extras) -> tuple[Any, Any, Floats | None]:
         X, y = self._validate_training_data(extras.X_val, extras.y_val, reset=False)
         weight = extras.sample_weight_val
-        return X, y, None if weight is None else check_sample_weight(weight, X)
+        if weight is not None:
+            weight = check_sample_weight(weight, X, "sample_weight_val")
+        return X, y, weight
 
     def _merge_rows_of_full_batch(self, member: Member, data: TrainingSet) -> None:
         if not is_lbfgs(self.solver) and self._batch_rows(member.n_samples) == member.n_samples:
@@ -677,7 +706,7 @@ class BaseMultilayerPerceptron(
         losses: list[float] = []
 
         def tell(last: OptimizeResult) -> bool:
-            losses.append(float(last.fun))
+            losses.append(float(last.loss))
             report = {
                 "epoch": last.nit,
                 "loss": losses[-1],
@@ -704,12 +733,12 @@ class BaseMultilayerPerceptron(
         else:
             self.n_iter_ = check_optimize_result("lbfgs", result, self.max_iter)
         if self.verbose:
-            print(f"L-BFGS: {self.n_iter_} iterations, loss = {result.fun:.8f}")
+            print(f"L-BFGS: {self.n_iter_} iterations, loss = {result.loss:.8f}")
         self._keep_iterate(result)
 
     def _keep_iterate(self, result: OptimizeResult) -> None:
         self._store_parameters(result.x)
-        self.loss_ = self.best_loss_ = float(result.fun)
+        self.loss_ = self.best_loss_ = float(result.loss)
         self.t_ = 0
 
     def _attributes_at(self, result: OptimizeResult) -> dict[str, Any]:
@@ -734,6 +763,7 @@ class BaseMultilayerPerceptron(
                 self.normalization_parameters_.append(arrays[0].reshape(-1, node.block.units))
         self.coefs_[-1], self.intercepts_[-1] = self._fold(self.coefs_[-1], self.intercepts_[-1])
         self._predictors = Predictors()
+        self._predicts_float64 = self._needs_float64()
         if not (np.isfinite(self.coefs_[-1]).all() and np.isfinite(self.intercepts_[-1]).all()):
             self._refuse_diverged()
 
@@ -744,10 +774,31 @@ class BaseMultilayerPerceptron(
 
         They are float64 where float32 has no room for them.
         """
-        if not is_evidently_valid(X, self):
-            check_is_fitted(self)
-            X = validated(self, X, reset=False)
-        dtype = FLOAT32 if X.dtype == FLOAT32 else FLOAT64
+        return self._raw_predictions_of(self._checked_to_predict(X))
+
+    def _described(self, X: Any, describe: Callable[[Floats], Any]) -> Any:
+        """Return what a function makes of raw predictions, block by block if these are many."""
+        X = self._checked_to_predict(X)
+        if self.n_outputs_ <= FEW_OUTPUTS or X.shape[0] * self.n_outputs_ <= DESCRIBED:
+            return describe(self._raw_predictions_of(X))
+        size = max(1, DESCRIBED // self.n_outputs_)
+        parts = [
+            describe(self._raw_predictions_of(X[start : start + size]))
+            for start in range(0, X.shape[0], size)
+        ]
+        if sparse.issparse(parts[0]):
+            return sparse.vstack(parts, format="csr")
+        return np.concatenate(parts)
+
+    def _checked_to_predict(self, X: Any) -> Any:
+        if is_evidently_valid(X, self):
+            return X
+        check_is_fitted(self)
+        return validated(self, X, reset=False)
+
+    def _raw_predictions_of(self, X: Any) -> Floats:
+        """Return the raw predictions of an X that has been checked."""
+        dtype = FLOAT32 if X.dtype == FLOAT32 and not self._predicts_float64 else FLOAT64
         parts = [self._network, *self.coefs_, *self.intercepts_]
         parts += [*self.activation_parameters_, *self.normalization_parameters_]
         predictor = self._predictors.lend(
@@ -801,8 +852,7 @@ def _in_canonical_order(
     repeated and one that counts twice are nothing but rounding. Removing it makes
     weights and repetitions agree bit for bit, in float32 too, and saves work.
     """
-    targets = data.targets.table if data.targets.codes is None else data.targets.codes[:, None]
-    kept, merged = merge_equal_rows(data.X, targets, sample_weight, rows)
+    kept, merged = merge_equal_rows(data.X, data.targets.keys, sample_weight, rows)
     if sample_weight is None and (merged == 1).all():
         return kept, None
     weights = np.zeros(data.n_rows)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.metrics import check_scoring
 
 from ..engine.arrays import Floats, Integers
 from ..engine.prediction import predict_raw
 from ..losses import Loss
-from ..training import Targets, TrainingSet
+from ..training import TrainingSet
 
 if TYPE_CHECKING:
     from .base import BaseMultilayerPerceptron
+
+#: Predictions of more outputs than these are made part by part, so many numbers at a time (8 MB).
+FEW_OUTPUTS = 64
+HELD = 2**20
 
 
 class Validation:
@@ -54,24 +59,39 @@ class Validation:
         self._X, self._rows = data.X, rows
         self._y = y[rows]
         self._weight = None if sample_weight is None else sample_weight[rows]
-        table, codes = data.targets.table, data.targets.codes
-        self._targets = Targets(table[rows] if codes is None else table, _part(codes, rows))
+        self._targets = data.targets.part(rows)
         self._scorer = None if monitor in ("score", "loss") else check_scoring(estimator, monitor)
 
     def __call__(self, parameters: Floats) -> tuple[float, float]:
         """Return score and loss; NaN where a prediction is not finite."""
-        network = self._estimator._network
-        raw = predict_raw(network, network.views(parameters[np.newaxis]), self._X, self._rows)
-        if not np.isfinite(raw).all():
-            return np.nan, np.nan
-        y = np.ascontiguousarray(self._targets.of_rows(), dtype=raw.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):
-            loss = self._loss.mean(raw, y, self._weight)
+        network, estimator = self._estimator._network, self._estimator
+        learned = network.views(parameters[np.newaxis])
+        means, totals, judged = [], [], []
+        for part in self._parts(network.n_outputs):
+            raw = predict_raw(network, learned, self._X, self._rows[part])
+            if not np.isfinite(raw).all():
+                return np.nan, np.nan
+            weight = None if self._weight is None else self._weight[part]
+            total = float(len(raw) if weight is None else weight.sum())
+            if total:
+                y = np.ascontiguousarray(self._targets.part(part).of_rows(), dtype=raw.dtype)
+                with np.errstate(over="ignore", invalid="ignore"):
+                    means.append(self._loss.mean(raw, y, weight))
+                totals.append(total)
+            if self._monitor == "score":
+                judged.append(estimator._judged(raw))
+        loss = means[0] if len(means) == 1 else float(np.average(means, weights=totals))
         if self._monitor == "loss":
             return -loss, loss
         if self._scorer is None:
-            return self._estimator._score_raw(raw, self._y, self._weight), loss
+            return estimator._score_judged(_joined(judged), self._y, self._weight), loss
         return self._score(self._scorer, parameters), loss
+
+    def _parts(self, n_outputs: int) -> Iterator[slice]:
+        """Cut the rows such that predictions of a part are not many."""
+        size = max(1, HELD // n_outputs) if n_outputs > FEW_OUTPUTS else max(1, len(self._rows))
+        for start in range(0, len(self._rows), size):
+            yield slice(start, start + size)
 
     def _score(self, scorer: Callable[..., float], parameters: Floats) -> float:
         fitted = copy(self._estimator)
@@ -80,5 +100,9 @@ class Validation:
         return float(scorer(fitted, self._X[self._rows], self._y, **options))
 
 
-def _part(codes: Integers | None, rows: Integers) -> Integers | None:
-    return None if codes is None else codes[rows]
+def _joined(parts: list[Any]) -> Any:
+    if len(parts) == 1:
+        return parts[0]
+    if sparse.issparse(parts[0]):
+        return sparse.vstack(parts, format="csr")
+    return np.concatenate(parts)

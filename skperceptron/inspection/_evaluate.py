@@ -138,15 +138,20 @@ def evaluate_training(network: Network, member: Member, data: TrainingSet) -> Ev
         gradient=tapped.views(gradient),
         sparse=data.is_sparse,
         noise=[None],
+        weighted=network.mixes_rows and member.sample_weight is not None,
         # A training step's own sigmoids may overflow, and only an epoch says that this is meant.
         like_numpy=True,
     )
     _fill(work, data)
+    shares = _shares(member, data.n_rows)[:, np.newaxis]
+    if work.row_shares is not None and work.total_weights is not None:
+        work.row_shares[0] = shares
+        work.total_weights.fill(1)
     work.forward()
     raw = work.raw[0].copy()
     y = np.ascontiguousarray(data.targets.of_rows(), dtype=np.float64)
     loss = member.loss.mean(raw, y, member.sample_weight, work.delta[0])
-    work.delta *= _shares(member, data.n_rows)[:, np.newaxis]
+    work.delta *= shares
     delta = work.delta[0].copy()
     work.backward()
     values = [data.X if tap is None else _value(work, tap) for tap in taps]

@@ -7,6 +7,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn import get_config
 from sklearn.base import (
     BaseEstimator,
@@ -185,11 +186,13 @@ class StackedEnsembleClassifier(_StackedEnsemble, ClassifierMixin, BaseEstimator
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_labels)
-            Predicted labels.
+            Predicted labels. A CSR matrix after a fit to a sparse one.
         """
         probability = self.predict_proba(X)
         if self._is_multilabel():
-            return (probability > 0.5).astype(int)
+            present = (probability > 0.5).astype(int)
+            was_sparse = getattr(last_step(self.estimators_[0]), "_y_was_sparse", False)
+            return sparse.csr_matrix(present) if was_sparse else present
         return self.classes_[probability.argmax(axis=1)]
 
     def predict_proba(self, X: Any, return_std: bool = False) -> Any:

@@ -138,6 +138,7 @@ class _Prepared:
             self.batch_rows(),
             dtype,
             self.data.is_sparse,
+            self.network.mixes_rows and self.member.sample_weight is not None,
         )
 
 

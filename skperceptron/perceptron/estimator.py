@@ -90,6 +90,9 @@ GATHERED = 2048
 #: Rows from which thresholds and the slope of the probabilities are found.
 SAMPLE = 10_000
 
+#: Right answers, of all response units, that are held at a time (32 MB).
+ANSWERS = 2**22
+
 #: Responses times slope that are as far from zero as need be: their sigmoids are 0 or 1.
 FAR = 1e4
 
@@ -419,29 +422,26 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         self, X: Any, y: Any, sample_weight: Any, mode: FitMode, listener: Silence
     ) -> RosenblattPerceptron:
         listener.refuse_to_save("a RosenblattPerceptron")
-        X, y = validated(
-            self, X, y, dtype=(np.float64, np.float32), reset=not mode.continuing
-        )
+        X, y = validated(self, X, y, dtype=(np.float64, np.float32), reset=not mode.continuing)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
         check_classification_targets(y)
         codes = self._label_codes(y, mode)
+        weight = self._weigh_classes(codes, sample_weight)
         rng = generator_of(self.random_state)
-        given = distinct = _rows_as_given(len(y), sample_weight)
+        given = distinct = _rows_as_given(weight)
         if self.shuffle or self.n_associative:
-            distinct = merge_equal_rows(X, codes[:, np.newaxis], sample_weight)
+            distinct = merge_equal_rows(X, codes[:, np.newaxis], weight)
         if mode.continuing:
             self._check_same_units()
         else:
             self._draw_associative_units(X, *distinct, rng)
         kept, weights = distinct if self.shuffle else given
-        weights = self._weigh_classes(codes[kept], weights)
-        # A row of weight zero is none; solvers divide by the weight.
-        kept, weights = kept[weights > 0], weights[weights > 0]
         training = _Training(
             self._features_of(X),
             kept,
-            self._signs(codes[kept]),
+            codes[kept],
+            len(self.classes_),
             weights,
             only_counted=not self._memory_kind.observes,
         )
@@ -494,12 +494,6 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
             return _with_constant(associative, constant, np.arange(len(rows)), room)
 
         return computed
-
-    def _signs(self, codes: Integers) -> Floats:
-        """Return the right answers, (n_rows, n_responses): 1 or -1."""
-        if len(self.classes_) == 2:
-            return np.where(codes[:, np.newaxis] == 1, 1.0, -1.0)
-        return np.where(codes[:, np.newaxis] == np.arange(len(self.classes_)), 1.0, -1.0)
 
     def _train(
         self,
@@ -554,7 +548,7 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
                 return weight, deepcopy(memory)
         else:
             n_inputs = self.n_associative or self.n_features_in_
-            weight = np.zeros((training.signs.shape[1], n_inputs + 1))
+            weight = np.zeros((training.n_responses, n_inputs + 1))
         if self.weights == "pocket":
             return weight, PocketWeights(weight)
         return weight, self._memory_kind()
@@ -647,7 +641,9 @@ class _Training:
         Gives the inputs of the response units for row numbers, constant included; dense ones
         in the room that may be given.
     rows : ndarray of int of shape (N,)
-    signs : ndarray of shape (N, C)
+    codes : ndarray of int of shape (N,)
+        The right classes.
+    n_classes : int
     weights : ndarray of shape (N,)
     only_counted : bool
         Whether it does not matter which presentations are mistakes.
@@ -655,9 +651,20 @@ class _Training:
 
     features_of: Callable[..., Features]
     rows: Integers
-    signs: Floats
+    codes: Integers
+    n_classes: int
     weights: Floats
     only_counted: bool
+
+    @property
+    def n_responses(self) -> int:
+        """Response units (C): two classes share one."""
+        return 1 if self.n_classes == 2 else self.n_classes
+
+    def signs_of(self, chosen: Integers) -> Floats:
+        """Return the right answers of some rows, (n, C): 1 or -1."""
+        units = np.array([1]) if self.n_classes == 2 else np.arange(self.n_classes)
+        return np.where(self.codes[chosen, np.newaxis] == units, 1.0, -1.0)
 
     @cached_property
     def solver(self) -> type[Solver]:
@@ -684,19 +691,21 @@ class _Training:
         """Return the weight of the rows that a response unit answers rightly."""
         right = 0.0
         for chosen in self._windows(np.arange(len(self.rows))):
+            is_class = self.codes[chosen] == (1 if self.n_classes == 2 else unit)
             with np.errstate(over="ignore", invalid="ignore"):
                 responses = self.features_of(self.rows[chosen]) @ weight
-            answered = responses * self.signs[chosen, unit] > 0
+            answered = responses * np.where(is_class, 1.0, -1.0) > 0
             right += float(self.weights[chosen][answered].sum())
         return right
 
     def sample(self, coef: Floats, intercept: Floats) -> tuple[Floats, Floats, Floats]:
         """Return responses, signs and weights of at most ``SAMPLE`` rows."""
-        chosen = np.arange(0, len(self.rows), -(-len(self.rows) // SAMPLE))
+        at_most = max(1, min(SAMPLE, ANSWERS // self.n_responses))
+        chosen = np.arange(0, len(self.rows), -(-len(self.rows) // at_most))
         features = self.features_of(self.rows[chosen])
         with np.errstate(over="ignore", invalid="ignore"):
             responses = features @ np.column_stack([coef, intercept]).T
-        return responses, self.signs[chosen], self.weights[chosen]
+        return responses, self.signs_of(chosen), self.weights[chosen]
 
     def _contents(
         self, order: Integers, room: Room
@@ -704,7 +713,7 @@ class _Training:
         """Yield features, signs and weights, window by window."""
         for chosen in self._windows(order):
             features = self.features_of(self.rows[chosen], room=room)
-            yield features, self.signs[chosen], self.weights[chosen]
+            yield features, self.signs_of(chosen), self.weights[chosen]
 
     def _windows(self, order: Integers) -> Iterator[Integers]:
         length = self._window_length
@@ -713,6 +722,9 @@ class _Training:
 
     @cached_property
     def _window_length(self) -> int:
+        return max(1, min(self._rows_by_features(), ANSWERS // self.n_responses))
+
+    def _rows_by_features(self) -> int:
         features = self.features_of(self.rows[:1])
         n_inputs = features.shape[1]
         if sparse.issparse(features):
@@ -746,9 +758,8 @@ def _split(sums: Floats, weights: Floats, share: float) -> float:
     return float(middle if middle > values[i] else values[i + 1])
 
 
-def _rows_as_given(n_rows: int, sample_weight: Floats | None) -> tuple[Integers, Floats]:
+def _rows_as_given(weights: Floats) -> tuple[Integers, Floats]:
     """Return the rows that count, and their weights."""
-    weights = np.ones(n_rows) if sample_weight is None else sample_weight
     kept = np.flatnonzero(weights)
     return kept, weights[kept]
 

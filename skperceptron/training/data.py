@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -17,9 +19,60 @@ from ..engine.sparse import SparseBatch
 #: Bytes up to which data sets are copied into one: what a step gathers from stays in the cache.
 JOINED = 2**20
 
+#: Classes up to which a table has a row for each (32 KB): gathering from it is fastest.
+TABLED = 64
+
+
+class TargetRows(ABC):
+    """Targets of N rows, in a form that need not hold all (N, T) numbers.
+
+    Attributes
+    ----------
+    codes : ndarray of shape (N,) or None
+        Which class each row has, if it has one.
+    """
+
+    codes: Integers | None
+
+    @property
+    @abstractmethod
+    def n_outputs(self) -> int:
+        """Width of the targets (T); a loss may read several network outputs for each."""
+
+    @property
+    @abstractmethod
+    def keys(self) -> Any:
+        """What rows with equal targets agree in, (N, n), dense or sparse."""
+
+    @abstractmethod
+    def astype(self, dtype: np.dtype) -> TargetRows:
+        """Return the targets ready to be written into arrays of the given dtype."""
+
+    @abstractmethod
+    def part(self, rows: Integers | slice) -> TargetRows:
+        """Return the targets of some rows."""
+
+    @abstractmethod
+    def take(self, rows: Integers, out: Floats) -> None:
+        """Write the targets of ``rows`` (K, B) into ``out`` (K, B, T).
+
+        It takes a third of the time if ``out`` lies in memory with the targets in front.
+        """
+
+    def of_rows(self) -> Floats:
+        """Return the targets of all rows, (N, T)."""
+        n_rows = self.keys.shape[0]
+        out = np.empty((1, n_rows, self.n_outputs))
+        self.take(np.arange(n_rows)[np.newaxis], out)
+        return out[0]
+
+    def followed_by(self, others: Sequence[TargetRows]) -> TargetRows:
+        """Return the targets of more than one data set."""
+        return Targets(np.concatenate([one.of_rows() for one in (self, *others)]))
+
 
 @dataclass(frozen=True)
-class Targets:
+class Targets(TargetRows):
     """Targets of N rows: ``table[codes[i]]``, or ``table[i]`` where there are no codes.
 
     Class labels need one code per row and one table row per class, not an (N, T) array.
@@ -35,26 +88,126 @@ class Targets:
 
     @property
     def n_outputs(self) -> int:
-        """Width of the targets (T); a loss may read several network outputs for each."""
         return self.table.shape[1]
 
+    @property
+    def keys(self) -> Any:
+        return self.table if self.codes is None else self.codes[:, np.newaxis]
+
     def astype(self, dtype: np.dtype) -> Targets:
-        """Return the targets with a table of the given dtype, laid out column by column."""
         # From any other layout np.take would copy the whole table at every step.
         return Targets(np.asfortranarray(self.table, dtype=dtype), self.codes)
 
     def of_rows(self) -> Floats:
-        """Return the targets of all rows, (N, T)."""
         return self.table if self.codes is None else self.table[self.codes]
 
-    def take(self, rows: Integers, out: Floats) -> None:
-        """Write the targets of ``rows`` (K, B) into ``out`` (K, B, T).
+    def part(self, rows: Integers | slice) -> Targets:
+        if self.codes is None:
+            return Targets(self.table[rows])
+        return Targets(self.table, self.codes[rows])
 
-        It takes a third of the time if ``out`` lies in memory with the targets in front.
-        """
+    def take(self, rows: Integers, out: Floats) -> None:
         places = rows if self.codes is None else self.codes.take(rows)
         # mode="clip" lets NumPy write straight into out; the rows are known to be valid.
         self.table.T.take(places, axis=1, out=out.transpose(2, 0, 1), mode="clip")
+
+
+@dataclass(frozen=True)
+class OneOfMany(TargetRows):
+    """One of T classes for each row, for a T so large that a table of (T, T) would be a burden.
+
+    Attributes
+    ----------
+    codes : ndarray of shape (N,)
+    n_classes : int
+        Number of classes (T).
+    """
+
+    codes: Integers
+    n_classes: int
+
+    @property
+    def n_outputs(self) -> int:
+        return self.n_classes
+
+    @property
+    def keys(self) -> Any:
+        return self.codes[:, np.newaxis]
+
+    def astype(self, dtype: np.dtype) -> OneOfMany:
+        return self
+
+    def part(self, rows: Integers | slice) -> OneOfMany:
+        return OneOfMany(self.codes[rows], self.n_classes)
+
+    def followed_by(self, others: Sequence[TargetRows]) -> TargetRows:
+        alike = [one.codes for one in (self, *others) if isinstance(one, OneOfMany)]
+        if len(alike) <= len(others):
+            return super().followed_by(others)
+        return OneOfMany(np.concatenate(alike), self.n_classes)
+
+    def take(self, rows: Integers, out: Floats) -> None:
+        out.fill(0)
+        k, b = np.indices(rows.shape, sparse=True)
+        out[k, b, self.codes.take(rows)] = 1
+
+
+@dataclass(frozen=True)
+class SomeOfMany(TargetRows):
+    """Several of T labels for each row, of which only those that are present are held.
+
+    Attributes
+    ----------
+    indicator : CSR matrix of shape (N, T)
+        In canonical format; holds nothing but ones.
+    """
+
+    indicator: sparse.csr_array
+    codes: Integers | None = field(default=None, init=False)
+
+    @property
+    def n_outputs(self) -> int:
+        return self.indicator.shape[1]
+
+    @property
+    def keys(self) -> Any:
+        return self.indicator
+
+    def astype(self, dtype: np.dtype) -> SomeOfMany:
+        return self
+
+    def part(self, rows: Integers | slice) -> SomeOfMany:
+        return SomeOfMany(self.indicator[rows])
+
+    def followed_by(self, others: Sequence[TargetRows]) -> TargetRows:
+        alike = [one.indicator for one in (self, *others) if isinstance(one, SomeOfMany)]
+        if len(alike) <= len(others):
+            return super().followed_by(others)
+        return SomeOfMany(sparse.vstack(alike, format="csr"))
+
+    def take(self, rows: Integers, out: Floats) -> None:
+        out.fill(0)
+        flat = rows.ravel()
+        starts = self.indicator.indptr[flat]
+        counts = self.indicator.indptr[flat + 1] - starts
+        before = np.cumsum(counts) - counts
+        # The first label of each row, and from there on one after another.
+        stored = np.arange(counts.sum()) + np.repeat(starts - before, counts)
+        k, b = np.divmod(np.repeat(np.arange(len(flat)), counts), rows.shape[1])
+        out[k, b, self.indicator.indices[stored]] = 1
+
+
+def one_hot(codes: Integers, n_classes: int) -> TargetRows:
+    """Return the targets of a softmax: a one at the class of each row.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (N,)
+    n_classes : int
+    """
+    if n_classes > TABLED:
+        return OneOfMany(codes, n_classes)
+    return Targets(np.eye(n_classes), codes)
 
 
 class TrainingSet:
@@ -64,11 +217,11 @@ class TrainingSet:
     ----------
     X : ndarray or CSR matrix of shape (N, D)
         Real numbers of any dtype, in memory or memory-mapped.
-    targets : Targets
+    targets : TargetRows
         Of N rows.
     """
 
-    def __init__(self, X: Floats | sparse.csr_array, targets: Targets) -> None:
+    def __init__(self, X: Floats | sparse.csr_array, targets: TargetRows) -> None:
         self.X = X
         self.targets = targets
         self._gathered: dict[tuple[int, ...], Floats] = {}
@@ -146,7 +299,7 @@ def one_below_another(data: Sequence[TrainingSet]) -> tuple[list[TrainingSet], I
         return list(data), np.zeros((len(data), 1), dtype=np.intp)
     whole = TrainingSet(
         np.concatenate([one.X for one in parts]),
-        Targets(np.concatenate([one.targets.of_rows() for one in parts])),
+        parts[0].targets.followed_by([one.targets for one in parts[1:]]),
     )
     starts = np.cumsum([0, *(one.n_rows for one in parts)])
     start_of = {id(one): start for one, start in zip(parts, starts[:-1], strict=True)}

@@ -32,6 +32,9 @@ class Budget:
 class Objective:
     """Penalised loss and gradient of one member over all its rows.
 
+    Where a loss reports the mean over the outputs, this is the sum: the function that has the
+    gradient.
+
     Parameters
     ----------
     network : Network
@@ -53,6 +56,8 @@ class Objective:
         weight = member.sample_weight
         self.weight = None if weight is None else weight[member.rows]
         self.total = float(n_rows if self.weight is None else self.weight.sum())
+        #: By how much more it is than the loss that is reported.
+        self.times = network.n_outputs if member.loss.averages_outputs else 1
         self._workspaces: dict[int, Workspace] = {}
         self._filled = False
         groups = Groups([member], network.n_parameters, network.n_weights)
@@ -75,7 +80,18 @@ class Objective:
             # The penalty alone would drive them to zero.
             gradient[place] = 0
         gradient /= self.total
-        return loss + 0.5 * self.member.alpha * self._square() / self.total, gradient
+        return self.times * loss + self._penalty_value(), gradient
+
+    def reported(self, value: float, vector: Floats) -> float:
+        """Return the loss, penalty included, that is reported where the objective is ``value``."""
+        if self.times == 1:
+            return value
+        self.parameters[0] = vector
+        penalty = self._penalty_value()
+        return (value - penalty) / self.times + penalty
+
+    def _penalty_value(self) -> float:
+        return 0.5 * self.member.alpha * self._square() / self.total
 
     def _square(self) -> float:
         """Return the sum of squared weights, matrix by matrix as scikit-learn adds them."""
@@ -141,18 +157,20 @@ def minimize_lbfgs(
     Returns
     -------
     result : OptimizeResult
-        As SciPy returns it; after an interruption, the last accepted iterate.
+        As SciPy returns it; after an interruption, the last accepted iterate. Its ``loss`` is
+        what is reported, ``fun`` the objective.
     interrupted : bool
         Whether the user pressed the interrupt key.
     """
     began = monotonic()
     objective = Objective(network, member, data)
     start = member.parameters.astype(np.float64)
-    last = OptimizeResult(x=start, fun=np.inf, nit=0, status=0)
+    last = OptimizeResult(x=start, fun=np.inf, loss=np.inf, nit=0, status=0)
 
     def remember(intermediate_result: OptimizeResult) -> None:
         last.x = intermediate_result.x.copy()
         last.fun = intermediate_result.fun
+        last.loss = objective.reported(float(last.fun), last.x)
         last.nit += 1
         stops = after_iteration is not None and after_iteration(last)
         if stops or monotonic() - began > budget.max_seconds:
@@ -166,5 +184,7 @@ def minimize_lbfgs(
     except KeyboardInterrupt:
         if not last.nit:
             last.fun = objective(start)[0]
+            last.loss = objective.reported(last.fun, start)
         return last, True
+    result.loss = objective.reported(float(result.fun), result.x)
     return result, False

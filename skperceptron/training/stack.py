@@ -121,7 +121,7 @@ class Stack:
                     self.scalars,
                     self._record,
                     batch.size,
-                    is_weighted,
+                    self._weights.sums if is_weighted else None,
                 )
             made[batch] = Step(self.window, bound[key], batch)
         return [[made[batch] for batch in window.batches] for window in self._plan.windows]

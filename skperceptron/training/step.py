@@ -97,6 +97,7 @@ class Step:
         self._learn = bound.learning(
             window.y[members, rows], window.raw[members, rows], window.kept[members, rows], factor
         )
+        self._announces = bound.mixes_weighted
         self.bound = bound
 
     def gather(self) -> None:
@@ -106,6 +107,8 @@ class Step:
 
     def run(self, i: int) -> None:
         """Take step ``i`` of the epoch with the batch that has been gathered."""
+        if self._announces:
+            self.bound.announce(i)
         for call in self._learn:
             call()
         self.bound.update(i)
@@ -134,8 +137,8 @@ class BoundStep:
         Of all members.
     batch_size : int
         Rows per member.
-    is_weighted : bool
-        Whether rows have weights.
+    sums : ndarray of shape (S, K) or None
+        The weight of each batch, if rows have weights.
     """
 
     def __init__(
@@ -149,7 +152,7 @@ class BoundStep:
         scalars: Scalars,
         record: Record,
         batch_size: int,
-        is_weighted: bool,
+        sums: Floats | None,
     ) -> None:
         own = tables.of(place)
         self._dtype = own.parameters.dtype
@@ -163,7 +166,10 @@ class BoundStep:
             sparse=data[0].is_sparse,
             members=place,
             noise=[m.noise for m in members],
+            weighted=network.mixes_rows and sums is not None,
         )
+        self.mixes_weighted = self._work.row_shares is not None
+        self._sums = sums
         self._place, self._tables, self._record, self._scalars = place, own, record, scalars
         self._sources = list(runs(data))
         self._scratch = np.empty_like(self._work.delta)
@@ -178,7 +184,7 @@ class BoundStep:
             network.n_weights,
             groups,
             place,
-            None if is_weighted else batch_size,
+            batch_size if sums is None else None,
         )
 
     def gathering(self, order: Integers) -> list[Call]:
@@ -199,13 +205,22 @@ class BoundStep:
                 work.raw[j], y[j], work.delta[j], self._scratch[j], kept[j]
             )
         ]
+        weighing = []
+        if work.row_shares is not None:
+            weighing.append(partial(np.copyto, work.row_shares, factor))
         return [
+            *weighing,
             *work.forward_calls,
             partial(np.copyto, raw, work.raw),
             *gradients,
             partial(np.multiply, work.delta, factor, work.delta),
             *work.backward_calls,
         ]
+
+    def announce(self, i: int) -> None:
+        """Tell blocks that mix rows what the batch of step ``i`` of the epoch weighs."""
+        if self._work.total_weights is not None and self._sums is not None:
+            self._work.total_weights[:, 0, 0] = self._sums[i, self._place]
 
     def update(self, i: int) -> None:
         """Change the parameters in step ``i`` of the epoch."""

@@ -234,3 +234,12 @@ def test_merging_keeps_contents_and_weight_whatever_the_rows(table, seed):
     again = merge_equal_rows(sparse.csr_array(rows)[order], extra[order], weight[order])
     assert contents(rows[order], extra[order], again[0]) == contents(rows, extra, chosen)
     assert_array_equal(again[1], weights)
+
+
+def test_sparse_targets_have_the_fingerprints_of_dense_ones():
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(40, 3))
+    labels = (rng.uniform(size=(40, 6)) < 0.4).astype(np.int8)
+    of_dense = row_fingerprints(X, labels)
+    assert_array_equal(row_fingerprints(X, sparse.csr_array(labels)), of_dense)
+    assert len(np.unique(row_fingerprints(X[:1].repeat(40, 0), labels))) > 1

@@ -77,7 +77,7 @@ INTERNALS = (
 )
 
 
-class Fault(Exception):  # noqa: N818 - it is one of the package, found here
+class Fault(Exception):
     """Something that must not be."""
 
 
@@ -478,7 +478,7 @@ def main() -> int:
             print(report.text(asked.seed), end="\n\n", flush=True)
         elif asked.case is not None:
             print("\n".join(report.story))
-    for kind, count in (outcomes.most_common() if asked.outcomes else ()):
+    for kind, count in outcomes.most_common() if asked.outcomes else ():
         print(f"{count:6d} {kind}")
     for kind, count in faults.most_common():
         print(f"{count:6d} {kind}")

@@ -8,7 +8,7 @@ from scipy import sparse
 from skperceptron.engine import SparseBatch
 from skperceptron.training import Targets, TrainingSet
 from skperceptron.training import data as data_module
-from skperceptron.training.data import one_below_another
+from skperceptron.training.data import TABLED, OneOfMany, SomeOfMany, one_below_another, one_hot
 
 N, D, C = 50, 6, 3
 DTYPES = [np.dtype(np.float64), np.dtype(np.float32)]
@@ -135,3 +135,40 @@ def test_small_data_sets_become_one_and_each_member_finds_its_own_rows(monkeypat
     apart, first_rows = one_below_another(order)
     assert apart == order
     assert not first_rows.any()
+
+
+def indicator(n_rows=N, n_labels=7):
+    rng = np.random.RandomState(0)
+    return sparse.csr_array((rng.uniform(size=(n_rows, n_labels)) < 0.3).astype(np.int8))
+
+
+@pytest.mark.parametrize("of_batch", DTYPES, ids=str)
+@pytest.mark.parametrize("kind", ["one of many", "some of many"])
+def test_places_of_ones_equal_the_table_they_stand_for(kind, of_batch):
+    codes = np.random.RandomState(0).randint(9, size=N)
+    short, long = (
+        (OneOfMany(codes, 9), np.eye(9)[codes])
+        if kind == "one of many"
+        else (SomeOfMany(indicator()), indicator().toarray())
+    )
+    short = short.astype(of_batch)
+    out = np.full((2, 4, long.shape[1]), np.nan, of_batch)
+    short.take(ROWS, out)
+    assert_array_equal(out, long[ROWS])
+    assert_array_equal(short.of_rows(), long)
+    assert_array_equal(short.part(ROWS[0]).of_rows(), long[ROWS[0]])
+    assert_array_equal(short.part(slice(3, 9)).of_rows(), long[3:9])
+    both = short.followed_by([short.part(slice(0, 2))])
+    assert type(both) is type(short)
+    assert_array_equal(both.of_rows(), np.concatenate([long, long[:2]]))
+    mixed = short.followed_by([Targets(long)])
+    assert_array_equal(mixed.of_rows(), np.concatenate([long, long]))
+
+
+def test_many_classes_need_no_table_and_few_have_one(peak_of):
+    codes = np.arange(300)
+    assert isinstance(one_hot(codes[:TABLED], TABLED), Targets)
+    many = one_hot(codes, 100_000)
+    out = np.empty((1, 2, 100_000))
+    assert peak_of(lambda: many.take(ROWS[:1, :2], out)) < out.nbytes / 10
+    assert_array_equal(np.flatnonzero(out), [3, 100_003])

@@ -9,8 +9,14 @@ from scipy.special import expit
 from skperceptron.activations import ReLU, Tanh
 from skperceptron.engine import multilayer_perceptron
 from skperceptron.losses import (
+    BinaryFocalLoss,
     BinaryLogLoss,
+    CategoricalFocalLoss,
     CategoricalLogLoss,
+    GammaDeviance,
+    GaussianNLL,
+    Huber,
+    Pinball,
     PoissonDeviance,
     ScaledSquaredError,
     SquaredError,
@@ -74,6 +80,53 @@ def test_blocks_of_any_size_give_the_same_objective(monkeypatch, rows_per_block,
         assert_allclose(found_gradient, gradient, rtol=1e-10, atol=1e-13)
 
 
+SMOOTH = [
+    *LOSSES,
+    BinaryFocalLoss(),
+    BinaryLogLoss(label_smoothing=0.2),
+    CategoricalFocalLoss(),
+    CategoricalLogLoss(label_smoothing=0.2),
+    GammaDeviance(),
+    GaussianNLL(),
+    Huber(0.5),
+    Pinball([0.1, 0.5]),
+]
+
+
+@WEIGHTS
+@pytest.mark.parametrize("alpha", [0.0, 2.0])
+@pytest.mark.parametrize("n_targets", [1, 3])
+@pytest.mark.parametrize("loss", SMOOTH, ids=repr)
+def test_gradient_is_that_of_the_objective_however_many_targets(loss, n_targets, alpha, weighted):
+    if loss.task == "multiclass":
+        y = np.eye(n_targets + 1)[np.arange(N) % (n_targets + 1)]
+    else:
+        y = make_data(n_targets).targets.table + (1.0 if loss.task == "regression" else 0.0)
+    n_outputs = y.shape[1] * loss.outputs_per_target
+    network = network_with(n_outputs=n_outputs)
+    member = make_member(network, loss, weighted, alpha=alpha)
+    objective = Objective(network, member, TrainingSet(make_data().X, Targets(y)))
+    at = member.parameters
+    _, gradient = objective(at)
+    step, rng = 1e-6, np.random.RandomState(2)
+    for place in rng.choice(len(at), 12, replace=False):
+        move = np.zeros_like(at)
+        move[place] = step
+        slope = (objective(at + move)[0] - objective(at - move)[0]) / (2 * step)
+        assert gradient[place] == pytest.approx(slope, rel=1e-4, abs=1e-6)
+
+
+def test_loss_of_a_result_is_the_mean_over_the_targets_beside_the_objectives_sum():
+    network = network_with()
+    member = make_member(network, SquaredError(), alpha=3.0)
+    data = make_data()
+    result, _ = minimize_lbfgs(network, member, data, Budget(20, 100, 0.0))
+    # Two outputs: the objective is twice the mean, and once the penalty.
+    penalty = 2 * result.loss - result.fun
+    weights = result.x[: network.n_weights]
+    assert penalty == pytest.approx(0.5 * 3.0 * (weights @ weights) / len(member.rows), rel=1e-9)
+
+
 @WEIGHTS
 @EVERY_LOSS
 def test_objective_depends_on_the_vector_alone(loss, weighted):
@@ -128,8 +181,7 @@ def test_integer_weights_equal_repeated_rows(loss):
 @WEIGHTS
 @EVERY_LOSS
 def test_minimiser_without_hidden_layers_has_hardly_a_gradient(loss, weighted):
-    # With several outputs, the squared error reports a mean beside the gradient of a sum.
-    n_outputs = 2 if isinstance(loss, CategoricalLogLoss) else 1
+    n_outputs = 2
     network = network_with(hidden=(), n_outputs=n_outputs)
     labels = make_data(n_outputs=1).targets.table
     both = np.hstack([labels, 1 - labels])[:, :n_outputs]
