@@ -245,3 +245,7 @@ def test_bad_schedules_are_refused(schedule, fragment):
 def test_what_is_no_schedule_is_refused_by_its_kind():
     with pytest.raises(TypeError, match="schedule must be a string or a Schedule"):
         get_schedule(3)
+
+
+def test_inverse_scaling_falls_to_zero_where_the_power_overflows():
+    assert InverseScaling(1e3).after_epoch(0.1, 0.1, 50) == 0.0

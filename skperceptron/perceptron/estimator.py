@@ -437,6 +437,7 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         else:
             self._draw_associative_units(X, *distinct, rng)
         kept, weights = distinct if self.shuffle else given
+        self._check_sizes(X, weights)
         training = _Training(
             self._features_of(X),
             kept,
@@ -447,6 +448,24 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         )
         self._train(training, rng, mode, listener)
         return self
+
+    def _check_sizes(self, X: Any, weights: Floats) -> None:
+        """Refuse rows whose inner products, by which mistakes are found, overflow or vanish."""
+        numbers = X.data if sparse.issparse(X) else X
+        # Associative units and the constant behind the features are 0 or 1.
+        largest = float(self.n_associative > 0 or self.fit_intercept)
+        if not self.n_associative and numbers.size:
+            largest = max(largest, float(numbers.max()), -float(numbers.min()))
+        limits = np.finfo(np.float64)
+        n_terms = len(weights) * self.max_iter * (self.n_associative or X.shape[1])
+        too_large = largest * weights.max() > np.sqrt(limits.max / n_terms)
+        if too_large or 0 < largest * weights.max() < np.sqrt(limits.tiny):
+            raise ValueError(
+                f"X holds numbers up to {largest:.3g}, weights of its rows are up to"
+                f" {weights.max():.3g}: the responses, which grow with the squares of both, would"
+                f" {'overflow' if too_large else 'vanish'}. Scale X (for example with"
+                " StandardScaler) or the weights."
+            )
 
     def _check_same_units(self) -> None:
         if self.n_associative != self.associative_weights_.shape[1]:

@@ -255,6 +255,7 @@ def _sequence(draws: Draws, report: Report) -> None:
     report.story += [repr(estimator), data.notes]
     watched = Watched(estimator, report)
     steps = [_fit, _fit_other, _partial_fit, _set_params, _warm_start, _start, _validate]
+    steps += [_predict_others, _predict_others]
     chosen = [_fit if draws.chance(0.8) else _partial_fit]
     chosen += [draws.one_of(steps) for _ in range(draws.one_of([0, 1, 1, 2, 3]))]
     for step in chosen:
@@ -317,6 +318,14 @@ def _validate(draws: Draws, watched: Watched, data: Data) -> None:
     if other.weight is not None:
         options["sample_weight_val"] = other.weight
     _train(watched, data, "fit", options)
+
+
+def _predict_others(draws: Draws, watched: Watched, data: Data) -> None:
+    """Predict rows that may lie far from all that was seen."""
+    if hasattr(watched.estimator, "n_features_in_"):
+        other = draws.like(data)
+        watched.report.story.append(f"  now {other.notes}")
+        _check_predictions(watched, other)
 
 
 def _weights(data: Data) -> dict[str, Any]:
