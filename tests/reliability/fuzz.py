@@ -21,8 +21,9 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,8 @@ def run_case(seed: int, number: int) -> Report:
     report = Report(number)
     draws = Draws(np.random.default_rng([seed, number]))
     try:
-        with _limited(LIMIT):
+        # What is printed belongs to a case that is verbose.
+        with _limited(LIMIT), redirect_stdout(StringIO()):
             kind = draws.one_of([_sequence, _search, _ensemble], [0.93, 0.03, 0.04])
             kind(draws, report)
     except Fault as fault:
