@@ -13,12 +13,14 @@ __all__ = ["BatchNormalization", "LayerNormalization", "Normalization", "get_nor
 class Normalization(Component):
     """Base of all normalisations."""
 
-    #: Whether a row's value depends on the other rows of its batch.
-    mixes_rows = False
-
     def block(self, units: int) -> Block:
         """Return the block for a layer of the given width."""
         raise NotImplementedError
+
+    @property
+    def mixes_rows(self) -> bool:
+        """Whether a row's value depends on the other rows of its batch."""
+        return self.block(1).mixes_rows
 
 
 class BatchNormalization(Normalization):
@@ -38,7 +40,6 @@ class BatchNormalization(Normalization):
 
     names = ("batch",)
     ranges = {"momentum": Interval(0, 1, high_closed=True), "epsilon": Interval(0)}
-    mixes_rows = True
 
     def __init__(self, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
         self.momentum = momentum

@@ -42,9 +42,16 @@ class Schedule(Component):
     ----------
     needs_max_iter : bool
         Whether it must know how many epochs there will be, which ``partial_fit`` does not.
+    heeds_plateaus : bool
+        Whether the rate depends on when progress ends.
     """
 
     needs_max_iter: bool = False
+
+    @property
+    def heeds_plateaus(self) -> bool:
+        """Whether the rate depends on when progress ends."""
+        return type(self).after_plateau is not Schedule.after_plateau
 
     def rates(self, initial: float, current: float, times: Floats, n_epochs: int) -> float | Floats:
         """Return the learning rates of the steps of an epoch.

@@ -5,6 +5,7 @@ A new module is given its floor in ``FLOORS``.
 """
 
 import ast
+import re
 import subprocess
 import sys
 import textwrap
@@ -95,6 +96,49 @@ def test_module_imports_from_its_own_floor_and_those_below_only(path):
     floor = FLOORS[top_of(path)]
     above = {name for name in own_modules(path) if FLOORS[name] > floor}
     assert not above
+
+
+def test_modules_of_the_engine_import_each_other_in_one_direction():
+    """Imports for annotations count too."""
+    inside = {}
+    for path in SOURCES:
+        if path.parts[0] == "engine":
+            module = ".".join(("skperceptron", *path.with_suffix("").parts))
+            inside[module.removesuffix(".__init__")] = path
+    edges = {}
+    for module, path in inside.items():
+        named = {f"{m}.{n}" if f"{m}.{n}" in inside else m for m, n in imports_of(path)}
+        edges[module] = (named & set(inside)) - {module}
+    while edges:
+        leaves = {module for module, imported in edges.items() if not imported & set(edges)}
+        assert leaves, f"a circle among {sorted(edges)}"
+        edges = {module: imported for module, imported in edges.items() if module not in leaves}
+
+
+def kinds_of_blocks():
+    """Return the names of all classes of blocks."""
+    return {
+        name
+        for module in list(sys.modules)
+        if module.startswith("skperceptron.engine.blocks")
+        for name, value in vars(sys.modules[module]).items()
+        if isinstance(value, type) and issubclass(value, skperceptron.engine.Block)
+    }
+
+
+@EVERY_MODULE
+def test_nobody_asks_for_the_type_of_a_block(path):
+    if path.parts[:2] == ("engine", "blocks"):
+        return
+    asked = [
+        ast.unparse(node)
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"isinstance", "type"}
+    ]
+    kinds = kinds_of_blocks()
+    assert {"Affine", "Activate"} < kinds
+    of_blocks = [call for call in asked if ".block" in call]
+    assert not of_blocks + [call for call in asked if kinds & set(re.findall(r"\w+", call))]
 
 
 @EVERY_MODULE

@@ -364,6 +364,115 @@ def test_text_as_a_number_to_predict_is_refused():
     assert_refused(make(MLPRegressor), lambda e: e.fit(X, labels), ["could not convert string"])
 
 
+DAYS = np.array(["2020-01-01"], dtype="datetime64[D]") + np.arange(N)
+DATES = {
+    "dates": DAYS[:, np.newaxis],
+    "durations": (DAYS - DAYS[0])[:, np.newaxis],
+    "list of dates": [[day] for day in DAYS],
+    "datetime objects": DAYS.astype(object)[:, np.newaxis],
+}
+
+
+@pytest.mark.parametrize("name", DATES)
+@WITH_PERCEPTRON
+def test_dates_as_x_are_refused_with_a_way_out(cls, name):
+    dates = DATES[name]
+    with pytest.raises(TypeError, match=r"X holds dates or durations.*timedelta64"):
+        make(cls).fit(dates, Y)
+    fitted = make(cls).fit(np.arange(float(np.size(dates))).reshape(np.shape(dates)), Y)
+    with pytest.raises(TypeError, match="X holds dates or durations"):
+        fitted.predict(dates)
+
+
+@pytest.mark.parametrize("columns", [["day", "number"], ["day"]])
+@WITH_PERCEPTRON
+def test_dates_in_a_frame_are_refused_with_a_way_out(cls, columns):
+    frame = pytest.importorskip("pandas").DataFrame({"day": DAYS, "number": np.arange(N)})
+    with pytest.raises(TypeError, match=r"X holds dates or durations.*timedelta64"):
+        make(cls).fit(frame[columns], Y)
+
+
+@pytest.mark.parametrize("y", [DAYS, DAYS - DAYS[0], np.c_[DAYS, DAYS]])
+def test_dates_as_numbers_to_predict_are_refused(y):
+    with pytest.raises(TypeError, match="y holds dates or durations"):
+        make(MLPRegressor).fit(X, y)
+    with pytest.raises(TypeError, match="y holds dates or durations"):
+        make(MLPRegressor).fit(X, np.zeros(y.shape), X_val=X, y_val=y)
+
+
+@pytest.mark.parametrize("values", [(-1, 1), (1, 2), (0, 5), (-1, 0), (0.0, 2.0)])
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+def test_labels_in_columns_other_than_zero_and_one_are_refused(kind, values):
+    present = np.arange(2 * N).reshape(N, 2) % 3 == 0
+    y = kind(np.where(present, values[1], values[0]))
+    with pytest.raises(ValueError, match="several labels per row"):
+        make(MLPBinaryClassifier).fit(X, y)
+    with pytest.raises(ValueError, match="several labels per row"):
+        make(MLPBinaryClassifier).fit(X, kind(present), X_val=X, y_val=y)
+
+
+@pytest.mark.parametrize("kind", [bool, float, np.int8])
+def test_labels_in_columns_may_be_any_zeros_and_ones(kind):
+    present = (np.arange(2 * N).reshape(N, 2) % 3 == 0).astype(kind)
+    model = make(MLPBinaryClassifier).fit(X, present)
+    assert set(np.unique(model.predict(X))) <= {0, 1}
+    assert 0 <= model.score(X, present) <= 1
+
+
+BAD_WEIGHTS = [np.nan, np.inf, -1.0, 0, True, "2", "two", 1j]
+
+
+@pytest.mark.parametrize("weight", BAD_WEIGHTS, ids=repr)
+@WITH_PERCEPTRON
+@BOTH_METHODS
+def test_a_weight_that_all_rows_share_must_be_a_positive_number(cls, method, weight):
+    assert_refused(make(cls), lambda e: train(e, method, X, Y, weight), ["sample_weight"])
+    if cls is not RosenblattPerceptron and method == "fit":
+        own = {"X_val": X, "y_val": Y, "sample_weight_val": weight}
+        assert_refused(make(cls), lambda e: e.fit(X, Y, **own), ["sample_weight_val"])
+
+
+@WITH_PERCEPTRON
+def test_a_weight_that_all_rows_share_is_that_of_each(cls):
+    shared, each = make(cls).fit(X, Y, 2), make(cls).fit(X, Y, np.full(N, 2.0))
+    assert_array_equal(shared.predict(X), each.predict(X))
+
+
+@pytest.mark.parametrize("weight", [1e308, 1e-320], ids=str)
+@WITH_PERCEPTRON
+@BOTH_METHODS
+def test_weights_whose_sum_overflows_or_vanishes_are_refused(cls, method, weight):
+    weights = np.full(N, weight)
+    weights[2:] *= weight > 1
+    fragments = ["sample_weight", "sum of the weights"]
+    assert_refused(make(cls), lambda e: train(e, method, X, Y, weights), fragments)
+
+
+@WITH_PERCEPTRON
+def test_text_as_weights_is_refused_by_name(cls):
+    assert_refused(make(cls), lambda e: e.fit(X, Y, ["a"] * N), ["sample_weight"])
+
+
+@CLASSIFIERS_AND_PERCEPTRON
+def test_class_weights_whose_sum_overflows_are_refused_by_name(cls):
+    bad = {"class_weight": {0: 1e308, 1: 1e308}}
+    fragments = ["class_weight={0: 1e+308, 1: 1e+308}", "sum"]
+    assert_refused(make(cls), lambda e: e.fit(X, Y), fragments, bad)
+
+
+def test_split_of_a_rare_class_names_its_label():
+    labels = np.where(np.arange(N) == 0, "rare", "usual")
+    model = make(MLPBinaryClassifier).set_params(early_stopping=True)
+    with pytest.raises(ValueError, match="least populated") as refused:
+        model.fit(X, labels)
+    assert "[0]" not in str(refused.value)
+
+
+def test_one_class_is_named_as_python_writes_it():
+    with pytest.raises(ValueError, match="one class: 'a'"):
+        make(MLPSoftmaxClassifier).fit(X, np.array(["a"] * N))
+
+
 def test_three_classes_are_refused_by_the_binary_estimator_which_points_to_the_softmax():
     fragments = ["Only binary classification is supported", "3 classes", "MLPSoftmaxClassifier"]
     estimator = make(MLPBinaryClassifier)

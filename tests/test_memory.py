@@ -3,12 +3,23 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from scipy import sparse
 
-from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron import (
+    MLPBinaryClassifier,
+    MLPRegressor,
+    MLPSoftmaxClassifier,
+    RosenblattPerceptron,
+)
+from skperceptron.perceptron.estimator import _Training
 from skperceptron.stopping import EarlyStopping
 
 N, D = 4000, 1000
 INTEGERS = ["int8", "uint8", "int16", "int32", "int64", "uint64", "bool"]
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:The number of unique classes is greater:UserWarning"),
+]
 DTYPES = ["float64", "float32", "float16", *INTEGERS]
 OPTIONS = {
     "plain": {},
@@ -107,3 +118,80 @@ def _allowed(X):
     # The sum of many float16 overflows, so that scikit-learn looks at each number: a byte each.
     checked = X.size if X.dtype == np.float16 else 0
     return checked + min(0.75 * X.nbytes, 5_000_000)
+
+
+def many_labels(n_rows=5000, n_labels=1500):
+    """Return rows of three labels each, as a CSR matrix."""
+    rng = np.random.RandomState(0)
+    places = rng.randint(n_labels, size=3 * n_rows), np.arange(0, 3 * n_rows + 1, 3)
+    y = sparse.csr_matrix((np.ones(3 * n_rows), *places), shape=(n_rows, n_labels))
+    y.sum_duplicates()
+    y.data[:] = 1
+    return rng.normal(size=(n_rows, 3)), y
+
+
+#: All labels of `many_labels`, dense and in float64.
+DENSE = 5000 * 1500 * 8
+
+
+def test_sparse_labels_are_never_made_dense(peak_of):
+    X, y = many_labels()
+    model = network(batch_size=50).set_params(max_iter=1)
+    assert peak_of(lambda: model.fit(X, y)) < DENSE / 5
+    assert peak_of(lambda: model.fit(X, y, np.arange(len(X)) % 3)) < DENSE / 5
+    assert peak_of(lambda: model.partial_fit(X, y)) < DENSE / 5
+    validated = network(batch_size=50, early_stopping=True).set_params(max_iter=1)
+    assert peak_of(lambda: validated.fit(X, y)) < DENSE
+    assert peak_of(lambda: model.predict(X)) < 0.7 * DENSE
+    assert peak_of(lambda: model.score(X, y)) < 0.7 * DENSE
+
+
+CLASSES = 10_000
+#: A number for each class and each class.
+SQUARE = CLASSES * CLASSES * 8
+
+
+def test_many_classes_need_no_array_of_classes_times_classes(peak_of):
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(300, 3)), rng.randint(CLASSES, size=300)
+    y[0], y[1] = 0, CLASSES - 1
+    softmax = network(MLPSoftmaxClassifier, batch_size=50).set_params(max_iter=1)
+    classes = np.arange(CLASSES)
+    assert peak_of(lambda: softmax.partial_fit(X, y, classes=classes)) < SQUARE / 10
+    assert peak_of(lambda: softmax.score(X, y)) < SQUARE / 10
+    integers = network(MLPRegressor, batch_size=50, output="categorical").set_params(max_iter=1)
+    assert peak_of(lambda: integers.fit(X, y)) < SQUARE / 10
+    assert peak_of(lambda: integers.predict(X)) < SQUARE / 10
+
+
+def test_perceptron_of_many_classes_holds_no_answer_for_every_row_and_class(peak_of):
+    rng = np.random.RandomState(0)
+    n_rows, n_classes = 20_000, 2000
+    X, y = rng.normal(size=(n_rows, 2)), np.arange(n_rows) % n_classes
+    model = RosenblattPerceptron(0, random_state=0)
+    model.partial_fit(X[:50], y[:50], classes=np.arange(n_classes))
+    all_answers = n_rows * n_classes * 8
+    training = _training_of(model, X, y)
+    assert peak_of(lambda: next(training._contents(np.arange(n_rows), np.empty))) < all_answers / 2
+    assert peak_of(lambda: training.sample(model.coef_, model.intercept_)) < all_answers / 2
+
+
+def _training_of(model, X, y):
+    rows = np.arange(len(X))
+    return _Training(model._features_of(X), rows, y, len(model.classes_), np.ones(len(X)), True)
+
+
+@pytest.mark.parametrize(
+    ("y", "bounds"), [([0, 10**6], None), ([0, 10**15], None), ([0, 5], (0, 10**9))]
+)
+def test_a_distribution_over_too_many_integers_is_refused_before_memory_is_taken(
+    peak_of, y, bounds
+):
+    X = np.arange(200.0).reshape(100, 2)
+    model = MLPRegressor(output="categorical", output_range=bounds, random_state=0)
+
+    def refused():
+        with pytest.raises(ValueError, match=r"one output for each integer.*output_range|narrower"):
+            model.fit(X, np.tile(y, 50))
+
+    assert peak_of(refused) < 2**20

@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron.activations import PReLU, get_activation
+from skperceptron.losses import Huber
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning",
@@ -138,6 +139,28 @@ def test_log_probabilities_are_logarithms_and_stay_finite_when_probabilities_van
     assert np.isfinite(model.predict_log_proba(far)).all()
     assert np.isfinite(model.predict_log_proba(far.astype(np.float32))).all()
     assert (model.predict_log_proba(far).min(axis=1) < -500).any()
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csr_array, sparse.csc_matrix])
+def test_sparse_labels_give_the_model_of_dense_ones(kind, solver):
+    X, y = multilabel()
+    weight = np.random.RandomState(0).randint(0, 3, len(X))
+    own = {} if solver == "lbfgs" else {"X_val": X[:30], "y_val": y[:30]}
+    model = MLPBinaryClassifier(**SMALL, solver=solver)
+    dense = clone(model).fit(X, y, weight, **own)
+    given = kind(y)
+    in_sparse = {**own, "y_val": kind(y[:30])} if own else {}
+    found = clone(model).fit(X, given, weight, **in_sparse)
+    assert same_parameters(dense, found)
+    assert found.score(X, given, weight) == dense.score(X, y, weight)
+    assert (given != kind(y)).nnz == 0
+    assert sparse.issparse(found.predict(X))
+    if solver == "adam":
+        assert found.validation_scores_ == dense.validation_scores_
+        for each, labels in ((dense, y), (found, given.tocsr())):
+            each.partial_fit(X[:50], labels[:50])
+        assert same_parameters(dense, found)
 
 
 @pytest.mark.parametrize("as_labels", [np.asarray, sparse.csr_matrix], ids=["dense", "sparse"])
@@ -339,6 +362,63 @@ def test_weights_equal_repeated_rows(cls, solver, dtype):
     repeated = clone(model).fit(np.repeat(X, counts, axis=0), np.repeat(y, counts, axis=0))
     assert_allclose(weighted.coefs_[0], repeated.coefs_[0], rtol=1e-5, atol=1e-7)
     assert_allclose(weighted.loss_, repeated.loss_, rtol=1e-6)
+
+
+NORMALIZATIONS = [("adam", "batch"), ("sgd", "batch"), ("adam", "layer"), ("lbfgs", "layer")]
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.parametrize(("solver", "normalization"), NORMALIZATIONS)
+def test_weights_equal_repeated_rows_that_are_merged_or_not(cls, solver, normalization):
+    X, y = data_for(cls)
+    X, y = X[::2], y[::2]
+    rng = np.random.RandomState(0)
+    counts = rng.randint(0, 4, size=len(X))
+    model = cls(
+        **{**SMALL, "max_iter": 8}, solver=solver, normalization=normalization, batch_size=2000,
+        dtype="float64",
+    )  # fmt: skip
+    weighted = clone(model).fit(X, y, sample_weight=counts)
+    X_repeated, y_repeated = np.repeat(X, counts, axis=0), np.repeat(y, counts, axis=0)
+    repeated = clone(model).fit(X_repeated, y_repeated)
+    # No two rows are equal, and none is merged.
+    apart = clone(model).fit(X_repeated + 1e-9 * rng.normal(size=X_repeated.shape), y_repeated)
+    for other, rtol in ((repeated, 1e-7), (apart, 1e-4)):
+        assert weighted.loss_ == pytest.approx(other.loss_, rel=rtol)
+        assert_allclose(
+            weighted._raw_predictions(X), other._raw_predictions(X), rtol=rtol, atol=10 * rtol
+        )
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_rows_of_weight_zero_do_not_touch_the_statistics_of_a_batch(cls):
+    X, y = data_for(cls)
+    chosen = np.random.RandomState(0).permutation(len(X))
+    X, y = X[chosen], y[chosen]
+    far = np.vstack([X[:40], 1e6 * X[40:60]])
+    weight = np.repeat([1.0, 0.0], [40, 20])
+    options = {**SMALL, "normalization": "batch", "shuffle": False}
+    # One batch for all, and batches of which the last two count nothing.
+    for batch_size in (60, 10):
+        model = cls(**options, batch_size=batch_size).fit(far, y[:60], weight)
+        assert np.isfinite(model._raw_predictions(X[:40])).all()
+        alone = cls(**options, batch_size=min(batch_size, 40)).fit(X[:40], y[:40])
+        statistics = model.normalization_parameters_[0][2:]
+        if batch_size == 60:
+            assert_allclose(statistics, alone.normalization_parameters_[0][2:], rtol=1e-6)
+        assert np.abs(statistics).max() < 100
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("factor", [1e-300, 1e-3, 1e150, 1e300])
+def test_without_a_penalty_a_common_factor_of_the_weights_changes_nothing(cls, solver, factor):
+    X, y = data_for(cls)
+    weight = np.random.RandomState(0).randint(1, 4, len(X)).astype(float)
+    early = {} if solver == "lbfgs" else {"early_stopping": True}
+    model = cls(**{**SMALL, "max_iter": 5}, alpha=0, solver=solver, **early)
+    plain, scaled = clone(model).fit(X, y, weight), clone(model).fit(X, y, factor * weight)
+    assert_allclose(scaled._raw_predictions(X), plain._raw_predictions(X), rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)
@@ -578,6 +658,67 @@ def test_standardised_fit_is_the_fit_of_the_standardised_target():
     assert_allclose(model.predict(X), 1024 * (plain.predict(X) + y.mean()), rtol=1e-7, atol=1e-6)
 
 
+FAR = {"near 100": (100.0, 1.0), "deviation 0.011": (0.0, 0.011), "near 900": (900.0, 1.0)}
+FAR |= {"deviation 500": (0.0, 500.0), "near 2010": (2010.0, 1.0), "1e200": (0.0, 1e200)}
+FAR |= {"1e-300": (0.0, 1e-300), "near 3": (3.0, 1.0), "0.1": (0.0, 0.1), "near 1e9": (1e9, 1.0)}
+
+
+@pytest.mark.parametrize("of_X", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("units", FAR)
+def test_default_regressor_learns_a_target_wherever_it_lies(units, dtype, of_X):
+    X, y = diabetes()
+    shift, scale = FAR[units]
+    X = X.astype(of_X)
+    model = MLPRegressor(random_state=0, dtype=dtype, max_iter=60)
+    plain = clone(model).fit(X, y).predict(X)
+    predicted = clone(model).fit(X, shift + scale * y).predict(X).astype(np.float64)
+    in_units = (predicted - shift) / scale
+    assert r2_score(y, in_units) > r2_score(y, plain) - 0.05
+
+
+def stream(n_rows=1200):
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(n_rows, 3))
+    return X, X[:, 0] + 0.5 * X[:, 1]
+
+
+@pytest.mark.parametrize(
+    ("loss", "averaging", "n_first"),
+    [("squared_error", None, 1), ("squared_error", "ema", 2), ("gaussian_nll", None, 1)],
+)
+@pytest.mark.parametrize("units", ["near 100", "in millions", "in millions, far from zero"])
+def test_a_first_call_of_one_row_or_of_equal_rows_does_not_fix_the_units(
+    units, n_first, averaging, loss
+):
+    X, y = stream()
+    shift, scale = {"near 100": (100.0, 1.0), **UNITS}[units]
+    y = shift + scale * y
+    model = MLPRegressor(loss, (16,), random_state=0, learning_rate_init=0.01, averaging=averaging)
+    model.partial_fit(np.repeat(X[:1], n_first, axis=0), np.repeat(y[:1], n_first))
+    for start in range(1, 1000, 3):
+        model.partial_fit(X[start : start + 3], y[start : start + 3])
+    assert r2_score(y[1000:], model.predict(X[1000:])) > 0.8
+
+
+def test_units_that_change_leave_predictions_as_they_are():
+    X, y = stream()
+    model = MLPRegressor(hidden_layer_sizes=(6,), learning_rate_init=1e-12, averaging="ema")
+    model.partial_fit(X[:1], 1e6 * y[:1])
+    before = model.predict(X)
+    model.partial_fit(X[1:4], 1e6 * y[1:4])
+    assert model._target_scale[0] > 1e4
+    assert_allclose(model.predict(X), before, rtol=1e-6)
+
+
+def test_validation_data_do_not_move_the_units():
+    X, y = diabetes()
+    model = MLPRegressor(**SMALL)
+    plain = clone(model).fit(X[:20], 50 + y[:20])
+    validated = clone(model).fit(X[:20], 50 + y[:20], X_val=X, y_val=1e6 * y)
+    assert same_parameters(plain, validated)
+
+
 def test_partial_fit_keeps_the_units_of_its_first_call():
     X, y = diabetes()
     model = MLPRegressor(hidden_layer_sizes=(16,), learning_rate_init=0.01, random_state=0)
@@ -586,6 +727,27 @@ def test_partial_fit_keeps_the_units_of_its_first_call():
         model.partial_fit(X[rows], 1e6 * y[rows] + 1e7)
     assert model.score(X, 1e6 * y + 1e7) > 0.5
     assert model.predict(X).mean() == pytest.approx(1e7, rel=0.05)
+
+
+@pytest.mark.parametrize("alpha", [1, 10])
+@pytest.mark.parametrize("n_targets", [5, 20])
+def test_lbfgs_with_several_targets_converges_as_with_the_same_objective(n_targets, alpha, recwarn):
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(150, 6))
+    weights = rng.normal(size=(2, 6, n_targets))
+    y = np.tanh(X @ weights[0]) + np.sin(X @ weights[1])
+    options = {"solver": "lbfgs", "alpha": alpha, "max_iter": 5000, "tol": 1e-5, "random_state": 0}
+
+    def reached(loss):
+        model = MLPRegressor(loss, (10,), standardize_target=False, **options).fit(X, y)
+        penalty = 0.5 * alpha * sum((w**2).sum() for w in model.coefs_) / len(X)
+        loss = ((model.predict(X) - y) ** 2).sum() / len(X) / 2
+        return loss + penalty, model.loss_, loss / n_targets + penalty
+
+    squared, reported, mean = reached("squared_error")
+    assert squared < 1.02 * reached(Huber(1e6))[0]
+    assert reported == pytest.approx(mean, rel=1e-9)
+    assert not recwarn.list
 
 
 # Architecture.

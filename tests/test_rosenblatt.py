@@ -450,3 +450,30 @@ def test_a_fitted_perceptron_predicts_as_it_was_fitted_whatever_is_set_later(bef
     model = RosenblattPerceptron(before, random_state=0, max_iter=5).fit(X, y)
     expected = model.predict(X)
     assert_array_equal(model.set_params(n_associative=7 - before).predict(X), expected)
+
+
+@pytest.mark.parametrize("weights", ["plain", "averaged", "pocket"])
+@pytest.mark.parametrize("n_associative", [0, 15])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_a_class_of_weight_zero_counts_as_if_its_rows_were_left_out(
+    weights, n_associative, shuffle
+):
+    X = np.repeat(np.eye(3), 10, axis=0)
+    y = np.repeat([0, 1, 2], 10)
+    model = RosenblattPerceptron(n_associative, weights=weights, shuffle=shuffle, random_state=0)
+    left_out = clone(model).fit(X, y, (y != 2).astype(float))
+    weighed = clone(model).set_params(class_weight={2: 0.0}).fit(X, y)
+    assert weighed.mistakes_ == left_out.mistakes_
+    assert weighed.converged_
+    assert weighed.t_ == left_out.t_
+    assert_array_equal(weighed.coef_, left_out.coef_)
+    assert weighed.response_slope_ == left_out.response_slope_
+
+
+def test_class_weights_choose_the_same_units_as_weights_of_rows():
+    X, y = load_iris(return_X_y=True)
+    model = RosenblattPerceptron(20, random_state=0, max_iter=5, weights="averaged")
+    by_class = clone(model).set_params(class_weight={0: 1, 1: 2, 2: 4}).fit(X, y)
+    by_row = clone(model).fit(X, y, 2.0**y)
+    assert_array_equal(by_class.associative_thresholds_, by_row.associative_thresholds_)
+    assert_array_equal(by_class.coef_, by_row.coef_)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.random.bit_generator import ISeedSequence
-from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import assert_all_finite, check_random_state
@@ -29,6 +28,9 @@ ACCEPTED = tuple(map(np.dtype, "d f e b B h H i I l L q Q ?".split()))
 
 #: Of what objects in a table are dates or durations.
 DATES = (date, timedelta, np.datetime64, np.timedelta64)
+
+#: Positive float64 numbers of full precision.
+NORMAL_NUMBERS = (float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).max))
 
 #: By this ``validate_data`` knows that only X is to be checked.
 NO_TARGETS = "no_validation"
@@ -137,7 +139,7 @@ def _checked_number(weight: Any, name: str) -> float:
     """Return a weight that all rows have in common."""
     number = weight.item() if isinstance(weight, np.ndarray) else weight
     is_number = isinstance(number, Real) and not isinstance(number, bool | np.bool_)
-    if not (is_number and np.isfinite(float(number)) and number > 0):
+    if not (is_number and np.isfinite(float(number))):
         raise ValueError(
             f"{name}={weight!r}: must be a finite number above 0, or an array of one number for"
             " each row."
@@ -145,7 +147,9 @@ def _checked_number(weight: Any, name: str) -> float:
     return float(number)
 
 
-def check_sum_of_weights(weights: Floats, subject: str) -> None:
+def check_sum_of_weights(
+    weights: Floats, subject: str, allowed: tuple[float, float] = NORMAL_NUMBERS
+) -> None:
     """Refuse weights whose sum overflows, or is so small that a division by it overflows.
 
     Parameters
@@ -153,14 +157,15 @@ def check_sum_of_weights(weights: Floats, subject: str) -> None:
     weights : ndarray
     subject : str
         What the error's sentence begins with.
+    allowed : tuple of two floats
+        Least and largest sum.
     """
-    limits = np.finfo(np.float64)
     with np.errstate(over="ignore"):
         total = weights.sum()
-    if not limits.tiny <= total <= limits.max:
+    if not allowed[0] <= total <= allowed[1]:
         raise ValueError(
-            f"{subject} the sum of the weights must lie between {limits.tiny:.2g} and"
-            f" {limits.max:.2g}, got {total:.2g}. Multiply all of them by one factor."
+            f"{subject} the sum of the weights must lie between {allowed[0]:.2g} and"
+            f" {allowed[1]:.2g}, got {total:.2g}. Multiply all of them by one factor."
         )
 
 
@@ -181,13 +186,12 @@ def refuse_dates(values: Any, name: str) -> None:
         What the error calls them.
     """
     dtype = getattr(values, "dtype", None)
-    if dtype is None and hasattr(values, "__getitem__") and not sparse.issparse(values):
-        # Lists and tables: the first row tells the dtype; scikit-learn says what else is wrong.
+    if getattr(dtype, "kind", "O") == "O" and hasattr(values, "__getitem__"):
+        # Lists, tables, objects: the first row tells; scikit-learn says what else is wrong.
         with suppress(Exception):
             first = np.asarray(values[:1])
-            dtype = first.dtype
-            if first.dtype == object and any(isinstance(v, DATES) for v in first.flat):
-                dtype = np.dtype("datetime64")
+            has_dates = any(isinstance(value, DATES) for value in first.ravel().tolist())
+            dtype = np.dtype("datetime64") if has_dates else first.dtype
     if getattr(dtype, "kind", "") in ("m", "M"):
         raise TypeError(
             f"{name} holds dates or durations, but numbers are needed: convert them first, for"
@@ -305,6 +309,9 @@ class LabelMixin(ClassifierMixin):
     classes_: Any
     class_weight: Any
 
+    #: What all weights of rows, times those of their classes, may add up to.
+    _sums_of_weights = NORMAL_NUMBERS
+
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the mean accuracy on the given data.
 
@@ -393,8 +400,9 @@ class LabelMixin(ClassifierMixin):
             relevant = np.ones(len(weights), dtype=bool)
         if not of_class[codes[relevant]].any():
             raise ValueError(f"class_weight={self.class_weight!r} leaves no row to learn from.")
-        factors = "" if sample_weight is None else " times sample_weight"
-        check_sum_of_weights(weights, f"class_weight={self.class_weight!r}{factors}:")
+        factors = [] if self.class_weight is None else [f"class_weight={self.class_weight!r}"]
+        factors += [] if sample_weight is None else ["sample_weight"]
+        check_sum_of_weights(weights, f"{' times '.join(factors)}:", self._sums_of_weights)
         return weights
 
     def _class_weights(self, codes: Integers, sample_weight: Floats | None) -> Floats:

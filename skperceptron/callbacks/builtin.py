@@ -10,6 +10,7 @@ training goes on from (None where a fit cannot be resumed).
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from time import monotonic
@@ -19,7 +20,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._sklearn.compat import check_pandas_support
-from ..training.checkpoint import State, load, save
+from ..training.checkpoint import Job, State, Writing, load
 
 __all__ = ["Callback", "Checkpoint", "EpochLogger", "StopOnPlateau"]
 
@@ -151,7 +152,8 @@ class Checkpoint(Callback):
     data, ends with the very bits that it would have had. The file holds weights, the state
     of optimiser and random generators, and the history, as arrays and JSON; the file before
     it is kept beside it as ``<path>.previous``. A fit that is complete is not repeated:
-    delete the files to train anew.
+    delete the files to train anew, or raise what limits it (``max_iter``, ``max_time``,
+    ``n_iter_no_change``) to prolong it.
 
     Parameters
     ----------
@@ -162,11 +164,17 @@ class Checkpoint(Callback):
         Save after so many epochs, >= 1.
     every_n_seconds : float, default=None
         If given, save when so much time has gone since the last time instead.
+    name : str, default=None
+        A name of the fit, needed where a parameter holds what cannot be told from others of
+        its kind, such as a function that writes to an open file. You vouch that fits whose
+        names are equal do not differ in that. Fits of different names are different fits.
 
     Notes
     -----
     Data is recognised by a hash, so that a fit with a checkpoint reads all of X once more.
     Other callbacks do not get back what they have noted down in the part that is not repeated.
+    A file that cannot be written, or that another process is writing, is no reason to lose the
+    fit: it goes on with a warning.
     """
 
     def __init__(
@@ -174,10 +182,12 @@ class Checkpoint(Callback):
         path: str | os.PathLike[str],
         every_n_epochs: int = 1,
         every_n_seconds: float | None = None,
+        name: str | None = None,
     ) -> None:
         self.path = path
         self.every_n_epochs = every_n_epochs
         self.every_n_seconds = every_n_seconds
+        self.name = name
 
     def setup(self, estimator: Any, context: Any) -> None:
         if not self.every_n_epochs >= 1:
@@ -190,17 +200,31 @@ class Checkpoint(Callback):
                 f"every_n_seconds={self.every_n_seconds!r} of Checkpoint must be in the range"
                 " [0.0, inf) or None."
             )
+        if self.name is not None and not (isinstance(self.name, str) and self.name):
+            raise ValueError(
+                f"name={self.name!r} of Checkpoint must be a str that is not empty, or None."
+            )
         if not Path(self.path).absolute().parent.is_dir():
             raise FileNotFoundError(f"path={self.path!r} of Checkpoint lies in no directory.")
-        self._saved_at = monotonic()
+        # Fits in several threads may share a callback: each has an entry of its own.
+        fits: dict[int, _Saving] = self.__dict__.setdefault("_fits", {})
+        fits.pop(id(estimator), None)
 
-    def resume(self, identity: dict[str, Any]) -> State | None:
-        """Return the state of the fit of this identity that was saved last.
+    def teardown(self, estimator: Any, context: Any) -> None:
+        # A fit that was refused early has none.
+        saving: _Saving | None = vars(self).get("_fits", {}).pop(id(estimator), None)
+        if saving is not None:
+            saving.writing.close()
+
+    def resume(self, estimator: Any, job: Job) -> State | None:
+        """Return the state of a fit that was saved last.
 
         Parameters
         ----------
-        identity : dict
-            What the fit is of, by name.
+        estimator : estimator
+            Being fitted.
+        job : Job
+            What the fit is of.
 
         Returns
         -------
@@ -212,41 +236,70 @@ class Checkpoint(Callback):
         ValueError
             If the file is of another fit.
         """
-        self._file = self._choose_file(identity)
-        saved = load(self._file)
+        file = self._choose_file(job)
+        saving = self._fits[id(estimator)] = _Saving(job, Writing(file), monotonic())
+        saved = load(file, job.check, tidies=saving.writing.is_allowed)
         if saved is None:
-            return None
-        before = saved.numbers["identity"]
-        names = [n for n in {**before, **identity} if before.get(n) != identity.get(n)]
-        if names:
-            changes = "; ".join(f"{n} was {before.get(n)}, is {identity.get(n)}" for n in names)
+            return self._find_shorter(file, job)
+        differences = job.differences(saved)
+        if differences:
             raise ValueError(
-                f"The checkpoint {self._file} is of another fit: {changes}. Delete it or choose"
+                f"The checkpoint {file} is of another fit: {differences}. Delete it or choose"
                 " another path."
             )
         return saved
 
-    def _choose_file(self, identity: dict[str, Any]) -> Path:
-        path = Path(self.path)
+    def _choose_file(self, job: Job) -> Path:
+        path = Path(self.path).absolute()
         if not path.is_dir():
             return path
-        name = blake2b(repr(sorted(identity.items())).encode(), digest_size=12).hexdigest()
-        return path / f"{name}.npz"
+        return path / f"{_hash_of(job.identity)}-{_hash_of(job.limits)}.npz"
+
+    def _find_shorter(self, file: Path, job: Job) -> State | None:
+        """Return the longest of those fits in a directory that this one prolongs."""
+        if file == Path(self.path).absolute():
+            return None
+        others = sorted(file.parent.glob(f"{_hash_of(job.identity)}-*.npz"))
+        loaded = [load(other, job.check, tidies=False) for other in others if other != file]
+        shorter = [state for state in loaded if state is not None and not job.differences(state)]
+        return max(shorter, key=lambda state: state.numbers["n_iter"], default=None)
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
         state = getattr(context, "state", None)
-        if state is None:
-            return False
-        stops = getattr(context, "stops", False)
-        if stops or context.report["is_last"] or self._is_due(context.report["epoch"]):
-            found = state()
-            if stops:
-                found.numbers["verdict"] = "stop"
-            save(self._file, found)
-            self._saved_at = monotonic()
+        if state is not None and (context.report["is_last"] or self._is_due(estimator, context)):
+            self.save(estimator, state())
         return False
 
-    def _is_due(self, epoch: int) -> bool:
+    def save(self, estimator: Any, state: State) -> None:
+        """Write a state of a fit to its file, if it can be written.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Being fitted.
+        state : State
+        """
+        saving = self._fits[id(estimator)]
+        # A fit that has diverged says so again when it is repeated from where it was sound.
+        if state.numbers["verdict"] != "diverged":
+            origin = {"identity": saving.job.identity, "limits": saving.job.limits}
+            saving.writing.write(State(state.numbers | origin, state.arrays))
+        saving.saved_at = monotonic()
+
+    def _is_due(self, estimator: Any, context: Any) -> bool:
         if self.every_n_seconds is not None:
-            return monotonic() - self._saved_at >= self.every_n_seconds
-        return epoch % self.every_n_epochs == 0
+            return monotonic() - self._fits[id(estimator)].saved_at >= self.every_n_seconds
+        return bool(context.report["epoch"] % self.every_n_epochs == 0)
+
+
+@dataclass
+class _Saving:
+    """What a checkpoint remembers of a fit that goes on."""
+
+    job: Job
+    writing: Writing
+    saved_at: float
+
+
+def _hash_of(items: dict[str, Any]) -> str:
+    return blake2b(repr(sorted(items.items())).encode(), digest_size=12).hexdigest()

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from types import FunctionType
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from .._sklearn.compat import callback_management_context
-from ..training.checkpoint import State, describe_random_state, recall_random_state
+from ..training.checkpoint import Job, State, describe_random_state, recall_random_state
+from ..training.state_checks import Form
+from .identity import IndescribableError, described, fingerprint
 
-#: Parameters that do not change what a fit computes.
-_IRRELEVANT = ("callbacks", "verbose")
 
-#: Bytes of an array that are read at a time.
-_BLOCK = 2**24
+@dataclass(frozen=True)
+class Facts:
+    """What a fit is of.
+
+    Attributes
+    ----------
+    settings : dict
+        Parameters and the like, by name.
+    data : dict
+        Arrays, by name.
+    limits : dict of str to float
+        What only decides how long the fit goes on.
+    form : Form
+        What its state looks like.
+    """
+
+    settings: dict[str, Any]
+    data: dict[str, Any]
+    limits: dict[str, float]
+    form: Form
 
 
 class Silence:
@@ -50,17 +66,15 @@ class Silence:
     def close(self) -> None:
         """End an epoch that has begun but will not take place."""
 
-    def resume(
-        self, rng: np.random.RandomState, identity: Callable[[], dict[str, Any]]
-    ) -> State | None:
+    def resume(self, rng: np.random.RandomState, facts: Callable[[], Facts]) -> State | None:
         """Return the saved state of an interrupted fit and put its generator back, if there is one.
 
         Parameters
         ----------
         rng : RandomState
             Before anything is drawn from it.
-        identity : callable
-            Returns what the fit is of, by name.
+        facts : callable
+            Returns what the fit is of.
         """
         return None
 
@@ -88,7 +102,8 @@ class Listener(Silence):
         self._context = context
         self._offered = offered
         self._savers = [callback for callback in callbacks if hasattr(callback, "resume")]
-        self._origin: dict[str, Any] = {}
+        others = [callback for callback in callbacks if not hasattr(callback, "resume")]
+        self._origin: dict[str, Any] = {"callbacks": list(map(_settings_of, others))}
         self._epoch: Any = None
 
     def begin(self, task_name: str) -> None:
@@ -104,27 +119,38 @@ class Listener(Silence):
         epoch, self._epoch = self._epoch, None
         epoch.report = report
         epoch.state = None if state is None else lambda: self._with_origin(state())
-        return epoch.call_on_fit_task_end(
+        stops = epoch.call_on_fit_task_end(
             estimator=self._estimator, reconstruction_attributes=fitted, **self._offered
         )
+        if stops and state is not None:
+            for saver in self._savers:
+                found = self._with_origin(state())
+                found.numbers["told_to_stop"] = True
+                saver.save(self._estimator, found)
+        return stops
 
     def close(self) -> None:
         if self._epoch is not None:
             self._epoch.call_on_fit_task_end(estimator=self._estimator)
 
-    def resume(
-        self, rng: np.random.RandomState, identity: Callable[[], dict[str, Any]]
-    ) -> State | None:
+    def resume(self, rng: np.random.RandomState, facts: Callable[[], Facts]) -> State | None:
         if not self._savers:
             return None
-        self._origin = {"identity": identity(), "start": describe_random_state(rng)}
-        for saver in self._savers:
-            saved: State | None = saver.resume(self._origin["identity"])
-            if saved is not None:
-                self._origin["start"] = saved.numbers["start"]
-                recall_random_state(rng, self._origin["start"])
-                return saved
-        return None
+        known = facts()
+        self._origin["start"] = describe_random_state(rng)
+        found = [
+            saver.resume(self._estimator, _job_of(known, getattr(saver, "name", None)))
+            for saver in self._savers
+        ]
+        states: list[State] = [state for state in found if state is not None]
+        if not states:
+            return None
+        saved = max(states, key=lambda state: state.numbers["n_iter"])
+        self._origin["start"] = saved.numbers["start"]
+        recall_random_state(rng, self._origin["start"])
+        # Other callbacks may let the fit go on.
+        saved.numbers["told_to_stop"] &= saved.numbers["callbacks"] == self._origin["callbacks"]
+        return saved
 
     def refuse_to_save(self, why: str) -> None:
         for saver in self._savers:
@@ -189,61 +215,32 @@ def _check_place_of(callbacks: Iterable[Any], estimator: Any) -> None:
         )
 
 
-def identity_of(estimator: BaseEstimator, **data: Any) -> dict[str, Any]:
-    """Return what a fit is of, in terms of JSON: estimator, parameters, fingerprints of data."""
-    parameters = {
-        name: described(value)
-        for name, value in estimator.get_params().items()
-        if name.split("__")[0] not in _IRRELEVANT
-    }
-    return {
-        "estimator": type(estimator).__name__,
-        **{f"parameter {name}": value for name, value in parameters.items()},
-        **{name: fingerprint(value) for name, value in data.items()},
-    }
+def _settings_of(callback: Any) -> str:
+    """Return kind and parameters of a callback, not what it has noted down."""
+    parameters = callback.get_params(deep=False) if isinstance(callback, BaseEstimator) else {}
+    try:
+        return f"{type(callback).__qualname__} {described(parameters)}"
+    except IndescribableError:
+        return type(callback).__qualname__
 
 
-def described(value: Any) -> str:
-    """Return a text that is the same in every process."""
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(described, value))}]"
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{key!r}: {described(of)}' for key, of in value.items())}}}"
-    if value is None or isinstance(value, str | int | float | np.generic | BaseEstimator):
-        return repr(value)
-    if isinstance(value, np.ndarray):
-        return fingerprint(value)
-    if isinstance(value, FunctionType):
-        return _described_function(value)
-    return getattr(value, "__qualname__", type(value).__name__)
+def _job_of(facts: Facts, name: str | None) -> Job:
+    """Describe what a fit is of; a name stands for what cannot be described.
 
-
-def _described_function(function: FunctionType) -> str:
-    """Return name and hash of what a function does: all lambdas have the same name."""
-    code = function.__code__
-    held = [cell.cell_contents for cell in function.__closure__ or ()]
-    # A function may hold itself: those that it holds are known by their names.
-    held = [f.__qualname__ if isinstance(f, FunctionType) else f for f in held]
-    values = [*code.co_consts, *code.co_names, *held, *(function.__defaults__ or ())]
-    text = code.co_code.hex() + described(values)
-    return f"{function.__qualname__} {hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
-
-
-def fingerprint(data: Any) -> str:
-    """Return shape, dtype and a hash (BLAKE2) of an array or CSR matrix; or of each in a list."""
-    if data is None:
-        return "None"
-    if isinstance(data, list | tuple):
-        return f"[{', '.join(map(fingerprint, data))}]"
-    if not sparse.issparse(data):
-        data = np.asanyarray(data)
-    digest = hashlib.blake2b(digest_size=16)
-    parts = (data.data, data.indices, data.indptr) if sparse.issparse(data) else (data,)
-    for part in map(np.asanyarray, parts):
-        if part.dtype.hasobject:
-            digest.update(repr(part.tolist()).encode())
-            continue
-        rows = max(1, _BLOCK // max(1, part[:1].nbytes))
-        for start in range(0, len(part), rows):
-            digest.update(np.ascontiguousarray(part[start : start + rows]).tobytes())
-    return f"{data.dtype} {data.shape} {digest.hexdigest()}"
+    Raises
+    ------
+    ValueError
+        If something cannot be described, and there is no name.
+    """
+    identity = {} if name is None else {"name of the checkpoint": repr(name)}
+    for describe, things in ((described, facts.settings), (fingerprint, facts.data)):
+        for label, value in things.items():
+            try:
+                identity[label] = describe(value, name)
+            except IndescribableError as error:
+                raise ValueError(
+                    f"A checkpoint cannot tell {label} from others: {error}. If fits of equal names"
+                    " are equal, pass Checkpoint(..., name=...), which stands for what cannot be"
+                    " told."
+                ) from error
+    return Job(identity, facts.limits, facts.form)

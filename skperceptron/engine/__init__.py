@@ -5,9 +5,10 @@ all modules of this folder: K members, B rows of a batch, D inputs, H units,
 C outputs, P parameters of one member.
 """
 
-from .blocks import Activate, Add, Affine, Block
-from .network import Network, multilayer_perceptron
-from .sparse import SparseBatch
+from .blocks import Activate, Add, Affine, Block, Embed, LearnedArray, Multiply, Scale
+from .inputs import BorrowedRows, CodedInput, DenseInput, NetworkInput, SparseBatch
+from .network import Network, Node
+from .wiring import multilayer_perceptron
 from .workspace import Workspace
 
 __all__ = [
@@ -15,7 +16,16 @@ __all__ = [
     "Add",
     "Affine",
     "Block",
+    "BorrowedRows",
+    "CodedInput",
+    "DenseInput",
+    "Embed",
+    "LearnedArray",
+    "Multiply",
     "Network",
+    "NetworkInput",
+    "Node",
+    "Scale",
     "SparseBatch",
     "Workspace",
     "multilayer_perceptron",

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Any
 
-from . import Activate, Affine, Network
 from .arrays import Floats
-from .blocks import Dropout
+from .network import INPUT, Network
 
 #: Rows of a batch (None: any number) and units.
 Shape = tuple[int | None, int]
@@ -44,7 +42,7 @@ class GraphNode:
     gradient : ndarray of shape (rows, units), default=None
         Derivative of the mean loss of the batch with respect to `value`.
     parameters, parameter_gradients : dict of str to ndarray
-        "weight" and "bias", or "other".
+        Under the names that the block declares: "weight" and "bias", "other" ...
     """
 
     name: str
@@ -101,44 +99,52 @@ def describe(
     layer_names : sequence of three str
     """
     first, _, last = layer_names
-    names = ["input", *(node.name for node in network.nodes)]
-    shape = (batch_size, network.n_inputs)
-    nodes = [GraphNode("input", "input", first, "", shape, shape)]
+    nodes = [
+        GraphNode(name, "input", first, "", shape, shape)
+        for name, shape in _inputs(network, batch_size)
+    ]
+    names = {INPUT - i: node.name for i, node in enumerate(nodes)}
+    names |= {position: node.name for position, node in enumerate(network.nodes)}
     layers = _layers(network, layer_names)
-    trained = _trained(network)
+    reached = network.reached_nodes(0)
     edges = []
     for position, node in enumerate(network.nodes):
         block = node.block
         widths = [network.width(source) for source in node.sources]
-        n_weights = 0 if block.weight_shape is None else block.weight_shape[0] * block.units
         nodes.append(
             GraphNode(
                 name=node.name,
                 kind=block.kind,
                 layer=layers[position],
-                function=_function(block),
-                input_shape=(batch_size, sum(widths) if isinstance(block, Affine) else widths[0]),
+                function=block.text(),
+                input_shape=(batch_size, block.input_width(widths)),
                 output_shape=(batch_size, block.units),
                 weight_shape=block.weight_shape,
-                bias_shape=(block.units,) if isinstance(block, Affine) else None,
-                n_parameters=n_weights + block.n_other_parameters,
-                trained=trained[position],
+                bias_shape=block.shape_of("bias"),
+                n_parameters=block.n_parameters,
+                trained=position in reached or not any(a.is_weight for a in block.learned),
             )
         )
         edges += [
-            GraphEdge(names[s + 1], node.name, (batch_size, w), s != max(node.sources))
+            GraphEdge(names[s], node.name, (batch_size, w), s != max(node.sources))
             for s, w in zip(node.sources, widths, strict=True)
         ]
     shape = (batch_size, network.n_outputs)
     nodes.append(GraphNode("link", "link", last, link, shape, shape))
-    edges.append(GraphEdge(names[-1], "link", shape))
+    edges.append(GraphEdge(network.nodes[-1].name, "link", shape))
     return nodes, edges
 
 
+def _inputs(network: Network, batch_size: int | None) -> list[tuple[str, Shape]]:
+    """Return name and shape of each input; the first one is the features."""
+    names = ["input", *(one.name for one in network.inputs[1:])]
+    return [(n, (batch_size, i.width)) for n, i in zip(names, network.inputs, strict=True)]
+
+
 def _layers(network: Network, names: Sequence[str]) -> list[str]:
-    """Return the layer of each node: an affine block opens one."""
+    """Return the layer of each node."""
     first, hidden, last = names
-    opened = list(accumulate(int(isinstance(node.block, Affine)) for node in network.nodes))
+    opened = list(accumulate(int(node.block.opens_layer) for node in network.nodes))
     n_hidden = opened[-1] - 1
 
     def name(layer: int) -> str:
@@ -147,19 +153,3 @@ def _layers(network: Network, names: Sequence[str]) -> list[str]:
         return last if layer > n_hidden else hidden.format(layer)
 
     return [name(layer) for layer in opened]
-
-
-def _trained(network: Network) -> list[bool]:
-    """Tell of each node whether a gradient reaches its weights."""
-    sizes = [node.block.weight_shape or (0, 0) for node in network.nodes]
-    starts = accumulate((rows * units for rows, units in sizes), initial=0)
-    unreached = {place.start for place in network.unreached_weights(0)}
-    return [
-        not (rows and start in unreached) for start, (rows, _) in zip(starts, sizes, strict=False)
-    ]
-
-
-def _function(block: Any) -> str:
-    if isinstance(block, Activate):
-        return " ".join(str(block.activations[0]).split())
-    return f"rate={block.rates[0]:g}" if isinstance(block, Dropout) else ""

@@ -3,25 +3,31 @@
 The vector of one member holds all weight matrices first, in the order of the
 nodes, then everything else (biases, slopes): the L2 penalty, which spares biases,
 acts on one contiguous part, and scikit-learn's L-BFGS sees the same order.
+
+Values are known by integers: that of a node by the node's position, that of an input by a
+negative number, the first one by ``INPUT``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
-from .arrays import ActivationFunction, Floats
-from .blocks import Activate, Add, Affine, Block, Dropout
+from .arrays import Floats
+from .blocks import Block
+from .inputs import NetworkInput
 
 #: What each node of a network has learned: (weight, bias), (slopes,) or ().
 Learned = list[tuple[Floats, ...]]
 
-#: The value that is fed from outside: a batch of X.
+#: The first value that is fed from outside: a batch of X. The next ones are -2, -3 ...
 INPUT = -1
+
+#: Its name.
+FIRST = "x"
 
 
 @dataclass(frozen=True)
@@ -38,32 +44,63 @@ class Network:
 
     Parameters
     ----------
-    n_inputs : int
-        Width of the input (D).
+    inputs : int or sequence of NetworkInput
+        Width of the only input (D), which is named "x" and holds numbers; or all inputs.
     nodes : sequence of Node
         In an order in which every node comes after its sources. The last one is
         the output (raw predictions, before the inverse link).
 
     Attributes
     ----------
+    inputs : tuple of NetworkInput
     n_weights : int
         Length of the part of the vector that holds weight matrices.
     n_parameters : int
         Length of one member's vector (P).
+    n_readers : Counter of int
+        How often each value is read; the last one also from outside.
+    attributes : tuple of str
+        Under which names estimators keep what the network learns.
     """
 
-    def __init__(self, n_inputs: int, nodes: Sequence[Node]) -> None:
-        self.n_inputs = n_inputs
+    def __init__(self, inputs: int | Sequence[NetworkInput], nodes: Sequence[Node]) -> None:
+        self.inputs = (NetworkInput(FIRST, inputs),) if isinstance(inputs, int) else tuple(inputs)
         self.nodes = tuple(nodes)
-        blocks = [node.block for node in self.nodes]
-        weights = [int(np.prod(block.weight_shape or (0,))) for block in blocks]
-        others = [block.n_other_parameters for block in blocks]
-        edges = np.cumsum([0, *weights, *others]).tolist()
-        self.n_weights = sum(weights)
+        self.n_readers = Counter(source for node in self.nodes for source in node.sources)
+        self.n_readers[len(self.nodes) - 1] += 1
+        arrays = [
+            (position, array) for position, n in enumerate(self.nodes) for array in n.block.learned
+        ]
+        self.attributes = tuple(dict.fromkeys(array.attribute for _, array in arrays))
+        weights = [(p, array) for p, array in arrays if array.is_weight]
+        in_order = [*weights, *((p, array) for p, array in arrays if not array.is_weight)]
+        edges = [0]
+        for _, array in in_order:
+            edges.append(edges[-1] + array.size)
+        self.n_weights = edges[len(weights)]
         self.n_parameters = edges[-1]
-        places = [slice(start, stop) for start, stop in pairwise(edges)]
-        self._weight_places = places[: len(blocks)]
-        self._other_places = places[len(blocks) :]
+        #: Where each array of each node lies, and its shape behind the member axis.
+        self._places: list[list[tuple[slice, tuple[int, ...]]]] = [[] for _ in self.nodes]
+        found = {
+            (position, array.name): slice(start, stop)
+            for (position, array), (start, stop) in zip(in_order, pairwise(edges), strict=True)
+        }
+        for position, array in arrays:
+            place = found[position, array.name]
+            self._places[position].append((place, array.shape_in_stack))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"inputs": self.inputs, "nodes": self.nodes}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Version 0.1.0 had one input, and kept its width.
+        inputs = state["n_inputs"] if "n_inputs" in state else state["inputs"]
+        Network.__init__(self, inputs, state["nodes"])
+
+    @property
+    def n_inputs(self) -> int:
+        """Width of the first input (D)."""
+        return self.inputs[0].width
 
     @property
     def n_outputs(self) -> int:
@@ -73,148 +110,110 @@ class Network:
     @property
     def mixes_rows(self) -> bool:
         """Whether training makes a row's value depend on the other rows of its batch."""
-        return any(getattr(node.block, "mixes_rows", False) for node in self.nodes)
+        return any(node.block.mixes_rows for node in self.nodes)
+
+    def input_of(self, value: int) -> NetworkInput:
+        """Return the input that a negative value stands for."""
+        return self.inputs[INPUT - value]
 
     def width(self, value: int) -> int:
-        """Return how wide the value of a node, or ``INPUT``, is."""
-        return self.n_inputs if value == INPUT else self.nodes[value].block.units
+        """Return how wide the value of a node, or of an input, is."""
+        return self.input_of(value).width if value < 0 else self.nodes[value].block.units
 
     def widest(self, spares_input: bool) -> int:
         """Return the width of the widest array that a row takes; a sparse input takes none."""
         widths = [node.block.units for node in self.nodes]
-        return max(widths if spares_input else [self.n_inputs, *widths])
+        return max(widths if spares_input else [*(i.width for i in self.inputs), *widths])
+
+    def reads(self, value: int, kind: str) -> bool:
+        """Tell whether all readers of an input can read one of the given kind."""
+        return all(kind in n.block.accepts for n in self.nodes if value in n.sources)
 
     def views(self, vectors: Floats) -> Learned:
         """Return what each node learns, as views into ``vectors`` of shape (K, P)."""
         n_members = len(vectors)
-        found = []
-        for node, weight, other in zip(
-            self.nodes, self._weight_places, self._other_places, strict=True
-        ):
-            of_node = []
-            if node.block.weight_shape is not None:
-                of_node.append(vectors[:, weight].reshape(n_members, *node.block.weight_shape))
-            if node.block.n_other_parameters:
-                of_node.append(vectors[:, other].reshape(n_members, 1, -1))
-            found.append(tuple(of_node))
+        return [
+            tuple(vectors[:, place].reshape(n_members, *shape) for place, shape in places)
+            for places in self._places
+        ]
+
+    def by_attribute(self, learned: Learned) -> dict[str, list[Floats]]:
+        """Return what one member has learned, as estimators keep it: views, in declared shapes."""
+        found: dict[str, list[Floats]] = {attribute: [] for attribute in self.attributes}
+        for node, arrays in zip(self.nodes, learned, strict=True):
+            for declared, array in zip(node.block.learned, arrays, strict=True):
+                found[declared.attribute].append(array[0].reshape(declared.shape))
         return found
 
-    def unreached_weights(self, member: int) -> list[slice]:
-        """Return where, in a member's vector, the weights lie that no gradient reaches.
+    def from_attributes(self, stored: Mapping[str, Sequence[Floats]]) -> Learned:
+        """Undo ``by_attribute``: list what an estimator stores as ``views`` does."""
+        left = {attribute: iter(stored[attribute]) for attribute in self.attributes}
+        learned: Learned = []
+        for node in self.nodes:
+            arrays = []
+            for declared in node.block.learned:
+                array = next(left[declared.attribute])
+                arrays.append(
+                    array[None] if declared.is_weight else array.reshape(1, 1, declared.size)
+                )
+            learned.append(tuple(arrays))
+        return learned
 
-        They lie before an activation without a derivative, such as a threshold.
+    def reached_nodes(self, member: int) -> set[int]:
+        """Return the nodes that a member's gradient reaches.
+
+        It ends at blocks that pass none, such as an activation without a derivative.
         """
         reached = {len(self.nodes) - 1}
         for position, node in reversed(list(enumerate(self.nodes))):
-            blocked = isinstance(node.block, Activate) and not node.block.passes_gradient(member)
-            if position in reached and not blocked:
+            if position in reached and node.block.passes_gradient(member):
                 reached.update(node.sources)
+        return {position for position in reached if position >= 0}
+
+    def unreached_weights(self, member: int) -> list[slice]:
+        """Return where, in a member's vector, the weights lie that no gradient reaches."""
+        reached = self.reached_nodes(member)
         return [
             place
-            for position, place in enumerate(self._weight_places)
-            if position not in reached and place.stop > place.start
+            for position, places in enumerate(self._places)
+            for place, _ in places
+            if position not in reached and place.start < self.n_weights
         ]
 
     @property
     def shape(self) -> tuple[object, ...]:
         """What networks must agree in to be members of one stack; their activations may differ."""
-        return self.n_inputs, tuple((n.name, n.sources, n.block.shape) for n in self.nodes)
+        return self.inputs, tuple((n.name, n.sources, n.block.shape) for n in self.nodes)
 
     @staticmethod
-    def stacked(networks: Sequence[Network], same: Callable[[Any], Any]) -> Network:
+    def stacked(networks: Sequence[Network], unify: Callable[[Any], Any]) -> Network:
         """Return the network of a stack of single networks with equal shapes.
 
         Parameters
         ----------
         networks : sequence of Network
             Of one member each.
-        same : callable
+        unify : callable
             Returns one object for all that are equal: neighbours that share an activation are
             computed at once.
         """
         nodes = []
         for of_members in zip(*(network.nodes for network in networks), strict=True):
             first = of_members[0]
-            block = first.block.joined([node.block for node in of_members], same)
+            block = first.block.joined([node.block for node in of_members], unify)
             nodes.append(Node(first.name, block, first.sources))
-        return Network(networks[0].n_inputs, nodes)
+        return Network(networks[0].inputs, nodes)
 
     def hidden_part(self) -> Network:
         """Return the network without its output layer."""
-        return Network(self.n_inputs, self.nodes[:-1])
+        return Network(self.inputs, self.nodes[:-1])
 
-    def members(self, kept: Sequence[int]) -> Network:
+    def members(self, positions: Sequence[int]) -> Network:
         """Return the network of the members with the given positions in the stack."""
-        nodes = [Node(node.name, node.block.members(kept), node.sources) for node in self.nodes]
-        return Network(self.n_inputs, nodes)
+        nodes = [Node(n.name, n.block.members(positions), n.sources) for n in self.nodes]
+        return Network(self.inputs, nodes)
 
 
 def first_weight(learned: Learned) -> Floats:
-    """Return the first matrices, (K, fan_in, H), of what nodes have learned."""
+    """Return the first array, (K, ...), of what nodes have learned."""
     return next(arrays[0] for arrays in learned if arrays)
-
-
-def multilayer_perceptron(
-    n_inputs: int,
-    hidden: Sequence[int],
-    n_outputs: int,
-    activations: Sequence[Sequence[ActivationFunction]],
-    skip_connections: str = "none",
-    *,
-    normalize: Callable[[int], Block] | None = None,
-    dropout: Sequence[Sequence[float]] = (),
-) -> Network:
-    """Wire a multi-layer perceptron.
-
-    Without hidden layers it is one affine block: a single neuron per output.
-
-    Parameters
-    ----------
-    n_inputs, n_outputs : int
-        Widths of input and output.
-    hidden : sequence of int
-        Widths of the hidden layers.
-    activations : sequence over the hidden layers
-        Each a sequence with one activation per member, or a single one for all.
-    skip_connections : {"none", "residual", "dense"}, default="none"
-        "residual": a hidden layer that is as wide as the hidden layer before it adds
-        that layer's value to its own (He et al. 2016). "dense": every layer, the output
-        included, sees the input and all earlier hidden layers (Huang et al. 2017).
-    normalize : callable, default=None
-        Makes a block of the given width that stands between a hidden layer's affine block
-        and its activation.
-    dropout : sequence over the input and the hidden layers, default=()
-        Each a sequence with one rate per member, or a single one for all. Where all are
-        zero, no block is added.
-
-    Returns
-    -------
-    Network
-    """
-    nodes: list[Node] = []
-
-    def append(name: str, block: Block, *sources: int) -> int:
-        nodes.append(Node(name, block, sources))
-        return len(nodes) - 1
-
-    def affine(name: str, sources: Sequence[int], units: int) -> int:
-        widths = [n_inputs if s == INPUT else nodes[s].block.units for s in sources]
-        return append(name, Affine(widths, units), *sources)
-
-    def dropped(name: str, source: int, units: int, rates: Sequence[float]) -> int:
-        return append(name, Dropout(rates, units), source) if any(rates) else source
-
-    rates = dropout or [[0.0]] * (len(hidden) + 1)
-    seen = [dropped("dropout_0", INPUT, n_inputs, rates[0])]
-    for i, (units, activation) in enumerate(zip(hidden, activations, strict=True), start=1):
-        z = affine(f"affine_{i}", seen, units)
-        if normalize is not None:
-            z = append(f"normalization_{i}", normalize(units), z)
-        value = append(f"activation_{i}", Activate(activation, units), z)
-        value = dropped(f"dropout_{i}", value, units, rates[i])
-        before = seen[-1]
-        if skip_connections == "residual" and i > 1 and hidden[i - 2] == units:
-            value = append(f"add_{i}", Add(units), value, before)
-        seen = [*seen, value] if skip_connections == "dense" else [value]
-    affine(f"affine_{len(hidden) + 1}", seen, n_outputs)
-    return Network(n_inputs, nodes)

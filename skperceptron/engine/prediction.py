@@ -10,15 +10,20 @@ import numpy as np
 from scipy import sparse
 
 from .arrays import Floats, Integers
-from .blocks import BatchNormalize
+from .inputs import BorrowedRows, DenseInput, Input, SparseBatch
 from .mapped import SCATTERED, pages_of
-from .network import Learned, Network, Node, first_weight
-from .sparse import BorrowedRows, SparseBatch
+from .network import INPUT, Learned, Network, Node, first_weight
 from .workspace import Workspace
 
 #: Elements of the widest layer that are computed at a time, 1 MB in float64: a network of
 #: 64-100-10 units took 62, 58, 59 and 83 ms for 100,000 rows with 2^16, 2^17, 2^18 and 2^20.
 BLOCK = 2**17
+
+#: What holds the rows of the only member where they are not copied, by kinds of input.
+HOLDERS: dict[str, Callable[[], Input]] = {
+    BorrowedRows.kind: BorrowedRows,
+    SparseBatch.kind: lambda: SparseBatch(1),
+}
 
 
 def predict_raw(
@@ -75,13 +80,18 @@ class Predictor:
             for copy, array in zip(*of_node, strict=True)
             if copy is not array
         ]
-        self._network, self._parameters = fold_batch_normalization(network, converted)
+        self._network, self._parameters = fold_lines(network, converted)
         self._is_folded = self._network is not network
+        self._first = network.inputs[0].name
+        self._borrows = network.reads(INPUT, BorrowedRows.kind)
+        #: Of what is allocated for a row: with the first input copied, and without.
+        self._widest = [self._network.widest(spares_input) for spares_input in (False, True)]
         self._work: Workspace | None = None
-        self._shape: tuple[int, type[SparseBatch] | None] = (0, None)
+        #: Number of rows, and the kind of the first input.
+        self._shape = (0, "")
 
     @property
-    def lasts(self) -> bool:
+    def can_refresh(self) -> bool:
         """Whether ``refresh`` finds all changes."""
         return not self._is_folded
 
@@ -91,46 +101,54 @@ class Predictor:
             for copy, array in self._copies:
                 np.copyto(copy, array)
 
-    def __call__(self, X: Floats | sparse.csr_array, rows: Integers | None = None) -> Floats:
+    def __call__(
+        self,
+        X: Floats | sparse.csr_array | dict[str, Any],
+        rows: Integers | None = None,
+    ) -> Floats:
         """Return raw predictions, (n_rows, C), of all rows of X or of those at ``rows``.
 
-        Of rows whose sums overflow they are infinite or NaN; NumPy does not warn of it.
+        X is the only input, or a dict of all inputs by their names. Of rows whose sums overflow
+        they are infinite or NaN; NumPy does not warn of it.
         """
+        more: dict[str, Any] = {}
+        if isinstance(X, dict):
+            more = dict(X)
+            X = more.pop(self._first)
         n_rows = X.shape[0] if rows is None else len(rows)
-        kind = self._kind_of_input(X, rows)
+        kind = self._kind_of_first(X, rows)
         pages = pages_of(X)
-        size = max(1, min(n_rows, BLOCK // self._network.widest(kind is not None)))
+        size = max(1, min(n_rows, BLOCK // self._widest[kind in HOLDERS]))
         if pages is not None and rows is not None:
             size = min(size, SCATTERED)
         raw = np.empty((n_rows, self._network.n_outputs), dtype=self._dtype)
         for start in range(0, n_rows, size):
             block = slice(start, min(start + size, n_rows))
+            chosen = block if rows is None else rows[block]
             work = self._workspace(block.stop - start, kind)
-            chosen = X[block if rows is None else rows[block]]
             # Overflow is either meant, as in a sigmoid, or found in what is returned.
             with np.errstate(over="ignore", invalid="ignore"):
-                if isinstance(work.x, SparseBatch):
-                    work.x.matrices = [chosen.astype(self._dtype, copy=False)]
-                else:
-                    work.x[0] = chosen
+                work.inputs[self._first].put(X[chosen], self._dtype)
+                for name, array in more.items():
+                    work.inputs[name].put(array[chosen], self._dtype)
                 work.forward()
             raw[block] = work.raw[0]
             if pages is not None:
                 pages.let_go()
         return raw
 
-    def _kind_of_input(
-        self, X: Floats | sparse.csr_array, rows: Integers | None
-    ) -> type[SparseBatch] | None:
-        """Return what holds the input; nothing, if it is to be copied."""
+    def _kind_of_first(self, X: Floats | sparse.csr_array, rows: Integers | None) -> str:
+        """Return the kind of input that holds the first one; rows are copied only if they must."""
         if sparse.issparse(X):
-            return SparseBatch
-        return BorrowedRows if rows is None and X.dtype == self._dtype else None
+            return SparseBatch.kind
+        if rows is None and self._borrows and X.dtype == self._dtype:
+            return BorrowedRows.kind
+        return DenseInput.kind
 
-    def _workspace(self, n_rows: int, kind: type[SparseBatch] | None) -> Workspace:
+    def _workspace(self, n_rows: int, kind: str) -> Workspace:
         if self._work is None or self._shape != (n_rows, kind):
-            x = None if kind is None else kind(1)
-            self._work = Workspace(self._network, self._parameters, n_rows, x=x)
+            inputs = {self._first: HOLDERS[kind]()} if kind in HOLDERS else {}
+            self._work = Workspace(self._network, self._parameters, n_rows, inputs=inputs)
             self._shape = (n_rows, kind)
         return self._work
 
@@ -138,8 +156,8 @@ class Predictor:
 class Predictors:
     """Predictors of one model at rest, one for each dtype.
 
-    A predictor leaves while it works, so that threads can share a model. Copies and pickles
-    of the model start without any.
+    A caller takes a predictor out and puts it back when it has worked: threads can share a
+    model. Copies and pickles of the model start without any.
     """
 
     def __init__(self) -> None:
@@ -148,7 +166,7 @@ class Predictors:
     def __reduce__(self) -> tuple[type[Predictors], tuple[()]]:
         return Predictors, ()
 
-    def lend(
+    def take(
         self, dtype: np.dtype, parts: Sequence[Any], make: Callable[[], Predictor]
     ) -> Predictor:
         """Return the predictor that was made of the same objects, or a new one.
@@ -168,14 +186,17 @@ class Predictors:
         predictor.refresh()
         return predictor
 
-    def take_back(self, dtype: np.dtype, parts: Sequence[Any], predictor: Predictor) -> None:
+    def put_back(self, dtype: np.dtype, parts: Sequence[Any], predictor: Predictor) -> None:
         """Keep a predictor for the next call, if it can go on."""
-        if predictor.lasts:
+        if predictor.can_refresh:
             self._resting[dtype] = parts, predictor
 
 
-def fold_batch_normalization(network: Network, parameters: Learned) -> tuple[Network, Learned]:
-    """Merge running statistics into the weights before them: predictions then cost nothing more.
+def fold_lines(network: Network, parameters: Learned) -> tuple[Network, Learned]:
+    """Merge blocks that are lines with the layers before them: predictions then cost no more.
+
+    Batch normalisation is such a block: in predictions, it multiplies each unit by a factor and
+    adds a shift, and so can the weights and the bias that the unit has.
 
     Parameters
     ----------
@@ -186,25 +207,30 @@ def fold_batch_normalization(network: Network, parameters: Learned) -> tuple[Net
     Returns
     -------
     network : Network
-        Without batch normalisation.
+        The same, if there is nothing to merge.
     parameters : list of tuples of ndarray
         Those of the returned network.
     """
-    if not any(isinstance(node.block, BatchNormalize) for node in network.nodes):
-        return network, parameters
     nodes: list[Node] = []
     learned: Learned = []
     # Where the value of each old node is found now.
-    place = {-1: -1}
+    place: dict[int, int] = {}
     for position, (node, arrays) in enumerate(zip(network.nodes, parameters, strict=True)):
-        if isinstance(node.block, BatchNormalize):
-            place[position] = place[node.sources[0]]
-            weight, bias = learned[-1]
-            factor, shift = node.block.line(arrays[0])
-            learned[-1] = weight * factor, bias * factor + shift
+        merged = None
+        source = node.sources[0]
+        line = node.block.factor_and_shift(arrays)
+        # Whoever else reads the layer before wants it as it is.
+        if line is not None and source >= 0 and network.n_readers[source] == 1:
+            before = place[source]
+            merged = nodes[before].block.after_line(learned[before], *line)
+        if merged is not None:
+            place[position] = before
+            learned[before] = merged
         else:
             place[position] = len(nodes)
-            sources = tuple(place[source] for source in node.sources)
+            sources = tuple(s if s < 0 else place[s] for s in node.sources)
             nodes.append(Node(node.name, node.block, sources))
             learned.append(arrays)
-    return Network(network.n_inputs, nodes), learned
+    if len(nodes) == len(network.nodes):
+        return network, parameters
+    return Network(network.inputs, nodes), learned

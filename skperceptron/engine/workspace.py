@@ -3,20 +3,23 @@
 Everything is allocated when the workspace is made. ``forward()`` and ``backward()``
 run prepared calls and allocate nothing (sparse products excepted). Several
 workspaces may share parameters: one for whole batches, one for the last, shorter one.
+
+No value is changed behind the back of a reader. A block that calculates in the buffer of what it
+reads gets that buffer where nobody else needs its content, and a copy where somebody does; where a
+value has several readers, their gradients are added up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .arrays import Call, Floats, outputs_first
-from .blocks import Dropout, Input
-from .network import INPUT, Learned, Network, first_weight
-from .sparse import SparseBatch
+from .inputs import CodedInput, DenseInput, Input, NetworkInput, SparseBatch
+from .network import Learned, Network, first_weight
 
 
 class Workspace:
@@ -34,24 +37,28 @@ class Workspace:
         Where ``backward`` writes, listed like `parameters`. Without it the workspace
         can only predict.
     sparse : bool, default=False
-        Whether the input is a :class:`SparseBatch` instead of an array.
+        Whether the first input is a :class:`SparseBatch` instead of an array.
     members : slice, default=slice(None)
         Which members of the network's stack the parameters belong to.
     noise : sequence of Generator or None, default=()
         Source of each of these members' dropout; None where there is none.
-    x : SparseBatch, default=None
-        The input, if it is to be one that exists already.
+    inputs : mapping of str to Input, default={}
+        Those that exist already, by their names. The others are made, of numbers or codes.
     weighted : bool, default=False
         Whether the rows of a batch count differently in what mixes them.
     like_numpy : bool, default=False
         Whether outputs lie in memory row by row, gradients of biases have the bits of ``np.sum``
         and activations those of their ``reference``. Else outputs lie in front, (K, C, B), which
         is faster for losses, and sums are left to BLAS.
+    input_gradients : bool, default=False
+        Whether ``backward`` also computes the gradients of inputs that hold numbers.
 
     Attributes
     ----------
-    x : ndarray of shape (K, B, D) or SparseBatch
+    inputs : dict of str to Input
         To be filled before ``forward``.
+    x : ndarray of shape (K, B, D) or Input
+        What is to be filled of the first input: the array of a dense one.
     raw : ndarray of shape (K, B, C)
         Raw predictions after ``forward``.
     delta : ndarray of shape (K, B, C)
@@ -74,9 +81,10 @@ class Workspace:
         sparse: bool = False,
         members: slice = slice(None),
         noise: Sequence[np.random.Generator | None] = (),
-        x: SparseBatch | None = None,
         weighted: bool = False,
+        inputs: Mapping[str, Input] | None = None,
         like_numpy: bool = False,
+        input_gradients: bool = False,
     ) -> None:
         self.network = network
         self.like_numpy = like_numpy
@@ -84,40 +92,42 @@ class Workspace:
         self.members = members
         self.trains = gradient is not None
         weight = first_weight(parameters)
-        n_members = len(weight)
-        self._shape = (n_members, batch_size)
+        self._shape = (len(weight), batch_size)
         self._dtype = weight.dtype
         self._parameters = parameters
         self._scratch: dict[tuple[tuple[int, ...], tuple[int, ...]], Floats] = {}
-        self._kept: dict[int, Floats] = {}
+        self._own_arrays: dict[int, Floats] = {}
         self._gradients_at: dict[int, Floats] = {}
-        if x is None and sparse:
-            x = SparseBatch(n_members)
-        self.x: Input = self._buffer(network.n_inputs) if x is None else x
         self.row_shares: Floats | None = None
         self.total_weights: Floats | None = None
         if weighted:
             self.row_shares = self._buffer(1)
-            self.total_weights = np.empty((n_members, 1, 1), dtype=self._dtype)
-        self._values = self._allocate_values()
-        self.raw: Floats = self._values[-1]
-        self.forward_calls = tuple(
-            call
-            for position, node in enumerate(network.nodes)
-            for call in node.block.forward(self, position)
-        )
+            self.total_weights = np.empty((len(weight), 1, 1), dtype=self._dtype)
+        self._wanted: dict[int, bool] = {}
+        self._input_gradients = input_gradients
+        given = inputs or {}
+        self.inputs: dict[str, Input] = {
+            declared.name: given.get(declared.name) or self._new_input(declared, sparse and not i)
+            for i, declared in enumerate(network.inputs)
+        }
+        first: Any = next(iter(self.inputs.values()))
+        self.x: Any = getattr(first, "array", first)
+        #: What each node reads, what it writes, and the calls that make private copies.
+        self._operands: list[list[Any]] = []
+        self._values: list[Any] = []
+        self._copies: dict[int, Call] = {}
+        for position in range(len(network.nodes)):
+            self._place(position)
+        self.raw: Floats = self._values[-1].array
+        self.forward_calls = tuple(self._list_forward())
         if gradient is not None:
             self._gradients = gradient
             self.delta = self._output_buffer()
             self._gradients_at[len(network.nodes) - 1] = self.delta
-            self.backward_calls = tuple(
-                call
-                for position, node in reversed(list(enumerate(network.nodes)))
-                for call in node.block.backward(self, position)
-            )
+            self.backward_calls = tuple(self._list_backward())
 
     def forward(self) -> None:
-        """Compute ``raw`` from ``x``."""
+        """Compute ``raw`` from the inputs."""
         for call in self.forward_calls:
             call()
 
@@ -125,6 +135,27 @@ class Workspace:
         """Compute the gradient from ``delta``; values and ``delta`` are used up."""
         for call in self.backward_calls:
             call()
+
+    def input_gradient(self, name: str) -> Floats:
+        """Return the gradient of an input that holds numbers, (K, B, D), after ``backward``."""
+        (value,) = (-1 - i for i, one in enumerate(self.network.inputs) if one.name == name)
+        return self._gradients_at[value]
+
+    def _list_forward(self) -> Iterator[Call]:
+        for position, node in enumerate(self.network.nodes):
+            if position in self._copies:
+                yield self._copies[position]
+            yield from node.block.forward(self, position)
+
+    def _list_backward(self) -> Iterator[Call]:
+        for position, node in reversed(list(enumerate(self.network.nodes))):
+            if position in self._gradients_at:
+                yield from node.block.backward(self, position)
+            else:
+                # Nothing that counts depends on this node.
+                yield from (partial(array.fill, 0) for array in self._gradients[position])
+
+    # Buffers.
 
     def _buffer(self, width: int) -> Floats:
         return np.empty((*self._shape, width), dtype=self._dtype)
@@ -134,19 +165,55 @@ class Workspace:
             return self._buffer(self.network.n_outputs)
         return outputs_first(*self._shape, self.network.n_outputs, self._dtype)
 
-    def _allocate_values(self) -> list[Any]:
-        values: list[Any] = []
-        for node in self.network.nodes:
-            source = self.x if node.sources[0] == INPUT else values[node.sources[0]]
-            if node.block.shares_value(self.trains):
-                values.append(source)
-            elif isinstance(node.block, Dropout) and isinstance(source, SparseBatch):
-                values.append(SparseBatch(self._shape[0]))
-            elif len(values) == len(self.network.nodes) - 1:
-                values.append(self._output_buffer())
-            else:
-                values.append(self._buffer(node.block.units))
-        return values
+    def _new_input(self, declared: NetworkInput, is_sparse: bool) -> Input:
+        if declared.is_coded:
+            return CodedInput(np.zeros((*self._shape, declared.width), dtype=np.intp))
+        if is_sparse:
+            return SparseBatch(self._shape[0])
+        return DenseInput(self._buffer(declared.width))
+
+    def _value(self, value: int) -> Any:
+        """Return what holds a node's value, or the input."""
+        return self._values[value] if value >= 0 else self.inputs[self.network.input_of(value).name]
+
+    def _place(self, position: int) -> None:
+        """Decide what a node reads and where its value lies."""
+        node = self.network.nodes[position]
+        block = node.block
+        operands = [self._value(source) for source in node.sources]
+        for operand in operands:
+            if operand.kind not in block.accepts:
+                accepted = " or ".join(sorted(block.accepts))
+                raise ValueError(
+                    f"{node.name}, a block of kind {block.kind!r}, reads {accepted} values, not"
+                    f" {operand.kind} ones."
+                )
+        if block.overwrites_input(self.trains) and not self._may_overwrite(node.sources[0]):
+            original = operands[0].array
+            operands = [DenseInput(self._buffer(original.shape[2]))]
+            self._copies[position] = partial(np.copyto, operands[0].array, original)
+        self._operands.append(operands)
+        if block.shares_value(self.trains):
+            self._values.append(operands[0])
+        elif block.keeps_kind and operands[0].kind == "sparse":
+            self._values.append(SparseBatch(self._shape[0]))
+        elif position == len(self.network.nodes) - 1:
+            self._values.append(DenseInput(self._output_buffer()))
+        else:
+            self._values.append(DenseInput(self._buffer(block.units)))
+
+    def _may_overwrite(self, value: int) -> bool:
+        """Tell whether a reader of a value may write over it: nobody else needs its content."""
+        if value < 0 or self.network.n_readers[value] > 1:
+            return False
+        node = self.network.nodes[value]
+        if node.block.keeps_value(self.trains):
+            return False
+        # A block that hands on its input as it is only gives it another name.
+        hands_on = node.block.shares_value(self.trains) and not node.block.overwrites_input(
+            self.trains
+        )
+        return self._may_overwrite(node.sources[0]) if hands_on else True
 
     # What blocks ask for while they list their calls.
 
@@ -154,13 +221,22 @@ class Workspace:
         """Return which values the node reads."""
         return self.network.nodes[node].sources
 
-    def inputs_of(self, node: int) -> list[Any]:
-        """Return the arrays (or the sparse batch) that the node reads."""
-        return [self.x if s == INPUT else self._values[s] for s in self.sources_of(node)]
+    def operands_of(self, node: int) -> list[Any]:
+        """Return what the node reads, as :class:`~skperceptron.engine.inputs.Input`."""
+        return self._operands[node]
 
-    def value_of(self, node: int) -> Any:
-        """Return the array (or the sparse batch) that the node writes."""
+    def inputs_of(self, node: int) -> list[Floats]:
+        """Return the arrays that the node reads, where it accepts only such."""
+        return [operand.array for operand in self._operands[node]]
+
+    def operand_at(self, node: int) -> Any:
+        """Return the ``Input`` that holds the node's own value."""
         return self._values[node]
+
+    def value_of(self, node: int) -> Floats:
+        """Return the array that the node writes."""
+        array: Floats = self._values[node].array
+        return array
 
     def parameters_of(self, node: int) -> tuple[Floats, ...]:
         """Return what the node has learned."""
@@ -171,34 +247,34 @@ class Workspace:
         return self._gradients[node]
 
     def scratch(self, like: Floats) -> Floats:
-        """Return an array of the same layout whose content nobody keeps beyond the next call."""
+        """Return an array of the same layout whose content nobody needs beyond the next call."""
         key = like.shape, like.strides
         if key not in self._scratch:
             self._scratch[key] = np.empty_like(like)
         return self._scratch[key]
 
-    def kept(self, node: int, *shape: int) -> Floats:
+    def own_array(self, node: int, *shape: int) -> Floats:
         """Return an array that is the node's own from the way forward to the way back."""
-        if node not in self._kept:
-            self._kept[node] = np.empty(shape, dtype=self._dtype)
-        return self._kept[node]
+        if node not in self._own_arrays:
+            self._own_arrays[node] = np.empty(shape, dtype=self._dtype)
+        return self._own_arrays[node]
 
     def wants_gradient(self, value: int) -> bool:
-        """Tell whether a value's gradient is needed: not that of the data."""
-        return value != INPUT and any(
-            self._parameters[value] or self.wants_gradient(s) for s in self.sources_of(value)
-        )
+        """Tell whether a value's gradient is needed: that of the data only if it was asked for."""
+        if value < 0:
+            return self._input_gradients and not self.network.input_of(value).is_coded
+        if value not in self._wanted:
+            self._wanted[value] = bool(self._parameters[value]) or any(
+                self.wants_gradient(source) for source in self.sources_of(value)
+            )
+        return self._wanted[value]
 
     def gradient_at(self, node: int) -> Floats:
         """Return the gradient of the node's value, complete once its readers have run."""
         return self._gradients_at[node]
 
-    def hand_over(self, gradient: Floats, value: int) -> None:
-        """Let a value, which nothing else reads, take over a gradient array as its own."""
-        self._gradients_at[value] = gradient
-
     def gradient_slot(self, value: int) -> tuple[Floats, Iterable[Call]]:
-        """Return where to write one reader's share of a value's gradient.
+        """Return where to write one reader's share of a value's gradient, and what adds it up.
 
         The first reader writes into the gradient itself, later ones into scratch that
         the returned calls add to it.
@@ -209,3 +285,25 @@ class Workspace:
         total = self._gradients_at[value]
         share = self.scratch(total)
         return share, (partial(np.add, total, share, total),)
+
+    def send_gradient(self, gradient: Floats, value: int) -> Iterable[Call]:
+        """List the calls that add an array, given away for good, to a value's gradient.
+
+        Where it is the first share, the array becomes the gradient itself.
+        """
+        if not self.wants_gradient(value):
+            return ()
+        if value not in self._gradients_at:
+            self._gradients_at[value] = gradient
+            return ()
+        total = self._gradients_at[value]
+        return (partial(np.add, total, gradient, total),)
+
+    def send_copy(self, gradient: Floats, value: int) -> Iterable[Call]:
+        """List the calls that add an array, which stays as it is, to a value's gradient."""
+        if not self.wants_gradient(value):
+            return ()
+        if value in self._gradients_at:
+            return self.send_gradient(gradient, value)
+        total, _ = self.gradient_slot(value)
+        return (partial(np.copyto, total, gradient),)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -36,10 +36,9 @@ from .._sklearn.checks import (
 )
 from .._sklearn.compat import CallbackSupportMixin, check_optimize_result
 from ..activations import Activation
-from ..callbacks.listening import Silence, identity_of, listening
+from ..callbacks.listening import Silence, listening
 from ..engine import Network, multilayer_perceptron
 from ..engine.arrays import Floats, Integers, all_finite
-from ..engine.blocks import Activate, Affine
 from ..engine.network import Learned
 from ..engine.prediction import Predictor, Predictors, predict_raw
 from ..engine.rows import merge_equal_rows
@@ -61,6 +60,7 @@ from ..training.member import Progress
 from .held_out import FEW_OUTPUTS, Validation
 from .notebook import NotebookMixin
 from .parameters import NetworkParameters, is_lbfgs, owned
+from .resumption import facts_of
 
 #: From this many weights in one matrix on, ``dtype="auto"`` trains in float32.
 FLOAT32_FROM = 2**12
@@ -68,6 +68,12 @@ FLOAT32_FROM = 2**12
 #: Numbers that a network of more outputs than ``FEW_OUTPUTS`` predicts at a time (8 MB), where
 #: something shorter is made of them.
 DESCRIBED = 2**20
+
+#: Beside a mean loss, any other weights than zero count nothing against such a penalty.
+LARGEST_PENALTY = 1e15
+
+#: What a fitted estimator has even where its network learns nothing of the kind.
+ALWAYS_KEPT = ("coefs_", "intercepts_", "activation_parameters_", "normalization_parameters_")
 
 NO_EXTRAS = Extras()
 
@@ -119,6 +125,9 @@ class BaseMultilayerPerceptron(
 
     #: Whether predictions are float64 even if X is float32.
     _predicts_float64 = False
+
+    coefs_: list[Floats]
+    intercepts_: list[Floats]
 
     # What a subclass answers.
 
@@ -223,6 +232,12 @@ class BaseMultilayerPerceptron(
             self._forget()
         targets = self._encode(y, sample_weight, mode)
         weight = self._weigh(targets, sample_weight)
+        if weight is not None and self.alpha / weight.sum() > LARGEST_PENALTY:
+            raise ValueError(
+                f"alpha={self.alpha!r} counts alpha / {weight.sum():.2g} beside the mean loss: the"
+                " sum of sample_weight is too small for it. Multiply all weights by one factor, or"
+                " use alpha=0."
+            )
         return CheckedData(TrainingSet(X, targets), y, sample_weight, weight)
 
     def _make_ready(
@@ -231,9 +246,6 @@ class BaseMultilayerPerceptron(
         """Wire the network and return it, with its start, as a member of a stack."""
         data = checked.data
         rng = generator_of(self.random_state)
-        saved = listener.resume(
-            rng, lambda: self._identity(data.X, checked.y, checked.sample_weight, extras, mode)
-        )
         loss = self._loss = self._make_loss()
         n_outputs = data.targets.n_outputs * loss.outputs_per_target
         if mode.continuing:
@@ -243,9 +255,12 @@ class BaseMultilayerPerceptron(
                     " on with the weights of the earlier fit."
                 )
             self._rebuild_network(n_outputs)
-            start = self._packed_parameters()
         else:
             self._network = self._build_network(data.X.shape[1], n_outputs)
+        saved = listener.resume(rng, lambda: facts_of(self, checked, extras, mode, rng))
+        if mode.continuing:
+            start = self._packed_parameters()
+        else:
             start = self._initial_parameters(rng, extras)
         self.dtype_ = self._resolve_dtype()
         self.n_outputs_ = n_outputs
@@ -260,30 +275,14 @@ class BaseMultilayerPerceptron(
             restore(member, saved)
         return member
 
-    def _identity(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Floats | None,
-        extras: Extras,
-        mode: FitMode,
-    ) -> dict[str, Any]:
-        """Return what tells this fit from others."""
-        return identity_of(
-            self,
-            X=X,
-            y=y,
-            sample_weight=sample_weight,
-            weights_to_go_on_from=self._packed_parameters() if mode.continuing else None,
-            **vars(extras),
-        )
-
     def _validate_training_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         return validated(self, X, y, multi_output=True, y_numeric=self._y_is_numeric, reset=reset)
 
     def _forget(self) -> None:
         """Drop what only continued training needs, and what not every fit replaces."""
+        learned = self._network.attributes if hasattr(self, "_network") else ()
         for name in (
+            *(name for name in learned if name not in ALWAYS_KEPT),
             "_optimizer_state",
             "_best_parameters",
             "_no_improvement",
@@ -317,14 +316,12 @@ class BaseMultilayerPerceptron(
             return np.dtype(np.float64)
         if self.dtype != "auto":
             return np.dtype(self.dtype)
-        largest = max(sum(block.fan_in) * block.units for block in self._affine_blocks())
+        learned = (array for node in self._network.nodes for array in node.block.learned)
+        largest = max(array.size for array in learned if array.is_weight)
         return np.dtype(np.float32 if largest >= FLOAT32_FROM else np.float64)
 
-    def _affine_blocks(self) -> list[Affine]:
-        return [n.block for n in self._network.nodes if isinstance(n.block, Affine)]
-
     def _initial_parameters(self, rng: np.random.RandomState, extras: Extras) -> Floats:
-        """Draw weights and biases layer by layer; learned activations start as they declare."""
+        """Draw weights and biases layer by layer; all other blocks start as they declare."""
         vector = np.empty((1, self._network.n_parameters))
         activations: list[Activation | None] = [*self._resolve_activations()]
         factors = [a.init_factor for a in activations if a is not None]
@@ -333,7 +330,7 @@ class BaseMultilayerPerceptron(
         initializer.check_parameters()
         layer = 0
         for node, views in zip(self._network.nodes, self._network.views(vector), strict=True):
-            if isinstance(node.block, Affine):
+            if node.block.opens_layer:
                 # scikit-learn's output layer follows the rule of the last hidden layer.
                 factor = factors[min(layer, len(factors) - 1)]
                 weight, bias = views
@@ -341,8 +338,9 @@ class BaseMultilayerPerceptron(
                 asked = Layer(fan_in, units, activations[layer], factor)
                 weight[0], bias[0, 0] = initializer.draw(asked, rng)
                 layer += 1
-            elif views:
-                views[0][0, 0] = node.block.initial_parameters()
+                continue
+            for view, start in zip(views, node.block.initial_arrays(rng), strict=True):
+                view[0] = start.reshape(view.shape[1:])
         coefs, intercepts = extras.coefs_init, extras.intercepts_init
         self._start_where_told(
             vector,
@@ -353,25 +351,21 @@ class BaseMultilayerPerceptron(
 
     def _start_where_told(self, vector: Floats, coefs: Any, intercepts: Any) -> None:
         """Put the user's own arrays into the place of those that were drawn."""
-        layers = [
-            views
-            for node, views in zip(self._network.nodes, self._network.views(vector), strict=True)
-            if isinstance(node.block, Affine)
-        ]
-        own_weights = self._check_start("coefs_init", coefs, [w[0] for w, _ in layers])
-        own_biases = self._check_start("intercepts_init", intercepts, [b[0, 0] for _, b in layers])
-        for (weight, bias), w, b in zip(layers, own_weights, own_biases, strict=True):
-            weight[0] = weight[0] if w is None else w
-            bias[0, 0] = bias[0, 0] if b is None else b
+        drawn = self._network.by_attribute(self._network.views(vector))
+        weights, biases = drawn["coefs_"], drawn["intercepts_"]
+        own_weights = self._check_start("coefs_init", coefs, weights)
+        own_biases = self._check_start("intercepts_init", intercepts, biases)
+        for place, own in zip([*weights, *biases], [*own_weights, *own_biases], strict=True):
+            place[...] = place if own is None else own
         # The user speaks the units of y.
         given = coefs is not None, intercepts is not None
         if any(given):
-            weight, bias = (array[0] for array in layers[-1])
-            own = self._unfold(weight, bias[0])
-            if given[0]:
-                weight[:] = own[0]
-            if given[1]:
-                bias[0] = own[1]
+            unfolded = self._unfold(weights[-1], biases[-1])
+            for place, own, is_given in zip(
+                (weights[-1], biases[-1]), unfolded, given, strict=True
+            ):
+                if is_given:
+                    place[...] = own
 
     def _check_start(
         self, name: str, given: Any, drawn: Sequence[Floats]
@@ -396,8 +390,7 @@ class BaseMultilayerPerceptron(
         """Wire the network anew for the weights of the earlier fit; activations may change."""
         now = self._build_network(self.n_features_in_, n_outputs)
         before, after = (
-            [(n.name, n.block.weight_shape, n.block.n_other_parameters) for n in network.nodes]
-            for network in (self._network, now)
+            [(n.name, n.block.learned) for n in network.nodes] for network in (self._network, now)
         )
         if after != before:
             raise ValueError(
@@ -410,24 +403,15 @@ class BaseMultilayerPerceptron(
 
     def _fitted_views(self, dtype: np.dtype | None = None, *, folded: bool = True) -> Learned:
         """List what has been learned as the engine does; in its own dtypes, if none is given."""
-        coefs, intercepts = list(self.coefs_), list(self.intercepts_)
+        kept = {name: getattr(self, name) for name in self._network.attributes}
         if not folded:
+            coefs, intercepts = list(self.coefs_), list(self.intercepts_)
             coefs[-1], intercepts[-1] = self._unfold(coefs[-1], intercepts[-1])
-        layers = zip(coefs, intercepts, strict=True)
-        slopes = iter(self.activation_parameters_)
-        normalizations = iter(self.normalization_parameters_)
-        views: Learned = []
-        for node in self._network.nodes:
-            if isinstance(node.block, Affine):
-                weight, bias = next(layers)
-                arrays: tuple[Floats, ...] = (weight[np.newaxis], bias[np.newaxis, np.newaxis])
-            elif node.block.n_other_parameters:
-                theta = next(slopes if isinstance(node.block, Activate) else normalizations)
-                arrays = (theta.reshape(1, 1, -1),)
-            else:
-                arrays = ()
-            views.append(tuple(array.astype(dtype or array.dtype, copy=False) for array in arrays))
-        return views
+            kept |= {"coefs_": coefs, "intercepts_": intercepts}
+        learned = self._network.from_attributes(kept)
+        if dtype is None:
+            return learned
+        return [tuple(array.astype(dtype, copy=False) for array in arrays) for arrays in learned]
 
     def _packed_parameters(self) -> Floats:
         """Return the parameters to go on from as one new vector, in the network's units."""
@@ -462,7 +446,7 @@ class BaseMultilayerPerceptron(
             loss=loss,
             optimizer=optimizer,
             schedule=self._make_schedule(optimizer, incremental=incremental),
-            learning_rate=self.learning_rate_init,
+            learning_rate=float(self.learning_rate_init),
             alpha=self.alpha,
             l1_ratio=self.l1_ratio,
             max_grad_norm=np.inf if self.max_grad_norm is None else self.max_grad_norm,
@@ -748,24 +732,19 @@ class BaseMultilayerPerceptron(
         return dict(vars(estimator))
 
     def _store_parameters(self, vector: Floats) -> None:
-        self.coefs_: list[Floats] = []
-        self.intercepts_: list[Floats] = []
-        self.activation_parameters_: list[Floats] = []
-        self.normalization_parameters_: list[Floats] = []
         views = self._network.views(vector.astype(self.dtype_)[np.newaxis])
-        for node, arrays in zip(self._network.nodes, views, strict=True):
-            if isinstance(node.block, Affine):
-                self.coefs_.append(arrays[0][0])
-                self.intercepts_.append(arrays[1][0, 0])
-            elif arrays and isinstance(node.block, Activate):
-                self.activation_parameters_.append(arrays[0][0, 0])
-            elif arrays:
-                self.normalization_parameters_.append(arrays[0].reshape(-1, node.block.units))
+        self._keep_learned(self._network.by_attribute(views))
         self.coefs_[-1], self.intercepts_[-1] = self._fold(self.coefs_[-1], self.intercepts_[-1])
         self._predictors = Predictors()
         self._predicts_float64 = self._needs_float64()
         if not (np.isfinite(self.coefs_[-1]).all() and np.isfinite(self.intercepts_[-1]).all()):
             self._refuse_diverged()
+
+    def _keep_learned(self, learned: Mapping[str, list[Floats]]) -> None:
+        """Store what each block has learned under the attribute that it declares."""
+        for name in ALWAYS_KEPT:
+            setattr(self, name, [])
+        self.__dict__.update(learned)
 
     # Predicting.
 
@@ -799,13 +778,14 @@ class BaseMultilayerPerceptron(
     def _raw_predictions_of(self, X: Any) -> Floats:
         """Return the raw predictions of an X that has been checked."""
         dtype = FLOAT32 if X.dtype == FLOAT32 and not self._predicts_float64 else FLOAT64
-        parts = [self._network, *self.coefs_, *self.intercepts_]
-        parts += [*self.activation_parameters_, *self.normalization_parameters_]
-        predictor = self._predictors.lend(
+        parts = [self._network]
+        for name in self._network.attributes:
+            parts += getattr(self, name)
+        predictor = self._predictors.take(
             dtype, parts, lambda: Predictor(self._network, self._fitted_views(), dtype)
         )
         raw = predictor(X)
-        self._predictors.take_back(dtype, parts, predictor)
+        self._predictors.put_back(dtype, parts, predictor)
         return raw if all_finite(raw) else self._predicted_in_float64(X, raw)
 
     def _predicted_in_float64(self, X: Any, raw: Floats) -> Floats:

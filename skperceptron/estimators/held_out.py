@@ -56,7 +56,7 @@ class Validation:
         self._estimator = estimator
         self._loss = loss
         self._monitor = monitor
-        self._X, self._rows = data.X, rows
+        self._X, self._rows = data.inputs, rows
         self._y = y[rows]
         self._weight = None if sample_weight is None else sample_weight[rows]
         self._targets = data.targets.part(rows)

@@ -307,6 +307,8 @@ class MLPBinaryClassifier(_MLPClassifier):
             )
 
     def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> TargetRows:
+        if sparse.issparse(y) and y.shape[1] > 1:
+            self._check_indicator(y)
         check_classification_targets(y)
         multilabel = type_of_target(y, input_name="y") == "multilabel-indicator"
         if mode.continuing and multilabel != self._is_multilabel:
@@ -319,7 +321,8 @@ class MLPBinaryClassifier(_MLPClassifier):
             return self._encode_labels(y, mode)
         return Targets(np.array([[0.0], [1.0]]), self._label_codes(y, mode))
 
-    def _encode_labels(self, y: Any, mode: FitMode) -> TargetRows:
+    def _check_indicator(self, y: Any) -> None:
+        """Refuse several labels per row that are not told by zeros and ones."""
         if sparse.issparse(y) and not y.has_canonical_format:
             y = y.copy()
             y.sum_duplicates()
@@ -329,6 +332,9 @@ class MLPBinaryClassifier(_MLPClassifier):
                 "A `y` of several labels per row must hold 1 (or True) where a row has a label, and"
                 f" 0 (or False) elsewhere, got the values {shown(values)}."
             )
+
+    def _encode_labels(self, y: Any, mode: FitMode) -> TargetRows:
+        self._check_indicator(y)
         labels = np.arange(y.shape[1])
         if (mode.continuing or mode.incremental) and len(labels) != len(self.classes_):
             raise ValueError(
@@ -498,8 +504,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         scikit-learn's model, the columns of a "squared_error" whose standard deviation lies in
         [0.25, 10] and whose mean is at most two deviations from zero. With "poisson" and "gamma"
         the target is divided by a power of two near its mean; "auto" spares means in [0.25, 10]
-        of "poisson". Not used with a bounded or categorical output, nor with a loss of the user's whose
-        ``equivariance`` is "none".
+        of "poisson". Not used with a bounded or categorical output, nor with a loss of the user's
+        whose ``equivariance`` is "none".
 
     Attributes
     ----------
@@ -1049,7 +1055,7 @@ class _Moments:
         mean = np.average(y / unit, axis=0, weights=sample_weight)
         deviation = np.sqrt(np.average((y / unit - mean) ** 2, axis=0, weights=sample_weight))
         weight = float(len(y) if sample_weight is None else sample_weight.sum())
-        n_rows = len(y) if sample_weight is None else np.count_nonzero(sample_weight)
+        n_rows = len(y) if sample_weight is None else int(np.count_nonzero(sample_weight))
         return cls(n_rows, weight, mean * unit, deviation * unit)
 
     def joined(self, other: _Moments) -> _Moments:

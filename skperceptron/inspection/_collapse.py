@@ -10,7 +10,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,9 +26,8 @@ from ..activations import (
     ReLU,
     ReLU6,
 )
-from ..engine import Activate, Add, Affine
 from ..engine.arrays import Booleans, Floats
-from ..engine.blocks import BatchNormalize, Dropout
+from ..engine.lines import Line
 from ..engine.network import INPUT, Node
 from ..perceptron.estimator import RosenblattPerceptron
 from ._evaluate import evaluate
@@ -38,30 +36,6 @@ from ._wiring import Estimator, check_estimator_type, learned_of
 #: Lower end, upper end, slope and offset of a linear piece of an activation.
 Piece = tuple[float, float, Any, Any]
 INF = np.inf
-
-
-@dataclass(frozen=True)
-class Line:
-    """A value as a linear function of bases: ``sum(base @ matrix) + shift``."""
-
-    matrices: dict[int, Floats]
-    shift: Floats
-
-    def __add__(self, other: Line) -> Line:
-        matrices = dict(self.matrices)
-        for base, matrix in other.matrices.items():
-            matrices[base] = matrices[base] + matrix if base in matrices else matrix
-        return Line(matrices, self.shift + other.shift)
-
-    def scaled(self, factor: Floats, shift: Floats) -> Line:
-        """Return the value unit by unit times a factor, plus a shift."""
-        matrices: dict[int, Floats] = {b: matrix * factor for b, matrix in self.matrices.items()}
-        return Line(matrices, self.shift * factor + shift)
-
-    def through(self, weight: Floats) -> Line:
-        """Return the value times a weight matrix."""
-        matrices: dict[int, Floats] = {b: matrix @ weight for b, matrix in self.matrices.items()}
-        return Line(matrices, self.shift @ weight)
 
 
 def collapse_linear(estimator: Estimator, X: Any = None) -> Estimator:
@@ -131,8 +105,8 @@ class _Collapse:
     ----------
     layers : list of Line
         What each activation that stays is applied to.
-    kept : list of int
-        Positions of these activations among the nodes: they are the bases.
+    bases : list of int
+        Positions of these activations among the nodes: later lines are sums over them.
     output : Line
     """
 
@@ -141,7 +115,7 @@ class _Collapse:
         self._network = estimator._network
         self._learned = learned_of(estimator, np.float64)
         self.layers: list[Line] = []
-        self.kept: list[int] = []
+        self.bases: list[int] = []
         n_inputs = self._network.n_inputs
         lines = {INPUT: Line({INPUT: np.eye(n_inputs)}, np.zeros(n_inputs))}
         for position, node in enumerate(self._network.nodes):
@@ -149,47 +123,35 @@ class _Collapse:
         self.output = lines[len(self._network.nodes) - 1]
 
     def _line(self, position: int, node: Node, inputs: Sequence[Line]) -> Line:
-        block, learned = node.block, [array[0] for array in self._learned[position]]
-        if isinstance(block, Affine):
-            rows = np.split(learned[0], np.cumsum(block.fan_in)[:-1])
-            parts = [line.through(w) for line, w in zip(inputs, rows, strict=True)]
-            return sum(parts[1:], start=parts[0]) + Line({}, learned[1][0])
-        if isinstance(block, Add):
-            return inputs[0] + inputs[1]
-        if isinstance(block, Dropout):
-            return inputs[0]
-        if isinstance(block, BatchNormalize):
-            factor, shift = block.line(learned[0][np.newaxis])
-            return inputs[0].scaled(factor[0, 0], shift[0, 0])
-        if isinstance(block, Activate):
-            return self._activated(position, node, inputs[0])
-        raise ValueError(
-            f"collapse_linear cannot carry over the block {node.name!r} of kind {block.kind!r}."
-        )
-
-    def _activated(self, position: int, node: Node, line: Line) -> Line:
-        block = node.block
-        assert isinstance(block, Activate)
+        block, learned = node.block, self._learned[position]
+        line = block.line(inputs, learned)
+        if line is not None:
+            return line
+        activation = block.activation_of(0)
+        if activation is None:
+            raise ValueError(
+                f"collapse_linear cannot carry over the block {node.name!r} of kind {block.kind!r}."
+            )
         z = None if self._values is None else self._values[node.sources[0]]
-        slopes = self._learned[position][0][0, 0] if self._learned[position] else None
-        found = straight(block.activations[0], slopes, z, block.units)
+        slopes = learned[0][0, 0] if learned else None
+        found = line_of(activation, slopes, z, block.units)
         if found is not None:
-            return line.scaled(*found)
-        self.layers.append(line)
-        self.kept.append(position)
+            return inputs[0].scaled(*found)
+        self.layers.append(inputs[0])
+        self.bases.append(position)
         return Line({position: np.eye(block.units)}, np.zeros(block.units))
 
     def apply_to(self, estimator: Any) -> Any:
         """Turn the copy of the estimator into the network that is left."""
-        bases = [INPUT, *self.kept]
+        bases = [INPUT, *self.bases]
         lines = [*self.layers, self.output]
         is_chain = all(
             set(line.matrices) <= {base} for line, base in zip(lines, bases, strict=True)
         )
-        blocks = [self._network.nodes[position].block for position in self.kept]
+        blocks = [self._network.nodes[position].block for position in self.bases]
         estimator.set_params(
             hidden_layer_sizes=tuple(block.units for block in blocks),
-            activation=[block.activations[0] for block in blocks] or "identity",
+            activation=[block.activation_of(0) for block in blocks] or "identity",
             skip_connections="none" if is_chain else "dense",
             normalization=None,
             dropout=0.0,
@@ -197,16 +159,19 @@ class _Collapse:
         )
         dtype = [np.result_type(w) for w in (estimator.coefs_[0], estimator.coefs_[-1])]
         estimator._forget()
-        estimator.coefs_, estimator.intercepts_ = [], []
+        coefs, intercepts = [], []
         for i, line in enumerate(lines):
             sources = bases[i : i + 1] if is_chain else bases[: i + 1]
             own = dtype[i == len(lines) - 1]
             rows = [self._matrix(line, base) for base in sources]
-            estimator.coefs_.append(np.concatenate(rows).astype(own))
-            estimator.intercepts_.append(line.shift.astype(own))
-        slopes = [self._learned[p][0][0, 0] for p in self.kept if self._learned[p]]
-        estimator.activation_parameters_ = [theta.astype(dtype[0]) for theta in slopes]
-        estimator.normalization_parameters_ = []
+            coefs.append(np.concatenate(rows).astype(own))
+            intercepts.append(line.shift.astype(own))
+        slopes = [
+            self._learned[p][0][0, 0].astype(dtype[0]) for p in self.bases if self._learned[p]
+        ]
+        estimator._keep_learned(
+            {"coefs_": coefs, "intercepts_": intercepts, "activation_parameters_": slopes}
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             estimator._network = estimator._build_network(
@@ -221,7 +186,7 @@ class _Collapse:
         return np.zeros((self._network.width(base), len(line.shift)))
 
 
-def straight(
+def line_of(
     activation: Any, slopes: Floats | None, z: Floats | None, units: int
 ) -> tuple[Floats, Floats] | None:
     """Return factor and shift of each unit if an activation is linear on data, else None.

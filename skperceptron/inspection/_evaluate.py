@@ -1,8 +1,8 @@
 """Values and gradients of every block for a batch, read off the engine while it works.
 
 The engine reuses buffers: an activation may write over its input, and a gradient changes
-where it lies. So each block is followed by a tap, a block that copies the value on the way
-forward and the gradient on the way back, and that nothing reads.
+where it lies. So each block is followed by a tap, a block that hands on the value on the way
+forward and the gradient on the way back, and keeps a copy of both.
 """
 
 from __future__ import annotations
@@ -18,36 +18,40 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..engine import Affine, Network, Workspace
+from ..engine import Block, Network, Workspace
 from ..engine.arrays import Call, Floats
-from ..engine.blocks import Dropout, _Uniform
-from ..engine.network import INPUT, Learned, Node
+from ..engine.blocks import Bench
+from ..engine.network import FIRST, INPUT, Learned, Node
 from ..estimators.base import BaseMultilayerPerceptron
 from ..training import Member, Targets, TrainingSet
 from ._wiring import Estimator, check_estimator_type, learned_of, node_parameters
 
 
-class Tap(_Uniform):
-    """Copies the value of its source and, on the way back, the gradient."""
+class Tap(Block):
+    """Hands on the value of its source, and keeps it and its gradient."""
 
     kind: ClassVar[str] = "tap"
-    n_other_parameters = 0
 
     def __init__(self, units: int) -> None:
         self.units = units
         self.gradient: Floats | None = None
 
-    def forward(self, work: Workspace, node: int) -> Iterator[Call]:
+    def keeps_value(self, trains: bool) -> bool:
+        """Let no reader write over the copy."""
+        return True
+
+    def forward(self, work: Bench, node: int) -> Iterator[Call]:
         """Copy the value."""
         (value,) = work.inputs_of(node)
         yield partial(np.copyto, work.value_of(node), value)
 
-    def backward(self, work: Workspace, node: int) -> Iterator[Call]:
-        """Copy the gradient, complete by now, before the source turns it into another."""
+    def backward(self, work: Bench, node: int) -> Iterator[Call]:
+        """Copy the gradient before the source turns it into another."""
         (source,) = work.sources_of(node)
         if work.wants_gradient(source):
             self.gradient = np.empty_like(work.value_of(node))
-            yield partial(np.copyto, self.gradient, work.gradient_at(source))
+            yield partial(np.copyto, self.gradient, work.gradient_at(node))
+            yield from work.send_gradient(work.gradient_at(node), source)
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,8 @@ class Evaluation:
         One per node; empty without targets.
     loss : float or None
         The mean loss, without penalty.
+    input_gradient : ndarray of shape (B, D) or None
+        With respect to `x`, if it was asked for.
     """
 
     x: Any
@@ -72,6 +78,7 @@ class Evaluation:
     gradients: list[Floats | None]
     parameter_gradients: list[dict[str, Floats]]
     loss: float | None = None
+    input_gradient: Floats | None = None
 
 
 def prepare(
@@ -122,10 +129,13 @@ def evaluate(estimator: Estimator, X: Any) -> Evaluation:
     return Evaluation(X, values, [None] * len(values), [{} for _ in values])
 
 
-def evaluate_training(network: Network, member: Member, data: TrainingSet) -> Evaluation:
+def evaluate_training(
+    network: Network, member: Member, data: TrainingSet, *, with_input_gradient: bool = False
+) -> Evaluation:
     """Compute values and gradients of every block, all rows being one batch.
 
-    Dropout is off; batch normalisation uses the statistics of the batch, as in training.
+    Dropout is off; batch normalisation uses the statistics of the batch, as in training. The
+    gradient of the input is a dense array, which training has no use for.
     """
     tapped, taps = _tapped(network)
     # A copy: batch normalisation updates the statistics among the parameters.
@@ -141,6 +151,7 @@ def evaluate_training(network: Network, member: Member, data: TrainingSet) -> Ev
         weighted=network.mixes_rows and member.sample_weight is not None,
         # A training step's own sigmoids may overflow, and only an epoch says that this is meant.
         like_numpy=True,
+        input_gradients=with_input_gradient,
     )
     _fill(work, data)
     shares = _shares(member, data.n_rows)[:, np.newaxis]
@@ -159,27 +170,8 @@ def evaluate_training(network: Network, member: Member, data: TrainingSet) -> Ev
     gradients = [_gradient(tapped, tap) for tap in taps]
     gradients[-1] = delta
     of_parameters = node_parameters(network, network.views(gradient))
-    return Evaluation(data.X, values, gradients, of_parameters, loss)
-
-
-def gradient_at_input(network: Network, member: Member, found: Evaluation) -> Floats:
-    """Return the gradient with respect to the input, which training has no use for."""
-    weights = network.views(member.parameters.astype(np.float64)[np.newaxis])
-    # Dropout is off: what it hands on is the input.
-    copies = {
-        position
-        for position, node in enumerate(network.nodes)
-        if isinstance(node.block, Dropout) and node.sources == (INPUT,)
-    }
-    total = np.zeros(found.x.shape)
-    for position, (node, gradient) in enumerate(zip(network.nodes, found.gradients, strict=True)):
-        if not isinstance(node.block, Affine) or gradient is None:
-            continue
-        rows = np.split(weights[position][0][0], np.cumsum(node.block.fan_in)[:-1])
-        for source, weight in zip(node.sources, rows, strict=True):
-            if source in copies | {INPUT}:
-                total += gradient @ weight.T
-    return total
+    of_input = work.input_gradient(FIRST)[0] if with_input_gradient else None
+    return Evaluation(data.X, values, gradients, of_parameters, loss, of_input)
 
 
 def _shares(member: Member, n_rows: int) -> Floats:
@@ -191,21 +183,21 @@ def _shares(member: Member, n_rows: int) -> Floats:
 def _tapped(network: Network) -> tuple[Network, list[int | None]]:
     """Return the network with a tap behind each block, and where each block's value is found.
 
-    The last value needs none. Dropout of the input leaves it as it is: None.
+    The last value needs none. Noise on the input leaves it as it is, which may be sparse: None.
     """
     nodes: list[Node] = []
-    places = {INPUT: INPUT}
+    places = {INPUT - i: INPUT - i for i in range(len(network.inputs))}
     taps: list[int | None] = []
     for position, node in enumerate(network.nodes):
         nodes.append(Node(node.name, node.block, tuple(places[s] for s in node.sources)))
-        places[position] = len(nodes) - 1
-        if isinstance(node.block, Dropout) and node.sources == (INPUT,):
+        if node.block.is_noise and node.sources[0] < 0:
             taps.append(None)
-            continue
-        if position < len(network.nodes) - 1:
-            nodes.append(Node(f"tap_{position}", Tap(node.block.units), (len(nodes) - 1,)))
-        taps.append(len(nodes) - 1)
-    return Network(network.n_inputs, nodes), taps
+        else:
+            if position < len(network.nodes) - 1:
+                nodes.append(Node(f"tap_{position}", Tap(node.block.units), (len(nodes) - 1,)))
+            taps.append(len(nodes) - 1)
+        places[position] = len(nodes) - 1
+    return Network(network.inputs, nodes), taps
 
 
 def _between_taps(learned: Learned, taps: Sequence[int | None]) -> Learned:
@@ -219,7 +211,7 @@ def _between_taps(learned: Learned, taps: Sequence[int | None]) -> Learned:
 
 
 def _fill(work: Workspace, data: TrainingSet) -> None:
-    data.fill(work.x, np.arange(data.n_rows)[np.newaxis], np.dtype(np.float64))
+    data.fill(work.inputs, np.arange(data.n_rows)[np.newaxis], np.dtype(np.float64))
 
 
 def _value(work: Workspace, node: int) -> Floats:
@@ -227,8 +219,7 @@ def _value(work: Workspace, node: int) -> Floats:
 
 
 def _gradient(network: Network, node: int | None) -> Floats | None:
-    tap = None if node is None else network.nodes[node].block
-    gradient = tap.gradient if isinstance(tap, Tap) else None
+    gradient = None if node is None else getattr(network.nodes[node].block, "gradient", None)
     return None if gradient is None else gradient[0]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..callbacks import Callback
-from ..engine import Activate, Affine, Network
+from ..engine import Network
 from ..engine.arrays import Floats
 from ..engine.description import describe
 from ..engine.network import Learned
@@ -126,16 +126,17 @@ def gradient_rows(
     nodes, _ = describe(network, "")
     rows: list[dict[str, Any]] = []
     for position, node in enumerate(network.nodes):
-        if isinstance(node.block, Affine):
+        activation = node.block.activation_of(0)
+        if node.block.opens_layer:
             rows.append({name: np.nan for name in COLUMNS})
             rows[-1].update(layer=nodes[position + 1].layer, block=node.name, activation="")
             rows[-1].update(_of_weights(position, found, learned, changes))
             rows[-1]["signal"] = _signal(found.gradients[position], weights)
-        elif isinstance(node.block, Activate):
+        elif activation is not None:
             z = found.values[node.sources[0]]
-            slopes = derivative_at(node.block.activations[0], z, learned[position])
+            slopes = derivative_at(activation, z, learned[position])
             rows[-1]["activation"] = nodes[position + 1].function
-            rows[-1].update(_of_units(node.block, slopes, weights, saturation_bound))
+            rows[-1].update(_of_units(activation, slopes, weights, saturation_bound))
     return rows
 
 
@@ -161,11 +162,11 @@ def _signal(gradient: Floats | None, weights: Floats) -> float:
 
 
 def _of_units(
-    block: Activate, slopes: Floats, weights: Floats, bound: float
+    activation: Any, slopes: Floats, weights: Floats, bound: float
 ) -> dict[str, float | None]:
     counted = weights > 0
     shares: dict[str, Any] = {"dead": float((slopes[counted] == 0).all(axis=0).mean())}
-    if np.isfinite(block.activations[0].value_range).all():  # type: ignore[attr-defined]
+    if np.isfinite(activation.value_range).all():
         flat = (np.abs(slopes) < bound).mean(axis=1)
         shares["saturated"] = float(np.average(flat, weights=weights))
     return shares

@@ -13,7 +13,7 @@ import numpy as np
 from ..engine.arrays import Floats
 from ..engine.description import GraphEdge, GraphNode, Shape, describe
 from ..perceptron.estimator import RosenblattPerceptron
-from ._evaluate import Evaluation, dense, evaluate, evaluate_training, gradient_at_input, prepare
+from ._evaluate import Evaluation, dense, evaluate, evaluate_training, prepare
 from ._wiring import Estimator, is_fitted, learned_of, node_parameters, wiring_of
 
 
@@ -95,9 +95,9 @@ class ComputationalGraph:
             return replace(self, nodes=self._laid_on(evaluate(self._estimator, X)), loss=None)
         member, data = prepare(self._estimator, X, y, sample_weight)
         network = self._estimator._network
-        found = evaluate_training(network, member, data)
+        found = evaluate_training(network, member, data, with_input_gradient=True)
         first, *rest = self._laid_on(found)
-        first = replace(first, gradient=gradient_at_input(network, member, found))
+        first = replace(first, gradient=found.input_gradient)
         return replace(self, nodes=(first, *rest), loss=found.loss)
 
     def _laid_on(self, found: Evaluation) -> tuple[GraphNode, ...]:

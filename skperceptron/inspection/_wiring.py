@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
@@ -116,15 +115,11 @@ def learned_of(estimator: Estimator, dtype: Any, *, folded: bool = True) -> Lear
 
 
 def node_parameters(network: Network, learned: Learned) -> list[dict[str, Any]]:
-    """Return what each node has learned, or its gradient, under names."""
+    """Return what each node has learned, or its gradient, under the names that it declares."""
     return [
         {
-            name: array[0] if name == "weight" else array[0, 0]
-            for name, array in zip(names, arrays, strict=False)
+            declared.name: array[0] if declared.is_weight else array[0, 0]
+            for declared, array in zip(node.block.learned, arrays, strict=True)
         }
-        for names, arrays in zip(map(_names, network.nodes), learned, strict=True)
+        for node, arrays in zip(network.nodes, learned, strict=True)
     ]
-
-
-def _names(node: Any) -> Sequence[str]:
-    return ("other",) if node.block.weight_shape is None else ("weight", "bias")

@@ -297,8 +297,8 @@ def _in_stacking_order(alike: list[_Prepared], pool: _Pool) -> list[_Prepared]:
     """Sort by falling row counts, and so that neighbours share activation, loss and data."""
 
     def functions(prepared: _Prepared) -> Hashable:
-        blocks = [node.block for node in prepared.network.nodes]
-        shared = [pool.same(f) for block in blocks for f in getattr(block, "activations", ())]
+        applied = [node.block.activation_of(0) for node in prepared.network.nodes]
+        shared = [pool.same(f) for f in applied if f is not None]
         return tuple(id(item) for item in (*shared, prepared.member.loss))
 
     def places(keys: list[Any]) -> dict[Any, int]:

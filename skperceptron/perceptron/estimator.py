@@ -229,6 +229,9 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
     mistakes_: list[int]
     t_: int
 
+    # Sums of rows times their weights must not overflow, nor vanish.
+    _sums_of_weights = (1e-150, 1e150)
+
     _layer_names = ("sensory (S)", "associative (A)", "response (R)")
 
     _parameter_constraints: dict[str, list[Any]] = {

@@ -1,6 +1,6 @@
 """All that a member's training goes on from, as arrays and JSON, and its file.
 
-A file is an ``.npz`` archive without pickled objects. It is written beside its final place,
+A file is a sealed archive. It is written beside its final place, under a name of its own,
 flushed to the disk and then moved there, after the file before it has been moved aside: at
 every moment at least one whole file exists.
 """
@@ -9,22 +9,33 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
+import sys
 import warnings
-import zlib
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .locks import FileLock
 from .member import Member, Progress
-
-#: What reading a damaged archive raises.
-_DAMAGE = (BadZipFile, EOFError, KeyError, OSError, ValueError, zlib.error)
+from .sealed import Damage, read_arrays, write_arrays
+from .state_checks import Form, check_limits, check_state
 
 _JSON = "json"
+
+#: Kinds of random generators that can be saved.
+_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM")
+
+#: What the names of modules begin with that no warning points at.
+_OWN = (f"{__name__.partition('.')[0]}.", "sklearn.")
+
+#: Ends the name of a file that is being written.
+_UNFINISHED = ".unfinished"
 
 
 @dataclass
@@ -42,6 +53,59 @@ class State:
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Job:
+    """What is to be resumed.
+
+    Attributes
+    ----------
+    identity : dict of str to str
+        All in which fits may differ, by name, but for the limits.
+    limits : dict of str to float
+        What only decides how long the fit goes on: ``max_iter``, ``patience``, ``max_time``.
+        What decides more than that for this fit is part of its identity instead.
+    form : Form
+        What its state must look like.
+    """
+
+    identity: dict[str, str]
+    limits: dict[str, float]
+    form: Form
+
+    def check(self, state: State) -> None:
+        """Raise Damage if a state claims to be of this fit, but cannot be."""
+        numbers = state.numbers
+        identity, limits = numbers.get("identity"), numbers.get("limits")
+        if not (isinstance(identity, dict) and all(isinstance(v, str) for v in identity.values())):
+            raise Damage("it does not say what it is of")
+        # Another fit is no damage.
+        if identity == self.identity:
+            check_limits(limits, self.limits)
+            check_state(numbers, state.arrays, self.form)
+
+    def differences(self, state: State) -> str:
+        """Return in words why a state is not one of this fit; nothing if it is.
+
+        Parameters
+        ----------
+        state : State
+            Checked.
+        """
+        before, now = state.numbers["identity"], self.identity
+        names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+        if names:
+            return "; ".join(f"{n} was {before.get(n)}, is {now.get(n)}" for n in names)
+        n_iter, limits = state.numbers["n_iter"], state.numbers["limits"]
+        if self.limits.get("max_iter", n_iter) < n_iter:
+            return f"it has seen {n_iter} epochs, max_iter is {self.limits['max_iter']}"
+        if self.limits.get("patience", np.inf) < limits.get("patience", 0):
+            return (
+                f"n_iter_no_change was {limits['patience']}, is {self.limits['patience']}, and may"
+                " only grow"
+            )
+        return ""
+
+
 def state_of(member: Member) -> State:
     """Return what a member's training goes on from.
 
@@ -57,6 +121,7 @@ def state_of(member: Member) -> State:
             arrays[name] = getattr(member, name)
     numbers = {
         "verdict": member.verdict,
+        "told_to_stop": False,
         "current_rate": member.current_rate,
         "steps": member.steps,
         "n_iter": member.n_iter,
@@ -68,8 +133,28 @@ def state_of(member: Member) -> State:
 
 
 def restore(member: Member, state: State) -> None:
-    """Put a member, not yet in a stack, back to a moment of its training."""
+    """Put a member, not yet in a stack, back to a moment of its training.
+
+    What only decides how long it trains may have changed since.
+
+    Parameters
+    ----------
+    member : Member
+        At its start.
+    state : State
+        Checked.
+
+    Raises
+    ------
+    ValueError
+        If the member trains on other rows.
+    """
     numbers, arrays = state.numbers, state.arrays
+    if not np.array_equal(np.sort(arrays["rows"]), np.sort(member.rows)):
+        raise ValueError(
+            "The checkpoint's rows are not those on which this fit trains: the file has been"
+            " tampered with. Delete it to train anew."
+        )
     member.parameters = arrays["parameters"]
     member.rows = arrays["rows"]
     member.optimizer_state = {
@@ -79,7 +164,6 @@ def restore(member: Member, state: State) -> None:
     }
     member.average = arrays.get("average")
     member.best_parameters = arrays.get("best_parameters")
-    member.verdict = numbers["verdict"]
     member.current_rate = numbers["current_rate"]
     member.steps = numbers["steps"]
     member.n_iter = numbers["n_iter"]
@@ -87,11 +171,34 @@ def restore(member: Member, state: State) -> None:
     recall_random_state(member.rng, numbers["rng"])
     if member.noise is not None:
         member.noise.bit_generator.state = numbers["noise"]
+    member.verdict = _verdict_today(member, numbers)
+
+
+def _verdict_today(member: Member, numbers: dict[str, Any]) -> str:
+    """Return the verdict of the last epoch under the limits that hold now."""
+    if numbers["told_to_stop"] or member.progress.no_improvement > member.n_iter_no_change:
+        return "stop"
+    if member.n_iter >= member.max_iter:
+        return "exhausted"
+    if numbers["verdict"] == "out of time" and member.max_seconds <= numbers["limits"]["max_time"]:
+        return "out of time"
+    return "go on"
 
 
 def describe_random_state(rng: np.random.RandomState) -> dict[str, Any]:
-    """Return a generator's state in terms of JSON."""
+    """Return a generator's state in terms of JSON.
+
+    Raises
+    ------
+    ValueError
+        If it is a generator of a kind whose states are not checked when they are read.
+    """
     state: dict[str, Any] = dict(rng.get_state(legacy=False))
+    if state["bit_generator"] not in _GENERATORS:
+        raise ValueError(
+            f"random_state={rng!r} of a fit that Checkpoint saves must be a generator of the kind"
+            f" {' or '.join(_GENERATORS)}."
+        )
     state["state"] = {key: np.asarray(value).tolist() for key, value in state["state"].items()}
     return state
 
@@ -99,8 +206,9 @@ def describe_random_state(rng: np.random.RandomState) -> dict[str, Any]:
 def recall_random_state(rng: np.random.RandomState, described: dict[str, Any]) -> None:
     """Put a generator back into a state that ``describe_random_state`` has returned."""
     inner = described["state"]
-    key = np.array(inner["key"], dtype=np.uint32)
-    rng.set_state({**described, "state": {**inner, "key": key}})
+    if "key" in inner:
+        inner = {**inner, "key": np.array(inner["key"], dtype=np.uint32)}
+    rng.set_state({**described, "state": inner})
 
 
 def previous(path: Path) -> Path:
@@ -109,24 +217,106 @@ def previous(path: Path) -> Path:
 
 
 def save(path: Path, state: State) -> None:
-    """Write a file such that a crash at any moment leaves a whole one."""
-    unfinished = path.with_name(path.name + ".unfinished")
-    text = np.frombuffer(json.dumps(state.numbers).encode(), dtype=np.uint8)
-    arrays: dict[str, Any] = {_JSON: text, **state.arrays}
-    with open(unfinished, "wb") as file:
-        np.savez(file, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    if path.exists():
-        os.replace(path, previous(path))
-    os.replace(unfinished, path)
+    """Write a file such that a crash at any moment leaves a whole one.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; the one before is still there.
+    """
+    text = np.frombuffer(json.dumps(state.numbers, default=_plain).encode(), dtype=np.uint8)
+    # No two writers have one name.
+    name = f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}{_UNFINISHED}"
+    unfinished = path.with_name(name)
+    try:
+        with open(unfinished, "xb") as file:
+            write_arrays(file, {_JSON: text, **state.arrays})
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileNotFoundError):
+            os.replace(path, previous(path))
+        os.replace(unfinished, path)
+    except BaseException:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise
     _flush_directory(path.parent)
 
 
-def load(path: Path) -> State | None:
+class Writing:
+    """The right to write a file, for the time of a fit.
+
+    Whoever cannot write goes on without: a fit is worth more than its checkpoint.
+
+    Parameters
+    ----------
+    path : Path
+
+    Attributes
+    ----------
+    is_allowed : bool
+
+    Warns
+    -----
+    UserWarning
+        If the file cannot be written, or another fit is writing it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = FileLock(path.with_name(path.name + ".lock"))
+        self._has_failed = False
+        self.is_allowed = False
+        try:
+            self.is_allowed = self._lock.acquire()
+            if self.is_allowed:
+                _remove_unfinished(path)
+            else:
+                self._warn("is being written by another fit")
+        except OSError as error:
+            self._warn(f"cannot be written ({error})")
+
+    def write(self, state: State) -> None:
+        """Save a state if that is allowed; what fails is told once, and tried again."""
+        if not self.is_allowed:
+            return
+        try:
+            save(self._path, state)
+        except OSError as error:
+            if not self._has_failed:
+                self._warn(f"cannot be written ({error})")
+            self._has_failed = True
+
+    def close(self) -> None:
+        """Let others write the file."""
+        self._lock.release()
+
+    def _warn(self, why: str) -> None:
+        _warn(f"The checkpoint {self._path} {why}: this fit goes on without saving.")
+
+
+def _remove_unfinished(path: Path) -> None:
+    """Remove what writers of a file have left that were killed; nobody may write it now."""
+    for name in os.listdir(path.parent):
+        if name.startswith(f"{path.name}.") and name.endswith(_UNFINISHED):
+            with suppress(OSError):
+                path.with_name(name).unlink()
+
+
+def load(
+    path: Path, check: Callable[[State], None] | None = None, *, tidies: bool = True
+) -> State | None:
     """Read the newest whole file, and move damaged ones out of the way.
 
     Otherwise the next ``save`` would put a damaged file in the place of the whole one before it.
+
+    Parameters
+    ----------
+    path : Path
+    check : callable, default=None
+        Raises ``Damage`` if a state cannot be right.
+    tidies : bool, default=True
+        False leaves damaged files where they are.
 
     Returns
     -------
@@ -140,24 +330,54 @@ def load(path: Path) -> State | None:
     """
     for candidate in (path, previous(path)):
         try:
-            return _read(candidate)
+            state = _read(candidate)
+            if check is not None:
+                check(state)
+            return state
         except FileNotFoundError:
             continue
-        except _DAMAGE as damage:
-            aside = candidate.with_name(candidate.name + ".damaged")
-            os.replace(candidate, aside)
-            warnings.warn(
-                f"The checkpoint {candidate} is damaged ({damage}), ignored, and kept as {aside}.",
-                UserWarning,
-                stacklevel=2,
-            )
+        except (Damage, OSError) as damage:
+            aside = _put_aside(candidate) if tidies else None
+            kept = "" if aside is None else f", and kept as {aside}"
+            _warn(f"The checkpoint {candidate} is damaged ({damage}), ignored{kept}.")
     return None
 
 
 def _read(path: Path) -> State:
-    with np.load(path, allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
-    return State(json.loads(arrays.pop(_JSON).tobytes()), arrays)
+    arrays = read_arrays(path)
+    try:
+        numbers = json.loads(arrays.pop(_JSON).tobytes())
+    except Exception as error:
+        # Only made-up bytes bear the seal and are no JSON; nested deeply, they exhaust the stack.
+        raise Damage(f"it holds no JSON: {type(error).__name__}") from error
+    if not isinstance(numbers, dict):
+        raise Damage("its JSON is no object")
+    return State(numbers, arrays)
+
+
+def _put_aside(path: Path) -> Path | None:
+    """Rename a file that is damaged; return its new name, or None if that cannot be done."""
+    aside = path.with_name(path.name + ".damaged")
+    try:
+        if not path.is_file():
+            return None
+        os.replace(path, aside)
+    except OSError:
+        return None
+    return aside
+
+
+def _warn(message: str) -> None:
+    """Warn, and point at the line that called this package or scikit-learn."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith(_OWN):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, UserWarning, stacklevel=level)
+
+
+def _plain(number: Any) -> Any:
+    """Return a number of NumPy's as one that JSON knows."""
+    return number.item()
 
 
 def _flush_directory(path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -12,9 +12,9 @@ import numpy as np
 from scipy import sparse
 
 from ..engine.arrays import Call, Floats, Integers
-from ..engine.blocks import Input
+from ..engine.inputs import Input
 from ..engine.mapped import pages_of
-from ..engine.sparse import SparseBatch
+from ..engine.network import FIRST
 
 #: Bytes up to which data sets are copied into one: what a step gathers from stays in the cache.
 JOINED = 2**20
@@ -148,7 +148,8 @@ class OneOfMany(TargetRows):
 
     def take(self, rows: Integers, out: Floats) -> None:
         out.fill(0)
-        k, b = np.indices(rows.shape, sparse=True)
+        n_members, size = rows.shape
+        k, b = np.arange(n_members)[:, np.newaxis], np.arange(size)
         out[k, b, self.codes.take(rows)] = 1
 
 
@@ -210,8 +211,63 @@ def one_hot(codes: Integers, n_classes: int) -> TargetRows:
     return Targets(np.eye(n_classes), codes)
 
 
+class Rows:
+    """The rows of one input of a network, gathered batch by batch.
+
+    Parameters
+    ----------
+    array : ndarray or CSR matrix of shape (N, D)
+        Numbers of any dtype, in memory or memory-mapped.
+    """
+
+    def __init__(self, array: Floats | sparse.csr_array) -> None:
+        self.array = array
+        self.is_sparse = sparse.issparse(array)
+        self._gathered: dict[tuple[int, ...], Floats] = {}
+        self._pages = pages_of(array)
+
+    def filling(self, x: Any, rows: Integers, dtype: np.dtype, members: slice) -> list[Call]:
+        """Bind ``fill`` to arrays whose content changes from step to step."""
+        if self.is_sparse or self._pages or not self.array.flags.c_contiguous:
+            return [partial(self.fill, x, rows, dtype, members)]
+        return self._gathering(x.array[members], rows)
+
+    def fill(self, x: Any, rows: Integers, dtype: np.dtype, members: slice) -> None:
+        """Put rows, (K, B), into some members' part of an input, (K, B, D)."""
+        if self.is_sparse:
+            x.matrices[members] = [self.array[r].astype(dtype, copy=False) for r in rows]
+            return
+        out = x.array[members]
+        if self._pages is None:
+            self._gather(out, rows)
+        else:
+            for portion in self._pages.portions(rows.shape[1]):
+                self._gather(out[:, portion], rows[:, portion])
+
+    def _gather(self, out: Floats, rows: Integers) -> None:
+        """Copy rows of a dense array, (K, B), into out, (K, B, D)."""
+        if not self.array.flags.c_contiguous:
+            # np.take would copy the whole array first.
+            out[:] = self.array[rows]
+            return
+        for call in self._gathering(out, rows):
+            call()
+
+    def _gathering(self, out: Floats, rows: Integers) -> list[Call]:
+        """List the calls that copy rows of a contiguous array, by way of its own dtype."""
+        if self.array.dtype == out.dtype:
+            return [partial(self.array.take, rows, 0, out, "clip")]
+        if out.shape not in self._gathered:
+            self._gathered[out.shape] = np.empty(out.shape, dtype=self.array.dtype)
+        gathered = self._gathered[out.shape]
+        return [
+            partial(self.array.take, rows, 0, gathered, "clip"),
+            partial(np.copyto, out, gathered),
+        ]
+
+
 class TrainingSet:
-    """X with its targets.
+    """X, and whatever else a network reads, with its targets.
 
     Parameters
     ----------
@@ -219,13 +275,20 @@ class TrainingSet:
         Real numbers of any dtype, in memory or memory-mapped.
     targets : TargetRows
         Of N rows.
+    more : mapping of str to ndarray of shape (N, F), default={}
+        The network's other inputs by their names, such as "codes".
     """
 
-    def __init__(self, X: Floats | sparse.csr_array, targets: TargetRows) -> None:
+    def __init__(
+        self,
+        X: Floats | sparse.csr_array,
+        targets: TargetRows,
+        more: Mapping[str, Integers | Floats] | None = None,
+    ) -> None:
         self.X = X
         self.targets = targets
-        self._gathered: dict[tuple[int, ...], Floats] = {}
-        self._pages = pages_of(X)
+        self.more = dict(more or {})
+        self._rows = {FIRST: Rows(X), **{n: Rows(array) for n, array in self.more.items()}}
 
     @property
     def n_rows(self) -> int:
@@ -237,45 +300,35 @@ class TrainingSet:
         """Whether X is sparse."""
         return sparse.issparse(self.X)
 
+    @property
+    def inputs(self) -> Any:
+        """All that predictions read: X, or a dict by names where there is more."""
+        return {FIRST: self.X, **self.more} if self.more else self.X
+
     def astype(self, dtype: np.dtype) -> TrainingSet:
         """Return the same rows with targets of the given dtype (X is converted batchwise)."""
-        return TrainingSet(self.X, self.targets.astype(dtype))
+        return TrainingSet(self.X, self.targets.astype(dtype), self.more)
 
-    def filling(self, x: Input, rows: Integers, dtype: np.dtype, members: slice) -> list[Call]:
+    def filling(
+        self, inputs: Mapping[str, Input], rows: Integers, dtype: np.dtype, members: slice
+    ) -> list[Call]:
         """Bind ``fill`` to arrays whose content changes from step to step."""
-        if isinstance(x, SparseBatch) or self._pages or not self.X.flags.c_contiguous:
-            return [partial(self.fill, x, rows, dtype, members)]
-        return self._gathering(x[members], rows)
+        return [
+            call
+            for name, x in inputs.items()
+            for call in self._rows[name].filling(x, rows, dtype, members)
+        ]
 
-    def fill(self, x: Input, rows: Integers, dtype: np.dtype, members: slice = slice(None)) -> None:
-        """Put rows of X, (K, B), into some members' part of a workspace's input, (K, B, D)."""
-        if isinstance(x, SparseBatch):
-            x.matrices[members] = [self.X[r].astype(dtype, copy=False) for r in rows]
-            return
-        x = x[members]
-        if self._pages is None:
-            self._gather(x, rows)
-        else:
-            for portion in self._pages.portions(rows.shape[1]):
-                self._gather(x[:, portion], rows[:, portion])
-
-    def _gather(self, x: Floats, rows: Integers) -> None:
-        """Copy rows of a dense X, (K, B), into x, (K, B, D)."""
-        if not self.X.flags.c_contiguous:
-            # np.take would copy all of X first.
-            x[:] = self.X[rows]
-            return
-        for call in self._gathering(x, rows):
-            call()
-
-    def _gathering(self, x: Floats, rows: Integers) -> list[Call]:
-        """List the calls that copy rows of a contiguous X into x, by way of X's own dtype."""
-        if self.X.dtype == x.dtype:
-            return [partial(self.X.take, rows, 0, x, "clip")]
-        if x.shape not in self._gathered:
-            self._gathered[x.shape] = np.empty(x.shape, dtype=self.X.dtype)
-        gathered = self._gathered[x.shape]
-        return [partial(self.X.take, rows, 0, gathered, "clip"), partial(np.copyto, x, gathered)]
+    def fill(
+        self,
+        inputs: Mapping[str, Input],
+        rows: Integers,
+        dtype: np.dtype,
+        members: slice = slice(None),
+    ) -> None:
+        """Put rows, (K, B), into some members' part of a workspace's inputs."""
+        for name, x in inputs.items():
+            self._rows[name].fill(x, rows, dtype, members)
 
 
 def one_below_another(data: Sequence[TrainingSet]) -> tuple[list[TrainingSet], Integers]:
@@ -300,6 +353,7 @@ def one_below_another(data: Sequence[TrainingSet]) -> tuple[list[TrainingSet], I
     whole = TrainingSet(
         np.concatenate([one.X for one in parts]),
         parts[0].targets.followed_by([one.targets for one in parts[1:]]),
+        {name: np.concatenate([one.more[name] for one in parts]) for name in parts[0].more},
     )
     starts = np.cumsum([0, *(one.n_rows for one in parts)])
     start_of = {id(one): start for one, start in zip(parts, starts[:-1], strict=True)}

@@ -52,6 +52,12 @@ class Objective:
         self._starts = range(0, n_rows, self.size)
         self.parameters = np.empty((1, network.n_parameters))
         self._learned = network.views(self.parameters)
+        self._weights = [
+            array.reshape(-1)
+            for node, arrays in zip(network.nodes, self._learned, strict=True)
+            for declared, array in zip(node.block.learned, arrays, strict=True)
+            if declared.is_weight
+        ]
         self._block_gradient = np.empty_like(self.parameters)
         weight = member.sample_weight
         self.weight = None if weight is None else weight[member.rows]
@@ -97,8 +103,7 @@ class Objective:
         """Return the sum of squared weights, matrix by matrix as scikit-learn adds them."""
         if self._penalty is not None:
             return float((self._penalty * self.parameters[0] ** 2).sum())
-        matrices = [views[0].ravel() for views in self._learned if len(views) == 2]
-        return float(sum(np.dot(w, w) for w in matrices))
+        return float(sum(np.dot(w, w) for w in self._weights))
 
     def _add_block(self, start: int, gradient: Floats) -> float:
         """Add one block's gradient; return its share of the mean loss."""
@@ -106,7 +111,7 @@ class Objective:
         chosen = self.member.rows[rows][np.newaxis]
         work = self._workspace(chosen.shape[1])
         if len(self._starts) > 1 or not self._filled:
-            self.data.fill(work.x, chosen, self._float64)
+            self.data.fill(work.inputs, chosen, self._float64)
             self._filled = True
         y = np.empty((*chosen.shape, self.data.targets.n_outputs))
         self.data.targets.take(chosen, y)

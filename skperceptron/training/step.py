@@ -192,7 +192,7 @@ class BoundStep:
         return [
             call
             for data, k in self._sources
-            for call in data.filling(self._work.x, order[k], self._dtype, k)
+            for call in data.filling(self._work.inputs, order[k], self._dtype, k)
         ]
 
     def learning(self, y: Floats, raw: Floats, kept: Floats, factor: Floats) -> list[Call]:

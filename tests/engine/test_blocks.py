@@ -7,8 +7,7 @@ from scipy import sparse
 
 from skperceptron.activations import ReLU, Tanh
 from skperceptron.engine import Workspace, multilayer_perceptron
-from skperceptron.engine.prediction import fold_batch_normalization, predict_raw
-from skperceptron.engine.sparse import SparseBatch
+from skperceptron.engine.prediction import fold_lines, predict_raw
 from skperceptron.normalizations import BatchNormalization, LayerNormalization
 
 D, H, C, B = 4, 5, 2, 7
@@ -40,6 +39,12 @@ def training_workspace(network, vectors, seeds=(0,), is_sparse=False):
         noise=[np.random.default_rng(seed) for seed in seeds],
     )
     return work, gradient
+
+
+def start_of(block):
+    """Return where the one array that a block learns begins, as one vector."""
+    (start,) = block.initial_arrays(np.random.RandomState(0))
+    return start.ravel()
 
 
 def problem(network, seed=0):
@@ -77,7 +82,7 @@ def test_standardised_values_have_mean_zero_and_variance_one(normalization):
     network = build(normalization)
     node = next(i for i, n in enumerate(network.nodes) if n.name == "normalization_1")
     vector, x, _ = problem(network)
-    network.views(vector)[node][0][0, 0] = network.nodes[node].block.initial_parameters()
+    network.views(vector)[node][0][0, 0] = start_of(network.nodes[node].block)
     work, _ = training_workspace(network, vector)
     work.x[:] = 1e3 * x + 5e3
     work.forward()
@@ -93,7 +98,7 @@ def test_running_statistics_follow_those_of_the_batches():
     network = build(BatchNormalization(momentum=0.25))
     vector, x, _ = problem(network)
     views = network.views(vector)
-    views[1][0][0, 0] = block.initial_parameters()
+    views[1][0][0, 0] = start_of(block)
     work, _ = training_workspace(network, vector)
     work.x[:] = x
     work.forward()
@@ -125,7 +130,7 @@ def test_folding_batch_normalization_changes_no_prediction(skip_connections):
     work = Workspace(network, parameters, B)
     work.x[:] = x
     work.forward()
-    folded, learned = fold_batch_normalization(network, parameters)
+    folded, learned = fold_lines(network, parameters)
     assert not any(n.block.kind == "batch_normalization" for n in folded.nodes)
     assert_allclose(predict_raw(folded, learned, x[0]), work.raw[0], rtol=1e-12)
     assert_allclose(predict_raw(network, parameters, x[0]), work.raw[0], rtol=1e-12)
@@ -186,8 +191,8 @@ def test_dropout_of_sparse_input_leaves_the_data_alone():
     work.x.matrices = [matrix]
     for _ in range(3):
         work.forward()
-        value = work.value_of(0)
-        assert isinstance(value, SparseBatch)
+        value = work.operand_at(0)
+        assert value.kind == "sparse"
         assert set(np.unique(value.matrices[0].data / matrix.data)) == {0.0, 2.0}
     assert_array_equal(matrix.toarray(), before.toarray())
 
@@ -199,7 +204,7 @@ def test_normalization_agrees_with_pytorch(normalization):
     network = multilayer_perceptron(D, (H,), C, [[Tanh()]], normalize=normalization.block)
     vector, x, direction = problem(network)
     views = network.views(vector)
-    views[1][0][0, 0] = network.nodes[1].block.initial_parameters()
+    views[1][0][0, 0] = start_of(network.nodes[1].block)
     start = vector.copy()
     work, gradient = training_workspace(network, vector)
     work.x[:] = x

@@ -168,7 +168,7 @@ def test_kept_predictor_sees_changes_inside_arrays_of_another_dtype():
     assert_array_equal(predictor(X), Predictor(network, learned, np.dtype(np.float64))(X))
 
 
-def test_predictor_is_lent_to_one_caller_at_a_time_and_only_for_the_same_parts():
+def test_predictor_is_taken_by_one_caller_at_a_time_and_only_for_the_same_parts():
     network, learned = model()
     dtype = np.dtype(np.float64)
     pool, parts = Predictors(), [network, *learned[0]]
@@ -176,18 +176,18 @@ def test_predictor_is_lent_to_one_caller_at_a_time_and_only_for_the_same_parts()
     def make():
         return Predictor(network, learned, dtype)
 
-    first = pool.lend(dtype, parts, make)
-    assert pool.lend(dtype, parts, make) is not first
-    pool.take_back(dtype, parts, first)
-    assert pool.lend(dtype, list(parts), make) is first
-    pool.take_back(dtype, parts, first)
-    assert pool.lend(dtype, [network, learned[0][0].copy(), learned[0][1]], make) is not first
+    first = pool.take(dtype, parts, make)
+    assert pool.take(dtype, parts, make) is not first
+    pool.put_back(dtype, parts, first)
+    assert pool.take(dtype, list(parts), make) is first
+    pool.put_back(dtype, parts, first)
+    assert pool.take(dtype, [network, learned[0][0].copy(), learned[0][1]], make) is not first
 
 
 def test_copies_and_pickles_leave_predictors_behind():
     network, learned = model()
     dtype = np.dtype(np.float64)
     pool = Predictors()
-    pool.take_back(dtype, [], Predictor(network, learned, dtype))
+    pool.put_back(dtype, [], Predictor(network, learned, dtype))
     assert pickle.dumps(pool) == pickle.dumps(Predictors())
     assert not vars(deepcopy(pool))["_resting"]

@@ -6,8 +6,31 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
 from skperceptron import activations
-from skperceptron.activations import Activation, PReLU, ReLU, Tanh
-from skperceptron.engine import SparseBatch, Workspace, multilayer_perceptron
+from skperceptron.activations import (
+    GELU,
+    Activation,
+    Gaussian,
+    Mish,
+    PReLU,
+    ReLU,
+    Sigmoid,
+    Sine,
+    Tanh,
+)
+from skperceptron.engine import (
+    Activate,
+    Add,
+    Affine,
+    Multiply,
+    Network,
+    Node,
+    SparseBatch,
+    Workspace,
+    multilayer_perceptron,
+)
+from skperceptron.engine.blocks import BatchNormalize, Dropout, LayerNormalize
+from skperceptron.engine.network import INPUT
+from skperceptron.normalizations import BatchNormalization
 
 WIRINGS = ["none", "residual", "dense"]
 D, HIDDEN, C, B = 5, (4, 4), 2, 6
@@ -219,3 +242,265 @@ def test_a_million_sparse_columns_are_never_densified(peak_of, skip_connections)
     assert np.isfinite(gradient).all()
     untouched = np.setdiff1d(np.arange(n_columns), columns)
     assert_array_equal(gradient[0, untouched], 0)
+
+
+# Values with several readers.
+
+H = 4
+
+
+def two_readers(f, g):
+    """Two activations on one affine value; the output reads both, and the value itself."""
+    nodes = [
+        Node("affine_1", Affine([D], H), (INPUT,)),
+        Node("f", Activate([f], H), (0,)),
+        Node("g", Activate([g], H), (0,)),
+        Node("affine_2", Affine([H, H, H], C), (1, 2, 0)),
+    ]
+    return Network(D, nodes)
+
+
+def gate(f, g):
+    """A value times a gate that is computed from it, with the value as a shortcut."""
+    nodes = [
+        Node("affine_1", Affine([D], H), (INPUT,)),
+        Node("f", Activate([f], H), (0,)),
+        Node("g", Activate([g], H), (0,)),
+        Node("multiply", Multiply(H), (1, 2)),
+        Node("add", Add(H), (3, 0)),
+        Node("affine_2", Affine([H], C), (4,)),
+    ]
+    return Network(D, nodes)
+
+
+def chain(f, g):
+    """An activation of an activation, of which the first is read again."""
+    nodes = [
+        Node("affine_1", Affine([D], H), (INPUT,)),
+        Node("f", Activate([f], H), (0,)),
+        Node("g", Activate([g], H), (1,)),
+        Node("affine_2", Affine([H, H], C), (2, 1)),
+    ]
+    return Network(D, nodes)
+
+
+def pure_chain(f, g):
+    """An activation of an activation; each has one reader."""
+    nodes = [
+        Node("affine_1", Affine([D], H), (INPUT,)),
+        Node("f", Activate([f], H), (0,)),
+        Node("g", Activate([g], H), (1,)),
+        Node("affine_2", Affine([H], C), (2,)),
+    ]
+    return Network(D, nodes)
+
+
+def of_the_input(f, g):
+    """Two activations of the input itself, beside it; the last block is an activation."""
+    nodes = [
+        Node("f", Activate([f], D), (INPUT,)),
+        Node("g", Activate([g], D), (INPUT,)),
+        Node("affine", Affine([D, D, D], C), (0, 1, INPUT)),
+        Node("again", Activate([g], C), (2,)),
+    ]
+    return Network(D, nodes)
+
+
+def normalized_twice(f, g):
+    """Two normalisations and an activation of one value."""
+    nodes = [
+        Node("affine_1", Affine([D], H), (INPUT,)),
+        Node("batch", BatchNormalize(H, 0.1, 0.1), (0,)),
+        Node("layer", LayerNormalize(H, 0.1), (0,)),
+        Node("f", Activate([f], H), (0,)),
+        Node("sum", Add(H), (1, 2)),
+        Node("g", Activate([g], H), (4,)),
+        Node("affine_2", Affine([H, H], C), (5, 3)),
+    ]
+    return Network(D, nodes)
+
+
+def with_itself(f, g):
+    """A value added to itself, and multiplied with itself."""
+    nodes = [
+        Node("affine_1", Affine([D], H), (INPUT,)),
+        Node("f", Activate([f], H), (0,)),
+        Node("sum", Add(H), (1, 1)),
+        Node("square", Multiply(H), (2, 2)),
+        Node("g", Activate([g], H), (3,)),
+        Node("affine_2", Affine([H, H], C), (4, 4)),
+    ]
+    return Network(D, nodes)
+
+
+def dead_end(f, g):
+    """A branch that reaches no output."""
+    nodes = [
+        Node("affine_1", Affine([D], H), (INPUT,)),
+        Node("f", Activate([f], H), (0,)),
+        Node("nowhere", Affine([H], 2), (1,)),
+        Node("g", Activate([g], H), (0,)),
+        Node("affine_2", Affine([H], C), (3,)),
+    ]
+    return Network(D, nodes)
+
+
+SHARED = [
+    two_readers,
+    gate,
+    chain,
+    pure_chain,
+    of_the_input,
+    normalized_twice,
+    with_itself,
+    dead_end,
+]
+
+
+def plain_value(network, learned, x):
+    """Compute one member's output with an array of its own for every value.
+
+    ``learned`` and ``x`` have no member axis.
+    """
+    values = {INPUT: x}
+    for position, (node, arrays) in enumerate(zip(network.nodes, learned, strict=True)):
+        read = [values[s] for s in node.sources]
+        kind = node.block.kind
+        if kind == "affine":
+            value = np.hstack(read) @ arrays[0] + arrays[1]
+        elif kind == "activation":
+            z = read[0][np.newaxis].copy()
+            value = np.empty_like(z)
+            node.block.activation_of(0).forward(z, value, *(a[np.newaxis] for a in arrays))
+            value = value[0]
+        elif kind == "add":
+            value = read[0] + read[1]
+        elif kind == "multiply":
+            value = read[0] * read[1]
+        else:
+            axis = node.block.axis - 1
+            gamma, beta, *_ = np.split(arrays[0], node.block.n_vectors, axis=1)
+            variance = read[0].var(axis, keepdims=True) + 0.1
+            value = (read[0] - read[0].mean(axis, keepdims=True)) / np.sqrt(variance)
+            value = value * gamma + beta
+        values[position] = value
+    return value
+
+
+def member_of(network, vector):
+    return [tuple(a[0] for a in arrays) for arrays in network.views(vector[np.newaxis])]
+
+
+def assert_shared_values_are_safe(network, n_members, trains):
+    rng = np.random.RandomState(3)
+    vectors = rng.uniform(0.2, 0.9, size=(n_members, network.n_parameters))
+    vectors *= rng.choice([-1, 1], size=vectors.shape)
+    x = rng.normal(size=(n_members, B, D))
+    expected = [
+        plain_value(network, member_of(network, vector), rows)
+        for vector, rows in zip(vectors, x, strict=True)
+    ]
+    if not trains:
+        work = Workspace(network, network.views(vectors), B)
+        work.x[:] = x
+        work.forward()
+        assert_allclose(work.raw, expected, rtol=1e-10, atol=1e-12)
+        assert_array_equal(work.x, x)
+        return
+    delta = rng.normal(size=(n_members, B, C))
+    work, gradient = bind(network, vectors.copy(), B, input_gradients=True)
+    assert_allclose(run(work, x, delta), expected, rtol=1e-10, atol=1e-12)
+    assert_array_equal(work.x, x)
+    for k in range(n_members):
+
+        def loss(vector, rows, k=k):
+            return (plain_value(network, member_of(network, vector), rows) * delta[k]).sum()
+
+        moves = 1e-6 * np.eye(vectors.shape[1])
+        slopes = [
+            (loss(vectors[k] + move, x[k]) - loss(vectors[k] - move, x[k])) / 2e-6 for move in moves
+        ]
+        assert_allclose(gradient[k], slopes, rtol=1e-5, atol=1e-7)
+        moves = 1e-6 * np.eye(B * D).reshape(-1, B, D)
+        slopes = [
+            (loss(vectors[k], x[k] + move) - loss(vectors[k], x[k] - move)) / 2e-6 for move in moves
+        ]
+        found = work.input_gradient("x")[k].ravel()
+        assert_allclose(found, slopes, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("n_members", [1, 3])
+@pytest.mark.parametrize("pair", [(Tanh, Sigmoid), (Mish, PReLU), (GELU, Gaussian), (Sine, Tanh)])
+@pytest.mark.parametrize("wire", SHARED, ids=lambda wire: wire.__name__)
+def test_value_and_gradients_are_right_where_values_are_shared(wire, pair, n_members):
+    network = wire(*(activation() for activation in pair))
+    assert_shared_values_are_safe(network, n_members, trains=True)
+
+
+@pytest.mark.parametrize("activation", EVERY_ACTIVATION)
+def test_any_activation_leaves_a_value_that_others_read(activation):
+    for wire in (two_readers, gate, chain, pure_chain):
+        for pair in ((activation(), Tanh()), (Tanh(), activation())):
+            if all(one.differentiable for one in pair):
+                assert_shared_values_are_safe(wire(*pair), 2, trains=True)
+
+
+@pytest.mark.parametrize("activation", EVERY_ACTIVATION)
+@pytest.mark.parametrize("wire", [w for w in SHARED if w is not normalized_twice])
+def test_predictions_are_right_where_values_are_shared(wire, activation):
+    assert_shared_values_are_safe(wire(activation(), Tanh()), 2, trains=False)
+
+
+def test_value_of_a_network_that_ends_in_a_shared_value_is_not_overwritten():
+    nodes = [
+        Node("affine", Affine([D], H), (INPUT,)),
+        Node("unread", Activate([Tanh()], H), (0,)),
+        Node("sum", Add(H), (0, 0)),
+    ]
+    network = Network(D, nodes)
+    vectors = np.random.RandomState(0).normal(size=(1, network.n_parameters))
+    x = np.random.RandomState(1).normal(size=(1, B, D))
+    work = Workspace(network, network.views(vectors), B)
+    work.x[:] = x
+    work.forward()
+    weight, bias = network.views(vectors)[0]
+    assert_allclose(work.raw[0], 2 * (x[0] @ weight[0] + bias[0]), rtol=1e-12)
+
+
+def test_dropout_hands_on_a_shared_value_that_nobody_may_write_over():
+    nodes = [
+        Node("affine_1", Affine([D], H), (INPUT,)),
+        Node("dropout", Dropout([0.5], H), (0,)),
+        Node("tanh", Activate([Tanh()], H), (1,)),
+        Node("affine_2", Affine([H, H], C), (2, 0)),
+    ]
+    network = Network(D, nodes)
+    vectors = np.random.RandomState(0).normal(size=(2, network.n_parameters))
+    x = np.random.RandomState(1).normal(size=(2, B, D))
+    work = Workspace(network, network.views(vectors), B)
+    work.x[:] = x
+    work.forward()
+    (w1, b1), _, _, (w2, b2) = network.views(vectors)
+    z = x @ w1 + b1
+    expected = np.concatenate([np.tanh(z), z], axis=2) @ w2 + b2
+    assert_allclose(work.raw, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("skip_connections", WIRINGS)
+@pytest.mark.parametrize("activation", EVERY_ACTIVATION)
+def test_networks_of_the_estimators_need_no_copies(skip_connections, activation):
+    network = multilayer_perceptron(
+        D,
+        (H, H),
+        C,
+        [[activation()]] * 2,
+        skip_connections,
+        normalize=BatchNormalization().block,
+        dropout=[[0.1]] * 3,
+    )
+    vectors = np.ones((1, network.n_parameters))
+    for work in (
+        bind(network, vectors, B, noise=[None])[0],
+        Workspace(network, network.views(vectors), B),
+    ):
+        assert not work._copies

@@ -26,7 +26,7 @@ from skperceptron.activations import (
     ReLU6,
 )
 from skperceptron.inspection import collapse_linear
-from skperceptron.inspection._collapse import straight
+from skperceptron.inspection._collapse import line_of
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -133,7 +133,7 @@ PIECEWISE = [
 def test_factor_and_shift_are_those_of_the_activation(activation, place):
     z = place + np.array([[-0.25], [0.25]])
     slopes = np.array([activation.alpha]) if isinstance(activation, PReLU) else None
-    found = straight(activation, slopes, z, 1)
+    found = line_of(activation, slopes, z, 1)
     values, derivatives = activation(z), activation.derivative(z)
     if found is None:
         assert isinstance(activation, HardSwish) or derivatives[0] != derivatives[1]
@@ -142,14 +142,14 @@ def test_factor_and_shift_are_those_of_the_activation(activation, place):
 
 
 def test_curved_activation_stays():
-    assert straight(ELU(), None, np.ones((3, 2)), 2) is None
+    assert line_of(ELU(), None, np.ones((3, 2)), 2) is None
 
 
 def test_a_subclass_may_be_bent():
     class Bent(ReLU):
         pass
 
-    assert straight(Bent(), None, np.ones((3, 2)), 2) is None
+    assert line_of(Bent(), None, np.ones((3, 2)), 2) is None
 
 
 def test_collapsed_regressor_speaks_units_of_y_and_learns_on():

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy import sparse
 
-from skperceptron.engine import SparseBatch
+from skperceptron.engine import DenseInput, SparseBatch
 from skperceptron.training import Targets, TrainingSet
 from skperceptron.training import data as data_module
 from skperceptron.training.data import TABLED, OneOfMany, SomeOfMany, one_below_another, one_hot
@@ -50,9 +50,9 @@ def test_batch_holds_the_chosen_rows(tmp_path, store, of_data, of_batch):
     X = values()
     data = TrainingSet(store(X.astype(of_data), tmp_path), Targets(np.zeros((N, C))))
     x = np.full((2, 4, D), np.nan, of_batch)
-    data.fill(x, ROWS, of_batch)
+    data.fill({"x": DenseInput(x)}, ROWS, of_batch)
     assert_array_equal(x, X[ROWS])
-    data.fill(x, ROWS[::-1], of_batch)
+    data.fill({"x": DenseInput(x)}, ROWS[::-1], of_batch)
     assert_array_equal(x, X[ROWS[::-1]])
 
 
@@ -63,7 +63,7 @@ def test_sparse_batch_holds_one_matrix_of_the_chosen_rows_per_member(kind, of_da
     X = values()
     data = TrainingSet(kind(X.astype(of_data)), Targets(np.zeros((N, C))))
     batch = SparseBatch(2)
-    data.fill(batch, ROWS, of_batch)
+    data.fill({"x": batch}, ROWS, of_batch)
     assert data.is_sparse
     assert len(batch.matrices) == 2
     for matrix, rows in zip(batch.matrices, ROWS, strict=True):
@@ -79,7 +79,7 @@ def test_filling_a_batch_never_copies_the_data(peak_of, tmp_path, store, of_batc
     data = TrainingSet(store(X, tmp_path), Targets(np.zeros((20_000, 1))))
     x = np.empty((1, 32, 20), of_batch)
     rows = np.arange(0, 20_000, 625)[np.newaxis]
-    assert peak_of(lambda: data.fill(x, rows, of_batch)) < X.nbytes / 100
+    assert peak_of(lambda: data.fill({"x": DenseInput(x)}, rows, of_batch)) < X.nbytes / 100
 
 
 @pytest.mark.parametrize("of_batch", DTYPES, ids=str)
@@ -87,7 +87,7 @@ def test_filling_a_batch_from_whole_rows_allocates_nothing_of_its_size(peak_of, 
     data = TrainingSet(values(2_000, 100), Targets(np.zeros((2_000, 1))))
     x = np.empty((1, 1_000, 100), of_batch)
     rows = np.arange(0, 2_000, 2)[np.newaxis]
-    assert peak_of(lambda: data.fill(x, rows, of_batch)) < x.nbytes / 2
+    assert peak_of(lambda: data.fill({"x": DenseInput(x)}, rows, of_batch)) < x.nbytes / 2
 
 
 def test_astype_converts_targets_and_leaves_the_data_alone():

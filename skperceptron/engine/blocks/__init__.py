@@ -1,0 +1,30 @@
+"""The computing blocks that a network is wired from, one in a file.
+
+``base`` has what every block declares, and the conventions for shapes, dtypes and buffers.
+"""
+
+from .activate import Activate
+from .add import Add
+from .affine import Affine
+from .base import Bench, Block, LearnedArray
+from .batch_normalize import BatchNormalize
+from .dropout import Dropout
+from .embed import Embed
+from .layer_normalize import LayerNormalize
+from .multiply import Multiply
+from .scale import Scale
+
+__all__ = [
+    "Activate",
+    "Add",
+    "Affine",
+    "BatchNormalize",
+    "Bench",
+    "Block",
+    "Dropout",
+    "Embed",
+    "LayerNormalize",
+    "LearnedArray",
+    "Multiply",
+    "Scale",
+]

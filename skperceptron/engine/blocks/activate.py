@@ -1,0 +1,102 @@
+"""``a = f(z)``: activations as a block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..arrays import ActivationFunction, Call, Floats, runs
+from .base import Bench, Block, LearnedArray
+
+
+class Activate(Block):
+    """``a = f(z)``, unit by unit; each member of the stack may have its own f.
+
+    Parameters
+    ----------
+    activations : sequence of ActivationFunction
+        One per member, or a single one for all.
+    units : int
+        Width of the value (H).
+    """
+
+    kind: ClassVar[str] = "activation"
+
+    def __init__(self, activations: Sequence[ActivationFunction], units: int) -> None:
+        self.activations = tuple(activations)
+        self.units = units
+        if len({activation.n_parameters(units) for activation in self.activations}) > 1:
+            raise ValueError("members of one stack must learn equally many activation parameters.")
+
+    @property
+    def learned(self) -> tuple[LearnedArray, ...]:
+        n = self.activations[0].n_parameters(self.units)
+        return (LearnedArray("other", "activation_parameters_", (n,)),) if n else ()
+
+    def initial_arrays(self, rng: np.random.RandomState) -> list[Floats]:
+        return [self.activations[0].initial_parameters(self.units)] if self.learned else []
+
+    # z and a are where an activation calculates: it may write over z on the way forward, and over
+    # both on the way back, where it needs what it has left in them.
+
+    def shares_value(self, trains: bool) -> bool:
+        return not any(activation.keeps_input for activation in self.activations)
+
+    def overwrites_input(self, trains: bool) -> bool:
+        return True
+
+    def keeps_value(self, trains: bool) -> bool:
+        return trains
+
+    def passes_gradient(self, member: int) -> bool:
+        return self.activation_of(member).differentiable
+
+    def activation_of(self, member: int) -> ActivationFunction:
+        return self.activations[member if len(self.activations) > 1 else 0]
+
+    def text(self) -> str:
+        return " ".join(str(self.activations[0]).split())
+
+    def members(self, positions: Sequence[int]) -> Activate:
+        if len(self.activations) == 1:
+            return self
+        return Activate([self.activations[k] for k in positions], self.units)
+
+    @property
+    def shape(self) -> Hashable:
+        return Activate, self.units, self.n_parameters
+
+    def joined(self, blocks: Sequence[Activate], unify: Callable[[Any], Any]) -> Activate:
+        functions = [unify(block.activations[0]) for block in blocks]
+        one_for_all = all(function is functions[0] for function in functions)
+        return Activate(functions[:1] if one_for_all else functions, self.units)
+
+    def _groups(self, members: slice) -> list[tuple[ActivationFunction, slice]]:
+        """List each run of neighbouring members that share an activation."""
+        if len(self.activations) == 1:
+            return [(self.activations[0], slice(None))]
+        return list(runs(self.activations[members]))
+
+    def forward(self, work: Bench, node: int) -> Iterator[Call]:
+        (z,), a = work.inputs_of(node), work.value_of(node)
+        for activation, k in self._groups(work.members):
+            learned = [theta[k] for theta in work.parameters_of(node)]
+            if not work.trains:
+                yield partial(activation.infer, z[k], a[k], *learned)
+            elif work.like_numpy:
+                yield partial(activation.reference, z[k], a[k], *learned)
+            else:
+                yield from activation.forward_calls(z[k], a[k], *learned)
+
+    def backward(self, work: Bench, node: int) -> Iterator[Call]:
+        (source,), (z,), a = work.sources_of(node), work.inputs_of(node), work.value_of(node)
+        # The gradient is changed where it lies: dL/da becomes dL/dz.
+        grad = work.gradient_at(node)
+        for activation, k in self._groups(work.members):
+            thetas = (*work.parameters_of(node), *work.gradients_of(node))
+            arrays = (z[k], a[k], grad[k], *(theta[k] for theta in thetas))
+            yield from activation.backward_calls(*arrays)
+        yield from work.send_gradient(grad, source)

@@ -1,0 +1,41 @@
+"""``f + h``: the shortcut of a residual network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+
+from ..arrays import Call, Floats
+from ..lines import Line
+from .base import Bench, Block
+
+
+class Add(Block):
+    """``f + h``, the shortcut of a residual network (He et al. 2016).
+
+    Parameters
+    ----------
+    units : int
+        Width of both inputs and of the value (H).
+    """
+
+    kind: ClassVar[str] = "add"
+
+    def __init__(self, units: int) -> None:
+        self.units = units
+
+    def line(self, inputs: Sequence[Line], learned: Sequence[Floats]) -> Line:
+        return inputs[0] + inputs[1]
+
+    def forward(self, work: Bench, node: int) -> Iterator[Call]:
+        f, h = work.inputs_of(node)
+        yield partial(np.add, f, h, work.value_of(node))
+
+    def backward(self, work: Bench, node: int) -> Iterator[Call]:
+        transformed, shortcut = work.sources_of(node)
+        grad = work.gradient_at(node)
+        yield from work.send_copy(grad, shortcut)
+        yield from work.send_gradient(grad, transformed)

@@ -1,0 +1,276 @@
+"""The block: what a network is wired from, and everything that others may ask of it.
+
+A block is a description. It declares what it learns, what it reads, how it is shown, and which
+array calls it contributes to a step: ``forward`` lists those that compute its value, ``backward``
+those that send ``dL/d(value)`` on to what it learns and to its inputs. It owns no buffer: a
+:class:`~skperceptron.engine.Workspace` does, and asks each block once for its calls. Nobody
+outside this folder asks for the type of a block.
+
+Conventions
+-----------
+Shapes. K members, B rows of a batch, D inputs, H units, C outputs. Values are (K, B, H). A weight
+matrix is (K, fan_in, H); any other learned array is (K, 1, n), ready to broadcast over the batch.
+
+Dtypes. All arrays of one workspace have the dtype of its parameters; codes are integers.
+
+Buffers. A value belongs to the block that computes it. Its readers leave it as it is, unless they
+say in ``overwrites_input`` that they change it: such a reader gets the buffer itself where it is
+the only one who reads it, and a copy of its own otherwise. The gradient of a value is complete,
+and belongs to the block, when ``backward`` runs; the block may change it where it lies and hand
+it over to what it has read (``send_gradient``). Scratch is anybody's until the next call.
+
+A new block is one file in this folder and one row in the table of
+``tests/engine/test_every_block.py``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+
+from ..arrays import ActivationFunction, Call, Floats
+from ..inputs import Input
+from ..lines import Line
+
+
+@dataclass(frozen=True)
+class LearnedArray:
+    """One array that a block learns.
+
+    Attributes
+    ----------
+    name : str
+        In graphs, beside the block's name.
+    attribute : str
+        The list, among a fitted estimator's attributes, that it is an item of.
+    shape : tuple of int
+        There.
+    is_weight : bool, default=False
+        Whether it is penalised and decays. Weights are matrices, and lie in front in a member's
+        vector.
+    """
+
+    name: str
+    attribute: str
+    shape: tuple[int, ...]
+    is_weight: bool = False
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return prod(self.shape)
+
+    @property
+    def shape_in_stack(self) -> tuple[int, ...]:
+        """Shape behind the member axis."""
+        return self.shape if self.is_weight else (1, self.size)
+
+
+class Bench(Protocol):
+    """What a workspace offers to blocks while they list their calls."""
+
+    #: Whether ``backward`` will follow ``forward``.
+    trains: bool
+    #: Part of each row in the weight of its batch, (K, B, 1), and that weight, (K, 1, 1), if rows
+    #: have weights.
+    row_shares: Floats | None
+    total_weights: Floats | None
+    #: Whether bits are to be those of plain NumPy, whatever it costs.
+    like_numpy: bool
+    #: Source of each member's dropout; None where there is none.
+    noise: Sequence[np.random.Generator | None]
+    #: Which members of the network's stack take part.
+    members: slice
+
+    def sources_of(self, node: int) -> tuple[int, ...]:
+        """Return which values the node reads."""
+
+    def operands_of(self, node: int) -> list[Any]:
+        """Return what the node reads, as :class:`~skperceptron.engine.inputs.Input`."""
+
+    def inputs_of(self, node: int) -> list[Floats]:
+        """Return the arrays that the node reads, where it accepts only such."""
+
+    def operand_at(self, node: int) -> Any:
+        """Return the ``Input`` that holds the node's own value."""
+
+    def value_of(self, node: int) -> Floats:
+        """Return the array that the node writes."""
+
+    def parameters_of(self, node: int) -> tuple[Floats, ...]:
+        """Return what the node has learned."""
+
+    def gradients_of(self, node: int) -> tuple[Floats, ...]:
+        """Return where the gradient of what the node learns goes."""
+
+    def scratch(self, like: Floats) -> Floats:
+        """Return an array of the same layout whose content nobody needs beyond the next call."""
+
+    def own_array(self, node: int, *shape: int) -> Floats:
+        """Return an array that is the node's own from the way forward to the way back."""
+
+    def wants_gradient(self, value: int) -> bool:
+        """Tell whether a value's gradient is needed."""
+
+    def gradient_at(self, node: int) -> Floats:
+        """Return the gradient of the node's value; it is complete, and the node's own."""
+
+    def gradient_slot(self, value: int) -> tuple[Floats, Iterable[Call]]:
+        """Return where to write one reader's share of a value's gradient, and what adds it up."""
+
+    def send_gradient(self, gradient: Floats, value: int) -> Iterable[Call]:
+        """List the calls that add an array, given away for good, to a value's gradient."""
+
+    def send_copy(self, gradient: Floats, value: int) -> Iterable[Call]:
+        """List the calls that add an array, which stays as it is, to a value's gradient."""
+
+
+class Block:
+    """Base of all blocks: one that learns nothing, with a value of its own.
+
+    A block keeps the arguments of ``__init__`` under their names, and whatever follows from
+    them is computed: two blocks with equal arguments are equal, and pickles hold nothing else.
+    Where members of a stack differ in an argument, a block overrides ``members`` and ``joined``.
+    """
+
+    #: Its name in graphs.
+    kind: ClassVar[str]
+    #: Kinds of :class:`~skperceptron.engine.inputs.Input` that it reads.
+    accepts: ClassVar[frozenset[str]] = frozenset({"dense"})
+    #: Whether its value is sparse where its input is.
+    keeps_kind: ClassVar[bool] = False
+    #: Whether a layer, as graphs and initialisers count them, begins here.
+    opens_layer: ClassVar[bool] = False
+    #: Whether a row's value depends on the other rows of its batch, in training.
+    mixes_rows: ClassVar[bool] = False
+    #: Whether it does nothing but add noise in training.
+    is_noise: ClassVar[bool] = False
+    #: Width of the value (H).
+    units: int
+
+    # What it learns.
+
+    @property
+    def learned(self) -> tuple[LearnedArray, ...]:
+        """What it learns, in the order in which the calls get it."""
+        return ()
+
+    def initial_arrays(self, rng: np.random.RandomState) -> list[Floats]:
+        """Return where these arrays start, in their declared shapes.
+
+        Not asked of a block that opens a layer: an initialiser draws its weight and bias.
+        """
+        return [np.zeros(array.shape) for array in self.learned]
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of elements of all that it learns."""
+        return sum(array.size for array in self.learned)
+
+    def shape_of(self, name: str) -> Any:
+        """Return the shape of the learned array of this name, or None."""
+        return next((array.shape for array in self.learned if array.name == name), None)
+
+    @property
+    def weight_shape(self) -> tuple[int, int] | None:
+        """Shape of the weight matrix, (fan_in, units), if there is one of that name."""
+        shape: tuple[int, int] | None = self.shape_of("weight")
+        return shape
+
+    # What it reads, and where its value lies.
+
+    def shares_value(self, trains: bool) -> bool:
+        """Tell whether the value lies where that of its only source lies."""
+        return False
+
+    def overwrites_input(self, trains: bool) -> bool:
+        """Tell whether its calls change what lies in the buffer of its only source."""
+        return False
+
+    def keeps_value(self, trains: bool) -> bool:
+        """Tell whether it needs its own value again, so that no reader may write over it."""
+        return False
+
+    def passes_gradient(self, member: int) -> bool:
+        """Tell whether a gradient reaches what lies before, for one member."""
+        return True
+
+    # What it is as a function.
+
+    def factor_and_shift(self, learned: Sequence[Floats]) -> tuple[Floats, Floats] | None:
+        """Return (K, 1, H) each if predictions are ``x * factor + shift``, else None."""
+        return None
+
+    def line(self, inputs: Sequence[Line], learned: Sequence[Floats]) -> Line | None:
+        """Return the value in predictions of one member if it is linear in its inputs, else None.
+
+        Parameters
+        ----------
+        inputs : sequence of Line
+            What it reads.
+        learned : sequence of ndarray
+            What it has learned, with a member axis of length 1.
+        """
+        found = self.factor_and_shift(learned)
+        return None if found is None else inputs[0].scaled(*(array[0, 0] for array in found))
+
+    def after_line(
+        self, learned: Sequence[Floats], factor: Floats, shift: Floats
+    ) -> tuple[Floats, ...] | None:
+        """Return what it would have to learn to compute ``value * factor + shift``, if it can."""
+        return None
+
+    def activation_of(self, member: int) -> ActivationFunction | None:
+        """Return the function that a member applies unit by unit, if that is what it does."""
+        return None
+
+    # How it is shown.
+
+    def text(self) -> str:
+        """Return what graphs say of it beside name and shapes."""
+        return ""
+
+    def input_width(self, widths: Sequence[int]) -> int:
+        """Return how wide the input is that graphs show, of the widths of what it reads."""
+        return widths[0]
+
+    # Members of a stack.
+
+    def members(self, positions: Sequence[int]) -> Self:
+        """Return the block of the members with the given positions."""
+        return self
+
+    @property
+    def shape(self) -> Hashable:
+        """What the blocks of single networks must agree in to become one block."""
+        return (type(self), *sorted(vars(self).items()))
+
+    def joined(self, blocks: Sequence[Any], unify: Callable[[Any], Any]) -> Self:
+        """Return the block of members that have these blocks, of which this is one.
+
+        ``unify`` returns one object for all that are equal.
+        """
+        return self
+
+    # What it contributes to a step.
+
+    def forward(self, work: Bench, node: int) -> Iterator[Call]:
+        """List the calls that compute the value of ``node``."""
+        raise NotImplementedError
+
+    def backward(self, work: Bench, node: int) -> Iterator[Call]:
+        """List the calls that propagate the gradient of the value of ``node``."""
+        raise NotImplementedError
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Blocks of version 0.1.0 also held what follows from their arguments.
+        names = inspect.signature(type(self)).parameters
+        vars(self).update({name: value for name, value in state.items() if name in names})
+
+
+__all__ = ["Bench", "Block", "Input", "LearnedArray"]

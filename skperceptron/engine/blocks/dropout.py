@@ -1,0 +1,96 @@
+"""Dropout: units fall silent at random while a network is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..arrays import Call, Floats
+from ..inputs import Noise
+from ..lines import Line
+from .base import Bench, Block
+
+
+class Dropout(Block):
+    """Inverted dropout: in training, units fall silent at random (Srivastava et al. 2014).
+
+    A unit is silent with probability p and counts 1 / (1 - p) times otherwise, so that
+    its mean stays what it was; predictions use every unit as it is.
+
+    Parameters
+    ----------
+    rates : sequence of float
+        The probability p, in [0, 1), one per member, or a single one for all.
+    units : int
+        Width of the value (H).
+    """
+
+    kind: ClassVar[str] = "dropout"
+    accepts = frozenset({"dense", "borrowed", "sparse"})
+    keeps_kind = True
+    is_noise = True
+
+    def __init__(self, rates: Sequence[float], units: int) -> None:
+        self.rates = tuple(rates)
+        self.units = units
+
+    def shares_value(self, trains: bool) -> bool:
+        return not trains
+
+    def line(self, inputs: Sequence[Line], learned: Sequence[Floats]) -> Line:
+        return inputs[0]
+
+    def text(self) -> str:
+        return f"rate={self.rates[0]:g}"
+
+    def members(self, positions: Sequence[int]) -> Dropout:
+        if len(self.rates) == 1:
+            return self
+        return Dropout([self.rates[k] for k in positions], self.units)
+
+    @property
+    def shape(self) -> Hashable:
+        return Dropout, self.units
+
+    def joined(self, blocks: Sequence[Dropout], unify: Callable[[Any], Any]) -> Dropout:
+        return Dropout([block.rates[0] for block in blocks], self.units)
+
+    def forward(self, work: Bench, node: int) -> Iterator[Call]:
+        if not work.trains:
+            return
+        (source,) = work.operands_of(node)
+        if source.kind == "sparse":
+            yield partial(source.drop_entries, self._noise(work), work.operand_at(node))
+            return
+        mask = self._mask(work, node)
+        for (generator, rate), m in zip(self._noise(work), mask, strict=True):
+            if generator is not None and rate:
+                # A comparison writes 0.0 and 1.0: no array of booleans in between.
+                yield partial(generator.random, None, mask.dtype, m)
+                yield partial(np.greater_equal, m, mask.dtype.type(rate), m)
+                yield partial(np.multiply, m, mask.dtype.type(1 / (1 - rate)), m)
+            else:
+                m.fill(1)
+        yield partial(np.multiply, source.array, mask, work.value_of(node))
+
+    def backward(self, work: Bench, node: int) -> Iterator[Call]:
+        (source,) = work.sources_of(node)
+        if not work.wants_gradient(source):
+            return
+        grad = work.gradient_at(node)
+        if work.operands_of(node)[0].kind != "sparse":
+            yield partial(np.multiply, grad, self._mask(work, node), grad)
+        elif any(generator is not None and rate for generator, rate in self._noise(work)):
+            raise ValueError("dropout of a sparse value must come before all that learns.")
+        yield from work.send_gradient(grad, source)
+
+    def _mask(self, work: Bench, node: int) -> Floats:
+        return work.own_array(node, *work.value_of(node).shape)
+
+    def _noise(self, work: Bench) -> Noise:
+        n_members = len(work.noise)
+        rates = self.rates * n_members if len(self.rates) == 1 else self.rates[work.members]
+        return list(zip(work.noise, rates, strict=True))

@@ -1,0 +1,229 @@
+"""What a network reads from outside: siblings behind one small protocol.
+
+Every batch has a holder that stays the same while its content changes from step to step: an
+array that is overwritten (:class:`DenseInput`), rows of somebody else's array that nobody copies
+(:class:`BorrowedRows`), CSR matrices (:class:`SparseBatch`), or integer codes of categories
+(:class:`CodedInput`). A block says in ``accepts`` which kinds it can read. Values inside a network
+are held in the same way, as ``DenseInput`` or, behind a sparse input, as ``SparseBatch``.
+
+Shapes: K members, B rows of a batch, D inputs, H units, F columns of codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from scipy import sparse
+
+from .arrays import Call, Floats, Integers
+from .calls import product
+
+#: What stands where a batch will be: making a matrix takes a third of a small prediction's time.
+NOTHING = sparse.csr_array((0, 0))
+
+#: Each member's source of dropout, and its rate.
+Noise = Sequence[tuple[np.random.Generator | None, float]]
+
+
+@dataclass(frozen=True)
+class NetworkInput:
+    """One of the inputs that a network declares.
+
+    Attributes
+    ----------
+    name : str
+    width : int
+        Number of columns.
+    is_coded : bool, default=False
+        Whether the columns hold category codes instead of numbers.
+    """
+
+    name: str
+    width: int
+    is_coded: bool = False
+
+
+class Input(Protocol):
+    """What a block may ask of something that it reads."""
+
+    kind: ClassVar[str]
+
+    def put(self, rows: Any, dtype: np.dtype) -> None:
+        """Hold these rows, (B, D), for the only member."""
+
+    def product(self, weight: Floats, out: Floats) -> Call:
+        """Bind ``out = x @ weight``, (K, B, H)."""
+
+    def transposed_product(self, delta: Floats, out: Floats) -> Call:
+        """Bind ``out = x.T @ delta``, (K, D, H)."""
+
+    def scaled(self, factor: Floats, out: Any) -> Call:
+        """Bind ``out = x * factor``: (K, 1, D) into an input that can hold it."""
+
+    def column_products(self, grad: Floats, room: Floats, out: Floats) -> Iterable[Call]:
+        """Bind ``out[j] = sum_i x[i, j] * grad[i, j]``, (K, 1, D); ``room`` is as ``grad``."""
+
+
+class DenseInput:
+    """An array that is overwritten at every step.
+
+    Parameters
+    ----------
+    array : ndarray of shape (K, B, D)
+    """
+
+    kind: ClassVar[str] = "dense"
+
+    def __init__(self, array: Floats) -> None:
+        self.array = array
+
+    def put(self, rows: Any, dtype: np.dtype) -> None:
+        self.array[0] = rows
+
+    def product(self, weight: Floats, out: Floats) -> Call:
+        return product(self.array, weight, out)
+
+    def transposed_product(self, delta: Floats, out: Floats) -> Call:
+        return product(self.array.swapaxes(1, 2), delta, out)
+
+    def scaled(self, factor: Floats, out: DenseInput) -> Call:
+        return partial(np.multiply, self.array, factor, out.array)
+
+    def column_products(self, grad: Floats, room: Floats, out: Floats) -> Iterable[Call]:
+        yield partial(np.multiply, self.array, grad, room)
+        yield partial(np.add.reduce, room, 1, None, out, True)
+
+
+class BorrowedRows:
+    """Rows of a dense array that are read where they lie, for one member that predicts.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (B, D)
+        In the dtype of the arithmetic.
+    """
+
+    kind: ClassVar[str] = "borrowed"
+    rows: Floats
+
+    def put(self, rows: Any, dtype: np.dtype) -> None:
+        self.rows = rows
+
+    def product(self, weight: Floats, out: Floats) -> Call:
+        return partial(self._multiply, weight[0], out[0])
+
+    def _multiply(self, weight: Floats, out: Floats) -> None:
+        np.dot(self.rows, weight, out)
+
+    def transposed_product(self, delta: Floats, out: Floats) -> Call:
+        raise TypeError("borrowed rows are for predictions: no gradient is computed from them.")
+
+    def scaled(self, factor: Floats, out: DenseInput) -> Call:
+        return partial(self._scale, factor[0], out.array[0])
+
+    def _scale(self, factor: Floats, out: Floats) -> None:
+        np.multiply(self.rows, factor, out)
+
+    def column_products(self, grad: Floats, room: Floats, out: Floats) -> Iterable[Call]:
+        raise TypeError("borrowed rows are for predictions: no gradient is computed from them.")
+
+
+class SparseBatch:
+    """CSR matrices; they have another number of entries at every step.
+
+    Parameters
+    ----------
+    n_members : int
+        Number of networks in the stack (K).
+
+    Attributes
+    ----------
+    matrices : list of K CSR matrices of shape (B, D)
+        The rows that each member sees. Members that see the same rows may share
+        one matrix.
+    """
+
+    kind: ClassVar[str] = "sparse"
+
+    def __init__(self, n_members: int) -> None:
+        self.matrices: list[sparse.csr_array] = [NOTHING] * n_members
+
+    def put(self, rows: Any, dtype: np.dtype) -> None:
+        self.matrices = [rows.astype(dtype, copy=False)]
+
+    def product(self, weight: Floats, out: Floats) -> Call:
+        return partial(self._multiply, weight, out)
+
+    def _multiply(self, weight: Floats, out: Floats) -> None:
+        for matrix, w, z in zip(self.matrices, weight, out, strict=True):
+            z[:] = matrix @ w
+
+    def transposed_product(self, delta: Floats, out: Floats) -> Call:
+        return partial(self._multiply_transposed, delta, out)
+
+    def _multiply_transposed(self, delta: Floats, out: Floats) -> None:
+        for matrix, d, gradient in zip(self.matrices, delta, out, strict=True):
+            gradient[:] = matrix.T @ d
+
+    def scaled(self, factor: Floats, out: SparseBatch) -> Call:
+        return partial(self._scale, factor, out)
+
+    def _scale(self, factor: Floats, out: SparseBatch) -> None:
+        for k, matrix in enumerate(self.matrices):
+            out.matrices[k] = _with_entries(matrix, matrix.data * factor[k, 0, matrix.indices])
+
+    def column_products(self, grad: Floats, room: Floats, out: Floats) -> Iterable[Call]:
+        yield partial(self._multiply_columns, grad, out)
+
+    def _multiply_columns(self, grad: Floats, out: Floats) -> None:
+        for matrix, g, total in zip(self.matrices, grad, out, strict=True):
+            total[0] = matrix.multiply(g).sum(axis=0)
+
+    def drop_entries(self, noise: Noise, out: SparseBatch) -> None:
+        """Drop stored entries at random: the others are zero with and without dropout."""
+        for k, (matrix, (generator, rate)) in enumerate(zip(self.matrices, noise, strict=True)):
+            if generator is not None and rate:
+                keep = generator.random(len(matrix.data), dtype=np.float32) >= rate
+                scaled = matrix.data * keep * matrix.dtype.type(1 / (1 - rate))
+                matrix = _with_entries(matrix, scaled)
+            out.matrices[k] = matrix
+
+
+class CodedInput:
+    """Integer codes of categories, which a block uses as numbers of rows in its tables.
+
+    Parameters
+    ----------
+    array : ndarray of int of shape (K, B, F)
+        Column f holds numbers from 0 to the number of its categories, excluded; whoever fills
+        it has checked that.
+    """
+
+    kind: ClassVar[str] = "codes"
+
+    def __init__(self, array: Integers) -> None:
+        self.array = array
+
+    def put(self, rows: Any, dtype: np.dtype) -> None:
+        self.array[0] = rows
+
+    def product(self, weight: Floats, out: Floats) -> Call:
+        raise TypeError("codes name categories: they are not numbers to multiply.")
+
+    def transposed_product(self, delta: Floats, out: Floats) -> Call:
+        raise TypeError("codes name categories: they are not numbers to multiply.")
+
+    def scaled(self, factor: Floats, out: Any) -> Call:
+        raise TypeError("codes name categories: they are not numbers to multiply.")
+
+    def column_products(self, grad: Floats, room: Floats, out: Floats) -> Iterable[Call]:
+        raise TypeError("codes name categories: they are not numbers to multiply.")
+
+
+def _with_entries(matrix: Any, data: Floats) -> Any:
+    """Return a CSR matrix with the same places of entries and other entries."""
+    return type(matrix)((data, matrix.indices, matrix.indptr), shape=matrix.shape)

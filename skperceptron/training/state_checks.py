@@ -1,0 +1,191 @@
+"""Whether a state that was read can be the state of a fit.
+
+A file whose seal is right may still have been written by anybody. NumPy checks little of
+what it is told about a generator, and training nothing of what it goes on from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .member import Progress
+from .sealed import Damage
+
+#: Verdicts after which a fit can go on or has ended well.
+_VERDICTS = ("go on", "slow down", "stop", "exhausted", "out of time")
+
+#: Words in the state of a Mersenne Twister.
+_TWISTER_WORDS = 624
+
+_WORD, _LARGEST = 2**32, 2**128
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the state of a fit must look like.
+
+    Attributes
+    ----------
+    n_parameters, n_rows : int
+        Of the network, and of the data set.
+    dtype : dtype
+        Of the parameters.
+    state_names : tuple of str
+        Of the optimiser's vectors.
+    averages : bool
+        Whether the parameters are averaged.
+    generator : dict
+        Some state of the random generator, described.
+    noise : dict or None
+        Some state of the source of dropout, if there is one.
+    """
+
+    n_parameters: int
+    n_rows: int
+    dtype: np.dtype
+    state_names: tuple[str, ...]
+    averages: bool
+    generator: dict[str, Any]
+    noise: dict[str, Any] | None
+
+
+def check_state(numbers: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], form: Form) -> None:
+    """Raise Damage if this is no state of such a fit.
+
+    Parameters
+    ----------
+    numbers, arrays
+        As in :class:`~skperceptron.training.checkpoint.State`.
+    form : Form
+    """
+    _demand(numbers.get("verdict") in _VERDICTS, "verdict")
+    _demand(isinstance(numbers.get("told_to_stop"), bool), "told_to_stop")
+    _demand(_is_number(numbers.get("current_rate")), "current_rate")
+    for name in ("steps", "n_iter"):
+        _demand(_is_count(numbers.get(name)), name)
+    _check_progress(numbers.get("progress"), numbers["n_iter"])
+    for name, like in (("rng", form.generator), ("start", form.generator), ("noise", form.noise)):
+        _demand(_is_generator(numbers.get(name), like), name)
+    _check_arrays(arrays, form)
+
+
+def check_limits(found: Any, like: Mapping[str, float]) -> None:
+    """Raise Damage if these are no limits of a fit that has such ones."""
+    _demand(isinstance(found, dict) and found.keys() == like.keys(), "limits")
+    _demand(all(_is_real(value) and value >= 0 for value in found.values()), "limits")
+
+
+def _check_progress(found: Any, n_iter: int) -> None:
+    like = asdict(Progress())
+    _demand(isinstance(found, dict) and found.keys() == like.keys(), "progress")
+    for name, value in found.items():
+        _demand(_is_like(value, like[name]), f"progress {name}")
+    _demand(np.isfinite(found["loss_curve"]).all(), "progress loss_curve")
+    _demand(len(found["loss_curve"]) >= n_iter, "n_iter")
+    for name in ("validation_scores", "validation_losses"):
+        _demand(len(found[name]) <= len(found["loss_curve"]), f"progress {name}")
+
+
+def _is_like(value: Any, like: Any) -> bool:
+    """Tell whether a part of the history is of the kind of another one."""
+    if isinstance(like, list):
+        return isinstance(value, list) and all(map(_is_real, value))
+    return _is_real(value) if isinstance(like, float) else _is_count(value)
+
+
+def _check_arrays(arrays: Mapping[str, NDArray[Any]], form: Form) -> None:
+    needed = {"parameters", "rows", *(f"optimizer.{name}" for name in form.state_names)}
+    if form.averages:
+        needed.add("average")
+    _demand(needed <= arrays.keys() <= needed | {"average", "best_parameters"}, "arrays")
+    for name, array in arrays.items():
+        if name == "rows":
+            _check_rows(array, form.n_rows)
+            continue
+        # The optimiser's vectors may overflow, such as a mean of squares in float32.
+        wrong: Callable[[Any], Any] = np.isnan if name.startswith("optimizer.") else _is_not_finite
+        is_float = array.dtype == form.dtype or (name == "best_parameters" and _is_float(array))
+        _demand(
+            is_float and array.shape == (form.n_parameters,) and not wrong(array).any(),
+            f"array {name}",
+        )
+
+
+def _check_rows(rows: NDArray[Any], n_rows: int) -> None:
+    is_valid = (
+        rows.dtype.kind == "i"
+        and rows.ndim == 1
+        and 0 < len(rows) <= n_rows
+        and rows.min() >= 0
+        and rows.max() < n_rows
+        and len(np.unique(rows)) == len(rows)
+    )
+    _demand(is_valid, "array rows")
+
+
+def _is_generator(found: Any, like: dict[str, Any] | None) -> bool:
+    """Tell whether this describes a state in which a generator of a kind can be."""
+    if like is None or not _has_layout(found, like):
+        return found is like
+    flags = [found[name] for name in ("has_gauss", "has_uint32") if name in found]
+    if max(flags, default=0) > 1 or found.get("uinteger", 0) >= _WORD:
+        return False
+    inner = found["state"]
+    if "key" not in inner:
+        # The increment of a congruential generator.
+        return bool(inner["inc"] % 2)
+    # NumPy would read behind the end of the words. Gaussians of zeros alone are sought forever.
+    words = inner["key"]
+    return inner["pos"] <= _TWISTER_WORDS and max(words) < _WORD and any(words)
+
+
+def _has_layout(found: Any, like: Any) -> bool:
+    """Tell whether all parts are of the same kinds, and all numbers small enough for C."""
+    if isinstance(like, dict):
+        return (
+            isinstance(found, dict)
+            and found.keys() == like.keys()
+            and all(_has_layout(found[name], part) for name, part in like.items())
+        )
+    if isinstance(like, list):
+        return (
+            isinstance(found, list)
+            and len(found) == len(like)
+            and all(_has_layout(a, b) for a, b in zip(found, like, strict=True))
+        )
+    if isinstance(like, str):
+        return bool(found == like)
+    if isinstance(like, float):
+        return isinstance(found, float) and bool(np.isfinite(found))
+    return _is_count(found) and found < _LARGEST
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_real(value: Any) -> bool:
+    # Whole numbers are read as such: a user's scorer may return them, small ones.
+    return isinstance(value, float) or (_is_count(abs(value)) if isinstance(value, int) else False)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float | int) and _is_real(value) and 0 <= value < np.inf
+
+
+def _is_not_finite(array: NDArray[Any]) -> NDArray[np.bool_]:
+    return ~np.isfinite(array)
+
+
+def _is_float(array: NDArray[Any]) -> bool:
+    return array.dtype in (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def _demand(is_so: Any, what: str) -> None:
+    if not is_so:
+        raise Damage(f"its {what} cannot be that of this fit")

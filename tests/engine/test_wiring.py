@@ -1,0 +1,212 @@
+"""Which blocks a multi-layer perceptron is wired from, and several inputs on their way through."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+
+from skperceptron.activations import Tanh
+from skperceptron.engine import Embed, Workspace, multilayer_perceptron, wiring
+from skperceptron.engine.description import describe
+from skperceptron.engine.prediction import Predictor, predict_raw
+from skperceptron.losses import SquaredError
+from skperceptron.normalizations import LayerNormalization
+from skperceptron.optimizers import Adam
+from skperceptron.schedules import Constant
+from skperceptron.training import Member, Stack, Targets, TrainingSet
+from skperceptron.training.lbfgs import Budget, Objective, minimize_lbfgs
+
+D, C, N = 3, 1, 40
+LEVELS, DIMS = (4, 3), (2, 1)
+
+
+def listed_in_docstring():
+    """Return the names that the docstring lists, line by line."""
+    text = wiring.multilayer_perceptron.__doc__
+    lines = [line.strip() for line in text.partition("Parameters")[0].splitlines()]
+    return [line.rstrip(",").split(", ") for line in lines if "affine_" in line or "_0" in line]
+
+
+def names(network):
+    return [node.name for node in network.nodes]
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_docstring_lists_the_blocks_of_each_depth(depth):
+    network = multilayer_perceptron(D, (2,) * depth, C, [[Tanh()]] * depth)
+    assert names(network) == listed_in_docstring()[depth]
+
+
+def test_docstring_lists_everything_that_can_be_asked_for():
+    network = multilayer_perceptron(
+        D,
+        (2, 2),
+        C,
+        [[Tanh()]] * 2,
+        "residual",
+        normalize=LayerNormalization().block,
+        dropout=[[0.1]] * 3,
+        scale_inputs=True,
+        embed=Embed(LEVELS, DIMS),
+    )
+    listed = listed_in_docstring()[3:]
+    assert names(network) == [name for line in listed for name in line]
+
+
+def build(skip_connections="none", scale_inputs=True, hidden=(3, 3)):
+    return multilayer_perceptron(
+        D,
+        hidden,
+        C,
+        [[Tanh()]] * len(hidden),
+        skip_connections,
+        scale_inputs=scale_inputs,
+        embed=Embed(LEVELS, DIMS),
+    )
+
+
+def table(seed=0):
+    """Return numbers, codes and targets that depend on both."""
+    rng = np.random.RandomState(seed)
+    X = rng.normal(size=(N, D))
+    codes = np.column_stack([rng.randint(n, size=N) for n in LEVELS])
+    y = X[:, :1] + np.array([-2.0, 0.5, 1.0, 3.0])[codes[:, :1]] * (codes[:, 1:] > 0)
+    return X, codes, y
+
+
+def start(network, seed=0):
+    rng = np.random.RandomState(seed)
+    vector = rng.normal(scale=0.5, size=(1, network.n_parameters))
+    for node, views in zip(network.nodes, network.views(vector), strict=True):
+        if not node.block.opens_layer:
+            for view, array in zip(views, node.block.initial_arrays(rng), strict=True):
+                view[0] = array.reshape(view.shape[1:])
+    return vector[0]
+
+
+def member(vector, **options):
+    return Member(
+        parameters=vector,
+        loss=SquaredError(),
+        optimizer=Adam(),
+        schedule=Constant(),
+        rows=np.arange(N),
+        rng=np.random.RandomState(0),
+        **{"learning_rate": 0.02, "alpha": 0.01, "shuffle": True, **options},
+    )
+
+
+def plain(network, vector, X, codes):
+    """Compute the network of two hidden layers without skip connections in plain NumPy."""
+    kept = network.by_attribute(network.views(vector[np.newaxis]))
+    tables = kept["embeddings_"]
+    value = np.hstack(
+        [X * kept["feature_scales_"][0], *(t[c] for t, c in zip(tables, codes.T, strict=True))]
+    )
+    layers = list(zip(kept["coefs_"], kept["intercepts_"], strict=True))
+    for weight, bias in layers[:-1]:
+        value = np.tanh(value @ weight + bias)
+    return value @ layers[-1][0] + layers[-1][1]
+
+
+def test_predictor_reads_inputs_by_their_names():
+    network = build()
+    X, codes, _ = table()
+    vector = start(network)
+    vector[network.n_weights :] += 0.3
+    learned = network.views(vector[np.newaxis])
+    expected = plain(network, vector, X, codes)
+    given = {"x": X, "codes": codes}
+    assert_allclose(predict_raw(network, learned, given), expected, rtol=1e-12)
+    rows = np.array([5, 1, 30])
+    assert_allclose(predict_raw(network, learned, given, rows), expected[rows], rtol=1e-12)
+    thin = {"x": sparse.csr_array(X), "codes": codes}
+    assert_allclose(predict_raw(network, learned, thin), expected, rtol=1e-12)
+    predictor = Predictor(network, learned, np.dtype(np.float32))
+    single = predictor({"x": X.astype(np.float32), "codes": codes})
+    assert single.dtype == np.float32
+    assert_allclose(single, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("skip_connections", ["none", "residual", "dense"])
+def test_objective_of_numbers_and_codes_has_the_gradient_of_central_differences(skip_connections):
+    network = build(skip_connections)
+    X, codes, y = table()
+    objective = Objective(
+        network, member(start(network)), TrainingSet(X, Targets(y), {"codes": codes})
+    )
+    vector = start(network, seed=1)
+    _, gradient = objective(vector)
+    moves = 1e-6 * np.eye(len(vector))
+    expected = [(objective(vector + m)[0] - objective(vector - m)[0]) / 2e-6 for m in moves]
+    assert_allclose(gradient, expected, rtol=1e-5, atol=1e-8)
+
+
+def test_penalty_falls_on_tables_and_spares_factors():
+    network = build()
+    X, codes, y = table()
+    data = TrainingSet(X, Targets(y), {"codes": codes})
+    vector = start(network, seed=1)
+    found = [Objective(network, member(vector, alpha=a), data)(vector)[1] for a in (0.0, 0.8)]
+    kept = network.by_attribute(network.views((found[1] - found[0])[np.newaxis]))
+    own = network.by_attribute(network.views(vector[np.newaxis]))
+    assert_array_equal(kept["feature_scales_"][0], 0)
+    for change, array in zip(kept["embeddings_"], own["embeddings_"], strict=True):
+        assert_allclose(change, 0.8 * array / N, rtol=1e-8, atol=1e-12)
+
+
+@pytest.mark.parametrize("is_sparse", [False, True])
+def test_stack_learns_from_numbers_and_codes_and_each_member_is_as_if_alone(is_sparse):
+    network = build()
+    tables = [table(seed) for seed in range(3)]
+    data = [
+        TrainingSet(sparse.csr_array(X) if is_sparse else X, Targets(y), {"codes": codes})
+        for X, codes, y in tables
+    ]
+    starts = [start(network, seed) for seed in range(3)]
+    float64 = np.dtype(np.float64)
+    stack = Stack(network, [member(v) for v in starts], data, 20, float64)
+    losses = [stack.run_epoch() for _ in range(30)]
+    assert (losses[-1] < 0.5 * losses[0]).all()
+    for k in range(3):
+        alone = Stack(network, [member(starts[k])], data[k], 20, float64)
+        for _ in range(30):
+            alone.run_epoch()
+        assert_allclose(stack.parameters[k], alone.parameters[0], rtol=1e-9, atol=1e-11)
+
+
+def test_lbfgs_learns_from_numbers_and_codes():
+    network = build(hidden=(4,))
+    X, codes, y = table()
+    data = TrainingSet(X, Targets(y), {"codes": codes})
+    result, _ = minimize_lbfgs(
+        network, member(start(network), alpha=0.0), data, Budget(300, 10_000, 1e-8)
+    )
+    kept = network.by_attribute(network.views(result.x[np.newaxis]))
+    assert result.fun < 1e-2
+    assert not np.allclose(kept["feature_scales_"][0], 1)
+
+
+def test_graph_shows_each_input():
+    nodes, edges = describe(build(hidden=(3,)), "identity")
+    assert [node.name for node in nodes if node.kind == "input"] == ["input", "codes"]
+    assert ("codes", "embedding_0") in [(edge.source, edge.target) for edge in edges]
+    assert ("input", "scale_0") in [(edge.source, edge.target) for edge in edges]
+    (shown,) = [node for node in nodes if node.kind == "embedding"]
+    assert shown.n_parameters == 4 * 2 + 3 * 1
+    assert shown.input_shape == (None, 2) and shown.output_shape == (None, 3)
+
+
+def test_codes_are_no_numbers():
+    network = build()
+    learned = network.views(start(network)[np.newaxis])
+    work = Workspace(network, learned, 5)
+    assert work.inputs["codes"].array.dtype == np.intp
+    for refused in (work.inputs["codes"].product, work.inputs["codes"].transposed_product):
+        with pytest.raises(TypeError, match="not numbers to multiply"):
+            refused(np.ones((1, 2, 2)), np.ones((1, 5, 2)))
+
+
+def test_tables_and_columns_of_an_embedding_must_agree():
+    with pytest.raises(ValueError, match=r"levels=\(4, 3\) and dims=\(2,\)"):
+        Embed((4, 3), (2,))

@@ -1,0 +1,88 @@
+"""Estimators that version 0.1.0 has pickled: they load, predict and go on as they did there.
+
+Each file holds a dict of a fitted estimator, rows, and what that version predicted for them.
+"""
+
+import pickle
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.base import clone
+from sklearn.exceptions import InconsistentVersionWarning
+
+from skperceptron import RosenblattPerceptron
+from skperceptron.inspection import collapse_linear, computational_graph, network_summary
+
+FILES = sorted((Path(__file__).parent / "data" / "pickles_0_1_0").glob("*.pkl"))
+EVERY_FILE = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+
+
+def load(path):
+    with warnings.catch_warnings():
+        # The files were written under one version of scikit-learn.
+        warnings.simplefilter("ignore", InconsistentVersionWarning)
+        return pickle.loads(path.read_bytes())
+
+
+def predict(estimator, X):
+    return getattr(estimator, "predict_proba", estimator.predict)(X)
+
+
+@EVERY_FILE
+def test_old_pickle_predicts_what_it_predicted(path):
+    found = load(path)
+    assert_allclose(predict(found["estimator"], found["X"]), found["expected"], rtol=1e-12)
+
+
+@EVERY_FILE
+def test_old_pickle_survives_a_pickle_of_today(path):
+    found = load(path)
+    again = pickle.loads(pickle.dumps(found["estimator"]))
+    assert_allclose(predict(again, found["X"]), found["expected"], rtol=1e-12)
+
+
+@EVERY_FILE
+def test_network_of_an_old_pickle_is_shaped_as_that_of_a_fit_of_today(path):
+    found = load(path)
+    estimator, X = found["estimator"], found["X"]
+    y = np.arange(len(X)) % 2 if hasattr(estimator, "classes_") else np.arange(float(len(X)))
+    if hasattr(estimator, "classes_"):
+        y = estimator.classes_[np.arange(len(X)) % len(estimator.classes_)]
+    elif estimator.n_outputs_ > 1:
+        y = np.column_stack([y] * estimator.n_outputs_)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fresh = clone(estimator).fit(X, y)
+    assert fresh._network.shape == estimator._network.shape
+    assert fresh._network.n_parameters == estimator._network.n_parameters
+
+
+@EVERY_FILE
+def test_old_pickle_is_inspected(path):
+    found = load(path)
+    estimator, X = found["estimator"], found["X"]
+    graph = computational_graph(estimator).with_values(X)
+    assert graph.nodes[-1].value.shape[0] == len(X)
+    assert len(network_summary(estimator)["block"]) == len(graph.nodes) + 1
+    if "layer_normalization" not in path.stem:
+        assert_allclose(
+            predict(collapse_linear(estimator), X), found["expected"], rtol=1e-6, atol=1e-6
+        )
+
+
+@EVERY_FILE
+def test_old_pickle_goes_on_learning(path):
+    found = load(path)
+    estimator, X = found["estimator"], found["X"]
+    if isinstance(estimator, RosenblattPerceptron) or estimator.solver == "lbfgs":
+        pytest.skip("partial_fit needs a stochastic solver")
+    y = np.zeros((len(X), estimator.n_outputs_)).squeeze()
+    if hasattr(estimator, "classes_"):
+        y = estimator.classes_[np.arange(len(X)) % len(estimator.classes_)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        estimator.partial_fit(X, y)
+    assert not np.allclose(predict(estimator, X), found["expected"], rtol=1e-9)
