@@ -712,7 +712,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         with checking():
             y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         if not isinstance(self._loss, Pinball):
-            return _scored(r2_score, y, self.predict(X), sample_weight)
+            predicted: Any = self.predict(X)
+            return _scored(r2_score, y, predicted, sample_weight)
         predicted = np.moveaxis(self._description(X), -1, 0)
         return float(
             np.mean(
