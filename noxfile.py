@@ -36,6 +36,20 @@ def pytorch(session):
 
 
 @nox.session
+def kernels(session):
+    """Run the numerical tests as on other machines; -- --list names the ways."""
+    session.install("-e", ".[test]")
+    session.run("python", "tests/kernels/run.py", *session.posargs)
+
+
+@nox.session
+def mutation(session):
+    """See which small faults the tests notice; -- --help tells more."""
+    session.install("-e", ".[test]", "torch==2.13.0")
+    session.run("python", "tests/mutation/run.py", *session.posargs)
+
+
+@nox.session
 def lint(session):
     """Check style."""
     session.install("ruff")

@@ -1,5 +1,6 @@
 """Neural networks in scikit-learn's terms, from Rosenblatt's perceptron to a modern MLP."""
 
+from . import moved as _moved  # noqa: F401
 from .estimators import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from .perceptron import RosenblattPerceptron
 

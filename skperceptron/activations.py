@@ -28,6 +28,7 @@ from scipy.special import erfc, expit
 from .components import Component, Interval, by_name, find
 from .engine.arrays import Call, Floats
 from .engine.functions import sigmoid, sigmoid_calls
+from .options import Name
 
 #: Beyond this every saturating function here has reached its limit, in any precision.
 FAR = 1e4
@@ -149,6 +150,7 @@ class Activation(Component):
         return self._evaluate(z)[1]
 
     def _evaluate(self, z: Any) -> tuple[Floats, Floats]:
+        self.check_parameters()
         z = np.array(z, dtype=np.result_type(np.asarray(z).dtype, np.float32))
         shape = z.shape
         z = z.reshape(1, -1, 1)
@@ -292,7 +294,6 @@ class Sine(Activation):
 
     def __init__(self, frequency: float = 1.0) -> None:
         self.frequency = frequency
-        self.check_parameters()
 
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
         np.multiply(z, self.frequency, out=z)
@@ -327,6 +328,7 @@ class Heaviside(Activation):
     value_range = (0.0, 1.0)
     keeps_input = True
     ranges = {"sharpness": Interval(0.0, np.inf)}
+    rules = {"surrogate": [Name(["straight_through", "sigmoid"]), None]}
     untrainable_message = (
         "The gradient of Heaviside() is zero everywhere: layers before it keep their random"
         " weights. Use Heaviside(surrogate='straight_through') or"
@@ -336,15 +338,6 @@ class Heaviside(Activation):
     def __init__(self, surrogate: str | None = None, sharpness: float = 4.0) -> None:
         self.surrogate = surrogate
         self.sharpness = sharpness
-        self.check_parameters()
-
-    def check_parameters(self) -> None:
-        super().check_parameters()
-        if self.surrogate not in (None, "straight_through", "sigmoid"):
-            raise ValueError(
-                "The 'surrogate' parameter of Heaviside must be None, 'straight_through' or"
-                f" 'sigmoid'. Got {self.surrogate!r} instead."
-            )
 
     @property
     def differentiable(self) -> bool:
@@ -409,7 +402,6 @@ class LeakyReLU(Activation):
 
     def __init__(self, alpha: float = 0.01) -> None:
         self.alpha = alpha
-        self.check_parameters()
 
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
         np.multiply(z, self.alpha, out=out)
@@ -438,7 +430,6 @@ class PReLU(Activation):
 
     def __init__(self, alpha: float = 0.25) -> None:
         self.alpha = alpha
-        self.check_parameters()
 
     def n_parameters(self, units: int) -> int:
         return units
@@ -585,7 +576,6 @@ class ELU(_Exponential):
 
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
-        self.check_parameters()
 
     @property
     def value_range(self) -> Range:  # type: ignore[override]
@@ -619,7 +609,6 @@ class CELU(Activation):
 
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
-        self.check_parameters()
 
     @property
     def value_range(self) -> Range:  # type: ignore[override]
@@ -703,20 +692,13 @@ class GELU(Activation):
     names = ("gelu",)
     formula = r"z \, \Phi(z)"
     keeps_input = True
+    rules = {"approximate": [Name(["none", "tanh"])]}
     # u(z) = SLOPE (z + CUBIC z^3) of the approximation (1 + tanh u) / 2
     SLOPE: ClassVar[float] = math.sqrt(2 / math.pi)
     CUBIC: ClassVar[float] = 0.044715
 
     def __init__(self, approximate: str = "none") -> None:
         self.approximate = approximate
-        self.check_parameters()
-
-    def check_parameters(self) -> None:
-        if self.approximate not in ("none", "tanh"):
-            raise ValueError(
-                "The 'approximate' parameter of GELU must be 'none' or 'tanh'. Got"
-                f" {self.approximate!r} instead."
-            )
 
     @property
     def value_range(self) -> Range:  # type: ignore[override]

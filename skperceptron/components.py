@@ -4,40 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
-from numbers import Real
 from types import MappingProxyType, ModuleType
 from typing import Any, ClassVar, TypeVar
 
-import numpy as np
-from sklearn.base import BaseEstimator
+from .options import Checked, Interval, did_you_mean, plain
 
 __all__ = ["Component", "Interval", "by_name", "find", "public_classes"]
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A range of numbers; an infinite bound is never part of it."""
-
-    low: float = -np.inf
-    high: float = np.inf
-    low_closed: bool = False
-    high_closed: bool = False
-
-    def contains(self, values: Any) -> bool:
-        """Tell whether all values lie in the range."""
-        values = np.asarray(values)
-        above = values >= self.low if self.low_closed else values > self.low
-        below = values <= self.high if self.high_closed else values < self.high
-        return bool((above & below).all())
-
-    def __str__(self) -> str:
-        left, right = "[" if self.low_closed else "(", "]" if self.high_closed else ")"
-        return f"{left}{self.low}, {self.high}{right}"
-
-
-class Component(BaseEstimator):
+class Component(Checked):
     """Base of everything that an estimator is told to use by a name or an object.
 
     Parameters are arguments of ``__init__``, stored unchanged.
@@ -48,6 +24,8 @@ class Component(BaseEstimator):
         Names of a built-in component; the first is canonical.
     ranges : dict of str to Interval
         Range of each numeric parameter.
+    rules : dict of str to sequence of Rule or None
+        What each other parameter may be.
     shortcuts : dict of str to tuple of str
         Which methods do the same as another one, only faster. A subclass that redefines the other
         one alone gets the base's plain versions of these; so the other one, where it uses them,
@@ -68,20 +46,15 @@ class Component(BaseEstimator):
                     setattr(cls, name, vars(cls.__mro__[places[-1]])[name])
 
     def check_parameters(self) -> None:
-        """Raise TypeError or ValueError if a parameter lies outside its range."""
+        """Raise ValueError, which is a TypeError too, if a parameter is not what it must be."""
         for name, interval in self.ranges.items():
-            self.check_number(name, getattr(self, name), interval)
+            self._check_parameter(name, [interval])
+        super().check_parameters()
 
-    def check_number(self, name: str, value: Any, interval: Interval) -> None:
-        """Raise TypeError or ValueError if the value of a parameter is outside a range."""
-        message = (
-            f"The {name!r} parameter of {type(self).__name__} must be a float in the range"
-            f" {interval}. Got {value!r} instead."
-        )
-        if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
-            raise TypeError(message)
-        if not interval.contains(value):
-            raise ValueError(message)
+    def make_numbers_plain(self) -> None:
+        for name in self.ranges:
+            setattr(self, name, plain(getattr(self, name)))
+        super().make_numbers_plain()
 
 
 def _definitions(cls: type, name: str) -> list[int]:
@@ -132,7 +105,10 @@ def find(
     if isinstance(value, str):
         if value not in classes:
             known = ", ".join(repr(name) for name in sorted(classes))
-            raise ValueError(f"Unknown {what} {value!r}{purpose}. Known names: {known}.")
+            raise ValueError(
+                f"Unknown {what} {value!r}{purpose}. Known names: {known}."
+                f"{did_you_mean(value, list(classes))}"
+            )
         return classes[value]()
     if not isinstance(value, base):
         hint = ""

@@ -17,6 +17,7 @@ import numpy as np
 
 from .components import Component, Interval, by_name, find
 from .engine.arrays import Floats
+from .options import Having, Instance, Listing, Name
 
 __all__ = [
     "Constant",
@@ -36,6 +37,9 @@ __all__ = [
     "get_initializer",
     "list_initializers",
 ]
+
+#: What weights and biases of all layers are given as.
+ARRAYS = Listing([Having("an array-like", ("__len__",))], "arrays, one for each layer")
 
 #: So many nodes that kinks, too, do no harm.
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(200)
@@ -261,6 +265,8 @@ class Given(Initializer):
         stays the same.
     """
 
+    rules = {"coefs_init": [ARRAYS, None], "intercepts_init": [ARRAYS, None]}
+
     def __init__(
         self,
         coefs_init: Any = None,
@@ -273,6 +279,9 @@ class Given(Initializer):
 
     def check_parameters(self) -> None:
         super().check_parameters()
+        # Its names are known when all classes are.
+        wanted = [Name(list_initializers()), Instance(Initializer)]
+        self._check_parameter("otherwise", wanted)
         get_initializer(self.otherwise).check_parameters()
 
     def draw(self, layer: Layer, rng: np.random.RandomState) -> tuple[Floats, Floats]:

@@ -26,6 +26,7 @@ from scipy.special import expit, xlogy
 from .components import Component, Interval, find, public_classes
 from .engine.arrays import Call, Floats
 from .engine.functions import sigmoid, sigmoid_calls
+from .options import Listing
 
 #: Log-variances, in the network's units, beyond which a linear penalty leads back.
 LOG_VARIANCES = (-20.0, 20.0)
@@ -417,15 +418,11 @@ class BinaryFocalLoss(Loss):
     task = "binary"
     out_activation = "logistic"
     ranges = {"gamma": Interval(0, low_closed=True)}
+    rules = {"alpha": [Interval(0, 1), None]}
 
     def __init__(self, gamma: float = 2.0, alpha: float | None = None) -> None:
         self.gamma = gamma
         self.alpha = alpha
-
-    def check_parameters(self, n_targets: int = 1) -> None:
-        super().check_parameters(n_targets)
-        if self.alpha is not None:
-            self.check_number("alpha", self.alpha, Interval(0, 1))
 
     def inverse_link(self, raw: Floats, out: Floats) -> None:
         expit(raw, out=out)
@@ -481,6 +478,7 @@ class CategoricalFocalLoss(_Softmax):
 
     names = ("focal",)
     ranges = {"gamma": Interval(0, low_closed=True)}
+    rules = {"alpha": [Listing([Interval(0)], "floats in the range (0, inf)"), None]}
 
     def __init__(self, gamma: float = 2.0, alpha: Any = None) -> None:
         self.gamma = gamma
@@ -488,11 +486,7 @@ class CategoricalFocalLoss(_Softmax):
 
     def check_parameters(self, n_targets: int = 1) -> None:
         super().check_parameters(n_targets)
-        if self.alpha is None:
-            return
-        for weight in np.atleast_1d(self.alpha).tolist():
-            self.check_number("alpha", weight, Interval(0))
-        if np.shape(self.alpha) != (n_targets,):
+        if self.alpha is not None and len(self.alpha) != n_targets:
             raise ValueError(
                 f"alpha={self.alpha!r} of {type(self).__name__} must hold one weight for each of"
                 f" the {n_targets} classes."
@@ -648,6 +642,12 @@ class Pinball(_IdentityLink):
     """
 
     names = ("pinball", "quantile")
+    rules = {
+        "quantile": [
+            Interval(0, 1),
+            Listing([Interval(0, 1)], "floats in the range (0, 1)"),
+        ]
+    }
 
     def __init__(self, quantile: Any = 0.5) -> None:
         self.quantile = quantile
@@ -662,10 +662,9 @@ class Pinball(_IdentityLink):
         return np.size(self.quantile)
 
     def check_parameters(self, n_targets: int = 1) -> None:
-        if not self.quantiles or np.ndim(self.quantile) > 1:
+        super().check_parameters(n_targets)
+        if not self.quantiles:
             raise ValueError(f"quantile={self.quantile!r} must be a float or a list of floats.")
-        for quantile in self.quantiles:
-            self.check_number("quantile", quantile, Interval(0, 1))
         if not (np.diff(self.quantiles) > 0).all():
             raise ValueError(f"quantile={self.quantile!r} must be in rising order.")
 
@@ -765,6 +764,7 @@ class ScaledSquaredError(Loss):
     out_activation = "scaled_logistic"
     averages_outputs = True
     judged_by_r2 = True
+    ranges = {"low": Interval(), "high": Interval()}
 
     def __init__(self, low: float, high: float) -> None:
         self.low = low

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -20,6 +20,7 @@ import numpy as np
 
 from .components import Component, Interval, by_name, find
 from .engine.arrays import Call, Floats, Integers
+from .options import COUNT, Flag, Rules
 
 __all__ = [
     "LBFGS",
@@ -135,6 +136,7 @@ class SGD(Optimizer):
 
     names = ("sgd",)
     ranges = {"momentum": Interval(0, 1, low_closed=True, high_closed=True)}
+    rules = {"nesterov": [Flag()]}
     state_names = ("velocity",)
 
     def __init__(self, momentum: float = 0.9, nesterov: bool = True) -> None:
@@ -277,6 +279,10 @@ class Adam(Optimizer):
 
     names = ("adam",)
     ranges = {"beta_1": _BELOW_ONE, "beta_2": _BELOW_ONE, "epsilon": _POSITIVE}
+    rules: ClassVar[Mapping[str, Rules]] = {
+        "amsgrad": [Flag()],
+        "corrects_before_epsilon": [Flag()],
+    }
 
     def __init__(
         self,
@@ -370,6 +376,7 @@ class AdamW(Adam):
 
     names = ("adamw",)
     ranges = {**Adam.ranges, "weight_decay": _NOT_NEGATIVE}
+    rules = {"amsgrad": [Flag()]}
     corrects_before_epsilon = True
 
     def __init__(
@@ -534,7 +541,7 @@ class LBFGS(Optimizer):
     """
 
     names = ("lbfgs",)
-    ranges = {"max_fun": Interval(1, low_closed=True)}
+    ranges = {"max_fun": COUNT}
     is_stochastic = False
 
     def __init__(self, max_fun: int = 15000) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from .components import Component, Interval, by_name, find
 from .engine.arrays import Floats
+from .options import COUNT, Function, shown
 
 __all__ = [
     "Adaptive",
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 _POSITIVE = Interval(0)
+_FACTOR = Interval(0, low_closed=True)
 _SHARE = Interval(0, 1, low_closed=True, high_closed=True)
 
 
@@ -116,6 +118,7 @@ class InverseScaling(Schedule):
         try:
             return initial / (rows_seen + 1) ** self.power_t
         except OverflowError:
+            # A divisor beyond the largest float leaves nothing of the rate.
             return 0.0
 
 
@@ -178,7 +181,7 @@ class Step(TimeSchedule):
     """
 
     names = ("step",)
-    ranges = {"every": Interval(1, low_closed=True), "decay": Interval(0, 1, high_closed=True)}
+    ranges = {"every": COUNT, "decay": Interval(0, 1, high_closed=True)}
 
     def __init__(self, every: int = 30, decay: float = 0.1) -> None:
         self.every = every
@@ -229,6 +232,7 @@ class Cosine(TimeSchedule):
         "stretch": Interval(1, low_closed=True),
         "lowest": _SHARE,
     }
+    rules = {"period": [_POSITIVE, None]}
 
     def __init__(
         self,
@@ -245,11 +249,6 @@ class Cosine(TimeSchedule):
     @property
     def needs_max_iter(self) -> bool:  # type: ignore[override]
         return self.period is None
-
-    def check_parameters(self) -> None:
-        super().check_parameters()
-        if self.period is not None:
-            self.check_number("period", self.period, _POSITIVE)
 
     def factor(self, times: Floats, n_epochs: int) -> Floats:
         since = np.maximum(times - self.warmup, 0)
@@ -337,17 +336,20 @@ class UserSchedule(TimeSchedule):
         third) to the factor on the initial learning rate.
     """
 
+    rules = {"function": [Function("(time)")]}
+
     def __init__(self, function: Callable[[float], float]) -> None:
         self.function = function
 
     def factor(self, times: Floats, n_epochs: int) -> Floats:
-        factors = np.array([self.function(float(time)) for time in times], dtype=np.float64)
-        if not (np.isfinite(factors).all() and (factors >= 0).all()):
-            raise ValueError(
-                f"learning_rate={self.function!r} must return finite factors >= 0, got"
-                f" {factors.min()} to {factors.max()}."
-            )
-        return factors
+        factors = [self.function(float(time)) for time in times]
+        for factor in factors:
+            if not _FACTOR.allows(factor):
+                raise ValueError(
+                    f"learning_rate={self.function!r} must return finite factors >= 0, got"
+                    f" {shown(factor)}."
+                )
+        return np.array(factors, dtype=np.float64)
 
 
 def _cosine(start: float, stop: float, share: Floats) -> Floats:

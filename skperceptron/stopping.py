@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Integral, Real
-from typing import Any
 
-import numpy as np
-from sklearn.base import BaseEstimator
+from .options import COUNT, Checked, Flag, Function, Infinity, Instance, Interval
 
 __all__ = ["EarlyStopping"]
 
 
-class EarlyStopping(BaseEstimator):
+class EarlyStopping(Checked):
     """Stop when a figure on held-out rows no longer improves (Prechelt 1998).
 
     ``early_stopping=True`` of an estimator is this object with its defaults.
@@ -22,7 +19,8 @@ class EarlyStopping(BaseEstimator):
     monitor : str or callable, default="score"
         "score" is accuracy or R2, "loss" the validation loss. Anything else is a scorer: a
         name that :func:`sklearn.metrics.get_scorer` knows, or a callable
-        ``(estimator, X, y)``.
+        ``(estimator, X, y)``, which gets the rows as they were given to ``fit``, and their
+        weights if it has a parameter ``sample_weight``.
     patience : int or inf, default=None
         Epochs in a row without improvement that are tolerated; None means the estimator's
         `n_iter_no_change`.
@@ -39,6 +37,16 @@ class EarlyStopping(BaseEstimator):
     >>> network = MLPBinaryClassifier(early_stopping=EarlyStopping("roc_auc", patience=20))
     """
 
+    rules = {
+        "monitor": [
+            Instance(str, "'score', 'loss', the name of a scorer"),
+            Function("(estimator, X, y)"),
+        ],
+        "patience": [COUNT, Infinity(), None],
+        "tol": [Interval(0.0, low_closed=True), None],
+        "restore_best": [Flag()],
+    }
+
     def __init__(
         self,
         monitor: str | Callable[..., float] = "score",
@@ -50,25 +58,3 @@ class EarlyStopping(BaseEstimator):
         self.patience = patience
         self.tol = tol
         self.restore_best = restore_best
-
-    def check_parameters(self) -> None:
-        """Raise ValueError if a parameter lies outside its range."""
-        if not (isinstance(self.monitor, str) or callable(self.monitor)):
-            raise ValueError(
-                f"monitor={self.monitor!r} of EarlyStopping must be 'score', 'loss', the name of a"
-                " scorer or a callable."
-            )
-        patience, tol = self.patience, self.tol
-        if patience is not None and not (_is(patience, Integral, 1) or patience == np.inf):
-            raise ValueError(
-                f"patience={patience!r} of EarlyStopping must be an int in the range [1, inf),"
-                " inf or None."
-            )
-        if tol is not None and not _is(tol, Real, 0):
-            raise ValueError(
-                f"tol={tol!r} of EarlyStopping must be a float in the range [0.0, inf) or None."
-            )
-
-
-def _is(value: Any, kind: Any, low: float) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool) and low <= value < np.inf

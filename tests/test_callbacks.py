@@ -1,5 +1,8 @@
 """Callbacks: what they are told, what they may ask for, and that they change nothing."""
 
+import sys
+from functools import partial
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -17,6 +20,7 @@ from skperceptron import (
 )
 from skperceptron._sklearn import callback_contexts
 from skperceptron.callbacks import Callback, Checkpoint, EpochLogger, StopOnPlateau
+from skperceptron.inspection import GradientRecorder
 
 try:
     import sklearn.callback as sklearn_callback
@@ -211,6 +215,108 @@ def test_plateaus_end_training_after_the_patience(figures, monitor, n_epochs):
     assert stopped == n_epochs
 
 
+class Counted(list):
+    """Counts how many of its items are read."""
+
+    n_read = 0
+
+    def __getitem__(self, place):
+        found = super().__getitem__(place)
+        self.n_read += len(found) if isinstance(place, slice) else 1
+        return found
+
+    def __iter__(self):
+        self.n_read += len(self)
+        return super().__iter__()
+
+
+def test_a_plateau_reads_each_figure_once():
+    callback, history = StopOnPlateau(patience=1000), Counted()
+
+    class Context:
+        report = None
+
+    callback.setup(None, None)
+    for epoch in range(1, 501):
+        history.append(1 / epoch)
+        Context.report = {"epoch": epoch, "history": {"loss": history}}
+        assert not callback.on_fit_task_end(None, Context)
+    assert history.n_read == 500
+
+
+def test_a_plateau_counts_what_a_resumed_fit_has_waited_and_not_what_an_earlier_fit_has():
+    figures = [1.0, 2.0, 2.0]
+
+    class Context:
+        report = None
+
+    # Of 3 epochs of this fit, 2 have not improved; the epochs of an earlier one do not count.
+    for history, stops in ((figures, True), ([0.5] * 10 + figures[:1], False)):
+        callback = StopOnPlateau(patience=1)
+        callback.setup(None, None)
+        epoch = 3 if stops else 1
+        Context.report = {"epoch": epoch, "history": {"loss": history}}
+        assert callback.on_fit_task_end(None, Context) is stops
+
+
+def test_a_plateau_forgets_the_fit_before():
+    callback = StopOnPlateau(patience=3, tol=1e9)
+    model = MLPBinaryClassifier(**NETWORK | {"max_iter": 50}, callbacks=[callback])
+    assert [model.fit(X, Y).n_iter_ for _ in range(2)] == [5, 5]
+    assert not callback._read.history
+    model.set_params(warm_start=True)
+    assert [model.fit(X, Y).n_iter_ for _ in range(2)] == [5, 5]
+
+
+def calls_of_an_epoch(n_epochs, make_callback):
+    """Return how many calls of Python's functions each epoch of a fit takes on average."""
+    n_calls = 0
+
+    def count(frame, event, argument):
+        nonlocal n_calls
+        n_calls += event in ("call", "c_call")
+
+    callbacks = [make_callback()] if make_callback else None
+    options = NETWORK | {"max_iter": n_epochs, "n_iter_no_change": np.inf, "batch_size": 200}
+    model = MLPBinaryClassifier(**options, callbacks=callbacks)
+    sys.setprofile(count)
+    try:
+        model.fit(X, Y)
+    finally:
+        sys.setprofile(None)
+    return n_calls / n_epochs
+
+
+@pytest.mark.parametrize("make_callback", [EpochLogger, StopOnPlateau, GradientRecorder, None])
+def test_an_epoch_takes_as_many_calls_after_many_epochs_as_after_few(make_callback):
+    if make_callback is StopOnPlateau:
+        make_callback = partial(StopOnPlateau, patience=1000)
+    few, many = (calls_of_an_epoch(n, make_callback) for n in (20, 80))
+    assert many <= few
+
+
+def test_lbfgs_prints_each_iteration_and_keeps_the_losses(capsys):
+    logger = EpochLogger()
+    model = MLPBinaryClassifier(**NETWORK, solver="lbfgs", verbose=True, callbacks=[logger])
+    model.fit(X, Y)
+    losses = [row["loss"] for row in logger.rows_]
+    assert model.loss_curve_ == losses
+    assert len(losses) == model.n_iter_ == 5
+    assert model.loss_ == losses[-1]
+    printed = [line for line in capsys.readouterr().out.splitlines() if line[:9] == "Iteration"]
+    assert printed == [f"Iteration {i + 1}, loss = {loss:.8f}" for i, loss in enumerate(losses)]
+    model.set_params(verbose=False, solver="adam").fit(X, Y)
+    assert len(model.loss_curve_) == 5
+    assert not capsys.readouterr().out
+
+
+def test_lbfgs_keeps_the_losses_of_its_last_call():
+    model = MLPBinaryClassifier(**NETWORK, solver="lbfgs", warm_start=True).fit(X, Y)
+    first = model.loss_curve_
+    assert model.fit(X, Y).loss_curve_[0] < first[0]
+    assert len(model.loss_curve_) == model.n_iter_
+
+
 def test_plateau_of_a_real_fit():
     callback = StopOnPlateau(patience=3, tol=1e9)
     model = MLPBinaryClassifier(**NETWORK | {"max_iter": 50}, callbacks=[callback]).fit(X, Y)
@@ -222,10 +328,12 @@ def test_plateau_of_a_real_fit():
     "callback, fragment",
     [
         (StopOnPlateau("validation_loss"), r"monitor='validation_loss'.*\['loss'\]"),
-        (StopOnPlateau(patience=0), r"patience=0 of StopOnPlateau .* \[1, inf\)"),
-        (StopOnPlateau(tol=-1), r"tol=-1 of StopOnPlateau .* \[0, inf\)"),
-        (Checkpoint("x", every_n_epochs=0), "every_n_epochs=0 of Checkpoint"),
-        (Checkpoint("x", every_n_seconds=-1), "every_n_seconds=-1 of Checkpoint"),
+        (StopOnPlateau(patience=0), r"'patience' .* StopOnPlateau .* \[1, inf\).* Got 0"),
+        (StopOnPlateau(patience="3"), r"'patience' .* StopOnPlateau .* Got '3'"),
+        (Checkpoint(None), r"'path' .* Checkpoint .* a path.* Got None"),
+        (StopOnPlateau(tol=-1), r"'tol' .* StopOnPlateau .* \[0, inf\)\. Got -1"),
+        (Checkpoint("x", every_n_epochs=0), "'every_n_epochs' .* Checkpoint .* Got 0"),
+        (Checkpoint("x", every_n_seconds=-1), "'every_n_seconds' .* Checkpoint .* Got -1"),
     ],
     ids=repr,
 )

@@ -1,10 +1,27 @@
 """What all swappable parts share."""
 
+import ast
+import inspect
+import re
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from skperceptron import MLPBinaryClassifier, MLPSoftmaxClassifier
+import skperceptron
+from skperceptron import (
+    MLPBinaryClassifier,
+    MLPSoftmaxClassifier,
+    activations,
+    averaging,
+    callbacks,
+    initializers,
+    losses,
+    normalizations,
+    optimizers,
+    schedules,
+    stopping,
+)
 from skperceptron.activations import Activation, ReLU, Sigmoid, Tanh
 from skperceptron.losses import BinaryLogLoss, CategoricalLogLoss, Loss
 from skperceptron.optimizers import Adam, Optimizer
@@ -12,6 +29,8 @@ from skperceptron.optimizers import Adam, Optimizer
 X = np.random.RandomState(0).normal(size=(60, 3))
 SETTINGS = {"hidden_layer_sizes": (4,), "batch_size": 16, "max_iter": 3, "random_state": 0}
 ROOTS = (Activation, Loss, Optimizer)
+MODULES = [activations, averaging, callbacks, initializers, losses, normalizations, optimizers]
+MODULES += [schedules, stopping, skperceptron]
 
 
 class Steep(Tanh):
@@ -66,6 +85,23 @@ class Backwards(Adam):
     def update(self, parameters, gradient, state, coefficients):
         np.negative(gradient, out=gradient)
         super().update(parameters, gradient, state, coefficients)
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [
+        getattr(module, name)
+        for module in MODULES
+        for name in module.__all__
+        if isinstance(getattr(module, name), type)
+    ],
+)
+def test_defaults_are_those_of_the_docstring(cls):
+    written = re.findall(r"^ *(\w+) : .*default=(.+)$", cls.__doc__, flags=re.MULTILINE)
+    parameters = inspect.signature(cls).parameters
+    for name, default in written:
+        if name in parameters:
+            assert parameters[name].default == ast.literal_eval(default)
 
 
 def test_every_shortcut_is_a_method_of_its_root():

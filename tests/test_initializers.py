@@ -291,7 +291,7 @@ def test_arrays_given_to_fit_go_before_those_of_the_object():
 def test_bad_arrays_of_an_object_are_refused():
     for initializer, fragment in (
         (Given(WEIGHTS[:2]), "coefs_init has 2 arrays"),
-        (Given(otherwise="he"), "Unknown initializer 'he'"),
+        (Given(otherwise="he"), "'otherwise' parameter of Given .* Got 'he'"),
         (Given(otherwise=Constant(np.nan)), "'value' parameter of Constant"),
     ):
         with pytest.raises(ValueError, match=fragment):

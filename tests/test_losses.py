@@ -673,7 +673,7 @@ def test_unknown_loss_is_refused_with_what_is_known(loss, task, error, fragments
         (Pinball([0.9, 0.1]), ValueError, "rising order"),
         (Pinball([0.5, 0.5]), ValueError, "rising order"),
         (Pinball([]), ValueError, "a float or a list of floats"),
-        (Pinball([[0.5]]), ValueError, "a float or a list of floats"),
+        (Pinball([[0.5]]), ValueError, "an array-like of floats"),
         (Pinball("median"), TypeError, "'quantile'"),
     ],
     ids=repr,

@@ -230,6 +230,7 @@ def test_warm_start_goes_on_and_cold_start_does_not(cls, solver):
         assert warm.n_iter_ == 4
         assert warm.loss_curve_[:4] == cold.loss_curve_
         assert len(warm.loss_curve_) == 8
+        assert warm.best_loss_ == min(warm.loss_curve_[4:])
         assert warm.t_ == 8 * len(X)
 
 
@@ -305,7 +306,7 @@ def test_early_stopping_keeps_the_best_weights(cls, solver):
     rng = np.random.RandomState(0)
     for a, b in [(X.shape[1], 8), (8, model.n_outputs_)]:
         rng.uniform(size=a * b + b)
-    stratify = y if cls is MLPBinaryClassifier else None
+    stratify = None if cls is MLPRegressor else y
     _, held_out = train_test_split(
         np.arange(len(X)), test_size=0.2, random_state=rng, stratify=stratify
     )

@@ -478,3 +478,17 @@ def test_two_hundred_steps_of_a_network_are_those_of_pytorch(name):
     assert_allclose(model.loss_curve_, losses, rtol=1e-10)
     for found, leaf in zip(model.coefs_ + model.intercepts_, leaves, strict=True):
         assert_allclose(found, leaf.detach().numpy(), rtol=1e-10, atol=1e-10)
+
+
+def test_nadam_computes_no_more_in_late_epochs_than_in_early_ones(monkeypatch):
+    lengths = []
+
+    def counted(array):
+        lengths.append(len(array))
+        return cumprod(array)
+
+    cumprod = np.cumprod
+    monkeypatch.setattr(np, "cumprod", counted)
+    for start in (1, 1000, 10**6):
+        NAdam().coefficients(0.1, np.arange(start, start + 5))
+    assert max(lengths) < 500

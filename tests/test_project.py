@@ -172,3 +172,14 @@ def test_contributors_recipe_for_an_activation_works():
     y = (X[:, 0] * X[:, 1] > 0).astype(int)
     model = MLPSoftmaxClassifier((16,), activation=activation, solver="lbfgs", random_state=0)
     assert model.fit(X, y).score(X, y) > 0.9
+
+
+def test_source_distribution_holds_everything_that_is_in_the_repository():
+    project = tomllib.loads(read("pyproject.toml"))
+    included = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    # What hatchling adds by itself, and what only a checkout or a build makes.
+    others = {".git", ".gitignore", "pyproject.toml", "dist", "build", "PKG-INFO"}
+    found = {path.name for path in ROOT.iterdir() if path.name not in others}
+    hidden_or_made = {name for name in found if name.startswith(".") and name != ".ci"}
+    made = {name for name in found if name.endswith((".egg-info", ".log", "__pycache__"))}
+    assert {name.lstrip("/") for name in included} >= found - hidden_or_made - made

@@ -343,8 +343,11 @@ def test_warm_start_goes_on(weights):
     whole = RosenblattPerceptron(0, weights=weights, shuffle=False, max_iter=6).fit(X, y)
     parts = RosenblattPerceptron(0, weights=weights, shuffle=False, max_iter=3, warm_start=True)
     parts.fit(X, y).fit(X, y)
-    assert_array_equal(parts.coef_, whole.coef_)
+    # Average and pocket are those of each call.
+    if weights == "plain":
+        assert_array_equal(parts.coef_, whole.coef_)
     assert parts.mistakes_ == whole.mistakes_
+    assert (parts.n_iter_, parts.t_) == (3, whole.t_)
 
 
 def test_fitted_model_survives_pickling_and_goes_on_alike():

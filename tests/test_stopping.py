@@ -1,21 +1,35 @@
 """Validation data, early stopping, time limits: what is watched and what is restored."""
 
+import math
 import warnings
+from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import make_classification, make_regression
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import accuracy_score, log_loss, make_scorer, r2_score, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    get_scorer,
+    log_loss,
+    make_scorer,
+    r2_score,
+    roc_auc_score,
+)
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron.estimators.held_out import split
+from skperceptron.model_selection import StackedGridSearchCV
 from skperceptron.stopping import EarlyStopping
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -122,6 +136,282 @@ def test_validation_of_regressors_speaks_the_units_of_the_target():
     assert_allclose(model.validation_scores_[-1], expected, rtol=1e-9)
 
 
+class Recording:
+    """A scorer that keeps what it is given; its signature is the documented one."""
+
+    def __init__(self):
+        self.given = []
+
+    def __call__(self, estimator, X, y):
+        self.given.append((X, y))
+        return estimator.score(X, y)
+
+
+FRAME = pd.DataFrame(X, columns=list("abcdefgh")).assign(count=np.arange(200, dtype="int16"))
+FRAME.index = [f"row {i}" for i in range(200)]
+LABELS = pd.Series(np.where(Y, "yes", "no"), index=FRAME.index, name="label")
+WEIGHTED = [{}, {"sample_weight": np.linspace(0.5, 2, 200)}]
+
+
+@pytest.mark.parametrize("weights", WEIGHTED, ids=["plain", "weighted"])
+@pytest.mark.parametrize("cls", [MLPBinaryClassifier, MLPSoftmaxClassifier])
+def test_scorers_get_rows_as_they_were_given(cls, weights):
+    scorer = Recording()
+    make(cls, early_stopping=EarlyStopping(scorer), class_weight="balanced", max_iter=2).fit(
+        FRAME, LABELS, **weights
+    )
+    assert len(scorer.given) == 2
+    for rows, labels in scorer.given:
+        assert len(rows) == 20
+        pd.testing.assert_frame_equal(rows, FRAME.loc[rows.index])
+        pd.testing.assert_series_equal(labels, LABELS.loc[rows.index])
+
+
+def test_scorers_get_validation_data_of_the_users_as_it_is():
+    scorer = Recording()
+    frame, labels = FRAME[:50], LABELS[:50]
+    make(early_stopping=EarlyStopping(scorer), max_iter=1).fit(
+        FRAME, LABELS, X_val=frame, y_val=labels
+    )
+    assert scorer.given[0][0] is frame and scorer.given[0][1] is labels
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "coo"])
+def test_scorers_get_sparse_rows_sparse(form):
+    scorer = Recording()
+    make(early_stopping=EarlyStopping(scorer), max_iter=1).fit(
+        sparse.csr_array(X).asformat(form), Y
+    )
+    rows, labels = scorer.given[0]
+    places = [int(np.flatnonzero((X == row).all(axis=1))[0]) for row in rows.toarray()]
+    assert_array_equal(labels, Y[places])
+
+
+def test_scorers_get_rows_of_a_mapped_file(tmp_path):
+    scorer = Recording()
+    mapped = np.memmap(tmp_path / "X", dtype=np.float64, mode="w+", shape=X.shape)
+    mapped[:] = X
+    rules = EarlyStopping(scorer)
+    found = make(early_stopping=rules, validation_fraction=0.9, max_iter=1).fit(mapped, Y)
+    expected = make(early_stopping=True, validation_fraction=0.9, max_iter=1).fit(X, Y)
+    assert found.validation_scores_ == expected.validation_scores_
+    assert not isinstance(scorer.given[0][0], np.memmap)
+
+
+def of_frames_only(estimator, X, y):
+    """Score, with the documented signature, what is a frame with names and labels."""
+    assert list(X.columns) == list(FRAME.columns) and X["count"].dtype == "int16"
+    assert y.name == "label" and (y.index == X.index).all()
+    return estimator.score(X, y)
+
+
+@pytest.mark.parametrize("search", [GridSearchCV, StackedGridSearchCV])
+def test_documented_signature_works_in_searches_with_weights(search):
+    rules = EarlyStopping(of_frames_only)
+    model = make(early_stopping=rules, class_weight="balanced", max_iter=2)
+    search = search(model, {"alpha": [0, 1]}, cv=2, error_score="raise", refit=False)
+    search.fit(FRAME, LABELS, sample_weight=np.linspace(0.5, 2, 200))
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+@pytest.mark.parametrize("name", ["positive_likelihood_ratio", "neg_max_error"])
+def test_metrics_without_weights_are_watched_where_rows_are_weighted(name):
+    cls = MLPRegressor if name == "neg_max_error" else MLPBinaryClassifier
+    rules = EarlyStopping(name)
+    model = make(cls, early_stopping=rules).fit(
+        X, Y, X_val=X_VAL, y_val=Y_VAL, sample_weight_val=np.linspace(1, 2, 100)
+    )
+    best = model.best_validation_score_
+    assert best == pytest.approx(get_scorer(name)(model, X_VAL, Y_VAL))
+
+
+class Weighing:
+    """A scorer that takes weights."""
+
+    def __init__(self):
+        self.weights = []
+
+    def __call__(self, estimator, X, y, sample_weight=None):
+        self.weights.append(sample_weight)
+        return estimator.score(X, y, sample_weight)
+
+
+def test_weights_are_given_to_who_takes_them():
+    scorer, weight = Weighing(), np.linspace(1, 2, 100)
+    model = make(early_stopping=EarlyStopping(scorer), max_iter=1)
+    fit_with_validation(model, sample_weight_val=weight)
+    assert_array_equal(scorer.weights[0], weight)
+    fit_with_validation(model)
+    assert scorer.weights[1] is None
+
+
+@pytest.mark.parametrize("requested", [True, False, None])
+@pytest.mark.parametrize("enabled", [True, False])
+def test_requests_of_a_scorer_are_respected(requested, enabled):
+    seen = []
+
+    def metric(y, predicted, sample_weight=None):
+        seen.append(sample_weight)
+        return 1.0
+
+    scorer = make_scorer(metric)
+    if requested is not None:
+        with sklearn.config_context(enable_metadata_routing=True):
+            scorer.set_score_request(sample_weight=requested)
+    model = make(early_stopping=EarlyStopping(scorer), max_iter=1)
+    with sklearn.config_context(enable_metadata_routing=enabled):
+        fit_with_validation(model, sample_weight_val=np.ones(100))
+    # Where nothing is said, a parameter says enough.
+    assert (seen[0] is None) == (requested is False)
+
+
+def test_weights_that_are_bound_already_are_kept():
+    scorer = Weighing()
+    bound = partial(scorer, sample_weight=np.arange(1.0, 101))
+    fit_with_validation(
+        make(early_stopping=EarlyStopping(bound), max_iter=1), sample_weight_val=np.ones(100)
+    )
+    assert_array_equal(scorer.weights[0], np.arange(1.0, 101))
+
+
+RARE = np.where(np.arange(200) == 3, 1, 0)
+NO_SCORES = {
+    "R2 of one row": (
+        MLPRegressor, None, {"X_val": X_VAL[:1], "y_val": Y_VAL[:1]}, "1 validation row is",
+    ),
+    "area of one class": (
+        MLPBinaryClassifier, "roc_auc", {"X_val": X_VAL[Y_VAL == 1], "y_val": Y_VAL[Y_VAL == 1]},
+        "1 of 2 classes",
+    ),
+    "area of a rare class": (MLPBinaryClassifier, "roc_auc", {}, "1 of 2 classes"),
+    "area of three classes": (MLPSoftmaxClassifier, "roc_auc_ovr", {}, "2 of 3 classes"),
+    "log loss of a rare class": (MLPSoftmaxClassifier, "neg_log_loss", {}, "2 of 3 classes"),
+    "NaN": (MLPRegressor, lambda m, X, y: np.nan, {}, "is nan"),
+    "infinity": (MLPRegressor, lambda m, X, y: np.inf, {}, "is inf"),
+    "a NaN in an array": (MLPRegressor, lambda m, X, y: np.array([np.nan]), {}, "is nan"),
+    "a dict": (MLPRegressor, lambda m, X, y: {"r2": 1.0}, {}, "must be a number"),
+    "text": (MLPRegressor, lambda m, X, y: "1.0", {}, "must be a number"),
+    "nothing": (MLPRegressor, lambda m, X, y: None, {}, "must be a number"),
+    "an array": (MLPRegressor, lambda m, X, y: np.ones(2), {}, "must be a number"),
+    "a complex number": (MLPRegressor, lambda m, X, y: 1j, {}, "must be a number"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NO_SCORES)
+def test_first_score_that_compares_with_none_is_refused(name):
+    cls, monitor, own, fragment = NO_SCORES[name]
+    y = {MLPBinaryClassifier: RARE, MLPSoftmaxClassifier: np.where(RARE, 2, Y)}.get(cls, Y)
+    if own:
+        y = Y
+    model = make(cls, early_stopping=EarlyStopping(monitor) if monitor else False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match=rf"monitor=.*{fragment}"):
+            model.fit(X, y, **own)
+    assert not hasattr(model, "coefs_")
+
+
+def test_later_score_that_is_none_counts_as_no_improvement():
+    scores = iter([0.1, 0.3, np.inf, np.nan, 0.2])
+    model = make(early_stopping=EarlyStopping(lambda m, X, y: next(scores)), max_iter=5)
+    with pytest.warns(UserWarning, match="has become inf") as caught:
+        model.fit(X, Y)
+    assert sum("has become" in str(w.message) for w in caught) == 1
+    assert model.best_validation_score_ == 0.3
+    assert np.isinf(model.validation_scores_[2]) and np.isnan(model.validation_scores_[3])
+
+
+def test_validation_rows_out_of_all_proportion_are_told():
+    with pytest.raises(ValueError, match="X_val contains far larger values"):
+        make(MLPRegressor).fit(X, Y, X_val=1e300 * X_VAL, y_val=Y_VAL)
+
+
+def held_out_labels(cls, y, **options):
+    """Return the labels of the rows that are held out."""
+    scorer = Recording()
+    rules = EarlyStopping(scorer)
+    make(cls, early_stopping=rules, max_iter=1, **options).fit(X[: len(y)], y)
+    return np.sort(scorer.given[0][1])
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+@pytest.mark.parametrize("seed", range(3))
+def test_validation_rows_hold_classes_in_proportion(n_classes, seed):
+    y = np.arange(200) % n_classes
+    labels = held_out_labels(
+        MLPSoftmaxClassifier, y, validation_fraction=n_classes / 20, random_state=seed
+    )
+    assert_array_equal(np.bincount(labels), np.full(n_classes, 10))
+
+
+@pytest.mark.parametrize("cls", [MLPBinaryClassifier, MLPSoftmaxClassifier])
+def test_only_row_of_a_class_is_trained_on(cls):
+    for seed in range(5):
+        labels = held_out_labels(cls, RARE, random_state=seed)
+        assert_array_equal(labels, np.zeros(20))
+
+
+def test_fewer_validation_rows_than_classes_are_enough():
+    y = np.arange(60) % 10
+    for seed in range(5):
+        labels = held_out_labels(MLPSoftmaxClassifier, y, random_state=seed)
+        assert len(set(labels)) == len(labels) == 6
+
+
+@given(
+    counts=st.lists(st.integers(1, 30), min_size=1, max_size=12).filter(lambda c: sum(c) > 1),
+    fraction=st.floats(0.01, 0.5),
+    seed=st.integers(0, 100),
+)
+def test_split_cuts_all_rows_in_two_and_leaves_each_class_a_row(counts, fraction, seed):
+    labels = np.repeat(np.arange(len(counts)), counts)
+    n_held_out = math.ceil(fraction * len(labels))
+    assume(n_held_out < len(labels))
+    rows, held_out = split(len(labels), fraction, labels, np.random.RandomState(seed))
+    assert_array_equal(np.sort(np.concatenate([rows, held_out])), np.arange(len(labels)))
+    assert set(labels[rows]) == set(labels)
+    assert len(held_out) == min(n_held_out, sum(counts) - len(counts))
+
+
+BAD_OWN = {
+    "features": ({"X_val": X_VAL[:, :3]}, "X_val has 3 features"),
+    "NaN": ({"X_val": np.full_like(X_VAL, np.nan)}, "Input X_val contains NaN"),
+    "infinite": ({"X_val": np.where(X_VAL > 1, np.inf, X_VAL)}, "Input X_val contains infinity"),
+    "one row": ({"X_val": X_VAL[0]}, "X_val: Expected 2D array"),
+    "no rows": ({"X_val": X_VAL[:0]}, "X_val: Found array with 0 sample"),
+    "text": ({"X_val": [["a"] * 8] * 100}, "X_val: could not convert string"),
+    "length": ({"y_val": Y_VAL[1:]}, "X_val and y_val: Found input variables with inconsistent"),
+    "label": ({"y_val": Y_VAL + 1}, "`y_val` has classes not in"),
+    "text labels": ({"y_val": np.where(Y_VAL, "y", "X")}, "`y_val` has classes not in"),
+    "continuous": ({"y_val": Y_VAL + 0.5}, "y_val: Unknown label type: continuous"),
+    "labels": ({"y_val": np.c_[Y_VAL, Y_VAL]}, "`y_val` holds labels"),
+    "NaN in y": ({"y_val": np.full(100, np.nan)}, "Input y_val contains NaN"),
+    "weights": ({"sample_weight_val": np.ones(3)}, r"sample_weight_val.*\(3,\)"),
+    "negative": ({"sample_weight_val": -np.ones(100)}, "Negative values .*`sample_weight_val`"),
+    "NaN weights": ({"sample_weight_val": np.full(100, np.nan)}, "sample_weight_val contains NaN"),
+    "no weight": ({"sample_weight_val": np.zeros(100)}, "sample_weight_val"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_OWN)
+def test_errors_about_validation_data_name_its_parameters(name):
+    changed, fragment = BAD_OWN[name]
+    own = {"X_val": X_VAL, "y_val": Y_VAL, **changed}
+    with pytest.raises(ValueError, match=fragment):
+        make().fit(X, Y, **own)
+
+
+def test_errors_about_validation_targets_of_regressors_name_them():
+    for y_val, fragment in [
+        (np.c_[Y_VAL, Y_VAL], "y_val has 2 columns"),
+        (sparse.csr_array(Y_VAL[:, np.newaxis]), "for y_val"),
+    ]:
+        with pytest.raises((TypeError, ValueError), match=fragment):
+            make(MLPRegressor).fit(X, Y, X_val=X_VAL, y_val=y_val)
+    with pytest.raises(ValueError, match="y_val must lie in the range"):
+        make(MLPRegressor, output_range=(0, 1)).fit(X, Y, X_val=X_VAL, y_val=Y_VAL + 4)
+
+
 def test_unknown_labels_among_the_validation_rows_are_refused():
     with pytest.raises(ValueError, match="classes not in"):
         make(MLPSoftmaxClassifier).fit(X, Y, X_val=X_VAL, y_val=Y_VAL + 1)
@@ -154,9 +444,15 @@ def test_lbfgs_has_no_epochs_to_validate():
 @pytest.mark.parametrize(
     "options, fragment",
     [
-        ({"monitor": 3}, "monitor=3"),
-        ({"patience": 0}, r"patience=0 of EarlyStopping must be an int in the range \[1, inf\)"),
-        ({"tol": -1.0}, r"tol=-1.0 of EarlyStopping must be a float in the range \[0.0, inf\)"),
+        ({"monitor": 3}, "'monitor' parameter of EarlyStopping .* Got 3"),
+        (
+            {"patience": 0},
+            r"'patience' .* EarlyStopping must be an int in the range \[1, inf\).* Got 0",
+        ),
+        (
+            {"tol": -1.0},
+            r"'tol' .* EarlyStopping must be a float in the range \[0.0, inf\).* Got -1",
+        ),
         ({"monitor": "rocauc"}, "rocauc"),
     ],
 )

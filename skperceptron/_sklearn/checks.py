@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,11 +16,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.validation import column_or_1d, validate_data
+from sklearn.utils.validation import validate_data
 
 from ..engine.arrays import Floats, Integers
 from ..engine.mapped import RESIDENT, pages_of
-from .compat import convert_sample_weight
+from .compat import column_or_1d, convert_sample_weight
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -169,7 +170,7 @@ def check_sum_of_weights(
         )
 
 
-def shown(labels: Any) -> str:
+def shown_labels(labels: Any) -> str:
     """Return labels for a message, as Python writes them, at most ten."""
     labels = np.asarray(labels)
     texts = [repr(label) for label in labels[:10].tolist()]
@@ -227,6 +228,16 @@ def checking() -> np.errstate:
     return np.errstate(over="ignore", invalid="ignore")
 
 
+def are_evidently_targets(y: Any, n_rows: int) -> bool:
+    """Tell whether scikit-learn's checks would return these targets as they are."""
+    return (
+        type(y) is np.ndarray
+        and y.ndim in (1, 2)
+        and len(y) == n_rows
+        and (y.dtype.kind in "biuUS" or (y.dtype == FLOAT64 and bool(np.isfinite(y).all())))
+    )
+
+
 def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: Any) -> Any:
     """Do what ``validate_data`` does, but look at a memory-mapped file part by part.
 
@@ -244,6 +255,11 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
         Checked; X as it is, if its dtype is one of those wanted (ACCEPTED, if nothing is said),
         CSR if it is sparse.
     """
+    if checks.get("reset") is False and is_evidently_valid(X, estimator):
+        if y is NO_TARGETS:
+            return X
+        if are_evidently_targets(y, len(X)):
+            return X, y
     refuse_dates(X, "X")
     pages = pages_of(X)
     usual = {"accept_sparse": "csr", "dtype": ACCEPTED, "ensure_all_finite": pages is None}
@@ -259,6 +275,26 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
                 assert_all_finite(part, input_name="X", estimator_name=name)
             pages.let_go()
     return found
+
+
+@contextmanager
+def renaming(usual: str, name: str) -> Iterator[None]:
+    """Let errors about a parameter call it by its name, where checks call it as usual.
+
+    Parameters
+    ----------
+    usual : str
+        What messages call it; where they do not name it, the right name goes in front.
+    name : str
+    """
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        # Not where it is a label or the name of a column.
+        alone = rf"(?<![\w'\"])(?<!- ){usual}(?![\w'\"])"
+        message, n_found = re.subn(alone, name, str(error)) if usual else (str(error), 0)
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(message if n_found else f"{name}: {message}") from error
 
 
 @contextmanager
@@ -353,13 +389,20 @@ class LabelMixin(ClassifierMixin):
     def _check_n_classes(self, classes: Any) -> None:
         """Refuse a number of classes that this classifier cannot handle."""
         if len(classes) < 2:
+            found = f"one class: {shown_labels(classes)}" if len(classes) else "none"
             raise ValueError(
                 f"{type(self).__name__} needs samples of at least 2 classes in the data, but the"
-                f" data contains only {f'one class: {shown(classes)}' if len(classes) else 'none'}"
+                f" data contains only {found}"
             )
 
     def _label_codes(self, y: Any, mode: FitMode) -> Integers:
         """Set ``classes_``, or check y against it, and return each label's position there."""
+        if self._are_known_labels(y, mode):
+            # Without a search for all that occur: a call of partial_fit takes half the time.
+            codes = np.searchsorted(self.classes_, y)
+            np.minimum(codes, len(self.classes_) - 1, out=codes)
+            if (self.classes_[codes] == y).all():
+                return codes
         y = column_or_1d(y, warn=True)
         classes = np.unique(y)
         if not mode.continuing:
@@ -378,6 +421,17 @@ class LabelMixin(ClassifierMixin):
                 f"`self.classes_` has {self.classes_}. 'y' has {classes}."
             )
         return np.searchsorted(self.classes_, y)
+
+    def _are_known_labels(self, y: Any, mode: FitMode) -> bool:
+        """Tell whether y plainly holds labels of the kind that an earlier call has met."""
+        return (
+            mode.continuing
+            and mode.incremental
+            and isinstance(y, np.ndarray)
+            and y.ndim == 1
+            and y.dtype.kind in "biuUS"
+            and y.dtype.kind == self.classes_.dtype.kind
+        )
 
     def _refuse_balancing_batches(self) -> None:
         """Raise ValueError if partial_fit would need to know all rows."""
@@ -407,6 +461,8 @@ class LabelMixin(ClassifierMixin):
 
     def _class_weights(self, codes: Integers, sample_weight: Floats | None) -> Floats:
         """Return one weight per class."""
+        if self.class_weight is None:
+            return np.ones(len(self.classes_))
         if isinstance(self.class_weight, str):
             # Unlike scikit-learn's function this counts weights, so that they equal repeated rows.
             totals = np.bincount(codes, sample_weight, minlength=len(self.classes_))

@@ -10,6 +10,7 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 from sklearn.base import _fit_context as fit_context
+from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._optional_dependencies import check_pandas_support
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -20,9 +21,14 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.multiclass import _check_partial_fit_first_call as check_partial_fit_first_call
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.optimize import _check_optimize_result as check_optimize_result
 from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_sample_weight as convert_sample_weight
+from sklearn.utils.validation import _check_y as check_y
+from sklearn.utils.validation import column_or_1d
+
+from ..usercall import AtUsersLine
 
 try:
     # scikit-learn 1.9
@@ -39,15 +45,21 @@ __all__ = [
     "RememberedNames",
     "StrOptions",
     "callback_management_context",
+    "check_classification_targets",
     "check_method_params",
     "check_optimize_result",
     "check_pandas_support",
     "check_partial_fit_first_call",
+    "check_y",
+    "column_or_1d",
     "convert_sample_weight",
     "fit_context",
     "has_callbacks",
+    "safe_indexing",
     "safe_split",
     "seeing",
+    "takes_sample_weight",
+    "type_of_target",
     "validated_like",
 ]
 
@@ -114,3 +126,43 @@ def validated_like(function: Callable[..., Any]) -> Callable[..., Any]:
 def has_callbacks(estimator: Any) -> bool:
     """Tell whether callbacks were registered on an estimator (scikit-learn 1.9 and newer)."""
     return bool(getattr(estimator, "_skl_callbacks", ()))
+
+
+def _at_users_line(function: Callable[..., Any], **others: Any) -> Callable[..., Any]:
+    """Return a copy of a function whose warnings point at the user's line."""
+    if "warnings" in inspect.unwrap(function).__code__.co_names:
+        others["warnings"] = AtUsersLine()
+    return seeing(function, **others)
+
+
+check_optimize_result = _at_users_line(check_optimize_result)
+column_or_1d = _at_users_line(column_or_1d)
+type_of_target = _at_users_line(type_of_target)
+check_classification_targets = _at_users_line(
+    check_classification_targets, type_of_target=type_of_target
+)
+
+
+def takes_sample_weight(scorer: Callable[..., Any]) -> bool:
+    """Tell whether a scorer is to be given the weights of the rows.
+
+    Where ``set_score_request`` has said so, that decides; otherwise, whether it has a parameter
+    for them.
+
+    Parameters
+    ----------
+    scorer : callable
+        With the signature ``(estimator, X, y)``, and perhaps more.
+    """
+    if hasattr(scorer, "get_metadata_routing"):
+        request = scorer.get_metadata_routing().score.requests.get("sample_weight")
+        if request is not None:
+            return request is True or request == "sample_weight"
+    if "sample_weight" in getattr(scorer, "keywords", ()):
+        # A partial function: the user has bound weights already.
+        return False
+    try:
+        parameters = inspect.signature(getattr(scorer, "_score_func", scorer)).parameters
+    except (TypeError, ValueError):
+        return False
+    return "sample_weight" in parameters

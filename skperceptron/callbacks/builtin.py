@@ -10,16 +10,16 @@ training goes on from (None where a fit cannot be resumed).
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from .._sklearn.compat import check_pandas_support
+from ..options import COUNT, Checked, Infinity, Instance, Interval, Text, plain
 from ..training.checkpoint import Job, State, Writing, load
 
 __all__ = ["Callback", "Checkpoint", "EpochLogger", "StopOnPlateau"]
@@ -28,11 +28,18 @@ __all__ = ["Callback", "Checkpoint", "EpochLogger", "StopOnPlateau"]
 _SCORES = ("validation_score",)
 
 
-class Callback(BaseEstimator):
+class Callback(Checked):
     """Base of callbacks; on its own it does nothing."""
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Get ready: a fit begins."""
+        """Get ready: a fit begins.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is not what it must be.
+        """
+        self.check_parameters()
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Tidy up: the fit has ended, well or not."""
@@ -74,6 +81,7 @@ class EpochLogger(Callback):
     """
 
     def setup(self, estimator: Any, context: Any) -> None:
+        super().setup(estimator, context)
         self._fits = getattr(self, "_fits", 0) + 1
         self._began = monotonic()
         self.rows_: list[dict[str, Any]] = getattr(self, "rows_", [])
@@ -98,6 +106,40 @@ class EpochLogger(Callback):
         return pandas.DataFrame(self.rows_)
 
 
+@dataclass(frozen=True)
+class _Read:
+    """What is known of a history as far as it has been read.
+
+    Attributes
+    ----------
+    history : list of float
+        Grows by itself.
+    n_read : int
+    best : float
+        The least loss so far, or the largest score times -1.
+    waited : int
+        Epochs since it last improved.
+    """
+
+    history: list[float] = field(default_factory=list)
+    n_read: int = 0
+    best: float = np.inf
+    waited: int = 0
+
+    def is_of(self, history: list[float]) -> bool:
+        """Tell whether it is this history, which may have grown, that was read."""
+        return self.history is history and 0 < self.n_read <= len(history)
+
+    def further(self, rises: bool, tol: float) -> _Read:
+        """Read what has been added."""
+        best, waited = self.best, self.waited
+        for figure in self.history[self.n_read :]:
+            loss = -figure if rises else figure
+            waited = 0 if loss < best - tol else waited + 1
+            best = min(best, loss)
+        return _Read(self.history, len(self.history), best, waited)
+
+
 class StopOnPlateau(Callback):
     """End training when a figure has not improved for some epochs (Prechelt 1998).
 
@@ -112,18 +154,24 @@ class StopOnPlateau(Callback):
         The least change that counts as an improvement, >= 0.
     """
 
+    rules = {
+        "monitor": [Instance(str)],
+        "patience": [COUNT, Infinity()],
+        "tol": [Interval(0, low_closed=True)],
+    }
+    _read = _Read()
+
     def __init__(self, monitor: str = "loss", patience: int = 10, tol: float = 0.0) -> None:
         self.monitor = monitor
         self.patience = patience
         self.tol = tol
 
     def setup(self, estimator: Any, context: Any) -> None:
-        for name, low in (("patience", 1), ("tol", 0)):
-            if not getattr(self, name) >= low:
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r} of StopOnPlateau must be in the range"
-                    f" [{low}, inf)."
-                )
+        super().setup(estimator, context)
+        self._read = _Read()
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        self._read = _Read()
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
         report = getattr(context, "report", None)
@@ -134,14 +182,13 @@ class StopOnPlateau(Callback):
                 f"monitor={self.monitor!r} of StopOnPlateau is not reported: must be one of"
                 f" {sorted(report['history'])}."
             )
-        # The history goes on where a resumed fit does: there is nothing to remember here.
-        figures = np.array(report["history"][self.monitor], dtype=np.float64)
-        losses = -figures if self.monitor in _SCORES else figures
-        best, waited = np.inf, 0
-        for loss in losses:
-            waited = 0 if loss < best - self.tol else waited + 1
-            best = min(best, loss)
-        context.stops = waited > self.patience
+        history = report["history"][self.monitor]
+        if not self._read.is_of(history):
+            # A resumed fit goes on with its history. What lies before the first epoch is of
+            # earlier fits, which a warm start goes on from.
+            self._read = _Read(history, max(0, len(history) - report.get("epoch", len(history))))
+        self._read = self._read.further(self.monitor in _SCORES, plain(self.tol))
+        context.stops = self._read.waited > self.patience
         return bool(context.stops)
 
 
@@ -177,6 +224,13 @@ class Checkpoint(Callback):
     fit: it goes on with a warning.
     """
 
+    rules = {
+        "path": [Instance(str), Instance(os.PathLike, "a path")],
+        "every_n_epochs": [COUNT],
+        "every_n_seconds": [Interval(0.0, low_closed=True), Infinity(), None],
+        "name": [Text(), None],
+    }
+
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -190,20 +244,7 @@ class Checkpoint(Callback):
         self.name = name
 
     def setup(self, estimator: Any, context: Any) -> None:
-        if not self.every_n_epochs >= 1:
-            raise ValueError(
-                f"every_n_epochs={self.every_n_epochs!r} of Checkpoint must be in the range"
-                " [1, inf)."
-            )
-        if self.every_n_seconds is not None and not self.every_n_seconds >= 0:
-            raise ValueError(
-                f"every_n_seconds={self.every_n_seconds!r} of Checkpoint must be in the range"
-                " [0.0, inf) or None."
-            )
-        if self.name is not None and not (isinstance(self.name, str) and self.name):
-            raise ValueError(
-                f"name={self.name!r} of Checkpoint must be a str that is not empty, or None."
-            )
+        super().setup(estimator, context)
         if not Path(self.path).absolute().parent.is_dir():
             raise FileNotFoundError(f"path={self.path!r} of Checkpoint lies in no directory.")
         # Fits in several threads may share a callback: each has an entry of its own.
@@ -289,7 +330,7 @@ class Checkpoint(Callback):
     def _is_due(self, estimator: Any, context: Any) -> bool:
         if self.every_n_seconds is not None:
             return monotonic() - self._fits[id(estimator)].saved_at >= self.every_n_seconds
-        return bool(context.report["epoch"] % self.every_n_epochs == 0)
+        return bool(context.report["epoch"] % int(self.every_n_epochs) == 0)
 
 
 @dataclass

@@ -11,9 +11,17 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._sklearn.compat import callback_management_context
+from ..options import Having, Listing
 from ..training.checkpoint import Job, State, describe_random_state, recall_random_state
 from ..training.state_checks import Form
 from .identity import IndescribableError, described, fingerprint
+
+_HOOKS = ("setup", "on_fit_task_begin", "on_fit_task_end", "teardown")
+
+#: What an estimator's ``callbacks`` must be, if not None.
+CALLBACKS = Listing(
+    [Having("a callback", _HOOKS)], "callbacks (instances following the FitCallback protocol)"
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,9 @@ class Facts:
 
 class Silence:
     """Stands in for a listener where there are no callbacks."""
+
+    #: Whether anybody is told of each epoch, and may look at what it has brought.
+    listens = False
 
     def begin(self, task_name: str) -> None:
         """Tell that an epoch begins."""
@@ -94,6 +105,8 @@ class Listener(Silence):
     offered : dict
         Data that hooks may ask for: X, y and metadata.
     """
+
+    listens = True
 
     def __init__(
         self, estimator: Any, context: Any, callbacks: list[Any], offered: dict[str, Any]
@@ -180,8 +193,9 @@ def listening(
     Silence or Listener
     """
     registered = list(getattr(estimator, "_skl_callbacks", ()))
-    _check_place_of(estimator.callbacks or (), estimator)
-    callbacks = [*registered, *(estimator.callbacks or ())]
+    own = [] if estimator.callbacks is None else list(estimator.callbacks)
+    _check_place_of(own, estimator)
+    callbacks = [*registered, *own]
     if not callbacks:
         yield Silence()
         return

@@ -137,6 +137,15 @@ class Network:
             for places in self._places
         ]
 
+    def places_of(self, attribute: str) -> list[slice]:
+        """Return where, in a member's vector, the arrays lie that are kept under an attribute."""
+        return [
+            place
+            for node, places in zip(self.nodes, self._places, strict=True)
+            for declared, (place, _) in zip(node.block.learned, places, strict=True)
+            if declared.attribute == attribute
+        ]
+
     def by_attribute(self, learned: Learned) -> dict[str, list[Floats]]:
         """Return what one member has learned, as estimators keep it: views, in declared shapes."""
         found: dict[str, list[Floats]] = {attribute: [] for attribute in self.attributes}

@@ -7,19 +7,19 @@ the network's targets are (``_encode``), how raw predictions are scored while tr
 
 from __future__ import annotations
 
-import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from copy import copy
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from copy import copy, deepcopy
 from dataclasses import dataclass
+from inspect import signature
+from numbers import Integral
 from typing import Any, NoReturn
 
 import numpy as np
 from scipy import sparse
 from scipy.optimize import OptimizeResult
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
-from sklearn.utils import check_array
+from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import (
@@ -31,10 +31,11 @@ from .._sklearn.checks import (
     checking,
     generator_of,
     is_evidently_valid,
+    renaming,
     restored_on_failure,
     validated,
 )
-from .._sklearn.compat import CallbackSupportMixin, check_optimize_result
+from .._sklearn.compat import CallbackSupportMixin, check_optimize_result, check_y
 from ..activations import Activation
 from ..callbacks.listening import Silence, listening
 from ..engine import Network, multilayer_perceptron
@@ -42,9 +43,10 @@ from ..engine.arrays import Floats, Integers, all_finite
 from ..engine.network import Learned
 from ..engine.prediction import Predictor, Predictors, predict_raw
 from ..engine.rows import merge_equal_rows
-from ..initializers import Layer, get_initializer
+from ..initializers import ARRAYS, Layer, get_initializer
 from ..losses import Loss
 from ..optimizers import LBFGS
+from ..options import check_option, plain
 from ..training import (
     EpochReport,
     Member,
@@ -57,13 +59,28 @@ from ..training import (
 from ..training.checkpoint import State, restore, state_of
 from ..training.lbfgs import Budget
 from ..training.member import Progress
-from .held_out import FEW_OUTPUTS, Validation
+from ..training.resting import RestingStack, is_small
+from ..usercall import warn, warn_of_interruption
+from .held_out import FEW_OUTPUTS, HeldOut, Validation, split
 from .notebook import NotebookMixin
 from .parameters import NetworkParameters, is_lbfgs, owned
 from .resumption import facts_of
 
 #: From this many weights in one matrix on, ``dtype="auto"`` trains in float32.
 FLOAT32_FROM = 2**12
+
+#: What ``n_iter_no_change`` is where the user has not chosen it.
+DEFAULT_PATIENCE = signature(NetworkParameters).parameters["n_iter_no_change"].default
+
+#: Epochs of earlier calls whose figures are kept: a model that learns for years does not grow.
+KEPT_EPOCHS = 1000
+
+#: What a history holds, and where an estimator keeps it.
+_CURVES = {
+    "loss_curve": "loss_curve_",
+    "validation_scores": "validation_scores_",
+    "validation_losses": "validation_loss_curve_",
+}
 
 #: Numbers that a network of more outputs than ``FEW_OUTPUTS`` predicts at a time (8 MB), where
 #: something shorter is made of them.
@@ -78,8 +95,8 @@ ALWAYS_KEPT = ("coefs_", "intercepts_", "activation_parameters_", "normalization
 NO_EXTRAS = Extras()
 
 _DIVERGED = (
-    "Solver produced non-finite parameter weights: the training diverged. The input data may"
-    " contain large values and need to be preprocessed (for example with StandardScaler)"
+    "Solver produced non-finite parameter weights. The input data may contain large values and"
+    " need to be preprocessed (for example with StandardScaler): the training diverged"
 )
 
 
@@ -92,6 +109,8 @@ class CheckedData:
     data : TrainingSet
     y : ndarray
         Checked, not encoded.
+    given : tuple
+        X and y as the user gave them.
     sample_weight : ndarray of shape (N,) or None
         As given.
     weight : ndarray of shape (N,) or None
@@ -100,6 +119,7 @@ class CheckedData:
 
     data: TrainingSet
     y: Any
+    given: tuple[Any, Any]
     sample_weight: Floats | None
     weight: Floats | None
 
@@ -181,7 +201,7 @@ class BaseMultilayerPerceptron(
         incremental: bool,
         extras: Extras = NO_EXTRAS,
     ) -> BaseMultilayerPerceptron:
-        n_epochs = 1 if incremental else self.max_iter
+        n_epochs = 1 if incremental else int(self.max_iter)
         with (
             listening(self, n_epochs, X, y, sample_weight) as listener,
             restored_on_failure(self),
@@ -225,6 +245,7 @@ class BaseMultilayerPerceptron(
 
     def _check_data(self, X: Any, y: Any, sample_weight: Any, mode: FitMode) -> CheckedData:
         """Check the data, store what describes it, and encode the targets."""
+        given = X, y
         X, y = self._validate_training_data(X, y, reset=not mode.continuing)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
@@ -238,7 +259,7 @@ class BaseMultilayerPerceptron(
                 " sum of sample_weight is too small for it. Multiply all weights by one factor, or"
                 " use alpha=0."
             )
-        return CheckedData(TrainingSet(X, targets), y, sample_weight, weight)
+        return CheckedData(TrainingSet(X, targets), y, given, sample_weight, weight)
 
     def _make_ready(
         self, checked: CheckedData, mode: FitMode, extras: Extras, listener: Silence
@@ -260,16 +281,22 @@ class BaseMultilayerPerceptron(
         saved = listener.resume(rng, lambda: facts_of(self, checked, extras, mode, rng))
         if mode.continuing:
             start = self._packed_parameters()
+            progress = self._progress_so_far(mode)
+            if not mode.incremental:
+                self._forget_history()
         else:
             start = self._initial_parameters(rng, extras)
+            progress = Progress()
         self.dtype_ = self._resolve_dtype()
         self.n_outputs_ = n_outputs
         self.n_layers_ = len(self._hidden_sizes()) + 2
         self.out_activation_ = loss.out_activation
         member = self._make_member(
-            start, loss, data, checked.weight, rng, incremental=mode.incremental
+            start, loss, data, checked.weight, rng, progress, incremental=mode.incremental
         )
-        self._hold_out(member, data, checked.y, extras)
+        self._hold_out(member, checked, extras)
+        if mode.continuing:
+            self._go_on_with_noise(member)
         self._merge_rows_of_full_batch(member, data)
         if saved is not None:
             restore(member, saved)
@@ -280,11 +307,17 @@ class BaseMultilayerPerceptron(
 
     def _forget(self) -> None:
         """Drop what only continued training needs, and what not every fit replaces."""
+        self._forget_history()
         learned = self._network.attributes if hasattr(self, "_network") else ()
+        for name in ("_noise", *(name for name in learned if name not in ALWAYS_KEPT)):
+            self.__dict__.pop(name, None)
+
+    def _forget_history(self) -> None:
+        """Drop what the next ``fit`` does not share, though it goes on from the weights."""
         for name in (
-            *(name for name in learned if name not in ALWAYS_KEPT),
             "_optimizer_state",
-            "_best_parameters",
+            "_trained_by",
+            "_resting",
             "_no_improvement",
             "_raw_parameters",
             "_average",
@@ -299,7 +332,7 @@ class BaseMultilayerPerceptron(
         hidden = self._hidden_sizes()
         activations = self._resolve_activations()[: len(hidden)]
         for message in {a.untrainable_message for a in activations if not a.differentiable}:
-            warnings.warn(message, UserWarning, stacklevel=7)
+            warn(message)
         normalization = self._resolve_normalization()
         return multilayer_perceptron(
             n_features,
@@ -314,7 +347,7 @@ class BaseMultilayerPerceptron(
     def _resolve_dtype(self) -> np.dtype:
         if is_lbfgs(self.solver):
             return np.dtype(np.float64)
-        if self.dtype != "auto":
+        if not (isinstance(self.dtype, str) and self.dtype == "auto"):
             return np.dtype(self.dtype)
         learned = (array for node in self._network.nodes for array in node.block.learned)
         largest = max(array.size for array in learned if array.is_weight)
@@ -372,12 +405,18 @@ class BaseMultilayerPerceptron(
     ) -> Sequence[Floats | None]:
         if given is None:
             return [None] * len(drawn)
+        check_option(type(self).__name__, name, given, [ARRAYS, None])
         if len(given) != len(drawn):
             raise ValueError(f"{name} has {len(given)} arrays, but there are {len(drawn)} layers.")
         arrays = []
         for layer, (array, expected) in enumerate(zip(given, drawn, strict=True)):
-            with checking():
-                checked = check_array(array, ensure_2d=False, dtype=np.float64, input_name=name)
+            try:
+                with checking():
+                    checked = check_array(array, ensure_2d=False, dtype=np.float64, input_name=name)
+            except (TypeError, ValueError, OverflowError) as error:
+                raise ValueError(
+                    f"{name}[{layer}] is no array of finite numbers: {error}"
+                ) from None
             if checked.shape != expected.shape:
                 raise ValueError(
                     f"{name}[{layer}] has shape {checked.shape}, but layer {layer} needs"
@@ -388,18 +427,21 @@ class BaseMultilayerPerceptron(
 
     def _rebuild_network(self, n_outputs: int) -> None:
         """Wire the network anew for the weights of the earlier fit; activations may change."""
+        resting = self._resting = getattr(self, "_resting", None) or RestingStack()
+        options = self._plain_options()
+        if options is not None and resting.has_wired(self._network, (options, n_outputs)):
+            return
         now = self._build_network(self.n_features_in_, n_outputs)
-        before, after = (
-            [(n.name, n.block.learned) for n in network.nodes] for network in (self._network, now)
-        )
-        if after != before:
+        if _what_is_learned(now) != _what_is_learned(self._network):
             raise ValueError(
                 "warm_start and partial_fit go on with the weights of the earlier fit: "
                 f"hidden_layer_sizes={self.hidden_layer_sizes!r}, skip_connections="
-                f"{self.skip_connections!r}, the number of outputs, and what activation="
-                f"{self.activation!r} learns must stay as they were."
+                f"{self.skip_connections!r}, normalization={self.normalization!r}, the number of"
+                f" outputs (loss={self.loss!r}), and what activation={self.activation!r} learns"
+                " must stay as they were."
             )
         self._network = now
+        resting.wired = now, (options, n_outputs)
 
     def _fitted_views(self, dtype: np.dtype | None = None, *, folded: bool = True) -> Learned:
         """List what has been learned as the engine does; in its own dtypes, if none is given."""
@@ -432,6 +474,7 @@ class BaseMultilayerPerceptron(
         data: TrainingSet,
         sample_weight: Floats | None,
         rng: np.random.RandomState,
+        progress: Progress,
         *,
         incremental: bool,
     ) -> Member:
@@ -441,53 +484,51 @@ class BaseMultilayerPerceptron(
                 f"solver={self.solver!r} needs a smooth objective: l1_ratio={self.l1_ratio!r} must"
                 f" be 0 and max_grad_norm={self.max_grad_norm!r} must be None."
             )
+        averaging = self._resolve_averaging(incremental=incremental)
         return Member(
             parameters=parameters,
             loss=loss,
             optimizer=optimizer,
             schedule=self._make_schedule(optimizer, incremental=incremental),
-            learning_rate=float(self.learning_rate_init),
-            alpha=self.alpha,
-            l1_ratio=self.l1_ratio,
-            max_grad_norm=np.inf if self.max_grad_norm is None else self.max_grad_norm,
+            learning_rate=plain(self.learning_rate_init),
+            alpha=plain(self.alpha),
+            l1_ratio=plain(self.l1_ratio),
+            max_grad_norm=np.inf if self.max_grad_norm is None else plain(self.max_grad_norm),
             rows=np.arange(data.n_rows),
             rng=rng,
             sample_weight=sample_weight,
             shuffle=self.shuffle,
-            max_iter=self.max_iter,
-            tol=self.tol,
-            n_iter_no_change=self.n_iter_no_change,
-            max_seconds=np.inf if self.max_time is None else self.max_time,
-            averaging=self._resolve_averaging(incremental=incremental),
-            average=getattr(self, "_average", None),
-            progress=self._progress_so_far(),
-            best_parameters=getattr(self, "_best_parameters", None),
+            max_iter=plain(self.max_iter),
+            tol=plain(self.tol),
+            n_iter_no_change=plain(self.n_iter_no_change),
+            max_seconds=np.inf if self.max_time is None else plain(self.max_time),
+            averaging=averaging,
+            average=None if averaging is None else getattr(self, "_average", None),
+            progress=progress,
         )
 
-    def _hold_out(self, member: Member, data: TrainingSet, y: Any, extras: Extras) -> None:
+    def _hold_out(self, member: Member, checked: CheckedData, extras: Extras) -> None:
         """Decide on which rows a member is validated, and what depends on them."""
         rules = self._resolve_early_stopping()
-        has_own = self._has_own_validation_data(extras)
-        if has_own:
-            X, y, weight = self._check_validation_data(extras)
-            targets = self._encode(y, None, FitMode(True, incremental=True, learns=False))
-            weight = self._weigh(targets, weight)
-            data, rows = TrainingSet(X, targets), np.arange(X.shape[0])
+        held_out = None
+        if self._has_own_validation_data(extras):
+            held_out = self._check_validation_data(extras)
         elif rules is not None and not is_lbfgs(self.solver):
             weight = member.sample_weight
-            member.rows, rows = self._split(data, member.rng)
+            member.rows, rows = self._split(checked.data, member.rng)
             self._check_weights_of_split(weight, member.rows, rows)
-        if has_own or (rules is not None and not is_lbfgs(self.solver)):
+            held_out = HeldOut(checked.data, checked.y, weight, checked.given, rows)
+        if held_out is not None:
             monitor = "score" if rules is None else rules.monitor
-            member.validate = Validation(self, member.loss, monitor, data, rows, y, weight)
+            member.validate = Validation(self, member.loss, monitor, held_out)
         member.n_samples = len(member.rows)
         member.noise = self._make_noise(member.rng)
         member.watches_score = rules is not None and member.validate is not None
         if rules is not None:
             member.restores_best = rules.restore_best
-            member.tol = self.tol if rules.tol is None else rules.tol
+            member.tol = plain(self.tol) if rules.tol is None else plain(rules.tol)
             if rules.patience is not None:
-                member.n_iter_no_change = rules.patience
+                member.n_iter_no_change = plain(rules.patience)
 
     def _has_own_validation_data(self, extras: Extras) -> bool:
         X, y, weight = extras.X_val, extras.y_val, extras.sample_weight_val
@@ -501,12 +542,21 @@ class BaseMultilayerPerceptron(
             )
         return X is not None
 
-    def _check_validation_data(self, extras: Extras) -> tuple[Any, Any, Floats | None]:
-        X, y = self._validate_training_data(extras.X_val, extras.y_val, reset=False)
+    def _check_validation_data(self, extras: Extras) -> HeldOut:
+        """Check the user's own validation data; errors name its parameters."""
         weight = extras.sample_weight_val
-        if weight is not None:
-            weight = check_sample_weight(weight, X, "sample_weight_val")
-        return X, y, weight
+        with renaming("X", "X_val"):
+            X = validated(self, extras.X_val, reset=False)
+        with renaming("y", "y_val"):
+            y = check_y(extras.y_val, True, self._y_is_numeric, estimator=self)
+        with renaming("", "X_val and y_val"):
+            check_consistent_length(X, y)
+        with renaming("sample_weight", "sample_weight_val"):
+            weight = None if weight is None else check_sample_weight(weight, X)
+        with renaming("y", "y_val"):
+            targets = self._encode(y, None, FitMode(True, incremental=True, learns=False))
+            weight = self._weigh(targets, weight)
+        return HeldOut(TrainingSet(X, targets), y, weight, (extras.X_val, extras.y_val))
 
     def _merge_rows_of_full_batch(self, member: Member, data: TrainingSet) -> None:
         if not is_lbfgs(self.solver) and self._batch_rows(member.n_samples) == member.n_samples:
@@ -521,18 +571,14 @@ class BaseMultilayerPerceptron(
         return np.random.default_rng(rng.randint(2**32, size=4, dtype=np.uint32))
 
     def _split(self, data: TrainingSet, rng: np.random.RandomState) -> tuple[Integers, Integers]:
-        """Draw the validation rows as scikit-learn does."""
+        """Draw the validation rows."""
         if not self.validation_fraction:
             raise ValueError(
                 f"validation_fraction={self.validation_fraction!r} must be in the range (0.0, 1.0)"
                 " if early_stopping=True."
             )
-        rows, held_out = train_test_split(
-            np.arange(data.n_rows),
-            random_state=rng,
-            test_size=self.validation_fraction,
-            stratify=self._stratify(data.targets),
-        )
+        labels = self._stratify(data.targets)
+        rows, held_out = split(data.n_rows, plain(self.validation_fraction), labels, rng)
         if len(held_out) < 2:
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' "
@@ -552,39 +598,108 @@ class BaseMultilayerPerceptron(
             " rows of weight zero, or pass X_val and y_val."
         )
 
-    def _progress_so_far(self) -> Progress:
-        if not hasattr(self, "_no_improvement"):
-            return Progress()
+    def _go_on_with_noise(self, member: Member) -> None:
+        """Let dropout go on from the earlier call, where a seed would draw its masks again.
+
+        Shuffles go on with it. Without dropout they are scikit-learn's, seeded in each call.
+        """
+        seed, noise = getattr(self, "_noise", (None, None))
+        if member.noise is None or noise is None or seed != self.random_state:
+            return
+        # The earlier fit keeps its own, should this one fail.
+        member.noise = deepcopy(noise)
+        member.rng = np.random.RandomState([seed, self.t_ % 2**32])
+
+    def _progress_so_far(self, mode: FitMode) -> Progress:
+        """Return the history to go on with: ``fit`` judges by its own, ``partial_fit`` by all."""
+        earlier = {
+            name: list((getattr(self, attribute, None) or ())[-KEPT_EPOCHS:])
+            for name, attribute in _CURVES.items()
+        }
+        if not mode.incremental:
+            return Progress(rows_seen=self.t_, earlier=earlier)
+        best: float | None = self.best_loss_ if hasattr(self, "_no_improvement") else None
         return Progress(
-            loss_curve=list(self.loss_curve_),
-            validation_scores=list(self.validation_scores_ or ()),
-            validation_losses=list(self.validation_loss_curve_ or ()),
-            best_loss=np.inf if self.best_loss_ is None else self.best_loss_,
-            best_score=-np.inf
-            if self.best_validation_score_ is None
-            else self.best_validation_score_,
-            no_improvement=self._no_improvement,
+            loss_curve=earlier["loss_curve"],
+            best_loss=np.inf if best is None else best,
+            no_improvement=0 if best is None else self._no_improvement,
             rows_seen=self.t_,
         )
+
+    def _go_on_with_optimizer(self, member: Member) -> None:
+        """Take over moments and learning rate of the earlier call, where they are still meant."""
+        if not hasattr(self, "_optimizer_state"):
+            return
+        now = member.optimizer, member.schedule, member.learning_rate
+        optimizer, schedule, initial_rate = getattr(self, "_trained_by", now)
+        vectors, steps, rate = self._optimizer_state
+        if type(optimizer) is type(member.optimizer):
+            member.optimizer_state, member.steps = vectors, steps
+        if initial_rate == member.learning_rate and _are_alike(schedule, member.schedule):
+            member.current_rate = rate
+        else:
+            member.current_rate = member.schedule.after_epoch(
+                member.learning_rate, member.learning_rate, member.progress.rows_seen
+            )
 
     def _train_stochastic(
         self, member: Member, data: TrainingSet, listener: Silence, *, incremental: bool
     ) -> None:
         self._warn_of_clipped_batch(member)
         if incremental:
-            member.optimizer_state, member.steps, member.current_rate = getattr(
-                self, "_optimizer_state", ({}, 0, member.learning_rate)
-            )
+            self._go_on_with_optimizer(member)
         # A fit that was saved when it had ended is not gone on with.
         if not member.is_over:
             size = self._batch_rows(member.n_samples)
-            stack = Stack(self._network, [member], data, size, self.dtype_)
+            stack, rest = self._stack_of(member, data, size, incremental=incremental)
             try:
                 self._run_epochs(stack, member, listener, incremental=incremental)
             except KeyboardInterrupt:
-                warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
+                warn_of_interruption(self, f"{member.n_iter} epochs")
             stack.retire(range(len(stack.members)))
+            rest()
         self._finish(member)
+
+    def _stack_of(
+        self, member: Member, data: TrainingSet, size: int, *, incremental: bool
+    ) -> tuple[Stack, Callable[[], None]]:
+        """Return a stack of the member, and what is to be called when it has done its work."""
+
+        def make(own: TrainingSet) -> Stack:
+            return Stack(self._network, [member], own, size, self.dtype_)
+
+        options = self._plain_options() if incremental and is_small(member, data) else None
+        if options is None:
+            return make(data), lambda: None
+        # Labels of classes are told by codes, and their table by their number.
+        key = (
+            options,
+            (data.X.shape, data.X.dtype, len(member.rows), size, self.dtype_),
+            tuple(of for node in _what_is_learned(self._network) for of in node),
+            (data.targets.n_outputs, data.targets.codes is None),
+            self._key_of_units(),
+        )
+        resting = self._resting = getattr(self, "_resting", None) or RestingStack()
+        resting.wired = self._network, (options, self._network.n_outputs)
+        stack = resting.take(key, member, data, make)
+        return stack, lambda: resting.put_back(key, stack)
+
+    def _plain_options(self) -> tuple[Any, ...] | None:
+        """Return the parameters, if all are plain values: an object may change inside."""
+        values = [
+            getattr(self, name)
+            for name in self._get_param_names()
+            if name not in ("callbacks", "random_state", "verbose", "class_weight")
+        ]
+        values = [tuple(value) if isinstance(value, list) else value for value in values]
+        parts = [part for v in values for part in (v if isinstance(v, tuple) else (v,))]
+        if all(part is None or isinstance(part, str | int | float) for part in parts):
+            return tuple(values)
+        return None
+
+    def _key_of_units(self) -> Hashable:
+        """Return what describes the units that the network's targets are in."""
+        return None
 
     def _run_epochs(
         self, stack: Stack, member: Member, listener: Silence, *, incremental: bool
@@ -604,8 +719,13 @@ class BaseMultilayerPerceptron(
         while not member.is_over:
             listener.begin("epoch")
             (report,) = next(reports)
+            if member.failure is not None:
+                raise member.failure
             self._say(report)
-            if listener.end(_figures(report), fitted, state) or incremental:
+            if listener.end(_figures(report), fitted, state):
+                # What a callback asks for is no lack of convergence.
+                member.verdict = "stop"
+            if incremental:
                 break
 
     def _publish(self, stack: Stack) -> None:
@@ -613,23 +733,24 @@ class BaseMultilayerPerceptron(
             stack.publish(k)
 
     def _warn_of_clipped_batch(self, member: Member) -> None:
-        if self.batch_size != "auto" and self.batch_size > member.n_samples:
-            warnings.warn(
+        if not isinstance(self.batch_size, str) and self.batch_size > member.n_samples:
+            warn(
                 f"Got batch_size={self.batch_size}, larger than the sample size"
-                f" {member.n_samples}. It is going to be clipped.",
-                UserWarning,
-                stacklevel=6,
+                f" {member.n_samples}. It is going to be clipped."
             )
 
     def _finish(self, member: Member) -> None:
         """Take over what training has made of the member that ``_prepare`` returned."""
+        if member.failure is not None:
+            raise member.failure
         if member.diverged or not np.isfinite(member.parameters).all():
             self._refuse_diverged()
-        self._warn_unconverged(member.verdict)
+        if not _was_planned(member):
+            self._warn_unconverged(member.verdict)
         self._keep(member)
 
     def _refuse_diverged(self) -> NoReturn:
-        rate = f", or learning_rate_init={self.learning_rate_init!r} is too large"
+        rate = f". Or learning_rate_init={self.learning_rate_init!r} is too large"
         raise ValueError(f"{_DIVERGED}{'' if is_lbfgs(self.solver) else rate}.")
 
     def _warn_unconverged(self, verdict: str) -> None:
@@ -638,11 +759,10 @@ class BaseMultilayerPerceptron(
             "out of time": f"Maximum time ({self.max_time} seconds)",
         }
         if verdict in limits:
-            warnings.warn(
-                f"Stochastic Optimizer: {limits[verdict]} reached and the "
-                "optimization hasn't converged yet.",
+            warn(
+                f"{'L-BFGS' if is_lbfgs(self.solver) else 'Stochastic Optimizer'}:"
+                f" {limits[verdict]} reached and the optimization hasn't converged yet.",
                 ConvergenceWarning,
-                stacklevel=7,
             )
 
     def _say(self, report: EpochReport) -> None:
@@ -673,18 +793,22 @@ class BaseMultilayerPerceptron(
         predicting = member.parameters if member.average is None else member.average
         if watches_score and member.best_parameters is not None:
             predicting = member.best_parameters
-            self._best_parameters = member.best_parameters
+            self._raw_parameters = self._average = None
         self._store_parameters(predicting)
-        self.loss_curve_ = list(progress.loss_curve)
+        self.loss_curve_ = progress.all_of("loss_curve")
         self.loss_ = progress.loss_curve[-1] if progress.loss_curve else np.inf
         self.best_loss_ = None if watches_score else progress.best_loss
-        self.validation_scores_ = list(progress.validation_scores) if is_validated else None
-        self.validation_loss_curve_ = list(progress.validation_losses) if is_validated else None
+        scores, losses = map(progress.all_of, ("validation_scores", "validation_losses"))
+        self.validation_scores_ = scores if is_validated else None
+        self.validation_loss_curve_ = losses if is_validated else None
         self.best_validation_score_ = progress.best_score if watches_score else None
         self.n_iter_ = member.n_iter
         self.t_ = progress.rows_seen
         self._no_improvement = progress.no_improvement
         self._optimizer_state = (member.optimizer_state, member.steps, member.current_rate)
+        self._trained_by = member.optimizer, member.schedule, member.learning_rate
+        if member.noise is not None and isinstance(self.random_state, Integral):
+            self._noise = int(self.random_state), member.noise
 
     def _train_lbfgs(self, member: Member, data: TrainingSet, listener: Silence) -> None:
         losses: list[float] = []
@@ -697,14 +821,16 @@ class BaseMultilayerPerceptron(
                 "history": {"loss": losses},
                 "is_last": False,
             }
-            stops = listener.end(report, lambda: self._attributes_at(last))
+            if self.verbose:
+                print(f"Iteration {last.nit}, loss = {last.fun:.8f}")
+            stops = listener.end(report, lambda: self._attributes_at(last, losses))
             if last.nit < self.max_iter:
                 listener.begin("iteration")
             return stops
 
         assert isinstance(member.optimizer, LBFGS)
         max_fun = member.optimizer.max_fun
-        budget = Budget(self.max_iter, max_fun, self.tol, member.max_seconds)
+        budget = Budget(member.max_iter, max_fun, member.tol, member.max_seconds)
         listener.begin("iteration")
         result, interrupted = minimize_lbfgs(self._network, member, data, budget, tell)
         # The iteration that has begun last does not take place.
@@ -712,23 +838,27 @@ class BaseMultilayerPerceptron(
         if not (np.isfinite(result.x).all() and np.isfinite(result.fun)):
             self._refuse_diverged()
         if interrupted:
-            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
+            warn_of_interruption(self, f"{result.nit} iterations")
             self.n_iter_ = result.nit
+        elif result.ending is not None:
+            self.n_iter_ = result.nit
+            self._warn_unconverged(result.ending)
         else:
             self.n_iter_ = check_optimize_result("lbfgs", result, self.max_iter)
         if self.verbose:
             print(f"L-BFGS: {self.n_iter_} iterations, loss = {result.loss:.8f}")
-        self._keep_iterate(result)
+        self._keep_iterate(result, losses)
 
-    def _keep_iterate(self, result: OptimizeResult) -> None:
+    def _keep_iterate(self, result: OptimizeResult, losses: list[float]) -> None:
         self._store_parameters(result.x)
         self.loss_ = self.best_loss_ = float(result.loss)
+        self.loss_curve_ = list(losses)
         self.t_ = 0
 
-    def _attributes_at(self, result: OptimizeResult) -> dict[str, Any]:
+    def _attributes_at(self, result: OptimizeResult, losses: list[float]) -> dict[str, Any]:
         estimator = copy(self)
         estimator.n_iter_ = result.nit
-        estimator._keep_iterate(result)
+        estimator._keep_iterate(result, losses)
         return dict(vars(estimator))
 
     def _store_parameters(self, vector: Floats) -> None:
@@ -807,6 +937,20 @@ class BaseMultilayerPerceptron(
         return tags
 
 
+def _was_planned(member: Member) -> bool:
+    """Tell whether a member that has trained to its last epoch was asked to do just that.
+
+    So it is where the user has seen to it that no rule could have stopped it before: with a
+    patience as long as training; where a schedule ends with the last epoch, no tolerance will do.
+    """
+    if member.verdict != "exhausted":
+        return False
+    patience, has_end = member.n_iter_no_change, member.schedule.needs_max_iter
+    if patience >= member.max_iter:
+        return has_end or patience != DEFAULT_PATIENCE
+    return has_end and not member.watches_score and not member.tol
+
+
 def _figures(report: EpochReport) -> dict[str, Any]:
     """Return what callbacks are told of an epoch."""
     progress = report.member.progress
@@ -823,6 +967,27 @@ def _figures(report: EpochReport) -> dict[str, Any]:
     return {**figures, "history": history, "is_last": report.member.is_over}
 
 
+def _what_is_learned(network: Network) -> list[tuple[Any, ...]]:
+    """Describe the blocks whose weights a later call goes on with; dropout may come and go."""
+    described: list[tuple[Any, ...]] = []
+    for node in network.nodes:
+        if node.block.kind != "dropout":
+            activations = getattr(node.block, "activations", ()) if node.block.learned else ()
+            kinds = tuple(activation.__class__ for activation in activations)
+            described.append((node.name, node.block.kind, kinds, node.block.learned))
+    return described
+
+
+def _are_alike(one: Any, other: Any) -> bool:
+    """Tell whether two components are of one kind with equal parameters."""
+    if type(one) is not type(other) or vars(one).keys() != vars(other).keys():
+        return False
+    return all(
+        value is vars(other)[name] or np.array_equal(value, vars(other)[name])
+        for name, value in vars(one).items()
+    )
+
+
 def _in_canonical_order(
     data: TrainingSet, rows: Integers, sample_weight: Floats | None
 ) -> tuple[Integers, Floats | None]:
@@ -832,7 +997,13 @@ def _in_canonical_order(
     repeated and one that counts twice are nothing but rounding. Removing it makes
     weights and repetitions agree bit for bit, in float32 too, and saves work.
     """
-    kept, merged = merge_equal_rows(data.X, data.targets.keys, sample_weight, rows)
+    if len(rows) == 1:
+        return rows, sample_weight
+    keys = data.targets.keys
+    if data.more:
+        stacked = sparse.hstack if sparse.issparse(keys) else np.hstack
+        keys = stacked([keys, *data.more.values()])
+    kept, merged = merge_equal_rows(data.X, keys, sample_weight, rows)
     if sample_weight is None and (merged == 1).all():
         return kept, None
     weights = np.zeros(data.n_rows)

@@ -56,7 +56,8 @@ verbose : bool or int, default=False
     Whether to print progress.
 
 warm_start : bool, default=False
-    Whether `fit` goes on from the weights of the previous call.
+    Whether `fit` goes on from the weights of the previous call. Each call has its own best
+    score, best weights and patience.
 
 momentum : float, default=0.9
     In [0, 1]. Only used when ``solver="sgd"``.
@@ -64,11 +65,11 @@ momentum : float, default=0.9
 nesterovs_momentum : bool, default=True
     Whether to look ahead along the momentum. Only used when ``solver="sgd"``.
 
-early_stopping : bool or EarlyStopping, default=False
+early_stopping : bool, str or EarlyStopping, default=False
     Whether to hold out `validation_fraction` of the rows, or take the validation data given to
     `fit`, stop when their score no longer improves, and restore the best weights. An
     :class:`~skperceptron.stopping.EarlyStopping` object says what is watched and how
-    patiently. Ignored by "lbfgs".
+    patiently; a name such as "loss" or "roc_auc" is one that watches it. Ignored by "lbfgs".
 
 validation_fraction : float, default=0.1
     Share of held-out rows, in [0, 1).
@@ -122,7 +123,7 @@ max_time : float, default=None
 callbacks : list of callbacks, default=None
     Objects that are told of each epoch: see :mod:`skperceptron.callbacks`.
 
-dtype : {"auto", "float32", "float64"}, default="auto"
+dtype : {"auto", "float32", "float64"} or NumPy dtype, default="auto"
     Precision of training. "auto" is float32 if some weight matrix has 2**12 elements or more,
     float64 otherwise; "lbfgs" always uses float64. Prediction follows the dtype of X.
 """
@@ -155,10 +156,12 @@ loss_ : float
     Loss of the last epoch.
 
 loss_curve_ : list of float
-    Training loss of each epoch. Not set by "lbfgs".
+    Training loss of each epoch ("lbfgs": of each iteration of the last call). Of calls before
+    the last one, the last 1,000 epochs are kept; the last `n_iter_` entries are those of the
+    last call.
 
 best_loss_ : float or None
-    Smallest training loss; None with early stopping.
+    Smallest training loss of the last `fit`; None with early stopping.
 
 validation_scores_ : list of float or None
     Score on the validation rows, epoch by epoch; None without validation. Accuracy; R2 for a loss
@@ -169,7 +172,7 @@ validation_loss_curve_ : list of float or None
     Loss on the validation rows, without penalty.
 
 best_validation_score_ : float or None
-    The best of them.
+    The best of them in the last `fit`.
 
 n_iter_ : int
     Epochs or iterations of the last call.

@@ -1,19 +1,30 @@
-"""Score and loss on rows that a network is not trained on."""
+"""Rows that a network is not trained on: how they are drawn, and its score and loss on them."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from math import ceil, isfinite
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from scipy import sparse
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import check_scoring
+from sklearn.model_selection import train_test_split
+from sklearn.utils import indexable
 
+from .._sklearn.compat import safe_indexing, takes_sample_weight
 from ..engine.arrays import Floats, Integers
+from ..engine.mapped import pages_of
 from ..engine.prediction import predict_raw
 from ..losses import Loss
+from ..options import is_number, shown
 from ..training import TrainingSet
+from ..usercall import warn
 
 if TYPE_CHECKING:
     from .base import BaseMultilayerPerceptron
@@ -21,6 +32,84 @@ if TYPE_CHECKING:
 #: Predictions of more outputs than these are made part by part, so many numbers at a time (8 MB).
 FEW_OUTPUTS = 64
 HELD = 2**20
+
+
+def split(
+    n_rows: int, fraction: float, labels: Integers | None, rng: np.random.RandomState
+) -> tuple[Integers, Integers]:
+    """Draw rows to train on and rows to validate on, as scikit-learn does.
+
+    Where there are labels, both parts hold them in the same proportions. scikit-learn refuses a
+    label of a single row, and parts of fewer rows than there are labels; here, a label then
+    keeps at least one row to be trained on.
+
+    Parameters
+    ----------
+    n_rows : int
+    fraction : float
+        Of the rows, to validate on.
+    labels : ndarray of int, shape (n_rows,), or None
+    rng : RandomState
+
+    Returns
+    -------
+    rows, held_out : ndarray of int
+    """
+    if labels is not None:
+        counts = np.bincount(labels)
+        n_held_out = ceil(fraction * n_rows)
+        n_labels = np.count_nonzero(counts)
+        smallest_part = min(n_held_out, n_rows - n_held_out)
+        if counts[counts > 0].min() < 2 or smallest_part < n_labels:
+            return _split_nearly_in_proportion(labels, counts, n_held_out, rng)
+    rows, held_out = train_test_split(
+        np.arange(n_rows), test_size=fraction, random_state=rng, stratify=labels
+    )
+    return rows, held_out
+
+
+def _split_nearly_in_proportion(
+    labels: Integers, counts: Integers, n_held_out: int, rng: np.random.RandomState
+) -> tuple[Integers, Integers]:
+    """Hold out each label's share of the rows that are not the only ones of their label."""
+    spare = np.maximum(counts - 1, 0)
+    n_held_out = min(n_held_out, spare.sum())
+    wanted = spare * (n_held_out / max(1, spare.sum()))
+    taken = np.floor(wanted).astype(np.intp)
+    # The largest remainders get what rounding has left; among equal ones, chance decides.
+    order = np.lexsort((rng.random_sample(len(counts)), taken - wanted))
+    taken[order[: n_held_out - taken.sum()]] += 1
+    shuffled = rng.permutation(len(labels))
+    by_label = np.argsort(labels[shuffled], kind="stable")
+    # How many rows of its label come before each row.
+    place = np.empty(len(labels), dtype=np.intp)
+    place[by_label] = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+    is_held_out = place < taken[labels[shuffled]]
+    return shuffled[~is_held_out], shuffled[is_held_out]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Rows of a data set that a network is validated on.
+
+    Attributes
+    ----------
+    data : TrainingSet
+    y : ndarray of shape (N, ...)
+        Checked targets, not encoded.
+    sample_weight : ndarray of shape (N,) or None
+        What each row counts.
+    given : tuple
+        X and y as the user gave them.
+    rows : ndarray of int, default=None
+        Their positions; None means all rows.
+    """
+
+    data: TrainingSet
+    y: Any
+    sample_weight: Floats | None
+    given: tuple[Any, Any]
+    rows: Integers | None = None
 
 
 class Validation:
@@ -33,14 +122,7 @@ class Validation:
     loss : Loss
     monitor : str or callable
         As in :class:`~skperceptron.stopping.EarlyStopping`.
-    data : TrainingSet
-        Holds the validation rows.
-    rows : ndarray of int
-        Their positions.
-    y : ndarray
-        The user's targets of the data set.
-    sample_weight : ndarray or None
-        Weights of the data set.
+    held_out : HeldOut
     """
 
     def __init__(
@@ -48,29 +130,58 @@ class Validation:
         estimator: BaseMultilayerPerceptron,
         loss: Loss,
         monitor: str | Callable[..., float],
-        data: TrainingSet,
-        rows: Integers,
-        y: Any,
-        sample_weight: Floats | None,
+        held_out: HeldOut,
     ) -> None:
         self._estimator = estimator
         self._loss = loss
         self._monitor = monitor
+        data, rows, weight = held_out.data, held_out.rows, held_out.sample_weight
+        self._given, self._given_rows = held_out.given, rows
+        if rows is None:
+            rows = np.arange(data.n_rows)
+        elif sparse.issparse(self._given[0]):
+            # Other formats have no rows to take.
+            self._given = data.X, self._given[1]
         self._X, self._rows = data.inputs, rows
-        self._y = y[rows]
-        self._weight = None if sample_weight is None else sample_weight[rows]
+        self._y = held_out.y[rows]
+        self._weight = None if weight is None else weight[rows]
         self._targets = data.targets.part(rows)
         self._scorer = None if monitor in ("score", "loss") else check_scoring(estimator, monitor)
+        self._has_scored = self._has_warned = False
 
     def __call__(self, parameters: Floats) -> tuple[float, float]:
-        """Return score and loss; NaN where a prediction is not finite."""
-        network, estimator = self._estimator._network, self._estimator
+        """Return score and loss.
+
+        Raises
+        ------
+        ValueError
+            If the first score is no finite number, or if training has diverged.
+        """
+        # What overflows is answered by an error.
+        with np.errstate(over="ignore", invalid="ignore"):
+            loss, judged = self._predict(parameters)
+        if not isfinite(loss):
+            self._refuse_diverged()
+        if self._monitor == "loss":
+            score = -loss
+        elif self._scorer is None:
+            score = self._estimator._score_judged(_joined(judged), self._y, self._weight)
+        else:
+            score = self._score(self._scorer, parameters)
+        return self._checked(score), loss
+
+    def _predict(self, parameters: Floats) -> tuple[float, list[Any]]:
+        """Return the loss, and what the estimator's own score is computed from, part by part.
+
+        The loss is NaN where a prediction is not finite.
+        """
+        network = self._estimator._network
         learned = network.views(parameters[np.newaxis])
         means, totals, judged = [], [], []
         for part in self._parts(network.n_outputs):
             raw = predict_raw(network, learned, self._X, self._rows[part])
             if not np.isfinite(raw).all():
-                return np.nan, np.nan
+                return np.nan, []
             weight = None if self._weight is None else self._weight[part]
             total = float(len(raw) if weight is None else weight.sum())
             if total:
@@ -79,13 +190,9 @@ class Validation:
                     means.append(self._loss.mean(raw, y, weight))
                 totals.append(total)
             if self._monitor == "score":
-                judged.append(estimator._judged(raw))
+                judged.append(self._estimator._judged(raw))
         loss = means[0] if len(means) == 1 else float(np.average(means, weights=totals))
-        if self._monitor == "loss":
-            return -loss, loss
-        if self._scorer is None:
-            return estimator._score_judged(_joined(judged), self._y, self._weight), loss
-        return self._score(self._scorer, parameters), loss
+        return loss, judged
 
     def _parts(self, n_outputs: int) -> Iterator[slice]:
         """Cut the rows such that predictions of a part are not many."""
@@ -93,11 +200,76 @@ class Validation:
         for start in range(0, len(self._rows), size):
             yield slice(start, start + size)
 
-    def _score(self, scorer: Callable[..., float], parameters: Floats) -> float:
+    def _refuse_diverged(self) -> NoReturn:
+        if self._given_rows is not None:
+            self._estimator._refuse_diverged()
+        raise ValueError(
+            "Predictions of X_val, or their loss, are non-finite: the training diverged, or X_val"
+            " contains far larger values than X. Preprocess both (for example with StandardScaler),"
+            f" or lower learning_rate_init={self._estimator.learning_rate_init!r}."
+        )
+
+    def _score(self, scorer: Callable[..., Any], parameters: Floats) -> float:
         fitted = copy(self._estimator)
         fitted._store_parameters(parameters)
-        options = {} if self._weight is None else {"sample_weight": self._weight}
-        return float(scorer(fitted, self._X[self._rows], self._y, **options))
+        options = {}
+        if self._weight is not None and takes_sample_weight(scorer):
+            options["sample_weight"] = self._weight
+        X, y = (_rows_of(given, self._given_rows) for given in self._given)
+        try:
+            with warnings.catch_warnings():
+                if not self._has_scored:
+                    # An undefined first score is an error, which says more.
+                    warnings.simplefilter("ignore", UndefinedMetricWarning)
+                score = scorer(fitted, X, y, **options)
+        except (AttributeError, ValueError) as error:
+            raise ValueError(f"{self._subject()} cannot be computed: {error}") from error
+        return self._number(score)
+
+    def _number(self, score: Any) -> float:
+        with suppress(AttributeError, ValueError):
+            # NumPy's numbers, and arrays of one.
+            score = score.item()
+        if not is_number(score):
+            raise ValueError(f"{self._subject()} must be a number, but is {shown(score)}.")
+        return float(score)
+
+    def _checked(self, score: float) -> float:
+        """Return the score; refuse a first one that cannot be compared, warn of a later one."""
+        if isfinite(score):
+            self._has_scored = True
+        elif not self._has_scored:
+            raise ValueError(
+                f"{self._subject()} is {score}: it cannot tell which epoch is better. Give the"
+                " validation more rows, of every class (validation_fraction, or X_val and y_val),"
+                " or watch another figure, such as early_stopping=EarlyStopping('loss')."
+            )
+        elif not self._has_warned:
+            self._has_warned = True
+            warn(f"{self._subject()} has become {score}: such an epoch counts as no improvement.")
+        return score
+
+    def _subject(self) -> str:
+        """Describe the figure and the rows that it was computed on."""
+        codes = self._targets.codes
+        rows = f"{len(self._rows)} validation row{'s' * (len(self._rows) != 1)}"
+        if codes is not None:
+            n_classes = max(2, self._targets.n_outputs)
+            rows += f", which hold {len(np.unique(codes))} of {n_classes} classes,"
+        return f"The figure monitor={self._monitor!r} of the {rows}"
+
+
+def _rows_of(given: Any, rows: Integers | None) -> Any:
+    """Return some rows of what the user gave, in the same container; all, if None."""
+    if rows is None:
+        return given
+    pages = pages_of(given)
+    if pages is None:
+        return safe_indexing(*indexable(given), rows)
+    taken = np.empty((len(rows), *given.shape[1:]), dtype=given.dtype)
+    for portion in pages.portions(len(rows)):
+        taken[portion] = given[rows[portion]]
+    return taken
 
 
 def _joined(parts: list[Any]) -> Any:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import math
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -19,8 +17,7 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import (
     Extras,
@@ -31,18 +28,35 @@ from .._sklearn.checks import (
     never_certain,
     refuse_dates,
     restored_on_failure,
-    shown,
+    shown_labels,
 )
-from .._sklearn.compat import StrOptions, check_partial_fit_first_call, fit_context
-from ..engine.arrays import Floats
+from .._sklearn.compat import (
+    check_classification_targets,
+    check_partial_fit_first_call,
+    column_or_1d,
+    fit_context,
+    type_of_target,
+)
+from ..engine.arrays import Floats, Integers
 from ..losses import (
     CategoricalLogLoss,
-    Interval,
     Loss,
     Pinball,
     ScaledSquaredError,
     SquaredError,
     get_loss,
+)
+from ..options import (
+    CLASS_WEIGHT,
+    Flag,
+    Instance,
+    Interval,
+    Listing,
+    Name,
+    Rules,
+    did_you_mean,
+    plain,
+    speaks_for_itself,
 )
 from ..training import SomeOfMany, TargetRows, Targets, one_hot
 from .base import BaseMultilayerPerceptron, is_stochastic
@@ -68,13 +82,23 @@ def _takes_shared_parameters(init: Callable[..., None]) -> Callable[..., None]:
     return init
 
 
+def _refuse_unknown(estimator: BaseMultilayerPerceptron, shared: dict[str, Any]) -> None:
+    """Raise TypeError, in Python's words, if a parameter is none of those that networks share."""
+    known = inspect.signature(type(estimator).__init__).parameters
+    for name in shared.keys() - known.keys():
+        raise TypeError(
+            f"{type(estimator).__name__}.__init__() got an unexpected keyword argument {name!r}."
+            f"{did_you_mean(name, list(known))}"
+        )
+
+
 class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
     """What both classifiers share: labels and their weights, fit, probabilities."""
 
-    _parameter_constraints: dict[str, list[Any]] = {
+    _parameter_constraints: dict[str, Rules] = {
         **BaseMultilayerPerceptron._parameter_constraints,
-        "loss": [str, Loss],
-        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "loss": [Instance(str), Instance(Loss)],
+        "class_weight": CLASS_WEIGHT,
     }
 
     @_takes_shared_parameters
@@ -87,6 +111,7 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         class_weight=None,
         **shared,
     ) -> None:
+        _refuse_unknown(self, shared)
         super().__init__(hidden_layer_sizes, activation, **shared)
         self.loss = loss
         self.class_weight = class_weight
@@ -235,6 +260,9 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
     def _labels(self, raw: Floats) -> Any:
         """Return the labels that raw predictions mean."""
 
+    def _stratify(self, targets: TargetRows) -> Integers | None:
+        return targets.codes
+
     def _weigh(self, targets: TargetRows, sample_weight: Floats | None) -> Floats | None:
         if self.class_weight is None:
             return sample_weight
@@ -247,6 +275,7 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         return self._weigh_classes(targets.codes, sample_weight)
 
 
+@speaks_for_itself
 @shares_documentation
 class MLPBinaryClassifier(_MLPClassifier):
     """Multi-layer perceptron with sigmoid outputs, for two classes or for several labels.
@@ -307,6 +336,8 @@ class MLPBinaryClassifier(_MLPClassifier):
             )
 
     def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> TargetRows:
+        if self._are_known_labels(y, mode) and not self._is_multilabel:
+            return Targets(np.array([[0.0], [1.0]]), self._label_codes(y, mode))
         if sparse.issparse(y) and y.shape[1] > 1:
             self._check_indicator(y)
         check_classification_targets(y)
@@ -330,7 +361,7 @@ class MLPBinaryClassifier(_MLPClassifier):
         if not np.isin(values, [0, 1]).all():
             raise ValueError(
                 "A `y` of several labels per row must hold 1 (or True) where a row has a label, and"
-                f" 0 (or False) elsewhere, got the values {shown(values)}."
+                f" 0 (or False) elsewhere, got the values {shown_labels(values)}."
             )
 
     def _encode_labels(self, y: Any, mode: FitMode) -> TargetRows:
@@ -348,10 +379,6 @@ class MLPBinaryClassifier(_MLPClassifier):
         indicator.sum_duplicates()
         indicator.eliminate_zeros()
         return SomeOfMany(indicator)
-
-    def _stratify(self, targets: TargetRows) -> Any:
-        # Labels, not codes: an error of the split shows them.
-        return None if targets.codes is None else self.classes_[targets.codes]
 
     def _make_loss(self) -> Loss:
         return self._resolve_loss("binary", len(self.classes_) if self._is_multilabel else 1)
@@ -375,6 +402,7 @@ class MLPBinaryClassifier(_MLPClassifier):
         return tags
 
 
+@speaks_for_itself
 @shares_documentation
 class MLPSoftmaxClassifier(_MLPClassifier):
     """Multi-layer perceptron with a softmax output, for two or more classes.
@@ -417,6 +445,8 @@ class MLPSoftmaxClassifier(_MLPClassifier):
     """
 
     def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> TargetRows:
+        if self._are_known_labels(y, mode):
+            return one_hot(self._label_codes(y, mode), len(self.classes_))
         check_classification_targets(y)
         if type_of_target(y, input_name="y").startswith("multilabel"):
             raise ValueError(
@@ -442,7 +472,7 @@ class MLPSoftmaxClassifier(_MLPClassifier):
 
 def _is_categorical(estimator: MLPRegressor) -> bool:
     """Tell ``available_if`` whether there is a distribution to ask for."""
-    if estimator.output != "categorical":
+    if not (isinstance(estimator.output, str) and estimator.output == "categorical"):
         raise AttributeError(
             f"predict_proba needs output='categorical', got output={estimator.output!r}."
         )
@@ -470,6 +500,7 @@ DEVIATIONS_IN_MEAN = 2**14
 LARGEST_DISTRIBUTION = 2**25
 
 
+@speaks_for_itself
 @shares_documentation
 class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     """Multi-layer perceptron for one or several numbers.
@@ -540,13 +571,13 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     #: What ``partial_fit`` has seen of the target, while its units are open.
     _seen: _Moments | None = None
 
-    _parameter_constraints: dict[str, list[Any]] = {
+    _parameter_constraints: dict[str, Rules] = {
         **BaseMultilayerPerceptron._parameter_constraints,
-        "loss": [str, Loss],
-        "output": [StrOptions({"continuous", "categorical"})],
-        "output_range": ["array-like", None],
-        "categorical_prediction": [StrOptions({"mean", "mode"})],
-        "standardize_target": [StrOptions({"auto"}), "boolean"],
+        "loss": [Instance(str), Instance(Loss)],
+        "output": [Name(["continuous", "categorical"])],
+        "output_range": [Listing([Interval()], "two finite numbers (low, high)", 2), None],
+        "categorical_prediction": [Name(["mean", "mode"])],
+        "standardize_target": [Name(["auto"]), Flag()],
     }
 
     @_takes_shared_parameters
@@ -562,6 +593,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         standardize_target="auto",
         **shared,
     ) -> None:
+        _refuse_unknown(self, shared)
         super().__init__(hidden_layer_sizes, activation, **shared)
         self.loss = loss
         self.output = output
@@ -774,6 +806,9 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             with np.errstate(over="ignore", invalid="ignore"):
                 targets = y / self._target_scale - self._target_shift / self._target_scale
                 return -self._loss.mean(judged, targets.astype(judged.dtype), sample_weight)
+        if len(y) < 2:
+            # R2 compares with the mean of several rows; scikit-learn would warn besides.
+            return np.nan
         return _scored(r2_score, y, judged, sample_weight)
 
     def _make_loss(self) -> Loss:
@@ -786,16 +821,14 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     def _bounds(self) -> tuple[float, float]:
         """Return `output_range`, checked."""
-        bounds: tuple[Any, ...] = tuple(self.output_range)
-        wanted: Any = Integral if self.output == "categorical" else Real
-        kind = "integers" if self.output == "categorical" else "finite numbers"
-        if len(bounds) != 2 or not all(
-            isinstance(b, wanted) and not isinstance(b, bool) and math.isfinite(b) for b in bounds
-        ):
+        bounds: tuple[Any, ...] = tuple(map(plain, self.output_range))
+        is_whole = all(isinstance(bound, int) for bound in bounds)
+        if self.output == "categorical" and not is_whole:
             raise ValueError(
-                f"output_range={self.output_range!r}: must hold two {kind} (low, high)."
+                f"output_range={self.output_range!r}: must hold two integers (low, high) with"
+                " output='categorical'."
             )
-        if not math.isfinite(float(bounds[1]) - float(bounds[0])):
+        if not np.isfinite(float(bounds[1]) - float(bounds[0])):
             raise ValueError(
                 f"output_range={self.output_range!r}: the range is wider than the largest float."
             )
@@ -817,8 +850,9 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> TargetRows:
         refuse_dates(y, "y")
         # Labels may be sparse, numbers may not.
-        with checking():
-            y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        if not (type(y) is np.ndarray and y.dtype == np.float64):
+            with checking():
+                y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         y = y.reshape(len(y), -1)
@@ -826,6 +860,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         self._check_output(loss)
         if not mode.continuing:
             self._target_shift, self._target_scale = np.zeros(y.shape[1]), np.ones(y.shape[1])
+            self._units_of_target = self._asked_units()
             self._seen = None
         else:
             self._check_continuation(loss, y)
@@ -857,6 +892,12 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
                 f"output={self.output!r}: warm_start and partial_fit go on with the output of the"
                 " earlier fit: whether it is categorical must stay."
             )
+        for name, before in getattr(self, "_units_of_target", {}).items():
+            if self._asked_units()[name] != before:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r}: warm_start and partial_fit go on with the"
+                    f" units of the earlier fit, {name}={before!r}."
+                )
         n_targets = len(self._target_scale)
         if self.output != "categorical" and y.shape[1] != n_targets:
             raise ValueError(f"y has {y.shape[1]} columns, but {n_targets} are expected.")
@@ -868,11 +909,19 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
                 " standardised for other outputs of the network: the kind of loss must stay."
             )
 
+    def _asked_units(self) -> dict[str, Any]:
+        """Return the parameters that decide which numbers the network sees as targets."""
+        bounds = None
+        if self.output_range is not None and self.output != "categorical":
+            bounds = tuple(map(float, self._bounds()))
+        return {"output_range": bounds, "standardize_target": self.standardize_target}
+
     def _check_range(self, y: Floats, low: float, high: float) -> None:
         allowed = Interval(low, high, low_closed=True, high_closed=True)
         if not allowed.contains(y):
             raise ValueError(
-                f"y must lie in the range {allowed}, got values from {y.min()} to {y.max()}."
+                f"y must lie in the range {allowed}, got values from {y.min()} to {y.max()}:"
+                f" output_range={self.output_range!r}."
             )
 
     def _encode_integers(self, y: Floats, mode: FitMode) -> TargetRows:
@@ -1007,6 +1056,9 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     def _output_units(self) -> tuple[Floats, Floats]:
         """Return offset and factor that give raw predictions in y's units."""
         return self._loss.output_units(self._target_shift, self._target_scale)
+
+    def _key_of_units(self) -> Hashable:
+        return self._target_shift.tobytes(), self._target_scale.tobytes()
 
     def _has_own_units(self) -> bool:
         return bool(self._target_shift.any() or (self._target_scale != 1).any())

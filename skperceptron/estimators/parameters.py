@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
 from sklearn.base import clone
+from sklearn.metrics import get_scorer_names
 
-from .._sklearn.compat import Interval, Options, RememberedNames, StrOptions
+from .._sklearn.compat import RememberedNames
 from ..activations import Activation, get_activation
 from ..averaging import Averaging, get_averaging
-from ..components import Kind
+from ..callbacks.listening import CALLBACKS
 from ..initializers import Initializer, list_initializers
 from ..losses import Loss, get_loss
 from ..normalizations import Normalization, get_normalization
 from ..optimizers import LBFGS, SGD, Adam, Optimizer, get_optimizer, list_optimizers
+from ..options import (
+    COUNT,
+    SEED,
+    VERBOSITY,
+    Checked,
+    ChecksOptions,
+    Flag,
+    Function,
+    Infinity,
+    Instance,
+    Interval,
+    Listing,
+    Name,
+    Precision,
+    Rule,
+    Rules,
+    check_option,
+    items_of,
+    plain,
+)
 from ..schedules import (
     Adaptive,
     Constant,
@@ -26,62 +45,94 @@ from ..schedules import (
 )
 from ..stopping import EarlyStopping
 
+Own = TypeVar("Own", bound=Checked)
+
+_POSITIVE = Interval(0.0)
+_NOT_NEGATIVE = Interval(0.0, low_closed=True)
+_BELOW_ONE = Interval(0.0, 1.0, low_closed=True)
+_SHARE = Interval(0.0, 1.0, low_closed=True, high_closed=True)
+
+
+class Monitor(Rule):
+    """The name of what early stopping may watch."""
+
+    @property
+    def options(self) -> list[str]:
+        """All names: scikit-learn has no list of scorers that never changes."""
+        return ["score", "loss", *get_scorer_names()]
+
+    def allows(self, value: Any) -> bool:
+        return isinstance(value, str) and value in self.options
+
+    @property
+    def text(self) -> str:
+        scorers = ", ".join(map(repr, self.options[2:]))
+        return f"'score', 'loss', the name of a scorer ({scorers})"
+
+
+MONITOR = (Monitor(), Function("(estimator, X, y)"))
+
 
 def is_lbfgs(solver: str | Optimizer) -> bool:
     """Tell whether there are no steps and no batches."""
     if isinstance(solver, Optimizer):
         return not solver.is_stochastic
-    return solver == "lbfgs"
+    return isinstance(solver, str) and solver == "lbfgs"
 
 
-def owned(component: Kind, given: Any) -> Kind:
+def owned(component: Own, given: Any) -> Own:
     """Return the component of what was given as an estimator's own: a copy of the user's."""
-    return component if isinstance(given, str) else clone(component)
+    if isinstance(given, str):
+        return component
+    copied = clone(component)
+    copied.make_numbers_plain()
+    return copied
 
 
-class NetworkParameters(RememberedNames):
+class NetworkParameters(ChecksOptions, RememberedNames):
     """Parameters of a network, and the objects that their values mean."""
 
     loss: Any
 
-    _parameter_constraints: dict[str, list[Any]] = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [str, Activation, "array-like"],
-        "solver": [StrOptions(set(list_optimizers())), Optimizer],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions(set(list_schedules())), Schedule, callable],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean", EarlyStopping],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "n_iter_no_change": [
-            Interval(Integral, 1, None, closed="left"),
-            Options(Real, {np.inf}),
+    _parameter_constraints: dict[str, Rules] = {
+        "hidden_layer_sizes": [COUNT, Listing([COUNT], f"integers in the range {COUNT}")],
+        "activation": [
+            Instance(str),
+            Instance(Activation),
+            Listing([Instance(str), Instance(Activation)], "names and instances of 'Activation'"),
         ],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "skip_connections": [StrOptions({"none", "residual", "dense"})],
-        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
-        "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
-        "initializer": [StrOptions(set(list_initializers())), Initializer],
-        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
-        "input_dropout": [Interval(Real, 0, 1, closed="left")],
-        "normalization": [str, Normalization, None],
-        "averaging": [str, Averaging, None],
-        "max_time": [Interval(Real, 0, None, closed="neither"), None],
-        "callbacks": ["array-like", None],
-        "dtype": [StrOptions({"auto", "float32", "float64"})],
+        "solver": [Name(list_optimizers()), Instance(Optimizer)],
+        "alpha": [_NOT_NEGATIVE],
+        "batch_size": [Name(["auto"]), COUNT],
+        "learning_rate": [Name(list_schedules()), Instance(Schedule), Function("(time)")],
+        "learning_rate_init": [_POSITIVE],
+        "power_t": [_NOT_NEGATIVE],
+        "max_iter": [COUNT],
+        "shuffle": [Flag()],
+        "random_state": SEED,
+        "tol": [_NOT_NEGATIVE],
+        "verbose": VERBOSITY,
+        "warm_start": [Flag()],
+        "momentum": [_SHARE],
+        "nesterovs_momentum": [Flag()],
+        "early_stopping": [Flag(), Instance(EarlyStopping), Monitor()],
+        "validation_fraction": [_BELOW_ONE],
+        "beta_1": [_BELOW_ONE],
+        "beta_2": [_BELOW_ONE],
+        "epsilon": [_POSITIVE],
+        "n_iter_no_change": [COUNT, Infinity()],
+        "max_fun": [COUNT],
+        "skip_connections": [Name(["none", "residual", "dense"])],
+        "l1_ratio": [_SHARE],
+        "max_grad_norm": [_POSITIVE, None],
+        "initializer": [Name(list_initializers()), Instance(Initializer)],
+        "dropout": [_BELOW_ONE, Listing([_BELOW_ONE], f"numbers in the range {_BELOW_ONE}")],
+        "input_dropout": [_BELOW_ONE],
+        "normalization": [Instance(str), Instance(Normalization), None],
+        "averaging": [Instance(str), Instance(Averaging), None],
+        "max_time": [_POSITIVE, None],
+        "callbacks": [CALLBACKS, None],
+        "dtype": [Name(["auto"]), Precision()],
     }
 
     def __init__(
@@ -158,15 +209,8 @@ class NetworkParameters(RememberedNames):
         self.dtype = dtype
 
     def _hidden_sizes(self) -> list[int]:
-        sizes = self.hidden_layer_sizes
-        sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
-        for size in sizes:
-            if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
-                raise ValueError(
-                    "hidden_layer_sizes must hold integers in the range [1, inf), got"
-                    f" {self.hidden_layer_sizes!r}."
-                )
-        return [int(size) for size in sizes]
+        sizes = items_of(self.hidden_layer_sizes)
+        return [int(n) for n in ([self.hidden_layer_sizes] if sizes is None else sizes)]
 
     def _resolve_activations(self) -> list[Activation]:
         """Return one activation per hidden layer, and at least one."""
@@ -202,15 +246,13 @@ class NetworkParameters(RememberedNames):
     def _dropout_rates(self) -> list[float]:
         """Return the rate of the input, then that of each hidden layer."""
         n_hidden = len(self._hidden_sizes())
-        rates = self.dropout
-        rates = [rates] * n_hidden if isinstance(rates, Real) else list(rates)
+        rates = items_of(self.dropout)
+        rates = [self.dropout] * n_hidden if rates is None else rates
         if len(rates) != n_hidden:
             raise ValueError(
                 f"dropout has {len(rates)} entries, hidden_layer_sizes={n_hidden} layers:"
                 " a list must have one entry per hidden layer."
             )
-        if not all(isinstance(rate, Real) and 0 <= float(rate) < 1 for rate in rates):
-            raise ValueError(f"dropout={self.dropout!r} must hold numbers in the range [0.0, 1.0).")
         rates = [float(rate) for rate in (self.input_dropout, *rates)]
         if any(rates) and is_lbfgs(self.solver):
             raise ValueError(
@@ -227,9 +269,9 @@ class NetworkParameters(RememberedNames):
 
     def _make_optimizer(self) -> Optimizer:
         own = {
-            "sgd": SGD(self.momentum, self.nesterovs_momentum),
-            "adam": Adam(self.beta_1, self.beta_2, self.epsilon),
-            "lbfgs": LBFGS(self.max_fun),
+            "sgd": SGD(plain(self.momentum), self.nesterovs_momentum),
+            "adam": Adam(plain(self.beta_1), plain(self.beta_2), plain(self.epsilon)),
+            "lbfgs": LBFGS(plain(self.max_fun)),
         }
         if isinstance(self.solver, str) and self.solver in own:
             return own[self.solver]
@@ -240,7 +282,7 @@ class NetworkParameters(RememberedNames):
     def _make_schedule(self, optimizer: Optimizer, *, incremental: bool) -> Schedule:
         own = {
             "constant": Constant(),
-            "invscaling": InverseScaling(self.power_t),
+            "invscaling": InverseScaling(plain(self.power_t)),
             "adaptive": Adaptive(),
         }
         if isinstance(self.learning_rate, str) and self.learning_rate in own:
@@ -275,12 +317,15 @@ class NetworkParameters(RememberedNames):
     def _resolve_early_stopping(self) -> EarlyStopping | None:
         if not self.early_stopping:
             return None
+        if isinstance(self.early_stopping, str):
+            return EarlyStopping(self.early_stopping)
         if not isinstance(self.early_stopping, EarlyStopping):
             return EarlyStopping()
-        self.early_stopping.check_parameters()
-        return self.early_stopping
+        # Not a copy of it: its monitor may be an object that remembers.
+        rules = self.early_stopping
+        rules.check_parameters()
+        check_option(type(rules).__name__, "monitor", rules.monitor, MONITOR)
+        return rules
 
     def _batch_rows(self, n_rows: int) -> int:
-        if self.batch_size == "auto":
-            return min(200, n_rows)
-        return min(self.batch_size, n_rows)
+        return min(200 if isinstance(self.batch_size, str) else int(self.batch_size), n_rows)

@@ -65,7 +65,10 @@ def facts_of(
     if mode.continuing:
         data["weights_to_go_on_from"] = estimator._packed_parameters()
         data["average_to_go_on_from"] = getattr(estimator, "_average", None)
-        settings["history to go on from"] = asdict(estimator._progress_so_far())
+        settings["history to go on from"] = asdict(estimator._progress_so_far(mode))
+        seed, noise = getattr(estimator, "_noise", (None, None))
+        if noise is not None:
+            settings["noise to go on from"] = [seed, repr(noise.bit_generator.state)]
     has_noise = any(estimator._dropout_rates())
     form = Form(
         n_parameters=estimator._network.n_parameters,

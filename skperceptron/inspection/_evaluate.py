@@ -102,9 +102,7 @@ def prepare(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         member, data = twin._prepare(X, y, sample_weight, incremental=True)
-    state = getattr(estimator, "_optimizer_state", None)
-    if state is not None:
-        member.optimizer_state, member.steps, member.current_rate = state
+    twin._go_on_with_optimizer(member)
     return member, data
 
 

@@ -12,12 +12,15 @@ from ..engine.arrays import Floats
 from ..engine.description import describe
 from ..engine.network import Learned
 from ..estimators.base import BaseMultilayerPerceptron, is_lbfgs
+from ..options import Interval, check_option
 from ..training import Member, Stack, TrainingSet
 from ._evaluate import Evaluation, evaluate_training, prepare
 from ._table import make_table
 
 #: |f'| below this counts as saturated: |z| > 4.6 for a sigmoid, |z| > 3.0 for tanh.
 SATURATION_BOUND = 0.01
+
+_BOUND = Interval(0, low_closed=True)
 
 COLUMNS = (
     "layer",
@@ -105,6 +108,7 @@ def gradient_report(
     >>> bool(norms[0] < 1e-3 * norms[-1])
     True
     """
+    check_option("gradient_report", "saturation_bound", saturation_bound, [_BOUND])
     rows = gradient_rows(estimator, X, y, sample_weight, saturation_bound)
     return make_table(COLUMNS, [[row[name] for name in COLUMNS] for row in rows])
 
@@ -220,6 +224,8 @@ class GradientRecorder(Callback):
     >>> [row["epoch"] for row in recorder.rows_ if row["layer"] == "output"]
     [1, 2, 3, 4, 5]
     """
+
+    rules = {"saturation_bound": [_BOUND]}
 
     def __init__(self, saturation_bound: float = SATURATION_BOUND) -> None:
         self.saturation_bound = saturation_bound

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from ..engine.arrays import Floats
 from ..engine.description import GraphEdge, GraphNode, Shape, describe
+from ..options import COUNT, check_option, plain
 from ..perceptron.estimator import RosenblattPerceptron
 from ._evaluate import Evaluation, dense, evaluate, evaluate_training, prepare
 from ._wiring import Estimator, is_fitted, learned_of, node_parameters, wiring_of
@@ -230,7 +230,7 @@ def computational_graph(
     """
     network, link = wiring_of(estimator, n_features, n_outputs)
     check_batch_size(batch_size)
-    nodes, edges = describe(network, link, batch_size, estimator._layer_names)
+    nodes, edges = describe(network, link, plain(batch_size), estimator._layer_names)
     if is_fitted(estimator):
         of_nodes = node_parameters(network, learned_of(estimator, None))
         nodes[1:-1] = [
@@ -242,8 +242,7 @@ def computational_graph(
 
 def check_batch_size(batch_size: Any) -> None:
     """Raise ValueError unless it is None or a positive integer."""
-    if batch_size is not None and (not isinstance(batch_size, Integral) or batch_size < 1):
-        raise ValueError(f"batch_size={batch_size!r} must be None or an integer >= 1.")
+    check_option("computational_graph", "batch_size", batch_size, [COUNT, None])
 
 
 def label_lines(node: GraphNode) -> Sequence[str]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 
-from ..components import Interval
 from ..engine.arrays import Floats
 from ..estimators.base import BaseMultilayerPerceptron, is_lbfgs
+from ..options import Interval, check_option, plain
 from ..schedules import TimeSchedule
 from ._displays._common import CATEGORIES, WIDTH, import_pyplot
 
@@ -145,6 +144,7 @@ def learning_rate_range_test(
     True
     """
     _check(estimator, min_rate, max_rate, n_steps, smoothing)
+    min_rate, max_rate, n_steps, smoothing = map(plain, (min_rate, max_rate, n_steps, smoothing))
     X, y = check_array(X, accept_sparse="csr", dtype=None), np.asarray(y)
     check_consistent_length(X, y)
     rates = np.geomspace(min_rate, max_rate, n_steps)
@@ -176,15 +176,13 @@ def _check(
         )
     if is_lbfgs(estimator.solver):
         raise ValueError(f"solver={estimator.solver!r} has no learning rate.")
-    for name, value, kind, interval in (
-        ("min_rate", min_rate, Real, Interval(0)),
-        ("max_rate", max_rate, Real, Interval(0)),
-        ("n_steps", n_steps, Integral, Interval(2, low_closed=True)),
-        ("smoothing", smoothing, Real, Interval(0, 1, low_closed=True)),
+    for name, value, interval in (
+        ("min_rate", min_rate, Interval(0)),
+        ("max_rate", max_rate, Interval(0)),
+        ("n_steps", n_steps, Interval(2, low_closed=True, whole=True)),
+        ("smoothing", smoothing, Interval(0, 1, low_closed=True)),
     ):
-        if not (isinstance(value, kind) and interval.contains(value)):
-            article = "an int" if kind is Integral else "a float"
-            raise ValueError(f"{name} must be {article} in the range {interval}. Got {value!r}.")
+        check_option("learning_rate_range_test", name, value, [interval])
     if not min_rate < max_rate:
         raise ValueError(f"min_rate={min_rate!r} must be below max_rate={max_rate!r}.")
 
@@ -196,7 +194,7 @@ def _classes(y: Any) -> Any:
 def _batches(estimator: BaseMultilayerPerceptron, n_rows: int, n_batches: int) -> Any:
     """Yield so many batches, in a new order whenever all rows have been used."""
     rng = check_random_state(estimator.random_state)
-    size = min(200 if estimator.batch_size == "auto" else estimator.batch_size, n_rows)
+    size = estimator._batch_rows(n_rows)
     waiting = np.array([], dtype=np.intp)
     for _ in range(n_batches):
         if len(waiting) < size:

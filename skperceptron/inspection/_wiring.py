@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from numbers import Integral
 from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
@@ -13,6 +12,7 @@ from ..engine.network import Learned
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.mlp import MLPBinaryClassifier, MLPRegressor
 from ..losses import get_loss
+from ..options import COUNT, check_option, plain
 from ..perceptron.estimator import RosenblattPerceptron, wire
 
 Estimator = BaseMultilayerPerceptron | RosenblattPerceptron
@@ -52,21 +52,21 @@ def wiring_of(
         If a width is missing, or differs from that of the fit.
     """
     check_estimator_type(estimator)
+    for name, value in {"n_features": n_features, "n_outputs": n_outputs}.items():
+        check_option("computational_graph", name, value, [COUNT, None])
+    n_features, n_outputs = plain(n_features), plain(n_outputs)
     if is_fitted(estimator):
         network = estimator._network
         _check_widths(network, n_features, n_outputs)
         return network, estimator._link_name()
     estimator._validate_params()
-    for name, value in {"n_features": n_features, "n_outputs": n_outputs}.items():
-        if value is not None and (not isinstance(value, Integral) or value < 1):
-            raise ValueError(f"{name}={value!r} must be an integer in the range [1, inf).")
     if n_features is None:
         raise ValueError(
             f"This {type(estimator).__name__} is not fitted: n_features must be given."
         )
     if isinstance(estimator, RosenblattPerceptron):
         n_responses = n_outputs or 1
-        network = wire(n_features, estimator.n_associative, n_responses)
+        network = wire(n_features, int(estimator.n_associative), n_responses)
         return network, "threshold" if n_responses == 1 else "argmax"
     default, link = _output_before_fit(estimator)
     n_outputs = n_outputs or default

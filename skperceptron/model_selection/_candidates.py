@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 from sklearn.pipeline import Pipeline
 
 from .._sklearn.compat import has_callbacks
@@ -33,8 +34,12 @@ def network_of(estimator: Any) -> BaseMultilayerPerceptron | None:
             return None
     if type(network) not in STACKABLE:
         return None
-    listens = network.verbose or network.callbacks
-    if is_lbfgs(network.solver) or network.warm_start or listens or network.max_time is not None:
+    # An option that is no such thing, such as an array, is refused by a fit of its own.
+    is_plain = all(
+        isinstance(value, bool | np.bool_ | int | list | tuple | None) and not value
+        for value in (network.verbose, network.warm_start, network.callbacks)
+    )
+    if is_lbfgs(network.solver) or not is_plain or network.max_time is not None:
         return None
     return network
 

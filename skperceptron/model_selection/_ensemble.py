@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -20,22 +19,23 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn.compat import HasMethods, Interval, fit_context
+from .._sklearn.compat import fit_context
 from ..engine.arrays import Floats
+from ..options import COUNT, N_JOBS, SEED, ChecksOptions, Having, Rules, plain, speaks_for_itself
 from ._candidates import last_step, path_of
 from ._parallel import fit_stacked
 
 __all__ = ["StackedEnsembleClassifier", "StackedEnsembleRegressor"]
 
 
-class _StackedEnsemble(MetaEstimatorMixin):
+class _StackedEnsemble(ChecksOptions, MetaEstimatorMixin):
     """What both ensembles share: parameters, fit, the predictions of the members."""
 
-    _parameter_constraints: dict[str, list[Any]] = {
-        "estimator": [HasMethods(["fit", "predict"])],
-        "n_members": [Interval(Integral, 1, None, closed="left")],
-        "n_jobs": [Integral, None],
-        "random_state": ["random_state"],
+    _parameter_constraints: dict[str, Rules] = {
+        "estimator": [Having("an estimator with fit and predict", ("fit", "predict"))],
+        "n_members": [COUNT],
+        "n_jobs": N_JOBS,
+        "random_state": SEED,
     }
 
     def __init__(self, estimator, n_members=10, *, n_jobs=None, random_state=None) -> None:
@@ -73,10 +73,10 @@ class _StackedEnsemble(MetaEstimatorMixin):
         if get_config()["enable_metadata_routing"]:
             params = process_routing(self, "fit", **params).estimator.fit
         rng = check_random_state(self.random_state)
-        seeds = rng.randint(np.iinfo(np.int32).max, size=self.n_members)
+        seeds = rng.randint(np.iinfo(np.int32).max, size=int(self.n_members))
         name = path_of(self.estimator) + "random_state"
         members = [clone(self.estimator).set_params(**{name: int(seed)}) for seed in seeds]
-        self.estimators_ = fit_stacked(members, X, y, params, self.n_jobs)
+        self.estimators_ = fit_stacked(members, X, y, params, plain(self.n_jobs))
         first = self.estimators_[0]
         self.n_features_in_ = first.n_features_in_
         # Names of an earlier fit must not survive one without names.
@@ -112,6 +112,7 @@ class _StackedEnsemble(MetaEstimatorMixin):
         return tags
 
 
+@speaks_for_itself
 class StackedEnsembleClassifier(_StackedEnsemble, ClassifierMixin, BaseEstimator):
     """Average of classifiers that differ in their seeds only, trained as one stack.
 
@@ -253,6 +254,7 @@ class StackedEnsembleClassifier(_StackedEnsemble, ClassifierMixin, BaseEstimator
         return getattr(last_step(self.estimators_[0]), "_is_multilabel", False)
 
 
+@speaks_for_itself
 class StackedEnsembleRegressor(_StackedEnsemble, RegressorMixin, BaseEstimator):
     """Average of regressors that differ in their seeds only, trained as one stack.
 

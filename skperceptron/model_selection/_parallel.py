@@ -21,6 +21,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from .._sklearn.compat import check_method_params, safe_split, seeing
 from ..estimators.base import BaseMultilayerPerceptron
+from ..usercall import interrupted, warn
 from ._candidates import (
     Accepted,
     Transformed,
@@ -52,6 +53,8 @@ class Call:
         Calls that agree in it are fitted on the same transformed data.
     n_units : int
         Hidden units of the network: what it costs, roughly.
+    split : int
+        Its place among the splits.
     """
 
     function: Any
@@ -60,6 +63,12 @@ class Call:
     network: BaseMultilayerPerceptron | None = None
     source: Hashable = None
     n_units: int = 0
+    split: int = 0
+
+    @property
+    def name(self) -> str:
+        """Candidate and split, in words."""
+        return f"{self.keywords['parameters'] or 'the estimator'} on split {self.split}"
 
     @property
     def estimator(self) -> Any:
@@ -103,7 +112,7 @@ class StackedParallel:
     def __call__(self, tasks: Iterable[Any]) -> list[dict[str, Any]]:
         """Fit and score; results come in the order of the tasks."""
         # Nobody else holds them, so that fitted networks do not pile up.
-        calls = {i: _planned(*task) for i, task in enumerate(tasks)}
+        calls = {i: _planned(i, *task) for i, task in enumerate(tasks)}
         sources = self._transform(list(calls.values()))
         pieces = _pieces(list(calls.values()), self._n_workers())
         results: list[Any] = [None] * len(calls)
@@ -113,10 +122,23 @@ class StackedParallel:
             return mine, {call.source: sources[call.source] for call in mine if call.network}
 
         outcomes = self._parallel(delayed(_fit_and_score)(*taken(piece)) for piece in pieces)
-        for piece, outcome in zip(pieces, outcomes, strict=True):
-            for i, result in zip(piece, outcome, strict=True):
+        for piece, (found, _) in zip(pieces, outcomes, strict=True):
+            for i, result in zip(piece, found, strict=True):
                 results[i] = result
+        self._tell_of_interruptions([cut_short for _, cut_short in outcomes if cut_short])
         return results
+
+    def _tell_of_interruptions(self, cut_short: Sequence[Sequence[str]]) -> None:
+        """Name the fits that the user has cut short, piece by piece; the second time, stop."""
+        if self._n_workers() > 1:
+            # Each worker knows its own piece alone.
+            for _ in cut_short:
+                interrupted()
+        for names in cut_short:
+            warn(
+                "Training interrupted by user. The search has gone on, but these candidates were"
+                f" trained for fewer epochs, and are scored as they are: {'; '.join(names)}."
+            )
 
     def _n_workers(self) -> int:
         return effective_n_jobs(self._parallel.n_jobs)
@@ -142,9 +164,13 @@ class StackedParallel:
         return dict(zip(leaders, found, strict=True))
 
 
-def _planned(wrapped: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Call:
+def _planned(
+    place: int, wrapped: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]
+) -> Call:
     """Return a call with its parameters set, and whether a stack can serve it."""
     call = Call(wrapped.__wrapped__, arguments, keywords)
+    # A cross-validation, of one candidate, does not say which split it is.
+    call.split, _ = keywords.get("split_progress") or (place, None)
     parameters = keywords["parameters"] or {}
     try:
         call.estimator.set_params(**clone(parameters, safe=False))
@@ -195,8 +221,8 @@ def _kind(call: Call, i: int) -> Hashable:
 
 def _fit_and_score(
     calls: Sequence[Call], sources: dict[Hashable, Transformed]
-) -> list[dict[str, Any]]:
-    """Fit and score, in this process."""
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Fit and score, in this process; name the fits that the user has cut short."""
     accepted = Accepted()
     asked = {
         i: ask_for_fit(call.network, sources[call.source], accepted)
@@ -204,11 +230,18 @@ def _fit_and_score(
         if call.network is not None
     }
     train([fit for fit in asked.values() if fit.error is None])
+    # Before they are scored: then networks are forgotten one by one.
+    cut_short = [
+        f"{calls[i].name} ({fit.estimator.n_iter_} epochs)"
+        for i, fit in asked.items()
+        if fit.was_cut_short and fit.error is None
+    ]
     rows = _Rows()
-    return [
+    results = [
         _scored(call, asked[i], sources[call.source], rows) if i in asked else call.run()
         for i, call in enumerate(calls)
     ]
+    return results, cut_short
 
 
 def fit_stacked(
@@ -234,6 +267,8 @@ def fit_stacked(
     ------
     Exception
         What the first ``fit`` that fails raises.
+    KeyboardInterrupt
+        If the user interrupts for the second time.
     """
     parallel = Parallel(n_jobs=n_jobs)
     if network_of(estimators[0]) is None:
@@ -244,14 +279,24 @@ def fit_stacked(
         delayed(_fit_together)(estimators[start : start + size], transformed)
         for start in range(0, len(estimators), size)
     )
-    return [estimator for piece in pieces for estimator in piece]
+    n_cut_short = [n for _, n in pieces if n]
+    if effective_n_jobs(n_jobs) > 1:
+        for _ in n_cut_short:
+            interrupted()
+    if n_cut_short:
+        warn(
+            f"Training interrupted by user. {sum(n_cut_short)} of {len(estimators)} members of the"
+            " ensemble keep what they have learned in fewer epochs."
+        )
+    return [estimator for piece, _ in pieces for estimator in piece]
 
 
 def _fitted(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Any:
     return estimator.fit(X, y, **params)
 
 
-def _fit_together(estimators: Sequence[Any], transformed: Transformed) -> Sequence[Any]:
+def _fit_together(estimators: Sequence[Any], transformed: Transformed) -> tuple[Sequence[Any], int]:
+    """Fit estimators; count those whose training the user has cut short."""
     accepted = Accepted()
     asked = [ask_for_fit(last_step(estimator), transformed, accepted) for estimator in estimators]
     train([fit for fit in asked if fit.error is None])
@@ -259,7 +304,7 @@ def _fit_together(estimators: Sequence[Any], transformed: Transformed) -> Sequen
         if fit.error is not None:
             raise fit.error
         put_together(estimator, fit.estimator, transformed)
-    return estimators
+    return estimators, sum(fit.was_cut_short for fit in asked)
 
 
 class _Clock:

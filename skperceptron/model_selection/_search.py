@@ -7,6 +7,8 @@ from typing import Any
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
 from .._sklearn.compat import fit_context, seeing
+from ..options import speaks_for_itself
+from ._options import check_search
 from ._parallel import StackedParallel
 
 __all__ = ["StackedGridSearchCV", "StackedRandomizedSearchCV"]
@@ -14,6 +16,11 @@ __all__ = ["StackedGridSearchCV", "StackedRandomizedSearchCV"]
 
 class _StackedSearchMixin:
     """A search whose fits are run as stacks."""
+
+    def _validate_params(self) -> None:
+        """Check what scikit-learn checks, and that numbers are numbers."""
+        super()._validate_params()  # type: ignore[misc]
+        check_search(type(self).__name__, vars(self))
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
@@ -44,6 +51,7 @@ class _StackedSearchMixin:
         return seeing(super().fit, Parallel=StackedParallel)(self, X, y, **params)  # type: ignore[misc]
 
 
+@speaks_for_itself
 class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
     """Exhaustive search whose networks are trained together, as stacks.
 
@@ -155,6 +163,7 @@ class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
     """
 
 
+@speaks_for_itself
 class StackedRandomizedSearchCV(_StackedSearchMixin, RandomizedSearchCV):
     """Randomised search whose networks are trained together, as stacks.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from ..callbacks.listening import Silence
 from ..engine import Network
 from ..estimators.base import NO_EXTRAS, BaseMultilayerPerceptron, CheckedData
 from ..training import Member, Stack, TrainingSet, epochs
+from ..usercall import interrupted
 
 Item = TypeVar("Item")
 
@@ -84,6 +84,8 @@ class Fit:
         Its share of the time.
     error : Exception, default=None
         What its ``fit`` would have raised.
+    was_cut_short : bool
+        Whether the user has interrupted its training.
     """
 
     estimator: BaseMultilayerPerceptron
@@ -93,6 +95,7 @@ class Fit:
     extras: Extras = NO_EXTRAS
     seconds: float = 0.0
     error: Exception | None = None
+    was_cut_short: bool = False
 
     def __post_init__(self) -> None:
         self._before = self.estimator.__dict__.copy()
@@ -204,6 +207,11 @@ def train(fits: Sequence[Fit]) -> None:
     ----------
     fits : sequence of Fit
         Each receives its time, and its exception if it fails.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the user interrupts for the second time. The first time ends the stack at hand.
     """
     pool = _Pool()
     kinds: dict[Hashable, list[_Prepared]] = {}
@@ -264,8 +272,11 @@ def _run(ordered: list[_Prepared], pool: _Pool) -> None:
         for _ in epochs(stack):
             pass
     except KeyboardInterrupt:
+        interrupted()
         # As in a single fit: what has been learned so far is kept.
-        warnings.warn("Training interrupted by user.", UserWarning, stacklevel=2)
+        in_training = {id(member) for member in stack.members}
+        for prepared in ordered:
+            prepared.fit.was_cut_short = id(prepared.member) in in_training
         stack.retire(range(len(stack.members)))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.model_selection import cross_validate
 
 from .._sklearn.compat import seeing, validated_like
+from ._options import check_search
 from ._parallel import StackedParallel
 
 __all__ = ["stacked_cross_validate"]
@@ -96,6 +97,8 @@ def stacked_cross_validate(
     >>> sorted(stacked_cross_validate(network, X, y))
     ['fit_time', 'score_time', 'test_score']
     """
+    options = {"estimator": estimator, "scoring": scoring, "cv": cv, "n_jobs": n_jobs}
+    check_search("stacked_cross_validate", options | {"error_score": error_score})
     return seeing(cross_validate, Parallel=StackedParallel)(
         estimator,
         X,

@@ -230,17 +230,54 @@ class ErrorCorrection:
         int
             Number of corrections, all units together.
         """
+        amounts, before = signs * steps[:, np.newaxis], self.weight
+        answers = self._answers(features, amounts)
+        if self.memory.observes:
+            wrong = np.column_stack(answers)
+            self.memory.observe(Visit(features, steps, wrong, amounts * wrong, before))
+        return sum(int(np.sum(wrong)) for wrong in answers)
+
+    def present_epochs(
+        self, features: Features, signs: Floats, steps: Floats, n_epochs: int
+    ) -> list[int]:
+        """Present a window of whole epochs, up to the first without a mistake.
+
+        Those that follow it have none either: the weights are what they were.
+
+        Parameters
+        ----------
+        features, signs, steps : ndarray or CSR matrix
+            As in `present`. The solver must mark the mistakes.
+        n_epochs : int
+            How many epochs the window holds, of equally many rows.
+
+        Returns
+        -------
+        list of int
+            Number of corrections in each epoch.
+        """
+        amounts, before = signs * steps[:, np.newaxis], self.weight
+        wrong = np.column_stack(self._answers(features, amounts))
+        mistakes = wrong.reshape(n_epochs, -1).sum(axis=1).tolist()
+        if 0 in mistakes:
+            mistakes = mistakes[: mistakes.index(0) + 1]
+        if self.memory.observes:
+            seen = slice(len(steps) // n_epochs * len(mistakes))
+            corrections = (amounts * wrong)[seen]
+            self.memory.observe(
+                Visit(features[seen], steps[seen], wrong[seen], corrections, before)
+            )
+        return mistakes
+
+    def _answers(self, features: Features, amounts: Floats) -> list[Booleans | int]:
+        """Correct the weights of one unit after another; return what its solver tells."""
         solver = self._solver_of(features.shape)
-        amounts = signs * steps[:, np.newaxis]
         answers = []
         before, self.weight = self.weight, self.weight.copy()
         for c, weight in enumerate(before):
             wrong, self.weight[c] = solver.answer(features, amounts[:, c], weight)
             answers.append(wrong)
-        if self.memory.observes:
-            wrong = np.column_stack(answers)
-            self.memory.observe(Visit(features, steps, wrong, amounts * wrong, before))
-        return sum(int(np.sum(wrong)) for wrong in answers)
+        return answers
 
     def _solver_of(self, shape: tuple[int, int]) -> Solver:
         """Return a solver for a window of this shape."""

@@ -7,7 +7,6 @@ units, one per class, learn by error correction.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from copy import copy, deepcopy
@@ -18,32 +17,31 @@ from typing import Any, NoReturn
 
 import numpy as np
 from scipy import sparse
-from scipy.optimize import minimize_scalar
+from scipy.optimize import brentq
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.random import sample_without_replacement
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from .._sklearn.checks import (
     FitMode,
     LabelMixin,
     check_sample_weight,
     generator_of,
+    is_evidently_valid,
     never_certain,
     restored_on_failure,
     validated,
 )
 from .._sklearn.compat import (
     CallbackSupportMixin,
-    Interval,
-    StrOptions,
+    check_classification_targets,
     check_partial_fit_first_call,
     fit_context,
 )
 from ..activations import Heaviside
-from ..callbacks.listening import Silence, listening
+from ..callbacks.listening import CALLBACKS, Silence, listening
 from ..engine import Network, multilayer_perceptron
 from ..engine.arrays import Floats, Integers, all_finite
 from ..engine.network import Learned
@@ -51,6 +49,19 @@ from ..engine.prediction import predict_raw
 from ..engine.rows import merge_equal_rows
 from ..estimators.notebook import NotebookMixin
 from ..losses import BinaryLogLoss, CategoricalLogLoss
+from ..options import (
+    CLASS_WEIGHT,
+    COUNT,
+    SEED,
+    VERBOSITY,
+    ChecksOptions,
+    Flag,
+    Interval,
+    Name,
+    Rules,
+    speaks_for_itself,
+)
+from ..usercall import warn, warn_of_interruption
 from .error_blocks import BLOCK, ErrorBlocks
 from .error_correction import (
     AveragedWeights,
@@ -70,6 +81,9 @@ __all__ = ["RosenblattPerceptron"]
 #: they are computed anew, window by window, in every epoch.
 KEPT_NUMBERS = 2**22
 
+#: Epochs of earlier calls whose mistakes are kept: a model that learns for years does not grow.
+KEPT_EPOCHS = 1000
+
 #: Numbers in a window of rows (2 MB).
 WINDOW = 2**18
 
@@ -80,7 +94,8 @@ MANY_ROWS = 2000
 #: Numbers of a window for a compiled pass (16 MB), whose calls are dear.
 LARGE_WINDOW = 2**21
 
-#: Rows of a window of which each row is marked: that takes a column each.
+#: Rows of a window of which each row is marked: that takes a column each. Few sparse rows are
+#: presented for several epochs in one window, since a compiled call takes as long as 5000 rows.
 LARGE_ROWS = 16_384
 
 #: Rows gathered at a time. Fewer, in another thread, wait for the interpreter too often; more
@@ -100,7 +115,10 @@ FAR = 1e4
 SLOPES = (1e-3, 300.0)
 
 
-class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, BaseEstimator):
+@speaks_for_itself
+class RosenblattPerceptron(
+    NotebookMixin, CallbackSupportMixin, LabelMixin, ChecksOptions, BaseEstimator
+):
     """Rosenblatt's perceptron: sensory, associative and response units.
 
     Associative units have fixed random connections; only the response units learn, one
@@ -171,7 +189,8 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         Their biases.
 
     mistakes_ : list of int
-        Corrections in each epoch, all response units together.
+        Corrections in each epoch, all response units together; of the calls before the last
+        one, in the last 1,000 epochs.
 
     converged_ : bool
         Whether the last epoch had none.
@@ -234,18 +253,18 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
 
     _layer_names = ("sensory (S)", "associative (A)", "response (R)")
 
-    _parameter_constraints: dict[str, list[Any]] = {
-        "n_associative": [Interval(Integral, 0, None, closed="left")],
-        "n_connections": [Interval(Integral, 1, None, closed="left"), None],
-        "weights": [StrOptions({"plain", "averaged", "pocket"})],
-        "fit_intercept": ["boolean"],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "class_weight": [StrOptions({"balanced"}), dict, None],
-        "random_state": ["random_state"],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "callbacks": ["array-like", None],
+    _parameter_constraints: dict[str, Rules] = {
+        "n_associative": [Interval(0, low_closed=True, whole=True)],
+        "n_connections": [COUNT, None],
+        "weights": [Name(["plain", "averaged", "pocket"])],
+        "fit_intercept": [Flag()],
+        "max_iter": [COUNT],
+        "shuffle": [Flag()],
+        "class_weight": CLASS_WEIGHT,
+        "random_state": SEED,
+        "warm_start": [Flag()],
+        "verbose": VERBOSITY,
+        "callbacks": [CALLBACKS, None],
     }
 
     def __init__(
@@ -302,7 +321,7 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         """
         continuing = self.warm_start and hasattr(self, "coef_")
         with (
-            listening(self, self.max_iter, X, y, sample_weight) as listener,
+            listening(self, int(self.max_iter), X, y, sample_weight) as listener,
             restored_on_failure(self),
         ):
             mode = FitMode(continuing, incremental=False)
@@ -425,13 +444,17 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         self, X: Any, y: Any, sample_weight: Any, mode: FitMode, listener: Silence
     ) -> RosenblattPerceptron:
         listener.refuse_to_save("a RosenblattPerceptron")
-        X, y = validated(self, X, y, dtype=(np.float64, np.float32), reset=not mode.continuing)
+        if not (
+            mode.continuing and is_evidently_valid(X, self) and self._are_known_labels(y, mode)
+        ):
+            X, y = validated(self, X, y, dtype=(np.float64, np.float32), reset=not mode.continuing)
+            check_classification_targets(y)
+        check_consistent_length(X, y)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
-        check_classification_targets(y)
         codes = self._label_codes(y, mode)
         weight = self._weigh_classes(codes, sample_weight)
-        rng = generator_of(self.random_state)
+        rng = self._generator(mode)
         given = distinct = _rows_as_given(weight)
         if self.shuffle or self.n_associative:
             distinct = merge_equal_rows(X, codes[:, np.newaxis], weight)
@@ -450,6 +473,9 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
             only_counted=not self._memory_kind.observes,
         )
         self._train(training, rng, mode, listener)
+        self._had_intercept = bool(self.fit_intercept)
+        if isinstance(self.random_state, Integral):
+            self._shuffling = int(self.random_state), rng
         return self
 
     def _check_sizes(self, X: Any, weights: Floats) -> None:
@@ -470,6 +496,14 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
                 " StandardScaler) or the weights."
             )
 
+    def _generator(self, mode: FitMode) -> np.random.RandomState:
+        """Return the source of orders: where a seed would give them again, it goes on."""
+        seed, rng = getattr(self, "_shuffling", (None, None))
+        if mode.continuing and rng is not None and seed == self.random_state:
+            # The earlier fit keeps its own, should this one fail.
+            return deepcopy(rng)
+        return generator_of(self.random_state)
+
     def _check_same_units(self) -> None:
         if self.n_associative != self.associative_weights_.shape[1]:
             raise ValueError(
@@ -477,29 +511,43 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
                 f" n_associative={self.n_associative} must stay"
                 f" {self.associative_weights_.shape[1]}."
             )
+        n_features = self.n_features_in_
+        asked = min(n_features, 3) if self.n_connections is None else self.n_connections
+        n_connections = np.count_nonzero(self.associative_weights_[:, :1])
+        if self.n_associative and asked != n_connections:
+            raise ValueError(
+                "warm_start and partial_fit go on with the units of the earlier fit:"
+                f" n_connections={self.n_connections} must stay {n_connections}."
+            )
+        if self.fit_intercept != getattr(self, "_had_intercept", self.fit_intercept):
+            raise ValueError(
+                "warm_start and partial_fit go on with the weights of the earlier fit:"
+                f" fit_intercept={self.fit_intercept} must stay {self._had_intercept}."
+            )
 
     def _draw_associative_units(
         self, X: Any, rows: Integers, weights: Floats, rng: np.random.RandomState
     ) -> None:
         """Draw connections, and thresholds such that each unit splits the rows."""
-        n_features = X.shape[1]
-        n_connections = min(n_features, 3 if self.n_connections is None else self.n_connections)
+        n_features, n_units = X.shape[1], int(self.n_associative)
+        n_connections = 3 if self.n_connections is None else int(self.n_connections)
+        n_connections = min(n_features, n_connections)
         if self.n_connections is not None and self.n_connections > n_features:
             raise ValueError(
                 f"n_connections={self.n_connections} must be at most n_features={n_features}."
             )
-        joined = np.zeros((n_features, self.n_associative))
-        for unit in range(self.n_associative):
+        joined = np.zeros((n_features, n_units))
+        for unit in range(n_units):
             features = sample_without_replacement(n_features, n_connections, random_state=rng)
             joined[features, unit] = rng.choice([-1.0, 1.0], n_connections)
-        shares = rng.uniform(size=self.n_associative)
+        shares = rng.uniform(size=n_units)
         sums = X[rows[:SAMPLE]] @ joined
         self.associative_weights_ = joined
         self.associative_thresholds_ = np.array(
             [_split(s, weights[:SAMPLE], q) for s, q in zip(sums.T, shares, strict=True)]
         )
         n_responses = 1 if len(self.classes_) == 2 else len(self.classes_)
-        self._network = wire(n_features, self.n_associative, n_responses)
+        self._network = wire(n_features, n_units, n_responses)
 
     def _features_of(self, X: Any) -> Callable[..., Features]:
         """Return what gives the response units' inputs for the rows asked for."""
@@ -507,7 +555,7 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         if not self.n_associative:
             return partial(_with_constant, X, constant)
         hidden, views = self._network.hidden_part(), self._associative_views(np.float64)
-        if X.shape[0] * self.n_associative <= KEPT_NUMBERS:
+        if X.shape[0] * int(self.n_associative) <= KEPT_NUMBERS:
             associative = predict_raw(hidden, views, X)
             return partial(_with_constant, associative, constant)
 
@@ -524,10 +572,10 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         mode: FitMode,
         listener: Silence,
     ) -> None:
-        units = ErrorCorrection(*self._starting_point(training, mode), training.solver)
+        units = ErrorCorrection(*self._starting_point(training, mode), training.new_solver)
         units.memory.begin(training.count_right)
         mistakes: list[int] = []
-        n_epochs = 1 if mode.incremental else self.max_iter
+        n_epochs = 1 if mode.incremental else int(self.max_iter)
 
         def fitted() -> dict[str, Any]:
             estimator, now = copy(self), copy(units)
@@ -537,11 +585,16 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
             return dict(vars(estimator))
 
         try:
-            for epoch in range(1, n_epochs + 1):
+            while len(mistakes) < n_epochs:
                 listener.begin("epoch")
-                mistakes.append(training.present_all(units, rng if self.shuffle else None))
-                if self.verbose:
-                    print(f"Epoch {epoch}, mistakes = {mistakes[-1]}")
+                # As many epochs as there have been, so that half of them at most are superfluous.
+                at_once = 1 if listener.listens else min(len(mistakes), n_epochs - len(mistakes))
+                new = training.present_epochs(units, rng if self.shuffle else None, at_once)
+                for epoch, made in enumerate(new, start=len(mistakes) + 1):
+                    if self.verbose:
+                        print(f"Epoch {epoch}, mistakes = {made}")
+                mistakes += new
+                epoch = len(mistakes)
                 report = {
                     "epoch": epoch,
                     "mistakes": mistakes[-1],
@@ -551,9 +604,10 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
                 if listener.end(report, fitted) or not mistakes[-1]:
                     break
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
+            warn_of_interruption(self, f"{len(mistakes)} epochs")
         self._keep(units, mistakes, training, mode)
-        if self.weights == "plain" and len(mistakes) == self.max_iter and not self.converged_:
+        is_exhausted = len(mistakes) == self.max_iter and not mode.incremental
+        if self.weights == "plain" and is_exhausted and not self.converged_:
             self._warn_of_mistakes()
 
     @property
@@ -565,11 +619,14 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         """Return the first weights, and what chooses among all that follow."""
         if mode.continuing:
             weight, memory = self._state
-            if type(memory) is self._memory_kind:
+            if not mode.incremental and self.weights == "pocket":
+                # What predicts so far has to hold its own on the rows of this call.
+                return weight, PocketWeights(np.column_stack([self.coef_, self.intercept_]))
+            if mode.incremental and type(memory) is self._memory_kind:
                 # The earlier fit keeps its own, should this one fail.
                 return weight, deepcopy(memory)
         else:
-            n_inputs = self.n_associative or self.n_features_in_
+            n_inputs = int(self.n_associative) or self.n_features_in_
             weight = np.zeros((training.n_responses, n_inputs + 1))
         if self.weights == "pocket":
             return weight, PocketWeights(weight)
@@ -581,7 +638,8 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         """Store what training has brought."""
         units.memory.end()
         self._store(units)
-        self.mistakes_ = (self.mistakes_ if mode.continuing else []) + mistakes
+        earlier = self.mistakes_[-KEPT_EPOCHS:] if mode.continuing else []
+        self.mistakes_ = earlier + mistakes
         self.converged_ = bool(mistakes) and not mistakes[-1]
         self.n_iter_ = len(mistakes)
         self.t_ = (self.t_ if mode.continuing else 0) + len(mistakes) * len(training.rows)
@@ -601,12 +659,11 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         )
 
     def _warn_of_mistakes(self) -> None:
-        warnings.warn(
+        warn(
             f"Maximum number of epochs ({self.max_iter}) reached and mistakes are still being made:"
             " the last weights are an arbitrary choice. Increase max_iter or n_associative, or use"
             " weights='averaged' or weights='pocket'.",
             ConvergenceWarning,
-            stacklevel=6,
         )
 
     def _calibrate(self, training: _Training) -> float:
@@ -623,12 +680,19 @@ class RosenblattPerceptron(NotebookMixin, CallbackSupportMixin, LabelMixin, Base
         smoothing = n_classes / (len(signs) + n_classes)
         targets = (1 - smoothing) * (signs > 0) + smoothing / n_classes
         loss = BinaryLogLoss() if responses.shape[1] == 1 else CategoricalLogLoss()
-        found = minimize_scalar(
-            lambda slope: np.average(loss.losses(slope * responses, targets), weights=weights),
-            bounds=SLOPES,
-            method="bounded",
-        )
-        return float(found.x / size)
+        shares = weights / weights.sum()
+
+        def tilt(slope: float) -> float:
+            """Return the derivative of the log loss, which increases with the slope."""
+            wrong = slope * responses
+            loss.inverse_link(wrong, out=wrong)
+            wrong -= targets
+            return float(np.einsum("nc,nc->n", wrong, responses) @ shares)
+
+        low, high = SLOPES
+        if tilt(high) <= 0:
+            return float(high / size)
+        return float((low if tilt(low) >= 0 else brentq(tilt, low, high, xtol=1e-6)) / size)
 
     # Predicting.
 
@@ -689,7 +753,7 @@ class _Training:
         return np.where(self.codes[chosen, np.newaxis] == units, 1.0, -1.0)
 
     @cached_property
-    def solver(self) -> type[Solver]:
+    def solver(self) -> Callable[[tuple[int, int]], Solver]:
         """The kind that is fastest."""
         if sparse.issparse(self.features_of(self.rows[:1])):
             return MarkingPass
@@ -698,11 +762,60 @@ class _Training:
         moderate = LIGHTEST < self.weights.min() and self.weights.max() < HEAVIEST
         return CountingPass if self.only_counted and moderate else MarkingPass
 
+    def new_solver(self, shape: tuple[int, int]) -> Solver:
+        """Return a solver for windows of this shape, and of the epochs that fit into one."""
+        n_rows, n_inputs = shape
+        return self.solver((max(n_rows, self._epochs_in_a_window * len(self.rows)), n_inputs))
+
+    @cached_property
+    def _epochs_in_a_window(self) -> int:
+        """How many epochs are presented at once at most."""
+        if self.solver is MarkingPass and sparse.issparse(self.features_of(self.rows[:1])):
+            return max(1, LARGE_ROWS // len(self.rows))
+        return 1
+
+    def present_epochs(
+        self, units: ErrorCorrection, rng: np.random.RandomState | None, at_once: int
+    ) -> list[int]:
+        """Present each row in one epoch or several, but in none after one without a mistake.
+
+        Parameters
+        ----------
+        units : ErrorCorrection
+        rng : RandomState or None
+            Where the order of each epoch comes from; None is for rows as they are given.
+        at_once : int
+            Largest number of epochs.
+
+        Returns
+        -------
+        list of int
+            The mistakes of each epoch.
+        """
+        n_epochs = min(at_once, self._epochs_in_a_window)
+        if n_epochs <= 1:
+            return [self.present_all(units, rng)]
+        orders: list[Integers] = []
+        states: list[Any] = []
+        for _ in range(n_epochs):
+            orders.append(self._order(rng))
+            states.append(None if rng is None else rng.get_state())
+        rows = np.concatenate(orders)
+        features = self.features_of(self.rows[rows])
+        mistakes = units.present_epochs(features, self.signs_of(rows), self.weights[rows], n_epochs)
+        if rng is not None:
+            # Orders of epochs that did not take place have not been drawn.
+            rng.set_state(states[len(mistakes) - 1])
+        return mistakes
+
+    def _order(self, rng: np.random.RandomState | None) -> Integers:
+        n_rows = len(self.rows)
+        return np.arange(n_rows) if rng is None else rng.permutation(n_rows)
+
     def present_all(self, units: ErrorCorrection, rng: np.random.RandomState | None) -> int:
         """Present each row once, in random order if there is an `rng`; count the mistakes."""
         n_rows = len(self.rows)
-        order = np.arange(n_rows) if rng is None else rng.permutation(n_rows)
-        windows = self._contents(order, units.room)
+        windows = self._contents(self._order(rng), units.room)
         # A marking pass has one room only, and wakes up threads of BLAS, which keep a core busy.
         if self.solver is CountingPass and n_rows > self._window_length:
             windows = prefetched(windows)

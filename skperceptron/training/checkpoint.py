@@ -14,7 +14,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ _JSON = "json"
 _GENERATORS = ("MT19937", "PCG64", "PCG64DXSM")
 
 #: What the names of modules begin with that no warning points at.
-_OWN = (f"{__name__.partition('.')[0]}.", "sklearn.")
+_OWN = (f"{__name__.partition('.')[0]}.", "sklearn.", "joblib.")
 
 #: Ends the name of a file that is being written.
 _UNFINISHED = ".unfinished"
@@ -125,7 +125,7 @@ def state_of(member: Member) -> State:
         "current_rate": member.current_rate,
         "steps": member.steps,
         "n_iter": member.n_iter,
-        "progress": asdict(member.progress),
+        "progress": member.progress.of_this_fit(),
         "rng": describe_random_state(member.rng),
         "noise": None if member.noise is None else member.noise.bit_generator.state,
     }
@@ -167,7 +167,7 @@ def restore(member: Member, state: State) -> None:
     member.current_rate = numbers["current_rate"]
     member.steps = numbers["steps"]
     member.n_iter = numbers["n_iter"]
-    member.progress = Progress(**numbers["progress"])
+    member.progress = Progress(**numbers["progress"], earlier=member.progress.earlier)
     recall_random_state(member.rng, numbers["rng"])
     if member.noise is not None:
         member.noise.bit_generator.state = numbers["noise"]
@@ -370,7 +370,7 @@ def _put_aside(path: Path) -> Path | None:
 def _warn(message: str) -> None:
     """Warn, and point at the line that called this package or scikit-learn."""
     level, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_globals["__name__"].startswith(_OWN):
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith(_OWN):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, UserWarning, stacklevel=level)
 

@@ -106,6 +106,13 @@ class Targets(TargetRows):
             return Targets(self.table[rows])
         return Targets(self.table, self.codes[rows])
 
+    def overwrite(self, other: Targets) -> None:
+        """Take over the targets of equally many other rows, in place."""
+        if self.codes is None or other.codes is None:
+            np.copyto(self.table, other.table)
+        else:
+            np.copyto(self.codes, other.codes)
+
     def take(self, rows: Integers, out: Floats) -> None:
         places = rows if self.codes is None else self.codes.take(rows)
         # mode="clip" lets NumPy write straight into out; the rows are known to be valid.

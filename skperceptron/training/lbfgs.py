@@ -163,22 +163,26 @@ def minimize_lbfgs(
     -------
     result : OptimizeResult
         As SciPy returns it; after an interruption, the last accepted iterate. Its ``loss`` is
-        what is reported, ``fun`` the objective.
+        what is reported, ``fun`` the objective; its ``ending`` is "stopped" or "out of time"
+        where that has ended the search, else None.
     interrupted : bool
         Whether the user pressed the interrupt key.
     """
     began = monotonic()
     objective = Objective(network, member, data)
     start = member.parameters.astype(np.float64)
-    last = OptimizeResult(x=start, fun=np.inf, loss=np.inf, nit=0, status=0)
+    last = OptimizeResult(x=start, fun=np.inf, loss=np.inf, nit=0, status=0, ending=None)
 
     def remember(intermediate_result: OptimizeResult) -> None:
         last.x = intermediate_result.x.copy()
         last.fun = intermediate_result.fun
         last.loss = objective.reported(float(last.fun), last.x)
         last.nit += 1
-        stops = after_iteration is not None and after_iteration(last)
-        if stops or monotonic() - began > budget.max_seconds:
+        if after_iteration is not None and after_iteration(last):
+            last.ending = "stopped"
+        elif monotonic() - began > budget.max_seconds:
+            last.ending = "out of time"
+        if last.ending is not None:
             raise StopIteration
 
     options = {"maxfun": budget.max_fun, "maxiter": budget.max_iter, "gtol": budget.tol}
@@ -191,5 +195,6 @@ def minimize_lbfgs(
             last.fun = objective(start)[0]
             last.loss = objective.reported(last.fun, start)
         return last, True
+    result.ending = last.ending
     result.loss = objective.reported(float(result.fun), result.x)
     return result, False

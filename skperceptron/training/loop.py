@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isfinite
 from time import monotonic
 from typing import NamedTuple
 
@@ -25,9 +26,11 @@ class EpochReport(NamedTuple):
         Of the epoch's first step.
     score, validation_loss : float or None
         On the validation rows, where there are any.
-    verdict : {"go on", "slow down", "stop", "exhausted", "out of time", "diverged"}
+    verdict : str
+        One of "go on", "slow down", "stop", "exhausted", "out of time", "diverged", "failed".
         "slow down": the learning rate was lowered instead of stopping;
-        "exhausted": the last allowed epoch, without convergence.
+        "exhausted": the last allowed epoch, without convergence;
+        "failed": the validation raised an exception, the member's ``failure``.
     """
 
     member: Member
@@ -87,7 +90,13 @@ def _assess(
         return EpochReport(member, member.n_iter, loss, rate, None, None, "diverged")
     score, validation_loss = None, None
     if member.validate is not None:
-        score, validation_loss = member.validate(stack.predicting(k))
+        try:
+            score, validation_loss = member.validate(stack.predicting(k))
+        except Exception as failure:
+            # The other members of the stack go on.
+            member.failure = failure
+            member.verdict = "failed"
+            return EpochReport(member, member.n_iter, loss, rate, None, None, "failed")
         progress.validation_scores.append(score)
         progress.validation_losses.append(validation_loss)
     if score is not None and member.watches_score:
@@ -115,9 +124,9 @@ def _watch_loss(member: Member, loss: float) -> None:
 def _watch_score(stack: Stack, k: int, score: float) -> None:
     member = stack.members[k]
     progress = member.progress
-    improved = score >= progress.best_score + member.tol
+    improved = isfinite(score) and score >= progress.best_score + member.tol
     progress.no_improvement = 0 if improved else progress.no_improvement + 1
-    if score > progress.best_score:
+    if isfinite(score) and score > progress.best_score:
         progress.best_score = score
         if member.restores_best:
             member.best_parameters = stack.predicting(k).copy()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class GroupFactors:
 
 @dataclass
 class Progress:
-    """The history that later calls of a warm start go on from.
+    """The history of a fit, by which it is judged, and how the one before it went.
 
     Attributes
     ----------
@@ -51,7 +52,9 @@ class Progress:
     no_improvement : int
         Epochs since the watched figure last improved by the tolerance.
     rows_seen : int
-        Rows used so far, all epochs together.
+        Rows used so far, all epochs and calls together.
+    earlier : dict of str to list of float
+        Of each list, what earlier calls have brought: it is reported, and decides nothing.
     """
 
     loss_curve: list[float] = field(default_factory=list)
@@ -61,6 +64,15 @@ class Progress:
     best_score: float = -np.inf
     no_improvement: int = 0
     rows_seen: int = 0
+    earlier: dict[str, list[float]] = field(default_factory=dict)
+
+    def of_this_fit(self) -> dict[str, Any]:
+        """Return all but what earlier calls have brought, by name."""
+        return {name: value for name, value in asdict(self).items() if name != "earlier"}
+
+    def all_of(self, name: str) -> list[float]:
+        """Return one of the lists, with that of the earlier calls before it."""
+        return [*self.earlier.get(name, ()), *getattr(self, name)]
 
 
 @dataclass
@@ -123,6 +135,8 @@ class Member:
         Of the last epoch, as in :class:`~skperceptron.training.EpochReport`.
     diverged : bool
         Whether the loss or the parameters have ceased to be finite.
+    failure : Exception, default=None
+        What ``validate`` has raised.
     optimizer_state : dict of str to ndarray of shape (P,)
         To continue from, and again at the end.
     """
@@ -158,6 +172,7 @@ class Member:
     best_parameters: Floats | None = None
     verdict: str = "go on"
     diverged: bool = False
+    failure: Exception | None = None
     optimizer_state: dict[str, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..engine import Network
 from ..engine.arrays import Booleans, Floats, as_slice
-from .data import TrainingSet, one_below_another
+from .data import Targets, TrainingSet, one_below_another
 from .groups import Groups
 from .member import Member
 from .plan import Batch, Plan
@@ -80,7 +80,7 @@ class Stack:
 
     def _bind(self) -> None:
         """Plan the epochs of the present members, and make all that they need."""
-        members = self.members
+        members = self._bound_members = self.members
         counts = [len(m.rows) for m in members]
         n_outputs = self.network.n_outputs
         batches = max(1, WINDOW // (len(members) * n_outputs * self.batch_size))
@@ -125,6 +125,19 @@ class Stack:
                 )
             made[batch] = Step(self.window, bound[key], batch)
         return [[made[batch] for batch in window.batches] for window in self._plan.windows]
+
+    def renew(self, member: Member, data: TrainingSet) -> None:
+        """Put another member of the same kind, on as many rows, in the place of the only one."""
+        # What is bound refers to the list of members and to the arrays: both stay.
+        self.members = self._bound_members
+        self.members[0] = member
+        (own,) = self.data
+        np.copyto(own.X, data.X)
+        assert isinstance(own.targets, Targets) and isinstance(data.targets, Targets)
+        own.targets.overwrite(data.targets)
+        self.order[0] = member.rows
+        self.tables.renew(0, member)
+        self._is_gathered = False
 
     def run_epoch(self) -> Floats:
         """Train every member on each of its rows once.

@@ -7,7 +7,7 @@ what it is told about a generator, and training nothing of what it goes on from.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,7 @@ def check_limits(found: Any, like: Mapping[str, float]) -> None:
 
 
 def _check_progress(found: Any, n_iter: int) -> None:
-    like = asdict(Progress())
+    like = Progress().of_this_fit()
     _demand(isinstance(found, dict) and found.keys() == like.keys(), "progress")
     for name, value in found.items():
         _demand(_is_like(value, like[name]), f"progress {name}")

@@ -43,6 +43,12 @@ class Tables:
             average = _stacked(starts, dtype)
         return cls(parameters, np.empty_like(parameters), state, average)
 
+    def renew(self, k: int, member: Member) -> None:
+        """Let member k, without an average, go on from what another one brings."""
+        self.parameters[k] = member.parameters
+        for name, vectors in self.state.items():
+            vectors[k] = _resumed(member, name)
+
     def of(self, members: slice | Sequence[int]) -> Tables:
         """Return the rows of some members: as views, if they are given as a slice."""
         return Tables(

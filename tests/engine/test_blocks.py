@@ -136,6 +136,16 @@ def test_folding_batch_normalization_changes_no_prediction(skip_connections):
     assert_allclose(predict_raw(network, parameters, x[0]), work.raw[0], rtol=1e-12)
 
 
+def test_line_of_batch_normalization_standardises_scales_and_shifts():
+    network = build(BatchNormalization(epsilon=0.5))
+    node = next(i for i, n in enumerate(network.nodes) if n.name == "normalization_1")
+    gamma, beta, mean, variance = learned = np.random.RandomState(0).uniform(1, 3, size=(4, H))
+    factor, shift = network.nodes[node].block.line(learned.reshape(1, 1, 4 * H))
+    z = np.random.RandomState(1).normal(size=(B, H))
+    expected = gamma * (z - mean) / np.sqrt(variance + 0.5) + beta
+    assert_allclose(z * factor[0] + shift[0], expected, rtol=1e-12)
+
+
 def test_predictions_use_every_unit():
     with_dropout, without = build(dropout=([0.5], [0.5], [0.5])), build()
     vector, x, _ = problem(without)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skperceptron.perceptron.error_blocks import BLOCK
+from skperceptron.perceptron.error_blocks import BLOCK, ErrorBlocks
 from skperceptron.perceptron.error_correction import (
     AveragedWeights,
     ErrorCorrection,
@@ -69,6 +69,47 @@ def test_ties_are_mistakes_also_where_products_round_differently():
     units = ErrorCorrection(np.zeros((1, 3)), LastWeights())
     assert units.present(features, signs, steps) == wrong.sum()
     assert_array_equal(units.weight, history[-1])
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0**30, 2.0**-30])
+@pytest.mark.parametrize("n_rows", [BLOCK + 4, 2 * BLOCK, 3 * BLOCK - 1])
+def test_rows_that_fill_the_last_block_up_hide_no_tie(n_rows, scale):
+    # The last row's score is 0.3 - (0.1 + 0.2): zero, or next to it in another order.
+    features = np.random.RandomState(0).normal(size=(n_rows, 3))
+    features[0], features[-1] = [0.3, 0.2, 0.1], [1.0, -1.0, -1.0]
+    signs = np.ones((n_rows, 1))
+    # No other row is a mistake.
+    features[1:-1] *= np.sign(features[1:-1] @ features[0])[:, np.newaxis]
+    features *= scale
+    history, wrong = row_after_row(features, signs, np.ones(n_rows), np.zeros((1, 3)))
+    units = ErrorCorrection(np.zeros((1, 3)), LastWeights())
+    assert units.present(features, signs, np.ones(n_rows)) == wrong.sum()
+    assert_array_equal(units.weight, history[-1])
+
+
+def test_rows_far_from_the_border_are_never_answered_one_by_one(make_answered_rows, monkeypatch):
+    features, signs = make_answered_rows(noise=0.0, n_rows=2 * BLOCK + 7)
+    features += signs * np.eye(6)[0]
+    walked = []
+    monkeypatch.setattr(ErrorBlocks, "_walk", lambda *args: walked.append(args))
+    ErrorCorrection(np.ones((1, 6)), LastWeights()).present(features, signs, np.ones(len(signs)))
+    assert not walked
+
+
+def test_only_the_block_of_a_tie_is_answered_row_by_row(make_answered_rows, monkeypatch):
+    features, signs = make_answered_rows(noise=0.0, n_rows=2 * BLOCK + 7)
+    features += signs * np.eye(6)[0]
+    # With weights of 1, as at the start, its score is rounding only.
+    features[0] = [0.1, 0.2, -0.3, 0.1, 0.2, -0.3]
+    walk, walked = ErrorBlocks._walk, []
+
+    def spied_on(blocks, weight, block):
+        walked.append(block)
+        return walk(blocks, weight, block)
+
+    monkeypatch.setattr(ErrorBlocks, "_walk", spied_on)
+    ErrorCorrection(np.ones((1, 6)), LastWeights()).present(features, signs, np.ones(len(signs)))
+    assert walked == [0]
 
 
 def test_steps_decide_nothing_even_where_their_products_vanish(make_answered_rows):

@@ -42,6 +42,7 @@ from skperceptron.engine.lines import Line
 from skperceptron.engine.network import INPUT
 from skperceptron.engine.prediction import Predictor
 from skperceptron.inspection import computational_graph, gradient_report, network_summary
+from skperceptron.normalizations import BatchNormalization, LayerNormalization
 
 B, H, C = 6, 3, 2
 
@@ -517,6 +518,12 @@ def test_blocks_of_members_are_joined_and_taken_apart(case):
     assert together.shape == case.block.shape
     assert together.members([2, 0]).shape == case.block.shape
     assert hash(case.block.shape) == hash(together.shape)
+
+
+@pytest.mark.parametrize("normalization", [BatchNormalization(), LayerNormalization()])
+def test_normalization_mixes_rows_as_its_block_does(normalization):
+    block = normalization.block(H)
+    assert normalization.mixes_rows == block.mixes_rows == isinstance(block, BatchNormalize)
 
 
 # A block of somebody else.

@@ -9,11 +9,13 @@ from skperceptron.activations import Tanh
 from skperceptron.engine import Embed, Workspace, multilayer_perceptron, wiring
 from skperceptron.engine.description import describe
 from skperceptron.engine.prediction import Predictor, predict_raw
+from skperceptron.estimators.base import _in_canonical_order
 from skperceptron.losses import SquaredError
 from skperceptron.normalizations import LayerNormalization
 from skperceptron.optimizers import Adam
 from skperceptron.schedules import Constant
 from skperceptron.training import Member, Stack, Targets, TrainingSet
+from skperceptron.training.data import one_below_another
 from skperceptron.training.lbfgs import Budget, Objective, minimize_lbfgs
 
 D, C, N = 3, 1, 40
@@ -195,6 +197,33 @@ def test_graph_shows_each_input():
     (shown,) = [node for node in nodes if node.kind == "embedding"]
     assert shown.n_parameters == 4 * 2 + 3 * 1
     assert shown.input_shape == (None, 2) and shown.output_shape == (None, 3)
+
+
+def test_places_of_an_attribute_hold_what_is_kept_under_it():
+    network = build()
+    vector = np.arange(network.n_parameters, dtype=float)
+    kept = network.by_attribute(network.views(vector[np.newaxis]))
+    for attribute in network.attributes:
+        places = network.places_of(attribute)
+        for place, array in zip(places, kept[attribute], strict=True):
+            assert_array_equal(vector[place], array.ravel())
+    assert network.places_of("nothing_") == []
+
+
+def test_rows_that_differ_in_codes_only_are_not_merged():
+    X, codes = np.ones((4, 2)), np.array([[0], [1], [0], [1]])
+    data = TrainingSet(X, Targets(np.zeros((4, 1))), {"codes": codes})
+    rows, weights = _in_canonical_order(data, np.arange(4), None)
+    assert len(rows) == 2
+    assert sorted(codes[rows, 0]) == [0, 1]
+    assert_array_equal(weights[rows], 2)
+
+
+def test_small_data_sets_are_joined_with_their_codes():
+    sets = [TrainingSet(X, Targets(y), {"codes": codes}) for X, codes, y in (table(0), table(1))]
+    (whole, _), starts = one_below_another(sets)
+    assert_array_equal(whole.more["codes"][N:], sets[1].more["codes"])
+    assert_array_equal(starts, [[0], [N]])
 
 
 def test_codes_are_no_numbers():

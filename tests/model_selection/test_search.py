@@ -1,6 +1,8 @@
 """A stacked search gives GridSearchCV's answer, whatever is searched and whatever goes wrong."""
 
+import itertools
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -28,9 +30,17 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron._sklearn.compat import seeing
 from skperceptron.activations import ELU, Activation, PReLU, Sine, Tanh
-from skperceptron.model_selection import StackedGridSearchCV, StackedRandomizedSearchCV
+from skperceptron.callbacks import Callback
+from skperceptron.model_selection import (
+    StackedEnsembleClassifier,
+    StackedGridSearchCV,
+    StackedRandomizedSearchCV,
+    stacked_cross_validate,
+)
+from skperceptron.model_selection import _candidates as candidates
 from skperceptron.model_selection import _parallel as parallel
 from skperceptron.model_selection import _stacking as stacking
+from skperceptron.stopping import EarlyStopping
 from skperceptron.training import Stack
 
 pytestmark = [
@@ -306,26 +316,133 @@ def test_values_that_have_passed_are_not_checked_again(monkeypatch):
     assert np.isnan(search.cv_results_["mean_test_score"]).sum() == 2
 
 
-def test_interrupted_members_keep_what_they_have_learned_and_the_search_goes_on(monkeypatch):
-    train = Stack.run_epoch
+def interrupt_at(monkeypatch, *calls):
+    """Let the user press the interrupt key in some epochs, counted over all networks."""
+    train, counted = Stack.run_epoch, itertools.count(1)
 
     def interrupted(stack):
-        # In the fourth epoch of whatever is being trained, one network or many.
-        if stack.members[0].n_iter == 3:
+        if next(counted) in calls:
             raise KeyboardInterrupt
         return train(stack)
 
     monkeypatch.setattr(Stack, "run_epoch", interrupted)
-    grid = {"alpha": [0, 1], "hidden_layer_sizes": [(3,), (5,)], "activation": ["tanh", "relu"]}
-    with pytest.warns(UserWarning, match="Training interrupted by user"):
-        search = assert_same_search(BINARY, grid, X, Y, scoring=["accuracy", "neg_log_loss"])
-    monkeypatch.undo()
+
+
+def test_interrupted_members_keep_what_they_have_learned_and_are_named(monkeypatch):
+    grid = {"alpha": [0, 0.25], "hidden_layer_sizes": [(3,), (5,)]}
+    whole = StackedGridSearchCV(BINARY, grid, cv=3, refit=False).fit(X, Y)
     stopped = clone(BINARY).set_params(max_iter=3)
-    short = StackedGridSearchCV(
-        stopped, grid, cv=3, refit=False, scoring=["accuracy", "neg_log_loss"]
-    ).fit(X, Y)
-    for name in ("mean_test_accuracy", "mean_test_neg_log_loss"):
-        assert_array_equal(search.cv_results_[name], short.cv_results_[name])
+    short = StackedGridSearchCV(stopped, grid, cv=3, refit=False).fit(X, Y)
+    # The wider networks are trained first: their fourth epoch is interrupted.
+    interrupt_at(monkeypatch, 4)
+    with pytest.warns(UserWarning, match="Training interrupted by user") as caught:
+        search = StackedGridSearchCV(BINARY, grid, cv=3, refit=False).fit(X, Y)
+    (warning,) = [w for w in caught if "interrupted" in str(w.message)]
+    assert warning.filename == __file__
+    for parameters in search.cv_results_["params"]:
+        for split in range(3):
+            named = f"{parameters} on split {split} (3 epochs)" in str(warning.message)
+            assert named == (parameters["hidden_layer_sizes"] == (5,))
+    scores = search.cv_results_["mean_test_score"]
+    expected = [
+        (short if parameters["hidden_layer_sizes"] == (5,) else whole).cv_results_[
+            "mean_test_score"
+        ][i]
+        for i, parameters in enumerate(search.cv_results_["params"])
+    ]
+    assert_array_equal(scores, expected)
+
+
+@pytest.mark.filterwarnings("ignore:Training interrupted")
+@pytest.mark.parametrize("calls", [(2, 3), (2, 5)], ids=["next stack", "later"])
+@pytest.mark.parametrize("kind", [GridSearchCV, StackedGridSearchCV])
+def test_second_interruption_ends_the_search(monkeypatch, kind, calls):
+    search = kind(BINARY, {"hidden_layer_sizes": [(3,), (5,)]}, cv=2)
+    for _ in range(2):
+        # The search before has no part in it.
+        with monkeypatch.context() as patch:
+            interrupt_at(patch, *calls)
+            with pytest.raises(KeyboardInterrupt):
+                search.fit(X, Y)
+    assert not hasattr(search, "cv_results_")
+
+
+def test_interruption_of_the_last_fit_counts_as_the_second(monkeypatch):
+    n_epochs = []
+    train = Stack.run_epoch
+
+    def counted(stack):
+        n_epochs.append(len(stack.members))
+        if len(n_epochs) == 2 or (len(n_epochs) > 3 and len(stack.members) == 1):
+            raise KeyboardInterrupt
+        return train(stack)
+
+    monkeypatch.setattr(Stack, "run_epoch", counted)
+    with pytest.warns(UserWarning), pytest.raises(KeyboardInterrupt):
+        StackedGridSearchCV(BINARY, {"alpha": [0, 1], "hidden_layer_sizes": [(3,), (5,)]}).fit(X, Y)
+
+
+class Impatient(Callback):
+    """Presses the interrupt key in the second epoch of networks with this `alpha`."""
+
+    def __init__(self, alpha=1):
+        self.alpha = alpha
+
+    def on_fit_task_end(self, estimator, context):
+        report = getattr(context, "report", None)
+        if report and estimator.alpha == self.alpha and report["epoch"] == 2:
+            raise KeyboardInterrupt
+        return False
+
+
+@pytest.mark.parametrize("kind", [GridSearchCV, StackedGridSearchCV])
+def test_networks_that_are_fitted_alone_are_named_and_counted_too(kind):
+    network = clone(BINARY).set_params(callbacks=[Impatient()])
+    split = [next(ShuffleSplit(1, random_state=0).split(X))]
+    search = kind(network, {"alpha": [0, 1]}, cv=split, refit=False)
+    with pytest.warns(UserWarning, match=r"interrupted by user.*alpha=1.*in 2 epochs"):
+        search.fit(X, Y)
+    with pytest.warns(UserWarning), pytest.raises(KeyboardInterrupt):
+        kind(network, {"alpha": [0, 1]}, cv=2).fit(X, Y)
+
+
+def test_interrupted_cross_validation_names_its_splits(monkeypatch):
+    interrupt_at(monkeypatch, 3)
+    with pytest.warns(UserWarning, match=r"the estimator on split 1 \(2 epochs\)"):
+        stacked_cross_validate(BINARY, X, Y, cv=2)
+
+
+def test_interrupted_ensemble_counts_its_members(monkeypatch):
+    interrupt_at(monkeypatch, 3)
+    with pytest.warns(UserWarning, match="3 of 3 members"):
+        ensemble = StackedEnsembleClassifier(BINARY, 3, random_state=0).fit(X, Y)
+    assert {member.n_iter_ for member in ensemble.estimators_} == {2}
+
+
+class BadForSome:
+    """A scorer that fails for networks of a certain `alpha`."""
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def __call__(self, estimator, X, y):
+        score = estimator.score(X, y)
+        if estimator.alpha != 1:
+            return score
+        if self.kind == "error":
+            raise RuntimeError("no score")
+        return {"nan": np.nan, "text": "good"}[self.kind]
+
+
+@pytest.mark.parametrize("kind", ["error", "nan", "text"])
+def test_score_that_is_none_fails_its_candidate_alone(kind):
+    network = clone(BINARY).set_params(early_stopping=EarlyStopping(BadForSome(kind)))
+    grid = {"alpha": [0, 1, 2]}
+    with pytest.warns(FitFailedWarning, match="2 fits failed"):
+        search = StackedGridSearchCV(network, grid, cv=2, refit=False).fit(X, Y)
+    assert_array_equal(np.isnan(search.cv_results_["mean_test_score"]), [False, True, False])
+    with pytest.raises((ValueError, RuntimeError)):
+        StackedGridSearchCV(network, grid, cv=2, error_score="raise").fit(X, Y)
 
 
 def test_search_that_is_interrupted_outside_of_training_is_not_fitted():
@@ -438,14 +555,27 @@ def test_unseeded_members_differ_and_generators_are_copied_for_each_fit():
     assert_array_equal(rng.get_state()[1], before)
 
 
-def test_fit_times_are_shares_of_the_time_that_was_taken():
+def test_fit_times_are_shares_of_the_time_that_was_taken(monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    clock.perf_counter = lambda: clock.now
+    run, n_stacks = stacking._run, []
+
+    def slow_run(*args):
+        run(*args)
+        # So long that what the search itself takes, by the real clock, is nothing.
+        clock.now += 6e12
+        n_stacks.append(1)
+
+    monkeypatch.setattr(stacking, "_run", slow_run)
+    for module in (stacking, candidates):
+        monkeypatch.setattr(module, "time", clock)
     pipeline = Pipeline([("scale", StandardScaler()), ("net", BINARY)])
     grid = on_last_step({"alpha": [0, 1], "max_iter": [1, 60]})
     search = StackedGridSearchCV(pipeline, grid, cv=3, refit=False).fit(X, Y)
-    seconds = search.cv_results_["mean_fit_time"]
-    assert (seconds > 0).all()
-    # Twenty times as many epochs take most of a stack's time.
-    assert seconds[[1, 3]].min() > 1.5 * seconds[[0, 2]].max()
+    # Of 61 epochs, a network of 60 took 60.
+    fit_times = search.cv_results_["mean_fit_time"]
+    assert_allclose(fit_times / fit_times.sum(), np.array([1, 60, 1, 60]) / 122)
+    assert_allclose(3 * fit_times.sum(), 6e12 * len(n_stacks))
 
 
 def test_messages_are_scikit_learns(capsys):

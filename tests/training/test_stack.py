@@ -736,6 +736,21 @@ def test_memory_mapped_data_is_read_batch_by_batch(peak_of, tmp_path):
     assert peak_of(train_one_epoch) < X.nbytes / 10
 
 
+class InfiniteAtZero(SquaredError):
+    """Half the squared error, and infinite where the raw prediction is 0."""
+
+    def losses(self, raw, y):
+        return super().losses(raw, y) + np.where((raw == 0).all(axis=-1), np.inf, 0)
+
+
+def test_losses_of_what_stands_behind_a_members_last_row_do_not_count():
+    # A raw prediction of 0 stands where the shorter member has no row.
+    network = mixed_network(2)
+    members = [make_member(k, network, loss=InfiniteAtZero(), max_iter=1) for k in range(2)]
+    train(network, members, make_data())
+    assert np.isfinite([member.progress.loss_curve for member in members]).all()
+
+
 def test_sparse_rows_with_a_million_columns_are_trained_without_densifying():
     n_rows, n_columns = 200, 1_000_000
     rng = np.random.RandomState(0)

@@ -1,0 +1,91 @@
+"""What searches and cross-validation want their options to be, beyond scikit-learn's own checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..options import (
+    COUNT,
+    N_JOBS,
+    SEED,
+    AnyNumber,
+    Flag,
+    Function,
+    Having,
+    Instance,
+    Interval,
+    Listing,
+    Name,
+    Rule,
+    Rules,
+    check_option,
+    items_of,
+)
+
+
+@dataclass(frozen=True)
+class Filled(Rule):
+    """What another rule allows, unless it is empty."""
+
+    rule: Rule
+
+    def allows(self, value: Any) -> bool:
+        return self.rule.allows(value) and len(value) > 0
+
+    @property
+    def text(self) -> str:
+        return f"{self.rule.text} that is not empty"
+
+
+class Splits(Rule):
+    """Pairs of training and test rows, which an iterator has not told yet."""
+
+    text = "an iterable of pairs (train, test)"
+
+    def allows(self, value: Any) -> bool:
+        pairs = items_of(value)
+        if pairs is None:
+            return isinstance(value, Iterator)
+        return bool(pairs) and all(len(items_of(pair) or ()) == 2 for pair in pairs)
+
+
+#: scikit-learn takes True for 1 and a class for an estimator, and text for splits.
+RULES: dict[str, Rules] = {
+    "estimator": [Having("an estimator with fit", ("fit",))],
+    "param_grid": [Instance(dict), Filled(Listing([Instance(dict)], "dicts"))],
+    "param_distributions": [Instance(dict), Filled(Listing([Instance(dict)], "dicts"))],
+    "n_iter": [COUNT],
+    "scoring": [
+        Instance(str),
+        Function("(estimator, X, y)"),
+        Filled(Listing([Instance(str)], "names")),
+        Filled(Instance(dict)),
+        None,
+    ],
+    "n_jobs": N_JOBS,
+    "cv": [
+        Interval(2, low_closed=True, whole=True),
+        Having("a splitter", ("split", "get_n_splits")),
+        Splits(),
+        None,
+    ],
+    "refit": [Flag(), Instance(str), Function("(cv_results)")],
+    "random_state": SEED,
+    "error_score": [Name(["raise"]), AnyNumber()],
+}
+
+
+def check_search(owner: str, options: Mapping[str, Any]) -> None:
+    """Raise InvalidOption if an option of a search is not what it must be.
+
+    Parameters
+    ----------
+    owner : str
+        The public name of the search.
+    options : dict
+        More than options may be in it.
+    """
+    for name in RULES.keys() & options.keys():
+        check_option(owner, name, options[name], RULES[name])

@@ -1,0 +1,445 @@
+"""What values an option may have: rules, and the one check that all of them go through.
+
+An option is a parameter of an estimator, a component, a callback, a search or a function. Its
+rules are alternatives: a value that one of them allows is right. Only real numbers are numbers
+(``True``, texts and arrays are none), and only ``bool`` is a truth value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+from difflib import get_close_matches
+from math import inf, isfinite
+from numbers import Integral, Real
+from types import CellType, FunctionType
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+__all__ = [
+    "AnyNumber",
+    "Checked",
+    "ChecksOptions",
+    "Flag",
+    "Function",
+    "Having",
+    "Infinity",
+    "Instance",
+    "Interval",
+    "InvalidOption",
+    "Listing",
+    "Name",
+    "Precision",
+    "Rule",
+    "Text",
+    "Weights",
+    "Workers",
+    "check_option",
+    "did_you_mean",
+    "is_allowed",
+    "is_number",
+    "items_of",
+    "plain",
+    "shown",
+    "speak_for",
+    "speaks_for_itself",
+]
+
+#: Characters of a value that a message shows.
+SHOWN = 200
+
+#: Integers from here on fit into no array's shape and no counter.
+TOO_LARGE = 2**63
+
+
+class InvalidOption(ValueError, TypeError):
+    """A value that an option cannot have; its type or the value itself may be to blame."""
+
+
+class Rule:
+    """Base of all rules; its text, in messages, follows "must be"."""
+
+    def allows(self, value: Any) -> bool:
+        """Tell whether a value is right."""
+        raise NotImplementedError
+
+    @property
+    def text(self) -> str:
+        """Describe the values that are right."""
+        raise NotImplementedError
+
+
+#: Alternatives; None allows None.
+Rules = Sequence[Rule | None]
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value is a real number that a float can hold; infinity and NaN are."""
+    if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
+        return False
+    if isinstance(value, Integral):
+        return abs(int(value)) < TOO_LARGE
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
+
+
+def plain(value: Any) -> Any:
+    """Return a number as Python's, since NumPy's small ones overflow; anything else as it is."""
+    if not is_number(value):
+        return value
+    return int(value) if isinstance(value, Integral) else float(value)
+
+
+def items_of(value: Any) -> list[Any] | None:
+    """Return the items of a list, tuple, range or array; None of anything else."""
+    if isinstance(value, list | tuple | range):
+        return list(value)
+    is_array = not isinstance(value, type) and hasattr(value, "__array__")
+    return list(value) if is_array and np.ndim(value) else None
+
+
+@dataclass(frozen=True)
+class Interval(Rule):
+    """A range of numbers; an infinite bound is never part of it.
+
+    Attributes
+    ----------
+    low, high : float
+    low_closed, high_closed : bool
+        Whether the bounds are part of it.
+    whole : bool
+        Whether a parameter must be an integer.
+    """
+
+    low: float = -np.inf
+    high: float = np.inf
+    low_closed: bool = False
+    high_closed: bool = False
+    whole: bool = False
+
+    def contains(self, values: Any) -> bool:
+        """Tell whether all values lie in the range."""
+        values = np.asarray(values)
+        above = values >= self.low if self.low_closed else values > self.low
+        below = values <= self.high if self.high_closed else values < self.high
+        return bool((above & below).all())
+
+    def allows(self, value: Any) -> bool:
+        if not is_number(value) or (self.whole and not isinstance(value, Integral)):
+            return False
+        value = plain(value)
+        above = value >= self.low if self.low_closed else value > self.low
+        below = value <= self.high if self.high_closed else value < self.high
+        return above and below and isfinite(value)
+
+    @property
+    def text(self) -> str:
+        return f"{'an int' if self.whole else 'a float'} in the range {self}"
+
+    def __str__(self) -> str:
+        left, right = "[" if self.low_closed else "(", "]" if self.high_closed else ")"
+        return f"{left}{self.low}, {self.high}{right}"
+
+
+class Flag(Rule):
+    """True or False."""
+
+    text = "True or False (an instance of 'bool')"
+
+    def allows(self, value: Any) -> bool:
+        return isinstance(value, bool | np.bool_)
+
+
+class Infinity(Rule):
+    """Infinity, for "never"."""
+
+    text = "inf"
+
+    def allows(self, value: Any) -> bool:
+        return is_number(value) and value == inf
+
+
+@dataclass(frozen=True)
+class Name(Rule):
+    """One of some names."""
+
+    options: Sequence[str]
+
+    def allows(self, value: Any) -> bool:
+        return isinstance(value, str) and value in self.options
+
+    @property
+    def text(self) -> str:
+        return ", ".join(map(repr, self.options))
+
+
+class Text(Rule):
+    """A text that is not empty."""
+
+    text = "a str that is not empty"
+
+    def allows(self, value: Any) -> bool:
+        return isinstance(value, str) and bool(value)
+
+
+@dataclass(frozen=True)
+class Instance(Rule):
+    """An object of a class."""
+
+    of: type
+    description: str = ""
+
+    def allows(self, value: Any) -> bool:
+        return isinstance(value, self.of)
+
+    @property
+    def text(self) -> str:
+        return self.description or f"an instance of {self.of.__name__!r}"
+
+
+@dataclass(frozen=True)
+class Function(Rule):
+    """A callable that is no class."""
+
+    signature: str = ""
+
+    def allows(self, value: Any) -> bool:
+        return callable(value) and not isinstance(value, type)
+
+    @property
+    def text(self) -> str:
+        return f"a callable {self.signature}".strip()
+
+
+@dataclass(frozen=True)
+class Having(Rule):
+    """An object, no class, that has some methods."""
+
+    description: str
+    methods: tuple[str, ...]
+
+    def allows(self, value: Any) -> bool:
+        return not isinstance(value, type) and all(hasattr(value, name) for name in self.methods)
+
+    @property
+    def text(self) -> str:
+        return self.description
+
+
+@dataclass(frozen=True)
+class Listing(Rule):
+    """A list, tuple, range or array of what some rules allow."""
+
+    of: Rules
+    items: str
+    length: int | None = None
+
+    def allows(self, value: Any) -> bool:
+        items = items_of(value)
+        if items is None or self.length not in (None, len(items)):
+            return False
+        return all(is_allowed(item, self.of) for item in items)
+
+    @property
+    def text(self) -> str:
+        return f"an array-like of {self.items}"
+
+
+class AnyNumber(Rule):
+    """A number; infinity and NaN are some."""
+
+    text = "a float"
+
+    def allows(self, value: Any) -> bool:
+        return is_number(value)
+
+
+class Workers(Rule):
+    """A number of workers as joblib counts them."""
+
+    text = "an int that is not 0"
+
+    def allows(self, value: Any) -> bool:
+        return is_number(value) and isinstance(value, Integral) and value != 0
+
+
+class Weights(Rule):
+    """A dict whose values are numbers."""
+
+    text = "an instance of 'dict' that holds numbers"
+
+    def allows(self, value: Any) -> bool:
+        return isinstance(value, dict) and all(map(is_number, value.values()))
+
+
+class Precision(Rule):
+    """float32 or float64, by name or as NumPy's dtype."""
+
+    names = ("float32", "float64")
+    text = "'float32', 'float64' (or a NumPy dtype of that name)"
+
+    def allows(self, value: Any) -> bool:
+        if isinstance(value, type):
+            return issubclass(value, np.floating | float) and np.dtype(value).name in self.names
+        return isinstance(value, str | np.dtype) and value in self.names
+
+
+CLASS_WEIGHT = (Name(["balanced"]), Weights(), None)
+COUNT = Interval(1, low_closed=True, whole=True)
+SEED = (
+    Interval(0, 2**32 - 1, low_closed=True, high_closed=True, whole=True),
+    Instance(np.random.RandomState),
+    None,
+)
+N_JOBS = (Workers(), None)
+VERBOSITY = (Flag(), Interval(0, low_closed=True, whole=True))
+
+
+def is_allowed(value: Any, rules: Rules) -> bool:
+    """Tell whether a value is right."""
+    return any(value is None if rule is None else rule.allows(value) for rule in rules)
+
+
+def check_option(owner: str, name: str, value: Any, rules: Rules) -> None:
+    """Raise InvalidOption, in scikit-learn's words, unless one of the rules allows a value.
+
+    Parameters
+    ----------
+    owner : str
+        The public name of what has the option.
+    name : str
+        Of the option.
+    value : object
+    rules : sequence of Rule or None
+    """
+    if is_allowed(value, rules):
+        return
+    texts = ["None" if rule is None else rule.text for rule in rules]
+    wanted = " or ".join([*([", ".join(texts[:-1])] if texts[1:] else []), texts[-1]])
+    raise InvalidOption(
+        f"The {name!r} parameter of {owner} must be {wanted}. Got {shown(value)} instead."
+        f"{_hint(value, rules)}"
+    )
+
+
+def shown(value: Any) -> str:
+    """Return a value as messages show it."""
+    try:
+        text = repr(value)
+    except ValueError:
+        # Python refuses to write integers of thousands of digits.
+        text = f"a number of {value.bit_length()} bits"
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+
+
+def _hint(value: Any, rules: Rules) -> str:
+    """Say what was probably meant."""
+    if isinstance(value, list | tuple):
+        lists = [rule for rule in rules if isinstance(rule, Listing)]
+        return next(filter(None, (_hint(item, rule.of) for rule in lists for item in value)), "")
+    classes = [rule.of for rule in rules if isinstance(rule, Instance)]
+    if isinstance(value, type) and any(issubclass(value, of) for of in classes):
+        return f" Pass an instance: {value.__name__}()."
+    names = [name for rule in rules for name in getattr(rule, "options", ())]
+    return did_you_mean(value, names)
+
+
+def did_you_mean(given: Any, names: Sequence[str]) -> str:
+    """Return a sentence with the most similar name, or nothing if none is similar."""
+    close = get_close_matches(given, names, n=1) if isinstance(given, str) else []
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+class Checked(BaseEstimator):
+    """Base of what has options and is no estimator: parameters of ``__init__``, stored unchanged.
+
+    Attributes
+    ----------
+    rules : dict of str to sequence of Rule or None
+        What each parameter may be.
+    """
+
+    rules: ClassVar[Mapping[str, Rules]] = {}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        speak_for(cls, "__init__")
+
+    def check_parameters(self) -> None:
+        """Raise ValueError, which is a TypeError too, if a parameter is not what it must be."""
+        for name, rules in self.rules.items():
+            self._check_parameter(name, rules)
+
+    def _check_parameter(self, name: str, rules: Rules) -> None:
+        check_option(type(self).__name__, name, getattr(self, name), rules)
+
+    def make_numbers_plain(self) -> None:
+        """Turn NumPy's numbers among the parameters into Python's, which do not overflow."""
+        for name in self.rules:
+            setattr(self, name, plain(getattr(self, name)))
+
+
+class ChecksOptions:
+    """Lets an estimator check its parameters by rules, where scikit-learn asks it to."""
+
+    _parameter_constraints: dict[str, Rules]
+
+    def _validate_params(self) -> None:
+        """Raise InvalidOption if a parameter is not what it must be."""
+        for name, rules in self._parameter_constraints.items():
+            check_option(type(self).__name__, name, getattr(self, name), rules)
+
+
+Class = TypeVar("Class", bound=type)
+
+
+def speak_for(cls: type, *names: str) -> None:
+    """Let Python name this class, not the base, where inherited methods are called wrongly."""
+    for name in names:
+        inherited = next((vars(b)[name] for b in cls.__mro__ if name in vars(b)), None)
+        renamed = None if name in vars(cls) else _renamed(inherited, f"{cls.__qualname__}.{name}")
+        if renamed is not None:
+            setattr(cls, name, renamed)
+
+
+def speaks_for_itself(cls: Class) -> Class:
+    """Do so for all public methods of bases that are not scikit-learn's."""
+    bases = [
+        base for base in cls.__mro__ if not base.__module__.startswith(("sklearn.", "builtins"))
+    ]
+    names = {name for base in bases for name in vars(base) if name[0] != "_"}
+    speak_for(cls, "__init__", *sorted(names))
+    return cls
+
+
+def _renamed(method: Any, qualified: str) -> Any:
+    """Return a copy of a method under another name; None if it is not written in Python."""
+    if hasattr(method, "fn") and hasattr(method, "check"):
+        # What ``available_if`` has made.
+        descriptor = copy(method)
+        descriptor.fn = _renamed(method.fn, qualified)
+        return descriptor
+    if not isinstance(method, FunctionType):
+        return None
+    inner = getattr(method, "__wrapped__", None)
+    cells = tuple(
+        CellType(_renamed(inner, qualified))
+        if inner is not None and cell.cell_contents is inner
+        else cell
+        for cell in method.__closure__ or ()
+    )
+    renamed = FunctionType(
+        method.__code__, method.__globals__, method.__name__, method.__defaults__, cells
+    )
+    vars(renamed).update(vars(method))
+    renamed.__kwdefaults__ = method.__kwdefaults__
+    renamed.__annotations__ = method.__annotations__
+    renamed.__doc__, renamed.__module__ = method.__doc__, method.__module__
+    renamed.__qualname__ = qualified
+    return renamed

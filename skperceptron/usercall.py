@@ -1,0 +1,107 @@
+"""The user's call, seen from inside: where warnings point, and how often it was interrupted."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+__all__ = ["AtUsersLine", "interrupted", "warn", "warn_of_interruption"]
+
+#: Packages between the user's line and ours: a search calls joblib, which calls scikit-learn.
+_BETWEEN = frozenset({"joblib", "numpy", "scipy", "skperceptron", "sklearn"})
+
+#: Packages whose functions a user calls to train. A worker of joblib's outlives its tasks.
+_CALLED = frozenset({"skperceptron", "sklearn"})
+
+_INTERRUPTED = "__interrupted_by_user__"
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the innermost line that is not one of ours or of a package that we use.
+
+    In a worker process there is none: the warning then stands at its outermost line.
+
+    Parameters
+    ----------
+    message : str
+    category : type, default=UserWarning
+    """
+    frames = list(_frames())
+    line = next((f for f in frames if _package_of(f) not in _BETWEEN), frames[-1])
+    warnings.warn_explicit(
+        message,
+        category,
+        line.f_code.co_filename,
+        line.f_lineno,
+        module=line.f_globals.get("__name__"),
+        registry=line.f_globals.setdefault("__warningregistry__", {}),
+    )
+
+
+class AtUsersLine:
+    """Stands in for the module ``warnings`` in functions that would warn at a line of ours."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(warnings, name)
+
+    def warn(
+        self, message: str, category: type[Warning] = UserWarning, stacklevel: int = 1
+    ) -> None:
+        """Warn at the user's line, whatever `stacklevel` says."""
+        warn(message, category)
+
+
+def interrupted() -> None:
+    """Note that the user has pressed the interrupt key during training.
+
+    A fit then ends with what it has learned. Where it is one of many, as in a search, the others
+    follow; the second time that the key is pressed the user means all of them.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the same call of the user's was interrupted before.
+    """
+    call = [f for f in _frames() if _package_of(f) in _CALLED][-1]
+    # A mark on the call itself ends with it, and keeps nothing alive.
+    if _INTERRUPTED in call.f_locals:
+        raise KeyboardInterrupt
+    call.f_locals[_INTERRUPTED] = True
+
+
+def _frames() -> Iterator[FrameType]:
+    """Yield what is being called, the innermost first."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _package_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def warn_of_interruption(estimator: Any, trained: str) -> None:
+    """Note an interruption, and tell which estimator ends with what it has learned.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its parameters tell the candidates of a search apart.
+    trained : str
+        How long it was trained.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the same call of the user's was interrupted before.
+    """
+    interrupted()
+    name = " ".join(repr(estimator).split())
+    warn(
+        f"Training interrupted by user. {name} keeps what it has learned in {trained}, and"
+        " whatever it is part of goes on; interrupt again to end that too."
+    )

@@ -1,0 +1,46 @@
+"""scikit-learn's own tests, with our classes in the place of its own.
+
+The tests are those of the scikit-learn that is installed: the source of a test module is run anew
+while the names that it imports stand for our classes. Where it is installed without its tests, or
+without one of these modules, the tests are skipped.
+"""
+
+import importlib.util
+import sys
+from contextlib import ExitStack
+from unittest import mock
+
+import pytest
+
+
+def own_tests(module_name, exchanged):
+    """Return the tests and fixtures of one of scikit-learn's test modules, by name.
+
+    Parameters
+    ----------
+    module_name : str
+    exchanged : dict of str to object
+        What the module finds in place of what it imports, by full name.
+    """
+    try:
+        spec = importlib.util.find_spec(module_name)
+    except ModuleNotFoundError:
+        spec = None
+    if spec is None:
+        pytest.skip(f"{module_name} is not installed.", allow_module_level=True)
+    module = importlib.util.module_from_spec(spec)
+    with ExitStack() as exchange:
+        # Pickles name classes of the test module, and find them by its name.
+        sys.modules[module_name] = module
+        for name, ours in exchanged.items():
+            exchange.enter_context(mock.patch(name, ours))
+        spec.loader.exec_module(module)
+    found = {name: value for name, value in vars(module).items() if _is_of_pytest(name, value)}
+    if not any(name.startswith("test") for name in found):
+        raise ImportError(f"{module_name} holds no tests.")
+    return found
+
+
+def _is_of_pytest(name, value):
+    is_test = name.startswith("test_") and callable(value)
+    return is_test or name == "pytestmark" or hasattr(value, "_fixture_function")

@@ -1,0 +1,163 @@
+"""Run the numerical tests as other machines would: ``python tests/kernels/run.py [NAME ...]``.
+
+The last bits of a product depend on the processor for which BLAS has a kernel, on the number of
+threads and on the instructions that NumPy finds; the order of things depends on what else the
+machine does. Each pass here changes one of them. ``--list`` names the passes that this machine is
+able to make, ``--`` separates arguments for pytest.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+#: What computes: the other tests are of text, pictures and project files.
+NUMERICAL = [
+    "tests/engine",
+    "tests/training",
+    "tests/model_selection",
+    "tests/test_activations.py",
+    "tests/test_averaging.py",
+    "tests/test_dtype.py",
+    "tests/test_initializers.py",
+    "tests/test_library_pass.py",
+    "tests/test_losses.py",
+    "tests/test_memory.py",
+    "tests/test_mlp.py",
+    "tests/test_mlp_losses.py",
+    "tests/test_optimizers.py",
+    "tests/test_parity.py",
+    "tests/test_pipelines.py",
+    "tests/test_prediction.py",
+    "tests/test_rosenblatt.py",
+    "tests/test_stopping.py",
+    "tests/test_training_options.py",
+]
+
+#: OpenBLAS's kernels, and what a processor must be able to do for each.
+KERNELS = {
+    "Haswell": {"avx2", "fma"},
+    "SkylakeX": {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"},
+    "Zen": {"avx2", "fma"},
+    "Sandybridge": {"avx"},
+}
+
+#: Prints NumPy's optional instructions that it uses here.
+FEATURES = """
+try:
+    from numpy._core import _multiarray_umath as umath
+except ImportError:
+    from numpy.core import _multiarray_umath as umath
+print(*(name for name in umath.__cpu_dispatch__ if umath.__cpu_features__.get(name)))
+"""
+
+
+@dataclass
+class Pass:
+    """One run of the numerical tests.
+
+    Attributes
+    ----------
+    environment : dict of str to str
+        Variables that are set.
+    arguments : list of str
+        For pytest.
+    n_busy : int
+        Processes that keep the cores busy meanwhile.
+    always : bool
+        Whether it is made without being named.
+    """
+
+    environment: dict[str, str] = field(default_factory=dict)
+    arguments: list[str] = field(default_factory=list)
+    n_busy: int = 0
+    always: bool = True
+
+    def run(self, tests: list[str], more: list[str]) -> bool:
+        """Return whether the tests pass."""
+        command = [sys.executable, "-m", "pytest", "-q", *self.arguments, *more, *tests]
+        with busy(self.n_busy):
+            environment = {**os.environ, **self.environment}
+            return subprocess.run(command, cwd=ROOT, env=environment).returncode == 0
+
+
+def passes() -> dict[str, Pass]:
+    """Return what this machine is able to run, by name."""
+    can = processor_flags()
+    found = {
+        # Two threads, if there are as many cores: workers of pytest-xdist have one.
+        kernel: Pass({"OPENBLAS_CORETYPE": kernel})
+        for kernel, needed in KERNELS.items()
+        if needed <= can
+    }
+    # Foreign products take room of their own.
+    plugin = ["-p", "tests.kernels.foreign", "-k", "not allocates"]
+    found["foreign"] = Pass(arguments=["-n", "2", *plugin], always=False)
+    one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    found["one-thread"] = Pass(one_thread, ["-n", "2"])
+    features = numpy_features()
+    if features:
+        found["plain-numpy"] = Pass({"NPY_DISABLE_CPU_FEATURES": " ".join(features)}, ["-n", "2"])
+    found["busy"] = Pass(arguments=["-n", "2"], n_busy=2)
+    return found
+
+
+def processor_flags() -> set[str]:
+    """Return what the processor is able to do, as Linux tells it; elsewhere nothing."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return {flag for line in lines if line.startswith("flags") for flag in line.split()}
+
+
+def numpy_features() -> list[str]:
+    """Return the instructions that NumPy uses beside those that it was built for."""
+    command = [sys.executable, "-c", FEATURES]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+@contextmanager
+def busy(n_processes: int):
+    """Keep so many cores busy."""
+    command = [sys.executable, "-c", "while True: pass"]
+    processes = [subprocess.Popen(command) for _ in range(n_processes)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def main(arguments: list[str]) -> int:
+    own, more = arguments, []
+    if "--" in arguments:
+        own, more = arguments[: arguments.index("--")], arguments[arguments.index("--") + 1 :]
+    available = passes()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(available)}")
+    parser.add_argument("--list", action="store_true", help="only name the passes")
+    parser.add_argument("--tests", nargs="+", default=NUMERICAL, help="other files than usual")
+    options = parser.parse_args(own)
+    unknown = set(options.names) - set(available)
+    if unknown:
+        parser.error(f"this machine has {', '.join(available)}, not {', '.join(unknown)}.")
+    chosen = options.names or [name for name, one in available.items() if one.always]
+    if options.list:
+        print(*available, sep="\n")
+        return 0
+    failed = []
+    for name in chosen:
+        print(f"\n--- {name} ---", flush=True)
+        if not available[name].run(options.tests, more):
+            failed.append(name)
+    print(f"\n{len(chosen) - len(failed)} of {len(chosen)} passes are green.", *failed)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,224 @@
+"""Put small faults into the package, one at a time, and see whether the tests notice.
+
+``python tests/mutation/run.py --mutants 600 --seed 0`` draws 600 of the faults that `mutants.py`
+knows how to make in the engine, the activations, the losses, the optimisers and the training. For
+each one the tests of that module run in a copy of the project; a fault that all of them pass has
+survived: a test is missing, or the fault changes nothing. The latter stand, with the reason, in
+`equivalent.json` and do not count.
+
+Tests run in forks of one process that has imported all libraries, so this needs Linux or macOS.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.mutation.mutants import Mutant, mutants_of  # noqa: E402
+
+#: The tests of each part of the package, those that fail soonest first.
+TESTS = {
+    "skperceptron/engine/": [
+        "tests/engine",
+        "tests/test_mlp.py",
+        "tests/training",
+    ],
+    "skperceptron/perceptron/": [
+        "tests/engine/test_error_correction.py",
+        "tests/test_library_pass.py",
+        "tests/test_rosenblatt.py",
+    ],
+    "skperceptron/activations": ["tests/test_activations.py", "tests/engine/test_gradients.py"],
+    "skperceptron/losses": [
+        "tests/test_losses.py",
+        "tests/test_mlp_losses.py",
+        "tests/engine/test_gradients.py",
+    ],
+    "skperceptron/optimizers": [
+        "tests/test_optimizers.py",
+        "tests/training/test_update.py",
+        "tests/test_training_options.py",
+        "tests/training/test_stack.py",
+    ],
+    "skperceptron/training/": [
+        "tests/training",
+        "tests/test_training_options.py",
+        "tests/test_averaging.py",
+        "tests/test_stopping.py",
+        "tests/test_mlp.py",
+    ],
+}
+
+#: Imported once, before the tests of any fault.
+LIBRARIES = ["numpy", "scipy.sparse", "scipy.optimize", "pytest", "sklearn.utils.estimator_checks"]
+LIBRARIES += ["sklearn.neural_network", "sklearn.model_selection", "sklearn.datasets"]
+LIBRARIES += ["sklearn.pipeline", "hypothesis", "pandas", "torch"]
+
+
+@dataclass
+class Running:
+    """The tests of a fault, in a process of their own."""
+
+    mutant: Mutant
+    copy: Path
+    process: int
+    started: float
+
+
+def all_mutants() -> list[Mutant]:
+    """Return every fault that can be made in the files that count."""
+    found = []
+    for path in sorted((ROOT / "skperceptron").rglob("*.py")):
+        name = path.relative_to(ROOT).as_posix()
+        if tests_of(name):
+            found += mutants_of(name, path.read_text())
+    return found
+
+
+def tests_of(path: str) -> list[str]:
+    """Return the tests of a file: its own first."""
+    part = next((part for part in TESTS if path.startswith(part)), None)
+    if part is None:
+        return []
+    own = path.replace("skperceptron/", "tests/")
+    places = [Path(own).parent / f"test_{Path(own).name}", Path(f"{Path(own).parent}.py")]
+    places += [places[1].parent / f"test_{places[1].name}"]
+    first = [place.as_posix() for place in places if (ROOT / place).exists()]
+    return first + [test for test in TESTS[part] if test not in first]
+
+
+def copy_of_project(folder: Path) -> Path:
+    """Copy what Git knows of, and new files."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True).stdout.decode()
+    for name in filter(None, names.split("\0")):
+        if (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def start(mutant: Mutant, copy: Path) -> Running:
+    """Begin to test a fault."""
+    (copy / mutant.path).write_text(mutant.source)
+    sys.stdout.flush()
+    process = os.fork()
+    if process == 0:
+        try:
+            _test(copy, tests_of(mutant.path))
+        finally:
+            os._exit(1)
+    return Running(mutant, copy, process, time.monotonic())
+
+
+def _test(copy: Path, tests: list[str]) -> None:
+    """Run tests in this process, and end it with pytest's verdict."""
+    import pytest
+
+    os.setpgid(0, 0)
+    os.chdir(copy)
+    os.environ["PYTHONPATH"] = sys.path[0] = str(copy)
+    for name in [name for name in sys.modules if name.split(".")[0] in ("skperceptron", "tests")]:
+        del sys.modules[name]
+    with open(copy / "output.txt", "w") as output:
+        for stream in (1, 2):
+            os.dup2(output.fileno(), stream)
+        verdict = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--tb=line", *tests])
+    os._exit(int(verdict))
+
+
+def ended(running: Running, limit: float) -> str | None:
+    """Return what has become of a fault, or None as long as its tests run."""
+    process, status = os.waitpid(running.process, os.WNOHANG)
+    if not process and time.monotonic() - running.started < limit:
+        return None
+    if not process:
+        os.killpg(running.process, signal.SIGKILL)
+        os.waitpid(running.process, 0)
+    shutil.copy(ROOT / running.mutant.path, running.copy / running.mutant.path)
+    return "survived" if process and status == 0 else "killed"
+
+
+def verdicts(mutants: list[Mutant], n_jobs: int, limit: float) -> list[str]:
+    """Test faults, several at a time; return "killed" or "survived" for each."""
+    waiting, found = list(enumerate(mutants))[::-1], {}
+    running: dict[int, Running] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        free = [copy_of_project(Path(folder) / str(job)) for job in range(n_jobs)]
+        while waiting or running:
+            while waiting and free:
+                i, mutant = waiting.pop()
+                running[i] = start(mutant, free.pop())
+            for i, now in list(running.items()):
+                verdict = ended(now, limit)
+                if verdict is not None:
+                    found[i] = verdict
+                    free.append(running.pop(i).copy)
+                    seconds = time.monotonic() - now.started
+                    print(f"{len(found)}/{len(mutants)} {verdict} {seconds:.0f} s", end=" ")
+                    print(f"{now.mutant.path}:{now.mutant.line} {now.mutant.change}", flush=True)
+            time.sleep(0.05)
+    return [found[i] for i in range(len(mutants))]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mutants", type=int, default=600, help="how many faults to draw")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--limit", type=float, default=900.0, help="seconds for a fault's tests")
+    parser.add_argument("--only", default="", help="draw from files whose path begins so")
+    parser.add_argument("--json", type=Path, help="where to write all verdicts")
+    options = parser.parse_args()
+    for library in LIBRARIES:
+        try:
+            importlib.import_module(library)
+        except ImportError:
+            print(f"Without {library}: its tests are skipped.")
+    equivalent = json.loads((HERE / "equivalent.json").read_text())
+    known = {(entry["where"], entry["text"], entry["change"]) for entry in equivalent}
+    population = [m for m in all_mutants() if m.path.startswith(options.only)]
+    chosen = random.Random(options.seed).sample(population, min(options.mutants, len(population)))
+    counted = [mutant for mutant in chosen if mutant.key not in known]
+    found = verdicts(counted, options.jobs, options.limit)
+    report(counted, found, len(chosen) - len(counted))
+    if options.json:
+        rows = [
+            {name: value for name, value in asdict(mutant).items() if name != "source"}
+            | {"verdict": verdict}
+            for mutant, verdict in zip(counted, found, strict=True)
+        ]
+        options.json.write_text(json.dumps(rows, indent=1))
+    return 0
+
+
+def report(mutants: list[Mutant], found: list[str], n_equivalent: int) -> None:
+    """Print the survivors and the figures."""
+    print("\nSurvivors:")
+    for mutant, verdict in zip(mutants, found, strict=True):
+        if verdict == "survived":
+            print(f"  {mutant.path}:{mutant.line} {mutant.where}\n    {mutant.change}")
+    killed = Counter(found)["killed"]
+    share = killed / max(1, len(found))
+    print(f"\n{killed} of {len(found)} faults were noticed ({share:.1%});", end=" ")
+    print(f"{n_equivalent} more are known to change nothing.")
+
+
+if __name__ == "__main__":
+    # Each process of tests has a core to itself.
+    os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    sys.exit(main())

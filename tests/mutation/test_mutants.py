@@ -1,0 +1,49 @@
+"""The faults of a mutation run, and those that are known to change nothing."""
+
+import ast
+import json
+
+from tests.mutation import run
+from tests.mutation.mutants import mutants_of
+
+SOURCE = '''
+class Half:
+    """Half of a number is * 0.5."""
+
+    def of(self, z: list[1], × = True):
+        if z < 0:
+            self.note(z)
+        return -0.5 * np.ones(2) + f"{z + 1}"
+'''
+
+
+def test_faults_are_single_changes_of_what_is_computed():
+    found = list(mutants_of("half.py", SOURCE.replace("×", "µ")))
+    assert [mutant.change for mutant in found] == [
+        "True -> False",
+        "z < 0 -> z <= 0",
+        "0 -> 1",
+        "self.note(z) -> pass",
+        "-0.5 * np.ones(2) + f'{z + 1}' -> -0.5 * np.ones(2) - f'{z + 1}'",
+        "-0.5 * np.ones(2) -> -0.5 / np.ones(2)",
+        "-0.5 -> 0.5",
+        "0.5 -> 0.75",
+        "np.ones -> np.zeros",
+        "2 -> 3",
+    ]
+    assert {mutant.where for mutant in found} == {"Half.of"}
+    before = ast.dump(ast.parse(SOURCE.replace("×", "µ")))
+    assert all(ast.dump(ast.parse(mutant.source)) != before for mutant in found)
+
+
+def test_faults_that_change_nothing_can_still_be_made():
+    keys = {mutant.key for mutant in run.all_mutants()}
+    for entry in json.loads((run.HERE / "equivalent.json").read_text()):
+        assert (entry["where"], entry["text"], entry["change"]) in keys
+        assert entry["reason"]
+
+
+def test_each_file_is_tested_by_its_own_tests_first():
+    assert run.tests_of("skperceptron/engine/rows.py")[0] == "tests/engine/test_rows.py"
+    assert run.tests_of("skperceptron/losses.py")[0] == "tests/test_losses.py"
+    assert run.tests_of("skperceptron/mlp.py") == []
