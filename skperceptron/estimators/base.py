@@ -615,7 +615,7 @@ class BaseMultilayerPerceptron(
         # L-BFGS counts iterations, which are no epochs to go on from.
         had_epochs = hasattr(self, "_no_improvement")
         earlier = {
-            name: list((had_epochs and getattr(self, attribute, None) or ())[-KEPT_EPOCHS:])
+            name: list(((had_epochs and getattr(self, attribute, None)) or ())[-KEPT_EPOCHS:])
             for name, attribute in _CURVES.items()
         }
         if not mode.incremental:
