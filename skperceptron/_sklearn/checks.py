@@ -119,7 +119,7 @@ def check_sample_weight(sample_weight: Any, X: Any, name: str = "sample_weight")
         If a weight is negative, NaN or infinite, if the shape is wrong, if all are zero, or if
         their sum overflows or vanishes.
     """
-    if np.ndim(sample_weight) == 0:
+    if _is_single(sample_weight):
         sample_weight = _checked_number(sample_weight, name)
     try:
         with checking():
@@ -134,6 +134,13 @@ def check_sample_weight(sample_weight: Any, X: Any, name: str = "sample_weight")
         raise ValueError(f"All values of `{name}` are zero: at least one must be positive.")
     check_sum_of_weights(weights, f"{name}:")
     return weights
+
+
+def _is_single(weight: Any) -> bool:
+    """Tell whether a weight is one value for all rows, not an array or a sequence."""
+    # np.ndim would convert arrays of other libraries, which may refuse it.
+    is_array = hasattr(weight, "__array__") and not isinstance(weight, np.ndarray | np.generic)
+    return not is_array and np.ndim(weight) == 0
 
 
 def _checked_number(weight: Any, name: str) -> float:

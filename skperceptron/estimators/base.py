@@ -253,19 +253,23 @@ class BaseMultilayerPerceptron(
             self._forget()
         targets = self._encode(y, sample_weight, mode)
         weight = self._weigh(targets, sample_weight)
+        return CheckedData(TrainingSet(X, targets), y, given, sample_weight, weight)
+
+    def _check_penalty(self, weight: Floats | None) -> None:
+        """Refuse weights so small that nothing but the penalty would count."""
         if weight is not None and self.alpha / weight.sum() > LARGEST_PENALTY:
             raise ValueError(
                 f"alpha={self.alpha!r} counts alpha / {weight.sum():.2g} beside the mean loss: the"
                 " sum of sample_weight is too small for it. Multiply all weights by one factor, or"
                 " use alpha=0."
             )
-        return CheckedData(TrainingSet(X, targets), y, given, sample_weight, weight)
 
     def _make_ready(
         self, checked: CheckedData, mode: FitMode, extras: Extras, listener: Silence
     ) -> Member:
         """Wire the network and return it, with its start, as a member of a stack."""
         data = checked.data
+        self._check_penalty(checked.weight)
         rng = generator_of(self.random_state)
         loss = self._loss = self._make_loss()
         n_outputs = data.targets.n_outputs * loss.outputs_per_target
@@ -942,15 +946,13 @@ class BaseMultilayerPerceptron(
 def _was_planned(member: Member) -> bool:
     """Tell whether a member that has trained to its last epoch was asked to do just that.
 
-    So it is where the user has seen to it that no rule could have stopped it before: with a
-    patience as long as training; where a schedule ends with the last epoch, no tolerance will do.
+    So it is where a schedule ends with the last epoch, and no rule could have stopped training
+    before: the patience is as long as training, or there is no tolerance.
     """
-    if member.verdict != "exhausted":
+    if member.verdict != "exhausted" or not member.schedule.needs_max_iter:
         return False
-    patience, has_end = member.n_iter_no_change, member.schedule.needs_max_iter
-    if patience >= member.max_iter:
-        return has_end or patience != DEFAULT_PATIENCE
-    return has_end and not member.watches_score and not member.tol
+    is_patient = member.n_iter_no_change >= member.max_iter
+    return is_patient or not (member.watches_score or member.tol)
 
 
 def _figures(report: EpochReport) -> dict[str, Any]:

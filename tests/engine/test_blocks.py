@@ -140,7 +140,8 @@ def test_line_of_batch_normalization_standardises_scales_and_shifts():
     network = build(BatchNormalization(epsilon=0.5))
     node = next(i for i, n in enumerate(network.nodes) if n.name == "normalization_1")
     gamma, beta, mean, variance = learned = np.random.RandomState(0).uniform(1, 3, size=(4, H))
-    factor, shift = network.nodes[node].block.line(learned.reshape(1, 1, 4 * H))
+    block = network.nodes[node].block
+    (factor,), (shift,) = block.factor_and_shift([learned.reshape(1, 1, 4 * H)])
     z = np.random.RandomState(1).normal(size=(B, H))
     expected = gamma * (z - mean) / np.sqrt(variance + 0.5) + beta
     assert_allclose(z * factor[0] + shift[0], expected, rtol=1e-12)

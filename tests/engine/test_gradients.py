@@ -111,7 +111,7 @@ def problem(network, loss, seed=2):
     return vector, x, possible_targets(loss, rng), rng.uniform(0.2, 2, size=B)
 
 
-def workspace_of(network, vectors, x):
+def workspace_of(network, vectors, x, weight):
     """Bind a stack to rows, as in training; all of its members draw the same silent units."""
     work = Workspace(
         network,
@@ -119,15 +119,20 @@ def workspace_of(network, vectors, x):
         len(x),
         gradient=network.views(np.empty_like(vectors)),
         noise=[np.random.default_rng(0) for _ in vectors],
+        weighted=weight is not None,
     )
     work.x[:] = x
+    if weight is not None:
+        # The statistics of a batch count rows by their weights.
+        work.row_shares[:, :, 0] = weight / weight.sum()
+        work.total_weights[:] = weight.sum()
     return work
 
 
-def raw_predictions(network, vectors, x):
+def raw_predictions(network, vectors, x, weight=None):
     """Return what K parameter vectors make of the same rows, (K, B, C)."""
     # Running statistics are written among the parameters.
-    work = workspace_of(network, vectors.copy(), x)
+    work = workspace_of(network, vectors.copy(), x, weight)
     work.forward()
     return work.raw
 
@@ -154,7 +159,7 @@ def moved_both_ways(vector):
 def central_differences(network, loss, vector, x, y, weight, raw=None):
     """Move each parameter both ways; all the moved vectors form one stack."""
     moved = moved_both_ways(vector)
-    raw = raw_predictions(network, moved, x) if raw is None else raw
+    raw = raw_predictions(network, moved, x, weight) if raw is None else raw
     values = objective_values(network, loss, moved, raw, y, weight)
     return WEIGHTS @ values.reshape(len(MOVES), -1)
 
@@ -212,8 +217,10 @@ def assert_gradients_match_central_differences(make_network, losses):
     """Check losses with equally many outputs, for which the network computes the same."""
     network = make_network(n_outputs=C * losses[0].outputs_per_target)
     problems = [problem(network, loss) for loss in losses]
-    vector, x = problems[0][:2]
-    raw = raw_predictions(network, moved_both_ways(vector), x)
+    vector, x, _, weight = problems[0]
+    # Possible targets draw differently many numbers before the weights are drawn.
+    assert_array_equal(weight, problems[0][3])
+    raw = raw_predictions(network, moved_both_ways(vector), x, weight)
     of_step = gradients_of_a_step(network, losses, problems)
     for loss, given, found in zip(losses, problems, of_step, strict=True):
         expected = central_differences(network, loss, *given, raw)
@@ -244,12 +251,14 @@ def test_objective_is_the_weighted_mean_loss_plus_penalty(loss, skip_connections
     network = build(Tanh(), 2, skip_connections, C * loss.outputs_per_target)
     vector, x, y, weight = problem(network, loss)
     member = member_with(vector, loss, B, sample_weight=weight)
-    value, _ = Objective(network, member, TrainingSet(x, Targets(y)))(vector)
+    objective = Objective(network, member, TrainingSet(x, Targets(y)))
+    value, _ = objective(vector)
     raw = raw_predictions(network, vector[np.newaxis], x)
     (total,) = objective_values(network, loss, vector[np.newaxis], raw, y, weight)
+    assert_allclose(value, total, rtol=1e-12)
     penalty = 0.5 * ALPHA * (vector[: network.n_weights] ** 2).sum() / weight.sum()
     reported_mean = (total - penalty) / (C if loss.averages_outputs else 1)
-    assert_allclose(value, reported_mean + penalty, rtol=1e-12)
+    assert_allclose(objective.reported(value, vector), reported_mean + penalty, rtol=1e-12)
 
 
 @EVERY_ACTIVATION
@@ -398,7 +407,8 @@ def test_loss_and_gradient_of_a_whole_network_equal_pytorch(
     network = build(activation(), depth, skip_connections, C * loss.outputs_per_target)
     vector, x, y, weight = problem(network, loss)
     member = member_with(vector, loss, B, sample_weight=weight)
-    value, gradient = Objective(network, member, TrainingSet(x, Targets(y)))(vector)
+    objective = Objective(network, member, TrainingSet(x, Targets(y)))
+    value, gradient = objective(vector)
     flat = torch.tensor(vector, requires_grad=True)
     raw = torch_forward(torch, network, flat, torch.tensor(x), activation, depth, skip_connections)
     per_row = loss_in_pytorch(loss, raw, torch.tensor(y))
@@ -406,8 +416,9 @@ def test_loss_and_gradient_of_a_whole_network_equal_pytorch(
     penalty = 0.5 * ALPHA * (flat[: network.n_weights] ** 2).sum() / weight.sum()
     (mean + penalty).backward()
     assert_allclose(gradient, flat.grad.numpy(), rtol=1e-9, atol=1e-12)
+    assert_allclose(value, (mean + penalty).item(), rtol=1e-12)
     reported = mean.item() / (C if loss.averages_outputs else 1) + penalty.item()
-    assert_allclose(value, reported, rtol=1e-12)
+    assert_allclose(objective.reported(value, vector), reported, rtol=1e-12)
 
 
 @pytest.mark.torch
