@@ -881,8 +881,8 @@ def list_losses(task: str | None = None) -> list[str]:
     Examples
     --------
     >>> from skperceptron.losses import list_losses
-    >>> list_losses("binary")
-    ['focal', 'log_loss']
+    >>> "log_loss" in list_losses("binary")
+    True
     """
     return sorted({cls.names[0] for cls in _classes(task).values()})
 

@@ -60,9 +60,9 @@ def test_code_of_the_readme_runs(capsys):
     assert "mlp__activation" in capsys.readouterr().out
 
 
-def test_readme_counts_the_activations_rightly():
-    (count,) = re.findall(r"(\d+) activations", read("README.md"))
-    assert int(count) == len(activations.list_activations())
+def test_readme_counts_the_activations_roughly():
+    (count,) = re.findall(r"more than (\d+) activations", read("README.md"))
+    assert int(count) < len(activations.list_activations()) <= int(count) + 10
 
 
 def test_run_time_needs_three_packages_only():
