@@ -9,8 +9,9 @@ there are several, the outputs of one target stand side by side: the i-th of eac
 ``raw[..., i::outputs_per_target]``. A loss gives one value per row, summed over the outputs,
 and the gradient of exactly that value. Weights of rows are applied by the caller. A
 training step needs the gradient only: it is written in place, without temporary arrays.
-Values are asked for many batches at once. In training, all these arrays lie in memory with the
-outputs in front, (members, outputs, batch): sums over outputs then run along the rows.
+Values are computed for many batches at once. In training, the outputs of a row do not stand side
+by side in memory: each output's numbers, of all rows of a batch, do. Sums over outputs then add
+whole vectors.
 """
 
 from __future__ import annotations
