@@ -25,6 +25,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "matplotlib.sphinxext.plot_directive",
     "activation_table",
+    "component_table",
 ]
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]

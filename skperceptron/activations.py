@@ -3,15 +3,17 @@ r"""Activations: what a hidden unit makes of its weighted sum ``z``.
 An activation is an object with searchable parameters, like a kernel. Adding one takes one
 class in this module: its string names, its place in tests, tables and plots follow from it.
 
-Conventions. Arrays are (members, batch, units); all work is done in place, without
-temporary arrays. ``forward(z, out)`` writes f(z); ``backward(z, a, grad)`` multiplies
-``grad`` by f'(z). Where f' can be told from the output a, the engine lets ``out`` be ``z``
-itself; where it cannot (``keeps_input = True``), z has a buffer of its own. Nobody reads z
-and a after ``backward``, so they serve as room to calculate in; ``forward`` of an activation
-that keeps its input may replace z by what ``backward`` needs of it.
+Conventions. Arrays have the shape (members, batch, units). All work is done in place, without
+temporary arrays. ``forward(z, out)`` writes f(z); ``backward(z, a, grad)`` multiplies ``grad`` by
+f'(z). If f' can be computed from the output ``a`` alone, ``out`` is the same array as ``z``. If it
+cannot, the class sets ``keeps_input = True``, and z and the output are two arrays. Nobody reads z
+and ``a`` after ``backward``, so ``backward`` may overwrite both. ``forward`` of an activation that
+keeps its input may replace z by what ``backward`` will need.
 
-A float mask comes from ``np.greater(z, 0, out=z)``: multiplying by it takes an eighth of
-the time of ``np.copyto(..., where=)`` on (1, 128, 256) float32.
+Masks. ``np.greater(z, 0, out=z)`` replaces z by an array of floats: 1 where z was positive, 0
+elsewhere. Multiplying by such a mask takes an eighth of the time of ``np.copyto(..., where=)``,
+measured on (1, 128, 256) float32. So where a derivative has two values, left and right, the code
+computes ``left + (right - left) * mask``.
 """
 
 from __future__ import annotations
@@ -364,7 +366,7 @@ class ReLU(Activation):
     names = ("relu",)
     formula = r"\max(0, z)"
     value_range = (0.0, np.inf)
-    # Not for the derivative: the value needs an array of its own that can be filled first.
+    # The derivative does not need z. The value needs an array of its own: see forward_calls.
     keeps_input = True
 
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
@@ -375,10 +377,11 @@ class ReLU(Activation):
         for call in ReLU.backward_calls(self, z, a, grad):
             call()
 
-    # In the layers of small networks a function around these calls takes as long as they.
+    # In a small layer, calling a Python function takes as long as the array operations in it.
 
     def forward_calls(self, z: Floats, out: Floats, *learned: Floats) -> list[Call]:
-        # The maximum of two arrays is four times as fast as that of an array and a number.
+        # NumPy computes the maximum of two arrays four times as fast as that of an array and a
+        # number. So the output is filled with zeros first.
         return [partial(out.fill, 0), partial(np.maximum, z, out, out=out)]
 
     def backward_calls(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> list[Call]:
@@ -439,7 +442,7 @@ class PReLU(Activation):
 
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
         (slope,) = learned
-        # The factor, 1 or the slope; z itself is still needed.
+        # out = 1 where z > 0, the slope elsewhere: slope + (1 - slope) * mask.
         np.greater(z, 0, out=out)
         np.multiply(out, 1 - slope, out=out)
         np.add(out, slope, out=out)
@@ -468,7 +471,7 @@ class ReLU6(Activation):
         np.clip(z, 0, 6, out=out)
 
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
-        # a (6 - a) is positive inside, however near a is to a kink.
+        # The mask is 1 where 0 < a < 6. The product a (6 - a) is positive there and 0 at the kinks.
         np.subtract(6, a, out=z)
         np.multiply(a, z, out=a)
         np.greater(a, 0, out=a)
@@ -551,7 +554,8 @@ class _Exponential(Activation):
             np.multiply(out, self.scale, out=out)
 
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
-        # z is max(0, z) by now; the negative side of f' is the output plus scale * alpha.
+        # forward has replaced z by max(0, z). For z <= 0, f' is the output plus scale * alpha.
+        # For z > 0 this sum is scale * alpha too; the mask then adds scale * (1 - alpha).
         np.minimum(a, 0, out=a)
         np.add(a, self.scale * self.alpha, out=a)
         if self.alpha != 1:

@@ -554,8 +554,8 @@ def list_optimizers() -> list[str]:
     Examples
     --------
     >>> from skperceptron.optimizers import list_optimizers
-    >>> list_optimizers()
-    ['adagrad', 'adam', 'adamw', 'lbfgs', 'lion', 'nadam', 'rmsprop', 'sgd']
+    >>> "adamw" in list_optimizers()
+    True
     """
     return sorted(by_name(sys.modules[__name__], Optimizer))
 

@@ -363,8 +363,8 @@ def list_schedules() -> list[str]:
     Examples
     --------
     >>> from skperceptron.schedules import list_schedules
-    >>> list_schedules()[:4]
-    ['adaptive', 'constant', 'cosine', 'exponential']
+    >>> "cosine" in list_schedules()
+    True
     """
     return sorted(by_name(sys.modules[__name__], Schedule))
 

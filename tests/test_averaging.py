@@ -1,12 +1,17 @@
-"""Averages of weights: the formulas written out, and what goes on from where."""
+"""Averages of weights: the formulas written out, and what goes on from where.
+
+A new average joins with one row of ``TEXTBOOK``.
+"""
+
+import inspect
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_iris
 
-from skperceptron import MLPSoftmaxClassifier
-from skperceptron.averaging import EMA, SWA
+from skperceptron import MLPSoftmaxClassifier, averaging
+from skperceptron.averaging import EMA, SWA, Averaging
 from skperceptron.stopping import EarlyStopping
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -21,6 +26,48 @@ def make(**options):
 
 def weights_after(n_epochs, **options):
     return make(max_iter=n_epochs, **options).fit(X, Y).coefs_[0]
+
+
+def textbook_ema(rule, passed, n_steps, max_iter):
+    """Polyak & Juditsky (1992), as a sum: each weight times all decays that came after it."""
+    steps = np.arange(1, len(passed) + 1)
+    decays = np.minimum(rule.decay, (1 + steps) / (10 + steps))
+    return sum((1 - decays[t]) * decays[t + 1 :].prod() * passed[t] for t in range(len(passed)))
+
+
+def textbook_swa(rule, passed, n_steps, max_iter):
+    """Izmailov et al. (2018): the mean over the ends of the epochs after the first share."""
+    ends = passed[n_steps - 1 :: n_steps]
+    averaged = ends[int(rule.start * max_iter) :]
+    return np.mean(averaged if len(averaged) else ends[-1:])
+
+
+#: An independent formula for every class: the average of all weights that training has passed
+#: through, (S,), with ``n_steps`` of them in an epoch.
+TEXTBOOK = {EMA: textbook_ema, SWA: textbook_swa}
+
+
+def classes():
+    found = [getattr(averaging, name) for name in averaging.__all__]
+    found = {one for one in found if inspect.isclass(one) and issubclass(one, Averaging)}
+    return found - {Averaging}
+
+
+def test_every_average_has_an_independent_formula():
+    assert set(TEXTBOOK) == classes()
+
+
+@pytest.mark.parametrize("rule", [EMA(), EMA(0.4), EMA(0.0), SWA(), SWA(0.0), SWA(0.5)], ids=repr)
+def test_average_is_that_of_the_formula(rule):
+    n_steps, max_iter = 3, 8
+    passed = np.random.RandomState(0).normal(size=n_steps * max_iter)
+    average = 0.0
+    for epoch in range(max_iter):
+        steps = epoch * n_steps + np.arange(1, n_steps + 1)
+        for step, share in zip(steps, rule.shares(steps, epoch + 1, max_iter), strict=True):
+            average += share * (passed[step - 1] - average)
+    expected = TEXTBOOK[type(rule)](rule, passed, n_steps, max_iter)
+    assert average == pytest.approx(expected, rel=1e-12)
 
 
 def test_moving_average_follows_the_weights_of_each_step():

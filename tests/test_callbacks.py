@@ -1,6 +1,12 @@
-"""Callbacks: what they are told, what they may ask for, and that they change nothing."""
+"""Callbacks: what they are told, what they may ask for, and that they change nothing.
 
+A new built-in callback joins with one row of ``CASES``.
+"""
+
+import pickle
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -17,10 +23,12 @@ from skperceptron import (
     MLPRegressor,
     MLPSoftmaxClassifier,
     RosenblattPerceptron,
+    callbacks,
 )
 from skperceptron._sklearn import callback_contexts
 from skperceptron.callbacks import Callback, Checkpoint, EpochLogger, StopOnPlateau
 from skperceptron.inspection import GradientRecorder
+from skperceptron.stopping import EarlyStopping
 
 try:
     import sklearn.callback as sklearn_callback
@@ -50,6 +58,86 @@ every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 
 def target_of(estimator):
     return TARGET if isinstance(estimator, MLPRegressor) else Y
+
+
+# Every built-in callback: when it ends a training, and that it changes nothing else.
+
+
+@dataclass
+class Case:
+    """What is true of a callback.
+
+    Attributes
+    ----------
+    make : callable
+        Returns the callback, with parameters off their defaults; it gets the path of a file.
+    ends_after : callable
+        Returns the number of epochs after which it ends a training, or None if it never does. It
+        gets the training and validation losses of all epochs, as arrays.
+    """
+
+    make: Callable
+    ends_after: Callable = lambda losses, validation: None
+
+
+def textbook_plateau(losses, validation):
+    """Prechelt (1998), UP: two epochs more than are tolerated without 0.01 less than the best."""
+    for n in range(3, len(validation) + 1):
+        best_before = [validation[:i].min(initial=np.inf) for i in range(n)]
+        if all(validation[i] >= best_before[i] - 0.01 for i in range(n - 3, n)):
+            return n
+    return None
+
+
+CASES = {
+    Checkpoint: Case(lambda path: Checkpoint(path, every_n_epochs=2)),
+    EpochLogger: Case(lambda path: EpochLogger()),
+    StopOnPlateau: Case(
+        lambda path: StopOnPlateau("validation_loss", patience=2, tol=0.01), textbook_plateau
+    ),
+}
+EVERY_CALLBACK = pytest.mark.parametrize("cls", CASES, ids=lambda cls: cls.__name__)
+
+
+def test_every_callback_has_a_row_in_the_table():
+    found = {getattr(callbacks, name) for name in callbacks.__all__}
+    assert set(CASES) == found - {Callback}
+
+
+def overfitted(**options):
+    """Return a network that knows few rows by heart: its validation loss falls, then rises."""
+    rng = np.random.RandomState(0)
+    rows, labels = rng.normal(size=(120, 5)), rng.randint(2, size=120)
+    labels[:80:2] = rows[:80:2, 0] > 0
+    labels[80:] = rows[80:, 0] > 0
+    model = MLPBinaryClassifier(
+        (30,),
+        learning_rate_init=0.02,
+        random_state=0,
+        dtype="float64",
+        early_stopping=EarlyStopping("loss", patience=np.inf, restore_best=False),
+        **{"max_iter": 40} | options,
+    )
+    return model.fit(rows[:80], labels[:80], X_val=rows[80:], y_val=labels[80:])
+
+
+@EVERY_CALLBACK
+def test_training_ends_when_the_formula_says_and_is_otherwise_the_same(cls, tmp_path):
+    whole = overfitted()
+    curves = np.array(whole.loss_curve_), np.array(whole.validation_loss_curve_)
+    case = CASES[cls]
+    ends = case.ends_after(*curves)
+    # A callback that ends trainings is to be seen doing so, neither at once nor at the end.
+    assert ends is None or 3 < ends < 30
+    plain = overfitted(max_iter=ends or 40)
+    callback = pickle.loads(pickle.dumps(case.make(tmp_path / "fit.npz")))
+    # The second fit with it is as the first.
+    for _ in range(2):
+        found = overfitted(callbacks=[callback])
+        assert found.n_iter_ == plain.n_iter_
+        assert_array_equal(found.loss_curve_, plain.loss_curve_)
+        assert_array_equal(found.coefs_[0], plain.coefs_[0])
+        assert set(vars(found)) == set(vars(plain))
 
 
 class Witness(Callback):

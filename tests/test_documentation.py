@@ -1,12 +1,18 @@
 """The documentation keeps its promises: each slide, each example, each page."""
 
+import importlib
 import re
 import runpy
 from pathlib import Path
 
 import pytest
 
+import skperceptron
 from skperceptron.activations import list_activations
+from skperceptron.initializers import list_initializers
+from skperceptron.losses import list_losses
+from skperceptron.optimizers import list_optimizers
+from skperceptron.schedules import list_schedules
 
 ROOT = Path(__file__).parents[1]
 DOCS, EXAMPLES = ROOT / "docs", ROOT / "examples"
@@ -45,9 +51,28 @@ def test_gallery_has_an_order_for_every_example():
     assert sorted(order) == sorted(path.stem for path in EXAMPLES.glob("*.py"))
 
 
-def test_readme_counts_the_activations():
-    (count,) = re.findall(r"^- (\d+) activations", (ROOT / "README.md").read_text(), re.MULTILINE)
-    assert int(count) == len(list_activations())
+@pytest.mark.parametrize("name", ["losses", "optimizers", "schedules", "initializers"])
+def test_table_of_a_page_has_a_row_for_every_name(name, monkeypatch):
+    pytest.importorskip("docutils")
+    assert f".. component-table:: {name}" in (DOCS / f"{name}.rst").read_text(encoding="utf-8")
+    rows = runpy.run_path(str(DOCS / "_ext" / "component_table.py"))["rows"]
+    module = importlib.import_module(f"skperceptron.{name}")
+    strings = {word for (cell,), *_ in rows(module) for word in re.findall('"([^"]+)"', cell)}
+    assert strings >= set(getattr(module, f"list_{name}")())
+
+
+@pytest.mark.parametrize("name", skperceptron.__all__)
+def test_no_list_of_names_in_a_docstring_is_left_unfilled(name):
+    documentation = getattr(skperceptron, name).__doc__
+    assert not re.search(r"\{[a-z_]+\}", documentation)
+
+
+def test_docstrings_name_every_component_that_has_a_name():
+    documentation = skperceptron.MLPRegressor.__doc__
+    for names in (list_activations(), list_losses("regression"), list_optimizers()):
+        assert all(f'"{name}"' in documentation for name in names)
+    for names in (list_schedules(), list_initializers()):
+        assert all(f'"{name}"' in documentation for name in names)
 
 
 def test_no_page_is_hidden_by_one_that_sphinx_makes():

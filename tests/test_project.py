@@ -2,17 +2,13 @@
 
 import inspect
 import re
-import textwrap
 import tomllib
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.testing import assert_allclose
 
 import skperceptron
 from skperceptron import (
-    MLPSoftmaxClassifier,
     activations,
     averaging,
     callbacks,
@@ -23,7 +19,6 @@ from skperceptron import (
     schedules,
     stopping,
 )
-from skperceptron.activations import Activation
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.skipif(
@@ -60,9 +55,9 @@ def test_code_of_the_readme_runs(capsys):
     assert "mlp__activation" in capsys.readouterr().out
 
 
-def test_readme_counts_the_activations_rightly():
-    (count,) = re.findall(r"(\d+) activations", read("README.md"))
-    assert int(count) == len(activations.list_activations())
+def test_readme_counts_the_activations_roughly():
+    (count,) = re.findall(r"more than (\d+) activations", read("README.md"))
+    assert int(count) < len(activations.list_activations()) <= int(count) + 10
 
 
 def test_run_time_needs_three_packages_only():
@@ -159,19 +154,9 @@ def test_every_parameter_is_constrained(name):
     assert set(cls._parameter_constraints) == set(inspect.signature(cls).parameters)
 
 
-def test_contributors_recipe_for_an_activation_works():
-    (recipe,) = re.findall(r"```python\n(.*?)\n *```", read("CONTRIBUTING.md"), flags=re.DOTALL)
-    names = {"Activation": Activation, "np": np}
-    exec(textwrap.dedent(recipe), names)
-    activation = names["InverseSquareRootUnit"]()
-    z = np.linspace(-3, 3, 61)
-    assert_allclose(activation(z), z / np.sqrt(1 + z * z), rtol=1e-12)
-    slope = (activation(z + 1e-6) - activation(z - 1e-6)) / 2e-6
-    assert_allclose(activation.derivative(z), slope, rtol=1e-8)
-    X = np.random.RandomState(0).normal(size=(60, 3))
-    y = (X[:, 0] * X[:, 1] > 0).astype(int)
-    model = MLPSoftmaxClassifier((16,), activation=activation, solver="lbfgs", random_state=0)
-    assert model.fit(X, y).score(X, y) > 0.9
+def test_contributors_are_led_to_the_pages_on_parts():
+    assert "`docs/extending/`" in read("CONTRIBUTING.md")
+    assert "extending/index" in read("docs/project.rst")
 
 
 def test_source_distribution_holds_everything_that_is_in_the_repository():

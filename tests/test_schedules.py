@@ -1,4 +1,11 @@
-"""Every schedule maps what has happened so far to the next learning rate."""
+"""Every schedule maps what has happened so far to the next learning rate.
+
+A new one joins with one row of ``TEXTBOOK``.
+"""
+
+import inspect
+import math
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -7,7 +14,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV
 
-from skperceptron import MLPRegressor, MLPSoftmaxClassifier
+from skperceptron import MLPRegressor, MLPSoftmaxClassifier, schedules
 from skperceptron.schedules import (
     Adaptive,
     Constant,
@@ -16,6 +23,7 @@ from skperceptron.schedules import (
     InverseScaling,
     LinearWarmup,
     OneCycle,
+    Schedule,
     Step,
     TimeSchedule,
     UserSchedule,
@@ -27,6 +35,134 @@ SCHEDULES = [get_schedule(name) for name in list_schedules()]
 BY_TIME = [schedule for schedule in SCHEDULES if isinstance(schedule, TimeSchedule)]
 EVERY_TIME_SCHEDULE = pytest.mark.parametrize("schedule", BY_TIME, ids=repr)
 EVERY_SCHEDULE = pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
+
+
+# The textbook: the learning rate of each step of a training, from where the training stands.
+
+#: Of the training that the formulas are compared on.
+RATE, N_EPOCHS, N_STEPS, N_ROWS = 0.3, 20, 4, 30
+#: Epochs, counted from 1, at whose end progress has ended.
+PLATEAUS = (5, 9, 10, 15, 18)
+
+
+@dataclass
+class Moment:
+    """Where a training stands at the beginning of a step.
+
+    Attributes
+    ----------
+    time : float
+        Epochs since training began.
+    rows : int
+        Rows seen in the epochs before this one.
+    plateaus : int
+        How often progress has ended.
+    """
+
+    time: float
+    rows: int
+    plateaus: int
+
+
+def half_cosine(share):
+    """Go from 1 to 0 while the share goes from 0 to 1."""
+    return (1 + math.cos(math.pi * min(max(share, 0), 1))) / 2
+
+
+def textbook_adaptive(s, now):
+    """Divide at each plateau, until the rate is at or below the smallest."""
+    rate = RATE
+    for _ in range(now.plateaus):
+        if rate <= s.smallest:
+            return 0.0
+        rate /= s.divisor
+    return rate / RATE
+
+
+def textbook_cosine(s, now):
+    """Loshchilov & Hutter (2017), equation 5, with warm-up; periods are passed one by one."""
+    if now.time < s.warmup:
+        return now.time / s.warmup
+    since = now.time - s.warmup
+    period = N_EPOCHS - s.warmup if s.period is None else s.period
+    while s.period is not None and since >= period:
+        since, period = since - period, period * s.stretch
+    return s.lowest + (1 - s.lowest) * half_cosine(since / period)
+
+
+def textbook_one_cycle(s, now):
+    """Smith (2018), with halves of a cosine in the place of lines."""
+    top = s.rise * N_EPOCHS
+    if now.time < top:
+        return 1 - (1 - s.first) * half_cosine(now.time / top)
+    return s.last + (1 - s.last) * half_cosine((now.time - top) / (N_EPOCHS - top))
+
+
+#: An independent formula for every class: the factor on the initial rate, 0 if training has ended.
+TEXTBOOK = {
+    Adaptive: textbook_adaptive,
+    Constant: lambda s, now: 1.0,
+    Cosine: textbook_cosine,
+    Exponential: lambda s, now: s.decay ** int(now.time),
+    InverseScaling: lambda s, now: (now.rows + 1) ** -s.power_t,
+    LinearWarmup: lambda s, now: (
+        1.0 if now.time >= s.epochs else s.first + (1 - s.first) * now.time / s.epochs
+    ),
+    OneCycle: textbook_one_cycle,
+    Step: lambda s, now: s.decay ** (now.time // s.every),
+    UserSchedule: lambda s, now: s.function(now.time),
+}
+# No parameter keeps its default: one that is ignored would go unnoticed.
+UNUSUAL = [
+    Adaptive(3.0, 0.02),
+    Cosine(warmup=3.0, lowest=0.1),
+    Cosine(warmup=2.5, period=2.0, stretch=1.5, lowest=0.2),
+    Cosine(period=4.5),
+    Exponential(0.8),
+    InverseScaling(0.3),
+    LinearWarmup(7.5, 0.3),
+    OneCycle(0.4, 0.1, 0.01),
+    Step(3, 0.5),
+    UserSchedule(lambda time: 1 / (1 + time)),
+]
+
+
+def classes():
+    found = [getattr(schedules, name) for name in schedules.__all__]
+    found = {one for one in found if inspect.isclass(one) and issubclass(one, Schedule)}
+    return found - {Schedule, TimeSchedule}
+
+
+def test_every_schedule_has_an_independent_formula():
+    assert set(TEXTBOOK) == classes()
+
+
+def test_every_parameter_of_every_schedule_is_tested_off_its_default():
+    for cls in classes():
+        tested = [schedule.get_params() for schedule in UNUSUAL if type(schedule) is cls]
+        for name, parameter in inspect.signature(cls).parameters.items():
+            assert any(found[name] != parameter.default for found in tested), (cls, name)
+
+
+def rates_of_a_training(schedule):
+    """Yield each step's moment and rate, as the trainer asks for them."""
+    rate, n_plateaus = RATE, 0
+    for epoch in range(N_EPOCHS):
+        times = epoch + np.arange(N_STEPS) / N_STEPS
+        found = np.broadcast_to(schedule.rates(RATE, rate, times, N_EPOCHS), N_STEPS)
+        for time, of_step in zip(times, found, strict=True):
+            yield Moment(float(time), epoch * N_ROWS, n_plateaus), of_step
+        rate = schedule.after_epoch(RATE, rate, (epoch + 1) * N_ROWS)
+        if schedule.heeds_plateaus and epoch + 1 in PLATEAUS:
+            n_plateaus += 1
+            rate = schedule.after_plateau(rate) or 0.0
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES + UNUSUAL, ids=lambda one: type(one).__name__)
+def test_rate_of_every_step_is_that_of_the_formula(schedule):
+    moments, found = zip(*rates_of_a_training(schedule), strict=True)
+    expected = [RATE * TEXTBOOK[type(schedule)](schedule, now) for now in moments]
+    assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
 
 
 @EVERY_SCHEDULE
@@ -83,8 +219,6 @@ def test_adaptive_rate_is_divided_by_five_down_to_a_millionth():
 
 
 # Functions of time.
-
-N_EPOCHS = 20
 
 
 def name_of(value):

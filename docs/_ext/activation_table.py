@@ -1,8 +1,7 @@
 """The directive ``activation-table``: one row, with a picture, for each registered activation."""
 
-from docutils import nodes
+from component_table import list_table
 from docutils.parsers.rst import Directive
-from docutils.statemachine import StringList
 
 from skperceptron.activations import get_activation, list_activations
 
@@ -43,14 +42,7 @@ class ActivationTable(Directive):
     """A list table made from the registry, so that a new activation needs no new line here."""
 
     def run(self):
-        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 20 45 35", ""]
-        for row in [tuple([cell] for cell in HEADER), *rows()]:
-            for i, (first, *rest) in enumerate(row):
-                lines += [f"   {'*' if i == 0 else ' '} - {first}"]
-                lines += [f"       {line}".rstrip() for line in rest]
-        holder = nodes.container()
-        self.state.nested_parse(StringList(lines, source="activation-table"), 0, holder)
-        return holder.children
+        return list_table(self, HEADER, "20 45 35", rows())
 
 
 def setup(app):

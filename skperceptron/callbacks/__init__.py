@@ -7,6 +7,5 @@ a dict with the figures of the epoch, and ``state``, a callable that returns all
 training goes on from (None where a fit cannot be resumed).
 """
 
-from .builtin import Callback, Checkpoint, EpochLogger, StopOnPlateau
-
-__all__ = ["Callback", "Checkpoint", "EpochLogger", "StopOnPlateau"]
+from .builtin import *  # noqa: F403
+from .builtin import __all__ as __all__

@@ -1,9 +1,22 @@
-"""Texts that the docstrings of the three multi-layer perceptrons share."""
+"""Texts that the docstrings of the three multi-layer perceptrons share.
+
+The names in them, such as ``{solvers}``, are made from the classes.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from inspect import cleandoc
+from textwrap import fill
 from typing import TypeVar
+
+from .. import averaging, normalizations
+from ..activations import list_activations
+from ..components import by_name
+from ..initializers import list_initializers
+from ..losses import get_loss, list_losses
+from ..optimizers import list_optimizers
+from ..schedules import list_schedules
 
 _Class = TypeVar("_Class", bound=type)
 
@@ -12,13 +25,13 @@ hidden_layer_sizes : int or array-like of int, default=(100,)
     Widths of the hidden layers. ``()`` means none: one neuron per output.
 
 activation : str, Activation or list of these, default="relu"
-    Activation of the hidden layers; a list has one entry per hidden layer. See
-    :func:`skperceptron.activations.list_activations` for the names.
+    {activations}.
+    Objects are in :mod:`skperceptron.activations`. A list has one entry per hidden layer.
 
 solver : str or Optimizer, default="adam"
-    "sgd" (with momentum), "adagrad", "rmsprop", "adam", "adamw", "nadam", "lion", or "lbfgs" on
-    the whole data; or an object from :mod:`skperceptron.optimizers`. "sgd", "adam" and "lbfgs"
-    heed the parameters below.
+    {solvers}.
+    "lbfgs" works on the whole data. Objects are in :mod:`skperceptron.optimizers`. "sgd", "adam"
+    and "lbfgs" heed the parameters below.
 
 alpha : float, default=0.0001
     Strength of the penalty on the weights, >= 0: L2 (Krogh & Hertz 1992), unless `l1_ratio`
@@ -28,9 +41,10 @@ batch_size : int or "auto", default="auto"
     Rows per step of the stochastic solvers. "auto" is ``min(200, n_samples)``.
 
 learning_rate : str, Schedule or callable, default="constant"
-    "constant"; "invscaling": ``learning_rate_init / (t + 1) ** power_t`` with t the rows seen
-    so far; "adaptive": divided by 5 each time progress ends, as long as it is above 1e-6. Only
-    ``solver="sgd"`` heeds these three. Further names, objects, and functions of time: see
+    {schedules}.
+    "invscaling" is ``learning_rate_init / (t + 1) ** power_t`` with t the rows seen so far;
+    "adaptive" is divided by 5 each time progress ends, as long as it is above 1e-6. Only
+    ``solver="sgd"`` heeds these two. For the others, objects, and functions of time see
     :mod:`skperceptron.schedules`.
 
 learning_rate_init : float, default=0.001
@@ -99,6 +113,7 @@ max_grad_norm : float, default=None
     Longer gradients are shortened to this length, > 0 (Pascanu et al. 2013). Not with "lbfgs".
 
 initializer : str or Initializer, default="scikit-learn"
+    {initializers}.
     How weights and biases start: see :mod:`skperceptron.initializers`.
 
 dropout : float or array-like of float, default=0.0
@@ -109,11 +124,11 @@ dropout : float or array-like of float, default=0.0
 input_dropout : float, default=0.0
     The same for the features, in [0, 1).
 
-normalization : {"batch", "layer"} or Normalization, default=None
+normalization : {normalizations} or Normalization, default=None
     Standardises the input of each hidden layer's activation, over the rows of the batch or
     over the units of the layer. See :mod:`skperceptron.normalizations`.
 
-averaging : {"ema", "swa"} or Averaging, default=None
+averaging : {averages} or Averaging, default=None
     Predict with an average of the weights that training has passed through: see
     :mod:`skperceptron.averaging`. Not with "lbfgs".
 
@@ -129,7 +144,7 @@ dtype : {"auto", "float32", "float64"} or NumPy dtype, default="auto"
 """
 
 _CLASSIFIER_PARAMETERS = """
-loss : {"log_loss", "focal"} or Loss, default="log_loss"
+loss : {classifier_losses} or Loss, default="log_loss"
     What training minimises; an object of :mod:`skperceptron.losses` has parameters.
 
 class_weight : dict or "balanced", default=None
@@ -200,12 +215,49 @@ feature_names_in_ : ndarray of shape (`n_features_in_`,)
 """
 
 
+def _names() -> dict[str, str]:
+    """Return what stands for lists of names."""
+    normalizers = by_name(normalizations, normalizations.Normalization)
+    averages = by_name(averaging, averaging.Averaging)
+    in_both = set(list_losses("binary")) & set(list_losses("multiclass"))
+    return {
+        "{activations}": _either(map(_quoted, list_activations())),
+        "{solvers}": _either(map(_quoted, list_optimizers())),
+        "{schedules}": _either(map(_quoted, list_schedules())),
+        "{initializers}": _either(map(_quoted, list_initializers())),
+        "{regression_losses}": _either(map(_with_interval, list_losses("regression"))),
+        "{classifier_losses}": _choice(in_both),
+        "{normalizations}": _choice(normalizers),
+        "{averages}": _choice(averages),
+    }
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def _with_interval(name: str) -> str:
+    """Return a loss and, if not all numbers are allowed, where targets must lie."""
+    interval = get_loss(name).target_interval
+    return _quoted(name) if interval.contains([-1.0, 1.0]) else f"{_quoted(name)} (y in {interval})"
+
+
+def _either(names: Iterable[str]) -> str:
+    *others, last = names
+    return fill(f"{', '.join(others)} or {last}", 90, subsequent_indent="    ")
+
+
+def _choice(names: Iterable[str]) -> str:
+    return "{" + ", ".join(map(_quoted, sorted(names))) + "}"
+
+
 def shares_documentation(cls: _Class) -> _Class:
     """Fill the placeholders, such as ``{parameters}``, of a class's docstring."""
     texts = {
         "{parameters}": _PARAMETERS,
         "{classifier_parameters}": _CLASSIFIER_PARAMETERS,
         "{attributes}": _ATTRIBUTES,
+        **_names(),
     }
     # Python 3.13 has taken the indentation away already.
     documentation = cleandoc(cls.__doc__ or "")

@@ -511,8 +511,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     Parameters
     ----------
     loss : str or Loss, default="squared_error"
-        "squared_error", "absolute_error", "huber", "pinball", "poisson" (y >= 0), "gamma" (y > 0)
-        or "gaussian_nll"; an object of :mod:`skperceptron.losses` has parameters.
+        {regression_losses}.
+        Objects, which have parameters, are in :mod:`skperceptron.losses`.
 
     {parameters}
 

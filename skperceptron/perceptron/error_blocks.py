@@ -1,14 +1,20 @@
 """Which rows are mistakes of one response unit, found block by block.
 
-A correction adds s_i x_i to the weights w, where s_i is the row's sign times its step. Rows are
-kept opposed, r_i = -s_i x_i: row i is a mistake where its opposed margin r_i w is not negative.
-Within a block
+Rosenblatt's rule visits one row after the other. A row that is answered wrongly is a mistake, and
+changes the weights w that the next row meets: it adds s_i x_i, where s_i is the right answer, 1 or
+-1, times the row's step. Row i is a mistake if s_i x_i w is not positive.
 
-    opposed_i = r_i w - sum over mistakes j < i of r_j r_i,
+The code keeps the negated rows r_i = -s_i x_i, (B, A). A mistake subtracts r_i from w, and row i is
+a mistake if its *opposed margin* r_i w is not negative. For a block of B rows that starts with
+the weights w,
 
-of which one product gives all ``r_i w`` and another all ``r_j r_i``. Which rows are mistakes is
-then the fixed point of a strictly triangular system: each sweep settles at least one more
-row, usually all but a few.
+    opposed_i = r_i w - sum over mistakes j < i of r_j r_i.
+
+One matrix product gives all r_i w, (B,), and another all r_j r_i, (B, B). What is left is to find
+out which rows are mistakes. Row 0 depends on no other row, row 1 on row 0 alone, and so on. So the
+solver guesses all mistakes, computes all opposed margins from them, reads off new mistakes, and
+repeats this until nothing changes. Each such sweep makes at least one more row right for good,
+usually all but a few.
 
 Here N is the number of rows, B that of a block, A that of features.
 """
@@ -22,16 +28,16 @@ import numpy as np
 
 from ..engine.arrays import Booleans, Call, Floats
 
-#: Rows of a block. Inner products cost B, calls cost 1 / B per row.
+#: Rows of a block (B). Per row, inner products take time in proportion to B, calls to 1 / B.
 BLOCK = 64
 
-#: So few rows are faster looked at one by one.
+#: Up to so many rows, visiting them one by one is faster than a block.
 FEW_ROWS = 12
 
 #: A margin this much smaller than the largest of its block may be nothing but rounding.
 DOUBTFUL = 1e-11
 
-#: Makes of all inner products what earlier rows take from later ones, (earlier, later).
+#: -1 above the diagonal, 0 elsewhere, (B, B): only earlier rows change the margins of later ones.
 FROM_LATER = -np.triu(np.ones((BLOCK, BLOCK)), k=1)
 
 ONE = np.ones(())
@@ -40,9 +46,10 @@ ONE = np.ones(())
 class ErrorBlocks:
     """A :class:`.Solver` for windows of dense rows, by blocks that hand the weights on.
 
-    A mistake subtracts its row r: [-e, 1] @ [R; w] are the corrected weights, but e is what
-    there is. So every other block has both rows and weights negated: [e, -1] @ [R; w], minus
-    the corrected weights, is then what the next block needs.
+    Let R be a block's rows, (B, A), and e flag its mistakes with 1, (B,). The weights for the next
+    block are w - e R. One product computes their negative: [e, -1] @ [R; w] = -(w - e R). So
+    blocks take turns: the second, fourth, ... hold negated rows and negated weights. They have the
+    same margins, and the sign costs no extra pass over the weights.
 
     Parameters
     ----------
@@ -56,9 +63,11 @@ class ErrorBlocks:
         # Behind a block's rows stand the weights that they meet; the last place is for those
         # after all blocks.
         self._rows = np.zeros((n_blocks + 1, BLOCK + 1, n_features))
-        # The opposed margins before any correction; then inner products, (earlier, later).
+        # (B + 1, B) for each block: in row 0 the opposed margins before any correction, below
+        # them the inner products, (earlier, later), times FROM_LATER.
         self._systems = np.zeros((n_blocks, BLOCK + 1, BLOCK))
-        # 1 at a mistake, else 0, between what multiplies the opposed margins and the weights.
+        # (B + 2) for each block: 1, e, -1. The first B + 1 multiply a system, the last B + 1
+        # multiply the rows and weights.
         self._flags = np.zeros((n_blocks, BLOCK + 2))
         self._flags[:, 0], self._flags[:, -1] = 1, -1
         # Opposed margins after all corrections.

@@ -94,9 +94,7 @@ class Step:
         members, rows = batch.members, batch.rows
         factor = bound.mean if window.factor is None else window.factor[members, rows]
         self._gather = bound.gathering(window.order[members, rows])
-        self._learn = bound.learning(
-            window.y[members, rows], window.raw[members, rows], window.kept[members, rows], factor
-        )
+        self._learn = bound.learning(window.y[members, rows], window.raw[members, rows], factor)
         self._announces = bound.mixes_weighted
         self.bound = bound
 
@@ -195,15 +193,13 @@ class BoundStep:
             for call in data.filling(self._work.inputs, order[k], self._dtype, k)
         ]
 
-    def learning(self, y: Floats, raw: Floats, kept: Floats, factor: Floats) -> list[Call]:
-        """List the calls that compute a batch's gradient and keep what its losses need."""
+    def learning(self, y: Floats, raw: Floats, factor: Floats) -> list[Call]:
+        """List the calls that compute a batch's gradient; ``raw`` receives its predictions."""
         work = self._work
         gradients = [
             call
             for loss, j in self._losses
-            for call in loss.gradient_calls(
-                work.raw[j], y[j], work.delta[j], self._scratch[j], kept[j]
-            )
+            for call in loss.gradient_calls(work.raw[j], y[j], work.delta[j], self._scratch[j])
         ]
         weighing = []
         if work.row_shares is not None:

@@ -35,8 +35,6 @@ class Window:
     y : ndarray of shape (K, n, T)
     raw : ndarray of shape (K, n, C)
         To be filled by the steps.
-    kept : ndarray of shape (K, n, ...)
-        What the losses' gradients leave for their values.
     factor : ndarray of shape (K, n, 1) or None
         What each row counts in the gradient of its batch, if rows have weights.
     """
@@ -55,10 +53,6 @@ class Window:
         self.order = np.zeros(shape, dtype=np.intp)
         self.y = _outputs_in_front(data[0].targets.n_outputs, *shape, dtype)
         self.raw = _outputs_in_front(n_outputs, *shape, dtype)
-        n_kept = max(member.loss.n_kept for member in members)
-        self.kept = _outputs_in_front(n_kept, *shape, dtype)
-        # Behind a member's last row nobody writes, but a logarithm is taken.
-        self.kept.fill(1)
         self.factor = np.zeros((*shape, 1), dtype=dtype) if is_weighted else None
         self._losses = list(runs([member.loss for member in members]))
         self._targets = [(one.targets, k) for one, k in runs(data)]
@@ -91,9 +85,7 @@ class Window:
         shares = weights.shares(self._rows)
         losses = np.empty(shares.shape)
         for loss, k in self._losses:
-            losses[k] = loss.kept_losses(
-                self.raw[k, :n_rows], self.y[k, :n_rows], self.kept[k, :n_rows]
-            )
+            losses[k] = loss.losses(self.raw[k, :n_rows], self.y[k, :n_rows])
         # Rows beyond a member's last one may hold anything.
         losses[shares == 0] = 0
         return np.einsum("kn,kn->k", losses, shares)

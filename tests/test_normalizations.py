@@ -1,0 +1,76 @@
+"""Every normalisation computes its formula with the parameters that it was given.
+
+A new one joins with one row of ``TEXTBOOK``; gradients, stacks and predictions of its block are in
+``tests/engine/test_every_block.py``.
+"""
+
+import inspect
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from skperceptron import normalizations
+from skperceptron.engine import Network, NetworkInput, Node, Workspace
+from skperceptron.engine.network import INPUT
+from skperceptron.normalizations import BatchNormalization, LayerNormalization, Normalization
+
+B, H = 7, 4
+
+
+def standardized(x, axis, epsilon):
+    return (x - x.mean(axis, keepdims=True)) / np.sqrt(x.var(axis, keepdims=True) + epsilon)
+
+
+#: An independent formula for every class: the value in training, (B, H), before factor and shift.
+TEXTBOOK = {
+    BatchNormalization: lambda n, x: standardized(x, 0, n.epsilon),
+    LayerNormalization: lambda n, x: standardized(x, 1, n.epsilon),
+}
+# No parameter keeps its default: one that is ignored would go unnoticed.
+UNUSUAL = [BatchNormalization(0.3, 0.5), LayerNormalization(0.5)]
+
+
+def classes():
+    found = [getattr(normalizations, name) for name in normalizations.__all__]
+    found = {one for one in found if inspect.isclass(one) and issubclass(one, Normalization)}
+    return found - {Normalization}
+
+
+def test_every_normalization_has_an_independent_formula():
+    assert set(TEXTBOOK) == classes() == {type(one) for one in UNUSUAL}
+
+
+def in_training(normalization, x, learned):
+    """Return the value of the block for a batch, and what the block holds afterwards."""
+    network = Network([NetworkInput("x", H)], [Node("block", normalization.block(H), (INPUT,))])
+    vector = np.concatenate([np.ravel(array) for array in learned])[np.newaxis]
+    gradient = np.empty_like(vector)
+    work = Workspace(
+        network, network.views(vector), len(x), gradient=network.views(gradient), noise=[None]
+    )
+    work.x[:] = x
+    work.forward()
+    return work.raw[0], [array[0] for array in network.views(vector)[0]]
+
+
+@pytest.mark.parametrize("normalization", [cls() for cls in TEXTBOOK] + UNUSUAL, ids=repr)
+def test_value_in_training_is_that_of_the_formula(normalization):
+    rng = np.random.RandomState(0)
+    x = rng.normal(loc=2, scale=3, size=(B, H))
+    starts = normalization.block(H).initial_arrays(rng)
+    found, _ = in_training(normalization, x, starts)
+    expected = TEXTBOOK[type(normalization)](normalization, x)
+    assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_running_statistics_move_by_the_momentum_of_the_normalization():
+    x = np.random.RandomState(0).normal(loc=2, scale=3, size=(B, H))
+    for momentum in (0.1, 0.3):
+        normalization = BatchNormalization(momentum)
+        block = normalization.block(H)
+        _, after = in_training(normalization, x, block.initial_arrays(None))
+        mean, variance = np.reshape(after, (-1, H))[-2:]
+        assert_allclose(mean, momentum * x.mean(axis=0), rtol=1e-12)
+        expected = (1 - momentum) + momentum * x.var(axis=0, ddof=1)
+        assert_allclose(variance, expected, rtol=1e-12)
