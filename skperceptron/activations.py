@@ -617,7 +617,7 @@ class CELU(Activation):
 
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
         np.minimum(z, 0, out=out)
-        np.divide(out, self.alpha, out=out)
+        np.divide(out, self._alpha_in(z.dtype), out=out)
         np.expm1(out, out=out)
         np.multiply(out, self.alpha, out=out)
         np.maximum(z, 0, out=z)
@@ -625,9 +625,13 @@ class CELU(Activation):
 
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         np.minimum(a, 0, out=a)
-        np.divide(a, self.alpha, out=a)
+        np.divide(a, self._alpha_in(a.dtype), out=a)
         np.add(a, 1, out=a)
         np.multiply(grad, a, out=grad)
+
+    def _alpha_in(self, dtype: np.dtype) -> float:
+        """Return alpha, or the smallest number that is not zero in a dtype."""
+        return max(self.alpha, float(np.finfo(dtype).tiny))
 
 
 class Softplus(Activation):

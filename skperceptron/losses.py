@@ -124,6 +124,10 @@ class Loss(Component):
         n = self.outputs_per_target
         return np.repeat(shift, n), np.repeat(scale, n)
 
+    def outgrows(self, raw: Floats) -> bool:
+        """Tell whether raw predictions are finite in their dtype, but predicted values not."""
+        return False
+
     def inverse_link(self, raw: Floats, out: Floats) -> None:
         """Write the predicted values into ``out``, which may be ``raw`` itself."""
         raise NotImplementedError
@@ -704,6 +708,9 @@ class GaussianNLL(Loss):
         offset = np.column_stack([shift, 2 * np.log(scale)])
         return offset.ravel(), np.column_stack([scale, np.ones_like(scale)]).ravel()
 
+    def outgrows(self, raw: Floats) -> bool:
+        return bool(raw[..., 1::2].max() / 2 > _exponent_limit(raw.dtype))
+
     def inverse_link(self, raw: Floats, out: Floats) -> None:
         if out is not raw:
             np.copyto(out, raw)
@@ -763,6 +770,10 @@ class ScaledSquaredError(Loss):
         self.low = low
         self.high = high
 
+    def outgrows(self, raw: Floats) -> bool:
+        largest = max(abs(self.low), abs(self.high), self.high - self.low)
+        return bool(largest > np.finfo(raw.dtype).max)
+
     def inverse_link(self, raw: Floats, out: Floats) -> None:
         expit(raw, out=out)
         np.multiply(out, self.high - self.low, out=out)
@@ -796,6 +807,9 @@ class _LogLink(Loss):
 
     def output_units(self, shift: Floats, scale: Floats) -> tuple[Floats, Floats]:
         return np.log(scale), np.ones_like(scale)
+
+    def outgrows(self, raw: Floats) -> bool:
+        return bool(raw.max() > _exponent_limit(raw.dtype))
 
     def inverse_link(self, raw: Floats, out: Floats) -> None:
         np.minimum(raw, _exponent_limit(raw.dtype), out=out)

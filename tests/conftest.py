@@ -8,6 +8,13 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 
+def pytest_addoption(parser):
+    """Let the fuzz test of ``tests/reliability`` take more cases, and others."""
+    group = parser.getgroup("fuzz")
+    group.addoption("--cases", type=int, default=300, help="how many cases the fuzz test runs")
+    group.addoption("--fuzz-seed", type=int, default=0, help="of all that they draw")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread_per_worker():
     """Leave the cores to the workers of pytest-xdist, which are as many."""

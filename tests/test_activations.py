@@ -784,3 +784,12 @@ def test_gelu_in_float32_is_as_near_to_the_exact_one_as_numbers_close_to_one_are
     ):
         assert found.dtype == np.float32
         assert (np.abs(found - exact) <= 3e-7 * np.maximum(1, np.abs(z))).all()
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_celu_of_an_alpha_that_vanishes_is_a_relu(dtype):
+    z = np.array([-3, 0, 2], dtype=dtype)
+    with np.errstate(over="ignore"):
+        assert_allclose(CELU(1e-300)(z), [0, 0, 2], atol=1e-37)
+        assert np.isfinite(CELU(1e-300).derivative(z)).all()

@@ -500,8 +500,8 @@ BAD_TARGETS = {
     "below the range": ({"output_range": (0, 1)}, [-0.1, 0.5, 1.0], "range"),
     "reversed range": ({"output_range": (5, 1)}, [2, 3, 4], "lower bound must be below"),
     "empty range": ({"output_range": (1, 1)}, [1, 1, 1], "lower bound must be below"),
-    "three bounds": ({"output_range": (0, 1, 2)}, [0, 1, 1], "must hold two"),
-    "infinite bound": ({"output_range": (0, np.inf)}, [0, 1, 1], "must hold two"),
+    "three bounds": ({"output_range": (0, 1, 2)}, [0, 1, 1], "two finite numbers"),
+    "infinite bound": ({"output_range": (0, np.inf)}, [0, 1, 1], "two finite numbers"),
     "not integers": ({"output": "categorical"}, [0.5, 1, 2], "integers"),
     "not an integer bound": (
         {"output": "categorical", "output_range": (0.5, 3)}, [1, 2, 3], "two integers",

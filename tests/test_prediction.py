@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron.model_selection import StackedEnsembleRegressor
 
 DTYPES = ["float32", "float64"]
 
@@ -104,3 +105,71 @@ def test_softmax_of_many_rows_equals_that_of_each(fitted):
     X = rows(300)
     alone = [fitted.predict_proba(X[i : i + 1])[0] for i in range(len(X))]
     assert_allclose(fitted.predict_proba(X), alone, rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_rows_that_float32_has_no_room_for_are_predicted_in_float64(fitted):
+    X = rows(dtype="float32")
+    X[3] *= np.float32(1e38)
+    probability = fitted.predict_proba(X)
+    assert np.isfinite(probability).all()
+    assert_allclose(probability.sum(axis=1), 1, rtol=1e-6)
+    assert_array_equal(fitted.predict(X), fitted.predict(X.astype(np.float64)))
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
+def test_rows_whose_prediction_overflows_are_refused_by_their_position(fitted, method):
+    X = rows()
+    X[3] = np.finfo(np.float64).max
+    with pytest.raises(ValueError, match=r"1 row\(s\), the first at position 3.*Scale X"):
+        getattr(fitted, method)(X)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("size", [1e-200, 1e-30, 1e100, 1e300])
+def test_r2_does_not_depend_on_units(size):
+    X = rows()
+    y = X @ np.arange(6.0)
+    model = MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", standardize_target=True)
+    ordinary = model.fit(X, y).score(X, y + X[:, 0])
+    weight = np.full(len(y), 1e300)
+    model.fit(X, y * size)
+    assert_allclose(model.score(X, y * size + X[:, 0] * size), ordinary, rtol=1e-4)
+    assert_allclose(model.score(X, y * size + X[:, 0] * size, weight), ordinary, rtol=1e-4)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_r2_of_predictions_that_are_far_too_large_is_finite():
+    X = rows()
+    y = X[:, 0]
+    model = MLPRegressor(hidden_layer_sizes=(), solver="lbfgs").fit(X, y * 1e5)
+    score = model.score(X, y * 1e-250)
+    assert np.isfinite(score)
+    assert score < -1e100
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("options", [{"output_range": (-1e60, 1e60)}, {"loss": "poisson"}])
+def test_predictions_that_float32_has_no_room_for_are_float64(options):
+    X = rows()
+    y = 1e59 * np.exp(0.1 * X[:, 0])
+    model = MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", **options).fit(X, y)
+    found = model.predict(X.astype(np.float32))
+    assert found.dtype == np.float64
+    assert_allclose(found, model.predict(X), rtol=1e-3)
+
+
+def test_a_range_wider_than_all_floats_is_refused():
+    model = MLPRegressor(output_range=(-1.7e308, 1.7e308))
+    with pytest.raises(ValueError, match="wider than the largest float"):
+        model.fit(rows(), np.zeros(40))
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_r2_of_an_ensemble_does_not_depend_on_units():
+    X = rows()
+    y = X @ np.arange(6.0)
+    network = MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", standardize_target=True)
+    ensemble = StackedEnsembleRegressor(network, n_members=2, random_state=0)
+    assert ensemble.fit(X, y * 1e200).score(X, y * 1e200) > 0.99

@@ -416,6 +416,45 @@ def test_failed_continuation_leaves_the_memory_of_earlier_weights(monkeypatch):
     assert_array_equal(model.partial_fit(X, y).coef_, undisturbed.coef_)
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("n_rows", [8, 300, 2500])
+@pytest.mark.parametrize("weights", ["plain", "averaged", "pocket"])
+def test_rows_whose_responses_overflow_are_refused(n_rows, weights):
+    X = np.random.RandomState(0).standard_normal((n_rows, 3))
+    y = np.arange(n_rows) % 2
+    model = RosenblattPerceptron(0, weights=weights, max_iter=2, random_state=0).fit(X, y)
+    before = model.coef_.copy()
+    with pytest.raises(ValueError, match=r"would overflow\. Scale X"):
+        model.fit(X * 1e200, y)
+    with pytest.raises(ValueError, match=r"up to 1e\+140: .* would overflow"):
+        model.fit(X * 1e20, y, np.full(n_rows, 1e140))
+    with pytest.raises(ValueError, match="would vanish"):
+        clone(model).set_params(fit_intercept=False).fit(X * 1e-200, y)
+    assert_array_equal(model.coef_, before)
+    far = np.sign(before) * np.finfo(float).max
+    model.coef_ = 10 * before
+    with pytest.raises(ValueError, match=r"overflow\. Scale X"):
+        model.predict(far)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_probabilities_of_large_float32_rows_are_finite():
+    X = np.random.RandomState(0).standard_normal((60, 3)).astype(np.float32)
+    y = (X[:, 0] > 0).astype(int)
+    model = RosenblattPerceptron(0, random_state=0).fit(X * np.float32(1e15), y)
+    probability = model.predict_proba(X * np.float32(1e38))
+    assert np.isfinite(probability).all()
+    assert_array_equal(model.classes_[probability.argmax(axis=1)], model.predict(X))
+
+
+@pytest.mark.parametrize("before", [0, 7])
+def test_a_fitted_perceptron_predicts_as_it_was_fitted_whatever_is_set_later(before):
+    X, y = load_iris(return_X_y=True)
+    model = RosenblattPerceptron(before, random_state=0, max_iter=5).fit(X, y)
+    expected = model.predict(X)
+    assert_array_equal(model.set_params(n_associative=7 - before).predict(X), expected)
+
+
 @pytest.mark.parametrize("weights", ["plain", "averaged", "pocket"])
 @pytest.mark.parametrize("n_associative", [0, 15])
 @pytest.mark.parametrize("shuffle", [True, False])

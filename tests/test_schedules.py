@@ -247,6 +247,10 @@ def test_what_is_no_schedule_is_refused_by_its_kind():
         get_schedule(3)
 
 
+def test_inverse_scaling_falls_to_zero_where_the_power_overflows():
+    assert InverseScaling(1e3).after_epoch(0.1, 0.1, 50) == 0.0
+
+
 @EVERY_SCHEDULE
 def test_what_heeds_plateaus_says_so(schedule):
     assert schedule.heeds_plateaus == (schedule.after_plateau(0.1) is not None)

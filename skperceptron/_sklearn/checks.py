@@ -122,7 +122,8 @@ def check_sample_weight(sample_weight: Any, X: Any, name: str = "sample_weight")
     if np.ndim(sample_weight) == 0:
         sample_weight = _checked_number(sample_weight, name)
     try:
-        weights = convert_sample_weight(sample_weight, X, dtype=np.float64)
+        with checking():
+            weights = convert_sample_weight(sample_weight, X, dtype=np.float64)
     except (TypeError, ValueError) as error:
         if name in str(error):
             raise
@@ -219,6 +220,14 @@ def is_evidently_valid(X: Any, estimator: BaseEstimator) -> bool:
         return bool(np.isfinite(np.add.reduce(X, None)))
 
 
+def checking() -> np.errstate:
+    """Return the context in which scikit-learn looks for numbers that are not finite.
+
+    It adds them up first, and a sum of the largest floats may be ``inf - inf``.
+    """
+    return np.errstate(over="ignore", invalid="ignore")
+
+
 def are_evidently_targets(y: Any, n_rows: int) -> bool:
     """Tell whether scikit-learn's checks would return these targets as they are."""
     return (
@@ -243,7 +252,8 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
     Returns
     -------
     X, or X and y
-        Checked; X as it is, if its dtype is one of ACCEPTED, CSR if it is sparse.
+        Checked; X as it is, if its dtype is one of those wanted (ACCEPTED, if nothing is said),
+        CSR if it is sparse.
     """
     if checks.get("reset") is False and is_evidently_valid(X, estimator):
         if y is NO_TARGETS:
@@ -252,15 +262,17 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
             return X, y
     refuse_dates(X, "X")
     pages = pages_of(X)
-    checks |= {"accept_sparse": "csr", "dtype": ACCEPTED, "ensure_all_finite": pages is None}
-    found = validate_data(estimator, X, y, **checks)
+    usual = {"accept_sparse": "csr", "dtype": ACCEPTED, "ensure_all_finite": pages is None}
+    with checking():
+        found = validate_data(estimator, X, y, **{**usual, **checks})
     if pages is not None:
         checked = found[0] if isinstance(found, tuple) else found
         name = type(estimator).__name__
         size = max(1, RESIDENT // checked[:1].nbytes)
         for start in range(0, len(checked), size):
             part = checked[start : start + size]
-            assert_all_finite(part, input_name="X", estimator_name=name)
+            with checking():
+                assert_all_finite(part, input_name="X", estimator_name=name)
             pages.let_go()
     return found
 

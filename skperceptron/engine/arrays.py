@@ -59,6 +59,27 @@ def runs(items: Sequence[Item]) -> Iterator[tuple[Item, slice]]:
         yield items[start], slice(start, stop)
 
 
+def in_range(numbers: Any, dtype: Any) -> Floats:
+    """Return numbers in a dtype in which none vanishes or becomes infinite that did not before.
+
+    A learning rate of 1e300 or an epsilon of 1e-300 has no place in float32; the nearest number
+    that has one stands for it.
+    """
+    numbers, limits = np.asarray(numbers, dtype=np.float64), np.finfo(dtype)
+    if limits.dtype == numbers.dtype:
+        return numbers
+    sizes = np.clip(np.abs(numbers), limits.tiny, limits.max)
+    plain = (numbers == 0) | ~np.isfinite(numbers)
+    return np.where(plain, numbers, np.copysign(sizes, numbers)).astype(dtype)
+
+
+def all_finite(numbers: Floats) -> bool:
+    """Tell whether no number is infinite or NaN."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        # Almost always the sum settles it, for a tenth of the time.
+        return bool(np.isfinite(np.add.reduce(numbers, None)) or np.isfinite(numbers).all())
+
+
 def outputs_first(n_members: int, n_rows: int, n_outputs: int, dtype: Any) -> Floats:
     """Return an array of zeros, (K, B, C), that lies in memory as (K, C, B)."""
     return np.zeros((n_members, n_outputs, n_rows), dtype).swapaxes(1, 2)

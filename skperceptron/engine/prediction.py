@@ -70,7 +70,9 @@ class Predictor:
 
     def __init__(self, network: Network, learned: Learned, dtype: np.dtype) -> None:
         self._dtype = dtype
-        converted = [tuple(array.astype(dtype, copy=False) for array in of) for of in learned]
+        # What float32 has no room for becomes infinite, and so does what is predicted with it.
+        with np.errstate(over="ignore"):
+            converted = [tuple(array.astype(dtype, copy=False) for array in of) for of in learned]
         #: Copies in another dtype, and what they are copies of.
         self._copies = [
             (copy, array)
@@ -95,8 +97,9 @@ class Predictor:
 
     def refresh(self) -> None:
         """Look for changes inside the arrays that were given."""
-        for copy, array in self._copies:
-            np.copyto(copy, array)
+        with np.errstate(over="ignore"):
+            for copy, array in self._copies:
+                np.copyto(copy, array)
 
     def __call__(
         self,
@@ -105,7 +108,8 @@ class Predictor:
     ) -> Floats:
         """Return raw predictions, (n_rows, C), of all rows of X or of those at ``rows``.
 
-        X is the only input, or a dict of all inputs by their names.
+        X is the only input, or a dict of all inputs by their names. Of rows whose sums overflow
+        they are infinite or NaN; NumPy does not warn of it.
         """
         more: dict[str, Any] = {}
         if isinstance(X, dict):
@@ -122,10 +126,12 @@ class Predictor:
             block = slice(start, min(start + size, n_rows))
             chosen = block if rows is None else rows[block]
             work = self._workspace(block.stop - start, kind)
-            work.inputs[self._first].put(X[chosen], self._dtype)
-            for name, array in more.items():
-                work.inputs[name].put(array[chosen], self._dtype)
-            work.forward()
+            # Overflow is either meant, as in a sigmoid, or found in what is returned.
+            with np.errstate(over="ignore", invalid="ignore"):
+                work.inputs[self._first].put(X[chosen], self._dtype)
+                for name, array in more.items():
+                    work.inputs[name].put(array[chosen], self._dtype)
+                work.forward()
             raw[block] = work.raw[0]
             if pages is not None:
                 pages.let_go()

@@ -28,6 +28,7 @@ from .._sklearn.checks import (
     Extras,
     FitMode,
     check_sample_weight,
+    checking,
     generator_of,
     is_evidently_valid,
     renaming,
@@ -38,9 +39,9 @@ from .._sklearn.compat import CallbackSupportMixin, check_optimize_result, check
 from ..activations import Activation
 from ..callbacks.listening import Silence, listening
 from ..engine import Network, multilayer_perceptron
-from ..engine.arrays import Floats, Integers
+from ..engine.arrays import Floats, Integers, all_finite
 from ..engine.network import Learned
-from ..engine.prediction import Predictor, Predictors
+from ..engine.prediction import Predictor, Predictors, predict_raw
 from ..engine.rows import merge_equal_rows
 from ..initializers import ARRAYS, Layer, get_initializer
 from ..losses import Loss
@@ -412,7 +413,8 @@ class BaseMultilayerPerceptron(
         arrays = []
         for layer, (array, expected) in enumerate(zip(given, drawn, strict=True)):
             try:
-                checked = check_array(array, ensure_2d=False, dtype=np.float64, input_name=name)
+                with checking():
+                    checked = check_array(array, ensure_2d=False, dtype=np.float64, input_name=name)
             except (TypeError, ValueError, OverflowError) as error:
                 raise ValueError(
                     f"{name}[{layer}] is no array of finite numbers: {error}"
@@ -614,13 +616,15 @@ class BaseMultilayerPerceptron(
 
     def _progress_so_far(self, mode: FitMode) -> Progress:
         """Return the history to go on with: ``fit`` judges by its own, ``partial_fit`` by all."""
+        # L-BFGS counts iterations, which are no epochs to go on from.
+        had_epochs = hasattr(self, "_no_improvement")
         earlier = {
-            name: list((getattr(self, attribute, None) or ())[-KEPT_EPOCHS:])
+            name: list(((had_epochs and getattr(self, attribute, None)) or ())[-KEPT_EPOCHS:])
             for name, attribute in _CURVES.items()
         }
         if not mode.incremental:
             return Progress(rows_seen=self.t_, earlier=earlier)
-        best: float | None = self.best_loss_ if hasattr(self, "_no_improvement") else None
+        best: float | None = self.best_loss_ if had_epochs else None
         return Progress(
             loss_curve=earlier["loss_curve"],
             best_loss=np.inf if best is None else best,
@@ -881,7 +885,10 @@ class BaseMultilayerPerceptron(
     # Predicting.
 
     def _raw_predictions(self, X: Any) -> Floats:
-        """Return raw predictions, (n_samples, n_outputs), in the dtype of X."""
+        """Return raw predictions, (n_samples, n_outputs), in the dtype of X.
+
+        They are float64 where float32 has no room for them.
+        """
         return self._raw_predictions_of(self._checked_to_predict(X))
 
     def _described(self, X: Any, describe: Callable[[Floats], Any]) -> Any:
@@ -915,6 +922,19 @@ class BaseMultilayerPerceptron(
         )
         raw = predictor(X)
         self._predictors.put_back(dtype, parts, predictor)
+        return raw if all_finite(raw) else self._predicted_in_float64(X, raw)
+
+    def _predicted_in_float64(self, X: Any, raw: Floats) -> Floats:
+        """Predict those rows again of which the given raw predictions are not finite."""
+        lost = np.flatnonzero(~np.isfinite(raw).all(axis=1))
+        raw = raw.astype(np.float64)
+        raw[lost] = predict_raw(self._network, self._fitted_views(FLOAT64), X, lost)
+        if not all_finite(raw):
+            raise ValueError(
+                f"X has {len(lost)} row(s), the first at position {lost[0]}, whose prediction"
+                " overflows: their numbers are too large for this network. Scale X as it was"
+                " scaled for the fit."
+            )
         return raw
 
     def __sklearn_tags__(self) -> Any:

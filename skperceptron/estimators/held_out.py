@@ -186,7 +186,8 @@ class Validation:
             total = float(len(raw) if weight is None else weight.sum())
             if total:
                 y = np.ascontiguousarray(self._targets.part(part).of_rows(), dtype=raw.dtype)
-                means.append(self._loss.mean(raw, y, weight))
+                with np.errstate(over="ignore", invalid="ignore"):
+                    means.append(self._loss.mean(raw, y, weight))
                 totals.append(total)
             if self._monitor == "score":
                 judged.append(self._estimator._judged(raw))

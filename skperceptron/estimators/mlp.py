@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from .._sklearn.checks import (
     FitMode,
     LabelMixin,
     accuracy,
+    checking,
     never_certain,
     refuse_dates,
     restored_on_failure,
@@ -695,8 +697,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         Returns
         -------
         y_pred : ndarray of shape (n_samples,) or (n_samples, n_targets)
-            Predicted values, in the dtype of X. With a list of quantiles, one more axis
-            holds them.
+            Predicted values, in the dtype of X; in float64 where float32 has no room for them.
+            With a list of quantiles, one more axis holds them.
 
         y_std : ndarray of the same shape
             Standard deviations; only with ``return_std=True``.
@@ -739,14 +741,17 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             constant quantiles that the predictions remove (Koenker & Machado 1999).
         """
         check_is_fitted(self)
+        with checking():
+            y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         if not isinstance(self._loss, Pinball):
-            return super().score(X, y, sample_weight)
+            predicted: Any = self.predict(X)
+            return scored(r2_score, y, predicted, sample_weight)
         predicted = np.moveaxis(self._description(X), -1, 0)
         return float(
             np.mean(
                 [
-                    d2_pinball_score(y, of_quantile, sample_weight=sample_weight, alpha=quantile)
-                    for quantile, of_quantile in zip(self._loss.quantiles, predicted, strict=True)
+                    scored(partial(d2_pinball_score, alpha=quantile), y, values, sample_weight)
+                    for quantile, values in zip(self._loss.quantiles, predicted, strict=True)
                 ]
             )
         )
@@ -776,6 +781,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     def _values(self, raw: Floats) -> Floats:
         """Turn raw predictions in y's units into predicted values, in place where possible."""
+        if raw.dtype == np.float32 and self._loss.outgrows(raw):
+            raw = raw.astype(np.float64)
         self._loss.inverse_link(raw, out=raw)
         if not self._was_categorical():
             return raw
@@ -790,17 +797,19 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         if not self._is_scored_by_r2():
             return raw
         offset, factor = self._output_units()
-        return self._values(raw * factor + offset)
+        with np.errstate(over="ignore"):
+            return self._values(raw * factor + offset)
 
     def _score_judged(self, judged: Any, y: Any, sample_weight: Floats | None) -> float:
         if not self._is_scored_by_r2():
             y = y.reshape(len(y), -1)
-            targets = y / self._target_scale - self._target_shift / self._target_scale
-            return -self._loss.mean(judged, targets.astype(judged.dtype), sample_weight)
+            with np.errstate(over="ignore", invalid="ignore"):
+                targets = y / self._target_scale - self._target_shift / self._target_scale
+                return -self._loss.mean(judged, targets.astype(judged.dtype), sample_weight)
         if len(y) < 2:
             # R2 compares with the mean of several rows; scikit-learn would warn besides.
             return np.nan
-        return float(r2_score(y, judged, sample_weight=sample_weight))
+        return scored(r2_score, y, judged, sample_weight)
 
     def _make_loss(self) -> Loss:
         if self.output == "categorical":
@@ -818,6 +827,10 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             raise ValueError(
                 f"output_range={self.output_range!r}: must hold two integers (low, high) with"
                 " output='categorical'."
+            )
+        if not np.isfinite(float(bounds[1]) - float(bounds[0])):
+            raise ValueError(
+                f"output_range={self.output_range!r}: the range is wider than the largest float."
             )
         if not bounds[0] < bounds[1]:
             raise ValueError(
@@ -838,7 +851,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         refuse_dates(y, "y")
         # Labels may be sparse, numbers may not.
         if not (type(y) is np.ndarray and y.dtype == np.float64):
-            y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+            with checking():
+                y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         y = y.reshape(len(y), -1)
@@ -1029,7 +1043,9 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         # In float32 a large mean would lose a small deviation, and large units would overflow.
         weight, bias = weight.astype(np.float64), bias.astype(np.float64)
         offset, factor = self._output_units()
-        return weight * factor, bias * factor + offset
+        # What is not finite then is refused where it is stored.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return weight * factor, bias * factor + offset
 
     def _unfold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
         if not self._has_own_units():
@@ -1053,6 +1069,25 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         with suppress(TypeError, ValueError):
             tags.target_tags.positive_only = get_loss(self.loss).target_interval.low >= 0
         return tags
+
+
+def scored(score: Callable[..., float], y: Floats, predicted: Floats, weight: Any) -> float:
+    """Return a score that does not depend on the units of y and of weights, (N,).
+
+    Squares of the largest floats overflow, those of the smallest vanish: both are measured in
+    powers of two of their own size, which rounds nothing.
+    """
+    y = y.reshape(len(y), -1)
+    predicted = predicted.astype(np.float64).reshape(len(predicted), -1)
+    exponent = np.frexp(np.abs(y).max(axis=0))[1]
+    with np.errstate(over="ignore", under="ignore"):
+        # Further off than 1e100 times y's size, nothing changes but the exponent of the score.
+        predicted = np.clip(np.ldexp(predicted, -exponent), -1e100, 1e100)
+        y = np.ldexp(y, -exponent)
+        if weight is not None and np.ndim(weight) == 1:
+            weight = np.asarray(weight, dtype=np.float64)
+            weight = np.ldexp(weight, -np.frexp(np.abs(weight).max())[1])
+    return float(score(y, predicted, sample_weight=weight))
 
 
 @dataclass(frozen=True)

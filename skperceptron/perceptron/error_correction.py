@@ -212,6 +212,8 @@ class ErrorCorrection:
         """Return an array of numbers yet unknown, for the next window's dense features."""
         return self._solver_of(shape).room(shape)
 
+    # Sums that overflow are found in the weights, or in the responses, when training is over.
+    @np.errstate(over="ignore", invalid="ignore")
     def present(self, features: Features, signs: Floats, steps: Floats) -> int:
         """Present the rows of a window one after another.
 

@@ -13,7 +13,7 @@ from copy import copy, deepcopy
 from dataclasses import dataclass
 from functools import cached_property, partial
 from numbers import Integral
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from scipy import sparse
@@ -22,7 +22,7 @@ from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.random import sample_without_replacement
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from .._sklearn.checks import (
     FitMode,
@@ -31,8 +31,8 @@ from .._sklearn.checks import (
     generator_of,
     is_evidently_valid,
     never_certain,
-    refuse_dates,
     restored_on_failure,
+    validated,
 )
 from .._sklearn.compat import (
     CallbackSupportMixin,
@@ -43,7 +43,7 @@ from .._sklearn.compat import (
 from ..activations import Heaviside
 from ..callbacks.listening import CALLBACKS, Silence, listening
 from ..engine import Network, multilayer_perceptron
-from ..engine.arrays import Floats, Integers
+from ..engine.arrays import Floats, Integers, all_finite
 from ..engine.network import Learned
 from ..engine.prediction import predict_raw
 from ..engine.rows import merge_equal_rows
@@ -107,6 +107,9 @@ SAMPLE = 10_000
 
 #: Right answers, of all response units, that are held at a time (32 MB).
 ANSWERS = 2**22
+
+#: Responses times slope that are as far from zero as need be: their sigmoids are 0 or 1.
+FAR = 1e4
 
 #: Slopes that are tried, for responses of size 1 at most: none makes a probability underflow.
 SLOPES = (1e-3, 300.0)
@@ -412,18 +415,27 @@ class RosenblattPerceptron(
         ndarray of shape (n_samples, n_classes)
             Probability of each class, in the order of ``classes_``. None is rounded to 0 or 1.
         """
-        scaled = self._responses(X)
-        scaled *= self.response_slope_
+        responses = self._responses(X)
+        # Far from all that was seen, a probability rightly ends near 0 or 1.
+        with np.errstate(over="ignore"):
+            scaled = np.clip(responses.astype(np.float64) * self.response_slope_, -FAR, FAR)
+        scaled = scaled.astype(responses.dtype, copy=False)
         if scaled.shape[1] == 1:
             return never_certain(expit(scaled * np.array([-1, 1], dtype=scaled.dtype)))
         return never_certain(softmax(scaled, axis=1))
 
     def _responses(self, X: Any) -> Floats:
         check_is_fitted(self)
-        refuse_dates(X, "X")
-        X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
+        X = validated(self, X, dtype=(np.float64, np.float32), reset=False)
         # In float32 a sum next to its threshold might fall on the other side than in training.
         responses = predict_raw(self._network, self._fitted_views(np.float64), X)
+        if not all_finite(responses):
+            raise ValueError(
+                "X holds numbers so large that responses overflow. Scale X as it was scaled for the"
+                " fit."
+            )
+        if (np.abs(responses) > np.finfo(X.dtype).max).any():
+            return responses
         return responses.astype(X.dtype, copy=False)
 
     # Fitting.
@@ -435,15 +447,7 @@ class RosenblattPerceptron(
         if not (
             mode.continuing and is_evidently_valid(X, self) and self._are_known_labels(y, mode)
         ):
-            refuse_dates(X, "X")
-            X, y = validate_data(
-                self,
-                X,
-                y,
-                accept_sparse="csr",
-                dtype=(np.float64, np.float32),
-                reset=not mode.continuing,
-            )
+            X, y = validated(self, X, y, dtype=(np.float64, np.float32), reset=not mode.continuing)
             check_classification_targets(y)
         check_consistent_length(X, y)
         if sample_weight is not None:
@@ -459,6 +463,7 @@ class RosenblattPerceptron(
         else:
             self._draw_associative_units(X, *distinct, rng)
         kept, weights = distinct if self.shuffle else given
+        self._check_sizes(X, weights)
         training = _Training(
             self._features_of(X),
             kept,
@@ -472,6 +477,24 @@ class RosenblattPerceptron(
         if isinstance(self.random_state, Integral):
             self._shuffling = int(self.random_state), rng
         return self
+
+    def _check_sizes(self, X: Any, weights: Floats) -> None:
+        """Refuse rows whose inner products, by which mistakes are found, overflow or vanish."""
+        numbers = X.data if sparse.issparse(X) else X
+        # Associative units and the constant behind the features are 0 or 1.
+        largest = float(self.n_associative > 0 or self.fit_intercept)
+        if not self.n_associative and numbers.size:
+            largest = max(largest, float(numbers.max()), -float(numbers.min()))
+        limits = np.finfo(np.float64)
+        n_terms = len(weights) * int(self.max_iter) * (int(self.n_associative) or X.shape[1])
+        too_large = largest * weights.max() > np.sqrt(limits.max / n_terms)
+        if too_large or 0 < largest * weights.max() < np.sqrt(limits.tiny):
+            raise ValueError(
+                f"X holds numbers up to {largest:.3g}, weights of its rows are up to"
+                f" {weights.max():.3g}: the responses, which grow with the squares of both, would"
+                f" {'overflow' if too_large else 'vanish'}. Scale X (for example with"
+                " StandardScaler) or the weights."
+            )
 
     def _generator(self, mode: FitMode) -> np.random.RandomState:
         """Return the source of orders: where a seed would give them again, it goes on."""
@@ -625,7 +648,15 @@ class RosenblattPerceptron(
     def _store(self, units: ErrorCorrection) -> None:
         self._state = (units.weight, units.memory)
         chosen = units.memory.weights(units.weight)
+        if not all_finite(chosen):
+            self._refuse_overflow()
         self.coef_, self.intercept_ = chosen[:, :-1].copy(), chosen[:, -1].copy()
+
+    def _refuse_overflow(self) -> NoReturn:
+        raise ValueError(
+            "X, or the weights of its rows, hold numbers so large that responses, which grow with"
+            " their squares, overflow. Scale X (for example with StandardScaler)."
+        )
 
     def _warn_of_mistakes(self) -> None:
         warn(
@@ -638,8 +669,10 @@ class RosenblattPerceptron(
     def _calibrate(self, training: _Training) -> float:
         """Find the slope that makes probabilities of responses."""
         responses, signs, weights = training.sample(self.coef_, self.intercept_)
+        if not all_finite(responses):
+            self._refuse_overflow()
         size = np.abs(responses).max()
-        if not size > 0:
+        if not size > 1 / np.finfo(size.dtype).max:
             return 1.0
         responses /= size
         # As if each class had been met once more than it was.
@@ -675,7 +708,8 @@ class RosenblattPerceptron(
         """List what the network's nodes have learned."""
         weight, bias = self.coef_.T[np.newaxis], self.intercept_[np.newaxis, np.newaxis]
         responding = (weight.astype(dtype, copy=False), bias.astype(dtype, copy=False))
-        return [*(self._associative_views(dtype) if self.n_associative else ()), responding]
+        has_associative = self.associative_weights_.shape[1] > 0
+        return [*(self._associative_views(dtype) if has_associative else ()), responding]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -793,9 +827,9 @@ class _Training:
         right = 0.0
         for chosen in self._windows(np.arange(len(self.rows))):
             is_class = self.codes[chosen] == (1 if self.n_classes == 2 else unit)
-            answered = (self.features_of(self.rows[chosen]) @ weight) * np.where(
-                is_class, 1.0, -1.0
-            ) > 0
+            with np.errstate(over="ignore", invalid="ignore"):
+                responses = self.features_of(self.rows[chosen]) @ weight
+            answered = responses * np.where(is_class, 1.0, -1.0) > 0
             right += float(self.weights[chosen][answered].sum())
         return right
 
@@ -804,7 +838,8 @@ class _Training:
         at_most = max(1, min(SAMPLE, ANSWERS // self.n_responses))
         chosen = np.arange(0, len(self.rows), -(-len(self.rows) // at_most))
         features = self.features_of(self.rows[chosen])
-        responses = features @ np.column_stack([coef, intercept]).T
+        with np.errstate(over="ignore", invalid="ignore"):
+            responses = features @ np.column_stack([coef, intercept]).T
         return responses, self.signs_of(chosen), self.weights[chosen]
 
     def _contents(

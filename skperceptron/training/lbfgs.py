@@ -70,6 +70,8 @@ class Objective:
         self._penalty = None if groups.penalty is None else groups.penalty[0]
         self._unreached = network.unreached_weights(0)
 
+    # A line search may look where numbers overflow; it then comes back.
+    @np.errstate(over="ignore", invalid="ignore")
     def __call__(self, vector: Floats) -> tuple[float, Floats]:
         """Return loss and gradient at ``vector``, (P,)."""
         self.parameters[0] = vector

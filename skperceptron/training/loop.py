@@ -61,7 +61,7 @@ def epochs(stack: Stack, stop_when_exhausted: bool = True) -> Iterator[list[Epoc
     while stack.members:
         losses = stack.run_epoch()
         # The loss is that before the last step of the epoch, which may have been one too far.
-        finite = np.isfinite(losses) & np.isfinite(stack.parameters).all(axis=1)
+        finite = np.isfinite(losses) & stack.are_finite()
         reports = [
             _assess(stack, k, loss, is_finite, stop_when_exhausted, began)
             for k, (loss, is_finite) in enumerate(

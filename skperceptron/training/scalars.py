@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 
-from ..engine.arrays import Floats, Integers, as_slice
+from ..engine.arrays import Floats, Integers, as_slice, in_range
 from .groups import Groups
 from .member import Member
 from .plan import Plan
@@ -82,8 +82,8 @@ class Scalars:
     def weigh_penalties(self, sums: Floats) -> None:
         """Divide the penalties by the sum of the weights of each batch, (S, K)."""
         penalty = np.divide(self._alphas, sums, out=np.zeros(sums.shape), where=sums > 0)
-        self.table[:, :, -2] = penalty * (1 - self._l1_ratios)
-        self.table[:, :, -1] = penalty * self._l1_ratios
+        self.table[:, :, -2] = in_range(penalty * (1 - self._l1_ratios), self.table.dtype)
+        self.table[:, :, -1] = in_range(penalty * self._l1_ratios, self.table.dtype)
 
     def prepare(self) -> None:
         """Compute the numbers of the next epoch, but for the penalties."""
@@ -122,7 +122,7 @@ class Scalars:
         of_member = np.empty((n_steps, 1, len(scalars)))
         for j, scalar in enumerate(scalars):
             of_member[:, 0, j] = scalar
-        self.table[:, as_slice(alike), :-2] = of_member[place_of]
+        self.table[:, as_slice(alike), :-2] = in_range(of_member, self.table.dtype)[place_of]
 
     def _which_steps_are_alike(self) -> list[bool]:
         """Return which steps multiply by the same for all members that take them."""

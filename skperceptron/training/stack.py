@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..engine import Network
-from ..engine.arrays import Floats, as_slice
+from ..engine.arrays import Booleans, Floats, as_slice
 from .data import Targets, TrainingSet, one_below_another
 from .groups import Groups
 from .member import Member
@@ -155,13 +155,12 @@ class Stack:
         self._record.taken[:] = 0
         try:
             # Overflow is either meant, as in a sigmoid, or found when the epoch is over.
-            with np.errstate(over="ignore"):
-                totals = self._take_steps()
+            with np.errstate(over="ignore", invalid="ignore"):
+                return self._reported(self._take_steps())
         finally:
             # An interrupted epoch may go on later.
             for member, taken in zip(self.members, self._record.taken.tolist(), strict=True):
                 member.steps += taken
-        return self._reported(totals)
 
     def _take_steps(self) -> Floats:
         """Take all steps of an epoch; return the sums of the rows' losses, (K,) float64."""
@@ -210,6 +209,12 @@ class Stack:
         if self.tables.average is None or self.members[k].averaging is None:
             return self.tables.parameters[k]
         return self.tables.average[k]
+
+    def are_finite(self) -> Booleans:
+        """Tell of each member whether all that its training goes on from is finite, (K,)."""
+        # An infinite second moment would let all later steps be zero.
+        vectors = (self.tables.parameters, *self.tables.state.values())
+        return np.logical_and.reduce([np.isfinite(v).all(axis=1) for v in vectors])
 
     def publish(self, k: int) -> None:
         """Hand a member what training has made of it so far."""

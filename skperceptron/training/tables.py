@@ -32,15 +32,15 @@ class Tables:
     @classmethod
     def of_members(cls, members: Sequence[Member], dtype: np.dtype) -> Tables:
         """Return the tables from which these members go on."""
-        parameters = np.stack([m.parameters for m in members]).astype(dtype, copy=False)
+        parameters = _stacked([m.parameters for m in members], dtype)
         state = {
-            name: np.stack([_resumed(m, name) for m in members]).astype(dtype, copy=False)
+            name: _stacked([_resumed(m, name) for m in members], dtype)
             for name in members[0].optimizer.state_names
         }
         average: Floats | None = None
         if any(m.averaging is not None for m in members):
             starts = [m.parameters if m.average is None else m.average for m in members]
-            average = np.stack(starts).astype(dtype, copy=False)
+            average = _stacked(starts, dtype)
         return cls(parameters, np.empty_like(parameters), state, average)
 
     def renew(self, k: int, member: Member) -> None:
@@ -57,6 +57,13 @@ class Tables:
             {name: vectors[members] for name, vectors in self.state.items()},
             None if self.average is None else self.average[members],
         )
+
+
+def _stacked(vectors: Sequence[Floats], dtype: np.dtype) -> Floats:
+    """Return vectors below one another."""
+    # What float32 has no room for becomes infinite: the training then has diverged.
+    with np.errstate(over="ignore"):
+        return np.stack(vectors).astype(dtype, copy=False)
 
 
 def _resumed(member: Member, name: str) -> Floats:

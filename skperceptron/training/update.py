@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from ..engine import Network
-from ..engine.arrays import Booleans, Call, Floats
+from ..engine.arrays import Booleans, Call, Floats, in_range
 from .groups import Groups
 from .member import Member
 from .scalars import OWN_SCALARS
@@ -113,7 +113,7 @@ class Update:
         self, coefficients: list[list[Floats]], own: list[Floats], flat: bool
     ) -> Iterator[Call]:
         starts = range(0, self._vectors[0].shape[-1], self._length)
-        limits = np.array([[m.max_grad_norm] for m in self._members], dtype=self._room.dtype)
+        limits = in_range([[m.max_grad_norm] for m in self._members], self._room.dtype)
         clips = not np.isinf(limits).all()
         if not (clips or flat):
             for start in starts:
@@ -135,7 +135,7 @@ class Update:
         strengths = np.zeros_like(self._vectors[0])
         of_member = [m.alpha / batch_weight * (1 - m.l1_ratio) for m in self._members]
         penalized = strengths[:, : self._n_penalized]
-        penalized[:] = np.array(of_member)[:, np.newaxis]
+        penalized[:] = in_range(of_member, strengths.dtype)[:, np.newaxis]
         if self._penalty_strengths is not None:
             penalized *= self._penalty_strengths
         return strengths

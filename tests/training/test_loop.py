@@ -30,6 +30,9 @@ class Script:
         self.parameters += 1
         return np.array([next(self.losses)])
 
+    def are_finite(self):
+        return np.isfinite(self.parameters).all(axis=1)
+
     def predicting(self, k):
         return self.parameters[k]
 
@@ -255,3 +258,17 @@ def test_a_falling_learning_rate_takes_hold_in_the_next_epoch():
 
 def test_loop_asks_nothing_of_a_stack_without_members():
     assert list(epochs(SimpleNamespace(members=[]))) == []
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_second_moment_that_overflows_counts_as_divergence():
+    X, y = np.full((4, 1), 1e200), np.zeros((4, 1))
+    network = multilayer_perceptron(1, [], 1, [])
+    member = make_member(
+        parameters=np.array([0.0, 1.0]), rows=np.arange(4), optimizer=Adam(), alpha=0.0
+    )
+    stack = Stack(network, [member], TrainingSet(X, Targets(y)), 4, np.dtype(np.float64))
+    (report,) = next(epochs(stack))
+    assert np.isfinite(report.loss)
+    assert np.isfinite(member.parameters).all()
+    assert report.verdict == "diverged"

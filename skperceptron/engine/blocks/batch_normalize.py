@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats
+from ..arrays import Call, Floats, in_range
 from .base import Bench
 from .normalize import Normalize
 
@@ -43,7 +43,7 @@ class BatchNormalize(Normalize):
 
     def factor_and_shift(self, learned: Sequence[Floats]) -> tuple[Floats, Floats]:
         gamma, beta, mean, variance = self.vectors(learned[0])
-        factor = gamma / np.sqrt(variance + variance.dtype.type(self.epsilon))
+        factor = gamma / np.sqrt(variance + in_range(self.epsilon, variance.dtype))
         return factor, beta - mean * factor
 
     def forward(self, work: Bench, node: int) -> Iterator[Call]:

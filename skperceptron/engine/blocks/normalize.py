@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats
+from ..arrays import Call, Floats, in_range
 from .base import Bench, Block, LearnedArray
 
 
@@ -69,7 +69,7 @@ class Normalize(Block):
 
     def _inverted(self, variance: Floats) -> Iterator[Call]:
         """Turn variances into factors, in place: ``1 / sqrt(variance + epsilon)``."""
-        yield partial(np.add, variance, variance.dtype.type(self.epsilon), variance)
+        yield partial(np.add, variance, in_range(self.epsilon, variance.dtype), variance)
         yield partial(np.sqrt, variance, variance)
         yield partial(np.reciprocal, variance, variance)
 

@@ -1,0 +1,76 @@
+"""Whatever is asked of an estimator, the outcome is a finite model or a clear error."""
+
+import numpy as np
+import pytest
+from draws import ESTIMATORS, FAMILIES, Draws
+from fuzz import Fault, Report, Watched, run_case
+from sklearn.base import BaseEstimator
+
+import skperceptron
+from skperceptron import components
+
+#: Parts that may run beside one another.
+PARTS = 10
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_outcome_is_a_finite_model_or_a_clear_error(part, request):
+    seed = request.config.getoption("fuzz_seed")
+    numbers = range(part, request.config.getoption("cases"), PARTS)
+    reports = [run_case(seed, number) for number in numbers]
+    faults = [report.text(seed) for report in reports if report.fault is not None]
+    assert not faults, "\n\n".join([f"{len(faults)} faults", *faults])
+
+
+def test_equal_numbers_draw_equal_cases():
+    stories = [run_case(7, 11).story for _ in range(2)]
+    assert stories[0] == stories[1]
+    assert run_case(7, 12).story != stories[0]
+
+
+def test_all_estimators_and_components_are_drawn():
+    draws = Draws(np.random.default_rng(0))
+    public = {getattr(skperceptron, name) for name in skperceptron.__all__}
+    assert set(ESTIMATORS) == {cls for cls in public if hasattr(cls, "partial_fit")}
+    for name, (module, base) in FAMILIES.items():
+        cls = skperceptron.MLPRegressor
+        drawn = [draws.family_member(cls, name) for _ in range(600)]
+        found = {of if isinstance(of, str) else type(of) for of in drawn if of is not None}
+        for component in components.public_classes(module, base):
+            if component.names and (name != "loss" or component.task == "regression"):
+                assert found & {component, *component.names}, component
+
+
+class Careless(BaseEstimator):
+    """Does one of the things that no estimator may do."""
+
+    def __init__(self, misdeed="none"):
+        self.misdeed = misdeed
+
+    def fit(self, X, y):
+        self.fitted_ = True
+        if self.misdeed == "changes X":
+            X[0] = 0
+        elif self.misdeed == "changes a parameter":
+            self.misdeed = "gone"
+        elif self.misdeed == "warns":
+            np.log(np.zeros(1))
+        elif self.misdeed == "leaves a half fit":
+            raise ValueError("X must be something else.")
+        elif self.misdeed == "mumbles":
+            del self.fitted_
+            raise ValueError("bad")
+        elif self.misdeed == "falls":
+            raise KeyError("X")
+        return self
+
+
+@pytest.mark.parametrize(
+    "misdeed",
+    ["changes X", "changes a parameter", "warns", "leaves a half fit", "mumbles", "falls"],
+)
+def test_misdeeds_are_found(misdeed):
+    X, y = np.ones((3, 1)), np.arange(3)
+    Watched(Careless(), Report(0)).call("fit", X, y, trains=True)
+    with pytest.raises(Fault):
+        Watched(Careless(misdeed), Report(0)).call("fit", X, y, trains=True)
