@@ -95,6 +95,10 @@ class NetworkParameters(ChecksOptions, RememberedNames):
 
     loss: Any
 
+    # Pickles of version 0.1.0 have none of their own.
+    parameter_groups: ParameterGroups | None = None
+    feature_scale: bool = False
+
     _parameter_constraints: dict[str, Rules] = {
         "hidden_layer_sizes": [COUNT, Listing([COUNT], f"integers in the range {COUNT}")],
         "activation": [
