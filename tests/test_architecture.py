@@ -24,6 +24,7 @@ FLOORS = {
     "components": COMPONENTS,
     "activations": COMPONENTS,
     "averaging": COMPONENTS,
+    "groups": COMPONENTS,
     "initializers": COMPONENTS,
     "losses": COMPONENTS,
     "normalizations": COMPONENTS,

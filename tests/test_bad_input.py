@@ -21,6 +21,7 @@ from skperceptron import (
     RosenblattPerceptron,
 )
 from skperceptron.activations import ELU, ReLU
+from skperceptron.groups import ParameterGroup
 from skperceptron.losses import (
     BinaryFocalLoss,
     BinaryLogLoss,
@@ -180,6 +181,9 @@ BAD_PARAMETERS = [
     ("normalization", 3, "'str'"),
     ("averaging", "mean", "'ema'", "'swa'"),
     ("averaging", 0.9, "'str'"),
+    ("parameter_groups", ParameterGroup(), "'ParameterGroups'", "None"),
+    ("parameter_groups", {"bias": 0.1}, "'ParameterGroups'"),
+    ("feature_scale", 1, BOOLEAN),
     ("max_time", 0, ABOVE_ZERO),
     ("callbacks", 3, "array-like"),
     ("dtype", "float16", "'auto'", "'float32'", "'float64'"),

@@ -35,6 +35,7 @@ from skperceptron.activations import (
     get_activation,
     list_activations,
 )
+from skperceptron.groups import ParameterGroup, ParameterGroups
 from skperceptron.losses import CategoricalLogLoss, Huber
 from skperceptron.optimizers import LBFGS, AdamW, NAdam
 from skperceptron.schedules import Exponential
@@ -109,6 +110,11 @@ def _activations_by_solver_and_dtype():
             )
 
 
+SLOW_BIASES = ParameterGroups(
+    bias=ParameterGroup(rate=0.1), feature_scale=ParameterGroup(rate=6.0, decay=0.1)
+)
+PENALIZED_SCALES = ParameterGroups(feature_scale=ParameterGroup(penalty=0.5))
+
 #: Each goes to the next of the three estimators in turn.
 OPTIONS = [
     {"hidden_layer_sizes": (8, 8), "skip_connections": "residual"},
@@ -136,6 +142,8 @@ OPTIONS = [
     {"normalization": "layer", "solver": "lbfgs"},
     {"normalization": "batch", "dtype": "float64"},
     {"averaging": "ema", "normalization": "layer"},
+    {"feature_scale": True, "parameter_groups": SLOW_BIASES, "solver": AdamW(0.1)},
+    {"feature_scale": True, "parameter_groups": PENALIZED_SCALES, "solver": "lbfgs"},
     {"max_time": 1e6, "callbacks": []},
     {"solver": "adagrad", "learning_rate_init": 0.2},
     {"solver": "rmsprop", "learning_rate": Exponential(0.97), "initializer": "he_normal"},

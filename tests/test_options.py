@@ -25,6 +25,7 @@ from skperceptron import (
 from skperceptron.activations import ELU, Activation
 from skperceptron.averaging import EMA, Averaging
 from skperceptron.callbacks import Callback, Checkpoint, StopOnPlateau
+from skperceptron.groups import ParameterGroup, ParameterGroups
 from skperceptron.initializers import Given, Initializer
 from skperceptron.inspection import (
     GradientRecorder,
@@ -123,6 +124,8 @@ def carrier_of(part):
         return small(classes.get(part.task, MLPRegressor), loss=part)
     if isinstance(part, Callback):
         return small(MLPBinaryClassifier, callbacks=[part])
+    if isinstance(part, ParameterGroup):
+        return small(MLPBinaryClassifier, parameter_groups=ParameterGroups(bias=part))
     if isinstance(part, Schedule):
         return small(MLPBinaryClassifier, solver="sgd", learning_rate=part)
     places = {
@@ -132,6 +135,7 @@ def carrier_of(part):
         Initializer: "initializer",
         Normalization: "normalization",
         Optimizer: "solver",
+        ParameterGroups: "parameter_groups",
     }
     place = next(name for base, name in places.items() if isinstance(part, base))
     return small(MLPBinaryClassifier, **{place: part})

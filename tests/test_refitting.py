@@ -17,6 +17,7 @@ from skperceptron import (
 )
 from skperceptron.averaging import EMA
 from skperceptron.callbacks import EpochLogger, StopOnPlateau
+from skperceptron.groups import ParameterGroup, ParameterGroups
 from skperceptron.stopping import EarlyStopping
 from skperceptron.training.step import Step
 
@@ -322,6 +323,8 @@ OF_NETWORKS = {
     "input_dropout": (HEEDED, 0.5, {}),
     "normalization": (REFUSED, "batch", {}),
     "averaging": (HEEDED, "ema", {}),
+    "parameter_groups": (HEEDED, ParameterGroups(bias=ParameterGroup(rate=0.1)), {}),
+    "feature_scale": (REFUSED, True, {}),
     "max_time": ({"partial_fit": IRRELEVANT, "fit": HEEDED}, 1e-9, {}),
     "callbacks": (
         {"partial_fit": IRRELEVANT, "fit": HEEDED},

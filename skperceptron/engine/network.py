@@ -137,13 +137,14 @@ class Network:
             for places in self._places
         ]
 
-    def places_of(self, attribute: str) -> list[slice]:
-        """Return where, in a member's vector, the arrays lie that are kept under an attribute."""
+    def trained_places(self, attribute: str, member: int = 0) -> list[slice]:
+        """Return where, in a member's vector, a gradient moves what is kept under an attribute."""
+        reached = self.reached_nodes(member)
         return [
-            place
-            for node, places in zip(self.nodes, self._places, strict=True)
+            slice(place.start, place.stop - declared.n_statistics)
+            for position, (node, places) in enumerate(zip(self.nodes, self._places, strict=True))
             for declared, (place, _) in zip(node.block.learned, places, strict=True)
-            if declared.attribute == attribute
+            if declared.attribute == attribute and position in reached
         ]
 
     def by_attribute(self, learned: Learned) -> dict[str, list[Floats]]:

@@ -57,6 +57,7 @@ from ..training import (
     minimize_lbfgs,
 )
 from ..training.checkpoint import State, restore, state_of
+from ..training.groups import factors_of
 from ..training.lbfgs import Budget
 from ..training.member import Progress
 from ..training.resting import RestingStack, is_small
@@ -346,6 +347,7 @@ class BaseMultilayerPerceptron(
             self.skip_connections,
             normalize=None if normalization is None else normalization.block,
             dropout=[[rate] for rate in self._dropout_rates()],
+            scale_inputs=bool(self.feature_scale),
         )
 
     def _resolve_dtype(self) -> np.dtype:
@@ -440,8 +442,9 @@ class BaseMultilayerPerceptron(
             raise ValueError(
                 "warm_start and partial_fit go on with the weights of the earlier fit: "
                 f"hidden_layer_sizes={self.hidden_layer_sizes!r}, skip_connections="
-                f"{self.skip_connections!r}, normalization={self.normalization!r}, the number of"
-                f" outputs (loss={self.loss!r}), and what activation={self.activation!r} learns"
+                f"{self.skip_connections!r}, normalization={self.normalization!r},"
+                f" feature_scale={self.feature_scale!r}, the number of outputs"
+                f" (loss={self.loss!r}), and what activation={self.activation!r} learns"
                 " must stay as they were."
             )
         self._network = now
@@ -508,6 +511,7 @@ class BaseMultilayerPerceptron(
             max_seconds=np.inf if self.max_time is None else plain(self.max_time),
             averaging=averaging,
             average=None if averaging is None else getattr(self, "_average", None),
+            groups=factors_of(self._resolve_groups(), self._network),
             progress=progress,
         )
 

@@ -132,6 +132,14 @@ averaging : {averages} or Averaging, default=None
     Predict with an average of the weights that training has passed through: see
     :mod:`skperceptron.averaging`. Not with "lbfgs".
 
+parameter_groups : ParameterGroups, default=None
+    Learning rates, decay and penalties for some kinds of learned arrays, such as the biases: see
+    :mod:`skperceptron.groups`. "lbfgs" heeds the penalties and refuses the others.
+
+feature_scale : bool, default=False
+    Whether each feature is multiplied by a learned factor, which starts at 1, before it reaches
+    the first layer (Holzmüller et al. 2024).
+
 max_time : float, default=None
     Seconds after which training ends with the epoch under way, > 0.
 
@@ -166,6 +174,9 @@ activation_parameters_ : list of ndarray of shape (units,)
 normalization_parameters_ : list of ndarray of shape (2 or 4, units)
     What each normalised layer has learned, one row each: factor, shift and, of a batch
     normalisation, running mean and variance.
+
+feature_scales_ : list of one ndarray of shape (`n_features_in_`,)
+    The learned factors of the features. Only with ``feature_scale=True``.
 
 loss_ : float
     Loss of the last epoch.

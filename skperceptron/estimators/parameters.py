@@ -11,6 +11,7 @@ from .._sklearn.compat import RememberedNames
 from ..activations import Activation, get_activation
 from ..averaging import Averaging, get_averaging
 from ..callbacks.listening import CALLBACKS
+from ..groups import ParameterGroups
 from ..initializers import Initializer, list_initializers
 from ..losses import Loss, get_loss
 from ..normalizations import Normalization, get_normalization
@@ -94,6 +95,10 @@ class NetworkParameters(ChecksOptions, RememberedNames):
 
     loss: Any
 
+    # Pickles of version 0.1.0 have none of their own.
+    parameter_groups: ParameterGroups | None = None
+    feature_scale: bool = False
+
     _parameter_constraints: dict[str, Rules] = {
         "hidden_layer_sizes": [COUNT, Listing([COUNT], f"integers in the range {COUNT}")],
         "activation": [
@@ -130,6 +135,8 @@ class NetworkParameters(ChecksOptions, RememberedNames):
         "input_dropout": [_BELOW_ONE],
         "normalization": [Instance(str), Instance(Normalization), None],
         "averaging": [Instance(str), Instance(Averaging), None],
+        "parameter_groups": [Instance(ParameterGroups), None],
+        "feature_scale": [Flag()],
         "max_time": [_POSITIVE, None],
         "callbacks": [CALLBACKS, None],
         "dtype": [Name(["auto"]), Precision()],
@@ -169,6 +176,8 @@ class NetworkParameters(ChecksOptions, RememberedNames):
         input_dropout=0.0,
         normalization=None,
         averaging=None,
+        parameter_groups=None,
+        feature_scale=False,
         max_time=None,
         callbacks=None,
         dtype="auto",
@@ -204,6 +213,8 @@ class NetworkParameters(ChecksOptions, RememberedNames):
         self.input_dropout = input_dropout
         self.normalization = normalization
         self.averaging = averaging
+        self.parameter_groups = parameter_groups
+        self.feature_scale = feature_scale
         self.max_time = max_time
         self.callbacks = callbacks
         self.dtype = dtype
@@ -313,6 +324,19 @@ class NetworkParameters(ChecksOptions, RememberedNames):
                 " many epochs there will be."
             )
         return averaging
+
+    def _resolve_groups(self) -> ParameterGroups:
+        if self.parameter_groups is None:
+            return ParameterGroups()
+        groups = owned(self.parameter_groups, self.parameter_groups)
+        groups.check_parameters()
+        for name, group in groups.chosen().items():
+            if is_lbfgs(self.solver) and (group.rate != 1 or group.decay is not None):
+                raise ValueError(
+                    f"parameter_groups__{name}={group!r} has a rate or a decay, which need a"
+                    f" stochastic solver, got solver={self.solver!r}: it heeds penalty only."
+                )
+        return groups
 
     def _resolve_early_stopping(self) -> EarlyStopping | None:
         if not self.early_stopping:

@@ -50,19 +50,19 @@ def collapse_linear(estimator: Estimator, X: Any = None) -> Estimator:
     estimator : estimator of this package
         Fitted.
     X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
-        Without data, identity activations disappear, and batch normalisation, which is
-        linear in predictions, is merged with its layer. With data, layers disappear too
-        in which each unit stays on one linear piece of its activation (ReLU, LeakyReLU,
-        PReLU, ReLU6, Heaviside, and the hard variants) on all rows; predictions are then
-        guaranteed to agree on these rows only.
+        Without data, identity activations disappear; batch normalisation, which is linear in
+        predictions, is merged with its layer, and learned factors of the features with the
+        weights that follow. With data, layers disappear too in which each unit stays on one
+        linear piece of its activation (ReLU, LeakyReLU, PReLU, ReLU6, Heaviside, and the hard
+        variants) on all rows; predictions are then guaranteed to agree on these rows only.
 
     Returns
     -------
     estimator : estimator of the same class
         A new one, fitted: `hidden_layer_sizes`, `activation`, `skip_connections`,
-        `normalization` and `dropout` are what is left. Skip connections that a layer still
-        needs become ``skip_connections="dense"`` with zeros in ``coefs_`` where nothing
-        flows. The optimiser's state is dropped. RosenblattPerceptron comes back as a
+        `normalization`, `feature_scale` and `dropout` are what is left. Skip connections that
+        a layer still needs become ``skip_connections="dense"`` with zeros in ``coefs_`` where
+        nothing flows. The optimiser's state is dropped. RosenblattPerceptron comes back as a
         copy: a threshold stands between its linear maps.
 
     Raises
@@ -154,6 +154,7 @@ class _Collapse:
             activation=[block.activation_of(0) for block in blocks] or "identity",
             skip_connections="none" if is_chain else "dense",
             normalization=None,
+            feature_scale=False,
             dropout=0.0,
             input_dropout=0.0,
         )

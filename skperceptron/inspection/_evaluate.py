@@ -31,6 +31,8 @@ class Tap(Block):
     """Hands on the value of its source, and keeps it and its gradient."""
 
     kind: ClassVar[str] = "tap"
+    accepts = frozenset({"dense", "sparse"})
+    keeps_kind = True
 
     def __init__(self, units: int) -> None:
         self.units = units
@@ -42,14 +44,18 @@ class Tap(Block):
 
     def forward(self, work: Bench, node: int) -> Iterator[Call]:
         """Copy the value."""
-        (value,) = work.inputs_of(node)
-        yield partial(np.copyto, work.value_of(node), value)
+        (source,), own = work.operands_of(node), work.operand_at(node)
+        if source.kind == "sparse":
+            # Nobody changes the entries of a matrix: its source makes a new one.
+            yield lambda: own.put(source.matrices[0], source.matrices[0].dtype)
+        else:
+            yield partial(np.copyto, own.array, source.array)
 
     def backward(self, work: Bench, node: int) -> Iterator[Call]:
         """Copy the gradient before the source turns it into another."""
         (source,) = work.sources_of(node)
         if work.wants_gradient(source):
-            self.gradient = np.empty_like(work.value_of(node))
+            self.gradient = np.empty_like(work.gradient_at(node))
             yield partial(np.copyto, self.gradient, work.gradient_at(node))
             yield from work.send_gradient(work.gradient_at(node), source)
 
@@ -61,7 +67,7 @@ class Evaluation:
     Attributes
     ----------
     x : ndarray of shape (B, D) or CSR matrix
-    values : list of ndarray of shape (B, units)
+    values : list of ndarray of shape (B, units), or CSR matrix
         One per node of the network, in the network's units.
     gradients : list of ndarray of shape (B, units) or None
         Of the mean loss, with respect to `values`; all None without targets.
@@ -212,8 +218,9 @@ def _fill(work: Workspace, data: TrainingSet) -> None:
     data.fill(work.inputs, np.arange(data.n_rows)[np.newaxis], np.dtype(np.float64))
 
 
-def _value(work: Workspace, node: int) -> Floats:
-    return np.asarray(work.value_of(node)[0])
+def _value(work: Workspace, node: int) -> Any:
+    held = work.operand_at(node)
+    return held.matrices[0] if held.kind == "sparse" else np.asarray(held.array[0])
 
 
 def _gradient(network: Network, node: int | None) -> Floats | None:

@@ -13,7 +13,9 @@ from itertools import pairwise
 import numpy as np
 
 from ..engine.arrays import Floats
-from .member import Member
+from ..engine.network import Network
+from ..groups import ATTRIBUTES, ParameterGroups
+from .member import GroupFactors, Member
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,24 @@ class Groups:
         self.rate_factors, self.parts = _parts_of(rates)
         # A part that learns slowly also shrinks slowly, as in PyTorch.
         self.decay, self.penalty = decay * rates, penalty
+
+
+def factors_of(groups: ParameterGroups, network: Network) -> tuple[GroupFactors, ...]:
+    """Return what a user's groups mean for the network of one member.
+
+    Groups that change nothing are left out, and so are those of which the network has nothing.
+    """
+    found = []
+    for name, group in groups.chosen().items():
+        places = network.trained_places(ATTRIBUTES[name])
+        if not places:
+            continue
+        usual = float(places[0].start < network.n_weights)
+        decay = usual if group.decay is None else group.decay
+        penalty = usual if group.penalty is None else group.penalty
+        if (group.rate, decay, penalty) != (1, usual, usual):
+            found.append(GroupFactors(tuple(places), group.rate, decay, penalty))
+    return tuple(found)
 
 
 def _parts_of(rates: Floats) -> tuple[list[tuple[float, ...]], list[Part]]:

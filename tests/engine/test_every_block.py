@@ -11,6 +11,7 @@ import pkgutil
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -41,6 +42,7 @@ from skperceptron.engine.inputs import BorrowedRows, SparseBatch
 from skperceptron.engine.lines import Line
 from skperceptron.engine.network import INPUT
 from skperceptron.engine.prediction import Predictor
+from skperceptron.groups import ATTRIBUTES, ParameterGroups
 from skperceptron.inspection import computational_graph, gradient_report, network_summary
 from skperceptron.normalizations import BatchNormalization, LayerNormalization
 
@@ -469,6 +471,12 @@ def test_each_kind_of_learned_array_has_an_attribute_of_its_own():
             homes.setdefault((array.attribute, array.name if array.is_weight else ""), set())
             homes[array.attribute, array.name if array.is_weight else ""].add(of)
     assert all(len(classes) == 1 for classes in homes.values()), homes
+
+
+def test_every_kind_of_learned_array_can_be_a_parameter_group():
+    declared = {array.attribute for case in CASES for array in case.block.learned}
+    assert set(ATTRIBUTES.values()) == declared
+    assert list(ATTRIBUTES) == list(signature(ParameterGroups).parameters)
 
 
 @EVERY_CASE

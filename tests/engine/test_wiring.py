@@ -204,10 +204,10 @@ def test_places_of_an_attribute_hold_what_is_kept_under_it():
     vector = np.arange(network.n_parameters, dtype=float)
     kept = network.by_attribute(network.views(vector[np.newaxis]))
     for attribute in network.attributes:
-        places = network.places_of(attribute)
+        places = network.trained_places(attribute)
         for place, array in zip(places, kept[attribute], strict=True):
             assert_array_equal(vector[place], array.ravel())
-    assert network.places_of("nothing_") == []
+    assert network.trained_places("nothing_") == []
 
 
 def test_rows_that_differ_in_codes_only_are_not_merged():

@@ -100,6 +100,17 @@ def test_batch_normalisation_and_dropout_disappear():
     assert_allclose(raw(collapsed, ELSEWHERE), raw(deep, ELSEWHERE), rtol=1e-9)
 
 
+@pytest.mark.parametrize("activation", ["identity", "tanh"])
+@pytest.mark.parametrize("skips", ["none", "dense"])
+def test_factors_of_the_features_are_merged_with_the_weights(activation, skips):
+    model = network([activation, "identity"], skips, feature_scale=True, learning_rate_init=0.1)
+    merged = collapse_linear(model)
+    assert not merged.feature_scale and not hasattr(merged, "feature_scales_")
+    assert np.ptp(model.feature_scales_[0])
+    assert_allclose(raw(merged, ELSEWHERE), raw(model, ELSEWHERE), rtol=1e-9, atol=1e-12)
+    assert_allclose(raw(merged.partial_fit(X, CLASSES), X), raw(merged, X))
+
+
 def test_layer_normalisation_is_refused():
     deep = network(["relu"], normalization="layer")
     with pytest.raises(ValueError, match="'normalization_1' of kind 'layer_normalization'"):

@@ -44,6 +44,10 @@ NETWORKS = {
     "gaussian": (MLPRegressor("gaussian_nll", (4,), "tanh", **QUICK), NUMBERS),
     "integers": (MLPRegressor(output="categorical", output_range=(0, 2), **QUICK), CLASSES),
     "class weights": (MLPSoftmaxClassifier((4,), class_weight="balanced", **QUICK), CLASSES),
+    "feature scale": (
+        MLPBinaryClassifier((4,), "tanh", feature_scale=True, input_dropout=0.2, **QUICK),
+        LABELS,
+    ),
     "averaged": (MLPBinaryClassifier((4,), averaging="ema", **QUICK), LABELS),
     "perceptron": (RosenblattPerceptron(6, max_iter=3, random_state=0), CLASSES),
     "elementary": (RosenblattPerceptron(0, max_iter=3, random_state=0), LABELS),
@@ -76,6 +80,7 @@ def test_parameters_are_counted(name):
         *getattr(estimator, "intercepts_", []),
         *getattr(estimator, "activation_parameters_", []),
         *getattr(estimator, "normalization_parameters_", []),
+        *getattr(estimator, "feature_scales_", []),
     ]
     if isinstance(estimator, RosenblattPerceptron):
         arrays = [estimator.associative_weights_, estimator.associative_thresholds_]
@@ -119,10 +124,11 @@ def test_gradients_are_those_of_central_differences(name):
         return computational_graph(changed).with_values(X, y, weights)
 
     graph = evaluated(deepcopy(estimator))
-    parameters = "intercepts_" if name == "neuron" else "coefs_"
-    gradient = graph["affine_1"].parameter_gradients["weight"]
-    if name == "neuron":
-        gradient = graph["affine_1"].parameter_gradients["bias"]
+    node, array, parameters = {
+        "neuron": ("affine_1", "bias", "intercepts_"),
+        "feature scale": ("scale_0", "scale", "feature_scales_"),
+    }.get(name, ("affine_1", "weight", "coefs_"))
+    gradient = graph[node].parameter_gradients[array]
     place = np.unravel_index(np.abs(gradient).argmax(), gradient.shape)
     losses = []
     for step in (1e-6, -1e-6):
@@ -183,8 +189,9 @@ def test_laying_values_on_a_graph_leaves_the_estimator_as_it_is(name):
     assert drawn[0] == drawn[1]
 
 
-def test_sparse_rows_have_the_same_values():
-    estimator, y = fitted("chain")
+@pytest.mark.parametrize("name", ["chain", "feature scale"])
+def test_sparse_rows_have_the_same_values(name):
+    estimator, y = fitted(name)
     graph = computational_graph(estimator)
     dense, csr = graph.with_values(X, y), graph.with_values(sparse.csr_array(X), y)
     for one, other in zip(dense.nodes, csr.nodes, strict=True):

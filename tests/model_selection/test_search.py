@@ -31,6 +31,7 @@ from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron._sklearn.compat import seeing
 from skperceptron.activations import ELU, Activation, PReLU, Sine, Tanh
 from skperceptron.callbacks import Callback
+from skperceptron.groups import ParameterGroup, ParameterGroups
 from skperceptron.model_selection import (
     StackedEnsembleClassifier,
     StackedGridSearchCV,
@@ -153,6 +154,13 @@ WIDE = [
     {"l1_ratio": [0, 0.5], "alpha": [0.1], "max_grad_norm": [0.1, None]},
     {"solver": ["adamw", "rmsprop", "lion"], "learning_rate": ["constant", "cosine"]},
     {"initializer": ["glorot_uniform", "he_normal"]},
+    {
+        "parameter_groups": [ParameterGroups(bias=ParameterGroup(), weight=ParameterGroup())],
+        "parameter_groups__bias__rate": [0, 0.1, 1, 3],
+        "parameter_groups__weight__penalty": [0, None],
+        "feature_scale": [True, False],
+        "alpha": [0.1],
+    },
     {"max_time": [100.0]},
 ]
 

@@ -25,6 +25,7 @@ from skperceptron import (
 )
 from skperceptron.averaging import EMA
 from skperceptron.callbacks import Callback, Checkpoint, EpochLogger, StopOnPlateau
+from skperceptron.groups import ParameterGroup, ParameterGroups
 from skperceptron.model_selection import (
     StackedEnsembleClassifier,
     StackedGridSearchCV,
@@ -81,6 +82,10 @@ CONFIGURATIONS = {
     "early stopping": {"early_stopping": True, "n_iter_no_change": 3, "max_iter": 60},
     "one batch": {"batch_size": 200},
     "prelu": {"activation": "prelu"},
+    "groups": {
+        "feature_scale": True,
+        "parameter_groups": ParameterGroups(feature_scale=ParameterGroup(6.0, penalty=1)),
+    },
 }
 
 

@@ -53,12 +53,15 @@ class LearnedArray:
     is_weight : bool, default=False
         Whether it is penalised and decays. Weights are matrices, and lie in front in a member's
         vector.
+    n_statistics : int, default=0
+        How many elements, the last ones, no gradient moves.
     """
 
     name: str
     attribute: str
     shape: tuple[int, ...]
     is_weight: bool = False
+    n_statistics: int = 0
 
     @property
     def size(self) -> int:

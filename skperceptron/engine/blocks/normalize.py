@@ -37,7 +37,11 @@ class Normalize(Block):
     @property
     def learned(self) -> tuple[LearnedArray, ...]:
         shape = self.n_vectors, self.units
-        return (LearnedArray("other", "normalization_parameters_", shape),)
+        # gamma and beta; the others are statistics.
+        n_statistics = (self.n_vectors - 2) * self.units
+        return (
+            LearnedArray("other", "normalization_parameters_", shape, n_statistics=n_statistics),
+        )
 
     def initial_arrays(self, rng: np.random.RandomState) -> list[Floats]:
         # gamma and beta; behind them, running means and variances.
