@@ -42,6 +42,7 @@ from skperceptron.engine.inputs import BorrowedRows, SparseBatch
 from skperceptron.engine.lines import Line
 from skperceptron.engine.network import INPUT
 from skperceptron.engine.prediction import Predictor
+from skperceptron.engine.wiring import multilayer_perceptron
 from skperceptron.groups import ATTRIBUTES, ParameterGroups
 from skperceptron.inspection import computational_graph, gradient_report, network_summary
 from skperceptron.normalizations import BatchNormalization, LayerNormalization
@@ -473,9 +474,12 @@ def test_each_kind_of_learned_array_has_an_attribute_of_its_own():
     assert all(len(classes) == 1 for classes in homes.values()), homes
 
 
-def test_every_kind_of_learned_array_can_be_a_parameter_group():
+def test_every_kind_that_estimators_learn_can_be_a_parameter_group():
     declared = {array.attribute for case in CASES for array in case.block.learned}
-    assert set(ATTRIBUTES.values()) == declared
+    assert set(ATTRIBUTES.values()) <= declared
+    normalize = BatchNormalization().block
+    network = multilayer_perceptron(2, (3,), 1, [[PReLU()]], scale_inputs=True, normalize=normalize)
+    assert set(network.attributes) <= set(ATTRIBUTES.values())
     assert list(ATTRIBUTES) == list(signature(ParameterGroups).parameters)
 
 

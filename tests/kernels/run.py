@@ -16,27 +16,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-#: What computes: the other tests are of text, pictures and project files.
+#: Where a last bit could matter: training, stacks, parity, precision and prediction.
 NUMERICAL = [
-    "tests/engine",
     "tests/training",
-    "tests/model_selection",
-    "tests/test_activations.py",
-    "tests/test_averaging.py",
+    "tests/model_selection/test_search.py",
     "tests/test_dtype.py",
-    "tests/test_initializers.py",
-    "tests/test_library_pass.py",
-    "tests/test_losses.py",
     "tests/test_memory.py",
-    "tests/test_mlp.py",
-    "tests/test_mlp_losses.py",
-    "tests/test_optimizers.py",
     "tests/test_parity.py",
-    "tests/test_pipelines.py",
     "tests/test_prediction.py",
     "tests/test_rosenblatt.py",
-    "tests/test_stopping.py",
-    "tests/test_training_options.py",
 ]
 
 #: OpenBLAS's kernels, and what a processor must be able to do for each.
