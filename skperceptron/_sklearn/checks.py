@@ -99,15 +99,13 @@ def generator_of(random_state: Any) -> np.random.RandomState:
     return generator
 
 
-def check_sample_weight(sample_weight: Any, X: Any, name: str = "sample_weight") -> Floats:
+def check_sample_weight(sample_weight: Any, X: Any) -> Floats:
     """Return the weights of the rows of X as a float64 array.
 
     Parameters
     ----------
     sample_weight : float or array-like of shape (n_samples,)
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-    name : str, default="sample_weight"
-        What an error calls them.
 
     Returns
     -------
@@ -120,19 +118,19 @@ def check_sample_weight(sample_weight: Any, X: Any, name: str = "sample_weight")
         their sum overflows or vanishes.
     """
     if _is_single(sample_weight):
-        sample_weight = _checked_number(sample_weight, name)
+        sample_weight = _checked_number(sample_weight)
     try:
         with checking():
             weights = convert_sample_weight(sample_weight, X, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        if name in str(error):
+        if "sample_weight" in str(error):
             raise
-        raise ValueError(f"{name}: {error}") from error
+        raise ValueError(f"sample_weight: {error}") from error
     if (weights < 0).any():
-        raise ValueError(f"Negative values in data passed to `{name}`.")
+        raise ValueError("Negative values in data passed to `sample_weight`.")
     if not weights.any():
-        raise ValueError(f"All values of `{name}` are zero: at least one must be positive.")
-    check_sum_of_weights(weights, f"{name}:")
+        raise ValueError("All values of `sample_weight` are zero: at least one must be positive.")
+    check_sum_of_weights(weights, "sample_weight:")
     return weights
 
 
@@ -143,14 +141,14 @@ def _is_single(weight: Any) -> bool:
     return not is_array and np.ndim(weight) == 0
 
 
-def _checked_number(weight: Any, name: str) -> float:
+def _checked_number(weight: Any) -> float:
     """Return a weight that all rows have in common."""
     number = weight.item() if isinstance(weight, np.ndarray) else weight
     is_number = isinstance(number, Real) and not isinstance(number, bool | np.bool_)
     if not (is_number and np.isfinite(float(number))):
         raise ValueError(
-            f"{name}={weight!r}: must be a finite number above 0, or an array of one number for"
-            " each row."
+            f"sample_weight={weight!r}: must be a finite number above 0, or an array of one number"
+            " for each row."
         )
     return float(number)
 

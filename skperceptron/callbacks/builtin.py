@@ -188,8 +188,7 @@ class StopOnPlateau(Callback):
             # earlier fits, which a warm start goes on from.
             self._read = _Read(history, max(0, len(history) - report.get("epoch", len(history))))
         self._read = self._read.further(self.monitor in _SCORES, plain(self.tol))
-        context.stops = self._read.waited > self.patience
-        return bool(context.stops)
+        return bool(self._read.waited > self.patience)
 
 
 class Checkpoint(Callback):

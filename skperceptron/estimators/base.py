@@ -62,7 +62,7 @@ from ..training.lbfgs import Budget
 from ..training.member import Progress
 from ..training.resting import RestingStack, is_small
 from ..usercall import warn, warn_of_interruption
-from .held_out import FEW_OUTPUTS, HeldOut, Validation, split
+from .held_out import FEW_OUTPUTS, HeldOut, Validation, joined, split
 from .notebook import NotebookMixin
 from .parameters import NetworkParameters, is_lbfgs, owned
 from .resumption import facts_of
@@ -433,9 +433,9 @@ class BaseMultilayerPerceptron(
 
     def _rebuild_network(self, n_outputs: int) -> None:
         """Wire the network anew for the weights of the earlier fit; activations may change."""
-        resting = self._resting = getattr(self, "_resting", None) or RestingStack()
-        options = self._plain_options()
-        if options is not None and resting.has_wired(self._network, (options, n_outputs)):
+        resting, options = self._resting_stack(), self._plain_options()
+        is_wired = resting.network is self._network and self._network.n_outputs == n_outputs
+        if options is not None and is_wired and resting.options == options:
             return
         now = self._build_network(self.n_features_in_, n_outputs)
         if _what_is_learned(now) != _what_is_learned(self._network):
@@ -448,7 +448,7 @@ class BaseMultilayerPerceptron(
                 " must stay as they were."
             )
         self._network = now
-        resting.wired = now, (options, n_outputs)
+        resting.network, resting.options = now, options
 
     def _fitted_views(self, dtype: np.dtype | None = None, *, folded: bool = True) -> Learned:
         """List what has been learned as the engine does; in its own dtypes, if none is given."""
@@ -678,21 +678,29 @@ class BaseMultilayerPerceptron(
         def make(own: TrainingSet) -> Stack:
             return Stack(self._network, [member], own, size, self.dtype_)
 
-        options = self._plain_options() if incremental and is_small(member, data) else None
-        if options is None:
+        if not (incremental and is_small(member, data)):
+            return make(data), lambda: None
+        resting = self._resting_stack()
+        if resting.network is not self._network:
+            resting.network, resting.options = self._network, self._plain_options()
+        if resting.options is None:
             return make(data), lambda: None
         # Labels of classes are told by codes, and their table by their number.
         key = (
-            options,
+            resting.options,
             (data.X.shape, data.X.dtype, len(member.rows), size, self.dtype_),
             tuple(of for node in _what_is_learned(self._network) for of in node),
             (data.targets.n_outputs, data.targets.codes is None),
             self._key_of_units(),
         )
-        resting = self._resting = getattr(self, "_resting", None) or RestingStack()
-        resting.wired = self._network, (options, self._network.n_outputs)
         stack = resting.take(key, member, data, make)
         return stack, lambda: resting.put_back(key, stack)
+
+    def _resting_stack(self) -> RestingStack:
+        """Return what keeps a stack for the next call."""
+        if not hasattr(self, "_resting"):
+            self._resting = RestingStack()
+        return self._resting
 
     def _plain_options(self) -> tuple[Any, ...] | None:
         """Return the parameters, if all are plain values: an object may change inside."""
@@ -832,7 +840,7 @@ class BaseMultilayerPerceptron(
                 "is_last": False,
             }
             if self.verbose:
-                print(f"Iteration {last.nit}, loss = {last.fun:.8f}")
+                print(f"Iteration {last.nit}, loss = {losses[-1]:.8f}")
             stops = listener.end(report, lambda: self._attributes_at(last, losses))
             if last.nit < self.max_iter:
                 listener.begin("iteration")
@@ -905,9 +913,7 @@ class BaseMultilayerPerceptron(
             describe(self._raw_predictions_of(X[start : start + size]))
             for start in range(0, X.shape[0], size)
         ]
-        if sparse.issparse(parts[0]):
-            return sparse.vstack(parts, format="csr")
-        return np.concatenate(parts)
+        return joined(parts)
 
     def _checked_to_predict(self, X: Any) -> Any:
         if is_evidently_valid(X, self):

@@ -165,7 +165,7 @@ class Validation:
         if self._monitor == "loss":
             score = -loss
         elif self._scorer is None:
-            score = self._estimator._score_judged(_joined(judged), self._y, self._weight)
+            score = self._estimator._score_judged(joined(judged), self._y, self._weight)
         else:
             score = self._score(self._scorer, parameters)
         return self._checked(score), loss
@@ -272,7 +272,8 @@ def _rows_of(given: Any, rows: Integers | None) -> Any:
     return taken
 
 
-def _joined(parts: list[Any]) -> Any:
+def joined(parts: list[Any]) -> Any:
+    """Return what was computed part by part, as one array or one sparse matrix."""
     if len(parts) == 1:
         return parts[0]
     if sparse.issparse(parts[0]):

@@ -1012,7 +1012,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         vectors: dict[str, Floats] = {}
         if is_open:
             # All other weights are kept in units of y.
-            for name in ("_raw_parameters", "_average", "_best_parameters"):
+            for name in ("_raw_parameters", "_average"):
                 kept = getattr(self, name, None)
                 if kept is not None:
                     vectors[name] = kept.astype(np.float64)

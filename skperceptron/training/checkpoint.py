@@ -10,8 +10,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import sys
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..usercall import warn
 from .locks import FileLock
 from .member import Member, Progress
 from .sealed import Damage, read_arrays, write_arrays
@@ -30,9 +29,6 @@ _JSON = "json"
 
 #: Kinds of random generators that can be saved.
 _GENERATORS = ("MT19937", "PCG64", "PCG64DXSM")
-
-#: What the names of modules begin with that no warning points at.
-_OWN = (f"{__name__.partition('.')[0]}.", "sklearn.", "joblib.")
 
 #: Ends the name of a file that is being written.
 _UNFINISHED = ".unfinished"
@@ -292,7 +288,7 @@ class Writing:
         self._lock.release()
 
     def _warn(self, why: str) -> None:
-        _warn(f"The checkpoint {self._path} {why}: this fit goes on without saving.")
+        warn(f"The checkpoint {self._path} {why}: this fit goes on without saving.")
 
 
 def _remove_unfinished(path: Path) -> None:
@@ -339,7 +335,7 @@ def load(
         except (Damage, OSError) as damage:
             aside = _put_aside(candidate) if tidies else None
             kept = "" if aside is None else f", and kept as {aside}"
-            _warn(f"The checkpoint {candidate} is damaged ({damage}), ignored{kept}.")
+            warn(f"The checkpoint {candidate} is damaged ({damage}), ignored{kept}.")
     return None
 
 
@@ -365,14 +361,6 @@ def _put_aside(path: Path) -> Path | None:
     except OSError:
         return None
     return aside
-
-
-def _warn(message: str) -> None:
-    """Warn, and point at the line that called this package or scikit-learn."""
-    level, frame = 1, sys._getframe()
-    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith(_OWN):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, UserWarning, stacklevel=level)
 
 
 def _plain(number: Any) -> Any:

@@ -28,20 +28,19 @@ class RestingStack:
 
     Attributes
     ----------
-    wired : tuple
-        The model's network, and the options for which it was wired.
+    network : Network or None
+        The model's network.
+    options : tuple or None
+        The options for which it was wired; None if they may change inside.
     """
 
     def __init__(self) -> None:
-        self.wired: tuple[Network | None, Hashable] = None, None
+        self.network: Network | None = None
+        self.options: tuple[Hashable, ...] | None = None
         self._resting: dict[Hashable, Stack] = {}
 
     def __reduce__(self) -> tuple[type[RestingStack], tuple[()]]:
         return RestingStack, ()
-
-    def has_wired(self, network: Network, options: Hashable) -> bool:
-        """Tell whether this network was wired for these options."""
-        return self.wired[0] is network and self.wired[1] == options
 
     def take(
         self,
