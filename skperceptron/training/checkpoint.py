@@ -10,8 +10,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import sys
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,18 +19,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..usercall import warn
 from .locks import FileLock
 from .member import Member, Progress
 from .sealed import Damage, read_arrays, write_arrays
 from .state_checks import Form, check_limits, check_state
+from .verdict import Verdict
 
 _JSON = "json"
 
 #: Kinds of random generators that can be saved.
 _GENERATORS = ("MT19937", "PCG64", "PCG64DXSM")
-
-#: What the names of modules begin with that no warning points at.
-_OWN = (f"{__name__.partition('.')[0]}.", "sklearn.", "joblib.")
 
 #: Ends the name of a file that is being written.
 _UNFINISHED = ".unfinished"
@@ -120,7 +117,7 @@ def state_of(member: Member) -> State:
         if getattr(member, name) is not None:
             arrays[name] = getattr(member, name)
     numbers = {
-        "verdict": member.verdict,
+        "verdict": member.verdict.value,
         "told_to_stop": False,
         "current_rate": member.current_rate,
         "steps": member.steps,
@@ -174,15 +171,17 @@ def restore(member: Member, state: State) -> None:
     member.verdict = _verdict_today(member, numbers)
 
 
-def _verdict_today(member: Member, numbers: dict[str, Any]) -> str:
+def _verdict_today(member: Member, numbers: dict[str, Any]) -> Verdict:
     """Return the verdict of the last epoch under the limits that hold now."""
-    if numbers["told_to_stop"] or member.progress.no_improvement > member.n_iter_no_change:
-        return "stop"
-    if member.n_iter >= member.max_iter:
-        return "exhausted"
-    if numbers["verdict"] == "out of time" and member.max_seconds <= numbers["limits"]["max_time"]:
-        return "out of time"
-    return "go on"
+    recipe = member.recipe
+    if numbers["told_to_stop"] or member.progress.no_improvement > recipe.n_iter_no_change:
+        return Verdict.STOP
+    if member.n_iter >= recipe.max_iter:
+        return Verdict.EXHAUSTED
+    was_late = numbers["verdict"] == Verdict.OUT_OF_TIME.value
+    if was_late and recipe.max_seconds <= numbers["limits"]["max_time"]:
+        return Verdict.OUT_OF_TIME
+    return Verdict.GO_ON
 
 
 def describe_random_state(rng: np.random.RandomState) -> dict[str, Any]:
@@ -292,7 +291,7 @@ class Writing:
         self._lock.release()
 
     def _warn(self, why: str) -> None:
-        _warn(f"The checkpoint {self._path} {why}: this fit goes on without saving.")
+        warn(f"The checkpoint {self._path} {why}: this fit goes on without saving.")
 
 
 def _remove_unfinished(path: Path) -> None:
@@ -339,7 +338,7 @@ def load(
         except (Damage, OSError) as damage:
             aside = _put_aside(candidate) if tidies else None
             kept = "" if aside is None else f", and kept as {aside}"
-            _warn(f"The checkpoint {candidate} is damaged ({damage}), ignored{kept}.")
+            warn(f"The checkpoint {candidate} is damaged ({damage}), ignored{kept}.")
     return None
 
 
@@ -365,14 +364,6 @@ def _put_aside(path: Path) -> Path | None:
     except OSError:
         return None
     return aside
-
-
-def _warn(message: str) -> None:
-    """Warn, and point at the line that called this package or scikit-learn."""
-    level, frame = 1, sys._getframe()
-    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith(_OWN):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, UserWarning, stacklevel=level)
 
 
 def _plain(number: Any) -> Any:

@@ -25,6 +25,7 @@ from skperceptron import (
 )
 from skperceptron.averaging import EMA
 from skperceptron.callbacks import Callback, Checkpoint, EpochLogger, StopOnPlateau
+from skperceptron.exceptions import InvalidOption
 from skperceptron.model_selection import (
     StackedEnsembleClassifier,
     StackedGridSearchCV,
@@ -194,7 +195,7 @@ def test_a_checkpoint_of_another_function_is_refused(schedule, tmp_path):
 
 def test_a_place_for_the_file_is_asked_for_before_the_fit(tmp_path):
     callback = Checkpoint(tmp_path / "missing" / "fit.npz")
-    with pytest.raises(FileNotFoundError, match=r"path=.*missing.* of Checkpoint"):
+    with pytest.raises(InvalidOption, match=r"'path' .* Checkpoint must .* exists\. Got .*missing"):
         MLPSoftmaxClassifier(**OPTIONS, callbacks=[callback]).fit(X, Y)
 
 
