@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron.model_selection import StackedEnsembleRegressor
 
 DTYPES = ["float32", "float64"]
 
@@ -163,3 +164,12 @@ def test_a_range_wider_than_all_floats_is_refused():
     model = MLPRegressor(output_range=(-1.7e308, 1.7e308))
     with pytest.raises(ValueError, match="wider than the largest float"):
         model.fit(rows(), np.zeros(40))
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_r2_of_an_ensemble_does_not_depend_on_units():
+    X = rows()
+    y = X @ np.arange(6.0)
+    network = MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", standardize_target=True)
+    ensemble = StackedEnsembleRegressor(network, n_members=2, random_state=0)
+    assert ensemble.fit(X, y * 1e200).score(X, y * 1e200) > 0.99

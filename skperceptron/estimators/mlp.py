@@ -745,12 +745,12 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         if not isinstance(self._loss, Pinball):
             predicted: Any = self.predict(X)
-            return _scored(r2_score, y, predicted, sample_weight)
+            return scored(r2_score, y, predicted, sample_weight)
         predicted = np.moveaxis(self._description(X), -1, 0)
         return float(
             np.mean(
                 [
-                    _scored(partial(d2_pinball_score, alpha=quantile), y, values, sample_weight)
+                    scored(partial(d2_pinball_score, alpha=quantile), y, values, sample_weight)
                     for quantile, values in zip(self._loss.quantiles, predicted, strict=True)
                 ]
             )
@@ -809,7 +809,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         if len(y) < 2:
             # R2 compares with the mean of several rows; scikit-learn would warn besides.
             return np.nan
-        return _scored(r2_score, y, judged, sample_weight)
+        return scored(r2_score, y, judged, sample_weight)
 
     def _make_loss(self) -> Loss:
         if self.output == "categorical":
@@ -1071,7 +1071,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         return tags
 
 
-def _scored(score: Callable[..., float], y: Floats, predicted: Floats, weight: Any) -> float:
+def scored(score: Callable[..., float], y: Floats, predicted: Floats, weight: Any) -> float:
     """Return a score that does not depend on the units of y and of weights, (N,).
 
     Squares of the largest floats overflow, those of the smallest vanish: both are measured in

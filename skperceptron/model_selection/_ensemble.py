@@ -15,12 +15,15 @@ from sklearn.base import (
     RegressorMixin,
     clone,
 )
-from sklearn.utils import check_random_state, get_tags
+from sklearn.metrics import r2_score
+from sklearn.utils import check_array, check_random_state, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
+from .._sklearn.checks import checking
 from .._sklearn.compat import fit_context
 from ..engine.arrays import Floats
+from ..estimators.mlp import scored
 from ..options import COUNT, N_JOBS, SEED, ChecksOptions, Having, Rules, plain, speaks_for_itself
 from ._candidates import last_step, path_of
 from ._parallel import fit_stacked
@@ -347,3 +350,26 @@ class StackedEnsembleRegressor(_StackedEnsemble, RegressorMixin, BaseEstimator):
             One prediction per member.
         """
         return self._of_members("predict", X)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R2 of the mean prediction, whatever the units of y are.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their targets.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            At most 1.
+        """
+        with checking():
+            y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        return scored(r2_score, y, self.predict(X), sample_weight)

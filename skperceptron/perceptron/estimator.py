@@ -488,7 +488,7 @@ class RosenblattPerceptron(
         if not self.n_associative and numbers.size:
             largest = max(largest, float(numbers.max()), -float(numbers.min()))
         limits = np.finfo(np.float64)
-        n_terms = len(weights) * self.max_iter * (self.n_associative or X.shape[1])
+        n_terms = len(weights) * int(self.max_iter) * (int(self.n_associative) or X.shape[1])
         too_large = largest * weights.max() > np.sqrt(limits.max / n_terms)
         if too_large or 0 < largest * weights.max() < np.sqrt(limits.tiny):
             raise ValueError(
