@@ -96,7 +96,7 @@ def test_perceptron_whose_responses_overflow():
     model = RosenblattPerceptron(0, random_state=0).fit(X, Y)
     weight, _ = model._state
     weight *= 1e307
-    with pytest.raises(DivergedError, match="responses.* overflow"):
+    with pytest.raises(DivergedError, match=r"responses.* overflow"):
         model.partial_fit(X * 1e5, Y)
 
 
