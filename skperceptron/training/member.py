@@ -135,9 +135,11 @@ class Recipe:
     groups: tuple[GroupFactors, ...] = ()
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Member:
     """One network of a stack: its recipe, and all that training changes.
+
+    It has no other attributes: one of the recipe cannot be set here by mistake.
 
     Attributes
     ----------

@@ -259,8 +259,7 @@ def test_penalty_falls_on_weights_and_spares_biases_and_slopes(activation, skip_
     vector, x, y, _ = problem(network, SquaredError())
     data = TrainingSet(x, Targets(y))
     with_penalty = member_with(vector, SquaredError(), B)
-    without = member_with(vector, SquaredError(), B)
-    without.alpha = 0.0
+    without = member_with(vector, SquaredError(), B, alpha=0.0)
     gradients = [Objective(network, m, data)(vector)[1] for m in (with_penalty, without)]
     difference = gradients[0] - gradients[1]
     n = network.n_weights

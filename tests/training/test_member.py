@@ -41,6 +41,8 @@ def test_a_recipe_cannot_be_changed(name):
     recipe = make_member().recipe
     with pytest.raises(FrozenInstanceError):
         setattr(recipe, name, getattr(recipe, name))
+    with pytest.raises(AttributeError):
+        setattr(make_member(), name, getattr(recipe, name))
 
 
 def test_training_changes_the_member_and_not_its_recipe():
