@@ -41,13 +41,14 @@ from .._sklearn.compat import (
     fit_context,
 )
 from ..activations import Heaviside
-from ..callbacks.listening import CALLBACKS, Silence, listening
+from ..callbacks.listening import CALLBACKS, Listener, listening
 from ..engine import Network, multilayer_perceptron
 from ..engine.arrays import Floats, Integers, all_finite
 from ..engine.network import Learned
 from ..engine.prediction import predict_raw
 from ..engine.rows import merge_equal_rows
 from ..estimators.notebook import NotebookMixin
+from ..exceptions import DivergedError
 from ..losses import BinaryLogLoss, CategoricalLogLoss
 from ..options import (
     CLASS_WEIGHT,
@@ -317,7 +318,8 @@ class RosenblattPerceptron(
         Raises
         ------
         ValueError
-            If a parameter or the data is invalid. An earlier fit is then left as it was.
+            If a parameter or the data is invalid, or (DivergedError) if responses overflow. An
+            earlier fit is then left as it was.
         """
         continuing = self.warm_start and hasattr(self, "coef_")
         with (
@@ -441,7 +443,7 @@ class RosenblattPerceptron(
     # Fitting.
 
     def _fit(
-        self, X: Any, y: Any, sample_weight: Any, mode: FitMode, listener: Silence
+        self, X: Any, y: Any, sample_weight: Any, mode: FitMode, listener: Listener
     ) -> RosenblattPerceptron:
         listener.refuse_to_save("a RosenblattPerceptron")
         if not (
@@ -570,7 +572,7 @@ class RosenblattPerceptron(
         training: _Training,
         rng: np.random.RandomState,
         mode: FitMode,
-        listener: Silence,
+        listener: Listener,
     ) -> None:
         units = ErrorCorrection(*self._starting_point(training, mode), training.new_solver)
         units.memory.begin(training.count_right)
@@ -653,7 +655,7 @@ class RosenblattPerceptron(
         self.coef_, self.intercept_ = chosen[:, :-1].copy(), chosen[:, -1].copy()
 
     def _refuse_overflow(self) -> NoReturn:
-        raise ValueError(
+        raise DivergedError(
             "X, or the weights of its rows, hold numbers so large that responses, which grow with"
             " their squares, overflow. Scale X (for example with StandardScaler)."
         )

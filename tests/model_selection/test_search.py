@@ -659,11 +659,11 @@ def test_unknown_scikit_learn_is_named():
 
 def test_equal_components_are_recognised_and_arrays_stand_for_themselves():
     pool = stacking._Pool()
-    first = pool.same(ELU(0.5))
-    assert pool.same(ELU(0.5)) is first
-    assert pool.same(ELU(0.6)) is not first
-    assert pool.same(Tanh()) is not first
+    first = pool.unify(ELU(0.5))
+    assert pool.unify(ELU(0.5)) is first
+    assert pool.unify(ELU(0.6)) is not first
+    assert pool.unify(Tanh()) is not first
     with_array = Tanh()
     with_array.table = np.zeros(3)
-    assert pool.same(with_array) is with_array
+    assert pool.unify(with_array) is with_array
     assert stacking.token((1, 0.5)) == stacking.token((1, 0.5)) != stacking.token((True, 0.5))
