@@ -162,7 +162,7 @@ def follow(pages, folder):
         (program, *commands[name]) = shlex.split(page.command)
         assert program == "pytest"
         files = {word for word in commands[name] if word.endswith(".py")}
-        for path in {"pyproject.toml", "tests/conftest.py", *files}:
+        for path in {"pyproject.toml", "tests/conftest.py", "tests/members.py", *files}:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / path, folder / path)
         for piece in page.pieces:
