@@ -682,14 +682,14 @@ class RosenblattPerceptron(
         smoothing = n_classes / (len(signs) + n_classes)
         targets = (1 - smoothing) * (signs > 0) + smoothing / n_classes
         loss = BinaryLogLoss() if responses.shape[1] == 1 else CategoricalLogLoss()
-        shares = weights / weights.sum()
+        weighted = responses * (weights / weights.sum())[:, np.newaxis]
 
         def tilt(slope: float) -> float:
             """Return the derivative of the log loss, which increases with the slope."""
             wrong = slope * responses
             loss.inverse_link(wrong, out=wrong)
             wrong -= targets
-            return float(np.einsum("nc,nc->n", wrong, responses) @ shares)
+            return float(np.vdot(wrong, weighted))
 
         low, high = SLOPES
         if tilt(high) <= 0:

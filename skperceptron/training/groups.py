@@ -76,7 +76,9 @@ class Groups:
                     penalty[k, place] = group.penalty
         self.rate_factors, self.parts = _parts_of(rates)
         # A part that learns slowly also shrinks slowly, as in PyTorch.
-        self.decay, self.penalty = decay * rates, penalty
+        with np.errstate(over="ignore"):
+            # Where that overflows, training diverges, which is told.
+            self.decay, self.penalty = decay * rates, penalty
 
 
 def factors_of(groups: ParameterGroups, network: Network) -> tuple[GroupFactors, ...]:

@@ -103,3 +103,15 @@ def test_failures_are_the_members():
         StackedEnsembleClassifier(SOFTMAX, 0).fit(X, Y)
     with pytest.raises(ValueError, match="Only binary classification"):
         StackedEnsembleClassifier(MLPBinaryClassifier(), 2).fit(X, Y)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_mean_and_spread_of_the_largest_numbers_do_not_overflow():
+    wave = 1 + 0.1 * np.sin(XR[:60, 0])
+    network = clone(REGRESSOR).set_params(random_state=0)
+    ordinary = StackedEnsembleRegressor(network, n_members=4, random_state=0)
+    mean, std = ordinary.fit(XR[:60], wave).predict(XR[:60], return_std=True)
+    factor = 2.0**1023
+    huge = clone(ordinary).fit(XR[:60], factor * wave).predict(XR[:60], return_std=True)
+    assert_allclose(huge[0] / factor, mean, rtol=1e-9)
+    assert_allclose(huge[1] / factor, std, rtol=1e-6, atol=1e-9)
