@@ -163,7 +163,7 @@ class Draws:
         if isinstance(constraint, Flag):
             return self.one_of([True, False, np.True_, np.False_])
         if isinstance(constraint, Listing):
-            length = int(self.rng.integers(1, 4)) if constraint.length is None else constraint.length
+            length = constraint.length or int(self.rng.integers(1, 4))
             items = [self._by_constraint(constraint.of[0], cls, name) for _ in range(length)]
             return self.one_of([list, tuple, np.array])(items)
         if isinstance(constraint, Infinity):
