@@ -489,8 +489,10 @@ class RosenblattPerceptron(
             largest = max(largest, float(numbers.max()), -float(numbers.min()))
         limits = np.finfo(np.float64)
         n_terms = len(weights) * int(self.max_iter) * (int(self.n_associative) or X.shape[1])
-        too_large = largest * weights.max() > np.sqrt(limits.max / n_terms)
-        if too_large or 0 < largest * weights.max() < np.sqrt(limits.tiny):
+        with np.errstate(over="ignore", under="ignore"):
+            correction = np.float64(largest) * weights.max()
+        too_large = correction > np.sqrt(limits.max / n_terms)
+        if too_large or 0 < correction < np.sqrt(limits.tiny):
             raise ValueError(
                 f"X holds numbers up to {largest:.3g}, weights of its rows are up to"
                 f" {weights.max():.3g}: the responses, which grow with the squares of both, would"
