@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from skperceptron import normalizations
+from skperceptron import MLPRegressor, normalizations
 from skperceptron.engine import Network, NetworkInput, Node, Workspace
 from skperceptron.engine.network import INPUT
 from skperceptron.normalizations import BatchNormalization, LayerNormalization, Normalization
