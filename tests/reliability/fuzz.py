@@ -59,6 +59,8 @@ KNOWN_WARNINGS = (
     "The number of unique classes is greater than 50%",
     r"R\^2 score is not well-defined",
     r"D\^2 score is not well-defined",
+    # Where single fits of a search fail.
+    "One or more of the test scores are non-finite",
 )
 
 #: What no message to a user should read like.
