@@ -1,21 +1,19 @@
-"""The parameters that the three multi-layer perceptrons share, and what they stand for."""
+"""The parameters that the three multi-layer perceptrons share."""
 
 from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from sklearn.base import clone
 from sklearn.metrics import get_scorer_names
 
 from .._sklearn.compat import RememberedNames
-from ..activations import Activation, get_activation
-from ..averaging import Averaging, get_averaging
+from ..activations import Activation
+from ..averaging import Averaging
 from ..callbacks.listening import CALLBACKS
 from ..groups import ParameterGroups
 from ..initializers import Initializer, list_initializers
-from ..losses import Loss, get_loss
-from ..normalizations import Normalization, get_normalization
-from ..optimizers import LBFGS, SGD, Adam, Optimizer, get_optimizer, list_optimizers
+from ..normalizations import Normalization
+from ..optimizers import Optimizer, list_optimizers
 from ..options import (
     COUNT,
     SEED,
@@ -32,16 +30,9 @@ from ..options import (
     Precision,
     Rule,
     Rules,
-    check_option,
-    items_of,
-    plain,
 )
 from ..schedules import (
-    Adaptive,
-    Constant,
-    InverseScaling,
     Schedule,
-    get_schedule,
     list_schedules,
 )
 from ..stopping import EarlyStopping
@@ -81,32 +72,8 @@ def is_lbfgs(solver: str | Optimizer) -> bool:
     return isinstance(solver, str) and solver == "lbfgs"
 
 
-def owned(component: Own, given: Any) -> Own:
-    """Return the component of what was given as an estimator's own: a copy of the user's."""
-    if isinstance(given, str):
-        return component
-    copied = clone(component)
-    copied.make_numbers_plain()
-    return copied
-
-
-def resolved_loss(given: str | Loss, task: str, n_targets: int) -> Loss:
-    """Return a copy of the user's loss, checked.
-
-    Parameters
-    ----------
-    given : str or Loss
-    task : {"binary", "multiclass", "regression"}
-    n_targets : int
-        Columns of y, or classes.
-    """
-    loss = owned(get_loss(given, task), given)
-    loss.check_parameters(n_targets)
-    return loss
-
-
 class NetworkParameters(ChecksOptions, RememberedNames):
-    """Parameters of a network, and the objects that their values mean."""
+    """Parameters of a network, and what each may be."""
 
     loss: Any
 
@@ -233,132 +200,3 @@ class NetworkParameters(ChecksOptions, RememberedNames):
         self.max_time = max_time
         self.callbacks = callbacks
         self.dtype = dtype
-
-    def _hidden_sizes(self) -> list[int]:
-        sizes = items_of(self.hidden_layer_sizes)
-        return [int(n) for n in ([self.hidden_layer_sizes] if sizes is None else sizes)]
-
-    def _resolve_activations(self) -> list[Activation]:
-        """Return one activation per hidden layer, and at least one."""
-        n_hidden = len(self._hidden_sizes())
-        chosen: list[str | Activation]
-        if isinstance(self.activation, str | Activation):
-            chosen = [self.activation] * max(1, n_hidden)
-        else:
-            chosen = list(self.activation)
-            if len(chosen) != n_hidden:
-                raise ValueError(
-                    f"activation has {len(chosen)} entries, hidden_layer_sizes={n_hidden} layers:"
-                    " a list must have one entry per hidden layer."
-                )
-        # The first weights of a network without hidden layers follow some activation too.
-        resolved = [owned(get_activation(given), given) for given in chosen or ["identity"]]
-        for activation in resolved:
-            activation.check_parameters()
-        return resolved
-
-    def _resolve_normalization(self) -> Normalization | None:
-        if self.normalization is None:
-            return None
-        normalization = owned(get_normalization(self.normalization), self.normalization)
-        normalization.check_parameters()
-        if normalization.mixes_rows and is_lbfgs(self.solver):
-            raise ValueError(
-                f"normalization={self.normalization!r} needs batches and so a stochastic solver,"
-                f" got solver={self.solver!r}. Use normalization='layer'."
-            )
-        return normalization
-
-    def _dropout_rates(self) -> list[float]:
-        """Return the rate of the input, then that of each hidden layer."""
-        n_hidden = len(self._hidden_sizes())
-        rates = items_of(self.dropout)
-        rates = [self.dropout] * n_hidden if rates is None else rates
-        if len(rates) != n_hidden:
-            raise ValueError(
-                f"dropout has {len(rates)} entries, hidden_layer_sizes={n_hidden} layers:"
-                " a list must have one entry per hidden layer."
-            )
-        rates = [float(rate) for rate in (self.input_dropout, *rates)]
-        if any(rates) and is_lbfgs(self.solver):
-            raise ValueError(
-                f"dropout={self.dropout!r} and input_dropout={self.input_dropout!r} must be 0 with"
-                f" solver={self.solver!r}, whose objective must not be random."
-            )
-        return rates
-
-    def _make_optimizer(self) -> Optimizer:
-        own = {
-            "sgd": SGD(plain(self.momentum), self.nesterovs_momentum),
-            "adam": Adam(plain(self.beta_1), plain(self.beta_2), plain(self.epsilon)),
-            "lbfgs": LBFGS(plain(self.max_fun)),
-        }
-        if isinstance(self.solver, str) and self.solver in own:
-            return own[self.solver]
-        optimizer = owned(get_optimizer(self.solver), self.solver)
-        optimizer.check_parameters()
-        return optimizer
-
-    def _make_schedule(self, optimizer: Optimizer, *, incremental: bool) -> Schedule:
-        own = {
-            "constant": Constant(),
-            "invscaling": InverseScaling(plain(self.power_t)),
-            "adaptive": Adaptive(),
-        }
-        if isinstance(self.learning_rate, str) and self.learning_rate in own:
-            # As in scikit-learn, only plain gradient descent heeds them.
-            return own[self.learning_rate] if isinstance(optimizer, SGD) else Constant()
-        schedule = owned(get_schedule(self.learning_rate), self.learning_rate)
-        schedule.check_parameters()
-        if incremental and schedule.needs_max_iter:
-            raise ValueError(
-                f"partial_fit does not support learning_rate={self.learning_rate!r}, which must"
-                " know how many epochs there will be."
-            )
-        return schedule
-
-    def _resolve_averaging(self, *, incremental: bool) -> Averaging | None:
-        if self.averaging is None:
-            return None
-        averaging = owned(get_averaging(self.averaging), self.averaging)
-        averaging.check_parameters()
-        if is_lbfgs(self.solver):
-            raise ValueError(
-                f"averaging={self.averaging!r} needs a stochastic solver, got"
-                f" solver={self.solver!r}."
-            )
-        if incremental and averaging.needs_max_iter:
-            raise ValueError(
-                f"partial_fit does not support averaging={self.averaging!r}, which must know how"
-                " many epochs there will be."
-            )
-        return averaging
-
-    def _resolve_groups(self) -> ParameterGroups:
-        if self.parameter_groups is None:
-            return ParameterGroups()
-        groups = owned(self.parameter_groups, self.parameter_groups)
-        groups.check_parameters()
-        for name, group in groups.chosen().items():
-            if is_lbfgs(self.solver) and (group.rate != 1 or group.decay is not None):
-                raise ValueError(
-                    f"parameter_groups__{name}={group!r} has a rate or a decay, which need a"
-                    f" stochastic solver, got solver={self.solver!r}: it heeds penalty only."
-                )
-        return groups
-
-    def _resolve_early_stopping(self) -> EarlyStopping | None:
-        if not self.early_stopping:
-            return None
-        if isinstance(self.early_stopping, str):
-            return EarlyStopping(self.early_stopping)
-        if not isinstance(self.early_stopping, EarlyStopping):
-            return EarlyStopping()
-        # Not a copy of it: its monitor may be an object that remembers.
-        rules = self.early_stopping
-        rules.check_parameters()
-        check_option(type(rules).__name__, "monitor", rules.monitor, MONITOR)
-        return rules
-
-    def _batch_rows(self, n_rows: int) -> int:
-        return min(200 if isinstance(self.batch_size, str) else int(self.batch_size), n_rows)

@@ -108,7 +108,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     _y_is_numeric = True
 
-    _target: RegressionTarget
+    _attributes_of_targets = ("values_",)
 
     _parameter_constraints: dict[str, Rules] = {
         **BaseMultilayerPerceptron._parameter_constraints,
@@ -248,14 +248,14 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             If the loss does not estimate standard deviations.
         """
         described = self._description(X)
-        if return_std and not self._target.loss.estimates_std:
+        if return_std and not self._target().loss.estimates_std:
             raise ValueError(
                 "return_std=True needs a loss that estimates standard deviations, such as"
                 f" 'gaussian_nll', got loss={self.loss!r}."
             )
         if described.shape[1] == 1:
             described = described[:, 0]
-        if not self._target.loss.estimates_std:
+        if not self._target().loss.estimates_std:
             return described[..., 0] if described.shape[-1] == 1 else described
         return (described[..., 0], described[..., 1]) if return_std else described[..., 0]
 
@@ -283,16 +283,16 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         with checking():
             y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         predicted: Any = self.predict(X)
-        return self._target.measure(y, predicted, sample_weight)
+        return self._target().measure(y, predicted, sample_weight)
 
     def _description(self, X: Any) -> Floats:
         """Return what the loss tells of each target, (n_samples, T, outputs per target)."""
 
         def decode(raw: Floats) -> Floats:
-            return self._target.told(self.categorical_prediction).decode(raw)
+            return self._target().told(self.categorical_prediction).decode(raw)
 
         values = self._described(X, decode)
-        return values.reshape(len(values), -1, self._target.loss.outputs_per_target)
+        return values.reshape(len(values), -1, self._target().loss.outputs_per_target)
 
     @available_if(_is_categorical)
     def predict_proba(self, X: Any) -> Floats:
@@ -309,12 +309,12 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             Probability of each value.
         """
         raw = self._raw_predictions(X)
-        self._target.loss.inverse_link(raw, out=raw)
+        self._target().loss.inverse_link(raw, out=raw)
         return raw
 
-    def _forget(self) -> None:
-        super()._forget()
-        self.__dict__.pop("values_", None)
+    def _target(self) -> RegressionTarget:
+        target: RegressionTarget = self._fitted.target
+        return target
 
     def _choose_target(self, y: Any, mode: FitMode) -> Target:
         asked = Asked.of(self)

@@ -14,7 +14,8 @@ from sklearn.pipeline import Pipeline
 
 from .._sklearn.compat import has_callbacks
 from ..estimators import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
-from ..estimators.base import NO_EXTRAS, BaseMultilayerPerceptron
+from ..estimators.base import BaseMultilayerPerceptron
+from ..estimators.data import NO_EXTRAS
 from ..estimators.parameters import is_lbfgs
 from ._stacking import Fit, token
 

@@ -22,6 +22,8 @@ from sklearn.utils.validation import check_is_fitted
 from .._sklearn.checks import checking
 from .._sklearn.compat import fit_context
 from ..engine.arrays import Floats
+from ..estimators.base import BaseMultilayerPerceptron
+from ..estimators.fitted import fitted_network
 from ..estimators.targets import Indicators, RegressionTarget, scored
 from ..options import COUNT, N_JOBS, SEED, ChecksOptions, Having, Rules, plain, speaks_for_itself
 from ._candidates import last_step, path_of
@@ -106,7 +108,9 @@ class _StackedEnsemble(ChecksOptions, MetaEstimatorMixin):
 
     def _target_of_members(self) -> Any:
         """Return what the members' networks are asked for; None if they are no networks."""
-        return getattr(last_step(self.estimators_[0]), "_target", None)
+        member = last_step(self.estimators_[0])
+        is_network = isinstance(member, BaseMultilayerPerceptron)
+        return fitted_network(member).target if is_network else None
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, fields
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from ...engine.arrays import Floats
 from ...losses import Loss, Pinball, SquaredError
 from ...options import Interval, plain
 from ...training import TargetRows
-from ..parameters import resolved_loss
+from ..choices import resolved_loss
 from .base import Target
 from .units import Units
 
@@ -254,7 +254,7 @@ class RegressionTarget(Target):
         """Return offset and factor that give raw predictions in y's units."""
         return self.loss.output_units(self.units.shift, self.units.scale)
 
-    @property
+    @cached_property
     def needs_float64(self) -> bool:
         bounds = () if self._asked.output_range is None else self._asked.output_range
         return self.units.outgrow_float32(np.asarray(bounds, dtype=np.float64))
