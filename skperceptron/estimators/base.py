@@ -987,7 +987,7 @@ def _figures(report: EpochReport) -> dict[str, Any]:
         "learning_rate": report.learning_rate,
     }
     history = {"loss": progress.loss_curve}
-    if report.member.recipe.validate is not None:
+    if report.member.recipe.validate is not None and not report.member.diverged:
         history["validation_score"] = progress.validation_scores
         history["validation_loss"] = progress.validation_losses
         figures |= {name: values[-1] for name, values in history.items()}
