@@ -360,6 +360,8 @@ def _recipe(
         sample_weight=sample_weight,
         shuffle=choices.shuffle,
         validate=validate,
+        validates_every=rules.every,
+        prefers_latest=rules.ties == "latest",
         watches_score=choices.stopping is not None and validate is not None,
         restores_best=rules.restore_best,
         max_iter=choices.max_iter,

@@ -93,7 +93,7 @@ def figures(report: EpochReport) -> dict[str, Any]:
         "learning_rate": report.learning_rate,
     }
     history = {"loss": progress.loss_curve}
-    if report.score is not None:
+    if report.member.recipe.validate is not None and not report.member.diverged:
         history["validation_score"] = progress.validation_scores
         history["validation_loss"] = progress.validation_losses
         found |= {name: values[-1] for name, values in history.items()}
