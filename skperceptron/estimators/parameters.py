@@ -200,3 +200,13 @@ class NetworkParameters(ChecksOptions, RememberedNames):
         self.max_time = max_time
         self.callbacks = callbacks
         self.dtype = dtype
+
+
+def names_of_parameters(estimator: NetworkParameters) -> list[str]:
+    """Return the names of an estimator's parameters."""
+    return estimator._get_param_names()
+
+
+def check_parameters(estimator: Any) -> None:
+    """Raise ValueError or TypeError if a parameter of an estimator is not what it may be."""
+    type(estimator)._validate_params(estimator)

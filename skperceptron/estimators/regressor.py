@@ -19,14 +19,7 @@ from ..options import Flag, Instance, Interval, Listing, Name, Rules, speaks_for
 from .base import BaseMultilayerPerceptron, is_stochastic
 from .docs import shares_documentation
 from .signatures import refuse_unknown, takes_shared_parameters
-from .targets import (
-    Asked,
-    BoundedNumbers,
-    Numbers,
-    RegressionTarget,
-    Target,
-    WholeNumbers,
-)
+from .targets import Asked, RegressionTarget, Target, kind_of_target, list_outputs
 
 __all__ = ["MLPRegressor"]
 
@@ -40,6 +33,7 @@ def _is_categorical(estimator: MLPRegressor) -> bool:
     return True
 
 
+# Long for its docstrings: parameters and methods are documented where users look for them.
 @speaks_for_itself
 @shares_documentation
 class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
@@ -56,7 +50,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     {parameters}
 
-    output : {"continuous", "categorical"}, default="continuous"
+    output : str, default="continuous"
+        {regression_outputs}.
         "categorical" turns the regression of an integer into classification: a softmax
         over all integers of `output_range`.
 
@@ -113,7 +108,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     _parameter_constraints: dict[str, Rules] = {
         **BaseMultilayerPerceptron._parameter_constraints,
         "loss": [Instance(str), Instance(Loss)],
-        "output": [Name(["continuous", "categorical"])],
+        "output": [Name(list_outputs())],
         "output_range": [Listing([Interval()], "two finite numbers (low, high)", 2), None],
         "categorical_prediction": [Name(["mean", "mode"])],
         "standardize_target": [Name(["auto"]), Flag()],
@@ -318,9 +313,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     def _choose_target(self, y: Any, mode: FitMode) -> Target:
         asked = Asked.of(self)
-        if asked.is_categorical:
-            return WholeNumbers(asked)
-        return Numbers(asked) if self.output_range is None else BoundedNumbers(asked)
+        return kind_of_target(asked)(asked)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

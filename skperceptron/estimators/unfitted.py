@@ -10,7 +10,7 @@ from ..losses import get_loss
 from .choices import Wiring
 from .classifiers import MLPBinaryClassifier
 from .regressor import MLPRegressor
-from .targets import Asked
+from .targets import Asked, kind_of_target
 
 
 def unfitted_network(estimator: Any, n_features: int, n_outputs: int | None) -> tuple[Network, str]:
@@ -45,23 +45,11 @@ def unfitted_network(estimator: Any, n_features: int, n_outputs: int | None) -> 
         return estimator._build_network(Wiring.of(estimator), n_features, n_outputs), link
 
 
-def check_parameters(estimator: Any) -> None:
-    """Raise ValueError or TypeError if a parameter of an estimator is not what it may be."""
-    estimator._validate_params()
-
-
 def _outputs(estimator: Any) -> tuple[int | None, str]:
     """Return the usual number of outputs, if there is one, and the name of the link."""
     if isinstance(estimator, MLPRegressor):
-        if estimator.output == "categorical":
-            if estimator.output_range is None:
-                return None, "softmax"
-            low, high = Asked.of(estimator).bounds()
-            return int(high) - int(low) + 1, "softmax"
-        if estimator.output_range is not None:
-            return 1, "scaled_logistic"
-        loss = get_loss(estimator.loss, "regression")
-        return loss.outputs_per_target, loss.out_activation
+        asked = Asked.of(estimator)
+        return kind_of_target(asked).usual_outputs(asked)
     is_binary = isinstance(estimator, MLPBinaryClassifier)
     loss = get_loss(estimator.loss, "binary" if is_binary else "multiclass")
     return 1 if is_binary else None, loss.out_activation

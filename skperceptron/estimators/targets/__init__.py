@@ -9,6 +9,7 @@ from .bounded import BoundedNumbers
 from .classes import ManyClasses, TwoClasses
 from .indicators import Indicators, is_multilabel
 from .integers import WholeNumbers
+from .kinds import kind_of_target, list_outputs
 from .numbers import Numbers
 from .regression import Asked, RegressionTarget, scored
 from .units import Units
@@ -26,5 +27,7 @@ __all__ = [
     "Units",
     "WholeNumbers",
     "is_multilabel",
+    "kind_of_target",
+    "list_outputs",
     "scored",
 ]

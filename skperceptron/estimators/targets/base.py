@@ -93,9 +93,12 @@ class Target(ABC):
         """Return predicted values, in units of y, of raw ones in the network's; both (N, C)."""
         # Folding maps an affine layer into y's units: of its value, the identity is the weight.
         weight, bias = self.fold(np.eye(raw.shape[1]), np.zeros(raw.shape[1]))
-        linked = raw @ weight + bias
-        self.loss.inverse_link(linked, out=linked)
-        return linked
+        return self.link(raw @ weight + bias)
+
+    def link(self, raw: Floats) -> Floats:
+        """Return predicted values of raw ones in the units of y, (N, C); may change these."""
+        self.loss.inverse_link(raw, out=raw)
+        return raw
 
     def labels_of(self, rows: TargetRows) -> Integers | None:
         """Return the labels by which validation rows are stratified, if any."""
