@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -94,6 +94,8 @@ class Transformed:
         And the others.
     steps : list of list
         The fitted transformers of each pipeline, by name, the outermost first.
+    validation : dict
+        Keyword arguments of the network's ``fit`` that hold validation data.
     seconds : float
         What it took.
     error : Exception, default=None
@@ -103,6 +105,7 @@ class Transformed:
     arguments: tuple[Any, ...] = ()
     keywords: dict[str, Any] | None = None
     steps: list[list[tuple[str, Any]]] | None = None
+    validation: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     error: Exception | None = None
 
@@ -123,6 +126,14 @@ def transform(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Transfo
         found.error = error
     found.seconds = time.perf_counter() - start
     return found
+
+
+def through(steps: Sequence[Sequence[tuple[str, Any]]], X: Any) -> Any:
+    """Return what the fitted transformers of pipelines make of X."""
+    for _, transformer in (step for level in steps for step in level):
+        if transformer is not None and transformer != "passthrough":
+            X = transformer.transform(X)
+    return X
 
 
 class Accepted:

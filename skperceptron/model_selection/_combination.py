@@ -158,7 +158,7 @@ def nnls_weights(errors: Floats, sample_weight: Floats | None = None) -> Floats:
     if largest == 0:
         return np.full(n_arms, 1 / n_arms)
     # As many rows as arms say the same as all rows.
-    triangle = np.linalg.qr(scaled / largest, mode="r")
+    triangle: Floats = np.asarray(np.linalg.qr(scaled / largest, mode="r"))
     c = np.sqrt((triangle**2).sum() / n_arms)
     system = np.vstack([triangle, np.full(n_arms, c)])
     weights, _ = nnls(system, np.append(np.zeros(len(triangle)), c))
