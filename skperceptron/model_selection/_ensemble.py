@@ -249,8 +249,11 @@ class StackedEnsembleRegressor(EnsembleRegressorMixin, _StackedEnsemble, BaseEst
             Standard deviation over the members; only if `return_std`.
         """
         predictions = self.predict_members(X)
-        mean = predictions.mean(axis=0)
-        return (mean, predictions.std(axis=0)) if return_std else mean
+        # Sums of large predictions overflow. Powers of two round nothing.
+        exponent = np.frexp(np.abs(predictions).max(axis=0))[1]
+        scaled = np.ldexp(predictions, -exponent)
+        mean = np.ldexp(scaled.mean(axis=0), exponent)
+        return (mean, np.ldexp(scaled.std(axis=0), exponent)) if return_std else mean
 
     def predict_members(self, X: Any) -> Floats:
         """Return each member's predictions.

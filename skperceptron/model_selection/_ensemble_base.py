@@ -10,14 +10,13 @@ import numpy as np
 from scipy import sparse
 from sklearn import get_config
 from sklearn.base import ClassifierMixin, MetaEstimatorMixin, RegressorMixin
-from sklearn.metrics import r2_score
 from sklearn.utils import check_array, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import checking
 from ..engine.arrays import Floats
-from ..estimators.mlp import scored
+from ..estimators.mlp import score_of
 from ..options import ChecksOptions
 from ._candidates import last_step
 
@@ -129,7 +128,7 @@ class EnsembleRegressorMixin(RegressorMixin):
     """The score of an ensemble of regressors."""
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return R2 of the mean prediction, whatever the units of y are.
+        """Return how good the mean prediction is, whatever the units of y are.
 
         Parameters
         ----------
@@ -145,8 +144,9 @@ class EnsembleRegressorMixin(RegressorMixin):
         Returns
         -------
         float
-            At most 1.
+            As the members score: R2, or D2 where they predict quantiles; at most 1.
         """
+        predicted = self.predict(X)
         with checking():
             y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-        return scored(r2_score, y, self.predict(X), sample_weight)
+        return score_of(last_step(self._fitted_members()[0]), y, predicted, sample_weight)

@@ -44,19 +44,20 @@ class Scalars:
         self._members = members
         self._plan = plan
         self._rate_factors = groups.rate_factors
-        n_coefficients = len(members[0].optimizer.coefficients(1.0, 1))
+        n_coefficients = len(members[0].recipe.optimizer.coefficients(1.0, 1))
         width = n_coefficients * len(self._rate_factors) + len(OWN_SCALARS)
         self.table = np.zeros((plan.n_steps, len(members), width), dtype=dtype)
         self.alike = [True] * plan.n_steps
         self.average_shares = np.zeros((plan.n_steps, len(members)), dtype=dtype)
-        self._alphas = np.array([m.alpha for m in members], dtype=np.float64)
-        self._l1_ratios = np.array([m.l1_ratio for m in members], dtype=np.float64)
+        recipes = [m.recipe for m in members]
+        self._alphas = np.array([r.alpha for r in recipes], dtype=np.float64)
+        self._l1_ratios = np.array([r.l1_ratio for r in recipes], dtype=np.float64)
         rated = [
             (
-                id(m.optimizer),
-                id(m.schedule),
-                m.learning_rate,
-                m.max_iter,
+                id(m.recipe.optimizer),
+                id(m.recipe.schedule),
+                m.recipe.learning_rate,
+                m.recipe.max_iter,
                 m.steps,
                 len(epoch.steps),
                 tuple(of_members[k] for of_members in self._rate_factors),
@@ -65,7 +66,7 @@ class Scalars:
         ]
         self._rated_alike = [(alike, self._place_in_epoch(alike)) for alike in places(rated)]
         self._averaged = [
-            (k, m.averaging) for k, m in enumerate(members) if m.averaging is not None
+            (k, r.averaging) for k, r in enumerate(recipes) if r.averaging is not None
         ]
         self._takes_step = np.zeros((plan.n_steps, len(members)), dtype=bool)
         for k, epoch in enumerate(plan.epochs):
@@ -101,21 +102,22 @@ class Scalars:
         for k, averaging in self._averaged:
             member, taken = self._members[k], self._plan.epochs[k].steps
             steps = member.steps + np.arange(1, len(taken) + 1)
-            shares = averaging.shares(steps, member.n_iter + 1, member.max_iter)
+            shares = averaging.shares(steps, member.n_iter + 1, member.recipe.max_iter)
             self.average_shares[taken, k] = shares
 
     def _prepare_coefficients(self, alike: list[int], place_of: Integers) -> None:
         """Compute the numbers of optimiser and decay for members that share them."""
         member, n_steps = self._members[alike[0]], len(self._plan.epochs[alike[0]].steps)
+        recipe = member.recipe
         steps = member.steps + np.arange(1, n_steps + 1)
         times = (steps - 1) / n_steps
-        rates = member.schedule.rates(
-            member.learning_rate, member.current_rate, times, member.max_iter
+        rates = recipe.schedule.rates(
+            recipe.learning_rate, member.current_rate, times, recipe.max_iter
         )
         current_rate = float(np.ravel(rates)[0])
         for k in alike:
             self._members[k].current_rate = current_rate
-        optimizer = member.optimizer
+        optimizer = recipe.optimizer
         factors = [of_members[alike[0]] for of_members in self._rate_factors]
         coefficients = [c for f in factors for c in optimizer.coefficients(rates * f, steps)]
         scalars = *coefficients, rates * optimizer.weight_decay

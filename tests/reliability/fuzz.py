@@ -32,7 +32,7 @@ import numpy as np
 from draws import Data, Draws
 from scipy import sparse
 from sklearn.base import clone, is_classifier
-from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, FitFailedWarning
 from sklearn.model_selection import GridSearchCV
 
 import skperceptron
@@ -48,7 +48,7 @@ PACKAGE = str(Path(skperceptron.__file__).parent)
 LIMIT = 20.0
 
 #: Classes of warnings that may come at any time.
-MEANT = (ConvergenceWarning, DataConversionWarning)
+MEANT = (ConvergenceWarning, DataConversionWarning, FitFailedWarning)
 
 #: What other warnings may say, the package's and scikit-learn's own.
 KNOWN_WARNINGS = (
@@ -219,6 +219,10 @@ def _heard(call: Callable[[], Any]) -> Any:
     with warnings.catch_warnings(record=True) as given:
         warnings.simplefilter("always")
         warnings.simplefilter("error", RuntimeWarning)
+        warnings.simplefilter("always", FitFailedWarning)
+        # scikit-learn's own search squares scores of 1e200.
+        theirs = r"sklearn\.model_selection\._search"
+        warnings.filterwarnings("ignore", "overflow encountered", RuntimeWarning, theirs)
         result = call()
     for warning in given:
         message = str(warning.message)
