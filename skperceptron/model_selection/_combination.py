@@ -14,6 +14,8 @@ from incomplete data via the EM algorithm. JRSS B. Stacking with non-negative we
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.optimize import minimize_scalar, nnls
@@ -22,6 +24,9 @@ from scipy.special import logsumexp, softmax
 from ..engine.arrays import Floats, Integers
 
 __all__ = [
+    "Blend",
+    "blend_of_means",
+    "blend_of_probabilities",
     "em_weights",
     "fit_temperature",
     "greedy_selection",
@@ -207,3 +212,90 @@ def greedy_selection(
         if losses[chosen] < least:
             least, best = losses[chosen], counts / n_chosen
     return best
+
+
+@dataclass(frozen=True)
+class Blend:
+    """A weighted mean of arms.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (A,)
+        Non-negative, with the sum 1.
+    temperature : float or None
+        Of the mean, if the arms predict probabilities; None for other numbers.
+    """
+
+    weights: Floats
+    temperature: float | None = None
+
+    def of(self, predictions: Floats) -> Floats:
+        """Return the mean of predictions, (A, ...) to (...)."""
+        mean = np.tensordot(self.weights, predictions, axes=1)
+        return mean if self.temperature is None else tempered(log_of(mean), self.temperature)
+
+
+def blend_of_probabilities(
+    probabilities: Floats,
+    codes: Integers,
+    sample_weight: Floats | None = None,
+    *,
+    combination: str = "weights",
+    calibrate: bool = True,
+) -> Blend:
+    """Learn how to blend arms that predict probabilities.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (A, N, L, C)
+        For each of L labels of a row, one in every C; L is 1 where classes exclude each other.
+    codes : ndarray of int, shape (N, L)
+        The true ones.
+    sample_weight : ndarray of shape (N,), default=None
+    combination : {"weights", "greedy", "mean"}
+    calibrate : bool, default=True
+        Whether the blend gets a temperature.
+    """
+    n_arms, n_rows, n_labels, n_classes = probabilities.shape
+    weight = None if sample_weight is None else np.repeat(sample_weight, n_labels)
+    of_truth = np.take_along_axis(probabilities, codes[np.newaxis, :, :, np.newaxis], axis=3)
+    likelihoods = of_truth.reshape(n_arms, n_rows * n_labels)
+    if combination == "weights":
+        weights = em_weights(likelihoods, weight)
+    elif combination == "greedy":
+        weights = greedy_selection(likelihoods, partial(minus_log_likelihood, sample_weight=weight))
+    else:
+        weights = np.full(n_arms, 1 / n_arms)
+    if not calibrate:
+        return Blend(weights, 1.0)
+    logits = log_of(np.tensordot(weights, probabilities, axes=1)).reshape(-1, n_classes)
+    return Blend(weights, fit_temperature(logits, codes.ravel(), weight))
+
+
+def blend_of_means(
+    predictions: Floats,
+    y: Floats,
+    sample_weight: Floats | None = None,
+    *,
+    combination: str = "weights",
+) -> Blend:
+    """Learn how to blend arms that predict numbers: the same weights for all columns.
+
+    Parameters
+    ----------
+    predictions : ndarray of shape (A, N, D)
+    y : ndarray of shape (N, D)
+        Errors of each column count in units of its standard deviation.
+    sample_weight : ndarray of shape (N,), default=None
+    combination : {"weights", "greedy", "mean"}
+    """
+    n_arms, n_rows, n_columns = predictions.shape
+    if combination == "mean":
+        return Blend(np.full(n_arms, 1 / n_arms))
+    deviation = y.std(axis=0)
+    deviation[deviation == 0] = 1
+    errors = ((predictions - y) / deviation).reshape(n_arms, n_rows * n_columns)
+    weight = None if sample_weight is None else np.repeat(sample_weight, n_columns)
+    if combination == "greedy":
+        return Blend(greedy_selection(errors, partial(mean_square, sample_weight=weight)))
+    return Blend(nnls_weights(errors, weight))

@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from .._sklearn.compat import fit_context
 from ..engine.arrays import Floats
 from ..options import COUNT, N_JOBS, SEED, Having, Rules, plain, speaks_for_itself
-from ._candidates import path_of
+from ._candidates import last_step, path_of
 from ._ensemble_base import BaseEnsemble, EnsembleClassifierMixin, EnsembleRegressorMixin
 from ._members import Job, Part, fit_members
 
@@ -134,6 +134,11 @@ class StackedEnsembleClassifier(EnsembleClassifierMixin, _StackedEnsemble, BaseE
     ((2, 3), (2, 3))
     """
 
+    @property
+    def classes_(self) -> Any:
+        """Class labels."""
+        return self._fitted_members()[0].classes_
+
     def predict_proba(self, X: Any, return_std: bool = False) -> Any:
         """Estimate probabilities.
 
@@ -171,6 +176,10 @@ class StackedEnsembleClassifier(EnsembleClassifierMixin, _StackedEnsemble, BaseE
             One estimate per member; with several labels per row, one column per label.
         """
         return self._of_members("predict_proba", X)
+
+    def _labels_were(self) -> tuple[bool, bool]:
+        network = last_step(self._fitted_members()[0])
+        return getattr(network, "_is_multilabel", False), getattr(network, "_y_was_sparse", False)
 
 
 @speaks_for_itself

@@ -74,10 +74,7 @@ class BaseEnsemble(ChecksOptions, MetaEstimatorMixin):
 class EnsembleClassifierMixin(ClassifierMixin):
     """Labels and logarithms from the probabilities of an ensemble."""
 
-    @property
-    def classes_(self) -> Any:
-        """Class labels."""
-        return self._fitted_members()[0].classes_
+    classes_: Any
 
     def predict(self, X: Any) -> Any:
         """Predict the labels that are most probable on average.
@@ -111,17 +108,15 @@ class EnsembleClassifierMixin(ClassifierMixin):
 
     def _labels(self, probability: Floats) -> Any:
         """Return the labels that probabilities mean."""
-        if self._is_multilabel():
+        is_multilabel, was_sparse = self._labels_were()
+        if is_multilabel:
             present = (probability > 0.5).astype(int)
-            network = last_step(self._fitted_members()[0])
-            was_sparse = getattr(network, "_y_was_sparse", False)
             return sparse.csr_matrix(present) if was_sparse else present
         return self.classes_[probability.argmax(axis=1)]
 
-    def _is_multilabel(self) -> bool:
-        # Independent probabilities of several labels have a column each, but classes_ counts them.
-        network = last_step(self._fitted_members()[0])
-        return getattr(network, "_is_multilabel", False)
+    def _labels_were(self) -> tuple[bool, bool]:
+        """Tell whether the target had several labels per row, and whether it was sparse."""
+        raise NotImplementedError
 
 
 class EnsembleRegressorMixin(RegressorMixin):
