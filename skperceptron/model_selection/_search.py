@@ -29,6 +29,7 @@ class _StackedSearchMixin:
     multimetric_: bool
     cv_results_: dict[str, Any]
     best_estimator_: Any
+    feature_names_in_: Any
 
     def _validate_params(self) -> None:
         """Check what scikit-learn checks, and that numbers are numbers."""
@@ -71,10 +72,12 @@ class _StackedSearchMixin:
         parallel = partial(StackedParallel, keeping)
         seeing(super().fit, Parallel=parallel)(search, X, y, **params)  # type: ignore[misc]
         search._find_best()
-        search.best_estimator_ = ensemble_of(search, keeping, X, y, params)
+        search.best_estimator_ = ensemble = ensemble_of(search, keeping, X, y, params)
+        # Names of an earlier fit must not survive one without names.
         vars(self).pop("feature_names_in_", None)
-        if hasattr(search.best_estimator_, "feature_names_in_"):
-            self.feature_names_in_ = search.best_estimator_.feature_names_in_
+        vars(search).pop("feature_names_in_", None)
+        if hasattr(ensemble, "feature_names_in_"):
+            search.feature_names_in_ = ensemble.feature_names_in_
         vars(self).update(vars(search), refit=self.refit)
         return self
 
