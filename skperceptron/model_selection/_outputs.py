@@ -22,7 +22,7 @@ from .._sklearn.compat import (
     type_of_target,
 )
 from ..engine.arrays import Floats, Integers
-from ..estimators.mlp import scored
+from ..estimators.targets import scored
 from ..losses import Pinball
 from ._candidates import last_step
 from ._combination import (
