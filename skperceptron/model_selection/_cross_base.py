@@ -35,7 +35,7 @@ from ._ensemble_base import BaseEnsemble
 from ._held_out import Combination, Split, combined
 from ._members import Job, Part, fit_members, watching
 from ._options import RULES
-from ._outputs import Labels, Output
+from ._outputs import Output, ProbabilityOutput
 
 __all__ = ["BaseCrossEnsemble", "weight_in"]
 
@@ -154,7 +154,7 @@ class BaseCrossEnsemble(BaseEnsemble):
         cv = plain(self.cv)
         if is_allowed(cv, [Interval(2, low_closed=True, whole=True), None]):
             n_splits, seed = 5 if cv is None else cv, rng.randint(np.iinfo(np.int32).max)
-            has_classes = isinstance(output, Labels) and not output.is_multilabel
+            has_classes = isinstance(output, ProbabilityOutput) and not output.is_multilabel
             kind = StratifiedKFold if has_classes else KFold
             splitter = kind(n_splits, shuffle=True, random_state=seed)
         else:
@@ -306,7 +306,7 @@ def _part(
     watched = np.ones(len(test), dtype=bool)
     if sample_weight is not None:
         watched &= sample_weight[test] > 0
-    if isinstance(output, Labels) and not output.is_multilabel:
+    if isinstance(output, ProbabilityOutput) and not output.is_multilabel:
         # A class whose only row is held out is unknown to the network.
         watched &= np.isin(y_out, y_train)
     validation = None
