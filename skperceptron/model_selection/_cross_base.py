@@ -237,20 +237,25 @@ class BaseCrossEnsemble(BaseEnsemble):
 
     def _blended(self, X: Any, return_std: bool) -> Any:
         """Return what the ensemble predicts, and the spread of its members if asked."""
-        means, squares = [], []
-        weights = []
+        weights, means, deviations = [], [], []
         for weight, members in self._predictions_of_arms(X):
             weights.append(weight)
             means.append(np.mean(members, axis=0))
             if return_std:
-                squares.append(np.var(members, axis=0))
+                # Squares of large predictions overflow. Powers of two round nothing.
+                exponent = np.frexp(np.abs(members).max(axis=0))[1]
+                scaled = np.ldexp(members, -exponent)
+                deviations.append(np.ldexp(scaled.std(axis=0), exponent))
         predictions, shares = np.stack(means), np.array(weights)
         blended = self._output.shown(Blend(shares, self._blend.temperature).of(predictions))
         if not return_std:
             return blended
         center = np.tensordot(shares, predictions, axes=1)
-        variances = np.stack(squares) + (predictions - center) ** 2
-        return blended, self._output.shown(np.sqrt(np.tensordot(shares, variances, axes=1)))
+        # Within each arm, and between arms.
+        apart = np.hypot(np.stack(deviations), predictions - center)
+        exponent = np.frexp(apart.max(axis=0))[1]
+        squares = np.tensordot(shares, np.ldexp(apart, -exponent) ** 2, axes=1)
+        return blended, self._output.shown(np.ldexp(np.sqrt(squares), exponent))
 
     def predict_members(self, X: Any) -> Floats:
         """Return what each member predicts, as it is: not calibrated.

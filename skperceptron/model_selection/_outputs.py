@@ -177,8 +177,10 @@ class MeanOutput:
 
     def judged(self, blended: Floats, truth: Floats, sample_weight: Floats) -> tuple[float, float]:
         """Return R2 and the mean squared error."""
-        squares = ((blended - truth) ** 2).mean(axis=-1)
-        loss = float(np.average(squares, weights=sample_weight))
+        # The squared error of numbers of 1e200 is rightly infinite.
+        with np.errstate(over="ignore"):
+            squares = ((blended - truth) ** 2).mean(axis=-1)
+            loss = float(np.average(squares, weights=sample_weight))
         return scored(r2_score, truth, blended, sample_weight), loss
 
 
