@@ -223,6 +223,11 @@ def progress_so_far(estimator: Any, mode: FitMode) -> Progress:
     )
 
 
+def forget_steps(estimator: Any) -> None:
+    """Let a later call go on without moments and learning rate: twice the size of the weights."""
+    estimator._later = replace(estimator._later, steps=None)
+
+
 class Shortcut:
     """What ``partial_fit`` need not make again as long as its parameters are the same.
 

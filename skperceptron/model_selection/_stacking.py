@@ -21,6 +21,7 @@ from ..engine import Network
 from ..estimators.base import BaseMultilayerPerceptron, fit_alone
 from ..estimators.data import NO_EXTRAS, CheckedData, check_data
 from ..estimators.fitting import Run, make_ready
+from ..estimators.later import forget_steps
 from ..estimators.reporting import warn_of_clipped_batch
 from ..training import Member, Stack, epochs
 from ..usercall import interrupted
@@ -359,3 +360,9 @@ def _members_in_cache(prepared: _Prepared) -> int:
     widths = network.n_inputs + sum(2 * node.block.units for node in network.nodes)
     numbers = vectors * network.n_parameters + batch * widths
     return max(1, WORKING_SET // (numbers * prepared.run.model.dtype.itemsize))
+
+
+def forget_training(estimator: Any) -> None:
+    """Drop what only ``partial_fit`` would go on from: twice the size of the weights, for Adam."""
+    if isinstance(estimator, BaseMultilayerPerceptron):
+        forget_steps(estimator)
