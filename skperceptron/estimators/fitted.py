@@ -60,12 +60,18 @@ class FittedNetwork:
         By the attribute that shows it, such as ``coefs_``; in units of y.
     predictors : Predictors
         What has been prepared for predictions.
+    predicts_float64 : bool
+        Whether predictions are float64 even if X is float32.
     """
 
     network: Network
     target: Any
     learned: Mapping[str, list[Floats]]
     predictors: Predictors = field(default_factory=Predictors)
+    predicts_float64: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "predicts_float64", bool(self.target.needs_float64))
 
     @classmethod
     def of_vector(
@@ -119,7 +125,7 @@ class FittedNetwork:
         X : {ndarray, CSR matrix} of shape (n_samples, n_features)
             Checked.
         """
-        dtype = FLOAT32 if X.dtype == FLOAT32 and not self.target.needs_float64 else FLOAT64
+        dtype = FLOAT32 if X.dtype == FLOAT32 and not self.predicts_float64 else FLOAT64
         parts: list[Any] = [self.network]
         for name in self.network.attributes:
             parts += self.learned[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, fields
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -269,7 +269,7 @@ class RegressionTarget(Target):
         """Return offset and factor that give raw predictions in y's units."""
         return self.loss.output_units(self.units.shift, self.units.scale)
 
-    @cached_property
+    @property
     def needs_float64(self) -> bool:
         bounds = () if self._asked.output_range is None else self._asked.output_range
         return self.units.outgrow_float32(np.asarray(bounds, dtype=np.float64))
