@@ -25,9 +25,7 @@ QUARTILES = (0.25, 0.5, 0.75)
 
 
 @speaks_for_itself
-class RobustSmoothClipScaler(
-    ChecksOptions, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
-):
+class RobustSmoothClipScaler(ChecksOptions, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     r"""Scale each column by its quartiles and draw outliers in.
 
     A column becomes :math:`z = (x - \mathrm{median}) / \mathrm{IQR}`. Where the interquartile
@@ -134,7 +132,7 @@ class RobustSmoothClipScaler(
         check_is_fitted(self)
         X = self._validated(X, sparse_format="csr", reset=False, copy=self.copy)
         if not sparse.issparse(X):
-            return self._transform_in_place(X)
+            return self.transform_in_place(X)
         data = X.data[np.newaxis]
         factor = _inverse_or_zero(self.scale_, X.dtype)
         with np.errstate(over="ignore"):
@@ -142,7 +140,7 @@ class RobustSmoothClipScaler(
         _draw_in(data, self.max_abs)
         return X
 
-    def _transform_in_place(self, X: Floats) -> Floats:
+    def transform_in_place(self, X: Floats) -> Floats:
         """Do so to a dense array of the right width, without a look at it."""
         constant = self.scale_ == 0
         if constant.any():
