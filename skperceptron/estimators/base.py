@@ -511,7 +511,9 @@ class BaseMultilayerPerceptron(
             max_seconds=np.inf if self.max_time is None else plain(self.max_time),
             averaging=averaging,
             average=None if averaging is None else getattr(self, "_average", None),
-            groups=factors_of(self._resolve_groups(), self._network),
+            groups=factors_of(self._resolve_groups(), self._network, self._layer_rate(optimizer)),
+            decay_schedule=self._make_decay_schedule(incremental=incremental),
+            drop_last=bool(self.drop_last),
             progress=progress,
         )
 
@@ -751,7 +753,8 @@ class BaseMultilayerPerceptron(
             stack.publish(k)
 
     def _warn_of_clipped_batch(self, member: Member) -> None:
-        if not isinstance(self.batch_size, str) and self.batch_size > member.n_samples:
+        given = self.batch_size
+        if not isinstance(given, str) and not callable(given) and given > member.n_samples:
             warn(
                 f"Got batch_size={self.batch_size}, larger than the sample size"
                 f" {member.n_samples}. It is going to be clipped."

@@ -34,6 +34,8 @@ TRAINING_ONLY = frozenset(
         "batch_size",
         "beta_1",
         "beta_2",
+        "decay_schedule",
+        "drop_last",
         "dropout",
         "dtype",
         "early_stopping",
@@ -53,6 +55,7 @@ TRAINING_ONLY = frozenset(
         "nesterovs_momentum",
         "normalization",
         "parameter_groups",
+        "parametrization",
         "power_t",
         "random_state",
         "shuffle",
@@ -141,6 +144,7 @@ class _Prepared:
             self.network.shape,
             optimizer.operations,
             self.batch_rows(),
+            self.member.drop_last,
             dtype,
             self.data.is_sparse,
             self.network.mixes_rows and self.member.sample_weight is not None,
@@ -238,6 +242,8 @@ def _prepare(fit: Fit, pool: _Pool) -> _Prepared:
     prepared = _Prepared(fit, member, checked.data, state)
     member.loss, member.optimizer = pool.same(member.loss), pool.same(member.optimizer)
     member.schedule = pool.same(member.schedule)
+    if member.decay_schedule is not None:
+        member.decay_schedule = pool.same(member.decay_schedule)
     return prepared
 
 

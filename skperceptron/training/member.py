@@ -119,6 +119,10 @@ class Member:
         How parameters are averaged over the steps.
     groups : tuple of GroupFactors, default=()
         Parts of the vector that are trained in their own way.
+    decay_schedule : Schedule, default=None
+        What the optimiser's weight decay is multiplied by as time goes on, beside the rate.
+    drop_last : bool
+        Whether the shorter batch that would end an epoch is left out.
     progress : Progress
         The history, continued.
     current_rate : float
@@ -164,6 +168,8 @@ class Member:
     max_seconds: float = np.inf
     averaging: Averaging | None = None
     groups: tuple[GroupFactors, ...] = ()
+    decay_schedule: Schedule | None = None
+    drop_last: bool = False
     progress: Progress = field(default_factory=Progress)
     current_rate: float = 0.0
     steps: int = 0

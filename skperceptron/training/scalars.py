@@ -55,6 +55,7 @@ class Scalars:
             (
                 id(m.optimizer),
                 id(m.schedule),
+                id(m.decay_schedule),
                 m.learning_rate,
                 m.max_iter,
                 m.steps,
@@ -118,7 +119,10 @@ class Scalars:
         optimizer = member.optimizer
         factors = [of_members[alike[0]] for of_members in self._rate_factors]
         coefficients = [c for f in factors for c in optimizer.coefficients(rates * f, steps)]
-        scalars = *coefficients, rates * optimizer.weight_decay
+        decay = rates * optimizer.weight_decay
+        if member.decay_schedule is not None:
+            decay = decay * member.decay_schedule.rates(1.0, 1.0, times, member.max_iter)
+        scalars = *coefficients, decay
         of_member = np.empty((n_steps, 1, len(scalars)))
         for j, scalar in enumerate(scalars):
             of_member[:, 0, j] = scalar
