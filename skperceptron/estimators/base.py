@@ -36,14 +36,13 @@ from .._sklearn.checks import (
     validated,
 )
 from .._sklearn.compat import CallbackSupportMixin, check_optimize_result, check_y
-from ..activations import Activation
 from ..callbacks.listening import Silence, listening
 from ..engine import Network, multilayer_perceptron
 from ..engine.arrays import Floats, Integers, all_finite
 from ..engine.network import Learned
 from ..engine.prediction import Predictor, Predictors, predict_raw
 from ..engine.rows import merge_equal_rows
-from ..initializers import ARRAYS, Layer, get_initializer
+from ..initializers import ARRAYS, get_initializer
 from ..losses import Loss
 from ..optimizers import LBFGS
 from ..options import check_option, plain
@@ -66,6 +65,7 @@ from .held_out import FEW_OUTPUTS, HeldOut, Validation, joined, split
 from .notebook import NotebookMixin
 from .parameters import NetworkParameters, is_lbfgs, owned
 from .resumption import facts_of
+from .start import initial_vector
 
 #: From this many weights in one matrix on, ``dtype="auto"`` trains in float32.
 FLOAT32_FROM = 2**12
@@ -290,7 +290,7 @@ class BaseMultilayerPerceptron(
             if not mode.incremental:
                 self._forget_history()
         else:
-            start = self._initial_parameters(rng, extras)
+            start = self._initial_parameters(rng, extras, data)
             progress = Progress()
         self.dtype_ = self._resolve_dtype()
         self.n_outputs_ = n_outputs
@@ -359,27 +359,14 @@ class BaseMultilayerPerceptron(
         largest = max(array.size for array in learned if array.is_weight)
         return np.dtype(np.float32 if largest >= FLOAT32_FROM else np.float64)
 
-    def _initial_parameters(self, rng: np.random.RandomState, extras: Extras) -> Floats:
-        """Draw weights and biases layer by layer; all other blocks start as they declare."""
-        vector = np.empty((1, self._network.n_parameters))
-        activations: list[Activation | None] = [*self._resolve_activations()]
-        factors = [a.init_factor for a in activations if a is not None]
-        activations = [*activations[: len(self._hidden_sizes())], None]
+    def _initial_parameters(
+        self, rng: np.random.RandomState, extras: Extras, data: TrainingSet
+    ) -> Floats:
+        """Draw where the network starts, and put the user's own arrays into it."""
         initializer = owned(get_initializer(self.initializer), self.initializer)
         initializer.check_parameters()
-        layer = 0
-        for node, views in zip(self._network.nodes, self._network.views(vector), strict=True):
-            if node.block.opens_layer:
-                # scikit-learn's output layer follows the rule of the last hidden layer.
-                factor = factors[min(layer, len(factors) - 1)]
-                weight, bias = views
-                fan_in, units = weight[0].shape
-                asked = Layer(fan_in, units, activations[layer], factor)
-                weight[0], bias[0, 0] = initializer.draw(asked, rng)
-                layer += 1
-                continue
-            for view, start in zip(views, node.block.initial_arrays(rng), strict=True):
-                view[0] = start.reshape(view.shape[1:])
+        activations = self._resolve_activations()
+        vector = initial_vector(self._network, initializer, activations, rng, data)
         coefs, intercepts = extras.coefs_init, extras.intercepts_init
         self._start_where_told(
             vector,
