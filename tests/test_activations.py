@@ -51,7 +51,8 @@ from skperceptron.engine import multilayer_perceptron
 from skperceptron.losses import SquaredError
 from skperceptron.optimizers import Adam
 from skperceptron.schedules import Constant
-from skperceptron.training import Member, Stack, Targets, TrainingSet
+from skperceptron.training import Stack, Targets, TrainingSet
+from tests.members import member_of
 
 INF = np.inf
 BOTH_DTYPES = pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -705,7 +706,7 @@ def test_user_defined_activation_shares_a_stack_with_others():
 
     def members():
         return [
-            Member(
+            member_of(
                 parameters=np.random.RandomState(k).normal(size=network.n_parameters),
                 loss=SquaredError(),
                 optimizer=Adam(),

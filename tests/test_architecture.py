@@ -21,6 +21,7 @@ GROUND, COMPONENTS, TRAINING, ESTIMATORS, TOOLS = range(5)
 FLOORS = {
     "engine": GROUND,
     "options": COMPONENTS,
+    "exceptions": COMPONENTS,
     "components": COMPONENTS,
     "activations": COMPONENTS,
     "averaging": COMPONENTS,

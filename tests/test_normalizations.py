@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from skperceptron import normalizations
+from skperceptron import MLPRegressor, normalizations
 from skperceptron.engine import Network, NetworkInput, Node, Workspace
 from skperceptron.engine.network import INPUT
 from skperceptron.normalizations import BatchNormalization, LayerNormalization, Normalization
@@ -74,3 +74,13 @@ def test_running_statistics_move_by_the_momentum_of_the_normalization():
         assert_allclose(mean, momentum * x.mean(axis=0), rtol=1e-12)
         expected = (1 - momentum) + momentum * x.var(axis=0, ddof=1)
         assert_allclose(variance, expected, rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_network_that_overflows_where_normalisation_joins_its_layer_says_so():
+    X = np.random.RandomState(0).normal(size=(20, 3))
+    model = MLPRegressor(hidden_layer_sizes=(4,), normalization="batch", max_iter=1).fit(X, X[:, 0])
+    model.coefs_[0] = model.coefs_[0] * 1e200
+    model.normalization_parameters_[0][0] *= 1e200
+    with pytest.raises(ValueError, match="prediction overflows"):
+        model.predict(X)

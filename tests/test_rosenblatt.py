@@ -480,3 +480,17 @@ def test_class_weights_choose_the_same_units_as_weights_of_rows():
     by_row = clone(model).fit(X, y, 2.0**y)
     assert_array_equal(by_class.associative_thresholds_, by_row.associative_thresholds_)
     assert_array_equal(by_class.coef_, by_row.coef_)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize(
+    ("X", "weight", "class_weight"),
+    [
+        ([[1e250], [-1e250], [0.0]], [1e140, 1.0, 1.0], None),
+        ([[1.0], [-1.0], [0.0]], [1.0, 1e-323, 1.0], "balanced"),
+    ],
+)
+def test_weights_out_of_all_proportion_are_refused_in_words(X, weight, class_weight):
+    network = RosenblattPerceptron(n_associative=0, class_weight=class_weight)
+    with pytest.raises(ValueError, match=r"(?i)weight"):
+        network.fit(X, [0, 1, 0], weight)

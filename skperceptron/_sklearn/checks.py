@@ -472,7 +472,9 @@ class LabelMixin(ClassifierMixin):
             # Unlike scikit-learn's function this counts weights, so that they equal repeated rows.
             totals = np.bincount(codes, sample_weight, minlength=len(self.classes_))
             shares = totals / totals.sum() * np.count_nonzero(totals)
-            return np.divide(1, shares, out=np.zeros(len(shares)), where=shares > 0)
+            # A class of next to no weight would count infinitely much, which is refused.
+            with np.errstate(over="ignore"):
+                return np.divide(1, shares, out=np.zeros(len(shares)), where=shares > 0)
         weights = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_)
         if not (np.isfinite(weights).all() and (weights >= 0).all()):
             raise ValueError(

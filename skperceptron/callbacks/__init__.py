@@ -7,5 +7,9 @@ a dict with the figures of the epoch, and ``state``, a callable that returns all
 training goes on from (None where a fit cannot be resumed).
 """
 
-from .builtin import *  # noqa: F403
-from .builtin import __all__ as __all__
+from .base import Callback
+from .checkpoint import Checkpoint
+from .epoch_logger import EpochLogger
+from .stop_on_plateau import StopOnPlateau
+
+__all__ = ["Callback", "Checkpoint", "EpochLogger", "StopOnPlateau"]

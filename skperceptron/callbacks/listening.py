@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -46,22 +47,29 @@ class Facts:
     form: Form
 
 
-class Silence:
-    """Stands in for a listener where there are no callbacks."""
+class Listener(ABC):
+    """Who is told how a fit goes on.
 
-    #: Whether anybody is told of each epoch, and may look at what it has brought.
-    listens = False
+    Attributes
+    ----------
+    listens : bool
+        Whether anybody is told of each epoch, and may look at what it has brought.
+    """
 
+    listens: bool
+
+    @abstractmethod
     def begin(self, task_name: str) -> None:
-        """Tell that an epoch begins."""
+        """Learn that an epoch begins."""
 
+    @abstractmethod
     def end(
         self,
         report: dict[str, Any],
         fitted: Callable[[], dict[str, Any]],
         state: Callable[[], State] | None = None,
     ) -> bool:
-        """Tell that the epoch has ended; return whether training shall stop.
+        """Learn that the epoch has ended; return whether training shall stop.
 
         Parameters
         ----------
@@ -72,11 +80,12 @@ class Silence:
         state : callable, default=None
             Returns what training goes on from.
         """
-        return False
 
+    @abstractmethod
     def close(self) -> None:
         """End an epoch that has begun but will not take place."""
 
+    @abstractmethod
     def resume(self, rng: np.random.RandomState, facts: Callable[[], Facts]) -> State | None:
         """Return the saved state of an interrupted fit and put its generator back, if there is one.
 
@@ -87,14 +96,40 @@ class Silence:
         facts : callable
             Returns what the fit is of.
         """
+
+    @abstractmethod
+    def refuse_to_save(self, why: str) -> None:
+        """Raise ValueError if somebody wants to save a fit that cannot be resumed."""
+
+
+class NobodyListens(Listener):
+    """The listener of a fit without callbacks."""
+
+    listens = False
+
+    def begin(self, task_name: str) -> None:
+        pass
+
+    def end(
+        self,
+        report: dict[str, Any],
+        fitted: Callable[[], dict[str, Any]],
+        state: Callable[[], State] | None = None,
+    ) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+    def resume(self, rng: np.random.RandomState, facts: Callable[[], Facts]) -> State | None:
         return None
 
     def refuse_to_save(self, why: str) -> None:
-        """Raise ValueError if a callback wants to save a fit that cannot be resumed."""
+        pass
 
 
-class Listener(Silence):
-    """Passes on what happens.
+class CallbackListener(Listener):
+    """Passes on to callbacks what happens.
 
     Parameters
     ----------
@@ -176,7 +211,7 @@ class Listener(Silence):
 @contextmanager
 def listening(
     estimator: Any, max_subtasks: int, X: Any, y: Any, sample_weight: Any
-) -> Iterator[Silence]:
+) -> Iterator[Listener]:
     """Set an estimator's callbacks up, tell them of the fit, and tear them down.
 
     Parameters
@@ -190,14 +225,14 @@ def listening(
 
     Yields
     ------
-    Silence or Listener
+    Listener
     """
     registered = list(getattr(estimator, "_skl_callbacks", ()))
     own = [] if estimator.callbacks is None else list(estimator.callbacks)
     _check_place_of(own, estimator)
     callbacks = [*registered, *own]
     if not callbacks:
-        yield Silence()
+        yield NobodyListens()
         return
     # Who saves comes last: by then it is known whether training stops.
     callbacks.sort(key=lambda callback: hasattr(callback, "resume"))
@@ -208,7 +243,7 @@ def listening(
         with callback_management_context(estimator):
             context = estimator._init_callback_context(max_subtasks=max_subtasks)
             context.call_on_fit_task_begin(estimator=estimator, **offered)
-            yield Listener(estimator, context, callbacks, offered)
+            yield CallbackListener(estimator, context, callbacks, offered)
             context.call_on_fit_task_end(
                 estimator=estimator, reconstruction_attributes=dict, **offered
             )

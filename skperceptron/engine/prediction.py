@@ -70,9 +70,10 @@ class Predictor:
 
     def __init__(self, network: Network, learned: Learned, dtype: np.dtype) -> None:
         self._dtype = dtype
-        # What float32 has no room for becomes infinite, and so does what is predicted with it.
-        with np.errstate(over="ignore"):
+        # What there is no room for becomes infinite, and so does what is predicted with it.
+        with np.errstate(over="ignore", invalid="ignore"):
             converted = [tuple(array.astype(dtype, copy=False) for array in of) for of in learned]
+            self._network, self._parameters = fold_lines(network, converted)
         #: Copies in another dtype, and what they are copies of.
         self._copies = [
             (copy, array)
@@ -80,7 +81,6 @@ class Predictor:
             for copy, array in zip(*of_node, strict=True)
             if copy is not array
         ]
-        self._network, self._parameters = fold_lines(network, converted)
         self._is_folded = self._network is not network
         self._first = network.inputs[0].name
         self._borrows = network.reads(INPUT, BorrowedRows.kind)

@@ -11,7 +11,6 @@ from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy, deepcopy
 from dataclasses import dataclass
-from inspect import signature
 from numbers import Integral
 from typing import Any, NoReturn
 
@@ -36,22 +35,26 @@ from .._sklearn.checks import (
     validated,
 )
 from .._sklearn.compat import CallbackSupportMixin, check_optimize_result, check_y
-from ..callbacks.listening import Silence, listening
+from ..callbacks.listening import Listener, NobodyListens, listening
 from ..engine import Network, multilayer_perceptron
 from ..engine.arrays import Floats, Integers, all_finite
 from ..engine.network import Learned
 from ..engine.prediction import Predictor, Predictors, predict_raw
 from ..engine.rows import merge_equal_rows
+from ..exceptions import DivergedError
 from ..initializers import ARRAYS, get_initializer
 from ..losses import Loss
 from ..optimizers import LBFGS
 from ..options import check_option, plain
+from ..stopping import EarlyStopping
 from ..training import (
     EpochReport,
     Member,
+    Recipe,
     Stack,
     TargetRows,
     TrainingSet,
+    Verdict,
     epochs,
     minimize_lbfgs,
 )
@@ -69,9 +72,6 @@ from .start import initial_vector
 
 #: From this many weights in one matrix on, ``dtype="auto"`` trains in float32.
 FLOAT32_FROM = 2**12
-
-#: What ``n_iter_no_change`` is where the user has not chosen it.
-DEFAULT_PATIENCE = signature(NetworkParameters).parameters["n_iter_no_change"].default
 
 #: Epochs of earlier calls whose figures are kept: a model that learns for years does not grow.
 KEPT_EPOCHS = 1000
@@ -231,7 +231,7 @@ class BaseMultilayerPerceptron(
         *,
         incremental: bool,
         extras: Extras = NO_EXTRAS,
-        listener: Silence | None = None,
+        listener: Listener | None = None,
     ) -> tuple[Member, TrainingSet]:
         """Check everything, wire the network, and return what is to be trained on what."""
         mode = FitMode(
@@ -241,7 +241,7 @@ class BaseMultilayerPerceptron(
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
         checked = self._check_data(X, y, sample_weight, mode)
-        member = self._make_ready(checked, mode, extras, listener or Silence())
+        member = self._make_ready(checked, mode, extras, listener or NobodyListens())
         return member, checked.data
 
     def _check_data(self, X: Any, y: Any, sample_weight: Any, mode: FitMode) -> CheckedData:
@@ -266,7 +266,7 @@ class BaseMultilayerPerceptron(
             )
 
     def _make_ready(
-        self, checked: CheckedData, mode: FitMode, extras: Extras, listener: Silence
+        self, checked: CheckedData, mode: FitMode, extras: Extras, listener: Listener
     ) -> Member:
         """Wire the network and return it, with its start, as a member of a stack."""
         data = checked.data
@@ -296,13 +296,20 @@ class BaseMultilayerPerceptron(
         self.n_outputs_ = n_outputs
         self.n_layers_ = len(self._hidden_sizes()) + 2
         self.out_activation_ = loss.out_activation
-        member = self._make_member(
-            start, loss, data, checked.weight, rng, progress, incremental=mode.incremental
+        stopping = self._resolve_early_stopping()
+        rows, held_out = self._hold_out(stopping, checked, extras, rng)
+        noise = self._make_noise(rng)
+        if mode.continuing and noise is not None:
+            noise, rng = self._noise_to_go_on_with(noise, rng)
+        n_samples = len(rows)
+        rows, weight = self._rows_of_batches(data, rows, checked.weight)
+        recipe = self._make_recipe(
+            loss, n_samples, weight, stopping, held_out, incremental=mode.incremental
         )
-        self._hold_out(member, checked, extras)
-        if mode.continuing:
-            self._go_on_with_noise(member)
-        self._merge_rows_of_full_batch(member, data)
+        average = None if recipe.averaging is None else getattr(self, "_average", None)
+        member = Member(recipe, start, rows, rng, noise, progress, average=average)
+        if mode.incremental:
+            self._go_on_with_optimizer(member)
         if saved is not None:
             restore(member, saved)
         return member
@@ -461,71 +468,66 @@ class BaseMultilayerPerceptron(
                 place[:] = array
         return vector[0]
 
-    def _make_member(
+    def _make_recipe(
         self,
-        parameters: Floats,
         loss: Loss,
-        data: TrainingSet,
+        n_samples: int,
         sample_weight: Floats | None,
-        rng: np.random.RandomState,
-        progress: Progress,
+        stopping: EarlyStopping | None,
+        held_out: HeldOut | None,
         *,
         incremental: bool,
-    ) -> Member:
+    ) -> Recipe:
+        """Return how the network is trained, and on which rows it is validated."""
         optimizer = self._make_optimizer()
         if is_lbfgs(self.solver) and (self.l1_ratio or self.max_grad_norm is not None):
             raise ValueError(
                 f"solver={self.solver!r} needs a smooth objective: l1_ratio={self.l1_ratio!r} must"
                 f" be 0 and max_grad_norm={self.max_grad_norm!r} must be None."
             )
-        averaging = self._resolve_averaging(incremental=incremental)
-        return Member(
-            parameters=parameters,
+        rules = EarlyStopping() if stopping is None else stopping
+        return Recipe(
             loss=loss,
             optimizer=optimizer,
             schedule=self._make_schedule(optimizer, incremental=incremental),
             learning_rate=plain(self.learning_rate_init),
             alpha=plain(self.alpha),
+            n_samples=n_samples,
             l1_ratio=plain(self.l1_ratio),
             max_grad_norm=np.inf if self.max_grad_norm is None else plain(self.max_grad_norm),
-            rows=np.arange(data.n_rows),
-            rng=rng,
             sample_weight=sample_weight,
             shuffle=self.shuffle,
+            validate=None if held_out is None else Validation(self, loss, rules.monitor, held_out),
+            watches_score=stopping is not None and held_out is not None,
+            restores_best=rules.restore_best,
             max_iter=plain(self.max_iter),
-            tol=plain(self.tol),
-            n_iter_no_change=plain(self.n_iter_no_change),
+            tol=plain(self.tol if rules.tol is None else rules.tol),
+            n_iter_no_change=plain(
+                self.n_iter_no_change if rules.patience is None else rules.patience
+            ),
             max_seconds=np.inf if self.max_time is None else plain(self.max_time),
-            averaging=averaging,
-            average=None if averaging is None else getattr(self, "_average", None),
+            averaging=self._resolve_averaging(incremental=incremental),
             groups=factors_of(self._resolve_groups(), self._network, self._layer_rate(optimizer)),
             decay_schedule=self._make_decay_schedule(incremental=incremental),
             drop_last=bool(self.drop_last),
-            progress=progress,
         )
 
-    def _hold_out(self, member: Member, checked: CheckedData, extras: Extras) -> None:
-        """Decide on which rows a member is validated, and what depends on them."""
-        rules = self._resolve_early_stopping()
-        held_out = None
+    def _hold_out(
+        self,
+        stopping: EarlyStopping | None,
+        checked: CheckedData,
+        extras: Extras,
+        rng: np.random.RandomState,
+    ) -> tuple[Integers, HeldOut | None]:
+        """Return the rows to train on, and those to validate on."""
+        all_rows = np.arange(checked.data.n_rows)
         if self._has_own_validation_data(extras):
-            held_out = self._check_validation_data(extras)
-        elif rules is not None and not is_lbfgs(self.solver):
-            weight = member.sample_weight
-            member.rows, rows = self._split(checked.data, member.rng)
-            self._check_weights_of_split(weight, member.rows, rows)
-            held_out = HeldOut(checked.data, checked.y, weight, checked.given, rows)
-        if held_out is not None:
-            monitor = "score" if rules is None else rules.monitor
-            member.validate = Validation(self, member.loss, monitor, held_out)
-        member.n_samples = len(member.rows)
-        member.noise = self._make_noise(member.rng)
-        member.watches_score = rules is not None and member.validate is not None
-        if rules is not None:
-            member.restores_best = rules.restore_best
-            member.tol = plain(self.tol) if rules.tol is None else plain(rules.tol)
-            if rules.patience is not None:
-                member.n_iter_no_change = plain(rules.patience)
+            return all_rows, self._check_validation_data(extras)
+        if stopping is None or is_lbfgs(self.solver):
+            return all_rows, None
+        rows, held_out = self._split(checked.data, rng)
+        self._check_weights_of_split(checked.weight, rows, held_out)
+        return rows, HeldOut(checked.data, checked.y, checked.weight, checked.given, held_out)
 
     def _has_own_validation_data(self, extras: Extras) -> bool:
         X, y, weight = extras.X_val, extras.y_val, extras.sample_weight_val
@@ -555,11 +557,13 @@ class BaseMultilayerPerceptron(
             weight = self._weigh(targets, weight)
         return HeldOut(TrainingSet(X, targets), y, weight, (extras.X_val, extras.y_val))
 
-    def _merge_rows_of_full_batch(self, member: Member, data: TrainingSet) -> None:
-        if not is_lbfgs(self.solver) and self._batch_rows(member.n_samples) == member.n_samples:
-            member.rows, member.sample_weight = _in_canonical_order(
-                data, member.rows, member.sample_weight
-            )
+    def _rows_of_batches(
+        self, data: TrainingSet, rows: Integers, weight: Floats | None
+    ) -> tuple[Integers, Floats | None]:
+        """Return the rows as batches take them, and what they weigh: a full batch merges them."""
+        if is_lbfgs(self.solver) or self._batch_rows(len(rows)) != len(rows):
+            return rows, weight
+        return _in_canonical_order(data, rows, weight)
 
     def _make_noise(self, rng: np.random.RandomState) -> np.random.Generator | None:
         """Return the source of dropout; without dropout nothing is drawn from ``rng``."""
@@ -595,17 +599,18 @@ class BaseMultilayerPerceptron(
             " rows of weight zero, or pass X_val and y_val."
         )
 
-    def _go_on_with_noise(self, member: Member) -> None:
+    def _noise_to_go_on_with(
+        self, noise: np.random.Generator, rng: np.random.RandomState
+    ) -> tuple[np.random.Generator, np.random.RandomState]:
         """Let dropout go on from the earlier call, where a seed would draw its masks again.
 
         Shuffles go on with it. Without dropout they are scikit-learn's, seeded in each call.
         """
-        seed, noise = getattr(self, "_noise", (None, None))
-        if member.noise is None or noise is None or seed != self.random_state:
-            return
+        seed, earlier = getattr(self, "_noise", (None, None))
+        if earlier is None or seed != self.random_state:
+            return noise, rng
         # The earlier fit keeps its own, should this one fail.
-        member.noise = deepcopy(noise)
-        member.rng = np.random.RandomState([seed, self.t_ % 2**32])
+        return deepcopy(earlier), np.random.RandomState([seed, self.t_ % 2**32])
 
     def _progress_so_far(self, mode: FitMode) -> Progress:
         """Return the history to go on with: ``fit`` judges by its own, ``partial_fit`` by all."""
@@ -629,27 +634,26 @@ class BaseMultilayerPerceptron(
         """Take over moments and learning rate of the earlier call, where they are still meant."""
         if not hasattr(self, "_optimizer_state"):
             return
-        now = member.optimizer, member.schedule, member.learning_rate
+        recipe = member.recipe
+        now = recipe.optimizer, recipe.schedule, recipe.learning_rate
         optimizer, schedule, initial_rate = getattr(self, "_trained_by", now)
         vectors, steps, rate = self._optimizer_state
-        if type(optimizer) is type(member.optimizer):
+        if type(optimizer) is type(recipe.optimizer):
             member.optimizer_state, member.steps = vectors, steps
-        if initial_rate == member.learning_rate and _are_alike(schedule, member.schedule):
+        if initial_rate == recipe.learning_rate and _are_alike(schedule, recipe.schedule):
             member.current_rate = rate
         else:
-            member.current_rate = member.schedule.after_epoch(
-                member.learning_rate, member.learning_rate, member.progress.rows_seen
+            member.current_rate = recipe.schedule.after_epoch(
+                recipe.learning_rate, recipe.learning_rate, member.progress.rows_seen
             )
 
     def _train_stochastic(
-        self, member: Member, data: TrainingSet, listener: Silence, *, incremental: bool
+        self, member: Member, data: TrainingSet, listener: Listener, *, incremental: bool
     ) -> None:
         self._warn_of_clipped_batch(member)
-        if incremental:
-            self._go_on_with_optimizer(member)
         # A fit that was saved when it had ended is not gone on with.
         if not member.is_over:
-            size = self._batch_rows(member.n_samples)
+            size = self._batch_rows(member.recipe.n_samples)
             stack, rest = self._stack_of(member, data, size, incremental=incremental)
             try:
                 self._run_epochs(stack, member, listener, incremental=incremental)
@@ -709,7 +713,7 @@ class BaseMultilayerPerceptron(
         return None
 
     def _run_epochs(
-        self, stack: Stack, member: Member, listener: Silence, *, incremental: bool
+        self, stack: Stack, member: Member, listener: Listener, *, incremental: bool
     ) -> None:
         reports = epochs(stack, stop_when_exhausted=not incremental)
 
@@ -729,9 +733,9 @@ class BaseMultilayerPerceptron(
             if member.failure is not None:
                 raise member.failure
             self._say(report)
-            if listener.end(_figures(report), fitted, state):
+            if listener.end(_figures(report), fitted, state) and not member.diverged:
                 # What a callback asks for is no lack of convergence.
-                member.verdict = "stop"
+                member.verdict = Verdict.STOP
             if incremental:
                 break
 
@@ -740,11 +744,11 @@ class BaseMultilayerPerceptron(
             stack.publish(k)
 
     def _warn_of_clipped_batch(self, member: Member) -> None:
-        given = self.batch_size
-        if not isinstance(given, str) and not callable(given) and given > member.n_samples:
+        given, n_samples = self.batch_size, member.recipe.n_samples
+        if not isinstance(given, str) and not callable(given) and given > n_samples:
             warn(
                 f"Got batch_size={self.batch_size}, larger than the sample size"
-                f" {member.n_samples}. It is going to be clipped."
+                f" {member.recipe.n_samples}. It is going to be clipped."
             )
 
     def _finish(self, member: Member) -> None:
@@ -759,12 +763,12 @@ class BaseMultilayerPerceptron(
 
     def _refuse_diverged(self) -> NoReturn:
         rate = f". Or learning_rate_init={self.learning_rate_init!r} is too large"
-        raise ValueError(f"{_DIVERGED}{'' if is_lbfgs(self.solver) else rate}.")
+        raise DivergedError(f"{_DIVERGED}{'' if is_lbfgs(self.solver) else rate}.")
 
-    def _warn_unconverged(self, verdict: str) -> None:
+    def _warn_unconverged(self, verdict: Verdict) -> None:
         limits = {
-            "exhausted": f"Maximum iterations ({self.max_iter})",
-            "out of time": f"Maximum time ({self.max_time} seconds)",
+            Verdict.EXHAUSTED: f"Maximum iterations ({self.max_iter})",
+            Verdict.OUT_OF_TIME: f"Maximum time ({self.max_time} seconds)",
         }
         if verdict in limits:
             warn(
@@ -780,21 +784,22 @@ class BaseMultilayerPerceptron(
         print(f"Iteration {report.epoch}, loss = {report.loss:.8f}")
         if report.score is not None:
             print(f"Validation score: {report.score:f}")
-        if report.verdict in ("stop", "slow down"):
-            watched = "Validation score" if report.member.watches_score else "Training loss"
+        if report.verdict in (Verdict.STOP, Verdict.SLOW_DOWN):
+            recipe = report.member.recipe
+            watched = "Validation score" if recipe.watches_score else "Training loss"
             outcome = "Stopping."
-            if report.verdict == "slow down":
+            if report.verdict is Verdict.SLOW_DOWN:
                 outcome = f"Setting learning rate to {report.member.current_rate:f}"
             print(
-                f"{watched} did not improve more than tol={report.member.tol:f} for"
-                f" {report.member.n_iter_no_change} consecutive epochs. {outcome}"
+                f"{watched} did not improve more than tol={recipe.tol:f} for"
+                f" {recipe.n_iter_no_change} consecutive epochs. {outcome}"
             )
 
     def _keep(self, member: Member) -> None:
         """Store what stochastic training has brought."""
-        progress = member.progress
-        watches_score = member.watches_score
-        is_validated = member.validate is not None
+        recipe, progress = member.recipe, member.progress
+        watches_score = recipe.watches_score
+        is_validated = recipe.validate is not None
         # What training goes on from, where predictions use something else.
         self._raw_parameters = None if member.average is None else member.parameters
         self._average = member.average
@@ -814,11 +819,11 @@ class BaseMultilayerPerceptron(
         self.t_ = progress.rows_seen
         self._no_improvement = progress.no_improvement
         self._optimizer_state = (member.optimizer_state, member.steps, member.current_rate)
-        self._trained_by = member.optimizer, member.schedule, member.learning_rate
+        self._trained_by = recipe.optimizer, recipe.schedule, recipe.learning_rate
         if member.noise is not None and isinstance(self.random_state, Integral):
             self._noise = int(self.random_state), member.noise
 
-    def _train_lbfgs(self, member: Member, data: TrainingSet, listener: Silence) -> None:
+    def _train_lbfgs(self, member: Member, data: TrainingSet, listener: Listener) -> None:
         losses: list[float] = []
 
         def tell(last: OptimizeResult) -> bool:
@@ -836,9 +841,10 @@ class BaseMultilayerPerceptron(
                 listener.begin("iteration")
             return stops
 
-        assert isinstance(member.optimizer, LBFGS)
-        max_fun = member.optimizer.max_fun
-        budget = Budget(member.max_iter, max_fun, member.tol, member.max_seconds)
+        recipe = member.recipe
+        assert isinstance(recipe.optimizer, LBFGS)
+        max_fun = recipe.optimizer.max_fun
+        budget = Budget(recipe.max_iter, max_fun, recipe.tol, recipe.max_seconds)
         listener.begin("iteration")
         result, interrupted = minimize_lbfgs(self._network, member, data, budget, tell)
         # The iteration that has begun last does not take place.
@@ -949,10 +955,11 @@ def _was_planned(member: Member) -> bool:
     So it is where a schedule ends with the last epoch, and no rule could have stopped training
     before: the patience is as long as training, or there is no tolerance.
     """
-    if member.verdict != "exhausted" or not member.schedule.needs_max_iter:
+    recipe = member.recipe
+    if member.verdict is not Verdict.EXHAUSTED or not recipe.schedule.needs_max_iter:
         return False
-    is_patient = member.n_iter_no_change >= member.max_iter
-    return is_patient or not (member.watches_score or member.tol)
+    is_patient = recipe.n_iter_no_change >= recipe.max_iter
+    return is_patient or not (recipe.watches_score or recipe.tol)
 
 
 def _figures(report: EpochReport) -> dict[str, Any]:

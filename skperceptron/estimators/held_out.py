@@ -21,6 +21,7 @@ from .._sklearn.compat import safe_indexing, takes_sample_weight
 from ..engine.arrays import Floats, Integers
 from ..engine.mapped import pages_of
 from ..engine.prediction import predict_raw
+from ..exceptions import DivergedError
 from ..losses import Loss
 from ..options import is_number, shown
 from ..training import TrainingSet
@@ -154,8 +155,10 @@ class Validation:
 
         Raises
         ------
+        DivergedError
+            If training has diverged.
         ValueError
-            If the first score is no finite number, or if training has diverged.
+            If the first score is no finite number.
         """
         # What overflows is answered by an error.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -203,7 +206,7 @@ class Validation:
     def _refuse_diverged(self) -> NoReturn:
         if self._given_rows is not None:
             self._estimator._refuse_diverged()
-        raise ValueError(
+        raise DivergedError(
             "Predictions of X_val, or their loss, are non-finite: the training diverged, or X_val"
             " contains far larger values than X. Preprocess both (for example with StandardScaler),"
             f" or lower learning_rate_init={self._estimator.learning_rate_init!r}."

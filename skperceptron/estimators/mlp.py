@@ -743,18 +743,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         check_is_fitted(self)
         with checking():
             y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-        if not isinstance(self._loss, Pinball):
-            predicted: Any = self.predict(X)
-            return scored(r2_score, y, predicted, sample_weight)
-        predicted = np.moveaxis(self._description(X), -1, 0)
-        return float(
-            np.mean(
-                [
-                    scored(partial(d2_pinball_score, alpha=quantile), y, values, sample_weight)
-                    for quantile, values in zip(self._loss.quantiles, predicted, strict=True)
-                ]
-            )
-        )
+        return score_of(self, y, self.predict(X), sample_weight)
 
     def _description(self, X: Any) -> Floats:
         """Return what the loss tells of each target, (n_samples, T, outputs per target)."""
@@ -1069,6 +1058,29 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         with suppress(TypeError, ValueError):
             tags.target_tags.positive_only = get_loss(self.loss).target_interval.low >= 0
         return tags
+
+
+def score_of(network: Any, y: Floats, predicted: Floats, weight: Any) -> float:
+    """Return how good predictions are, by the measure that goes with a network's loss.
+
+    Parameters
+    ----------
+    network : estimator
+        R2 is the measure, D2 where the network predicts quantiles.
+    y : ndarray of shape (N,) or (N, T)
+    predicted : ndarray of shape (N,), (N, T), (N, Q) or (N, T, Q)
+        As `predict` of the network returns them.
+    weight : ndarray of shape (N,) or None
+    """
+    loss = getattr(network, "_loss", None)
+    if not isinstance(loss, Pinball):
+        return scored(r2_score, y, predicted, weight)
+    by_quantile = predicted.reshape(len(predicted), -1, len(loss.quantiles))
+    scores = [
+        scored(partial(d2_pinball_score, alpha=quantile), y, by_quantile[..., i], weight)
+        for i, quantile in enumerate(loss.quantiles)
+    ]
+    return float(np.mean(scores))
 
 
 def scored(score: Callable[..., float], y: Floats, predicted: Floats, weight: Any) -> float:

@@ -108,7 +108,6 @@ def prepare(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         member, data = twin._prepare(X, y, sample_weight, incremental=True)
-    twin._go_on_with_optimizer(member)
     return member, data
 
 
@@ -152,7 +151,7 @@ def evaluate_training(
         gradient=tapped.views(gradient),
         sparse=data.is_sparse,
         noise=[None],
-        weighted=network.mixes_rows and member.sample_weight is not None,
+        weighted=network.mixes_rows and member.recipe.sample_weight is not None,
         # A training step's own sigmoids may overflow, and only an epoch says that this is meant.
         like_numpy=True,
         input_gradients=with_input_gradient,
@@ -165,7 +164,7 @@ def evaluate_training(
     work.forward()
     raw = work.raw[0].copy()
     y = np.ascontiguousarray(data.targets.of_rows(), dtype=np.float64)
-    loss = member.loss.mean(raw, y, member.sample_weight, work.delta[0])
+    loss = member.recipe.loss.mean(raw, y, member.recipe.sample_weight, work.delta[0])
     work.delta *= shares
     delta = work.delta[0].copy()
     work.backward()
@@ -180,7 +179,7 @@ def evaluate_training(
 
 def _shares(member: Member, n_rows: int) -> Floats:
     """Return the share of each row in the mean loss."""
-    weight = np.ones(n_rows) if member.sample_weight is None else member.sample_weight
+    weight = np.ones(n_rows) if member.recipe.sample_weight is None else member.recipe.sample_weight
     return weight / weight.sum()
 
 

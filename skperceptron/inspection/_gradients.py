@@ -124,7 +124,8 @@ def gradient_rows(
     member, data = prepare(estimator, X, y, sample_weight)
     network: Network = estimator._network
     found = evaluate_training(network, member, data)
-    weights = np.ones(data.n_rows) if member.sample_weight is None else member.sample_weight
+    weights = member.recipe.sample_weight
+    weights = np.ones(data.n_rows) if weights is None else weights
     learned = network.views(member.parameters.astype(np.float64)[np.newaxis])
     changes = None if is_lbfgs(estimator.solver) else _next_step(network, member, data)
     nodes, _ = describe(network, "")

@@ -12,6 +12,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 
 from ..engine.arrays import Floats
 from ..estimators.base import BaseMultilayerPerceptron, is_lbfgs
+from ..exceptions import DivergedError
 from ..options import Interval, check_option, plain
 from ..schedules import TimeSchedule
 from ._displays._common import CATEGORIES, WIDTH, import_pyplot
@@ -209,8 +210,6 @@ def _loss_of_step(estimator: Any, X: Any, y: Any, options: dict[str, Any]) -> fl
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.filterwarnings("ignore", message="Got `?batch_size")
             estimator.partial_fit(X, y, **options)
-    except ValueError as error:
-        if "diverged" not in str(error):
-            raise
+    except DivergedError:
         return np.nan
     return estimator.loss_curve_[-1]

@@ -15,7 +15,6 @@ from sklearn.base import (
     RegressorMixin,
     clone,
 )
-from sklearn.metrics import r2_score
 from sklearn.utils import check_array, check_random_state, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
@@ -23,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._sklearn.checks import checking
 from .._sklearn.compat import fit_context
 from ..engine.arrays import Floats
-from ..estimators.mlp import scored
+from ..estimators.mlp import score_of
 from ..options import COUNT, N_JOBS, SEED, ChecksOptions, Having, Rules, plain, speaks_for_itself
 from ._candidates import last_step, path_of
 from ._parallel import fit_stacked
@@ -333,8 +332,11 @@ class StackedEnsembleRegressor(_StackedEnsemble, RegressorMixin, BaseEstimator):
             Standard deviation over the members; only if `return_std`.
         """
         predictions = self.predict_members(X)
-        mean = predictions.mean(axis=0)
-        return (mean, predictions.std(axis=0)) if return_std else mean
+        # Sums of large predictions overflow. Powers of two round nothing.
+        exponent = np.frexp(np.abs(predictions).max(axis=0))[1]
+        scaled = np.ldexp(predictions, -exponent)
+        mean = np.ldexp(scaled.mean(axis=0), exponent)
+        return (mean, np.ldexp(scaled.std(axis=0), exponent)) if return_std else mean
 
     def predict_members(self, X: Any) -> Floats:
         """Return each member's predictions.
@@ -352,7 +354,7 @@ class StackedEnsembleRegressor(_StackedEnsemble, RegressorMixin, BaseEstimator):
         return self._of_members("predict", X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return R2 of the mean prediction, whatever the units of y are.
+        """Return how good the mean prediction is, whatever the units of y are.
 
         Parameters
         ----------
@@ -368,8 +370,9 @@ class StackedEnsembleRegressor(_StackedEnsemble, RegressorMixin, BaseEstimator):
         Returns
         -------
         float
-            At most 1.
+            As the members score: R2, or D2 where they predict quantiles; at most 1.
         """
+        predicted = self.predict(X)
         with checking():
             y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-        return scored(r2_score, y, self.predict(X), sample_weight)
+        return score_of(last_step(self.estimators_[0]), y, predicted, sample_weight)

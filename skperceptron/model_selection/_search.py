@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
 from .._sklearn.compat import fit_context, seeing
@@ -49,6 +50,11 @@ class _StackedSearchMixin:
             If all fits fail, or one does and ``error_score="raise"``.
         """
         return seeing(super().fit, Parallel=StackedParallel)(self, X, y, **params)  # type: ignore[misc]
+
+    def _format_results(self, *arguments: Any, **keywords: Any) -> dict[str, Any]:
+        """Make ``cv_results_``; scores of 1e200 have a deviation that is rightly infinite."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return super()._format_results(*arguments, **keywords)  # type: ignore[misc]
 
 
 @speaks_for_itself

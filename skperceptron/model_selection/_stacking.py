@@ -10,13 +10,13 @@ import math
 import time
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
 from .._sklearn.checks import Extras, FitMode
-from ..callbacks.listening import Silence
+from ..callbacks.listening import NobodyListens
 from ..engine import Network
 from ..estimators.base import NO_EXTRAS, BaseMultilayerPerceptron, CheckedData
 from ..training import Member, Stack, TrainingSet, epochs
@@ -134,20 +134,20 @@ class _Prepared:
 
     def batch_rows(self) -> int:
         """Return the batch size; zero says that all rows are one batch, however many they are."""
-        size = self.fit.estimator._batch_rows(self.member.n_samples)
-        return 0 if size == self.member.n_samples else size
+        size = self.fit.estimator._batch_rows(self.member.recipe.n_samples)
+        return 0 if size == self.member.recipe.n_samples else size
 
     def kind(self) -> Hashable:
         """What the members of one stack agree in."""
-        optimizer, dtype = self.member.optimizer, self.fit.estimator.dtype_
+        optimizer, dtype = self.member.recipe.optimizer, self.fit.estimator.dtype_
         return (
             self.network.shape,
             optimizer.operations,
             self.batch_rows(),
-            self.member.drop_last,
+            self.member.recipe.drop_last,
             dtype,
             self.data.is_sparse,
-            self.network.mixes_rows and self.member.sample_weight is not None,
+            self.network.mixes_rows and self.member.recipe.sample_weight is not None,
         )
 
 
@@ -166,8 +166,8 @@ class _Pool:
     objects: dict[Hashable, Any] = field(default_factory=dict)
     checked: dict[Hashable, tuple[CheckedData, dict[str, Any]]] = field(default_factory=dict)
 
-    def same(self, item: Item) -> Item:
-        """Return the first object that equals this one in type and attributes."""
+    def unify(self, item: Item) -> Item:
+        """Return the first of the objects that equal this one in type and attributes."""
         try:
             return self.objects.setdefault((type(item), frozenset(vars(item).items())), item)
         except TypeError:
@@ -237,18 +237,22 @@ def _prepare(fit: Fit, pool: _Pool) -> _Prepared:
     seed = estimator.random_state
     state = seed.get_state() if isinstance(seed, np.random.RandomState) else None
     checked = pool.check_data(fit)
-    member = estimator._make_ready(checked, FROM_SCRATCH, fit.extras, Silence())
+    member = estimator._make_ready(checked, FROM_SCRATCH, fit.extras, NobodyListens())
     estimator._warn_of_clipped_batch(member)
-    prepared = _Prepared(fit, member, checked.data, state)
-    member.loss, member.optimizer = pool.same(member.loss), pool.same(member.optimizer)
-    member.schedule = pool.same(member.schedule)
-    if member.decay_schedule is not None:
-        member.decay_schedule = pool.same(member.decay_schedule)
-    return prepared
+    recipe = member.recipe
+    decay_schedule = recipe.decay_schedule
+    recipe = replace(
+        recipe,
+        loss=pool.unify(recipe.loss),
+        optimizer=pool.unify(recipe.optimizer),
+        schedule=pool.unify(recipe.schedule),
+        decay_schedule=None if decay_schedule is None else pool.unify(decay_schedule),
+    )
+    return _Prepared(fit, replace(member, recipe=recipe), checked.data, state)
 
 
 def _train_stack(alike: list[_Prepared], pool: _Pool) -> None:
-    ordered = _in_stacking_order(alike, pool)
+    ordered = _with_shared_generators(_in_stacking_order(alike, pool))
     start = time.perf_counter()
     try:
         _run(ordered, pool)
@@ -267,10 +271,9 @@ def _train_stack(alike: list[_Prepared], pool: _Pool) -> None:
 
 def _run(ordered: list[_Prepared], pool: _Pool) -> None:
     """Train members to their ends."""
-    _choose_generators(ordered)
     members = [prepared.member for prepared in ordered]
     stack = Stack(
-        Network.stacked([prepared.network for prepared in ordered], pool.same),
+        Network.stacked([prepared.network for prepared in ordered], pool.unify),
         members,
         [prepared.data for prepared in ordered],
         ordered[0].batch_rows() or len(members[0].rows),
@@ -288,20 +291,29 @@ def _run(ordered: list[_Prepared], pool: _Pool) -> None:
         stack.retire(range(len(stack.members)))
 
 
-def _choose_generators(ordered: list[_Prepared]) -> None:
+def _with_shared_generators(ordered: list[_Prepared]) -> list[_Prepared]:
     """Let members that would draw the same shuffles share one generator."""
     shared: dict[Hashable, np.random.RandomState] = {}
-    for prepared in ordered:
-        member, seed = prepared.member, prepared.fit.estimator.random_state
-        if seed is None:
-            # NumPy's global generator would be shared without leave.
-            member.rng = np.random.RandomState(member.rng.randint(2**32, dtype=np.uint32))
-        elif not isinstance(seed, np.random.RandomState):
-            state: Any = member.rng.get_state()
-            _, words, *others = state
-            shuffles = (len(member.rows), member.n_samples, member.shuffle)
-            key = (words.tobytes(), *others, *shuffles)
-            member.rng = shared.setdefault(key, member.rng)
+    return [
+        replace(prepared, member=replace(prepared.member, rng=_generator_of(prepared, shared)))
+        for prepared in ordered
+    ]
+
+
+def _generator_of(
+    prepared: _Prepared, shared: dict[Hashable, np.random.RandomState]
+) -> np.random.RandomState:
+    """Return the source of a member's shuffles: one that is shared, where there is an equal one."""
+    member, seed = prepared.member, prepared.fit.estimator.random_state
+    if seed is None:
+        # NumPy's global generator would be shared without leave.
+        return np.random.RandomState(member.rng.randint(2**32, dtype=np.uint32))
+    if isinstance(seed, np.random.RandomState):
+        return member.rng
+    state: Any = member.rng.get_state()
+    _, words, *others = state
+    shuffles = len(member.rows), member.recipe.n_samples, member.recipe.shuffle
+    return shared.setdefault((words.tobytes(), *others, *shuffles), member.rng)
 
 
 def _fit_alone(prepared: _Prepared) -> None:
@@ -317,8 +329,8 @@ def _in_stacking_order(alike: list[_Prepared], pool: _Pool) -> list[_Prepared]:
 
     def functions(prepared: _Prepared) -> Hashable:
         applied = [node.block.activation_of(0) for node in prepared.network.nodes]
-        shared = [pool.same(f) for f in applied if f is not None]
-        return tuple(id(item) for item in (*shared, prepared.member.loss))
+        shared = [pool.unify(f) for f in applied if f is not None]
+        return tuple(id(item) for item in (*shared, prepared.member.recipe.loss))
 
     def places(keys: list[Any]) -> dict[Any, int]:
         return {key: place for place, key in enumerate(dict.fromkeys(keys))}
@@ -340,8 +352,8 @@ def _in_stacking_order(alike: list[_Prepared], pool: _Pool) -> list[_Prepared]:
 def _members_in_cache(prepared: _Prepared) -> int:
     """Return how many members may train at once."""
     network, estimator = prepared.network, prepared.fit.estimator
-    vectors = 2 + len(prepared.member.optimizer.state_names)
-    batch = estimator._batch_rows(prepared.member.n_samples)
+    vectors = 2 + len(prepared.member.recipe.optimizer.state_names)
+    batch = estimator._batch_rows(prepared.member.recipe.n_samples)
     # The input, and a value and a gradient of each node.
     widths = network.n_inputs + sum(2 * node.block.units for node in network.nodes)
     numbers = vectors * network.n_parameters + batch * widths

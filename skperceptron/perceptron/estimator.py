@@ -41,13 +41,14 @@ from .._sklearn.compat import (
     fit_context,
 )
 from ..activations import Heaviside
-from ..callbacks.listening import CALLBACKS, Silence, listening
+from ..callbacks.listening import CALLBACKS, Listener, listening
 from ..engine import Network, multilayer_perceptron
 from ..engine.arrays import Floats, Integers, all_finite
 from ..engine.network import Learned
 from ..engine.prediction import predict_raw
 from ..engine.rows import merge_equal_rows
 from ..estimators.notebook import NotebookMixin
+from ..exceptions import DivergedError
 from ..losses import BinaryLogLoss, CategoricalLogLoss
 from ..options import (
     CLASS_WEIGHT,
@@ -317,7 +318,8 @@ class RosenblattPerceptron(
         Raises
         ------
         ValueError
-            If a parameter or the data is invalid. An earlier fit is then left as it was.
+            If a parameter or the data is invalid, or (DivergedError) if responses overflow. An
+            earlier fit is then left as it was.
         """
         continuing = self.warm_start and hasattr(self, "coef_")
         with (
@@ -441,7 +443,7 @@ class RosenblattPerceptron(
     # Fitting.
 
     def _fit(
-        self, X: Any, y: Any, sample_weight: Any, mode: FitMode, listener: Silence
+        self, X: Any, y: Any, sample_weight: Any, mode: FitMode, listener: Listener
     ) -> RosenblattPerceptron:
         listener.refuse_to_save("a RosenblattPerceptron")
         if not (
@@ -487,8 +489,10 @@ class RosenblattPerceptron(
             largest = max(largest, float(numbers.max()), -float(numbers.min()))
         limits = np.finfo(np.float64)
         n_terms = len(weights) * int(self.max_iter) * (int(self.n_associative) or X.shape[1])
-        too_large = largest * weights.max() > np.sqrt(limits.max / n_terms)
-        if too_large or 0 < largest * weights.max() < np.sqrt(limits.tiny):
+        with np.errstate(over="ignore", under="ignore"):
+            correction = np.float64(largest) * weights.max()
+        too_large = correction > np.sqrt(limits.max / n_terms)
+        if too_large or 0 < correction < np.sqrt(limits.tiny):
             raise ValueError(
                 f"X holds numbers up to {largest:.3g}, weights of its rows are up to"
                 f" {weights.max():.3g}: the responses, which grow with the squares of both, would"
@@ -570,7 +574,7 @@ class RosenblattPerceptron(
         training: _Training,
         rng: np.random.RandomState,
         mode: FitMode,
-        listener: Silence,
+        listener: Listener,
     ) -> None:
         units = ErrorCorrection(*self._starting_point(training, mode), training.new_solver)
         units.memory.begin(training.count_right)
@@ -653,7 +657,7 @@ class RosenblattPerceptron(
         self.coef_, self.intercept_ = chosen[:, :-1].copy(), chosen[:, -1].copy()
 
     def _refuse_overflow(self) -> NoReturn:
-        raise ValueError(
+        raise DivergedError(
             "X, or the weights of its rows, hold numbers so large that responses, which grow with"
             " their squares, overflow. Scale X (for example with StandardScaler)."
         )
@@ -680,14 +684,14 @@ class RosenblattPerceptron(
         smoothing = n_classes / (len(signs) + n_classes)
         targets = (1 - smoothing) * (signs > 0) + smoothing / n_classes
         loss = BinaryLogLoss() if responses.shape[1] == 1 else CategoricalLogLoss()
-        shares = weights / weights.sum()
+        weighted = responses * (weights / weights.sum())[:, np.newaxis]
 
         def tilt(slope: float) -> float:
             """Return the derivative of the log loss, which increases with the slope."""
             wrong = slope * responses
             loss.inverse_link(wrong, out=wrong)
             wrong -= targets
-            return float(np.einsum("nc,nc->n", wrong, responses) @ shares)
+            return float(np.vdot(wrong, weighted))
 
         low, high = SLOPES
         if tilt(high) <= 0:

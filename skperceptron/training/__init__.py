@@ -3,17 +3,20 @@
 from .data import SomeOfMany, TargetRows, Targets, TrainingSet, one_hot
 from .lbfgs import minimize_lbfgs
 from .loop import EpochReport, epochs
-from .member import Member
+from .member import Member, Recipe
 from .stack import Stack
+from .verdict import Verdict
 
 __all__ = [
     "EpochReport",
     "Member",
+    "Recipe",
     "SomeOfMany",
     "Stack",
     "TargetRows",
     "Targets",
     "TrainingSet",
+    "Verdict",
     "epochs",
     "minimize_lbfgs",
     "one_hot",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from .locks import FileLock
 from .member import Member, Progress
 from .sealed import Damage, read_arrays, write_arrays
 from .state_checks import Form, check_limits, check_state
+from .verdict import Verdict
 
 _JSON = "json"
 
@@ -116,7 +118,7 @@ def state_of(member: Member) -> State:
         if getattr(member, name) is not None:
             arrays[name] = getattr(member, name)
     numbers = {
-        "verdict": member.verdict,
+        "verdict": member.verdict.value,
         "told_to_stop": False,
         "current_rate": member.current_rate,
         "steps": member.steps,
@@ -170,15 +172,17 @@ def restore(member: Member, state: State) -> None:
     member.verdict = _verdict_today(member, numbers)
 
 
-def _verdict_today(member: Member, numbers: dict[str, Any]) -> str:
+def _verdict_today(member: Member, numbers: dict[str, Any]) -> Verdict:
     """Return the verdict of the last epoch under the limits that hold now."""
-    if numbers["told_to_stop"] or member.progress.no_improvement > member.n_iter_no_change:
-        return "stop"
-    if member.n_iter >= member.max_iter:
-        return "exhausted"
-    if numbers["verdict"] == "out of time" and member.max_seconds <= numbers["limits"]["max_time"]:
-        return "out of time"
-    return "go on"
+    recipe = member.recipe
+    if numbers["told_to_stop"] or member.progress.no_improvement > recipe.n_iter_no_change:
+        return Verdict.STOP
+    if member.n_iter >= recipe.max_iter:
+        return Verdict.EXHAUSTED
+    was_late = numbers["verdict"] == Verdict.OUT_OF_TIME.value
+    if was_late and recipe.max_seconds <= numbers["limits"]["max_time"]:
+        return Verdict.OUT_OF_TIME
+    return Verdict.GO_ON
 
 
 def describe_random_state(rng: np.random.RandomState) -> dict[str, Any]:
@@ -288,7 +292,7 @@ class Writing:
         self._lock.release()
 
     def _warn(self, why: str) -> None:
-        warn(f"The checkpoint {self._path} {why}: this fit goes on without saving.")
+        _tell(f"The checkpoint {self._path} {why}: this fit goes on without saving.")
 
 
 def _remove_unfinished(path: Path) -> None:
@@ -322,7 +326,7 @@ def load(
     Warns
     -----
     UserWarning
-        Of each file that is damaged.
+        Of each file that is damaged; a filter that makes errors of warnings does not end the fit.
     """
     for candidate in (path, previous(path)):
         try:
@@ -335,8 +339,19 @@ def load(
         except (Damage, OSError) as damage:
             aside = _put_aside(candidate) if tidies else None
             kept = "" if aside is None else f", and kept as {aside}"
-            warn(f"The checkpoint {candidate} is damaged ({damage}), ignored{kept}.")
+            _tell(f"The checkpoint {candidate} is damaged ({damage}), ignored{kept}.")
     return None
+
+
+def _tell(message: str) -> None:
+    """Warn; where the user's filter makes errors of warnings, print to stderr instead.
+
+    The fit can go on all the same: an error would end it for nothing.
+    """
+    try:
+        warn(message)
+    except UserWarning:
+        print(message, file=sys.stderr)
 
 
 def _read(path: Path) -> State:

@@ -15,7 +15,7 @@ import numpy as np
 from ..engine.arrays import Floats
 from ..engine.network import Network
 from ..groups import ATTRIBUTES, ParameterGroup, ParameterGroups
-from .member import GroupFactors, Member
+from .member import GroupFactors, Recipe
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class Groups:
 
     Parameters
     ----------
-    members : sequence of Member
+    recipes : sequence of Recipe
+        Of the members.
     n_parameters : int
         Length of a member's vector (P).
     n_weights : int
@@ -56,26 +57,28 @@ class Groups:
         concern the weights, and nothing else.
     """
 
-    def __init__(self, members: Sequence[Member], n_parameters: int, n_weights: int) -> None:
-        self.rate_factors = [tuple(1.0 for _ in members)]
+    def __init__(self, recipes: Sequence[Recipe], n_parameters: int, n_weights: int) -> None:
+        self.rate_factors = [tuple(1.0 for _ in recipes)]
         self.parts = [Part(slice(0, n_parameters), 0)]
         self.decay: Floats | None = None
         self.penalty: Floats | None = None
-        if not any(member.groups for member in members):
+        if not any(recipe.groups for recipe in recipes):
             return
-        shape = (len(members), n_parameters)
+        shape = (len(recipes), n_parameters)
         rates, decay = np.ones(shape), np.zeros(shape)
         decay[:, :n_weights] = 1
         penalty = decay.copy()
-        for k, member in enumerate(members):
-            for group in member.groups:
+        for k, recipe in enumerate(recipes):
+            for group in recipe.groups:
                 for place in group.places:
                     rates[k, place] = group.rate
                     decay[k, place] = group.decay
                     penalty[k, place] = group.penalty
         self.rate_factors, self.parts = _parts_of(rates)
         # A part that learns slowly also shrinks slowly, as in PyTorch.
-        self.decay, self.penalty = decay * rates, penalty
+        with np.errstate(over="ignore"):
+            # Where that overflows, training diverges, which is told.
+            self.decay, self.penalty = decay * rates, penalty
 
 
 def factors_of(

@@ -14,6 +14,7 @@ from ..engine.arrays import Floats
 from .data import TrainingSet
 from .groups import Groups
 from .member import Member
+from .verdict import Verdict
 
 #: Elements of the widest layer, or of X, that are computed at a time, 32 MB.
 BLOCK = 2**22
@@ -59,14 +60,15 @@ class Objective:
             if declared.is_weight
         ]
         self._block_gradient = np.empty_like(self.parameters)
-        weight = member.sample_weight
+        recipe = self.recipe = member.recipe
+        weight = recipe.sample_weight
         self.weight = None if weight is None else weight[member.rows]
         self.total = float(n_rows if self.weight is None else self.weight.sum())
         #: By how much more it is than the loss that is reported.
-        self.times = network.n_outputs if member.loss.averages_outputs else 1
+        self.times = network.n_outputs if recipe.loss.averages_outputs else 1
         self._workspaces: dict[int, Workspace] = {}
         self._filled = False
-        groups = Groups([member], network.n_parameters, network.n_weights)
+        groups = Groups([recipe], network.n_parameters, network.n_weights)
         self._penalty = None if groups.penalty is None else groups.penalty[0]
         self._unreached = network.unreached_weights(0)
 
@@ -79,9 +81,9 @@ class Objective:
         loss = sum(self._add_block(start, gradient) for start in self._starts)
         if self._penalty is None:
             weights = vector[: self.network.n_weights]
-            gradient[: self.network.n_weights] += self.member.alpha * weights
+            gradient[: self.network.n_weights] += self.recipe.alpha * weights
         else:
-            gradient += self.member.alpha * self._penalty * vector
+            gradient += self.recipe.alpha * self._penalty * vector
         for place in self._unreached:
             # The penalty alone would drive them to zero.
             gradient[place] = 0
@@ -97,7 +99,7 @@ class Objective:
         return (value - penalty) / self.times + penalty
 
     def _penalty_value(self) -> float:
-        return 0.5 * self.member.alpha * self._square() / self.total
+        return 0.5 * self.recipe.alpha * self._square() / self.total
 
     def _square(self) -> float:
         """Return the sum of squared weights, matrix by matrix as scikit-learn adds them."""
@@ -120,7 +122,7 @@ class Objective:
         work.forward()
         if not share:
             return 0.0
-        mean = self.member.loss.mean(work.raw[0], y[0], weight, work.delta[0])
+        mean = self.recipe.loss.mean(work.raw[0], y[0], weight, work.delta[0])
         if weight is not None:
             work.delta *= weight[:, np.newaxis]
         work.backward()
@@ -163,8 +165,8 @@ def minimize_lbfgs(
     -------
     result : OptimizeResult
         As SciPy returns it; after an interruption, the last accepted iterate. Its ``loss`` is
-        what is reported, ``fun`` the objective; its ``ending`` is "stopped" or "out of time"
-        where that has ended the search, else None.
+        what is reported, ``fun`` the objective; its ``ending`` is ``Verdict.STOP`` or
+        ``Verdict.OUT_OF_TIME`` where that has ended the search, else None.
     interrupted : bool
         Whether the user pressed the interrupt key.
     """
@@ -179,9 +181,9 @@ def minimize_lbfgs(
         last.loss = objective.reported(float(last.fun), last.x)
         last.nit += 1
         if after_iteration is not None and after_iteration(last):
-            last.ending = "stopped"
+            last.ending = Verdict.STOP
         elif monotonic() - began > budget.max_seconds:
-            last.ending = "out of time"
+            last.ending = Verdict.OUT_OF_TIME
         if last.ending is not None:
             raise StopIteration
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from .member import Member
 from .stack import Stack
+from .verdict import Verdict
 
 
 class EpochReport(NamedTuple):
@@ -26,11 +27,8 @@ class EpochReport(NamedTuple):
         Of the epoch's first step.
     score, validation_loss : float or None
         On the validation rows, where there are any.
-    verdict : str
-        One of "go on", "slow down", "stop", "exhausted", "out of time", "diverged", "failed".
-        "slow down": the learning rate was lowered instead of stopping;
-        "exhausted": the last allowed epoch, without convergence;
-        "failed": the validation raised an exception, the member's ``failure``.
+    verdict : Verdict
+        How the member goes on, or why it does not.
     """
 
     member: Member
@@ -39,7 +37,7 @@ class EpochReport(NamedTuple):
     learning_rate: float
     score: float | None
     validation_loss: float | None
-    verdict: str
+    verdict: Verdict
 
 
 def epochs(stack: Stack, stop_when_exhausted: bool = True) -> Iterator[list[EpochReport]]:
@@ -79,43 +77,42 @@ def _assess(
 ) -> EpochReport:
     """Update one member's history and decide how it goes on."""
     member = stack.members[k]
-    progress = member.progress
+    recipe, progress = member.recipe, member.progress
     rate = member.current_rate
     member.n_iter += 1
-    progress.rows_seen += member.n_samples
+    progress.rows_seen += recipe.n_samples
     progress.loss_curve.append(loss)
     if not is_finite:
-        member.diverged = True
-        member.verdict = "diverged"
-        return EpochReport(member, member.n_iter, loss, rate, None, None, "diverged")
+        member.verdict = Verdict.DIVERGED
+        return EpochReport(member, member.n_iter, loss, rate, None, None, member.verdict)
     score, validation_loss = None, None
-    if member.validate is not None:
+    if recipe.validate is not None:
         try:
-            score, validation_loss = member.validate(stack.predicting(k))
+            score, validation_loss = recipe.validate(stack.predicting(k))
         except Exception as failure:
             # The other members of the stack go on.
             member.failure = failure
-            member.verdict = "failed"
-            return EpochReport(member, member.n_iter, loss, rate, None, None, "failed")
+            member.verdict = Verdict.FAILED
+            return EpochReport(member, member.n_iter, loss, rate, None, None, member.verdict)
         progress.validation_scores.append(score)
         progress.validation_losses.append(validation_loss)
-    if score is not None and member.watches_score:
+    if score is not None and recipe.watches_score:
         _watch_score(stack, k, score)
     else:
         _watch_loss(member, loss)
-    member.current_rate = member.schedule.after_epoch(
-        member.learning_rate, member.current_rate, progress.rows_seen
+    member.current_rate = recipe.schedule.after_epoch(
+        recipe.learning_rate, member.current_rate, progress.rows_seen
     )
     member.verdict = _verdict(member, may_exhaust)
-    is_late = member.max_seconds < np.inf and monotonic() - began > member.max_seconds
+    is_late = recipe.max_seconds < np.inf and monotonic() - began > recipe.max_seconds
     if may_exhaust and is_late and not member.is_over:
-        member.verdict = "out of time"
+        member.verdict = Verdict.OUT_OF_TIME
     return EpochReport(member, member.n_iter, loss, rate, score, validation_loss, member.verdict)
 
 
 def _watch_loss(member: Member, loss: float) -> None:
     progress = member.progress
-    improved = loss <= progress.best_loss - member.tol
+    improved = loss <= progress.best_loss - member.recipe.tol
     progress.no_improvement = 0 if improved else progress.no_improvement + 1
     if loss < progress.best_loss:
         progress.best_loss = loss
@@ -124,23 +121,24 @@ def _watch_loss(member: Member, loss: float) -> None:
 def _watch_score(stack: Stack, k: int, score: float) -> None:
     member = stack.members[k]
     progress = member.progress
-    improved = isfinite(score) and score >= progress.best_score + member.tol
+    improved = isfinite(score) and score >= progress.best_score + member.recipe.tol
     progress.no_improvement = 0 if improved else progress.no_improvement + 1
     if isfinite(score) and score > progress.best_score:
         progress.best_score = score
-        if member.restores_best:
+        if member.recipe.restores_best:
             member.best_parameters = stack.predicting(k).copy()
 
 
-def _verdict(member: Member, may_exhaust: bool) -> str:
-    if member.progress.no_improvement > member.n_iter_no_change:
-        rate = member.schedule.after_plateau(member.current_rate)
+def _verdict(member: Member, may_exhaust: bool) -> Verdict:
+    recipe = member.recipe
+    if member.progress.no_improvement > recipe.n_iter_no_change:
+        rate = recipe.schedule.after_plateau(member.current_rate)
         if rate is None:
-            return "stop"
+            return Verdict.STOP
         member.current_rate = rate
         member.progress.no_improvement = 0
-        if member.n_iter < member.max_iter:
-            return "slow down"
-    if may_exhaust and member.n_iter >= member.max_iter:
-        return "exhausted"
-    return "go on"
+        if member.n_iter < recipe.max_iter:
+            return Verdict.SLOW_DOWN
+    if may_exhaust and member.n_iter >= recipe.max_iter:
+        return Verdict.EXHAUSTED
+    return Verdict.GO_ON

@@ -1,4 +1,4 @@
-"""One network of a stack: how it is trained, and what has become of it."""
+"""One network of a stack: how it is trained (a recipe), and what has become of it so far."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..engine.arrays import Floats, Integers
 from ..losses import Loss
 from ..optimizers import Optimizer
 from ..schedules import Schedule
+from .verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -75,36 +76,28 @@ class Progress:
         return [*self.earlier.get(name, ()), *getattr(self, name)]
 
 
-@dataclass
-class Member:
-    """Everything in which the networks of one stack may differ.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Recipe:
+    """How a member is trained: what training reads, and never changes.
 
     Attributes
     ----------
-    parameters : ndarray of shape (P,)
-        At the start, and again at the end.
     loss, optimizer, schedule
         Shared objects are recognised: neighbours with the same loss are computed at once.
     learning_rate : float
         The initial rate.
     alpha : float
         Strength of the penalty.
+    n_samples : int
+        How many rows an epoch counts for (the member's ``rows`` may hold equal rows merged).
     l1_ratio : float
-        Share of the L1 norm in it; the rest is half the squared L2 norm.
+        Share of the L1 norm in the penalty; the rest is half the squared L2 norm.
     max_grad_norm : float
         Longer gradients, penalty included, are shortened to this length.
-    rows : ndarray of int, shape (n,)
-        The rows of the data set that this member trains on.
-    rng : RandomState
-        Source of the shuffles. Members of a stack that share it see the same ones.
-    noise : Generator, default=None
-        Source of the dropout; needed where there is any.
     sample_weight : ndarray of shape (N,), default=None
         Weights of all rows of the data set.
     shuffle : bool
         Whether each epoch visits the rows in a new order.
-    n_samples : int
-        How many rows an epoch counts for (``rows`` may hold equal rows merged).
     validate : callable, default=None
         Maps the parameters to score and loss on the validation rows.
     watches_score : bool
@@ -123,42 +116,18 @@ class Member:
         What the optimiser's weight decay is multiplied by as time goes on, beside the rate.
     drop_last : bool
         Whether the shorter batch that would end an epoch is left out.
-    progress : Progress
-        The history, continued.
-    current_rate : float
-        The learning rate as the schedule has changed it.
-    steps : int
-        Optimiser steps taken.
-    n_iter : int
-        Epochs of this run.
-    average : ndarray of shape (P,)
-        The averaged parameters, to continue from, and again at the end.
-    best_parameters : ndarray of shape (P,)
-        Those with the best validation score.
-    verdict : str
-        Of the last epoch, as in :class:`~skperceptron.training.EpochReport`.
-    diverged : bool
-        Whether the loss or the parameters have ceased to be finite.
-    failure : Exception, default=None
-        What ``validate`` has raised.
-    optimizer_state : dict of str to ndarray of shape (P,)
-        To continue from, and again at the end.
     """
 
-    parameters: Floats
     loss: Loss
     optimizer: Optimizer
     schedule: Schedule
     learning_rate: float
     alpha: float
-    rows: Integers
-    rng: np.random.RandomState
+    n_samples: int
     l1_ratio: float = 0.0
     max_grad_norm: float = np.inf
-    noise: np.random.Generator | None = None
     sample_weight: Floats | None = None
     shuffle: bool = True
-    n_samples: int = 0
     validate: Callable[[Floats], tuple[float, float]] | None = None
     watches_score: bool = True
     restores_best: bool = True
@@ -170,22 +139,69 @@ class Member:
     groups: tuple[GroupFactors, ...] = ()
     decay_schedule: Schedule | None = None
     drop_last: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Member:
+    """One network of a stack: its recipe, and all that training changes.
+
+    It has no other attributes: one of the recipe cannot be set here by mistake.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    parameters : ndarray of shape (P,)
+        At the start, and again at the end.
+    rows : ndarray of int, shape (n,)
+        The rows of the data set that this member trains on, as it has last visited them.
+    rng : RandomState
+        Source of the shuffles. Members of a stack that share it see the same ones.
+    noise : Generator, default=None
+        Source of the dropout; needed where there is any.
+    progress : Progress
+        The history, continued.
+    current_rate : float
+        The learning rate as the schedule has changed it; at the start, that of the recipe.
+    steps : int
+        Optimiser steps taken.
+    n_iter : int
+        Epochs of this run.
+    optimizer_state : dict of str to ndarray of shape (P,)
+        To continue from, and again at the end.
+    average : ndarray of shape (P,)
+        The averaged parameters, to continue from, and again at the end.
+    best_parameters : ndarray of shape (P,)
+        Those with the best validation score.
+    verdict : Verdict
+        Of the last epoch.
+    failure : Exception, default=None
+        What the recipe's ``validate`` has raised.
+    """
+
+    recipe: Recipe
+    parameters: Floats
+    rows: Integers
+    rng: np.random.RandomState
+    noise: np.random.Generator | None = None
     progress: Progress = field(default_factory=Progress)
     current_rate: float = 0.0
     steps: int = 0
     n_iter: int = 0
+    optimizer_state: dict[str, Floats] = field(default_factory=dict)
     average: Floats | None = None
     best_parameters: Floats | None = None
-    verdict: str = "go on"
-    diverged: bool = False
+    verdict: Verdict = Verdict.GO_ON
     failure: Exception | None = None
-    optimizer_state: dict[str, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.n_samples = self.n_samples or len(self.rows)
-        self.current_rate = self.current_rate or self.learning_rate
+        self.current_rate = self.current_rate or self.recipe.learning_rate
 
     @property
     def is_over(self) -> bool:
         """Whether no further epoch follows."""
-        return self.verdict not in ("go on", "slow down")
+        return self.verdict.is_last
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the loss or the parameters have ceased to be finite."""
+        return self.verdict is Verdict.DIVERGED

@@ -80,7 +80,7 @@ def is_small(member: Member, data: TrainingSet) -> bool:
         and isinstance(data.targets, Targets)
         and data.X.nbytes <= LARGEST_X
         and len(member.parameters) <= LARGEST_P
-        and member.sample_weight is None
+        and member.recipe.sample_weight is None
         and member.noise is None
-        and member.averaging is None
+        and member.recipe.averaging is None
     )

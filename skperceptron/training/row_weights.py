@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..engine.arrays import Floats, Integers
-from .member import Member
+from .member import Recipe
 from .plan import Plan
 
 
@@ -16,7 +16,8 @@ class RowWeights:
 
     Parameters
     ----------
-    members : sequence of Member
+    recipes : sequence of Recipe
+        Of the members.
     plan : Plan
 
     Attributes
@@ -30,11 +31,11 @@ class RowWeights:
         The number of rows of each batch; zero where a member does not take the step.
     """
 
-    def __init__(self, members: Sequence[Member], plan: Plan) -> None:
-        self._members = members
+    def __init__(self, recipes: Sequence[Recipe], plan: Plan) -> None:
+        self._recipes = recipes
         self._plan = plan
-        n_members = len(members)
-        is_weighted = any(member.sample_weight is not None for member in members)
+        n_members = len(recipes)
+        is_weighted = any(recipe.sample_weight is not None for recipe in recipes)
         shape = (n_members, plan.counts[0])
         self.in_batch = np.ones(shape) if is_weighted else None
         self.sums = np.ones((plan.n_steps, n_members))
@@ -50,11 +51,11 @@ class RowWeights:
     def renew(self, order: Integers) -> None:
         """Divide each row's weight by the sum over its batch, for rows in this order, (K, n)."""
         assert self.in_batch is not None
-        for k, (member, epoch) in enumerate(zip(self._members, self._plan.epochs, strict=True)):
+        for k, (recipe, epoch) in enumerate(zip(self._recipes, self._plan.epochs, strict=True)):
             rows = order[k, : self._plan.counts[k]]
             weight: Floats = np.ones(len(rows))
-            if member.sample_weight is not None:
-                weight = member.sample_weight[rows]
+            if recipe.sample_weight is not None:
+                weight = recipe.sample_weight[rows]
             sums = np.add.reduceat(weight, epoch.starts)
             self.sums[epoch.steps, k] = sums
             # A batch in which nothing counts moves nothing.

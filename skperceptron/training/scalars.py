@@ -44,20 +44,21 @@ class Scalars:
         self._members = members
         self._plan = plan
         self._rate_factors = groups.rate_factors
-        n_coefficients = len(members[0].optimizer.coefficients(1.0, 1))
+        n_coefficients = len(members[0].recipe.optimizer.coefficients(1.0, 1))
         width = n_coefficients * len(self._rate_factors) + len(OWN_SCALARS)
         self.table = np.zeros((plan.n_steps, len(members), width), dtype=dtype)
         self.alike = [True] * plan.n_steps
         self.average_shares = np.zeros((plan.n_steps, len(members)), dtype=dtype)
-        self._alphas = np.array([m.alpha for m in members], dtype=np.float64)
-        self._l1_ratios = np.array([m.l1_ratio for m in members], dtype=np.float64)
+        recipes = [m.recipe for m in members]
+        self._alphas = np.array([r.alpha for r in recipes], dtype=np.float64)
+        self._l1_ratios = np.array([r.l1_ratio for r in recipes], dtype=np.float64)
         rated = [
             (
-                id(m.optimizer),
-                id(m.schedule),
-                id(m.decay_schedule),
-                m.learning_rate,
-                m.max_iter,
+                id(m.recipe.optimizer),
+                id(m.recipe.schedule),
+                id(m.recipe.decay_schedule),
+                m.recipe.learning_rate,
+                m.recipe.max_iter,
                 m.steps,
                 len(epoch.steps),
                 tuple(of_members[k] for of_members in self._rate_factors),
@@ -66,7 +67,7 @@ class Scalars:
         ]
         self._rated_alike = [(alike, self._place_in_epoch(alike)) for alike in places(rated)]
         self._averaged = [
-            (k, m.averaging) for k, m in enumerate(members) if m.averaging is not None
+            (k, r.averaging) for k, r in enumerate(recipes) if r.averaging is not None
         ]
         self._takes_step = np.zeros((plan.n_steps, len(members)), dtype=bool)
         for k, epoch in enumerate(plan.epochs):
@@ -82,9 +83,12 @@ class Scalars:
 
     def weigh_penalties(self, sums: Floats) -> None:
         """Divide the penalties by the sum of the weights of each batch, (S, K)."""
-        penalty = np.divide(self._alphas, sums, out=np.zeros(sums.shape), where=sums > 0)
-        self.table[:, :, -2] = in_range(penalty * (1 - self._l1_ratios), self.table.dtype)
-        self.table[:, :, -1] = in_range(penalty * self._l1_ratios, self.table.dtype)
+        # Beside a batch of next to no weight the penalty alone would count: training diverges.
+        with np.errstate(over="ignore", invalid="ignore"):
+            penalty = np.divide(self._alphas, sums, out=np.zeros(sums.shape), where=sums > 0)
+            l1, l2 = penalty * self._l1_ratios, penalty * (1 - self._l1_ratios)
+        self.table[:, :, -2] = in_range(l2, self.table.dtype)
+        self.table[:, :, -1] = in_range(l1, self.table.dtype)
 
     def prepare(self) -> None:
         """Compute the numbers of the next epoch, but for the penalties."""
@@ -102,26 +106,27 @@ class Scalars:
         for k, averaging in self._averaged:
             member, taken = self._members[k], self._plan.epochs[k].steps
             steps = member.steps + np.arange(1, len(taken) + 1)
-            shares = averaging.shares(steps, member.n_iter + 1, member.max_iter)
+            shares = averaging.shares(steps, member.n_iter + 1, member.recipe.max_iter)
             self.average_shares[taken, k] = shares
 
     def _prepare_coefficients(self, alike: list[int], place_of: Integers) -> None:
         """Compute the numbers of optimiser and decay for members that share them."""
         member, n_steps = self._members[alike[0]], len(self._plan.epochs[alike[0]].steps)
+        recipe = member.recipe
         steps = member.steps + np.arange(1, n_steps + 1)
         times = (steps - 1) / n_steps
-        rates = member.schedule.rates(
-            member.learning_rate, member.current_rate, times, member.max_iter
+        rates = recipe.schedule.rates(
+            recipe.learning_rate, member.current_rate, times, recipe.max_iter
         )
         current_rate = float(np.ravel(rates)[0])
         for k in alike:
             self._members[k].current_rate = current_rate
-        optimizer = member.optimizer
+        optimizer = recipe.optimizer
         factors = [of_members[alike[0]] for of_members in self._rate_factors]
         coefficients = [c for f in factors for c in optimizer.coefficients(rates * f, steps)]
         decay = rates * optimizer.weight_decay
-        if member.decay_schedule is not None:
-            decay = decay * member.decay_schedule.rates(1.0, 1.0, times, member.max_iter)
+        if recipe.decay_schedule is not None:
+            decay = decay * recipe.decay_schedule.rates(1.0, 1.0, times, recipe.max_iter)
         scalars = *coefficients, decay
         of_member = np.empty((n_steps, 1, len(scalars)))
         for j, scalar in enumerate(scalars):

@@ -60,9 +60,9 @@ class Stack:
         batch_size: int,
         dtype: np.dtype,
     ) -> None:
-        if len({member.optimizer.operations for member in members}) > 1:
+        if len({member.recipe.optimizer.operations for member in members}) > 1:
             raise ValueError("the optimizers of one stack must perform the same operations.")
-        if len({member.drop_last for member in members}) > 1:
+        if len({member.recipe.drop_last for member in members}) > 1:
             raise ValueError("drop_last must be the same for all members of one stack.")
         self.network = network
         self.members = list(members)
@@ -84,25 +84,26 @@ class Stack:
     def _bind(self) -> None:
         """Plan the epochs of the present members, and make all that they need."""
         members = self._bound_members = self.members
+        recipes = [m.recipe for m in members]
         counts = [len(m.rows) for m in members]
         n_outputs = self.network.n_outputs
         batches = max(1, WINDOW // (len(members) * n_outputs * self.batch_size))
         length = min(counts[0], batches * self.batch_size)
-        self._plan = Plan(counts, self.batch_size, length, members[0].drop_last)
+        self._plan = Plan(counts, self.batch_size, length, members[0].recipe.drop_last)
         self.order = np.zeros((len(members), counts[0]), dtype=np.intp)
         for order, member in zip(self.order, members, strict=True):
             order[: len(member.rows)] = member.rows
-        self._weights = RowWeights(members, self._plan)
-        self._groups = Groups(members, self.network.n_parameters, self.network.n_weights)
+        self._weights = RowWeights(recipes, self._plan)
+        self._groups = Groups(recipes, self.network.n_parameters, self.network.n_weights)
         self.scalars = Scalars(members, self._plan, self._groups, self.dtype)
         self.scalars.weigh_penalties(self._weights.sums)
         self._record = Record.of_epoch(self._plan.n_steps, len(members))
         is_weighted = self._weights.in_batch is not None
-        self.window = Window(members, self.data, length, n_outputs, self.dtype, is_weighted)
+        self.window = Window(recipes, self.data, length, n_outputs, self.dtype, is_weighted)
         self.steps = self._bind_steps(is_weighted)
         self._is_gathered = False
-        self._divisors = np.array([n_outputs if m.loss.averages_outputs else 1 for m in members])
-        shuffled = [(id(m.rng), m.n_samples, m.shuffle, len(m.rows)) for m in members]
+        self._divisors = np.array([n_outputs if r.loss.averages_outputs else 1 for r in recipes])
+        shuffled = [(id(m.rng), m.recipe.n_samples, m.recipe.shuffle, len(m.rows)) for m in members]
         self._shuffled_alike = [(alike[0], as_slice(alike)) for alike in places(shuffled)]
 
     def _bind_steps(self, is_weighted: bool) -> list[list[Step]]:
@@ -187,8 +188,8 @@ class Stack:
     def _shuffle(self) -> None:
         for first, alike in self._shuffled_alike:
             member = self.members[first]
-            if member.shuffle:
-                drawn = np.arange(member.n_samples)
+            if member.recipe.shuffle:
+                drawn = np.arange(member.recipe.n_samples)
                 member.rng.shuffle(drawn)
                 # One batch holds every row: its order changes nothing but rounding.
                 if len(member.rows) > self.batch_size:
@@ -199,8 +200,8 @@ class Stack:
 
         ``totals`` are the sums of these means times the lengths.
         """
-        alphas = np.array([m.alpha for m in self.members], dtype=np.float64)
-        l1_ratios = np.array([m.l1_ratio for m in self.members], dtype=np.float64)
+        alphas = np.array([m.recipe.alpha for m in self.members], dtype=np.float64)
+        l1_ratios = np.array([m.recipe.l1_ratio for m in self.members], dtype=np.float64)
         sums = self._weights.sums.T
         out = np.zeros(sums.shape)
         shares = np.divide(self._weights.lengths, sums, out=out, where=sums > 0)
@@ -211,7 +212,7 @@ class Stack:
 
     def predicting(self, k: int) -> Floats:
         """Return the parameters that a member's predictions use: the average, if there is one."""
-        if self.tables.average is None or self.members[k].averaging is None:
+        if self.tables.average is None or self.members[k].recipe.averaging is None:
             return self.tables.parameters[k]
         return self.tables.average[k]
 
@@ -228,7 +229,7 @@ class Stack:
         state = self.tables.state
         member.optimizer_state = {name: vector[k].copy() for name, vector in state.items()}
         member.rows = self.order[k, : len(member.rows)].copy()
-        if member.averaging is not None:
+        if member.recipe.averaging is not None:
             member.average = self.predicting(k).copy()
 
     def retire(self, leaving: Sequence[int]) -> None:

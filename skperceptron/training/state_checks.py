@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from .member import Progress
 from .sealed import Damage
+from .verdict import Verdict
 
-#: Verdicts after which a fit can go on or has ended well.
-_VERDICTS = ("go on", "slow down", "stop", "exhausted", "out of time")
+#: Verdicts, as files hold them, after which a fit can go on or has ended well.
+_VERDICTS = tuple(v.value for v in Verdict if v not in (Verdict.DIVERGED, Verdict.FAILED))
 
 #: Words in the state of a Mersenne Twister.
 _TWISTER_WORDS = 624

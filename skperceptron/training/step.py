@@ -171,13 +171,14 @@ class BoundStep:
         self._place, self._tables, self._record, self._scalars = place, own, record, scalars
         self._sources = list(runs(data))
         self._scratch = np.empty_like(self._work.delta)
-        self._losses = list(runs([m.loss for m in members]))
+        recipes = [m.recipe for m in members]
+        self._losses = list(runs([r.loss for r in recipes]))
         self._norms = Norms(own.parameters, network.n_weights, groups.penalty, place)
-        self._has_penalty = any(m.alpha for m in members)
-        self._has_l1 = any(m.alpha * m.l1_ratio for m in members)
+        self._has_penalty = any(r.alpha for r in recipes)
+        self._has_l1 = any(r.alpha * r.l1_ratio for r in recipes)
         self.optimization = Update(
             own,
-            members,
+            recipes,
             trained_weights(network, range(place.start, place.stop)),
             network.n_weights,
             groups,

@@ -35,10 +35,10 @@ class Tables:
         parameters = _stacked([m.parameters for m in members], dtype)
         state = {
             name: _stacked([_resumed(m, name) for m in members], dtype)
-            for name in members[0].optimizer.state_names
+            for name in members[0].recipe.optimizer.state_names
         }
         average: Floats | None = None
-        if any(m.averaging is not None for m in members):
+        if any(m.recipe.averaging is not None for m in members):
             starts = [m.parameters if m.average is None else m.average for m in members]
             average = _stacked(starts, dtype)
         return cls(parameters, np.empty_like(parameters), state, average)

@@ -15,7 +15,7 @@ import numpy as np
 from ..engine import Network
 from ..engine.arrays import Booleans, Call, Floats, in_range
 from .groups import Groups
-from .member import Member
+from .member import Recipe
 from .scalars import OWN_SCALARS
 from .tables import Tables
 
@@ -32,8 +32,8 @@ class Update:
     ----------
     tables : Tables
         Of the members that take the step.
-    members : sequence of Member
-        These members.
+    recipes : sequence of Recipe
+        Of these members.
     trained : ndarray of bool, shape (K, n_weights), or None
         Which weights a gradient reaches; None if it reaches all.
     n_weights : int
@@ -49,21 +49,21 @@ class Update:
     def __init__(
         self,
         tables: Tables,
-        members: Sequence[Member],
+        recipes: Sequence[Recipe],
         trained: Booleans | None,
         n_weights: int,
         groups: Groups,
         place: slice,
         batch_weight: float | None,
     ) -> None:
-        self._members = members
+        self._recipes = recipes
         self._parts = groups.parts
-        n_members, dtype = len(members), tables.parameters.dtype
+        n_members, dtype = len(recipes), tables.parameters.dtype
         self._decay_strengths = _reaching(groups.decay, place, trained, dtype)
         self._penalty_strengths = _reaching(groups.penalty, place, trained, dtype)
         # Penalties concern the weights only, unless each parameter has a strength of its own.
         self._n_penalized = n_weights if groups.penalty is None else tables.parameters.shape[1]
-        n_coefficients = len(members[0].optimizer.coefficients(1.0, 1))
+        n_coefficients = len(recipes[0].optimizer.coefficients(1.0, 1))
         width = n_coefficients * len(groups.rate_factors) + len(OWN_SCALARS)
         self._scalars = np.empty((n_members, width), dtype=dtype)
         columns = [self._scalars[:, j : j + 1] for j in range(width)]
@@ -76,9 +76,9 @@ class Update:
         self._length = max(1, CHUNK // n_members)
         self._room = np.empty_like(vectors[0][..., : self._length])
         # All chunks calculate in the same room, which so stays in the cache.
-        n_scratch = members[0].optimizer.n_scratch
+        n_scratch = recipes[0].optimizer.n_scratch
         self._rooms = [np.empty_like(self._room) for _ in range(n_scratch)]
-        self._has_l2 = any(m.alpha * (1 - m.l1_ratio) for m in members)
+        self._has_l2 = any(r.alpha * (1 - r.l1_ratio) for r in recipes)
         self._l2: Floats | None = None
         is_one_chunk = n_members > 1 and self._length >= vectors[0].shape[1]
         if self._has_l2 and is_one_chunk and batch_weight is not None:
@@ -113,7 +113,7 @@ class Update:
         self, coefficients: list[list[Floats]], own: list[Floats], flat: bool
     ) -> Iterator[Call]:
         starts = range(0, self._vectors[0].shape[-1], self._length)
-        limits = in_range([[m.max_grad_norm] for m in self._members], self._room.dtype)
+        limits = in_range([[r.max_grad_norm] for r in self._recipes], self._room.dtype)
         clips = not np.isinf(limits).all()
         if not (clips or flat):
             for start in starts:
@@ -133,7 +133,7 @@ class Update:
     def _l2_of_each_parameter(self, batch_weight: float) -> Floats:
         """Return what the L2 penalty multiplies each parameter by, (K, P): biases by zero."""
         strengths = np.zeros_like(self._vectors[0])
-        of_member = [m.alpha / batch_weight * (1 - m.l1_ratio) for m in self._members]
+        of_member = [r.alpha / batch_weight * (1 - r.l1_ratio) for r in self._recipes]
         penalized = strengths[:, : self._n_penalized]
         penalized[:] = in_range(of_member, strengths.dtype)[:, np.newaxis]
         if self._penalty_strengths is not None:
@@ -155,7 +155,7 @@ class Update:
             yield partial(np.multiply, weights, l2, room)
             yield from _scaled(room, self._penalty_strengths, start)
             yield partial(np.add, gradient, room, gradient)
-        if weights.size and any(m.alpha * m.l1_ratio for m in self._members):
+        if weights.size and any(r.alpha * r.l1_ratio for r in self._recipes):
             yield partial(np.sign, weights, room)
             yield partial(np.multiply, room, l1, room)
             yield from _scaled(room, self._penalty_strengths, start)
@@ -164,7 +164,7 @@ class Update:
     def _decay(self, start: int, own: list[Floats]) -> Iterator[Call]:
         """Let the weights decay, if they are to."""
         weights = self._penalized(self._vectors[0], start)
-        if weights.size and any(m.optimizer.weight_decay for m in self._members):
+        if weights.size and any(r.optimizer.weight_decay for r in self._recipes):
             room = self._room[..., : weights.shape[-1]]
             yield partial(np.multiply, weights, own[0], room)
             yield from _scaled(room, self._decay_strengths, start)
@@ -196,7 +196,7 @@ class Update:
         last: int,
         coefficients: list[Floats],
     ) -> Iterator[Call]:
-        optimizer = self._members[0].optimizer
+        optimizer = self._recipes[0].optimizer
         for start in starts:
             chunk = slice(start, min(start + starts.step, last))
             parameters, gradient, *state = [v[..., chunk] for v in vectors]
@@ -217,7 +217,9 @@ def _reaching(
     """
     if strengths is None:
         return None if trained is None else trained.astype(dtype)
-    own = strengths[place].astype(dtype)
+    # What float32 has no room for lets training diverge, which is told.
+    with np.errstate(over="ignore"):
+        own = strengths[place].astype(dtype)
     if trained is not None:
         own[:, : trained.shape[1]] *= trained
     return own

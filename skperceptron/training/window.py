@@ -8,7 +8,7 @@ import numpy as np
 
 from ..engine.arrays import Floats, Integers, runs
 from .data import TrainingSet
-from .member import Member
+from .member import Recipe
 from .row_weights import RowWeights
 
 
@@ -17,7 +17,8 @@ class Window:
 
     Parameters
     ----------
-    members : sequence of Member
+    recipes : sequence of Recipe
+        Of the members.
     data : sequence of TrainingSet
         One for each member.
     length : int
@@ -41,20 +42,20 @@ class Window:
 
     def __init__(
         self,
-        members: Sequence[Member],
+        recipes: Sequence[Recipe],
         data: Sequence[TrainingSet],
         length: int,
         n_outputs: int,
         dtype: np.dtype,
         is_weighted: bool,
     ) -> None:
-        shape = (len(members), length)
+        shape = (len(recipes), length)
         self.length = length
         self.order = np.zeros(shape, dtype=np.intp)
         self.y = _outputs_in_front(data[0].targets.n_outputs, *shape, dtype)
         self.raw = _outputs_in_front(n_outputs, *shape, dtype)
         self.factor = np.zeros((*shape, 1), dtype=dtype) if is_weighted else None
-        self._losses = list(runs([member.loss for member in members]))
+        self._losses = list(runs([recipe.loss for recipe in recipes]))
         self._targets = [(one.targets, k) for one, k in runs(data)]
         self._rows = slice(0, 0)
 

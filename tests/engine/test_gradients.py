@@ -27,8 +27,9 @@ from skperceptron.losses import (
 from skperceptron.normalizations import Normalization
 from skperceptron.optimizers import Adam, Optimizer
 from skperceptron.schedules import Constant
-from skperceptron.training import Member, Stack, Targets, TrainingSet
+from skperceptron.training import Stack, Targets, TrainingSet
 from skperceptron.training.lbfgs import Objective
+from tests.members import member_of
 
 #: What the estimators offer.
 SKIPS = sorted(next(iter(MLPRegressor._parameter_constraints["skip_connections"])).options)
@@ -165,16 +166,15 @@ def central_differences(network, loss, vector, x, y, weight, raw=None):
 
 
 def member_with(vector, loss, n_rows, **options):
-    return Member(
+    return member_of(
         parameters=vector,
         loss=loss,
         schedule=Constant(),
         learning_rate=0.01,
-        alpha=ALPHA,
         rows=np.arange(n_rows),
         rng=np.random.RandomState(0),
         shuffle=False,
-        **{"optimizer": Adam(), **options},
+        **{"optimizer": Adam(), "alpha": ALPHA, **options},
     )
 
 
@@ -269,8 +269,7 @@ def test_penalty_falls_on_weights_and_spares_biases_and_slopes(activation, skip_
     vector, x, y, _ = problem(network, SquaredError())
     data = TrainingSet(x, Targets(y))
     with_penalty = member_with(vector, SquaredError(), B)
-    without = member_with(vector, SquaredError(), B)
-    without.alpha = 0.0
+    without = member_with(vector, SquaredError(), B, alpha=0.0)
     gradients = [Objective(network, m, data)(vector)[1] for m in (with_penalty, without)]
     difference = gradients[0] - gradients[1]
     n = network.n_weights
@@ -342,8 +341,7 @@ def test_gradient_of_any_activation_is_the_same_in_a_stack(activation):
     work.delta[:] = work.raw - y
     work.backward()
     for k in range(3):
-        member = member_with(vectors[k], SquaredError(), B)
-        member.alpha = 0.0
+        member = member_with(vectors[k], SquaredError(), B, alpha=0.0)
         _, alone = Objective(stacked.members([k]), member, data)(vectors[k])
         assert_allclose(gradient[k] / B, alone, rtol=1e-12, atol=1e-14)
 
@@ -435,7 +433,7 @@ def test_epochs_of_adam_on_mini_batches_equal_pytorch(skip_connections, loss_in_
     member = member_with(start, SquaredError(), n_rows, n_iter_no_change=np.inf)
     stack = Stack(network, [member], TrainingSet(x, Targets(y)), batch_size, np.dtype(np.float64))
     flat = torch.tensor(start, requires_grad=True)
-    optimizer = torch.optim.Adam([flat], lr=member.learning_rate)
+    optimizer = torch.optim.Adam([flat], lr=member.recipe.learning_rate)
     step = 0
     for _ in range(n_epochs):
         stack.run_epoch()

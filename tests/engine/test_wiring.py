@@ -14,9 +14,10 @@ from skperceptron.losses import SquaredError
 from skperceptron.normalizations import LayerNormalization
 from skperceptron.optimizers import Adam
 from skperceptron.schedules import Constant
-from skperceptron.training import Member, Stack, Targets, TrainingSet
+from skperceptron.training import Stack, Targets, TrainingSet
 from skperceptron.training.data import one_below_another
 from skperceptron.training.lbfgs import Budget, Objective, minimize_lbfgs
+from tests.members import member_of
 
 D, C, N = 3, 1, 40
 LEVELS, DIMS = (4, 3), (2, 1)
@@ -87,7 +88,7 @@ def start(network, seed=0):
 
 
 def member(vector, **options):
-    return Member(
+    return member_of(
         parameters=vector,
         loss=SquaredError(),
         optimizer=Adam(),

@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron.losses import Pinball
 from skperceptron.model_selection import StackedEnsembleClassifier, StackedEnsembleRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -103,3 +104,24 @@ def test_failures_are_the_members():
         StackedEnsembleClassifier(SOFTMAX, 0).fit(X, Y)
     with pytest.raises(ValueError, match="Only binary classification"):
         StackedEnsembleClassifier(MLPBinaryClassifier(), 2).fit(X, Y)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_mean_and_spread_of_the_largest_numbers_do_not_overflow():
+    wave = 1 + 0.1 * np.sin(XR[:60, 0])
+    network = clone(REGRESSOR).set_params(random_state=0)
+    ordinary = StackedEnsembleRegressor(network, n_members=4, random_state=0)
+    mean, std = ordinary.fit(XR[:60], wave).predict(XR[:60], return_std=True)
+    factor = 2.0**1023
+    huge = clone(ordinary).fit(XR[:60], factor * wave).predict(XR[:60], return_std=True)
+    assert_allclose(huge[0] / factor, mean, rtol=1e-9)
+    assert_allclose(huge[1] / factor, std, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("quantile", [0.8, [0.1, 0.5, 0.9]])
+def test_an_ensemble_of_one_scores_as_its_member_does(quantile):
+    targets = np.column_stack([YR, -YR])
+    network = clone(REGRESSOR).set_params(loss=Pinball(quantile))
+    ensemble = StackedEnsembleRegressor(network, n_members=1, random_state=0).fit(XR, targets)
+    member = ensemble.estimators_[0]
+    assert_allclose(ensemble.score(XR, targets), member.score(XR, targets))

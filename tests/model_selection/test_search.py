@@ -672,11 +672,23 @@ def test_unknown_scikit_learn_is_named():
 
 def test_equal_components_are_recognised_and_arrays_stand_for_themselves():
     pool = stacking._Pool()
-    first = pool.same(ELU(0.5))
-    assert pool.same(ELU(0.5)) is first
-    assert pool.same(ELU(0.6)) is not first
-    assert pool.same(Tanh()) is not first
+    first = pool.unify(ELU(0.5))
+    assert pool.unify(ELU(0.5)) is first
+    assert pool.unify(ELU(0.6)) is not first
+    assert pool.unify(Tanh()) is not first
     with_array = Tanh()
     with_array.table = np.zeros(3)
-    assert pool.same(with_array) is with_array
+    assert pool.unify(with_array) is with_array
     assert stacking.token((1, 0.5)) == stacking.token((1, 0.5)) != stacking.token((True, 0.5))
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_deviations_of_the_largest_scores_are_infinite_without_a_warning():
+    search = StackedGridSearchCV(
+        MLPSoftmaxClassifier((3,), max_iter=1, random_state=0),
+        {"alpha": [1.0, 2.0]},
+        scoring=lambda network, X, y: float(1e200 * len(X) * network.alpha),
+        cv=[(np.arange(60), np.arange(60, 83)), (np.arange(40, 83), np.arange(40))],
+        refit=False,
+    )
+    assert_array_equal(search.fit(X, Y).cv_results_["std_test_score"], [np.inf, np.inf])

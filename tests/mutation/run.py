@@ -14,6 +14,7 @@ import importlib
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -112,13 +113,14 @@ def copy_of_project(folder: Path) -> Path:
     return folder
 
 
-def start(mutant: Mutant, copy: Path) -> Running:
-    """Begin to test a fault."""
+def start(mutant: Mutant, copy: Path, limit: int) -> Running:
+    """Begin to test a fault, which may take so many seconds of a processor."""
     (copy / mutant.path).write_text(mutant.source)
     sys.stdout.flush()
     process = os.fork()
     if process == 0:
         try:
+            resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
             _test(copy, tests_of(mutant.path))
         finally:
             os._exit(1)
@@ -141,10 +143,11 @@ def _test(copy: Path, tests: list[str]) -> None:
     os._exit(int(verdict))
 
 
-def ended(running: Running, limit: float) -> str | None:
+def ended(running: Running, limit: int) -> str | None:
     """Return what has become of a fault, or None as long as its tests run."""
     process, status = os.waitpid(running.process, os.WNOHANG)
-    if not process and time.monotonic() - running.started < limit:
+    # What only waits takes no processor: it has ten times as long.
+    if not process and time.monotonic() - running.started < 10 * limit:
         return None
     if not process:
         os.killpg(running.process, signal.SIGKILL)
@@ -153,7 +156,7 @@ def ended(running: Running, limit: float) -> str | None:
     return "survived" if process and status == 0 else "killed"
 
 
-def verdicts(mutants: list[Mutant], n_jobs: int, limit: float) -> list[str]:
+def verdicts(mutants: list[Mutant], n_jobs: int, limit: int) -> list[str]:
     """Test faults, several at a time; return "killed" or "survived" for each."""
     waiting, found = list(enumerate(mutants))[::-1], {}
     running: dict[int, Running] = {}
@@ -162,7 +165,7 @@ def verdicts(mutants: list[Mutant], n_jobs: int, limit: float) -> list[str]:
         while waiting or running:
             while waiting and free:
                 i, mutant = waiting.pop()
-                running[i] = start(mutant, free.pop())
+                running[i] = start(mutant, free.pop(), limit)
             for i, now in list(running.items()):
                 verdict = ended(now, limit)
                 if verdict is not None:
@@ -180,7 +183,9 @@ def main() -> int:
     parser.add_argument("--mutants", type=int, default=600, help="how many faults to draw")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--limit", type=float, default=900.0, help="seconds for a fault's tests")
+    parser.add_argument(
+        "--limit", type=int, default=600, help="seconds of a processor for a fault's tests"
+    )
     parser.add_argument("--only", default="", help="draw from files whose path begins so")
     parser.add_argument("--json", type=Path, help="where to write all verdicts")
     options = parser.parse_args()

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, replace
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from sklearn.utils._param_validation import Interval, StrOptions
 
 import skperceptron
 from skperceptron import (
@@ -28,6 +26,8 @@ from skperceptron import (
     optimizers,
     schedules,
 )
+from skperceptron.groups import ATTRIBUTES, ParameterGroup, ParameterGroups
+from skperceptron.options import Flag, Infinity, Interval, Listing, Name, Precision
 from skperceptron.stopping import EarlyStopping
 
 #: Parameters of estimators that decide how long a case takes.
@@ -152,20 +152,26 @@ class Draws:
         return self._by_constraint(self.one_of(cls._parameter_constraints[name]), cls, name)
 
     def _by_constraint(self, constraint: Any, cls: Any, name: str) -> Any:
-        if isinstance(constraint, StrOptions):
-            return self.one_of(sorted(constraint.options))
+        """Return what a rule of :mod:`skperceptron.options` allows."""
+        if isinstance(constraint, Name):
+            return self.one_of(constraint.options)
         if isinstance(constraint, Interval):
-            ends = constraint.closed in ("left", "both"), constraint.closed in ("right", "both")
-            low = -np.inf if constraint.left is None else constraint.left
-            high = np.inf if constraint.right is None else constraint.right
-            if constraint.type is Integral:
-                return int(low + self.rng.integers(20))
-            return self.number_in(low, high, ends)
-        if isinstance(constraint, str) and constraint == "boolean":
-            return self.chance(0.5)
-        if constraint is None:
-            return None
-        return _defaults(cls)[name]
+            if constraint.whole:
+                return int(constraint.low + self.rng.integers(20))
+            ends = constraint.low_closed, constraint.high_closed
+            return self.number_in(constraint.low, constraint.high, ends)
+        if isinstance(constraint, Flag):
+            return self.one_of([True, False, np.True_, np.False_])
+        if isinstance(constraint, Listing):
+            length = constraint.length or int(self.rng.integers(1, 4))
+            items = [self._by_constraint(constraint.of[0], cls, name) for _ in range(length)]
+            return self.one_of([list, tuple, np.array])(items)
+        if isinstance(constraint, Infinity):
+            return np.inf
+        if isinstance(constraint, Precision):
+            return self.one_of([*constraint.names, np.float32, np.dtype(np.float64)])
+        # None, or a kind of object that no method named after the parameter makes.
+        return None if constraint is None else _defaults(cls)[name]
 
     def family_member(self, cls: Any, name: str) -> Any:
         """Return a component, by a name or as an object."""
@@ -211,8 +217,17 @@ class Draws:
             restore_best=self.chance(0.5),
         )
 
-    def _of_dropout(self) -> float:
-        return self.one_of([0.0, 0.1, 0.5, 0.99])
+    def _of_parameter_groups(self) -> ParameterGroups | None:
+        names = [name for name in ATTRIBUTES if self.chance(0.4)]
+        return ParameterGroups(**{name: self._parameter_group() for name in names})
+
+    def _parameter_group(self) -> ParameterGroup:
+        factors = (0.0, 0.1, 1.0, 6.0, 1e300)
+        return ParameterGroup(
+            rate=self.one_of(factors),
+            decay=self.one_of([None, *factors]),
+            penalty=self.one_of([None, *factors]),
+        )
 
     def _of_class_weight(self) -> Any:
         weights = [1, 2.5, 0, 1e-300, 1e300, 1e-3]

@@ -32,7 +32,7 @@ import numpy as np
 from draws import Data, Draws
 from scipy import sparse
 from sklearn.base import clone, is_classifier
-from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, FitFailedWarning
 from sklearn.model_selection import GridSearchCV
 
 import skperceptron
@@ -48,7 +48,7 @@ PACKAGE = str(Path(skperceptron.__file__).parent)
 LIMIT = 20.0
 
 #: Classes of warnings that may come at any time.
-MEANT = (ConvergenceWarning, DataConversionWarning)
+MEANT = (ConvergenceWarning, DataConversionWarning, FitFailedWarning)
 
 #: What other warnings may say, the package's and scikit-learn's own.
 KNOWN_WARNINGS = (
@@ -59,6 +59,8 @@ KNOWN_WARNINGS = (
     "The number of unique classes is greater than 50%",
     r"R\^2 score is not well-defined",
     r"D\^2 score is not well-defined",
+    # Where single fits of a search fail.
+    "One or more of the test scores are non-finite",
 )
 
 #: What no message to a user should read like.
@@ -219,6 +221,10 @@ def _heard(call: Callable[[], Any]) -> Any:
     with warnings.catch_warnings(record=True) as given:
         warnings.simplefilter("always")
         warnings.simplefilter("error", RuntimeWarning)
+        warnings.simplefilter("always", FitFailedWarning)
+        # scikit-learn's own search squares scores of 1e200.
+        theirs = r"sklearn\.model_selection\._search"
+        warnings.filterwarnings("ignore", "overflow encountered", RuntimeWarning, theirs)
         result = call()
     for warning in given:
         message = str(warning.message)
@@ -390,7 +396,8 @@ def _check_values(method: str, found: Any, n_rows: int) -> None:
 
 def _fit_twins(watched: Watched, data: Data) -> None:
     """Check that an equal estimator becomes an equal model."""
-    if watched.estimator.get_params(deep=False).get("warm_start"):
+    parameters = watched.estimator.get_params(deep=False)
+    if parameters.get("warm_start") or parameters["random_state"] is None:
         return
     learned = []
     for _ in range(2):

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from skperceptron import (
 )
 from skperceptron.averaging import EMA
 from skperceptron.callbacks import Callback, Checkpoint, EpochLogger, StopOnPlateau
+from skperceptron.exceptions import InvalidOption
 from skperceptron.groups import ParameterGroup, ParameterGroups
 from skperceptron.model_selection import (
     StackedEnsembleClassifier,
@@ -201,7 +203,7 @@ def test_a_checkpoint_of_another_function_is_refused(schedule, tmp_path):
 
 def test_a_place_for_the_file_is_asked_for_before_the_fit(tmp_path):
     callback = Checkpoint(tmp_path / "missing" / "fit.npz")
-    with pytest.raises(FileNotFoundError, match=r"path=.*missing.* of Checkpoint"):
+    with pytest.raises(InvalidOption, match=r"'path' .* Checkpoint must .* exists\. Got .*missing"):
         MLPSoftmaxClassifier(**OPTIONS, callbacks=[callback]).fit(X, Y)
 
 
@@ -281,6 +283,18 @@ def test_damage_is_noticed_and_the_file_before_is_used(seed, tmp_path):
         found = load(path)
     assert found.numbers == {"number": 1}
     assert_array_equal(found.arrays["parameters"], np.full(50, 1.0))
+
+
+def test_damage_does_not_end_a_fit_where_warnings_are_errors(tmp_path, capsys):
+    path = tmp_path / "s.npz"
+    for number in (1, 2):
+        save(path, state_with(number))
+    path.write_bytes(path.read_bytes()[:100])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert load(path).numbers == {"number": 1}
+    assert f"The checkpoint {path} is damaged" in capsys.readouterr().err
+    assert (tmp_path / "s.npz.damaged").exists()
 
 
 MADE_UP_JSON = [b"[" * 10**5, b'{"a":' * 10**5, b"[1]", b"7", b"", b"\xff", b"1" * 10**5, b"{}{}"]

@@ -1,7 +1,5 @@
 """Parts of the parameters with a learning rate, a decay and a penalty of their own."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -12,11 +10,12 @@ from skperceptron.engine import multilayer_perceptron
 from skperceptron.losses import SquaredError
 from skperceptron.optimizers import SGD, Adam, AdamW, Lion, RMSprop
 from skperceptron.schedules import Constant
-from skperceptron.training import Member, Stack, Targets, TrainingSet, epochs
+from skperceptron.training import Stack, Targets, TrainingSet, epochs
 from skperceptron.training import update as update_module
 from skperceptron.training.groups import Groups
 from skperceptron.training.lbfgs import Objective
 from skperceptron.training.member import GroupFactors
+from tests.members import member_of, varied
 
 RNG = np.random.RandomState(0)
 X, Y = RNG.normal(size=(24, 3)), RNG.normal(size=(24, 2))
@@ -29,7 +28,7 @@ FLOAT64 = np.dtype(np.float64)
 
 def member(groups=(), **options):
     kept = {"optimizer": Adam(), "alpha": 0.0, "learning_rate": 0.01, "max_iter": 3, **options}
-    return Member(
+    return member_of(
         parameters=START.copy(),
         loss=SquaredError(),
         schedule=Constant(),
@@ -135,7 +134,7 @@ def test_stacked_members_with_different_factors_equal_each_alone(optimizer):
 def test_gradient_of_the_whole_objective_has_the_groups_penalties():
     one = member([group(BIASES, penalty=3.0), group(slice(0, 4), penalty=0.5)], alpha=2.0)
     objective = Objective(NETWORK, one, TrainingSet(X, Targets(Y)))
-    plain = Objective(NETWORK, replace(one, groups=()), TrainingSet(X, Targets(Y)))
+    plain = Objective(NETWORK, varied(one, groups=()), TrainingSet(X, Targets(Y)))
     # The squared error's value is a mean over targets, its gradient that of the sum.
     penalty = lambda v: objective(v)[0] - plain(v)[0]  # noqa: E731
     expected = approx_fprime(START, penalty, 1e-7)
@@ -143,7 +142,8 @@ def test_gradient_of_the_whole_objective_has_the_groups_penalties():
 
 
 def test_parts_are_the_whole_vector():
-    groups = Groups([member([group(slice(3, 7), rate=2.0)]), member()], N, N_WEIGHTS)
+    members = member([group(slice(3, 7), rate=2.0)]), member()
+    groups = Groups([one.recipe for one in members], N, N_WEIGHTS)
     places = [part.place for part in groups.parts]
     assert [place.start for place in places] == [0, 3, 7]
     assert [place.stop for place in places] == [3, 7, N]

@@ -23,8 +23,9 @@ from skperceptron.losses import (
 )
 from skperceptron.optimizers import Adam
 from skperceptron.schedules import Constant
-from skperceptron.training import Member, Targets, TrainingSet, lbfgs, minimize_lbfgs
+from skperceptron.training import Targets, TrainingSet, lbfgs, minimize_lbfgs
 from skperceptron.training.lbfgs import Budget, Objective
+from tests.members import member_of, varied
 
 N, D, C = 60, 5, 2
 LOSSES = [
@@ -62,7 +63,7 @@ def make_member(network, loss, weighted=False, **options):
         "rng": np.random.RandomState(0),
         "sample_weight": rng.uniform(size=N) if weighted else None,
     }
-    return Member(loss=loss, **(defaults | options))
+    return member_of(loss=loss, **(defaults | options))
 
 
 @WEIGHTS
@@ -270,11 +271,10 @@ def test_interruption_returns_the_last_accepted_iterate():
     network = network_with()
     member = make_member(network, SquaredError())
     start, _ = Objective(network, member, make_data())(member.parameters)
-    member.loss = Impatient(after=12)
-    result, interrupted = minimize_lbfgs(network, member, make_data(), PATIENT)
+    impatient = varied(member, loss=Impatient(after=12))
+    result, interrupted = minimize_lbfgs(network, impatient, make_data(), PATIENT)
     assert interrupted
     assert 0 < result.nit < 12
-    member.loss = SquaredError()
     value, _ = Objective(network, member, make_data())(result.x)
     assert result.fun == pytest.approx(value, rel=1e-12)
     assert result.fun < start
@@ -287,7 +287,7 @@ def test_interruption_before_the_first_iterate_returns_the_start():
     assert interrupted
     assert result.nit == 0
     assert_array_equal(result.x, member.parameters)
-    member.loss = SquaredError()
+    member = varied(member, loss=SquaredError())
     assert result.fun == Objective(network, member, make_data())(member.parameters)[0]
 
 

@@ -10,11 +10,13 @@ from skperceptron.engine import multilayer_perceptron
 from skperceptron.losses import SquaredError
 from skperceptron.optimizers import SGD, Adam
 from skperceptron.schedules import Adaptive, Constant, InverseScaling
-from skperceptron.training import Member, Stack, Targets, TrainingSet, epochs
+from skperceptron.training import Stack, Targets, TrainingSet, Verdict, epochs
 from skperceptron.training.member import Progress
+from tests.members import member_of
 
 SCHEDULES = [Constant(), InverseScaling(0.5), Adaptive()]
 N_ROWS = 150
+GO_ON, SLOW_DOWN, STOP, EXHAUSTED, OUT_OF_TIME, DIVERGED, FAILED = Verdict
 
 
 class Script:
@@ -52,7 +54,7 @@ def make_member(**options):
         "rows": np.arange(N_ROWS),
         "rng": np.random.RandomState(0),
     }
-    return Member(**(defaults | options))
+    return member_of(**(defaults | options))
 
 
 def plain_rules(losses, scores, schedule, tol, patience, max_iter):
@@ -67,14 +69,14 @@ def plain_rules(losses, scores, schedule, tol, patience, max_iter):
             best = max(best, scores[epoch - 1])
         if isinstance(schedule, InverseScaling):
             rate = 0.1 / (epoch * N_ROWS + 1) ** schedule.power_t
-        verdict = "go on"
+        verdict = GO_ON
         if waited > patience:
             if not isinstance(schedule, Adaptive) or rate <= 1e-6:
-                trace.append((epoch, rate, "stop"))
+                trace.append((epoch, rate, STOP))
                 return trace, best, waited
-            rate, waited, verdict = rate / 5, 0, "slow down"
+            rate, waited, verdict = rate / 5, 0, SLOW_DOWN
         if epoch == max_iter:
-            verdict = "exhausted"
+            verdict = EXHAUSTED
         trace.append((epoch, rate, verdict))
     return trace, best, waited
 
@@ -124,13 +126,13 @@ def test_stopping_rules_are_those_of_scikit_learn(seed, schedule, watched):
 def test_improvement_by_exactly_the_tolerance_counts():
     script = Script([1.0, 0.5, 0.0, 0.0], tol=0.5, n_iter_no_change=1, max_iter=4)
     verdicts = [report.verdict for (report,) in epochs(script)]
-    assert verdicts == ["go on", "go on", "go on", "exhausted"]
+    assert verdicts == [GO_ON, GO_ON, GO_ON, EXHAUSTED]
     assert script.member.progress.no_improvement == 1
 
 
 def test_training_stops_one_epoch_after_its_patience_has_run_out():
     script = Script([1.0] * 50, tol=0.1, n_iter_no_change=3, max_iter=50)
-    assert [r.verdict for (r,) in epochs(script)] == ["go on"] * 4 + ["stop"]
+    assert [r.verdict for (r,) in epochs(script)] == [GO_ON] * 4 + [STOP]
 
 
 def test_adaptive_rate_is_lowered_at_each_plateau_until_it_is_tiny():
@@ -144,26 +146,26 @@ def test_adaptive_rate_is_lowered_at_each_plateau_until_it_is_tiny():
 
 def test_plateau_in_the_last_epoch_is_reported_as_exhausted():
     script = Script([1.0] * 3, schedule=Adaptive(), tol=0.1, n_iter_no_change=1, max_iter=3)
-    assert [r.verdict for (r,) in epochs(script)] == ["go on", "go on", "exhausted"]
+    assert [r.verdict for (r,) in epochs(script)] == [GO_ON, GO_ON, EXHAUSTED]
     assert script.member.current_rate == 0.1 / 5
 
 
 def test_infinite_patience_uses_every_epoch():
     script = Script([1.0] * 30, tol=1.0, n_iter_no_change=np.inf, max_iter=30)
-    assert [r.verdict for (r,) in epochs(script)] == ["go on"] * 29 + ["exhausted"]
+    assert [r.verdict for (r,) in epochs(script)] == [GO_ON] * 29 + [EXHAUSTED]
 
 
 def test_caller_of_single_epochs_never_hears_of_exhaustion():
     script = Script([1.0, 0.5, 0.2], max_iter=1)
     reports = epochs(script, stop_when_exhausted=False)
-    assert [next(reports)[0].verdict for _ in range(3)] == ["go on"] * 3
+    assert [next(reports)[0].verdict for _ in range(3)] == [GO_ON] * 3
     assert script.members == [script.member]
 
 
 def test_history_of_an_earlier_fit_goes_on():
     progress = Progress(loss_curve=[2.0], best_loss=0.5, no_improvement=2, rows_seen=N_ROWS)
     script = Script([1.0, 1.0], progress=progress, n_iter_no_change=3, max_iter=9)
-    assert [r.verdict for (r,) in epochs(script)] == ["go on", "stop"]
+    assert [r.verdict for (r,) in epochs(script)] == [GO_ON, STOP]
     assert progress.loss_curve == [2.0, 1.0, 1.0]
     assert progress.best_loss == 0.5
     assert progress.rows_seen == 3 * N_ROWS
@@ -173,7 +175,7 @@ def test_history_of_an_earlier_fit_goes_on():
 @pytest.mark.parametrize("loss", [np.nan, np.inf, -np.inf])
 def test_loss_that_is_no_number_ends_training_as_diverged(loss, schedule):
     script = Script([1.0, 0.5, loss, 0.1], schedule=schedule, max_iter=9)
-    assert [r.verdict for (r,) in epochs(script)] == ["go on", "go on", "diverged"]
+    assert [r.verdict for (r,) in epochs(script)] == [GO_ON, GO_ON, DIVERGED]
     assert script.member.diverged
     assert script.member.progress.best_loss == 0.5
 
@@ -183,7 +185,7 @@ def test_score_that_is_no_number_counts_as_no_improvement():
     script = Script(
         [1.0] * 9, validate=lambda p: (next(scores), 0.0), n_iter_no_change=2, max_iter=9
     )
-    assert [r.verdict for (r,) in epochs(script)] == ["go on"] * 3 + ["stop"]
+    assert [r.verdict for (r,) in epochs(script)] == [GO_ON] * 3 + [STOP]
     assert script.member.progress.best_score == 0.5
     assert_array_equal(script.member.best_parameters, [1.0, 1.0])
 
@@ -215,7 +217,7 @@ def test_last_step_that_leaves_the_numbers_is_reported_as_diverged():
         ((report,),) = epochs(stack)
     assert np.isfinite(report.loss)
     assert not np.isfinite(member.parameters).all()
-    assert report.verdict == "diverged"
+    assert report.verdict == DIVERGED
     assert member.diverged
 
 
@@ -271,4 +273,4 @@ def test_a_second_moment_that_overflows_counts_as_divergence():
     (report,) = next(epochs(stack))
     assert np.isfinite(report.loss)
     assert np.isfinite(member.parameters).all()
-    assert report.verdict == "diverged"
+    assert report.verdict == DIVERGED

@@ -1,7 +1,6 @@
 """A stack: each member ends as if it had been trained alone, whatever the others do."""
 
 import tracemalloc
-from dataclasses import replace
 from unittest.mock import Mock
 
 import numpy as np
@@ -28,10 +27,11 @@ from skperceptron.losses import (
 )
 from skperceptron.optimizers import SGD, Adam, AdamW, Lion, NAdam
 from skperceptron.schedules import Adaptive, Constant, Exponential, InverseScaling
-from skperceptron.training import Member, Stack, Targets, TrainingSet, epochs
+from skperceptron.training import Stack, Targets, TrainingSet, epochs
 from skperceptron.training import stack as stack_module
 from skperceptron.training import update as update_module
 from skperceptron.training.lbfgs import Objective
+from tests.members import member_of, varied
 
 N, D, C, BATCH = 120, 5, 3, 16
 FLOAT64 = np.dtype(np.float64)
@@ -89,7 +89,7 @@ def make_member(k, network, **options):
         "max_iter": 6,
         "n_iter_no_change": np.inf,
     }
-    return Member(**(defaults | options))
+    return member_of(**(defaults | options))
 
 
 def mixed_network(n_members, skip_connections="none"):
@@ -342,7 +342,7 @@ def test_diverging_member_leaves_the_others_alone(diverging):
 
     members = assert_each_member_as_alone(network, make_members, make_data())
     assert [m.diverged for m in members] == [k == diverging for k in range(len(COUNTS))]
-    assert members[diverging].n_iter < members[diverging].max_iter
+    assert members[diverging].n_iter < members[diverging].recipe.max_iter
     for k, member in enumerate(members):
         assert np.isfinite(member.parameters).all() == (k != diverging)
 
@@ -380,7 +380,7 @@ def test_members_leave_when_they_stop_and_the_rest_go_on():
     members = [make_member(k, network, max_iter=n) for k, n in enumerate(lasting)]
     stack = Stack(network, members, make_data(), BATCH, FLOAT64)
     in_training = [[r.member for r in reports] for reports in epochs(stack)]
-    expected = [[m for m in members if m.max_iter > epoch] for epoch in range(5)]
+    expected = [[m for m in members if m.recipe.max_iter > epoch] for epoch in range(5)]
     assert in_training == expected
     assert stack.members == []
 
@@ -432,7 +432,7 @@ def test_epoch_loss_is_the_mean_of_batch_objectives_weighted_by_their_rows(weigh
     rows = member.rows
     expected = 0.0
     for first in range(0, len(rows), BATCH):
-        batch = replace(member, rows=rows[first : first + BATCH])
+        batch = varied(member, rows=rows[first : first + BATCH])
         objective = Objective(network, batch, data)
         value, _ = objective(member.parameters)
         expected += objective.reported(value, member.parameters) * len(batch.rows) / len(rows)
@@ -641,7 +641,7 @@ def test_training_continued_from_a_retired_member_equals_uninterrupted_training(
     stack = Stack(network, [first], data, BATCH, FLOAT64)
     order = stack.order
     list(epochs(stack))
-    second = replace(first, rows=order[0].copy(), max_iter=10)
+    second = varied(first, rows=order[0].copy(), max_iter=10)
     train(network, [second], data)
     assert_array_equal(second.parameters, through.parameters)
     assert second.progress == through.progress

@@ -1,7 +1,5 @@
 """Penalties, clipping, weight decay and rates per step: each as PyTorch, or its formula, has it."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -11,8 +9,9 @@ from skperceptron.engine import multilayer_perceptron
 from skperceptron.losses import SquaredError
 from skperceptron.optimizers import SGD, Adagrad, Adam, AdamW, Lion, NAdam, RMSprop
 from skperceptron.schedules import Constant, Cosine, OneCycle, UserSchedule
-from skperceptron.training import Member, Stack, Targets, TrainingSet, epochs
+from skperceptron.training import Stack, Targets, TrainingSet, Verdict, epochs
 from skperceptron.training import update as update_module
+from tests.members import member_of, varied
 
 N, D, H, C, BATCH = 40, 4, 5, 2, 8
 FLOAT64 = np.dtype(np.float64)
@@ -55,7 +54,7 @@ def make_member(k=0, **options):
         "max_iter": 4,
         "n_iter_no_change": np.inf,
     }
-    return Member(**(defaults | options))
+    return member_of(**(defaults | options))
 
 
 def train(members, network=None, batch_size=BATCH):
@@ -219,7 +218,7 @@ def test_constant_factor_is_a_smaller_rate(l1_ratio):
     halved = make_member(
         schedule=UserSchedule(constant), optimizer=AdamW(), alpha=0.1, l1_ratio=l1_ratio
     )
-    slow = replace(make_member(optimizer=AdamW(), alpha=0.1, l1_ratio=l1_ratio), current_rate=0.005)
+    slow = make_member(optimizer=AdamW(), alpha=0.1, l1_ratio=l1_ratio, current_rate=0.005)
     assert_array_equal(*train([halved]), *train([slow]))
 
 
@@ -262,7 +261,7 @@ def test_training_continued_from_a_retired_member_equals_uninterrupted_training(
     train([through])
     first = make_member(**options, max_iter=3)
     train([first])
-    second = replace(first, max_iter=6, verdict="go on")
+    second = varied(first, max_iter=6, verdict=Verdict.GO_ON)
     train([second])
     assert_array_equal(second.parameters, through.parameters)
     for name in optimizer.state_names:

@@ -1,0 +1,99 @@
+"""A callback that ends training when a figure no longer improves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..options import COUNT, Infinity, Instance, Interval, plain
+from .base import Callback
+
+#: Figures of an epoch that are better when they are larger.
+_SCORES = ("validation_score",)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What is known of a history as far as it has been read.
+
+    Attributes
+    ----------
+    history : list of float
+        Grows by itself.
+    n_read : int
+    best : float
+        The least loss so far, or the largest score times -1.
+    waited : int
+        Epochs since it last improved.
+    """
+
+    history: list[float] = field(default_factory=list)
+    n_read: int = 0
+    best: float = np.inf
+    waited: int = 0
+
+    def is_of(self, history: list[float]) -> bool:
+        """Tell whether it is this history, which may have grown, that was read."""
+        return self.history is history and 0 < self.n_read <= len(history)
+
+    def further(self, rises: bool, tol: float) -> _Read:
+        """Read what has been added."""
+        best, waited = self.best, self.waited
+        for figure in self.history[self.n_read :]:
+            loss = -figure if rises else figure
+            waited = 0 if loss < best - tol else waited + 1
+            best = min(best, loss)
+        return _Read(self.history, len(self.history), best, waited)
+
+
+class StopOnPlateau(Callback):
+    """End training when a figure has not improved for some epochs (Prechelt 1998).
+
+    Parameters
+    ----------
+    monitor : str, default="loss"
+        A figure that the estimator reports: "loss", "validation_loss",
+        "validation_score", or "mistakes". Scores shall rise, everything else shall fall.
+    patience : int, default=10
+        Epochs in a row without improvement that are tolerated, >= 1.
+    tol : float, default=0.0
+        The least change that counts as an improvement, >= 0.
+    """
+
+    rules = {
+        "monitor": [Instance(str)],
+        "patience": [COUNT, Infinity()],
+        "tol": [Interval(0, low_closed=True)],
+    }
+    _read = _Read()
+
+    def __init__(self, monitor: str = "loss", patience: int = 10, tol: float = 0.0) -> None:
+        self.monitor = monitor
+        self.patience = patience
+        self.tol = tol
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        super().setup(estimator, context)
+        self._read = _Read()
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        self._read = _Read()
+
+    def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
+        report = getattr(context, "report", None)
+        if report is None:
+            return False
+        if self.monitor not in report["history"]:
+            raise ValueError(
+                f"monitor={self.monitor!r} of StopOnPlateau is not reported: must be one of"
+                f" {sorted(report['history'])}."
+            )
+        history = report["history"][self.monitor]
+        if not self._read.is_of(history):
+            # A resumed fit goes on with its history. What lies before the first epoch is of
+            # earlier fits, which a warm start goes on from.
+            self._read = _Read(history, max(0, len(history) - report.get("epoch", len(history))))
+        self._read = self._read.further(self.monitor in _SCORES, plain(self.tol))
+        return bool(self._read.waited > self.patience)

@@ -1,0 +1,106 @@
+"""Members: a recipe that nobody changes, progress that training changes, verdicts."""
+
+from dataclasses import FrozenInstanceError, fields, replace
+
+import numpy as np
+import pytest
+
+from skperceptron import MLPBinaryClassifier, MLPRegressor
+from skperceptron.engine import multilayer_perceptron
+from skperceptron.losses import SquaredError
+from skperceptron.model_selection import _stacking
+from skperceptron.optimizers import Adam
+from skperceptron.schedules import Constant
+from skperceptron.training import Recipe, Stack, Targets, TrainingSet, Verdict, epochs
+from skperceptron.training.checkpoint import state_of
+from tests.members import member_of, varied
+
+N = 20
+RNG = np.random.RandomState(0)
+X, Y = RNG.normal(size=(N, 3)), RNG.normal(size=(N, 1))
+NETWORK = multilayer_perceptron(3, (), 1, [])
+
+
+def make_member(**options):
+    defaults = {
+        "parameters": np.zeros(NETWORK.n_parameters),
+        "loss": SquaredError(),
+        "optimizer": Adam(),
+        "schedule": Constant(),
+        "learning_rate": 0.1,
+        "alpha": 0.0,
+        "rows": np.arange(N),
+        "rng": np.random.RandomState(0),
+        "max_iter": 3,
+    }
+    return member_of(**(defaults | options))
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Recipe)])
+def test_a_recipe_cannot_be_changed(name):
+    recipe = make_member().recipe
+    with pytest.raises(FrozenInstanceError):
+        setattr(recipe, name, getattr(recipe, name))
+    with pytest.raises(AttributeError):
+        setattr(make_member(), name, getattr(recipe, name))
+
+
+def test_training_changes_the_member_and_not_its_recipe():
+    member = make_member()
+    recipe, before = member.recipe, replace(member.recipe)
+    list(epochs(Stack(NETWORK, [member], TrainingSet(X, Targets(Y)), 5, np.dtype(np.float64))))
+    assert member.recipe is recipe
+    assert vars(recipe) == vars(before)
+    assert member.n_iter == 3 and member.steps == 12
+    assert member.parameters.any()
+
+
+def test_a_member_starts_at_the_rate_of_its_recipe():
+    assert make_member(learning_rate=0.3).current_rate == 0.3
+    assert make_member(learning_rate=0.3, current_rate=0.2).current_rate == 0.2
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("batch_size", [4, N])
+def test_a_member_is_complete_when_it_is_made(batch_size, early_stopping):
+    X_twice, y_twice = np.vstack([X, X]), np.vstack([Y, Y])[:, 0]
+    options = {"batch_size": batch_size * 2, "dropout": 0.1, "random_state": 0}
+    estimator = MLPRegressor(hidden_layer_sizes=(4,), early_stopping=early_stopping, **options)
+    member, _ = estimator._prepare(X_twice, y_twice, None, incremental=False)
+    recipe = member.recipe
+    assert recipe.n_samples == 2 * N * (0.9 if early_stopping else 1)
+    assert (recipe.validate is not None) == recipe.watches_score == early_stopping
+    assert member.noise is not None
+    merges = batch_size == N
+    assert (len(member.rows) < recipe.n_samples) == merges
+    assert (recipe.sample_weight is not None) == merges
+
+
+def test_members_of_a_search_share_equal_objects_and_generators():
+    pool = _stacking._Pool()
+    y = X[:, 0] > 0
+    estimators = [MLPBinaryClassifier((4,), alpha=a, random_state=0) for a in (0.1, 0.2)]
+    prepared = [_stacking._prepare(_stacking.Fit(one, X, y), pool) for one in estimators]
+    one, other = (p.member for p in _stacking._with_shared_generators(prepared))
+    for name in ("loss", "optimizer", "schedule"):
+        assert getattr(one.recipe, name) is getattr(other.recipe, name)
+    assert one.rng is other.rng
+    assert (one.recipe.alpha, other.recipe.alpha) == (0.1, 0.2)
+
+
+TEXTS = ["go on", "slow down", "stop", "exhausted", "out of time", "diverged", "failed"]
+
+
+def test_files_hold_the_texts_of_verdicts():
+    assert [verdict.value for verdict in Verdict] == TEXTS
+    for verdict in Verdict:
+        member = varied(make_member(), verdict=verdict)
+        assert state_of(member).numbers["verdict"] == verdict.value
+
+
+def test_training_goes_on_after_two_verdicts_only():
+    assert [v for v in Verdict if not v.is_last] == [Verdict.GO_ON, Verdict.SLOW_DOWN]
+    for verdict in Verdict:
+        member = make_member(verdict=verdict)
+        assert member.is_over == verdict.is_last
+        assert member.diverged == (verdict is Verdict.DIVERGED)
