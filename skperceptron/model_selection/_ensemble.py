@@ -6,7 +6,6 @@ from copy import deepcopy
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from sklearn import get_config
 from sklearn.base import (
     BaseEstimator,
@@ -15,6 +14,7 @@ from sklearn.base import (
     RegressorMixin,
     clone,
 )
+from sklearn.metrics import r2_score
 from sklearn.utils import check_array, check_random_state, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._sklearn.checks import checking
 from .._sklearn.compat import fit_context
 from ..engine.arrays import Floats
-from ..estimators.mlp import score_of
+from ..estimators.targets import Indicators, RegressionTarget, scored
 from ..options import COUNT, N_JOBS, SEED, ChecksOptions, Having, Rules, plain, speaks_for_itself
 from ._candidates import last_step, path_of
 from ._parallel import fit_stacked
@@ -103,6 +103,10 @@ class _StackedEnsemble(ChecksOptions, MetaEstimatorMixin):
         """Return what a method of each member makes of X, (M, n_samples, ...)."""
         check_is_fitted(self)
         return np.stack([getattr(member, method)(X) for member in self.estimators_])
+
+    def _target_of_members(self) -> Any:
+        """Return what the members' networks are asked for; None if they are no networks."""
+        return getattr(last_step(self.estimators_[0]), "_target", None)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -192,10 +196,9 @@ class StackedEnsembleClassifier(_StackedEnsemble, ClassifierMixin, BaseEstimator
             Predicted labels. A CSR matrix after a fit to a sparse one.
         """
         probability = self.predict_proba(X)
-        if self._is_multilabel():
-            present = (probability > 0.5).astype(int)
-            was_sparse = getattr(last_step(self.estimators_[0]), "_y_was_sparse", False)
-            return sparse.csr_matrix(present) if was_sparse else present
+        target = self._target_of_members()
+        if isinstance(target, Indicators):
+            return target.shown(probability > 0.5)
         return self.classes_[probability.argmax(axis=1)]
 
     def predict_proba(self, X: Any, return_std: bool = False) -> Any:
@@ -250,10 +253,6 @@ class StackedEnsembleClassifier(_StackedEnsemble, ClassifierMixin, BaseEstimator
             One estimate per member; with several labels per row, one column per label.
         """
         return self._of_members("predict_proba", X)
-
-    def _is_multilabel(self) -> bool:
-        # Independent probabilities of several labels have a column each, but classes_ counts them.
-        return getattr(last_step(self.estimators_[0]), "_is_multilabel", False)
 
 
 @speaks_for_itself
@@ -375,4 +374,7 @@ class StackedEnsembleRegressor(_StackedEnsemble, RegressorMixin, BaseEstimator):
         predicted = self.predict(X)
         with checking():
             y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-        return score_of(last_step(self.estimators_[0]), y, predicted, sample_weight)
+        target = self._target_of_members()
+        if isinstance(target, RegressionTarget):
+            return target.measure(y, predicted, sample_weight)
+        return scored(r2_score, y, predicted, sample_weight)
