@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from .._sklearn.compat import has_callbacks
 from ..estimators import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from ..estimators.base import NO_EXTRAS, BaseMultilayerPerceptron
 from ..estimators.parameters import is_lbfgs
-from ._stacking import Fit, token
+from ._stacking import Fit, forget_training, token
 
 #: Classes that a stack knows all about. A subclass may have changed how it is fitted.
 STACKABLE = (MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier)
@@ -94,6 +94,8 @@ class Transformed:
         And the others.
     steps : list of list
         The fitted transformers of each pipeline, by name, the outermost first.
+    validation : dict
+        Keyword arguments of the network's ``fit`` that hold validation data.
     seconds : float
         What it took.
     error : Exception, default=None
@@ -103,8 +105,33 @@ class Transformed:
     arguments: tuple[Any, ...] = ()
     keywords: dict[str, Any] | None = None
     steps: list[list[tuple[str, Any]]] | None = None
+    validation: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     error: Exception | None = None
+
+
+@dataclass(frozen=True)
+class Member:
+    """A fitted estimator of an ensemble.
+
+    Attributes
+    ----------
+    estimator : estimator
+    held_out : array-like, default=None
+        What it predicts for rows that it has not seen.
+    """
+
+    estimator: Any
+    held_out: Any = None
+
+    @classmethod
+    def judged(cls, estimator: Any, X: Any, method: str) -> Member:
+        """Return a fitted estimator with what one of its methods makes of rows.
+
+        What only further training would need is dropped.
+        """
+        forget_training(last_step(estimator))
+        return cls(estimator, getattr(estimator, method)(X))
 
 
 def transform(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Transformed:
@@ -123,6 +150,14 @@ def transform(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Transfo
         found.error = error
     found.seconds = time.perf_counter() - start
     return found
+
+
+def through(steps: Sequence[Sequence[tuple[str, Any]]], X: Any) -> Any:
+    """Return what the fitted transformers of pipelines make of X."""
+    for _, transformer in (step for level in steps for step in level):
+        if transformer is not None and transformer != "passthrough":
+            X = transformer.transform(X)
+    return X
 
 
 class Accepted:

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
-from sklearn import get_config
-from sklearn.base import (
-    BaseEstimator,
-    ClassifierMixin,
-    MetaEstimatorMixin,
-    RegressorMixin,
-    clone,
-)
-from sklearn.metrics import r2_score
-from sklearn.utils import check_array, check_random_state, get_tags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import check_random_state
 
-from .._sklearn.checks import checking
 from .._sklearn.compat import fit_context
 from ..engine.arrays import Floats
-from ..estimators.targets import Indicators, RegressionTarget, scored
-from ..options import COUNT, N_JOBS, SEED, ChecksOptions, Having, Rules, plain, speaks_for_itself
-from ._candidates import last_step, path_of
-from ._parallel import fit_stacked
+from ..estimators.targets import Indicators
+from ..options import COUNT, N_JOBS, SEED, Having, Rules, plain, speaks_for_itself
+from ._candidates import path_of
+from ._ensemble_base import BaseEnsemble, EnsembleClassifierMixin, EnsembleRegressorMixin
+from ._members import Job, Part, fit_members
 
 __all__ = ["StackedEnsembleClassifier", "StackedEnsembleRegressor"]
 
 
-class _StackedEnsemble(ChecksOptions, MetaEstimatorMixin):
+class _StackedEnsemble(BaseEnsemble):
     """What both ensembles share: parameters, fit, the predictions of the members."""
 
     _parameter_constraints: dict[str, Rules] = {
@@ -72,54 +61,23 @@ class _StackedEnsemble(ChecksOptions, MetaEstimatorMixin):
         ValueError
             If the data is invalid, or if the training of a member diverges.
         """
-        if get_config()["enable_metadata_routing"]:
-            params = process_routing(self, "fit", **params).estimator.fit
+        params = self._params_of_members(params)
         rng = check_random_state(self.random_state)
         seeds = rng.randint(np.iinfo(np.int32).max, size=int(self.n_members))
         name = path_of(self.estimator) + "random_state"
         members = [clone(self.estimator).set_params(**{name: int(seed)}) for seed in seeds]
-        self.estimators_ = fit_stacked(members, X, y, params, plain(self.n_jobs))
-        first = self.estimators_[0]
-        self.n_features_in_ = first.n_features_in_
-        # Names of an earlier fit must not survive one without names.
-        self.__dict__.pop("feature_names_in_", None)
-        if hasattr(first, "feature_names_in_"):
-            self.feature_names_in_ = first.feature_names_in_
+        found = fit_members(list(map(Job, members)), [Part(X, y, params)], plain(self.n_jobs))
+        self.estimators_ = [member.estimator for member in found]
+        self._describe_features()
         return self
-
-    def get_metadata_routing(self) -> MetadataRouter:
-        """Tell which metadata the members take.
-
-        Returns
-        -------
-        MetadataRouter
-            See scikit-learn's user guide on metadata routing.
-        """
-        mapping = MethodMapping().add(caller="fit", callee="fit")
-        router = MetadataRouter(owner=type(self).__name__)
-        return router.add(estimator=self.estimator, method_mapping=mapping)
 
     def _of_members(self, method: str, X: Any) -> Floats:
         """Return what a method of each member makes of X, (M, n_samples, ...)."""
-        check_is_fitted(self)
-        return np.stack([getattr(member, method)(X) for member in self.estimators_])
-
-    def _target_of_members(self) -> Any:
-        """Return what the members' networks are asked for; None if they are no networks."""
-        return getattr(last_step(self.estimators_[0]), "_target", None)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        of_member = get_tags(self.estimator)
-        tags.classifier_tags = deepcopy(of_member.classifier_tags)
-        tags.regressor_tags = deepcopy(of_member.regressor_tags)
-        tags.target_tags = deepcopy(of_member.target_tags)
-        tags.input_tags = deepcopy(of_member.input_tags)
-        return tags
+        return np.stack([getattr(member, method)(X) for member in self._fitted_members()])
 
 
 @speaks_for_itself
-class StackedEnsembleClassifier(_StackedEnsemble, ClassifierMixin, BaseEstimator):
+class StackedEnsembleClassifier(EnsembleClassifierMixin, _StackedEnsemble, BaseEstimator):
     """Average of classifiers that differ in their seeds only, trained as one stack.
 
     Members start from other weights and see their rows in another order; their average is
@@ -180,26 +138,7 @@ class StackedEnsembleClassifier(_StackedEnsemble, ClassifierMixin, BaseEstimator
     @property
     def classes_(self) -> Any:
         """Class labels."""
-        return self.estimators_[0].classes_
-
-    def predict(self, X: Any) -> Any:
-        """Predict the labels that are most probable on average.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows to predict.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_labels)
-            Predicted labels. A CSR matrix after a fit to a sparse one.
-        """
-        probability = self.predict_proba(X)
-        target = self._target_of_members()
-        if isinstance(target, Indicators):
-            return target.shown(probability > 0.5)
-        return self.classes_[probability.argmax(axis=1)]
+        return self._fitted_members()[0].classes_
 
     def predict_proba(self, X: Any, return_std: bool = False) -> Any:
         """Estimate probabilities.
@@ -224,21 +163,6 @@ class StackedEnsembleClassifier(_StackedEnsemble, ClassifierMixin, BaseEstimator
         mean = probabilities.mean(axis=0)
         return (mean, probabilities.std(axis=0)) if return_std else mean
 
-    def predict_log_proba(self, X: Any) -> Floats:
-        """Return the logarithm of `predict_proba`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows to predict.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
-            Log-probabilities.
-        """
-        return np.log(self.predict_proba(X))
-
     def predict_members(self, X: Any) -> Floats:
         """Return each member's probabilities.
 
@@ -254,9 +178,13 @@ class StackedEnsembleClassifier(_StackedEnsemble, ClassifierMixin, BaseEstimator
         """
         return self._of_members("predict_proba", X)
 
+    def _labels_were(self) -> tuple[bool, bool]:
+        target = self._target_of_members()
+        return isinstance(target, Indicators), getattr(target, "is_sparse", False)
+
 
 @speaks_for_itself
-class StackedEnsembleRegressor(_StackedEnsemble, RegressorMixin, BaseEstimator):
+class StackedEnsembleRegressor(EnsembleRegressorMixin, _StackedEnsemble, BaseEstimator):
     """Average of regressors that differ in their seeds only, trained as one stack.
 
     Members start from other weights and see their rows in another order; their average is
@@ -351,30 +279,3 @@ class StackedEnsembleRegressor(_StackedEnsemble, RegressorMixin, BaseEstimator):
             One prediction per member.
         """
         return self._of_members("predict", X)
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return how good the mean prediction is, whatever the units of y are.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows to predict.
-
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Their targets.
-
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
-
-        Returns
-        -------
-        float
-            As the members score: R2, or D2 where they predict quantiles; at most 1.
-        """
-        predicted = self.predict(X)
-        with checking():
-            y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-        target = self._target_of_members()
-        if isinstance(target, RegressionTarget):
-            return target.measure(y, predicted, sample_weight)
-        return scored(r2_score, y, predicted, sample_weight)

@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -24,9 +24,9 @@ from ..estimators.base import BaseMultilayerPerceptron
 from ..usercall import interrupted, warn
 from ._candidates import (
     Accepted,
+    Member,
     Transformed,
     ask_for_fit,
-    last_step,
     network_of,
     put_together,
     transform,
@@ -90,17 +90,39 @@ class Call:
         )
 
 
+@dataclass
+class Keeping:
+    """What is kept of a search beside scores and times.
+
+    Attributes
+    ----------
+    method : str
+        What members predict the rows with that they have not seen.
+    splits : list of (train, test)
+        The rows of each call.
+    members : list of Member or None
+        What each call has fitted; None where it has failed.
+    """
+
+    method: str
+    splits: list[tuple[Any, Any]] = field(default_factory=list)
+    members: list[Member | None] = field(default_factory=list)
+
+
 class StackedParallel:
     """scikit-learn's ``Parallel``, for calls of ``_fit_and_score``.
 
     Parameters
     ----------
+    keeping : Keeping, default=None
+        Receives all that is fitted; without one it is forgotten.
     **options
         Those of :class:`joblib.Parallel`.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, keeping: Keeping | None = None, **options: Any) -> None:
         self._parallel = Parallel(**options)
+        self._keeping = keeping
 
     def __enter__(self) -> StackedParallel:
         self._parallel.__enter__()
@@ -113,18 +135,27 @@ class StackedParallel:
         """Fit and score; results come in the order of the tasks."""
         # Nobody else holds them, so that fitted networks do not pile up.
         calls = {i: _planned(i, *task) for i, task in enumerate(tasks)}
+        keeping = self._keeping
+        method = None if keeping is None else keeping.method
+        if keeping is not None:
+            of_calls = [call.keywords for call in calls.values()]
+            keeping.splits = [(keywords["train"], keywords["test"]) for keywords in of_calls]
         sources = self._transform(list(calls.values()))
-        pieces = _pieces(list(calls.values()), self._n_workers())
+        pieces = pieces_of(list(calls.values()), self._n_workers())
         results: list[Any] = [None] * len(calls)
 
         def taken(piece: list[int]) -> tuple[list[Call], dict[Hashable, Transformed]]:
             mine = [calls.pop(i) for i in piece]
             return mine, {call.source: sources[call.source] for call in mine if call.network}
 
-        outcomes = self._parallel(delayed(_fit_and_score)(*taken(piece)) for piece in pieces)
+        outcomes = self._parallel(
+            delayed(_fit_and_score)(*taken(piece), method) for piece in pieces
+        )
         for piece, (found, _) in zip(pieces, outcomes, strict=True):
             for i, result in zip(piece, found, strict=True):
                 results[i] = result
+        if keeping is not None:
+            keeping.members = [result.pop("member") for result in results]
         self._tell_of_interruptions([cut_short for _, cut_short in outcomes if cut_short])
         return results
 
@@ -189,18 +220,36 @@ def _planned(
     return call
 
 
-def _pieces(calls: Sequence[Call], n_workers: int) -> list[list[int]]:
-    """Return the positions of calls that one worker is given together, the longest work first."""
+class Task(Protocol):
+    """A fit that a worker is given.
+
+    Attributes
+    ----------
+    network : BaseMultilayerPerceptron or None
+        Where it can be trained in a stack.
+    n_units : int
+        Hidden units of the network: what it costs, roughly.
+    """
+
+    @property
+    def network(self) -> BaseMultilayerPerceptron | None: ...
+
+    @property
+    def n_units(self) -> int: ...
+
+
+def pieces_of(tasks: Sequence[Task], n_workers: int) -> list[list[int]]:
+    """Return the positions of tasks that one worker is given together, the longest work first."""
     alike: dict[Hashable, list[int]] = {}
-    for i, call in enumerate(calls):
-        alike.setdefault(_kind(call, i), []).append(i)
-    size = _piece_size(len(calls), n_workers)
+    for i, task in enumerate(tasks):
+        alike.setdefault(_kind(task, i), []).append(i)
+    size = _piece_size(len(tasks), n_workers)
     pieces = [
         positions[start : start + size]
         for positions in alike.values()
         for start in range(0, len(positions), size)
     ]
-    return sorted(pieces, key=lambda piece: -sum(1 + calls[i].n_units for i in piece))
+    return sorted(pieces, key=lambda piece: -sum(1 + tasks[i].n_units for i in piece))
 
 
 def _piece_size(n_networks: int, n_workers: int) -> int:
@@ -208,9 +257,9 @@ def _piece_size(n_networks: int, n_workers: int) -> int:
     return min(MOST, max(FEWEST, math.ceil(n_networks / n_workers)))
 
 
-def _kind(call: Call, i: int) -> Hashable:
-    """Return what calls agree in that may become members of one stack."""
-    network = call.network
+def _kind(task: Task, i: int) -> Hashable:
+    """Return what tasks agree in that may become members of one stack."""
+    network = task.network
     if network is None:
         return i
     return tuple(
@@ -220,9 +269,12 @@ def _kind(call: Call, i: int) -> Hashable:
 
 
 def _fit_and_score(
-    calls: Sequence[Call], sources: dict[Hashable, Transformed]
+    calls: Sequence[Call], sources: dict[Hashable, Transformed], method: str | None
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Fit and score, in this process; name the fits that the user has cut short."""
+    """Fit and score, in this process; name the fits that the user has cut short.
+
+    With a method, what was fitted is added to the results.
+    """
     accepted = Accepted()
     asked = {
         i: ask_for_fit(call.network, sources[call.source], accepted)
@@ -241,70 +293,23 @@ def _fit_and_score(
         _scored(call, asked[i], sources[call.source], rows) if i in asked else call.run()
         for i, call in enumerate(calls)
     ]
+    if method is not None:
+        for call, result in zip(calls, results, strict=True):
+            result["member"] = _kept(call, result, rows, method)
     return results, cut_short
 
 
-def fit_stacked(
-    estimators: Sequence[Any], X: Any, y: Any, params: dict[str, Any], n_jobs: int | None
-) -> list[Any]:
-    """Fit estimators that differ in nothing but their networks to the same data.
-
-    Parameters
-    ----------
-    estimators : sequence of estimators
-        Not fitted yet.
-    X, y, params
-        The arguments of each one's ``fit``.
-    n_jobs : int or None
-        Number of workers.
-
-    Returns
-    -------
-    list of estimators
-        Fitted.
-
-    Raises
-    ------
-    Exception
-        What the first ``fit`` that fails raises.
-    KeyboardInterrupt
-        If the user interrupts for the second time.
-    """
-    parallel = Parallel(n_jobs=n_jobs)
-    if network_of(estimators[0]) is None:
-        return parallel(delayed(_fitted)(estimator, X, y, params) for estimator in estimators)
-    transformed = transform(estimators[0], X, y, params)
-    size = _piece_size(len(estimators), effective_n_jobs(n_jobs))
-    pieces = parallel(
-        delayed(_fit_together)(estimators[start : start + size], transformed)
-        for start in range(0, len(estimators), size)
-    )
-    n_cut_short = [n for _, n in pieces if n]
-    if effective_n_jobs(n_jobs) > 1:
-        for _ in n_cut_short:
-            interrupted()
-    if n_cut_short:
-        warn(
-            f"Training interrupted by user. {sum(n_cut_short)} of {len(estimators)} members of the"
-            " ensemble keep what they have learned in fewer epochs."
-        )
-    return [estimator for piece, _ in pieces for estimator in piece]
-
-
-def _fitted(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Any:
-    return estimator.fit(X, y, **params)
-
-
-def _fit_together(estimators: Sequence[Any], transformed: Transformed) -> tuple[Sequence[Any], int]:
-    """Fit estimators; count those whose training the user has cut short."""
-    accepted = Accepted()
-    asked = [ask_for_fit(last_step(estimator), transformed, accepted) for estimator in estimators]
-    train([fit for fit in asked if fit.error is None])
-    for estimator, fit in zip(estimators, asked, strict=True):
-        if fit.error is not None:
-            raise fit.error
-        put_together(estimator, fit.estimator, transformed)
-    return estimators, sum(fit.was_cut_short for fit in asked)
+def _kept(call: Call, result: dict[str, Any], rows: _Rows, method: str) -> Member | None:
+    """Return what a call has fitted, with its predictions of the rows that it has not seen."""
+    if result["fit_error"] is not None:
+        return None
+    _, X, y = call.arguments
+    X_test, _ = rows.split(call.estimator, X, y, call.keywords["test"], call.keywords["train"])
+    try:
+        return Member.judged(call.estimator, X_test, method)
+    except Exception:
+        # Predictions that overflow, for one; the scorer has met them too.
+        return None
 
 
 class _Clock:

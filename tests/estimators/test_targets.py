@@ -23,6 +23,7 @@ from skperceptron.estimators.targets import (
     WholeNumbers,
     integers,
 )
+from skperceptron.estimators.targets.regression import scored
 from skperceptron.estimators.targets.units import Moments, Units
 from skperceptron.exceptions import TooLargeError
 from skperceptron.losses import Pinball
@@ -211,3 +212,10 @@ def test_validation_scores_are_those_of_clipped_predictions():
     model, _ = clipped_and_free(X, y, early_stopping=True, batch_size=20)
     model.fit(X[:60], y[:60], X_val=X[60:], y_val=y[60:])
     assert model.score(X[60:], y[60:]) == pytest.approx(model.best_validation_score_)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_the_worst_score_is_a_number():
+    y, weight = np.array([1.0 + 1e-15, 1.0, 1.0, 1.0]), np.array([1e-120, 1.0, 1.0, 1.0])
+    score = scored(r2_score, y, np.full(4, -1e200), weight)
+    assert -np.inf < score < -1e300

@@ -550,7 +550,7 @@ def test_workers_are_given_shares_of_all_networks_and_the_longest_work_first():
         for size in np.repeat(sizes, n_alike).tolist():
             network = clone(BINARY).set_params(hidden_layer_sizes=(size,))
             calls.append(parallel.Call(None, (None,), {}, network, n_units=size))
-        found = parallel._pieces(calls, n_workers)
+        found = parallel.pieces_of(calls, n_workers)
         assert sorted(i for piece in found for i in piece) == list(range(len(calls)))
         return [(calls[piece[0]].n_units, len(piece)) for piece in found]
 

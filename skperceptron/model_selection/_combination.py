@@ -1,0 +1,357 @@
+"""How predictions of several models become one: temperatures, weights, greedy selection.
+
+Pure functions of arrays. The models are called arms. A is their number, N that of the rows on
+which something is learned, C that of the classes. Rows count what ``sample_weight`` says: a weight
+of 2 equals a repeated row.
+
+Calibration by a temperature: Guo, Pleiss, Sun & Weinberger (2017), On calibration of modern
+neural networks. ICML. Weights of a mixture: Dempster, Laird & Rubin (1977), Maximum likelihood
+from incomplete data via the EM algorithm. JRSS B. Stacking with non-negative weights: Breiman
+(1996), Stacked regressions. Machine Learning 24. Greedy selection: Caruana, Niculescu-Mizil, Crew
+& Ksikes (2004), Ensemble selection from libraries of models. ICML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from scipy.optimize import minimize_scalar, nnls
+from scipy.special import softmax
+
+from ..engine.arrays import Floats, Integers
+
+__all__ = [
+    "Blend",
+    "BlendRules",
+    "blend_of_means",
+    "blend_of_probabilities",
+    "em_weights",
+    "fit_temperature",
+    "greedy_selection",
+    "log_of",
+    "mean_square",
+    "minus_log_likelihood",
+    "nnls_weights",
+    "tempered",
+]
+
+#: A temperature lies between these. Where all held-out rows are predicted rightly, their log loss
+#: falls with the temperature down to zero, and the first wrong prediction would cost any amount. Of
+#: 12 random candidates x 5 folds on wine (4 seeds), honest out-of-fold log loss was .086 within
+#: these bounds, .103 within (1/5, 5) and .129 within (1/20, 20).
+TEMPERATURES = (1 / 3, 3.0)
+
+#: Pseudo-counts of all arms together, where there are more than so many. Of 30 random candidates of
+#: which some were bad, on iris, wine and breast cancer, one for each let the bad ones weigh so much
+#: that the log loss was .072 (geometric mean); with three for all it was .060.
+PSEUDO_COUNTS = 3.0
+
+#: The least probability whose logarithm is taken: no prediction of the networks is as certain.
+LEAST_PROBABILITY = 1e-30
+
+
+def log_of(probabilities: Floats) -> Floats:
+    """Return logarithms of probabilities, finite even where one is zero."""
+    return np.log(np.maximum(probabilities, LEAST_PROBABILITY))
+
+
+def tempered(logits: Floats, temperature: float) -> Floats:
+    """Return the probabilities that logits (or log-probabilities) mean at a temperature.
+
+    Parameters
+    ----------
+    logits : ndarray of shape (..., C)
+    temperature : float
+        Above 1, probabilities move towards each other; below 1, apart.
+
+    Returns
+    -------
+    ndarray of shape (..., C)
+    """
+    return softmax(logits / temperature, axis=-1)
+
+
+def fit_temperature(logits: Floats, codes: Integers, sample_weight: Floats | None = None) -> float:
+    """Return the temperature of least log loss (Guo et al. 2017).
+
+    Parameters
+    ----------
+    logits : ndarray of shape (N, C)
+        Logits or log-probabilities, all finite.
+    codes : ndarray of int, shape (N,)
+        The true classes.
+    sample_weight : ndarray of shape (N,), default=None
+        Non-negative, not all zero.
+
+    Returns
+    -------
+    float
+        Within ``TEMPERATURES``.
+    """
+    # The largest logit of each row is 0: its exponential is 1, whatever it is divided by. Rows lie
+    # beside each other, which makes sums over classes fast.
+    logits = np.ascontiguousarray((logits - logits.max(axis=1, keepdims=True)).T)
+    true = logits[codes, np.arange(len(codes))]
+    powers = np.empty_like(logits)
+    share = np.ones(len(codes)) if sample_weight is None else sample_weight
+    share = share / share.sum()
+
+    def loss(log_temperature: float) -> float:
+        inverse = np.exp(-log_temperature)
+        np.multiply(logits, inverse, out=powers)
+        np.exp(powers, out=powers)
+        return float(share @ (np.log(powers.sum(axis=0)) - true * inverse))
+
+    # The loss is convex in 1 / temperature, so that it has no other minimum.
+    found = minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded")
+    return float(np.exp(found.x))
+
+
+def em_weights(
+    likelihoods: Floats,
+    sample_weight: Floats | None = None,
+    *,
+    n_steps: int = 60,
+    pseudo_count: float = 1.0,
+) -> Floats:
+    """Return weights of arms whose mixture makes the truth most likely (Dempster et al. 1977).
+
+    Parameters
+    ----------
+    likelihoods : ndarray of shape (A, N)
+        The probability that each arm gave to what turned out true.
+    sample_weight : ndarray of shape (N,), default=None
+        Non-negative.
+    n_steps : int, default=60
+        Steps of expectation and maximisation, from equal weights on.
+    pseudo_count : float, default=1.0
+        Rows that each arm is taken to have explained beforehand: few rows then leave the weights
+        nearly equal. 0 gives the maximum of the likelihood, in the limit of many steps.
+
+    Returns
+    -------
+    ndarray of shape (A,)
+        Non-negative, with the sum 1.
+    """
+    n_arms, n_rows = likelihoods.shape
+    counts = np.ones(n_rows) if sample_weight is None else sample_weight
+    likelihoods = np.maximum(likelihoods, LEAST_PROBABILITY)
+    weights = np.full(n_arms, 1 / n_arms)
+    for _ in range(n_steps):
+        explained = weights * (likelihoods @ (counts / (weights @ likelihoods)))
+        weights = explained + pseudo_count
+        weights /= weights.sum()
+    return weights
+
+
+def nnls_weights(errors: Floats, sample_weight: Floats | None = None) -> Floats:
+    """Return weights of arms whose mean has the least squared error (Breiman 1996).
+
+    Parameters
+    ----------
+    errors : ndarray of shape (A, N)
+        Predictions minus truth. Errors of several targets may lie beside each other.
+    sample_weight : ndarray of shape (N,), default=None
+        Non-negative.
+
+    Returns
+    -------
+    ndarray of shape (A,)
+        Non-negative, with the sum 1. Equal ones where every arm is perfect.
+
+    Notes
+    -----
+    The sum is 1 exactly, not by a penalty. For w = t v with sum(v) = 1 and any c > 0, the least
+    value over t of ``|E w|^2 + c^2 (sum(w) - 1)^2`` is ``c^2 q / (q + c^2)`` with ``q = |E v|^2``.
+    It grows with q: the solution of this unconstrained-sum problem, scaled to the sum 1, has the
+    least ``|E v|^2`` of all such v.
+    """
+    n_arms = len(errors)
+    scaled = errors.T if sample_weight is None else (errors * np.sqrt(sample_weight)).T
+    largest = np.abs(scaled).max(initial=0.0)
+    if largest == 0:
+        return np.full(n_arms, 1 / n_arms)
+    # As many rows as arms say the same as all rows.
+    triangle: Floats = np.asarray(np.linalg.qr(scaled / largest, mode="r"))
+    c = np.sqrt((triangle**2).sum() / n_arms)
+    system = np.vstack([triangle, np.full(n_arms, c)])
+    weights, _ = nnls(system, np.append(np.zeros(len(triangle)), c))
+    return weights / weights.sum()
+
+
+def minus_log_likelihood(likelihoods: Floats, sample_weight: Floats | None = None) -> Floats:
+    """Return the log loss of each row of probabilities of the truth, (..., N) to (...)."""
+    return np.average(-log_of(likelihoods), axis=-1, weights=sample_weight)
+
+
+def mean_square(errors: Floats, sample_weight: Floats | None = None) -> Floats:
+    """Return the mean square of each row of errors, (..., N) to (...)."""
+    return np.average(errors**2, axis=-1, weights=sample_weight)
+
+
+def greedy_selection(
+    predictions: Floats, loss: Callable[[Floats], Floats], *, n_rounds: int = 50
+) -> Floats:
+    """Choose arms one by one, with replacement, whose mean has the least loss (Caruana 2004).
+
+    Each round adds the arm that makes the mean of all that have been chosen best. An arm may be
+    chosen several times, and weighs what it was chosen. The best mean of all rounds is returned.
+
+    Parameters
+    ----------
+    predictions : ndarray of shape (A, N)
+        Whatever is averaged and judged: probabilities of the true class, or errors.
+    loss : callable
+        Maps an array (K, N) of K means to their losses, (K,).
+    n_rounds : int, default=50
+
+    Returns
+    -------
+    ndarray of shape (A,)
+        Shares of the choices: non-negative, with the sum 1.
+    """
+    counts = np.zeros(len(predictions))
+    total = np.zeros(predictions.shape[1])
+    best, least = counts, np.inf
+    for n_chosen in range(1, n_rounds + 1):
+        losses = loss((total + predictions) / n_chosen)
+        chosen = int(np.argmin(losses))
+        total = total + predictions[chosen]
+        counts[chosen] += 1
+        if losses[chosen] < least:
+            least, best = losses[chosen], counts / n_chosen
+    return best
+
+
+@dataclass(frozen=True)
+class BlendRules:
+    """How arms are weighted.
+
+    Attributes
+    ----------
+    combination : {"weights", "greedy", "mean"}
+        The weights of least loss, those of a greedy selection, or equal ones.
+    calibrate : bool
+        Whether a blend of probabilities gets a temperature.
+    n_best : int or None
+        How many arms, those with the least loss of their own, get a weight at all; None is all.
+    """
+
+    combination: str = "weights"
+    calibrate: bool = True
+    n_best: int | None = None
+
+    def weights(
+        self,
+        predictions: Floats,
+        loss: Callable[..., Floats],
+        best_weights: Callable[..., Floats],
+        sample_weight: Floats | None,
+    ) -> Floats:
+        """Return the weights of arms, (A,).
+
+        Parameters
+        ----------
+        predictions : ndarray of shape (A, N)
+            What is averaged and judged.
+        loss, best_weights : callable
+            The loss of each of several rows of predictions, and the weights with which their mean
+            has the least loss, given weights of the columns.
+        sample_weight : ndarray of shape (N,) or None
+        """
+        chosen = np.arange(len(predictions))
+        if self.n_best is not None:
+            own = loss(predictions, sample_weight)
+            chosen = np.sort(np.argsort(own, kind="stable")[: self.n_best])
+        taken = predictions[chosen]
+        weights = np.zeros(len(predictions))
+        if self.combination == "weights":
+            weights[chosen] = best_weights(taken, sample_weight)
+        elif self.combination == "greedy":
+            weights[chosen] = greedy_selection(taken, partial(loss, sample_weight=sample_weight))
+        else:
+            weights[chosen] = 1 / len(chosen)
+        return weights
+
+
+@dataclass(frozen=True)
+class Blend:
+    """A weighted mean of arms.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (A,)
+        Non-negative, with the sum 1.
+    temperature : float or None
+        Of the mean, if the arms predict probabilities; None for other numbers.
+    """
+
+    weights: Floats
+    temperature: float | None = None
+
+    def of(self, predictions: Floats) -> Floats:
+        """Return the mean of predictions, (A, ...) to (...)."""
+        mean = np.tensordot(self.weights, predictions, axes=1)
+        return mean if self.temperature is None else tempered(log_of(mean), self.temperature)
+
+
+def blend_of_probabilities(
+    probabilities: Floats,
+    codes: Integers,
+    sample_weight: Floats | None = None,
+    *,
+    rules: BlendRules,
+) -> Blend:
+    """Learn how to blend arms that predict probabilities.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (A, N, L, C)
+        For each of L labels of a row, one in every C; L is 1 where classes exclude each other.
+    codes : ndarray of int, shape (N, L)
+        The true ones.
+    sample_weight : ndarray of shape (N,), default=None
+    rules : BlendRules
+    """
+    n_arms, n_rows, n_labels, n_classes = probabilities.shape
+    weight = None if sample_weight is None else np.repeat(sample_weight, n_labels)
+    of_truth = np.take_along_axis(probabilities, codes[np.newaxis, :, :, np.newaxis], axis=3)
+    likelihoods = of_truth.reshape(n_arms, n_rows * n_labels)
+    weights = rules.weights(likelihoods, minus_log_likelihood, _likely_weights, weight)
+    if not rules.calibrate:
+        return Blend(weights, 1.0)
+    logits = log_of(np.tensordot(weights, probabilities, axes=1)).reshape(-1, n_classes)
+    return Blend(weights, fit_temperature(logits, codes.ravel(), weight))
+
+
+def _likely_weights(likelihoods: Floats, sample_weight: Floats | None) -> Floats:
+    return em_weights(
+        likelihoods, sample_weight, pseudo_count=min(1.0, PSEUDO_COUNTS / len(likelihoods))
+    )
+
+
+def blend_of_means(
+    predictions: Floats, y: Floats, sample_weight: Floats | None = None, *, rules: BlendRules
+) -> Blend:
+    """Learn how to blend arms that predict numbers: the same weights for all columns.
+
+    Parameters
+    ----------
+    predictions : ndarray of shape (A, N, D)
+    y : ndarray of shape (N, D)
+        Errors of each column count in units of its standard deviation.
+    sample_weight : ndarray of shape (N,), default=None
+    rules : BlendRules
+    """
+    n_arms, n_rows, n_columns = predictions.shape
+    # Squares of the largest floats overflow, those of the smallest vanish.
+    largest = np.abs(y).max(axis=0)
+    unit = np.where(largest > 0, largest, 1.0)
+    deviation = (y / unit).std(axis=0) * unit
+    deviation[deviation == 0] = 1
+    errors = ((predictions - y) / deviation).reshape(n_arms, n_rows * n_columns)
+    weight = None if sample_weight is None else np.repeat(sample_weight, n_columns)
+    return Blend(rules.weights(errors, mean_square, nnls_weights, weight))

@@ -1,0 +1,324 @@
+"""Ensembles whose members differ in parameters and in rows: fit, and combined predictions."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import clone
+from sklearn.model_selection import KFold, ParameterGrid, StratifiedKFold, check_cv
+from sklearn.utils import check_random_state, indexable
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+
+from .._sklearn.checks import check_sample_weight
+from .._sklearn.compat import check_method_params, fit_context, safe_split
+from ..engine.arrays import Floats
+from ..options import (
+    N_JOBS,
+    SEED,
+    VERBOSITY,
+    Flag,
+    Having,
+    Interval,
+    Name,
+    Rules,
+    is_allowed,
+    plain,
+    shown,
+)
+from ._candidates import Member, last_step, path_of
+from ._combination import Blend, BlendRules
+from ._ensemble_base import BaseEnsemble
+from ._held_out import Combination, Split, combined
+from ._members import Job, Part, fit_members, watching
+from ._options import RULES
+from ._outputs import Output, ProbabilityOutput
+
+__all__ = ["BaseCrossEnsemble", "weight_in"]
+
+
+def weight_in(params: Mapping[str, Any], estimator: Any, X: Any) -> Floats | None:
+    """Return the weights of the rows among the arguments of an estimator's ``fit``, checked."""
+    for name in ("sample_weight", f"{path_of(estimator)}sample_weight"):
+        if params.get(name) is not None:
+            return check_sample_weight(params[name], X)
+    return None
+
+
+class BaseCrossEnsemble(BaseEnsemble):
+    """What both ensembles share: parameters, fit, how members are combined."""
+
+    _parameter_constraints: dict[str, Rules] = {
+        "estimator": [Having("an estimator with fit and predict", ("fit", "predict"))],
+        "param_grid": RULES["param_grid"],
+        "cv": RULES["cv"],
+        "combination": [Name(["weights", "greedy", "mean"])],
+        "restore_best": [Flag()],
+        "n_jobs": N_JOBS,
+        "verbose": VERBOSITY,
+        "random_state": SEED,
+    }
+
+    _output: Output
+
+    @abstractmethod
+    def _described(self, y: Any) -> tuple[Any, Any, Any]:
+        """Return what y is like, y as members are given it, and the truth as an array."""
+
+    def _rules(self) -> BlendRules:
+        """Return how arms are weighted."""
+        return BlendRules(self.combination, bool(getattr(self, "calibrate", False)))
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any, **params: Any) -> Any:
+        """Fit each arm to the training rows of each split, and learn how to combine them.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+
+        **params : dict of str -> object
+            `groups` are for the splitter, all else for the ``fit`` of the members; arrays with
+            one entry per row are split like X. The `sample_weight` that reaches the networks
+            (of a pipeline, without metadata routing, ``network__sample_weight``) weighs the
+            rows wherever something is learned: weights, temperatures, scores. With metadata
+            routing, what estimator and splitter request.
+
+        Returns
+        -------
+        self : object
+            Fitted ensemble.
+
+        Raises
+        ------
+        ValueError
+            If the data is invalid, if no row is held out, or if the training of a member
+            diverges.
+        """
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        of_members, of_splitter = self._routed(params)
+        X, y = indexable(X, y)
+        output, y, truth = self._described(y)
+        rng = check_random_state(self.random_state)
+        splits = self._split(X, y, output, of_splitter, rng)
+        arms = list(ParameterGrid(self.param_grid))
+        weight = weight_in(of_members, self.estimator, X)
+        parts = [_part(self.estimator, X, y, split, of_members, weight, output) for split in splits]
+        jobs = self._jobs(arms, len(splits), rng)
+        for job in jobs:
+            job.is_validated &= parts[job.part].validation is not None
+        if self.verbose:
+            print(f"Fitting {len(arms)} arms on {len(splits)} folds, totalling {len(jobs)} members")
+        found = fit_members(jobs, parts, plain(self.n_jobs), output.method)
+        n = len(splits)
+        members = [found[start : start + n] for start in range(0, len(found), n)]
+        learned = combined(output, members, splits, truth, weight, self._rules())
+        self._take(arms, splits, members, output, learned)
+        self._tell()
+        return self
+
+    def _routed(self, params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the arguments of the members' ``fit``, and those of the splitter."""
+        if get_config()["enable_metadata_routing"]:
+            routed = process_routing(self, "fit", **params)
+            return dict(routed.estimator.fit), dict(routed.splitter.split)
+        params = dict(params)
+        groups = params.pop("groups", None)
+        return params, {"groups": groups}
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Tell which metadata the members and the splitter take.
+
+        Returns
+        -------
+        MetadataRouter
+            See scikit-learn's user guide on metadata routing.
+        """
+        mapping = MethodMapping().add(caller="fit", callee="split")
+        return super().get_metadata_routing().add(splitter=self.cv, method_mapping=mapping)
+
+    def _split(
+        self, X: Any, y: Any, output: Output, params: dict[str, Any], rng: np.random.RandomState
+    ) -> list[Split]:
+        """Return all splits."""
+        cv = plain(self.cv)
+        if is_allowed(cv, [Interval(2, low_closed=True, whole=True), None]):
+            n_splits, seed = 5 if cv is None else cv, rng.randint(np.iinfo(np.int32).max)
+            has_classes = isinstance(output, ProbabilityOutput) and not output.is_multilabel
+            kind = StratifiedKFold if has_classes else KFold
+            splitter = kind(n_splits, shuffle=True, random_state=seed)
+        else:
+            splitter = check_cv(cv)
+        rows = np.arange(len(y) if not hasattr(y, "shape") else y.shape[0])
+        splits = [(rows[train], rows[test]) for train, test in splitter.split(X, y, **params)]
+        if not all(len(test) for _, test in splits):
+            raise ValueError(
+                f"A split of cv={shown(self.cv)} holds no row out: weights are learned on rows that"
+                " members have not seen."
+            )
+        return splits
+
+    def _jobs(
+        self, arms: Sequence[dict[str, Any]], n_splits: int, rng: np.random.RandomState
+    ) -> list[Job]:
+        """Return all members to be fitted, arm by arm."""
+        jobs = []
+        for place, arm in enumerate(arms):
+            seeds = rng.randint(np.iinfo(np.int32).max, size=n_splits)
+            for part, seed in enumerate(seeds.tolist()):
+                member = clone(self.estimator).set_params(**clone(arm, safe=False))
+                self._refuse_what_is_not_combined(member)
+                name = f"{path_of(member)}random_state"
+                if name not in arm and name in member.get_params():
+                    member.set_params(**{name: seed})
+                watches = bool(self.restore_best) and watching(member)
+                name = f"arm {place} with the parameters {arm}, on split {part}"
+                jobs.append(Job(member, part, arm, name, watches))
+        return jobs
+
+    @abstractmethod
+    def _refuse_what_is_not_combined(self, member: Any) -> None:
+        """Raise ValueError if predictions of an estimator cannot be combined."""
+
+    def _take(
+        self,
+        arms: Sequence[dict[str, Any]],
+        splits: Sequence[Split],
+        members: Sequence[Sequence[Member]],
+        output: Output,
+        found: Combination,
+    ) -> None:
+        """Become an ensemble of fitted members."""
+        self.params_ = list(arms)
+        self.splits_ = list(splits)
+        self.estimators_ = [[member.estimator for member in arm] for arm in members]
+        self._output, self._blend = output, found.blend
+        self.weights_ = found.blend.weights
+        self.temperatures_ = found.temperatures
+        self.oof_predictions_ = found.oof_predictions
+        self.oof_arm_predictions_ = found.oof_arm_predictions
+        self.oof_score_, self.oof_loss_ = found.oof_score, found.oof_loss
+        self._describe_features()
+
+    def _tell(self) -> None:
+        """Print what has come out, if asked."""
+        if not self.verbose:
+            return
+        for arm, weight, temperature in zip(
+            self.params_, self.weights_, self.temperatures_, strict=True
+        ):
+            calibrated = f", temperature {temperature:.2f}" if temperature != 1 else ""
+            print(f"Weight {weight:.3f}{calibrated}: {arm}")
+        print(f"Out-of-fold score {self.oof_score_:.4f}, loss {self.oof_loss_:.4f}")
+
+    def _fitted_members(self) -> Sequence[Any]:
+        return [member for arm in super()._fitted_members() for member in arm]
+
+    def _predictions_of_arms(self, X: Any) -> Iterator[tuple[float, list[Floats]]]:
+        """Yield the weight of each arm that counts, and its members' tempered predictions."""
+        self._fitted_members()
+        output = self._output
+        for weight, temperature, arm in zip(
+            self.weights_, self.temperatures_, self.estimators_, strict=True
+        ):
+            if weight:
+                aligned = [output.aligned(m, getattr(m, output.method)(X)) for m in arm]
+                yield weight, [output.tempered(values, temperature) for values in aligned]
+
+    def _blended(self, X: Any, return_std: bool) -> Any:
+        """Return what the ensemble predicts, and the spread of its members if asked."""
+        weights, means, deviations = [], [], []
+        for weight, members in self._predictions_of_arms(X):
+            weights.append(weight)
+            means.append(np.mean(members, axis=0))
+            if return_std:
+                # Squares of large predictions overflow. Powers of two round nothing.
+                exponent = np.frexp(np.abs(members).max(axis=0))[1]
+                scaled = np.ldexp(members, -exponent)
+                deviations.append(np.ldexp(scaled.std(axis=0), exponent))
+        predictions, shares = np.stack(means), np.array(weights)
+        blended = self._output.shown(Blend(shares, self._blend.temperature).of(predictions))
+        if not return_std:
+            return blended
+        center = np.tensordot(shares, predictions, axes=1)
+        # Within each arm, and between arms.
+        apart = np.hypot(np.stack(deviations), predictions - center)
+        exponent = np.frexp(apart.max(axis=0))[1]
+        squares = np.tensordot(shares, np.ldexp(apart, -exponent) ** 2, axes=1)
+        return blended, self._output.shown(np.ldexp(np.sqrt(squares), exponent))
+
+    def predict_members(self, X: Any) -> Floats:
+        """Return what each member predicts, as it is: not calibrated.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_arms, n_splits, n_samples, ...)
+            Shaped as one prediction, for each member.
+        """
+        self._fitted_members()
+        output = self._output
+        return np.stack(
+            [
+                [output.shown(output.aligned(m, getattr(m, output.method)(X))) for m in arm]
+                for arm in self.estimators_
+            ]
+        )
+
+    @property
+    def loss_curves_(self) -> list[list[Any]]:
+        """Training losses of each member, epoch by epoch."""
+        return self._curves("loss_curve_")
+
+    @property
+    def validation_loss_curves_(self) -> list[list[Any]]:
+        """Losses of each member on its held-out rows, epoch by epoch; None where not watched."""
+        return self._curves("validation_loss_curve_")
+
+    def _curves(self, name: str) -> list[list[Any]]:
+        self._fitted_members()
+        return [[getattr(last_step(m), name, None) for m in arm] for arm in self.estimators_]
+
+
+def _part(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    split: Split,
+    params: dict[str, Any],
+    sample_weight: Floats | None,
+    output: Output,
+) -> Part:
+    """Return the rows of one split, with those that networks are validated on."""
+    train, test = split
+    X_train, y_train = safe_split(estimator, X, y, train)
+    X_out, y_out = safe_split(estimator, X, y, test, train)
+    of_train = check_method_params(X, params=params, indices=train)
+    watched = np.ones(len(test), dtype=bool)
+    if sample_weight is not None:
+        watched &= sample_weight[test] > 0
+    if isinstance(output, ProbabilityOutput) and not output.is_multilabel:
+        # A class whose only row is held out is unknown to the network.
+        watched &= np.isin(y_out, y_train)
+    validation = None
+    if watched.any():
+        weight = None if sample_weight is None else sample_weight[test][watched]
+        X_val, y_val = X_out, y_out
+        if not watched.all():
+            X_val, y_val = safe_split(estimator, X, y, test[watched], train)
+        validation = X_val, y_val, weight
+    return Part(X_train, y_train, of_train, X_out, validation)

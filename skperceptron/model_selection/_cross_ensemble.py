@@ -1,0 +1,439 @@
+"""The ensembles whose members differ in parameters and in rows, for labels and for numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.base import BaseEstimator
+
+from ..engine.arrays import Floats
+from ..options import Flag, Rules, speaks_for_itself
+from ._combination import log_of
+from ._cross_base import BaseCrossEnsemble
+from ._ensemble_base import EnsembleClassifierMixin, EnsembleRegressorMixin
+from ._outputs import (
+    ProbabilityOutput,
+    described_labels,
+    described_numbers,
+    refuse_other_kind,
+    refuse_quantiles,
+    refuse_without,
+)
+
+__all__ = ["StackedCrossEnsembleClassifier", "StackedCrossEnsembleRegressor"]
+
+
+@speaks_for_itself
+class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble, BaseEstimator):
+    """Classifiers with several settings, each on several folds, combined by held-out rows.
+
+    Each arm, a set of parameters, is fitted to the training rows of each split; all these
+    networks are trained together, as stacks. A network watches the rows that its split holds out
+    and gets back the weights of its best epoch. What the arms predict for rows that they have not
+    seen then decides how they are combined: a temperature makes each arm's probabilities neither
+    too sure nor too timid, a weight says how far it is trusted, and a last temperature calibrates
+    the mixture. An arm that does harm on the data at hand is thus switched off by the data.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        One of the multi-layer perceptrons that classify, or a pipeline that ends in one, whose
+        transformers are fitted to the training rows of each split. Any other classifier with
+        ``predict_proba`` works too, but is not watched.
+
+    param_grid : dict or list of dicts
+        The arms, as in :class:`~sklearn.model_selection.ParameterGrid`: lists of values by
+        parameter name. ``{}`` is a single arm, the estimator as it is.
+
+    cv : int, cross-validation generator or iterable, default=4
+        The splits. An integer means so many shuffled folds, stratified by class, drawn with
+        `random_state`; None means five. Rows that several splits hold out, as those of
+        :class:`~sklearn.model_selection.RepeatedStratifiedKFold`, count once: their predictions
+        are averaged. Rows that none holds out, as with
+        :class:`~sklearn.model_selection.ShuffleSplit`, train but have no say in how arms are
+        combined.
+
+    combination : {"weights", "greedy", "mean"}, default="weights"
+        How arms are weighted. "weights" maximises the likelihood of the held-out rows under the
+        mixture, with 60 steps of expectation and maximisation and one pseudo-count per arm (three
+        for all, where arms are more); "greedy" adds arms one by one, with replacement (Caruana
+        et al. 2004); "mean" weighs all alike.
+
+    calibrate : bool, default=True
+        Whether temperatures are learned; they are 1 otherwise.
+
+    restore_best : bool, default=True
+        Whether each network watches the rows that its split holds out. One without
+        `early_stopping` is trained for `max_iter` epochs and gets back the weights of the epoch
+        with the least loss there; one with `early_stopping` keeps its own rules, but has them
+        judged on these rows. If False, networks are trained as if alone. L-BFGS, which has no
+        epochs, is never watched.
+
+    n_jobs : int, default=None
+        Number of workers. Each trains stacks of its own.
+
+    verbose : int, default=0
+        Whether the numbers of arms and folds, their weights and the score are printed.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the folds and of the members' seeds. The estimator's own `random_state` is not
+        used, that of an arm is.
+
+    Attributes
+    ----------
+    estimators_ : list of lists of estimators
+        The fitted members: for each arm, one for each split. Those of a pipeline share
+        their transformers with other arms that have the same ones.
+
+    params_ : list of dicts
+        The parameters of each arm.
+
+    splits_ : list of tuples of ndarrays
+        The rows of each split, to train on and held out.
+
+    weights_ : ndarray of shape (n_arms,)
+        What each arm counts: non-negative, with the sum 1.
+
+    temperatures_ : ndarray of shape (n_arms,)
+        By what the logits of each arm are divided.
+
+    temperature_ : float
+        By what the logarithm of the mixture is divided.
+
+    oof_predictions_ : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+        Probabilities of the training rows from members that have not seen them, with weights
+        learned on the other folds; NaN where a row was never held out.
+
+    oof_arm_predictions_ : ndarray of shape (n_arms, n_samples, n_classes)
+        The same for each arm, calibrated.
+
+    oof_score_ : float
+        Accuracy of `oof_predictions_`. The rows have chosen the epochs of their members and the
+        temperatures of the arms, but neither weights nor the last temperature.
+
+    oof_loss_ : float
+        Their log loss; with several labels per row, its mean over the labels.
+
+    loss_curves_ : list of lists
+        Training losses of each member, epoch by epoch.
+
+    validation_loss_curves_ : list of lists
+        Losses of each member on its held-out rows, epoch by epoch.
+
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+
+    n_features_in_ : int
+        Number of features seen by `fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Their names, if X has names.
+
+    See Also
+    --------
+    StackedCrossEnsembleRegressor : For numbers.
+    StackedEnsembleClassifier : Members that differ in their seeds only.
+    StackedGridSearchCV : With ``refit="ensemble"``, combines the networks of a search.
+
+    Notes
+    -----
+    Where a row has several labels, each label is a classification of its own; arms have the same
+    weight and temperature for all of them. A class that the training rows of a split lack has the
+    probability 0 for its members.
+
+    References
+    ----------
+    Guo, Pleiss, Sun & Weinberger (2017), On calibration of modern neural networks. ICML.
+
+    Caruana, Niculescu-Mizil, Crew & Ksikes (2004), Ensemble selection from libraries of models.
+    ICML.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skperceptron import MLPSoftmaxClassifier
+    >>> from skperceptron.model_selection import StackedCrossEnsembleClassifier
+    >>> X, y = load_wine(return_X_y=True)
+    >>> network = MLPSoftmaxClassifier((16,), batch_size=32, max_iter=40, learning_rate_init=0.01)
+    >>> arms = {"mlpsoftmaxclassifier__alpha": [1e-4, 1.0]}
+    >>> ensemble = StackedCrossEnsembleClassifier(
+    ...     make_pipeline(StandardScaler(), network), arms, random_state=0).fit(X, y)
+    >>> ensemble.predict_proba(X[:2]).shape, ensemble.weights_.shape
+    ((2, 3), (2,))
+    >>> ensemble.oof_score_ > 0.95
+    True
+    """
+
+    _parameter_constraints: dict[str, Rules] = {
+        **BaseCrossEnsemble._parameter_constraints,
+        "calibrate": [Flag()],
+    }
+
+    _output: ProbabilityOutput
+
+    def __init__(
+        self,
+        estimator,
+        param_grid,
+        *,
+        cv=4,
+        combination="weights",
+        calibrate=True,
+        restore_best=True,
+        n_jobs=None,
+        verbose=0,
+        random_state=None,
+    ) -> None:
+        self.estimator = estimator
+        self.param_grid = param_grid
+        self.cv = cv
+        self.combination = combination
+        self.calibrate = calibrate
+        self.restore_best = restore_best
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @property
+    def classes_(self) -> Any:
+        """Class labels."""
+        self._fitted_members()
+        return self._output.classes
+
+    @property
+    def temperature_(self) -> Any:
+        """By what the logarithm of the mixture is divided."""
+        self._fitted_members()
+        return self._blend.temperature
+
+    def predict_proba(self, X: Any, return_std: bool = False) -> Any:
+        """Estimate probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        return_std : bool, default=False
+            Whether the spread over the members is returned too.
+
+        Returns
+        -------
+        mean : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+            Probability of each class or label.
+
+        std : ndarray of the same shape
+            Weighted standard deviation of the members, calibrated by their arm's temperature;
+            only if `return_std`.
+        """
+        return self._blended(X, return_std)
+
+    def decision_function(self, X: Any) -> Floats:
+        """Return logarithms of odds or probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
+            Of two classes, the log-odds of ``classes_[1]``; of more, the log-probability of each;
+            of several labels, the log-odds of each.
+        """
+        probability = self.predict_proba(X)
+        if self._output.is_multilabel:
+            return log_of(probability) - log_of(1 - probability)
+        decision = log_of(probability)
+        return decision[:, 1] - decision[:, 0] if decision.shape[1] == 2 else decision
+
+    def _described(self, y: Any) -> tuple[Any, Any, Any]:
+        return described_labels(type(self).__name__, y)
+
+    def _refuse_what_is_not_combined(self, member: Any) -> None:
+        refuse_other_kind(type(self).__name__, member, "classifier")
+        refuse_without(type(self).__name__, member, ProbabilityOutput.method)
+
+    def _labels_were(self) -> tuple[bool, bool]:
+        return self._output.is_multilabel, self._output.was_sparse
+
+
+@speaks_for_itself
+class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, BaseEstimator):
+    """Regressors with several settings, each on several folds, combined by held-out rows.
+
+    Each arm, a set of parameters, is fitted to the training rows of each split; all these
+    networks are trained together, as stacks. A network watches the rows that its split holds out
+    and gets back the weights of its best epoch. What the arms predict for rows that they have not
+    seen then decides how far each is trusted. An arm that does harm on the data at hand is thus
+    switched off by the data.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        A :class:`~skperceptron.MLPRegressor`, or a pipeline that ends in one, whose transformers
+        are fitted to the training rows of each split. Any other regressor works too, but is not
+        watched. Quantiles (``loss="pinball"``) are refused: weights are learned for means.
+
+    param_grid : dict or list of dicts
+        The arms, as in :class:`~sklearn.model_selection.ParameterGrid`: lists of values by
+        parameter name. ``{}`` is a single arm, the estimator as it is.
+
+    cv : int, cross-validation generator or iterable, default=4
+        The splits. An integer means so many shuffled folds, drawn with `random_state`; None means
+        five. Rows that several splits hold out, as those of
+        :class:`~sklearn.model_selection.RepeatedKFold`, count once: their predictions are
+        averaged. Rows that none holds out, as with
+        :class:`~sklearn.model_selection.ShuffleSplit`, train but have no say in how arms are
+        combined.
+
+    combination : {"weights", "greedy", "mean"}, default="weights"
+        How arms are weighted. "weights" minimises the squared error of the held-out rows, by
+        non-negative least squares with the sum 1 (Breiman 1996); "greedy" adds arms one by
+        one, with replacement (Caruana et al. 2004); "mean" weighs all alike. Several columns of y
+        have the same weights; errors of each count in units of its standard deviation.
+
+    restore_best : bool, default=True
+        Whether each network watches the rows that its split holds out. One without
+        `early_stopping` is trained for `max_iter` epochs and gets back the weights of the epoch
+        with the least loss there; one with `early_stopping` keeps its own rules, but has them
+        judged on these rows. If False, networks are trained as if alone. L-BFGS, which has no
+        epochs, is never watched.
+
+    n_jobs : int, default=None
+        Number of workers. Each trains stacks of its own.
+
+    verbose : int, default=0
+        Whether the numbers of arms and folds, their weights and the score are printed.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the folds and of the members' seeds. The estimator's own `random_state` is not
+        used, that of an arm is.
+
+    Attributes
+    ----------
+    estimators_ : list of lists of estimators
+        The fitted members: for each arm, one for each split. Those of a pipeline share
+        their transformers with other arms that have the same ones.
+
+    params_ : list of dicts
+        The parameters of each arm.
+
+    splits_ : list of tuples of ndarrays
+        The rows of each split, to train on and held out.
+
+    weights_ : ndarray of shape (n_arms,)
+        What each arm counts: non-negative, with the sum 1.
+
+    temperatures_ : ndarray of shape (n_arms,)
+        All 1: means have no temperature.
+
+    oof_predictions_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        Predictions of the training rows by members that have not seen them, with weights learned
+        on the other folds; NaN where a row was never held out.
+
+    oof_arm_predictions_ : ndarray of shape (n_arms, n_samples) or (n_arms, n_samples, n_outputs)
+        The same for each arm.
+
+    oof_score_ : float
+        R2 of `oof_predictions_`. The rows have chosen the epochs of their members, but not the
+        weights.
+
+    oof_loss_ : float
+        Their mean squared error.
+
+    loss_curves_ : list of lists
+        Training losses of each member, epoch by epoch.
+
+    validation_loss_curves_ : list of lists
+        Losses of each member on its held-out rows, epoch by epoch.
+
+    n_features_in_ : int
+        Number of features seen by `fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Their names, if X has names.
+
+    See Also
+    --------
+    StackedCrossEnsembleClassifier : For labels.
+    StackedEnsembleRegressor : Members that differ in their seeds only.
+    StackedGridSearchCV : With ``refit="ensemble"``, combines the networks of a search.
+
+    References
+    ----------
+    Breiman (1996), Stacked regressions. Machine Learning 24.
+
+    Caruana, Niculescu-Mizil, Crew & Ksikes (2004), Ensemble selection from libraries of models.
+    ICML.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skperceptron import MLPRegressor
+    >>> from skperceptron.model_selection import StackedCrossEnsembleRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> network = MLPRegressor(hidden_layer_sizes=(16,), batch_size=32, max_iter=40,
+    ...                        learning_rate_init=0.01)
+    >>> arms = {"mlpregressor__alpha": [1e-4, 10.0]}
+    >>> ensemble = StackedCrossEnsembleRegressor(
+    ...     make_pipeline(StandardScaler(), network), arms, random_state=0).fit(X, y)
+    >>> ensemble.predict(X[:2]).shape, ensemble.oof_predictions_.shape
+    ((2,), (442,))
+    >>> ensemble.oof_score_ > 0.4
+    True
+    """
+
+    def __init__(
+        self,
+        estimator,
+        param_grid,
+        *,
+        cv=4,
+        combination="weights",
+        restore_best=True,
+        n_jobs=None,
+        verbose=0,
+        random_state=None,
+    ) -> None:
+        self.estimator = estimator
+        self.param_grid = param_grid
+        self.cv = cv
+        self.combination = combination
+        self.restore_best = restore_best
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """Predict the weighted mean of the members' predictions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        return_std : bool, default=False
+            Whether the spread over the members is returned too.
+
+        Returns
+        -------
+        mean : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Mean prediction.
+
+        std : ndarray of the same shape
+            Weighted standard deviation of the members; only if `return_std`.
+        """
+        return self._blended(X, return_std)
+
+    def _described(self, y: Any) -> tuple[Any, Any, Any]:
+        return described_numbers(self, y)
+
+    def _refuse_what_is_not_combined(self, member: Any) -> None:
+        refuse_other_kind(type(self).__name__, member, "regressor")
+        refuse_quantiles(type(self).__name__, member)

@@ -1,0 +1,155 @@
+"""What all ensembles share: routing, names of features, labels from probabilities, scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn import get_config
+from sklearn.base import ClassifierMixin, MetaEstimatorMixin, RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils import check_array, get_tags
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.validation import check_is_fitted
+
+from .._sklearn.checks import checking
+from ..engine.arrays import Floats
+from ..estimators.targets import RegressionTarget, scored
+from ..options import ChecksOptions
+from ._candidates import last_step
+
+__all__ = ["BaseEnsemble", "EnsembleClassifierMixin", "EnsembleRegressorMixin"]
+
+
+class BaseEnsemble(ChecksOptions, MetaEstimatorMixin):
+    """An ensemble whose members are copies of one estimator."""
+
+    estimator: Any
+    estimators_: list[Any]
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Tell which metadata the members take.
+
+        Returns
+        -------
+        MetadataRouter
+            See scikit-learn's user guide on metadata routing.
+        """
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        router = MetadataRouter(owner=type(self).__name__)
+        return router.add(estimator=self.estimator, method_mapping=mapping)
+
+    def _params_of_members(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Return those of the arguments of ``fit`` that the members take."""
+        if get_config()["enable_metadata_routing"]:
+            return dict(process_routing(self, "fit", **params).estimator.fit)
+        return params
+
+    def _fitted_members(self) -> Sequence[Any]:
+        """Return all members; raise NotFittedError if there are none."""
+        check_is_fitted(self)
+        return self.estimators_
+
+    def _target_of_members(self) -> Any:
+        """Return what the first member's network is asked for; None if it is no network."""
+        return getattr(last_step(self._fitted_members()[0]), "_target", None)
+
+    def _describe_features(self) -> None:
+        """Take over what the first member has learned about the columns of X."""
+        first = self._fitted_members()[0]
+        self.n_features_in_ = first.n_features_in_
+        # Names of an earlier fit must not survive one without names.
+        self.__dict__.pop("feature_names_in_", None)
+        if hasattr(first, "feature_names_in_"):
+            self.feature_names_in_ = first.feature_names_in_
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        of_member = get_tags(self.estimator)
+        tags.classifier_tags = deepcopy(of_member.classifier_tags)
+        tags.regressor_tags = deepcopy(of_member.regressor_tags)
+        tags.target_tags = deepcopy(of_member.target_tags)
+        tags.input_tags = deepcopy(of_member.input_tags)
+        return tags
+
+
+class EnsembleClassifierMixin(ClassifierMixin):
+    """Labels and logarithms from the probabilities of an ensemble."""
+
+    classes_: Any
+
+    def predict(self, X: Any) -> Any:
+        """Predict the labels that are most probable on average.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Predicted labels. A CSR matrix after a fit to a sparse one.
+        """
+        return self._labels(self.predict_proba(X))
+
+    def predict_log_proba(self, X: Any) -> Floats:
+        """Return the logarithm of `predict_proba`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+            Log-probabilities.
+        """
+        return np.log(self.predict_proba(X))
+
+    def _labels(self, probability: Floats) -> Any:
+        """Return the labels that probabilities mean."""
+        is_multilabel, was_sparse = self._labels_were()
+        if is_multilabel:
+            present = (probability > 0.5).astype(int)
+            return sparse.csr_matrix(present) if was_sparse else present
+        return self.classes_[probability.argmax(axis=1)]
+
+    def _labels_were(self) -> tuple[bool, bool]:
+        """Tell whether the target had several labels per row, and whether it was sparse."""
+        raise NotImplementedError
+
+
+class EnsembleRegressorMixin(RegressorMixin):
+    """The score of an ensemble of regressors."""
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return how good the mean prediction is, whatever the units of y are.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their targets.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            As the members score: R2, or D2 where they predict quantiles; at most 1.
+        """
+        predicted = self.predict(X)
+        with checking():
+            y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        target = self._target_of_members()
+        if isinstance(target, RegressionTarget):
+            return target.measure(y, predicted, sample_weight)
+        return scored(r2_score, y, predicted, sample_weight)

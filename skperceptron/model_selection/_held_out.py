@@ -1,0 +1,200 @@
+"""What is learned about the arms of an ensemble on rows that their members have not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..engine.arrays import Floats, Integers
+from ._candidates import Member
+from ._combination import Blend, BlendRules
+from ._outputs import Output
+
+__all__ = ["Combination", "HeldOutRows", "Split", "combined"]
+
+#: A split: rows to train on, rows that are held out.
+Split = tuple[Integers, Integers]
+
+
+class HeldOutRows:
+    """Which rows were held out by which splits, in the order in which their predictions come.
+
+    Parameters
+    ----------
+    tests : sequence of ndarray of int
+        The rows that each split has held out. A row may come several times, or never.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (R,)
+        All of them, split by split.
+    known : ndarray of shape (N,)
+        Those that were held out at all, each once, in rising order.
+    groups : ndarray of shape (N,)
+        The first split that has held each of these out.
+    """
+
+    def __init__(self, tests: Sequence[Integers]) -> None:
+        self.rows = np.concatenate(tests)
+        self.known, first, counts = np.unique(self.rows, return_index=True, return_counts=True)
+        self.groups = np.repeat(np.arange(len(tests)), [len(test) for test in tests])[first]
+        self._counts = counts
+        self._order = np.argsort(self.rows, kind="stable")
+        self._starts = np.cumsum(counts) - counts
+
+    def averages(self, values: Floats) -> Floats:
+        """Return the mean over all predictions of each known row, (A, R, ...) to (A, N, ...)."""
+        if len(self.known) == len(self.rows):
+            return values[:, self._order]
+        sums = np.add.reduceat(values[:, self._order], self._starts, axis=1)
+        return sums / self._counts.reshape(-1, *[1] * (values.ndim - 2))
+
+    def shares(self, sample_weight: Floats) -> Floats:
+        """Return what each prediction counts, (R,), where those of a row share its weight, (N,)."""
+        place = np.searchsorted(self.known, self.rows)
+        return (sample_weight / self._counts)[place]
+
+
+def blended_without_own_fold(
+    learn: Callable[..., Blend],
+    predictions: Floats,
+    truth: Floats | Integers,
+    sample_weight: Floats,
+    groups: Integers,
+) -> Floats:
+    """Return a blend of predictions whose weights have not been learned on the row's own fold.
+
+    Parameters
+    ----------
+    learn : callable
+        ``(predictions, truth, sample_weight)`` to a blend.
+    predictions : ndarray of shape (A, N, ...)
+    truth : ndarray of shape (N, ...)
+    sample_weight : ndarray of shape (N,)
+    groups : ndarray of int, shape (N,)
+        The fold of each row. Where there is but one, or the others count nothing, weights are
+        learned on all rows.
+
+    Returns
+    -------
+    ndarray of shape (N, ...)
+    """
+    blended = np.empty(predictions.shape[1:])
+    for group in np.unique(groups):
+        own = groups == group
+        others = ~own if sample_weight[~own].any() else np.ones_like(own)
+        blend = learn(predictions[:, others], truth[others], sample_weight[others])
+        blended[own] = blend.of(predictions[:, own])
+    return blended
+
+
+@dataclass(frozen=True)
+class Combination:
+    """How arms are combined, and what the held-out rows say about it.
+
+    Attributes
+    ----------
+    temperatures : ndarray of shape (A,)
+    blend : Blend
+    oof_predictions : ndarray of shape (n_samples, ...)
+        Blended with weights that were learned on the other folds; NaN where there are none.
+    oof_arm_predictions : ndarray of shape (A, n_samples, ...)
+    oof_score, oof_loss : float
+        Of `oof_predictions`.
+    """
+
+    temperatures: Floats
+    blend: Blend
+    oof_predictions: Floats
+    oof_arm_predictions: Floats
+    oof_score: float
+    oof_loss: float
+
+    def of(self, arms: Integers) -> Combination:
+        """Return the same with those arms alone, where all others weigh nothing."""
+        return replace(
+            self,
+            temperatures=self.temperatures[arms],
+            blend=replace(self.blend, weights=self.blend.weights[arms]),
+            oof_arm_predictions=self.oof_arm_predictions[arms],
+        )
+
+
+def combined(
+    output: Output,
+    members: Sequence[Sequence[Member]],
+    splits: Sequence[Split],
+    truth: Any,
+    sample_weight: Floats | None,
+    rules: BlendRules,
+) -> Combination:
+    """Learn how to combine arms.
+
+    Parameters
+    ----------
+    output : Output
+    members : sequence of sequence of Member
+        Of each arm, one for each split.
+    splits : sequence of Split
+    truth : ndarray of shape (n_samples, ...)
+    sample_weight : ndarray of shape (n_samples,) or None
+    rules : BlendRules
+
+    Raises
+    ------
+    ValueError
+        If the rows that are held out count nothing.
+    """
+    held = HeldOutRows([test for _, test in splits])
+    n_rows = len(truth)
+    weight = np.ones(len(held.known)) if sample_weight is None else sample_weight[held.known]
+    if not weight.any():
+        raise ValueError(
+            "All rows that are held out have a weight of zero: nothing can be learned on them."
+        )
+    # In their own unit, so that pseudo-counts are rows whatever the unit of the weights is.
+    weight = weight / weight[weight > 0].mean()
+    truth = truth[held.known]
+    arms = [_judged_arm(output, arm, held, truth, weight, rules) for arm in members]
+    predictions = np.stack([predicted for predicted, _ in arms])
+    learn = partial(output.learn, rules=rules)
+    blended = blended_without_own_fold(learn, predictions, truth, weight, held.groups)
+    score, loss = output.judged(blended, truth, weight)
+
+    def of_all_rows(known: Floats) -> Floats:
+        shown = output.shown(known)
+        filled = np.full((n_rows, *shown.shape[1:]), np.nan)
+        filled[held.known] = shown
+        return filled
+
+    return Combination(
+        np.array([temperature for _, temperature in arms]),
+        learn(predictions, truth, weight),
+        of_all_rows(blended),
+        np.stack([of_all_rows(arm) for arm in predictions]),
+        score,
+        loss,
+    )
+
+
+def _judged_arm(
+    output: Output,
+    members: Sequence[Member],
+    held: HeldOutRows,
+    truth: Any,
+    weight: Floats,
+    rules: BlendRules,
+) -> tuple[Floats, float]:
+    """Return an arm's predictions of the known rows at its temperature, and that temperature."""
+    values = np.concatenate(
+        [output.aligned(member.estimator, member.held_out) for member in members]
+    )
+    temperature = 1.0
+    if rules.calibrate:
+        of_rows = np.searchsorted(held.known, held.rows)
+        temperature = output.temperature(values, truth[of_rows], held.shares(weight))
+    return held.averages(output.tempered(values, temperature)[np.newaxis])[0], temperature

@@ -1,0 +1,253 @@
+"""Members of an ensemble: fitted as stacks, on all rows or on the training rows of splits."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from inspect import signature
+from typing import Any
+
+import numpy as np
+from joblib import effective_n_jobs
+from sklearn.utils.parallel import Parallel, delayed
+
+from ..estimators.base import BaseMultilayerPerceptron
+from ..estimators.parameters import is_lbfgs
+from ..options import Flag, is_allowed
+from ..stopping import EarlyStopping
+from ..usercall import interrupted, warn
+from ._candidates import (
+    Accepted,
+    Member,
+    Transformed,
+    ask_for_fit,
+    last_step,
+    network_of,
+    path_of,
+    put_together,
+    through,
+    transform,
+    transformers_token,
+)
+from ._parallel import pieces_of
+from ._stacking import train
+
+__all__ = ["Job", "Part", "fit_members", "watching"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows that members are fitted on, and rows that they do not see.
+
+    Attributes
+    ----------
+    X, y, params
+        The arguments of each one's ``fit``.
+    X_out : default=None
+        Rows that fitted members predict.
+    validation : tuple (X, y, sample_weight), default=None
+        Rows that a network is validated on while it is trained.
+    """
+
+    X: Any
+    y: Any
+    params: dict[str, Any] = field(default_factory=dict)
+    X_out: Any = None
+    validation: tuple[Any, Any, Any] | None = None
+
+
+@dataclass
+class Job:
+    """A member that is to be fitted.
+
+    Attributes
+    ----------
+    estimator : estimator
+        Not fitted yet, its parameters set.
+    part : int
+        The position of its part.
+    parameters : dict
+        In which members differ.
+    name : str
+        What errors call it; nothing, if there is no need.
+    is_validated : bool
+        Whether its network is given the validation rows of its part.
+    """
+
+    estimator: Any
+    part: int = 0
+    parameters: dict[str, Any] = field(default_factory=dict)
+    name: str = ""
+    is_validated: bool = False
+
+    def __post_init__(self) -> None:
+        self.network = network_of(self.estimator)
+        # Jobs that agree in it are fitted on the same transformed data. Made once: a worker's
+        # copies of the parameters are other objects.
+        self.source = self.part, transformers_token(self.estimator, self.parameters)
+        self.n_units = 0
+        # What is no list of numbers is refused by the fit itself.
+        with suppress(TypeError, ValueError):
+            if self.network is not None:
+                self.n_units = int(np.sum(self.network.hidden_layer_sizes))
+
+    @property
+    def needs_transformed(self) -> bool:
+        """Whether its network is fitted by itself, on what the transformers make of the part."""
+        return self.network is not None or self.is_validated
+
+
+def watching(estimator: Any) -> bool:
+    """Let the network of an estimator watch validation rows; tell whether it can.
+
+    A network without early stopping is trained to its last epoch, and then gets back the weights
+    of the epoch with the least validation loss. One with early stopping keeps its own rules.
+    """
+    network = last_step(estimator)
+    if not isinstance(network, BaseMultilayerPerceptron) or is_lbfgs(network.solver):
+        return False
+    if "X_val" not in signature(network.fit).parameters:
+        return False
+    if is_allowed(network.early_stopping, [Flag()]) and not network.early_stopping:
+        rules = EarlyStopping("loss", patience=np.inf)
+        estimator.set_params(**{f"{path_of(estimator)}early_stopping": rules})
+    return True
+
+
+def fit_members(
+    jobs: Sequence[Job], parts: Sequence[Part], n_jobs: int | None, method: str | None = None
+) -> list[Member]:
+    """Fit members, those whose networks have equal shapes as stacks.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    parts : sequence of Part
+    n_jobs : int or None
+        Number of workers.
+    method : str, default=None
+        What predicts the rows that a member has not seen, such as "predict_proba".
+
+    Returns
+    -------
+    list of Member
+        In the order of the jobs. The members of one part that agree in their transformers share
+        them.
+
+    Raises
+    ------
+    Exception
+        What the first ``fit`` that fails raises, with a note that names the member.
+    KeyboardInterrupt
+        If the user interrupts for the second time.
+    """
+    n_workers = effective_n_jobs(n_jobs)
+    with Parallel(n_jobs=n_jobs) as parallel:
+        sources = _transformed(jobs, parts, parallel)
+        pieces = pieces_of(jobs, n_workers)
+        outcomes = parallel(
+            delayed(_fit_together)(
+                mine := [jobs[i] for i in piece],
+                {job.part: parts[job.part] for job in mine},
+                {s: sources[s] for s in {job.source for job in mine} & sources.keys()},
+                method,
+            )
+            for piece in pieces
+        )
+    _tell_of_interruptions([n for _, n in outcomes if n], len(jobs), n_workers)
+    members: dict[int, Member] = {}
+    for piece, (found, _) in zip(pieces, outcomes, strict=True):
+        members.update(zip(piece, found, strict=True))
+    return [members[i] for i in range(len(jobs))]
+
+
+def _tell_of_interruptions(cut_short: Sequence[int], n_members: int, n_workers: int) -> None:
+    """Warn of members that the user has cut short, piece by piece; the second time, stop."""
+    if n_workers > 1:
+        # Each worker knows its own piece alone.
+        for _ in cut_short:
+            interrupted()
+    if cut_short:
+        warn(
+            f"Training interrupted by user. {sum(cut_short)} of {n_members} members of the"
+            " ensemble keep what they have learned in fewer epochs."
+        )
+
+
+def _transformed(
+    jobs: Sequence[Job], parts: Sequence[Part], parallel: Parallel
+) -> dict[Hashable, Transformed]:
+    """Fit the transformers, once for each of their settings and each part."""
+    leaders = {job.source: job for job in reversed(jobs) if job.needs_transformed}
+    tasks = [(job.estimator, parts[job.part]) for job in leaders.values()]
+    if any(last_step(estimator) is not estimator for estimator, _ in tasks):
+        found = parallel(delayed(_prepared)(*task) for task in tasks)
+    else:
+        # There are no transformers: nothing is worth a worker.
+        found = [_prepared(*task) for task in tasks]
+    return dict(zip(leaders, found, strict=True))
+
+
+def _prepared(estimator: Any, part: Part) -> Transformed:
+    """Run a pipeline's ``fit`` up to its network, and transform the validation rows."""
+    found = transform(estimator, part.X, part.y, part.params)
+    if part.validation is not None and found.steps is not None:
+        X, y, sample_weight = part.validation
+        X = through(found.steps, X)
+        found.validation = {"X_val": X, "y_val": y, "sample_weight_val": sample_weight}
+    return found
+
+
+def _fit_together(
+    jobs: Sequence[Job],
+    parts: Mapping[int, Part],
+    sources: Mapping[Hashable, Transformed],
+    method: str | None,
+) -> tuple[list[Member], int]:
+    """Fit members in this process; count those whose training the user has cut short."""
+    accepted = Accepted()
+    asked = {
+        i: ask_for_fit(job.network, _arguments(job, sources), accepted)
+        for i, job in enumerate(jobs)
+        if job.network is not None
+    }
+    train([fit for fit in asked.values() if fit.error is None])
+    members = []
+    for i, job in enumerate(jobs):
+        try:
+            if i not in asked:
+                _fit_alone(job, parts[job.part], sources)
+            elif (error := asked[i].error) is not None:
+                raise error
+            else:
+                put_together(job.estimator, asked[i].estimator, sources[job.source])
+        except Exception as error:
+            if job.name:
+                error.add_note(f"This was {job.name}.")
+            raise
+        X_out = parts[job.part].X_out
+        judged = None if method is None else Member.judged(job.estimator, X_out, method)
+        members.append(judged or Member(job.estimator))
+    return members, sum(fit.was_cut_short for fit in asked.values())
+
+
+def _arguments(job: Job, sources: Mapping[Hashable, Transformed]) -> Transformed:
+    """Return what a job's network is fitted on, with validation rows if it is given them."""
+    transformed = sources[job.source]
+    if not job.is_validated:
+        return transformed
+    return replace(transformed, keywords={**(transformed.keywords or {}), **transformed.validation})
+
+
+def _fit_alone(job: Job, part: Part, sources: Mapping[Hashable, Transformed]) -> None:
+    """Fit a member that no stack can serve."""
+    if not job.needs_transformed:
+        job.estimator.fit(part.X, part.y, **part.params)
+        return
+    arguments = _arguments(job, sources)
+    if arguments.error is not None:
+        raise arguments.error
+    network = last_step(job.estimator)
+    network.fit(*arguments.arguments, **(arguments.keywords or {}))
+    put_together(job.estimator, network, arguments)

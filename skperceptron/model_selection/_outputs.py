@@ -1,0 +1,248 @@
+"""What the arms of an ensemble predict: probabilities of labels, or numbers.
+
+Probabilities of n rows have the shape (n, L, C): where classes exclude each other, L is 1 and C
+their number; where a row has several labels, L is their number and C is 2. Numbers have the shape
+(n, D).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from scipy import sparse
+from sklearn.metrics import r2_score
+from sklearn.utils import get_tags
+
+from .._sklearn.compat import (
+    check_classification_targets,
+    check_y,
+    column_or_1d,
+    type_of_target,
+)
+from ..engine.arrays import Floats, Integers
+from ..estimators.targets import scored
+from ..losses import Pinball
+from ._candidates import last_step
+from ._combination import (
+    Blend,
+    BlendRules,
+    blend_of_means,
+    blend_of_probabilities,
+    fit_temperature,
+    log_of,
+    tempered,
+)
+
+__all__ = [
+    "MeanOutput",
+    "Output",
+    "ProbabilityOutput",
+    "described_labels",
+    "described_numbers",
+    "refuse_other_kind",
+    "refuse_quantiles",
+    "refuse_without",
+]
+
+
+class Output(Protocol):
+    """What is predicted, and how it is blended and judged."""
+
+    #: The method of the members that predicts it.
+    method: str
+
+    def aligned(self, estimator: Any, predicted: Any) -> Floats:
+        """Return what a member predicts in the shape that all members share."""
+
+    def temperature(self, predictions: Floats, truth: Any, sample_weight: Floats) -> float:
+        """Return the temperature that one arm's predictions need."""
+
+    def tempered(self, predictions: Floats, temperature: float) -> Floats:
+        """Return predictions at a temperature."""
+
+    def learn(
+        self, predictions: Floats, truth: Any, sample_weight: Floats, *, rules: BlendRules
+    ) -> Blend:
+        """Learn how to blend the arms."""
+
+    def shown(self, blended: Floats) -> Floats:
+        """Return blended predictions in the shape that the user sees."""
+
+    def judged(self, blended: Floats, truth: Any, sample_weight: Floats) -> tuple[float, float]:
+        """Return score and loss of blended predictions."""
+
+
+@dataclass(frozen=True)
+class ProbabilityOutput:
+    """Classes that exclude each other, or several labels per row.
+
+    Attributes
+    ----------
+    classes : ndarray
+        Of several labels, their positions.
+    is_multilabel, was_sparse : bool
+        Of the target.
+    """
+
+    classes: Any
+    is_multilabel: bool = False
+    was_sparse: bool = False
+
+    method = "predict_proba"
+
+    def aligned(self, estimator: Any, predicted: Any) -> Floats:
+        """Return (n, L, C); classes that a member has not seen have the probability 0."""
+        predicted = np.asarray(predicted, dtype=np.float64)
+        if self.is_multilabel:
+            return np.stack([1 - predicted, predicted], axis=-1)
+        aligned = np.zeros((len(predicted), 1, len(self.classes)))
+        aligned[:, 0, np.searchsorted(self.classes, estimator.classes_)] = predicted
+        return aligned
+
+    def temperature(self, predictions: Floats, truth: Integers, sample_weight: Floats) -> float:
+        """Return the temperature that one arm's predictions need."""
+        _, n_labels, n_classes = predictions.shape
+        logits = log_of(predictions).reshape(-1, n_classes)
+        return fit_temperature(logits, truth.ravel(), np.repeat(sample_weight, n_labels))
+
+    def tempered(self, predictions: Floats, temperature: float) -> Floats:
+        """Return predictions at a temperature."""
+        return tempered(log_of(predictions), temperature) if temperature != 1 else predictions
+
+    def learn(
+        self, predictions: Floats, truth: Any, sample_weight: Floats, *, rules: BlendRules
+    ) -> Blend:
+        """Learn how to blend the arms."""
+        return blend_of_probabilities(predictions, truth, sample_weight, rules=rules)
+
+    def shown(self, blended: Floats) -> Floats:
+        """Return (n, n_classes), or (n, n_labels)."""
+        return blended[..., 1] if self.is_multilabel else blended[..., 0, :]
+
+    def judged(
+        self, blended: Floats, truth: Integers, sample_weight: Floats
+    ) -> tuple[float, float]:
+        """Return accuracy, of all labels of a row together, and log loss."""
+        right = (blended.argmax(axis=-1) == truth).all(axis=-1)
+        of_truth = np.take_along_axis(blended, truth[..., np.newaxis], axis=-1)[..., 0]
+        losses = -log_of(of_truth).mean(axis=-1)
+        accuracy = float(np.average(right, weights=sample_weight))
+        return accuracy, float(np.average(losses, weights=sample_weight))
+
+
+@dataclass(frozen=True)
+class MeanOutput:
+    """One or several columns of numbers.
+
+    Attributes
+    ----------
+    n_columns : int or None
+        None if the target is a vector.
+    """
+
+    n_columns: int | None = None
+
+    method = "predict"
+
+    def aligned(self, estimator: Any, predicted: Any) -> Floats:
+        """Return (n, D)."""
+        predicted = np.asarray(predicted, dtype=np.float64)
+        given = 1 if predicted.ndim == 1 else predicted.shape[1]
+        if given != (self.n_columns or 1):
+            raise ValueError(
+                f"The members predict {given} numbers for each row, but y has"
+                f" {self.n_columns or 1}: means of one and the same target are combined."
+            )
+        return predicted.reshape(len(predicted), -1)
+
+    def temperature(self, predictions: Floats, truth: Floats, sample_weight: Floats) -> float:
+        """Return 1: numbers have no temperature."""
+        return 1.0
+
+    def tempered(self, predictions: Floats, temperature: float) -> Floats:
+        """Return the predictions."""
+        return predictions
+
+    def learn(
+        self, predictions: Floats, truth: Floats, sample_weight: Floats, *, rules: BlendRules
+    ) -> Blend:
+        """Learn how to blend the arms."""
+        return blend_of_means(predictions, truth, sample_weight, rules=rules)
+
+    def shown(self, blended: Floats) -> Floats:
+        """Return (n,) or (n, D)."""
+        return blended[..., 0] if self.n_columns is None else blended
+
+    def judged(self, blended: Floats, truth: Floats, sample_weight: Floats) -> tuple[float, float]:
+        """Return R2 and the mean squared error."""
+        # The squared error of numbers of 1e200 is rightly infinite.
+        with np.errstate(over="ignore"):
+            squares = ((blended - truth) ** 2).mean(axis=-1)
+            loss = float(np.average(squares, weights=sample_weight))
+        return scored(r2_score, truth, blended, sample_weight), loss
+
+
+def described_labels(owner: str, y: Any) -> tuple[ProbabilityOutput, Any, Integers]:
+    """Return what labels are like, y as members are given it, and the true codes (n, L)."""
+    check_classification_targets(y)
+    kind = type_of_target(y, input_name="y")
+    if kind == "multilabel-indicator":
+        was_sparse = sparse.issparse(y)
+        dense = y.toarray() if was_sparse else np.asarray(y)
+        labels = ProbabilityOutput(np.arange(dense.shape[1]), True, was_sparse)
+        return labels, y, (dense != 0).astype(np.intp)
+    if kind not in ("binary", "multiclass"):
+        raise ValueError(
+            f"{owner} combines probabilities of classes, or of labels of a multilabel-indicator"
+            f" target; this y is {kind}."
+        )
+    y = column_or_1d(y, warn=True)
+    if not len(y):
+        raise ValueError("Found array with 0 sample(s) in y, while a minimum of 1 is required.")
+    classes, codes = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"{owner} needs samples of at least 2 classes in the data, but the data contains only"
+            f" one class: {classes[0]!r}"
+        )
+    return ProbabilityOutput(classes), y, codes[:, np.newaxis]
+
+
+def described_numbers(owner: Any, y: Any) -> tuple[MeanOutput, Floats, Floats]:
+    """Return what numbers are like, y as members are given it, and the true numbers (n, D)."""
+    y = check_y(y, multi_output=True, y_numeric=True, estimator=owner)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    truth = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+    return MeanOutput(None if y.ndim == 1 else y.shape[1]), y, truth
+
+
+def refuse_other_kind(owner: str, estimator: Any, kind: str) -> None:
+    """Raise ValueError unless an estimator is a "classifier" or a "regressor", as asked."""
+    found = get_tags(estimator).estimator_type
+    if found != kind:
+        raise ValueError(
+            f"The members of {owner} must be {kind}s, but {type(last_step(estimator)).__name__} is"
+            f" {'no predictor' if found is None else f'a {found}'}."
+        )
+
+
+def refuse_without(owner: str, estimator: Any, method: str) -> None:
+    """Raise ValueError if an estimator lacks the method whose results are combined."""
+    if not hasattr(estimator, method):
+        raise ValueError(
+            f"{owner} combines what {method} returns, but {type(last_step(estimator)).__name__}"
+            " has no such method."
+        )
+
+
+def refuse_quantiles(owner: str, estimator: Any) -> None:
+    """Raise ValueError if an estimator predicts no means."""
+    loss = getattr(last_step(estimator), "loss", None)
+    if isinstance(loss, Pinball) or (isinstance(loss, str) and loss == "pinball"):
+        raise ValueError(
+            f"{owner} learns weights for means, but loss={loss!r} predicts quantiles. Average"
+            " quantiles with StackedEnsembleRegressor, or use another loss."
+        )

@@ -1,0 +1,230 @@
+"""Temperatures and weights against other ways to the same minimum."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import minimize
+from sklearn.metrics import log_loss
+
+from skperceptron.model_selection._combination import (
+    TEMPERATURES,
+    Blend,
+    BlendRules,
+    blend_of_means,
+    blend_of_probabilities,
+    em_weights,
+    fit_temperature,
+    greedy_selection,
+    log_of,
+    mean_square,
+    minus_log_likelihood,
+    nnls_weights,
+    tempered,
+)
+from skperceptron.model_selection._held_out import HeldOutRows, blended_without_own_fold
+
+RNG = np.random.RandomState(0)
+
+
+def on_the_simplex(objective, n_arms):
+    """Return the minimum over non-negative weights with the sum 1, by a general solver."""
+    found = minimize(
+        objective,
+        np.full(n_arms, 1 / n_arms),
+        method="SLSQP",
+        bounds=[(0, 1)] * n_arms,
+        constraints={"type": "eq", "fun": lambda w: w.sum() - 1},
+        options={"ftol": 1e-14, "maxiter": 500},
+    )
+    return found.x
+
+
+def draws_from(logits, temperature):
+    probabilities = tempered(logits, temperature)
+    return np.array([RNG.choice(logits.shape[1], p=p) for p in probabilities])
+
+
+def test_temperature_is_that_of_brute_force_and_near_the_one_that_drew_the_classes():
+    logits = 3 * RNG.normal(size=(2000, 4))
+    for drawn_at in (0.5, 1.0, 2.0):
+        codes = draws_from(logits, drawn_at)
+        found = fit_temperature(logits, codes)
+        tried = np.linspace(0.96, 1.04, 41) * found
+        losses = [log_loss(codes, tempered(logits, t)) for t in tried]
+        assert_allclose(tried[np.argmin(losses)], found, rtol=3e-3)
+        assert_allclose(found, drawn_at, rtol=0.15)
+        # Log-probabilities are logits.
+        assert_allclose(fit_temperature(log_of(tempered(logits, 1)), codes), found, rtol=1e-4)
+
+
+def test_temperature_keeps_to_its_bounds():
+    logits = np.array([[4.0, 0.0], [0.0, 4.0]])
+    assert_allclose(fit_temperature(logits, np.array([0, 1])), TEMPERATURES[0], rtol=1e-4)
+    assert_allclose(fit_temperature(logits, np.array([1, 0])), TEMPERATURES[1], rtol=1e-4)
+
+
+def test_temperature_one_changes_no_probabilities():
+    probabilities = RNG.dirichlet(np.ones(3), size=20)
+    assert_allclose(tempered(log_of(probabilities), 1.0), probabilities)
+
+
+def test_likely_weights_are_those_of_a_general_solver():
+    likelihoods = RNG.uniform(0.05, 1, size=(4, 300)) * [[1.0], [0.9], [1.1], [0.2]]
+    found = em_weights(likelihoods, n_steps=20_000, pseudo_count=0)
+    expected = on_the_simplex(lambda w: minus_log_likelihood(w @ likelihoods), 4)
+    assert_allclose(found, expected, atol=1e-4)
+    # With pseudo-counts: the likelihood times a Dirichlet density.
+    found = em_weights(likelihoods, n_steps=20_000)
+    expected = on_the_simplex(
+        lambda w: minus_log_likelihood(w @ likelihoods) - np.log(np.maximum(w, 1e-12)).sum() / 300,
+        4,
+    )
+    assert_allclose(found, expected, atol=1e-4)
+
+
+def test_steps_never_make_the_truth_less_likely():
+    likelihoods = RNG.uniform(size=(5, 40))
+    losses = [
+        minus_log_likelihood(em_weights(likelihoods, n_steps=n, pseudo_count=0) @ likelihoods)
+        for n in range(30)
+    ]
+    assert (np.diff(losses) <= 1e-15).all()
+
+
+def test_pseudo_counts_keep_weights_of_few_rows_nearly_equal():
+    likelihoods = np.array([[0.9], [0.1]])
+    assert_allclose(em_weights(likelihoods, pseudo_count=100), [0.5, 0.5], atol=0.01)
+    assert_allclose(em_weights(np.zeros((2, 3))), [0.5, 0.5])
+
+
+@pytest.mark.parametrize("n_rows", [300, 3])
+def test_weights_of_least_squares_are_those_of_a_constrained_solver(n_rows):
+    truth = RNG.normal(size=n_rows)
+    predictions = truth + RNG.normal(size=(5, n_rows)) * [[1], [0.8], [0.5], [3], [1]] + 0.3
+    errors = predictions - truth
+    found = nnls_weights(errors)
+    assert_allclose(found.sum(), 1)
+    assert (found >= 0).all()
+    expected = on_the_simplex(lambda w: mean_square(w @ errors), 5)
+    assert_allclose(mean_square(found @ errors), mean_square(expected @ errors), atol=1e-7)
+    if n_rows > 5:
+        assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("unit", [1e-180, 1.0, 1e180])
+def test_weights_of_least_squares_do_not_depend_on_the_unit(unit):
+    errors = np.random.RandomState(1).normal(size=(3, 50)) + 0.2
+    assert_allclose(nnls_weights(errors * unit), nnls_weights(errors), atol=1e-9)
+
+
+def test_perfect_arms_weigh_alike_and_one_perfect_arm_takes_all():
+    assert_allclose(nnls_weights(np.zeros((4, 9))), 0.25)
+    errors = np.array([[1.0, 2, 3], [0, 0, 0], [-1, 5, 0.5]])
+    assert_allclose(nnls_weights(errors), [0, 1, 0], atol=1e-12)
+
+
+def test_a_weight_of_two_equals_a_repeated_row():
+    weights = np.array([2.0, 0, 1, 3, 1])
+    repeated = np.repeat(np.arange(5), weights.astype(int))
+    likelihoods = RNG.uniform(size=(3, 5))
+    assert_allclose(em_weights(likelihoods, weights), em_weights(likelihoods[:, repeated]))
+    errors = RNG.normal(size=(3, 5))
+    assert_allclose(nnls_weights(errors, weights), nnls_weights(errors[:, repeated]), atol=1e-9)
+    logits, codes = RNG.normal(size=(5, 3)), np.array([0, 0, 2, 1, 1])
+    assert_allclose(
+        fit_temperature(logits, codes, weights),
+        fit_temperature(logits[repeated], codes[repeated]),
+        rtol=1e-4,
+    )
+
+
+def test_greedy_selection_finds_what_exhaustive_search_finds():
+    errors = np.random.RandomState(2).normal(0.2, size=(3, 30))
+    n_rounds = 12
+    found = greedy_selection(errors, mean_square, n_rounds=n_rounds)
+    assert_allclose(found.sum(), 1)
+    shares = [
+        np.array([i, j, n - i - j]) / n
+        for n in range(1, n_rounds + 1)
+        for i in range(n + 1)
+        for j in range(n + 1 - i)
+    ]
+    least = min(mean_square(w @ errors) for w in shares)
+    assert mean_square(found @ errors) <= least * 1.02
+
+
+def test_greedy_selection_keeps_the_best_round_and_takes_one_arm_where_others_do_harm():
+    errors = np.array([[0.1, 0.1], [9, 9], [8, 9]])
+    assert_array_equal(greedy_selection(errors, mean_square), [1, 0, 0])
+    rounds = [
+        mean_square(greedy_selection(errors, mean_square, n_rounds=n) @ errors) for n in (1, 9)
+    ]
+    assert rounds[1] <= rounds[0]
+    likelihoods = RNG.uniform(size=(4, 60))
+    found = greedy_selection(likelihoods, minus_log_likelihood)
+    best_alone = minus_log_likelihood(likelihoods).min()
+    assert minus_log_likelihood(found @ likelihoods) <= best_alone
+
+
+def test_only_the_best_arms_get_a_weight():
+    errors = np.array([[3.0, -3], [1, -1], [-1.1, 1], [4, 4]])
+    for combination in ("weights", "greedy", "mean"):
+        rules = BlendRules(combination, n_best=2)
+        weights = rules.weights(errors, mean_square, nnls_weights, None)
+        assert_allclose(weights.sum(), 1)
+        assert_array_equal(weights[[0, 3]], 0)
+        assert (weights[[1, 2]] > 0).all()
+
+
+def test_blend_of_probabilities_is_calibrated_and_of_several_labels_too():
+    truth = RNG.randint(2, size=(500, 2))
+    sure = np.where(RNG.uniform(size=truth.shape) < 0.8, truth, 1 - truth)
+    probability = np.where(sure, 0.99, 0.01)
+    arms = np.stack([np.stack([1 - probability, probability], axis=-1), np.full((500, 2, 2), 0.5)])
+    blend = blend_of_probabilities(arms, truth, rules=BlendRules())
+    assert_allclose(np.median(blend.of(arms)[..., 1][sure == 1]), 0.8, atol=0.04)
+    plain = blend_of_probabilities(arms, truth, rules=BlendRules(calibrate=False))
+    assert plain.temperature == 1
+    assert_allclose(plain.of(arms), np.tensordot(plain.weights, arms, axes=1))
+
+
+def test_columns_count_in_units_of_their_deviation():
+    y = RNG.normal(size=(200, 2))
+    # Each arm knows one column.
+    arms = np.stack([y * [1, 0], y * [0, 1]])
+    for units in ([1, 1], [1, 1e6]):
+        assert_allclose(
+            blend_of_means(arms * units, y * units, rules=BlendRules()).weights, 0.5, atol=0.05
+        )
+
+
+def test_rows_are_counted_once_however_often_they_are_held_out():
+    held = HeldOutRows([np.array([4, 1]), np.array([1, 2]), np.array([1])])
+    assert_array_equal(held.known, [1, 2, 4])
+    assert_array_equal(held.groups, [0, 1, 0])
+    values = np.array([[40.0, 1, 3, 20, 5]])
+    assert_array_equal(held.averages(values), [[3, 20, 40]])
+    assert_array_equal(held.averages(np.stack([values, values], axis=-1)).shape, [1, 3, 2])
+    assert_allclose(held.shares(np.array([3.0, 1, 2])), [2, 1, 1, 1, 1])
+    once = HeldOutRows([np.array([2, 0]), np.array([1])])
+    assert_array_equal(once.averages(np.array([[2.0, 0, 1]])), [[0, 1, 2]])
+
+
+def test_targets_of_a_fold_decide_nothing_about_the_blend_of_its_rows():
+    predictions, y = RNG.normal(size=(3, 40, 1)), RNG.normal(size=(40, 1))
+    groups, weight = np.arange(40) % 4, np.ones(40)
+
+    def learn(predictions, truth, weight):
+        return blend_of_means(predictions, truth, weight, rules=BlendRules())
+
+    before = blended_without_own_fold(learn, predictions, y, weight, groups)
+    others = y.copy()
+    others[groups == 1] += 100 * RNG.normal(size=(10, 1))
+    after = blended_without_own_fold(learn, predictions, others, weight, groups)
+    assert_array_equal(before[groups == 1], after[groups == 1])
+    assert not np.allclose(before[groups == 0], after[groups == 0])
+    # A single fold has no others.
+    alone = blended_without_own_fold(learn, predictions, y, weight, np.zeros(40, dtype=int))
+    expected = learn(predictions, y, weight)
+    assert isinstance(expected, Blend)
+    assert_allclose(alone, expected.of(predictions))
