@@ -11,8 +11,8 @@ from sklearn.linear_model import Perceptron
 from skperceptron import RosenblattPerceptron
 from skperceptron.callbacks import Callback
 from skperceptron.perceptron.error_correction import AveragedWeights, ErrorCorrection, LastWeights
-from skperceptron.perceptron.estimator import MANY_ROWS
 from skperceptron.perceptron.library_pass import HEAVIEST, LIGHTEST, CountingPass, MarkingPass
+from skperceptron.perceptron.presentation import MANY_ROWS
 
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum number of epochs")
 
@@ -27,7 +27,7 @@ def make_classes(n_rows, n_classes=2, noise=2.0):
 @pytest.fixture
 def several_windows(monkeypatch):
     """Let rows of make_classes come in windows of 500."""
-    monkeypatch.setattr("skperceptron.perceptron.estimator.LARGE_WINDOW", 500 * 6)
+    monkeypatch.setattr("skperceptron.perceptron.presentation.LARGE_WINDOW", 500 * 6)
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_estimator_learns_the_same_by_blocks_and_by_the_compiled_pass(
     model = RosenblattPerceptron(n_associative, weights=weights, max_iter=3, random_state=0)
     compiled = model.fit(form(X), y)
     coef, mistakes = compiled.coef_, compiled.mistakes_
-    monkeypatch.setattr("skperceptron.perceptron.estimator.MANY_ROWS", MANY_ROWS + 1000)
+    monkeypatch.setattr("skperceptron.perceptron.presentation.MANY_ROWS", MANY_ROWS + 1000)
     by_blocks = model.fit(X, y)
     assert by_blocks.mistakes_ == mistakes
     assert_allclose(by_blocks.coef_, coef, rtol=1e-10, atol=1e-12)
@@ -201,7 +201,7 @@ def test_units_computed_in_another_thread_learn_bit_for_bit_what_they_learn_in_o
     model = RosenblattPerceptron(n_associative, max_iter=3, random_state=0).fit(X, y)
     coef, mistakes = model.coef_, model.mistakes_
     assert len(set(prefetching)) == 1
-    monkeypatch.setattr("skperceptron.perceptron.estimator.prefetched", lambda items: items)
+    monkeypatch.setattr("skperceptron.perceptron.presentation.prefetched", lambda items: items)
     model.fit(X, y)
     assert_array_equal(model.coef_, coef)
     assert model.mistakes_ == mistakes
@@ -215,7 +215,7 @@ def test_extreme_sample_weights_are_learned_as_by_blocks(monkeypatch):
     weights = np.random.RandomState(0).choice([1e-200, 1.0], len(y))
     model = RosenblattPerceptron(0, max_iter=2, shuffle=False).fit(X, y, weights)
     coef, mistakes = model.coef_, model.mistakes_
-    monkeypatch.setattr("skperceptron.perceptron.estimator.MANY_ROWS", MANY_ROWS + 1)
+    monkeypatch.setattr("skperceptron.perceptron.presentation.MANY_ROWS", MANY_ROWS + 1)
     model.fit(X, y, weights)
     assert_array_equal(model.coef_, coef)
     assert model.mistakes_ == mistakes

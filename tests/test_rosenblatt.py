@@ -147,7 +147,7 @@ def test_many_rows_are_computed_window_by_window_with_the_same_result(monkeypatc
     X, y = iris()
     expected = RosenblattPerceptron(20, random_state=0).fit(X, y)
     monkeypatch.setattr("skperceptron.perceptron.estimator.KEPT_NUMBERS", 0)
-    monkeypatch.setattr("skperceptron.perceptron.estimator.WINDOW", 1)
+    monkeypatch.setattr("skperceptron.perceptron.presentation.WINDOW", 1)
     found = RosenblattPerceptron(20, random_state=0).fit(X, y)
     assert KEPT_NUMBERS > 0
     assert_array_equal(found.coef_, expected.coef_)
@@ -406,11 +406,11 @@ def test_failed_continuation_leaves_the_memory_of_earlier_weights(monkeypatch):
     model = RosenblattPerceptron(0, weights="averaged", random_state=0, max_iter=3).fit(X, y)
     undisturbed = pickle.loads(pickle.dumps(model)).partial_fit(X, y)
 
-    def fail(self, training):
+    def fail(*arguments):
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(RosenblattPerceptron, "_calibrate", fail)
+        patch.setattr("skperceptron.perceptron.estimator.slope_of", fail)
         with pytest.raises(MemoryError):
             model.partial_fit(X, y)
     assert_array_equal(model.partial_fit(X, y).coef_, undisturbed.coef_)

@@ -22,6 +22,7 @@ from .inputs import CodedInput, DenseInput, Input, NetworkInput, SparseBatch
 from .network import Learned, Network, first_weight
 
 
+# Long for the buffers: blocks ask for them one by one, and all must know of each other.
 class Workspace:
     """Buffers and calls of one batch size.
 

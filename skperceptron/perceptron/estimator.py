@@ -7,21 +7,16 @@ units, one per class, learn by error correction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from copy import copy, deepcopy
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from numbers import Integral
 from typing import Any, NoReturn
 
 import numpy as np
-from scipy import sparse
-from scipy.optimize import brentq
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from .._sklearn.checks import (
@@ -41,9 +36,7 @@ from .._sklearn.compat import (
     check_partial_fit_first_call,
     fit_context,
 )
-from ..activations import Heaviside
 from ..callbacks.listening import CALLBACKS, Listener, listening
-from ..engine import Network, multilayer_perceptron
 from ..engine.arrays import Floats, Integers, all_finite
 from ..engine.network import Learned
 from ..engine.prediction import predict_raw
@@ -51,7 +44,6 @@ from ..engine.rows import merge_equal_rows
 from ..estimators.fitted import FittedNetwork, fitted_network
 from ..estimators.notebook import NotebookMixin
 from ..exceptions import DivergedError
-from ..losses import BinaryLogLoss, CategoricalLogLoss
 from ..options import (
     CLASS_WEIGHT,
     COUNT,
@@ -65,7 +57,6 @@ from ..options import (
     speaks_for_itself,
 )
 from ..usercall import warn, warn_of_interruption
-from .error_blocks import BLOCK, ErrorBlocks
 from .error_correction import (
     AveragedWeights,
     ErrorCorrection,
@@ -73,11 +64,11 @@ from .error_correction import (
     LastWeights,
     PocketWeights,
     Room,
-    Solver,
 )
-from .library_pass import HEAVIEST, LIGHTEST, CountingPass, MarkingPass
-from .prefetch import prefetched
+from .presentation import Presentation, check_sizes, rows_as_given, with_constant
+from .slope import slope_of
 from .threshold import Threshold
+from .units import drawn_units, wire
 
 __all__ = ["RosenblattPerceptron"]
 
@@ -88,37 +79,11 @@ KEPT_NUMBERS = 2**22
 #: Epochs of earlier calls whose mistakes are kept: a model that learns for years does not grow.
 KEPT_EPOCHS = 1000
 
-#: Numbers in a window of rows (2 MB).
-WINDOW = 2**18
-
-#: Dense rows from which on a compiled pass pays: its call takes 0.7 ms and 0.2 us a row,
-#: `ErrorBlocks` 0.5 us a row, 0.7 us with many mistakes (64 features).
-MANY_ROWS = 2000
-
-#: Numbers of a window for a compiled pass (16 MB), whose calls are dear.
-LARGE_WINDOW = 2**21
-
-#: Rows of a window of which each row is marked: that takes a column each. Few sparse rows are
-#: presented for several epochs in one window, since a compiled call takes as long as 5000 rows.
-LARGE_ROWS = 16_384
-
-#: Rows gathered at a time. Fewer, in another thread, wait for the interpreter too often; more
-#: have left the cache when the constant is put behind them.
-GATHERED = 2048
-
-#: Rows from which thresholds and the slope of the probabilities are found.
-SAMPLE = 10_000
-
-#: Right answers, of all response units, that are held at a time (32 MB).
-ANSWERS = 2**22
-
 #: Responses times slope that are as far from zero as need be: their sigmoids are 0 or 1.
 FAR = 1e4
 
-#: Slopes that are tried, for responses of size 1 at most: none makes a probability underflow.
-SLOPES = (1e-3, 300.0)
 
-
+# Long for its docstrings: parameters and methods are documented where users look for them.
 @speaks_for_itself
 class RosenblattPerceptron(
     NotebookMixin, CallbackSupportMixin, LabelMixin, ChecksOptions, BaseEstimator
@@ -463,7 +428,7 @@ class RosenblattPerceptron(
         codes = self._label_codes(y, mode)
         weight = self._weigh_classes(codes, sample_weight)
         rng = self._generator(mode)
-        given = distinct = _rows_as_given(weight)
+        given = distinct = rows_as_given(weight)
         if self.shuffle or self.n_associative:
             distinct = merge_equal_rows(X, codes[:, np.newaxis], weight)
         if mode.continuing:
@@ -471,8 +436,11 @@ class RosenblattPerceptron(
         else:
             self._draw_associative_units(X, *distinct, rng)
         kept, weights = distinct if self.shuffle else given
-        self._check_sizes(X, weights)
-        training = _Training(
+        has_constant = bool(self.n_associative or self.fit_intercept)
+        features = None if self.n_associative else X
+        n_inputs = int(self.n_associative) or X.shape[1]
+        check_sizes(features, weights, has_constant, n_inputs * int(self.max_iter))
+        training = Presentation(
             self._features_of(X),
             kept,
             codes[kept],
@@ -485,26 +453,6 @@ class RosenblattPerceptron(
         if isinstance(self.random_state, Integral):
             self._shuffling = int(self.random_state), rng
         return self
-
-    def _check_sizes(self, X: Any, weights: Floats) -> None:
-        """Refuse rows whose inner products, by which mistakes are found, overflow or vanish."""
-        numbers = X.data if sparse.issparse(X) else X
-        # Associative units and the constant behind the features are 0 or 1.
-        largest = float(self.n_associative > 0 or self.fit_intercept)
-        if not self.n_associative and numbers.size:
-            largest = max(largest, float(numbers.max()), -float(numbers.min()))
-        limits = np.finfo(np.float64)
-        n_terms = len(weights) * int(self.max_iter) * (int(self.n_associative) or X.shape[1])
-        with np.errstate(over="ignore", under="ignore"):
-            correction = np.float64(largest) * weights.max()
-        too_large = correction > np.sqrt(limits.max / n_terms)
-        if too_large or 0 < correction < np.sqrt(limits.tiny):
-            raise ValueError(
-                f"X holds numbers up to {largest:.3g}, weights of its rows are up to"
-                f" {weights.max():.3g}: the responses, which grow with the squares of both, would"
-                f" {'overflow' if too_large else 'vanish'}. Scale X (for example with"
-                " StandardScaler) or the weights."
-            )
 
     def _generator(self, mode: FitMode) -> np.random.RandomState:
         """Return the source of orders: where a seed would give them again, it goes on."""
@@ -538,23 +486,15 @@ class RosenblattPerceptron(
     def _draw_associative_units(
         self, X: Any, rows: Integers, weights: Floats, rng: np.random.RandomState
     ) -> None:
-        """Draw connections, and thresholds such that each unit splits the rows."""
         n_features, n_units = X.shape[1], int(self.n_associative)
-        n_connections = 3 if self.n_connections is None else int(self.n_connections)
-        n_connections = min(n_features, n_connections)
         if self.n_connections is not None and self.n_connections > n_features:
             raise ValueError(
                 f"n_connections={self.n_connections} must be at most n_features={n_features}."
             )
-        joined = np.zeros((n_features, n_units))
-        for unit in range(n_units):
-            features = sample_without_replacement(n_features, n_connections, random_state=rng)
-            joined[features, unit] = rng.choice([-1.0, 1.0], n_connections)
-        shares = rng.uniform(size=n_units)
-        sums = X[rows[:SAMPLE]] @ joined
-        self.associative_weights_ = joined
-        self.associative_thresholds_ = np.array(
-            [_split(s, weights[:SAMPLE], q) for s, q in zip(sums.T, shares, strict=True)]
+        n_connections = 3 if self.n_connections is None else int(self.n_connections)
+        shape = n_units, min(n_features, n_connections)
+        self.associative_weights_, self.associative_thresholds_ = drawn_units(
+            X, rows, weights, shape, rng
         )
         n_responses = 1 if len(self.classes_) == 2 else len(self.classes_)
         self._network = wire(n_features, n_units, n_responses)
@@ -563,21 +503,21 @@ class RosenblattPerceptron(
         """Return what gives the response units' inputs for the rows asked for."""
         constant = float(self.fit_intercept)
         if not self.n_associative:
-            return partial(_with_constant, X, constant)
+            return partial(with_constant, X, constant)
         hidden, views = self._network.hidden_part(), self._associative_views(np.float64)
         if X.shape[0] * int(self.n_associative) <= KEPT_NUMBERS:
             associative = predict_raw(hidden, views, X)
-            return partial(_with_constant, associative, constant)
+            return partial(with_constant, associative, constant)
 
         def computed(rows: Integers, room: Room = np.empty) -> Features:
             associative = predict_raw(hidden, views, X, rows)
-            return _with_constant(associative, constant, np.arange(len(rows)), room)
+            return with_constant(associative, constant, np.arange(len(rows)), room)
 
         return computed
 
     def _train(
         self,
-        training: _Training,
+        training: Presentation,
         rng: np.random.RandomState,
         mode: FitMode,
         listener: Listener,
@@ -625,7 +565,7 @@ class RosenblattPerceptron(
         kinds = {"plain": LastWeights, "averaged": AveragedWeights, "pocket": PocketWeights}
         return kinds[self.weights]
 
-    def _starting_point(self, training: _Training, mode: FitMode) -> tuple[Floats, LastWeights]:
+    def _starting_point(self, training: Presentation, mode: FitMode) -> tuple[Floats, LastWeights]:
         """Return the first weights, and what chooses among all that follow."""
         if mode.continuing:
             weight, memory = self._state
@@ -643,7 +583,7 @@ class RosenblattPerceptron(
         return weight, self._memory_kind()
 
     def _keep(
-        self, units: ErrorCorrection, mistakes: list[int], training: _Training, mode: FitMode
+        self, units: ErrorCorrection, mistakes: list[int], training: Presentation, mode: FitMode
     ) -> None:
         """Store what training has brought."""
         units.memory.end()
@@ -653,7 +593,10 @@ class RosenblattPerceptron(
         self.converged_ = bool(mistakes) and not mistakes[-1]
         self.n_iter_ = len(mistakes)
         self.t_ = (self.t_ if mode.continuing else 0) + len(mistakes) * len(training.rows)
-        self.response_slope_ = self._calibrate(training)
+        responses, signs, weights = training.sample(self.coef_, self.intercept_)
+        if not all_finite(responses):
+            self._refuse_overflow()
+        self.response_slope_ = slope_of(responses, signs, weights, len(self.classes_))
 
     def _store(self, units: ErrorCorrection) -> None:
         self._state = (units.weight, units.memory)
@@ -676,34 +619,6 @@ class RosenblattPerceptron(
             ConvergenceWarning,
         )
 
-    def _calibrate(self, training: _Training) -> float:
-        """Find the slope that makes probabilities of responses."""
-        responses, signs, weights = training.sample(self.coef_, self.intercept_)
-        if not all_finite(responses):
-            self._refuse_overflow()
-        size = np.abs(responses).max()
-        if not size > 1 / np.finfo(size.dtype).max:
-            return 1.0
-        responses /= size
-        # As if each class had been met once more than it was.
-        n_classes = len(self.classes_)
-        smoothing = n_classes / (len(signs) + n_classes)
-        targets = (1 - smoothing) * (signs > 0) + smoothing / n_classes
-        loss = BinaryLogLoss() if responses.shape[1] == 1 else CategoricalLogLoss()
-        weighted = responses * (weights / weights.sum())[:, np.newaxis]
-
-        def tilt(slope: float) -> float:
-            """Return the derivative of the log loss, which increases with the slope."""
-            wrong = slope * responses
-            loss.inverse_link(wrong, out=wrong)
-            wrong -= targets
-            return float(np.vdot(wrong, weighted))
-
-        low, high = SLOPES
-        if tilt(high) <= 0:
-            return float(high / size)
-        return float((low if tilt(low) >= 0 else brentq(tilt, low, high, xtol=1e-6)) / size)
-
     # Predicting.
 
     def _fitted_network(self) -> FittedNetwork | None:
@@ -725,207 +640,3 @@ class RosenblattPerceptron(
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-@dataclass(frozen=True)
-class _Training:
-    """The rows that are presented, with the right answers.
-
-    Attributes
-    ----------
-    features_of : callable
-        Gives the inputs of the response units for row numbers, constant included; dense ones
-        in the room that may be given.
-    rows : ndarray of int of shape (N,)
-    codes : ndarray of int of shape (N,)
-        The right classes.
-    n_classes : int
-    weights : ndarray of shape (N,)
-    only_counted : bool
-        Whether it does not matter which presentations are mistakes.
-    """
-
-    features_of: Callable[..., Features]
-    rows: Integers
-    codes: Integers
-    n_classes: int
-    weights: Floats
-    only_counted: bool
-
-    @property
-    def n_responses(self) -> int:
-        """Response units (C): two classes share one."""
-        return 1 if self.n_classes == 2 else self.n_classes
-
-    def signs_of(self, chosen: Integers) -> Floats:
-        """Return the right answers of some rows, (n, C): 1 or -1."""
-        units = np.array([1]) if self.n_classes == 2 else np.arange(self.n_classes)
-        return np.where(self.codes[chosen, np.newaxis] == units, 1.0, -1.0)
-
-    @cached_property
-    def solver(self) -> Callable[[tuple[int, int]], Solver]:
-        """The kind that is fastest."""
-        if sparse.issparse(self.features_of(self.rows[:1])):
-            return MarkingPass
-        if len(self.rows) < MANY_ROWS:
-            return ErrorBlocks
-        moderate = LIGHTEST < self.weights.min() and self.weights.max() < HEAVIEST
-        return CountingPass if self.only_counted and moderate else MarkingPass
-
-    def new_solver(self, shape: tuple[int, int]) -> Solver:
-        """Return a solver for windows of this shape, and of the epochs that fit into one."""
-        n_rows, n_inputs = shape
-        return self.solver((max(n_rows, self._epochs_in_a_window * len(self.rows)), n_inputs))
-
-    @cached_property
-    def _epochs_in_a_window(self) -> int:
-        """How many epochs are presented at once at most."""
-        if self.solver is MarkingPass and sparse.issparse(self.features_of(self.rows[:1])):
-            return max(1, LARGE_ROWS // len(self.rows))
-        return 1
-
-    def present_epochs(
-        self, units: ErrorCorrection, rng: np.random.RandomState | None, at_once: int
-    ) -> list[int]:
-        """Present each row in one epoch or several, but in none after one without a mistake.
-
-        Parameters
-        ----------
-        units : ErrorCorrection
-        rng : RandomState or None
-            Where the order of each epoch comes from; None is for rows as they are given.
-        at_once : int
-            Largest number of epochs.
-
-        Returns
-        -------
-        list of int
-            The mistakes of each epoch.
-        """
-        n_epochs = min(at_once, self._epochs_in_a_window)
-        if n_epochs <= 1:
-            return [self.present_all(units, rng)]
-        orders: list[Integers] = []
-        states: list[Any] = []
-        for _ in range(n_epochs):
-            orders.append(self._order(rng))
-            states.append(None if rng is None else rng.get_state())
-        rows = np.concatenate(orders)
-        features = self.features_of(self.rows[rows])
-        mistakes = units.present_epochs(features, self.signs_of(rows), self.weights[rows], n_epochs)
-        if rng is not None:
-            # Orders of epochs that did not take place have not been drawn.
-            rng.set_state(states[len(mistakes) - 1])
-        return mistakes
-
-    def _order(self, rng: np.random.RandomState | None) -> Integers:
-        n_rows = len(self.rows)
-        return np.arange(n_rows) if rng is None else rng.permutation(n_rows)
-
-    def present_all(self, units: ErrorCorrection, rng: np.random.RandomState | None) -> int:
-        """Present each row once, in random order if there is an `rng`; count the mistakes."""
-        n_rows = len(self.rows)
-        windows = self._contents(self._order(rng), units.room)
-        # A marking pass has one room only, and wakes up threads of BLAS, which keep a core busy.
-        if self.solver is CountingPass and n_rows > self._window_length:
-            windows = prefetched(windows)
-        with closing(windows):
-            return sum(units.present(*window) for window in windows)
-
-    def count_right(self, weight: Floats, unit: int) -> float:
-        """Return the weight of the rows that a response unit answers rightly."""
-        right = 0.0
-        for chosen in self._windows(np.arange(len(self.rows))):
-            is_class = self.codes[chosen] == (1 if self.n_classes == 2 else unit)
-            with np.errstate(over="ignore", invalid="ignore"):
-                responses = self.features_of(self.rows[chosen]) @ weight
-            answered = responses * np.where(is_class, 1.0, -1.0) > 0
-            right += float(self.weights[chosen][answered].sum())
-        return right
-
-    def sample(self, coef: Floats, intercept: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return responses, signs and weights of at most ``SAMPLE`` rows."""
-        at_most = max(1, min(SAMPLE, ANSWERS // self.n_responses))
-        chosen = np.arange(0, len(self.rows), -(-len(self.rows) // at_most))
-        features = self.features_of(self.rows[chosen])
-        with np.errstate(over="ignore", invalid="ignore"):
-            responses = features @ np.column_stack([coef, intercept]).T
-        return responses, self.signs_of(chosen), self.weights[chosen]
-
-    def _contents(
-        self, order: Integers, room: Room
-    ) -> Generator[tuple[Features, Floats, Floats], None, None]:
-        """Yield features, signs and weights, window by window."""
-        for chosen in self._windows(order):
-            features = self.features_of(self.rows[chosen], room=room)
-            yield features, self.signs_of(chosen), self.weights[chosen]
-
-    def _windows(self, order: Integers) -> Iterator[Integers]:
-        length = self._window_length
-        for start in range(0, len(order), length):
-            yield order[start : start + length]
-
-    @cached_property
-    def _window_length(self) -> int:
-        return max(1, min(self._rows_by_features(), ANSWERS // self.n_responses))
-
-    def _rows_by_features(self) -> int:
-        features = self.features_of(self.rows[:1])
-        n_inputs = features.shape[1]
-        if sparse.issparse(features):
-            return LARGE_ROWS
-        if self.solver is ErrorBlocks:
-            # Whole blocks: a window's last one would otherwise be shorter.
-            return max(1, WINDOW // (n_inputs * BLOCK)) * BLOCK
-        n_rows = max(1, LARGE_WINDOW // n_inputs)
-        return n_rows if self.solver is CountingPass else min(LARGE_ROWS, n_rows)
-
-
-def wire(n_features: int, n_associative: int, n_responses: int) -> Network:
-    """Return the network from sensory through associative to response units."""
-    hidden = [n_associative] if n_associative else []
-    return multilayer_perceptron(n_features, hidden, n_responses, [[Heaviside()]] * len(hidden))
-
-
-def _split(sums: Floats, weights: Floats, share: float) -> float:
-    """Return a threshold below which about the given share of the rows' weight lies.
-
-    It stands halfway between two neighbouring values, so that there are rows on both
-    sides of it unless all values are equal.
-    """
-    values, inverse = np.unique(sums, return_inverse=True)
-    if len(values) == 1:
-        return float(values[0])
-    below = np.cumsum(np.bincount(inverse, weights=weights))[:-1]
-    i = np.abs(below / weights.sum() - share).argmin()
-    middle = values[i] + (values[i + 1] - values[i]) / 2
-    # Between two neighbouring floats there is no middle.
-    return float(middle if middle > values[i] else values[i + 1])
-
-
-def _rows_as_given(weights: Floats) -> tuple[Integers, Floats]:
-    """Return the rows that count, and their weights."""
-    kept = np.flatnonzero(weights)
-    return kept, weights[kept]
-
-
-def _with_constant(X: Features, constant: float, rows: Integers, room: Room = np.empty) -> Features:
-    """Return rows of X, and behind them the input whose weight is the bias."""
-    n_rows, n_inputs = len(rows), X.shape[1]
-    if sparse.issparse(X):
-        column = np.full((n_rows, 1), constant)
-        return sparse.csr_array(sparse.hstack([X[rows], column], format="csr", dtype=np.float64))
-    extended = room((n_rows, n_inputs + 1))
-    for start in range(0, n_rows, GATHERED):
-        part = slice(start, start + GATHERED)
-        extended[part, :-1] = _taken(X, rows[part])
-        extended[part, -1] = constant
-    return extended
-
-
-def _taken(X: Floats, rows: Integers) -> Floats:
-    """Return rows of X; neighbours without a copy."""
-    if rows[-1] - rows[0] == len(rows) - 1 and (rows[1:] > rows[:-1]).all():
-        return X[rows[0] : rows[-1] + 1]
-    # Every row is there: "clip" saves the check.
-    return np.take(X, rows, axis=0, mode="clip")

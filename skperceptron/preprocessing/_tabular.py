@@ -36,6 +36,7 @@ from ._scaler import RobustSmoothClipScaler
 _COLUMN = (Instance(str), Instance(bool), Instance(np.bool_), Interval(whole=True))
 
 
+# Long for its docstrings: parameters and methods are documented where users look for them.
 @speaks_for_itself
 class TabularPreprocessor(ChecksOptions, TransformerMixin, BaseEstimator):
     """Turn a raw table into numbers for a network.

@@ -1,0 +1,47 @@
+"""From responses to probabilities: the slope of a sigmoid or softmax (Platt 1999)."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import brentq
+
+from ..engine.arrays import Floats
+from ..losses import BinaryLogLoss, CategoricalLogLoss
+
+#: Slopes that are tried, for responses of size 1 at most: none makes a probability underflow.
+SLOPES = (1e-3, 300.0)
+
+
+def slope_of(responses: Floats, signs: Floats, weights: Floats, n_classes: int) -> float:
+    """Return the slope with the least log loss, for labels smoothed as by Platt.
+
+    Parameters
+    ----------
+    responses : ndarray of shape (N, C)
+        Changed.
+    signs : ndarray of shape (N, C)
+        The right answers, 1 or -1.
+    weights : ndarray of shape (N,)
+    n_classes : int
+    """
+    size = np.abs(responses).max()
+    if not size > 1 / np.finfo(size.dtype).max:
+        return 1.0
+    responses /= size
+    # As if each class had been met once more than it was.
+    smoothing = n_classes / (len(signs) + n_classes)
+    targets = (1 - smoothing) * (signs > 0) + smoothing / n_classes
+    loss = BinaryLogLoss() if responses.shape[1] == 1 else CategoricalLogLoss()
+    weighted = responses * (weights / weights.sum())[:, np.newaxis]
+
+    def tilt(slope: float) -> float:
+        """Return the derivative of the log loss, which increases with the slope."""
+        wrong = slope * responses
+        loss.inverse_link(wrong, out=wrong)
+        wrong -= targets
+        return float(np.vdot(wrong, weighted))
+
+    low, high = SLOPES
+    if tilt(high) <= 0:
+        return float(high / size)
+    return float((low if tilt(low) >= 0 else brentq(tilt, low, high, xtol=1e-6)) / size)
