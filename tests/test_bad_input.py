@@ -184,6 +184,11 @@ BAD_PARAMETERS = [
     ("parameter_groups", ParameterGroup(), "'ParameterGroups'", "None"),
     ("parameter_groups", {"bias": 0.1}, "'ParameterGroups'"),
     ("feature_scale", 1, BOOLEAN),
+    ("numeric_embedding", "plr", "'pbld'"),
+    ("numeric_embedding", 3, "'pbld'", "'NumericEmbedding'"),
+    ("parametrization", "mup", "'standard'", "'ntk'"),
+    ("decay_schedule", "adaptive", "'flat_cosine'", "a callable (time)"),
+    ("drop_last", 1, BOOLEAN),
     ("max_time", 0, ABOVE_ZERO),
     ("callbacks", 3, "array-like"),
     ("dtype", "float16", "'auto'", "'float32'", "'float64'"),
@@ -206,6 +211,7 @@ BAD_REGRESSOR_PARAMETERS = [
     ("output_range", (5, 1), "the lower bound must be below the upper bound"),
     ("output_range", (1, 1), "the lower bound must be below the upper bound"),
     ("categorical_prediction", "median", "'mean'", "'mode'"),
+    ("clip_predictions", 1, BOOLEAN),
     ("standardize_target", "never", "'auto'", BOOLEAN),
 ]
 

@@ -19,6 +19,7 @@ from skperceptron.averaging import EMA
 from skperceptron.callbacks import EpochLogger, StopOnPlateau
 from skperceptron.estimators.data import forget_history
 from skperceptron.groups import ParameterGroup, ParameterGroups
+from skperceptron.optimizers import AdamW
 from skperceptron.stopping import EarlyStopping
 from skperceptron.training.step import Step
 
@@ -326,6 +327,10 @@ OF_NETWORKS = {
     "averaging": (HEEDED, "ema", {}),
     "parameter_groups": (HEEDED, ParameterGroups(bias=ParameterGroup(rate=0.1)), {}),
     "feature_scale": (REFUSED, True, {}),
+    "numeric_embedding": (REFUSED, "pbld", {}),
+    "parametrization": (HEEDED, "ntk", {}),
+    "decay_schedule": (HEEDED, "exponential", {"solver": AdamW(1.0)}),
+    "drop_last": (HEEDED, True, {}),
     "max_time": ({"partial_fit": IRRELEVANT, "fit": HEEDED}, 1e-9, {}),
     "callbacks": (
         {"partial_fit": IRRELEVANT, "fit": HEEDED},
@@ -367,6 +372,7 @@ TABLES = {
         "standardize_target": (REFUSED, True, {}),
         # It is asked for when predicting.
         "categorical_prediction": (IRRELEVANT, "mode", {}),
+        "clip_predictions": (IRRELEVANT, True, {}),
     },
     RosenblattPerceptron: OF_PERCEPTRON,
 }

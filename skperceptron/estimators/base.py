@@ -24,7 +24,7 @@ from ..engine import Network
 from ..engine.arrays import Floats
 from ..training import TargetRows
 from .choices import Wiring
-from .data import NO_EXTRAS, check_data
+from .data import NO_EXTRAS, check_data, refuse_sparse_embedding
 from .earlier import upgrade
 from .fitted import FittedNetwork
 from .fitting import Model, make_ready
@@ -148,9 +148,11 @@ class BaseMultilayerPerceptron(
         if is_evidently_valid(X, self):
             return X
         check_is_fitted(self)
-        return validated(self, X, reset=False)
+        X = validated(self, X, reset=False)
+        refuse_sparse_embedding(self, X)
+        return X
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = self.numeric_embedding is None
         return tags

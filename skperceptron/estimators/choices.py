@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -12,14 +12,23 @@ from sklearn.base import clone
 
 from ..activations import Activation, get_activation
 from ..averaging import Averaging, get_averaging
+from ..embeddings import NumericEmbedding, get_numeric_embedding
 from ..engine import Network, multilayer_perceptron
 from ..groups import ParameterGroups
 from ..initializers import Initializer, get_initializer
 from ..losses import Loss, get_loss
 from ..normalizations import Normalization, get_normalization
 from ..optimizers import LBFGS, SGD, Adam, Optimizer, get_optimizer
-from ..options import Checked, check_option, items_of, plain
-from ..schedules import Adaptive, Constant, InverseScaling, Schedule, get_schedule
+from ..options import COUNT, Checked, check_option, items_of, plain
+from ..schedules import (
+    Adaptive,
+    Constant,
+    InverseScaling,
+    Schedule,
+    TimeSchedule,
+    get_schedule,
+    get_time_schedule,
+)
 from ..stopping import EarlyStopping
 from ..usercall import warn
 from .parameters import MONITOR, is_lbfgs
@@ -67,11 +76,12 @@ class Wiring:
     activations : tuple of Activation
         One per hidden layer, and at least one: the first weights of a network without hidden
         layers follow some activation too.
-    skip_connections : {"none", "residual", "dense"}
+    skip_connections : {"none", "residual", "dense", "linear"}
     normalization : Normalization or None
     dropout_rates : tuple of float
         Of the input, then of each hidden layer.
     feature_scale : bool
+    numeric_embedding : NumericEmbedding or None
     """
 
     hidden_sizes: tuple[int, ...]
@@ -80,6 +90,7 @@ class Wiring:
     normalization: Normalization | None
     dropout_rates: tuple[float, ...]
     feature_scale: bool
+    numeric_embedding: NumericEmbedding | None = None
 
     @classmethod
     def of(cls, estimator: Any) -> Wiring:
@@ -102,6 +113,7 @@ class Wiring:
                 estimator.input_dropout, estimator.dropout, len(hidden_sizes), estimator.solver
             ),
             feature_scale=bool(estimator.feature_scale),
+            numeric_embedding=_numeric_embedding(estimator.numeric_embedding),
         )
 
     @property
@@ -128,6 +140,7 @@ class Wiring:
             normalize=None if self.normalization is None else self.normalization.block,
             dropout=[[rate] for rate in self.dropout_rates],
             scale_inputs=self.feature_scale,
+            embed_numbers=None if self.numeric_embedding is None else self.numeric_embedding.block,
         )
 
 
@@ -143,12 +156,15 @@ class Choices:
     initializer : Initializer
     optimizer : Optimizer
     schedule : Schedule
+    decay_schedule : TimeSchedule or None
     averaging : Averaging or None
     groups : ParameterGroups
+    layer_rate : callable or None
+        What multiplies the learning rate of weights with so many inputs.
     stopping : EarlyStopping or None
         Not a copy of the user's: its monitor may be an object that remembers.
-    batch_size : int or None
-        None is for the usual one.
+    batch_size : int, callable or None
+        None is for the usual one; a callable returns that for so many rows.
     dtype : dtype or None
         None is for one that suits the network.
     max_seconds : float
@@ -161,10 +177,13 @@ class Choices:
     initializer: Initializer
     optimizer: Optimizer
     schedule: Schedule
+    decay_schedule: TimeSchedule | None
     averaging: Averaging | None
     groups: ParameterGroups
+    layer_rate: Callable[[int], float] | None
     stopping: EarlyStopping | None
-    batch_size: int | None
+    batch_size: int | Callable[[int], int] | None
+    drop_last: bool
     dtype: np.dtype | None
     learning_rate: float
     alpha: float
@@ -204,10 +223,13 @@ class Choices:
             initializer=_initializer(estimator.initializer),
             optimizer=optimizer,
             schedule=_schedule(estimator, optimizer, incremental=incremental),
+            decay_schedule=_decay_schedule(estimator.decay_schedule, incremental=incremental),
             averaging=_averaging(estimator.averaging, estimator.solver, incremental=incremental),
             groups=_groups(estimator.parameter_groups, estimator.solver),
+            layer_rate=_layer_rate(estimator.parametrization, optimizer, estimator.solver),
             stopping=rules,
             batch_size=_batch_size(estimator.batch_size),
+            drop_last=bool(estimator.drop_last),
             dtype=_dtype(estimator.dtype),
             learning_rate=plain(estimator.learning_rate_init),
             alpha=plain(estimator.alpha),
@@ -228,7 +250,7 @@ class Choices:
 
     def batch_rows(self, n_rows: int) -> int:
         """Return how many of so many rows a batch has."""
-        return min(USUAL_BATCH if self.batch_size is None else self.batch_size, n_rows)
+        return _rows_of(self.batch_size, n_rows)
 
     def dtype_for(self, network: Network) -> np.dtype:
         """Return the dtype that a network is trained in."""
@@ -243,12 +265,22 @@ class Choices:
 
 def batch_rows(batch_size: Any, n_rows: int) -> int:
     """Return how many of so many rows a batch has, by the parameter of that name."""
-    size = _batch_size(batch_size)
-    return min(USUAL_BATCH if size is None else size, n_rows)
+    return _rows_of(_batch_size(batch_size), n_rows)
 
 
-def _batch_size(given: Any) -> int | None:
-    return None if isinstance(given, str) else int(given)
+def _rows_of(batch_size: int | Callable[[int], int] | None, n_rows: int) -> int:
+    """Return how many of so many rows a batch has; check what a callable returns."""
+    size = USUAL_BATCH if batch_size is None else batch_size
+    if callable(size):
+        size = size(n_rows)
+        check_option("the network", f"batch_size({n_rows})", size, [COUNT])
+    return min(int(size), n_rows)
+
+
+def _batch_size(given: Any) -> int | Callable[[int], int] | None:
+    if isinstance(given, str):
+        return None
+    return given if callable(given) else int(given)
 
 
 def _dtype(given: Any) -> np.dtype | None:
@@ -283,6 +315,14 @@ def _normalization(given: Any, solver: Any) -> Normalization | None:
             f" got solver={solver!r}. Use normalization='layer'."
         )
     return normalization
+
+
+def _numeric_embedding(given: Any) -> NumericEmbedding | None:
+    if given is None:
+        return None
+    embedding = owned(get_numeric_embedding(given), given)
+    embedding.check_parameters()
+    return embedding
 
 
 def _dropout_rates(of_input: Any, given: Any, n_hidden: int, solver: Any) -> tuple[float, ...]:
@@ -343,12 +383,44 @@ def _schedule(estimator: Any, optimizer: Optimizer, *, incremental: bool) -> Sch
         return own[given] if isinstance(optimizer, SGD) else Constant()
     schedule = owned(get_schedule(given), given)
     schedule.check_parameters()
+    _refuse_if_endless("learning_rate", given, schedule, incremental)
+    return schedule
+
+
+def _decay_schedule(given: Any, *, incremental: bool) -> TimeSchedule | None:
+    if given is None:
+        return None
+    schedule = owned(get_time_schedule(given), given)
+    schedule.check_parameters()
+    _refuse_if_endless("decay_schedule", given, schedule, incremental)
+    return schedule
+
+
+def _refuse_if_endless(name: str, given: Any, schedule: Schedule, incremental: bool) -> None:
     if incremental and schedule.needs_max_iter:
         raise ValueError(
-            f"partial_fit does not support learning_rate={given!r}, which must"
-            " know how many epochs there will be."
+            f"partial_fit does not support {name}={given!r}, which must know how many epochs"
+            " there will be."
         )
-    return schedule
+
+
+def _layer_rate(
+    parametrization: str, optimizer: Optimizer, solver: Any
+) -> Callable[[int], float] | None:
+    """Return what multiplies the learning rate of weights with so many inputs.
+
+    With ``z = x W / sqrt(n) + b`` and V = W / sqrt(n), which is what is kept, a step of W is one
+    of V divided by sqrt(n), and so is the gradient: steps in proportion to it are divided twice
+    (Yang & Hu 2021, where such changes of parametrisation are "abc").
+    """
+    if parametrization == "standard":
+        return None
+    if is_lbfgs(solver):
+        raise ValueError(
+            f"parametrization={parametrization!r} needs a stochastic solver, got solver={solver!r}."
+        )
+    power = -0.5 if optimizer.is_scale_free else -1.0
+    return lambda n_inputs: float(n_inputs) ** power
 
 
 def _averaging(given: Any, solver: Any, *, incremental: bool) -> Averaging | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from scipy import sparse
 from sklearn.utils import check_consistent_length
 
 from .._sklearn.checks import Extras, FitMode, check_sample_weight, renaming, validated
@@ -98,11 +99,21 @@ def has_validation_data(extras: Extras, solver: Any) -> bool:
     return X is not None
 
 
+def refuse_sparse_embedding(estimator: Any, X: Any) -> None:
+    """Raise ValueError if X is sparse, but the network embeds single numbers."""
+    if estimator.numeric_embedding is not None and sparse.issparse(X):
+        raise ValueError(
+            f"numeric_embedding={estimator.numeric_embedding!r} needs dense X, got a sparse matrix:"
+            " pass X.toarray(), or use numeric_embedding=None."
+        )
+
+
 def check_validation_data(estimator: Any, target: Target, extras: Extras) -> HeldOut:
     """Check the user's own validation data; errors name its parameters."""
     weight = extras.sample_weight_val
     with renaming("X", "X_val"):
         X = validated(estimator, extras.X_val, reset=False)
+        refuse_sparse_embedding(estimator, X)
     with renaming("y", "y_val"):
         y = check_y(extras.y_val, True, estimator._y_is_numeric, estimator=estimator)
     with renaming("", "X_val and y_val"):

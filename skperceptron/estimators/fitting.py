@@ -27,6 +27,7 @@ from .data import (
     check_validation_data,
     forget_history,
     has_validation_data,
+    refuse_sparse_embedding,
 )
 from .fitted import FittedNetwork, fitted_network
 from .held_out import HeldOut, Scoring, Validation, draw_validation_rows
@@ -185,6 +186,7 @@ def make_ready(
         May bring the state of an interrupted fit back.
     """
     target, data = checked.target, checked.data
+    refuse_sparse_embedding(estimator, data.X)
     choices = _choose(estimator, mode)
     _check_penalty(choices.alpha, checked.weight)
     _check_room(choices, target, data.n_rows)
@@ -199,7 +201,7 @@ def make_ready(
     given = {"X": data.X, "y": checked.y, "sample_weight": checked.sample_weight, **vars(extras)}
     saved = listener.resume(rng, lambda: facts_of(estimator, given, choices, network, rng, start))
     if start is None:
-        parameters = initial_parameters(network, choices, target, extras, rng)
+        parameters = initial_parameters(network, choices, target, extras, rng, data)
     else:
         parameters = start.parameters
     later = estimator._later if start is None else start.later
@@ -278,7 +280,8 @@ def _network_to_go_on_with(
             "warm_start and partial_fit go on with the weights of the earlier fit: "
             f"hidden_layer_sizes={estimator.hidden_layer_sizes!r}, skip_connections="
             f"{estimator.skip_connections!r}, normalization={estimator.normalization!r},"
-            f" feature_scale={estimator.feature_scale!r}, the number of outputs"
+            f" feature_scale={estimator.feature_scale!r}, numeric_embedding="
+            f"{estimator.numeric_embedding!r}, the number of outputs"
             f" (loss={estimator.loss!r}), and what activation={estimator.activation!r} learns"
             " must stay as they were."
         )
@@ -369,7 +372,9 @@ def _recipe(
         n_iter_no_change=choices.n_iter_no_change,
         max_seconds=choices.max_seconds,
         averaging=choices.averaging,
-        groups=factors_of(choices.groups, model.network),
+        groups=factors_of(choices.groups, model.network, choices.layer_rate),
+        decay_schedule=choices.decay_schedule,
+        drop_last=choices.drop_last,
     )
 
 

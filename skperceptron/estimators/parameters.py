@@ -10,6 +10,7 @@ from .._sklearn.compat import RememberedNames
 from ..activations import Activation
 from ..averaging import Averaging
 from ..callbacks.listening import CALLBACKS
+from ..embeddings import NumericEmbedding, list_numeric_embeddings
 from ..groups import ParameterGroups
 from ..initializers import Initializer, list_initializers
 from ..normalizations import Normalization
@@ -33,7 +34,9 @@ from ..options import (
 )
 from ..schedules import (
     Schedule,
+    TimeSchedule,
     list_schedules,
+    list_time_schedules,
 )
 from ..stopping import EarlyStopping
 
@@ -80,6 +83,10 @@ class NetworkParameters(ChecksOptions, RememberedNames):
     # Pickles of version 0.1.0 have none of their own.
     parameter_groups: ParameterGroups | None = None
     feature_scale: bool = False
+    numeric_embedding: Any = None
+    parametrization: str = "standard"
+    decay_schedule: Any = None
+    drop_last: bool = False
 
     _parameter_constraints: dict[str, Rules] = {
         "hidden_layer_sizes": [COUNT, Listing([COUNT], f"integers in the range {COUNT}")],
@@ -90,7 +97,7 @@ class NetworkParameters(ChecksOptions, RememberedNames):
         ],
         "solver": [Name(list_optimizers()), Instance(Optimizer)],
         "alpha": [_NOT_NEGATIVE],
-        "batch_size": [Name(["auto"]), COUNT],
+        "batch_size": [Name(["auto"]), COUNT, Function("(n_samples)")],
         "learning_rate": [Name(list_schedules()), Instance(Schedule), Function("(time)")],
         "learning_rate_init": [_POSITIVE],
         "power_t": [_NOT_NEGATIVE],
@@ -109,7 +116,7 @@ class NetworkParameters(ChecksOptions, RememberedNames):
         "epsilon": [_POSITIVE],
         "n_iter_no_change": [COUNT, Infinity()],
         "max_fun": [COUNT],
-        "skip_connections": [Name(["none", "residual", "dense"])],
+        "skip_connections": [Name(["none", "residual", "dense", "linear"])],
         "l1_ratio": [_SHARE],
         "max_grad_norm": [_POSITIVE, None],
         "initializer": [Name(list_initializers()), Instance(Initializer)],
@@ -119,6 +126,19 @@ class NetworkParameters(ChecksOptions, RememberedNames):
         "averaging": [Instance(str), Instance(Averaging), None],
         "parameter_groups": [Instance(ParameterGroups), None],
         "feature_scale": [Flag()],
+        "numeric_embedding": [
+            Name(list_numeric_embeddings()),
+            Instance(NumericEmbedding),
+            None,
+        ],
+        "parametrization": [Name(["standard", "ntk"])],
+        "decay_schedule": [
+            Name(list_time_schedules()),
+            Instance(TimeSchedule),
+            Function("(time)"),
+            None,
+        ],
+        "drop_last": [Flag()],
         "max_time": [_POSITIVE, None],
         "callbacks": [CALLBACKS, None],
         "dtype": [Name(["auto"]), Precision()],
@@ -160,6 +180,10 @@ class NetworkParameters(ChecksOptions, RememberedNames):
         averaging=None,
         parameter_groups=None,
         feature_scale=False,
+        numeric_embedding=None,
+        parametrization="standard",
+        decay_schedule=None,
+        drop_last=False,
         max_time=None,
         callbacks=None,
         dtype="auto",
@@ -197,6 +221,10 @@ class NetworkParameters(ChecksOptions, RememberedNames):
         self.averaging = averaging
         self.parameter_groups = parameter_groups
         self.feature_scale = feature_scale
+        self.numeric_embedding = numeric_embedding
+        self.parametrization = parametrization
+        self.decay_schedule = decay_schedule
+        self.drop_last = drop_last
         self.max_time = max_time
         self.callbacks = callbacks
         self.dtype = dtype

@@ -48,7 +48,7 @@ def warn_unconverged(verdict: Verdict, choices: Choices) -> None:
 
 def warn_of_clipped_batch(choices: Choices, n_samples: int) -> None:
     """Warn if fewer rows are trained on than a batch should have."""
-    if choices.batch_size is not None and choices.batch_size > n_samples:
+    if isinstance(choices.batch_size, int) and choices.batch_size > n_samples:
         warn(
             f"Got batch_size={choices.batch_size}, larger than the sample size {n_samples}. It is"
             " going to be clipped."

@@ -73,9 +73,12 @@ def facts_of(
     Facts
     """
     settings, limits = _settings_of(estimator), _limits_of(choices)
-    schedule, averaging = choices.schedule, choices.averaging
+    schedule = choices.schedule
+    by_time = [
+        part for part in (schedule, choices.decay_schedule, choices.averaging) if part is not None
+    ]
     # What decides more than the end of a fit tells it from others.
-    if _may_read_max_iter(schedule) or (averaging is not None and _may_read_max_iter(averaging)):
+    if any(_may_read_max_iter(part) for part in by_time):
         settings["max_iter, on which learning_rate or averaging depends,"] = limits.pop("max_iter")
     if schedule.heeds_plateaus:
         settings["n_iter_no_change, on which learning_rate depends,"] = limits.pop("patience")
@@ -96,7 +99,7 @@ def facts_of(
         n_rows=data["X"].shape[0],
         dtype=choices.dtype_for(network),
         state_names=tuple(choices.optimizer.state_names),
-        averages=averaging is not None,
+        averages=choices.averaging is not None,
         generator=describe_random_state(rng),
         noise=dict(np.random.default_rng(0).bit_generator.state) if has_noise else None,
     )

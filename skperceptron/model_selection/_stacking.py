@@ -38,6 +38,8 @@ TRAINING_ONLY = frozenset(
         "batch_size",
         "beta_1",
         "beta_2",
+        "decay_schedule",
+        "drop_last",
         "dropout",
         "dtype",
         "early_stopping",
@@ -57,6 +59,7 @@ TRAINING_ONLY = frozenset(
         "nesterovs_momentum",
         "normalization",
         "parameter_groups",
+        "parametrization",
         "power_t",
         "random_state",
         "shuffle",
@@ -152,6 +155,7 @@ class _Prepared:
             self.network.shape,
             self.member.recipe.optimizer.operations,
             self.batch_rows(),
+            self.member.recipe.drop_last,
             self.run.model.dtype,
             self.run.data.is_sparse,
             self.network.mixes_rows and self.member.recipe.sample_weight is not None,
@@ -246,12 +250,14 @@ def _prepare(fit: Fit, pool: _Pool) -> _Prepared:
     checked = pool.check_data(fit)
     run = make_ready(estimator, checked, FROM_SCRATCH, fit.extras, NobodyListens())
     recipe = run.member.recipe
+    decay_schedule = recipe.decay_schedule
     warn_of_clipped_batch(run.model.choices, recipe.n_samples)
     recipe = replace(
         recipe,
         loss=pool.unify(recipe.loss),
         optimizer=pool.unify(recipe.optimizer),
         schedule=pool.unify(recipe.schedule),
+        decay_schedule=None if decay_schedule is None else pool.unify(decay_schedule),
     )
     return _Prepared(fit, run, state).with_member(recipe=recipe)
 
