@@ -7,7 +7,6 @@ A subclass says which kind of target the network is asked for (``_choose_target`
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable
 from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
@@ -27,7 +26,7 @@ from ..training import TargetRows
 from .choices import Wiring
 from .data import NO_EXTRAS, check_data, refuse_sparse_embedding
 from .earlier import upgrade
-from .fitted import FittedNetwork, fitted_network
+from .fitted import FittedNetwork
 from .fitting import Model, make_ready
 from .later import Continuation
 from .notebook import NotebookMixin
@@ -143,12 +142,7 @@ class BaseMultilayerPerceptron(
         They are float64 where float32 has no room for them.
         """
         X = self._checked_to_predict(X)
-        return fitted_network(self).raw_predictions(X)
-
-    def _described(self, X: Any, describe: Callable[[Floats], Any]) -> Any:
-        """Return what a function makes of raw predictions, block by block if these are many."""
-        X = self._checked_to_predict(X)
-        return fitted_network(self).described(X, describe)
+        return self._fitted.heeding(self.__dict__).raw_predictions(X)
 
     def _checked_to_predict(self, X: Any) -> Any:
         if is_evidently_valid(X, self):

@@ -144,7 +144,9 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         ndarray of shape (n_samples,) or (n_samples, n_labels)
             Predicted labels. A CSR matrix after a fit to a sparse one.
         """
-        return self._described(X, lambda raw: self._target().decode(raw))
+        X = self._checked_to_predict(X)
+        fitted = self._fitted.heeding(self.__dict__)
+        return fitted.described(X, fitted.target.decode)
 
     def decision_function(self, X: Any) -> Floats:
         """Return raw predictions, before the sigmoid or softmax.

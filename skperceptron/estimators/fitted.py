@@ -93,9 +93,11 @@ class FittedNetwork:
 
     def heeding(self, attributes: Mapping[str, Any]) -> FittedNetwork:
         """Return this network with what the user has assigned to an estimator's attributes."""
-        if all(attributes[name] is arrays for name, arrays in self.learned.items()):
-            return self
-        return replace(self, learned={name: attributes[name] for name in self.learned})
+        # A loop: it is run for each row that is predicted alone.
+        for name, arrays in self.learned.items():
+            if attributes[name] is not arrays:
+                return replace(self, learned={name: attributes[name] for name in self.learned})
+        return self
 
     def views(self, dtype: Any = None, *, folded: bool = True) -> Learned:
         """List what has been learned as the engine does, with a member axis.

@@ -253,14 +253,15 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             If the loss does not estimate standard deviations.
         """
         described = self._description(X)
-        if return_std and not self._target().loss.estimates_std:
+        loss = self._target().loss
+        if return_std and not loss.estimates_std:
             raise ValueError(
                 "return_std=True needs a loss that estimates standard deviations, such as"
                 f" 'gaussian_nll', got loss={self.loss!r}."
             )
         if described.shape[1] == 1:
             described = described[:, 0]
-        if not self._target().loss.estimates_std:
+        if not loss.estimates_std:
             return described[..., 0] if described.shape[-1] == 1 else described
         return (described[..., 0], described[..., 1]) if return_std else described[..., 0]
 
@@ -292,12 +293,10 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     def _description(self, X: Any) -> Floats:
         """Return what the loss tells of each target, (n_samples, T, outputs per target)."""
-
-        def decode(raw: Floats) -> Floats:
-            return self._target().told(self.categorical_prediction).decode(raw)
-
-        values = self._described(X, decode)
-        return values.reshape(len(values), -1, self._target().loss.outputs_per_target)
+        X = self._checked_to_predict(X)
+        target = self._target().told(self.categorical_prediction)
+        values = self._fitted.heeding(self.__dict__).described(X, target.decode)
+        return values.reshape(len(values), -1, target.loss.outputs_per_target)
 
     @available_if(_is_categorical)
     def predict_proba(self, X: Any) -> Floats:

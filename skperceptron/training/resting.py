@@ -11,7 +11,6 @@ from copy import deepcopy
 
 import numpy as np
 
-from ..engine import Network
 from .data import Targets, TrainingSet
 from .member import Member
 from .stack import Stack
@@ -25,18 +24,9 @@ class RestingStack:
 
     It leaves while it works, so that threads can share a model. Copies and pickles of the model
     start without any.
-
-    Attributes
-    ----------
-    network : Network or None
-        The model's network.
-    options : tuple or None
-        The options for which it was wired; None if they may change inside.
     """
 
     def __init__(self) -> None:
-        self.network: Network | None = None
-        self.options: tuple[Hashable, ...] | None = None
         self._resting: dict[Hashable, Stack] = {}
 
     def __reduce__(self) -> tuple[type[RestingStack], tuple[()]]:
