@@ -20,7 +20,9 @@ __all__ = [
     "Adaptive",
     "Constant",
     "Cosine",
+    "CosineLog",
     "Exponential",
+    "FlatCosine",
     "InverseScaling",
     "LinearWarmup",
     "OneCycle",
@@ -28,8 +30,11 @@ __all__ = [
     "Step",
     "TimeSchedule",
     "UserSchedule",
+    "WarmupCosine",
     "get_schedule",
+    "get_time_schedule",
     "list_schedules",
+    "list_time_schedules",
 ]
 
 _POSITIVE = Interval(0)
@@ -326,6 +331,78 @@ class LinearWarmup(TimeSchedule):
         return np.minimum(self.first + (1 - self.first) * times / self.epochs, 1.0)
 
 
+class FlatCosine(TimeSchedule):
+    """Stay at the learning rate, then fall to 0 along half a cosine.
+
+    Holzmüller et al. (2024) let weight decay and dropout fall so.
+
+    Parameters
+    ----------
+    flat : float, default=0.5
+        Share of the training after which the fall begins, in [0, 1).
+    """
+
+    names = ("flat_cosine",)
+    ranges = {"flat": Interval(0, 1, low_closed=True)}
+    needs_max_iter = True
+
+    def __init__(self, flat: float = 0.5) -> None:
+        self.flat = flat
+
+    def factor(self, times: Floats, n_epochs: int) -> Floats:
+        return _cosine(1.0, 0.0, (times / n_epochs - self.flat) / (1 - self.flat))
+
+
+class WarmupCosine(TimeSchedule):
+    """Rise linearly in a share of the training, then fall to 0 along half a cosine.
+
+    As :class:`Cosine` with a warm-up, but for any number of epochs (Loshchilov & Hutter 2017).
+
+    Parameters
+    ----------
+    warmup : float, default=0.05
+        Share of the training in which the rate rises from 0, in (0, 1).
+    """
+
+    names = ("warmup_cosine",)
+    ranges = {"warmup": Interval(0, 1)}
+    needs_max_iter = True
+
+    def __init__(self, warmup: float = 0.05) -> None:
+        self.warmup = warmup
+
+    def factor(self, times: Floats, n_epochs: int) -> Floats:
+        done = times / n_epochs
+        falling = _cosine(1.0, 0.0, (done - self.warmup) / (1 - self.warmup))
+        return np.where(done < self.warmup, done / self.warmup, falling)
+
+
+class CosineLog(TimeSchedule):
+    r"""Rise from 0 and fall to 0 several times, each time for twice as long.
+
+    :math:`(1 - \cos(2 \pi \log_2(1 + (2^c - 1) t))) / 2`, t being the share of the training that is
+    over and c the number of cycles: "coslog4" of Holzmüller et al. (2024), *Better by default*.
+
+    Parameters
+    ----------
+    cycles : int, default=4
+        >= 1.
+    """
+
+    names = ("coslog4",)
+    ranges = {"cycles": COUNT}
+    needs_max_iter = True
+
+    def __init__(self, cycles: int = 4) -> None:
+        self.cycles = cycles
+
+    def factor(self, times: Floats, n_epochs: int) -> Floats:
+        # Beyond the last epoch, where a warm start may lead, the rate stays 0.
+        done = np.minimum(times / n_epochs, 1.0)
+        passed = np.log2(1 + (2.0**self.cycles - 1) * done)
+        return (1 - np.cos(2 * np.pi * passed)) / 2
+
+
 class UserSchedule(TimeSchedule):
     """Any function of time; what an estimator makes of a callable.
 
@@ -367,6 +444,41 @@ def list_schedules() -> list[str]:
     True
     """
     return sorted(by_name(sys.modules[__name__], Schedule))
+
+
+def list_time_schedules() -> list[str]:
+    """Return the names of those that are a function of time alone, sorted.
+
+    Examples
+    --------
+    >>> from skperceptron.schedules import list_time_schedules
+    >>> "adaptive" in list_time_schedules()
+    False
+    """
+    return sorted(by_name(sys.modules[__name__], TimeSchedule))
+
+
+def get_time_schedule(schedule: str | TimeSchedule | Callable[[float], float]) -> TimeSchedule:
+    """Return a schedule that is a function of time alone, as ``get_schedule`` does.
+
+    Parameters
+    ----------
+    schedule : str, TimeSchedule or callable
+
+    Returns
+    -------
+    TimeSchedule
+
+    Raises
+    ------
+    ValueError
+        If no such schedule has that name.
+    TypeError
+        If `schedule` is nothing of the kind.
+    """
+    if callable(schedule) and not isinstance(schedule, type):
+        return UserSchedule(schedule)
+    return find(schedule, TimeSchedule, by_name(sys.modules[__name__], TimeSchedule))
 
 
 def get_schedule(schedule: str | Schedule | Callable[[float], float]) -> Schedule:

@@ -39,6 +39,7 @@ FLOORS = {
     "estimators": ESTIMATORS,
     "moved": ESTIMATORS,
     "perceptron": ESTIMATORS,
+    "preprocessing": ESTIMATORS,
     "export": TOOLS,
     "inspection": TOOLS,
     "model_selection": TOOLS,
@@ -49,7 +50,18 @@ ESTIMATOR_NAMES = [
     "MLPSoftmaxClassifier",
     "RosenblattPerceptron",
 ]
-OPTIONAL = ["jax", "matplotlib", "networkx", "numba", "onnx", "onnxruntime", "pandas", "torch"]
+OPTIONAL = [
+    "jax",
+    "matplotlib",
+    "networkx",
+    "numba",
+    "onnx",
+    "onnxruntime",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "torch",
+]
 
 SOURCES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 MODULES = [path for path in SOURCES if path != Path("__init__.py")]

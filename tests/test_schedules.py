@@ -19,7 +19,9 @@ from skperceptron.schedules import (
     Adaptive,
     Constant,
     Cosine,
+    CosineLog,
     Exponential,
+    FlatCosine,
     InverseScaling,
     LinearWarmup,
     OneCycle,
@@ -27,8 +29,11 @@ from skperceptron.schedules import (
     Step,
     TimeSchedule,
     UserSchedule,
+    WarmupCosine,
     get_schedule,
+    get_time_schedule,
     list_schedules,
+    list_time_schedules,
 )
 
 SCHEDULES = [get_schedule(name) for name in list_schedules()]
@@ -98,11 +103,26 @@ def textbook_one_cycle(s, now):
     return s.last + (1 - s.last) * half_cosine((now.time - top) / (N_EPOCHS - top))
 
 
+def textbook_warmup_cosine(s, now):
+    """As Cosine, whose warm-up is counted in epochs."""
+    return textbook_cosine(Cosine(warmup=s.warmup * N_EPOCHS), now)
+
+
+def textbook_cosine_log(s, now):
+    """Holzmüller et al. (2024): the share of the running cycle, found by passing the ones before."""
+    done, begins, length = now.time / N_EPOCHS, 0.0, 1 / (2**s.cycles - 1)
+    while done >= begins + length:
+        begins, length = begins + length, 2 * length
+    return (1 - math.cos(2 * math.pi * math.log2(1 + (done - begins) / length))) / 2
+
+
 #: An independent formula for every class: the factor on the initial rate, 0 if training has ended.
 TEXTBOOK = {
     Adaptive: textbook_adaptive,
     Constant: lambda s, now: 1.0,
     Cosine: textbook_cosine,
+    CosineLog: textbook_cosine_log,
+    FlatCosine: lambda s, now: half_cosine((now.time / N_EPOCHS - s.flat) / (1 - s.flat)),
     Exponential: lambda s, now: s.decay ** int(now.time),
     InverseScaling: lambda s, now: (now.rows + 1) ** -s.power_t,
     LinearWarmup: lambda s, now: (
@@ -111,6 +131,7 @@ TEXTBOOK = {
     OneCycle: textbook_one_cycle,
     Step: lambda s, now: s.decay ** (now.time // s.every),
     UserSchedule: lambda s, now: s.function(now.time),
+    WarmupCosine: textbook_warmup_cosine,
 }
 # No parameter keeps its default: one that is ignored would go unnoticed.
 UNUSUAL = [
@@ -118,12 +139,15 @@ UNUSUAL = [
     Cosine(warmup=3.0, lowest=0.1),
     Cosine(warmup=2.5, period=2.0, stretch=1.5, lowest=0.2),
     Cosine(period=4.5),
+    CosineLog(3),
     Exponential(0.8),
+    FlatCosine(0.7),
     InverseScaling(0.3),
     LinearWarmup(7.5, 0.3),
     OneCycle(0.4, 0.1, 0.01),
     Step(3, 0.5),
     UserSchedule(lambda time: 1 / (1 + time)),
+    WarmupCosine(0.15),
 ]
 
 
@@ -191,6 +215,16 @@ def test_plateaus_end_the_training_sooner_or_later(schedule):
         assert following is None or following < rate
         rate, plateaus = following, plateaus + 1
     assert rate is None
+
+
+def test_names_of_functions_of_time_are_those_of_their_classes():
+    assert {get_schedule(name).names[0] for name in list_time_schedules()} == {
+        schedule.names[0] for schedule in BY_TIME
+    }
+    assert get_time_schedule("flat_cosine").get_params() == {"flat": 0.5}
+    assert get_time_schedule(math.cos).function is math.cos
+    with pytest.raises(ValueError, match="Unknown timeschedule 'adaptive'"):
+        get_time_schedule("adaptive")
 
 
 def test_constant_rate_stays_and_ends_at_the_first_plateau():

@@ -1,0 +1,194 @@
+"""Columns of tables as NumPy arrays, whichever library the table comes from.
+
+A table is a 2-D array or a frame of pandas, polars or Arrow. None of these libraries is imported:
+whoever has such a frame has its library. What a column holds is told by its kind: "number"
+(durations are numbers of days), "date" (with or without a time of day) or "category" (all else).
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from ..engine.arrays import Floats
+from ..options import shown
+
+__all__ = ["as_dates", "as_keys", "as_numbers", "content_of", "is_frame", "is_missing", "kind_of"]
+
+#: The unit in which dates are kept. Nanoseconds would end in the year 2262.
+DATE = np.dtype("datetime64[us]")
+
+DAY = np.timedelta64(1, "D")
+
+#: pandas' own missing values, by the names of their classes.
+MISSING_TYPES = ("NAType", "NaTType", "NoneType")
+
+
+def is_frame(X: Any) -> bool:
+    """Tell whether X is a table with columns of different types."""
+    return any(hasattr(X, name) for name in ("iloc", "to_series", "column_names"))
+
+
+def is_missing(value: Any) -> bool:
+    """Tell whether one value stands for a missing one."""
+    if type(value).__name__ in MISSING_TYPES:
+        return True
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return bool(np.isnat(value))
+    return isinstance(value, float | Decimal) and value != value
+
+
+def content_of(X: Any, j: int) -> tuple[Any, bool]:
+    """Return a column as a 1-D array, and whether its dtype says that it holds categories."""
+    if hasattr(X, "iloc"):
+        return _of_pandas(X.iloc[:, j])
+    if hasattr(X, "to_series"):
+        column = X.to_series(j)
+        return column.to_numpy(), str(column.dtype).startswith(("Categorical", "Enum"))
+    if hasattr(X, "column_names"):
+        column = X.column(j)
+        is_category = str(column.type).startswith("dictionary")
+        if is_category:
+            return _objects(column.to_pylist()), True
+        return column.to_numpy(), False
+    return X[:, j], False
+
+
+def _of_pandas(column: Any) -> tuple[Any, bool]:
+    dtype = column.dtype
+    if str(dtype) == "category":
+        return column.astype(object).to_numpy(dtype=object, na_value=None), True
+    if str(dtype).startswith("period"):
+        column = column.dt.to_timestamp()
+    if "," in str(dtype) and getattr(dtype, "kind", "O") == "M":
+        # Dates are taken as the clock on the wall showed them.
+        column = column.dt.tz_localize(None)
+    kind = getattr(column.dtype, "kind", "O")
+    if kind in "iuf":
+        return column.to_numpy(dtype=np.float64, na_value=np.nan), False
+    if kind == "M":
+        return column.to_numpy(dtype=DATE, na_value=np.datetime64("NaT")), False
+    if kind == "m":
+        return column.to_numpy(dtype="timedelta64[us]", na_value=np.timedelta64("NaT")), False
+    if kind == "c":
+        return column.to_numpy(), False
+    return column.to_numpy(dtype=object, na_value=None), False
+
+
+def _objects(values: list[Any]) -> Any:
+    """Return a list as a 1-D array of objects, whatever they are."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def kind_of(content: Any, name: Any) -> str:
+    """Return what a column holds: "number", "date" or "category".
+
+    Raises
+    ------
+    TypeError
+        If its values cannot be told apart, as lists cannot.
+    """
+    kind = content.dtype.kind
+    if kind in "iufm":
+        return "number"
+    if kind == "M":
+        return "date"
+    if kind in "bUST":
+        return "category"
+    if kind != "O":
+        raise TypeError(
+            f"Column {name!r} has dtype {content.dtype}: numbers, texts, truth values, dates and"
+            " categories are supported."
+        )
+    types = {t for t in set(map(type, content.tolist())) if t.__name__ not in MISSING_TYPES}
+    odd = [t for t in types if t.__hash__ is None]
+    if odd:
+        raise TypeError(
+            f"Column {name!r} holds values of type {odd[0].__name__!r}; its argument must be a"
+            " string or a number, or another value that can be told apart from others."
+        )
+    if all(issubclass(t, Real | Decimal | timedelta | np.timedelta64) for t in types):
+        return "category" if types and types <= {bool, np.bool_} else "number"
+    if all(issubclass(t, date | np.datetime64) for t in types):
+        return "date"
+    return "category"
+
+
+def as_numbers(content: Any, name: Any) -> Floats:
+    """Return a column of numbers or durations, in days, as float64; what is missing is NaN.
+
+    Raises
+    ------
+    ValueError
+        If it holds something else, or infinity.
+    """
+    kind = content.dtype.kind
+    if kind == "m":
+        numbers = content / DAY
+    elif kind in "biuf":
+        numbers = content.astype(np.float64, copy=False)
+    else:
+        numbers = np.array([_number(value, name) for value in content.tolist()], dtype=np.float64)
+    if np.isinf(numbers).any():
+        raise ValueError(
+            f"Input X contains infinity: column {name!r}. Replace it, for example by NaN for a"
+            " missing value."
+        )
+    return numbers
+
+
+def _number(value: Any, name: Any) -> float:
+    if is_missing(value):
+        return np.nan
+    if isinstance(value, timedelta | np.timedelta64):
+        return float(np.timedelta64(value) / DAY)
+    if isinstance(value, Real | Decimal):
+        try:
+            return float(value)
+        except OverflowError:
+            return np.inf
+    raise ValueError(
+        f"Column {name!r} holds {shown(value)}, which is not a number; in the data of fit the"
+        " column held numbers."
+    )
+
+
+def as_keys(content: Any) -> list[Any]:
+    """Return the values of a column as Python's, which are equal across dtypes."""
+    return content.tolist()
+
+
+def as_dates(content: Any, name: Any) -> Any:
+    """Return a column of dates as datetime64[us], without time zones; what is missing is NaT.
+
+    Raises
+    ------
+    ValueError
+        If it holds something else.
+    """
+    if content.dtype.kind == "M":
+        return content.astype(DATE, copy=False)
+    if content.dtype.kind == "O":
+        return np.array([_date(value, name) for value in content.tolist()], dtype=DATE)
+    raise ValueError(
+        f"Column {name!r} has dtype {content.dtype}; in the data of fit the column held dates."
+    )
+
+
+def _date(value: Any, name: Any) -> Any:
+    if is_missing(value):
+        return np.datetime64("NaT")
+    if isinstance(value, datetime):
+        return np.datetime64(value.replace(tzinfo=None)).astype(DATE)
+    if isinstance(value, date | np.datetime64):
+        return np.datetime64(value).astype(DATE)
+    raise ValueError(
+        f"Column {name!r} holds {shown(value)}, which is not a date; in the data of fit the column"
+        " held dates."
+    )

@@ -1,0 +1,381 @@
+"""A raw table in, numbers that a network likes out.
+
+X has N rows and D columns throughout; the output has W columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .._sklearn.checks import checking, restored_on_failure
+from .._sklearn.compat import fit_context
+from ..engine.arrays import Floats
+from ..options import (
+    COUNT,
+    ChecksOptions,
+    Function,
+    Instance,
+    Interval,
+    Listing,
+    Name,
+    Precision,
+    Rules,
+    items_of,
+    speaks_for_itself,
+)
+from ._columns import content_of, is_frame, kind_of
+from ._parts import Dates, Levels, Numbers, Part
+from ._scaler import RobustSmoothClipScaler
+
+_COLUMN = (Instance(str), Instance(bool), Instance(np.bool_), Interval(whole=True))
+
+
+@speaks_for_itself
+class TabularPreprocessor(ChecksOptions, TransformerMixin, BaseEstimator):
+    """Turn a raw table into numbers for a network.
+
+    X is a frame of pandas or polars, an Arrow table, or an array. What becomes of a column follows
+    from what it holds:
+
+    - Numbers, and durations in days, stay one column. Where ``fit`` has met gaps (NaN, None, null),
+      a second one, "_missing", tells of them.
+    - Categories: texts, truth values, and what has a categorical dtype. Each level gets a column of
+      zeros and ones, two levels share one of -1 and +1. A level that is unknown or missing is all
+      zeros. Of more than `max_categories` levels the most frequent ones get columns, and the others
+      count as unknown.
+    - Dates become their number of days, "_days", with "_missing" as above, and points on circles
+      (sine and cosine) for the time of the year and the week, and of the day where times are given.
+      Time zones are dropped.
+
+    Then :class:`RobustSmoothClipScaler` scales every column and draws outliers in; constant columns
+    become 0. A number that is missing becomes 0 at last, which is the median. Columns without any
+    value give numbers 0, or no levels.
+
+    Sparse matrices, such as counts of words, hold numbers without gaps; they are scaled and stay
+    sparse.
+
+    Parameters
+    ----------
+    categorical_features : "from_dtype", array-like, callable or None, default="from_dtype"
+        Which columns hold categories, besides those that can be nothing else. "from_dtype" or None:
+        no others. An array holds names, positions, or one truth value for each column; a callable
+        returns such an array for the X of ``fit``.
+
+    max_categories : int, default=50
+        From how many levels on a column's rare ones count as unknown, >= 1; None keeps all.
+
+    max_abs : float, default=3.0
+        What absolute values tend to, > 0; None does not draw outliers in.
+
+    dtype : {"float64", "float32"} or NumPy dtype, default="float64"
+        Of the output.
+
+    Attributes
+    ----------
+    kinds_ : list of str
+        What each column of X holds: "number", "category" or "date".
+
+    categories_ : dict of str or int to list
+        The levels that have columns, by the name or position of each categorical column.
+
+    scaler_ : RobustSmoothClipScaler
+        Fitted.
+
+    n_features_in_ : int
+        Number of columns in ``fit``.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where all are strings.
+
+    See Also
+    --------
+    RobustSmoothClipScaler : The last step alone.
+    sklearn.compose.ColumnTransformer : For steps of your own choice for each column.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skperceptron.preprocessing import TabularPreprocessor
+    >>> X = np.array([[1.0, "red"], [2.0, "blue"], [None, "green"], [4.0, "red"]], dtype=object)
+    >>> preprocessor = TabularPreprocessor().fit(X)
+    >>> list(preprocessor.get_feature_names_out())
+    ['x0', 'x0_missing', 'x1_blue', 'x1_green', 'x1_red']
+    >>> preprocessor.transform(X[:1]).round(2)
+    array([[-0.65,  0.  ,  0.  ,  0.  ,  0.49]])
+    """
+
+    _parameter_constraints: dict[str, Rules] = {
+        "categorical_features": [
+            Name(["from_dtype"]),
+            Listing(_COLUMN, "names, positions or truth values"),
+            Function("(X)"),
+            None,
+        ],
+        "max_categories": [COUNT, None],
+        "max_abs": [Interval(0), None],
+        "dtype": [Precision()],
+    }
+
+    def __init__(
+        self,
+        categorical_features="from_dtype",
+        *,
+        max_categories=50,
+        max_abs=3.0,
+        dtype="float64",
+    ) -> None:
+        self.categorical_features = categorical_features
+        self.max_categories = max_categories
+        self.max_abs = max_abs
+        self.dtype = dtype
+
+    def fit(self, X: Any, y: Any = None) -> TabularPreprocessor:
+        """Learn what the columns hold.
+
+        Parameters
+        ----------
+        X : frame, {array-like, sparse matrix} of shape (n_samples, n_features)
+            The table.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            Fitted preprocessor.
+
+        Raises
+        ------
+        ValueError
+            If X holds infinity, if a sparse X holds NaN or has categories, or if
+            `categorical_features` names what is not there.
+        TypeError
+            If X holds lists, complex numbers or the like.
+        """
+        self._fit_transform(X)
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
+        """Learn what the columns hold, and transform them.
+
+        Parameters
+        ----------
+        X : frame, {array-like, sparse matrix} of shape (n_samples, n_features)
+            The table.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        {ndarray, CSR matrix} of shape (n_samples, n_outputs)
+        """
+        return self._fit_transform(X)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def _fit_transform(self, X: Any) -> Any:
+        with restored_on_failure(self):
+            return self._learn(X)
+
+    def _learn(self, X: Any) -> Any:
+        chosen = self.categorical_features
+        chosen = chosen(X) if callable(chosen) else chosen
+        X = self._validated(X, reset=True)
+        scaler = RobustSmoothClipScaler(self.max_abs, copy=False)
+        if sparse.issparse(X):
+            if items_of(chosen):
+                raise ValueError(
+                    "categorical_features must be 'from_dtype' or None for sparse X, whose columns"
+                    " are all numbers."
+                )
+            self.kinds_, self._parts = ["number"] * X.shape[1], None
+            self.scaler_ = scaler.fit(X)
+            return self.scaler_.transform(X)
+        marked = self._marked(chosen, X.shape[1])
+        self.kinds_, self._parts = [], []
+        for j in range(X.shape[1]):
+            content, is_category = content_of(X, j)
+            kind = "category" if is_category or j in marked else kind_of(content, self._name(j))
+            self.kinds_.append(kind)
+            self._parts.append(self._part_for(kind, j).fit(content, self._name(j)))
+        encoded = self._encoded(X)
+        self.scaler_ = scaler.fit(encoded) if encoded.shape[1] else scaler
+        return self._scaled(encoded)
+
+    def transform(self, X: Any) -> Any:
+        """Transform a table with the same columns.
+
+        Parameters
+        ----------
+        X : frame, {array-like, sparse matrix} of shape (n_samples, n_features)
+            The table.
+
+        Returns
+        -------
+        {ndarray, CSR matrix} of shape (n_samples, n_outputs)
+
+        Raises
+        ------
+        ValueError
+            If a column of numbers or dates holds something else now.
+        """
+        check_is_fitted(self)
+        X = self._validated(X, reset=False)
+        if self._parts is None:
+            return self.scaler_.transform(X)
+        if sparse.issparse(X):
+            X = X.toarray()
+        return self._scaled(self._encoded(X))
+
+    def get_feature_names_out(self, input_features: Any = None) -> Any:
+        """Return the names of the outputs.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the columns of X, where ``fit`` has seen none.
+
+        Returns
+        -------
+        ndarray of str objects
+            A column's name, and what it tells: "age_missing", "color_red", "born_week_sin".
+        """
+        check_is_fitted(self)
+        names = self._names_in(input_features)
+        if self._parts is None:
+            return names
+        found: list[str] = []
+        for part in self._parts:
+            found += [f"{names[part.position]}{suffix}" for suffix in part.suffixes]
+        return np.array(_made_unique(found), dtype=object)
+
+    @property
+    def categories_(self) -> dict[Any, list[Any]]:
+        """The levels that have columns, by the name or position of each categorical column."""
+        check_is_fitted(self)
+        parts = self._parts or []
+        return {self._name(p.position): list(p.levels) for p in parts if isinstance(p, Levels)}
+
+    def _validated(self, X: Any, *, reset: bool) -> Any:
+        """Check what scikit-learn checks, and leave dtypes and frames as they are."""
+        if is_frame(X):
+            validate_data(self, X, skip_check_array=True, reset=reset)
+            if not X.shape[0] or not X.shape[1]:
+                raise ValueError(
+                    f"Found array with shape {tuple(X.shape)}: at least 1 sample(s) and 1"
+                    " feature(s) are needed."
+                )
+            return X
+        if isinstance(X, list | tuple) and np.asarray(X).dtype.kind in "US":
+            # Otherwise the numbers beside texts would become texts.
+            X = np.array(X, dtype=object)
+        with checking():
+            X = validate_data(
+                self,
+                X,
+                accept_sparse="csr",
+                dtype=None,
+                ensure_all_finite="allow-nan",
+                reset=reset,
+            )
+        if sparse.issparse(X):
+            return X.astype(np.dtype(self.dtype), copy=True)
+        return X
+
+    def _marked(self, chosen: Any, n_columns: int) -> set[int]:
+        """Return the positions of the columns that `categorical_features` names."""
+        items = items_of(chosen) or []
+        if items and all(isinstance(item, bool | np.bool_) for item in items):
+            if len(items) != n_columns:
+                raise ValueError(
+                    f"categorical_features has {len(items)} truth values, X has {n_columns}"
+                    " columns: one for each is needed."
+                )
+            return {j for j, is_category in enumerate(items) if is_category}
+        names = list(getattr(self, "feature_names_in_", ()))
+        unknown = [item for item in items if not _is_column(item, names, n_columns)]
+        if unknown:
+            known = f"its columns are {names}" if names else "its columns have no names"
+            raise ValueError(
+                f"categorical_features holds {unknown[0]!r}, but X has no such column: {known},"
+                f" their positions are 0 to {n_columns - 1}."
+            )
+        return {names.index(item) if isinstance(item, str) else int(item) for item in items}
+
+    def _part_for(self, kind: str, j: int) -> Part:
+        if kind == "category":
+            return Levels(j, self.max_categories)
+        return Dates(j) if kind == "date" else Numbers(j)
+
+    def _name(self, j: int) -> Any:
+        """Return a column's name, or its position where it has none."""
+        return self.feature_names_in_[j] if hasattr(self, "feature_names_in_") else j
+
+    def _names_in(self, input_features: Any) -> Any:
+        """Return the names of the columns of X."""
+        known = getattr(self, "feature_names_in_", None)
+        if input_features is None:
+            default = [f"x{j}" for j in range(self.n_features_in_)]
+            return np.array(default, dtype=object) if known is None else known
+        names = np.asarray(input_features, dtype=object)
+        if known is not None and not np.array_equal(known, names):
+            raise ValueError("input_features is not equal to feature_names_in_")
+        if len(names) != self.n_features_in_:
+            raise ValueError(
+                "input_features should have length equal to number of features"
+                f" ({self.n_features_in_}), got {len(names)}"
+            )
+        return names
+
+    def _encoded(self, X: Any) -> Floats:
+        """Return the outputs before they are scaled, (N, W); NaN where a number is missing."""
+        width = sum(len(part.suffixes) for part in self._parts)
+        out = np.empty((X.shape[0], width), dtype=np.dtype(self.dtype))
+        start = 0
+        for part in self._parts:
+            stop = start + len(part.suffixes)
+            content, _ = content_of(X, part.position)
+            with np.errstate(over="ignore"):
+                part.write(content, self._name(part.position), out[:, start:stop])
+            start = stop
+        return out
+
+    def _scaled(self, encoded: Floats) -> Floats:
+        """Scale in place, and fill the gaps."""
+        if encoded.shape[1]:
+            self.scaler_.transform_in_place(encoded)
+            np.nan_to_num(encoded, copy=False)
+        return encoded
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def _is_column(item: Any, names: Sequence[str], n_columns: int) -> bool:
+    if isinstance(item, str):
+        return item in names
+    return not isinstance(item, bool | np.bool_) and 0 <= item < n_columns
+
+
+def _made_unique(names: Sequence[str]) -> list[str]:
+    """Return names, with "_" behind those that have occurred before."""
+    taken: dict[str, None] = {}
+    for name in names:
+        unique = name
+        while unique in taken:
+            unique += "_"
+        taken[unique] = None
+    return list(taken)

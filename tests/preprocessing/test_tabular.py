@@ -1,0 +1,403 @@
+"""The preprocessor of raw tables: kinds of columns, gaps, unknown levels, frames."""
+
+import pickle
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skperceptron import MLPBinaryClassifier
+from skperceptron.preprocessing import RobustSmoothClipScaler, TabularPreprocessor
+
+RNG = np.random.RandomState(0)
+N = 60
+NUMBERS = RNG.normal(3, 10, size=(N, 3))
+TABLE = {
+    "income": [*RNG.normal(3e4, 1e4, size=N - 2), np.nan, np.nan],
+    "children": RNG.randint(4, size=N).tolist(),
+    "town": RNG.choice(["Ulm", "Bern", "Linz"], size=N).tolist(),
+    "smokes": RNG.choice([True, False], size=N).tolist(),
+    "born": [date(1950, 1, 1) + timedelta(int(d)) for d in RNG.randint(20000, size=N)],
+    "seen": [datetime(2024, 1, 1) + timedelta(hours=int(h)) for h in RNG.randint(9000, size=N)],
+}
+NAMES = [
+    "income",
+    "income_missing",
+    "children",
+    "town_Bern",
+    "town_Linz",
+    "town_Ulm",
+    "smokes_True",
+    *(f"born_{part}" for part in ("days", "year_sin", "year_cos", "week_sin", "week_cos")),
+    *(f"seen_{part}" for part in ("days", "year_sin", "year_cos", "week_sin", "week_cos")),
+    "seen_day_sin",
+    "seen_day_cos",
+]
+
+
+def objects(*columns):
+    """Return columns as one array of objects."""
+    table = np.empty((len(columns[0]), len(columns)), dtype=object)
+    for j, column in enumerate(columns):
+        table[:, j] = column
+    return table
+
+
+def encoded(*columns, **parameters):
+    """Return what comes out for columns of objects where nothing is drawn in, by name."""
+    preprocessor = TabularPreprocessor(max_abs=None, **parameters)
+    found = preprocessor.fit_transform(objects(*columns))
+    return dict(zip(preprocessor.get_feature_names_out(), found.T, strict=True))
+
+
+def undone(preprocessor, found):
+    """Return the outputs before they were scaled, by name."""
+    raw = preprocessor.scaler_.inverse_transform(found)
+    return dict(zip(preprocessor.get_feature_names_out(), raw.T, strict=True))
+
+
+@parametrize_with_checks([TabularPreprocessor(), TabularPreprocessor(dtype="float32")])
+def test_scikit_learns_checks_pass(estimator, check):
+    check(estimator)
+
+
+def test_numbers_are_scaled_as_the_scaler_does():
+    expected = RobustSmoothClipScaler(2).fit_transform(NUMBERS)
+    for table in (NUMBERS, NUMBERS.tolist(), NUMBERS.astype(object)):
+        assert_allclose(TabularPreprocessor(max_abs=2).fit_transform(table), expected)
+
+
+def test_missing_number_becomes_the_median_and_is_told_where_training_had_gaps():
+    gaps = NUMBERS.copy()
+    gaps[:5, 1] = np.nan
+    preprocessor = TabularPreprocessor().fit(gaps)
+    names = ["x0", "x1", "x1_missing", "x2"]
+    assert list(preprocessor.get_feature_names_out()) == names
+    later = np.full((1, 3), np.nan)
+    found = preprocessor.transform(np.concatenate([later, gaps[:1], gaps[-1:]]))
+    assert_array_equal(found[0, [0, 1, 3]], 0)
+    assert found[0, 2] == found[1, 2] > 0 == found[2, 2]
+    raw = preprocessor.scaler_.inverse_transform(found[:1])[0]
+    assert_allclose(raw[[0, 1, 3]], np.nanmedian(gaps, axis=0))
+
+
+def test_levels_become_columns_and_unknown_ones_are_all_zero():
+    preprocessor = TabularPreprocessor().fit(objects(["b", "a", "c", "a", None, np.nan]))
+    assert list(preprocessor.get_feature_names_out()) == ["x0_a", "x0_b", "x0_c"]
+    assert preprocessor.categories_ == {0: ["a", "b", "c"]}
+    found = preprocessor.transform(objects(["a", "c", "new", None]))
+    raw = np.transpose(list(undone(preprocessor, found).values()))
+    assert_allclose(raw, [[1, 0, 0], [0, 0, 1], [0, 0, 0], [0, 0, 0]], atol=1e-12)
+
+
+def test_two_levels_share_a_column_of_minus_and_plus_one():
+    preprocessor = TabularPreprocessor().fit(objects(["no", "yes", "no", "no", None]))
+    assert list(preprocessor.get_feature_names_out()) == ["x0_yes"]
+    found = preprocessor.transform(objects(["no", "yes", "perhaps", None]))
+    assert_allclose(undone(preprocessor, found)["x0_yes"], [-1, 1, 0, 0])
+
+
+def test_only_the_most_frequent_levels_get_columns():
+    words = ["w"] * 5 + ["z"] * 4 + ["y"] * 4 + ["x"] * 2 + ["v"] * 2
+    preprocessor = TabularPreprocessor(max_categories=3).fit(objects(words))
+    assert preprocessor.categories_ == {0: ["w", "y", "z"]}
+    reverse = TabularPreprocessor(max_categories=4).fit(objects(words[::-1]))
+    assert reverse.categories_ == {0: ["v", "w", "y", "z"]}
+    assert_array_equal(preprocessor.transform(objects(["x"])), preprocessor.transform(objects("?")))
+    everything = TabularPreprocessor(max_categories=None).fit(objects(list(map(str, range(200)))))
+    assert len(everything.get_feature_names_out()) == 200
+    two_of_three = TabularPreprocessor(max_categories=2).fit(objects(list("aabbc")))
+    assert list(two_of_three.get_feature_names_out()) == ["x0_a", "x0_b"]
+
+
+def test_constant_and_empty_columns_become_zero_or_nothing():
+    table = objects([None] * 4, [7] * 4, ["one"] * 4, [None, "a", "b", "a"])
+    preprocessor = TabularPreprocessor().fit(table)
+    assert list(preprocessor.get_feature_names_out()) == ["x0", "x1", "x2_one", "x3_b"]
+    later = objects([3.0], [8], ["two"], ["b"])
+    assert_array_equal(preprocessor.transform(later)[:, :3], 0)
+    nothing = TabularPreprocessor([0]).fit(objects([None, None]))
+    assert nothing.transform(objects([None, 3])).shape == (2, 0)
+
+
+def test_numbers_in_objects_and_durations_are_numbers():
+    found = TabularPreprocessor().fit(
+        objects([1, None], [Decimal("2.5"), 3.0], [timedelta(1), np.timedelta64(36, "h")])
+    )
+    assert found.kinds_ == ["number"] * 3
+    assert_allclose(found.scaler_.center_, [1, 0.5, 2.75, 1.25])
+
+
+def test_dates_become_days_and_points_on_circles():
+    days = np.array(["1970-01-01", "2000-02-29", "2023-12-31", "NaT"], dtype="datetime64[D]")
+    preprocessor = TabularPreprocessor(max_abs=None).fit(days[:, np.newaxis])
+    raw = undone(preprocessor, preprocessor.transform(days[:, np.newaxis]))
+    assert list(raw) == [
+        *("x0_days", "x0_missing", "x0_year_sin", "x0_year_cos", "x0_week_sin", "x0_week_cos")
+    ]
+    assert_allclose(raw["x0_days"], [0, 11016, 19722, 11016])
+    assert_allclose(raw["x0_missing"], [0, 0, 0, 1])
+    share_of_year = np.array([0, 59 / 366, 364 / 365])
+    assert_allclose(raw["x0_year_sin"][:3], np.sin(2 * np.pi * share_of_year), atol=1e-12)
+    assert_allclose(raw["x0_year_cos"][:3], np.cos(2 * np.pi * share_of_year), atol=1e-12)
+    # Thursday, Tuesday, Sunday.
+    assert_allclose(raw["x0_week_cos"][:3], np.cos(2 * np.pi * np.array([3, 1, 6]) / 7))
+    circles = np.transpose([raw[f"x0_{name}"] for name in ("year_sin", "year_cos", "week_sin")])
+    assert_allclose(circles[3], 0, atol=1e-12)
+
+
+def test_time_of_day_is_a_circle_where_there_is_one():
+    times = [datetime(2024, 5, 1, hour) for hour in (0, 6, 12, 18)]
+    raw = encoded(times)
+    assert raw["x0_day_sin"].argmax() == 1 and raw["x0_day_cos"].argmin() == 2
+    assert "x0_day_sin" not in encoded([datetime(2024, 5, day) for day in (1, 2, 3)])
+
+
+def test_date_before_1970_and_far_ahead_lie_on_the_circle_too():
+    raw = encoded([date(1, 1, 1), date(1900, 7, 2), date(9999, 12, 31)])
+    assert all(np.isfinite(values).all() for values in raw.values())
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        ["town", "code"],
+        [1, 2],
+        [False, True, True],
+        np.array([1, 2]),
+        lambda X: [False, True, True],
+    ],
+    ids=["names", "positions", "mask", "array", "callable"],
+)
+def test_columns_can_be_declared_categorical(columns):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"size": [1.0, 2.0, 4.0], "town": ["a", "b", "c"], "code": [7, 8, 9]})
+    preprocessor = TabularPreprocessor(columns).fit(frame)
+    assert preprocessor.kinds_ == ["number", "category", "category"]
+    assert preprocessor.categories_ == {"town": ["a", "b", "c"], "code": [7, 8, 9]}
+    assert_array_equal(
+        preprocessor.transform(frame), preprocessor.transform(frame.astype({"code": float}))
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (["b"], "holds 'b', but X has no such column: its columns have no names"),
+        ([5], "holds 5, but X has no such column.*positions are 0 to 2"),
+        ([-1], "holds -1"),
+        ([True, False], "has 2 truth values, X has 3 columns"),
+        ("all", "must be 'from_dtype', an array-like of names, positions or truth values"),
+    ],
+)
+def test_columns_that_are_not_there_are_refused(columns, message):
+    with pytest.raises(ValueError, match=message):
+        TabularPreprocessor(columns).fit(NUMBERS)
+
+
+def frame_of(library):
+    if library == "pandas":
+        pd = pytest.importorskip("pandas")
+        frame = pd.DataFrame(TABLE)
+        return frame.assign(seen=pd.to_datetime(frame["seen"]))
+    if library == "polars":
+        return pytest.importorskip("polars").DataFrame({**TABLE, "income": gapped(TABLE["income"])})
+    return pytest.importorskip("pyarrow").table({**TABLE, "income": gapped(TABLE["income"])})
+
+
+def gapped(numbers):
+    return [None if number != number else number for number in numbers]
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_frame_of_every_library_gives_what_an_array_of_objects_gives(library):
+    frame = frame_of(library)
+    preprocessor = TabularPreprocessor().fit(frame)
+    assert list(preprocessor.feature_names_in_) == list(TABLE)
+    assert list(preprocessor.get_feature_names_out()) == NAMES
+    assert preprocessor.kinds_ == ["number", "number", "category", "category", "date", "date"]
+    expected = TabularPreprocessor().fit_transform(objects(*TABLE.values()))
+    assert_allclose(preprocessor.transform(frame), expected)
+    assert_allclose(TabularPreprocessor().fit_transform(frame), expected)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_output_is_a_frame_on_demand(library):
+    frame = frame_of(library)
+    preprocessor = TabularPreprocessor().set_output(transform=library)
+    found = preprocessor.fit_transform(frame)
+    assert type(found) is type(frame)
+    assert list(found.columns) == NAMES
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_frame_whose_columns_have_other_names_is_refused(library):
+    frame = frame_of(library)
+    preprocessor = TabularPreprocessor().fit(frame)
+    other = frame.select(list(TABLE)[::-1]) if library != "pandas" else frame[list(TABLE)[::-1]]
+    with pytest.raises(ValueError, match="feature names should match"):
+        preprocessor.transform(other)
+
+
+def test_dtypes_of_pandas_are_understood():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(
+        {
+            "nullable": pd.array([1, None, 3], dtype="Int64"),
+            "truth": pd.array([True, None, False], dtype="boolean"),
+            "text": pd.array(["a", None, "b"], dtype="string"),
+            "ordered": pd.Categorical([3, 1, None], ordered=True),
+            "zoned": pd.date_range("2024-01-01 23:00", periods=3, tz="Asia/Tokyo"),
+            "period": pd.period_range("2024-01", periods=3, freq="M"),
+            "duration": pd.to_timedelta([1, None, 3], unit="D"),
+            "sparse": pd.arrays.SparseArray([0.0, 0.0, 2.0]),
+            "object": pd.Series([1, pd.NA, 2.5], dtype=object),
+            "stamps": pd.Series([pd.Timestamp("2024-03-01"), pd.NaT, None], dtype=object),
+        }
+    )
+    preprocessor = TabularPreprocessor(max_abs=None).fit(frame)
+    kinds = dict(zip(frame, preprocessor.kinds_, strict=True))
+    assert [n for n, kind in kinds.items() if kind == "category"] == ["truth", "text", "ordered"]
+    assert [n for n, kind in kinds.items() if kind == "date"] == ["zoned", "period", "stamps"]
+    raw = undone(preprocessor, preprocessor.transform(frame))
+    assert_allclose(raw["truth_True"], [1, 0, -1])
+    assert_allclose(raw["ordered_3"], [1, -1, 0])
+    assert_allclose(raw["zoned_days"] % 1, 23 / 24)
+    assert_allclose(raw["duration"], [1, 2, 3])
+    assert_allclose(raw["object_missing"], [0, 1, 0])
+    # Another library's or dtype's value of the same meaning means the same.
+    frame = frame.drop(columns=["period", "ordered"])
+    plain = frame.astype(object).where(frame.notna(), None)
+    found = TabularPreprocessor().fit_transform(plain)
+    assert_allclose(found, TabularPreprocessor().fit_transform(frame))
+
+
+def test_dtypes_of_polars_are_understood():
+    pl = pytest.importorskip("polars")
+    frame = pl.DataFrame(
+        {
+            "whole": [1, None, 3],
+            "truth": [True, None, False],
+            "coded": pl.Series(["a", None, "b"], dtype=pl.Categorical),
+            "named": pl.Series(["u", "v", None], dtype=pl.Enum(["u", "v", "w"])),
+            "duration": [timedelta(1), None, timedelta(3)],
+        }
+    )
+    preprocessor = TabularPreprocessor(max_abs=None).fit(frame)
+    assert preprocessor.kinds_ == ["number", "category", "category", "category", "number"]
+    raw = undone(preprocessor, preprocessor.transform(frame))
+    assert_allclose(raw["coded_b"], [-1, 0, 1])
+    assert_allclose(raw["duration"], [1, 2, 3])
+
+
+def test_dictionaries_of_arrow_are_categories():
+    pa = pytest.importorskip("pyarrow")
+    coded = pa.array([5, 9, None, 5]).dictionary_encode()
+    preprocessor = TabularPreprocessor().fit(pa.table({"coded": coded}))
+    assert preprocessor.categories_ == {"coded": [5, 9]}
+
+
+def test_many_sparse_columns_stay_sparse():
+    counts = sparse.random_array((30, 50_000), density=1e-3, format="csr", rng=0)
+    preprocessor = TabularPreprocessor(dtype="float32").fit(counts)
+    found = preprocessor.transform(counts)
+    assert sparse.issparse(found) and found.dtype == np.float32 and found.nnz == counts.nnz
+    assert_allclose(
+        found[:, :50].toarray(), preprocessor.transform(counts.toarray())[:, :50], atol=1e-6
+    )
+    assert len(preprocessor.get_feature_names_out()) == 50_000
+
+
+def test_sparse_matrix_with_gaps_or_categories_is_refused():
+    with pytest.raises(ValueError, match="Sparse X holds NaN"):
+        TabularPreprocessor().fit(sparse.csr_array([[np.nan, 0.0], [1.0, 1.0]]))
+    with pytest.raises(ValueError, match="categorical_features must be 'from_dtype' or None"):
+        TabularPreprocessor([0]).fit(sparse.csr_array(np.eye(3)))
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "message"),
+    [
+        ([1.0, 2.0], ["a", "b"], "Column 0 holds 'a', which is not a number"),
+        ([date(2024, 1, 1)] * 2, ["a", "b"], "Column 0 holds 'a', which is not a date"),
+        ([1.0, 2.0], [10**400, 0], "Input X contains infinity: column 0"),
+        (["a", "b"], [["a"], ["b"]], "Column 0 of categories: .*unhashable"),
+    ],
+)
+def test_column_of_another_kind_is_refused_later(first, later, message):
+    column = np.empty((2, 1), dtype=object)
+    column[:, 0] = later
+    with pytest.raises((ValueError, TypeError), match=message):
+        TabularPreprocessor().fit(objects(first)).transform(column)
+
+
+def test_columns_that_hold_nothing_usable_are_refused():
+    pd = pytest.importorskip("pandas")
+    with pytest.raises(TypeError, match="Column 'a' holds values of type 'list'"):
+        TabularPreprocessor().fit(pd.DataFrame({"a": [[1], [2]]}))
+    with pytest.raises(TypeError, match="Column 'a' has dtype complex128"):
+        TabularPreprocessor().fit(pd.DataFrame({"a": [1j, 2.0]}))
+    with pytest.raises(ValueError, match="infinity: column 'a'"):
+        TabularPreprocessor().fit(pd.DataFrame({"a": [np.inf, 2.0]}))
+    with pytest.raises(ValueError, match="at least 1 sample"):
+        TabularPreprocessor().fit(pd.DataFrame({"a": []}))
+    assert TabularPreprocessor().fit(objects([time(1), time(2)])).kinds_ == ["category"]
+
+
+def test_failed_fit_leaves_the_earlier_one():
+    preprocessor = TabularPreprocessor().fit(NUMBERS)
+    before = preprocessor.transform(NUMBERS)
+    with pytest.raises(ValueError, match="infinity"):
+        preprocessor.fit([[np.inf], [1.0]])
+    assert_array_equal(preprocessor.transform(NUMBERS), before)
+
+
+def test_names_are_unique_even_where_columns_are_named_alike():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"a": [1.0, None], "a_missing": [1.0, 2.0]})
+    names = TabularPreprocessor().fit(frame).get_feature_names_out()
+    assert list(names) == ["a", "a_missing", "a_missing_"]
+
+
+def test_names_can_be_given_later():
+    preprocessor = TabularPreprocessor().fit(NUMBERS)
+    assert list(preprocessor.get_feature_names_out(["a", "b", "c"])) == ["a", "b", "c"]
+    with pytest.raises(ValueError, match="should have length equal"):
+        preprocessor.get_feature_names_out(["a"])
+
+
+def test_dtype_of_the_output_is_chosen_and_given_data_stays():
+    given = NUMBERS.copy()
+    found = TabularPreprocessor(dtype=np.float32).fit_transform(given)
+    assert found.dtype == np.float32
+    assert_array_equal(given, NUMBERS)
+    counts = sparse.csr_array(np.eye(3))
+    TabularPreprocessor().fit_transform(counts)
+    assert_array_equal(counts.toarray(), np.eye(3))
+
+
+def test_table_goes_through_a_pipeline_a_pickle_and_a_clone():
+    frame = frame_of("pandas")
+    y = frame["smokes"]
+    model = make_pipeline(TabularPreprocessor(), MLPBinaryClassifier(max_iter=50, random_state=0))
+    with pytest.warns(match="Maximum iterations"):
+        model.fit(frame, y)
+    assert model.score(frame, y) > 0.9
+    again = pickle.loads(pickle.dumps(model))
+    assert_array_equal(again.predict_proba(frame), model.predict_proba(frame))
+    assert clone(model[0]).get_params() == model[0].get_params()
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"max_categories": 0}, {"max_abs": -1}, {"dtype": "int8"}], ids=str
+)
+def test_wrong_parameters_are_refused_by_name(parameters):
+    name = next(iter(parameters))
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of TabularPreprocessor must be"):
+        TabularPreprocessor(**parameters).fit(NUMBERS)
