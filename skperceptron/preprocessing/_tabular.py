@@ -6,6 +6,7 @@ X has N rows and D columns throughout; the output has W columns.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -255,6 +256,19 @@ class TabularPreprocessor(ChecksOptions, TransformerMixin, BaseEstimator):
         for part in self._parts:
             found += [f"{names[part.position]}{suffix}" for suffix in part.suffixes]
         return np.array(_made_unique(found), dtype=object)
+
+    def outputs_of_columns(self) -> list[slice]:
+        """Return, for each column of X, which of the outputs come from it.
+
+        Returns
+        -------
+        list of slice
+        """
+        check_is_fitted(self)
+        if self._parts is None:
+            return [slice(j, j + 1) for j in range(self.n_features_in_)]
+        stops = np.cumsum([len(part.suffixes) for part in self._parts]).tolist()
+        return [slice(*bounds) for bounds in pairwise([0, *stops])]
 
     @property
     def categories_(self) -> dict[Any, list[Any]]:

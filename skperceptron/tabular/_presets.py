@@ -1,0 +1,125 @@
+"""The presets: data, and a few rules of the number of training rows, n.
+
+An arm is a dict of a network's parameters. Every arm is trained on every fold; weights that are
+learned on held-out rows decide what each arm counts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..groups import ParameterGroup, ParameterGroups
+from ..optimizers import AdamW
+
+__all__ = ["PRESETS", "Arm", "Preset", "Recipe"]
+
+Arm = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the networks of one task are made.
+
+    Attributes
+    ----------
+    network : dict
+        Parameters that all arms share.
+    arms : tuple of dict
+        Those in which they differ.
+    batch_size : callable
+        Maps n to the rows of a step.
+    label_smoothing : float
+        Of labels only.
+    """
+
+    network: Arm
+    arms: tuple[Arm, ...]
+    batch_size: Callable[[int], int]
+    label_smoothing: float = 0.0
+
+
+@dataclass(frozen=True)
+class Preset:
+    """All that a preset decides.
+
+    Attributes
+    ----------
+    classification, regression : Recipe
+    n_folds : int
+    max_epochs : int
+    least_steps, steps_per_root : float
+        An arm takes ``max(least_steps, steps_per_root * sqrt(n))`` steps, unless `max_epochs` are
+        fewer.
+    many_rows, arms_of_many : int
+        From more than so many rows on only the first arms are used.
+    """
+
+    classification: Recipe
+    regression: Recipe
+    n_folds: int = 4
+    max_epochs: int = 256
+    least_steps: float = 1000
+    steps_per_root: float = 20
+    many_rows: int = 4000
+    arms_of_many: int = 2
+
+    def recipe(self, *, is_classifier: bool) -> Recipe:
+        """Return the recipe of a task."""
+        return self.classification if is_classifier else self.regression
+
+    def epochs(self, n_rows: int, batches: int) -> int:
+        """Return the number of epochs of so many batches."""
+        steps = max(self.least_steps, self.steps_per_root * math.sqrt(n_rows))
+        return max(1, min(self.max_epochs, math.ceil(steps / batches)))
+
+
+def small_batches(n_rows: int) -> int:
+    """Return the power of two nearest to a sixteenth of the rows, between 32 and 256."""
+    return int(min(256, max(32, 2 ** round(math.log2(max(1, n_rows) / 16)))))
+
+
+def large_batches(n_rows: int) -> int:
+    """Return 256, or all rows if there are fewer."""
+    return min(256, n_rows)
+
+
+def _arm(rate: float, weight_decay: float, dropout: float = 0.0) -> Arm:
+    """Return an arm: a learning rate, how much weights decay, the share of units left out."""
+    solver = AdamW(beta_1=0.9, beta_2=0.95, epsilon=1e-8, weight_decay=weight_decay)
+    return {"learning_rate_init": rate, "solver": solver, "dropout": dropout}
+
+
+#: What labels and numbers have in common.
+_NETWORK: Arm = {
+    "hidden_layer_sizes": (128, 128),
+    "feature_scale": True,
+    "learning_rate": "warmup_cosine",
+    "parameter_groups": ParameterGroups(
+        bias=ParameterGroup(rate=0.1), feature_scale=ParameterGroup(decay=1.0)
+    ),
+    "tol": 0.0,
+    "dtype": "float32",
+}
+
+_CLASSIFICATION = Recipe(
+    {**_NETWORK, "activation": "selu"},
+    (_arm(0.04, 0.02), _arm(0.02, 0.3), _arm(0.02, 2.0, 0.2)),
+    small_batches,
+    label_smoothing=0.05,
+)
+
+_REGRESSION = Recipe(
+    {**_NETWORK, "activation": "mish", "standardize_target": True},
+    (_arm(0.07, 0.02), _arm(0.035, 0.3), _arm(0.035, 2.0, 0.2)),
+    large_batches,
+)
+
+_DEFAULT = Preset(_CLASSIFICATION, _REGRESSION)
+
+PRESETS: dict[str, Preset] = {
+    "default": _DEFAULT,
+    "fast": replace(_DEFAULT, arms_of_many=1),
+}
