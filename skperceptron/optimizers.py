@@ -57,6 +57,8 @@ class Optimizer(Component):
         How many further vectors ``update`` needs to calculate in.
     is_stochastic : bool
         Whether it goes step by step, batch by batch.
+    is_scale_free : bool
+        Whether steps stay the same, but for epsilon, if all gradients are multiplied by a factor.
     weight_decay : float
         Share, times the learning rate, by which a step shrinks the weights (not the biases)
         before anything else; 0 for optimisers without decoupled decay.
@@ -65,6 +67,7 @@ class Optimizer(Component):
     state_names: ClassVar[tuple[str, ...]] = ()
     n_scratch: ClassVar[int] = 0
     is_stochastic: ClassVar[bool] = True
+    is_scale_free: ClassVar[bool] = False
     weight_decay: float = 0.0
     shortcuts = {"update": ("update_calls",)}
 
@@ -182,6 +185,7 @@ class Adagrad(Optimizer):
     """
 
     names = ("adagrad",)
+    is_scale_free = True
     ranges = {"epsilon": _POSITIVE}
     state_names = ("squares",)
     n_scratch = 1
@@ -224,6 +228,7 @@ class RMSprop(Optimizer):
     """
 
     names = ("rmsprop",)
+    is_scale_free = True
     ranges = {"rho": _BELOW_ONE, "momentum": _BELOW_ONE, "epsilon": _POSITIVE}
     state_names = ("squares", "velocity")
     n_scratch = 1
@@ -278,6 +283,7 @@ class Adam(Optimizer):
     """
 
     names = ("adam",)
+    is_scale_free = True
     ranges = {"beta_1": _BELOW_ONE, "beta_2": _BELOW_ONE, "epsilon": _POSITIVE}
     rules: ClassVar[Mapping[str, Rules]] = {
         "amsgrad": [Flag()],
@@ -408,6 +414,7 @@ class NAdam(Optimizer):
     """
 
     names = ("nadam",)
+    is_scale_free = True
     ranges = {
         "beta_1": _BELOW_ONE,
         "beta_2": _BELOW_ONE,
@@ -497,6 +504,7 @@ class Lion(Optimizer):
     """
 
     names = ("lion",)
+    is_scale_free = True
     ranges = {"beta_1": _BELOW_ONE, "beta_2": _BELOW_ONE, "weight_decay": _NOT_NEGATIVE}
     state_names = ("momentum",)
     n_scratch = 1

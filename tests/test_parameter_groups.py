@@ -284,7 +284,7 @@ def test_input_dropout_comes_before_the_scale():
     assert np.isfinite(again.decision_function(rows)).all()
 
 
-@pytest.mark.parametrize("skips", ["none", "residual", "dense"])
+@pytest.mark.parametrize("skips", ["none", "residual", "dense", "linear"])
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
 @EVERY_ESTIMATOR
 def test_objective_has_the_gradient_of_central_differences(cls, form, skips):

@@ -18,6 +18,7 @@ from skperceptron import (
 from skperceptron.averaging import EMA
 from skperceptron.callbacks import EpochLogger, StopOnPlateau
 from skperceptron.groups import ParameterGroup, ParameterGroups
+from skperceptron.optimizers import AdamW
 from skperceptron.stopping import EarlyStopping
 from skperceptron.training.step import Step
 
@@ -325,6 +326,9 @@ OF_NETWORKS = {
     "averaging": (HEEDED, "ema", {}),
     "parameter_groups": (HEEDED, ParameterGroups(bias=ParameterGroup(rate=0.1)), {}),
     "feature_scale": (REFUSED, True, {}),
+    "parametrization": (HEEDED, "ntk", {}),
+    "decay_schedule": (HEEDED, "exponential", {"solver": AdamW(1.0)}),
+    "drop_last": (HEEDED, True, {}),
     "max_time": ({"partial_fit": IRRELEVANT, "fit": HEEDED}, 1e-9, {}),
     "callbacks": (
         {"partial_fit": IRRELEVANT, "fit": HEEDED},

@@ -109,7 +109,7 @@ def textbook_warmup_cosine(s, now):
 
 
 def textbook_cosine_log(s, now):
-    """Holzmüller et al. (2024): the share of the running cycle, found by passing the ones before."""
+    """Holzmüller et al. (2024): cycles are passed one by one, each twice as long as the last."""
     done, begins, length = now.time / N_EPOCHS, 0.0, 1 / (2**s.cycles - 1)
     while done >= begins + length:
         begins, length = begins + length, 2 * length

@@ -21,6 +21,7 @@ from skperceptron.schedules import (
     Adaptive,
     Constant,
     Cosine,
+    FlatCosine,
     InverseScaling,
     Schedule,
     list_schedules,
@@ -376,3 +377,97 @@ def test_checkpoint_resumes_any_optimizer_and_schedule(tmp_path):
     resumed = make(**options, max_iter=6, callbacks=[Checkpoint(path)]).fit(X, Y)
     assert_array_equal(weights(resumed), weights(whole))
     assert resumed.n_iter_ == 6
+
+
+# Batches, and decay as time goes on.
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@EVERY_ESTIMATOR
+def test_dropped_batch_counts_nothing(cls, weighted):
+    options = {"shuffle": False, "alpha": 0.1, "batch_size": 16}
+    weight = np.arange(1.0, 80.0) if weighted else None
+    found = make(cls, drop_last=True, **options).fit(X[:79], Y[:79], sample_weight=weight)
+    weight = weight[:64] if weighted else None
+    expected = make(cls, **options).fit(X[:64], Y[:64], sample_weight=weight)
+    assert_array_equal(weights(found), weights(expected))
+    assert found.loss_curve_ == expected.loss_curve_
+
+
+@pytest.mark.parametrize(("n_epochs", "n_seen"), [(1, 6), (30, 11)])
+def test_other_rows_are_dropped_in_each_epoch(n_epochs, n_seen):
+    # Each row moves a weight of its own.
+    rows, options = np.eye(11), {"hidden_layer_sizes": (), "alpha": 0, "n_iter_no_change": np.inf}
+    model = make(MLPRegressor, drop_last=True, max_iter=n_epochs, batch_size=6, **options)
+    start = clone(model).set_params(solver="sgd", learning_rate_init=1e-300).fit(rows, np.ones(11))
+    moved = model.set_params(solver="sgd", momentum=0).fit(rows, np.ones(11))
+    assert (moved.coefs_[0] != start.coefs_[0]).sum() == n_seen
+
+
+@pytest.mark.filterwarnings("ignore:Got batch_size")
+@pytest.mark.parametrize("size", [79, 200, "auto"])
+def test_only_batch_is_never_dropped(size):
+    whole = make(batch_size=size).fit(X[:79], Y[:79])
+    kept = make(batch_size=size, drop_last=True).fit(X[:79], Y[:79])
+    assert_array_equal(weights(kept), weights(whole))
+
+
+def a_fifth(n_samples):
+    return n_samples // 5
+
+
+def test_batch_size_may_be_a_function_of_the_number_of_training_rows():
+    asked = make(batch_size=a_fifth, early_stopping=True, validation_fraction=0.25).fit(X, Y)
+    told = make(batch_size=12, early_stopping=True, validation_fraction=0.25).fit(X, Y)
+    assert_array_equal(weights(asked), weights(told))
+    assert_array_equal(
+        weights(make(batch_size=lambda n_samples: 999).fit(X, Y)),
+        weights(make(batch_size=80).fit(X, Y)),
+    )
+    streamed = [make(batch_size=size).partial_fit(X, Y, [0, 1]) for size in (a_fifth, 16)]
+    assert_array_equal(*map(weights, streamed))
+
+
+@pytest.mark.parametrize("size", [0, 2.5, None, "auto"])
+def test_batch_size_of_a_function_is_checked(size):
+    with pytest.raises(ValueError, match=r"'batch_size\(80\)' parameter of MLPBinaryClassifier"):
+        make(batch_size=lambda n_samples: size).fit(X, Y)
+
+
+def test_decay_schedule_multiplies_the_decay_and_nothing_else():
+    half = make(solver=AdamW(0.4), decay_schedule=lambda time: 0.5).fit(X, Y)
+    assert_array_equal(weights(half), weights(make(solver=AdamW(0.2)).fit(X, Y)))
+    free = make(decay_schedule="flat_cosine").fit(X, Y)
+    assert_array_equal(weights(free), weights(make().fit(X, Y)))
+
+
+def test_decay_falls_step_by_step_along_its_schedule():
+    """Weights that no gradient moves shrink by rate times decay times schedule, in each step."""
+    options = {"max_iter": 4, "shuffle": False, "alpha": 0.0, "dtype": "float64"}
+    model = MLPRegressor(
+        hidden_layer_sizes=(3,),
+        solver=AdamW(2.0),
+        learning_rate=Cosine(),
+        learning_rate_init=0.1,
+        decay_schedule=FlatCosine(0.25),
+        batch_size=20,
+        random_state=0,
+        **options,
+    )
+    zeros = np.zeros((80, 1))
+    first = MLPRegressor(
+        hidden_layer_sizes=(3,), learning_rate_init=1e-300, random_state=0, **options
+    )
+    first.set_params(solver="sgd", max_iter=1).fit(zeros, zeros.ravel())
+    model.fit(zeros, zeros.ravel())
+    times = np.arange(16) / 4
+    rates = 0.1 * Cosine().factor(times, 4)
+    expected = np.prod(1 - rates * 2.0 * FlatCosine(0.25).factor(times, 4))
+    # The input is zero: the first layer has no gradient.
+    assert_allclose(model.coefs_[0], first.coefs_[0] * expected, rtol=1e-12)
+
+
+def test_partial_fit_refuses_a_decay_that_must_know_its_end():
+    with pytest.raises(ValueError, match="partial_fit does not support decay_schedule='cosine'"):
+        make(solver="adamw", decay_schedule="cosine").partial_fit(X, Y, [0, 1])
+    make(solver="adamw", decay_schedule="exponential").partial_fit(X, Y, [0, 1])

@@ -147,6 +147,22 @@ class Network:
             if declared.attribute == attribute and position in reached
         ]
 
+    def rows_of_inputs(self, member: int = 0) -> list[tuple[slice, int]]:
+        """Return where each input's rows of each weight matrix lie, and how many rows these are.
+
+        Of matrices that no gradient of the member reaches, nothing is returned.
+        """
+        reached, found = self.reached_nodes(member), []
+        for position, node in enumerate(self.nodes):
+            if position not in reached or not node.block.rows_of_inputs:
+                continue
+            place, (_, units) = self._places[position][0]
+            start = place.start
+            for n_rows in node.block.rows_of_inputs:
+                found.append((slice(start, start + n_rows * units), n_rows))
+                start += n_rows * units
+        return found
+
     def by_attribute(self, learned: Learned) -> dict[str, list[Floats]]:
         """Return what one member has learned, as estimators keep it: views, in declared shapes."""
         found: dict[str, list[Floats]] = {attribute: [] for attribute in self.attributes}

@@ -48,10 +48,11 @@ def multilayer_perceptron(
         Widths of the hidden layers.
     activations : sequence over the hidden layers
         Each a sequence with one activation per member, or a single one for all.
-    skip_connections : {"none", "residual", "dense"}, default="none"
+    skip_connections : {"none", "residual", "dense", "linear"}, default="none"
         "residual": a hidden layer that is as wide as the hidden layer before it adds
         that layer's value to its own (He et al. 2016). "dense": every layer, the output
-        included, sees the input and all earlier hidden layers (Huang et al. 2017).
+        included, sees the input and all earlier hidden layers (Huang et al. 2017). "linear":
+        the output layer sees the input, too (Cheng et al. 2016).
     normalize : callable, default=None
         Makes a block of the given width that stands between a hidden layer's affine block
         and its activation.
@@ -88,6 +89,7 @@ def multilayer_perceptron(
     if embed is not None:
         inputs.append(NetworkInput(CODES, len(embed.levels), is_coded=True))
         seen.append(append("embedding_0", embed, INPUT - 1))
+    first = seen
     for i, (units, activation) in enumerate(zip(hidden, activations, strict=True), start=1):
         z = affine(f"affine_{i}", seen, units)
         if normalize is not None:
@@ -98,5 +100,7 @@ def multilayer_perceptron(
         if skip_connections == "residual" and i > 1 and hidden[i - 2] == units:
             value = append(f"add_{i}", Add(units), value, before)
         seen = [*seen, value] if skip_connections == "dense" else [value]
+    if skip_connections == "linear" and hidden:
+        seen = [*seen, *first]
     affine(f"affine_{len(hidden) + 1}", seen, n_outputs)
     return Network(inputs, nodes)

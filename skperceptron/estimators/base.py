@@ -520,7 +520,9 @@ class BaseMultilayerPerceptron(
             ),
             max_seconds=np.inf if self.max_time is None else plain(self.max_time),
             averaging=self._resolve_averaging(incremental=incremental),
-            groups=factors_of(self._resolve_groups(), self._network),
+            groups=factors_of(self._resolve_groups(), self._network, self._layer_rate(optimizer)),
+            decay_schedule=self._make_decay_schedule(incremental=incremental),
+            drop_last=bool(self.drop_last),
         )
 
     def _hold_out(
@@ -755,10 +757,11 @@ class BaseMultilayerPerceptron(
             stack.publish(k)
 
     def _warn_of_clipped_batch(self, member: Member) -> None:
-        if not isinstance(self.batch_size, str) and self.batch_size > member.recipe.n_samples:
+        given, n_rows = self.batch_size, member.recipe.n_samples
+        if not isinstance(given, str) and not callable(given) and given > n_rows:
             warn(
                 f"Got batch_size={self.batch_size}, larger than the sample size"
-                f" {member.recipe.n_samples}. It is going to be clipped."
+                f" {n_rows}. It is going to be clipped."
             )
 
     def _finish(self, member: Member) -> None:

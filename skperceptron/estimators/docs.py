@@ -37,8 +37,9 @@ alpha : float, default=0.0001
     Strength of the penalty on the weights, >= 0: L2 (Krogh & Hertz 1992), unless `l1_ratio`
     says otherwise. It is divided by the sum of the batch's sample weights.
 
-batch_size : int or "auto", default="auto"
-    Rows per step of the stochastic solvers. "auto" is ``min(200, n_samples)``.
+batch_size : int, "auto" or callable, default="auto"
+    Rows per step of the stochastic solvers. "auto" is ``min(200, n_samples)``; a callable returns
+    them for a number of training rows.
 
 learning_rate : str, Schedule or callable, default="constant"
     {schedules}.
@@ -100,10 +101,12 @@ n_iter_no_change : int or inf, default=10
 max_fun : int, default=15000
     Largest number of function evaluations of "lbfgs".
 
-skip_connections : {"none", "residual", "dense"}, default="none"
+skip_connections : {"none", "residual", "dense", "linear"}, default="none"
     "residual": a hidden layer that is as wide as the hidden layer before it adds that
     layer's value to its own (He et al. 2016). "dense": every layer, the output layer
     included, sees the input and all earlier hidden layers side by side (Huang et al. 2017).
+    "linear": the output layer sees the input beside the last hidden layer, so that a linear
+    model learns along with the network (Cheng et al. 2016).
 
 l1_ratio : float, default=0.0
     Share of the L1 norm in the penalty, in [0, 1] (elastic net, Zou & Hastie 2005). Not with
@@ -139,6 +142,21 @@ parameter_groups : ParameterGroups, default=None
 feature_scale : bool, default=False
     Whether each feature is multiplied by a learned factor, which starts at 1, before it reaches
     the first layer (Holzmüller et al. 2024).
+
+parametrization : {"standard", "ntk"}, default="standard"
+    "ntk" trains as if a layer were ``x W / sqrt(fan_in) + b`` (neural tangent parametrisation,
+    Jacot et al. 2018), so that one learning rate suits layers of any width. `coefs_` holds
+    ``W / sqrt(fan_in)``, with which `alpha` and `max_grad_norm` reckon, too. A layer with several
+    inputs side by side divides each by the root of its own width. Not with "lbfgs".
+
+decay_schedule : str, TimeSchedule or callable, default=None
+    What the weight decay of solvers such as "adamw" is multiplied by as training goes on, besides
+    the learning rate: a schedule that is a function of time, such as "flat_cosine". See
+    :mod:`skperceptron.schedules`.
+
+drop_last : bool, default=False
+    Whether the rows that do not fill a batch at the end of an epoch are left out, so that all
+    steps take equally many. With ``shuffle=True`` they are other rows in each epoch.
 
 max_time : float, default=None
     Seconds after which training ends with the epoch under way, > 0.

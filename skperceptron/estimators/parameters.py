@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from sklearn.base import clone
@@ -41,8 +42,11 @@ from ..schedules import (
     Constant,
     InverseScaling,
     Schedule,
+    TimeSchedule,
     get_schedule,
+    get_time_schedule,
     list_schedules,
+    list_time_schedules,
 )
 from ..stopping import EarlyStopping
 
@@ -98,6 +102,9 @@ class NetworkParameters(ChecksOptions, RememberedNames):
     # Pickles of version 0.1.0 have none of their own.
     parameter_groups: ParameterGroups | None = None
     feature_scale: bool = False
+    parametrization: str = "standard"
+    decay_schedule: Any = None
+    drop_last: bool = False
 
     _parameter_constraints: dict[str, Rules] = {
         "hidden_layer_sizes": [COUNT, Listing([COUNT], f"integers in the range {COUNT}")],
@@ -108,7 +115,7 @@ class NetworkParameters(ChecksOptions, RememberedNames):
         ],
         "solver": [Name(list_optimizers()), Instance(Optimizer)],
         "alpha": [_NOT_NEGATIVE],
-        "batch_size": [Name(["auto"]), COUNT],
+        "batch_size": [Name(["auto"]), COUNT, Function("(n_samples)")],
         "learning_rate": [Name(list_schedules()), Instance(Schedule), Function("(time)")],
         "learning_rate_init": [_POSITIVE],
         "power_t": [_NOT_NEGATIVE],
@@ -127,7 +134,7 @@ class NetworkParameters(ChecksOptions, RememberedNames):
         "epsilon": [_POSITIVE],
         "n_iter_no_change": [COUNT, Infinity()],
         "max_fun": [COUNT],
-        "skip_connections": [Name(["none", "residual", "dense"])],
+        "skip_connections": [Name(["none", "residual", "dense", "linear"])],
         "l1_ratio": [_SHARE],
         "max_grad_norm": [_POSITIVE, None],
         "initializer": [Name(list_initializers()), Instance(Initializer)],
@@ -137,6 +144,14 @@ class NetworkParameters(ChecksOptions, RememberedNames):
         "averaging": [Instance(str), Instance(Averaging), None],
         "parameter_groups": [Instance(ParameterGroups), None],
         "feature_scale": [Flag()],
+        "parametrization": [Name(["standard", "ntk"])],
+        "decay_schedule": [
+            Name(list_time_schedules()),
+            Instance(TimeSchedule),
+            Function("(time)"),
+            None,
+        ],
+        "drop_last": [Flag()],
         "max_time": [_POSITIVE, None],
         "callbacks": [CALLBACKS, None],
         "dtype": [Name(["auto"]), Precision()],
@@ -178,6 +193,9 @@ class NetworkParameters(ChecksOptions, RememberedNames):
         averaging=None,
         parameter_groups=None,
         feature_scale=False,
+        parametrization="standard",
+        decay_schedule=None,
+        drop_last=False,
         max_time=None,
         callbacks=None,
         dtype="auto",
@@ -215,6 +233,9 @@ class NetworkParameters(ChecksOptions, RememberedNames):
         self.averaging = averaging
         self.parameter_groups = parameter_groups
         self.feature_scale = feature_scale
+        self.parametrization = parametrization
+        self.decay_schedule = decay_schedule
+        self.drop_last = drop_last
         self.max_time = max_time
         self.callbacks = callbacks
         self.dtype = dtype
@@ -301,12 +322,40 @@ class NetworkParameters(ChecksOptions, RememberedNames):
             return own[self.learning_rate] if isinstance(optimizer, SGD) else Constant()
         schedule = owned(get_schedule(self.learning_rate), self.learning_rate)
         schedule.check_parameters()
+        self._refuse_if_endless("learning_rate", schedule, incremental)
+        return schedule
+
+    def _make_decay_schedule(self, *, incremental: bool) -> TimeSchedule | None:
+        if self.decay_schedule is None:
+            return None
+        schedule = owned(get_time_schedule(self.decay_schedule), self.decay_schedule)
+        schedule.check_parameters()
+        self._refuse_if_endless("decay_schedule", schedule, incremental)
+        return schedule
+
+    def _refuse_if_endless(self, name: str, schedule: Schedule, incremental: bool) -> None:
         if incremental and schedule.needs_max_iter:
             raise ValueError(
-                f"partial_fit does not support learning_rate={self.learning_rate!r}, which must"
+                f"partial_fit does not support {name}={getattr(self, name)!r}, which must"
                 " know how many epochs there will be."
             )
-        return schedule
+
+    def _layer_rate(self, optimizer: Optimizer) -> Callable[[int], float] | None:
+        """Return what multiplies the learning rate of weights with so many inputs.
+
+        With ``z = x W / sqrt(n) + b`` and V = W / sqrt(n), which is what is kept, a step of W is
+        one of V divided by sqrt(n), and so is the gradient: steps in proportion to it are divided
+        twice (Yang & Hu 2021, where such changes of parametrisation are "abc").
+        """
+        if self.parametrization == "standard":
+            return None
+        if is_lbfgs(self.solver):
+            raise ValueError(
+                f"parametrization={self.parametrization!r} needs a stochastic solver, got"
+                f" solver={self.solver!r}."
+            )
+        power = -0.5 if optimizer.is_scale_free else -1.0
+        return lambda n_inputs: float(n_inputs) ** power
 
     def _resolve_averaging(self, *, incremental: bool) -> Averaging | None:
         if self.averaging is None:
@@ -352,4 +401,8 @@ class NetworkParameters(ChecksOptions, RememberedNames):
         return rules
 
     def _batch_rows(self, n_rows: int) -> int:
+        if callable(self.batch_size):
+            size = self.batch_size(n_rows)
+            check_option(type(self).__name__, f"batch_size({n_rows})", size, [COUNT])
+            return min(int(size), n_rows)
         return min(200 if isinstance(self.batch_size, str) else int(self.batch_size), n_rows)

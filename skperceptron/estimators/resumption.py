@@ -55,9 +55,11 @@ def facts_of(
     settings, limits = _settings_of(estimator), _limits_of(estimator)
     optimizer = estimator._make_optimizer()
     schedule = estimator._make_schedule(optimizer, incremental=False)
+    decay_schedule = estimator._make_decay_schedule(incremental=False)
     averaging = estimator._resolve_averaging(incremental=False)
     # What decides more than the end of a fit tells it from others.
-    if _may_read_max_iter(schedule) or (averaging is not None and _may_read_max_iter(averaging)):
+    by_time = [part for part in (schedule, decay_schedule, averaging) if part is not None]
+    if any(_may_read_max_iter(part) for part in by_time):
         settings["max_iter, on which learning_rate or averaging depends,"] = limits.pop("max_iter")
     if schedule.heeds_plateaus:
         settings["n_iter_no_change, on which learning_rate depends,"] = limits.pop("patience")

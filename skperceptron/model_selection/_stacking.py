@@ -34,6 +34,8 @@ TRAINING_ONLY = frozenset(
         "batch_size",
         "beta_1",
         "beta_2",
+        "decay_schedule",
+        "drop_last",
         "dropout",
         "dtype",
         "early_stopping",
@@ -53,6 +55,7 @@ TRAINING_ONLY = frozenset(
         "nesterovs_momentum",
         "normalization",
         "parameter_groups",
+        "parametrization",
         "power_t",
         "random_state",
         "shuffle",
@@ -141,6 +144,7 @@ class _Prepared:
             self.network.shape,
             optimizer.operations,
             self.batch_rows(),
+            self.member.recipe.drop_last,
             dtype,
             self.data.is_sparse,
             self.network.mixes_rows and self.member.recipe.sample_weight is not None,
@@ -241,6 +245,7 @@ def _prepare(fit: Fit, pool: _Pool) -> _Prepared:
         loss=pool.unify(recipe.loss),
         optimizer=pool.unify(recipe.optimizer),
         schedule=pool.unify(recipe.schedule),
+        decay_schedule=pool.unify(recipe.decay_schedule),
     )
     return _Prepared(fit, replace(member, recipe=recipe), checked.data, state)
 

@@ -96,7 +96,13 @@ def _arm(rate: float, weight_decay: float, dropout: float = 0.0) -> Arm:
 _NETWORK: Arm = {
     "hidden_layer_sizes": (128, 128),
     "feature_scale": True,
+    "skip_connections": "linear",
+    "parametrization": "ntk",
     "learning_rate": "warmup_cosine",
+    "decay_schedule": "flat_cosine",
+    "drop_last": True,
+    # No penalty: weights decay instead.
+    "alpha": 0.0,
     "parameter_groups": ParameterGroups(
         bias=ParameterGroup(rate=0.1), feature_scale=ParameterGroup(decay=1.0)
     ),

@@ -6,7 +6,7 @@ own coefficients. Decay and penalties are vectors of strengths, one number for e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from ..engine.arrays import Floats
 from ..engine.network import Network
-from ..groups import ATTRIBUTES, ParameterGroups
+from ..groups import ATTRIBUTES, ParameterGroup, ParameterGroups
 from .member import GroupFactors, Recipe
 
 
@@ -81,10 +81,20 @@ class Groups:
             self.decay, self.penalty = decay * rates, penalty
 
 
-def factors_of(groups: ParameterGroups, network: Network) -> tuple[GroupFactors, ...]:
+def factors_of(
+    groups: ParameterGroups, network: Network, layer_rate: Callable[[int], float] | None = None
+) -> tuple[GroupFactors, ...]:
     """Return what a user's groups mean for the network of one member.
 
     Groups that change nothing are left out, and so are those of which the network has nothing.
+
+    Parameters
+    ----------
+    groups : ParameterGroups
+    network : Network
+    layer_rate : callable, default=None
+        Maps the number of inputs of a layer to what multiplies the learning rate of its weights,
+        but not their decay.
     """
     found = []
     for name, group in groups.chosen().items():
@@ -96,6 +106,14 @@ def factors_of(groups: ParameterGroups, network: Network) -> tuple[GroupFactors,
         penalty = usual if group.penalty is None else group.penalty
         if (group.rate, decay, penalty) != (1, usual, usual):
             found.append(GroupFactors(tuple(places), group.rate, decay, penalty))
+    if layer_rate is not None:
+        group = groups.weight or ParameterGroup()
+        decay = 1.0 if group.decay is None else group.decay
+        penalty = 1.0 if group.penalty is None else group.penalty
+        for place, n_inputs in network.rows_of_inputs():
+            factor = layer_rate(n_inputs)
+            # A group's decay is multiplied by its rate.
+            found.append(GroupFactors((place,), group.rate * factor, decay / factor, penalty))
     return tuple(found)
 
 

@@ -112,6 +112,10 @@ class Recipe:
         How parameters are averaged over the steps.
     groups : tuple of GroupFactors, default=()
         Parts of the vector that are trained in their own way.
+    decay_schedule : Schedule, default=None
+        What the optimiser's weight decay is multiplied by as time goes on, beside the rate.
+    drop_last : bool, default=False
+        Whether the shorter batch that would end an epoch is left out.
     """
 
     loss: Loss
@@ -133,6 +137,8 @@ class Recipe:
     max_seconds: float = np.inf
     averaging: Averaging | None = None
     groups: tuple[GroupFactors, ...] = ()
+    decay_schedule: Schedule | None = None
+    drop_last: bool = False
 
 
 @dataclass(eq=False, slots=True)

@@ -94,9 +94,13 @@ class Plan:
         Rows per step; a member with fewer rows takes them all.
     window_length : int
         Rows of a window, a multiple of the batch size.
+    drop_last : bool, default=False
+        Whether a shorter batch is left out, unless it is the only one.
 
     Attributes
     ----------
+    counts : tuple of int
+        How many rows of each member an epoch takes.
     windows : list of PlannedWindow
     n_steps : int
     epochs : list of EpochOfMember
@@ -108,14 +112,22 @@ class Plan:
         If the counts do not fall.
     """
 
-    def __init__(self, counts: Sequence[int], batch_size: int, window_length: int) -> None:
+    def __init__(
+        self,
+        counts: Sequence[int],
+        batch_size: int,
+        window_length: int,
+        drop_last: bool = False,
+    ) -> None:
         if list(counts) != sorted(counts, reverse=True):
             raise ValueError("members must come in order of falling numbers of rows.")
+        if drop_last:
+            counts = [n - n % batch_size if n > batch_size else n for n in counts]
         self.counts = tuple(counts)
         self.windows = list(_windows(self.counts, batch_size, window_length))
         steps = [(w.start + b.start, b) for w in self.windows for b in w.batches]
         self.n_steps = len(steps)
-        self.epochs = [_epoch_of(steps, k, count) for k, count in enumerate(counts)]
+        self.epochs = [_epoch_of(steps, k, count) for k, count in enumerate(self.counts)]
 
 
 def _windows(counts: Sequence[int], size: int, length: int) -> Iterator[PlannedWindow]:

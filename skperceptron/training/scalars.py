@@ -56,6 +56,7 @@ class Scalars:
             (
                 id(m.recipe.optimizer),
                 id(m.recipe.schedule),
+                id(m.recipe.decay_schedule),
                 m.recipe.learning_rate,
                 m.recipe.max_iter,
                 m.steps,
@@ -120,7 +121,10 @@ class Scalars:
         optimizer = recipe.optimizer
         factors = [of_members[alike[0]] for of_members in self._rate_factors]
         coefficients = [c for f in factors for c in optimizer.coefficients(rates * f, steps)]
-        scalars = *coefficients, rates * optimizer.weight_decay
+        decay = rates * optimizer.weight_decay
+        if recipe.decay_schedule is not None:
+            decay = decay * recipe.decay_schedule.rates(1.0, 1.0, times, recipe.max_iter)
+        scalars = *coefficients, decay
         of_member = np.empty((n_steps, 1, len(scalars)))
         for j, scalar in enumerate(scalars):
             of_member[:, 0, j] = scalar

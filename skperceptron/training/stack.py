@@ -34,7 +34,8 @@ class Stack:
     network : Network
         Its activations are listed in the order of `members`.
     members : sequence of Member
-        In order of falling numbers of rows; their optimisers perform the same operations.
+        In order of falling numbers of rows; their optimisers perform the same operations, and
+        all or none of them leave out the last, shorter batch.
     data : TrainingSet or sequence of TrainingSet
         One for all members, or one for each; neighbours with the same one are gathered at once.
         All have equally many targets.
@@ -61,6 +62,8 @@ class Stack:
     ) -> None:
         if len({member.recipe.optimizer.operations for member in members}) > 1:
             raise ValueError("the optimizers of one stack must perform the same operations.")
+        if len({member.recipe.drop_last for member in members}) > 1:
+            raise ValueError("drop_last must be the same for all members of one stack.")
         self.network = network
         self.members = list(members)
         if isinstance(data, TrainingSet):
@@ -86,7 +89,7 @@ class Stack:
         n_outputs = self.network.n_outputs
         batches = max(1, WINDOW // (len(members) * n_outputs * self.batch_size))
         length = min(counts[0], batches * self.batch_size)
-        self._plan = Plan(counts, self.batch_size, length)
+        self._plan = Plan(counts, self.batch_size, length, members[0].recipe.drop_last)
         self.order = np.zeros((len(members), counts[0]), dtype=np.intp)
         for order, member in zip(self.order, members, strict=True):
             order[: len(member.rows)] = member.rows
@@ -166,12 +169,14 @@ class Stack:
     def _take_steps(self) -> Floats:
         """Take all steps of an epoch; return the sums of the rows' losses, (K,) float64."""
         totals = np.zeros(len(self.members))
-        stays_gathered = self._plan.n_steps == 1
+        n_rows = self._plan.counts[0]
+        stays_gathered = self._plan.n_steps == 1 and n_rows == self.order.shape[1]
+        order = self.order[:, :n_rows]
         i = 0
         for window, steps in zip(self._plan.windows, self.steps, strict=True):
-            self.window.open(window.start, self.order, self._first_rows, self._weights)
+            self.window.open(window.start, order, self._first_rows, self._weights)
             for step in steps:
-                # The only batch of an epoch is gathered once.
+                # The only batch of an epoch, which holds all rows, is gathered once.
                 if not (stays_gathered and self._is_gathered):
                     step.gather()
                     self._is_gathered = True

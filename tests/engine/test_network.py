@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skperceptron.activations import PReLU, ReLU, Tanh
 from skperceptron.engine import Activate, Add, Affine, Workspace, multilayer_perceptron
 
-WIRINGS = ["none", "residual", "dense"]
+WIRINGS = ["none", "residual", "dense", "linear"]
 SHAPES = [(), (4,), (4, 4), (4, 3, 3), (2, 2, 5, 5)]
 
 
@@ -29,6 +29,8 @@ def plain_forward(network, vector, x, hidden, skip_connections):
     values = [x]
     for i, (weight, bias) in enumerate(layers):
         seen = np.hstack(values) if skip_connections == "dense" else values[-1]
+        if skip_connections == "linear" and i == len(hidden) > 0:
+            seen = np.hstack([values[-1], x])
         z = seen @ weight + bias
         if i == len(hidden):
             return z
@@ -58,6 +60,30 @@ def test_each_layer_reads_the_layer_before(hidden, skip_connections):
 def test_densely_connected_layers_read_the_input_and_all_earlier_layers(hidden):
     fan_in = list(accumulate(hidden, initial=3))
     assert weight_shapes(build(hidden, "dense")) == list(zip(fan_in, [*hidden, 2], strict=True))
+
+
+@pytest.mark.parametrize("hidden", SHAPES)
+def test_linear_path_leads_the_input_to_the_output_only(hidden):
+    shapes = weight_shapes(build(hidden, "none"))
+    shapes[-1] = (sum(hidden[-1:]) + 3, 2)
+    assert weight_shapes(build(hidden, "linear")) == shapes
+
+
+@pytest.mark.parametrize("skip_connections", WIRINGS)
+def test_rows_of_inputs_are_the_weight_matrices(skip_connections):
+    network = build((4, 4), skip_connections)
+    found = network.rows_of_inputs()
+    vector = np.zeros((1, network.n_parameters))
+    for i, (place, _) in enumerate(found, start=1):
+        assert not vector[:, place].any()
+        vector[:, place] = i
+    of_layers = [views[0][0] for views in network.views(vector) if len(views) == 2]
+    seen = [list(dict.fromkeys(matrix[:, 0])) for matrix in of_layers]
+    assert [number for of_layer in seen for number in of_layer] == list(range(1, len(found) + 1))
+    counts = [
+        (matrix[:, 0] == n).sum() for matrix, of in zip(of_layers, seen, strict=True) for n in of
+    ]
+    assert counts == [n_rows for _, n_rows in found]
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def network(activation, skip_connections="none", **more):
     return model.fit(X, CLASSES)
 
 
-@pytest.mark.parametrize("skips", ["none", "residual", "dense"])
+@pytest.mark.parametrize("skips", ["none", "residual", "dense", "linear"])
 def test_network_without_activations_is_one_layer(skips):
     deep = network(["identity"] * 3, skips)
     single = collapse_linear(deep)
@@ -101,7 +101,7 @@ def test_batch_normalisation_and_dropout_disappear():
 
 
 @pytest.mark.parametrize("activation", ["identity", "tanh"])
-@pytest.mark.parametrize("skips", ["none", "dense"])
+@pytest.mark.parametrize("skips", ["none", "dense", "linear"])
 def test_factors_of_the_features_are_merged_with_the_weights(activation, skips):
     model = network([activation, "identity"], skips, feature_scale=True, learning_rate_init=0.1)
     merged = collapse_linear(model)

@@ -323,7 +323,7 @@ def test_images_are_columns_of_the_first_matrix(pyplot):
     assert display.ax_.get_title() == "hidden 1: weights of the first 2 of 3 units"
 
 
-@pytest.mark.parametrize("skips", ["none", "dense"])
+@pytest.mark.parametrize("skips", ["none", "dense", "linear"])
 def test_given_weights_are_drawn_as_those_of_an_estimator(pyplot, skips):
     model = fit(skip_connections=skips)
     given = WeightsDisplay.from_weights({"first": model.coefs_[0]}, image_shape=(2, 2))

@@ -45,7 +45,7 @@ def rows_of(estimator, *data, **more):
     }
 
 
-@pytest.mark.parametrize("skips", ["none", "residual", "dense"])
+@pytest.mark.parametrize("skips", ["none", "residual", "dense", "linear"])
 def test_norms_are_those_of_the_graph(skips):
     model = fit((4, 4), skip_connections=skips)
     graph = computational_graph(model).with_values(X, Y)

@@ -41,6 +41,8 @@ from skperceptron.model_selection import (
 from skperceptron.model_selection import _candidates as candidates
 from skperceptron.model_selection import _parallel as parallel
 from skperceptron.model_selection import _stacking as stacking
+from skperceptron.optimizers import AdamW
+from skperceptron.schedules import FlatCosine
 from skperceptron.stopping import EarlyStopping
 from skperceptron.training import Stack
 
@@ -136,6 +138,10 @@ def stacks(monkeypatch):
     return sizes
 
 
+def batch_of(n_samples):
+    return n_samples // 5
+
+
 WIDE = [
     {
         "hidden_layer_sizes": [(3,), (4, 4)],
@@ -161,6 +167,13 @@ WIDE = [
         "feature_scale": [True, False],
         "alpha": [0.1],
     },
+    {
+        "solver": [AdamW(0.5), AdamW(2.0)],
+        "decay_schedule": [None, "flat_cosine", FlatCosine(0.2)],
+        "parametrization": ["standard", "ntk"],
+        "skip_connections": ["linear"],
+    },
+    {"drop_last": [False, True], "batch_size": [7, batch_of]},
     {"max_time": [100.0]},
 ]
 

@@ -33,6 +33,7 @@ from skperceptron.model_selection import (
     StackedGridSearchCV,
     stacked_cross_validate,
 )
+from skperceptron.optimizers import AdamW
 from skperceptron.schedules import Cosine, TimeSchedule
 from skperceptron.stopping import EarlyStopping
 from skperceptron.training.checkpoint import State, load, previous, save
@@ -84,6 +85,7 @@ CONFIGURATIONS = {
     "early stopping": {"early_stopping": True, "n_iter_no_change": 3, "max_iter": 60},
     "one batch": {"batch_size": 200},
     "prelu": {"activation": "prelu"},
+    "decay": {"solver": AdamW(0.5), "decay_schedule": "flat_cosine", "drop_last": True},
     "groups": {
         "feature_scale": True,
         "parameter_groups": ParameterGroups(feature_scale=ParameterGroup(6.0, penalty=1)),

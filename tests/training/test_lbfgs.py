@@ -142,7 +142,7 @@ def test_objective_depends_on_the_vector_alone(loss, weighted):
 
 
 @pytest.mark.parametrize("store", [sparse.csr_array, sparse.csr_matrix, np.asfortranarray])
-@pytest.mark.parametrize("skip_connections", ["none", "residual", "dense"])
+@pytest.mark.parametrize("skip_connections", ["none", "residual", "dense", "linear"])
 def test_any_storage_gives_the_same_objective(skip_connections, store):
     network = network_with(skip_connections=skip_connections)
     member = make_member(network, SquaredError())

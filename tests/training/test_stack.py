@@ -190,7 +190,7 @@ def test_stacked_member_equals_the_same_network_alone(variant):
 
 
 @pytest.mark.parametrize("is_sparse", [False, True], ids=["dense", "sparse"])
-@pytest.mark.parametrize("skip_connections", ["none", "residual", "dense"])
+@pytest.mark.parametrize("skip_connections", ["none", "residual", "dense", "linear"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_everything_may_differ_at_once(dtype, skip_connections, is_sparse):
     network = mixed_network(len(COUNTS), skip_connections)

@@ -44,6 +44,10 @@ class Affine(Block):
             LearnedArray("bias", "intercepts_", (self.units,)),
         )
 
+    @property
+    def rows_of_inputs(self) -> tuple[int, ...]:
+        return self.fan_in
+
     def input_width(self, widths: Sequence[int]) -> int:
         return sum(widths)
 

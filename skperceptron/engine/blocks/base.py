@@ -180,6 +180,11 @@ class Block:
         return next((array.shape for array in self.learned if array.name == name), None)
 
     @property
+    def rows_of_inputs(self) -> tuple[int, ...]:
+        """How many rows of its weight matrix, the first array, belong to each input."""
+        return ()
+
+    @property
     def weight_shape(self) -> tuple[int, int] | None:
         """Shape of the weight matrix, (fan_in, units), if there is one of that name."""
         shape: tuple[int, int] | None = self.shape_of("weight")
