@@ -36,6 +36,8 @@ from skperceptron.inspection import (
 )
 from skperceptron.losses import BinaryLogLoss, Loss
 from skperceptron.model_selection import (
+    StackedCrossEnsembleClassifier,
+    StackedCrossEnsembleRegressor,
     StackedEnsembleClassifier,
     StackedEnsembleRegressor,
     StackedGridSearchCV,
@@ -50,7 +52,8 @@ from skperceptron.stopping import EarlyStopping
 
 X = np.random.RandomState(0).normal(size=(30, 3))
 Y = (X[:, 0] > 0).astype(int)
-TARGETS = {MLPRegressor: X[:, 0], StackedEnsembleRegressor: X[:, 0]}
+REGRESSORS = [MLPRegressor, StackedEnsembleRegressor, StackedCrossEnsembleRegressor]
+TARGETS = dict.fromkeys(REGRESSORS, X[:, 0])
 
 
 def nothing(*arguments, **keywords):
@@ -85,7 +88,12 @@ BAD_VALUES = [
 ]
 
 ESTIMATORS = [MLPBinaryClassifier, MLPSoftmaxClassifier, MLPRegressor, RosenblattPerceptron]
-ENSEMBLES = [StackedEnsembleClassifier, StackedEnsembleRegressor]
+ENSEMBLES = [
+    StackedEnsembleClassifier,
+    StackedEnsembleRegressor,
+    StackedCrossEnsembleClassifier,
+    StackedCrossEnsembleRegressor,
+]
 SEARCHES = [StackedGridSearchCV, StackedRandomizedSearchCV]
 
 
@@ -188,7 +196,7 @@ def test_a_part_refuses_what_an_option_cannot_be(cls, name, tmp_path, monkeypatc
 
 def make_tool(cls, **options):
     """Return an ensemble or a search over small networks."""
-    of = MLPRegressor if cls is StackedEnsembleRegressor else MLPBinaryClassifier
+    of = MLPRegressor if cls in REGRESSORS else MLPBinaryClassifier
     needed = {
         "estimator": small(of),
         "n_members": 2,

@@ -16,7 +16,7 @@ from .._sklearn.compat import has_callbacks
 from ..estimators.base import NO_EXTRAS, BaseMultilayerPerceptron
 from ..estimators.mlp import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from ..estimators.parameters import is_lbfgs
-from ._stacking import Fit, token
+from ._stacking import Fit, forget_training, token
 
 #: Classes that a stack knows all about. A subclass may have changed how it is fitted.
 STACKABLE = (MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier)
@@ -108,6 +108,30 @@ class Transformed:
     validation: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     error: Exception | None = None
+
+
+@dataclass(frozen=True)
+class Member:
+    """A fitted estimator of an ensemble.
+
+    Attributes
+    ----------
+    estimator : estimator
+    held_out : array-like, default=None
+        What it predicts for rows that it has not seen.
+    """
+
+    estimator: Any
+    held_out: Any = None
+
+    @classmethod
+    def judged(cls, estimator: Any, X: Any, method: str) -> Member:
+        """Return a fitted estimator with what one of its methods makes of rows.
+
+        What only further training would need is dropped.
+        """
+        forget_training(last_step(estimator))
+        return cls(estimator, getattr(estimator, method)(X))
 
 
 def transform(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Transformed:

@@ -25,6 +25,7 @@ from ..engine.arrays import Floats, Integers
 
 __all__ = [
     "Blend",
+    "BlendRules",
     "blend_of_means",
     "blend_of_probabilities",
     "em_weights",
@@ -39,7 +40,12 @@ __all__ = [
 
 #: A temperature lies between these. Where all held-out rows are predicted rightly, their log loss
 #: falls with the temperature down to zero, and the first wrong prediction would cost any amount.
-TEMPERATURES = (0.2, 5.0)
+TEMPERATURES = (1 / 3, 3.0)
+
+#: Pseudo-counts of all arms together, where there are more than so many. Of 30 random candidates of
+#: which some were bad, on iris, wine and breast cancer, one for each let the bad ones weigh so much
+#: that the log loss was .072 (geometric mean); with three for all it was .060.
+PSEUDO_COUNTS = 3.0
 
 #: The least probability whose logarithm is taken: no prediction of the networks is as certain.
 LEAST_PROBABILITY = 1e-30
@@ -215,6 +221,57 @@ def greedy_selection(
 
 
 @dataclass(frozen=True)
+class BlendRules:
+    """How arms are weighted.
+
+    Attributes
+    ----------
+    combination : {"weights", "greedy", "mean"}
+        The weights of least loss, those of a greedy selection, or equal ones.
+    calibrate : bool
+        Whether a blend of probabilities gets a temperature.
+    n_best : int or None
+        How many arms, those with the least loss of their own, get a weight at all; None is all.
+    """
+
+    combination: str = "weights"
+    calibrate: bool = True
+    n_best: int | None = None
+
+    def weights(
+        self,
+        predictions: Floats,
+        loss: Callable[..., Floats],
+        best_weights: Callable[..., Floats],
+        sample_weight: Floats | None,
+    ) -> Floats:
+        """Return the weights of arms, (A,).
+
+        Parameters
+        ----------
+        predictions : ndarray of shape (A, N)
+            What is averaged and judged.
+        loss, best_weights : callable
+            The loss of each of several rows of predictions, and the weights with which their mean
+            has the least loss, given weights of the columns.
+        sample_weight : ndarray of shape (N,) or None
+        """
+        chosen = np.arange(len(predictions))
+        if self.n_best is not None:
+            own = loss(predictions, sample_weight)
+            chosen = np.sort(np.argsort(own, kind="stable")[: self.n_best])
+        taken = predictions[chosen]
+        weights = np.zeros(len(predictions))
+        if self.combination == "weights":
+            weights[chosen] = best_weights(taken, sample_weight)
+        elif self.combination == "greedy":
+            weights[chosen] = greedy_selection(taken, partial(loss, sample_weight=sample_weight))
+        else:
+            weights[chosen] = 1 / len(chosen)
+        return weights
+
+
+@dataclass(frozen=True)
 class Blend:
     """A weighted mean of arms.
 
@@ -240,8 +297,7 @@ def blend_of_probabilities(
     codes: Integers,
     sample_weight: Floats | None = None,
     *,
-    combination: str = "weights",
-    calibrate: bool = True,
+    rules: BlendRules,
 ) -> Blend:
     """Learn how to blend arms that predict probabilities.
 
@@ -252,32 +308,27 @@ def blend_of_probabilities(
     codes : ndarray of int, shape (N, L)
         The true ones.
     sample_weight : ndarray of shape (N,), default=None
-    combination : {"weights", "greedy", "mean"}
-    calibrate : bool, default=True
-        Whether the blend gets a temperature.
+    rules : BlendRules
     """
     n_arms, n_rows, n_labels, n_classes = probabilities.shape
     weight = None if sample_weight is None else np.repeat(sample_weight, n_labels)
     of_truth = np.take_along_axis(probabilities, codes[np.newaxis, :, :, np.newaxis], axis=3)
     likelihoods = of_truth.reshape(n_arms, n_rows * n_labels)
-    if combination == "weights":
-        weights = em_weights(likelihoods, weight)
-    elif combination == "greedy":
-        weights = greedy_selection(likelihoods, partial(minus_log_likelihood, sample_weight=weight))
-    else:
-        weights = np.full(n_arms, 1 / n_arms)
-    if not calibrate:
+    weights = rules.weights(likelihoods, minus_log_likelihood, _likely_weights, weight)
+    if not rules.calibrate:
         return Blend(weights, 1.0)
     logits = log_of(np.tensordot(weights, probabilities, axes=1)).reshape(-1, n_classes)
     return Blend(weights, fit_temperature(logits, codes.ravel(), weight))
 
 
+def _likely_weights(likelihoods: Floats, sample_weight: Floats | None) -> Floats:
+    return em_weights(
+        likelihoods, sample_weight, pseudo_count=min(1.0, PSEUDO_COUNTS / len(likelihoods))
+    )
+
+
 def blend_of_means(
-    predictions: Floats,
-    y: Floats,
-    sample_weight: Floats | None = None,
-    *,
-    combination: str = "weights",
+    predictions: Floats, y: Floats, sample_weight: Floats | None = None, *, rules: BlendRules
 ) -> Blend:
     """Learn how to blend arms that predict numbers: the same weights for all columns.
 
@@ -287,15 +338,11 @@ def blend_of_means(
     y : ndarray of shape (N, D)
         Errors of each column count in units of its standard deviation.
     sample_weight : ndarray of shape (N,), default=None
-    combination : {"weights", "greedy", "mean"}
+    rules : BlendRules
     """
     n_arms, n_rows, n_columns = predictions.shape
-    if combination == "mean":
-        return Blend(np.full(n_arms, 1 / n_arms))
     deviation = y.std(axis=0)
     deviation[deviation == 0] = 1
     errors = ((predictions - y) / deviation).reshape(n_arms, n_rows * n_columns)
     weight = None if sample_weight is None else np.repeat(sample_weight, n_columns)
-    if combination == "greedy":
-        return Blend(greedy_selection(errors, partial(mean_square, sample_weight=weight)))
-    return Blend(nnls_weights(errors, weight))
+    return Blend(rules.weights(errors, mean_square, nnls_weights, weight))

@@ -27,12 +27,13 @@ from ..options import (
     Rules,
     is_allowed,
     plain,
+    shown,
 )
-from ._candidates import last_step, path_of
-from ._combination import Blend
+from ._candidates import Member, last_step, path_of
+from ._combination import Blend, BlendRules
 from ._ensemble_base import BaseEnsemble
 from ._held_out import Combination, Split, combined
-from ._members import Job, Member, Part, fit_members, watching
+from ._members import Job, Part, fit_members, watching
 from ._options import RULES
 from ._outputs import Labels, Output
 
@@ -67,6 +68,10 @@ class BaseCrossEnsemble(BaseEnsemble):
     def _described(self, y: Any) -> tuple[Any, Any, Any]:
         """Return what y is like, y as members are given it, and the truth as an array."""
 
+    def _rules(self) -> BlendRules:
+        """Return how arms are weighted."""
+        return BlendRules(self.combination, bool(getattr(self, "calibrate", False)))
+
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any, **params: Any) -> Any:
         """Fit each arm to the training rows of each split, and learn how to combine them.
@@ -98,7 +103,9 @@ class BaseCrossEnsemble(BaseEnsemble):
             diverges.
         """
         if y is None:
-            raise ValueError(f"{type(self).__name__} requires y to be passed, but y is None.")
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
         of_members, of_splitter = self._routed(params)
         X, y = indexable(X, y)
         output, y, truth = self._described(y)
@@ -115,7 +122,7 @@ class BaseCrossEnsemble(BaseEnsemble):
         found = fit_members(jobs, parts, plain(self.n_jobs), output.method)
         n = len(splits)
         members = [found[start : start + n] for start in range(0, len(found), n)]
-        learned = combined(output, members, splits, truth, weight, self.combination)
+        learned = combined(output, members, splits, truth, weight, self._rules())
         self._take(arms, splits, members, output, learned)
         self._tell()
         return self
@@ -156,8 +163,8 @@ class BaseCrossEnsemble(BaseEnsemble):
         splits = [(rows[train], rows[test]) for train, test in splitter.split(X, y, **params)]
         if not any(len(test) for _, test in splits):
             raise ValueError(
-                f"cv={self.cv!r} holds no row out: weights are learned on rows that members have"
-                " not seen."
+                f"cv={shown(self.cv)} holds no row out: weights are learned on rows that members"
+                " have not seen."
             )
         return splits
 

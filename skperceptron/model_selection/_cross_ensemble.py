@@ -6,13 +6,16 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
+from ..engine.arrays import Floats
 from ..options import Flag, Rules, speaks_for_itself
+from ._combination import log_of
 from ._cross_base import BaseCrossEnsemble
 from ._ensemble_base import EnsembleClassifierMixin, EnsembleRegressorMixin
 from ._outputs import (
     Labels,
     described_labels,
     described_numbers,
+    refuse_other_kind,
     refuse_quantiles,
     refuse_without,
 )
@@ -52,9 +55,9 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
 
     combination : {"weights", "greedy", "mean"}, default="weights"
         How arms are weighted. "weights" maximises the likelihood of the held-out rows under the
-        mixture, with 60 steps of expectation and maximisation and one pseudo-count per arm;
-        "greedy" adds arms one by one, with replacement (Caruana et al. 2004); "mean" weighs
-        all alike.
+        mixture, with 60 steps of expectation and maximisation and one pseudo-count per arm (three
+        for all, where arms are more); "greedy" adds arms one by one, with replacement (Caruana
+        et al. 2004); "mean" weighs all alike.
 
     calibrate : bool, default=True
         Whether temperatures are learned; they are 1 otherwise.
@@ -227,10 +230,31 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
         """
         return self._blended(X, return_std)
 
+    def decision_function(self, X: Any) -> Floats:
+        """Return logarithms of odds or probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
+            Of two classes, the log-odds of ``classes_[1]``; of more, the log-probability of each;
+            of several labels, the log-odds of each.
+        """
+        probability = self.predict_proba(X)
+        if self._output.is_multilabel:
+            return log_of(probability) - log_of(1 - probability)
+        decision = log_of(probability)
+        return decision[:, 1] - decision[:, 0] if decision.shape[1] == 2 else decision
+
     def _described(self, y: Any) -> tuple[Any, Any, Any]:
-        return described_labels(type(self).__name__, y, calibrate=bool(self.calibrate))
+        return described_labels(type(self).__name__, y)
 
     def _refuse_what_is_not_combined(self, member: Any) -> None:
+        refuse_other_kind(type(self).__name__, member, "classifier")
         refuse_without(type(self).__name__, member, Labels.method)
 
     def _labels_were(self) -> tuple[bool, bool]:
@@ -411,4 +435,5 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
         return described_numbers(self, y)
 
     def _refuse_what_is_not_combined(self, member: Any) -> None:
+        refuse_other_kind(type(self).__name__, member, "regressor")
         refuse_quantiles(type(self).__name__, member)

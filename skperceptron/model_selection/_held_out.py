@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..engine.arrays import Floats, Integers
-from ._combination import Blend
-from ._members import Member
+from ._candidates import Member
+from ._combination import Blend, BlendRules
 from ._outputs import Output
 
 __all__ = ["Combination", "HeldOutRows", "Split", "combined"]
@@ -114,6 +114,15 @@ class Combination:
     oof_score: float
     oof_loss: float
 
+    def of(self, arms: Integers) -> Combination:
+        """Return the same with those arms alone, where all others weigh nothing."""
+        return replace(
+            self,
+            temperatures=self.temperatures[arms],
+            blend=replace(self.blend, weights=self.blend.weights[arms]),
+            oof_arm_predictions=self.oof_arm_predictions[arms],
+        )
+
 
 def combined(
     output: Output,
@@ -121,7 +130,7 @@ def combined(
     splits: Sequence[Split],
     truth: Any,
     sample_weight: Floats | None,
-    combination: str,
+    rules: BlendRules,
 ) -> Combination:
     """Learn how to combine arms.
 
@@ -133,7 +142,7 @@ def combined(
     splits : sequence of Split
     truth : ndarray of shape (n_samples, ...)
     sample_weight : ndarray of shape (n_samples,) or None
-    combination : {"weights", "greedy", "mean"}
+    rules : BlendRules
 
     Raises
     ------
@@ -150,9 +159,9 @@ def combined(
     # In their own unit, so that pseudo-counts are rows whatever the unit of the weights is.
     weight = weight / weight[weight > 0].mean()
     truth = truth[held.known]
-    arms = [_judged_arm(output, arm, held, truth, weight) for arm in members]
+    arms = [_judged_arm(output, arm, held, truth, weight, rules) for arm in members]
     predictions = np.stack([predicted for predicted, _ in arms])
-    learn = partial(output.learn, combination=combination)
+    learn = partial(output.learn, rules=rules)
     blended = blended_without_own_fold(learn, predictions, truth, weight, held.groups)
     score, loss = output.judged(blended, truth, weight)
 
@@ -173,12 +182,19 @@ def combined(
 
 
 def _judged_arm(
-    output: Output, members: Sequence[Member], held: HeldOutRows, truth: Any, weight: Floats
+    output: Output,
+    members: Sequence[Member],
+    held: HeldOutRows,
+    truth: Any,
+    weight: Floats,
+    rules: BlendRules,
 ) -> tuple[Floats, float]:
     """Return an arm's predictions of the known rows at its temperature, and that temperature."""
     values = np.concatenate(
         [output.aligned(member.estimator, member.held_out) for member in members]
     )
-    of_rows = np.searchsorted(held.known, held.rows)
-    temperature = output.temperature(values, truth[of_rows], held.shares(weight))
+    temperature = 1.0
+    if rules.calibrate:
+        of_rows = np.searchsorted(held.known, held.rows)
+        temperature = output.temperature(values, truth[of_rows], held.shares(weight))
     return held.averages(output.tempered(values, temperature)[np.newaxis])[0], temperature

@@ -19,6 +19,7 @@ from ..stopping import EarlyStopping
 from ..usercall import interrupted, warn
 from ._candidates import (
     Accepted,
+    Member,
     Transformed,
     ask_for_fit,
     last_step,
@@ -30,9 +31,9 @@ from ._candidates import (
     transformers_token,
 )
 from ._parallel import pieces_of
-from ._stacking import forget_training, train
+from ._stacking import train
 
-__all__ = ["Job", "Member", "Part", "fit_members", "watching"]
+__all__ = ["Job", "Part", "fit_members", "watching"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Part:
     X, y, params
         The arguments of each one's ``fit``.
     X_out : default=None
-        Rows that a fitted member predicts.
+        Rows that fitted members predict.
     validation : tuple (X, y, sample_weight), default=None
         Rows that a network is validated on while it is trained.
     """
@@ -95,14 +96,6 @@ class Job:
     def needs_transformed(self) -> bool:
         """Whether its network is fitted by itself, on what the transformers make of the part."""
         return self.network is not None or self.is_validated
-
-
-@dataclass(frozen=True)
-class Member:
-    """A fitted member, and what it predicts for the rows that it has not seen."""
-
-    estimator: Any
-    held_out: Any = None
 
 
 def watching(estimator: Any) -> bool:
@@ -233,7 +226,9 @@ def _fit_together(
             if job.name:
                 error.add_note(f"This was {job.name}.")
             raise
-        members.append(_member(job, parts[job.part], method))
+        X_out = parts[job.part].X_out
+        judged = None if method is None else Member.judged(job.estimator, X_out, method)
+        members.append(judged or Member(job.estimator))
     return members, sum(fit.was_cut_short for fit in asked.values())
 
 
@@ -256,10 +251,3 @@ def _fit_alone(job: Job, part: Part, sources: Mapping[Hashable, Transformed]) ->
     network = last_step(job.estimator)
     network.fit(*arguments.arguments, **(arguments.keywords or {}))
     put_together(job.estimator, network, arguments)
-
-
-def _member(job: Job, part: Part, method: str | None) -> Member:
-    if part.X_out is None or method is None:
-        return Member(job.estimator)
-    forget_training(last_step(job.estimator))
-    return Member(job.estimator, getattr(job.estimator, method)(part.X_out))

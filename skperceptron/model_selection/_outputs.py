@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from scipy import sparse
 from sklearn.metrics import r2_score
+from sklearn.utils import get_tags
 
 from .._sklearn.compat import (
     check_classification_targets,
@@ -26,6 +27,7 @@ from ..losses import Pinball
 from ._candidates import last_step
 from ._combination import (
     Blend,
+    BlendRules,
     blend_of_means,
     blend_of_probabilities,
     fit_temperature,
@@ -39,6 +41,7 @@ __all__ = [
     "Output",
     "described_labels",
     "described_numbers",
+    "refuse_other_kind",
     "refuse_quantiles",
     "refuse_without",
 ]
@@ -60,7 +63,7 @@ class Output(Protocol):
         """Return predictions at a temperature."""
 
     def learn(
-        self, predictions: Floats, truth: Any, sample_weight: Floats, *, combination: str
+        self, predictions: Floats, truth: Any, sample_weight: Floats, *, rules: BlendRules
     ) -> Blend:
         """Learn how to blend the arms."""
 
@@ -81,14 +84,11 @@ class Labels:
         Of several labels, their positions.
     is_multilabel, was_sparse : bool
         Of the target.
-    calibrate : bool
-        Whether temperatures are learned.
     """
 
     classes: Any
     is_multilabel: bool = False
     was_sparse: bool = False
-    calibrate: bool = True
 
     method = "predict_proba"
 
@@ -103,8 +103,6 @@ class Labels:
 
     def temperature(self, predictions: Floats, truth: Integers, sample_weight: Floats) -> float:
         """Return the temperature that one arm's predictions need."""
-        if not self.calibrate:
-            return 1.0
         _, n_labels, n_classes = predictions.shape
         logits = log_of(predictions).reshape(-1, n_classes)
         return fit_temperature(logits, truth.ravel(), np.repeat(sample_weight, n_labels))
@@ -114,12 +112,10 @@ class Labels:
         return tempered(log_of(predictions), temperature) if temperature != 1 else predictions
 
     def learn(
-        self, predictions: Floats, truth: Any, sample_weight: Floats, *, combination: str
+        self, predictions: Floats, truth: Any, sample_weight: Floats, *, rules: BlendRules
     ) -> Blend:
         """Learn how to blend the arms."""
-        return blend_of_probabilities(
-            predictions, truth, sample_weight, combination=combination, calibrate=self.calibrate
-        )
+        return blend_of_probabilities(predictions, truth, sample_weight, rules=rules)
 
     def shown(self, blended: Floats) -> Floats:
         """Return (n, n_classes), or (n, n_labels)."""
@@ -170,10 +166,10 @@ class Numbers:
         return predictions
 
     def learn(
-        self, predictions: Floats, truth: Floats, sample_weight: Floats, *, combination: str
+        self, predictions: Floats, truth: Floats, sample_weight: Floats, *, rules: BlendRules
     ) -> Blend:
         """Learn how to blend the arms."""
-        return blend_of_means(predictions, truth, sample_weight, combination=combination)
+        return blend_of_means(predictions, truth, sample_weight, rules=rules)
 
     def shown(self, blended: Floats) -> Floats:
         """Return (n,) or (n, D)."""
@@ -186,14 +182,14 @@ class Numbers:
         return scored(r2_score, truth, blended, sample_weight), loss
 
 
-def described_labels(owner: str, y: Any, *, calibrate: bool) -> tuple[Labels, Any, Integers]:
+def described_labels(owner: str, y: Any) -> tuple[Labels, Any, Integers]:
     """Return what labels are like, y as members are given it, and the true codes (n, L)."""
     check_classification_targets(y)
     kind = type_of_target(y, input_name="y")
     if kind == "multilabel-indicator":
         was_sparse = sparse.issparse(y)
         dense = y.toarray() if was_sparse else np.asarray(y)
-        labels = Labels(np.arange(dense.shape[1]), True, was_sparse, calibrate)
+        labels = Labels(np.arange(dense.shape[1]), True, was_sparse)
         return labels, y, (dense != 0).astype(np.intp)
     if kind not in ("binary", "multiclass"):
         raise ValueError(
@@ -201,13 +197,15 @@ def described_labels(owner: str, y: Any, *, calibrate: bool) -> tuple[Labels, An
             f" target; this y is {kind}."
         )
     y = column_or_1d(y, warn=True)
+    if not len(y):
+        raise ValueError("Found array with 0 sample(s) in y, while a minimum of 1 is required.")
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(
             f"{owner} needs samples of at least 2 classes in the data, but the data contains only"
             f" one class: {classes[0]!r}"
         )
-    return Labels(classes, calibrate=calibrate), y, codes[:, np.newaxis]
+    return Labels(classes), y, codes[:, np.newaxis]
 
 
 def described_numbers(owner: Any, y: Any) -> tuple[Numbers, Floats, Floats]:
@@ -217,6 +215,16 @@ def described_numbers(owner: Any, y: Any) -> tuple[Numbers, Floats, Floats]:
         y = column_or_1d(y, warn=True)
     truth = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
     return Numbers(None if y.ndim == 1 else y.shape[1]), y, truth
+
+
+def refuse_other_kind(owner: str, estimator: Any, kind: str) -> None:
+    """Raise ValueError unless an estimator is a "classifier" or a "regressor", as asked."""
+    found = get_tags(estimator).estimator_type
+    if found != kind:
+        raise ValueError(
+            f"The members of {owner} must be {kind}s, but {type(last_step(estimator)).__name__} is"
+            f" {'no predictor' if found is None else f'a {found}'}."
+        )
 
 
 def refuse_without(owner: str, estimator: Any, method: str) -> None:

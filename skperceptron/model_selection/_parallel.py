@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,6 +24,7 @@ from ..estimators.base import BaseMultilayerPerceptron
 from ..usercall import interrupted, warn
 from ._candidates import (
     Accepted,
+    Member,
     Transformed,
     ask_for_fit,
     network_of,
@@ -89,17 +90,39 @@ class Call:
         )
 
 
+@dataclass
+class Keeping:
+    """What is kept of a search beside scores and times.
+
+    Attributes
+    ----------
+    method : str
+        What members predict the rows with that they have not seen.
+    splits : list of (train, test)
+        The rows of each call.
+    members : list of Member or None
+        What each call has fitted; None where it has failed.
+    """
+
+    method: str
+    splits: list[tuple[Any, Any]] = field(default_factory=list)
+    members: list[Member | None] = field(default_factory=list)
+
+
 class StackedParallel:
     """scikit-learn's ``Parallel``, for calls of ``_fit_and_score``.
 
     Parameters
     ----------
+    keeping : Keeping, default=None
+        Receives all that is fitted; without one it is forgotten.
     **options
         Those of :class:`joblib.Parallel`.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, keeping: Keeping | None = None, **options: Any) -> None:
         self._parallel = Parallel(**options)
+        self._keeping = keeping
 
     def __enter__(self) -> StackedParallel:
         self._parallel.__enter__()
@@ -112,6 +135,11 @@ class StackedParallel:
         """Fit and score; results come in the order of the tasks."""
         # Nobody else holds them, so that fitted networks do not pile up.
         calls = {i: _planned(i, *task) for i, task in enumerate(tasks)}
+        keeping = self._keeping
+        method = None if keeping is None else keeping.method
+        if keeping is not None:
+            of_calls = [call.keywords for call in calls.values()]
+            keeping.splits = [(keywords["train"], keywords["test"]) for keywords in of_calls]
         sources = self._transform(list(calls.values()))
         pieces = pieces_of(list(calls.values()), self._n_workers())
         results: list[Any] = [None] * len(calls)
@@ -120,10 +148,14 @@ class StackedParallel:
             mine = [calls.pop(i) for i in piece]
             return mine, {call.source: sources[call.source] for call in mine if call.network}
 
-        outcomes = self._parallel(delayed(_fit_and_score)(*taken(piece)) for piece in pieces)
+        outcomes = self._parallel(
+            delayed(_fit_and_score)(*taken(piece), method) for piece in pieces
+        )
         for piece, (found, _) in zip(pieces, outcomes, strict=True):
             for i, result in zip(piece, found, strict=True):
                 results[i] = result
+        if keeping is not None:
+            keeping.members = [result.pop("member") for result in results]
         self._tell_of_interruptions([cut_short for _, cut_short in outcomes if cut_short])
         return results
 
@@ -237,9 +269,12 @@ def _kind(task: Task, i: int) -> Hashable:
 
 
 def _fit_and_score(
-    calls: Sequence[Call], sources: dict[Hashable, Transformed]
+    calls: Sequence[Call], sources: dict[Hashable, Transformed], method: str | None
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Fit and score, in this process; name the fits that the user has cut short."""
+    """Fit and score, in this process; name the fits that the user has cut short.
+
+    With a method, what was fitted is added to the results.
+    """
     accepted = Accepted()
     asked = {
         i: ask_for_fit(call.network, sources[call.source], accepted)
@@ -258,7 +293,23 @@ def _fit_and_score(
         _scored(call, asked[i], sources[call.source], rows) if i in asked else call.run()
         for i, call in enumerate(calls)
     ]
+    if method is not None:
+        for call, result in zip(calls, results, strict=True):
+            result["member"] = _kept(call, result, rows, method)
     return results, cut_short
+
+
+def _kept(call: Call, result: dict[str, Any], rows: _Rows, method: str) -> Member | None:
+    """Return what a call has fitted, with its predictions of the rows that it has not seen."""
+    if result["fit_error"] is not None:
+        return None
+    _, X, y = call.arguments
+    X_test, _ = rows.split(call.estimator, X, y, call.keywords["test"], call.keywords["train"])
+    try:
+        return Member.judged(call.estimator, X_test, method)
+    except Exception:
+        # Predictions that overflow, for one; the scorer has met them too.
+        return None
 
 
 class _Clock:

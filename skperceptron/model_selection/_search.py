@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,12 +13,23 @@ from .._sklearn.compat import fit_context, seeing
 from ..options import speaks_for_itself
 from ._options import check_search
 from ._parallel import StackedParallel
+from ._search_ensemble import ensemble_of, keeping_for
 
 __all__ = ["StackedGridSearchCV", "StackedRandomizedSearchCV"]
 
+#: The value of `refit` that asks for the best combination of candidates.
+ENSEMBLE = "ensemble"
+
 
 class _StackedSearchMixin:
-    """A search whose fits are run as stacks."""
+    """A search whose fits are run as stacks, and whose networks may be kept and combined."""
+
+    scoring: Any
+    refit: Any
+    multimetric_: bool
+    cv_results_: dict[str, Any]
+    best_estimator_: Any
+    feature_names_in_: Any
 
     def _validate_params(self) -> None:
         """Check what scikit-learn checks, and that numbers are numbers."""
@@ -47,9 +60,72 @@ class _StackedSearchMixin:
         Raises
         ------
         ValueError
-            If all fits fail, or one does and ``error_score="raise"``.
+            If all fits fail, or one does and ``error_score="raise"``; with
+            ``refit="ensemble"``, if the candidates cannot be combined.
         """
-        return seeing(super().fit, Parallel=StackedParallel)(self, X, y, **params)  # type: ignore[misc]
+        if not self._makes_ensemble():
+            return seeing(super().fit, Parallel=StackedParallel)(self, X, y, **params)  # type: ignore[misc]
+        keeping = keeping_for(self, y)
+        # An earlier fit is left as it was if this one fails.
+        search = copy(self)
+        search.refit = False
+        parallel = partial(StackedParallel, keeping)
+        seeing(super().fit, Parallel=parallel)(search, X, y, **params)  # type: ignore[misc]
+        search._find_best()
+        search.best_estimator_ = ensemble = ensemble_of(search, keeping, X, y, params)
+        # Names of an earlier fit must not survive one without names.
+        vars(self).pop("feature_names_in_", None)
+        vars(search).pop("feature_names_in_", None)
+        if hasattr(ensemble, "feature_names_in_"):
+            search.feature_names_in_ = ensemble.feature_names_in_
+        vars(self).update(vars(search), refit=self.refit)
+        return self
+
+    def _makes_ensemble(self) -> bool:
+        """Tell whether networks are combined; a metric may have that name too."""
+        named = isinstance(self.scoring, dict | list | tuple) and ENSEMBLE in self.scoring
+        return isinstance(self.refit, str) and self.refit == ENSEMBLE and not named
+
+    def _check_refit_for_multimetric(self, scores: Any) -> None:
+        if not self._makes_ensemble():
+            super()._check_refit_for_multimetric(scores)  # type: ignore[misc]
+
+    def _find_best(self) -> None:
+        """Find the best candidate by the first of several metrics, as by a single one."""
+        metric = self._first_metric() if self.multimetric_ else "score"
+        self.best_index_ = self.cv_results_[f"rank_test_{metric}"].argmin()
+        self.best_score_ = self.cv_results_[f"mean_test_{metric}"][self.best_index_]
+        self.best_params_ = self.cv_results_["params"][self.best_index_]
+
+    def _first_metric(self) -> str:
+        start = "mean_test_"
+        return next(name for name in self.cv_results_ if name.startswith(start))[len(start) :]
+
+    def score(self, X: Any, y: Any = None, **params: Any) -> float:
+        """Score the best estimator on the given data, as scikit-learn does.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Their targets.
+
+        **params : dict of str -> object
+            For the scorer, with metadata routing.
+
+        Returns
+        -------
+        float
+            By ``scoring``, or else by the estimator's own ``score``; with ``refit="ensemble"`` and
+            several metrics, by the first of them.
+        """
+        judge = self
+        if self._makes_ensemble() and getattr(self, "multimetric_", False):
+            judge = copy(self)
+            judge.refit = self._first_metric()
+        return super(_StackedSearchMixin, judge).score(X, y, **params)  # type: ignore[misc]
 
     def _format_results(self, *arguments: Any, **keywords: Any) -> dict[str, Any]:
         """Make ``cv_results_``; scores of 1e200 have a deviation that is rightly infinite."""

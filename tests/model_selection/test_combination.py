@@ -8,6 +8,10 @@ from sklearn.metrics import log_loss
 
 from skperceptron.model_selection._combination import (
     TEMPERATURES,
+    Blend,
+    BlendRules,
+    blend_of_means,
+    blend_of_probabilities,
     em_weights,
     fit_temperature,
     greedy_selection,
@@ -17,6 +21,7 @@ from skperceptron.model_selection._combination import (
     nnls_weights,
     tempered,
 )
+from skperceptron.model_selection._held_out import HeldOutRows, blended_without_own_fold
 
 RNG = np.random.RandomState(0)
 
@@ -41,7 +46,7 @@ def draws_from(logits, temperature):
 
 def test_temperature_is_that_of_brute_force_and_near_the_one_that_drew_the_classes():
     logits = 3 * RNG.normal(size=(2000, 4))
-    for drawn_at in (0.5, 1.0, 3.0):
+    for drawn_at in (0.5, 1.0, 2.0):
         codes = draws_from(logits, drawn_at)
         found = fit_temperature(logits, codes)
         tried = np.linspace(0.9, 1.1, 401) * found
@@ -159,3 +164,67 @@ def test_greedy_selection_keeps_the_best_round_and_takes_one_arm_where_others_do
     found = greedy_selection(likelihoods, minus_log_likelihood)
     best_alone = minus_log_likelihood(likelihoods).min()
     assert minus_log_likelihood(found @ likelihoods) <= best_alone
+
+
+def test_only_the_best_arms_get_a_weight():
+    errors = np.array([[3.0, -3], [1, -1], [-1.1, 1], [4, 4]])
+    for combination in ("weights", "greedy", "mean"):
+        rules = BlendRules(combination, n_best=2)
+        weights = rules.weights(errors, mean_square, nnls_weights, None)
+        assert_allclose(weights.sum(), 1)
+        assert_array_equal(weights[[0, 3]], 0)
+        assert (weights[[1, 2]] > 0).all()
+
+
+def test_blend_of_probabilities_is_calibrated_and_of_several_labels_too():
+    truth = RNG.randint(2, size=(500, 2))
+    sure = np.where(RNG.uniform(size=truth.shape) < 0.8, truth, 1 - truth)
+    probability = np.where(sure, 0.99, 0.01)
+    arms = np.stack([np.stack([1 - probability, probability], axis=-1), np.full((500, 2, 2), 0.5)])
+    blend = blend_of_probabilities(arms, truth, rules=BlendRules())
+    assert_allclose(np.median(blend.of(arms)[..., 1][sure == 1]), 0.8, atol=0.04)
+    plain = blend_of_probabilities(arms, truth, rules=BlendRules(calibrate=False))
+    assert plain.temperature == 1
+    assert_allclose(plain.of(arms), np.tensordot(plain.weights, arms, axes=1))
+
+
+def test_columns_count_in_units_of_their_deviation():
+    y = RNG.normal(size=(200, 2))
+    # Each arm knows one column.
+    arms = np.stack([y * [1, 0], y * [0, 1]])
+    for units in ([1, 1], [1, 1e6]):
+        assert_allclose(
+            blend_of_means(arms * units, y * units, rules=BlendRules()).weights, 0.5, atol=0.05
+        )
+
+
+def test_rows_are_counted_once_however_often_they_are_held_out():
+    held = HeldOutRows([np.array([4, 1]), np.array([1, 2]), np.array([1])])
+    assert_array_equal(held.known, [1, 2, 4])
+    assert_array_equal(held.groups, [0, 1, 0])
+    values = np.array([[40.0, 1, 3, 20, 5]])
+    assert_array_equal(held.averages(values), [[3, 20, 40]])
+    assert_array_equal(held.averages(np.stack([values, values], axis=-1)).shape, [1, 3, 2])
+    assert_allclose(held.shares(np.array([3.0, 1, 2])), [2, 1, 1, 1, 1])
+    once = HeldOutRows([np.array([2, 0]), np.array([1])])
+    assert_array_equal(once.averages(np.array([[2.0, 0, 1]])), [[0, 1, 2]])
+
+
+def test_targets_of_a_fold_decide_nothing_about_the_blend_of_its_rows():
+    predictions, y = RNG.normal(size=(3, 40, 1)), RNG.normal(size=(40, 1))
+    groups, weight = np.arange(40) % 4, np.ones(40)
+
+    def learn(predictions, truth, weight):
+        return blend_of_means(predictions, truth, weight, rules=BlendRules())
+
+    before = blended_without_own_fold(learn, predictions, y, weight, groups)
+    others = y.copy()
+    others[groups == 1] += 100 * RNG.normal(size=(10, 1))
+    after = blended_without_own_fold(learn, predictions, others, weight, groups)
+    assert_array_equal(before[groups == 1], after[groups == 1])
+    assert not np.allclose(before[groups == 0], after[groups == 0])
+    # A single fold has no others.
+    alone = blended_without_own_fold(learn, predictions, y, weight, np.zeros(40, dtype=int))
+    expected = learn(predictions, y, weight)
+    assert isinstance(expected, Blend)
+    assert_allclose(alone, expected.of(predictions))

@@ -7,6 +7,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skperceptron import MLPRegressor, MLPSoftmaxClassifier
 from skperceptron.model_selection import (
+    StackedCrossEnsembleClassifier,
+    StackedCrossEnsembleRegressor,
     StackedEnsembleClassifier,
     StackedEnsembleRegressor,
     StackedGridSearchCV,
@@ -35,8 +37,13 @@ SEARCH = {"cv": 2, "error_score": "raise"}
             random_state=0,
             **SEARCH,
         ),
+        StackedGridSearchCV(SOFTMAX, {"alpha": [0.1, 1]}, refit="ensemble", **SEARCH),
         StackedEnsembleClassifier(SOFTMAX, n_members=2),
         StackedEnsembleRegressor(make_pipeline(StandardScaler(), REGRESSOR), n_members=2),
+        StackedCrossEnsembleClassifier(SOFTMAX, {"alpha": [0.1, 1]}, cv=2),
+        StackedCrossEnsembleRegressor(
+            make_pipeline(StandardScaler(), REGRESSOR), {"mlpregressor__alpha": [0.1, 1]}, cv=2
+        ),
     ]
 )
 def test_scikit_learns_checks(estimator, check):

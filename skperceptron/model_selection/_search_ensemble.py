@@ -1,0 +1,116 @@
+"""The best combination of what a search has fitted anyway: ``refit="ensemble"``."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.model_selection import check_cv
+from sklearn.utils import indexable
+from sklearn.utils.metadata_routing import process_routing
+
+from ._cross_base import BaseCrossEnsemble, weight_in
+from ._cross_ensemble import StackedCrossEnsembleClassifier, StackedCrossEnsembleRegressor
+from ._held_out import combined
+from ._outputs import Labels, Numbers, refuse_quantiles, refuse_without
+from ._parallel import Keeping
+
+__all__ = ["ensemble_of", "keeping_for"]
+
+#: How many candidates are combined: those with the least loss on held-out rows. Log loss on iris,
+#: wine and breast cancer (geometric mean of 4 seeds, 30 random candidates x 5 folds): the best one
+#: fitted again .071, greedy selection .056, the best 3, 5 and 10 with weights .055, .055 and .058,
+#: all with weights .060. Greedy selection of few early-stopped candidates of wine chose a single
+#: one: .265, where weights gave .051.
+N_BEST = 5
+
+
+def keeping_for(search: Any, y: Any) -> Keeping:
+    """Return what keeps the members of a search; raise ValueError if they cannot be combined."""
+    estimator, owner = search.estimator, f"{type(search).__name__}(refit='ensemble')"
+    if y is None:
+        raise ValueError(f"{owner} needs y: candidates are combined by how they predict it.")
+    if is_classifier(estimator):
+        refuse_without(owner, estimator, Labels.method)
+        return Keeping(Labels.method)
+    if is_regressor(estimator):
+        refuse_quantiles(owner, estimator)
+        return Keeping(Numbers.method)
+    raise ValueError(
+        f"{owner} combines classifiers or regressors, but estimator={estimator!r} is neither."
+    )
+
+
+def ensemble_of(
+    search: Any, keeping: Keeping, X: Any, y: Any, params: dict[str, Any]
+) -> BaseCrossEnsemble:
+    """Return the ensemble of those candidates of a fitted search that make it best.
+
+    Parameters
+    ----------
+    search : GridSearchCV or RandomizedSearchCV
+    keeping : Keeping
+        What it has fitted.
+    X, y, params
+        The arguments of its ``fit``.
+    """
+    start = time.perf_counter()
+    n = search.n_splits_
+    splits = [(np.asarray(train), np.asarray(test)) for train, test in keeping.splits[:n]]
+    arms, members = [], []
+    for i, arm in enumerate(search.cv_results_["params"]):
+        of_arm = [member for member in keeping.members[i * n : i * n + n] if member is not None]
+        if len(of_arm) == n:
+            arms.append(arm)
+            members.append(of_arm)
+    if not arms:
+        raise ValueError(
+            f"{type(search).__name__}(refit='ensemble') combines candidates that were fitted on"
+            " all splits, but each has failed on one at least."
+        )
+    X, y = indexable(X, y)
+    ensemble = _unfitted(search, y, splits)
+    output, y, truth = ensemble._described(y)
+    weight = weight_in(_params_of_members(search, params), search.estimator, X)
+    found = combined(
+        output, members, splits, truth, weight, replace(ensemble._rules(), n_best=N_BEST)
+    )
+    chosen = np.flatnonzero(found.blend.weights)
+    arms, members = [arms[i] for i in chosen], [members[i] for i in chosen]
+    ensemble.param_grid = [{name: [value] for name, value in arm.items()} for arm in arms]
+    ensemble._take(arms, splits, members, output, found.of(chosen))
+    search.refit_time_ = time.perf_counter() - start
+    return ensemble
+
+
+def _unfitted(search: Any, y: Any, splits: list[tuple[Any, Any]]) -> BaseCrossEnsemble:
+    """Return an ensemble with the options of a search."""
+    cv = search.cv
+    if cv is None or not hasattr(cv, "__iter__"):
+        cv = check_cv(cv, y, classifier=is_classifier(search.estimator))
+    elif not hasattr(cv, "split"):
+        # Pairs of rows, which an iterator tells but once.
+        cv = splits
+    kind = (
+        StackedCrossEnsembleClassifier
+        if is_classifier(search.estimator)
+        else StackedCrossEnsembleRegressor
+    )
+    return kind(
+        clone(search.estimator),
+        {},
+        cv=cv,
+        restore_best=False,
+        n_jobs=search.n_jobs,
+    )
+
+
+def _params_of_members(search: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of the members' ``fit``."""
+    if get_config()["enable_metadata_routing"]:
+        return dict(process_routing(search, "fit", **params).estimator.fit)
+    return {name: value for name, value in params.items() if name != "groups"}

@@ -1,0 +1,407 @@
+"""Cross ensembles: members as if fitted alone, combined on rows that they have not seen."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import sklearn
+from joblib import parallel_config
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_iris, make_multilabel_classification
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    RepeatedStratifiedKFold,
+    ShuffleSplit,
+    StratifiedKFold,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron.model_selection import (
+    StackedCrossEnsembleClassifier,
+    StackedCrossEnsembleRegressor,
+)
+from skperceptron.model_selection import _stacking as stacking
+from skperceptron.stopping import EarlyStopping
+from skperceptron.training import Stack
+
+pytestmark = pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
+
+X, Y = load_iris(return_X_y=True)
+XR, YR = load_diabetes(return_X_y=True)
+QUICK = {"hidden_layer_sizes": (6,), "max_iter": 20, "batch_size": 32, "learning_rate_init": 0.03}
+SOFTMAX = MLPSoftmaxClassifier(**QUICK)
+REGRESSOR = MLPRegressor(standardize_target=True, **QUICK)
+SCALED = make_pipeline(StandardScaler(), SOFTMAX)
+ARMS = {"alpha": [1e-4, 1.0]}
+SCALED_ARMS = {"mlpsoftmaxclassifier__alpha": [1e-4, 1.0]}
+
+
+def classifier(estimator=SOFTMAX, arms=ARMS, **options):
+    return StackedCrossEnsembleClassifier(estimator, arms, **{"random_state": 0} | options)
+
+
+def regressor(estimator=REGRESSOR, arms=ARMS, **options):
+    return StackedCrossEnsembleRegressor(estimator, arms, **{"random_state": 0} | options)
+
+
+def test_members_are_those_that_are_fitted_alone_and_watch_their_held_out_rows():
+    ensemble = classifier(SCALED, SCALED_ARMS, cv=3).fit(X, Y)
+    assert [len(arm) for arm in ensemble.estimators_] == [3, 3]
+    for arm, members in zip(ensemble.params_, ensemble.estimators_, strict=True):
+        for member, (train, test) in zip(members, ensemble.splits_, strict=True):
+            assert member[-1].alpha == arm["mlpsoftmaxclassifier__alpha"]
+            scaler = StandardScaler().fit(X[train])
+            alone = clone(member[-1]).fit(
+                scaler.transform(X[train]),
+                Y[train],
+                X_val=scaler.transform(X[test]),
+                y_val=Y[test],
+            )
+            proba = alone.predict_proba(scaler.transform(X))
+            assert_allclose(member.predict_proba(X), proba, atol=1e-9)
+            curve = member[-1].validation_loss_curve_
+            assert len(curve) == 20
+            own = log_loss(Y[test], member.predict_proba(X[test]))
+            assert_allclose(own, min(curve), rtol=1e-6)
+    seeds = {member[-1].random_state for arm in ensemble.estimators_ for member in arm}
+    assert len(seeds) == 6
+    assert_array_equal(ensemble.loss_curves_[1][2], ensemble.estimators_[1][2][-1].loss_curve_)
+    assert len(ensemble.validation_loss_curves_[0][0]) == 20
+
+
+def test_training_to_the_last_epoch_is_no_lack_of_convergence():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        classifier().fit(X, Y)
+        with pytest.warns(sklearn.exceptions.ConvergenceWarning):
+            classifier(restore_best=False).fit(X, Y)
+
+
+def test_all_members_are_one_stack(monkeypatch):
+    sizes = []
+
+    def spied(network, members, *others):
+        sizes.append(len(members))
+        return Stack(network, members, *others)
+
+    monkeypatch.setattr(stacking, "Stack", spied)
+    classifier(SCALED, SCALED_ARMS).fit(X, Y)
+    assert sizes == [8]
+
+
+def test_probabilities_are_the_tempered_mixture_of_tempered_arms():
+    ensemble = classifier().fit(X, Y)
+
+    def tempered(probability, temperature):
+        powers = probability ** (1 / temperature)
+        return powers / powers.sum(axis=-1, keepdims=True)
+
+    members = ensemble.predict_members(X)
+    assert members.shape == (2, 4, 150, 3)
+    arms = [
+        tempered(arm, t).mean(axis=0)
+        for arm, t in zip(members, ensemble.temperatures_, strict=True)
+    ]
+    mixture = np.tensordot(ensemble.weights_, arms, axes=1)
+    expected = tempered(mixture, ensemble.temperature_)
+    assert_allclose(ensemble.predict_proba(X), expected, atol=1e-9)
+    assert_allclose(ensemble.weights_.sum(), 1)
+    assert_array_equal(ensemble.predict(X), expected.argmax(axis=1))
+    assert_allclose(ensemble.predict_log_proba(X), np.log(ensemble.predict_proba(X)))
+    assert_array_equal(ensemble.decision_function(X).argmax(axis=1), expected.argmax(axis=1))
+    mean, std = ensemble.predict_proba(X, return_std=True)
+    assert_array_equal(mean, ensemble.predict_proba(X))
+    spread = [
+        w * ((tempered(arm, t) - mixture) ** 2).mean(axis=0)
+        for w, arm, t in zip(ensemble.weights_, members, ensemble.temperatures_, strict=True)
+    ]
+    assert_allclose(std, np.sqrt(np.sum(spread, axis=0)), atol=1e-9)
+
+
+def test_without_calibration_all_temperatures_are_one():
+    ensemble = classifier(calibrate=False).fit(X, Y)
+    assert_array_equal(ensemble.temperatures_, 1)
+    assert ensemble.temperature_ == 1
+    mixture = np.tensordot(ensemble.weights_, ensemble.predict_members(X).mean(axis=1), axes=1)
+    assert_allclose(ensemble.predict_proba(X), mixture)
+
+
+def test_numbers_are_weighted_means():
+    ensemble = regressor(arms={"alpha": [1e-4, 30.0, 1e4]}).fit(XR, YR)
+    members = ensemble.predict_members(XR)
+    assert members.shape == (3, 4, 442)
+    mean = np.tensordot(ensemble.weights_, members.mean(axis=1), axes=1)
+    assert_allclose(ensemble.predict(XR), mean)
+    spread = np.tensordot(ensemble.weights_, ((members - mean) ** 2).mean(axis=1), axes=1)
+    assert_allclose(ensemble.predict(XR, return_std=True)[1], np.sqrt(spread))
+    # The last arm is nothing but the mean of y: it has no say.
+    assert ensemble.weights_[2] < 0.05
+    assert ensemble.score(XR, YR) == r2_score(YR, ensemble.predict(XR))
+
+
+def test_predictions_out_of_fold_are_those_of_members_that_have_not_seen_the_row():
+    ensemble = regressor(calibrated := REGRESSOR, arms={}).fit(XR, YR)
+    assert calibrated.early_stopping is False
+    for (_, test), member in zip(ensemble.splits_, ensemble.estimators_[0], strict=True):
+        assert_allclose(ensemble.oof_predictions_[test], member.predict(XR[test]))
+    assert_allclose(ensemble.oof_score_, r2_score(YR, ensemble.oof_predictions_))
+    assert_allclose(ensemble.oof_loss_, mean_squared_error(YR, ensemble.oof_predictions_))
+    assert_array_equal(ensemble.oof_arm_predictions_[0], ensemble.oof_predictions_)
+
+
+def test_scores_out_of_fold_are_those_of_the_predictions():
+    labels = np.array(["a", "b", "c"])[Y]
+    ensemble = classifier(SCALED, SCALED_ARMS).fit(X, labels)
+    oof = ensemble.oof_predictions_
+    assert_allclose(oof.sum(axis=1), 1)
+    assert_allclose(ensemble.oof_loss_, log_loss(Y, oof))
+    assert ensemble.oof_score_ == accuracy_score(labels, ensemble.classes_[oof.argmax(axis=1)])
+    assert ensemble.oof_arm_predictions_.shape == (2, 150, 3)
+    assert ensemble.score(X, labels) > 0.9
+
+
+def test_an_arm_that_does_harm_is_switched_off():
+    arms = {"mlpsoftmaxclassifier__learning_rate_init": [0.03, 1e-7]}
+    ensemble = classifier(SCALED, arms).fit(X, Y)
+    assert ensemble.weights_[1] < 0.1
+    assert ensemble.oof_score_ > 0.9
+
+
+def test_honest_predictions_are_not_those_of_the_weights_that_have_seen_all_folds():
+    ensemble = regressor(cv=3).fit(XR, YR)
+    fitted = np.tensordot(ensemble.weights_, ensemble.oof_arm_predictions_, axes=1)
+    assert not np.allclose(fitted, ensemble.oof_predictions_)
+    assert mean_squared_error(YR, fitted) <= ensemble.oof_loss_
+
+
+def test_rows_that_are_held_out_twice_count_once_and_rows_never_held_out_are_nan():
+    repeated = RepeatedStratifiedKFold(n_splits=2, n_repeats=2, random_state=0)
+    ensemble = classifier(arms={}, cv=repeated, calibrate=False).fit(X, Y)
+    assert np.isfinite(ensemble.oof_predictions_).all()
+    members = ensemble.estimators_[0]
+    of_first = [m for m, (_, test) in zip(members, ensemble.splits_, strict=True) if 0 in test]
+    assert len(of_first) == 2
+    mean = np.mean([member.predict_proba(X[:1]) for member in of_first], axis=0)
+    assert_allclose(ensemble.oof_predictions_[0], mean[0])
+
+    some = ShuffleSplit(2, test_size=0.2, random_state=0)
+    ensemble = regressor(cv=some).fit(XR, YR)
+    seen = np.unique(np.concatenate([test for _, test in ensemble.splits_]))
+    is_known = np.isin(np.arange(442), seen)
+    assert_array_equal(np.isnan(ensemble.oof_predictions_), ~is_known)
+    expected = r2_score(YR[is_known], ensemble.oof_predictions_[is_known])
+    assert_allclose(ensemble.oof_score_, expected)
+
+
+def test_one_split_is_enough():
+    ensemble = regressor(cv=ShuffleSplit(1, test_size=0.3, random_state=0)).fit(XR, YR)
+    assert_allclose(ensemble.weights_.sum(), 1)
+    assert ensemble.predict(XR[:2]).shape == (2,)
+
+
+def test_splitters_groups_and_seeds():
+    groups = np.arange(150) % 7
+    ensemble = classifier(arms={}, cv=GroupKFold(3)).fit(X, Y, groups=groups)
+    for train, test in ensemble.splits_:
+        assert not set(groups[train]) & set(groups[test])
+    pairs = [(np.arange(100), np.arange(100, 150)), (np.arange(50, 150), np.arange(50))]
+    given = regressor(arms={}, cv=iter(pairs)).fit(XR[:150], YR[:150]).splits_
+    assert_array_equal(given[1][1], np.arange(50))
+    mask = np.arange(150) < 100
+    given = regressor(arms={}, cv=[(mask, ~mask)]).fit(XR[:150], YR[:150]).splits_
+    assert_array_equal(given[0][1], np.arange(100, 150))
+    # An integer means shuffled folds, stratified where there are classes.
+    ensemble = classifier(arms={}, cv=5).fit(X, Y)
+    for _, test in ensemble.splits_:
+        assert_array_equal(np.bincount(Y[test]), [10, 10, 10])
+    assert not np.array_equal(ensemble.splits_[0][1], np.sort(np.arange(150))[:30])
+    with sklearn.config_context(enable_metadata_routing=True):
+        routed = classifier(arms={}, cv=GroupKFold(3)).fit(X, Y, groups=groups)
+    for train, test in routed.splits_:
+        assert not set(groups[train]) & set(groups[test])
+
+
+def test_seed_decides_and_workers_do_not_matter():
+    one, again, other = (classifier(random_state=seed).fit(X, Y) for seed in (0, 0, 1))
+    with parallel_config(backend="threading"):
+        two = classifier(n_jobs=2).fit(X, Y)
+    assert_array_equal(one.predict_proba(X), again.predict_proba(X))
+    assert_allclose(one.predict_proba(X), two.predict_proba(X), atol=1e-9)
+    assert not np.allclose(one.predict_proba(X), other.predict_proba(X))
+    seeded = classifier(arms={"random_state": [3, 4]}).fit(X, Y)
+    assert [arm[0].random_state for arm in seeded.estimators_] == [3, 4]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_members_keep_their_own_rules_of_early_stopping():
+    rules = EarlyStopping(patience=3, tol=0.5)
+    ensemble = classifier(arms={"early_stopping": [rules, False]}).fit(X, Y)
+    stopped, free = ensemble.estimators_
+    assert all(member.n_iter_ < 20 for member in stopped)
+    assert all(member.n_iter_ == 20 for member in free)
+    assert len(stopped[0].validation_scores_) == stopped[0].n_iter_
+    # The whole fold has been trained on: no part was split off.
+    assert stopped[0].t_ == stopped[0].n_iter_ * len(ensemble.splits_[0][0])
+    alone = classifier(restore_best=False).fit(X, Y)
+    assert alone.validation_loss_curves_[0][0] is None
+    member, (train, _) = alone.estimators_[0][0], alone.splits_[0]
+    assert_allclose(
+        member.predict_proba(X), clone(member).fit(X[train], Y[train]).predict_proba(X), atol=1e-9
+    )
+
+
+def test_several_labels_per_row():
+    X, Y = make_multilabel_classification(80, 6, n_classes=3, random_state=0)
+    ensemble = classifier(make_pipeline(StandardScaler(), MLPBinaryClassifier(**QUICK)), {})
+    ensemble.fit(X, Y)
+    probability = ensemble.predict_proba(X)
+    assert probability.shape == ensemble.oof_predictions_.shape == (80, 3)
+    assert_array_equal(ensemble.predict(X), probability > 0.5)
+    assert_array_equal(ensemble.classes_, [0, 1, 2])
+    decision = ensemble.decision_function(X)
+    assert_allclose(1 / (1 + np.exp(-decision)), probability)
+    oof = ensemble.oof_predictions_
+    assert ensemble.oof_score_ == accuracy_score(Y, oof > 0.5)
+    of_truth = np.where(Y, oof, 1 - oof)
+    assert_allclose(ensemble.oof_loss_, -np.log(of_truth).mean())
+    was_sparse = classifier(MLPBinaryClassifier(**QUICK)).fit(X, sparse.csr_matrix(Y))
+    assert sparse.issparse(was_sparse.predict(X))
+
+
+def test_several_columns_share_weights_whatever_their_units_are():
+    Y = np.column_stack([YR, -(YR**2) / 100, XR[:, 0]])
+    one = regressor().fit(XR, Y)
+    assert one.predict(XR).shape == one.oof_predictions_.shape == (442, 3)
+    assert one.weights_.shape == (2,)
+    other = regressor().fit(XR, Y * [1, 1024, 2**-10])
+    assert_allclose(one.weights_, other.weights_, atol=0.02)
+
+
+def test_weights_of_rows_reach_members_and_what_is_learned():
+    weights = (Y < 2).astype(float)
+    ensemble = classifier(arms={}).fit(X, Y, sample_weight=weights)
+    assert (ensemble.predict(X) < 2).all()
+    oof = ensemble.oof_predictions_
+    is_counted = weights > 0
+    assert_allclose(ensemble.oof_loss_, -np.log(oof[np.arange(150), Y])[is_counted].mean())
+    of_pipeline = classifier(SCALED, {})
+    of_pipeline.fit(X, Y, mlpsoftmaxclassifier__sample_weight=weights)
+    assert (of_pipeline.predict(X) < 2).all()
+    doubled = classifier(arms={}).fit(X, Y, sample_weight=2 * weights)
+    assert_allclose(doubled.temperatures_, ensemble.temperatures_, rtol=0.05)
+    with sklearn.config_context(enable_metadata_routing=True):
+        requesting = clone(SOFTMAX).set_fit_request(sample_weight=True)
+        routed = classifier(requesting, {}).fit(X, Y, sample_weight=weights)
+    assert_allclose(routed.predict_proba(X), ensemble.predict_proba(X))
+    with pytest.raises(ValueError, match="rows that are held out have a weight of zero"):
+        split = [(np.arange(100), np.arange(100, 150))]
+        classifier(arms={}, cv=split).fit(X, Y, sample_weight=np.arange(150) < 100)
+
+
+def test_a_class_that_a_fold_lacks_is_never_expected_by_its_members():
+    labels = np.where(np.arange(150) == 7, 3, Y)
+    folds = KFold(4, shuffle=True, random_state=0)
+    ensemble = classifier(arms={}, cv=folds).fit(X, labels)
+    assert_array_equal(ensemble.classes_, [0, 1, 2, 3])
+    lacking = [k for k, (train, _) in enumerate(ensemble.splits_) if 7 not in train]
+    assert len(lacking) == 1
+    members = ensemble.predict_members(X)[0]
+    assert (members[lacking[0]][:, 3] == 0).all()
+    assert np.isfinite(ensemble.predict_log_proba(X)).all()
+
+
+def test_arms_may_be_other_estimators_and_other_solvers():
+    arms = [
+        {"mlpsoftmaxclassifier": [LogisticRegression()]},
+        {"mlpsoftmaxclassifier__solver": ["lbfgs"], "standardscaler": ["passthrough"]},
+        {"mlpsoftmaxclassifier__verbose": [False]},
+    ]
+    ensemble = classifier(SCALED, arms).fit(X, Y)
+    assert ensemble.oof_score_ > 0.9
+    assert ensemble.loss_curves_[0] == [None] * 4
+    assert regressor(Ridge(), {"alpha": [0.01, 1]}).fit(XR, YR).oof_score_ > 0.3
+
+
+def test_a_network_that_no_stack_can_serve_watches_its_rows_too(capsys):
+    ensemble = classifier(clone(SOFTMAX).set_params(verbose=True), {}, cv=2).fit(X, Y)
+    assert "Iteration 1" in capsys.readouterr().out
+    member, (_, test) = ensemble.estimators_[0][0], ensemble.splits_[0]
+    own = log_loss(Y[test], member.predict_proba(X[test]))
+    assert_allclose(own, min(member.validation_loss_curve_), rtol=1e-6)
+
+
+@pytest.mark.parametrize("combination", ["greedy", "mean"])
+def test_other_combinations(combination):
+    ensemble = classifier(combination=combination).fit(X, Y)
+    assert_allclose(ensemble.weights_.sum(), 1)
+    numbers = regressor(combination=combination).fit(XR, YR)
+    if combination == "mean":
+        assert_array_equal(numbers.weights_, [0.5, 0.5])
+
+
+def test_verbose_tells_arms_folds_weights_and_score(capsys):
+    classifier(verbose=1).fit(X, Y)
+    out = capsys.readouterr().out
+    assert "Fitting 2 arms on 4 folds, totalling 8 members" in out
+    assert out.count("Weight ") == 2
+    assert "Out-of-fold score" in out
+
+
+def test_frames_clones_and_pickles():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(XR, columns=[f"x{i}" for i in range(10)])
+    ensemble = regressor().fit(frame, pandas.Series(YR))
+    assert list(ensemble.feature_names_in_) == list(frame.columns)
+    restored = pickle.loads(pickle.dumps(ensemble))
+    assert_array_equal(restored.predict(frame), ensemble.predict(frame))
+    again = clone(ensemble).fit(frame, YR)
+    assert_array_equal(again.predict(frame), ensemble.predict(frame))
+    assert "StackedCrossEnsembleRegressor" in ensemble._repr_html_()
+    assert not hasattr(ensemble.fit(XR, YR), "feature_names_in_")
+
+
+def test_what_cannot_be_combined_is_refused_in_one_sentence():
+    def refused(message, ensemble, y=Y):
+        with pytest.raises(ValueError, match=message) as caught:
+            ensemble.fit(X, y)
+        return caught
+
+    refused("must be classifiers, but MLPRegressor is a regressor", classifier(REGRESSOR))
+    refused("must be regressors, but MLPSoftmaxClassifier", regressor(SOFTMAX))
+    refused("loss='pinball' predicts quantiles", regressor(MLPRegressor("pinball")))
+    refused("predicts no probabilities|has no such method", classifier(NoProbabilities(), {}))
+    refused("'param_grid' parameter of StackedCross", classifier(arms=[]))
+    refused("'combination' parameter", classifier(combination="best"))
+    refused("'cv' parameter", classifier(cv=1))
+    refused("holds no row out", classifier(cv=[(np.arange(100), np.arange(0))]))
+    refused("at least 2 classes", classifier(), np.zeros(150))
+    refused("requires y to be passed", classifier(), None)
+    refused("multiclass-multioutput", classifier(), np.column_stack([Y, Y]))
+    refused("Invalid parameter 'nothing'", classifier(arms={"nothing": [1]}))
+    refused("Cannot have number of splits", regressor(cv=200))
+    rates = {"learning_rate_init": [0.01, 1e300], "activation": ["relu"]}
+    with np.errstate(all="ignore"):
+        caught = refused("diverged", classifier(arms=rates))
+    assert "arm 1 with the parameters" in caught.value.__notes__[0]
+
+
+class NoProbabilities(LogisticRegression):
+    """A classifier that says no more than labels."""
+
+    predict_proba = property()
+
+
+def test_stratified_folds_of_the_users_are_taken_as_they_are():
+    folds = StratifiedKFold(3)
+    ensemble = classifier(arms={}, cv=folds).fit(X, Y)
+    for (train, test), (a, b) in zip(ensemble.splits_, folds.split(X, Y), strict=True):
+        assert_array_equal(train, a)
+        assert_array_equal(test, b)
