@@ -89,12 +89,12 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
     ensemble_: StackedCrossEnsembleClassifier
 
     def _checked_target(self, y: Any) -> tuple[Any, Integers | None]:
-        labels, y, codes = described_labels(type(self).__name__, y, calibrate=True)
+        labels, y, codes = described_labels(type(self).__name__, y)
         self._is_multilabel = labels.is_multilabel
         return y, None if labels.is_multilabel else codes[:, 0]
 
     def _truth(self, y: Any) -> Integers:
-        labels, _, codes = described_labels(type(self).__name__, y, calibrate=True)
+        labels, _, codes = described_labels(type(self).__name__, y)
         if not np.array_equal(labels.classes, self.classes_):
             raise ValueError(
                 f"y has the classes {labels.classes}, but fit has seen {self.classes_}: importances"
