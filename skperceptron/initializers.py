@@ -1,6 +1,6 @@
 """How a layer's weights and biases start.
 
-All but scikit-learn's own rule start biases at zero and take the *gain* of the activation
+Nearly all but scikit-learn's own rule start biases at zero and take the *gain* of the activation
 that follows: the factor that undoes its effect on the size of signals. It is
 :math:`1 / \\sqrt{E f(z)^2}` for standard normal z (He et al. 2015), which is
 :math:`\\sqrt 2` for ReLU and 1 for the identity, and is computed for any activation.
@@ -17,7 +17,7 @@ import numpy as np
 
 from .components import Component, Interval, by_name, find
 from .engine.arrays import Floats
-from .options import Having, Instance, Listing, Name
+from .options import COUNT, Flag, Having, Instance, Listing, Name
 
 __all__ = [
     "Constant",
@@ -32,6 +32,8 @@ __all__ = [
     "LeCunUniform",
     "Orthogonal",
     "ScikitLearn",
+    "UnitVariance",
+    "ZeroOutput",
     "Zeros",
     "gain",
     "get_initializer",
@@ -57,12 +59,16 @@ class Layer:
         The activation that follows; None at the output.
     init_factor : float
         That of the activation; at the output, of the last hidden one.
+    inputs : ndarray or CSR matrix of shape (n, fan_in), float64, or None
+        What the layer reads on some rows of the training data, the layers before having been
+        drawn. None if the initialiser asks for no rows, or there are none yet.
     """
 
     fan_in: int
     units: int
     activation: Callable[[Floats], Floats] | None
     init_factor: float
+    inputs: Any = None
 
 
 def gain(activation: Callable[[Floats], Floats] | None) -> float:
@@ -89,10 +95,14 @@ class Initializer(Component):
 
     Attributes
     ----------
+    n_rows : int
+        On how many rows, at most, it wants to know what a layer reads; 0 for those that do not
+        look at data.
     coefs_init, intercepts_init : list of array-like or None
         Arrays that take the place of what was drawn, in the units of the target.
     """
 
+    n_rows: int = 0
     coefs_init: Any = None
     intercepts_init: Any = None
 
@@ -222,6 +232,58 @@ class Orthogonal(Initializer):
         return np.ascontiguousarray(weight) * gain(layer.activation), np.zeros(layer.units)
 
 
+class UnitVariance(Initializer):
+    r"""Normal weights, rescaled so that z of each hidden unit has variance 1 on the training data.
+
+    Layer after layer is drawn, and sees what those before it make of some rows (Krähenbühl et al.
+    2016, *Data-dependent initializations*; Mishkin & Matas 2016). Where z is constant, and without
+    data, the variance of a weight is 1 / fan_in.
+
+    The border z = 0 of each hidden unit leads through a random point between `points` rows:
+    biases are :math:`-\sum_i w_i z_i` with random rows i, and weights w from a flat Dirichlet
+    distribution. Holzmüller et al. (2024), *Better by default*, do so with five points for the sake
+    of tables.
+
+    Parameters
+    ----------
+    n_rows : int, default=512
+        How many random rows are looked at, at most, >= 1.
+    points : int, default=5
+        >= 0. With 0 biases are zero.
+    zero_output : bool, default=True
+        Whether the output layer starts at zero, so that the first predictions are constant.
+    """
+
+    names = ("unit_variance",)
+    ranges = {"n_rows": COUNT, "points": Interval(0, low_closed=True, whole=True)}
+    rules = {"zero_output": [Flag()]}
+
+    def __init__(self, n_rows: int = 512, points: int = 5, zero_output: bool = True) -> None:
+        self.n_rows = n_rows
+        self.points = points
+        self.zero_output = zero_output
+
+    def draw(self, layer: Layer, rng: np.random.RandomState) -> tuple[Floats, Floats]:
+        weight = rng.normal(size=(layer.fan_in, layer.units)) / np.sqrt(layer.fan_in)
+        bias = np.zeros(layer.units)
+        is_output = layer.activation is None
+        if is_output and self.zero_output:
+            return np.zeros_like(weight), bias
+        if is_output or layer.inputs is None:
+            return weight, bias
+        z = layer.inputs @ weight
+        deviation = z.std(axis=0)
+        # Rounding alone lets a constant column deviate.
+        varies = deviation > 1e-10 * np.abs(z).max(axis=0)
+        factor = np.divide(1, deviation, out=np.ones(layer.units), where=varies)
+        if self.points:
+            chosen = rng.randint(len(z), size=(self.points, layer.units))
+            shares = rng.standard_exponential(size=chosen.shape)
+            shares /= shares.sum(axis=0)
+            bias = -(shares * z[chosen, np.arange(layer.units)]).sum(axis=0) * factor
+        return weight * factor, bias
+
+
 class Constant(Initializer):
     """All weights equal, biases zero; hidden units then stay equal for ever.
 
@@ -249,7 +311,51 @@ class Zeros(Constant):
         super().__init__(0.0)
 
 
-class Given(Initializer):
+class _Otherwise(Initializer):
+    """Base of rules that leave the drawing to another one, ``otherwise``."""
+
+    otherwise: str | Initializer
+
+    @property
+    def n_rows(self) -> int:  # type: ignore[override]
+        """Those of the other rule."""
+        return get_initializer(self.otherwise).n_rows
+
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        # Its names are known when all classes are.
+        wanted = [Name(list_initializers()), Instance(Initializer)]
+        self._check_parameter("otherwise", wanted)
+        get_initializer(self.otherwise).check_parameters()
+
+    def draw(self, layer: Layer, rng: np.random.RandomState) -> tuple[Floats, Floats]:
+        return get_initializer(self.otherwise).draw(layer, rng)
+
+
+class ZeroOutput(_Otherwise):
+    """Zeros for the output layer, another rule for the hidden ones: first predictions are constant.
+
+    Zhang, Dauphin & Ma (2019), *Fixup initialization*, end their networks in such a layer.
+
+    Parameters
+    ----------
+    otherwise : str or Initializer, default="he_normal"
+        Draws the hidden layers.
+    """
+
+    names = ("zero_output",)
+
+    def __init__(self, otherwise: str | Initializer = "he_normal") -> None:
+        self.otherwise = otherwise
+
+    def draw(self, layer: Layer, rng: np.random.RandomState) -> tuple[Floats, Floats]:
+        weight, bias = super().draw(layer, rng)
+        if layer.activation is None:
+            return np.zeros_like(weight), np.zeros_like(bias)
+        return weight, bias
+
+
+class Given(_Otherwise):
     """Arrays of your own: weights of an earlier fit, or of another library.
 
     What ``coefs_init`` and ``intercepts_init`` of ``fit`` are, as a parameter: for ``partial_fit``,
@@ -276,16 +382,6 @@ class Given(Initializer):
         self.coefs_init = coefs_init
         self.intercepts_init = intercepts_init
         self.otherwise = otherwise
-
-    def check_parameters(self) -> None:
-        super().check_parameters()
-        # Its names are known when all classes are.
-        wanted = [Name(list_initializers()), Instance(Initializer)]
-        self._check_parameter("otherwise", wanted)
-        get_initializer(self.otherwise).check_parameters()
-
-    def draw(self, layer: Layer, rng: np.random.RandomState) -> tuple[Floats, Floats]:
-        return get_initializer(self.otherwise).draw(layer, rng)
 
 
 def list_initializers() -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
@@ -20,6 +21,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from skperceptron import MLPBinaryClassifier, MLPSoftmaxClassifier, initializers
 from skperceptron import MLPRegressor as OurRegressor
 from skperceptron.activations import ELU, LeakyReLU, ReLU, Tanh, get_activation
+from skperceptron.groups import ParameterGroup, ParameterGroups
 from skperceptron.initializers import (
     Constant,
     Given,
@@ -33,6 +35,8 @@ from skperceptron.initializers import (
     LeCunUniform,
     Orthogonal,
     ScikitLearn,
+    UnitVariance,
+    ZeroOutput,
     Zeros,
     gain,
     get_initializer,
@@ -75,11 +79,14 @@ class Law:
         follows; of equal weights, their value.
     bias_variance : callable
         The same for biases, which are zero by default.
+    zero_output : bool
+        Whether the weights of the output layer are zero.
     """
 
     shape: str
     variance: Callable
     bias_variance: Callable = lambda i, fan_in, units, gain: 0.0
+    zero_output: bool = False
 
 
 def glorot(i, fan_in, units, gain):
@@ -112,6 +119,9 @@ LAWS = {
     # All rows, or all columns, have length 1, times the gain.
     Orthogonal: Law("orthogonal", lambda i, fan_in, units, gain: gain**2 / max(fan_in, units)),
     ScikitLearn: Law("uniform", of_scikit_learn, of_scikit_learn),
+    # Without data, which has tests of its own.
+    UnitVariance: Law("normal", lecun, zero_output=True),
+    ZeroOutput: Law("normal", he, zero_output=True),
     Zeros: Law("equal", lambda i, *_: 0.0),
 }
 #: What is random, as multiples of the standard deviation: the largest draw, and the fourth moment.
@@ -157,7 +167,8 @@ def test_draws_follow_the_law(initializer, fan_in, units, activation):
     if law.shape == "equal":
         assert (weight == law.variance(*of_layer)).all()
     else:
-        assert_follows(weight, law.shape, law.variance(*of_layer))
+        is_zero = law.zero_output and activation is None
+        assert_follows(weight, law.shape, 0.0 if is_zero else law.variance(*of_layer))
     assert_follows(bias, law.shape, law.bias_variance(*of_layer))
     if law.shape == "orthogonal":
         product = weight.T @ weight if fan_in >= units else weight @ weight.T
@@ -311,6 +322,120 @@ def test_initialisers_are_searched():
 def test_bad_parameters_of_an_initialiser_are_refused():
     with pytest.raises(ValueError, match="'value' parameter of Constant"):
         MLPSoftmaxClassifier(**OPTIONS, initializer=Constant(np.inf)).fit(X, Y)
+
+
+# Those that look at data, and those that start at zero.
+
+SKEWED = np.random.RandomState(3).standard_t(4, size=(300, 6)) * [1, 5, 0.1, 3, 1, 0] + 2
+
+
+def started(form=np.asarray, **options):
+    """Return a network as it was drawn, for skewed data with one constant column."""
+    options = {"hidden_layer_sizes": (8, 5), "random_state": 0, "dtype": "float64"} | options
+    frozen_groups = ParameterGroups(
+        weight=ParameterGroup(rate=0, penalty=0), bias=ParameterGroup(rate=0)
+    )
+    model = OurRegressor(**options, parameter_groups=frozen_groups, max_iter=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(form(SKEWED), SKEWED[:, 0])
+
+
+def layers_of(model, n_rows=300):
+    """Yield z of each hidden layer, with and without biases; plain NumPy, relu."""
+    value = SKEWED[:n_rows]
+    for weight, bias in zip(model.coefs_[:-1], model.intercepts_[:-1], strict=True):
+        yield value @ weight, value @ weight + bias
+        value = np.maximum(value @ weight + bias, 0)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("scale", [False, True])
+def test_hidden_units_start_with_unit_variance_on_the_data(form, scale):
+    model = started(form, initializer="unit_variance", feature_scale=scale)
+    for z, _ in layers_of(model):
+        assert_allclose(z.std(axis=0), 1, rtol=1e-9)
+    assert not model.coefs_[-1].any()
+    assert not model.intercepts_[-1].any()
+
+
+def test_borders_of_hidden_units_lead_through_the_middle_of_some_rows():
+    model = started(initializer=UnitVariance(points=5))
+    for z, moved in layers_of(model):
+        # A mean over five rows lies inside what all rows span, and differs from unit to unit.
+        middle = z[0] - moved[0]
+        assert ((z.min(axis=0) < middle) & (middle < z.max(axis=0))).all()
+        assert np.ptp(middle) > 0
+    one_point = started(initializer=UnitVariance(points=1))
+    for _, moved in layers_of(one_point):
+        assert_allclose(np.abs(moved).min(axis=0), 0, atol=1e-12)
+    none = started(initializer=UnitVariance(points=0))
+    assert not any(bias.any() for bias in none.intercepts_)
+
+
+def test_few_rows_are_drawn_from_many():
+    few = started(initializer=UnitVariance(n_rows=20, points=0))
+    deviations = next(layers_of(few))[0].std(axis=0)
+    assert not np.isclose(deviations, 1, rtol=0.01).any()
+    assert (np.abs(np.log(deviations)) < 1).all()
+
+
+@pytest.mark.parametrize("skips", ["none", "residual", "dense", "linear"])
+@pytest.mark.parametrize("more", [{}, {"normalization": "batch"}, {"input_dropout": 0.5}], ids=str)
+def test_data_reaches_every_layer_of_every_wiring(skips, more):
+    options = {"hidden_layer_sizes": (5, 5), "skip_connections": skips, **more}
+    for form in (np.asarray, sparse.csr_array):
+        model = started(form, initializer=UnitVariance(zero_output=False), **options)
+        assert all(weight.std() > 0 for weight in model.coefs_)
+    dense = started(initializer=UnitVariance(zero_output=False), **options)
+    for found, expected in zip(model.coefs_, dense.coefs_, strict=True):
+        assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_units_that_see_nothing_vary_keep_their_weights():
+    constant = np.ones((10, 3))
+    asked = Layer(3, 4, ReLU(), 6.0, constant)
+    weight, bias = UnitVariance(points=0).draw(asked, np.random.RandomState(0))
+    plain, _ = UnitVariance().draw(Layer(3, 4, ReLU(), 6.0), np.random.RandomState(0))
+    assert_array_equal(weight, plain)
+    assert np.isfinite(UnitVariance().draw(asked, np.random.RandomState(0))[1]).all()
+    assert not bias.any()
+
+
+@pytest.mark.parametrize("hidden", ["orthogonal", UnitVariance(zero_output=False)], ids=repr)
+def test_output_layer_starts_at_zero_and_hidden_layers_by_another_rule(hidden):
+    zero, other = (started(initializer=i) for i in (ZeroOutput(hidden), hidden))
+    assert_array_equal(zero.coefs_[0], other.coefs_[0])
+    assert other.coefs_[-1].any() and not zero.coefs_[-1].any()
+    assert np.ptp(zero.predict(SKEWED)) == 0
+    given = started(initializer=Given(otherwise=hidden))
+    assert_array_equal(given.coefs_[0], other.coefs_[0])
+
+
+@quiet
+def test_stacked_search_over_starts_that_see_data_equals_single_fits():
+    model = MLPSoftmaxClassifier(**OPTIONS, batch_size=20, initializer=UnitVariance(30))
+    grid = {"initializer__points": [0, 5], "initializer__n_rows": [10, 512]}
+    stacked, single = (
+        search(model, grid, cv=3).fit(X, Y).cv_results_["mean_test_score"]
+        for search in (StackedGridSearchCV, GridSearchCV)
+    )
+    assert_array_equal(stacked, single)
+
+
+@pytest.mark.parametrize(
+    ("initializer", "fragment"),
+    [
+        (UnitVariance(n_rows=0), "'n_rows' parameter of UnitVariance"),
+        (UnitVariance(points=-1), "'points' parameter of UnitVariance"),
+        (ZeroOutput("he"), "'otherwise' parameter of ZeroOutput"),
+        (ZeroOutput(Constant(np.nan)), "'value' parameter of Constant"),
+    ],
+    ids=repr,
+)
+def test_bad_parameters_of_starts_that_see_data_are_refused(initializer, fragment):
+    with pytest.raises(ValueError, match=fragment):
+        started(initializer=initializer)
 
 
 def arrays(*shapes):

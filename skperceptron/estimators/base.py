@@ -35,7 +35,6 @@ from .._sklearn.checks import (
     validated,
 )
 from .._sklearn.compat import CallbackSupportMixin, check_optimize_result, check_y
-from ..activations import Activation
 from ..callbacks.listening import Listener, NobodyListens, listening
 from ..engine import Network, multilayer_perceptron
 from ..engine.arrays import Floats, Integers, all_finite
@@ -43,7 +42,7 @@ from ..engine.network import Learned
 from ..engine.prediction import Predictor, Predictors, predict_raw
 from ..engine.rows import merge_equal_rows
 from ..exceptions import DivergedError
-from ..initializers import ARRAYS, Layer, get_initializer
+from ..initializers import ARRAYS, get_initializer
 from ..losses import Loss
 from ..optimizers import LBFGS
 from ..options import check_option, plain
@@ -69,6 +68,7 @@ from .held_out import FEW_OUTPUTS, HeldOut, Validation, joined, split
 from .notebook import NotebookMixin
 from .parameters import NetworkParameters, is_lbfgs, owned
 from .resumption import facts_of
+from .start import initial_vector
 
 #: From this many weights in one matrix on, ``dtype="auto"`` trains in float32.
 FLOAT32_FROM = 2**12
@@ -290,7 +290,7 @@ class BaseMultilayerPerceptron(
             if not mode.incremental:
                 self._forget_history()
         else:
-            start = self._initial_parameters(rng, extras)
+            start = self._initial_parameters(rng, extras, data)
             progress = Progress()
         self.dtype_ = self._resolve_dtype()
         self.n_outputs_ = n_outputs
@@ -366,27 +366,14 @@ class BaseMultilayerPerceptron(
         largest = max(array.size for array in learned if array.is_weight)
         return np.dtype(np.float32 if largest >= FLOAT32_FROM else np.float64)
 
-    def _initial_parameters(self, rng: np.random.RandomState, extras: Extras) -> Floats:
-        """Draw weights and biases layer by layer; all other blocks start as they declare."""
-        vector = np.empty((1, self._network.n_parameters))
-        activations: list[Activation | None] = [*self._resolve_activations()]
-        factors = [a.init_factor for a in activations if a is not None]
-        activations = [*activations[: len(self._hidden_sizes())], None]
+    def _initial_parameters(
+        self, rng: np.random.RandomState, extras: Extras, data: TrainingSet
+    ) -> Floats:
+        """Draw where the network starts, and put the user's own arrays into it."""
         initializer = owned(get_initializer(self.initializer), self.initializer)
         initializer.check_parameters()
-        layer = 0
-        for node, views in zip(self._network.nodes, self._network.views(vector), strict=True):
-            if node.block.opens_layer:
-                # scikit-learn's output layer follows the rule of the last hidden layer.
-                factor = factors[min(layer, len(factors) - 1)]
-                weight, bias = views
-                fan_in, units = weight[0].shape
-                asked = Layer(fan_in, units, activations[layer], factor)
-                weight[0], bias[0, 0] = initializer.draw(asked, rng)
-                layer += 1
-                continue
-            for view, start in zip(views, node.block.initial_arrays(rng), strict=True):
-                view[0] = start.reshape(view.shape[1:])
+        activations = self._resolve_activations()
+        vector = initial_vector(self._network, initializer, activations, rng, data)
         coefs, intercepts = extras.coefs_init, extras.intercepts_init
         self._start_where_told(
             vector,
@@ -757,11 +744,11 @@ class BaseMultilayerPerceptron(
             stack.publish(k)
 
     def _warn_of_clipped_batch(self, member: Member) -> None:
-        given, n_rows = self.batch_size, member.recipe.n_samples
-        if not isinstance(given, str) and not callable(given) and given > n_rows:
+        given, n_samples = self.batch_size, member.recipe.n_samples
+        if not isinstance(given, str) and not callable(given) and given > n_samples:
             warn(
                 f"Got batch_size={self.batch_size}, larger than the sample size"
-                f" {n_rows}. It is going to be clipped."
+                f" {member.recipe.n_samples}. It is going to be clipped."
             )
 
     def _finish(self, member: Member) -> None:
@@ -965,16 +952,11 @@ class BaseMultilayerPerceptron(
 def _was_planned(member: Member) -> bool:
     """Tell whether a member that has trained to its last epoch was asked to do just that.
 
-    So it is where the best epoch is kept and patience has no end. So it is too where a schedule
-    ends with the last epoch, and no rule could have stopped training before: the patience is as
-    long as training, or there is no tolerance.
+    So it is where a schedule ends with the last epoch, and no rule could have stopped training
+    before: the patience is as long as training, or there is no tolerance.
     """
     recipe = member.recipe
-    if member.verdict is not Verdict.EXHAUSTED:
-        return False
-    if recipe.watches_score and recipe.restores_best and recipe.n_iter_no_change == np.inf:
-        return True
-    if not recipe.schedule.needs_max_iter:
+    if member.verdict is not Verdict.EXHAUSTED or not recipe.schedule.needs_max_iter:
         return False
     is_patient = recipe.n_iter_no_change >= recipe.max_iter
     return is_patient or not (recipe.watches_score or recipe.tol)

@@ -240,12 +240,13 @@ def _prepare(fit: Fit, pool: _Pool) -> _Prepared:
     member = estimator._make_ready(checked, FROM_SCRATCH, fit.extras, NobodyListens())
     estimator._warn_of_clipped_batch(member)
     recipe = member.recipe
+    decay_schedule = recipe.decay_schedule
     recipe = replace(
         recipe,
         loss=pool.unify(recipe.loss),
         optimizer=pool.unify(recipe.optimizer),
         schedule=pool.unify(recipe.schedule),
-        decay_schedule=pool.unify(recipe.decay_schedule),
+        decay_schedule=None if decay_schedule is None else pool.unify(decay_schedule),
     )
     return _Prepared(fit, replace(member, recipe=recipe), checked.data, state)
 
@@ -357,8 +358,3 @@ def _members_in_cache(prepared: _Prepared) -> int:
     widths = network.n_inputs + sum(2 * node.block.units for node in network.nodes)
     numbers = vectors * network.n_parameters + batch * widths
     return max(1, WORKING_SET // (numbers * estimator.dtype_.itemsize))
-
-
-def forget_training(estimator: Any) -> None:
-    """Drop what only ``partial_fit`` would go on from: twice the size of the weights, for Adam."""
-    getattr(estimator, "__dict__", {}).pop("_optimizer_state", None)

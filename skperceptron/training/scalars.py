@@ -83,9 +83,12 @@ class Scalars:
 
     def weigh_penalties(self, sums: Floats) -> None:
         """Divide the penalties by the sum of the weights of each batch, (S, K)."""
-        penalty = np.divide(self._alphas, sums, out=np.zeros(sums.shape), where=sums > 0)
-        self.table[:, :, -2] = in_range(penalty * (1 - self._l1_ratios), self.table.dtype)
-        self.table[:, :, -1] = in_range(penalty * self._l1_ratios, self.table.dtype)
+        # Beside a batch of next to no weight the penalty alone would count: training diverges.
+        with np.errstate(over="ignore", invalid="ignore"):
+            penalty = np.divide(self._alphas, sums, out=np.zeros(sums.shape), where=sums > 0)
+            l1, l2 = penalty * self._l1_ratios, penalty * (1 - self._l1_ratios)
+        self.table[:, :, -2] = in_range(l2, self.table.dtype)
+        self.table[:, :, -1] = in_range(l1, self.table.dtype)
 
     def prepare(self) -> None:
         """Compute the numbers of the next epoch, but for the penalties."""

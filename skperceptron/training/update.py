@@ -217,7 +217,9 @@ def _reaching(
     """
     if strengths is None:
         return None if trained is None else trained.astype(dtype)
-    own = strengths[place].astype(dtype)
+    # What float32 has no room for lets training diverge, which is told.
+    with np.errstate(over="ignore"):
+        own = strengths[place].astype(dtype)
     if trained is not None:
         own[:, : trained.shape[1]] *= trained
     return own

@@ -158,3 +158,15 @@ def test_weights_that_no_gradient_reaches_are_left_alone(options):
 def test_lbfgs_refuses_what_is_not_smooth(options):
     with pytest.raises(ValueError, match="needs a smooth objective"):
         MLPRegressor(solver="lbfgs", **options).fit(X, Y)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_batch_of_next_to_no_weight_is_no_warning_of_numpy():
+    # The first row's penalty overflows beside its loss, whatever the second one weighs.
+    network = MLPRegressor(hidden_layer_sizes=(2,), alpha=50.0, batch_size=1, random_state=0)
+    try:
+        network.partial_fit(np.eye(2), [0.0, 1.0], sample_weight=[1e-310, 1.0])
+    except ValueError as error:
+        assert "diverged" in str(error)
+    else:
+        assert np.isfinite(network.coefs_[0]).all()

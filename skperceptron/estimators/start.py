@@ -1,0 +1,95 @@
+"""Where a network starts: an initialiser draws layer by layer, and may look at some rows first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from ..activations import Activation
+from ..engine import Network
+from ..engine.arrays import Floats
+from ..engine.network import FIRST, Learned
+from ..engine.prediction import Predictor
+from ..initializers import Initializer, Layer
+from ..training import TrainingSet
+
+FLOAT64 = np.dtype(np.float64)
+
+
+def initial_vector(
+    network: Network,
+    initializer: Initializer,
+    activations: Sequence[Activation],
+    rng: np.random.RandomState,
+    data: TrainingSet,
+) -> Floats:
+    """Draw weights and biases layer by layer; all other blocks start as they declare.
+
+    Parameters
+    ----------
+    network : Network
+        Of one member.
+    initializer : Initializer
+    activations : sequence of Activation
+        One for each hidden layer, and at least one.
+    rng : RandomState
+        Source of all randomness.
+    data : TrainingSet
+        Of which the initialiser may see some rows.
+
+    Returns
+    -------
+    ndarray of shape (1, P), float64
+    """
+    vector = np.empty((1, network.n_parameters))
+    learned = network.views(vector)
+    rows = _some_rows(data, initializer.n_rows, rng)
+    n_hidden = sum(node.block.opens_layer for node in network.nodes) - 1
+    layer = 0
+    for position, (node, views) in enumerate(zip(network.nodes, learned, strict=True)):
+        if not node.block.opens_layer:
+            for view, start in zip(views, node.block.initial_arrays(rng), strict=True):
+                view[0] = start.reshape(view.shape[1:])
+            continue
+        weight, bias = views
+        fan_in, units = weight[0].shape
+        # scikit-learn's output layer follows the rule of the last hidden layer.
+        factor = activations[min(layer, len(activations) - 1)].init_factor
+        follows = activations[layer] if layer < n_hidden else None
+        inputs = None if rows is None else _inputs_of(network, position, learned, rows)
+        weight[0], bias[0, 0] = initializer.draw(Layer(fan_in, units, follows, factor, inputs), rng)
+        layer += 1
+    return vector
+
+
+def _some_rows(data: TrainingSet, n_rows: int, rng: np.random.RandomState) -> Any:
+    """Return all that is known of some random rows, by the names of the inputs; None for none."""
+    if not n_rows:
+        return None
+    chosen = np.arange(data.n_rows)
+    if data.n_rows > n_rows:
+        chosen = np.sort(rng.choice(data.n_rows, n_rows, replace=False))
+    more = {name: array[chosen] for name, array in data.more.items()}
+    return {FIRST: data.X[chosen].astype(FLOAT64), **more}
+
+
+def _inputs_of(network: Network, position: int, learned: Learned, rows: dict[str, Any]) -> Any:
+    """Return what a node reads on some rows, side by side, (n, fan_in)."""
+    found = []
+    for source in network.nodes[position].sources:
+        # Dropout and scales begin as the identity; a sparse input stays sparse so.
+        while source >= 0 and network.nodes[source].block.keeps_kind:
+            (source,) = network.nodes[source].sources
+        if source < 0:
+            found.append(rows[network.input_of(source).name])
+            continue
+        part = Network(network.inputs, network.nodes[: source + 1])
+        found.append(Predictor(part, learned[: source + 1], FLOAT64)(rows))
+    if len(found) == 1:
+        return found[0]
+    if any(map(sparse.issparse, found)):
+        return sparse.csr_array(sparse.hstack(found))
+    return np.hstack(found)
