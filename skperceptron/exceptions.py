@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .options import InvalidOption
 
-__all__ = ["DivergedError", "InvalidOption"]
+__all__ = ["DivergedError", "InvalidOption", "TooLargeError"]
 
 
 class DivergedError(ValueError):
@@ -25,4 +25,21 @@ class DivergedError(ValueError):
     ...     except DivergedError:
     ...         print("Scale X, or lower learning_rate_init.")
     Scale X, or lower learning_rate_init.
+    """
+
+
+class TooLargeError(ValueError, MemoryError):
+    """What is asked for needs arrays out of proportion: it is refused before they are made.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skperceptron import MLPRegressor
+    >>> from skperceptron.exceptions import TooLargeError
+    >>> X, y = np.zeros((2, 1)), np.array([0, 10**9])
+    >>> try:
+    ...     MLPRegressor(output="categorical").fit(X, y)
+    ... except TooLargeError:
+    ...     print("Use output='continuous'.")
+    Use output='continuous'.
     """

@@ -17,6 +17,7 @@ from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron import RosenblattPerceptron as Rosenblatt
 from skperceptron.callbacks import Callback, EpochLogger
 from skperceptron.model_selection import (
+    StackedCrossEnsembleClassifier,
     StackedEnsembleClassifier,
     StackedGridSearchCV,
     stacked_cross_validate,
@@ -115,10 +116,12 @@ def test_warning_points_at_the_users_line(name, place):
 def test_warnings_of_stacks_point_at_the_users_line_where_there_is_one(n_jobs):
     network = MLPBinaryClassifier(**SMALL)
     search = StackedGridSearchCV(network, {"alpha": [0, 1]}, cv=2, refit=False, n_jobs=n_jobs)
+    crossed = StackedCrossEnsembleClassifier(network, {}, restore_best=False, n_jobs=n_jobs)
     calls = [
         (sys._getframe().f_lineno, lambda: search.fit(X, Y)),
         (sys._getframe().f_lineno, lambda: stacked_cross_validate(network, X, Y, n_jobs=n_jobs)),
         (sys._getframe().f_lineno, lambda: StackedEnsembleClassifier(network, 3).fit(X, Y)),
+        (sys._getframe().f_lineno, lambda: crossed.fit(X, Y)),
     ]
     for line, call in calls:
         found = warnings_of(call, "Maximum iterations")
@@ -150,6 +153,7 @@ AS_ASKED = {
     "one cycle": network(learning_rate="one_cycle", n_iter_no_change=np.inf),
     "one cycle without a tolerance": network(learning_rate="one_cycle", tol=0),
     "cosine": network(learning_rate="cosine", n_iter_no_change=np.inf),
+    "best epoch of all": network(early_stopping=EarlyStopping("loss", patience=np.inf)),
     "ended by a callback": network(callbacks=[Ending()]),
     "ended by a callback at the end": network(callbacks=[Ending(4)]),
     "L-BFGS ended by a callback": network(callbacks=[Ending()], solver="lbfgs", max_iter=99),
@@ -172,6 +176,7 @@ def test_what_was_asked_for_is_no_reason_to_warn(name):
         {},
         {"learning_rate": "one_cycle", "max_iter": 20},
         {"early_stopping": True},
+        {"early_stopping": EarlyStopping(patience=np.inf, restore_best=False)},
         {"tol": 0},
         {"n_iter_no_change": np.inf},
         {"learning_rate": "step", "n_iter_no_change": np.inf},

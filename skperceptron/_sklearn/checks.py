@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -47,13 +47,10 @@ class FitMode:
         Whether training goes on from an earlier call.
     incremental : bool
         Whether this is ``partial_fit``.
-    learns : bool
-        Whether the network is going to learn from the rows; it is not from validation data.
     """
 
     continuing: bool
     incremental: bool
-    learns: bool = True
 
 
 @dataclass(frozen=True)
@@ -344,11 +341,84 @@ def accuracy(y: Any, labels: Any, sample_weight: Floats | None = None) -> float:
     return float(accuracy_score(y, labels, sample_weight=sample_weight))
 
 
+def refuse_too_few_classes(classes: Any, estimator_name: str) -> None:
+    """Raise ValueError if there are fewer than two classes."""
+    if len(classes) < 2:
+        found = f"one class: {shown_labels(classes)}" if len(classes) else "none"
+        raise ValueError(
+            f"{estimator_name} needs samples of at least 2 classes in the data, but the"
+            f" data contains only {found}"
+        )
+
+
+def are_known_labels(y: Any, classes: Any, mode: FitMode) -> bool:
+    """Tell whether y plainly holds labels of the kind that an earlier call has met."""
+    return (
+        mode.continuing
+        and mode.incremental
+        and isinstance(y, np.ndarray)
+        and y.ndim == 1
+        and y.dtype.kind in "biuUS"
+        and y.dtype.kind == classes.dtype.kind
+    )
+
+
+def encoded_labels(
+    y: Any,
+    known: Any,
+    mode: FitMode,
+    check_n_classes: Callable[[Any], None],
+    *,
+    same_classes: bool,
+) -> tuple[Any, Integers]:
+    """Find the classes, or check y against them, and turn labels into positions among them.
+
+    Parameters
+    ----------
+    y : array-like of shape (N,)
+    known : ndarray of shape (n_classes,) or None
+        The classes of the earlier call, or those that were announced to ``partial_fit``.
+    mode : FitMode
+    check_n_classes : callable
+        Raises ValueError for classes that the estimator cannot handle.
+    same_classes : bool
+        Whether ``fit``, where it goes on from an earlier one, must meet the same classes.
+
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,)
+    codes : ndarray of int of shape (N,)
+    """
+    if are_known_labels(y, known, mode):
+        # Without a search for all that occur: a call of partial_fit takes half the time.
+        codes = np.searchsorted(known, y)
+        np.minimum(codes, len(known) - 1, out=codes)
+        if (known[codes] == y).all():
+            return known, codes
+    y = column_or_1d(y, warn=True)
+    found = np.unique(y)
+    if not mode.continuing:
+        # partial_fit has been told all labels that will ever occur.
+        known = known if mode.incremental else found
+        check_n_classes(known)
+    if same_classes and not mode.incremental and set(found) != set(known):
+        raise ValueError(
+            "warm_start can only be used where `y` has the same classes as in the previous"
+            f" call to fit. Previously got {known}, `y` has {found}"
+        )
+    if len(np.setdiff1d(found, known, assume_unique=True)):
+        raise ValueError(
+            f"`y` has classes not in `self.classes_`. `self.classes_` has {known}. 'y' has {found}."
+        )
+    return known, np.searchsorted(known, y)
+
+
 class LabelMixin(ClassifierMixin):
     """What all classifiers share: labels, their positions in ``classes_``, and their weights."""
 
     classes_: Any
     class_weight: Any
+    warm_start: bool
 
     #: What all weights of rows, times those of their classes, may add up to.
     _sums_of_weights = NORMAL_NUMBERS
@@ -391,52 +461,16 @@ class LabelMixin(ClassifierMixin):
         """
         return np.log(self.predict_proba(X))
 
-    def _check_n_classes(self, classes: Any) -> None:
-        """Refuse a number of classes that this classifier cannot handle."""
-        if len(classes) < 2:
-            found = f"one class: {shown_labels(classes)}" if len(classes) else "none"
-            raise ValueError(
-                f"{type(self).__name__} needs samples of at least 2 classes in the data, but the"
-                f" data contains only {found}"
-            )
-
     def _label_codes(self, y: Any, mode: FitMode) -> Integers:
         """Set ``classes_``, or check y against it, and return each label's position there."""
-        if self._are_known_labels(y, mode):
-            # Without a search for all that occur: a call of partial_fit takes half the time.
-            codes = np.searchsorted(self.classes_, y)
-            np.minimum(codes, len(self.classes_) - 1, out=codes)
-            if (self.classes_[codes] == y).all():
-                return codes
-        y = column_or_1d(y, warn=True)
-        classes = np.unique(y)
-        if not mode.continuing:
-            # partial_fit has been told all labels that will ever occur.
-            announced = self.classes_ if mode.incremental else classes
-            self._check_n_classes(announced)
-            self.classes_ = announced
-        if self.warm_start and not mode.incremental and set(classes) != set(self.classes_):
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the previous"
-                f" call to fit. Previously got {self.classes_}, `y` has {classes}"
-            )
-        if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
-            raise ValueError(
-                "`y` has classes not in `self.classes_`. "
-                f"`self.classes_` has {self.classes_}. 'y' has {classes}."
-            )
-        return np.searchsorted(self.classes_, y)
-
-    def _are_known_labels(self, y: Any, mode: FitMode) -> bool:
-        """Tell whether y plainly holds labels of the kind that an earlier call has met."""
-        return (
-            mode.continuing
-            and mode.incremental
-            and isinstance(y, np.ndarray)
-            and y.ndim == 1
-            and y.dtype.kind in "biuUS"
-            and y.dtype.kind == self.classes_.dtype.kind
+        self.classes_, codes = encoded_labels(
+            y,
+            getattr(self, "classes_", None),
+            mode,
+            lambda classes: refuse_too_few_classes(classes, type(self).__name__),
+            same_classes=self.warm_start,
         )
+        return codes
 
     def _refuse_balancing_batches(self) -> None:
         """Raise ValueError if partial_fit would need to know all rows."""

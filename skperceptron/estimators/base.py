@@ -1,14 +1,13 @@
 """What the three multi-layer perceptrons share: validation, fit and partial_fit.
 
-A subclass translates targets: it says which loss the network minimises (``_make_loss``), what
-the network's targets are (``_encode``), how raw predictions are scored while training
-(``_judged``, ``_score_judged``), and what ``predict`` returns.
+A subclass says which kind of target the network is asked for (``_choose_target``) and what
+``predict`` returns.
 """
 
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy, deepcopy
 from dataclasses import dataclass
 from numbers import Integral
@@ -41,7 +40,7 @@ from ..engine.arrays import Floats, Integers, all_finite
 from ..engine.network import Learned
 from ..engine.prediction import Predictor, Predictors, predict_raw
 from ..engine.rows import merge_equal_rows
-from ..exceptions import DivergedError
+from ..exceptions import DivergedError, TooLargeError
 from ..initializers import ARRAYS, get_initializer
 from ..losses import Loss
 from ..optimizers import LBFGS
@@ -69,6 +68,7 @@ from .notebook import NotebookMixin
 from .parameters import NetworkParameters, is_lbfgs, owned
 from .resumption import facts_of
 from .start import initial_vector
+from .targets import ATTRIBUTES_OF_VERSION_0_1, Target, target_of_version_0_1
 
 #: From this many weights in one matrix on, ``dtype="auto"`` trains in float32.
 FLOAT32_FROM = 2**12
@@ -142,7 +142,7 @@ class BaseMultilayerPerceptron(
 
     _y_is_numeric = False
 
-    _loss: Loss
+    _target: Target
 
     #: Whether predictions are float64 even if X is float32.
     _predicts_float64 = False
@@ -150,46 +150,20 @@ class BaseMultilayerPerceptron(
     coefs_: list[Floats]
     intercepts_: list[Floats]
 
-    # What a subclass answers.
-
     @abstractmethod
-    def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> TargetRows:
-        """Check y, store what describes it (``classes_``...), return the network's targets."""
-
-    @abstractmethod
-    def _make_loss(self) -> Loss:
-        """Return the loss; ``_encode`` has run."""
-
-    @abstractmethod
-    def _judged(self, raw: Floats) -> Any:
-        """Return what is scored while training, from raw predictions in the network's units.
-
-        May change them.
-        """
-
-    @abstractmethod
-    def _score_judged(self, judged: Any, y: Any, sample_weight: Floats | None) -> float:
-        """Return the validation score of what ``_judged`` has returned for all rows."""
+    def _choose_target(self, y: Any, mode: FitMode) -> Target:
+        """Return the kind of target that y and the parameters ask for, not yet encoded."""
 
     def _weigh(self, targets: TargetRows, sample_weight: Floats | None) -> Floats | None:
         """Return the weights of the rows for training and validation."""
         return sample_weight
 
-    def _stratify(self, targets: TargetRows) -> Any:
-        """Return the labels by which the validation rows are stratified, if any."""
-        return None
-
-    def _fold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
-        """Turn the output layer from the network's units into those of y."""
-        return weight, bias
-
-    def _unfold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
-        """Undo ``_fold``."""
-        return weight, bias
-
-    def _needs_float64(self) -> bool:
-        """Tell whether float32 would lose predictions: they are then float64 for any X."""
-        return False
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "_loss" in state:
+            self._target = target_of_version_0_1(state, type(self).__name__)
+            for name in ATTRIBUTES_OF_VERSION_0_1:
+                self.__dict__.pop(name, None)
 
     # Fitting.
 
@@ -256,6 +230,30 @@ class BaseMultilayerPerceptron(
         weight = self._weigh(targets, sample_weight)
         return CheckedData(TrainingSet(X, targets), y, given, sample_weight, weight)
 
+    def _encode(self, y: Any, sample_weight: Floats | None, mode: FitMode) -> TargetRows:
+        """Check y, store what describes it (``classes_``...), return the network's targets."""
+        target = self._choose_target(y, mode)
+        earlier = self._target if mode.continuing else None
+        rows = target.encode(y, sample_weight, mode, earlier)
+        if earlier is not None:
+            self._change_units(earlier, target)
+        self._target = target
+        return rows
+
+    def _change_units(self, earlier: Target, now: Target) -> None:
+        """Keep what the network predicts, though its targets come in other units."""
+        if earlier.key_of_units == now.key_of_units:
+            return
+        # All other weights are kept in units of y.
+        for name in ("_raw_parameters", "_average"):
+            kept = getattr(self, name, None)
+            if kept is not None:
+                vector = kept.astype(np.float64)
+                weight, bias = self._network.views(vector[np.newaxis])[-1]
+                in_units_of_y = earlier.fold(weight[0], bias[0, 0])
+                weight[0], bias[0, 0] = now.unfold(*in_units_of_y)
+                setattr(self, name, vector)
+
     def _check_penalty(self, weight: Floats | None) -> None:
         """Refuse weights so small that nothing but the penalty would count."""
         if weight is not None and self.alpha / weight.sum() > LARGEST_PENALTY:
@@ -265,14 +263,23 @@ class BaseMultilayerPerceptron(
                 " use alpha=0."
             )
 
+    def _check_room(self, n_rows: int) -> None:
+        """Refuse a target that asks for arrays out of proportion."""
+        # L-BFGS has no batches; its largest array is one of weights.
+        batch = 1 if is_lbfgs(self.solver) else self._batch_rows(n_rows)
+        if reason := self._target.too_large(max(batch, *self._hidden_sizes(), 1)):
+            raise TooLargeError(reason)
+
     def _make_ready(
         self, checked: CheckedData, mode: FitMode, extras: Extras, listener: Listener
     ) -> Member:
         """Wire the network and return it, with its start, as a member of a stack."""
         data = checked.data
         self._check_penalty(checked.weight)
+        self._check_room(data.n_rows)
+        self.__dict__.update(self._target.attributes)
         rng = generator_of(self.random_state)
-        loss = self._loss = self._make_loss()
+        loss = self._target.loss
         n_outputs = data.targets.n_outputs * loss.outputs_per_target
         if mode.continuing:
             if extras.coefs_init is not None or extras.intercepts_init is not None:
@@ -393,7 +400,7 @@ class BaseMultilayerPerceptron(
         # The user speaks the units of y.
         given = coefs is not None, intercepts is not None
         if any(given):
-            unfolded = self._unfold(weights[-1], biases[-1])
+            unfolded = self._target.unfold(weights[-1], biases[-1])
             for place, own, is_given in zip(
                 (weights[-1], biases[-1]), unfolded, given, strict=True
             ):
@@ -449,7 +456,7 @@ class BaseMultilayerPerceptron(
         kept = {name: getattr(self, name) for name in self._network.attributes}
         if not folded:
             coefs, intercepts = list(self.coefs_), list(self.intercepts_)
-            coefs[-1], intercepts[-1] = self._unfold(coefs[-1], intercepts[-1])
+            coefs[-1], intercepts[-1] = self._target.unfold(coefs[-1], intercepts[-1])
             kept |= {"coefs_": coefs, "intercepts_": intercepts}
         learned = self._network.from_attributes(kept)
         if dtype is None:
@@ -497,7 +504,7 @@ class BaseMultilayerPerceptron(
             max_grad_norm=np.inf if self.max_grad_norm is None else plain(self.max_grad_norm),
             sample_weight=sample_weight,
             shuffle=self.shuffle,
-            validate=None if held_out is None else Validation(self, loss, rules.monitor, held_out),
+            validate=None if held_out is None else Validation(self, rules.monitor, held_out),
             watches_score=stopping is not None and held_out is not None,
             restores_best=rules.restore_best,
             max_iter=plain(self.max_iter),
@@ -553,7 +560,7 @@ class BaseMultilayerPerceptron(
         with renaming("sample_weight", "sample_weight_val"):
             weight = None if weight is None else check_sample_weight(weight, X)
         with renaming("y", "y_val"):
-            targets = self._encode(y, None, FitMode(True, incremental=True, learns=False))
+            targets = self._target.encode_validation(y)
             weight = self._weigh(targets, weight)
         return HeldOut(TrainingSet(X, targets), y, weight, (extras.X_val, extras.y_val))
 
@@ -578,7 +585,7 @@ class BaseMultilayerPerceptron(
                 f"validation_fraction={self.validation_fraction!r} must be in the range (0.0, 1.0)"
                 " if early_stopping=True."
             )
-        labels = self._stratify(data.targets)
+        labels = self._target.labels_of(data.targets)
         rows, held_out = split(data.n_rows, plain(self.validation_fraction), labels, rng)
         if len(held_out) < 2:
             raise ValueError(
@@ -684,7 +691,7 @@ class BaseMultilayerPerceptron(
             (data.X.shape, data.X.dtype, len(member.rows), size, self.dtype_),
             tuple(of for node in _what_is_learned(self._network) for of in node),
             (data.targets.n_outputs, data.targets.codes is None),
-            self._key_of_units(),
+            self._target.key_of_units,
         )
         stack = resting.take(key, member, data, make)
         return stack, lambda: resting.put_back(key, stack)
@@ -706,10 +713,6 @@ class BaseMultilayerPerceptron(
         parts = [part for v in values for part in (v if isinstance(v, tuple) else (v,))]
         if all(part is None or isinstance(part, str | int | float) for part in parts):
             return tuple(values)
-        return None
-
-    def _key_of_units(self) -> Hashable:
-        """Return what describes the units that the network's targets are in."""
         return None
 
     def _run_epochs(
@@ -878,9 +881,10 @@ class BaseMultilayerPerceptron(
     def _store_parameters(self, vector: Floats) -> None:
         views = self._network.views(vector.astype(self.dtype_)[np.newaxis])
         self._keep_learned(self._network.by_attribute(views))
-        self.coefs_[-1], self.intercepts_[-1] = self._fold(self.coefs_[-1], self.intercepts_[-1])
+        folded = self._target.fold(self.coefs_[-1], self.intercepts_[-1])
+        self.coefs_[-1], self.intercepts_[-1] = folded
         self._predictors = Predictors()
-        self._predicts_float64 = self._needs_float64()
+        self._predicts_float64 = self._target.needs_float64
         if not (np.isfinite(self.coefs_[-1]).all() and np.isfinite(self.intercepts_[-1]).all()):
             self._refuse_diverged()
 

@@ -22,7 +22,6 @@ from ..engine.arrays import Floats, Integers
 from ..engine.mapped import pages_of
 from ..engine.prediction import predict_raw
 from ..exceptions import DivergedError
-from ..losses import Loss
 from ..options import is_number, shown
 from ..training import TrainingSet
 from ..usercall import warn
@@ -120,7 +119,6 @@ class Validation:
     ----------
     estimator : BaseMultilayerPerceptron
         Being fitted.
-    loss : Loss
     monitor : str or callable
         As in :class:`~skperceptron.stopping.EarlyStopping`.
     held_out : HeldOut
@@ -129,12 +127,11 @@ class Validation:
     def __init__(
         self,
         estimator: BaseMultilayerPerceptron,
-        loss: Loss,
         monitor: str | Callable[..., float],
         held_out: HeldOut,
     ) -> None:
         self._estimator = estimator
-        self._loss = loss
+        self._target = estimator._target
         self._monitor = monitor
         data, rows, weight = held_out.data, held_out.rows, held_out.sample_weight
         self._given, self._given_rows = held_out.given, rows
@@ -168,7 +165,7 @@ class Validation:
         if self._monitor == "loss":
             score = -loss
         elif self._scorer is None:
-            score = self._estimator._score_judged(joined(judged), self._y, self._weight)
+            score = self._target.score(joined(judged), self._y, self._weight)
         else:
             score = self._score(self._scorer, parameters)
         return self._checked(score), loss
@@ -190,10 +187,10 @@ class Validation:
             if total:
                 y = np.ascontiguousarray(self._targets.part(part).of_rows(), dtype=raw.dtype)
                 with np.errstate(over="ignore", invalid="ignore"):
-                    means.append(self._loss.mean(raw, y, weight))
+                    means.append(self._target.loss.mean(raw, y, weight))
                 totals.append(total)
             if self._monitor == "score":
-                judged.append(self._estimator._judged(raw))
+                judged.append(self._target.judged(raw))
         loss = means[0] if len(means) == 1 else float(np.average(means, weights=totals))
         return loss, judged
 

@@ -94,6 +94,21 @@ def owned(component: Own, given: Any) -> Own:
     return copied
 
 
+def resolved_loss(given: str | Loss, task: str, n_targets: int) -> Loss:
+    """Return a copy of the user's loss, checked.
+
+    Parameters
+    ----------
+    given : str or Loss
+    task : {"binary", "multiclass", "regression"}
+    n_targets : int
+        Columns of y, or classes.
+    """
+    loss = owned(get_loss(given, task), given)
+    loss.check_parameters(n_targets)
+    return loss
+
+
 class NetworkParameters(ChecksOptions, RememberedNames):
     """Parameters of a network, and the objects that their values mean."""
 
@@ -292,12 +307,6 @@ class NetworkParameters(ChecksOptions, RememberedNames):
                 f" solver={self.solver!r}, whose objective must not be random."
             )
         return rates
-
-    def _resolve_loss(self, task: str, n_targets: int) -> Loss:
-        """Return a copy of the user's loss, checked."""
-        loss = owned(get_loss(self.loss, task), self.loss)
-        loss.check_parameters(n_targets)
-        return loss
 
     def _make_optimizer(self) -> Optimizer:
         own = {

@@ -272,7 +272,7 @@ def _linked(estimator: Estimator, raw: Floats) -> Floats:
             return (raw > 0).astype(raw.dtype)
         return np.eye(raw.shape[1])[raw.argmax(axis=1)]
     # Folding maps an affine layer into y's units: of its value, the identity is the weight.
-    weight, bias = estimator._fold(np.eye(raw.shape[1]), np.zeros(raw.shape[1]))
+    weight, bias = estimator._target.fold(np.eye(raw.shape[1]), np.zeros(raw.shape[1]))
     linked = raw @ weight + bias
-    estimator._loss.inverse_link(linked, out=linked)
+    estimator._target.loss.inverse_link(linked, out=linked)
     return linked

@@ -9,8 +9,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..engine import Network
 from ..engine.network import Learned
+from ..estimators import MLPBinaryClassifier, MLPRegressor
 from ..estimators.base import BaseMultilayerPerceptron
-from ..estimators.mlp import MLPBinaryClassifier, MLPRegressor
+from ..estimators.targets import Asked
 from ..losses import get_loss
 from ..options import COUNT, check_option, plain
 from ..perceptron.estimator import RosenblattPerceptron, wire
@@ -92,7 +93,7 @@ def _output_before_fit(estimator: BaseMultilayerPerceptron) -> tuple[int | None,
         if estimator.output == "categorical":
             if estimator.output_range is None:
                 return None, "softmax"
-            low, high = estimator._bounds()
+            low, high = Asked.of(estimator).bounds()
             return int(high) - int(low) + 1, "softmax"
         if estimator.output_range is not None:
             return 1, "scaled_logistic"

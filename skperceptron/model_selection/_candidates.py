@@ -13,8 +13,8 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from .._sklearn.compat import has_callbacks
+from ..estimators import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from ..estimators.base import NO_EXTRAS, BaseMultilayerPerceptron
-from ..estimators.mlp import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from ..estimators.parameters import is_lbfgs
 from ._stacking import Fit, forget_training, token
 

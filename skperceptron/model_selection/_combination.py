@@ -341,7 +341,10 @@ def blend_of_means(
     rules : BlendRules
     """
     n_arms, n_rows, n_columns = predictions.shape
-    deviation = y.std(axis=0)
+    # Squares of the largest floats overflow, those of the smallest vanish.
+    largest = np.abs(y).max(axis=0)
+    unit = np.where(largest > 0, largest, 1.0)
+    deviation = (y / unit).std(axis=0) * unit
     deviation[deviation == 0] = 1
     errors = ((predictions - y) / deviation).reshape(n_arms, n_rows * n_columns)
     weight = None if sample_weight is None else np.repeat(sample_weight, n_columns)

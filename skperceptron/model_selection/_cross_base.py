@@ -35,7 +35,7 @@ from ._ensemble_base import BaseEnsemble
 from ._held_out import Combination, Split, combined
 from ._members import Job, Part, fit_members, watching
 from ._options import RULES
-from ._outputs import Labels, Output
+from ._outputs import Output, ProbabilityOutput
 
 __all__ = ["BaseCrossEnsemble", "weight_in"]
 
@@ -154,7 +154,7 @@ class BaseCrossEnsemble(BaseEnsemble):
         cv = plain(self.cv)
         if is_allowed(cv, [Interval(2, low_closed=True, whole=True), None]):
             n_splits, seed = 5 if cv is None else cv, rng.randint(np.iinfo(np.int32).max)
-            has_classes = isinstance(output, Labels) and not output.is_multilabel
+            has_classes = isinstance(output, ProbabilityOutput) and not output.is_multilabel
             kind = StratifiedKFold if has_classes else KFold
             splitter = kind(n_splits, shuffle=True, random_state=seed)
         else:
@@ -237,20 +237,25 @@ class BaseCrossEnsemble(BaseEnsemble):
 
     def _blended(self, X: Any, return_std: bool) -> Any:
         """Return what the ensemble predicts, and the spread of its members if asked."""
-        means, squares = [], []
-        weights = []
+        weights, means, deviations = [], [], []
         for weight, members in self._predictions_of_arms(X):
             weights.append(weight)
             means.append(np.mean(members, axis=0))
             if return_std:
-                squares.append(np.var(members, axis=0))
+                # Squares of large predictions overflow. Powers of two round nothing.
+                exponent = np.frexp(np.abs(members).max(axis=0))[1]
+                scaled = np.ldexp(members, -exponent)
+                deviations.append(np.ldexp(scaled.std(axis=0), exponent))
         predictions, shares = np.stack(means), np.array(weights)
         blended = self._output.shown(Blend(shares, self._blend.temperature).of(predictions))
         if not return_std:
             return blended
         center = np.tensordot(shares, predictions, axes=1)
-        variances = np.stack(squares) + (predictions - center) ** 2
-        return blended, self._output.shown(np.sqrt(np.tensordot(shares, variances, axes=1)))
+        # Within each arm, and between arms.
+        apart = np.hypot(np.stack(deviations), predictions - center)
+        exponent = np.frexp(apart.max(axis=0))[1]
+        squares = np.tensordot(shares, np.ldexp(apart, -exponent) ** 2, axes=1)
+        return blended, self._output.shown(np.ldexp(np.sqrt(squares), exponent))
 
     def predict_members(self, X: Any) -> Floats:
         """Return what each member predicts, as it is: not calibrated.
@@ -306,7 +311,7 @@ def _part(
     watched = np.ones(len(test), dtype=bool)
     if sample_weight is not None:
         watched &= sample_weight[test] > 0
-    if isinstance(output, Labels) and not output.is_multilabel:
+    if isinstance(output, ProbabilityOutput) and not output.is_multilabel:
         # A class whose only row is held out is unknown to the network.
         watched &= np.isin(y_out, y_train)
     validation = None

@@ -12,7 +12,7 @@ from ._combination import log_of
 from ._cross_base import BaseCrossEnsemble
 from ._ensemble_base import EnsembleClassifierMixin, EnsembleRegressorMixin
 from ._outputs import (
-    Labels,
+    ProbabilityOutput,
     described_labels,
     described_numbers,
     refuse_other_kind,
@@ -171,7 +171,7 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
         "calibrate": [Flag()],
     }
 
-    _output: Labels
+    _output: ProbabilityOutput
 
     def __init__(
         self,
@@ -255,7 +255,7 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
 
     def _refuse_what_is_not_combined(self, member: Any) -> None:
         refuse_other_kind(type(self).__name__, member, "classifier")
-        refuse_without(type(self).__name__, member, Labels.method)
+        refuse_without(type(self).__name__, member, ProbabilityOutput.method)
 
     def _labels_were(self) -> tuple[bool, bool]:
         return self._output.is_multilabel, self._output.was_sparse

@@ -10,8 +10,9 @@ from sklearn.utils import check_random_state
 
 from .._sklearn.compat import fit_context
 from ..engine.arrays import Floats
+from ..estimators.targets import Indicators
 from ..options import COUNT, N_JOBS, SEED, Having, Rules, plain, speaks_for_itself
-from ._candidates import last_step, path_of
+from ._candidates import path_of
 from ._ensemble_base import BaseEnsemble, EnsembleClassifierMixin, EnsembleRegressorMixin
 from ._members import Job, Part, fit_members
 
@@ -178,8 +179,8 @@ class StackedEnsembleClassifier(EnsembleClassifierMixin, _StackedEnsemble, BaseE
         return self._of_members("predict_proba", X)
 
     def _labels_were(self) -> tuple[bool, bool]:
-        network = last_step(self._fitted_members()[0])
-        return getattr(network, "_is_multilabel", False), getattr(network, "_y_was_sparse", False)
+        target = self._target_of_members()
+        return isinstance(target, Indicators), getattr(target, "is_sparse", False)
 
 
 @speaks_for_itself

@@ -10,13 +10,14 @@ import numpy as np
 from scipy import sparse
 from sklearn import get_config
 from sklearn.base import ClassifierMixin, MetaEstimatorMixin, RegressorMixin
+from sklearn.metrics import r2_score
 from sklearn.utils import check_array, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import checking
 from ..engine.arrays import Floats
-from ..estimators.mlp import score_of
+from ..estimators.targets import RegressionTarget, scored
 from ..options import ChecksOptions
 from ._candidates import last_step
 
@@ -51,6 +52,10 @@ class BaseEnsemble(ChecksOptions, MetaEstimatorMixin):
         """Return all members; raise NotFittedError if there are none."""
         check_is_fitted(self)
         return self.estimators_
+
+    def _target_of_members(self) -> Any:
+        """Return what the first member's network is asked for; None if it is no network."""
+        return getattr(last_step(self._fitted_members()[0]), "_target", None)
 
     def _describe_features(self) -> None:
         """Take over what the first member has learned about the columns of X."""
@@ -144,4 +149,7 @@ class EnsembleRegressorMixin(RegressorMixin):
         predicted = self.predict(X)
         with checking():
             y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-        return score_of(last_step(self._fitted_members()[0]), y, predicted, sample_weight)
+        target = self._target_of_members()
+        if isinstance(target, RegressionTarget):
+            return target.measure(y, predicted, sample_weight)
+        return scored(r2_score, y, predicted, sample_weight)

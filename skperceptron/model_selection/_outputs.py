@@ -22,7 +22,7 @@ from .._sklearn.compat import (
     type_of_target,
 )
 from ..engine.arrays import Floats, Integers
-from ..estimators.mlp import scored
+from ..estimators.targets import scored
 from ..losses import Pinball
 from ._candidates import last_step
 from ._combination import (
@@ -36,9 +36,9 @@ from ._combination import (
 )
 
 __all__ = [
-    "Labels",
-    "Numbers",
+    "MeanOutput",
     "Output",
+    "ProbabilityOutput",
     "described_labels",
     "described_numbers",
     "refuse_other_kind",
@@ -75,7 +75,7 @@ class Output(Protocol):
 
 
 @dataclass(frozen=True)
-class Labels:
+class ProbabilityOutput:
     """Classes that exclude each other, or several labels per row.
 
     Attributes
@@ -133,7 +133,7 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class Numbers:
+class MeanOutput:
     """One or several columns of numbers.
 
     Attributes
@@ -177,19 +177,21 @@ class Numbers:
 
     def judged(self, blended: Floats, truth: Floats, sample_weight: Floats) -> tuple[float, float]:
         """Return R2 and the mean squared error."""
-        squares = ((blended - truth) ** 2).mean(axis=-1)
-        loss = float(np.average(squares, weights=sample_weight))
+        # The squared error of numbers of 1e200 is rightly infinite.
+        with np.errstate(over="ignore"):
+            squares = ((blended - truth) ** 2).mean(axis=-1)
+            loss = float(np.average(squares, weights=sample_weight))
         return scored(r2_score, truth, blended, sample_weight), loss
 
 
-def described_labels(owner: str, y: Any) -> tuple[Labels, Any, Integers]:
+def described_labels(owner: str, y: Any) -> tuple[ProbabilityOutput, Any, Integers]:
     """Return what labels are like, y as members are given it, and the true codes (n, L)."""
     check_classification_targets(y)
     kind = type_of_target(y, input_name="y")
     if kind == "multilabel-indicator":
         was_sparse = sparse.issparse(y)
         dense = y.toarray() if was_sparse else np.asarray(y)
-        labels = Labels(np.arange(dense.shape[1]), True, was_sparse)
+        labels = ProbabilityOutput(np.arange(dense.shape[1]), True, was_sparse)
         return labels, y, (dense != 0).astype(np.intp)
     if kind not in ("binary", "multiclass"):
         raise ValueError(
@@ -205,16 +207,16 @@ def described_labels(owner: str, y: Any) -> tuple[Labels, Any, Integers]:
             f"{owner} needs samples of at least 2 classes in the data, but the data contains only"
             f" one class: {classes[0]!r}"
         )
-    return Labels(classes), y, codes[:, np.newaxis]
+    return ProbabilityOutput(classes), y, codes[:, np.newaxis]
 
 
-def described_numbers(owner: Any, y: Any) -> tuple[Numbers, Floats, Floats]:
+def described_numbers(owner: Any, y: Any) -> tuple[MeanOutput, Floats, Floats]:
     """Return what numbers are like, y as members are given it, and the true numbers (n, D)."""
     y = check_y(y, multi_output=True, y_numeric=True, estimator=owner)
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
     truth = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
-    return Numbers(None if y.ndim == 1 else y.shape[1]), y, truth
+    return MeanOutput(None if y.ndim == 1 else y.shape[1]), y, truth
 
 
 def refuse_other_kind(owner: str, estimator: Any, kind: str) -> None:

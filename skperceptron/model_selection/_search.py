@@ -162,7 +162,10 @@ class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
 
     refit : bool, str, or callable, default=True
         Whether and by which metric the best candidate is fitted to all data; a callable chooses
-        the best index from ``cv_results_``.
+        the best index from ``cv_results_``. "ensemble" fits nothing again: the networks of all
+        splits are kept while the search goes on, and the best combination of the five best
+        candidates becomes ``best_estimator_``. "Best" there is the log loss, or the squared
+        error, of held-out rows, whatever `scoring` is.
 
     cv : int, cross-validation generator or iterable, default=None
         The splits; None means five folds.
@@ -185,10 +188,14 @@ class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
         Scores and times of all candidates. ``fit_time`` is a network's share of its stack.
 
     best_estimator_ : estimator
-        The best candidate, fitted to all data.
+        The best candidate, fitted to all data; with ``refit="ensemble"`` a
+        :class:`StackedCrossEnsembleClassifier` or :class:`StackedCrossEnsembleRegressor` of
+        networks that the search has fitted, with `weights_`, `oof_predictions_` and
+        `oof_score_`.
 
     best_score_ : float
-        Its mean score.
+        Mean score of the best candidate. With ``refit="ensemble"`` and several metrics, the first
+        of them decides which that is.
 
     best_params_ : dict
         Its parameters.
@@ -203,7 +210,7 @@ class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
         Number of splits.
 
     refit_time_ : float
-        Seconds of the final fit.
+        Seconds of the final fit, or of combining candidates.
 
     multimetric_ : bool
         Whether there are several metrics.
@@ -273,7 +280,10 @@ class StackedRandomizedSearchCV(_StackedSearchMixin, RandomizedSearchCV):
 
     refit : bool, str, or callable, default=True
         Whether and by which metric the best candidate is fitted to all data; a callable chooses
-        the best index from ``cv_results_``.
+        the best index from ``cv_results_``. "ensemble" fits nothing again: the networks of all
+        splits are kept while the search goes on, and the best combination of the five best
+        candidates becomes ``best_estimator_``. "Best" there is the log loss, or the squared
+        error, of held-out rows, whatever `scoring` is.
 
     cv : int, cross-validation generator or iterable, default=None
         The splits; None means five folds.
@@ -299,10 +309,14 @@ class StackedRandomizedSearchCV(_StackedSearchMixin, RandomizedSearchCV):
         Scores and times of all candidates. ``fit_time`` is a network's share of its stack.
 
     best_estimator_ : estimator
-        The best candidate, fitted to all data.
+        The best candidate, fitted to all data; with ``refit="ensemble"`` a
+        :class:`StackedCrossEnsembleClassifier` or :class:`StackedCrossEnsembleRegressor` of
+        networks that the search has fitted, with `weights_`, `oof_predictions_` and
+        `oof_score_`.
 
     best_score_ : float
-        Its mean score.
+        Mean score of the best candidate. With ``refit="ensemble"`` and several metrics, the first
+        of them decides which that is.
 
     best_params_ : dict
         Its parameters.
@@ -317,7 +331,7 @@ class StackedRandomizedSearchCV(_StackedSearchMixin, RandomizedSearchCV):
         Number of splits.
 
     refit_time_ : float
-        Seconds of the final fit.
+        Seconds of the final fit, or of combining candidates.
 
     multimetric_ : bool
         Whether there are several metrics.

@@ -16,7 +16,7 @@ from sklearn.utils.metadata_routing import process_routing
 from ._cross_base import BaseCrossEnsemble, weight_in
 from ._cross_ensemble import StackedCrossEnsembleClassifier, StackedCrossEnsembleRegressor
 from ._held_out import combined
-from ._outputs import Labels, Numbers, refuse_quantiles, refuse_without
+from ._outputs import MeanOutput, ProbabilityOutput, refuse_quantiles, refuse_without
 from ._parallel import Keeping
 
 __all__ = ["ensemble_of", "keeping_for"]
@@ -35,11 +35,11 @@ def keeping_for(search: Any, y: Any) -> Keeping:
     if y is None:
         raise ValueError(f"{owner} needs y: candidates are combined by how they predict it.")
     if is_classifier(estimator):
-        refuse_without(owner, estimator, Labels.method)
-        return Keeping(Labels.method)
+        refuse_without(owner, estimator, ProbabilityOutput.method)
+        return Keeping(ProbabilityOutput.method)
     if is_regressor(estimator):
         refuse_quantiles(owner, estimator)
-        return Keeping(Numbers.method)
+        return Keeping(MeanOutput.method)
     raise ValueError(
         f"{owner} combines classifiers or regressors, but estimator={estimator!r} is neither."
     )

@@ -27,6 +27,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from .._sklearn.checks import (
     FitMode,
     LabelMixin,
+    are_known_labels,
     check_sample_weight,
     generator_of,
     is_evidently_valid,
@@ -447,7 +448,9 @@ class RosenblattPerceptron(
     ) -> RosenblattPerceptron:
         listener.refuse_to_save("a RosenblattPerceptron")
         if not (
-            mode.continuing and is_evidently_valid(X, self) and self._are_known_labels(y, mode)
+            mode.continuing
+            and is_evidently_valid(X, self)
+            and are_known_labels(y, self.classes_, mode)
         ):
             X, y = validated(self, X, y, dtype=(np.float64, np.float32), reset=not mode.continuing)
             check_classification_targets(y)

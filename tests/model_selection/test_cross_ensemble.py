@@ -285,6 +285,18 @@ def test_several_columns_share_weights_whatever_their_units_are():
     assert_allclose(one.weights_, other.weights_, atol=0.02)
 
 
+@pytest.mark.parametrize("unit", [2.0**-600, 2.0**600])
+def test_units_of_the_target_do_not_matter(unit):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plain, scaled = (regressor().fit(XR, YR * u) for u in (1.0, unit))
+        predicted, std = scaled.predict(XR, return_std=True)
+    assert_allclose(scaled.weights_, plain.weights_, atol=1e-6)
+    assert_allclose(predicted / unit, plain.predict(XR), rtol=1e-6)
+    assert_allclose(scaled.oof_score_, plain.oof_score_, rtol=1e-6)
+    assert np.isfinite(std).all()
+
+
 def test_weights_of_rows_reach_members_and_what_is_learned():
     weights = (Y < 2).astype(float)
     ensemble = classifier(arms={}).fit(X, Y, sample_weight=weights)

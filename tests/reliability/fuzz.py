@@ -375,8 +375,8 @@ def _check_predictions(watched: Watched, data: Data) -> None:
                 _check_values(method, found, n_rows)
     if hasattr(estimator, "predict_proba") and is_classifier(estimator):
         proba = watched.call("predict_proba", data.X)
-        exclusive = proba is not None and not getattr(estimator, "_is_multilabel", False)
-        if exclusive and not np.allclose(proba.sum(axis=1), 1, atol=1e-3):
+        has_one_label = proba is not None and len(watched.call("predict", data.X).shape) == 1
+        if has_one_label and not np.allclose(proba.sum(axis=1), 1, atol=1e-3):
             raise Fault("probabilities do not sum to 1")
     options = _weights(data)
     score = watched.call("score", data.X, data.y, **options)

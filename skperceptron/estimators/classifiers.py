@@ -1,0 +1,302 @@
+"""The classifiers: a sigmoid for two classes or several labels, and a softmax."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.utils.metaestimators import available_if
+
+from .._sklearn.checks import Extras, FitMode, LabelMixin, never_certain, restored_on_failure
+from .._sklearn.compat import check_partial_fit_first_call, fit_context
+from ..engine.arrays import Floats
+from ..losses import Loss
+from ..options import CLASS_WEIGHT, Instance, Rules, speaks_for_itself
+from ..training import TargetRows
+from .base import BaseMultilayerPerceptron, is_stochastic
+from .docs import shares_documentation
+from .signatures import refuse_unknown, takes_shared_parameters
+from .targets import Indicators, LabelTarget, ManyClasses, Target, TwoClasses, is_multilabel
+
+__all__ = ["MLPBinaryClassifier", "MLPSoftmaxClassifier"]
+
+
+class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
+    """What both classifiers share: labels and their weights, fit, probabilities."""
+
+    _target: LabelTarget
+
+    _parameter_constraints: dict[str, Rules] = {
+        **BaseMultilayerPerceptron._parameter_constraints,
+        "loss": [Instance(str), Instance(Loss)],
+        "class_weight": CLASS_WEIGHT,
+    }
+
+    @takes_shared_parameters
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        loss="log_loss",
+        class_weight=None,
+        **shared,
+    ) -> None:
+        refuse_unknown(self, shared)
+        super().__init__(hidden_layer_sizes, activation, **shared)
+        self.loss = loss
+        self.class_weight = class_weight
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        coefs_init: Any = None,
+        intercepts_init: Any = None,
+    ) -> _MLPClassifier:
+        """Fit the network to data X and labels y.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
+
+        X_val, y_val : like X and y, default=None
+            Validation data of your own: scored after each epoch, and used for early stopping
+            instead of a part of X.
+
+        sample_weight_val : array-like of shape (n_validation_samples,), default=None
+            Non-negative weights of the validation rows.
+
+        coefs_init, intercepts_init : list of array-like, default=None
+            Where weights and biases start, shaped like ``coefs_`` and ``intercepts_`` and in
+            their units. What is not given is drawn.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data is invalid, or if training diverges. An earlier fit
+            is then left as it was.
+        """
+        extras = Extras(X_val, y_val, sample_weight_val, coefs_init, intercepts_init)
+        return self._fit(X, y, sample_weight, incremental=False, extras=extras)
+
+    @available_if(is_stochastic)
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> _MLPClassifier:
+        """Train for one epoch on the given rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to learn from.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Their labels.
+
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever occur; needed in the first call only.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As `fit` does; an earlier fit is then left as it was.
+        """
+        self._refuse_balancing_batches()
+        with restored_on_failure(self):
+            check_partial_fit_first_call(self, classes)
+            return self._fit(X, y, sample_weight, incremental=True)
+
+    def predict(self, X: Any) -> Any:
+        """Predict class labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Predicted labels. A CSR matrix after a fit to a sparse one.
+        """
+        return self._described(X, lambda raw: self._target.decode(raw))
+
+    def decision_function(self, X: Any) -> Floats:
+        """Return raw predictions, before the sigmoid or softmax.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, `n_outputs_`)
+            One column per class or label; for a single sigmoid or two classes, one number
+            per row that is positive where ``classes_[1]`` is predicted.
+        """
+        raw = self._raw_predictions(X)
+        return self._target.decision(raw)
+
+    def predict_proba(self, X: Any) -> Floats:
+        """Estimate probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+            Probability of each class, in the order of ``classes_``, or of each label. None
+            is rounded to 0 or 1.
+        """
+        raw = self._raw_predictions(X)
+        return never_certain(self._target.probabilities(raw))
+
+    def _weigh(self, targets: TargetRows, sample_weight: Floats | None) -> Floats | None:
+        if self.class_weight is None:
+            return sample_weight
+        if targets.codes is None:
+            raise ValueError(
+                f"class_weight={self.class_weight!r} weighs rows by their class, but in a"
+                " multilabel-indicator `y` a row has many: pass sample_weight, or"
+                " loss=BinaryFocalLoss(alpha=...) to weigh labels that are present."
+            )
+        self.classes_ = self._target.classes
+        return self._weigh_classes(targets.codes, sample_weight)
+
+
+@speaks_for_itself
+@shares_documentation
+class MLPBinaryClassifier(_MLPClassifier):
+    """Multi-layer perceptron with sigmoid outputs, for two classes or for several labels.
+
+    With two classes the network has one output, the probability of ``classes_[1]``. A
+    multilabel-indicator target makes one independent output per label. Where scikit-learn's
+    :class:`~sklearn.neural_network.MLPClassifier` has the same parameters, the same
+    `random_state` gives the same model.
+
+    Parameters
+    ----------
+    {parameters}
+
+    {classifier_parameters}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The two class labels, or the positions of the labels.
+
+    {attributes}
+
+    See Also
+    --------
+    MLPSoftmaxClassifier : For more than two classes.
+    MLPRegressor : For numbers.
+
+    References
+    ----------
+    Rumelhart, Hinton & Williams (1986), Learning representations by back-propagating
+    errors. Nature 323.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skperceptron import MLPBinaryClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> network = MLPBinaryClassifier((16,), max_iter=50, tol=0, n_iter_no_change=50,
+    ...                               random_state=0, solver="lbfgs")
+    >>> model = make_pipeline(StandardScaler(), network).fit(X, y)
+    >>> model.score(X, y) > 0.98
+    True
+    """
+
+    def _choose_target(self, y: Any, mode: FitMode) -> Target:
+        classes = getattr(self, "classes_", None)
+        if isinstance(self._target, Indicators) if mode.continuing else is_multilabel(y):
+            return Indicators(self.loss, classes)
+        return TwoClasses(self.loss, classes, type(self).__name__, self.warm_start)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.classifier_tags.multi_label = self.class_weight is None
+        return tags
+
+
+@speaks_for_itself
+@shares_documentation
+class MLPSoftmaxClassifier(_MLPClassifier):
+    """Multi-layer perceptron with a softmax output, for two or more classes.
+
+    The network has one output per class. For three classes and more, where scikit-learn's
+    :class:`~sklearn.neural_network.MLPClassifier` has the same parameters, the same
+    `random_state` gives the same model.
+
+    Parameters
+    ----------
+    {parameters}
+
+    {classifier_parameters}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+
+    {attributes}
+
+    See Also
+    --------
+    MLPBinaryClassifier : For two classes with a single sigmoid, or several labels.
+    MLPRegressor : For numbers.
+
+    References
+    ----------
+    Bridle (1990), Probabilistic interpretation of feedforward classification network
+    outputs. Neurocomputing.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skperceptron import MLPSoftmaxClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> network = MLPSoftmaxClassifier((8,), "tanh", solver="lbfgs", alpha=0.1, random_state=0)
+    >>> network.fit(X, y).predict_proba(X[:1]).shape
+    (1, 3)
+    """
+
+    def _choose_target(self, y: Any, mode: FitMode) -> Target:
+        classes = getattr(self, "classes_", None)
+        return ManyClasses(self.loss, classes, type(self).__name__, self.warm_start)

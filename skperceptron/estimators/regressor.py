@@ -1,0 +1,330 @@
+"""The regressor: one target of several kinds, chosen by `output` and `output_range`."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.utils import check_array
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from .._sklearn.checks import Extras, FitMode, checking
+from .._sklearn.compat import fit_context
+from ..engine.arrays import Floats
+from ..losses import Loss, get_loss
+from ..options import Flag, Instance, Interval, Listing, Name, Rules, speaks_for_itself
+from .base import BaseMultilayerPerceptron, is_stochastic
+from .docs import shares_documentation
+from .signatures import refuse_unknown, takes_shared_parameters
+from .targets import (
+    Asked,
+    BoundedNumbers,
+    Numbers,
+    RegressionTarget,
+    Target,
+    WholeNumbers,
+)
+
+__all__ = ["MLPRegressor"]
+
+
+def _is_categorical(estimator: MLPRegressor) -> bool:
+    """Tell ``available_if`` whether there is a distribution to ask for."""
+    if not (isinstance(estimator.output, str) and estimator.output == "categorical"):
+        raise AttributeError(
+            f"predict_proba needs output='categorical', got output={estimator.output!r}."
+        )
+    return True
+
+
+@speaks_for_itself
+@shares_documentation
+class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
+    """Multi-layer perceptron for one or several numbers.
+
+    Where scikit-learn's :class:`~sklearn.neural_network.MLPRegressor` has the same
+    parameters, the same `random_state` gives the same model.
+
+    Parameters
+    ----------
+    loss : str or Loss, default="squared_error"
+        {regression_losses}.
+        Objects, which have parameters, are in :mod:`skperceptron.losses`.
+
+    {parameters}
+
+    output : {"continuous", "categorical"}, default="continuous"
+        "categorical" turns the regression of an integer into classification: a softmax
+        over all integers of `output_range`.
+
+    output_range : tuple of two numbers, default=None
+        Bounds of the prediction. With ``output="continuous"`` the prediction is
+        ``low + (high - low) * sigmoid(raw)``, trained on the target scaled to [0, 1]. With
+        ``output="categorical"`` the bounds are integers; None means those of y.
+
+    categorical_prediction : {"mean", "mode"}, default="mean"
+        What `predict` makes of a categorical distribution.
+
+    standardize_target : {"auto"} or bool, default="auto"
+        Whether each column of the target is standardised inside the network. The output
+        layer is folded back afterwards, so that ``coefs_`` and ``intercepts_`` speak y's
+        units; ``loss_curve_`` speaks the network's. "auto" does so, but spares, to give
+        scikit-learn's model, the columns of a "squared_error" whose standard deviation lies in
+        [0.25, 10] and whose mean is at most two deviations from zero. With "poisson" and "gamma"
+        the target is divided by a power of two near its mean; "auto" spares means in [0.25, 10]
+        of "poisson". Not used with a bounded or categorical output, nor with a loss of the user's
+        whose ``equivariance`` is "none".
+
+    Attributes
+    ----------
+    values_ : ndarray of shape (n_values,)
+        The integers of a categorical output.
+
+    {attributes}
+
+    See Also
+    --------
+    MLPBinaryClassifier : For two classes.
+    MLPSoftmaxClassifier : For two classes or more.
+
+    References
+    ----------
+    Rumelhart, Hinton & Williams (1986), Learning representations by back-propagating
+    errors. Nature 323.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skperceptron import MLPRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> network = MLPRegressor(hidden_layer_sizes=(8,), activation="tanh", solver="lbfgs",
+    ...                        alpha=1, standardize_target=True, random_state=0)
+    >>> network.fit(X, y).predict(X[:2]).shape
+    (2,)
+    """
+
+    _y_is_numeric = True
+
+    _target: RegressionTarget
+
+    _parameter_constraints: dict[str, Rules] = {
+        **BaseMultilayerPerceptron._parameter_constraints,
+        "loss": [Instance(str), Instance(Loss)],
+        "output": [Name(["continuous", "categorical"])],
+        "output_range": [Listing([Interval()], "two finite numbers (low, high)", 2), None],
+        "categorical_prediction": [Name(["mean", "mode"])],
+        "standardize_target": [Name(["auto"]), Flag()],
+    }
+
+    @takes_shared_parameters
+    def __init__(
+        self,
+        loss="squared_error",
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        output="continuous",
+        output_range=None,
+        categorical_prediction="mean",
+        standardize_target="auto",
+        **shared,
+    ) -> None:
+        refuse_unknown(self, shared)
+        super().__init__(hidden_layer_sizes, activation, **shared)
+        self.loss = loss
+        self.output = output
+        self.output_range = output_range
+        self.categorical_prediction = categorical_prediction
+        self.standardize_target = standardize_target
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        coefs_init: Any = None,
+        intercepts_init: Any = None,
+    ) -> MLPRegressor:
+        """Fit the network to data X and targets y.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
+
+        X_val, y_val : like X and y, default=None
+            Validation data of your own: scored after each epoch, and used for early stopping
+            instead of a part of X.
+
+        sample_weight_val : array-like of shape (n_validation_samples,), default=None
+            Non-negative weights of the validation rows.
+
+        coefs_init, intercepts_init : list of array-like, default=None
+            Where weights and biases start, shaped like ``coefs_`` and ``intercepts_`` and in
+            their units. What is not given is drawn.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data is invalid, or if training diverges. An earlier fit
+            is then left as it was.
+        """
+        extras = Extras(X_val, y_val, sample_weight_val, coefs_init, intercepts_init)
+        return self._fit(X, y, sample_weight, incremental=False, extras=extras)
+
+    @available_if(is_stochastic)
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
+        """Train for one epoch on the given rows.
+
+        A standardised target keeps the units of its first 32 rows, of however many calls. Until
+        then they follow the rows, while what the network predicts stays.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to learn from.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their targets.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As `fit` does; an earlier fit is then left as it was.
+        """
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def predict(self, X: Any, return_std: bool = False) -> Floats | tuple[Floats, Floats]:
+        """Predict targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        return_std : bool, default=False
+            Whether to return standard deviations too; needs ``loss="gaussian_nll"``.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Predicted values, in the dtype of X; in float64 where float32 has no room for them.
+            With a list of quantiles, one more axis holds them.
+
+        y_std : ndarray of the same shape
+            Standard deviations; only with ``return_std=True``.
+
+        Raises
+        ------
+        ValueError
+            If the loss does not estimate standard deviations.
+        """
+        described = self._description(X)
+        if return_std and not self._target.loss.estimates_std:
+            raise ValueError(
+                "return_std=True needs a loss that estimates standard deviations, such as"
+                f" 'gaussian_nll', got loss={self.loss!r}."
+            )
+        if described.shape[1] == 1:
+            described = described[:, 0]
+        if not self._target.loss.estimates_std:
+            return described[..., 0] if described.shape[-1] == 1 else described
+        return (described[..., 0], described[..., 1]) if return_std else described[..., 0]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return how good the predictions are, at most 1.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Their targets.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            R2. With the pinball loss D2 instead, averaged over quantiles: the part of the loss of
+            constant quantiles that the predictions remove (Koenker & Machado 1999).
+        """
+        check_is_fitted(self)
+        with checking():
+            y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        predicted: Any = self.predict(X)
+        return self._target.measure(y, predicted, sample_weight)
+
+    def _description(self, X: Any) -> Floats:
+        """Return what the loss tells of each target, (n_samples, T, outputs per target)."""
+
+        def decode(raw: Floats) -> Floats:
+            return self._target.told(self.categorical_prediction).decode(raw)
+
+        values = self._described(X, decode)
+        return values.reshape(len(values), -1, self._target.loss.outputs_per_target)
+
+    @available_if(_is_categorical)
+    def predict_proba(self, X: Any) -> Floats:
+        """Return the distribution over ``values_``; needs ``output="categorical"``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_values)
+            Probability of each value.
+        """
+        raw = self._raw_predictions(X)
+        self._target.loss.inverse_link(raw, out=raw)
+        return raw
+
+    def _forget(self) -> None:
+        super()._forget()
+        self.__dict__.pop("values_", None)
+
+    def _choose_target(self, y: Any, mode: FitMode) -> Target:
+        asked = Asked.of(self)
+        if asked.is_categorical:
+            return WholeNumbers(asked)
+        return Numbers(asked) if self.output_range is None else BoundedNumbers(asked)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        with suppress(TypeError, ValueError):
+            tags.target_tags.positive_only = get_loss(self.loss).target_interval.low >= 0
+        return tags

@@ -1,0 +1,143 @@
+"""What every kind of target answers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable
+from typing import Any
+
+from ..._sklearn.checks import FitMode, accuracy
+from ...engine.arrays import Floats, Integers
+from ...losses import Loss
+from ...training import TargetRows
+from ..parameters import resolved_loss
+from .units import Units
+
+
+class Target(ABC):
+    """What a network is asked for.
+
+    Attributes
+    ----------
+    loss : Loss
+        What the network minimises, for targets in the network's units. Known after ``encode``.
+    units : Units or None
+        Those that the network sees numbers in.
+    """
+
+    loss: Loss
+    units: Units | None = None
+
+    @abstractmethod
+    def encode(
+        self, y: Any, sample_weight: Floats | None, mode: FitMode, earlier: Any
+    ) -> TargetRows:
+        """Check y, complete this target, and return what the network is trained on.
+
+        Parameters
+        ----------
+        y : array-like
+        sample_weight : ndarray of shape (N,) or None
+        mode : FitMode
+        earlier : Target or None
+            That of the fit that this call goes on from.
+        """
+
+    @abstractmethod
+    def encode_validation(self, y: Any) -> TargetRows:
+        """Check and encode rows that the network does not learn from."""
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What the estimator shows of the target, by the name of the attribute."""
+        return {}
+
+    def too_large(self, widest: int) -> str:
+        """Tell why a network for this target needs arrays out of proportion, "" if it does not.
+
+        Parameters
+        ----------
+        widest : int
+            Rows of a batch, or units of the widest hidden layer, whichever are more.
+        """
+        return ""
+
+    @abstractmethod
+    def judged(self, raw: Floats) -> Any:
+        """Return what is scored while training, from raw predictions in the network's units.
+
+        May change them.
+        """
+
+    @abstractmethod
+    def score(self, judged: Any, y: Any, sample_weight: Floats | None) -> float:
+        """Return the validation score of what ``judged`` has returned for all rows."""
+
+    @abstractmethod
+    def decode(self, raw: Floats) -> Any:
+        """Return predictions of raw ones, which are in the units of y; may change them."""
+
+    def labels_of(self, rows: TargetRows) -> Integers | None:
+        """Return the labels by which validation rows are stratified, if any."""
+        return None
+
+    def fold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
+        """Turn the output layer from the network's units into those of y."""
+        return weight, bias
+
+    def unfold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
+        """Undo ``fold``."""
+        return weight, bias
+
+    @property
+    def needs_float64(self) -> bool:
+        """Whether float32 would lose predictions: they are then float64 for any X."""
+        return False
+
+    @property
+    def key_of_units(self) -> Hashable:
+        """What two targets in the same units agree in."""
+        return None
+
+
+class LabelTarget(Target):
+    """Labels: the base of classes and indicators.
+
+    Parameters
+    ----------
+    loss : str or Loss
+        As the user gave it.
+    classes : ndarray of shape (n_classes,) or None
+        Those announced to ``partial_fit``, or of the fit that this call goes on from.
+    """
+
+    #: What a name of a loss is looked up for.
+    task: str
+
+    def __init__(self, loss: str | Loss, classes: Any) -> None:
+        self._given_loss = loss
+        self.classes = classes
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        return {"classes_": self.classes}
+
+    def labels_of(self, rows: TargetRows) -> Integers | None:
+        return rows.codes
+
+    def judged(self, raw: Floats) -> Any:
+        return self.decode(raw)
+
+    def score(self, judged: Any, y: Any, sample_weight: Floats | None) -> float:
+        return accuracy(y, judged, sample_weight)
+
+    @abstractmethod
+    def decision(self, raw: Floats) -> Floats:
+        """Return what ``decision_function`` does."""
+
+    @abstractmethod
+    def probabilities(self, raw: Floats) -> Floats:
+        """Return the probabilities of classes or labels; may change the raw predictions."""
+
+    def _resolve_loss(self, n_targets: int) -> None:
+        self.loss = resolved_loss(self._given_loss, self.task, n_targets)

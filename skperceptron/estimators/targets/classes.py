@@ -1,0 +1,143 @@
+"""One class per row: two classes share a sigmoid, more have a softmax."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from ..._sklearn.checks import (
+    FitMode,
+    are_known_labels,
+    encoded_labels,
+    refuse_too_few_classes,
+)
+from ..._sklearn.compat import check_classification_targets, type_of_target
+from ...engine.arrays import Floats, Integers
+from ...losses import Loss
+from ...training import TargetRows, Targets, one_hot
+from .base import LabelTarget
+from .indicators import is_multilabel, refuse_other_kind
+
+#: How validation rows are encoded: against the classes of the fit.
+_KNOWN = FitMode(continuing=True, incremental=True)
+
+
+class _Classes(LabelTarget):
+    """One class per row.
+
+    Parameters
+    ----------
+    loss : str or Loss
+    classes : ndarray of shape (n_classes,) or None
+    estimator_name : str
+        What messages call the classifier.
+    same_classes : bool
+        Whether ``fit`` must meet the very classes of the earlier one.
+    """
+
+    def __init__(
+        self, loss: str | Loss, classes: Any, estimator_name: str, same_classes: bool
+    ) -> None:
+        super().__init__(loss, classes)
+        self._estimator_name = estimator_name
+        self._same_classes = same_classes
+
+    def encode(
+        self, y: Any, sample_weight: Floats | None, mode: FitMode, earlier: Any
+    ) -> TargetRows:
+        codes = self._codes(y, mode)
+        self._resolve_loss(self.n_outputs)
+        return self._rows(codes)
+
+    def encode_validation(self, y: Any) -> TargetRows:
+        return self._rows(self._codes(y, _KNOWN))
+
+    @property
+    @abstractmethod
+    def n_outputs(self) -> int:
+        """Outputs of the network."""
+
+    @abstractmethod
+    def _rows(self, codes: Integers) -> TargetRows:
+        """Return the network's targets for positions in ``classes``."""
+
+    @abstractmethod
+    def _check_kind(self, y: Any, mode: FitMode) -> None:
+        """Raise ValueError unless y holds one class per row."""
+
+    def _check_n_classes(self, classes: Any) -> None:
+        refuse_too_few_classes(classes, self._estimator_name)
+
+    def _codes(self, y: Any, mode: FitMode) -> Integers:
+        if not are_known_labels(y, self.classes, mode):
+            self._check_kind(y, mode)
+        self.classes, codes = encoded_labels(
+            y, self.classes, mode, self._check_n_classes, same_classes=self._same_classes
+        )
+        return codes
+
+
+class TwoClasses(_Classes):
+    """Two classes: one output, whose sigmoid is the probability of the second class."""
+
+    task = "binary"
+    n_outputs = 1
+
+    def decode(self, raw: Floats) -> Any:
+        return self.classes[(raw[:, 0] > 0).astype(int)]
+
+    def decision(self, raw: Floats) -> Floats:
+        return raw[:, 0]
+
+    def probabilities(self, raw: Floats) -> Floats:
+        return expit(raw * np.array([-1, 1], raw.dtype))
+
+    def _rows(self, codes: Integers) -> TargetRows:
+        return Targets(np.array([[0.0], [1.0]]), codes)
+
+    def _check_kind(self, y: Any, mode: FitMode) -> None:
+        # In a first call, this target has been chosen because y is not.
+        if mode.continuing and is_multilabel(y):
+            refuse_other_kind(now="labels", before="classes")
+
+    def _check_n_classes(self, classes: Any) -> None:
+        super()._check_n_classes(classes)
+        if len(classes) > 2:
+            raise ValueError(
+                "Only binary classification is supported. The type of the target is multiclass:"
+                f" got {len(classes)} classes. Use MLPSoftmaxClassifier for more than two."
+            )
+
+
+class ManyClasses(_Classes):
+    """Two classes or more: one output for each, joined by a softmax."""
+
+    task = "multiclass"
+
+    @property
+    def n_outputs(self) -> int:
+        return len(self.classes)
+
+    def decode(self, raw: Floats) -> Any:
+        return self.classes[raw.argmax(axis=1)]
+
+    def decision(self, raw: Floats) -> Floats:
+        return raw[:, 1] - raw[:, 0] if raw.shape[1] == 2 else raw
+
+    def probabilities(self, raw: Floats) -> Floats:
+        self.loss.inverse_link(raw, out=raw)
+        return raw
+
+    def _rows(self, codes: Integers) -> TargetRows:
+        return one_hot(codes, len(self.classes))
+
+    def _check_kind(self, y: Any, mode: FitMode) -> None:
+        check_classification_targets(y)
+        if type_of_target(y, input_name="y").startswith("multilabel"):
+            raise ValueError(
+                "MLPSoftmaxClassifier handles one class per row, but `y` is a multilabel"
+                " indicator. Use MLPBinaryClassifier for several labels per row."
+            )

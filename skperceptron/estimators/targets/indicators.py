@@ -1,0 +1,108 @@
+"""Several labels per row, each present or not: one sigmoid for each."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+from scipy import sparse
+from scipy.special import expit
+
+from ..._sklearn.checks import FitMode, shown_labels
+from ..._sklearn.compat import check_classification_targets, type_of_target
+from ...engine.arrays import Floats
+from ...training import SomeOfMany, TargetRows, Targets
+from .base import LabelTarget
+
+
+def is_multilabel(y: Any) -> bool:
+    """Tell whether y holds several labels per row; refuse what no classifier can learn."""
+    if sparse.issparse(y) and y.shape[1] > 1:
+        _check_indicator(y)
+    check_classification_targets(y)
+    return bool(type_of_target(y, input_name="y") == "multilabel-indicator")
+
+
+def refuse_other_kind(*, now: str, before: str) -> NoReturn:
+    """Raise ValueError: a later call has another kind of labels."""
+    raise ValueError(f"`y` holds {now}, but the earlier fit was to {before}.")
+
+
+class Indicators(LabelTarget):
+    """Several labels per row.
+
+    Parameters
+    ----------
+    loss : str or Loss
+    classes : ndarray of shape (n_labels,) or None
+    is_sparse : bool, default=False
+        Whether predictions are sparse, as y was in the first call.
+    """
+
+    task = "binary"
+
+    def __init__(self, loss: Any, classes: Any, is_sparse: bool = False) -> None:
+        super().__init__(loss, classes)
+        self.is_sparse = is_sparse
+
+    def encode(
+        self, y: Any, sample_weight: Floats | None, mode: FitMode, earlier: Any
+    ) -> TargetRows:
+        if mode.continuing and not is_multilabel(y):
+            refuse_other_kind(now="classes", before="labels")
+        self.is_sparse = earlier.is_sparse if mode.continuing else sparse.issparse(y)
+        _check_indicator(y)
+        labels = np.arange(y.shape[1])
+        if mode.continuing or mode.incremental:
+            self._check_n_labels(len(labels))
+        self.classes = labels
+        self._resolve_loss(len(labels))
+        return _rows(y)
+
+    def encode_validation(self, y: Any) -> TargetRows:
+        if not is_multilabel(y):
+            refuse_other_kind(now="classes", before="labels")
+        _check_indicator(y)
+        self._check_n_labels(y.shape[1])
+        return _rows(y)
+
+    def decode(self, raw: Floats) -> Any:
+        return self.shown(raw > 0)
+
+    def shown(self, present: Any) -> Any:
+        """Return labels, told as booleans (N, T), in the form that y had."""
+        labels = present.astype(int)
+        return sparse.csr_matrix(labels) if self.is_sparse else labels
+
+    def decision(self, raw: Floats) -> Floats:
+        return raw
+
+    def probabilities(self, raw: Floats) -> Floats:
+        return expit(raw)
+
+    def _check_n_labels(self, n_labels: int) -> None:
+        if n_labels != len(self.classes):
+            raise ValueError(f"`y` has {n_labels} labels, but {len(self.classes)} are expected.")
+
+
+def _rows(y: Any) -> TargetRows:
+    if not sparse.issparse(y):
+        return Targets(np.asarray(y, dtype=np.float64))
+    # A copy: the user's matrix stays as it is.
+    indicator = sparse.csr_array(y, dtype=np.int8, copy=True)
+    indicator.sum_duplicates()
+    indicator.eliminate_zeros()
+    return SomeOfMany(indicator)
+
+
+def _check_indicator(y: Any) -> None:
+    """Refuse several labels per row that are not told by zeros and ones."""
+    if sparse.issparse(y) and not y.has_canonical_format:
+        y = y.copy()
+        y.sum_duplicates()
+    values = np.unique(y.data if sparse.issparse(y) else y)
+    if not np.isin(values, [0, 1]).all():
+        raise ValueError(
+            "A `y` of several labels per row must hold 1 (or True) where a row has a label, and"
+            f" 0 (or False) elsewhere, got the values {shown_labels(values)}."
+        )

@@ -1,0 +1,130 @@
+"""Whole numbers in a range: a softmax with one output for each of them."""
+
+from __future__ import annotations
+
+from copy import copy
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..._sklearn.checks import FitMode
+from ...engine.arrays import Floats, Integers
+from ...exceptions import TooLargeError
+from ...losses import CategoricalLogLoss, Loss
+from ...training import TargetRows, one_hot
+from .regression import Asked, RegressionTarget
+
+#: Numbers in the largest array of a categorical output (256 MB): a step needs several.
+LARGEST_DISTRIBUTION = 2**25
+
+
+class WholeNumbers(RegressionTarget):
+    """Whole numbers, predicted as a distribution over all of a range.
+
+    Parameters
+    ----------
+    asked : Asked
+
+    Attributes
+    ----------
+    span : range
+        From the least to the largest number.
+    prediction : {"mean", "mode"}
+        What is predicted of a distribution.
+    """
+
+    is_categorical = True
+    span: range
+
+    def __init__(self, asked: Asked) -> None:
+        super().__init__(asked)
+        self.prediction = asked.categorical_prediction
+
+    @cached_property
+    def values(self) -> Integers:
+        """All numbers of the range, made when it is known that there is room for them."""
+        return np.arange(self.span.start, self.span.stop)
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        return {"values_": self.values}
+
+    def told(self, categorical_prediction: str) -> RegressionTarget:
+        target = copy(self)
+        target.prediction = categorical_prediction
+        return target
+
+    def decode(self, raw: Floats) -> Floats:
+        raw = super().decode(raw)
+        if self.prediction == "mode":
+            return self.values[raw.argmax(axis=1)][:, np.newaxis].astype(raw.dtype)
+        return np.asarray((raw * self.values.astype(raw.dtype)).sum(axis=1, keepdims=True))
+
+    @property
+    def is_scored_by_r2(self) -> bool:
+        return True
+
+    def _go_on_from(self, earlier: Any, loss: Loss, n_columns: int) -> None:
+        super()._go_on_from(earlier, loss, n_columns)
+        self.span = earlier.span
+
+    def _check_n_columns(self, n_columns: int) -> None:
+        """Nothing: one column is asked for where there is a message of its own."""
+
+    def _learn(
+        self, y: Floats, sample_weight: Floats | None, loss: Loss, mode: FitMode
+    ) -> TargetRows:
+        self._check_integers(y)
+        if not mode.continuing:
+            self.span = self._find_range(y)
+            # How much more room each network needs is asked where its sizes are known.
+            if reason := self.too_large(1):
+                raise TooLargeError(reason)
+        elif self._asked.output_range is not None:
+            before = self.span[0], self.span[-1]
+            if tuple(self._asked.bounds()) != before:
+                raise ValueError(
+                    f"output_range={self._asked.output_range!r}: warm_start and partial_fit go on"
+                    f" with the values of the earlier fit, {before}."
+                )
+        self.loss = CategoricalLogLoss()
+        return self._positions(y)
+
+    def _rows(self, y: Floats) -> TargetRows:
+        self._check_integers(y)
+        return self._positions(y)
+
+    def _positions(self, y: Floats) -> TargetRows:
+        self._asked.check_range(y, self.span[0], self.span[-1])
+        return one_hot((y[:, 0] - self.span[0]).astype(np.intp), len(self.span))
+
+    def _check_integers(self, y: Floats) -> None:
+        if y.shape[1] != 1:
+            raise ValueError(
+                f"output='categorical' predicts one target column, but y has {y.shape[1]}."
+            )
+        if (y != np.round(y)).any():
+            raise ValueError("output='categorical' needs integers in y, got other numbers.")
+
+    def _find_range(self, y: Floats) -> range:
+        given = self._asked.output_range
+        bounds = (y.min(), y.max()) if given is None else self._asked.bounds()
+        low, high = int(bounds[0]), int(bounds[1])
+        if low == high:
+            raise ValueError(
+                "output='categorical' needs at least two different values: y holds only"
+                f" {low}, and output_range is None."
+            )
+        return range(low, high + 1)
+
+    def too_large(self, widest: int) -> str:
+        n_values = self.span.stop - self.span.start
+        if n_values * widest <= LARGEST_DISTRIBUTION:
+            return ""
+        return (
+            f"output='categorical' has one output for each integer from {self.span[0]} to"
+            f" {self.span[-1]}: {n_values} values times {widest} rows of a batch, or hidden units,"
+            f" are more than {LARGEST_DISTRIBUTION} numbers. Use a narrower range, a smaller"
+            " batch_size, or output='continuous'."
+        )

@@ -1,0 +1,101 @@
+"""Numbers without bounds, standardised where that helps training."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..._sklearn.checks import FitMode
+from ...engine.arrays import Floats
+from ...losses import Loss
+from ...training import TargetRows, Targets
+from .regression import Asked, RegressionTarget
+from .units import Moments, Units
+
+#: Standard deviations (for an exponential output: means) outside these bounds, and means of more
+#: than so many deviations, do raw training harm. On 400 standardised rows, 200 epochs of the
+#: default network reach an R2 of 0.93, raw or not; raw, on a deviation of 0.1 or 30, or on a mean
+#: of 3 deviations: 0.36, 0.65, 0.81.
+ORDINARY_SCALE = (0.25, 10.0)
+ORDINARY_MEAN = 2.0
+
+#: Exponents of normal numbers.
+EXPONENTS = (-1022, 1023)
+
+#: Rows of which ``partial_fit`` takes the deviation for that of all rows to come.
+ENOUGH_ROWS = 32
+
+
+class Numbers(RegressionTarget):
+    """Numbers without bounds.
+
+    Parameters
+    ----------
+    asked : Asked
+
+    Attributes
+    ----------
+    seen : Moments or None
+        What ``partial_fit`` has seen of the target, while its units are open.
+    """
+
+    def __init__(self, asked: Asked) -> None:
+        super().__init__(asked)
+        self.seen: Moments | None = None
+
+    def _learn(
+        self, y: Floats, sample_weight: Floats | None, loss: Loss, mode: FitMode
+    ) -> TargetRows:
+        loss.check_targets(y)
+        self._find_units(y, sample_weight, loss, mode)
+        self._loss_in_units_of_y = loss
+        self.loss = loss.in_units(self.units.scale) if self.units.differ_from_y else loss
+        return Targets(self.units.apply(y))
+
+    def _rows(self, y: Floats) -> TargetRows:
+        self._loss_in_units_of_y.check_targets(y)
+        return Targets(self.units.apply(y))
+
+    def _go_on_from(self, earlier: RegressionTarget, loss: Loss, n_columns: int) -> None:
+        super()._go_on_from(earlier, loss, n_columns)
+        self.seen = getattr(earlier, "seen", None)
+
+    def _find_units(
+        self, y: Floats, sample_weight: Floats | None, loss: Loss, mode: FitMode
+    ) -> None:
+        """Decide in which units the network sees each column, as long as that is open."""
+        if loss.equivariance == "none" or not (self._asked.standardize_target or mode.continuing):
+            return
+        if mode.continuing and self.seen is None:
+            return
+        seen = Moments.of(y, sample_weight)
+        if self.seen is not None:
+            seen = self.seen.joined(seen)
+        self.units = self._chosen_units(seen, loss, mode)
+        # A constant first batch says nothing about the deviation.
+        may_shift = loss.equivariance == "affine"
+        is_known = np.all(seen.deviation if may_shift else seen.mean)
+        is_settled = seen.n_rows >= ENOUGH_ROWS and (is_known or not mode.incremental)
+        self.seen = None if is_settled else seen
+
+    def _chosen_units(self, seen: Moments, loss: Loss, mode: FitMode) -> Units:
+        may_shift = loss.equivariance == "affine"
+        mean, deviation = seen.mean, seen.deviation
+        spread = deviation if may_shift else mean
+        if self._asked.standardize_target == "auto" and loss.keeps_ordinary_units:
+            low, high = ORDINARY_SCALE
+            if mode.incremental and seen.n_rows < ENOUGH_ROWS:
+                # Few rows may lie close together.
+                spread_at_least = np.maximum(spread, 1.0)
+            else:
+                spread_at_least = spread
+            chosen = (spread_at_least < low) | (spread > high)
+            chosen |= may_shift & (np.abs(mean) > ORDINARY_MEAN * spread_at_least)
+        else:
+            chosen = np.full(len(mean), bool(self._asked.standardize_target))
+        # A constant column has nothing but rounding errors around its mean.
+        constant = spread <= 1e-12 * np.abs(mean)
+        measure = np.where(constant, np.minimum(np.abs(mean), 1.0), spread)
+        # Powers of two: multiplying by them rounds nothing, so that folding is exact.
+        exponent = np.round(np.log2(np.where(measure > 0, measure, 1.0)))
+        scale = 2.0 ** np.clip(exponent, *EXPONENTS)
+        return Units(np.where(chosen & may_shift, mean, 0.0), np.where(chosen, scale, 1.0))

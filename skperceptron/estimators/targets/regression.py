@@ -1,0 +1,295 @@
+"""What targets of numbers have in common: checks, units, R2."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import d2_pinball_score, r2_score
+from sklearn.utils import check_array
+
+from ..._sklearn.checks import FitMode, checking, refuse_dates
+from ..._sklearn.compat import column_or_1d
+from ...engine.arrays import Floats
+from ...losses import Loss, Pinball, SquaredError
+from ...options import Interval, plain
+from ...training import TargetRows
+from ..parameters import resolved_loss
+from .base import Target
+from .units import Units
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The parameters of a regressor that say what its target is, as the user gave them.
+
+    Attributes
+    ----------
+    loss : str or Loss
+    output : {"continuous", "categorical"}
+    output_range : tuple of two numbers or None
+    standardize_target : {"auto"} or bool
+    categorical_prediction : {"mean", "mode"}
+    """
+
+    loss: Any
+    output: str
+    output_range: Any
+    standardize_target: Any
+    categorical_prediction: str
+
+    @classmethod
+    def of(cls, regressor: Any) -> Asked:
+        """Return those of an estimator."""
+        return cls(*(getattr(regressor, field.name) for field in fields(cls)))
+
+    @property
+    def is_categorical(self) -> bool:
+        """Whether the output is a distribution."""
+        return self.output == "categorical"
+
+    def bounds(self) -> tuple[float, float]:
+        """Return `output_range`, checked."""
+        bounds: tuple[Any, ...] = tuple(map(plain, self.output_range))
+        is_whole = all(isinstance(bound, int) for bound in bounds)
+        if self.is_categorical and not is_whole:
+            raise ValueError(
+                f"output_range={self.output_range!r}: must hold two integers (low, high) with"
+                " output='categorical'."
+            )
+        if not np.isfinite(float(bounds[1]) - float(bounds[0])):
+            raise ValueError(
+                f"output_range={self.output_range!r}: the range is wider than the largest float."
+            )
+        if not bounds[0] < bounds[1]:
+            raise ValueError(
+                f"output_range={self.output_range!r}: the lower bound must be below the upper"
+                " bound."
+            )
+        return bounds
+
+    def check_range(self, y: Floats, low: float, high: float) -> None:
+        """Raise ValueError unless all of y lies between two numbers."""
+        allowed = Interval(low, high, low_closed=True, high_closed=True)
+        if not allowed.contains(y):
+            raise ValueError(
+                f"y must lie in the range {allowed}, got values from {y.min()} to {y.max()}:"
+                f" output_range={self.output_range!r}."
+            )
+
+    def check_loss(self, loss: Loss) -> None:
+        """Refuse a loss that does not go with a bounded or categorical output."""
+        is_bounded = self.output != "continuous" or self.output_range is not None
+        if is_bounded and not isinstance(loss, SquaredError):
+            raise ValueError(
+                f"loss={self.loss!r} has an unbounded continuous output, got"
+                f" output={self.output!r} and output_range={self.output_range!r}."
+            )
+
+    def of_units(self) -> dict[str, Any]:
+        """Return the parameters that decide which numbers the network sees as targets."""
+        bounds = None
+        if self.output_range is not None and not self.is_categorical:
+            bounds = tuple(map(float, self.bounds()))
+        return {"output_range": bounds, "standardize_target": self.standardize_target}
+
+
+class RegressionTarget(Target):
+    """Numbers, one column or several.
+
+    Parameters
+    ----------
+    asked : Asked
+
+    Attributes
+    ----------
+    asked_of_units : dict of str to object
+        Parameters that must stay as they were in the first call; empty if it is not known.
+    """
+
+    #: Whether the network predicts a distribution.
+    is_categorical = False
+    units: Units
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self.asked_of_units: dict[str, Any] = {}
+
+    def encode(
+        self, y: Any, sample_weight: Floats | None, mode: FitMode, earlier: Any
+    ) -> TargetRows:
+        y = _checked_numbers(y)
+        loss = resolved_loss(self._asked.loss, "regression", y.shape[1])
+        self._asked.check_loss(loss)
+        if earlier is None:
+            self.units = Units.of_y(y.shape[1])
+            self.asked_of_units = self._asked.of_units()
+        else:
+            self._go_on_from(earlier, loss, y.shape[1])
+        return self._learn(y, sample_weight, loss, mode)
+
+    def encode_validation(self, y: Any) -> TargetRows:
+        y = _checked_numbers(y)
+        self._check_n_columns(y.shape[1])
+        return self._rows(y)
+
+    @abstractmethod
+    def _learn(
+        self, y: Floats, sample_weight: Floats | None, loss: Loss, mode: FitMode
+    ) -> TargetRows:
+        """Complete this target by rows to learn from, (N, T), and encode these."""
+
+    @abstractmethod
+    def _rows(self, y: Floats) -> TargetRows:
+        """Check rows, (N, T), against what is known, and encode them."""
+
+    def _go_on_from(self, earlier: Any, loss: Loss, n_columns: int) -> None:
+        """Take over what the earlier call has found; refuse what does not fit it."""
+        asked = self._asked
+        if earlier.is_categorical != self.is_categorical:
+            raise ValueError(
+                f"output={asked.output!r}: warm_start and partial_fit go on with the output of the"
+                " earlier fit: whether it is categorical must stay."
+            )
+        self.asked_of_units = earlier.asked_of_units
+        for name, before in self.asked_of_units.items():
+            if asked.of_units()[name] != before:
+                raise ValueError(
+                    f"{name}={getattr(asked, name)!r}: warm_start and partial_fit go on with the"
+                    f" units of the earlier fit, {name}={before!r}."
+                )
+        self.units = earlier.units
+        self._check_n_columns(n_columns)
+        units = self.units.shift, self.units.scale
+        before, now = (np.array(of.output_units(*units)) for of in (earlier.loss, loss))
+        if self.units.differ_from_y and not np.array_equal(before, now):
+            raise ValueError(
+                f"loss={asked.loss!r}: warm_start and partial_fit go on with a target that was"
+                " standardised for other outputs of the network: the kind of loss must stay."
+            )
+
+    def _check_n_columns(self, n_columns: int) -> None:
+        n_targets = len(self.units.scale)
+        if n_columns != n_targets:
+            raise ValueError(f"y has {n_columns} columns, but {n_targets} are expected.")
+
+    # Predictions.
+
+    def told(self, categorical_prediction: str) -> RegressionTarget:
+        """Return this target with what is predicted of a distribution, if it has one."""
+        return self
+
+    def decode(self, raw: Floats) -> Floats:
+        if raw.dtype == np.float32 and self.loss.outgrows(raw):
+            raw = raw.astype(np.float64)
+        self.loss.inverse_link(raw, out=raw)
+        return raw
+
+    @property
+    def is_scored_by_r2(self) -> bool:
+        """Whether the validation score is R2, not the negative loss."""
+        return self.loss.judged_by_r2
+
+    def judged(self, raw: Floats) -> Any:
+        if not self.is_scored_by_r2:
+            return raw
+        offset, factor = self._output_units()
+        with np.errstate(over="ignore"):
+            return self.decode(raw * factor + offset)
+
+    def score(self, judged: Any, y: Any, sample_weight: Floats | None) -> float:
+        if not self.is_scored_by_r2:
+            y = y.reshape(len(y), -1)
+            with np.errstate(over="ignore", invalid="ignore"):
+                targets = self.units.apply(y).astype(judged.dtype)
+                return -self.loss.mean(judged, targets, sample_weight)
+        if len(y) < 2:
+            # R2 compares with the mean of several rows; scikit-learn would warn besides.
+            return np.nan
+        return scored(r2_score, y, judged, sample_weight)
+
+    def measure(self, y: Floats, predicted: Floats, sample_weight: Any) -> float:
+        """Return how good predictions are: R2, or D2 where the network predicts quantiles.
+
+        Parameters
+        ----------
+        y : ndarray of shape (N,) or (N, T)
+        predicted : ndarray of shape (N,), (N, T), (N, Q) or (N, T, Q)
+            As the estimator's ``predict`` returns them.
+        sample_weight : ndarray of shape (N,) or None
+        """
+        if not isinstance(self.loss, Pinball):
+            return scored(r2_score, y, predicted, sample_weight)
+        quantiles = self.loss.quantiles
+        by_quantile = predicted.reshape(len(predicted), -1, len(quantiles))
+        scores = [
+            scored(partial(d2_pinball_score, alpha=quantile), y, by_quantile[..., i], sample_weight)
+            for i, quantile in enumerate(quantiles)
+        ]
+        return float(np.mean(scores))
+
+    # Units.
+
+    def fold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
+        if not self.units.differ_from_y:
+            return weight, bias
+        # In float32 a large mean would lose a small deviation, and large units would overflow.
+        weight, bias = weight.astype(np.float64), bias.astype(np.float64)
+        offset, factor = self._output_units()
+        # What is not finite then is refused where it is stored.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return weight * factor, bias * factor + offset
+
+    def unfold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
+        if not self.units.differ_from_y:
+            return weight, bias
+        offset, factor = self._output_units()
+        return weight / factor, (bias - offset) / factor
+
+    def _output_units(self) -> tuple[Floats, Floats]:
+        """Return offset and factor that give raw predictions in y's units."""
+        return self.loss.output_units(self.units.shift, self.units.scale)
+
+    @property
+    def needs_float64(self) -> bool:
+        bounds = () if self._asked.output_range is None else self._asked.output_range
+        return self.units.outgrow_float32(np.asarray(bounds, dtype=np.float64))
+
+    @property
+    def key_of_units(self) -> Hashable:
+        return self.units.shift.tobytes(), self.units.scale.tobytes()
+
+
+def _checked_numbers(y: Any) -> Floats:
+    """Return y as float64, (N, T)."""
+    refuse_dates(y, "y")
+    # Labels may be sparse, numbers may not.
+    if not (type(y) is np.ndarray and y.dtype == np.float64):
+        with checking():
+            y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    return np.asarray(y.reshape(len(y), -1))
+
+
+def scored(score: Callable[..., float], y: Floats, predicted: Floats, weight: Any) -> float:
+    """Return a score that does not depend on the units of y and of weights, (N,).
+
+    Squares of the largest floats overflow, those of the smallest vanish: both are measured in
+    powers of two of their own size, which rounds nothing.
+    """
+    y = y.reshape(len(y), -1)
+    predicted = predicted.astype(np.float64).reshape(len(predicted), -1)
+    exponent = np.frexp(np.abs(y).max(axis=0))[1]
+    with np.errstate(over="ignore", under="ignore"):
+        # Further off than 1e100 times y's size, nothing changes but the exponent of the score.
+        predicted = np.clip(np.ldexp(predicted, -exponent), -1e100, 1e100)
+        y = np.ldexp(y, -exponent)
+        if weight is not None and np.ndim(weight) == 1:
+            weight = np.asarray(weight, dtype=np.float64)
+            weight = np.ldexp(weight, -np.frexp(np.abs(weight).max())[1])
+    return float(score(y, predicted, sample_weight=weight))

@@ -1,0 +1,94 @@
+"""Units in which a network sees numbers: each column of y less a shift, over a scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ...engine.arrays import Floats
+
+#: Units that float32 predicts without loss: their size, and deviations in a mean.
+SINGLE_PRECISION = (1e-30, 1e30)
+DEVIATIONS_IN_MEAN = 2**14
+
+
+@dataclass(frozen=True)
+class Units:
+    """Shift and scale of each column.
+
+    Attributes
+    ----------
+    shift, scale : ndarray of shape (T,)
+        Scales are powers of two: multiplying by them rounds nothing.
+    """
+
+    shift: Floats
+    scale: Floats
+
+    @classmethod
+    def of_y(cls, n_columns: int) -> Units:
+        """Return the units of y itself."""
+        return cls(np.zeros(n_columns), np.ones(n_columns))
+
+    @cached_property
+    def differ_from_y(self) -> bool:
+        """Whether any column is changed."""
+        return bool(self.shift.any() or (self.scale != 1).any())
+
+    def apply(self, y: Floats) -> Floats:
+        """Return y in these units."""
+        # Nothing overflows on the way, and divisions by powers of two round nothing.
+        return y / self.scale - self.shift / self.scale
+
+    def outgrow_float32(self, others: Floats) -> bool:
+        """Tell whether float32 would lose numbers in y's units.
+
+        Parameters
+        ----------
+        others : ndarray of shape (n,)
+            More numbers that y may reach.
+        """
+        low, high = SINGLE_PRECISION
+        sizes = np.concatenate([self.scale, np.abs(self.shift), np.abs(others)])
+        return bool(
+            (sizes > high).any()
+            or (self.scale < low).any()
+            or (np.abs(self.shift) / self.scale > DEVIATIONS_IN_MEAN).any()
+        )
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean and standard deviation of each column of the rows seen so far."""
+
+    n_rows: int
+    weight: float
+    mean: Floats
+    deviation: Floats
+
+    @classmethod
+    def of(cls, y: Floats, sample_weight: Floats | None) -> Moments:
+        """Return those of some rows."""
+        # Squares of the largest floats overflow, those of the smallest vanish.
+        largest = np.abs(y).max(axis=0)
+        unit = np.where(largest > 0, largest, 1.0)
+        mean = np.average(y / unit, axis=0, weights=sample_weight)
+        deviation = np.sqrt(np.average((y / unit - mean) ** 2, axis=0, weights=sample_weight))
+        weight = float(len(y) if sample_weight is None else sample_weight.sum())
+        n_rows = len(y) if sample_weight is None else int(np.count_nonzero(sample_weight))
+        return cls(n_rows, weight, mean * unit, deviation * unit)
+
+    def joined(self, other: Moments) -> Moments:
+        """Return those of both groups of rows."""
+        weight = self.weight + other.weight
+        a, b = self.weight / weight, other.weight / weight
+        within = np.hypot(np.sqrt(a) * self.deviation, np.sqrt(b) * other.deviation)
+        between = np.sqrt(a * b) * (other.mean - self.mean)
+        return Moments(
+            self.n_rows + other.n_rows,
+            weight,
+            a * self.mean + b * other.mean,
+            np.hypot(within, between),
+        )

@@ -1,0 +1,159 @@
+"""Targets: what each makes of y, and of raw predictions."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from scipy.special import expit, softmax
+from sklearn.metrics import accuracy_score, r2_score
+
+from skperceptron import MLPRegressor
+from skperceptron._sklearn.checks import FitMode
+from skperceptron.estimators.targets import (
+    Asked,
+    BoundedNumbers,
+    Indicators,
+    ManyClasses,
+    Numbers,
+    TwoClasses,
+    WholeNumbers,
+    integers,
+)
+from skperceptron.estimators.targets.units import Moments, Units
+from skperceptron.exceptions import TooLargeError
+from skperceptron.model_selection import StackedGridSearchCV
+
+FIT = FitMode(continuing=False, incremental=False)
+PARTIAL_FIT = FitMode(continuing=True, incremental=True)
+
+
+def asked(**given):
+    return Asked.of(MLPRegressor(**given))
+
+
+def first(target, y):
+    """Return the target as after a first fit, and what the network is trained on."""
+    rows = target.encode(y, None, FIT, None)
+    return target, rows.of_rows()
+
+
+def test_two_classes_are_one_column_and_its_sign_tells_the_class():
+    y = np.array(["no", "yes", "yes"])
+    target, rows = first(TwoClasses("log_loss", None, "Name", same_classes=False), y)
+    assert_array_equal(rows, [[0], [1], [1]])
+    raw = 2 * rows - 1
+    assert_array_equal(target.decode(raw), y)
+    assert_allclose(target.probabilities(raw)[:, 1], expit(raw[:, 0]))
+    assert target.score(target.judged(raw), y[::-1], None) == accuracy_score(y, y[::-1])
+
+
+def test_many_classes_have_a_column_each_and_the_largest_tells_the_class():
+    y = np.array([7, 3, 5, 3])
+    target, rows = first(ManyClasses("log_loss", None, "Name", same_classes=False), y)
+    assert_array_equal(rows, y[:, np.newaxis] == [3, 5, 7])
+    assert_array_equal(target.decode(rows), y)
+    assert_allclose(target.probabilities(rows.copy()), softmax(rows, axis=1))
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_indicators_come_back_in_the_form_of_y(form):
+    y = np.array([[0, 1, 1], [1, 0, 0]])
+    target, rows = first(Indicators("log_loss", None), form(y))
+    assert_array_equal(rows, y)
+    found = target.decode(rows - 0.5)
+    assert sparse.issparse(found) == (form is sparse.csr_array)
+    assert_array_equal(found.toarray() if sparse.issparse(found) else found, y)
+
+
+@pytest.mark.parametrize("kind", ["mean", "mode"])
+def test_whole_numbers_are_a_distribution_of_which_mean_or_mode_is_told(kind):
+    y = np.array([2, 4, 3])
+    given = asked(output="categorical", categorical_prediction=kind, output_range=(1, 4))
+    target, rows = first(WholeNumbers(given), y)
+    assert_array_equal(rows, y[:, np.newaxis] == [1, 2, 3, 4])
+    raw = np.log(np.array([[0.1, 0.2, 0.3, 0.4], [0.5, 0.2, 0.2, 0.1]]))
+    assert_allclose(target.decode(raw)[:, 0], [3.0, 1.9] if kind == "mean" else [4, 1])
+
+
+def test_bounded_numbers_fill_the_unit_interval():
+    target, rows = first(BoundedNumbers(asked(output_range=(-1, 3))), np.array([-1.0, 1.0, 3.0]))
+    assert_array_equal(rows[:, 0], [0, 0.5, 1])
+    raw = np.array([[0.0], [2.0]])
+    assert_allclose(target.decode(raw.copy()), -1 + 4 * expit(raw))
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "gaussian_nll", "pinball", "poisson", "gamma"])
+def test_a_folded_layer_predicts_in_units_of_y_and_unfolding_undoes_it(loss):
+    rng = np.random.RandomState(0)
+    y = 300 + rng.normal(size=50) * 20
+    target, rows = first(Numbers(asked(loss=loss, standardize_target=True)), y)
+    n = target.loss.outputs_per_target
+    weight, bias = rng.normal(size=(4, n)), rng.normal(size=n)
+    h = rng.normal(size=(9, 4))
+    own = h @ weight + bias
+    folded = target.fold(weight, bias)
+    shift, scale = target.units.shift, target.units.scale
+    # Of the first output: the link of what the network sees, in units of y.
+    linked, expected = own.copy(), h @ folded[0] + folded[1]
+    target.loss.inverse_link(linked, out=linked)
+    target.loss.inverse_link(expected, out=expected)
+    assert_allclose(shift + scale * linked[:, 0], expected[:, 0])
+    assert_allclose(shift + scale * rows[:, 0], y)
+    for before, after in zip((weight, bias), target.unfold(*folded), strict=True):
+        assert_allclose(after, before, rtol=1e-9, atol=1e-9)
+
+
+def test_a_regression_is_scored_by_r2_of_predictions_in_units_of_y():
+    rng = np.random.RandomState(0)
+    y = 1000 + 50 * rng.normal(size=40)
+    target, rows = first(Numbers(asked()), y)
+    raw = rows + 0.3 * rng.normal(size=rows.shape)
+    predicted = target.units.shift + target.units.scale * raw
+    assert_allclose(target.score(target.judged(raw.copy()), y, None), r2_score(y, predicted))
+
+
+def test_moments_of_parts_are_those_of_all_rows():
+    rng = np.random.RandomState(0)
+    y, weight = rng.normal(5, 3, size=(30, 2)), rng.uniform(size=30)
+    found = Moments.of(y[:7], weight[:7]).joined(Moments.of(y[7:], weight[7:]))
+    mean = np.average(y, axis=0, weights=weight)
+    assert_allclose(found.mean, mean)
+    assert_allclose(found.deviation**2, np.average((y - mean) ** 2, axis=0, weights=weight))
+    assert found.n_rows == 30
+
+
+def test_a_later_call_sees_numbers_in_the_units_of_the_first():
+    y = np.linspace(1000, 2000, 100)
+    target, rows = first(Numbers(asked()), y)
+    later = Numbers(asked())
+    found = later.encode(y[:5] + 7, None, PARTIAL_FIT, target).of_rows()
+    assert later.key_of_units == target.key_of_units
+    assert_allclose(found, rows[:5] + 7 / target.units.scale)
+
+
+@pytest.mark.parametrize(
+    ("shift", "scale", "lost"),
+    [(0, 1, False), (3, 1, False), (1e6, 1, True), (0, 1e-35, True), (0, 1e35, True)],
+)
+def test_units_know_whether_float32_would_lose_numbers(shift, scale, lost):
+    units = Units(np.array([float(shift)]), np.array([scale]))
+    assert units.outgrow_float32(np.array([])) == lost
+
+
+@pytest.mark.parametrize("sizes", [[10, 200], [200, 10]])
+def test_each_member_of_a_search_is_checked_with_its_own_batch_size(monkeypatch, sizes):
+    monkeypatch.setattr(integers, "LARGEST_DISTRIBUTION", 2000)
+    X = np.random.RandomState(0).normal(size=(400, 2))
+    y = np.arange(400) % 100
+    network = MLPRegressor(
+        hidden_layer_sizes=(3,), output="categorical", max_iter=1, tol=0, random_state=0
+    )
+    search = StackedGridSearchCV(network, {"batch_size": sizes}, cv=2, refit=False)
+    with pytest.warns(UserWarning):
+        search.fit(X, y)
+    finite = np.isfinite(search.cv_results_["mean_test_score"])
+    assert_array_equal(finite, np.array(sizes) == 10)
+    with pytest.raises(MemoryError, match="100 values times 200 rows"):
+        network.set_params(batch_size=200).fit(X, y)
+    with pytest.raises(TooLargeError, match="100 values times 300"):
+        network.set_params(batch_size=10, hidden_layer_sizes=(300,)).fit(X, y)
