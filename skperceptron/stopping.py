@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .options import COUNT, Checked, Flag, Function, Infinity, Instance, Interval
+from .options import COUNT, Checked, Flag, Function, Infinity, Instance, Interval, Name
 
 __all__ = ["EarlyStopping"]
 
@@ -20,7 +20,10 @@ class EarlyStopping(Checked):
         "score" is accuracy or R2, "loss" the validation loss. Anything else is a scorer: a
         name that :func:`sklearn.metrics.get_scorer` knows, or a callable
         ``(estimator, X, y)``, which gets the rows as they were given to ``fit``, and their
-        weights if it has a parameter ``sample_weight``.
+        weights if it has a parameter ``sample_weight``. "neg_log_loss", "neg_brier_score" and
+        "neg_root_mean_squared_error" cost least, as "score" and "loss" do: they are computed
+        from the predictions of the loss. The log loss is then that of the labels, without the
+        network's label smoothing.
     patience : int or inf, default=None
         Epochs in a row without improvement that are tolerated; None means the estimator's
         `n_iter_no_change`.
@@ -28,7 +31,13 @@ class EarlyStopping(Checked):
         The least change that counts as an improvement, >= 0; None means the estimator's
         `tol`.
     restore_best : bool, default=True
-        Whether the weights of the best epoch are kept instead of the last ones.
+        Whether the weights of the best epoch are kept instead of the last ones. With
+        ``patience=inf`` training goes on to its last epoch all the same.
+    every : int, default=1
+        Epochs from one look at the held-out rows to the next; the last epoch is always looked at.
+        The entries of ``validation_scores_`` in between are NaN.
+    ties : {"first", "latest"}, default="first"
+        Which of several epochs with the best figure counts.
 
     Examples
     --------
@@ -45,6 +54,8 @@ class EarlyStopping(Checked):
         "patience": [COUNT, Infinity(), None],
         "tol": [Interval(0.0, low_closed=True), None],
         "restore_best": [Flag()],
+        "every": [COUNT],
+        "ties": [Name(["first", "latest"])],
     }
 
     def __init__(
@@ -53,8 +64,12 @@ class EarlyStopping(Checked):
         patience: float | None = None,
         tol: float | None = None,
         restore_best: bool = True,
+        every: int = 1,
+        ties: str = "first",
     ) -> None:
         self.monitor = monitor
         self.patience = patience
         self.tol = tol
         self.restore_best = restore_best
+        self.every = every
+        self.ties = ties

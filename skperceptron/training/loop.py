@@ -11,6 +11,7 @@ import numpy as np
 
 from .member import Member
 from .stack import Stack
+from .validating import Outcome
 from .verdict import Verdict
 
 
@@ -26,7 +27,7 @@ class EpochReport(NamedTuple):
     learning_rate : float
         Of the epoch's first step.
     score, validation_loss : float or None
-        On the validation rows, where there are any.
+        On the validation rows, where there are any and the epoch is validated.
     verdict : Verdict
         How the member goes on, or why it does not.
     """
@@ -59,12 +60,13 @@ def epochs(stack: Stack, stop_when_exhausted: bool = True) -> Iterator[list[Epoc
     while stack.members:
         losses = stack.run_epoch()
         # The loss is that before the last step of the epoch, which may have been one too far.
-        finite = np.isfinite(losses) & stack.are_finite()
+        finite = (np.isfinite(losses) & stack.are_finite()).tolist()
+        outcomes = stack.validated(
+            [k for k, member in enumerate(stack.members) if finite[k] and member.validates_next]
+        )
         reports = [
-            _assess(stack, k, loss, is_finite, stop_when_exhausted, began)
-            for k, (loss, is_finite) in enumerate(
-                zip(losses.tolist(), finite.tolist(), strict=True)
-            )
+            _assess(stack, k, loss, finite[k], outcomes.get(k), stop_when_exhausted, began)
+            for k, loss in enumerate(losses.tolist())
         ]
         leaving = [k for k, member in enumerate(stack.members) if member.is_over]
         if leaving:
@@ -73,7 +75,13 @@ def epochs(stack: Stack, stop_when_exhausted: bool = True) -> Iterator[list[Epoc
 
 
 def _assess(
-    stack: Stack, k: int, loss: float, is_finite: bool, may_exhaust: bool, began: float
+    stack: Stack,
+    k: int,
+    loss: float,
+    is_finite: bool,
+    outcome: Outcome | None,
+    may_exhaust: bool,
+    began: float,
 ) -> EpochReport:
     """Update one member's history and decide how it goes on."""
     member = stack.members[k]
@@ -86,20 +94,21 @@ def _assess(
         member.verdict = Verdict.DIVERGED
         return EpochReport(member, member.n_iter, loss, rate, None, None, member.verdict)
     score, validation_loss = None, None
+    if isinstance(outcome, Exception):
+        # The other members of the stack go on.
+        member.failure = outcome
+        member.verdict = Verdict.FAILED
+        return EpochReport(member, member.n_iter, loss, rate, None, None, member.verdict)
+    if outcome is not None:
+        score, validation_loss = outcome
     if recipe.validate is not None:
-        try:
-            score, validation_loss = recipe.validate(stack.predicting(k))
-        except Exception as failure:
-            # The other members of the stack go on.
-            member.failure = failure
-            member.verdict = Verdict.FAILED
-            return EpochReport(member, member.n_iter, loss, rate, None, None, member.verdict)
-        progress.validation_scores.append(score)
-        progress.validation_losses.append(validation_loss)
-    if score is not None and recipe.watches_score:
-        _watch_score(stack, k, score)
-    else:
+        # NaN stands for an epoch that is not validated.
+        progress.validation_scores.append(np.nan if score is None else score)
+        progress.validation_losses.append(np.nan if validation_loss is None else validation_loss)
+    if recipe.validate is None or not recipe.watches_score:
         _watch_loss(member, loss)
+    elif score is not None:
+        _watch_score(stack, k, score)
     member.current_rate = recipe.schedule.after_epoch(
         recipe.learning_rate, member.current_rate, progress.rows_seen
     )
@@ -121,11 +130,14 @@ def _watch_loss(member: Member, loss: float) -> None:
 def _watch_score(stack: Stack, k: int, score: float) -> None:
     member = stack.members[k]
     progress = member.progress
-    improved = isfinite(score) and score >= progress.best_score + member.recipe.tol
-    progress.no_improvement = 0 if improved else progress.no_improvement + 1
-    if isfinite(score) and score > progress.best_score:
+    recipe = member.recipe
+    improved = isfinite(score) and score >= progress.best_score + recipe.tol
+    progress.no_improvement = 0 if improved else progress.no_improvement + recipe.validates_every
+    if isfinite(score) and (
+        score > progress.best_score or (recipe.prefers_latest and score == progress.best_score)
+    ):
         progress.best_score = score
-        if member.recipe.restores_best:
+        if recipe.restores_best:
             member.best_parameters = stack.predicting(k).copy()
 
 

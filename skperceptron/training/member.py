@@ -47,7 +47,7 @@ class Progress:
     loss_curve : list of float
         Training loss of each epoch.
     validation_scores, validation_losses : list of float
-        One per epoch where there are validation rows.
+        One per epoch where there are validation rows; NaN in epochs that are not validated.
     best_loss, best_score : float
         The best of either list.
     no_improvement : int
@@ -100,6 +100,10 @@ class Recipe:
         Whether each epoch visits the rows in a new order.
     validate : callable, default=None
         Maps the parameters to score and loss on the validation rows.
+    validates_every : int
+        The epochs between two validations. The last epoch is always validated.
+    prefers_latest : bool
+        Whether, of epochs with equal scores, the latest counts as the best one.
     watches_score : bool
         Whether the validation score decides about stopping, not the training loss.
     restores_best : bool
@@ -129,6 +133,8 @@ class Recipe:
     sample_weight: Floats | None = None
     shuffle: bool = True
     validate: Callable[[Floats], tuple[float, float]] | None = None
+    validates_every: int = 1
+    prefers_latest: bool = False
     watches_score: bool = True
     restores_best: bool = True
     max_iter: int = 200
@@ -200,6 +206,14 @@ class Member:
     def is_over(self) -> bool:
         """Whether no further epoch follows."""
         return self.verdict.is_last
+
+    @property
+    def validates_next(self) -> bool:
+        """Whether the epoch that is about to end, or has just ended, is validated."""
+        recipe, epoch = self.recipe, self.n_iter + 1
+        if recipe.validate is None:
+            return False
+        return epoch % recipe.validates_every == 0 or epoch >= recipe.max_iter
 
     @property
     def diverged(self) -> bool:

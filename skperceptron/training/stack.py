@@ -20,6 +20,7 @@ from .row_weights import RowWeights
 from .scalars import Scalars, places
 from .step import BoundStep, Record, Step
 from .tables import Tables
+from .validating import Outcome, ValidationPass
 from .window import Window
 
 #: Raw predictions that are kept before their losses are computed.
@@ -101,6 +102,7 @@ class Stack:
         is_weighted = self._weights.in_batch is not None
         self.window = Window(recipes, self.data, length, n_outputs, self.dtype, is_weighted)
         self.steps = self._bind_steps(is_weighted)
+        self._validation: ValidationPass | None = None
         self._is_gathered = False
         self._divisors = np.array([n_outputs if r.loss.averages_outputs else 1 for r in recipes])
         shuffled = [(id(m.rng), m.recipe.n_samples, m.recipe.shuffle, len(m.rows)) for m in members]
@@ -141,6 +143,7 @@ class Stack:
         own.targets.overwrite(data.targets)
         self.order[0] = member.rows
         self.tables.renew(0, member)
+        self._validation = None
         self._is_gathered = False
 
     def run_epoch(self) -> Floats:
@@ -215,6 +218,15 @@ class Stack:
         if self.tables.average is None or self.members[k].recipe.averaging is None:
             return self.tables.parameters[k]
         return self.tables.average[k]
+
+    def validated(self, asked: Sequence[int]) -> dict[int, Outcome]:
+        """Validate the members at the given positions: see :class:`.ValidationPass`."""
+        if not asked:
+            return {}
+        if self._validation is None:
+            validations = [member.recipe.validate for member in self.members]
+            self._validation = ValidationPass(self.network, validations, self.dtype)
+        return self._validation.outcomes(asked, self.predicting)
 
     def are_finite(self) -> Booleans:
         """Tell of each member whether all that its training goes on from is finite, (K,)."""

@@ -38,6 +38,9 @@ class Script:
     def predicting(self, k):
         return self.parameters[k]
 
+    def validated(self, asked):
+        return {k: self.members[k].recipe.validate(self.parameters[k]) for k in asked}
+
     def retire(self, leaving):
         assert leaving == [0]
         self.members = []
@@ -274,3 +277,50 @@ def test_a_second_moment_that_overflows_counts_as_divergence():
     assert np.isfinite(report.loss)
     assert np.isfinite(member.parameters).all()
     assert report.verdict == DIVERGED
+
+
+@pytest.mark.parametrize(("every", "validated"), [(1, 7), (2, 4), (3, 3), (10, 1)])
+def test_every_kth_epoch_and_the_last_are_validated(every, validated):
+    scores = iter(np.arange(10.0))
+    script = Script(
+        np.ones(7),
+        validate=lambda parameters: (next(scores), 0.5),
+        validates_every=every,
+        n_iter_no_change=np.inf,
+        max_iter=7,
+    )
+    reports = [report for (report,) in epochs(script)]
+    looked_at = [report.epoch for report in reports if report.score is not None]
+    assert looked_at == sorted({*range(every, 8, every), 7})
+    scores_of_epochs = script.member.progress.validation_scores
+    assert len(scores_of_epochs) == 7
+    assert np.isfinite(scores_of_epochs).sum() == len(looked_at) == validated
+    assert script.member.progress.best_score == validated - 1
+
+
+def test_patience_counts_epochs_that_are_not_validated():
+    script = Script(
+        np.ones(50),
+        validate=lambda parameters: (1.0, 0.5),
+        validates_every=4,
+        tol=0.1,
+        n_iter_no_change=9,
+        max_iter=50,
+    )
+    reports = [report for (report,) in epochs(script)]
+    # The score of epoch 4 is the first; three further looks bring nothing.
+    assert (reports[-1].epoch, reports[-1].verdict) == (16, STOP)
+
+
+@pytest.mark.parametrize(("prefers_latest", "best"), [(False, 2), (True, 4)])
+def test_of_equal_scores_the_asked_one_is_kept(prefers_latest, best):
+    scores = iter([0.0, 1.0, 0.5, 1.0, 0.5])
+    script = Script(
+        np.ones(5),
+        validate=lambda parameters: (next(scores), 0.5),
+        prefers_latest=prefers_latest,
+        n_iter_no_change=np.inf,
+        max_iter=5,
+    )
+    list(epochs(script))
+    assert_array_equal(script.member.best_parameters, np.full(2, best))

@@ -1,0 +1,86 @@
+"""Validation of a stack's members in one pass: as if each had been predicted alone."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from skperceptron.activations import ReLU, Tanh
+from skperceptron.engine import multilayer_perceptron
+from skperceptron.engine.prediction import predict_raw
+from skperceptron.normalizations import BatchNormalization
+from skperceptron.training import validating
+from skperceptron.training.validating import ValidationPass
+
+N_ROWS = [5, 1, 8, 3]
+ACTIVATIONS = [ReLU(), ReLU(), Tanh(), Tanh()]
+
+
+class Rows:
+    """Judges by the sum of the raw predictions of its rows."""
+
+    def __init__(self, X, is_dense=True):
+        self.X = X
+        self.is_dense = is_dense
+        self.n_alone = 0
+
+    def __call__(self, parameters):
+        self.n_alone += 1
+        return self.judge(raw_alone(parameters, self.X, ReLU()), parameters)
+
+    def dense_rows(self):
+        return self.X if self.is_dense else None
+
+    def judge(self, raw, parameters):
+        self.raw = raw.copy()
+        # Whatever it does with what it gets.
+        raw[:] = np.nan
+        return float(self.raw.sum()), float(parameters.sum())
+
+
+def network_of(activations, normalize=None):
+    return multilayer_perceptron(3, (4,), 2, [activations], normalize=normalize)
+
+
+def raw_alone(parameters, X, activation, normalize=None):
+    network = network_of([activation], normalize)
+    return predict_raw(network, network.views(parameters[np.newaxis]), X)
+
+
+@pytest.mark.parametrize("normalize", [None, BatchNormalization().block])
+def test_all_members_are_predicted_as_if_alone(normalize):
+    rng = np.random.RandomState(0)
+    judges = [Rows(rng.normal(size=(n, 3))) for n in N_ROWS]
+    network = network_of(ACTIVATIONS, normalize)
+    one = ValidationPass(network, judges, np.dtype(np.float64))
+    for _ in range(2):
+        parameters = rng.uniform(0.1, 1, (4, network.n_parameters))
+        outcomes = one.outcomes([0, 2, 3], parameters.__getitem__)
+        assert outcomes.keys() == {0, 2, 3}
+        for k in (0, 2, 3):
+            raw = raw_alone(parameters[k], judges[k].X, ACTIVATIONS[k], normalize)
+            assert_allclose(judges[k].raw, raw, rtol=1e-12)
+            assert_allclose(outcomes[k], (raw.sum(), parameters[k].sum()))
+    assert not any(judge.n_alone for judge in judges)
+
+
+def test_members_that_cannot_join_are_validated_alone(monkeypatch):
+    rng = np.random.RandomState(0)
+    network = network_of([ReLU()] * 4)
+    parameters = rng.normal(size=(4, network.n_parameters))
+    X = rng.normal(size=(6, 3))
+    joins, stays = Rows(X), Rows(X, is_dense=False)
+
+    def fails(parameters):
+        raise ValueError("no")
+
+    one = ValidationPass(network, [stays, joins, None, fails], np.dtype(np.float64))
+    outcomes = one.outcomes([0, 1, 3], parameters.__getitem__)
+    assert (stays.n_alone, joins.n_alone) == (1, 0)
+    assert isinstance(outcomes.pop(3), ValueError)
+    for k, outcome in outcomes.items():
+        assert_allclose(outcome, (raw_alone(parameters[k], X, ReLU()).sum(), parameters[k].sum()))
+    # What takes long is left to passes that stay in the cache.
+    monkeypatch.setattr(validating, "TOGETHER", 6 * 4)
+    one = ValidationPass(network, [joins, Rows(X)], np.dtype(np.float64))
+    one.outcomes([0, 1], parameters.__getitem__)
+    assert joins.n_alone == 1
