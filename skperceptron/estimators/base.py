@@ -956,11 +956,16 @@ class BaseMultilayerPerceptron(
 def _was_planned(member: Member) -> bool:
     """Tell whether a member that has trained to its last epoch was asked to do just that.
 
-    So it is where a schedule ends with the last epoch, and no rule could have stopped training
-    before: the patience is as long as training, or there is no tolerance.
+    So it is where the best epoch is kept and patience has no end. So it is too where a schedule
+    ends with the last epoch, and no rule could have stopped training before: the patience is as
+    long as training, or there is no tolerance.
     """
     recipe = member.recipe
-    if member.verdict is not Verdict.EXHAUSTED or not recipe.schedule.needs_max_iter:
+    if member.verdict is not Verdict.EXHAUSTED:
+        return False
+    if recipe.watches_score and recipe.restores_best and recipe.n_iter_no_change == np.inf:
+        return True
+    if not recipe.schedule.needs_max_iter:
         return False
     is_patient = recipe.n_iter_no_change >= recipe.max_iter
     return is_patient or not (recipe.watches_score or recipe.tol)

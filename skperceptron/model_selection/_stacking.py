@@ -358,3 +358,8 @@ def _members_in_cache(prepared: _Prepared) -> int:
     widths = network.n_inputs + sum(2 * node.block.units for node in network.nodes)
     numbers = vectors * network.n_parameters + batch * widths
     return max(1, WORKING_SET // (numbers * estimator.dtype_.itemsize))
+
+
+def forget_training(estimator: Any) -> None:
+    """Drop what only ``partial_fit`` would go on from: twice the size of the weights, for Adam."""
+    getattr(estimator, "__dict__", {}).pop("_optimizer_state", None)

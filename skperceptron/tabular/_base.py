@@ -269,7 +269,13 @@ class BaseTabularMLP(ChecksOptions, BaseEstimator):
             **recipe.network,
             "batch_size": batch,
             "max_iter": n_epochs,
-            "early_stopping": EarlyStopping(monitor, patience=np.inf),
+            "early_stopping": EarlyStopping(
+                monitor,
+                patience=np.inf,
+                tol=0.0,
+                every=max(1, round(n_epochs / preset.looks)),
+                ties="latest",
+            ),
         }
         if self.hidden_layer_sizes is not None:
             shared["hidden_layer_sizes"] = self.hidden_layer_sizes

@@ -105,10 +105,11 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
     def _network(
         self, preset: Preset, batch: int, n_epochs: int
     ) -> MLPBinaryClassifier | MLPSoftmaxClassifier:
-        shared = self._shared(preset, batch, n_epochs, "loss")
         smoothing = preset.classification.label_smoothing
         if self._is_multilabel:
+            shared = self._shared(preset, batch, n_epochs, "loss")
             return MLPBinaryClassifier(loss=BinaryLogLoss(smoothing), **shared)
+        shared = self._shared(preset, batch, n_epochs, "loss")
         return MLPSoftmaxClassifier(loss=CategoricalLogLoss(smoothing), **shared)
 
     def predict_proba(self, X: Any) -> Floats:

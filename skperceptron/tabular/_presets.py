@@ -53,6 +53,8 @@ class Preset:
     least_steps, steps_per_root : float
         An arm takes ``max(least_steps, steps_per_root * sqrt(n))`` steps, unless `max_epochs` are
         fewer.
+    looks : int
+        How often the held-out rows are looked at, about.
     many_rows, arms_of_many : int
         From more than so many rows on only the first arms are used.
     """
@@ -63,6 +65,7 @@ class Preset:
     max_epochs: int = 256
     least_steps: float = 1000
     steps_per_root: float = 20
+    looks: int = 40
     many_rows: int = 4000
     arms_of_many: int = 2
 
@@ -98,6 +101,7 @@ _NETWORK: Arm = {
     "feature_scale": True,
     "skip_connections": "linear",
     "parametrization": "ntk",
+    "initializer": "unit_variance",
     "learning_rate": "warmup_cosine",
     "decay_schedule": "flat_cosine",
     "drop_last": True,
