@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -392,7 +392,7 @@ class BaseTabularMLP(ChecksOptions, BaseEstimator):
         return self.ensemble_.weights_
 
     @property
-    def arms_(self) -> list[Mapping[str, Any]]:
+    def arms_(self) -> Sequence[Arm]:
         """The parameters in which the arms differ."""
         check_is_fitted(self)
         return self.ensemble_.params_

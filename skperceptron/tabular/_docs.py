@@ -63,9 +63,9 @@ oof_predictions_ : ndarray of shape (n_samples,) or (n_samples, {columns})
     the other folds; NaN where a row was never held out.
 
 cv_score_ : float
-    {score} of `oof_predictions_`: what to expect for new rows, at no extra cost. Each row counts the
-    networks of one fold, where `predict` averages those of all: new rows tend to fare a little
-    better.
+    {score} of `oof_predictions_`: what to expect for new rows, at no extra cost. Each row is
+    predicted by the networks of one fold, where `predict` averages those of all: new rows tend to
+    fare a little better.
 
 cv_loss_ : float
     Their {loss}.

@@ -35,13 +35,13 @@ __all__ = ["TabularMLPClassifier", "TabularMLPRegressor"]
 class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
     """Networks for the labels of a raw table, good without tuning.
 
-    X is a frame of pandas or polars, an Arrow table, an array, or a sparse matrix of counts: numbers,
-    categories, texts, truth values, dates and missing values may be in it.
+    X is a frame of pandas or polars, an Arrow table, an array, or a sparse matrix of counts, with
+    numbers, categories, texts, truth values, dates and missing values as they are.
     :class:`~skperceptron.preprocessing.TabularPreprocessor` makes numbers of it. Then a few *arms*,
     networks that are regularised weakly or strongly, are trained on each of a few folds, all
     together; each network gets back the weights of its best epoch on the fold that it has not seen.
-    What the arms predict for rows that they have not seen decides how far each is trusted, and makes
-    their probabilities neither too sure nor too timid.
+    What the arms predict for rows that they have not seen decides how far each is trusted, and
+    makes their probabilities neither too sure nor too timid.
 
     Parameters
     ----------
@@ -175,8 +175,8 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
 class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
     """Networks for the numbers that belong to the rows of a raw table, good without tuning.
 
-    X is a frame of pandas or polars, an Arrow table, an array, or a sparse matrix of counts: numbers,
-    categories, texts, truth values, dates and missing values may be in it.
+    X is a frame of pandas or polars, an Arrow table, an array, or a sparse matrix of counts, with
+    numbers, categories, texts, truth values, dates and missing values as they are.
     :class:`~skperceptron.preprocessing.TabularPreprocessor` makes numbers of it. Then a few *arms*,
     networks that are regularised weakly or strongly, are trained on each of a few folds, all
     together; each network gets back the weights of its best epoch on the fold that it has not seen.
