@@ -49,9 +49,9 @@ def test_temperature_is_that_of_brute_force_and_near_the_one_that_drew_the_class
     for drawn_at in (0.5, 1.0, 2.0):
         codes = draws_from(logits, drawn_at)
         found = fit_temperature(logits, codes)
-        tried = np.linspace(0.9, 1.1, 401) * found
+        tried = np.linspace(0.96, 1.04, 41) * found
         losses = [log_loss(codes, tempered(logits, t)) for t in tried]
-        assert_allclose(tried[np.argmin(losses)], found, rtol=1e-3)
+        assert_allclose(tried[np.argmin(losses)], found, rtol=3e-3)
         assert_allclose(found, drawn_at, rtol=0.15)
         # Log-probabilities are logits.
         assert_allclose(fit_temperature(log_of(tempered(logits, 1)), codes), found, rtol=1e-4)

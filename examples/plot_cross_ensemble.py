@@ -1,0 +1,98 @@
+"""
+=========================================
+What the weights of an ensemble's arms say
+=========================================
+
+A strong penalty helps on one table and ruins another. In a
+:class:`~skperceptron.model_selection.StackedCrossEnsembleClassifier` it is one *arm* of several, and
+the rows that each fold holds out decide how far it is trusted.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine, make_moons
+from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skperceptron import MLPSoftmaxClassifier
+from skperceptron.model_selection import StackedCrossEnsembleClassifier
+
+PENALTIES = [1e-4, 1.0, 10.0]
+TABLES = {
+    "two moons": make_moons(800, noise=0.15, random_state=0),
+    "digits": load_digits(return_X_y=True),
+    "wine": load_wine(return_X_y=True),
+    "breast cancer": load_breast_cancer(return_X_y=True),
+}
+
+# %%
+# Three arms times four folds are twelve networks, trained together. Half of the rows are kept away
+# from all of them, to compare with what the ensemble says about itself.
+
+
+def fitted(X, y):
+    """Return a fitted ensemble, and the rows that it has not seen."""
+    X_train, X_test, y_train, y_test = train_test_split(
+        X, y, test_size=0.5, stratify=y, random_state=0
+    )
+    network = MLPSoftmaxClassifier((32,), batch_size=32, max_iter=60, learning_rate_init=0.01)
+    arms = {"mlpsoftmaxclassifier__alpha": PENALTIES}
+    ensemble = StackedCrossEnsembleClassifier(
+        make_pipeline(StandardScaler(), network), arms, random_state=0
+    )
+    return ensemble.fit(X_train, y_train), X_test, y_test
+
+
+results = {name: fitted(X, y) for name, (X, y) in TABLES.items()}
+
+# %%
+# Left, the weights: arms with a strong penalty are switched off where the border between classes is
+# sharp, and on small tables they have their say. Right, log losses on the other half of the rows, of
+# single networks as they are and of the ensemble. What the ensemble has expected of itself comes
+# from rows that its members have not seen.
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
+colours = ["#0072b2", "#e69f00", "#d55e00"]
+places = np.arange(len(results))
+bottom = np.zeros(len(results))
+for i, (penalty, colour) in enumerate(zip(PENALTIES, colours, strict=True)):
+    weights = np.array([ensemble.weights_[i] for ensemble, _, _ in results.values()])
+    left.bar(places, weights, 0.6, bottom, color=colour, label=f"alpha = {penalty:g}")
+    bottom += weights
+left.set_xticks(places, list(results))
+left.set(ylabel="weight of the arm", ylim=(0, 1.25))
+left.legend(ncols=3, loc="upper center", fontsize="small", columnspacing=1, handlelength=1)
+
+for place, (ensemble, X_test, y_test) in zip(places, results.values(), strict=True):
+    members = ensemble.predict_members(X_test)
+    for arm, colour in zip(members, colours, strict=True):
+        losses = [log_loss(y_test, member) for member in arm]
+        right.plot([place] * len(losses), losses, "o", ms=4, color=colour, alpha=0.7)
+    own = log_loss(y_test, ensemble.predict_proba(X_test))
+    right.plot(
+        place, own, "_", ms=28, mew=2.5, color="black", label="ensemble" if not place else None
+    )
+    label = "expected, out of fold" if not place else None
+    right.plot(place + 0.3, ensemble.oof_loss_, "<", color="black", label=label)
+right.set_xticks(places, list(results))
+right.set(ylabel="log loss on the other half", yscale="log")
+right.legend(fontsize="small")
+plt.show()
+
+# %%
+# The same in numbers.
+
+print(f"{'':<15}{'weights':<22}{'temperatures':<22}{'expected':>9}{'true':>7}{'best network':>14}")
+for name, (ensemble, X_test, y_test) in results.items():
+    weights, temperatures = (
+        " ".join(f"{value:5.2f}" for value in values)
+        for values in (ensemble.weights_, ensemble.temperatures_)
+    )
+    true = log_loss(y_test, ensemble.predict_proba(X_test))
+    best = min(log_loss(y_test, m) for arm in ensemble.predict_members(X_test) for m in arm)
+    print(
+        f"{name:<15}{weights:<22}{temperatures:<22}{ensemble.oof_loss_:>9.3f}{true:>7.3f}"
+        f"{best:>14.3f}"
+    )
