@@ -285,7 +285,9 @@ NO_SCORES = {
     ),
     "area of a rare class": (MLPBinaryClassifier, "roc_auc", {}, "1 of 2 classes"),
     "area of three classes": (MLPSoftmaxClassifier, "roc_auc_ovr", {}, "2 of 3 classes"),
-    "log loss of a rare class": (MLPSoftmaxClassifier, "neg_log_loss", {}, "2 of 3 classes"),
+    "log loss of a rare class": (
+        MLPSoftmaxClassifier, get_scorer("neg_log_loss"), {}, "2 of 3 classes",
+    ),
     "NaN": (MLPRegressor, lambda m, X, y: np.nan, {}, "is nan"),
     "infinity": (MLPRegressor, lambda m, X, y: np.inf, {}, "is inf"),
     "a NaN in an array": (MLPRegressor, lambda m, X, y: np.array([np.nan]), {}, "is nan"),

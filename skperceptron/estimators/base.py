@@ -505,6 +505,8 @@ class BaseMultilayerPerceptron(
             sample_weight=sample_weight,
             shuffle=self.shuffle,
             validate=None if held_out is None else Validation(self, rules.monitor, held_out),
+            validates_every=rules.every,
+            prefers_latest=rules.ties == "latest",
             watches_score=stopping is not None and held_out is not None,
             restores_best=rules.restore_best,
             max_iter=plain(self.max_iter),
@@ -980,7 +982,7 @@ def _figures(report: EpochReport) -> dict[str, Any]:
         "learning_rate": report.learning_rate,
     }
     history = {"loss": progress.loss_curve}
-    if report.score is not None:
+    if report.member.recipe.validate is not None and not report.member.diverged:
         history["validation_score"] = progress.validation_scores
         history["validation_loss"] = progress.validation_losses
         figures |= {name: values[-1] for name, values in history.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
@@ -144,7 +144,9 @@ class Validation:
         self._y = held_out.y[rows]
         self._weight = None if weight is None else weight[rows]
         self._targets = data.targets.part(rows)
-        self._scorer = None if monitor in ("score", "loss") else check_scoring(estimator, monitor)
+        self._metric = self._target.metric(monitor)
+        is_scorer = monitor != "loss" and self._metric is None
+        self._scorer = check_scoring(estimator, monitor) if is_scorer else None
         self._has_scored = self._has_warned = False
 
     def __call__(self, parameters: Floats) -> tuple[float, float]:
@@ -157,42 +159,65 @@ class Validation:
         ValueError
             If the first score is no finite number.
         """
+        network = self._estimator._network
+        learned = network.views(parameters[np.newaxis])
+        parts = (
+            (part, predict_raw(network, learned, self._X, self._rows[part]))
+            for part in self._parts(network.n_outputs)
+        )
+        return self._outcome(parts, parameters)
+
+    @property
+    def n_rows_together(self) -> int:
+        """How many rows there are; none, if they are sparse, mapped or of several inputs."""
+        is_plain = isinstance(self._X, np.ndarray) and pages_of(self._X) is None
+        has_few_outputs = self._estimator._network.n_outputs <= FEW_OUTPUTS
+        return len(self._rows) if is_plain and has_few_outputs else 0
+
+    def dense_rows(self) -> Floats:
+        """Return the rows, (n, D)."""
+        return np.asarray(self._X[self._rows])
+
+    def judge(self, raw: Floats, parameters: Floats) -> tuple[float, float]:
+        """Return score and loss, as a call does, from the raw predictions of all rows."""
+        return self._outcome([(slice(0, len(raw)), raw)], parameters)
+
+    def _outcome(
+        self, parts: Iterable[tuple[slice, Floats]], parameters: Floats
+    ) -> tuple[float, float]:
+        """Return score and loss from raw predictions, part by part."""
         # What overflows is answered by an error.
         with np.errstate(over="ignore", invalid="ignore"):
-            loss, judged = self._predict(parameters)
+            loss, prepared = self._gone_through(parts)
         if not isfinite(loss):
             self._refuse_diverged()
         if self._monitor == "loss":
             score = -loss
-        elif self._scorer is None:
-            score = self._target.score(joined(judged), self._y, self._weight)
+        elif self._metric is not None:
+            score = self._metric.score(joined(prepared), self._y, self._weight)
         else:
-            score = self._score(self._scorer, parameters)
+            score = self._score(parameters)
         return self._checked(score), loss
 
-    def _predict(self, parameters: Floats) -> tuple[float, list[Any]]:
-        """Return the loss, and what the estimator's own score is computed from, part by part.
+    def _gone_through(self, parts: Iterable[tuple[slice, Floats]]) -> tuple[float, list[Any]]:
+        """Return the loss, and what the metric is computed from, part by part.
 
         The loss is NaN where a prediction is not finite.
         """
-        network = self._estimator._network
-        learned = network.views(parameters[np.newaxis])
-        means, totals, judged = [], [], []
-        for part in self._parts(network.n_outputs):
-            raw = predict_raw(network, learned, self._X, self._rows[part])
+        means, totals, prepared = [], [], []
+        for part, raw in parts:
             if not np.isfinite(raw).all():
                 return np.nan, []
             weight = None if self._weight is None else self._weight[part]
             total = float(len(raw) if weight is None else weight.sum())
             if total:
                 y = np.ascontiguousarray(self._targets.part(part).of_rows(), dtype=raw.dtype)
-                with np.errstate(over="ignore", invalid="ignore"):
-                    means.append(self._target.loss.mean(raw, y, weight))
+                means.append(self._target.loss.mean(raw, y, weight))
                 totals.append(total)
-            if self._monitor == "score":
-                judged.append(self._target.judged(raw))
+            if self._metric is not None:
+                prepared.append(self._metric.prepare(raw))
         loss = means[0] if len(means) == 1 else float(np.average(means, weights=totals))
-        return loss, judged
+        return loss, prepared
 
     def _parts(self, n_outputs: int) -> Iterator[slice]:
         """Cut the rows such that predictions of a part are not many."""
@@ -209,7 +234,9 @@ class Validation:
             f" or lower learning_rate_init={self._estimator.learning_rate_init!r}."
         )
 
-    def _score(self, scorer: Callable[..., Any], parameters: Floats) -> float:
+    def _score(self, parameters: Floats) -> float:
+        scorer = self._scorer
+        assert scorer is not None
         fitted = copy(self._estimator)
         fitted._store_parameters(parameters)
         options = {}

@@ -31,8 +31,12 @@ class Judge(Protocol):
     def __call__(self, parameters: Floats) -> tuple[float, float]:
         """Return score and loss of a network with these parameters, (P,)."""
 
-    def dense_rows(self) -> Floats | None:
-        """Return its rows, (n, D), or None if they must be predicted alone."""
+    @property
+    def n_rows_together(self) -> int:
+        """How many rows may be predicted with those of others; none, if they must be alone."""
+
+    def dense_rows(self) -> Floats:
+        """Return these rows, (n, D)."""
 
     def judge(self, raw: Floats, parameters: Floats) -> tuple[float, float]:
         """Return score and loss from the raw predictions of its rows, (n, C)."""
@@ -59,25 +63,22 @@ class ValidationPass:
         dtype: np.dtype,
     ) -> None:
         self._validations = validations
-        rows = {
-            k: found
-            for k, judge in enumerate(validations)
-            if isinstance(judge, Judge) and (found := judge.dense_rows()) is not None
-        }
-        n_rows = max(map(len, rows.values()), default=0)
+        judges = {k: judge for k, judge in enumerate(validations) if isinstance(judge, Judge)}
+        counts = {k: n for k, judge in judges.items() if (n := judge.n_rows_together)}
+        n_rows = max(counts.values(), default=0)
         widest = network.widest(spares_input=False)
-        if n_rows * widest > BLOCK or len(rows) * n_rows * widest > TOGETHER:
-            rows = {}
+        if n_rows * widest > BLOCK or len(counts) * n_rows * widest > TOGETHER:
+            counts = {}
         #: The members that are predicted together, and how many rows each has.
-        self._together = {k: len(found) for k, found in rows.items()}
-        if not rows:
+        self._together = counts
+        if not counts:
             return
-        self._parameters = np.ones((len(rows), network.n_parameters), dtype=dtype)
-        self._network = network.members(list(rows))
-        x = np.zeros((len(rows), n_rows, network.n_inputs), dtype=dtype)
-        for of_member, found in zip(x, rows.values(), strict=True):
-            of_member[: len(found)] = found
+        x = np.zeros((len(counts), n_rows, network.n_inputs), dtype=dtype)
+        for of_member, (k, n) in zip(x, counts.items(), strict=True):
+            of_member[:n] = judges[k].dense_rows()
         self._x = DenseInput(x)
+        self._parameters = np.ones((len(counts), network.n_parameters), dtype=dtype)
+        self._network = network.members(list(counts))
         # What a block makes of its parameters when it is bound is of the moment.
         learned = self._network.views(self._parameters)
         lines = zip(self._network.nodes, learned, strict=True)

@@ -27,8 +27,12 @@ class Rows:
         self.n_alone += 1
         return self.judge(raw_alone(parameters, self.X, ReLU()), parameters)
 
+    @property
+    def n_rows_together(self):
+        return len(self.X) if self.is_dense else 0
+
     def dense_rows(self):
-        return self.X if self.is_dense else None
+        return self.X
 
     def judge(self, raw, parameters):
         self.raw = raw.copy()

@@ -11,6 +11,7 @@ from ...engine.arrays import Floats, Integers
 from ...losses import Loss
 from ...training import TargetRows
 from ..parameters import resolved_loss
+from .metrics import Metric
 from .units import Units
 
 
@@ -72,6 +73,10 @@ class Target(ABC):
     @abstractmethod
     def score(self, judged: Any, y: Any, sample_weight: Floats | None) -> float:
         """Return the validation score of what ``judged`` has returned for all rows."""
+
+    def metric(self, name: Any) -> Metric | None:
+        """Return a score that needs nothing but raw predictions, or None if it is no such one."""
+        return Metric(self.judged, self.score) if name == "score" else None
 
     @abstractmethod
     def decode(self, raw: Floats) -> Any:

@@ -20,6 +20,7 @@ from ...losses import Loss
 from ...training import TargetRows, Targets, one_hot
 from .base import LabelTarget
 from .indicators import is_multilabel, refuse_other_kind
+from .metrics import Metric, brier_score, log_loss
 
 #: How validation rows are encoded: against the classes of the fit.
 _KNOWN = FitMode(continuing=True, incremental=True)
@@ -70,6 +71,17 @@ class _Classes(LabelTarget):
 
     def _check_n_classes(self, classes: Any) -> None:
         refuse_too_few_classes(classes, self._estimator_name)
+
+    def metric(self, name: Any) -> Metric | None:
+        measures = {"neg_log_loss": log_loss, "neg_brier_score": brier_score}
+        measure = measures.get(name) if isinstance(name, str) else None
+        if measure is None:
+            return super().metric(name)
+
+        def score(probabilities: Floats, y: Any, sample_weight: Floats | None) -> float:
+            return -measure(probabilities, np.searchsorted(self.classes, y), sample_weight)
+
+        return Metric(self.probabilities, score)
 
     def _codes(self, y: Any, mode: FitMode) -> Integers:
         if not are_known_labels(y, self.classes, mode):

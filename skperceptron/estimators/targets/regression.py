@@ -20,6 +20,7 @@ from ...options import Interval, plain
 from ...training import TargetRows
 from ..parameters import resolved_loss
 from .base import Target
+from .metrics import Metric, root_mean_squared_error
 from .units import Units
 
 
@@ -212,6 +213,11 @@ class RegressionTarget(Target):
             return np.nan
         return scored(r2_score, y, judged, sample_weight)
 
+    def metric(self, name: Any) -> Metric | None:
+        if name == "neg_root_mean_squared_error" and self.is_scored_by_r2:
+            return Metric(self.judged, _negative_error)
+        return super().metric(name)
+
     def measure(self, y: Floats, predicted: Floats, sample_weight: Any) -> float:
         """Return how good predictions are: R2, or D2 where the network predicts quantiles.
 
@@ -262,6 +268,10 @@ class RegressionTarget(Target):
     @property
     def key_of_units(self) -> Hashable:
         return self.units.shift.tobytes(), self.units.scale.tobytes()
+
+
+def _negative_error(predicted: Floats, y: Floats, sample_weight: Floats | None) -> float:
+    return -root_mean_squared_error(predicted, y, sample_weight)
 
 
 def _checked_numbers(y: Any) -> Floats:

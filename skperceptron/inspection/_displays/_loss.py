@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from .._wiring import check_estimator_type
 from ._common import Display, style_of, styled
 
@@ -161,7 +163,9 @@ class LossCurveDisplay(Display):
 
 
 def _curve(ax: Any, values: Sequence[float], **style: Any) -> Any:
-    return ax.plot(range(1, len(values) + 1), values, **style)
+    # Epochs that were not validated are NaN: the line joins those that were.
+    epochs = np.flatnonzero(~np.isnan(np.asarray(values, dtype=np.float64)))
+    return ax.plot(epochs + 1, np.asarray(values)[epochs], **style)
 
 
 def _names(estimators: Sequence[Any], names: Any) -> list[str]:
