@@ -18,6 +18,7 @@ ATTRIBUTES = {
     "normalization": "normalization_parameters_",
     "feature_scale": "feature_scales_",
     "embedding": "embeddings_",
+    "numeric_embedding": "numeric_embeddings_",
 }
 
 _NOT_NEGATIVE = Interval(0, low_closed=True)
@@ -77,6 +78,8 @@ class ParameterGroups(Component):
         The factors of the features, ``feature_scales_``.
     embedding : ParameterGroup, default=None
         The tables of category embeddings, ``embeddings_``.
+    numeric_embedding : ParameterGroup, default=None
+        What embeddings of numeric features learn, ``numeric_embeddings_``.
 
     Examples
     --------
@@ -97,6 +100,7 @@ class ParameterGroups(Component):
         normalization: ParameterGroup | None = None,
         feature_scale: ParameterGroup | None = None,
         embedding: ParameterGroup | None = None,
+        numeric_embedding: ParameterGroup | None = None,
     ) -> None:
         self.weight = weight
         self.bias = bias
@@ -104,6 +108,7 @@ class ParameterGroups(Component):
         self.normalization = normalization
         self.feature_scale = feature_scale
         self.embedding = embedding
+        self.numeric_embedding = numeric_embedding
 
     def chosen(self) -> dict[str, ParameterGroup]:
         """Return the groups that are not None, by the names of their kinds."""

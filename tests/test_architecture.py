@@ -25,6 +25,7 @@ FLOORS = {
     "components": COMPONENTS,
     "activations": COMPONENTS,
     "averaging": COMPONENTS,
+    "embeddings": COMPONENTS,
     "groups": COMPONENTS,
     "initializers": COMPONENTS,
     "losses": COMPONENTS,

@@ -184,6 +184,8 @@ BAD_PARAMETERS = [
     ("parameter_groups", ParameterGroup(), "'ParameterGroups'", "None"),
     ("parameter_groups", {"bias": 0.1}, "'ParameterGroups'"),
     ("feature_scale", 1, BOOLEAN),
+    ("numeric_embedding", "plr", "'pbld'"),
+    ("numeric_embedding", 3, "'pbld'", "'NumericEmbedding'"),
     ("parametrization", "mup", "'standard'", "'ntk'"),
     ("decay_schedule", "adaptive", "'flat_cosine'", "a callable (time)"),
     ("drop_last", 1, BOOLEAN),

@@ -15,6 +15,7 @@ from skperceptron import (
     activations,
     averaging,
     callbacks,
+    embeddings,
     groups,
     initializers,
     losses,
@@ -30,7 +31,16 @@ from skperceptron.optimizers import Adam, Optimizer
 X = np.random.RandomState(0).normal(size=(60, 3))
 SETTINGS = {"hidden_layer_sizes": (4,), "batch_size": 16, "max_iter": 3, "random_state": 0}
 ROOTS = (Activation, Loss, Optimizer)
-MODULES = [activations, averaging, callbacks, groups, initializers, losses, normalizations]
+MODULES = [
+    activations,
+    averaging,
+    callbacks,
+    embeddings,
+    groups,
+    initializers,
+    losses,
+    normalizations,
+]
 MODULES += [optimizers, schedules, stopping, skperceptron]
 
 

@@ -35,6 +35,7 @@ from skperceptron.activations import (
     get_activation,
     list_activations,
 )
+from skperceptron.embeddings import Periodic
 from skperceptron.groups import ParameterGroup, ParameterGroups
 from skperceptron.losses import CategoricalLogLoss, Huber
 from skperceptron.optimizers import LBFGS, AdamW, NAdam
@@ -125,6 +126,8 @@ OPTIONS = [
     {"skip_connections": "linear", "solver": "lbfgs"},
     {"skip_connections": "linear", "parametrization": "ntk", "dtype": "float32"},
     {"solver": AdamW(0.1), "decay_schedule": "flat_cosine", "parametrization": "ntk"},
+    {"numeric_embedding": Periodic(4, 2, 0.3), "feature_scale": True, "dtype": "float32"},
+    {"numeric_embedding": "pbld", "solver": "lbfgs"},
     {"hidden_layer_sizes": ()},
     {"hidden_layer_sizes": (), "solver": "lbfgs"},
     {"hidden_layer_sizes": (), "solver": "sgd", "dtype": "float32"},

@@ -25,6 +25,7 @@ from skperceptron import (
 from skperceptron.activations import ELU, Activation
 from skperceptron.averaging import EMA, Averaging
 from skperceptron.callbacks import Callback, Checkpoint, StopOnPlateau
+from skperceptron.embeddings import NumericEmbedding
 from skperceptron.groups import ParameterGroup, ParameterGroups
 from skperceptron.initializers import Given, Initializer
 from skperceptron.inspection import (
@@ -142,6 +143,7 @@ def carrier_of(part):
         EarlyStopping: "early_stopping",
         Initializer: "initializer",
         Normalization: "normalization",
+        NumericEmbedding: "numeric_embedding",
         Optimizer: "solver",
         ParameterGroups: "parameter_groups",
     }

@@ -326,6 +326,7 @@ OF_NETWORKS = {
     "averaging": (HEEDED, "ema", {}),
     "parameter_groups": (HEEDED, ParameterGroups(bias=ParameterGroup(rate=0.1)), {}),
     "feature_scale": (REFUSED, True, {}),
+    "numeric_embedding": (REFUSED, "pbld", {}),
     "parametrization": (HEEDED, "ntk", {}),
     "decay_schedule": (HEEDED, "exponential", {"solver": AdamW(1.0)}),
     "drop_last": (HEEDED, True, {}),

@@ -24,6 +24,7 @@ def multilayer_perceptron(
     dropout: Sequence[Sequence[float]] = (),
     scale_inputs: bool = False,
     embed: Embed | None = None,
+    embed_numbers: Callable[[int], Block] | None = None,
 ) -> Network:
     """Wire a multi-layer perceptron.
 
@@ -35,7 +36,7 @@ def multilayer_perceptron(
 
     and, with everything that can be asked for, of two hidden layers that are equally wide ::
 
-        dropout_0, scale_0, embedding_0,
+        dropout_0, numeric_embedding_0, scale_0, embedding_0,
         affine_1, normalization_1, activation_1, dropout_1,
         affine_2, normalization_2, activation_2, dropout_2, add_2,
         affine_3
@@ -60,9 +61,12 @@ def multilayer_perceptron(
         Each a sequence with one rate per member, or a single one for all. Where all are
         zero, no block is added.
     scale_inputs : bool, default=False
-        Whether each feature is multiplied by a learned factor.
+        Whether each feature, or each number that it is embedded in, is multiplied by a learned
+        factor.
     embed : Embed, default=None
         A block that reads a second input, named "codes"; its value stands beside the first one.
+    embed_numbers : callable, default=None
+        Makes a block that embeds so many features; its value takes the place of the input.
 
     Returns
     -------
@@ -84,8 +88,11 @@ def multilayer_perceptron(
 
     rates = dropout or [[0.0]] * (len(hidden) + 1)
     seen = [dropped("dropout_0", INPUT, n_inputs, rates[0])]
+    if embed_numbers is not None:
+        seen = [append("numeric_embedding_0", embed_numbers(n_inputs), *seen)]
     if scale_inputs:
-        seen = [append("scale_0", Scale(n_inputs), *seen)]
+        units = n_inputs if seen[0] == INPUT else nodes[seen[0]].block.units
+        seen = [append("scale_0", Scale(units), *seen)]
     if embed is not None:
         inputs.append(NetworkInput(CODES, len(embed.levels), is_coded=True))
         seen.append(append("embedding_0", embed, INPUT - 1))

@@ -276,6 +276,7 @@ class BaseMultilayerPerceptron(
         """Wire the network and return it, with its start, as a member of a stack."""
         data = checked.data
         self._check_penalty(checked.weight)
+        self._refuse_sparse_embedding(data.X)
         self._check_room(data.n_rows)
         self.__dict__.update(self._target.attributes)
         rng = generator_of(self.random_state)
@@ -321,6 +322,13 @@ class BaseMultilayerPerceptron(
             restore(member, saved)
         return member
 
+    def _refuse_sparse_embedding(self, X: Any) -> None:
+        if self.numeric_embedding is not None and sparse.issparse(X):
+            raise ValueError(
+                f"numeric_embedding={self.numeric_embedding!r} needs dense X, got a sparse matrix:"
+                " pass X.toarray(), or use numeric_embedding=None."
+            )
+
     def _validate_training_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         return validated(self, X, y, multi_output=True, y_numeric=self._y_is_numeric, reset=reset)
 
@@ -352,7 +360,7 @@ class BaseMultilayerPerceptron(
         activations = self._resolve_activations()[: len(hidden)]
         for message in {a.untrainable_message for a in activations if not a.differentiable}:
             warn(message)
-        normalization = self._resolve_normalization()
+        normalization, embedding = self._resolve_normalization(), self._resolve_numeric_embedding()
         return multilayer_perceptron(
             n_features,
             hidden,
@@ -362,6 +370,7 @@ class BaseMultilayerPerceptron(
             normalize=None if normalization is None else normalization.block,
             dropout=[[rate] for rate in self._dropout_rates()],
             scale_inputs=bool(self.feature_scale),
+            embed_numbers=None if embedding is None else embedding.block,
         )
 
     def _resolve_dtype(self) -> np.dtype:
@@ -444,7 +453,8 @@ class BaseMultilayerPerceptron(
                 "warm_start and partial_fit go on with the weights of the earlier fit: "
                 f"hidden_layer_sizes={self.hidden_layer_sizes!r}, skip_connections="
                 f"{self.skip_connections!r}, normalization={self.normalization!r},"
-                f" feature_scale={self.feature_scale!r}, the number of outputs"
+                f" feature_scale={self.feature_scale!r}, numeric_embedding="
+                f"{self.numeric_embedding!r}, the number of outputs"
                 f" (loss={self.loss!r}), and what activation={self.activation!r} learns"
                 " must stay as they were."
             )
@@ -555,6 +565,7 @@ class BaseMultilayerPerceptron(
         weight = extras.sample_weight_val
         with renaming("X", "X_val"):
             X = validated(self, extras.X_val, reset=False)
+            self._refuse_sparse_embedding(X)
         with renaming("y", "y_val"):
             y = check_y(extras.y_val, True, self._y_is_numeric, estimator=self)
         with renaming("", "X_val and y_val"):
@@ -921,7 +932,9 @@ class BaseMultilayerPerceptron(
         if is_evidently_valid(X, self):
             return X
         check_is_fitted(self)
-        return validated(self, X, reset=False)
+        X = validated(self, X, reset=False)
+        self._refuse_sparse_embedding(X)
+        return X
 
     def _raw_predictions_of(self, X: Any) -> Floats:
         """Return the raw predictions of an X that has been checked."""
@@ -951,7 +964,7 @@ class BaseMultilayerPerceptron(
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = self.numeric_embedding is None
         return tags
 
 

@@ -143,6 +143,10 @@ feature_scale : bool, default=False
     Whether each feature is multiplied by a learned factor, which starts at 1, before it reaches
     the first layer (Holzmüller et al. 2024).
 
+numeric_embedding : {"pbld"} or NumericEmbedding, default=None
+    What each feature becomes before it reaches the first layer: see
+    :mod:`skperceptron.embeddings`. Not for sparse X.
+
 parametrization : {"standard", "ntk"}, default="standard"
     "ntk" trains as if a layer were ``x W / sqrt(fan_in) + b`` (neural tangent parametrisation,
     Jacot et al. 2018), so that one learning rate suits layers of any width. `coefs_` holds
@@ -194,7 +198,13 @@ normalization_parameters_ : list of ndarray of shape (2 or 4, units)
     normalisation, running mean and variance.
 
 feature_scales_ : list of one ndarray of shape (`n_features_in_`,)
-    The learned factors of the features. Only with ``feature_scale=True``.
+    The learned factors of the features, or of what `numeric_embedding` makes of them. Only with
+    ``feature_scale=True``.
+
+numeric_embeddings_ : list of ndarray
+    What the embedding of features has learned. Only with `numeric_embedding`; "pbld" has
+    frequencies and phases, each of shape (`n_features_in_`, n_frequencies), then what mixes and
+    what shifts the cosines.
 
 loss_ : float
     Loss of the last epoch.

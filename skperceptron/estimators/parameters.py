@@ -12,6 +12,7 @@ from .._sklearn.compat import RememberedNames
 from ..activations import Activation, get_activation
 from ..averaging import Averaging, get_averaging
 from ..callbacks.listening import CALLBACKS
+from ..embeddings import NumericEmbedding, get_numeric_embedding, list_numeric_embeddings
 from ..groups import ParameterGroups
 from ..initializers import Initializer, list_initializers
 from ..losses import Loss, get_loss
@@ -117,6 +118,7 @@ class NetworkParameters(ChecksOptions, RememberedNames):
     # Pickles of version 0.1.0 have none of their own.
     parameter_groups: ParameterGroups | None = None
     feature_scale: bool = False
+    numeric_embedding: Any = None
     parametrization: str = "standard"
     decay_schedule: Any = None
     drop_last: bool = False
@@ -159,6 +161,11 @@ class NetworkParameters(ChecksOptions, RememberedNames):
         "averaging": [Instance(str), Instance(Averaging), None],
         "parameter_groups": [Instance(ParameterGroups), None],
         "feature_scale": [Flag()],
+        "numeric_embedding": [
+            Name(list_numeric_embeddings()),
+            Instance(NumericEmbedding),
+            None,
+        ],
         "parametrization": [Name(["standard", "ntk"])],
         "decay_schedule": [
             Name(list_time_schedules()),
@@ -208,6 +215,7 @@ class NetworkParameters(ChecksOptions, RememberedNames):
         averaging=None,
         parameter_groups=None,
         feature_scale=False,
+        numeric_embedding=None,
         parametrization="standard",
         decay_schedule=None,
         drop_last=False,
@@ -248,6 +256,7 @@ class NetworkParameters(ChecksOptions, RememberedNames):
         self.averaging = averaging
         self.parameter_groups = parameter_groups
         self.feature_scale = feature_scale
+        self.numeric_embedding = numeric_embedding
         self.parametrization = parametrization
         self.decay_schedule = decay_schedule
         self.drop_last = drop_last
@@ -289,6 +298,13 @@ class NetworkParameters(ChecksOptions, RememberedNames):
                 f" got solver={self.solver!r}. Use normalization='layer'."
             )
         return normalization
+
+    def _resolve_numeric_embedding(self) -> NumericEmbedding | None:
+        if self.numeric_embedding is None:
+            return None
+        embedding = owned(get_numeric_embedding(self.numeric_embedding), self.numeric_embedding)
+        embedding.check_parameters()
+        return embedding
 
     def _dropout_rates(self) -> list[float]:
         """Return the rate of the input, then that of each hidden layer."""

@@ -109,7 +109,7 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         if self._is_multilabel:
             shared = self._shared(preset, batch, n_epochs, "loss")
             return MLPBinaryClassifier(loss=BinaryLogLoss(smoothing), **shared)
-        shared = self._shared(preset, batch, n_epochs, "loss")
+        shared = self._shared(preset, batch, n_epochs, "neg_brier_score")
         return MLPSoftmaxClassifier(loss=CategoricalLogLoss(smoothing), **shared)
 
     def predict_proba(self, X: Any) -> Floats:

@@ -36,7 +36,7 @@ from skperceptron.engine import (
     Workspace,
     blocks,
 )
-from skperceptron.engine.blocks import BatchNormalize, Dropout, LayerNormalize
+from skperceptron.engine.blocks import BatchNormalize, Dropout, LayerNormalize, Periodic
 from skperceptron.engine.description import describe
 from skperceptron.engine.inputs import BorrowedRows, SparseBatch
 from skperceptron.engine.lines import Line
@@ -87,6 +87,15 @@ def normalized(x, learned, axis):
     return standardized(x, axis, 0.1) * learned[0] + learned[1]
 
 
+def periodic(x, learned):
+    w, p, mixing, shift = learned
+    parts = [
+        np.column_stack([np.cos(2 * np.pi * f[:, None] * w[j] + p[j]) @ mixing[j] + shift[j], f])
+        for j, f in enumerate(x[0].T)
+    ]
+    return np.hstack(parts)
+
+
 CASES = [
     Case(Activate([Tanh()], H), (H,), lambda x, _: np.tanh(x[0])),
     Case(Activate([PReLU()], H), (H,), lambda x, learned: prelu(x[0], learned[0])),
@@ -103,6 +112,7 @@ CASES = [
     ),
     Case(LayerNormalize(H, 0.1), (H,), lambda x, learned: normalized(x[0], learned[0], 1)),
     Case(Multiply(H), (H, H), lambda x, _: x[0] * x[1]),
+    Case(Periodic(H, 4, 2, 0.3), (H,), periodic),
     Case(Scale(H), (H,), lambda x, learned: x[0] * learned[0]),
 ]
 EVERY_CASE = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
 from skperceptron.activations import Tanh
+from skperceptron.embeddings import Periodic
 from skperceptron.engine import Embed, Workspace, multilayer_perceptron, wiring
 from skperceptron.engine.description import describe
 from skperceptron.engine.prediction import Predictor, predict_raw
@@ -51,6 +52,7 @@ def test_docstring_lists_everything_that_can_be_asked_for():
         dropout=[[0.1]] * 3,
         scale_inputs=True,
         embed=Embed(LEVELS, DIMS),
+        embed_numbers=Periodic().block,
     )
     listed = listed_in_docstring()[3:]
     assert names(network) == [name for line in listed for name in line]

@@ -31,6 +31,7 @@ from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron._sklearn.compat import seeing
 from skperceptron.activations import ELU, Activation, PReLU, Sine, Tanh
 from skperceptron.callbacks import Callback
+from skperceptron.embeddings import Periodic
 from skperceptron.groups import ParameterGroup, ParameterGroups
 from skperceptron.model_selection import (
     StackedEnsembleClassifier,
@@ -173,6 +174,7 @@ WIDE = [
         "parametrization": ["standard", "ntk"],
         "skip_connections": ["linear"],
     },
+    {"numeric_embedding": ["pbld", Periodic(4, 2, 0.5)], "feature_scale": [True], "alpha": [0, 1]},
     {"drop_last": [False, True], "batch_size": [7, batch_of]},
     {"max_time": [100.0]},
 ]

@@ -12,6 +12,7 @@ from .dropout import Dropout
 from .embed import Embed
 from .layer_normalize import LayerNormalize
 from .multiply import Multiply
+from .periodic import Periodic
 from .scale import Scale
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "LayerNormalize",
     "LearnedArray",
     "Multiply",
+    "Periodic",
     "Scale",
 ]

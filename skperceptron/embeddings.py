@@ -1,0 +1,78 @@
+"""Embeddings of numeric features: what stands between a table and the first layer."""
+
+from __future__ import annotations
+
+import sys
+
+from .components import Component, Interval, by_name, find
+from .engine.blocks import Block
+from .engine.blocks import Periodic as PeriodicBlock
+from .options import COUNT
+
+__all__ = ["NumericEmbedding", "Periodic", "get_numeric_embedding", "list_numeric_embeddings"]
+
+
+class NumericEmbedding(Component):
+    """Base of all embeddings of numeric features."""
+
+    def block(self, n_features: int) -> Block:
+        """Return the block for so many features."""
+        raise NotImplementedError
+
+
+class Periodic(NumericEmbedding):
+    r"""Cosines of learned frequencies, mixed for each feature by itself, beside the feature.
+
+    A feature x becomes ``[cos(2 pi x w + p) M + s, x]`` with w, p, M and s of its own: "PBLD" of
+    Holzmüller et al. (2024), *Better by default*, after Gorishniy, Rubachev & Babenko (2022), *On
+    embeddings for numerical features*. It helps where the target changes sharply along few
+    features, and there are rows enough to learn it. Features should be scaled.
+
+    Parameters
+    ----------
+    n_frequencies : int, default=16
+        Frequencies w for each feature, >= 1.
+    width : int, default=3
+        Numbers that the cosines of each feature are mixed into, >= 1.
+    spread : float, default=0.1
+        Standard deviation of the frequencies at the start, > 0: the larger, the sharper the changes
+        that are found, and the noise that is learned.
+    """
+
+    names = ("pbld",)
+    ranges = {"n_frequencies": COUNT, "width": COUNT, "spread": Interval(0)}
+
+    def __init__(self, n_frequencies: int = 16, width: int = 3, spread: float = 0.1) -> None:
+        self.n_frequencies = n_frequencies
+        self.width = width
+        self.spread = spread
+
+    def block(self, n_features: int) -> Block:
+        return PeriodicBlock(n_features, int(self.n_frequencies), int(self.width), self.spread)
+
+
+def list_numeric_embeddings() -> list[str]:
+    """Return the names of the built-in embeddings, sorted.
+
+    Examples
+    --------
+    >>> from skperceptron.embeddings import list_numeric_embeddings
+    >>> list_numeric_embeddings()
+    ['pbld']
+    """
+    return sorted(by_name(sys.modules[__name__], NumericEmbedding))
+
+
+def get_numeric_embedding(embedding: str | NumericEmbedding) -> NumericEmbedding:
+    """Return the embedding of a name, or an object as it is.
+
+    Parameters
+    ----------
+    embedding : {"pbld"} or NumericEmbedding
+
+    Raises
+    ------
+    ValueError
+        If there is no embedding of this name.
+    """
+    return find(embedding, NumericEmbedding, by_name(sys.modules[__name__], NumericEmbedding))

@@ -1,0 +1,130 @@
+"""Periodic embeddings: each feature becomes a few numbers that can change quickly along it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from itertools import pairwise
+from typing import ClassVar
+
+import numpy as np
+
+from ..arrays import Call, Floats
+from .base import Bench, Block, LearnedArray
+
+
+class Periodic(Block):
+    r"""``[cos(2 pi x w + p) M + s, x]`` for each feature x, with parameters of its own.
+
+    "PBLD" of Holzmüller et al. (2024), after Gorishniy et al. (2022), *On embeddings for numerical
+    features*. Letters here: F frequencies w with phases p are mixed into W numbers, behind which x
+    itself stands; the arrays of the D features lie one behind the other.
+
+    Parameters
+    ----------
+    n_features : int
+        Width of the input (D).
+    n_frequencies : int
+        For each feature (F).
+    width : int
+        Numbers that the cosines of each feature become (W).
+    spread : float
+        Standard deviation of the frequencies at the start.
+    """
+
+    kind: ClassVar[str] = "periodic_embedding"
+
+    def __init__(self, n_features: int, n_frequencies: int, width: int, spread: float) -> None:
+        self.n_features = n_features
+        self.n_frequencies = n_frequencies
+        self.width = width
+        self.spread = spread
+
+    @property
+    def units(self) -> int:  # type: ignore[override]
+        return self.n_features * (self.width + 1)
+
+    @property
+    def learned(self) -> tuple[LearnedArray, ...]:
+        shapes = {
+            "frequencies": (self.n_features, self.n_frequencies),
+            "phases": (self.n_features, self.n_frequencies),
+            "mixing": (self.n_features, self.n_frequencies, self.width),
+            "shifts": (self.n_features, self.width),
+        }
+        return tuple(LearnedArray(n, "numeric_embeddings_", shape) for n, shape in shapes.items())
+
+    def initial_arrays(self, rng: np.random.RandomState) -> list[Floats]:
+        frequencies, phases, mixing, shifts = (array.shape for array in self.learned)
+        bound = 1 / np.sqrt(self.n_frequencies)
+        return [
+            rng.normal(scale=self.spread, size=frequencies),
+            rng.uniform(-np.pi, np.pi, size=phases),
+            rng.uniform(-bound, bound, size=mixing),
+            rng.uniform(-bound, bound, size=shifts),
+        ]
+
+    def text(self) -> str:
+        return f"{self.n_frequencies} frequencies"
+
+    def _per_feature(self, arrays: tuple[Floats, ...]) -> list[Floats]:
+        """Return views: (K, D, 1, F) twice, (K, D, F, W) and (K, 1, D, W)."""
+        D, F, W = self.n_features, self.n_frequencies, self.width
+        shapes = [(D, 1, F), (D, 1, F), (D, F, W), (1, D, W)]
+        return [a.reshape(len(a), *shape) for a, shape in zip(arrays, shapes, strict=True)]
+
+    def _rooms(self, work: Bench, node: int) -> list[Floats]:
+        """Return arrays that live until the way back: angles, cosines, mixtures, one column."""
+        n_members, n_rows, _ = work.value_of(node).shape
+        n = n_members * self.n_features * n_rows
+        widths = (self.n_frequencies, self.n_frequencies, self.width, 1)
+        edges = np.cumsum([0, *widths]) * n
+        whole = work.own_array(node, int(edges[-1]))
+        shape = n_members, self.n_features, n_rows
+        return [
+            whole[start:stop].reshape(*shape, width)
+            for (start, stop), width in zip(pairwise(edges), widths, strict=True)
+        ]
+
+    def _split(self, value: Floats) -> tuple[Floats, Floats]:
+        """Return the embedded numbers, (K, B, D, W), and the features, (K, B, D), in the value."""
+        by_feature = value.reshape(*value.shape[:2], self.n_features, self.width + 1)
+        return by_feature[..., : self.width], by_feature[..., self.width]
+
+    def forward(self, work: Bench, node: int) -> Iterator[Call]:
+        (x,) = work.inputs_of(node)
+        frequencies, phases, mixing, shifts = self._per_feature(work.parameters_of(node))
+        angles, cosines, mixtures, _ = self._rooms(work, node)
+        embedded, features = self._split(work.value_of(node))
+        yield partial(np.multiply, x.swapaxes(1, 2)[..., np.newaxis], frequencies, angles)
+        yield partial(np.multiply, angles, angles.dtype.type(2 * np.pi), angles)
+        yield partial(np.add, angles, phases, angles)
+        yield partial(np.cos, angles, cosines)
+        yield partial(np.matmul, cosines, mixing, mixtures)
+        yield partial(np.add, mixtures.swapaxes(1, 2), shifts, embedded)
+        yield partial(np.copyto, features, x)
+
+    def backward(self, work: Bench, node: int) -> Iterator[Call]:
+        (source,), (x,) = work.sources_of(node), work.inputs_of(node)
+        frequencies, _, mixing, _ = self._per_feature(work.parameters_of(node))
+        to_frequencies, to_phases, to_mixing, to_shifts = self._per_feature(work.gradients_of(node))
+        angles, cosines, mixtures, column = self._rooms(work, node)
+        of_embedded, of_features = self._split(work.gradient_at(node))
+        turn = angles.dtype.type(2 * np.pi)
+        yield partial(np.add.reduce, of_embedded, 1, None, to_shifts, True)
+        yield partial(np.copyto, mixtures, of_embedded.swapaxes(1, 2))
+        yield partial(np.matmul, cosines.swapaxes(2, 3), mixtures, to_mixing)
+        # What follows is the gradient of the angles: minus the sine times that of the cosines.
+        yield partial(np.matmul, mixtures, mixing.swapaxes(2, 3), cosines)
+        yield partial(np.sin, angles, angles)
+        yield partial(np.multiply, cosines, angles, cosines)
+        yield partial(np.negative, cosines, cosines)
+        yield partial(np.add.reduce, cosines, 2, None, to_phases, True)
+        yield partial(np.matmul, x.swapaxes(1, 2)[:, :, np.newaxis], cosines, to_frequencies)
+        yield partial(np.multiply, to_frequencies, turn, to_frequencies)
+        if work.wants_gradient(source):
+            to_input, add_up = work.gradient_slot(source)
+            yield partial(np.matmul, cosines, frequencies.swapaxes(2, 3), column)
+            yield partial(np.multiply, column, turn, column)
+            yield partial(np.add, column[..., 0].swapaxes(1, 2), of_features, to_input)
+            yield from add_up

@@ -1,0 +1,130 @@
+"""Embeddings of numeric features through the estimators; blocks have tests of their own."""
+
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+
+from skperceptron import MLPBinaryClassifier, MLPRegressor
+from skperceptron.embeddings import NumericEmbedding, Periodic, get_numeric_embedding
+from skperceptron.engine.blocks import Scale
+from skperceptron.groups import ParameterGroup, ParameterGroups
+from skperceptron.model_selection import StackedGridSearchCV
+
+RNG = np.random.RandomState(0)
+X = RNG.uniform(-1, 1, size=(120, 3))
+Y = np.sin(9 * X[:, 0]) + X[:, 1]
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def make(embedding="pbld", **options):
+    defaults = {"hidden_layer_sizes": (8,), "random_state": 0, "max_iter": 5, "dtype": "float64"}
+    return MLPRegressor(**defaults | options, numeric_embedding=embedding)
+
+
+def embedded(model, x):
+    """Compute ``[cos(2 pi x w + p) M + s, x]`` of each feature."""
+    w, p, mixing, shift = model.numeric_embeddings_
+    cosines = np.cos(2 * np.pi * x[:, :, np.newaxis] * w + p)
+    mixed = np.einsum("ndf,dfw->ndw", cosines, mixing) + shift
+    return np.concatenate([mixed, x[:, :, np.newaxis]], axis=2).reshape(len(x), -1)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("skips", ["none", "linear", "dense"])
+def test_prediction_is_the_formula(solver, skips):
+    model = make(Periodic(5, 2, 0.7), feature_scale=True, solver=solver, skip_connections=skips)
+    model.fit(X, Y)
+    first = embedded(model, X) * model.feature_scales_[0]
+    hidden = np.maximum(first @ model.coefs_[0] + model.intercepts_[0], 0)
+    last = {"none": [hidden], "linear": [hidden, first], "dense": [first, hidden]}[skips]
+    expected = np.hstack(last) @ model.coefs_[1] + model.intercepts_[1]
+    assert_allclose(model.predict(X), expected[:, 0], rtol=1e-9)
+    assert [a.shape for a in model.numeric_embeddings_] == [(3, 5), (3, 5), (3, 5, 2), (3, 2)]
+
+
+def test_start_is_that_of_the_paper():
+    block = Periodic(spread=0.3).block(2000)
+    w, p, mixing, shift = block.initial_arrays(np.random.RandomState(0))
+    assert_allclose(w.std(), 0.3, rtol=0.02)
+    assert_allclose([p.min(), p.max()], [-np.pi, np.pi], rtol=0.01)
+    for array in (mixing, shift):
+        assert_allclose([array.min(), array.max()], [-0.25, 0.25], rtol=0.01)
+
+
+def test_sharp_changes_are_found():
+    options = {"max_iter": 300, "learning_rate_init": 0.02, "n_iter_no_change": np.inf, "tol": 0}
+    plain, periodic = (make(e, **options).fit(X, Y) for e in (None, Periodic(spread=1.0)))
+    x = np.random.RandomState(1).uniform(-1, 1, size=(300, 3))
+    y = np.sin(9 * x[:, 0]) + x[:, 1]
+    assert periodic.score(x, y) > max(0.8, plain.score(x, y))
+
+
+def test_group_of_the_embedding_has_its_own_pace():
+    still = ParameterGroups(numeric_embedding=ParameterGroup(rate=0))
+    model, twin = (make(parameter_groups=groups).fit(X, Y) for groups in (still, None))
+    drawn = get_numeric_embedding("pbld").block(3).initial_arrays(np.random.RandomState(0))
+    for kept, first, moved in zip(
+        model.numeric_embeddings_, drawn, twin.numeric_embeddings_, strict=True
+    ):
+        assert_array_equal(kept, first)
+        assert not np.array_equal(moved, first)
+
+
+def test_sparse_data_is_refused():
+    with pytest.raises(ValueError, match="numeric_embedding='pbld' needs dense X"):
+        make().fit(sparse.csr_array(X), Y)
+    model = make().fit(X, Y)
+    with pytest.raises(ValueError, match="needs dense X"):
+        model.predict(sparse.csr_array(X))
+
+
+@pytest.mark.parametrize(
+    ("embedding", "fragment"),
+    [
+        ("plr", "'numeric_embedding' parameter of MLPRegressor must be 'pbld'"),
+        (Periodic(n_frequencies=0), "'n_frequencies' parameter of Periodic"),
+        (Periodic(spread=0), "'spread' parameter of Periodic"),
+    ],
+    ids=repr,
+)
+def test_bad_embeddings_are_refused(embedding, fragment):
+    with pytest.raises(ValueError, match=fragment):
+        make(embedding).fit(X, Y)
+
+
+def test_stacked_search_equals_single_fits():
+    grid = {"numeric_embedding__spread": [0.1, 1.0], "numeric_embedding__n_frequencies": [4, 16]}
+    stacked, single = (
+        search(make(Periodic()), grid, cv=3).fit(X, Y).cv_results_["mean_test_score"]
+        for search in (StackedGridSearchCV, GridSearchCV)
+    )
+    assert_allclose(stacked, single, rtol=1e-9)
+
+
+def test_fit_goes_through_pickles_warm_starts_and_streams():
+    model = make(warm_start=True).fit(X, Y)
+    again = pickle.loads(pickle.dumps(model))
+    assert_array_equal(again.predict(X), model.predict(X))
+    assert_array_equal(again.fit(X, Y).predict(X), model.fit(X, Y).predict(X))
+    labels = (Y > 0).astype(int)
+    stream = MLPBinaryClassifier((4,), numeric_embedding="pbld").partial_fit(X, labels, [0, 1])
+    assert clone(stream).numeric_embedding == "pbld"
+    with pytest.raises(ValueError, match="numeric_embedding=None"):
+        model.set_params(numeric_embedding=None).fit(X, Y)
+
+
+class Squares(NumericEmbedding):
+    """A user's own: any block."""
+
+    def block(self, n_features):
+        return Scale(n_features)
+
+
+def test_embedding_of_ones_own_is_any_block():
+    assert make(Squares()).fit(X, Y).feature_scales_[0].shape == (3,)
