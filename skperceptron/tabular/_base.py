@@ -254,7 +254,8 @@ class BaseTabularMLP(ChecksOptions, BaseEstimator):
         if (listed := items_of(given)) is not None:
             if not listed:
                 raise ValueError("arms=[] holds no arm: at least one is needed.")
-            return listed
+            # What an arm does not say is as in the preset's first one.
+            return [{**arms[0], **arm} for arm in listed]
         if given > len(arms):
             raise ValueError(
                 f"arms={given}, but the preset {self.preset!r} has {len(arms)}. Pass a list of"

@@ -20,8 +20,9 @@ n_folds : int or cross-validation splitter, default=None
 
 arms : int or list of dict, default=None
     How many of the preset's arms are trained, from the first one on; or arms of your own, each a
-    dict of a network's parameters: ``[{{}}, {{"dropout": 0.3, "learning_rate_init": 0.01}}]``. They
-    are those of :class:`~skperceptron.{network}`.
+    dict of parameters of :class:`~skperceptron.{network}`, such as
+    ``[{{}}, {{"activation": "relu", "dropout": 0.3}}]``. What it does not say is as in the preset's
+    first arm.
 
 hidden_layer_sizes : int or array-like of int, default=None
     Widths of the hidden layers.

@@ -163,7 +163,8 @@ def test_arms_of_ones_own_are_parameters_of_the_network():
     model = small(arms=[{}, {"activation": "relu", "dropout": 0.3}]).fit(X, y)
     kept, changed = (members[0] for members in model.ensemble_.estimators_)
     assert (kept.activation, changed.activation) == ("selu", "relu")
-    assert model.arms_[1] == {"activation": "relu", "dropout": 0.3}
+    assert model.arms_[1]["dropout"] == 0.3
+    assert model.arms_[1]["learning_rate_init"] == model.arms_[0]["learning_rate_init"] == 0.04
 
 
 @pytest.mark.parametrize(
