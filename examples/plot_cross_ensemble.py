@@ -4,8 +4,8 @@ What the weights of an ensemble's arms say
 =========================================
 
 A strong penalty helps on one table and ruins another. In a
-:class:`~skperceptron.model_selection.StackedCrossEnsembleClassifier` it is one *arm* of several, and
-the rows that each fold holds out decide how far it is trusted.
+:class:`~skperceptron.model_selection.StackedCrossEnsembleClassifier` it is one *arm* of several,
+and the rows that each fold holds out decide how far it is trusted.
 """
 
 import matplotlib.pyplot as plt
@@ -49,9 +49,9 @@ results = {name: fitted(X, y) for name, (X, y) in TABLES.items()}
 
 # %%
 # Left, the weights: arms with a strong penalty are switched off where the border between classes is
-# sharp, and on small tables they have their say. Right, log losses on the other half of the rows, of
-# single networks as they are and of the ensemble. What the ensemble has expected of itself comes
-# from rows that its members have not seen.
+# sharp, and on small tables they have their say. Right, log losses on the other half of the rows:
+# of single networks as they are, and of the ensemble. What the ensemble has expected of itself
+# comes from rows that its members have not seen.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 colours = ["#0072b2", "#e69f00", "#d55e00"]

@@ -39,7 +39,9 @@ __all__ = [
 ]
 
 #: A temperature lies between these. Where all held-out rows are predicted rightly, their log loss
-#: falls with the temperature down to zero, and the first wrong prediction would cost any amount.
+#: falls with the temperature down to zero, and the first wrong prediction would cost any amount. Of
+#: 12 random candidates x 5 folds on wine (4 seeds), honest out-of-fold log loss was .086 within
+#: these bounds, .103 within (1/5, 5) and .129 within (1/20, 20).
 TEMPERATURES = (1 / 3, 3.0)
 
 #: Pseudo-counts of all arms together, where there are more than so many. Of 30 random candidates of

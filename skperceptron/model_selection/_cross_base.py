@@ -161,10 +161,10 @@ class BaseCrossEnsemble(BaseEnsemble):
             splitter = check_cv(cv)
         rows = np.arange(len(y) if not hasattr(y, "shape") else y.shape[0])
         splits = [(rows[train], rows[test]) for train, test in splitter.split(X, y, **params)]
-        if not any(len(test) for _, test in splits):
+        if not all(len(test) for _, test in splits):
             raise ValueError(
-                f"cv={shown(self.cv)} holds no row out: weights are learned on rows that members"
-                " have not seen."
+                f"A split of cv={shown(self.cv)} holds no row out: weights are learned on rows that"
+                " members have not seen."
             )
         return splits
 
