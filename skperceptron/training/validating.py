@@ -64,6 +64,7 @@ class ValidationPass:
     ) -> None:
         self._validations = validations
         judges = {k: judge for k, judge in enumerate(validations) if isinstance(judge, Judge)}
+        self._judges = judges
         counts = {k: n for k, judge in judges.items() if (n := judge.n_rows_together)}
         n_rows = max(counts.values(), default=0)
         widest = network.widest(spares_input=False)
@@ -126,12 +127,11 @@ class ValidationPass:
         }
 
     def _outcome(self, k: int, raw: Floats | None, parameters: Floats) -> Outcome:
-        validation = self._validations[k]
-        assert validation is not None
         try:
-            if raw is None:
-                return validation(parameters)
-            assert isinstance(validation, Judge)
-            return validation.judge(raw, parameters)
+            if raw is not None:
+                return self._judges[k].judge(raw, parameters)
+            validation = self._validations[k]
+            assert validation is not None
+            return validation(parameters)
         except Exception as failure:
             return failure

@@ -19,6 +19,7 @@ from skperceptron.estimators.targets import (
     WholeNumbers,
     integers,
 )
+from skperceptron.estimators.targets.regression import scored
 from skperceptron.estimators.targets.units import Moments, Units
 from skperceptron.exceptions import TooLargeError
 from skperceptron.model_selection import StackedGridSearchCV
@@ -157,3 +158,10 @@ def test_each_member_of_a_search_is_checked_with_its_own_batch_size(monkeypatch,
         network.set_params(batch_size=200).fit(X, y)
     with pytest.raises(TooLargeError, match="100 values times 300"):
         network.set_params(batch_size=10, hidden_layer_sizes=(300,)).fit(X, y)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_the_worst_score_is_a_number():
+    y, weight = np.array([1.0 + 1e-15, 1.0, 1.0, 1.0]), np.array([1e-120, 1.0, 1.0, 1.0])
+    score = scored(r2_score, y, np.full(4, -1e200), weight)
+    assert -np.inf < score < -1e300

@@ -302,4 +302,6 @@ def scored(score: Callable[..., float], y: Floats, predicted: Floats, weight: An
         if weight is not None and np.ndim(weight) == 1:
             weight = np.asarray(weight, dtype=np.float64)
             weight = np.ldexp(weight, -np.frexp(np.abs(weight).max())[1])
-    return float(score(y, predicted, sample_weight=weight))
+        found = float(score(y, predicted, sample_weight=weight))
+    # Beside a spread of next to nothing, the worst predictions are infinitely bad.
+    return max(found, -np.finfo(np.float64).max)
