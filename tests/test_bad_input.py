@@ -211,6 +211,7 @@ BAD_REGRESSOR_PARAMETERS = [
     ("output_range", (5, 1), "the lower bound must be below the upper bound"),
     ("output_range", (1, 1), "the lower bound must be below the upper bound"),
     ("categorical_prediction", "median", "'mean'", "'mode'"),
+    ("clip_predictions", 1, BOOLEAN),
     ("standardize_target", "never", "'auto'", BOOLEAN),
 ]
 

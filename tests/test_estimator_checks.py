@@ -125,7 +125,7 @@ OPTIONS = [
     {"hidden_layer_sizes": (8, 5), "skip_connections": "dense", "solver": "sgd"},
     {"skip_connections": "linear", "solver": "lbfgs"},
     {"skip_connections": "linear", "parametrization": "ntk", "dtype": "float32"},
-    {"solver": AdamW(0.1), "decay_schedule": "flat_cosine", "parametrization": "ntk"},
+    {"solver": AdamW(0.1), "decay_schedule": "exponential", "parametrization": "ntk"},
     {"numeric_embedding": Periodic(4, 2, 0.3), "feature_scale": True, "dtype": "float32"},
     {"numeric_embedding": "pbld", "solver": "lbfgs"},
     {"hidden_layer_sizes": ()},

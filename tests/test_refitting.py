@@ -371,6 +371,7 @@ TABLES = {
         "standardize_target": (REFUSED, True, {}),
         # It is asked for when predicting.
         "categorical_prediction": (IRRELEVANT, "mode", {}),
+        "clip_predictions": (IRRELEVANT, True, {}),
     },
     RosenblattPerceptron: OF_PERCEPTRON,
 }

@@ -488,6 +488,8 @@ def test_class_weights_choose_the_same_units_as_weights_of_rows():
     [
         ([[1e250], [-1e250], [0.0]], [1e140, 1.0, 1.0], None),
         ([[1.0], [-1.0], [0.0]], [1.0, 1e-323, 1.0], "balanced"),
+        # A single product has room for it, a sum of so many has not.
+        ([[1e153] * 1000, [-1e153] * 1000, [0.0] * 1000], [1.0, 1.0, 1.0], None),
     ],
 )
 def test_weights_out_of_all_proportion_are_refused_in_words(X, weight, class_weight):

@@ -78,6 +78,10 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         of "poisson". Not used with a bounded or categorical output, nor with a loss of the user's
         whose ``equivariance`` is "none".
 
+    clip_predictions : bool, default=False
+        Whether predictions stay between the least and the largest target of the training rows, as
+        those of trees do (Holzmüller et al. 2024); standard deviations stay what they are.
+
     Attributes
     ----------
     values_ : ndarray of shape (n_values,)
@@ -110,6 +114,9 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     _target: RegressionTarget
 
+    # Pickles of version 0.1.0 have none of their own.
+    clip_predictions = False
+
     _parameter_constraints: dict[str, Rules] = {
         **BaseMultilayerPerceptron._parameter_constraints,
         "loss": [Instance(str), Instance(Loss)],
@@ -117,6 +124,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         "output_range": [Listing([Interval()], "two finite numbers (low, high)", 2), None],
         "categorical_prediction": [Name(["mean", "mode"])],
         "standardize_target": [Name(["auto"]), Flag()],
+        "clip_predictions": [Flag()],
     }
 
     @takes_shared_parameters
@@ -130,6 +138,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         output_range=None,
         categorical_prediction="mean",
         standardize_target="auto",
+        clip_predictions=False,
         **shared,
     ) -> None:
         refuse_unknown(self, shared)
@@ -139,6 +148,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         self.output_range = output_range
         self.categorical_prediction = categorical_prediction
         self.standardize_target = standardize_target
+        self.clip_predictions = clip_predictions
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(

@@ -54,7 +54,6 @@ TRAINING_ONLY = frozenset(
         "n_iter_no_change",
         "nesterovs_momentum",
         "normalization",
-        "numeric_embedding",
         "parameter_groups",
         "parametrization",
         "power_t",

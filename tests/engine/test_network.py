@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skperceptron.activations import PReLU, ReLU, Tanh
 from skperceptron.engine import Activate, Add, Affine, Workspace, multilayer_perceptron
+from skperceptron.normalizations import BatchNormalization
 
 WIRINGS = ["none", "residual", "dense", "linear"]
 SHAPES = [(), (4,), (4, 4), (4, 3, 3), (2, 2, 5, 5)]
@@ -188,3 +189,17 @@ def test_members_that_learn_different_numbers_of_slopes_cannot_share_a_stack():
 def test_one_activation_per_hidden_layer_is_required():
     with pytest.raises(ValueError):
         multilayer_perceptron(3, (4, 4), 2, [[ReLU()]])
+
+
+def test_trained_places_are_those_of_factors_and_shifts_but_not_of_statistics():
+    normalize = BatchNormalization().block
+    network = multilayer_perceptron(3, (4, 2), 1, [[Tanh()], [Tanh()]], normalize=normalize)
+    places = network.views(np.arange(network.n_parameters)[np.newaxis])
+    expected = []
+    for node, (array, *_) in zip(network.nodes, [of or (None,) for of in places], strict=True):
+        if node.name.startswith("normalization"):
+            gamma, beta, _, _ = array.reshape(4, -1)
+            expected += [*gamma, *beta]
+    slices = network.trained_places("normalization_parameters_")
+    assert np.concatenate([np.arange(s.start, s.stop) for s in slices]).tolist() == expected
+    assert len(expected) == 2 * (4 + 2)

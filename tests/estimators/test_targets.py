@@ -1,10 +1,14 @@
 """Targets: what each makes of y, and of raw predictions."""
 
+import pickle
+import warnings
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import expit, softmax
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, r2_score
 
 from skperceptron import MLPRegressor
@@ -22,6 +26,7 @@ from skperceptron.estimators.targets import (
 from skperceptron.estimators.targets.regression import scored
 from skperceptron.estimators.targets.units import Moments, Units
 from skperceptron.exceptions import TooLargeError
+from skperceptron.losses import Pinball
 from skperceptron.model_selection import StackedGridSearchCV
 
 FIT = FitMode(continuing=False, incremental=False)
@@ -158,6 +163,55 @@ def test_each_member_of_a_search_is_checked_with_its_own_batch_size(monkeypatch,
         network.set_params(batch_size=200).fit(X, y)
     with pytest.raises(TooLargeError, match="100 values times 300"):
         network.set_params(batch_size=10, hidden_layer_sizes=(300,)).fit(X, y)
+
+
+# Predictions within the range of the training targets.
+
+FAR = np.linspace(-30, 30, 50)[:, np.newaxis] * [1, -1, 0.5]
+
+
+def clipped_and_free(X, y, **options):
+    options = {"random_state": 0, "max_iter": 30, "dtype": "float64"} | options
+    for clip in (True, False):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            yield MLPRegressor(clip_predictions=clip, **options).fit(X, y)
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("loss", ["squared_error", Pinball([0.2, 0.8]), "gaussian_nll"], ids=str)
+def test_clipped_predictions_stay_within_the_targets_and_are_else_the_same(loss, standardize):
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(60, 3))
+    y = np.column_stack([X[:, 0] * 5 + 20, X[:, 1]]) if loss == "squared_error" else X[:, 0] * 5
+    clipped, free = clipped_and_free(X, y, loss=loss, standardize_target=standardize)
+    expected = free.predict(FAR)
+    least, largest = y.min(axis=0), y.max(axis=0)
+    assert (expected > largest).any() or (expected < least).any()
+    assert_allclose(clipped.predict(FAR), np.clip(expected, least, largest), rtol=1e-12)
+    if loss == "gaussian_nll":
+        deviations = [model.predict(FAR, return_std=True)[1] for model in (clipped, free)]
+        assert_array_equal(*deviations)
+
+
+def test_range_is_that_of_rows_that_count_and_grows_with_a_stream():
+    X, y = np.eye(6, 3), np.arange(6.0)
+    weight = [1, 1, 1, 1, 1, 0]
+    model = MLPRegressor(clip_predictions=True, max_iter=1, random_state=0)
+    model.partial_fit(X[:3], y[:3]).partial_fit(X, y, weight)
+    assert (model._target.least, model._target.largest) == (0, 4)
+    again = pickle.loads(pickle.dumps(model))
+    assert_array_equal(again.predict(FAR), model.predict(FAR))
+    assert model.predict(FAR).max() <= 4
+
+
+def test_validation_scores_are_those_of_clipped_predictions():
+    rng = np.random.RandomState(0)
+    X = rng.standard_t(2, size=(80, 3))
+    y = np.tanh(X[:, 0])
+    model, _ = clipped_and_free(X, y, early_stopping=True, batch_size=20)
+    model.fit(X[:60], y[:60], X_val=X[60:], y_val=y[60:])
+    assert model.score(X[60:], y[60:]) == pytest.approx(model.best_validation_score_)
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")

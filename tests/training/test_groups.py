@@ -7,12 +7,13 @@ from scipy.optimize import approx_fprime
 
 from skperceptron.activations import Tanh
 from skperceptron.engine import multilayer_perceptron
+from skperceptron.groups import ParameterGroup, ParameterGroups
 from skperceptron.losses import SquaredError
 from skperceptron.optimizers import SGD, Adam, AdamW, Lion, RMSprop
 from skperceptron.schedules import Constant
 from skperceptron.training import Stack, Targets, TrainingSet, epochs
 from skperceptron.training import update as update_module
-from skperceptron.training.groups import Groups
+from skperceptron.training.groups import Groups, factors_of
 from skperceptron.training.lbfgs import Objective
 from skperceptron.training.member import GroupFactors
 from tests.members import member_of, varied
@@ -149,3 +150,12 @@ def test_parts_are_the_whole_vector():
     assert [place.stop for place in places] == [3, 7, N]
     assert groups.rate_factors == [(1.0, 1.0), (2.0, 1.0)]
     assert [part.factor for part in groups.parts] == [0, 1, 0]
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.5, 2.0])
+def test_a_rate_alone_makes_a_group(rate):
+    network = multilayer_perceptron(3, (4,), 1, [[Tanh()]])
+    groups = ParameterGroups(bias=ParameterGroup(rate))
+    (factors,) = factors_of(groups, network)
+    assert (factors.rate, factors.decay, factors.penalty) == (rate, 0, 0)
+    assert not factors_of(ParameterGroups(bias=ParameterGroup(1.0)), network)

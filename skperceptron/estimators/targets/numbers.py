@@ -36,16 +36,22 @@ class Numbers(RegressionTarget):
     ----------
     seen : Moments or None
         What ``partial_fit`` has seen of the target, while its units are open.
+    least, largest : ndarray of shape (T,)
+        Of each column, in all rows learned from so far.
     """
 
     def __init__(self, asked: Asked) -> None:
         super().__init__(asked)
         self.seen: Moments | None = None
+        self.least, self.largest = np.array(np.inf), np.array(-np.inf)
 
     def _learn(
         self, y: Floats, sample_weight: Floats | None, loss: Loss, mode: FitMode
     ) -> TargetRows:
         loss.check_targets(y)
+        counted = y if sample_weight is None else y[sample_weight > 0]
+        self.least = np.minimum(self.least, counted.min(axis=0))
+        self.largest = np.maximum(self.largest, counted.max(axis=0))
         self._find_units(y, sample_weight, loss, mode)
         self._loss_in_units_of_y = loss
         self.loss = loss.in_units(self.units.scale) if self.units.differ_from_y else loss
@@ -55,9 +61,23 @@ class Numbers(RegressionTarget):
         self._loss_in_units_of_y.check_targets(y)
         return Targets(self.units.apply(y))
 
+    def decode(self, raw: Floats) -> Floats:
+        values = super().decode(raw)
+        if self._asked.clip_predictions:
+            # A standard deviation stays what it is.
+            of_target = values.reshape(len(values), -1, self.loss.outputs_per_target)
+            clipped = of_target[:, :, :1] if self.loss.estimates_std else of_target
+            least, largest = (
+                bound.astype(values.dtype)[..., np.newaxis] for bound in (self.least, self.largest)
+            )
+            np.clip(clipped, least, largest, out=clipped)
+        return values
+
     def _go_on_from(self, earlier: RegressionTarget, loss: Loss, n_columns: int) -> None:
         super()._go_on_from(earlier, loss, n_columns)
         self.seen = getattr(earlier, "seen", None)
+        if isinstance(earlier, Numbers):
+            self.least, self.largest = earlier.least, earlier.largest
 
     def _find_units(
         self, y: Floats, sample_weight: Floats | None, loss: Loss, mode: FitMode

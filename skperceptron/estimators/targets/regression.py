@@ -35,6 +35,7 @@ class Asked:
     output_range : tuple of two numbers or None
     standardize_target : {"auto"} or bool
     categorical_prediction : {"mean", "mode"}
+    clip_predictions : bool
     """
 
     loss: Any
@@ -42,6 +43,7 @@ class Asked:
     output_range: Any
     standardize_target: Any
     categorical_prediction: str
+    clip_predictions: bool = False
 
     @classmethod
     def of(cls, regressor: Any) -> Asked:
