@@ -421,6 +421,7 @@ def test_weights_are_routed():
     X, y = load_iris(return_X_y=True)
     with config_context(enable_metadata_routing=True):
         model = small().set_fit_request(sample_weight=True, groups=True)
+        model.set_score_request(sample_weight=False)
         search = GridSearchCV(model, {"arms": [1]}, cv=2)
         search.fit(X, y, sample_weight=np.ones(150), groups=np.arange(150) // 5)
     assert search.best_score_ > 0.5
