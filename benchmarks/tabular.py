@@ -7,7 +7,7 @@ its own for each table. What is not installed is left out: pytabkit (RealMLP-TD-
 CatBoost come with ``pip install 'skperceptron[benchmark]'``.
 
 ``--json`` stores all figures; ``--read`` shows stored ones again, of several files together;
-``--docs`` writes the tables that the user guide includes.
+``--docs`` writes the first two tables as directives for the documentation.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import numpy as np
 from scipy.stats import gmean, rankdata
 
 from .measuring import OURS, Options, Table, in_own_process
-from .report import circumstances, markdown, store_for_docs
+from .report import circumstances, markdown, restructured_text
 from .tables import KINDS, Task, load
 
 #: Which figure of a model is better if larger, and if smaller.
@@ -269,7 +269,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="of BLAS; our workers")
     parser.add_argument("--json", type=Path, help="where to store all figures")
     parser.add_argument("--read", type=Path, nargs="*", help="show these files instead")
-    parser.add_argument("--docs", type=Path, help="folder of tables that docs/ includes")
+    parser.add_argument("--docs", type=Path, help="folder for tables as directives")
     options = parser.parse_args()
     results: Figures = {}
     for path in options.read or ():
@@ -280,7 +280,8 @@ def main() -> None:
     print("\n\n".join(map(markdown, tables)))
     if options.docs:
         told = circumstances(Options(repeats=len(options.seeds), threads=options.threads))
-        store_for_docs(tables[:2], told, options.docs)
+        for table in tables[:2]:
+            (options.docs / f"{table.name}.inc").write_text(restructured_text(table, told))
 
 
 if __name__ == "__main__":

@@ -37,6 +37,15 @@ from ._scaler import RobustSmoothClipScaler
 _COLUMN = (Instance(str), Instance(bool), Instance(np.bool_), Interval(whole=True))
 
 
+#: What ``categorical_features`` may be.
+CATEGORICAL_FEATURES: Rules = (
+    Name(["from_dtype"]),
+    Listing(_COLUMN, "names, positions or truth values"),
+    Function("(X)"),
+    None,
+)
+
+
 @speaks_for_itself
 class TabularPreprocessor(ChecksOptions, TransformerMixin, BaseEstimator):
     """Turn a raw table into numbers for a network.
@@ -112,12 +121,7 @@ class TabularPreprocessor(ChecksOptions, TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict[str, Rules] = {
-        "categorical_features": [
-            Name(["from_dtype"]),
-            Listing(_COLUMN, "names, positions or truth values"),
-            Function("(X)"),
-            None,
-        ],
+        "categorical_features": CATEGORICAL_FEATURES,
         "max_categories": [COUNT, None],
         "max_abs": [Interval(0), None],
         "dtype": [Precision()],

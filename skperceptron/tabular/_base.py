@@ -39,6 +39,7 @@ from ..options import (
     plain,
 )
 from ..preprocessing import TabularPreprocessor
+from ..preprocessing._tabular import CATEGORICAL_FEATURES
 from ..stopping import EarlyStopping
 from ._folds import Split, drawn_folds, grouped_folds
 from ._importances import rises_of_loss
@@ -66,7 +67,7 @@ class BaseTabularMLP(ChecksOptions, BaseEstimator):
         "hidden_layer_sizes": [COUNT, Listing([COUNT], f"integers in the range {COUNT}"), None],
         "max_epochs": [COUNT, None],
         "batch_size": [COUNT, None],
-        "categorical_features": TabularPreprocessor._parameter_constraints["categorical_features"],
+        "categorical_features": CATEGORICAL_FEATURES,
         "max_time": [Interval(0), None],
         "n_jobs": N_JOBS,
         "verbose": VERBOSITY,
