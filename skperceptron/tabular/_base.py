@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch, check_consistent_length, check_random_state
@@ -161,7 +162,7 @@ class BaseTabularMLP(ChecksOptions, BaseEstimator):
         batch = min(self._batch_rows(preset, n_rows), min(len(train) for train, _ in splits))
         n_batches = max(1, max(len(train) for train, _ in splits) // batch)
         n_epochs = plain(self.max_epochs) or preset.epochs(n_rows, n_batches)
-        arms, seed = self._arms(preset, n_rows), int(rng.randint(np.iinfo(np.int32).max))
+        arms, seed = self._arms(preset, numbers), int(rng.randint(np.iinfo(np.int32).max))
 
         def fitted(n_epochs: int, verbose: Any) -> BaseCrossEnsemble:
             network = self._network(preset, batch, n_epochs)
@@ -246,12 +247,12 @@ class BaseTabularMLP(ChecksOptions, BaseEstimator):
         recipe = preset.recipe(is_classifier=self._is_classifier)
         return plain(self.batch_size) or recipe.batch_size(n_rows)
 
-    def _arms(self, preset: Preset, n_rows: int) -> Sequence[Arm]:
+    def _arms(self, preset: Preset, numbers: Any) -> Sequence[Arm]:
         """Return in which parameters the arms differ."""
-        arms = preset.recipe(is_classifier=self._is_classifier).arms
-        given = plain(self.arms)
+        recipe = preset.recipe(is_classifier=self._is_classifier)
+        arms, given = recipe.arms, plain(self.arms)
         if given is None:
-            return arms if n_rows <= preset.many_rows else arms[: preset.arms_of_many]
+            return preset.arms(recipe, *numbers.shape, is_dense=not sparse.issparse(numbers))
         if (listed := items_of(given)) is not None:
             if not listed:
                 raise ValueError("arms=[] holds no arm: at least one is needed.")

@@ -11,8 +11,9 @@ _PARAMETERS = """
 preset : {{"default", "fast", "accurate"}}, default="default"
     Where all that is None comes from. "default" trains three arms on four folds, two where there
     are more than 4,000 rows. "fast" takes about a third of the time: two arms, a third of the
-    steps. "accurate" takes about three times as long: eight folds, and a fourth arm in the manner
-    of scikit-learn's own networks.
+    steps. "accurate" takes about three times as long: eight folds, a fourth arm in the manner
+    of scikit-learn's own networks, and on tables of at least 2,000 rows and few columns a fifth
+    one with periodic embeddings.
 
 n_folds : int or cross-validation splitter, default=None
     How many folds, >= 2; each is held out by one network of each arm. They are drawn with

@@ -18,6 +18,12 @@ __all__ = ["PRESETS", "Arm", "Preset", "Recipe"]
 
 Arm = Mapping[str, Any]
 
+#: Where periodic embeddings help: few columns, rows enough to learn sharp structure along them. On
+#: banana (3,000 rows, 2 columns, seed 0) two arms, one of them with embeddings, had an out-of-fold
+#: log loss of 0.206, the three arms of the default 0.212.
+PERIODIC_ROWS = 2000
+PERIODIC_INPUTS = 20
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -57,6 +63,9 @@ class Preset:
         How often the held-out rows are looked at, about.
     many_rows, arms_of_many : int
         From more than so many rows on only the first arms are used.
+    has_periodic : bool
+        Whether one arm more, the first one with periodic embeddings, is trained on tables of at
+        least ``PERIODIC_ROWS`` rows and at most ``PERIODIC_INPUTS`` dense columns.
     """
 
     classification: Recipe
@@ -68,10 +77,21 @@ class Preset:
     looks: int = 40
     many_rows: int = 4000
     arms_of_many: int = 2
+    has_periodic: bool = False
 
     def recipe(self, *, is_classifier: bool) -> Recipe:
         """Return the recipe of a task."""
         return self.classification if is_classifier else self.regression
+
+    def arms(
+        self, recipe: Recipe, n_rows: int, n_inputs: int, *, is_dense: bool
+    ) -> tuple[Arm, ...]:
+        """Return the arms for a table of so many columns after preparation."""
+        arms = recipe.arms if n_rows <= self.many_rows else recipe.arms[: self.arms_of_many]
+        is_fit = is_dense and n_rows >= PERIODIC_ROWS and n_inputs <= PERIODIC_INPUTS
+        if self.has_periodic and is_fit:
+            arms = (*arms, {**arms[0], "numeric_embedding": "pbld"})
+        return arms
 
     def epochs(self, n_rows: int, batches: int) -> int:
         """Return the number of epochs of so many batches."""
@@ -182,5 +202,6 @@ PRESETS: dict[str, Preset] = {
         _with_plain(_REGRESSION),
         n_folds=8,
         arms_of_many=4,
+        has_periodic=True,
     ),
 }

@@ -158,6 +158,33 @@ def test_epochs_and_batches_follow_from_the_number_of_rows():
     assert preset.epochs(10**6, batches=3_000) == 7
 
 
+def test_arms_follow_from_the_table():
+    default, accurate = base.PRESETS["default"], base.PRESETS["accurate"]
+
+    def arms_of(preset, n_rows, n_inputs, is_dense=True):
+        return preset.arms(preset.classification, n_rows, n_inputs, is_dense=is_dense)
+
+    assert len(arms_of(default, 4_000, 2)) == 3
+    assert len(arms_of(default, 4_001, 2)) == 2
+    assert len(arms_of(accurate, 4_001, 50)) == len(arms_of(accurate, 1_999, 2)) == 4
+    assert arms_of(accurate, 2_000, 20)[-1]["numeric_embedding"] == "pbld"
+    assert len(arms_of(accurate, 2_000, 20, is_dense=False)) == 4
+
+
+@BOTH
+def test_accurate_preset_trains_arms_of_several_shapes(cls):
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(2_000, 2))
+    y = np.where(X[:, 0] * X[:, 1] > 0, "yes", "no")
+    model = cls("accurate", n_folds=2, max_epochs=2, random_state=0)
+    model.fit(X, target_of(cls, y))
+    assert len(model.arms_) == len(model.weights_) == 5
+    plain, periodic = (model.ensemble_.estimators_[k][0] for k in (3, 4))
+    assert plain.hidden_layer_sizes == (100,)
+    assert plain.activation == "relu"
+    assert periodic.numeric_embeddings_
+
+
 def test_arms_of_ones_own_are_parameters_of_the_network():
     X, y = frame()
     model = small(arms=[{}, {"activation": "relu", "dropout": 0.3}]).fit(X, y)
