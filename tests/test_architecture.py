@@ -116,11 +116,12 @@ def test_module_imports_from_its_own_floor_and_those_below_only(path):
     assert not above
 
 
-def test_modules_of_the_engine_import_each_other_in_one_direction():
+@pytest.mark.parametrize("folder", ["engine", "estimators"])
+def test_modules_of_a_folder_import_each_other_in_one_direction(folder):
     """Imports for annotations count too."""
     inside = {}
     for path in SOURCES:
-        if path.parts[0] == "engine":
+        if path.parts[0] == folder:
             module = ".".join(("skperceptron", *path.with_suffix("").parts))
             inside[module.removesuffix(".__init__")] = path
     edges = {}
@@ -158,6 +159,47 @@ def test_nobody_asks_for_the_type_of_a_block(path):
     assert {"Affine", "Activate"} < kinds
     of_blocks = [call for call in asked if ".block" in call]
     assert not of_blocks + [call for call in asked if kinds & set(re.findall(r"\w+", call))]
+
+
+@EVERY_MODULE
+def test_tools_use_no_private_member_of_an_estimator(path):
+    """What they need is asked of objects such as FittedNetwork, or of functions."""
+    if FLOORS[top_of(path)] != TOOLS:
+        return
+    tree = parse(path)
+    # What the classes of the tools keep for themselves is theirs.
+    own = {"self", "cls", "super()", "ensemble", "search"}
+    private = {
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr.startswith("_")
+        and not node.attr.startswith("__")
+        # scikit-learn's own: what a class declares, its bases too.
+        and node.attr != "_parameter_constraints"
+        and ast.unparse(node.value) not in own
+    }
+    assert not private
+    asked_by_name = [
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", "") in {"getattr", "hasattr", "setattr"}
+        and isinstance(node.args[1], ast.Constant)
+        and re.match("_[a-z]", str(node.args[1].value))
+    ]
+    assert not asked_by_name
+
+
+@EVERY_MODULE
+def test_large_classes_of_estimators_say_why(path):
+    if path.parts[0] != "estimators":
+        return
+    for node in ast.walk(parse(path)):
+        if isinstance(node, ast.ClassDef) and node.end_lineno - node.lineno >= 250:
+            before = (PACKAGE / path).read_text(encoding="utf-8").splitlines()[: node.lineno - 1]
+            above = "\n".join(before[-10:])
+            assert "# Long" in above, node.name
 
 
 @EVERY_MODULE

@@ -533,3 +533,22 @@ def test_score_monitors_of_scikit_learn_work(estimator, wrap):
     assert len(scores) == len(names) >= 2 * n_fits
     if wrap == "alone":
         assert_allclose(scores[-1], model.score(X, y))
+
+
+class Told(Callback):
+    """Keeps how many epochs it was told there would be at most."""
+
+    def setup(self, estimator, context):
+        super().setup(estimator, context)
+        self.told = [*getattr(self, "told", []), context.max_subtasks]
+
+
+@every_estimator
+def test_the_largest_number_of_epochs_is_told(estimator):
+    callback = Told()
+    model = clone(estimator).set_params(callbacks=[callback]).fit(X, target_of(estimator))
+    if hasattr(model, "partial_fit"):
+        model.partial_fit(X, target_of(estimator))
+        assert callback.told == [5, 1]
+    else:
+        assert callback.told == [5]

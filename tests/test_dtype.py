@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron.engine import prediction
-from skperceptron.estimators.base import FLOAT32_FROM
+from skperceptron.estimators.choices import FLOAT32_FROM
 from skperceptron.training import lbfgs
 
 N, D = 90, 8

@@ -34,6 +34,7 @@ FAULTS = {
         ("yield partial(np.add.reduce, grad, 1, None, shift_grad, True)", ""),
         ('"feature_shifts_"', '"intercepts_"'),
     ],
+    "target": [("np.log(y)", "np.log1p(y)"), ("np.exp(raw, out=raw)", "")],
     "callback": [("percent / 100", "percent / 50")],
 }
 EVERY_PAGE = pytest.mark.parametrize("name", FAULTS)

@@ -708,7 +708,7 @@ def test_units_that_change_leave_predictions_as_they_are():
     model.partial_fit(X[:1], 1e6 * y[:1])
     before = model.predict(X)
     model.partial_fit(X[1:4], 1e6 * y[1:4])
-    assert model._target.units.scale[0] > 1e4
+    assert model._fitted.target.units.scale[0] > 1e4
     assert_allclose(model.predict(X), before, rtol=1e-6)
 
 

@@ -14,6 +14,7 @@ from sklearn.model_selection import GridSearchCV
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron.activations import PReLU
 from skperceptron.callbacks import Checkpoint
+from skperceptron.estimators.fitting import prepare
 from skperceptron.groups import ParameterGroup, ParameterGroups
 from skperceptron.inspection import network_summary
 from skperceptron.model_selection import StackedGridSearchCV
@@ -298,8 +299,9 @@ def test_objective_has_the_gradient_of_central_differences(cls, form, skips):
         alpha=0.7,
         parameter_groups=groups(feature_scale={"penalty": 2.0}, bias={"penalty": 0.3}),
     )
-    member, data = model._prepare(form(X), Y, None, incremental=False)
-    objective = Objective(model._network, member, data)
+    run = prepare(model, form(X), Y)
+    member, network = run.member, run.model.network
+    objective = Objective(network, member, run.data)
     at = member.parameters + RNG.normal(size=len(member.parameters))
     value = lambda vector: objective(vector)[0]  # noqa: E731
     steps = 1e-5 * np.eye(len(at))

@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn.exceptions import InconsistentVersionWarning
 
 from skperceptron import RosenblattPerceptron
+from skperceptron.estimators.fitted import fitted_network
 from skperceptron.inspection import collapse_linear, computational_graph, network_summary
 
 FILES = sorted((Path(__file__).parent / "data" / "pickles_0_1_0").glob("*.pkl"))
@@ -56,8 +57,9 @@ def test_network_of_an_old_pickle_is_shaped_as_that_of_a_fit_of_today(path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         fresh = clone(estimator).fit(X, y)
-    assert fresh._network.shape == estimator._network.shape
-    assert fresh._network.n_parameters == estimator._network.n_parameters
+    networks = [fitted_network(one).network for one in (fresh, estimator)]
+    assert networks[0].shape == networks[1].shape
+    assert networks[0].n_parameters == networks[1].n_parameters
 
 
 @EVERY_FILE

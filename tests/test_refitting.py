@@ -17,6 +17,7 @@ from skperceptron import (
 )
 from skperceptron.averaging import EMA
 from skperceptron.callbacks import EpochLogger, StopOnPlateau
+from skperceptron.estimators.data import forget_history
 from skperceptron.groups import ParameterGroup, ParameterGroups
 from skperceptron.optimizers import AdamW
 from skperceptron.stopping import EarlyStopping
@@ -447,7 +448,7 @@ def test_another_solver_begins_with_its_own_moments(cls):
     vars(twin).update(
         {k: v for k, v in vars(deepcopy(model)).items() if k not in twin.get_params()}
     )
-    twin._forget_history()
+    forget_history(twin)
     model.set_params(solver="adam")
     twin.fit(X, y)
     assert_array_equal(weights(streamed(model, X, y)), weights(twin))

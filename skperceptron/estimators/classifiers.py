@@ -23,8 +23,6 @@ __all__ = ["MLPBinaryClassifier", "MLPSoftmaxClassifier"]
 class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
     """What both classifiers share: labels and their weights, fit, probabilities."""
 
-    _target: LabelTarget
-
     _parameter_constraints: dict[str, Rules] = {
         **BaseMultilayerPerceptron._parameter_constraints,
         "loss": [Instance(str), Instance(Loss)],
@@ -146,7 +144,7 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         ndarray of shape (n_samples,) or (n_samples, n_labels)
             Predicted labels. A CSR matrix after a fit to a sparse one.
         """
-        return self._described(X, lambda raw: self._target.decode(raw))
+        return self._described(X, lambda raw: self._target().decode(raw))
 
     def decision_function(self, X: Any) -> Floats:
         """Return raw predictions, before the sigmoid or softmax.
@@ -163,7 +161,7 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
             per row that is positive where ``classes_[1]`` is predicted.
         """
         raw = self._raw_predictions(X)
-        return self._target.decision(raw)
+        return self._target().decision(raw)
 
     def predict_proba(self, X: Any) -> Floats:
         """Estimate probabilities.
@@ -180,19 +178,23 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
             is rounded to 0 or 1.
         """
         raw = self._raw_predictions(X)
-        return never_certain(self._target.probabilities(raw))
+        return never_certain(self._target().probabilities(raw))
 
-    def _weigh(self, targets: TargetRows, sample_weight: Floats | None) -> Floats | None:
+    def _target(self) -> LabelTarget:
+        target: LabelTarget = self._fitted.target
+        return target
+
+    def _weigh(self, target: Any, rows: TargetRows, sample_weight: Floats | None) -> Floats | None:
         if self.class_weight is None:
             return sample_weight
-        if targets.codes is None:
+        if rows.codes is None:
             raise ValueError(
                 f"class_weight={self.class_weight!r} weighs rows by their class, but in a"
                 " multilabel-indicator `y` a row has many: pass sample_weight, or"
                 " loss=BinaryFocalLoss(alpha=...) to weigh labels that are present."
             )
-        self.classes_ = self._target.classes
-        return self._weigh_classes(targets.codes, sample_weight)
+        self.classes_ = target.classes
+        return self._weigh_classes(rows.codes, sample_weight)
 
 
 @speaks_for_itself
@@ -244,7 +246,7 @@ class MLPBinaryClassifier(_MLPClassifier):
 
     def _choose_target(self, y: Any, mode: FitMode) -> Target:
         classes = getattr(self, "classes_", None)
-        if isinstance(self._target, Indicators) if mode.continuing else is_multilabel(y):
+        if isinstance(self._target(), Indicators) if mode.continuing else is_multilabel(y):
             return Indicators(self.loss, classes)
         return TwoClasses(self.loss, classes, type(self).__name__, self.warm_start)
 

@@ -17,6 +17,7 @@ from ..initializers import list_initializers
 from ..losses import get_loss, list_losses
 from ..optimizers import list_optimizers
 from ..schedules import list_schedules
+from .targets import list_outputs
 
 _Class = TypeVar("_Class", bound=type)
 
@@ -265,6 +266,7 @@ def _names() -> dict[str, str]:
         "{schedules}": _either(map(_quoted, list_schedules())),
         "{initializers}": _either(map(_quoted, list_initializers())),
         "{regression_losses}": _either(map(_with_interval, list_losses("regression"))),
+        "{regression_outputs}": _either(map(_quoted, list_outputs())),
         "{classifier_losses}": _choice(in_both),
         "{normalizations}": _choice(normalizers),
         "{averages}": _choice(averages),

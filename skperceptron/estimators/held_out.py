@@ -5,10 +5,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from copy import copy
 from dataclasses import dataclass
 from math import ceil, isfinite
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 from scipy import sparse
@@ -18,6 +17,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import indexable
 
 from .._sklearn.compat import safe_indexing, takes_sample_weight
+from ..engine import Network
 from ..engine.arrays import Floats, Integers
 from ..engine.mapped import pages_of
 from ..engine.prediction import predict_raw
@@ -25,9 +25,8 @@ from ..exceptions import DivergedError
 from ..options import is_number, shown
 from ..training import TrainingSet
 from ..usercall import warn
-
-if TYPE_CHECKING:
-    from .base import BaseMultilayerPerceptron
+from .reporting import refuse_diverged
+from .targets import Target
 
 #: Predictions of more outputs than these are made part by part, so many numbers at a time (8 MB).
 FEW_OUTPUTS = 64
@@ -66,6 +65,50 @@ def split(
         np.arange(n_rows), test_size=fraction, random_state=rng, stratify=labels
     )
     return rows, held_out
+
+
+def draw_validation_rows(
+    fraction: float,
+    n_rows: int,
+    labels: Integers | None,
+    weight: Floats | None,
+    rng: np.random.RandomState,
+) -> tuple[Integers, Integers]:
+    """Draw rows to train on and rows to validate on; refuse parts that are of no use.
+
+    Parameters
+    ----------
+    fraction : float
+        The parameter `validation_fraction`.
+    n_rows : int
+    labels : ndarray of int, shape (n_rows,), or None
+        Both parts hold them in the same proportions.
+    weight : ndarray of shape (n_rows,) or None
+        What each row counts.
+    rng : RandomState
+
+    Returns
+    -------
+    rows, held_out : ndarray of int
+    """
+    if not fraction:
+        raise ValueError(
+            f"validation_fraction={fraction!r} must be in the range (0.0, 1.0)"
+            " if early_stopping=True."
+        )
+    rows, held_out = split(n_rows, fraction, labels, rng)
+    if len(held_out) < 2:
+        raise ValueError(
+            "The validation set is too small. Increase 'validation_fraction' "
+            "or the size of your dataset."
+        )
+    if weight is None or (weight[rows].any() and weight[held_out].any()):
+        return rows, held_out
+    part = "validation" if weight[rows].any() else "training"
+    raise ValueError(
+        f"With early_stopping=True, all rows of the {part} set have a weight of zero. Leave out"
+        " rows of weight zero, or pass X_val and y_val."
+    )
 
 
 def _split_nearly_in_proportion(
@@ -112,27 +155,57 @@ class HeldOut:
     rows: Integers | None = None
 
 
+@dataclass(frozen=True)
+class Scoring:
+    """How the score of validation rows is found.
+
+    Attributes
+    ----------
+    monitor : str or callable
+        As in :class:`~skperceptron.stopping.EarlyStopping`.
+    estimator : estimator
+        Being fitted.
+    fitted_with : callable
+        Returns a fitted copy of it, for a vector of parameters.
+    """
+
+    monitor: str | Callable[..., float]
+    estimator: Any
+    fitted_with: Callable[[Floats], Any]
+
+    def scorer(self) -> Callable[..., Any]:
+        """Return what scores a fitted estimator."""
+        found: Callable[..., Any] = check_scoring(self.estimator, self.monitor)
+        return found
+
+
 class Validation:
     """Score and loss of one network on validation rows, for parameters that come and go.
 
     Parameters
     ----------
-    estimator : BaseMultilayerPerceptron
-        Being fitted.
-    monitor : str or callable
-        As in :class:`~skperceptron.stopping.EarlyStopping`.
+    network : Network
+    target : Target
     held_out : HeldOut
+    scoring : Scoring
+    learning_rate : float
+        For a message.
     """
 
     def __init__(
         self,
-        estimator: BaseMultilayerPerceptron,
-        monitor: str | Callable[..., float],
+        network: Network,
+        target: Target,
         held_out: HeldOut,
+        scoring: Scoring,
+        learning_rate: float,
     ) -> None:
-        self._estimator = estimator
-        self._target = estimator._target
-        self._monitor = monitor
+        self._network, self._target = network, target
+        self._scoring, self._monitor = scoring, scoring.monitor
+        self._metric = target.metric(scoring.monitor)
+        is_scorer = scoring.monitor != "loss" and self._metric is None
+        self._scorer = scoring.scorer() if is_scorer else None
+        self._learning_rate = learning_rate
         data, rows, weight = held_out.data, held_out.rows, held_out.sample_weight
         self._given, self._given_rows = held_out.given, rows
         if rows is None:
@@ -144,9 +217,6 @@ class Validation:
         self._y = held_out.y[rows]
         self._weight = None if weight is None else weight[rows]
         self._targets = data.targets.part(rows)
-        self._metric = self._target.metric(monitor)
-        is_scorer = monitor != "loss" and self._metric is None
-        self._scorer = check_scoring(estimator, monitor) if is_scorer else None
         self._has_scored = self._has_warned = False
 
     def __call__(self, parameters: Floats) -> tuple[float, float]:
@@ -159,7 +229,7 @@ class Validation:
         ValueError
             If the first score is no finite number.
         """
-        network = self._estimator._network
+        network = self._network
         learned = network.views(parameters[np.newaxis])
         parts = (
             (part, predict_raw(network, learned, self._X, self._rows[part]))
@@ -171,7 +241,7 @@ class Validation:
     def n_rows_together(self) -> int:
         """How many rows there are; none, if they are sparse, mapped or of several inputs."""
         is_plain = isinstance(self._X, np.ndarray) and pages_of(self._X) is None
-        has_few_outputs = self._estimator._network.n_outputs <= FEW_OUTPUTS
+        has_few_outputs = self._network.n_outputs <= FEW_OUTPUTS
         return len(self._rows) if is_plain and has_few_outputs else 0
 
     def dense_rows(self) -> Floats:
@@ -227,18 +297,17 @@ class Validation:
 
     def _refuse_diverged(self) -> NoReturn:
         if self._given_rows is not None:
-            self._estimator._refuse_diverged()
+            refuse_diverged(self._learning_rate)
         raise DivergedError(
             "Predictions of X_val, or their loss, are non-finite: the training diverged, or X_val"
             " contains far larger values than X. Preprocess both (for example with StandardScaler),"
-            f" or lower learning_rate_init={self._estimator.learning_rate_init!r}."
+            f" or lower learning_rate_init={self._learning_rate!r}."
         )
 
     def _score(self, parameters: Floats) -> float:
         scorer = self._scorer
         assert scorer is not None
-        fitted = copy(self._estimator)
-        fitted._store_parameters(parameters)
+        fitted = self._scoring.fitted_with(parameters)
         options = {}
         if self._weight is not None and takes_sample_weight(scorer):
             options["sample_weight"] = self._weight

@@ -51,9 +51,9 @@ class NotebookMixin:
         base = documentation_url().rstrip("/")
         return f"{base}/api/generated/{PACKAGE}.{{estimator_name}}.html" if base else ""
 
-    def _link_name(self) -> str:
-        """Return the name of what turns raw into predicted values."""
-        return str(getattr(self, "out_activation_", ""))
+    def _fitted_network(self) -> Any:
+        """Return a FittedNetwork, or None if there is no fit."""
+        return None
 
     def _repr_html_inner(self) -> str:
         return self._with_drawing(super()._repr_html_inner())  # type: ignore[misc]
@@ -65,12 +65,18 @@ class NotebookMixin:
         return bundle
 
     def _with_drawing(self, html: str) -> str:
-        network = getattr(self, "_network", None)
-        if network is None:
+        fitted = self._fitted_network()
+        if fitted is None:
             return html
-        nodes, edges = describe(network, self._link_name(), layer_names=self._layer_names)
+        link = fitted.target.link_name
+        nodes, edges = describe(fitted.network, link, layer_names=self._layer_names)
         svg = draw(nodes, edges, type(self).__name__)
         return f'{html}<div style="overflow-x: auto; margin-top: 0.5em">{svg}</div>'
+
+
+def layer_names_of(estimator: NotebookMixin) -> tuple[str, str, str]:
+    """Return how an estimator calls its first, its hidden and its last layers."""
+    return estimator._layer_names
 
 
 def draw(nodes: Sequence[GraphNode], edges: Sequence[GraphEdge], title: str) -> str:

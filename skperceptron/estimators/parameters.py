@@ -1,23 +1,20 @@
-"""The parameters that the three multi-layer perceptrons share, and what they stand for."""
+"""The parameters that the three multi-layer perceptrons share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sklearn.base import clone
 from sklearn.metrics import get_scorer_names
 
 from .._sklearn.compat import RememberedNames
-from ..activations import Activation, get_activation
-from ..averaging import Averaging, get_averaging
+from ..activations import Activation
+from ..averaging import Averaging
 from ..callbacks.listening import CALLBACKS
-from ..embeddings import NumericEmbedding, get_numeric_embedding, list_numeric_embeddings
+from ..embeddings import NumericEmbedding, list_numeric_embeddings
 from ..groups import ParameterGroups
 from ..initializers import Initializer, list_initializers
-from ..losses import Loss, get_loss
-from ..normalizations import Normalization, get_normalization
-from ..optimizers import LBFGS, SGD, Adam, Optimizer, get_optimizer, list_optimizers
+from ..normalizations import Normalization
+from ..optimizers import Optimizer, list_optimizers
 from ..options import (
     COUNT,
     SEED,
@@ -34,18 +31,10 @@ from ..options import (
     Precision,
     Rule,
     Rules,
-    check_option,
-    items_of,
-    plain,
 )
 from ..schedules import (
-    Adaptive,
-    Constant,
-    InverseScaling,
     Schedule,
     TimeSchedule,
-    get_schedule,
-    get_time_schedule,
     list_schedules,
     list_time_schedules,
 )
@@ -86,32 +75,8 @@ def is_lbfgs(solver: str | Optimizer) -> bool:
     return isinstance(solver, str) and solver == "lbfgs"
 
 
-def owned(component: Own, given: Any) -> Own:
-    """Return the component of what was given as an estimator's own: a copy of the user's."""
-    if isinstance(given, str):
-        return component
-    copied = clone(component)
-    copied.make_numbers_plain()
-    return copied
-
-
-def resolved_loss(given: str | Loss, task: str, n_targets: int) -> Loss:
-    """Return a copy of the user's loss, checked.
-
-    Parameters
-    ----------
-    given : str or Loss
-    task : {"binary", "multiclass", "regression"}
-    n_targets : int
-        Columns of y, or classes.
-    """
-    loss = owned(get_loss(given, task), given)
-    loss.check_parameters(n_targets)
-    return loss
-
-
 class NetworkParameters(ChecksOptions, RememberedNames):
-    """Parameters of a network, and the objects that their values mean."""
+    """Parameters of a network, and what each may be."""
 
     loss: Any
 
@@ -264,170 +229,12 @@ class NetworkParameters(ChecksOptions, RememberedNames):
         self.callbacks = callbacks
         self.dtype = dtype
 
-    def _hidden_sizes(self) -> list[int]:
-        sizes = items_of(self.hidden_layer_sizes)
-        return [int(n) for n in ([self.hidden_layer_sizes] if sizes is None else sizes)]
 
-    def _resolve_activations(self) -> list[Activation]:
-        """Return one activation per hidden layer, and at least one."""
-        n_hidden = len(self._hidden_sizes())
-        chosen: list[str | Activation]
-        if isinstance(self.activation, str | Activation):
-            chosen = [self.activation] * max(1, n_hidden)
-        else:
-            chosen = list(self.activation)
-            if len(chosen) != n_hidden:
-                raise ValueError(
-                    f"activation has {len(chosen)} entries, hidden_layer_sizes={n_hidden} layers:"
-                    " a list must have one entry per hidden layer."
-                )
-        # The first weights of a network without hidden layers follow some activation too.
-        resolved = [owned(get_activation(given), given) for given in chosen or ["identity"]]
-        for activation in resolved:
-            activation.check_parameters()
-        return resolved
+def names_of_parameters(estimator: NetworkParameters) -> list[str]:
+    """Return the names of an estimator's parameters."""
+    return estimator._get_param_names()
 
-    def _resolve_normalization(self) -> Normalization | None:
-        if self.normalization is None:
-            return None
-        normalization = owned(get_normalization(self.normalization), self.normalization)
-        normalization.check_parameters()
-        if normalization.mixes_rows and is_lbfgs(self.solver):
-            raise ValueError(
-                f"normalization={self.normalization!r} needs batches and so a stochastic solver,"
-                f" got solver={self.solver!r}. Use normalization='layer'."
-            )
-        return normalization
 
-    def _resolve_numeric_embedding(self) -> NumericEmbedding | None:
-        if self.numeric_embedding is None:
-            return None
-        embedding = owned(get_numeric_embedding(self.numeric_embedding), self.numeric_embedding)
-        embedding.check_parameters()
-        return embedding
-
-    def _dropout_rates(self) -> list[float]:
-        """Return the rate of the input, then that of each hidden layer."""
-        n_hidden = len(self._hidden_sizes())
-        rates = items_of(self.dropout)
-        rates = [self.dropout] * n_hidden if rates is None else rates
-        if len(rates) != n_hidden:
-            raise ValueError(
-                f"dropout has {len(rates)} entries, hidden_layer_sizes={n_hidden} layers:"
-                " a list must have one entry per hidden layer."
-            )
-        rates = [float(rate) for rate in (self.input_dropout, *rates)]
-        if any(rates) and is_lbfgs(self.solver):
-            raise ValueError(
-                f"dropout={self.dropout!r} and input_dropout={self.input_dropout!r} must be 0 with"
-                f" solver={self.solver!r}, whose objective must not be random."
-            )
-        return rates
-
-    def _make_optimizer(self) -> Optimizer:
-        own = {
-            "sgd": SGD(plain(self.momentum), self.nesterovs_momentum),
-            "adam": Adam(plain(self.beta_1), plain(self.beta_2), plain(self.epsilon)),
-            "lbfgs": LBFGS(plain(self.max_fun)),
-        }
-        if isinstance(self.solver, str) and self.solver in own:
-            return own[self.solver]
-        optimizer = owned(get_optimizer(self.solver), self.solver)
-        optimizer.check_parameters()
-        return optimizer
-
-    def _make_schedule(self, optimizer: Optimizer, *, incremental: bool) -> Schedule:
-        own = {
-            "constant": Constant(),
-            "invscaling": InverseScaling(plain(self.power_t)),
-            "adaptive": Adaptive(),
-        }
-        if isinstance(self.learning_rate, str) and self.learning_rate in own:
-            # As in scikit-learn, only plain gradient descent heeds them.
-            return own[self.learning_rate] if isinstance(optimizer, SGD) else Constant()
-        schedule = owned(get_schedule(self.learning_rate), self.learning_rate)
-        schedule.check_parameters()
-        self._refuse_if_endless("learning_rate", schedule, incremental)
-        return schedule
-
-    def _make_decay_schedule(self, *, incremental: bool) -> TimeSchedule | None:
-        if self.decay_schedule is None:
-            return None
-        schedule = owned(get_time_schedule(self.decay_schedule), self.decay_schedule)
-        schedule.check_parameters()
-        self._refuse_if_endless("decay_schedule", schedule, incremental)
-        return schedule
-
-    def _refuse_if_endless(self, name: str, schedule: Schedule, incremental: bool) -> None:
-        if incremental and schedule.needs_max_iter:
-            raise ValueError(
-                f"partial_fit does not support {name}={getattr(self, name)!r}, which must"
-                " know how many epochs there will be."
-            )
-
-    def _layer_rate(self, optimizer: Optimizer) -> Callable[[int], float] | None:
-        """Return what multiplies the learning rate of weights with so many inputs.
-
-        With ``z = x W / sqrt(n) + b`` and V = W / sqrt(n), which is what is kept, a step of W is
-        one of V divided by sqrt(n), and so is the gradient: steps in proportion to it are divided
-        twice (Yang & Hu 2021, where such changes of parametrisation are "abc").
-        """
-        if self.parametrization == "standard":
-            return None
-        if is_lbfgs(self.solver):
-            raise ValueError(
-                f"parametrization={self.parametrization!r} needs a stochastic solver, got"
-                f" solver={self.solver!r}."
-            )
-        power = -0.5 if optimizer.is_scale_free else -1.0
-        return lambda n_inputs: float(n_inputs) ** power
-
-    def _resolve_averaging(self, *, incremental: bool) -> Averaging | None:
-        if self.averaging is None:
-            return None
-        averaging = owned(get_averaging(self.averaging), self.averaging)
-        averaging.check_parameters()
-        if is_lbfgs(self.solver):
-            raise ValueError(
-                f"averaging={self.averaging!r} needs a stochastic solver, got"
-                f" solver={self.solver!r}."
-            )
-        if incremental and averaging.needs_max_iter:
-            raise ValueError(
-                f"partial_fit does not support averaging={self.averaging!r}, which must know how"
-                " many epochs there will be."
-            )
-        return averaging
-
-    def _resolve_groups(self) -> ParameterGroups:
-        if self.parameter_groups is None:
-            return ParameterGroups()
-        groups = owned(self.parameter_groups, self.parameter_groups)
-        groups.check_parameters()
-        for name, group in groups.chosen().items():
-            if is_lbfgs(self.solver) and (group.rate != 1 or group.decay is not None):
-                raise ValueError(
-                    f"parameter_groups__{name}={group!r} has a rate or a decay, which need a"
-                    f" stochastic solver, got solver={self.solver!r}: it heeds penalty only."
-                )
-        return groups
-
-    def _resolve_early_stopping(self) -> EarlyStopping | None:
-        if not self.early_stopping:
-            return None
-        if isinstance(self.early_stopping, str):
-            return EarlyStopping(self.early_stopping)
-        if not isinstance(self.early_stopping, EarlyStopping):
-            return EarlyStopping()
-        # Not a copy of it: its monitor may be an object that remembers.
-        rules = self.early_stopping
-        rules.check_parameters()
-        check_option(type(rules).__name__, "monitor", rules.monitor, MONITOR)
-        return rules
-
-    def _batch_rows(self, n_rows: int) -> int:
-        if callable(self.batch_size):
-            size = self.batch_size(n_rows)
-            check_option(type(self).__name__, f"batch_size({n_rows})", size, [COUNT])
-            return min(int(size), n_rows)
-        return min(200 if isinstance(self.batch_size, str) else int(self.batch_size), n_rows)
+def check_parameters(estimator: Any) -> None:
+    """Raise ValueError or TypeError if a parameter of an estimator is not what it may be."""
+    type(estimator)._validate_params(estimator)

@@ -19,14 +19,7 @@ from ..options import Flag, Instance, Interval, Listing, Name, Rules, speaks_for
 from .base import BaseMultilayerPerceptron, is_stochastic
 from .docs import shares_documentation
 from .signatures import refuse_unknown, takes_shared_parameters
-from .targets import (
-    Asked,
-    BoundedNumbers,
-    Numbers,
-    RegressionTarget,
-    Target,
-    WholeNumbers,
-)
+from .targets import Asked, RegressionTarget, Target, kind_of_target, list_outputs
 
 __all__ = ["MLPRegressor"]
 
@@ -40,6 +33,7 @@ def _is_categorical(estimator: MLPRegressor) -> bool:
     return True
 
 
+# Long for its docstrings: parameters and methods are documented where users look for them.
 @speaks_for_itself
 @shares_documentation
 class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
@@ -56,7 +50,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     {parameters}
 
-    output : {"continuous", "categorical"}, default="continuous"
+    output : str, default="continuous"
+        {regression_outputs}.
         "categorical" turns the regression of an integer into classification: a softmax
         over all integers of `output_range`.
 
@@ -112,7 +107,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     _y_is_numeric = True
 
-    _target: RegressionTarget
+    _attributes_of_targets = ("values_",)
 
     # Pickles of version 0.1.0 have none of their own.
     clip_predictions = False
@@ -120,7 +115,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     _parameter_constraints: dict[str, Rules] = {
         **BaseMultilayerPerceptron._parameter_constraints,
         "loss": [Instance(str), Instance(Loss)],
-        "output": [Name(["continuous", "categorical"])],
+        "output": [Name(list_outputs())],
         "output_range": [Listing([Interval()], "two finite numbers (low, high)", 2), None],
         "categorical_prediction": [Name(["mean", "mode"])],
         "standardize_target": [Name(["auto"]), Flag()],
@@ -258,14 +253,14 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             If the loss does not estimate standard deviations.
         """
         described = self._description(X)
-        if return_std and not self._target.loss.estimates_std:
+        if return_std and not self._target().loss.estimates_std:
             raise ValueError(
                 "return_std=True needs a loss that estimates standard deviations, such as"
                 f" 'gaussian_nll', got loss={self.loss!r}."
             )
         if described.shape[1] == 1:
             described = described[:, 0]
-        if not self._target.loss.estimates_std:
+        if not self._target().loss.estimates_std:
             return described[..., 0] if described.shape[-1] == 1 else described
         return (described[..., 0], described[..., 1]) if return_std else described[..., 0]
 
@@ -293,16 +288,16 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         with checking():
             y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         predicted: Any = self.predict(X)
-        return self._target.measure(y, predicted, sample_weight)
+        return self._target().measure(y, predicted, sample_weight)
 
     def _description(self, X: Any) -> Floats:
         """Return what the loss tells of each target, (n_samples, T, outputs per target)."""
 
         def decode(raw: Floats) -> Floats:
-            return self._target.told(self.categorical_prediction).decode(raw)
+            return self._target().told(self.categorical_prediction).decode(raw)
 
         values = self._described(X, decode)
-        return values.reshape(len(values), -1, self._target.loss.outputs_per_target)
+        return values.reshape(len(values), -1, self._target().loss.outputs_per_target)
 
     @available_if(_is_categorical)
     def predict_proba(self, X: Any) -> Floats:
@@ -319,18 +314,16 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             Probability of each value.
         """
         raw = self._raw_predictions(X)
-        self._target.loss.inverse_link(raw, out=raw)
+        self._target().loss.inverse_link(raw, out=raw)
         return raw
 
-    def _forget(self) -> None:
-        super()._forget()
-        self.__dict__.pop("values_", None)
+    def _target(self) -> RegressionTarget:
+        target: RegressionTarget = self._fitted.target
+        return target
 
     def _choose_target(self, y: Any, mode: FitMode) -> Target:
         asked = Asked.of(self)
-        if asked.is_categorical:
-            return WholeNumbers(asked)
-        return Numbers(asked) if self.output_range is None else BoundedNumbers(asked)
+        return kind_of_target(asked)(asked)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

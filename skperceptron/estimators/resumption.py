@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
-from .._sklearn.checks import Extras, FitMode
 from ..averaging import Averaging
 from ..callbacks.identity import is_library
 from ..callbacks.listening import Facts
+from ..engine import Network
+from ..engine.arrays import Floats
 from ..schedules import Schedule
 from ..training.checkpoint import describe_random_state
+from ..training.member import Progress
 from ..training.state_checks import Form
-
-if TYPE_CHECKING:
-    from .base import BaseMultilayerPerceptron, CheckedData
+from .choices import Choices
+from .later import Continuation
 
 #: Parameters that do not change what a fit computes, or only how long it goes on.
 _NO_SETTINGS = {
@@ -30,61 +31,82 @@ _NO_SETTINGS = {
 }
 
 
+@dataclass(frozen=True)
+class Start:
+    """What a fit goes on from, if it does.
+
+    Attributes
+    ----------
+    parameters : ndarray of shape (P,)
+    progress : Progress
+    later : Continuation
+    """
+
+    parameters: Floats
+    progress: Progress
+    later: Continuation
+
+
 def facts_of(
-    estimator: BaseMultilayerPerceptron,
-    checked: CheckedData,
-    extras: Extras,
-    mode: FitMode,
+    estimator: Any,
+    data: dict[str, Any],
+    choices: Choices,
+    network: Network,
     rng: np.random.RandomState,
+    start: Start | None,
 ) -> Facts:
     """Describe a fit of which the network has been wired, and nothing drawn.
 
     Parameters
     ----------
     estimator : BaseMultilayerPerceptron
-    checked : CheckedData
-    extras : Extras
-    mode : FitMode
+    data : dict
+        What was given to ``fit``, by name; X checked.
+    choices : Choices
+    network : Network
     rng : RandomState
         That of the fit.
+    start : Start or None
 
     Returns
     -------
     Facts
     """
-    settings, limits = _settings_of(estimator), _limits_of(estimator)
-    optimizer = estimator._make_optimizer()
-    schedule = estimator._make_schedule(optimizer, incremental=False)
-    decay_schedule = estimator._make_decay_schedule(incremental=False)
-    averaging = estimator._resolve_averaging(incremental=False)
+    settings, limits = _settings_of(estimator), _limits_of(choices)
+    schedule = choices.schedule
+    by_time = [
+        part for part in (schedule, choices.decay_schedule, choices.averaging) if part is not None
+    ]
     # What decides more than the end of a fit tells it from others.
-    by_time = [part for part in (schedule, decay_schedule, averaging) if part is not None]
     if any(_may_read_max_iter(part) for part in by_time):
         settings["max_iter, on which learning_rate or averaging depends,"] = limits.pop("max_iter")
     if schedule.heeds_plateaus:
         settings["n_iter_no_change, on which learning_rate depends,"] = limits.pop("patience")
-    data = {"X": checked.data.X, "y": checked.y, "sample_weight": checked.sample_weight}
-    if mode.continuing:
-        data["weights_to_go_on_from"] = estimator._packed_parameters()
-        data["average_to_go_on_from"] = getattr(estimator, "_average", None)
-        settings["history to go on from"] = asdict(estimator._progress_so_far(mode))
-        seed, noise = getattr(estimator, "_noise", (None, None))
-        if noise is not None:
+    if start is not None:
+        later = start.later
+        before = {
+            "weights_to_go_on_from": start.parameters,
+            "average_to_go_on_from": later.average,
+        }
+        data = data | before
+        settings["history to go on from"] = asdict(start.progress)
+        if later.noise is not None:
+            seed, noise = later.noise
             settings["noise to go on from"] = [seed, repr(noise.bit_generator.state)]
-    has_noise = any(estimator._dropout_rates())
+    has_noise = choices.wiring.is_noisy
     form = Form(
-        n_parameters=estimator._network.n_parameters,
-        n_rows=checked.data.n_rows,
-        dtype=estimator._resolve_dtype(),
-        state_names=tuple(optimizer.state_names),
-        averages=averaging is not None,
+        n_parameters=network.n_parameters,
+        n_rows=data["X"].shape[0],
+        dtype=choices.dtype_for(network),
+        state_names=tuple(choices.optimizer.state_names),
+        averages=choices.averaging is not None,
         generator=describe_random_state(rng),
         noise=dict(np.random.default_rng(0).bit_generator.state) if has_noise else None,
     )
-    return Facts(settings, data | vars(extras), limits, form)
+    return Facts(settings, data, limits, form)
 
 
-def _settings_of(estimator: BaseMultilayerPerceptron) -> dict[str, Any]:
+def _settings_of(estimator: Any) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "estimator": type(estimator),
         "feature names": getattr(estimator, "feature_names_in_", None),
@@ -99,16 +121,12 @@ def _settings_of(estimator: BaseMultilayerPerceptron) -> dict[str, Any]:
     return settings
 
 
-def _limits_of(estimator: BaseMultilayerPerceptron) -> dict[str, float]:
+def _limits_of(choices: Choices) -> dict[str, float]:
     """Return what only decides how long a fit goes on, unless schedule or averaging read it."""
-    rules = estimator._resolve_early_stopping()
-    patience = estimator.n_iter_no_change
-    if rules is not None and rules.patience is not None:
-        patience = rules.patience
     return {
-        "max_iter": estimator.max_iter,
-        "patience": patience,
-        "max_time": np.inf if estimator.max_time is None else estimator.max_time,
+        "max_iter": choices.max_iter,
+        "patience": choices.n_iter_no_change,
+        "max_time": choices.max_seconds,
     }
 
 

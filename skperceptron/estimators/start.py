@@ -7,19 +7,60 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import check_array
 
+from .._sklearn.checks import FLOAT64, Extras, checking
 from ..activations import Activation
 from ..engine import Network
 from ..engine.arrays import Floats
 from ..engine.network import FIRST, Learned
 from ..engine.prediction import Predictor
-from ..initializers import Initializer, Layer
+from ..initializers import ARRAYS, Initializer, Layer
+from ..options import check_option
 from ..training import TrainingSet
+from .choices import Choices
+from .fitted import Outputs
 
-FLOAT64 = np.dtype(np.float64)
+
+def initial_parameters(
+    network: Network,
+    choices: Choices,
+    target: Outputs,
+    extras: Extras,
+    rng: np.random.RandomState,
+    data: TrainingSet,
+) -> Floats:
+    """Draw where the network starts, and put the user's own arrays into it.
+
+    Parameters
+    ----------
+    network : Network
+    choices : Choices
+    target : Outputs
+        In whose units the network starts.
+    extras : Extras
+        May hold arrays to start from, which take the place of those that are drawn.
+    rng : RandomState
+    data : TrainingSet
+        Of which the initialiser may see some rows.
+
+    Returns
+    -------
+    ndarray of shape (P,)
+    """
+    initializer = choices.initializer
+    vector = drawn_vector(network, initializer, choices.wiring.activations, rng, data)
+    coefs, intercepts = extras.coefs_init, extras.intercepts_init
+    _start_where_told(
+        network.by_attribute(network.views(vector)),
+        target,
+        initializer.coefs_init if coefs is None else coefs,
+        initializer.intercepts_init if intercepts is None else intercepts,
+    )
+    return vector[0]
 
 
-def initial_vector(
+def drawn_vector(
     network: Network,
     initializer: Initializer,
     activations: Sequence[Activation],
@@ -93,3 +134,44 @@ def _inputs_of(network: Network, position: int, learned: Learned, rows: dict[str
     if any(map(sparse.issparse, found)):
         return sparse.csr_array(sparse.hstack(found))
     return np.hstack(found)
+
+
+def _start_where_told(
+    drawn: dict[str, list[Floats]], target: Outputs, coefs: Any, intercepts: Any
+) -> None:
+    """Put the user's own arrays into the place of those that were drawn."""
+    weights, biases = drawn["coefs_"], drawn["intercepts_"]
+    own_weights = _checked("coefs_init", coefs, weights)
+    own_biases = _checked("intercepts_init", intercepts, biases)
+    for place, own in zip([*weights, *biases], [*own_weights, *own_biases], strict=True):
+        place[...] = place if own is None else own
+    # The user speaks the units of y.
+    given = coefs is not None, intercepts is not None
+    if any(given):
+        unfolded = target.unfold(weights[-1], biases[-1])
+        for place, own, is_given in zip((weights[-1], biases[-1]), unfolded, given, strict=True):
+            if is_given:
+                place[...] = own
+
+
+def _checked(name: str, given: Any, drawn: Sequence[Floats]) -> Sequence[Floats | None]:
+    """Return the user's arrays, or None for each, if there are none."""
+    if given is None:
+        return [None] * len(drawn)
+    check_option("fit", name, given, [ARRAYS, None])
+    if len(given) != len(drawn):
+        raise ValueError(f"{name} has {len(given)} arrays, but there are {len(drawn)} layers.")
+    arrays = []
+    for layer, (array, expected) in enumerate(zip(given, drawn, strict=True)):
+        try:
+            with checking():
+                checked = check_array(array, ensure_2d=False, dtype=np.float64, input_name=name)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"{name}[{layer}] is no array of finite numbers: {error}") from None
+        if checked.shape != expected.shape:
+            raise ValueError(
+                f"{name}[{layer}] has shape {checked.shape}, but layer {layer} needs"
+                f" {expected.shape}."
+            )
+        arrays.append(checked)
+    return arrays

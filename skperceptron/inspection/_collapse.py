@@ -7,7 +7,6 @@ piece each, it is a factor and a shift, and disappears.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
@@ -29,9 +28,11 @@ from ..activations import (
 from ..engine.arrays import Booleans, Floats
 from ..engine.lines import Line
 from ..engine.network import INPUT, Node
+from ..estimators.fitted import fitted_network
+from ..estimators.revised import with_network
 from ..perceptron.estimator import RosenblattPerceptron
 from ._evaluate import evaluate
-from ._wiring import Estimator, check_estimator_type, learned_of
+from ._wiring import Estimator, check_estimator_type
 
 #: Lower end, upper end, slope and offset of a linear piece of an activation.
 Piece = tuple[float, float, Any, Any]
@@ -90,12 +91,12 @@ def collapse_linear(estimator: Estimator, X: Any = None) -> Estimator:
     True
     """
     check_estimator_type(estimator)
-    learned_of(estimator, None)
+    fitted_network(estimator)
     if isinstance(estimator, RosenblattPerceptron):
         return deepcopy(estimator)
     values = None if X is None else evaluate(estimator, X).values
     collapse = _Collapse(estimator, values)
-    return collapse.apply_to(deepcopy(estimator))
+    return collapse.applied_to(estimator)
 
 
 class _Collapse:
@@ -112,8 +113,8 @@ class _Collapse:
 
     def __init__(self, estimator: Any, values: Sequence[Floats] | None) -> None:
         self._values = values
-        self._network = estimator._network
-        self._learned = learned_of(estimator, np.float64)
+        fitted = fitted_network(estimator)
+        self._network, self._learned = fitted.network, fitted.views(np.float64)
         self.layers: list[Line] = []
         self.bases: list[int] = []
         n_inputs = self._network.n_inputs
@@ -141,15 +142,15 @@ class _Collapse:
         self.bases.append(position)
         return Line({position: np.eye(block.units)}, np.zeros(block.units))
 
-    def apply_to(self, estimator: Any) -> Any:
-        """Turn the copy of the estimator into the network that is left."""
+    def applied_to(self, estimator: Any) -> Any:
+        """Return a copy of the estimator with the network that is left."""
         bases = [INPUT, *self.bases]
         lines = [*self.layers, self.output]
         is_chain = all(
             set(line.matrices) <= {base} for line, base in zip(lines, bases, strict=True)
         )
         blocks = [self._network.nodes[position].block for position in self.bases]
-        estimator.set_params(
+        parameters = dict(
             hidden_layer_sizes=tuple(block.units for block in blocks),
             activation=[block.activation_of(0) for block in blocks] or "identity",
             skip_connections="none" if is_chain else "dense",
@@ -159,7 +160,6 @@ class _Collapse:
             input_dropout=0.0,
         )
         dtype = [np.result_type(w) for w in (estimator.coefs_[0], estimator.coefs_[-1])]
-        estimator._forget()
         coefs, intercepts = [], []
         for i, line in enumerate(lines):
             sources = bases[i : i + 1] if is_chain else bases[: i + 1]
@@ -170,16 +170,8 @@ class _Collapse:
         slopes = [
             self._learned[p][0][0, 0].astype(dtype[0]) for p in self.bases if self._learned[p]
         ]
-        estimator._keep_learned(
-            {"coefs_": coefs, "intercepts_": intercepts, "activation_parameters_": slopes}
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            estimator._network = estimator._build_network(
-                estimator.n_features_in_, estimator.n_outputs_
-            )
-        estimator.n_layers_ = len(lines) + 1
-        return estimator
+        learned = {"coefs_": coefs, "intercepts_": intercepts, "activation_parameters_": slopes}
+        return with_network(estimator, parameters, learned)
 
     def _matrix(self, line: Line, base: int) -> Floats:
         if base in line.matrices:

@@ -7,24 +7,25 @@ forward and the gradient on the way back, and keeps a copy of both.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
-from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from ..engine import Block, Network, Workspace
 from ..engine.arrays import Call, Floats
 from ..engine.blocks import Bench
 from ..engine.network import FIRST, INPUT, Learned, Node
 from ..estimators.base import BaseMultilayerPerceptron
+from ..estimators.fitted import fitted_network
+from ..estimators.fitting import Run
+from ..estimators.revised import prepare_step
 from ..training import Member, Targets, TrainingSet
-from ._wiring import Estimator, check_estimator_type, learned_of, node_parameters
+from ._wiring import Estimator, check_estimator_type, node_parameters
 
 
 class Tap(Block):
@@ -87,28 +88,11 @@ class Evaluation:
     input_gradient: Floats | None = None
 
 
-def prepare(
-    estimator: BaseMultilayerPerceptron, X: Any, y: Any, sample_weight: Any
-) -> tuple[Member, TrainingSet]:
-    """Check and encode data as ``partial_fit`` does, without a change to the estimator.
-
-    Returns
-    -------
-    member : Member
-        Ready for one step on all rows as a single batch.
-    data : TrainingSet
-    """
+def prepare(estimator: BaseMultilayerPerceptron, X: Any, y: Any, sample_weight: Any) -> Run:
+    """Return what one step on all rows, as a single batch, needs; the estimator stays as it is."""
     check_estimator_type(estimator, gradients=True)
-    check_is_fitted(estimator)
-    # Whatever preparing stores goes to a copy, which draws nothing from the user's generator.
-    # One row a batch: equal rows would be merged where a batch holds them all.
-    twin: Any = copy(estimator)
-    twin.early_stopping, twin.averaging, twin.callbacks = False, None, None
-    twin.shuffle, twin.random_state, twin.batch_size = False, 0, 1
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        member, data = twin._prepare(X, y, sample_weight, incremental=True)
-    return member, data
+    fitted_network(estimator)
+    return prepare_step(estimator, X, y, sample_weight)
 
 
 def evaluate(estimator: Estimator, X: Any) -> Evaluation:
@@ -120,10 +104,11 @@ def evaluate(estimator: Estimator, X: Any) -> Evaluation:
         If the estimator is not one of this package's.
     """
     check_estimator_type(estimator)
-    learned = learned_of(estimator, np.float64, folded=False)
+    fitted = fitted_network(estimator)
+    learned = fitted.views(np.float64, folded=False)
     X = validate_data(estimator, X, accept_sparse="csr", dtype=np.float64, reset=False)
     data = TrainingSet(X, Targets(np.zeros((X.shape[0], 1))))
-    network, taps = _tapped(estimator._network)
+    network, taps = _tapped(fitted.network)
     learned = _between_taps(learned, taps)
     work = Workspace(network, learned, data.n_rows, sparse=data.is_sparse)
     _fill(work, data)
@@ -132,14 +117,14 @@ def evaluate(estimator: Estimator, X: Any) -> Evaluation:
     return Evaluation(X, values, [None] * len(values), [{} for _ in values])
 
 
-def evaluate_training(
-    network: Network, member: Member, data: TrainingSet, *, with_input_gradient: bool = False
-) -> Evaluation:
+def evaluate_training(run: Run, *, with_input_gradient: bool = False) -> Evaluation:
     """Compute values and gradients of every block, all rows being one batch.
 
     Dropout is off; batch normalisation uses the statistics of the batch, as in training. The
     gradient of the input is a dense array, which training has no use for.
     """
+    member, data = run.member, run.data
+    network = run.model.network
     tapped, taps = _tapped(network)
     # A copy: batch normalisation updates the statistics among the parameters.
     parameters = member.parameters.astype(np.float64)[np.newaxis]

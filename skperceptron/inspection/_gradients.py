@@ -11,7 +11,8 @@ from ..engine import Network
 from ..engine.arrays import Floats
 from ..engine.description import describe
 from ..engine.network import Learned
-from ..estimators.base import BaseMultilayerPerceptron, is_lbfgs
+from ..estimators.base import BaseMultilayerPerceptron
+from ..estimators.parameters import is_lbfgs
 from ..options import Interval, check_option
 from ..training import Member, Stack, TrainingSet
 from ._evaluate import Evaluation, evaluate_training, prepare
@@ -121,9 +122,9 @@ def gradient_rows(
     saturation_bound: float = SATURATION_BOUND,
 ) -> list[dict[str, Any]]:
     """Return what :func:`gradient_report` tabulates, one dict per layer."""
-    member, data = prepare(estimator, X, y, sample_weight)
-    network: Network = estimator._network
-    found = evaluate_training(network, member, data)
+    run = prepare(estimator, X, y, sample_weight)
+    network, member, data = run.model.network, run.member, run.data
+    found = evaluate_training(run)
     weights = member.recipe.sample_weight
     weights = np.ones(data.n_rows) if weights is None else weights
     learned = network.views(member.parameters.astype(np.float64)[np.newaxis])

@@ -7,14 +7,12 @@ from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any
 
-import numpy as np
-
-from ..engine.arrays import Floats
 from ..engine.description import GraphEdge, GraphNode, Shape, describe
+from ..estimators.fitted import fitted_network, is_fitted
+from ..estimators.notebook import layer_names_of
 from ..options import COUNT, check_option, plain
-from ..perceptron.estimator import RosenblattPerceptron
 from ._evaluate import Evaluation, dense, evaluate, evaluate_training, prepare
-from ._wiring import Estimator, is_fitted, learned_of, node_parameters, wiring_of
+from ._wiring import Estimator, node_parameters, wiring_of
 
 
 @dataclass(frozen=True)
@@ -93,9 +91,8 @@ class ComputationalGraph:
             if sample_weight is not None:
                 raise ValueError("sample_weight weighs rows of the loss: it needs y.")
             return replace(self, nodes=self._laid_on(evaluate(self._estimator, X)), loss=None)
-        member, data = prepare(self._estimator, X, y, sample_weight)
-        network = self._estimator._network
-        found = evaluate_training(network, member, data, with_input_gradient=True)
+        run = prepare(self._estimator, X, y, sample_weight)
+        found = evaluate_training(run, with_input_gradient=True)
         first, *rest = self._laid_on(found)
         first = replace(first, gradient=found.input_gradient)
         return replace(self, nodes=(first, *rest), loss=found.loss)
@@ -114,7 +111,7 @@ class ComputationalGraph:
                 blocks, found.values, found.gradients, found.parameter_gradients, strict=True
             )
         ]
-        predicted = _linked(self._estimator, found.values[-1])
+        predicted = fitted_network(self._estimator).target.linked(found.values[-1])
         return sized(first, value=dense(found.x)), *middle, sized(link, value=predicted)
 
     def to_dot(self) -> str:
@@ -230,9 +227,9 @@ def computational_graph(
     """
     network, link = wiring_of(estimator, n_features, n_outputs)
     check_batch_size(batch_size)
-    nodes, edges = describe(network, link, plain(batch_size), estimator._layer_names)
+    nodes, edges = describe(network, link, plain(batch_size), layer_names_of(estimator))
     if is_fitted(estimator):
-        of_nodes = node_parameters(network, learned_of(estimator, None))
+        of_nodes = node_parameters(network, fitted_network(estimator).views())
         nodes[1:-1] = [
             replace(node, parameters=parameters)
             for node, parameters in zip(nodes[1:-1], of_nodes, strict=True)
@@ -263,16 +260,3 @@ def shape_text(shape: Shape) -> str:
 
 def _quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
-
-
-def _linked(estimator: Estimator, raw: Floats) -> Floats:
-    """Return predicted values in y's units from raw ones in the network's."""
-    if isinstance(estimator, RosenblattPerceptron):
-        if raw.shape[1] == 1:
-            return (raw > 0).astype(raw.dtype)
-        return np.eye(raw.shape[1])[raw.argmax(axis=1)]
-    # Folding maps an affine layer into y's units: of its value, the identity is the weight.
-    weight, bias = estimator._target.fold(np.eye(raw.shape[1]), np.zeros(raw.shape[1]))
-    linked = raw @ weight + bias
-    estimator._target.loss.inverse_link(linked, out=linked)
-    return linked

@@ -11,7 +11,9 @@ from sklearn.base import clone, is_classifier
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 
 from ..engine.arrays import Floats
-from ..estimators.base import BaseMultilayerPerceptron, is_lbfgs
+from ..estimators.base import BaseMultilayerPerceptron
+from ..estimators.choices import batch_rows
+from ..estimators.parameters import is_lbfgs
 from ..exceptions import DivergedError
 from ..options import Interval, check_option, plain
 from ..schedules import TimeSchedule
@@ -195,7 +197,7 @@ def _classes(y: Any) -> Any:
 def _batches(estimator: BaseMultilayerPerceptron, n_rows: int, n_batches: int) -> Any:
     """Yield so many batches, in a new order whenever all rows have been used."""
     rng = check_random_state(estimator.random_state)
-    size = estimator._batch_rows(n_rows)
+    size = batch_rows(estimator.batch_size, n_rows)
     waiting = np.array([], dtype=np.intp)
     for _ in range(n_batches):
         if len(waiting) < size:

@@ -14,8 +14,9 @@ from sklearn.pipeline import Pipeline
 
 from .._sklearn.compat import has_callbacks
 from ..estimators import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
-from ..estimators.base import NO_EXTRAS, BaseMultilayerPerceptron
-from ..estimators.parameters import is_lbfgs
+from ..estimators.base import BaseMultilayerPerceptron
+from ..estimators.data import NO_EXTRAS
+from ..estimators.parameters import check_parameters, is_lbfgs, names_of_parameters
 from ._stacking import Fit, forget_training, token
 
 #: Classes that a stack knows all about. A subclass may have changed how it is fitted.
@@ -172,10 +173,10 @@ class Accepted:
 
     def check(self, network: BaseMultilayerPerceptron) -> None:
         """Check the parameters of a network, if one is new."""
-        names = network._get_param_names()
+        names = names_of_parameters(network)
         values = {(type(network), name, token(getattr(network, name))) for name in names}
         if not values <= self._values:
-            type(network)._validate_params(network)
+            check_parameters(network)
             self._values |= values
 
 

@@ -17,6 +17,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import checking
 from ..engine.arrays import Floats
+from ..estimators.base import BaseMultilayerPerceptron
+from ..estimators.fitted import fitted_network
 from ..estimators.targets import RegressionTarget, scored
 from ..options import ChecksOptions
 from ._candidates import last_step
@@ -55,7 +57,9 @@ class BaseEnsemble(ChecksOptions, MetaEstimatorMixin):
 
     def _target_of_members(self) -> Any:
         """Return what the first member's network is asked for; None if it is no network."""
-        return getattr(last_step(self._fitted_members()[0]), "_target", None)
+        member = last_step(self._fitted_members()[0])
+        is_network = isinstance(member, BaseMultilayerPerceptron)
+        return fitted_network(member).target if is_network else None
 
     def _describe_features(self) -> None:
         """Take over what the first member has learned about the columns of X."""

@@ -18,8 +18,12 @@ import numpy as np
 from .._sklearn.checks import Extras, FitMode
 from ..callbacks.listening import NobodyListens
 from ..engine import Network
-from ..estimators.base import NO_EXTRAS, BaseMultilayerPerceptron, CheckedData
-from ..training import Member, Stack, TrainingSet, epochs
+from ..estimators.base import BaseMultilayerPerceptron, fit_alone
+from ..estimators.data import NO_EXTRAS, CheckedData, check_data
+from ..estimators.fitting import Run, make_ready
+from ..estimators.later import forget_steps
+from ..estimators.reporting import warn_of_clipped_batch
+from ..training import Member, Stack, epochs
 from ..usercall import interrupted
 
 Item = TypeVar("Item")
@@ -124,29 +128,36 @@ class _Prepared:
     """A fit that is ready to be trained."""
 
     fit: Fit
-    member: Member
-    data: TrainingSet
+    run: Run
     random_state: Any
 
     @property
+    def member(self) -> Member:
+        return self.run.member
+
+    @property
     def network(self) -> Network:
-        return self.fit.estimator._network
+        return self.run.model.network
+
+    def with_member(self, **changes: Any) -> _Prepared:
+        """Return the same fit of a member with other attributes."""
+        member = replace(self.member, **changes)
+        return replace(self, run=replace(self.run, member=member))
 
     def batch_rows(self) -> int:
         """Return the batch size; zero says that all rows are one batch, however many they are."""
-        size = self.fit.estimator._batch_rows(self.member.recipe.n_samples)
+        size = self.run.batch_rows
         return 0 if size == self.member.recipe.n_samples else size
 
     def kind(self) -> Hashable:
         """What the members of one stack agree in."""
-        optimizer, dtype = self.member.recipe.optimizer, self.fit.estimator.dtype_
         return (
             self.network.shape,
-            optimizer.operations,
+            self.member.recipe.optimizer.operations,
             self.batch_rows(),
             self.member.recipe.drop_last,
-            dtype,
-            self.data.is_sparse,
+            self.run.model.dtype,
+            self.run.data.is_sparse,
             self.network.mixes_rows and self.member.recipe.sample_weight is not None,
         )
 
@@ -185,7 +196,7 @@ class _Pool:
         )
         if key not in self.checked:
             before = set(vars(estimator))
-            checked = estimator._check_data(fit.X, fit.y, fit.sample_weight, FROM_SCRATCH)
+            checked = check_data(estimator, fit.X, fit.y, fit.sample_weight, FROM_SCRATCH)
             learned = {n: v for n, v in vars(estimator).items() if n not in before}
             self.checked[key] = checked, learned
         checked, learned = self.checked[key]
@@ -237,10 +248,10 @@ def _prepare(fit: Fit, pool: _Pool) -> _Prepared:
     seed = estimator.random_state
     state = seed.get_state() if isinstance(seed, np.random.RandomState) else None
     checked = pool.check_data(fit)
-    member = estimator._make_ready(checked, FROM_SCRATCH, fit.extras, NobodyListens())
-    estimator._warn_of_clipped_batch(member)
-    recipe = member.recipe
+    run = make_ready(estimator, checked, FROM_SCRATCH, fit.extras, NobodyListens())
+    recipe = run.member.recipe
     decay_schedule = recipe.decay_schedule
+    warn_of_clipped_batch(run.model.choices, recipe.n_samples)
     recipe = replace(
         recipe,
         loss=pool.unify(recipe.loss),
@@ -248,7 +259,7 @@ def _prepare(fit: Fit, pool: _Pool) -> _Prepared:
         schedule=pool.unify(recipe.schedule),
         decay_schedule=None if decay_schedule is None else pool.unify(decay_schedule),
     )
-    return _Prepared(fit, replace(member, recipe=recipe), checked.data, state)
+    return _Prepared(fit, run, state).with_member(recipe=recipe)
 
 
 def _train_stack(alike: list[_Prepared], pool: _Pool) -> None:
@@ -266,7 +277,7 @@ def _train_stack(alike: list[_Prepared], pool: _Pool) -> None:
     for prepared in ordered:
         prepared.fit.seconds += elapsed * prepared.member.n_iter / n_epochs
         with prepared.fit.attempt():
-            prepared.fit.estimator._finish(prepared.member)
+            prepared.run.finish()
 
 
 def _run(ordered: list[_Prepared], pool: _Pool) -> None:
@@ -275,9 +286,9 @@ def _run(ordered: list[_Prepared], pool: _Pool) -> None:
     stack = Stack(
         Network.stacked([prepared.network for prepared in ordered], pool.unify),
         members,
-        [prepared.data for prepared in ordered],
+        [prepared.run.data for prepared in ordered],
         ordered[0].batch_rows() or len(members[0].rows),
-        ordered[0].fit.estimator.dtype_,
+        ordered[0].run.model.dtype,
     )
     try:
         for _ in epochs(stack):
@@ -294,10 +305,7 @@ def _run(ordered: list[_Prepared], pool: _Pool) -> None:
 def _with_shared_generators(ordered: list[_Prepared]) -> list[_Prepared]:
     """Let members that would draw the same shuffles share one generator."""
     shared: dict[Hashable, np.random.RandomState] = {}
-    return [
-        replace(prepared, member=replace(prepared.member, rng=_generator_of(prepared, shared)))
-        for prepared in ordered
-    ]
+    return [prepared.with_member(rng=_generator_of(prepared, shared)) for prepared in ordered]
 
 
 def _generator_of(
@@ -321,7 +329,7 @@ def _fit_alone(prepared: _Prepared) -> None:
     if prepared.random_state is not None:
         fit.estimator.random_state.set_state(prepared.random_state)
     with fit.attempt():
-        fit.estimator._fit(fit.X, fit.y, fit.sample_weight, incremental=False, extras=fit.extras)
+        fit_alone(fit.estimator, fit.X, fit.y, fit.sample_weight, fit.extras)
 
 
 def _in_stacking_order(alike: list[_Prepared], pool: _Pool) -> list[_Prepared]:
@@ -338,28 +346,29 @@ def _in_stacking_order(alike: list[_Prepared], pool: _Pool) -> list[_Prepared]:
     counts = [len(prepared.member.rows) for prepared in alike]
     of_count = places(sorted(counts, reverse=True))
     of_functions = places([functions(prepared) for prepared in alike])
-    of_data = places([id(prepared.data) for prepared in alike])
+    of_data = places([id(prepared.run.data) for prepared in alike])
 
     def rank(prepared: _Prepared) -> tuple[int, ...]:
         count = of_count[len(prepared.member.rows)]
         function = of_functions[functions(prepared)]
         # Back and forth, so that the last activation of one count is the first of the next.
-        return count, -function if count % 2 else function, of_data[id(prepared.data)]
+        return count, -function if count % 2 else function, of_data[id(prepared.run.data)]
 
     return sorted(alike, key=rank)
 
 
 def _members_in_cache(prepared: _Prepared) -> int:
     """Return how many members may train at once."""
-    network, estimator = prepared.network, prepared.fit.estimator
+    network = prepared.network
     vectors = 2 + len(prepared.member.recipe.optimizer.state_names)
-    batch = estimator._batch_rows(prepared.member.recipe.n_samples)
+    batch = prepared.run.batch_rows
     # The input, and a value and a gradient of each node.
     widths = network.n_inputs + sum(2 * node.block.units for node in network.nodes)
     numbers = vectors * network.n_parameters + batch * widths
-    return max(1, WORKING_SET // (numbers * estimator.dtype_.itemsize))
+    return max(1, WORKING_SET // (numbers * prepared.run.model.dtype.itemsize))
 
 
 def forget_training(estimator: Any) -> None:
     """Drop what only ``partial_fit`` would go on from: twice the size of the weights, for Adam."""
-    getattr(estimator, "__dict__", {}).pop("_optimizer_state", None)
+    if isinstance(estimator, BaseMultilayerPerceptron):
+        forget_steps(estimator)

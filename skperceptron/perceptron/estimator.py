@@ -48,6 +48,7 @@ from ..engine.arrays import Floats, Integers, all_finite
 from ..engine.network import Learned
 from ..engine.prediction import predict_raw
 from ..engine.rows import merge_equal_rows
+from ..estimators.fitted import FittedNetwork, fitted_network
 from ..estimators.notebook import NotebookMixin
 from ..exceptions import DivergedError
 from ..losses import BinaryLogLoss, CategoricalLogLoss
@@ -76,6 +77,7 @@ from .error_correction import (
 )
 from .library_pass import HEAVIEST, LIGHTEST, CountingPass, MarkingPass
 from .prefetch import prefetched
+from .threshold import Threshold
 
 __all__ = ["RosenblattPerceptron"]
 
@@ -431,7 +433,8 @@ class RosenblattPerceptron(
         check_is_fitted(self)
         X = validated(self, X, dtype=(np.float64, np.float32), reset=False)
         # In float32 a sum next to its threshold might fall on the other side than in training.
-        responses = predict_raw(self._network, self._fitted_views(np.float64), X)
+        fitted = fitted_network(self)
+        responses = predict_raw(fitted.network, fitted.views(np.float64), X)
         if not all_finite(responses):
             raise ValueError(
                 "X holds numbers so large that responses overflow. Scale X as it was scaled for the"
@@ -703,20 +706,20 @@ class RosenblattPerceptron(
 
     # Predicting.
 
-    def _link_name(self) -> str:
-        return "threshold" if self._network.n_outputs == 1 else "argmax"
+    def _fitted_network(self) -> FittedNetwork | None:
+        if not hasattr(self, "coef_"):
+            return None
+        weights, biases = [self.coef_.T], [self.intercept_]
+        if self.associative_weights_.shape[1]:
+            weights.insert(0, self.associative_weights_)
+            biases.insert(0, -self.associative_thresholds_)
+        learned = {"coefs_": weights, "intercepts_": biases}
+        return FittedNetwork(self._network, Threshold(self._network.n_outputs), learned)
 
     def _associative_views(self, dtype: Any) -> Learned:
         thresholds = self.associative_thresholds_[np.newaxis, np.newaxis]
         joined = self.associative_weights_[np.newaxis]
         return [(joined.astype(dtype, copy=False), -thresholds.astype(dtype, copy=False)), ()]
-
-    def _fitted_views(self, dtype: Any) -> Learned:
-        """List what the network's nodes have learned."""
-        weight, bias = self.coef_.T[np.newaxis], self.intercept_[np.newaxis, np.newaxis]
-        responding = (weight.astype(dtype, copy=False), bias.astype(dtype, copy=False))
-        has_associative = self.associative_weights_.shape[1] > 0
-        return [*(self._associative_views(dtype) if has_associative else ()), responding]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -580,8 +580,8 @@ class Shift(Block):
 class ShiftedRegressor(MLPRegressor):
     """A regressor with one block more than the package knows."""
 
-    def _build_network(self, n_features, n_outputs):
-        network = super()._build_network(n_features, n_outputs)
+    def _build_network(self, wiring, n_features, n_outputs):
+        network = super()._build_network(wiring, n_features, n_outputs)
         (first, *others) = network.nodes
         moved = [
             Node(n.name, n.block, tuple(s + 1 if s >= 0 else s for s in n.sources)) for n in others

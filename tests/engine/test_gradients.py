@@ -380,6 +380,8 @@ def torch_forward(torch, network, vector, x, activation, depth, skip_connections
 
     for layer in range(1, depth + 2):
         weight, bias = take(next(position))
+        if skip_connections == "linear" and layer > depth > 0:
+            seen = [value, x]
         z = torch.cat(seen, dim=1) @ weight + bias
         if layer > depth:
             return z

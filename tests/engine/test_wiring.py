@@ -10,7 +10,7 @@ from skperceptron.embeddings import Periodic
 from skperceptron.engine import Embed, Workspace, multilayer_perceptron, wiring
 from skperceptron.engine.description import describe
 from skperceptron.engine.prediction import Predictor, predict_raw
-from skperceptron.estimators.base import _in_canonical_order
+from skperceptron.estimators.fitting import in_canonical_order
 from skperceptron.losses import SquaredError
 from skperceptron.normalizations import LayerNormalization
 from skperceptron.optimizers import Adam
@@ -216,7 +216,7 @@ def test_places_of_an_attribute_hold_what_is_kept_under_it():
 def test_rows_that_differ_in_codes_only_are_not_merged():
     X, codes = np.ones((4, 2)), np.array([[0], [1], [0], [1]])
     data = TrainingSet(X, Targets(np.zeros((4, 1))), {"codes": codes})
-    rows, weights = _in_canonical_order(data, np.arange(4), None)
+    rows, weights = in_canonical_order(data, np.arange(4), None)
     assert len(rows) == 2
     assert sorted(codes[rows, 0]) == [0, 1]
     assert_array_equal(weights[rows], 2)

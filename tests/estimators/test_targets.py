@@ -1,18 +1,24 @@
 """Targets: what each makes of y, and of raw predictions."""
 
+import inspect
 import pickle
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
-from scipy.special import expit, softmax
+from scipy.special import expit, logit, softmax
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, r2_score
+from sklearn.model_selection import GridSearchCV
 
-from skperceptron import MLPRegressor
+from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron._sklearn.checks import FitMode
+from skperceptron.estimators import targets
+from skperceptron.estimators.fitted import fitted_network
 from skperceptron.estimators.targets import (
     Asked,
     BoundedNumbers,
@@ -35,6 +41,118 @@ PARTIAL_FIT = FitMode(continuing=True, incremental=True)
 
 def asked(**given):
     return Asked.of(MLPRegressor(**given))
+
+
+@dataclass
+class Case:
+    """What is known of a kind of target.
+
+    Attributes
+    ----------
+    estimator : estimator
+        That asks for it.
+    y : ndarray
+    rows : ndarray of shape (N, T)
+        What the network is trained on.
+    raw : ndarray of shape (N, C)
+        Raw predictions, in units of y, of exactly y.
+    """
+
+    estimator: object
+    y: object
+    rows: object
+    raw: object
+
+
+SMALL = {"hidden_layer_sizes": (8,), "random_state": 0, "solver": "lbfgs", "max_iter": 200}
+NUMBERS = np.array([1.0, 2.0, 5.0, 3.0, 0.5, 4.0])
+#: One row for each kind of target.
+CASES = {
+    targets.TwoClasses: Case(
+        MLPBinaryClassifier(**SMALL),
+        np.array(["no", "yes", "yes", "no", "no", "yes"]),
+        np.array([[0.0], [1.0], [1.0], [0.0], [0.0], [1.0]]),
+        np.array([[-3.0], [1.0], [2.0], [-1.0], [-9.0], [5.0]]),
+    ),
+    targets.ManyClasses: Case(
+        MLPSoftmaxClassifier(**SMALL),
+        np.array([7, 3, 5, 3, 5, 7]),
+        np.eye(3)[[2, 0, 1, 0, 1, 2]],
+        np.eye(3)[[2, 0, 1, 0, 1, 2]] - 0.5,
+    ),
+    targets.Indicators: Case(
+        MLPBinaryClassifier(**SMALL),
+        np.array([[0, 1], [1, 0], [0, 0], [1, 1], [1, 0], [0, 1]]),
+        np.array([[0, 1], [1, 0], [0, 0], [1, 1], [1, 0], [0, 1]]),
+        np.array([[-1, 2], [3, -1], [-1, -1], [2, 1], [1, -2], [-3, 1]]),
+    ),
+    targets.Numbers: Case(
+        MLPRegressor(standardize_target=False, **SMALL), NUMBERS, NUMBERS[:, None], NUMBERS[:, None]
+    ),
+    targets.BoundedNumbers: Case(
+        MLPRegressor(output_range=(0, 8), **SMALL),
+        NUMBERS,
+        NUMBERS[:, None] / 8,
+        logit(NUMBERS[:, None] / 8),
+    ),
+    targets.WholeNumbers: Case(
+        MLPRegressor(output="categorical", **SMALL),
+        np.array([2.0, 4.0, 3.0, 2.0, 4.0, 5.0]),
+        np.eye(4)[[0, 2, 1, 0, 2, 3]],
+        200 * np.eye(4)[[0, 2, 1, 0, 2, 3]],
+    ),
+}
+EVERY_KIND = pytest.mark.parametrize("kind", CASES, ids=lambda kind: kind.__name__)
+
+
+def test_every_target_has_a_row():
+    public = [getattr(targets, name) for name in targets.__all__]
+    kinds = [one for one in public if isinstance(one, type) and issubclass(one, targets.Target)]
+    assert {kind for kind in kinds if not inspect.isabstract(kind)} == set(CASES)
+
+
+@EVERY_KIND
+def test_every_target_is_what_its_parameters_ask_for(kind):
+    case = CASES[kind]
+    found = case.estimator._choose_target(case.y, FIT)
+    assert type(found) is kind
+
+
+@EVERY_KIND
+def test_every_target_encodes_y_for_the_network_and_decodes_predictions(kind):
+    case = CASES[kind]
+    target = case.estimator._choose_target(case.y, FIT)
+    rows = target.encode(case.y, None, FIT, None)
+    assert_allclose(rows.of_rows(), case.rows)
+    assert_allclose(target.encode_validation(case.y).of_rows(), case.rows)
+    raw = np.asarray(case.raw, dtype=np.float64)
+    if np.asarray(case.y).dtype.kind == "f":
+        assert_allclose(target.decode(raw.copy())[:, 0], case.y, rtol=1e-9)
+    else:
+        assert_array_equal(target.decode(raw.copy()), case.y)
+    assert target.score(target.judged(raw.copy()), case.y, None) == pytest.approx(1)
+    linked = target.linked(raw.copy())
+    assert linked.shape == raw.shape and np.isfinite(linked).all()
+
+
+@EVERY_KIND
+def test_every_target_is_learned_stored_and_searched(kind):
+    case = CASES[kind]
+    # Rows far apart, so that any y can be learned.
+    X = 3.0 * np.eye(6)
+    model = clone(case.estimator).fit(X, case.y)
+    assert model.score(X, case.y) > 0.9
+    again = pickle.loads(pickle.dumps(model))
+    assert_array_equal(again.predict(X), model.predict(X))
+    twice = np.vstack([X, X]), np.concatenate([case.y, case.y])
+    network = clone(case.estimator).set_params(solver="adam", max_iter=3, tol=0)
+    grid, halves = {"alpha": [0.1, 1.0]}, [(np.arange(6), np.arange(6, 12))]
+    with pytest.warns(ConvergenceWarning):
+        scores = [
+            search(network, grid, cv=halves, refit=False).fit(*twice).cv_results_
+            for search in (GridSearchCV, StackedGridSearchCV)
+        ]
+    assert_allclose(*(score["mean_test_score"] for score in scores))
 
 
 def first(target, y):
@@ -199,7 +317,8 @@ def test_range_is_that_of_rows_that_count_and_grows_with_a_stream():
     weight = [1, 1, 1, 1, 1, 0]
     model = MLPRegressor(clip_predictions=True, max_iter=1, random_state=0)
     model.partial_fit(X[:3], y[:3]).partial_fit(X, y, weight)
-    assert (model._target.least, model._target.largest) == (0, 4)
+    target = fitted_network(model).target
+    assert (target.least, target.largest) == (0, 4)
     again = pickle.loads(pickle.dumps(model))
     assert_array_equal(again.predict(FAR), model.predict(FAR))
     assert model.predict(FAR).max() <= 4

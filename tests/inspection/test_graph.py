@@ -120,7 +120,7 @@ def test_gradients_are_those_of_central_differences(name):
 
     def evaluated(changed):
         # Averaged weights are not those that are being trained.
-        changed.__dict__.pop("_raw_parameters", None)
+        changed.__dict__.pop("_later", None)
         return computational_graph(changed).with_values(X, y, weights)
 
     graph = evaluated(deepcopy(estimator))
@@ -141,7 +141,7 @@ def test_gradients_are_those_of_central_differences(name):
 @EVERY_MLP
 def test_gradient_at_the_input_is_that_of_central_differences(name):
     estimator, y = fitted(name)
-    estimator.__dict__.pop("_raw_parameters", None)
+    estimator.__dict__.pop("_later", None)
     graph = computational_graph(estimator)
     gradient = graph.with_values(X, y)["input"].gradient
     place = np.unravel_index(np.abs(gradient).argmax(), gradient.shape)

@@ -661,8 +661,8 @@ def test_parameters_of_training_only_are_not_read_by_the_check_of_the_data():
     ):
         estimator = spying(kind)(**QUICK)
         read.clear()
-        estimator._check_data(X, target, WEIGHTS, stacking.FROM_SCRATCH)
-        assert "_encode" in read
+        stacking.check_data(estimator, X, target, WEIGHTS, stacking.FROM_SCRATCH)
+        assert "_choose_target" in read
         assert not read & stacking.TRAINING_ONLY
         assert stacking.TRAINING_ONLY <= estimator.get_params().keys()
 

@@ -134,7 +134,7 @@ def test_sparse_weighted_and_validated_fits_are_resumed(tmp_path):
 def test_a_complete_fit_is_not_repeated(tmp_path, monkeypatch):
     model = MLPSoftmaxClassifier(**OPTIONS, callbacks=[Checkpoint(tmp_path / "fit.npz")])
     expected = clone(model).fit(X, Y)
-    monkeypatch.setattr("skperceptron.estimators.base.Stack", None)
+    monkeypatch.setattr("skperceptron.estimators.running.Stack", None)
     assert_same_model(clone(model).fit(X, Y), expected)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor
 from skperceptron.engine import multilayer_perceptron
+from skperceptron.estimators.fitting import prepare
 from skperceptron.losses import SquaredError
 from skperceptron.model_selection import _stacking
 from skperceptron.optimizers import Adam
@@ -66,7 +67,7 @@ def test_a_member_is_complete_when_it_is_made(batch_size, early_stopping):
     X_twice, y_twice = np.vstack([X, X]), np.vstack([Y, Y])[:, 0]
     options = {"batch_size": batch_size * 2, "dropout": 0.1, "random_state": 0}
     estimator = MLPRegressor(hidden_layer_sizes=(4,), early_stopping=early_stopping, **options)
-    member, _ = estimator._prepare(X_twice, y_twice, None, incremental=False)
+    member = prepare(estimator, X_twice, y_twice).member
     recipe = member.recipe
     assert recipe.n_samples == 2 * N * (0.9 if early_stopping else 1)
     assert (recipe.validate is not None) == recipe.watches_score == early_stopping

@@ -7,14 +7,14 @@ it; after that nothing changes it, so that copies of the estimator share it.
 from .base import LabelTarget, Target
 from .bounded import BoundedNumbers
 from .classes import ManyClasses, TwoClasses
-from .earlier import ATTRIBUTES_OF_VERSION_0_1, target_of_version_0_1
 from .indicators import Indicators, is_multilabel
 from .integers import WholeNumbers
+from .kinds import kind_of_target, list_outputs
 from .numbers import Numbers
 from .regression import Asked, RegressionTarget, scored
+from .units import Units
 
 __all__ = [
-    "ATTRIBUTES_OF_VERSION_0_1",
     "Asked",
     "BoundedNumbers",
     "Indicators",
@@ -24,8 +24,10 @@ __all__ = [
     "RegressionTarget",
     "Target",
     "TwoClasses",
+    "Units",
     "WholeNumbers",
     "is_multilabel",
+    "kind_of_target",
+    "list_outputs",
     "scored",
-    "target_of_version_0_1",
 ]

@@ -6,11 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable
 from typing import Any
 
+import numpy as np
+
 from ..._sklearn.checks import FitMode, accuracy
 from ...engine.arrays import Floats, Integers
 from ...losses import Loss
 from ...training import TargetRows
-from ..parameters import resolved_loss
+from ..choices import resolved_loss
 from .metrics import Metric
 from .units import Units
 
@@ -81,6 +83,22 @@ class Target(ABC):
     @abstractmethod
     def decode(self, raw: Floats) -> Any:
         """Return predictions of raw ones, which are in the units of y; may change them."""
+
+    @property
+    def link_name(self) -> str:
+        """The name of what turns raw into predicted values."""
+        return self.loss.out_activation
+
+    def linked(self, raw: Floats) -> Floats:
+        """Return predicted values, in units of y, of raw ones in the network's; both (N, C)."""
+        # Folding maps an affine layer into y's units: of its value, the identity is the weight.
+        weight, bias = self.fold(np.eye(raw.shape[1]), np.zeros(raw.shape[1]))
+        return self.link(raw @ weight + bias)
+
+    def link(self, raw: Floats) -> Floats:
+        """Return predicted values of raw ones in the units of y, (N, C); may change these."""
+        self.loss.inverse_link(raw, out=raw)
+        return raw
 
     def labels_of(self, rows: TargetRows) -> Integers | None:
         """Return the labels by which validation rows are stratified, if any."""

@@ -6,11 +6,19 @@ from ..._sklearn.checks import FitMode
 from ...engine.arrays import Floats
 from ...losses import Loss, ScaledSquaredError
 from ...training import TargetRows, Targets
-from .regression import RegressionTarget
+from .regression import Asked, RegressionTarget
 
 
 class BoundedNumbers(RegressionTarget):
     """Numbers in the range that `output_range` gives."""
+
+    @classmethod
+    def fits(cls, asked: Asked) -> bool:
+        return asked.output == cls.output and asked.output_range is not None
+
+    @classmethod
+    def usual_outputs(cls, asked: Asked) -> tuple[int | None, str]:
+        return 1, ScaledSquaredError.out_activation
 
     def _learn(
         self, y: Floats, sample_weight: Floats | None, loss: Loss, mode: FitMode

@@ -34,12 +34,23 @@ class WholeNumbers(RegressionTarget):
         What is predicted of a distribution.
     """
 
-    is_categorical = True
+    output = "categorical"
     span: range
 
     def __init__(self, asked: Asked) -> None:
         super().__init__(asked)
         self.prediction = asked.categorical_prediction
+
+    @classmethod
+    def fits(cls, asked: Asked) -> bool:
+        return asked.output == cls.output
+
+    @classmethod
+    def usual_outputs(cls, asked: Asked) -> tuple[int | None, str]:
+        if asked.output_range is None:
+            return None, "softmax"
+        low, high = asked.bounds()
+        return int(high) - int(low) + 1, "softmax"
 
     @cached_property
     def values(self) -> Integers:
@@ -56,7 +67,7 @@ class WholeNumbers(RegressionTarget):
         return target
 
     def decode(self, raw: Floats) -> Floats:
-        raw = super().decode(raw)
+        raw = self.link(raw)
         if self.prediction == "mode":
             return self.values[raw.argmax(axis=1)][:, np.newaxis].astype(raw.dtype)
         return np.asarray((raw * self.values.astype(raw.dtype)).sum(axis=1, keepdims=True))

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.metrics import d2_pinball_score, r2_score
@@ -15,10 +15,10 @@ from sklearn.utils import check_array
 from ..._sklearn.checks import FitMode, checking, refuse_dates
 from ..._sklearn.compat import column_or_1d
 from ...engine.arrays import Floats
-from ...losses import Loss, Pinball, SquaredError
+from ...losses import Loss, Pinball, SquaredError, get_loss
 from ...options import Interval, plain
 from ...training import TargetRows
-from ..parameters import resolved_loss
+from ..choices import resolved_loss
 from .base import Target
 from .metrics import Metric, root_mean_squared_error
 from .units import Units
@@ -50,16 +50,11 @@ class Asked:
         """Return those of an estimator."""
         return cls(*(getattr(regressor, field.name) for field in fields(cls)))
 
-    @property
-    def is_categorical(self) -> bool:
-        """Whether the output is a distribution."""
-        return self.output == "categorical"
-
     def bounds(self) -> tuple[float, float]:
         """Return `output_range`, checked."""
         bounds: tuple[Any, ...] = tuple(map(plain, self.output_range))
         is_whole = all(isinstance(bound, int) for bound in bounds)
-        if self.is_categorical and not is_whole:
+        if self.output == "categorical" and not is_whole:
             raise ValueError(
                 f"output_range={self.output_range!r}: must hold two integers (low, high) with"
                 " output='categorical'."
@@ -96,7 +91,7 @@ class Asked:
     def of_units(self) -> dict[str, Any]:
         """Return the parameters that decide which numbers the network sees as targets."""
         bounds = None
-        if self.output_range is not None and not self.is_categorical:
+        if self.output_range is not None and self.output != "categorical":
             bounds = tuple(map(float, self.bounds()))
         return {"output_range": bounds, "standardize_target": self.standardize_target}
 
@@ -114,13 +109,24 @@ class RegressionTarget(Target):
         Parameters that must stay as they were in the first call; empty if it is not known.
     """
 
-    #: Whether the network predicts a distribution.
-    is_categorical = False
+    #: The value of the parameter `output` that asks for this kind.
+    output: ClassVar[str] = "continuous"
     units: Units
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
         self.asked_of_units: dict[str, Any] = {}
+
+    @classmethod
+    def fits(cls, asked: Asked) -> bool:
+        """Tell whether the parameters ask for this kind."""
+        return asked.output == cls.output and asked.output_range is None
+
+    @classmethod
+    def usual_outputs(cls, asked: Asked) -> tuple[int | None, str]:
+        """Return the number of outputs for one column, if it is known, and the link's name."""
+        loss = get_loss(asked.loss, "regression")
+        return loss.outputs_per_target, loss.out_activation
 
     def encode(
         self, y: Any, sample_weight: Floats | None, mode: FitMode, earlier: Any
@@ -153,10 +159,10 @@ class RegressionTarget(Target):
     def _go_on_from(self, earlier: Any, loss: Loss, n_columns: int) -> None:
         """Take over what the earlier call has found; refuse what does not fit it."""
         asked = self._asked
-        if earlier.is_categorical != self.is_categorical:
+        if earlier.output != self.output:
             raise ValueError(
                 f"output={asked.output!r}: warm_start and partial_fit go on with the output of the"
-                " earlier fit: whether it is categorical must stay."
+                f" earlier fit, which was {earlier.output!r}."
             )
         self.asked_of_units = earlier.asked_of_units
         for name, before in self.asked_of_units.items():
@@ -187,6 +193,9 @@ class RegressionTarget(Target):
         return self
 
     def decode(self, raw: Floats) -> Floats:
+        return self.link(raw)
+
+    def link(self, raw: Floats) -> Floats:
         if raw.dtype == np.float32 and self.loss.outgrows(raw):
             raw = raw.astype(np.float64)
         self.loss.inverse_link(raw, out=raw)

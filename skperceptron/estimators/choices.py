@@ -1,0 +1,464 @@
+"""Choices: the parameters of a network, resolved once for each fit into what they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+from sklearn.base import clone
+
+from ..activations import Activation, get_activation
+from ..averaging import Averaging, get_averaging
+from ..embeddings import NumericEmbedding, get_numeric_embedding
+from ..engine import Network, multilayer_perceptron
+from ..groups import ParameterGroups
+from ..initializers import Initializer, get_initializer
+from ..losses import Loss, get_loss
+from ..normalizations import Normalization, get_normalization
+from ..optimizers import LBFGS, SGD, Adam, Optimizer, get_optimizer
+from ..options import COUNT, Checked, check_option, items_of, plain
+from ..schedules import (
+    Adaptive,
+    Constant,
+    InverseScaling,
+    Schedule,
+    TimeSchedule,
+    get_schedule,
+    get_time_schedule,
+)
+from ..stopping import EarlyStopping
+from ..usercall import warn
+from .parameters import MONITOR, is_lbfgs
+
+Own = TypeVar("Own", bound=Checked)
+
+#: From this many weights in one matrix on, ``dtype="auto"`` trains in float32.
+FLOAT32_FROM = 2**12
+
+#: Rows of a batch that ``batch_size="auto"`` stands for.
+USUAL_BATCH = 200
+
+
+def owned(component: Own, given: Any) -> Own:
+    """Return the component of what was given as an estimator's own: a copy of the user's."""
+    if isinstance(given, str):
+        return component
+    copied = clone(component)
+    copied.make_numbers_plain()
+    return copied
+
+
+def resolved_loss(given: str | Loss, task: str, n_targets: int) -> Loss:
+    """Return a copy of the user's loss, checked.
+
+    Parameters
+    ----------
+    given : str or Loss
+    task : {"binary", "multiclass", "regression"}
+    n_targets : int
+        Columns of y, or classes.
+    """
+    loss = owned(get_loss(given, task), given)
+    loss.check_parameters(n_targets)
+    return loss
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Wiring:
+    """What decides how a network is wired.
+
+    Attributes
+    ----------
+    hidden_sizes : tuple of int
+    activations : tuple of Activation
+        One per hidden layer, and at least one: the first weights of a network without hidden
+        layers follow some activation too.
+    skip_connections : {"none", "residual", "dense", "linear"}
+    normalization : Normalization or None
+    dropout_rates : tuple of float
+        Of the input, then of each hidden layer.
+    feature_scale : bool
+    numeric_embedding : NumericEmbedding or None
+    """
+
+    hidden_sizes: tuple[int, ...]
+    activations: tuple[Activation, ...]
+    skip_connections: str
+    normalization: Normalization | None
+    dropout_rates: tuple[float, ...]
+    feature_scale: bool
+    numeric_embedding: NumericEmbedding | None = None
+
+    @classmethod
+    def of(cls, estimator: Any) -> Wiring:
+        """Return what the parameters of an estimator ask for.
+
+        Raises
+        ------
+        ValueError
+            If they do not go together.
+        """
+        sizes = items_of(estimator.hidden_layer_sizes)
+        sizes = [estimator.hidden_layer_sizes] if sizes is None else sizes
+        hidden_sizes = tuple(map(int, sizes))
+        return cls(
+            hidden_sizes=hidden_sizes,
+            activations=_activations(estimator.activation, len(hidden_sizes)),
+            skip_connections=estimator.skip_connections,
+            normalization=_normalization(estimator.normalization, estimator.solver),
+            dropout_rates=_dropout_rates(
+                estimator.input_dropout, estimator.dropout, len(hidden_sizes), estimator.solver
+            ),
+            feature_scale=bool(estimator.feature_scale),
+            numeric_embedding=_numeric_embedding(estimator.numeric_embedding),
+        )
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether there is dropout."""
+        return any(self.dropout_rates)
+
+    def network(self, n_features: int, n_outputs: int) -> Network:
+        """Wire a network; warn of activations that it cannot learn through.
+
+        Parameters
+        ----------
+        n_features, n_outputs : int
+        """
+        activations = self.activations[: len(self.hidden_sizes)]
+        for message in {a.untrainable_message for a in activations if not a.differentiable}:
+            warn(message)
+        return multilayer_perceptron(
+            n_features,
+            list(self.hidden_sizes),
+            n_outputs,
+            [[a] for a in activations],
+            self.skip_connections,
+            normalize=None if self.normalization is None else self.normalization.block,
+            dropout=[[rate] for rate in self.dropout_rates],
+            scale_inputs=self.feature_scale,
+            embed_numbers=None if self.numeric_embedding is None else self.numeric_embedding.block,
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Choices:
+    """What the parameters of a network stand for; its target, and its seed, come on top.
+
+    Numbers are Python's own.
+
+    Attributes
+    ----------
+    wiring : Wiring
+    initializer : Initializer
+    optimizer : Optimizer
+    schedule : Schedule
+    decay_schedule : TimeSchedule or None
+    averaging : Averaging or None
+    groups : ParameterGroups
+    layer_rate : callable or None
+        What multiplies the learning rate of weights with so many inputs.
+    stopping : EarlyStopping or None
+        Not a copy of the user's: its monitor may be an object that remembers.
+    batch_size : int, callable or None
+        None is for the usual one; a callable returns that for so many rows.
+    dtype : dtype or None
+        None is for one that suits the network.
+    max_seconds : float
+        Infinite if there is no limit.
+    others
+        As the parameters of the same names, `learning_rate` as ``learning_rate_init``.
+    """
+
+    wiring: Wiring
+    initializer: Initializer
+    optimizer: Optimizer
+    schedule: Schedule
+    decay_schedule: TimeSchedule | None
+    averaging: Averaging | None
+    groups: ParameterGroups
+    layer_rate: Callable[[int], float] | None
+    stopping: EarlyStopping | None
+    batch_size: int | Callable[[int], int] | None
+    drop_last: bool
+    dtype: np.dtype | None
+    learning_rate: float
+    alpha: float
+    l1_ratio: float
+    max_grad_norm: float
+    shuffle: bool
+    max_iter: int
+    tol: float
+    n_iter_no_change: float
+    max_seconds: float
+    validation_fraction: float
+
+    @classmethod
+    def of(cls, estimator: Any, *, incremental: bool = False) -> Choices:
+        """Resolve the parameters of an estimator, which have been checked one by one.
+
+        Parameters
+        ----------
+        estimator : BaseMultilayerPerceptron
+        incremental : bool, default=False
+            Whether this is for ``partial_fit``.
+
+        Raises
+        ------
+        ValueError
+            If they do not go together.
+        """
+        wiring = Wiring.of(estimator)
+        optimizer = _optimizer(estimator)
+        _check_lbfgs(estimator)
+        rules = _early_stopping(estimator.early_stopping)
+        patience = None if rules is None else rules.patience
+        tol = None if rules is None else rules.tol
+        given_norm, given_time = estimator.max_grad_norm, estimator.max_time
+        return cls(
+            wiring=wiring,
+            initializer=_initializer(estimator.initializer),
+            optimizer=optimizer,
+            schedule=_schedule(estimator, optimizer, incremental=incremental),
+            decay_schedule=_decay_schedule(estimator.decay_schedule, incremental=incremental),
+            averaging=_averaging(estimator.averaging, estimator.solver, incremental=incremental),
+            groups=_groups(estimator.parameter_groups, estimator.solver),
+            layer_rate=_layer_rate(estimator.parametrization, optimizer, estimator.solver),
+            stopping=rules,
+            batch_size=_batch_size(estimator.batch_size),
+            drop_last=bool(estimator.drop_last),
+            dtype=_dtype(estimator.dtype),
+            learning_rate=plain(estimator.learning_rate_init),
+            alpha=plain(estimator.alpha),
+            l1_ratio=plain(estimator.l1_ratio),
+            max_grad_norm=np.inf if given_norm is None else plain(given_norm),
+            shuffle=estimator.shuffle,
+            max_iter=plain(estimator.max_iter),
+            tol=plain(estimator.tol if tol is None else tol),
+            n_iter_no_change=plain(estimator.n_iter_no_change if patience is None else patience),
+            max_seconds=np.inf if given_time is None else plain(given_time),
+            validation_fraction=plain(estimator.validation_fraction),
+        )
+
+    @cached_property
+    def is_lbfgs(self) -> bool:
+        """Whether there are no steps and no batches."""
+        return is_lbfgs(self.optimizer)
+
+    def batch_rows(self, n_rows: int) -> int:
+        """Return how many of so many rows a batch has."""
+        return _rows_of(self.batch_size, n_rows)
+
+    def dtype_for(self, network: Network) -> np.dtype:
+        """Return the dtype that a network is trained in."""
+        if self.is_lbfgs:
+            return np.dtype(np.float64)
+        if self.dtype is not None:
+            return self.dtype
+        learned = (array for node in network.nodes for array in node.block.learned)
+        largest = max(array.size for array in learned if array.is_weight)
+        return np.dtype(np.float32 if largest >= FLOAT32_FROM else np.float64)
+
+
+def batch_rows(batch_size: Any, n_rows: int) -> int:
+    """Return how many of so many rows a batch has, by the parameter of that name."""
+    return _rows_of(_batch_size(batch_size), n_rows)
+
+
+def _rows_of(batch_size: int | Callable[[int], int] | None, n_rows: int) -> int:
+    """Return how many of so many rows a batch has; check what a callable returns."""
+    size = USUAL_BATCH if batch_size is None else batch_size
+    if callable(size):
+        size = size(n_rows)
+        check_option("the network", f"batch_size({n_rows})", size, [COUNT])
+    return min(int(size), n_rows)
+
+
+def _batch_size(given: Any) -> int | Callable[[int], int] | None:
+    if isinstance(given, str):
+        return None
+    return given if callable(given) else int(given)
+
+
+def _dtype(given: Any) -> np.dtype | None:
+    return None if isinstance(given, str) and given == "auto" else np.dtype(given)
+
+
+def _activations(given: Any, n_hidden: int) -> tuple[Activation, ...]:
+    chosen: list[str | Activation]
+    if isinstance(given, str | Activation):
+        chosen = [given] * max(1, n_hidden)
+    else:
+        chosen = list(given)
+        if len(chosen) != n_hidden:
+            raise ValueError(
+                f"activation has {len(chosen)} entries, hidden_layer_sizes={n_hidden} layers:"
+                " a list must have one entry per hidden layer."
+            )
+    resolved = tuple(owned(get_activation(one), one) for one in chosen or ["identity"])
+    for activation in resolved:
+        activation.check_parameters()
+    return resolved
+
+
+def _normalization(given: Any, solver: Any) -> Normalization | None:
+    if given is None:
+        return None
+    normalization = owned(get_normalization(given), given)
+    normalization.check_parameters()
+    if normalization.mixes_rows and is_lbfgs(solver):
+        raise ValueError(
+            f"normalization={given!r} needs batches and so a stochastic solver,"
+            f" got solver={solver!r}. Use normalization='layer'."
+        )
+    return normalization
+
+
+def _numeric_embedding(given: Any) -> NumericEmbedding | None:
+    if given is None:
+        return None
+    embedding = owned(get_numeric_embedding(given), given)
+    embedding.check_parameters()
+    return embedding
+
+
+def _dropout_rates(of_input: Any, given: Any, n_hidden: int, solver: Any) -> tuple[float, ...]:
+    rates = items_of(given)
+    rates = [given] * n_hidden if rates is None else rates
+    if len(rates) != n_hidden:
+        raise ValueError(
+            f"dropout has {len(rates)} entries, hidden_layer_sizes={n_hidden} layers:"
+            " a list must have one entry per hidden layer."
+        )
+    numbers = tuple(float(rate) for rate in (of_input, *rates))
+    if any(numbers) and is_lbfgs(solver):
+        raise ValueError(
+            f"dropout={given!r} and input_dropout={of_input!r} must be 0 with"
+            f" solver={solver!r}, whose objective must not be random."
+        )
+    return numbers
+
+
+def _initializer(given: Any) -> Initializer:
+    initializer = owned(get_initializer(given), given)
+    initializer.check_parameters()
+    return initializer
+
+
+def _optimizer(estimator: Any) -> Optimizer:
+    solver = estimator.solver
+    if isinstance(solver, str) and solver == "sgd":
+        return SGD(plain(estimator.momentum), estimator.nesterovs_momentum)
+    if isinstance(solver, str) and solver == "adam":
+        return Adam(plain(estimator.beta_1), plain(estimator.beta_2), plain(estimator.epsilon))
+    if isinstance(solver, str) and solver == "lbfgs":
+        return LBFGS(plain(estimator.max_fun))
+    optimizer = owned(get_optimizer(solver), solver)
+    optimizer.check_parameters()
+    return optimizer
+
+
+def _check_lbfgs(estimator: Any) -> None:
+    """Refuse what L-BFGS has no use for."""
+    l1_ratio, max_norm = estimator.l1_ratio, estimator.max_grad_norm
+    if is_lbfgs(estimator.solver) and (l1_ratio or max_norm is not None):
+        raise ValueError(
+            f"solver={estimator.solver!r} needs a smooth objective: l1_ratio={l1_ratio!r} must"
+            f" be 0 and max_grad_norm={max_norm!r} must be None."
+        )
+
+
+def _schedule(estimator: Any, optimizer: Optimizer, *, incremental: bool) -> Schedule:
+    given = estimator.learning_rate
+    own: Mapping[str, Schedule] = {
+        "constant": Constant(),
+        "invscaling": InverseScaling(plain(estimator.power_t)),
+        "adaptive": Adaptive(),
+    }
+    if isinstance(given, str) and given in own:
+        # As in scikit-learn, only plain gradient descent heeds them.
+        return own[given] if isinstance(optimizer, SGD) else Constant()
+    schedule = owned(get_schedule(given), given)
+    schedule.check_parameters()
+    _refuse_if_endless("learning_rate", given, schedule, incremental)
+    return schedule
+
+
+def _decay_schedule(given: Any, *, incremental: bool) -> TimeSchedule | None:
+    if given is None:
+        return None
+    schedule = owned(get_time_schedule(given), given)
+    schedule.check_parameters()
+    _refuse_if_endless("decay_schedule", given, schedule, incremental)
+    return schedule
+
+
+def _refuse_if_endless(name: str, given: Any, schedule: Schedule, incremental: bool) -> None:
+    if incremental and schedule.needs_max_iter:
+        raise ValueError(
+            f"partial_fit does not support {name}={given!r}, which must know how many epochs"
+            " there will be."
+        )
+
+
+def _layer_rate(
+    parametrization: str, optimizer: Optimizer, solver: Any
+) -> Callable[[int], float] | None:
+    """Return what multiplies the learning rate of weights with so many inputs.
+
+    With ``z = x W / sqrt(n) + b`` and V = W / sqrt(n), which is what is kept, a step of W is one
+    of V divided by sqrt(n), and so is the gradient: steps in proportion to it are divided twice
+    (Yang & Hu 2021, where such changes of parametrisation are "abc").
+    """
+    if parametrization == "standard":
+        return None
+    if is_lbfgs(solver):
+        raise ValueError(
+            f"parametrization={parametrization!r} needs a stochastic solver, got solver={solver!r}."
+        )
+    power = -0.5 if optimizer.is_scale_free else -1.0
+    return lambda n_inputs: float(n_inputs) ** power
+
+
+def _averaging(given: Any, solver: Any, *, incremental: bool) -> Averaging | None:
+    if given is None:
+        return None
+    averaging = owned(get_averaging(given), given)
+    averaging.check_parameters()
+    if is_lbfgs(solver):
+        raise ValueError(f"averaging={given!r} needs a stochastic solver, got solver={solver!r}.")
+    if incremental and averaging.needs_max_iter:
+        raise ValueError(
+            f"partial_fit does not support averaging={given!r}, which must know how"
+            " many epochs there will be."
+        )
+    return averaging
+
+
+def _groups(given: Any, solver: Any) -> ParameterGroups:
+    if given is None:
+        return ParameterGroups()
+    groups = owned(given, given)
+    groups.check_parameters()
+    for name, group in groups.chosen().items():
+        if is_lbfgs(solver) and (group.rate != 1 or group.decay is not None):
+            raise ValueError(
+                f"parameter_groups__{name}={group!r} has a rate or a decay, which need a"
+                f" stochastic solver, got solver={solver!r}: it heeds penalty only."
+            )
+    return groups
+
+
+def _early_stopping(given: Any) -> EarlyStopping | None:
+    if not given:
+        return None
+    if isinstance(given, str):
+        return EarlyStopping(given)
+    if not isinstance(given, EarlyStopping):
+        return EarlyStopping()
+    given.check_parameters()
+    check_option(type(given).__name__, "monitor", given.monitor, MONITOR)
+    return given

@@ -1,0 +1,145 @@
+"""Data on its way into training: checked, encoded and weighed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from scipy import sparse
+from sklearn.utils import check_consistent_length
+
+from .._sklearn.checks import Extras, FitMode, check_sample_weight, renaming, validated
+from .._sklearn.compat import check_y
+from ..engine.arrays import Floats
+from ..training import TrainingSet
+from .fitted import ALWAYS_KEPT
+from .held_out import HeldOut
+from .later import Continuation
+from .parameters import is_lbfgs
+from .targets import Target
+
+NO_EXTRAS = Extras()
+
+#: What one ``fit`` does not share with the next, though that goes on from its weights.
+_HISTORY = (
+    "_shortcut",
+    "loss_curve_",
+    "validation_scores_",
+    "validation_loss_curve_",
+    "best_validation_score_",
+)
+
+
+@dataclass(frozen=True)
+class CheckedData:
+    """Checked data.
+
+    Attributes
+    ----------
+    data : TrainingSet
+    target : Target
+        Complete.
+    y : ndarray
+        Checked, not encoded.
+    given : tuple
+        X and y as the user gave them.
+    sample_weight : ndarray of shape (N,) or None
+        As given.
+    weight : ndarray of shape (N,) or None
+        What each row counts, class weights included.
+    """
+
+    data: TrainingSet
+    target: Target
+    y: Any
+    given: tuple[Any, Any]
+    sample_weight: Floats | None
+    weight: Floats | None
+
+
+def check_data(estimator: Any, X: Any, y: Any, sample_weight: Any, mode: FitMode) -> CheckedData:
+    """Check the data of a fit, store what describes it, and encode the targets.
+
+    Parameters
+    ----------
+    estimator : BaseMultilayerPerceptron
+        Of its parameters, only those are read that describe the target or weigh rows.
+    X, y, sample_weight
+        As the user gave them.
+    mode : FitMode
+    """
+    given = X, y
+    X, y = estimator._validate_training_data(X, y, reset=not mode.continuing)
+    if sample_weight is not None:
+        sample_weight = check_sample_weight(sample_weight, X)
+    earlier = estimator._fitted.target if mode.continuing else None
+    if not mode.continuing:
+        forget(estimator)
+    target = estimator._choose_target(y, mode)
+    targets = target.encode(y, sample_weight, mode, earlier)
+    weight = estimator._weigh(target, targets, sample_weight)
+    return CheckedData(TrainingSet(X, targets), target, y, given, sample_weight, weight)
+
+
+def has_validation_data(extras: Extras, solver: Any) -> bool:
+    """Tell whether the user has given validation data of their own.
+
+    Raises
+    ------
+    ValueError
+        If it is incomplete, or cannot be used.
+    """
+    X, y, weight = extras.X_val, extras.y_val, extras.sample_weight_val
+    if (X is None) != (y is None):
+        raise ValueError("X_val and y_val must be given together.")
+    if X is None and weight is not None:
+        raise ValueError("sample_weight_val needs X_val and y_val.")
+    if X is not None and is_lbfgs(solver):
+        raise ValueError(f"X_val and y_val need a stochastic solver, got solver={solver!r}.")
+    return X is not None
+
+
+def refuse_sparse_embedding(estimator: Any, X: Any) -> None:
+    """Raise ValueError if X is sparse, but the network embeds single numbers."""
+    if estimator.numeric_embedding is not None and sparse.issparse(X):
+        raise ValueError(
+            f"numeric_embedding={estimator.numeric_embedding!r} needs dense X, got a sparse matrix:"
+            " pass X.toarray(), or use numeric_embedding=None."
+        )
+
+
+def check_validation_data(estimator: Any, target: Target, extras: Extras) -> HeldOut:
+    """Check the user's own validation data; errors name its parameters."""
+    weight = extras.sample_weight_val
+    with renaming("X", "X_val"):
+        X = validated(estimator, extras.X_val, reset=False)
+        refuse_sparse_embedding(estimator, X)
+    with renaming("y", "y_val"):
+        y = check_y(extras.y_val, True, estimator._y_is_numeric, estimator=estimator)
+    with renaming("", "X_val and y_val"):
+        check_consistent_length(X, y)
+    with renaming("sample_weight", "sample_weight_val"):
+        weight = None if weight is None else check_sample_weight(weight, X)
+    with renaming("y", "y_val"):
+        targets = target.encode_validation(y)
+        weight = estimator._weigh(target, targets, weight)
+    return HeldOut(TrainingSet(X, targets), y, weight, (extras.X_val, extras.y_val))
+
+
+def forget(estimator: Any) -> None:
+    """Drop what only continued training needs, and what not every fit replaces."""
+    forget_history(estimator)
+    fitted = getattr(estimator, "_fitted", None)
+    learned = () if fitted is None else fitted.learned
+    names = [name for name in learned if name not in ALWAYS_KEPT]
+    for name in (*names, *estimator._attributes_of_targets):
+        estimator.__dict__.pop(name, None)
+    estimator._later = Continuation()
+
+
+def forget_history(estimator: Any) -> None:
+    """Drop what the next ``fit`` does not share, though it goes on from the weights."""
+    for name in _HISTORY:
+        estimator.__dict__.pop(name, None)
+    # Dropout goes on from the masks of the earlier fit.
+    estimator._later = Continuation(noise=estimator._later.noise)

@@ -1,0 +1,94 @@
+"""Estimators that version 0.1.0 has pickled: what they kept in many attributes becomes objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..losses import CategoricalLogLoss, ScaledSquaredError
+from .choices import Choices
+from .fitted import ALWAYS_KEPT, FittedNetwork
+from .later import Continuation, StepState
+from .targets import (
+    Asked,
+    BoundedNumbers,
+    Indicators,
+    LabelTarget,
+    ManyClasses,
+    Numbers,
+    RegressionTarget,
+    Target,
+    TwoClasses,
+    Units,
+    WholeNumbers,
+)
+
+#: What has become part of an object.
+ATTRIBUTES = (
+    "_average",
+    "_is_multilabel",
+    "_loss",
+    "_network",
+    "_no_improvement",
+    "_optimizer_state",
+    "_predictors",
+    "_raw_parameters",
+    "_target_scale",
+    "_target_shift",
+)
+
+
+def upgrade(estimator: Any) -> None:
+    """Give an estimator of version 0.1.0 the attributes of today; leave all others as they are."""
+    state = vars(estimator)
+    if "_network" not in state:
+        return
+    network, target = state["_network"], _target_of(state, type(estimator).__name__)
+    learned = {name: state.setdefault(name, []) for name in (*ALWAYS_KEPT, *network.attributes)}
+    estimator._fitted = FittedNetwork(network, target, learned)
+    estimator._later = Continuation(
+        raw_parameters=state.get("_raw_parameters"),
+        average=state.get("_average"),
+        steps=_steps_of(estimator, state.get("_optimizer_state")),
+        no_improvement=state.get("_no_improvement"),
+    )
+    for name in ATTRIBUTES:
+        state.pop(name, None)
+
+
+def _steps_of(estimator: Any, told: tuple[Any, int, float] | None) -> StepState | None:
+    """Return where the optimiser stands; its parameters are those of the estimator."""
+    if told is None:
+        return None
+    choices = Choices.of(estimator)
+    return StepState(*told, choices.optimizer, choices.schedule, choices.learning_rate)
+
+
+def _target_of(state: Mapping[str, Any], name: str) -> Target:
+    """Return the target of a fitted estimator, by all its attributes and the name of its class."""
+    target: LabelTarget | RegressionTarget
+    if "_target_shift" in state:
+        target = _of_regressor(state)
+    elif state.get("_is_multilabel"):
+        target = Indicators(state["loss"], state["classes_"])
+    else:
+        kind = TwoClasses if "_is_multilabel" in state else ManyClasses
+        target = kind(state["loss"], state["classes_"], name, state["warm_start"])
+    target.loss = state["_loss"]
+    return target
+
+
+def _of_regressor(state: Mapping[str, Any]) -> RegressionTarget:
+    names = ("loss", "output", "output_range", "standardize_target", "categorical_prediction")
+    asked = Asked(**{name: state[name] for name in names})
+    target: RegressionTarget
+    if isinstance(state["_loss"], CategoricalLogLoss):
+        target = WholeNumbers(asked)
+        values = state["values_"]
+        target.span = range(int(values[0]), int(values[-1]) + 1)
+    elif isinstance(state["_loss"], ScaledSquaredError):
+        target = BoundedNumbers(asked)
+    else:
+        target = Numbers(asked)
+    target.units = Units(state["_target_shift"], state["_target_scale"])
+    return target

@@ -1,0 +1,190 @@
+"""What a fit leaves: one object that predictions, drawings and inspection read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from .._sklearn.checks import FLOAT32, FLOAT64
+from ..engine import Network
+from ..engine.arrays import Floats, all_finite
+from ..engine.network import Learned
+from ..engine.prediction import Predictor, Predictors, predict_raw
+from .held_out import FEW_OUTPUTS, joined
+
+#: Numbers that a network of more outputs than ``FEW_OUTPUTS`` predicts at a time (8 MB), where
+#: something shorter is made of them.
+DESCRIBED = 2**20
+
+#: What a fitted estimator has even where its network learns nothing of the kind.
+ALWAYS_KEPT = ("coefs_", "intercepts_", "activation_parameters_", "normalization_parameters_")
+
+
+class Outputs(Protocol):
+    """What a fitted network asks its target: in which units it predicts, and what."""
+
+    @property
+    def needs_float64(self) -> bool:
+        """Whether float32 would lose predictions: they are then float64 for any X."""
+
+    @property
+    def link_name(self) -> str:
+        """The name of what turns raw into predicted values."""
+
+    def linked(self, raw: Floats) -> Floats:
+        """Return predicted values of raw ones in the network's units; both are (N, C)."""
+
+    def fold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
+        """Turn the output layer from the network's units into those of y."""
+
+    def unfold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
+        """Undo ``fold``."""
+
+
+@dataclass(frozen=True, eq=False)
+class FittedNetwork:
+    """A network, what it has learned, and the units of y.
+
+    Nothing changes it, but the arrays it holds are those of the estimator's attributes.
+
+    Attributes
+    ----------
+    network : Network
+    target : Target
+        What it was asked for. That of a RosenblattPerceptron answers ``Outputs`` only.
+    learned : mapping of str to list of ndarray
+        By the attribute that shows it, such as ``coefs_``; in units of y.
+    predictors : Predictors
+        What has been prepared for predictions.
+    predicts_float64 : bool
+        Whether predictions are float64 even if X is float32.
+    """
+
+    network: Network
+    target: Any
+    learned: Mapping[str, list[Floats]]
+    predictors: Predictors = field(default_factory=Predictors)
+    predicts_float64: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "predicts_float64", bool(self.target.needs_float64))
+
+    @classmethod
+    def of_vector(
+        cls, network: Network, target: Outputs, vector: Floats, dtype: np.dtype
+    ) -> FittedNetwork:
+        """Return what training has found, told as one vector in the network's units."""
+        views = network.views(vector.astype(dtype)[np.newaxis])
+        learned: dict[str, list[Floats]] = {name: [] for name in ALWAYS_KEPT}
+        learned |= network.by_attribute(views)
+        coefs, intercepts = learned["coefs_"], learned["intercepts_"]
+        coefs[-1], intercepts[-1] = target.fold(coefs[-1], intercepts[-1])
+        return cls(network, target, learned)
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the output layer has overflowed nowhere."""
+        last = self.learned["coefs_"][-1], self.learned["intercepts_"][-1]
+        return all(bool(np.isfinite(array).all()) for array in last)
+
+    def heeding(self, attributes: Mapping[str, Any]) -> FittedNetwork:
+        """Return this network with what the user has assigned to an estimator's attributes."""
+        if all(attributes[name] is arrays for name, arrays in self.learned.items()):
+            return self
+        return replace(self, learned={name: attributes[name] for name in self.learned})
+
+    def views(self, dtype: Any = None, *, folded: bool = True) -> Learned:
+        """List what has been learned as the engine does, with a member axis.
+
+        Parameters
+        ----------
+        dtype : dtype, default=None
+            None leaves each array its own.
+        folded : bool, default=True
+            Whether in units of y instead of the network's.
+        """
+        kept = self.learned
+        if not folded:
+            kept = unfolded(kept, self.target)
+        learned = self.network.from_attributes(kept)
+        if dtype is None:
+            return learned
+        return [tuple(array.astype(dtype, copy=False) for array in arrays) for arrays in learned]
+
+    def raw_predictions(self, X: Any) -> Floats:
+        """Return raw predictions, (n_samples, C), in units of y and in the dtype of X.
+
+        They are float64 where float32 has no room for them.
+
+        Parameters
+        ----------
+        X : {ndarray, CSR matrix} of shape (n_samples, n_features)
+            Checked.
+        """
+        dtype = FLOAT32 if X.dtype == FLOAT32 and not self.predicts_float64 else FLOAT64
+        parts: list[Any] = [self.network]
+        for name in self.network.attributes:
+            parts += self.learned[name]
+        predictor = self.predictors.take(
+            dtype, parts, lambda: Predictor(self.network, self.views(), dtype)
+        )
+        raw = predictor(X)
+        self.predictors.put_back(dtype, parts, predictor)
+        return raw if all_finite(raw) else self._predicted_in_float64(X, raw)
+
+    def described(self, X: Any, describe: Callable[[Floats], Any]) -> Any:
+        """Return what a function makes of raw predictions, block by block if these are many."""
+        n_outputs = self.network.n_outputs
+        if n_outputs <= FEW_OUTPUTS or X.shape[0] * n_outputs <= DESCRIBED:
+            return describe(self.raw_predictions(X))
+        size = max(1, DESCRIBED // n_outputs)
+        parts = [
+            describe(self.raw_predictions(X[start : start + size]))
+            for start in range(0, X.shape[0], size)
+        ]
+        return joined(parts)
+
+    def _predicted_in_float64(self, X: Any, raw: Floats) -> Floats:
+        """Predict those rows again of which the given raw predictions are not finite."""
+        lost = np.flatnonzero(~np.isfinite(raw).all(axis=1))
+        raw = raw.astype(np.float64)
+        raw[lost] = predict_raw(self.network, self.views(FLOAT64), X, lost)
+        if not all_finite(raw):
+            raise ValueError(
+                f"X has {len(lost)} row(s), the first at position {lost[0]}, whose prediction"
+                " overflows: their numbers are too large for this network. Scale X as it was"
+                " scaled for the fit."
+            )
+        return raw
+
+
+def unfolded(learned: Mapping[str, list[Floats]], target: Outputs) -> Mapping[str, list[Floats]]:
+    """Return what has been learned in a target's units instead of those of y."""
+    coefs, intercepts = list(learned["coefs_"]), list(learned["intercepts_"])
+    coefs[-1], intercepts[-1] = target.unfold(coefs[-1], intercepts[-1])
+    return {**learned, "coefs_": coefs, "intercepts_": intercepts}
+
+
+def is_fitted(estimator: Any) -> bool:
+    """Tell whether an estimator of this package has a network of its own."""
+    return estimator._fitted_network() is not None
+
+
+def fitted_network(estimator: Any) -> FittedNetwork:
+    """Return what a fitted estimator of this package predicts with.
+
+    What the user has assigned to ``coefs_`` and the like is heeded.
+
+    Raises
+    ------
+    NotFittedError
+    """
+    fitted: FittedNetwork | None = estimator._fitted_network()
+    if fitted is None:
+        check_is_fitted(estimator)
+        raise AttributeError(f"This {type(estimator).__name__} has no network of its own.")
+    return fitted

@@ -1,0 +1,401 @@
+"""From checked data to a network that is ready to be trained."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+from scipy import sparse
+
+from .._sklearn.checks import Extras, FitMode, generator_of
+from ..callbacks.listening import Listener, NobodyListens
+from ..engine import Network
+from ..engine.arrays import Floats, Integers
+from ..engine.rows import merge_equal_rows
+from ..exceptions import TooLargeError
+from ..stopping import EarlyStopping
+from ..training import Member, Recipe, TrainingSet
+from ..training.checkpoint import restore
+from ..training.groups import factors_of
+from .choices import Choices
+from .data import (
+    NO_EXTRAS,
+    CheckedData,
+    check_data,
+    check_validation_data,
+    forget_history,
+    has_validation_data,
+    refuse_sparse_embedding,
+)
+from .fitted import FittedNetwork, fitted_network
+from .held_out import HeldOut, Scoring, Validation, draw_validation_rows
+from .later import (
+    Continuation,
+    plain_options,
+    progress_so_far,
+    shortcut_of,
+    what_is_learned,
+)
+from .reporting import refuse_diverged, warn_unconverged, was_planned
+from .resumption import Start, facts_of
+from .start import initial_parameters
+from .targets import Target
+
+#: Beside a mean loss, any other weights than zero count nothing against such a penalty.
+LARGEST_PENALTY = 1e15
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network that has been wired, and what it is asked for.
+
+    Attributes
+    ----------
+    choices : Choices
+    target : Target
+    network : Network
+    dtype : dtype
+        Of the arithmetic in training.
+    """
+
+    choices: Choices
+    target: Target
+    network: Network
+    dtype: np.dtype
+
+    def fitted(self, parameters: Floats) -> FittedNetwork:
+        """Return the network with the given parameters, (P,), in units of y.
+
+        Raises
+        ------
+        DivergedError
+            If those are not finite.
+        """
+        found = FittedNetwork.of_vector(self.network, self.target, parameters, self.dtype)
+        if not found.is_finite:
+            self.refuse_diverged()
+        return found
+
+    def refuse_diverged(self) -> NoReturn:
+        """Raise DivergedError."""
+        refuse_diverged(None if self.choices.is_lbfgs else self.choices.learning_rate)
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A network that is to be trained, and all that training it needs.
+
+    Attributes
+    ----------
+    estimator : BaseMultilayerPerceptron
+        What training brings is stored there.
+    model : Model
+    member : Member
+        With its recipe and its start.
+    data : TrainingSet
+    """
+
+    estimator: Any
+    model: Model
+    member: Member
+    data: TrainingSet
+
+    @property
+    def batch_rows(self) -> int:
+        """Rows of a batch."""
+        return self.model.choices.batch_rows(self.member.recipe.n_samples)
+
+    def finish(self) -> None:
+        """Let the estimator take over what stochastic training has made of the member.
+
+        Raises
+        ------
+        DivergedError
+            If training has left the numbers.
+        """
+        member = self.member
+        if member.failure is not None:
+            raise member.failure
+        if member.diverged or not np.isfinite(member.parameters).all():
+            self.model.refuse_diverged()
+        if not was_planned(member):
+            warn_unconverged(member.verdict, self.model.choices)
+        self.keep(self.estimator)
+
+    def keep(self, estimator: Any) -> None:
+        """Store what stochastic training has brought so far on the estimator, or on a copy."""
+        member, recipe, progress = self.member, self.member.recipe, self.member.progress
+        watches_score = recipe.watches_score
+        is_validated = recipe.validate is not None
+        predicting = member.parameters if member.average is None else member.average
+        if watches_score and member.best_parameters is not None:
+            predicting = member.best_parameters
+        later = Continuation.of(member, estimator.random_state, estimator._later.noise)
+        estimator._take(self.model.fitted(predicting))
+        estimator._later = later
+        estimator.loss_curve_ = progress.all_of("loss_curve")
+        estimator.loss_ = progress.loss_curve[-1] if progress.loss_curve else np.inf
+        estimator.best_loss_ = None if watches_score else progress.best_loss
+        scores, losses = map(progress.all_of, ("validation_scores", "validation_losses"))
+        estimator.validation_scores_ = scores if is_validated else None
+        estimator.validation_loss_curve_ = losses if is_validated else None
+        estimator.best_validation_score_ = progress.best_score if watches_score else None
+        estimator.n_iter_ = member.n_iter
+        estimator.t_ = progress.rows_seen
+
+
+def prepare(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    mode: FitMode | None = None,
+    extras: Extras = NO_EXTRAS,
+) -> Run:
+    """Check everything, and return what is to be trained: a fit without listeners up to there.
+
+    Parameters
+    ----------
+    estimator : BaseMultilayerPerceptron
+    X, y, sample_weight
+        As for ``fit``.
+    mode : FitMode, default=None
+        None is a ``fit`` that goes on from nothing.
+    extras : Extras
+    """
+    mode = mode or FitMode(continuing=False, incremental=False)
+    checked = check_data(estimator, X, y, sample_weight, mode)
+    return make_ready(estimator, checked, mode, extras, NobodyListens())
+
+
+def make_ready(
+    estimator: Any, checked: CheckedData, mode: FitMode, extras: Extras, listener: Listener
+) -> Run:
+    """Wire the network and return what is to be trained.
+
+    Parameters
+    ----------
+    estimator : BaseMultilayerPerceptron
+        Its seed is drawn from, and it is told what the network looks like.
+    checked : CheckedData
+    mode : FitMode
+    extras : Extras
+    listener : Listener
+        May bring the state of an interrupted fit back.
+    """
+    target, data = checked.target, checked.data
+    refuse_sparse_embedding(estimator, data.X)
+    choices = _choose(estimator, mode)
+    _check_penalty(choices.alpha, checked.weight)
+    _check_room(choices, target, data.n_rows)
+    rng = generator_of(estimator.random_state)
+    n_outputs = data.targets.n_outputs * target.loss.outputs_per_target
+    start: Start | None = None
+    if mode.continuing:
+        network = _network_to_go_on_with(estimator, choices, n_outputs, extras)
+        start = _start_from_earlier(estimator, target, network, mode)
+    else:
+        network = estimator._build_network(choices.wiring, data.X.shape[1], n_outputs)
+    given = {"X": data.X, "y": checked.y, "sample_weight": checked.sample_weight, **vars(extras)}
+    saved = listener.resume(rng, lambda: facts_of(estimator, given, choices, network, rng, start))
+    if start is None:
+        parameters = initial_parameters(network, choices, target, extras, rng, data)
+    else:
+        parameters = start.parameters
+    later = estimator._later if start is None else start.later
+    if mode.continuing and not mode.incremental:
+        forget_history(estimator)
+    if mode.incremental:
+        shortcut_of(estimator).keep_wired(network, choices)
+    model = Model(choices, target, network, choices.dtype_for(network))
+    estimator._show(model)
+    rows, held_out = _hold_out(estimator, choices, checked, extras, rng)
+    noise = _noise(choices, rng)
+    if start is not None and noise is not None:
+        noise, rng = later.sources(noise, rng, estimator.random_state, estimator.t_)
+    validate = None if held_out is None else _validation(estimator, model, held_out)
+    n_samples = len(rows)
+    rows, weight = _rows_of_batches(choices, data, rows, checked.weight)
+    recipe = _recipe(model, n_samples, weight, validate)
+    member = Member(recipe, parameters, rows, rng, noise)
+    if start is not None:
+        member.progress = start.progress
+    if mode.incremental:
+        later.hand_steps_to(member)
+        if recipe.averaging is not None:
+            member.average = later.average
+    if saved is not None:
+        restore(member, saved)
+    return Run(estimator, model, member, data)
+
+
+def _choose(estimator: Any, mode: FitMode) -> Choices:
+    """Resolve the parameters; ``partial_fit`` need not do it again while they are the same."""
+    if not mode.incremental:
+        return Choices.of(estimator)
+    shortcut, options = shortcut_of(estimator), plain_options(estimator)
+    known = shortcut.choices(options)
+    if known is None:
+        known = Choices.of(estimator, incremental=True)
+        shortcut.keep(options, known)
+    return known
+
+
+def _check_penalty(alpha: float, weight: Floats | None) -> None:
+    """Refuse weights so small that nothing but the penalty would count."""
+    if weight is not None and alpha / weight.sum() > LARGEST_PENALTY:
+        raise ValueError(
+            f"alpha={alpha!r} counts alpha / {weight.sum():.2g} beside the mean loss: the"
+            " sum of sample_weight is too small for it. Multiply all weights by one factor, or"
+            " use alpha=0."
+        )
+
+
+def _check_room(choices: Choices, target: Target, n_rows: int) -> None:
+    """Refuse a target that asks for arrays out of proportion."""
+    # L-BFGS has no batches; its largest array is one of weights.
+    batch = 1 if choices.is_lbfgs else choices.batch_rows(n_rows)
+    if reason := target.too_large(max(batch, *choices.wiring.hidden_sizes, 1)):
+        raise TooLargeError(reason)
+
+
+def _network_to_go_on_with(
+    estimator: Any, choices: Choices, n_outputs: int, extras: Extras
+) -> Network:
+    """Wire the network anew for the weights of the earlier fit; activations may change."""
+    if extras.coefs_init is not None or extras.intercepts_init is not None:
+        raise ValueError(
+            "coefs_init and intercepts_init cannot be used with warm_start=True, which goes"
+            " on with the weights of the earlier fit."
+        )
+    earlier: Network = estimator._fitted.network
+    shortcut = shortcut_of(estimator)
+    if shortcut.is_wired(earlier, choices) and earlier.n_outputs == n_outputs:
+        return earlier
+    network: Network = estimator._build_network(choices.wiring, estimator.n_features_in_, n_outputs)
+    if what_is_learned(network) != what_is_learned(earlier):
+        raise ValueError(
+            "warm_start and partial_fit go on with the weights of the earlier fit: "
+            f"hidden_layer_sizes={estimator.hidden_layer_sizes!r}, skip_connections="
+            f"{estimator.skip_connections!r}, normalization={estimator.normalization!r},"
+            f" feature_scale={estimator.feature_scale!r}, numeric_embedding="
+            f"{estimator.numeric_embedding!r}, the number of outputs"
+            f" (loss={estimator.loss!r}), and what activation={estimator.activation!r} learns"
+            " must stay as they were."
+        )
+    return network
+
+
+def _start_from_earlier(estimator: Any, target: Target, network: Network, mode: FitMode) -> Start:
+    fitted = fitted_network(estimator)
+    later = estimator._later.in_units_of(target, fitted.target, network)
+    parameters = later.parameters(fitted, target, network)
+    return Start(parameters, progress_so_far(estimator, mode), later)
+
+
+def _hold_out(
+    estimator: Any,
+    choices: Choices,
+    checked: CheckedData,
+    extras: Extras,
+    rng: np.random.RandomState,
+) -> tuple[Integers, HeldOut | None]:
+    """Return the rows to train on, and those to validate on."""
+    data, weight = checked.data, checked.weight
+    all_rows = np.arange(data.n_rows)
+    if has_validation_data(extras, estimator.solver):
+        return all_rows, check_validation_data(estimator, checked.target, extras)
+    if choices.stopping is None or choices.is_lbfgs:
+        return all_rows, None
+    labels = checked.target.labels_of(data.targets)
+    fraction = choices.validation_fraction
+    rows, held_out = draw_validation_rows(fraction, data.n_rows, labels, weight, rng)
+    return rows, HeldOut(data, checked.y, weight, checked.given, held_out)
+
+
+def _validation(estimator: Any, model: Model, held_out: HeldOut) -> Validation:
+    """Return what scores the validation rows, with a copy of the estimator where it must."""
+
+    def fitted_with(parameters: Floats) -> Any:
+        fitted = copy(estimator)
+        fitted._take(model.fitted(parameters))
+        return fitted
+
+    rules = model.choices.stopping or EarlyStopping()
+    scoring = Scoring(rules.monitor, estimator, fitted_with)
+    learning_rate = model.choices.learning_rate
+    return Validation(model.network, model.target, held_out, scoring, learning_rate)
+
+
+def _noise(choices: Choices, rng: np.random.RandomState) -> np.random.Generator | None:
+    """Return the source of dropout; without dropout nothing is drawn from ``rng``."""
+    if not choices.wiring.is_noisy:
+        return None
+    return np.random.default_rng(rng.randint(2**32, size=4, dtype=np.uint32))
+
+
+def _rows_of_batches(
+    choices: Choices, data: TrainingSet, rows: Integers, weight: Floats | None
+) -> tuple[Integers, Floats | None]:
+    """Return the rows as batches take them, and what they weigh: a full batch merges them."""
+    if choices.is_lbfgs or choices.batch_rows(len(rows)) != len(rows):
+        return rows, weight
+    return in_canonical_order(data, rows, weight)
+
+
+def _recipe(
+    model: Model, n_samples: int, sample_weight: Floats | None, validate: Validation | None
+) -> Recipe:
+    """Return how the network is trained, and on which rows it is validated."""
+    choices = model.choices
+    rules = choices.stopping or EarlyStopping()
+    return Recipe(
+        loss=model.target.loss,
+        optimizer=choices.optimizer,
+        schedule=choices.schedule,
+        learning_rate=choices.learning_rate,
+        alpha=choices.alpha,
+        n_samples=n_samples,
+        l1_ratio=choices.l1_ratio,
+        max_grad_norm=choices.max_grad_norm,
+        sample_weight=sample_weight,
+        shuffle=choices.shuffle,
+        validate=validate,
+        validates_every=rules.every,
+        prefers_latest=rules.ties == "latest",
+        watches_score=choices.stopping is not None and validate is not None,
+        restores_best=rules.restore_best,
+        max_iter=choices.max_iter,
+        tol=choices.tol,
+        n_iter_no_change=choices.n_iter_no_change,
+        max_seconds=choices.max_seconds,
+        averaging=choices.averaging,
+        groups=factors_of(choices.groups, model.network, choices.layer_rate),
+        decay_schedule=choices.decay_schedule,
+        drop_last=choices.drop_last,
+    )
+
+
+def in_canonical_order(
+    data: TrainingSet, rows: Integers, sample_weight: Floats | None
+) -> tuple[Integers, Floats | None]:
+    """Order the rows of a full batch by their content and merge equal ones.
+
+    Where one batch holds all rows, their order and the difference between a row that is
+    repeated and one that counts twice are nothing but rounding. Removing it makes
+    weights and repetitions agree bit for bit, in float32 too, and saves work.
+    """
+    if len(rows) == 1:
+        return rows, sample_weight
+    keys = data.targets.keys
+    if data.more:
+        stacked = sparse.hstack if sparse.issparse(keys) else np.hstack
+        keys = stacked([keys, *data.more.values()])
+    kept, merged = merge_equal_rows(data.X, keys, sample_weight, rows)
+    if sample_weight is None and (merged == 1).all():
+        return kept, None
+    weights = np.zeros(data.n_rows)
+    weights[kept] = merged
+    return kept, weights

@@ -1,0 +1,313 @@
+"""What a later call goes on from, and what it need not make again."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+from .._sklearn.checks import FitMode
+from ..engine import Network
+from ..engine.arrays import Floats
+from ..optimizers import Optimizer
+from ..schedules import Schedule
+from ..training import Member, Recipe
+from ..training.member import Progress
+from ..training.resting import RestingStack
+from .choices import Choices
+from .fitted import FittedNetwork, Outputs, unfolded
+
+#: Epochs of earlier calls whose figures are kept: a model that learns for years does not grow.
+KEPT_EPOCHS = 1000
+
+#: What a history holds, and where an estimator keeps it.
+_CURVES = {
+    "loss_curve": "loss_curve_",
+    "validation_scores": "validation_scores_",
+    "validation_losses": "validation_loss_curve_",
+}
+
+
+@dataclass(frozen=True)
+class StepState:
+    """Where optimiser and schedule stand.
+
+    Attributes
+    ----------
+    vectors : dict of str to ndarray of shape (P,)
+        Of the optimiser.
+    steps : int
+        Taken so far.
+    rate : float
+        The learning rate as the schedule has changed it.
+    optimizer, schedule, learning_rate
+        Those that this is of.
+    """
+
+    vectors: dict[str, Floats]
+    steps: int
+    rate: float
+    optimizer: Optimizer
+    schedule: Schedule
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """What a later call goes on from, besides what predictions read. Nothing changes it.
+
+    Attributes
+    ----------
+    raw_parameters : ndarray of shape (P,) or None
+        The parameters in training, where predictions use others; in the network's units.
+    average : ndarray of shape (P,) or None
+        Their average so far.
+    noise : tuple of int and Generator, or None
+        The seed of the fit, and the source of its dropout.
+    steps : StepState or None
+    no_improvement : int or None
+        Epochs since the watched figure last improved; None if there have been no epochs.
+    """
+
+    raw_parameters: Floats | None = None
+    average: Floats | None = None
+    noise: tuple[int, np.random.Generator] | None = None
+    steps: StepState | None = None
+    no_improvement: int | None = None
+
+    @classmethod
+    def of(
+        cls, member: Member, random_state: Any, noise: tuple[int, np.random.Generator] | None
+    ) -> Continuation:
+        """Return what goes on from a member.
+
+        Parameters
+        ----------
+        member : Member
+        random_state : None, int or RandomState
+            That of the fit.
+        noise : tuple or None
+            What earlier calls have left of it.
+        """
+        recipe = member.recipe
+        keeps_best = recipe.watches_score and member.best_parameters is not None
+        is_averaged = member.average is not None and not keeps_best
+        if member.noise is not None and isinstance(random_state, Integral):
+            noise = int(random_state), member.noise
+        return cls(
+            raw_parameters=member.parameters if is_averaged else None,
+            average=member.average if is_averaged else None,
+            noise=noise,
+            steps=StepState(
+                member.optimizer_state,
+                member.steps,
+                member.current_rate,
+                recipe.optimizer,
+                recipe.schedule,
+                recipe.learning_rate,
+            ),
+            no_improvement=member.progress.no_improvement,
+        )
+
+    def in_units_of(self, target: Any, earlier: Any, network: Network) -> Continuation:
+        """Return this for other units of y; what the network predicts stays.
+
+        Parameters
+        ----------
+        target, earlier : Target
+        network : Network
+        """
+        if target.key_of_units == earlier.key_of_units:
+            return self
+
+        def changed(vector: Floats | None) -> Floats | None:
+            if vector is None:
+                return None
+            vector = vector.astype(np.float64)
+            weight, bias = network.views(vector[np.newaxis])[-1]
+            in_units_of_y = earlier.fold(weight[0], bias[0, 0])
+            weight[0], bias[0, 0] = target.unfold(*in_units_of_y)
+            return vector
+
+        return replace(
+            self, raw_parameters=changed(self.raw_parameters), average=changed(self.average)
+        )
+
+    def parameters(self, fitted: FittedNetwork, target: Outputs, network: Network) -> Floats:
+        """Return the parameters to go on from as one new vector, in a target's units.
+
+        Parameters
+        ----------
+        fitted : FittedNetwork
+            Of the earlier call.
+        target : Outputs
+            Of this call.
+        network : Network
+            Of this call.
+        """
+        if self.raw_parameters is not None:
+            return self.raw_parameters.astype(np.float64)
+        vector = np.empty((1, network.n_parameters))
+        learned = network.from_attributes(unfolded(fitted.learned, target))
+        for places, arrays in zip(network.views(vector), learned, strict=True):
+            for place, array in zip(places, arrays, strict=True):
+                place[:] = array
+        return vector[0]
+
+    def sources(
+        self, noise: np.random.Generator, rng: np.random.RandomState, seed: Any, rows_seen: int
+    ) -> tuple[np.random.Generator, np.random.RandomState]:
+        """Let dropout go on from the earlier call, where a seed would draw its masks again.
+
+        Shuffles go on with it. Without dropout they are scikit-learn's, seeded in each call.
+
+        Parameters
+        ----------
+        noise : Generator
+            As the seed gives it.
+        rng : RandomState
+            Likewise.
+        seed : None, int or RandomState
+        rows_seen : int
+            In all earlier calls.
+        """
+        if self.noise is None or self.noise[0] != seed:
+            return noise, rng
+        earlier_seed, earlier = self.noise
+        # The earlier fit keeps its own, should this one fail.
+        return deepcopy(earlier), np.random.RandomState([earlier_seed, rows_seen % 2**32])
+
+    def hand_steps_to(self, member: Member) -> None:
+        """Give a member moments and learning rate, where they are still meant."""
+        state, recipe = self.steps, member.recipe
+        if state is None:
+            return
+        if type(state.optimizer) is type(recipe.optimizer):
+            member.optimizer_state, member.steps = state.vectors, state.steps
+        member.current_rate = self._rate_for(state, recipe, member.progress.rows_seen)
+
+    def _rate_for(self, state: StepState, recipe: Recipe, rows_seen: int) -> float:
+        is_same = state.learning_rate == recipe.learning_rate
+        if is_same and _are_alike(state.schedule, recipe.schedule):
+            return state.rate
+        return recipe.schedule.after_epoch(recipe.learning_rate, recipe.learning_rate, rows_seen)
+
+
+def progress_so_far(estimator: Any, mode: FitMode) -> Progress:
+    """Return the history to go on with: ``fit`` judges by its own, ``partial_fit`` by all.
+
+    Parameters
+    ----------
+    estimator : BaseMultilayerPerceptron
+        Fitted.
+    mode : FitMode
+    """
+    no_improvement = estimator._later.no_improvement
+    # L-BFGS counts iterations, which are no epochs to go on from.
+    had_epochs = no_improvement is not None
+    earlier = {
+        name: list(((had_epochs and getattr(estimator, attribute, None)) or ())[-KEPT_EPOCHS:])
+        for name, attribute in _CURVES.items()
+    }
+    if not mode.incremental:
+        return Progress(rows_seen=estimator.t_, earlier=earlier)
+    best: float | None = estimator.best_loss_ if had_epochs else None
+    return Progress(
+        loss_curve=earlier["loss_curve"],
+        best_loss=np.inf if best is None else best,
+        no_improvement=0 if best is None else no_improvement or 0,
+        rows_seen=estimator.t_,
+    )
+
+
+def forget_steps(estimator: Any) -> None:
+    """Let a later call go on without moments and learning rate: twice the size of the weights."""
+    estimator._later = replace(estimator._later, steps=None)
+
+
+class Shortcut:
+    """What ``partial_fit`` need not make again as long as its parameters are the same.
+
+    Copies and pickles of the model start without any.
+
+    Attributes
+    ----------
+    stack : RestingStack
+    """
+
+    def __init__(self) -> None:
+        self.stack = RestingStack()
+        self._options: tuple[Any, ...] | None = None
+        self._choices: Choices | None = None
+        self._wired: tuple[Network, Choices] | None = None
+
+    def __reduce__(self) -> tuple[type[Shortcut], tuple[()]]:
+        return Shortcut, ()
+
+    def choices(self, options: tuple[Any, ...] | None) -> Choices | None:
+        """Return the choices that were made for the same options, if there are any."""
+        return None if options is None or options != self._options else self._choices
+
+    def keep(self, options: tuple[Any, ...] | None, choices: Choices) -> None:
+        """Keep the choices that were made for some options; None are options that may change."""
+        self._options, self._choices = options, choices
+
+    @property
+    def options(self) -> tuple[Any, ...] | None:
+        """Those of the choices that are kept."""
+        return self._options
+
+    def is_wired(self, network: Network, choices: Choices) -> bool:
+        """Tell whether a network is the one that was wired for these choices."""
+        known = self._wired
+        return known is not None and known[0] is network and known[1] is choices
+
+    def keep_wired(self, network: Network, choices: Choices) -> None:
+        """Keep which network was wired for which choices."""
+        self._wired = network, choices
+
+
+def shortcut_of(estimator: Any) -> Shortcut:
+    """Return the shortcut that an estimator keeps for itself, a new one if it has none."""
+    found: Shortcut | None = getattr(estimator, "_shortcut", None)
+    if found is None:
+        found = estimator._shortcut = Shortcut()
+    return found
+
+
+def what_is_learned(network: Network) -> list[tuple[Any, ...]]:
+    """Describe the blocks whose weights a later call goes on with; dropout may come and go."""
+    described: list[tuple[Any, ...]] = []
+    for node in network.nodes:
+        if node.block.kind != "dropout":
+            activations = getattr(node.block, "activations", ()) if node.block.learned else ()
+            kinds = tuple(activation.__class__ for activation in activations)
+            described.append((node.name, node.block.kind, kinds, node.block.learned))
+    return described
+
+
+def plain_options(estimator: Any) -> tuple[Any, ...] | None:
+    """Return the parameters, if all are plain values: an object may change inside."""
+    values = [
+        getattr(estimator, name)
+        for name in estimator._get_param_names()
+        if name not in ("callbacks", "random_state", "verbose", "class_weight")
+    ]
+    values = [tuple(value) if isinstance(value, list) else value for value in values]
+    parts = [part for v in values for part in (v if isinstance(v, tuple) else (v,))]
+    if all(part is None or isinstance(part, str | int | float) for part in parts):
+        return tuple(values)
+    return None
+
+
+def _are_alike(one: Any, other: Any) -> bool:
+    """Tell whether two components are of one kind with equal parameters."""
+    if type(one) is not type(other) or vars(one).keys() != vars(other).keys():
+        return False
+    return all(
+        value is vars(other)[name] or np.array_equal(value, vars(other)[name])
+        for name, value in vars(one).items()
+    )

@@ -1,0 +1,106 @@
+"""What a fit says: printed lines, warnings, the error of a fit that has diverged."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from ..exceptions import DivergedError
+from ..training import EpochReport, Member, Verdict
+from ..usercall import warn
+from .choices import Choices
+
+_DIVERGED = (
+    "Solver produced non-finite parameter weights. The input data may contain large values and"
+    " need to be preprocessed (for example with StandardScaler): the training diverged"
+)
+
+
+def refuse_diverged(learning_rate: float | None) -> NoReturn:
+    """Raise the error of a fit that has diverged.
+
+    Parameters
+    ----------
+    learning_rate : float or None
+        None if there is none, as with L-BFGS.
+    """
+    rate = ""
+    if learning_rate is not None:
+        rate = f". Or learning_rate_init={learning_rate!r} is too large"
+    raise DivergedError(f"{_DIVERGED}{rate}.")
+
+
+def warn_unconverged(verdict: Verdict, choices: Choices) -> None:
+    """Warn if training has ended by a limit."""
+    limits = {
+        Verdict.EXHAUSTED: f"Maximum iterations ({choices.max_iter})",
+        Verdict.OUT_OF_TIME: f"Maximum time ({choices.max_seconds} seconds)",
+    }
+    if verdict in limits:
+        warn(
+            f"{'L-BFGS' if choices.is_lbfgs else 'Stochastic Optimizer'}:"
+            f" {limits[verdict]} reached and the optimization hasn't converged yet.",
+            ConvergenceWarning,
+        )
+
+
+def warn_of_clipped_batch(choices: Choices, n_samples: int) -> None:
+    """Warn if fewer rows are trained on than a batch should have."""
+    if isinstance(choices.batch_size, int) and choices.batch_size > n_samples:
+        warn(
+            f"Got batch_size={choices.batch_size}, larger than the sample size {n_samples}. It is"
+            " going to be clipped."
+        )
+
+
+def was_planned(member: Member) -> bool:
+    """Tell whether a member that has trained to its last epoch was asked to do just that.
+
+    So it is where the best epoch is kept and patience has no end. So it is too where a schedule
+    ends with the last epoch, and no rule could have stopped training before: the patience is as
+    long as training, or there is no tolerance.
+    """
+    recipe = member.recipe
+    if member.verdict is not Verdict.EXHAUSTED:
+        return False
+    if recipe.watches_score and recipe.restores_best and recipe.n_iter_no_change == np.inf:
+        return True
+    if not recipe.schedule.needs_max_iter:
+        return False
+    is_patient = recipe.n_iter_no_change >= recipe.max_iter
+    return is_patient or not (recipe.watches_score or recipe.tol)
+
+
+def say(report: EpochReport) -> None:
+    """Print one epoch's report, in scikit-learn's words."""
+    print(f"Iteration {report.epoch}, loss = {report.loss:.8f}")
+    if report.score is not None:
+        print(f"Validation score: {report.score:f}")
+    if report.verdict in (Verdict.STOP, Verdict.SLOW_DOWN):
+        recipe = report.member.recipe
+        watched = "Validation score" if recipe.watches_score else "Training loss"
+        outcome = "Stopping."
+        if report.verdict is Verdict.SLOW_DOWN:
+            outcome = f"Setting learning rate to {report.member.current_rate:f}"
+        print(
+            f"{watched} did not improve more than tol={recipe.tol:f} for"
+            f" {recipe.n_iter_no_change} consecutive epochs. {outcome}"
+        )
+
+
+def figures(report: EpochReport) -> dict[str, Any]:
+    """Return what callbacks are told of an epoch."""
+    progress = report.member.progress
+    found: dict[str, Any] = {
+        "epoch": report.epoch,
+        "loss": report.loss,
+        "learning_rate": report.learning_rate,
+    }
+    history = {"loss": progress.loss_curve}
+    if report.member.recipe.validate is not None and not report.member.diverged:
+        history["validation_score"] = progress.validation_scores
+        history["validation_loss"] = progress.validation_losses
+        found |= {name: values[-1] for name, values in history.items()}
+    return {**found, "history": history, "is_last": report.member.is_over}

@@ -1,0 +1,70 @@
+"""Copies of fitted estimators: with another network, and for a look at one step."""
+
+from __future__ import annotations
+
+import warnings
+from copy import copy, deepcopy
+from typing import Any
+
+from .._sklearn.checks import FitMode
+from ..engine.arrays import Floats
+from .choices import Wiring
+from .data import forget
+from .fitted import ALWAYS_KEPT, FittedNetwork, fitted_network
+from .fitting import Run, prepare
+
+
+def with_network(
+    estimator: Any, parameters: dict[str, Any], learned: dict[str, list[Floats]]
+) -> Any:
+    """Return a copy of a fitted estimator with another network that predicts in the same units.
+
+    Parameters
+    ----------
+    estimator : BaseMultilayerPerceptron
+        Left as it is.
+    parameters : dict
+        Those that describe the other network; all others stay.
+    learned : dict of str to list of ndarray
+        What it has learned, by the attribute that shows it; in units of y.
+    """
+    target = fitted_network(estimator).target
+    estimator = deepcopy(estimator).set_params(**parameters)
+    forget(estimator)
+    # Forgotten with the rest, but still what the network is asked for.
+    estimator.__dict__.update(target.attributes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        wiring = Wiring.of(estimator)
+        network = estimator._build_network(wiring, estimator.n_features_in_, estimator.n_outputs_)
+    kept = {name: list(learned.get(name, [])) for name in (*ALWAYS_KEPT, *network.attributes)}
+    estimator._take(FittedNetwork(network, target, kept))
+    estimator.n_layers_ = len(wiring.hidden_sizes) + 2
+    return estimator
+
+
+def prepare_step(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Run:
+    """Check and encode data as ``partial_fit`` does, without a change to the estimator.
+
+    Parameters
+    ----------
+    estimator : BaseMultilayerPerceptron
+        Fitted.
+    X, y, sample_weight
+        As for ``partial_fit``.
+
+    Returns
+    -------
+    Run
+        Ready for one step on all rows as a single batch.
+    """
+    # Whatever preparing stores goes to a copy, which draws nothing from the user's generator.
+    # One row a batch: equal rows would be merged where a batch holds them all.
+    twin: Any = copy(estimator)
+    twin.early_stopping, twin.averaging, twin.callbacks = False, None, None
+    twin.shuffle, twin.random_state, twin.batch_size = False, 0, 1
+    twin.__dict__.pop("_shortcut", None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        mode = FitMode(continuing=True, incremental=True)
+        return prepare(twin, X, y, sample_weight, mode)

@@ -1,0 +1,180 @@
+"""Runs a network through its training, and tells callbacks and the user of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from typing import Any
+
+import numpy as np
+from scipy.optimize import OptimizeResult
+
+from .._sklearn.compat import check_optimize_result
+from ..callbacks.listening import Listener
+from ..optimizers import LBFGS
+from ..training import Stack, TrainingSet, Verdict, epochs, minimize_lbfgs
+from ..training.checkpoint import State, state_of
+from ..training.lbfgs import Budget
+from ..training.resting import is_small
+from ..usercall import warn_of_interruption
+from .fitting import Run
+from .later import shortcut_of, what_is_learned
+from .reporting import figures, say, warn_of_clipped_batch, warn_unconverged
+
+
+def train(run: Run, listener: Listener, *, incremental: bool) -> None:
+    """Train a network, and store on its estimator what that has brought.
+
+    Parameters
+    ----------
+    run : Run
+    listener : Listener
+        Is told of every epoch.
+    incremental : bool
+        Whether there is one epoch, after which nothing is over.
+    """
+    if run.model.choices.is_lbfgs:
+        _Minimization(run, listener).train()
+    else:
+        _train_stochastic(run, listener, incremental=incremental)
+
+
+def _train_stochastic(run: Run, listener: Listener, *, incremental: bool) -> None:
+    member = run.member
+    warn_of_clipped_batch(run.model.choices, member.recipe.n_samples)
+    # A fit that was saved when it had ended is not gone on with.
+    if not member.is_over:
+        stack, rest = _stack_of(run, incremental=incremental)
+        try:
+            _run_epochs(run, stack, listener, incremental=incremental)
+        except KeyboardInterrupt:
+            warn_of_interruption(run.estimator, f"{member.n_iter} epochs")
+        stack.retire(range(len(stack.members)))
+        rest()
+    run.finish()
+
+
+def _stack_of(run: Run, *, incremental: bool) -> tuple[Stack, Callable[[], None]]:
+    """Return a stack of the member, and what is to be called when it has done its work."""
+    model, member, data, size = run.model, run.member, run.data, run.batch_rows
+
+    def make(own: TrainingSet) -> Stack:
+        return Stack(model.network, [member], own, size, model.dtype)
+
+    if not (incremental and is_small(member, data)):
+        return make(data), lambda: None
+    shortcut = shortcut_of(run.estimator)
+    if shortcut.options is None:
+        return make(data), lambda: None
+    # Labels of classes are told by codes, and their table by their number.
+    key = (
+        shortcut.options,
+        (data.X.shape, data.X.dtype, len(member.rows), size, model.dtype),
+        tuple(of for node in what_is_learned(model.network) for of in node),
+        (data.targets.n_outputs, data.targets.codes is None),
+        model.target.key_of_units,
+    )
+    stack = shortcut.stack.take(key, member, data, make)
+    return stack, lambda: shortcut.stack.put_back(key, stack)
+
+
+def _run_epochs(run: Run, stack: Stack, listener: Listener, *, incremental: bool) -> None:
+    member = run.member
+    reports = epochs(stack, stop_when_exhausted=not incremental)
+
+    def fitted() -> dict[str, Any]:
+        _publish(stack)
+        estimator = copy(run.estimator)
+        run.keep(estimator)
+        return dict(vars(estimator))
+
+    def state() -> State:
+        _publish(stack)
+        return state_of(member)
+
+    while not member.is_over:
+        listener.begin("epoch")
+        (report,) = next(reports)
+        if member.failure is not None:
+            raise member.failure
+        if run.estimator.verbose:
+            say(report)
+        if listener.end(figures(report), fitted, state) and not member.diverged:
+            # What a callback asks for is no lack of convergence.
+            member.verdict = Verdict.STOP
+        if incremental:
+            break
+
+
+def _publish(stack: Stack) -> None:
+    for k in range(len(stack.members)):
+        stack.publish(k)
+
+
+class _Minimization:
+    """A run of L-BFGS.
+
+    Parameters
+    ----------
+    run : Run
+    listener : Listener
+    """
+
+    def __init__(self, run: Run, listener: Listener) -> None:
+        self._run, self._listener = run, listener
+        self._losses: list[float] = []
+
+    def train(self) -> None:
+        """Minimise the loss, and store on the estimator what that has brought."""
+        model, member, estimator = self._run.model, self._run.member, self._run.estimator
+        recipe = member.recipe
+        assert isinstance(recipe.optimizer, LBFGS)
+        budget = Budget(recipe.max_iter, recipe.optimizer.max_fun, recipe.tol, recipe.max_seconds)
+        self._listener.begin("iteration")
+        result, interrupted = minimize_lbfgs(
+            model.network, member, self._run.data, budget, self._tell
+        )
+        # The iteration that has begun last does not take place.
+        self._listener.close()
+        if not (np.isfinite(result.x).all() and np.isfinite(result.fun)):
+            model.refuse_diverged()
+        if interrupted:
+            warn_of_interruption(estimator, f"{result.nit} iterations")
+            estimator.n_iter_ = result.nit
+        elif result.ending is not None:
+            estimator.n_iter_ = result.nit
+            warn_unconverged(result.ending, model.choices)
+        else:
+            estimator.n_iter_ = check_optimize_result("lbfgs", result, recipe.max_iter)
+        if estimator.verbose:
+            print(f"L-BFGS: {estimator.n_iter_} iterations, loss = {result.loss:.8f}")
+        self._keep(estimator, result)
+
+    def _tell(self, last: OptimizeResult) -> bool:
+        """Tell of an iteration; return whether there shall be no other."""
+        choices, losses = self._run.model.choices, self._losses
+        losses.append(float(last.loss))
+        report = {
+            "epoch": last.nit,
+            "loss": losses[-1],
+            "history": {"loss": losses},
+            "is_last": False,
+        }
+        if self._run.estimator.verbose:
+            print(f"Iteration {last.nit}, loss = {losses[-1]:.8f}")
+        stops = self._listener.end(report, lambda: self._attributes_at(last))
+        if last.nit < choices.max_iter:
+            self._listener.begin("iteration")
+        return stops
+
+    def _attributes_at(self, result: OptimizeResult) -> dict[str, Any]:
+        estimator = copy(self._run.estimator)
+        estimator.n_iter_ = result.nit
+        self._keep(estimator, result)
+        return dict(vars(estimator))
+
+    def _keep(self, estimator: Any, result: OptimizeResult) -> None:
+        estimator._take(self._run.model.fitted(result.x))
+        estimator.loss_ = estimator.best_loss_ = float(result.loss)
+        estimator.loss_curve_ = list(self._losses)
+        estimator.t_ = 0

@@ -1,0 +1,55 @@
+"""The network that a fit would train, as far as it is known before the fit."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from ..engine import Network
+from ..losses import get_loss
+from .choices import Wiring
+from .classifiers import MLPBinaryClassifier
+from .regressor import MLPRegressor
+from .targets import Asked, kind_of_target
+
+
+def unfitted_network(estimator: Any, n_features: int, n_outputs: int | None) -> tuple[Network, str]:
+    """Wire the network of an estimator that is not fitted.
+
+    Parameters
+    ----------
+    estimator : BaseMultilayerPerceptron
+        Its parameters have been checked.
+    n_features : int
+    n_outputs : int or None
+        None is for the usual number.
+
+    Returns
+    -------
+    network : Network
+    link : str
+        The name of what turns raw into predicted values.
+
+    Raises
+    ------
+    ValueError
+        If there is no usual number of outputs.
+    """
+    usual, link = _outputs(estimator)
+    n_outputs = n_outputs or usual
+    if n_outputs is None:
+        raise ValueError(f"This {type(estimator).__name__} is not fitted: n_outputs must be given.")
+    with warnings.catch_warnings():
+        # That a threshold does not learn is said when it is to be trained.
+        warnings.simplefilter("ignore", UserWarning)
+        return estimator._build_network(Wiring.of(estimator), n_features, n_outputs), link
+
+
+def _outputs(estimator: Any) -> tuple[int | None, str]:
+    """Return the usual number of outputs, if there is one, and the name of the link."""
+    if isinstance(estimator, MLPRegressor):
+        asked = Asked.of(estimator)
+        return kind_of_target(asked).usual_outputs(asked)
+    is_binary = isinstance(estimator, MLPBinaryClassifier)
+    loss = get_loss(estimator.loss, "binary" if is_binary else "multiclass")
+    return 1 if is_binary else None, loss.out_activation

@@ -1,0 +1,126 @@
+"""What a later call goes on from, and what it need not make again."""
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skperceptron import MLPRegressor
+from skperceptron._sklearn.checks import FitMode
+from skperceptron.estimators.choices import Choices
+from skperceptron.estimators.fitting import prepare
+from skperceptron.estimators.later import (
+    Continuation,
+    Shortcut,
+    plain_options,
+    progress_so_far,
+    what_is_learned,
+)
+from skperceptron.estimators.targets import Units
+from skperceptron.schedules import Cosine, InverseScaling
+
+X = np.random.RandomState(0).normal(size=(60, 3))
+Y = 10 * X[:, 0]
+
+
+def streamed(**options):
+    model = MLPRegressor(hidden_layer_sizes=(4,), random_state=0, **options)
+    for _ in range(3):
+        model.partial_fit(X, Y)
+    return model
+
+
+def test_other_units_leave_predictions_as_they_are():
+    model = streamed(averaging="ema", standardize_target=True)
+    fitted, later = model._fitted, model._later
+    other = pickle.loads(pickle.dumps(fitted.target))
+    other.units = Units(np.array([3.0]), np.array([0.25]))
+    changed = later.in_units_of(other, fitted.target, fitted.network)
+
+    def last_layer(vector, target):
+        weight, bias = fitted.network.views(vector.astype(np.float64)[np.newaxis])[-1]
+        return np.vstack(target.fold(weight[0], bias[0]))
+
+    for name in ("raw_parameters", "average"):
+        before, after = getattr(later, name), getattr(changed, name)
+        assert not np.allclose(before, after)
+        assert_allclose(last_layer(after, other), last_layer(before, fitted.target), rtol=1e-6)
+
+
+def test_without_an_average_training_goes_on_from_what_is_shown():
+    model = streamed(standardize_target=False)
+    vector = model._later.parameters(model._fitted, model._fitted.target, model._fitted.network)
+    views = model._fitted.network.views(vector[np.newaxis])
+    learned = model._fitted.network.by_attribute(views)
+    for found, expected in zip(learned["coefs_"], model.coefs_, strict=True):
+        assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(("seed", "goes_on"), [(5, True), (6, False)])
+def test_dropout_goes_on_where_the_seed_would_draw_the_same_masks(seed, goes_on):
+    earlier, rng = np.random.default_rng(9), np.random.RandomState(1)
+    fresh = np.random.default_rng(0)
+    noise, shuffles = Continuation(noise=(5, earlier)).sources(fresh, rng, seed, rows_seen=40)
+    expected = np.random.default_rng(9 if goes_on else 0)
+    assert noise.random() == expected.random()
+    assert (shuffles is rng) is not goes_on
+    # The earlier fit keeps its own.
+    assert earlier.random() == np.random.default_rng(9).random()
+
+
+def run_of(model, **changes):
+    mode = FitMode(continuing=True, incremental=True)
+    return prepare(model.set_params(**changes), X, Y, mode=mode)
+
+
+def test_moments_are_for_the_same_kind_of_optimiser():
+    model = streamed()
+    assert run_of(model).member.steps == 3
+    assert run_of(model, solver="sgd").member.steps == 0
+
+
+def test_a_rate_is_kept_as_long_as_schedule_and_first_rate_are():
+    model = streamed(solver="sgd", learning_rate=InverseScaling(0.5))
+    rate = run_of(model).member.current_rate
+    assert rate == model._later.steps.rate < 0.001
+    assert run_of(model, learning_rate_init=0.01).member.current_rate > 2 * rate
+    other = run_of(model, learning_rate="constant", learning_rate_init=0.001).member
+    assert other.current_rate == 0.001
+
+
+def test_fit_and_partial_fit_judge_by_other_histories():
+    model = streamed()
+    partial = progress_so_far(model, FitMode(continuing=True, incremental=True))
+    whole = progress_so_far(model, FitMode(continuing=True, incremental=False))
+    assert partial.loss_curve == model.loss_curve_ and partial.best_loss == model.best_loss_
+    assert whole.loss_curve == [] and whole.earlier["loss_curve"] == model.loss_curve_
+    assert whole.rows_seen == partial.rows_seen == 180
+    never = replace(model._later, no_improvement=None)
+    model._later = never
+    assert progress_so_far(model, FitMode(True, incremental=True)).loss_curve == []
+
+
+def test_a_shortcut_is_for_equal_plain_options_and_stays_at_home():
+    shortcut, choices = Shortcut(), Choices.of(MLPRegressor())
+    options = plain_options(MLPRegressor())
+    shortcut.keep(options, choices)
+    assert shortcut.choices(plain_options(MLPRegressor(random_state=3))) is choices
+    assert shortcut.choices(plain_options(MLPRegressor(alpha=1))) is None
+    assert pickle.loads(pickle.dumps(shortcut)).choices(options) is None
+    # An object may change inside.
+    assert plain_options(MLPRegressor(learning_rate=Cosine())) is None
+    shortcut.keep(None, choices)
+    assert shortcut.choices(None) is None
+
+
+def test_dropout_is_nothing_that_a_later_call_goes_on_with():
+    def learned(**options):
+        return what_is_learned(
+            Choices.of(MLPRegressor(hidden_layer_sizes=(4,), **options)).wiring.network(3, 1)
+        )
+
+    assert learned() == learned(dropout=0.5, activation="tanh")
+    assert learned() != learned(activation="prelu")
+    assert learned() != learned(normalization="layer")
