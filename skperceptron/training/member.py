@@ -118,7 +118,7 @@ class Recipe:
         Parts of the vector that are trained in their own way.
     decay_schedule : Schedule, default=None
         What the optimiser's weight decay is multiplied by as time goes on, beside the rate.
-    drop_last : bool, default=False
+    drop_last : bool
         Whether the shorter batch that would end an epoch is left out.
     """
 
