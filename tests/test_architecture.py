@@ -44,6 +44,7 @@ FLOORS = {
     "export": TOOLS,
     "inspection": TOOLS,
     "model_selection": TOOLS,
+    "tabular": TOOLS,
 }
 ESTIMATOR_NAMES = [
     "MLPBinaryClassifier",

@@ -12,7 +12,7 @@ if not (ROOT / "benchmarks").is_dir():
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import __main__ as suite  # noqa: E402
-from benchmarks import prediction  # noqa: E402
+from benchmarks import prediction, tabular  # noqa: E402
 from benchmarks.cases import CASES, Case  # noqa: E402
 from benchmarks.measuring import OURS, Options, Table, UnsupportedError, medians  # noqa: E402
 from benchmarks.report import circumstances, markdown, restructured_text  # noqa: E402
@@ -91,3 +91,22 @@ def test_contestants_take_turns_and_who_cannot_is_left_out():
     found = medians({name: contestant(name) for name in "acb"}, 3)
     assert order == ["a", "c", "b", "a", "b", "a", "b"]
     assert found == {"a": 4.0, "b": 5.0}
+
+
+def test_ranks_and_wins_of_models_on_tables():
+    def of(accuracy, loss):
+        return [{"accuracy": accuracy, "log loss": loss, "fit": 1.0, "predict": 0.1}]
+
+    results = {
+        "one": {OURS: of(0.9, 0.2), "other": of(0.8, 0.1)},
+        "two": {OURS: of(0.7, 0.4), "other": of(0.7, 0.6)},
+    }
+    ranks, wins = tabular.summary(results)
+    assert ranks.rows[OURS]["accuracy"] == 0.8
+    assert ranks.rows[OURS]["rank by accuracy"] == 1.25
+    assert ranks.rows["other"]["rank by log loss"] == 1.5
+    assert ranks.rows["other"]["fit, s"] == pytest.approx(1)
+    assert wins.rows["other"]["accuracy: wins"] == wins.rows["other"]["accuracy: ties"] == 1
+    assert wins.rows["other"]["log loss: losses"] == 1
+    (accuracies, _) = tabular.by_table(results)
+    assert accuracies.rows["two"] == {OURS: 0.7, "other": 0.7}

@@ -14,7 +14,7 @@ ORDER = (
         "plot_early_stopping",
     ),
     *("plot_regularization", "plot_learning_rate_range", "plot_imbalanced", "plot_quantiles"),
-    *("plot_text_sparse", "plot_out_of_core", "plot_checkpoint"),
+    *("plot_tables", "plot_text_sparse", "plot_out_of_core", "plot_checkpoint"),
 )
 
 

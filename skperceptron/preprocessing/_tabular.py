@@ -6,6 +6,7 @@ X has N rows and D columns throughout; the output has W columns.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,15 @@ from ._parts import Dates, Levels, Numbers, Part
 from ._scaler import RobustSmoothClipScaler
 
 _COLUMN = (Instance(str), Instance(bool), Instance(np.bool_), Interval(whole=True))
+
+
+#: What ``categorical_features`` may be.
+CATEGORICAL_FEATURES: Rules = (
+    Name(["from_dtype"]),
+    Listing(_COLUMN, "names, positions or truth values"),
+    Function("(X)"),
+    None,
+)
 
 
 # Long for its docstrings: parameters and methods are documented where users look for them.
@@ -112,12 +122,7 @@ class TabularPreprocessor(ChecksOptions, TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict[str, Rules] = {
-        "categorical_features": [
-            Name(["from_dtype"]),
-            Listing(_COLUMN, "names, positions or truth values"),
-            Function("(X)"),
-            None,
-        ],
+        "categorical_features": CATEGORICAL_FEATURES,
         "max_categories": [COUNT, None],
         "max_abs": [Interval(0), None],
         "dtype": [Precision()],
@@ -256,6 +261,19 @@ class TabularPreprocessor(ChecksOptions, TransformerMixin, BaseEstimator):
         for part in self._parts:
             found += [f"{names[part.position]}{suffix}" for suffix in part.suffixes]
         return np.array(_made_unique(found), dtype=object)
+
+    def outputs_of_columns(self) -> list[slice]:
+        """Return, for each column of X, which of the outputs come from it.
+
+        Returns
+        -------
+        list of slice
+        """
+        check_is_fitted(self)
+        if self._parts is None:
+            return [slice(j, j + 1) for j in range(self.n_features_in_)]
+        stops = np.cumsum([len(part.suffixes) for part in self._parts]).tolist()
+        return [slice(*bounds) for bounds in pairwise([0, *stops])]
 
     @property
     def categories_(self) -> dict[Any, list[Any]]:

@@ -1,0 +1,288 @@
+"""Compare what needs no tuning on real tables: ``python -m benchmarks.tabular [table ...]``.
+
+For each table and seed, models are fitted to three quarters of the rows and judged on the rest by
+accuracy and log loss, or by nRMSE, the root mean squared error in standard deviations of the
+target. Ranks, from 1 for the best, are those of means over the seeds. Each model has a process of
+its own for each table. What is not installed is left out: pytabkit (RealMLP-TD-S), LightGBM and
+CatBoost come with ``pip install 'skperceptron[benchmark]'``.
+
+``--json`` stores all figures; ``--read`` shows stored ones again, of several files together;
+``--docs`` writes the first two tables as directives for the documentation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import gmean, rankdata
+
+from .measuring import OURS, Options, Table, in_own_process
+from .report import circumstances, markdown, restructured_text
+from .tables import KINDS, Task, load
+
+#: Which figure of a model is better if larger, and if smaller.
+METRICS = {"accuracy": -1, "log loss": 1, "nRMSE": 1}
+FAST = "skperceptron, fast"
+
+Figures = dict[str, dict[str, list[dict[str, float]]]]
+
+
+def _columns_of(X: Any) -> tuple[list[Any], list[Any]]:
+    """Return the names of the columns that hold numbers, and of all others."""
+    texts = [column for column in X if X[column].dtype == object]
+    return [column for column in X if column not in texts], texts
+
+
+def _scaled(X: Any, estimator: Any) -> Any:
+    """Return a pipeline as scikit-learn's user would write it."""
+    from sklearn.compose import make_column_transformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    numbers, texts = _columns_of(X)
+    scaled = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
+    one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    return make_pipeline(make_column_transformer((scaled, numbers), (one_hot, texts)), estimator)
+
+
+def _ours(task: Task, seed: int, threads: int, preset: str = "default") -> Any:
+    from skperceptron.tabular import TabularMLPClassifier, TabularMLPRegressor
+
+    kind = TabularMLPRegressor if task.is_regression else TabularMLPClassifier
+    return kind(preset, random_state=seed, n_jobs=threads)
+
+
+def _fast(task: Task, seed: int, threads: int) -> Any:
+    return _ours(task, seed, threads, "fast")
+
+
+def _mlp(task: Task, seed: int, threads: int) -> Any:
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+    kind = MLPRegressor if task.is_regression else MLPClassifier
+    return _scaled(task.X, kind(random_state=seed))
+
+
+def _linear(task: Task, seed: int, threads: int) -> Any:
+    from sklearn.linear_model import LogisticRegression, RidgeCV
+
+    alphas = np.geomspace(1e-3, 1e3, 13)
+    model = RidgeCV(alphas) if task.is_regression else LogisticRegression(max_iter=1000)
+    return _scaled(task.X, model)
+
+
+def _boosting(task: Task, seed: int, threads: int) -> Any:
+    from sklearn.compose import make_column_transformer
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OrdinalEncoder
+
+    numbers, texts = _columns_of(task.X)
+    codes = OrdinalEncoder(
+        handle_unknown="use_encoded_value", unknown_value=np.nan, max_categories=250
+    )
+    prepared = make_column_transformer((codes, texts), ("passthrough", numbers))
+    kind = HistGradientBoostingRegressor if task.is_regression else HistGradientBoostingClassifier
+    return make_pipeline(
+        prepared, kind(categorical_features=list(range(len(texts))), random_state=seed)
+    )
+
+
+def _realmlp(task: Task, seed: int, threads: int) -> Any:
+    import pytabkit
+
+    name = "RealMLP_TD_S_Regressor" if task.is_regression else "RealMLP_TD_S_Classifier"
+    return getattr(pytabkit, name)(random_state=seed, device="cpu", n_threads=threads)
+
+
+def _lightgbm(task: Task, seed: int, threads: int) -> Any:
+    import lightgbm
+
+    kind = lightgbm.LGBMRegressor if task.is_regression else lightgbm.LGBMClassifier
+    return kind(random_state=seed, n_jobs=threads, verbosity=-1)
+
+
+def _catboost(task: Task, seed: int, threads: int) -> Any:
+    import catboost
+
+    kind = catboost.CatBoostRegressor if task.is_regression else catboost.CatBoostClassifier
+    _, texts = _columns_of(task.X)
+    return kind(random_seed=seed, verbose=False, cat_features=texts, allow_writing_files=False)
+
+
+#: Models by name, and the package that each needs.
+MODELS: dict[str, tuple[Callable[[Task, int, int], Any], str]] = {
+    OURS: (_ours, "skperceptron"),
+    FAST: (_fast, "skperceptron"),
+    "scikit-learn MLP, scaled": (_mlp, "sklearn"),
+    "HistGradientBoosting": (_boosting, "sklearn"),
+    "linear": (_linear, "sklearn"),
+    "RealMLP-TD-S": (_realmlp, "pytabkit"),
+    "LightGBM": (_lightgbm, "lightgbm"),
+    "CatBoost": (_catboost, "catboost"),
+}
+
+
+def _for_peer(X: Any, model: str) -> Any:
+    """Return a frame in the dtypes that a model takes."""
+    _, texts = _columns_of(X)
+    if model == "LightGBM":
+        return X.astype({column: "category" for column in texts})
+    if model in ("CatBoost", "RealMLP-TD-S"):
+        # None of their own business: a level of its own.
+        filled = {column: X[column].fillna("missing").astype(str) for column in texts}
+        X = X.assign(**filled)
+    return X.astype({column: "category" for column in texts}) if model == "RealMLP-TD-S" else X
+
+
+def judged(task: Task, model: Any, X: Any, y: Any) -> dict[str, float]:
+    """Return the figures of a fitted model on rows that it has not seen."""
+    start = time.perf_counter()
+    if task.is_regression:
+        errors = np.ravel(model.predict(X)) - y
+        found = {"nRMSE": float(np.sqrt(np.mean(errors**2)) / y.std())}
+    else:
+        probability = np.asarray(model.predict_proba(X), dtype=np.float64)
+        classes = np.asarray(model.classes_, dtype=str)
+        place = np.searchsorted(classes, y)
+        probability = np.clip(probability, 1e-15, 1)
+        probability /= probability.sum(axis=1, keepdims=True)
+        of_truth = probability[np.arange(len(y)), place]
+        right = classes[probability.argmax(axis=1)] == y
+        found = {"accuracy": float(right.mean()), "log loss": float(-np.log(of_truth).mean())}
+    return {**found, "predict": time.perf_counter() - start}
+
+
+def run(table: str, model: str, seeds: Sequence[int], threads: int) -> list[dict[str, float]]:
+    """Fit and judge one model, seed by seed, in this process."""
+    from sklearn.model_selection import train_test_split
+    from threadpoolctl import threadpool_limits
+
+    warnings.simplefilter("ignore")
+    task, figures = load(table), []
+    X = _for_peer(task.X, model)
+    with threadpool_limits(threads):
+        for seed in seeds:
+            y = None if task.is_regression else task.y
+            X_train, X_test, y_train, y_test = train_test_split(
+                X, task.y, test_size=0.25, random_state=seed, stratify=y
+            )
+            estimator = MODELS[model][0](task, seed, threads)
+            start = time.perf_counter()
+            estimator.fit(X_train, y_train)
+            seconds = time.perf_counter() - start
+            figures.append({**judged(task, estimator, X_test, y_test), "fit": seconds})
+    return figures
+
+
+def compare(options: argparse.Namespace) -> Figures:
+    """Return the figures of each table and model, one for each seed."""
+    results: Figures = {}
+    for table in options.tables:
+        for model in options.only:
+            found = in_own_process(
+                run, table=table, model=model, seeds=options.seeds, threads=options.threads
+            )
+            results.setdefault(table, {})[model] = found
+            shown = {name: round(value, 4) for name, value in _means(found).items()}
+            print(table, model, shown, file=sys.stderr, flush=True)
+            if options.json:
+                options.json.write_text(json.dumps(results, indent=2))
+    return results
+
+
+def _means(figures: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Return means over the seeds."""
+    return {name: float(np.mean([one[name] for one in figures])) for name in figures[0]}
+
+
+def summary(results: Figures) -> list[Table]:
+    """Return the tables: mean ranks, what the first model wins against each other, and seconds."""
+    models = list(dict.fromkeys(model for row in results.values() for model in row))
+    # Ranks need all models.
+    means = {
+        table: {model: _means(row[model]) for model in models}
+        for table, row in results.items()
+        if set(models) <= set(row)
+    }
+    ranks: dict[str, dict[str, float]] = {model: {} for model in models}
+    wins: dict[str, dict[str, float]] = {model: {} for model in models[1:]}
+    for metric, sign in METRICS.items():
+        values = np.array(
+            [[row[m][metric] for m in models] for row in means.values() if metric in row[models[0]]]
+        )
+        if not len(values):
+            continue
+        of_models = rankdata(sign * values, axis=1).mean(axis=0)
+        for model, mean, rank in zip(models, values.mean(axis=0), of_models, strict=True):
+            ranks[model] |= {metric: round(float(mean), 3), f"rank by {metric}": float(rank)}
+        for model, column in zip(models[1:], values.T[1:], strict=True):
+            gains = sign * (column - values[:, 0])
+            wins[model] |= {
+                f"{metric}: wins": int((gains > 0).sum()),
+                f"{metric}: ties": int((gains == 0).sum()),
+                f"{metric}: losses": int((gains < 0).sum()),
+            }
+    for model in models:
+        for name in ("fit", "predict"):
+            seconds = [row[model][name] for row in means.values()]
+            ranks[model][f"{name}, s"] = float(gmean(seconds))
+    title = f"{len(means)} tables: means, mean ranks, geometric means of seconds"
+    return [
+        Table("tabular_ranks", title, "model", ranks, reference=None),
+        Table("tabular_wins", f"{models[0]} against", "model", wins, reference=None),
+    ]
+
+
+def by_table(results: Figures) -> list[Table]:
+    """Return one table for each metric: a row for each data set."""
+    found = []
+    for metric in METRICS:
+        rows = {
+            table: {model: _means(figures)[metric] for model, figures in row.items()}
+            for table, row in results.items()
+            if metric in next(iter(row.values()))[0]
+        }
+        if rows:
+            name = f"tabular_{metric.replace(' ', '_').lower()}"
+            found.append(Table(name, metric, "table", rows, reference=None))
+    return found
+
+
+def main() -> None:
+    """Read the command line, measure, print, and store."""
+    available = [name for name, (_, package) in MODELS.items() if find_spec(package)]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("tables", nargs="*", default=list(KINDS), help="names of tables")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--only", nargs="*", default=available, help="models, ours first")
+    parser.add_argument("--threads", type=int, default=2, help="of BLAS; our workers")
+    parser.add_argument("--json", type=Path, help="where to store all figures")
+    parser.add_argument("--read", type=Path, nargs="*", help="show these files instead")
+    parser.add_argument("--docs", type=Path, help="folder for tables as directives")
+    options = parser.parse_args()
+    results: Figures = {}
+    for path in options.read or ():
+        for table, row in json.loads(path.read_text()).items():
+            results.setdefault(table, {}).update(row)
+    found = results or compare(options)
+    tables = [*summary(found), *by_table(found)]
+    print("\n\n".join(map(markdown, tables)))
+    if options.docs:
+        told = circumstances(Options(repeats=len(options.seeds), threads=options.threads))
+        for table in tables[:2]:
+            (options.docs / f"{table.name}.inc").write_text(restructured_text(table, told))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""
+==========================================
+A table with categories and gaps, as it is
+==========================================
+
+Rents of flats: towns, dates, a lift or none, and values that are missing.
+:class:`~skperceptron.tabular.TabularMLPRegressor` takes the frame as it is, and tells afterwards
+how good its predictions are, what they rest on, and how far each kind of network is trusted.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from sklearn.metrics import r2_score
+
+from skperceptron.tabular import TabularMLPRegressor
+
+rng = np.random.RandomState(0)
+n = 900
+flats = pd.DataFrame(
+    {
+        "area": rng.gamma(9, 8, n).round(),
+        "town": rng.choice(["Bern", "Linz", "Ulm"], n),
+        "floor": rng.randint(0, 9, n).astype(float),
+        "lift": rng.rand(n) < 0.5,
+        "built": pd.to_datetime("1950-01-01") + pd.to_timedelta(rng.randint(26_000, size=n), "D"),
+    }
+)
+# The top floors are dear only where there is a lift.
+rent = 9 * flats["area"] * flats["town"].map({"Bern": 2.0, "Linz": 1.2, "Ulm": 1.0})
+rent += 30 * flats["floor"] * np.where(flats["lift"], 1, -1)
+rent += 200 * (flats["built"].dt.year > 2000) + rng.normal(0, 60, n)
+flats.loc[rng.rand(n) < 0.1, "floor"] = np.nan
+flats.loc[rng.rand(n) < 0.1, "town"] = None
+flats.head()
+
+# %%
+# Nothing has to be prepared. Three arms times four folds are twelve networks.
+
+train, test = slice(0, 600), slice(600, None)
+model = TabularMLPRegressor(random_state=0).fit(flats[train], rent[train])
+
+known = flats["town"].notna().to_numpy()
+for kind, rows in (("known", known), ("missing", ~known)):
+    held_out = rows[train]
+    expected = r2_score(rent[train][held_out], model.oof_predictions_[held_out])
+    found = model.score(flats[test][rows[test]], rent[test][rows[test]])
+    print(f"town {kind}: R2 {expected:.2f} on rows held out, {found:.2f} on new ones")
+for arm, weight in zip(model.arms_, model.weights_, strict=True):
+    print(f"weight {weight:.2f}: weight decay {arm['solver'].weight_decay:g}")
+
+# %%
+# Left, what networks predicted for rows that they had not seen. Where the town is missing nobody
+# can know the rent. Right, by how much the error of such predictions rises when a column is
+# shuffled: all that is made of it, such as the levels of "town", together.
+
+found = model.permutation_importances(flats[train], rent[train], random_state=0)
+truth, predicted = rent[train].to_numpy(), model.oof_predictions_
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
+for label, colour in (("known", "#0072b2"), ("missing", "#d55e00")):
+    rows = known[train] if label == "known" else ~known[train]
+    score = r2_score(truth[rows], predicted[rows])
+    left.plot(
+        truth[rows], predicted[rows], ".", color=colour, label=f"town {label}: R2 {score:.2f}"
+    )
+left.axline((500, 500), slope=1, color="gray", lw=1)
+left.set(xlabel="rent", ylabel="predicted out of fold")
+left.legend()
+order = np.argsort(found.importances_mean)
+rise = np.sqrt(model.cv_loss_ + found.importances_mean[order]) - np.sqrt(model.cv_loss_)
+right.barh(flats.columns[order], rise, color="#0072b2")
+right.set(xlabel="rise of the root mean squared error")
+plt.show()

@@ -1,0 +1,432 @@
+"""What both estimators share: parameters, fit, and what they tell of the rows held out.
+
+A fit reads: table to numbers, parameters to arms, rows to folds, then a cross ensemble.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn import config_context
+from sklearn.base import BaseEstimator
+from sklearn.utils import Bunch, check_consistent_length, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from .._sklearn.checks import check_sample_weight, restored_on_failure
+from .._sklearn.compat import fit_context
+from ..engine.arrays import Floats, Integers
+from ..estimators.base import BaseMultilayerPerceptron
+from ..estimators.notebook import PACKAGE, documentation_url
+from ..model_selection._cross_base import BaseCrossEnsemble
+from ..options import (
+    COUNT,
+    N_JOBS,
+    SEED,
+    VERBOSITY,
+    ChecksOptions,
+    Having,
+    Instance,
+    Interval,
+    Listing,
+    Name,
+    Rules,
+    check_option,
+    items_of,
+    plain,
+)
+from ..preprocessing import TabularPreprocessor
+from ..preprocessing._tabular import CATEGORICAL_FEATURES
+from ..stopping import EarlyStopping
+from ._folds import Split, drawn_folds, grouped_folds
+from ._importances import rises_of_loss
+from ._presets import PRESETS, Arm, Preset
+
+#: Columns that the networks take after preparation. A layer of 128 units for 10,000 inputs is
+#: 5 MB, of which a network in training needs five: 300 MB for twelve of them.
+MOST_INPUTS = 10_000
+
+#: Epochs by which the time of an epoch is reckoned.
+PILOT_EPOCHS = 2
+
+
+class BaseTabularMLP(ChecksOptions, BaseEstimator):
+    """What both estimators share."""
+
+    _parameter_constraints: dict[str, Rules] = {
+        "preset": [Name(list(PRESETS))],
+        "n_folds": [
+            Interval(2, low_closed=True, whole=True),
+            Having("a splitter", ("split", "get_n_splits")),
+            None,
+        ],
+        "arms": [COUNT, Listing([Instance(dict)], "dicts"), None],
+        "hidden_layer_sizes": [COUNT, Listing([COUNT], f"integers in the range {COUNT}"), None],
+        "max_epochs": [COUNT, None],
+        "batch_size": [COUNT, None],
+        "categorical_features": CATEGORICAL_FEATURES,
+        "max_time": [Interval(0), None],
+        "n_jobs": N_JOBS,
+        "verbose": VERBOSITY,
+        "random_state": SEED,
+    }
+
+    _doc_link_module = PACKAGE
+
+    ensemble_: BaseCrossEnsemble
+    preprocessor_: TabularPreprocessor
+
+    def __init__(
+        self,
+        preset="default",
+        *,
+        n_folds=None,
+        arms=None,
+        hidden_layer_sizes=None,
+        max_epochs=None,
+        batch_size=None,
+        categorical_features="from_dtype",
+        max_time=None,
+        n_jobs=None,
+        verbose=0,
+        random_state=None,
+    ) -> None:
+        self.preset = preset
+        self.n_folds = n_folds
+        self.arms = arms
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.categorical_features = categorical_features
+        self.max_time = max_time
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Any:
+        """Prepare the table, train all networks, and learn how to combine them.
+
+        Parameters
+        ----------
+        X : frame, {array-like, sparse matrix} of shape (n_samples, n_features)
+            The table, with numbers, categories, texts, truth values, dates and gaps as they are.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows, heeded wherever something is learned but in the
+            preparation.
+
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group are held out together.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data is invalid, if X has too many columns, or if training
+            diverges. An earlier fit is then left as it was.
+        """
+        with restored_on_failure(self):
+            return self._learn(X, y, sample_weight, groups)
+
+    def _learn(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> Any:
+        began = time.monotonic()
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y"
+                " is None."
+            )
+        rng = check_random_state(self.random_state)
+        self.preprocessor_ = TabularPreprocessor(self.categorical_features, dtype="float32")
+        numbers = self.preprocessor_.fit_transform(X)
+        self._describe_features()
+        check_consistent_length(numbers, y)
+        self._check_width(numbers)
+        weights = {}
+        if sample_weight is not None:
+            weights["sample_weight"] = check_sample_weight(sample_weight, numbers)
+        y, codes = self._checked_target(y)
+        splits = self._split(numbers, y, codes, groups, rng)
+        preset, n_rows = PRESETS[self.preset], numbers.shape[0]
+        batch = min(self._batch_rows(preset, n_rows), min(len(train) for train, _ in splits))
+        n_batches = max(1, max(len(train) for train, _ in splits) // batch)
+        n_epochs = plain(self.max_epochs) or preset.epochs(n_rows, n_batches)
+        arms, seed = self._arms(preset, numbers), int(rng.randint(np.iinfo(np.int32).max))
+
+        def fitted(n_epochs: int, verbose: Any) -> BaseCrossEnsemble:
+            network = self._network(preset, batch, n_epochs)
+            grid = [{name: [value] for name, value in arm.items()} for arm in arms]
+            ensemble = self._ensemble(
+                network, grid, cv=splits, n_jobs=self.n_jobs, verbose=verbose, random_state=seed
+            )
+            # The members' own requests are none of the user's concern.
+            with config_context(enable_metadata_routing=False):
+                return ensemble.fit(numbers, y, **weights)
+
+        if self.max_time is not None and n_epochs > PILOT_EPOCHS:
+            piloted = time.monotonic()
+            fitted(PILOT_EPOCHS, verbose=0)
+            now = time.monotonic()
+            left = plain(self.max_time) - (now - began)
+            n_epochs = max(1, min(n_epochs, int(left / (now - piloted) * PILOT_EPOCHS)))
+        self.ensemble_ = fitted(n_epochs, self.verbose)
+        self.n_epochs_ = n_epochs
+        return self
+
+    @abstractmethod
+    def _checked_target(self, y: Any) -> tuple[Any, Integers | None]:
+        """Return y as an array, and the codes of classes that exclude each other."""
+
+    @abstractmethod
+    def _truth(self, y: Any) -> Any:
+        """Return the targets of the rows of `fit` as the ensemble judges them."""
+
+    @abstractmethod
+    def _network(self, preset: Preset, batch: int, n_epochs: int) -> BaseMultilayerPerceptron:
+        """Return the network that all arms are variations of."""
+
+    @property
+    @abstractmethod
+    def _ensemble(self) -> type[BaseCrossEnsemble]:
+        """The kind of ensemble."""
+
+    @property
+    @abstractmethod
+    def _is_classifier(self) -> bool:
+        """Which recipe of a preset applies."""
+
+    def _describe_features(self) -> None:
+        """Take over what the preparation has learned about the columns of X."""
+        self.n_features_in_ = self.preprocessor_.n_features_in_
+        # Names of an earlier fit must not survive one without names.
+        self.__dict__.pop("feature_names_in_", None)
+        if hasattr(self.preprocessor_, "feature_names_in_"):
+            self.feature_names_in_ = self.preprocessor_.feature_names_in_
+
+    def _check_width(self, numbers: Any) -> None:
+        """Refuse what is too wide, or nothing at all."""
+        width = numbers.shape[1]
+        if not width:
+            raise ValueError("X has no value in any column: there is nothing to learn from.")
+        if width > MOST_INPUTS:
+            raise ValueError(
+                f"X has {self.n_features_in_} columns, which make {width} numbers a row:"
+                f" {type(self).__name__} takes up to {MOST_INPUTS}. Choose columns first, for"
+                " example with SelectKBest, or reduce them with TruncatedSVD."
+            )
+
+    def _split(
+        self,
+        numbers: Any,
+        y: Any,
+        codes: Integers | None,
+        groups: Any,
+        rng: np.random.RandomState,
+    ) -> list[Split]:
+        n_folds = PRESETS[self.preset].n_folds if self.n_folds is None else self.n_folds
+        if hasattr(n_folds, "split"):
+            return list(n_folds.split(numbers, y, groups))
+        n_folds = plain(n_folds)
+        if groups is None:
+            return drawn_folds(numbers.shape[0], n_folds, codes, rng)
+        check_consistent_length(numbers, groups)
+        return grouped_folds(n_folds, codes, groups, rng)
+
+    def _batch_rows(self, preset: Preset, n_rows: int) -> int:
+        recipe = preset.recipe(is_classifier=self._is_classifier)
+        return plain(self.batch_size) or recipe.batch_size(n_rows)
+
+    def _arms(self, preset: Preset, numbers: Any) -> Sequence[Arm]:
+        """Return in which parameters the arms differ."""
+        recipe = preset.recipe(is_classifier=self._is_classifier)
+        arms, given = recipe.arms, plain(self.arms)
+        if given is None:
+            return preset.arms(recipe, *numbers.shape, is_dense=not sparse.issparse(numbers))
+        if (listed := items_of(given)) is not None:
+            if not listed:
+                raise ValueError("arms=[] holds no arm: at least one is needed.")
+            # What an arm does not say is as in the preset's first one.
+            return [{**arms[0], **arm} for arm in listed]
+        if given > len(arms):
+            raise ValueError(
+                f"arms={given}, but the preset {self.preset!r} has {len(arms)}. Pass a list of"
+                " dicts of a network's parameters for arms of your own."
+            )
+        return arms[:given]
+
+    def _shared(self, preset: Preset, batch: int, n_epochs: int, monitor: str) -> dict[str, Any]:
+        """Return the parameters of the network that labels and numbers have in common."""
+        recipe = preset.recipe(is_classifier=self._is_classifier)
+        shared = {
+            **recipe.network,
+            "batch_size": batch,
+            "max_iter": n_epochs,
+            "early_stopping": EarlyStopping(
+                monitor,
+                patience=np.inf,
+                tol=0.0,
+                every=max(1, round(n_epochs / preset.looks)),
+                ties="latest",
+            ),
+        }
+        if self.hidden_layer_sizes is not None:
+            shared["hidden_layer_sizes"] = self.hidden_layer_sizes
+        return shared
+
+    def predict(self, X: Any) -> Any:
+        """Predict rows.
+
+        Parameters
+        ----------
+        X : frame, {array-like, sparse matrix} of shape (n_samples, n_features)
+            A table with the columns of the one in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Labels or numbers.
+        """
+        check_is_fitted(self)
+        return self.ensemble_.predict(self.preprocessor_.transform(X))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return how good predictions are.
+
+        Parameters
+        ----------
+        X : frame, {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their targets.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            Accuracy or R2.
+        """
+        check_is_fitted(self)
+        return self.ensemble_.score(self.preprocessor_.transform(X), y, sample_weight)
+
+    def permutation_importances(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: Any = None,
+        n_repeats: int = 5,
+        random_state: Any = None,
+    ) -> Bunch:
+        """Tell by how much shuffling each column of X spoils predictions for unseen rows.
+
+        Each row is predicted by the networks that have not been trained on it; nothing is fitted
+        anew. What becomes of one column, such as all levels of a category, is shuffled together,
+        within each fold.
+
+        Parameters
+        ----------
+        X, y : as in `fit`
+            The rows of `fit`, in the same order.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the losses.
+
+        n_repeats : int, default=5
+            How often each column is shuffled.
+
+        random_state : int, RandomState instance or None, default=None
+            Seed of the shuffles.
+
+        Returns
+        -------
+        Bunch
+            With `importances_mean` and `importances_std`, of shape (n_features,), and
+            `importances`, of shape (n_features, n_repeats): the rise of the log loss or of the
+            mean squared error.
+        """
+        check_is_fitted(self)
+        check_option(type(self).__name__, "n_repeats", n_repeats, [COUNT])
+        check_option(type(self).__name__, "random_state", random_state, SEED)
+        numbers = self.preprocessor_.transform(X)
+        n_rows, n_expected = numbers.shape[0], len(self.oof_predictions_)
+        if n_rows != n_expected:
+            raise ValueError(
+                f"X has {n_rows} rows, but fit has seen {n_expected}: importances are computed for"
+                " the rows of fit, in the same order."
+            )
+        check_consistent_length(numbers, y)
+        weight = np.ones(n_rows)
+        if sample_weight is not None:
+            weight = check_sample_weight(sample_weight, numbers)
+        rng = check_random_state(random_state)
+        rises = rises_of_loss(
+            self.ensemble_,
+            numbers,
+            self.preprocessor_.outputs_of_columns(),
+            self._truth(y),
+            weight,
+            int(n_repeats),
+            rng,
+        )
+        return Bunch(
+            importances_mean=rises.mean(axis=1),
+            importances_std=rises.std(axis=1),
+            importances=rises,
+        )
+
+    @property
+    def weights_(self) -> Floats:
+        """What each arm counts."""
+        check_is_fitted(self)
+        return self.ensemble_.weights_
+
+    @property
+    def arms_(self) -> Sequence[Arm]:
+        """The parameters in which the arms differ."""
+        check_is_fitted(self)
+        return self.ensemble_.params_
+
+    @property
+    def oof_predictions_(self) -> Floats:
+        """Predictions of the training rows by networks that have not seen them."""
+        check_is_fitted(self)
+        return self.ensemble_.oof_predictions_
+
+    @property
+    def cv_score_(self) -> float:
+        """Accuracy or R2 of `oof_predictions_`."""
+        check_is_fitted(self)
+        return self.ensemble_.oof_score_
+
+    @property
+    def cv_loss_(self) -> float:
+        """Log loss or mean squared error of `oof_predictions_`."""
+        check_is_fitted(self)
+        return self.ensemble_.oof_loss_
+
+    @property
+    def _doc_link_template(self) -> str:
+        base = documentation_url().rstrip("/")
+        return f"{base}/api/generated/{PACKAGE}.tabular.{{estimator_name}}.html" if base else ""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        return tags

@@ -1,0 +1,108 @@
+"""Texts that the docstrings of both estimators share."""
+
+from __future__ import annotations
+
+from inspect import cleandoc
+from typing import TypeVar
+
+_Class = TypeVar("_Class", bound=type)
+
+_PARAMETERS = """
+preset : {{"default", "fast", "accurate"}}, default="default"
+    Where all that is None comes from. "default" trains three arms on four folds, two where there
+    are more than 4,000 rows. "fast" takes about a third of the time: two arms, a third of the
+    steps. "accurate" takes about three times as long: eight folds, a fourth arm in the manner
+    of scikit-learn's own networks, and on tables of at least 2,000 rows and few columns a fifth
+    one with periodic embeddings.
+
+n_folds : int or cross-validation splitter, default=None
+    How many folds, >= 2; each is held out by one network of each arm. They are drawn with
+    `random_state`, with shares of classes kept; a splitter, such as
+    :class:`~sklearn.model_selection.TimeSeriesSplit`, draws its own. Rows that no split holds out
+    train, but have no say in how arms are combined.
+
+arms : int or list of dict, default=None
+    How many of the preset's arms are trained, from the first one on; or arms of your own, each a
+    dict of parameters of :class:`~skperceptron.{network}`, such as
+    ``[{{}}, {{"activation": "relu", "dropout": 0.3}}]``. What it does not say is as in the preset's
+    first arm.
+
+hidden_layer_sizes : int or array-like of int, default=None
+    Widths of the hidden layers.
+
+max_epochs : int, default=None
+    For how many epochs each network is trained.
+
+batch_size : int, default=None
+    Rows per step.
+
+categorical_features : "from_dtype", array-like, callable or None, default="from_dtype"
+    Which columns hold categories, besides those that can be nothing else, such as texts: see
+    :class:`~skperceptron.preprocessing.TabularPreprocessor`.
+
+max_time : float, default=None
+    Seconds that `fit` is to take, > 0. Two epochs are timed first, and then so many are trained as
+    fit into the time that is left, at least one. Since the learning rate falls over these,
+    nothing is cut off.
+
+n_jobs : int, default=None
+    Number of workers. Each trains networks of its own.
+
+verbose : int, default=0
+    Whether the weights of arms and the score of held-out rows are printed.
+
+random_state : int, RandomState instance or None, default=None
+    Seed of folds, weights and batches.
+"""
+
+_ATTRIBUTES = """
+weights_ : ndarray of shape (n_arms,)
+    What each arm counts: non-negative, with the sum 1.
+
+arms_ : list of dict
+    The parameters in which the arms differ.
+
+oof_predictions_ : ndarray of shape (n_samples,) or (n_samples, {columns})
+    {predictions} of the training rows by networks that have not seen them, with weights learned on
+    the other folds; NaN where a row was never held out.
+
+cv_score_ : float
+    {score} of `oof_predictions_`: what to expect for new rows, at no extra cost. Each row is
+    predicted by the networks of one fold, where `predict` averages those of all: new rows tend to
+    fare a little better.
+
+cv_loss_ : float
+    Their {loss}.
+
+n_epochs_ : int
+    For how many epochs each network was trained.
+
+preprocessor_ : TabularPreprocessor
+    Fitted to the training rows.
+
+ensemble_ : {ensemble}
+    The trained networks and their combination.
+
+n_features_in_ : int
+    Number of columns seen by `fit`.
+
+feature_names_in_ : ndarray of shape (`n_features_in_`,)
+    Their names, if X has names.
+"""
+
+
+def shares_documentation(cls: _Class, **words: str) -> _Class:
+    """Fill the placeholders of a class's docstring.
+
+    Parameters
+    ----------
+    cls : type
+    **words : str
+        What stands for the placeholders of the shared texts.
+    """
+    # Python 3.13 has taken the indentation away already.
+    documentation = cleandoc(cls.__doc__ or "")
+    for placeholder, text in {"{parameters}": _PARAMETERS, "{attributes}": _ATTRIBUTES}.items():
+        documentation = documentation.replace(placeholder, text.format(**words).strip())
+    cls.__doc__ = documentation
+    return cls

@@ -1,0 +1,230 @@
+"""The two estimators: what labels and numbers have of their own."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from ..engine.arrays import Floats, Integers
+from ..estimators import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from ..losses import BinaryLogLoss, CategoricalLogLoss
+from ..model_selection import StackedCrossEnsembleClassifier, StackedCrossEnsembleRegressor
+from ..model_selection._outputs import described_labels, described_numbers
+from ..options import speaks_for_itself
+from ._base import BaseTabularMLP
+from ._docs import shares_documentation
+from ._presets import Preset
+
+__all__ = ["TabularMLPClassifier", "TabularMLPRegressor"]
+
+
+@speaks_for_itself
+@partial(
+    shares_documentation,
+    network="MLPSoftmaxClassifier",
+    columns="n_classes",
+    predictions="Probabilities",
+    score="Accuracy",
+    loss="log loss",
+    ensemble="StackedCrossEnsembleClassifier",
+)
+class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
+    """Networks for the labels of a raw table, good without tuning.
+
+    X is a frame of pandas or polars, an Arrow table, an array, or a sparse matrix of counts, with
+    numbers, categories, texts, truth values, dates and missing values as they are.
+    :class:`~skperceptron.preprocessing.TabularPreprocessor` makes numbers of it. Then a few *arms*,
+    networks that are regularised weakly or strongly, are trained on each of a few folds, all
+    together; each network gets back the weights of its best epoch on the fold that it has not seen.
+    What the arms predict for rows that they have not seen decides how far each is trusted, and
+    makes their probabilities neither too sure nor too timid.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+
+    temperatures_ : ndarray of shape (n_arms,)
+        By what the logits of each arm are divided.
+
+    {attributes}
+
+    See Also
+    --------
+    TabularMLPRegressor : For numbers.
+    skperceptron.model_selection.StackedCrossEnsembleClassifier : The same for networks, pipelines,
+        arms and splits of your own.
+
+    Notes
+    -----
+    A class with a single row is never held out. With a `y` of several labels per row each label is
+    a classification of its own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skperceptron.tabular import TabularMLPClassifier
+    >>> rng = np.random.RandomState(0)
+    >>> color, size = rng.choice(["red", "blue"], 200), rng.normal(size=200)
+    >>> X = np.array([color, np.where(rng.rand(200) < 0.1, None, size)], dtype=object).T
+    >>> y = (color == "red") & (size > 0)
+    >>> model = TabularMLPClassifier("fast", max_epochs=20, random_state=0).fit(X, y)
+    >>> model.predict([["red", 1.5], ["blue", 1.5]])
+    array([ True, False])
+    >>> model.cv_score_ > 0.9
+    True
+    """
+
+    _is_classifier = True
+    _ensemble = StackedCrossEnsembleClassifier
+
+    ensemble_: StackedCrossEnsembleClassifier
+
+    def _checked_target(self, y: Any) -> tuple[Any, Integers | None]:
+        labels, y, codes = described_labels(type(self).__name__, y)
+        self._is_multilabel = labels.is_multilabel
+        return y, None if labels.is_multilabel else codes[:, 0]
+
+    def _truth(self, y: Any) -> Integers:
+        labels, _, codes = described_labels(type(self).__name__, y)
+        if not np.array_equal(labels.classes, self.classes_):
+            raise ValueError(
+                f"y has the classes {labels.classes}, but fit has seen {self.classes_}: importances"
+                " are computed for the rows of fit, in the same order."
+            )
+        return codes
+
+    def _network(
+        self, preset: Preset, batch: int, n_epochs: int
+    ) -> MLPBinaryClassifier | MLPSoftmaxClassifier:
+        smoothing = preset.classification.label_smoothing
+        if self._is_multilabel:
+            shared = self._shared(preset, batch, n_epochs, "loss")
+            return MLPBinaryClassifier(loss=BinaryLogLoss(smoothing), **shared)
+        shared = self._shared(preset, batch, n_epochs, "neg_brier_score")
+        return MLPSoftmaxClassifier(loss=CategoricalLogLoss(smoothing), **shared)
+
+    def predict_proba(self, X: Any) -> Floats:
+        """Estimate probabilities.
+
+        Parameters
+        ----------
+        X : frame, {array-like, sparse matrix} of shape (n_samples, n_features)
+            A table with the columns of the one in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+            Probability of each class or label, calibrated on rows that were held out.
+        """
+        check_is_fitted(self)
+        return self.ensemble_.predict_proba(self.preprocessor_.transform(X))
+
+    def predict_log_proba(self, X: Any) -> Floats:
+        """Return the logarithm of `predict_proba`.
+
+        Parameters
+        ----------
+        X : frame, {array-like, sparse matrix} of shape (n_samples, n_features)
+            A table with the columns of the one in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+            Log-probabilities.
+        """
+        check_is_fitted(self)
+        return self.ensemble_.predict_log_proba(self.preprocessor_.transform(X))
+
+    @property
+    def classes_(self) -> Any:
+        """Class labels."""
+        check_is_fitted(self)
+        return self.ensemble_.classes_
+
+    @property
+    def temperatures_(self) -> Floats:
+        """By what the logits of each arm are divided."""
+        check_is_fitted(self)
+        return self.ensemble_.temperatures_
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+@speaks_for_itself
+@partial(
+    shares_documentation,
+    network="MLPRegressor",
+    columns="n_outputs",
+    predictions="Predictions",
+    score="R2",
+    loss="mean squared error",
+    ensemble="StackedCrossEnsembleRegressor",
+)
+class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
+    """Networks for the numbers that belong to the rows of a raw table, good without tuning.
+
+    X is a frame of pandas or polars, an Arrow table, an array, or a sparse matrix of counts, with
+    numbers, categories, texts, truth values, dates and missing values as they are.
+    :class:`~skperceptron.preprocessing.TabularPreprocessor` makes numbers of it. Then a few *arms*,
+    networks that are regularised weakly or strongly, are trained on each of a few folds, all
+    together; each network gets back the weights of its best epoch on the fold that it has not seen.
+    What the arms predict for rows that they have not seen decides how far each is trusted.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    TabularMLPClassifier : For labels.
+    skperceptron.model_selection.StackedCrossEnsembleRegressor : The same for networks, pipelines,
+        arms and splits of your own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skperceptron.tabular import TabularMLPRegressor
+    >>> rng = np.random.RandomState(0)
+    >>> color, size = rng.choice(["red", "blue"], 200), rng.normal(size=200)
+    >>> X = np.array([color, np.where(rng.rand(200) < 0.1, None, size)], dtype=object).T
+    >>> y = np.where(color == "red", size, -size)
+    >>> model = TabularMLPRegressor("fast", max_epochs=40, random_state=0).fit(X, y)
+    >>> model.predict([["red", 1.0], ["blue", 1.0]]).round().astype(int)
+    array([ 1, -1])
+    """
+
+    _is_classifier = False
+    _ensemble = StackedCrossEnsembleRegressor
+
+    ensemble_: StackedCrossEnsembleRegressor
+
+    def _checked_target(self, y: Any) -> tuple[Any, None]:
+        _, y, _ = described_numbers(self, y)
+        return y, None
+
+    def _truth(self, y: Any) -> Floats:
+        return described_numbers(self, y)[2]
+
+    def _network(self, preset: Preset, batch: int, n_epochs: int) -> MLPRegressor:
+        return MLPRegressor(**self._shared(preset, batch, n_epochs, "loss"))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

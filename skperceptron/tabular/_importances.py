@@ -1,0 +1,90 @@
+"""Importances of columns, from rows that networks have not been trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from ..engine.arrays import Floats, Integers
+from ..model_selection._cross_base import BaseCrossEnsemble
+from ..model_selection._held_out import HeldOutRows
+
+__all__ = ["rises_of_loss"]
+
+
+def rises_of_loss(
+    ensemble: BaseCrossEnsemble,
+    numbers: Any,
+    columns: Sequence[slice],
+    truth: Any,
+    sample_weight: Floats,
+    n_repeats: int,
+    rng: np.random.RandomState,
+) -> Floats:
+    """Tell by how much the loss of held-out rows rises when a column is shuffled.
+
+    Parameters
+    ----------
+    ensemble : BaseCrossEnsemble
+        Fitted.
+    numbers : {ndarray, CSR matrix} of shape (N, W)
+        The rows that it was fitted to, in their order.
+    columns : sequence of slice
+        Which of the numbers belong together: they are shuffled as one.
+    truth : ndarray of shape (N, ...)
+        As ``described_labels`` and ``described_numbers`` return it.
+    sample_weight : ndarray of shape (N,)
+    n_repeats : int
+    rng : RandomState
+
+    Returns
+    -------
+    ndarray of shape (len(columns), n_repeats)
+    """
+    folds = [test for _, test in ensemble.splits_]
+    held = HeldOutRows(folds)
+    parts = [numbers[test] for test in folds]
+    truth, sample_weight = truth[held.known], sample_weight[held.known]
+
+    def loss_of(parts: Sequence[Any]) -> float:
+        blended = _held_out_predictions(ensemble, parts, held)
+        return ensemble._output.judged(blended, truth, sample_weight)[1]
+
+    usual = loss_of(parts)
+    rises = np.empty((len(columns), n_repeats))
+    for j, columns_of_one in enumerate(columns):
+        for repeat in range(n_repeats):
+            orders = [rng.permutation(part.shape[0]) for part in parts]
+            shuffled = [
+                _with_shuffled(part, columns_of_one, order)
+                for part, order in zip(parts, orders, strict=True)
+            ]
+            rises[j, repeat] = loss_of(shuffled) - usual
+    return rises
+
+
+def _held_out_predictions(
+    ensemble: BaseCrossEnsemble, parts: Sequence[Any], held: HeldOutRows
+) -> Floats:
+    """Return blended predictions of known rows, each by members that have not seen it."""
+    output, of_arms = ensemble._output, []
+    for temperature, members in zip(ensemble.temperatures_, ensemble.estimators_, strict=True):
+        values = [
+            output.aligned(member, getattr(member, output.method)(part))
+            for member, part in zip(members, parts, strict=True)
+        ]
+        of_arms.append(output.tempered(np.concatenate(values), temperature))
+    return ensemble._blend.of(held.averages(np.stack(of_arms)))
+
+
+def _with_shuffled(part: Any, columns: slice, order: Integers) -> Any:
+    """Return rows of numbers, some columns of which come in another order."""
+    if sparse.issparse(part):
+        before, after = part[:, : columns.start], part[:, columns.stop :]
+        return sparse.hstack([before, part[:, columns][order], after], format="csr")
+    shuffled = part.copy()
+    shuffled[:, columns] = part[order, columns]
+    return shuffled

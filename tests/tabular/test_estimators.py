@@ -1,0 +1,489 @@
+"""Tabular estimators: raw tables of any kind in, predictions, weights and honest scores out."""
+
+import pickle
+import re
+import warnings
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.metrics import accuracy_score, log_loss, r2_score
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, TimeSeriesSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron.tabular import TabularMLPClassifier, TabularMLPRegressor
+from skperceptron.tabular import _base as base
+
+pd = pytest.importorskip("pandas")
+
+SMALL = {"n_folds": 2, "arms": 1, "hidden_layer_sizes": (8,), "max_epochs": 15, "random_state": 0}
+BOTH = pytest.mark.parametrize("cls", [TabularMLPClassifier, TabularMLPRegressor])
+
+
+def small(cls=TabularMLPClassifier, **parameters):
+    return cls(**{**SMALL, **parameters})
+
+
+def frame(n=120, seed=0):
+    """Return a frame of all kinds of columns, and labels that follow from two of them."""
+    rng = np.random.RandomState(seed)
+    size, color = rng.normal(size=n), rng.choice(["red", "green", "blue"], n)
+    y = np.where((color == "red") | (size > 0.5), "yes", "no")
+    X = pd.DataFrame(
+        {
+            "size": np.where(rng.rand(n) < 0.1, np.nan, size),
+            "color": pd.Series(color, dtype=object).where(rng.rand(n) > 0.1, None),
+            "kind": pd.Categorical(rng.choice(["a", "b"], n)),
+            "known": rng.rand(n) < 0.5,
+            "day": [date(2024, 1, 1) + timedelta(int(d)) for d in rng.randint(400, size=n)],
+            "empty": np.full(n, np.nan),
+            "constant": np.full(n, 7.0),
+        }
+    )
+    X["day"] = pd.to_datetime(X["day"])
+    return X, y
+
+
+def target_of(cls, y):
+    return y if cls is TabularMLPClassifier else (y == "yes") * 1000.0 - 500
+
+
+def passing_parts(estimator):
+    """Return the estimator without the equality of weights and repetitions.
+
+    Folds are drawn by rows: a row that comes twice may come in two folds.
+    """
+    return {
+        "check_sample_weight_equivalence_on_dense_data": "folds are drawn by rows",
+        "check_sample_weight_equivalence_on_sparse_data": "folds are drawn by rows",
+    }
+
+
+QUICK = {"n_folds": 2, "hidden_layer_sizes": (16,), "max_epochs": 30, "random_state": 0}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+@parametrize_with_checks(
+    [TabularMLPClassifier(arms=2, **QUICK), TabularMLPRegressor(arms=1, **QUICK)],
+    expected_failed_checks=passing_parts,
+)
+def test_scikit_learns_checks(estimator, check):
+    check(estimator)
+
+
+@BOTH
+def test_raw_frame_goes_in_and_good_predictions_come_out(cls):
+    X, labels = frame(300)
+    y = target_of(cls, labels)
+    model = small(cls, max_epochs=60, arms=2).fit(X[:200], y[:200])
+    assert model.score(X[200:], y[200:]) > (0.85 if cls is TabularMLPClassifier else 0.5)
+    assert model.n_features_in_ == 7
+    assert list(model.feature_names_in_) == list(X.columns)
+    assert model.predict(X[:3]).dtype == y.dtype
+    assert model.weights_.shape == (2,)
+    assert model.weights_.sum() == pytest.approx(1)
+
+
+def test_probabilities_are_calibrated_and_add_up():
+    X, y = frame()
+    model = small(arms=2).fit(X, y)
+    probability = model.predict_proba(X)
+    assert probability.shape == (120, 2)
+    np.testing.assert_allclose(probability.sum(axis=1), 1)
+    np.testing.assert_allclose(model.predict_log_proba(X), np.log(probability))
+    np.testing.assert_array_equal(model.predict(X), model.classes_[probability.argmax(axis=1)])
+    assert model.temperatures_.shape == (2,)
+
+
+def test_scores_of_a_fit_are_those_of_its_out_of_fold_predictions():
+    X, y = load_iris(return_X_y=True)
+    model = small(arms=2).fit(X, y)
+    predicted = model.classes_[model.oof_predictions_.argmax(axis=1)]
+    assert model.cv_score_ == pytest.approx(accuracy_score(y, predicted))
+    assert model.cv_loss_ == pytest.approx(log_loss(y, model.oof_predictions_))
+    X, y = load_diabetes(return_X_y=True)
+    model = small(TabularMLPRegressor).fit(X, y)
+    assert model.cv_score_ == pytest.approx(r2_score(y, model.oof_predictions_))
+    assert model.cv_loss_ == pytest.approx(np.mean((y - model.oof_predictions_) ** 2))
+
+
+@BOTH
+def test_networks_have_not_seen_the_rows_that_they_predict_out_of_fold(cls):
+    """Labels without rhyme or reason can be learned by heart, but not guessed."""
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(80, 20)), rng.permutation(np.repeat(["no", "yes"], 40))
+    y = target_of(cls, y)
+    model = small(cls, max_epochs=200, n_folds=4).fit(X, y)
+    assert model.cv_score_ < 0.7
+    tests = np.concatenate([test for _, test in model.ensemble_.splits_])
+    np.testing.assert_array_equal(np.sort(tests), np.arange(80))
+
+
+@BOTH
+def test_same_seed_gives_the_same_model(cls):
+    X, labels = frame()
+    y = target_of(cls, labels)
+    first, second = (small(cls).fit(X, y).predict(X) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+@BOTH
+def test_preset_fills_in_what_is_none(cls):
+    X, labels = frame(40)
+    y = target_of(cls, labels)
+    model = cls(max_epochs=1, random_state=0).fit(X, y)
+    assert len(model.arms_) == 3
+    assert len(model.ensemble_.splits_) == 4
+    network = model.ensemble_.estimators_[0][0]
+    assert network.hidden_layer_sizes == (128, 128)
+    assert model.n_epochs_ == 1
+
+
+def test_epochs_and_batches_follow_from_the_number_of_rows():
+    preset = base.PRESETS["default"]
+    assert preset.classification.batch_size(100) == 32
+    assert preset.classification.batch_size(1_600) == 128
+    assert preset.classification.batch_size(10**6) == 256
+    assert preset.regression.batch_size(100) == 100
+    assert preset.regression.batch_size(10**6) == 256
+    assert preset.epochs(100, batches=2) == 256
+    assert preset.epochs(10_000, batches=20) == 100
+    assert preset.epochs(10**6, batches=3_000) == 7
+
+
+def test_arms_follow_from_the_table():
+    default, accurate = base.PRESETS["default"], base.PRESETS["accurate"]
+
+    def arms_of(preset, n_rows, n_inputs, is_dense=True):
+        return preset.arms(preset.classification, n_rows, n_inputs, is_dense=is_dense)
+
+    assert len(arms_of(default, 4_000, 2)) == 3
+    assert len(arms_of(default, 4_001, 2)) == 2
+    assert len(arms_of(accurate, 4_001, 50)) == len(arms_of(accurate, 1_999, 2)) == 4
+    assert arms_of(accurate, 2_000, 20)[-1]["numeric_embedding"] == "pbld"
+    assert len(arms_of(accurate, 2_000, 20, is_dense=False)) == 4
+
+
+@BOTH
+def test_accurate_preset_trains_arms_of_several_shapes(cls):
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(2_000, 2))
+    y = np.where(X[:, 0] * X[:, 1] > 0, "yes", "no")
+    model = cls("accurate", n_folds=2, max_epochs=2, random_state=0)
+    model.fit(X, target_of(cls, y))
+    assert len(model.arms_) == len(model.weights_) == 5
+    plain, periodic = (model.ensemble_.estimators_[k][0] for k in (3, 4))
+    assert plain.hidden_layer_sizes == (100,)
+    assert plain.activation == "relu"
+    assert periodic.numeric_embeddings_
+
+
+def test_arms_of_ones_own_are_parameters_of_the_network():
+    X, y = frame()
+    model = small(arms=[{}, {"activation": "relu", "dropout": 0.3}]).fit(X, y)
+    kept, changed = (members[0] for members in model.ensemble_.estimators_)
+    assert (kept.activation, changed.activation) == ("selu", "relu")
+    assert model.arms_[1]["dropout"] == 0.3
+    assert model.arms_[1]["learning_rate_init"] == model.arms_[0]["learning_rate_init"] == 0.04
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"preset": "defalt"}, "'preset' parameter .* Did you mean 'default'"),
+        ({"arms": 4}, "arms=4, but the preset 'default' has 3"),
+        ({"arms": []}, "at least one"),
+        ({"arms": [1]}, "'arms' parameter"),
+        ({"arms": [{"dropuot": 0.3}]}, "dropuot"),
+        ({"n_folds": 1}, "'n_folds' parameter"),
+        ({"hidden_layer_sizes": (0,)}, "'hidden_layer_sizes' parameter"),
+        ({"max_epochs": 0}, "'max_epochs' parameter"),
+        ({"batch_size": 0}, "'batch_size' parameter"),
+        ({"max_time": 0}, "'max_time' parameter"),
+        ({"categorical_features": ["wheight"]}, "no such column"),
+    ],
+)
+def test_wrong_parameters_are_refused_by_name(parameters, message):
+    X, y = frame(40)
+    with pytest.raises(ValueError, match=message):
+        small(**parameters).fit(X, y)
+
+
+def test_categories_may_be_codes():
+    rng = np.random.RandomState(0)
+    X = rng.randint(5, size=(200, 1))
+    y = np.isin(X[:, 0], [1, 3])
+    model = small(max_epochs=80, categorical_features=[0]).fit(X, y)
+    assert model.preprocessor_.kinds_ == ["category"]
+    assert model.score(X, y) == 1
+
+
+def test_texts_of_many_levels_and_levels_that_nobody_has_seen():
+    rng = np.random.RandomState(0)
+    X = pd.DataFrame({"id": [f"row {i}" for i in range(150)], "x": rng.normal(size=150)})
+    y = X["x"] > 0
+    model = small(max_epochs=40).fit(X, y)
+    assert model.preprocessor_.transform(X).shape == (150, 51)
+    news = pd.DataFrame({"id": ["never", None], "x": [2.0, -2.0]})
+    np.testing.assert_array_equal(model.predict(news), [True, False])
+
+
+@BOTH
+def test_columns_that_say_nothing_change_nothing(cls):
+    X, labels = frame()
+    y = target_of(cls, labels)
+    informative = X.drop(columns=["empty", "constant"])
+    with_them = small(cls).fit(X, y)
+    assert np.isfinite(with_them.oof_predictions_).all()
+    assert with_them.cv_score_ == pytest.approx(small(cls).fit(informative, y).cv_score_, abs=0.2)
+
+
+def test_table_without_any_value_is_refused():
+    X = np.full((20, 2), None, dtype=object)
+    X[:, 0] = None
+    with pytest.raises(ValueError, match="no value in any column"):
+        small(categorical_features=[0, 1]).fit(X, np.arange(20) % 2)
+
+
+def test_class_with_a_single_row_is_known_to_all_networks():
+    X, y = load_iris(return_X_y=True)
+    rows = np.r_[:101]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = small(n_folds=3).fit(X[rows], y[rows])
+    assert model.predict_proba(X[:1]).shape == (1, 3)
+    for member in model.ensemble_.estimators_[0]:
+        np.testing.assert_array_equal(member.classes_, [0, 1, 2])
+    # It is never held out, and so has no prediction.
+    assert np.isnan(model.oof_predictions_[100]).all()
+    assert np.isfinite(model.oof_predictions_[:100]).all()
+
+
+def test_classes_with_fewer_rows_than_folds():
+    X, y = load_iris(return_X_y=True)
+    rows = np.r_[:50, 50:52, 100:103]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = small(n_folds=5).fit(X[rows], y[rows])
+    assert np.isfinite(model.oof_predictions_).all()
+
+
+@BOTH
+def test_too_few_rows_are_refused(cls):
+    y = target_of(cls, np.array(["no", "yes"]))
+    if cls is TabularMLPRegressor:
+        y = y[:1]
+    with pytest.raises(ValueError, match=f"n_samples={len(y)} is too few"):
+        small(cls).fit(np.arange(len(y)).reshape(-1, 1), y)
+
+
+def test_sparse_counts_are_taken():
+    rng = np.random.RandomState(0)
+    X = sparse.random(150, 400, density=0.05, random_state=rng, format="csr")
+    X.data = np.ceil(X.data * 3)
+    y = np.asarray(X[:, :20].sum(axis=1)).ravel() > 1.5
+    model = small(max_epochs=40).fit(X, y)
+    assert model.predict_proba(X[:3]).shape == (3, 2)
+    dense = small(max_epochs=40).fit(X.toarray(), y)
+    assert model.cv_loss_ == pytest.approx(dense.cv_loss_, abs=0.1)
+
+
+def test_too_many_columns_are_refused_in_one_sentence():
+    X = sparse.random(30, 50_000, density=1e-3, random_state=0, format="csr")
+    with pytest.raises(ValueError, match=r"50000 columns.*up to 10000.*TruncatedSVD") as refused:
+        small().fit(X, np.arange(30) % 2)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", ["polars", "pyarrow"])
+def test_other_frames_are_as_good_as_those_of_pandas(kind):
+    library = pytest.importorskip(kind)
+    X, y = frame()
+    given = library.from_pandas(X) if kind == "polars" else library.Table.from_pandas(X)
+    expected = small().fit(X, y).predict_proba(X)
+    np.testing.assert_allclose(small().fit(given, y).predict_proba(given), expected)
+
+
+@BOTH
+def test_rows_without_weight_do_not_count(cls):
+    X, labels = frame(200)
+    y = target_of(cls, labels)
+    noise = np.arange(200) % 2 == 1
+    wrong = y.copy()
+    wrong[noise] = np.random.RandomState(1).permutation(y[noise])
+    parameters = {"max_epochs": 60, "n_folds": 3}
+    weighted = small(cls, **parameters).fit(X, wrong, sample_weight=1.0 - noise)
+    unweighted = small(cls, **parameters).fit(X, wrong)
+    assert weighted.score(X, y) > unweighted.score(X, y)
+
+
+def test_weights_are_checked():
+    X, y = frame(40)
+    with pytest.raises(ValueError, match="Negative values"):
+        small().fit(X, y, sample_weight=-np.ones(40))
+    with pytest.raises(ValueError, match="sample_weight"):
+        small().fit(X, y, sample_weight=np.ones(39))
+
+
+@BOTH
+def test_groups_are_held_out_together(cls):
+    X, labels = frame()
+    groups = np.repeat(np.arange(12), 10)
+    model = small(cls, n_folds=3).fit(X, target_of(cls, labels), groups=groups)
+    assert len(model.ensemble_.splits_) == 3
+    for train, test in model.ensemble_.splits_:
+        assert not set(groups[train]) & set(groups[test])
+    with pytest.raises(ValueError, match="groups has a single group"):
+        small(cls).fit(X, target_of(cls, labels), groups=np.zeros(120))
+
+
+@pytest.mark.parametrize("splitter", [KFold(3), TimeSeriesSplit(3), GroupKFold(3)])
+def test_splitters_draw_the_folds(splitter):
+    X, y = frame()
+    groups = np.arange(120) // 10 if isinstance(splitter, GroupKFold) else None
+    model = small(n_folds=splitter).fit(X, y, groups=groups)
+    expected = splitter.split(X, y, groups)
+    for (train, test), split in zip(expected, model.ensemble_.splits_, strict=True):
+        np.testing.assert_array_equal(train, split[0])
+        np.testing.assert_array_equal(test, split[1])
+
+
+def test_several_labels_per_row():
+    X, y = frame()
+    labels = np.stack([y == "yes", X["known"]], axis=1).astype(int)
+    model = small(max_epochs=60).fit(X, labels)
+    assert isinstance(model.ensemble_.estimators_[0][0], MLPBinaryClassifier)
+    assert model.predict(X).shape == model.predict_proba(X).shape == (120, 2)
+    assert model.oof_predictions_.shape == (120, 2)
+
+
+def test_several_numbers_per_row():
+    X, labels = frame()
+    y = target_of(TabularMLPRegressor, labels)
+    model = small(TabularMLPRegressor, max_epochs=40).fit(X, np.stack([y, -y], axis=1))
+    assert model.predict(X).shape == (120, 2)
+    assert isinstance(model.ensemble_.estimators_[0][0], MLPRegressor)
+
+
+def test_time_is_bounded_by_fewer_epochs(monkeypatch):
+    X, y = frame()
+    now = iter(range(0, 10_000, 10))
+    monkeypatch.setattr(base.time, "monotonic", lambda: next(now))
+    # Every look at the clock takes 10 s: of 75 s, 55 are left after 2 epochs in 10 s.
+    model = small(max_epochs=100, max_time=75).fit(X, y)
+    assert model.n_epochs_ == 11
+    assert small(max_epochs=100, max_time=1).fit(X, y).n_epochs_ == 1
+    assert small(max_epochs=4, max_time=1e6).fit(X, y).n_epochs_ == 4
+
+
+@BOTH
+def test_importances_find_the_columns_that_matter(cls):
+    X, labels = frame(300)
+    y = target_of(cls, labels)
+    model = small(cls, max_epochs=60, n_folds=3).fit(X, y)
+    found = model.permutation_importances(X, y, n_repeats=3, random_state=0)
+    assert found.importances.shape == (7, 3)
+    assert set(np.argsort(found.importances_mean)[-2:]) == {0, 1}
+    np.testing.assert_array_equal(found.importances[5:], 0)
+    np.testing.assert_allclose(found.importances_std, found.importances.std(axis=1))
+
+
+def test_importances_need_the_rows_of_the_fit():
+    X, y = frame()
+    model = small().fit(X, y)
+    with pytest.raises(ValueError, match="X has 100 rows, but fit has seen 120"):
+        model.permutation_importances(X[:100], y[:100])
+    with pytest.raises(ValueError, match="fit has seen"):
+        model.permutation_importances(X, np.where(y == "yes", "maybe", "no"))
+    with pytest.raises(ValueError, match="'n_repeats' parameter"):
+        model.permutation_importances(X, y, n_repeats=0)
+
+
+def test_importances_of_sparse_columns_are_those_of_dense_ones():
+    rng = np.random.RandomState(0)
+    X = sparse.random(80, 6, density=0.5, random_state=rng, format="csr")
+    y = X[:, [0]].toarray().ravel() > 0
+    model = small(max_epochs=30).fit(X, y)
+    options = {"n_repeats": 2, "random_state": 0}
+    sparsely = model.permutation_importances(X, y, **options).importances
+    model.preprocessor_._parts = None
+    densely = base.rises_of_loss(
+        model.ensemble_,
+        model.preprocessor_.transform(X).toarray(),
+        [slice(j, j + 1) for j in range(6)],
+        y.astype(int)[:, np.newaxis],
+        np.ones(80),
+        2,
+        np.random.RandomState(0),
+    )
+    np.testing.assert_allclose(sparsely, densely, atol=1e-6)
+
+
+@BOTH
+def test_copies_and_pickles(cls):
+    X, labels = frame()
+    model = small(cls).fit(X, target_of(cls, labels))
+    restored = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(restored.predict(X), model.predict(X))
+    assert restored.cv_score_ == model.cv_score_
+    assert clone(model).get_params() == model.get_params()
+
+
+def test_parameters_are_searchable_in_a_pipeline():
+    X, y = load_iris(return_X_y=True)
+    pipeline = make_pipeline(FunctionTransformer(), small())
+    grid = {"tabularmlpclassifier__preset": ["default", "fast"]}
+    search = GridSearchCV(pipeline, grid, cv=2).fit(X, y)
+    assert search.best_score_ > 0.5
+
+
+def test_weights_are_routed():
+    X, y = load_iris(return_X_y=True)
+    with config_context(enable_metadata_routing=True):
+        model = small().set_fit_request(sample_weight=True, groups=True)
+        model.set_score_request(sample_weight=False)
+        search = GridSearchCV(model, {"arms": [1]}, cv=2)
+        search.fit(X, y, sample_weight=np.ones(150), groups=np.arange(150) // 5)
+    assert search.best_score_ > 0.5
+
+
+@BOTH
+def test_html_form(cls):
+    X, labels = frame(40)
+    assert cls.__name__ in small(cls, max_epochs=1).fit(X, target_of(cls, labels))._repr_html_()
+
+
+def test_verbose_output_tells_weights_and_score(capsys):
+    X, y = frame()
+    small(arms=2, verbose=1).fit(X, y)
+    printed = capsys.readouterr().out
+    assert re.search(r"2 arms on 2 folds", printed)
+    assert "Out-of-fold score" in printed
+
+
+def test_failed_fit_leaves_the_earlier_one():
+    X, y = frame()
+    model = small().fit(X, y)
+    before = model.predict_proba(X)
+    with pytest.raises(ValueError, match="inconsistent"):
+        model.fit(X, y[:-1])
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+
+
+def test_workers_give_the_same_model():
+    X, y = load_iris(return_X_y=True)
+    alone, together = (small(arms=2, n_jobs=n).fit(X, y).predict_proba(X) for n in (1, 2))
+    np.testing.assert_allclose(alone, together, atol=1e-3)
+
+
+def test_networks_are_those_of_the_package():
+    X, y = frame(40)
+    member = small(max_epochs=1).fit(X, y).ensemble_.estimators_[0][0]
+    assert isinstance(member, MLPSoftmaxClassifier)
