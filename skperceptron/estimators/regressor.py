@@ -19,16 +19,28 @@ from ..options import Flag, Instance, Interval, Listing, Name, Rules, speaks_for
 from .base import BaseMultilayerPerceptron, is_stochastic
 from .docs import shares_documentation
 from .signatures import refuse_unknown, takes_shared_parameters
-from .targets import Asked, RegressionTarget, Target, kind_of_target, list_outputs
+from .targets import (
+    Asked,
+    RegressionTarget,
+    Target,
+    WholeNumbers,
+    kind_of_target,
+    list_outputs,
+)
 
 __all__ = ["MLPRegressor"]
 
 
 def _is_categorical(estimator: MLPRegressor) -> bool:
-    """Tell ``available_if`` whether there is a distribution to ask for."""
-    if not (isinstance(estimator.output, str) and estimator.output == "categorical"):
+    """Tell ``available_if`` whether there is a distribution to ask for: the fit decides."""
+    fitted = vars(estimator).get("_fitted")
+    if fitted is not None and isinstance(fitted.target, WholeNumbers):
+        return True
+    is_asked = isinstance(estimator.output, str) and estimator.output == "categorical"
+    if fitted is not None or not is_asked:
         raise AttributeError(
-            f"predict_proba needs output='categorical', got output={estimator.output!r}."
+            "predict_proba needs a fit with output='categorical', got"
+            f" output={estimator.output!r}{'' if fitted is None else ' after another fit'}."
         )
     return True
 

@@ -338,3 +338,15 @@ def test_the_worst_score_is_a_number():
     y, weight = np.array([1.0 + 1e-15, 1.0, 1.0, 1.0]), np.array([1e-120, 1.0, 1.0, 1.0])
     score = scored(r2_score, y, np.full(4, -1e200), weight)
     assert -np.inf < score < -1e300
+
+
+def test_the_fit_decides_whether_there_is_a_distribution():
+    X, y = np.eye(6, 3), np.arange(6) % 3
+    model = MLPRegressor(max_iter=1, random_state=0)
+    assert not hasattr(model, "predict_proba")
+    assert hasattr(clone(model).set_params(output="categorical"), "predict_proba")
+    model.fit(X, y).set_params(output="categorical")
+    with pytest.raises(AttributeError, match="predict_proba"):
+        model.predict_proba(X)
+    model.fit(X, y).set_params(output="continuous")
+    assert_allclose(model.predict_proba(X).sum(axis=1), 1)
