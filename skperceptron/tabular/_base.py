@@ -54,6 +54,7 @@ MOST_INPUTS = 10_000
 PILOT_EPOCHS = 2
 
 
+# Long for its docstrings: a fit is told in one place, from the table to the ensemble.
 class BaseTabularMLP(ChecksOptions, BaseEstimator):
     """What both estimators share."""
 
