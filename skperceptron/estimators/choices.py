@@ -42,7 +42,7 @@ FLOAT32_FROM = 2**12
 USUAL_BATCH = 200
 
 
-def owned(component: Own, given: Any) -> Own:
+def own_copy(component: Own, given: Any) -> Own:
     """Return the component of what was given as an estimator's own: a copy of the user's."""
     if isinstance(given, str):
         return component
@@ -61,7 +61,7 @@ def resolved_loss(given: str | Loss, task: str, n_targets: int) -> Loss:
     n_targets : int
         Columns of y, or classes.
     """
-    loss = owned(get_loss(given, task), given)
+    loss = own_copy(get_loss(given, task), given)
     loss.check_parameters(n_targets)
     return loss
 
@@ -298,7 +298,7 @@ def _activations(given: Any, n_hidden: int) -> tuple[Activation, ...]:
                 f"activation has {len(chosen)} entries, hidden_layer_sizes={n_hidden} layers:"
                 " a list must have one entry per hidden layer."
             )
-    resolved = tuple(owned(get_activation(one), one) for one in chosen or ["identity"])
+    resolved = tuple(own_copy(get_activation(one), one) for one in chosen or ["identity"])
     for activation in resolved:
         activation.check_parameters()
     return resolved
@@ -307,7 +307,7 @@ def _activations(given: Any, n_hidden: int) -> tuple[Activation, ...]:
 def _normalization(given: Any, solver: Any) -> Normalization | None:
     if given is None:
         return None
-    normalization = owned(get_normalization(given), given)
+    normalization = own_copy(get_normalization(given), given)
     normalization.check_parameters()
     if normalization.mixes_rows and is_lbfgs(solver):
         raise ValueError(
@@ -320,7 +320,7 @@ def _normalization(given: Any, solver: Any) -> Normalization | None:
 def _numeric_embedding(given: Any) -> NumericEmbedding | None:
     if given is None:
         return None
-    embedding = owned(get_numeric_embedding(given), given)
+    embedding = own_copy(get_numeric_embedding(given), given)
     embedding.check_parameters()
     return embedding
 
@@ -343,7 +343,7 @@ def _dropout_rates(of_input: Any, given: Any, n_hidden: int, solver: Any) -> tup
 
 
 def _initializer(given: Any) -> Initializer:
-    initializer = owned(get_initializer(given), given)
+    initializer = own_copy(get_initializer(given), given)
     initializer.check_parameters()
     return initializer
 
@@ -356,7 +356,7 @@ def _optimizer(estimator: Any) -> Optimizer:
         return Adam(plain(estimator.beta_1), plain(estimator.beta_2), plain(estimator.epsilon))
     if isinstance(solver, str) and solver == "lbfgs":
         return LBFGS(plain(estimator.max_fun))
-    optimizer = owned(get_optimizer(solver), solver)
+    optimizer = own_copy(get_optimizer(solver), solver)
     optimizer.check_parameters()
     return optimizer
 
@@ -381,7 +381,7 @@ def _schedule(estimator: Any, optimizer: Optimizer, *, incremental: bool) -> Sch
     if isinstance(given, str) and given in own:
         # As in scikit-learn, only plain gradient descent heeds them.
         return own[given] if isinstance(optimizer, SGD) else Constant()
-    schedule = owned(get_schedule(given), given)
+    schedule = own_copy(get_schedule(given), given)
     schedule.check_parameters()
     _refuse_if_endless("learning_rate", given, schedule, incremental)
     return schedule
@@ -390,7 +390,7 @@ def _schedule(estimator: Any, optimizer: Optimizer, *, incremental: bool) -> Sch
 def _decay_schedule(given: Any, *, incremental: bool) -> TimeSchedule | None:
     if given is None:
         return None
-    schedule = owned(get_time_schedule(given), given)
+    schedule = own_copy(get_time_schedule(given), given)
     schedule.check_parameters()
     _refuse_if_endless("decay_schedule", given, schedule, incremental)
     return schedule
@@ -426,7 +426,7 @@ def _layer_rate(
 def _averaging(given: Any, solver: Any, *, incremental: bool) -> Averaging | None:
     if given is None:
         return None
-    averaging = owned(get_averaging(given), given)
+    averaging = own_copy(get_averaging(given), given)
     averaging.check_parameters()
     if is_lbfgs(solver):
         raise ValueError(f"averaging={given!r} needs a stochastic solver, got solver={solver!r}.")
@@ -441,7 +441,7 @@ def _averaging(given: Any, solver: Any, *, incremental: bool) -> Averaging | Non
 def _groups(given: Any, solver: Any) -> ParameterGroups:
     if given is None:
         return ParameterGroups()
-    groups = owned(given, given)
+    groups = own_copy(given, given)
     groups.check_parameters()
     for name, group in groups.chosen().items():
         if is_lbfgs(solver) and (group.rate != 1 or group.decay is not None):
