@@ -5,6 +5,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import skperceptron
@@ -51,10 +52,14 @@ def test_main_job_of_the_readme_exists():
 
 
 def test_code_of_the_readme_runs(capsys):
-    (code,) = commands("python")
+    search, table = commands("python")
     # One fold of few rows shows that the names are right.
-    exec(code.replace("return_X_y=True)", "return_X_y=True, n_class=2)"), {})
+    exec(search.replace("return_X_y=True)", "return_X_y=True, n_class=2)"), {})
     assert "mlp__activation" in capsys.readouterr().out
+    frame = pd.DataFrame({"size": range(20), "kind": ["a", "b", None, "c"] * 5})
+    names = {"frame": frame, "labels": [0, 1] * 10, "new_frame": frame[:3]}
+    exec(table.replace("random_state=0", "max_epochs=2, random_state=0"), names)
+    assert "[[" in capsys.readouterr().out
 
 
 def test_readme_counts_the_activations_roughly():
