@@ -217,7 +217,10 @@ def make_ready(
         noise, rng = later.sources(noise, rng, estimator.random_state, estimator.t_)
     validate = None if held_out is None else _validation(estimator, model, held_out)
     n_samples = len(rows)
-    rows, weight = _rows_of_batches(choices, data, rows, checked.weight)
+    weight = checked.weight
+    if not mode.incremental:
+        # A single epoch is over sooner than rows are compared.
+        rows, weight = _rows_of_batches(choices, data, rows, weight)
     recipe = _recipe(model, n_samples, weight, validate)
     member = Member(recipe, parameters, rows, rng, noise)
     if start is not None:
