@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -228,7 +228,7 @@ class Choices:
             groups=_groups(estimator.parameter_groups, estimator.solver),
             layer_rate=_layer_rate(estimator.parametrization, optimizer, estimator.solver),
             stopping=rules,
-            batch_size=_batch_size(estimator.batch_size),
+            batch_size=_batch_size(estimator),
             drop_last=bool(estimator.drop_last),
             dtype=_dtype(estimator.dtype),
             learning_rate=plain(estimator.learning_rate_init),
@@ -263,24 +263,28 @@ class Choices:
         return np.dtype(np.float32 if largest >= FLOAT32_FROM else np.float64)
 
 
-def batch_rows(batch_size: Any, n_rows: int) -> int:
-    """Return how many of so many rows a batch has, by the parameter of that name."""
-    return _rows_of(_batch_size(batch_size), n_rows)
+def batch_rows(estimator: Any, n_rows: int) -> int:
+    """Return how many of so many rows a batch has, by an estimator's parameter of that name."""
+    return _rows_of(_batch_size(estimator), n_rows)
 
 
 def _rows_of(batch_size: int | Callable[[int], int] | None, n_rows: int) -> int:
-    """Return how many of so many rows a batch has; check what a callable returns."""
     size = USUAL_BATCH if batch_size is None else batch_size
-    if callable(size):
-        size = size(n_rows)
-        check_option("the network", f"batch_size({n_rows})", size, [COUNT])
-    return min(int(size), n_rows)
+    return min(size(n_rows) if callable(size) else size, n_rows)
 
 
-def _batch_size(given: Any) -> int | Callable[[int], int] | None:
+def _batch_size(estimator: Any) -> int | Callable[[int], int] | None:
+    given, owner = estimator.batch_size, type(estimator).__name__
     if isinstance(given, str):
         return None
-    return given if callable(given) else int(given)
+    return partial(_checked_size, owner, given) if callable(given) else int(given)
+
+
+def _checked_size(owner: str, rule: Callable[[int], Any], n_rows: int) -> int:
+    """Return what the user's rule makes of a number of rows."""
+    size = rule(n_rows)
+    check_option(owner, f"batch_size({n_rows})", size, [COUNT])
+    return int(size)
 
 
 def _dtype(given: Any) -> np.dtype | None:

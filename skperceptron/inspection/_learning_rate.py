@@ -197,7 +197,7 @@ def _classes(y: Any) -> Any:
 def _batches(estimator: BaseMultilayerPerceptron, n_rows: int, n_batches: int) -> Any:
     """Yield so many batches, in a new order whenever all rows have been used."""
     rng = check_random_state(estimator.random_state)
-    size = batch_rows(estimator.batch_size, n_rows)
+    size = batch_rows(estimator, n_rows)
     waiting = np.array([], dtype=np.intp)
     for _ in range(n_batches):
         if len(waiting) < size:

@@ -127,8 +127,12 @@ def test_lbfgs_has_no_batches_and_is_always_in_float64():
 
 @pytest.mark.parametrize(("n_rows", "expected"), [(50, 50), (1000, 200)])
 def test_the_usual_batch_has_at_most_200_rows(n_rows, expected):
-    assert batch_rows("auto", n_rows) == Choices.of(MLPRegressor()).batch_rows(n_rows) == expected
-    assert batch_rows(30, n_rows) == 30
+    assert (
+        batch_rows(MLPRegressor(), n_rows)
+        == Choices.of(MLPRegressor()).batch_rows(n_rows)
+        == expected
+    )
+    assert batch_rows(MLPRegressor(batch_size=30), n_rows) == 30
 
 
 @pytest.mark.parametrize(
