@@ -65,8 +65,14 @@ numpydoc_validation_checks = {
     "RT03",
     "SA01",
 }
-# Inherited from scikit-learn, which validates its own.
-numpydoc_validation_exclude = {r"\.set_\w+_request$", r"\.(get|set)_params$", r"\.score$"}
+# Inherited, mostly from scikit-learn, which validates its own.
+numpydoc_validation_exclude = {
+    r"\.set_\w+_request$",
+    r"\.(get|set)_params$",
+    r"\.score$",
+    # Every exception of Python has them.
+    r"\.(add_note|with_traceback)$",
+}
 
 copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True

@@ -1,7 +1,7 @@
 """
-=========================================
+==========================================
 What the weights of an ensemble's arms say
-=========================================
+==========================================
 
 A strong penalty helps on one table and ruins another. In a
 :class:`~skperceptron.model_selection.StackedCrossEnsembleClassifier` it is one *arm* of several,

@@ -60,7 +60,7 @@ class RobustSmoothClipScaler(ChecksOptions, OneToOneFeatureMixin, TransformerMix
     n_features_in_ : int
         Number of columns in ``fit``.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where all are strings.
 
     See Also
@@ -127,7 +127,7 @@ class RobustSmoothClipScaler(ChecksOptions, OneToOneFeatureMixin, TransformerMix
         Returns
         -------
         {ndarray, CSR matrix} of shape (n_samples, n_features)
-            float32 for float32, float64 for all else.
+            In float32 for float32, in float64 for all else.
         """
         check_is_fitted(self)
         X = self._validated(X, sparse_format="csr", reset=False, copy=self.copy)

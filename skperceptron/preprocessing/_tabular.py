@@ -101,7 +101,7 @@ class TabularPreprocessor(ChecksOptions, TransformerMixin, BaseEstimator):
     n_features_in_ : int
         Number of columns in ``fit``.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where all are strings.
 
     See Also
