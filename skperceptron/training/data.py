@@ -95,8 +95,10 @@ class Targets(TargetRows):
         return self.table if self.codes is None else self.codes[:, np.newaxis]
 
     def astype(self, dtype: np.dtype) -> Targets:
-        # From any other layout np.take would copy the whole table at every step.
-        return Targets(np.asfortranarray(self.table, dtype=dtype), self.codes)
+        # What float32 has no room for lets training diverge, which is told.
+        with np.errstate(over="ignore"):
+            # From any other layout np.take would copy the whole table at every step.
+            return Targets(np.asfortranarray(self.table, dtype=dtype), self.codes)
 
     def of_rows(self) -> Floats:
         return self.table if self.codes is None else self.table[self.codes]
@@ -109,7 +111,8 @@ class Targets(TargetRows):
     def overwrite(self, other: Targets) -> None:
         """Take over the targets of equally many other rows, in place."""
         if self.codes is None or other.codes is None:
-            np.copyto(self.table, other.table)
+            with np.errstate(over="ignore"):
+                np.copyto(self.table, other.table)
         else:
             np.copyto(self.codes, other.codes)
 

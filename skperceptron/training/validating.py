@@ -75,8 +75,10 @@ class ValidationPass:
         if not counts:
             return
         x = np.zeros((len(counts), n_rows, network.n_inputs), dtype=dtype)
-        for of_member, (k, n) in zip(x, counts.items(), strict=True):
-            of_member[:n] = judges[k].dense_rows()
+        # What float32 has no room for becomes infinite, which the judge finds.
+        with np.errstate(over="ignore"):
+            for of_member, (k, n) in zip(x, counts.items(), strict=True):
+                of_member[:n] = judges[k].dense_rows()
         self._x = DenseInput(x)
         self._parameters = np.ones((len(counts), network.n_parameters), dtype=dtype)
         self._network = network.members(list(counts))

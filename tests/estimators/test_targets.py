@@ -350,3 +350,15 @@ def test_the_fit_decides_whether_there_is_a_distribution():
         model.predict_proba(X)
     model.fit(X, y).set_params(output="continuous")
     assert_allclose(model.predict_proba(X).sum(axis=1), 1)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("how", ["targets", "validation"])
+def test_numbers_that_float32_cannot_hold_are_told_in_words(how):
+    X, y = np.eye(6, 3), np.arange(6.0)
+    network = MLPRegressor(
+        hidden_layer_sizes=(3,), dtype="float32", standardize_target=False, max_iter=2
+    )
+    own = {} if how == "targets" else {"X_val": 1e100 * X, "y_val": y}
+    with pytest.raises(ValueError, match=r"(?i)diverged|far larger values"):
+        network.fit(X, 1e40 * y if how == "targets" else y, **own)
