@@ -320,6 +320,15 @@ def never_certain(probability: Floats) -> Floats:
     return np.clip(probability, limits.tiny, 1 - limits.epsneg, out=probability)
 
 
+def take_over_features(estimator: Any, source: Any) -> None:
+    """Describe the columns of X as another estimator, which has been fitted, does."""
+    estimator.n_features_in_ = source.n_features_in_
+    # Names of an earlier fit must not survive one without names.
+    estimator.__dict__.pop("feature_names_in_", None)
+    if hasattr(source, "feature_names_in_"):
+        estimator.feature_names_in_ = source.feature_names_in_
+
+
 def accuracy(y: Any, labels: Any, sample_weight: Floats | None = None) -> float:
     """Return the accuracy of predicted labels, as ``accuracy_score`` does.
 

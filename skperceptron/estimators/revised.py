@@ -59,10 +59,9 @@ def prepare_step(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Run:
         Ready for one step on all rows as a single batch.
     """
     # Whatever preparing stores goes to a copy, which draws nothing from the user's generator.
-    # One row a batch: equal rows would be merged where a batch holds them all.
     twin: Any = copy(estimator)
     twin.early_stopping, twin.averaging, twin.callbacks = False, None, None
-    twin.shuffle, twin.random_state, twin.batch_size = False, 0, 1
+    twin.shuffle, twin.random_state = False, 0
     twin.__dict__.pop("_shortcut", None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)

@@ -31,7 +31,7 @@ from ..options import (
 )
 from ._candidates import Member, last_step, path_of
 from ._combination import Blend, BlendRules
-from ._ensemble_base import BaseEnsemble
+from ._ensemble_base import BaseEnsemble, deviation_of, mean_of
 from ._held_out import Combination, Split, combined
 from ._members import Job, Part, fit_members, watching
 from ._options import RULES
@@ -240,12 +240,9 @@ class BaseCrossEnsemble(BaseEnsemble):
         weights, means, deviations = [], [], []
         for weight, members in self._predictions_of_arms(X):
             weights.append(weight)
-            means.append(np.mean(members, axis=0))
+            means.append(mean_of(members))
             if return_std:
-                # Squares of large predictions overflow. Powers of two round nothing.
-                exponent = np.frexp(np.abs(members).max(axis=0))[1]
-                scaled = np.ldexp(members, -exponent)
-                deviations.append(np.ldexp(scaled.std(axis=0), exponent))
+                deviations.append(deviation_of(members))
         predictions, shares = np.stack(means), np.array(weights)
         blended = self._output.shown(Blend(shares, self._blend.temperature).of(predictions))
         if not return_std:

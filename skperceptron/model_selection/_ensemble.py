@@ -13,7 +13,13 @@ from ..engine.arrays import Floats
 from ..estimators.targets import Indicators
 from ..options import COUNT, N_JOBS, SEED, Having, Rules, plain, speaks_for_itself
 from ._candidates import path_of
-from ._ensemble_base import BaseEnsemble, EnsembleClassifierMixin, EnsembleRegressorMixin
+from ._ensemble_base import (
+    BaseEnsemble,
+    EnsembleClassifierMixin,
+    EnsembleRegressorMixin,
+    deviation_of,
+    mean_of,
+)
 from ._members import Job, Part, fit_members
 
 __all__ = ["StackedEnsembleClassifier", "StackedEnsembleRegressor"]
@@ -259,11 +265,8 @@ class StackedEnsembleRegressor(EnsembleRegressorMixin, _StackedEnsemble, BaseEst
             Standard deviation over the members; only if `return_std`.
         """
         predictions = self.predict_members(X)
-        # Sums of large predictions overflow. Powers of two round nothing.
-        exponent = np.frexp(np.abs(predictions).max(axis=0))[1]
-        scaled = np.ldexp(predictions, -exponent)
-        mean = np.ldexp(scaled.mean(axis=0), exponent)
-        return (mean, np.ldexp(scaled.std(axis=0), exponent)) if return_std else mean
+        mean = mean_of(predictions)
+        return (mean, deviation_of(predictions)) if return_std else mean
 
     def predict_members(self, X: Any) -> Floats:
         """Return each member's predictions.

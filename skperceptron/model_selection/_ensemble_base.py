@@ -15,7 +15,7 @@ from sklearn.utils import check_array, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn.checks import checking
+from .._sklearn.checks import checking, take_over_features
 from ..engine.arrays import Floats
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.fitted import fitted_network
@@ -24,6 +24,24 @@ from ..options import ChecksOptions
 from ._candidates import last_step
 
 __all__ = ["BaseEnsemble", "EnsembleClassifierMixin", "EnsembleRegressorMixin"]
+
+
+def mean_of(predictions: Any) -> Floats:
+    """Return the mean over the first axis; sums of the largest predictions do not overflow."""
+    scaled, exponent = _scaled(predictions)
+    return np.ldexp(scaled.mean(axis=0), exponent)
+
+
+def deviation_of(predictions: Any) -> Floats:
+    """Return the standard deviation over the first axis; squares do not overflow."""
+    scaled, exponent = _scaled(predictions)
+    return np.ldexp(scaled.std(axis=0), exponent)
+
+
+def _scaled(predictions: Any) -> tuple[Floats, Any]:
+    """Return numbers of at most 1 and the powers of two that they lack, which round nothing."""
+    exponent = np.frexp(np.abs(predictions).max(axis=0))[1]
+    return np.ldexp(predictions, -exponent), exponent
 
 
 class BaseEnsemble(ChecksOptions, MetaEstimatorMixin):
@@ -63,12 +81,7 @@ class BaseEnsemble(ChecksOptions, MetaEstimatorMixin):
 
     def _describe_features(self) -> None:
         """Take over what the first member has learned about the columns of X."""
-        first = self._fitted_members()[0]
-        self.n_features_in_ = first.n_features_in_
-        # Names of an earlier fit must not survive one without names.
-        self.__dict__.pop("feature_names_in_", None)
-        if hasattr(first, "feature_names_in_"):
-            self.feature_names_in_ = first.feature_names_in_
+        take_over_features(self, self._fitted_members()[0])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

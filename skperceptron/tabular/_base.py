@@ -17,12 +17,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn.checks import check_sample_weight, restored_on_failure
+from .._sklearn.checks import check_sample_weight, restored_on_failure, take_over_features
 from .._sklearn.compat import fit_context
 from ..engine.arrays import Floats, Integers
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.notebook import PACKAGE, documentation_url
 from ..model_selection._cross_base import BaseCrossEnsemble
+from ..model_selection._held_out import Split
 from ..options import (
     COUNT,
     N_JOBS,
@@ -42,7 +43,7 @@ from ..options import (
 from ..preprocessing import TabularPreprocessor
 from ..preprocessing._tabular import CATEGORICAL_FEATURES
 from ..stopping import EarlyStopping
-from ._folds import Split, drawn_folds, grouped_folds
+from ._folds import drawn_folds, grouped_folds
 from ._importances import rises_of_loss
 from ._presets import PRESETS, Arm, Preset
 
@@ -151,7 +152,7 @@ class BaseTabularMLP(ChecksOptions, BaseEstimator):
         rng = check_random_state(self.random_state)
         self.preprocessor_ = TabularPreprocessor(self.categorical_features, dtype="float32")
         numbers = self.preprocessor_.fit_transform(X)
-        self._describe_features()
+        take_over_features(self, self.preprocessor_)
         check_consistent_length(numbers, y)
         self._check_width(numbers)
         weights = {}
@@ -206,14 +207,6 @@ class BaseTabularMLP(ChecksOptions, BaseEstimator):
     @abstractmethod
     def _is_classifier(self) -> bool:
         """Which recipe of a preset applies."""
-
-    def _describe_features(self) -> None:
-        """Take over what the preparation has learned about the columns of X."""
-        self.n_features_in_ = self.preprocessor_.n_features_in_
-        # Names of an earlier fit must not survive one without names.
-        self.__dict__.pop("feature_names_in_", None)
-        if hasattr(self.preprocessor_, "feature_names_in_"):
-            self.feature_names_in_ = self.preprocessor_.feature_names_in_
 
     def _check_width(self, numbers: Any) -> None:
         """Refuse what is too wide, or nothing at all."""

@@ -9,11 +9,9 @@ import numpy as np
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from ..engine.arrays import Integers
+from ..model_selection._held_out import Split
 
-__all__ = ["Split", "drawn_folds", "grouped_folds"]
-
-#: Rows to train on, rows that are held out.
-Split = tuple[Integers, Integers]
+__all__ = ["drawn_folds", "grouped_folds"]
 
 
 def drawn_folds(
