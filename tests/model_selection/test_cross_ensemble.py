@@ -29,6 +29,7 @@ from skperceptron.model_selection import (
     StackedCrossEnsembleRegressor,
 )
 from skperceptron.model_selection import _stacking as stacking
+from skperceptron.model_selection._ensemble_base import deviation_of, mean_of
 from skperceptron.stopping import EarlyStopping
 from skperceptron.training import Stack
 
@@ -417,3 +418,11 @@ def test_stratified_folds_of_the_users_are_taken_as_they_are():
     for (train, test), (a, b) in zip(ensemble.splits_, folds.split(X, Y), strict=True):
         assert_array_equal(train, a)
         assert_array_equal(test, b)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("factor", [1.0, 2.0**1000, 2.0**-1000])
+def test_mean_and_deviation_of_members_have_the_bits_of_numpy_in_any_unit(factor):
+    numbers = np.random.RandomState(0).uniform(1, 2, (5, 7, 2))
+    assert_array_equal(mean_of(factor * numbers), factor * numbers.mean(axis=0))
+    assert_array_equal(deviation_of(factor * numbers), factor * numbers.std(axis=0))
