@@ -61,6 +61,7 @@ KNOWN_WARNINGS = (
     r"D\^2 score is not well-defined",
     # Where single fits of a search fail.
     "One or more of the test scores are non-finite",
+    r"Scoring failed[\s\S]*their numbers are too large for this network",
 )
 
 #: What no message to a user should read like.
