@@ -83,9 +83,11 @@ class NetworkParameters(ChecksOptions, RememberedNames):
     # Pickles of version 0.1.0 have none of their own.
     parameter_groups: ParameterGroups | None = None
     feature_scale: bool = False
+    parametric_activation: bool = False
     numeric_embedding: Any = None
     parametrization: str = "standard"
     decay_schedule: Any = None
+    dropout_schedule: Any = None
     drop_last: bool = False
 
     _parameter_constraints: dict[str, Rules] = {
@@ -126,6 +128,7 @@ class NetworkParameters(ChecksOptions, RememberedNames):
         "averaging": [Instance(str), Instance(Averaging), None],
         "parameter_groups": [Instance(ParameterGroups), None],
         "feature_scale": [Flag()],
+        "parametric_activation": [Flag()],
         "numeric_embedding": [
             Name(list_numeric_embeddings()),
             Instance(NumericEmbedding),
@@ -133,6 +136,12 @@ class NetworkParameters(ChecksOptions, RememberedNames):
         ],
         "parametrization": [Name(["standard", "ntk"])],
         "decay_schedule": [
+            Name(list_time_schedules()),
+            Instance(TimeSchedule),
+            Function("(time)"),
+            None,
+        ],
+        "dropout_schedule": [
             Name(list_time_schedules()),
             Instance(TimeSchedule),
             Function("(time)"),
@@ -180,9 +189,11 @@ class NetworkParameters(ChecksOptions, RememberedNames):
         averaging=None,
         parameter_groups=None,
         feature_scale=False,
+        parametric_activation=False,
         numeric_embedding=None,
         parametrization="standard",
         decay_schedule=None,
+        dropout_schedule=None,
         drop_last=False,
         max_time=None,
         callbacks=None,
@@ -221,9 +232,11 @@ class NetworkParameters(ChecksOptions, RememberedNames):
         self.averaging = averaging
         self.parameter_groups = parameter_groups
         self.feature_scale = feature_scale
+        self.parametric_activation = parametric_activation
         self.numeric_embedding = numeric_embedding
         self.parametrization = parametrization
         self.decay_schedule = decay_schedule
+        self.dropout_schedule = dropout_schedule
         self.drop_last = drop_last
         self.max_time = max_time
         self.callbacks = callbacks

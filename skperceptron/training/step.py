@@ -95,7 +95,7 @@ class Step:
         factor = bound.mean if window.factor is None else window.factor[members, rows]
         self._gather = bound.gathering(window.order[members, rows])
         self._learn = bound.learning(window.y[members, rows], window.raw[members, rows], factor)
-        self._announces = bound.mixes_weighted
+        self._announces = bound.mixes_weighted or bound.is_scheduled
         self.bound = bound
 
     def gather(self) -> None:
@@ -164,8 +164,10 @@ class BoundStep:
             sparse=data[0].is_sparse,
             members=place,
             noise=[m.noise for m in members],
+            scheduled=scalars.noise_shares is not None,
             weighted=network.mixes_rows and sums is not None,
         )
+        self.is_scheduled = scalars.noise_shares is not None
         self.mixes_weighted = self._work.row_shares is not None
         self._sums = sums
         self._place, self._tables, self._record, self._scalars = place, own, record, scalars
@@ -215,7 +217,9 @@ class BoundStep:
         ]
 
     def announce(self, i: int) -> None:
-        """Tell blocks that mix rows what the batch of step ``i`` of the epoch weighs."""
+        """Tell blocks what the batch of step ``i`` of the epoch weighs, and how much is noise."""
+        if self._work.noise_shares is not None and self._scalars.noise_shares is not None:
+            self._work.noise_shares[:] = self._scalars.noise_shares[i, self._place]
         if self._work.total_weights is not None and self._sums is not None:
             self._work.total_weights[:, 0, 0] = self._sums[i, self._place]
 
