@@ -9,11 +9,6 @@ f'(z). If f' can be computed from the output ``a`` alone, ``out`` is the same ar
 cannot, the class sets ``keeps_input = True``, and z and the output are two arrays. Nobody reads z
 and ``a`` after ``backward``, so ``backward`` may overwrite both. ``forward`` of an activation that
 keeps its input may replace z by what ``backward`` will need.
-
-Masks. ``np.greater(z, 0, out=z)`` replaces z by an array of floats: 1 where z was positive, 0
-elsewhere. Multiplying by such a mask takes an eighth of the time of ``np.copyto(..., where=)``,
-measured on (1, 128, 256) float32. So where a derivative has two values, left and right, the code
-computes ``left + (right - left) * mask``.
 """
 
 from __future__ import annotations
@@ -31,6 +26,11 @@ from .components import Component, Interval, by_name, find
 from .engine.arrays import Call, Floats
 from .engine.functions import sigmoid, sigmoid_calls
 from .options import Name
+
+# Masks: `np.greater(z, 0, out=z)` replaces z by an array of floats: 1 where z was positive, 0
+# elsewhere. Multiplying by such a mask takes an eighth of the time of `np.copyto(..., where=)`,
+# measured on (1, 128, 256) float32. So where a derivative has two values, left and right, the code
+# computes `left + (right - left) * mask`.
 
 #: Beyond this every saturating function here has reached its limit, in any precision.
 FAR = 1e4
