@@ -4,6 +4,7 @@ import importlib
 import re
 import runpy
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 
@@ -46,9 +47,77 @@ def test_pictures_of_the_lecture_are_made_by_examples():
         assert (EXAMPLES / f"{name}.py").exists()
 
 
-def test_gallery_has_an_order_for_every_example():
-    order = runpy.run_path(str(DOCS / "_ext" / "gallery_order.py"))["ORDER"]
+def extension(name):
+    return runpy.run_path(str(DOCS / "_ext" / f"{name}.py"))
+
+
+def test_gallery_has_a_place_for_every_example():
+    order = extension("gallery_order")["ORDER"]
     assert sorted(order) == sorted(path.stem for path in EXAMPLES.glob("*.py"))
+
+
+def test_index_of_the_gallery_is_cut_into_sections(monkeypatch):
+    monkeypatch.syspath_prepend(DOCS / "_ext")
+    tools = extension("gallery_sections")
+
+    def picture(name):
+        start = '.. raw:: html\n\n    <div class="sphx-glr-thumbcontainer">\n\n'
+        return f"{start}  :doc:`/gallery/{name}`\n\n"
+
+    names = ["plot_mnist", "plot_new", "plot_binary"]
+    source = "Top\n" + tools["START"] + "".join(map(picture, names)) + tools["END"] + "Bottom"
+    found = tools["cut"](source)
+    places = ["Top", "First steps", "mnist", "How networks", "binary", "More", "new", "Bottom"]
+    assert [found.index(word) for word in places] == sorted(found.index(word) for word in places)
+    assert found.count(tools["START"]) == found.count(tools["END"]) == 3
+
+
+def test_every_example_is_linked_from_a_page_of_the_guide_and_back():
+    tools = extension("see_also")
+    linked = {name for names in tools["EXAMPLES"].values() for name in names}
+    assert linked == {path.stem for path in EXAMPLES.glob("*.py")}
+    assert all((DOCS / f"{page}.rst").exists() for page in tools["EXAMPLES"])
+    assert all(tools["guides_of"](name) for name in linked)
+
+
+def cited():
+    """Return the first author and the year of each citation in code and pages."""
+    places = [*(ROOT / "skperceptron").rglob("*.py"), *EXAMPLES.glob("*.py")]
+    places += [path for path in DOCS.rglob("*.rst") if path.name != "references.rst"]
+    name = r"(?<!-)[A-Z][\w\u00c0-\u017f]+"
+    pattern = rf"({name})(?:, {name})*(?: et al\.| (?:&|and) {name})? \(?((?:19|20)\d\d)\b"
+    made = {"generated", "gallery", "_build", "backreferences"}
+    return {
+        (author, year)
+        for path in places
+        if not made & set(path.parts)
+        for author, year in re.findall(
+            pattern, re.sub(r"SplitMix64, |\s+", " ", path.read_text(encoding="utf-8"))
+        )
+    }
+
+
+def test_every_cited_work_is_among_the_references_once():
+    text = (DOCS / "references.rst").read_text(encoding="utf-8")
+    entries = re.findall(r"^- \*\*(.+?) \((\d{4})\)", text, flags=re.MULTILINE)
+    assert len(set(entries)) == len(entries) > 80
+    plain = [normalize("NFKD", names) for names, _ in entries]
+    first = [re.sub("[^a-z]", "", name.lower().split()[0]) for name in plain]
+    assert first == sorted(first)
+    known = {(name, year) for names, year in entries for name in re.findall(r"\w+", names)}
+    assert cited() <= known
+
+
+#: What readers search for, and might find under another name only.
+SEARCHED = """objective, cross entropy, overfitting, underfitting, learning rate, optimizer,
+backpropagation, regularization, normalization, hyperparameter, missing values, categorical,
+one-hot, GPU, weight decay, early stopping, class_weight, imbalanced, ONNX, convergence"""
+
+
+@pytest.mark.parametrize("words", [word.strip() for word in SEARCHED.split(",")])
+def test_what_readers_search_for_is_written_somewhere(words):
+    pages = [path.read_text(encoding="utf-8").lower() for path in DOCS.glob("*.rst")]
+    assert any(words.lower() in page for page in pages)
 
 
 @pytest.mark.parametrize("name", ["losses", "optimizers", "schedules", "initializers"])
@@ -81,8 +150,22 @@ def test_no_page_is_hidden_by_one_that_sphinx_makes():
 
 def test_glossary_has_english_and_russian_in_order():
     text = (DOCS / "glossary.rst").read_text(encoding="utf-8")
-    _, *rows = re.findall(r"^   \* - (.*)\n     - (.*)\n     - (.+)", text, flags=re.MULTILINE)
-    assert len(rows) > 50
-    assert [term.lower() for term, _, _ in rows] == sorted(term.lower() for term, _, _ in rows)
-    for term, russian, _ in rows:
-        assert re.search("[A-Za-z]", term) and re.search(CYRILLIC, russian)
+    rows = re.findall(r"((?:^   \S.*\n)+)      \*(.+)\*\n\n      (.+\.)$", text, flags=re.MULTILINE)
+    assert len(rows) > 70
+    assert len(re.findall(r"^      \*", text, flags=re.MULTILINE)) == len(rows)
+    terms = [names.split("\n")[0].strip().lower() for names, _, _ in rows]
+    assert terms == sorted(terms)
+    for names, russian, meaning in rows:
+        assert not re.search(CYRILLIC, names) and not re.search(CYRILLIC, meaning)
+        assert re.search(CYRILLIC, russian)
+
+
+def test_no_cell_of_a_table_turns_into_a_list():
+    cells = []
+    for path in (DOCS / "tables").glob("*.inc"):
+        cells += re.findall('"([^"]*)"', path.read_text(encoding="utf-8"))
+    page = (DOCS / "performance.rst").read_text(encoding="utf-8")
+    for line in re.findall(r"^\w.*  .*$", page, flags=re.MULTILINE):
+        cells += re.split("  +", line)
+    assert len(cells) > 300
+    assert not [cell for cell in cells if re.match(r"([-*+•]|\(?\w+[.)])(\s|$)", cell)]
