@@ -19,32 +19,68 @@ ROOT = Path(__file__).parents[1]
 DOCS, EXAMPLES = ROOT / "docs", ROOT / "examples"
 CYRILLIC = "[\u0400-\u04ff]"
 
-LECTURE = (DOCS / "lecture.rst").read_text(encoding="utf-8")
-#: Headings and texts of the slides.
-_, *PARTS = re.split(r"^(\d+\. .+)\n-{5,}\n", LECTURE, flags=re.MULTILINE)
-SLIDES = list(zip(PARTS[::2], PARTS[1::2], strict=True))
+
+def slides(name):
+    """Return the headings and texts of the slides of a page."""
+    text = (DOCS / f"{name}.rst").read_text(encoding="utf-8")
+    _, *parts = re.split(r"^(\d+\. .+)\n-{5,}\n", text, flags=re.MULTILINE)
+    return list(zip(parts[::2], parts[1::2], strict=True))
 
 
-def test_lecture_guide_has_every_slide():
-    assert [int(heading.split(".")[0]) for heading, _ in SLIDES] == list(range(1, 18))
+SLIDES, SLIDES_RU = slides("lecture"), slides("lecture_ru")
+
+
+def plots(text):
+    """Return the code of each picture of a slide, without prompts."""
+    tools = extension("code_blocks")
+    directives = re.findall(r"^\.\. plot::\n((?: .*\n|\n)+)", text + "\n", flags=re.MULTILINE)
+    return ["\n".join(block.code for block in tools["blocks"](found)) for found in directives]
+
+
+def test_lecture_guide_has_every_slide_in_both_languages():
+    for pages in (SLIDES, SLIDES_RU):
+        assert [int(heading.split(".")[0]) for heading, _ in pages] == list(range(1, 18))
+    for (heading, _), (russian, _) in zip(SLIDES, SLIDES_RU, strict=True):
+        assert heading.split(" \N{EM DASH} ")[1] == russian.split(". ", 1)[1]
 
 
 @pytest.mark.parametrize(("heading", "text"), SLIDES, ids=range(1, len(SLIDES) + 1))
-def test_slide_has_both_languages_formula_code_and_picture(heading, text):
+def test_slide_has_both_languages_formula_and_a_picture_made_by_code_that_is_shown(heading, text):
     english, russian = heading.split(" \N{EM DASH} ")
     assert re.search("[A-Za-z]", english) and not re.search(CYRILLIC, english)
     assert re.search(CYRILLIC, russian)
     if not heading.startswith("7."):
         assert ".. math::" in text
-    assert "\n>>> " in text
-    assert ".. figure::" in text or ".. plot::" in text
+    assert plots(text)
+    assert text.count(".. plot::") == text.count(":include-source:") == text.count(":alt:")
+    assert ".. figure::" not in text and ".. image::" not in text
 
 
-def test_pictures_of_the_lecture_are_made_by_examples():
-    pictures = re.findall(r"/gallery/images/sphx_glr_(\w+)_\d+\.png", LECTURE)
-    assert len(pictures) > 9
-    for name in pictures:
-        assert (EXAMPLES / f"{name}.py").exists()
+def test_code_and_formulas_of_the_lecture_are_the_same_in_both_languages():
+    tools = extension("code_blocks")
+    for (_, english), (_, russian) in zip(SLIDES, SLIDES_RU, strict=True):
+        assert re.search(CYRILLIC, russian)
+        code, again = ([block.text for block in tools["blocks"](t)] for t in (english, russian))
+        assert code == again
+        assert english.count(".. math::") == russian.count(".. math::")
+        assert set(re.findall(r"sphx_glr_gallery_\w+", english)) == set(
+            re.findall(r"sphx_glr_gallery_\w+", russian)
+        )
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_code_that_the_lecture_shows_draws_its_pictures():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    names = {}
+    for heading, text in SLIDES:
+        for code in plots(text):
+            pyplot.close("all")
+            exec(compile(code, heading, "exec"), names)
+            assert len(pyplot.get_fignums()) == 1, heading
+    pyplot.close("all")
 
 
 def extension(name):
