@@ -48,6 +48,7 @@ FLOORS = {
 }
 ESTIMATOR_NAMES = [
     "MLPBinaryClassifier",
+    "MLPClassifier",
     "MLPRegressor",
     "MLPSoftmaxClassifier",
     "RosenblattPerceptron",

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from .._sklearn.compat import check_optimize_result
 from ..callbacks.listening import Listener
 from ..optimizers import LBFGS
 from ..training import Stack, TrainingSet, Verdict, epochs, minimize_lbfgs
@@ -19,7 +18,7 @@ from ..training.resting import is_small
 from ..usercall import warn_of_interruption
 from .fitting import Run
 from .later import shortcut_of, what_is_learned
-from .reporting import figures, say, warn_of_clipped_batch, warn_unconverged
+from .reporting import figures, say, warn_of_clipped_batch, warn_unconverged, warn_unconverged_lbfgs
 
 
 def train(run: Run, listener: Listener, *, incremental: bool) -> None:
@@ -143,9 +142,11 @@ class _Minimization:
             estimator.n_iter_ = result.nit
         elif result.ending is not None:
             estimator.n_iter_ = result.nit
-            warn_unconverged(result.ending, model.choices)
+            warn_unconverged(result.ending, model.choices, self._losses, self._run.described)
         else:
-            estimator.n_iter_ = check_optimize_result("lbfgs", result, recipe.max_iter)
+            # SciPy may take an iteration more than it was told.
+            estimator.n_iter_ = min(result.nit, recipe.max_iter)
+            warn_unconverged_lbfgs(result, model.choices, self._losses, self._run.described)
         if estimator.verbose:
             print(f"L-BFGS: {estimator.n_iter_} iterations, loss = {result.loss:.8f}")
         self._keep(estimator, result)
