@@ -3,8 +3,7 @@
 from . import moved as _moved  # noqa: F401
 from .estimators import MLPBinaryClassifier, MLPClassifier, MLPRegressor, MLPSoftmaxClassifier
 from .perceptron import RosenblattPerceptron
-
-__version__ = "0.1.0"
+from .version import __version__ as __version__
 
 __all__ = [
     "MLPBinaryClassifier",

@@ -36,6 +36,7 @@ from .._sklearn.compat import (
     check_partial_fit_first_call,
     fit_context,
 )
+from .._sklearn.versions import RemembersVersion
 from ..callbacks.listening import CALLBACKS, Listener, listening
 from ..engine.arrays import Floats, Integers, all_finite
 from ..engine.network import Learned
@@ -86,7 +87,12 @@ FAR = 1e4
 # Long for its docstrings: parameters and methods are documented where users look for them.
 @speaks_for_itself
 class RosenblattPerceptron(
-    NotebookMixin, CallbackSupportMixin, LabelMixin, ChecksOptions, BaseEstimator
+    NotebookMixin,
+    CallbackSupportMixin,
+    LabelMixin,
+    ChecksOptions,
+    RemembersVersion,
+    BaseEstimator,
 ):
     """Rosenblatt's perceptron: sensory, associative and response units.
 
