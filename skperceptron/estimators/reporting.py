@@ -126,23 +126,6 @@ def was_planned(member: Member) -> bool:
     return is_patient or not (recipe.watches_score or recipe.tol)
 
 
-def say(report: EpochReport) -> None:
-    """Print one epoch's report, in scikit-learn's words."""
-    print(f"Iteration {report.epoch}, loss = {report.loss:.8f}")
-    if report.score is not None:
-        print(f"Validation score: {report.score:f}")
-    if report.verdict in (Verdict.STOP, Verdict.SLOW_DOWN):
-        recipe = report.member.recipe
-        watched = "Validation score" if recipe.watches_score else "Training loss"
-        outcome = "Stopping."
-        if report.verdict is Verdict.SLOW_DOWN:
-            outcome = f"Setting learning rate to {report.member.current_rate:f}"
-        print(
-            f"{watched} did not improve more than tol={recipe.tol:f} for"
-            f" {recipe.n_iter_no_change} consecutive epochs. {outcome}"
-        )
-
-
 def figures(report: EpochReport) -> dict[str, Any]:
     """Return what callbacks are told of an epoch."""
     progress = report.member.progress

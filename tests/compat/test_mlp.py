@@ -10,6 +10,7 @@ PATIENCE = "Reads the private `_no_improvement_count`."
 
 #: Why a test fails with our classes.
 DIFFERENCES = {
+    "test_verbose_sgd": "Wants the word Iteration; ours print a table of epochs.",
     "test_fit": "Writes and calls private parts: `_coef_grads`, `_random_state`, `_optimizer`.",
     "test_gradient": "Calls private parts: `_unpack`, `_loss_grad_lbfgs`.",
     "test_learning_rate_warmstart": OPTIMIZER,
