@@ -35,9 +35,11 @@ FLOORS = {
     "stopping": COMPONENTS,
     "training": TRAINING,
     "usercall": GROUND,
+    "version": GROUND,
     "_sklearn": ESTIMATORS,
     "callbacks": ESTIMATORS,
     "estimators": ESTIMATORS,
+    "exchange": TOOLS,
     "moved": ESTIMATORS,
     "perceptron": ESTIMATORS,
     "preprocessing": ESTIMATORS,
@@ -48,6 +50,7 @@ FLOORS = {
 }
 ESTIMATOR_NAMES = [
     "MLPBinaryClassifier",
+    "MLPClassifier",
     "MLPRegressor",
     "MLPSoftmaxClassifier",
     "RosenblattPerceptron",

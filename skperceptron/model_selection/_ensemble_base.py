@@ -16,6 +16,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import checking, take_over_features
+from .._sklearn.versions import RemembersVersion
 from ..engine.arrays import Floats
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.fitted import fitted_network
@@ -44,7 +45,7 @@ def _scaled(predictions: Any) -> tuple[Floats, Any]:
     return np.ldexp(predictions, -exponent), exponent
 
 
-class BaseEnsemble(ChecksOptions, MetaEstimatorMixin):
+class BaseEnsemble(ChecksOptions, RemembersVersion, MetaEstimatorMixin):
     """An ensemble whose members are copies of one estimator."""
 
     estimator: Any

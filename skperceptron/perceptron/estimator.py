@@ -36,7 +36,9 @@ from .._sklearn.compat import (
     check_partial_fit_first_call,
     fit_context,
 )
+from .._sklearn.versions import RemembersVersion
 from ..callbacks.listening import CALLBACKS, Listener, listening
+from ..callbacks.table import Column, EpochTable
 from ..engine.arrays import Floats, Integers, all_finite
 from ..engine.network import Learned
 from ..engine.prediction import predict_raw
@@ -86,7 +88,12 @@ FAR = 1e4
 # Long for its docstrings: parameters and methods are documented where users look for them.
 @speaks_for_itself
 class RosenblattPerceptron(
-    NotebookMixin, CallbackSupportMixin, LabelMixin, ChecksOptions, BaseEstimator
+    NotebookMixin,
+    CallbackSupportMixin,
+    LabelMixin,
+    ChecksOptions,
+    RemembersVersion,
+    BaseEstimator,
 ):
     """Rosenblatt's perceptron: sensory, associative and response units.
 
@@ -534,17 +541,21 @@ class RosenblattPerceptron(
             estimator._keep(now, mistakes, training, mode)
             return dict(vars(estimator))
 
+        table = None
+        if self.verbose:
+            columns = [Column("mistakes", "d", 9)]
+            table = EpochTable(columns, None if mode.incremental else n_epochs)
+        is_live = listener.listens or table is not None
         try:
             while len(mistakes) < n_epochs:
                 listener.begin("epoch")
                 # As many epochs as there have been, so that half of them at most are superfluous.
-                at_once = 1 if listener.listens else min(len(mistakes), n_epochs - len(mistakes))
+                at_once = 1 if is_live else min(len(mistakes), n_epochs - len(mistakes))
                 new = training.present_epochs(units, rng if self.shuffle else None, at_once)
-                for epoch, made in enumerate(new, start=len(mistakes) + 1):
-                    if self.verbose:
-                        print(f"Epoch {epoch}, mistakes = {made}")
                 mistakes += new
                 epoch = len(mistakes)
+                if table is not None:
+                    table.row(epoch, {"mistakes": mistakes[-1]})
                 report = {
                     "epoch": epoch,
                     "mistakes": mistakes[-1],

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn.checks import checking
 from .._sklearn.compat import fit_context
+from .._sklearn.versions import RemembersVersion
 from ..engine.arrays import Floats
 from ..options import ChecksOptions, Flag, Interval, Rules, speaks_for_itself
 
@@ -25,7 +26,9 @@ QUARTILES = (0.25, 0.5, 0.75)
 
 
 @speaks_for_itself
-class RobustSmoothClipScaler(ChecksOptions, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class RobustSmoothClipScaler(
+    ChecksOptions, RemembersVersion, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
+):
     r"""Scale each column by its quartiles and draw outliers in.
 
     A column becomes :math:`z = (x - \mathrm{median}) / \mathrm{IQR}`. Where the interquartile

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn.checks import checking, restored_on_failure
 from .._sklearn.compat import fit_context
+from .._sklearn.versions import RemembersVersion
 from ..engine.arrays import Floats
 from ..options import (
     COUNT,
@@ -48,7 +49,7 @@ CATEGORICAL_FEATURES: Rules = (
 
 # Long for its docstrings: parameters and methods are documented where users look for them.
 @speaks_for_itself
-class TabularPreprocessor(ChecksOptions, TransformerMixin, BaseEstimator):
+class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, BaseEstimator):
     """Turn a raw table into numbers for a network.
 
     X is a frame of pandas or polars, an Arrow table, or an array. What becomes of a column follows

@@ -72,6 +72,11 @@ class Target(ABC):
         May change them.
         """
 
+    @property
+    @abstractmethod
+    def score_name(self) -> str | None:
+        """What the validation score is called; None if it is the loss, with a minus before it."""
+
     @abstractmethod
     def score(self, judged: Any, y: Any, sample_weight: Floats | None) -> float:
         """Return the validation score of what ``judged`` has returned for all rows."""
@@ -150,6 +155,10 @@ class LabelTarget(Target):
 
     def judged(self, raw: Floats) -> Any:
         return self.decode(raw)
+
+    @property
+    def score_name(self) -> str | None:
+        return "accuracy"
 
     def score(self, judged: Any, y: Any, sample_weight: Floats | None) -> float:
         return accuracy(y, judged, sample_weight)

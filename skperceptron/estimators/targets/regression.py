@@ -206,6 +206,10 @@ class RegressionTarget(Target):
         """Whether the validation score is R2, not the negative loss."""
         return self.loss.judged_by_r2
 
+    @property
+    def score_name(self) -> str | None:
+        return "R2" if self.is_scored_by_r2 else None
+
     def judged(self, raw: Floats) -> Any:
         if not self.is_scored_by_r2:
             return raw
