@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from .engine.operators import NotDeclaredError
 from .options import InvalidOption
 
-__all__ = ["DivergedError", "InvalidOption", "TooLargeError"]
+__all__ = ["DivergedError", "InvalidOption", "NotDeclaredError", "TooLargeError"]
 
 
 class DivergedError(ValueError):
