@@ -424,8 +424,9 @@ def test_rows_whose_responses_overflow_are_refused(n_rows, weights):
     y = np.arange(n_rows) % 2
     model = RosenblattPerceptron(0, weights=weights, max_iter=2, random_state=0).fit(X, y)
     before = model.coef_.copy()
-    with pytest.raises(ValueError, match=r"would overflow\. Scale X"):
-        model.fit(X * 1e200, y)
+    for huge in (X * 1e200, np.abs(X) * 1e200, np.abs(X) * -1e200):
+        with pytest.raises(ValueError, match=r"would overflow\. Scale X"):
+            model.fit(huge, y)
     with pytest.raises(ValueError, match=r"up to 1e\+140: .* would overflow"):
         model.fit(X * 1e20, y, np.full(n_rows, 1e140))
     with pytest.raises(ValueError, match="would vanish"):

@@ -88,7 +88,7 @@ class Job:
         self.source = self.part, transformers_token(self.estimator, self.parameters)
         self.n_units = 0
         # What is no list of numbers is refused by the fit itself.
-        with suppress(TypeError, ValueError):
+        with suppress(TypeError, ValueError, OverflowError):
             if self.network is not None:
                 self.n_units = int(np.sum(self.network.hidden_layer_sizes))
 

@@ -392,6 +392,8 @@ def test_what_cannot_be_combined_is_refused_in_one_sentence():
     refused("loss='pinball' predicts quantiles", regressor(MLPRegressor("pinball")))
     refused("predicts no probabilities|has no such method", classifier(NoProbabilities(), {}))
     refused("'param_grid' parameter of StackedCross", classifier(arms=[]))
+    endless = MLPSoftmaxClassifier(hidden_layer_sizes=np.inf)
+    refused("'hidden_layer_sizes' parameter of MLPSoftmax", classifier(endless))
     refused("'combination' parameter", classifier(combination="best"))
     refused("'cv' parameter", classifier(cv=1))
     refused("holds no row out", classifier(cv=[(np.arange(100), np.arange(0))]))

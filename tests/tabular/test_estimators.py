@@ -114,6 +114,15 @@ def test_scores_of_a_fit_are_those_of_its_out_of_fold_predictions():
     assert model.cv_loss_ == pytest.approx(np.mean((y - model.oof_predictions_) ** 2))
 
 
+@pytest.mark.filterwarnings("error")
+def test_score_has_no_unit():
+    X, y = load_diabetes(return_X_y=True)
+    scores = [
+        small(TabularMLPRegressor).fit(X, y * unit).score(X, y * unit) for unit in (1, 2.0**600)
+    ]
+    np.testing.assert_allclose(*scores, rtol=1e-5)
+
+
 @BOTH
 def test_networks_have_not_seen_the_rows_that_they_predict_out_of_fold(cls):
     """Labels without rhyme or reason can be learned by heart, but not guessed."""
