@@ -24,7 +24,7 @@ from ..estimators.targets import RegressionTarget, scored
 from ..options import ChecksOptions
 from ._candidates import last_step
 
-__all__ = ["BaseEnsemble", "EnsembleClassifierMixin", "EnsembleRegressorMixin"]
+__all__ = ["BaseEnsemble", "EnsembleClassifierMixin", "EnsembleRegressorMixin", "is_multilabel"]
 
 
 def mean_of(predictions: Any) -> Floats:
@@ -171,3 +171,8 @@ class EnsembleRegressorMixin(RegressorMixin):
         if isinstance(target, RegressionTarget):
             return target.measure(y, predicted, sample_weight)
         return scored(r2_score, y, predicted, sample_weight)
+
+
+def is_multilabel(ensemble: EnsembleClassifierMixin) -> bool:
+    """Tell whether a fitted ensemble predicts several labels per row."""
+    return ensemble._labels_were()[0]
