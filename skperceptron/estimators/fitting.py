@@ -208,7 +208,8 @@ def make_ready(
     given = {"X": data.X, "y": checked.y, "sample_weight": checked.sample_weight, **vars(extras)}
     saved = listener.resume(rng, lambda: facts_of(estimator, given, choices, network, rng, start))
     if start is None:
-        parameters = initial_parameters(network, choices, target, extras, rng, data)
+        seen = None if checked.fold is None else checked.fold.train
+        parameters = initial_parameters(network, choices, target, extras, rng, data, seen)
     else:
         parameters = start.parameters
     later = estimator._later if start is None else start.later
@@ -315,6 +316,8 @@ def _hold_out(
     """Return the rows to train on, and those to validate on."""
     data, weight = checked.data, checked.weight
     all_rows = np.arange(data.n_rows)
+    if (fold := checked.fold) is not None:
+        return fold.train, HeldOut(data, checked.y, weight, checked.given, fold.held_out)
     if has_validation_data(extras, estimator.solver):
         return all_rows, check_validation_data(estimator, checked.target, extras)
     if choices.stopping is None or choices.is_lbfgs:

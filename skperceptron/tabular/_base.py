@@ -6,6 +6,7 @@ A fit reads: table to numbers, parameters to arms, rows to folds, then a cross e
 from __future__ import annotations
 
 import time
+import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -174,7 +176,9 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
                 network, grid, cv=splits, n_jobs=self.n_jobs, verbose=verbose, random_state=seed
             )
             # The members' own requests are none of the user's concern.
-            with config_context(enable_metadata_routing=False):
+            with config_context(enable_metadata_routing=False), warnings.catch_warnings():
+                # Whether it is better to stop or to use all epochs, held-out rows decide.
+                warnings.filterwarnings("ignore", "Stochastic Optimizer: Max", ConvergenceWarning)
                 return ensemble.fit(numbers, y, **weights)
 
         if self.max_time is not None and n_epochs > PILOT_EPOCHS:
@@ -269,7 +273,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
             "max_iter": n_epochs,
             "early_stopping": EarlyStopping(
                 monitor,
-                patience=np.inf,
+                patience=max(1, round(preset.patience * n_epochs)),
                 tol=0.0,
                 every=max(1, round(n_epochs / preset.looks)),
                 ties="latest",
