@@ -1,13 +1,13 @@
 """Neural networks in scikit-learn's terms, from Rosenblatt's perceptron to a modern MLP."""
 
 from . import moved as _moved  # noqa: F401
-from .estimators import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from .estimators import MLPBinaryClassifier, MLPClassifier, MLPRegressor, MLPSoftmaxClassifier
 from .perceptron import RosenblattPerceptron
-
-__version__ = "0.1.0"
+from .version import __version__ as __version__
 
 __all__ = [
     "MLPBinaryClassifier",
+    "MLPClassifier",
     "MLPRegressor",
     "MLPSoftmaxClassifier",
     "RosenblattPerceptron",

@@ -19,6 +19,7 @@ from ..stopping import EarlyStopping
 from ..training import Member, Recipe, TrainingSet
 from ..training.checkpoint import restore
 from ..training.groups import factors_of
+from .advice import Described
 from .choices import Choices
 from .data import (
     NO_EXTRAS,
@@ -107,6 +108,11 @@ class Run:
         """Rows of a batch."""
         return self.model.choices.batch_rows(self.member.recipe.n_samples)
 
+    @property
+    def described(self) -> Described:
+        """What warnings look at."""
+        return Described(self.data.X, getattr(self.estimator, "feature_names_in_", None))
+
     def finish(self) -> None:
         """Let the estimator take over what stochastic training has made of the member.
 
@@ -121,7 +127,8 @@ class Run:
         if member.diverged or not np.isfinite(member.parameters).all():
             self.model.refuse_diverged()
         if not was_planned(member):
-            warn_unconverged(member.verdict, self.model.choices)
+            losses = member.progress.loss_curve
+            warn_unconverged(member.verdict, self.model.choices, losses, self.described)
         self.keep(self.estimator)
 
     def keep(self, estimator: Any) -> None:

@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import check_sample_weight, restored_on_failure, take_over_features
 from .._sklearn.compat import fit_context
+from .._sklearn.versions import RemembersVersion
 from ..engine.arrays import Floats, Integers
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.notebook import PACKAGE, documentation_url
@@ -58,7 +59,7 @@ PILOT_EPOCHS = 2
 
 
 # Long for its docstrings: a fit is told in one place, from the table to the ensemble.
-class BaseTabularMLP(ChecksOptions, BaseEstimator):
+class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
     """What both estimators share."""
 
     _parameter_constraints: dict[str, Rules] = {

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..arrays import ActivationFunction, Call, Floats, runs
+from ..operators import OperatorGraph, Value
 from .base import Bench, Block, LearnedArray
 
 
@@ -56,6 +57,11 @@ class Activate(Block):
 
     def activation_of(self, member: int) -> ActivationFunction:
         return self.activations[member if len(self.activations) > 1 else 0]
+
+    def to_onnx(
+        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
+    ) -> Value:
+        return self.activation_of(0).to_onnx(graph, inputs[0], *(theta[0] for theta in learned))
 
     def text(self) -> str:
         return " ".join(str(self.activations[0]).split())

@@ -11,6 +11,7 @@ import numpy as np
 from ..arrays import Call, Floats
 from ..calls import sum_of_rows
 from ..lines import Line
+from ..operators import OperatorGraph, Value
 from .base import Bench, Block, LearnedArray
 
 
@@ -43,6 +44,12 @@ class Blend(Block):
         x, f = inputs
         none = np.zeros_like(share)
         return x.scaled(1 - share, none) + f.scaled(share, none)
+
+    def to_onnx(
+        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
+    ) -> Value:
+        x, f = inputs
+        return x + (f - x) * learned[0][0]
 
     def forward(self, work: Bench, node: int) -> Iterator[Call]:
         (x, f), (share,), out = work.inputs_of(node), work.parameters_of(node), work.value_of(node)

@@ -11,6 +11,7 @@ import numpy as np
 from ..arrays import Call, Floats
 from ..inputs import Noise
 from ..lines import Line
+from ..operators import OperatorGraph, Value
 from .base import Bench, Block
 
 
@@ -41,6 +42,11 @@ class Dropout(Block):
         return not trains
 
     def line(self, inputs: Sequence[Line], learned: Sequence[Floats]) -> Line:
+        return inputs[0]
+
+    def to_onnx(
+        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
+    ) -> Value:
         return inputs[0]
 
     def text(self) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from ..arrays import Call, Floats
+from ..operators import OperatorGraph, Value
 from .base import Bench
 from .periodic import OfWaves
 
@@ -51,6 +52,17 @@ class PeriodicLinear(OfWaves):
     def _rooms(self, work: Bench, node: int) -> list[Floats]:
         """Return arrays for waves, mixtures, angles and one column."""
         return self.rooms(work, node, (2 * self.n_frequencies, self.width, self.n_frequencies, 1))
+
+    def to_onnx(
+        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
+    ) -> Value:
+        frequencies, mixing, shifts = (a[0] for a in self._per_feature(tuple(learned)))
+        # (D, rows, 1)
+        features = graph.reshape(graph.op("Transpose", inputs[0], perm=[1, 0]), 0, -1, 1)
+        angles = features * frequencies * (2 * np.pi)
+        waves = graph.concatenate([graph.op("Sin", angles), graph.op("Cos", angles)], axis=2)
+        mixed = graph.op("Relu", waves @ mixing + shifts.swapaxes(0, 1))
+        return graph.reshape(graph.op("Transpose", mixed, perm=[1, 0, 2]), -1, self.units)
 
     def forward(self, work: Bench, node: int) -> Iterator[Call]:
         (x,), F = work.inputs_of(node), self.n_frequencies
