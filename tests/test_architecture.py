@@ -228,6 +228,8 @@ def test_outside_imports_fit_the_floor(path):
         allowed = {"numpy", "scipy"}
     if floor == TOOLS:
         allowed |= {"joblib", "matplotlib", "networkx", "onnx", "pandas", "skl2onnx"}
+        # It comes with scikit-learn, as joblib does.
+        allowed |= {"threadpoolctl"}
     assert roots <= allowed
     if floor == COMPONENTS:
         of_sklearn = {(m, n) for m, n in foreign if m.split(".")[0] == "sklearn"}
