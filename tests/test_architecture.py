@@ -35,6 +35,7 @@ FLOORS = {
     "stopping": COMPONENTS,
     "training": TRAINING,
     "usercall": GROUND,
+    "versions": ESTIMATORS,
     "_sklearn": ESTIMATORS,
     "callbacks": ESTIMATORS,
     "estimators": ESTIMATORS,
