@@ -45,7 +45,7 @@ def kernels(session):
 @nox.session
 def mutation(session):
     """See which small faults the tests notice; -- --help tells more."""
-    session.install("-e", ".[test]", "torch==2.13.0")
+    session.install("-e", ".[test,mutation]", "torch==2.13.0")
     session.run("python", "tests/mutation/run.py", *session.posargs)
 
 

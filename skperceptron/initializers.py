@@ -271,10 +271,17 @@ class UnitVariance(Initializer):
             return np.zeros_like(weight), bias
         if is_output or layer.inputs is None:
             return weight, bias
-        z = layer.inputs @ weight
-        deviation = z.std(axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = layer.inputs @ weight
+        # A unit whose sums overflow keeps its weights, as one whose sums are constant does.
+        z[:, ~np.isfinite(z).all(axis=0)] = 0
+        largest = np.abs(z).max(axis=0)
+        # Squares of huge sums would overflow, those of tiny ones vanish. A power of two changes no
+        # digit.
+        _, exponent = np.frexp(largest)
+        deviation = np.ldexp(np.ldexp(z, -exponent).std(axis=0), exponent)
         # Rounding alone lets a constant column deviate.
-        varies = deviation > 1e-10 * np.abs(z).max(axis=0)
+        varies = deviation > 1e-10 * largest
         factor = np.divide(1, deviation, out=np.ones(layer.units), where=varies)
         if self.points:
             chosen = rng.randint(len(z), size=(self.points, layer.units))

@@ -48,6 +48,13 @@ def test_prediction_is_the_formula(solver, skips):
     assert [a.shape for a in model.numeric_embeddings_] == [(3, 5), (3, 5), (3, 5, 2), (3, 2)]
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_rows_of_any_layout_are_read_behind_dropout(order):
+    model = make(input_dropout=0.2).fit(X, Y)
+    rows = np.asarray(X[::2], order=order)
+    assert_allclose(model.predict(rows), model.predict(X)[::2], rtol=1e-9)
+
+
 def test_start_is_that_of_the_paper():
     block = Periodic(spread=0.3).block(2000)
     w, p, mixing, shift = block.initial_arrays(np.random.RandomState(0))

@@ -392,6 +392,27 @@ def test_data_reaches_every_layer_of_every_wiring(skips, more):
         assert_allclose(found, expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("factor", [2.0**800, 2.0**-800])
+def test_variance_is_found_in_numbers_of_any_size(factor):
+    inputs = np.random.RandomState(1).normal(size=(50, 3))
+    weights, biases = zip(
+        *(
+            UnitVariance().draw(Layer(3, 4, ReLU(), 6.0, inputs * by), np.random.RandomState(0))
+            for by in (1, factor)
+        ),
+        strict=True,
+    )
+    assert_array_equal(weights[0], weights[1] * factor)
+    assert_array_equal(*biases)
+
+
+def test_units_whose_sums_overflow_keep_their_weights():
+    asked = Layer(3, 4, ReLU(), 6.0, np.full((10, 3), 1e308))
+    weight, bias = UnitVariance().draw(asked, np.random.RandomState(0))
+    assert np.isfinite(weight).all()
+    assert np.isfinite(bias).all()
+
+
 def test_units_that_see_nothing_vary_keep_their_weights():
     constant = np.ones((10, 3))
     asked = Layer(3, 4, ReLU(), 6.0, constant)

@@ -126,8 +126,16 @@ class Network:
         return max(widths if spares_input else [*(i.width for i in self.inputs), *widths])
 
     def reads(self, value: int, kind: str) -> bool:
-        """Tell whether all readers of an input can read one of the given kind."""
-        return all(kind in n.block.accepts for n in self.nodes if value in n.sources)
+        """Tell whether predictions can be made of a value of the given kind.
+
+        All its readers must accept it, and those of a block that passes it on as it is.
+        """
+        return all(
+            kind in node.block.accepts
+            and (not node.block.shares_value(trains=False) or self.reads(position, kind))
+            for position, node in enumerate(self.nodes)
+            if value in node.sources
+        )
 
     def views(self, vectors: Floats) -> Learned:
         """Return what each node learns, as views into ``vectors`` of shape (K, P)."""

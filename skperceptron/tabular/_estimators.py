@@ -87,6 +87,8 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
     _ensemble = StackedCrossEnsembleClassifier
 
     ensemble_: StackedCrossEnsembleClassifier
+    # As in the regressor: the ensemble tells how good it is.
+    score = BaseTabularMLP.score
 
     def _checked_target(self, y: Any) -> tuple[Any, Integers | None]:
         labels, y, codes = described_labels(type(self).__name__, y)
@@ -213,6 +215,8 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
     _ensemble = StackedCrossEnsembleRegressor
 
     ensemble_: StackedCrossEnsembleRegressor
+    # The mixin, which must come first, has a score that overflows with huge numbers.
+    score = BaseTabularMLP.score
 
     def _checked_target(self, y: Any) -> tuple[Any, None]:
         _, y, _ = described_numbers(self, y)

@@ -209,6 +209,27 @@ class SomeOfMany(TargetRows):
         out[k, b, self.indicator.indices[stored]] = 1
 
 
+def of_split(train: TargetRows, held_out: TargetRows, places: Integers) -> TargetRows:
+    """Return the targets of a data set of which some rows are trained on, some are held out.
+
+    Parameters
+    ----------
+    train, held_out : TargetRows
+        Of either part.
+    places : ndarray of int, shape (N,)
+        Where each row of the data set stands among both parts, one behind the other.
+    """
+    if (
+        isinstance(train, Targets)
+        and isinstance(held_out, Targets)
+        and train.codes is not None
+        and held_out.codes is not None
+    ):
+        # Both have the same table: that of the classes.
+        return Targets(train.table, np.concatenate([train.codes, held_out.codes])).part(places)
+    return train.followed_by([held_out]).part(places)
+
+
 def one_hot(codes: Integers, n_classes: int) -> TargetRows:
     """Return the targets of a softmax: a one at the class of each row.
 

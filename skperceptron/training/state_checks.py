@@ -110,9 +110,10 @@ def _check_arrays(arrays: Mapping[str, NDArray[Any]], form: Form) -> None:
             continue
         # The optimiser's vectors may overflow, such as a mean of squares in float32.
         wrong: Callable[[Any], Any] = np.isnan if name.startswith("optimizer.") else _is_not_finite
-        is_float = array.dtype == form.dtype or (name == "best_parameters" and _is_float(array))
         _demand(
-            is_float and array.shape == (form.n_parameters,) and not wrong(array).any(),
+            array.dtype == form.dtype
+            and array.shape == (form.n_parameters,)
+            and not wrong(array).any(),
             f"array {name}",
         )
 
@@ -181,10 +182,6 @@ def _is_number(value: Any) -> bool:
 
 def _is_not_finite(array: NDArray[Any]) -> NDArray[np.bool_]:
     return ~np.isfinite(array)
-
-
-def _is_float(array: NDArray[Any]) -> bool:
-    return array.dtype in (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def _demand(is_so: Any, what: str) -> None:

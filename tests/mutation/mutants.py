@@ -63,6 +63,8 @@ class Mutant:
         What stands there, and what shall.
     source : str
         All of the file with the fault.
+    lines : range
+        The lines of the statement that holds it, without those of the statements inside.
     """
 
     path: str
@@ -71,11 +73,31 @@ class Mutant:
     text: str
     change: str
     source: str
+    lines: range
 
     @property
     def key(self) -> tuple[str, str, str]:
         """What identifies it when lines and files move."""
         return self.where, self.text, self.change
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What holds a node: a function with its class, and the lines of a statement."""
+
+    where: str
+    lines: range
+
+    def below(self, node: ast.AST) -> "Inside":
+        """Return what holds a node that stands in this one, and what stands in it."""
+        where, lines = self.where, self.lines
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            where = f"{where}.{node.name}".strip(".")
+        if isinstance(node, ast.stmt):
+            body = getattr(node, "body", None)
+            last = max(node.lineno, body[0].lineno - 1) if body else node.end_lineno
+            lines = range(node.lineno, last + 1)
+        return Inside(where, lines)
 
 
 def mutants_of(path: str, source: str) -> Iterator[Mutant]:
@@ -84,7 +106,7 @@ def mutants_of(path: str, source: str) -> Iterator[Mutant]:
     lines, starts = encoded.splitlines(keepends=True), [0]
     for line in lines:
         starts.append(starts[-1] + len(line))
-    for node, where, changed in _changes(ast.parse(source), ""):
+    for node, inside, changed in _changes(ast.parse(source), Inside("", range(0))):
         first = starts[node.lineno - 1] + node.col_offset
         last = starts[node.end_lineno - 1] + node.end_col_offset
         new = ast.unparse(changed)
@@ -93,11 +115,11 @@ def mutants_of(path: str, source: str) -> Iterator[Mutant]:
             new = f"({new})"
         mutated = (encoded[:first] + new.encode() + encoded[last:]).decode()
         text = lines[node.lineno - 1].decode().strip()
-        yield Mutant(path, node.lineno, where, text, change, mutated)
+        yield Mutant(path, node.lineno, inside.where, text, change, mutated, inside.lines)
 
 
-def _changes(parent: ast.AST, where: str) -> Iterator[tuple[ast.AST, str, ast.AST]]:
-    """Yield nodes below one, the function that holds them, and what may take their place."""
+def _changes(parent: ast.AST, around: Inside) -> Iterator[tuple[ast.AST, Inside, ast.AST]]:
+    """Yield nodes below one, what holds them, and what may take their place."""
     for name, value in ast.iter_fields(parent):
         if name in ("annotation", "returns", "decorator_list", "bases"):
             continue
@@ -105,9 +127,7 @@ def _changes(parent: ast.AST, where: str) -> Iterator[tuple[ast.AST, str, ast.AS
             if not isinstance(node, ast.AST) or isinstance(node, ast.JoinedStr | ast.Raise):
                 # Texts of errors are none of arithmetic.
                 continue
-            inside = where
-            if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                inside = f"{where}.{node.name}".strip(".")
+            inside = around.below(node)
             for changed in _faults(node):
                 yield node, inside, changed
             yield from _changes(node, inside)

@@ -6,6 +6,9 @@ each one the tests of that module run in a copy of the project; a fault that all
 survived: a test is missing, or the fault changes nothing. The latter stand, with the reason, in
 `equivalent.json` and do not count.
 
+At first the tests run once with coverage.py, which tells which of them reach which line; a fault
+is shown only to those that reach it, the fastest first. ``--reach FILE`` keeps what was found.
+
 Tests run in forks of one process that has imported all libraries, so this needs Linux or macOS.
 """
 
@@ -22,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -30,6 +33,7 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.mutation.mutants import Mutant, mutants_of  # noqa: E402
+from tests.mutation.reach import Chosen, Reach, measured  # noqa: E402
 
 #: The tests of each part of the package, those that fail soonest first.
 TESTS = {
@@ -113,7 +117,23 @@ def copy_of_project(folder: Path) -> Path:
     return folder
 
 
-def start(mutant: Mutant, copy: Path, limit: int) -> Running:
+def reach_of(tests: list[str]) -> Reach:
+    """Find out which lines each test runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy, output = copy_of_project(Path(folder) / "copy"), Path(folder) / "reach.json"
+        sys.stdout.flush()
+        process = os.fork()
+        if process == 0:
+            try:
+                _enter(copy)
+                measured(copy, tests, output)
+            finally:
+                os._exit(0)
+        os.waitpid(process, 0)
+        return Reach.read(output)
+
+
+def start(mutant: Mutant, copy: Path, reach: Reach, limit: int) -> Running:
     """Begin to test a fault, which may take so many seconds of a processor."""
     (copy / mutant.path).write_text(mutant.source)
     sys.stdout.flush()
@@ -121,16 +141,28 @@ def start(mutant: Mutant, copy: Path, limit: int) -> Running:
     if process == 0:
         try:
             resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
-            _test(copy, tests_of(mutant.path))
+            _test(copy, mutant.path, reach.of(mutant.path, mutant.lines))
         finally:
             os._exit(1)
     return Running(mutant, copy, process, time.monotonic())
 
 
-def _test(copy: Path, tests: list[str]) -> None:
-    """Run tests in this process, and end it with pytest's verdict."""
+def _test(copy: Path, path: str, reaching: list[str] | None) -> None:
+    """Run the tests that reach a fault in this process, and end it with pytest's verdict."""
     import pytest
 
+    _enter(copy)
+    files, plugins = tests_of(path), []
+    if reaching == []:
+        os._exit(0)
+    if reaching is not None:
+        files, plugins = sorted({test.split("::")[0] for test in reaching}), [Chosen(reaching)]
+    options = ["-x", "-q", "-p", "no:cacheprovider", "--tb=line"]
+    os._exit(int(pytest.main([*options, *files], plugins=plugins)))
+
+
+def _enter(copy: Path) -> None:
+    """Make this process work in a copy of the project, and write into a file there."""
     os.setpgid(0, 0)
     os.chdir(copy)
     os.environ["PYTHONPATH"] = sys.path[0] = str(copy)
@@ -139,8 +171,6 @@ def _test(copy: Path, tests: list[str]) -> None:
     with open(copy / "output.txt", "w") as output:
         for stream in (1, 2):
             os.dup2(output.fileno(), stream)
-        verdict = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--tb=line", *tests])
-    os._exit(int(verdict))
 
 
 def ended(running: Running, limit: int) -> str | None:
@@ -156,7 +186,7 @@ def ended(running: Running, limit: int) -> str | None:
     return "survived" if process and status == 0 else "killed"
 
 
-def verdicts(mutants: list[Mutant], n_jobs: int, limit: int) -> list[str]:
+def verdicts(mutants: list[Mutant], reach: Reach, n_jobs: int, limit: int) -> list[str]:
     """Test faults, several at a time; return "killed" or "survived" for each."""
     waiting, found = list(enumerate(mutants))[::-1], {}
     running: dict[int, Running] = {}
@@ -165,7 +195,7 @@ def verdicts(mutants: list[Mutant], n_jobs: int, limit: int) -> list[str]:
         while waiting or running:
             while waiting and free:
                 i, mutant = waiting.pop()
-                running[i] = start(mutant, free.pop(), limit)
+                running[i] = start(mutant, free.pop(), reach, limit)
             for i, now in list(running.items()):
                 verdict = ended(now, limit)
                 if verdict is not None:
@@ -187,6 +217,7 @@ def main() -> int:
         "--limit", type=int, default=600, help="seconds of a processor for a fault's tests"
     )
     parser.add_argument("--only", default="", help="draw from files whose path begins so")
+    parser.add_argument("--reach", type=Path, help="which tests reach which lines: kept here")
     parser.add_argument("--json", type=Path, help="where to write all verdicts")
     options = parser.parse_args()
     for library in LIBRARIES:
@@ -199,16 +230,28 @@ def main() -> int:
     population = [m for m in all_mutants() if m.path.startswith(options.only)]
     chosen = random.Random(options.seed).sample(population, min(options.mutants, len(population)))
     counted = [mutant for mutant in chosen if mutant.key not in known]
-    found = verdicts(counted, options.jobs, options.limit)
+    reach = known_reach(options.reach)
+    found = verdicts(counted, reach, options.jobs, options.limit)
     report(counted, found, len(chosen) - len(counted))
     if options.json:
         rows = [
-            {name: value for name, value in asdict(mutant).items() if name != "source"}
+            {name: getattr(mutant, name) for name in ("path", "line", "where", "text", "change")}
             | {"verdict": verdict}
             for mutant, verdict in zip(counted, found, strict=True)
         ]
         options.json.write_text(json.dumps(rows, indent=1))
     return 0
+
+
+def known_reach(path: Path | None) -> Reach:
+    """Return which tests reach which lines, from a file if there is one."""
+    if path is not None and path.exists():
+        return Reach.read(path)
+    tests = list(dict.fromkeys(test for part in TESTS.values() for test in part))
+    reach = reach_of([test for test in tests if (ROOT / test).exists()])
+    if path is not None:
+        reach.write(path)
+    return reach
 
 
 def report(mutants: list[Mutant], found: list[str], n_equivalent: int) -> None:

@@ -5,6 +5,7 @@ import json
 
 from tests.mutation import run
 from tests.mutation.mutants import mutants_of
+from tests.mutation.reach import Reach
 
 SOURCE = '''
 class Half:
@@ -34,6 +35,27 @@ def test_faults_are_single_changes_of_what_is_computed():
     assert {mutant.where for mutant in found} == {"Half.of"}
     before = ast.dump(ast.parse(SOURCE.replace("×", "µ")))
     assert all(ast.dump(ast.parse(mutant.source)) != before for mutant in found)
+
+
+def test_faults_know_the_lines_of_their_statement():
+    source = "def half(x,\n  y=1):\n  if (x <\n      y):\n    return x\n  return (x +\n    y)\n"
+    found = {mutant.change: mutant.lines for mutant in mutants_of("half.py", source)}
+    assert found == {
+        "1 -> 2": range(1, 3),
+        "x < y -> x <= y": range(3, 5),
+        "x + y -> x - y": range(6, 8),
+    }
+
+
+def test_only_tests_that_reach_a_fault_are_shown_it_and_the_fastest_first():
+    reach = Reach(
+        {"a.py": {"1": None, "2": [0, 2], "3": [1, 2]}}, {"slow": 3.0, "fast": 1, "mid": 2}
+    )
+    assert reach.of("a.py", range(1, 3)) is None
+    assert reach.of("a.py", range(2, 3)) == ["mid", "slow"]
+    assert reach.of("a.py", range(2, 4)) == ["fast", "mid", "slow"]
+    assert reach.of("a.py", range(4, 5)) == []
+    assert reach.of("other.py", range(1, 2)) == []
 
 
 def test_faults_that_change_nothing_can_still_be_made():

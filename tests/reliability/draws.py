@@ -64,6 +64,18 @@ COMPONENT_CHOICES: dict[str, tuple[Any, ...]] = {
     "otherwise": ("scikit-learn", "he_normal"),
 }
 
+#: Makers of the columns of a table.
+COLUMNS: dict[str, Any] = {
+    "normal": lambda rng, n: rng.normal(size=n),
+    "huge": lambda rng, n: rng.normal(size=n) * 1e300,
+    "constant": lambda rng, n: np.full(n, 3.0),
+    "counts": lambda rng, n: rng.integers(1000, size=n),
+    "flags": lambda rng, n: rng.random(n) < 0.5,
+    "category": lambda rng, n: pd.Categorical(np.array(list("abc"))[rng.integers(3, size=n)]),
+    "names": lambda rng, n: [f"name {k}" for k in rng.integers(100, size=n)],
+    "days": lambda rng, n: pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.random(n), unit="D"),
+}
+
 #: What no parameter may be.
 NONSENSE = (None, -1, np.nan, np.inf, "nonsense", True, 1e400, (), [1, "a"], object, -0.5, 0)
 
@@ -258,6 +270,22 @@ class Draws:
             )
             notes += "; one number of X is not finite"
         return Data(X, y, weight, notes).contained(self)
+
+    def table(self, is_classification: bool) -> Data:
+        """Return a frame with columns of many kinds, with gaps, and targets."""
+        n_rows = self.one_of([1, 2, 5, 20, 80])
+        kinds = [self.one_of(sorted(COLUMNS)) for _ in range(self.one_of([1, 3, 6]))]
+        X = pd.DataFrame({f"{i}_{k}": COLUMNS[k](self.rng, n_rows) for i, k in enumerate(kinds)})
+        for name in X:
+            if self.chance(0.4):
+                X[name] = X[name].mask(self.rng.random(n_rows) < self.one_of([0.1, 0.5, 1.0]))
+        y: Any
+        if is_classification:
+            n_classes = self.one_of([2, 3])
+            y = np.array(["no", "yes", "maybe"])[self.rng.integers(n_classes, size=n_rows)]
+        else:
+            y = self.rng.normal(size=n_rows) * 10.0 ** self.one_of([-100, -3, 0, 3, 100])
+        return Data(X, y, self._weights(n_rows), f"{n_rows} rows of {', '.join(kinds)}")
 
     def like(self, data: Data) -> Data:
         """Return other rows for the same estimator: some of the given ones, perhaps changed."""

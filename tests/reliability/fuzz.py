@@ -37,15 +37,22 @@ from sklearn.model_selection import GridSearchCV
 
 import skperceptron
 from skperceptron.model_selection import (
+    StackedCrossEnsembleClassifier,
+    StackedCrossEnsembleRegressor,
     StackedEnsembleClassifier,
     StackedEnsembleRegressor,
     StackedGridSearchCV,
 )
+from skperceptron.tabular import TabularMLPClassifier, TabularMLPRegressor
 
 PACKAGE = str(Path(skperceptron.__file__).parent)
 
 #: Seconds after which a case counts as one that does not end.
 LIMIT = 20.0
+
+#: Attributes that are not checked: squares of huge numbers are rightly infinite, labels are no
+#: numbers.
+MAY_BE_INFINITE = ("best_loss_", "classes_", "loss_", "oof_loss_")
 
 #: Classes of warnings that may come at any time.
 MEANT = (ConvergenceWarning, DataConversionWarning, FitFailedWarning)
@@ -61,6 +68,8 @@ KNOWN_WARNINGS = (
     r"D\^2 score is not well-defined",
     # Where single fits of a search fail.
     "One or more of the test scores are non-finite",
+    "The least populated class in y has only",
+    r"Scoring failed[\s\S]*their numbers are too large for this network",
 )
 
 #: What no message to a user should read like.
@@ -120,7 +129,8 @@ def run_case(seed: int, number: int) -> Report:
     try:
         # What is printed belongs to a case that is verbose.
         with _limited(LIMIT), redirect_stdout(StringIO()):
-            kind = draws.one_of([_sequence, _search, _ensemble], [0.93, 0.03, 0.04])
+            kinds = [_sequence, _search, _ensemble, _cross_ensemble, _table]
+            kind = draws.one_of(kinds, [0.89, 0.03, 0.04, 0.02, 0.02])
             kind(draws, report)
     except Fault as fault:
         report.fault = str(fault)
@@ -352,7 +362,7 @@ def _train(watched: Watched, data: Data, method: str, options: dict[str, Any]) -
 def _check_finite(estimator: Any) -> None:
     """Check that all that was learned is finite."""
     for name, value in vars(estimator).items():
-        if not name.endswith("_") or name in ("best_loss_", "classes_", "loss_"):
+        if not name.endswith("_") or name in MAY_BE_INFINITE:
             continue
         for array in value if isinstance(value, list) else [value]:
             is_number = isinstance(array, float | np.floating | np.ndarray)
@@ -459,17 +469,46 @@ def _search(draws: Draws, report: Report) -> None:
         raise Fault(f"scores differ: {found[0]} and {found[1]}")
 
 
-def _ensemble(draws: Draws, report: Report) -> None:
-    """Fit an ensemble on any data."""
+def _network(draws: Draws) -> Any:
+    """Return an estimator that can be a member of an ensemble."""
     estimator = draws.estimator()
     while not hasattr(estimator, "solver"):
         estimator = draws.estimator()
+    return estimator
+
+
+def _ensemble(draws: Draws, report: Report) -> None:
+    """Fit an ensemble on any data."""
+    estimator = _network(draws)
     data = draws.data(estimator)
     kind = StackedEnsembleClassifier if is_classifier(estimator) else StackedEnsembleRegressor
     ensemble = kind(estimator, n_members=draws.one_of([1, 2, 3]), random_state=0)
     report.story += [repr(ensemble), data.notes]
     watched = Watched(ensemble, report)
     _train(watched, data, "fit", _weights(data))
+
+
+def _cross_ensemble(draws: Draws, report: Report) -> None:
+    """Fit an ensemble over folds on any data."""
+    estimator = _network(draws)
+    data = draws.data(estimator)
+    is_classification = is_classifier(estimator)
+    kind = StackedCrossEnsembleClassifier if is_classification else StackedCrossEnsembleRegressor
+    arms = draws.one_of([{}, {"alpha": [1e-4, 1.0]}, [{"alpha": [0.0]}, {"max_iter": [1, 3]}]])
+    ensemble = kind(estimator, arms, cv=draws.one_of([2, 3]), random_state=0)
+    report.story += [repr(ensemble), data.notes]
+    _train(Watched(ensemble, report), data, "fit", _weights(data))
+
+
+def _table(draws: Draws, report: Report) -> None:
+    """Fit an estimator for tables on a frame of columns of all kinds."""
+    kind = draws.one_of([TabularMLPClassifier, TabularMLPRegressor])
+    options = {"n_folds": draws.one_of([2, 3]), "max_epochs": draws.one_of([1, 3])}
+    preset = draws.one_of(["default", "fast"])
+    model = kind(preset=preset, hidden_layer_sizes=(3,), random_state=0, **options)
+    data = draws.table(is_classifier(model))
+    report.story += [repr(model), data.notes]
+    _train(Watched(model, report), data, "fit", _weights(data))
 
 
 # The program.

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..arrays import ActivationFunction, Call, Floats, runs
 from ..calls import of_members
+from ..operators import OperatorGraph, Value
 from .base import Bench, Block, LearnedArray
 
 
@@ -57,6 +58,11 @@ class Activate(Block):
 
     def activation_of(self, member: int) -> ActivationFunction:
         return self.activations[member if len(self.activations) > 1 else 0]
+
+    def to_onnx(
+        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
+    ) -> Value:
+        return self.activation_of(0).to_onnx(graph, inputs[0], *(theta[0] for theta in learned))
 
     def text(self) -> str:
         return " ".join(str(self.activations[0]).split())

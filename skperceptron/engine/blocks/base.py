@@ -36,6 +36,7 @@ import numpy as np
 from ..arrays import ActivationFunction, Call, Floats
 from ..inputs import Input
 from ..lines import Line
+from ..operators import OperatorGraph, Value, not_declared
 
 
 @dataclass(frozen=True)
@@ -239,6 +240,30 @@ class Block:
     def activation_of(self, member: int) -> ActivationFunction | None:
         """Return the function that a member applies unit by unit, if that is what it does."""
         return None
+
+    def to_onnx(
+        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
+    ) -> Value:
+        """Return the value in predictions, told in ONNX's operators.
+
+        Parameters
+        ----------
+        graph : OperatorGraph
+        inputs : sequence of Value
+            What it reads, (rows, width) each.
+        learned : sequence of ndarray
+            What it has learned, with a member axis of length 1.
+
+        Raises
+        ------
+        NotDeclaredError
+            If a block that is no line does not define this method.
+        """
+        line = self.factor_and_shift(learned)
+        if line is None:
+            raise not_declared(self, "graph, inputs, learned")
+        factor, shift = (array[0] for array in line)
+        return inputs[0] * factor + shift
 
     # How it is shown.
 

@@ -12,6 +12,7 @@ from ..arrays import Call, Floats
 from ..calls import of_members
 from ..inputs import Noise
 from ..lines import Line
+from ..operators import OperatorGraph, Value
 from .base import Bench, Block
 
 
@@ -42,6 +43,11 @@ class Dropout(Block):
         return not trains
 
     def line(self, inputs: Sequence[Line], learned: Sequence[Floats]) -> Line:
+        return inputs[0]
+
+    def to_onnx(
+        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
+    ) -> Value:
         return inputs[0]
 
     def text(self) -> str:

@@ -11,6 +11,7 @@ from scipy.special import expit
 from ..._sklearn.checks import FitMode, shown_labels
 from ..._sklearn.compat import check_classification_targets, type_of_target
 from ...engine.arrays import Floats
+from ...engine.operators import OperatorGraph, Value
 from ...training import SomeOfMany, TargetRows, Targets
 from .base import LabelTarget
 
@@ -79,6 +80,15 @@ class Indicators(LabelTarget):
 
     def probabilities(self, raw: Floats) -> Floats:
         return expit(raw)
+
+    def codes_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        return graph.op("Cast", raw > 0, to="int64")
+
+    def decision_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        return raw
+
+    def probabilities_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        return graph.sigmoid(raw)
 
     def _check_n_labels(self, n_labels: int) -> None:
         if n_labels != len(self.classes):

@@ -1,0 +1,95 @@
+"""Which tests run which lines, and how long they take."""
+
+import importlib
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+
+class Recorder:
+    """A plugin of pytest that notes the lines that each test runs."""
+
+    def __init__(self, coverage):
+        self.coverage = coverage
+        self.seconds: dict[str, float] = {}
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item):
+        self.coverage.switch_context(item.nodeid)
+        started = time.process_time()
+        try:
+            return (yield)
+        finally:
+            self.seconds[item.nodeid] = time.process_time() - started
+            self.coverage.switch_context("")
+
+
+class Chosen:
+    """A plugin of pytest that runs only these tests, in this order."""
+
+    def __init__(self, tests: list[str]):
+        self.place = {test: i for i, test in enumerate(tests)}
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config, items):
+        chosen = [item for item in items if item.nodeid in self.place]
+        items[:] = sorted(chosen, key=lambda item: self.place[item.nodeid])
+
+
+class Reach:
+    """The tests that run a line, those that are over soonest first.
+
+    Parameters
+    ----------
+    tests : dict of str to dict of str to (list of int or None)
+        For each file, for each of its lines, the numbers of the tests that run it; None if an
+        import runs it. Lines that nothing runs are missing.
+    seconds : dict of str to float
+        How long each test took; its keys give the tests their numbers.
+    """
+
+    def __init__(self, tests: dict[str, dict[str, list[int] | None]], seconds: dict[str, float]):
+        self.tests = tests
+        self.seconds = seconds
+        self._names = list(seconds)
+
+    def of(self, path: str, lines: range) -> list[str] | None:
+        """Return the tests that run any of these lines; None if an import runs one of them."""
+        known = self.tests.get(path, {})
+        runs = [known.get(str(line), []) for line in lines]
+        if None in runs:
+            return None
+        numbers = {number for tests in runs for number in tests}
+        return sorted((self._names[number] for number in numbers), key=self.seconds.__getitem__)
+
+    def write(self, path: Path) -> None:
+        path.write_text(json.dumps({"tests": self.tests, "seconds": self.seconds}))
+
+    @classmethod
+    def read(cls, path: Path) -> "Reach":
+        return cls(**json.loads(path.read_text()))
+
+
+def measured(root: Path, tests: list[str], output: Path) -> None:
+    """Run tests in this process, and write down which lines of the package each of them runs."""
+    from coverage import Coverage
+
+    coverage = Coverage(data_file=None, source=[str(root / "skperceptron")], messages=False)
+    recorder = Recorder(coverage)
+    coverage.start()
+    # Else a test that is the first to need a module would seem to be the only one that runs it.
+    for module in sorted((root / "skperceptron").rglob("*.py")):
+        importlib.import_module(".".join(module.relative_to(root).with_suffix("").parts))
+    pytest.main(["-q", "-p", "no:cacheprovider", "--tb=line", *tests], plugins=[recorder])
+    coverage.stop()
+    data = coverage.get_data()
+    numbers = {name: i for i, name in enumerate(recorder.seconds)}
+    found = {}
+    for file in data.measured_files():
+        found[Path(file).relative_to(root).as_posix()] = {
+            str(line): None if "" in names else [numbers[name] for name in names]
+            for line, names in data.contexts_by_lineno(file).items()
+        }
+    Reach(found, recorder.seconds).write(output)
