@@ -34,6 +34,7 @@ FLOORS = {
     "schedules": COMPONENTS,
     "stopping": COMPONENTS,
     "training": TRAINING,
+    "kept": GROUND,
     "usercall": GROUND,
     "version": GROUND,
     "versions": ESTIMATORS,
