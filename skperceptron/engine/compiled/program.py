@@ -137,7 +137,7 @@ class Program:
 
     def run(self, taken: Integers, first: int, last: int, start: int) -> None:
         """Take the steps from ``first`` of a window on, before ``last``: see :class:`Part`."""
-        if len(self._parts) == 1:
+        if len(self._parts) == 1 and not self.n_python_calls:
             self._parts[0].run(taken, first, last, start)
             return
         for step in range(first, last):
@@ -198,7 +198,11 @@ class _Encoder:
         first, last = 0, self._n_members
         if isinstance(call, OfMembers):
             first, last = call.members
-        rows = encode(call, last - first, self._constants)
+        try:
+            rows = encode(call, last - first, self._constants)
+        except (AttributeError, IndexError, TypeError, ValueError):
+            # Operands that no check has expected: NumPy, or Python, may know what to do with them.
+            return None
         if rows is None:
             return None
         for row in rows:
