@@ -1,10 +1,17 @@
-"""Errors that estimators raise; all of them are ``ValueError``."""
+"""Errors that estimators raise; all of them are ``ValueError``. And a warning."""
 
 from __future__ import annotations
 
+from .engine.operators import NotDeclaredError
 from .options import InvalidOption
 
-__all__ = ["DivergedError", "InvalidOption", "TooLargeError"]
+__all__ = [
+    "DivergedError",
+    "InconsistentVersionWarning",
+    "InvalidOption",
+    "NotDeclaredError",
+    "TooLargeError",
+]
 
 
 class DivergedError(ValueError):
@@ -42,4 +49,22 @@ class TooLargeError(ValueError, MemoryError):
     ... except TooLargeError:
     ...     print("Use output='continuous'.")
     Use output='continuous'.
+    """
+
+
+class InconsistentVersionWarning(UserWarning):
+    """An estimator has been pickled by another version of this package than the one that loads it.
+
+    scikit-learn warns of its own versions with a class of the same name.
+
+    Examples
+    --------
+    >>> import pickle, warnings
+    >>> from skperceptron import MLPRegressor
+    >>> from skperceptron.exceptions import InconsistentVersionWarning
+    >>> stored = pickle.dumps(MLPRegressor())
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", InconsistentVersionWarning)
+    ...     pickle.loads(stored)
+    MLPRegressor()
     """

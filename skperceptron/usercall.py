@@ -8,15 +8,13 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-__all__ = ["AtUsersLine", "interrupted", "warn", "warn_of_interruption"]
+__all__ = ["AtUsersLine", "first_in_call", "interrupted", "warn", "warn_of_interruption"]
 
 #: Packages between the user's line and ours: a search calls joblib, which calls scikit-learn.
 _BETWEEN = frozenset({"joblib", "numpy", "scipy", "skperceptron", "sklearn"})
 
 #: Packages whose functions a user calls to train. A worker of joblib's outlives its tasks.
 _CALLED = frozenset({"skperceptron", "sklearn"})
-
-_INTERRUPTED = "__interrupted_by_user__"
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
@@ -65,11 +63,30 @@ def interrupted() -> None:
     KeyboardInterrupt
         If the same call of the user's was interrupted before.
     """
-    call = [f for f in _frames() if _package_of(f) in _CALLED][-1]
-    # A mark on the call itself ends with it, and keeps nothing alive.
-    if _INTERRUPTED in call.f_locals:
+    if not first_in_call("interrupted"):
         raise KeyboardInterrupt
-    call.f_locals[_INTERRUPTED] = True
+
+
+def first_in_call(what: str) -> bool:
+    """Tell whether something happens for the first time in the same call of the user's.
+
+    A search warns of a hundred fits alike: only the first time is worth a long text.
+
+    Parameters
+    ----------
+    what : str
+    """
+    marks = _users_call().f_locals
+    mark = f"__{what}_by_skperceptron__"
+    is_first = mark not in marks
+    # A mark on the call itself ends with it, and keeps nothing alive.
+    marks[mark] = True
+    return is_first
+
+
+def _users_call() -> FrameType:
+    """Return the outermost call of a function that a user trains with."""
+    return [f for f in _frames() if _package_of(f) in _CALLED][-1]
 
 
 def _frames() -> Iterator[FrameType]:

@@ -391,8 +391,11 @@ def test_lbfgs_prints_each_iteration_and_keeps_the_losses(capsys):
     assert model.loss_curve_ == losses
     assert len(losses) == model.n_iter_ == 5
     assert model.loss_ == losses[-1]
-    printed = [line for line in capsys.readouterr().out.splitlines() if line[:9] == "Iteration"]
-    assert printed == [f"Iteration {i + 1}, loss = {loss:.8f}" for i, loss in enumerate(losses)]
+    heading, *rows, end = capsys.readouterr().out.splitlines()
+    assert heading.split()[:2] == ["iteration", "loss"]
+    told = [row.split()[:2] for row in rows]
+    assert told == [[str(i), f"{loss:.6f}"] for i, loss in enumerate(losses, start=1)]
+    assert end == f"L-BFGS: 5 iterations, loss = {losses[-1]:.8f}"
     model.set_params(verbose=False, solver="adam").fit(X, Y)
     assert len(model.loss_curve_) == 5
     assert not capsys.readouterr().out

@@ -136,8 +136,10 @@ def test_default_fit_learns_targets_of_any_size(loss, unit, solver):
 def test_losses_of_scikit_learn_keep_ordinary_units_and_others_do_not(loss):
     X, y = diabetes()
     raw = {"standardize_target": False}
+    ordinary = y if loss == "poisson" else y - y.mean()
     assert same_weights(
-        MLPRegressor(loss, **SMALL).fit(X, y), MLPRegressor(loss, **SMALL, **raw).fit(X, y)
+        MLPRegressor(loss, **SMALL).fit(X, ordinary),
+        MLPRegressor(loss, **SMALL, **raw).fit(X, ordinary),
     )
     for other in ("huber", "gamma"):
         auto = MLPRegressor(other, **SMALL).fit(X, 100 * y)

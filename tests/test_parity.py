@@ -105,7 +105,13 @@ def pair(problem, **parameters):
         **of_problem,
         **parameters,
     }
-    return *make(), ours(dtype="float64", **shared), theirs(**shared)
+    return *make(), as_theirs(ours(dtype="float64", **shared)), theirs(**shared)
+
+
+def as_theirs(network):
+    """Let a regressor see the target as it is, as scikit-learn's does."""
+    is_regressor = isinstance(network, MLPRegressor)
+    return network.set_params(standardize_target=False) if is_regressor else network
 
 
 def weights_of(X):

@@ -5,17 +5,28 @@ Each file holds a dict of a fitted estimator, rows, and what that version predic
 
 import pickle
 import warnings
+from copy import copy, deepcopy
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import clone
-from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.exceptions import InconsistentVersionWarning as OfScikitLearn
 
-from skperceptron import RosenblattPerceptron
+import skperceptron
+from skperceptron import RosenblattPerceptron, __version__
+from skperceptron._sklearn import versions
 from skperceptron.estimators.fitted import fitted_network
+from skperceptron.exceptions import InconsistentVersionWarning
 from skperceptron.inspection import collapse_linear, computational_graph, network_summary
+from skperceptron.model_selection import (
+    StackedCrossEnsembleClassifier,
+    StackedEnsembleRegressor,
+    StackedGridSearchCV,
+)
+from skperceptron.preprocessing import RobustSmoothClipScaler, TabularPreprocessor
+from skperceptron.tabular import TabularMLPClassifier
 
 FILES = sorted((Path(__file__).parent / "data" / "pickles_0_1_0").glob("*.pkl"))
 EVERY_FILE = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -24,7 +35,7 @@ EVERY_FILE = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def load(path):
     with warnings.catch_warnings():
         # The files were written under one version of scikit-learn.
-        warnings.simplefilter("ignore", InconsistentVersionWarning)
+        warnings.simplefilter("ignore", OfScikitLearn)
         return pickle.loads(path.read_bytes())
 
 
@@ -88,3 +99,37 @@ def test_old_pickle_goes_on_learning(path):
         warnings.simplefilter("ignore")
         estimator.partial_fit(X, y)
     assert not np.allclose(predict(estimator, X), found["expected"], rtol=1e-9)
+
+
+def pickled_by(version, estimator, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(versions, "__version__", version)
+        return pickle.dumps(estimator)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        *(getattr(skperceptron, name)() for name in skperceptron.__all__),
+        StackedGridSearchCV(skperceptron.MLPRegressor(), {}),
+        StackedEnsembleRegressor(skperceptron.MLPRegressor()),
+        StackedCrossEnsembleClassifier(skperceptron.MLPClassifier(), {}),
+        TabularMLPClassifier(),
+        TabularPreprocessor(),
+        RobustSmoothClipScaler(),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_pickle_of_another_version_warns_at_the_users_line(estimator, monkeypatch):
+    stored = pickled_by("0.0.7", estimator, monkeypatch)
+    text = f"{type(estimator).__name__} was pickled by skperceptron 0.0.7.*by {__version__}"
+    with pytest.warns(InconsistentVersionWarning, match=text) as caught:
+        pickle.loads(stored)
+    assert {w.filename for w in caught} == {__file__}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again = pickle.loads(pickle.dumps(estimator))
+        copies = [again, copy(estimator), deepcopy(estimator), clone(estimator)]
+    for one in copies:
+        assert versions.KEY not in vars(one)
+    assert versions.KEY not in vars(estimator)

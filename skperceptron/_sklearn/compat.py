@@ -22,7 +22,6 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.multiclass import _check_partial_fit_first_call as check_partial_fit_first_call
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.optimize import _check_optimize_result as check_optimize_result
 from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_sample_weight as convert_sample_weight
 from sklearn.utils.validation import _check_y as check_y
@@ -47,7 +46,6 @@ __all__ = [
     "callback_management_context",
     "check_classification_targets",
     "check_method_params",
-    "check_optimize_result",
     "check_pandas_support",
     "check_partial_fit_first_call",
     "check_y",
@@ -135,7 +133,6 @@ def _at_users_line(function: Callable[..., Any], **others: Any) -> Callable[...,
     return seeing(function, **others)
 
 
-check_optimize_result = _at_users_line(check_optimize_result)
 column_or_1d = _at_users_line(column_or_1d)
 type_of_target = _at_users_line(type_of_target)
 check_classification_targets = _at_users_line(

@@ -20,8 +20,8 @@ from .targets import Indicators, LabelTarget, ManyClasses, Target, TwoClasses, i
 __all__ = ["MLPBinaryClassifier", "MLPSoftmaxClassifier"]
 
 
-class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
-    """What both classifiers share: labels and their weights, fit, probabilities."""
+class BaseMLPClassifier(LabelMixin, BaseMultilayerPerceptron):
+    """What all classifiers share: labels and their weights, fit, probabilities."""
 
     _parameter_constraints: dict[str, Rules] = {
         **BaseMultilayerPerceptron._parameter_constraints,
@@ -56,7 +56,7 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         sample_weight_val: Any = None,
         coefs_init: Any = None,
         intercepts_init: Any = None,
-    ) -> _MLPClassifier:
+    ) -> BaseMLPClassifier:
         """Fit the network to data X and labels y.
 
         Parameters
@@ -99,7 +99,7 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
-    ) -> _MLPClassifier:
+    ) -> BaseMLPClassifier:
         """Train for one epoch on the given rows.
 
         Parameters
@@ -201,7 +201,7 @@ class _MLPClassifier(LabelMixin, BaseMultilayerPerceptron):
 
 @speaks_for_itself
 @shares_documentation
-class MLPBinaryClassifier(_MLPClassifier):
+class MLPBinaryClassifier(BaseMLPClassifier):
     """Multi-layer perceptron with sigmoid outputs, for two classes or for several labels.
 
     With two classes the network has one output, the probability of ``classes_[1]``. A
@@ -261,7 +261,7 @@ class MLPBinaryClassifier(_MLPClassifier):
 
 @speaks_for_itself
 @shares_documentation
-class MLPSoftmaxClassifier(_MLPClassifier):
+class MLPSoftmaxClassifier(BaseMLPClassifier):
     """Multi-layer perceptron with a softmax output, for two or more classes.
 
     The network has one output per class. For three classes and more, where scikit-learn's

@@ -19,6 +19,7 @@ from ..stopping import EarlyStopping
 from ..training import Member, Recipe, TrainingSet
 from ..training.checkpoint import restore
 from ..training.groups import factors_of
+from .advice import Described
 from .choices import Choices
 from .data import (
     NO_EXTRAS,
@@ -107,6 +108,11 @@ class Run:
         """Rows of a batch."""
         return self.model.choices.batch_rows(self.member.recipe.n_samples)
 
+    @property
+    def described(self) -> Described:
+        """What warnings look at."""
+        return Described(self.data.X, getattr(self.estimator, "feature_names_in_", None))
+
     def finish(self) -> None:
         """Let the estimator take over what stochastic training has made of the member.
 
@@ -121,7 +127,8 @@ class Run:
         if member.diverged or not np.isfinite(member.parameters).all():
             self.model.refuse_diverged()
         if not was_planned(member):
-            warn_unconverged(member.verdict, self.model.choices)
+            losses = member.progress.loss_curve
+            warn_unconverged(member.verdict, self.model.choices, losses, self.described)
         self.keep(self.estimator)
 
     def keep(self, estimator: Any) -> None:
@@ -201,7 +208,8 @@ def make_ready(
     given = {"X": data.X, "y": checked.y, "sample_weight": checked.sample_weight, **vars(extras)}
     saved = listener.resume(rng, lambda: facts_of(estimator, given, choices, network, rng, start))
     if start is None:
-        parameters = initial_parameters(network, choices, target, extras, rng, data)
+        seen = None if checked.fold is None else checked.fold.train
+        parameters = initial_parameters(network, choices, target, extras, rng, data, seen)
     else:
         parameters = start.parameters
     later = estimator._later if start is None else start.later
@@ -308,6 +316,8 @@ def _hold_out(
     """Return the rows to train on, and those to validate on."""
     data, weight = checked.data, checked.weight
     all_rows = np.arange(data.n_rows)
+    if (fold := checked.fold) is not None:
+        return fold.train, HeldOut(data, checked.y, weight, checked.given, fold.held_out)
     if has_validation_data(extras, estimator.solver):
         return all_rows, check_validation_data(estimator, checked.target, extras)
     if choices.stopping is None or choices.is_lbfgs:

@@ -238,6 +238,16 @@ class Validation:
         return self._outcome(parts, parameters)
 
     @property
+    def score_name(self) -> str | None:
+        """What the score is called; None if it is the loss, with a minus before it."""
+        if self._monitor == "loss":
+            return None
+        if self._monitor == "score":
+            return self._target.score_name
+        name = self._monitor if isinstance(self._monitor, str) else ""
+        return name or getattr(self._monitor, "__name__", type(self._monitor).__name__)
+
+    @property
     def n_rows_together(self) -> int:
         """How many rows there are; none, if they are sparse, mapped or of several inputs."""
         is_plain = isinstance(self._X, np.ndarray) and pages_of(self._X) is None

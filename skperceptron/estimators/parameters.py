@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from sklearn.metrics import get_scorer_names
 
 from .._sklearn.compat import RememberedNames
+from .._sklearn.versions import RemembersVersion
 from ..activations import Activation
 from ..averaging import Averaging
 from ..callbacks.listening import CALLBACKS
@@ -75,7 +76,7 @@ def is_lbfgs(solver: str | Optimizer) -> bool:
     return isinstance(solver, str) and solver == "lbfgs"
 
 
-class NetworkParameters(ChecksOptions, RememberedNames):
+class NetworkParameters(ChecksOptions, RemembersVersion, RememberedNames):
     """Parameters of a network, and what each may be."""
 
     loss: Any

@@ -52,7 +52,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     """Multi-layer perceptron for one or several numbers.
 
     Where scikit-learn's :class:`~sklearn.neural_network.MLPRegressor` has the same
-    parameters, the same `random_state` gives the same model.
+    parameters, the same `random_state` gives the same model, if the target is not standardised
+    here (``standardize_target=False``).
 
     Parameters
     ----------
@@ -78,12 +79,12 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     standardize_target : {"auto"} or bool, default="auto"
         Whether each column of the target is standardised inside the network. The output
         layer is folded back afterwards, so that ``coefs_`` and ``intercepts_`` speak y's
-        units; ``loss_curve_`` speaks the network's. "auto" does so, but spares, to give
-        scikit-learn's model, the columns of a "squared_error" whose standard deviation lies in
-        [0.25, 10] and whose mean is at most two deviations from zero. With "poisson" and "gamma"
-        the target is divided by a power of two near its mean; "auto" spares means in [0.25, 10]
-        of "poisson". Not used with a bounded or categorical output, nor with a loss of the user's
-        whose ``equivariance`` is "none".
+        units; ``loss_curve_`` speaks the network's. "auto" does so, but leaves columns alone
+        that are standardised already: a standard deviation in [0.5, 2], and a mean of at most one
+        deviation from zero. There, and with False for any target, the model of "squared_error" is
+        scikit-learn's. With "poisson" and "gamma" the target is divided by a power of two near
+        its mean; "auto" leaves means in [0.25, 10] of "poisson" alone. Not used with a bounded or
+        categorical output, nor with a loss of the user's whose ``equivariance`` is "none".
 
     clip_predictions : bool, default=False
         Whether predictions stay between the least and the largest target of the training rows, as

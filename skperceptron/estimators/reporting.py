@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
+from scipy.optimize import OptimizeResult
 from sklearn.exceptions import ConvergenceWarning
 
 from ..exceptions import DivergedError
 from ..training import EpochReport, Member, Verdict
-from ..usercall import warn
+from ..usercall import first_in_call, warn
+from .advice import Described, about_scale, advice
 from .choices import Choices
+
+#: SciPy's status where a number of iterations or calls has ended the search.
+LIMIT_REACHED = 1
 
 _DIVERGED = (
     "Solver produced non-finite parameter weights. The input data may contain large values and"
@@ -32,18 +38,65 @@ def refuse_diverged(learning_rate: float | None) -> NoReturn:
     raise DivergedError(f"{_DIVERGED}{rate}.")
 
 
-def warn_unconverged(verdict: Verdict, choices: Choices) -> None:
-    """Warn if training has ended by a limit."""
+def warn_unconverged(
+    verdict: Verdict, choices: Choices, losses: Sequence[float], data: Described
+) -> None:
+    """Warn if training has ended by a limit, and say what to change.
+
+    Parameters
+    ----------
+    verdict : Verdict
+    choices : Choices
+    losses : sequence of float
+        Training loss of each epoch.
+    data : Described
+    """
     limits = {
-        Verdict.EXHAUSTED: f"Maximum iterations ({choices.max_iter})",
-        Verdict.OUT_OF_TIME: f"Maximum time ({choices.max_seconds} seconds)",
+        Verdict.EXHAUSTED: (f"Maximum iterations ({choices.max_iter})", "max_iter"),
+        Verdict.OUT_OF_TIME: (f"Maximum time ({choices.max_seconds} seconds)", "max_time"),
     }
-    if verdict in limits:
-        warn(
-            f"{'L-BFGS' if choices.is_lbfgs else 'Stochastic Optimizer'}:"
-            f" {limits[verdict]} reached and the optimization hasn't converged yet.",
-            ConvergenceWarning,
-        )
+    if verdict not in limits:
+        return
+    text, limit = limits[verdict]
+    _warn_with_advice(
+        f"{'L-BFGS' if choices.is_lbfgs else 'Stochastic Optimizer'}:"
+        f" {text} reached and the optimization hasn't converged yet.",
+        lambda: advice(losses, data, limit, has_rate=not choices.is_lbfgs),
+    )
+
+
+def warn_unconverged_lbfgs(
+    result: OptimizeResult, choices: Choices, losses: Sequence[float], data: Described
+) -> None:
+    """Warn if L-BFGS has ended other than by its tolerance, and say what to change.
+
+    Parameters
+    ----------
+    result : OptimizeResult
+    choices : Choices
+    losses : sequence of float
+        Training loss of each iteration.
+    data : Described
+    """
+    if not result.status:
+        return
+
+    def advise() -> str:
+        if result.status != LIMIT_REACHED:
+            # The line search has found nothing lower: at the end of the floats, or beyond them.
+            scale = about_scale(data)
+            return f"Raise tol={choices.tol:g}: rounding hides what is left to gain. {scale}"
+        limit = "max_iter" if result.nit >= choices.max_iter else "max_fun"
+        return advice(losses, data, limit, has_rate=False)
+
+    head = f"lbfgs failed to converge after {result.nit} iteration(s) (status={result.status}):"
+    _warn_with_advice(f"{head} {result.message}.", advise)
+
+
+def _warn_with_advice(head: str, advise: Callable[[], str]) -> None:
+    """Warn; what a search tells of its first fit is not told again of each other one."""
+    text = f"{head} {advise()}" if first_in_call("advice") else head
+    warn(text.rstrip(), ConvergenceWarning)
 
 
 def warn_of_clipped_batch(choices: Choices, n_samples: int) -> None:
@@ -71,23 +124,6 @@ def was_planned(member: Member) -> bool:
         return False
     is_patient = recipe.n_iter_no_change >= recipe.max_iter
     return is_patient or not (recipe.watches_score or recipe.tol)
-
-
-def say(report: EpochReport) -> None:
-    """Print one epoch's report, in scikit-learn's words."""
-    print(f"Iteration {report.epoch}, loss = {report.loss:.8f}")
-    if report.score is not None:
-        print(f"Validation score: {report.score:f}")
-    if report.verdict in (Verdict.STOP, Verdict.SLOW_DOWN):
-        recipe = report.member.recipe
-        watched = "Validation score" if recipe.watches_score else "Training loss"
-        outcome = "Stopping."
-        if report.verdict is Verdict.SLOW_DOWN:
-            outcome = f"Setting learning rate to {report.member.current_rate:f}"
-        print(
-            f"{watched} did not improve more than tol={recipe.tol:f} for"
-            f" {recipe.n_iter_no_change} consecutive epochs. {outcome}"
-        )
 
 
 def figures(report: EpochReport) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from .._sklearn.compat import check_optimize_result
 from ..callbacks.listening import Listener
 from ..optimizers import LBFGS
 from ..training import Stack, TrainingSet, Verdict, epochs, minimize_lbfgs
@@ -19,7 +18,8 @@ from ..training.resting import is_small
 from ..usercall import warn_of_interruption
 from .fitting import Run
 from .later import shortcut_of, what_is_learned
-from .reporting import figures, say, warn_of_clipped_batch, warn_unconverged
+from .reporting import figures, warn_of_clipped_batch, warn_unconverged, warn_unconverged_lbfgs
+from .speaking import DETAILED, Speaker, described, table_of_iterations
 
 
 def train(run: Run, listener: Listener, *, incremental: bool) -> None:
@@ -81,6 +81,7 @@ def _stack_of(run: Run, *, incremental: bool) -> tuple[Stack, Callable[[], None]
 def _run_epochs(run: Run, stack: Stack, listener: Listener, *, incremental: bool) -> None:
     member = run.member
     reports = epochs(stack, stop_when_exhausted=not incremental)
+    speaker = Speaker(run, incremental=incremental) if run.estimator.verbose else None
 
     def fitted() -> dict[str, Any]:
         _publish(stack)
@@ -97,8 +98,8 @@ def _run_epochs(run: Run, stack: Stack, listener: Listener, *, incremental: bool
         (report,) = next(reports)
         if member.failure is not None:
             raise member.failure
-        if run.estimator.verbose:
-            say(report)
+        if speaker is not None:
+            speaker.tell(report)
         if listener.end(figures(report), fitted, state) and not member.diverged:
             # What a callback asks for is no lack of convergence.
             member.verdict = Verdict.STOP
@@ -123,6 +124,10 @@ class _Minimization:
     def __init__(self, run: Run, listener: Listener) -> None:
         self._run, self._listener = run, listener
         self._losses: list[float] = []
+        verbose = run.estimator.verbose
+        self._table = table_of_iterations(run.model.choices) if verbose else None
+        if self._table is not None and verbose >= DETAILED:
+            self._table.say(described(run))
 
     def train(self) -> None:
         """Minimise the loss, and store on the estimator what that has brought."""
@@ -143,11 +148,13 @@ class _Minimization:
             estimator.n_iter_ = result.nit
         elif result.ending is not None:
             estimator.n_iter_ = result.nit
-            warn_unconverged(result.ending, model.choices)
+            warn_unconverged(result.ending, model.choices, self._losses, self._run.described)
         else:
-            estimator.n_iter_ = check_optimize_result("lbfgs", result, recipe.max_iter)
-        if estimator.verbose:
-            print(f"L-BFGS: {estimator.n_iter_} iterations, loss = {result.loss:.8f}")
+            # SciPy may take an iteration more than it was told.
+            estimator.n_iter_ = min(result.nit, recipe.max_iter)
+            warn_unconverged_lbfgs(result, model.choices, self._losses, self._run.described)
+        if self._table is not None:
+            self._table.say(f"L-BFGS: {estimator.n_iter_} iterations, loss = {result.loss:.8f}")
         self._keep(estimator, result)
 
     def _tell(self, last: OptimizeResult) -> bool:
@@ -160,8 +167,8 @@ class _Minimization:
             "history": {"loss": losses},
             "is_last": False,
         }
-        if self._run.estimator.verbose:
-            print(f"Iteration {last.nit}, loss = {losses[-1]:.8f}")
+        if self._table is not None:
+            self._table.row(last.nit, {"loss": losses[-1]})
         stops = self._listener.end(report, lambda: self._attributes_at(last))
         if last.nit < choices.max_iter:
             self._listener.begin("iteration")

@@ -9,6 +9,7 @@ from ..engine import Network
 from ..losses import get_loss
 from .choices import Wiring
 from .classifiers import MLPBinaryClassifier
+from .drop_in import MLPClassifier
 from .regressor import MLPRegressor
 from .targets import Asked, kind_of_target
 
@@ -35,7 +36,7 @@ def unfitted_network(estimator: Any, n_features: int, n_outputs: int | None) -> 
     ValueError
         If there is no usual number of outputs.
     """
-    usual, link = _outputs(estimator)
+    usual, link = _outputs(estimator, n_outputs)
     n_outputs = n_outputs or usual
     if n_outputs is None:
         raise ValueError(f"This {type(estimator).__name__} is not fitted: n_outputs must be given.")
@@ -45,11 +46,13 @@ def unfitted_network(estimator: Any, n_features: int, n_outputs: int | None) -> 
         return estimator._build_network(Wiring.of(estimator), n_features, n_outputs), link
 
 
-def _outputs(estimator: Any) -> tuple[int | None, str]:
+def _outputs(estimator: Any, n_outputs: int | None) -> tuple[int | None, str]:
     """Return the usual number of outputs, if there is one, and the name of the link."""
     if isinstance(estimator, MLPRegressor):
         asked = Asked.of(estimator)
         return kind_of_target(asked).usual_outputs(asked)
     is_binary = isinstance(estimator, MLPBinaryClassifier)
-    loss = get_loss(estimator.loss, "binary" if is_binary else "multiclass")
+    # y decides between the two; a single output can only be a sigmoid.
+    may_be_binary = isinstance(estimator, MLPClassifier) and n_outputs == 1
+    loss = get_loss(estimator.loss, "binary" if is_binary or may_be_binary else "multiclass")
     return 1 if is_binary else None, loss.out_activation

@@ -13,14 +13,19 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from .._sklearn.compat import has_callbacks
-from ..estimators import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from ..estimators import (
+    MLPBinaryClassifier,
+    MLPClassifier,
+    MLPRegressor,
+    MLPSoftmaxClassifier,
+)
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.data import NO_EXTRAS
 from ..estimators.parameters import check_parameters, is_lbfgs, names_of_parameters
 from ._stacking import Fit, forget_training, token
 
 #: Classes that a stack knows all about. A subclass may have changed how it is fitted.
-STACKABLE = (MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier)
+STACKABLE = (MLPBinaryClassifier, MLPClassifier, MLPRegressor, MLPSoftmaxClassifier)
 
 
 def network_of(estimator: Any) -> BaseMultilayerPerceptron | None:

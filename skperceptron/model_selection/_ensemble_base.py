@@ -16,6 +16,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import checking, take_over_features
+from .._sklearn.versions import RemembersVersion
 from ..engine.arrays import Floats
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.fitted import fitted_network
@@ -23,7 +24,7 @@ from ..estimators.targets import RegressionTarget, scored
 from ..options import ChecksOptions
 from ._candidates import last_step
 
-__all__ = ["BaseEnsemble", "EnsembleClassifierMixin", "EnsembleRegressorMixin"]
+__all__ = ["BaseEnsemble", "EnsembleClassifierMixin", "EnsembleRegressorMixin", "is_multilabel"]
 
 
 def mean_of(predictions: Any) -> Floats:
@@ -44,7 +45,7 @@ def _scaled(predictions: Any) -> tuple[Floats, Any]:
     return np.ldexp(predictions, -exponent), exponent
 
 
-class BaseEnsemble(ChecksOptions, MetaEstimatorMixin):
+class BaseEnsemble(ChecksOptions, RemembersVersion, MetaEstimatorMixin):
     """An ensemble whose members are copies of one estimator."""
 
     estimator: Any
@@ -170,3 +171,8 @@ class EnsembleRegressorMixin(RegressorMixin):
         if isinstance(target, RegressionTarget):
             return target.measure(y, predicted, sample_weight)
         return scored(r2_score, y, predicted, sample_weight)
+
+
+def is_multilabel(ensemble: EnsembleClassifierMixin) -> bool:
+    """Tell whether a fitted ensemble predicts several labels per row."""
+    return ensemble._labels_were()[0]

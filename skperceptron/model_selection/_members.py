@@ -13,6 +13,7 @@ from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 
 from ..estimators.base import BaseMultilayerPerceptron
+from ..estimators.data import Fold
 from ..estimators.parameters import is_lbfgs
 from ..options import Flag, is_allowed
 from ..stopping import EarlyStopping
@@ -45,9 +46,12 @@ class Part:
     X, y, params
         The arguments of each one's ``fit``.
     X_out : default=None
-        Rows that fitted members predict.
+        Rows that fitted members predict; with a `fold` their positions in X.
     validation : tuple (X, y, sample_weight), default=None
         Rows that a network is validated on while it is trained.
+    fold : Fold, default=None
+        Which rows of X networks are trained and validated on, where copies of both are saved:
+        X, y and params are then those of all rows.
     """
 
     X: Any
@@ -55,6 +59,12 @@ class Part:
     params: dict[str, Any] = field(default_factory=dict)
     X_out: Any = None
     validation: tuple[Any, Any, Any] | None = None
+    fold: Fold | None = None
+
+    @property
+    def can_validate(self) -> bool:
+        """Whether there are rows to validate networks on."""
+        return self.validation is not None or self.fold is not None
 
 
 @dataclass
@@ -212,6 +222,8 @@ def _fit_together(
         for i, job in enumerate(jobs)
         if job.network is not None
     }
+    for i, fit in asked.items():
+        fit.fold = parts[jobs[i].part].fold
     train([fit for fit in asked.values() if fit.error is None])
     members = []
     for i, job in enumerate(jobs):
@@ -226,16 +238,19 @@ def _fit_together(
             if job.name:
                 error.add_note(f"This was {job.name}.")
             raise
-        X_out = parts[job.part].X_out
-        judged = None if method is None else Member.judged(job.estimator, X_out, method)
-        members.append(judged or Member(job.estimator))
+        part = parts[job.part]
+        if method is None:
+            members.append(Member(job.estimator))
+        else:
+            X_out = part.X_out if part.fold is None else part.X[part.X_out]
+            members.append(Member.judged(job.estimator, X_out, method))
     return members, sum(fit.was_cut_short for fit in asked.values())
 
 
 def _arguments(job: Job, sources: Mapping[Hashable, Transformed]) -> Transformed:
     """Return what a job's network is fitted on, with validation rows if it is given them."""
     transformed = sources[job.source]
-    if not job.is_validated:
+    if not (job.is_validated and transformed.validation):
         return transformed
     return replace(transformed, keywords={**(transformed.keywords or {}), **transformed.validation})
 

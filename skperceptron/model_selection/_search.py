@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
 from .._sklearn.compat import fit_context, seeing
+from .._sklearn.versions import RemembersVersion
 from ..options import speaks_for_itself
 from ._options import check_search
 from ._parallel import StackedParallel
@@ -21,7 +22,7 @@ __all__ = ["StackedGridSearchCV", "StackedRandomizedSearchCV"]
 ENSEMBLE = "ensemble"
 
 
-class _StackedSearchMixin:
+class _StackedSearchMixin(RemembersVersion):
     """A search whose fits are run as stacks, and whose networks may be kept and combined."""
 
     scoring: Any

@@ -36,7 +36,9 @@ from .._sklearn.compat import (
     check_partial_fit_first_call,
     fit_context,
 )
+from .._sklearn.versions import RemembersVersion
 from ..callbacks.listening import CALLBACKS, Listener, listening
+from ..callbacks.table import Column, EpochTable
 from ..engine.arrays import Floats, Integers, all_finite
 from ..engine.network import Learned
 from ..engine.prediction import predict_raw
@@ -67,7 +69,7 @@ from .error_correction import (
 )
 from .presentation import Presentation, check_sizes, rows_as_given, with_constant
 from .slope import slope_of
-from .threshold import Threshold
+from .threshold import FAR, Threshold
 from .units import drawn_units, wire
 
 __all__ = ["RosenblattPerceptron"]
@@ -79,14 +81,16 @@ KEPT_NUMBERS = 2**22
 #: Epochs of earlier calls whose mistakes are kept: a model that learns for years does not grow.
 KEPT_EPOCHS = 1000
 
-#: Responses times slope that are as far from zero as need be: their sigmoids are 0 or 1.
-FAR = 1e4
-
 
 # Long for its docstrings: parameters and methods are documented where users look for them.
 @speaks_for_itself
 class RosenblattPerceptron(
-    NotebookMixin, CallbackSupportMixin, LabelMixin, ChecksOptions, BaseEstimator
+    NotebookMixin,
+    CallbackSupportMixin,
+    LabelMixin,
+    ChecksOptions,
+    RemembersVersion,
+    BaseEstimator,
 ):
     """Rosenblatt's perceptron: sensory, associative and response units.
 
@@ -534,17 +538,21 @@ class RosenblattPerceptron(
             estimator._keep(now, mistakes, training, mode)
             return dict(vars(estimator))
 
+        table = None
+        if self.verbose:
+            columns = [Column("mistakes", "d", 9)]
+            table = EpochTable(columns, None if mode.incremental else n_epochs)
+        is_live = listener.listens or table is not None
         try:
             while len(mistakes) < n_epochs:
                 listener.begin("epoch")
                 # As many epochs as there have been, so that half of them at most are superfluous.
-                at_once = 1 if listener.listens else min(len(mistakes), n_epochs - len(mistakes))
+                at_once = 1 if is_live else min(len(mistakes), n_epochs - len(mistakes))
                 new = training.present_epochs(units, rng if self.shuffle else None, at_once)
-                for epoch, made in enumerate(new, start=len(mistakes) + 1):
-                    if self.verbose:
-                        print(f"Epoch {epoch}, mistakes = {made}")
                 mistakes += new
                 epoch = len(mistakes)
+                if table is not None:
+                    table.row(epoch, {"mistakes": mistakes[-1]})
                 report = {
                     "epoch": epoch,
                     "mistakes": mistakes[-1],
@@ -629,7 +637,8 @@ class RosenblattPerceptron(
             weights.insert(0, self.associative_weights_)
             biases.insert(0, -self.associative_thresholds_)
         learned = {"coefs_": weights, "intercepts_": biases}
-        return FittedNetwork(self._network, Threshold(self._network.n_outputs), learned)
+        target = Threshold(self._network.n_outputs, self.response_slope_)
+        return FittedNetwork(self._network, target, learned)
 
     def _associative_views(self, dtype: Any) -> Learned:
         thresholds = self.associative_thresholds_[np.newaxis, np.newaxis]

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn.checks import checking
 from .._sklearn.compat import fit_context
+from .._sklearn.versions import RemembersVersion
 from ..engine.arrays import Floats
 from ..options import ChecksOptions, Flag, Interval, Rules, speaks_for_itself
 
@@ -25,7 +26,9 @@ QUARTILES = (0.25, 0.5, 0.75)
 
 
 @speaks_for_itself
-class RobustSmoothClipScaler(ChecksOptions, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class RobustSmoothClipScaler(
+    ChecksOptions, RemembersVersion, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
+):
     r"""Scale each column by its quartiles and draw outliers in.
 
     A column becomes :math:`z = (x - \mathrm{median}) / \mathrm{IQR}`. Where the interquartile
@@ -134,7 +137,7 @@ class RobustSmoothClipScaler(ChecksOptions, OneToOneFeatureMixin, TransformerMix
         if not sparse.issparse(X):
             return self.transform_in_place(X)
         data = X.data[np.newaxis]
-        factor = _inverse_or_zero(self.scale_, X.dtype)
+        factor = inverse_or_zero(self.scale_, X.dtype)
         with np.errstate(over="ignore"):
             data *= factor[X.indices]
         _draw_in(data, self.max_abs)
@@ -147,7 +150,7 @@ class RobustSmoothClipScaler(ChecksOptions, OneToOneFeatureMixin, TransformerMix
             X[:, constant] = np.where(np.isnan(X[:, constant]), np.nan, 0)
         with np.errstate(over="ignore"):
             X -= np.where(constant, 0, self.center_).astype(X.dtype)
-            X *= _inverse_or_zero(self.scale_, X.dtype)
+            X *= inverse_or_zero(self.scale_, X.dtype)
         _draw_in(X, self.max_abs)
         return X
 
@@ -270,7 +273,7 @@ def _sparse_scale(X: Any) -> Floats:
     return _scale_of(low, high, least, largest)
 
 
-def _inverse_or_zero(scale: Floats, dtype: Any) -> Floats:
+def inverse_or_zero(scale: Floats, dtype: Any) -> Floats:
     """Return 1 / scale, finite in the given dtype, and 0 where a column is constant."""
     with np.errstate(over="ignore"):
         inverse = np.divide(1, scale, out=np.zeros_like(scale), where=scale > 0)

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._sklearn.checks import checking, restored_on_failure
 from .._sklearn.compat import fit_context
+from .._sklearn.versions import RemembersVersion
 from ..engine.arrays import Floats
 from ..options import (
     COUNT,
@@ -48,7 +49,7 @@ CATEGORICAL_FEATURES: Rules = (
 
 # Long for its docstrings: parameters and methods are documented where users look for them.
 @speaks_for_itself
-class TabularPreprocessor(ChecksOptions, TransformerMixin, BaseEstimator):
+class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, BaseEstimator):
     """Turn a raw table into numbers for a network.
 
     X is a frame of pandas or polars, an Arrow table, or an array. What becomes of a column follows
@@ -398,3 +399,14 @@ def _made_unique(names: Sequence[str]) -> list[str]:
             unique += "_"
         taken[unique] = None
     return list(taken)
+
+
+def parts_of(preprocessor: TabularPreprocessor) -> list[tuple[Part, Any]] | None:
+    """Return what a fitted preprocessor makes of each column, and the column's name or position.
+
+    None if it was fitted to a sparse matrix, whose columns are scaled only.
+    """
+    check_is_fitted(preprocessor)
+    if preprocessor._parts is None:
+        return None
+    return [(part, preprocessor._name(part.position)) for part in preprocessor._parts]

@@ -6,6 +6,7 @@ A fit reads: table to numbers, parameters to arms, rows to folds, then a cross e
 from __future__ import annotations
 
 import time
+import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -14,11 +15,13 @@ import numpy as np
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import check_sample_weight, restored_on_failure, take_over_features
 from .._sklearn.compat import fit_context
+from .._sklearn.versions import RemembersVersion
 from ..engine.arrays import Floats, Integers
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.notebook import PACKAGE, documentation_url
@@ -56,7 +59,7 @@ PILOT_EPOCHS = 2
 
 
 # Long for its docstrings: a fit is told in one place, from the table to the ensemble.
-class BaseTabularMLP(ChecksOptions, BaseEstimator):
+class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
     """What both estimators share."""
 
     _parameter_constraints: dict[str, Rules] = {
@@ -173,7 +176,9 @@ class BaseTabularMLP(ChecksOptions, BaseEstimator):
                 network, grid, cv=splits, n_jobs=self.n_jobs, verbose=verbose, random_state=seed
             )
             # The members' own requests are none of the user's concern.
-            with config_context(enable_metadata_routing=False):
+            with config_context(enable_metadata_routing=False), warnings.catch_warnings():
+                # Whether it is better to stop or to use all epochs, held-out rows decide.
+                warnings.filterwarnings("ignore", "Stochastic Optimizer: Max", ConvergenceWarning)
                 return ensemble.fit(numbers, y, **weights)
 
         if self.max_time is not None and n_epochs > PILOT_EPOCHS:
@@ -268,7 +273,7 @@ class BaseTabularMLP(ChecksOptions, BaseEstimator):
             "max_iter": n_epochs,
             "early_stopping": EarlyStopping(
                 monitor,
-                patience=np.inf,
+                patience=max(1, round(preset.patience * n_epochs)),
                 tol=0.0,
                 every=max(1, round(n_epochs / preset.looks)),
                 ties="latest",

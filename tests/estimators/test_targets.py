@@ -11,9 +11,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import expit, logit, softmax
 from sklearn.base import clone
+from sklearn.datasets import load_diabetes
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron._sklearn.checks import FitMode
@@ -362,3 +365,38 @@ def test_numbers_that_float32_cannot_hold_are_told_in_words(how):
     own = {} if how == "targets" else {"X_val": 1e100 * X, "y_val": y}
     with pytest.raises(ValueError, match=r"(?i)diverged|far larger values"):
         network.fit(X, 1e40 * y if how == "targets" else y, **own)
+
+
+def test_default_regressor_learns_a_target_of_everyday_units():
+    X, y = load_diabetes(return_X_y=True)
+    rows, test = np.arange(0, 300), np.arange(300, len(y))
+    default, raw = (
+        make_pipeline(StandardScaler(), MLPRegressor(random_state=0, **options))
+        .fit(X[rows], y[rows])
+        .score(X[test], y[test])
+        for options in ({}, {"standardize_target": False})
+    )
+    assert raw < 0
+    assert default > 0.4
+
+
+@pytest.mark.parametrize(
+    ("deviation", "mean", "is_changed"),
+    [
+        (1.0, 0.0, False),
+        (0.51, 0.5, False),
+        (1.99, -1.9, False),
+        (0.49, 0.0, True),
+        (2.01, 0.0, True),
+        (1.0, 1.01, True),
+        (1.0, -1.01, True),
+    ],
+)
+def test_auto_leaves_columns_alone_that_are_standardised_already(deviation, mean, is_changed):
+    y = np.random.RandomState(0).normal(size=100)
+    y = (y - y.mean()) / y.std()
+    # The other column is judged by itself.
+    both = np.c_[mean + deviation * y, 1e6 * y]
+    target, _ = first(Numbers(asked(standardize_target="auto")), both)
+    assert (target.units.scale[0] != 1 or target.units.shift[0] != 0) == is_changed
+    assert target.units.scale[1] == 2**20

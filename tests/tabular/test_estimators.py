@@ -162,9 +162,20 @@ def test_epochs_and_batches_follow_from_the_number_of_rows():
     assert preset.classification.batch_size(10**6) == 256
     assert preset.regression.batch_size(100) == 100
     assert preset.regression.batch_size(10**6) == 256
-    assert preset.epochs(100, batches=2) == 256
+    assert preset.epochs(100, batches=3) == 200
     assert preset.epochs(10_000, batches=20) == 100
     assert preset.epochs(10**6, batches=3_000) == 7
+
+
+def test_networks_stop_when_a_third_of_all_epochs_has_brought_nothing():
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(60, 20)), np.repeat(["no", "yes"], 30)
+    model = TabularMLPClassifier(arms=1, max_epochs=90, random_state=0).fit(X, rng.permutation(y))
+    for network in model.ensemble_.estimators_[0]:
+        scores = np.array(network.validation_scores_)
+        best = np.flatnonzero(scores == np.nanmax(scores))[-1]
+        assert len(scores) - 1 - best in range(30, 34) or len(scores) == 90
+    assert min(len(network.validation_scores_) for network in model.ensemble_.estimators_[0]) < 90
 
 
 def test_arms_follow_from_the_table():

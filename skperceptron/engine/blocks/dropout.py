@@ -9,8 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..arrays import Call, Floats
+from ..calls import of_members
 from ..inputs import Noise
 from ..lines import Line
+from ..operators import OperatorGraph, Value
 from .base import Bench, Block
 
 
@@ -43,6 +45,11 @@ class Dropout(Block):
     def line(self, inputs: Sequence[Line], learned: Sequence[Floats]) -> Line:
         return inputs[0]
 
+    def to_onnx(
+        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
+    ) -> Value:
+        return inputs[0]
+
     def text(self) -> str:
         return f"rate={self.rates[0]:g}"
 
@@ -66,12 +73,16 @@ class Dropout(Block):
             yield partial(source.drop_entries, self._noise(work), work.operand_at(node))
             return
         mask = self._mask(work, node)
-        for (generator, rate), m in zip(self._noise(work), mask, strict=True):
+        for k, (generator, rate) in enumerate(self._noise(work)):
+            m = mask[k : k + 1]
             if generator is not None and rate:
                 # A comparison writes 0.0 and 1.0: no array of booleans in between.
-                yield partial(generator.random, None, mask.dtype, m)
-                yield partial(np.greater_equal, m, mask.dtype.type(rate), m)
-                yield partial(np.multiply, m, mask.dtype.type(1 / (1 - rate)), m)
+                calls = [
+                    partial(generator.random, None, mask.dtype, m),
+                    partial(np.greater_equal, m, mask.dtype.type(rate), m),
+                    partial(np.multiply, m, mask.dtype.type(1 / (1 - rate)), m),
+                ]
+                yield from of_members(calls, slice(k, k + 1), len(mask))
             else:
                 m.fill(1)
         yield partial(np.multiply, source.array, mask, work.value_of(node))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import ClassVar
@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..arrays import Call, Floats
+from ..operators import OperatorGraph, Value
 from .base import Bench, Block, LearnedArray
 
 
@@ -90,6 +91,18 @@ class Periodic(Block):
         """Return the embedded numbers, (K, B, D, W), and the features, (K, B, D), in the value."""
         by_feature = value.reshape(*value.shape[:2], self.n_features, self.width + 1)
         return by_feature[..., : self.width], by_feature[..., self.width]
+
+    def to_onnx(
+        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
+    ) -> Value:
+        frequencies, phases, mixing, shifts = (a[0] for a in self._per_feature(tuple(learned)))
+        # (D, rows, 1)
+        features = graph.reshape(graph.op("Transpose", inputs[0], perm=[1, 0]), 0, -1, 1)
+        cosines = graph.op("Cos", features * frequencies * (2 * np.pi) + phases)
+        embedded = cosines @ mixing + shifts.swapaxes(0, 1)
+        by_feature = graph.concatenate([embedded, features], axis=2)
+        by_row = graph.op("Transpose", by_feature, perm=[1, 0, 2])
+        return graph.reshape(by_row, -1, self.units)
 
     def forward(self, work: Bench, node: int) -> Iterator[Call]:
         (x,) = work.inputs_of(node)

@@ -7,7 +7,7 @@ it; after that nothing changes it, so that copies of the estimator share it.
 from .base import LabelTarget, Target
 from .bounded import BoundedNumbers
 from .classes import ManyClasses, TwoClasses
-from .indicators import Indicators, is_multilabel
+from .indicators import Indicators, is_multilabel, refuse_other_kind
 from .integers import WholeNumbers
 from .kinds import kind_of_target, list_outputs
 from .numbers import Numbers
@@ -29,5 +29,6 @@ __all__ = [
     "is_multilabel",
     "kind_of_target",
     "list_outputs",
+    "refuse_other_kind",
     "scored",
 ]

@@ -15,6 +15,8 @@ from sklearn.utils import check_array
 from ..._sklearn.checks import FitMode, checking, refuse_dates
 from ..._sklearn.compat import column_or_1d
 from ...engine.arrays import Floats
+from ...engine.operators import OperatorGraph, Value
+from ...kept import kept_as
 from ...losses import Loss, Pinball, SquaredError, get_loss
 from ...options import Interval, plain
 from ...training import TargetRows
@@ -24,6 +26,7 @@ from .metrics import Metric, root_mean_squared_error
 from .units import Units
 
 
+@kept_as("asked")
 @dataclass(frozen=True)
 class Asked:
     """The parameters of a regressor that say what its target is, as the user gave them.
@@ -201,10 +204,22 @@ class RegressionTarget(Target):
         self.loss.inverse_link(raw, out=raw)
         return raw
 
+    def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        """Return what ``decode`` gives, told in ONNX's operators.
+
+        Only exported models need it. A target that redefines ``decode`` or ``link`` redefines it
+        too.
+        """
+        return self.loss.to_onnx(graph, raw)
+
     @property
     def is_scored_by_r2(self) -> bool:
         """Whether the validation score is R2, not the negative loss."""
         return self.loss.judged_by_r2
+
+    @property
+    def score_name(self) -> str | None:
+        return "R2" if self.is_scored_by_r2 else None
 
     def judged(self, raw: Floats) -> Any:
         if not self.is_scored_by_r2:

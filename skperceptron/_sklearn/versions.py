@@ -1,0 +1,46 @@
+"""Pickles of estimators carry the version of this package, and warn when another one loads them.
+
+scikit-learn does the same for its own estimators, and for those only. Inner objects are plain data
+there: see :mod:`skperceptron.kept`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..exceptions import InconsistentVersionWarning
+from ..kept import plain_state, restored_state
+from ..usercall import warn
+from ..version import __version__
+
+#: Where a pickle keeps the version.
+KEY = "_skperceptron_version"
+
+#: Pickles without a version are of the one that was the last not to write it.
+UNTOLD = "0.1.0"
+
+
+class RemembersVersion:
+    """Base of estimators, before scikit-learn's: writes and checks the version."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
+        return {**plain_state(state), KEY: __version__}
+
+    def __copy__(self) -> Any:
+        # A fit copies estimators: no way through plain data.
+        twin = type(self).__new__(type(self))
+        vars(twin).update(vars(self))
+        return twin
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        written = state.pop(KEY, UNTOLD)
+        if written != __version__:
+            warn(
+                f"This {type(self).__name__} was pickled by skperceptron {written}, and is loaded"
+                f" by {__version__}: it may behave differently, or not work. Load it with"
+                f" {written}, or fit it again.",
+                InconsistentVersionWarning,
+            )
+        super().__setstate__(restored_state(state))  # type: ignore[misc]

@@ -1,0 +1,129 @@
+"""The table that a verbose fit prints, line by line, while it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import isnan
+from time import monotonic
+from typing import Any, NamedTuple
+
+__all__ = ["Column", "EpochTable", "duration"]
+
+#: Rows after which the heading is repeated: about a screen.
+SCREEN = 40
+
+
+class Column(NamedTuple):
+    """A column of figures.
+
+    Attributes
+    ----------
+    name : str
+        Its heading, and the key of its figures.
+    form : str
+        How a figure is written.
+    width : int
+        In characters; a longer heading makes it wider.
+    """
+
+    name: str
+    form: str = ".6f"
+    width: int = 11
+
+
+class EpochTable:
+    """A table of epochs, aligned, and printed at once row by row.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        Between the number of the epoch and the time.
+    n_epochs : int or None
+        The largest number; None leaves the remaining time untold.
+    unit : str, default="epoch"
+        What is counted.
+    marks_best : bool, default=False
+        Whether there is a column in which a star marks an epoch that is the best one so far.
+    has_heading : bool, default=True
+        False goes on with a table whose heading has been printed before.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        n_epochs: int | None,
+        unit: str = "epoch",
+        *,
+        marks_best: bool = False,
+        has_heading: bool = True,
+    ) -> None:
+        count = Column(unit, "d", max(6, len(unit)))
+        self._columns = [count, *columns, Column("seconds", width=8)]
+        self._n_epochs, self._unit = n_epochs, unit
+        self._marks_best, self._has_heading = marks_best, has_heading
+        self._n_rows = 0
+        self._began = monotonic()
+        self._first: int | None = None
+
+    def row(self, number: int, figures: Mapping[str, Any], *, is_best: bool = False) -> None:
+        """Print the row of an epoch.
+
+        Parameters
+        ----------
+        number : int
+        figures : mapping of str to float, str or None
+            By the names of the columns; None and NaN leave their place empty.
+        is_best : bool, default=False
+        """
+        if self._has_heading and self._n_rows % SCREEN == 0:
+            self.say(self._heading())
+        self._n_rows += 1
+        if self._first is None:
+            self._first = number - 1
+        seconds = monotonic() - self._began
+        told = {**figures, self._unit: number, "seconds": f"{seconds:.2f}"}
+        cells = [_cell(column, told.get(column.name)) for column in self._columns]
+        line = "  ".join(cells)
+        if self._marks_best:
+            line += "  *" if is_best else "   "
+        if self._n_epochs is not None:
+            done = number - self._first
+            line += f"  {duration(seconds / done * (self._n_epochs - number)):>9}"
+        self.say(line)
+
+    def say(self, text: str) -> None:
+        """Print a line at once, though the output be a file or a pipe."""
+        print(text.rstrip(), flush=True)
+
+    def _heading(self) -> str:
+        heading = "  ".join(f"{c.name:>{max(c.width, len(c.name))}}" for c in self._columns)
+        if self._marks_best:
+            heading += "   "
+        return heading if self._n_epochs is None else f"{heading}  {'left, max':>9}"
+
+
+def _cell(column: Column, figure: Any) -> str:
+    width = max(column.width, len(column.name))
+    if figure is None or (isinstance(figure, float) and isnan(figure)):
+        return " " * width
+    if isinstance(figure, str):
+        return f"{figure:>{width}}"
+    text = f"{figure:{column.form}}"
+    # A figure of 1e9 or 1e-9 would break the column or vanish in it.
+    is_lost = float(text) == 0 != figure
+    return f"{figure:>{width}.3e}" if len(text) > width or is_lost else f"{text:>{width}}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words: "0.3 s", "59 s", "3 min", "2 h 05 min".
+
+    Parameters
+    ----------
+    seconds : float
+    """
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,143 @@
+"""What to change when training has ended by a limit: told from the loss curve and from X."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from ..engine.arrays import Floats
+
+#: Epochs over which the fall of the loss is measured.
+EPOCHS = 10
+
+#: Numbers of X that are looked at: 2 ms.
+NUMBERS = 10**6
+
+#: Root mean squares of features that the default network trains well with. Accuracy over five
+#: folds of ``load_breast_cancer``, 100 epochs, standardised features times 0.01, 0.03, 0.1, 1, 10,
+#: 30, 100: 0.90, 0.95, 0.98, 0.98, 0.98, 0.97, 0.96. Rows of a sparse matrix are often normalised
+#: to length 1, so that its numbers are small with good reason.
+TINY, LARGE = 0.1, 10.0
+
+#: A loss that rises in a larger part of the epochs swings: the steps are too large.
+OFTEN = 1 / 3
+
+
+class Described(NamedTuple):
+    """What a network was trained on.
+
+    Attributes
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+    names : array-like of str or None
+        Those of the features.
+    """
+
+    X: Any
+    names: Any = None
+
+
+def advice(losses: Sequence[float], data: Described, limit: str, *, has_rate: bool) -> str:
+    """Return sentences on what to change: one on the loss, one on X where it is not scaled.
+
+    Parameters
+    ----------
+    losses : sequence of float
+        Training loss of each epoch.
+    data : Described
+    limit : str
+        The parameter that has ended the training.
+    has_rate : bool
+        Whether there is a learning rate to change.
+    """
+    return " ".join(filter(None, (_about_loss(losses, limit, has_rate), about_scale(data))))
+
+
+def _about_loss(losses: Sequence[float], limit: str, has_rate: bool) -> str:
+    recent = np.asarray(losses[-EPOCHS - 1 :], dtype=float)
+    if len(recent) < 2:
+        return f"Raise {limit}."
+    n_epochs = len(recent) - 1
+    unit = "epoch" if has_rate else "iteration"
+    over = f"{n_epochs} {unit}s" if n_epochs > 1 else unit
+    if recent[-1] >= recent[0]:
+        first = "lower learning_rate_init, or " if has_rate else ""
+        return (
+            f"The loss has not fallen in the last {over}: {first}end with a larger tol, or with"
+            f" early_stopping=True; a larger {limit} will hardly help."
+        )
+    text = f"The loss was still falling by {_fall(recent)} per {unit} (last {over})"
+    if not has_rate:
+        return f"{text}: raise {limit}."
+    n_rises = np.count_nonzero(np.diff(recent) > 0)
+    if OFTEN * n_epochs < n_rises:
+        return f"{text}, but often rising: raise {limit}, and lower learning_rate_init."
+    return f"{text}: raise {limit}, or learning_rate_init for larger steps."
+
+
+def _fall(losses: Floats) -> str:
+    """Return the mean fall from one loss to the next."""
+    n_epochs = len(losses) - 1
+    if losses[-1] > 0:
+        return f"{100 * (1 - (losses[-1] / losses[0]) ** (1 / n_epochs)):.2g} %"
+    # The logarithm of a density has any sign: there is no share to tell.
+    return f"{(losses[0] - losses[-1]) / n_epochs:.2g}"
+
+
+def about_scale(data: Described) -> str:
+    """Return a sentence if features of X are plainly not scaled, else "".
+
+    Parameters
+    ----------
+    data : Described
+    """
+    X, names = data
+    sizes = root_mean_squares(X)
+    largest = int(sizes.argmax())
+    is_sparse = sparse.issparse(X)
+    scaler = "MaxAbsScaler" if is_sparse else "StandardScaler"
+    if sizes[largest] > LARGE:
+        label = f"number {largest}" if names is None else repr(str(names[largest]))
+        found = f"feature {label} has a root mean square of {sizes[largest]:.2g}"
+    elif 0 < sizes[largest] < TINY and not is_sparse:
+        found = f"no feature has a root mean square above {sizes[largest]:.2g}"
+    else:
+        return ""
+    return f"X is not scaled: {found}. Put a {scaler} before the network."
+
+
+def some_rows(X: Any) -> Any:
+    """Return rows of X, evenly spaced, that hold about ``NUMBERS`` numbers at most."""
+    n_rows, n_features = X.shape
+    step = max(1, n_rows * n_features // NUMBERS)
+    return X[::step] if sparse.issparse(X) or step > 1 else X
+
+
+def root_mean_squares(X: Any) -> Floats:
+    """Return the root mean square of each feature, over some rows; that of ones and zeros is < 1.
+
+    Of a sparse matrix, only the numbers that are stored count.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+
+    Returns
+    -------
+    ndarray of shape (n_features,), float64
+    """
+    rows = some_rows(X)
+    with np.errstate(over="ignore"):
+        if not sparse.issparse(rows):
+            squares = np.square(rows, dtype=np.float64).mean(axis=0)
+        else:
+            rows = rows.tocsc()
+            stored = np.diff(rows.indptr)
+            squared = rows.copy()
+            squared.data = np.square(rows.data, dtype=np.float64)
+            sums = np.asarray(squared.sum(axis=0)).ravel()
+            squares = sums / np.maximum(stored, 1)
+        return np.sqrt(squares)

@@ -1,0 +1,126 @@
+"""scikit-learn's classifier under its own name: y decides between sigmoid and softmax."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._sklearn.checks import FitMode
+from .._sklearn.compat import type_of_target
+from ..options import speaks_for_itself
+from .classifiers import BaseMLPClassifier
+from .docs import shares_documentation
+from .signatures import refuse_unknown, takes_shared_parameters
+from .targets import (
+    Indicators,
+    LabelTarget,
+    ManyClasses,
+    Target,
+    TwoClasses,
+    is_multilabel,
+    refuse_other_kind,
+)
+
+__all__ = ["MLPClassifier"]
+
+
+@speaks_for_itself
+@shares_documentation
+class MLPClassifier(BaseMLPClassifier):
+    """Multi-layer perceptron for labels of any kind: scikit-learn's, under the same name.
+
+    Two classes, or several labels per row, make sigmoid outputs, as those of
+    :class:`MLPBinaryClassifier`; three classes and more a softmax, as that of
+    :class:`MLPSoftmaxClassifier`. To come from scikit-learn's
+    :class:`~sklearn.neural_network.MLPClassifier`, change the import: parameters that both have
+    keep names, defaults and meaning, and the same `random_state` gives the same model to rounding.
+
+    Parameters
+    ----------
+    {parameters}
+
+    {classifier_parameters}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, or the positions of the labels.
+
+    {attributes}
+
+    See Also
+    --------
+    MLPBinaryClassifier : For two classes or several labels only.
+    MLPSoftmaxClassifier : A softmax for two classes, too.
+    skperceptron.exchange.from_sklearn : Takes over a fitted model of scikit-learn's.
+
+    Notes
+    -----
+    `dtype` is "float64" by default, other than in the other networks. With "auto", networks with a
+    weight matrix of 4,096 numbers or more train faster, in float32; their models then agree
+    with scikit-learn's to the rounding of float32 only.
+
+    References
+    ----------
+    Rumelhart, Hinton & Williams (1986), Learning representations by back-propagating
+    errors. Nature 323.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skperceptron import MLPClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> network = MLPClassifier((8,), solver="lbfgs", alpha=0.1, random_state=0)
+    >>> network.fit(X_train, y_train).score(X_test, y_test) > 0.9
+    True
+    """
+
+    @takes_shared_parameters
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        loss="log_loss",
+        class_weight=None,
+        dtype="float64",
+        **shared,
+    ) -> None:
+        refuse_unknown(self, shared)
+        super().__init__(
+            hidden_layer_sizes,
+            activation,
+            loss=loss,
+            class_weight=class_weight,
+            dtype=dtype,
+            **shared,
+        )
+
+    def _choose_target(self, y: Any, mode: FitMode) -> Target:
+        kind = self._kind_to_go_on_with(y) if mode.continuing else self._kind_of(y, mode)
+        classes = getattr(self, "classes_", None)
+        if issubclass(kind, Indicators):
+            return Indicators(self.loss, classes)
+        return kind(self.loss, classes, type(self).__name__, self.warm_start)  # type: ignore[call-arg]
+
+    def _kind_to_go_on_with(self, y: Any) -> type[LabelTarget]:
+        kind = type(self._target())
+        if kind is ManyClasses and is_multilabel(y):
+            refuse_other_kind(now="labels", before="classes")
+        return kind
+
+    def _kind_of(self, y: Any, mode: FitMode) -> type[LabelTarget]:
+        if is_multilabel(y):
+            return Indicators
+        if mode.incremental:
+            # partial_fit has been told all classes; the first rows may hold a few of them.
+            return ManyClasses if len(np.unique(self.classes_)) > 2 else TwoClasses
+        return ManyClasses if type_of_target(y, input_name="y") == "multiclass" else TwoClasses
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = self.class_weight is None
+        return tags

@@ -1,0 +1,25 @@
+"""Models that leave Python: ONNX (extra ``onnx``).
+
+Importing this package registers converters of all estimators of this package with skl2onnx, if
+that is installed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+try:
+    from ._onnx import onnx_inputs, register, to_onnx
+except ImportError as error:
+    if (error.name or "").split(".")[0] not in ("onnx", "skl2onnx"):
+        raise
+
+__all__ = ["onnx_inputs", "register", "to_onnx"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("onnx_inputs", "register", "to_onnx"):
+        raise ImportError(
+            f"skperceptron.export.{name} needs onnx and skl2onnx: pip install 'skperceptron[onnx]'."
+        )
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

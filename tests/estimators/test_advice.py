@@ -1,0 +1,140 @@
+"""Advice: what a fit that has not converged is told to change, from its losses and from X."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import cross_val_score
+
+from skperceptron import MLPBinaryClassifier, MLPRegressor
+from skperceptron.estimators.advice import (
+    NUMBERS,
+    Described,
+    about_scale,
+    advice,
+    root_mean_squares,
+)
+
+SCALED = np.random.RandomState(0).normal(size=(60, 3))
+Y = SCALED[:, 0] > 0
+
+
+def told(estimator, X=SCALED, y=Y):
+    """Return the texts of the convergence warnings of a fit."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        estimator.fit(X, y)
+    return [str(w.message) for w in caught if issubclass(w.category, ConvergenceWarning)]
+
+
+def of_losses(losses, *, has_rate=True):
+    return advice(losses, Described(SCALED), "max_iter", has_rate=has_rate)
+
+
+def test_fall_of_the_loss_is_the_mean_share_per_epoch():
+    # The first fifty epochs do not count.
+    losses = [1e9] * 50 + [100 * 0.97**epoch for epoch in range(11)]
+    assert "falling by 3 % per epoch (last 10 epochs): raise max_iter" in of_losses(losses)
+
+
+def test_fall_of_a_loss_below_zero_is_told_as_a_difference():
+    assert "falling by 0.25 per epoch (last 2 epochs)" in of_losses([0.0, -0.25, -0.5])
+
+
+@pytest.mark.parametrize("losses", [[], [1.0]])
+def test_one_epoch_is_no_curve(losses):
+    assert of_losses(losses) == "Raise max_iter."
+
+
+def test_loss_that_rises_is_told_to_take_smaller_steps():
+    text = of_losses([1.0, 2.0, 3.0])
+    assert "not fallen in the last 2 epochs: lower learning_rate_init" in text
+    assert "often rising" in of_losses([3.0, 3.5, 2.0, 2.5, 1.0])
+
+
+def test_lbfgs_has_no_learning_rate_to_change():
+    for losses in ([2.0, 1.0], [1.0, 2.0], [3.0, 3.5, 2.0, 2.5, 1.0]):
+        text = of_losses(losses, has_rate=False)
+        assert "learning_rate" not in text
+        assert "iteration" in text
+
+
+@pytest.mark.parametrize(
+    ("X", "fragment"),
+    [
+        (SCALED, ""),
+        (9 * SCALED, ""),
+        (0.2 * SCALED, ""),
+        (np.c_[SCALED, np.zeros(60)], ""),
+        (np.zeros((60, 2)), ""),
+        (np.eye(5), ""),
+        (SCALED * [1, 200, 1], "feature number 1 has a root mean square of"),
+        (SCALED + np.array([0, 0, 1e3]), "feature number 2 has a root mean square of 1e+03"),
+        (SCALED / 100, "no feature has a root mean square above 0.01"),
+        (np.full((3, 2), 1e300), "root mean square of inf"),
+        (np.array([[200, 0], [100, 1]], dtype=np.uint8), "root mean square of 1.6e+02"),
+        (sparse.csr_matrix(SCALED / 100), ""),
+        (sparse.csr_array(50 * np.eye(4)), "MaxAbsScaler"),
+    ],
+)
+def test_features_out_of_scale_are_told(X, fragment):
+    text = about_scale(Described(X))
+    assert (fragment in text) if fragment else text == ""
+
+
+def test_root_mean_squares_are_those_of_the_numbers():
+    assert_allclose(root_mean_squares(SCALED), np.sqrt((SCALED**2).mean(axis=0)))
+    # Rows that are not stored do not make a sparse feature small.
+    assert_allclose(root_mean_squares(sparse.csr_array([[3.0, 0], [0, 0], [4, 0]])), [12.5**0.5, 0])
+
+
+def test_few_rows_of_long_data_are_looked_at():
+    class Counted(np.ndarray):
+        taken = 0
+
+        def __getitem__(self, item):
+            found = super().__getitem__(item)
+            Counted.taken = max(Counted.taken, found.size)
+            return found
+
+    X = np.ones((NUMBERS, 3), dtype=np.float32).view(Counted)
+    assert_allclose(root_mean_squares(X), 1)
+    assert 0 < Counted.taken <= NUMBERS + 3
+
+
+def test_warning_names_what_to_change_and_the_feature():
+    frame = pd.DataFrame(SCALED * [1, 1, 1e4], columns=["age", "height", "income"])
+    network = MLPBinaryClassifier((4,), max_iter=5, random_state=0)
+    (text,) = told(network, frame)
+    assert "Maximum iterations (5) reached" in text
+    assert "'income'" in text and "StandardScaler" in text
+    (text,) = told(network)
+    assert "raise max_iter" in text and "scaled" not in text
+    (text,) = told(network.set_params(max_time=1e-9, max_iter=10**6))
+    assert "Maximum time" in text and "Raise max_time" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "fragment"),
+    [
+        ({"max_iter": 3}, "raise max_iter"),
+        ({"max_fun": 3, "max_iter": 1000}, "aise max_fun"),
+    ],
+)
+def test_lbfgs_names_the_limit_that_has_ended_it(options, fragment):
+    network = MLPRegressor(hidden_layer_sizes=(4,), solver="lbfgs", random_state=0, **options)
+    (text,) = told(network, y=SCALED[:, 1])
+    assert text.startswith("lbfgs failed to converge after")
+    assert fragment in text
+
+
+def test_advice_is_given_once_in_a_call_of_the_users():
+    network = MLPBinaryClassifier((4,), max_iter=5, random_state=0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        cross_val_score(network, SCALED, Y, cv=3)
+    assert [("raise" in str(w.message)) for w in caught] == [True, False, False]
