@@ -37,6 +37,7 @@ FLOORS = {
     "kept": GROUND,
     "usercall": GROUND,
     "version": GROUND,
+    "versions": ESTIMATORS,
     "_sklearn": ESTIMATORS,
     "callbacks": ESTIMATORS,
     "estimators": ESTIMATORS,

@@ -157,6 +157,9 @@ class Block:
     is_noise: ClassVar[bool] = False
     #: Width of the value (H).
     units: int
+    #: Whether the methods that it binds do the same arithmetic whatever the numbers are: compiled
+    #: steps then repeat what they have done once.
+    records: ClassVar[bool] = False
 
     # What it learns.
 

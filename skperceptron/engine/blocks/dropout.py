@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..arrays import Call, Floats
+from ..calls import of_members
 from ..inputs import Noise
 from ..lines import Line
 from ..operators import OperatorGraph, Value
@@ -72,12 +73,16 @@ class Dropout(Block):
             yield partial(source.drop_entries, self._noise(work), work.operand_at(node))
             return
         mask = self._mask(work, node)
-        for (generator, rate), m in zip(self._noise(work), mask, strict=True):
+        for k, (generator, rate) in enumerate(self._noise(work)):
+            m = mask[k : k + 1]
             if generator is not None and rate:
                 # A comparison writes 0.0 and 1.0: no array of booleans in between.
-                yield partial(generator.random, None, mask.dtype, m)
-                yield partial(np.greater_equal, m, mask.dtype.type(rate), m)
-                yield partial(np.multiply, m, mask.dtype.type(1 / (1 - rate)), m)
+                calls = [
+                    partial(generator.random, None, mask.dtype, m),
+                    partial(np.greater_equal, m, mask.dtype.type(rate), m),
+                    partial(np.multiply, m, mask.dtype.type(1 / (1 - rate)), m),
+                ]
+                yield from of_members(calls, slice(k, k + 1), len(mask))
             else:
                 m.fill(1)
         yield partial(np.multiply, source.array, mask, work.value_of(node))
