@@ -67,6 +67,7 @@ OPTIONAL = [
     "pandas",
     "polars",
     "pyarrow",
+    "safetensors",
     "skl2onnx",
     "torch",
 ]
@@ -229,7 +230,8 @@ def test_outside_imports_fit_the_floor(path):
     if floor in (GROUND, TRAINING):
         allowed = {"numpy", "scipy"}
     if floor == TOOLS:
-        allowed |= {"joblib", "matplotlib", "networkx", "onnx", "pandas", "skl2onnx"}
+        allowed |= {"joblib", "matplotlib", "networkx", "pandas"}
+        allowed |= {"onnx", "safetensors", "skl2onnx"}
     assert roots <= allowed
     if floor == COMPONENTS:
         of_sklearn = {(m, n) for m, n in foreign if m.split(".")[0] == "sklearn"}
