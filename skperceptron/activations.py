@@ -24,6 +24,7 @@ from scipy.special import erfc, expit
 
 from .components import Component, Interval, by_name, find
 from .engine.arrays import Call, Floats
+from .engine.calls import number
 from .engine.functions import sigmoid, sigmoid_calls
 from .engine.operators import OperatorGraph, Value, not_declared
 from .options import Name
@@ -241,7 +242,7 @@ class Sigmoid(Activation):
     def backward_calls(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> list[Call]:
         return [
             partial(np.multiply, grad, a, grad),
-            partial(np.subtract, np.ones((), a.dtype), a, a),
+            partial(np.subtract, number(1, a.dtype), a, a),
             partial(np.multiply, grad, a, grad),
         ]
 
@@ -269,7 +270,7 @@ class Tanh(Activation):
     def backward_calls(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> list[Call]:
         return [
             partial(np.multiply, a, a, a),
-            partial(np.subtract, np.ones((), a.dtype), a, a),
+            partial(np.subtract, number(1, a.dtype), a, a),
             partial(np.multiply, grad, a, grad),
         ]
 
@@ -437,7 +438,7 @@ class ReLU(Activation):
         return [partial(out.fill, 0), partial(np.maximum, z, out, out=out)]
 
     def backward_calls(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> list[Call]:
-        zero = np.zeros((), a.dtype)
+        zero = number(0, a.dtype)
         return [partial(np.greater, a, zero, a), partial(np.multiply, grad, a, grad)]
 
 
@@ -950,10 +951,12 @@ def _portions(z: Floats, out: Floats) -> Iterator[tuple[Floats, ...]]:
     """Yield parts of both arrays, (K, b, H), and two more to calculate in."""
     n_members, n_rows, n_units = z.shape
     size = max(1, PORTION // (z.itemsize * n_members * n_units))
-    rooms = np.empty((2, n_members, min(size, n_rows), n_units), dtype=z.dtype)
+    shape = n_members, min(size, n_rows), n_units
+    rooms = [np.empty_like(z, shape=shape) for _ in range(2)]
     for start in range(0, n_rows, size):
         part = z[:, start : start + size]
-        yield part, out[:, start : start + size], *rooms[:, :, : part.shape[1]]
+        n = part.shape[1]
+        yield part, out[:, start : start + size], *(room[:, :n] for room in rooms)
 
 
 def _hard_sigmoid(z: Floats, out: Floats) -> None:

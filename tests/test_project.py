@@ -62,6 +62,20 @@ def test_code_of_the_readme_runs(capsys):
     assert "[[" in capsys.readouterr().out
 
 
+def test_speeds_of_the_readme_are_those_of_the_documentation():
+    stored = read("docs/tables/training_float32.inc")
+    lines = re.findall(r"^\| (\w+): [^|]+ \| (.+) \|$", read("README.md"), flags=re.MULTILINE)
+    assert len(lines) > 3
+    for case, cells in lines:
+        assert ",".join(f'"{cell}"' for cell in [case, *cells.split(" | ")]) in stored
+
+
+def test_picture_and_links_of_the_readme_exist():
+    links = re.findall(r"\]\(([^)]+)\)", read("README.md"))
+    assert "docs/images/network.png" in links
+    assert all((ROOT / link).exists() for link in links)
+
+
 def test_readme_counts_the_activations_roughly():
     (count,) = re.findall(r"more than (\d+) activations", read("README.md"))
     assert int(count) < len(activations.list_activations()) <= int(count) + 10

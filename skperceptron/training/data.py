@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from ..engine.arrays import Call, Floats, Integers
+from ..engine.calls import take_and_cast
 from ..engine.inputs import Input
 from ..engine.mapped import pages_of
 from ..engine.network import FIRST
@@ -290,11 +291,7 @@ class Rows:
             return [partial(self.array.take, rows, 0, out, "clip")]
         if out.shape not in self._gathered:
             self._gathered[out.shape] = np.empty(out.shape, dtype=self.array.dtype)
-        gathered = self._gathered[out.shape]
-        return [
-            partial(self.array.take, rows, 0, gathered, "clip"),
-            partial(np.copyto, out, gathered),
-        ]
+        return [partial(take_and_cast, self.array, rows, out, self._gathered[out.shape])]
 
 
 class TrainingSet:

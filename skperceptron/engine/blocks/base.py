@@ -33,6 +33,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
+from ...kept import kept_as
 from ..arrays import ActivationFunction, Call, Floats
 from ..inputs import Input
 from ..lines import Line
@@ -158,6 +159,9 @@ class Block:
     is_noise: ClassVar[bool] = False
     #: Width of the value (H).
     units: int
+    #: Whether the methods that it binds do the same arithmetic whatever the numbers are: compiled
+    #: steps then repeat what they have done once.
+    records: ClassVar[bool] = False
 
     # What it learns.
 
@@ -301,6 +305,12 @@ class Block:
     def backward(self, work: Bench, node: int) -> Iterator[Call]:
         """List the calls that propagate the gradient of the value of ``node``."""
         raise NotImplementedError
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        # A user's own is kept by its class, as activations are.
+        if hasattr(cls, "kind") and cls.__module__.startswith(__package__):
+            kept_as(f"block {cls.kind}")(cls)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # Blocks of version 0.1.0 also held what follows from their arguments.

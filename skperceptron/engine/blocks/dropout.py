@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..arrays import Call, Floats
+from ..calls import of_members
 from ..inputs import Noise
 from ..lines import Line
 from ..operators import OperatorGraph, Value
@@ -77,14 +78,19 @@ class Dropout(Block):
                 yield partial(_drop_entries, source, self._noise(work), shares, dropped)
             return
         mask = self._mask(work, node)
-        for k, ((generator, rate), m) in enumerate(zip(self._noise(work), mask, strict=True)):
+        for k, (generator, rate) in enumerate(self._noise(work)):
+            m = mask[k : k + 1]
             if generator is not None and rate and shares is not None:
-                yield partial(_draw_mask, generator, rate, shares[k : k + 1], m)
+                drawing: Call = partial(_draw_mask, generator, rate, shares[k : k + 1], m)
+                yield from of_members([drawing], slice(k, k + 1), len(mask))
             elif generator is not None and rate:
                 # A comparison writes 0.0 and 1.0: no array of booleans in between.
-                yield partial(generator.random, None, mask.dtype, m)
-                yield partial(np.greater_equal, m, mask.dtype.type(rate), m)
-                yield partial(np.multiply, m, mask.dtype.type(1 / (1 - rate)), m)
+                calls: list[Call] = [
+                    partial(generator.random, None, mask.dtype, m),
+                    partial(np.greater_equal, m, mask.dtype.type(rate), m),
+                    partial(np.multiply, m, mask.dtype.type(1 / (1 - rate)), m),
+                ]
+                yield from of_members(calls, slice(k, k + 1), len(mask))
             else:
                 m.fill(1)
         yield partial(np.multiply, source.array, mask, work.value_of(node))
