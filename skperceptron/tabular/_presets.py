@@ -248,11 +248,25 @@ _REALMLP_TD: Arm = {
     ),
 }
 
+#: TabM in its plain form, without embeddings of numbers, as Gorishniy, Kotelnikov & Babenko (2025)
+#: and pytabkit 1.7 have it. Columns are prepared as for all other networks here.
+_TABM: Arm = {
+    "hidden_layer_sizes": (512, 512, 512),
+    "activation": "relu",
+    "ensemble_size": 32,
+    "initializer": "lecun_uniform",
+    "learning_rate": "constant",
+    "alpha": 0.0,
+    "tol": 0.0,
+    "dtype": "float32",
+}
+_TABM_ARM: Arm = {"learning_rate_init": 0.002, "solver": AdamW(weight_decay=3e-4), "dropout": 0.1}
+
 _OF_NUMBERS: Arm = {"activation": "mish", "standardize_target": True}
 
 
-def _as_published(classification: Recipe, regression: Recipe) -> Preset:
-    """Return a preset of one network that sees four fifths of the rows, 256 times."""
+def _as_published(classification: Recipe, regression: Recipe, patience: float = math.inf) -> Preset:
+    """Return a preset of one network that sees four fifths of the rows, at most 256 times."""
     return Preset(
         classification,
         regression,
@@ -261,7 +275,7 @@ def _as_published(classification: Recipe, regression: Recipe) -> Preset:
         calibrates=False,
         least_steps=math.inf,
         looks=256,
-        patience=math.inf,
+        patience=patience,
     )
 
 
@@ -311,5 +325,10 @@ PRESETS: dict[str, Preset] = {
             (_arm(0.2, 0.02, 0.15),),
             large_batches,
         ),
+    ),
+    "tabm": _as_published(
+        Recipe(_TABM, (_TABM_ARM,), large_batches, monitor="score"),
+        Recipe({**_TABM, "standardize_target": True}, (_TABM_ARM,), large_batches),
+        patience=16 / 256,
     ),
 }
