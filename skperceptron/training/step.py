@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from ..engine import Network, Workspace
-from ..engine.arrays import Call, Floats, Integers, runs
+from ..engine.arrays import Booleans, Call, Floats, Integers, runs
 from ..engine.calls import of_members, squared_lengths, squared_lengths_calls
 from .data import TrainingSet
 from .groups import Groups
@@ -327,6 +327,7 @@ class BoundStep:
         """
         if self._tables.average is None:
             return [(False, n_steps)]
-        moves = self._scalars.average_shares[i : i + n_steps, self._place].any(axis=1)
+        shares = self._scalars.average_shares[i : i + n_steps, self._place]
+        moves: Booleans = (shares != 0).any(axis=1)
         ends = [*(np.flatnonzero(moves[1:] != moves[:-1]) + 1).tolist(), n_steps]
         return [(bool(moves[end - 1]), end) for end in ends]
