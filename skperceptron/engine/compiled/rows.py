@@ -287,8 +287,7 @@ def _copy(out: Any, x: Any, n: int) -> Rows:
     if not (is_plain(x, dtype) and is_plain(out, out.dtype)):
         return None
     if dtype == out.dtype:
-        loop = inner_loop(np.positive, dtype)
-        return None if loop is None else elementwise(loop, [x, out], n)
+        return elementwise(own_loop(f"copy_{dtype.char}"), [x, out], n)
     names = {"df": "narrow", "fd": "widen"}
     name = names.get(dtype.char + out.dtype.char)
     return None if name is None else elementwise(own_loop(name), [x, out], n)
