@@ -334,6 +334,7 @@ class BoundStep:
         """
         if self._tables.average is None:
             return [(False, n_steps)]
-        moves = self._scalars.average_shares[i : i + n_steps, self._place].any(axis=1)
+        shares = self._scalars.average_shares[i : i + n_steps, self._place]
+        moves = np.asarray(shares.any(axis=1))
         ends = [*(np.flatnonzero(moves[1:] != moves[:-1]) + 1).tolist(), n_steps]
         return [(bool(moves[end - 1]), end) for end in ends]
