@@ -525,9 +525,12 @@ def test_failed_fit_leaves_the_earlier_one():
     np.testing.assert_array_equal(model.predict_proba(X), before)
 
 
-def test_workers_give_the_same_model():
+@pytest.mark.parametrize("units", [16, 128])
+def test_workers_give_the_same_model(units):
+    """Processes train small networks, threads train large ones."""
     X, y = load_iris(return_X_y=True)
-    alone, together = (small(arms=2, n_jobs=n).fit(X, y).predict_proba(X) for n in (1, 2))
+    options = {"arms": 2, "max_epochs": 6, "hidden_layer_sizes": (units,)}
+    alone, together = (small(**options, n_jobs=n).fit(X, y).predict_proba(X) for n in (1, 2))
     np.testing.assert_allclose(alone, together, atol=1e-3)
 
 
