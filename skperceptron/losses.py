@@ -28,6 +28,7 @@ from .components import Component, Interval, find, public_classes
 from .engine.arrays import Call, Floats
 from .engine.functions import sigmoid, sigmoid_calls
 from .engine.operators import OperatorGraph, Value, not_declared
+from .kept import kept_as
 from .options import Listing
 
 #: Log-variances, in the network's units, beyond which a linear penalty leads back.
@@ -625,6 +626,7 @@ class Huber(_IdentityLink):
         np.maximum(out, -delta, out=out)
 
 
+@kept_as("huber in units")
 class _HuberInUnits(Huber):
     """Huber's loss of a standardised target, with one delta per column.
 

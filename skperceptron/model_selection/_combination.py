@@ -21,6 +21,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar, nnls
 
 from ..engine.arrays import Floats, Integers
+from ..kept import kept_as
 
 __all__ = [
     "Blend",
@@ -281,6 +282,7 @@ class BlendRules:
         return weights
 
 
+@kept_as("blend")
 @dataclass(frozen=True)
 class Blend:
     """A weighted mean of arms.

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..engine.arrays import Floats, Integers
 from ..engine.operators import OperatorGraph, Value
+from ..kept import kept_as
 from ..options import shown
 from ._columns import DATE, as_dates, as_keys, as_numbers, is_missing
 
@@ -61,6 +62,7 @@ class Part:
         raise NotImplementedError
 
 
+@kept_as("column of numbers")
 class Numbers(Part):
     """The numbers, and whether each is missing, where some were missing in ``fit``."""
 
@@ -82,6 +84,7 @@ class Numbers(Part):
         return graph.concatenate([numbers, graph.as_numbers(graph.op("IsNaN", numbers))])
 
 
+@kept_as("column of levels")
 class Levels(Part):
     """One column of zeros and ones for each level; two levels share one of -1 and +1.
 
@@ -162,6 +165,7 @@ def _in_order(levels: list[Any]) -> list[Any]:
         return sorted(levels, key=lambda level: (type(level).__name__, str(level)))
 
 
+@kept_as("column of dates")
 class Dates(Part):
     """Days since 1970, and where in the year, the week and the day the date lies.
 

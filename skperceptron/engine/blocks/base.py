@@ -33,6 +33,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
+from ...kept import kept_as
 from ..arrays import ActivationFunction, Call, Floats
 from ..inputs import Input
 from ..lines import Line
@@ -88,6 +89,8 @@ class Bench(Protocol):
     like_numpy: bool
     #: Source of each member's dropout; None where there is none.
     noise: Sequence[np.random.Generator | None]
+    #: What multiplies each member's dropout rates in the step at hand, (K,); None is 1 for all.
+    noise_shares: Floats | None
     #: Which members of the network's stack take part.
     members: slice
 
@@ -302,6 +305,12 @@ class Block:
     def backward(self, work: Bench, node: int) -> Iterator[Call]:
         """List the calls that propagate the gradient of the value of ``node``."""
         raise NotImplementedError
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        # A user's own is kept by its class, as activations are.
+        if hasattr(cls, "kind") and cls.__module__.startswith(__package__):
+            kept_as(f"block {cls.kind}")(cls)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # Blocks of version 0.1.0 also held what follows from their arguments.

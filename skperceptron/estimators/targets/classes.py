@@ -17,6 +17,7 @@ from ..._sklearn.checks import (
 from ..._sklearn.compat import check_classification_targets, type_of_target
 from ...engine.arrays import Floats, Integers
 from ...engine.operators import OperatorGraph, Value
+from ...kept import kept_as
 from ...losses import Loss
 from ...training import TargetRows, Targets, one_hot
 from .base import LabelTarget
@@ -93,6 +94,7 @@ class _Classes(LabelTarget):
         return codes
 
 
+@kept_as("two classes")
 class TwoClasses(_Classes):
     """Two classes: one output, whose sigmoid is the probability of the second class."""
 
@@ -134,6 +136,7 @@ class TwoClasses(_Classes):
             )
 
 
+@kept_as("many classes")
 class ManyClasses(_Classes):
     """Two classes or more: one output for each, joined by a softmax."""
 

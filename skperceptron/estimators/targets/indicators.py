@@ -12,6 +12,7 @@ from ..._sklearn.checks import FitMode, shown_labels
 from ..._sklearn.compat import check_classification_targets, type_of_target
 from ...engine.arrays import Floats
 from ...engine.operators import OperatorGraph, Value
+from ...kept import kept_as
 from ...training import SomeOfMany, TargetRows, Targets
 from .base import LabelTarget
 
@@ -29,6 +30,7 @@ def refuse_other_kind(*, now: str, before: str) -> NoReturn:
     raise ValueError(f"`y` holds {now}, but the earlier fit was to {before}.")
 
 
+@kept_as("indicators")
 class Indicators(LabelTarget):
     """Several labels per row.
 

@@ -12,6 +12,7 @@ from ..._sklearn.checks import FitMode
 from ...engine.arrays import Floats, Integers
 from ...engine.operators import OperatorGraph, Value
 from ...exceptions import TooLargeError
+from ...kept import kept_as
 from ...losses import CategoricalLogLoss, Loss
 from ...training import TargetRows, one_hot
 from .regression import Asked, RegressionTarget
@@ -20,6 +21,7 @@ from .regression import Asked, RegressionTarget
 LARGEST_DISTRIBUTION = 2**25
 
 
+@kept_as("whole numbers")
 class WholeNumbers(RegressionTarget):
     """Whole numbers, predicted as a distribution over all of a range.
 

@@ -7,6 +7,7 @@ import numpy as np
 from ..._sklearn.checks import FitMode
 from ...engine.arrays import Floats
 from ...engine.operators import OperatorGraph, Value
+from ...kept import kept_as
 from ...losses import Loss
 from ...training import TargetRows, Targets
 from .regression import Asked, RegressionTarget
@@ -31,6 +32,7 @@ EXPONENTS = (-1022, 1023)
 ENOUGH_ROWS = 32
 
 
+@kept_as("numbers")
 class Numbers(RegressionTarget):
     """Numbers without bounds.
 

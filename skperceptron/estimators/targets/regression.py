@@ -16,6 +16,7 @@ from ..._sklearn.checks import FitMode, checking, refuse_dates
 from ..._sklearn.compat import column_or_1d
 from ...engine.arrays import Floats
 from ...engine.operators import OperatorGraph, Value
+from ...kept import kept_as
 from ...losses import Loss, Pinball, SquaredError, get_loss
 from ...options import Interval, plain
 from ...training import TargetRows
@@ -25,6 +26,7 @@ from .metrics import Metric, root_mean_squared_error
 from .units import Units
 
 
+@kept_as("asked")
 @dataclass(frozen=True)
 class Asked:
     """The parameters of a regressor that say what its target is, as the user gave them.
