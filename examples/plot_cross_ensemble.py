@@ -3,9 +3,9 @@
 What the weights of an ensemble's arms say
 ==========================================
 
-A strong penalty helps on one table and ruins another. In a
+A strong penalty helps for one table and does harm for another. In a
 :class:`~skperceptron.model_selection.StackedCrossEnsembleClassifier` it is one *arm* of several,
-and the rows that each fold holds out decide how far it is trusted.
+and the rows that each fold holds out decide how much it counts.
 """
 
 import matplotlib.pyplot as plt
@@ -28,8 +28,8 @@ TABLES = {
 }
 
 # %%
-# Three arms times four folds are twelve networks, trained together. Half of the rows are kept away
-# from all of them, to compare with what the ensemble says about itself.
+# Three arms times four folds are twelve networks, trained together. None of them sees half of the
+# rows, which show later whether the ensemble's own estimate is right.
 
 
 def fitted(X, y):
