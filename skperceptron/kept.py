@@ -93,7 +93,7 @@ def _made(name: str, content: Any) -> Any:
     cls = _CLASSES[name]
     if content is None:
         return cls()
-    made = cls.__new__(cls)
+    made: Any = cls.__new__(cls)  # type: ignore[call-overload]
     if hasattr(made, "__setstate__"):
         made.__setstate__(content)
     else:

@@ -96,6 +96,31 @@ def test_changelog_knows_the_version():
     assert f"## {skperceptron.__version__}" in read("CHANGELOG.md")
 
 
+def test_all_places_name_the_same_version():
+    version = skperceptron.__version__
+    assert f"\nversion: {version}\n" in read("CITATION.cff")
+    assert f'set version = "{version}"' in read("packaging/conda/meta.yaml")
+
+
+def test_conda_recipe_asks_for_the_same_dependencies():
+    recipe = read("packaging/conda/meta.yaml").partition("  run:\n")[2]
+    for requirement in project()["dependencies"]:
+        assert f"    - {requirement.replace('>=', ' >=')}\n" in recipe
+
+
+def test_workflows_run_the_commands_of_the_repository():
+    text = read(".github/workflows/ci.yml") + read(".github/workflows/release.yml")
+    commands = re.findall(r"- run: (.+)", text)
+    for command in commands:
+        if command.startswith(".ci/"):
+            assert (ROOT / command.split()[0]).stat().st_mode & 0o111
+        if command.startswith("nox -s"):
+            assert f"def {command.split()[2]}(" in read("noxfile.py")
+    versions = re.findall(r"Programming Language :: Python :: (3\.\d+)", read("pyproject.toml"))
+    assert str(versions).replace("'", '"') in text
+    assert 'pip install -e ".[test]"' in read("README.md")
+
+
 def documented():
     """Yield every public class of the package and every public method that it defines."""
     classes = [getattr(skperceptron, name) for name in skperceptron.__all__]

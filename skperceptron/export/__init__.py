@@ -1,4 +1,4 @@
-"""Models that leave Python: ONNX (extra ``onnx``).
+"""Models that leave the process: as ONNX (extra ``onnx``), or as one file without code.
 
 Importing this package registers converters of all estimators of this package with skl2onnx, if
 that is installed.
@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from ._classes import trusted_types
+from ._files import load, save
+
 try:
     from ._onnx import onnx_inputs, register, to_onnx
 except ImportError as error:
     if (error.name or "").split(".")[0] not in ("onnx", "skl2onnx"):
         raise
 
-__all__ = ["onnx_inputs", "register", "to_onnx"]
+__all__ = ["load", "onnx_inputs", "register", "save", "to_onnx", "trusted_types"]
 
 
 def __getattr__(name: str) -> Any:
