@@ -99,5 +99,5 @@ for name, (ensemble, X_test, y_test) in results.items():
 
 # %%
 # "Best network" is the one with the least loss on these very rows, which nobody knows beforehand.
-# On two of the four tables the ensemble is better than that, on the other two it comes close.
+# On two of the four tables the ensemble is better than that, on the other two somewhat worse.
 # What it has expected of itself is a rough estimate: it is off by up to a factor of two.
