@@ -143,7 +143,7 @@ class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
     """Exhaustive search whose networks are trained together, as stacks.
 
     Parameters, attributes, methods and results are those of scikit-learn's
-    :class:`~sklearn.model_selection.GridSearchCV`; only the way is another. Fits whose networks
+    :class:`~sklearn.model_selection.GridSearchCV`; only the training differs. Fits whose networks
     have equal hidden sizes, batch size, skip connections and number of outputs become members of
     one stack, in which everything else may differ; transformers before a network are fitted
     once for each of their settings and each split. What cannot be stacked (``solver="lbfgs"``,
