@@ -69,9 +69,9 @@ tol : float, default=1e-4
     `n_iter_no_change` epochs in a row; "lbfgs": largest gradient component.
 
 verbose : bool or int, default=False
-    Whether to print a table of the epochs (or iterations): loss, validation loss and score, learning
-    rate, seconds, and the time left if no rule ends training before `max_iter`. A star marks
-    an epoch that is the best one so far. 2 describes the network first, and tells the patience.
+    Whether to print a table of the epochs (or iterations): loss, validation loss and score,
+    learning rate, seconds, and the time left if no rule ends training before `max_iter`. A star
+    marks the best epoch so far. 2 describes the network first, and tells the patience.
 
 warm_start : bool, default=False
     Whether `fit` goes on from the weights of the previous call. Each call has its own best
