@@ -52,6 +52,11 @@ class NetworkTask:
         epoch.report = report
         epoch.call_on_fit_task_end(estimator=self._estimator)
 
+    def whole(self) -> None:
+        """Tell of a fit that has taken place without a word."""
+        self.begin(0)
+        self.end()
+
     def end(self) -> None:
         """Tell that training has ended; nothing happens where it has not begun."""
         if self._open is None:

@@ -15,6 +15,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 
 from .._sklearn.checks import check_sample_weight
 from .._sklearn.compat import check_method_params, fit_context, safe_split
+from ..callbacks.listening import CALLBACKS
 from ..engine.arrays import Floats
 from ..options import (
     N_JOBS,
@@ -60,7 +61,11 @@ class BaseCrossEnsemble(BaseEnsemble):
         "n_jobs": N_JOBS,
         "verbose": VERBOSITY,
         "random_state": SEED,
+        "callbacks": [CALLBACKS, None],
     }
+
+    # Pickles of version 0.1.0 have none of their own.
+    callbacks = None
 
     _output: Output
 
@@ -119,7 +124,8 @@ class BaseCrossEnsemble(BaseEnsemble):
             job.is_validated &= parts[job.part].validation is not None
         if self.verbose:
             print(f"Fitting {len(arms)} arms on {len(splits)} folds, totalling {len(jobs)} members")
-        found = fit_members(jobs, parts, plain(self.n_jobs), output.method)
+        with self._telling(len(jobs), X, y, params) as told:
+            found = fit_members(jobs, parts, plain(self.n_jobs), output.method, told)
         n = len(splits)
         members = [found[start : start + n] for start in range(0, len(found), n)]
         learned = combined(output, members, splits, truth, weight, self._rules())

@@ -12,6 +12,7 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 
+from .._sklearn.tasks import NetworkTask
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.parameters import is_lbfgs
 from ..options import Flag, is_allowed
@@ -30,10 +31,10 @@ from ._candidates import (
     transform,
     transformers_token,
 )
-from ._parallel import pieces_of
-from ._stacking import train
+from ._parallel import labels_of, pieces_of
+from ._stacking import Order, train
 
-__all__ = ["Job", "Part", "fit_members", "watching"]
+__all__ = ["Job", "Part", "Told", "fit_members", "watching"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ class Job:
         What errors call it; nothing, if there is no need.
     is_validated : bool
         Whether its network is given the validation rows of its part.
+    number : int
+        Its place among the members, from 1 on.
     """
 
     estimator: Any
@@ -80,6 +83,7 @@ class Job:
     parameters: dict[str, Any] = field(default_factory=dict)
     name: str = ""
     is_validated: bool = False
+    number: int = 1
 
     def __post_init__(self) -> None:
         self.network = network_of(self.estimator)
@@ -115,8 +119,28 @@ def watching(estimator: Any) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class Told:
+    """Who is told how members get on.
+
+    Attributes
+    ----------
+    verbose : int
+        How much is printed.
+    tasks : sequence of NetworkTask
+        One for each member, or none.
+    """
+
+    verbose: int = 0
+    tasks: Sequence[NetworkTask] = ()
+
+
 def fit_members(
-    jobs: Sequence[Job], parts: Sequence[Part], n_jobs: int | None, method: str | None = None
+    jobs: Sequence[Job],
+    parts: Sequence[Part],
+    n_jobs: int | None,
+    method: str | None = None,
+    told: Told | None = None,
 ) -> list[Member]:
     """Fit members, those whose networks have equal shapes as stacks.
 
@@ -128,6 +152,8 @@ def fit_members(
         Number of workers.
     method : str, default=None
         What predicts the rows that a member has not seen, such as "predict_proba".
+    told : Told, default=None
+        None tells nobody.
 
     Returns
     -------
@@ -143,6 +169,7 @@ def fit_members(
         If the user interrupts for the second time.
     """
     n_workers = effective_n_jobs(n_jobs)
+    told = told or Told()
     with Parallel(n_jobs=n_jobs) as parallel:
         sources = _transformed(jobs, parts, parallel)
         pieces = pieces_of(jobs, n_workers)
@@ -152,8 +179,10 @@ def fit_members(
                 {job.part: parts[job.part] for job in mine},
                 {s: sources[s] for s in {job.source for job in mine} & sources.keys()},
                 method,
+                Order(told.verbose, label),
+                [told.tasks[i] for i in piece] if told.tasks else [],
             )
-            for piece in pieces
+            for piece, label in zip(pieces, labels_of(pieces), strict=True)
         )
     _tell_of_interruptions([n for _, n in outcomes if n], len(jobs), n_workers)
     members: dict[int, Member] = {}
@@ -204,6 +233,8 @@ def _fit_together(
     parts: Mapping[int, Part],
     sources: Mapping[Hashable, Transformed],
     method: str | None,
+    order: Order,
+    tasks: Sequence[NetworkTask],
 ) -> tuple[list[Member], int]:
     """Fit members in this process; count those whose training the user has cut short."""
     accepted = Accepted()
@@ -212,12 +243,17 @@ def _fit_together(
         for i, job in enumerate(jobs)
         if job.network is not None
     }
-    train([fit for fit in asked.values() if fit.error is None])
+    for i, fit in asked.items():
+        fit.name = jobs[i].name or f"member {jobs[i].number}"
+        fit.task = tasks[i] if tasks else None
+    train([fit for fit in asked.values() if fit.error is None], order)
     members = []
     for i, job in enumerate(jobs):
         try:
             if i not in asked:
                 _fit_alone(job, parts[job.part], sources)
+                if tasks:
+                    tasks[i].whole()
             elif (error := asked[i].error) is not None:
                 raise error
             else:

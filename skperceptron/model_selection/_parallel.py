@@ -22,7 +22,7 @@ from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._sklearn.compat import check_method_params, safe_split, seeing
-from .._sklearn.tasks import task_of_call, want_fitted_estimators
+from .._sklearn.tasks import NetworkTask, task_of_call, want_fitted_estimators
 from ..estimators.base import BaseMultilayerPerceptron
 from ..usercall import first_in_call, forget_in_call, has_happened, warn
 from ._candidates import (
@@ -58,6 +58,8 @@ class Call:
         Hidden units of the network: what it costs, roughly.
     split : int
         Its place among the splits.
+    task : NetworkTask or None
+        Where callbacks are told of it that are not those of a search.
     """
 
     function: Any
@@ -67,6 +69,7 @@ class Call:
     source: Hashable = None
     n_units: int = 0
     split: int = 0
+    task: NetworkTask | None = None
 
     @property
     def name(self) -> str:
@@ -119,11 +122,19 @@ class StackedParallel:
     ----------
     keeping : Keeping, default=None
         Receives all that is fitted; without one it is forgotten.
+    new_task : callable, default=None
+        Returns the task of one more call, or None.
     **options
         Those of :class:`joblib.Parallel`.
     """
 
-    def __init__(self, keeping: Keeping | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        keeping: Keeping | None = None,
+        new_task: Callable[[], NetworkTask | None] | None = None,
+        **options: Any,
+    ) -> None:
+        self._new_task = new_task
         try:
             # A list of results would be lost as a whole where the user ends the search.
             self._parallel = Parallel(**options, return_as="generator")
@@ -150,6 +161,9 @@ class StackedParallel:
         # Nobody else holds them, so that fitted networks do not pile up.
         calls = {i: _planned(i, *task) for i, task in enumerate(tasks)}
         n_calls = len(calls)
+        if self._new_task is not None:
+            for call in calls.values():
+                call.task = self._new_task()
         keeping = self._keeping
         method = None if keeping is None else keeping.method
         if keeping is not None:
@@ -169,7 +183,8 @@ class StackedParallel:
             delayed(_fit_and_score)(*taken(piece), method, label)
             for piece, label in zip(pieces, labels, strict=True)
         )
-        for piece, (of_piece, names) in zip(pieces, outcomes, strict=False):
+        # Outcomes first: a generator that is not exhausted would be closed.
+        for (of_piece, names), piece in zip(outcomes, pieces, strict=False):
             found.update(zip(piece, of_piece, strict=True))
             cut_short += [names] if names else []
         results = _completed(found, n_calls)
@@ -349,7 +364,8 @@ def _fit_and_score(
     }
     place_of = {id(fit): i for i, fit in asked.items()}
     for i, fit in asked.items():
-        fit.name, fit.task = calls[i].name, task_of_call(calls[i].keywords, calls[i].estimator)
+        fit.name = calls[i].name
+        fit.task = calls[i].task or task_of_call(calls[i].keywords, calls[i].estimator)
     rows, cut_short = _Rows(), []
     results: dict[int, dict[str, Any]] = {}
 

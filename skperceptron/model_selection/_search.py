@@ -11,6 +11,7 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
 from .._sklearn.compat import fit_context, seeing
 from .._sklearn.versions import RemembersVersion
+from ..callbacks.listening import refuse_misplaced
 from ..options import speaks_for_itself
 from ._options import check_search
 from ._parallel import StackedParallel
@@ -64,6 +65,7 @@ class _StackedSearchMixin(RemembersVersion):
             If all fits fail, or one does and ``error_score="raise"``; with
             ``refit="ensemble"``, if the candidates cannot be combined.
         """
+        refuse_misplaced(self)
         if not self._makes_ensemble():
             return seeing(super().fit, Parallel=StackedParallel)(self, X, y, **params)  # type: ignore[misc]
         keeping = keeping_for(self, y)
@@ -172,7 +174,8 @@ class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
         The splits; None means five folds.
 
     verbose : int, default=0
-        How much is printed.
+        1 prints each second how the stack at hand gets on, 2 also each network that has ended, and
+        what scikit-learn prints.
 
     pre_dispatch : int or str, default='2*n_jobs'
         How many stacks are handed to workers in advance.
@@ -290,7 +293,8 @@ class StackedRandomizedSearchCV(_StackedSearchMixin, RandomizedSearchCV):
         The splits; None means five folds.
 
     verbose : int, default=0
-        How much is printed.
+        1 prints each second how the stack at hand gets on, 2 also each network that has ended, and
+        what scikit-learn prints.
 
     pre_dispatch : int or str, default='2*n_jobs'
         How many stacks are handed to workers in advance.
