@@ -24,6 +24,7 @@ from ..callbacks.listening import listening, refuse_single_fits
 from ..engine.arrays import Floats
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.fitted import fitted_network
+from ..estimators.notebook import NotebookMixin
 from ..estimators.targets import RegressionTarget, scored
 from ..options import ChecksOptions
 from ._candidates import last_step
@@ -50,7 +51,9 @@ def _scaled(predictions: Any) -> tuple[Floats, Any]:
     return np.ldexp(predictions, -exponent), exponent
 
 
-class BaseEnsemble(ChecksOptions, CallbackSupportMixin, RemembersVersion, MetaEstimatorMixin):
+class BaseEnsemble(
+    NotebookMixin, ChecksOptions, CallbackSupportMixin, RemembersVersion, MetaEstimatorMixin
+):
     """An ensemble whose members are copies of one estimator."""
 
     estimator: Any
@@ -66,6 +69,14 @@ class BaseEnsemble(ChecksOptions, CallbackSupportMixin, RemembersVersion, MetaEs
             contexts = [listener.subtask("member") for _ in range(n_members * listener.listens)]
             tasks = [NetworkTask(self, context, is_propagated=False) for context in contexts]
             yield Told(int(self.verbose), tasks)
+
+    def _drawn(self) -> tuple[Any, str]:
+        if not hasattr(self, "estimators_"):
+            return None, ""
+        members = self._fitted_members()
+        network = last_step(members[0])
+        is_network = isinstance(network, NotebookMixin)
+        return network if is_network else None, f"the first of {len(members)} members"
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Tell which metadata the members take.
