@@ -51,7 +51,9 @@ def markdown(table: Table) -> str:
 def restructured_text(table: Table, told: dict[str, Any]) -> str:
     """Return a table as a directive."""
     rows = io.StringIO()
-    csv.writer(rows, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(table.cells())
+    # A hyphen alone would become a bullet.
+    cells = [["\\-" if cell == "-" else cell for cell in row] for row in table.cells()]
+    csv.writer(rows, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(cells)
     body = "".join(f"   {line}\n" for line in rows.getvalue().splitlines())
     hint = ", small problems: these figures mean nothing" if told["quick"] else ""
     title = f"{table.title} ({told['date']}{hint})"

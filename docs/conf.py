@@ -26,6 +26,10 @@ extensions = [
     "matplotlib.sphinxext.plot_directive",
     "activation_table",
     "component_table",
+    "code_blocks",
+    "gallery_sections",
+    "see_also",
+    "api_members",
 ]
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
@@ -35,20 +39,24 @@ html_theme_options = {
     "header_links_before_dropdown": 6,
     "navbar_align": "left",
     "show_toc_level": 2,
-    "show_prev_next": False,
+    "show_prev_next": True,
 }
-# Pages without others below them have nothing to navigate to.
-html_sidebars = {name: [] for name in ("getting_started", "lecture", "glossary")}
 html_static_path = ["_static"]
 html_css_files = ["style.css"]
 html_show_sourcelink = False
 
 autosummary_generate = True
-autodoc_default_options = {"members": True, "inherited-members": True}
+# What a module offers is in its __all__; its constants and helpers are its own affair.
+autosummary_ignore_module_all = False
+autosummary_imported_members = True
 autodoc_typehints = "none"
 toc_object_entries_show_parents = "hide"
-# Inherited docstrings name terms of scikit-learn's glossary and labels of its guide.
-suppress_warnings = ["ref.term", "ref.ref", "autosummary.import_cycle"]
+suppress_warnings = [
+    # Inherited docstrings name terms of scikit-learn's glossary and labels of its guide.
+    *("ref.term", "ref.ref", "autosummary.import_cycle"),
+    # The templates' functions (api_members) are not stored with the build's environment.
+    "config.cache",
+]
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 numpydoc_xref_param_type = False

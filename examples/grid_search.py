@@ -8,10 +8,10 @@ activations as strings and as objects with parameters; then each estimator of th
 on data of its own, with cross-validation.
 """
 
-# sphinx_gallery_thumbnail_path = 'images/grid.svg'
-
 import time
+from importlib.util import find_spec
 
+import numpy as np
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -75,6 +75,30 @@ if __name__ == "__main__":
     best = {name.removeprefix("mlp__"): value for name, value in search.best_params_.items()}
     print(f"\nbest: {best}")
     print(f"test accuracy: {test_score:.4f}\n")
+
+# %%
+# The same as a picture, if matplotlib is installed.
+
+
+def draw_grid(search):
+    """Draw mean accuracies: one row per activation, one column per architecture."""
+    import matplotlib.pyplot as plt
+
+    # The grid of a search varies its last parameter, by name, fastest.
+    scores = search.cv_results_["mean_test_score"].reshape(len(ACTIVATIONS), -1)
+    _, ax = plt.subplots(figsize=(6, 4), layout="constrained")
+    ax.imshow(scores, cmap="cividis", aspect="auto")
+    ax.set_xticks(range(len(HIDDEN_LAYER_SIZES)), map(str, HIDDEN_LAYER_SIZES))
+    ax.set_yticks(range(len(ACTIVATIONS)), map(str, ACTIVATIONS))
+    ax.set(xlabel="hidden_layer_sizes", title="cross-validated accuracy")
+    for i, j in np.ndindex(scores.shape):
+        colour = "black" if scores[i, j] > scores.min() / 2 + scores.max() / 2 else "white"
+        ax.text(j, i, f"{scores[i, j]:.3f}", ha="center", va="center", color=colour)
+    plt.show()
+
+
+if __name__ == "__main__" and find_spec("matplotlib"):
+    draw_grid(search)
 
 # %%
 # Each estimator, on data of its own.

@@ -3,40 +3,75 @@ How large a learning rate?
 ==========================
 
 The range test of Smith (2017) trains a copy of a network for a hundred steps, each with a larger
-learning rate. At tiny rates nothing happens, then the loss falls, and in the end it
-explodes. Good rates lie where it falls fastest.
+learning rate. At tiny rates nothing happens, then the loss falls, and in the end it explodes. The
+test suggests the rate at which the loss falls fastest. Is that a good rate?
 """
 
+# %%
+# The test takes as long as a few epochs. It is run here for three optimisers, on handwritten
+# digits.
+
+import warnings
+
 import matplotlib.pyplot as plt
+import numpy as np
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 
 from skperceptron import MLPSoftmaxClassifier
 from skperceptron.inspection import learning_rate_range_test
 
+warnings.simplefilter("ignore", ConvergenceWarning)
 X, y = load_digits(return_X_y=True)
 X = X / 16
+X_train, y_train, X_test, y_test = X[:1200], y[:1200], X[1200:], y[1200:]
+SOLVERS = ("sgd", "adam", "lion")
+found = {}
+for solver in SOLVERS:
+    network = MLPSoftmaxClassifier((32,), solver=solver, random_state=0)
+    found[solver] = learning_rate_range_test(network, X_train, y_train)
 
 # %%
-# Each optimiser has a range of its own. Plain descent wants far larger rates than Adam. With Lion,
-# whose steps never shrink with the gradient, the loss explodes at rates that are best for Adam.
-_, axes = plt.subplots(1, 3, figsize=(9, 3.4), sharey=True, layout="constrained")
-found = {}
-for ax, solver in zip(axes, ("sgd", "adam", "lion"), strict=True):
-    network = MLPSoftmaxClassifier((32,), solver=solver, random_state=0)
-    found[solver] = learning_rate_range_test(network, X, y)
-    found[solver].plot(ax).set(title=solver, ylim=(0, 5), ylabel="")
-axes[0].set_ylabel("loss")
+# To see whether the suggestions are any good, networks are trained for 12 epochs at constant
+# rates from a hundredth of the suggestion to ten times as much, and scored on new rows.
+
+
+def accuracy(solver, rate):
+    networks = [
+        MLPSoftmaxClassifier(
+            (32,), solver=solver, learning_rate_init=rate, max_iter=12, random_state=seed
+        ).fit(X_train, y_train)
+        for seed in range(2)
+    ]
+    return np.mean([network.score(X_test, y_test) for network in networks])
+
+
+factors = np.geomspace(0.01, 10, 7)
+fig, axes = plt.subplots(2, 3, figsize=(9, 5.4), sharex="col", sharey="row", layout="constrained")
+print(f"{'':<6}{'suggestion':>12}{'accuracy there':>16}{'best accuracy':>15}{'at the rate':>13}")
+for (upper, lower), solver in zip(axes.T, SOLVERS, strict=True):
+    suggestion = found[solver].suggestion
+    found[solver].plot(upper).set(title=solver, xlabel="", ylabel="", ylim=(0, 5))
+    rates = suggestion * factors
+    scores = np.array([accuracy(solver, rate) for rate in rates])
+    lower.plot(rates, scores, "o-", color="#0072b2")
+    lower.axvline(suggestion, color="0.35", ls=":")
+    lower.set(xscale="log", xlabel="learning rate")
+    at_suggestion = scores[np.argmin(np.abs(factors - 1))]
+    best = np.argmax(scores)
+    print(
+        f"{solver:<6}{suggestion:>12.3f}{at_suggestion:>16.3f}{scores[best]:>15.3f}"
+        f"{rates[best]:>13.3f}"
+    )
+axes[0, 0].set_ylabel("loss of the range test")
+axes[1, 0].set_ylabel("accuracy after 12 epochs")
 plt.show()
 
 # %%
-# One cycle (Smith 2018) rises to the suggested rate and falls to almost nothing, which trains the
-# network in few epochs.
-network = MLPSoftmaxClassifier(
-    (32,),
-    learning_rate="one_cycle",
-    learning_rate_init=found["adam"].suggestion,
-    max_iter=12,
-    tol=0,
-    random_state=0,
-)
-print(f"accuracy on new rows: {network.fit(X[:1200], y[:1200]).score(X[1200:], y[1200:]):.3f}")
+# The upper row shows the test, the lower row what it is meant to predict. Each optimiser has a
+# range of its own: plain gradient descent wants rates ten times as large as Adam. The suggestion
+# (dotted) is at the best of the seven rates or next to it.
+#
+# The test sees a short training of this network on these data, in batches of this size. Large
+# networks and long training want smaller rates: Lion's authors use a hundredth of what suits this
+# small network, which takes only 72 steps here.

@@ -4,7 +4,9 @@ from . import moved as _moved  # noqa: F401
 from .estimators import MLPBinaryClassifier, MLPClassifier, MLPRegressor, MLPSoftmaxClassifier
 from .perceptron import RosenblattPerceptron
 from .version import __version__ as __version__
+from .versions import show_versions as show_versions
 
+# What people import by a star are the estimators.
 __all__ = [
     "MLPBinaryClassifier",
     "MLPClassifier",

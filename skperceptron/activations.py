@@ -9,11 +9,6 @@ f'(z). If f' can be computed from the output ``a`` alone, ``out`` is the same ar
 cannot, the class sets ``keeps_input = True``, and z and the output are two arrays. Nobody reads z
 and ``a`` after ``backward``, so ``backward`` may overwrite both. ``forward`` of an activation that
 keeps its input may replace z by what ``backward`` will need.
-
-Masks. ``np.greater(z, 0, out=z)`` replaces z by an array of floats: 1 where z was positive, 0
-elsewhere. Multiplying by such a mask takes an eighth of the time of ``np.copyto(..., where=)``,
-measured on (1, 128, 256) float32. So where a derivative has two values, left and right, the code
-computes ``left + (right - left) * mask``.
 """
 
 from __future__ import annotations
@@ -29,11 +24,22 @@ from scipy.special import erfc, expit
 
 from .components import Component, Interval, by_name, find
 from .engine.arrays import Call, Floats
+from .engine.calls import number
 from .engine.functions import sigmoid, sigmoid_calls
+from .engine.operators import OperatorGraph, Value, not_declared
 from .options import Name
+
+# Masks: `np.greater(z, 0, out=z)` replaces z by an array of floats: 1 where z was positive, 0
+# elsewhere. Multiplying by such a mask takes an eighth of the time of `np.copyto(..., where=)`,
+# measured on (1, 128, 256) float32. So where a derivative has two values, left and right, the code
+# computes `left + (right - left) * mask`.
 
 #: Beyond this every saturating function here has reached its limit, in any precision.
 FAR = 1e4
+
+#: Below this, z times a gate that closes there is 0 in any precision. A gate that is rounded to
+#: some 1e-8, as exported ones may be, must not be multiplied by a larger number.
+LEAST_GATED = -60.0
 
 #: Bytes of an array that are computed at a time where two arrays are not enough.
 PORTION = 2**15
@@ -52,8 +58,9 @@ Range = tuple[float, float]
 class Activation(Component):
     """Base of all activations.
 
-    A subclass defines ``forward`` and ``backward``; the rest has defaults. Parameters are
-    arguments of ``__init__``, stored unchanged, with an ``Interval`` of each in ``ranges``.
+    A subclass defines ``forward`` and ``backward``, and ``to_onnx`` if it is to be exported; the
+    rest has defaults. Parameters are arguments of ``__init__``, stored unchanged, with an
+    ``Interval`` of each in ``ranges``.
 
     Attributes
     ----------
@@ -75,7 +82,7 @@ class Activation(Component):
     init_factor: float = 6.0
     untrainable_message: ClassVar[str] = ""
     shortcuts = {
-        "forward": ("forward_calls", "infer", "reference"),
+        "forward": ("forward_calls", "infer", "reference", "to_onnx"),
         "backward": ("backward_calls",),
     }
 
@@ -130,6 +137,28 @@ class Activation(Component):
         """Bind ``backward`` in the same way."""
         return [partial(self.backward, z, a, grad, *learned)]
 
+    def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
+        """Return f(z), told in ONNX's operators.
+
+        Only exported models need it. A subclass that redefines ``forward`` does not inherit it.
+
+        Parameters
+        ----------
+        graph : OperatorGraph
+            Its ``op("Tanh", z)`` is ONNX's operator of this name; see
+            ``skperceptron.engine.operators``.
+        z : Value
+            The weighted sums, (rows, units).
+        *learned : ndarray of shape (1, units)
+            The learned parameters, if there are any.
+
+        Raises
+        ------
+        NotDeclaredError
+            If the activation does not define this method.
+        """
+        raise not_declared(self, "graph, z")
+
     def n_parameters(self, units: int) -> int:
         """Return how many parameters a layer of ``units`` units learns."""
         return 0
@@ -179,6 +208,9 @@ class Identity(Activation):
         if out is not z:
             np.copyto(out, z)
 
+    def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
+        return z
+
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         """Leave the gradient as it is."""
 
@@ -200,6 +232,9 @@ class Sigmoid(Activation):
     def forward_calls(self, z: Floats, out: Floats, *learned: Floats) -> list[Call]:
         return sigmoid_calls(z, out)
 
+    def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
+        return graph.sigmoid(z)
+
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         for call in Sigmoid.backward_calls(self, z, a, grad):
             call()
@@ -207,7 +242,7 @@ class Sigmoid(Activation):
     def backward_calls(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> list[Call]:
         return [
             partial(np.multiply, grad, a, grad),
-            partial(np.subtract, np.ones((), a.dtype), a, a),
+            partial(np.subtract, number(1, a.dtype), a, a),
             partial(np.multiply, grad, a, grad),
         ]
 
@@ -225,6 +260,9 @@ class Tanh(Activation):
     def forward_calls(self, z: Floats, out: Floats, *learned: Floats) -> list[Call]:
         return [partial(np.tanh, z, out)]
 
+    def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
+        return graph.op("Tanh", z)
+
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         for call in Tanh.backward_calls(self, z, a, grad):
             call()
@@ -232,7 +270,7 @@ class Tanh(Activation):
     def backward_calls(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> list[Call]:
         return [
             partial(np.multiply, a, a, a),
-            partial(np.subtract, np.ones((), a.dtype), a, a),
+            partial(np.subtract, number(1, a.dtype), a, a),
             partial(np.multiply, grad, a, grad),
         ]
 
@@ -251,6 +289,9 @@ class Softsign(Activation):
         np.abs(z, out=out)
         np.add(out, 1, out=out)
         np.divide(z, out, out=out)
+
+    def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
+        return z / (graph.op("Abs", z) + 1)
 
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         np.abs(z, out=a)
@@ -272,6 +313,9 @@ class Gaussian(Activation):
         np.multiply(z, z, out=out)
         np.negative(out, out=out)
         np.exp(out, out=out)
+
+    def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
+        return graph.op("Exp", -(z * z))
 
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         np.multiply(z, a, out=z)
@@ -300,6 +344,9 @@ class Sine(Activation):
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
         np.multiply(z, self.frequency, out=z)
         np.sin(z, out=out)
+
+    def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
+        return graph.op("Sin", z * self.frequency)
 
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         np.cos(z, out=z)
@@ -348,6 +395,9 @@ class Heaviside(Activation):
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
         np.greater_equal(z, 0, out=out)
 
+    def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
+        return graph.as_numbers(z >= 0)
+
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         if self.surrogate is None:
             grad.fill(0)
@@ -373,6 +423,9 @@ class ReLU(Activation):
         for call in ReLU.forward_calls(self, z, out):
             call()
 
+    def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
+        return graph.op("Max", z, 0)
+
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         for call in ReLU.backward_calls(self, z, a, grad):
             call()
@@ -385,7 +438,7 @@ class ReLU(Activation):
         return [partial(out.fill, 0), partial(np.maximum, z, out, out=out)]
 
     def backward_calls(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> list[Call]:
-        zero = np.zeros((), a.dtype)
+        zero = number(0, a.dtype)
         return [partial(np.greater, a, zero, a), partial(np.multiply, grad, a, grad)]
 
 
@@ -409,6 +462,9 @@ class LeakyReLU(Activation):
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
         np.multiply(z, self.alpha, out=out)
         np.maximum(z, out, out=out)
+
+    def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
+        return graph.op("Max", z * self.alpha, z)
 
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         np.greater(z, 0, out=z)
@@ -448,6 +504,10 @@ class PReLU(Activation):
         np.add(out, slope, out=out)
         np.multiply(out, z, out=out)
 
+    def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
+        (slope,) = learned
+        return graph.op("Max", z, 0) + graph.op("Min", z, 0) * slope
+
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         slope, slope_grad = learned
         np.minimum(z, 0, out=a)
@@ -470,6 +530,9 @@ class ReLU6(Activation):
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
         np.clip(z, 0, 6, out=out)
 
+    def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
+        return graph.op("Min", graph.op("Max", z, 0), 6)
+
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         # The mask is 1 where 0 < a < 6. The product a (6 - a) is positive there and 0 at the kinks.
         np.subtract(6, a, out=z)
@@ -488,6 +551,9 @@ class HardTanh(Activation):
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
         np.clip(z, -1, 1, out=out)
 
+    def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
+        return graph.op("Min", graph.op("Max", z, -1), 1)
+
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         _inside(a, 0, 1)
         np.multiply(grad, a, out=grad)
@@ -503,6 +569,9 @@ class HardSigmoid(Activation):
 
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
         _hard_sigmoid(z, out)
+
+    def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
+        return graph.op("Min", graph.op("Max", z * (1 / 6) + 0.5, 0), 1)
 
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         _inside(a, 0.5, 0.5)
@@ -522,6 +591,10 @@ class HardSwish(Activation):
         np.maximum(z, -4, out=z)
         _hard_sigmoid(z, out)
         np.multiply(out, z, out=out)
+
+    def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
+        z = graph.op("Max", z, -4)
+        return z * HardSigmoid.to_onnx(HardSigmoid(), graph, z)
 
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         np.clip(z, -4, 4, out=z)
@@ -557,6 +630,10 @@ class _Exponential(Activation):
         np.add(out, z, out=out)
         if self.scale != 1:
             np.multiply(out, self.scale, out=out)
+
+    def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
+        below = graph.op("Exp", graph.op("Min", z, 0)) - 1
+        return (graph.op("Max", z, 0) + below * self.alpha) * self.scale
 
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         # forward has replaced z by max(0, z). For z <= 0, f' is the output plus scale * alpha.
@@ -632,6 +709,11 @@ class CELU(Activation):
         np.maximum(z, 0, out=z)
         np.add(out, z, out=out)
 
+    def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
+        alpha = self._alpha_in(graph.dtype)
+        below = graph.expm1(graph.op("Min", z, 0) / alpha) * self.alpha
+        return graph.op("Max", z, 0) + below
+
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         np.minimum(a, 0, out=a)
         np.divide(a, self._alpha_in(a.dtype), out=a)
@@ -653,6 +735,10 @@ class Softplus(Activation):
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
         np.logaddexp(z, 0, out=out)
 
+    def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
+        small = graph.op("Exp", -graph.op("Abs", z))
+        return graph.op("Max", z, 0) + graph.op("Log", small + 1)
+
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         # sigmoid(z) = 1 - exp(-softplus(z))
         np.negative(a, out=a)
@@ -673,6 +759,10 @@ class SiLU(Activation):
         np.maximum(z, -FAR, out=z)
         sigmoid(z, out)
         np.multiply(out, z, out=out)
+
+    def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
+        z = graph.op("Max", z, LEAST_GATED)
+        return z * graph.sigmoid(z)
 
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         # f' = s + z s (1 - s) = s (1 + z (1 - s)) with s the sigmoid of z
@@ -736,6 +826,12 @@ class GELU(Activation):
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         np.multiply(grad, z, out=grad)
 
+    def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
+        z = graph.op("Max", z, LEAST_GATED)
+        if self.approximate == "none":
+            return z * (graph.op("Erf", z * math.sqrt(0.5)) + 1) * 0.5
+        return z * graph.sigmoid((z + z * z * z * self.CUBIC) * (2 * self.SLOPE))
+
     @staticmethod
     def _exact_share(z: Floats, share: Floats, slope: Floats, room: Floats) -> Floats:
         """Write Phi(z) into ``share``, return z phi(z)."""
@@ -789,6 +885,12 @@ class Mish(Activation):
             np.add(room, 2, out=value)
             np.divide(room, value, out=value)
             np.multiply(value, part, out=value)
+
+    def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
+        z = graph.op("Max", z, LEAST_GATED)
+        e = graph.op("Exp", graph.op("Min", z, self.LINEAR_FROM))
+        n = e * (e + 2)
+        return z * n / (n + 2)
 
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         # With e = exp(z) and q = 1 / ((1 + e)^2 + 1):  f' = 1 + q (4 z e (1 + e) q - 2).
@@ -849,10 +951,12 @@ def _portions(z: Floats, out: Floats) -> Iterator[tuple[Floats, ...]]:
     """Yield parts of both arrays, (K, b, H), and two more to calculate in."""
     n_members, n_rows, n_units = z.shape
     size = max(1, PORTION // (z.itemsize * n_members * n_units))
-    rooms = np.empty((2, n_members, min(size, n_rows), n_units), dtype=z.dtype)
+    shape = n_members, min(size, n_rows), n_units
+    rooms = [np.empty_like(z, shape=shape) for _ in range(2)]
     for start in range(0, n_rows, size):
         part = z[:, start : start + size]
-        yield part, out[:, start : start + size], *rooms[:, :, : part.shape[1]]
+        n = part.shape[1]
+        yield part, out[:, start : start + size], *(room[:, :n] for room in rooms)
 
 
 def _hard_sigmoid(z: Floats, out: Floats) -> None:

@@ -30,14 +30,20 @@ class Component(Checked):
         Which methods do the same as another one, only faster. A subclass that redefines the other
         one alone gets the base's plain versions of these; so the other one, where it uses them,
         names its own class, not ``self``.
+    records : bool
+        Whether its methods do the same arithmetic whatever the numbers are, so that compiled
+        steps may repeat what they have done once. The classes of this package do; a class from
+        elsewhere that does sets it to True itself.
     """
 
     names: ClassVar[tuple[str, ...]] = ()
     ranges: ClassVar[dict[str, Interval]] = {}
     shortcuts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    records: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        cls.records = vars(cls).get("records", cls.__module__.startswith("skperceptron."))
         for method, others in cls.shortcuts.items():
             redefined = _definitions(cls, method)[0]
             for name in others:

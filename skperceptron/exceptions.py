@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from .engine.operators import NotDeclaredError
 from .options import InvalidOption
 
-__all__ = ["DivergedError", "InconsistentVersionWarning", "InvalidOption", "TooLargeError"]
+__all__ = [
+    "DivergedError",
+    "InconsistentVersionWarning",
+    "InvalidOption",
+    "NotDeclaredError",
+    "TooLargeError",
+]
 
 
 class DivergedError(ValueError):

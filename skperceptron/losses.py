@@ -27,6 +27,8 @@ from scipy.special import expit, xlogy
 from .components import Component, Interval, find, public_classes
 from .engine.arrays import Call, Floats
 from .engine.functions import sigmoid, sigmoid_calls
+from .engine.operators import OperatorGraph, Value, not_declared
+from .kept import kept_as
 from .options import Listing
 
 #: Log-variances, in the network's units, beyond which a linear penalty leads back.
@@ -78,7 +80,7 @@ class Loss(Component):
     equivariance: ClassVar[str] = "none"
     keeps_ordinary_units: ClassVar[bool] = False
     target_interval: ClassVar[Interval] = Interval()
-    shortcuts = {"gradient": ("gradient_calls",)}
+    shortcuts = {"gradient": ("gradient_calls",), "inverse_link": ("to_onnx",)}
 
     @property
     def outputs_per_target(self) -> int:
@@ -129,6 +131,30 @@ class Loss(Component):
     def inverse_link(self, raw: Floats, out: Floats) -> None:
         """Write the predicted values into ``out``, which may be ``raw`` itself."""
         raise NotImplementedError
+
+    def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        """Return what ``inverse_link`` gives, told in ONNX's operators.
+
+        Only exported models need it. A subclass that redefines ``inverse_link`` does not inherit
+        it.
+
+        Parameters
+        ----------
+        graph : OperatorGraph
+            See ``skperceptron.engine.operators``.
+        raw : Value
+            Raw predictions, (rows, C).
+
+        Raises
+        ------
+        NotDeclaredError
+            If a loss of a regressor does not define this method.
+        """
+        if self.task == "binary":
+            return graph.sigmoid(raw)
+        if self.task == "multiclass":
+            return graph.op("Softmax", raw, axis=-1)
+        raise not_declared(self, "graph, raw")
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
         """Return the loss of each row.
@@ -277,6 +303,9 @@ class BinaryLogLoss(_LogLoss):
     def inverse_link(self, raw: Floats, out: Floats) -> None:
         expit(raw, out=out)
 
+    def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        return graph.sigmoid(raw)
+
     def losses(self, raw: Floats, y: Floats) -> Floats:
         # log(1 + e^z) = max(z, 0) + log(1 + e^-|z|); np.logaddexp takes twice as long.
         softplus = np.abs(raw)
@@ -317,6 +346,9 @@ class _Softmax(Loss):
             z = raw[rows].T.copy()
             _normalize_exponentials(z, z, axis=0)
             out[rows] = z.T
+
+    def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        return graph.op("Softmax", raw, axis=-1)
 
     def _cross_entropy(self, raw: Floats, y: Floats) -> Floats:
         # With the classes in front, NumPy's loops run along the rows: three times as fast for ten
@@ -403,6 +435,9 @@ class BinaryFocalLoss(Loss):
 
     def inverse_link(self, raw: Floats, out: Floats) -> None:
         expit(raw, out=out)
+
+    def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        return graph.sigmoid(raw)
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
         weight = np.empty_like(raw)
@@ -516,6 +551,9 @@ class _IdentityLink(Loss):
         if out is not raw:
             np.copyto(out, raw)
 
+    def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        return raw
+
 
 class SquaredError(_IdentityLink, _LikeScikitLearn):
     r"""Half the squared error, :math:`\frac12 (z - y)^2`; least at the mean (Legendre 1805)."""
@@ -588,6 +626,7 @@ class Huber(_IdentityLink):
         np.maximum(out, -delta, out=out)
 
 
+@kept_as("huber in units")
 class _HuberInUnits(Huber):
     """Huber's loss of a standardised target, with one delta per column.
 
@@ -650,6 +689,10 @@ class Pinball(_IdentityLink):
         if self.outputs_per_target > 1:
             out.reshape(*out.shape[:-1], -1, self.outputs_per_target).sort(axis=-1)
 
+    def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        n = self.outputs_per_target
+        return raw if n == 1 else graph.sorted(raw, n)
+
     def losses(self, raw: Floats, y: Floats) -> Floats:
         total = np.zeros(raw.shape[:-1], dtype=raw.dtype)
         for i, quantile in enumerate(self.quantiles):
@@ -695,6 +738,14 @@ class GaussianNLL(Loss):
         np.multiply(deviation, 0.5, out=deviation)
         np.minimum(deviation, _exponent_limit(out.dtype), out=deviation)
         np.exp(deviation, out=deviation)
+
+    def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        limit = _exponent_limit(graph.dtype)
+        of_target = graph.reshape(raw, 0, -1, 2)
+        mean = graph.op("Gather", of_target, graph.whole([0]), axis=2)
+        half = graph.op("Gather", of_target, graph.whole([1]), axis=2) * 0.5
+        deviation = graph.op("Exp", graph.op("Min", half, limit))
+        return graph.reshape(graph.concatenate([mean, deviation], axis=2), 0, -1)
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
         mean, log_variance = raw[..., 0::2], raw[..., 1::2]
@@ -758,6 +809,10 @@ class ScaledSquaredError(Loss):
         # The product may be rounded to just above the range.
         np.minimum(out, self.high, out=out)
 
+    def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        scaled = graph.sigmoid(raw) * (self.high - self.low) + self.low
+        return graph.op("Min", scaled, self.high)
+
     def losses(self, raw: Floats, y: Floats) -> Floats:
         return 0.5 * ((expit(raw) - y) ** 2).sum(axis=-1)
 
@@ -791,6 +846,9 @@ class _LogLink(Loss):
     def inverse_link(self, raw: Floats, out: Floats) -> None:
         np.minimum(raw, _exponent_limit(raw.dtype), out=out)
         np.exp(out, out=out)
+
+    def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        return graph.op("Exp", graph.op("Min", raw, _exponent_limit(graph.dtype)))
 
     def _exp(self, z: Floats) -> Floats:
         bounded = np.minimum(z, _exponent_limit(z.dtype) / 2)

@@ -4,6 +4,7 @@ import importlib
 import re
 import runpy
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 
@@ -18,37 +19,141 @@ ROOT = Path(__file__).parents[1]
 DOCS, EXAMPLES = ROOT / "docs", ROOT / "examples"
 CYRILLIC = "[\u0400-\u04ff]"
 
-LECTURE = (DOCS / "lecture.rst").read_text(encoding="utf-8")
-#: Headings and texts of the slides.
-_, *PARTS = re.split(r"^(\d+\. .+)\n-{5,}\n", LECTURE, flags=re.MULTILINE)
-SLIDES = list(zip(PARTS[::2], PARTS[1::2], strict=True))
+
+def slides(name):
+    """Return the headings and texts of the slides of a page."""
+    text = (DOCS / f"{name}.rst").read_text(encoding="utf-8")
+    _, *parts = re.split(r"^(\d+\. .+)\n-{5,}\n", text, flags=re.MULTILINE)
+    return list(zip(parts[::2], parts[1::2], strict=True))
 
 
-def test_lecture_guide_has_every_slide():
-    assert [int(heading.split(".")[0]) for heading, _ in SLIDES] == list(range(1, 18))
+SLIDES, SLIDES_RU = slides("lecture"), slides("lecture_ru")
+
+
+def plots(text):
+    """Return the code of each picture of a slide, without prompts."""
+    tools = extension("code_blocks")
+    directives = re.findall(r"^\.\. plot::\n((?: .*\n|\n)+)", text + "\n", flags=re.MULTILINE)
+    return ["\n".join(block.code for block in tools["blocks"](found)) for found in directives]
+
+
+def test_lecture_guide_has_every_slide_in_both_languages():
+    for pages in (SLIDES, SLIDES_RU):
+        assert [int(heading.split(".")[0]) for heading, _ in pages] == list(range(1, 18))
+    for (heading, _), (russian, _) in zip(SLIDES, SLIDES_RU, strict=True):
+        assert heading.split(" \N{EM DASH} ")[1] == russian.split(". ", 1)[1]
 
 
 @pytest.mark.parametrize(("heading", "text"), SLIDES, ids=range(1, len(SLIDES) + 1))
-def test_slide_has_both_languages_formula_code_and_picture(heading, text):
+def test_slide_has_both_languages_formula_and_a_picture_made_by_code_that_is_shown(heading, text):
     english, russian = heading.split(" \N{EM DASH} ")
     assert re.search("[A-Za-z]", english) and not re.search(CYRILLIC, english)
     assert re.search(CYRILLIC, russian)
     if not heading.startswith("7."):
         assert ".. math::" in text
-    assert "\n>>> " in text
-    assert ".. figure::" in text or ".. plot::" in text
+    assert plots(text)
+    assert text.count(".. plot::") == text.count(":include-source:") == text.count(":alt:")
+    assert ".. figure::" not in text and ".. image::" not in text
 
 
-def test_pictures_of_the_lecture_are_made_by_examples():
-    pictures = re.findall(r"/gallery/images/sphx_glr_(\w+)_\d+\.png", LECTURE)
-    assert len(pictures) > 9
-    for name in pictures:
-        assert (EXAMPLES / f"{name}.py").exists()
+def test_code_and_formulas_of_the_lecture_are_the_same_in_both_languages():
+    tools = extension("code_blocks")
+    for (_, english), (_, russian) in zip(SLIDES, SLIDES_RU, strict=True):
+        assert re.search(CYRILLIC, russian)
+        code, again = ([block.text for block in tools["blocks"](t)] for t in (english, russian))
+        assert code == again
+        assert english.count(".. math::") == russian.count(".. math::")
+        assert set(re.findall(r"sphx_glr_gallery_\w+", english)) == set(
+            re.findall(r"sphx_glr_gallery_\w+", russian)
+        )
 
 
-def test_gallery_has_an_order_for_every_example():
-    order = runpy.run_path(str(DOCS / "_ext" / "gallery_order.py"))["ORDER"]
+@pytest.mark.filterwarnings("ignore")
+def test_code_that_the_lecture_shows_draws_its_pictures():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    names = {}
+    for heading, text in SLIDES:
+        for code in plots(text):
+            pyplot.close("all")
+            exec(compile(code, heading, "exec"), names)
+            assert len(pyplot.get_fignums()) == 1, heading
+    pyplot.close("all")
+
+
+def extension(name):
+    return runpy.run_path(str(DOCS / "_ext" / f"{name}.py"))
+
+
+def test_gallery_has_a_place_for_every_example():
+    order = extension("gallery_order")["ORDER"]
     assert sorted(order) == sorted(path.stem for path in EXAMPLES.glob("*.py"))
+
+
+def test_index_of_the_gallery_is_cut_into_sections(monkeypatch):
+    monkeypatch.syspath_prepend(DOCS / "_ext")
+    tools = extension("gallery_sections")
+
+    def picture(name):
+        start = '.. raw:: html\n\n    <div class="sphx-glr-thumbcontainer">\n\n'
+        return f"{start}  :doc:`/gallery/{name}`\n\n"
+
+    names = ["plot_mnist", "plot_new", "plot_binary"]
+    source = "Top\n" + tools["START"] + "".join(map(picture, names)) + tools["END"] + "Bottom"
+    found = tools["cut"](source)
+    places = ["Top", "First steps", "mnist", "How networks", "binary", "More", "new", "Bottom"]
+    assert [found.index(word) for word in places] == sorted(found.index(word) for word in places)
+    assert found.count(tools["START"]) == found.count(tools["END"]) == 3
+
+
+def test_every_example_is_linked_from_a_page_of_the_guide_and_back():
+    tools = extension("see_also")
+    linked = {name for names in tools["EXAMPLES"].values() for name in names}
+    assert linked == {path.stem for path in EXAMPLES.glob("*.py")}
+    assert all((DOCS / f"{page}.rst").exists() for page in tools["EXAMPLES"])
+    assert all(tools["guides_of"](name) for name in linked)
+
+
+def cited():
+    """Return the first author and the year of each citation in code and pages."""
+    places = [*(ROOT / "skperceptron").rglob("*.py"), *EXAMPLES.glob("*.py")]
+    places += [path for path in DOCS.rglob("*.rst") if path.name != "references.rst"]
+    name = r"(?<!-)[A-Z][\w\u00c0-\u017f]+"
+    pattern = rf"({name})(?:, {name})*(?: et al\.| (?:&|and) {name})? \(?((?:19|20)\d\d)\b"
+    made = {"generated", "gallery", "_build", "backreferences"}
+    return {
+        (author, year)
+        for path in places
+        if not made & set(path.parts)
+        for author, year in re.findall(
+            pattern, re.sub(r"SplitMix64, |\s+", " ", path.read_text(encoding="utf-8"))
+        )
+    }
+
+
+def test_every_cited_work_is_among_the_references_once():
+    text = (DOCS / "references.rst").read_text(encoding="utf-8")
+    entries = re.findall(r"^- \*\*(.+?) \((\d{4})\)", text, flags=re.MULTILINE)
+    assert len(set(entries)) == len(entries) > 80
+    plain = [normalize("NFKD", names) for names, _ in entries]
+    first = [re.sub("[^a-z]", "", name.lower().split()[0]) for name in plain]
+    assert first == sorted(first)
+    known = {(name, year) for names, year in entries for name in re.findall(r"\w+", names)}
+    assert cited() <= known
+
+
+#: What readers search for, and might find under another name only.
+SEARCHED = """objective, cross entropy, overfitting, underfitting, learning rate, optimizer,
+backpropagation, regularization, normalization, hyperparameter, missing values, categorical,
+one-hot, GPU, weight decay, early stopping, class_weight, imbalanced, ONNX, convergence"""
+
+
+@pytest.mark.parametrize("words", [word.strip() for word in SEARCHED.split(",")])
+def test_what_readers_search_for_is_written_somewhere(words):
+    pages = [path.read_text(encoding="utf-8").lower() for path in DOCS.glob("*.rst")]
+    assert any(words.lower() in page for page in pages)
 
 
 @pytest.mark.parametrize("name", ["losses", "optimizers", "schedules", "initializers"])
@@ -81,8 +186,22 @@ def test_no_page_is_hidden_by_one_that_sphinx_makes():
 
 def test_glossary_has_english_and_russian_in_order():
     text = (DOCS / "glossary.rst").read_text(encoding="utf-8")
-    _, *rows = re.findall(r"^   \* - (.*)\n     - (.*)\n     - (.+)", text, flags=re.MULTILINE)
-    assert len(rows) > 50
-    assert [term.lower() for term, _, _ in rows] == sorted(term.lower() for term, _, _ in rows)
-    for term, russian, _ in rows:
-        assert re.search("[A-Za-z]", term) and re.search(CYRILLIC, russian)
+    rows = re.findall(r"((?:^   \S.*\n)+)      \*(.+)\*\n\n      (.+\.)$", text, flags=re.MULTILINE)
+    assert len(rows) > 70
+    assert len(re.findall(r"^      \*", text, flags=re.MULTILINE)) == len(rows)
+    terms = [names.split("\n")[0].strip().lower() for names, _, _ in rows]
+    assert terms == sorted(terms)
+    for names, russian, meaning in rows:
+        assert not re.search(CYRILLIC, names) and not re.search(CYRILLIC, meaning)
+        assert re.search(CYRILLIC, russian)
+
+
+def test_no_cell_of_a_table_turns_into_a_list():
+    cells = []
+    for path in (DOCS / "tables").glob("*.inc"):
+        cells += re.findall('"([^"]*)"', path.read_text(encoding="utf-8"))
+    page = (DOCS / "performance.rst").read_text(encoding="utf-8")
+    for line in re.findall(r"^\w.*  .*$", page, flags=re.MULTILINE):
+        cells += re.split("  +", line)
+    assert len(cells) > 300
+    assert not [cell for cell in cells if re.match(r"([-*+•]|\(?\w+[.)])(\s|$)", cell)]

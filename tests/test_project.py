@@ -62,6 +62,20 @@ def test_code_of_the_readme_runs(capsys):
     assert "[[" in capsys.readouterr().out
 
 
+def test_speeds_of_the_readme_are_those_of_the_documentation():
+    stored = read("docs/tables/training_float32.inc")
+    lines = re.findall(r"^\| (\w+): [^|]+ \| (.+) \|$", read("README.md"), flags=re.MULTILINE)
+    assert len(lines) > 3
+    for case, cells in lines:
+        assert ",".join(f'"{cell}"' for cell in [case, *cells.split(" | ")]) in stored
+
+
+def test_picture_and_links_of_the_readme_exist():
+    links = re.findall(r"\]\(([^)]+)\)", read("README.md"))
+    assert "docs/images/network.png" in links
+    assert all((ROOT / link).exists() for link in links)
+
+
 def test_readme_counts_the_activations_roughly():
     (count,) = re.findall(r"more than (\d+) activations", read("README.md"))
     assert int(count) < len(activations.list_activations()) <= int(count) + 10
@@ -80,6 +94,31 @@ def test_extras_are_those_that_the_documentation_names():
 
 def test_changelog_knows_the_version():
     assert f"## {skperceptron.__version__}" in read("CHANGELOG.md")
+
+
+def test_all_places_name_the_same_version():
+    version = skperceptron.__version__
+    assert f"\nversion: {version}\n" in read("CITATION.cff")
+    assert f'set version = "{version}"' in read("packaging/conda/meta.yaml")
+
+
+def test_conda_recipe_asks_for_the_same_dependencies():
+    recipe = read("packaging/conda/meta.yaml").partition("  run:\n")[2]
+    for requirement in project()["dependencies"]:
+        assert f"    - {requirement.replace('>=', ' >=')}\n" in recipe
+
+
+def test_workflows_run_the_commands_of_the_repository():
+    text = read(".github/workflows/ci.yml") + read(".github/workflows/release.yml")
+    commands = re.findall(r"- run: (.+)", text)
+    for command in commands:
+        if command.startswith(".ci/"):
+            assert (ROOT / command.split()[0]).stat().st_mode & 0o111
+        if command.startswith("nox -s"):
+            assert f"def {command.split()[2]}(" in read("noxfile.py")
+    versions = re.findall(r"Programming Language :: Python :: (3\.\d+)", read("pyproject.toml"))
+    assert str(versions).replace("'", '"') in text
+    assert 'pip install -e ".[test]"' in read("README.md")
 
 
 def documented():

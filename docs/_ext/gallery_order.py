@@ -1,21 +1,40 @@
-"""The order of the gallery: slide by slide of the lecture, then by task."""
+"""The sections of the gallery: slide by slide of the lecture, then by task."""
 
 from pathlib import Path
 
-ORDER = (
-    *("plot_neuron", "plot_rosenblatt", "plot_universal_approximation", "plot_activations"),
-    *("plot_vanishing_gradients", "plot_threshold", "plot_why_activations", "plot_binary"),
-    *("plot_softmax_calibration", "plot_regression_outputs", "plot_forecasting"),
-    *(
-        "grid_search",
-        "plot_stacked_search",
-        "plot_cross_ensemble",
-        "plot_mnist",
-        "plot_early_stopping",
+SECTIONS = {
+    "First steps": ("grid_search", "plot_mnist"),
+    "How networks work: the lecture in pictures": (
+        "plot_neuron",
+        "plot_playground",
+        "plot_rosenblatt",
+        "plot_universal_approximation",
+        "plot_activations",
+        "plot_vanishing_gradients",
+        "plot_threshold",
+        "plot_why_activations",
+        "plot_binary",
+        "plot_softmax_calibration",
+        "plot_regression_outputs",
     ),
-    *("plot_regularization", "plot_learning_rate_range", "plot_imbalanced", "plot_quantiles"),
-    *("plot_tables", "plot_text_sparse", "plot_out_of_core", "plot_checkpoint"),
-)
+    "Training well": (
+        "plot_learning_rate_range",
+        "plot_early_stopping",
+        "plot_regularization",
+        "plot_checkpoint",
+    ),
+    "Searches and ensembles": ("plot_stacked_search", "plot_cross_ensemble"),
+    "Kinds of data": (
+        "plot_tables",
+        "plot_text_sparse",
+        "plot_imbalanced",
+        "plot_quantiles",
+        "plot_forecasting",
+        "plot_out_of_core",
+    ),
+}
+
+ORDER = tuple(name for names in SECTIONS.values() for name in names)
 
 
 def place(file):

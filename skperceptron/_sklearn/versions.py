@@ -1,6 +1,7 @@
 """Pickles of estimators carry the version of this package, and warn when another one loads them.
 
-scikit-learn does the same for its own estimators, and for those only.
+scikit-learn does the same for its own estimators, and for those only. Inner objects are plain data
+there: see :mod:`skperceptron.kept`.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..exceptions import InconsistentVersionWarning
+from ..kept import plain_state, restored_state
 from ..usercall import warn
 from ..version import __version__
 
@@ -23,7 +25,13 @@ class RemembersVersion:
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
-        return {**state, KEY: __version__}
+        return {**plain_state(state), KEY: __version__}
+
+    def __copy__(self) -> Any:
+        # A fit copies estimators: no way through plain data.
+        twin = type(self).__new__(type(self))
+        vars(twin).update(vars(self))
+        return twin
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
@@ -35,4 +43,4 @@ class RemembersVersion:
                 f" {written}, or fit it again.",
                 InconsistentVersionWarning,
             )
-        super().__setstate__(state)  # type: ignore[misc]
+        super().__setstate__(restored_state(state))  # type: ignore[misc]

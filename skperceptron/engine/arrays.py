@@ -45,6 +45,9 @@ class ActivationFunction(Protocol):
     def backward_calls(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> list[Call]:
         """Bind ``backward`` to its arrays."""
 
+    def to_onnx(self, graph: Any, z: Any, *learned: Floats) -> Any:
+        """Return f(z) in ONNX's operators."""
+
     def n_parameters(self, units: int) -> int:
         """Return how many parameters a layer of ``units`` units learns."""
 

@@ -3,21 +3,85 @@
 A small network spends its time in starting operations. A stack of one is therefore computed on
 plain matrices, by ``np.dot`` and, where NumPy would broadcast, by a BLAS routine of SciPy's. They
 give the bits that stacks of several networks get from ``np.matmul`` and from broadcasting.
+
+A call is a ``functools.partial`` of a NumPy function and its operands, all of them arrays or plain
+numbers: so it can be read, and compiled steps (the folder ``compiled``) do the same without
+the interpreter. In a stack of several members, axis 0 of what a call writes is the member axis;
+a call that concerns some of them only says which (``of_members``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 from scipy.linalg import blas
 
-from .arrays import Call, Floats
+from .arrays import Call, Floats, Integers
 
 #: Elements from which SciPy's BLAS would start threads of its own beside those of NumPy's, which
 #: then wait for each other: up to here, its routines stay on the calling thread.
 LARGEST_RANK_ONE_UPDATE = 8_192
+
+
+class OfMembers(partial[Any]):
+    """A call that concerns some of a stack's members only.
+
+    Attributes
+    ----------
+    members : tuple of int
+        The first of them, and one behind the last.
+    """
+
+    members: tuple[int, int]
+
+
+class Special(partial[Any]):
+    """A call that NumPy runs in a way of its own.
+
+    Attributes
+    ----------
+    table_form : callable
+        A call that does the same with the same bits, for tables.
+    """
+
+    table_form: Call
+
+
+def of_members(calls: Iterable[Call], place: slice, n_members: int) -> Iterator[Call]:
+    """Say which of a stack's members some calls concern, if it is not all of them."""
+    first, last, _ = place.indices(n_members)
+    for call in calls:
+        if isinstance(call, partial) and (first, last) != (0, n_members):
+            found = OfMembers(call.func, *call.args, **call.keywords)
+            found.members = first, last
+            yield found
+        else:
+            yield call
+
+
+def number(x: Any, dtype: Any) -> Floats:
+    """Return a number as an array of no axes, which NumPy would make at every step.
+
+    Equal ones are the same array, which cannot be written to.
+    """
+    dtype = np.dtype(dtype)
+    return _number(np.asarray(x, dtype).tobytes(), dtype)
+
+
+@lru_cache(maxsize=4096)
+def _number(content: bytes, dtype: np.dtype) -> Floats:
+    found: Floats = np.frombuffer(content, dtype)[0:1].copy().reshape(())
+    found.flags.writeable = False
+    return found
+
+
+def take_and_cast(X: Floats, rows: Integers, out: Floats, room: Floats) -> None:
+    """Copy rows of X, (N, D), into ``out``, (K, B, D), by way of ``room`` in the dtype of X."""
+    X.take(rows, 0, room, "clip")
+    np.copyto(out, room)
 
 
 def product(a: Floats, b: Floats, out: Floats) -> Call:
@@ -42,7 +106,9 @@ def add_to_rows(row: Floats, out: Floats) -> Call:
     ger = blas.sger if out.dtype == np.float32 else blas.dger
     # alpha, x, y, strides of both, a, overwrite_x, overwrite_y, overwrite_a; by position, since
     # names would take as long as the work.
-    return partial(ger, 1.0, x, y, 1, 1, matrix, 1, 1, 1)
+    call = Special(ger, 1.0, x, y, 1, 1, matrix, 1, 1, 1)
+    call.table_form = partial(np.add, out, row, out)
+    return call
 
 
 def sum_of_rows(x: Floats, out: Floats, in_order: bool = False) -> Call:
@@ -67,4 +133,16 @@ def squared_lengths(x: Floats) -> Callable[[], Floats]:
     """Bind the sum of squares of each row of (K, n)."""
     if len(x) == 1:
         return partial(np.dot, x[0], x[0])
-    return partial(np.einsum, "kn,kn->k", x, x)
+    room = np.empty((len(x), 1, 1), x.dtype)
+    (call,) = squared_lengths_calls(x, room)
+    return partial(_result, call, room[:, 0, 0])
+
+
+def squared_lengths_calls(x: Floats, room: Floats) -> list[Call]:
+    """Bind the writing of the sum of squares of each row of (K, n) into (K, 1, 1)."""
+    return [partial(np.matmul, x[:, np.newaxis], x[:, :, np.newaxis], room)]
+
+
+def _result(call: Call, found: Floats) -> Floats:
+    call()
+    return found

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from .arrays import Call, Floats
+from .calls import number
 
 
 def sigmoid(z: Floats, out: Floats) -> None:
@@ -27,7 +28,7 @@ def sigmoid_calls(z: Floats, out: Floats) -> list[Call]:
     The exponential overflows to infinity (below -88 in float32), where the sigmoid is rightly 0.
     To say so at each step would take longer than a small step's sigmoid.
     """
-    one = np.ones((), z.dtype)
+    one = number(1, z.dtype)
     return [
         partial(np.negative, z, out),
         partial(np.exp, out, out),

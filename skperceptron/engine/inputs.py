@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from scipy import sparse
 
+from ..kept import kept_as
 from .arrays import Call, Floats, Integers
 from .calls import product
 
@@ -29,6 +30,7 @@ NOTHING = sparse.csr_array((0, 0))
 Noise = Sequence[tuple[np.random.Generator | None, float]]
 
 
+@kept_as("input")
 @dataclass(frozen=True)
 class NetworkInput:
     """One of the inputs that a network declares.

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from ..kept import kept_as
 from .arrays import Floats
 from .blocks import Block
 from .inputs import NetworkInput
@@ -30,6 +31,7 @@ INPUT = -1
 FIRST = "x"
 
 
+@kept_as("node")
 @dataclass(frozen=True)
 class Node:
     """One block in the graph; its value is known by the node's position."""
@@ -39,6 +41,7 @@ class Node:
     sources: tuple[int, ...]
 
 
+@kept_as("network")
 class Network:
     """A graph of blocks, without parameters and buffers of its own.
 

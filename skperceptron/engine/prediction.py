@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from ..kept import kept_as
 from .arrays import Floats, Integers
 from .inputs import BorrowedRows, DenseInput, Input, SparseBatch
 from .mapped import SCATTERED, pages_of
@@ -153,6 +154,7 @@ class Predictor:
         return self._work
 
 
+@kept_as("predictors")
 class Predictors:
     """Predictors of one model at rest, one for each dtype.
 

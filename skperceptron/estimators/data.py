@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from scipy import sparse
 from sklearn.utils import check_consistent_length
 
 from .._sklearn.checks import Extras, FitMode, check_sample_weight, renaming, validated
 from .._sklearn.compat import check_y
-from ..engine.arrays import Floats
+from ..engine.arrays import Floats, Integers
 from ..training import TrainingSet
+from ..training.data import of_split
 from .fitted import ALWAYS_KEPT
 from .held_out import HeldOut
 from .later import Continuation
@@ -28,6 +30,22 @@ _HISTORY = (
     "validation_loss_curve_",
     "best_validation_score_",
 )
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """Rows of a data set: networks that differ in them share the data.
+
+    Attributes
+    ----------
+    train : ndarray of int
+        Those to train on.
+    held_out : ndarray of int
+        Others, to validate on.
+    """
+
+    train: Integers
+    held_out: Integers
 
 
 @dataclass(frozen=True)
@@ -47,6 +65,8 @@ class CheckedData:
         As given.
     weight : ndarray of shape (N,) or None
         What each row counts, class weights included.
+    fold : Fold or None
+        Which rows are trained on; None if all are.
     """
 
     data: TrainingSet
@@ -55,6 +75,7 @@ class CheckedData:
     given: tuple[Any, Any]
     sample_weight: Floats | None
     weight: Floats | None
+    fold: Fold | None = None
 
 
 def check_data(estimator: Any, X: Any, y: Any, sample_weight: Any, mode: FitMode) -> CheckedData:
@@ -79,6 +100,46 @@ def check_data(estimator: Any, X: Any, y: Any, sample_weight: Any, mode: FitMode
     targets = target.encode(y, sample_weight, mode, earlier)
     weight = estimator._weigh(target, targets, sample_weight)
     return CheckedData(TrainingSet(X, targets), target, y, given, sample_weight, weight)
+
+
+def check_fold(estimator: Any, X: Any, y: Any, sample_weight: Any, fold: Fold) -> CheckedData:
+    """Check the data of a fit to some of its rows; the others describe nothing.
+
+    The fit is that to copies of both parts, X and y, and X_val and y_val.
+
+    Parameters
+    ----------
+    estimator : BaseMultilayerPerceptron
+    X : {ndarray, CSR matrix} of shape (N, D)
+    y : ndarray of shape (N, ...)
+    sample_weight : array-like of shape (N,) or None
+    fold : Fold
+    """
+    given = X, y
+    X, y = estimator._validate_training_data(X, y, reset=True)
+    forget(estimator)
+    rows = fold.train, fold.held_out
+    weights: list[Floats | None] = [None, None]
+    if sample_weight is not None:
+        sample_weight = check_sample_weight(sample_weight, X)
+        weights = [check_sample_weight(sample_weight[part], part) for part in rows]
+    mode = FitMode(continuing=False, incremental=False)
+    target = estimator._choose_target(y[fold.train], mode)
+    train = target.encode(y[fold.train], weights[0], mode, None)
+    held_out = target.encode_validation(y[fold.held_out])
+    places = np.zeros(X.shape[0], dtype=np.intp)
+    for part, first in zip(rows, (0, len(fold.train)), strict=True):
+        places[part] = np.arange(first, first + len(part))
+    weight = None
+    found = [
+        estimator._weigh(target, of, own)
+        for of, own in zip((train, held_out), weights, strict=True)
+    ]
+    if found[0] is not None and found[1] is not None:
+        weight = np.zeros(X.shape[0])
+        weight[fold.train], weight[fold.held_out] = found
+    data = TrainingSet(X, of_split(train, held_out, places))
+    return CheckedData(data, target, y, given, sample_weight, weight, fold)
 
 
 def has_validation_data(extras: Extras, solver: Any) -> bool:

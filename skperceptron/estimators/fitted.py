@@ -14,6 +14,7 @@ from ..engine import Network
 from ..engine.arrays import Floats, all_finite
 from ..engine.network import Learned
 from ..engine.prediction import Predictor, Predictors, predict_raw
+from ..kept import kept_as
 from .held_out import FEW_OUTPUTS, joined
 
 #: Numbers that a network of more outputs than ``FEW_OUTPUTS`` predicts at a time (8 MB), where
@@ -45,6 +46,7 @@ class Outputs(Protocol):
         """Undo ``fold``."""
 
 
+@kept_as("fitted network")
 @dataclass(frozen=True, eq=False)
 class FittedNetwork:
     """A network, what it has learned, and the units of y.
@@ -72,6 +74,15 @@ class FittedNetwork:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "predicts_float64", bool(self.target.needs_float64))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"network": self.network, "target": self.target, "learned": self.learned}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name in ("network", "target", "learned"):
+            object.__setattr__(self, name, state[name])
+        object.__setattr__(self, "predictors", Predictors())
+        self.__post_init__()
 
     @classmethod
     def of_vector(

@@ -209,7 +209,8 @@ def make_ready(
     given = {"X": data.X, "y": checked.y, "sample_weight": checked.sample_weight, **vars(extras)}
     saved = listener.resume(rng, lambda: facts_of(estimator, given, choices, network, rng, start))
     if start is None:
-        parameters = initial_parameters(network, choices, target, extras, rng, data)
+        seen = None if checked.fold is None else checked.fold.train
+        parameters = initial_parameters(network, choices, target, extras, rng, data, seen)
     else:
         parameters = start.parameters
     later = estimator._later if start is None else start.later
@@ -291,7 +292,8 @@ def _network_to_go_on_with(
             "warm_start and partial_fit go on with the weights of the earlier fit: "
             f"hidden_layer_sizes={estimator.hidden_layer_sizes!r}, skip_connections="
             f"{estimator.skip_connections!r}, normalization={estimator.normalization!r},"
-            f" feature_scale={estimator.feature_scale!r}, numeric_embedding="
+            f" feature_scale={estimator.feature_scale!r},"
+            f" parametric_activation={estimator.parametric_activation!r}, numeric_embedding="
             f"{estimator.numeric_embedding!r}, the number of outputs"
             f" (loss={estimator.loss!r}), and what activation={estimator.activation!r} learns"
             " must stay as they were."
@@ -316,6 +318,8 @@ def _hold_out(
     """Return the rows to train on, and those to validate on."""
     data, weight = checked.data, checked.weight
     all_rows = np.arange(data.n_rows)
+    if (fold := checked.fold) is not None:
+        return fold.train, HeldOut(data, checked.y, weight, checked.given, fold.held_out)
     if has_validation_data(extras, estimator.solver):
         held_out = check_validation_data(estimator, checked.target, extras)
         names = getattr(estimator, "feature_names_in_", None)
@@ -390,6 +394,7 @@ def _recipe(
         averaging=choices.averaging,
         groups=factors_of(choices.groups, model.network, choices.layer_rate),
         decay_schedule=choices.decay_schedule,
+        dropout_schedule=choices.dropout_schedule if choices.wiring.is_noisy else None,
         drop_last=choices.drop_last,
     )
 

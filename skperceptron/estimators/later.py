@@ -12,6 +12,7 @@ import numpy as np
 from .._sklearn.checks import FitMode
 from ..engine import Network
 from ..engine.arrays import Floats
+from ..kept import kept_as
 from ..optimizers import Optimizer
 from ..schedules import Schedule
 from ..training import Member, Recipe
@@ -31,6 +32,7 @@ _CURVES = {
 }
 
 
+@kept_as("steps")
 @dataclass(frozen=True)
 class StepState:
     """Where optimiser and schedule stand.
@@ -55,6 +57,7 @@ class StepState:
     learning_rate: float
 
 
+@kept_as("continuation")
 @dataclass(frozen=True)
 class Continuation:
     """What a later call goes on from, besides what predictions read. Nothing changes it.
@@ -228,6 +231,7 @@ def forget_steps(estimator: Any) -> None:
     estimator._later = replace(estimator._later, steps=None)
 
 
+@kept_as("shortcut")
 class Shortcut:
     """What ``partial_fit`` need not make again as long as its parameters are the same.
 

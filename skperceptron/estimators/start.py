@@ -12,7 +12,7 @@ from sklearn.utils import check_array
 from .._sklearn.checks import FLOAT64, Extras, checking
 from ..activations import Activation
 from ..engine import Network
-from ..engine.arrays import Floats
+from ..engine.arrays import Floats, Integers
 from ..engine.network import FIRST, Learned
 from ..engine.prediction import Predictor
 from ..initializers import ARRAYS, Initializer, Layer
@@ -29,6 +29,7 @@ def initial_parameters(
     extras: Extras,
     rng: np.random.RandomState,
     data: TrainingSet,
+    seen: Integers | None = None,
 ) -> Floats:
     """Draw where the network starts, and put the user's own arrays into it.
 
@@ -43,13 +44,15 @@ def initial_parameters(
     rng : RandomState
     data : TrainingSet
         Of which the initialiser may see some rows.
+    seen : ndarray of int, default=None
+        Those of them that are trained on; None means all.
 
     Returns
     -------
     ndarray of shape (P,)
     """
     initializer = choices.initializer
-    vector = drawn_vector(network, initializer, choices.wiring.activations, rng, data)
+    vector = drawn_vector(network, initializer, choices.wiring.activations, rng, data, seen)
     coefs, intercepts = extras.coefs_init, extras.intercepts_init
     _start_where_told(
         network.by_attribute(network.views(vector)),
@@ -66,6 +69,7 @@ def drawn_vector(
     activations: Sequence[Activation],
     rng: np.random.RandomState,
     data: TrainingSet,
+    seen: Integers | None = None,
 ) -> Floats:
     """Draw weights and biases layer by layer; all other blocks start as they declare.
 
@@ -80,6 +84,8 @@ def drawn_vector(
         Source of all randomness.
     data : TrainingSet
         Of which the initialiser may see some rows.
+    seen : ndarray of int, default=None
+        Which ones; None means all.
 
     Returns
     -------
@@ -87,7 +93,7 @@ def drawn_vector(
     """
     vector = np.empty((1, network.n_parameters))
     learned = network.views(vector)
-    rows = _some_rows(data, initializer.n_rows, rng)
+    rows = _some_rows(data, initializer.n_rows, rng, seen)
     n_hidden = sum(node.block.opens_layer for node in network.nodes) - 1
     layer = 0
     for position, (node, views) in enumerate(zip(network.nodes, learned, strict=True)):
@@ -106,13 +112,15 @@ def drawn_vector(
     return vector
 
 
-def _some_rows(data: TrainingSet, n_rows: int, rng: np.random.RandomState) -> Any:
+def _some_rows(
+    data: TrainingSet, n_rows: int, rng: np.random.RandomState, seen: Integers | None
+) -> Any:
     """Return all that is known of some random rows, by the names of the inputs; None for none."""
     if not n_rows:
         return None
-    chosen = np.arange(data.n_rows)
-    if data.n_rows > n_rows:
-        chosen = np.sort(rng.choice(data.n_rows, n_rows, replace=False))
+    chosen = np.arange(data.n_rows) if seen is None else seen
+    if len(chosen) > n_rows:
+        chosen = chosen[np.sort(rng.choice(len(chosen), n_rows, replace=False))]
     more = {name: array[chosen] for name, array in data.more.items()}
     return {FIRST: data.X[chosen].astype(FLOAT64), **more}
 

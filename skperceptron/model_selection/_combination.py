@@ -19,9 +19,9 @@ from functools import partial
 
 import numpy as np
 from scipy.optimize import minimize_scalar, nnls
-from scipy.special import softmax
 
 from ..engine.arrays import Floats, Integers
+from ..kept import kept_as
 
 __all__ = [
     "Blend",
@@ -71,7 +71,12 @@ def tempered(logits: Floats, temperature: float) -> Floats:
     -------
     ndarray of shape (..., C)
     """
-    return softmax(logits / temperature, axis=-1)
+    # Classes in front: sums over two or three neighbours in memory take five times as long.
+    powers = np.ascontiguousarray(np.moveaxis(logits, -1, 0) / temperature)
+    powers -= powers.max(axis=0)
+    np.exp(powers, out=powers)
+    powers /= powers.sum(axis=0)
+    return np.ascontiguousarray(np.moveaxis(powers, 0, -1))
 
 
 def fit_temperature(logits: Floats, codes: Integers, sample_weight: Floats | None = None) -> float:
@@ -277,6 +282,7 @@ class BlendRules:
         return weights
 
 
+@kept_as("blend")
 @dataclass(frozen=True)
 class Blend:
     """A weighted mean of arms.

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
+from joblib import effective_n_jobs
+from scipy import sparse
 from sklearn import get_config
 from sklearn.base import clone
 from sklearn.model_selection import KFold, ParameterGrid, StratifiedKFold, check_cv
 from sklearn.utils import check_random_state, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.parallel import Parallel, delayed
 
 from .._sklearn.checks import check_sample_weight
-from .._sklearn.compat import check_method_params, fit_context, safe_split
+from .._sklearn.compat import check_method_params, fit_context, safe_indexing, safe_split
 from ..callbacks.listening import CALLBACKS
-from ..engine.arrays import Floats
+from ..engine.arrays import Booleans, Floats
+from ..estimators.data import Fold
 from ..options import (
     N_JOBS,
     SEED,
@@ -118,10 +123,10 @@ class BaseCrossEnsemble(BaseEnsemble):
         splits = self._split(X, y, output, of_splitter, rng)
         arms = list(ParameterGrid(self.param_grid))
         weight = weight_in(of_members, self.estimator, X)
-        parts = [_part(self.estimator, X, y, split, of_members, weight, output) for split in splits]
         jobs = self._jobs(arms, len(splits), rng)
+        parts = _parts(self.estimator, X, y, splits, of_members, weight, output, jobs)
         for job in jobs:
-            job.is_validated &= parts[job.part].validation is not None
+            job.is_validated &= parts[job.part].can_validate
         if self.verbose:
             print(f"Fitting {len(arms)} arms on {len(splits)} folds, totalling {len(jobs)} members")
         with self._telling(len(jobs), X, y, params) as told:
@@ -233,13 +238,29 @@ class BaseCrossEnsemble(BaseEnsemble):
     def _predictions_of_arms(self, X: Any) -> Iterator[tuple[float, list[Floats]]]:
         """Yield the weight of each arm that counts, and its members' tempered predictions."""
         self._fitted_members()
+        arms = [
+            (weight, temperature, arm)
+            for weight, temperature, arm in zip(
+                self.weights_, self.temperatures_, self.estimators_, strict=True
+            )
+            if weight
+        ]
+        tasks = [(member, temperature, X) for _, temperature, arm in arms for member in arm]
+        n_jobs = plain(self.n_jobs)
+        if effective_n_jobs(n_jobs) > 1:
+            # NumPy calculates outside Python's lock: threads need no copies.
+            parallel = Parallel(n_jobs=n_jobs, require="sharedmem")
+            found = iter(parallel(delayed(self._tempered)(*task) for task in tasks))
+        else:
+            found = (self._tempered(*task) for task in tasks)
+        for weight, _, arm in arms:
+            yield weight, list(islice(found, len(arm)))
+
+    def _tempered(self, member: Any, temperature: float, X: Any) -> Floats:
+        """Return what a member predicts, at its arm's temperature."""
         output = self._output
-        for weight, temperature, arm in zip(
-            self.weights_, self.temperatures_, self.estimators_, strict=True
-        ):
-            if weight:
-                aligned = [output.aligned(m, getattr(m, output.method)(X)) for m in arm]
-                yield weight, [output.tempered(values, temperature) for values in aligned]
+        aligned = output.aligned(member, getattr(member, output.method)(X))
+        return output.tempered(aligned, temperature)
 
     def _blended(self, X: Any, return_std: bool) -> Any:
         """Return what the ensemble predicts, and the spread of its members if asked."""
@@ -297,6 +318,50 @@ class BaseCrossEnsemble(BaseEnsemble):
         return [[getattr(last_step(m), name, None) for m in arm] for arm in self.estimators_]
 
 
+def _parts(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    splits: Sequence[Split],
+    params: dict[str, Any],
+    sample_weight: Floats | None,
+    output: Output,
+    jobs: Sequence[Job],
+) -> list[Part]:
+    """Return the rows of all splits, with those that networks are validated on."""
+    watched = [_watched(split, y, sample_weight, output) for split in splits]
+    is_array = isinstance(X, np.ndarray) or (sparse.issparse(X) and X.format == "csr")
+    may_share = (
+        is_array
+        and (isinstance(y, np.ndarray) or sparse.issparse(y))
+        and all(job.network is job.estimator and job.is_validated for job in jobs)
+        and all(of_split.any() for of_split in watched)
+    )
+    if may_share:
+        # All networks read the same rows: nothing but a fold that is predicted is copied.
+        params = check_method_params(X, params=params)
+        return [
+            Part(X, y, params, X_out=test, fold=Fold(train, test[of_split]))
+            for (train, test), of_split in zip(splits, watched, strict=True)
+        ]
+    return [
+        _part(estimator, X, y, split, params, sample_weight, of_split)
+        for split, of_split in zip(splits, watched, strict=True)
+    ]
+
+
+def _watched(split: Split, y: Any, sample_weight: Floats | None, output: Output) -> Booleans:
+    """Tell which of the rows that a split holds out networks can be validated on."""
+    train, test = split
+    watched = np.ones(len(test), dtype=bool)
+    if sample_weight is not None:
+        watched &= sample_weight[test] > 0
+    if isinstance(output, ProbabilityOutput) and not output.is_multilabel:
+        # A class whose only row is held out is unknown to the network.
+        watched &= np.isin(safe_indexing(y, test), safe_indexing(y, train))
+    return watched
+
+
 def _part(
     estimator: Any,
     X: Any,
@@ -304,19 +369,13 @@ def _part(
     split: Split,
     params: dict[str, Any],
     sample_weight: Floats | None,
-    output: Output,
+    watched: Booleans,
 ) -> Part:
-    """Return the rows of one split, with those that networks are validated on."""
+    """Return copies of the rows of one split."""
     train, test = split
     X_train, y_train = safe_split(estimator, X, y, train)
     X_out, y_out = safe_split(estimator, X, y, test, train)
     of_train = check_method_params(X, params=params, indices=train)
-    watched = np.ones(len(test), dtype=bool)
-    if sample_weight is not None:
-        watched &= sample_weight[test] > 0
-    if isinstance(output, ProbabilityOutput) and not output.is_multilabel:
-        # A class whose only row is held out is unknown to the network.
-        watched &= np.isin(y_out, y_train)
     validation = None
     if watched.any():
         weight = None if sample_weight is None else sample_weight[test][watched]

@@ -30,7 +30,7 @@ from ..options import ChecksOptions
 from ._candidates import last_step
 from ._members import Told
 
-__all__ = ["BaseEnsemble", "EnsembleClassifierMixin", "EnsembleRegressorMixin"]
+__all__ = ["BaseEnsemble", "EnsembleClassifierMixin", "EnsembleRegressorMixin", "is_multilabel"]
 
 
 def mean_of(predictions: Any) -> Floats:
@@ -198,3 +198,8 @@ class EnsembleRegressorMixin(RegressorMixin):
         if isinstance(target, RegressionTarget):
             return target.measure(y, predicted, sample_weight)
         return scored(r2_score, y, predicted, sample_weight)
+
+
+def is_multilabel(ensemble: EnsembleClassifierMixin) -> bool:
+    """Tell whether a fitted ensemble predicts several labels per row."""
+    return ensemble._labels_were()[0]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from inspect import signature
 from typing import Any
 
 import numpy as np
-from joblib import effective_n_jobs
+from joblib import cpu_count, effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
+from threadpoolctl import threadpool_limits
 
 from .._sklearn.tasks import NetworkTask
 from ..estimators.base import BaseMultilayerPerceptron
+from ..estimators.data import Fold
 from ..estimators.parameters import is_lbfgs
 from ..options import Flag, is_allowed
 from ..stopping import EarlyStopping
@@ -31,7 +33,7 @@ from ._candidates import (
     transform,
     transformers_token,
 )
-from ._parallel import labels_of, pieces_of
+from ._parallel import MANY_UNITS, labels_of, pieces_of
 from ._stacking import Order, train
 
 __all__ = ["Job", "Part", "Told", "fit_members", "watching"]
@@ -46,9 +48,12 @@ class Part:
     X, y, params
         The arguments of each one's ``fit``.
     X_out : default=None
-        Rows that fitted members predict.
+        Rows that fitted members predict; with a `fold` their positions in X.
     validation : tuple (X, y, sample_weight), default=None
         Rows that a network is validated on while it is trained.
+    fold : Fold, default=None
+        Which rows of X networks are trained and validated on, where copies of both are saved:
+        X, y and params are then those of all rows.
     """
 
     X: Any
@@ -56,6 +61,12 @@ class Part:
     params: dict[str, Any] = field(default_factory=dict)
     X_out: Any = None
     validation: tuple[Any, Any, Any] | None = None
+    fold: Fold | None = None
+
+    @property
+    def can_validate(self) -> bool:
+        """Whether there are rows to validate networks on."""
+        return self.validation is not None or self.fold is not None
 
 
 @dataclass
@@ -170,7 +181,12 @@ def fit_members(
     """
     n_workers = effective_n_jobs(n_jobs)
     told = told or Told()
-    with Parallel(n_jobs=n_jobs) as parallel:
+    # Large networks calculate outside Python's lock: threads share the rows, and start at once.
+    is_heavy = all(job.n_units >= MANY_UNITS for job in jobs)
+    with (
+        _blas_shared_by(n_workers) if is_heavy else nullcontext(),
+        Parallel(n_jobs=n_jobs, prefer="threads" if is_heavy else None) as parallel,
+    ):
         sources = _transformed(jobs, parts, parallel)
         pieces = pieces_of(jobs, n_workers)
         outcomes = parallel(
@@ -189,6 +205,13 @@ def fit_members(
     for piece, (found, _) in zip(pieces, outcomes, strict=True):
         members.update(zip(piece, found, strict=True))
     return [members[i] for i in range(len(jobs))]
+
+
+def _blas_shared_by(n_workers: int) -> Any:
+    """Leave each of several threads its share of the processors, as joblib does for processes."""
+    if n_workers == 1:
+        return nullcontext()
+    return threadpool_limits(max(1, cpu_count() // n_workers), user_api="blas")
 
 
 def _tell_of_interruptions(cut_short: Sequence[int], n_members: int, n_workers: int) -> None:
@@ -244,6 +267,7 @@ def _fit_together(
         if job.network is not None
     }
     for i, fit in asked.items():
+        fit.fold = parts[jobs[i].part].fold
         fit.name = jobs[i].name or f"member {jobs[i].number}"
         fit.task = tasks[i] if tasks else None
     train([fit for fit in asked.values() if fit.error is None], order)
@@ -262,16 +286,19 @@ def _fit_together(
             if job.name:
                 error.add_note(f"This was {job.name}.")
             raise
-        X_out = parts[job.part].X_out
-        judged = None if method is None else Member.judged(job.estimator, X_out, method)
-        members.append(judged or Member(job.estimator))
+        part = parts[job.part]
+        if method is None:
+            members.append(Member(job.estimator))
+        else:
+            X_out = part.X_out if part.fold is None else part.X[part.X_out]
+            members.append(Member.judged(job.estimator, X_out, method))
     return members, sum(fit.was_cut_short for fit in asked.values())
 
 
 def _arguments(job: Job, sources: Mapping[Hashable, Transformed]) -> Transformed:
     """Return what a job's network is fitted on, with validation rows if it is given them."""
     transformed = sources[job.source]
-    if not job.is_validated:
+    if not (job.is_validated and transformed.validation):
         return transformed
     return replace(transformed, keywords={**(transformed.keywords or {}), **transformed.validation})
 

@@ -23,6 +23,7 @@ from .._sklearn.compat import (
 )
 from ..engine.arrays import Floats, Integers
 from ..estimators.targets import scored
+from ..kept import kept_as
 from ..losses import Pinball
 from ._candidates import last_step
 from ._combination import (
@@ -74,6 +75,7 @@ class Output(Protocol):
         """Return score and loss of blended predictions."""
 
 
+@kept_as("probability output")
 @dataclass(frozen=True)
 class ProbabilityOutput:
     """Classes that exclude each other, or several labels per row.
@@ -132,6 +134,7 @@ class ProbabilityOutput:
         return accuracy, float(np.average(losses, weights=sample_weight))
 
 
+@kept_as("mean output")
 @dataclass(frozen=True)
 class MeanOutput:
     """One or several columns of numbers.

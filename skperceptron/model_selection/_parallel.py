@@ -41,6 +41,10 @@ from ._stacking import ENDED, Fit, InterruptedFit, Order, token, train
 #: from 45 on not measurably.
 FEWEST, MOST = 15, 60
 
+#: From so many hidden units on, the arithmetic of two members takes longer than the calls: fewer
+#: than FEWEST of them may be given to a worker, so that all workers end together.
+MANY_UNITS = 128
+
 
 @dataclass
 class Call:
@@ -271,6 +275,9 @@ def _planned(
 ) -> Call:
     """Return a call with its parameters set, and whether a stack can serve it."""
     call = Call(wrapped.__wrapped__, arguments, keywords)
+    if "parameters" not in keywords:
+        # Another function, such as that of an incremental learning curve: it is run as it is.
+        return call
     # A cross-validation, of one candidate, does not say which split it is.
     call.split, _ = keywords.get("split_progress") or (place, None)
     parameters = keywords["parameters"] or {}
@@ -314,13 +321,24 @@ def pieces_of(tasks: Sequence[Task], n_workers: int) -> list[list[int]]:
     alike: dict[Hashable, list[int]] = {}
     for i, task in enumerate(tasks):
         alike.setdefault(_kind(task, i), []).append(i)
-    size = _piece_size(len(tasks), n_workers)
-    pieces = [
-        positions[start : start + size]
-        for positions in alike.values()
-        for start in range(0, len(positions), size)
-    ]
-    return sorted(pieces, key=lambda piece: -sum(1 + tasks[i].n_units for i in piece))
+
+    def work_of(piece: Sequence[int]) -> int:
+        return sum(1 + tasks[i].n_units for i in piece)
+
+    def cut(size: int) -> list[list[int]]:
+        pieces = [
+            positions[start : start + size]
+            for positions in alike.values()
+            for start in range(0, len(positions), size)
+        ]
+        return sorted(pieces, key=lambda piece: -work_of(piece))
+
+    share = math.ceil(len(tasks) / n_workers)
+    if n_workers == 1 or any(task.n_units < MANY_UNITS for task in tasks):
+        return cut(min(MOST, max(FEWEST, share)))
+    # Each worker's share, or less where the last pieces would keep some waiting.
+    sizes = range(min(MOST, max(2, share)), 1, -1)
+    return min(map(cut, sizes), key=lambda pieces: _longest([*map(work_of, pieces)], n_workers))
 
 
 def labels_of(pieces: Sequence[Any]) -> list[str]:
@@ -330,9 +348,12 @@ def labels_of(pieces: Sequence[Any]) -> list[str]:
     return [f"part {i} of {len(pieces)}, stack" for i in range(1, len(pieces) + 1)]
 
 
-def _piece_size(n_networks: int, n_workers: int) -> int:
-    """Return how many networks a worker is given together: its share, within limits."""
-    return min(MOST, max(FEWEST, math.ceil(n_networks / n_workers)))
+def _longest(works: Sequence[int], n_workers: int) -> int:
+    """Return how long the busiest worker works, where whoever is free takes the next piece."""
+    busy = [0] * n_workers
+    for work in works:
+        busy[busy.index(min(busy))] += work
+    return max(busy)
 
 
 def _kind(task: Task, i: int) -> Hashable:

@@ -23,7 +23,21 @@ __all__ = ["StackedGridSearchCV", "StackedRandomizedSearchCV"]
 ENSEMBLE = "ensemble"
 
 
-class _StackedSearchMixin(RemembersVersion):
+class CheckedSearch(RemembersVersion):
+    """What all stacked searches share: checks of options, results without idle warnings."""
+
+    def _validate_params(self) -> None:
+        """Check what scikit-learn checks, and that numbers are numbers."""
+        super()._validate_params()  # type: ignore[misc]
+        check_search(type(self).__name__, vars(self))
+
+    def _format_results(self, *arguments: Any, **keywords: Any) -> dict[str, Any]:
+        """Make ``cv_results_``; scores of 1e200 have a deviation that is rightly infinite."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return super()._format_results(*arguments, **keywords)  # type: ignore[misc]
+
+
+class _StackedSearchMixin(CheckedSearch):
     """A search whose fits are run as stacks, and whose networks may be kept and combined."""
 
     scoring: Any
@@ -32,11 +46,6 @@ class _StackedSearchMixin(RemembersVersion):
     cv_results_: dict[str, Any]
     best_estimator_: Any
     feature_names_in_: Any
-
-    def _validate_params(self) -> None:
-        """Check what scikit-learn checks, and that numbers are numbers."""
-        super()._validate_params()  # type: ignore[misc]
-        check_search(type(self).__name__, vars(self))
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
@@ -129,11 +138,6 @@ class _StackedSearchMixin(RemembersVersion):
             judge = copy(self)
             judge.refit = self._first_metric()
         return super(_StackedSearchMixin, judge).score(X, y, **params)  # type: ignore[misc]
-
-    def _format_results(self, *arguments: Any, **keywords: Any) -> dict[str, Any]:
-        """Make ``cv_results_``; scores of 1e200 have a deviation that is rightly infinite."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            return super()._format_results(*arguments, **keywords)  # type: ignore[misc]
 
 
 @speaks_for_itself

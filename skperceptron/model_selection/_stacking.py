@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .._sklearn.checks import Extras, FitMode
+from .._sklearn.checks import Extras, FitMode, check_sample_weight
 from .._sklearn.tasks import NetworkTask
 from ..callbacks.listening import NobodyListens
 from ..engine import Network
 from ..estimators.base import BaseMultilayerPerceptron, fit_alone
-from ..estimators.data import NO_EXTRAS, CheckedData, check_data
+from ..estimators.data import NO_EXTRAS, CheckedData, Fold, check_data, check_fold
 from ..estimators.fitting import Run, make_ready
 from ..estimators.later import forget_steps
 from ..estimators.reporting import warn_of_clipped_batch
@@ -43,6 +43,7 @@ TRAINING_ONLY = frozenset(
         "decay_schedule",
         "drop_last",
         "dropout",
+        "dropout_schedule",
         "dtype",
         "early_stopping",
         "epsilon",
@@ -61,6 +62,7 @@ TRAINING_ONLY = frozenset(
         "nesterovs_momentum",
         "normalization",
         "parameter_groups",
+        "parametric_activation",
         "parametrization",
         "power_t",
         "random_state",
@@ -100,6 +102,8 @@ class Fit:
         What its ``fit`` would have raised.
     was_cut_short : bool
         Whether the user has interrupted its training.
+    fold : Fold, default=None
+        Which rows are trained on and which are validated on, where X holds both.
     name : str
         What progress calls it.
     task : NetworkTask, default=None
@@ -114,6 +118,7 @@ class Fit:
     seconds: float = 0.0
     error: Exception | None = None
     was_cut_short: bool = False
+    fold: Fold | None = None
     name: str = ""
     task: NetworkTask | None = None
 
@@ -136,6 +141,19 @@ class Fit:
             self.fail(error)
         finally:
             self.seconds += time.perf_counter() - start
+
+    def alone(self) -> None:
+        """Fit the estimator by itself."""
+        X, y, weight, extras = self.X, self.y, self.sample_weight, self.extras
+        if (fold := self.fold) is not None:
+            held_out = {"X_val": X[fold.held_out], "y_val": y[fold.held_out]}
+            if weight is not None:
+                weight = check_sample_weight(weight, X)
+                held_out["sample_weight_val"] = weight[fold.held_out]
+                weight = weight[fold.train]
+            X, y, extras = X[fold.train], y[fold.train], replace(extras, **held_out)
+        with self.attempt():
+            fit_alone(self.estimator, X, y, weight, extras)
 
 
 @dataclass
@@ -206,12 +224,16 @@ class _Pool:
         relevant = {n: v for n, v in vars(estimator).items() if n not in TRAINING_ONLY}
         key = (
             type(estimator),
-            *(id(argument) for argument in (fit.X, fit.y, fit.sample_weight)),
+            *(id(argument) for argument in (fit.X, fit.y, fit.sample_weight, fit.fold)),
             *((name, token(value)) for name, value in sorted(relevant.items())),
         )
         if key not in self.checked:
             before = set(vars(estimator))
-            checked = check_data(estimator, fit.X, fit.y, fit.sample_weight, FROM_SCRATCH)
+            arguments = estimator, fit.X, fit.y, fit.sample_weight
+            if fit.fold is None:
+                checked = check_data(*arguments, FROM_SCRATCH)
+            else:
+                checked = check_fold(*arguments, fit.fold)
             learned = {n: v for n, v in vars(estimator).items() if n not in before}
             self.checked[key] = checked, learned
         checked, learned = self.checked[key]
@@ -306,7 +328,7 @@ def _prepare(fit: Fit, pool: _Pool) -> _Prepared:
     checked = pool.check_data(fit)
     run = make_ready(estimator, checked, FROM_SCRATCH, fit.extras, NobodyListens())
     recipe = run.member.recipe
-    decay_schedule = recipe.decay_schedule
+    decay_schedule, dropout_schedule = recipe.decay_schedule, recipe.dropout_schedule
     warn_of_clipped_batch(run.model.choices, recipe.n_samples)
     recipe = replace(
         recipe,
@@ -314,6 +336,7 @@ def _prepare(fit: Fit, pool: _Pool) -> _Prepared:
         optimizer=pool.unify(recipe.optimizer),
         schedule=pool.unify(recipe.schedule),
         decay_schedule=None if decay_schedule is None else pool.unify(decay_schedule),
+        dropout_schedule=None if dropout_schedule is None else pool.unify(dropout_schedule),
     )
     return _Prepared(fit, run, state).with_member(recipe=recipe)
 
@@ -411,8 +434,7 @@ def _fit_alone(prepared: _Prepared) -> None:
     fit = prepared.fit
     if prepared.random_state is not None:
         fit.estimator.random_state.set_state(prepared.random_state)
-    with fit.attempt():
-        fit_alone(fit.estimator, fit.X, fit.y, fit.sample_weight, fit.extras)
+    fit.alone()
 
 
 def _in_stacking_order(alike: list[_Prepared], pool: _Pool) -> list[_Prepared]:

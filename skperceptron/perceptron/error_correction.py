@@ -18,6 +18,7 @@ import numpy as np
 from scipy import sparse
 
 from ..engine.arrays import Booleans, Floats
+from ..kept import kept_as
 from .error_blocks import ErrorBlocks
 
 Features: TypeAlias = "Floats | sparse.csr_array"
@@ -54,6 +55,7 @@ CountRight = Callable[[Floats, int], float]
 Room = Callable[[tuple[int, int]], Floats]
 
 
+@kept_as("last weights")
 class LastWeights:
     """Keeps nothing: the weights are those after the last row."""
 
@@ -74,6 +76,7 @@ class LastWeights:
         return current
 
 
+@kept_as("averaged weights")
 class AveragedWeights(LastWeights):
     """The average over all rows seen of the weights after each of them (Freund & Schapire 1999).
 
@@ -100,6 +103,7 @@ class AveragedWeights(LastWeights):
         return current - self._moment / self._time if self._time else current
 
 
+@kept_as("pocket weights")
 class PocketWeights(LastWeights):
     """Of all weights on the way, those with the longest run of right answers (Gallant 1990).
 

@@ -69,7 +69,7 @@ from .error_correction import (
 )
 from .presentation import Presentation, check_sizes, rows_as_given, with_constant
 from .slope import slope_of
-from .threshold import Threshold
+from .threshold import FAR, Threshold
 from .units import drawn_units, wire
 
 __all__ = ["RosenblattPerceptron"]
@@ -80,9 +80,6 @@ KEPT_NUMBERS = 2**22
 
 #: Epochs of earlier calls whose mistakes are kept: a model that learns for years does not grow.
 KEPT_EPOCHS = 1000
-
-#: Responses times slope that are as far from zero as need be: their sigmoids are 0 or 1.
-FAR = 1e4
 
 
 # Long for its docstrings: parameters and methods are documented where users look for them.
@@ -640,7 +637,8 @@ class RosenblattPerceptron(
             weights.insert(0, self.associative_weights_)
             biases.insert(0, -self.associative_thresholds_)
         learned = {"coefs_": weights, "intercepts_": biases}
-        return FittedNetwork(self._network, Threshold(self._network.n_outputs), learned)
+        target = Threshold(self._network.n_outputs, self.response_slope_)
+        return FittedNetwork(self._network, target, learned)
 
     def _associative_views(self, dtype: Any) -> Learned:
         thresholds = self.associative_thresholds_[np.newaxis, np.newaxis]

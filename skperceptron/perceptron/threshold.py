@@ -5,6 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..engine.arrays import Floats
+from ..engine.operators import OperatorGraph, Value
+
+#: Responses times slope that are as far from zero as need be: their sigmoids are 0 or 1.
+FAR = 1e4
 
 
 class Threshold:
@@ -13,12 +17,15 @@ class Threshold:
     Parameters
     ----------
     n_responses : int
+    slope : float, default=1.0
+        By which responses are multiplied for probabilities.
     """
 
     needs_float64 = True
 
-    def __init__(self, n_responses: int) -> None:
+    def __init__(self, n_responses: int, slope: float = 1.0) -> None:
         self._n_responses = n_responses
+        self._slope = slope
 
     @property
     def link_name(self) -> str:
@@ -30,6 +37,23 @@ class Threshold:
         if raw.shape[1] == 1:
             return (raw > 0).astype(raw.dtype)
         return np.eye(raw.shape[1])[raw.argmax(axis=1)]
+
+    def codes_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        """Return the positions of predicted classes, (rows,), in int64."""
+        if self._n_responses == 1:
+            return graph.reshape(graph.op("Cast", raw > 0, to="int64"), -1)
+        return graph.op("ArgMax", raw, axis=1, keepdims=0)
+
+    def decision_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        """Return responses with a column for each class; of two, the first is minus the second."""
+        return raw * np.array([[-1.0, 1.0]]) if self._n_responses == 1 else raw
+
+    def probabilities_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        """Return the probabilities of classes."""
+        scaled = graph.op("Max", graph.op("Min", raw * self._slope, FAR), -FAR)
+        if self._n_responses == 1:
+            return graph.sigmoid(self.decision_to_onnx(graph, scaled))
+        return graph.op("Softmax", scaled, axis=-1)
 
     def fold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
         """Return both as they are: there are no other units."""

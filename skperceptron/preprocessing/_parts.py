@@ -11,11 +11,26 @@ from typing import Any
 import numpy as np
 
 from ..engine.arrays import Floats, Integers
-from ._columns import as_dates, as_keys, as_numbers, is_missing
+from ..engine.operators import OperatorGraph, Value
+from ..kept import kept_as
+from ..options import shown
+from ._columns import DATE, as_dates, as_keys, as_numbers, is_missing
 
 __all__ = ["Dates", "Levels", "Numbers", "Part"]
 
 DAY = np.timedelta64(1, "D")
+
+#: Those of a day.
+MICROSECONDS = 86_400_000_000
+
+#: The number that stands for a missing date.
+MISSING_DATE = int(np.datetime64("NaT").astype(DATE).astype(np.int64))
+
+#: Days of 400 years, after which the calendar repeats itself.
+DAYS_OF_ERA = 146_097
+
+#: Days from a first of March, 800 eras before the year 0, to 1970.
+MARCH_1970 = 719_468 + 800 * DAYS_OF_ERA
 
 
 class Part:
@@ -42,7 +57,12 @@ class Part:
         """Fill ``out``, (N, number of suffixes); NaN stands for a number that is missing."""
         raise NotImplementedError
 
+    def to_onnx(self, graph: OperatorGraph, column: Value, name: Any) -> Value:
+        """Return what ``write`` fills in, told in ONNX's operators, of a column, (rows, 1)."""
+        raise NotImplementedError
 
+
+@kept_as("column of numbers")
 class Numbers(Part):
     """The numbers, and whether each is missing, where some were missing in ``fit``."""
 
@@ -57,7 +77,14 @@ class Numbers(Part):
         if len(self.suffixes) > 1:
             out[:, 1] = np.isnan(numbers)
 
+    def to_onnx(self, graph: OperatorGraph, column: Value, name: Any) -> Value:
+        numbers = graph.cast(column, graph.dtype.name)
+        if len(self.suffixes) == 1:
+            return numbers
+        return graph.concatenate([numbers, graph.as_numbers(graph.op("IsNaN", numbers))])
 
+
+@kept_as("column of levels")
 class Levels(Part):
     """One column of zeros and ones for each level; two levels share one of -1 and +1.
 
@@ -101,6 +128,25 @@ class Levels(Part):
         known = np.flatnonzero(codes >= 0)
         out[known, codes[known]] = 1
 
+    def to_onnx(self, graph: OperatorGraph, column: Value, name: Any) -> Value:
+        if not self.levels:
+            raise ValueError(f"Column {name!r} of categories has no level: leave it out.")
+        are_texts = all(isinstance(level, str) for level in self.levels)
+        if are_texts != (column.dtype == "str"):
+            raise ValueError(
+                f"Column {name!r} has the levels {shown(self.levels)}, but is given to the exported"
+                f" model as {column.dtype}: texts are compared with texts, numbers with numbers."
+            )
+        if are_texts:
+            codes = graph.coded(column, self.levels)
+            is_level = graph.op("Equal", codes, graph.whole([range(len(self.levels))]))
+        else:
+            exact = graph.in_dtype("float64")
+            levels = np.array([self.levels], dtype=np.float64)
+            is_level = exact.op("Equal", exact.cast(column, "float64"), levels)
+        one_hot = graph.as_numbers(is_level)
+        return one_hot @ np.array([[-1.0], [1.0]]) if self.is_signed else one_hot
+
     def _codes_of(self, content: Any, name: Any) -> Integers:
         """Return each row's level, -1 where it has none that is known."""
         code_of = self._codes.get
@@ -119,6 +165,7 @@ def _in_order(levels: list[Any]) -> list[Any]:
         return sorted(levels, key=lambda level: (type(level).__name__, str(level)))
 
 
+@kept_as("column of dates")
 class Dates(Part):
     """Days since 1970, and where in the year, the week and the day the date lies.
 
@@ -156,3 +203,63 @@ class Dates(Part):
             angle = 2 * np.pi * (turn % 1)
             out[:, first + 2 * i] = np.nan_to_num(np.sin(angle))
             out[:, first + 2 * i + 1] = np.nan_to_num(np.cos(angle))
+
+    def to_onnx(self, graph: OperatorGraph, column: Value, name: Any) -> Value:
+        if column.dtype != "int64":
+            raise ValueError(
+                f"Column {name!r} holds dates, which an exported model takes as the int64 of"
+                f" datetime64[us], but is given as {column.dtype}."
+            )
+        exact = graph.in_dtype("float64")
+        missing = graph.op("Equal", column, graph.whole(MISSING_DATE))
+        instants = graph.where(missing, graph.whole(0), column)
+        days = exact.cast(instants, "float64") / float(MICROSECONDS)
+        turns = [_part_of_year(exact, instants), (days + 3) / 7, days]
+        found = [exact.where(missing, np.nan, days)]
+        if self.has_gaps:
+            found.append(exact.as_numbers(missing))
+        for turn in turns[: 3 if self.has_times else 2]:
+            angle = (turn - exact.op("Floor", turn)) * (2 * np.pi)
+            found += [exact.where(missing, 0, exact.op(name, angle)) for name in ("Sin", "Cos")]
+        return graph.cast(exact.concatenate(found), graph.dtype.name)
+
+
+def _part_of_year(graph: OperatorGraph, instants: Value) -> Value:
+    """Return which part of its year has passed at each instant, in ONNX's whole numbers.
+
+    Years are counted from March on, from far before all dates, so that divisions round downwards
+    (Hinnant 2021, *chrono-compatible low-level date algorithms*).
+    """
+
+    def over(value: Value, divisor: int) -> Value:
+        return graph.op("Div", value, graph.whole(divisor))
+
+    def times(value: Value, factor: int) -> Value:
+        return graph.op("Mul", value, graph.whole(factor))
+
+    def plus(value: Value, shift: int) -> Value:
+        return graph.op("Add", value, graph.whole(shift))
+
+    def first_day(year: Value) -> Value:
+        """Return the day of each January 1st."""
+        before = plus(year, -1)
+        leap = over(before, 4) - over(before, 100) + over(before, 400)
+        return plus(times(before, 365) + leap, 306)
+
+    towards_zero = over(instants, MICROSECONDS)
+    rest = instants - times(towards_zero, MICROSECONDS)
+    day_of_1970 = towards_zero - graph.cast(rest < graph.whole(0), "int64")
+    day = plus(day_of_1970, MARCH_1970)
+    era = over(day, DAYS_OF_ERA)
+    of_era = day - times(era, DAYS_OF_ERA)
+    leaps = over(of_era, 1460) - over(of_era, 36524) + over(of_era, 146096)
+    year_of_era = over(of_era - leaps, 365)
+    leap = over(year_of_era, 4) - over(year_of_era, 100)
+    of_year = of_era - (times(year_of_era, 365) + leap)
+    # From day 306 after the first of March on, a new year has begun.
+    year = times(era, 400) + year_of_era + graph.cast(of_year > graph.whole(305), "int64")
+    start = first_day(year)
+    length = first_day(plus(year, 1)) - start
+    passed = graph.cast(times(day - start, MICROSECONDS), "float64")
+    within = graph.cast(instants - times(day_of_1970, MICROSECONDS), "float64")
+    return (passed + within) / (graph.cast(length, "float64") * float(MICROSECONDS))

@@ -137,7 +137,7 @@ class RobustSmoothClipScaler(
         if not sparse.issparse(X):
             return self.transform_in_place(X)
         data = X.data[np.newaxis]
-        factor = _inverse_or_zero(self.scale_, X.dtype)
+        factor = inverse_or_zero(self.scale_, X.dtype)
         with np.errstate(over="ignore"):
             data *= factor[X.indices]
         _draw_in(data, self.max_abs)
@@ -150,7 +150,7 @@ class RobustSmoothClipScaler(
             X[:, constant] = np.where(np.isnan(X[:, constant]), np.nan, 0)
         with np.errstate(over="ignore"):
             X -= np.where(constant, 0, self.center_).astype(X.dtype)
-            X *= _inverse_or_zero(self.scale_, X.dtype)
+            X *= inverse_or_zero(self.scale_, X.dtype)
         _draw_in(X, self.max_abs)
         return X
 
@@ -273,7 +273,7 @@ def _sparse_scale(X: Any) -> Floats:
     return _scale_of(low, high, least, largest)
 
 
-def _inverse_or_zero(scale: Floats, dtype: Any) -> Floats:
+def inverse_or_zero(scale: Floats, dtype: Any) -> Floats:
     """Return 1 / scale, finite in the given dtype, and 0 where a column is constant."""
     with np.errstate(over="ignore"):
         inverse = np.divide(1, scale, out=np.zeros_like(scale), where=scale > 0)

@@ -399,3 +399,14 @@ def _made_unique(names: Sequence[str]) -> list[str]:
             unique += "_"
         taken[unique] = None
     return list(taken)
+
+
+def parts_of(preprocessor: TabularPreprocessor) -> list[tuple[Part, Any]] | None:
+    """Return what a fitted preprocessor makes of each column, and the column's name or position.
+
+    None if it was fitted to a sparse matrix, whose columns are scaled only.
+    """
+    check_is_fitted(preprocessor)
+    if preprocessor._parts is None:
+        return None
+    return [(part, preprocessor._name(part.position)) for part in preprocessor._parts]

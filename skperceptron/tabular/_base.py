@@ -6,6 +6,7 @@ A fit reads: table to numbers, parameters to arms, rows to folds, then a cross e
 from __future__ import annotations
 
 import time
+import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -173,8 +175,12 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
             ensemble = self._ensemble(
                 network, grid, cv=splits, n_jobs=self.n_jobs, verbose=verbose, random_state=seed
             )
+            if self._is_classifier:
+                ensemble.set_params(calibrate=preset.calibrates)
             # The members' own requests are none of the user's concern.
-            with config_context(enable_metadata_routing=False):
+            with config_context(enable_metadata_routing=False), warnings.catch_warnings():
+                # Whether it is better to stop or to use all epochs, held-out rows decide.
+                warnings.filterwarnings("ignore", "Stochastic Optimizer: Max", ConvergenceWarning)
                 return ensemble.fit(numbers, y, **weights)
 
         if self.max_time is not None and n_epochs > PILOT_EPOCHS:
@@ -229,14 +235,17 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         groups: Any,
         rng: np.random.RandomState,
     ) -> list[Split]:
-        n_folds = PRESETS[self.preset].n_folds if self.n_folds is None else self.n_folds
+        preset = PRESETS[self.preset]
+        n_folds = preset.n_folds if self.n_folds is None else self.n_folds
         if hasattr(n_folds, "split"):
             return list(n_folds.split(numbers, y, groups))
         n_folds = plain(n_folds)
         if groups is None:
-            return drawn_folds(numbers.shape[0], n_folds, codes, rng)
-        check_consistent_length(numbers, groups)
-        return grouped_folds(n_folds, codes, groups, rng)
+            splits = drawn_folds(numbers.shape[0], n_folds, codes, rng)
+        else:
+            check_consistent_length(numbers, groups)
+            splits = grouped_folds(n_folds, codes, groups, rng)
+        return splits[:1] if preset.uses_one_fold and self.n_folds is None else splits
 
     def _batch_rows(self, preset: Preset, n_rows: int) -> int:
         recipe = preset.recipe(is_classifier=self._is_classifier)
@@ -260,7 +269,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
             )
         return arms[:given]
 
-    def _shared(self, preset: Preset, batch: int, n_epochs: int, monitor: str) -> dict[str, Any]:
+    def _shared(self, preset: Preset, batch: int, n_epochs: int) -> dict[str, Any]:
         """Return the parameters of the network that labels and numbers have in common."""
         recipe = preset.recipe(is_classifier=self._is_classifier)
         shared = {
@@ -268,8 +277,8 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
             "batch_size": batch,
             "max_iter": n_epochs,
             "early_stopping": EarlyStopping(
-                monitor,
-                patience=np.inf,
+                recipe.monitor,
+                patience=_patience(preset, n_epochs),
                 tol=0.0,
                 every=max(1, round(n_epochs / preset.looks)),
                 ties="latest",
@@ -425,3 +434,8 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags
+
+
+def _patience(preset: Preset, n_epochs: int) -> float:
+    """Return how many epochs without improvement are tolerated."""
+    return max(1, round(preset.patience * n_epochs)) if np.isfinite(preset.patience) else np.inf

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from ..engine.arrays import Call, Floats, Integers
+from ..engine.calls import take_and_cast
 from ..engine.inputs import Input
 from ..engine.mapped import pages_of
 from ..engine.network import FIRST
@@ -208,6 +209,27 @@ class SomeOfMany(TargetRows):
         out[k, b, self.indicator.indices[stored]] = 1
 
 
+def of_split(train: TargetRows, held_out: TargetRows, places: Integers) -> TargetRows:
+    """Return the targets of a data set of which some rows are trained on, some are held out.
+
+    Parameters
+    ----------
+    train, held_out : TargetRows
+        Of either part.
+    places : ndarray of int, shape (N,)
+        Where each row of the data set stands among both parts, one behind the other.
+    """
+    if (
+        isinstance(train, Targets)
+        and isinstance(held_out, Targets)
+        and train.codes is not None
+        and held_out.codes is not None
+    ):
+        # Both have the same table: that of the classes.
+        return Targets(train.table, np.concatenate([train.codes, held_out.codes])).part(places)
+    return train.followed_by([held_out]).part(places)
+
+
 def one_hot(codes: Integers, n_classes: int) -> TargetRows:
     """Return the targets of a softmax: a one at the class of each row.
 
@@ -269,11 +291,7 @@ class Rows:
             return [partial(self.array.take, rows, 0, out, "clip")]
         if out.shape not in self._gathered:
             self._gathered[out.shape] = np.empty(out.shape, dtype=self.array.dtype)
-        gathered = self._gathered[out.shape]
-        return [
-            partial(self.array.take, rows, 0, gathered, "clip"),
-            partial(np.copyto, out, gathered),
-        ]
+        return [partial(take_and_cast, self.array, rows, out, self._gathered[out.shape])]
 
 
 class TrainingSet:

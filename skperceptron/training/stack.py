@@ -12,6 +12,7 @@ import numpy as np
 
 from ..engine import Network
 from ..engine.arrays import Booleans, Floats, as_slice
+from .compiled_steps import runner
 from .data import Targets, TrainingSet, one_below_another
 from .groups import Groups
 from .member import Member
@@ -102,6 +103,7 @@ class Stack:
         is_weighted = self._weights.in_batch is not None
         self.window = Window(recipes, self.data, length, n_outputs, self.dtype, is_weighted)
         self.steps = self._bind_steps(is_weighted)
+        self._runner = runner(self._plan.n_steps)
         self._validation: ValidationPass | None = None
         self._is_gathered = False
         self._divisors = np.array([n_outputs if r.loss.averages_outputs else 1 for r in recipes])
@@ -178,13 +180,10 @@ class Stack:
         i = 0
         for window, steps in zip(self._plan.windows, self.steps, strict=True):
             self.window.open(window.start, order, self._first_rows, self._weights)
-            for step in steps:
-                # The only batch of an epoch, which holds all rows, is gathered once.
-                if not (stays_gathered and self._is_gathered):
-                    step.gather()
-                    self._is_gathered = True
-                step.run(i)
-                i += 1
+            # The only batch of an epoch, which holds all rows, is gathered once.
+            self._runner.take(steps, i, gathers=not (stays_gathered and self._is_gathered))
+            self._is_gathered = True
+            i += len(steps)
             totals += self.window.losses(self._weights)
         return totals
 

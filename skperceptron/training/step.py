@@ -1,12 +1,12 @@
 """One step of training: gather a batch, compute its gradient, change the parameters.
 
-``Step`` is what an epoch calls, ``gather`` and then ``run``: another way to run a step has to offer
-the same two methods.
+``Step`` is what an epoch calls, ``gather`` and then ``run``. Compiled steps read what it calls: see
+``compiled_steps``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from ..engine import Network, Workspace
 from ..engine.arrays import Call, Floats, Integers, runs
-from ..engine.calls import squared_lengths
+from ..engine.calls import of_members, squared_lengths, squared_lengths_calls
 from .data import TrainingSet
 from .groups import Groups
 from .member import Member
@@ -67,6 +67,7 @@ class Norms:
     ) -> None:
         self._strengths = None if strengths is None else strengths[place]
         self._penalized = parameters[:, :n_weights] if strengths is None else parameters
+        self._room = np.empty((len(parameters), 1, 1), parameters.dtype)
         self.squares = (
             squared_lengths(self._penalized)
             if self._strengths is None
@@ -80,6 +81,26 @@ class Norms:
             sizes *= self._strengths
         found: Floats = sizes.sum(axis=-1)
         return found
+
+    # The same, written into an array of shape (K,).
+
+    def squares_calls(self, out: Floats) -> list[Call]:
+        """List the calls that write the sums of squares."""
+        if self._strengths is not None:
+            return [partial(_write_result, self.squares, out)]
+        room = self._room
+        return [
+            *squared_lengths_calls(self._penalized, room),
+            partial(np.copyto, out, room[:, 0, 0]),
+        ]
+
+    def sizes_calls(self, out: Floats) -> list[Call]:
+        """List the calls that write the sums of absolute values."""
+        return [partial(_write_result, self.sizes, out)]
+
+
+def _write_result(function: Callable[[], Floats], out: Floats) -> None:
+    out[:] = function()
 
 
 def _weighted_squares(values: Floats, weights: Floats) -> Floats:
@@ -95,8 +116,23 @@ class Step:
         factor = bound.mean if window.factor is None else window.factor[members, rows]
         self._gather = bound.gathering(window.order[members, rows])
         self._learn = bound.learning(window.y[members, rows], window.raw[members, rows], factor)
-        self._announces = bound.mixes_weighted
+        self._announces = bound.mixes_weighted or bound.is_scheduled
         self.bound = bound
+        self._rows = rows
+
+    def follows(self, other: Step) -> bool:
+        """Tell whether another step of the window is like this one and takes the rows before."""
+        return self.bound is other.bound and self._rows.start == other._rows.stop
+
+    @property
+    def gathering(self) -> list[Call]:
+        """The calls of ``gather``."""
+        return self._gather
+
+    @property
+    def learning(self) -> list[Call]:
+        """The calls that compute the gradient."""
+        return self._learn
 
     def gather(self) -> None:
         """Put the rows of X into the workspace."""
@@ -164,8 +200,10 @@ class BoundStep:
             sparse=data[0].is_sparse,
             members=place,
             noise=[m.noise for m in members],
+            scheduled=scalars.noise_shares is not None,
             weighted=network.mixes_rows and sums is not None,
         )
+        self.is_scheduled = scalars.noise_shares is not None
         self.mixes_weighted = self._work.row_shares is not None
         self._sums = sums
         self._place, self._tables, self._record, self._scalars = place, own, record, scalars
@@ -191,7 +229,9 @@ class BoundStep:
         return [
             call
             for data, k in self._sources
-            for call in data.filling(self._work.inputs, order[k], self._dtype, k)
+            for call in of_members(
+                data.filling(self._work.inputs, order[k], self._dtype, k), k, len(order)
+            )
         ]
 
     def learning(self, y: Floats, raw: Floats, factor: Floats) -> list[Call]:
@@ -200,7 +240,9 @@ class BoundStep:
         gradients = [
             call
             for loss, j in self._losses
-            for call in loss.gradient_calls(work.raw[j], y[j], work.delta[j], self._scratch[j])
+            for call in of_members(
+                loss.gradient_calls(work.raw[j], y[j], work.delta[j], self._scratch[j]), j, len(y)
+            )
         ]
         weighing = []
         if work.row_shares is not None:
@@ -215,9 +257,21 @@ class BoundStep:
         ]
 
     def announce(self, i: int) -> None:
-        """Tell blocks that mix rows what the batch of step ``i`` of the epoch weighs."""
-        if self._work.total_weights is not None and self._sums is not None:
-            self._work.total_weights[:, 0, 0] = self._sums[i, self._place]
+        """Tell blocks what the batch of step ``i`` of the epoch weighs, and how much is noise."""
+        for call in self.announcing(i):
+            call()
+
+    def announcing(self, i: int) -> list[Call]:
+        """List the calls of ``announce``."""
+        work = self._work
+        calls: list[Call] = []
+        if work.noise_shares is not None and self._scalars.noise_shares is not None:
+            shares = self._scalars.noise_shares[i, self._place]
+            calls.append(partial(np.copyto, work.noise_shares, shares))
+        if work.total_weights is not None and self._sums is not None:
+            weights = self._sums[i, self._place]
+            calls.append(partial(np.copyto, work.total_weights[:, 0, 0], weights))
+        return calls
 
     def update(self, i: int) -> None:
         """Change the parameters in step ``i`` of the epoch."""
@@ -232,11 +286,55 @@ class BoundStep:
         if average is not None:
             shares = self._scalars.average_shares[i, k]
             if shares.any():
-                self._move_average(average, shares)
+                for call in self._averaging(average, shares):
+                    call()
 
-    def _move_average(self, average: Floats, shares: Floats) -> None:
+    def _averaging(self, average: Floats, shares: Floats) -> list[Call]:
         """Move averages towards the parameters; the gradient, used up, gives the room."""
         parameters, room = self._tables.parameters, self._tables.gradient
-        np.subtract(parameters, average, out=room)
-        np.multiply(room, shares[:, np.newaxis], out=room)
-        np.add(average, room, out=average)
+        return [
+            partial(np.subtract, parameters, average, room),
+            partial(np.multiply, room, shares[:, np.newaxis], room),
+            partial(np.add, average, room, average),
+        ]
+
+    def updating(self, i: int, averages: bool) -> list[Call]:
+        """List what ``update`` does, but for counting, in calls that compiled steps can read.
+
+        Parameters
+        ----------
+        i : int
+            Step of the epoch.
+        averages : bool
+            Whether averages move.
+        """
+        k = self._place
+        calls: list[Call] = []
+        if self._has_penalty:
+            calls += self._norms.squares_calls(self._record.squares[i, k])
+        if self._has_l1:
+            calls += self._norms.sizes_calls(self._record.sizes[i, k])
+        calls += self.optimization.listed(self._scalars.table[i, k])
+        if averages and self._tables.average is not None:
+            shares = self._scalars.average_shares[i, k]
+            calls += self._averaging(self._tables.average, shares)
+        return calls
+
+    def counters(self) -> Integers:
+        """Return where the steps that members have taken in this epoch are counted, (K,)."""
+        return self._record.taken[self._place]
+
+    def averaging_runs(self, i: int, n_steps: int) -> list[tuple[bool, int]]:
+        """Split steps from ``i`` of the epoch on by whether they move averages.
+
+        Returns
+        -------
+        list of (bool, int)
+            Whether the steps of a run do, and where the run ends, counted from ``i``.
+        """
+        if self._tables.average is None:
+            return [(False, n_steps)]
+        shares = self._scalars.average_shares[i : i + n_steps, self._place]
+        moves = np.asarray(shares.any(axis=1))
+        ends = [*(np.flatnonzero(moves[1:] != moves[:-1]) + 1).tolist(), n_steps]
+        return [(bool(moves[end - 1]), end) for end in ends]

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..engine import Network
 from ..engine.arrays import Booleans, Call, Floats, in_range
+from ..engine.calls import number, squared_lengths_calls
 from .groups import Groups
 from .member import Recipe
 from .scalars import OWN_SCALARS
@@ -88,6 +89,8 @@ class Update:
             columns[i * n_coefficients : (i + 1) * n_coefficients]
             for i in range(len(groups.rate_factors))
         ]
+        self._columns = coefficients, own
+        self._listed: list[Call] | None = None
         self.calls = list(self._all_calls(coefficients, own, flat=False))
         self._calls_if_alike = self.calls
         if n_members > 1:
@@ -109,26 +112,38 @@ class Update:
         for call in self._calls_if_alike if alike else self.calls:
             call()
 
+    def listed(self, scalars: Floats) -> list[Call]:
+        """List calls that do the same for all members one by one, for compiled steps."""
+        if self._listed is None:
+            self._listed = list(self._all_calls(*self._columns, flat=False, member_wise=True))
+        return [partial(np.copyto, self._scalars, scalars), *self._listed]
+
     def _all_calls(
-        self, coefficients: list[list[Floats]], own: list[Floats], flat: bool
+        self,
+        coefficients: list[list[Floats]],
+        own: list[Floats],
+        flat: bool,
+        member_wise: bool = False,
     ) -> Iterator[Call]:
         starts = range(0, self._vectors[0].shape[-1], self._length)
         limits = in_range([[r.max_grad_norm] for r in self._recipes], self._room.dtype)
         clips = not np.isinf(limits).all()
         if not (clips or flat):
             for start in starts:
-                yield from self._penalties(start, own)
+                yield from self._penalties(start, own, member_wise)
                 yield from self._decay(start, own)
-                yield from self._optimizer(start, start + self._length, coefficients, flat)
+                stop = start + self._length
+                yield from self._optimizer(start, stop, coefficients, flat, member_wise)
             return
         # The length of a gradient is known when all of it is.
         for start in starts:
-            yield from self._penalties(start, own)
+            yield from self._penalties(start, own, member_wise)
         if clips:
-            yield partial(clip, self._vectors[1].reshape(len(limits), -1), limits)
+            yield from clip_calls(self._vectors[1].reshape(len(limits), -1), limits)
         for start in starts:
             yield from self._decay(start, own)
-        yield from self._optimizer(0, self._vectors[0].shape[-1], coefficients, flat)
+        stop = self._vectors[0].shape[-1]
+        yield from self._optimizer(0, stop, coefficients, flat, member_wise)
 
     def _l2_of_each_parameter(self, batch_weight: float) -> Floats:
         """Return what the L2 penalty multiplies each parameter by, (K, P): biases by zero."""
@@ -140,12 +155,12 @@ class Update:
             penalized *= self._penalty_strengths
         return strengths
 
-    def _penalties(self, start: int, own: list[Floats]) -> Iterator[Call]:
+    def _penalties(self, start: int, own: list[Floats], member_wise: bool) -> Iterator[Call]:
         """Add the penalties' gradients."""
         weights, gradient = (self._penalized(v, start) for v in self._vectors[:2])
         room = self._room[..., : weights.shape[-1]]
         _, l2, l1 = own
-        if self._l2 is not None:
+        if self._l2 is not None and not member_wise:
             # One vector for all members takes a third of the time of a broadcast over them.
             vectors = (*self._vectors[:2], self._l2, self._room)
             all_parameters, whole_gradient, strengths, products = (v.reshape(-1) for v in vectors)
@@ -171,7 +186,12 @@ class Update:
             yield partial(np.subtract, weights, room, weights)
 
     def _optimizer(
-        self, first: int, stop: int, coefficients: list[list[Floats]], flat: bool
+        self,
+        first: int,
+        stop: int,
+        coefficients: list[list[Floats]],
+        flat: bool,
+        member_wise: bool,
     ) -> Iterator[Call]:
         """Let the optimiser go on, part by part and chunk by chunk."""
         if flat and len(self._parts) == 1:
@@ -180,13 +200,14 @@ class Update:
                 [v.reshape(-1) for v in group] for group in (self._vectors, self._rooms)
             )
             last, length = vectors[0].size, self._room.size
-            yield from self._chunks(vectors, rooms, range(0, last, length), last, coefficients[0])
+            own = coefficients[0]
+            yield from self._chunks(vectors, rooms, range(0, last, length), last, own, False)
             return
         for part in self._parts:
             start, last = max(first, part.place.start), min(stop, part.place.stop)
             starts = range(start, last, self._length)
             own = coefficients[part.factor]
-            yield from self._chunks(self._vectors, self._rooms, starts, last, own)
+            yield from self._chunks(self._vectors, self._rooms, starts, last, own, member_wise)
 
     def _chunks(
         self,
@@ -195,13 +216,15 @@ class Update:
         starts: range,
         last: int,
         coefficients: list[Floats],
+        fused: bool,
     ) -> Iterator[Call]:
         optimizer = self._recipes[0].optimizer
+        list_calls = optimizer.fused_calls if fused else optimizer.update_calls
         for start in starts:
             chunk = slice(start, min(start + starts.step, last))
             parameters, gradient, *state = [v[..., chunk] for v in vectors]
             state += [room[..., : parameters.shape[-1]] for room in rooms]
-            yield from optimizer.update_calls(parameters, gradient, state, coefficients)
+            yield from list_calls(parameters, gradient, state, coefficients)
 
     def _penalized(self, vectors: Floats, start: int) -> Floats:
         """Return the part of a chunk that decay and penalties concern."""
@@ -232,13 +255,16 @@ def _scaled(room: Floats, strengths: Floats | None, start: int) -> Iterator[Call
         yield partial(np.multiply, room, of_chunk, room)
 
 
-def clip(gradient: Floats, limits: Floats) -> None:
+def clip_calls(gradient: Floats, limits: Floats) -> Iterator[Call]:
     """Shorten each member's gradient, (K, P), to its limit, (K, 1) (Pascanu et al. 2013)."""
-    lengths = np.sqrt(np.matmul(gradient[:, np.newaxis], gradient[:, :, np.newaxis])[:, 0])
-    lengths += lengths.dtype.type(1e-6)
-    # Both may be infinite: a limit that is none, and a length whose square overflows.
-    factors = np.ones_like(lengths)
-    gradient *= np.divide(limits, lengths, out=factors, where=lengths > limits)
+    factors = np.empty((len(gradient), 1, 1), gradient.dtype)
+    yield from squared_lengths_calls(gradient, factors)
+    yield partial(np.sqrt, factors, factors)
+    yield partial(np.add, factors, number(1e-6, gradient.dtype), factors)
+    yield partial(np.divide, limits[:, np.newaxis], factors, factors)
+    # Not a number, where both are infinite, counts as 1: the limit is none.
+    yield partial(np.fmin, factors, number(1, gradient.dtype), factors)
+    yield partial(np.multiply, gradient, factors[:, 0], gradient)
 
 
 def trained_weights(network: Network, members: Sequence[int]) -> Booleans | None:

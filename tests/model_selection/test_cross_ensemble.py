@@ -20,7 +20,7 @@ from sklearn.model_selection import (
     ShuffleSplit,
     StratifiedKFold,
 )
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
@@ -345,7 +345,7 @@ def test_arms_may_be_other_estimators_and_other_solvers():
 
 def test_a_network_that_no_stack_can_serve_watches_its_rows_too(capsys):
     ensemble = classifier(clone(SOFTMAX).set_params(verbose=True), {}, cv=2).fit(X, Y)
-    assert "epoch  " in capsys.readouterr().out
+    assert "val. loss" in capsys.readouterr().out
     member, (_, test) = ensemble.estimators_[0][0], ensemble.splits_[0]
     own = log_loss(Y[test], member.predict_proba(X[test]))
     assert_allclose(own, min(member.validation_loss_curve_), rtol=1e-6)
@@ -428,3 +428,39 @@ def test_mean_and_deviation_of_members_have_the_bits_of_numpy_in_any_unit(factor
     numbers = np.random.RandomState(0).uniform(1, 2, (5, 7, 2))
     assert_array_equal(mean_of(factor * numbers), factor * numbers.mean(axis=0))
     assert_array_equal(deviation_of(factor * numbers), factor * numbers.std(axis=0))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+def test_networks_that_share_the_rows_are_those_that_were_given_copies(kind, weighted):
+    # A pipeline gives its network copies of the rows of a fold.
+    params = {"sample_weight": np.arange(150) % 3} if weighted else {}
+    routed = {f"mlp__{name}": value for name, value in params.items()}
+    shared = classifier().fit(kind(X), Y, **params)
+    copied = classifier(
+        Pipeline([("mlp", SOFTMAX)]), {f"mlp__{name}": of for name, of in ARMS.items()}
+    ).fit(kind(X), Y, **routed)
+    assert_array_equal(shared.oof_predictions_, copied.oof_predictions_)
+    assert_array_equal(shared.predict_proba(X), copied.predict_proba(X))
+    assert shared.loss_curves_ == copied.loss_curves_
+
+
+def test_rows_that_are_held_out_describe_nothing():
+    y = YR.copy()
+    far = np.argsort(y)[-20:]
+    y[far] *= 1000
+    others = np.setdiff1d(np.arange(len(y)), far)
+    ensemble = regressor(MLPRegressor(standardize_target=True, clip_predictions=True, **QUICK))
+    ensemble.set_params(cv=[(others, far)]).fit(XR, y)
+    for (member,) in ensemble.estimators_:
+        assert member.predict(XR).max() <= y[others].max() * (1 + 1e-6)
+
+
+def test_a_stack_that_fails_is_fitted_fold_by_fold(monkeypatch):
+    expected = classifier().fit(X, Y).oof_predictions_
+
+    def fail(*_):
+        raise RuntimeError
+
+    monkeypatch.setattr(stacking, "_run", fail)
+    assert_allclose(classifier().fit(X, Y).oof_predictions_, expected, atol=1e-9)

@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..arrays import ActivationFunction, Call, Floats, runs
+from ..calls import of_members
+from ..operators import OperatorGraph, Value
 from .base import Bench, Block, LearnedArray
 
 
@@ -57,6 +59,11 @@ class Activate(Block):
     def activation_of(self, member: int) -> ActivationFunction:
         return self.activations[member if len(self.activations) > 1 else 0]
 
+    def to_onnx(
+        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
+    ) -> Value:
+        return self.activation_of(0).to_onnx(graph, inputs[0], *(theta[0] for theta in learned))
+
     def text(self) -> str:
         return " ".join(str(self.activations[0]).split())
 
@@ -84,12 +91,14 @@ class Activate(Block):
         (z,), a = work.inputs_of(node), work.value_of(node)
         for activation, k in self._groups(work.members):
             learned = [theta[k] for theta in work.parameters_of(node)]
+            calls: Sequence[Call]
             if not work.trains:
-                yield partial(activation.infer, z[k], a[k], *learned)
+                calls = [partial(activation.infer, z[k], a[k], *learned)]
             elif work.like_numpy:
-                yield partial(activation.reference, z[k], a[k], *learned)
+                calls = [partial(activation.reference, z[k], a[k], *learned)]
             else:
-                yield from activation.forward_calls(z[k], a[k], *learned)
+                calls = activation.forward_calls(z[k], a[k], *learned)
+            yield from of_members(calls, k, len(a))
 
     def backward(self, work: Bench, node: int) -> Iterator[Call]:
         (source,), (z,), a = work.sources_of(node), work.inputs_of(node), work.value_of(node)
@@ -98,5 +107,5 @@ class Activate(Block):
         for activation, k in self._groups(work.members):
             thetas = (*work.parameters_of(node), *work.gradients_of(node))
             arrays = (z[k], a[k], grad[k], *(theta[k] for theta in thetas))
-            yield from activation.backward_calls(*arrays)
+            yield from of_members(activation.backward_calls(*arrays), k, len(a))
         yield from work.send_gradient(grad, source)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..arrays import Call, Floats
 from ..lines import Line
+from ..operators import OperatorGraph, Value
 from .base import Bench, Block
 
 
@@ -28,6 +29,11 @@ class Add(Block):
         self.units = units
 
     def line(self, inputs: Sequence[Line], learned: Sequence[Floats]) -> Line:
+        return inputs[0] + inputs[1]
+
+    def to_onnx(
+        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
+    ) -> Value:
         return inputs[0] + inputs[1]
 
     def forward(self, work: Bench, node: int) -> Iterator[Call]:

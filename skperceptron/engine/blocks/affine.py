@@ -12,6 +12,7 @@ import numpy as np
 from ..arrays import Call, Floats
 from ..calls import add_to_rows, product, sum_of_rows
 from ..lines import Line
+from ..operators import OperatorGraph, Value
 from .base import Bench, Block, LearnedArray
 
 
@@ -55,6 +56,13 @@ class Affine(Block):
         weight, bias = learned
         parts = zip(inputs, self._rows(weight), strict=True)
         return sum((x.through(rows[0]) for x, rows in parts), start=Line({}, bias[0, 0]))
+
+    def to_onnx(
+        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
+    ) -> Value:
+        weight, bias = learned
+        parts = [x @ rows[0] for x, rows in zip(inputs, self._rows(weight), strict=True)]
+        return sum(parts[1:], start=parts[0]) + bias[0, 0]
 
     def after_line(
         self, learned: Sequence[Floats], factor: Floats, shift: Floats

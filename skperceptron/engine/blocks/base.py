@@ -33,9 +33,11 @@ from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
+from ...kept import kept_as
 from ..arrays import ActivationFunction, Call, Floats
 from ..inputs import Input
 from ..lines import Line
+from ..operators import OperatorGraph, Value, not_declared
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ class Bench(Protocol):
     like_numpy: bool
     #: Source of each member's dropout; None where there is none.
     noise: Sequence[np.random.Generator | None]
+    #: What multiplies each member's dropout rates in the step at hand, (K,); None is 1 for all.
+    noise_shares: Floats | None
     #: Which members of the network's stack take part.
     members: slice
 
@@ -155,6 +159,9 @@ class Block:
     is_noise: ClassVar[bool] = False
     #: Width of the value (H).
     units: int
+    #: Whether the methods that it binds do the same arithmetic whatever the numbers are: compiled
+    #: steps then repeat what they have done once.
+    records: ClassVar[bool] = False
 
     # What it learns.
 
@@ -237,6 +244,30 @@ class Block:
         """Return the function that a member applies unit by unit, if that is what it does."""
         return None
 
+    def to_onnx(
+        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
+    ) -> Value:
+        """Return the value in predictions, told in ONNX's operators.
+
+        Parameters
+        ----------
+        graph : OperatorGraph
+        inputs : sequence of Value
+            What it reads, (rows, width) each.
+        learned : sequence of ndarray
+            What it has learned, with a member axis of length 1.
+
+        Raises
+        ------
+        NotDeclaredError
+            If a block that is no line does not define this method.
+        """
+        line = self.factor_and_shift(learned)
+        if line is None:
+            raise not_declared(self, "graph, inputs, learned")
+        factor, shift = (array[0] for array in line)
+        return inputs[0] * factor + shift
+
     # How it is shown.
 
     def text(self) -> str:
@@ -274,6 +305,12 @@ class Block:
     def backward(self, work: Bench, node: int) -> Iterator[Call]:
         """List the calls that propagate the gradient of the value of ``node``."""
         raise NotImplementedError
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        # A user's own is kept by its class, as activations are.
+        if hasattr(cls, "kind") and cls.__module__.startswith(__package__):
+            kept_as(f"block {cls.kind}")(cls)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # Blocks of version 0.1.0 also held what follows from their arguments.

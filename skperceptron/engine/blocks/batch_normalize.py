@@ -36,6 +36,7 @@ class BatchNormalize(Normalize):
     mixes_rows = True
     axis: ClassVar[int] = 1
     n_vectors: ClassVar[int] = 4
+    records = True
 
     def __init__(self, units: int, epsilon: float, momentum: float) -> None:
         super().__init__(units, epsilon)

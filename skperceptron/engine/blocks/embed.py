@@ -11,6 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from ..arrays import Call, Floats, Integers
+from ..operators import OperatorGraph, Value
 from .base import Bench, Block, LearnedArray
 
 
@@ -70,6 +71,15 @@ class Embed(Block):
         """Return where each column's vectors lie in the value."""
         stops = accumulate(self.dims)
         return [slice(stop - dim, stop) for stop, dim in zip(stops, self.dims, strict=True)]
+
+    def to_onnx(
+        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
+    ) -> Value:
+        found = []
+        for f, table in enumerate(learned):
+            codes = graph.op("Gather", inputs[0], graph.whole(f), axis=1)
+            found.append(graph.op("Gather", table[0], codes, axis=0))
+        return graph.concatenate(found)
 
     def forward(self, work: Bench, node: int) -> Iterator[Call]:
         (x,), out = work.operands_of(node), work.value_of(node)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call
+from ..arrays import Call, Floats, in_range
+from ..operators import OperatorGraph, Value
 from .base import Bench
 from .normalize import Normalize
 
@@ -29,6 +30,14 @@ class LayerNormalize(Normalize):
 
     def overwrites_input(self, trains: bool) -> bool:
         return True
+
+    def to_onnx(
+        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
+    ) -> Value:
+        gamma, beta = (vector[0] for vector in self.vectors(learned[0]))
+        centred = inputs[0] - graph.mean(inputs[0])
+        variance = graph.mean(centred * centred) + in_range(self.epsilon, graph.dtype)
+        return centred / graph.op("Sqrt", variance) * gamma + beta
 
     def forward(self, work: Bench, node: int) -> Iterator[Call]:
         (z,), out = work.inputs_of(node), work.value_of(node)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call
+from ..arrays import Call, Floats
+from ..operators import OperatorGraph, Value
 from .base import Bench, Block
 
 
@@ -25,6 +26,11 @@ class Multiply(Block):
 
     def __init__(self, units: int) -> None:
         self.units = units
+
+    def to_onnx(
+        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
+    ) -> Value:
+        return inputs[0] * inputs[1]
 
     def forward(self, work: Bench, node: int) -> Iterator[Call]:
         f, h = work.inputs_of(node)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..._sklearn.checks import FitMode, accuracy
 from ...engine.arrays import Floats, Integers
+from ...engine.operators import OperatorGraph, Value
 from ...losses import Loss
 from ...training import TargetRows
 from ..choices import resolved_loss
@@ -170,6 +171,20 @@ class LabelTarget(Target):
     @abstractmethod
     def probabilities(self, raw: Floats) -> Floats:
         """Return the probabilities of classes or labels; may change the raw predictions."""
+
+    # The same, told in ONNX's operators.
+
+    @abstractmethod
+    def codes_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        """Return the positions of predicted classes, (rows,), or labels, (rows, L), in int64."""
+
+    @abstractmethod
+    def decision_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        """Return decisions with a column for each class; of two, the first is minus the second."""
+
+    @abstractmethod
+    def probabilities_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        """Return the probabilities of classes or labels."""
 
     def _resolve_loss(self, n_targets: int) -> None:
         self.loss = resolved_loss(self._given_loss, self.task, n_targets)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from ..._sklearn.checks import FitMode
 from ...engine.arrays import Floats
+from ...kept import kept_as
 from ...losses import Loss, ScaledSquaredError
 from ...training import TargetRows, Targets
 from .regression import Asked, RegressionTarget
 
 
+@kept_as("bounded numbers")
 class BoundedNumbers(RegressionTarget):
     """Numbers in the range that `output_range` gives."""
 

@@ -16,6 +16,8 @@ from ..._sklearn.checks import (
 )
 from ..._sklearn.compat import check_classification_targets, type_of_target
 from ...engine.arrays import Floats, Integers
+from ...engine.operators import OperatorGraph, Value
+from ...kept import kept_as
 from ...losses import Loss
 from ...training import TargetRows, Targets, one_hot
 from .base import LabelTarget
@@ -92,6 +94,7 @@ class _Classes(LabelTarget):
         return codes
 
 
+@kept_as("two classes")
 class TwoClasses(_Classes):
     """Two classes: one output, whose sigmoid is the probability of the second class."""
 
@@ -106,6 +109,15 @@ class TwoClasses(_Classes):
 
     def probabilities(self, raw: Floats) -> Floats:
         return expit(raw * np.array([-1, 1], raw.dtype))
+
+    def codes_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        return graph.reshape(graph.op("Cast", raw > 0, to="int64"), -1)
+
+    def decision_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        return raw * np.array([[-1.0, 1.0]])
+
+    def probabilities_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        return graph.sigmoid(self.decision_to_onnx(graph, raw))
 
     def _rows(self, codes: Integers) -> TargetRows:
         return Targets(np.array([[0.0], [1.0]]), codes)
@@ -124,6 +136,7 @@ class TwoClasses(_Classes):
             )
 
 
+@kept_as("many classes")
 class ManyClasses(_Classes):
     """Two classes or more: one output for each, joined by a softmax."""
 
@@ -142,6 +155,17 @@ class ManyClasses(_Classes):
     def probabilities(self, raw: Floats) -> Floats:
         self.loss.inverse_link(raw, out=raw)
         return raw
+
+    def codes_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        return graph.op("ArgMax", raw, axis=1, keepdims=0)
+
+    def decision_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        if self.n_outputs > 2:
+            return raw
+        return raw @ np.array([[1.0, -1.0], [-1.0, 1.0]])
+
+    def probabilities_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        return self.loss.to_onnx(graph, raw)
 
     def _rows(self, codes: Integers) -> TargetRows:
         return one_hot(codes, len(self.classes))

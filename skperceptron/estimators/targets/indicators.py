@@ -11,6 +11,8 @@ from scipy.special import expit
 from ..._sklearn.checks import FitMode, shown_labels
 from ..._sklearn.compat import check_classification_targets, type_of_target
 from ...engine.arrays import Floats
+from ...engine.operators import OperatorGraph, Value
+from ...kept import kept_as
 from ...training import SomeOfMany, TargetRows, Targets
 from .base import LabelTarget
 
@@ -28,6 +30,7 @@ def refuse_other_kind(*, now: str, before: str) -> NoReturn:
     raise ValueError(f"`y` holds {now}, but the earlier fit was to {before}.")
 
 
+@kept_as("indicators")
 class Indicators(LabelTarget):
     """Several labels per row.
 
@@ -79,6 +82,15 @@ class Indicators(LabelTarget):
 
     def probabilities(self, raw: Floats) -> Floats:
         return expit(raw)
+
+    def codes_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        return graph.op("Cast", raw > 0, to="int64")
+
+    def decision_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        return raw
+
+    def probabilities_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        return graph.sigmoid(raw)
 
     def _check_n_labels(self, n_labels: int) -> None:
         if n_labels != len(self.classes):

@@ -10,7 +10,9 @@ import numpy as np
 
 from ..._sklearn.checks import FitMode
 from ...engine.arrays import Floats, Integers
+from ...engine.operators import OperatorGraph, Value
 from ...exceptions import TooLargeError
+from ...kept import kept_as
 from ...losses import CategoricalLogLoss, Loss
 from ...training import TargetRows, one_hot
 from .regression import Asked, RegressionTarget
@@ -19,6 +21,7 @@ from .regression import Asked, RegressionTarget
 LARGEST_DISTRIBUTION = 2**25
 
 
+@kept_as("whole numbers")
 class WholeNumbers(RegressionTarget):
     """Whole numbers, predicted as a distribution over all of a range.
 
@@ -71,6 +74,16 @@ class WholeNumbers(RegressionTarget):
         if self.prediction == "mode":
             return self.values[raw.argmax(axis=1)][:, np.newaxis].astype(raw.dtype)
         return np.asarray((raw * self.values.astype(raw.dtype)).sum(axis=1, keepdims=True))
+
+    def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        if self.prediction == "mean":
+            return self.distribution_to_onnx(graph, raw) @ self.values[:, np.newaxis].astype(float)
+        code = graph.op("ArgMax", raw, axis=1, keepdims=1)
+        return graph.op("Gather", self.values.astype(float), code, axis=0)
+
+    def distribution_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        """Return the probabilities of all numbers of the range, told in ONNX's operators."""
+        return self.loss.to_onnx(graph, raw)
 
     @property
     def is_scored_by_r2(self) -> bool:

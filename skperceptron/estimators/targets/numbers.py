@@ -6,6 +6,8 @@ import numpy as np
 
 from ..._sklearn.checks import FitMode
 from ...engine.arrays import Floats
+from ...engine.operators import OperatorGraph, Value
+from ...kept import kept_as
 from ...losses import Loss
 from ...training import TargetRows, Targets
 from .regression import Asked, RegressionTarget
@@ -30,6 +32,7 @@ EXPONENTS = (-1022, 1023)
 ENOUGH_ROWS = 32
 
 
+@kept_as("numbers")
 class Numbers(RegressionTarget):
     """Numbers without bounds.
 
@@ -77,6 +80,17 @@ class Numbers(RegressionTarget):
             )
             np.clip(clipped, least, largest, out=clipped)
         return values
+
+    def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        values = super().to_onnx(graph, raw)
+        if not self._asked.clip_predictions:
+            return values
+        least, largest = self.least.copy(), self.largest.copy()
+        n = self.loss.outputs_per_target
+        least, largest = np.repeat(least, n), np.repeat(largest, n)
+        if self.loss.estimates_std:
+            least[1::2], largest[1::2] = -np.inf, np.inf
+        return graph.op("Min", graph.op("Max", values, least), largest)
 
     def _go_on_from(self, earlier: RegressionTarget, loss: Loss, n_columns: int) -> None:
         super()._go_on_from(earlier, loss, n_columns)

@@ -15,6 +15,8 @@ from sklearn.utils import check_array
 from ..._sklearn.checks import FitMode, checking, refuse_dates
 from ..._sklearn.compat import column_or_1d
 from ...engine.arrays import Floats
+from ...engine.operators import OperatorGraph, Value
+from ...kept import kept_as
 from ...losses import Loss, Pinball, SquaredError, get_loss
 from ...options import Interval, plain
 from ...training import TargetRows
@@ -24,6 +26,7 @@ from .metrics import Metric, root_mean_squared_error
 from .units import Units
 
 
+@kept_as("asked")
 @dataclass(frozen=True)
 class Asked:
     """The parameters of a regressor that say what its target is, as the user gave them.
@@ -200,6 +203,14 @@ class RegressionTarget(Target):
             raw = raw.astype(np.float64)
         self.loss.inverse_link(raw, out=raw)
         return raw
+
+    def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        """Return what ``decode`` gives, told in ONNX's operators.
+
+        Only exported models need it. A target that redefines ``decode`` or ``link`` redefines it
+        too.
+        """
+        return self.loss.to_onnx(graph, raw)
 
     @property
     def is_scored_by_r2(self) -> bool:

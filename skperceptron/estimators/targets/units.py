@@ -8,12 +8,14 @@ from functools import cached_property
 import numpy as np
 
 from ...engine.arrays import Floats
+from ...kept import kept_as
 
 #: Units that float32 predicts without loss: their size, and deviations in a mean.
 SINGLE_PRECISION = (1e-30, 1e30)
 DEVIATIONS_IN_MEAN = 2**14
 
 
+@kept_as("units")
 @dataclass(frozen=True)
 class Units:
     """Shift and scale of each column.
@@ -59,6 +61,7 @@ class Units:
         )
 
 
+@kept_as("moments")
 @dataclass(frozen=True)
 class Moments:
     """Mean and standard deviation of each column of the rows seen so far."""

@@ -3,6 +3,7 @@
 from ._activation import ActivationDisplay
 from ._gradient_flow import GradientFlowDisplay
 from ._loss import LossCurveDisplay
+from ._matrices import MatrixShapesDisplay
 from ._mistakes import MistakesDisplay
 from ._network import NetworkGraphDisplay
 from ._weights import WeightsDisplay
@@ -11,6 +12,7 @@ __all__ = [
     "ActivationDisplay",
     "GradientFlowDisplay",
     "LossCurveDisplay",
+    "MatrixShapesDisplay",
     "MistakesDisplay",
     "NetworkGraphDisplay",
     "WeightsDisplay",

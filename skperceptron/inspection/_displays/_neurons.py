@@ -27,6 +27,9 @@ LONGEST, LETTER = 40, 0.07
 #: Inches: a column with its heading, and the colour bar.
 COLUMN, COLOR_BAR = 0.55, 1.3
 
+#: Inches of a column with its heading in the usual size, where there are few.
+WIDE_COLUMN = 0.8
+
 
 @dataclass(frozen=True)
 class Connections:
@@ -93,7 +96,9 @@ def draw_neurons(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists:
     names = [[fitting_name(inputs[i]) for i in shown[0]]]
     names.append([fitting_name((display.output_names or [""] * units[-1])[i]) for i in shown[-1]])
     sides = [_room(names[0]), _room(names[1])]
-    width = max(WIDTH, COLUMN * (len(layers) - 1) + sum(sides) + COLOR_BAR)
+    n_gaps = len(layers) - 1
+    column = WIDE_COLUMN if n_gaps <= 6 else COLUMN
+    width = max(WIDTH, column * n_gaps + sum(sides) + COLOR_BAR)
     ax = display.open(ax, float(np.clip(1.9 + 0.32 * tallest, 2.6, 7.0)), width)
     connections = connections_of(graph)
     lines = _draw_lines(ax, connections, shown, ys, kwargs)

@@ -1,0 +1,92 @@
+"""Which methods and properties a page of the reference shows.
+
+The template of classes asks ``shown(fullname)``. A user of a class wants what it is for; hidden are
+
+- what scikit-learn needs every estimator to have: requests of metadata, tags, HTML;
+- of a component, such as an activation: what its base describes once for all of them, and faster
+  ways to compute the same;
+- what Python's own classes have.
+"""
+
+import importlib
+import inspect
+import re
+
+from skperceptron.callbacks import Callback
+from skperceptron.components import Component
+
+#: Methods of scikit-learn that every estimator has and hardly anybody calls.
+PLUMBING = re.compile(r"set_\w+_request|get_metadata_routing|check_parameters|make_numbers_plain")
+
+#: Families of classes whose common methods are described with their base alone.
+FAMILIES = (Component, Callback)
+
+
+def find(fullname):
+    """Return an object from its full name."""
+    module, _, name = fullname.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def defining_class(cls, name):
+    """Return the first class in the order of resolution that defines an attribute."""
+    return next(base for base in cls.__mro__ if name in vars(base))
+
+
+def is_shown(cls, name):
+    """Tell whether a page on a class shows one of its attributes."""
+    if name.startswith("_") or PLUMBING.fullmatch(name):
+        return False
+    home = defining_class(cls, name)
+    if not re.match(r"(skperceptron|sklearn)\b", home.__module__):
+        return False
+    attribute = inspect.getattr_static(cls, name)
+    # On the class, what scikit-learn makes available under a condition is callable too.
+    if not (isinstance(attribute, property) or callable(getattr(cls, name))):
+        return False
+    if inspect.isclass(attribute) or not issubclass(cls, FAMILIES) or cls in FAMILIES:
+        return not inspect.isclass(attribute)
+    faster = {other for others in getattr(cls, "shortcuts", {}).values() for other in others}
+    if home is Component or name in faster or name in ("get_params", "set_params"):
+        return False
+    return is_base(cls) or not any(name in vars(base) for base in cls.__mro__[1:])
+
+
+def is_base(cls):
+    """Tell whether a class is there to be derived from."""
+    return (cls.__doc__ or "").startswith("Base of") or cls in FAMILIES
+
+
+def shown(fullname, kind):
+    """Return the names of the shown "methods" or "properties" of a class, in order."""
+    cls = find(fullname)
+    names = [name for name in dir(cls) if is_shown(cls, name)]
+    of_kind = [
+        name
+        for name in names
+        if isinstance(inspect.getattr_static(cls, name), property) == (kind == "properties")
+    ]
+    order = ["fit", "partial_fit", "fit_transform", "predict", "predict_proba", "score"]
+    return sorted(of_kind, key=lambda n: (order.index(n) if n in order else len(order), n))
+
+
+def base_of(fullname):
+    """Return the full name of the public base whose page describes what a component can do."""
+    cls = find(fullname)
+    if not issubclass(cls, FAMILIES) or is_base(cls):
+        return ""
+    for base in cls.__mro__[1:]:
+        if is_base(base) and base.__name__[0] != "_":
+            public = base.__module__.replace(".base", "")
+            return "" if base is Component else f"{public}.{base.__name__}"
+    return ""
+
+
+def on_config(app, config):
+    config.autosummary_context = {"shown": shown, "base_of": base_of}
+
+
+def setup(app):
+    """Give the templates their functions."""
+    app.connect("config-inited", on_config)
+    return {"parallel_read_safe": True}

@@ -1,0 +1,314 @@
+/* Runs a table of array operations for many steps and members, without the interpreter.
+
+Each row of the table names an inner loop with the signature of NumPy's: those behind NumPy's and
+SciPy's ufuncs, which so give the bits that they give in Python, and a few of our own below. A row
+also says where its operands lie and by how much they move from step to step and from member to
+member. Nothing is checked here but the size of the table: rows.py has checked every address. */
+
+#include <Python.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+#include <numpy/ndarraytypes.h>
+#include <numpy/ufuncobject.h>
+
+typedef npy_intp Size;
+typedef void (*Loop)(char **args, const Size *dims, const Size *steps, void *data);
+
+/* The operands that a row has at most, the sizes that a loop reads, and their strides. */
+enum { OPERANDS = 5, DIMS = 4, STEPS = 9 };
+
+/* All fields are as wide as a pointer: Python writes a row as so many integers (layout.py). */
+typedef struct {
+    Loop loop;
+    void *data;
+    Size n_args;
+    Size group;       /* how many rows, this one the first, are run block by block; 0: none */
+    Size first, last; /* the members that it concerns */
+    Size work;        /* about how many elements it treats */
+    Size outer[2];    /* how often the loop runs: two nested repetitions */
+    char *args[OPERANDS];
+    Size by_step[OPERANDS], by_member[OPERANDS], by_outer[2][OPERANDS];
+    Size dims[DIMS], steps[STEPS];
+} Row;
+
+/* Elements that neighbouring rows treat in turn: their operands stay in the nearest cache. */
+#define BLOCK 1024
+/* Elements after which to look at the clock, at the end of a step and within one, and seconds after
+   which to look for Ctrl-C. */
+#define WORK 1000000
+#define LONG_WORK (50 * WORK)
+#define PATIENCE 0.03
+
+#define LEAST(a, b) ((a) < (b) ? (a) : (b))
+
+static double seconds(void) {
+    struct timespec now;
+    timespec_get(&now, TIME_UTC);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static void run_row(const Row *r, Size t, Size k) {
+    char *args[OPERANDS];
+    for (Size p = 0; p < r->outer[0]; p++)
+        for (Size q = 0; q < r->outer[1]; q++) {
+            for (Size j = 0; j < r->n_args; j++)
+                args[j] = r->args[j] + t * r->by_step[j] + k * r->by_member[j]
+                    + p * r->by_outer[0][j] + q * r->by_outer[1][j];
+            r->loop(args, r->dims, r->steps, r->data);
+        }
+}
+
+/* Rows that run along the same elements, one block of these after another. */
+static void run_group(const Row *rows, Size t, Size k) {
+    char *args[OPERANDS];
+    for (Size start = 0; start < rows->dims[0]; start += BLOCK) {
+        const Size n = LEAST(rows->dims[0] - start, BLOCK);
+        for (const Row *r = rows; r < rows + rows->group; r++) {
+            for (Size j = 0; j < r->n_args; j++)
+                args[j] = r->args[j] + t * r->by_step[j] + k * r->by_member[j] + start * r->steps[j];
+            r->loop(args, &n, r->steps, r->data);
+        }
+    }
+}
+
+typedef struct { const Row *rows; Size n_rows, first, last, start, stop; Size *taken; } Run;
+
+/* All steps of a member, then those of the next one: a network stays in the cache.
+   Returns -1 if a signal handler has raised an exception. */
+static int run_steps(const Run *run) {
+    const Row *end = run->rows + run->n_rows;
+    PyThreadState *released = PyEval_SaveThread();
+    double looked = seconds();
+    Size work = 0;
+    for (Size k = run->start; k < run->stop; k++)
+        for (Size t = run->first; t < run->last; t++) {
+            for (const Row *r = run->rows; r < end; r += r->group ? r->group : 1) {
+                /* Between steps, if they are not too long. */
+                if (work >= (r == run->rows ? WORK : LONG_WORK)) {
+                    work = 0;
+                    const double now = seconds();
+                    if (now < looked || now - looked > PATIENCE) {
+                        looked = now;
+                        PyEval_RestoreThread(released);
+                        if (PyErr_CheckSignals()) return -1;
+                        released = PyEval_SaveThread();
+                    }
+                }
+                if (k < r->first || k >= r->last) continue;
+                if (r->group) run_group(r, t, k); else run_row(r, t, k);
+                work += r->work;
+            }
+            run->taken[k]++;
+        }
+    PyEval_RestoreThread(released);
+    return 0;
+}
+
+/* Our own loops. Those that treat elements one by one take any strides. */
+
+/* (X, rows, out); dims: rows to copy, bytes of a row, rows of X. A number that is out of range
+   counts as the nearest one that is not, as in np.take(..., mode="clip"). */
+static void gather(char **a, const Size *d, const Size *s, void *u) {
+    const Size *rows = (const Size *)a[1];
+    for (Size r = 0; r < d[0]; r++) {
+        const Size from = rows[r] < 0 ? 0 : LEAST(rows[r], d[2] - 1);
+        memcpy(a[2] + r * d[1], a[0] + from * d[1], (size_t)d[1]);
+    }
+}
+
+/* The same, from doubles to floats; dims[1]: columns. */
+static void gather_narrow(char **a, const Size *d, const Size *s, void *u) {
+    const Size *rows = (const Size *)a[1];
+    for (Size r = 0; r < d[0]; r++) {
+        const Size from = rows[r] < 0 ? 0 : LEAST(rows[r], d[2] - 1);
+        const double *x = (const double *)a[0] + from * d[1];
+        float *o = (float *)a[2] + r * d[1];
+        for (Size c = 0; c < d[1]; c++) o[c] = (float)x[c];
+    }
+}
+
+#define CAST(NAME, FROM, TO) \
+static void NAME(char **a, const Size *d, const Size *s, void *u) { \
+    for (Size i = 0; i < d[0]; i++) \
+        *(TO *)(a[1] + i * s[1]) = (TO)*(const FROM *)(a[0] + i * s[0]); \
+}
+CAST(narrow, double, float)
+CAST(widen, float, double)
+
+#define COPY(NAME, T) \
+static void NAME(char **a, const Size *d, const Size *s, void *u) { \
+    const Size n = d[0]; \
+    T *o = (T *)a[1]; \
+    if (s[1] == sizeof(T) && s[0] == 0) { \
+        const T x = *(const T *)a[0]; \
+        for (Size i = 0; i < n; i++) o[i] = x; \
+    } else if (s[1] == sizeof(T) && s[0] == sizeof(T)) { \
+        memmove(o, a[0], (size_t)n * sizeof(T)); \
+    } else { \
+        for (Size i = 0; i < n; i++) \
+            *(T *)(a[1] + i * s[1]) = *(const T *)(a[0] + i * s[0]); \
+    } \
+}
+COPY(copy_d, double)
+COPY(copy_f, float)
+
+/* (x, y, out): 1 where x is greater than y, and so on, else 0. */
+#define COMPARISON(NAME, T, SIGN) \
+static void NAME(char **a, const Size *d, const Size *s, void *u) { \
+    const Size n = d[0]; \
+    if (s[0] == sizeof(T) && s[1] == 0 && s[2] == sizeof(T)) { \
+        const T *x = (const T *)a[0], y = *(const T *)a[1]; \
+        T *o = (T *)a[2]; \
+        for (Size i = 0; i < n; i++) o[i] = x[i] SIGN y ? (T)1 : (T)0; \
+        return; \
+    } \
+    for (Size i = 0; i < n; i++) \
+        *(T *)(a[2] + i * s[2]) = \
+            *(const T *)(a[0] + i * s[0]) SIGN *(const T *)(a[1] + i * s[1]) ? (T)1 : (T)0; \
+}
+#define COMPARISONS(T, F) \
+    COMPARISON(greater_##F, T, >) COMPARISON(greater_equal_##F, T, >=) \
+    COMPARISON(less_##F, T, <) COMPARISON(less_equal_##F, T, <=)
+COMPARISONS(double, d)
+COMPARISONS(float, f)
+
+/* Where the linker can choose among versions of a function, as the program starts, the loops that
+   take the most time exist for wider registers too. All versions give the same bits. */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) \
+    && !defined(SKPERCEPTRON_SANITIZED)
+#define WIDE __attribute__((target_clones("default", "avx2", "avx512f")))
+#else
+#define WIDE
+#endif
+
+#define ARITHMETIC(T, F, SQRT) \
+/* (row, out): out += row; dims: rows, columns; steps[0]: bytes from row to row of out. */ \
+WIDE static void add_row_##F(char **a, const Size *d, const Size *s, void *u) { \
+    const T *restrict x = (const T *)a[0]; \
+    for (Size r = 0; r < d[0]; r++) { \
+        T *restrict o = (T *)(a[1] + r * s[0]); \
+        for (Size c = 0; c < d[1]; c++) o[c] += x[c]; \
+    } \
+} \
+/* (parameters, gradient, m, v, [beta_1, beta_2, epsilon, step size]) */ \
+WIDE static void adam_##F(char **a, const Size *d, const Size *s, void *u) { \
+    T *restrict p = (T *)a[0], *restrict m = (T *)a[2], *restrict v = (T *)a[3]; \
+    const T *restrict g = (const T *)a[1]; \
+    const T *c = (const T *)a[4]; \
+    const T beta_1 = c[0], beta_2 = c[1], epsilon = c[2], step = c[3]; \
+    for (Size i = 0; i < d[0]; i++) { \
+        const T x = g[i], y = m[i] * beta_1 + x, z = v[i] * beta_2 + x * x; \
+        m[i] = y; \
+        v[i] = z; \
+        p[i] -= y / (SQRT(z) + epsilon) * step; \
+    } \
+} \
+/* (parameters, gradient, velocity, [learning rate, momentum]) */ \
+WIDE static void sgd_##F(char **a, const Size *d, const Size *s, void *u) { \
+    T *restrict p = (T *)a[0], *restrict v = (T *)a[2]; \
+    const T *restrict g = (const T *)a[1]; \
+    const T rate = ((const T *)a[3])[0], momentum = ((const T *)a[3])[1]; \
+    for (Size i = 0; i < d[0]; i++) { \
+        const T y = v[i] * momentum - g[i] * rate; \
+        v[i] = y; \
+        p[i] += y; \
+    } \
+} \
+WIDE static void nesterov_##F(char **a, const Size *d, const Size *s, void *u) { \
+    T *restrict p = (T *)a[0], *restrict v = (T *)a[2]; \
+    const T *restrict g = (const T *)a[1]; \
+    const T rate = ((const T *)a[3])[0], momentum = ((const T *)a[3])[1]; \
+    for (Size i = 0; i < d[0]; i++) { \
+        const T x = g[i] * rate, y = v[i] * momentum - x; \
+        v[i] = y; \
+        p[i] = p[i] - x + y * momentum; \
+    } \
+}
+ARITHMETIC(double, d, sqrt)
+ARITHMETIC(float, f, sqrtf)
+
+#define BOTH(NAME) {#NAME "_d", NAME##_d}, {#NAME "_f", NAME##_f}
+static const struct { const char *name; Loop loop; } OWN_LOOPS[] = {
+    {"gather", gather}, {"gather_narrow", gather_narrow}, {"narrow", narrow}, {"widen", widen},
+    BOTH(copy), BOTH(greater), BOTH(greater_equal), BOTH(less), BOTH(less_equal),
+    BOTH(add_row), BOTH(adam), BOTH(sgd), BOTH(nesterov),
+};
+
+/* What Python sees. */
+
+static PyObject *own_loops(PyObject *module, PyObject *unused) {
+    PyObject *found = PyDict_New();
+    for (size_t i = 0; found && i < sizeof OWN_LOOPS / sizeof *OWN_LOOPS; i++) {
+        PyObject *address = PyLong_FromVoidPtr((void *)OWN_LOOPS[i].loop);
+        if (!address || PyDict_SetItemString(found, OWN_LOOPS[i].name, address) < 0)
+            Py_CLEAR(found);
+        Py_XDECREF(address);
+    }
+    return found;
+}
+
+static PyObject *inner_loop(PyObject *module, PyObject *args) {
+    PyObject *object;
+    Py_ssize_t i;
+    if (!PyArg_ParseTuple(args, "On", &object, &i)) return NULL;
+    if (!PyObject_TypeCheck(object, &PyUFunc_Type)) {
+        PyErr_SetString(PyExc_TypeError, "inner_loop() needs a ufunc.");
+        return NULL;
+    }
+    const PyUFuncObject *ufunc = (const PyUFuncObject *)object;
+    if (i < 0 || i >= ufunc->ntypes || !ufunc->functions || !ufunc->functions[i]) {
+        PyErr_SetString(PyExc_IndexError, "the ufunc has no such loop.");
+        return NULL;
+    }
+    void *data = ufunc->data ? (void *)ufunc->data[i] : NULL;
+    return Py_BuildValue("NN", PyLong_FromVoidPtr((void *)ufunc->functions[i]),
+                         PyLong_FromVoidPtr(data));
+}
+
+static PyObject *run(PyObject *module, PyObject *args) {
+    Py_buffer table, taken;
+    Run r;
+    if (!PyArg_ParseTuple(args, "y*w*nnnn", &table, &taken, &r.first, &r.last, &r.start, &r.stop))
+        return NULL;
+    int failed = -1;
+    if (table.len % sizeof(Row) || taken.len % sizeof(Size) || r.start < 0
+        || r.stop > (Size)(taken.len / sizeof(Size)))
+        PyErr_SetString(PyExc_ValueError, "run() got a table or members of another size.");
+    else {
+        r.rows = table.buf;
+        r.n_rows = table.len / sizeof(Row);
+        r.taken = taken.buf;
+        failed = run_steps(&r);
+    }
+    PyBuffer_Release(&table);
+    PyBuffer_Release(&taken);
+    if (failed) return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef METHODS[] = {
+    {"own_loops", own_loops, METH_NOARGS,
+     "own_loops()\n--\n\nReturn the addresses of this module's loops by name."},
+    {"inner_loop", inner_loop, METH_VARARGS,
+     "inner_loop(ufunc, i, /)\n--\n\nReturn the addresses of a ufunc's i-th loop and of its data."},
+    {"run", run, METH_VARARGS,
+     "run(table, taken, first, last, start, stop, /)\n--\n\n"
+     "Run a table for the steps first to last - 1 of the members start to stop - 1.\n\n"
+     "Counts in ``taken`` how many steps each member has taken."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef MODULE = {
+    PyModuleDef_HEAD_INIT, "_steps", "Tables of array operations, run without the interpreter.", 0,
+    METHODS, NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__steps(void) {
+    PyObject *module = PyModule_Create(&MODULE);
+    if (!module) return NULL;
+    import_umath1(NULL);
+    if (PyModule_AddIntConstant(module, "ROW_WORDS", sizeof(Row) / sizeof(Size)) < 0) return NULL;
+    return module;
+}

@@ -1,0 +1,88 @@
+"""A row of a table: one inner loop with its operands, as the C code reads it.
+
+The order of the fields is that of ``Row`` in ``_steps.c``; each is as wide as a pointer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+#: Operands that a row has at most, sizes that a loop reads, and their strides.
+OPERANDS, DIMS, STEPS = 5, 4, 9
+
+#: Where in a row the addresses stand, and by how much they move from step to step.
+ADDRESSES = slice(9, 9 + OPERANDS)
+BY_STEP = slice(ADDRESSES.stop, ADDRESSES.stop + OPERANDS)
+
+#: Words of a row.
+WIDTH = BY_STEP.stop + 3 * OPERANDS + DIMS + STEPS
+
+#: Addresses of an inner loop and of its data.
+Loop = tuple[int, int]
+
+
+@dataclass(slots=True)
+class Row:
+    """One inner loop with its operands, for all members that it concerns.
+
+    Attributes
+    ----------
+    loop : tuple of int
+    addresses : sequence of int
+        Of each operand: in the first step, of member 0 of the stack.
+    dims, steps : sequence of int
+        What the loop reads: sizes, and strides in bytes.
+    work : int
+        About how many elements it treats.
+    by_member : sequence of int
+        By how many bytes each operand moves from member to member.
+    outer : sequence of (int, sequence of int)
+        Up to two nested repetitions: how many, and by how much each operand moves.
+    can_be_split : bool
+        Whether it treats elements one by one, so that any part of them can be treated alone.
+    owners : tuple of ndarray
+        The array that the memory of each operand belongs to; they live as long as the row.
+    members : tuple of int
+        Those that it concerns: the first, and one behind the last.
+    by_step : sequence of int
+        By how many bytes each operand moves from step to step.
+    group : int
+        How many rows, this one being the first, are run block by block.
+    """
+
+    loop: Loop
+    addresses: Sequence[int]
+    dims: Sequence[int]
+    steps: Sequence[int]
+    work: int
+    by_member: Sequence[int] = ()
+    outer: Sequence[tuple[int, Sequence[int]]] = ()
+    can_be_split: bool = False
+    owners: tuple[Any, ...] = ()
+    members: tuple[int, int] = (0, 1)
+    by_step: Sequence[int] = field(default=())
+    group: int = 0
+
+    def words(self) -> list[int]:
+        """Return the row as the C code reads it."""
+        outer = [*self.outer, *[(1, ())] * (2 - len(self.outer))]
+        return [
+            *self.loop,
+            len(self.addresses),
+            self.group,
+            *self.members,
+            self.work,
+            *(n for n, _ in outer),
+            *_padded(self.addresses, OPERANDS),
+            *_padded(self.by_step, OPERANDS),
+            *_padded(self.by_member, OPERANDS),
+            *(word for _, moves in outer for word in _padded(moves, OPERANDS)),
+            *_padded(self.dims, DIMS),
+            *_padded(self.steps, STEPS),
+        ]
+
+
+def _padded(words: Sequence[int], length: int) -> list[int]:
+    return [*words, *[0] * (length - len(words))]

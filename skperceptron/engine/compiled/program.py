@@ -1,0 +1,301 @@
+"""Programs: what many like steps do, as tables that compiled code runs and calls of Python.
+
+A program is made from the lists of calls of the first, the second and the last step. What differs
+between them are operands that move evenly, which is checked. A program owns every array whose
+address its tables hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..arrays import Call, Integers
+from ..calls import OfMembers
+from .extension import steps as extension
+from .layout import ADDRESSES, BY_STEP, Row
+from .rows import Rows, encode
+
+#: Elements above which neighbouring rows are run block by block: BLOCK of ``_steps.c``.
+BLOCK = 1_024
+
+#: Lists the calls of a step; two steps' lists differ in operands only.
+Listing = Callable[[int], Sequence[Call]]
+
+
+class Part(Protocol):
+    """Some neighbouring calls of all steps."""
+
+    def run(self, taken: Integers, first: int, last: int, start: int) -> None:
+        """Take the steps from ``first`` of a window on, before ``last``.
+
+        Parameters
+        ----------
+        taken : ndarray of int, shape (K,)
+            Counts the steps of each member.
+        first, last : int
+        start : int
+            Where the window begins, in steps of the epoch.
+        """
+
+
+class Table:
+    """Rows that compiled code runs, one member after another.
+
+    Parameters
+    ----------
+    rows : list of Row
+    of_epoch : list of bool
+        Which rows count steps from the beginning of the epoch, not of the window.
+    """
+
+    def __init__(self, rows: Sequence[Row], of_epoch: Sequence[bool]) -> None:
+        blockwise = list(_in_blocks(rows, of_epoch))
+        self._words = np.array([row.words() for row in blockwise], dtype=np.intp)
+        self._owners = [row.owners for row in rows]
+        self._by_epoch = self._words[:, BY_STEP] * np.array(of_epoch)[:, np.newaxis]
+        self._start = 0
+
+    def run(self, taken: Integers, first: int, last: int, start: int) -> None:
+        if start != self._start:
+            self._words[:, ADDRESSES] += (start - self._start) * self._by_epoch
+            self._start = start
+        extension.run(self._words, taken, first, last, 0, len(taken))
+
+
+class PythonCall:
+    """A call that stays Python's, one for each step.
+
+    Parameters
+    ----------
+    calls : sequence of callable
+    of_epoch : bool
+        Whether they stand for the steps of an epoch, not of a window.
+    """
+
+    def __init__(self, calls: Sequence[Call], of_epoch: bool) -> None:
+        self._calls = calls
+        self._of_epoch = of_epoch
+
+    def run(self, taken: Integers, first: int, last: int, start: int) -> None:
+        offset = start if self._of_epoch else 0
+        for call in self._calls[first + offset : last + offset]:
+            call()
+
+
+@dataclass(frozen=True)
+class Section:
+    """Some neighbouring calls of each step.
+
+    Attributes
+    ----------
+    listing : callable
+        Lists the calls of a step that it is told the number of.
+    n_steps : int
+        How many there are at most.
+    of_epoch : bool, default=False
+        Whether they are counted from the beginning of an epoch, not of a window.
+    """
+
+    listing: Listing
+    n_steps: int
+    of_epoch: bool = False
+
+
+class Program:
+    """Steps of some members, all of them alike.
+
+    Parameters
+    ----------
+    sections : sequence of Section
+        What a step consists of.
+    n_steps : int
+        How many steps of a window there are at most.
+    n_members : int
+        How many take these steps (K).
+
+    Attributes
+    ----------
+    n_python_calls : int
+        How many calls of a step are left to Python.
+    """
+
+    def __init__(self, sections: Sequence[Section], n_steps: int, n_members: int) -> None:
+        self.n_steps = n_steps
+        encoder = _Encoder(n_members)
+        found = [
+            (one, section.of_epoch)
+            for section in sections
+            for one in encoder.encoded(section.listing, section.n_steps)
+        ]
+        self._parts = list(_joined(found))
+        self.n_python_calls = sum(isinstance(part, PythonCall) for part in self._parts)
+        self._uncounted = np.zeros(n_members, np.intp)
+
+    def run(self, taken: Integers, first: int, last: int, start: int) -> None:
+        """Take the steps from ``first`` of a window on, before ``last``: see :class:`Part`."""
+        if len(self._parts) == 1 and not self.n_python_calls:
+            self._parts[0].run(taken, first, last, start)
+            return
+        for step in range(first, last):
+            for part in self._parts:
+                part.run(self._uncounted, step, step + 1, start)
+            taken += 1
+
+
+def _joined(found: Sequence[tuple[list[Row] | Sequence[Call], bool]]) -> Sequence[Part]:
+    """Let neighbouring rows become one table."""
+    parts: list[Part] = []
+    rows: list[tuple[Row, bool]] = []
+
+    def close() -> None:
+        if rows:
+            parts.append(Table(*map(list, zip(*rows, strict=True))))
+            rows.clear()
+
+    for one, of_epoch in found:
+        if isinstance(one, list):
+            rows.extend((row, of_epoch) for row in one)
+        else:
+            close()
+            parts.append(PythonCall(one, of_epoch))
+    close()
+    return parts
+
+
+class _Encoder:
+    """Encodes the calls of some members; a call that occurs again is encoded once."""
+
+    def __init__(self, n_members: int) -> None:
+        self._n_members = n_members
+        self._known: dict[int, tuple[Rows, Call]] = {}
+        self._constants: dict[Any, Any] = {}
+
+    def encoded(self, listing: Listing, n_steps: int) -> list[list[Row] | tuple[Call, ...]]:
+        """Return rows for each call in a step's list, or the call itself of each step."""
+        listed = [listing(t) for t in sorted({0, min(1, n_steps - 1), n_steps - 1})]
+        found: list[list[Row] | tuple[Call, ...]] = []
+        others: list[Sequence[Call]] | None = None
+        for place, calls in enumerate(zip(*listed, strict=True)):
+            rows = self._moving([self._rows_of(call) for call in calls], n_steps)
+            if rows is not None:
+                found.append(rows)
+                continue
+            others = others or [listing(t) for t in range(n_steps)]
+            found.append(tuple(of_step[place] for of_step in others))
+        return found
+
+    def _rows_of(self, call: Call) -> Rows:
+        if id(call) not in self._known:
+            # The call is kept: another one might get its id.
+            self._known[id(call)] = self._encoded(call), call
+        return self._known[id(call)][0]
+
+    def _encoded(self, call: Call) -> Rows:
+        first, last = 0, self._n_members
+        if isinstance(call, OfMembers):
+            first, last = call.members
+        try:
+            rows = encode(call, last - first, self._constants)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            # Operands that no check has expected: NumPy, or Python, may know what to do with them.
+            return None
+        if rows is None:
+            return None
+        for row in rows:
+            row.members = first, last
+            if first and row.by_member:
+                # Addresses are those of member 0 of the stack.
+                moves = zip(row.addresses, row.by_member, strict=True)
+                row.addresses = [address - first * move for address, move in moves]
+        return rows
+
+    def _moving(self, found: Sequence[Rows], n_steps: int) -> Rows:
+        """Return the rows of a step with the distances to those of the next one."""
+        if any(rows is None for rows in found) or len({len(rows or ()) for rows in found}) > 1:
+            return None
+        if all(rows is found[0] for rows in found):
+            return found[0]
+        moved = []
+        for rows in zip(*found, strict=True):
+            first, last = rows[0], rows[-1]
+            second = rows[1]
+            moves = [b - a for a, b in zip(first.addresses, second.addresses, strict=True)]
+            ends = [
+                a + (n_steps - 1) * move for a, move in zip(first.addresses, moves, strict=True)
+            ]
+            if ends != list(last.addresses) or not all(_alike(a, b) for a, b in pairwise(rows)):
+                return None
+            moved.append(replace(first, by_step=moves))
+        return moved
+
+
+def _alike(row: Row, other: Row) -> bool:
+    """Tell whether rows differ in their addresses only, within the same arrays."""
+    same_arrays = all(a is b for a, b in zip(row.owners, other.owners, strict=True))
+    return same_arrays and replace(row, addresses=(), owners=()) == replace(
+        other, addresses=(), owners=()
+    )
+
+
+def _in_blocks(rows: Sequence[Row], of_epoch: Sequence[bool]) -> Sequence[Row]:
+    """Let neighbours that run along the same elements be treated block by block."""
+    found: list[Row] = []
+    i = 0
+    while i < len(rows):
+        j = i + 1
+        while j < len(rows) and all(
+            _may_alternate(rows[k], rows[j], of_epoch[k] == of_epoch[j]) for k in range(i, j)
+        ):
+            j += 1
+        group = list(rows[i:j])
+        if len(group) > 1:
+            group[0] = replace(group[0], group=j - i, work=sum(row.work for row in group))
+        found += group
+        i = j
+    return found
+
+
+def _may_alternate(row: Row, later: Row, count_alike: bool) -> bool:
+    """Tell whether two rows may treat one block of elements after another."""
+    if not (row.can_be_split and later.can_be_split and count_alike):
+        return False
+    if row.dims[0] != later.dims[0] or row.dims[0] <= BLOCK or row.members != later.members:
+        return False
+    first, second = _operands(row), _operands(later)
+    # What one of them writes, its last operand, the other must meet at the same elements or not
+    # at all.
+    return all(_meet_evenly(first[-1], x, row.dims[0]) for x in second) and all(
+        _meet_evenly(second[-1], x, row.dims[0]) for x in first
+    )
+
+
+Operand = tuple[int, int, int, int, int]
+
+
+def _operands(row: Row) -> list[Operand]:
+    """Return of each operand its owner, address, stride, and moves by step and by member."""
+    nothing = [0] * len(row.addresses)
+    return list(
+        zip(
+            [id(owner) for owner in row.owners],
+            row.addresses,
+            row.steps,
+            row.by_step or nothing,
+            row.by_member or nothing,
+            strict=True,
+        )
+    )
+
+
+def _meet_evenly(x: Operand, y: Operand, length: int) -> bool:
+    if x == y or x[0] != y[0]:
+        return True
+    if x[3:] != y[3:]:
+        return False
+    # Both hold numbers of at most 8 bytes.
+    return x[1] + (length - 1) * x[2] + 8 <= y[1] or y[1] + (length - 1) * y[2] + 8 <= x[1]

@@ -1,0 +1,172 @@
+"""Plain methods that do nothing but arithmetic, turned into lists of bound calls.
+
+``recorded`` calls a method with arrays that note down what is to be done with them, and do nothing.
+That is right for methods that do the same whatever the numbers are: the classes of this package
+say so with ``records = True``, and a user's class may. A method that looks at a number, or does
+something that cannot be noted down, is not recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Call
+from ..calls import number
+
+#: Bytes of the largest array that counts as a constant.
+LARGEST_CONSTANT = 2**16
+
+Array = NDArray[Any]
+
+
+class NotRecordable(Exception):
+    """A method does something that cannot be repeated from notes."""
+
+
+class Tape:
+    """What has been noted down.
+
+    Parameters
+    ----------
+    constants : dict
+        Arrays by their content: equal constants become one array.
+
+    Attributes
+    ----------
+    calls : list of callable
+    """
+
+    def __init__(self, constants: dict[Any, Array]) -> None:
+        self.calls: list[Call] = []
+        self._constants = constants
+
+    def watch(self, x: Array) -> Recorder:
+        """Return an array in the same memory that notes down what is done with it."""
+        found = x.view(Recorder)
+        found.tape = self
+        return found
+
+    def note(self, function: Callable[..., Any], *operands: Any, out: Any) -> Recorder:
+        """Note down ``function(*operands, out=out)``."""
+        return self._append(partial(function, *map(self._read, operands), out=_plain(out)), out)
+
+    def note_copy(self, x: Any, out: Any) -> Recorder:
+        """Note down ``np.copyto(out, x)``."""
+        return self._append(partial(np.copyto, _plain(out), self._read(x)), out)
+
+    def note_reduction(self, ufunc: np.ufunc, x: Any, axis: int, out: Any, keep: bool) -> Recorder:
+        """Note down ``ufunc.reduce(x, axis, out=out, keepdims=keep)``."""
+        reduce: Any = ufunc.reduce
+        call = partial(reduce, self._read(x), axis, None, _plain(out), keep)
+        return self._append(call, out)
+
+    def _append(self, call: Call, out: Any) -> Recorder:
+        if not isinstance(out, Recorder):
+            # What is done with it later might escape us.
+            raise NotRecordable
+        self.calls.append(call)
+        return out
+
+    def _read(self, x: Any) -> Any:
+        if not isinstance(x, np.ndarray) or isinstance(x, Recorder):
+            return _plain(x)
+        # Nothing that is computed can be in it: the method has brought it along.
+        if x.nbytes > LARGEST_CONSTANT or x.dtype.char not in "df":
+            raise NotRecordable
+        if x.ndim == 0:
+            return number(x, x.dtype)
+        return self._constants.setdefault((x.shape, x.dtype.char, x.tobytes()), x.copy())
+
+
+class Recorder(np.ndarray[Any, Any]):
+    """An array that is told to do something, and notes it down instead."""
+
+    tape: Tape
+
+    def __array_finalize__(self, source: Any) -> None:
+        if isinstance(source, Recorder):
+            if self.base is None:
+                # Not a view: the content, which nobody has computed, would count.
+                raise NotRecordable
+            self.tape = source.tape
+
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **options: Any
+    ) -> Any:
+        tape = self.tape
+        if method == "reduce" and out is not None and set(options) <= {"axis", "keepdims", "dtype"}:
+            axis, keep = options.get("axis", 0), options.get("keepdims", False)
+            if not isinstance(axis, int) or options.get("dtype") is not None:
+                raise NotRecordable
+            return tape.note_reduction(ufunc, inputs[0], axis, out[0], keep)
+        if method != "__call__" or options or ufunc.nout != 1:
+            raise NotRecordable
+        if out is None:
+            if ufunc.signature:
+                raise NotRecordable
+            shape = np.broadcast_shapes(*(np.shape(_plain(x)) for x in inputs))
+            out = (tape.watch(np.empty(shape, self.dtype)),)
+        return tape.note(ufunc, *inputs, out=out[0])
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        if function is np.copyto and len(args) == 2 and not options:
+            self.tape.note_copy(args[1], args[0])
+            return None
+        if function is np.clip and len(args) == 3 and set(options) == {"out"}:
+            return self.tape.note(np.clip, *args, out=options["out"])
+        if function is np.empty_like:
+            return self.tape.watch(np.empty_like(*map(_plain, args), **options))
+        if function in (np.shape, np.ndim, np.size):
+            return function(*map(_plain, args), **options)
+        raise NotRecordable
+
+    def fill(self, value: Any) -> None:
+        """Note down that all elements become a number."""
+        self.tape.note_copy(value, self)
+
+    def _look(self, *args: Any, **options: Any) -> Any:
+        raise NotRecordable
+
+    # Whatever reads or changes the content by another way than NumPy's functions.
+    __bool__ = __float__ = __int__ = __index__ = __complex__ = _look
+    __setitem__ = __iter__ = __contains__ = __reduce__ = _look
+    item = tolist = tobytes = sort = argsort = put = partition = take = dot = _look
+    argmax = argmin = nonzero = searchsorted = choose = compress = diagonal = _look
+    clip = round = trace = repeat = resize = byteswap = tofile = dump = dumps = _look
+
+
+def _plain(x: Any) -> Any:
+    return x.view(np.ndarray) if isinstance(x, Recorder) else x
+
+
+def recorded(
+    method: Callable[..., Any], operands: Sequence[Any], constants: dict[Any, Array]
+) -> list[Call] | None:
+    """Return the calls that a method makes with these operands, or None.
+
+    Parameters
+    ----------
+    method : callable
+    operands : sequence
+        Arrays, or lists of arrays; anything else is handed on as it is.
+    constants : dict
+        Holds the arrays that methods bring along.
+    """
+    tape = Tape(constants)
+
+    def watched(x: Any) -> Any:
+        if isinstance(x, list | tuple):
+            return [watched(one) for one in x]
+        return tape.watch(x) if type(x) is np.ndarray else x
+
+    try:
+        method(*map(watched, operands))
+    except Exception:
+        # Whatever it is: called with numbers, the method shows it again.
+        return None
+    return tape.calls

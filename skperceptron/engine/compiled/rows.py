@@ -1,0 +1,525 @@
+"""Bound calls of NumPy's functions, turned into rows of a table.
+
+``encode`` reads a call, a ``functools.partial`` of a NumPy function and its operands, and returns
+rows that do the same with the same bits, or None where it does not know how: then the call stays
+Python's. It trusts nothing: shapes, dtypes, layouts and overlaps are checked as NumPy would, and
+whatever is unusual is left to NumPy.
+
+In a stack of n > 1 members, axis 0 of what a call writes is the member axis, and so is axis 0 of
+every operand with as many axes and n entries there. A row treats one member; the operands move on
+from member to member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import Call, Floats
+from ..calls import number, take_and_cast
+from . import fused
+from .extension import steps as extension
+from .layout import Loop, Row
+from .recording import recorded
+
+Array = NDArray[Any]
+Rows = list[Row] | None
+
+#: How many of NumPy's comparisons of bytes may settle whether two arrays overlap.
+OVERLAP_WORK: Any = 1_000
+
+#: Names of our own loops that write 1 and 0.
+COMPARISONS: dict[Any, str] = {
+    np.greater: "greater",
+    np.greater_equal: "greater_equal",
+    np.less: "less",
+    np.less_equal: "less_equal",
+}
+
+#: Where NumPy keeps the ufunc that ``np.clip`` calls: no public name leads to it.
+_UMATH: Any = getattr(getattr(np, "_core", None), "umath", None)
+CLIP: Any = getattr(_UMATH, "clip", None)
+
+
+@cache
+def own_loop(name: str) -> Loop:
+    """Return one of the loops of our own."""
+    return extension.own_loops()[name], 0
+
+
+@cache
+def inner_loop(ufunc: np.ufunc, dtype: np.dtype) -> Loop | None:
+    """Return a ufunc's loop for operands that all have one dtype."""
+    wanted = dtype.char * ufunc.nin + "->" + dtype.char * ufunc.nout
+    if wanted not in ufunc.types:
+        return None
+    found: Loop = extension.inner_loop(ufunc, ufunc.types.index(wanted))
+    return found
+
+
+def owner_of(x: Array) -> Array:
+    """Return the array that the memory of ``x`` belongs to."""
+    while isinstance(x.base, np.ndarray):
+        x = x.base
+    return x
+
+
+def is_plain(x: Any, dtype: np.dtype) -> bool:
+    """Tell whether an operand is an array that a loop for this dtype can read."""
+    return (
+        type(x) is np.ndarray
+        and x.dtype == dtype
+        and x.dtype.isnative
+        and x.flags.aligned
+        and x.size > 0
+        and min(x.strides, default=0) >= 0
+    )
+
+
+def in_array(x: Any, dtype: np.dtype) -> Any:
+    """Return an operand; Python's numbers become arrays, as in NumPy's arithmetic."""
+    if type(x) in (int, float) or (isinstance(x, np.generic) and x.dtype == dtype):
+        with np.errstate(over="ignore"):
+            found = number(x, dtype)
+        # What the dtype has no room for is left to NumPy.
+        return found if np.isfinite(found) == np.isfinite(x) else x
+    return x
+
+
+def interfere(x: Array, out: Array) -> bool:
+    """Tell whether writing one array may change what is still to be read of another."""
+    if owner_of(x) is not owner_of(out):
+        return False
+    if x.shape == out.shape and x.strides == out.strides and address(x) == address(out):
+        return False
+    if not np.may_share_memory(x, out):
+        return False
+    try:
+        return bool(np.shares_memory(x, out, max_work=OVERLAP_WORK))
+    except np.exceptions.TooHardError:
+        return True
+
+
+def address(x: Array) -> int:
+    """Return where an array begins."""
+    found: int = x.__array_interface__["data"][0]
+    return found
+
+
+def encode(call: Call, n: int, constants: dict[Any, Array]) -> Rows:
+    """Return rows that do what a bound call does.
+
+    Parameters
+    ----------
+    call : callable
+        Without results: all it does is to write into arrays.
+    n : int
+        How many members it concerns.
+    constants : dict
+        Holds the arrays that recorded methods bring along.
+
+    Returns
+    -------
+    list of Row or None
+        The operands' addresses are those of the first of these members.
+    """
+    if not isinstance(call, partial):
+        return None
+    bound: partial[Any] = getattr(call, "table_form", call)
+    function, operands = bound.func, bound.args
+    if bound.keywords:
+        if set(bound.keywords) != {"out"}:
+            return None
+        operands = (*operands, bound.keywords["out"])
+    try:
+        encoder = ENCODERS.get(function)
+    except TypeError:
+        return None
+    if encoder is not None:
+        return encoder(*operands, n=n)
+    if isinstance(function, np.ufunc):
+        return _ufunc(function, operands, n)
+    owner = getattr(function, "__self__", None)
+    if getattr(owner, "records", False) is True:
+        return _method(function, operands, n, constants)
+    method = METHODS.get((type(owner), getattr(function, "__name__", "")))
+    return None if method is None else method(owner, *operands, n=n)
+
+
+def _method(function: Any, operands: Sequence[Any], n: int, constants: dict[Any, Array]) -> Rows:
+    """Encode all that a method does, or nothing."""
+    calls = recorded(function, operands, constants)
+    if calls is None:
+        return None
+    found: list[Row] = []
+    for call in calls:
+        rows = encode(call, n, constants)
+        if rows is None:
+            return None
+        found += rows
+    return found
+
+
+# What broadcasts.
+
+
+def _ufunc(function: np.ufunc, operands: Sequence[Any], n: int) -> Rows:
+    if function.nout != 1 or function.signature or len(operands) != function.nin + 1:
+        return None
+    out = operands[-1]
+    if type(out) is not np.ndarray or out.dtype.char not in "df":
+        return None
+    loop: Loop | None
+    if function in COMPARISONS:
+        loop = own_loop(f"{COMPARISONS[function]}_{out.dtype.char}")
+    else:
+        loop = inner_loop(function, out.dtype)
+    if loop is None:
+        return None
+    if not _takes_numbers(function) and any(type(x) in (int, float) for x in operands):
+        return None
+    arrays = [in_array(x, out.dtype) for x in operands]
+    if not all(is_plain(x, out.dtype) for x in arrays):
+        return None
+    if function is np.add and arrays[0] is out:
+        rows = _add_row(arrays[1], out, n)
+        if rows is not None:
+            return rows
+    return elementwise(loop, arrays, n)
+
+
+def _takes_numbers(function: np.ufunc) -> bool:
+    """Tell whether Python's numbers take the dtype of the arrays: not so in SciPy's functions."""
+    return function is CLIP or getattr(np, function.__name__, None) is function
+
+
+def elementwise(loop: Loop, arrays: Sequence[Array], n: int) -> Rows:
+    """Return a row that applies a loop to operands that are broadcast to the last one."""
+    out = arrays[-1]
+    if not out.flags.writeable or any(interfere(x, out) for x in arrays[:-1]):
+        return None
+    axes = _axes(arrays, out.shape)
+    if axes is None or any(m > 1 and not s for m, *_, s in axes):
+        return None
+    by_member: Sequence[int] = ()
+    if n > 1:
+        if not axes or axes[0][0] != n:
+            return None
+        by_member = axes[0][1:]
+        axes = axes[1:]
+    merged: list[tuple[int, ...]] = []
+    # The axis along which what is written lies closest together becomes the loop's own.
+    for axis in sorted((axis for axis in axes if axis[0] > 1), key=lambda axis: -axis[-1]):
+        last = merged[-1] if merged else None
+        if last and all(s == axis[0] * t for s, t in zip(last[1:], axis[1:], strict=True)):
+            merged[-1] = (last[0] * axis[0], *axis[1:])
+        else:
+            merged.append(axis)
+    length, *steps = merged.pop() if merged else (1, *[0] * len(arrays))
+    if len(merged) > 2:
+        return None
+    return [
+        Row(
+            loop,
+            [address(x) for x in arrays],
+            [length],
+            steps,
+            out.size // n,
+            by_member,
+            [(m, moves) for m, *moves in merged],
+            can_be_split=not merged and len(arrays) <= 4,
+            owners=tuple(owner_of(x) for x in arrays),
+        )
+    ]
+
+
+def _axes(arrays: Sequence[Array], shape: tuple[int, ...]) -> list[tuple[int, ...]] | None:
+    """Return the length of each axis and the strides with which arrays are broadcast along it."""
+    columns: list[tuple[int, ...]] = [shape]
+    for x in arrays:
+        extra = len(shape) - x.ndim
+        if extra < 0 or any(m not in (1, n) for m, n in zip(x.shape, shape[extra:], strict=True)):
+            return None
+        strides = (0 if m == 1 else s for m, s in zip(x.shape, x.strides, strict=True))
+        columns.append((*[0] * extra, *strides))
+    return list(zip(*columns, strict=True))
+
+
+def _add_row(row: Array, out: Array, n: int) -> Rows:
+    """Encode ``out += row``, (K, 1, H) and (K, B, H): one call for all rows."""
+    if out.ndim != 3 or row.shape != (len(out), 1, out.shape[2]) or len(out) != n:
+        return None
+    _, n_rows, width = out.shape
+    # Of one column, the rows lie one behind the other: any loop will do.
+    if width == 1 or out.strides[2] != out.itemsize or row.strides[2] != out.itemsize:
+        return None
+    if n_rows == 1 or not out.flags.writeable or interfere(row, out):
+        return None
+    loop = own_loop(f"add_row_{out.dtype.char}")
+    by_member = (row.strides[0], out.strides[0])
+    return [
+        Row(
+            loop,
+            (address(row), address(out)),
+            (n_rows, width),
+            (out.strides[1],),
+            n_rows * width,
+            by_member if n > 1 else (),
+            owners=(owner_of(row), owner_of(out)),
+        )
+    ]
+
+
+def _clip(z: Any, low: Any, high: Any, out: Any, n: int) -> Rows:
+    return _ufunc(CLIP, (z, low, high, out), n) if isinstance(CLIP, np.ufunc) else None
+
+
+def _copy(out: Any, x: Any, n: int) -> Rows:
+    """Encode ``np.copyto``, from one float dtype to the other too."""
+    if type(out) is not np.ndarray or out.dtype.char not in "df":
+        return None
+    x = in_array(x, out.dtype)
+    dtype: Any = getattr(x, "dtype", out.dtype)
+    if not (is_plain(x, dtype) and is_plain(out, out.dtype)):
+        return None
+    if dtype == out.dtype:
+        return elementwise(own_loop(f"copy_{dtype.char}"), [x, out], n)
+    names = {"df": "narrow", "fd": "widen"}
+    name = names.get(dtype.char + out.dtype.char)
+    return None if name is None else elementwise(own_loop(name), [x, out], n)
+
+
+def _fill(out: Array, value: Any, n: int) -> Rows:
+    return _copy(out, value, n)
+
+
+# Products.
+
+
+def _is_blasable(x: Array) -> bool:
+    """Tell whether BLAS reads a matrix where it lies, the last two axes of ``x``."""
+    (m, n), (of_row, of_column), size = x.shape[-2:], x.strides[-2:], x.itemsize
+    by_rows = of_column == size and of_row % size == 0 and of_row >= n * size
+    by_columns = of_row == size and of_column % size == 0 and of_column >= m * size
+    # Nothing depends on the stride of an axis of length 1.
+    is_vector = (m == 1 and of_column == size) or (n == 1 and of_row == size)
+    return by_rows or by_columns or is_vector
+
+
+def product(a: Any, b: Any, out: Any, n: int) -> Rows:
+    """Encode ``out = a @ b`` for (..., m, k) and (..., k, p), with at most one axis before."""
+    if type(out) is not np.ndarray or out.dtype.char not in "df":
+        return None
+    if not all(is_plain(x, out.dtype) for x in (a, b, out)) or not out.flags.writeable:
+        return None
+    if b.ndim == 2 < a.ndim:
+        b = b.reshape((1,) * (a.ndim - 2) + b.shape)
+    if a.ndim == 1 and b.ndim == 2 and out.ndim == 1 and n == 1:
+        a, out = a[np.newaxis], out[np.newaxis]
+    if not a.ndim == b.ndim == out.ndim or not 2 <= out.ndim <= 4:
+        return None
+    arrays = (a, b, out)
+    (m, k), p = a.shape[-2:], b.shape[-1]
+    if b.shape[-2] != k or out.shape[-2:] != (m, p) or max(out.shape) >= 2**31:
+        return None
+    if not all(_is_blasable(x) for x in arrays) or any(interfere(x, out) for x in arrays[:2]):
+        return None
+    axes = _axes([x[..., 0, 0] for x in arrays], out.shape[:-2])
+    if axes is None:
+        return None
+    by_member: Sequence[int] = ()
+    if n > 1:
+        if not axes or axes[0][0] != n or axes[0][-1] == 0:
+            return None
+        by_member = axes[0][1:]
+        axes = axes[1:]
+    axes = [axis for axis in axes if axis[0] > 1] or [(1, 0, 0, 0)]
+    if len(axes) > 1:
+        return None
+    loop = inner_loop(np.matmul, out.dtype)
+    if loop is None:
+        return None
+    ((repetitions, *moves),) = axes
+    return [
+        Row(
+            loop,
+            [address(x) for x in arrays],
+            [repetitions, m, k, p],
+            [*moves, *(s for x in arrays for s in x.strides[-2:])],
+            repetitions * m * k * p // 8 + 1,
+            by_member,
+            owners=tuple(owner_of(x) for x in arrays),
+        )
+    ]
+
+
+# What reads many numbers for one.
+
+
+def _reduce(
+    ufunc: np.ufunc, x: Any, axis: Any, dtype: Any, out: Any, keepdims: Any = False, *, n: int
+) -> Rows:
+    """Encode ``ufunc.reduce`` along an axis behind the member axis, which stays with length 1."""
+    if ufunc not in (np.add, np.maximum) or dtype is not None or keepdims is not True:
+        return None
+    if type(x) is not np.ndarray or x.dtype.char not in "df":
+        return None
+    if not isinstance(axis, int) or not 0 < axis < x.ndim:
+        return None
+    if not (is_plain(x, x.dtype) and is_plain(out, x.dtype)):
+        return None
+    if out.shape != (*x.shape[:axis], 1, *x.shape[axis + 1 :]) or interfere(x, out):
+        return None
+    loop = inner_loop(ufunc, x.dtype)
+    if loop is None or x.shape[axis] < 2 or (n > 1 and len(x) != n):
+        return None
+    # Along the closest axis NumPy adds in pairs; along any other, number by number.
+    lengths = zip(x.shape, x.strides, strict=True)
+    others = [s for a, (m, s) in enumerate(lengths) if m > 1 and a != axis]
+    closest = not others or x.strides[axis] < min(others)
+    if closest and ufunc is not np.add:
+        return None
+    start = number(0, x.dtype) if ufunc is np.add else _part(x, axis, 0, 1)
+    first = _copy(out, start, n)
+    rest = x if ufunc is np.add else _part(x, axis, 1, x.shape[axis])
+    if first is None:
+        return None
+    strides, of_out = list(rest.strides), list(out.strides)
+    of_out[axis] = 0
+    axes = [
+        (m, o, s, o)
+        for a, (m, s, o) in enumerate(zip(rest.shape, strides, of_out, strict=True))
+        if m > 1 and not (n > 1 and a == 0) and not a == axis
+    ]
+    axes.sort(key=lambda one: -one[2])
+    along = (rest.shape[axis], 0, strides[axis], 0)
+    order = [*axes, along] if closest else [*axes[:-1], along, axes[-1]]
+    length, *steps = order.pop()
+    if len(order) > 2:
+        return None
+    row = Row(
+        loop,
+        [address(out), address(rest), address(out)],
+        [length],
+        steps,
+        rest.size // n,
+        (of_out[0], strides[0], of_out[0]) if n > 1 else (),
+        [(m, moves) for m, *moves in order],
+        owners=(owner_of(out), owner_of(x), owner_of(out)),
+    )
+    return [*first, row]
+
+
+def _part(x: Array, axis: int, start: int, stop: int) -> Array:
+    return x[(slice(None),) * axis + (slice(start, stop),)]
+
+
+def _take(X: Any, rows: Any, axis: Any, out: Any, mode: Any = "", *, n: int) -> Rows:
+    """Encode ``X.take(rows, 0, out, "clip")``: (N, D), (K, B) and (K, B, D)."""
+    if type(out) is not np.ndarray or out.dtype != X.dtype or axis != 0 or mode != "clip":
+        return None
+    if X.dtype.hasobject or X.ndim != 2:
+        return None
+    return _gather(own_loop("gather"), X, rows, out, X.shape[1] * X.itemsize, n)
+
+
+def _take_and_cast(X: Any, rows: Any, out: Any, room: Any, n: int) -> Rows:
+    if type(X) is not np.ndarray or (X.dtype.char, out.dtype.char) != ("d", "f") or X.ndim != 2:
+        return None
+    return _gather(own_loop("gather_narrow"), X, rows, out, X.shape[1], n)
+
+
+def _gather(loop: Loop, X: Any, rows: Any, out: Any, width: int, n: int) -> Rows:
+    """Encode the copying of rows; ``width`` counts in the loop's own unit."""
+    if not (is_plain(X, X.dtype) and is_plain(rows, np.dtype(np.intp))):
+        return None
+    if not is_plain(out, out.dtype) or rows.ndim != 2 or len(rows) != n:
+        return None
+    if out.shape != (*rows.shape, X.shape[1]) or not out.flags.writeable:
+        return None
+    if not X.flags.c_contiguous or not out[0].flags.c_contiguous:
+        return None
+    if rows.strides[1] != rows.itemsize and rows.shape[1] > 1:
+        return None
+    if interfere(X, out) or interfere(rows, out):
+        return None
+    by_member = (0, rows.strides[0], out.strides[0])
+    return [
+        Row(
+            loop,
+            [address(X), address(rows), address(out)],
+            [rows.shape[1], width, len(X)],
+            (),
+            out.size // n,
+            by_member if n > 1 else (),
+            owners=(owner_of(X), owner_of(rows), owner_of(out)),
+        )
+    ]
+
+
+# Whole updates of an optimiser.
+
+
+def _update(name: str, vectors: Sequence[Any], coefficients: Sequence[Any], n: int) -> Rows:
+    """Encode one of the fused updates of a chunk, (K, n) or (n,)."""
+    first = vectors[0]
+    if type(first) is not np.ndarray or first.dtype.char not in "df":
+        return None
+    dtype = first.dtype
+    if not all(is_plain(x, dtype) and x.flags.writeable for x in (*vectors, *coefficients)):
+        return None
+    if any(x.shape != first.shape or x.strides[-1:] != (dtype.itemsize,) for x in vectors):
+        return None
+    if first.ndim != (2 if n > 1 else 1) or (n > 1 and len(first) != n):
+        return None
+    pairs = [(x, y) for i, x in enumerate(vectors) for y in vectors[:i]]
+    if any(np.may_share_memory(x[:1] if n > 1 else x, y[:1] if n > 1 else y) for x, y in pairs):
+        return None
+    # The coefficients lie side by side: the loop reads them as one operand.
+    start, column = address(coefficients[0]), coefficients[0]
+    shapes = {x.shape for x in coefficients}
+    beside = [address(x) == start + i * dtype.itemsize for i, x in enumerate(coefficients)]
+    if not all(beside) or shapes != {(n, 1) if n > 1 else ()}:
+        return None
+    if any(owner_of(x) is not owner_of(column) for x in coefficients):
+        return None
+    if any(owner_of(x) is owner_of(column) for x in vectors):
+        return None
+    operands = (*vectors, column)
+    return [
+        Row(
+            own_loop(f"{name}_{dtype.char}"),
+            [address(x) for x in operands],
+            [first.shape[-1]],
+            (),
+            first.size // n,
+            [x.strides[0] for x in operands] if n > 1 else (),
+            owners=tuple(owner_of(x) for x in operands),
+        )
+    ]
+
+
+#: Functions that are no ufuncs, or that are treated in another way.
+ENCODERS: dict[Any, Callable[..., Rows]] = {
+    np.dot: product,
+    np.matmul: product,
+    np.copyto: _copy,
+    np.clip: _clip,
+    take_and_cast: _take_and_cast,
+    fused.adam: partial(_update, "adam"),
+    fused.sgd: partial(_update, "sgd"),
+    fused.nesterov: partial(_update, "nesterov"),
+}
+
+#: Methods, by the type of their object and their name.
+METHODS: dict[tuple[type, str], Callable[..., Rows]] = {
+    (np.ndarray, "fill"): _fill,
+    (np.ndarray, "take"): _take,
+    (np.ufunc, "reduce"): _reduce,
+}
+
+__all__ = ["Floats", "Rows", "encode", "owner_of"]

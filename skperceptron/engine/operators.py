@@ -1,0 +1,112 @@
+"""Predictions in ONNX's operators: what a block or a function may ask of the graph that it joins.
+
+Nothing here, or in what is described with it, needs ONNX itself: a method ``to_onnx`` names
+operators, and ``skperceptron.export`` makes nodes of them. A value stands for an array that will be
+there when the exported model runs, (rows, units); ``+ - * / @`` and comparisons of values, and of
+values with numbers or arrays, are operators too: ``z * graph.sigmoid(z)``.
+
+The operators: https://onnx.ai/onnx/operators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+
+class Value(Protocol):
+    """An array of the exported model. Numbers and arrays beside it become constants."""
+
+    #: "float32", "float64", "int64", "bool" or "str".
+    dtype: str
+
+    def __add__(self, other: Any) -> Value: ...
+    def __radd__(self, other: Any) -> Value: ...
+    def __sub__(self, other: Any) -> Value: ...
+    def __rsub__(self, other: Any) -> Value: ...
+    def __mul__(self, other: Any) -> Value: ...
+    def __rmul__(self, other: Any) -> Value: ...
+    def __truediv__(self, other: Any) -> Value: ...
+    def __rtruediv__(self, other: Any) -> Value: ...
+    def __matmul__(self, other: Any) -> Value: ...
+    def __neg__(self) -> Value: ...
+    def __lt__(self, other: Any) -> Value: ...
+    def __gt__(self, other: Any) -> Value: ...
+    def __ge__(self, other: Any) -> Value: ...
+
+
+class OperatorGraph(Protocol):
+    """The graph that operators are added to."""
+
+    #: float32 or float64: that of all numbers of the network, and of constants.
+    dtype: np.dtype
+
+    def op(self, name: str, *operands: Any, **attributes: Any) -> Value:
+        """Return what ONNX's operator of this name makes of values, numbers or arrays.
+
+        ``Erf``, which onnxruntime has for float32 only, is composed of others in float64.
+        """
+
+    def sigmoid(self, z: Value) -> Value:
+        """Return ``1 / (1 + exp(-z))``, whose smallest values are right too."""
+
+    def expm1(self, z: Value) -> Value:
+        """Return ``exp(z) - 1``, whose smallest values are right too."""
+
+    def in_dtype(self, dtype: Any) -> OperatorGraph:
+        """Return the same graph, whose next operators calculate in another dtype."""
+
+    def cast(self, value: Value, dtype: str) -> Value:
+        """Return a value in another dtype; texts become the numbers that they show."""
+
+    def where(self, condition: Value, a: Any, b: Any) -> Value:
+        """Return a where a comparison holds, b elsewhere."""
+
+    def coded(self, texts: Value, levels: Sequence[str]) -> Value:
+        """Return the place of each text among some, -1 where it is none of them, in int64."""
+
+    def as_numbers(self, condition: Value) -> Value:
+        """Return 1 where a comparison holds, 0 elsewhere."""
+
+    def whole(self, numbers: Any) -> Value:
+        """Return a constant of int64."""
+
+    def mean(self, value: Value) -> Value:
+        """Return the mean of each row, (rows, 1)."""
+
+    def total(self, value: Value) -> Value:
+        """Return the sum of each row, (rows, 1)."""
+
+    def sorted(self, value: Value, width: int) -> Value:
+        """Return rows, of so many numbers each, in rising order."""
+
+    def columns(self, value: Value, start: int, stop: int, step: int = 1) -> Value:
+        """Return some columns."""
+
+    def reshape(self, value: Value, *shape: int) -> Value:
+        """Return the numbers in another shape; -1 is as long as it must be, 0 as it was."""
+
+    def concatenate(self, values: Sequence[Value], axis: int = 1) -> Value:
+        """Return values side by side."""
+
+
+class NotDeclaredError(NotImplementedError, ValueError):
+    """A part of a model has no ``to_onnx``, or an inherited one that is not its own.
+
+    Examples
+    --------
+    >>> from skperceptron.exceptions import NotDeclaredError
+    >>> issubclass(NotDeclaredError, NotImplementedError)
+    True
+    """
+
+
+def not_declared(part: Any, arguments: str) -> NotDeclaredError:
+    """Return the error for a part that does not say which operators it is made of."""
+    name = type(part).__name__
+    return NotDeclaredError(
+        f"{name} cannot be exported to ONNX: it does not say which operators it is made of. Define"
+        f" {name}.to_onnx({arguments}) beside its formula; docs/extending shows how."
+    )

@@ -1,0 +1,227 @@
+"""A model as one file without code: arrays and a description, in the format of safetensors.
+
+The file is 8 bytes, the length of a header; the header, JSON; and the numbers of all arrays. Where
+each array lies, and in which dtype, is said in the header. That is safetensors' format
+(https://github.com/huggingface/safetensors): whatever reads it shows the arrays. The description
+of the model stands among the header's metadata. Nothing in it names code: only classes of a list
+are made, and their state is set.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from math import prod
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from ..version import __version__
+from ._plain import Reader, Writer
+
+__all__ = ["load", "save"]
+
+#: The version of the format: a change that older versions of this package cannot read raises it.
+FORMAT = 1
+
+#: Names in the metadata.
+FORMAT_KEY, VERSION_KEY, MODEL_KEY = "skperceptron_format", "skperceptron_version", "model"
+
+#: Bytes of a header at most, as safetensors has it.
+LARGEST_HEADER = 100_000_000
+
+DTYPES = {
+    "BOOL": np.bool_,
+    "F16": np.float16,
+    "F32": np.float32,
+    "F64": np.float64,
+    "I8": np.int8,
+    "I16": np.int16,
+    "I32": np.int32,
+    "I64": np.int64,
+    "U8": np.uint8,
+    "U16": np.uint16,
+    "U32": np.uint32,
+    "U64": np.uint64,
+}
+
+
+def save(estimator: Any, path: Any) -> None:
+    """Write a fitted estimator to one file, which holds no code.
+
+    Estimators of this package, pipelines of scikit-learn and its common transformers can be
+    written, with all that a later ``partial_fit`` needs. Needs safetensors (extra ``safetensors``);
+    reading does not.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        Fitted.
+
+    path : str or path-like
+        A file that exists is replaced, at once, when all has been written.
+
+    Raises
+    ------
+    NotFittedError
+    TypeError
+        If the estimator holds what no such file can hold, such as a function or a class of the
+        user's own. The message says where.
+
+    See Also
+    --------
+    load : Reads the file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn.datasets import load_iris
+    >>> from skperceptron import MLPSoftmaxClassifier
+    >>> from skperceptron.export import load, save
+    >>> X, y = load_iris(return_X_y=True)
+    >>> network = MLPSoftmaxClassifier((8,), solver="lbfgs", random_state=0).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(network, Path(folder) / "iris.safetensors")
+    ...     again = load(Path(folder) / "iris.safetensors")
+    >>> bool((again.predict(X) == network.predict(X)).all())
+    True
+    """
+    try:
+        from safetensors.numpy import save_file
+    except ImportError as error:
+        raise ImportError(
+            "skperceptron.export.save needs safetensors: pip install 'skperceptron[safetensors]'."
+        ) from error
+    check_is_fitted(estimator)
+    writer = Writer()
+    model = writer.told(estimator, type(estimator).__name__)
+    metadata = {
+        FORMAT_KEY: str(FORMAT),
+        VERSION_KEY: __version__,
+        MODEL_KEY: json.dumps(model, allow_nan=False),
+    }
+    path = Path(path)
+    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    os.close(handle)
+    try:
+        save_file(writer.arrays, unfinished, metadata)
+        os.replace(unfinished, path)
+    except BaseException:
+        Path(unfinished).unlink(missing_ok=True)
+        raise
+
+
+def load(path: Any) -> Any:
+    """Read an estimator that :func:`save` has written.
+
+    No code of the file is run, whoever has written it, and no more memory is taken than the file
+    is long, but for what objects of Python need.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    estimator object
+
+    Raises
+    ------
+    ValueError
+        If the file is none of this kind, damaged, or of a newer version.
+
+    Warns
+    -----
+    InconsistentVersionWarning
+        If another version of this package, or of scikit-learn, has written it.
+    """
+    path = Path(path)
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        header, start = _header(file, size, path)
+        description = _description(header, path)
+        places = _places(header, size - start, path)
+        arrays = {name: _read(file, start, *place) for name, place in places.items()}
+    try:
+        return Reader(arrays).made(json.loads(description))
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise ValueError(f"{path} is damaged, or no model: {error}") from error
+
+
+def _header(file: BinaryIO, size: int, path: Path) -> tuple[dict[str, Any], int]:
+    """Return the header, and where the numbers begin."""
+    length = int.from_bytes(file.read(8), "little")
+    if size < 8 or length > min(size - 8, LARGEST_HEADER):
+        raise _foreign(path)
+    try:
+        header = json.loads(file.read(length))
+    except (RecursionError, ValueError) as error:
+        raise _foreign(path) from error
+    if not isinstance(header, dict):
+        raise _foreign(path)
+    return header, 8 + length
+
+
+def _description(header: dict[str, Any], path: Path) -> str:
+    """Return what the metadata tell of the model."""
+    metadata = header.pop("__metadata__", None)
+    if not isinstance(metadata, dict) or not str(metadata.get(FORMAT_KEY, "")).isdecimal():
+        raise _foreign(path)
+    written = int(metadata[FORMAT_KEY])
+    if written > FORMAT:
+        raise ValueError(
+            f"{path} has format {written}, written by skperceptron"
+            f" {metadata.get(VERSION_KEY)!r}; this version, {__version__}, reads formats up to"
+            f" {FORMAT}. Install a newer one."
+        )
+    return str(metadata.get(MODEL_KEY))
+
+
+def _places(
+    header: dict[str, Any], n_bytes: int, path: Path
+) -> dict[str, tuple[Any, list[int], int]]:
+    """Return dtype, shape and first byte of each array; all bytes belong to exactly one."""
+    places, spans = {}, []
+    try:
+        for name, told in header.items():
+            dtype, shape = np.dtype(DTYPES[told["dtype"]]), [int(n) for n in told["shape"]]
+            first, last = told["data_offsets"]
+            if min(shape, default=0) < 0 or last - first != prod(shape) * dtype.itemsize:
+                raise ValueError(f"array {name!r} has another size than its shape says")
+            spans.append((first, last))
+            places[name] = dtype, shape, first
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    reached = 0
+    for first, last in sorted(spans):
+        if first != reached:
+            raise ValueError(f"{path} is damaged: its arrays overlap or leave gaps.")
+        reached = last
+    if reached != n_bytes:
+        raise ValueError(
+            f"{path} is damaged: its arrays have {reached} bytes, but {n_bytes} are there."
+        )
+    return places
+
+
+def _read(file: BinaryIO, start: int, dtype: Any, shape: list[int], first: int) -> Any:
+    """Return an array."""
+    file.seek(start + first)
+    little = dtype.newbyteorder("<")
+    array = np.fromfile(file, dtype=little, count=prod(shape))
+    return array.reshape(shape).astype(dtype, copy=False)
+
+
+def _foreign(path: Path) -> ValueError:
+    return ValueError(f"{path} is no model that skperceptron.export.save has written.")

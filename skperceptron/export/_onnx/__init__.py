@@ -1,0 +1,277 @@
+"""The way in: converters are registered with skl2onnx, and one call exports a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skl2onnx import to_onnx as converted
+from skl2onnx import update_registered_converter
+from sklearn.base import is_classifier
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from ...estimators import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from ...model_selection import (
+    StackedCrossEnsembleClassifier,
+    StackedCrossEnsembleRegressor,
+    StackedEnsembleClassifier,
+    StackedEnsembleRegressor,
+    StackedGridSearchCV,
+    StackedHalvingGridSearchCV,
+    StackedHalvingRandomSearchCV,
+    StackedRandomizedSearchCV,
+)
+from ...model_selection._candidates import last_step
+from ...perceptron import RosenblattPerceptron
+from ...preprocessing import RobustSmoothClipScaler, TabularPreprocessor
+from ...tabular import TabularMLPClassifier, TabularMLPRegressor
+from . import _ensembles, _estimators, _tables
+from ._outputs import parse_classifier
+from ._types import fed, input_types
+
+__all__ = ["onnx_inputs", "register", "to_onnx"]
+
+OF_CLASSIFIERS: dict[str, list[Any]] = {
+    "zipmap": [True, False, "columns"],
+    "nocl": [True, False],
+    "output_class_labels": [False, True],
+}
+OF_NETWORKS = {**OF_CLASSIFIERS, "raw_scores": [True, False]}
+OF_REGRESSORS = {option: [True, False] for option in _estimators.EXTRAS}
+
+
+def register(kind: type) -> None:
+    """Let skl2onnx know a class of estimators that is derived from one of this package.
+
+    Those of this package are known as soon as ``skperceptron.export`` is imported.
+
+    Parameters
+    ----------
+    kind : type
+        A class whose predictions are those of the class that it is derived from.
+
+    Raises
+    ------
+    TypeError
+        If it is derived from none that can be exported.
+
+    Examples
+    --------
+    >>> from skperceptron import MLPRegressor
+    >>> from skperceptron.export import register
+    >>> class Mine(MLPRegressor):
+    ...     pass
+    >>> register(Mine)
+    """
+    for base, arguments in CONVERTERS.items():
+        if issubclass(kind, base):
+            update_registered_converter(kind, **arguments)
+            return
+    known = ", ".join(base.__name__ for base in CONVERTERS)
+    raise TypeError(f"{kind.__name__} is derived from none of the classes {known}.")
+
+
+def _ensemble(name: str, convert: Any, *, classifies: bool) -> dict[str, Any]:
+    """Return what skl2onnx is told of an ensemble."""
+    shapes = (
+        _ensembles.ensemble_classifier_shapes
+        if classifies
+        else _ensembles.ensemble_regressor_shapes
+    )
+    options = dict(OF_CLASSIFIERS) if classifies else None
+    return {
+        "alias": f"Skperceptron{name}",
+        "shape_fct": shapes,
+        "convert_fct": convert,
+        "parser": parse_classifier if classifies else None,
+        "options": options,
+    }
+
+
+CONVERTERS: dict[type, dict[str, Any]] = {
+    **{
+        kind: {
+            "alias": "SkperceptronClassifier",
+            "shape_fct": _estimators.classifier_shapes,
+            "convert_fct": _estimators.convert_classifier,
+            "parser": parse_classifier,
+            "options": OF_NETWORKS,
+        }
+        for kind in (MLPBinaryClassifier, MLPSoftmaxClassifier, RosenblattPerceptron)
+    },
+    MLPRegressor: {
+        "alias": _estimators.REGRESSOR,
+        "shape_fct": _estimators.regressor_shapes,
+        "convert_fct": _estimators.convert_regressor,
+        "parser": _estimators.parse_regressor,
+        "options": OF_REGRESSORS,
+    },
+    StackedEnsembleClassifier: _ensemble(
+        "EnsembleClassifier", _ensembles.convert_ensemble_classifier, classifies=True
+    ),
+    StackedEnsembleRegressor: _ensemble(
+        "EnsembleRegressor", _ensembles.convert_ensemble_regressor, classifies=False
+    ),
+    StackedCrossEnsembleClassifier: _ensemble(
+        "CrossEnsembleClassifier", _ensembles.convert_cross_classifier, classifies=True
+    ),
+    StackedCrossEnsembleRegressor: _ensemble(
+        "CrossEnsembleRegressor", _ensembles.convert_cross_regressor, classifies=False
+    ),
+    TabularMLPClassifier: _ensemble("TabularClassifier", _ensembles.convert_chain, classifies=True),
+    TabularMLPRegressor: _ensemble("TabularRegressor", _ensembles.convert_chain, classifies=False),
+    **{
+        kind: {
+            "alias": "SkperceptronSearch",
+            "shape_fct": lambda operator: None,
+            "convert_fct": _ensembles.convert_chain,
+            "parser": _ensembles.parse_search,
+            "options": "passthrough",
+        }
+        for kind in (
+            StackedGridSearchCV,
+            StackedHalvingGridSearchCV,
+            StackedHalvingRandomSearchCV,
+            StackedRandomizedSearchCV,
+        )
+    },
+    RobustSmoothClipScaler: {
+        "alias": "SkperceptronScaler",
+        "shape_fct": _tables.scaler_shapes,
+        "convert_fct": _tables.convert_scaler,
+    },
+    TabularPreprocessor: {
+        "alias": "SkperceptronTable",
+        "shape_fct": _tables.preprocessor_shapes,
+        "convert_fct": _tables.convert_preprocessor,
+    },
+}
+
+for _kind in CONVERTERS:
+    register(_kind)
+
+
+def to_onnx(
+    estimator: Any,
+    X: Any,
+    *,
+    zipmap: Any = False,
+    return_std: bool = False,
+    return_proba: bool = False,
+    target_opset: Any = None,
+) -> Any:
+    """Return a fitted estimator as a model of ONNX, which runs without this package.
+
+    Any pipeline, meta-estimator or ensemble is exported whose parts are known to skl2onnx, which
+    all of this package are. The number of rows stays open.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        Fitted.
+
+    X : frame, array-like of shape (n_samples, n_features)
+        A few rows like those to be predicted: they tell the types of the inputs. An array of
+        numbers is one input, "X"; float32 rows are predicted in float32, float64 rows in float64.
+        Each column of a frame, or of an array of objects, is an input of its own; dates are
+        int64, as of ``datetime64[us]``, and durations are numbers of days.
+        :func:`onnx_inputs` makes them of a table.
+
+    zipmap : {True, False, "columns"}, default=False
+        How a classifier tells probabilities: as an array, as a dict for each row (True), or as
+        an output for each class.
+
+    return_std : bool, default=False
+        Whether an :class:`~skperceptron.MLPRegressor` with ``loss="gaussian_nll"`` tells standard
+        deviations too.
+
+    return_proba : bool, default=False
+        Whether one with ``output="categorical"`` tells the distribution over ``values_`` too.
+
+    target_opset : int or dict, default=None
+        The version of ONNX's operators, from 11 on; None is the newest that skl2onnx knows.
+
+    Returns
+    -------
+    onnx.ModelProto
+        A classifier returns "label" and "probabilities", a regressor "variable", of shape
+        (n_samples, n_targets).
+
+    Raises
+    ------
+    NotFittedError
+    NotDeclaredError
+        If an activation, a loss or a block of the user's does not say which operators it is made
+        of.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skperceptron import MLPSoftmaxClassifier
+    >>> from skperceptron.export import to_onnx
+    >>> X, y = load_iris(return_X_y=True)
+    >>> network = MLPSoftmaxClassifier((8,), solver="lbfgs", random_state=0).fit(X, y)
+    >>> model = to_onnx(network, X[:1])
+    >>> [output.name for output in model.graph.output]
+    ['label', 'probabilities']
+    """
+    check_is_fitted(estimator)
+    options: dict[int, dict[str, Any]] = {}
+    if is_classifier(estimator):
+        options[id(estimator)] = {"zipmap": zipmap}
+    for pipeline in _calibrated_pipelines(estimator):
+        # skl2onnx asks pipelines for decisions, but does not hand this on to their last step.
+        options[id(last_step(pipeline))] = {"raw_scores": True}
+    asked = {"return_std": return_std, "return_proba": return_proba}
+    if any(asked.values()):
+        options[id(last_step(estimator))] = asked
+    return converted(
+        estimator,
+        initial_types=input_types(X),
+        options=options or None,
+        target_opset=target_opset,
+    )
+
+
+def _calibrated_pipelines(estimator: Any) -> list[Any]:
+    """Return the pipelines inside of a calibrated classifier, if that is what is exported."""
+    last = last_step(estimator)
+    last = last_step(getattr(last, "best_estimator_", last))
+    if not isinstance(last, CalibratedClassifierCV):
+        return []
+    inside = [calibrated.estimator for calibrated in last.calibrated_classifiers_]
+    return [
+        one for one in inside if isinstance(one, Pipeline) and hasattr(one, "decision_function")
+    ]
+
+
+def onnx_inputs(model: Any, X: Any) -> dict[str, Any]:
+    """Return the arrays that an exported model is fed with, of a table as it is.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto or onnxruntime.InferenceSession
+        As exported by :func:`to_onnx`.
+
+    X : frame, array-like of shape (n_samples, n_features)
+        Rows to predict, with the columns of the X given to :func:`to_onnx`.
+
+    Returns
+    -------
+    dict of str to ndarray
+        For ``InferenceSession.run(None, ...)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skperceptron import MLPRegressor
+    >>> from skperceptron.export import onnx_inputs, to_onnx
+    >>> X = np.arange(20.0).reshape(10, 2)
+    >>> network = MLPRegressor(hidden_layer_sizes=(4,), solver="lbfgs").fit(X, X[:, 0])
+    >>> model = to_onnx(network, X)
+    >>> {name: array.shape for name, array in onnx_inputs(model, X[:3]).items()}
+    {'X': (3, 2)}
+    """
+    inputs = model.get_inputs() if hasattr(model, "get_inputs") else model.graph.input
+    return fed(X, [one.name for one in inputs])

@@ -1,0 +1,189 @@
+"""Converters of ensembles, searches and other models that hold models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from skl2onnx._parse import _parse_sklearn
+
+from ...estimators.fitted import fitted_network
+from ...model_selection._candidates import last_step
+from ...model_selection._combination import LEAST_PROBABILITY
+from ...model_selection._ensemble_base import is_multilabel
+from ._estimators import prediction_shape
+from ._graph import Graph, Value
+from ._outputs import (
+    calculates_in_float64,
+    classes_of,
+    label_type,
+    number_type,
+    outputs_of,
+    probability_type,
+    selection,
+    write_classes,
+)
+
+__all__ = [
+    "convert_chain",
+    "convert_cross_classifier",
+    "convert_cross_regressor",
+    "convert_ensemble_classifier",
+    "convert_ensemble_regressor",
+    "ensemble_classifier_shapes",
+    "ensemble_regressor_shapes",
+    "parse_search",
+    "steps_of",
+]
+
+
+# Types.
+
+
+def ensemble_classifier_shapes(operator: Any) -> None:
+    """Tell the types of labels and probabilities."""
+    model = operator.raw_operator
+    n_rows, n_classes = operator.inputs[0].get_first_dimension(), len(model.classes_)
+    several = is_multilabel(getattr(model, "ensemble_", model))
+    shape = [n_rows, n_classes] if several else [n_rows]
+    operator.outputs[0].set_type(label_type(classes_of(operator.scope_inst, model), shape))
+    operator.outputs[1].set_type(probability_type(operator, [n_rows, n_classes]))
+
+
+def ensemble_regressor_shapes(operator: Any) -> None:
+    """Tell the type of predictions."""
+    model = getattr(operator.raw_operator, "ensemble_", operator.raw_operator)
+    n_rows = operator.inputs[0].get_first_dimension()
+    members = np.ravel(np.array(model.estimators_, dtype=object))
+    networks = [last_step(member) for member in members]
+    fitted = [fitted_network(n) for n in networks if hasattr(n, "coefs_")]
+    is_float64 = calculates_in_float64(operator)
+    is_float64 |= any(network.predicts_float64 for network in fitted)
+    if hasattr(model, "oof_predictions_"):
+        shape = list(model.oof_predictions_.shape[1:]) or [1]
+    else:
+        shape = prediction_shape(fitted[0])
+    operator.outputs[0].set_type(number_type(is_float64, [n_rows, *shape]))
+
+
+# Members of one weight.
+
+
+def convert_ensemble_classifier(scope: Any, operator: Any, container: Any) -> None:
+    """Convert the mean of probabilities."""
+    graph = Graph(scope, container, np.float64)
+    members = operator.raw_operator.estimators_
+    mean = _mean([_predicted(graph, scope, container, operator, m) for m in members])
+    _write_labels(graph, scope, operator, mean)
+
+
+def convert_ensemble_regressor(scope: Any, operator: Any, container: Any) -> None:
+    """Convert the mean of predictions."""
+    graph = Graph(scope, container, np.float64)
+    members = operator.raw_operator.estimators_
+    mean = _mean([_predicted(graph, scope, container, operator, m) for m in members])
+    graph.write(mean, operator.outputs[0])
+
+
+# Arms with weights.
+
+
+def convert_cross_classifier(scope: Any, operator: Any, container: Any) -> None:
+    """Convert the mixture of arms at their temperatures."""
+    model, graph = operator.raw_operator, Graph(scope, container, np.float64)
+    several, mixture = is_multilabel(model), []
+    for weight, temperature, arm in _arms(model):
+        aligned = []
+        for member in arm:
+            values = _predicted(graph, scope, container, operator, member)
+            if not several and not np.array_equal(member.classes_, model.classes_):
+                values = values @ selection(member.classes_, model.classes_)
+            if temperature != 1:
+                values = _tempered(graph, values, temperature, several)
+            aligned.append(values)
+        mixture.append(_mean(aligned) * weight)
+    blended = _tempered(graph, _sum(mixture), model.temperature_, several)
+    _write_labels(graph, scope, operator, blended)
+
+
+def convert_cross_regressor(scope: Any, operator: Any, container: Any) -> None:
+    """Convert the weighted mean of arms."""
+    graph, mixture = Graph(scope, container, np.float64), []
+    for weight, _, arm in _arms(operator.raw_operator):
+        members = [_predicted(graph, scope, container, operator, member) for member in arm]
+        mixture.append(_mean(members) * weight)
+    graph.write(_sum(mixture), operator.outputs[0])
+
+
+def _arms(ensemble: Any) -> list[tuple[float, float, Any]]:
+    """Return weight, temperature and members of each arm that counts."""
+    arms = zip(ensemble.weights_, ensemble.temperatures_, ensemble.estimators_, strict=True)
+    return [(float(weight), float(t), arm) for weight, t, arm in arms if weight]
+
+
+def _tempered(graph: Graph, values: Value, temperature: float, is_multilabel: bool) -> Value:
+    """Return probabilities at a temperature."""
+    if is_multilabel:
+        logits = _log(graph, values) - _log(graph, 1 - values)
+        return graph.sigmoid(logits / temperature)
+    return graph.op("Softmax", _log(graph, values) / temperature, axis=-1)
+
+
+def _log(graph: Graph, values: Value) -> Value:
+    return graph.op("Log", graph.op("Max", values, LEAST_PROBABILITY))
+
+
+# Models that are steps one after another.
+
+
+def parse_search(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
+    """Declare the outputs of a search: those of the best estimator."""
+    scope.add_options(id(model.best_estimator_), scope.get_options(model))
+    return _parse_sklearn(scope, model.best_estimator_, inputs, custom_parsers=custom_parsers)
+
+
+def convert_chain(scope: Any, operator: Any, container: Any) -> None:
+    """Convert a model that is nothing but its steps."""
+    variables = operator.inputs
+    for step in steps_of(operator.raw_operator):
+        variables = outputs_of(scope, container, step, variables)
+    graph = Graph(scope, container, np.float64)
+    for found, variable in zip(variables, operator.outputs, strict=True):
+        graph.write(graph.input(found), variable)
+
+
+def steps_of(model: Any) -> list[Any]:
+    """Return the steps of tabular estimators and searches."""
+    if hasattr(model, "preprocessor_"):
+        return [model.preprocessor_, model.ensemble_]
+    return [model.best_estimator_]
+
+
+# Pieces.
+
+
+def _predicted(graph: Graph, scope: Any, container: Any, operator: Any, member: Any) -> Value:
+    """Return what a member predicts, probabilities or numbers, in the dtype of the graph."""
+    variable = outputs_of(scope, container, member, operator.inputs)[-1]
+    # The member is converted later, and may then have another type than is declared now.
+    return graph.cast(Value(graph, variable.full_name, "not known yet"), graph.dtype.name)
+
+
+def _sum(values: Sequence[Value]) -> Value:
+    return values[0] if len(values) == 1 else values[0].graph.op("Sum", *values)
+
+
+def _mean(values: Sequence[Value]) -> Value:
+    return _sum(values) * (1 / len(values))
+
+
+def _write_labels(graph: Graph, scope: Any, operator: Any, probabilities: Value) -> None:
+    """Return labels and probabilities."""
+    model, (labels, numbers) = operator.raw_operator, operator.outputs
+    if is_multilabel(model):
+        graph.write(probabilities > 0.5, labels)
+    else:
+        codes = graph.op("ArgMax", probabilities, axis=1, keepdims=0)
+        write_classes(graph, codes, classes_of(scope, model), labels)
+    graph.write(probabilities, numbers)

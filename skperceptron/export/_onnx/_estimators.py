@@ -1,0 +1,156 @@
+"""Converters of estimators with a network of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...estimators.fitted import FittedNetwork, fitted_network
+from ...estimators.targets import Indicators, RegressionTarget, WholeNumbers
+from ._graph import Graph, Value
+from ._networks import raw_outputs, refuse_inherited
+from ._outputs import (
+    as_matrix,
+    classes_of,
+    label_type,
+    number_type,
+    numbers_are_float64,
+    probability_type,
+    write_classes,
+)
+
+__all__ = [
+    "classifier_shapes",
+    "convert_classifier",
+    "convert_regressor",
+    "never_certain",
+    "parse_regressor",
+    "prediction_shape",
+    "regressor_shapes",
+]
+
+#: Alias of the regressor, under which skl2onnx knows it.
+REGRESSOR = "SkperceptronRegressor"
+
+#: What may be asked of it beside predictions.
+EXTRAS = {"return_std": "std", "return_proba": "probabilities"}
+
+
+# Labels.
+
+
+def classifier_shapes(operator: Any) -> None:
+    """Tell the types of labels and probabilities."""
+    model = operator.raw_operator
+    n_rows, n_classes = operator.inputs[0].get_first_dimension(), len(model.classes_)
+    is_multilabel = isinstance(fitted_network(model).target, Indicators)
+    shape = [n_rows, n_classes] if is_multilabel else [n_rows]
+    operator.outputs[0].set_type(label_type(classes_of(operator.scope_inst, model), shape))
+    operator.outputs[1].set_type(probability_type(operator, [n_rows, n_classes]))
+
+
+def convert_classifier(scope: Any, operator: Any, container: Any) -> None:
+    """Convert a classifier: to labels, and probabilities or decisions."""
+    model = operator.raw_operator
+    fitted = fitted_network(model)
+    graph, raw = _started(scope, operator, container, fitted)
+    target, (labels, numbers) = fitted.target, operator.outputs
+    codes = target.codes_to_onnx(graph, raw)
+    if isinstance(target, Indicators):
+        graph.write(codes, labels)
+    else:
+        write_classes(graph, codes, classes_of(scope, model), labels)
+    if scope.get_options(model, {"raw_scores": False})["raw_scores"]:
+        graph.write(target.decision_to_onnx(graph, raw), numbers)
+        return
+    dtype = np.float64 if numbers_are_float64([numbers]) else np.float32
+    shown = graph.in_dtype(dtype)
+    probabilities = shown.cast(target.probabilities_to_onnx(graph, raw), shown.dtype.name)
+    shown.write(never_certain(shown, probabilities), numbers)
+
+
+def never_certain(graph: Graph, probabilities: Value) -> Value:
+    """Return probabilities off 0 and 1, as those of the estimators are."""
+    limits = np.finfo(graph.dtype)
+    return graph.op("Max", graph.op("Min", probabilities, 1 - limits.epsneg), limits.tiny)
+
+
+# Numbers.
+
+
+def parse_regressor(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
+    """Declare predictions, and what else is asked for, as the outputs of a regressor."""
+    operator = scope.declare_local_operator(REGRESSOR, model)
+    operator.inputs = inputs
+    is_float64 = _is_float64(inputs, fitted_network(model))
+    asked = scope.get_options(model, dict.fromkeys(EXTRAS, False))
+    names = ["variable", *(name for option, name in EXTRAS.items() if asked[option])]
+    for name in names:
+        operator.outputs.append(scope.declare_local_variable(name, number_type(is_float64, [])))
+    return operator.outputs
+
+
+def regressor_shapes(operator: Any) -> None:
+    """Tell the types of predictions, deviations and probabilities."""
+    model = operator.raw_operator
+    fitted, n_rows = fitted_network(model), operator.inputs[0].get_first_dimension()
+    is_float64, shape = _is_float64(operator.inputs, fitted), prediction_shape(fitted)
+    for i, output in enumerate(operator.outputs):
+        is_distribution = i and isinstance(fitted.target, WholeNumbers)
+        width = [fitted.network.n_outputs] if is_distribution else shape
+        output.set_type(number_type(is_float64, [n_rows, *width]))
+
+
+def prediction_shape(fitted: FittedNetwork) -> list[int]:
+    """Return the shape of the predictions for one row: at least one number."""
+    target, n_outputs = fitted.target, fitted.network.n_outputs
+    if isinstance(target, WholeNumbers):
+        return [1]
+    n_each = target.loss.outputs_per_target
+    n_targets = n_outputs // n_each
+    if n_each == 1 or target.loss.estimates_std:
+        return [n_targets]
+    return [n_each] if n_targets == 1 else [n_targets, n_each]
+
+
+def convert_regressor(scope: Any, operator: Any, container: Any) -> None:
+    """Convert a regressor: to predictions, and deviations or probabilities if asked for."""
+    model = operator.raw_operator
+    fitted = fitted_network(model)
+    graph, raw = _started(scope, operator, container, fitted)
+    target: RegressionTarget = fitted.target.told(model.categorical_prediction)
+    refuse_inherited(target, "to_onnx", ("decode", "link"))
+    values = target.to_onnx(graph, raw)
+    found: list[Any]
+    if target.loss.estimates_std:
+        found = [graph.columns(values, start, fitted.network.n_outputs, 2) for start in (0, 1)]
+    else:
+        found = [graph.reshape(values, 0, *prediction_shape(fitted))]
+    if isinstance(target, WholeNumbers):
+        found.append(target.distribution_to_onnx(graph, raw))
+    if len(operator.outputs) > len(found):
+        raise ValueError(
+            "return_std needs a loss that estimates standard deviations, such as 'gaussian_nll',"
+            f" and return_proba a fit with output='categorical'; this {type(model).__name__} has"
+            f" loss={model.loss!r} and output={model.output!r}."
+        )
+    for value, variable in zip(found, operator.outputs, strict=False):
+        graph.write(value, variable)
+
+
+# Both.
+
+
+def _is_float64(inputs: Any, fitted: FittedNetwork) -> bool:
+    return numbers_are_float64(inputs) or fitted.predicts_float64
+
+
+def _started(
+    scope: Any, operator: Any, container: Any, fitted: FittedNetwork
+) -> tuple[Graph, Value]:
+    """Return a graph in the right dtype, and raw predictions."""
+    is_float64 = _is_float64(operator.inputs, fitted)
+    graph = Graph(scope, container, np.float64 if is_float64 else np.float32)
+    first = fitted.network.inputs[0].name
+    return graph, raw_outputs(graph, fitted, {first: as_matrix(graph, operator.inputs)})

@@ -1,0 +1,308 @@
+"""The graph of an exported model: operators become nodes, numbers beside them constants.
+
+Nodes are written for the opset that the user asks for; what changed between opsets, such as where a
+sum gets its axes from, is known here only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.polynomial import Chebyshev, Polynomial
+from onnx import TensorProto, helper, numpy_helper
+from scipy.special import erfcx
+
+#: From which opset on a reduction reads its axes from an input.
+AXES_AS_INPUT = {"ReduceSum": 13, "ReduceMean": 18}
+
+#: Degree of the polynomial for the error function in float64, which is then within 5e-15.
+ERF_DEGREE = 24
+
+#: The domain of operators for classic machine learning.
+ML = "ai.onnx.ml"
+
+
+class Value:
+    """An array of the exported model.
+
+    Parameters
+    ----------
+    graph : Graph
+    name : str
+        Of the tensor.
+    dtype : str
+        NumPy's name of it, or "str".
+    """
+
+    # NumPy leaves operators with arrays to this class.
+    __array_ufunc__ = None
+
+    def __init__(self, graph: Graph, name: str, dtype: str) -> None:
+        self.graph = graph
+        self.name = name
+        self.dtype = dtype
+
+    def __add__(self, other: Any) -> Value:
+        return self.graph.op("Add", self, other)
+
+    def __radd__(self, other: Any) -> Value:
+        return self.graph.op("Add", other, self)
+
+    def __sub__(self, other: Any) -> Value:
+        return self.graph.op("Sub", self, other)
+
+    def __rsub__(self, other: Any) -> Value:
+        return self.graph.op("Sub", other, self)
+
+    def __mul__(self, other: Any) -> Value:
+        return self.graph.op("Mul", self, other)
+
+    def __rmul__(self, other: Any) -> Value:
+        return self.graph.op("Mul", other, self)
+
+    def __truediv__(self, other: Any) -> Value:
+        return self.graph.op("Div", self, other)
+
+    def __rtruediv__(self, other: Any) -> Value:
+        return self.graph.op("Div", other, self)
+
+    def __matmul__(self, other: Any) -> Value:
+        return self.graph.op("MatMul", self, other)
+
+    def __neg__(self) -> Value:
+        return self.graph.op("Neg", self)
+
+    def __lt__(self, other: Any) -> Value:
+        return self.graph.op("Less", self, other)
+
+    def __gt__(self, other: Any) -> Value:
+        return self.graph.op("Greater", self, other)
+
+    def __ge__(self, other: Any) -> Value:
+        # GreaterOrEqual is younger than the oldest opset.
+        return self.graph.op("Not", self < other)
+
+
+#: What operators return whose values are of another dtype than what they read.
+DTYPES_OF_RESULTS = {
+    "ArgMax": "int64",
+    "Equal": "bool",
+    "Greater": "bool",
+    "IsNaN": "bool",
+    "Less": "bool",
+    "Not": "bool",
+}
+
+
+class Graph:
+    """A part of a model in the making, which skl2onnx puts together.
+
+    See :class:`skperceptron.engine.operators.OperatorGraph` for its methods.
+
+    Parameters
+    ----------
+    scope : skl2onnx Scope
+        Knows names that are free.
+    container : skl2onnx ModelComponentContainer
+        Takes nodes.
+    dtype : dtype
+        float32 or float64.
+    """
+
+    def __init__(self, scope: Any, container: Any, dtype: Any) -> None:
+        self._scope = scope
+        self._container = container
+        self.dtype = np.dtype(dtype)
+
+    @property
+    def opset(self) -> int:
+        """The version of ONNX's operators."""
+        return int(self._container.target_opset)
+
+    def input(self, variable: Any) -> Value:
+        """Return a variable of skl2onnx as a value."""
+        dtypes = {"Float": "float32", "Double": "float64", "Boolean": "bool", "String": "str"}
+        kind = type(variable.type).__name__.removesuffix("TensorType")
+        return Value(self, variable.full_name, dtypes.get(kind, kind.lower()))
+
+    def write(self, value: Any, variable: Any) -> None:
+        """Make a value that of a variable of skl2onnx."""
+        dtype = self.input(variable).dtype
+        self._node("Cast", [self._is(value).name], variable.full_name, to=_type_of(dtype))
+
+    def in_dtype(self, dtype: Any) -> Graph:
+        """Return the same graph, whose next operators have another dtype."""
+        return Graph(self._scope, self._container, dtype)
+
+    # What blocks, functions and targets ask for.
+
+    def op(self, name: str, *operands: Any, **attributes: Any) -> Value:
+        values = [self._is(operand) for operand in operands]
+        if name == "Erf" and self.dtype == np.float64:
+            return self._erf(values[0])
+        if name == "Cast":
+            return self.cast(values[0], attributes["to"])
+        if name == "Softmax" and self.opset < 13:
+            # The older operator flattens what stands behind its axis: of a matrix, nothing.
+            attributes = {**attributes, "axis": 1}
+        dtype = DTYPES_OF_RESULTS.get(name, values[0].dtype)
+        out = self._new(name, dtype)
+        self._node(name, [value.name for value in values], out.name, **attributes)
+        return out
+
+    def sigmoid(self, z: Any) -> Value:
+        # onnxruntime's own is 1e-8 where the value is smaller.
+        return 1 / (1 + self.op("Exp", -z))
+
+    def expm1(self, z: Any) -> Value:
+        # Kahan's: the error of the exponential, and of its logarithm, cancel.
+        power = self.op("Exp", z)
+        is_one = self.op("Equal", power, 1)
+        vanishes = self.op("Equal", power, 0)
+        logarithm = self.op("Log", self.where(is_one, np.e, self.where(vanishes, np.e, power)))
+        found = self.where(vanishes, -1, (power - 1) * z / logarithm)
+        return self.where(is_one, z, found)
+
+    def as_numbers(self, condition: Any) -> Value:
+        return self.cast(condition, self.dtype.name)
+
+    def where(self, condition: Any, a: Any, b: Any) -> Value:
+        """Return a where a condition holds, b elsewhere."""
+        a, b = self._is(a), self._is(b)
+        out = self._new("Where", a.dtype)
+        self._node("Where", [condition.name, a.name, b.name], out.name)
+        return out
+
+    def cast(self, value: Any, dtype: str) -> Value:
+        """Return the value in another dtype."""
+        if value.dtype == dtype:
+            return value
+        out = self._new("Cast", dtype)
+        self._node("Cast", [value.name], out.name, to=_type_of(dtype))
+        return out
+
+    def whole(self, numbers: Any) -> Value:
+        return self._constant(np.asarray(numbers, dtype=np.int64), "int64")
+
+    def texts(self, texts: Any) -> Value:
+        """Return a constant of strings."""
+        name = self._scope.get_unique_variable_name("texts")
+        encoded = [str(text).encode("utf-8") for text in texts]
+        self._container.add_initializer(name, TensorProto.STRING, [len(encoded)], encoded)
+        return Value(self, name, "str")
+
+    def mean(self, value: Any) -> Value:
+        return self._reduced("ReduceMean", value)
+
+    def total(self, value: Any) -> Value:
+        return self._reduced("ReduceSum", value)
+
+    def sorted(self, value: Any, width: int) -> Value:
+        groups = self.reshape(value, -1, width)
+        out, positions = self._new("TopK", value.dtype), self._new("TopK", "int64")
+        self._container.add_node(
+            "TopK",
+            [groups.name, self.whole([width]).name],
+            [out.name, positions.name],
+            axis=-1,
+            largest=0,
+            name=self._scope.get_unique_operator_name("TopK"),
+        )
+        return self._like_rows(out, value)
+
+    def columns(self, value: Any, start: int, stop: int, step: int = 1) -> Value:
+        positions = self.whole(np.arange(start, stop, step))
+        return self.op("Gather", value, positions, axis=1)
+
+    def reshape(self, value: Any, *shape: int) -> Value:
+        return self.op("Reshape", value, self.whole(shape))
+
+    def concatenate(self, values: Sequence[Any], axis: int = 1) -> Value:
+        return values[0] if len(values) == 1 else self.op("Concat", *values, axis=axis)
+
+    def coded(self, texts: Any, levels: Sequence[str]) -> Value:
+        """Return the place of each text among the levels, -1 where it is none of them."""
+        out = self._new("LabelEncoder", "int64")
+        self._node(
+            "LabelEncoder",
+            [texts.name],
+            out.name,
+            op_domain=ML,
+            # That of the oldest opset; skl2onnx has no newer one.
+            op_version=2,
+            keys_strings=[level.encode("utf-8") for level in levels],
+            values_int64s=list(range(len(levels))),
+            default_int64=-1,
+        )
+        return out
+
+    # Within.
+
+    def _is(self, operand: Any) -> Value:
+        """Return a value, or the constant that a number or an array stands for."""
+        if isinstance(operand, Value):
+            # A graph in another dtype may have made it.
+            return Value(self, operand.name, operand.dtype)
+        with np.errstate(over="ignore"):
+            array = np.asarray(operand).astype(self.dtype)
+        return self._constant(array, self.dtype.name)
+
+    def _constant(self, array: Any, dtype: str) -> Value:
+        name = self._scope.get_unique_variable_name("constant")
+        tensor = numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape))
+        self._container.add_initializer(name, None, None, tensor)
+        return Value(self, name, dtype)
+
+    def _new(self, hint: str, dtype: str) -> Value:
+        return Value(self, self._scope.get_unique_variable_name(hint.lower()), dtype)
+
+    def _node(self, op: str, inputs: list[str], output: str, **attributes: Any) -> None:
+        name = self._scope.get_unique_operator_name(op)
+        self._container.add_node(op, inputs, [output], name=name, **attributes)
+
+    def _reduced(self, name: str, value: Any) -> Value:
+        if self.opset >= AXES_AS_INPUT[name]:
+            return self.op(name, value, self.whole([-1]), keepdims=1)
+        return self.op(name, value, axes=[-1], keepdims=1)
+
+    def _like_rows(self, groups: Any, value: Any) -> Value:
+        """Return groups of a value's numbers, one below the other, in the shape of the value."""
+        shape = self._new("Shape", "int64")
+        self._node("Shape", [value.name], shape.name)
+        return self.op("Reshape", groups, shape)
+
+    def _erf(self, z: Any) -> Value:
+        """Return the error function in float64, which onnxruntime has for float32 only.
+
+        ``erf(z) = sign(z) (1 - exp(-z^2) t g(t))`` with ``t = 2 / (2 + |z|)``, where g is smooth
+        on [0, 1] (Press et al. 2007, *Numerical recipes*, 6.2.2): a polynomial in ``2 t - 1``.
+        """
+        t = 2 / (self.op("Abs", z) + 2)
+        place = t * 2 - 1
+        first, *others = _erf_coefficients()
+        g: Any = place * 0 + first
+        for coefficient in others:
+            g = g * place + coefficient
+        return self.op("Sign", z) * (1 - self.op("Exp", -(z * z)) * t * g)
+
+
+@cache
+def _erf_coefficients() -> list[float]:
+    """Return those of the polynomial g of ``Graph._erf``, of the highest power first."""
+
+    def g(t: Any) -> Any:
+        return erfcx(2 / t - 2) / t
+
+    fitted = Chebyshev.interpolate(g, ERF_DEGREE, domain=[0, 1])
+    polynomial = fitted.convert(kind=Polynomial, domain=[0, 1], window=[-1, 1])
+    return [float(c) for c in polynomial.coef[::-1]]
+
+
+def _type_of(dtype: str) -> int:
+    """Return ONNX's number of a dtype."""
+    if dtype == "str":
+        return int(TensorProto.STRING)
+    return int(helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))

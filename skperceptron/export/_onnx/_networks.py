@@ -1,0 +1,69 @@
+"""From a fitted network to operators; it is read through :class:`FittedNetwork` only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...engine.blocks import Block
+from ...engine.network import INPUT
+from ...engine.operators import NotDeclaredError
+from ...engine.prediction import fold_lines
+from ...estimators.fitted import FittedNetwork
+from ._graph import Graph, Value
+
+__all__ = ["raw_outputs", "refuse_inherited"]
+
+
+def raw_outputs(graph: Graph, fitted: FittedNetwork, inputs: dict[str, Value]) -> Value:
+    """Return raw predictions, (rows, C), in units of y.
+
+    Parameters
+    ----------
+    graph : Graph
+    fitted : FittedNetwork
+    inputs : dict of str to Value
+        What the network reads, by the name of the input.
+
+    Raises
+    ------
+    NotDeclaredError
+        If a block or an activation does not say which operators it is made of.
+    """
+    network, learned = fold_lines(fitted.network, fitted.views(np.float64))
+    values: list[Any] = []
+    for node, arrays in zip(network.nodes, learned, strict=True):
+        # A block that is a line leaves its operators to the base.
+        refuse_inherited(node.block, "to_onnx", ("forward",), general=Block)
+        sources = [
+            values[source] if source >= 0 else inputs[network.inputs[INPUT - source].name]
+            for source in node.sources
+        ]
+        values.append(node.block.to_onnx(graph, sources, arrays))
+    last: Value = values[-1]
+    return last
+
+
+def refuse_inherited(
+    part: Any, method: str, formulas: tuple[str, ...], general: type | None = None
+) -> None:
+    """Raise NotDeclaredError if a class redefines a formula, but not the operators that it is.
+
+    Those that it inherits are operators of another formula, unless a class, `general`, defines
+    them for all.
+    """
+    told, where = _nearest(part, method)
+    redefined = [formula for formula in formulas if _nearest(part, formula)[0] < told]
+    if redefined and where is not general:
+        name = type(part).__name__
+        raise NotDeclaredError(
+            f"{name} cannot be exported to ONNX: it redefines {redefined[0]}, but its {method} is"
+            f" that of {where.__name__}. Define {name}.{method} beside it; docs/extending shows"
+            " how."
+        )
+
+
+def _nearest(part: Any, name: str) -> tuple[int, type]:
+    """Return which class, in the method resolution order, defines an attribute."""
+    return next((i, c) for i, c in enumerate(type(part).__mro__) if name in vars(c))

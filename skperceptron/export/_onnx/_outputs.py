@@ -1,0 +1,131 @@
+"""What exported models return: variables of skl2onnx, their types, and models inside of models.
+
+This is the one module that knows private corners of skl2onnx.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from skl2onnx._parse import _parse_sklearn, _parse_sklearn_classifier
+from skl2onnx.common.data_types import (
+    DoubleTensorType,
+    FloatTensorType,
+    Int64TensorType,
+    StringTensorType,
+)
+from skl2onnx.common.utils_classifier import get_label_classes
+from sklearn.base import is_classifier
+from sklearn.pipeline import Pipeline
+
+from ...engine.arrays import Floats
+from ._graph import Graph, Value
+
+__all__ = [
+    "as_matrix",
+    "calculates_in_float64",
+    "classes_of",
+    "label_type",
+    "number_type",
+    "numbers_are_float64",
+    "outputs_of",
+    "parse_classifier",
+    "probability_type",
+    "write_classes",
+]
+
+
+def numbers_are_float64(variables: Sequence[Any]) -> bool:
+    """Tell whether a model that reads these variables calculates in float64."""
+    return any(isinstance(variable.type, DoubleTensorType) for variable in variables)
+
+
+def number_type(is_float64: bool, shape: list[int | None]) -> Any:
+    """Return the type of an output of numbers."""
+    return DoubleTensorType(shape) if is_float64 else FloatTensorType(shape)
+
+
+def parse_classifier(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
+    """Declare labels and probabilities, of a classifier that is not inside of another model.
+
+    There, other converters declare it without asking.
+    """
+    asked = scope.get_options(model, {"zipmap": True})
+    scope.add_options(id(model), {"zipmap": asked["zipmap"]})
+    return _parse_sklearn_classifier(scope, model, inputs, custom_parsers=custom_parsers)
+
+
+def probability_type(operator: Any, shape: list[int | None]) -> Any:
+    """Return the type of a classifier's probabilities: dicts of them are float32 in ONNX."""
+    asked = operator.scope_inst.get_options(operator.raw_operator, {"zipmap": False})
+    return number_type(calculates_in_float64(operator) and asked["zipmap"] is not True, shape)
+
+
+def calculates_in_float64(operator: Any) -> bool:
+    """Tell whether the inputs of a model's networks are float64.
+
+    Tabular estimators prepare tables in a dtype of their own.
+    """
+    preprocessor = getattr(operator.raw_operator, "preprocessor_", None)
+    if preprocessor is not None:
+        return np.dtype(preprocessor.dtype) == np.float64
+    return numbers_are_float64(operator.inputs)
+
+
+def label_type(classes: Any, shape: list[int | None]) -> Any:
+    """Return the type of an output of labels.
+
+    Raises
+    ------
+    ValueError
+        If the labels are neither integers, truth values nor texts.
+    """
+    kind = np.asarray(classes).dtype.kind
+    if kind in "US" or (kind == "O" and all(isinstance(label, str) for label in classes)):
+        return StringTensorType(shape)
+    whole = kind == "f" and bool((np.asarray(classes) % 1 == 0).all())
+    if kind in "iub" or whole:
+        return Int64TensorType(shape)
+    raise ValueError(
+        f"Labels of an exported model must be integers, truth values or texts, got {classes!r}."
+    )
+
+
+def as_matrix(graph: Graph, variables: Sequence[Any]) -> Value:
+    """Return the inputs of a model side by side, in the dtype of the graph."""
+    parts = [graph.cast(graph.input(variable), graph.dtype.name) for variable in variables]
+    return graph.concatenate(parts)
+
+
+def classes_of(scope: Any, model: Any) -> Any:
+    """Return the labels of a classifier; with the option ``nocl``, their positions."""
+    return get_label_classes(scope, model)
+
+
+def write_classes(graph: Graph, codes: Value, classes: Any, variable: Any) -> None:
+    """Return labels, of their positions among the classes."""
+    if isinstance(variable.type, StringTensorType):
+        table = graph.texts(classes)
+    else:
+        table = graph.whole(np.asarray(classes).astype(np.int64))
+    graph.write(graph.op("Gather", table, codes, axis=0), variable)
+
+
+def outputs_of(scope: Any, container: Any, model: Any, inputs: Sequence[Any]) -> list[Any]:
+    """Return the output variables of a model inside of another one.
+
+    Of a classifier these are labels and probabilities.
+    """
+    if is_classifier(model) or isinstance(model, Pipeline):
+        for options in (scope, container):
+            options.add_options(id(model), {"zipmap": False})
+    return list(_parse_sklearn(scope, model, list(inputs)))
+
+
+def selection(members: Any, classes: Any) -> Floats:
+    """Return the matrix, (c, C), that puts a member's classes where they are among all."""
+    matrix = np.zeros((len(members), len(classes)))
+    matrix[np.arange(len(members)), np.searchsorted(classes, members)] = 1
+    return matrix

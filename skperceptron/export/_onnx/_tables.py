@@ -1,0 +1,96 @@
+"""Converters of preprocessing: raw columns in, numbers for a network out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...preprocessing import RobustSmoothClipScaler
+from ...preprocessing._scaler import inverse_or_zero
+from ...preprocessing._tabular import parts_of
+from ._graph import Graph, Value
+from ._outputs import as_matrix, number_type, numbers_are_float64
+
+__all__ = [
+    "convert_preprocessor",
+    "convert_scaler",
+    "preprocessor_shapes",
+    "scaler_shapes",
+]
+
+
+def scaler_shapes(operator: Any) -> None:
+    """Tell the type of scaled columns."""
+    shape = [operator.inputs[0].get_first_dimension(), operator.raw_operator.n_features_in_]
+    operator.outputs[0].set_type(number_type(numbers_are_float64(operator.inputs), shape))
+
+
+def convert_scaler(scope: Any, operator: Any, container: Any) -> None:
+    """Convert a scaler."""
+    is_float64 = numbers_are_float64(operator.inputs)
+    graph = Graph(scope, container, np.float64 if is_float64 else np.float32)
+    X = as_matrix(graph, operator.inputs)
+    missing = graph.op("IsNaN", X)
+    scaled = _scaled(graph, graph.where(missing, 0, X), operator.raw_operator)
+    graph.write(graph.where(missing, np.nan, scaled), operator.outputs[0])
+
+
+def preprocessor_shapes(operator: Any) -> None:
+    """Tell the type of prepared columns."""
+    model = operator.raw_operator
+    shape = [operator.inputs[0].get_first_dimension(), len(model.get_feature_names_out())]
+    operator.outputs[0].set_type(number_type(np.dtype(model.dtype) == np.float64, shape))
+
+
+def convert_preprocessor(scope: Any, operator: Any, container: Any) -> None:
+    """Convert a preprocessor of tables."""
+    model = operator.raw_operator
+    graph = Graph(scope, container, np.dtype(model.dtype))
+    parts = parts_of(model)
+    if parts is None:
+        encoded = as_matrix(graph, operator.inputs)
+    else:
+        columns = _columns(graph, operator.inputs, model.n_features_in_)
+        filled = [(part, name) for part, name in parts if part.suffixes]
+        encoded = graph.concatenate(
+            [part.to_onnx(graph, columns[part.position], name) for part, name in filled]
+        )
+    # A number that is missing becomes the median, which is 0 in the end.
+    missing = graph.op("IsNaN", encoded)
+    scaled = _scaled(graph, graph.where(missing, 0, encoded), model.scaler_)
+    graph.write(graph.where(missing, 0, scaled), operator.outputs[0])
+
+
+def _columns(graph: Graph, inputs: Any, n_columns: int) -> list[Value]:
+    """Return each column of the table, (rows, 1)."""
+    found = []
+    for variable in inputs:
+        value, width = graph.input(variable), variable.type.shape[1]
+        if len(inputs) == n_columns:
+            found.append(value)
+            continue
+        found += [graph.columns(value, j, j + 1) for j in range(width or n_columns)]
+    if len(found) != n_columns:
+        raise ValueError(
+            f"The exported model is given {len(found)} columns, but fit has seen {n_columns}."
+        )
+    return found
+
+
+def _scaled(graph: Graph, X: Value, scaler: RobustSmoothClipScaler) -> Value:
+    """Return what a scaler makes of numbers, none of which is missing."""
+    constant = scaler.scale_ == 0
+    inverse = inverse_or_zero(scaler.scale_, graph.dtype)
+    z = (X - np.where(constant, 0, scaler.center_)) * np.where(constant, 0, inverse)
+    largest = float(np.finfo(graph.dtype).max)
+    z = graph.op("Max", graph.op("Min", z, largest), -largest)
+    if scaler.max_abs is None:
+        return z
+    # z / sqrt(1 + (z / m)^2) without squares of large numbers: with t = |z| / m, the factor is
+    # min(t, 1) / sqrt(1 + (min(t, 1) / max(t, 1))^2) on both sides of t = 1.
+    t = graph.op("Abs", z / scaler.max_abs)
+    small = graph.op("Min", t, 1)
+    ratio = small / graph.op("Max", t, 1)
+    drawn = small / graph.op("Sqrt", ratio * ratio + 1) * scaler.max_abs
+    return graph.op("Sign", z) * drawn

@@ -1,0 +1,120 @@
+"""What goes into an exported model: one array of numbers, or the columns of a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from skl2onnx.common.data_types import (
+    BooleanTensorType,
+    DoubleTensorType,
+    FloatTensorType,
+    Int64TensorType,
+    StringTensorType,
+)
+
+from ...preprocessing._columns import (
+    as_dates,
+    as_numbers,
+    content_of,
+    is_frame,
+    is_missing,
+    kind_of,
+)
+
+__all__ = ["UNKNOWN", "fed", "input_types"]
+
+#: The name of an array that is the only input.
+ONLY = "X"
+
+#: The text that stands for a missing one: that of no level.
+UNKNOWN = "\ufffd"
+
+
+def input_types(X: Any) -> list[tuple[str, Any]]:
+    """Return names and types of the inputs, for any number of rows like those of X."""
+    if _is_one_array(X):
+        X = _as_array(X)
+        return [(ONLY, _type_of(X.dtype, X.shape[1]))]
+    contents = _contents(X)
+    return [(name, _type_of(_stored(content, name).dtype, 1)) for name, content in contents]
+
+
+def fed(X: Any, names: list[str]) -> dict[str, Any]:
+    """Return what a session is fed with: an array for each input, by its name."""
+    if _is_one_array(X):
+        X = _as_array(X)
+        return {names[0]: _in_stored_dtype(X)}
+    arrays = [_stored(content, name) for name, content in _contents(X)]
+    return {name: array[:, np.newaxis] for name, array in zip(names, arrays, strict=True)}
+
+
+def _is_one_array(X: Any) -> bool:
+    return not is_frame(X) and (sparse.issparse(X) or np.asarray(X).dtype.kind != "O")
+
+
+def _as_array(X: Any) -> Any:
+    X = X.toarray() if sparse.issparse(X) else np.asarray(X)
+    if X.ndim != 2:
+        raise ValueError(f"X must have two dimensions, got an array of shape {X.shape}.")
+    return X
+
+
+def _contents(X: Any) -> list[tuple[str, Any]]:
+    """Return name and content of each column."""
+    if not is_frame(X):
+        X = np.asarray(X)
+        return [(f"x{j}", X[:, j]) for j in range(X.shape[1])]
+    names = list(X.column_names if hasattr(X, "column_names") else X.columns)
+    contents = [_content(X, j) for j in range(len(names))]
+    return [(str(name), content) for name, content in zip(names, contents, strict=True)]
+
+
+def _content(X: Any, j: int) -> Any:
+    """Return a column as an array; numbers of pandas keep their dtype."""
+    if hasattr(X, "iloc") and isinstance(X.iloc[:, j].dtype, np.dtype):
+        column = X.iloc[:, j].to_numpy()
+        if column.dtype.kind in "iufb":
+            return column
+    return content_of(X, j)[0]
+
+
+def _stored(content: Any, name: str) -> Any:
+    """Return a column in a dtype that ONNX has."""
+    kind = kind_of(content, name)
+    if kind == "date":
+        return as_dates(content, name).astype(np.int64)
+    if content.dtype.kind == "m" or (kind == "number" and content.dtype.kind == "O"):
+        return as_numbers(content, name)
+    if content.dtype.kind != "O":
+        return _in_stored_dtype(content)
+    values = content.tolist()
+    known = [value for value in values if not is_missing(value)]
+    if all(isinstance(value, str) for value in known):
+        return np.array([UNKNOWN if is_missing(v) else v for v in values], dtype=object)
+    if any(isinstance(value, str) for value in known):
+        raise ValueError(
+            f"Column {name!r} holds texts beside other values: an input of an exported model is of"
+            " one type. Make all of them texts."
+        )
+    return np.array([np.nan if is_missing(value) else value for value in values], dtype=np.float64)
+
+
+def _in_stored_dtype(array: Any) -> Any:
+    """Return an array in the nearest dtype that converters know."""
+    kinds = {"b": "bool", "i": "int64", "u": "int64", "U": "O", "T": "O", "S": "O"}
+    dtype = array.dtype
+    if dtype.kind == "f":
+        return array.astype(np.float32 if dtype.itemsize <= 4 else np.float64, copy=False)
+    if dtype.kind not in kinds:
+        raise ValueError(f"X has dtype {dtype}, which no exported model takes.")
+    return array.astype(kinds[dtype.kind], copy=False)
+
+
+def _type_of(dtype: Any, width: int) -> Any:
+    kinds = {"b": BooleanTensorType, "i": Int64TensorType, "u": Int64TensorType}
+    shape = [None, width]
+    if dtype.kind == "f":
+        return (FloatTensorType if dtype.itemsize <= 4 else DoubleTensorType)(shape)
+    return kinds.get(dtype.kind, StringTensorType)(shape)

@@ -1,0 +1,294 @@
+"""Models as JSON and arrays: what a file may say, and how it is read back.
+
+JSON knows numbers, texts, truth values, null, lists and dictionaries. Lists mean lists; everything
+else is a dictionary with one key that says what it is: ``{"tuple": [...]}``, ``{"array": "a0"}``,
+``{"object": "skperceptron.activations.ReLU", ...}``. What occurs twice is told once: lists and
+objects are numbered in the order in which they are met, and ``{"again": 3}`` is number 3.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..engine.arrays import Floats
+from ..options import shown
+from ._classes import class_named, name_of
+
+__all__ = ["Reader", "Writer"]
+
+#: Kinds of dtypes that arrays are stored in; dates and durations are stored as integers.
+STORED, TIMES = "biuf", "mM"
+
+BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
+
+
+class Writer:
+    """Tells a model as JSON and arrays.
+
+    Attributes
+    ----------
+    arrays : dict of str to ndarray
+    """
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, Any] = {}
+        self._names: dict[int, str] = {}
+        self._numbers: dict[int, int] = {}
+        # What has been told stays, so that no other object gets its identity.
+        self._told: list[Any] = []
+
+    def told(self, value: Any, where: str) -> Any:
+        """Return a value as JSON.
+
+        Parameters
+        ----------
+        value : object
+        where : str
+            Where it stands, for messages.
+
+        Raises
+        ------
+        TypeError
+            If it is nothing that a file can hold.
+        """
+        if value is None or type(value) in (bool, int, str):
+            return value
+        if type(value) is float:
+            return value if np.isfinite(value) else {"float": repr(value)}
+        number = self._numbers.get(id(value))
+        if number is not None:
+            return {"again": number}
+        name = name_of(value)
+        if name is not None:
+            return self._object(value, name, where)
+        for kind, tell in TOLD.items():
+            if isinstance(value, kind):
+                return getattr(self, tell)(value, where)
+        raise TypeError(
+            f"{where} is {shown(value)}, which a file without code cannot hold: only numbers,"
+            " texts, arrays and the classes of this package, and a few of scikit-learn's, are"
+            " stored. Use skops or pickle, or export the model to ONNX."
+        )
+
+    def _note(self, value: Any) -> None:
+        self._numbers[id(value)] = len(self._numbers)
+        self._told.append(value)
+
+    def _object(self, value: Any, name: str, where: str) -> Any:
+        self._note(value)
+        state = value.__getstate__()
+        return {"object": name, "state": self.told(state or {}, where)}
+
+    def _list(self, value: list[Any], where: str) -> Any:
+        self._note(value)
+        return self._items(value, where)
+
+    def _items(self, values: Any, where: str) -> list[Any]:
+        return [self.told(item, f"{where}[{i}]") for i, item in enumerate(values)]
+
+    def _tuple(self, value: tuple[Any, ...], where: str) -> Any:
+        return {"tuple": self._items(value, where)}
+
+    def _dict(self, value: dict[Any, Any], where: str) -> Any:
+        items = []
+        for key, item in value.items():
+            named = f"{where}.{key}" if isinstance(key, str) else f"{where}[{key!r}]"
+            items.append([self.told(key, where), self.told(item, named)])
+        return {"dict": items}
+
+    def _masked(self, value: Any, where: str) -> Any:
+        parts = [np.asarray(value.data), np.ma.getmaskarray(value)]
+        return {"masked": self._items(parts, where)}
+
+    def _array(self, value: Any, where: str) -> Any:
+        kind = value.dtype.kind
+        if kind in "OUS" or kind not in STORED + TIMES or value.dtype.itemsize > 8:
+            if kind not in "OU":
+                raise TypeError(f"{where} is an array of {value.dtype}, which no file holds.")
+            dtype = "object" if kind == "O" else value.dtype.str
+            items = self._items(value.ravel().tolist(), where)
+            return {"objects": items, "dtype": dtype, "shape": list(value.shape)}
+        name = self._names.get(id(value))
+        if name is None:
+            name = self._names[id(value)] = f"a{len(self.arrays)}"
+            self._told.append(value)
+            plain = value.view(np.int64) if kind in TIMES else value
+            self.arrays[name] = np.array(plain, dtype=plain.dtype.newbyteorder("="), order="C")
+        return {"array": name, "as": value.dtype.str} if kind in TIMES else {"array": name}
+
+    def _scalar(self, value: Any, where: str) -> Any:
+        return {"scalar": self._array(np.array(value), where)}
+
+    def _dtype(self, value: Any, where: str) -> Any:
+        return {"dtype": value.str}
+
+    def _range(self, value: range, where: str) -> Any:
+        return {"range": [value.start, value.stop, value.step]}
+
+    def _slice(self, value: slice, where: str) -> Any:
+        return {"slice": self._items((value.start, value.stop, value.step), where)}
+
+    def _random_state(self, value: Any, where: str) -> Any:
+        return {"random state": self.told(value.get_state(legacy=False), where)}
+
+    def _generator(self, value: Any, where: str) -> Any:
+        return {"generator": self.told(value.bit_generator.state, where)}
+
+    def _scalar_type(self, value: Any, where: str) -> Any:
+        if not issubclass(value, np.generic):
+            raise TypeError(f"{where} is the class {value.__name__}, which no file holds.")
+        return {"type": np.dtype(value).str}
+
+
+#: Which method tells what, the special before the general.
+TOLD: dict[type, str] = {
+    np.ma.MaskedArray: "_masked",
+    np.ndarray: "_array",
+    np.generic: "_scalar",
+    np.dtype: "_dtype",
+    list: "_list",
+    tuple: "_tuple",
+    dict: "_dict",
+    range: "_range",
+    slice: "_slice",
+    np.random.RandomState: "_random_state",
+    np.random.Generator: "_generator",
+    type: "_scalar_type",
+}
+
+
+class Reader:
+    """Makes a model of JSON and arrays.
+
+    Parameters
+    ----------
+    arrays : dict of str to ndarray
+    """
+
+    def __init__(self, arrays: dict[str, Floats]) -> None:
+        self._arrays = arrays
+        self._met: list[Any] = []
+
+    def made(self, told: Any) -> Any:
+        """Return what JSON tells.
+
+        Raises
+        ------
+        ValueError
+            If it tells nothing that a model may hold.
+        """
+        if isinstance(told, list):
+            made: list[Any] = []
+            self._met.append(made)
+            made += [self.made(item) for item in told]
+            return made
+        if not isinstance(told, dict):
+            return told
+        make = MADE.get(next(iter(told), ""))
+        if make is None:
+            raise ValueError(f"The file holds {shown(told)}, which means nothing.")
+        return getattr(self, make)(told)
+
+    def _items(self, told: Any) -> list[Any]:
+        return [self.made(item) for item in told]
+
+    def _again(self, told: Any) -> Any:
+        return self._met[told["again"]]
+
+    def _object(self, told: Any) -> Any:
+        kind = class_named(told["object"])
+        made: Any = kind.__new__(kind)  # type: ignore[call-overload]
+        self._met.append(made)
+        state = self.made(told["state"])
+        if not isinstance(state, dict):
+            raise ValueError(f"The file tells the state of {told['object']} as no dictionary.")
+        if hasattr(made, "__setstate__"):
+            made.__setstate__(state)
+        else:
+            vars(made).update(state)
+        return made
+
+    def _tuple(self, told: Any) -> Any:
+        return tuple(self._items(told["tuple"]))
+
+    def _dict(self, told: Any) -> Any:
+        return {self.made(key): self.made(value) for key, value in told["dict"]}
+
+    def _masked(self, told: Any) -> Any:
+        data, mask = self._items(told["masked"])
+        return np.ma.MaskedArray(data, mask)
+
+    def _array(self, told: Any) -> Any:
+        array = self._arrays[told["array"]]
+        if "as" not in told:
+            return array
+        dtype = np.dtype(told["as"])
+        if dtype.kind not in TIMES:
+            raise ValueError(f"The file tells an array as {told['as']!r}: only times are.")
+        return array.view(dtype)
+
+    def _objects(self, told: Any) -> Any:
+        dtype = np.dtype(told["dtype"])
+        if dtype.kind not in "OU":
+            raise ValueError(f"The file tells a list as an array of {told['dtype']!r}.")
+        items = self._items(told["objects"])
+        longest = max((len(item) for item in items if isinstance(item, str)), default=0)
+        if dtype.kind == "U" and dtype.itemsize > 4 * max(longest, 1):
+            # Texts are as long as they are: no file asks for more memory than it has.
+            dtype = np.dtype(f"U{max(longest, 1)}")
+        array = np.empty(len(items), dtype=dtype)
+        array[:] = items
+        return array.reshape(told["shape"])
+
+    def _scalar(self, told: Any) -> Any:
+        return self.made(told["scalar"])[()]
+
+    def _float(self, told: Any) -> float:
+        return {"inf": np.inf, "-inf": -np.inf, "nan": np.nan}[told["float"]]
+
+    def _dtype(self, told: Any) -> Any:
+        return np.dtype(str(told["dtype"]))
+
+    def _type(self, told: Any) -> Any:
+        return np.dtype(str(told["type"])).type
+
+    def _range(self, told: Any) -> range:
+        return range(*told["range"])
+
+    def _slice(self, told: Any) -> slice:
+        return slice(*self._items(told["slice"]))
+
+    def _random_state(self, told: Any) -> Any:
+        made = np.random.RandomState(0)
+        made.set_state(self.made(told["random state"]))
+        return made
+
+    def _generator(self, told: Any) -> Any:
+        state = self.made(told["generator"])
+        if state["bit_generator"] not in BIT_GENERATORS:
+            raise ValueError(f"The file asks for the generator {state['bit_generator']!r}.")
+        bits = getattr(np.random, state["bit_generator"])()
+        bits.state = state
+        return np.random.Generator(bits)
+
+
+#: Which method makes what of a dictionary, by its first key.
+MADE: dict[str, str] = {
+    "again": "_again",
+    "array": "_array",
+    "dict": "_dict",
+    "dtype": "_dtype",
+    "float": "_float",
+    "generator": "_generator",
+    "masked": "_masked",
+    "object": "_object",
+    "objects": "_objects",
+    "random state": "_random_state",
+    "range": "_range",
+    "scalar": "_scalar",
+    "slice": "_slice",
+    "tuple": "_tuple",
+    "type": "_type",
+}

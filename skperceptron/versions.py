@@ -1,0 +1,40 @@
+"""What is installed, for bug reports."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+from .engine.compiled import VARIABLE, is_available, way
+
+#: Distributions whose versions matter.
+DISTRIBUTIONS = ("skperceptron", "scikit-learn", "numpy", "scipy", "threadpoolctl")
+
+
+def show_versions() -> None:
+    """Print the versions of what is installed, and which way the steps of a fit run.
+
+    Raises
+    ------
+    ValueError, ImportError
+        If the environment variable SKPERCEPTRON_STEPS has a value that no fit could follow.
+
+    Examples
+    --------
+    >>> import skperceptron
+    >>> skperceptron.show_versions()  # doctest: +ELLIPSIS
+    python: ...
+    """
+    print(f"python: {sys.version.split()[0]} ({platform.platform()})")
+    for name in DISTRIBUTIONS:
+        print(f"{name}: {_version_of(name)}")
+    print(f"compiled steps: {'available' if is_available() else 'not available'}")
+    print(f"steps run: {way().value} ({VARIABLE})")
+
+
+def _version_of(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

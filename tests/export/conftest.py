@@ -1,0 +1,55 @@
+"""How exported models are run and compared with what they were exported from."""
+
+import numpy as np
+import pytest
+
+OLDEST, NEWEST = 11, 22
+
+
+class Exported:
+    """A model in onnxruntime, beside the estimator that it was exported from."""
+
+    def __init__(self, estimator, X, **options):
+        runtime = pytest.importorskip("onnxruntime")
+        export = pytest.importorskip("skperceptron.export")
+        self.model = export.to_onnx(estimator, X[:2], **options)
+        self.session = runtime.InferenceSession(
+            self.model.SerializeToString(), providers=["CPUExecutionProvider"]
+        )
+        self._inputs = export.onnx_inputs
+
+    def __call__(self, X):
+        """Return all outputs for the rows of X."""
+        return self.session.run(None, self._inputs(self.session, X))
+
+
+def assert_close(found, expected):
+    """Within 1e-5 in float32 and 1e-12 in float64, of the size of what is compared."""
+    expected = np.asarray(expected).reshape(found.shape)
+    tolerance = 1e-5 if found.dtype == np.float32 else 1e-12
+    scale = max(1.0, float(np.abs(expected).max()))
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * scale)
+
+
+@pytest.fixture
+def exported():
+    pytest.importorskip("skl2onnx")
+    return Exported
+
+
+@pytest.fixture
+def check_exported(exported):
+    """Return what compares labels and probabilities, or numbers, for several numbers of rows."""
+
+    def check(estimator, X, **options):
+        model = exported(estimator, X, **options)
+        for rows in (X, X[:1]):
+            found = model(rows)
+            if hasattr(estimator, "classes_"):
+                assert_close(found[1], estimator.predict_proba(rows))
+                assert (np.asarray(found[0]) == np.asarray(estimator.predict(rows))).all()
+            else:
+                assert_close(found[0], estimator.predict(rows))
+        return model
+
+    return check

@@ -1,0 +1,260 @@
+"""Models as files without code: they come back whole, and nothing else is read."""
+
+import json
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from skperceptron import MLPRegressor
+from skperceptron.activations import Tanh
+from skperceptron.exceptions import InconsistentVersionWarning
+from skperceptron.export import load, save, trusted_types
+from skperceptron.export._plain import Reader, Writer
+
+from .models import CODES, FOLDER, LABELS, NAMES, X, Y, models, predicted
+
+MODELS = models()
+EVERY_MODEL = pytest.mark.parametrize("name", MODELS)
+STORABLE = pytest.mark.parametrize("name", [name for name in MODELS if name != "search"])
+STORED = sorted(FOLDER.glob("*.safetensors"))
+
+
+@pytest.fixture
+def path(tmp_path):
+    pytest.importorskip("safetensors")
+    return tmp_path / "model.safetensors"
+
+
+@STORABLE
+def test_a_model_comes_back_as_it_was(name, path):
+    model, rows = MODELS[name]
+    save(model, path)
+    again = load(path)
+    assert type(again) is type(model)
+    assert_array_equal(predicted(again, rows), predicted(model, rows))
+    assert repr(again) == repr(model)
+    assert repr(clone(again)) == repr(clone(model))
+
+
+@pytest.mark.parametrize("name", ["huber", "names", "labels", "categorical"])
+def test_it_goes_on_learning_as_it_would_have(name, path):
+    model = pickle.loads(pickle.dumps(MODELS[name][0])).set_params(early_stopping=False)
+    y = {"huber": Y, "categorical": CODES, "names": NAMES, "labels": LABELS}[name]
+    save(model, path)
+    again = load(path)
+    for one in (model, again):
+        for _ in range(3):
+            one.partial_fit(X, y)
+    assert_array_equal(predicted(again, X), predicted(model, X))
+
+
+def test_what_was_one_list_is_one_list_again(path):
+    save(MODELS["huber"][0], path)
+    again = load(path)
+    assert again._fitted.heeding(vars(again)) is again._fitted
+
+
+def test_safetensors_reads_the_arrays(path):
+    numpy = pytest.importorskip("safetensors.numpy")
+    model = MODELS["huber"][0]
+    save(model, path)
+    arrays = list(numpy.load_file(path).values())
+    assert any(np.array_equal(array, model.coefs_[0]) for array in arrays)
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
+def test_models_of_released_formats_are_read(path):
+    with warnings.catch_warnings():
+        # Of this package and of scikit-learn.
+        warnings.simplefilter("ignore", UserWarning)
+        model = load(path)
+    rows = MODELS[path.stem][1]
+    assert_allclose(predicted(model, rows), np.load(path.with_suffix(".npy")), rtol=1e-6, atol=1e-6)
+
+
+def test_there_are_stored_models():
+    assert len(STORED) == len(MODELS) - 1
+
+
+def test_another_version_is_told(path, monkeypatch):
+    monkeypatch.setattr("skperceptron._sklearn.versions.__version__", "0.0.9")
+    save(MODELS["huber"][0], path)
+    monkeypatch.undo()
+    with pytest.warns(InconsistentVersionWarning, match=r"0\.0\.9"):
+        load(path)
+
+
+def test_values_of_all_kinds():
+    again = [1, 2]
+    value = {
+        "numbers": [0, -(2**80), 0.1, np.inf, -np.inf, np.float32(0.1), np.int64(3), np.True_],
+        "tuple": (1, (2.0, None), "ü"),
+        ("key", 1): range(1, 9, 2),
+        "slice": slice(None, 3),
+        "texts": np.array(["a", "bcd"]),
+        "objects": np.array(["a", 1, None], dtype=object),
+        "times": np.array(["2020-01-01", "NaT"], dtype="datetime64[us]"),
+        "masked": np.ma.MaskedArray([1.0, 2.0], [True, False]),
+        "dtype": np.dtype("float32"),
+        "type": np.float32,
+        "empty": np.empty((0, 3)),
+        "big": np.arange(4, dtype=">f8")[::2],
+        "whole": np.array([[True], [False]]),
+        "same": [again, again],
+    }
+    writer = Writer()
+    told = json.loads(json.dumps(writer.told(value, "value"), allow_nan=False))
+    found = Reader(writer.arrays).made(told)
+    assert repr(found) == repr(value).replace(", dtype='>f8'", "")
+    assert found["same"][0] is found["same"][1]
+    assert found["texts"].dtype == value["texts"].dtype
+
+
+def test_sources_of_randomness_go_on():
+    for source in (np.random.RandomState(3), np.random.default_rng(3)):
+        source.random(5)
+        writer = Writer()
+        again = Reader(writer.arrays).made(json.loads(json.dumps(writer.told(source, "source"))))
+        assert again.random(3).tolist() == source.random(3).tolist()
+
+
+# What is refused.
+
+
+class Mine(Tanh):
+    """A class of the user's own."""
+
+
+@pytest.mark.parametrize("activation", [Mine()], ids=str)
+def test_code_of_the_users_is_refused_with_its_place(activation, path):
+    network = MLPRegressor(hidden_layer_sizes=(3,), activation=activation, max_iter=1).fit(X, Y)
+    with pytest.raises(TypeError, match=r"MLPRegressor\.activation is Mine\(\), which a file"):
+        save(network, path)
+    assert not list(path.parent.iterdir())
+
+
+def test_an_unfitted_estimator_is_refused(path):
+    with pytest.raises(NotFittedError):
+        save(MLPRegressor(), path)
+
+
+def test_a_file_that_exists_is_replaced_at_once(path, monkeypatch):
+    path.write_text("before")
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        save(MODELS["huber"][0], path)
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"abc", b"\x80\x04K\x01.", b"\xff" * 64, (4).to_bytes(8, "little") + b"[1]]"],
+)
+def test_foreign_files_are_refused_with_a_sentence(content, tmp_path):
+    (tmp_path / "foreign").write_bytes(content)
+    with pytest.raises(ValueError, match=r"is no model that skperceptron\.export\.save"):
+        load(tmp_path / "foreign")
+
+
+def test_safetensors_of_others_are_refused(path):
+    numpy = pytest.importorskip("safetensors.numpy")
+    numpy.save_file({"a": np.zeros(2)}, path, {"skperceptron_format": "x"})
+    with pytest.raises(ValueError, match="is no model"):
+        load(path)
+
+
+def rewritten(path, change):
+    """Let a function change the header of a stored model."""
+    content = (FOLDER / "names.safetensors").read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    change(header)
+    new = json.dumps(header).encode()
+    path.write_bytes(len(new).to_bytes(8, "little") + new + content[8 + length :])
+    return path
+
+
+def forged(model):
+    def change(header):
+        header["__metadata__"]["model"] = json.dumps(model)
+
+    return change
+
+
+def larger(header):
+    header["a0"]["shape"] = [10**12]
+
+
+def elsewhere(header):
+    header["a0"]["data_offsets"] = [10**12, 10**12 + 8]
+
+
+def newer(header):
+    header["__metadata__"]["skperceptron_format"] = "99"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (larger, "another size than its shape says"),
+        (elsewhere, "is damaged"),
+        (newer, "has format 99, written by skperceptron"),
+        (forged({"object": "os.system", "state": {}}), "asks for 'os.system', which is no class"),
+        (forged({"object": "builtins.eval", "state": {}}), "which is no class"),
+        (forged({"call": "print"}), "which means nothing"),
+        (forged({"again": 3}), "is damaged"),
+        (forged({"array": "a999"}), "is damaged"),
+        (forged({"objects": ["a"], "dtype": "U900000000", "shape": [10**9]}), "is damaged"),
+        (forged({"generator": {"dict": [["bit_generator", "os"]]}}), "asks for the generator 'os'"),
+        (forged({"tuple": 3}), "is damaged"),
+    ],
+)
+def test_forged_files_are_refused_before_memory_is_taken(change, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        load(rewritten(tmp_path / "forged", change))
+
+
+def test_bytes_too_few_or_too_many_are_noticed(tmp_path):
+    content = (FOLDER / "names.safetensors").read_bytes()
+    for damaged in (content[:-8], content + b"\0"):
+        (tmp_path / "damaged").write_bytes(damaged)
+        with pytest.raises(ValueError, match="is damaged: its arrays have"):
+            load(tmp_path / "damaged")
+
+
+# Pickles and skops.
+
+
+@EVERY_MODEL
+def test_a_pickle_names_public_classes_only(name):
+    import pickletools
+
+    model = MODELS[name][0]
+    names = [
+        argument.replace(" ", ".")
+        for operation, argument, _ in pickletools.genops(pickle.dumps(model, protocol=2))
+        if operation.name == "GLOBAL" and argument.startswith("skperceptron")
+    ]
+    assert names
+    assert set(names) <= set(trusted_types())
+    assert_array_equal(
+        predicted(pickle.loads(pickle.dumps(model)), MODELS[name][1]),
+        predicted(model, MODELS[name][1]),
+    )
+
+
+@EVERY_MODEL
+def test_skops_has_to_trust_public_classes_only(name):
+    skops = pytest.importorskip("skops.io")
+    model, rows = MODELS[name]
+    dumped = skops.dumps(model)
+    unknown = skops.get_untrusted_types(data=dumped)
+    ours = [one for one in unknown if one.startswith("skperceptron")]
+    assert set(ours) <= set(trusted_types())
+    again = skops.loads(dumped, trusted=unknown)
+    assert_array_equal(predicted(again, rows), predicted(model, rows))

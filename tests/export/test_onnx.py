@@ -1,0 +1,518 @@
+"""Exported models, run by onnxruntime, predict what the estimators predict."""
+
+import importlib
+import sys
+
+import numpy as np
+import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import make_classification, make_multilabel_classification, make_regression
+from sklearn.ensemble import StackingClassifier, VotingClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skperceptron import (
+    MLPBinaryClassifier,
+    MLPRegressor,
+    MLPSoftmaxClassifier,
+    RosenblattPerceptron,
+)
+from skperceptron.activations import CELU, Activation, Gaussian, Heaviside, list_activations
+from skperceptron.embeddings import Periodic, PeriodicLinear
+from skperceptron.engine import Network, Node, blocks
+from skperceptron.engine.network import INPUT
+from skperceptron.exceptions import NotDeclaredError
+from skperceptron.losses import GaussianNLL, Loss, Pinball, SquaredError, list_losses
+from skperceptron.model_selection import (
+    StackedCrossEnsembleClassifier,
+    StackedCrossEnsembleRegressor,
+    StackedEnsembleClassifier,
+    StackedEnsembleRegressor,
+    StackedGridSearchCV,
+    StackedRandomizedSearchCV,
+)
+
+from .conftest import NEWEST, OLDEST, assert_close
+
+pytest.importorskip("onnxruntime")
+export = pytest.importorskip("skperceptron.export")
+skl2onnx = pytest.importorskip("skl2onnx")
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:The gradient of Heaviside"),
+]
+BOTH_DTYPES = pytest.mark.parametrize("dtype", [np.float64, np.float32])
+BOTH_OPSETS = pytest.mark.parametrize("opset", [OLDEST, NEWEST])
+
+SOFT = {"voting": "soft", "flatten_transform": False}
+SHORT = {"max_iter": 3, "random_state": 0}
+X, Y = make_classification(80, 6, n_informative=4, n_classes=3, random_state=0)
+TWO = (Y > 0).astype(int)
+NUMBERS = make_regression(80, 6, n_targets=2, noise=0.1, random_state=0)[1]
+ONE = NUMBERS[:, 0] / NUMBERS[:, 0].std()
+
+
+@BOTH_OPSETS
+@BOTH_DTYPES
+@pytest.mark.parametrize("activation", [*list_activations(), CELU(1e3)])
+def test_every_activation(check_exported, activation, dtype, opset):
+    network = MLPSoftmaxClassifier((8, 5), activation, **SHORT).fit(X, Y)
+    check_exported(network, (3 * X).astype(dtype), target_opset=opset)
+
+
+@BOTH_DTYPES
+@pytest.mark.parametrize("activation", [a for a in list_activations() if a != "sine"])
+def test_activations_of_large_numbers(exported, activation, dtype):
+    network = MLPRegressor(hidden_layer_sizes=(8,), activation=activation, **SHORT).fit(X, ONE)
+    rows = (1e4 * X).astype(dtype)
+    assert_close(exported(network, rows)(rows)[0], network.predict(rows))
+
+
+@BOTH_OPSETS
+@BOTH_DTYPES
+@pytest.mark.parametrize("skip_connections", ["none", "residual", "dense", "linear"])
+@pytest.mark.parametrize("normalization", ["layer", "batch"])
+def test_every_wiring(check_exported, skip_connections, normalization, dtype, opset):
+    network = MLPRegressor(
+        hidden_layer_sizes=(7, 7),
+        skip_connections=skip_connections,
+        normalization=normalization,
+        dropout=0.1,
+        feature_scale=True,
+        numeric_embedding=Periodic(4, 2, 0.3),
+        **SHORT,
+    )
+    check_exported(network.fit(X, NUMBERS), X.astype(dtype), target_opset=opset)
+
+
+@BOTH_OPSETS
+@BOTH_DTYPES
+def test_parametric_activations_and_rectified_waves(check_exported, dtype, opset):
+    network = MLPRegressor(
+        hidden_layer_sizes=(7, 7),
+        activation="selu",
+        parametric_activation=True,
+        numeric_embedding=PeriodicLinear(4, 2, 0.3),
+        **SHORT,
+    )
+    check_exported(network.fit(X, NUMBERS), X.astype(dtype), target_opset=opset)
+
+
+@pytest.mark.parametrize("hidden", [(), (3,)])
+def test_scaled_features_and_no_hidden_layer(check_exported, hidden):
+    network = MLPRegressor(hidden_layer_sizes=hidden, feature_scale=True, **SHORT)
+    check_exported(network.fit(X, ONE), X)
+
+
+@BOTH_OPSETS
+@BOTH_DTYPES
+@pytest.mark.parametrize(
+    ("loss", "y"),
+    [
+        *((name, np.abs(NUMBERS) + 0.1) for name in list_losses("regression")),
+        (Pinball([0.1, 0.5, 0.9]), NUMBERS),
+        (Pinball([0.1, 0.5, 0.9]), ONE),
+    ],
+)
+def test_every_loss_of_numbers(check_exported, loss, y, dtype, opset):
+    network = MLPRegressor(loss, (8,), **SHORT).fit(X, y)
+    check_exported(network, X.astype(dtype), target_opset=opset)
+
+
+@BOTH_DTYPES
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"output_range": (-4, 4)},
+        {"output": "categorical"},
+        {"output": "categorical", "categorical_prediction": "mode"},
+        {"clip_predictions": True},
+        {"clip_predictions": True, "loss": "gaussian_nll"},
+        {"standardize_target": True},
+    ],
+    ids=str,
+)
+def test_every_output_of_numbers(check_exported, options, dtype):
+    y = np.round(ONE) if options.get("output") == "categorical" else ONE
+    network = MLPRegressor(hidden_layer_sizes=(8,), **options, **SHORT).fit(X, y)
+    check_exported(network, X.astype(dtype))
+
+
+def test_targets_beyond_float32_are_predicted_in_float64(check_exported):
+    network = MLPRegressor(hidden_layer_sizes=(8,), **SHORT).fit(X, 1e42 * ONE)
+    model = check_exported(network, X.astype(np.float32))
+    assert model(X.astype(np.float32))[0].dtype == np.float64
+
+
+@BOTH_DTYPES
+def test_deviations(exported, dtype):
+    rows = X.astype(dtype)
+    network = MLPRegressor(GaussianNLL(), (8,), **SHORT).fit(X, NUMBERS)
+    for model in (network, make_pipeline(StandardScaler(), network).fit(X, NUMBERS)):
+        outputs = exported(model, rows, return_std=True)(rows)
+        for found, expected in zip(outputs, model.predict(rows, return_std=True), strict=True):
+            assert_close(found, expected)
+
+
+def test_distributions(exported):
+    network = MLPRegressor(output="categorical", hidden_layer_sizes=(8,), **SHORT)
+    network.fit(X, np.round(ONE))
+    mean, distribution = exported(network, X, return_proba=True)(X)
+    assert_close(mean, network.predict(X))
+    assert_close(distribution, network.predict_proba(X))
+
+
+def test_what_a_regressor_does_not_estimate_is_refused(exported):
+    network = MLPRegressor(hidden_layer_sizes=(8,), **SHORT).fit(X, ONE)
+    with pytest.raises(ValueError, match="return_std needs a loss that estimates standard dev"):
+        exported(network, X, return_std=True)
+
+
+@BOTH_OPSETS
+@BOTH_DTYPES
+@pytest.mark.parametrize("loss", ["log_loss", "focal"])
+def test_classifiers(check_exported, loss, dtype, opset):
+    rows = X.astype(dtype)
+    labels = make_multilabel_classification(80, 6, random_state=0)[1]
+    for network, y in [
+        (MLPBinaryClassifier((8,), loss=loss, **SHORT), TWO),
+        (MLPBinaryClassifier((8,), loss=loss, **SHORT), labels),
+        (MLPSoftmaxClassifier((8,), loss=loss, **SHORT), TWO),
+        (MLPSoftmaxClassifier((8,), loss=loss, **SHORT), Y),
+    ]:
+        check_exported(network.fit(X, y), rows, target_opset=opset)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["a", "ü", "c"], np.array(["a", "b", "c"], dtype=object), [5, -3, 2], [1.0, 2.0, 7.0]],
+    ids=str,
+)
+def test_labels(check_exported, names):
+    check_exported(MLPSoftmaxClassifier((8,), **SHORT).fit(X, np.asarray(names)[Y]), X)
+
+
+def test_truth_values_are_told_as_integers(exported):
+    network = MLPBinaryClassifier((8,), **SHORT).fit(X, TWO == 1)
+    labels, _ = exported(network, X)(X)
+    assert labels.dtype == np.int64
+    np.testing.assert_array_equal(labels.astype(bool), network.predict(X))
+
+
+def test_labels_that_onnx_has_not_are_refused():
+    from skperceptron.export._onnx._outputs import label_type
+
+    with pytest.raises(ValueError, match="must be integers, truth values or texts"):
+        label_type(np.array([0.5, 1.0]), [None])
+
+
+def test_zipmap(exported):
+    names = np.array(["low", "mid", "high"])
+    network = MLPSoftmaxClassifier((8,), **SHORT)
+    pipeline = make_pipeline(StandardScaler(), network).fit(X, names[Y])
+    expected = pipeline.predict_proba(X)
+    # ONNX has such dicts of float32 only.
+    _, as_dicts = exported(pipeline, X, zipmap=True)(X)
+    as_arrays = np.array([[row[name] for name in sorted(names)] for row in as_dicts])
+    assert_close(as_arrays.astype(np.float32), expected)
+    outputs = exported(pipeline, X, zipmap="columns")(X)
+    assert_close(np.column_stack(outputs[1:]), expected)
+
+
+@BOTH_OPSETS
+@BOTH_DTYPES
+@pytest.mark.parametrize("options", [{}, {"n_associative": 30}], ids=str)
+@pytest.mark.parametrize("y", [TWO, Y], ids=["two", "three"])
+def test_perceptron(check_exported, options, y, dtype, opset):
+    perceptron = RosenblattPerceptron(random_state=0, weights="averaged", **options).fit(X, y)
+    check_exported(perceptron, X.astype(dtype), target_opset=opset)
+
+
+# Inside of other models.
+
+
+@BOTH_DTYPES
+def test_meta_estimators_of_scikit_learn(check_exported, dtype):
+    network = MLPSoftmaxClassifier((8,), max_iter=20, random_state=0)
+    two = MLPBinaryClassifier((8,), max_iter=20, random_state=0)
+    for model, y in [
+        (make_pipeline(StandardScaler(), network), Y),
+        (CalibratedClassifierCV(network, cv=2), Y),
+        (CalibratedClassifierCV(make_pipeline(StandardScaler(), two), cv=2), TWO),
+        (CalibratedClassifierCV(RosenblattPerceptron(random_state=0), cv=2), TWO),
+        (VotingClassifier([("a", network), ("b", LogisticRegression())], **SOFT), Y),
+        (StackingClassifier([("a", network), ("b", two)], cv=2), TWO),
+    ]:
+        check_exported(model.fit(X, y), X.astype(dtype))
+
+
+@BOTH_OPSETS
+@BOTH_DTYPES
+def test_ensembles_of_classifiers(check_exported, dtype, opset):
+    rows = X.astype(dtype)
+    labels = make_multilabel_classification(80, 6, random_state=0)[1]
+    network = MLPSoftmaxClassifier((8,), max_iter=15)
+    for ensemble, y in [
+        (StackedEnsembleClassifier(network, 3, random_state=0), np.array(["a", "b", "c"])[Y]),
+        (StackedEnsembleClassifier(MLPBinaryClassifier((8,)), 2, random_state=0), labels),
+        (StackedCrossEnsembleClassifier(network, {"alpha": [1e-4, 1]}, random_state=0), Y),
+        (
+            StackedCrossEnsembleClassifier(
+                make_pipeline(StandardScaler(), MLPBinaryClassifier((8,))),
+                {"mlpbinaryclassifier__alpha": [1e-4, 1]},
+                random_state=0,
+            ),
+            labels,
+        ),
+    ]:
+        check_exported(ensemble.fit(X, y), rows, target_opset=opset)
+
+
+@BOTH_DTYPES
+def test_members_that_have_not_seen_all_classes(check_exported, dtype):
+    y = Y.copy()
+    y[:1] = 9
+    network = MLPSoftmaxClassifier((8,), max_iter=5)
+    ensemble = StackedCrossEnsembleClassifier(network, {}, cv=2, random_state=0)
+    with pytest.warns(UserWarning):
+        check_exported(ensemble.fit(X, y), X.astype(dtype))
+
+
+@BOTH_DTYPES
+@pytest.mark.parametrize("y", [ONE, NUMBERS, 1e41 * ONE], ids=["one", "two", "large"])
+def test_ensembles_of_regressors(check_exported, y, dtype):
+    rows = X.astype(dtype)
+    network = MLPRegressor(hidden_layer_sizes=(8,), max_iter=5)
+    for ensemble in [
+        StackedEnsembleRegressor(network, 3, random_state=0),
+        StackedCrossEnsembleRegressor(network, {"alpha": [1e-4, 1]}, random_state=0),
+    ]:
+        check_exported(ensemble.fit(X, y), rows)
+
+
+def test_ensemble_of_quantiles(check_exported):
+    network = MLPRegressor(Pinball([0.2, 0.8]), (8,), max_iter=5)
+    check_exported(StackedEnsembleRegressor(network, 2, random_state=0).fit(X, ONE), X)
+
+
+@pytest.mark.parametrize("refit", [True, "ensemble"])
+def test_searches(check_exported, refit):
+    pipeline = make_pipeline(StandardScaler(), MLPSoftmaxClassifier((8,), **SHORT))
+    grid = {"mlpsoftmaxclassifier__alpha": [1e-4, 1]}
+    for search in [
+        StackedGridSearchCV(pipeline, grid, cv=2, refit=refit),
+        StackedRandomizedSearchCV(pipeline, grid, n_iter=2, cv=2, refit=refit, random_state=0),
+    ]:
+        check_exported(search.fit(X, Y), X)
+
+
+def test_skl2onnx_itself_knows_all_of_it():
+    network = MLPSoftmaxClassifier((8,), **SHORT)
+    pipeline = make_pipeline(StandardScaler(), network).fit(X, Y)
+    model = skl2onnx.to_onnx(pipeline, X[:1].astype(np.float32))
+    assert [output.name for output in model.graph.output] == [
+        "output_label",
+        "output_probability",
+    ]
+
+
+def test_integers_are_predicted_in_float32(exported):
+    rows = np.round(5 * X).astype(int)
+    network = MLPRegressor(hidden_layer_sizes=(8,), **SHORT).fit(rows, ONE)
+    assert_close(exported(network, rows)(rows)[0], network.predict(rows))
+
+
+# What is the user's own.
+
+
+class Declared(Gaussian):
+    """A bump with tails, and its operators."""
+
+    def forward(self, z, out, *learned):
+        np.multiply(z, z, out=out)
+        np.add(out, 1, out=out)
+        np.divide(1, out, out=out)
+
+    def to_onnx(self, graph, z, *learned):
+        return 1 / (z * z + 1)
+
+
+class Undeclared(Gaussian):
+    """The same, whose inherited operators would be those of another formula."""
+
+    forward = Declared.forward
+
+
+class Own(Activation):
+    """An activation that says nothing of operators."""
+
+    keeps_input = True
+
+    def forward(self, z, out, *learned):
+        np.copyto(out, z)
+
+    def backward(self, z, a, grad, *learned):
+        pass
+
+
+def test_an_activation_of_the_users_declares_its_operators(check_exported):
+    check_exported(
+        MLPRegressor(hidden_layer_sizes=(8,), activation=Declared(), **SHORT).fit(X, ONE), X
+    )
+
+
+@pytest.mark.parametrize("activation", [Own(), Undeclared()], ids=str)
+def test_an_activation_that_does_not_is_refused_by_name(exported, activation):
+    network = MLPRegressor(hidden_layer_sizes=(8,), activation=activation, **SHORT).fit(X, ONE)
+    with pytest.raises(NotDeclaredError, match=f"{type(activation).__name__} cannot be exported"):
+        exported(network, X)
+
+
+class Doubled(SquaredError):
+    """A loss whose link the exported model must not guess."""
+
+    def inverse_link(self, raw, out):
+        np.multiply(raw, 2, out=out)
+
+
+def test_a_loss_with_a_link_of_its_own_is_refused(exported):
+    network = MLPRegressor(Doubled(), (8,), **SHORT).fit(X, ONE)
+    with pytest.raises(NotDeclaredError, match="Doubled cannot be exported"):
+        exported(network, X)
+
+
+class Halved(blocks.Scale):
+    """A block that inherits a line."""
+
+
+class Squared(blocks.Add):
+    """A block that redefines its formula only."""
+
+    def forward(self, work, node):
+        yield from ()
+
+
+def test_blocks_declare_operators_or_are_refused():
+    from skperceptron.export._onnx._networks import refuse_inherited
+
+    refuse_inherited(Halved(2), "to_onnx", ("forward",), general=blocks.Block)
+    with pytest.raises(NotDeclaredError, match="Squared cannot be exported"):
+        refuse_inherited(Squared(2), "to_onnx", ("forward",), general=blocks.Block)
+    with pytest.raises(NotDeclaredError, match="Own cannot"):
+        Own().to_onnx(None, None)
+
+
+def test_a_derived_class_is_registered(check_exported):
+    class Mine(MLPRegressor):
+        pass
+
+    export.register(Mine)
+    check_exported(Mine(hidden_layer_sizes=(4,), **SHORT).fit(X, ONE), X)
+    with pytest.raises(TypeError, match="LogisticRegression is derived from none"):
+        export.register(LogisticRegression)
+
+
+def test_an_unfitted_estimator_is_refused():
+    with pytest.raises(NotFittedError):
+        export.to_onnx(MLPRegressor(), X)
+
+
+def test_the_package_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "skl2onnx", None)
+    for name in [name for name in sys.modules if name.startswith("skperceptron.export")]:
+        monkeypatch.delitem(sys.modules, name)
+    without = importlib.import_module("skperceptron.export")
+    with pytest.raises(ImportError, match=r"pip install 'skperceptron\[onnx\]'"):
+        without.to_onnx  # noqa: B018
+
+
+# Networks that no estimator makes.
+
+
+def raw_of(network, learned, feeds):
+    """Return what onnxruntime computes for a network of the engine."""
+    import onnxruntime
+    from onnx import TensorProto, helper
+
+    from skperceptron.export._onnx._graph import Graph
+    from skperceptron.export._onnx._graph import Value as Tensor
+    from skperceptron.export._onnx._networks import raw_outputs
+
+    class Container:
+        target_opset = NEWEST
+
+        def __init__(self):
+            self.nodes, self.constants = [], []
+
+        def add_node(self, op, inputs, outputs, op_domain="", name=None, **attributes):
+            made = helper.make_node(op, inputs, outputs, name=name, domain=op_domain, **attributes)
+            self.nodes.append(made)
+
+        def add_initializer(self, name, onnx_type, shape, tensor):
+            tensor.name = name
+            self.constants.append(tensor)
+
+    class Scope:
+        n = 0
+
+        def get_unique_variable_name(self, hint):
+            self.n += 1
+            return f"{hint}{self.n}"
+
+        get_unique_operator_name = get_unique_variable_name
+
+    class Fitted:
+        def __init__(self):
+            self.network = network
+
+        def views(self, dtype):
+            return learned
+
+    container = Container()
+    graph = Graph(Scope(), container, np.float64)
+    values = {name: Tensor(graph, name, array.dtype.name) for name, array in feeds.items()}
+    raw = raw_outputs(graph, Fitted(), values)
+    types = {"float64": TensorProto.DOUBLE, "int64": TensorProto.INT64}
+    inputs = [
+        helper.make_tensor_value_info(name, types[array.dtype.name], [None, array.shape[1]])
+        for name, array in feeds.items()
+    ]
+    output = helper.make_tensor_value_info(raw.name, TensorProto.DOUBLE, None)
+    made = helper.make_graph(container.nodes, "raw", inputs, [output], container.constants)
+    opset = helper.make_opsetid("", NEWEST)
+    model = helper.make_model(made, opset_imports=[opset], ir_version=10)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    return session.run(None, feeds)[0]
+
+
+def test_gates_and_categories():
+    from skperceptron.engine.inputs import NetworkInput
+    from skperceptron.engine.prediction import Predictor
+
+    rng = np.random.RandomState(0)
+    inputs = [NetworkInput("x", 3), NetworkInput("codes", 2, is_coded=True)]
+    network = Network(
+        inputs,
+        [
+            Node("table", blocks.Embed((4, 2), (3, 2)), (INPUT - 1,)),
+            Node("affine", blocks.Affine([3, 5], 4), (INPUT, 0)),
+            Node("gate", blocks.Activate([Heaviside()], 4), (1,)),
+            Node("product", blocks.Multiply(4), (1, 2)),
+            Node("last", blocks.Affine([4], 2), (3,)),
+        ],
+    )
+    learned = network.views(rng.normal(size=(1, network.n_parameters)))
+    codes = np.column_stack([rng.randint(4, size=9), rng.randint(2, size=9)])
+    feeds = {"x": rng.normal(size=(9, 3)), "codes": codes}
+    expected = Predictor(network, learned, np.dtype(np.float64))(feeds)
+    assert_close(raw_of(network, learned, feeds), expected)
+
+
+def test_every_loss_tells_its_link():
+    kinds = [cls for cls in vars(importlib.import_module("skperceptron.losses")).values()]
+    for kind in kinds:
+        if isinstance(kind, type) and issubclass(kind, Loss) and kind is not Loss:
+            assert any("to_onnx" in vars(base) for base in kind.__mro__[:-1])

@@ -1,0 +1,179 @@
+"""Exported preprocessing and tabular estimators take raw columns."""
+
+import datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.pipeline import make_pipeline
+
+from skperceptron import MLPRegressor
+from skperceptron.preprocessing import RobustSmoothClipScaler, TabularPreprocessor
+from skperceptron.tabular import TabularMLPClassifier, TabularMLPRegressor
+
+from .conftest import NEWEST, OLDEST, assert_close
+
+pytest.importorskip("onnxruntime")
+export = pytest.importorskip("skperceptron.export")
+pytest.importorskip("skl2onnx")
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+BOTH_DTYPES = pytest.mark.parametrize("dtype", [np.float64, np.float32])
+BOTH_OPSETS = pytest.mark.parametrize("opset", [OLDEST, NEWEST])
+N = 60
+
+
+def frame_of(rng):
+    """Return a table with all kinds of columns, and gaps."""
+    instants = pd.Timestamp("1968-02-28") + pd.to_timedelta(rng.randint(30_000, size=N), unit="h")
+    born = pd.Series(pd.to_datetime(rng.randint(-40_000, 40_000, size=N), unit="D"))
+    born[3] = pd.NaT
+    size = rng.normal(size=N)
+    size[::7] = np.nan
+    color = rng.choice(["red", "grün", "blue"], N).astype(object)
+    color[5] = None
+    return pd.DataFrame(
+        {
+            "size": size,
+            "small": rng.normal(size=N).astype(np.float32),
+            "count": rng.randint(5, size=N),
+            "color": color,
+            "sex": rng.choice(["f", "m"], N),
+            "flag": rng.rand(N) > 0.5,
+            "grade": pd.Categorical(rng.randint(3, size=N)),
+            "kind": pd.Categorical(rng.choice(["u", "v"], N)),
+            "seen": instants,
+            "born": born,
+            "took": pd.to_timedelta(rng.randint(100, size=N), unit="h"),
+            "nothing": np.full(N, np.nan),
+            "same": np.ones(N),
+        }
+    )
+
+
+FRAME = frame_of(np.random.RandomState(0))
+#: The same kinds of columns, with levels and gaps that fit has not met, and an outlier.
+OTHER = frame_of(np.random.RandomState(1))
+OTHER.loc[0, ["size", "color", "seen"]] = [1e300, "black", pd.NaT]
+
+
+def transformed(preprocessor, exported, X, fitted_to, **options):
+    found = exported(preprocessor, fitted_to, **options)(X)[0]
+    assert_close(found, preprocessor.transform(X))
+
+
+@BOTH_OPSETS
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("max_abs", [3.0, None])
+def test_preprocessor(exported, dtype, max_abs, opset):
+    preprocessor = TabularPreprocessor(dtype=dtype, max_abs=max_abs).fit(FRAME)
+    columns = FRAME.columns if max_abs else [c for c in FRAME.columns if c != "size"]
+    preprocessor.fit(FRAME[columns])
+    for X in (FRAME, OTHER, OTHER[:1]):
+        transformed(preprocessor, exported, X[columns], FRAME[columns], target_opset=opset)
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        ["1970-01-01", "1969-12-31T23:59:59.999999", "2000-02-29", "1900-03-01"],
+        ["2100-12-31T12:00", "2024-12-31T23:59:59", "0004-02-29", "9999-12-31"],
+    ],
+)
+def test_dates_of_all_times(exported, days):
+    # Beside other dates: a scale of next to nothing would enlarge rounding.
+    others = np.datetime64("2020-01-01", "us") + np.arange(200) * np.timedelta64(100, "h")
+    rows = [*(np.datetime64(day, "us") for day in days), *others]
+    X = np.array([[row.astype(datetime.datetime)] for row in rows] + [[None]], dtype=object)
+    transformed(TabularPreprocessor().fit(X), exported, X, X)
+
+
+def test_rare_levels_and_marked_columns(exported):
+    X = np.array([[1.0, "a"], [2.0, "b"], [2.0, "b"], [np.nan, "c"], [3.0, None]], dtype=object)
+    preprocessor = TabularPreprocessor([0], max_categories=2).fit(X)
+    transformed(preprocessor, exported, X, X)
+
+
+def test_one_array_of_numbers_is_one_input(exported):
+    X = np.random.RandomState(0).normal(size=(N, 3))
+    X[::5, 1] = np.nan
+    preprocessor = TabularPreprocessor().fit(X)
+    model = exported(preprocessor, X)
+    assert [one.name for one in model.session.get_inputs()] == ["X"]
+    assert_close(model(X)[0], preprocessor.transform(X))
+
+
+def test_sparse_tables_become_dense(exported):
+    X = sparse.random(N, 4, 0.4, format="csr", random_state=0)
+    preprocessor = TabularPreprocessor().fit(X)
+    assert_close(exported(preprocessor, X)(X)[0], preprocessor.transform(X).toarray())
+
+
+@BOTH_DTYPES
+@pytest.mark.parametrize("max_abs", [3.0, None])
+def test_scaler(exported, max_abs, dtype):
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(N, 4)) * [1, 1e-3, 1e3, 0] + [0, 1, 5, 7]
+    X[0, 0], X[1, 1], X[2, 3] = 1e30, np.nan, np.nan
+    X = X.astype(dtype)
+    scaler = RobustSmoothClipScaler(max_abs).fit(X)
+    found, expected = exported(scaler, X)(X)[0], scaler.transform(X)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
+    tolerance = 1e-5 if dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+
+
+def test_dates_as_other_numbers_are_refused():
+    preprocessor = TabularPreprocessor().fit(FRAME[["seen"]])
+    with pytest.raises(ValueError, match=r"'seen' holds dates, which an exported model takes as"):
+        export.to_onnx(preprocessor, np.ones((2, 1)))
+
+
+def test_levels_of_another_type_are_refused():
+    preprocessor = TabularPreprocessor().fit(FRAME[["color"]])
+    with pytest.raises(ValueError, match="texts are compared with texts, numbers with numbers"):
+        export.to_onnx(preprocessor, np.ones((2, 1)))
+
+
+def test_texts_beside_numbers_are_refused():
+    X = np.array([["a"], [1.0]], dtype=object)
+    with pytest.raises(ValueError, match="holds texts beside other values"):
+        export.to_onnx(TabularPreprocessor().fit(X), X)
+
+
+def test_another_number_of_columns_is_refused():
+    preprocessor = TabularPreprocessor().fit(FRAME[["size", "count"]])
+    with pytest.raises(ValueError, match="given 3 columns, but fit has seen 2"):
+        export.to_onnx(preprocessor, np.ones((2, 3)))
+
+
+def test_a_network_behind_a_preprocessor(check_exported):
+    y = FRAME["small"].to_numpy() + FRAME["count"]
+    network = MLPRegressor(hidden_layer_sizes=(8,), max_iter=5, random_state=0)
+    model = make_pipeline(TabularPreprocessor(), network).fit(FRAME, y)
+    assert check_exported(model, FRAME)(OTHER)[0].shape == (N, 1)
+
+
+def columns_of(frame):
+    return frame[["size", "color", "flag", "seen"]]
+
+
+@BOTH_OPSETS
+def test_tabular_classifier(check_exported, opset):
+    y = np.where(FRAME["flag"], "yes", "no")
+    model = TabularMLPClassifier("fast", max_epochs=3, random_state=0).fit(columns_of(FRAME), y)
+    check_exported(model, columns_of(FRAME), target_opset=opset)
+
+
+@pytest.mark.parametrize("n_targets", [1, 2])
+def test_tabular_regressor(check_exported, n_targets):
+    y = FRAME[["count", "small"]].to_numpy()[:, :n_targets]
+    model = TabularMLPRegressor("fast", max_epochs=3, random_state=0)
+    check_exported(model.fit(columns_of(FRAME), y.squeeze()), columns_of(FRAME))
+
+
+def test_tabular_classifier_of_several_labels(check_exported):
+    labels = np.column_stack([FRAME["flag"], FRAME["count"] > 2]).astype(int)
+    model = TabularMLPClassifier("fast", max_epochs=3, random_state=0)
+    check_exported(model.fit(columns_of(FRAME), labels), columns_of(FRAME))

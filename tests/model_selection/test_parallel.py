@@ -1,0 +1,38 @@
+"""How the members of an ensemble are spread over workers."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from skperceptron import MLPRegressor
+from skperceptron.model_selection._parallel import FEWEST, pieces_of
+
+
+def tasks(n_arms, n_folds, units):
+    networks = [MLPRegressor(units, solver="adam", batch_size=32 + arm) for arm in range(n_arms)]
+    return [SimpleNamespace(network=n, n_units=units) for n in networks for _ in range(n_folds)]
+
+
+def work_of(pieces, n_workers):
+    """Return what each worker gets, the next piece going to whoever is free."""
+    busy = [0] * n_workers
+    for piece in pieces:
+        busy[busy.index(min(busy))] += len(piece)
+    return busy
+
+
+@pytest.mark.parametrize("n_arms", [1, 2, 3, 5])
+@pytest.mark.parametrize("n_workers", [1, 2, 4])
+def test_each_member_is_in_one_piece_with_others_of_its_kind(n_arms, n_workers):
+    pieces = pieces_of(tasks(n_arms, 4, 256), n_workers)
+    assert sorted(i for piece in pieces for i in piece) == list(range(4 * n_arms))
+    assert all(len({i // 4 for i in piece}) == 1 for piece in pieces)
+
+
+def test_workers_with_large_networks_end_together():
+    assert work_of(pieces_of(tasks(3, 4, 256), 2), 2) == [6, 6]
+    assert work_of(pieces_of(tasks(2, 4, 256), 4), 4) == [2, 2, 2, 2]
+
+
+def test_small_networks_stay_together():
+    assert max(map(len, pieces_of(tasks(1, 20, 16), 4))) == FEWEST

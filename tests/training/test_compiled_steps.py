@@ -1,0 +1,221 @@
+"""Compiled steps give the bits of NumPy's calls, whatever is trained."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from scipy import sparse
+
+from skperceptron import (
+    MLPBinaryClassifier,
+    MLPRegressor,
+    MLPSoftmaxClassifier,
+    activations,
+    losses,
+    optimizers,
+    schedules,
+)
+from skperceptron.engine.compiled import VARIABLE, is_available
+from skperceptron.model_selection import StackedGridSearchCV
+from skperceptron.training.compiled_steps import CompiledSteps
+
+pytestmark = [
+    pytest.mark.skipif(not is_available(), reason="there are no compiled steps"),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:The gradient of Heaviside"),
+]
+
+N, D = 75, 5
+RNG = np.random.RandomState(0)
+X = RNG.normal(size=(N, D))
+NUMBERS = X @ RNG.normal(size=(D, 2)) + RNG.normal(size=(N, 2))
+CLASSES = np.digitize(NUMBERS[:, 0], [-1, 1])
+IS_POSITIVE = NUMBERS[:, 0] > 0
+OPTIONS = {"batch_size": 16, "max_iter": 4, "random_state": 0}
+DTYPES = ["float64", "float32"]
+
+both_dtypes = pytest.mark.parametrize("dtype", DTYPES)
+
+
+@pytest.fixture
+def programs(monkeypatch):
+    """Return the programs that are made while a test runs."""
+    made = []
+
+    def make(self, *args):
+        made.append(plain(self, *args))
+        return made[-1]
+
+    plain = CompiledSteps._make
+    monkeypatch.setattr(CompiledSteps, "_make", make)
+    return made
+
+
+def learned(model):
+    """Return all that a fit has found out about the data, and the losses on the way."""
+    names = ("coefs_", "intercepts_", "activation_parameters_", "normalization_parameters_")
+    arrays = [np.ravel(array) for name in names for array in getattr(model, name, ())]
+    return np.concatenate([*arrays, model.loss_curve_])
+
+
+def assert_both_ways_agree(make, *data, monkeypatch, **options):
+    found = []
+    for way in ("numpy", "compiled"):
+        monkeypatch.setenv(VARIABLE, way)
+        found.append(learned(make().fit(*data, **options)))
+    assert_array_equal(*found)
+
+
+def classifier(**options):
+    return partial(MLPSoftmaxClassifier, **{**OPTIONS, "hidden_layer_sizes": (7, 4), **options})
+
+
+def regressor(**options):
+    return partial(MLPRegressor, **{**OPTIONS, "hidden_layer_sizes": (7, 4), **options})
+
+
+@both_dtypes
+@pytest.mark.parametrize("activation", activations.list_activations())
+def test_activations(activation, dtype, monkeypatch, programs):
+    make = classifier(activation=activation, dtype=dtype)
+    assert_both_ways_agree(make, X, CLASSES, monkeypatch=monkeypatch)
+    assert programs and not any(program.n_python_calls for program in programs)
+
+
+@both_dtypes
+@pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
+def test_losses(task, dtype, monkeypatch, programs):
+    makers = {
+        "regression": (MLPRegressor, np.abs(NUMBERS) + 0.1),
+        "binary": (MLPBinaryClassifier, IS_POSITIVE),
+        "multiclass": (MLPSoftmaxClassifier, CLASSES),
+    }
+    cls, y = makers[task]
+    for loss in losses.list_losses(task):
+        programs.clear()
+        make = partial(cls, loss=loss, dtype=dtype, **OPTIONS)
+        assert_both_ways_agree(make, X, y, monkeypatch=monkeypatch)
+        # Huber's loss in the target's units divides floats by doubles: that is left to NumPy.
+        may_call = loss == "huber" and dtype == "float32"
+        assert may_call or not any(program.n_python_calls for program in programs)
+
+
+@pytest.mark.parametrize(
+    ("cls", "options"),
+    [
+        (MLPRegressor, {"output_range": (-20, 20)}),
+        (MLPRegressor, {"loss": losses.Pinball([0.1, 0.5, 0.9])}),
+        (MLPRegressor, {"loss": losses.Huber(0.3), "standardize_target": True}),
+        (MLPSoftmaxClassifier, {"loss": losses.CategoricalLogLoss(0.1)}),
+        (MLPSoftmaxClassifier, {"loss": losses.CategoricalFocalLoss(1.5, [1.0, 2.0, 3.0])}),
+        (MLPBinaryClassifier, {"loss": losses.BinaryLogLoss(0.2)}),
+        (MLPBinaryClassifier, {"loss": losses.BinaryFocalLoss(1.0, 0.3)}),
+    ],
+)
+def test_losses_with_parameters(cls, options, monkeypatch):
+    y = {MLPRegressor: NUMBERS, MLPSoftmaxClassifier: CLASSES}.get(cls, IS_POSITIVE)
+    assert_both_ways_agree(partial(cls, **OPTIONS, **options), X, y, monkeypatch=monkeypatch)
+
+
+@both_dtypes
+@pytest.mark.parametrize(
+    "solver",
+    [
+        *(name for name in optimizers.list_optimizers() if name != "lbfgs"),
+        optimizers.SGD(nesterov=False),
+        optimizers.Adam(amsgrad=True),
+        optimizers.RMSprop(momentum=0.5),
+        optimizers.Lion(weight_decay=0.1),
+    ],
+    ids=str,
+)
+def test_optimizers(solver, dtype, monkeypatch, programs):
+    make = regressor(solver=solver, dtype=dtype, alpha=0.01)
+    assert_both_ways_agree(make, X, NUMBERS, monkeypatch=monkeypatch)
+    assert not any(program.n_python_calls for program in programs)
+
+
+OTHER_OPTIONS = {
+    "no_penalty": {"alpha": 0},
+    "l1": {"alpha": 0.1, "l1_ratio": 0.5},
+    "clipping": {"max_grad_norm": 0.1},
+    "dropout": {"dropout": 0.3, "input_dropout": 0.1},
+    "batch_normalization": {"normalization": "batch"},
+    "layer_normalization": {"normalization": "layer"},
+    "ema": {"averaging": "ema"},
+    "swa": {"averaging": "swa"},
+    "residual": {"skip_connections": "residual", "hidden_layer_sizes": (5, 5)},
+    "dense": {"skip_connections": "dense"},
+    "one_unit": {"hidden_layer_sizes": (1,)},
+    "one_row": {"batch_size": 1, "max_iter": 2},
+    "whole_set": {"batch_size": N},
+    "linear": {"hidden_layer_sizes": ()},
+    "cosine": {"learning_rate": schedules.Cosine()},
+    "early_stopping": {"early_stopping": True},
+    "not_shuffled": {"shuffle": False},
+}
+
+
+@both_dtypes
+@pytest.mark.parametrize("options", OTHER_OPTIONS.values(), ids=OTHER_OPTIONS)
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_options(make, options, dtype, monkeypatch):
+    y = CLASSES if make is classifier else NUMBERS[:, 0]
+    assert_both_ways_agree(make(dtype=dtype, **options), X, y, monkeypatch=monkeypatch)
+
+
+@pytest.mark.parametrize("options", [{}, {"normalization": "batch"}], ids=str)
+def test_weights_of_rows(options, monkeypatch):
+    weights = np.linspace(0, 2, N)
+    make = classifier(**options)
+    assert_both_ways_agree(make, X, CLASSES, monkeypatch=monkeypatch, sample_weight=weights)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        X.astype(np.float32),
+        (X * 10).astype(np.int16),
+        np.asfortranarray(X),
+        X[:, ::-1],
+        sparse.csr_array(X * (X > 0)),
+        X.astype(">f8"),
+    ],
+    ids=["float32", "int16", "fortran", "backwards", "sparse", "big_endian"],
+)
+@both_dtypes
+def test_forms_of_data(data, dtype, monkeypatch):
+    assert_both_ways_agree(classifier(dtype=dtype), data, CLASSES, monkeypatch=monkeypatch)
+
+
+def test_memory_mapped_data(tmp_path, monkeypatch):
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    assert_both_ways_agree(classifier(), mapped, CLASSES, monkeypatch=monkeypatch)
+
+
+def test_many_windows(monkeypatch):
+    monkeypatch.setattr("skperceptron.training.stack.WINDOW", 2 * 16 * 3)
+    make = classifier(averaging="swa", max_iter=5)
+    assert_both_ways_agree(make, X, CLASSES, monkeypatch=monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        {"activation": ["relu", "tanh", "gelu"], "learning_rate_init": [0.1, 0.01]},
+        {"alpha": [0.0, 0.1], "dropout": [0.0, 0.3]},
+        {"loss": ["log_loss", "focal"], "max_grad_norm": [0.1, None]},
+    ],
+    ids=str,
+)
+@both_dtypes
+def test_stacks(grid, dtype, monkeypatch):
+    found = []
+    for way in ("numpy", "compiled"):
+        monkeypatch.setenv(VARIABLE, way)
+        search = StackedGridSearchCV(classifier(dtype=dtype)(), grid, cv=4, n_jobs=1)
+        search.fit(X, CLASSES)
+        found.append([*search.cv_results_["mean_test_score"], *learned(search.best_estimator_)])
+    assert_array_equal(*found)
