@@ -128,6 +128,9 @@ class StackedParallel:
         Receives all that is fitted; without one it is forgotten.
     new_task : callable, default=None
         Returns the task of one more call, or None.
+    keeps_finished : bool, default=True
+        Whether the second interruption ends the calls and keeps the results that there are;
+        where other calls would follow, it is raised.
     **options
         Those of :class:`joblib.Parallel`.
     """
@@ -136,9 +139,11 @@ class StackedParallel:
         self,
         keeping: Keeping | None = None,
         new_task: Callable[[], NetworkTask | None] | None = None,
+        *,
+        keeps_finished: bool = True,
         **options: Any,
     ) -> None:
-        self._new_task = new_task
+        self._new_task, self._keeps_finished = new_task, keeps_finished
         try:
             # A list of results would be lost as a whole where the user ends the search.
             self._parallel = Parallel(**options, return_as="generator")
@@ -184,7 +189,7 @@ class StackedParallel:
         cut_short = []
         labels = labels_of(pieces)
         outcomes = self._outcomes(
-            delayed(_fit_and_score)(*taken(piece), method, label)
+            delayed(_fit_and_score)(*taken(piece), method, label, self._keeps_finished)
             for piece, label in zip(pieces, labels, strict=True)
         )
         # Outcomes first: a generator that is not exhausted would be closed.
@@ -195,8 +200,9 @@ class StackedParallel:
         if keeping is not None:
             keeping.members = [result.pop("member", None) for result in results]
         self._tell_of_interruptions(cut_short)
-        # The last fit to all rows may be interrupted once, too.
-        forget_in_call("interrupted", ENDED)
+        if self._keeps_finished:
+            # The last fit to all rows may be interrupted once, too.
+            forget_in_call("interrupted", ENDED)
         return results
 
     def _outcomes(self, tasks: Iterable[Any]) -> Iterator[Any]:
@@ -205,7 +211,7 @@ class StackedParallel:
             yield from self._parallel(tasks)
         except KeyboardInterrupt:
             # Workers are interrupted with us: what they have not returned is lost.
-            if self._n_workers() == 1:
+            if self._n_workers() == 1 or not self._keeps_finished:
                 raise
 
     def _tell_of_interruptions(self, cut_short: Sequence[Sequence[str]]) -> None:
@@ -372,6 +378,7 @@ def _fit_and_score(
     sources: dict[Hashable, Transformed],
     method: str | None,
     label: str,
+    keeps_finished: bool,
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Fit and score, in this process; name the fits that the user has cut short.
 
@@ -396,23 +403,25 @@ def _fit_and_score(
             if asked[i].was_cut_short and asked[i].error is None:
                 cut_short.append(f"{calls[i].name} ({asked[i].estimator.n_iter_} epochs)")
             run = partial(_scored, calls[i], asked[i], sources, rows)
-            results[i] = _ended_or(calls[i], asked[i], run)
+            results[i] = _ended_or(run, asked[i], keeps_finished)
             if method is not None:
                 results[i]["member"] = _kept(calls[i], results[i], rows, method)
 
     verbose = max((int(call.keywords["verbose"]) for call in calls), default=0)
-    order = Order(verbose, label, keeps_finished=True, done=score)
+    order = Order(verbose, label, keeps_finished=keeps_finished, done=score)
     train([fit for fit in asked.values() if fit.error is None], order)
     score([fit for i, fit in asked.items() if i not in results])
     for i, call in enumerate(calls):
         if i not in asked:
-            results[i] = _ended_or(call, None, call.run)
+            results[i] = _ended_or(call.run, None, keeps_finished)
             if method is not None:
                 results[i]["member"] = _kept(call, results[i], rows, method)
     return [results[i] for i in range(len(calls))], cut_short
 
 
-def _ended_or(call: Call, fit: Fit | None, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _ended_or(
+    run: Callable[[], dict[str, Any]], fit: Fit | None, keeps_finished: bool
+) -> dict[str, Any]:
     """Return the result of a call, unless the user has ended the search before it.
 
     The interrupt key ends the search where it has been pressed before.
@@ -422,7 +431,7 @@ def _ended_or(call: Call, fit: Fit | None, run: Callable[[], dict[str, Any]]) ->
         try:
             return run()
         except KeyboardInterrupt:
-            if not has_happened("interrupted"):
+            if not (keeps_finished and has_happened("interrupted")):
                 raise
             first_in_call(ENDED)
     return {"was_ended": True, "fit_error": None}
