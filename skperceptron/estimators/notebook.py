@@ -7,14 +7,15 @@ description for screen readers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, partial
 from html import escape
 from importlib.metadata import PackageNotFoundError, metadata
 from typing import Any
 
+from .._sklearn.compat import VisualBlock
 from ..engine.description import LAYER_NAMES, GraphEdge, GraphNode, describe
 
 PACKAGE = "skperceptron"
@@ -78,7 +79,23 @@ class NotebookMixin:
     def _get_params_html(self, *arguments: Any, **keywords: Any) -> Any:
         """Return the table of parameters; inside another estimator, with the drawing below."""
         table = super()._get_params_html(*arguments, **keywords)  # type: ignore[misc]
-        return table if _SHOWN.get() is self else _WithDrawing(table, self._drawing())
+        # One that is shown by an estimator of ours is drawn below that.
+        return table if _SHOWN.get() is not None else _WithDrawing(table, self._drawing())
+
+    @property
+    def _sk_visual_block_(self) -> Callable[[], Any]:
+        """How the estimator stands inside another one: with its layers and how it has ended.
+
+        What has no network of its own has no such attribute: scikit-learn then looks inside.
+        """
+        fitted = self._fitted_network()
+        if fitted is None or VisualBlock is None:
+            raise AttributeError("_sk_visual_block_")
+        nodes, _ = describe(fitted.network, fitted.target.link_name)
+        widths = [node.output_shape[1] for node in nodes if node.kind in ("input", "affine")]
+        caption = ", ".join(["-".join(map(str, widths)), *_ending(self)])
+        named = {"names": type(self).__name__, "name_details": str(self), "name_caption": caption}
+        return partial(VisualBlock, "single", self, **named)
 
     def _drawing(self) -> str:
         """Return the fitted network as HTML, "" if there is none."""
@@ -133,6 +150,12 @@ def _facts(nodes: Sequence[GraphNode], estimator: Any) -> list[str]:
     ]
     if getattr(estimator, "dropout", 0) and "dropout" in kinds:
         facts = [f"{f}: {estimator.dropout}" if f.startswith("dropout") else f for f in facts]
+    return facts + _ending(estimator)
+
+
+def _ending(estimator: Any) -> list[str]:
+    """Return how training has ended."""
+    facts = []
     if hasattr(estimator, "n_iter_"):
         facts.append(f"{estimator.n_iter_} epoch{'s' * (estimator.n_iter_ != 1)}")
     if isinstance(loss := getattr(estimator, "loss_", None), float):

@@ -14,6 +14,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import starmap
 from typing import Any, Protocol
 
 import numpy as np
@@ -146,9 +147,9 @@ class StackedParallel:
         self._new_task, self._keeps_finished = new_task, keeps_finished
         try:
             # A list of results would be lost as a whole where the user ends the search.
-            self._parallel = Parallel(**options, return_as="generator")
+            self._parallel = Parallel(**options, return_as="generator_unordered")
         except (TypeError, ValueError):
-            # joblib before 1.3, or a backend that knows no generators.
+            # joblib before 1.4, or a backend that knows no generators.
             self._parallel = Parallel(**options)
         self._keeping = keeping
 
@@ -189,12 +190,13 @@ class StackedParallel:
         cut_short = []
         labels = labels_of(pieces)
         outcomes = self._outcomes(
-            delayed(_fit_and_score)(*taken(piece), method, label, self._keeps_finished)
-            for piece, label in zip(pieces, labels, strict=True)
+            delayed(_numbered)(
+                n, _fit_and_score, *taken(piece), method, labels[n], self._keeps_finished
+            )
+            for n, piece in enumerate(pieces)
         )
-        # Outcomes first: a generator that is not exhausted would be closed.
-        for (of_piece, names), piece in zip(outcomes, pieces, strict=False):
-            found.update(zip(piece, of_piece, strict=True))
+        for n, (of_piece, names) in outcomes:
+            found.update(zip(pieces[n], of_piece, strict=True))
             cut_short += [names] if names else []
         results = _completed(found, n_calls)
         if keeping is not None:
@@ -234,16 +236,23 @@ class StackedParallel:
                 leaders.setdefault(call.source, call)
                 users[call.source] = users.get(call.source, 0) + 1
         tasks = [
-            delayed(transform)(call.estimator, *call.training_data()) for call in leaders.values()
+            (n, transform, call.estimator, *call.training_data())
+            for n, call in enumerate(leaders.values())
         ]
         if any(call.network is not call.estimator for call in leaders.values()):
-            found = list(self._parallel(tasks))
+            of_tasks = dict(self._parallel(starmap(delayed(_numbered), tasks)))
+            found = [of_tasks[n] for n in range(len(tasks))]
         else:
             # There are no transformers: taking rows is not worth a worker.
-            found = [function.__wrapped__(*arguments) for function, arguments, _ in tasks]
+            found = [function(*arguments) for _, function, *arguments in tasks]
         for transformed, n_users in zip(found, users.values(), strict=True):
             transformed.seconds /= n_users
         return dict(zip(leaders, found, strict=True))
+
+
+def _numbered(number: int, function: Callable[..., Any], *arguments: Any) -> tuple[int, Any]:
+    """Return a number and what a function returns: results come as they are ready."""
+    return number, function(*arguments)
 
 
 def _completed(found: dict[int, dict[str, Any]], n_calls: int) -> list[dict[str, Any]]:

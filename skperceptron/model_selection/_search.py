@@ -12,7 +12,10 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from .._sklearn.compat import fit_context, seeing
 from .._sklearn.versions import RemembersVersion
 from ..callbacks.listening import refuse_misplaced
+from ..estimators.notebook import NotebookMixin
 from ..options import speaks_for_itself
+from ._candidates import last_step
+from ._ensemble_base import BaseEnsemble
 from ._options import check_search
 from ._parallel import StackedParallel
 from ._search_ensemble import ensemble_of, keeping_for
@@ -23,8 +26,15 @@ __all__ = ["StackedGridSearchCV", "StackedRandomizedSearchCV"]
 ENSEMBLE = "ensemble"
 
 
-class CheckedSearch(RemembersVersion):
+class CheckedSearch(NotebookMixin, RemembersVersion):
     """What all stacked searches share: checks of options, results without idle warnings."""
+
+    def _drawn(self) -> tuple[Any, str]:
+        best = getattr(self, "best_estimator_", None)
+        if isinstance(best, BaseEnsemble):
+            return best._drawn()
+        network = None if best is None else last_step(best)
+        return network if isinstance(network, NotebookMixin) else None, "the best candidate"
 
     def _validate_params(self) -> None:
         """Check what scikit-learn checks, and that numbers are numbers."""

@@ -139,6 +139,10 @@ def test_network_is_drawn_inside_pipelines_and_searches_once(name):
             assert drawings_in(html)[0] == [title]
     html = estimator.fit(X, Y)._repr_html_()
     assert drawings_in(html)[0] == [title]
+    # What is seen without a click.
+    caption = re.findall(r'<div class="caption">([^<]*)</div>', pipeline._repr_html_())
+    assert len(caption) == 1
+    assert re.match(r"3-[-0-9]*\d, \d epochs", caption[0])
 
 
 def test_drawing_tells_blocks_epochs_and_loss():
