@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 # Searches by halving are experimental in scikit-learn: this import makes them known.
@@ -9,6 +10,7 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingGridSearchCV, HalvingRandomSearchCV
 
 from .._sklearn.compat import BaseSearchCV, seeing
+from ..callbacks.listening import refuse_misplaced
 from ..options import speaks_for_itself
 from ._parallel import StackedParallel
 from ._search import CheckedSearch
@@ -24,7 +26,10 @@ class _StackedRounds(BaseSearchCV):
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
         """Run fit with all sets of parameters."""
-        return seeing(super().fit, Parallel=StackedParallel)(self, X, y, **params)
+        refuse_misplaced(self)
+        # After the second interruption there shall be no further round.
+        parallel = partial(StackedParallel, keeps_finished=False)
+        return seeing(super().fit, Parallel=parallel)(self, X, y, **params)
 
 
 _SHARED = """

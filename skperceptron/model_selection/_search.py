@@ -11,7 +11,11 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
 from .._sklearn.compat import fit_context, seeing
 from .._sklearn.versions import RemembersVersion
+from ..callbacks.listening import refuse_misplaced
+from ..estimators.notebook import NotebookMixin
 from ..options import speaks_for_itself
+from ._candidates import last_step
+from ._ensemble_base import BaseEnsemble
 from ._options import check_search
 from ._parallel import StackedParallel
 from ._search_ensemble import ensemble_of, keeping_for
@@ -22,8 +26,15 @@ __all__ = ["StackedGridSearchCV", "StackedRandomizedSearchCV"]
 ENSEMBLE = "ensemble"
 
 
-class CheckedSearch(RemembersVersion):
+class CheckedSearch(NotebookMixin, RemembersVersion):
     """What all stacked searches share: checks of options, results without idle warnings."""
+
+    def _drawn(self) -> tuple[Any, str]:
+        best = getattr(self, "best_estimator_", None)
+        if isinstance(best, BaseEnsemble):
+            return best._drawn()
+        network = None if best is None else last_step(best)
+        return network if isinstance(network, NotebookMixin) else None, "the best candidate"
 
     def _validate_params(self) -> None:
         """Check what scikit-learn checks, and that numbers are numbers."""
@@ -73,6 +84,7 @@ class _StackedSearchMixin(CheckedSearch):
             If all fits fail, or one does and ``error_score="raise"``; with
             ``refit="ensemble"``, if the candidates cannot be combined.
         """
+        refuse_misplaced(self)
         if not self._makes_ensemble():
             return seeing(super().fit, Parallel=StackedParallel)(self, X, y, **params)  # type: ignore[misc]
         keeping = keeping_for(self, y)
@@ -176,7 +188,8 @@ class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
         The splits; None means five folds.
 
     verbose : int, default=0
-        How much is printed.
+        1 prints each second how the stack at hand gets on, 2 also each network that has ended, and
+        what scikit-learn prints.
 
     pre_dispatch : int or str, default='2*n_jobs'
         How many stacks are handed to workers in advance.
@@ -294,7 +307,8 @@ class StackedRandomizedSearchCV(_StackedSearchMixin, RandomizedSearchCV):
         The splits; None means five folds.
 
     verbose : int, default=0
-        How much is printed.
+        1 prints each second how the stack at hand gets on, 2 also each network that has ended, and
+        what scikit-learn prints.
 
     pre_dispatch : int or str, default='2*n_jobs'
         How many stacks are handed to workers in advance.
