@@ -49,7 +49,7 @@ def compile_steps(folder: Path, sanitized: bool = False) -> Path:
     )
     command = build_ext(Distribution({"name": "skperceptron", "ext_modules": [extension]}))
     with tempfile.TemporaryDirectory() as objects:
-        command.build_lib, command.build_temp = str(folder), objects
+        command.build_lib, command.build_temp, command.force = str(folder), objects, True
         command.ensure_finalized()
         command.run()
     return folder / command.get_ext_filename("_steps")

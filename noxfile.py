@@ -21,11 +21,41 @@ def oldest(session):
     session.run("pytest", "-n", "2", *session.posargs)
 
 
-@nox.session(python=["3.11", "3.12", "3.13"])
+@nox.session(python=["3.11", "3.12", "3.13", "3.14"])
 def newest(session):
     """Test with the newest dependencies."""
     session.install("-e", ".[test]", "--upgrade", "--upgrade-strategy", "eager")
     session.run("pytest", "-n", "2", *session.posargs)
+
+
+@nox.session(python="3.11")
+@nox.parametrize("steps", ["numpy", "compiled"])
+def steps(session, steps):
+    """Test with one of the two ways to run the steps of a fit."""
+    session.env["SKPERCEPTRON_STEPS"] = steps
+    session.env["SKPERCEPTRON_BUILD"] = "compiled" if steps == "compiled" else "pure"
+    session.install("-e", ".[test]")
+    session.run("pytest", "-n", "2", *session.posargs)
+
+
+@nox.session(python=["3.13t", "3.14t"])
+def free(session):
+    """Test threads on Python without its global lock, where the dependencies have builds for it."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "tests/reliability/test_parallel.py", *session.posargs)
+
+
+@nox.session
+def others(session):
+    """Test with libraries that users have around the package: ONNX, skops, MLflow, Optuna, Dask."""
+    session.install("-e", ".[test,onnx,safetensors,trackers,distributed]", "skops", "optuna")
+    session.run("pytest", "tests/export", "tests/trackers", *session.posargs)
+
+
+@nox.session
+def package(session):
+    """Build the package, check it, and use the wheel."""
+    session.run(".ci/package", *session.posargs, external=True)
 
 
 @nox.session

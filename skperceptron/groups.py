@@ -61,9 +61,9 @@ class ParameterGroup(Component):
 class ParameterGroups(Component):
     """A :class:`ParameterGroup` for each kind of learned arrays; None changes nothing.
 
-    The factors by which tabular networks profit are those of Holzmüller et al. (2024), *Better by
-    default*: a tenth of the learning rate for biases, six times the rate for feature scales. What
-    a network has nothing of is passed over.
+    For tables, Holzmüller et al. (2024), *Better by default*, use a tenth of the learning rate for
+    biases and six times the rate for feature scales. Groups for arrays that a network does not have
+    are ignored.
 
     Parameters
     ----------

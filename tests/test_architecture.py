@@ -34,6 +34,7 @@ FLOORS = {
     "schedules": COMPONENTS,
     "stopping": COMPONENTS,
     "training": TRAINING,
+    "deprecation": GROUND,
     "kept": GROUND,
     "usercall": GROUND,
     "version": GROUND,

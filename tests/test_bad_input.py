@@ -931,6 +931,8 @@ def test_interrupted_fit_keeps_the_epochs_that_it_had(monkeypatch, cls, n_epochs
 @EVERY_ESTIMATOR
 def test_fit_interrupted_within_an_epoch_leaves_a_usable_model(monkeypatch, cls, n_steps):
     estimator = make(cls, batch_size=8, max_iter=10)
+    # Compiled steps do not call it.
+    monkeypatch.setenv("SKPERCEPTRON_STEPS", "numpy")
     interrupt_after(monkeypatch, Step, "gather", n_steps)
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         estimator.fit(X, Y)

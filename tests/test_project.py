@@ -1,7 +1,9 @@
 """What stands around the package: the README's commands, the recipe for contributors, metadata."""
 
+import ast
 import inspect
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -92,8 +94,53 @@ def test_extras_are_those_that_the_documentation_names():
     )
 
 
+def test_page_on_installation_names_every_extra():
+    page = read("docs/installation.rst")
+    assert all(f'".[{extra}]"' in page for extra in project()["optional-dependencies"])
+
+
+def test_extra_plot_brings_what_displays_and_gallery_import():
+    known = {re.match(r"[\w-]+", name)[0] for name in project()["dependencies"]}
+    known |= {re.match(r"[\w-]+", name)[0] for name in project()["optional-dependencies"]["plot"]}
+    known = {name.replace("scikit-learn", "sklearn") for name in known} | {"skperceptron"}
+    # joblib comes with scikit-learn, and packaging with matplotlib.
+    known |= {*sys.stdlib_module_names, "joblib", "packaging"}
+    files = [*(ROOT / "examples").glob("*.py"), *(ROOT / "skperceptron/inspection").rglob("*.py")]
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module]
+            assert {name.split(".")[0] for name in names} <= known, path.name
+
+
 def test_changelog_knows_the_version():
     assert f"## {skperceptron.__version__}" in read("CHANGELOG.md")
+
+
+def test_all_places_name_the_same_version():
+    version = skperceptron.__version__
+    assert f"\nversion: {version}\n" in read("CITATION.cff")
+    assert f'set version = "{version}"' in read("packaging/conda/meta.yaml")
+
+
+def test_conda_recipe_asks_for_the_same_dependencies():
+    recipe = read("packaging/conda/meta.yaml").partition("  run:\n")[2]
+    for requirement in project()["dependencies"]:
+        assert f"    - {requirement.replace('>=', ' >=')}\n" in recipe
+
+
+def test_workflows_run_the_commands_of_the_repository():
+    text = read(".github/workflows/ci.yml") + read(".github/workflows/release.yml")
+    commands = re.findall(r"- run: (.+)", text)
+    for command in commands:
+        if command.startswith(".ci/"):
+            assert (ROOT / command.split()[0]).stat().st_mode & 0o111
+        if command.startswith("nox -s"):
+            assert f"def {command.split()[2]}(" in read("noxfile.py")
+    versions = re.findall(r"Programming Language :: Python :: (3\.\d+)", read("pyproject.toml"))
+    assert str(versions).replace("'", '"') in text
+    assert 'pip install -e ".[test]"' in read("README.md")
 
 
 def documented():

@@ -10,6 +10,7 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 from sklearn.base import _fit_context as fit_context
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._optional_dependencies import check_pandas_support
 from sklearn.utils._param_validation import (
@@ -36,13 +37,21 @@ try:
 except ImportError:
     from .callback_contexts import CallbackSupportMixin, callback_management_context
 
+try:
+    # scikit-learn 1.7
+    from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
+except ImportError:
+    VisualBlock = None
+
 __all__ = [
+    "BaseSearchCV",
     "CallbackSupportMixin",
     "HasMethods",
     "Interval",
     "Options",
     "RememberedNames",
     "StrOptions",
+    "VisualBlock",
     "callback_management_context",
     "check_classification_targets",
     "check_method_params",

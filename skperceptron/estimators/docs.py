@@ -71,8 +71,7 @@ tol : float, default=1e-4
 verbose : bool or int, default=False
     Whether to print a table of the epochs (or iterations): loss, validation loss and score,
     learning rate, seconds, and the time left if no rule ends training before `max_iter`. A star
-    marks an epoch that is the best one so far. 2 describes the network first, and tells the
-    patience.
+    marks the best epoch so far. 2 describes the network first, and tells the patience.
 
 warm_start : bool, default=False
     Whether `fit` goes on from the weights of the previous call. Each call has its own best
@@ -232,7 +231,7 @@ activation_shares_ : list of ndarray
 numeric_embeddings_ : list of ndarray
     What the embedding of features has learned. Only with `numeric_embedding`; "pbld" has
     frequencies and phases, each of shape (`n_features_in_`, n_frequencies), then what mixes and
-    what shifts the cosines; "plr" has no phases.
+    what shifts the cosines.
 
 loss_ : float
     Loss of the last epoch.

@@ -19,7 +19,8 @@ from ..stopping import EarlyStopping
 from ..training import Member, Recipe, TrainingSet
 from ..training.checkpoint import restore
 from ..training.groups import factors_of
-from .advice import Described
+from ..usercall import first_in_call, warn
+from .advice import Described, about_validation_scale
 from .choices import Choices
 from .data import (
     NO_EXTRAS,
@@ -323,13 +324,18 @@ def _hold_out(
     if (fold := checked.fold) is not None:
         return fold.train, HeldOut(data, checked.y, weight, checked.given, fold.held_out)
     if has_validation_data(extras, estimator.solver):
-        return all_rows, check_validation_data(estimator, checked.target, extras)
+        held_out = check_validation_data(estimator, checked.target, extras)
+        names = getattr(estimator, "feature_names_in_", None)
+        text = about_validation_scale(Described(data.X, names), held_out.data.X)
+        if text and first_in_call("validation_scale"):
+            warn(text)
+        return all_rows, held_out
     if choices.stopping is None or choices.is_lbfgs:
         return all_rows, None
     labels = checked.target.labels_of(data.targets)
     fraction = choices.validation_fraction
-    rows, held_out = draw_validation_rows(fraction, data.n_rows, labels, weight, rng)
-    return rows, HeldOut(data, checked.y, weight, checked.given, held_out)
+    rows, drawn = draw_validation_rows(fraction, data.n_rows, labels, weight, rng)
+    return rows, HeldOut(data, checked.y, weight, checked.given, drawn)
 
 
 def _validation(estimator: Any, model: Model, held_out: HeldOut) -> Validation:

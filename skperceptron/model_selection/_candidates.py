@@ -149,7 +149,7 @@ def transform(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Transfo
         found.arguments, found.keywords = arguments, keywords
 
     try:
-        with _called_instead(last_step(estimator), "fit", record):
+        with called_instead(last_step(estimator), "fit", record):
             estimator.fit(X, y, **params)
         found.steps = [level.steps[:-1] for level in _levels(estimator)]
     except Exception as error:
@@ -201,15 +201,15 @@ def ask_for_fit(
     check = partial(accepted.check, network)
     with (
         asked.attempt(),
-        _called_instead(network, "_validate_params", check),
-        _called_instead(network, "_fit", record),
+        called_instead(network, "_validate_params", check),
+        called_instead(network, "_fit", record),
     ):
         network.fit(*transformed.arguments, **(transformed.keywords or {}))
     return asked
 
 
 @contextmanager
-def _called_instead(item: Any, method: str, replacement: Callable[..., Any]) -> Iterator[None]:
+def called_instead(item: Any, method: str, replacement: Callable[..., Any]) -> Iterator[None]:
     """Let one method of one object do something else."""
     vars(item)[method] = replacement
     try:

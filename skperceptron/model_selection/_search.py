@@ -11,7 +11,11 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
 from .._sklearn.compat import fit_context, seeing
 from .._sklearn.versions import RemembersVersion
+from ..callbacks.listening import refuse_misplaced
+from ..estimators.notebook import NotebookMixin
 from ..options import speaks_for_itself
+from ._candidates import last_step
+from ._ensemble_base import BaseEnsemble
 from ._options import check_search
 from ._parallel import StackedParallel
 from ._search_ensemble import ensemble_of, keeping_for
@@ -22,7 +26,28 @@ __all__ = ["StackedGridSearchCV", "StackedRandomizedSearchCV"]
 ENSEMBLE = "ensemble"
 
 
-class _StackedSearchMixin(RemembersVersion):
+class CheckedSearch(NotebookMixin, RemembersVersion):
+    """What all stacked searches share: checks of options, results without idle warnings."""
+
+    def _drawn(self) -> tuple[Any, str]:
+        best = getattr(self, "best_estimator_", None)
+        if isinstance(best, BaseEnsemble):
+            return best._drawn()
+        network = None if best is None else last_step(best)
+        return network if isinstance(network, NotebookMixin) else None, "the best candidate"
+
+    def _validate_params(self) -> None:
+        """Check what scikit-learn checks, and that numbers are numbers."""
+        super()._validate_params()  # type: ignore[misc]
+        check_search(type(self).__name__, vars(self))
+
+    def _format_results(self, *arguments: Any, **keywords: Any) -> dict[str, Any]:
+        """Make ``cv_results_``; scores of 1e200 have a deviation that is rightly infinite."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return super()._format_results(*arguments, **keywords)  # type: ignore[misc]
+
+
+class _StackedSearchMixin(CheckedSearch):
     """A search whose fits are run as stacks, and whose networks may be kept and combined."""
 
     scoring: Any
@@ -31,11 +56,6 @@ class _StackedSearchMixin(RemembersVersion):
     cv_results_: dict[str, Any]
     best_estimator_: Any
     feature_names_in_: Any
-
-    def _validate_params(self) -> None:
-        """Check what scikit-learn checks, and that numbers are numbers."""
-        super()._validate_params()  # type: ignore[misc]
-        check_search(type(self).__name__, vars(self))
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
@@ -64,6 +84,7 @@ class _StackedSearchMixin(RemembersVersion):
             If all fits fail, or one does and ``error_score="raise"``; with
             ``refit="ensemble"``, if the candidates cannot be combined.
         """
+        refuse_misplaced(self)
         if not self._makes_ensemble():
             return seeing(super().fit, Parallel=StackedParallel)(self, X, y, **params)  # type: ignore[misc]
         keeping = keeping_for(self, y)
@@ -128,18 +149,13 @@ class _StackedSearchMixin(RemembersVersion):
             judge.refit = self._first_metric()
         return super(_StackedSearchMixin, judge).score(X, y, **params)  # type: ignore[misc]
 
-    def _format_results(self, *arguments: Any, **keywords: Any) -> dict[str, Any]:
-        """Make ``cv_results_``; scores of 1e200 have a deviation that is rightly infinite."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            return super()._format_results(*arguments, **keywords)  # type: ignore[misc]
-
 
 @speaks_for_itself
 class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
     """Exhaustive search whose networks are trained together, as stacks.
 
     Parameters, attributes, methods and results are those of scikit-learn's
-    :class:`~sklearn.model_selection.GridSearchCV`; only the way is another. Fits whose networks
+    :class:`~sklearn.model_selection.GridSearchCV`; only the training differs. Fits whose networks
     have equal hidden sizes, batch size, skip connections and number of outputs become members of
     one stack, in which everything else may differ; transformers before a network are fitted
     once for each of their settings and each split. What cannot be stacked (``solver="lbfgs"``,
@@ -172,7 +188,8 @@ class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
         The splits; None means five folds.
 
     verbose : int, default=0
-        How much is printed.
+        1 prints each second how the stack at hand gets on, 2 also each network that has ended, and
+        what scikit-learn prints.
 
     pre_dispatch : int or str, default='2*n_jobs'
         How many stacks are handed to workers in advance.
@@ -290,7 +307,8 @@ class StackedRandomizedSearchCV(_StackedSearchMixin, RandomizedSearchCV):
         The splits; None means five folds.
 
     verbose : int, default=0
-        How much is printed.
+        1 prints each second how the stack at hand gets on, 2 also each network that has ended, and
+        what scikit-learn prints.
 
     pre_dispatch : int or str, default='2*n_jobs'
         How many stacks are handed to workers in advance.

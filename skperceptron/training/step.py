@@ -347,8 +347,17 @@ class BoundStep:
         """Return where the steps that members have taken in this epoch are counted, (K,)."""
         return self._record.taken[self._place]
 
-    def moves_averages(self, i: int) -> bool:
-        """Tell whether step ``i`` of the epoch moves an average."""
+    def averaging_runs(self, i: int, n_steps: int) -> list[tuple[bool, int]]:
+        """Split steps from ``i`` of the epoch on by whether they move averages.
+
+        Returns
+        -------
+        list of (bool, int)
+            Whether the steps of a run do, and where the run ends, counted from ``i``.
+        """
         if self._tables.average is None:
-            return False
-        return bool(self._scalars.average_shares[i, self._place].any())
+            return [(False, n_steps)]
+        shares = self._scalars.average_shares[i : i + n_steps, self._place]
+        moves = np.asarray(shares.any(axis=1))
+        ends = [*(np.flatnonzero(moves[1:] != moves[:-1]) + 1).tolist(), n_steps]
+        return [(bool(moves[end - 1]), end) for end in ends]

@@ -7,13 +7,31 @@ import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_diabetes, load_wine
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LinearRegression
-from sklearn.model_selection import GroupKFold, cross_validate
+from sklearn.model_selection import (
+    GroupKFold,
+    HalvingGridSearchCV,
+    HalvingRandomSearchCV,
+    cross_val_predict,
+    cross_val_score,
+    cross_validate,
+    learning_curve,
+    validation_curve,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPRegressor, MLPSoftmaxClassifier
-from skperceptron.model_selection import stacked_cross_validate
+from skperceptron.model_selection import (
+    StackedHalvingGridSearchCV,
+    StackedHalvingRandomSearchCV,
+    stacked_cross_val_predict,
+    stacked_cross_val_score,
+    stacked_cross_validate,
+    stacked_learning_curve,
+    stacked_validation_curve,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -30,10 +48,10 @@ def assert_same(ordinary, stacked):
 
 
 def test_signature_is_scikit_learns():
-    assert (
-        inspect.signature(stacked_cross_validate).parameters.keys()
-        == inspect.signature(cross_validate).parameters.keys()
-    )
+    assert list(inspect.signature(stacked_cross_validate).parameters) == [
+        *inspect.signature(cross_validate).parameters,
+        "callbacks",
+    ]
 
 
 def test_scores_estimators_and_indices_are_scikit_learns():
@@ -83,3 +101,62 @@ def test_other_estimators_and_errors_are_treated_as_in_scikit_learn():
         stacked_cross_validate(MODEL, X, Y, return_estimator="yes")
     with pytest.raises(ValueError, match="alpha"):
         stacked_cross_validate(MLPSoftmaxClassifier(alpha=-1), X, Y, error_score="raise")
+
+
+def test_scores_predictions_and_curves_are_scikit_learns():
+    for method in ("predict", "predict_proba"):
+        ordinary = cross_val_predict(MODEL, X, Y, cv=3, method=method)
+        assert_allclose(stacked_cross_val_predict(MODEL, X, Y, cv=3, method=method), ordinary)
+    assert_allclose(stacked_cross_val_score(MODEL, X, Y, cv=3), cross_val_score(MODEL, X, Y, cv=3))
+    sizes = {"train_sizes": [0.5, 1.0], "cv": 3, "shuffle": True, "random_state": 0}
+    for ours, theirs in zip(
+        stacked_learning_curve(MODEL, X, Y, **sizes),
+        learning_curve(MODEL, X, Y, **sizes),
+        strict=True,
+    ):
+        assert_allclose(ours, theirs)
+    values = {"param_name": "mlpsoftmaxclassifier__alpha", "param_range": [1e-4, 1.0], "cv": 3}
+    for ours, theirs in zip(
+        stacked_validation_curve(MODEL, X, Y, **values),
+        validation_curve(MODEL, X, Y, **values),
+        strict=True,
+    ):
+        assert_allclose(ours, theirs)
+
+
+def test_halving_finds_what_scikit_learns_finds():
+    grid = {"mlpsoftmaxclassifier__alpha": [1e-4, 1e-2, 1.0]}
+    for ours, theirs in (
+        (StackedHalvingGridSearchCV, HalvingGridSearchCV),
+        (StackedHalvingRandomSearchCV, HalvingRandomSearchCV),
+    ):
+        found, expected = (
+            kind(MODEL, grid, cv=3, random_state=0).fit(X, Y) for kind in (ours, theirs)
+        )
+        assert found.n_resources_ == expected.n_resources_
+        assert found.best_params_ == expected.best_params_
+        key = "mean_test_score"
+        assert_allclose(found.cv_results_[key], expected.cv_results_[key], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (stacked_cross_val_predict, cross_val_predict),
+        (stacked_cross_val_score, cross_val_score),
+        (stacked_learning_curve, learning_curve),
+        (stacked_validation_curve, validation_curve),
+        (StackedHalvingGridSearchCV, HalvingGridSearchCV),
+        (StackedHalvingRandomSearchCV, HalvingRandomSearchCV),
+    ],
+    ids=lambda one: one.__name__,
+)
+def test_signatures_are_scikit_learns(ours, theirs):
+    names = set(inspect.signature(theirs).parameters) - {"fit_params"}
+    assert set(inspect.signature(ours).parameters) == names
+
+
+def test_options_of_the_functions_are_checked():
+    for function in (stacked_cross_val_predict, stacked_cross_val_score):
+        with pytest.raises(ValueError, match=r"cv' parameter of stacked_cross_val_"):
+            function(MODEL, X, Y, cv=True)

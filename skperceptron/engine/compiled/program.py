@@ -117,6 +117,11 @@ class Program:
         How many steps of a window there are at most.
     n_members : int
         How many take these steps (K).
+
+    Attributes
+    ----------
+    n_python_calls : int
+        How many calls of a step are left to Python.
     """
 
     def __init__(self, sections: Sequence[Section], n_steps: int, n_members: int) -> None:
@@ -128,12 +133,8 @@ class Program:
             for one in encoder.encoded(section.listing, section.n_steps)
         ]
         self._parts = list(_joined(found))
+        self.n_python_calls = sum(isinstance(part, PythonCall) for part in self._parts)
         self._uncounted = np.zeros(n_members, np.intp)
-
-    @property
-    def n_python_calls(self) -> int:
-        """How many calls of a step are left to Python."""
-        return sum(isinstance(part, PythonCall) for part in self._parts)
 
     def run(self, taken: Integers, first: int, last: int, start: int) -> None:
         """Take the steps from ``first`` of a window on, before ``last``: see :class:`Part`."""
@@ -200,7 +201,7 @@ class _Encoder:
             first, last = call.members
         try:
             rows = encode(call, last - first, self._constants)
-        except (AttributeError, IndexError, TypeError, ValueError):
+        except (AttributeError, LookupError, TypeError, ValueError):
             # Operands that no check has expected: NumPy, or Python, may know what to do with them.
             return None
         if rows is None:

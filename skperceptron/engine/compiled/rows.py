@@ -287,8 +287,7 @@ def _copy(out: Any, x: Any, n: int) -> Rows:
     if not (is_plain(x, dtype) and is_plain(out, out.dtype)):
         return None
     if dtype == out.dtype:
-        loop = inner_loop(np.positive, dtype)
-        return None if loop is None else elementwise(loop, [x, out], n)
+        return elementwise(own_loop(f"copy_{dtype.char}"), [x, out], n)
     names = {"df": "narrow", "fd": "widen"}
     name = names.get(dtype.char + out.dtype.char)
     return None if name is None else elementwise(own_loop(name), [x, out], n)
@@ -325,7 +324,7 @@ def product(a: Any, b: Any, out: Any, n: int) -> Rows:
         return None
     arrays = (a, b, out)
     (m, k), p = a.shape[-2:], b.shape[-1]
-    if b.shape[-2] != k or out.shape[-2:] != (m, p) or max(out.shape) >= 2**31:
+    if b.shape[-2] != k or out.shape[-2:] != (m, p) or max(*a.shape, *out.shape) >= 2**31:
         return None
     if not all(_is_blasable(x) for x in arrays) or any(interfere(x, out) for x in arrays[:2]):
         return None

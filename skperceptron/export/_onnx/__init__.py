@@ -18,6 +18,8 @@ from ...model_selection import (
     StackedEnsembleClassifier,
     StackedEnsembleRegressor,
     StackedGridSearchCV,
+    StackedHalvingGridSearchCV,
+    StackedHalvingRandomSearchCV,
     StackedRandomizedSearchCV,
 )
 from ...model_selection._candidates import last_step
@@ -127,7 +129,12 @@ CONVERTERS: dict[type, dict[str, Any]] = {
             "parser": _ensembles.parse_search,
             "options": "passthrough",
         }
-        for kind in (StackedGridSearchCV, StackedRandomizedSearchCV)
+        for kind in (
+            StackedGridSearchCV,
+            StackedHalvingGridSearchCV,
+            StackedHalvingRandomSearchCV,
+            StackedRandomizedSearchCV,
+        )
     },
     RobustSmoothClipScaler: {
         "alias": "SkperceptronScaler",

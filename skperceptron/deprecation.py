@@ -1,0 +1,138 @@
+"""Marks for what will go: users are warned at their own line, and a test when it is time.
+
+The policy is in ``docs/releasing.rst``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, TypeVar
+
+from .usercall import warn
+
+__all__ = ["Deprecation", "deprecated", "deprecated_parameter", "list_deprecations"]
+
+Marked = TypeVar("Marked", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Deprecation:
+    """What will go, and when.
+
+    Attributes
+    ----------
+    what : str
+        Its name.
+    since, until : str
+        The version that first warns, and the one without it.
+    instead : str
+        What to write instead.
+    """
+
+    what: str
+    since: str
+    until: str
+    instead: str
+
+    def tell(self) -> None:
+        """Warn the user."""
+        warn(
+            f"{self.what} is deprecated since skperceptron {self.since} and will be removed in"
+            f" {self.until}: use {self.instead} instead.",
+            FutureWarning,
+        )
+
+
+_KNOWN: list[Deprecation] = []
+
+
+def list_deprecations() -> list[Deprecation]:
+    """Return all marks in the modules that have been imported."""
+    return list(_KNOWN)
+
+
+def deprecated(*, since: str, until: str, instead: str) -> Callable[[Marked], Marked]:
+    """Return a decorator of a function or class that will go.
+
+    Parameters
+    ----------
+    since, until : str
+        The version that first warns, and the one without it.
+    instead : str
+        What to write instead.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from skperceptron.deprecation import deprecated
+    >>> @deprecated(since="0.3", until="0.5", instead="double")
+    ... def twice(x):
+    ...     return 2 * x
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     result = twice(4)
+    >>> print(caught[0].message)
+    twice is deprecated since skperceptron 0.3 and will be removed in 0.5: use double instead.
+    """
+
+    def mark(thing: Marked) -> Marked:
+        noted = _noted(thing.__name__, since, until, instead)
+        if not isinstance(thing, type):
+            return _telling(thing, lambda arguments: noted.tell())
+        # A class stays a class: its instances are made through __init__.
+        made: Any = thing
+        made.__init__ = _telling(made.__init__, lambda arguments: noted.tell())
+        return thing
+
+    return mark
+
+
+def deprecated_parameter(
+    name: str, *, since: str, until: str, instead: str
+) -> Callable[[Marked], Marked]:
+    """Return a decorator of a function one of whose parameters will go.
+
+    Who passes it is warned, whatever the value.
+
+    Parameters
+    ----------
+    name : str
+        Of the parameter.
+    since, until : str
+        The version that first warns, and the one without it.
+    instead : str
+        What to write instead.
+    """
+
+    def mark(function: Marked) -> Marked:
+        signature = inspect.signature(function)
+        if name not in signature.parameters:
+            raise TypeError(f"{function.__qualname__} has no parameter {name!r} to deprecate.")
+        what = f"The parameter {name!r} of {function.__qualname__}"
+        noted = _noted(what, since, until, instead)
+
+        def tell(arguments: tuple[Any, dict[str, Any]]) -> None:
+            if name in signature.bind_partial(*arguments[0], **arguments[1]).arguments:
+                noted.tell()
+
+        return _telling(function, tell)
+
+    return mark
+
+
+def _noted(what: str, since: str, until: str, instead: str) -> Deprecation:
+    noted = Deprecation(what, since, until, instead)
+    _KNOWN.append(noted)
+    return noted
+
+
+def _telling(function: Any, tell: Callable[[Any], None]) -> Any:
+    @wraps(function)
+    def telling(*args: Any, **params: Any) -> Any:
+        tell((args, params))
+        return function(*args, **params)
+
+    return telling

@@ -1,0 +1,448 @@
+"""scikit-learn's functions that fit an estimator many times, with the networks in stacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import (
+    cross_val_predict,
+    cross_val_score,
+    cross_validate,
+    learning_curve,
+    validation_curve,
+)
+
+from .._sklearn.compat import check_method_params, safe_split, seeing, validated_like
+from ..engine.arrays import Floats
+from ._candidates import called_instead
+from ._members import Job, Part, fit_members
+from ._options import check_search
+from ._parallel import StackedParallel
+
+__all__ = [
+    "stacked_cross_val_predict",
+    "stacked_cross_val_score",
+    "stacked_learning_curve",
+    "stacked_validation_curve",
+]
+
+
+class StackedPredictions:
+    """scikit-learn's ``Parallel``, for calls of ``_fit_and_predict``.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+    **options
+        The others of :class:`joblib.Parallel`; all splits are given to workers at once.
+    """
+
+    def __init__(self, n_jobs: int | None = None, **options: Any) -> None:
+        self._n_jobs = n_jobs
+
+    def __call__(self, tasks: Iterable[Any]) -> list[Any]:
+        """Fit all splits as stacks, and let each call go on with an estimator that is fitted."""
+        calls = [(wrapped.__wrapped__, arguments) for wrapped, arguments, _ in tasks]
+        parts, jobs = [], []
+        for i, (_, (estimator, X, y, train, _, fit_params, _)) in enumerate(calls):
+            params = check_method_params(X, params=fit_params or {}, indices=train)
+            X_train, y_train = safe_split(estimator, X, y, train)
+            parts.append(Part(X_train, y_train, params))
+            jobs.append(Job(estimator, i))
+        members = fit_members(jobs, parts, self._n_jobs)
+        found = []
+        for (function, (_, *others)), member in zip(calls, members, strict=True):
+            with called_instead(member.estimator, "fit", lambda *args, **params: None):
+                found.append(function(member.estimator, *others))
+        return found
+
+
+@validated_like(cross_val_score)
+def stacked_cross_val_score(
+    estimator,
+    X,
+    y=None,
+    *,
+    groups=None,
+    scoring=None,
+    cv=None,
+    n_jobs=None,
+    verbose=0,
+    params=None,
+    pre_dispatch="2*n_jobs",
+    error_score=np.nan,
+) -> Floats:
+    """Evaluate a score by cross-validation, with the networks of all splits in one stack.
+
+    The same results as :func:`sklearn.model_selection.cross_val_score` to rounding.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        One of the multi-layer perceptrons, or a pipeline that ends in one. Any other estimator
+        works too, but gains nothing.
+
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        The data.
+
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+        The targets.
+
+    groups : array-like of shape (n_samples,), default=None
+        Group labels for the splitter.
+
+    scoring : str or callable, default=None
+        The metric; None is the estimator's own ``score``.
+
+    cv : int, cross-validation generator or an iterable, default=None
+        The splits; None means five folds.
+
+    n_jobs : int, default=None
+        Number of workers.
+
+    verbose : int, default=0
+        How much is printed.
+
+    params : dict, default=None
+        For the ``fit`` of the estimator, the scorer and the splitter.
+
+    pre_dispatch : int or str, default='2*n_jobs'
+        How many stacks are handed to workers in advance.
+
+    error_score : 'raise' or numeric, default=np.nan
+        The score of a fit that fails.
+
+    Returns
+    -------
+    ndarray of shape (n_splits,)
+        The scores.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skperceptron import MLPSoftmaxClassifier
+    >>> from skperceptron.model_selection import stacked_cross_val_score
+    >>> X, y = load_iris(return_X_y=True)
+    >>> network = MLPSoftmaxClassifier((8,), batch_size=32, max_iter=20, tol=0, random_state=0)
+    >>> stacked_cross_val_score(network, X, y).shape
+    (5,)
+    """
+    options = {"estimator": estimator, "scoring": scoring, "cv": cv, "n_jobs": n_jobs}
+    check_search("stacked_cross_val_score", options | {"error_score": error_score})
+    stacked = seeing(cross_validate, Parallel=StackedParallel)
+    return seeing(cross_val_score, cross_validate=stacked)(
+        estimator,
+        X,
+        y,
+        groups=groups,
+        scoring=scoring,
+        cv=cv,
+        n_jobs=n_jobs,
+        verbose=verbose,
+        params=params,
+        pre_dispatch=pre_dispatch,
+        error_score=error_score,
+    )
+
+
+@validated_like(cross_val_predict)
+def stacked_cross_val_predict(
+    estimator,
+    X,
+    y=None,
+    *,
+    groups=None,
+    cv=None,
+    n_jobs=None,
+    verbose=0,
+    params=None,
+    pre_dispatch="2*n_jobs",
+    method="predict",
+) -> Any:
+    """Predict each row by a network that has not seen it; the networks are one stack.
+
+    The same results as :func:`sklearn.model_selection.cross_val_predict` to rounding.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        One of the multi-layer perceptrons, or a pipeline that ends in one. Any other estimator
+        works too, but gains nothing.
+
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        The data.
+
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+        The targets.
+
+    groups : array-like of shape (n_samples,), default=None
+        Group labels for the splitter.
+
+    cv : int, cross-validation generator or an iterable, default=None
+        The splits; None means five folds. Each row must be held out exactly once.
+
+    n_jobs : int, default=None
+        Number of workers.
+
+    verbose : int, default=0
+        Ignored: stacks do not tell of single fits.
+
+    params : dict, default=None
+        For the ``fit`` of the estimator and the splitter.
+
+    pre_dispatch : int or str, default='2*n_jobs'
+        Ignored: all splits are handed to workers at once.
+
+    method : {'predict', 'predict_proba', 'predict_log_proba', 'decision_function'}, \
+            default='predict'
+        What predicts.
+
+    Returns
+    -------
+    ndarray
+        What `method` returns, in the order of X.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skperceptron import MLPSoftmaxClassifier
+    >>> from skperceptron.model_selection import stacked_cross_val_predict
+    >>> X, y = load_iris(return_X_y=True)
+    >>> network = MLPSoftmaxClassifier((8,), batch_size=32, max_iter=20, tol=0, random_state=0)
+    >>> stacked_cross_val_predict(network, X, y, method="predict_proba").shape
+    (150, 3)
+    """
+    options = {"estimator": estimator, "cv": cv, "n_jobs": n_jobs}
+    check_search("stacked_cross_val_predict", options)
+    return seeing(cross_val_predict, Parallel=StackedPredictions)(
+        estimator,
+        X,
+        y,
+        groups=groups,
+        cv=cv,
+        n_jobs=n_jobs,
+        verbose=verbose,
+        params=params,
+        pre_dispatch=pre_dispatch,
+        method=method,
+    )
+
+
+@validated_like(learning_curve)
+def stacked_learning_curve(
+    estimator,
+    X,
+    y,
+    *,
+    groups=None,
+    train_sizes=np.linspace(0.1, 1.0, 5),  # noqa: B008
+    cv=None,
+    scoring=None,
+    exploit_incremental_learning=False,
+    n_jobs=None,
+    pre_dispatch="all",
+    verbose=0,
+    shuffle=False,
+    random_state=None,
+    error_score=np.nan,
+    return_times=False,
+    params=None,
+) -> Any:
+    """Return scores for growing numbers of training rows; the networks are trained as stacks.
+
+    The same results as :func:`sklearn.model_selection.learning_curve` to rounding.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        One of the multi-layer perceptrons, or a pipeline that ends in one. Any other estimator
+        works too, but gains nothing.
+
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        The data.
+
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        The targets.
+
+    groups : array-like of shape (n_samples,), default=None
+        Group labels for the splitter.
+
+    train_sizes : array-like of shape (n_ticks,), default=np.linspace(0.1, 1.0, 5)
+        Shares of the largest training set, or numbers of rows.
+
+    cv : int, cross-validation generator or an iterable, default=None
+        The splits; None means five folds.
+
+    scoring : str or callable, default=None
+        The metric; None is the estimator's own ``score``.
+
+    exploit_incremental_learning : bool, default=False
+        Whether ``partial_fit`` goes on from each size to the next; such fits are not stacked.
+
+    n_jobs : int, default=None
+        Number of workers.
+
+    pre_dispatch : int or str, default='all'
+        How many stacks are handed to workers in advance.
+
+    verbose : int, default=0
+        How much is printed.
+
+    shuffle : bool, default=False
+        Whether training rows are shuffled before the first ones are taken.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the shuffle.
+
+    error_score : 'raise' or numeric, default=np.nan
+        The score of a fit that fails.
+
+    return_times : bool, default=False
+        Whether times are returned, too.
+
+    params : dict, default=None
+        For the ``fit`` of the estimator, the scorer and the splitter.
+
+    Returns
+    -------
+    train_sizes_abs : ndarray of shape (n_unique_ticks,)
+        Numbers of training rows.
+
+    train_scores, test_scores : ndarray of shape (n_ticks, n_splits)
+        The scores.
+
+    fit_times, score_times : ndarray of shape (n_ticks, n_splits)
+        Seconds; only with `return_times`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skperceptron import MLPSoftmaxClassifier
+    >>> from skperceptron.model_selection import stacked_learning_curve
+    >>> X, y = load_iris(return_X_y=True)
+    >>> network = MLPSoftmaxClassifier((8,), batch_size=32, max_iter=20, tol=0, random_state=0)
+    >>> sizes, train, test = stacked_learning_curve(network, X, y, shuffle=True, random_state=0)
+    >>> sizes
+    array([ 12,  39,  66,  93, 120])
+    """
+    options = {"estimator": estimator, "scoring": scoring, "cv": cv, "n_jobs": n_jobs}
+    check_search("stacked_learning_curve", options | {"error_score": error_score})
+    return seeing(learning_curve, Parallel=StackedParallel)(
+        estimator,
+        X,
+        y,
+        groups=groups,
+        train_sizes=train_sizes,
+        cv=cv,
+        scoring=scoring,
+        exploit_incremental_learning=exploit_incremental_learning,
+        n_jobs=n_jobs,
+        pre_dispatch=pre_dispatch,
+        verbose=verbose,
+        shuffle=shuffle,
+        random_state=random_state,
+        error_score=error_score,
+        return_times=return_times,
+        params=params,
+    )
+
+
+@validated_like(validation_curve)
+def stacked_validation_curve(
+    estimator,
+    X,
+    y,
+    *,
+    param_name,
+    param_range,
+    groups=None,
+    cv=None,
+    scoring=None,
+    n_jobs=None,
+    pre_dispatch="all",
+    verbose=0,
+    error_score=np.nan,
+    params=None,
+) -> Any:
+    """Return scores for values of a parameter; the networks are trained as stacks.
+
+    The same results as :func:`sklearn.model_selection.validation_curve` to rounding.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        One of the multi-layer perceptrons, or a pipeline that ends in one. Any other estimator
+        works too, but gains nothing.
+
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        The data.
+
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        The targets.
+
+    param_name : str
+        The parameter.
+
+    param_range : array-like of shape (n_values,)
+        Its values.
+
+    groups : array-like of shape (n_samples,), default=None
+        Group labels for the splitter.
+
+    cv : int, cross-validation generator or an iterable, default=None
+        The splits; None means five folds.
+
+    scoring : str or callable, default=None
+        The metric; None is the estimator's own ``score``.
+
+    n_jobs : int, default=None
+        Number of workers.
+
+    pre_dispatch : int or str, default='all'
+        How many stacks are handed to workers in advance.
+
+    verbose : int, default=0
+        How much is printed.
+
+    error_score : 'raise' or numeric, default=np.nan
+        The score of a fit that fails.
+
+    params : dict, default=None
+        For the ``fit`` of the estimator, the scorer and the splitter.
+
+    Returns
+    -------
+    train_scores, test_scores : ndarray of shape (n_values, n_splits)
+        The scores.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skperceptron import MLPSoftmaxClassifier
+    >>> from skperceptron.model_selection import stacked_validation_curve
+    >>> X, y = load_iris(return_X_y=True)
+    >>> network = MLPSoftmaxClassifier((8,), batch_size=32, max_iter=20, tol=0, random_state=0)
+    >>> train, test = stacked_validation_curve(
+    ...     network, X, y, param_name="alpha", param_range=[1e-4, 1.0])
+    >>> test.shape
+    (2, 5)
+    """
+    options = {"estimator": estimator, "scoring": scoring, "cv": cv, "n_jobs": n_jobs}
+    check_search("stacked_validation_curve", options | {"error_score": error_score})
+    return seeing(validation_curve, Parallel=StackedParallel)(
+        estimator,
+        X,
+        y,
+        param_name=param_name,
+        param_range=param_range,
+        groups=groups,
+        cv=cv,
+        scoring=scoring,
+        n_jobs=n_jobs,
+        pre_dispatch=pre_dispatch,
+        verbose=verbose,
+        error_score=error_score,
+        params=params,
+    )

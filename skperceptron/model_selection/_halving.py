@@ -1,0 +1,229 @@
+"""Searches by successive halving with scikit-learn's interface, each round trained as stacks."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+# Searches by halving are experimental in scikit-learn: this import makes them known.
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import HalvingGridSearchCV, HalvingRandomSearchCV
+
+from .._sklearn.compat import BaseSearchCV, seeing
+from ..callbacks.listening import refuse_misplaced
+from ..options import speaks_for_itself
+from ._parallel import StackedParallel
+from ._search import CheckedSearch
+
+__all__ = ["StackedHalvingGridSearchCV", "StackedHalvingRandomSearchCV"]
+
+
+class _StackedRounds(BaseSearchCV):
+    """The base of all searches, whose fits are run as stacks.
+
+    It stands between scikit-learn's halving and the base that this calls for every round.
+    """
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
+        """Run fit with all sets of parameters."""
+        refuse_misplaced(self)
+        # After the second interruption there shall be no further round.
+        parallel = partial(StackedParallel, keeps_finished=False)
+        return seeing(super().fit, Parallel=parallel)(self, X, y, **params)
+
+
+_SHARED = """
+    factor : int or float, default=3
+        By what the candidates are divided, and the resources multiplied, from round to round.
+
+    resource : 'n_samples' or str, default='n_samples'
+        What grows from round to round: the number of rows, or a parameter of the estimator that is
+        a positive integer, such as ``max_iter``.
+
+    max_resources : int, default='auto'
+        How much of it any candidate gets; 'auto' is the number of rows.
+
+    min_resources : {{'exhaust', 'smallest'}} or int, default='{min_resources}'
+        How much of it candidates get in the first round.
+
+    aggressive_elimination : bool, default=False
+        Whether the first rounds are repeated with the least resources where these do not suffice
+        to leave `factor` candidates at the end.
+
+    cv : int, cross-validation generator or iterable, default=5
+        The splits; the same in every round.
+
+    scoring : str or callable, default=None
+        A single metric; None is the estimator's own ``score``.
+
+    refit : bool or callable, default=True
+        Whether the best candidate of the last round is fitted to all data.
+
+    error_score : 'raise' or numeric, default=np.nan
+        The score of a fit that fails. It fails alone: the other members of its stack go on.
+
+    return_train_score : bool, default=True
+        Whether scores on the training data are added.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the rows of each round, and of the candidates where these are drawn.
+
+    n_jobs : int, default=None
+        Number of workers. Each trains stacks of its own.
+
+    verbose : int, default=0
+        How much is printed.
+
+    Attributes
+    ----------
+    n_resources_ : list of int
+        The resources of each round.
+
+    n_candidates_ : list of int
+        The candidates of each round.
+
+    n_remaining_candidates_ : int
+        How many were left.
+
+    max_resources_, min_resources_ : int
+        The bounds.
+
+    n_iterations_, n_possible_iterations_, n_required_iterations_ : int
+        Numbers of rounds.
+
+    cv_results_ : dict of numpy (masked) ndarrays
+        Scores and times of all candidates and rounds.
+
+    best_estimator_ : estimator
+        The best candidate, fitted to all data.
+
+    best_score_ : float
+        Its mean score.
+
+    best_params_ : dict
+        Its parameters.
+
+    best_index_ : int
+        Its place in ``cv_results_``.
+
+    scorer_ : function
+        What scores.
+
+    n_splits_ : int
+        Number of splits.
+
+    refit_time_ : float
+        Seconds of the final fit.
+
+    multimetric_ : bool
+        False.
+
+    classes_ : ndarray of shape (n_classes,)
+        Labels, of a classifier that was refitted.
+
+    n_features_in_ : int
+        Number of features of the refitted estimator.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Their names, if X has names.
+
+    References
+    ----------
+    Jamieson & Talwalkar (2016), Non-stochastic best arm identification and hyperparameter
+    optimization. AISTATS.
+"""
+
+
+def _documented(min_resources: str) -> Any:
+    """Return a decorator that puts the shared documentation where ``{shared}`` stands."""
+
+    def put(cls: type) -> type:
+        cls.__doc__ = (cls.__doc__ or "").replace(
+            "\n    {shared}\n", _SHARED.format(min_resources=min_resources)
+        )
+        return cls
+
+    return put
+
+
+@speaks_for_itself
+@_documented("exhaust")
+class StackedHalvingGridSearchCV(CheckedSearch, HalvingGridSearchCV, _StackedRounds):
+    """Search by successive halving whose networks are trained together, as stacks.
+
+    All candidates start with few resources; the best of each round go on with more. Parameters,
+    attributes, methods and results are those of scikit-learn's
+    :class:`~sklearn.model_selection.HalvingGridSearchCV`; see :class:`StackedGridSearchCV` for what
+    is stacked.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        One of the multi-layer perceptrons, or a :class:`~sklearn.pipeline.Pipeline` that ends in
+        one. Any other estimator works too, but gains nothing.
+
+    param_grid : dict or list of dicts
+        Lists of values by parameter name.
+
+    {shared}
+    See Also
+    --------
+    StackedHalvingRandomSearchCV : Draws candidates.
+    StackedGridSearchCV : Gives all candidates all resources.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skperceptron import MLPSoftmaxClassifier
+    >>> from skperceptron.model_selection import StackedHalvingGridSearchCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> network = MLPSoftmaxClassifier((8,), max_iter=20, tol=0, random_state=0)
+    >>> search = StackedHalvingGridSearchCV(
+    ...     network, {"learning_rate_init": [0.001, 0.01, 0.1]}, random_state=0)
+    >>> search.fit(X, y).n_candidates_
+    [3, 1]
+    """
+
+
+@speaks_for_itself
+@_documented("smallest")
+class StackedHalvingRandomSearchCV(CheckedSearch, HalvingRandomSearchCV, _StackedRounds):
+    """Random search by successive halving whose networks are trained together, as stacks.
+
+    All candidates start with few resources; the best of each round go on with more. Parameters,
+    attributes, methods and results are those of scikit-learn's
+    :class:`~sklearn.model_selection.HalvingRandomSearchCV`; see :class:`StackedGridSearchCV` for
+    what is stacked.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        One of the multi-layer perceptrons, or a :class:`~sklearn.pipeline.Pipeline` that ends in
+        one. Any other estimator works too, but gains nothing.
+
+    param_distributions : dict or list of dicts
+        Distributions with an ``rvs`` method, or lists of values, by parameter name.
+
+    n_candidates : 'exhaust' or int, default='exhaust'
+        How many are drawn; 'exhaust' draws so many that the last round uses all resources.
+
+    {shared}
+    See Also
+    --------
+    StackedHalvingGridSearchCV : Tries all combinations.
+    StackedRandomizedSearchCV : Gives all candidates all resources.
+
+    Examples
+    --------
+    >>> from scipy.stats import loguniform
+    >>> from sklearn.datasets import load_iris
+    >>> from skperceptron import MLPSoftmaxClassifier
+    >>> from skperceptron.model_selection import StackedHalvingRandomSearchCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> network = MLPSoftmaxClassifier((8,), tol=0, random_state=0)
+    >>> search = StackedHalvingRandomSearchCV(
+    ...     network, {"alpha": loguniform(1e-5, 1)}, n_candidates=6, resource="max_iter",
+    ...     max_resources=18, min_resources=2, random_state=0)
+    >>> search.fit(X, y).n_resources_
+    [2, 6]
+    """
