@@ -118,14 +118,18 @@ class StackedParallel:
 
     Parameters
     ----------
+    parallel : Parallel, default=None
+        What runs the pieces; without one it is made.
     keeping : Keeping, default=None
         Receives all that is fitted; without one it is forgotten.
     **options
         Those of :class:`joblib.Parallel`.
     """
 
-    def __init__(self, keeping: Keeping | None = None, **options: Any) -> None:
-        self._parallel = Parallel(**options)
+    def __init__(
+        self, parallel: Any = None, keeping: Keeping | None = None, **options: Any
+    ) -> None:
+        self._parallel = Parallel(**options) if parallel is None else parallel
         self._keeping = keeping
 
     def __enter__(self) -> StackedParallel:

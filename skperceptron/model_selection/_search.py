@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from copy import copy
-from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
-from .._sklearn.compat import fit_context, seeing
+from .._sklearn.compat import fit_context, holding
 from .._sklearn.versions import RemembersVersion
 from ..options import speaks_for_itself
 from ._options import check_search
-from ._parallel import StackedParallel
+from ._parallel import Keeping, StackedParallel
 from ._search_ensemble import ensemble_of, keeping_for
 
 __all__ = ["StackedGridSearchCV", "StackedRandomizedSearchCV"]
@@ -22,8 +21,23 @@ __all__ = ["StackedGridSearchCV", "StackedRandomizedSearchCV"]
 ENSEMBLE = "ensemble"
 
 
-class CheckedSearch(RemembersVersion):
-    """What all stacked searches share: checks of options, results without idle warnings."""
+class StackedSearch(RemembersVersion):
+    """What all stacked searches share: fits in stacks, checks of options.
+
+    ``fit`` is scikit-learn's own, so that tools that wrap it, such as MLflow's autologging, see
+    these searches too. It calls ``_run_search`` with a function that runs the fits.
+    """
+
+    _keeping: Keeping | None = None
+
+    def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
+        """Let the fits of the search be run as stacks."""
+        stacked = holding(
+            evaluate_candidates, parallel=lambda own: StackedParallel(own, self._keeping)
+        )
+        # Before scikit-learn 1.9 there was no context.
+        context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
+        super()._run_search(stacked, **context)  # type: ignore[misc]
 
     def _validate_params(self) -> None:
         """Check what scikit-learn checks, and that numbers are numbers."""
@@ -36,7 +50,7 @@ class CheckedSearch(RemembersVersion):
             return super()._format_results(*arguments, **keywords)  # type: ignore[misc]
 
 
-class _StackedSearchMixin(CheckedSearch):
+class _StackedSearchMixin(StackedSearch):
     """A search whose fits are run as stacks, and whose networks may be kept and combined."""
 
     scoring: Any
@@ -74,13 +88,13 @@ class _StackedSearchMixin(CheckedSearch):
             ``refit="ensemble"``, if the candidates cannot be combined.
         """
         if not self._makes_ensemble():
-            return seeing(super().fit, Parallel=StackedParallel)(self, X, y, **params)  # type: ignore[misc]
+            return super().fit(X, y, **params)  # type: ignore[misc]
         keeping = keeping_for(self, y)
         # An earlier fit is left as it was if this one fails.
         search = copy(self)
-        search.refit = False
-        parallel = partial(StackedParallel, keeping)
-        seeing(super().fit, Parallel=parallel)(search, X, y, **params)  # type: ignore[misc]
+        search.refit, search._keeping = False, keeping
+        super(_StackedSearchMixin, search).fit(X, y, **params)  # type: ignore[misc]
+        del search._keeping
         search._find_best()
         search.best_estimator_ = ensemble = ensemble_of(search, keeping, X, y, params)
         # Names of an earlier fit must not survive one without names.
