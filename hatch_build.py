@@ -2,7 +2,8 @@
 
 Without one, the wheel is a pure one, tagged as such, and everything works. The variable
 SKPERCEPTRON_BUILD chooses: "auto" (the default), "pure" does not try, "compiled" fails if it fails.
-``python hatch_build.py`` builds in place, for a checkout that is already installed.
+``python hatch_build.py`` builds in place, for a checkout that is already installed;
+``python hatch_build.py sanitized`` builds what tells of wrong addresses and undefined behaviour.
 """
 
 from __future__ import annotations
@@ -24,14 +25,16 @@ CHOICES = ("auto", "pure", "compiled")
 #: which would keep loops from being vectorised.
 GCC_FLAGS = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
 MSVC_FLAGS = ["/O2", "/fp:precise", "/std:c11"]
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 
 
-def compile_steps(folder: Path) -> Path:
+def compile_steps(folder: Path, sanitized: bool = False) -> Path:
     """Compile the extension module for Python's limited API; return the file, in ``folder``."""
     import numpy as np
     from setuptools import Distribution, Extension
     from setuptools.command.build_ext import build_ext
 
+    watching = [*SANITIZERS, "-DSKPERCEPTRON_SANITIZED", "-g"] if sanitized else []
     extension = Extension(
         "_steps",
         [str(ROOT / FOLDER / "_steps.c")],
@@ -40,12 +43,13 @@ def compile_steps(folder: Path) -> Path:
             ("Py_LIMITED_API", "0x030B0000"),
             ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"),
         ],
-        extra_compile_args=MSVC_FLAGS if os.name == "nt" else GCC_FLAGS,
+        extra_compile_args=MSVC_FLAGS if os.name == "nt" else GCC_FLAGS + watching,
+        extra_link_args=watching,
         py_limited_api=True,
     )
     command = build_ext(Distribution({"name": "skperceptron", "ext_modules": [extension]}))
     with tempfile.TemporaryDirectory() as objects:
-        command.build_lib, command.build_temp = str(folder), objects
+        command.build_lib, command.build_temp, command.force = str(folder), objects, True
         command.ensure_finalized()
         command.run()
     return folder / command.get_ext_filename("_steps")
@@ -90,4 +94,4 @@ class CompiledSteps(BuildHookInterface):
 
 
 if __name__ == "__main__":
-    print(compile_steps(ROOT / FOLDER))
+    print(compile_steps(ROOT / FOLDER, sanitized="sanitized" in sys.argv))

@@ -6,8 +6,10 @@ target. Ranks, from 1 for the best, are those of means over the seeds. Each mode
 its own for each table. What is not installed is left out: pytabkit (RealMLP-TD-S), LightGBM and
 CatBoost come with ``pip install 'skperceptron[benchmark]'``.
 
-``--json`` stores all figures; ``--read`` shows stored ones again, of several files together;
-``--docs`` writes the first two tables as directives for the documentation.
+``--json`` stores all figures; started anew with the same file, what it holds is not measured
+again. A model that fails on a table is passed over, and tables that lack a model do not count.
+``--read`` shows stored ones again, of several files together; ``--docs`` writes the first two
+tables as directives for the documentation.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any
 
 import numpy as np
@@ -181,34 +184,52 @@ def run(table: str, model: str, seeds: Sequence[int], threads: int) -> list[dict
             start = time.perf_counter()
             estimator.fit(X_train, y_train)
             seconds = time.perf_counter() - start
-            figures.append({**judged(task, estimator, X_test, y_test), "fit": seconds})
+            found = judged(task, estimator, X_test, y_test)
+            figures.append({"seed": seed, **found, "fit": seconds})
     return figures
 
 
 def compare(options: argparse.Namespace) -> Figures:
     """Return the figures of each table and model, one for each seed."""
     results: Figures = {}
+    if options.json and options.json.exists():
+        results = json.loads(options.json.read_text())
     for table in options.tables:
         for model in options.only:
-            found = in_own_process(
-                run, table=table, model=model, seeds=options.seeds, threads=options.threads
-            )
+            known = results.get(table, {}).get(model, [])
+            seeds = [s for s in options.seeds if s not in {one.get("seed") for one in known}]
+            if not seeds:
+                continue
+            try:
+                found = in_own_process(
+                    run, table=table, model=model, seeds=seeds, threads=options.threads
+                )
+            except CalledProcessError:
+                print(table, model, "failed", file=sys.stderr, flush=True)
+                continue
+            found = sorted([*known, *found], key=lambda one: one["seed"])
             results.setdefault(table, {})[model] = found
             shown = {name: round(value, 4) for name, value in _means(found).items()}
             print(table, model, shown, file=sys.stderr, flush=True)
             if options.json:
-                options.json.write_text(json.dumps(results, indent=2))
+                # Whole or not at all, however the run ends.
+                draft = options.json.with_suffix(".part")
+                draft.write_text(json.dumps(results, indent=2))
+                draft.replace(options.json)
     return results
 
 
 def _means(figures: Sequence[dict[str, float]]) -> dict[str, float]:
     """Return means over the seeds."""
-    return {name: float(np.mean([one[name] for one in figures])) for name in figures[0]}
+    names = [name for name in figures[0] if name != "seed"]
+    return {name: float(np.mean([one[name] for one in figures])) for name in names}
 
 
 def summary(results: Figures) -> list[Table]:
     """Return the tables: mean ranks, what the first model wins against each other, and seconds."""
     models = list(dict.fromkeys(model for row in results.values() for model in row))
+    # Ours stands first, whichever was measured first.
+    models.sort(key=lambda model: model != OURS)
     # Ranks need all models.
     means = {
         table: {model: _means(row[model]) for model in models}

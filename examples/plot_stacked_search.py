@@ -98,5 +98,5 @@ ax.legend()
 plt.show()
 
 # %%
-# Small networks gain most. With 256 hidden units the gain is smaller and ends sooner: what is left is
-# arithmetic, which has to be done for each network.
+# Small networks gain most. With 256 hidden units the gain is smaller and ends sooner: what is
+# left is arithmetic, which has to be done for each network.

@@ -7,9 +7,16 @@ import sys
 from .components import Component, Interval, by_name, find
 from .engine.blocks import Block
 from .engine.blocks import Periodic as PeriodicBlock
+from .engine.blocks import PeriodicLinear as PeriodicLinearBlock
 from .options import COUNT
 
-__all__ = ["NumericEmbedding", "Periodic", "get_numeric_embedding", "list_numeric_embeddings"]
+__all__ = [
+    "NumericEmbedding",
+    "Periodic",
+    "PeriodicLinear",
+    "get_numeric_embedding",
+    "list_numeric_embeddings",
+]
 
 
 class NumericEmbedding(Component):
@@ -51,6 +58,38 @@ class Periodic(NumericEmbedding):
         return PeriodicBlock(n_features, int(self.n_frequencies), int(self.width), self.spread)
 
 
+class PeriodicLinear(NumericEmbedding):
+    r"""Sines and cosines of learned frequencies, mixed for each feature by itself and rectified.
+
+    A feature x becomes ``relu([sin(2 pi x w), cos(2 pi x w)] M + s)`` with w, M and s of its own:
+    "PLR" of Gorishniy, Rubachev & Babenko (2022), *On embeddings for numerical features*. Features
+    should be scaled.
+
+    Parameters
+    ----------
+    n_frequencies : int, default=16
+        Frequencies w for each feature, >= 1.
+    width : int, default=8
+        Numbers that each feature becomes, >= 1.
+    spread : float, default=0.1
+        Standard deviation of the frequencies at the start, > 0: the larger, the sharper the changes
+        that are found, and the noise that is learned.
+    """
+
+    names = ("plr",)
+    ranges = {"n_frequencies": COUNT, "width": COUNT, "spread": Interval(0)}
+
+    def __init__(self, n_frequencies: int = 16, width: int = 8, spread: float = 0.1) -> None:
+        self.n_frequencies = n_frequencies
+        self.width = width
+        self.spread = spread
+
+    def block(self, n_features: int) -> Block:
+        return PeriodicLinearBlock(
+            n_features, int(self.n_frequencies), int(self.width), self.spread
+        )
+
+
 def list_numeric_embeddings() -> list[str]:
     """Return the names of the built-in embeddings, sorted.
 
@@ -58,7 +97,7 @@ def list_numeric_embeddings() -> list[str]:
     --------
     >>> from skperceptron.embeddings import list_numeric_embeddings
     >>> list_numeric_embeddings()
-    ['pbld']
+    ['pbld', 'plr']
     """
     return sorted(by_name(sys.modules[__name__], NumericEmbedding))
 
@@ -68,7 +107,7 @@ def get_numeric_embedding(embedding: str | NumericEmbedding) -> NumericEmbedding
 
     Parameters
     ----------
-    embedding : {"pbld"} or NumericEmbedding
+    embedding : {"pbld", "plr"} or NumericEmbedding
 
     Raises
     ------

@@ -15,6 +15,7 @@ ATTRIBUTES = {
     "weight": "coefs_",
     "bias": "intercepts_",
     "activation": "activation_parameters_",
+    "activation_share": "activation_shares_",
     "normalization": "normalization_parameters_",
     "feature_scale": "feature_scales_",
     "embedding": "embeddings_",
@@ -71,6 +72,8 @@ class ParameterGroups(Component):
         The biases, ``intercepts_``.
     activation : ParameterGroup, default=None
         What activations such as PReLU learn, ``activation_parameters_``.
+    activation_share : ParameterGroup, default=None
+        How far each unit follows its activation, ``activation_shares_``.
     normalization : ParameterGroup, default=None
         Factors and shifts of normalised layers, ``normalization_parameters_``. Running
         statistics are not concerned.
@@ -97,6 +100,7 @@ class ParameterGroups(Component):
         weight: ParameterGroup | None = None,
         bias: ParameterGroup | None = None,
         activation: ParameterGroup | None = None,
+        activation_share: ParameterGroup | None = None,
         normalization: ParameterGroup | None = None,
         feature_scale: ParameterGroup | None = None,
         embedding: ParameterGroup | None = None,
@@ -105,6 +109,7 @@ class ParameterGroups(Component):
         self.weight = weight
         self.bias = bias
         self.activation = activation
+        self.activation_share = activation_share
         self.normalization = normalization
         self.feature_scale = feature_scale
         self.embedding = embedding

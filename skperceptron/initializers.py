@@ -30,6 +30,7 @@ __all__ = [
     "Layer",
     "LeCunNormal",
     "LeCunUniform",
+    "NTKNormal",
     "Orthogonal",
     "ScikitLearn",
     "UnitVariance",
@@ -289,6 +290,33 @@ class UnitVariance(Initializer):
             shares /= shares.sum(axis=0)
             bias = -(shares * z[chosen, np.arange(layer.units)]).sum(axis=0) * factor
         return weight * factor, bias
+
+
+class NTKNormal(Initializer):
+    """Normal weights of variance 1 / fan_in, and normal biases of variance 1.
+
+    With ``parametrization="ntk"``, which trains ``W`` of ``x W / sqrt(fan_in) + b``, both W and b
+    start as standard normal numbers (Jacot et al. 2018; Holzmüller et al. 2024, *Better by
+    default*, for RealMLP-TD-S).
+
+    Parameters
+    ----------
+    zero_output : bool, default=True
+        Whether the output layer starts at zero, so that the first predictions are constant.
+    """
+
+    names = ("ntk_normal",)
+    rules = {"zero_output": [Flag()]}
+
+    def __init__(self, zero_output: bool = True) -> None:
+        self.zero_output = zero_output
+
+    def draw(self, layer: Layer, rng: np.random.RandomState) -> tuple[Floats, Floats]:
+        weight = rng.normal(size=(layer.fan_in, layer.units)) / np.sqrt(layer.fan_in)
+        bias = rng.normal(size=layer.units)
+        if layer.activation is None and self.zero_output:
+            return np.zeros_like(weight), np.zeros_like(bias)
+        return weight, bias
 
 
 class Constant(Initializer):

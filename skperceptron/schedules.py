@@ -423,8 +423,8 @@ class UserSchedule(TimeSchedule):
         for factor in factors:
             if not _FACTOR.allows(factor):
                 raise ValueError(
-                    f"learning_rate or decay_schedule={self.function!r} must return finite factors"
-                    f" >= 0, got {shown(factor)}."
+                    f"A schedule ({self.function!r}) must return finite factors >= 0, got"
+                    f" {shown(factor)}."
                 )
         return np.array(factors, dtype=np.float64)
 

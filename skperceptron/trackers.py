@@ -150,7 +150,7 @@ class TensorBoardLogger(_Logger):
 
     def teardown(self, estimator: Any, context: Any) -> None:
         # A fit that could not begin has none.
-        writer = vars(self).pop("_writer", None)
+        writer = self.__dict__.pop("_writer", None)
         if writer is not None:
             writer.close()
 

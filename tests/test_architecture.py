@@ -233,6 +233,8 @@ def test_outside_imports_fit_the_floor(path):
         allowed = {"numpy", "scipy"}
     if floor == TOOLS:
         allowed |= {"joblib", "matplotlib", "networkx", "pandas"}
+        # It comes with scikit-learn, as joblib does.
+        allowed |= {"threadpoolctl"}
         allowed |= {"onnx", "safetensors", "skl2onnx"}
     assert roots <= allowed
     if floor == COMPONENTS:

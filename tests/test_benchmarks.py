@@ -2,7 +2,9 @@
 
 import json
 import sys
+from argparse import Namespace
 from pathlib import Path
+from subprocess import CalledProcessError
 
 import pytest
 
@@ -91,6 +93,28 @@ def test_contestants_take_turns_and_who_cannot_is_left_out():
     found = medians({name: contestant(name) for name in "acb"}, 3)
     assert order == ["a", "c", "b", "a", "b", "a", "b"]
     assert found == {"a": 4.0, "b": 5.0}
+
+
+def test_tables_go_on_where_a_run_has_ended(tmp_path, monkeypatch):
+    asked = []
+
+    def measured(function, table, model, seeds, threads):
+        asked.append((table, model, tuple(seeds)))
+        if model == "broken":
+            raise CalledProcessError(1, "python")
+        return [{"seed": s, "nRMSE": 0.5, "fit": 1.0, "predict": 0.1} for s in seeds]
+
+    monkeypatch.setattr(tabular, "in_own_process", measured)
+    options = Namespace(tables=["a", "b"], only=[OURS, "broken"], seeds=[0], threads=1)
+    options.json = tmp_path / "figures.json"
+    tabular.compare(options)
+    options.seeds = [0, 1]
+    found = tabular.compare(options)
+    assert asked[4:6] == [("a", OURS, (1,)), ("a", "broken", (0, 1))]
+    assert [one["seed"] for one in found["b"][OURS]] == [0, 1]
+    assert json.loads(options.json.read_text()) == found
+    (ranks, _) = tabular.summary(found)
+    assert ranks.rows[OURS]["nRMSE"] == 0.5
 
 
 def test_ranks_and_wins_of_models_on_tables():

@@ -10,7 +10,12 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor
-from skperceptron.embeddings import NumericEmbedding, Periodic, get_numeric_embedding
+from skperceptron.embeddings import (
+    NumericEmbedding,
+    Periodic,
+    PeriodicLinear,
+    get_numeric_embedding,
+)
 from skperceptron.engine.blocks import Scale
 from skperceptron.groups import ParameterGroup, ParameterGroups
 from skperceptron.model_selection import StackedGridSearchCV
@@ -46,6 +51,18 @@ def test_prediction_is_the_formula(solver, skips):
     expected = np.hstack(last) @ model.coefs_[1] + model.intercepts_[1]
     assert_allclose(model.predict(X), expected[:, 0], rtol=1e-9)
     assert [a.shape for a in model.numeric_embeddings_] == [(3, 5), (3, 5), (3, 5, 2), (3, 2)]
+
+
+def test_rectified_waves_are_the_formula():
+    model = make(PeriodicLinear(5, 2, 0.7)).fit(X, Y)
+    w, mixing, shift = model.numeric_embeddings_
+    angles = 2 * np.pi * X[:, :, np.newaxis] * w
+    waves = np.concatenate([np.sin(angles), np.cos(angles)], axis=2)
+    first = np.maximum(np.einsum("ndf,dfw->ndw", waves, mixing) + shift, 0).reshape(len(X), -1)
+    hidden = np.maximum(first @ model.coefs_[0] + model.intercepts_[0], 0)
+    expected = hidden @ model.coefs_[1] + model.intercepts_[1]
+    assert_allclose(model.predict(X), expected[:, 0], rtol=1e-9)
+    assert [a.shape for a in model.numeric_embeddings_] == [(3, 5), (3, 10, 2), (3, 2)]
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -94,7 +111,7 @@ def test_sparse_data_is_refused():
 @pytest.mark.parametrize(
     ("embedding", "fragment"),
     [
-        ("plr", "'numeric_embedding' parameter of MLPRegressor must be 'pbld'"),
+        ("ple", "'numeric_embedding' parameter of MLPRegressor must be 'pbld', 'plr'"),
         (Periodic(n_frequencies=0), "'n_frequencies' parameter of Periodic"),
         (Periodic(spread=0), "'spread' parameter of Periodic"),
     ],

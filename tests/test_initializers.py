@@ -33,6 +33,7 @@ from skperceptron.initializers import (
     Layer,
     LeCunNormal,
     LeCunUniform,
+    NTKNormal,
     Orthogonal,
     ScikitLearn,
     UnitVariance,
@@ -119,6 +120,7 @@ LAWS = {
     # All rows, or all columns, have length 1, times the gain.
     Orthogonal: Law("orthogonal", lambda i, fan_in, units, gain: gain**2 / max(fan_in, units)),
     ScikitLearn: Law("uniform", of_scikit_learn, of_scikit_learn),
+    NTKNormal: Law("normal", lecun, lambda *_: 1.0, zero_output=True),
     # Without data, which has tests of its own.
     UnitVariance: Law("normal", lecun, zero_output=True),
     ZeroOutput: Law("normal", he, zero_output=True),
@@ -164,12 +166,12 @@ def test_draws_follow_the_law(initializer, fan_in, units, activation):
     asked = layer(fan_in, units, activation=activation)
     weight, bias = initializer.draw(asked, np.random.RandomState(0))
     of_layer = (initializer, fan_in, units, gain(asked.activation))
+    is_zero = law.zero_output and activation is None
     if law.shape == "equal":
         assert (weight == law.variance(*of_layer)).all()
     else:
-        is_zero = law.zero_output and activation is None
         assert_follows(weight, law.shape, 0.0 if is_zero else law.variance(*of_layer))
-    assert_follows(bias, law.shape, law.bias_variance(*of_layer))
+    assert_follows(bias, law.shape, 0.0 if is_zero else law.bias_variance(*of_layer))
     if law.shape == "orthogonal":
         product = weight.T @ weight if fan_in >= units else weight @ weight.T
         assert_allclose(product, of_layer[-1] ** 2 * np.eye(len(product)), atol=1e-12)

@@ -327,9 +327,11 @@ OF_NETWORKS = {
     "averaging": (HEEDED, "ema", {}),
     "parameter_groups": (HEEDED, ParameterGroups(bias=ParameterGroup(rate=0.1)), {}),
     "feature_scale": (REFUSED, True, {}),
+    "parametric_activation": (REFUSED, True, {}),
     "numeric_embedding": (REFUSED, "pbld", {}),
     "parametrization": (HEEDED, "ntk", {}),
     "decay_schedule": (HEEDED, "exponential", {"solver": AdamW(1.0)}),
+    "dropout_schedule": (HEEDED, "exponential", {"dropout": 0.5}),
     "drop_last": (HEEDED, True, {}),
     "max_time": ({"partial_fit": IRRELEVANT, "fit": HEEDED}, 1e-9, {}),
     "callbacks": (

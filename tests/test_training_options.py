@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
@@ -15,7 +16,9 @@ from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron.callbacks import Checkpoint
+from skperceptron.groups import ParameterGroup, ParameterGroups
 from skperceptron.initializers import Initializer, ScikitLearn
+from skperceptron.model_selection import StackedGridSearchCV
 from skperceptron.optimizers import LBFGS, SGD, Adam, AdamW, Lion, Optimizer, list_optimizers
 from skperceptron.schedules import (
     Adaptive,
@@ -439,6 +442,66 @@ def test_decay_schedule_multiplies_the_decay_and_nothing_else():
     assert_array_equal(weights(half), weights(make(solver=AdamW(0.2)).fit(X, Y)))
     free = make(decay_schedule="flat_cosine").fit(X, Y)
     assert_array_equal(weights(free), weights(make().fit(X, Y)))
+
+
+def test_dropout_schedule_multiplies_the_rates():
+    half = make(dropout=0.6, input_dropout=0.2, dropout_schedule=lambda time: 0.5).fit(X, Y)
+    assert_array_equal(weights(half), weights(make(dropout=0.3, input_dropout=0.1).fit(X, Y)))
+    # More than one counts as one; none at all is no dropout.
+    full = make(dropout=0.3, dropout_schedule=lambda time: 7.0).fit(X, Y)
+    assert_array_equal(weights(full), weights(make(dropout=0.3).fit(X, Y)))
+
+
+def test_dropout_changes_from_step_to_step_as_time_goes_on():
+    """Until the schedule ends, training is with dropout; from then on it is without."""
+    options = {"max_iter": 4, "shuffle": False, "batch_size": 20, "dropout": 0.4}
+    times = []
+
+    def until_two(time):
+        times.append(time)
+        return float(time < 2)
+
+    both = make(**options, dropout_schedule=until_two).fit(X, Y)
+    assert_allclose(times, np.arange(0, 4, 20 / len(X)))
+    with_dropout = make(**options).fit(X, Y)
+    assert both.loss_curve_[:2] == with_dropout.loss_curve_[:2]
+    assert both.loss_curve_[2:] != with_dropout.loss_curve_[2:]
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_members_of_one_stack_have_schedules_of_their_own(form):
+    grid = {"dropout_schedule": [None, "flat_cosine"], "alpha": [0.0, 1.0]}
+    base = make(dropout=0.4, input_dropout=0.2)
+    search = StackedGridSearchCV(base, grid, cv=2, refit=False).fit(form(X), Y)
+    alone = GridSearchCV(base, grid, cv=2, refit=False).fit(form(X), Y)
+    assert_allclose(
+        search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"], atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("skips", ["none", "dense", "residual"])
+@pytest.mark.parametrize("normalization", [None, "layer"])
+def test_parametric_activation_is_the_formula(skips, normalization):
+    options = {"hidden_layer_sizes": (4, 4), "activation": "tanh", "dtype": "float64"}
+    model = make(
+        **options, parametric_activation=True, skip_connections=skips, normalization=normalization
+    ).fit(X, Y)
+    assert [shares.shape for shares in model.activation_shares_] == [(4,), (4,)]
+    assert all((shares != 1).all() for shares in model.activation_shares_)
+    if normalization is None and skips == "none":
+        value = X
+        layers = zip(model.coefs_, model.intercepts_, [*model.activation_shares_, 0.0], strict=True)
+        for weight, bias, share in layers:
+            z = value @ weight + bias
+            value = z + share * (np.tanh(z) - z)
+        assert_allclose(model.decision_function(X), value[:, 0], rtol=1e-9)
+
+
+def test_shares_of_the_activation_start_at_one_and_have_a_group():
+    still = ParameterGroups(activation_share=ParameterGroup(rate=0))
+    model = make(parametric_activation=True, parameter_groups=still).fit(X, Y)
+    assert_array_equal(model.activation_shares_, 1)
+    assert_allclose(weights(model), weights(make().fit(X, Y)), rtol=1e-5)
 
 
 def test_decay_falls_step_by_step_along_its_schedule():

@@ -6,6 +6,7 @@ SECTIONS = {
     "First steps": ("grid_search", "plot_mnist"),
     "How networks work: the lecture in pictures": (
         "plot_neuron",
+        "plot_playground",
         "plot_rosenblatt",
         "plot_universal_approximation",
         "plot_activations",

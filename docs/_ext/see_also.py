@@ -15,7 +15,7 @@ EXAMPLES = {
     "grid_search": ("plot_stacked_search", "plot_cross_ensemble", "grid_search"),
     "imbalanced": ("plot_imbalanced", "plot_softmax_calibration"),
     "initializers": ("plot_vanishing_gradients",),
-    "inspection": ("plot_neuron", "plot_vanishing_gradients", "plot_mnist"),
+    "inspection": ("plot_playground", "plot_neuron", "plot_vanishing_gradients", "plot_mnist"),
     "losses": ("plot_quantiles", "plot_regression_outputs", "plot_imbalanced"),
     "mathematics": ("plot_vanishing_gradients", "plot_why_activations"),
     "migration": ("plot_mnist",),
@@ -29,7 +29,7 @@ EXAMPLES = {
     "schedules": ("plot_learning_rate_range",),
     "stopping": ("plot_early_stopping", "plot_checkpoint"),
     "tables": ("plot_tables", "plot_cross_ensemble"),
-    "lecture": ("plot_universal_approximation",),
+    "lecture": ("plot_playground", "plot_universal_approximation"),
 }
 
 

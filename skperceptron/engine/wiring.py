@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from .arrays import ActivationFunction
-from .blocks import Activate, Add, Affine, Block, Dropout, Embed, Scale
+from .blocks import Activate, Add, Affine, Blend, Block, Dropout, Embed, Scale
 from .inputs import NetworkInput
 from .network import FIRST, INPUT, Network, Node
 
@@ -23,6 +23,7 @@ def multilayer_perceptron(
     normalize: Callable[[int], Block] | None = None,
     dropout: Sequence[Sequence[float]] = (),
     scale_inputs: bool = False,
+    blends: bool = False,
     embed: Embed | None = None,
     embed_numbers: Callable[[int], Block] | None = None,
 ) -> Network:
@@ -40,6 +41,8 @@ def multilayer_perceptron(
         affine_1, normalization_1, activation_1, dropout_1,
         affine_2, normalization_2, activation_2, dropout_2, add_2,
         affine_3
+
+    With `blends`, ``blend_i`` follows ``activation_i`` and reads what that reads, too.
 
     Parameters
     ----------
@@ -63,6 +66,8 @@ def multilayer_perceptron(
     scale_inputs : bool, default=False
         Whether each feature, or each number that it is embedded in, is multiplied by a learned
         factor.
+    blends : bool, default=False
+        Whether each hidden unit learns how far it follows its activation.
     embed : Embed, default=None
         A block that reads a second input, named "codes"; its value stands beside the first one.
     embed_numbers : callable, default=None
@@ -102,6 +107,8 @@ def multilayer_perceptron(
         if normalize is not None:
             z = append(f"normalization_{i}", normalize(units), z)
         value = append(f"activation_{i}", Activate(activation, units), z)
+        if blends:
+            value = append(f"blend_{i}", Blend(units), z, value)
         value = dropped(f"dropout_{i}", value, units, rates[i])
         before = seen[-1]
         if skip_connections == "residual" and i > 1 and hidden[i - 2] == units:

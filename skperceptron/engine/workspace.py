@@ -43,6 +43,8 @@ class Workspace:
         Which members of the network's stack the parameters belong to.
     noise : sequence of Generator or None, default=()
         Source of each of these members' dropout; None where there is none.
+    scheduled : bool, default=False
+        Whether dropout rates change from step to step.
     inputs : mapping of str to Input, default={}
         Those that exist already, by their names. The others are made, of numbers or codes.
     weighted : bool, default=False
@@ -68,6 +70,8 @@ class Workspace:
         Part of each row in the weight of its batch, to be filled before ``forward``.
     total_weights : ndarray of shape (K, 1, 1) or None
         Weight of the batch, likewise.
+    noise_shares : ndarray of shape (K,) or None
+        What multiplies the dropout rates of each member, likewise.
     forward_calls, backward_calls : tuple of callable
         What ``forward`` and ``backward`` call one after another.
     """
@@ -82,6 +86,7 @@ class Workspace:
         sparse: bool = False,
         members: slice = slice(None),
         noise: Sequence[np.random.Generator | None] = (),
+        scheduled: bool = False,
         weighted: bool = False,
         inputs: Mapping[str, Input] | None = None,
         like_numpy: bool = False,
@@ -104,6 +109,7 @@ class Workspace:
         if weighted:
             self.row_shares = self._buffer(1)
             self.total_weights = np.empty((len(weight), 1, 1), dtype=self._dtype)
+        self.noise_shares: Floats | None = np.ones(len(weight)) if scheduled else None
         self._wanted: dict[int, bool] = {}
         self._input_gradients = input_gradients
         given = inputs or {}

@@ -82,6 +82,7 @@ class Wiring:
         Of the input, then of each hidden layer.
     feature_scale : bool
     numeric_embedding : NumericEmbedding or None
+    parametric_activation : bool
     """
 
     hidden_sizes: tuple[int, ...]
@@ -91,6 +92,7 @@ class Wiring:
     dropout_rates: tuple[float, ...]
     feature_scale: bool
     numeric_embedding: NumericEmbedding | None = None
+    parametric_activation: bool = False
 
     @classmethod
     def of(cls, estimator: Any) -> Wiring:
@@ -114,6 +116,7 @@ class Wiring:
             ),
             feature_scale=bool(estimator.feature_scale),
             numeric_embedding=_numeric_embedding(estimator.numeric_embedding),
+            parametric_activation=bool(estimator.parametric_activation),
         )
 
     @property
@@ -140,6 +143,7 @@ class Wiring:
             normalize=None if self.normalization is None else self.normalization.block,
             dropout=[[rate] for rate in self.dropout_rates],
             scale_inputs=self.feature_scale,
+            blends=self.parametric_activation,
             embed_numbers=None if self.numeric_embedding is None else self.numeric_embedding.block,
         )
 
@@ -156,7 +160,7 @@ class Choices:
     initializer : Initializer
     optimizer : Optimizer
     schedule : Schedule
-    decay_schedule : TimeSchedule or None
+    decay_schedule, dropout_schedule : TimeSchedule or None
     averaging : Averaging or None
     groups : ParameterGroups
     layer_rate : callable or None
@@ -178,6 +182,7 @@ class Choices:
     optimizer: Optimizer
     schedule: Schedule
     decay_schedule: TimeSchedule | None
+    dropout_schedule: TimeSchedule | None
     averaging: Averaging | None
     groups: ParameterGroups
     layer_rate: Callable[[int], float] | None
@@ -223,7 +228,8 @@ class Choices:
             initializer=_initializer(estimator.initializer),
             optimizer=optimizer,
             schedule=_schedule(estimator, optimizer, incremental=incremental),
-            decay_schedule=_decay_schedule(estimator.decay_schedule, incremental=incremental),
+            decay_schedule=_time_schedule(estimator, "decay_schedule", incremental=incremental),
+            dropout_schedule=_time_schedule(estimator, "dropout_schedule", incremental=incremental),
             averaging=_averaging(estimator.averaging, estimator.solver, incremental=incremental),
             groups=_groups(estimator.parameter_groups, estimator.solver),
             layer_rate=_layer_rate(estimator.parametrization, optimizer, estimator.solver),
@@ -391,12 +397,13 @@ def _schedule(estimator: Any, optimizer: Optimizer, *, incremental: bool) -> Sch
     return schedule
 
 
-def _decay_schedule(given: Any, *, incremental: bool) -> TimeSchedule | None:
+def _time_schedule(estimator: Any, name: str, *, incremental: bool) -> TimeSchedule | None:
+    given = getattr(estimator, name)
     if given is None:
         return None
     schedule = own_copy(get_time_schedule(given), given)
     schedule.check_parameters()
-    _refuse_if_endless("decay_schedule", given, schedule, incremental)
+    _refuse_if_endless(name, given, schedule, incremental)
     return schedule
 
 

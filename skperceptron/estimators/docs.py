@@ -147,7 +147,11 @@ feature_scale : bool, default=False
     Whether each feature is multiplied by a learned factor, which starts at 1, before it reaches
     the first layer (Holzmüller et al. 2024).
 
-numeric_embedding : {"pbld"} or NumericEmbedding, default=None
+parametric_activation : bool, default=False
+    Whether each hidden unit learns how far it follows its activation f: its value is
+    ``z + a (f(z) - z)``, where `a` starts at 1 (Holzmüller et al. 2024).
+
+numeric_embedding : {"pbld", "plr"} or NumericEmbedding, default=None
     What each feature becomes before it reaches the first layer: see
     :mod:`skperceptron.embeddings`. Not for sparse X.
 
@@ -161,6 +165,10 @@ decay_schedule : str, TimeSchedule or callable, default=None
     What the weight decay of solvers such as "adamw" is multiplied by as training goes on, besides
     the learning rate: a schedule that is a function of time, such as "flat_cosine". See
     :mod:`skperceptron.schedules`.
+
+dropout_schedule : str, TimeSchedule or callable, default=None
+    What `dropout` and `input_dropout` are multiplied by as training goes on, at most by 1: a
+    schedule as for `decay_schedule`.
 
 drop_last : bool, default=False
     Whether the rows that do not fill a batch at the end of an epoch are left out, so that all
@@ -205,10 +213,14 @@ feature_scales_ : list of one ndarray of shape (`n_features_in_`,)
     The learned factors of the features, or of what `numeric_embedding` makes of them. Only with
     ``feature_scale=True``.
 
+activation_shares_ : list of ndarray
+    How far the units of each hidden layer follow their activation. Only with
+    ``parametric_activation=True``.
+
 numeric_embeddings_ : list of ndarray
     What the embedding of features has learned. Only with `numeric_embedding`; "pbld" has
     frequencies and phases, each of shape (`n_features_in_`, n_frequencies), then what mixes and
-    what shifts the cosines.
+    what shifts the cosines; "plr" has no phases.
 
 loss_ : float
     Loss of the last epoch.

@@ -291,7 +291,8 @@ def _network_to_go_on_with(
             "warm_start and partial_fit go on with the weights of the earlier fit: "
             f"hidden_layer_sizes={estimator.hidden_layer_sizes!r}, skip_connections="
             f"{estimator.skip_connections!r}, normalization={estimator.normalization!r},"
-            f" feature_scale={estimator.feature_scale!r}, numeric_embedding="
+            f" feature_scale={estimator.feature_scale!r},"
+            f" parametric_activation={estimator.parametric_activation!r}, numeric_embedding="
             f"{estimator.numeric_embedding!r}, the number of outputs"
             f" (loss={estimator.loss!r}), and what activation={estimator.activation!r} learns"
             " must stay as they were."
@@ -387,6 +388,7 @@ def _recipe(
         averaging=choices.averaging,
         groups=factors_of(choices.groups, model.network, choices.layer_rate),
         decay_schedule=choices.decay_schedule,
+        dropout_schedule=choices.dropout_schedule if choices.wiring.is_noisy else None,
         drop_last=choices.drop_last,
     )
 

@@ -84,9 +84,11 @@ class NetworkParameters(ChecksOptions, RemembersVersion, RememberedNames):
     # Pickles of version 0.1.0 have none of their own.
     parameter_groups: ParameterGroups | None = None
     feature_scale: bool = False
+    parametric_activation: bool = False
     numeric_embedding: Any = None
     parametrization: str = "standard"
     decay_schedule: Any = None
+    dropout_schedule: Any = None
     drop_last: bool = False
 
     _parameter_constraints: dict[str, Rules] = {
@@ -127,6 +129,7 @@ class NetworkParameters(ChecksOptions, RemembersVersion, RememberedNames):
         "averaging": [Instance(str), Instance(Averaging), None],
         "parameter_groups": [Instance(ParameterGroups), None],
         "feature_scale": [Flag()],
+        "parametric_activation": [Flag()],
         "numeric_embedding": [
             Name(list_numeric_embeddings()),
             Instance(NumericEmbedding),
@@ -134,6 +137,12 @@ class NetworkParameters(ChecksOptions, RemembersVersion, RememberedNames):
         ],
         "parametrization": [Name(["standard", "ntk"])],
         "decay_schedule": [
+            Name(list_time_schedules()),
+            Instance(TimeSchedule),
+            Function("(time)"),
+            None,
+        ],
+        "dropout_schedule": [
             Name(list_time_schedules()),
             Instance(TimeSchedule),
             Function("(time)"),
@@ -181,9 +190,11 @@ class NetworkParameters(ChecksOptions, RemembersVersion, RememberedNames):
         averaging=None,
         parameter_groups=None,
         feature_scale=False,
+        parametric_activation=False,
         numeric_embedding=None,
         parametrization="standard",
         decay_schedule=None,
+        dropout_schedule=None,
         drop_last=False,
         max_time=None,
         callbacks=None,
@@ -222,9 +233,11 @@ class NetworkParameters(ChecksOptions, RemembersVersion, RememberedNames):
         self.averaging = averaging
         self.parameter_groups = parameter_groups
         self.feature_scale = feature_scale
+        self.parametric_activation = parametric_activation
         self.numeric_embedding = numeric_embedding
         self.parametrization = parametrization
         self.decay_schedule = decay_schedule
+        self.dropout_schedule = dropout_schedule
         self.drop_last = drop_last
         self.max_time = max_time
         self.callbacks = callbacks

@@ -74,9 +74,8 @@ def facts_of(
     """
     settings, limits = _settings_of(estimator), _limits_of(choices)
     schedule = choices.schedule
-    by_time = [
-        part for part in (schedule, choices.decay_schedule, choices.averaging) if part is not None
-    ]
+    timed = schedule, choices.decay_schedule, choices.dropout_schedule, choices.averaging
+    by_time = [part for part in timed if part is not None]
     # What decides more than the end of a fit tells it from others.
     if any(_may_read_max_iter(part) for part in by_time):
         settings["max_iter, on which learning_rate or averaging depends,"] = limits.pop("max_iter")

@@ -14,8 +14,10 @@ from ._displays import (
 from ._gradients import GradientRecorder, gradient_report
 from ._graph import ComputationalGraph, computational_graph
 from ._learning_rate import LearningRateRangeTest, learning_rate_range_test
+from ._playground import to_html
 from ._summary import network_summary
 from ._table import Table
+from ._weights_recorder import WeightsRecorder
 
 __all__ = [
     "ActivationDisplay",
@@ -31,9 +33,11 @@ __all__ = [
     "NetworkGraphDisplay",
     "Table",
     "WeightsDisplay",
+    "WeightsRecorder",
     "collapse_linear",
     "computational_graph",
     "gradient_report",
     "learning_rate_range_test",
     "network_summary",
+    "to_html",
 ]

@@ -61,10 +61,10 @@ def collapse_linear(estimator: Estimator, X: Any = None) -> Estimator:
     -------
     estimator : estimator of the same class
         A new one, fitted: `hidden_layer_sizes`, `activation`, `skip_connections`,
-        `normalization`, `feature_scale` and `dropout` are what is left. Skip connections that
-        a layer still needs become ``skip_connections="dense"`` with zeros in ``coefs_`` where
-        nothing flows. The optimiser's state is dropped. RosenblattPerceptron comes back as a
-        copy: a threshold stands between its linear maps.
+        `normalization`, `feature_scale`, `parametric_activation` and `dropout` are what is left.
+        Skip connections that a layer still needs become ``skip_connections="dense"`` with zeros in
+        ``coefs_`` where nothing flows. The optimiser's state is dropped. RosenblattPerceptron
+        comes back as a copy: a threshold stands between its linear maps.
 
     Raises
     ------
@@ -156,6 +156,7 @@ class _Collapse:
             skip_connections="none" if is_chain else "dense",
             normalization=None,
             feature_scale=False,
+            parametric_activation=False,
             dropout=0.0,
             input_dropout=0.0,
         )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from inspect import signature
 from typing import Any
 
 import numpy as np
-from joblib import effective_n_jobs
+from joblib import cpu_count, effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
+from threadpoolctl import threadpool_limits
 
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.data import Fold
@@ -31,7 +32,7 @@ from ._candidates import (
     transform,
     transformers_token,
 )
-from ._parallel import pieces_of
+from ._parallel import MANY_UNITS, pieces_of
 from ._stacking import train
 
 __all__ = ["Job", "Part", "fit_members", "watching"]
@@ -153,7 +154,12 @@ def fit_members(
         If the user interrupts for the second time.
     """
     n_workers = effective_n_jobs(n_jobs)
-    with Parallel(n_jobs=n_jobs) as parallel:
+    # Large networks calculate outside Python's lock: threads share the rows, and start at once.
+    is_heavy = all(job.n_units >= MANY_UNITS for job in jobs)
+    with (
+        _blas_shared_by(n_workers) if is_heavy else nullcontext(),
+        Parallel(n_jobs=n_jobs, prefer="threads" if is_heavy else None) as parallel,
+    ):
         sources = _transformed(jobs, parts, parallel)
         pieces = pieces_of(jobs, n_workers)
         outcomes = parallel(
@@ -170,6 +176,13 @@ def fit_members(
     for piece, (found, _) in zip(pieces, outcomes, strict=True):
         members.update(zip(piece, found, strict=True))
     return [members[i] for i in range(len(jobs))]
+
+
+def _blas_shared_by(n_workers: int) -> Any:
+    """Leave each of several threads its share of the processors, as joblib does for processes."""
+    if n_workers == 1:
+        return nullcontext()
+    return threadpool_limits(max(1, cpu_count() // n_workers), user_api="blas")
 
 
 def _tell_of_interruptions(cut_short: Sequence[int], n_members: int, n_workers: int) -> None:

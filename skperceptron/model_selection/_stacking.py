@@ -41,6 +41,7 @@ TRAINING_ONLY = frozenset(
         "decay_schedule",
         "drop_last",
         "dropout",
+        "dropout_schedule",
         "dtype",
         "early_stopping",
         "epsilon",
@@ -59,6 +60,7 @@ TRAINING_ONLY = frozenset(
         "nesterovs_momentum",
         "normalization",
         "parameter_groups",
+        "parametric_activation",
         "parametrization",
         "power_t",
         "random_state",
@@ -270,7 +272,7 @@ def _prepare(fit: Fit, pool: _Pool) -> _Prepared:
     checked = pool.check_data(fit)
     run = make_ready(estimator, checked, FROM_SCRATCH, fit.extras, NobodyListens())
     recipe = run.member.recipe
-    decay_schedule = recipe.decay_schedule
+    decay_schedule, dropout_schedule = recipe.decay_schedule, recipe.dropout_schedule
     warn_of_clipped_batch(run.model.choices, recipe.n_samples)
     recipe = replace(
         recipe,
@@ -278,6 +280,7 @@ def _prepare(fit: Fit, pool: _Pool) -> _Prepared:
         optimizer=pool.unify(recipe.optimizer),
         schedule=pool.unify(recipe.schedule),
         decay_schedule=None if decay_schedule is None else pool.unify(decay_schedule),
+        dropout_schedule=None if dropout_schedule is None else pool.unify(dropout_schedule),
     )
     return _Prepared(fit, run, state).with_member(recipe=recipe)
 

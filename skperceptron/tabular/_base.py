@@ -175,6 +175,8 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
             ensemble = self._ensemble(
                 network, grid, cv=splits, n_jobs=self.n_jobs, verbose=verbose, random_state=seed
             )
+            if self._is_classifier:
+                ensemble.set_params(calibrate=preset.calibrates)
             # The members' own requests are none of the user's concern.
             with config_context(enable_metadata_routing=False), warnings.catch_warnings():
                 # Whether it is better to stop or to use all epochs, held-out rows decide.
@@ -233,14 +235,17 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         groups: Any,
         rng: np.random.RandomState,
     ) -> list[Split]:
-        n_folds = PRESETS[self.preset].n_folds if self.n_folds is None else self.n_folds
+        preset = PRESETS[self.preset]
+        n_folds = preset.n_folds if self.n_folds is None else self.n_folds
         if hasattr(n_folds, "split"):
             return list(n_folds.split(numbers, y, groups))
         n_folds = plain(n_folds)
         if groups is None:
-            return drawn_folds(numbers.shape[0], n_folds, codes, rng)
-        check_consistent_length(numbers, groups)
-        return grouped_folds(n_folds, codes, groups, rng)
+            splits = drawn_folds(numbers.shape[0], n_folds, codes, rng)
+        else:
+            check_consistent_length(numbers, groups)
+            splits = grouped_folds(n_folds, codes, groups, rng)
+        return splits[:1] if preset.uses_one_fold and self.n_folds is None else splits
 
     def _batch_rows(self, preset: Preset, n_rows: int) -> int:
         recipe = preset.recipe(is_classifier=self._is_classifier)
@@ -264,7 +269,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
             )
         return arms[:given]
 
-    def _shared(self, preset: Preset, batch: int, n_epochs: int, monitor: str) -> dict[str, Any]:
+    def _shared(self, preset: Preset, batch: int, n_epochs: int) -> dict[str, Any]:
         """Return the parameters of the network that labels and numbers have in common."""
         recipe = preset.recipe(is_classifier=self._is_classifier)
         shared = {
@@ -272,8 +277,8 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
             "batch_size": batch,
             "max_iter": n_epochs,
             "early_stopping": EarlyStopping(
-                monitor,
-                patience=max(1, round(preset.patience * n_epochs)),
+                recipe.monitor,
+                patience=_patience(preset, n_epochs),
                 tol=0.0,
                 every=max(1, round(n_epochs / preset.looks)),
                 ties="latest",
@@ -429,3 +434,8 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags
+
+
+def _patience(preset: Preset, n_epochs: int) -> float:
+    """Return how many epochs without improvement are tolerated."""
+    return max(1, round(preset.patience * n_epochs)) if np.isfinite(preset.patience) else np.inf

@@ -109,9 +109,10 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
     ) -> MLPBinaryClassifier | MLPSoftmaxClassifier:
         smoothing = preset.classification.label_smoothing
         if self._is_multilabel:
-            shared = self._shared(preset, batch, n_epochs, "loss")
+            shared = self._shared(preset, batch, n_epochs)
+            shared["early_stopping"].set_params(monitor="loss")
             return MLPBinaryClassifier(loss=BinaryLogLoss(smoothing), **shared)
-        shared = self._shared(preset, batch, n_epochs, "neg_brier_score")
+        shared = self._shared(preset, batch, n_epochs)
         return MLPSoftmaxClassifier(loss=CategoricalLogLoss(smoothing), **shared)
 
     def predict_proba(self, X: Any) -> Floats:
@@ -226,7 +227,7 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
         return described_numbers(self, y)[2]
 
     def _network(self, preset: Preset, batch: int, n_epochs: int) -> MLPRegressor:
-        return MLPRegressor(**self._shared(preset, batch, n_epochs, "loss"))
+        return MLPRegressor(**self._shared(preset, batch, n_epochs))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

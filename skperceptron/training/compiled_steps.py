@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Protocol
 
 import numpy as np
@@ -100,11 +99,9 @@ class CompiledSteps:
                 self._take_run(run, i + run.first, gathers)
 
     def _take_run(self, run: Run, i: int, gathers: bool) -> None:
-        bound, n = run.bound, len(run.steps)
-        counters = bound.counters()
+        counters = run.bound.counters()
         first = 0
-        for averages, flags in groupby(bound.moves_averages(i + t) for t in range(n)):
-            last = first + sum(1 for _ in flags)
+        for averages, last in run.bound.averaging_runs(i, len(run.steps)):
             self._program(run, averages, gathers).run(counters, first, last, i)
             first = last
 

@@ -118,6 +118,8 @@ class Recipe:
         Parts of the vector that are trained in their own way.
     decay_schedule : Schedule, default=None
         What the optimiser's weight decay is multiplied by as time goes on, beside the rate.
+    dropout_schedule : Schedule, default=None
+        What dropout rates are multiplied by as time goes on.
     drop_last : bool
         Whether the shorter batch that would end an epoch is left out.
     """
@@ -144,6 +146,7 @@ class Recipe:
     averaging: Averaging | None = None
     groups: tuple[GroupFactors, ...] = ()
     decay_schedule: Schedule | None = None
+    dropout_schedule: Schedule | None = None
     drop_last: bool = False
 
 

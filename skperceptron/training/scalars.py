@@ -36,6 +36,8 @@ class Scalars:
         Of each step, whether the optimiser's coefficients are the same for all who take it.
     average_shares : ndarray of shape (S, K)
         By how much each step moves an average towards the parameters.
+    noise_shares : ndarray of shape (S, K) or None
+        By what each step multiplies dropout rates, if a member has a schedule for them.
     """
 
     def __init__(
@@ -69,6 +71,12 @@ class Scalars:
         self._averaged = [
             (k, r.averaging) for k, r in enumerate(recipes) if r.averaging is not None
         ]
+        self._scheduled = [
+            (k, r.dropout_schedule) for k, r in enumerate(recipes) if r.dropout_schedule is not None
+        ]
+        self.noise_shares: Floats | None = None
+        if self._scheduled:
+            self.noise_shares = np.ones((plan.n_steps, len(members)))
         self._takes_step = np.zeros((plan.n_steps, len(members)), dtype=bool)
         for k, epoch in enumerate(plan.epochs):
             self._takes_step[epoch.steps, k] = True
@@ -108,6 +116,12 @@ class Scalars:
             steps = member.steps + np.arange(1, len(taken) + 1)
             shares = averaging.shares(steps, member.n_iter + 1, member.recipe.max_iter)
             self.average_shares[taken, k] = shares
+        if self.noise_shares is not None:
+            for k, schedule in self._scheduled:
+                member, taken = self._members[k], self._plan.epochs[k].steps
+                times = (member.steps + np.arange(len(taken))) / len(taken)
+                factors = schedule.rates(1.0, 1.0, times, member.recipe.max_iter)
+                self.noise_shares[taken, k] = np.minimum(factors, 1)
 
     def _prepare_coefficients(self, alike: list[int], place_of: Integers) -> None:
         """Compute the numbers of optimiser and decay for members that share them."""

@@ -116,7 +116,7 @@ class Step:
         factor = bound.mean if window.factor is None else window.factor[members, rows]
         self._gather = bound.gathering(window.order[members, rows])
         self._learn = bound.learning(window.y[members, rows], window.raw[members, rows], factor)
-        self._announces = bound.mixes_weighted
+        self._announces = bound.mixes_weighted or bound.is_scheduled
         self.bound = bound
         self._rows = rows
 
@@ -200,8 +200,10 @@ class BoundStep:
             sparse=data[0].is_sparse,
             members=place,
             noise=[m.noise for m in members],
+            scheduled=scalars.noise_shares is not None,
             weighted=network.mixes_rows and sums is not None,
         )
+        self.is_scheduled = scalars.noise_shares is not None
         self.mixes_weighted = self._work.row_shares is not None
         self._sums = sums
         self._place, self._tables, self._record, self._scalars = place, own, record, scalars
@@ -255,16 +257,21 @@ class BoundStep:
         ]
 
     def announce(self, i: int) -> None:
-        """Tell blocks that mix rows what the batch of step ``i`` of the epoch weighs."""
+        """Tell blocks what the batch of step ``i`` of the epoch weighs, and how much is noise."""
         for call in self.announcing(i):
             call()
 
     def announcing(self, i: int) -> list[Call]:
         """List the calls of ``announce``."""
-        if self._work.total_weights is None or self._sums is None:
-            return []
-        weights = self._sums[i, self._place]
-        return [partial(np.copyto, self._work.total_weights[:, 0, 0], weights)]
+        work = self._work
+        calls: list[Call] = []
+        if work.noise_shares is not None and self._scalars.noise_shares is not None:
+            shares = self._scalars.noise_shares[i, self._place]
+            calls.append(partial(np.copyto, work.noise_shares, shares))
+        if work.total_weights is not None and self._sums is not None:
+            weights = self._sums[i, self._place]
+            calls.append(partial(np.copyto, work.total_weights[:, 0, 0], weights))
+        return calls
 
     def update(self, i: int) -> None:
         """Change the parameters in step ``i`` of the epoch."""
@@ -317,8 +324,17 @@ class BoundStep:
         """Return where the steps that members have taken in this epoch are counted, (K,)."""
         return self._record.taken[self._place]
 
-    def moves_averages(self, i: int) -> bool:
-        """Tell whether step ``i`` of the epoch moves an average."""
+    def averaging_runs(self, i: int, n_steps: int) -> list[tuple[bool, int]]:
+        """Split steps from ``i`` of the epoch on by whether they move averages.
+
+        Returns
+        -------
+        list of (bool, int)
+            Whether the steps of a run do, and where the run ends, counted from ``i``.
+        """
         if self._tables.average is None:
-            return False
-        return bool(self._scalars.average_shares[i, self._place].any())
+            return [(False, n_steps)]
+        shares = self._scalars.average_shares[i : i + n_steps, self._place]
+        moves = np.asarray(shares.any(axis=1))
+        ends = [*(np.flatnonzero(moves[1:] != moves[:-1]) + 1).tolist(), n_steps]
+        return [(bool(moves[end - 1]), end) for end in ends]

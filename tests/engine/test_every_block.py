@@ -36,7 +36,14 @@ from skperceptron.engine import (
     Workspace,
     blocks,
 )
-from skperceptron.engine.blocks import BatchNormalize, Dropout, LayerNormalize, Periodic
+from skperceptron.engine.blocks import (
+    BatchNormalize,
+    Blend,
+    Dropout,
+    LayerNormalize,
+    Periodic,
+    PeriodicLinear,
+)
 from skperceptron.engine.description import describe
 from skperceptron.engine.inputs import BorrowedRows, SparseBatch
 from skperceptron.engine.lines import Line
@@ -96,12 +103,22 @@ def periodic(x, learned):
     return np.hstack(parts)
 
 
+def periodic_linear(x, learned):
+    w, mixing, shift = learned
+    parts = []
+    for j, f in enumerate(x[0].T):
+        angles = 2 * np.pi * f[:, None] * w[j]
+        parts.append(np.hstack([np.sin(angles), np.cos(angles)]) @ mixing[j] + shift[j])
+    return np.maximum(np.hstack(parts), 0)
+
+
 CASES = [
     Case(Activate([Tanh()], H), (H,), lambda x, _: np.tanh(x[0])),
     Case(Activate([PReLU()], H), (H,), lambda x, learned: prelu(x[0], learned[0])),
     Case(Add(H), (H, H), lambda x, _: x[0] + x[1]),
     Case(Affine([H, 2], 4), (H, 2), lambda x, learned: np.hstack(x) @ learned[0] + learned[1]),
     Case(BatchNormalize(H, 0.1, 0.5), (H,), lambda x, learned: normalized(x[0], learned[0], 0)),
+    Case(Blend(H), (H, H), lambda x, learned: x[0] + learned[0] * (x[1] - x[0])),
     # Without a source of noise, as in inspection; with one, ``test_blocks.py`` has it.
     Case(Dropout([0.5], H), (H,), lambda x, _: x[0]),
     Case(
@@ -113,6 +130,7 @@ CASES = [
     Case(LayerNormalize(H, 0.1), (H,), lambda x, learned: normalized(x[0], learned[0], 1)),
     Case(Multiply(H), (H, H), lambda x, _: x[0] * x[1]),
     Case(Periodic(H, 4, 2, 0.3), (H,), periodic),
+    Case(PeriodicLinear(H, 4, 2, 0.3), (H,), periodic_linear),
     Case(Scale(H), (H,), lambda x, learned: x[0] * learned[0]),
 ]
 EVERY_CASE = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

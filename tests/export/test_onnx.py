@@ -20,7 +20,7 @@ from skperceptron import (
     RosenblattPerceptron,
 )
 from skperceptron.activations import CELU, Activation, Gaussian, Heaviside, list_activations
-from skperceptron.embeddings import Periodic
+from skperceptron.embeddings import Periodic, PeriodicLinear
 from skperceptron.engine import Network, Node, blocks
 from skperceptron.engine.network import INPUT
 from skperceptron.exceptions import NotDeclaredError
@@ -83,6 +83,19 @@ def test_every_wiring(check_exported, skip_connections, normalization, dtype, op
         dropout=0.1,
         feature_scale=True,
         numeric_embedding=Periodic(4, 2, 0.3),
+        **SHORT,
+    )
+    check_exported(network.fit(X, NUMBERS), X.astype(dtype), target_opset=opset)
+
+
+@BOTH_OPSETS
+@BOTH_DTYPES
+def test_parametric_activations_and_rectified_waves(check_exported, dtype, opset):
+    network = MLPRegressor(
+        hidden_layer_sizes=(7, 7),
+        activation="selu",
+        parametric_activation=True,
+        numeric_embedding=PeriodicLinear(4, 2, 0.3),
         **SHORT,
     )
     check_exported(network.fit(X, NUMBERS), X.astype(dtype), target_opset=opset)

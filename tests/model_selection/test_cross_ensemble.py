@@ -345,7 +345,7 @@ def test_arms_may_be_other_estimators_and_other_solvers():
 
 def test_a_network_that_no_stack_can_serve_watches_its_rows_too(capsys):
     ensemble = classifier(clone(SOFTMAX).set_params(verbose=True), {}, cv=2).fit(X, Y)
-    assert "Iteration 1" in capsys.readouterr().out
+    assert "val. loss" in capsys.readouterr().out
     member, (_, test) = ensemble.estimators_[0][0], ensemble.splits_[0]
     own = log_loss(Y[test], member.predict_proba(X[test]))
     assert_allclose(own, min(member.validation_loss_curve_), rtol=1e-6)

@@ -205,6 +205,34 @@ def test_accurate_preset_trains_arms_of_several_shapes(cls):
     assert periodic.numeric_embeddings_
 
 
+@BOTH
+@pytest.mark.parametrize("preset", ["realmlp-td-s", "realmlp-td"])
+def test_published_networks_hold_one_fifth_out_and_are_not_calibrated(cls, preset):
+    X, labels = frame()
+    model = cls(preset, max_epochs=3, random_state=0).fit(X, target_of(cls, labels))
+    ((network,),) = model.ensemble_.estimators_
+    ((train, test),) = model.ensemble_.splits_
+    assert len(test) / (len(train) + len(test)) == pytest.approx(0.2, abs=0.01)
+    predicted = model.oof_predictions_.reshape(len(X), -1)
+    assert np.isnan(predicted[:, 0]).sum() == len(train)
+    assert np.isfinite(model.cv_score_)
+    assert network.hidden_layer_sizes == (256, 256, 256)
+    assert network.early_stopping.ties == "latest"
+    if cls is TabularMLPClassifier:
+        np.testing.assert_array_equal(model.temperatures_, 1)
+        np.testing.assert_allclose(
+            model.predict_proba(X), network.predict_proba(model.preprocessor_.transform(X))
+        )
+
+
+def test_published_networks_are_trained_for_all_of_their_epochs():
+    preset = base.PRESETS["realmlp-td-s"]
+    assert preset.epochs(100, batches=1) == preset.epochs(10**6, batches=3_000) == 256
+    X, y = load_iris(return_X_y=True)
+    folds = TabularMLPClassifier("realmlp-td-s", n_folds=3, max_epochs=2).fit(X, y)
+    assert len(folds.ensemble_.splits_) == 3
+
+
 def test_arms_of_ones_own_are_parameters_of_the_network():
     X, y = frame()
     model = small(arms=[{}, {"activation": "relu", "dropout": 0.3}]).fit(X, y)
@@ -497,9 +525,12 @@ def test_failed_fit_leaves_the_earlier_one():
     np.testing.assert_array_equal(model.predict_proba(X), before)
 
 
-def test_workers_give_the_same_model():
+@pytest.mark.parametrize("units", [16, 128])
+def test_workers_give_the_same_model(units):
+    """Processes train small networks, threads train large ones."""
     X, y = load_iris(return_X_y=True)
-    alone, together = (small(arms=2, n_jobs=n).fit(X, y).predict_proba(X) for n in (1, 2))
+    options = {"arms": 2, "max_epochs": 6, "hidden_layer_sizes": (units,)}
+    alone, together = (small(**options, n_jobs=n).fit(X, y).predict_proba(X) for n in (1, 2))
     np.testing.assert_allclose(alone, together, atol=1e-3)
 
 

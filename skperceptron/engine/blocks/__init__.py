@@ -8,11 +8,13 @@ from .add import Add
 from .affine import Affine
 from .base import Bench, Block, LearnedArray
 from .batch_normalize import BatchNormalize
+from .blend import Blend
 from .dropout import Dropout
 from .embed import Embed
 from .layer_normalize import LayerNormalize
 from .multiply import Multiply
 from .periodic import Periodic
+from .periodic_linear import PeriodicLinear
 from .scale import Scale
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "Affine",
     "BatchNormalize",
     "Bench",
+    "Blend",
     "Block",
     "Dropout",
     "Embed",
@@ -28,5 +31,6 @@ __all__ = [
     "LearnedArray",
     "Multiply",
     "Periodic",
+    "PeriodicLinear",
     "Scale",
 ]

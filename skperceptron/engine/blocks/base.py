@@ -89,6 +89,8 @@ class Bench(Protocol):
     like_numpy: bool
     #: Source of each member's dropout; None where there is none.
     noise: Sequence[np.random.Generator | None]
+    #: What multiplies each member's dropout rates in the step at hand, (K,); None is 1 for all.
+    noise_shares: Floats | None
     #: Which members of the network's stack take part.
     members: slice
 

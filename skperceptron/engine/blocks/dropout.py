@@ -69,15 +69,23 @@ class Dropout(Block):
         if not work.trains:
             return
         (source,) = work.operands_of(node)
+        shares = work.noise_shares
         if source.kind == "sparse":
-            yield partial(source.drop_entries, self._noise(work), work.operand_at(node))
+            dropped = work.operand_at(node)
+            if shares is None:
+                yield partial(source.drop_entries, self._noise(work), dropped)
+            else:
+                yield partial(_drop_entries, source, self._noise(work), shares, dropped)
             return
         mask = self._mask(work, node)
         for k, (generator, rate) in enumerate(self._noise(work)):
             m = mask[k : k + 1]
-            if generator is not None and rate:
+            if generator is not None and rate and shares is not None:
+                drawing: Call = partial(_draw_mask, generator, rate, shares[k : k + 1], m)
+                yield from of_members([drawing], slice(k, k + 1), len(mask))
+            elif generator is not None and rate:
                 # A comparison writes 0.0 and 1.0: no array of booleans in between.
-                calls = [
+                calls: list[Call] = [
                     partial(generator.random, None, mask.dtype, m),
                     partial(np.greater_equal, m, mask.dtype.type(rate), m),
                     partial(np.multiply, m, mask.dtype.type(1 / (1 - rate)), m),
@@ -105,3 +113,17 @@ class Dropout(Block):
         n_members = len(work.noise)
         rates = self.rates * n_members if len(self.rates) == 1 else self.rates[work.members]
         return list(zip(work.noise, rates, strict=True))
+
+
+def _draw_mask(generator: np.random.Generator, rate: float, share: Floats, out: Floats) -> None:
+    """Draw zeros, of the probability rate * share, and what all others are multiplied by."""
+    rate = rate * float(share[0])
+    generator.random(None, out.dtype, out)
+    np.greater_equal(out, out.dtype.type(rate), out)
+    np.multiply(out, out.dtype.type(1 / (1 - rate)), out)
+
+
+def _drop_entries(source: Any, noise: Noise, shares: Floats, out: Any) -> None:
+    """Let entries of a sparse batch fall silent at the rates of the step at hand."""
+    now = [(of, rate * share) for (of, rate), share in zip(noise, shares.tolist(), strict=True)]
+    source.drop_entries(now, out)

@@ -14,12 +14,11 @@ from ..operators import OperatorGraph, Value
 from .base import Bench, Block, LearnedArray
 
 
-class Periodic(Block):
-    r"""``[cos(2 pi x w + p) M + s, x]`` for each feature x, with parameters of its own.
+class OfWaves(Block):
+    """Base of blocks that make a few numbers of sines and cosines of each feature.
 
-    "PBLD" of Holzmüller et al. (2024), after Gorishniy et al. (2022), *On embeddings for numerical
-    features*. Letters here: F frequencies w with phases p are mixed into W numbers, behind which x
-    itself stands; the arrays of the D features lie one behind the other.
+    Letters here: F frequencies of each of D features are mixed into W numbers; the arrays of the
+    features lie one behind the other.
 
     Parameters
     ----------
@@ -28,12 +27,10 @@ class Periodic(Block):
     n_frequencies : int
         For each feature (F).
     width : int
-        Numbers that the cosines of each feature become (W).
+        Numbers that the waves of each feature become (W).
     spread : float
         Standard deviation of the frequencies at the start.
     """
-
-    kind: ClassVar[str] = "periodic_embedding"
 
     def __init__(self, n_features: int, n_frequencies: int, width: int, spread: float) -> None:
         self.n_features = n_features
@@ -41,19 +38,51 @@ class Periodic(Block):
         self.width = width
         self.spread = spread
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of what is learned, by names."""
+        raise NotImplementedError
+
+    @property
+    def learned(self) -> tuple[LearnedArray, ...]:
+        arrays = self.shapes().items()
+        return tuple(LearnedArray(n, "numeric_embeddings_", shape) for n, shape in arrays)
+
+    def text(self) -> str:
+        return f"{self.n_frequencies} frequencies"
+
+    def rooms(self, work: Bench, node: int, widths: Sequence[int]) -> list[Floats]:
+        """Return arrays (K, D, B, width) that live until the way back."""
+        n_members, n_rows, _ = work.value_of(node).shape
+        n = n_members * self.n_features * n_rows
+        edges = np.cumsum([0, *widths]) * n
+        whole = work.own_array(node, int(edges[-1]))
+        shape = n_members, self.n_features, n_rows
+        return [
+            whole[start:stop].reshape(*shape, width)
+            for (start, stop), width in zip(pairwise(edges), widths, strict=True)
+        ]
+
+
+class Periodic(OfWaves):
+    r"""``[cos(2 pi x w + p) M + s, x]`` for each feature x, with parameters of its own.
+
+    "PBLD" of Holzmüller et al. (2024), after Gorishniy et al. (2022), *On embeddings for numerical
+    features*. F frequencies w with phases p are mixed into W numbers, behind which x itself stands.
+    """
+
+    kind: ClassVar[str] = "periodic_embedding"
+
     @property
     def units(self) -> int:  # type: ignore[override]
         return self.n_features * (self.width + 1)
 
-    @property
-    def learned(self) -> tuple[LearnedArray, ...]:
-        shapes = {
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {
             "frequencies": (self.n_features, self.n_frequencies),
             "phases": (self.n_features, self.n_frequencies),
             "mixing": (self.n_features, self.n_frequencies, self.width),
             "shifts": (self.n_features, self.width),
         }
-        return tuple(LearnedArray(n, "numeric_embeddings_", shape) for n, shape in shapes.items())
 
     def initial_arrays(self, rng: np.random.RandomState) -> list[Floats]:
         frequencies, phases, mixing, shifts = (array.shape for array in self.learned)
@@ -65,9 +94,6 @@ class Periodic(Block):
             rng.uniform(-bound, bound, size=shifts),
         ]
 
-    def text(self) -> str:
-        return f"{self.n_frequencies} frequencies"
-
     def _per_feature(self, arrays: tuple[Floats, ...]) -> list[Floats]:
         """Return views: (K, D, 1, F) twice, (K, D, F, W) and (K, 1, D, W)."""
         D, F, W = self.n_features, self.n_frequencies, self.width
@@ -75,17 +101,8 @@ class Periodic(Block):
         return [a.reshape(len(a), *shape) for a, shape in zip(arrays, shapes, strict=True)]
 
     def _rooms(self, work: Bench, node: int) -> list[Floats]:
-        """Return arrays that live until the way back: angles, cosines, mixtures, one column."""
-        n_members, n_rows, _ = work.value_of(node).shape
-        n = n_members * self.n_features * n_rows
-        widths = (self.n_frequencies, self.n_frequencies, self.width, 1)
-        edges = np.cumsum([0, *widths]) * n
-        whole = work.own_array(node, int(edges[-1]))
-        shape = n_members, self.n_features, n_rows
-        return [
-            whole[start:stop].reshape(*shape, width)
-            for (start, stop), width in zip(pairwise(edges), widths, strict=True)
-        ]
+        """Return arrays for angles, cosines, mixtures and one column."""
+        return self.rooms(work, node, (self.n_frequencies, self.n_frequencies, self.width, 1))
 
     def _split(self, value: Floats) -> tuple[Floats, Floats]:
         """Return the embedded numbers, (K, B, D, W), and the features, (K, B, D), in the value."""

@@ -137,6 +137,23 @@ static void NAME(char **a, const Size *d, const Size *s, void *u) { \
 CAST(narrow, double, float)
 CAST(widen, float, double)
 
+#define COPY(NAME, T) \
+static void NAME(char **a, const Size *d, const Size *s, void *u) { \
+    const Size n = d[0]; \
+    T *o = (T *)a[1]; \
+    if (s[1] == sizeof(T) && s[0] == 0) { \
+        const T x = *(const T *)a[0]; \
+        for (Size i = 0; i < n; i++) o[i] = x; \
+    } else if (s[1] == sizeof(T) && s[0] == sizeof(T)) { \
+        memmove(o, a[0], (size_t)n * sizeof(T)); \
+    } else { \
+        for (Size i = 0; i < n; i++) \
+            *(T *)(a[1] + i * s[1]) = *(const T *)(a[0] + i * s[0]); \
+    } \
+}
+COPY(copy_d, double)
+COPY(copy_f, float)
+
 /* (x, y, out): 1 where x is greater than y, and so on, else 0. */
 #define COMPARISON(NAME, T, SIGN) \
 static void NAME(char **a, const Size *d, const Size *s, void *u) { \
@@ -215,7 +232,7 @@ ARITHMETIC(float, f, sqrtf)
 #define BOTH(NAME) {#NAME "_d", NAME##_d}, {#NAME "_f", NAME##_f}
 static const struct { const char *name; Loop loop; } OWN_LOOPS[] = {
     {"gather", gather}, {"gather_narrow", gather_narrow}, {"narrow", narrow}, {"widen", widen},
-    BOTH(greater), BOTH(greater_equal), BOTH(less), BOTH(less_equal),
+    BOTH(copy), BOTH(greater), BOTH(greater_equal), BOTH(less), BOTH(less_equal),
     BOTH(add_row), BOTH(adam), BOTH(sgd), BOTH(nesterov),
 };
 

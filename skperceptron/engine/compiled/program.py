@@ -117,6 +117,11 @@ class Program:
         How many steps of a window there are at most.
     n_members : int
         How many take these steps (K).
+
+    Attributes
+    ----------
+    n_python_calls : int
+        How many calls of a step are left to Python.
     """
 
     def __init__(self, sections: Sequence[Section], n_steps: int, n_members: int) -> None:
@@ -128,16 +133,12 @@ class Program:
             for one in encoder.encoded(section.listing, section.n_steps)
         ]
         self._parts = list(_joined(found))
+        self.n_python_calls = sum(isinstance(part, PythonCall) for part in self._parts)
         self._uncounted = np.zeros(n_members, np.intp)
-
-    @property
-    def n_python_calls(self) -> int:
-        """How many calls of a step are left to Python."""
-        return sum(isinstance(part, PythonCall) for part in self._parts)
 
     def run(self, taken: Integers, first: int, last: int, start: int) -> None:
         """Take the steps from ``first`` of a window on, before ``last``: see :class:`Part`."""
-        if len(self._parts) == 1:
+        if len(self._parts) == 1 and not self.n_python_calls:
             self._parts[0].run(taken, first, last, start)
             return
         for step in range(first, last):
@@ -198,7 +199,11 @@ class _Encoder:
         first, last = 0, self._n_members
         if isinstance(call, OfMembers):
             first, last = call.members
-        rows = encode(call, last - first, self._constants)
+        try:
+            rows = encode(call, last - first, self._constants)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            # Operands that no check has expected: NumPy, or Python, may know what to do with them.
+            return None
         if rows is None:
             return None
         for row in rows:

@@ -83,7 +83,10 @@ def is_plain(x: Any, dtype: np.dtype) -> bool:
 def in_array(x: Any, dtype: np.dtype) -> Any:
     """Return an operand; Python's numbers become arrays, as in NumPy's arithmetic."""
     if type(x) in (int, float) or (isinstance(x, np.generic) and x.dtype == dtype):
-        return number(x, dtype)
+        with np.errstate(over="ignore"):
+            found = number(x, dtype)
+        # What the dtype has no room for is left to NumPy.
+        return found if np.isfinite(found) == np.isfinite(x) else x
     return x
 
 
@@ -177,6 +180,8 @@ def _ufunc(function: np.ufunc, operands: Sequence[Any], n: int) -> Rows:
         loop = inner_loop(function, out.dtype)
     if loop is None:
         return None
+    if not _takes_numbers(function) and any(type(x) in (int, float) for x in operands):
+        return None
     arrays = [in_array(x, out.dtype) for x in operands]
     if not all(is_plain(x, out.dtype) for x in arrays):
         return None
@@ -185,6 +190,11 @@ def _ufunc(function: np.ufunc, operands: Sequence[Any], n: int) -> Rows:
         if rows is not None:
             return rows
     return elementwise(loop, arrays, n)
+
+
+def _takes_numbers(function: np.ufunc) -> bool:
+    """Tell whether Python's numbers take the dtype of the arrays: not so in SciPy's functions."""
+    return function is CLIP or getattr(np, function.__name__, None) is function
 
 
 def elementwise(loop: Loop, arrays: Sequence[Array], n: int) -> Rows:
@@ -277,8 +287,7 @@ def _copy(out: Any, x: Any, n: int) -> Rows:
     if not (is_plain(x, dtype) and is_plain(out, out.dtype)):
         return None
     if dtype == out.dtype:
-        loop = inner_loop(np.positive, dtype)
-        return None if loop is None else elementwise(loop, [x, out], n)
+        return elementwise(own_loop(f"copy_{dtype.char}"), [x, out], n)
     names = {"df": "narrow", "fd": "widen"}
     name = names.get(dtype.char + out.dtype.char)
     return None if name is None else elementwise(own_loop(name), [x, out], n)
@@ -359,7 +368,9 @@ def _reduce(
         return None
     if type(x) is not np.ndarray or x.dtype.char not in "df":
         return None
-    if not (is_plain(x, x.dtype) and is_plain(out, x.dtype)) or not 0 < axis < x.ndim:
+    if not isinstance(axis, int) or not 0 < axis < x.ndim:
+        return None
+    if not (is_plain(x, x.dtype) and is_plain(out, x.dtype)):
         return None
     if out.shape != (*x.shape[:axis], 1, *x.shape[axis + 1 :]) or interfere(x, out):
         return None

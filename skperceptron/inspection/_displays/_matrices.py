@@ -107,7 +107,7 @@ class MatrixShapesDisplay(Display):
         layers = [node for node in self.graph.nodes if node.kind == "affine"]
         heights = [max(_drawn(shape)[0] for shape in _shapes(node).values()) for node in layers]
         ax = self._open(ax, height=0.6 + sum(0.19 * height + 0.75 for height in heights))
-        self.rectangles_: list[Any] = []
+        self.rectangles_: list[dict[str, Any]] = []
         self.texts_: list[Any] = []
         top = 0.0
         for node, height in zip(layers, heights, strict=True):
@@ -119,7 +119,9 @@ class MatrixShapesDisplay(Display):
         ax.set_axis_off()
         return self
 
-    def _draw_layer(self, node: GraphNode, top: float, height: float, given: dict) -> None:
+    def _draw_layer(
+        self, node: GraphNode, top: float, height: float, given: dict[str, Any]
+    ) -> None:
         """Draw ``X W + b = Z`` below ``top``, all matrices centred on one line."""
         middle, left = top - height / 2, 0.0
         self._write(left, top + 1.9, f"{node.layer}  ({node.name})", ha="left", weight="bold")

@@ -1,0 +1,51 @@
+"""
+A network to play with
+======================
+
+:func:`~skperceptron.inspection.to_html` writes a page on which a small network can be explored:
+what each unit computes, how that came about epoch by epoch, and what happens to a sample on its way
+through the network. The page is a single file, which needs neither a server nor a connection.
+"""
+
+# %%
+# Two half moons, and a network with two hidden layers. The recorder keeps the weights of every
+# epoch.
+
+import matplotlib.pyplot as plt
+from sklearn.datasets import make_moons
+from sklearn.inspection import DecisionBoundaryDisplay
+
+from skperceptron import MLPBinaryClassifier
+from skperceptron.inspection import WeightsRecorder, to_html
+
+X, y = make_moons(200, noise=0.15, random_state=0)
+recorder = WeightsRecorder()
+network = MLPBinaryClassifier(
+    (6, 4),
+    "tanh",
+    learning_rate_init=0.03,
+    max_iter=200,
+    random_state=0,
+    callbacks=[recorder],
+).fit(X, y)
+print(f"{network.n_iter_} epochs, accuracy {network.score(X, y):.3f}")
+
+# %%
+# What the network has learned in the end, as a picture that does not move:
+
+_, ax = plt.subplots(figsize=(5, 4), layout="constrained")
+DecisionBoundaryDisplay.from_estimator(
+    network, X, response_method="predict_proba", ax=ax, cmap="PuOr", alpha=0.6
+)
+ax.scatter(*X.T, c=y, s=14, cmap="PuOr", edgecolors="white", linewidths=0.4)
+plt.show()
+
+# %%
+# And one that does. Move the slider, or press *Play*: at first all units look alike; then they
+# turn into different directions, and the second layer puts them together. Click a unit to see
+# what it computes. Click near a point to send it through the network. Choose another hidden
+# activation: the weights stay what they are, and the score tells what that costs.
+#
+# (``to_html(network, X, y, "network.html", recorder=recorder)`` writes the page to a file.)
+
+to_html(network, X, y, recorder=recorder)

@@ -1,0 +1,540 @@
+"""Tables do what the calls do that they were made of, bit for bit, or are not made."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from functools import partial
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from scipy.special import erfc, expit, xlogy
+
+from skperceptron.activations import Activation, ReLU, Tanh
+from skperceptron.engine.calls import OfMembers, add_to_rows, number, of_members, take_and_cast
+from skperceptron.engine.compiled import Program, Section, fused, is_available
+from skperceptron.engine.compiled.extension import steps as extension
+from skperceptron.engine.compiled.layout import WIDTH
+from skperceptron.engine.compiled.program import Table
+from skperceptron.engine.compiled.recording import recorded
+from skperceptron.engine.compiled.rows import encode
+
+pytestmark = pytest.mark.skipif(not is_available(), reason="there are no compiled steps")
+
+N_DRAWS = 25
+
+
+class Draw:
+    """Arrays of random shapes and layouts, in which all members of a stack have their part.
+
+    The same seed gives the same arrays again.
+    """
+
+    def __init__(self, seed, dtype):
+        self.rng = np.random.RandomState(seed)
+        self.dtype = np.dtype(dtype)
+        self.n = int(self.rng.choice([1, 1, 2, 3]))
+        self.shape = (self.n, *self.rng.choice([1, 2, 3, 5, 16, 40], size=2).tolist())
+        self.arrays = []
+
+    def array(self, *shape, dtype=None):
+        """Return an array whose axes lie in memory in a random order, with or without gaps."""
+        order = [0, *(1 + self.rng.permutation(len(shape) - 1))] if len(shape) > 1 else [0]
+        gap = int(self.rng.choice([1, 1, 1, 2]))
+        lengths = [shape[a] for a in order]
+        lengths[-1] *= gap
+        whole = self.rng.normal(size=lengths).astype(dtype or self.dtype)
+        self.arrays.append(whole)
+        return whole[..., ::gap].transpose(np.argsort(order))
+
+    def like_out(self):
+        return self.array(*self.shape)
+
+    def operand(self):
+        """Return something that can be broadcast to the shape."""
+        kind = self.rng.randint(5)
+        if kind == 0:
+            return float(self.rng.normal())
+        if kind == 1:
+            return number(self.rng.normal(), self.dtype)
+        if kind == 2:
+            return self.array(*(m if self.rng.randint(2) else 1 for m in self.shape))
+        return self.like_out()
+
+
+def unary(draw):
+    functions = [np.exp, np.tanh, np.negative, np.sqrt, np.abs, np.sign, np.expm1, erfc, expit]
+    function = functions[draw.rng.randint(len(functions))]
+    x = draw.like_out()
+    return partial(function, x, x if draw.rng.randint(2) else draw.like_out())
+
+
+def binary(draw):
+    functions = [np.add, np.subtract, np.multiply, np.divide, np.maximum, np.copysign, xlogy]
+    function = functions[draw.rng.randint(len(functions))]
+    x, y = draw.like_out(), draw.operand()
+    return partial(function, x, y, out=x if draw.rng.randint(2) else draw.like_out())
+
+
+def comparison(draw):
+    functions = [np.greater, np.less, np.greater_equal, np.less_equal]
+    function = functions[draw.rng.randint(len(functions))]
+    x = draw.like_out()
+    return partial(function, x, draw.operand(), x if draw.rng.randint(2) else draw.like_out())
+
+
+def clip(draw):
+    x = draw.like_out()
+    return partial(np.clip, x, -0.5, 0.25, out=x)
+
+
+def copy(draw):
+    return partial(np.copyto, draw.like_out(), draw.operand())
+
+
+def cast(draw):
+    other = "f" if draw.dtype.char == "d" else "d"
+    return partial(np.copyto, draw.like_out(), draw.array(*draw.shape, dtype=other))
+
+
+def fill(draw):
+    return partial(draw.like_out().fill, float(draw.rng.normal()))
+
+
+def shift_of_rows(draw):
+    n, b, h = draw.shape
+    row = contiguous(draw, n, 1, h)
+    out = contiguous(draw, n, b, h) if draw.rng.randint(2) else contiguous(draw, n, h, b).mT
+    return add_to_rows(row, out)
+
+
+def contiguous(draw, *shape):
+    whole = draw.rng.normal(size=shape).astype(draw.dtype)
+    draw.arrays.append(whole)
+    return whole
+
+
+def product(draw):
+    n, m, k = draw.shape
+    p = int(draw.rng.choice([1, 2, 7]))
+    a = contiguous(draw, n, m, k) if draw.rng.randint(2) else contiguous(draw, n, k, m).mT
+    b = contiguous(draw, n, k, p) if draw.rng.randint(2) else contiguous(draw, n, p, k).mT
+    return partial(np.matmul, a, b, contiguous(draw, n, m, p))
+
+
+def reduction(draw):
+    axis = int(draw.rng.choice([1, 2]))
+    shape = list(draw.shape)
+    shape[axis] = 1
+    ufunc = np.add if draw.rng.randint(2) else np.maximum
+    return partial(ufunc.reduce, draw.like_out(), axis, None, draw.array(*shape), True)
+
+
+def gathering(draw):
+    n, b, d = draw.shape
+    X = contiguous(draw, 6, d)
+    rows = draw.rng.randint(-1, 8, size=(n, b))
+    out = contiguous(draw, n, b, d)
+    if draw.dtype == np.float32 and draw.rng.randint(2):
+        wide = X.astype(np.float64)
+        return partial(take_and_cast, wide, rows.clip(0, 5), out, np.empty(out.shape))
+    return partial(X.take, rows, 0, out, "clip")
+
+
+def update(draw):
+    name, n_vectors, n_coefficients = [("adam", 4, 4), ("sgd", 3, 2), ("nesterov", 3, 2)][
+        draw.rng.randint(3)
+    ]
+    length = int(draw.rng.choice([1, 3, 1500]))
+    vectors = [contiguous(draw, draw.n, length) for _ in range(n_vectors)]
+    table = contiguous(draw, draw.n, n_coefficients + 1)
+    for array in (*vectors, table):
+        np.abs(array, out=array)
+    # The gradient is used up: what is left of it does not count.
+    del draw.arrays[1]
+    columns = [table[:, j : j + 1] for j in range(n_coefficients)]
+    if draw.n == 1:
+        vectors = [vector[0] for vector in vectors]
+        columns = [column.reshape(()) for column in columns]
+    return partial(getattr(fused, name), vectors, columns)
+
+
+KINDS = [
+    unary, binary, comparison, clip, copy, cast, fill, shift_of_rows, product, reduction,
+    gathering, update,
+]  # fmt: skip
+
+
+def run_table(call, n, n_steps=1):
+    """Run a call as a table; tell whether it was one."""
+    program = Program([Section(lambda t: [call], n_steps)], n_steps, n)
+    taken = np.zeros(n, np.intp)
+    program.run(taken, 0, n_steps, 0)
+    assert_array_equal(taken, n_steps)
+    return not program.n_python_calls
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("dtype", ["d", "f"])
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_table_has_the_bits_of_the_call(kind, dtype):
+    n_tables = 0
+    for seed in range(N_DRAWS):
+        by_numpy, by_table = Draw(seed, dtype), Draw(seed, dtype)
+        call = kind(by_numpy)
+        call()
+        n_tables += run_table(kind(by_table), by_table.n)
+        for plain, tabled in zip(by_numpy.arrays, by_table.arrays, strict=True):
+            assert_array_equal(plain, tabled, err_msg=f"{seed}: {call}")
+    # A case that is always left to NumPy would show nothing.
+    assert n_tables > N_DRAWS // 3
+
+
+def draw_matrix(*shape, dtype=float):
+    return np.random.RandomState(0).normal(size=shape).astype(dtype)
+
+
+A, OUT = draw_matrix(2, 3, 4), np.zeros((2, 3, 4))
+READ_ONLY = np.broadcast_to(0.0, (2, 3, 4))
+REFUSED = {
+    "no partial": lambda: None,
+    "a Python function": partial(print, A),
+    "another dtype": partial(np.add, A.astype(np.float32), A, OUT),
+    "another byte order": partial(np.add, A.astype(">f8"), A, OUT),
+    "a subclass": partial(np.add, A.view(np.memmap), A, OUT),
+    "read-only": partial(np.add, A, A, READ_ONLY),
+    "overlapping": partial(np.add, A[:, :-1], A[:, :-1], A[:, 1:]),
+    "backwards": partial(np.add, A[:, ::-1], A, OUT),
+    "no output": partial(np.add, A, A),
+    "two outputs": partial(np.modf, A, OUT, OUT.copy()),
+    "integers": partial(np.add, A.astype(int), A.astype(int), OUT.astype(int)),
+    "other options": partial(np.add, A, A, out=OUT, where=True),
+    "another shape": partial(np.add, A[:, :2], A, OUT),
+    "a product of other shapes": partial(np.matmul, A, A, OUT),
+    "a product with gaps": partial(np.matmul, A[:, :, ::2], A[:, :2], OUT),
+    "rows of objects": partial(A.astype(object).take, np.zeros((2, 3), int), 0, OUT, "clip"),
+    "rows with an error": partial(A[0].take, np.zeros((2, 3), int), 0, OUT, "raise"),
+    "a sum over all": partial(np.add.reduce, A, None, None, OUT, True),
+    "a sum without its axis": partial(np.add.reduce, A, 1, None, OUT[:, 0], False),
+    "SciPy and a plain number": partial(xlogy, A, 0.5, OUT),
+    "a number beyond float32": partial(np.minimum, A.astype("f"), 1e300, out=A.astype("f")),
+    "no member axis": partial(np.add, A[0], A[0], OUT[0]),
+}
+
+
+@pytest.mark.parametrize("call", REFUSED.values(), ids=REFUSED)
+def test_unusual_calls_stay_pythons(call):
+    assert encode(call, 2, {}) is None
+
+
+def test_number_of_members_decides_what_axis_0_is():
+    call = partial(np.add, A, A, OUT)
+    assert encode(call, 2, {})[0].by_member == (A.strides[0],) * 2 + (OUT.strides[0],)
+    assert not encode(call, 1, {})[0].by_member
+    assert encode(call, 3, {}) is None
+
+
+def test_operand_with_fewer_axes_belongs_to_all_members():
+    per_column = np.array([1.0, 2.0])
+    x = draw_matrix(2, 3, 2)
+    expected = x * per_column
+    assert run_table(partial(np.multiply, x, per_column, x), 2)
+    assert_array_equal(x, expected)
+
+
+def test_calls_of_some_members_leave_the_others_alone():
+    x = np.ones((4, 3, 2))
+    (call,) = of_members([partial(np.add, x[1:3], x[1:3], x[1:3])], slice(1, 3), 4)
+    assert isinstance(call, OfMembers)
+    assert run_table(call, 4)
+    assert_array_equal(x[:, 0, 0], [1, 2, 2, 1])
+    (one,) = of_members([partial(np.add, x[3:], 5, x[3:])], slice(3, 4), 4)
+    assert run_table(one, 4)
+    assert_array_equal(x[:, 0, 0], [1, 2, 2, 6])
+
+
+def test_operands_move_from_step_to_step_and_from_window_to_window():
+    per_step, of_epoch, total = np.arange(5.0), np.arange(10.0), np.zeros(1)
+    sections = [
+        Section(lambda t: [partial(np.add, total, per_step[t : t + 1], total)], 5),
+        Section(lambda i: [partial(np.copyto, of_epoch[i : i + 1], total)], 10, of_epoch=True),
+    ]
+    program = Program(sections, 5, 1)
+    assert not program.n_python_calls
+    taken = np.zeros(1, np.intp)
+    for start in (0, 5, 0):
+        total[:] = 0
+        program.run(taken, 1, 5, start)
+    assert_array_equal(of_epoch, [0, 1, 3, 6, 10, 5, 1, 3, 6, 10])
+    assert_array_equal(taken, 12)
+
+
+def test_python_calls_stand_between_tables_in_their_order():
+    seen, x = [], np.zeros(1)
+
+    def look(t):
+        seen.append((t, x[0]))
+
+    def listing(t):
+        return [partial(np.add, x, 1, x), partial(look, t), partial(np.multiply, x, 2, x)]
+
+    program = Program([Section(listing, 3)], 3, 1)
+    assert program.n_python_calls == 1
+    program.run(np.zeros(1, np.intp), 0, 3, 0)
+    assert seen == [(0, 1), (1, 3), (2, 7)]
+    assert x[0] == 14
+
+
+@pytest.mark.parametrize("places", [[0, 1, 3, 2], [0, 2, 1, 3], [3, 0, 1, 2]])
+def test_operands_that_move_unevenly_stay_pythons(places):
+    y, total = np.arange(4.0), np.zeros(4)
+
+    def listing(t):
+        k = places[t]
+        return [partial(np.add, total[k : k + 1], y[t : t + 1], total[k : k + 1])]
+
+    program = Program([Section(listing, 4)], 4, 1)
+    assert program.n_python_calls == 1
+    program.run(np.zeros(1, np.intp), 0, 4, 0)
+    assert_array_equal(total[places], y)
+
+
+def test_arrays_of_their_own_in_each_step_stay_pythons():
+    several = [np.full(2, float(t)) for t in range(3)]
+    total = np.zeros(2)
+    program = Program([Section(lambda t: [partial(np.add, total, several[t], total)], 3)], 3, 1)
+    assert program.n_python_calls == 1
+    program.run(np.zeros(1, np.intp), 0, 3, 0)
+    assert_array_equal(total, 3)
+
+
+def test_program_owns_the_arrays_that_it_uses():
+    x = np.zeros(100_000)
+
+    def make():
+        y = np.ones(100_000)
+        return Program([Section(lambda t: [partial(np.add, x, y, x)], 1)], 1, 1)
+
+    program = make()
+    filler = [np.full(100_000, -1.0) for _ in range(3)]
+    program.run(np.zeros(1, np.intp), 0, 1, 0)
+    assert_array_equal(x, 1)
+    del filler
+
+
+LENGTH = 5_000
+
+
+def chains():
+    """Return lists of calls on vectors longer than a block."""
+    x, y, z = (draw_matrix(LENGTH + 1) for _ in range(3))
+    (one,) = (draw_matrix(1),)
+    yield (
+        [partial(np.exp, x, x), partial(np.multiply, x, y, z), partial(np.add, z, x, y)],
+        (x, y, z),
+    )
+    # What the second one reads has been written one element further on, or before.
+    yield [partial(np.exp, x[1:], y[1:]), partial(np.add, y[:-1], z[1:], z[1:])], (x, y, z)
+    yield [partial(np.exp, x[:-1], y[:-1]), partial(np.add, y[1:], z[1:], z[1:])], (x, y, z)
+    # The first element is written, then read by all.
+    yield [partial(np.exp, x, x), partial(np.add, y, x[:1], y)], (x, y, z)
+    yield [partial(np.add, y, x[-1:], y), partial(np.exp, x, x)], (x, y, z)
+    yield [partial(np.add, x, one, x), partial(np.add, y, one, y)], (x, y, z)
+
+
+@pytest.mark.parametrize("i", range(len(list(chains()))))
+def test_long_vectors_are_treated_block_by_block_only_where_that_is_the_same(i):
+    by_numpy, arrays = list(chains())[i]
+    for call in by_numpy:
+        call()
+    by_table, tabled = list(chains())[i]
+    program = Program([Section(lambda t: by_table, 1)], 1, 1)
+    assert not program.n_python_calls
+    program.run(np.zeros(1, np.intp), 0, 1, 0)
+    for plain, array in zip(arrays, tabled, strict=True):
+        assert_array_equal(plain, array)
+
+
+def table_of(*calls):
+    rows = [row for call in calls for row in encode(call, 1, {})]
+    return Table(rows, [False] * len(rows))
+
+
+def test_neighbours_along_the_same_vectors_are_one_group():
+    x, y = draw_matrix(LENGTH), draw_matrix(LENGTH)
+    table = table_of(partial(np.exp, x, x), partial(np.add, x, y, y))
+    assert table._words[0, 3] == 2
+
+
+# Recording.
+
+
+class Looks(Activation):
+    """Does something else with other numbers."""
+
+    records = True
+
+    def forward(self, z, out, *learned):
+        if z.max() > 0:
+            np.multiply(z, 2, out=out)
+
+
+class Copies(Activation):
+    records = True
+
+    def forward(self, z, out, *learned):
+        np.multiply(z.copy(), 2, out=out)
+
+
+class Chooses(Activation):
+    records = True
+
+    def forward(self, z, out, *learned):
+        out[z > 0] = 1
+
+
+class UsesItsOwnRoom(Activation):
+    records = True
+
+    def forward(self, z, out, *learned):
+        room = np.empty(z.shape)
+        np.multiply(z, 2, out=room)
+        np.add(room, 1, out=out)
+
+
+class Fails(Activation):
+    records = True
+
+    def forward(self, z, out, *learned):
+        raise RuntimeError("not now")
+
+
+@pytest.mark.parametrize("cls", [Looks, Copies, Chooses, UsesItsOwnRoom, Fails])
+def test_methods_that_do_more_than_arithmetic_are_not_recorded(cls):
+    z = draw_matrix(1, 3, 2)
+    before = z.copy()
+    assert recorded(cls().forward, (z, z), {}) is None
+    assert_array_equal(z, before)
+
+
+class Doubled(Tanh):
+    """A class from elsewhere, which has not said that it may be recorded."""
+
+    n_calls = 0
+
+    def forward(self, z, out, *learned):
+        Doubled.n_calls += 1
+        super().forward(z, out)
+
+
+class Recorded(Doubled):
+    records = True
+
+
+def test_only_classes_that_say_so_are_recorded():
+    z = draw_matrix(1, 3, 2)
+    assert encode(partial(ReLU().forward, z, z), 1, {}) is not None
+    assert encode(partial(Doubled().forward, z, z), 1, {}) is None
+    assert encode(partial(Recorded().forward, z, z), 1, {}) is not None
+
+
+# The C code itself.
+
+
+def test_tables_and_members_of_another_size_are_refused():
+    taken, table = np.zeros(2, np.intp), np.zeros((1, WIDTH), np.intp)
+    assert extension.ROW_WORDS == WIDTH
+    with pytest.raises(ValueError, match="another size"):
+        extension.run(table[:, :-1].copy(), taken, 0, 1, 0, 1)
+    for start, stop in ((0, 3), (-1, 1)):
+        with pytest.raises(ValueError, match="another size"):
+            extension.run(table, taken, 0, 1, start, stop)
+    with pytest.raises(TypeError):
+        extension.inner_loop(np.exp.__call__, 0)
+    with pytest.raises(IndexError):
+        extension.inner_loop(np.exp, 1000)
+
+
+def test_a_run_without_steps_does_nothing():
+    x = np.zeros(3)
+    table = table_of(partial(np.add, x, 1, x))
+    table.run(np.zeros(1, np.intp), 2, 2, 0)
+    assert_array_equal(x, 0)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there is no timer")
+@pytest.mark.skipif(
+    threading.current_thread() is not threading.main_thread(), reason="signals are the main's"
+)
+def test_signals_are_heard_while_a_table_runs():
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    x = np.zeros(100)
+    table, taken = table_of(partial(np.add, x, 1, x)), np.zeros(1, np.intp)
+    earlier = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(KeyboardInterrupt):
+            # Years.
+            table.run(taken, 0, 2**62, 0)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, earlier)
+    # All that has been counted has been done.
+    assert 0 < taken[0] == x[0]
+
+
+def test_another_thread_works_while_a_table_runs():
+    """The interpreter is free: else the thread would wait for the table's last step."""
+    x, done = np.zeros(100), threading.Event()
+    table, taken = table_of(partial(np.add, x, 1, x)), np.zeros(1, np.intp)
+
+    def look():
+        while not taken[0]:
+            pass
+        done.set()
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    while not done.is_set():
+        table.run(taken, 0, 100_000, 0)
+    thread.join()
+
+
+def test_threads_run_tables_of_their_own():
+    def work(results, k):
+        x = np.full(1_000, float(k))
+        table = table_of(partial(np.add, x, 1, x))
+        table.run(np.zeros(1, np.intp), 0, 2_000, 0)
+        results[k] = x
+
+    results = [None] * 4
+    threads = [threading.Thread(target=work, args=(results, k)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for k, x in enumerate(results):
+        assert_array_equal(x, 2_000 + k)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_forked_processes_run_tables():
+    script = """
+        import os, numpy as np
+        from functools import partial
+        from skperceptron.engine.compiled import Program, Section
+        x = np.zeros(10)
+        program = Program([Section(lambda t: [partial(np.add, x, 1, x)], 1)], 1, 1)
+        program.run(np.zeros(1, np.intp), 0, 5, 0)
+        child = os.fork()
+        program.run(np.zeros(1, np.intp), 0, 5, 0)
+        assert (x == 10).all()
+        if child:
+            assert os.waitpid(child, 0)[1] == 0
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True)
