@@ -492,6 +492,16 @@ def test_copies_and_pickles(cls):
     assert clone(model).get_params() == model.get_params()
 
 
+@BOTH
+def test_skops_files(cls):
+    skops = pytest.importorskip("skops.io")
+    X, labels = frame(40)
+    model = small(cls, max_epochs=2).fit(X, target_of(cls, labels))
+    dumped = skops.dumps(model)
+    again = skops.loads(dumped, trusted=skops.get_untrusted_types(data=dumped))
+    np.testing.assert_array_equal(model.predict(X), again.predict(X))
+
+
 def test_parameters_are_searchable_in_a_pipeline():
     X, y = load_iris(return_X_y=True)
     pipeline = make_pipeline(FunctionTransformer(), small())
