@@ -36,6 +36,12 @@ try:
 except ImportError:
     from .callback_contexts import CallbackSupportMixin, callback_management_context
 
+try:
+    # scikit-learn 1.7
+    from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
+except ImportError:
+    VisualBlock = None
+
 __all__ = [
     "CallbackSupportMixin",
     "HasMethods",
@@ -43,6 +49,7 @@ __all__ = [
     "Options",
     "RememberedNames",
     "StrOptions",
+    "VisualBlock",
     "callback_management_context",
     "check_classification_targets",
     "check_method_params",

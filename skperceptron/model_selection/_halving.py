@@ -166,6 +166,9 @@ class StackedHalvingGridSearchCV(StackedSearch, HalvingGridSearchCV):
     [3, 1]
     """
 
+    # After a search that has ended early there shall be no further round.
+    _keeps_finished = False
+
 
 @speaks_for_itself
 @_documented("smallest")
@@ -209,3 +212,6 @@ class StackedHalvingRandomSearchCV(StackedSearch, HalvingRandomSearchCV):
     >>> search.fit(X, y).n_resources_
     [2, 6]
     """
+
+    # After a search that has ended early there shall be no further round.
+    _keeps_finished = False
