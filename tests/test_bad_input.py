@@ -185,6 +185,7 @@ BAD_PARAMETERS = [
     ("parameter_groups", {"bias": 0.1}, "'ParameterGroups'"),
     ("feature_scale", 1, BOOLEAN),
     ("parametric_activation", 1, BOOLEAN),
+    ("ensemble_size", 0, "int", "None"),
     ("numeric_embedding", "ple", "'pbld', 'plr'"),
     ("numeric_embedding", 3, "'pbld', 'plr'", "'NumericEmbedding'"),
     ("parametrization", "mup", "'standard'", "'ntk'"),

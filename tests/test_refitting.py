@@ -330,6 +330,7 @@ OF_NETWORKS = {
     "parameter_groups": (HEEDED, ParameterGroups(bias=ParameterGroup(rate=0.1)), {}),
     "feature_scale": (REFUSED, True, {}),
     "parametric_activation": (REFUSED, True, {}),
+    "ensemble_size": (REFUSED, 3, {}),
     "numeric_embedding": (REFUSED, "pbld", {}),
     "parametrization": (HEEDED, "ntk", {}),
     "decay_schedule": (HEEDED, "exponential", {"solver": AdamW(1.0)}),

@@ -31,8 +31,8 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
     networks are trained together, as stacks. A network watches the rows that its split holds out
     and gets back the weights of its best epoch. What the arms predict for rows that they have not
     seen then decides how they are combined: a temperature makes each arm's probabilities neither
-    too sure nor too timid, a weight says how far it is trusted, and a last temperature calibrates
-    the mixture. An arm that does harm on the data at hand is thus switched off by the data.
+    too confident nor too cautious, a weight says how much it counts, and a last temperature
+    calibrates the mixture. An arm that does harm thus gets hardly any weight.
 
     Parameters
     ----------
@@ -73,11 +73,16 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
         Number of workers. Each trains stacks of its own.
 
     verbose : int, default=0
-        Whether the numbers of arms and folds, their weights and the score are printed.
+        Whether the numbers of arms and folds, their weights and the score are printed, and each
+        second how the stack at hand gets on; 2 also each member that has ended.
 
     random_state : int, RandomState instance or None, default=None
         Seed of the folds and of the members' seeds. The estimator's own `random_state` is not
         used, that of an arm is.
+
+    callbacks : list of callbacks, default=None
+        Told of each member, and of its epochs, as scikit-learn's ``ProgressBar`` is. Callbacks that
+        end or save a fit belong to the network.
 
     Attributes
     ----------
@@ -185,6 +190,7 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
         n_jobs=None,
         verbose=0,
         random_state=None,
+        callbacks=None,
     ) -> None:
         self.estimator = estimator
         self.param_grid = param_grid
@@ -195,6 +201,7 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
         self.n_jobs = n_jobs
         self.verbose = verbose
         self.random_state = random_state
+        self.callbacks = callbacks
 
     @property
     def classes_(self) -> Any:
@@ -268,8 +275,7 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
     Each arm, a set of parameters, is fitted to the training rows of each split; all these
     networks are trained together, as stacks. A network watches the rows that its split holds out
     and gets back the weights of its best epoch. What the arms predict for rows that they have not
-    seen then decides how far each is trusted. An arm that does harm on the data at hand is thus
-    switched off by the data.
+    seen then decides how much each counts. An arm that does harm thus gets hardly any weight.
 
     Parameters
     ----------
@@ -307,11 +313,16 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
         Number of workers. Each trains stacks of its own.
 
     verbose : int, default=0
-        Whether the numbers of arms and folds, their weights and the score are printed.
+        Whether the numbers of arms and folds, their weights and the score are printed, and each
+        second how the stack at hand gets on; 2 also each member that has ended.
 
     random_state : int, RandomState instance or None, default=None
         Seed of the folds and of the members' seeds. The estimator's own `random_state` is not
         used, that of an arm is.
+
+    callbacks : list of callbacks, default=None
+        Told of each member, and of its epochs, as scikit-learn's ``ProgressBar`` is. Callbacks that
+        end or save a fit belong to the network.
 
     Attributes
     ----------
@@ -400,6 +411,7 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
         n_jobs=None,
         verbose=0,
         random_state=None,
+        callbacks=None,
     ) -> None:
         self.estimator = estimator
         self.param_grid = param_grid
@@ -409,6 +421,7 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
         self.n_jobs = n_jobs
         self.verbose = verbose
         self.random_state = random_state
+        self.callbacks = callbacks
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Predict the weighted mean of the members' predictions.
