@@ -16,6 +16,7 @@ ATTRIBUTES = {
     "bias": "intercepts_",
     "activation": "activation_parameters_",
     "activation_share": "activation_shares_",
+    "adapter": "adapters_",
     "normalization": "normalization_parameters_",
     "feature_scale": "feature_scales_",
     "embedding": "embeddings_",
@@ -74,6 +75,8 @@ class ParameterGroups(Component):
         What activations such as PReLU learn, ``activation_parameters_``.
     activation_share : ParameterGroup, default=None
         How far each unit follows its activation, ``activation_shares_``.
+    adapter : ParameterGroup, default=None
+        What tells networks apart that share weights, ``adapters_``.
     normalization : ParameterGroup, default=None
         Factors and shifts of normalised layers, ``normalization_parameters_``. Running
         statistics are not concerned.
@@ -101,6 +104,7 @@ class ParameterGroups(Component):
         bias: ParameterGroup | None = None,
         activation: ParameterGroup | None = None,
         activation_share: ParameterGroup | None = None,
+        adapter: ParameterGroup | None = None,
         normalization: ParameterGroup | None = None,
         feature_scale: ParameterGroup | None = None,
         embedding: ParameterGroup | None = None,
@@ -110,6 +114,7 @@ class ParameterGroups(Component):
         self.bias = bias
         self.activation = activation
         self.activation_share = activation_share
+        self.adapter = adapter
         self.normalization = normalization
         self.feature_scale = feature_scale
         self.embedding = embedding

@@ -8,13 +8,23 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-__all__ = ["AtUsersLine", "first_in_call", "interrupted", "warn", "warn_of_interruption"]
+__all__ = [
+    "AtUsersLine",
+    "first_in_call",
+    "forget_in_call",
+    "has_happened",
+    "interrupted",
+    "warn",
+    "warn_of_interruption",
+]
 
 #: Packages between the user's line and ours: a search calls joblib, which calls scikit-learn.
 _BETWEEN = frozenset({"joblib", "numpy", "scipy", "skperceptron", "sklearn"})
 
 #: Packages whose functions a user calls to train. A worker of joblib's outlives its tasks.
 _CALLED = frozenset({"skperceptron", "sklearn"})
+
+_MARK = "__{}_by_skperceptron__"
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
@@ -76,12 +86,25 @@ def first_in_call(what: str) -> bool:
     ----------
     what : str
     """
-    marks = _users_call().f_locals
-    mark = f"__{what}_by_skperceptron__"
-    is_first = mark not in marks
-    # A mark on the call itself ends with it, and keeps nothing alive.
-    marks[mark] = True
+    is_first = not has_happened(what)
+    _mark(what, True)
     return is_first
+
+
+def has_happened(what: str) -> bool:
+    """Tell whether something has happened before in the same call of the user's."""
+    return bool(_users_call().f_locals.get(_MARK.format(what)))
+
+
+def forget_in_call(*what: str) -> None:
+    """Let things count as if they had not happened in this call of the user's."""
+    for one in what:
+        _mark(one, False)
+
+
+def _mark(what: str, happened: bool) -> None:
+    # A mark on the call itself ends with it, and keeps nothing alive.
+    _users_call().f_locals[_MARK.format(what)] = happened
 
 
 def _users_call() -> FrameType:

@@ -337,6 +337,8 @@ def started(form=np.asarray, **options):
     frozen_groups = ParameterGroups(
         weight=ParameterGroup(rate=0, penalty=0), bias=ParameterGroup(rate=0)
     )
+    # The last bias in units of y is not that of the network.
+    options |= {"standardize_target": False}
     model = OurRegressor(**options, parameter_groups=frozen_groups, max_iter=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator, clone
 import skperceptron
 from skperceptron import (
     MLPBinaryClassifier,
+    MLPClassifier,
     MLPRegressor,
     MLPSoftmaxClassifier,
     RosenblattPerceptron,
@@ -88,7 +89,13 @@ BAD_VALUES = [
     (5, 1),
 ]
 
-ESTIMATORS = [MLPBinaryClassifier, MLPSoftmaxClassifier, MLPRegressor, RosenblattPerceptron]
+ESTIMATORS = [
+    MLPBinaryClassifier,
+    MLPClassifier,
+    MLPSoftmaxClassifier,
+    MLPRegressor,
+    RosenblattPerceptron,
+]
 ENSEMBLES = [
     StackedEnsembleClassifier,
     StackedEnsembleRegressor,

@@ -389,6 +389,9 @@ def test_checkpoint_resumes_any_optimizer_and_schedule(tmp_path):
 @EVERY_ESTIMATOR
 def test_dropped_batch_counts_nothing(cls, weighted):
     options = {"shuffle": False, "alpha": 0.1, "batch_size": 16}
+    if cls is MLPRegressor:
+        # Its units would be those of all rows.
+        options["standardize_target"] = False
     weight = np.arange(1.0, 80.0) if weighted else None
     found = make(cls, drop_last=True, **options).fit(X[:79], Y[:79], sample_weight=weight)
     weight = weight[:64] if weighted else None

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from ..options import Checked
 
 
 class Callback(Checked):
-    """Base of callbacks; on its own it does nothing."""
+    """Base of callbacks; on its own it does nothing.
+
+    Attributes
+    ----------
+    ends_fits : bool
+        Whether it may end a fit, for which it needs to hear of that one alone.
+    """
+
+    ends_fits: ClassVar[bool] = False
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Get ready: a fit begins.

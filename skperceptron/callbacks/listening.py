@@ -59,6 +59,10 @@ class Listener(ABC):
     listens: bool
 
     @abstractmethod
+    def subtask(self, task_name: str) -> Any:
+        """Return the context of a part of the fit; None if nobody listens."""
+
+    @abstractmethod
     def begin(self, task_name: str) -> None:
         """Learn that an epoch begins."""
 
@@ -107,6 +111,9 @@ class NobodyListens(Listener):
 
     listens = False
 
+    def subtask(self, task_name: str) -> Any:
+        return None
+
     def begin(self, task_name: str) -> None:
         pass
 
@@ -153,6 +160,9 @@ class CallbackListener(Listener):
         others = [callback for callback in callbacks if not hasattr(callback, "resume")]
         self._origin: dict[str, Any] = {"callbacks": list(map(_settings_of, others))}
         self._epoch: Any = None
+
+    def subtask(self, task_name: str) -> Any:
+        return self._context.subcontext(task_name=task_name, max_subtasks=None)
 
     def begin(self, task_name: str) -> None:
         self._epoch = self._context.subcontext(task_name=task_name)
@@ -210,7 +220,7 @@ class CallbackListener(Listener):
 
 @contextmanager
 def listening(
-    estimator: Any, max_subtasks: int, X: Any, y: Any, sample_weight: Any
+    estimator: Any, max_subtasks: int | None, X: Any, y: Any, sample_weight: Any
 ) -> Iterator[Listener]:
     """Set an estimator's callbacks up, tell them of the fit, and tear them down.
 
@@ -218,8 +228,8 @@ def listening(
     ----------
     estimator : estimator
         With a parameter ``callbacks``, and perhaps others set by ``set_callbacks``.
-    max_subtasks : int
-        The largest number of epochs.
+    max_subtasks : int or None
+        The largest number of epochs, or of networks; None if it is not known.
     X, y, sample_weight
         As given to ``fit``.
 
@@ -249,6 +259,43 @@ def listening(
             )
     finally:
         estimator.set_callbacks(*registered)
+
+
+def refuse_single_fits(estimator: Any) -> None:
+    """Refuse callbacks that end, save or resume one fit where there are many.
+
+    Raises
+    ------
+    TypeError
+    """
+    own = [*getattr(estimator, "_skl_callbacks", ()), *(estimator.callbacks or ())]
+    for callback in own:
+        if hasattr(callback, "resume") or getattr(callback, "ends_fits", False):
+            name = type(callback).__name__
+            raise TypeError(
+                f"callbacks=[{name}()] of a {type(estimator).__name__}: {name} minds a single fit;"
+                f" give it to the network, as estimator=...(callbacks=[{name}()])."
+            )
+
+
+def refuse_misplaced(search: Any) -> None:
+    """Refuse callbacks inside a search that belong to the search itself, before anything is fitted.
+
+    Raises
+    ------
+    TypeError
+    """
+    step = search.estimator
+    while hasattr(step, "steps"):
+        step = step.steps[-1][1]
+    own = [*getattr(step, "_skl_callbacks", ()), *(getattr(step, "callbacks", None) or ())]
+    for callback in own:
+        if hasattr(callback, "max_propagation_depth"):
+            name, owner = type(callback).__name__, type(search).__name__
+            raise TypeError(
+                f"callbacks=[{name}()] of a {type(step).__name__} inside a {owner}: {name} follows"
+                f" the whole of a fit; hand it to the search, with set_callbacks({name}())."
+            )
 
 
 def _check_place_of(callbacks: Iterable[Any], estimator: Any) -> None:

@@ -74,6 +74,8 @@ class StopOnPlateau(Callback):
         self.patience = patience
         self.tol = tol
 
+    ends_fits = True
+
     def setup(self, estimator: Any, context: Any) -> None:
         super().setup(estimator, context)
         self._read = _Read()

@@ -13,8 +13,21 @@ from ..engine.arrays import Floats
 #: Epochs over which the fall of the loss is measured.
 EPOCHS = 10
 
-#: Numbers of X that are looked at: 2 ms.
+#: Numbers of X that are looked at, once for each warning: 2 ms.
 NUMBERS = 10**6
+
+#: Numbers of X and X_val that are looked at in each fit with validation data: 0.5 ms.
+FEW_NUMBERS = 10**5
+
+#: Standard deviations that most features of validation rows lie away from those of X, where
+#: these have been scaled and those have not.
+FAR = 5.0
+
+#: Standard deviations away that are too many for a single feature already.
+VERY_FAR = 100.0
+
+#: Rows whose standard deviation tells something.
+SOME_ROWS = 10
 
 #: Root mean squares of features that the default network trains well with. Accuracy over five
 #: folds of ``load_breast_cancer``, 100 epochs, standardised features times 0.01, 0.03, 0.1, 1, 10,
@@ -109,10 +122,81 @@ def about_scale(data: Described) -> str:
     return f"X is not scaled: {found}. Put a {scaler} before the network."
 
 
-def some_rows(X: Any) -> Any:
-    """Return rows of X, evenly spaced, that hold about ``NUMBERS`` numbers at most."""
+def about_validation_scale(data: Described, X_val: Any) -> str:
+    """Return a sentence if features of validation rows plainly have another scale, else "".
+
+    That is, if most have, or one has by far.
+
+    A feature has, if its numbers lie far from where those of X lie, or closer together, measured in
+    standard deviations of X, and if its largest number says so, too: categories that are
+    rare, and told by 0 and 1, may be common, or lacking, in few rows.
+
+    Parameters
+    ----------
+    data : Described
+        What is trained on.
+    X_val : {ndarray, sparse matrix} of shape (n_validation_samples, n_features)
+    """
+    ours, theirs = _Scale.of(data.X), _Scale.of(X_val)
+    is_known = (ours.deviation > 0) & (theirs.deviation > 0)
+    if not is_known.any():
+        return ""
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        away = np.hypot(theirs.deviation, theirs.mean - ours.mean) / ours.deviation
+        back = np.hypot(ours.deviation, theirs.mean - ours.mean) / theirs.deviation
+        larger = theirs.largest / ours.largest
+    is_other = (away > FAR) & ((larger > 2) | (larger < 1 / FAR))
+    is_other |= (away < 1 / FAR) & (larger < 1 / FAR)
+    n_other = np.count_nonzero(is_other & is_known)
+    is_beyond = (away > VERY_FAR) & (larger > FAR)
+    if X_val.shape[0] >= SOME_ROWS:
+        # The other way round, too; two rows may be alike by chance.
+        is_beyond |= (back > VERY_FAR) & (larger < 1 / FAR)
+    is_beyond &= is_known
+    if 2 * n_other <= np.count_nonzero(is_known) and not is_beyond.any():
+        return ""
+    is_other = (is_other & is_known) | is_beyond
+    n_other = np.count_nonzero(is_other)
+    worst = int(np.where(is_other, np.abs(np.log(larger)), -1).argmax())
+    label = f"number {worst}" if data.names is None else repr(str(data.names[worst]))
+    return (
+        f"X_val has another scale than X in {n_other} of {len(is_known)} features: feature {label}"
+        f" is {theirs.mean[worst]:.3g} on average there, with a standard deviation of"
+        f" {theirs.deviation[worst]:.2g}, but {ours.mean[worst]:.3g} and"
+        f" {ours.deviation[worst]:.2g} in X. A pipeline does not transform X_val by itself: use"
+        " Pipeline(..., transform_input=['X_val']) with metadata routing, or transform X_val first."
+    )
+
+
+class _Scale(NamedTuple):
+    """Where the numbers of each feature lie; of a sparse matrix, those that are stored."""
+
+    mean: Floats
+    deviation: Floats
+    largest: Floats
+
+    @classmethod
+    def of(cls, X: Any) -> _Scale:
+        rows = some_rows(X, FEW_NUMBERS)
+        with np.errstate(over="ignore", invalid="ignore"):
+            if not sparse.issparse(rows):
+                rows = np.asarray(rows, dtype=np.float64)
+                largest, deviation = np.abs(rows).max(axis=0), rows.std(axis=0)
+                # Of a constant feature there is nothing but rounding.
+                is_constant = deviation <= 1e-12 * largest
+                return cls(rows.mean(axis=0), np.where(is_constant, 0, deviation), largest)
+            rows = sparse.csc_array(rows, dtype=np.float64)
+            stored = np.maximum(np.diff(rows.indptr), 1)
+            size = np.sqrt(np.asarray((rows**2).sum(axis=0)).ravel() / stored)
+            largest = np.asarray(abs(rows).max(axis=0).todense()).ravel()
+            # Numbers of a sparse matrix have a size, but hardly a middle.
+            return cls(np.zeros(len(size)), size, largest)
+
+
+def some_rows(X: Any, n_numbers: int) -> Any:
+    """Return rows of X, evenly spaced, that hold about so many numbers at most."""
     n_rows, n_features = X.shape
-    step = max(1, n_rows * n_features // NUMBERS)
+    step = max(1, n_rows * n_features // n_numbers)
     return X[::step] if sparse.issparse(X) or step > 1 else X
 
 
@@ -129,7 +213,7 @@ def root_mean_squares(X: Any) -> Floats:
     -------
     ndarray of shape (n_features,), float64
     """
-    rows = some_rows(X)
+    rows = some_rows(X, NUMBERS)
     with np.errstate(over="ignore"):
         if not sparse.issparse(rows):
             squares = np.square(rows, dtype=np.float64).mean(axis=0)

@@ -71,8 +71,7 @@ tol : float, default=1e-4
 verbose : bool or int, default=False
     Whether to print a table of the epochs (or iterations): loss, validation loss and score,
     learning rate, seconds, and the time left if no rule ends training before `max_iter`. A star
-    marks an epoch that is the best one so far. 2 describes the network first, and tells the
-    patience.
+    marks the best epoch so far. 2 describes the network first, and tells the patience.
 
 warm_start : bool, default=False
     Whether `fit` goes on from the weights of the previous call. Each call has its own best
@@ -151,6 +150,13 @@ parametric_activation : bool, default=False
     Whether each hidden unit learns how far it follows its activation f: its value is
     ``z + a (f(z) - z)``, where `a` starts at 1 (Holzmüller et al. 2024).
 
+ensemble_size : int, default=None
+    How many networks are trained as one that share their hidden weights W and predict together: the
+    i-th computes ``((x * r_i) W + b) * s_i + b_i`` and has an output layer of its own (TabM,
+    Gorishniy et al. 2025). Each is trained on all rows by its own loss; predictions are averaged.
+    Not for sparse X, "lbfgs", batch normalisation, starts that look at data, and skip connections
+    but "residual".
+
 numeric_embedding : {"pbld", "plr"} or NumericEmbedding, default=None
     What each feature becomes before it reaches the first layer: see
     :mod:`skperceptron.embeddings`. Not for sparse X.
@@ -213,6 +219,11 @@ feature_scales_ : list of one ndarray of shape (`n_features_in_`,)
     The learned factors of the features, or of what `numeric_embedding` makes of them. Only with
     ``feature_scale=True``.
 
+adapters_ : list of ndarray of shape (`ensemble_size`, units)
+    What tells the networks apart that share weights: layer by layer r, s and the biases. The last
+    items of `coefs_` and `intercepts_` then hold the output layers of all networks, below one
+    another. Only with `ensemble_size`.
+
 activation_shares_ : list of ndarray
     How far the units of each hidden layer follow their activation. Only with
     ``parametric_activation=True``.
@@ -220,7 +231,7 @@ activation_shares_ : list of ndarray
 numeric_embeddings_ : list of ndarray
     What the embedding of features has learned. Only with `numeric_embedding`; "pbld" has
     frequencies and phases, each of shape (`n_features_in_`, n_frequencies), then what mixes and
-    what shifts the cosines; "plr" has no phases.
+    what shifts the cosines.
 
 loss_ : float
     Loss of the last epoch.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -19,7 +19,8 @@ from ..stopping import EarlyStopping
 from ..training import Member, Recipe, TrainingSet
 from ..training.checkpoint import restore
 from ..training.groups import factors_of
-from .advice import Described
+from ..usercall import first_in_call, warn
+from .advice import Described, about_validation_scale
 from .choices import Choices
 from .data import (
     NO_EXTRAS,
@@ -195,6 +196,8 @@ def make_ready(
     target, data = checked.target, checked.data
     refuse_sparse_embedding(estimator, data.X)
     choices = _choose(estimator, mode)
+    if choices.wiring.n_networks is not None:
+        choices = replace(choices, wiring=replace(choices.wiring, link=target.link_name))
     _check_penalty(choices.alpha, checked.weight)
     _check_room(choices, target, data.n_rows)
     rng = generator_of(estimator.random_state)
@@ -292,7 +295,8 @@ def _network_to_go_on_with(
             f"hidden_layer_sizes={estimator.hidden_layer_sizes!r}, skip_connections="
             f"{estimator.skip_connections!r}, normalization={estimator.normalization!r},"
             f" feature_scale={estimator.feature_scale!r},"
-            f" parametric_activation={estimator.parametric_activation!r}, numeric_embedding="
+            f" parametric_activation={estimator.parametric_activation!r},"
+            f" ensemble_size={estimator.ensemble_size!r}, numeric_embedding="
             f"{estimator.numeric_embedding!r}, the number of outputs"
             f" (loss={estimator.loss!r}), and what activation={estimator.activation!r} learns"
             " must stay as they were."
@@ -320,13 +324,18 @@ def _hold_out(
     if (fold := checked.fold) is not None:
         return fold.train, HeldOut(data, checked.y, weight, checked.given, fold.held_out)
     if has_validation_data(extras, estimator.solver):
-        return all_rows, check_validation_data(estimator, checked.target, extras)
+        held_out = check_validation_data(estimator, checked.target, extras)
+        names = getattr(estimator, "feature_names_in_", None)
+        text = about_validation_scale(Described(data.X, names), held_out.data.X)
+        if text and first_in_call("validation_scale"):
+            warn(text)
+        return all_rows, held_out
     if choices.stopping is None or choices.is_lbfgs:
         return all_rows, None
     labels = checked.target.labels_of(data.targets)
     fraction = choices.validation_fraction
-    rows, held_out = draw_validation_rows(fraction, data.n_rows, labels, weight, rng)
-    return rows, HeldOut(data, checked.y, weight, checked.given, held_out)
+    rows, drawn = draw_validation_rows(fraction, data.n_rows, labels, weight, rng)
+    return rows, HeldOut(data, checked.y, weight, checked.given, drawn)
 
 
 def _validation(estimator: Any, model: Model, held_out: HeldOut) -> Validation:

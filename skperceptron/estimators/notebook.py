@@ -7,18 +7,24 @@ description for screen readers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache, partial
 from html import escape
 from importlib.metadata import PackageNotFoundError, metadata
 from typing import Any
 
+from .._sklearn.compat import VisualBlock
 from ..engine.description import LAYER_NAMES, GraphEdge, GraphNode, describe
 
 PACKAGE = "skperceptron"
 
 #: Pixels: width and height of a box, gap between boxes, height of an arc per box passed.
 WIDTH, HEIGHT, GAP, RISE = 118, 58, 34, 16
+
+#: Kinds of blocks that a drawing shows by itself.
+PLAIN = ("affine", "activation", "link", "add")
 
 #: Layers that are drawn; of a deeper network, the middle is left out.
 DRAWN = 8
@@ -55,23 +61,110 @@ class NotebookMixin:
         """Return a FittedNetwork, or None if there is no fit."""
         return None
 
+    def _drawn(self) -> tuple[NotebookMixin | None, str]:
+        """Return the estimator whose network is drawn, None if there is none, and a word on it."""
+        return (None if self._fitted_network() is None else self), ""
+
     def _repr_html_inner(self) -> str:
-        return self._with_drawing(super()._repr_html_inner())  # type: ignore[misc]
+        with _outermost(self):
+            return super()._repr_html_inner() + self._drawing()  # type: ignore[misc]
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
-        bundle = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
+        with _outermost(self):
+            bundle: dict[str, str] = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
         if "text/html" in bundle:
-            bundle["text/html"] = self._with_drawing(bundle["text/html"])
+            bundle["text/html"] += self._drawing()
         return bundle
 
-    def _with_drawing(self, html: str) -> str:
+    def _get_params_html(self, *arguments: Any, **keywords: Any) -> Any:
+        """Return the table of parameters; inside another estimator, with the drawing below."""
+        table = super()._get_params_html(*arguments, **keywords)  # type: ignore[misc]
+        # One that is shown by an estimator of ours is drawn below that.
+        return table if _SHOWN.get() is not None else _WithDrawing(table, self._drawing())
+
+    @property
+    def _sk_visual_block_(self) -> Callable[[], Any]:
+        """How the estimator stands inside another one: with its layers and how it has ended.
+
+        What has no network of its own has no such attribute: scikit-learn then looks inside.
+        """
         fitted = self._fitted_network()
-        if fitted is None:
-            return html
+        if fitted is None or VisualBlock is None:
+            raise AttributeError("_sk_visual_block_")
+        nodes, _ = describe(fitted.network, fitted.target.link_name)
+        widths = [node.output_shape[1] for node in nodes if node.kind in ("input", "affine")]
+        caption = ", ".join(["-".join(map(str, widths)), *_ending(self)])
+        named = {"names": type(self).__name__, "name_details": str(self), "name_caption": caption}
+        return partial(VisualBlock, "single", self, **named)
+
+    def _drawing(self) -> str:
+        """Return the fitted network as HTML, "" if there is none."""
+        shown, word = self._drawn()
+        if shown is None:
+            return ""
+        fitted = shown._fitted_network()
         link = fitted.target.link_name
-        nodes, edges = describe(fitted.network, link, layer_names=self._layer_names)
-        svg = draw(nodes, edges, type(self).__name__)
-        return f'{html}<div style="overflow-x: auto; margin-top: 0.5em">{svg}</div>'
+        nodes, edges = describe(fitted.network, link, layer_names=shown._layer_names)
+        svg = draw(nodes, edges, type(shown).__name__)
+        return framed(svg, "; ".join(filter(None, [word, *_facts(nodes, shown)])))
+
+
+#: The estimator that shows itself; those inside of it draw their networks where they stand.
+_SHOWN: ContextVar[Any] = ContextVar("shown", default=None)
+
+
+@contextmanager
+def _outermost(estimator: Any) -> Iterator[None]:
+    token = _SHOWN.set(estimator)
+    try:
+        yield
+    finally:
+        _SHOWN.reset(token)
+
+
+class _WithDrawing:
+    """A table of scikit-learn's with something below it."""
+
+    def __init__(self, table: Any, below: str) -> None:
+        self._table, self._below = table, below
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._table, name)
+
+    def _repr_html_inner(self) -> str:
+        return f"{self._table._repr_html_inner()}{self._below}"
+
+
+def framed(svg: str, caption: str) -> str:
+    """Return a drawing that scrolls where it is too wide, and a line of text below it."""
+    below = f'<div style="font-size: 0.9em">{escape(caption)}</div>' if caption else ""
+    return f'<div style="overflow-x: auto; margin-top: 0.5em">{svg}{below}</div>'
+
+
+def _facts(nodes: Sequence[GraphNode], estimator: Any) -> list[str]:
+    """Return what a drawing says besides: other blocks than layers, and how training has ended."""
+    kinds = dict.fromkeys(n.kind for n in nodes if n.kind not in ("input", *PLAIN))
+    facts = [
+        f"{kind.replace('_', ' ')} ({', '.join(n.layer for n in nodes if n.kind == kind)})"
+        for kind in kinds
+    ]
+    if getattr(estimator, "dropout", 0) and "dropout" in kinds:
+        facts = [f"{f}: {estimator.dropout}" if f.startswith("dropout") else f for f in facts]
+    return facts + _ending(estimator)
+
+
+def _ending(estimator: Any) -> list[str]:
+    """Return how training has ended."""
+    facts = []
+    if hasattr(estimator, "n_iter_"):
+        facts.append(f"{estimator.n_iter_} epoch{'s' * (estimator.n_iter_ != 1)}")
+    if isinstance(loss := getattr(estimator, "loss_", None), float):
+        facts.append(f"final loss {loss:.4g}")
+    if getattr(estimator, "best_validation_score_", None) is not None:
+        facts.append(f"best validation score {estimator.best_validation_score_:.4g}")
+    if getattr(estimator, "mistakes_", None):
+        facts.append(f"{estimator.mistakes_[-1]} mistakes in the last")
+    return facts
 
 
 def layer_names_of(estimator: NotebookMixin) -> tuple[str, str, str]:

@@ -9,9 +9,10 @@ from typing import Any
 
 from ..engine.description import GraphEdge, GraphNode, Shape, describe
 from ..estimators.fitted import fitted_network, is_fitted
-from ..estimators.notebook import layer_names_of
+from ..estimators.notebook import draw, framed, layer_names_of
 from ..options import COUNT, check_option, plain
 from ._evaluate import Evaluation, dense, evaluate, evaluate_training, prepare
+from ._unwrap import unwrapped
 from ._wiring import Estimator, node_parameters, wiring_of
 
 
@@ -114,6 +115,13 @@ class ComputationalGraph:
         predicted = fitted_network(self._estimator).target.linked(found.values[-1])
         return sized(first, value=dense(found.x)), *middle, sized(link, value=predicted)
 
+    def _repr_html_(self) -> str:
+        """Return a drawing for notebooks."""
+        name = "network" if self._estimator is None else type(self._estimator).__name__
+        loss = "" if self.loss is None else f", mean loss of the batch {self.loss:.6g}"
+        caption = f"{name}: {self.n_parameters:,} parameters{loss}"
+        return framed(draw(self.nodes, self.edges, name), caption)
+
     def to_dot(self) -> str:
         """Return the graph in the DOT language of Graphviz.
 
@@ -189,7 +197,8 @@ def computational_graph(
     Parameters
     ----------
     estimator : estimator of this package
-        Fitted, or not.
+        Fitted, or not; or a pipeline or fitted search that ends in one, whose values then are
+        those behind the transformers.
     batch_size : int, default=None
         Rows in the shapes; None leaves them open.
     n_features : int, default=None
@@ -225,6 +234,7 @@ def computational_graph(
       input -->|"n × 3"| affine_1
       affine_1 -->|"n × 1"| link
     """
+    estimator = unwrapped(estimator)
     network, link = wiring_of(estimator, n_features, n_outputs)
     check_batch_size(batch_size)
     nodes, edges = describe(network, link, plain(batch_size), layer_names_of(estimator))

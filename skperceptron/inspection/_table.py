@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 
@@ -34,6 +35,15 @@ class Table:
         """Return the values of a column."""
         place = self.columns.index(column)
         return [row[place] for row in self.rows]
+
+    def _repr_html_(self) -> str:
+        """Return the table for notebooks."""
+        head = "".join(f"<th>{escape(name)}</th>" for name in self.columns)
+        lines = (
+            "<tr>" + "".join(f"<td>{escape(_text(value))}</td>" for value in row) + "</tr>"
+            for row in self.rows
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
 
     def __repr__(self) -> str:
         cells = [self.columns, *[[_text(value) for value in row] for row in self.rows]]

@@ -21,8 +21,8 @@ def check_estimator_type(estimator: Any, *, gradients: bool = False) -> None:
     """Raise TypeError unless it is an estimator of this package and, if asked, has gradients."""
     if not isinstance(estimator, Estimator):
         raise TypeError(
-            f"estimator must be one of skperceptron's, got {type(estimator).__name__}. Of a"
-            " pipeline, pass the last step: pipeline[-1]."
+            "estimator must be one of skperceptron's, or a pipeline or search that ends in one, got"
+            f" {type(estimator).__name__}."
         )
     if gradients and isinstance(estimator, RosenblattPerceptron):
         raise TypeError("RosenblattPerceptron learns by error correction: it has no gradients.")

@@ -19,6 +19,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from .._sklearn.checks import check_sample_weight
 from .._sklearn.compat import check_method_params, fit_context, safe_indexing, safe_split
+from ..callbacks.listening import CALLBACKS
 from ..engine.arrays import Booleans, Floats
 from ..estimators.data import Fold
 from ..options import (
@@ -65,7 +66,11 @@ class BaseCrossEnsemble(BaseEnsemble):
         "n_jobs": N_JOBS,
         "verbose": VERBOSITY,
         "random_state": SEED,
+        "callbacks": [CALLBACKS, None],
     }
+
+    # Pickles of version 0.1.0 have none of their own.
+    callbacks = None
 
     _output: Output
 
@@ -124,7 +129,8 @@ class BaseCrossEnsemble(BaseEnsemble):
             job.is_validated &= parts[job.part].can_validate
         if self.verbose:
             print(f"Fitting {len(arms)} arms on {len(splits)} folds, totalling {len(jobs)} members")
-        found = fit_members(jobs, parts, plain(self.n_jobs), output.method)
+        with self._telling(len(jobs), X, y, params) as told:
+            found = fit_members(jobs, parts, plain(self.n_jobs), output.method, told)
         n = len(splits)
         members = [found[start : start + n] for start in range(0, len(found), n)]
         learned = combined(output, members, splits, truth, weight, self._rules())

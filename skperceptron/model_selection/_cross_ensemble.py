@@ -73,11 +73,16 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
         Number of workers. Each trains stacks of its own.
 
     verbose : int, default=0
-        Whether the numbers of arms and folds, their weights and the score are printed.
+        Whether the numbers of arms and folds, their weights and the score are printed, and each
+        second how the stack at hand gets on; 2 also each member that has ended.
 
     random_state : int, RandomState instance or None, default=None
         Seed of the folds and of the members' seeds. The estimator's own `random_state` is not
         used, that of an arm is.
+
+    callbacks : list of callbacks, default=None
+        Told of each member, and of its epochs, as scikit-learn's ``ProgressBar`` is. Callbacks that
+        end or save a fit belong to the network.
 
     Attributes
     ----------
@@ -185,6 +190,7 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
         n_jobs=None,
         verbose=0,
         random_state=None,
+        callbacks=None,
     ) -> None:
         self.estimator = estimator
         self.param_grid = param_grid
@@ -195,6 +201,7 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
         self.n_jobs = n_jobs
         self.verbose = verbose
         self.random_state = random_state
+        self.callbacks = callbacks
 
     @property
     def classes_(self) -> Any:
@@ -306,11 +313,16 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
         Number of workers. Each trains stacks of its own.
 
     verbose : int, default=0
-        Whether the numbers of arms and folds, their weights and the score are printed.
+        Whether the numbers of arms and folds, their weights and the score are printed, and each
+        second how the stack at hand gets on; 2 also each member that has ended.
 
     random_state : int, RandomState instance or None, default=None
         Seed of the folds and of the members' seeds. The estimator's own `random_state` is not
         used, that of an arm is.
+
+    callbacks : list of callbacks, default=None
+        Told of each member, and of its epochs, as scikit-learn's ``ProgressBar`` is. Callbacks that
+        end or save a fit belong to the network.
 
     Attributes
     ----------
@@ -399,6 +411,7 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
         n_jobs=None,
         verbose=0,
         random_state=None,
+        callbacks=None,
     ) -> None:
         self.estimator = estimator
         self.param_grid = param_grid
@@ -408,6 +421,7 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
         self.n_jobs = n_jobs
         self.verbose = verbose
         self.random_state = random_state
+        self.callbacks = callbacks
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Predict the weighted mean of the members' predictions.

@@ -9,9 +9,10 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 
 from .._sklearn.compat import fit_context
+from ..callbacks.listening import CALLBACKS
 from ..engine.arrays import Floats
 from ..estimators.targets import Indicators
-from ..options import COUNT, N_JOBS, SEED, Having, Rules, plain, speaks_for_itself
+from ..options import COUNT, N_JOBS, SEED, VERBOSITY, Having, Rules, plain, speaks_for_itself
 from ._candidates import path_of
 from ._ensemble_base import (
     BaseEnsemble,
@@ -33,13 +34,30 @@ class _StackedEnsemble(BaseEnsemble):
         "n_members": [COUNT],
         "n_jobs": N_JOBS,
         "random_state": SEED,
+        "verbose": VERBOSITY,
+        "callbacks": [CALLBACKS, None],
     }
 
-    def __init__(self, estimator, n_members=10, *, n_jobs=None, random_state=None) -> None:
+    # Pickles of version 0.1.0 have none of their own.
+    verbose = 0
+    callbacks = None
+
+    def __init__(
+        self,
+        estimator,
+        n_members=10,
+        *,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+        callbacks=None,
+    ) -> None:
         self.estimator = estimator
         self.n_members = n_members
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.verbose = verbose
+        self.callbacks = callbacks
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any, **params: Any) -> Any:
@@ -72,7 +90,9 @@ class _StackedEnsemble(BaseEnsemble):
         seeds = rng.randint(np.iinfo(np.int32).max, size=int(self.n_members))
         name = path_of(self.estimator) + "random_state"
         members = [clone(self.estimator).set_params(**{name: int(seed)}) for seed in seeds]
-        found = fit_members(list(map(Job, members)), [Part(X, y, params)], plain(self.n_jobs))
+        jobs = [Job(member, number=i) for i, member in enumerate(members, start=1)]
+        with self._telling(len(jobs), X, y, params) as told:
+            found = fit_members(jobs, [Part(X, y, params)], plain(self.n_jobs), told=told)
         self.estimators_ = [member.estimator for member in found]
         self._describe_features()
         return self
@@ -103,6 +123,13 @@ class StackedEnsembleClassifier(EnsembleClassifierMixin, _StackedEnsemble, BaseE
 
     random_state : int, RandomState instance or None, default=None
         Seed of the members' seeds; the estimator's own `random_state` is not used.
+
+    verbose : bool or int, default=0
+        1 prints each second how the stack at hand gets on, 2 also each member that has ended.
+
+    callbacks : list of callbacks, default=None
+        Told of each member, and of its epochs, as scikit-learn's ``ProgressBar`` is. Callbacks that
+        end or save a fit belong to the network.
 
     Attributes
     ----------
@@ -210,6 +237,13 @@ class StackedEnsembleRegressor(EnsembleRegressorMixin, _StackedEnsemble, BaseEst
 
     random_state : int, RandomState instance or None, default=None
         Seed of the members' seeds; the estimator's own `random_state` is not used.
+
+    verbose : bool or int, default=0
+        1 prints each second how the stack at hand gets on, 2 also each member that has ended.
+
+    callbacks : list of callbacks, default=None
+        Told of each member, and of its epochs, as scikit-learn's ``ProgressBar`` is. Callbacks that
+        end or save a fit belong to the network.
 
     Attributes
     ----------

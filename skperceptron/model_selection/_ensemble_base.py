@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
@@ -16,13 +17,18 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import checking, take_over_features
+from .._sklearn.compat import CallbackSupportMixin
+from .._sklearn.tasks import NetworkTask
 from .._sklearn.versions import RemembersVersion
+from ..callbacks.listening import listening, refuse_single_fits
 from ..engine.arrays import Floats
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.fitted import fitted_network
+from ..estimators.notebook import NotebookMixin
 from ..estimators.targets import RegressionTarget, scored
 from ..options import ChecksOptions
 from ._candidates import last_step
+from ._members import Told
 
 __all__ = ["BaseEnsemble", "EnsembleClassifierMixin", "EnsembleRegressorMixin", "is_multilabel"]
 
@@ -45,11 +51,32 @@ def _scaled(predictions: Any) -> tuple[Floats, Any]:
     return np.ldexp(predictions, -exponent), exponent
 
 
-class BaseEnsemble(ChecksOptions, RemembersVersion, MetaEstimatorMixin):
+class BaseEnsemble(
+    NotebookMixin, ChecksOptions, CallbackSupportMixin, RemembersVersion, MetaEstimatorMixin
+):
     """An ensemble whose members are copies of one estimator."""
 
     estimator: Any
     estimators_: list[Any]
+    verbose: Any
+    callbacks: Any
+
+    @contextmanager
+    def _telling(self, n_members: int, X: Any, y: Any, params: Any) -> Iterator[Told]:
+        """Yield who is told how members get on: callbacks, and who reads what is printed."""
+        refuse_single_fits(self)
+        with listening(self, n_members, X, y, params.get("sample_weight")) as listener:
+            contexts = [listener.subtask("member") for _ in range(n_members * listener.listens)]
+            tasks = [NetworkTask(self, context, is_propagated=False) for context in contexts]
+            yield Told(int(self.verbose), tasks)
+
+    def _drawn(self) -> tuple[Any, str]:
+        if not hasattr(self, "estimators_"):
+            return None, ""
+        members = self._fitted_members()
+        network = last_step(members[0])
+        is_network = isinstance(network, NotebookMixin)
+        return network if is_network else None, f"the first of {len(members)} members"
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Tell which metadata the members take.

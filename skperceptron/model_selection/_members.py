@@ -13,6 +13,7 @@ from joblib import cpu_count, effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
+from .._sklearn.tasks import NetworkTask
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.data import Fold
 from ..estimators.parameters import is_lbfgs
@@ -32,10 +33,10 @@ from ._candidates import (
     transform,
     transformers_token,
 )
-from ._parallel import MANY_UNITS, pieces_of
-from ._stacking import train
+from ._parallel import MANY_UNITS, labels_of, pieces_of
+from ._stacking import Order, train
 
-__all__ = ["Job", "Part", "fit_members", "watching"]
+__all__ = ["Job", "Part", "Told", "fit_members", "watching"]
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,8 @@ class Job:
         What errors call it; nothing, if there is no need.
     is_validated : bool
         Whether its network is given the validation rows of its part.
+    number : int
+        Its place among the members, from 1 on.
     """
 
     estimator: Any
@@ -91,6 +94,7 @@ class Job:
     parameters: dict[str, Any] = field(default_factory=dict)
     name: str = ""
     is_validated: bool = False
+    number: int = 1
 
     def __post_init__(self) -> None:
         self.network = network_of(self.estimator)
@@ -126,8 +130,28 @@ def watching(estimator: Any) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class Told:
+    """Who is told how members get on.
+
+    Attributes
+    ----------
+    verbose : int
+        How much is printed.
+    tasks : sequence of NetworkTask
+        One for each member, or none.
+    """
+
+    verbose: int = 0
+    tasks: Sequence[NetworkTask] = ()
+
+
 def fit_members(
-    jobs: Sequence[Job], parts: Sequence[Part], n_jobs: int | None, method: str | None = None
+    jobs: Sequence[Job],
+    parts: Sequence[Part],
+    n_jobs: int | None,
+    method: str | None = None,
+    told: Told | None = None,
 ) -> list[Member]:
     """Fit members, those whose networks have equal shapes as stacks.
 
@@ -139,6 +163,8 @@ def fit_members(
         Number of workers.
     method : str, default=None
         What predicts the rows that a member has not seen, such as "predict_proba".
+    told : Told, default=None
+        None tells nobody.
 
     Returns
     -------
@@ -154,6 +180,7 @@ def fit_members(
         If the user interrupts for the second time.
     """
     n_workers = effective_n_jobs(n_jobs)
+    told = told or Told()
     # Large networks calculate outside Python's lock: threads share the rows, and start at once.
     is_heavy = all(job.n_units >= MANY_UNITS for job in jobs)
     with (
@@ -168,8 +195,10 @@ def fit_members(
                 {job.part: parts[job.part] for job in mine},
                 {s: sources[s] for s in {job.source for job in mine} & sources.keys()},
                 method,
+                Order(told.verbose, label),
+                [told.tasks[i] for i in piece] if told.tasks else [],
             )
-            for piece in pieces
+            for piece, label in zip(pieces, labels_of(pieces), strict=True)
         )
     _tell_of_interruptions([n for _, n in outcomes if n], len(jobs), n_workers)
     members: dict[int, Member] = {}
@@ -227,6 +256,8 @@ def _fit_together(
     parts: Mapping[int, Part],
     sources: Mapping[Hashable, Transformed],
     method: str | None,
+    order: Order,
+    tasks: Sequence[NetworkTask],
 ) -> tuple[list[Member], int]:
     """Fit members in this process; count those whose training the user has cut short."""
     accepted = Accepted()
@@ -237,12 +268,16 @@ def _fit_together(
     }
     for i, fit in asked.items():
         fit.fold = parts[jobs[i].part].fold
-    train([fit for fit in asked.values() if fit.error is None])
+        fit.name = jobs[i].name or f"member {jobs[i].number}"
+        fit.task = tasks[i] if tasks else None
+    train([fit for fit in asked.values() if fit.error is None], order)
     members = []
     for i, job in enumerate(jobs):
         try:
             if i not in asked:
                 _fit_alone(job, parts[job.part], sources)
+                if tasks:
+                    tasks[i].whole()
             elif (error := asked[i].error) is not None:
                 raise error
             else:

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import starmap
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,8 +23,9 @@ from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._sklearn.compat import check_method_params, safe_split, seeing
+from .._sklearn.tasks import NetworkTask, task_of_call, want_fitted_estimators
 from ..estimators.base import BaseMultilayerPerceptron
-from ..usercall import interrupted, warn
+from ..usercall import first_in_call, forget_in_call, has_happened, warn
 from ._candidates import (
     Accepted,
     Member,
@@ -32,7 +36,7 @@ from ._candidates import (
     transform,
     transformers_token,
 )
-from ._stacking import Fit, token, train
+from ._stacking import ENDED, Fit, InterruptedFit, Order, token, train
 
 #: Members that are given to a worker at a time. From 15 on a stack is hardly slower per member,
 #: from 45 on not measurably.
@@ -59,6 +63,8 @@ class Call:
         Hidden units of the network: what it costs, roughly.
     split : int
         Its place among the splits.
+    task : NetworkTask or None
+        Where callbacks are told of it that are not those of a search.
     """
 
     function: Any
@@ -68,6 +74,7 @@ class Call:
     source: Hashable = None
     n_units: int = 0
     split: int = 0
+    task: NetworkTask | None = None
 
     @property
     def name(self) -> str:
@@ -120,12 +127,30 @@ class StackedParallel:
     ----------
     keeping : Keeping, default=None
         Receives all that is fitted; without one it is forgotten.
+    new_task : callable, default=None
+        Returns the task of one more call, or None.
+    keeps_finished : bool, default=True
+        Whether the second interruption ends the calls and keeps the results that there are;
+        where other calls would follow, it is raised.
     **options
         Those of :class:`joblib.Parallel`.
     """
 
-    def __init__(self, keeping: Keeping | None = None, **options: Any) -> None:
-        self._parallel = Parallel(**options)
+    def __init__(
+        self,
+        keeping: Keeping | None = None,
+        new_task: Callable[[], NetworkTask | None] | None = None,
+        *,
+        keeps_finished: bool = True,
+        **options: Any,
+    ) -> None:
+        self._new_task, self._keeps_finished = new_task, keeps_finished
+        try:
+            # A list of results would be lost as a whole where the user ends the search.
+            self._parallel = Parallel(**options, return_as="generator_unordered")
+        except (TypeError, ValueError):
+            # joblib before 1.4, or a backend that knows no generators.
+            self._parallel = Parallel(**options)
         self._keeping = keeping
 
     def __enter__(self) -> StackedParallel:
@@ -136,9 +161,19 @@ class StackedParallel:
         self._parallel.__exit__(*raised)
 
     def __call__(self, tasks: Iterable[Any]) -> list[dict[str, Any]]:
-        """Fit and score; results come in the order of the tasks."""
+        """Fit and score; results come in the order of the tasks.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If the user ends the search before any fit has ended.
+        """
         # Nobody else holds them, so that fitted networks do not pile up.
         calls = {i: _planned(i, *task) for i, task in enumerate(tasks)}
+        n_calls = len(calls)
+        if self._new_task is not None:
+            for call in calls.values():
+                call.task = self._new_task()
         keeping = self._keeping
         method = None if keeping is None else keeping.method
         if keeping is not None:
@@ -146,29 +181,43 @@ class StackedParallel:
             keeping.splits = [(keywords["train"], keywords["test"]) for keywords in of_calls]
         sources = self._transform(list(calls.values()))
         pieces = pieces_of(list(calls.values()), self._n_workers())
-        results: list[Any] = [None] * len(calls)
 
         def taken(piece: list[int]) -> tuple[list[Call], dict[Hashable, Transformed]]:
             mine = [calls.pop(i) for i in piece]
             return mine, {call.source: sources[call.source] for call in mine if call.network}
 
-        outcomes = self._parallel(
-            delayed(_fit_and_score)(*taken(piece), method) for piece in pieces
+        found: dict[int, dict[str, Any]] = {}
+        cut_short = []
+        labels = labels_of(pieces)
+        outcomes = self._outcomes(
+            delayed(_numbered)(
+                n, _fit_and_score, *taken(piece), method, labels[n], self._keeps_finished
+            )
+            for n, piece in enumerate(pieces)
         )
-        for piece, (found, _) in zip(pieces, outcomes, strict=True):
-            for i, result in zip(piece, found, strict=True):
-                results[i] = result
+        for n, (of_piece, names) in outcomes:
+            found.update(zip(pieces[n], of_piece, strict=True))
+            cut_short += [names] if names else []
+        results = _completed(found, n_calls)
         if keeping is not None:
-            keeping.members = [result.pop("member") for result in results]
-        self._tell_of_interruptions([cut_short for _, cut_short in outcomes if cut_short])
+            keeping.members = [result.pop("member", None) for result in results]
+        self._tell_of_interruptions(cut_short)
+        if self._keeps_finished:
+            # The last fit to all rows may be interrupted once, too.
+            forget_in_call("interrupted", ENDED)
         return results
 
+    def _outcomes(self, tasks: Iterable[Any]) -> Iterator[Any]:
+        """Yield what workers return, piece by piece, as long as the user does not end it."""
+        try:
+            yield from self._parallel(tasks)
+        except KeyboardInterrupt:
+            # Workers are interrupted with us: what they have not returned is lost.
+            if self._n_workers() == 1 or not self._keeps_finished:
+                raise
+
     def _tell_of_interruptions(self, cut_short: Sequence[Sequence[str]]) -> None:
-        """Name the fits that the user has cut short, piece by piece; the second time, stop."""
-        if self._n_workers() > 1:
-            # Each worker knows its own piece alone.
-            for _ in cut_short:
-                interrupted()
+        """Name the fits that the user has cut short, piece by piece."""
         for names in cut_short:
             warn(
                 "Training interrupted by user. The search has gone on, but these candidates were"
@@ -187,16 +236,53 @@ class StackedParallel:
                 leaders.setdefault(call.source, call)
                 users[call.source] = users.get(call.source, 0) + 1
         tasks = [
-            delayed(transform)(call.estimator, *call.training_data()) for call in leaders.values()
+            (n, transform, call.estimator, *call.training_data())
+            for n, call in enumerate(leaders.values())
         ]
         if any(call.network is not call.estimator for call in leaders.values()):
-            found = self._parallel(tasks)
+            of_tasks = dict(self._parallel(starmap(delayed(_numbered), tasks)))
+            found = [of_tasks[n] for n in range(len(tasks))]
         else:
             # There are no transformers: taking rows is not worth a worker.
-            found = [function.__wrapped__(*arguments) for function, arguments, _ in tasks]
+            found = [function(*arguments) for _, function, *arguments in tasks]
         for transformed, n_users in zip(found, users.values(), strict=True):
             transformed.seconds /= n_users
         return dict(zip(leaders, found, strict=True))
+
+
+def _numbered(number: int, function: Callable[..., Any], *arguments: Any) -> tuple[int, Any]:
+    """Return a number and what a function returns: results come as they are ready."""
+    return number, function(*arguments)
+
+
+def _completed(found: dict[int, dict[str, Any]], n_calls: int) -> list[dict[str, Any]]:
+    """Return the results of all calls; those that the user has ended before them score NaN."""
+    ended = [result for result in found.values() if not result.pop("was_ended", False)]
+    if len(ended) == n_calls:
+        return [found[i] for i in range(n_calls)]
+    whole = next((result for result in ended if result["fit_error"] is None), None)
+    if whole is None:
+        raise KeyboardInterrupt
+    warn(
+        f"Search ended by user. {len(ended)} of {n_calls} fits are kept; the others score NaN in"
+        " cv_results_, and the best candidate is chosen among those that were fitted on all splits."
+    )
+    missing = _without_scores(whole)
+    kept = {id(result) for result in ended}
+    results = [found.get(i) for i in range(n_calls)]
+    return [r if r is not None and id(r) in kept else deepcopy(missing) for r in results]
+
+
+def _without_scores(result: dict[str, Any]) -> dict[str, Any]:
+    """Return a result of the same form as another, whose scores and times are NaN."""
+    missing = {}
+    for name, value in result.items():
+        if name in ("test_scores", "train_scores"):
+            is_dict = isinstance(value, dict)
+            missing[name] = dict.fromkeys(value, np.nan) if is_dict else np.nan
+        else:
+            missing[name] = np.nan if name in ("fit_time", "score_time") else value
+    return missing | dict.fromkeys(result.keys() & {"fit_error", "member", "estimator"})
 
 
 def _planned(
@@ -217,7 +303,7 @@ def _planned(
     except Exception:
         # The call itself will say what is wrong.
         return call
-    if arguments[2] is None:
+    if arguments[2] is None or want_fitted_estimators(keywords):
         return call
     call.network = network
     call.source = (
@@ -270,6 +356,13 @@ def pieces_of(tasks: Sequence[Task], n_workers: int) -> list[list[int]]:
     return min(map(cut, sizes), key=lambda pieces: _longest([*map(work_of, pieces)], n_workers))
 
 
+def labels_of(pieces: Sequence[Any]) -> list[str]:
+    """Return what progress calls the stacks of each piece."""
+    if len(pieces) == 1:
+        return ["stack"]
+    return [f"part {i} of {len(pieces)}, stack" for i in range(1, len(pieces) + 1)]
+
+
 def _longest(works: Sequence[int], n_workers: int) -> int:
     """Return how long the busiest worker works, where whoever is free takes the next piece."""
     busy = [0] * n_workers
@@ -290,7 +383,11 @@ def _kind(task: Task, i: int) -> Hashable:
 
 
 def _fit_and_score(
-    calls: Sequence[Call], sources: dict[Hashable, Transformed], method: str | None
+    calls: Sequence[Call],
+    sources: dict[Hashable, Transformed],
+    method: str | None,
+    label: str,
+    keeps_finished: bool,
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Fit and score, in this process; name the fits that the user has cut short.
 
@@ -302,27 +399,56 @@ def _fit_and_score(
         for i, call in enumerate(calls)
         if call.network is not None
     }
-    train([fit for fit in asked.values() if fit.error is None])
-    # Before they are scored: then networks are forgotten one by one.
-    cut_short = [
-        f"{calls[i].name} ({fit.estimator.n_iter_} epochs)"
-        for i, fit in asked.items()
-        if fit.was_cut_short and fit.error is None
-    ]
-    rows = _Rows()
-    results = [
-        _scored(call, asked[i], sources[call.source], rows) if i in asked else call.run()
-        for i, call in enumerate(calls)
-    ]
-    if method is not None:
-        for call, result in zip(calls, results, strict=True):
-            result["member"] = _kept(call, result, rows, method)
-    return results, cut_short
+    place_of = {id(fit): i for i, fit in asked.items()}
+    for i, fit in asked.items():
+        fit.name = calls[i].name
+        fit.task = calls[i].task or task_of_call(calls[i].keywords, calls[i].estimator)
+    rows, cut_short = _Rows(), []
+    results: dict[int, dict[str, Any]] = {}
+
+    def score(fits: Sequence[Fit]) -> None:
+        # Stack by stack, so that it is seen, and networks are forgotten one by one.
+        for i in sorted(place_of[id(fit)] for fit in fits):
+            if asked[i].was_cut_short and asked[i].error is None:
+                cut_short.append(f"{calls[i].name} ({asked[i].estimator.n_iter_} epochs)")
+            run = partial(_scored, calls[i], asked[i], sources, rows)
+            results[i] = _ended_or(run, asked[i], keeps_finished)
+            if method is not None:
+                results[i]["member"] = _kept(calls[i], results[i], rows, method)
+
+    verbose = max((int(call.keywords["verbose"]) for call in calls), default=0)
+    order = Order(verbose, label, keeps_finished=keeps_finished, done=score)
+    train([fit for fit in asked.values() if fit.error is None], order)
+    score([fit for i, fit in asked.items() if i not in results])
+    for i, call in enumerate(calls):
+        if i not in asked:
+            results[i] = _ended_or(call.run, None, keeps_finished)
+            if method is not None:
+                results[i]["member"] = _kept(call, results[i], rows, method)
+    return [results[i] for i in range(len(calls))], cut_short
+
+
+def _ended_or(
+    run: Callable[[], dict[str, Any]], fit: Fit | None, keeps_finished: bool
+) -> dict[str, Any]:
+    """Return the result of a call, unless the user has ended the search before it.
+
+    The interrupt key ends the search where it has been pressed before.
+    """
+    was_ended = has_happened(ENDED) if fit is None else isinstance(fit.error, InterruptedFit)
+    if not was_ended:
+        try:
+            return run()
+        except KeyboardInterrupt:
+            if not (keeps_finished and has_happened("interrupted")):
+                raise
+            first_in_call(ENDED)
+    return {"was_ended": True, "fit_error": None}
 
 
 def _kept(call: Call, result: dict[str, Any], rows: _Rows, method: str) -> Member | None:
     """Return what a call has fitted, with its predictions of the rows that it has not seen."""
-    if result["fit_error"] is not None:
+    if result["fit_error"] is not None or "was_ended" in result:
         return None
     _, X, y = call.arguments
     X_test, _ = rows.split(call.estimator, X, y, call.keywords["test"], call.keywords["train"])
@@ -357,8 +483,11 @@ class _Rows:
         return self._taken[key]
 
 
-def _scored(call: Call, fit: Fit, transformed: Transformed, rows: _Rows) -> dict[str, Any]:
+def _scored(
+    call: Call, fit: Fit, sources: dict[Hashable, Transformed], rows: _Rows
+) -> dict[str, Any]:
     """Let a call go on with a network that has been trained."""
+    transformed = sources[call.source]
     clock = _Clock()
     estimator = call.estimator
 

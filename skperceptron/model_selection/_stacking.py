@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .._sklearn.checks import Extras, FitMode, check_sample_weight
+from .._sklearn.tasks import NetworkTask
 from ..callbacks.listening import NobodyListens
 from ..engine import Network
 from ..estimators.base import BaseMultilayerPerceptron, fit_alone
@@ -24,7 +25,8 @@ from ..estimators.fitting import Run, make_ready
 from ..estimators.later import forget_steps
 from ..estimators.reporting import warn_of_clipped_batch
 from ..training import Member, Stack, epochs
-from ..usercall import interrupted
+from ..usercall import first_in_call, has_happened, interrupted
+from ._progress import StackProgress
 
 Item = TypeVar("Item")
 
@@ -44,6 +46,7 @@ TRAINING_ONLY = frozenset(
         "dropout_schedule",
         "dtype",
         "early_stopping",
+        "ensemble_size",
         "epsilon",
         "feature_scale",
         "hidden_layer_sizes",
@@ -78,6 +81,9 @@ TRAINING_ONLY = frozenset(
 #: of 60 (3 MB), 51 in one of 120. It is all that a search holds besides the data.
 WORKING_SET = 3 * 2**20
 
+#: What has happened when the user has ended a search.
+ENDED = "search_ended"
+
 FROM_SCRATCH = FitMode(continuing=False, incremental=False)
 
 
@@ -99,6 +105,10 @@ class Fit:
         Whether the user has interrupted its training.
     fold : Fold, default=None
         Which rows are trained on and which are validated on, where X holds both.
+    name : str
+        What progress calls it.
+    task : NetworkTask, default=None
+        Where callbacks are told of it.
     """
 
     estimator: BaseMultilayerPerceptron
@@ -110,9 +120,17 @@ class Fit:
     error: Exception | None = None
     was_cut_short: bool = False
     fold: Fold | None = None
+    name: str = ""
+    task: NetworkTask | None = None
 
     def __post_init__(self) -> None:
         self._before = self.estimator.__dict__.copy()
+
+    def fail(self, error: Exception) -> None:
+        """Let the estimator be what it was before, and keep the exception."""
+        self.error = error
+        self.estimator.__dict__.clear()
+        self.estimator.__dict__.update(self._before)
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
@@ -121,9 +139,7 @@ class Fit:
         try:
             yield
         except Exception as error:
-            self.error = error
-            self.estimator.__dict__.clear()
-            self.estimator.__dict__.update(self._before)
+            self.fail(error)
         finally:
             self.seconds += time.perf_counter() - start
 
@@ -239,30 +255,71 @@ def token(value: Any) -> Hashable:
     return id(value)
 
 
-def train(fits: Sequence[Fit]) -> None:
+@dataclass(frozen=True)
+class Order:
+    """How fits are to be gone about.
+
+    Attributes
+    ----------
+    verbose : int
+        How much is printed of each stack.
+    label : str
+        What a stack is called there.
+    keeps_finished : bool
+        Whether, when the user interrupts for the second time, fits that have not ended receive an
+        ``InterruptedFit`` as their error, and all others are kept.
+    done : callable, default=None
+        Is told of fits as soon as nothing more happens to them.
+    """
+
+    verbose: int = 0
+    label: str = "stack"
+    keeps_finished: bool = False
+    done: Callable[[Sequence[Fit]], None] | None = None
+
+
+class InterruptedFit(Exception):
+    """A fit of a search that the user has ended before it."""
+
+
+def train(fits: Sequence[Fit], order: Order | None = None) -> None:
     """Fit all estimators, as few stacks.
 
     Parameters
     ----------
     fits : sequence of Fit
         Each receives its time, and its exception if it fails.
+    order : Order, default=None
 
     Raises
     ------
     KeyboardInterrupt
-        If the user interrupts for the second time. The first time ends the stack at hand.
+        If the user interrupts for the second time, and nothing is kept. The first time ends the
+        stack at hand.
     """
+    order = order or Order()
     pool = _Pool()
     kinds: dict[Hashable, list[_Prepared]] = {}
     for fit in fits:
         with fit.attempt():
             prepared = _prepare(fit, pool)
             kinds.setdefault(prepared.kind(), []).append(prepared)
-    for alike in kinds.values():
-        n_stacks = math.ceil(len(alike) / _members_in_cache(alike[0]))
-        size = math.ceil(len(alike) / n_stacks)
-        for start in range(0, len(alike), size):
-            _train_stack(alike[start : start + size], pool)
+    stacks = [stacked for alike in kinds.values() for stacked in _divided(alike)]
+    # What is over is not held by this list.
+    n_stacks, stacks = len(stacks), stacks[::-1]
+    while stacks:
+        stacked = stacks.pop()
+        numbered = replace(order, label=f"{order.label} {n_stacks - len(stacks)} of {n_stacks}")
+        _train_stack(stacked, pool, numbered)
+        if order.done is not None:
+            order.done([prepared.fit for prepared in stacked])
+
+
+def _divided(alike: list[_Prepared]) -> list[list[_Prepared]]:
+    """Divide fits whose networks have equal shapes into stacks that the cache can hold."""
+    n_stacks = math.ceil(len(alike) / _members_in_cache(alike[0]))
+    size = math.ceil(len(alike) / n_stacks)
+    return [alike[start : start + size] for start in range(0, len(alike), size)]
 
 
 def _prepare(fit: Fit, pool: _Pool) -> _Prepared:
@@ -285,11 +342,15 @@ def _prepare(fit: Fit, pool: _Pool) -> _Prepared:
     return _Prepared(fit, run, state).with_member(recipe=recipe)
 
 
-def _train_stack(alike: list[_Prepared], pool: _Pool) -> None:
+def _train_stack(alike: list[_Prepared], pool: _Pool, order: Order) -> None:
+    if order.keeps_finished and has_happened(ENDED):
+        for prepared in alike:
+            prepared.fit.fail(InterruptedFit())
+        return
     ordered = _with_shared_generators(_in_stacking_order(alike, pool))
     start = time.perf_counter()
     try:
-        _run(ordered, pool)
+        _run(ordered, pool, order)
     except Exception:
         # Somebody's own activation or loss, perhaps: alone, only the guilty one fails.
         for prepared in alike:
@@ -299,11 +360,13 @@ def _train_stack(alike: list[_Prepared], pool: _Pool) -> None:
     n_epochs = max(1, sum(prepared.member.n_iter for prepared in ordered))
     for prepared in ordered:
         prepared.fit.seconds += elapsed * prepared.member.n_iter / n_epochs
+        if prepared.fit.error is not None:
+            continue
         with prepared.fit.attempt():
             prepared.run.finish()
 
 
-def _run(ordered: list[_Prepared], pool: _Pool) -> None:
+def _run(ordered: list[_Prepared], pool: _Pool, order: Order) -> None:
     """Train members to their ends."""
     members = [prepared.member for prepared in ordered]
     stack = Stack(
@@ -313,16 +376,37 @@ def _run(ordered: list[_Prepared], pool: _Pool) -> None:
         ordered[0].batch_rows() or len(members[0].rows),
         ordered[0].run.model.dtype,
     )
+    fits = [prepared.fit for prepared in ordered]
+    is_told = order.verbose or any(fit.task is not None for fit in fits)
+    progress = StackProgress(fits, members, order.verbose, order.label) if is_told else None
     try:
-        for _ in epochs(stack):
-            pass
+        for reports in epochs(stack):
+            if progress is not None:
+                progress.epoch(reports)
     except KeyboardInterrupt:
-        interrupted()
-        # As in a single fit: what has been learned so far is kept.
+        is_ended = _ends_all(order)
         in_training = {id(member) for member in stack.members}
         for prepared in ordered:
-            prepared.fit.was_cut_short = id(prepared.member) in in_training
+            if id(prepared.member) in in_training:
+                # The first time, what has been learned so far is kept, as in a single fit.
+                prepared.fit.was_cut_short = not is_ended
+                if is_ended:
+                    prepared.fit.fail(InterruptedFit())
         stack.retire(range(len(stack.members)))
+    finally:
+        if progress is not None:
+            progress.close()
+
+
+def _ends_all(order: Order) -> bool:
+    """Note an interruption; tell whether it ends all that is asked for, and not this stack only."""
+    if not order.keeps_finished:
+        interrupted()
+        return False
+    if first_in_call("interrupted"):
+        return False
+    first_in_call(ENDED)
+    return True
 
 
 def _with_shared_generators(ordered: list[_Prepared]) -> list[_Prepared]:

@@ -2,16 +2,48 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import cross_validate
 
-from .._sklearn.compat import seeing, validated_like
+from .._sklearn.compat import CallbackSupportMixin, seeing, validated_like
+from .._sklearn.tasks import NetworkTask
+from ..callbacks.listening import (
+    CALLBACKS,
+    Listener,
+    listening,
+    refuse_misplaced,
+    refuse_single_fits,
+)
+from ..options import check_option
 from ._options import check_search
 from ._parallel import StackedParallel
 
 __all__ = ["stacked_cross_validate"]
+
+
+class _CrossValidation(CallbackSupportMixin, BaseEstimator):
+    """What callbacks are told is being fitted.
+
+    Parameters
+    ----------
+    estimator : estimator
+        That is validated.
+    callbacks : list of callbacks or None
+    """
+
+    def __init__(self, estimator=None, callbacks=None) -> None:
+        self.estimator = estimator
+        self.callbacks = callbacks
+
+
+def _new_task(whole: _CrossValidation, listener: Listener) -> NetworkTask | None:
+    """Return the task of one more split, if anybody listens."""
+    context = listener.subtask("split")
+    return None if context is None else NetworkTask(whole, context, is_propagated=False)
 
 
 @validated_like(cross_validate)
@@ -31,6 +63,7 @@ def stacked_cross_validate(
     return_estimator=False,
     return_indices=False,
     error_score=np.nan,
+    callbacks=None,
 ) -> dict[str, Any]:
     """Evaluate metrics by cross-validation, with the networks of all splits in one stack.
 
@@ -61,7 +94,8 @@ def stacked_cross_validate(
         Number of workers.
 
     verbose : int, default=0
-        How much is printed.
+        1 prints each second how the stack at hand gets on, 2 also each network that has ended, and
+        what scikit-learn prints.
 
     params : dict, default=None
         For the ``fit`` of the estimator, the scorer and the splitter.
@@ -81,6 +115,9 @@ def stacked_cross_validate(
     error_score : 'raise' or numeric, default=np.nan
         The score of a fit that fails.
 
+    callbacks : list of callbacks, default=None
+        Told of each network, and of its epochs, as scikit-learn's ``ProgressBar`` is.
+
     Returns
     -------
     dict of float arrays of shape (n_splits,)
@@ -99,19 +136,25 @@ def stacked_cross_validate(
     """
     options = {"estimator": estimator, "scoring": scoring, "cv": cv, "n_jobs": n_jobs}
     check_search("stacked_cross_validate", options | {"error_score": error_score})
-    return seeing(cross_validate, Parallel=StackedParallel)(
-        estimator,
-        X,
-        y,
-        groups=groups,
-        scoring=scoring,
-        cv=cv,
-        n_jobs=n_jobs,
-        verbose=verbose,
-        params=params,
-        pre_dispatch=pre_dispatch,
-        return_train_score=return_train_score,
-        return_estimator=return_estimator,
-        return_indices=return_indices,
-        error_score=error_score,
-    )
+    check_option("stacked_cross_validate", "callbacks", callbacks, [CALLBACKS, None])
+    whole = _CrossValidation(estimator, callbacks)
+    refuse_misplaced(whole)
+    refuse_single_fits(whole)
+    with listening(whole, None, X, y, None) as listener:
+        parallel = partial(StackedParallel, None, partial(_new_task, whole, listener))
+        return seeing(cross_validate, Parallel=parallel)(
+            estimator,
+            X,
+            y,
+            groups=groups,
+            scoring=scoring,
+            cv=cv,
+            n_jobs=n_jobs,
+            verbose=verbose,
+            params=params,
+            pre_dispatch=pre_dispatch,
+            return_train_score=return_train_score,
+            return_estimator=return_estimator,
+            return_indices=return_indices,
+            error_score=error_score,
+        )

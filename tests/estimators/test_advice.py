@@ -5,16 +5,22 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from numpy.testing import assert_allclose
 from scipy import sparse
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import shuffle
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor
 from skperceptron.estimators.advice import (
     NUMBERS,
     Described,
     about_scale,
+    about_validation_scale,
     advice,
     root_mean_squares,
 )
@@ -138,3 +144,68 @@ def test_advice_is_given_once_in_a_call_of_the_users():
         warnings.simplefilter("always")
         cross_val_score(network, SCALED, Y, cv=3)
     assert [("raise" in str(w.message)) for w in caught] == [True, False, False]
+
+
+def raw_and_scaled(load):
+    X, y = shuffle(*load(return_X_y=True), random_state=0)
+    return X, StandardScaler().fit_transform(X), y
+
+
+@pytest.mark.parametrize("load", [load_breast_cancer, load_diabetes, load_wine])
+def test_validation_rows_on_another_scale_are_told_both_ways(load):
+    raw, scaled, _ = raw_and_scaled(load)
+    half = len(raw) // 2
+    for X, X_val in ((scaled[:half], raw[half:]), (raw[:half], scaled[half:])):
+        assert "another scale than X" in about_validation_scale(Described(X), X_val)
+        single = X.astype(np.float32), X_val.astype(np.float32)
+        assert "another scale" in about_validation_scale(Described(single[0]), single[1])
+    for X in (raw, scaled):
+        for part in (X[half:], X[half : half + 3], X[half : half + 1]):
+            assert about_validation_scale(Described(X[:half]), part) == ""
+
+
+def test_rare_categories_and_constant_features_are_no_other_scale():
+    rng = np.random.RandomState(0)
+    codes = rng.randint(300, size=3000)
+    X = np.eye(300)[codes]
+    scaled = StandardScaler().fit_transform(X)
+    for few in (1, 10, 100):
+        for rows in (X, scaled):
+            assert about_validation_scale(Described(rows[few:]), rows[:few]) == ""
+    assert about_validation_scale(Described(np.ones((5, 2))), np.full((5, 2), 100.0)) == ""
+
+
+def test_sparse_validation_rows_are_compared_by_the_size_of_what_is_stored():
+    X = sparse.random_array((400, 50), density=0.05, rng=np.random.RandomState(0)).tocsr()
+    assert about_validation_scale(Described(X[:200]), X[200:]) == ""
+    assert "another scale" in about_validation_scale(Described(X[:200]), 1000 * X[200:])
+    assert "another scale" in about_validation_scale(Described(1000 * X[:200]), X[200:])
+
+
+def test_unscaled_validation_rows_in_a_pipeline_are_told_at_the_users_line():
+    raw, _, y = raw_and_scaled(load_breast_cancer)
+    names = [f"column {i}" for i in range(30)]
+    frame = pd.DataFrame(raw, columns=names)
+    network = MLPBinaryClassifier((4,), max_iter=2, random_state=0)
+    pipe = make_pipeline(StandardScaler().set_output(transform="pandas"), network)
+    with pytest.warns(UserWarning, match=r"X_val has another scale than X in \d+ of 30") as caught:
+        pipe.fit(
+            frame[:400], y[:400],
+            mlpbinaryclassifier__X_val=frame[400:], mlpbinaryclassifier__y_val=y[400:],
+        )  # fmt: skip
+    (warning,) = [w for w in caught if "another scale" in str(w.message)]
+    assert warning.filename == __file__
+    assert "'column " in str(warning.message)
+
+
+def test_validation_rows_that_pass_through_the_pipeline_are_scaled():
+    raw, _, y = raw_and_scaled(load_breast_cancer)
+    with sklearn.config_context(enable_metadata_routing=True):
+        network = MLPBinaryClassifier((8,), early_stopping=True, max_iter=100, random_state=0)
+        network.set_fit_request(X_val=True, y_val=True)
+        pipe = make_pipeline(StandardScaler(), network, transform_input=["X_val"])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            pipe.fit(raw[:400], y[:400], X_val=raw[400:], y_val=y[400:])
+    assert pipe[-1].best_validation_score_ == pipe.score(raw[400:], y[400:]) > 0.9

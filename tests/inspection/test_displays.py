@@ -1,8 +1,10 @@
 """The displays: the data behind each, and that each can be drawn and saved."""
 
 import io
+from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -32,6 +34,7 @@ from skperceptron.inspection import (
 )
 from skperceptron.inspection._displays._neurons import connections_of, shown_units
 from skperceptron.inspection._displays._weights import mosaic
+from skperceptron.stopping import EarlyStopping
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -347,9 +350,9 @@ def test_histograms_are_of_every_layer(pyplot):
     display = WeightsDisplay.from_estimator(model)
     assert [h.get_label() for h in display.histograms_] == ["hidden 1", "hidden 2", "output"]
     for histogram, weight in zip(display.histograms_, model.coefs_, strict=True):
-        density, edges, _ = histogram.get_data()
+        shares, edges, _ = histogram.get_data()
         assert edges[0] == weight.min() and edges[-1] == weight.max()
-        assert_allclose((density * np.diff(edges)).sum(), 1)
+        assert_allclose(shares.sum(), 1)
 
 
 def test_digits_are_taken_for_images(pyplot):
@@ -384,3 +387,122 @@ def test_mistakes_are_those_of_the_perceptron(pyplot):
     assert (display.converged_point_ is not None) == model.converged_
     display = MistakesDisplay.from_mistakes([3, 0, 0])
     assert_array_equal(display.converged_point_.get_xdata(), [2])
+
+
+# What would not be seen.
+
+
+def many(n, **options):
+    fitted = MLPBinaryClassifier((2,), random_state=0, **{"max_iter": 3, **options}).fit(X, LABELS)
+    return [fitted] * n, [f"network {i}" for i in range(n)]
+
+
+def test_twenty_networks_are_told_apart_by_colour_and_marker(pyplot):
+    networks, names = many(20)
+    display = LossCurveDisplay.from_estimator(networks, names=names)
+    looks = {(line.get_color(), line.get_marker()) for line in display.lines_}
+    assert len(looks) == 20
+    # Their legend stands beside the curves.
+    box = (
+        display.ax_.get_legend().get_bbox_to_anchor().transformed(display.ax_.transAxes.inverted())
+    )
+    assert box.x0 > 1
+
+
+def test_curve_of_one_epoch_is_a_point(pyplot):
+    networks, names = many(2, max_iter=1, early_stopping=True)
+    display = LossCurveDisplay.from_estimator(networks, names=names)
+    for line in (*display.lines_, *display.validation_lines_):
+        assert line.get_marker() == "o" and len(line.get_xdata()) == 1
+
+
+@pytest.mark.parametrize(
+    "rules", [True, EarlyStopping("loss", patience=3), EarlyStopping(patience=3, ties="latest")]
+)
+def test_epoch_whose_weights_are_kept_is_marked(pyplot, rules):
+    model = MLPBinaryClassifier(
+        (8,), early_stopping=rules, max_iter=60, random_state=0, learning_rate_init=0.05
+    ).fit(X, LABELS)
+    display = LossCurveDisplay.from_estimator(model)
+    (point,) = display.kept_points_
+    ((epoch, loss),) = point.get_xydata()
+    scores = np.array(model.validation_scores_)
+    best = np.flatnonzero(scores == model.best_validation_score_) + 1
+    latest = isinstance(rules, EarlyStopping) and rules.ties == "latest"
+    assert epoch == (best[-1] if latest else best[0])
+    assert loss == model.validation_loss_curve_[int(epoch) - 1]
+    assert point.get_label() == f"epoch {int(epoch)}, kept"
+    kept = EarlyStopping(restore_best=False)
+    other = MLPBinaryClassifier((8,), early_stopping=kept, max_iter=5, random_state=0).fit(
+        X, LABELS
+    )
+    assert LossCurveDisplay.from_estimator(other).kept_points_ == []
+
+
+def test_vanished_gradients_are_crosses_at_the_foot_of_a_logarithmic_axis(pyplot):
+    values = {"hidden 1": [0.0], "hidden 2": [0.0], "output": [0.5]}
+    display = GradientFlowDisplay(values, [0]).plot()
+    assert_array_equal(display.zeros_.get_xydata(), [[0, 0.05], [1, 0.05]])
+    low, high = display.ax_.get_ylim()
+    assert display.ax_.get_yscale() == "log" and low < 0.05 < high
+    lines = {"hidden 1": [0.1, 0.0, 0.0], "output": [1.0, 1.0, 1.0]}
+    display = GradientFlowDisplay(lines, [1, 2, 3]).plot()
+    assert_array_equal(display.zeros_.get_xydata(), [[2, 0.01], [3, 0.01]])
+    assert GradientFlowDisplay({"output": [1.0]}, [0]).plot().zeros_ is None
+    nothing = GradientFlowDisplay({"output": [0.0]}, [0]).plot()
+    assert nothing.zeros_ is None and nothing.ax_.get_yscale() == "linear"
+
+
+def drawn_boxes(display, texts):
+    """Return the boxes of texts in pixels, as they are drawn."""
+    display.figure_.canvas.draw()
+    renderer = display.figure_.canvas.get_renderer()
+    return [text.get_window_extent(renderer) for text in texts]
+
+
+@pytest.mark.parametrize("hidden", [(), (4,), (4,) * 12])
+def test_long_names_lie_inside_the_picture_and_headings_do_not_overlap(pyplot, hidden):
+    frame = pd.DataFrame(
+        X[:, :4], columns=[f"a name of many letters, number {i}" for i in range(4)]
+    )
+    y = np.where(LABELS == 1, "a rather long class", "another long class")
+    network = MLPBinaryClassifier(hidden, max_iter=1, random_state=0).fit(frame, y)
+    display = NetworkGraphDisplay.from_estimator(network, kind="neurons" if hidden else "neuron")
+    texts = [text for text in display.texts_ if text.get_text()]
+    width = display.figure_.bbox.width
+    boxes = drawn_boxes(display, texts)
+    assert all(box.x0 >= 0 and box.x1 <= width for box in boxes)
+    assert "another long class" in [text.get_text() for text in texts]
+    if hidden:
+        headings = sorted(
+            (b.x0, b.x1) for b, t in zip(boxes, texts, strict=True) if "\n" in t.get_text()
+        )
+        assert len(headings) == len(hidden) + 2
+        assert all(end < start for (_, end), (start, _) in pairwise(headings))
+
+
+def test_outputs_are_called_by_their_classes(pyplot):
+    def texts(network, y, **options):
+        display = NetworkGraphDisplay.from_estimator(network.fit(X, y), **options)
+        return [text.get_text() for text in display.texts_]
+
+    labels = np.array(["red", "green", "blue"])[np.arange(len(X)) % 3]
+    softmax = MLPSoftmaxClassifier((3,), max_iter=1, random_state=0)
+    assert {"red", "green", "blue"} <= set(texts(softmax, labels))
+    binary = texts(MLPBinaryClassifier((3,), max_iter=1), np.where(LABELS == 1, "yes", "no"))
+    assert "yes" in binary and "no" not in binary
+    graph = computational_graph(softmax)
+    with pytest.raises(ValueError, match="output_names has 1 entries, the network 3 outputs"):
+        NetworkGraphDisplay.from_graph(graph, output_names=["one"])
+
+
+def test_weights_of_a_perceptron_share_an_axis(pyplot):
+    model = RosenblattPerceptron(60, max_iter=20, random_state=0).fit(100 * X, LABELS)
+    display = WeightsDisplay.from_estimator(model)
+    for histogram in display.histograms_:
+        shares, edges, _ = histogram.get_data()
+        assert_allclose(shares.sum(), 1)
+        assert np.abs(edges).max() <= 1 + 1e-12
+    labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert labels[0] == "associative (A) (largest: 1)"
+    assert "in units of the layer's largest" in display.ax_.get_xlabel()

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skperceptron import (
     MLPBinaryClassifier,
@@ -276,9 +277,9 @@ def test_networkx_that_is_absent_is_named_with_the_extra(absent):
             "n_features=9, but the estimator has been fitted with 3",
         ),
         (
-            lambda: computational_graph(make_pipeline(MLPBinaryClassifier())),
+            lambda: computational_graph(make_pipeline(StandardScaler())),
             TypeError,
-            "got Pipeline",
+            "a pipeline or search that ends in one, got StandardScaler",
         ),
         (
             lambda: computational_graph(fitted("perceptron")[0]).with_values(X, CLASSES),

@@ -6,7 +6,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from sklearn import config_context
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import ExtraTreeClassifier
 
 from skperceptron import (
     MLPBinaryClassifier,
@@ -15,6 +19,12 @@ from skperceptron import (
     RosenblattPerceptron,
 )
 from skperceptron.estimators import notebook
+from skperceptron.inspection import Table, computational_graph
+from skperceptron.model_selection import (
+    StackedCrossEnsembleClassifier,
+    StackedEnsembleClassifier,
+    StackedGridSearchCV,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -106,3 +116,79 @@ def test_text_is_shown_where_the_user_wants_text():
     with config_context(display="text"):
         assert not hasattr(model, "_repr_html_")
         assert list(model._repr_mimebundle_()) == ["text/plain"]
+
+
+def drawings_in(html):
+    """Return the titles of all drawings, and the lines below them."""
+    titles = re.findall(r'role="img".*?<title>(.*?)</title>', html, re.S)
+    below = re.findall(r'</svg><div style="font-size: 0.9em">(.*?)</div>', html)
+    return titles, below
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_network_is_drawn_inside_pipelines_and_searches_once(name):
+    pytest.importorskip("sklearn.utils._repr_html")
+    estimator = ESTIMATORS[name]
+    title = type(estimator).__name__
+    pipeline = make_pipeline(StandardScaler(), estimator)
+    search = GridSearchCV(pipeline, {}, cv=2)
+    stacked = StackedGridSearchCV(estimator, {}, cv=2)
+    for model in (pipeline, search, stacked):
+        assert drawings_in(clone(model)._repr_html_())[0] == []
+        for html in (model.fit(X, Y)._repr_html_(), model._repr_mimebundle_()["text/html"]):
+            assert drawings_in(html)[0] == [title]
+    html = estimator.fit(X, Y)._repr_html_()
+    assert drawings_in(html)[0] == [title]
+    # What is seen without a click.
+    caption = re.findall(r'<div class="caption">([^<]*)</div>', pipeline._repr_html_())
+    assert len(caption) == 1
+    assert re.match(r"3-[-0-9]*\d, \d epochs", caption[0])
+
+
+def test_drawing_tells_blocks_epochs_and_loss():
+    network = MLPSoftmaxClassifier(
+        (4, 3), dropout=0.25, normalization="batch", max_iter=7, tol=0, random_state=0
+    ).fit(X, Y)
+    ((below,), loss) = drawings_in(network._repr_html_())[1], network.loss_
+    assert below == (
+        "batch normalization (hidden 1, hidden 2); dropout (hidden 1, hidden 2): 0.25; 7 epochs;"
+        f" final loss {loss:.4g}"
+    )
+    stopped = MLPBinaryClassifier((4,), early_stopping=True, max_iter=1, random_state=0)
+    ((below,),) = drawings_in(stopped.fit(X, Y)._repr_html_())[1:]
+    assert below.startswith("1 epoch; final loss")
+    assert below.endswith(f"best validation score {stopped.best_validation_score_:.4g}")
+    perceptron = RosenblattPerceptron(0, max_iter=3, random_state=0).fit(X, Y)
+    ((below,),) = drawings_in(perceptron._repr_html_())[1:]
+    assert f"{perceptron.mistakes_[-1]} mistakes in the last" in below
+
+
+@pytest.mark.parametrize("inner", [False, True])
+def test_ensembles_draw_their_first_member(inner):
+    network = MLPSoftmaxClassifier((4,), max_iter=2, random_state=0)
+    member = make_pipeline(StandardScaler(), network) if inner else network
+    for ensemble in (
+        StackedEnsembleClassifier(member, 3, random_state=0),
+        StackedCrossEnsembleClassifier(member, {}, cv=2),
+    ):
+        assert drawings_in(ensemble._repr_html_())[0] == []
+        titles, (below,) = drawings_in(ensemble.fit(X, Y)._repr_html_())
+        assert titles == ["MLPSoftmaxClassifier"]
+        assert re.match(r"the first of [23] members; \d epochs; final loss", below)
+    trees = StackedEnsembleClassifier(ExtraTreeClassifier(random_state=0), 2).fit(X, Y)
+    assert drawings_in(trees._repr_html_()) == ([], [])
+
+
+def test_graphs_and_tables_have_a_form_for_notebooks():
+    network = MLPBinaryClassifier((4,), max_iter=2, random_state=0).fit(X, Y)
+    graph = computational_graph(network)
+    titles, (below,) = drawings_in(graph._repr_html_())
+    assert titles == ["MLPBinaryClassifier"]
+    assert below == "MLPBinaryClassifier: 21 parameters"
+    with_loss = graph.with_values(X, Y)
+    assert f"mean loss of the batch {with_loss.loss:.6g}" in with_loss._repr_html_()
+    table = Table(["name", "<share>"], [["a & b", 0.123456], ["c", 2]])
+    html = table._repr_html_()
+    assert "<th>&lt;share&gt;</th>" in html and "<td>a &amp; b</td><td>0.1235</td>" in html
+    assert html.count("<tr>") == 3
+    ElementTree.fromstring(html)

@@ -378,31 +378,75 @@ def test_interrupted_members_keep_what_they_have_learned_and_are_named(monkeypat
 
 @pytest.mark.filterwarnings("ignore:Training interrupted")
 @pytest.mark.parametrize("calls", [(2, 3), (2, 5)], ids=["next stack", "later"])
-@pytest.mark.parametrize("kind", [GridSearchCV, StackedGridSearchCV])
-def test_second_interruption_ends_the_search(monkeypatch, kind, calls):
-    search = kind(BINARY, {"hidden_layer_sizes": [(3,), (5,)]}, cv=2)
+def test_second_interruption_of_a_search_of_scikit_learns_ends_it(monkeypatch, calls):
+    search = GridSearchCV(BINARY, {"hidden_layer_sizes": [(3,), (5,)]}, cv=2)
+    interrupt_at(monkeypatch, *calls)
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(X, Y)
+    assert not hasattr(search, "cv_results_")
+
+
+def own_scores(estimator, X, y):
+    return {"accuracy": estimator.score(X, y), "rows": float(len(X))}
+
+
+@pytest.mark.filterwarnings("ignore:Training interrupted", "ignore:One or more of the test scores")
+@pytest.mark.parametrize("calls", [(2, 3), (2, 5)], ids=["next stack", "later"])
+@pytest.mark.parametrize("scoring", [None, ["accuracy", "neg_log_loss"], own_scores])
+def test_second_interruption_ends_the_search_and_keeps_what_is_finished(
+    monkeypatch, calls, scoring
+):
+    grid = {"hidden_layer_sizes": [(3,), (5,)]}
+    refit = True if scoring is None else "accuracy"
+    search = StackedGridSearchCV(BINARY, grid, cv=2, scoring=scoring, refit=refit)
     for _ in range(2):
         # The search before has no part in it.
         with monkeypatch.context() as patch:
             interrupt_at(patch, *calls)
-            with pytest.raises(KeyboardInterrupt):
+            with pytest.warns(UserWarning, match="Search ended by user. 2 of 4 fits are kept"):
                 search.fit(X, Y)
-    assert not hasattr(search, "cv_results_")
+        # The wider networks come first.
+        for name, values in search.cv_results_.items():
+            if "_test_" in name and "rank" not in name:
+                assert np.isnan(values[0]) and np.isfinite(values[1])
+        assert search.best_params_ == {"hidden_layer_sizes": (5,)}
+        # The last fit, which belongs to the best one that is kept, takes place.
+        assert search.best_estimator_.n_iter_ == QUICK["max_iter"]
 
 
-def test_interruption_of_the_last_fit_counts_as_the_second(monkeypatch):
+def test_search_that_is_ended_before_anything_is_finished_is_not_fitted(monkeypatch):
+    interrupt_at(monkeypatch, 1, 2)
+    search = StackedGridSearchCV(BINARY, {"hidden_layer_sizes": [(3,), (5,)]}, cv=2, refit=False)
+    with pytest.warns(UserWarning, match="Search ended by user. 2 of 4"):
+        search.fit(X, Y)
+    monkeypatch.undo()
+    interrupt_at(monkeypatch, 2, 3)
+
+    class Never:
+        def __call__(self, estimator, X, y):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        clone(search).set_params(scoring=Never()).fit(X, Y)
+
+
+@pytest.mark.filterwarnings("ignore:Training interrupted")
+def test_interruption_while_the_last_fit_takes_place_ends_that_fit(monkeypatch):
     n_epochs = []
     train = Stack.run_epoch
 
     def counted(stack):
         n_epochs.append(len(stack.members))
-        if len(n_epochs) == 2 or (len(n_epochs) > 3 and len(stack.members) == 1):
+        is_last = len(n_epochs) > 3 and len(stack.members) == 1
+        if len(n_epochs) == 2 or (is_last and n_epochs.count(1) == 3):
             raise KeyboardInterrupt
         return train(stack)
 
     monkeypatch.setattr(Stack, "run_epoch", counted)
-    with pytest.warns(UserWarning), pytest.raises(KeyboardInterrupt):
-        StackedGridSearchCV(BINARY, {"alpha": [0, 1], "hidden_layer_sizes": [(3,), (5,)]}).fit(X, Y)
+    grid = {"alpha": [0, 1], "hidden_layer_sizes": [(3,), (5,)]}
+    search = StackedGridSearchCV(BINARY, grid).fit(X, Y)
+    assert search.best_estimator_.n_iter_ == 2
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
 class Impatient(Callback):
@@ -425,8 +469,14 @@ def test_networks_that_are_fitted_alone_are_named_and_counted_too(kind):
     search = kind(network, {"alpha": [0, 1]}, cv=split, refit=False)
     with pytest.warns(UserWarning, match=r"interrupted by user.*alpha=1.*in 2 epochs"):
         search.fit(X, Y)
-    with pytest.warns(UserWarning), pytest.raises(KeyboardInterrupt):
-        kind(network, {"alpha": [0, 1]}, cv=2).fit(X, Y)
+    again = kind(network, {"alpha": [0, 1]}, cv=2, refit=False)
+    if kind is GridSearchCV:
+        with pytest.warns(UserWarning), pytest.raises(KeyboardInterrupt):
+            again.fit(X, Y)
+        return
+    with pytest.warns(UserWarning, match="ended by user. 3 of 4"):
+        again.fit(X, Y)
+    assert np.isnan(again.cv_results_["mean_test_score"]).tolist() == [False, True]
 
 
 def test_interrupted_cross_validation_names_its_splits(monkeypatch):
@@ -523,7 +573,7 @@ def test_what_cannot_be_stacked_is_fitted_the_ordinary_way(stacks, capsys):
     assert stacks == []
     assert_same_search(BINARY, {"verbose": [True], "alpha": [0]}, X, Y)
     assert stacks == []
-    assert capsys.readouterr().out.count("Iteration 1,") == 2 * 3
+    assert capsys.readouterr().out.count("epoch  ") == 2 * 3
     clusters = StackedGridSearchCV(PCA(), {"n_components": [2, 3]}, cv=3).fit(X)
     assert (
         clusters.best_params_
@@ -605,7 +655,9 @@ def test_messages_are_scikit_learns(capsys):
     texts = []
     for kind in (GridSearchCV, StackedGridSearchCV):
         kind(BINARY, {"alpha": [0, 1]}, cv=3, verbose=3, refit=False).fit(X, Y)
-        texts.append(re.sub(r"\.+|total time=.*", "", capsys.readouterr().out))
+        lines = capsys.readouterr().out.splitlines()
+        lines = [line for line in lines if not line.startswith("[stack")]
+        texts.append(re.sub(r"\.+|total time=.*", "", "\n".join(lines)))
     assert texts[0] == texts[1]
     assert texts[0].count("END") == 6
 

@@ -54,11 +54,11 @@ class Display:
     ax_: Any
     figure_: Any
 
-    def _open(self, ax: Any, height: float = 4.0) -> Any:
+    def _open(self, ax: Any, height: float = 4.0, width: float = WIDTH) -> Any:
         """Keep the axes, new ones if there are none, and return them."""
         pyplot = import_pyplot(f"{type(self).__name__}.plot")
         if ax is None:
-            _, ax = pyplot.subplots(figsize=(WIDTH, height), layout="constrained")
+            _, ax = pyplot.subplots(figsize=(width, height), layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
         return ax
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._gradients import GradientRecorder, gradient_rows
+from .._unwrap import unwrapped_with_rows
 from ._common import CATEGORIES, Display, colors_by_depth, styled
 
 #: What can be drawn, with the label of its axis and whether the axis is logarithmic.
@@ -42,6 +43,8 @@ class GradientFlowDisplay(Display):
         One bar per layer, where there is one epoch.
     lines_ : list of matplotlib.lines.Line2D
         One per layer, where there are several.
+    zeros_ : matplotlib.lines.Line2D or None
+        Where a figure is zero, which has no place on a logarithmic axis: crosses at its foot.
 
     Examples
     --------
@@ -81,6 +84,7 @@ class GradientFlowDisplay(Display):
         Parameters
         ----------
         estimator : MLPBinaryClassifier, MLPSoftmaxClassifier or MLPRegressor
+            Or a pipeline or search that ends in one.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         sample_weight : array-like of shape (n_samples,), default=None
@@ -96,6 +100,7 @@ class GradientFlowDisplay(Display):
         GradientFlowDisplay
         """
         _check_quantity(quantity)
+        estimator, X = unwrapped_with_rows(estimator, X)
         rows = gradient_rows(estimator, X, y, sample_weight)
         values = {row["layer"]: [row[quantity]] for row in rows}
         return cls(values, [0], quantity).plot(ax, **kwargs)
@@ -162,6 +167,7 @@ class GradientFlowDisplay(Display):
             heights = [values[0] for values in drawn.values()]
             style = styled("patches.Rectangle", kwargs, color=CATEGORIES[0])
             self.bars_ = ax.bar(list(drawn), heights, **style)
+            curves: list[Any] = [([i], [height]) for i, height in enumerate(heights)]
             if len(drawn) > 7:
                 ax.tick_params(axis="x", rotation=60)
             ax.set_xlabel("layer")
@@ -170,14 +176,33 @@ class GradientFlowDisplay(Display):
             for color, (name, values) in zip(colors, drawn.items(), strict=True):
                 style = styled("lines.Line2D", kwargs, color=color, label=name)
                 self.lines_ += ax.plot(self.epochs, values, **style)
+            curves = [(self.epochs, values) for values in drawn.values()]
             ax.set_xlabel("epoch")
             ax.xaxis.get_major_locator().set_params(integer=True)
             ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), reverse=True)
         has_positive = any(np.greater(values, 0).any() for values in drawn.values())
         ax.set(ylabel=label, yscale="log" if is_logarithmic and has_positive else "linear")
+        self.zeros_ = _mark_zeros(ax, curves) if is_logarithmic and has_positive else None
         if self.quantity in ("saturated", "dead"):
             ax.set_ylim(-0.02, 1.02)
         return self
+
+
+def _mark_zeros(ax: Any, curves: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Any:
+    """Mark figures that are zero at the foot of a logarithmic axis; return the line, if any."""
+    places = [x for xs, values in curves for x, value in zip(xs, values, strict=True) if value == 0]
+    if not places:
+        return None
+    least = min(value for _, values in curves for value in values if value > 0)
+    foot = least / 10
+    style = {"marker": "X", "markersize": 9, "linestyle": "none", "color": CATEGORIES[1]}
+    (line,) = ax.plot(places, [foot] * len(places), **style, label="zero", zorder=4)
+    ax.set_ylim(bottom=foot / 3)
+    ax.annotate(
+        "0", (min(places), foot), (8, 0), textcoords="offset points", va="center",
+        color=CATEGORIES[1],
+    )  # fmt: skip
+    return line
 
 
 def _check_quantity(quantity: str) -> None:

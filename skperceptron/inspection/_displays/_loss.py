@@ -7,8 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from .._unwrap import unwrapped
 from .._wiring import check_estimator_type
-from ._common import Display, style_of, styled
+from ._common import CATEGORIES, Display, style_of, styled
+
+#: By which networks of one colour differ, seven at a time.
+MARKERS: tuple[str | None, ...] = (None, "o", "s", "^", "D", "v", "P")
+
+
+#: Lines from which the legend stands beside the curves.
+CROWDED = 8
 
 
 class LossCurveDisplay(Display):
@@ -25,6 +33,9 @@ class LossCurveDisplay(Display):
     validation_scores : dict of str to sequence of float, default=None
         Drawn dotted, on an axis of their own at the right.
 
+    kept_epochs : dict of str to int, default=None
+        The epoch, counted from 1, whose weights early stopping has restored: marked by a star.
+
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
@@ -32,6 +43,8 @@ class LossCurveDisplay(Display):
         The right axis.
     figure_ : matplotlib.figure.Figure
     lines_, validation_lines_, score_lines_ : list of matplotlib.lines.Line2D
+    kept_points_ : list of matplotlib.lines.Line2D
+        Stars at the epochs whose weights are kept.
 
     Examples
     --------
@@ -48,10 +61,12 @@ class LossCurveDisplay(Display):
         losses: Mapping[str, Sequence[float]],
         validation_losses: Mapping[str, Sequence[float]] | None = None,
         validation_scores: Mapping[str, Sequence[float]] | None = None,
+        kept_epochs: Mapping[str, int] | None = None,
     ) -> None:
         self.losses = losses
         self.validation_losses = validation_losses
         self.validation_scores = validation_scores
+        self.kept_epochs = kept_epochs
 
     @classmethod
     def from_estimator(
@@ -62,7 +77,7 @@ class LossCurveDisplay(Display):
         Parameters
         ----------
         estimator : estimator or sequence of estimators
-            Fitted with any solver but "lbfgs", which has no epochs.
+            Fitted networks, or pipelines and searches that end in one.
         names : str or sequence of str, default=None
             Names in the legend; those of the classes, if None.
         ax : matplotlib.axes.Axes, default=None
@@ -79,15 +94,18 @@ class LossCurveDisplay(Display):
             If an estimator has no loss curve, or names are not as many as estimators.
         """
         estimators = list(estimator) if isinstance(estimator, list | tuple) else [estimator]
+        estimators = list(map(unwrapped, estimators))
         names = _names(estimators, names)
-        training, losses, scores = {}, {}, {}
+        training, losses, scores, kept = {}, {}, {}, {}
         for name, one in zip(names, estimators, strict=True):
             training[name] = _loss_curve(one)
             if getattr(one, "validation_loss_curve_", None):
                 losses[name] = list(one.validation_loss_curve_)
             elif getattr(one, "validation_scores_", None):
                 scores[name] = list(one.validation_scores_)
-        return cls.from_losses(training, losses, scores, ax=ax, **kwargs)
+            if (epoch := _kept_epoch(one)) is not None:
+                kept[name] = epoch
+        return cls(training, losses, scores, kept).plot(ax, **kwargs)
 
     @classmethod
     def from_losses(
@@ -138,33 +156,76 @@ class LossCurveDisplay(Display):
         self.lines_, self.validation_lines_, self.score_lines_ = [], [], []
         self.score_ax_ = ax.twinx() if scores else None
         for i, name in enumerate(names):
-            color = style_of(i)["color"]
+            color, marks = style_of(i)["color"], _marks(i)
             told = f"{name}: " if len(names) > 1 else ""
-            style = styled("lines.Line2D", kwargs, color=color, label=f"{told}training")
+            style = styled("lines.Line2D", kwargs, color=color, label=f"{told}training", **marks)
             self.lines_ += _curve(ax, self.losses[name], **style)
             if name in validation:
-                style = {"color": color, "linestyle": "--", "label": f"{told}validation"}
+                style = {"color": color, "linestyle": "--", "label": f"{told}validation", **marks}
                 self.validation_lines_ += _curve(ax, validation[name], **style)
             if name in scores:
-                style = {"color": color, "linestyle": ":", "linewidth": 2}
+                style = {"color": color, "linestyle": ":", "linewidth": 2, **marks}
                 style["label"] = f"{told}validation score (right)"
                 self.score_lines_ += _curve(self.score_ax_, scores[name], **style)
         ax.set(xlabel="epoch", ylabel="loss", yscale="log" if log_scale else "linear")
         ax.xaxis.get_major_locator().set_params(integer=True)
         if self.score_ax_ is not None:
             self.score_ax_.set_ylabel("validation score")
-        lines = [*self.lines_, *self.validation_lines_, *self.score_lines_]
-        if self.score_ax_ is None:
+        self.kept_points_ = self._mark_kept(ax)
+        lines = [*self.lines_, *self.validation_lines_, *self.score_lines_, *self.kept_points_]
+        if len(lines) > CROWDED:
+            ax.legend(handles=lines, loc="center left", bbox_to_anchor=(1.08, 0.5), fontsize=8)
+        elif self.score_ax_ is None:
             ax.legend(handles=lines)
         else:
             # On the upper axes, or the curves of the right one would cross it.
             self.score_ax_.legend(handles=lines, loc="center right", framealpha=0.9)
         return self
 
+    def _mark_kept(self, ax: Any) -> list[Any]:
+        """Mark the epochs whose weights are kept, on the curve that has chosen them."""
+        points = []
+        for i, name in enumerate(self.losses):
+            epoch = (self.kept_epochs or {}).get(name)
+            if epoch is None:
+                continue
+            curves = [(ax, self.validation_losses), (self.score_ax_, self.validation_scores)]
+            own, values = next((a, c[name]) for a, c in curves if c and name in c)
+            told = f"{name}: " if len(self.losses) > 1 else ""
+            style = {"color": style_of(i)["color"], "markersize": 13, "linestyle": "none"}
+            label = f"{told}epoch {epoch}, kept"
+            point = (epoch, values[epoch - 1])
+            points += own.plot(*point, marker="*", mec="white", label=label, zorder=5, **style)
+        return points
+
+
+def _marks(i: int) -> dict[str, Any]:
+    """Return the markers that tell the i-th network from one of the same colour."""
+    shape = MARKERS[i // len(CATEGORIES) % len(MARKERS)]
+    return {} if shape is None else {"marker": shape, "markevery": 0.15, "markersize": 5}
+
+
+def _kept_epoch(estimator: Any) -> int | None:
+    """Return the epoch whose weights early stopping has restored, counted over all calls."""
+    best = getattr(estimator, "best_validation_score_", None)
+    rules = getattr(estimator, "early_stopping", False)
+    if best is None or not getattr(rules, "restore_best", True):
+        return None
+    scores = np.asarray(estimator.validation_scores_, dtype=np.float64)
+    start = len(scores) - estimator.n_iter_
+    (found,) = np.nonzero(scores[start:] == best)
+    if not len(found):
+        return None
+    last = getattr(rules, "ties", "first") == "latest"
+    return int(start + found[-1 if last else 0]) + 1
+
 
 def _curve(ax: Any, values: Sequence[float], **style: Any) -> Any:
     # Epochs that were not validated are NaN: the line joins those that were.
     epochs = np.flatnonzero(~np.isnan(np.asarray(values, dtype=np.float64)))
+    if len(epochs) == 1:
+        # A line of one point is not seen.
+        style = {**style, "marker": style.get("marker", "o")}
     return ax.plot(epochs + 1, np.asarray(values)[epochs], **style)
 
 

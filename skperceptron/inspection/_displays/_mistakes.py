@@ -8,6 +8,7 @@ from typing import Any
 from sklearn.utils.validation import check_is_fitted
 
 from ...perceptron.estimator import RosenblattPerceptron
+from .._unwrap import unwrapped
 from ._common import CATEGORIES, Display, styled
 
 
@@ -68,6 +69,7 @@ class MistakesDisplay(Display):
         TypeError
             If the estimator is not a RosenblattPerceptron.
         """
+        estimator = unwrapped(estimator)
         if not isinstance(estimator, RosenblattPerceptron):
             raise TypeError(
                 "MistakesDisplay shows a RosenblattPerceptron, got"

@@ -6,8 +6,9 @@ from typing import Any
 
 from ...engine.description import GraphNode
 from .._graph import ComputationalGraph, computational_graph
+from .._unwrap import feature_names_of, unwrapped
 from ._blocks import draw_blocks
-from ._common import Display
+from ._common import WIDTH, Display
 from ._neurons import draw_neurons
 from ._single_neuron import draw_single_neuron
 
@@ -28,6 +29,8 @@ class NetworkGraphDisplay(Display):
     kind : {"neuron", "neurons", "blocks"}
     feature_names : list of str, default=None
         Names of the inputs.
+    output_names : list of str, default=None
+        Names of the outputs, such as the classes.
 
     Attributes
     ----------
@@ -51,11 +54,16 @@ class NetworkGraphDisplay(Display):
     """
 
     def __init__(
-        self, graph: ComputationalGraph, kind: str, feature_names: list[str] | None = None
+        self,
+        graph: ComputationalGraph,
+        kind: str,
+        feature_names: list[str] | None = None,
+        output_names: list[str] | None = None,
     ) -> None:
         self.graph = graph
         self.kind = kind
         self.feature_names = feature_names
+        self.output_names = output_names
 
     @classmethod
     def from_estimator(
@@ -73,7 +81,8 @@ class NetworkGraphDisplay(Display):
         Parameters
         ----------
         estimator : estimator of this package
-            Fitted; or not, and then drawn without weights.
+            Fitted; or not, and then drawn without weights. Or a pipeline or search that ends in
+            one: inputs are then called by what comes out of the transformers.
         kind : {"auto", "neuron", "neurons", "blocks"}, default="auto"
             "neuron": the textbook drawing of a network that is one neuron. "neurons":
             every unit, weights as colour and width; wide layers are shortened.
@@ -92,9 +101,9 @@ class NetworkGraphDisplay(Display):
         NetworkGraphDisplay
         """
         graph = computational_graph(estimator, None, n_features, n_outputs)
-        names = getattr(estimator, "feature_names_in_", None)
-        names = None if names is None else [str(name) for name in names]
-        return cls.from_graph(graph, kind=kind, feature_names=names, ax=ax, **kwargs)
+        names, outputs = feature_names_of(estimator), _output_names(unwrapped(estimator), graph)
+        named = {"feature_names": names, "output_names": outputs}
+        return cls.from_graph(graph, kind=kind, ax=ax, **named, **kwargs)
 
     @classmethod
     def from_graph(
@@ -103,6 +112,7 @@ class NetworkGraphDisplay(Display):
         *,
         kind: str = "auto",
         feature_names: list[str] | None = None,
+        output_names: list[str] | None = None,
         ax: Any = None,
         **kwargs: Any,
     ) -> NetworkGraphDisplay:
@@ -115,6 +125,8 @@ class NetworkGraphDisplay(Display):
             As in :meth:`from_estimator`.
         feature_names : list of str, default=None
             Names of the inputs.
+        output_names : list of str, default=None
+            Names of the outputs.
         ax : matplotlib.axes.Axes, default=None
         **kwargs : dict
             For :meth:`plot`.
@@ -135,13 +147,18 @@ class NetworkGraphDisplay(Display):
             raise ValueError(
                 f"feature_names has {len(feature_names)} entries, the network {n_inputs} inputs."
             )
+        n_outputs = graph.nodes[-1].output_shape[1]
+        if output_names is not None and len(output_names) != n_outputs:
+            raise ValueError(
+                f"output_names has {len(output_names)} entries, the network {n_outputs} outputs."
+            )
         if kind == "neuron" and not _is_single(graph):
             raise ValueError(
                 "kind='neuron' draws a network without hidden layers and with one output."
             )
         if kind == "auto":
             kind = "neuron" if _is_single(graph) else "neurons" if _is_small(graph) else "blocks"
-        return cls(graph, kind, feature_names).plot(ax, **kwargs)
+        return cls(graph, kind, feature_names, output_names).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> NetworkGraphDisplay:
         """Draw the network.
@@ -165,9 +182,19 @@ class NetworkGraphDisplay(Display):
         self.ax_.set_axis_off()
         return self
 
-    def open(self, ax: Any, height: float) -> Any:
-        """Return the axes to draw on: new ones of the given height if there are none."""
-        return self._open(ax, height)
+    def open(self, ax: Any, height: float, width: float = WIDTH) -> Any:
+        """Return the axes to draw on: new ones of the given size if there are none."""
+        return self._open(ax, height, width)
+
+
+def _output_names(estimator: Any, graph: ComputationalGraph) -> list[str] | None:
+    """Return the classes that outputs stand for; a single output is for the second one."""
+    classes = getattr(estimator, "classes_", None)
+    n_outputs = graph.nodes[-1].output_shape[1]
+    if classes is None or (n_outputs == 1 and len(classes) != 2):
+        return None
+    shown = classes[1:] if n_outputs == 1 else classes
+    return [str(name) for name in shown] if len(shown) == n_outputs else None
 
 
 def _affine(graph: ComputationalGraph) -> list[GraphNode]:

@@ -10,7 +10,7 @@ import numpy as np
 from ...engine.arrays import Floats, Integers
 from ...engine.description import GraphNode
 from .._graph import ComputationalGraph
-from ._common import DIVERGING, largest, styled
+from ._common import DIVERGING, WIDTH, largest, styled
 
 #: Connections, neurons or boxes, texts, colour bar.
 Artists = tuple[list[Any], list[Any], list[Any], Any]
@@ -20,6 +20,15 @@ MAX_SHOWN = 16
 
 #: Letters that fit above a picture, all columns together.
 HEADER = 90
+
+#: Letters of a unit's name that are shown, and the width of one in inches.
+LONGEST, LETTER = 40, 0.07
+
+#: Inches: a column with its heading, and the colour bar.
+COLUMN, COLOR_BAR = 0.55, 1.3
+
+#: Inches of a column with its heading in the usual size, where there are few.
+WIDE_COLUMN = 0.8
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,14 @@ def draw_neurons(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists:
     shown = [shown_units(n) for n in units]
     ys = [_heights(n, len(s)) for n, s in zip(units, shown, strict=True)]
     tallest = max(float(np.ptp(y)) for y in ys)
-    ax = display.open(ax, height=float(np.clip(1.9 + 0.32 * tallest, 2.6, 7.0)))
+    inputs = display.feature_names or [f"$x_{{{i + 1}}}$" for i in range(units[0])]
+    names = [[fitting_name(inputs[i]) for i in shown[0]]]
+    names.append([fitting_name((display.output_names or [""] * units[-1])[i]) for i in shown[-1]])
+    sides = [_room(names[0]), _room(names[1])]
+    n_gaps = len(layers) - 1
+    column = WIDE_COLUMN if n_gaps <= 6 else COLUMN
+    width = max(WIDTH, column * n_gaps + sum(sides) + COLOR_BAR)
+    ax = display.open(ax, float(np.clip(1.9 + 0.32 * tallest, 2.6, 7.0)), width)
     connections = connections_of(graph)
     lines = _draw_lines(ax, connections, shown, ys, kwargs)
     bar = None
@@ -96,15 +112,13 @@ def draw_neurons(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists:
         nodes += ax.plot([x] * len(y), y, "o", ms=size, mfc="white", mec="0.2", zorder=3)
         if len(y) < units[x]:
             texts.append(ax.text(x, (y[-1] + y[-2]) / 2, "⋮", ha="center", va="center"))
-    names = display.feature_names or [f"$x_{{{i + 1}}}$" for i in range(units[0])]
-    texts += _name_inputs(ax, [names[i] for i in shown[0]], ys[0], size)
+    texts += _name_units(ax, names[0], ys[0], size, 0)
+    if display.output_names:
+        texts += _name_units(ax, names[1], ys[-1], size, len(ys) - 1)
     top = tallest / 2 + max(_bump(link.target - link.source) for link in connections)
     texts += _name_layers(ax, list(layers.items()), top + 0.7)
     texts += _write_values(ax, list(layers.values()), shown, ys, size)
-    reach = 0.5 + 0.045 * max(
-        (len(t.get_text()) for t in texts if t.get_ha() == "right"), default=0
-    )
-    ax.set(xlim=(-reach, len(ys) - 0.5), ylim=(-tallest / 2 - 0.8, top + 2.6))
+    ax.set(xlim=_limits(ax, sides, len(ys), bar is not None), ylim=(-tallest / 2 - 0.8, top + 2.6))
     return list(lines.values()), nodes, texts, bar
 
 
@@ -173,12 +187,32 @@ def _bump(n_columns: float) -> float:
     return 0.0 if n_columns < 2 else 0.15 + 0.35 * n_columns
 
 
-def _name_inputs(ax: Any, names: list[str], ys: Floats, size: float) -> list[Any]:
-    before = {"textcoords": "offset points", "xytext": (-size / 2 - 4, 0)}
-    return [
-        ax.annotate(name, (0, y), ha="right", va="center", fontsize=9, **before)
-        for name, y in zip(names, ys, strict=True)
-    ]
+def _name_units(ax: Any, names: list[str], ys: Floats, size: float, x: int) -> list[Any]:
+    """Write names left of the inputs, or right of the outputs."""
+    side = -1 if x == 0 else 1
+    beside = {"textcoords": "offset points", "xytext": (side * (size / 2 + 4), 0)}
+    style = {"ha": "right" if side < 0 else "left", "va": "center", "fontsize": 9}
+    return [ax.annotate(name, (x, y), **style, **beside) for name, y in zip(names, ys, strict=True)]
+
+
+def fitting_name(name: str) -> str:
+    """Return a name, shortened if there is no room for it."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+
+
+def _room(names: list[str]) -> float:
+    """Return the inches that names beside a column take, with half a heading at least."""
+    return max(0.5, 0.25 + LETTER * max(map(len, names)))
+
+
+def _limits(ax: Any, sides: list[float], n_columns: int, has_bar: bool) -> tuple[float, float]:
+    """Return limits of the x axis that leave room for the names at both sides, in inches."""
+    inches = ax.figure.get_figwidth() - 0.2 - COLOR_BAR * has_bar
+    if len(ax.figure.axes) > 1 + has_bar:
+        # One of several pictures in a figure, whose width is known when all are placed.
+        inches = ax.get_position().width * ax.figure.get_figwidth()
+    per_inch = (n_columns - 1) / max(inches - sum(sides), 1.0)
+    return -sides[0] * per_inch, n_columns - 1 + sides[1] * per_inch
 
 
 def _name_layers(ax: Any, layers: list[tuple[str, Any]], height: float) -> list[Any]:
@@ -187,10 +221,11 @@ def _name_layers(ax: Any, layers: list[tuple[str, Any]], height: float) -> list[
         functions = [n.function for n in nodes if n.kind in ("activation", "link")]
         units = nodes[-1].output_shape[1]
         lines = [name, f"{units} unit{'s' if units > 1 else ''}"]
-        lines += [_fitting(function, HEADER // len(layers)) for function in functions[-1:]]
+        lines += [_fitting(function, max(HEADER // len(layers), 12)) for function in functions[-1:]]
         lines += [""] * (3 - len(lines))
         text = "\n".join(lines)
-        texts.append(ax.text(x, height, text, ha="center", va="bottom", fontsize=9))
+        small = 9 if len(layers) <= 9 else 7
+        texts.append(ax.text(x, height, text, ha="center", va="bottom", fontsize=small))
     return texts
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import expit
 
 from ._common import DIVERGING, largest, styled
-from ._neurons import Artists, shown_units
+from ._neurons import Artists, fitting_name, shown_units
 
 #: Horizontal places of inputs, sum, activation and output.
 INPUT_X, SUM_X, BOX_X, OUTPUT_X = 1.0, 4.3, 7.0, 8.9
@@ -37,12 +37,22 @@ def draw_single_neuron(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists
     ys = np.delete(places, gap) if gap < drawn else places
     weight = affine.parameters["weight"][shown, 0] if affine.parameters else None
     lines = _lines(ax, ys, weight, kwargs)
-    nodes, texts = _inputs(ax, ys, [names[i] for i in shown], weight, graph.nodes[0], shown)
+    nodes, texts = _inputs(
+        ax, ys, [fitting_name(names[i]) for i in shown], weight, graph.nodes[0], shown
+    )
     if gap < drawn:
         texts.append(ax.text(INPUT_X, places[gap], "⋮", ha="center", va="center", fontsize=14))
     more_nodes, more_texts = _body(ax, affine, graph.nodes[-1], places)
     margin = 0.75
-    ax.set(xlim=(-1.2, 10.8), ylim=(min(places[-1], -1.9) - margin, max(places[0], 1.0) + margin))
+    longest = max((len(t.get_text()) for t in texts if t.get_ha() == "right"), default=0)
+    # Room for the names: twelve units take six inches, and a letter of 10 points 0.16 units.
+    left = min(-1.2, INPUT_X - 0.6 - 0.17 * longest)
+    right = 10.8
+    if display.output_names:
+        name = fitting_name(display.output_names[0])
+        more_texts.append(ax.text(OUTPUT_X + 0.15, -0.75, name, ha="left", va="center"))
+        right = max(right, OUTPUT_X + 0.4 + 0.17 * len(name))
+    ax.set(xlim=(left, right), ylim=(min(places[-1], -1.9) - margin, max(places[0], 1.0) + margin))
     return [lines], nodes + more_nodes, texts + more_texts, None
 
 

@@ -11,10 +11,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from ...engine.arrays import Floats
 from .._graph import computational_graph
+from .._unwrap import unwrapped
 from ._common import DIVERGING, Display, colors_by_depth, largest, style_of, styled
 
 #: Features from which a square input is taken for an image.
 IMAGE_FROM = 16
+
+#: Quotient of the largest weights of two layers from which each layer is told in its own unit.
+RELATIVE_FROM = 8.0
 
 
 class WeightsDisplay(Display):
@@ -79,6 +83,7 @@ class WeightsDisplay(Display):
         Parameters
         ----------
         estimator : estimator of this package
+            Or a pipeline or search that ends in one.
         kind : {"auto", "images", "histogram"}, default="auto"
             "images": what each unit of the first layer has for weights, as an image of the
             input. "histogram": one for each layer. "auto" draws images if `image_shape` is
@@ -102,6 +107,7 @@ class WeightsDisplay(Display):
         ValueError
             If `kind` or `image_shape` does not fit.
         """
+        estimator = unwrapped(estimator)
         check_is_fitted(estimator)
         nodes = computational_graph(estimator).nodes
         weights = {n.layer: n.parameters["weight"] for n in nodes if "weight" in n.parameters}
@@ -194,12 +200,18 @@ class WeightsDisplay(Display):
     def _plot_histograms(self, ax: Any, kwargs: dict[str, Any]) -> None:
         ax = self._open(ax)
         colors = colors_by_depth(len(self.weights))
+        limits = {name: largest(weight) for name, weight in self.weights.items()}
+        # Fixed weights of 1 and -1 beside counts of corrections: each has a unit of its own.
+        is_relative = max(limits.values()) > RELATIVE_FROM * min(limits.values())
         for i, (name, weight) in enumerate(self.weights.items()):
-            density, edges = np.histogram(weight, bins=_bins(weight), density=True)
+            unit = limits[name] if is_relative else 1.0
+            counts, edges = np.histogram(weight / unit, bins=_bins(weight))
             style = {"color": colors[i], "linestyle": style_of(7 * i)["linestyle"]}
-            style = styled("patches.StepPatch", kwargs, linewidth=1.8, label=name, **style)
-            self.histograms_.append(ax.stairs(density, edges, **style))
-        ax.set(xlabel="weight", ylabel="density")
+            label = f"{name} (largest: {limits[name]:.3g})" if is_relative else name
+            style = styled("patches.StepPatch", kwargs, linewidth=1.8, label=label, **style)
+            self.histograms_.append(ax.stairs(counts / weight.size, edges, **style))
+        own = ", in units of the layer's largest" if is_relative else ""
+        ax.set(xlabel=f"weight{own}", ylabel="share of the layer's weights", ylim=(0, None))
         ax.legend()
 
 

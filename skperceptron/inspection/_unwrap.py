@@ -1,0 +1,82 @@
+"""From what a user has fitted, a pipeline or a search perhaps, to the network in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from ..estimators.base import BaseMultilayerPerceptron
+from ..perceptron.estimator import RosenblattPerceptron
+
+OWN = BaseMultilayerPerceptron | RosenblattPerceptron
+
+
+def unwrapped(estimator: Any) -> Any:
+    """Return the network at the end of pipelines and searches; anything else as it is.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Of a search, the best estimator that it has fitted counts.
+
+    Raises
+    ------
+    NotFittedError
+        If it is a search that has not fitted one.
+    """
+    return _path(estimator)[-1]
+
+
+def unwrapped_with_rows(estimator: Any, X: Any) -> tuple[Any, Any]:
+    """Return the network, and what the transformers before it make of X.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A network, a fitted pipeline or a fitted search.
+    X : array-like
+        As the estimator takes it.
+    """
+    path = _path(estimator)
+    for level in path:
+        if isinstance(level, Pipeline) and len(level.steps) > 1:
+            X = level[:-1].transform(X)
+    return path[-1], X
+
+
+def feature_names_of(estimator: Any) -> list[str] | None:
+    """Return the names of the network's features, if all that stands before it tells them."""
+    path = _path(estimator)
+    names = getattr(path[-1], "feature_names_in_", None)
+    if names is None:
+        for level in path:
+            if isinstance(level, Pipeline) and len(level.steps) > 1:
+                try:
+                    names = level[:-1].get_feature_names_out(names)
+                except (AttributeError, ValueError):
+                    return None
+            elif names is None and not isinstance(level, OWN):
+                names = getattr(level, "feature_names_in_", None)
+    # Made-up names such as "x0" tell nothing.
+    if names is None or getattr(path[0], "feature_names_in_", None) is None:
+        return None
+    return [str(name) for name in names]
+
+
+def _path(estimator: Any) -> list[Any]:
+    path = [estimator]
+    while not isinstance(path[-1], OWN):
+        last = path[-1]
+        if isinstance(last, Pipeline):
+            path.append(last.steps[-1][1])
+        elif hasattr(last, "param_grid") or hasattr(last, "param_distributions"):
+            if hasattr(last, "estimators_"):
+                # An ensemble of arms has many networks.
+                return path
+            check_is_fitted(last, "best_estimator_")
+            path.append(last.best_estimator_)
+        else:
+            return path
+    return path

@@ -1,0 +1,94 @@
+"""How stacks get on: told to callbacks for each network, and printed for the stack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import monotonic
+from typing import Any
+
+from ..callbacks.table import duration
+from ..estimators.reporting import figures
+from ..training import EpochReport
+
+#: Seconds between two lines about one stack.
+INTERVAL = 1.0
+
+
+class StackProgress:
+    """Tells how one stack gets on.
+
+    Parameters
+    ----------
+    fits : sequence of Fit
+        In the order of the members.
+    members : sequence of Member
+    verbose : int
+        0 prints nothing, 1 a line each second, 2 another one for each network that has ended.
+    label : str
+        What the stack is called.
+    """
+
+    def __init__(
+        self, fits: Sequence[Any], members: Sequence[Any], verbose: int, label: str
+    ) -> None:
+        self._fits = {id(member): fit for fit, member in zip(fits, members, strict=True)}
+        self._n, self._verbose, self._label = len(fits), verbose, label
+        self._max_iter = max(member.recipe.max_iter for member in members)
+        self._began = self._told = monotonic()
+        self._ended: list[float] = []
+        for fit, member in zip(fits, members, strict=True):
+            if fit.task is not None:
+                fit.task.begin(member.recipe.max_iter)
+
+    def epoch(self, reports: Sequence[EpochReport]) -> None:
+        """Tell of the epoch of all networks that were still being trained."""
+        for report in reports:
+            task = self._fits[id(report.member)].task
+            if task is not None:
+                task.epoch(figures(report))
+            if report.member.is_over:
+                self._end(report)
+        if self._verbose:
+            now = monotonic()
+            if now - self._told >= INTERVAL or all(report.member.is_over for report in reports):
+                self._told = now
+                self._print(reports)
+
+    def close(self) -> None:
+        """Tell that no epoch follows, however training has ended."""
+        for fit in self._fits.values():
+            if fit.task is not None:
+                fit.task.end()
+
+    def _end(self, report: EpochReport) -> None:
+        fit = self._fits[id(report.member)]
+        self._ended.append(report.loss)
+        if fit.task is not None:
+            fit.task.end()
+        if self._verbose > 1:
+            score = "" if report.score is None else f", validation score {report.score:.4f}"
+            name = fit.name or "a network"
+            _say(f"[{self._label}] {name}: {report.epoch} epochs, loss {report.loss:.6g}{score}")
+
+    def _print(self, reports: Sequence[EpochReport]) -> None:
+        epoch = max(report.epoch for report in reports)
+        in_training = [report for report in reports if not report.member.is_over]
+        losses = [report.loss for report in in_training] or self._ended
+        seconds = monotonic() - self._began
+        text = (
+            f"[{self._label}] {self._n} network{'s' * (self._n > 1)}: epoch {epoch} of at most"
+            f" {self._max_iter}, {len(self._ended)} ended, loss {_span(losses)}, {seconds:.1f} s"
+        )
+        if in_training:
+            text += f", at most {duration(seconds / epoch * (self._max_iter - epoch))} left"
+        _say(text)
+
+
+def _span(losses: Sequence[float]) -> str:
+    low, high = f"{min(losses):.4g}", f"{max(losses):.4g}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _say(text: str) -> None:
+    """Print a line at once, though the output be a pipe of a worker's."""
+    print(text, flush=True)

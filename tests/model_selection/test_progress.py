@@ -1,0 +1,261 @@
+"""Progress of stacks: told to callbacks and printed while networks train."""
+
+import re
+
+import numpy as np
+import pytest
+from joblib.externals.loky import get_reusable_executor
+from numpy.testing import assert_array_equal
+from sklearn.datasets import make_classification
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skperceptron import MLPBinaryClassifier, MLPRegressor
+from skperceptron.callbacks import Callback, Checkpoint, EpochLogger, StopOnPlateau
+from skperceptron.model_selection import (
+    StackedCrossEnsembleClassifier,
+    StackedEnsembleClassifier,
+    StackedEnsembleRegressor,
+    StackedGridSearchCV,
+    _progress,
+    _stacking,
+    stacked_cross_validate,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+X, Y = make_classification(80, 5, flip_y=0.3, random_state=0)
+NETWORK = MLPBinaryClassifier((3,), max_iter=6, random_state=0)
+GRID = {"alpha": [0, 1], "max_iter": [4, 6]}
+
+
+class Noting(Callback):
+    """Notes what it is told, with the number of epochs that had been trained by then."""
+
+    def __init__(self, max_propagation_depth=1, clock=None):
+        self.max_propagation_depth = max_propagation_depth
+        self.clock = clock
+        self.told = []
+
+    def on_fit_task_begin(self, estimator, context):
+        self.told.append(("begin", context.task_name, self._path(context)))
+
+    def on_fit_task_end(self, estimator, context):
+        now = None if self.clock is None else self.clock()
+        self.told.append(("end", context.task_name, self._path(context), now))
+
+    def _path(self, context):
+        path = []
+        while context is not None:
+            path.append(context.task_id)
+            context = context.parent
+        return tuple(path[::-1])
+
+
+class Plain(Callback):
+    """Notes names of tasks, and whether they report; it is not handed on."""
+
+    def setup(self, estimator, context):
+        self.told = []
+
+    def on_fit_task_end(self, estimator, context):
+        self.told.append((context.task_name, getattr(context, "report", None)))
+
+
+@pytest.fixture
+def epochs_run(monkeypatch):
+    """Return what tells how many epochs stacks have trained."""
+    run, counted = _stacking.Stack.run_epoch, []
+
+    def counting(stack):
+        counted.append(1)
+        return run(stack)
+
+    monkeypatch.setattr(_stacking.Stack, "run_epoch", counting)
+    return lambda: len(counted)
+
+
+def counts(noting):
+    return {
+        (event, name): sum(told[:2] == (event, name) for told in noting.told)
+        for event, name, *_ in noting.told
+    }
+
+
+@pytest.mark.parametrize("pipeline", [False, True])
+def test_callbacks_of_a_search_hear_of_each_epoch_of_each_network_as_it_ends(epochs_run, pipeline):
+    pytest.importorskip("sklearn.callback")
+    model, grid = NETWORK, GRID
+    if pipeline:
+        model = make_pipeline(StandardScaler(), NETWORK)
+        grid = {f"mlpbinaryclassifier__{name}": values for name, values in GRID.items()}
+    noting = Noting(clock=epochs_run)
+    StackedGridSearchCV(model, grid, cv=3, refit=False).set_callbacks(noting).fit(X, Y)
+    told = counts(noting)
+    # Twelve networks, half of them trained for four epochs and half for six; and the search.
+    assert told["end", "epoch"] == told["begin", "epoch"] == 60
+    assert told["end", "fit"] == told["begin", "fit"] == 12 + 1
+    times = [event[3] for event in noting.told if event[:2] == ("end", "epoch")]
+    assert times == sorted(times) == sorted([1, 2, 3, 4] * 12 + [5, 6] * 6)
+    # What ends early is told early.
+    ends = [event[3] for event in noting.told if event[:2] == ("end", "fit")]
+    assert ends == [4] * 6 + [6] * 7
+
+
+def test_tasks_are_those_of_a_search_of_scikit_learns():
+    pytest.importorskip("sklearn.callback")
+    told = []
+    for kind in (GridSearchCV, StackedGridSearchCV):
+        noting = Noting()
+        kind(NETWORK, GRID, cv=2).set_callbacks(noting).fit(X, Y)
+        # The order differs: networks of a stack are trained at once.
+        told.append(sorted(event[:3] for event in noting.told if "evaluation" not in event[1]))
+    assert told[0] == told[1]
+
+
+def test_search_without_propagation_hears_of_its_own_tasks_stack_by_stack(monkeypatch):
+    pytest.importorskip("sklearn.callback")
+    monkeypatch.setattr(_stacking, "WORKING_SET", 1)
+    noting = Noting(0)
+    StackedGridSearchCV(NETWORK, GRID, cv=2, refit=False).set_callbacks(noting).fit(X, Y)
+    assert counts(noting)["end", "candidate-split-evaluation"] == 8
+    assert ("end", "epoch") not in counts(noting)
+
+
+def test_callback_that_asks_for_the_fitted_network_has_fits_of_its_own():
+    pytest.importorskip("sklearn.callback")
+
+    class Asking(Noting):
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator):
+            self.told.append(("end", context.task_name, fitted_estimator is not None))
+
+    asking = Asking()
+    StackedGridSearchCV(NETWORK, GRID, cv=2, refit=False).set_callbacks(asking).fit(X, Y)
+    assert asking.told.count(("end", "epoch", True)) == 40
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_bars_of_a_search_reach_the_end(capsys, monkeypatch, n_jobs):
+    # Wide enough for names and shares.
+    monkeypatch.setenv("COLUMNS", "160")
+    callback = pytest.importorskip("sklearn.callback")
+    pytest.importorskip("rich")
+    search = StackedGridSearchCV(NETWORK, {"alpha": np.linspace(0, 1, 9)}, cv=2, n_jobs=n_jobs)
+    search.set_callbacks(callback.ProgressBar()).fit(X, Y)
+    lines = capsys.readouterr().out.splitlines()
+    bars = [line for line in lines if "candidate-split-evaluation | MLPBinary" in line]
+    assert len(bars) == 18
+    assert all("100%" in bar for bar in bars)
+    assert all("100%" in line for line in lines if "StackedGridSearchCV - " in line)
+
+
+def test_results_are_the_same_with_and_without_progress(capsys):
+    quiet = StackedGridSearchCV(NETWORK, GRID, cv=2).fit(X, Y)
+    loud = StackedGridSearchCV(NETWORK, GRID, cv=2, verbose=2).fit(X, Y)
+    for name in ("mean_test_score", "split1_test_score"):
+        assert_array_equal(quiet.cv_results_[name], loud.cv_results_[name])
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_lines_tell_each_network_and_stack(capfd, n_jobs):
+    # Workers of another test would print where that one looks.
+    get_reusable_executor().shutdown(wait=True)
+    alphas = np.linspace(0, 1, 10).tolist()
+    StackedGridSearchCV(
+        NETWORK, {"alpha": alphas}, cv=2, verbose=2, n_jobs=n_jobs, refit=False
+    ).fit(X, Y)
+    lines = [line for line in capfd.readouterr().out.splitlines() if "stack" in line]
+    label = r"\[stack 1 of 1\]" if n_jobs is None else r"\[part \d of 2, stack 1 of 1\]"
+    networks = [line for line in lines if re.match(rf"{label} {{'alpha': .*: 6 epochs, loss", line)]
+    assert len(networks) == 20
+    stacks = [line for line in lines if re.match(rf"{label} \d+ networks: epoch 6 of at", line)]
+    assert len(stacks) == (1 if n_jobs is None else 2)
+    assert all(re.search(r"\d+ ended, loss 0\.\d+ to 0\.\d+, \d", line) for line in stacks)
+
+
+def test_lines_arrive_between_epochs_and_tell_the_time_left(capsys, monkeypatch):
+    clock = iter(range(10**6))
+    monkeypatch.setattr(_progress, "monotonic", lambda: float(next(clock)))
+    stacked_cross_validate(NETWORK, X, Y, cv=3, verbose=1)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "stack" in line]
+    assert [int(re.search(r"epoch (\d+)", line)[1]) for line in lines] == [1, 2, 3, 4, 5, 6]
+    assert all("at most" in line.split(",")[-1] for line in lines[:-1])
+    assert "left" not in lines[-1] and "3 ended" in lines[-1]
+
+
+ENSEMBLES = [
+    StackedEnsembleClassifier(NETWORK, n_members=4, random_state=0),
+    StackedEnsembleClassifier(make_pipeline(StandardScaler(), NETWORK), 4, random_state=0),
+    StackedEnsembleRegressor(MLPRegressor(hidden_layer_sizes=(3,), max_iter=6), n_members=4),
+    StackedCrossEnsembleClassifier(NETWORK, {"alpha": [0, 1]}, cv=2, restore_best=False),
+]
+
+
+@pytest.mark.parametrize("ensemble", ENSEMBLES, ids=lambda e: type(e).__name__)
+def test_ensembles_tell_callbacks_of_members_and_epochs(ensemble):
+    plain, logger = Plain(), EpochLogger()
+    ensemble = ensemble.set_params(callbacks=[plain, logger])
+    ensemble.fit(X, Y)
+    names = [name for name, _ in plain.told]
+    assert names == ["epoch"] * 20 + ["epoch"] * 4 + ["member"] * 4 + ["fit"] or (
+        sorted(names) == ["epoch"] * 24 + ["fit"] + ["member"] * 4
+    )
+    assert names[-1] == "fit"
+    losses = [report["loss"] for name, report in plain.told if name == "epoch"]
+    assert [row["loss"] for row in logger.rows_] == losses
+    ensemble.set_params(callbacks=None)
+
+
+@pytest.mark.parametrize("ensemble", ENSEMBLES, ids=lambda e: type(e).__name__)
+def test_ensembles_print_what_is_asked_for(ensemble, capsys):
+    ensemble.set_params(verbose=2).fit(X, Y)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("[stack")]
+    assert sum("6 epochs, loss" in line for line in lines) == 4
+    assert "4 networks: epoch 6 of at most 6, 4 ended" in lines[-1]
+    if not isinstance(ensemble, StackedCrossEnsembleClassifier):
+        assert sum(f"member {i}:" in "".join(lines) for i in range(1, 5)) == 4
+    ensemble.set_params(verbose=0).fit(X, Y)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_bars_of_an_ensemble_and_a_cross_validation_reach_the_end(capsys, monkeypatch, n_jobs):
+    monkeypatch.setenv("COLUMNS", "160")
+    callback = pytest.importorskip("sklearn.callback")
+    pytest.importorskip("rich")
+    bar = callback.ProgressBar()
+    StackedEnsembleClassifier(NETWORK, 20, n_jobs=n_jobs, callbacks=[bar]).fit(X, Y)
+    lines = capsys.readouterr().out.splitlines()
+    bars = [line for line in lines if "StackedEnsembleClassifier - " in line]
+    assert len(bars) == 21 and all("100%" in line for line in bars)
+    stacked_cross_validate(NETWORK, X, Y, cv=4, n_jobs=n_jobs, callbacks=[callback.ProgressBar()])
+    bars = [line for line in capsys.readouterr().out.splitlines() if " - split #" in line]
+    assert len(bars) == 4 and all("100%" in line for line in bars)
+
+
+@pytest.mark.parametrize("callback", [StopOnPlateau(), Checkpoint("unused")])
+def test_callbacks_that_mind_one_fit_are_sent_to_the_network(callback):
+    name = type(callback).__name__
+    for call in (
+        lambda: StackedEnsembleClassifier(NETWORK, callbacks=[callback]).fit(X, Y),
+        lambda: StackedEnsembleClassifier(NETWORK).set_callbacks(callback).fit(X, Y),
+        lambda: stacked_cross_validate(NETWORK, X, Y, callbacks=[callback]),
+    ):
+        with pytest.raises(TypeError, match=rf"{name} minds a single fit; give it to the network"):
+            call()
+
+
+def test_bar_inside_a_stacked_search_is_refused_in_one_line():
+    callback = pytest.importorskip("sklearn.callback")
+    pytest.importorskip("rich")
+    for inner in (
+        NETWORK.__sklearn_clone__().set_params(callbacks=[callback.ProgressBar()]),
+        NETWORK.__sklearn_clone__().set_callbacks(callback.ProgressBar()),
+    ):
+        for model in (inner, make_pipeline(StandardScaler(), inner)):
+            with pytest.raises(TypeError, match="hand it to the search, with set_callbacks") as got:
+                StackedGridSearchCV(model, {}).fit(X, Y)
+            assert "\n" not in str(got.value)
+    with pytest.raises(TypeError, match="callbacks"):
+        stacked_cross_validate(NETWORK, X, Y, callbacks=[3])
