@@ -152,7 +152,7 @@ parametric_activation : bool, default=False
 
 ensemble_size : int, default=None
     How many networks are trained as one that share their hidden weights W and predict together: the
-    i-th computes ``((x * r_i) W + b) * s_i + b_i`` and has an output layer of its own (TabM,
+    i-th computes ``((x * r_i) W + b) * s_i + b_i`` and has an output layer of its own (TabM;
     Gorishniy et al. 2025). Each is trained on all rows by its own loss; predictions are averaged.
     Not for sparse X, "lbfgs", batch normalisation, starts that look at data, and skip connections
     but "residual".

@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._sklearn.checks import check_sample_weight, restored_on_failure, take_over_features
 from .._sklearn.compat import fit_context
 from .._sklearn.versions import RemembersVersion
+from ..callbacks.listening import CALLBACKS
 from ..engine.arrays import Floats, Integers
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.notebook import PACKAGE, documentation_url
@@ -77,6 +78,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         "max_time": [Interval(0), None],
         "n_jobs": N_JOBS,
         "verbose": VERBOSITY,
+        "callbacks": [CALLBACKS, None],
         "random_state": SEED,
     }
 
@@ -99,6 +101,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         n_jobs=None,
         verbose=0,
         random_state=None,
+        callbacks=None,
     ) -> None:
         self.preset = preset
         self.n_folds = n_folds
@@ -111,6 +114,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         self.n_jobs = n_jobs
         self.verbose = verbose
         self.random_state = random_state
+        self.callbacks = callbacks
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Any:
@@ -171,12 +175,13 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         )
         arms, seed = self._arms(preset, numbers), int(rng.randint(np.iinfo(np.int32).max))
 
-        def fitted(n_epochs: int, verbose: Any) -> BaseCrossEnsemble:
+        def fitted(n_epochs: int, verbose: Any, callbacks: Any) -> BaseCrossEnsemble:
             network = self._network(preset, batch, n_epochs)
             grid = [{name: [value] for name, value in arm.items()} for arm in arms]
             ensemble = self._ensemble(
                 network, grid, cv=splits, n_jobs=self.n_jobs, verbose=verbose, random_state=seed
             )
+            ensemble.set_params(callbacks=callbacks)
             if self._is_classifier:
                 ensemble.set_params(calibrate=preset.calibrates)
             # The members' own requests are none of the user's concern.
@@ -187,11 +192,11 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
 
         if self.max_time is not None and n_epochs > PILOT_EPOCHS:
             piloted = time.monotonic()
-            fitted(PILOT_EPOCHS, verbose=0)
+            fitted(PILOT_EPOCHS, verbose=0, callbacks=None)
             now = time.monotonic()
             left = plain(self.max_time) - (now - began)
             n_epochs = max(1, min(n_epochs, int(left / (now - piloted) * PILOT_EPOCHS)))
-        self.ensemble_ = fitted(n_epochs, self.verbose)
+        self.ensemble_ = fitted(n_epochs, self.verbose, self.callbacks)
         self.n_epochs_ = n_epochs
         return self
 

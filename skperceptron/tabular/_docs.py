@@ -52,10 +52,13 @@ n_jobs : int, default=None
     Number of workers. Each trains networks of its own.
 
 verbose : int, default=0
-    Whether the weights of arms and the score of held-out rows are printed.
+    Whether progress, the weights of arms and the score of held-out rows are printed.
 
 random_state : int, RandomState instance or None, default=None
     Seed of folds, weights and batches.
+
+callbacks : list of callbacks, default=None
+    Told of each network, and of its epochs, as scikit-learn's ``ProgressBar`` is.
 """
 
 _ATTRIBUTES = """

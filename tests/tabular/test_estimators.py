@@ -18,6 +18,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron.callbacks import EpochLogger
 from skperceptron.tabular import TabularMLPClassifier, TabularMLPRegressor
 from skperceptron.tabular import _base as base
 
@@ -491,6 +492,16 @@ def test_copies_and_pickles(cls):
     assert clone(model).get_params() == model.get_params()
 
 
+@BOTH
+def test_skops_files(cls):
+    skops = pytest.importorskip("skops.io")
+    X, labels = frame(40)
+    model = small(cls, max_epochs=2).fit(X, target_of(cls, labels))
+    dumped = skops.dumps(model)
+    again = skops.loads(dumped, trusted=skops.get_untrusted_types(data=dumped))
+    np.testing.assert_array_equal(model.predict(X), again.predict(X))
+
+
 def test_parameters_are_searchable_in_a_pipeline():
     X, y = load_iris(return_X_y=True)
     pipeline = make_pipeline(FunctionTransformer(), small())
@@ -521,6 +532,20 @@ def test_verbose_output_tells_weights_and_score(capsys):
     printed = capsys.readouterr().out
     assert re.search(r"2 arms on 2 folds", printed)
     assert "Out-of-fold score" in printed
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_callbacks_hear_of_each_epoch_of_each_network(n_jobs):
+    X, y = load_iris(return_X_y=True)
+    logger = EpochLogger()
+    options = {"arms": 2, "max_epochs": 3, "hidden_layer_sizes": (128,), "n_jobs": n_jobs}
+    model = small(**options, callbacks=[logger]).fit(X, y)
+    n_networks = sum(map(len, model.ensemble_.estimators_))
+    assert len(logger.rows_) == 3 * n_networks
+    # A trial of a few epochs, which only tells how long they take, is told to nobody.
+    quick = EpochLogger()
+    small(**options | {"n_jobs": None}, max_time=1e6, callbacks=[quick]).fit(X, y)
+    assert len(quick.rows_) == 3 * n_networks
 
 
 def test_failed_fit_leaves_the_earlier_one():
