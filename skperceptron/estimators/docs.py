@@ -146,7 +146,18 @@ feature_scale : bool, default=False
     Whether each feature is multiplied by a learned factor, which starts at 1, before it reaches
     the first layer (Holzmüller et al. 2024).
 
-numeric_embedding : {"pbld"} or NumericEmbedding, default=None
+parametric_activation : bool, default=False
+    Whether each hidden unit learns how far it follows its activation f: its value is
+    ``z + a (f(z) - z)``, where `a` starts at 1 (Holzmüller et al. 2024).
+
+ensemble_size : int, default=None
+    How many networks are trained as one that share their hidden weights W and predict together: the
+    i-th computes ``((x * r_i) W + b) * s_i + b_i`` and has an output layer of its own (TabM,
+    Gorishniy et al. 2025). Each is trained on all rows by its own loss; predictions are averaged.
+    Not for sparse X, "lbfgs", batch normalisation, starts that look at data, and skip connections
+    but "residual".
+
+numeric_embedding : {"pbld", "plr"} or NumericEmbedding, default=None
     What each feature becomes before it reaches the first layer: see
     :mod:`skperceptron.embeddings`. Not for sparse X.
 
@@ -160,6 +171,10 @@ decay_schedule : str, TimeSchedule or callable, default=None
     What the weight decay of solvers such as "adamw" is multiplied by as training goes on, besides
     the learning rate: a schedule that is a function of time, such as "flat_cosine". See
     :mod:`skperceptron.schedules`.
+
+dropout_schedule : str, TimeSchedule or callable, default=None
+    What `dropout` and `input_dropout` are multiplied by as training goes on, at most by 1: a
+    schedule as for `decay_schedule`.
 
 drop_last : bool, default=False
     Whether the rows that do not fill a batch at the end of an epoch are left out, so that all
@@ -203,6 +218,15 @@ normalization_parameters_ : list of ndarray of shape (2 or 4, units)
 feature_scales_ : list of one ndarray of shape (`n_features_in_`,)
     The learned factors of the features, or of what `numeric_embedding` makes of them. Only with
     ``feature_scale=True``.
+
+adapters_ : list of ndarray of shape (`ensemble_size`, units)
+    What tells the networks apart that share weights: layer by layer r, s and the biases. The last
+    items of `coefs_` and `intercepts_` then hold the output layers of all networks, below one
+    another. Only with `ensemble_size`.
+
+activation_shares_ : list of ndarray
+    How far the units of each hidden layer follow their activation. Only with
+    ``parametric_activation=True``.
 
 numeric_embeddings_ : list of ndarray
     What the embedding of features has learned. Only with `numeric_embedding`; "pbld" has
