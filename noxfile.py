@@ -28,6 +28,16 @@ def newest(session):
     session.run("pytest", "-n", "2", *session.posargs)
 
 
+@nox.session(python="3.11")
+@nox.parametrize("steps", ["numpy", "compiled"])
+def steps(session, steps):
+    """Test with one of the two ways to run the steps of a fit."""
+    session.env["SKPERCEPTRON_STEPS"] = steps
+    session.env["SKPERCEPTRON_BUILD"] = "compiled" if steps == "compiled" else "pure"
+    session.install("-e", ".[test]")
+    session.run("pytest", "-n", "2", *session.posargs)
+
+
 @nox.session(python=["3.13t", "3.14t"])
 def free(session):
     """Test threads on Python without its global lock, where the dependencies have builds for it."""

@@ -8,11 +8,13 @@ what a user waits for in ``fit``, but not imports, and, where said so, not compi
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from itertools import pairwise
+from unittest.mock import patch
 
 import numpy as np
 
@@ -64,6 +66,12 @@ def skperceptron(case: Case, X: np.ndarray, y: np.ndarray, **options) -> float:
     from skperceptron import MLPSoftmaxClassifier
 
     return _fit_seconds(MLPSoftmaxClassifier, case, X, y, activation=case.activation, **options)
+
+
+def by_numpy_calls(case: Case, X: np.ndarray, y: np.ndarray, **options) -> float:
+    """Ours, without compiled steps."""
+    with patch.dict(os.environ, {"SKPERCEPTRON_STEPS": "numpy"}):
+        return skperceptron(case, X, y, **options)
 
 
 def scikit_learn(case: Case, X: np.ndarray, y: np.ndarray, **options) -> float:
@@ -256,7 +264,11 @@ def products_alone(case: Case, X: np.ndarray, y: np.ndarray) -> float:
 
 def available() -> dict[str, Peer]:
     """Return the peers that are installed, ours first."""
+    from skperceptron.engine.compiled import is_available
+
     peers: dict[str, Peer] = {"skperceptron": skperceptron, "scikit-learn": scikit_learn}
+    if is_available():
+        peers["skperceptron, NumPy steps"] = by_numpy_calls
     if find_spec("torch"):
         peers["PyTorch"] = pytorch
     if find_spec("jax"):

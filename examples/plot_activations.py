@@ -1,6 +1,6 @@
 """
 ==================================
-Every activation on one picture
+Every activation in one picture
 ==================================
 
 What each hidden unit makes of its weighted sum ``z``: the function, its derivative, through which
@@ -61,8 +61,8 @@ fig.legend(
 plt.show()
 
 # %%
-# Where saturation begins; and the largest slope, the factor by which a layer can pass the gradient
-# on. That of the sigmoid is 1/4: ten layers of it divide the gradient by a million.
+# Where saturation begins; and the largest slope, the factor by which a layer can pass the
+# gradient on. That of the sigmoid is 1/4: ten layers of it divide the gradient by a million.
 
 wide = np.linspace(-20, 20, 4001)
 print(f"{'':<14}{'range of f':<16}{'largest slope':>14}   saturated")
@@ -80,8 +80,8 @@ for name in names:
     print(f"{name:<14}{bounds:<16}{np.abs(slope).max():>14.2f}   {', '.join(sides)}")
 
 # %%
-# One's own is a class with two methods. It can be trained, searched, pickled and drawn as those
-# above: here a parabola, which has no bounds and no flat ends.
+# Your own activation is a class with two methods. It can be trained, searched, pickled and drawn
+# like those above. Here is a parabola, which has no bounds and no flat ends.
 
 
 class Parabola(Activation):

@@ -1,15 +1,15 @@
 """
 ===========================================
-A fit that is killed, and goes on
+A fit that is killed, and resumed
 ===========================================
 
-``Checkpoint`` saves a fit while it goes on. Started again, the fit resumes where the file was
-written last, and ends with the very bits that it would have had: weights, the optimiser's moments,
-random generators and the history of losses are all in the file.
+``Checkpoint`` saves a fit while it runs. When the fit is started again, it resumes where the file
+was last written, and ends with exactly the weights that it would have had: the file contains
+weights, the optimiser's moments, random generators and the history of losses.
 """
 
 # %%
-# A power failure, in the shape of a callback: in epoch 23, it ends the program.
+# A callback plays the part of a power failure: in epoch 23 it ends the program.
 
 import tempfile
 import warnings
@@ -50,7 +50,7 @@ def make_network(*callbacks):
 
 
 # %%
-# The first attempt dies in epoch 23. Every tenth epoch is saved: the file holds epoch 20.
+# The first attempt dies in epoch 23. Every tenth epoch is saved, so the file holds epoch 20.
 
 folder = tempfile.TemporaryDirectory()
 path = Path(folder.name) / "network.npz"
@@ -62,14 +62,14 @@ except SystemExit as failure:
 print(f"{path.name}: {path.stat().st_size:,} bytes")
 
 # %%
-# The second attempt is the same program without the failure. It begins with epoch 21.
+# The second attempt is the same program without the failure. It starts with epoch 21.
 
 resumed = make_network(second, Checkpoint(path, every_n_epochs=10)).fit(X, y)
 print(first.to_frame().tail(4).to_string(index=False))
 print(second.to_frame().head(4).to_string(index=False))
 
 # %%
-# A third network that has never been interrupted has the same weights, to the last bit.
+# A third network, which was never interrupted, has the same weights, bit for bit.
 
 undisturbed = make_network().fit(X, y)
 for ours, theirs in zip(resumed.coefs_, undisturbed.coefs_, strict=True):

@@ -1,6 +1,6 @@
 """
 ================================================
-Early stopping with validation data of one's own
+Early stopping with your own validation data
 ================================================
 
 A large network on few rows learns their noise by heart: the training loss keeps falling, while the

@@ -3,14 +3,14 @@
 Forecasting: a network with feedback
 ====================================
 
-A graph may have feedback: what comes out goes in again. A network that has learned to predict the
-next value of a series from the last ones goes on by itself when its prediction is taken for the
-next value.
+A graph may have feedback: its output becomes an input again. A network that has learned to predict
+the next value of a series from the last ones can continue the series by itself, if its prediction
+is used as the next value.
 """
 
 # %%
 # Mackey and Glass (1977) modelled blood cells that are made with a delay. Their series nearly
-# repeats itself, but never does: it is chaotic, and a benchmark of forecasting.
+# repeats itself, but never does. It is chaotic, and often used to compare forecasts.
 
 import warnings
 
@@ -59,7 +59,7 @@ print(f"one step ahead: root mean squared error {one_step:.5f}")
 print(f"standard deviation of the series: {series.std():.3f}")
 
 # %%
-# Feedback: drop the oldest value of each window, append the prediction. Many forecasts advance at
+# Feedback: drop the oldest value of each window and append the prediction. Many forecasts run at
 # once, from different moments that the network has not seen.
 
 
@@ -77,8 +77,9 @@ truth = sliding_window_view(series, horizon)[starts]
 forecasts = forecast(network, sliding_window_view(series, lags)[starts - lags], horizon)
 
 # %%
-# Left, the first of the forecasts. Right, the error of all of them: it grows with each step, since
-# chaos magnifies small differences. The dashed line is the error of always saying "the mean".
+# Left, the first of the forecasts. Right, the error of all of them: it grows with each step,
+# since chaos magnifies small differences. The dashed line is the error of always saying "the
+# mean".
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained", width_ratios=(3, 2))
 before = np.arange(-60, 1)

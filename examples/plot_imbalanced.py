@@ -3,8 +3,8 @@
 When one class is rare
 =================================
 
-Where one class is rare, a network that is right nearly always may miss nearly all of it. Weights of
-the classes, another loss, and another threshold move the answer; they do not all do the same.
+If one class is rare, a network can be right nearly always and still miss nearly all of it. Class
+weights, another loss, and another threshold change its answers, but not all in the same way.
 """
 
 # %%
@@ -39,8 +39,8 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, stratif
 print(f"{y_train.sum()} of {len(y_train)} training rows are in the rare class")
 
 # %%
-# Four ways. The threshold is chosen by cross-validation, for the best balanced accuracy; behind it
-# is the plain network.
+# Four ways. The threshold is chosen by cross-validation for the best balanced accuracy, and is
+# applied to the plain network.
 
 options = {
     "hidden_layer_sizes": (16,),
@@ -62,9 +62,9 @@ for model in models.values():
 
 # %%
 # Labels: weights and threshold find most of the rare rows, and raise many false alarms. The focal
-# loss is a matter of hard rows, not of rare ones: without its ``alpha`` it finds no more of them.
-# Probabilities: the log loss of the plain network is the best; those of a balanced world are not
-# those of ours.
+# loss is about hard rows, not about rare ones: without its ``alpha`` it finds no more of them.
+# Probabilities: the plain network has the best log loss. The others predict probabilities for
+# classes of equal size, which these are not.
 
 columns = ("accuracy", "balanced", "recall", "precision", "log loss")
 print(f"{'':<26}" + "".join(f"{column:>11}" for column in columns))
@@ -80,8 +80,8 @@ for name, model in models.items():
     print(f"{name:<26}" + "".join(f"{figure:>11.3f}" for figure in row))
 
 # %%
-# Each network is a curve, one point for each threshold; the markers are where the networks stand.
-# The threshold moves along a curve, and reaches what the weights reach.
+# Each network is a curve with one point for each threshold. Markers show the threshold that it
+# uses. Moving the threshold moves along the curve, and achieves what class weights achieve.
 
 fig, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
 styles = (("-", "o", "#0072b2"), ("--", "s", "#d55e00"), (":", "^", "#009e73"))

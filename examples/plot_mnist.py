@@ -3,9 +3,9 @@
 MNIST, and scikit-learn's network
 =================================
 
-Where the two packages have the same parameters, the same seed makes the same network. In double
-precision the two also take nearly the same time on a network of this size. Without a word about
-``dtype``, skperceptron trains large networks in single precision, and that saves half of it.
+Where the two packages have the same parameters, the same seed makes the same network. How long does
+each take to train it? And what does single precision change, which skperceptron chooses for large
+networks by itself?
 """
 
 # %%
@@ -46,10 +46,11 @@ for name, network in networks.items():
     print(f"{name:<40}{seconds:>10.2f}{network.score(X_test, y_test):>16.4f}")
 
 # %%
-# In both packages most of the time goes into the same matrix products, which BLAS computes for
-# either: so there is little to gain in double precision. Single precision halves the products.
-# (On small networks it is the other way round: products hardly count, and skperceptron's shorter
-# steps do. See :doc:`/performance`; times on a busy machine vary.)
+# The first two compute the same numbers in double precision. In both, most of the time goes into
+# the same matrix products, which BLAS computes for either, so the gain is limited. The third is
+# trained in single precision, where these products take half as long. (Times depend on the
+# machine and on what else it does; :doc:`/performance` has careful measurements. On small
+# networks, where products hardly count, the differences are larger.)
 #
 # The first two are the same model: their weights, and the course of their losses, agree to
 # rounding.

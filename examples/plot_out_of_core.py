@@ -3,13 +3,14 @@
 Data that does not fit into memory
 ===================================
 
-``partial_fit`` takes one step after another on whatever rows it is given. Here the rows lie in a
-file that is mapped into memory: of each chunk, only the part that is being used is read.
+``partial_fit`` trains on whatever rows it is given, call after call. Here the rows are in a
+file that is mapped into memory, so that only the part in use is read.
 """
 
 # %%
 # A file of 100,000 rows with 100 features in single precision, written chunk by chunk. The class
-# depends on the rows' distance from the origin in ten of the dimensions: nothing for a line.
+# depends on the distance from the origin in ten of the dimensions, which no linear model can
+# learn.
 
 import tempfile
 import tracemalloc
@@ -38,8 +39,8 @@ print(
 )
 
 # %%
-# The last chunk is for testing. The first call must name all classes, since no chunk needs to hold
-# them all. ``tracemalloc`` counts what NumPy allocates on the way.
+# The last chunk is for testing. The first call must name all classes, because a chunk need not
+# contain them all. ``tracemalloc`` measures what NumPy allocates on the way.
 
 X_test, y_test = X[-CHUNK:], y[-CHUNK:]
 network = MLPBinaryClassifier((64,), learning_rate_init=0.005, dtype="float32", random_state=0)
@@ -55,8 +56,8 @@ tracemalloc.stop()
 print(f"accuracy {accuracy[-1]:.3f}; at most {memory[-1]:.1f} MiB in memory at a time")
 
 # %%
-# Rows may as well come from a database or a queue: the network keeps nothing of them. The
-# optimiser's state goes on from call to call.
+# Rows could just as well come from a database or a queue, since the network does not store them.
+# The optimiser's state is kept from call to call.
 
 size = path.stat().st_size / 2**20
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.5), layout="constrained")

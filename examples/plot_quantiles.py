@@ -3,12 +3,12 @@
 How sure is a prediction?
 =========================
 
-Two losses tell more than one number: the pinball loss gives quantiles of any distribution, the
+Two losses give more than a single number: the pinball loss gives quantiles of any distribution, the
 Gaussian likelihood a mean and a standard deviation.
 """
 
 # %%
-# Noise that grows to the right, and is skewed: a few values lie far above.
+# The noise grows to the right, and is skewed: a few values lie far above the others.
 
 import warnings
 
@@ -37,8 +37,8 @@ quantiles = MLPRegressor(Pinball([0.05, 0.5, 0.95]), **options).fit(X, y)
 normal = MLPRegressor("gaussian_nll", **options).fit(X, y)
 
 # %%
-# The quantiles follow the skew, and never cross. The normal distribution is symmetric: its lower
-# bound lies where there are no data.
+# The quantiles follow the skew, and never cross. The normal distribution is symmetric, so its
+# lower bound lies where there are no data.
 
 low, median, high = quantiles.predict(grid).T
 mean, std = normal.predict(grid, return_std=True)

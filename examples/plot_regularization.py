@@ -1,11 +1,11 @@
 """
 ====================================
-Four ways against learning by heart
+Four ways to avoid overfitting
 ====================================
 
-A network with more weights than it has rows learns their noise, and its loss on other rows rises.
-Dropout, a penalty, batch normalisation and averaged weights are four remedies; they do not cure the
-same thing.
+A network with more weights than rows learns their noise, and its loss on other rows rises.
+Dropout, a penalty, batch normalisation and averaged weights are four remedies, which do not help
+against the same thing.
 """
 
 # %%
@@ -32,7 +32,8 @@ wrong = rng.choice(400, 40, replace=False)
 y_train[wrong] = (y_train[wrong] + rng.randint(1, 10, 40)) % 10
 
 # %%
-# Each remedy alone, then two of them together. All networks are trained for as many epochs.
+# Each remedy alone, then two of them together. All networks are trained for the same number of
+# epochs.
 
 remedies = {
     "none": {},
@@ -56,8 +57,8 @@ networks = {
 }
 
 # %%
-# The validation loss. Without remedy it falls for some 30 epochs; then the network learns
-# the wrong labels. Batch normalisation gets there sooner, which is what it is for. Averaging, over
+# The validation loss. Without remedy it falls for some 30 epochs; then the network learns the
+# wrong labels. Batch normalisation gets there sooner, which is what it is for. Averaging, over
 # the last quarter of the epochs, takes the jumps out, but no more than that. Dropout helps most.
 
 fig, ax = plt.subplots(figsize=(8, 4.2), layout="constrained")
@@ -71,7 +72,7 @@ ax.legend(ncols=2)
 plt.show()
 
 # %%
-# The accuracy tells the same.
+# The accuracy shows the same.
 
 print(f"{'':<24}{'training loss':>15}{'validation loss':>17}{'at its best':>13}{'accuracy':>10}")
 for name, network in networks.items():

@@ -48,8 +48,8 @@ plt.show()
 
 # %%
 # Mistakes per epoch. The plain rule stops when an epoch brings none, which on separable data it
-# does after at most :math:`(R/\gamma)^2` corrections (Novikoff 1962); the linear machine goes on
-# for ever.
+# does after at most :math:`(R/\gamma)^2` corrections (Novikoff 1962). On these data the linear
+# machine would never stop.
 
 fig, ax = plt.subplots(figsize=(6, 3), layout="constrained")
 for (name, machine), style, colour in zip(

@@ -4,8 +4,8 @@ A table with categories and gaps, as it is
 ==========================================
 
 Rents of flats: towns, dates, a lift or none, and values that are missing.
-:class:`~skperceptron.tabular.TabularMLPRegressor` takes the frame as it is, and tells afterwards
-how good its predictions are, what they rest on, and how far each kind of network is trusted.
+:class:`~skperceptron.tabular.TabularMLPRegressor` takes the frame as it is. Afterwards it says
+how good its predictions are, what they depend on, and how much each kind of network counts.
 """
 
 import matplotlib.pyplot as plt
@@ -26,7 +26,7 @@ flats = pd.DataFrame(
         "built": pd.to_datetime("1950-01-01") + pd.to_timedelta(rng.randint(26_000, size=n), "D"),
     }
 )
-# The top floors are dear only where there is a lift.
+# The top floors are expensive only if there is a lift.
 rent = 9 * flats["area"] * flats["town"].map({"Bern": 2.0, "Linz": 1.2, "Ulm": 1.0})
 rent += 30 * flats["floor"] * np.where(flats["lift"], 1, -1)
 rent += 200 * (flats["built"].dt.year > 2000) + rng.normal(0, 60, n)
@@ -50,9 +50,9 @@ for arm, weight in zip(model.arms_, model.weights_, strict=True):
     print(f"weight {weight:.2f}: weight decay {arm['solver'].weight_decay:g}")
 
 # %%
-# Left, what networks predicted for rows that they had not seen. Where the town is missing nobody
-# can know the rent. Right, by how much the error of such predictions rises when a column is
-# shuffled: all that is made of it, such as the levels of "town", together.
+# Left: predictions for rows that the networks had not seen. If the town is missing, nobody
+# can know the rent. Right: by how much the error of such predictions rises when a column is
+# shuffled, with everything that is derived from it, such as the levels of "town".
 
 found = model.permutation_importances(flats[train], rent[train], random_state=0)
 truth, predicted = rent[train].to_numpy(), model.oof_predictions_

@@ -3,9 +3,9 @@
 Text, as a sparse matrix
 ==========================
 
-Words counted in documents make a matrix with thousands of columns that is nearly empty. A network
-takes it as it is, in compressed sparse rows: it is never made dense, neither as a whole nor in a
-batch.
+Counting words in documents gives a matrix with thousands of columns that is nearly empty. A network
+takes it as it is, in compressed sparse rows. It is never made dense, neither as a whole nor batch
+by batch.
 """
 
 # %%
@@ -72,8 +72,8 @@ print(f"{X_train.data.nbytes + X_train.indices.nbytes:>12,} bytes as it is")
 print(f"{4 * np.prod(X_train.shape):>12,} bytes if it were dense")
 
 # %%
-# The first layer multiplies by the sparse matrix. Words are many and rows are few: dropping out
-# words and early stopping keep the network from learning the rows by heart.
+# The first layer multiplies the sparse matrix. There are many words and few rows, so dropout of
+# words and early stopping are needed against overfitting.
 
 network = MLPSoftmaxClassifier(
     (64,),
@@ -92,7 +92,7 @@ print(f"test accuracy {network.score(X_test, modules[test]):.2f}", end="; ")
 print(f"{commonest:.2f} of the paragraphs are from the commonest module")
 
 # %%
-# Share of each module's paragraphs, row by row.
+# The share of each module's paragraphs, row by row.
 
 fig, ax = plt.subplots(figsize=(7, 5.5), layout="constrained")
 ConfusionMatrixDisplay.from_estimator(

@@ -5,7 +5,7 @@ Vanishing gradients, dead units
 
 On its way back, the gradient is multiplied by the slope of the activation and by the weights, layer
 after layer. Where slopes are small, as those of a sigmoid, little of it arrives; where they are
-zero, as those of a ReLU below zero, units may stay silent for ever.
+zero, as those of a ReLU below zero, units may never recover.
 """
 
 # %%

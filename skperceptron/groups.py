@@ -16,6 +16,7 @@ ATTRIBUTES = {
     "bias": "intercepts_",
     "activation": "activation_parameters_",
     "activation_share": "activation_shares_",
+    "adapter": "adapters_",
     "normalization": "normalization_parameters_",
     "feature_scale": "feature_scales_",
     "embedding": "embeddings_",
@@ -60,9 +61,9 @@ class ParameterGroup(Component):
 class ParameterGroups(Component):
     """A :class:`ParameterGroup` for each kind of learned arrays; None changes nothing.
 
-    The factors by which tabular networks profit are those of Holzmüller et al. (2024), *Better by
-    default*: a tenth of the learning rate for biases, six times the rate for feature scales. What
-    a network has nothing of is passed over.
+    For tables, Holzmüller et al. (2024), *Better by default*, use a tenth of the learning rate for
+    biases and six times the rate for feature scales. Groups for arrays that a network does not have
+    are ignored.
 
     Parameters
     ----------
@@ -74,6 +75,8 @@ class ParameterGroups(Component):
         What activations such as PReLU learn, ``activation_parameters_``.
     activation_share : ParameterGroup, default=None
         How far each unit follows its activation, ``activation_shares_``.
+    adapter : ParameterGroup, default=None
+        What tells networks apart that share weights, ``adapters_``.
     normalization : ParameterGroup, default=None
         Factors and shifts of normalised layers, ``normalization_parameters_``. Running
         statistics are not concerned.
@@ -101,6 +104,7 @@ class ParameterGroups(Component):
         bias: ParameterGroup | None = None,
         activation: ParameterGroup | None = None,
         activation_share: ParameterGroup | None = None,
+        adapter: ParameterGroup | None = None,
         normalization: ParameterGroup | None = None,
         feature_scale: ParameterGroup | None = None,
         embedding: ParameterGroup | None = None,
@@ -110,6 +114,7 @@ class ParameterGroups(Component):
         self.bias = bias
         self.activation = activation
         self.activation_share = activation_share
+        self.adapter = adapter
         self.normalization = normalization
         self.feature_scale = feature_scale
         self.embedding = embedding

@@ -50,7 +50,7 @@ _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(200)
 
 @dataclass(frozen=True)
 class Layer:
-    """What an initialiser is told of a layer.
+    """What an initialiser knows about a layer.
 
     Attributes
     ----------
@@ -61,8 +61,8 @@ class Layer:
     init_factor : float
         That of the activation; at the output, of the last hidden one.
     inputs : ndarray or CSR matrix of shape (n, fan_in), float64, or None
-        What the layer reads on some rows of the training data, the layers before having been
-        drawn. None if the initialiser asks for no rows, or there are none yet.
+        Inputs of the layer for some rows of the training data; the layers before it are already
+        initialised. None if the initialiser needs no rows, or there are none yet.
     """
 
     fan_in: int
@@ -97,8 +97,8 @@ class Initializer(Component):
     Attributes
     ----------
     n_rows : int
-        On how many rows, at most, it wants to know what a layer reads; 0 for those that do not
-        look at data.
+        On how many rows, at most, it needs the inputs of a layer; 0 for those that do not look at
+        data.
     coefs_init, intercepts_init : list of array-like or None
         Arrays that take the place of what was drawn, in the units of the target.
     """
@@ -236,14 +236,13 @@ class Orthogonal(Initializer):
 class UnitVariance(Initializer):
     r"""Normal weights, rescaled so that z of each hidden unit has variance 1 on the training data.
 
-    Layer after layer is drawn, and sees what those before it make of some rows (Krähenbühl et al.
-    2016, *Data-dependent initializations*; Mishkin & Matas 2016). Where z is constant, and without
-    data, the variance of a weight is 1 / fan_in.
+    Layers are drawn one after the other, each with what those before it compute for some rows
+    (Krähenbühl et al. 2016, *Data-dependent initializations*; Mishkin & Matas 2016). Where z is
+    constant, and without data, the variance of a weight is 1 / fan_in.
 
     The border z = 0 of each hidden unit leads through a random point between `points` rows:
     biases are :math:`-\sum_i w_i z_i` with random rows i, and weights w from a flat Dirichlet
-    distribution. Holzmüller et al. (2024), *Better by default*, do so with five points for the sake
-    of tables.
+    distribution. Holzmüller et al. (2024), *Better by default*, use five points for tables.
 
     Parameters
     ----------
@@ -320,7 +319,7 @@ class NTKNormal(Initializer):
 
 
 class Constant(Initializer):
-    """All weights equal, biases zero; hidden units then stay equal for ever.
+    """All weights equal, biases zero; hidden units then stay equal throughout training.
 
     Parameters
     ----------
@@ -370,7 +369,7 @@ class _Otherwise(Initializer):
 class ZeroOutput(_Otherwise):
     """Zeros for the output layer, another rule for the hidden ones: first predictions are constant.
 
-    Zhang, Dauphin & Ma (2019), *Fixup initialization*, end their networks in such a layer.
+    Zhang, Dauphin & Ma (2019), *Fixup initialization*, use such an output layer.
 
     Parameters
     ----------
@@ -393,8 +392,8 @@ class ZeroOutput(_Otherwise):
 class Given(_Otherwise):
     """Arrays of your own: weights of an earlier fit, or of another library.
 
-    What ``coefs_init`` and ``intercepts_init`` of ``fit`` are, as a parameter: for ``partial_fit``,
-    and for searches over where to start.
+    The same as ``coefs_init`` and ``intercepts_init`` of ``fit``, but as a parameter: for
+    ``partial_fit``, and for searches over starting points.
 
     Parameters
     ----------

@@ -411,7 +411,7 @@ class BinaryFocalLoss(Loss):
     r"""Focal loss of independent sigmoids (Lin et al. 2017), y either 0 or 1.
 
     :math:`-\alpha_y (1-p_y)^\gamma \log p_y`, where :math:`p_y` is the probability of what y
-    is: rows that are answered well count less. Its minimum lies closer to 1/2 than the share of
+    is: rows that are classified well count less. Its minimum lies closer to 1/2 than the share of
     the class: the ranking is right, probabilities are too cautious.
 
     Parameters
@@ -476,7 +476,7 @@ class CategoricalFocalLoss(_Softmax):
     r"""Focal loss of a softmax (Lin et al. 2017).
 
     :math:`-\alpha_y (1-p_y)^\gamma \log p_y`, where :math:`p_y` is the probability of the right
-    class: rows that are answered well count less. Probabilities are too cautious, as those of
+    class: rows that are classified well count less. Probabilities are too cautious, like those of
     :class:`BinaryFocalLoss`.
 
     Parameters
@@ -648,8 +648,8 @@ class Pinball(_IdentityLink):
     :math:`q (y - z)` where the prediction is too low, :math:`(1 - q) (z - y)` elsewhere. A list
     of quantiles makes one output for each, trained side by side; their predictions are
     sorted, which never increases the loss of any row (Chernozhukov et al. 2010), so that no
-    quantile crosses another. Sorting, unlike a chain of positive increments, goes with every
-    change of units, costs training nothing, and leaves the output layer a plain one.
+    quantile crosses another. Unlike a chain of positive increments, sorting works in any units,
+    does not slow down training, and needs no special output layer.
 
     Parameters
     ----------

@@ -57,7 +57,7 @@ class Optimizer(Component):
     n_scratch : int
         How many further vectors ``update`` needs to calculate in.
     is_stochastic : bool
-        Whether it goes step by step, batch by batch.
+        Whether it takes one step per batch.
     is_scale_free : bool
         Whether steps stay the same, but for epsilon, if all gradients are multiplied by a factor.
     weight_decay : float
@@ -395,8 +395,8 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019).
 
-    Before each step, weights shrink by ``learning_rate * weight_decay``; biases do not. Set the
-    estimator's ``alpha`` to 0: it is a penalty in the gradient.
+    Before each step, weights (not biases) shrink by the share ``learning_rate * weight_decay``.
+    Set the estimator's ``alpha`` to 0, which is a penalty in the gradient.
 
     Parameters
     ----------
@@ -521,7 +521,8 @@ class NAdam(Optimizer):
 class Lion(Optimizer):
     """Steps of one size in the direction of the momentum's sign (Chen et al. 2023).
 
-    Wants a learning rate three to ten times smaller than Adam's, and more weight decay.
+    Large networks need a learning rate three to ten times smaller than with Adam, and more weight
+    decay.
 
     Parameters
     ----------

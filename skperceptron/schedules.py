@@ -128,7 +128,7 @@ class InverseScaling(Schedule):
 
 
 class Adaptive(Schedule):
-    """Divide the rate whenever progress ends; stop when it has become tiny.
+    """Divide the rate whenever there is no more progress; stop when it has become tiny.
 
     Krizhevsky, Sutskever & Hinton (2012) did so by hand.
 
@@ -334,7 +334,7 @@ class LinearWarmup(TimeSchedule):
 class FlatCosine(TimeSchedule):
     """Stay at the learning rate, then fall to 0 along half a cosine.
 
-    Holzmüller et al. (2024) let weight decay and dropout fall so.
+    Holzmüller et al. (2024) use it for weight decay and dropout.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ __all__ = ["EarlyStopping"]
 
 
 class EarlyStopping(Checked):
-    """Stop when a figure on held-out rows no longer improves (Prechelt 1998).
+    """Stop when a metric on held-out rows no longer improves (Prechelt 1998).
 
     ``early_stopping=True`` of an estimator is this object with its defaults.
 
@@ -37,7 +37,7 @@ class EarlyStopping(Checked):
         Epochs from one look at the held-out rows to the next; the last epoch is always looked at.
         The entries of ``validation_scores_`` in between are NaN.
     ties : {"first", "latest"}, default="first"
-        Which of several epochs with the best figure counts.
+        Which of several epochs with the best score counts.
 
     Examples
     --------

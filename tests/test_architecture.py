@@ -50,6 +50,7 @@ FLOORS = {
     "inspection": TOOLS,
     "model_selection": TOOLS,
     "tabular": TOOLS,
+    "trackers": TOOLS,
 }
 ESTIMATOR_NAMES = [
     "MLPBinaryClassifier",

@@ -185,6 +185,7 @@ BAD_PARAMETERS = [
     ("parameter_groups", {"bias": 0.1}, "'ParameterGroups'"),
     ("feature_scale", 1, BOOLEAN),
     ("parametric_activation", 1, BOOLEAN),
+    ("ensemble_size", 0, "int", "None"),
     ("numeric_embedding", "ple", "'pbld', 'plr'"),
     ("numeric_embedding", 3, "'pbld', 'plr'", "'NumericEmbedding'"),
     ("parametrization", "mup", "'standard'", "'ntk'"),
@@ -930,6 +931,8 @@ def test_interrupted_fit_keeps_the_epochs_that_it_had(monkeypatch, cls, n_epochs
 @EVERY_ESTIMATOR
 def test_fit_interrupted_within_an_epoch_leaves_a_usable_model(monkeypatch, cls, n_steps):
     estimator = make(cls, batch_size=8, max_iter=10)
+    # Compiled steps do not call it.
+    monkeypatch.setenv("SKPERCEPTRON_STEPS", "numpy")
     interrupt_after(monkeypatch, Step, "gather", n_steps)
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         estimator.fit(X, Y)

@@ -121,7 +121,7 @@ def cited():
     places = [*(ROOT / "skperceptron").rglob("*.py"), *EXAMPLES.glob("*.py")]
     places += [path for path in DOCS.rglob("*.rst") if path.name != "references.rst"]
     name = r"(?<!-)[A-Z][\w\u00c0-\u017f]+"
-    pattern = rf"({name})(?:, {name})*(?: et al\.| (?:&|and) {name})? \(?((?:19|20)\d\d)\b"
+    pattern = rf"({name})(?:, {name})*(?: et al\.| (?:&|and) {name})? \(?((?:17|18|19|20)\d\d)\b"
     made = {"generated", "gallery", "_build", "backreferences"}
     return {
         (author, year)

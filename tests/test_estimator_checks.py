@@ -149,6 +149,7 @@ OPTIONS = [
     {"normalization": "batch", "dtype": "float64"},
     {"averaging": "ema", "normalization": "layer"},
     {"feature_scale": True, "parameter_groups": SLOW_BIASES, "solver": AdamW(0.1)},
+    {"ensemble_size": 3, "solver": AdamW(0.1)},
     {"parametric_activation": True, "numeric_embedding": "plr", "initializer": "ntk_normal"},
     {"feature_scale": True, "parameter_groups": PENALIZED_SCALES, "solver": "lbfgs"},
     {"max_time": 1e6, "callbacks": []},

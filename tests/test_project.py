@@ -1,7 +1,9 @@
 """What stands around the package: the README's commands, the recipe for contributors, metadata."""
 
+import ast
 import inspect
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -90,6 +92,26 @@ def test_extras_are_those_that_the_documentation_names():
     assert {"plot", "onnx", "distributed", "docs", "benchmark", "test"} <= set(
         project()["optional-dependencies"]
     )
+
+
+def test_page_on_installation_names_every_extra():
+    page = read("docs/installation.rst")
+    assert all(f'".[{extra}]"' in page for extra in project()["optional-dependencies"])
+
+
+def test_extra_plot_brings_what_displays_and_gallery_import():
+    known = {re.match(r"[\w-]+", name)[0] for name in project()["dependencies"]}
+    known |= {re.match(r"[\w-]+", name)[0] for name in project()["optional-dependencies"]["plot"]}
+    known = {name.replace("scikit-learn", "sklearn") for name in known} | {"skperceptron"}
+    # joblib comes with scikit-learn, and packaging with matplotlib.
+    known |= {*sys.stdlib_module_names, "joblib", "packaging"}
+    files = [*(ROOT / "examples").glob("*.py"), *(ROOT / "skperceptron/inspection").rglob("*.py")]
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module]
+            assert {name.split(".")[0] for name in names} <= known, path.name
 
 
 def test_changelog_knows_the_version():

@@ -266,6 +266,8 @@ def test_interrupted_call_can_be_gone_on_with(cls, monkeypatch):
         original(step, i)
 
     with monkeypatch.context() as patch, pytest.warns(UserWarning, match="interrupted by user"):
+        # Compiled steps do not call it.
+        patch.setenv("SKPERCEPTRON_STEPS", "numpy")
         patch.setattr(Step, "run", interrupted)
         model.partial_fit(X, y)
     twin = deepcopy(model)
@@ -328,6 +330,7 @@ OF_NETWORKS = {
     "parameter_groups": (HEEDED, ParameterGroups(bias=ParameterGroup(rate=0.1)), {}),
     "feature_scale": (REFUSED, True, {}),
     "parametric_activation": (REFUSED, True, {}),
+    "ensemble_size": (REFUSED, 3, {}),
     "numeric_embedding": (REFUSED, "pbld", {}),
     "parametrization": (HEEDED, "ntk", {}),
     "decay_schedule": (HEEDED, "exponential", {"solver": AdamW(1.0)}),

@@ -41,10 +41,15 @@ class Block:
 
 def without_prompts(text):
     """Return the code of a doctest; other text as it is."""
-    lines = text.splitlines()
     if not text.startswith(">>>"):
         return text
-    return "\n".join(line[4:] for line in lines if line.startswith((">>>", "...")))
+    code, continues = [], False
+    for line in text.splitlines():
+        # Three dots in an output, such as a traceback, are no code.
+        continues = line.startswith(">>>") or (continues and line.startswith("..."))
+        if continues:
+            code.append(line[4:])
+    return "\n".join(code)
 
 
 def blocks(page):
@@ -63,6 +68,10 @@ def blocks(page):
             ):
                 end += 1
             body = [text[inner:] for text in lines[number + 1 : end]]
+            if any(text.startswith(":caption:") for text in body):
+                # A file's code, or a sketch: nothing to paste.
+                number = end
+                continue
             while body and (body[0].startswith(":") or not body[0].strip() or body[0][0] == " "):
                 body.pop(0)
             text = "\n".join(body).strip()
@@ -212,7 +221,11 @@ def mark(app, doctree):
         return
     logger, above = logging.getLogger(__name__), set()
     for node in list(doctree.findall(is_python)):
-        defined, needed = names_of(without_prompts(node.astext()))
+        try:
+            defined, needed = names_of(without_prompts(node.astext()))
+        except SyntaxError as error:
+            logger.warning("This is no Python: %s", error, location=node)
+            continue
         for name in set(needed) - above:
             logger.warning("%r is defined nowhere above this code", name, location=node)
         if needed:

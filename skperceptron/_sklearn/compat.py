@@ -5,12 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import cache
-from types import FunctionType
+from types import CellType, FunctionType
 from typing import Any
 
 from sklearn.base import BaseEstimator
 from sklearn.base import _fit_context as fit_context
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._optional_dependencies import check_pandas_support
 from sklearn.utils._param_validation import (
@@ -44,7 +43,6 @@ except ImportError:
     VisualBlock = None
 
 __all__ = [
-    "BaseSearchCV",
     "CallbackSupportMixin",
     "HasMethods",
     "Interval",
@@ -62,6 +60,7 @@ __all__ = [
     "convert_sample_weight",
     "fit_context",
     "has_callbacks",
+    "holding",
     "safe_indexing",
     "safe_split",
     "seeing",
@@ -119,6 +118,38 @@ def seeing(function: Callable[..., Any], **others: Any) -> Callable[..., Any]:
         function.__name__,
         function.__defaults__,
         function.__closure__,
+    )
+    changed.__kwdefaults__ = function.__kwdefaults__
+    return changed
+
+
+def holding(function: Callable[..., Any], **others: Any) -> Callable[..., Any]:
+    """Return a copy of an inner function for which some names of the outer one mean something else.
+
+    Parameters
+    ----------
+    function : function
+    **others
+        By the name, a function that is given what it has meant and returns what it means.
+
+    Raises
+    ------
+    RuntimeError
+        If the function does not read one of the names: scikit-learn has changed.
+    """
+    names = function.__code__.co_freevars
+    unread = others.keys() - set(names)
+    if unread:
+        raise RuntimeError(
+            f"{function.__qualname__} of the installed scikit-learn does not use"
+            f" {', '.join(sorted(unread))}: this version of scikit-learn is not supported."
+        )
+    cells = tuple(
+        CellType(others[name](cell.cell_contents)) if name in others else cell
+        for name, cell in zip(names, function.__closure__ or (), strict=True)
+    )
+    changed = FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__, cells
     )
     changed.__kwdefaults__ = function.__kwdefaults__
     return changed

@@ -9,7 +9,8 @@ training goes on from (None where a fit cannot be resumed).
 
 from .base import Callback
 from .checkpoint import Checkpoint
+from .csv_logger import CSVLogger
 from .epoch_logger import EpochLogger
 from .stop_on_plateau import StopOnPlateau
 
-__all__ = ["Callback", "Checkpoint", "EpochLogger", "StopOnPlateau"]
+__all__ = ["CSVLogger", "Callback", "Checkpoint", "EpochLogger", "StopOnPlateau"]

@@ -71,6 +71,7 @@ class Network:
         self.nodes = tuple(nodes)
         self.n_readers = Counter(source for node in self.nodes for source in node.sources)
         self.n_readers[len(self.nodes) - 1] += 1
+        self._multiplicities = {trains: self._listed(trains) for trains in (False, True)}
         arrays = [
             (position, array) for position, n in enumerate(self.nodes) for array in n.block.learned
         ]
@@ -91,6 +92,14 @@ class Network:
         for position, array in arrays:
             place = found[position, array.name]
             self._places[position].append((place, array.shape_in_stack))
+
+    def _listed(self, trains: bool) -> list[int]:
+        """List how many rows the value of each node has for each row of X."""
+        found: list[int] = []
+        for node in self.nodes:
+            of_source = 1 if node.sources[0] < 0 else found[node.sources[0]]
+            found.append(node.block.multiplicity(of_source, trains))
+        return found
 
     def __getstate__(self) -> dict[str, Any]:
         return {"inputs": self.inputs, "nodes": self.nodes}
@@ -123,9 +132,16 @@ class Network:
         """Return how wide the value of a node, or of an input, is."""
         return self.input_of(value).width if value < 0 else self.nodes[value].block.units
 
+    def multiplicity(self, value: int, trains: bool) -> int:
+        """Return how many rows a value has for each row of X."""
+        return 1 if value < 0 else self._multiplicities[trains][value]
+
     def widest(self, spares_input: bool) -> int:
         """Return the width of the widest array that a row takes; a sparse input takes none."""
-        widths = [node.block.units for node in self.nodes]
+        widths = [
+            node.block.units * several
+            for node, several in zip(self.nodes, self._multiplicities[False], strict=True)
+        ]
         return max(widths if spares_input else [*(i.width for i in self.inputs), *widths])
 
     def reads(self, value: int, kind: str) -> bool:

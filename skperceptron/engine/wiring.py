@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from .arrays import ActivationFunction
-from .blocks import Activate, Add, Affine, Blend, Block, Dropout, Embed, Scale
+from .blocks import (
+    Activate,
+    Adapt,
+    Add,
+    Affine,
+    Average,
+    Blend,
+    Block,
+    Dropout,
+    Embed,
+    Scale,
+    SeparateAffine,
+)
 from .inputs import NetworkInput
 from .network import FIRST, INPUT, Network, Node
 
@@ -24,6 +36,8 @@ def multilayer_perceptron(
     dropout: Sequence[Sequence[float]] = (),
     scale_inputs: bool = False,
     blends: bool = False,
+    n_networks: int | None = None,
+    link: str = "identity",
     embed: Embed | None = None,
     embed_numbers: Callable[[int], Block] | None = None,
 ) -> Network:
@@ -38,11 +52,15 @@ def multilayer_perceptron(
     and, with everything that can be asked for, of two hidden layers that are equally wide ::
 
         dropout_0, numeric_embedding_0, scale_0, embedding_0,
-        affine_1, normalization_1, activation_1, dropout_1,
-        affine_2, normalization_2, activation_2, dropout_2, add_2,
+        affine_1, normalization_1, activation_1, blend_1, dropout_1,
+        affine_2, normalization_2, activation_2, blend_2, dropout_2, add_2,
         affine_3
 
-    With `blends`, ``blend_i`` follows ``activation_i`` and reads what that reads, too.
+    and, where `n_networks` share weights, so that the last layer has one for each of them, of ::
+
+        adapter_in_1, affine_1, adapter_out_1, activation_1,
+        adapter_in_2, affine_2, adapter_out_2, activation_2,
+        affine_3, average
 
     Parameters
     ----------
@@ -68,6 +86,11 @@ def multilayer_perceptron(
         factor.
     blends : bool, default=False
         Whether each hidden unit learns how far it follows its activation.
+    n_networks : int, default=None
+        How many networks share their hidden weights, each with factors of its own (Gorishniy et
+        al. 2025). Only for "none" and "residual".
+    link : str, default="identity"
+        What turns outputs into predictions, of which the networks' mean is taken.
     embed : Embed, default=None
         A block that reads a second input, named "codes"; its value stands beside the first one.
     embed_numbers : callable, default=None
@@ -84,37 +107,56 @@ def multilayer_perceptron(
         nodes.append(Node(name, block, sources))
         return len(nodes) - 1
 
+    def width_of(source: int) -> int:
+        return n_inputs if source == INPUT else nodes[source].block.units
+
     def affine(name: str, sources: Sequence[int], units: int) -> int:
-        widths = [n_inputs if s == INPUT else nodes[s].block.units for s in sources]
-        return append(name, Affine(widths, units), *sources)
+        return append(name, Affine(list(map(width_of, sources)), units), *sources)
+
+    def adapted(layer: int, source: int) -> int:
+        block = Adapt(n_networks or 1, width_of(source), has_shifts=False, is_first=layer == 1)
+        return append(f"adapter_in_{layer}", block, source)
 
     def dropped(name: str, source: int, units: int, rates: Sequence[float]) -> int:
         return append(name, Dropout(rates, units), source) if any(rates) else source
 
+    if n_networks is not None and embed is not None:
+        raise ValueError("networks that share weights read no codes of categories.")
     rates = dropout or [[0.0]] * (len(hidden) + 1)
     seen = [dropped("dropout_0", INPUT, n_inputs, rates[0])]
     if embed_numbers is not None:
         seen = [append("numeric_embedding_0", embed_numbers(n_inputs), *seen)]
     if scale_inputs:
-        units = n_inputs if seen[0] == INPUT else nodes[seen[0]].block.units
-        seen = [append("scale_0", Scale(units), *seen)]
+        seen = [append("scale_0", Scale(width_of(seen[0])), *seen)]
     if embed is not None:
         inputs.append(NetworkInput(CODES, len(embed.levels), is_coded=True))
         seen.append(append("embedding_0", embed, INPUT - 1))
     first = seen
     for i, (units, activation) in enumerate(zip(hidden, activations, strict=True), start=1):
+        before = seen[-1]
+        if n_networks is not None:
+            seen = [adapted(i, source) for source in seen]
         z = affine(f"affine_{i}", seen, units)
+        if n_networks is not None:
+            adapt = Adapt(n_networks, units, has_shifts=True, is_first=False)
+            z = append(f"adapter_out_{i}", adapt, z)
         if normalize is not None:
             z = append(f"normalization_{i}", normalize(units), z)
         value = append(f"activation_{i}", Activate(activation, units), z)
         if blends:
             value = append(f"blend_{i}", Blend(units), z, value)
         value = dropped(f"dropout_{i}", value, units, rates[i])
-        before = seen[-1]
         if skip_connections == "residual" and i > 1 and hidden[i - 2] == units:
             value = append(f"add_{i}", Add(units), value, before)
         seen = [*seen, value] if skip_connections == "dense" else [value]
     if skip_connections == "linear" and hidden:
         seen = [*seen, *first]
-    affine(f"affine_{len(hidden) + 1}", seen, n_outputs)
+    last = f"affine_{len(hidden) + 1}"
+    if n_networks is None:
+        affine(last, seen, n_outputs)
+        return Network(inputs, nodes)
+    if not hidden:
+        seen = [adapted(1, source) for source in seen]
+    outputs = append(last, SeparateAffine(n_networks, width_of(seen[0]), n_outputs), *seen)
+    append("average", Average(n_networks, n_outputs, link), outputs)
     return Network(inputs, nodes)

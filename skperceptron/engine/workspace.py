@@ -62,9 +62,12 @@ class Workspace:
         To be filled before ``forward``.
     x : ndarray of shape (K, B, D) or Input
         What is to be filled of the first input: the array of a dense one.
-    raw : ndarray of shape (K, B, C)
+    multiplicity : int
+        How many predictions there are for each row of the batch (m); 1 but in the training of
+        networks that share weights.
+    raw : ndarray of shape (K, m B, C)
         Raw predictions after ``forward``.
-    delta : ndarray of shape (K, B, C)
+    delta : ndarray of shape (K, m B, C)
         ``dL/d(raw)``, to be filled before ``backward``.
     row_shares : ndarray of shape (K, B, 1) or None
         Part of each row in the weight of its batch, to be filled before ``forward``.
@@ -100,6 +103,7 @@ class Workspace:
         weight = first_weight(parameters)
         self._shape = (len(weight), batch_size)
         self._dtype = weight.dtype
+        self.multiplicity = network.multiplicity(len(network.nodes) - 1, self.trains)
         self._parameters = parameters
         self._scratch: dict[tuple[tuple[int, ...], tuple[int, ...]], Floats] = {}
         self._own_arrays: dict[int, Floats] = {}
@@ -133,6 +137,12 @@ class Workspace:
             self._gradients_at[len(network.nodes) - 1] = self.delta
             self.backward_calls = tuple(self._list_backward())
 
+    def averaging(self, out: Floats) -> Call:
+        """Bind what writes one raw prediction for each row into an array, (K, B, C)."""
+        if self.multiplicity == 1:
+            return partial(np.copyto, out, self.raw)
+        return partial(self.network.nodes[-1].block.average, self.raw, out)
+
     def forward(self) -> None:
         """Compute ``raw`` from the inputs."""
         for call in self.forward_calls:
@@ -164,13 +174,15 @@ class Workspace:
 
     # Buffers.
 
-    def _buffer(self, width: int) -> Floats:
-        return np.empty((*self._shape, width), dtype=self._dtype)
+    def _buffer(self, width: int, several: int = 1) -> Floats:
+        n_members, n_rows = self._shape
+        return np.empty((n_members, several * n_rows, width), dtype=self._dtype)
 
     def _output_buffer(self) -> Floats:
+        n_outputs, (n_members, n_rows) = self.network.n_outputs, self._shape
         if self.like_numpy or not self.trains:
-            return self._buffer(self.network.n_outputs)
-        return outputs_first(*self._shape, self.network.n_outputs, self._dtype)
+            return self._buffer(n_outputs, self.multiplicity)
+        return outputs_first(n_members, self.multiplicity * n_rows, n_outputs, self._dtype)
 
     def _new_input(self, declared: NetworkInput, is_sparse: bool) -> Input:
         if declared.is_coded:
@@ -197,7 +209,8 @@ class Workspace:
                 )
         if block.overwrites_input(self.trains) and not self._may_overwrite(node.sources[0]):
             original = operands[0].array
-            operands = [DenseInput(self._buffer(original.shape[2]))]
+            several = self.network.multiplicity(node.sources[0], self.trains)
+            operands = [DenseInput(self._buffer(original.shape[2], several))]
             self._copies[position] = partial(np.copyto, operands[0].array, original)
         self._operands.append(operands)
         if block.shares_value(self.trains):
@@ -207,7 +220,8 @@ class Workspace:
         elif position == len(self.network.nodes) - 1:
             self._values.append(DenseInput(self._output_buffer()))
         else:
-            self._values.append(DenseInput(self._buffer(block.units)))
+            several = self.network.multiplicity(position, self.trains)
+            self._values.append(DenseInput(self._buffer(block.units, several)))
 
     def _may_overwrite(self, value: int) -> bool:
         """Tell whether a reader of a value may write over it: nobody else needs its content."""
@@ -287,7 +301,8 @@ class Workspace:
         the returned calls add to it.
         """
         if value not in self._gradients_at:
-            self._gradients_at[value] = self._buffer(self.network.width(value))
+            several = self.network.multiplicity(value, self.trains)
+            self._gradients_at[value] = self._buffer(self.network.width(value), several)
             return self._gradients_at[value], ()
         total = self._gradients_at[value]
         share = self.scratch(total)

@@ -154,5 +154,5 @@ class BaseMultilayerPerceptron(
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = self.numeric_embedding is None
+        tags.input_tags.sparse = self.numeric_embedding is None and self.ensemble_size is None
         return tags

@@ -83,6 +83,10 @@ class Wiring:
     feature_scale : bool
     numeric_embedding : NumericEmbedding or None
     parametric_activation : bool
+    n_networks : int or None
+        How many networks share weights.
+    link : str
+        What turns outputs into predictions, of which such networks' mean is taken.
     """
 
     hidden_sizes: tuple[int, ...]
@@ -93,6 +97,8 @@ class Wiring:
     feature_scale: bool
     numeric_embedding: NumericEmbedding | None = None
     parametric_activation: bool = False
+    n_networks: int | None = None
+    link: str = "identity"
 
     @classmethod
     def of(cls, estimator: Any) -> Wiring:
@@ -117,6 +123,7 @@ class Wiring:
             feature_scale=bool(estimator.feature_scale),
             numeric_embedding=_numeric_embedding(estimator.numeric_embedding),
             parametric_activation=bool(estimator.parametric_activation),
+            n_networks=_ensemble_size(estimator),
         )
 
     @property
@@ -144,6 +151,8 @@ class Wiring:
             dropout=[[rate] for rate in self.dropout_rates],
             scale_inputs=self.feature_scale,
             blends=self.parametric_activation,
+            n_networks=self.n_networks,
+            link=self.link,
             embed_numbers=None if self.numeric_embedding is None else self.numeric_embedding.block,
         )
 
@@ -333,6 +342,34 @@ def _numeric_embedding(given: Any) -> NumericEmbedding | None:
     embedding = own_copy(get_numeric_embedding(given), given)
     embedding.check_parameters()
     return embedding
+
+
+def _ensemble_size(estimator: Any) -> int | None:
+    """Return how many networks share weights; refuse what they cannot have."""
+    size = plain(estimator.ensemble_size)
+    if size is None:
+        return None
+    skips, normalization = estimator.skip_connections, estimator.normalization
+    if skips in ("dense", "linear"):
+        raise ValueError(
+            f"ensemble_size={size} needs skip_connections='none' or 'residual', got {skips!r}."
+        )
+    found = None if normalization is None else get_normalization(normalization)
+    if found is not None and found.mixes_rows:
+        raise ValueError(
+            f"ensemble_size={size} and normalization={normalization!r} exclude each other: rows of"
+            " different networks would be mixed. Use normalization='layer'."
+        )
+    if is_lbfgs(estimator.solver):
+        raise ValueError(
+            f"ensemble_size={size} needs a stochastic solver, got solver={estimator.solver!r}."
+        )
+    if get_initializer(estimator.initializer).n_rows:
+        raise ValueError(
+            f"ensemble_size={size} and initializer={estimator.initializer!r} exclude each other:"
+            " the networks share weights, but what reaches them differs."
+        )
+    return int(size)
 
 
 def _dropout_rates(of_input: Any, given: Any, n_hidden: int, solver: Any) -> tuple[float, ...]:

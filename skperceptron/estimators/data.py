@@ -161,7 +161,12 @@ def has_validation_data(extras: Extras, solver: Any) -> bool:
 
 
 def refuse_sparse_embedding(estimator: Any, X: Any) -> None:
-    """Raise ValueError if X is sparse, but the network embeds single numbers."""
+    """Raise ValueError if X is sparse, but the network reads single numbers."""
+    if estimator.ensemble_size is not None and sparse.issparse(X):
+        raise ValueError(
+            f"ensemble_size={estimator.ensemble_size!r} needs dense X, got a sparse matrix: pass"
+            " X.toarray(), or use ensemble_size=None."
+        )
     if estimator.numeric_embedding is not None and sparse.issparse(X):
         raise ValueError(
             f"numeric_embedding={estimator.numeric_embedding!r} needs dense X, got a sparse matrix:"

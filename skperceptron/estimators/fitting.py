@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -196,6 +196,8 @@ def make_ready(
     target, data = checked.target, checked.data
     refuse_sparse_embedding(estimator, data.X)
     choices = _choose(estimator, mode)
+    if choices.wiring.n_networks is not None:
+        choices = replace(choices, wiring=replace(choices.wiring, link=target.link_name))
     _check_penalty(choices.alpha, checked.weight)
     _check_room(choices, target, data.n_rows)
     rng = generator_of(estimator.random_state)
@@ -293,7 +295,8 @@ def _network_to_go_on_with(
             f"hidden_layer_sizes={estimator.hidden_layer_sizes!r}, skip_connections="
             f"{estimator.skip_connections!r}, normalization={estimator.normalization!r},"
             f" feature_scale={estimator.feature_scale!r},"
-            f" parametric_activation={estimator.parametric_activation!r}, numeric_embedding="
+            f" parametric_activation={estimator.parametric_activation!r},"
+            f" ensemble_size={estimator.ensemble_size!r}, numeric_embedding="
             f"{estimator.numeric_embedding!r}, the number of outputs"
             f" (loss={estimator.loss!r}), and what activation={estimator.activation!r} learns"
             " must stay as they were."

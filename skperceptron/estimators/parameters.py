@@ -85,6 +85,7 @@ class NetworkParameters(ChecksOptions, RemembersVersion, RememberedNames):
     parameter_groups: ParameterGroups | None = None
     feature_scale: bool = False
     parametric_activation: bool = False
+    ensemble_size: Any = None
     numeric_embedding: Any = None
     parametrization: str = "standard"
     decay_schedule: Any = None
@@ -130,6 +131,7 @@ class NetworkParameters(ChecksOptions, RemembersVersion, RememberedNames):
         "parameter_groups": [Instance(ParameterGroups), None],
         "feature_scale": [Flag()],
         "parametric_activation": [Flag()],
+        "ensemble_size": [COUNT, None],
         "numeric_embedding": [
             Name(list_numeric_embeddings()),
             Instance(NumericEmbedding),
@@ -191,6 +193,7 @@ class NetworkParameters(ChecksOptions, RemembersVersion, RememberedNames):
         parameter_groups=None,
         feature_scale=False,
         parametric_activation=False,
+        ensemble_size=None,
         numeric_embedding=None,
         parametrization="standard",
         decay_schedule=None,
@@ -234,6 +237,7 @@ class NetworkParameters(ChecksOptions, RemembersVersion, RememberedNames):
         self.parameter_groups = parameter_groups
         self.feature_scale = feature_scale
         self.parametric_activation = parametric_activation
+        self.ensemble_size = ensemble_size
         self.numeric_embedding = numeric_embedding
         self.parametrization = parametrization
         self.decay_schedule = decay_schedule

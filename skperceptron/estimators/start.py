@@ -102,12 +102,18 @@ def drawn_vector(
                 view[0] = start.reshape(view.shape[1:])
             continue
         weight, bias = views
-        fan_in, units = weight[0].shape
+        n_layers = node.block.n_layers
+        fan_in, units = weight.shape[1] // n_layers, weight.shape[2]
         # scikit-learn's output layer follows the rule of the last hidden layer.
         factor = activations[min(layer, len(activations) - 1)].init_factor
         follows = activations[layer] if layer < n_hidden else None
         inputs = None if rows is None else _inputs_of(network, position, learned, rows)
-        weight[0], bias[0, 0] = initializer.draw(Layer(fan_in, units, follows, factor, inputs), rng)
+        drawn = [
+            initializer.draw(Layer(fan_in, units, follows, factor, inputs), rng)
+            for _ in range(n_layers)
+        ]
+        weight[0] = np.concatenate([weights for weights, _ in drawn])
+        bias[0, 0] = np.concatenate([biases for _, biases in drawn])
         layer += 1
     return vector
 

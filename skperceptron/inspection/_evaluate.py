@@ -92,6 +92,11 @@ def prepare(estimator: BaseMultilayerPerceptron, X: Any, y: Any, sample_weight: 
     """Return what one step on all rows, as a single batch, needs; the estimator stays as it is."""
     check_estimator_type(estimator, gradients=True)
     fitted_network(estimator)
+    if estimator.ensemble_size is not None:
+        raise ValueError(
+            f"Gradients of networks that share weights, ensemble_size={estimator.ensemble_size!r},"
+            " are not shown: each network has its own."
+        )
     return prepare_step(estimator, X, y, sample_weight)
 
 

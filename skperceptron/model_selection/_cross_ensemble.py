@@ -31,8 +31,8 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
     networks are trained together, as stacks. A network watches the rows that its split holds out
     and gets back the weights of its best epoch. What the arms predict for rows that they have not
     seen then decides how they are combined: a temperature makes each arm's probabilities neither
-    too sure nor too timid, a weight says how far it is trusted, and a last temperature calibrates
-    the mixture. An arm that does harm on the data at hand is thus switched off by the data.
+    too confident nor too cautious, a weight says how much it counts, and a last temperature
+    calibrates the mixture. An arm that does harm thus gets hardly any weight.
 
     Parameters
     ----------
@@ -275,8 +275,7 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
     Each arm, a set of parameters, is fitted to the training rows of each split; all these
     networks are trained together, as stacks. A network watches the rows that its split holds out
     and gets back the weights of its best epoch. What the arms predict for rows that they have not
-    seen then decides how far each is trusted. An arm that does harm on the data at hand is thus
-    switched off by the data.
+    seen then decides how much each counts. An arm that does harm thus gets hardly any weight.
 
     Parameters
     ----------

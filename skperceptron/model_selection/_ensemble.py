@@ -106,9 +106,9 @@ class _StackedEnsemble(BaseEnsemble):
 class StackedEnsembleClassifier(EnsembleClassifierMixin, _StackedEnsemble, BaseEstimator):
     """Average of classifiers that differ in their seeds only, trained as one stack.
 
-    Members start from other weights and see their rows in another order; their average is
+    Members start from different weights and see their rows in different orders. Their average is
     usually more accurate than any of them, its probabilities are better calibrated, and their
-    disagreement tells where the ensemble is on thin ice (Lakshminarayanan et al. 2017).
+    disagreement shows where predictions are uncertain (Lakshminarayanan et al. 2017).
 
     Parameters
     ----------
@@ -220,9 +220,9 @@ class StackedEnsembleClassifier(EnsembleClassifierMixin, _StackedEnsemble, BaseE
 class StackedEnsembleRegressor(EnsembleRegressorMixin, _StackedEnsemble, BaseEstimator):
     """Average of regressors that differ in their seeds only, trained as one stack.
 
-    Members start from other weights and see their rows in another order; their average is
-    usually more accurate than any of them, and their spread tells where the ensemble does not
-    know (Lakshminarayanan et al. 2017).
+    Members start from different weights and see their rows in different orders. Their average is
+    usually more accurate than any of them, and their spread shows where predictions are uncertain
+    (Lakshminarayanan et al. 2017).
 
     Parameters
     ----------

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 # Searches by halving are experimental in scikit-learn: this import makes them known.
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingGridSearchCV, HalvingRandomSearchCV
 
-from .._sklearn.compat import BaseSearchCV, seeing
-from ..callbacks.listening import refuse_misplaced
 from ..options import speaks_for_itself
-from ._parallel import StackedParallel
-from ._search import CheckedSearch
+from ._search import StackedSearch
 
 __all__ = ["StackedHalvingGridSearchCV", "StackedHalvingRandomSearchCV"]
-
-
-class _StackedRounds(BaseSearchCV):
-    """The base of all searches, whose fits are run as stacks.
-
-    It stands between scikit-learn's halving and the base that this calls for every round.
-    """
-
-    def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
-        """Run fit with all sets of parameters."""
-        refuse_misplaced(self)
-        # After the second interruption there shall be no further round.
-        parallel = partial(StackedParallel, keeps_finished=False)
-        return seeing(super().fit, Parallel=parallel)(self, X, y, **params)
 
 
 _SHARED = """
@@ -148,7 +130,7 @@ def _documented(min_resources: str) -> Any:
 
 @speaks_for_itself
 @_documented("exhaust")
-class StackedHalvingGridSearchCV(CheckedSearch, HalvingGridSearchCV, _StackedRounds):
+class StackedHalvingGridSearchCV(StackedSearch, HalvingGridSearchCV):
     """Search by successive halving whose networks are trained together, as stacks.
 
     All candidates start with few resources; the best of each round go on with more. Parameters,
@@ -184,10 +166,13 @@ class StackedHalvingGridSearchCV(CheckedSearch, HalvingGridSearchCV, _StackedRou
     [3, 1]
     """
 
+    # After a search that has ended early there shall be no further round.
+    _keeps_finished = False
+
 
 @speaks_for_itself
 @_documented("smallest")
-class StackedHalvingRandomSearchCV(CheckedSearch, HalvingRandomSearchCV, _StackedRounds):
+class StackedHalvingRandomSearchCV(StackedSearch, HalvingRandomSearchCV):
     """Random search by successive halving whose networks are trained together, as stacks.
 
     All candidates start with few resources; the best of each round go on with more. Parameters,
@@ -227,3 +212,6 @@ class StackedHalvingRandomSearchCV(CheckedSearch, HalvingRandomSearchCV, _Stacke
     >>> search.fit(X, y).n_resources_
     [2, 6]
     """
+
+    # After a search that has ended early there shall be no further round.
+    _keeps_finished = False

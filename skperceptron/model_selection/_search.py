@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from copy import copy
-from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
-from .._sklearn.compat import fit_context, seeing
+from .._sklearn.compat import fit_context, holding
 from .._sklearn.versions import RemembersVersion
 from ..callbacks.listening import refuse_misplaced
 from ..estimators.notebook import NotebookMixin
@@ -17,7 +16,7 @@ from ..options import speaks_for_itself
 from ._candidates import last_step
 from ._ensemble_base import BaseEnsemble
 from ._options import check_search
-from ._parallel import StackedParallel
+from ._parallel import Keeping, StackedParallel
 from ._search_ensemble import ensemble_of, keeping_for
 
 __all__ = ["StackedGridSearchCV", "StackedRandomizedSearchCV"]
@@ -26,8 +25,32 @@ __all__ = ["StackedGridSearchCV", "StackedRandomizedSearchCV"]
 ENSEMBLE = "ensemble"
 
 
-class CheckedSearch(NotebookMixin, RemembersVersion):
-    """What all stacked searches share: checks of options, results without idle warnings."""
+class StackedSearch(NotebookMixin, RemembersVersion):
+    """What all stacked searches share: fits in stacks, checks of options.
+
+    ``fit`` is scikit-learn's own, so that tools that wrap it, such as MLflow's autologging, see
+    these searches too. It calls ``_run_search`` with a function that runs the fits.
+    """
+
+    _keeping: Keeping | None = None
+    #: Whether a search that the user ends keeps what is finished.
+    _keeps_finished = True
+
+    def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
+        """Let the fits of the search be run as stacks."""
+        stacked = holding(evaluate_candidates, parallel=self._stacked)
+        # Before scikit-learn 1.9 there was no context.
+        context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
+        super()._run_search(stacked, **context)  # type: ignore[misc]
+
+    def _stacked(self, parallel: Any) -> StackedParallel:
+        """Return what runs fits as stacks where this ``Parallel`` would run them one by one."""
+        return StackedParallel(
+            self._keeping,
+            keeps_finished=self._keeps_finished,
+            n_jobs=parallel.n_jobs,
+            pre_dispatch=parallel.pre_dispatch,
+        )
 
     def _drawn(self) -> tuple[Any, str]:
         best = getattr(self, "best_estimator_", None)
@@ -39,7 +62,8 @@ class CheckedSearch(NotebookMixin, RemembersVersion):
         return network if isinstance(network, NotebookMixin) else None, word
 
     def _validate_params(self) -> None:
-        """Check what scikit-learn checks, and that numbers are numbers."""
+        """Check what scikit-learn checks, that numbers are numbers, and where callbacks are set."""
+        refuse_misplaced(self)
         super()._validate_params()  # type: ignore[misc]
         check_search(type(self).__name__, vars(self))
 
@@ -49,7 +73,7 @@ class CheckedSearch(NotebookMixin, RemembersVersion):
             return super()._format_results(*arguments, **keywords)  # type: ignore[misc]
 
 
-class _StackedSearchMixin(CheckedSearch):
+class _StackedSearchMixin(StackedSearch):
     """A search whose fits are run as stacks, and whose networks may be kept and combined."""
 
     scoring: Any
@@ -86,15 +110,14 @@ class _StackedSearchMixin(CheckedSearch):
             If all fits fail, or one does and ``error_score="raise"``; with
             ``refit="ensemble"``, if the candidates cannot be combined.
         """
-        refuse_misplaced(self)
         if not self._makes_ensemble():
-            return seeing(super().fit, Parallel=StackedParallel)(self, X, y, **params)  # type: ignore[misc]
+            return super().fit(X, y, **params)  # type: ignore[misc]
         keeping = keeping_for(self, y)
         # An earlier fit is left as it was if this one fails.
         search = copy(self)
-        search.refit = False
-        parallel = partial(StackedParallel, keeping)
-        seeing(super().fit, Parallel=parallel)(search, X, y, **params)  # type: ignore[misc]
+        search.refit, search._keeping = False, keeping
+        super(_StackedSearchMixin, search).fit(X, y, **params)  # type: ignore[misc]
+        del search._keeping
         search._find_best()
         search.best_estimator_ = ensemble = ensemble_of(search, keeping, X, y, params)
         # Names of an earlier fit must not survive one without names.
@@ -157,7 +180,7 @@ class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
     """Exhaustive search whose networks are trained together, as stacks.
 
     Parameters, attributes, methods and results are those of scikit-learn's
-    :class:`~sklearn.model_selection.GridSearchCV`; only the way is another. Fits whose networks
+    :class:`~sklearn.model_selection.GridSearchCV`; only the training differs. Fits whose networks
     have equal hidden sizes, batch size, skip connections and number of outputs become members of
     one stack, in which everything else may differ; transformers before a network are fitted
     once for each of their settings and each split. What cannot be stacked (``solver="lbfgs"``,

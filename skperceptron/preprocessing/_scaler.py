@@ -29,15 +29,15 @@ QUARTILES = (0.25, 0.5, 0.75)
 class RobustSmoothClipScaler(
     ChecksOptions, RemembersVersion, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
 ):
-    r"""Scale each column by its quartiles and draw outliers in.
+    r"""Scale each column by its quartiles and pull outliers in.
 
     A column becomes :math:`z = (x - \mathrm{median}) / \mathrm{IQR}`. Where the interquartile
     range is 0, half of the range takes its place. A constant column becomes 0, whatever comes
     later. Then :math:`z / \sqrt{1 + (z / m)^2}` with m = `max_abs` leaves small numbers nearly as
     they are and lets no number exceed m.
 
-    So one wild value neither squeezes all others together, as it does with ``StandardScaler``, nor
-    reaches a network as it is (Holzmüller, Grinsztajn & Steinwart 2024, *Better by default*).
+    So a single extreme value neither squeezes all others together, as with ``StandardScaler``, nor
+    reaches a network unchanged (Holzmüller, Grinsztajn & Steinwart 2024, *Better by default*).
 
     Missing values (NaN) are left out of the statistics and stay NaN. Sparse columns are only
     divided, not centred, so that their zeros stay zeros: for a column that is mostly zero, whose

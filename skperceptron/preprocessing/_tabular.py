@@ -52,11 +52,11 @@ CATEGORICAL_FEATURES: Rules = (
 class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, BaseEstimator):
     """Turn a raw table into numbers for a network.
 
-    X is a frame of pandas or polars, an Arrow table, or an array. What becomes of a column follows
-    from what it holds:
+    X is a data frame of pandas or polars, an Arrow table, or an array. Each column is treated
+    according to what it contains:
 
-    - Numbers, and durations in days, stay one column. Where ``fit`` has met gaps (NaN, None, null),
-      a second one, "_missing", tells of them.
+    - Numbers, and durations in days, stay one column. If ``fit`` has seen missing values (NaN,
+      None, null), a second one, "_missing", marks them.
     - Categories: texts, truth values, and what has a categorical dtype. Each level gets a column of
       zeros and ones, two levels share one of -1 and +1. A level that is unknown or missing is all
       zeros. Of more than `max_categories` levels the most frequent ones get columns, and the others

@@ -166,7 +166,9 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         preset, n_rows = PRESETS[self.preset], numbers.shape[0]
         batch = min(self._batch_rows(preset, n_rows), min(len(train) for train, _ in splits))
         n_batches = max(1, max(len(train) for train, _ in splits) // batch)
-        n_epochs = plain(self.max_epochs) or preset.epochs(n_rows, n_batches)
+        n_epochs = plain(self.max_epochs) or preset.epochs(
+            preset.recipe(is_classifier=self._is_classifier), n_rows, n_batches
+        )
         arms, seed = self._arms(preset, numbers), int(rng.randint(np.iinfo(np.int32).max))
 
         def fitted(n_epochs: int, verbose: Any) -> BaseCrossEnsemble:

@@ -33,15 +33,15 @@ __all__ = ["TabularMLPClassifier", "TabularMLPRegressor"]
     ensemble="StackedCrossEnsembleClassifier",
 )
 class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
-    """Networks for the labels of a raw table, good without tuning.
+    """Classifier for raw tables that needs no tuning.
 
     X is a frame of pandas or polars, an Arrow table, an array, or a sparse matrix of counts, with
     numbers, categories, texts, truth values, dates and missing values as they are.
-    :class:`~skperceptron.preprocessing.TabularPreprocessor` makes numbers of it. Then a few *arms*,
-    networks that are regularised weakly or strongly, are trained on each of a few folds, all
+    :class:`~skperceptron.preprocessing.TabularPreprocessor` turns it into numbers. Then a few
+    *arms*, networks with weak or strong regularisation, are trained on each of a few folds, all
     together; each network gets back the weights of its best epoch on the fold that it has not seen.
-    What the arms predict for rows that they have not seen decides how far each is trusted, and
-    makes their probabilities neither too sure nor too timid.
+    What the arms predict for rows that they have not seen decides how much each counts, and
+    makes their probabilities neither too confident nor too cautious.
 
     Parameters
     ----------
@@ -176,14 +176,14 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
     ensemble="StackedCrossEnsembleRegressor",
 )
 class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
-    """Networks for the numbers that belong to the rows of a raw table, good without tuning.
+    """Regressor for raw tables that needs no tuning.
 
     X is a frame of pandas or polars, an Arrow table, an array, or a sparse matrix of counts, with
     numbers, categories, texts, truth values, dates and missing values as they are.
-    :class:`~skperceptron.preprocessing.TabularPreprocessor` makes numbers of it. Then a few *arms*,
-    networks that are regularised weakly or strongly, are trained on each of a few folds, all
+    :class:`~skperceptron.preprocessing.TabularPreprocessor` turns it into numbers. Then a few
+    *arms*, networks with weak or strong regularisation, are trained on each of a few folds, all
     together; each network gets back the weights of its best epoch on the fold that it has not seen.
-    What the arms predict for rows that they have not seen decides how far each is trusted.
+    What the arms predict for rows that they have not seen decides how much each counts.
 
     Parameters
     ----------

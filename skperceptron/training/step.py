@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from ..engine import Network, Workspace
-from ..engine.arrays import Call, Floats, Integers, runs
+from ..engine.arrays import Call, Floats, Integers, outputs_first, runs
 from ..engine.calls import of_members, squared_lengths, squared_lengths_calls
 from .data import TrainingSet
 from .groups import Groups
@@ -237,6 +237,10 @@ class BoundStep:
     def learning(self, y: Floats, raw: Floats, factor: Floats) -> list[Call]:
         """List the calls that compute a batch's gradient; ``raw`` receives its predictions."""
         work = self._work
+        record = work.averaging(raw)
+        repeating: list[Call] = []
+        if work.multiplicity > 1:
+            y, factor, repeating = self._repeated(y, factor)
         gradients = [
             call
             for loss, j in self._losses
@@ -249,12 +253,31 @@ class BoundStep:
             weighing.append(partial(np.copyto, work.row_shares, factor))
         return [
             *weighing,
+            *repeating,
             *work.forward_calls,
-            partial(np.copyto, raw, work.raw),
+            record,
             *gradients,
             partial(np.multiply, work.delta, factor, work.delta),
             *work.backward_calls,
         ]
+
+    def _repeated(self, y: Floats, factor: Floats) -> tuple[Floats, Floats, list[Call]]:
+        """Return targets and factors of rows that are predicted by m networks, and what fills them.
+
+        The loss of a row is the mean of the networks' losses.
+        """
+        m = self._work.multiplicity
+        n_members, n_rows, n_targets = y.shape
+        targets = outputs_first(n_members, m * n_rows, n_targets, y.dtype)
+        by_network = targets.reshape(n_members, m, n_rows, n_targets)
+        calls: list[Call] = [partial(np.copyto, by_network, y[:, np.newaxis])]
+        if not factor.shape:
+            return targets, np.array(factor / m, dtype=self._dtype), calls
+        factors = np.empty((n_members, m * n_rows, 1), dtype=self._dtype)
+        of_network = factors.reshape(n_members, m, n_rows, 1)
+        share = self._dtype.type(1 / m)
+        calls.append(partial(np.multiply, factor[:, np.newaxis], share, of_network))
+        return targets, factors, calls
 
     def announce(self, i: int) -> None:
         """Tell blocks what the batch of step ``i`` of the epoch weighs, and how much is noise."""

@@ -37,12 +37,15 @@ from skperceptron.engine import (
     blocks,
 )
 from skperceptron.engine.blocks import (
+    Adapt,
+    Average,
     BatchNormalize,
     Blend,
     Dropout,
     LayerNormalize,
     Periodic,
     PeriodicLinear,
+    SeparateAffine,
 )
 from skperceptron.engine.description import describe
 from skperceptron.engine.inputs import BorrowedRows, SparseBatch
@@ -115,6 +118,10 @@ def periodic_linear(x, learned):
 CASES = [
     Case(Activate([Tanh()], H), (H,), lambda x, _: np.tanh(x[0])),
     Case(Activate([PReLU()], H), (H,), lambda x, learned: prelu(x[0], learned[0])),
+    # Of a single network; ``test_shared_ensembles.py`` has several.
+    Case(Adapt(1, H, True, True), (H,), lambda x, learned: x[0] * learned[0] + learned[1]),
+    Case(Average(1, H, "identity"), (H,), lambda x, _: x[0]),
+    Case(SeparateAffine(1, H, 4), (H,), lambda x, learned: x[0] @ learned[0] + learned[1]),
     Case(Add(H), (H, H), lambda x, _: x[0] + x[1]),
     Case(Affine([H, 2], 4), (H, 2), lambda x, learned: np.hstack(x) @ learned[0] + learned[1]),
     Case(BatchNormalize(H, 0.1, 0.5), (H,), lambda x, learned: normalized(x[0], learned[0], 0)),

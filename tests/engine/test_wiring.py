@@ -51,11 +51,19 @@ def test_docstring_lists_everything_that_can_be_asked_for():
         normalize=LayerNormalization().block,
         dropout=[[0.1]] * 3,
         scale_inputs=True,
+        blends=True,
         embed=Embed(LEVELS, DIMS),
         embed_numbers=Periodic().block,
     )
-    listed = listed_in_docstring()[3:]
-    assert names(network) == [name for line in listed for name in line]
+    listed = listed_in_docstring()
+    assert names(network) == [name for line in listed[3:7] for name in line]
+    network = multilayer_perceptron(D, (2, 2), C, [[Tanh()]] * 2, n_networks=3)
+    assert names(network) == [name for line in listed[7:] for name in line]
+
+
+def test_networks_that_share_weights_read_no_codes():
+    with pytest.raises(ValueError, match="no codes"):
+        multilayer_perceptron(D, (), C, [], n_networks=3, embed=Embed(LEVELS, DIMS))
 
 
 def build(skip_connections="none", scale_inputs=True, hidden=(3, 3)):

@@ -90,6 +90,18 @@ def test_every_wiring(check_exported, skip_connections, normalization, dtype, op
 
 @BOTH_OPSETS
 @BOTH_DTYPES
+@pytest.mark.parametrize("hidden", [(), (5,), (7, 7)])
+def test_networks_that_share_weights(check_exported, hidden, dtype, opset):
+    options = {"hidden_layer_sizes": hidden, "ensemble_size": 3, **SHORT}
+    check_exported(MLPRegressor(**options).fit(X, NUMBERS), X.astype(dtype), target_opset=opset)
+    labels = np.arange(len(X)) % 3
+    for network in (MLPSoftmaxClassifier(**options), MLPBinaryClassifier(**options)):
+        y = labels if isinstance(network, MLPSoftmaxClassifier) else labels > 0
+        check_exported(network.fit(X, y), X.astype(dtype), target_opset=opset)
+
+
+@BOTH_OPSETS
+@BOTH_DTYPES
 def test_parametric_activations_and_rectified_waves(check_exported, dtype, opset):
     network = MLPRegressor(
         hidden_layer_sizes=(7, 7),

@@ -39,6 +39,8 @@ from tests.mutation.reach import Chosen, Reach, measured  # noqa: E402
 TESTS = {
     "skperceptron/engine/": [
         "tests/engine",
+        "tests/test_embeddings.py",
+        "tests/inspection",
         "tests/test_mlp.py",
         "tests/training",
     ],
@@ -62,6 +64,7 @@ TESTS = {
     "skperceptron/training/": [
         "tests/training",
         "tests/test_training_options.py",
+        "tests/test_parameter_groups.py",
         "tests/test_averaging.py",
         "tests/test_stopping.py",
         "tests/test_mlp.py",

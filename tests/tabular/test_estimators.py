@@ -160,11 +160,14 @@ def test_epochs_and_batches_follow_from_the_number_of_rows():
     assert preset.classification.batch_size(100) == 32
     assert preset.classification.batch_size(1_600) == 128
     assert preset.classification.batch_size(10**6) == 256
-    assert preset.regression.batch_size(100) == 100
+    assert preset.regression.batch_size(50) == 50
+    assert preset.regression.batch_size(100) == 64
+    assert preset.regression.batch_size(1_000) == 128
     assert preset.regression.batch_size(10**6) == 256
-    assert preset.epochs(100, batches=3) == 200
-    assert preset.epochs(10_000, batches=20) == 100
-    assert preset.epochs(10**6, batches=3_000) == 7
+    assert preset.epochs(preset.classification, 100, batches=3) == 200
+    assert preset.epochs(preset.classification, 10_000, batches=20) == 100
+    assert preset.epochs(preset.classification, 10**6, batches=3_000) == 7
+    assert preset.epochs(preset.regression, 100, batches=2) == 200
 
 
 def test_networks_stop_when_a_third_of_all_epochs_has_brought_nothing():
@@ -206,7 +209,7 @@ def test_accurate_preset_trains_arms_of_several_shapes(cls):
 
 
 @BOTH
-@pytest.mark.parametrize("preset", ["realmlp-td-s", "realmlp-td"])
+@pytest.mark.parametrize("preset", ["realmlp-td-s", "realmlp-td", "tabm"])
 def test_published_networks_hold_one_fifth_out_and_are_not_calibrated(cls, preset):
     X, labels = frame()
     model = cls(preset, max_epochs=3, random_state=0).fit(X, target_of(cls, labels))
@@ -216,7 +219,7 @@ def test_published_networks_hold_one_fifth_out_and_are_not_calibrated(cls, prese
     predicted = model.oof_predictions_.reshape(len(X), -1)
     assert np.isnan(predicted[:, 0]).sum() == len(train)
     assert np.isfinite(model.cv_score_)
-    assert network.hidden_layer_sizes == (256, 256, 256)
+    assert len(network.hidden_layer_sizes) == 3
     assert network.early_stopping.ties == "latest"
     if cls is TabularMLPClassifier:
         np.testing.assert_array_equal(model.temperatures_, 1)
@@ -227,7 +230,11 @@ def test_published_networks_hold_one_fifth_out_and_are_not_calibrated(cls, prese
 
 def test_published_networks_are_trained_for_all_of_their_epochs():
     preset = base.PRESETS["realmlp-td-s"]
-    assert preset.epochs(100, batches=1) == preset.epochs(10**6, batches=3_000) == 256
+    assert (
+        preset.epochs(preset.classification, 100, batches=1)
+        == preset.epochs(preset.classification, 10**6, batches=3_000)
+        == 256
+    )
     X, y = load_iris(return_X_y=True)
     folds = TabularMLPClassifier("realmlp-td-s", n_folds=3, max_epochs=2).fit(X, y)
     assert len(folds.ensemble_.splits_) == 3

@@ -379,6 +379,7 @@ FORGED = {
     "other generator": ("rng", "bit_generator", "PCG64"),
     "gauss": ("rng", "gauss", float("nan")),
     "has gauss": ("rng", "has_gauss", 2**40),
+    "has gauss twice": ("rng", "has_gauss", 2),
     "no generator": ("rng", None),
     "start": ("start", "state", "pos", 10**9),
     "no start": ("start", None),

@@ -4,8 +4,10 @@
 """
 
 from .activate import Activate
+from .adapt import Adapt
 from .add import Add
 from .affine import Affine
+from .average import Average
 from .base import Bench, Block, LearnedArray
 from .batch_normalize import BatchNormalize
 from .blend import Blend
@@ -16,11 +18,14 @@ from .multiply import Multiply
 from .periodic import Periodic
 from .periodic_linear import PeriodicLinear
 from .scale import Scale
+from .separate_affine import SeparateAffine
 
 __all__ = [
     "Activate",
+    "Adapt",
     "Add",
     "Affine",
+    "Average",
     "BatchNormalize",
     "Bench",
     "Blend",
@@ -33,4 +38,5 @@ __all__ = [
     "Periodic",
     "PeriodicLinear",
     "Scale",
+    "SeparateAffine",
 ]

@@ -42,8 +42,13 @@ class Affine(Block):
     def learned(self) -> tuple[LearnedArray, ...]:
         return (
             LearnedArray("weight", "coefs_", (sum(self.fan_in), self.units), is_weight=True),
-            LearnedArray("bias", "intercepts_", (self.units,)),
+            LearnedArray("bias", "intercepts_", self.bias_shape),
         )
+
+    @property
+    def bias_shape(self) -> tuple[int, ...]:
+        """Shape of the biases."""
+        return (self.units,)
 
     @property
     def rows_of_inputs(self) -> tuple[int, ...]:

@@ -197,7 +197,23 @@ class Block:
         shape: tuple[int, int] | None = self.shape_of("weight")
         return shape
 
+    @property
+    def n_layers(self) -> int:
+        """How many layers its weight matrix holds, below one another; each is drawn by itself."""
+        return 1
+
     # What it reads, and where its value lies.
+
+    def multiplicity(self, of_input: int, trains: bool) -> int:
+        """Return how many rows its value has for each row of X, where its first source has so many.
+
+        Those of a multiple lie block by block: first one for each row of the batch, then the next.
+        """
+        return of_input
+
+    def average(self, x: Floats, out: Floats) -> None:
+        """Write one prediction for each row of X into ``out``, if the last value has several."""
+        raise NotImplementedError
 
     def shares_value(self, trains: bool) -> bool:
         """Tell whether the value lies where that of its only source lies."""

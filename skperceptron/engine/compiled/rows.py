@@ -324,7 +324,7 @@ def product(a: Any, b: Any, out: Any, n: int) -> Rows:
         return None
     arrays = (a, b, out)
     (m, k), p = a.shape[-2:], b.shape[-1]
-    if b.shape[-2] != k or out.shape[-2:] != (m, p) or max(out.shape) >= 2**31:
+    if b.shape[-2] != k or out.shape[-2:] != (m, p) or max(*a.shape, *out.shape) >= 2**31:
         return None
     if not all(_is_blasable(x) for x in arrays) or any(interfere(x, out) for x in arrays[:2]):
         return None

@@ -1,0 +1,71 @@
+"""A callback that writes the figures of each epoch to a file of comma-separated values."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from ..options import Flag, Instance
+from .base import Callback
+
+
+class CSVLogger(Callback):
+    """Write the figures of each epoch to a file, line by line: what is written is there at once.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    append : bool, default=False
+        Whether the lines of an earlier fit stay, and a header is written only to an empty file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn.datasets import load_iris
+    >>> from skperceptron import MLPSoftmaxClassifier
+    >>> from skperceptron.callbacks import CSVLogger
+    >>> X, y = load_iris(return_X_y=True)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "epochs.csv"
+    ...     network = MLPSoftmaxClassifier((8,), max_iter=300, callbacks=[CSVLogger(path)])
+    ...     network = network.fit(X, y)
+    ...     header, *lines = path.read_text().splitlines()
+    >>> header
+    'epoch,loss,learning_rate'
+    >>> len(lines) == network.n_iter_
+    True
+    """
+
+    rules = {"path": [Instance(str), Instance(Path)], "append": [Flag()]}
+
+    def __init__(self, path: Any, append: bool = False) -> None:
+        self.path = path
+        self.append = append
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        super().setup(estimator, context)
+        path = Path(self.path)
+        if not self.append:
+            path.write_text("", encoding="utf-8")
+        self._has_header = path.exists() and path.stat().st_size > 0
+
+    def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
+        report = getattr(context, "report", None)
+        if report is not None:
+            figures = figures_of(report)
+            with Path(self.path).open("a", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, list(figures))
+                if not self._has_header:
+                    writer.writeheader()
+                    self._has_header = True
+                writer.writerow(figures)
+        return False
+
+
+def figures_of(report: dict[str, Any]) -> dict[str, Any]:
+    """Return the numbers that an epoch reports, the epoch first."""
+    named = {n: value for n, value in report.items() if n not in ("history", "is_last")}
+    return {"epoch": named.pop("epoch"), **named}

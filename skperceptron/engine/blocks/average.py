@@ -1,0 +1,91 @@
+"""The mean of what several networks predict: the end of an ensemble that shares weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+
+from ..arrays import Call, Floats
+from ..operators import OperatorGraph, Value
+from .base import Bench, Block
+
+
+class Average(Block):
+    """One prediction of m networks, whose rows lie one below another, for each row.
+
+    In training each network has a loss of its own, and the value is the input: m B rows. In
+    predictions it is that of which the inverse link makes the mean of the networks' predictions.
+
+    Parameters
+    ----------
+    n_networks : int
+        How many networks there are (m).
+    units : int
+        Width of input and value (C).
+    link : {"identity", "logistic", "softmax"}
+        What turns values into predictions. For all others the mean of the values themselves is
+        taken.
+    """
+
+    kind: ClassVar[str] = "average"
+
+    def __init__(self, n_networks: int, units: int, link: str) -> None:
+        self.n_networks = n_networks
+        self.units = units
+        self.link = link
+
+    def multiplicity(self, of_input: int, trains: bool) -> int:
+        return self.n_networks if trains else 1
+
+    def shares_value(self, trains: bool) -> bool:
+        return trains
+
+    def text(self) -> str:
+        return f"{self.n_networks} networks"
+
+    def average(self, x: Floats, out: Floats) -> None:
+        """Write the mean of (K, m B, C) into (K, B, C)."""
+        by_network = x.reshape(len(x), self.n_networks, -1, self.units)
+        if self.link == "softmax":
+            logs = by_network - _log_of_sum(by_network, 3)
+            out[:] = _log_of_sum(logs, 1)[:, 0]
+        elif self.link == "logistic":
+            # The logarithms of both probabilities.
+            yes, no = (-np.logaddexp(0, sign * by_network) for sign in (-1, 1))
+            out[:] = (_log_of_sum(yes, 1) - _log_of_sum(no, 1))[:, 0]
+        else:
+            np.mean(by_network, axis=1, out=out)
+
+    def to_onnx(
+        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
+    ) -> Value:
+        if self.link == "softmax":
+            return graph.op("Log", self._mean(graph, graph.op("Softmax", inputs[0], axis=-1)))
+        if self.link == "logistic":
+            mean = self._mean(graph, graph.sigmoid(inputs[0]))
+            return graph.op("Log", mean) - graph.op("Log", 1 - mean)
+        return self._mean(graph, inputs[0])
+
+    def _mean(self, graph: OperatorGraph, value: Value) -> Value:
+        """Return the mean of all networks for each row."""
+        by_network = graph.reshape(value, self.n_networks, -1, self.units)
+        by_row = graph.op("Transpose", by_network, perm=[1, 2, 0])
+        return graph.reshape(graph.mean(by_row), -1, self.units)
+
+    def forward(self, work: Bench, node: int) -> Iterator[Call]:
+        if not work.trains:
+            yield partial(self.average, work.inputs_of(node)[0], work.value_of(node))
+
+    def backward(self, work: Bench, node: int) -> Iterator[Call]:
+        (source,) = work.sources_of(node)
+        yield from work.send_gradient(work.gradient_at(node), source)
+
+
+def _log_of_sum(x: Floats, axis: int) -> Floats:
+    """Return the logarithm of the sum of exponentials, with the axis kept."""
+    largest = x.max(axis=axis, keepdims=True)
+    found: Floats = np.log(np.exp(x - largest).sum(axis=axis, keepdims=True)) + largest
+    return found

@@ -1,0 +1,204 @@
+"""Callbacks for MLflow, Weights & Biases, TensorBoard and Optuna (extra ``trackers``).
+
+Each is a few lines around the library of the same name, which is imported when a fit begins. Hand
+them to a network as ``callbacks=[...]``, alone or inside of a pipeline or search. Figures have the
+names that the estimator reports, "loss", "validation_score", "validation_loss", "learning_rate" or
+"mistakes", with the epoch as their step.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+from .callbacks import Callback
+from .callbacks.csv_logger import figures_of
+from .options import Instance
+
+__all__ = ["MLflowLogger", "OptunaPruning", "TensorBoardLogger", "WandbLogger"]
+
+
+def _imported(name: str, owner: str) -> Any:
+    """Return a module of an optional library."""
+    try:
+        return import_module(name)
+    except ImportError as error:
+        package = name.split(".")[0]
+        raise ImportError(
+            f"{owner} needs {package}: pip install {package}, or all trackers with"
+            " pip install 'skperceptron[trackers]'."
+        ) from error
+
+
+def _parameters(estimator: Any) -> dict[str, str]:
+    """Return all parameters of an estimator and its components, as texts."""
+    named = estimator.get_params(deep=True)
+    return {name: str(value) for name, value in named.items() if name != "callbacks"}
+
+
+class _Logger(Callback):
+    """Base: logs the figures of each epoch."""
+
+    def _log(self, figures: dict[str, float], epoch: int) -> None:
+        raise NotImplementedError
+
+    def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
+        report = getattr(context, "report", None)
+        if report is not None:
+            figures = figures_of(report)
+            epoch = figures.pop("epoch")
+            known = {name: float(value) for name, value in figures.items() if value is not None}
+            self._log(known, epoch)
+        return False
+
+
+class MLflowLogger(_Logger):
+    """Log parameters and the figures of each epoch to MLflow's active run.
+
+    Without an active run, MLflow begins one, which stays active.
+
+    Parameters
+    ----------
+    prefix : str, default=""
+        What names of metrics and parameters start with, for several networks in one run.
+
+    Examples
+    --------
+    >>> from skperceptron import MLPRegressor
+    >>> from skperceptron.trackers import MLflowLogger
+    >>> network = MLPRegressor(callbacks=[MLflowLogger()])
+    """
+
+    rules = {"prefix": [Instance(str)]}
+
+    def __init__(self, prefix: str = "") -> None:
+        self.prefix = prefix
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        super().setup(estimator, context)
+        mlflow = _imported("mlflow", "MLflowLogger")
+        # MLflow cuts longer texts off, or refuses them.
+        told = {f"{self.prefix}{n}": value[:500] for n, value in _parameters(estimator).items()}
+        with _tolerating(mlflow.exceptions.MlflowException):
+            # A parameter that the run has already, as of autologging, stays.
+            mlflow.log_params(told)
+
+    def _log(self, figures: dict[str, float], epoch: int) -> None:
+        named = {f"{self.prefix}{name}": value for name, value in figures.items()}
+        import_module("mlflow").log_metrics(named, step=epoch)
+
+
+@contextmanager
+def _tolerating(error: type[Exception]) -> Any:
+    try:
+        yield
+    except error:
+        return
+
+
+class WandbLogger(_Logger):
+    """Log parameters and the figures of each epoch to the active run of Weights & Biases.
+
+    Begin it with ``wandb.init`` before the fit.
+
+    Examples
+    --------
+    >>> from skperceptron import MLPRegressor
+    >>> from skperceptron.trackers import WandbLogger
+    >>> network = MLPRegressor(callbacks=[WandbLogger()])
+    """
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        super().setup(estimator, context)
+        wandb = _imported("wandb", "WandbLogger")
+        if wandb.run is None:
+            raise ValueError("WandbLogger needs an active run: call wandb.init before the fit.")
+        wandb.config.update(_parameters(estimator), allow_val_change=True)
+
+    def _log(self, figures: dict[str, float], epoch: int) -> None:
+        import_module("wandb").log({"epoch": epoch, **figures})
+
+
+class TensorBoardLogger(_Logger):
+    """Write the figures of each epoch for TensorBoard.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        ``tensorboard --logdir`` shows it, or one above it.
+
+    Examples
+    --------
+    >>> from skperceptron import MLPRegressor
+    >>> from skperceptron.trackers import TensorBoardLogger
+    >>> network = MLPRegressor(callbacks=[TensorBoardLogger("runs/first")])
+    """
+
+    def __init__(self, folder: Any) -> None:
+        self.folder = folder
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        super().setup(estimator, context)
+        summary = _imported("tensorboard.summary", "TensorBoardLogger")
+        self._writer = summary.Writer(str(self.folder))
+
+    def _log(self, figures: dict[str, float], epoch: int) -> None:
+        for name, value in figures.items():
+            self._writer.add_scalar(name, value, epoch)
+        self._writer.flush()
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        # A fit that could not begin has none.
+        writer = self.__dict__.pop("_writer", None)
+        if writer is not None:
+            writer.close()
+
+
+class OptunaPruning(Callback):
+    """Report a figure of each epoch to a trial of Optuna, and end the trial where it lags behind.
+
+    Parameters
+    ----------
+    trial : optuna.Trial
+        That of the objective.
+    monitor : str, default="validation_loss"
+        A figure that the network reports. The study's direction must be that of the figure.
+
+    Raises
+    ------
+    optuna.TrialPruned
+        From ``fit``, where the study's pruner says so.
+
+    Examples
+    --------
+    >>> from skperceptron import MLPRegressor
+    >>> from skperceptron.trackers import OptunaPruning
+    >>> def objective(trial):
+    ...     rate = trial.suggest_float("learning_rate_init", 1e-4, 1e-1, log=True)
+    ...     network = MLPRegressor(
+    ...         learning_rate_init=rate, early_stopping=True, callbacks=[OptunaPruning(trial)])
+    ...     return min(network.fit(X, y).validation_loss_curve_)
+    """
+
+    rules = {"monitor": [Instance(str)]}
+
+    def __init__(self, trial: Any, monitor: str = "validation_loss") -> None:
+        self.trial = trial
+        self.monitor = monitor
+
+    def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
+        report = getattr(context, "report", None)
+        if report is None:
+            return False
+        if report.get(self.monitor) is None:
+            raise ValueError(
+                f"monitor={self.monitor!r} of OptunaPruning is not reported: must be one of"
+                f" {sorted(report['history'])}."
+            )
+        self.trial.report(float(report[self.monitor]), step=report["epoch"])
+        if self.trial.should_prune():
+            raise _imported("optuna", "OptunaPruning").TrialPruned(
+                f"Pruned at epoch {report['epoch']}."
+            )
+        return False

@@ -1,0 +1,181 @@
+"""Trackers see what a fit reports, and tools that wrap scikit-learn's searches see ours."""
+
+import csv
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skperceptron import MLPRegressor, MLPSoftmaxClassifier, RosenblattPerceptron
+from skperceptron.callbacks import CSVLogger
+from skperceptron.model_selection import StackedGridSearchCV, StackedHalvingGridSearchCV
+from skperceptron.trackers import MLflowLogger, OptunaPruning, TensorBoardLogger, WandbLogger
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+X, Y = load_iris(return_X_y=True)
+
+
+def network(*callbacks, **options):
+    return MLPSoftmaxClassifier(
+        (4,), max_iter=5, random_state=0, early_stopping=True, callbacks=list(callbacks), **options
+    )
+
+
+def test_csv_has_a_line_for_each_epoch(tmp_path):
+    path = tmp_path / "epochs.csv"
+    fitted = network(CSVLogger(path)).fit(X, Y)
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["loss"]) for row in rows] == fitted.loss_curve_
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4, 5]
+    RosenblattPerceptron(max_iter=3, callbacks=[CSVLogger(str(path))]).fit(X, Y)
+    assert path.read_text().splitlines()[0] == "epoch,mistakes"
+
+
+def test_csv_appends_on_request(tmp_path):
+    path = tmp_path / "epochs.csv"
+    for _ in range(2):
+        network(CSVLogger(path, append=True)).fit(X, Y)
+    lines = path.read_text().splitlines()
+    assert len(lines) == 11
+    assert sum(line.startswith("epoch") for line in lines) == 1
+
+
+@pytest.mark.parametrize("kind", [StackedGridSearchCV, StackedHalvingGridSearchCV])
+def test_a_wrapped_fit_of_scikit_learns_searches_sees_ours(kind, monkeypatch):
+    base = next(one for one in kind.__mro__ if one.__module__.startswith("sklearn."))
+    seen = []
+    own = base.fit
+
+    def wrapped(self, *args, **params):
+        seen.append(type(self))
+        return own(self, *args, **params)
+
+    monkeypatch.setattr(base, "fit", wrapped)
+    kind(network(), {"alpha": [1e-4, 1.0]}, cv=2).fit(X, Y)
+    assert seen == [kind]
+
+
+@pytest.fixture
+def mlflow(tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.chdir(tmp_path)
+    before = mlflow.get_tracking_uri()
+    try:
+        mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/runs.db")
+        mlflow.set_experiment("test")
+    except Exception:
+        # The small MLflow has no data base.
+        mlflow.set_tracking_uri(tmp_path.as_uri())
+        mlflow.set_experiment("test")
+    yield mlflow
+    mlflow.end_run()
+    mlflow.set_tracking_uri(before)
+
+
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_mlflow_gets_parameters_and_figures(mlflow, in_pipeline):
+    model = network(MLflowLogger())
+    model = make_pipeline(StandardScaler(), model) if in_pipeline else model
+    with mlflow.start_run() as run:
+        model.fit(X, Y)
+    fitted = model[-1] if in_pipeline else model
+    client = mlflow.MlflowClient()
+    data = client.get_run(run.info.run_id).data
+    assert data.params["hidden_layer_sizes"] == "(4,)"
+    history = client.get_metric_history(run.info.run_id, "loss")
+    assert [one.value for one in history] == pytest.approx(fitted.loss_curve_)
+    assert [one.step for one in history] == [1, 2, 3, 4, 5]
+
+
+def test_autologging_of_mlflow_sees_a_stacked_search(mlflow):
+    sklearn_flavour = pytest.importorskip("mlflow.sklearn")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sklearn_flavour.autolog(log_models=False, log_datasets=False, silent=True)
+        try:
+            with mlflow.start_run() as run:
+                StackedGridSearchCV(network(), {"alpha": [1e-4, 1.0]}, cv=2).fit(X, Y)
+        finally:
+            sklearn_flavour.autolog(disable=True)
+    client = mlflow.MlflowClient()
+    data = client.get_run(run.info.run_id).data
+    assert {"best_alpha", "cv"} <= set(data.params)
+    assert "best_cv_score" in data.metrics
+    filtered = f"tags.`mlflow.parentRunId` = '{run.info.run_id}'"
+    assert len(client.search_runs([run.info.experiment_id], filtered)) == 2
+
+
+def test_tensorboard_gets_figures(tmp_path):
+    pytest.importorskip("tensorboard.summary")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    fitted = network(TensorBoardLogger(tmp_path)).fit(X, Y)
+    events = EventAccumulator(str(tmp_path)).Reload()
+    values = [event.tensor_proto.float_val[0] for event in events.Tensors("loss")]
+    np.testing.assert_allclose(values, fitted.loss_curve_, rtol=1e-6)
+
+
+def test_wandb_gets_parameters_and_figures(tmp_path, monkeypatch):
+    wandb = pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    with pytest.raises(ValueError, match=r"call wandb\.init before the fit"):
+        network(WandbLogger()).fit(X, Y)
+    with wandb.init(mode="offline", dir=tmp_path) as run:
+        fitted = network(WandbLogger()).fit(X, Y)
+        assert run.config["hidden_layer_sizes"] == "(4,)"
+        assert run.summary["loss"] == pytest.approx(fitted.loss_curve_[-1])
+
+
+def test_optuna_prunes_what_lags_behind():
+    optuna = pytest.importorskip("optuna")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    epochs = []
+
+    def objective(trial):
+        rate = trial.suggest_categorical("learning_rate_init", [0.1, 1e-6])
+        model = network(OptunaPruning(trial), learning_rate_init=rate, batch_size=16)
+        try:
+            return min(model.fit(X, Y).validation_loss_curve_)
+        finally:
+            epochs.append(getattr(model, "n_iter_", 0))
+
+    study = optuna.create_study(
+        sampler=optuna.samplers.GridSampler({"learning_rate_init": [0.1, 1e-6]}, seed=1),
+        pruner=optuna.pruners.ThresholdPruner(upper=1.0, n_warmup_steps=2),
+    )
+    study.optimize(objective)
+    states = {trial.params["learning_rate_init"]: trial.state.name for trial in study.trials}
+    assert states == {0.1: "COMPLETE", 1e-6: "PRUNED"}
+
+
+def test_a_figure_that_is_not_reported_is_refused():
+    class Trial:
+        pass
+
+    model = MLPRegressor(hidden_layer_sizes=(3,), callbacks=[OptunaPruning(Trial())], max_iter=2)
+    with pytest.raises(ValueError, match="monitor='validation_loss' of OptunaPruning is not rep"):
+        model.fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("logger", "package"),
+    [(MLflowLogger(), "mlflow"), (WandbLogger(), "wandb"), (TensorBoardLogger("x"), "tensorboard")],
+    ids=str,
+)
+def test_what_is_missing_is_named(logger, package, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, package, None)
+    monkeypatch.setitem(__import__("sys").modules, "tensorboard.summary", None)
+    with pytest.raises(ImportError, match=rf"needs {package}: pip install {package}"):
+        network(logger).fit(X, Y)
+
+
+def test_a_grid_search_of_scikit_learn_logs_each_fit(tmp_path):
+    path = tmp_path / "epochs.csv"
+    GridSearchCV(network(CSVLogger(path, append=True)), {"alpha": [1, 2]}, cv=2).fit(X, Y)
+    assert len(path.read_text().splitlines()) == 1 + 5 * 5
