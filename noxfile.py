@@ -48,8 +48,8 @@ def free(session):
 @nox.session
 def others(session):
     """Test with libraries that users have around the package: ONNX, skops, MLflow, Optuna, Dask."""
-    session.install("-e", ".[test,onnx,safetensors,trackers,distributed]", "skops", "optuna")
-    session.run("pytest", "tests/export", "tests/trackers", *session.posargs)
+    session.install("-e", ".[test,onnx,safetensors,trackers,distributed]", "skops", "pyarrow")
+    session.run("pytest", "tests/export", "tests/trackers", "tests/distributed", *session.posargs)
 
 
 @nox.session

@@ -128,7 +128,7 @@ def cited():
         for path in places
         if not made & set(path.parts)
         for author, year in re.findall(
-            pattern, re.sub(r"SplitMix64, |\s+", " ", path.read_text(encoding="utf-8"))
+            pattern, re.sub(r"(SplitMix64|TabM),\s+|\s+", " ", path.read_text(encoding="utf-8"))
         )
     }
 

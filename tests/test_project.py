@@ -165,6 +165,7 @@ def test_public_things_are_documented(thing):
 #: What nobody has to be credited with.
 PLAIN = {
     activations.Identity,
+    callbacks.CSVLogger,
     callbacks.Checkpoint,
     callbacks.EpochLogger,
     initializers.Constant,

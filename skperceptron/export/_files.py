@@ -77,18 +77,11 @@ def save(estimator: Any, path: Any) -> None:
 
     Examples
     --------
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> from sklearn.datasets import load_iris
     >>> from skperceptron import MLPSoftmaxClassifier
     >>> from skperceptron.export import load, save
-    >>> X, y = load_iris(return_X_y=True)
-    >>> network = MLPSoftmaxClassifier((8,), solver="lbfgs", random_state=0).fit(X, y)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save(network, Path(folder) / "iris.safetensors")
-    ...     again = load(Path(folder) / "iris.safetensors")
-    >>> bool((again.predict(X) == network.predict(X)).all())
-    True
+    >>> network = MLPSoftmaxClassifier((8,)).fit(X, y)  # doctest: +SKIP
+    >>> save(network, "network.safetensors")  # doctest: +SKIP
+    >>> network = load("network.safetensors")  # doctest: +SKIP
     """
     try:
         from safetensors.numpy import save_file

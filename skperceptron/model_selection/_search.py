@@ -54,10 +54,12 @@ class StackedSearch(NotebookMixin, RemembersVersion):
 
     def _drawn(self) -> tuple[Any, str]:
         best = getattr(self, "best_estimator_", None)
+        word = "the best candidate"
         if isinstance(best, BaseEnsemble):
-            return best._drawn()
+            (best, *_), *_ = best.estimators_
+            word = "the first member of the best combination"
         network = None if best is None else last_step(best)
-        return network if isinstance(network, NotebookMixin) else None, "the best candidate"
+        return network if isinstance(network, NotebookMixin) else None, word
 
     def _validate_params(self) -> None:
         """Check what scikit-learn checks, that numbers are numbers, and where callbacks are set."""

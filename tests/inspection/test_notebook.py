@@ -192,3 +192,12 @@ def test_graphs_and_tables_have_a_form_for_notebooks():
     assert "<th>&lt;share&gt;</th>" in html and "<td>a &amp; b</td><td>0.1235</td>" in html
     assert html.count("<tr>") == 3
     ElementTree.fromstring(html)
+
+
+def test_stacked_searches_draw_their_best_candidate():
+    network = MLPSoftmaxClassifier((4,), max_iter=2, random_state=0)
+    for refit, word in ((True, "the best candidate"), ("ensemble", "the first member of the best")):
+        search = StackedGridSearchCV(network, {"alpha": [0, 1]}, cv=2, refit=refit)
+        assert drawings_in(search._repr_html_()) == ([], [])
+        titles, (below,) = drawings_in(search.fit(X, Y)._repr_html_())
+        assert titles == ["MLPSoftmaxClassifier"] and below.startswith(word)

@@ -9,7 +9,7 @@ from enum import Enum
 from .extension import steps
 
 #: The environment variable, and what it means not to set it.
-VARIABLE, DEFAULT = "SKPERCEPTRON_STEPS", "auto"
+VARIABLE, DEFAULT = "SKPERCEPTRON_STEPS", "numpy"
 
 
 class Way(Enum):

@@ -1,0 +1,90 @@
+"""Fits on a Dask cluster of processes, through joblib, and predictions over Dask collections."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from joblib import parallel_config
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_iris
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skperceptron import MLPSoftmaxClassifier
+from skperceptron.model_selection import (
+    StackedCrossEnsembleClassifier,
+    StackedGridSearchCV,
+    stacked_cross_val_predict,
+)
+
+distributed = pytest.importorskip("distributed")
+array = pytest.importorskip("dask.array")
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:.*Sending large graph:UserWarning"),
+]
+
+X, Y = load_iris(return_X_y=True)
+PIPELINE = make_pipeline(StandardScaler(), MLPSoftmaxClassifier((6,), max_iter=5, random_state=0))
+ALPHAS = {"mlpsoftmaxclassifier__alpha": [1e-4, 1e-2, 1.0]}
+
+
+@pytest.fixture(scope="module")
+def client():
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
+    with (
+        distributed.LocalCluster(dashboard_address=None, **options) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+def test_a_search_finds_what_it_finds_alone(client):
+    alone = StackedGridSearchCV(PIPELINE, ALPHAS, cv=3).fit(X, Y)
+    with parallel_config("dask"):
+        spread = StackedGridSearchCV(PIPELINE, ALPHAS, cv=3, n_jobs=2).fit(X, Y)
+    assert spread.best_params_ == alone.best_params_
+    for name in ("mean_test_score", "std_test_score"):
+        assert_allclose(spread.cv_results_[name], alone.cv_results_[name], atol=1e-9)
+
+
+def test_a_cross_ensemble_is_what_it_is_alone(client):
+    options = {"param_grid": ALPHAS, "cv": 3, "random_state": 0}
+    alone = StackedCrossEnsembleClassifier(PIPELINE, **options).fit(X, Y)
+    with parallel_config("dask"):
+        spread = StackedCrossEnsembleClassifier(PIPELINE, n_jobs=2, **options).fit(X, Y)
+    assert_allclose(spread.weights_, alone.weights_, atol=1e-9)
+    assert_allclose(spread.predict_proba(X), alone.predict_proba(X), atol=1e-9)
+
+
+def test_cross_validated_predictions_are_those_of_one_process(client):
+    alone = stacked_cross_val_predict(PIPELINE, X, Y, cv=3)
+    with parallel_config("dask"):
+        spread = stacked_cross_val_predict(PIPELINE, X, Y, cv=3, n_jobs=2)
+    assert_array_equal(spread, alone)
+
+
+def test_blocks_of_an_array_are_predicted_where_they_lie(client):
+    model = PIPELINE.fit(X, Y)
+    blocks = array.from_array(X, chunks=(40, 4))
+    found = blocks.map_blocks(model.predict_proba, dtype=X.dtype, chunks=(blocks.chunks[0], (3,)))
+    assert_allclose(found.compute(), model.predict_proba(X), atol=1e-12)
+
+
+def test_partitions_of_a_frame_go_from_parquet_to_parquet(client, tmp_path):
+    frames = pytest.importorskip("dask.dataframe")
+    pytest.importorskip("pyarrow")
+    names = ["a", "b", "c", "d"]
+    frame = pd.DataFrame(X, columns=names)
+    model = make_pipeline(StandardScaler(), MLPSoftmaxClassifier((6,), max_iter=5, random_state=0))
+    model.fit(frame, Y)
+    frames.from_pandas(frame, npartitions=3).to_parquet(tmp_path / "in")
+    table = frames.read_parquet(tmp_path / "in")
+
+    def with_label(part):
+        return part.assign(label=model.predict(part))
+
+    meta = frame[:0].assign(label=np.array([], dtype=Y.dtype))
+    table.map_partitions(with_label, meta=meta).to_parquet(tmp_path / "out")
+    found = pd.read_parquet(tmp_path / "out").sort_index()
+    assert_array_equal(found["label"], model.predict(frame))
