@@ -101,3 +101,8 @@ for name, (ensemble, X_test, y_test) in results.items():
 # "Best network" is the one with the least loss on these very rows, which nobody knows beforehand.
 # On two of the four tables the ensemble is better than that, on the other two somewhat worse.
 # What it has expected of itself is a rough estimate: it is off by up to a factor of two.
+#
+# The outputs of an arm are divided by its temperature before they become probabilities. A
+# temperature below 1 says that the arm's networks are too cautious: the strongest penalty keeps
+# outputs so small that its temperature is at or near 1/3, the lowest that is allowed. A temperature
+# above 1 says that the networks are too sure of themselves.

@@ -23,9 +23,14 @@ SECTIONS = {
         "plot_regularization",
         "plot_checkpoint",
     ),
-    "Searches and ensembles": ("plot_stacked_search", "plot_cross_ensemble"),
+    "Searches and ensembles": (
+        "plot_stacked_search",
+        "plot_cross_ensemble",
+        "plot_presets_search",
+    ),
     "Kinds of data": (
         "plot_tables",
+        "plot_calibration_tables",
         "plot_text_sparse",
         "plot_imbalanced",
         "plot_quantiles",

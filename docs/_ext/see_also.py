@@ -12,7 +12,12 @@ EXAMPLES = {
     "deployment": ("plot_forecasting",),
     "estimators": ("plot_binary", "plot_regression_outputs", "plot_forecasting"),
     "getting_started": ("grid_search", "plot_mnist", "plot_neuron"),
-    "grid_search": ("plot_stacked_search", "plot_cross_ensemble", "grid_search"),
+    "grid_search": (
+        "plot_stacked_search",
+        "plot_cross_ensemble",
+        "plot_presets_search",
+        "grid_search",
+    ),
     "imbalanced": ("plot_imbalanced", "plot_softmax_calibration"),
     "initializers": ("plot_vanishing_gradients",),
     "inspection": ("plot_playground", "plot_neuron", "plot_vanishing_gradients", "plot_mnist"),
@@ -28,7 +33,12 @@ EXAMPLES = {
     "rosenblatt": ("plot_rosenblatt",),
     "schedules": ("plot_learning_rate_range",),
     "stopping": ("plot_early_stopping", "plot_checkpoint"),
-    "tables": ("plot_tables", "plot_cross_ensemble"),
+    "tables": (
+        "plot_tables",
+        "plot_calibration_tables",
+        "plot_presets_search",
+        "plot_cross_ensemble",
+    ),
     "lecture": ("plot_playground", "plot_universal_approximation"),
 }
 
