@@ -23,7 +23,7 @@ SECTIONS = {
         "plot_regularization",
         "plot_checkpoint",
     ),
-    "Searches and ensembles": ("plot_stacked_search", "plot_cross_ensemble"),
+    "Searches and ensembles": ("plot_stacked_search", "plot_cross_ensemble", "plot_distill"),
     "Kinds of data": (
         "plot_tables",
         "plot_text_sparse",

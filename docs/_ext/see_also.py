@@ -10,7 +10,7 @@ EXAMPLES = {
     "callbacks": ("plot_checkpoint",),
     "checkpoints": ("plot_checkpoint",),
     "deployment": ("plot_forecasting",),
-    "estimators": ("plot_binary", "plot_regression_outputs", "plot_forecasting"),
+    "estimators": ("plot_binary", "plot_regression_outputs", "plot_forecasting", "plot_distill"),
     "getting_started": ("grid_search", "plot_mnist", "plot_neuron"),
     "grid_search": ("plot_stacked_search", "plot_cross_ensemble", "grid_search"),
     "imbalanced": ("plot_imbalanced", "plot_softmax_calibration"),
@@ -28,7 +28,7 @@ EXAMPLES = {
     "rosenblatt": ("plot_rosenblatt",),
     "schedules": ("plot_learning_rate_range",),
     "stopping": ("plot_early_stopping", "plot_checkpoint"),
-    "tables": ("plot_tables", "plot_cross_ensemble"),
+    "tables": ("plot_tables", "plot_cross_ensemble", "plot_distill"),
     "lecture": ("plot_playground", "plot_universal_approximation"),
 }
 

@@ -87,7 +87,7 @@ class HiddenFeaturesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     def _hidden_part(self) -> FittedNetwork:
         """Return the fitted network without its output layer."""
-        fitted = self._fitted_network()  # type: ignore[attr-defined]
+        fitted = self._fitted_network()
         return FittedNetwork(fitted.network.hidden_part(), _InOwnUnits(), fitted.learned)
 
     def __sklearn_tags__(self) -> Any:
