@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import Extras, FitMode, LabelMixin, never_certain, restored_on_failure
 from .._sklearn.compat import check_partial_fit_first_call, fit_context
@@ -348,8 +347,7 @@ class MLPSoftmaxClassifier(BaseMLPClassifier):
         float
             Share of the rows that are predicted exactly.
         """
-        check_is_fitted(self)
-        target = self._target()
-        if isinstance(target, ClassProbabilities):
-            y = target.likeliest(y)
+        fitted = self._fitted_network()
+        if fitted is not None and isinstance(fitted.target, ClassProbabilities):
+            y = fitted.target.likeliest(y)
         return super().score(X, y, sample_weight)
