@@ -331,7 +331,7 @@ class BinaryLogLoss(_LogLoss):
 
 
 class _Softmax(Loss):
-    """A loss of a softmax; one y_k of a row is 1, the others are 0."""
+    """A loss of a softmax, whose y has a column y_k for each class."""
 
     task = "multiclass"
     out_activation = "softmax"
@@ -373,10 +373,10 @@ class _Softmax(Loss):
 
 
 class CategoricalLogLoss(_Softmax, _LogLoss):
-    r"""Log loss of a softmax, :math:`\log\sum_k e^{z_k} - \sum_k y_k z_k`; one y_k of a row is 1.
+    r"""Log loss of a softmax, :math:`\log\sum_k e^{z_k} - \sum_k y_k z_k`, y adding up to 1.
 
-    Stable for every finite raw prediction: the largest of a row is subtracted first
-    (Bridle 1990).
+    One y_k of a row is 1, or the y_k are probabilities of the classes. Stable for every finite raw
+    prediction: the largest of a row is subtracted first (Bridle 1990).
 
     Parameters
     ----------

@@ -26,6 +26,7 @@ SECTIONS = {
     "Searches and ensembles": (
         "plot_stacked_search",
         "plot_cross_ensemble",
+        "plot_distill",
         "plot_presets_search",
     ),
     "Kinds of data": (

@@ -10,7 +10,7 @@ EXAMPLES = {
     "callbacks": ("plot_checkpoint",),
     "checkpoints": ("plot_checkpoint",),
     "deployment": ("plot_forecasting",),
-    "estimators": ("plot_binary", "plot_regression_outputs", "plot_forecasting"),
+    "estimators": ("plot_binary", "plot_regression_outputs", "plot_forecasting", "plot_distill"),
     "getting_started": ("grid_search", "plot_mnist", "plot_neuron"),
     "grid_search": (
         "plot_stacked_search",
@@ -38,6 +38,7 @@ EXAMPLES = {
         "plot_calibration_tables",
         "plot_presets_search",
         "plot_cross_ensemble",
+        "plot_distill",
     ),
     "lecture": ("plot_playground", "plot_universal_approximation"),
 }

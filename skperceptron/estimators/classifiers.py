@@ -15,7 +15,16 @@ from ..training import TargetRows
 from .base import BaseMultilayerPerceptron, is_stochastic
 from .docs import shares_documentation
 from .signatures import refuse_unknown, takes_shared_parameters
-from .targets import Indicators, LabelTarget, ManyClasses, Target, TwoClasses, is_multilabel
+from .targets import (
+    ClassProbabilities,
+    Indicators,
+    LabelTarget,
+    ManyClasses,
+    Target,
+    TwoClasses,
+    are_probabilities,
+    is_multilabel,
+)
 
 __all__ = ["MLPBinaryClassifier", "MLPSoftmaxClassifier"]
 
@@ -189,6 +198,11 @@ class BaseMLPClassifier(LabelMixin, BaseMultilayerPerceptron):
     def _weigh(self, target: Any, rows: TargetRows, sample_weight: Floats | None) -> Floats | None:
         if self.class_weight is None:
             return sample_weight
+        if isinstance(target, ClassProbabilities):
+            raise ValueError(
+                f"class_weight={self.class_weight!r} weighs rows by their class, but a row of"
+                " probabilities has none: pass sample_weight."
+            )
         if rows.codes is None:
             raise ValueError(
                 f"class_weight={self.class_weight!r} weighs rows by their class, but in a"
@@ -268,6 +282,10 @@ class MLPSoftmaxClassifier(BaseMLPClassifier):
     :class:`~sklearn.neural_network.MLPClassifier` has the same parameters, the same
     `random_state` gives the same model.
 
+    Instead of labels, `y` may hold a row of probabilities for each row of X, an array of floats of
+    shape (n_samples, n_classes) whose rows add up to 1 (Hinton et al. 2015): the network learns
+    them by cross entropy, and ``classes_`` are the positions of the columns.
+
     Parameters
     ----------
     {parameters}
@@ -291,6 +309,9 @@ class MLPSoftmaxClassifier(BaseMLPClassifier):
     Bridle (1990), Probabilistic interpretation of feedforward classification network
     outputs. Neurocomputing.
 
+    Hinton, Vinyals & Dean (2015), Distilling the knowledge in a neural network.
+    arXiv:1503.02531.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
@@ -302,5 +323,31 @@ class MLPSoftmaxClassifier(BaseMLPClassifier):
     """
 
     def _choose_target(self, y: Any, mode: FitMode) -> Target:
+        kind = ClassProbabilities if are_probabilities(y) else ManyClasses
         classes = getattr(self, "classes_", None)
-        return ManyClasses(self.loss, classes, type(self).__name__, self.warm_start)
+        return kind(self.loss, classes, type(self).__name__, self.warm_start)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the mean accuracy on the given data.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        y : array-like of shape (n_samples,)
+            True labels. After a fit to probabilities it may hold such rows, too: of each, the
+            likeliest class counts.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            Share of the rows that are predicted exactly.
+        """
+        fitted = self._fitted_network()
+        if fitted is not None and isinstance(fitted.target, ClassProbabilities):
+            y = fitted.target.likeliest(y)
+        return super().score(X, y, sample_weight)

@@ -69,6 +69,7 @@ class Case:
 
 SMALL = {"hidden_layer_sizes": (8,), "random_state": 0, "solver": "lbfgs", "max_iter": 200}
 NUMBERS = np.array([1.0, 2.0, 5.0, 3.0, 0.5, 4.0])
+SOFT = 0.1 + 0.7 * np.eye(3)[[2, 0, 1, 0, 1, 2]]
 #: One row for each kind of target.
 CASES = {
     targets.TwoClasses: Case(
@@ -83,6 +84,7 @@ CASES = {
         np.eye(3)[[2, 0, 1, 0, 1, 2]],
         np.eye(3)[[2, 0, 1, 0, 1, 2]] - 0.5,
     ),
+    targets.ClassProbabilities: Case(MLPSoftmaxClassifier(**SMALL), SOFT, SOFT, np.log(SOFT)),
     targets.Indicators: Case(
         MLPBinaryClassifier(**SMALL),
         np.array([[0, 1], [1, 0], [0, 0], [1, 1], [1, 0], [0, 1]]),
@@ -129,7 +131,10 @@ def test_every_target_encodes_y_for_the_network_and_decodes_predictions(kind):
     assert_allclose(rows.of_rows(), case.rows)
     assert_allclose(target.encode_validation(case.y).of_rows(), case.rows)
     raw = np.asarray(case.raw, dtype=np.float64)
-    if np.asarray(case.y).dtype.kind == "f":
+    if kind is targets.ClassProbabilities:
+        assert_array_equal(target.decode(raw.copy()), case.y.argmax(axis=1))
+        assert_allclose(target.probabilities(raw.copy()), case.y)
+    elif np.asarray(case.y).dtype.kind == "f":
         assert_allclose(target.decode(raw.copy())[:, 0], case.y, rtol=1e-9)
     else:
         assert_array_equal(target.decode(raw.copy()), case.y)

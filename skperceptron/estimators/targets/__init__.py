@@ -11,12 +11,14 @@ from .indicators import Indicators, is_multilabel, refuse_other_kind
 from .integers import WholeNumbers
 from .kinds import kind_of_target, list_outputs
 from .numbers import Numbers
+from .probabilities import ClassProbabilities, are_probabilities
 from .regression import Asked, RegressionTarget, scored
 from .units import Units
 
 __all__ = [
     "Asked",
     "BoundedNumbers",
+    "ClassProbabilities",
     "Indicators",
     "LabelTarget",
     "ManyClasses",
@@ -26,6 +28,7 @@ __all__ = [
     "TwoClasses",
     "Units",
     "WholeNumbers",
+    "are_probabilities",
     "is_multilabel",
     "kind_of_target",
     "list_outputs",

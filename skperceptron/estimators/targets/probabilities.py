@@ -1,0 +1,112 @@
+"""A probability of each class instead of a label: what a teacher says, for a student to learn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import xlogy
+
+from ..._sklearn.checks import FitMode
+from ...engine.arrays import Floats, Integers
+from ...kept import kept_as
+from ...losses import CategoricalLogLoss
+from ...training import TargetRows, Targets
+from .classes import ManyClasses
+from .metrics import Metric
+
+#: How far the sum of a row may be from 1.
+TOLERANCE = 1e-6
+
+
+def are_probabilities(y: Any) -> bool:
+    """Tell whether y is meant as rows of probabilities.
+
+    Floats in several columns are, unless all of them are whole numbers and some row is no
+    distribution: those are labels, or a multilabel indicator.
+    """
+    if not isinstance(y, np.ndarray) or y.dtype.kind != "f" or y.ndim != 2 or y.shape[1] < 2:
+        return False
+    return bool((y % 1 != 0).any() or not _wrong_rows(y).any())
+
+
+@kept_as("class probabilities")
+class ClassProbabilities(ManyClasses):
+    """Rows of probabilities, (N, C), which a softmax learns by cross entropy (Hinton et al. 2015).
+
+    The classes are the columns: their positions, or what an earlier call has called them.
+    """
+
+    def encode(
+        self, y: Any, sample_weight: Floats | None, mode: FitMode, earlier: Any
+    ) -> TargetRows:
+        if not (mode.continuing or mode.incremental):
+            self.classes = np.arange(y.shape[1])
+        self._check_n_classes(self.classes)
+        self._resolve_loss(self.n_outputs)
+        if not isinstance(self.loss, CategoricalLogLoss):
+            raise ValueError(
+                f"loss={self._given_loss!r} needs labels, but `y` holds rows of probabilities:"
+                " use loss='log_loss'."
+            )
+        return self._checked_rows(y)
+
+    def encode_validation(self, y: Any) -> TargetRows:
+        return self._checked_rows(y) if are_probabilities(y) else super().encode_validation(y)
+
+    def labels_of(self, rows: TargetRows) -> Integers | None:
+        return rows.codes if rows.codes is not None else rows.of_rows().argmax(axis=1)
+
+    def score(self, judged: Any, y: Any, sample_weight: Floats | None) -> float:
+        return super().score(judged, self.likeliest(y), sample_weight)
+
+    def metric(self, name: Any) -> Metric | None:
+        measures = {"neg_log_loss": _cross_entropy, "neg_brier_score": _squared_distance}
+        measure = measures.get(name) if isinstance(name, str) else None
+        if measure is None:
+            return super().metric(name)
+
+        def score(probabilities: Floats, y: Any, sample_weight: Floats | None) -> float:
+            given = self.encode_validation(y).of_rows()
+            return -float(np.average(measure(probabilities, given), weights=sample_weight))
+
+        return Metric(self.probabilities, score)
+
+    def likeliest(self, y: Any) -> Any:
+        """Return the most probable class of each row; labels stay as they are."""
+        return self.classes[y.argmax(axis=1)] if are_probabilities(y) else y
+
+    def _checked_rows(self, y: Floats) -> TargetRows:
+        if y.shape[1] != len(self.classes):
+            raise ValueError(
+                f"`y` has {y.shape[1]} columns of probabilities, but {len(self.classes)} classes"
+                " are expected."
+            )
+        wrong = np.flatnonzero(_wrong_rows(y))
+        if len(wrong):
+            row = y[wrong[0]]
+            raise ValueError(
+                "Unknown label type: continuous-multioutput. Floats in several columns must be"
+                " rows of probabilities, in [0, 1] and with a sum of 1, but in `y` the row at"
+                f" position {wrong[0]} has numbers from {row.min():.7g} to {row.max():.7g} and the"
+                f" sum {row.sum(dtype=np.float64):.7g}."
+            )
+        return Targets(np.asarray(y, dtype=np.float64))
+
+
+def _wrong_rows(y: Floats) -> Any:
+    """Tell for each row whether it is no distribution."""
+    outside = (y < 0).any(axis=1) | (y > 1).any(axis=1)
+    return outside | ~(np.abs(y.sum(axis=1, dtype=np.float64) - 1) <= TOLERANCE)
+
+
+def _cross_entropy(probabilities: Floats, given: Floats) -> Floats:
+    limit = np.finfo(probabilities.dtype).eps
+    clipped = np.clip(probabilities.astype(np.float64), limit, 1 - limit)
+    return -xlogy(given, clipped).sum(axis=1)
+
+
+def _squared_distance(probabilities: Floats, given: Floats) -> Floats:
+    """Return the Brier score's terms; of two classes half, as scikit-learn has it."""
+    squares = ((probabilities - given) ** 2).sum(axis=1)
+    return squares / 2 if given.shape[1] == 2 else squares
