@@ -26,7 +26,7 @@ from skperceptron import (
     callbacks,
 )
 from skperceptron._sklearn import callback_contexts
-from skperceptron.callbacks import Callback, Checkpoint, EpochLogger, StopOnPlateau
+from skperceptron.callbacks import Callback, Checkpoint, CSVLogger, EpochLogger, StopOnPlateau
 from skperceptron.inspection import GradientRecorder
 from skperceptron.stopping import EarlyStopping
 
@@ -91,6 +91,7 @@ def textbook_plateau(losses, validation):
 
 CASES = {
     Checkpoint: Case(lambda path: Checkpoint(path, every_n_epochs=2)),
+    CSVLogger: Case(lambda path: CSVLogger(path.with_suffix(".csv"))),
     EpochLogger: Case(lambda path: EpochLogger()),
     StopOnPlateau: Case(
         lambda path: StopOnPlateau("validation_loss", patience=2, tol=0.01), textbook_plateau

@@ -145,6 +145,7 @@ def about_validation_scale(data: Described, X_val: Any) -> str:
         away = np.hypot(theirs.deviation, theirs.mean - ours.mean) / ours.deviation
         back = np.hypot(ours.deviation, theirs.mean - ours.mean) / theirs.deviation
         larger = theirs.largest / ours.largest
+        ratio = np.abs(np.log(larger))
     is_other = (away > FAR) & ((larger > 2) | (larger < 1 / FAR))
     is_other |= (away < 1 / FAR) & (larger < 1 / FAR)
     n_other = np.count_nonzero(is_other & is_known)
@@ -157,7 +158,7 @@ def about_validation_scale(data: Described, X_val: Any) -> str:
         return ""
     is_other = (is_other & is_known) | is_beyond
     n_other = np.count_nonzero(is_other)
-    worst = int(np.where(is_other, np.abs(np.log(larger)), -1).argmax())
+    worst = int(np.where(is_other, ratio, -1).argmax())
     label = f"number {worst}" if data.names is None else repr(str(data.names[worst]))
     return (
         f"X_val has another scale than X in {n_other} of {len(is_known)} features: feature {label}"

@@ -6,7 +6,7 @@ The names in them, such as ``{solvers}``, are made from the classes.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from inspect import cleandoc
+from inspect import cleandoc, signature
 from textwrap import fill
 from typing import TypeVar
 
@@ -186,7 +186,7 @@ max_time : float, default=None
 callbacks : list of callbacks, default=None
     Objects that are told of each epoch: see :mod:`skperceptron.callbacks`.
 
-dtype : {"auto", "float32", "float64"} or NumPy dtype, default="auto"
+dtype : {"auto", "float32", "float64"} or NumPy dtype, default="{dtype_default}"
     Precision of training. "auto" is float32 if some weight matrix has 2**12 elements or more,
     float64 otherwise; "lbfgs" always uses float64. Prediction follows the dtype of X.
 """
@@ -324,6 +324,7 @@ def shares_documentation(cls: _Class) -> _Class:
         "{parameters}": _PARAMETERS,
         "{classifier_parameters}": _CLASSIFIER_PARAMETERS,
         "{attributes}": _ATTRIBUTES,
+        "{dtype_default}": signature(cls).parameters["dtype"].default,
         **_names(),
     }
     # Python 3.13 has taken the indentation away already.

@@ -329,7 +329,9 @@ def stacked_learning_curve(
     """
     options = {"estimator": estimator, "scoring": scoring, "cv": cv, "n_jobs": n_jobs}
     check_search("stacked_learning_curve", options | {"error_score": error_score})
-    return seeing(learning_curve, Parallel=StackedParallel)(
+    # What goes on with partial_fit from size to size trains one network after another.
+    stacked = seeing(learning_curve, Parallel=StackedParallel)
+    return (learning_curve if exploit_incremental_learning else stacked)(
         estimator,
         X,
         y,

@@ -416,7 +416,7 @@ def _fit_and_score(
             if method is not None:
                 results[i]["member"] = _kept(calls[i], results[i], rows, method)
 
-    verbose = max((int(call.keywords.get("verbose", 0)) for call in calls), default=0)
+    verbose = max((int(call.keywords["verbose"]) for call in calls), default=0)
     order = Order(verbose, label, keeps_finished=keeps_finished, done=score)
     train([fit for fit in asked.values() if fit.error is None], order)
     score([fit for i, fit in asked.items() if i not in results])

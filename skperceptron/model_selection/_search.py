@@ -52,6 +52,11 @@ class StackedSearch(NotebookMixin, RemembersVersion):
             pre_dispatch=parallel.pre_dispatch,
         )
 
+    @property
+    def _sk_visual_block_(self) -> Any:
+        """How the search stands in a diagram: as scikit-learn's do, with the best estimator."""
+        return super(NotebookMixin, self)._sk_visual_block_  # type: ignore[misc]
+
     def _drawn(self) -> tuple[Any, str]:
         best = getattr(self, "best_estimator_", None)
         word = "the best candidate"

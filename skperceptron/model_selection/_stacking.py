@@ -46,7 +46,6 @@ TRAINING_ONLY = frozenset(
         "dropout_schedule",
         "dtype",
         "early_stopping",
-        "ensemble_size",
         "epsilon",
         "feature_scale",
         "hidden_layer_sizes",

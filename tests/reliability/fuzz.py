@@ -69,6 +69,7 @@ KNOWN_WARNINGS = (
     # Where single fits of a search fail.
     "One or more of the test scores are non-finite",
     "The least populated class in y has only",
+    "X_val has another scale than X",
     r"Scoring failed[\s\S]*their numbers are too large for this network",
 )
 
