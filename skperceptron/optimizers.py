@@ -362,23 +362,7 @@ class Adam(Optimizer):
         state: Sequence[Floats],
         coefficients: Sequence[Floats],
     ) -> list[Call]:
-        if not self.amsgrad:
-            return fused.adam_calls((parameters, gradient, *state), coefficients)
-        m, v, largest = state
-        beta_1, beta_2, epsilon, step_size = coefficients
-        return [
-            partial(np.multiply, m, beta_1, m),
-            partial(np.add, m, gradient, m),
-            partial(np.multiply, v, beta_2, v),
-            partial(np.multiply, gradient, gradient, gradient),
-            partial(np.add, v, gradient, v),
-            partial(np.maximum, largest, v, out=largest),
-            partial(np.sqrt, largest, gradient),
-            partial(np.add, gradient, epsilon, gradient),
-            partial(np.divide, m, gradient, gradient),
-            partial(np.multiply, gradient, step_size, gradient),
-            partial(np.subtract, parameters, gradient, parameters),
-        ]
+        return fused.adam_calls((parameters, gradient, *state), coefficients)
 
     def fused_calls(
         self,

@@ -17,8 +17,11 @@ Vectors = Sequence[Floats]
 
 
 def adam_calls(vectors: Vectors, coefficients: Vectors) -> list[Call]:
-    """List what Adam does with parameters, gradient, first and second moment."""
-    parameters, gradient, m, v = vectors
+    """List what Adam does with parameters, gradient, first and second moment.
+
+    A fifth vector, of AMSGrad, holds the largest second moment so far, and takes its place.
+    """
+    parameters, gradient, m, v, *largest = vectors
     beta_1, beta_2, epsilon, step_size = coefficients
     return [
         partial(np.multiply, m, beta_1, m),
@@ -26,7 +29,8 @@ def adam_calls(vectors: Vectors, coefficients: Vectors) -> list[Call]:
         partial(np.multiply, v, beta_2, v),
         partial(np.multiply, gradient, gradient, gradient),
         partial(np.add, v, gradient, v),
-        partial(np.sqrt, v, gradient),
+        *(partial(np.maximum, x, v, x) for x in largest),
+        partial(np.sqrt, *(largest or [v]), gradient),
         partial(np.add, gradient, epsilon, gradient),
         partial(np.divide, m, gradient, gradient),
         partial(np.multiply, gradient, step_size, gradient),
@@ -36,12 +40,9 @@ def adam_calls(vectors: Vectors, coefficients: Vectors) -> list[Call]:
 
 def sgd_calls(vectors: Vectors, coefficients: Vectors) -> list[Call]:
     """List what gradient descent does with parameters, gradient and velocity."""
-    parameters, gradient, velocity = vectors
-    learning_rate, momentum = coefficients
+    parameters, _, velocity = vectors
     return [
-        partial(np.multiply, gradient, learning_rate, gradient),
-        partial(np.multiply, velocity, momentum, velocity),
-        partial(np.subtract, velocity, gradient, velocity),
+        *_velocity_calls(vectors, coefficients),
         partial(np.add, parameters, velocity, parameters),
     ]
 
@@ -49,14 +50,23 @@ def sgd_calls(vectors: Vectors, coefficients: Vectors) -> list[Call]:
 def nesterov_calls(vectors: Vectors, coefficients: Vectors) -> list[Call]:
     """List the same with Nesterov's momentum, which looks ahead along the velocity."""
     parameters, gradient, velocity = vectors
+    _, momentum = coefficients
+    return [
+        *_velocity_calls(vectors, coefficients),
+        partial(np.subtract, parameters, gradient, parameters),
+        partial(np.multiply, velocity, momentum, gradient),
+        partial(np.add, parameters, gradient, parameters),
+    ]
+
+
+def _velocity_calls(vectors: Vectors, coefficients: Vectors) -> list[Call]:
+    """List what turns the gradient into a step, and the velocity into its moving sum."""
+    _, gradient, velocity = vectors
     learning_rate, momentum = coefficients
     return [
         partial(np.multiply, gradient, learning_rate, gradient),
         partial(np.multiply, velocity, momentum, velocity),
         partial(np.subtract, velocity, gradient, velocity),
-        partial(np.subtract, parameters, gradient, parameters),
-        partial(np.multiply, velocity, momentum, gradient),
-        partial(np.add, parameters, gradient, parameters),
     ]
 
 
