@@ -52,6 +52,15 @@ class Described(NamedTuple):
     X: Any
     names: Any = None
 
+    @classmethod
+    def of(cls, estimator: Any, X: Any) -> Described:
+        """Return the data that an estimator has checked, with the names that it has met."""
+        return cls(X, getattr(estimator, "feature_names_in_", None))
+
+    def label(self, position: int) -> str:
+        """Return what messages call a feature."""
+        return f"number {position}" if self.names is None else repr(str(self.names[position]))
+
 
 def advice(losses: Sequence[float], data: Described, limit: str, *, has_rate: bool) -> str:
     """Return sentences on what to change: one on the loss, one on X where it is not scaled.
@@ -107,14 +116,12 @@ def about_scale(data: Described) -> str:
     ----------
     data : Described
     """
-    X, names = data
-    sizes = root_mean_squares(X)
+    sizes = root_mean_squares(some_rows(data.X, NUMBERS))
     largest = int(sizes.argmax())
-    is_sparse = sparse.issparse(X)
+    is_sparse = sparse.issparse(data.X)
     scaler = "MaxAbsScaler" if is_sparse else "StandardScaler"
     if sizes[largest] > LARGE:
-        label = f"number {largest}" if names is None else repr(str(names[largest]))
-        found = f"feature {label} has a root mean square of {sizes[largest]:.2g}"
+        found = f"feature {data.label(largest)} has a root mean square of {sizes[largest]:.2g}"
     elif 0 < sizes[largest] < TINY and not is_sparse:
         found = f"no feature has a root mean square above {sizes[largest]:.2g}"
     else:
@@ -159,11 +166,10 @@ def about_validation_scale(data: Described, X_val: Any) -> str:
     is_other = (is_other & is_known) | is_beyond
     n_other = np.count_nonzero(is_other)
     worst = int(np.where(is_other, ratio, -1).argmax())
-    label = f"number {worst}" if data.names is None else repr(str(data.names[worst]))
     return (
-        f"X_val has another scale than X in {n_other} of {len(is_known)} features: feature {label}"
-        f" is {theirs.mean[worst]:.3g} on average there, with a standard deviation of"
-        f" {theirs.deviation[worst]:.2g}, but {ours.mean[worst]:.3g} and"
+        f"X_val has another scale than X in {n_other} of {len(is_known)} features: feature"
+        f" {data.label(worst)} is {theirs.mean[worst]:.3g} on average there, with a standard"
+        f" deviation of {theirs.deviation[worst]:.2g}, but {ours.mean[worst]:.3g} and"
         f" {ours.deviation[worst]:.2g} in X. A pipeline does not transform X_val by itself: use"
         " Pipeline(..., transform_input=['X_val']) with metadata routing, or transform X_val first."
     )
@@ -186,10 +192,8 @@ class _Scale(NamedTuple):
                 # Of a constant feature there is nothing but rounding.
                 is_constant = deviation <= 1e-12 * largest
                 return cls(rows.mean(axis=0), np.where(is_constant, 0, deviation), largest)
-            rows = sparse.csc_array(rows, dtype=np.float64)
-            stored = np.maximum(np.diff(rows.indptr), 1)
-            size = np.sqrt(np.asarray((rows**2).sum(axis=0)).ravel() / stored)
-            largest = np.asarray(abs(rows).max(axis=0).todense()).ravel()
+            size = root_mean_squares(rows)
+            largest = np.asarray(abs(rows).max(axis=0).todense(), dtype=np.float64).ravel()
             # Numbers of a sparse matrix have a size, but hardly a middle.
             return cls(np.zeros(len(size)), size, largest)
 
@@ -201,20 +205,19 @@ def some_rows(X: Any, n_numbers: int) -> Any:
     return X[::step] if sparse.issparse(X) or step > 1 else X
 
 
-def root_mean_squares(X: Any) -> Floats:
-    """Return the root mean square of each feature, over some rows; that of ones and zeros is < 1.
+def root_mean_squares(rows: Any) -> Floats:
+    """Return the root mean square of each feature; that of ones and zeros is < 1.
 
     Of a sparse matrix, only the numbers that are stored count.
 
     Parameters
     ----------
-    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+    rows : {ndarray, sparse matrix} of shape (n_rows, n_features)
 
     Returns
     -------
     ndarray of shape (n_features,), float64
     """
-    rows = some_rows(X, NUMBERS)
     with np.errstate(over="ignore"):
         if not sparse.issparse(rows):
             squares = np.square(rows, dtype=np.float64).mean(axis=0)

@@ -112,7 +112,7 @@ class Run:
     @property
     def described(self) -> Described:
         """What warnings look at."""
-        return Described(self.data.X, getattr(self.estimator, "feature_names_in_", None))
+        return Described.of(self.estimator, self.data.X)
 
     def finish(self) -> None:
         """Let the estimator take over what stochastic training has made of the member.
@@ -325,8 +325,7 @@ def _hold_out(
         return fold.train, HeldOut(data, checked.y, weight, checked.given, fold.held_out)
     if has_validation_data(extras, estimator.solver):
         held_out = check_validation_data(estimator, checked.target, extras)
-        names = getattr(estimator, "feature_names_in_", None)
-        text = about_validation_scale(Described(data.X, names), held_out.data.X)
+        text = about_validation_scale(Described.of(estimator, data.X), held_out.data.X)
         if text and first_in_call("validation_scale"):
             warn(text)
         return all_rows, held_out
