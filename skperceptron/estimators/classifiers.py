@@ -198,16 +198,10 @@ class BaseMLPClassifier(LabelMixin, BaseMultilayerPerceptron):
     def _weigh(self, target: Any, rows: TargetRows, sample_weight: Floats | None) -> Floats | None:
         if self.class_weight is None:
             return sample_weight
-        if isinstance(target, ClassProbabilities):
-            raise ValueError(
-                f"class_weight={self.class_weight!r} weighs rows by their class, but a row of"
-                " probabilities has none: pass sample_weight."
-            )
         if rows.codes is None:
             raise ValueError(
-                f"class_weight={self.class_weight!r} weighs rows by their class, but in a"
-                " multilabel-indicator `y` a row has many: pass sample_weight, or"
-                " loss=BinaryFocalLoss(alpha=...) to weigh labels that are present."
+                f"class_weight={self.class_weight!r} weighs rows by their class, but"
+                f" {target.lacks_class}"
             )
         self.classes_ = target.classes
         return self._weigh_classes(rows.codes, sample_weight)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -142,6 +142,8 @@ class LabelTarget(Target):
 
     #: What a name of a loss is looked up for.
     task: str
+    #: Of rows without a single class each: why ``class_weight`` cannot weigh them, and what can.
+    lacks_class: ClassVar[str]
 
     def __init__(self, loss: str | Loss, classes: Any) -> None:
         self._given_loss = loss

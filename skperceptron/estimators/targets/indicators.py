@@ -43,6 +43,10 @@ class Indicators(LabelTarget):
     """
 
     task = "binary"
+    lacks_class = (
+        "in a multilabel-indicator `y` a row has many: pass sample_weight, or"
+        " loss=BinaryFocalLoss(alpha=...) to weigh labels that are present."
+    )
 
     def __init__(self, loss: Any, classes: Any, is_sparse: bool = False) -> None:
         super().__init__(loss, classes)

@@ -13,7 +13,14 @@ import numpy as np
 
 from ...engine.arrays import Floats, Integers
 
-__all__ = ["Metric", "brier_score", "log_loss", "root_mean_squared_error"]
+__all__ = [
+    "Metric",
+    "brier_score",
+    "brier_terms",
+    "log_loss",
+    "never_certain",
+    "root_mean_squared_error",
+]
 
 
 @dataclass(frozen=True)
@@ -34,22 +41,30 @@ class Metric:
 
 def log_loss(probabilities: Floats, codes: Integers, sample_weight: Floats | None) -> float:
     """Return the mean of ``-log(p)``, p being the probability, (N, C), of a row's class."""
-    given = probabilities[np.arange(len(codes)), codes].astype(np.float64)
+    given = never_certain(probabilities[np.arange(len(codes)), codes])
+    return float(np.average(-np.log(given), weights=sample_weight))
+
+
+def never_certain(probabilities: Floats) -> Floats:
+    """Return probabilities in float64, those of 0 and 1 off by what their own dtype can tell."""
     limit = np.finfo(probabilities.dtype).eps
-    return float(np.average(-np.log(np.clip(given, limit, 1 - limit)), weights=sample_weight))
+    return np.clip(probabilities.astype(np.float64), limit, 1 - limit)
 
 
 def brier_score(probabilities: Floats, codes: Integers, sample_weight: Floats | None) -> float:
-    """Return the mean squared distance between probabilities, (N, C), and certainty (Brier 1950).
-
-    As in scikit-learn, the distance of two classes is halved, so that it is at most 1.
-    """
+    """Return the mean squared distance of probabilities, (N, C), from certainty (Brier 1950)."""
     distances = probabilities.astype(np.float64)
     distances[np.arange(len(codes)), codes] -= 1
+    return float(np.average(brier_terms(distances), weights=sample_weight))
+
+
+def brier_terms(distances: Floats) -> Floats:
+    """Return the squared length of each row of distances, (N, C), in float64.
+
+    As in scikit-learn, that of two classes is halved, so that it is at most 1.
+    """
     squares = np.einsum("nc,nc->n", distances, distances)
-    if probabilities.shape[1] == 2:
-        squares /= 2
-    return float(np.average(squares, weights=sample_weight))
+    return squares / 2 if distances.shape[1] == 2 else squares
 
 
 def root_mean_squared_error(predicted: Floats, y: Floats, sample_weight: Floats | None) -> float:

@@ -13,7 +13,7 @@ from ...kept import kept_as
 from ...losses import CategoricalLogLoss
 from ...training import TargetRows, Targets
 from .classes import ManyClasses
-from .metrics import Metric
+from .metrics import Metric, brier_terms, never_certain
 
 #: How far the sum of a row may be from 1.
 TOLERANCE = 1e-6
@@ -36,6 +36,8 @@ class ClassProbabilities(ManyClasses):
 
     The classes are the columns: their positions, or what an earlier call has called them.
     """
+
+    lacks_class = "a row of probabilities has none: pass sample_weight."
 
     def encode(
         self, y: Any, sample_weight: Floats | None, mode: FitMode, earlier: Any
@@ -101,12 +103,8 @@ def _wrong_rows(y: Floats) -> Any:
 
 
 def _cross_entropy(probabilities: Floats, given: Floats) -> Floats:
-    limit = np.finfo(probabilities.dtype).eps
-    clipped = np.clip(probabilities.astype(np.float64), limit, 1 - limit)
-    return -xlogy(given, clipped).sum(axis=1)
+    return -xlogy(given, never_certain(probabilities)).sum(axis=1)
 
 
 def _squared_distance(probabilities: Floats, given: Floats) -> Floats:
-    """Return the Brier score's terms; of two classes half, as scikit-learn has it."""
-    squares = ((probabilities - given) ** 2).sum(axis=1)
-    return squares / 2 if given.shape[1] == 2 else squares
+    return brier_terms(probabilities - given)
