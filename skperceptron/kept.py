@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-__all__ = ["kept_as", "plain_state", "restored_state"]
+__all__ = ["kept_as", "plain_state", "restored_state", "set_state"]
 
 #: What marks a dictionary that stands for an object.
 KIND, CONTENT = "kept_as", "holds"
@@ -94,8 +94,13 @@ def _made(name: str, content: Any) -> Any:
     if content is None:
         return cls()
     made: Any = cls.__new__(cls)  # type: ignore[call-overload]
-    if hasattr(made, "__setstate__"):
-        made.__setstate__(content)
-    else:
-        vars(made).update(content)
+    set_state(made, content)
     return made
+
+
+def set_state(made: Any, state: dict[str, Any]) -> None:
+    """Let an object that has been made without its ``__init__`` hold a state, as pickle does."""
+    if hasattr(made, "__setstate__"):
+        made.__setstate__(state)
+    else:
+        vars(made).update(state)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.arrays import Floats
+from ..kept import set_state
 from ..options import shown
 from ._classes import class_named, name_of
 
@@ -204,10 +205,7 @@ class Reader:
         state = self.made(told["state"])
         if not isinstance(state, dict):
             raise ValueError(f"The file tells the state of {told['object']} as no dictionary.")
-        if hasattr(made, "__setstate__"):
-            made.__setstate__(state)
-        else:
-            vars(made).update(state)
+        set_state(made, state)
         return made
 
     def _tuple(self, told: Any) -> Any:
