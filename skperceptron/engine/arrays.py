@@ -88,6 +88,11 @@ def outputs_first(n_members: int, n_rows: int, n_outputs: int, dtype: Any) -> Fl
     return np.zeros((n_members, n_outputs, n_rows), dtype).swapaxes(1, 2)
 
 
+def by_network(rows: Floats, n_networks: int, width: int) -> Floats:
+    """Return a view of (K, m B, width), m networks one below another, as (K, m, B, width)."""
+    return rows.reshape(len(rows), n_networks, -1, width)
+
+
 def as_slice(places: Sequence[int]) -> slice | list[int]:
     """Return rising positions as a slice if they leave none out: a slice is a view."""
     first, last = places[0], places[-1]

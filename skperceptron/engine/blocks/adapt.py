@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats
+from ..arrays import Call, Floats, by_network
 from ..operators import OperatorGraph, Value
 from .base import Bench, Block, LearnedArray
 
@@ -60,7 +60,7 @@ class Adapt(Block):
 
     def _by_network(self, array: Floats) -> Floats:
         """Return a view of (K, m B, H) or of (K, 1, m H) as (K, m, *, H)."""
-        return array.reshape(len(array), self.n_networks, -1, self.units)
+        return by_network(array, self.n_networks, self.units)
 
     def _input(self, work: Bench, node: int) -> Floats:
         """Return the input as (K, m, B, H), or (K, 1, B, H) where it is the same for all."""
@@ -89,18 +89,18 @@ class Adapt(Block):
         factors = self._by_network(work.parameters_of(node)[0])
         to_factors, *to_shifts = map(self._by_network, work.gradients_of(node))
         grad = work.gradient_at(node)
-        by_network = self._by_network(grad)
+        of_networks = self._by_network(grad)
         room = self._by_network(work.own_array(node, *grad.shape))
         for to_shift in to_shifts:
-            yield partial(np.add.reduce, by_network, 2, None, to_shift, True)
-        yield partial(np.multiply, by_network, x, room)
+            yield partial(np.add.reduce, of_networks, 2, None, to_shift, True)
+        yield partial(np.multiply, of_networks, x, room)
         yield partial(np.add.reduce, room, 2, None, to_factors, True)
         if not work.wants_gradient(source):
             return
-        yield partial(np.multiply, by_network, factors, by_network)
+        yield partial(np.multiply, of_networks, factors, of_networks)
         if self.is_first:
             to_input, add_up = work.gradient_slot(source)
-            yield partial(np.add.reduce, by_network, 1, None, to_input)
+            yield partial(np.add.reduce, of_networks, 1, None, to_input)
             yield from add_up
         else:
             yield from work.send_gradient(grad, source)

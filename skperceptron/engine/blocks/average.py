@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats
+from ..arrays import Call, Floats, by_network
 from ..operators import OperatorGraph, Value
 from .base import Bench, Block
 
@@ -48,16 +48,16 @@ class Average(Block):
 
     def average(self, x: Floats, out: Floats) -> None:
         """Write the mean of (K, m B, C) into (K, B, C)."""
-        by_network = x.reshape(len(x), self.n_networks, -1, self.units)
+        of_networks = by_network(x, self.n_networks, self.units)
         if self.link == "softmax":
-            logs = by_network - _log_of_sum(by_network, 3)
+            logs = of_networks - _log_of_sum(of_networks, 3)
             out[:] = _log_of_sum(logs, 1)[:, 0]
         elif self.link == "logistic":
             # The logarithms of both probabilities.
-            yes, no = (-np.logaddexp(0, sign * by_network) for sign in (-1, 1))
+            yes, no = (-np.logaddexp(0, sign * of_networks) for sign in (-1, 1))
             out[:] = (_log_of_sum(yes, 1) - _log_of_sum(no, 1))[:, 0]
         else:
-            np.mean(by_network, axis=1, out=out)
+            np.mean(of_networks, axis=1, out=out)
 
     def to_onnx(
         self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
@@ -71,8 +71,8 @@ class Average(Block):
 
     def _mean(self, graph: OperatorGraph, value: Value) -> Value:
         """Return the mean of all networks for each row."""
-        by_network = graph.reshape(value, self.n_networks, -1, self.units)
-        by_row = graph.op("Transpose", by_network, perm=[1, 2, 0])
+        of_networks = graph.reshape(value, self.n_networks, -1, self.units)
+        by_row = graph.op("Transpose", of_networks, perm=[1, 2, 0])
         return graph.reshape(graph.mean(by_row), -1, self.units)
 
     def forward(self, work: Bench, node: int) -> Iterator[Call]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats
+from ..arrays import Call, Floats, by_network
 from ..lines import Line
 from ..operators import OperatorGraph, Value
 from .affine import Affine
@@ -72,10 +72,6 @@ class SeparateAffine(Affine):
             bias.reshape(*shape, 1, self.units),
         )
 
-    def _by_network(self, array: Floats, width: int) -> Floats:
-        """Return a view of (K, m B, width) as (K, m, B, width)."""
-        return array.reshape(len(array), self.n_networks, -1, width)
-
     def to_onnx(
         self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
     ) -> Value:
@@ -85,8 +81,8 @@ class SeparateAffine(Affine):
 
     def forward(self, work: Bench, node: int) -> Iterator[Call]:
         weight, bias = self._views(work.parameters_of(node))
-        x = self._by_network(work.inputs_of(node)[0], self.width)
-        out = self._by_network(work.value_of(node), self.units)
+        x = by_network(work.inputs_of(node)[0], self.n_networks, self.width)
+        out = by_network(work.value_of(node), self.n_networks, self.units)
         yield partial(np.matmul, x, weight, out)
         yield partial(np.add, out, bias, out)
 
@@ -94,12 +90,12 @@ class SeparateAffine(Affine):
         (source,) = work.sources_of(node)
         weight, _ = self._views(work.parameters_of(node))
         to_weight, to_bias = self._views(work.gradients_of(node))
-        x = self._by_network(work.inputs_of(node)[0], self.width)
-        delta = self._by_network(work.gradient_at(node), self.units)
+        x = by_network(work.inputs_of(node)[0], self.n_networks, self.width)
+        delta = by_network(work.gradient_at(node), self.n_networks, self.units)
         yield partial(np.matmul, x.swapaxes(2, 3), delta, to_weight)
         yield partial(np.add.reduce, delta, 2, None, to_bias, True)
         if work.wants_gradient(source):
             to_input, add_up = work.gradient_slot(source)
-            by_network = self._by_network(to_input, self.width)
-            yield partial(np.matmul, delta, weight.swapaxes(2, 3), by_network)
+            of_networks = by_network(to_input, self.n_networks, self.width)
+            yield partial(np.matmul, delta, weight.swapaxes(2, 3), of_networks)
             yield from add_up
