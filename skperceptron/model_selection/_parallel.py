@@ -290,9 +290,6 @@ def _planned(
 ) -> Call:
     """Return a call with its parameters set, and whether a stack can serve it."""
     call = Call(wrapped.__wrapped__, arguments, keywords)
-    if "parameters" not in keywords:
-        # Another function, such as that of an incremental learning curve: it is run as it is.
-        return call
     # A cross-validation, of one candidate, does not say which split it is.
     call.split, _ = keywords.get("split_progress") or (place, None)
     parameters = keywords["parameters"] or {}
