@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._sklearn.compat import callback_management_context
+from .._sklearn.pipelines import last_step
 from ..options import Having, Listing
 from ..training.checkpoint import Job, State, describe_random_state, recall_random_state
 from ..training.state_checks import Form
@@ -285,9 +286,7 @@ def refuse_misplaced(search: Any) -> None:
     ------
     TypeError
     """
-    step = search.estimator
-    while hasattr(step, "steps"):
-        step = step.steps[-1][1]
+    step = last_step(search.estimator)
     own = [*getattr(step, "_skl_callbacks", ()), *(getattr(step, "callbacks", None) or ())]
     for callback in own:
         if hasattr(callback, "max_propagation_depth"):

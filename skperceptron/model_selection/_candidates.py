@@ -10,9 +10,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 
 from .._sklearn.compat import has_callbacks
+from .._sklearn.pipelines import last_step, levels_of, path_of
 from ..estimators import (
     MLPBinaryClassifier,
     MLPClassifier,
@@ -35,7 +35,7 @@ def network_of(estimator: Any) -> BaseMultilayerPerceptron | None:
     common with others, ``warm_start``, ``max_time``, ``verbose`` and callbacks need a fit of
     their own.
     """
-    for level in (*_levels(estimator), network := last_step(estimator)):
+    for level in (*levels_of(estimator), network := last_step(estimator)):
         if has_callbacks(level):
             return None
     if type(network) not in STACKABLE:
@@ -48,26 +48,6 @@ def network_of(estimator: Any) -> BaseMultilayerPerceptron | None:
     if is_lbfgs(network.solver) or not is_plain or network.max_time is not None:
         return None
     return network
-
-
-def _levels(estimator: Any) -> list[Pipeline]:
-    """Return the pipelines that an estimator consists of, the outermost first."""
-    found = []
-    while isinstance(estimator, Pipeline):
-        found.append(estimator)
-        estimator = estimator.steps[-1][1]
-    return found
-
-
-def last_step(estimator: Any) -> Any:
-    """Return what stands at the end of pipelines, or the estimator itself."""
-    levels = _levels(estimator)
-    return levels[-1].steps[-1][1] if levels else estimator
-
-
-def path_of(estimator: Any) -> str:
-    """Return what the names of the last step's parameters start with."""
-    return "".join(f"{level.steps[-1][0]}__" for level in _levels(estimator))
 
 
 def transformers_token(estimator: Any, parameters: dict[str, Any]) -> Hashable:
@@ -151,7 +131,7 @@ def transform(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Transfo
     try:
         with called_instead(last_step(estimator), "fit", record):
             estimator.fit(X, y, **params)
-        found.steps = [level.steps[:-1] for level in _levels(estimator)]
+        found.steps = [level.steps[:-1] for level in levels_of(estimator)]
     except Exception as error:
         found.error = error
     found.seconds = time.perf_counter() - start
@@ -222,7 +202,7 @@ def put_together(
     estimator: Any, network: BaseMultilayerPerceptron, transformed: Transformed
 ) -> None:
     """Give an estimator the transformers and the network that were fitted for it."""
-    levels = _levels(estimator)
+    levels = levels_of(estimator)
     for level, steps in zip(levels, transformed.steps or (), strict=True):
         level.steps[:-1] = steps
     if levels:

@@ -19,6 +19,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from .._sklearn.checks import check_sample_weight
 from .._sklearn.compat import check_method_params, fit_context, safe_indexing, safe_split
+from .._sklearn.pipelines import last_step, path_of
 from ..callbacks.listening import CALLBACKS
 from ..engine.arrays import Booleans, Floats
 from ..estimators.data import Fold
@@ -35,7 +36,7 @@ from ..options import (
     plain,
     shown,
 )
-from ._candidates import Member, last_step, path_of
+from ._candidates import Member
 from ._combination import Blend, BlendRules
 from ._ensemble_base import BaseEnsemble, deviation_of, mean_of
 from ._held_out import Combination, Split, combined

@@ -9,11 +9,11 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 
 from .._sklearn.compat import fit_context
+from .._sklearn.pipelines import path_of
 from ..callbacks.listening import CALLBACKS
 from ..engine.arrays import Floats
 from ..estimators.targets import Indicators
 from ..options import COUNT, N_JOBS, SEED, VERBOSITY, Having, Rules, plain, speaks_for_itself
-from ._candidates import path_of
 from ._ensemble_base import (
     BaseEnsemble,
     EnsembleClassifierMixin,

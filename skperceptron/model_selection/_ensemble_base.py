@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import checking, take_over_features
 from .._sklearn.compat import CallbackSupportMixin
+from .._sklearn.pipelines import last_step
 from .._sklearn.tasks import NetworkTask
 from .._sklearn.versions import RemembersVersion
 from ..callbacks.listening import listening, refuse_single_fits
@@ -27,7 +28,6 @@ from ..estimators.fitted import fitted_network
 from ..estimators.notebook import NotebookMixin
 from ..estimators.targets import RegressionTarget, scored
 from ..options import ChecksOptions
-from ._candidates import last_step
 from ._members import Told
 
 __all__ = ["BaseEnsemble", "EnsembleClassifierMixin", "EnsembleRegressorMixin", "is_multilabel"]

@@ -13,6 +13,7 @@ from joblib import cpu_count, effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
+from .._sklearn.pipelines import last_step, path_of
 from .._sklearn.tasks import NetworkTask
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.data import Fold
@@ -25,9 +26,7 @@ from ._candidates import (
     Member,
     Transformed,
     ask_for_fit,
-    last_step,
     network_of,
-    path_of,
     put_together,
     through,
     transform,

@@ -21,11 +21,11 @@ from .._sklearn.compat import (
     column_or_1d,
     type_of_target,
 )
+from .._sklearn.pipelines import last_step
 from ..engine.arrays import Floats, Integers
 from ..estimators.targets import scored
 from ..kept import kept_as
 from ..losses import Pinball
-from ._candidates import last_step
 from ._combination import (
     Blend,
     BlendRules,

@@ -9,11 +9,11 @@ import numpy as np
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
 from .._sklearn.compat import fit_context, holding
+from .._sklearn.pipelines import last_step
 from .._sklearn.versions import RemembersVersion
 from ..callbacks.listening import refuse_misplaced
 from ..estimators.notebook import NotebookMixin
 from ..options import speaks_for_itself
-from ._candidates import last_step
 from ._ensemble_base import BaseEnsemble
 from ._options import check_search
 from ._parallel import Keeping, StackedParallel

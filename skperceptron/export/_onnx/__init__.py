@@ -11,6 +11,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from ..._sklearn.pipelines import last_step
 from ...estimators import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from ...model_selection import (
     StackedCrossEnsembleClassifier,
@@ -22,7 +23,6 @@ from ...model_selection import (
     StackedHalvingRandomSearchCV,
     StackedRandomizedSearchCV,
 )
-from ...model_selection._candidates import last_step
 from ...perceptron import RosenblattPerceptron
 from ...preprocessing import RobustSmoothClipScaler, TabularPreprocessor
 from ...tabular import TabularMLPClassifier, TabularMLPRegressor

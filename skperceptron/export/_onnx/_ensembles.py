@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from skl2onnx._parse import _parse_sklearn
 
+from ..._sklearn.pipelines import last_step
 from ...estimators.fitted import fitted_network
-from ...model_selection._candidates import last_step
 from ...model_selection._combination import LEAST_PROBABILITY
 from ...model_selection._ensemble_base import is_multilabel
 from ._estimators import prediction_shape

@@ -1,0 +1,29 @@
+"""Estimators at the end of pipelines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.pipeline import Pipeline
+
+__all__ = ["last_step", "levels_of", "path_of"]
+
+
+def levels_of(estimator: Any) -> list[Pipeline]:
+    """Return the pipelines that an estimator consists of, the outermost first."""
+    found = []
+    while isinstance(estimator, Pipeline):
+        found.append(estimator)
+        estimator = estimator.steps[-1][1]
+    return found
+
+
+def last_step(estimator: Any) -> Any:
+    """Return what stands at the end of pipelines, or the estimator itself."""
+    levels = levels_of(estimator)
+    return levels[-1].steps[-1][1] if levels else estimator
+
+
+def path_of(estimator: Any) -> str:
+    """Return what the names of the last step's parameters start with."""
+    return "".join(f"{level.steps[-1][0]}__" for level in levels_of(estimator))
