@@ -29,7 +29,7 @@ def adam_calls(vectors: Vectors, coefficients: Vectors) -> list[Call]:
         partial(np.multiply, v, beta_2, v),
         partial(np.multiply, gradient, gradient, gradient),
         partial(np.add, v, gradient, v),
-        *(partial(np.maximum, x, v, x) for x in largest),
+        *(partial(np.maximum, x, v, out=x) for x in largest),
         partial(np.sqrt, *(largest or [v]), gradient),
         partial(np.add, gradient, epsilon, gradient),
         partial(np.divide, m, gradient, gradient),
