@@ -16,6 +16,9 @@ member. Nothing is checked here but the size of the table: rows.py has checked e
 typedef npy_intp Size;
 typedef void (*Loop)(char **args, const Size *dims, const Size *steps, void *data);
 
+/* Of rows and loops, as layout.py describes them: whoever changes their meaning raises both. */
+#define VERSION 1
+
 /* The operands that a row has at most, the sizes that a loop reads, and their strides. */
 enum { OPERANDS = 5, DIMS = 4, STEPS = 9 };
 
@@ -309,6 +312,8 @@ PyMODINIT_FUNC PyInit__steps(void) {
     PyObject *module = PyModule_Create(&MODULE);
     if (!module) return NULL;
     import_umath1(NULL);
-    if (PyModule_AddIntConstant(module, "ROW_WORDS", sizeof(Row) / sizeof(Size)) < 0) return NULL;
+    if (PyModule_AddIntConstant(module, "VERSION", VERSION) < 0
+        || PyModule_AddIntConstant(module, "ROW_WORDS", sizeof(Row) / sizeof(Size)) < 0)
+        return NULL;
     return module;
 }
