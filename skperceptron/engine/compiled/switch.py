@@ -8,7 +8,7 @@ from enum import Enum
 from .extension import state, steps
 
 #: The environment variable, and what it means not to set it.
-VARIABLE, DEFAULT = "SKPERCEPTRON_STEPS", "numpy"
+VARIABLE, DEFAULT = "SKPERCEPTRON_STEPS", "auto"
 
 
 class Way(Enum):
