@@ -140,7 +140,8 @@ class Stack:
         self.members = self._bound_members
         self.members[0] = member
         (own,) = self.data
-        np.copyto(own.X, data.X)
+        with np.errstate(over="ignore"):
+            np.copyto(own.X, data.X)
         assert isinstance(own.targets, Targets) and isinstance(data.targets, Targets)
         own.targets.overwrite(data.targets)
         self.order[0] = member.rows

@@ -14,7 +14,11 @@ NAME = "skperceptron.engine.compiled._steps"
 
 def module(**attributes):
     found = ModuleType(NAME)
-    complete = {"VERSION": VERSION, "ROW_WORDS": WIDTH, "own_loops": lambda: dict.fromkeys(LOOPS, 1)}
+    complete = {
+        "VERSION": VERSION,
+        "ROW_WORDS": WIDTH,
+        "own_loops": lambda: dict.fromkeys(LOOPS, 1),
+    }
     for name, value in (complete | attributes).items():
         if value is not None:
             setattr(found, name, value)

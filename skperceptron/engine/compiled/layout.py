@@ -13,18 +13,12 @@ from typing import Any
 #: Of this description; ``_steps.c`` has the same.
 VERSION = 1
 
-#: Loops of our own in ``_steps.c``; those that exist for doubles and floats end in "d" and "f".
-LOOPS = frozenset(
-    ("gather", "gather_narrow", "narrow", "widen")
-    + tuple(
-        f"{name}_{dtype}"
-        for name in (
-            *("copy", "greater", "greater_equal", "less", "less_equal"),
-            *("add_row", "adam", "sgd", "nesterov"),
-        )
-        for dtype in "df"
-    )
-)
+#: Loops of our own in ``_steps.c``; most exist for doubles, "_d", and floats, "_f".
+_FOR_BOTH = ("copy", "greater", "greater_equal", "less", "less_equal", "add_row")
+_UPDATES = ("adam", "sgd", "nesterov")
+LOOPS = {"gather", "gather_narrow", "narrow", "widen"} | {
+    f"{name}_{dtype}" for name in (*_FOR_BOTH, *_UPDATES) for dtype in "df"
+}
 
 #: Operands that a row has at most, sizes that a loop reads, and their strides.
 OPERANDS, DIMS, STEPS = 5, 4, 9
