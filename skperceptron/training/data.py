@@ -338,7 +338,7 @@ class TrainingSet:
         return {FIRST: self.X, **self.more} if self.more else self.X
 
     def astype(self, dtype: np.dtype) -> TrainingSet:
-        """Return the same rows with targets of the given dtype; a large X is converted batchwise."""
+        """Return the same rows with targets of the given dtype; of a large X, each batch is."""
         X, is_plain = self.X, type(self.X) is np.ndarray
         if is_plain and (X.dtype, dtype) == (np.float64, np.float32) and X.nbytes <= CONVERTED:
             # What float32 has no room for lets training diverge, which is told.
