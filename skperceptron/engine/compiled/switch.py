@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from enum import Enum
 
-from .extension import steps
+from .extension import state, steps
 
 #: The environment variable, and what it means not to set it.
-VARIABLE, DEFAULT = "SKPERCEPTRON_STEPS", "numpy"
+VARIABLE, DEFAULT = "SKPERCEPTRON_STEPS", "auto"
 
 
 class Way(Enum):
@@ -25,8 +24,7 @@ class Way(Enum):
 
 def is_available() -> bool:
     """Tell whether the extension module is there."""
-    # An address has to fit into a word of NumPy's.
-    return steps is not None and sys.maxsize > 2**32
+    return steps is not None
 
 
 def way() -> Way:
@@ -47,7 +45,7 @@ def way() -> Way:
         return Way(value)
     if value == Way.COMPILED.value:
         raise ImportError(
-            f"{VARIABLE}='compiled', but this installation of skperceptron has no compiled steps."
-            " Install a wheel for your platform, or from source with a C compiler."
+            f"{VARIABLE}='compiled', but compiled steps are {state} in this installation of"
+            " skperceptron. Install a wheel for your platform, or from source with a C compiler."
         )
     return Way.NUMPY
