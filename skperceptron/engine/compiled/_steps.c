@@ -11,6 +11,7 @@ member. Nothing is checked here but the size of the table: rows.py has checked e
 #include <string.h>
 #include <time.h>
 #include <numpy/ndarraytypes.h>
+#include <numpy/random/bitgen.h>
 #include <numpy/ufuncobject.h>
 
 typedef npy_intp Size;
@@ -184,6 +185,19 @@ WIDE static void NAME(char **a, const Size *d, const Size *s, void *u) { \
 COPY(copy_d, double)
 COPY(copy_f, float)
 
+/* (out): numbers from [0, 1) as Generator.random draws them; data: the bit generator. */
+static void uniform_d(char **a, const Size *d, const Size *s, void *u) {
+    bitgen_t *source = (bitgen_t *)u;
+    double *o = (double *)a[0];
+    for (Size i = 0; i < d[0]; i++) o[i] = source->next_double(source->state);
+}
+static void uniform_f(char **a, const Size *d, const Size *s, void *u) {
+    bitgen_t *source = (bitgen_t *)u;
+    float *o = (float *)a[0];
+    for (Size i = 0; i < d[0]; i++)
+        o[i] = (float)(source->next_uint32(source->state) >> 8) * (1.0f / 16777216.0f);
+}
+
 /* (x, y, out): 1 where x is greater than y, and so on, else 0. */
 #define COMPARISON(NAME, T, SIGN) \
 WIDE static void NAME(char **a, const Size *d, const Size *s, void *u) { \
@@ -253,7 +267,7 @@ ARITHMETIC(float, f, sqrtf)
 #define BOTH(NAME) {#NAME "_d", NAME##_d}, {#NAME "_f", NAME##_f}
 static const struct { const char *name; Loop loop; } OWN_LOOPS[] = {
     {"gather", gather}, {"gather_narrow", gather_narrow}, {"narrow", narrow}, {"widen", widen},
-    BOTH(copy), BOTH(greater), BOTH(greater_equal), BOTH(less), BOTH(less_equal),
+    BOTH(uniform), BOTH(copy), BOTH(greater), BOTH(greater_equal), BOTH(less), BOTH(less_equal),
     BOTH(add_row), BOTH(adam), BOTH(sgd), BOTH(nesterov),
 };
 
