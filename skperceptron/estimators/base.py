@@ -26,6 +26,7 @@ from ..training import TargetRows
 from .choices import Wiring
 from .data import NO_EXTRAS, check_data, refuse_sparse_embedding
 from .earlier import upgrade
+from .features import HiddenFeaturesMixin
 from .fitted import FittedNetwork
 from .fitting import Model, make_ready
 from .later import Continuation
@@ -53,7 +54,11 @@ def fit_alone(
 
 
 class BaseMultilayerPerceptron(
-    NotebookMixin, CallbackSupportMixin, NetworkParameters, metaclass=ABCMeta
+    HiddenFeaturesMixin,
+    NotebookMixin,
+    CallbackSupportMixin,
+    NetworkParameters,
+    metaclass=ABCMeta,
 ):
     """Base of the multi-layer perceptrons; not to be used directly."""
 
