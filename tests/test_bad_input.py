@@ -188,6 +188,8 @@ BAD_PARAMETERS = [
     ("ensemble_size", 0, "int", "None"),
     ("numeric_embedding", "ple", "'pbld', 'plr'"),
     ("numeric_embedding", 3, "'pbld', 'plr'", "'NumericEmbedding'"),
+    ("categorical_features", "colour", "'from_dtype'", "names, positions or truth values"),
+    ("embedding_dim", 0, "int", "'auto'"),
     ("parametrization", "mup", "'standard'", "'ntk'"),
     ("decay_schedule", "adaptive", "'flat_cosine'", "a callable (time)"),
     ("dropout_schedule", 0.5, "'flat_cosine'", "a callable (time)"),

@@ -151,6 +151,7 @@ OPTIONS = [
     {"feature_scale": True, "parameter_groups": SLOW_BIASES, "solver": AdamW(0.1)},
     {"ensemble_size": 3, "solver": AdamW(0.1)},
     {"parametric_activation": True, "numeric_embedding": "plr", "initializer": "ntk_normal"},
+    {"categorical_features": "from_dtype", "embedding_dim": 3},
     {"feature_scale": True, "parameter_groups": PENALIZED_SCALES, "solver": "lbfgs"},
     {"max_time": 1e6, "callbacks": []},
     {"solver": "adagrad", "learning_rate_init": 0.2},

@@ -23,6 +23,7 @@ from ..callbacks.listening import listening
 from ..engine import Network
 from ..engine.arrays import Floats
 from ..training import TargetRows
+from .categories import CategoryColumns, check_codes, marks_columns_of_arrays, with_codes
 from .choices import Wiring
 from .data import NO_EXTRAS, check_data, refuse_sparse_embedding
 from .earlier import upgrade
@@ -72,6 +73,10 @@ class BaseMultilayerPerceptron(
     #: What a later call goes on from; always replaced, never changed.
     _later = Continuation()
 
+    #: Which columns are embedded, and the categories of those that are no numbers.
+    _categories: CategoryColumns | None = None
+    _category_values: dict[int, list[Any]] = {}
+
     coefs_: list[Floats]
     intercepts_: list[Floats]
 
@@ -89,6 +94,7 @@ class BaseMultilayerPerceptron(
         return wiring.network(n_features, n_outputs)
 
     def _validate_training_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
+        X = with_codes(self, X, reset=reset)
         return validated(self, X, y, multi_output=True, y_numeric=self._y_is_numeric, reset=reset)
 
     # Fitting.
@@ -150,14 +156,17 @@ class BaseMultilayerPerceptron(
         return self._fitted.heeding(self.__dict__).raw_predictions(X)
 
     def _checked_to_predict(self, X: Any) -> Any:
-        if is_evidently_valid(X, self):
-            return X
-        check_is_fitted(self)
-        X = validated(self, X, reset=False)
-        refuse_sparse_embedding(self, X)
+        if not is_evidently_valid(X, self):
+            check_is_fitted(self)
+            X = validated(self, with_codes(self, X, reset=False), reset=False)
+            refuse_sparse_embedding(self, X)
+        if self._categories is not None:
+            check_codes(self, X, self._categories.columns)
         return X
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = self.numeric_embedding is None and self.ensemble_size is None
+        reads_numbers = self.numeric_embedding is not None or self.ensemble_size is not None
+        tags.input_tags.sparse = not reads_numbers and not marks_columns_of_arrays(self)
+        tags.input_tags.categorical = self.categorical_features is not None
         return tags

@@ -31,6 +31,7 @@ from ..schedules import (
 )
 from ..stopping import EarlyStopping
 from ..usercall import warn
+from .categories import CategoryColumns
 from .parameters import MONITOR, is_lbfgs
 
 Own = TypeVar("Own", bound=Checked)
@@ -87,6 +88,10 @@ class Wiring:
         How many networks share weights.
     link : str
         What turns outputs into predictions, of which such networks' mean is taken.
+    categories : CategoryColumns or None
+        Columns of X that are embedded: the data tells.
+    embedding_dim : int or None
+        Width of their vectors; None is the usual one.
     """
 
     hidden_sizes: tuple[int, ...]
@@ -99,6 +104,8 @@ class Wiring:
     parametric_activation: bool = False
     n_networks: int | None = None
     link: str = "identity"
+    categories: CategoryColumns | None = None
+    embedding_dim: int | None = None
 
     @classmethod
     def of(cls, estimator: Any) -> Wiring:
@@ -124,6 +131,7 @@ class Wiring:
             numeric_embedding=_numeric_embedding(estimator.numeric_embedding),
             parametric_activation=bool(estimator.parametric_activation),
             n_networks=_ensemble_size(estimator),
+            embedding_dim=_embedding_dim(estimator.embedding_dim),
         )
 
     @property
@@ -154,6 +162,9 @@ class Wiring:
             n_networks=self.n_networks,
             link=self.link,
             embed_numbers=None if self.numeric_embedding is None else self.numeric_embedding.block,
+            embed_columns=(
+                None if self.categories is None else self.categories.block(self.embedding_dim)
+            ),
         )
 
 
@@ -344,6 +355,10 @@ def _numeric_embedding(given: Any) -> NumericEmbedding | None:
     return embedding
 
 
+def _embedding_dim(given: Any) -> int | None:
+    return None if isinstance(given, str) else int(given)
+
+
 def _ensemble_size(estimator: Any) -> int | None:
     """Return how many networks share weights; refuse what they cannot have."""
     size = plain(estimator.ensemble_size)
@@ -359,6 +374,12 @@ def _ensemble_size(estimator: Any) -> int | None:
         raise ValueError(
             f"ensemble_size={size} and normalization={normalization!r} exclude each other: rows of"
             " different networks would be mixed. Use normalization='layer'."
+        )
+    if estimator.categorical_features is not None:
+        raise ValueError(
+            f"ensemble_size={size} and categorical_features="
+            f"{estimator.categorical_features!r} exclude each other: networks that share weights"
+            " read no codes. Encode the columns before, for example by TabularPreprocessor."
         )
     if is_lbfgs(estimator.solver):
         raise ValueError(

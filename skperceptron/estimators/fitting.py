@@ -198,6 +198,9 @@ def make_ready(
     choices = _choose(estimator, mode)
     if choices.wiring.n_networks is not None:
         choices = replace(choices, wiring=replace(choices.wiring, link=target.link_name))
+    if estimator._categories is not None:
+        wiring = replace(choices.wiring, categories=estimator._categories)
+        choices = replace(choices, wiring=wiring)
     _check_penalty(choices.alpha, checked.weight)
     _check_room(choices, target, data.n_rows)
     rng = generator_of(estimator.random_state)
@@ -297,7 +300,8 @@ def _network_to_go_on_with(
             f" feature_scale={estimator.feature_scale!r},"
             f" parametric_activation={estimator.parametric_activation!r},"
             f" ensemble_size={estimator.ensemble_size!r}, numeric_embedding="
-            f"{estimator.numeric_embedding!r}, the number of outputs"
+            f"{estimator.numeric_embedding!r}, embedding_dim={estimator.embedding_dim!r}, the"
+            " number of outputs"
             f" (loss={estimator.loss!r}), and what activation={estimator.activation!r} learns"
             " must stay as they were."
         )

@@ -40,6 +40,11 @@ def unfitted_network(estimator: Any, n_features: int, n_outputs: int | None) -> 
     n_outputs = n_outputs or usual
     if n_outputs is None:
         raise ValueError(f"This {type(estimator).__name__} is not fitted: n_outputs must be given.")
+    if estimator.categorical_features is not None:
+        raise ValueError(
+            f"This {type(estimator).__name__} is not fitted: how many categories"
+            f" categorical_features={estimator.categorical_features!r} embeds is known after fit."
+        )
     with warnings.catch_warnings():
         # That a threshold does not learn is said when it is to be trained.
         warnings.simplefilter("ignore", UserWarning)
