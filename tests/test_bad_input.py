@@ -147,6 +147,7 @@ BAD_PARAMETERS = [
     ("power_t", -0.5, FROM_ZERO),
     ("max_iter", 0, COUNT),
     ("max_iter", 1.5, COUNT),
+    ("max_iter", "all", "'auto'", "a callable (n_samples)"),
     ("shuffle", "yes", BOOLEAN),
     ("random_state", -1, SEED),
     ("random_state", "x", SEED),

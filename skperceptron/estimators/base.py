@@ -24,8 +24,8 @@ from ..engine import Network
 from ..engine.arrays import Floats
 from ..training import TargetRows
 from .categories import CategoryColumns, check_codes, marks_columns_of_arrays, with_codes
-from .choices import Wiring
-from .data import NO_EXTRAS, check_data, refuse_sparse_embedding
+from .choices import Wiring, max_iter
+from .data import NO_EXTRAS, check_data, n_rows_of, refuse_sparse_embedding
 from .earlier import upgrade
 from .features import HiddenFeaturesMixin
 from .fitted import FittedNetwork
@@ -109,7 +109,7 @@ class BaseMultilayerPerceptron(
         extras: Extras = NO_EXTRAS,
     ) -> BaseMultilayerPerceptron:
         mode = FitMode(hasattr(self, "_fitted") and (incremental or self.warm_start), incremental)
-        n_epochs = 1 if incremental else int(self.max_iter)
+        n_epochs = 1 if incremental else max_iter(self, n_rows_of(X))
         with (
             listening(self, n_epochs, X, y, sample_weight) as listener,
             restored_on_failure(self),

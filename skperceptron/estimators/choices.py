@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -19,7 +20,7 @@ from ..initializers import Initializer, get_initializer
 from ..losses import Loss, get_loss
 from ..normalizations import Normalization, get_normalization
 from ..optimizers import LBFGS, SGD, Adam, Optimizer, get_optimizer
-from ..options import COUNT, Checked, check_option, items_of, plain
+from ..options import COUNT, Checked, check_option, is_number, items_of, plain
 from ..schedules import (
     Adaptive,
     Constant,
@@ -41,6 +42,10 @@ FLOAT32_FROM = 2**12
 
 #: Rows of a batch that ``batch_size="auto"`` stands for.
 USUAL_BATCH = 200
+
+#: What ``max_iter="auto"`` stands for: so many steps at least, more as the root of the rows grows,
+#: but not more epochs than the last number. Recipes of ``skperceptron.tabular`` began with it.
+LEAST_STEPS, STEPS_PER_ROOT, MOST_EPOCHS = 1000, 20, 256
 
 
 def own_copy(component: Own, given: Any) -> Own:
@@ -222,12 +227,14 @@ class Choices:
     validation_fraction: float
 
     @classmethod
-    def of(cls, estimator: Any, *, incremental: bool = False) -> Choices:
+    def of(cls, estimator: Any, *, n_rows: int = 1, incremental: bool = False) -> Choices:
         """Resolve the parameters of an estimator, which have been checked one by one.
 
         Parameters
         ----------
         estimator : BaseMultilayerPerceptron
+        n_rows : int, default=1
+            Rows of X, for a `max_iter` that depends on them.
         incremental : bool, default=False
             Whether this is for ``partial_fit``.
 
@@ -243,6 +250,7 @@ class Choices:
         patience = None if rules is None else rules.patience
         tol = None if rules is None else rules.tol
         given_norm, given_time = estimator.max_grad_norm, estimator.max_time
+        batch_size = _batch_size(estimator)
         return cls(
             wiring=wiring,
             initializer=_initializer(estimator.initializer),
@@ -254,7 +262,7 @@ class Choices:
             groups=_groups(estimator.parameter_groups, estimator.solver),
             layer_rate=_layer_rate(estimator.parametrization, optimizer, estimator.solver),
             stopping=rules,
-            batch_size=_batch_size(estimator),
+            batch_size=batch_size,
             drop_last=bool(estimator.drop_last),
             dtype=_dtype(estimator.dtype),
             learning_rate=plain(estimator.learning_rate_init),
@@ -262,7 +270,7 @@ class Choices:
             l1_ratio=plain(estimator.l1_ratio),
             max_grad_norm=np.inf if given_norm is None else plain(given_norm),
             shuffle=estimator.shuffle,
-            max_iter=plain(estimator.max_iter),
+            max_iter=_max_iter(estimator, batch_size, n_rows),
             tol=plain(estimator.tol if tol is None else tol),
             n_iter_no_change=plain(estimator.n_iter_no_change if patience is None else patience),
             max_seconds=np.inf if given_time is None else plain(given_time),
@@ -294,6 +302,23 @@ def batch_rows(estimator: Any, n_rows: int) -> int:
     return _rows_of(_batch_size(estimator), n_rows)
 
 
+def max_iter(estimator: Any, n_rows: int) -> int:
+    """Return the limit of epochs for so many rows, by an estimator's parameter of that name."""
+    given = estimator.max_iter
+    return int(given) if is_number(given) else _max_iter(estimator, _batch_size(estimator), n_rows)
+
+
+def _max_iter(estimator: Any, batch_size: int | Callable[[int], int] | None, n_rows: int) -> int:
+    given = estimator.max_iter
+    if isinstance(given, str):
+        rows = n_rows if is_lbfgs(estimator.solver) else _rows_of(batch_size, n_rows)
+        steps = max(LEAST_STEPS, STEPS_PER_ROOT * math.sqrt(n_rows))
+        return min(MOST_EPOCHS, math.ceil(steps / math.ceil(n_rows / rows)))
+    if callable(given):
+        return _counted(type(estimator).__name__, "max_iter", given, n_rows)
+    return int(given)
+
+
 def _rows_of(batch_size: int | Callable[[int], int] | None, n_rows: int) -> int:
     size = USUAL_BATCH if batch_size is None else batch_size
     return min(size(n_rows) if callable(size) else size, n_rows)
@@ -303,14 +328,14 @@ def _batch_size(estimator: Any) -> int | Callable[[int], int] | None:
     given, owner = estimator.batch_size, type(estimator).__name__
     if isinstance(given, str):
         return None
-    return partial(_checked_size, owner, given) if callable(given) else int(given)
+    return partial(_counted, owner, "batch_size", given) if callable(given) else int(given)
 
 
-def _checked_size(owner: str, rule: Callable[[int], Any], n_rows: int) -> int:
+def _counted(owner: str, name: str, rule: Callable[[int], Any], n_rows: int) -> int:
     """Return what the user's rule makes of a number of rows."""
-    size = rule(n_rows)
-    check_option(owner, f"batch_size({n_rows})", size, [COUNT])
-    return int(size)
+    count = rule(n_rows)
+    check_option(owner, f"{name}({n_rows})", count, [COUNT])
+    return int(count)
 
 
 def _dtype(given: Any) -> np.dtype | None:

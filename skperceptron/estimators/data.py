@@ -79,6 +79,15 @@ class CheckedData:
     fold: Fold | None = None
 
 
+def n_rows_of(X: Any) -> int:
+    """Return the number of rows of an X that is not checked yet; 1 if it has none."""
+    try:
+        return max(1, X.shape[0] if getattr(X, "shape", ()) else len(X))
+    except TypeError:
+        # The check of X says what is wrong.
+        return 1
+
+
 def check_data(estimator: Any, X: Any, y: Any, sample_weight: Any, mode: FitMode) -> CheckedData:
     """Check the data of a fit, store what describes it, and encode the targets.
 

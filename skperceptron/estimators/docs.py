@@ -55,8 +55,10 @@ learning_rate_init : float, default=0.001
 power_t : float, default=0.5
     Exponent of "invscaling".
 
-max_iter : int, default=200
-    Largest number of epochs (stochastic solvers) or iterations ("lbfgs").
+max_iter : int, "auto" or callable, default=200
+    Largest number of epochs (stochastic solvers) or iterations ("lbfgs"). "auto" is as many epochs
+    as give ``max(1000, 20 sqrt(n_samples))`` steps, at most 256: many for few rows, few for
+    many. A callable returns the number for `n_samples`, the rows of X.
 
 shuffle : bool, default=True
     Whether each epoch visits the rows in a new order.

@@ -195,7 +195,8 @@ def make_ready(
     """
     target, data = checked.target, checked.data
     refuse_sparse_embedding(estimator, data.X)
-    choices = _choose(estimator, mode)
+    n_rows = data.n_rows if checked.fold is None else len(checked.fold.train)
+    choices = _choose(estimator, mode, n_rows)
     if choices.wiring.n_networks is not None:
         choices = replace(choices, wiring=replace(choices.wiring, link=target.link_name))
     if estimator._categories is not None:
@@ -248,10 +249,10 @@ def make_ready(
     return Run(estimator, model, member, data)
 
 
-def _choose(estimator: Any, mode: FitMode) -> Choices:
+def _choose(estimator: Any, mode: FitMode, n_rows: int) -> Choices:
     """Resolve the parameters; ``partial_fit`` need not do it again while they are the same."""
     if not mode.incremental:
-        return Choices.of(estimator)
+        return Choices.of(estimator, n_rows=n_rows)
     shortcut, options = shortcut_of(estimator), plain_options(estimator)
     known = shortcut.choices(options)
     if known is None:

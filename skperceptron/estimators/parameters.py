@@ -108,7 +108,7 @@ class NetworkParameters(ChecksOptions, RemembersVersion, RememberedNames):
         "learning_rate": [Name(list_schedules()), Instance(Schedule), Function("(time)")],
         "learning_rate_init": [_POSITIVE],
         "power_t": [_NOT_NEGATIVE],
-        "max_iter": [COUNT],
+        "max_iter": [Name(["auto"]), COUNT, Function("(n_samples)")],
         "shuffle": [Flag()],
         "random_state": SEED,
         "tol": [_NOT_NEGATIVE],
