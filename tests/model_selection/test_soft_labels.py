@@ -115,5 +115,5 @@ def test_zeros_and_ones_stay_labels_where_a_network_takes_several_of_them():
 
 
 def test_networks_that_need_labels_refuse_them():
-    with pytest.raises(ValueError, match="continuous-multioutput|probabilities"):
+    with pytest.raises(ValueError, match=r"continuous-multioutput|probabilities"):
         ensemble(MLPClassifier((4,), max_iter=3)).fit(X, SOFT)
