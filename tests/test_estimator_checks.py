@@ -167,6 +167,7 @@ OBJECTIVES = [
     quick(MLPBinaryClassifier, loss="focal"),
     quick(MLPSoftmaxClassifier, loss=CategoricalLogLoss(0.1), dtype="float32"),
     quick(MLPSoftmaxClassifier, loss="focal", class_weight="balanced", solver="lbfgs"),
+    quick(MLPSoftmaxClassifier, loss="ordinal"),
     quick(MLPRegressor, loss=Huber(10.0), dtype="float32"),
     quick(MLPRegressor, loss="gaussian_nll"),
 ]
