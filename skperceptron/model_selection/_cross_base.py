@@ -41,7 +41,7 @@ from ._ensemble_base import BaseEnsemble, deviation_of, mean_of
 from ._held_out import Combination, Split, combined
 from ._members import Job, Part, fit_members, watching
 from ._options import RULES
-from ._outputs import Output, ProbabilityOutput
+from ._outputs import Output, ProbabilityOutput, SoftOutput
 from ._threads import blas_limited_to, n_threads
 
 __all__ = ["BaseCrossEnsemble", "weight_in"]
@@ -164,6 +164,7 @@ class BaseCrossEnsemble(BaseEnsemble):
     ) -> list[Split]:
         """Return all splits."""
         cv = plain(self.cv)
+        is_soft = isinstance(output, SoftOutput)
         if is_allowed(cv, [Interval(2, low_closed=True, whole=True), None]):
             n_splits, seed = 5 if cv is None else cv, rng.randint(np.iinfo(np.int32).max)
             has_classes = isinstance(output, ProbabilityOutput) and not output.is_multilabel
@@ -172,7 +173,9 @@ class BaseCrossEnsemble(BaseEnsemble):
         else:
             splitter = check_cv(cv)
         rows = np.arange(len(y) if not hasattr(y, "shape") else y.shape[0])
-        splits = [(rows[train], rows[test]) for train, test in splitter.split(X, y, **params)]
+        # What is stratified are the likeliest classes.
+        labels = y.argmax(axis=1) if is_soft else y
+        splits = [(rows[train], rows[test]) for train, test in splitter.split(X, labels, **params)]
         if not all(len(test) for _, test in splits):
             raise ValueError(
                 f"A split of cv={shown(self.cv)} holds no row out: weights are learned on rows that"
@@ -372,7 +375,8 @@ def _watched(split: Split, y: Any, sample_weight: Floats | None, output: Output)
     watched = np.ones(len(test), dtype=bool)
     if sample_weight is not None:
         watched &= sample_weight[test] > 0
-    if isinstance(output, ProbabilityOutput) and not output.is_multilabel:
+    is_soft = isinstance(output, SoftOutput)
+    if isinstance(output, ProbabilityOutput) and not (output.is_multilabel or is_soft):
         # A class whose only row is held out is unknown to the network.
         watched &= np.isin(safe_indexing(y, test), safe_indexing(y, train))
     return watched

@@ -48,6 +48,7 @@ TRAINING_ONLY = frozenset(
         "dropout_schedule",
         "dtype",
         "early_stopping",
+        "embedding_dim",
         "epsilon",
         "feature_scale",
         "hidden_layer_sizes",
