@@ -51,3 +51,17 @@ def way() -> Way:
             " Install a wheel for your platform, or from source with a C compiler."
         )
     return Way.NUMPY
+
+
+def rows_are_visited() -> bool:
+    """Tell whether the extension visits the rows of a perceptron.
+
+    It pays from the first row on, so it does where it is installed, unless the environment says
+    "numpy".
+
+    Raises
+    ------
+    ValueError, ImportError
+        As :func:`way` does.
+    """
+    return way() is not Way.NUMPY if os.environ.get(VARIABLE) else is_available()
