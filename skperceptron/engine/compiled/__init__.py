@@ -7,7 +7,7 @@ is missing, everything runs as NumPy's calls.
 
 from .extension import steps as extension
 from .program import Program, Section
-from .switch import VARIABLE, Way, is_available, rows_are_visited, way
+from .switch import VARIABLE, Way, is_available, rows_are_visited, warns_as_usual, way
 
 __all__ = [
     "VARIABLE",
@@ -17,5 +17,6 @@ __all__ = [
     "extension",
     "is_available",
     "rows_are_visited",
+    "warns_as_usual",
     "way",
 ]

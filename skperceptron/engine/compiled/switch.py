@@ -6,6 +6,8 @@ import os
 import sys
 from enum import Enum
 
+import numpy as np
+
 from .extension import steps
 
 #: The environment variable, and what it means not to set it.
@@ -65,3 +67,9 @@ def rows_are_visited() -> bool:
         As :func:`way` does.
     """
     return way() is not Way.NUMPY if os.environ.get(VARIABLE) else is_available()
+
+
+def warns_as_usual() -> bool:
+    """Tell whether NumPy would not raise on a division by zero or an underflow: tables never do."""
+    state = np.geterr()
+    return state["divide"] in ("warn", "ignore") and state["under"] == "ignore"
