@@ -14,7 +14,7 @@ if not (ROOT / "benchmarks").is_dir():
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import __main__ as suite  # noqa: E402
-from benchmarks import prediction, tabular  # noqa: E402
+from benchmarks import against, prediction, tabular  # noqa: E402
 from benchmarks.cases import CASES, Case  # noqa: E402
 from benchmarks.measuring import OURS, Options, Table, UnsupportedError, medians  # noqa: E402
 from benchmarks.report import circumstances, markdown, restructured_text  # noqa: E402
@@ -93,6 +93,16 @@ def test_contestants_take_turns_and_who_cannot_is_left_out():
     found = medians({name: contestant(name) for name in "acb"}, 3)
     assert order == ["a", "c", "b", "a", "b", "a", "b"]
     assert found == {"a": 4.0, "b": 5.0}
+
+
+def test_two_checkouts_are_compared_task_by_task(capsys):
+    against.main([str(ROOT), "--repeats", "1", "--only", "prediction, 1 rows"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2] == "| task | the other | this checkout | median ratio | ratio of the fastest |"
+    for line, dtype in zip(lines[4:], ["float64", "float32"], strict=True):
+        _, task, *figures, _ = (cell.strip() for cell in line.split("|"))
+        assert task == f"prediction, 1 rows, {dtype}"
+        assert all(float(figure) > 0 for figure in figures)
 
 
 def test_tables_go_on_where_a_run_has_ended(tmp_path, monkeypatch):

@@ -1,11 +1,14 @@
 """scikit-learn's own tests, with our classes in the place of its own.
 
 The tests are those of the scikit-learn that is installed: the source of a test module is run anew
-while the names that it imports stand for our classes. Where it is installed without its tests, or
-without one of these modules, the tests are skipped.
+while the names that it imports stand for our classes. Tests that use none of these names would
+test scikit-learn alone and are left out. Where it is installed without its tests, or without one
+of these modules, the tests are skipped.
 """
 
 import importlib.util
+import inspect
+import re
 import sys
 from contextlib import ExitStack
 from unittest import mock
@@ -35,12 +38,33 @@ def own_tests(module_name, exchanged):
         for name, ours in exchanged.items():
             exchange.enter_context(mock.patch(name, ours))
         spec.loader.exec_module(module)
-    found = {name: value for name, value in vars(module).items() if _is_of_pytest(name, value)}
-    if not any(name.startswith("test") for name in found):
-        raise ImportError(f"{module_name} holds no tests.")
+    users = _users(module, {name.rpartition(".")[2] for name in exchanged})
+    found = {
+        name: value
+        for name, value in vars(module).items()
+        if _is_for_tests(name, value) or (_is_test(name, value) and name in users)
+    }
+    if not any(_is_test(*item) for item in found.items()):
+        raise ImportError(f"{module_name} holds no tests of {', '.join(exchanged)}.")
     return found
 
 
-def _is_of_pytest(name, value):
-    is_test = name.startswith("test_") and callable(value)
-    return is_test or name == "pytestmark" or hasattr(value, "_fixture_function")
+def _is_test(name, value):
+    return name.startswith("test_") and callable(value)
+
+
+def _is_for_tests(name, value):
+    return name == "pytestmark" or hasattr(value, "_fixture_function")
+
+
+def _users(module, names):
+    """Return the functions of a module that mention names, or functions that do."""
+    sources = {
+        name: set(re.findall(r"\w+", inspect.getsource(value)))
+        for name, value in vars(module).items()
+        if inspect.isfunction(value) and value.__module__ == module.__name__
+    }
+    users = set(names)
+    while more := {name for name, words in sources.items() if words & users} - users:
+        users |= more
+    return users
