@@ -10,9 +10,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-
-from ..engine.compiled import Program, Section, Way, way
+from ..engine.compiled import Program, Section, Way, warns_as_usual, way
 from .step import BoundStep, Step
 
 #: Steps after which tables pay: to make them takes as long as is saved in about so many.
@@ -96,7 +94,7 @@ class CompiledSteps:
             self._runs[id(steps)] = list(_runs(steps))
         for run in self._runs[id(steps)]:
             taken = self._taken.get(id(run.bound), 0)
-            if taken < self._delay or not _warns_as_usual():
+            if taken < self._delay or not warns_as_usual():
                 self._call_by_call.take(run.steps, i + run.first, gathers)
                 self._taken[id(run.bound)] = taken + len(run.steps)
             else:
@@ -137,12 +135,6 @@ def _runs(steps: Sequence[Step]) -> Iterator[Run]:
         if t == len(steps) or not steps[t].follows(steps[t - 1]):
             yield Run(steps[first:t], first)
             first = t
-
-
-def _warns_as_usual() -> bool:
-    """Tell whether NumPy would not raise on a division by zero or an underflow."""
-    state = np.geterr()
-    return state["divide"] in ("warn", "ignore") and state["under"] == "ignore"
 
 
 def runner(n_steps: int, n_epochs: float) -> Runner:
