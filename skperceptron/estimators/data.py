@@ -26,6 +26,7 @@ NO_EXTRAS = Extras()
 #: What one ``fit`` does not share with the next, though that goes on from its weights.
 _HISTORY = (
     "_shortcut",
+    "cluster_report_",
     "loss_curve_",
     "validation_scores_",
     "validation_loss_curve_",

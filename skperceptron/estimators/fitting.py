@@ -216,6 +216,8 @@ def make_ready(
     saved = listener.resume(rng, lambda: facts_of(estimator, given, choices, network, rng, start))
     if start is None:
         seen = None if checked.fold is None else checked.fold.train
+        if not data.is_at_hand:
+            seen = np.arange(data.X.shape[0])
         parameters = initial_parameters(network, choices, target, extras, rng, data, seen)
     else:
         parameters = start.parameters
@@ -233,7 +235,7 @@ def make_ready(
     validate = None if held_out is None else _validation(estimator, model, held_out)
     n_samples = len(rows)
     weight = checked.weight
-    if not mode.incremental:
+    if data.is_at_hand and not mode.incremental:
         # A single epoch is over sooner than rows are compared.
         rows, weight = _rows_of_batches(choices, data, rows, weight)
     recipe = _recipe(model, n_samples, weight, validate)

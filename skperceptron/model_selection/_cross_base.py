@@ -8,7 +8,6 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from joblib import effective_n_jobs
 from scipy import sparse
 from sklearn import get_config
 from sklearn.base import clone
@@ -43,6 +42,7 @@ from ._held_out import Combination, Split, combined
 from ._members import Job, Part, fit_members, watching
 from ._options import RULES
 from ._outputs import Output, ProbabilityOutput, SoftOutput
+from ._threads import blas_limited_to, n_threads
 
 __all__ = ["BaseCrossEnsemble", "weight_in"]
 
@@ -250,15 +250,21 @@ class BaseCrossEnsemble(BaseEnsemble):
             if weight
         ]
         tasks = [(member, temperature, X) for _, temperature, arm in arms for member in arm]
-        n_jobs = plain(self.n_jobs)
-        if effective_n_jobs(n_jobs) > 1:
+        networks = [last_step(member) for member, *_ in tasks]
+        workers = n_threads(plain(self.n_jobs), sum(_n_weights(one) for one in networks) * _rows(X))
+        if workers > 1:
             # NumPy calculates outside Python's lock: threads need no copies.
-            parallel = Parallel(n_jobs=n_jobs, require="sharedmem")
-            found = iter(parallel(delayed(self._tempered)(*task) for task in tasks))
+            with blas_limited_to(1):
+                parallel = Parallel(n_jobs=workers, require="sharedmem")
+                found = iter(parallel(delayed(self._tempered)(*task) for task in tasks))
         else:
-            found = (self._tempered(*task) for task in tasks)
+            found = (self._tempered_alone(*task) for task in tasks)
         for weight, _, arm in arms:
             yield weight, list(islice(found, len(arm)))
+
+    def _tempered_alone(self, *task: Any) -> Floats:
+        with blas_limited_to(1):
+            return self._tempered(*task)
 
     def _tempered(self, member: Any, temperature: float, X: Any) -> Floats:
         """Return what a member predicts, at its arm's temperature."""
@@ -320,6 +326,15 @@ class BaseCrossEnsemble(BaseEnsemble):
     def _curves(self, name: str) -> list[list[Any]]:
         self._fitted_members()
         return [[getattr(last_step(m), name, None) for m in arm] for arm in self.estimators_]
+
+
+def _n_weights(network: Any) -> int:
+    """Return how many weights a fitted network has; nothing, if it is none of ours."""
+    return sum(weights.size for weights in getattr(network, "coefs_", ()))
+
+
+def _rows(X: Any) -> int:
+    return X.shape[0] if hasattr(X, "shape") else len(X)
 
 
 def _parts(
