@@ -329,10 +329,10 @@ class MLPSoftmaxClassifier(BaseMLPClassifier):
 
     def _choose_target(self, y: Any, mode: FitMode) -> Target:
         kind: type[ManyClasses] = ClassProbabilities if are_probabilities(y) else ManyClasses
-        if asks_for_order(self.loss):
+        loss, classes = self.loss, getattr(self, "classes_", None)
+        if asks_for_order(loss):
             kind = OrderedClasses
-        classes = getattr(self, "classes_", None)
-        return kind(self.loss, classes, type(self).__name__, self.warm_start)
+        return kind(loss, classes, type(self).__name__, self.warm_start)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the mean accuracy on the given data.
