@@ -334,7 +334,9 @@ def _n_weights(network: Any) -> int:
 
 
 def _rows(X: Any) -> int:
-    return X.shape[0] if hasattr(X, "shape") else len(X)
+    if hasattr(X, "shape"):
+        return int(X.shape[0])
+    return len(X) if hasattr(X, "__len__") else len(np.asarray(X))
 
 
 def _parts(
