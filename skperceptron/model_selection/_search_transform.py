@@ -22,16 +22,15 @@ def best_has(name: str) -> Callable[[Any], bool]:
 
     def check(search: Any) -> bool:
         if not search.refit:
-            # In scikit-learn's words.
+            # scikit-learn's words.
             raise AttributeError(
                 f"This {type(search).__name__} instance was initialized with `refit=False`. {name}"
-                " is available only after refitting on the best parameters. You can refit an"
-                " estimator manually using the `best_params_` attribute"
+                " is available only after refitting on the best parameters: use refit=True."
             )
         if search._makes_ensemble():
             raise AttributeError(
-                f"{name} is that of a single best network: use refit=True, got"
-                f" refit={search.refit!r}."
+                f"{name} is that of the best estimator, but refit={search.refit!r} returns a"
+                " combination, which has no hidden layer: use refit=True."
             )
         getattr(getattr(search, "best_estimator_", search.estimator), name)
         return True
