@@ -64,6 +64,8 @@ class Extras:
         The user's own validation data.
     coefs_init, intercepts_init : list of array-like
         Where weights and biases start.
+    groups : array-like
+        Rows of one group are held out together.
     """
 
     X_val: Any = None
@@ -71,6 +73,7 @@ class Extras:
     sample_weight_val: Any = None
     coefs_init: Any = None
     intercepts_init: Any = None
+    groups: Any = None
 
 
 class _Zeros(ISeedSequence):

@@ -158,6 +158,8 @@ def _check_graph(estimator: Any, graph: ComputationalGraph) -> None:
         )
     if any(node.kind == "activation" and node.n_parameters for node in graph.nodes):
         raise ValueError("to_html does not show activations that learn parameters.")
+    if graph.nodes[-1].function == "cumulative":
+        raise ValueError("to_html does not show the probabilities of ordered classes.")
     layers = [node for node in graph.nodes if node.kind == "affine"]
     for what, size, most in (
         ("features", graph.nodes[0].output_shape[1], MOST_FEATURES),
