@@ -41,6 +41,7 @@ FLOORS = {
     "versions": ESTIMATORS,
     "_sklearn": ESTIMATORS,
     "callbacks": ESTIMATORS,
+    "distributed": TOOLS,
     "estimators": ESTIMATORS,
     "exchange": TOOLS,
     "moved": ESTIMATORS,
@@ -60,6 +61,8 @@ ESTIMATOR_NAMES = [
     "RosenblattPerceptron",
 ]
 OPTIONAL = [
+    "dask",
+    "distributed",
     "jax",
     "matplotlib",
     "networkx",
@@ -75,7 +78,7 @@ OPTIONAL = [
 ]
 
 #: What is imported only where its extra is installed.
-BEHIND_EXTRAS = [Path("export/_onnx")]
+BEHIND_EXTRAS = [Path("distributed"), Path("export/_onnx")]
 
 SOURCES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 MODULES = [path for path in SOURCES if path != Path("__init__.py")]
@@ -235,7 +238,7 @@ def test_outside_imports_fit_the_floor(path):
         allowed |= {"joblib", "matplotlib", "networkx", "pandas"}
         # It comes with scikit-learn, as joblib does.
         allowed |= {"threadpoolctl"}
-        allowed |= {"onnx", "safetensors", "skl2onnx"}
+        allowed |= {"dask", "distributed", "onnx", "safetensors", "skl2onnx"}
     assert roots <= allowed
     if floor == COMPONENTS:
         of_sklearn = {(m, n) for m, n in foreign if m.split(".")[0] == "sklearn"}
@@ -291,7 +294,7 @@ def test_package_holds_its_public_names_and_nothing_else():
     exec("from skperceptron import *", names)
     assert set(names) - {"__builtins__"} == set(ESTIMATOR_NAMES)
     kinds = {type(node) for node in parse(Path("__init__.py")).body[1:]}
-    assert kinds <= {ast.ImportFrom, ast.Assign}
+    assert kinds <= {ast.ImportFrom, ast.Assign, ast.Expr}
 
 
 @pytest.mark.parametrize("module", [name for name, f in FLOORS.items() if f == COMPONENTS])

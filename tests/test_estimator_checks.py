@@ -151,6 +151,7 @@ OPTIONS = [
     {"feature_scale": True, "parameter_groups": SLOW_BIASES, "solver": AdamW(0.1)},
     {"ensemble_size": 3, "solver": AdamW(0.1)},
     {"parametric_activation": True, "numeric_embedding": "plr", "initializer": "ntk_normal"},
+    {"categorical_features": "from_dtype", "embedding_dim": 3},
     {"feature_scale": True, "parameter_groups": PENALIZED_SCALES, "solver": "lbfgs"},
     {"max_time": 1e6, "callbacks": []},
     {"solver": "adagrad", "learning_rate_init": 0.2},
@@ -166,6 +167,7 @@ OBJECTIVES = [
     quick(MLPBinaryClassifier, loss="focal"),
     quick(MLPSoftmaxClassifier, loss=CategoricalLogLoss(0.1), dtype="float32"),
     quick(MLPSoftmaxClassifier, loss="focal", class_weight="balanced", solver="lbfgs"),
+    quick(MLPSoftmaxClassifier, loss="ordinal"),
     quick(MLPRegressor, loss=Huber(10.0), dtype="float32"),
     quick(MLPRegressor, loss="gaussian_nll"),
 ]

@@ -14,10 +14,14 @@ weights follows from those before them. */
 #include <string.h>
 #include <time.h>
 #include <numpy/ndarraytypes.h>
+#include <numpy/random/bitgen.h>
 #include <numpy/ufuncobject.h>
 
 typedef npy_intp Size;
 typedef void (*Loop)(char **args, const Size *dims, const Size *steps, void *data);
+
+/* Of rows and loops, as layout.py describes them: whoever changes their meaning raises both. */
+#define VERSION 2
 
 /* The operands that a row has at most, the sizes that a loop reads, and their strides. */
 enum { OPERANDS = 5, DIMS = 4, STEPS = 9 };
@@ -111,29 +115,56 @@ static int run_steps(const Run *run) {
 
 /* Our own loops. Those that treat elements one by one take any strides. */
 
+/* Where the linker can choose among versions of a function, as the program starts, the loops that
+   take the most time exist for wider registers too. All versions give the same bits. */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) \
+    && !defined(SKPERCEPTRON_SANITIZED)
+#define WIDE __attribute__((target_clones("default", "avx2", "avx512f")))
+#else
+#define WIDE
+#endif
+
+/* Rows are gathered in a random order: memory is told of them some rows before. */
+#if defined(__GNUC__)
+#define FETCH(ADDRESS) __builtin_prefetch(ADDRESS)
+#else
+#define FETCH(ADDRESS) ((void)(ADDRESS))
+#endif
+enum { ROWS_AHEAD = 4, CACHE_LINE = 64, LINES_AHEAD = 16 };
+
+static Size clipped(Size row, Size n_rows) { return row < 0 ? 0 : LEAST(row, n_rows - 1); }
+
+/* Announce the row that is to be copied some rows after the r-th, or its beginning. */
+static void fetch_ahead(const char *x, const Size *rows, Size r, const Size *d, Size n_bytes) {
+    if (r + ROWS_AHEAD >= d[0]) return;
+    const char *from = x + clipped(rows[r + ROWS_AHEAD], d[2]) * n_bytes;
+    const Size stop = LEAST(n_bytes, LINES_AHEAD * CACHE_LINE);
+    for (Size b = 0; b < stop; b += CACHE_LINE) FETCH(from + b);
+}
+
 /* (X, rows, out); dims: rows to copy, bytes of a row, rows of X. A number that is out of range
    counts as the nearest one that is not, as in np.take(..., mode="clip"). */
 static void gather(char **a, const Size *d, const Size *s, void *u) {
     const Size *rows = (const Size *)a[1];
     for (Size r = 0; r < d[0]; r++) {
-        const Size from = rows[r] < 0 ? 0 : LEAST(rows[r], d[2] - 1);
-        memcpy(a[2] + r * d[1], a[0] + from * d[1], (size_t)d[1]);
+        fetch_ahead(a[0], rows, r, d, d[1]);
+        memcpy(a[2] + r * d[1], a[0] + clipped(rows[r], d[2]) * d[1], (size_t)d[1]);
     }
 }
 
 /* The same, from doubles to floats; dims[1]: columns. */
-static void gather_narrow(char **a, const Size *d, const Size *s, void *u) {
+WIDE static void gather_narrow(char **a, const Size *d, const Size *s, void *u) {
     const Size *rows = (const Size *)a[1];
     for (Size r = 0; r < d[0]; r++) {
-        const Size from = rows[r] < 0 ? 0 : LEAST(rows[r], d[2] - 1);
-        const double *x = (const double *)a[0] + from * d[1];
-        float *o = (float *)a[2] + r * d[1];
+        fetch_ahead(a[0], rows, r, d, d[1] * (Size)sizeof(double));
+        const double *restrict x = (const double *)a[0] + clipped(rows[r], d[2]) * d[1];
+        float *restrict o = (float *)a[2] + r * d[1];
         for (Size c = 0; c < d[1]; c++) o[c] = (float)x[c];
     }
 }
 
 #define CAST(NAME, FROM, TO) \
-static void NAME(char **a, const Size *d, const Size *s, void *u) { \
+WIDE static void NAME(char **a, const Size *d, const Size *s, void *u) { \
     for (Size i = 0; i < d[0]; i++) \
         *(TO *)(a[1] + i * s[1]) = (TO)*(const FROM *)(a[0] + i * s[0]); \
 }
@@ -141,7 +172,7 @@ CAST(narrow, double, float)
 CAST(widen, float, double)
 
 #define COPY(NAME, T) \
-static void NAME(char **a, const Size *d, const Size *s, void *u) { \
+WIDE static void NAME(char **a, const Size *d, const Size *s, void *u) { \
     const Size n = d[0]; \
     T *o = (T *)a[1]; \
     if (s[1] == sizeof(T) && s[0] == 0) { \
@@ -157,9 +188,22 @@ static void NAME(char **a, const Size *d, const Size *s, void *u) { \
 COPY(copy_d, double)
 COPY(copy_f, float)
 
+/* (out): numbers from [0, 1) as Generator.random draws them; data: the bit generator. */
+static void uniform_d(char **a, const Size *d, const Size *s, void *u) {
+    bitgen_t *source = (bitgen_t *)u;
+    double *o = (double *)a[0];
+    for (Size i = 0; i < d[0]; i++) o[i] = source->next_double(source->state);
+}
+static void uniform_f(char **a, const Size *d, const Size *s, void *u) {
+    bitgen_t *source = (bitgen_t *)u;
+    float *o = (float *)a[0];
+    for (Size i = 0; i < d[0]; i++)
+        o[i] = (float)(source->next_uint32(source->state) >> 8) * (1.0f / 16777216.0f);
+}
+
 /* (x, y, out): 1 where x is greater than y, and so on, else 0. */
 #define COMPARISON(NAME, T, SIGN) \
-static void NAME(char **a, const Size *d, const Size *s, void *u) { \
+WIDE static void NAME(char **a, const Size *d, const Size *s, void *u) { \
     const Size n = d[0]; \
     if (s[0] == sizeof(T) && s[1] == 0 && s[2] == sizeof(T)) { \
         const T *x = (const T *)a[0], y = *(const T *)a[1]; \
@@ -176,15 +220,6 @@ static void NAME(char **a, const Size *d, const Size *s, void *u) { \
     COMPARISON(less_##F, T, <) COMPARISON(less_equal_##F, T, <=)
 COMPARISONS(double, d)
 COMPARISONS(float, f)
-
-/* Where the linker can choose among versions of a function, as the program starts, the loops that
-   take the most time exist for wider registers too. All versions give the same bits. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) \
-    && !defined(SKPERCEPTRON_SANITIZED)
-#define WIDE __attribute__((target_clones("default", "avx2", "avx512f")))
-#else
-#define WIDE
-#endif
 
 #define ARITHMETIC(T, F, SQRT) \
 /* (row, out): out += row; dims: rows, columns; steps[0]: bytes from row to row of out. */ \
@@ -332,7 +367,7 @@ static void visit_rows(const Visit *v, Size number, Size column) {
 #define BOTH(NAME) {#NAME "_d", NAME##_d}, {#NAME "_f", NAME##_f}
 static const struct { const char *name; Loop loop; } OWN_LOOPS[] = {
     {"gather", gather}, {"gather_narrow", gather_narrow}, {"narrow", narrow}, {"widen", widen},
-    BOTH(copy), BOTH(greater), BOTH(greater_equal), BOTH(less), BOTH(less_equal),
+    BOTH(uniform), BOTH(copy), BOTH(greater), BOTH(greater_equal), BOTH(less), BOTH(less_equal),
     BOTH(add_row), BOTH(adam), BOTH(sgd), BOTH(nesterov),
 };
 
@@ -443,6 +478,8 @@ PyMODINIT_FUNC PyInit__steps(void) {
     PyObject *module = PyModule_Create(&MODULE);
     if (!module) return NULL;
     import_umath1(NULL);
-    if (PyModule_AddIntConstant(module, "ROW_WORDS", sizeof(Row) / sizeof(Size)) < 0) return NULL;
+    if (PyModule_AddIntConstant(module, "VERSION", VERSION) < 0
+        || PyModule_AddIntConstant(module, "ROW_WORDS", sizeof(Row) / sizeof(Size)) < 0)
+        return NULL;
     return module;
 }
