@@ -55,5 +55,5 @@ def way() -> Way:
 
 def warns_as_usual() -> bool:
     """Tell whether NumPy would not raise on a division by zero or an underflow: tables never do."""
-    wanted = np.geterr()
-    return wanted["divide"] in ("warn", "ignore") and wanted["under"] == "ignore"
+    reactions = np.geterr()
+    return reactions["divide"] in ("warn", "ignore") and reactions["under"] == "ignore"
