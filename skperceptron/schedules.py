@@ -423,8 +423,8 @@ class UserSchedule(TimeSchedule):
         for factor in factors:
             if not _FACTOR.allows(factor):
                 raise ValueError(
-                    f"A schedule ({self.function!r}) must return finite factors >= 0, got"
-                    f" {shown(factor)}."
+                    "A function given as learning_rate, decay_schedule or dropout_schedule must"
+                    f" return finite factors >= 0, got {shown(factor)} from {self.function!r}."
                 )
         return np.array(factors, dtype=np.float64)
 

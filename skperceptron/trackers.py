@@ -8,13 +8,14 @@ names that the estimator reports, "loss", "validation_score", "validation_loss",
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 from .callbacks import Callback
 from .callbacks.csv_logger import figures_of
-from .options import Instance
+from .options import Having, Instance
 
 __all__ = ["MLflowLogger", "OptunaPruning", "TensorBoardLogger", "WandbLogger"]
 
@@ -135,6 +136,8 @@ class TensorBoardLogger(_Logger):
     >>> network = MLPRegressor(callbacks=[TensorBoardLogger("runs/first")])
     """
 
+    rules = {"folder": [Instance(str), Instance(os.PathLike, "a path")]}
+
     def __init__(self, folder: Any) -> None:
         self.folder = folder
 
@@ -181,7 +184,10 @@ class OptunaPruning(Callback):
     ...     return min(network.fit(X, y).validation_loss_curve_)
     """
 
-    rules = {"monitor": [Instance(str)]}
+    rules = {
+        "trial": [Having("a trial of Optuna", ("report", "should_prune"))],
+        "monitor": [Instance(str)],
+    }
 
     def __init__(self, trial: Any, monitor: str = "validation_loss") -> None:
         self.trial = trial

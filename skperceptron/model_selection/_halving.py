@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from numbers import Integral, Real
 from typing import Any
 
 # Searches by halving are experimental in scikit-learn: this import makes them known.
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingGridSearchCV, HalvingRandomSearchCV
 
+from .._sklearn.compat import Interval
 from ..options import speaks_for_itself
 from ._search import StackedSearch
 
 __all__ = ["StackedHalvingGridSearchCV", "StackedHalvingRandomSearchCV"]
+
+#: What scikit-learn's own rules let pass, and what then fails in other words.
+BOUNDED = {"factor": [Interval(Real, 1, None, closed="neither")]}
+
+#: Half of them, in the smaller fold of two, is more than one.
+LEAST_ROWS = 4
 
 
 _SHARED = """
@@ -116,6 +124,50 @@ _SHARED = """
 """
 
 
+class _StackedHalving(StackedSearch):
+    """What both searches by halving have beside scikit-learn's."""
+
+    resource: str
+    min_resources: Any
+
+    # After a search that has ended early there shall be no further round.
+    _keeps_finished = False
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
+        """Run fit with all sets of parameters.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Training data.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Targets.
+
+        **params : dict of str -> object
+            For the ``fit`` of the estimator, for the scorer and for the splitter, as in
+            scikit-learn.
+
+        Returns
+        -------
+        self : object
+            Fitted search.
+
+        Raises
+        ------
+        ValueError
+            If `min_resources` are so few rows that folds of them may be empty.
+        """
+        are_rows = isinstance(self.resource, str) and self.resource == "n_samples"
+        n_rows = self.min_resources
+        if are_rows and isinstance(n_rows, Integral) and n_rows < LEAST_ROWS:
+            raise ValueError(
+                f"min_resources={n_rows!r} of {type(self).__name__} must be at least"
+                f" {LEAST_ROWS} rows: of fewer, a fold may have none."
+            )
+        return super().fit(X, y, **params)  # type: ignore[misc]
+
+
 def _documented(min_resources: str) -> Any:
     """Return a decorator that puts the shared documentation where ``{shared}`` stands."""
 
@@ -130,7 +182,7 @@ def _documented(min_resources: str) -> Any:
 
 @speaks_for_itself
 @_documented("exhaust")
-class StackedHalvingGridSearchCV(StackedSearch, HalvingGridSearchCV):
+class StackedHalvingGridSearchCV(_StackedHalving, HalvingGridSearchCV):
     """Search by successive halving whose networks are trained together, as stacks.
 
     All candidates start with few resources; the best of each round go on with more. Parameters,
@@ -166,13 +218,12 @@ class StackedHalvingGridSearchCV(StackedSearch, HalvingGridSearchCV):
     [3, 1]
     """
 
-    # After a search that has ended early there shall be no further round.
-    _keeps_finished = False
+    _parameter_constraints = HalvingGridSearchCV._parameter_constraints | BOUNDED
 
 
 @speaks_for_itself
 @_documented("smallest")
-class StackedHalvingRandomSearchCV(StackedSearch, HalvingRandomSearchCV):
+class StackedHalvingRandomSearchCV(_StackedHalving, HalvingRandomSearchCV):
     """Random search by successive halving whose networks are trained together, as stacks.
 
     All candidates start with few resources; the best of each round go on with more. Parameters,
@@ -213,5 +264,4 @@ class StackedHalvingRandomSearchCV(StackedSearch, HalvingRandomSearchCV):
     [2, 6]
     """
 
-    # After a search that has ended early there shall be no further round.
-    _keeps_finished = False
+    _parameter_constraints = HalvingRandomSearchCV._parameter_constraints | BOUNDED
