@@ -80,8 +80,10 @@ class Row:
     def kind(self) -> tuple[object, ...]:
         """All but where the operands lie, and how they move from step to step."""
         what = self.loop, self.work, self.can_be_split, self.members
-        return *what, *map(tuple, (self.dims, self.steps, self.by_member)), tuple(
-            (n, tuple(moves)) for n, moves in self.outer
+        return (
+            *what,
+            *map(tuple, (self.dims, self.steps, self.by_member)),
+            tuple((n, tuple(moves)) for n, moves in self.outer),
         )
 
     def words(self) -> list[int]:
