@@ -7,6 +7,7 @@ array operations to both. They are made once for the members at hand, and anew w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 
 import numpy as np
 
@@ -240,10 +241,10 @@ class Stack:
         # An infinite second moment would let all later steps be zero.
         vectors = (self.tables.parameters, *self.tables.state.values())
         with np.errstate(over="ignore", invalid="ignore"):
-            found = np.isfinite(sum(np.add.reduce(v, axis=1) for v in vectors))
-        # Almost always the sums settle it, for a part of the time.
-        if found.all():
-            return found
+            total = sum(np.add.reduce(v, None) for v in vectors)
+        # Almost always the sum settles it, for a part of the time.
+        if isfinite(total):
+            return np.ones(len(self.members), dtype=bool)
         return np.logical_and.reduce([np.isfinite(v).all(axis=1) for v in vectors])
 
     def publish(self, k: int) -> None:
