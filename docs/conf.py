@@ -30,6 +30,7 @@ extensions = [
     "gallery_sections",
     "see_also",
     "api_members",
+    "where_defined",
 ]
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]

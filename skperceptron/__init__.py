@@ -2,6 +2,7 @@
 
 from . import moved as _moved  # noqa: F401
 from .estimators import MLPBinaryClassifier, MLPClassifier, MLPRegressor, MLPSoftmaxClassifier
+from .kept import offered_by as _offered_by
 from .perceptron import RosenblattPerceptron
 from .version import __version__ as __version__
 from .versions import show_versions as show_versions
@@ -14,3 +15,5 @@ __all__ = [
     "MLPSoftmaxClassifier",
     "RosenblattPerceptron",
 ]
+
+_offered_by(__name__)

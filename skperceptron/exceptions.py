@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .engine.operators import NotDeclaredError
+from .kept import offered_by as _offered_by
 from .options import InvalidOption
 
 __all__ = [
@@ -68,3 +69,6 @@ class InconsistentVersionWarning(UserWarning):
     ...     pickle.loads(stored)
     MLPRegressor()
     """
+
+
+_offered_by(__name__)

@@ -4,15 +4,17 @@ A fitted estimator holds objects of this package that nobody makes by hand: netw
 targets, counters. A pickle of them names the modules that they are defined in, so that it would
 break when these are tidied up. So they are kept under a short name, given by :func:`kept_as`, with
 what they hold beside it: ``{"kept_as": "node", "holds": {...}}``. Components such as activations,
-which users make, and estimators are kept as they are.
+which users make, and estimators are kept as they are. Their classes name the public module that
+offers them: see :func:`offered_by`.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-__all__ = ["kept_as", "plain_state", "restored_state", "set_state"]
+__all__ = ["kept_as", "offered_by", "plain_state", "restored_state", "set_state"]
 
 #: What marks a dictionary that stands for an object.
 KIND, CONTENT = "kept_as", "holds"
@@ -33,6 +35,23 @@ def kept_as(name: str) -> Callable[[Kind], Kind]:
         return cls
 
     return register
+
+
+def offered_by(module: str) -> None:
+    """Let the classes that a public module offers name it as their own, as NumPy's functions do.
+
+    Pickles and representations then tell the path that users import, which stays. What a class
+    consists of is found by its methods: ``inspect.getsource(MLPClassifier.fit)``.
+
+    Parameters
+    ----------
+    module : str
+        Its ``__all__`` names what it offers.
+    """
+    for name in sys.modules[module].__all__:
+        offered = getattr(sys.modules[module], name)
+        if isinstance(offered, type):
+            offered.__module__ = module
 
 
 def plain_state(value: Any) -> Any:

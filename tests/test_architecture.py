@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import textwrap
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 
 import pytest
@@ -41,6 +41,7 @@ FLOORS = {
     "versions": ESTIMATORS,
     "_sklearn": ESTIMATORS,
     "callbacks": ESTIMATORS,
+    "distributed": TOOLS,
     "estimators": ESTIMATORS,
     "exchange": TOOLS,
     "moved": ESTIMATORS,
@@ -60,6 +61,8 @@ ESTIMATOR_NAMES = [
     "RosenblattPerceptron",
 ]
 OPTIONAL = [
+    "dask",
+    "distributed",
     "jax",
     "matplotlib",
     "networkx",
@@ -75,14 +78,41 @@ OPTIONAL = [
 ]
 
 #: What is imported only where its extra is installed.
-BEHIND_EXTRAS = [Path("export/_onnx")]
+BEHIND_EXTRAS = [Path("distributed"), Path("export/_onnx")]
 
 SOURCES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 MODULES = [path for path in SOURCES if path != Path("__init__.py")]
-EVERY_SOURCE = pytest.mark.parametrize("path", SOURCES, ids=str)
-EVERY_MODULE = pytest.mark.parametrize("path", MODULES, ids=str)
 
 
+def of_every(paths):
+    """Return a decorator that makes one test of a check of a file, for all files.
+
+    Thousands of tests that read one file each would take longer than what they do.
+    """
+
+    def decorate(check):
+        @wraps(check)
+        def test():
+            failed = {}
+            for path in paths:
+                try:
+                    check(path)
+                except AssertionError as error:
+                    failed[str(path)] = str(error)
+            assert not failed
+
+        # Or pytest would look for a fixture of the name of the check's argument.
+        del test.__wrapped__
+        return test
+
+    return decorate
+
+
+EVERY_SOURCE = of_every(SOURCES)
+EVERY_MODULE = of_every(MODULES)
+
+
+@cache
 def parse(path):
     return ast.parse((PACKAGE / path).read_text(encoding="utf-8"))
 
@@ -236,7 +266,7 @@ def test_outside_imports_fit_the_floor(path):
         allowed |= {"threadpoolctl"}
     if floor == TOOLS:
         allowed |= {"joblib", "matplotlib", "networkx", "pandas"}
-        allowed |= {"onnx", "safetensors", "skl2onnx"}
+        allowed |= {"dask", "distributed", "onnx", "safetensors", "skl2onnx"}
     assert roots <= allowed
     if floor == COMPONENTS:
         of_sklearn = {(m, n) for m, n in foreign if m.split(".")[0] == "sklearn"}
@@ -292,7 +322,7 @@ def test_package_holds_its_public_names_and_nothing_else():
     exec("from skperceptron import *", names)
     assert set(names) - {"__builtins__"} == set(ESTIMATOR_NAMES)
     kinds = {type(node) for node in parse(Path("__init__.py")).body[1:]}
-    assert kinds <= {ast.ImportFrom, ast.Assign}
+    assert kinds <= {ast.ImportFrom, ast.Assign, ast.Expr}
 
 
 @pytest.mark.parametrize("module", [name for name, f in FLOORS.items() if f == COMPONENTS])

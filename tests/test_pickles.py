@@ -3,9 +3,12 @@
 Each file holds a dict of a fitted estimator, rows, and what that version predicted for them.
 """
 
+import inspect
 import pickle
+import pickletools
 import warnings
 from copy import copy, deepcopy
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +30,8 @@ from skperceptron.model_selection import (
 )
 from skperceptron.preprocessing import RobustSmoothClipScaler, TabularPreprocessor
 from skperceptron.tabular import TabularMLPClassifier
+
+from .test_public_api import BEHIND_EXTRAS, MODULES
 
 FILES = sorted((Path(__file__).parent / "data" / "pickles_0_1_0").glob("*.pkl"))
 EVERY_FILE = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -133,3 +138,66 @@ def test_pickle_of_another_version_warns_at_the_users_line(estimator, monkeypatc
     for one in copies:
         assert versions.KEY not in vars(one)
     assert versions.KEY not in vars(estimator)
+
+
+OFFERED = {
+    f"{module}.{name}": getattr(import_module(module), name)
+    for module in MODULES
+    for name in import_module(module).__all__
+    if name not in BEHIND_EXTRAS.get(module, ())
+}
+CLASSES = {path: offered for path, offered in OFFERED.items() if inspect.isclass(offered)}
+
+
+@pytest.mark.parametrize("path", CLASSES)
+def test_public_class_is_named_by_a_path_that_users_import(path):
+    cls = CLASSES[path]
+    assert OFFERED[f"{cls.__module__}.{cls.__qualname__}"] is cls
+    assert pickle.loads(pickle.dumps(cls)) is cls
+
+
+def own_paths(stored):
+    """Return all of this package that a pickle of protocol 2 asks for by name."""
+    asked = [
+        argument.replace(" ", ".")
+        for operation, argument, _ in pickletools.genops(stored)
+        if operation.name == "GLOBAL"
+    ]
+    return {path for path in asked if path.startswith("skperceptron")}
+
+
+@EVERY_FILE
+def test_pickle_of_today_asks_for_public_paths_only(path):
+    found = load(path)
+    asked = own_paths(pickle.dumps(found["estimator"], protocol=2))
+    assert asked
+    assert asked <= CLASSES.keys()
+
+
+def test_pickle_with_components_and_callbacks_asks_for_public_paths_only():
+    callbacks = [
+        skperceptron.callbacks.CSVLogger("epochs.csv"),
+        skperceptron.callbacks.StopOnPlateau(),
+        skperceptron.inspection.GradientRecorder(),
+        skperceptron.inspection.WeightsRecorder(),
+    ]
+    network = skperceptron.MLPRegressor(
+        activation=skperceptron.activations.ELU(),
+        solver=skperceptron.optimizers.Lion(),
+        learning_rate=skperceptron.schedules.Cosine(),
+        initializer=skperceptron.initializers.HeNormal(),
+        early_stopping=skperceptron.stopping.EarlyStopping(),
+        callbacks=callbacks,
+    )
+    search = StackedGridSearchCV(network, {"alpha": [1e-3, 1e-4]})
+    asked = own_paths(pickle.dumps(search, protocol=2))
+    assert len(asked) == 11
+    assert asked <= CLASSES.keys()
+
+
+def test_public_classes_are_inspected():
+    for cls in (skperceptron.MLPClassifier, StackedGridSearchCV, TabularPreprocessor):
+        assert "def fit" in inspect.getsource(cls.fit)
+        assert "self" in inspect.signature(cls.fit).parameters
+        assert repr(cls) == f"<class '{cls.__module__}.{cls.__name__}'>"
+        assert inspect.getmodule(cls) is import_module(cls.__module__)

@@ -7,6 +7,7 @@ a dict with the figures of the epoch, and ``state``, a callable that returns all
 training goes on from (None where a fit cannot be resumed).
 """
 
+from ..kept import offered_by as _offered_by
 from .base import Callback
 from .checkpoint import Checkpoint
 from .csv_logger import CSVLogger
@@ -14,3 +15,5 @@ from .epoch_logger import EpochLogger
 from .stop_on_plateau import StopOnPlateau
 
 __all__ = ["CSVLogger", "Callback", "Checkpoint", "EpochLogger", "StopOnPlateau"]
+
+_offered_by(__name__)

@@ -22,8 +22,13 @@ from .later import shortcut_of, what_is_learned
 from .reporting import figures, warn_of_clipped_batch, warn_unconverged, warn_unconverged_lbfgs
 from .speaking import DETAILED, Speaker, described, table_of_iterations
 
+#: Makes the stack in which a network is trained.
+MakeStack = Callable[[Run], Stack]
 
-def train(run: Run, listener: Listener, *, incremental: bool) -> None:
+
+def train(
+    run: Run, listener: Listener, *, incremental: bool, make_stack: MakeStack | None = None
+) -> None:
     """Train a network, and store on its estimator what that has brought.
 
     Parameters
@@ -33,19 +38,27 @@ def train(run: Run, listener: Listener, *, incremental: bool) -> None:
         Is told of every epoch.
     incremental : bool
         Whether there is one epoch, after which nothing is over.
+    make_stack : callable, default=None
+        Makes the stack of a stochastic fit; None is one that computes here.
     """
     if run.model.choices.is_lbfgs:
         _Minimization(run, listener).train()
     else:
-        _train_stochastic(run, listener, incremental=incremental)
+        _train_stochastic(run, listener, incremental=incremental, make_stack=make_stack)
 
 
-def _train_stochastic(run: Run, listener: Listener, *, incremental: bool) -> None:
+def _train_stochastic(
+    run: Run, listener: Listener, *, incremental: bool, make_stack: MakeStack | None
+) -> None:
     member = run.member
     warn_of_clipped_batch(run.model.choices, member.recipe.n_samples)
     # A fit that was saved when it had ended is not gone on with.
     if not member.is_over:
-        stack, rest = _stack_of(run, incremental=incremental)
+        stack, rest = (
+            _stack_of(run, incremental=incremental)
+            if make_stack is None
+            else (make_stack(run), lambda: None)
+        )
         try:
             with suited_threads(run.batch_rows, run.model.network.largest_weight):
                 _run_epochs(run, stack, listener, incremental=incremental)

@@ -1,6 +1,7 @@
 """Look into a network: its shapes, its graph, its gradients, and pictures of them."""
 
 from ..engine.description import GraphEdge, GraphNode
+from ..kept import offered_by as _offered_by
 from ._collapse import collapse_linear
 from ._displays import (
     ActivationDisplay,
@@ -41,3 +42,5 @@ __all__ = [
     "network_summary",
     "to_html",
 ]
+
+_offered_by(__name__)

@@ -1,5 +1,6 @@
 """Searches, cross-validation and ensembles whose networks are trained as stacks."""
 
+from ..kept import offered_by as _offered_by
 from ._cross_ensemble import StackedCrossEnsembleClassifier, StackedCrossEnsembleRegressor
 from ._curves import (
     stacked_cross_val_predict,
@@ -27,3 +28,5 @@ __all__ = [
     "stacked_learning_curve",
     "stacked_validation_curve",
 ]
+
+_offered_by(__name__)

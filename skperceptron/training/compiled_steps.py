@@ -11,9 +11,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-
-from ..engine.compiled import Program, Section, Way, way
+from ..engine.compiled import Program, Section, Way, warns_as_usual, way
 from .step import BoundStep, Step
 
 #: Steps after which tables pay: to make them takes as long as is saved in about so many.
@@ -94,9 +92,9 @@ class CompiledSteps:
     def take(self, steps: Sequence[Step], i: int, gathers: bool) -> None:
         if id(steps) not in self._runs:
             self._runs[id(steps)] = list(_runs(steps))
-        warns_as_usual = _warns_as_usual()
+        calls_alone = not warns_as_usual()
         for run in self._runs[id(steps)]:
-            if self._delays[run.bound] > 0 or not warns_as_usual:
+            if self._delays[run.bound] > 0 or calls_alone:
                 self._call_by_call.take(run.steps, i + run.first, gathers)
                 self._delays[run.bound] -= len(run.steps)
             else:
@@ -137,12 +135,6 @@ def _runs(steps: Sequence[Step]) -> Iterator[Run]:
         if t == len(steps) or not steps[t].follows(steps[t - 1]):
             yield Run(steps[first:t], first)
             first = t
-
-
-def _warns_as_usual() -> bool:
-    """Tell whether NumPy would not raise on a division by zero or an underflow."""
-    state = np.geterr()
-    return state["divide"] in ("warn", "ignore") and state["under"] == "ignore"
 
 
 def runner(windows: Sequence[Sequence[Step]], n_epochs: float) -> Runner:

@@ -45,6 +45,11 @@ class TargetRows(ABC):
         """Width of the targets (T); a loss may read several network outputs for each."""
 
     @property
+    def n_rows(self) -> int:
+        """Number of rows (N)."""
+        return self.keys.shape[0]
+
+    @property
     @abstractmethod
     def keys(self) -> Any:
         """What rows with equal targets agree in, (N, n), dense or sparse."""
@@ -309,7 +314,14 @@ class TrainingSet:
         Of N rows.
     more : mapping of str to ndarray of shape (N, F), default={}
         The network's other inputs by their names, such as "codes".
+
+    Attributes
+    ----------
+    is_at_hand : bool
+        Whether all rows of X are here.
     """
+
+    is_at_hand = True
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ from skperceptron.model_selection import (
     stacked_cross_val_predict,
 )
 
-distributed = pytest.importorskip("distributed")
+pytest.importorskip("distributed")
 array = pytest.importorskip("dask.array")
 
 pytestmark = [
@@ -27,16 +27,6 @@ pytestmark = [
 X, Y = load_iris(return_X_y=True)
 PIPELINE = make_pipeline(StandardScaler(), MLPSoftmaxClassifier((6,), max_iter=5, random_state=0))
 ALPHAS = {"mlpsoftmaxclassifier__alpha": [1e-4, 1e-2, 1.0]}
-
-
-@pytest.fixture(scope="module")
-def client():
-    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
-    with (
-        distributed.LocalCluster(dashboard_address=None, **options) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        yield client
 
 
 def test_a_search_finds_what_it_finds_alone(client):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from enum import Enum
 
+import numpy as np
+
 from .extension import state, steps
 
 #: The environment variable, and what it means not to set it.
@@ -49,3 +51,23 @@ def way() -> Way:
             " skperceptron. Install a wheel for your platform, or from source with a C compiler."
         )
     return Way.NUMPY
+
+
+def rows_are_visited() -> bool:
+    """Tell whether the extension visits the rows of a perceptron.
+
+    It pays from the first row on, so it does where it is installed, unless the environment says
+    "numpy".
+
+    Raises
+    ------
+    ValueError, ImportError
+        As :func:`way` does.
+    """
+    return way() is not Way.NUMPY
+
+
+def warns_as_usual() -> bool:
+    """Tell whether NumPy would not raise on a division by zero or an underflow: tables never do."""
+    reactions = np.geterr()
+    return reactions["divide"] in ("warn", "ignore") and reactions["under"] == "ignore"

@@ -1,0 +1,126 @@
+"""Collections of Dask as blocks of rows, one behind another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import dask
+import dask.array
+import numpy as np
+
+#: Rows of the first block that the client looks at.
+SAMPLE = 1024
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """A data set in blocks.
+
+    Attributes
+    ----------
+    X : list of Delayed
+        The rows of each block, with all features.
+    y : list of Delayed
+        Their targets.
+    counts : list of int
+        How many rows each block has.
+    """
+
+    X: list[Any]
+    y: list[Any]
+    counts: list[int]
+
+    def cut(self, n_shares: int) -> list[slice]:
+        """Return runs of neighbouring blocks with about equally many rows, none of them empty."""
+        ends = np.cumsum(self.counts)
+        wanted = ends[-1] * np.arange(1, n_shares) / n_shares
+        # At least one block each: the k-th cut lies behind k blocks or more.
+        least = np.arange(1, n_shares)
+        cuts = np.maximum(np.searchsorted(ends, wanted) + 1, least)
+        cuts = np.maximum.accumulate(cuts - least) + least
+        cuts = np.minimum(cuts, len(self.counts) - n_shares + least)
+        edges = [0, *cuts.tolist(), len(self.counts)]
+        return [slice(a, b) for a, b in pairwise(edges)]
+
+
+def blocks_of(X: Any, y: Any) -> tuple[Blocks, Any]:
+    """Return the blocks of X and y, and all of y in memory.
+
+    Parameters
+    ----------
+    X : dask Array of shape (N, D) or dask DataFrame
+    y : dask Array, Series or DataFrame of N rows
+        In the blocks of X.
+
+    Raises
+    ------
+    TypeError
+        If one of them is no collection of Dask.
+    ValueError
+        If their blocks do not go together, or there are no rows.
+    """
+    for name, given in (("X", X), ("y", y)):
+        if not dask.is_dask_collection(given):
+            raise TypeError(
+                f"{name} must be an array or a data frame of Dask, got a"
+                f" {type(given).__name__}: dask.array.from_array({name}, chunks=...) makes one."
+            )
+    X, y = _of_whole_rows(X), _of_whole_rows(y)
+    if _has_known_rows(X) and _has_known_rows(y):
+        if X.shape[0] != y.shape[0]:
+            raise ValueError(f"X has {X.shape[0]} rows, but y has {y.shape[0]}.")
+        y = y.rechunk({0: X.chunks[0]})
+    of_x, of_y = _delayed(X), _delayed(y)
+    if len(of_x) != len(of_y):
+        raise ValueError(
+            f"X has {len(of_x)} blocks, but y has {len(of_y)}: both must be cut at the same rows."
+        )
+    parts = [np.asarray(part) for part in dask.compute(*of_y)]
+    # A filter may leave nothing of a block.
+    kept = [i for i, part in enumerate(parts) if len(part)]
+    if not kept:
+        raise ValueError("X has no rows.")
+    blocks = Blocks([of_x[i] for i in kept], [of_y[i] for i in kept], [len(parts[i]) for i in kept])
+    return blocks, np.concatenate([parts[i] for i in kept])
+
+
+def first_rows(blocks: Blocks) -> Any:
+    """Return some rows of the first block, as they are there."""
+    return dask.compute(dask.delayed(_head)(blocks.X[0], SAMPLE))[0]
+
+
+def put_together(parts: Sequence[Any]) -> Any:
+    """Return blocks one behind another."""
+    if len(parts) == 1:
+        return parts[0]
+    if hasattr(parts[0], "iloc"):
+        import pandas as pd
+
+        return pd.concat(parts, ignore_index=True)
+    from scipy import sparse
+
+    if sparse.issparse(parts[0]):
+        return sparse.vstack(parts, format="csr")
+    return np.concatenate(parts)
+
+
+def _head(X: Any, n_rows: int) -> Any:
+    return X.iloc[:n_rows] if hasattr(X, "iloc") else X[:n_rows]
+
+
+def _of_whole_rows(given: Any) -> Any:
+    """Return an array whose blocks hold all columns; a frame as it is."""
+    if isinstance(given, dask.array.Array) and given.ndim == 2 and given.numblocks[1] > 1:
+        return given.rechunk({1: -1})
+    return given
+
+
+def _has_known_rows(given: Any) -> bool:
+    return isinstance(given, dask.array.Array) and not np.isnan(given.shape[0])
+
+
+def _delayed(given: Any) -> list[Any]:
+    return list(np.ravel(np.array(given.to_delayed(), dtype=object)))

@@ -1,0 +1,219 @@
+"""The shares of a data set on the workers, and what it takes to ask them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from time import perf_counter
+from typing import Any
+
+import dask
+import distributed
+import numpy as np
+
+from ..engine.arrays import Floats, Integers
+from ._blocks import Blocks
+from ._share import Answer, Job, gradient_on, make_share, train_round
+
+#: How often a task may fail on a worker before it fails the fit.
+RETRIES = 3
+
+
+@dataclass
+class Report:
+    """What a fit has cost.
+
+    Attributes
+    ----------
+    mode : str
+        "summed" or "averaged".
+    n_shares : int
+        On so many workers the rows have lain.
+    rounds : int
+        How often all workers have been asked: steps, or epochs.
+    bytes_per_round : float
+        Sent and received, of all shares together.
+    compute, wait, wire : float
+        Seconds, one after another: a share computes (their mean), waits for the slowest one, and
+        for what is sent.
+    """
+
+    mode: str
+    n_shares: int
+    rounds: int = 0
+    bytes_per_round: float = 0.0
+    compute: float = 0.0
+    wait: float = 0.0
+    wire: float = 0.0
+
+    def add(self, n_bytes: int, seconds: Sequence[float], elapsed: float) -> None:
+        """Note a round.
+
+        Parameters
+        ----------
+        n_bytes : int
+        seconds : sequence of float
+            That each share has computed.
+        elapsed : float
+        """
+        self.bytes_per_round += (n_bytes - self.bytes_per_round) / (self.rounds + 1)
+        self.rounds += 1
+        mean, longest = float(np.mean(seconds)), max(seconds)
+        self.compute += mean
+        self.wait += longest - mean
+        # Clocks of two processes may differ by a little.
+        self.wire += max(0.0, elapsed - longest)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it in plain values."""
+        return asdict(self)
+
+
+class Cluster:
+    """The shares of a fit on the workers of a cluster.
+
+    Dask knows how each share is made. If a worker dies, its share is made again elsewhere, and
+    what it was asked last is asked again.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    blocks : Blocks
+    weight : ndarray of shape (N,) or None
+    job : Job
+    mode : str
+        For the report.
+    """
+
+    def __init__(
+        self, client: Any, blocks: Blocks, weight: Floats | None, job: Job, mode: str
+    ) -> None:
+        self._client = client
+        self._workers = sorted(client.nthreads())
+        runs = blocks.cut(n_shares(client, blocks))
+        counts = [sum(blocks.counts[run]) for run in runs]
+        self._edges = np.cumsum([0, *counts])
+        parts = [
+            None if weight is None else weight[start:stop] for start, stop in pairwise(self._edges)
+        ]
+        totals = [n if part is None else part.sum() for n, part in zip(counts, parts, strict=True)]
+        #: What each share counts among all.
+        self.fractions = np.array(totals, dtype=float) / np.sum(totals)
+        self.report = Report(mode, len(runs))
+        job_there = dask.delayed(job, traverse=False)
+        make = dask.delayed(make_share)
+        self._shares = [
+            client.compute(
+                make(job_there, k, part, blocks.X[run], blocks.y[run]),
+                workers=[self._worker(k)],
+                allow_other_workers=True,
+                retries=RETRIES,
+            )
+            for k, (run, part) in enumerate(zip(runs, parts, strict=True))
+        ]
+        distributed.wait(self._shares)
+        for share in self._shares:
+            if share.status == "error":
+                # What the task has raised.
+                share.result()
+
+    def _worker(self, k: int) -> str:
+        return self._workers[k % len(self._workers)]
+
+    def gradient(
+        self,
+        parameters: Floats,
+        rows: Integers,
+        factor: Floats | float,
+        place: tuple[int, int],
+        noise_share: float | None,
+    ) -> tuple[Floats, float]:
+        """Return gradient, (P,), and loss of a batch: sums over its rows, each times its factor.
+
+        Parameters
+        ----------
+        parameters : ndarray of shape (P,)
+        rows : ndarray of int, shape (n,)
+            Among all.
+        factor : float or ndarray of shape (n,)
+        place : (int, int)
+            Epoch and step.
+        noise_share : float or None
+            What multiplies dropout rates.
+        """
+        owners = np.searchsorted(self._edges, rows, side="right") - 1
+        asked = {}
+        for k in np.unique(owners).tolist():
+            own = owners == k
+            of_rows = factor if np.ndim(factor) == 0 else np.asarray(factor)[own]
+            asked[k] = (parameters, rows[own] - self._edges[k], of_rows, place, noise_share)
+        answers = self._ask(gradient_on, asked)
+        gradient = np.sum([answer.arrays["gradient"] for answer in answers], axis=0)
+        return gradient, sum(answer.loss for answer in answers)
+
+    def round(
+        self, arrays: Mapping[str, Floats], rate: float, epoch: int, rows_seen: int
+    ) -> tuple[dict[str, Floats], float, Answer]:
+        """Let each share be trained on for an epoch; return the mean of what comes of it.
+
+        Parameters
+        ----------
+        arrays : dict of str to ndarray
+        rate : float
+        epoch : int
+        rows_seen : int
+
+        Returns
+        -------
+        arrays : dict of str to ndarray
+        loss : float
+        answer : Answer
+            Of the largest share.
+        """
+        asked = {k: (dict(arrays), rate, epoch, rows_seen) for k in range(len(self._shares))}
+        answers = self._ask(train_round, asked)
+        mean = {
+            name: np.einsum("k,kp->p", self.fractions, [answer.arrays[name] for answer in answers])
+            for name in arrays
+        }
+        loss = float(np.dot(self.fractions, [answer.loss for answer in answers]))
+        return mean, loss, max(answers, key=lambda answer: answer.steps)
+
+    def _ask(
+        self, task: Callable[..., Answer], asked: Mapping[int, tuple[Any, ...]]
+    ) -> list[Answer]:
+        """Run a task on some shares, with arguments for each; wait for all of them."""
+        began = perf_counter()
+        futures = [
+            self._client.submit(
+                task,
+                self._shares[k],
+                *arguments,
+                pure=False,
+                retries=RETRIES,
+                workers=[self._worker(k)],
+                allow_other_workers=True,
+            )
+            for k, arguments in asked.items()
+        ]
+        answers: list[Answer] = self._client.gather(futures)
+        elapsed = perf_counter() - began
+        n_bytes = sum(answer.n_bytes for answer in answers)
+        n_bytes += sum(_n_bytes(arguments) for arguments in asked.values())
+        self.report.add(n_bytes, [answer.seconds for answer in answers], elapsed)
+        return answers
+
+
+def n_shares(client: Any, blocks: Blocks) -> int:
+    """Return in how many shares blocks are laid on the workers."""
+    return min(len(client.nthreads()), len(blocks.counts))
+
+
+def _n_bytes(value: Any) -> int:
+    """Return the bytes of the arrays in some arguments."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    if isinstance(value, dict):
+        return sum(map(_n_bytes, value.values()))
+    return sum(map(_n_bytes, value)) if isinstance(value, tuple) else 0

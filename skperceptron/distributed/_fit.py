@@ -1,0 +1,200 @@
+"""One fit over the blocks of a Dask collection."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+
+import dask
+import distributed
+import numpy as np
+
+from .._sklearn.checks import Extras, take_over_features
+from ..engine import Network
+from ..estimators.base import BaseMultilayerPerceptron
+from ..estimators.elsewhere import fit_elsewhere
+from ..estimators.fitting import Run
+from ..training import Stack
+from ..training.elsewhere import RowsElsewhere
+from ._blocks import Blocks, blocks_of, first_rows
+from ._cluster import Cluster, n_shares
+from ._share import Job
+from ._stacks import AveragedStack, SummedStack
+
+#: Operations of each worker in a step from which on "auto" sums gradients: they take about as long
+#: as to send them around on one machine (benchmarks.distributed: 103,425 parameters, 1,000 rows,
+#: one worker, 6e8 operations: 54 ms of computing, 68 ms of wire).
+WORTH_A_ROUND = 1e9
+
+MODES = {"summed": SummedStack, "averaged": AveragedStack}
+
+
+def fit(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    X_val: Any = None,
+    y_val: Any = None,
+    sample_weight_val: Any = None,
+    mode: str = "auto",
+    client: Any = None,
+) -> Any:
+    """Fit a multi-layer perceptron to rows that lie in the blocks of a Dask collection.
+
+    The rows are laid on the workers once, a share for each. The client holds y and, with
+    ``mode="summed"``, 32 bytes for each row; no rows of X but the first ones. If a worker dies,
+    its share is made again elsewhere, and the fit goes on from the last round.
+
+    Parameters
+    ----------
+    estimator : MLPBinaryClassifier, MLPClassifier, MLPSoftmaxClassifier or MLPRegressor
+        With a stochastic solver.
+
+    X : dask Array of shape (n_samples, n_features) or dask DataFrame
+        Training data, in blocks of rows.
+
+    y : dask Array, Series or DataFrame
+        Targets, in the same blocks.
+
+    sample_weight : array-like of shape (n_samples,) or dask collection, default=None
+        Non-negative weights of the rows.
+
+    X_val, y_val : array-like, default=None
+        Validation data, in memory.
+
+    sample_weight_val : array-like, default=None
+        Weights of the validation rows.
+
+    mode : {"auto", "summed", "averaged"}, default="auto"
+        How workers train together:
+
+        - "summed": in each step, all workers compute the gradient of their part of the batch, and
+          the client sums. That is the fit that one machine would make, to rounding. A round is a
+          step.
+        - "averaged": each worker trains on its own rows for an epoch, and the client averages the
+          networks (McMahan et al. 2017). Few bytes are sent, but the fit is another one, as with
+          larger batches. A round is an epoch.
+        - "auto" takes "summed" where the arithmetic of a step takes longer than to send it around:
+          see :doc:`/clusters`.
+
+    client : distributed.Client, default=None
+        None is the one that is open.
+
+    Returns
+    -------
+    estimator
+        The same, fitted. Its ``cluster_report_`` is a dict of what that has cost: "mode",
+        "n_shares", "rounds", "bytes_per_round", and the seconds "compute", "wait" and "wire".
+
+    Raises
+    ------
+    ValueError
+        If there is no client, if parameters need all rows in one place, or as in ``fit``.
+    TypeError
+        If `estimator` is no multi-layer perceptron, or X is not in blocks.
+
+    See Also
+    --------
+    predict : Predict each block where it lies.
+
+    Examples
+    --------
+    >>> import dask.array, distributed
+    >>> from sklearn.datasets import make_classification
+    >>> from skperceptron import MLPClassifier
+    >>> from skperceptron.distributed import fit
+    >>> X, y = make_classification(n_samples=400, random_state=0)
+    >>> X, y = dask.array.from_array(X, chunks=(100, 20)), dask.array.from_array(y, chunks=100)
+    >>> network = MLPClassifier((8,), max_iter=60, learning_rate_init=0.01, random_state=0)
+    >>> options = {"processes": False, "dashboard_address": None, "n_workers": 2}
+    >>> with distributed.Client(**options):
+    ...     report = fit(network, X, y, mode="averaged").cluster_report_
+    >>> report["n_shares"], report["rounds"]
+    (2, 60)
+    """
+    if not isinstance(estimator, BaseMultilayerPerceptron):
+        raise TypeError(
+            f"estimator must be a multi-layer perceptron, got a {type(estimator).__name__}: apply"
+            " the other steps of a pipeline to X first, by map_blocks."
+        )
+    if mode != "auto" and mode not in MODES:
+        raise ValueError(f"mode={mode!r} must be one of 'auto', {', '.join(map(repr, MODES))}.")
+    client = _client(client)
+    blocks, y = blocks_of(X, y)
+    if dask.is_dask_collection(sample_weight):
+        sample_weight = np.asarray(sample_weight.compute())
+    clusters: list[Cluster] = []
+
+    def make_stack(run: Run) -> Stack:
+        stack, cluster = _stack(run, client, blocks, mode)
+        clusters.append(cluster)
+        return stack
+
+    extras = Extras(X_val, y_val, sample_weight_val)
+    fit_elsewhere(estimator, first_rows(blocks), y, sample_weight, extras, make_stack)
+    estimator.cluster_report_ = clusters[-1].report.as_dict()
+    return estimator
+
+
+def _client(given: Any) -> Any:
+    """Return the client that is given, or the one that is open."""
+    if given is not None:
+        return given
+    try:
+        return distributed.get_client()
+    except ValueError:
+        raise ValueError(
+            "There is no Dask cluster: open one with distributed.Client(), and call fit inside."
+        ) from None
+
+
+def _stack(run: Run, client: Any, blocks: Blocks, mode: str) -> tuple[Stack, Cluster]:
+    """Lay the rows on the workers; return the stack that asks them."""
+    network, member, data = run.model.network, run.member, run.data
+    assert isinstance(data, RowsElsewhere)
+    if mode == "auto":
+        mode = chosen_mode(network, run.batch_rows, n_shares(client, blocks))
+    elif mode == "summed" and network.mixes_rows:
+        raise ValueError(
+            'mode="summed": a normalization over the rows of a batch needs them in one place. Use'
+            ' mode="averaged", or normalization="layer".'
+        )
+    job = Job(
+        network,
+        replace(member.recipe, sample_weight=None, validate=None),
+        run.model.target,
+        run.model.dtype,
+        run.batch_rows,
+        # Shuffles here go on as they would have.
+        int(deepcopy(member.rng).randint(2**31)),
+        _checker(run.estimator),
+    )
+    cluster = Cluster(client, blocks, member.recipe.sample_weight, job, mode)
+    made = MODES[mode](network, member, data, run.batch_rows, run.model.dtype, cluster)
+    return made, cluster
+
+
+def chosen_mode(network: Network, batch_rows: int, n_shares: int) -> str:
+    """Return what "auto" stands for.
+
+    Parameters
+    ----------
+    network : Network
+    batch_rows : int
+    n_shares : int
+    """
+    operations = 6 * network.n_parameters * batch_rows / n_shares
+    if network.mixes_rows or operations < WORTH_A_ROUND:
+        return "averaged"
+    return "summed"
+
+
+def _checker(estimator: Any) -> Any:
+    """Return an estimator that checks rows on a worker: without callbacks, not fitted."""
+    parameters = estimator.get_params(deep=False) | {"callbacks": None}
+    checker = type(estimator)(**parameters)
+    take_over_features(checker, estimator)
+    return checker

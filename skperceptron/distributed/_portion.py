@@ -1,0 +1,138 @@
+"""Gradients of rows that change in number from step to step, in buffers of a few sizes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..engine import Network
+from ..engine.arrays import Floats, Integers
+from ..training import Member, Recipe, TrainingSet
+from ..training.groups import Groups
+from ..training.plan import Plan
+from ..training.scalars import Scalars
+from ..training.step import BoundStep, Record
+from ..training.tables import Tables
+from ..training.window import Window
+
+#: Rows that are computed at a time.
+LARGEST = 1024
+
+
+class Portions:
+    """The rows of a share, of which any number can be asked for a gradient.
+
+    A portion has a power of two as its number of rows; those that fill it up count nothing.
+
+    Parameters
+    ----------
+    network : Network
+    recipe : Recipe
+    data : TrainingSet
+        Its targets in the dtype of the arithmetic.
+    dtype : dtype
+    """
+
+    def __init__(
+        self, network: Network, recipe: Recipe, data: TrainingSet, dtype: np.dtype
+    ) -> None:
+        self._network, self._data, self._dtype = network, data, dtype
+        noise = np.random.default_rng(0)
+        empty = np.zeros(network.n_parameters)
+        no_rows = np.empty(0, dtype=np.intp)
+        self._member = Member(recipe, empty, no_rows, np.random.RandomState(0), noise)
+        self._tables: Tables | None = None
+        self._made: dict[int, _Portion] = {}
+
+    def gradient(
+        self,
+        parameters: Floats,
+        rows: Integers,
+        factor: Floats | float,
+        seed: np.random.SeedSequence,
+        noise_share: float | None,
+    ) -> tuple[Floats, float]:
+        """Return the sum of gradients, (P,), and the sum of losses, each times its factor.
+
+        Parameters
+        ----------
+        parameters : ndarray of shape (P,)
+        rows : ndarray of int, shape (n,)
+        factor : float or ndarray of shape (n,)
+        seed : SeedSequence
+            Of dropout.
+        noise_share : float or None
+            What multiplies dropout rates.
+        """
+        if self._tables is None:
+            self._tables = Tables.of_members([self._member], self._dtype)
+        self._tables.parameters[0] = parameters
+        assert self._member.noise is not None
+        self._member.noise.bit_generator.state = np.random.default_rng(seed).bit_generator.state
+        total, loss = np.zeros(self._network.n_parameters, dtype=self._dtype), 0.0
+        factors = np.broadcast_to(factor, rows.shape)
+        # Overflow is either meant, as in a sigmoid, or found by the client.
+        with np.errstate(over="ignore", invalid="ignore"):
+            for start in range(0, len(rows), LARGEST):
+                part = slice(start, start + LARGEST)
+                portion = self._portion(len(rows[part]))
+                loss += portion.run(rows[part], factors[part], noise_share)
+                total += self._tables.gradient[0]
+        return total, loss
+
+    def _portion(self, n_rows: int) -> _Portion:
+        size = 1 << (n_rows - 1).bit_length()
+        if size not in self._made:
+            assert self._tables is not None
+            self._made[size] = _Portion(self._network, self._member, self._data, self._tables, size)
+        return self._made[size]
+
+
+class _Portion:
+    """The calls that compute the gradient of so many rows, and their buffers.
+
+    Parameters
+    ----------
+    network : Network
+    member : Member
+    data : TrainingSet
+    tables : Tables
+        Whose parameters are read, and whose gradient is written.
+    size : int
+    """
+
+    def __init__(
+        self, network: Network, member: Member, data: TrainingSet, tables: Tables, size: int
+    ) -> None:
+        recipes, dtype = [member.recipe], tables.parameters.dtype
+        groups = Groups(recipes, network.n_parameters, network.n_weights)
+        self._scalars = Scalars([member], Plan([size], size, size), groups, dtype)
+        self._window = Window(recipes, [data], size, network.n_outputs, dtype, True)
+        place = slice(0, 1)
+        record = Record.of_epoch(1, 1)
+        self._bound = BoundStep(
+            network, [member], place, tables, [data], groups, self._scalars, record, size, None
+        )
+        window = self._window
+        assert window.factor is not None
+        self._factor = window.factor
+        self._calls = [
+            *self._bound.gathering(window.order),
+            *self._bound.learning(window.y, window.raw, window.factor),
+        ]
+        self._targets, self._loss = data.targets, member.recipe.loss
+
+    def run(self, rows: Integers, factor: Floats, noise_share: float | None) -> float:
+        """Write the gradient of some rows; return the sum of their losses."""
+        n_rows, window = len(rows), self._window
+        window.order[0, :n_rows] = rows
+        window.order[0, n_rows:] = rows[0]
+        self._factor[0, :n_rows, 0] = factor
+        self._factor[0, n_rows:] = 0
+        self._targets.take(window.order, window.y)
+        if noise_share is not None and self._scalars.noise_shares is not None:
+            self._scalars.noise_shares[:] = noise_share
+            self._bound.announce(0)
+        for call in self._calls:
+            call()
+        losses = self._loss.losses(window.raw[0, :n_rows], window.y[0, :n_rows])
+        return float(np.dot(losses, factor))

@@ -1,0 +1,226 @@
+"""What a worker does: it holds a share of the rows, and computes gradients or whole epochs on it.
+
+Each function here is a task of Dask. What it returns depends on its arguments alone, so that Dask
+may run it again, elsewhere, when a worker has died.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from .._sklearn.checks import validated
+from ..engine import Network
+from ..engine.arrays import Floats, Integers
+from ..estimators.data import refuse_sparse_embedding
+from ..training import Member, Recipe, Stack, TrainingSet
+from ._blocks import put_together
+from ._portion import Portions
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What all shares are trained by.
+
+    Attributes
+    ----------
+    network : Network
+    recipe : Recipe
+        Without what concerns single rows, or validation.
+    target : Target
+        Complete: encodes y.
+    dtype : dtype
+    batch_size : int
+    seed : int
+        Of shuffles and dropout on the workers.
+    checker : estimator
+        Knows the features; checks X.
+    """
+
+    network: Network
+    recipe: Recipe
+    target: Any
+    dtype: np.dtype
+    batch_size: int
+    seed: int
+    checker: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Share:
+    """The rows of one worker.
+
+    Attributes
+    ----------
+    job : Job
+    number : int
+        Which share it is.
+    data : TrainingSet
+        Its targets in the dtype of the arithmetic.
+    weight : ndarray of shape (n,) or None
+    portions : Portions
+        Computes gradients.
+    """
+
+    job: Job
+    number: int
+    data: TrainingSet
+    weight: Floats | None
+    portions: Portions
+
+    def __reduce__(self) -> Any:
+        # The buffers of the portions stay where they are.
+        return _share, (self.job, self.number, self.data, self.weight)
+
+    def __sizeof__(self) -> int:
+        # Dask leaves tasks where what they need is large.
+        return self.data.n_rows * (self.data.X[:1].nbytes if not self.data.is_sparse else 64)
+
+    def generator(self, *place: int) -> np.random.SeedSequence:
+        """Return the source of randomness of a step or a round."""
+        return np.random.SeedSequence([self.job.seed, self.number, *place])
+
+
+def _share(job: Job, number: int, data: TrainingSet, weight: Floats | None) -> Share:
+    return Share(job, number, data, weight, Portions(job.network, job.recipe, data, job.dtype))
+
+
+def make_share(job: Job, number: int, weight: Floats | None, X: list[Any], y: list[Any]) -> Share:
+    """Check blocks and put them together.
+
+    Parameters
+    ----------
+    job : Job
+    number : int
+    weight : ndarray of shape (n,) or None
+    X, y : list
+        The blocks.
+
+    Raises
+    ------
+    ValueError
+        If X is not what scikit-learn accepts, or has other rows than y.
+    """
+    for rows, targets in zip(X, y, strict=True):
+        if rows.shape[0] != len(targets):
+            raise ValueError(
+                f"a block of X has {rows.shape[0]} rows, but that of y has {len(targets)}."
+            )
+    checked = [validated(job.checker, rows, reset=False) for rows in X]
+    refuse_sparse_embedding(job.checker, checked[0])
+    targets = job.target.encode_validation(np.concatenate([np.asarray(part) for part in y]))
+    data = TrainingSet(put_together(checked), targets.astype(job.dtype))
+    return _share(job, number, data, weight)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a task returns.
+
+    Attributes
+    ----------
+    arrays : dict of str to ndarray
+    loss : float
+        Sum of the losses of the rows, or mean of an epoch.
+    seconds : float
+        That the computation took.
+    steps : int
+        That it consists of.
+    rate : float
+        The learning rate that it began with.
+    """
+
+    arrays: dict[str, Floats]
+    loss: float
+    seconds: float
+    steps: int = 1
+    rate: float = 0.0
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the arrays."""
+        return sum(array.nbytes for array in self.arrays.values())
+
+
+def gradient_on(
+    share: Share,
+    parameters: Floats,
+    rows: Integers,
+    factor: Floats | float,
+    place: tuple[int, int],
+    noise_share: float | None,
+) -> Answer:
+    """Return the sum of the gradients of some rows.
+
+    Parameters
+    ----------
+    share : Share
+    parameters : ndarray of shape (P,)
+    rows : ndarray of int, shape (n,)
+        Within the share.
+    factor : float or ndarray of shape (n,)
+        What each of them counts in the batch.
+    place : (int, int)
+        Epoch and step: dropout draws by them.
+    noise_share : float or None
+        What multiplies dropout rates.
+    """
+    began = perf_counter()
+    seed = share.generator(*place)
+    gradient, loss = share.portions.gradient(parameters, rows, factor, seed, noise_share)
+    return Answer({"gradient": gradient}, loss, perf_counter() - began)
+
+
+def train_round(
+    share: Share,
+    arrays: Mapping[str, Floats],
+    current_rate: float,
+    epoch: int,
+    rows_seen: int,
+) -> Answer:
+    """Train a network on the rows of a share for one epoch.
+
+    Parameters
+    ----------
+    share : Share
+    arrays : dict of str to ndarray
+        Where the network stands: its parameters, their average, what the optimiser remembers.
+    current_rate : float
+        The learning rate.
+    epoch : int
+        Counted from 0.
+    rows_seen : int
+        Before this epoch, on all shares.
+    """
+    began = perf_counter()
+    job, n_rows = share.job, share.data.n_rows
+    recipe = replace(job.recipe, n_samples=n_rows, sample_weight=share.weight)
+    seeds = share.generator(epoch).spawn(2)
+    member = Member(
+        recipe,
+        arrays["parameters"],
+        np.arange(n_rows),
+        np.random.RandomState(np.random.MT19937(seeds[0])),
+        np.random.default_rng(seeds[1]),
+    )
+    member.current_rate, member.n_iter = current_rate, epoch
+    member.progress.rows_seen = rows_seen
+    member.average = arrays.get("average")
+    member.optimizer_state = {
+        name: arrays[name] for name in recipe.optimizer.state_names if name in arrays
+    }
+    size = min(job.batch_size, n_rows)
+    # Each epoch takes equally many steps.
+    n_steps = n_rows // size if recipe.drop_last else -(-n_rows // size)
+    member.steps = epoch * n_steps
+    stack = Stack(job.network, [member], share.data, size, job.dtype)
+    (loss,) = stack.run_epoch().tolist()
+    stack.publish(0)
+    found = {"parameters": member.parameters, **member.optimizer_state}
+    if member.average is not None:
+        found["average"] = member.average
+    return Answer(found, loss, perf_counter() - began, n_steps, member.current_rate)

@@ -1,0 +1,88 @@
+"""A fit whose rows lie elsewhere, such as in a cluster: checked, wired and judged here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._sklearn.checks import Extras, FitMode, check_sample_weight, restored_on_failure
+from .._sklearn.compat import check_y
+from ..callbacks.listening import listening
+from ..training.elsewhere import RowsElsewhere
+from .base import BaseMultilayerPerceptron
+from .data import CheckedData, forget, has_validation_data
+from .fitting import make_ready
+from .parameters import check_parameters, is_lbfgs
+from .running import MakeStack, train
+
+__all__ = ["fit_elsewhere"]
+
+#: What error messages call such a fit.
+NAME = "skperceptron.distributed.fit"
+
+
+def fit_elsewhere(
+    estimator: BaseMultilayerPerceptron,
+    sample: Any,
+    y: Any,
+    sample_weight: Any,
+    extras: Extras,
+    make_stack: MakeStack,
+) -> None:
+    """Do what an estimator's ``fit`` does, while a stack asks others for steps or epochs.
+
+    Parameters
+    ----------
+    estimator : BaseMultilayerPerceptron
+    sample : array-like of shape (n, n_features)
+        The first rows of X.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Of all rows.
+    sample_weight : array-like of shape (n_samples,) or None
+    extras : Extras
+    make_stack : callable
+        Makes the stack from a ``Run`` whose ``data`` are :class:`RowsElsewhere`.
+    """
+    check_parameters(estimator)
+    _refuse(estimator, extras)
+    mode = FitMode(hasattr(estimator, "_fitted") and estimator.warm_start, incremental=False)
+    with (
+        listening(estimator, int(estimator.max_iter), sample, y, sample_weight) as listener,
+        restored_on_failure(estimator),
+    ):
+        listener.refuse_to_save(NAME)
+        checked = _checked(estimator, sample, y, sample_weight, mode)
+        run = make_ready(estimator, checked, mode, extras, listener)
+        train(run, listener, incremental=False, make_stack=make_stack)
+
+
+def _refuse(estimator: BaseMultilayerPerceptron, extras: Extras) -> None:
+    """Raise ValueError for what needs all rows in one place."""
+    if is_lbfgs(estimator.solver):
+        raise ValueError(
+            f"solver={estimator.solver!r}: {NAME} needs a stochastic solver, such as 'adam'."
+        )
+    if estimator.early_stopping and not has_validation_data(extras, estimator.solver):
+        raise ValueError(
+            f"early_stopping={estimator.early_stopping!r}: {NAME} holds no rows out. Give it"
+            " validation rows as X_val and y_val."
+        )
+
+
+def _checked(
+    estimator: BaseMultilayerPerceptron, sample: Any, y: Any, sample_weight: Any, mode: FitMode
+) -> CheckedData:
+    """Check what is here, as ``check_data`` does where all is."""
+    given = sample, y
+    n_rows = sample.shape[0]
+    sample, _ = estimator._validate_training_data(sample, y[:n_rows], reset=not mode.continuing)
+    y = check_y(y, True, estimator._y_is_numeric, estimator=estimator)
+    if sample_weight is not None:
+        sample_weight = check_sample_weight(sample_weight, y)
+    earlier = estimator._fitted.target if mode.continuing else None
+    if not mode.continuing:
+        forget(estimator)
+    target = estimator._choose_target(y, mode)
+    targets = target.encode(y, sample_weight, mode, earlier)
+    weight = estimator._weigh(target, targets, sample_weight)
+    data = RowsElsewhere(sample, targets)
+    return CheckedData(data, target, y, given, sample_weight, weight)

@@ -1,0 +1,37 @@
+"""Rows that lie elsewhere, such as in a cluster: here is what judges and steers their training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .data import TargetRows, TrainingSet
+
+__all__ = ["RowsElsewhere"]
+
+
+class RowsElsewhere(TrainingSet):
+    """A training set of which only a few rows of X are at hand.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix} of shape (n, D)
+        The first rows of all.
+    targets : TargetRows
+        Of all N rows.
+    """
+
+    is_at_hand = False
+
+    def __init__(self, X: Any, targets: TargetRows) -> None:
+        super().__init__(X, targets)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows (N), all together."""
+        return self.targets.n_rows
+
+    def astype(self, dtype: np.dtype) -> RowsElsewhere:
+        """Return the same: targets are converted where the rows lie."""
+        return self

@@ -1,0 +1,303 @@
+"""Fits over the blocks of a Dask collection, on a cluster of processes."""
+
+import os
+import pickle
+import signal
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skperceptron import (
+    MLPBinaryClassifier,
+    MLPClassifier,
+    MLPRegressor,
+    MLPSoftmaxClassifier,
+    RosenblattPerceptron,
+)
+from skperceptron.averaging import EMA
+from skperceptron.callbacks import Callback, Checkpoint
+from skperceptron.initializers import UnitVariance
+from skperceptron.schedules import Cosine
+
+distributed = pytest.importorskip("distributed")
+da = pytest.importorskip("dask.array")
+
+from skperceptron.distributed import fit  # noqa: E402
+from skperceptron.distributed._blocks import Blocks  # noqa: E402
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:.*Sending large graph:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Port 8787:UserWarning"),
+]
+
+RNG = np.random.RandomState(0)
+X = RNG.normal(size=(230, 5))
+LABELS = np.array(["a", "b", "c"])[(X[:, 0] > 0).astype(int) + (X[:, 1] > 0.5)]
+NUMBERS = X[:, :2] @ np.array([[3.0, -1.0], [1.0, 2.0]]) + 5
+WEIGHT = RNG.uniform(size=len(X))
+SETTINGS = {"hidden_layer_sizes": (7,), "max_iter": 2, "batch_size": 64, "random_state": 0}
+MODES = ["summed", "averaged"]
+
+
+def blocks(array, size=50):
+    """Return a dask array; the last block is shorter."""
+    return da.from_array(array, chunks=(size, *array.shape[1:]))
+
+
+def predict(estimator, rows=X):
+    return getattr(estimator, "predict_proba", estimator.predict)(rows)
+
+
+CASES = {
+    "softmax": (MLPSoftmaxClassifier(**SETTINGS), LABELS),
+    "labels": (MLPClassifier(**SETTINGS, alpha=0.5, l1_ratio=0.3), LABELS),
+    "several labels": (MLPBinaryClassifier(**SETTINGS), (NUMBERS > 5).astype(int)),
+    "balanced": (MLPSoftmaxClassifier(**SETTINGS, class_weight="balanced"), LABELS),
+    "numbers": (MLPRegressor(**SETTINGS, solver="sgd", max_grad_norm=1.0), NUMBERS[:, 0]),
+    "several numbers": (MLPRegressor(**SETTINGS, averaging=EMA(), tol=10.0), NUMBERS),
+    "no shuffles": (MLPRegressor(**SETTINGS, shuffle=False, drop_last=True), NUMBERS),
+    "one batch": (MLPRegressor(**SETTINGS | {"batch_size": 500}), NUMBERS),
+    "shared weights": (MLPSoftmaxClassifier(**SETTINGS, ensemble_size=2), LABELS),
+    "schedule": (MLPSoftmaxClassifier(**SETTINGS, learning_rate=Cosine()), LABELS),
+    "float32": (MLPSoftmaxClassifier(**SETTINGS, dtype="float32"), LABELS),
+    "normalization": (MLPSoftmaxClassifier(**SETTINGS, normalization="layer"), LABELS),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*batch_size:UserWarning")
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+@pytest.mark.parametrize("name", CASES)
+def test_summed_gradients_make_the_fit_of_one_machine(client, name, weighted):
+    alone, y = CASES[name]
+    weight = WEIGHT if weighted else None
+    alone.fit(X, y, sample_weight=weight)
+    spread = clone(alone)
+    fit(spread, blocks(X), blocks(y), weight, mode="summed", client=client)
+    atol = 1e-4 if name == "float32" else 1e-8
+    assert_allclose(predict(spread), predict(alone), atol=atol)
+    assert_allclose(spread.loss_curve_, alone.loss_curve_, atol=atol)
+    assert spread.n_iter_ == alone.n_iter_
+    assert spread.t_ == alone.t_
+    assert spread.cluster_report_["n_shares"] == 2
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_validation_rows_stop_a_fit(client, mode):
+    options = SETTINGS | {"early_stopping": True, "n_iter_no_change": 2, "max_iter": 40}
+    alone = MLPSoftmaxClassifier(**options).fit(X, LABELS, X_val=X[:60], y_val=LABELS[:60])
+    spread = MLPSoftmaxClassifier(**options)
+    fit(spread, blocks(X), blocks(LABELS), X_val=X[:60], y_val=LABELS[:60], mode=mode)
+    assert len(spread.validation_scores_) == spread.n_iter_ < 40
+    assert spread.score(X[:60], LABELS[:60]) == spread.best_validation_score_
+    if mode == "summed":
+        assert_array_equal(spread.validation_scores_, alone.validation_scores_)
+
+
+@pytest.mark.parametrize("name", ["softmax", "numbers", "several numbers", "schedule"])
+def test_one_share_is_trained_as_by_one_machine(client, name):
+    """Without shuffles, which are drawn on the workers, and averages of one network are itself."""
+    estimator, y = CASES[name]
+    alone = clone(estimator).set_params(shuffle=False).fit(X, y)
+    spread = clone(alone)
+    fit(spread, blocks(X, 230), blocks(y, 230), mode="averaged")
+    assert spread.cluster_report_["n_shares"] == 1
+    assert_allclose(predict(spread), predict(alone), atol=1e-10)
+    assert_allclose(spread.loss_curve_, alone.loss_curve_, atol=1e-10)
+
+
+def test_equal_shares_make_the_network_of_one_of_them(client):
+    twice, y = np.concatenate([X, X]), np.concatenate([LABELS, LABELS])
+    options = SETTINGS | {"shuffle": False}
+    alone = MLPSoftmaxClassifier(**options).fit(X, LABELS)
+    spread = fit(
+        MLPSoftmaxClassifier(**options), blocks(twice, 230), blocks(y, 230), mode="averaged"
+    )
+    assert spread.cluster_report_["n_shares"] == 2
+    assert_allclose(predict(spread), predict(alone), atol=1e-10)
+
+
+def test_averages_of_networks_learn(client):
+    options = SETTINGS | {"max_iter": 60, "learning_rate_init": 0.02, "dropout": 0.1}
+    network = fit(MLPClassifier(**options), blocks(X), blocks(LABELS), mode="averaged")
+    assert network.score(X, LABELS) > 0.9
+    assert network.loss_ < 0.7 * network.loss_curve_[0]
+    again = fit(MLPClassifier(**options), blocks(X), blocks(LABELS), mode="averaged")
+    assert_array_equal(predict(again), predict(network))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_batch_normalization_needs_averages(client, mode):
+    network = MLPClassifier(**SETTINGS, normalization="batch")
+    if mode == "summed":
+        with pytest.raises(ValueError, match="over the rows of a batch"):
+            fit(network, blocks(X), blocks(LABELS), mode=mode)
+    else:
+        assert np.isfinite(predict(fit(network, blocks(X), blocks(LABELS), mode=mode))).all()
+
+
+class KillsAWorker(Callback):
+    """Kills a process of the cluster when the second epoch is over."""
+
+    def __init__(self, client=None, victims=None):
+        self.client, self.victims = client, victims
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context, **kwargs):
+        pass
+
+    def on_fit_task_end(self, estimator, context, **kwargs):
+        if getattr(context, "report", {}).get("epoch") == 2:
+            pid = min(self.client.run(os.getpid).values())
+            os.kill(pid, signal.SIGKILL)
+            self.victims.append(pid)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_killed_worker_changes_nothing(mode):
+    options = SETTINGS | {"max_iter": 4, "dropout": 0.2}
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        undisturbed = fit(MLPClassifier(**options), blocks(X), blocks(LABELS), mode=mode)
+        victims = []
+        disturbed = MLPClassifier(**options, callbacks=[KillsAWorker(client, victims)])
+        fit(disturbed, blocks(X), blocks(LABELS), mode=mode)
+    assert len(victims) == 1
+    assert_array_equal(predict(disturbed), predict(undisturbed))
+    assert disturbed.loss_curve_ == undisturbed.loss_curve_
+    assert disturbed.cluster_report_["rounds"] == undisturbed.cluster_report_["rounds"]
+
+
+def test_frames_keep_their_names(client):
+    frames = pytest.importorskip("dask.dataframe")
+    frame = pd.DataFrame(X, columns=list("abcde"))
+    frame["label"] = LABELS
+    table = frames.from_pandas(frame, npartitions=3)
+    # How many rows a filter leaves is not known before.
+    table = table[table.a > -1]
+    kept = frame[frame.a > -1]
+    network = MLPSoftmaxClassifier(**SETTINGS)
+    fit(network, table[list("abcde")], table["label"], mode="summed")
+    alone = MLPSoftmaxClassifier(**SETTINGS).fit(kept[list("abcde")], kept["label"])
+    assert_array_equal(network.feature_names_in_, list("abcde"))
+    assert_allclose(predict(network, kept[list("abcde")]), predict(alone, kept[list("abcde")]))
+
+
+def test_blocks_of_columns_are_put_together(client):
+    cut = da.from_array(X, chunks=(50, 2))
+    found = fit(MLPRegressor(**SETTINGS), cut, da.from_array(NUMBERS, chunks=(33, 1)))
+    assert_allclose(
+        predict(found), predict(fit(MLPRegressor(**SETTINGS), blocks(X), blocks(NUMBERS)))
+    )
+
+
+def test_warm_start_goes_on(client):
+    network = MLPRegressor(**SETTINGS, warm_start=True)
+    alone = MLPRegressor(**SETTINGS, warm_start=True).fit(X, NUMBERS).fit(X, NUMBERS)
+    for _ in range(2):
+        fit(network, blocks(X), blocks(NUMBERS), mode="summed")
+    assert_allclose(predict(network), predict(alone), atol=1e-9)
+    assert network.t_ == alone.t_
+
+
+def test_an_initializer_sees_the_first_rows(client):
+    options = SETTINGS | {"initializer": UnitVariance(), "max_iter": 1}
+    alone = MLPRegressor(**options).fit(X[:50], NUMBERS[:50])
+    spread = fit(MLPRegressor(**options), blocks(X), blocks(NUMBERS), mode="averaged")
+    assert spread.n_features_in_ == alone.n_features_in_
+    assert np.isfinite(spread.loss_)
+
+
+def test_report_is_of_the_last_fit_on_a_cluster(client):
+    network = fit(MLPRegressor(**SETTINGS), blocks(X), blocks(NUMBERS), mode="averaged")
+    report = network.cluster_report_
+    n_parameters = sum(array.size for array in (*network.coefs_, *network.intercepts_))
+    assert report["mode"] == "averaged"
+    assert report["rounds"] == 2
+    # Parameters and two moments, there and back, on two workers.
+    assert report["bytes_per_round"] == 3 * 8 * n_parameters * 2 * 2
+    assert min(report["compute"], report["wait"], report["wire"]) >= 0
+    assert pickle.loads(pickle.dumps(network)).cluster_report_ == report
+    assert not hasattr(network.fit(X, NUMBERS), "cluster_report_")
+
+
+def test_sizes_choose_the_mode(client):
+    small = fit(MLPRegressor(hidden_layer_sizes=(5,), max_iter=1), blocks(X), blocks(NUMBERS))
+    assert small.cluster_report_["mode"] == "averaged"
+    options = {"batch_size": 230, "max_iter": 1, "solver": "sgd"}
+    wide = MLPRegressor(hidden_layer_sizes=(2000, 2000), **options)
+    large = fit(wide, blocks(X), blocks(NUMBERS))
+    assert large.cluster_report_["mode"] == "summed"
+
+
+BAD = {
+    "an estimator of others": (LogisticRegression(), {}, TypeError, "LogisticRegression"),
+    "a pipeline": (make_pipeline(StandardScaler(), MLPRegressor()), {}, TypeError, "Pipeline"),
+    "a perceptron": (RosenblattPerceptron(), {}, TypeError, "RosenblattPerceptron"),
+    "no such mode": (MLPRegressor(), {"mode": "best"}, ValueError, "mode='best'"),
+    "L-BFGS": (MLPRegressor(solver="lbfgs"), {}, ValueError, "solver='lbfgs'"),
+    "rows to hold out": (MLPRegressor(early_stopping=True), {}, ValueError, "X_val and y_val"),
+    "a bad parameter": (MLPRegressor(alpha=-1), {}, ValueError, "alpha"),
+    "a bad weight": (MLPRegressor(), {"sample_weight": np.ones(3)}, ValueError, "sample_weight"),
+    "an array in memory": (MLPRegressor(), {"X": X}, TypeError, "X must be an array or a data"),
+    "other blocks": (MLPRegressor(), {"y": blocks(NUMBERS[:99])}, ValueError, "y has 99"),
+    "no rows": (MLPRegressor(), {"X": blocks(X[:0]), "y": blocks(X[:0])}, ValueError, "no rows"),
+    "NaN far from here": (
+        MLPRegressor(),
+        {"X": da.where(blocks(np.arange(230.0))[:, None] > 200, np.nan, blocks(X))},
+        ValueError,
+        "NaN",
+    ),
+    "no target": (MLPRegressor(), {"y": blocks(NUMBERS) * np.nan}, ValueError, "y contains NaN"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_cannot_be_fitted_is_refused(client, case):
+    estimator, given, kind, message = BAD[case]
+    given = {"X": blocks(X), "y": blocks(NUMBERS), **given}
+    before = dict(vars(estimator))
+    with pytest.raises(kind, match=message):
+        fit(estimator, **given)
+    assert vars(estimator) == before
+
+
+def test_a_checkpoint_is_refused(client, tmp_path):
+    network = MLPRegressor(callbacks=[Checkpoint(tmp_path / "fit.npz")])
+    with pytest.raises(ValueError, match=r"Checkpoint cannot resume skperceptron\.distributed"):
+        fit(network, blocks(X), blocks(NUMBERS))
+
+
+def test_blocks_are_cut_evenly_into_runs():
+    for counts in ([5, 5, 5, 5], [100, 1, 1, 1], [1, 1, 1, 100], [3, 0, 9], [7]):
+        for n_shares in range(1, len(counts) + 1):
+            cut = Blocks(counts, counts, counts).cut(n_shares)
+            assert (cut[0].start, cut[-1].stop) == (0, len(counts))
+            assert all(one.stop == next_one.start for one, next_one in pairwise(cut))
+            assert all(one.stop > one.start for one in cut)
+    assert Blocks([], [], [5, 5, 5, 5]).cut(2) == [slice(0, 2), slice(2, 4)]
+
+
+def test_without_a_cluster_it_says_how_to_open_one(monkeypatch):
+    def no_client():
+        raise ValueError("No global client found")
+
+    monkeypatch.setattr(distributed, "get_client", no_client)
+    with pytest.raises(ValueError, match=r"distributed\.Client\(\)"):
+        fit(MLPRegressor(), blocks(X), blocks(NUMBERS))

@@ -1,0 +1,93 @@
+"""Predictions for the blocks of Dask collections, from Parquet to Parquet."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skperceptron import MLPClassifier, MLPRegressor
+from skperceptron.tabular import TabularMLPClassifier
+
+pytest.importorskip("distributed")
+da = pytest.importorskip("dask.array")
+
+from skperceptron.distributed import predict, predict_proba  # noqa: E402
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:.*Sending large graph:UserWarning"),
+]
+
+RNG = np.random.RandomState(0)
+X = RNG.normal(size=(90, 3)).astype(np.float32)
+LABELS = np.array(["a", "b", "c"])[(X[:, 0] > 0).astype(int) + (X[:, 1] > 0.5)]
+BLOCKS = da.from_array(X, chunks=(40, 2))
+OPTIONS = {"hidden_layer_sizes": (4,), "max_iter": 3, "random_state": 0}
+
+
+def test_classes_and_probabilities_of_an_array(client):
+    model = make_pipeline(StandardScaler(), MLPClassifier(**OPTIONS)).fit(X, LABELS)
+    classes, probabilities = predict(model, BLOCKS), predict_proba(model, BLOCKS)
+    assert classes.shape == (90,)
+    assert probabilities.shape == (90, 3)
+    assert probabilities.dtype == model.predict_proba(X).dtype
+    assert_array_equal(classes.compute(), model.predict(X))
+    assert_allclose(probabilities.compute(), model.predict_proba(X), rtol=1e-5)
+
+
+@pytest.mark.parametrize("n_targets", [1, 2])
+def test_numbers_of_an_array(client, n_targets):
+    model = MLPRegressor(**OPTIONS).fit(X, X[:, :n_targets].squeeze())
+    found = predict(model, BLOCKS)
+    assert found.shape == model.predict(X).shape
+    assert_allclose(found.compute(), model.predict(X), rtol=1e-4)
+
+
+def test_rows_whose_number_is_not_known(client):
+    model = MLPRegressor(**OPTIONS).fit(X, X[:, 0])
+    found = predict(model, BLOCKS[BLOCKS[:, 0] > 0])
+    assert_allclose(found.compute(), model.predict(X[X[:, 0] > 0]), rtol=1e-4)
+
+
+def test_a_frame_goes_from_parquet_to_parquet(client, tmp_path):
+    frames = pytest.importorskip("dask.dataframe")
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    frame["kind"] = pd.Categorical(LABELS)
+    model = TabularMLPClassifier(n_folds=2, hidden_layer_sizes=(4,), max_epochs=2, random_state=0)
+    model.fit(frame, LABELS)
+    frames.from_pandas(frame, npartitions=3).to_parquet(tmp_path / "in")
+    table = frames.read_parquet(tmp_path / "in")
+    found = predict_proba(model, table)
+    assert list(found.columns) == list(model.classes_)
+    found.rename(columns=str).assign(label=predict(model, table)).to_parquet(tmp_path / "out")
+    stored = pd.read_parquet(tmp_path / "out").sort_index()
+    assert_array_equal(stored["label"], model.predict(frame))
+    assert_allclose(stored[list(model.classes_)], model.predict_proba(frame), rtol=1e-5)
+
+
+def test_several_targets_of_a_frame(client):
+    frames = pytest.importorskip("dask.dataframe")
+    frame = pd.DataFrame(X, columns=["a", "b", "c"], index=np.arange(90) + 7)
+    model = MLPRegressor(**OPTIONS).fit(frame, X[:, :2])
+    found = predict(model, frames.from_pandas(frame, npartitions=2)).compute()
+    assert list(found.columns) == ["prediction_0", "prediction_1"]
+    assert_array_equal(found.index, frame.index)
+    assert_allclose(found, model.predict(frame), rtol=1e-4)
+
+
+def test_an_empty_partition_is_predicted_as_nothing(client):
+    frames = pytest.importorskip("dask.dataframe")
+    frame = pd.DataFrame({"a": np.arange(8.0), "b": np.arange(8.0)})
+    model = MLPClassifier(**OPTIONS).fit(frame, frame.a > 3)
+    table = frames.from_pandas(frame, npartitions=2)
+    found = predict(model, table[table.a > 5]).compute()
+    assert_array_equal(found, model.predict(frame[frame.a > 5]))
+
+
+def test_what_is_in_memory_is_refused():
+    model = MLPRegressor(**OPTIONS).fit(X, X[:, 0])
+    with pytest.raises(TypeError, match="X must be an array or a data frame of Dask"):
+        predict(model, X)
