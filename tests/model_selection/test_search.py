@@ -581,14 +581,20 @@ def test_what_cannot_be_stacked_is_fitted_the_ordinary_way(stacks, capsys):
     )
 
 
+def limit_working_set(monkeypatch, n_bytes):
+    """Limit what a stack may hold, whichever way its steps run."""
+    for name in ("WORKING_SET", "COMPILED_SET"):
+        monkeypatch.setattr(stacking, name, n_bytes)
+
+
 def test_stacks_keep_to_the_working_set(monkeypatch, stacks):
     grid = {"alpha": [0, 0.1, 1], "activation": ["relu", "tanh"]}
     assert_same_search(BINARY, grid, X, Y)
     assert stacks == [18]
-    monkeypatch.setattr(stacking, "WORKING_SET", 40_000)
+    limit_working_set(monkeypatch, 40_000)
     assert_same_search(BINARY, grid, X, Y)
     assert stacks[1:] == [6, 6, 6]
-    monkeypatch.setattr(stacking, "WORKING_SET", 1)
+    limit_working_set(monkeypatch, 1)
     stacks.clear()
     assert_same_search(BINARY, {"alpha": [0, 1]}, X, Y)
     assert stacks == [1] * 6
