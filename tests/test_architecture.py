@@ -261,10 +261,11 @@ def test_outside_imports_fit_the_floor(path):
     allowed = {"numpy", "scipy", "sklearn"}
     if floor in (GROUND, TRAINING):
         allowed = {"numpy", "scipy"}
-    if floor == TOOLS:
-        allowed |= {"joblib", "matplotlib", "networkx", "pandas"}
+    if floor in (ESTIMATORS, TOOLS):
         # It comes with scikit-learn, as joblib does.
         allowed |= {"threadpoolctl"}
+    if floor == TOOLS:
+        allowed |= {"joblib", "matplotlib", "networkx", "pandas"}
         allowed |= {"dask", "distributed", "onnx", "safetensors", "skl2onnx"}
     assert roots <= allowed
     if floor == COMPONENTS:

@@ -60,6 +60,8 @@ class Network:
         Length of the part of the vector that holds weight matrices.
     n_parameters : int
         Length of one member's vector (P).
+    largest_weight : int
+        Elements of the largest weight matrix.
     n_readers : Counter of int
         How often each value is read; the last one also from outside.
     attributes : tuple of str
@@ -81,6 +83,7 @@ class Network:
         edges = [0]
         for _, array in in_order:
             edges.append(edges[-1] + array.size)
+        self.largest_weight = max((array.size for _, array in weights), default=0)
         self.n_weights = edges[len(weights)]
         self.n_parameters = edges[-1]
         #: Where each array of each node lies, and its shape behind the member axis.

@@ -16,6 +16,7 @@ from ..training.checkpoint import State, state_of
 from ..training.lbfgs import Budget
 from ..training.resting import is_small
 from ..usercall import warn_of_interruption
+from .blas_threads import suited_threads
 from .fitting import Run
 from .later import shortcut_of, what_is_learned
 from .reporting import figures, warn_of_clipped_batch, warn_unconverged, warn_unconverged_lbfgs
@@ -59,7 +60,8 @@ def _train_stochastic(
             else (make_stack(run), lambda: None)
         )
         try:
-            _run_epochs(run, stack, listener, incremental=incremental)
+            with suited_threads(run.batch_rows, run.model.network.largest_weight):
+                _run_epochs(run, stack, listener, incremental=incremental)
         except KeyboardInterrupt:
             warn_of_interruption(run.estimator, f"{member.n_iter} epochs")
         stack.retire(range(len(stack.members)))

@@ -21,6 +21,7 @@ from ..callbacks.listening import NobodyListens
 from ..engine import Network
 from ..engine.compiled import Way, way
 from ..estimators.base import BaseMultilayerPerceptron, fit_alone
+from ..estimators.blas_threads import suited_threads
 from ..estimators.data import NO_EXTRAS, CheckedData, Fold, check_data, check_fold
 from ..estimators.fitting import Run, make_ready
 from ..estimators.later import forget_steps
@@ -390,9 +391,10 @@ def _run(ordered: list[_Prepared], pool: _Pool, order: Order) -> None:
     is_told = order.verbose or any(fit.task is not None for fit in fits)
     progress = StackProgress(fits, members, order.verbose, order.label) if is_told else None
     try:
-        for reports in epochs(stack):
-            if progress is not None:
-                progress.epoch(reports)
+        with suited_threads(stack.batch_size, stack.network.largest_weight):
+            for reports in epochs(stack):
+                if progress is not None:
+                    progress.epoch(reports)
     except KeyboardInterrupt:
         is_ended = _ends_all(order)
         in_training = {id(member) for member in stack.members}

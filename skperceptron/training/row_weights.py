@@ -27,8 +27,9 @@ class RowWeights:
         each row of a batch counts the same.
     sums : ndarray of shape (S, K)
         The sum over each batch: its number of rows, if there are no weights.
-    lengths : ndarray of shape (K, S)
-        The number of rows of each batch; zero where a member does not take the step.
+    of_batches : ndarray of shape (K, S)
+        The number of rows of each batch, divided by ``sums``; zero where a member does not take the
+        step.
     """
 
     def __init__(self, recipes: Sequence[Recipe], plan: Plan) -> None:
@@ -39,14 +40,16 @@ class RowWeights:
         shape = (n_members, plan.counts[0])
         self.in_batch = np.ones(shape) if is_weighted else None
         self.sums = np.ones((plan.n_steps, n_members))
-        self.lengths = np.zeros((n_members, plan.n_steps))
+        self._lengths = np.zeros((n_members, plan.n_steps))
         # What a row counts in a sum of losses but for its weight; zero behind a member's last row.
         self._factors = np.zeros(shape)
         for k, epoch in enumerate(plan.epochs):
             self.sums[epoch.steps, k] = epoch.lengths
-            self.lengths[k, epoch.steps] = epoch.lengths
+            self._lengths[k, epoch.steps] = epoch.lengths
             of_row = np.repeat(epoch.lengths, epoch.lengths)
             self._factors[k, : plan.counts[k]] = of_row if is_weighted else 1.0
+        self.of_batches = self._divided()
+        self._all_count = bool(self._factors.all())
 
     def renew(self, order: Integers) -> None:
         """Divide each row's weight by the sum over its batch, for rows in this order, (K, n)."""
@@ -61,6 +64,17 @@ class RowWeights:
             # A batch in which nothing counts moves nothing.
             divisors = np.where(sums > 0, sums, 1)
             self.in_batch[k, : len(rows)] = weight / np.repeat(divisors, epoch.lengths)
+
+        self.of_batches = self._divided()
+
+    def _divided(self) -> Floats:
+        sums = self.sums.T
+        return np.divide(self._lengths, sums, out=np.zeros(sums.shape), where=sums > 0)
+
+    def leave_out(self, losses: Floats, shares: Floats) -> None:
+        """Let the losses of rows that do not count, which may be anything, be zero, in place."""
+        if self.in_batch is not None or not self._all_count:
+            losses[shares == 0] = 0
 
     def shares(self, rows: slice) -> Floats:
         """Return what the losses of some rows of the epoch count in its sum, (K, n)."""

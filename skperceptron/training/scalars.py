@@ -68,6 +68,9 @@ class Scalars:
             for k, (m, epoch) in enumerate(zip(members, plan.epochs, strict=True))
         ]
         self._rated_alike = [(alike, self._place_in_epoch(alike)) for alike in places(rated)]
+        self._counted = np.arange(1, plan.n_steps + 1)
+        # What coefficients are computed in: float32 has no room for some of them.
+        self._exact = np.zeros((plan.n_steps, 1, width - 2))
         self._averaged = [
             (k, r.averaging) for k, r in enumerate(recipes) if r.averaging is not None
         ]
@@ -81,13 +84,14 @@ class Scalars:
         for k, epoch in enumerate(plan.epochs):
             self._takes_step[epoch.steps, k] = True
 
-    def _place_in_epoch(self, alike: list[int]) -> Integers:
+    def _place_in_epoch(self, alike: list[int]) -> Integers | slice:
         """Return which step each one is to those members that take it; all take equally many."""
         place_of = np.zeros(self._plan.n_steps, dtype=np.intp)
         for k in alike:
             taken = self._plan.epochs[k].steps
             place_of[taken] = np.arange(len(taken))
-        return place_of
+        # Most members take all steps.
+        return place_of if (place_of != np.arange(len(place_of))).any() else slice(None)
 
     def weigh_penalties(self, sums: Floats) -> None:
         """Divide the penalties by the sum of the weights of each batch, (S, K)."""
@@ -123,16 +127,16 @@ class Scalars:
                 factors = schedule.rates(1.0, 1.0, times, member.recipe.max_iter)
                 self.noise_shares[taken, k] = np.minimum(factors, 1)
 
-    def _prepare_coefficients(self, alike: list[int], place_of: Integers) -> None:
+    def _prepare_coefficients(self, alike: list[int], place_of: Integers | slice) -> None:
         """Compute the numbers of optimiser and decay for members that share them."""
         member, n_steps = self._members[alike[0]], len(self._plan.epochs[alike[0]].steps)
         recipe = member.recipe
-        steps = member.steps + np.arange(1, n_steps + 1)
+        steps = member.steps + self._counted[:n_steps]
         times = (steps - 1) / n_steps
         rates = recipe.schedule.rates(
             recipe.learning_rate, member.current_rate, times, recipe.max_iter
         )
-        current_rate = float(np.ravel(rates)[0])
+        current_rate = float(rates[0] if isinstance(rates, np.ndarray) and rates.ndim else rates)
         for k in alike:
             self._members[k].current_rate = current_rate
         optimizer = recipe.optimizer
@@ -141,9 +145,8 @@ class Scalars:
         decay = rates * optimizer.weight_decay
         if recipe.decay_schedule is not None:
             decay = decay * recipe.decay_schedule.rates(1.0, 1.0, times, recipe.max_iter)
-        scalars = *coefficients, decay
-        of_member = np.empty((n_steps, 1, len(scalars)))
-        for j, scalar in enumerate(scalars):
+        of_member = self._exact[:n_steps]
+        for j, scalar in enumerate((*coefficients, decay)):
             of_member[:, 0, j] = scalar
         self.table[:, as_slice(alike), :-2] = in_range(of_member, self.table.dtype)[place_of]
 

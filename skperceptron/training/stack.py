@@ -7,6 +7,7 @@ array operations to both. They are made once for the members at hand, and anew w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 
 import numpy as np
 
@@ -107,12 +108,19 @@ class Stack:
         is_weighted = self._weights.in_batch is not None
         self.window = Window(recipes, self.data, length, n_outputs, self.dtype, is_weighted)
         self.steps = self._bind_steps(is_weighted)
-        self._runner = runner(self._plan.n_steps, n_epochs)
+        self._runner = runner(self.steps, n_epochs)
         self._validation: ValidationPass | None = None
         self._is_gathered = False
+        self._alphas = np.array([r.alpha for r in recipes], dtype=np.float64)
+        self._l1_shares = np.array([r.l1_ratio for r in recipes], dtype=np.float64)
+        self._l2_shares = 0.5 * (1 - self._l1_shares)
+        self._counts = np.array(self._plan.counts)
         self._divisors = np.array([n_outputs if r.loss.averages_outputs else 1 for r in recipes])
         shuffled = [(id(m.rng), m.recipe.n_samples, m.recipe.shuffle, len(m.rows)) for m in members]
-        self._shuffled_alike = [(alike[0], as_slice(alike)) for alike in places(shuffled)]
+        self._shuffled_alike = [
+            (alike[0], as_slice(alike), np.arange(members[alike[0]].recipe.n_samples))
+            for alike in places(shuffled)
+        ]
 
     def _bind_steps(self, is_weighted: bool) -> list[list[Step]]:
         """Return the steps of each window; those that are the same are made once."""
@@ -193,10 +201,10 @@ class Stack:
         return totals
 
     def _shuffle(self) -> None:
-        for first, alike in self._shuffled_alike:
+        for first, alike, unshuffled in self._shuffled_alike:
             member = self.members[first]
             if member.recipe.shuffle:
-                drawn = np.arange(member.recipe.n_samples)
+                drawn = unshuffled.copy()
                 member.rng.shuffle(drawn)
                 # One batch holds every row: its order changes nothing but rounding.
                 if len(member.rows) > self.batch_size:
@@ -207,15 +215,11 @@ class Stack:
 
         ``totals`` are the sums of these means times the lengths.
         """
-        alphas = np.array([m.recipe.alpha for m in self.members], dtype=np.float64)
-        l1_ratios = np.array([m.recipe.l1_ratio for m in self.members], dtype=np.float64)
-        sums = self._weights.sums.T
-        out = np.zeros(sums.shape)
-        shares = np.divide(self._weights.lengths, sums, out=out, where=sums > 0)
-        penalty = 0.5 * (1 - l1_ratios) * np.einsum("sk,ks->k", self._record.squares, shares)
-        if l1_ratios.any():
-            penalty += l1_ratios * np.einsum("sk,ks->k", self._record.sizes, shares)
-        return (totals / self._divisors + alphas * penalty) / np.array(self._plan.counts)
+        shares = self._weights.of_batches
+        penalty = self._l2_shares * np.einsum("sk,ks->k", self._record.squares, shares)
+        if self._l1_shares.any():
+            penalty += self._l1_shares * np.einsum("sk,ks->k", self._record.sizes, shares)
+        return (totals / self._divisors + self._alphas * penalty) / self._counts
 
     def predicting(self, k: int) -> Floats:
         """Return the parameters that a member's predictions use: the average, if there is one."""
@@ -236,6 +240,11 @@ class Stack:
         """Tell of each member whether all that its training goes on from is finite, (K,)."""
         # An infinite second moment would let all later steps be zero.
         vectors = (self.tables.parameters, *self.tables.state.values())
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = sum(np.add.reduce(v, None) for v in vectors)
+        # Almost always the sum settles it, for a part of the time.
+        if isfinite(total):
+            return np.ones(len(self.members), dtype=bool)
         return np.logical_and.reduce([np.isfinite(v).all(axis=1) for v in vectors])
 
     def publish(self, k: int) -> None:

@@ -87,8 +87,7 @@ class Window:
         losses = np.empty(shares.shape)
         for loss, k in self._losses:
             losses[k] = loss.losses(self.raw[k, :n_rows], self.y[k, :n_rows])
-        # Rows beyond a member's last one may hold anything.
-        losses[shares == 0] = 0
+        weights.leave_out(losses, shares)
         return np.einsum("kn,kn->k", losses, shares)
 
 

@@ -6,7 +6,8 @@ from types import ModuleType
 import pytest
 
 import skperceptron
-from skperceptron.engine.compiled import VARIABLE, extension, switch
+from skperceptron.engine.compiled import VARIABLE, switch
+from skperceptron.engine.compiled.extension import MISSING, loaded
 from skperceptron.engine.compiled.layout import LOOPS, VERSION, WIDTH
 
 NAME = "skperceptron.engine.compiled._steps"
@@ -31,7 +32,7 @@ def installed(monkeypatch):
 
     def install(found):
         monkeypatch.setitem(sys.modules, NAME, found)
-        steps, state = extension.loaded()
+        steps, state = loaded()
         monkeypatch.setattr(switch, "steps", steps)
         for user in (switch, skperceptron.versions):
             monkeypatch.setattr(user, "state", state)
@@ -70,4 +71,4 @@ def test_stale_module_counts_as_missing(installed, attributes, monkeypatch, caps
 
 def test_absent_module_is_told(installed):
     installed(None)
-    assert not switch.is_available() and switch.state == extension.MISSING
+    assert not switch.is_available() and switch.state == MISSING

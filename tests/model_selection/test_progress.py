@@ -119,7 +119,8 @@ def test_tasks_are_those_of_a_search_of_scikit_learns():
 
 def test_search_without_propagation_hears_of_its_own_tasks_stack_by_stack(monkeypatch):
     pytest.importorskip("sklearn.callback")
-    monkeypatch.setattr(_stacking, "WORKING_SET", 1)
+    for name in ("WORKING_SET", "COMPILED_SET"):
+        monkeypatch.setattr(_stacking, name, 1)
     noting = Noting(0)
     StackedGridSearchCV(NETWORK, GRID, cv=2, refit=False).set_callbacks(noting).fit(X, Y)
     assert counts(noting)["end", "candidate-split-evaluation"] == 8

@@ -76,6 +76,16 @@ class Row:
     by_step: Sequence[int] = field(default=())
     group: int = 0
 
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """All but where the operands lie, and how they move from step to step."""
+        what = self.loop, self.work, self.can_be_split, self.members
+        return (
+            *what,
+            *map(tuple, (self.dims, self.steps, self.by_member)),
+            tuple((n, tuple(moves)) for n, moves in self.outer),
+        )
+
     def words(self) -> list[int]:
         """Return the row as the C code reads it."""
         outer = [*self.outer, *[(1, ())] * (2 - len(self.outer))]

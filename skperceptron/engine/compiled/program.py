@@ -237,9 +237,7 @@ class _Encoder:
 def _alike(row: Row, other: Row) -> bool:
     """Tell whether rows differ in their addresses only, within the same arrays."""
     same_arrays = all(a is b for a, b in zip(row.owners, other.owners, strict=True))
-    return same_arrays and replace(row, addresses=(), owners=()) == replace(
-        other, addresses=(), owners=()
-    )
+    return same_arrays and row.kind == other.kind
 
 
 #: Owner, address, stride, and moves by step and by member.

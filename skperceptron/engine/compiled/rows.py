@@ -92,7 +92,12 @@ def in_array(x: Any, dtype: np.dtype) -> Any:
 
 def interfere(x: Array, out: Array) -> bool:
     """Tell whether writing one array may change what is still to be read of another."""
-    if owner_of(x) is not owner_of(out):
+    return owner_of(x) is owner_of(out) and _interfere_within(x, out)
+
+
+def _interfere_within(x: Array, out: Array) -> bool:
+    """Tell the same of parts of one array."""
+    if x is out:
         return False
     if x.shape == out.shape and x.strides == out.strides and address(x) == address(out):
         return False
@@ -199,8 +204,9 @@ def _takes_numbers(function: np.ufunc) -> bool:
 
 def elementwise(loop: Loop, arrays: Sequence[Array], n: int) -> Rows:
     """Return a row that applies a loop to operands that are broadcast to the last one."""
-    out = arrays[-1]
-    if not out.flags.writeable or any(interfere(x, out) for x in arrays[:-1]):
+    out, owners = arrays[-1], [owner_of(x) for x in arrays]
+    own = [x for x, owner in zip(arrays[:-1], owners[:-1], strict=True) if owner is owners[-1]]
+    if not out.flags.writeable or any(_interfere_within(x, out) for x in own):
         return None
     axes = _axes(arrays, out.shape)
     if axes is None or any(m > 1 and not s for m, *_, s in axes):
@@ -232,7 +238,7 @@ def elementwise(loop: Loop, arrays: Sequence[Array], n: int) -> Rows:
             by_member,
             [(m, moves) for m, *moves in merged],
             can_be_split=not merged and len(arrays) <= 4,
-            owners=tuple(owner_of(x) for x in arrays),
+            owners=tuple(owners),
         )
     ]
 
@@ -241,6 +247,9 @@ def _axes(arrays: Sequence[Array], shape: tuple[int, ...]) -> list[tuple[int, ..
     """Return the length of each axis and the strides with which arrays are broadcast along it."""
     columns: list[tuple[int, ...]] = [shape]
     for x in arrays:
+        if x.shape == shape and 1 not in shape:
+            columns.append(x.strides)
+            continue
         extra = len(shape) - x.ndim
         if extra < 0 or any(m not in (1, n) for m, n in zip(x.shape, shape[extra:], strict=True)):
             return None

@@ -1,0 +1,75 @@
+"""BLAS takes one thread while a fit's products are small, and as many as before afterwards."""
+
+import os
+
+import numpy as np
+import pytest
+from threadpoolctl import ThreadpoolController, threadpool_limits
+
+from skperceptron import MLPRegressor
+from skperceptron.callbacks import Callback
+from skperceptron.estimators.blas_threads import (
+    LARGE_PRODUCT,
+    ONE_THREAD,
+    SMALL_PRODUCT,
+    suited_threads,
+)
+
+
+def n_threads():
+    libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+    return {library.num_threads for library in libraries}
+
+
+@pytest.fixture(autouse=True)
+def two_threads():
+    with threadpool_limits(2, user_api="blas"):
+        if n_threads() != {2}:
+            pytest.skip("this BLAS has one thread only")
+        yield
+
+
+@pytest.mark.parametrize(
+    ("product", "expected"),
+    [(SMALL_PRODUCT, 2), (SMALL_PRODUCT + 1, 1), (LARGE_PRODUCT - 1, 1), (LARGE_PRODUCT, 2)],
+)
+def test_size_of_products_decides(product, expected):
+    with suited_threads(1, product):
+        assert n_threads() == {expected}
+    assert n_threads() == {2}
+
+
+def test_last_user_restores_what_the_first_one_found():
+    with ONE_THREAD:
+        with ONE_THREAD:
+            assert n_threads() == {1}
+        assert n_threads() == {1}
+    assert n_threads() == {2}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_forked_process_has_no_users():
+    with ONE_THREAD:
+        process = os.fork()
+        if not process:
+            os._exit(ONE_THREAD._n_users)
+        _, status = os.waitpid(process, 0)
+    assert status == 0
+
+
+def test_fit_restores_threads_whether_or_not_it_ends_well():
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(200, 30)), rng.normal(size=200)
+    seen = []
+
+    class Look(Callback):
+        def on_fit_task_end(self, *_, **__):
+            seen.append(n_threads())
+            if len(seen) == 2:
+                raise RuntimeError("enough")
+
+    options = {"hidden_layer_sizes": (60,), "batch_size": 200, "max_iter": 2}
+    model = MLPRegressor(**options, callbacks=[Look()])
+    with pytest.raises(RuntimeError, match="enough"):
+        model.fit(X, y)
+    assert seen == [{1}, {1}] and n_threads() == {2}
