@@ -9,6 +9,8 @@ numbers for one; a perceptron without threshold has no way to prefer a class. Th
 their own.
 """
 
+from itertools import cycle, product
+
 import numpy as np
 import pytest
 import sklearn
@@ -97,18 +99,14 @@ def quick(cls, solver="adam", **parameters):
 
 
 def _activations_by_solver_and_dtype():
-    """Yield every activation twice, in turn on all estimators, solvers and dtypes."""
-    for i, activation in enumerate(list_activations()):
+    """Yield each dtype, solver and estimator once, with the activations in turn."""
+    ways = product(DTYPES, SOLVERS, MLPS)
+    for activation, (dtype, solver, cls) in zip(cycle(list_activations()), ways, strict=False):
         # Untrained hidden layers must be wide.
         width = 12 if get_activation(activation).differentiable else 200
-        for j in range(2):
-            yield quick(
-                MLPS[(i + j) % 3],
-                activation=activation,
-                solver=SOLVERS[(i // 3 + 2 * j) % 3],
-                dtype=DTYPES[(i // 2 + j) % 3],
-                hidden_layer_sizes=(width,),
-            )
+        yield quick(
+            cls, activation=activation, solver=solver, dtype=dtype, hidden_layer_sizes=(width,)
+        )
 
 
 SLOW_BIASES = ParameterGroups(

@@ -21,10 +21,16 @@ def best_has(name: str) -> Callable[[Any], bool]:
     """
 
     def check(search: Any) -> bool:
-        if not search.refit or search._makes_ensemble():
+        if not search.refit:
+            # scikit-learn's words.
             raise AttributeError(
-                f"{name} is that of the best estimator, but refit={search.refit!r} leaves none that"
-                " transforms: use refit=True."
+                f"This {type(search).__name__} instance was initialized with `refit=False`. {name}"
+                " is available only after refitting on the best parameters: use refit=True."
+            )
+        if search._makes_ensemble():
+            raise AttributeError(
+                f"{name} is that of the best estimator, but refit={search.refit!r} returns a"
+                " combination, which has no hidden layer: use refit=True."
             )
         getattr(getattr(search, "best_estimator_", search.estimator), name)
         return True
