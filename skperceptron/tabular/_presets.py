@@ -285,7 +285,7 @@ PRESETS: dict[str, Preset] = {
     # The weakest and the strongest arm, for less than half of the steps. With 300 steps, losses of
     # unseen rows were 2.6 % higher than those of the default (heart, fgl, saheart, cpus, hitters,
     # tae, ionosphere, boston; seed 0); one arm alone, the second, was 4 % above. Layers of 96
-    # instead of 128 units and 12 instead of 40 looks changed the losses by less than 0.2 % (12 small
+    # instead of 128 units and 12 instead of 40 looks changed losses by less than 0.2 % (12 small
     # tables with seeds 10 and 11, 8 others with seed 10), and saved a quarter of the time. The
     # default, with 96 units, lost 2 % on those 8.
     "fast": Preset(
