@@ -62,7 +62,8 @@ def _ours(task: Task, seed: int, threads: int, preset: str = "default") -> Any:
     from skperceptron.tabular import TabularMLPClassifier, TabularMLPRegressor
 
     kind = TabularMLPRegressor if task.is_regression else TabularMLPClassifier
-    return kind(preset, random_state=seed, n_jobs=threads)
+    # As many threads as BLAS may use, which is limited to as many.
+    return kind(preset, random_state=seed)
 
 
 def _fast(task: Task, seed: int, threads: int) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 VERSION = 2
 
 #: Loops of our own in ``_steps.c``; most exist for doubles, "_d", and floats, "_f".
-_FOR_BOTH = ("copy", "greater", "greater_equal", "less", "less_equal", "add_row")
+_FOR_BOTH = ("uniform", "copy", "greater", "greater_equal", "less", "less_equal", "add_row")
 _UPDATES = ("adam", "sgd", "nesterov")
 LOOPS = {"gather", "gather_narrow", "narrow", "widen"} | {
     f"{name}_{dtype}" for name in (*_FOR_BOTH, *_UPDATES) for dtype in "df"
