@@ -41,6 +41,10 @@ FAR = 1e4
 #: some 1e-8, as exported ones may be, must not be multiplied by a larger number.
 LEAST_GATED = -60.0
 
+#: Numbers from which NumPy's loop for two bounds, which uses vectors, makes up for its later start.
+#: (65,536 numbers of float32 at least 0: 15 us, by ``np.maximum`` 34 us.)
+CLIPPED_FROM = 2**12
+
 #: Bytes of an array that are computed at a time where two arrays are not enough.
 PORTION = 2**15
 
@@ -618,7 +622,7 @@ class _Exponential(Activation):
     alpha: float
 
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
-        np.minimum(z, 0, out=out)
+        _at_most(z, 0.0, out)
         if z.dtype == np.float32:
             # Wrong by 6e-8 at most, as numbers near 1 are; expm1 takes seven times as long.
             np.exp(out, out=out)
@@ -626,7 +630,7 @@ class _Exponential(Activation):
         else:
             np.expm1(out, out=out)
         np.multiply(out, self.alpha, out=out)
-        np.maximum(z, 0, out=z)
+        _at_least(z, 0.0, z)
         np.add(out, z, out=out)
         if self.scale != 1:
             np.multiply(out, self.scale, out=out)
@@ -638,7 +642,7 @@ class _Exponential(Activation):
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         # forward has replaced z by max(0, z). For z <= 0, f' is the output plus scale * alpha.
         # For z > 0 this sum is scale * alpha too; the mask then adds scale * (1 - alpha).
-        np.minimum(a, 0, out=a)
+        _at_most(a, 0.0, a)
         np.add(a, self.scale * self.alpha, out=a)
         if self.alpha != 1:
             np.greater(z, 0, out=z)
@@ -876,9 +880,9 @@ class Mish(Activation):
 
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
         # With e = exp(z) and n = e (e + 2), tanh log(1 + e) = n / (n + 2).
-        np.maximum(z, -FAR, out=z)
+        _at_least(z, -FAR, z)
         for part, value, room, _ in _portions(z, out):
-            np.minimum(part, self.LINEAR_FROM, out=room)
+            _at_most(part, self.LINEAR_FROM, room)
             np.exp(room, out=room)
             np.add(room, 2, out=value)
             np.multiply(value, room, out=room)
@@ -894,7 +898,7 @@ class Mish(Activation):
 
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         # With e = exp(z) and q = 1 / ((1 + e)^2 + 1):  f' = 1 + q (4 z e (1 + e) q - 2).
-        np.minimum(z, self.LINEAR_FROM, out=z)
+        _at_most(z, self.LINEAR_FROM, z)
         np.exp(z, out=a)
         np.multiply(z, a, out=z)
         np.add(a, 1, out=a)
@@ -911,6 +915,22 @@ class Mish(Activation):
 
 
 # Pieces that several activations share; each may work in place.
+
+
+def _at_most(z: Floats, bound: float, out: Floats) -> None:
+    """Write min(z, bound). Where it is zero, it may have the other sign than ``np.minimum``'s."""
+    if z.size < CLIPPED_FROM:
+        np.minimum(z, bound, out=out)
+    else:
+        np.clip(z, -np.inf, bound, out=out)
+
+
+def _at_least(z: Floats, bound: float, out: Floats) -> None:
+    """Write max(z, bound), as ``_at_most`` does."""
+    if z.size < CLIPPED_FROM:
+        np.maximum(z, bound, out=out)
+    else:
+        np.clip(z, bound, np.inf, out=out)
 
 
 def _normal_distribution(z: Floats, out: Floats) -> None:

@@ -29,7 +29,7 @@ from .engine.arrays import Call, Floats
 from .engine.functions import sigmoid, sigmoid_calls
 from .engine.operators import OperatorGraph, Value, not_declared
 from .kept import kept_as
-from .options import Listing
+from .options import AnyNumber, Instance, Listing
 
 #: Log-variances, in the network's units, beyond which a linear penalty leads back.
 LOG_VARIANCES = (-20.0, 20.0)
@@ -46,9 +46,10 @@ class Loss(Component):
 
     Attributes
     ----------
-    task : {"regression", "binary", "multiclass", "bounded"}
+    task : {"regression", "binary", "multiclass", "ordinal", "bounded"}
         Which estimators it is for. "binary": one sigmoid per target, whose inverse link is the
         sigmoid; "multiclass": one output per class, whose inverse link is the softmax;
+        "ordinal": one output less than classes, for ``y > j``;
         "bounded": what ``output_range`` makes of a regression.
     out_activation : str
         Name of the inverse link, the ``out_activation_`` of an estimator.
@@ -539,6 +540,98 @@ class CategoricalFocalLoss(_Softmax):
         return np.asarray(self.alpha, dtype=y.dtype)[:, np.newaxis]
 
 
+class OrdinalLogLoss(Loss):
+    r"""Log loss of ordered classes by cumulative logits: :math:`-\log P(k)` of the class k.
+
+    :math:`P(y \le j) = \sigma(c_j)` with :math:`c_0 = z_0` and
+    :math:`c_j = c_{j-1} + \log(1 + e^{z_j})`: C - 1 outputs for C classes. Whatever these are, the
+    logits rise with j, so that probabilities are positive and add up to 1. Where z_1, z_2 ... are
+    the same for all rows, it is the proportional-odds model (McCullagh 1980).
+
+    Targets have a column for each output: 1 if the class lies above j, else 0.
+
+    Parameters
+    ----------
+    order : array-like, default=None
+        All classes, the lowest first. None is the order of ``classes_``: that of numbers, or of the
+        alphabet.
+    """
+
+    names = ("ordinal",)
+    task = "ordinal"
+    out_activation = "cumulative"
+    rules = {"order": [Listing([Instance(str), AnyNumber()], "labels"), None]}
+
+    def __init__(self, order: Any = None) -> None:
+        self.order = order
+
+    def inverse_link(self, raw: Floats, out: Floats) -> None:
+        """Write the probability that the class lies above j."""
+        cumulative = _cumulative(raw, np.empty_like(raw))
+        expit(np.negative(cumulative, out=cumulative), out=out)
+
+    def log_probabilities(self, raw: Floats) -> Floats:
+        """Return the logarithm of the probability of each class, the lowest first.
+
+        Parameters
+        ----------
+        raw : ndarray of shape (..., C - 1)
+
+        Returns
+        -------
+        ndarray of shape (..., C)
+        """
+        n = raw.shape[-1]
+        cumulative = _cumulative(raw, np.empty_like(raw))
+        found = np.zeros((*raw.shape[:-1], n + 1), dtype=raw.dtype)
+        # sigmoid(b) - sigmoid(a) = sigmoid(b) sigmoid(-a) (1 - e^(a - b)), where the last factor is
+        # sigmoid(z) for b - a = log(1 + e^z).
+        found[..., :n] -= np.logaddexp(0, -cumulative)
+        found[..., 1:] -= np.logaddexp(0, cumulative)
+        found[..., 1:n] -= np.logaddexp(0, -raw[..., 1:])
+        return found
+
+    def losses(self, raw: Floats, y: Floats) -> Floats:
+        one, zero = y.dtype.type(1), y.dtype.type(0)
+        minus_of_classes = np.diff(y, axis=-1, prepend=one, append=zero)
+        return (minus_of_classes * self.log_probabilities(raw)).sum(axis=-1)
+
+    def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
+        # That of the logits first: sigmoid(c_j) if the class is j or j + 1, less 1 if it is j.
+        sigmoid(_cumulative(raw, scratch), out)
+        _steps_of(y, scratch, 2)
+        np.multiply(out, scratch, out=out)
+        is_class = _steps_of(y, scratch, 1)
+        np.subtract(out, is_class, out=out)
+        # An output moves its own logit and all that follow.
+        for j in range(raw.shape[-1] - 2, -1, -1):
+            np.add(out[..., j], out[..., j + 1], out=out[..., j])
+        # log(1 + e^z) rises by sigmoid(z), and log(sigmoid(z)) by 1 - sigmoid(z).
+        of_gaps, gaps, is_class = out[..., 1:], raw[..., 1:], is_class[..., 1:]
+        sigmoid(gaps, gaps)
+        np.add(of_gaps, is_class, out=of_gaps)
+        np.multiply(of_gaps, gaps, out=of_gaps)
+        np.subtract(of_gaps, is_class, out=of_gaps)
+
+
+def _cumulative(raw: Floats, out: Floats) -> Floats:
+    """Write cumulative logits, (..., C - 1), into ``out``."""
+    np.copyto(out[..., 0], raw[..., 0])
+    for j in range(1, raw.shape[-1]):
+        np.logaddexp(raw[..., j], 0, out=out[..., j])
+        np.add(out[..., j], out[..., j - 1], out=out[..., j])
+    return out
+
+
+def _steps_of(y: Floats, out: Floats, width: int) -> Floats:
+    """Write ``y_(j-1) - y_(j-1+width)`` into ``out``, where y_(-1) is 1 and what follows y is 0."""
+    n = y.shape[-1]
+    out[..., 0] = 1
+    out[..., 1:] = y[..., : n - 1]
+    np.subtract(out[..., : n - width + 1], y[..., width - 1 :], out=out[..., : n - width + 1])
+    return out
+
+
 # Numbers, predicted by the raw output itself.
 
 
@@ -948,7 +1041,7 @@ def list_losses(task: str | None = None) -> list[str]:
 
     Parameters
     ----------
-    task : {"regression", "binary", "multiclass"}, default=None
+    task : {"regression", "binary", "multiclass", "ordinal"}, default=None
         None lists all.
 
     Examples
@@ -967,7 +1060,7 @@ def get_loss(loss: str | Loss, task: str = "regression") -> Loss:
     ----------
     loss : str or Loss
 
-    task : {"regression", "binary", "multiclass"}, default="regression"
+    task : {"regression", "binary", "multiclass", "ordinal"}, default="regression"
         What the loss is wanted for; a name may mean one class for each.
 
     Returns
@@ -1008,6 +1101,7 @@ __all__ = [
     "GaussianNLL",
     "Huber",
     "Loss",
+    "OrdinalLogLoss",
     "Pinball",
     "PoissonDeviance",
     "ScaledSquaredError",

@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 #: Packages between the user's line and ours: a search calls joblib, which calls scikit-learn.
-_BETWEEN = frozenset({"joblib", "numpy", "scipy", "skperceptron", "sklearn"})
+_BETWEEN = frozenset({"contextlib", "joblib", "numpy", "scipy", "skperceptron", "sklearn"})
 
 #: Packages whose functions a user calls to train. A worker of joblib's outlives its tasks.
 _CALLED = frozenset({"skperceptron", "sklearn"})

@@ -6,7 +6,8 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
-from .engine.compiled import VARIABLE, is_available, way
+from .engine.compiled import VARIABLE, way
+from .engine.compiled.extension import state
 
 #: Distributions whose versions matter.
 DISTRIBUTIONS = ("skperceptron", "scikit-learn", "numpy", "scipy", "threadpoolctl")
@@ -29,7 +30,7 @@ def show_versions() -> None:
     print(f"python: {sys.version.split()[0]} ({platform.platform()})")
     for name in DISTRIBUTIONS:
         print(f"{name}: {_version_of(name)}")
-    print(f"compiled steps: {'available' if is_available() else 'not available'}")
+    print(f"compiled steps: {state}")
     print(f"steps run: {way().value} ({VARIABLE})")
 
 

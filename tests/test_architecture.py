@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import textwrap
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 
 import pytest
@@ -82,10 +82,37 @@ BEHIND_EXTRAS = [Path("distributed"), Path("export/_onnx")]
 
 SOURCES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 MODULES = [path for path in SOURCES if path != Path("__init__.py")]
-EVERY_SOURCE = pytest.mark.parametrize("path", SOURCES, ids=str)
-EVERY_MODULE = pytest.mark.parametrize("path", MODULES, ids=str)
 
 
+def of_every(paths):
+    """Return a decorator that makes one test of a check of a file, for all files.
+
+    Thousands of tests that read one file each would take longer than what they do.
+    """
+
+    def decorate(check):
+        @wraps(check)
+        def test():
+            failed = {}
+            for path in paths:
+                try:
+                    check(path)
+                except AssertionError as error:
+                    failed[str(path)] = str(error)
+            assert not failed
+
+        # Or pytest would look for a fixture of the name of the check's argument.
+        del test.__wrapped__
+        return test
+
+    return decorate
+
+
+EVERY_SOURCE = of_every(SOURCES)
+EVERY_MODULE = of_every(MODULES)
+
+
+@cache
 def parse(path):
     return ast.parse((PACKAGE / path).read_text(encoding="utf-8"))
 

@@ -504,15 +504,35 @@ def test_progress_bars_of_scikit_learn_work(estimator, wrap, capsys, monkeypatch
 
 @needs_framework
 @every_estimator
-@pytest.mark.parametrize("wrap", ["pipeline", "search"])
-def test_progress_bars_inside_another_estimator_are_sent_to_the_outermost(estimator, wrap):
+def test_progress_bars_inside_a_pipeline_are_sent_to_it(estimator):
     pytest.importorskip("rich")
     inner = clone(estimator).set_params(callbacks=[sklearn_callback.ProgressBar()])
     model = make_pipeline(StandardScaler(), inner)
-    if wrap == "search":
-        model = GridSearchCV(inner, {"max_iter": [2]}, cv=2, error_score="raise")
-    with pytest.raises(TypeError, match=r"\['ProgressBar'\] of a .*outermost.*set_callbacks"):
+    with pytest.raises(TypeError, match=r"\[ProgressBar\(\)\] of a .*outermost.*set_callbacks"):
         model.fit(X, target_of(estimator))
+
+
+@needs_framework
+@every_estimator
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_search_goes_on_without_progress_bars_inside_and_says_in_one_line_where_they_belong(
+    estimator, in_pipeline, capsys
+):
+    pytest.importorskip("rich")
+    logger = EpochLogger()
+    model = clone(estimator).set_params(callbacks=[sklearn_callback.ProgressBar(), logger])
+    if in_pipeline:
+        model = make_pipeline(StandardScaler(), model)
+    search = GridSearchCV(model, {}, cv=2, error_score="raise")
+    with pytest.warns(UserWarning, match=r"left out.*\(GridSearchCV\).*set_callbacks") as caught:
+        search.fit(X, target_of(estimator))
+    told = [str(one.message) for one in caught if "left out" in str(one.message)]
+    assert len(told) == 1 and "\n" not in told[0]
+    assert all(one.filename == __file__ for one in caught if "left out" in str(one.message))
+    assert "%" not in capsys.readouterr().out
+    # Other callbacks stay.
+    inner = search.best_estimator_[-1] if in_pipeline else search.best_estimator_
+    assert any(isinstance(callback, EpochLogger) for callback in inner.callbacks)
 
 
 @needs_framework

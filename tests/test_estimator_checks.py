@@ -9,6 +9,8 @@ numbers for one; a perceptron without threshold has no way to prefer a class. Th
 their own.
 """
 
+from itertools import cycle, product
+
 import numpy as np
 import pytest
 import sklearn
@@ -97,18 +99,14 @@ def quick(cls, solver="adam", **parameters):
 
 
 def _activations_by_solver_and_dtype():
-    """Yield every activation twice, in turn on all estimators, solvers and dtypes."""
-    for i, activation in enumerate(list_activations()):
+    """Yield each dtype, solver and estimator once, with the activations in turn."""
+    ways = product(DTYPES, SOLVERS, MLPS)
+    for activation, (dtype, solver, cls) in zip(cycle(list_activations()), ways, strict=False):
         # Untrained hidden layers must be wide.
         width = 12 if get_activation(activation).differentiable else 200
-        for j in range(2):
-            yield quick(
-                MLPS[(i + j) % 3],
-                activation=activation,
-                solver=SOLVERS[(i // 3 + 2 * j) % 3],
-                dtype=DTYPES[(i // 2 + j) % 3],
-                hidden_layer_sizes=(width,),
-            )
+        yield quick(
+            cls, activation=activation, solver=solver, dtype=dtype, hidden_layer_sizes=(width,)
+        )
 
 
 SLOW_BIASES = ParameterGroups(
@@ -151,6 +149,7 @@ OPTIONS = [
     {"feature_scale": True, "parameter_groups": SLOW_BIASES, "solver": AdamW(0.1)},
     {"ensemble_size": 3, "solver": AdamW(0.1)},
     {"parametric_activation": True, "numeric_embedding": "plr", "initializer": "ntk_normal"},
+    {"categorical_features": "from_dtype", "embedding_dim": 3},
     {"feature_scale": True, "parameter_groups": PENALIZED_SCALES, "solver": "lbfgs"},
     {"max_time": 1e6, "callbacks": []},
     {"solver": "adagrad", "learning_rate_init": 0.2},
@@ -166,6 +165,7 @@ OBJECTIVES = [
     quick(MLPBinaryClassifier, loss="focal"),
     quick(MLPSoftmaxClassifier, loss=CategoricalLogLoss(0.1), dtype="float32"),
     quick(MLPSoftmaxClassifier, loss="focal", class_weight="balanced", solver="lbfgs"),
+    quick(MLPSoftmaxClassifier, loss="ordinal"),
     quick(MLPRegressor, loss=Huber(10.0), dtype="float32"),
     quick(MLPRegressor, loss="gaussian_nll"),
 ]

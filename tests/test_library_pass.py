@@ -17,6 +17,12 @@ from skperceptron.perceptron.presentation import MANY_ROWS
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum number of epochs")
 
 
+@pytest.fixture(autouse=True)
+def without_the_extension(monkeypatch):
+    """Let rows be presented as where the extension is missing."""
+    monkeypatch.setenv("SKPERCEPTRON_STEPS", "numpy")
+
+
 def make_classes(n_rows, n_classes=2, noise=2.0):
     rng = np.random.RandomState(1)
     X = rng.normal(size=(n_rows, 5))

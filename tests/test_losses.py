@@ -33,6 +33,7 @@ from skperceptron.losses import (
     Huber,
     Interval,
     Loss,
+    OrdinalLogLoss,
     Pinball,
     PoissonDeviance,
     ScaledSquaredError,
@@ -49,6 +50,7 @@ VARIANTS = [
     BinaryFocalLoss(gamma=0.5, alpha=0.25),
     CategoricalFocalLoss(gamma=0.5, alpha=[0.2, 1.0, 3.0]),
     CategoricalFocalLoss(gamma=0.0),
+    OrdinalLogLoss(order=[2, 0, 1, 3]),
     Huber(delta=0.3),
     Pinball(0.8),
     Pinball([0.1, 0.5, 0.95]),
@@ -69,6 +71,8 @@ def edge_targets(loss, rng, shape=(K, B, C)):
     """Return targets at the edge of what is allowed; elsewhere any real number is."""
     if loss.task == "multiclass":
         return np.eye(shape[-1])[rng.randint(shape[-1], size=shape[:-1])]
+    if loss.task == "ordinal":
+        return np.tri(shape[-1] + 1, shape[-1], -1)[rng.randint(shape[-1] + 1, size=shape[:-1])]
     if loss.task in ("binary", "bounded"):
         return rng.randint(2, size=shape).astype(float)
     if loss.target_interval.contains(0) and not loss.target_interval.contains(-1):
@@ -148,6 +152,14 @@ def textbook_categorical_focal_loss(loss, z, y):
     return -y * alpha * (1 - np.exp(log_softmax(z))) ** loss.gamma * log_softmax(z)
 
 
+def textbook_ordinal(loss, z, y):
+    """McCullagh (1980): differences of the probabilities that the class is at most j."""
+    logits = np.cumsum(np.concatenate([z[..., :1], np.logaddexp(0, z[..., 1:])], axis=-1), axis=-1)
+    at_most = np.concatenate([1 / (1 + np.exp(-logits)), np.ones_like(z[..., :1])], axis=-1)
+    y = np.concatenate([np.ones_like(y[..., :1]), y, np.zeros_like(y[..., :1])], axis=-1)
+    return (y[..., 1:] - y[..., :-1]) * np.log(np.diff(at_most, axis=-1, prepend=0))
+
+
 def textbook_huber(loss, z, y):
     error = abs(z - y)
     return np.where(error <= loss.delta, error**2 / 2, loss.delta * (error - loss.delta / 2))
@@ -181,6 +193,7 @@ TEXTBOOK = {
     GammaDeviance: lambda loss, z, y: z - np.log(y) + y * np.exp(-z) - 1,
     GaussianNLL: textbook_gaussian,
     Huber: textbook_huber,
+    OrdinalLogLoss: textbook_ordinal,
     Pinball: textbook_pinball,
     PoissonDeviance: textbook_poisson,
     ScaledSquaredError: lambda loss, z, y: (1 / (1 + np.exp(-z)) - y) ** 2 / 2,
@@ -324,6 +337,7 @@ def test_inverse_link_gives_valid_predictions_of_any_float(loss, dtype):
     low, high = {
         "logistic": (0, 1),
         "softmax": (0, 1),
+        "cumulative": (0, 1),
         "exp": (0, np.inf),
         "scaled_logistic": (-2, 5),
         "identity": (-np.inf, np.inf),
@@ -565,7 +579,8 @@ def test_members_and_rows_do_not_touch_each_other(loss):
 @EVERY_LOSS
 def test_loss_is_a_scikit_learn_object_with_a_named_link(loss):
     assert clone(loss).get_params() == loss.get_params()
-    assert loss.out_activation in {"logistic", "softmax", "identity", "exp", "scaled_logistic"}
+    links = {"logistic", "softmax", "cumulative", "identity", "exp", "scaled_logistic"}
+    assert loss.out_activation in links
 
 
 @pytest.mark.parametrize(

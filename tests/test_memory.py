@@ -180,7 +180,7 @@ def test_perceptron_of_many_classes_holds_no_answer_for_every_row_and_class(peak
 
 def _training_of(model, X, y):
     rows = np.arange(len(X))
-    return Presentation(model._features_of(X), rows, y, len(model.classes_), np.ones(len(X)), True)
+    return Presentation(model._inputs(X), rows, y, len(model.classes_), np.ones(len(X)), True)
 
 
 @pytest.mark.parametrize(

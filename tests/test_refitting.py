@@ -332,6 +332,8 @@ OF_NETWORKS = {
     "parametric_activation": (REFUSED, True, {}),
     "ensemble_size": (REFUSED, 3, {}),
     "numeric_embedding": (REFUSED, "pbld", {}),
+    "categorical_features": (REFUSED, [0], {}),
+    "embedding_dim": (IRRELEVANT, 3, {}),
     "parametrization": (HEEDED, "ntk", {}),
     "decay_schedule": (HEEDED, "exponential", {"solver": AdamW(1.0)}),
     "dropout_schedule": (HEEDED, "exponential", {"dropout": 0.5}),

@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skperceptron import RosenblattPerceptron
 from skperceptron.perceptron.estimator import KEPT_NUMBERS
+from skperceptron.perceptron.presentation import Presentation
 
 X_XOR = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 Y_XOR = np.array([0, 1, 1, 0])
@@ -370,23 +371,21 @@ def test_verbose_counts_mistakes(capsys):
 
 def test_interruption_leaves_a_usable_model(monkeypatch):
     X, y = iris()
-    seen = []
+    made = []
+    present_epochs = Presentation.present_epochs
 
-    def interrupt_after(units, features, signs, steps, original=None):
-        seen.append(1)
-        if len(seen) > 5:
+    def interrupted_after_a_while(*args):
+        if len(made) > 5:
             raise KeyboardInterrupt
-        return original(units, features, signs, steps)
+        mistakes = present_epochs(*args)
+        made.extend(mistakes)
+        return mistakes
 
-    from skperceptron.perceptron.error_correction import ErrorCorrection
-
-    original = ErrorCorrection.present
-    monkeypatch.setattr(
-        ErrorCorrection, "present", lambda *args: interrupt_after(*args, original=original)
-    )
+    monkeypatch.setattr(Presentation, "present_epochs", interrupted_after_a_while)
     with pytest.warns(UserWarning, match="interrupted"):
         model = RosenblattPerceptron(0, random_state=0).fit(X, y)
-    assert model.n_iter_ == 5
+    assert model.mistakes_ == made
+    assert model.n_iter_ == len(made)
     assert model.predict(X).shape == y.shape
 
 

@@ -34,8 +34,13 @@ def test_without_the_extension_module_steps_run_as_numpys_calls(monkeypatch):
     monkeypatch.setenv(VARIABLE, "auto")
     assert way() is switch.Way.NUMPY
     monkeypatch.setenv(VARIABLE, "compiled")
-    with pytest.raises(ImportError, match="no compiled steps"):
+    with pytest.raises(ImportError, match="Install a wheel"):
         way()
+
+
+def test_compiled_steps_are_the_default_where_there_are_any(monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert way() is (switch.Way.AUTO if is_available() else switch.Way.NUMPY)
 
 
 def test_empty_variable_counts_as_none(monkeypatch):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from numbers import Integral, Real
 from typing import Any
 
@@ -18,7 +19,7 @@ from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import validate_data
 
-from ..engine.arrays import Floats, Integers
+from ..engine.arrays import Floats, Integers, all_finite
 from ..engine.mapped import RESIDENT, pages_of
 from .compat import column_or_1d, convert_sample_weight
 
@@ -218,8 +219,7 @@ def is_evidently_valid(X: Any, estimator: BaseEstimator) -> bool:
         or "feature_names_in_" in fitted
     ):
         return False
-    with np.errstate(all="ignore"):
-        return bool(np.isfinite(np.add.reduce(X, None)))
+    return all_finite(X)
 
 
 def checking() -> np.errstate:
@@ -314,10 +314,19 @@ def restored_on_failure(estimator: BaseEstimator) -> Iterator[None]:
         raise
 
 
+@cache
+def _uncertain(dtype: np.dtype) -> tuple[Floats, Floats]:
+    """Return the probabilities next to 0 and 1, as arrays, which ufuncs take sooner."""
+    limits = np.finfo(dtype)
+    return np.asarray(limits.tiny, dtype), np.asarray(1 - limits.epsneg, dtype)
+
+
 def never_certain(probability: Floats) -> Floats:
     """Move probabilities, in place, off 0 and 1: so they have logarithms."""
-    limits = np.finfo(probability.dtype)
-    return np.clip(probability, limits.tiny, 1 - limits.epsneg, out=probability)
+    smallest, largest = _uncertain(probability.dtype)
+    # np.clip takes five times as long for one row.
+    np.maximum(probability, smallest, out=probability)
+    return np.minimum(probability, largest, out=probability)
 
 
 def take_over_features(estimator: Any, source: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ from .._sklearn.pipelines import last_step
 from ..options import Having, Listing
 from ..training.checkpoint import Job, State, describe_random_state, recall_random_state
 from ..training.state_checks import Form
+from ..usercall import first_in_call, warn
 from .identity import IndescribableError, described, fingerprint
 
 _HOOKS = ("setup", "on_fit_task_begin", "on_fit_task_end", "teardown")
@@ -240,8 +241,7 @@ def listening(
     """
     registered = list(getattr(estimator, "_skl_callbacks", ()))
     own = [] if estimator.callbacks is None else list(estimator.callbacks)
-    _check_place_of(own, estimator)
-    callbacks = [*registered, *own]
+    callbacks = [*registered, *_in_place(own, estimator)]
     if not callbacks:
         yield NobodyListens()
         return
@@ -297,17 +297,42 @@ def refuse_misplaced(search: Any) -> None:
             )
 
 
-def _check_place_of(callbacks: Iterable[Any], estimator: Any) -> None:
-    """Refuse callbacks that belong to the outermost estimator, as scikit-learn does."""
+def _in_place(callbacks: list[Any], estimator: Any) -> list[Any]:
+    """Refuse callbacks that belong to the outermost estimator, or go on without them.
+
+    A search would catch the error of each of its fits, and tell all of them with their tracebacks.
+
+    Raises
+    ------
+    TypeError
+        If nothing but pipelines is around the estimator.
+    """
     if not hasattr(estimator, "_parent_callback_ctx"):
-        return
-    misplaced = [type(c).__name__ for c in callbacks if hasattr(c, "max_propagation_depth")]
-    if misplaced:
+        return callbacks
+    misplaced = [callback for callback in callbacks if hasattr(callback, "max_propagation_depth")]
+    if not misplaced:
+        return callbacks
+    around = set(_names_around(estimator._parent_callback_ctx))
+    names = ", ".join(f"{type(callback).__name__}()" for callback in misplaced)
+    message = f"callbacks=[{names}] of a {type(estimator).__name__} inside another estimator"
+    if around <= {"Pipeline"}:
         raise TypeError(
-            f"callbacks={misplaced} of a {type(estimator).__name__} inside another estimator follow"
-            " the whole of a fit: hand them to the outermost estimator, such as the pipeline or"
-            " the search, with set_callbacks."
+            f"{message} follow the whole of a fit: hand them to the outermost estimator, the"
+            f" pipeline, with set_callbacks({names})."
         )
+    if first_in_call("callbacks misplaced"):
+        warn(
+            f"{message} are left out: they follow the whole of a fit. Hand them to the outermost"
+            f" estimator ({', '.join(sorted(around - {'Pipeline'}))}), with set_callbacks({names})."
+        )
+    return [callback for callback in callbacks if callback not in misplaced]
+
+
+def _names_around(context: Any) -> Iterator[str]:
+    """Yield the names of the estimators whose fits a context is part of."""
+    while context is not None:
+        yield context.estimator_name
+        context = context.parent
 
 
 def _settings_of(callback: Any) -> str:

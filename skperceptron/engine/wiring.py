@@ -15,7 +15,9 @@ from .blocks import (
     Block,
     Dropout,
     Embed,
+    EmbedColumns,
     Scale,
+    Select,
     SeparateAffine,
 )
 from .inputs import NetworkInput
@@ -40,6 +42,7 @@ def multilayer_perceptron(
     link: str = "identity",
     embed: Embed | None = None,
     embed_numbers: Callable[[int], Block] | None = None,
+    embed_columns: EmbedColumns | None = None,
 ) -> Network:
     """Wire a multi-layer perceptron.
 
@@ -55,6 +58,10 @@ def multilayer_perceptron(
         affine_1, normalization_1, activation_1, blend_1, dropout_1,
         affine_2, normalization_2, activation_2, blend_2, dropout_2, add_2,
         affine_3
+
+    and, where some columns of the input are embedded ::
+
+        numbers_0, dropout_0, scale_0, embedding_0, affine_1
 
     and, where `n_networks` share weights, so that the last layer has one for each of them, of ::
 
@@ -95,6 +102,9 @@ def multilayer_perceptron(
         A block that reads a second input, named "codes"; its value stands beside the first one.
     embed_numbers : callable, default=None
         Makes a block that embeds so many features; its value takes the place of the input.
+    embed_columns : EmbedColumns, default=None
+        A block that reads some columns of the input; its value stands beside all others, which
+        alone are then scaled, dropped out or embedded as numbers.
 
     Returns
     -------
@@ -120,14 +130,21 @@ def multilayer_perceptron(
     def dropped(name: str, source: int, units: int, rates: Sequence[float]) -> int:
         return append(name, Dropout(rates, units), source) if any(rates) else source
 
-    if n_networks is not None and embed is not None:
+    if n_networks is not None and (embed is not None or embed_columns is not None):
         raise ValueError("networks that share weights read no codes of categories.")
     rates = dropout or [[0.0]] * (len(hidden) + 1)
-    seen = [dropped("dropout_0", INPUT, n_inputs, rates[0])]
-    if embed_numbers is not None:
-        seen = [append("numeric_embedding_0", embed_numbers(n_inputs), *seen)]
-    if scale_inputs:
+    seen = [INPUT]
+    if embed_columns is not None:
+        numbers = [j for j in range(n_inputs) if j not in embed_columns.columns]
+        seen = [append("numbers_0", Select(numbers), INPUT)] if numbers else []
+    if seen:
+        seen = [dropped("dropout_0", seen[0], width_of(seen[0]), rates[0])]
+    if seen and embed_numbers is not None:
+        seen = [append("numeric_embedding_0", embed_numbers(width_of(seen[0])), *seen)]
+    if seen and scale_inputs:
         seen = [append("scale_0", Scale(width_of(seen[0])), *seen)]
+    if embed_columns is not None:
+        seen.append(append("embedding_0", embed_columns, INPUT))
     if embed is not None:
         inputs.append(NetworkInput(CODES, len(embed.levels), is_coded=True))
         seen.append(append("embedding_0", embed, INPUT - 1))

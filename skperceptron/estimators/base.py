@@ -23,9 +23,11 @@ from ..callbacks.listening import listening
 from ..engine import Network
 from ..engine.arrays import Floats
 from ..training import TargetRows
-from .choices import Wiring
-from .data import NO_EXTRAS, check_data, refuse_sparse_embedding
+from .categories import CategoryColumns, check_codes, marks_columns_of_arrays, with_codes
+from .choices import Wiring, max_iter
+from .data import NO_EXTRAS, check_data, n_rows_of, refuse_sparse_embedding
 from .earlier import upgrade
+from .features import HiddenFeaturesMixin
 from .fitted import FittedNetwork
 from .fitting import Model, make_ready
 from .later import Continuation
@@ -53,7 +55,11 @@ def fit_alone(
 
 
 class BaseMultilayerPerceptron(
-    NotebookMixin, CallbackSupportMixin, NetworkParameters, metaclass=ABCMeta
+    HiddenFeaturesMixin,
+    NotebookMixin,
+    CallbackSupportMixin,
+    NetworkParameters,
+    metaclass=ABCMeta,
 ):
     """Base of the multi-layer perceptrons; not to be used directly."""
 
@@ -66,6 +72,10 @@ class BaseMultilayerPerceptron(
 
     #: What a later call goes on from; always replaced, never changed.
     _later = Continuation()
+
+    #: Which columns are embedded, and the categories of those that are no numbers.
+    _categories: CategoryColumns | None = None
+    _category_values: dict[int, list[Any]] = {}
 
     coefs_: list[Floats]
     intercepts_: list[Floats]
@@ -84,6 +94,7 @@ class BaseMultilayerPerceptron(
         return wiring.network(n_features, n_outputs)
 
     def _validate_training_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
+        X = with_codes(self, X, reset=reset)
         return validated(self, X, y, multi_output=True, y_numeric=self._y_is_numeric, reset=reset)
 
     # Fitting.
@@ -98,7 +109,7 @@ class BaseMultilayerPerceptron(
         extras: Extras = NO_EXTRAS,
     ) -> BaseMultilayerPerceptron:
         mode = FitMode(hasattr(self, "_fitted") and (incremental or self.warm_start), incremental)
-        n_epochs = 1 if incremental else int(self.max_iter)
+        n_epochs = 1 if incremental else max_iter(self, n_rows_of(X))
         with (
             listening(self, n_epochs, X, y, sample_weight) as listener,
             restored_on_failure(self),
@@ -145,14 +156,17 @@ class BaseMultilayerPerceptron(
         return self._fitted.heeding(self.__dict__).raw_predictions(X)
 
     def _checked_to_predict(self, X: Any) -> Any:
-        if is_evidently_valid(X, self):
-            return X
-        check_is_fitted(self)
-        X = validated(self, X, reset=False)
-        refuse_sparse_embedding(self, X)
+        if not is_evidently_valid(X, self):
+            check_is_fitted(self)
+            X = validated(self, with_codes(self, X, reset=False), reset=False)
+            refuse_sparse_embedding(self, X)
+        if self._categories is not None:
+            check_codes(self, X, self._categories.columns)
         return X
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = self.numeric_embedding is None and self.ensemble_size is None
+        reads_numbers = self.numeric_embedding is not None or self.ensemble_size is not None
+        tags.input_tags.sparse = not reads_numbers and not marks_columns_of_arrays(self)
+        tags.input_tags.categorical = self.categorical_features is not None
         return tags

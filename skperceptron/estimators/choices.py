@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -19,7 +20,7 @@ from ..initializers import Initializer, get_initializer
 from ..losses import Loss, get_loss
 from ..normalizations import Normalization, get_normalization
 from ..optimizers import LBFGS, SGD, Adam, Optimizer, get_optimizer
-from ..options import COUNT, Checked, check_option, items_of, plain
+from ..options import COUNT, Checked, check_option, is_number, items_of, plain
 from ..schedules import (
     Adaptive,
     Constant,
@@ -31,6 +32,7 @@ from ..schedules import (
 )
 from ..stopping import EarlyStopping
 from ..usercall import warn
+from .categories import CategoryColumns
 from .parameters import MONITOR, is_lbfgs
 
 Own = TypeVar("Own", bound=Checked)
@@ -40,6 +42,10 @@ FLOAT32_FROM = 2**12
 
 #: Rows of a batch that ``batch_size="auto"`` stands for.
 USUAL_BATCH = 200
+
+#: What ``max_iter="auto"`` stands for: so many steps at least, more as the root of the rows grows,
+#: but not more epochs than the last number. Recipes of ``skperceptron.tabular`` began with it.
+LEAST_STEPS, STEPS_PER_ROOT, MOST_EPOCHS = 1000, 20, 256
 
 
 def own_copy(component: Own, given: Any) -> Own:
@@ -87,6 +93,10 @@ class Wiring:
         How many networks share weights.
     link : str
         What turns outputs into predictions, of which such networks' mean is taken.
+    categories : CategoryColumns or None
+        Columns of X that are embedded: the data tells.
+    embedding_dim : int or None
+        Width of their vectors; None is the usual one.
     """
 
     hidden_sizes: tuple[int, ...]
@@ -99,6 +109,8 @@ class Wiring:
     parametric_activation: bool = False
     n_networks: int | None = None
     link: str = "identity"
+    categories: CategoryColumns | None = None
+    embedding_dim: int | None = None
 
     @classmethod
     def of(cls, estimator: Any) -> Wiring:
@@ -124,6 +136,7 @@ class Wiring:
             numeric_embedding=_numeric_embedding(estimator.numeric_embedding),
             parametric_activation=bool(estimator.parametric_activation),
             n_networks=_ensemble_size(estimator),
+            embedding_dim=_embedding_dim(estimator.embedding_dim),
         )
 
     @property
@@ -154,6 +167,9 @@ class Wiring:
             n_networks=self.n_networks,
             link=self.link,
             embed_numbers=None if self.numeric_embedding is None else self.numeric_embedding.block,
+            embed_columns=(
+                None if self.categories is None else self.categories.block(self.embedding_dim)
+            ),
         )
 
 
@@ -211,12 +227,14 @@ class Choices:
     validation_fraction: float
 
     @classmethod
-    def of(cls, estimator: Any, *, incremental: bool = False) -> Choices:
+    def of(cls, estimator: Any, *, n_rows: int = 1, incremental: bool = False) -> Choices:
         """Resolve the parameters of an estimator, which have been checked one by one.
 
         Parameters
         ----------
         estimator : BaseMultilayerPerceptron
+        n_rows : int, default=1
+            Rows of X, for a `max_iter` that depends on them.
         incremental : bool, default=False
             Whether this is for ``partial_fit``.
 
@@ -232,6 +250,7 @@ class Choices:
         patience = None if rules is None else rules.patience
         tol = None if rules is None else rules.tol
         given_norm, given_time = estimator.max_grad_norm, estimator.max_time
+        batch_size = _batch_size(estimator)
         return cls(
             wiring=wiring,
             initializer=_initializer(estimator.initializer),
@@ -243,7 +262,7 @@ class Choices:
             groups=_groups(estimator.parameter_groups, estimator.solver),
             layer_rate=_layer_rate(estimator.parametrization, optimizer, estimator.solver),
             stopping=rules,
-            batch_size=_batch_size(estimator),
+            batch_size=batch_size,
             drop_last=bool(estimator.drop_last),
             dtype=_dtype(estimator.dtype),
             learning_rate=plain(estimator.learning_rate_init),
@@ -251,7 +270,7 @@ class Choices:
             l1_ratio=plain(estimator.l1_ratio),
             max_grad_norm=np.inf if given_norm is None else plain(given_norm),
             shuffle=estimator.shuffle,
-            max_iter=plain(estimator.max_iter),
+            max_iter=_max_iter(estimator, batch_size, n_rows),
             tol=plain(estimator.tol if tol is None else tol),
             n_iter_no_change=plain(estimator.n_iter_no_change if patience is None else patience),
             max_seconds=np.inf if given_time is None else plain(given_time),
@@ -283,6 +302,23 @@ def batch_rows(estimator: Any, n_rows: int) -> int:
     return _rows_of(_batch_size(estimator), n_rows)
 
 
+def max_iter(estimator: Any, n_rows: int) -> int:
+    """Return the limit of epochs for so many rows, by an estimator's parameter of that name."""
+    given = estimator.max_iter
+    return int(given) if is_number(given) else _max_iter(estimator, _batch_size(estimator), n_rows)
+
+
+def _max_iter(estimator: Any, batch_size: int | Callable[[int], int] | None, n_rows: int) -> int:
+    given = estimator.max_iter
+    if isinstance(given, str):
+        rows = n_rows if is_lbfgs(estimator.solver) else _rows_of(batch_size, n_rows)
+        steps = max(LEAST_STEPS, STEPS_PER_ROOT * math.sqrt(n_rows))
+        return min(MOST_EPOCHS, math.ceil(steps / math.ceil(n_rows / rows)))
+    if callable(given):
+        return _counted(type(estimator).__name__, "max_iter", given, n_rows)
+    return int(given)
+
+
 def _rows_of(batch_size: int | Callable[[int], int] | None, n_rows: int) -> int:
     size = USUAL_BATCH if batch_size is None else batch_size
     return min(size(n_rows) if callable(size) else size, n_rows)
@@ -292,14 +328,14 @@ def _batch_size(estimator: Any) -> int | Callable[[int], int] | None:
     given, owner = estimator.batch_size, type(estimator).__name__
     if isinstance(given, str):
         return None
-    return partial(_checked_size, owner, given) if callable(given) else int(given)
+    return partial(_counted, owner, "batch_size", given) if callable(given) else int(given)
 
 
-def _checked_size(owner: str, rule: Callable[[int], Any], n_rows: int) -> int:
+def _counted(owner: str, name: str, rule: Callable[[int], Any], n_rows: int) -> int:
     """Return what the user's rule makes of a number of rows."""
-    size = rule(n_rows)
-    check_option(owner, f"batch_size({n_rows})", size, [COUNT])
-    return int(size)
+    count = rule(n_rows)
+    check_option(owner, f"{name}({n_rows})", count, [COUNT])
+    return int(count)
 
 
 def _dtype(given: Any) -> np.dtype | None:
@@ -344,6 +380,10 @@ def _numeric_embedding(given: Any) -> NumericEmbedding | None:
     return embedding
 
 
+def _embedding_dim(given: Any) -> int | None:
+    return None if isinstance(given, str) else int(given)
+
+
 def _ensemble_size(estimator: Any) -> int | None:
     """Return how many networks share weights; refuse what they cannot have."""
     size = plain(estimator.ensemble_size)
@@ -359,6 +399,12 @@ def _ensemble_size(estimator: Any) -> int | None:
         raise ValueError(
             f"ensemble_size={size} and normalization={normalization!r} exclude each other: rows of"
             " different networks would be mixed. Use normalization='layer'."
+        )
+    if estimator.categorical_features is not None:
+        raise ValueError(
+            f"ensemble_size={size} and categorical_features="
+            f"{estimator.categorical_features!r} exclude each other: networks that share weights"
+            " read no codes. Encode the columns before, for example by TabularPreprocessor."
         )
     if is_lbfgs(estimator.solver):
         raise ValueError(

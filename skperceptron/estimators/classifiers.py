@@ -20,9 +20,11 @@ from .targets import (
     Indicators,
     LabelTarget,
     ManyClasses,
+    OrderedClasses,
     Target,
     TwoClasses,
     are_probabilities,
+    asks_for_order,
     is_multilabel,
 )
 
@@ -280,6 +282,11 @@ class MLPSoftmaxClassifier(BaseMLPClassifier):
     shape (n_samples, n_classes) whose rows add up to 1 (Hinton et al. 2015): the network learns
     them by cross entropy, and ``classes_`` are the positions of the columns.
 
+    With ``loss="ordinal"`` classes are ordered: instead of the softmax, the network has an output
+    for each border between two neighbours, and probabilities that the class lies above fall from
+    one to the next (McCullagh 1980). The order is that of ``classes_``;
+    :class:`~skperceptron.losses.OrdinalLogLoss` takes another.
+
     Parameters
     ----------
     {parameters}
@@ -317,7 +324,9 @@ class MLPSoftmaxClassifier(BaseMLPClassifier):
     """
 
     def _choose_target(self, y: Any, mode: FitMode) -> Target:
-        kind = ClassProbabilities if are_probabilities(y) else ManyClasses
+        kind: type[ManyClasses] = ClassProbabilities if are_probabilities(y) else ManyClasses
+        if asks_for_order(self.loss):
+            kind = OrderedClasses
         classes = getattr(self, "classes_", None)
         return kind(self.loss, classes, type(self).__name__, self.warm_start)
 

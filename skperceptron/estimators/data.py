@@ -14,6 +14,7 @@ from .._sklearn.compat import check_y
 from ..engine.arrays import Floats, Integers
 from ..training import TrainingSet
 from ..training.data import of_split
+from .categories import check_codes, find_columns, refuse_other_columns, with_codes
 from .fitted import ALWAYS_KEPT
 from .held_out import HeldOut
 from .later import Continuation
@@ -79,6 +80,15 @@ class CheckedData:
     fold: Fold | None = None
 
 
+def n_rows_of(X: Any) -> int:
+    """Return the number of rows of an X that is not checked yet; 1 if it has none."""
+    try:
+        return max(1, X.shape[0] if getattr(X, "shape", ()) else len(X))
+    except TypeError:
+        # The check of X says what is wrong.
+        return 1
+
+
 def check_data(estimator: Any, X: Any, y: Any, sample_weight: Any, mode: FitMode) -> CheckedData:
     """Check the data of a fit, store what describes it, and encode the targets.
 
@@ -95,8 +105,11 @@ def check_data(estimator: Any, X: Any, y: Any, sample_weight: Any, mode: FitMode
     if sample_weight is not None:
         sample_weight = check_sample_weight(sample_weight, X)
     earlier = estimator._fitted.target if mode.continuing else None
-    if not mode.continuing:
+    if mode.continuing:
+        refuse_other_columns(estimator, given[0], X)
+    else:
         forget(estimator)
+        find_columns(estimator, given[0], X)
     target = estimator._choose_target(y, mode)
     targets = target.encode(y, sample_weight, mode, earlier)
     weight = estimator._weigh(target, targets, sample_weight)
@@ -119,6 +132,7 @@ def check_fold(estimator: Any, X: Any, y: Any, sample_weight: Any, fold: Fold) -
     given = X, y
     X, y = estimator._validate_training_data(X, y, reset=True)
     forget(estimator)
+    find_columns(estimator, given[0], X, fold.train)
     rows = fold.train, fold.held_out
     weights: list[Floats | None] = [None, None]
     if sample_weight is not None:
@@ -179,8 +193,10 @@ def check_validation_data(estimator: Any, target: Target, extras: Extras) -> Hel
     """Check the user's own validation data; errors name its parameters."""
     weight = extras.sample_weight_val
     with renaming("X", "X_val"):
-        X = validated(estimator, extras.X_val, reset=False)
+        X = validated(estimator, with_codes(estimator, extras.X_val, reset=False), reset=False)
         refuse_sparse_embedding(estimator, X)
+        if estimator._categories is not None:
+            check_codes(estimator, X, estimator._categories.columns)
     with renaming("y", "y_val"):
         y = check_y(extras.y_val, True, estimator._y_is_numeric, estimator=estimator)
     with renaming("", "X_val and y_val"):

@@ -55,8 +55,10 @@ learning_rate_init : float, default=0.001
 power_t : float, default=0.5
     Exponent of "invscaling".
 
-max_iter : int, default=200
-    Largest number of epochs (stochastic solvers) or iterations ("lbfgs").
+max_iter : int, "auto" or callable, default=200
+    Largest number of epochs (stochastic solvers) or iterations ("lbfgs"). "auto" is as many epochs
+    as give ``max(1000, 20 sqrt(n_samples))`` steps, at most 256: many for few rows, few for
+    many. A callable returns the number for `n_samples`, the rows of X.
 
 shuffle : bool, default=True
     Whether each epoch visits the rows in a new order.
@@ -161,6 +163,19 @@ numeric_embedding : {"pbld", "plr"} or NumericEmbedding, default=None
     What each feature becomes before it reaches the first layer: see
     :mod:`skperceptron.embeddings`. Not for sparse X.
 
+categorical_features : "from_dtype", array-like, callable or None, default=None
+    Which columns of X hold categories, each of which becomes a vector from a learned table (Guo &
+    Berkhahn 2016), beside the other columns. An array holds names, positions, or one truth value
+    for each column; a callable returns such an array for the X of ``fit``; "from_dtype" are the
+    columns of a pandas or polars frame that have a categorical dtype. Those may hold anything;
+    others hold codes: whole numbers from 0 on, or negative for no category. No category, and one
+    that the (first) fit has not seen, become zeros. Scales, numeric embeddings and `input_dropout`
+    concern the other columns. Not for sparse X and with `ensemble_size`.
+
+embedding_dim : int or "auto", default="auto"
+    Width of the vectors of each column of categories. "auto" is ``1.6 n ** 0.56`` for n of them
+    (Howard & Gugger 2020), at most n and 50.
+
 parametrization : {"standard", "ntk"}, default="standard"
     "ntk" trains as if a layer were ``x W / sqrt(fan_in) + b`` (neural tangent parametrisation,
     Jacot et al. 2018), so that one learning rate suits layers of any width. `coefs_` holds
@@ -227,6 +242,9 @@ adapters_ : list of ndarray of shape (`ensemble_size`, units)
 activation_shares_ : list of ndarray
     How far the units of each hidden layer follow their activation. Only with
     ``parametric_activation=True``.
+
+embeddings_ : list of ndarray of shape (n_categories, width)
+    The table of each column of categories. Only with `categorical_features`.
 
 numeric_embeddings_ : list of ndarray
     What the embedding of features has learned. Only with `numeric_embedding`; "pbld" has

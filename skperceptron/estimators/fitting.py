@@ -195,9 +195,13 @@ def make_ready(
     """
     target, data = checked.target, checked.data
     refuse_sparse_embedding(estimator, data.X)
-    choices = _choose(estimator, mode)
+    n_rows = data.n_rows if checked.fold is None else len(checked.fold.train)
+    choices = _choose(estimator, mode, n_rows)
     if choices.wiring.n_networks is not None:
         choices = replace(choices, wiring=replace(choices.wiring, link=target.link_name))
+    if estimator._categories is not None:
+        wiring = replace(choices.wiring, categories=estimator._categories)
+        choices = replace(choices, wiring=wiring)
     _check_penalty(choices.alpha, checked.weight)
     _check_room(choices, target, data.n_rows)
     rng = generator_of(estimator.random_state)
@@ -247,10 +251,10 @@ def make_ready(
     return Run(estimator, model, member, data)
 
 
-def _choose(estimator: Any, mode: FitMode) -> Choices:
+def _choose(estimator: Any, mode: FitMode, n_rows: int) -> Choices:
     """Resolve the parameters; ``partial_fit`` need not do it again while they are the same."""
     if not mode.incremental:
-        return Choices.of(estimator)
+        return Choices.of(estimator, n_rows=n_rows)
     shortcut, options = shortcut_of(estimator), plain_options(estimator)
     known = shortcut.choices(options)
     if known is None:
@@ -299,7 +303,8 @@ def _network_to_go_on_with(
             f" feature_scale={estimator.feature_scale!r},"
             f" parametric_activation={estimator.parametric_activation!r},"
             f" ensemble_size={estimator.ensemble_size!r}, numeric_embedding="
-            f"{estimator.numeric_embedding!r}, the number of outputs"
+            f"{estimator.numeric_embedding!r}, embedding_dim={estimator.embedding_dim!r}, the"
+            " number of outputs"
             f" (loss={estimator.loss!r}), and what activation={estimator.activation!r} learns"
             " must stay as they were."
         )

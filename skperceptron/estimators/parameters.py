@@ -33,6 +33,7 @@ from ..options import (
     Rule,
     Rules,
 )
+from ..preprocessing._marked import CATEGORICAL_FEATURES
 from ..schedules import (
     Schedule,
     TimeSchedule,
@@ -87,6 +88,8 @@ class NetworkParameters(ChecksOptions, RemembersVersion, RememberedNames):
     parametric_activation: bool = False
     ensemble_size: Any = None
     numeric_embedding: Any = None
+    categorical_features: Any = None
+    embedding_dim: Any = "auto"
     parametrization: str = "standard"
     decay_schedule: Any = None
     dropout_schedule: Any = None
@@ -105,7 +108,7 @@ class NetworkParameters(ChecksOptions, RemembersVersion, RememberedNames):
         "learning_rate": [Name(list_schedules()), Instance(Schedule), Function("(time)")],
         "learning_rate_init": [_POSITIVE],
         "power_t": [_NOT_NEGATIVE],
-        "max_iter": [COUNT],
+        "max_iter": [Name(["auto"]), COUNT, Function("(n_samples)")],
         "shuffle": [Flag()],
         "random_state": SEED,
         "tol": [_NOT_NEGATIVE],
@@ -137,6 +140,8 @@ class NetworkParameters(ChecksOptions, RemembersVersion, RememberedNames):
             Instance(NumericEmbedding),
             None,
         ],
+        "categorical_features": CATEGORICAL_FEATURES,
+        "embedding_dim": [Name(["auto"]), COUNT],
         "parametrization": [Name(["standard", "ntk"])],
         "decay_schedule": [
             Name(list_time_schedules()),
@@ -195,6 +200,8 @@ class NetworkParameters(ChecksOptions, RemembersVersion, RememberedNames):
         parametric_activation=False,
         ensemble_size=None,
         numeric_embedding=None,
+        categorical_features=None,
+        embedding_dim="auto",
         parametrization="standard",
         decay_schedule=None,
         dropout_schedule=None,
@@ -239,6 +246,8 @@ class NetworkParameters(ChecksOptions, RemembersVersion, RememberedNames):
         self.parametric_activation = parametric_activation
         self.ensemble_size = ensemble_size
         self.numeric_embedding = numeric_embedding
+        self.categorical_features = categorical_features
+        self.embedding_dim = embedding_dim
         self.parametrization = parametrization
         self.decay_schedule = decay_schedule
         self.dropout_schedule = dropout_schedule

@@ -72,7 +72,7 @@ def _stack_of(run: Run, *, incremental: bool) -> tuple[Stack, Callable[[], None]
     model, member, data, size = run.model, run.member, run.data, run.batch_rows
 
     def make(own: TrainingSet) -> Stack:
-        return Stack(model.network, [member], own, size, model.dtype)
+        return Stack(model.network, [member], own, size, model.dtype, is_brief=incremental)
 
     if not (incremental and is_small(member, data)):
         return make(data), lambda: None

@@ -8,10 +8,10 @@ from typing import Any
 from ..engine import Network
 from ..losses import get_loss
 from .choices import Wiring
-from .classifiers import MLPBinaryClassifier
+from .classifiers import MLPBinaryClassifier, MLPSoftmaxClassifier
 from .drop_in import MLPClassifier
 from .regressor import MLPRegressor
-from .targets import Asked, kind_of_target
+from .targets import Asked, asks_for_order, kind_of_target
 
 
 def unfitted_network(estimator: Any, n_features: int, n_outputs: int | None) -> tuple[Network, str]:
@@ -40,6 +40,11 @@ def unfitted_network(estimator: Any, n_features: int, n_outputs: int | None) -> 
     n_outputs = n_outputs or usual
     if n_outputs is None:
         raise ValueError(f"This {type(estimator).__name__} is not fitted: n_outputs must be given.")
+    if estimator.categorical_features is not None:
+        raise ValueError(
+            f"This {type(estimator).__name__} is not fitted: how many categories"
+            f" categorical_features={estimator.categorical_features!r} embeds is known after fit."
+        )
     with warnings.catch_warnings():
         # That a threshold does not learn is said when it is to be trained.
         warnings.simplefilter("ignore", UserWarning)
@@ -54,5 +59,7 @@ def _outputs(estimator: Any, n_outputs: int | None) -> tuple[int | None, str]:
     is_binary = isinstance(estimator, MLPBinaryClassifier)
     # y decides between the two; a single output can only be a sigmoid.
     may_be_binary = isinstance(estimator, MLPClassifier) and n_outputs == 1
+    if isinstance(estimator, MLPSoftmaxClassifier) and asks_for_order(estimator.loss):
+        return None, get_loss(estimator.loss, "ordinal").out_activation
     loss = get_loss(estimator.loss, "binary" if is_binary or may_be_binary else "multiclass")
     return 1 if is_binary else None, loss.out_activation

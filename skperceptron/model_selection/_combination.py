@@ -28,6 +28,7 @@ __all__ = [
     "BlendRules",
     "blend_of_means",
     "blend_of_probabilities",
+    "blend_to_distributions",
     "em_weights",
     "fit_temperature",
     "greedy_selection",
@@ -79,15 +80,17 @@ def tempered(logits: Floats, temperature: float) -> Floats:
     return np.ascontiguousarray(np.moveaxis(powers, 0, -1))
 
 
-def fit_temperature(logits: Floats, codes: Integers, sample_weight: Floats | None = None) -> float:
+def fit_temperature(
+    logits: Floats, truth: Integers | Floats, sample_weight: Floats | None = None
+) -> float:
     """Return the temperature of least log loss (Guo et al. 2017).
 
     Parameters
     ----------
     logits : ndarray of shape (N, C)
         Logits or log-probabilities, all finite.
-    codes : ndarray of int, shape (N,)
-        The true classes.
+    truth : ndarray of int, shape (N,), or of float, shape (N, C)
+        The true classes, or rows of their probabilities.
     sample_weight : ndarray of shape (N,), default=None
         Non-negative, not all zero.
 
@@ -99,9 +102,11 @@ def fit_temperature(logits: Floats, codes: Integers, sample_weight: Floats | Non
     # The largest logit of each row is 0: its exponential is 1, whatever it is divided by. Rows lie
     # beside each other, which makes sums over classes fast.
     logits = np.ascontiguousarray((logits - logits.max(axis=1, keepdims=True)).T)
-    true = logits[codes, np.arange(len(codes))]
+    true = (
+        logits[truth, np.arange(len(truth))] if truth.ndim == 1 else (logits * truth.T).sum(axis=0)
+    )
     powers = np.empty_like(logits)
-    share = np.ones(len(codes)) if sample_weight is None else sample_weight
+    share = np.ones(len(truth)) if sample_weight is None else sample_weight
     share = share / share.sum()
 
     def loss(log_temperature: float) -> float:
@@ -331,6 +336,34 @@ def blend_of_probabilities(
         return Blend(weights, 1.0)
     logits = log_of(np.tensordot(weights, probabilities, axes=1)).reshape(-1, n_classes)
     return Blend(weights, fit_temperature(logits, codes.ravel(), weight))
+
+
+def blend_to_distributions(
+    probabilities: Floats,
+    truth: Floats,
+    sample_weight: Floats | None = None,
+    *,
+    rules: BlendRules,
+) -> Blend:
+    """Learn how to blend arms whose truth is a distribution for each row.
+
+    It is what `blend_of_probabilities` learns where each row comes once with each class, and
+    counts the probability of that class.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (A, N, C)
+    truth : ndarray of shape (N, C)
+    sample_weight : ndarray of shape (N,), default=None
+    rules : BlendRules
+    """
+    counts = truth if sample_weight is None else truth * sample_weight[:, np.newaxis]
+    likelihoods = probabilities.reshape(len(probabilities), -1)
+    weights = rules.weights(likelihoods, minus_log_likelihood, _likely_weights, counts.ravel())
+    if not rules.calibrate:
+        return Blend(weights, 1.0)
+    logits = log_of(np.tensordot(weights, probabilities, axes=1))
+    return Blend(weights, fit_temperature(logits, truth, sample_weight))
 
 
 def _likely_weights(likelihoods: Floats, sample_weight: Floats | None) -> Floats:

@@ -8,7 +8,6 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from joblib import effective_n_jobs
 from scipy import sparse
 from sklearn import get_config
 from sklearn.base import clone
@@ -42,7 +41,8 @@ from ._ensemble_base import BaseEnsemble, deviation_of, mean_of
 from ._held_out import Combination, Split, combined
 from ._members import Job, Part, fit_members, watching
 from ._options import RULES
-from ._outputs import Output, ProbabilityOutput
+from ._outputs import Output, ProbabilityOutput, SoftOutput
+from ._threads import blas_limited_to, n_threads
 
 __all__ = ["BaseCrossEnsemble", "weight_in"]
 
@@ -164,6 +164,7 @@ class BaseCrossEnsemble(BaseEnsemble):
     ) -> list[Split]:
         """Return all splits."""
         cv = plain(self.cv)
+        is_soft = isinstance(output, SoftOutput)
         if is_allowed(cv, [Interval(2, low_closed=True, whole=True), None]):
             n_splits, seed = 5 if cv is None else cv, rng.randint(np.iinfo(np.int32).max)
             has_classes = isinstance(output, ProbabilityOutput) and not output.is_multilabel
@@ -172,7 +173,9 @@ class BaseCrossEnsemble(BaseEnsemble):
         else:
             splitter = check_cv(cv)
         rows = np.arange(len(y) if not hasattr(y, "shape") else y.shape[0])
-        splits = [(rows[train], rows[test]) for train, test in splitter.split(X, y, **params)]
+        # What is stratified are the likeliest classes.
+        labels = y.argmax(axis=1) if is_soft else y
+        splits = [(rows[train], rows[test]) for train, test in splitter.split(X, labels, **params)]
         if not all(len(test) for _, test in splits):
             raise ValueError(
                 f"A split of cv={shown(self.cv)} holds no row out: weights are learned on rows that"
@@ -247,15 +250,21 @@ class BaseCrossEnsemble(BaseEnsemble):
             if weight
         ]
         tasks = [(member, temperature, X) for _, temperature, arm in arms for member in arm]
-        n_jobs = plain(self.n_jobs)
-        if effective_n_jobs(n_jobs) > 1:
+        networks = [last_step(member) for member, *_ in tasks]
+        workers = n_threads(plain(self.n_jobs), sum(_n_weights(one) for one in networks) * _rows(X))
+        if workers > 1:
             # NumPy calculates outside Python's lock: threads need no copies.
-            parallel = Parallel(n_jobs=n_jobs, require="sharedmem")
-            found = iter(parallel(delayed(self._tempered)(*task) for task in tasks))
+            with blas_limited_to(1):
+                parallel = Parallel(n_jobs=workers, require="sharedmem")
+                found = iter(parallel(delayed(self._tempered)(*task) for task in tasks))
         else:
-            found = (self._tempered(*task) for task in tasks)
+            found = (self._tempered_alone(*task) for task in tasks)
         for weight, _, arm in arms:
             yield weight, list(islice(found, len(arm)))
+
+    def _tempered_alone(self, *task: Any) -> Floats:
+        with blas_limited_to(1):
+            return self._tempered(*task)
 
     def _tempered(self, member: Any, temperature: float, X: Any) -> Floats:
         """Return what a member predicts, at its arm's temperature."""
@@ -319,6 +328,15 @@ class BaseCrossEnsemble(BaseEnsemble):
         return [[getattr(last_step(m), name, None) for m in arm] for arm in self.estimators_]
 
 
+def _n_weights(network: Any) -> int:
+    """Return how many weights a fitted network has; nothing, if it is none of ours."""
+    return sum(weights.size for weights in getattr(network, "coefs_", ()))
+
+
+def _rows(X: Any) -> int:
+    return X.shape[0] if hasattr(X, "shape") else len(X)
+
+
 def _parts(
     estimator: Any,
     X: Any,
@@ -357,7 +375,8 @@ def _watched(split: Split, y: Any, sample_weight: Floats | None, output: Output)
     watched = np.ones(len(test), dtype=bool)
     if sample_weight is not None:
         watched &= sample_weight[test] > 0
-    if isinstance(output, ProbabilityOutput) and not output.is_multilabel:
+    is_soft = isinstance(output, SoftOutput)
+    if isinstance(output, ProbabilityOutput) and not (output.is_multilabel or is_soft):
         # A class whose only row is held out is unknown to the network.
         watched &= np.isin(safe_indexing(y, test), safe_indexing(y, train))
     return watched

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 from ..engine.arrays import Floats
@@ -13,8 +14,10 @@ from ._cross_base import BaseCrossEnsemble
 from ._ensemble_base import EnsembleClassifierMixin, EnsembleRegressorMixin
 from ._outputs import (
     ProbabilityOutput,
+    are_rows_of_probabilities,
     described_labels,
     described_numbers,
+    described_rows,
     refuse_other_kind,
     refuse_quantiles,
     refuse_without,
@@ -142,6 +145,10 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
 
     Notes
     -----
+    Where y holds rows of probabilities, which :class:`~skperceptron.MLPSoftmaxClassifier` learns,
+    weights and temperatures minimise the cross entropy to them; splits are stratified, and the
+    score counts, by the likeliest classes.
+
     Where a row has several labels, each label is a classification of its own; arms have the same
     weight and temperature for all of them. A class that the training rows of a split lack has the
     probability 0 for its members.
@@ -258,6 +265,8 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
         return decision[:, 1] - decision[:, 0] if decision.shape[1] == 2 else decision
 
     def _described(self, y: Any) -> tuple[Any, Any, Any]:
+        if are_rows_of_probabilities(y, self.estimator):
+            return described_rows(np.asarray(y))
         return described_labels(type(self).__name__, y)
 
     def _refuse_what_is_not_combined(self, member: Any) -> None:

@@ -29,6 +29,7 @@ from ..estimators.notebook import NotebookMixin
 from ..estimators.targets import RegressionTarget, scored
 from ..options import ChecksOptions
 from ._members import Told
+from ._outputs import are_rows_of_probabilities
 
 __all__ = ["BaseEnsemble", "EnsembleClassifierMixin", "EnsembleRegressorMixin", "is_multilabel"]
 
@@ -125,6 +126,7 @@ class EnsembleClassifierMixin(ClassifierMixin):
     """Labels and logarithms from the probabilities of an ensemble."""
 
     classes_: Any
+    estimator: Any
 
     def predict(self, X: Any) -> Any:
         """Predict the labels that are most probable on average.
@@ -155,6 +157,29 @@ class EnsembleClassifierMixin(ClassifierMixin):
             Log-probabilities.
         """
         return np.log(self.predict_proba(X))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy on the given rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Their labels. Of rows of probabilities the likeliest classes are taken.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            Share of the rows that are predicted right, in all of their labels.
+        """
+        if are_rows_of_probabilities(y, self.estimator):
+            y = self.classes_[np.asarray(y).argmax(axis=1)]
+        return float(super().score(X, y, sample_weight))
 
     def _labels(self, probability: Floats) -> Any:
         """Return the labels that probabilities mean."""

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from joblib import cpu_count, effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
-from threadpoolctl import threadpool_limits
 
 from .._sklearn.pipelines import last_step, path_of
 from .._sklearn.tasks import NetworkTask
 from ..estimators.base import BaseMultilayerPerceptron
+from ..estimators.choices import USUAL_BATCH
 from ..estimators.data import Fold
 from ..estimators.parameters import is_lbfgs
 from ..options import Flag, is_allowed
@@ -35,6 +35,7 @@ from ._candidates import (
 from ._parallel import MANY_UNITS, labels_of, pieces_of
 from ._sending import apart, holds_data
 from ._stacking import Order, train
+from ._threads import LARGE_PRODUCT, blas_limited_to, n_blas_threads
 
 __all__ = ["Job", "Part", "Told", "fit_members", "watching"]
 
@@ -107,6 +108,15 @@ class Job:
         with suppress(TypeError, ValueError, OverflowError):
             if self.network is not None:
                 self.n_units = int(np.sum(self.network.hidden_layer_sizes))
+
+    def largest_product(self, n_inputs: int) -> int:
+        """Return how many multiplications the largest product of a batch with weights has."""
+        network = self.network
+        if network is None:
+            return 0
+        rows = USUAL_BATCH if network.batch_size == "auto" else int(network.batch_size)
+        widths = np.append(n_inputs, network.hidden_layer_sizes).astype(int)
+        return rows * (network.ensemble_size or 1) * int((widths[1:] * widths[:-1]).max(initial=0))
 
     @property
     def needs_transformed(self) -> bool:
@@ -185,7 +195,7 @@ def fit_members(
     # Large networks calculate outside Python's lock: threads share the rows, and start at once.
     is_heavy = all(job.n_units >= MANY_UNITS for job in jobs)
     with (
-        _blas_shared_by(n_workers) if is_heavy else nullcontext(),
+        blas_limited_to(_blas_threads(jobs, parts, n_workers)) if is_heavy else nullcontext(),
         Parallel(n_jobs=n_jobs, prefer="threads" if is_heavy else None) as parallel,
     ):
         sources = _transformed(jobs, parts, parallel)
@@ -215,11 +225,15 @@ def _delayed(function: Any, *arguments: Any) -> Any:
     return delayed(run)(*others)
 
 
-def _blas_shared_by(n_workers: int) -> Any:
-    """Leave each of several threads its share of the processors, as joblib does for processes."""
-    if n_workers == 1:
-        return nullcontext()
-    return threadpool_limits(max(1, cpu_count() // n_workers), user_api="blas")
+def _blas_threads(jobs: Sequence[Job], parts: Sequence[Part], n_workers: int) -> int:
+    """Return how many threads of BLAS each of several workers may use."""
+    if n_workers > 1:
+        return max(1, cpu_count() // n_workers)
+    with suppress(AttributeError, IndexError, TypeError, ValueError, OverflowError):
+        n_inputs = max(part.X.shape[1] for part in parts)
+        if all(job.largest_product(n_inputs) < LARGE_PRODUCT for job in jobs):
+            return 1
+    return n_blas_threads()
 
 
 def _tell_of_interruptions(cut_short: Sequence[int], n_members: int, n_workers: int) -> None:

@@ -23,7 +23,8 @@ from .._sklearn.compat import (
 )
 from .._sklearn.pipelines import last_step
 from ..engine.arrays import Floats, Integers
-from ..estimators.targets import scored
+from ..estimators.classifiers import MLPSoftmaxClassifier
+from ..estimators.targets import are_probabilities, scored
 from ..kept import kept_as
 from ..losses import Pinball
 from ._combination import (
@@ -31,6 +32,7 @@ from ._combination import (
     BlendRules,
     blend_of_means,
     blend_of_probabilities,
+    blend_to_distributions,
     fit_temperature,
     log_of,
     tempered,
@@ -40,8 +42,11 @@ __all__ = [
     "MeanOutput",
     "Output",
     "ProbabilityOutput",
+    "SoftOutput",
+    "are_rows_of_probabilities",
     "described_labels",
     "described_numbers",
+    "described_rows",
     "refuse_other_kind",
     "refuse_quantiles",
     "refuse_without",
@@ -134,6 +139,29 @@ class ProbabilityOutput:
         return accuracy, float(np.average(losses, weights=sample_weight))
 
 
+@kept_as("soft output")
+@dataclass(frozen=True)
+class SoftOutput(ProbabilityOutput):
+    """Classes that exclude each other, where the truth is a row of probabilities, (n, C)."""
+
+    def temperature(self, predictions: Floats, truth: Any, sample_weight: Floats) -> float:
+        """Return the temperature that one arm's predictions need."""
+        return fit_temperature(log_of(predictions[:, 0]), truth, sample_weight)
+
+    def learn(
+        self, predictions: Floats, truth: Any, sample_weight: Floats, *, rules: BlendRules
+    ) -> Blend:
+        """Learn how to blend the arms."""
+        return blend_to_distributions(predictions[:, :, 0], truth, sample_weight, rules=rules)
+
+    def judged(self, blended: Floats, truth: Any, sample_weight: Floats) -> tuple[float, float]:
+        """Return how often the likeliest classes agree, and the cross entropy."""
+        right = blended[:, 0].argmax(axis=1) == truth.argmax(axis=1)
+        losses = -(truth * log_of(blended[:, 0])).sum(axis=1)
+        accuracy = float(np.average(right, weights=sample_weight))
+        return accuracy, float(np.average(losses, weights=sample_weight))
+
+
 @kept_as("mean output")
 @dataclass(frozen=True)
 class MeanOutput:
@@ -185,6 +213,26 @@ class MeanOutput:
             squares = ((blended - truth) ** 2).mean(axis=-1)
             loss = float(np.average(squares, weights=sample_weight))
         return scored(r2_score, truth, blended, sample_weight), loss
+
+
+def described_rows(y: Any) -> tuple[SoftOutput, Floats, Floats]:
+    """Return what rows of probabilities are like, y as members are given it, and the truth."""
+    truth = y.astype(np.float64)
+    return SoftOutput(np.arange(y.shape[1])), y, truth / truth.sum(axis=1, keepdims=True)
+
+
+def are_rows_of_probabilities(y: Any, estimator: Any) -> bool:
+    """Tell whether y holds a probability of each class instead of labels.
+
+    Rows of zeros and ones are labels, unless an estimator learns nothing but a softmax.
+    """
+    if sparse.issparse(y):
+        return False
+    found = np.asarray(y)
+    if not are_probabilities(found):
+        return False
+    learns_rows = isinstance(last_step(estimator), MLPSoftmaxClassifier)
+    return learns_rows or bool((found % 1 != 0).any())
 
 
 def described_labels(owner: str, y: Any) -> tuple[ProbabilityOutput, Any, Integers]:

@@ -383,10 +383,10 @@ def _kind(task: Task, i: int) -> Hashable:
     network = task.network
     if network is None:
         return i
-    return tuple(
-        str(getattr(network, name))
-        for name in ("hidden_layer_sizes", "batch_size", "skip_connections", "dtype", "solver")
-    )
+    names = "hidden_layer_sizes", "batch_size", "skip_connections", "dtype"
+    # Optimisers of one stack may differ in numbers, not in what they do.
+    solver = getattr(network.solver, "operations", network.solver)
+    return *(str(getattr(network, name)) for name in names), str(solver)
 
 
 def _fit_and_score(

@@ -18,6 +18,7 @@ from ._ensemble_base import BaseEnsemble
 from ._options import check_search
 from ._parallel import Keeping, StackedParallel
 from ._search_ensemble import ensemble_of, keeping_for
+from ._search_transform import TransformsAsBest
 
 __all__ = ["StackedGridSearchCV", "StackedRandomizedSearchCV"]
 
@@ -25,7 +26,7 @@ __all__ = ["StackedGridSearchCV", "StackedRandomizedSearchCV"]
 ENSEMBLE = "ensemble"
 
 
-class StackedSearch(NotebookMixin, RemembersVersion):
+class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
     """What all stacked searches share: fits in stacks, checks of options.
 
     ``fit`` is scikit-learn's own, so that tools that wrap it, such as MLflow's autologging, see

@@ -12,16 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
-from scipy import sparse
 
 from ..engine.arrays import Booleans, Floats
 from ..kept import kept_as
 from .error_blocks import ErrorBlocks
-
-Features: TypeAlias = "Floats | sparse.csr_array"
+from .inputs import Features, RowsInPlace
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Visit:
 
     Attributes
     ----------
-    features : ndarray or CSR matrix of shape (N, A)
+    features : ndarray, CSR matrix or RowsInPlace of shape (N, A)
     steps : ndarray of shape (N,)
         Weights of the rows.
     wrong : ndarray of bool of shape (N, C)
@@ -40,7 +38,7 @@ class Visit:
         The weights that the first row met.
     """
 
-    features: Features
+    features: Features | RowsInPlace
     steps: Floats
     wrong: Booleans
     corrections: Floats
@@ -49,10 +47,6 @@ class Visit:
 
 #: Takes weights, (A,), and a unit's number; returns the weight of the rows it answers rightly.
 CountRight = Callable[[Floats, int], float]
-
-
-#: Takes a shape; returns an array of numbers yet unknown.
-Room = Callable[[tuple[int, int]], Floats]
 
 
 @kept_as("last weights")
@@ -94,9 +88,9 @@ class AveragedWeights(LastWeights):
         elapsed = np.add.accumulate(visit.steps)
         if visit.wrong.any():
             since = self._time + elapsed - visit.steps
-            self._moment = self._moment + _sum_of_rows(
-                visit.features, visit.corrections * since[:, np.newaxis]
-            )
+            moment = np.zeros(visit.before.shape) + self._moment
+            corrections = visit.corrections * since[:, np.newaxis]
+            self._moment = _plus_rows(moment, visit.features, corrections)
         self._time += elapsed[-1]
 
     def weights(self, current: Floats) -> Floats:
@@ -140,8 +134,9 @@ class PocketWeights(LastWeights):
         for r in np.flatnonzero(runs > self._longest_run[c]):
             if runs[r] > self._longest_run[c]:
                 made = mistakes[:r]
-                correction = _sum_of_rows(visit.features[made], visit.corrections[made, c : c + 1])
-                self._offer(visit.before[c] + correction[0], c, runs[r])
+                correction = visit.corrections[made, c : c + 1]
+                weight = _plus_rows(visit.before[c : c + 1], visit.features[made], correction)
+                self._offer(weight[0], c, runs[r])
 
     def _offer(self, weight: Floats, c: int, run: float) -> None:
         assert self._count_right is not None
@@ -162,7 +157,7 @@ class Solver(Protocol):
         """Return an array of numbers yet unknown, from which rows are presented fastest."""
 
     def answer(
-        self, features: Features, amounts: Floats, weight: Floats
+        self, features: Any, amounts: Floats, weight: Floats
     ) -> tuple[Booleans | int, Floats]:
         """Present rows to a unit.
 
@@ -218,12 +213,13 @@ class ErrorCorrection:
 
     # Sums that overflow are found in the weights, or in the responses, when training is over.
     @np.errstate(over="ignore", invalid="ignore")
-    def present(self, features: Features, signs: Floats, steps: Floats) -> int:
+    def present(self, features: Features | RowsInPlace, signs: Floats, steps: Floats) -> int:
         """Present the rows of a window one after another.
 
         Parameters
         ----------
-        features : ndarray or CSR matrix of shape (N, A), float64
+        features : ndarray, CSR matrix or RowsInPlace of shape (N, A)
+            Whichever the solver takes; matrices are of float64.
         signs : ndarray of shape (N, C)
             The right answers, 1.0 or -1.0.
         steps : ndarray of shape (N,)
@@ -242,7 +238,7 @@ class ErrorCorrection:
         return sum(int(np.sum(wrong)) for wrong in answers)
 
     def present_epochs(
-        self, features: Features, signs: Floats, steps: Floats, n_epochs: int
+        self, features: Features | RowsInPlace, signs: Floats, steps: Floats, n_epochs: int
     ) -> list[int]:
         """Present a window of whole epochs, up to the first without a mistake.
 
@@ -273,7 +269,7 @@ class ErrorCorrection:
             )
         return mistakes
 
-    def _answers(self, features: Features, amounts: Floats) -> list[Booleans | int]:
+    def _answers(self, features: Features | RowsInPlace, amounts: Floats) -> list[Booleans | int]:
         """Correct the weights of one unit after another; return what its solver tells."""
         solver = self._solver_of(features.shape)
         answers = []
@@ -290,6 +286,8 @@ class ErrorCorrection:
         return self._solver
 
 
-def _sum_of_rows(features: Features, factors: Floats) -> Floats:
-    """Return the sum of the rows, each times its factor (one per unit), as (C, A)."""
-    return (features.T @ factors).T
+def _plus_rows(total: Floats, features: Features | RowsInPlace, factors: Floats) -> Floats:
+    """Return a total, (C, A), plus the rows, each times its factor (one per unit)."""
+    if isinstance(features, RowsInPlace):
+        return features.added_to(total, factors)
+    return total + (features.T @ factors).T

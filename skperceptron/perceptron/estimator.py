@@ -7,7 +7,6 @@ units, one per class, learn by error correction.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import copy, deepcopy
 from functools import partial
 from numbers import Integral
@@ -62,12 +61,11 @@ from ..usercall import warn, warn_of_interruption
 from .error_correction import (
     AveragedWeights,
     ErrorCorrection,
-    Features,
     LastWeights,
     PocketWeights,
-    Room,
 )
-from .presentation import Presentation, check_sizes, rows_as_given, with_constant
+from .inputs import ComputedInputs, GivenInputs, Inputs
+from .presentation import Presentation, check_sizes, rows_as_given
 from .slope import slope_of
 from .threshold import FAR, Threshold
 from .units import drawn_units, wire
@@ -445,7 +443,7 @@ class RosenblattPerceptron(
         n_inputs = int(self.n_associative) or X.shape[1]
         check_sizes(features, weights, has_constant, n_inputs * int(self.max_iter))
         training = Presentation(
-            self._features_of(X),
+            self._inputs(X),
             kept,
             codes[kept],
             len(self.classes_),
@@ -503,21 +501,16 @@ class RosenblattPerceptron(
         n_responses = 1 if len(self.classes_) == 2 else len(self.classes_)
         self._network = wire(n_features, n_units, n_responses)
 
-    def _features_of(self, X: Any) -> Callable[..., Features]:
-        """Return what gives the response units' inputs for the rows asked for."""
-        constant = float(self.fit_intercept)
-        if not self.n_associative:
-            return partial(with_constant, X, constant)
+    def _inputs(self, X: Any) -> Inputs:
+        """Return what the response units see of X."""
+        constant, n_units = float(self.fit_intercept), int(self.n_associative)
+        if not n_units:
+            return GivenInputs(X, constant)
         hidden, views = self._network.hidden_part(), self._associative_views(np.float64)
-        if X.shape[0] * int(self.n_associative) <= KEPT_NUMBERS:
-            associative = predict_raw(hidden, views, X)
-            return partial(with_constant, associative, constant)
-
-        def computed(rows: Integers, room: Room = np.empty) -> Features:
-            associative = predict_raw(hidden, views, X, rows)
-            return with_constant(associative, constant, np.arange(len(rows)), room)
-
-        return computed
+        if X.shape[0] * n_units <= KEPT_NUMBERS:
+            associative = np.ascontiguousarray(predict_raw(hidden, views, X))
+            return GivenInputs(associative, constant)
+        return ComputedInputs(partial(predict_raw, hidden, views, X), n_units, constant)
 
     def _train(
         self,

@@ -15,7 +15,7 @@ from sklearn import config_context
 from sklearn.linear_model import SGDClassifier
 
 from ..engine.arrays import Booleans, Floats, Integers
-from .error_correction import Features
+from .inputs import Features
 
 #: What a mistake adds to the weight of the column that counts them. Its product with a
 #: number in that column, which is about as small, is zero in floats.

@@ -6,16 +6,19 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy import sparse
 
 from ..engine.arrays import Floats, Integers
+from ..engine.compiled import rows_are_visited
 from .error_blocks import BLOCK, ErrorBlocks
-from .error_correction import ErrorCorrection, Features, Room, Solver
+from .error_correction import ErrorCorrection, Solver
+from .inputs import Features, Inputs, Room, RowsInPlace
 from .library_pass import HEAVIEST, LIGHTEST, CountingPass, MarkingPass
 from .prefetch import prefetched
+from .visiting_pass import VisitingPass
 
 #: Numbers in a window of rows (2 MB).
 WINDOW = 2**18
@@ -31,15 +34,22 @@ LARGE_WINDOW = 2**21
 #: presented for several epochs in one window, since a compiled call takes as long as 5000 rows.
 LARGE_ROWS = 16_384
 
-#: Rows gathered at a time. Fewer, in another thread, wait for the interpreter too often; more
-#: have left the cache when the constant is put behind them.
-GATHERED = 2048
-
 #: Rows from which the slope of the probabilities is found.
 SAMPLE = 10_000
 
+#: Rows of a window of several epochs for :class:`.VisitingPass`: to prepare one takes as long as
+#: 1000 to 2000 rows.
+FEW_ROWS = 4096
+
 #: Right answers, of all response units, that are held at a time (32 MB).
 ANSWERS = 2**22
+
+
+#: Positions of rows; a slice if they follow each other.
+Chosen: TypeAlias = "Integers | slice"
+
+#: Features, signs and weights of rows.
+Content: TypeAlias = "tuple[Features | RowsInPlace, Floats, Floats]"
 
 
 @dataclass(frozen=True)
@@ -48,9 +58,8 @@ class Presentation:
 
     Attributes
     ----------
-    features_of : callable
-        Gives the inputs of the response units for row numbers, constant included; dense ones
-        in the room that may be given.
+    inputs : GivenInputs or ComputedInputs
+        Of the response units, for all row numbers.
     rows : ndarray of int of shape (N,)
     codes : ndarray of int of shape (N,)
         The right classes.
@@ -60,7 +69,7 @@ class Presentation:
         Whether it does not matter which presentations are mistakes.
     """
 
-    features_of: Callable[..., Features]
+    inputs: Inputs
     rows: Integers
     codes: Integers
     n_classes: int
@@ -72,15 +81,24 @@ class Presentation:
         """Response units (C): two classes share one."""
         return 1 if self.n_classes == 2 else self.n_classes
 
-    def signs_of(self, chosen: Integers) -> Floats:
+    def signs_of(self, chosen: Chosen) -> Floats:
         """Return the right answers of some rows, (n, C): 1 or -1."""
-        units = np.array([1]) if self.n_classes == 2 else np.arange(self.n_classes)
-        return np.where(self.codes[chosen, np.newaxis] == units, 1.0, -1.0)
+        if self.n_classes == 2:
+            return self._signs[chosen]
+        units = np.arange(self.n_classes)
+        return np.where(self.codes[chosen][:, np.newaxis] == units, 1.0, -1.0)
+
+    @cached_property
+    def _signs(self) -> Floats:
+        """The right answers of the only unit to all rows, (N, 1)."""
+        return np.where(self.codes == 1, 1.0, -1.0)[:, np.newaxis]
 
     @cached_property
     def solver(self) -> Callable[[tuple[int, int]], Solver]:
         """The kind that is fastest."""
-        if sparse.issparse(self.features_of(self.rows[:1])):
+        if rows_are_visited():
+            return VisitingPass
+        if self.inputs.is_sparse:
             return MarkingPass
         if len(self.rows) < MANY_ROWS:
             return ErrorBlocks
@@ -95,7 +113,9 @@ class Presentation:
     @cached_property
     def _epochs_in_a_window(self) -> int:
         """How many epochs are presented at once at most."""
-        if self.solver is MarkingPass and sparse.issparse(self.features_of(self.rows[:1])):
+        if self.solver is VisitingPass:
+            return max(1, FEW_ROWS // len(self.rows))
+        if self.solver is MarkingPass and self.inputs.is_sparse:
             return max(1, LARGE_ROWS // len(self.rows))
         return 1
 
@@ -120,27 +140,26 @@ class Presentation:
         n_epochs = min(at_once, self._epochs_in_a_window)
         if n_epochs <= 1:
             return [self.present_all(units, rng)]
-        orders: list[Integers] = []
-        states: list[Any] = []
-        for _ in range(n_epochs):
-            orders.append(self._order(rng))
-            states.append(None if rng is None else rng.get_state())
-        rows = np.concatenate(orders)
-        features = self.features_of(self.rows[rows])
-        mistakes = units.present_epochs(features, self.signs_of(rows), self.weights[rows], n_epochs)
-        if rng is not None:
-            # Orders of epochs that did not take place have not been drawn.
-            rng.set_state(states[len(mistakes) - 1])
+        before: Any = None if rng is None else rng.get_state()
+        if rng is None:
+            order = np.tile(np.arange(len(self.rows)), n_epochs)
+        else:
+            order = np.concatenate([self._order(rng) for _ in range(n_epochs)])
+        mistakes = units.present_epochs(*self._content(order, units.room), n_epochs)
+        if rng is not None and len(mistakes) < n_epochs:
+            # What was drawn for epochs that did not take place is drawn again by what follows.
+            rng.set_state(before)
+            for _ in mistakes:
+                self._order(rng)
         return mistakes
 
-    def _order(self, rng: np.random.RandomState | None) -> Integers:
-        n_rows = len(self.rows)
-        return np.arange(n_rows) if rng is None else rng.permutation(n_rows)
+    def _order(self, rng: np.random.RandomState) -> Integers:
+        return rng.permutation(len(self.rows))
 
     def present_all(self, units: ErrorCorrection, rng: np.random.RandomState | None) -> int:
         """Present each row once, in random order if there is an `rng`; count the mistakes."""
         n_rows = len(self.rows)
-        windows = self._contents(self._order(rng), units.room)
+        windows = self._contents(None if rng is None else self._order(rng), units.room)
         # A marking pass has one room only, and wakes up threads of BLAS, which keep a core busy.
         if self.solver is CountingPass and n_rows > self._window_length:
             windows = prefetched(windows)
@@ -150,10 +169,10 @@ class Presentation:
     def count_right(self, weight: Floats, unit: int) -> float:
         """Return the weight of the rows that a response unit answers rightly."""
         right = 0.0
-        for chosen in self._windows(np.arange(len(self.rows))):
+        for chosen in self._windows():
             is_class = self.codes[chosen] == (1 if self.n_classes == 2 else unit)
             with np.errstate(over="ignore", invalid="ignore"):
-                responses = self.features_of(self.rows[chosen]) @ weight
+                responses = self.inputs.responses(self.rows[chosen], weight[np.newaxis])[:, 0]
             answered = responses * np.where(is_class, 1.0, -1.0) > 0
             right += float(self.weights[chosen][answered].sum())
         return right
@@ -162,36 +181,44 @@ class Presentation:
         """Return responses, signs and weights of at most ``SAMPLE`` rows."""
         at_most = max(1, min(SAMPLE, ANSWERS // self.n_responses))
         chosen = np.arange(0, len(self.rows), -(-len(self.rows) // at_most))
-        features = self.features_of(self.rows[chosen])
         with np.errstate(over="ignore", invalid="ignore"):
-            responses = features @ np.column_stack([coef, intercept]).T
+            weights = np.column_stack([coef, intercept])
+            responses = self.inputs.responses(self.rows[chosen], weights)
         return responses, self.signs_of(chosen), self.weights[chosen]
 
-    def _contents(
-        self, order: Integers, room: Room
-    ) -> Generator[tuple[Features, Floats, Floats], None, None]:
+    def _contents(self, order: Integers | None, room: Room) -> Generator[Content, None, None]:
         """Yield features, signs and weights, window by window."""
         for chosen in self._windows(order):
-            features = self.features_of(self.rows[chosen], room=room)
-            yield features, self.signs_of(chosen), self.weights[chosen]
+            yield self._content(chosen, room)
 
-    def _windows(self, order: Integers) -> Iterator[Integers]:
+    def _content(self, chosen: Chosen, room: Room) -> Content:
+        """Return features, signs and weights of a window."""
+        rows, inputs = self.rows[chosen], self.inputs
+        is_in_place = self.solver is VisitingPass
+        features = inputs.in_place(rows) if is_in_place else inputs.gathered(rows, room)
+        return features, self.signs_of(chosen), self.weights[chosen]
+
+    def _windows(self, order: Integers | None = None) -> Iterator[Chosen]:
+        """Yield positions of rows in an order; in the order given, if there is none."""
         length = self._window_length
-        for start in range(0, len(order), length):
-            yield order[start : start + length]
+        for start in range(0, len(self.rows), length):
+            window = slice(start, start + length)
+            yield window if order is None else order[window]
 
     @cached_property
     def _window_length(self) -> int:
         return max(1, min(self._rows_by_features(), ANSWERS // self.n_responses))
 
     def _rows_by_features(self) -> int:
-        features = self.features_of(self.rows[:1])
-        n_inputs = features.shape[1]
-        if sparse.issparse(features):
+        n_inputs = self.inputs.n_inputs
+        if self.inputs.is_sparse:
             return LARGE_ROWS
         if self.solver is ErrorBlocks:
             # Whole blocks: a window's last one would otherwise be shorter.
             return max(1, WINDOW // (n_inputs * BLOCK)) * BLOCK
+        if self.solver is VisitingPass:
+            # Several units visit the same rows while these are in the cache.
+            return (LARGE_WINDOW if self.n_responses == 1 else WINDOW) // n_inputs
         n_rows = max(1, LARGE_WINDOW // n_inputs)
         return n_rows if self.solver is CountingPass else min(LARGE_ROWS, n_rows)
 
@@ -231,25 +258,3 @@ def rows_as_given(weights: Floats) -> tuple[Integers, Floats]:
     """Return the rows that count, and their weights."""
     kept = np.flatnonzero(weights)
     return kept, weights[kept]
-
-
-def with_constant(X: Features, constant: float, rows: Integers, room: Room = np.empty) -> Features:
-    """Return rows of X, and behind them the input whose weight is the bias."""
-    n_rows, n_inputs = len(rows), X.shape[1]
-    if sparse.issparse(X):
-        column = np.full((n_rows, 1), constant)
-        return sparse.csr_array(sparse.hstack([X[rows], column], format="csr", dtype=np.float64))
-    extended = room((n_rows, n_inputs + 1))
-    for start in range(0, n_rows, GATHERED):
-        part = slice(start, start + GATHERED)
-        extended[part, :-1] = _taken(X, rows[part])
-        extended[part, -1] = constant
-    return extended
-
-
-def _taken(X: Floats, rows: Integers) -> Floats:
-    """Return rows of X; neighbours without a copy."""
-    if rows[-1] - rows[0] == len(rows) - 1 and (rows[1:] > rows[:-1]).all():
-        return X[rows[0] : rows[-1] + 1]
-    # Every row is there: "clip" saves the check.
-    return np.take(X, rows, axis=0, mode="clip")

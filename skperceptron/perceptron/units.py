@@ -51,6 +51,8 @@ def drawn_units(
     for unit in range(n_units):
         features = sample_without_replacement(n_features, n_connections, random_state=rng)
         joined[features, unit] = rng.choice([-1.0, 1.0], n_connections)
+    if not n_units:
+        return joined, np.empty(0)
     shares = rng.uniform(size=n_units)
     sums = X[rows[:SAMPLE]] @ joined
     thresholds = [_split(s, weights[:SAMPLE], q) for s, q in zip(sums.T, shares, strict=True)]

@@ -21,30 +21,16 @@ from ..engine.arrays import Floats
 from ..options import (
     COUNT,
     ChecksOptions,
-    Function,
-    Instance,
     Interval,
-    Listing,
-    Name,
     Precision,
     Rules,
     items_of,
     speaks_for_itself,
 )
 from ._columns import content_of, is_frame, kind_of
+from ._marked import CATEGORICAL_FEATURES, marked_columns
 from ._parts import Dates, Levels, Numbers, Part
 from ._scaler import RobustSmoothClipScaler
-
-_COLUMN = (Instance(str), Instance(bool), Instance(np.bool_), Interval(whole=True))
-
-
-#: What ``categorical_features`` may be.
-CATEGORICAL_FEATURES: Rules = (
-    Name(["from_dtype"]),
-    Listing(_COLUMN, "names, positions or truth values"),
-    Function("(X)"),
-    None,
-)
 
 
 # Long for its docstrings: parameters and methods are documented where users look for them.
@@ -311,23 +297,7 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
 
     def _marked(self, chosen: Any, n_columns: int) -> set[int]:
         """Return the positions of the columns that `categorical_features` names."""
-        items = items_of(chosen) or []
-        if items and all(isinstance(item, bool | np.bool_) for item in items):
-            if len(items) != n_columns:
-                raise ValueError(
-                    f"categorical_features has {len(items)} truth values, X has {n_columns}"
-                    " columns: one for each is needed."
-                )
-            return {j for j, is_category in enumerate(items) if is_category}
-        names = list(getattr(self, "feature_names_in_", ()))
-        unknown = [item for item in items if not _is_column(item, names, n_columns)]
-        if unknown:
-            known = f"its columns are {names}" if names else "its columns have no names"
-            raise ValueError(
-                f"categorical_features holds {unknown[0]!r}, but X has no such column: {known},"
-                f" their positions are 0 to {n_columns - 1}."
-            )
-        return {names.index(item) if isinstance(item, str) else int(item) for item in items}
+        return marked_columns(chosen, getattr(self, "feature_names_in_", ()), n_columns)
 
     def _part_for(self, kind: str, j: int) -> Part:
         if kind == "category":
@@ -382,12 +352,6 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
         tags.input_tags.string = True
         tags.transformer_tags.preserves_dtype = []
         return tags
-
-
-def _is_column(item: Any, names: Sequence[str], n_columns: int) -> bool:
-    if isinstance(item, str):
-        return item in names
-    return not isinstance(item, bool | np.bool_) and 0 <= item < n_columns
 
 
 def _made_unique(names: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ import time
 import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.notebook import PACKAGE, documentation_url
 from ..model_selection._cross_base import BaseCrossEnsemble
 from ..model_selection._held_out import Split
+from ..model_selection._parallel import MANY_UNITS
+from ..model_selection._threads import n_threads
 from ..options import (
     COUNT,
     N_JOBS,
@@ -178,8 +181,9 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         def fitted(n_epochs: int, verbose: Any, callbacks: Any) -> BaseCrossEnsemble:
             network = self._network(preset, batch, n_epochs)
             grid = [{name: [value] for name, value in arm.items()} for arm in arms]
+            n_jobs = self._workers(network, numbers, len(arms) * len(splits))
             ensemble = self._ensemble(
-                network, grid, cv=splits, n_jobs=self.n_jobs, verbose=verbose, random_state=seed
+                network, grid, cv=splits, n_jobs=n_jobs, verbose=verbose, random_state=seed
             )
             ensemble.set_params(callbacks=callbacks)
             if self._is_classifier:
@@ -188,7 +192,8 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
             with config_context(enable_metadata_routing=False), warnings.catch_warnings():
                 # Whether it is better to stop or to use all epochs, held-out rows decide.
                 warnings.filterwarnings("ignore", "Stochastic Optimizer: Max", ConvergenceWarning)
-                return ensemble.fit(numbers, y, **weights)
+                # Predictions are shared among threads by other rules.
+                return ensemble.fit(numbers, y, **weights).set_params(n_jobs=self.n_jobs)
 
         if self.max_time is not None and n_epochs > PILOT_EPOCHS:
             piloted = time.monotonic()
@@ -199,6 +204,17 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         self.ensemble_ = fitted(n_epochs, self.verbose, self.callbacks)
         self.n_epochs_ = n_epochs
         return self
+
+    def _workers(self, network: BaseMultilayerPerceptron, numbers: Any, n_members: int) -> Any:
+        """Return the number of workers: threads, if nobody says it, where an epoch is long."""
+        sizes = items_of(network.hidden_layer_sizes) or (network.hidden_layer_sizes,)
+        widths = [numbers.shape[1], *map(plain, sizes)]
+        if self.n_jobs is not None or sum(widths[1:]) < MANY_UNITS:
+            return self.n_jobs
+        n_weights = sum(a * b for a, b in pairwise(widths))
+        # Forward, and twice as much backward.
+        operations = 3.0 * numbers.shape[0] * n_members * n_weights
+        return n_threads(None, operations)
 
     @abstractmethod
     def _checked_target(self, y: Any) -> tuple[Any, Integers | None]:

@@ -49,7 +49,9 @@ max_time : float, default=None
     nothing is cut off.
 
 n_jobs : int, default=None
-    Number of workers. Each trains networks of its own.
+    Number of workers. Each trains networks of its own. None is one for small tables, and for
+    larger ones as many threads as NumPy's BLAS may use, which ``OMP_NUM_THREADS`` or threadpoolctl
+    can limit.
 
 verbose : int, default=0
     Whether progress, the weights of arms and the score of held-out rows are printed.

@@ -1,4 +1,4 @@
-"""Rows of X and y on their way into the workspaces; X itself is never copied whole."""
+"""Rows of X and y on their way into the workspaces; X itself is not copied unless it is small."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ from ..engine.network import FIRST
 
 #: Bytes up to which data sets are copied into one: what a step gathers from stays in the cache.
 JOINED = 2**20
+
+#: Bytes of X in float64 up to which it is converted whole where arithmetic is in float32: each
+#: step then reads half as much, and converts nothing.
+CONVERTED = 2**24
 
 #: Classes up to which a table has a row for each (32 KB): gathering from it is fastest.
 TABLED = 64
@@ -346,8 +350,13 @@ class TrainingSet:
         return {FIRST: self.X, **self.more} if self.more else self.X
 
     def astype(self, dtype: np.dtype) -> TrainingSet:
-        """Return the same rows with targets of the given dtype (X is converted batchwise)."""
-        return TrainingSet(self.X, self.targets.astype(dtype), self.more)
+        """Return the same rows with targets of the given dtype; of a large X, each batch is."""
+        X, is_plain = self.X, type(self.X) is np.ndarray
+        if is_plain and (X.dtype, dtype) == (np.float64, np.float32) and X.nbytes <= CONVERTED:
+            # What float32 has no room for lets training diverge, which is told.
+            with np.errstate(over="ignore"):
+                X = X.astype(dtype, order="C")
+        return TrainingSet(X, self.targets.astype(dtype), self.more)
 
     def filling(
         self, inputs: Mapping[str, Input], rows: Integers, dtype: np.dtype, members: slice

@@ -45,6 +45,8 @@ class Stack:
         Rows per step; a member with fewer rows takes them all.
     dtype : dtype
         Of parameters and arithmetic.
+    is_brief : bool, default=False
+        Whether it is asked for one epoch at a time.
 
     Attributes
     ----------
@@ -61,6 +63,7 @@ class Stack:
         data: TrainingSet | Sequence[TrainingSet],
         batch_size: int,
         dtype: np.dtype,
+        is_brief: bool = False,
     ) -> None:
         if len({member.recipe.optimizer.operations for member in members}) > 1:
             raise ValueError("the optimizers of one stack must perform the same operations.")
@@ -76,15 +79,16 @@ class Stack:
         self.batch_size = batch_size
         self.dtype = dtype
         self.tables = Tables.of_members(members, dtype)
-        self._bind()
+        ahead = max(member.recipe.max_iter - member.n_iter for member in members)
+        self._bind(1 if is_brief else ahead)
 
     @property
     def parameters(self) -> Floats:
         """The parameters of the members in training, (K, P)."""
         return self.tables.parameters
 
-    def _bind(self) -> None:
-        """Plan the epochs of the present members, and make all that they need."""
+    def _bind(self, n_epochs: float) -> None:
+        """Plan the epochs of the present members, at most so many, and make all that they need."""
         members = self._bound_members = self.members
         recipes = [m.recipe for m in members]
         counts = [len(m.rows) for m in members]
@@ -103,7 +107,7 @@ class Stack:
         is_weighted = self._weights.in_batch is not None
         self.window = Window(recipes, self.data, length, n_outputs, self.dtype, is_weighted)
         self.steps = self._bind_steps(is_weighted)
-        self._runner = runner(self._plan.n_steps)
+        self._runner = runner(self._plan.n_steps, n_epochs)
         self._validation: ValidationPass | None = None
         self._is_gathered = False
         self._divisors = np.array([n_outputs if r.loss.averages_outputs else 1 for r in recipes])
@@ -140,7 +144,8 @@ class Stack:
         self.members = self._bound_members
         self.members[0] = member
         (own,) = self.data
-        np.copyto(own.X, data.X)
+        with np.errstate(over="ignore"):
+            np.copyto(own.X, data.X)
         assert isinstance(own.targets, Targets) and isinstance(data.targets, Targets)
         own.targets.overwrite(data.targets)
         self.order[0] = member.rows
@@ -258,4 +263,5 @@ class Stack:
             self.data = [self.data[k] for k in staying]
             self._first_rows = self._first_rows[staying]
             self.tables = self.tables.of(staying)
-            self._bind()
+            # Where one has left, others may soon.
+            self._bind(1)

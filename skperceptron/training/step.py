@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -109,41 +109,43 @@ def _weighted_squares(values: Floats, weights: Floats) -> Floats:
 
 
 class Step:
-    """A bound step together with the rows of the window that it takes."""
+    """A bound step together with the rows of the window that it takes.
+
+    Its calls are listed when they are asked for: of most steps, tables ask for none.
+    """
 
     def __init__(self, window: Window, bound: BoundStep, batch: Batch) -> None:
-        members, rows = batch.members, batch.rows
-        factor = bound.mean if window.factor is None else window.factor[members, rows]
-        self._gather = bound.gathering(window.order[members, rows])
-        self._learn = bound.learning(window.y[members, rows], window.raw[members, rows], factor)
+        self._window, self._batch = window, batch
         self._announces = bound.mixes_weighted or bound.is_scheduled
         self.bound = bound
-        self._rows = rows
 
     def follows(self, other: Step) -> bool:
         """Tell whether another step of the window is like this one and takes the rows before."""
-        return self.bound is other.bound and self._rows.start == other._rows.stop
+        return self.bound is other.bound and self._batch.start == other._batch.rows.stop
 
-    @property
+    @cached_property
     def gathering(self) -> list[Call]:
         """The calls of ``gather``."""
-        return self._gather
+        batch = self._batch
+        return self.bound.gathering(self._window.order[batch.members, batch.rows])
 
-    @property
+    @cached_property
     def learning(self) -> list[Call]:
         """The calls that compute the gradient."""
-        return self._learn
+        window, place = self._window, (self._batch.members, self._batch.rows)
+        factor = self.bound.mean if window.factor is None else window.factor[place]
+        return self.bound.learning(window.y[place], window.raw[place], factor)
 
     def gather(self) -> None:
         """Put the rows of X into the workspace."""
-        for call in self._gather:
+        for call in self.gathering:
             call()
 
     def run(self, i: int) -> None:
         """Take step ``i`` of the epoch with the batch that has been gathered."""
         if self._announces:
             self.bound.announce(i)
-        for call in self._learn:
+        for call in self.learning:
             call()
         self.bound.update(i)
 

@@ -256,6 +256,22 @@ def test_calls_of_some_members_leave_the_others_alone():
     assert_array_equal(x[:, 0, 0], [1, 2, 2, 6])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_generators_go_on_where_tables_leave_them(dtype):
+    ours, theirs = np.random.default_rng(3), np.random.default_rng(3)
+    drawn = np.zeros((1, 5, 3), dtype)
+    assert run_table(partial(ours.random, None, drawn.dtype, drawn), 1)
+    assert_array_equal(drawn[0], theirs.random((5, 3), dtype))
+    assert_array_equal(ours.random(2, dtype), theirs.random(2, dtype))
+
+
+def test_generators_of_several_members_or_other_layouts_stay_pythons():
+    generator, drawn = np.random.default_rng(0), np.zeros((2, 4, 4), "float32")
+    assert encode(partial(generator.random, None, drawn.dtype, drawn), 2, {}) is None
+    half = drawn[:1, :, ::2]
+    assert encode(partial(generator.random, None, drawn.dtype, half), 1, {}) is None
+
+
 def test_operands_move_from_step_to_step_and_from_window_to_window():
     per_step, of_epoch, total = np.arange(5.0), np.arange(10.0), np.zeros(1)
     sections = [

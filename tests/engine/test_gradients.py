@@ -109,7 +109,8 @@ def problem(network, loss, seed=2):
     rng = np.random.RandomState(seed)
     vector = rng.normal(scale=0.35, size=network.n_parameters)
     x = rng.normal(size=(B, D))
-    return vector, x, possible_targets(loss, rng), rng.uniform(0.2, 2, size=B)
+    weight = rng.uniform(0.2, 2, size=B)
+    return vector, x, possible_targets(loss, rng), weight
 
 
 def workspace_of(network, vectors, x, weight):
@@ -157,10 +158,9 @@ def moved_both_ways(vector):
     )
 
 
-def central_differences(network, loss, vector, x, y, weight, raw=None):
-    """Move each parameter both ways; all the moved vectors form one stack."""
+def central_differences(network, loss, vector, y, weight, raw):
+    """Return the derivatives by each parameter, from predictions of the moved vectors."""
     moved = moved_both_ways(vector)
-    raw = raw_predictions(network, moved, x, weight) if raw is None else raw
     values = objective_values(network, loss, moved, raw, y, weight)
     return WEIGHTS @ values.reshape(len(MOVES), -1)
 
@@ -218,13 +218,14 @@ def assert_gradients_match_central_differences(make_network, losses):
     network = make_network(n_outputs=C * losses[0].outputs_per_target)
     mixes_rows = any(node.block.mixes_rows for node in network.nodes)
     # With these numbers no move of a parameter takes a value over the kink of an activation.
-    problems = [problem(network, loss, seed=3 if mixes_rows else 2) for loss in losses]
-    vector, x = problems[0][:2]
-    # Statistics of a batch depend on the weights of its rows, which differ from loss to loss.
-    raw = None if mixes_rows else raw_predictions(network, moved_both_ways(vector), x)
+    problems = [problem(network, loss, seed=6 if mixes_rows else 2) for loss in losses]
+    vector, x, _, weight = problems[0]
+    # Statistics of a batch depend on the weights of its rows, which are those of all losses.
+    raw = raw_predictions(network, moved_both_ways(vector), x, weight)
     of_step = gradients_of_a_step(network, losses, problems)
     for loss, given, found in zip(losses, problems, of_step, strict=True):
-        expected = central_differences(network, loss, *given, raw)
+        _, _, y, _ = given
+        expected = central_differences(network, loss, vector, y, weight, raw)
         name = type(loss).__name__
         assert_allclose(found, expected, rtol=1e-6, atol=1e-8, err_msg=name)
         if not OF_BATCHES & {node.block.kind for node in network.nodes}:
@@ -284,7 +285,8 @@ def test_learned_slopes_receive_the_derivative_of_the_objective(depth, skip_conn
     vector, x, y, weight = problem(network, SquaredError(), seed=1)
     member = member_with(vector, SquaredError(), B, sample_weight=weight)
     _, gradient = Objective(network, member, TrainingSet(x, Targets(y)))(vector)
-    expected = central_differences(network, SquaredError(), vector, x, y, weight)
+    raw = raw_predictions(network, moved_both_ways(vector), x)
+    expected = central_differences(network, SquaredError(), vector, y, weight, raw)
 
     def slopes(flat):
         learned = network.views(flat[np.newaxis])

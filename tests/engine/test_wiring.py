@@ -8,6 +8,7 @@ from scipy import sparse
 from skperceptron.activations import Tanh
 from skperceptron.embeddings import Periodic
 from skperceptron.engine import Embed, Workspace, multilayer_perceptron, wiring
+from skperceptron.engine.blocks import EmbedColumns
 from skperceptron.engine.description import describe
 from skperceptron.engine.prediction import Predictor, predict_raw
 from skperceptron.estimators.fitting import in_canonical_order
@@ -57,8 +58,13 @@ def test_docstring_lists_everything_that_can_be_asked_for():
     )
     listed = listed_in_docstring()
     assert names(network) == [name for line in listed[3:7] for name in line]
+    columns = EmbedColumns((0, 2), LEVELS, DIMS)
+    network = multilayer_perceptron(
+        D, (), C, [], dropout=[[0.1]], scale_inputs=True, embed_columns=columns
+    )
+    assert names(network) == listed[7]
     network = multilayer_perceptron(D, (2, 2), C, [[Tanh()]] * 2, n_networks=3)
-    assert names(network) == [name for line in listed[7:] for name in line]
+    assert names(network) == [name for line in listed[8:] for name in line]
 
 
 def test_networks_that_share_weights_read_no_codes():

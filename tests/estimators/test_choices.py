@@ -45,7 +45,8 @@ def counting(cls, counts):
             asker = frame.f_globals.get("__name__", "")
             # Messages and pictures of the parameters are of no interest, nor is their comparison.
             functions = {frame.f_code.co_name, frame.f_back.f_code.co_name}
-            is_resolving = not functions & {"plain_options", "__sklearn_tags__"}
+            others = {"plain_options", "__sklearn_tags__", "has_last_hidden_layer"}
+            is_resolving = not functions & others
             if name in RESOLVED and asker.startswith("skperceptron.estimators") and is_resolving:
                 counts[name] = counts.get(name, 0) + 1
             return super().__getattribute__(name)

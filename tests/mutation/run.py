@@ -46,6 +46,7 @@ TESTS = {
     ],
     "skperceptron/perceptron/": [
         "tests/engine/test_error_correction.py",
+        "tests/perceptron",
         "tests/test_library_pass.py",
         "tests/test_rosenblatt.py",
     ],

@@ -18,6 +18,7 @@ from skperceptron import (
 )
 from skperceptron.engine.compiled import VARIABLE, is_available
 from skperceptron.model_selection import StackedGridSearchCV
+from skperceptron.tabular import TabularMLPClassifier, TabularMLPRegressor
 from skperceptron.training.compiled_steps import CompiledSteps
 
 pytestmark = [
@@ -219,3 +220,22 @@ def test_stacks(grid, dtype, monkeypatch):
         search.fit(X, CLASSES)
         found.append([*search.cv_results_["mean_test_score"], *learned(search.best_estimator_)])
     assert_array_equal(*found)
+
+
+@both_dtypes
+def test_dropout_is_drawn_without_python(dtype, monkeypatch, programs):
+    make = classifier(dtype=dtype, dropout=0.3, input_dropout=0.1)
+    assert_both_ways_agree(make, X, CLASSES, monkeypatch=monkeypatch)
+    assert programs and not any(program.n_python_calls for program in programs)
+
+
+@pytest.mark.parametrize("cls", [TabularMLPClassifier, TabularMLPRegressor])
+@pytest.mark.parametrize("preset", ["default", "realmlp-td-s"])
+def test_networks_of_tables_need_no_python(cls, preset, monkeypatch, programs):
+    y = CLASSES if cls is TabularMLPClassifier else NUMBERS[:, 0]
+    found = []
+    for way in ("numpy", "compiled"):
+        monkeypatch.setenv(VARIABLE, way)
+        found.append(cls(preset, max_epochs=3, random_state=0).fit(X, y).oof_predictions_)
+    assert_array_equal(*found)
+    assert programs and not any(program.n_python_calls for program in programs)

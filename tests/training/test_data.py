@@ -90,10 +90,11 @@ def test_filling_a_batch_from_whole_rows_allocates_nothing_of_its_size(peak_of, 
     assert peak_of(lambda: data.fill({"x": DenseInput(x)}, rows, of_batch)) < x.nbytes / 2
 
 
-def test_astype_converts_targets_and_leaves_the_data_alone():
+def test_astype_converts_targets_and_leaves_what_it_was_given_alone():
     X = values()
-    data = TrainingSet(X, Targets(np.zeros((N, C)))).astype(np.dtype(np.float32))
-    assert data.X is X
+    given = TrainingSet(X, Targets(np.zeros((N, C))))
+    data = given.astype(np.dtype(np.float32))
+    assert given.X is X and X.dtype == given.targets.table.dtype == np.float64
     assert data.targets.table.dtype == np.float32
     assert data.n_rows == N
     assert not data.is_sparse
@@ -135,6 +136,15 @@ def test_small_data_sets_become_one_and_each_member_finds_its_own_rows(monkeypat
     apart, first_rows = one_below_another(order)
     assert apart == order
     assert not first_rows.any()
+
+
+def test_small_rows_are_converted_once_and_others_batch_by_batch(monkeypatch):
+    X = np.random.RandomState(0).normal(size=(6, 3))
+    for limit, dtype in [(X.nbytes, np.float32), (X.nbytes - 1, np.float64)]:
+        monkeypatch.setattr(data_module, "CONVERTED", limit)
+        found = TrainingSet(np.asfortranarray(X), Targets(np.zeros((6, 1)))).astype(np.dtype("f"))
+        assert found.X.dtype == dtype
+        assert_array_equal(found.X, X.astype(dtype))
 
 
 def indicator(n_rows=N, n_labels=7):

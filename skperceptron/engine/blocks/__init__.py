@@ -13,11 +13,13 @@ from .batch_normalize import BatchNormalize
 from .blend import Blend
 from .dropout import Dropout
 from .embed import Embed
+from .embed_columns import EmbedColumns
 from .layer_normalize import LayerNormalize
 from .multiply import Multiply
 from .periodic import Periodic
 from .periodic_linear import PeriodicLinear
 from .scale import Scale
+from .select import Select
 from .separate_affine import SeparateAffine
 
 __all__ = [
@@ -32,11 +34,13 @@ __all__ = [
     "Block",
     "Dropout",
     "Embed",
+    "EmbedColumns",
     "LayerNormalize",
     "LearnedArray",
     "Multiply",
     "Periodic",
     "PeriodicLinear",
     "Scale",
+    "Select",
     "SeparateAffine",
 ]

@@ -104,8 +104,13 @@ def _look_up(table: Floats, codes: Integers, out: Floats) -> None:
 
 def _sum_by_code(grad: Floats, codes: Integers, out: Floats) -> None:
     """Write the sum of the rows that have each code: (K, B, dim) into (K, levels, dim)."""
-    ones, starts = np.ones(codes.shape[1], grad.dtype), np.arange(codes.shape[1] + 1)
+    ones = np.ones(codes.shape[1], grad.dtype)
     for of_member, member_codes, sums in zip(grad, codes, out, strict=True):
-        shape = len(member_codes), len(sums)
-        one_hot = sparse.csr_array((ones, member_codes, starts), shape=shape)
-        sums[:] = one_hot.T @ np.ascontiguousarray(of_member)
+        sum_by_code(of_member, member_codes, ones, sums)
+
+
+def sum_by_code(grad: Floats, codes: Integers, factors: Floats, out: Floats) -> None:
+    """Write sums of the rows (B, dim), each times its factor, into the rows (levels, dim)."""
+    shape = len(codes), len(out)
+    one_hot = sparse.csr_array((factors, codes, np.arange(len(codes) + 1)), shape=shape)
+    out[:] = one_hot.T @ np.ascontiguousarray(grad)

@@ -3,7 +3,10 @@
 Each row of the table names an inner loop with the signature of NumPy's: those behind NumPy's and
 SciPy's ufuncs, which so give the bits that they give in Python, and a few of our own below. A row
 also says where its operands lie and by how much they move from step to step and from member to
-member. Nothing is checked here but the size of the table: rows.py has checked every address. */
+member. Nothing is checked here but the size of the table: rows.py has checked every address.
+
+Beside it stands Rosenblatt's rule for many rows, which is no such table: which rows change the
+weights follows from those before them. */
 
 #include <Python.h>
 #include <math.h>
@@ -11,10 +14,14 @@ member. Nothing is checked here but the size of the table: rows.py has checked e
 #include <string.h>
 #include <time.h>
 #include <numpy/ndarraytypes.h>
+#include <numpy/random/bitgen.h>
 #include <numpy/ufuncobject.h>
 
 typedef npy_intp Size;
 typedef void (*Loop)(char **args, const Size *dims, const Size *steps, void *data);
+
+/* Of rows and loops, as layout.py describes them: whoever changes their meaning raises both. */
+#define VERSION 2
 
 /* The operands that a row has at most, the sizes that a loop reads, and their strides. */
 enum { OPERANDS = 5, DIMS = 4, STEPS = 9 };
@@ -108,29 +115,56 @@ static int run_steps(const Run *run) {
 
 /* Our own loops. Those that treat elements one by one take any strides. */
 
+/* Where the linker can choose among versions of a function, as the program starts, the loops that
+   take the most time exist for wider registers too. All versions give the same bits. */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) \
+    && !defined(SKPERCEPTRON_SANITIZED)
+#define WIDE __attribute__((target_clones("default", "avx2", "avx512f")))
+#else
+#define WIDE
+#endif
+
+/* Rows are gathered in a random order: memory is told of them some rows before. */
+#if defined(__GNUC__)
+#define FETCH(ADDRESS) __builtin_prefetch(ADDRESS)
+#else
+#define FETCH(ADDRESS) ((void)(ADDRESS))
+#endif
+enum { ROWS_AHEAD = 4, CACHE_LINE = 64, LINES_AHEAD = 16 };
+
+static Size clipped(Size row, Size n_rows) { return row < 0 ? 0 : LEAST(row, n_rows - 1); }
+
+/* Announce the row that is to be copied some rows after the r-th, or its beginning. */
+static void fetch_ahead(const char *x, const Size *rows, Size r, const Size *d, Size n_bytes) {
+    if (r + ROWS_AHEAD >= d[0]) return;
+    const char *from = x + clipped(rows[r + ROWS_AHEAD], d[2]) * n_bytes;
+    const Size stop = LEAST(n_bytes, LINES_AHEAD * CACHE_LINE);
+    for (Size b = 0; b < stop; b += CACHE_LINE) FETCH(from + b);
+}
+
 /* (X, rows, out); dims: rows to copy, bytes of a row, rows of X. A number that is out of range
    counts as the nearest one that is not, as in np.take(..., mode="clip"). */
 static void gather(char **a, const Size *d, const Size *s, void *u) {
     const Size *rows = (const Size *)a[1];
     for (Size r = 0; r < d[0]; r++) {
-        const Size from = rows[r] < 0 ? 0 : LEAST(rows[r], d[2] - 1);
-        memcpy(a[2] + r * d[1], a[0] + from * d[1], (size_t)d[1]);
+        fetch_ahead(a[0], rows, r, d, d[1]);
+        memcpy(a[2] + r * d[1], a[0] + clipped(rows[r], d[2]) * d[1], (size_t)d[1]);
     }
 }
 
 /* The same, from doubles to floats; dims[1]: columns. */
-static void gather_narrow(char **a, const Size *d, const Size *s, void *u) {
+WIDE static void gather_narrow(char **a, const Size *d, const Size *s, void *u) {
     const Size *rows = (const Size *)a[1];
     for (Size r = 0; r < d[0]; r++) {
-        const Size from = rows[r] < 0 ? 0 : LEAST(rows[r], d[2] - 1);
-        const double *x = (const double *)a[0] + from * d[1];
-        float *o = (float *)a[2] + r * d[1];
+        fetch_ahead(a[0], rows, r, d, d[1] * (Size)sizeof(double));
+        const double *restrict x = (const double *)a[0] + clipped(rows[r], d[2]) * d[1];
+        float *restrict o = (float *)a[2] + r * d[1];
         for (Size c = 0; c < d[1]; c++) o[c] = (float)x[c];
     }
 }
 
 #define CAST(NAME, FROM, TO) \
-static void NAME(char **a, const Size *d, const Size *s, void *u) { \
+WIDE static void NAME(char **a, const Size *d, const Size *s, void *u) { \
     for (Size i = 0; i < d[0]; i++) \
         *(TO *)(a[1] + i * s[1]) = (TO)*(const FROM *)(a[0] + i * s[0]); \
 }
@@ -138,7 +172,7 @@ CAST(narrow, double, float)
 CAST(widen, float, double)
 
 #define COPY(NAME, T) \
-static void NAME(char **a, const Size *d, const Size *s, void *u) { \
+WIDE static void NAME(char **a, const Size *d, const Size *s, void *u) { \
     const Size n = d[0]; \
     T *o = (T *)a[1]; \
     if (s[1] == sizeof(T) && s[0] == 0) { \
@@ -154,9 +188,22 @@ static void NAME(char **a, const Size *d, const Size *s, void *u) { \
 COPY(copy_d, double)
 COPY(copy_f, float)
 
+/* (out): numbers from [0, 1) as Generator.random draws them; data: the bit generator. */
+static void uniform_d(char **a, const Size *d, const Size *s, void *u) {
+    bitgen_t *source = (bitgen_t *)u;
+    double *o = (double *)a[0];
+    for (Size i = 0; i < d[0]; i++) o[i] = source->next_double(source->state);
+}
+static void uniform_f(char **a, const Size *d, const Size *s, void *u) {
+    bitgen_t *source = (bitgen_t *)u;
+    float *o = (float *)a[0];
+    for (Size i = 0; i < d[0]; i++)
+        o[i] = (float)(source->next_uint32(source->state) >> 8) * (1.0f / 16777216.0f);
+}
+
 /* (x, y, out): 1 where x is greater than y, and so on, else 0. */
 #define COMPARISON(NAME, T, SIGN) \
-static void NAME(char **a, const Size *d, const Size *s, void *u) { \
+WIDE static void NAME(char **a, const Size *d, const Size *s, void *u) { \
     const Size n = d[0]; \
     if (s[0] == sizeof(T) && s[1] == 0 && s[2] == sizeof(T)) { \
         const T *x = (const T *)a[0], y = *(const T *)a[1]; \
@@ -173,15 +220,6 @@ static void NAME(char **a, const Size *d, const Size *s, void *u) { \
     COMPARISON(less_##F, T, <) COMPARISON(less_equal_##F, T, <=)
 COMPARISONS(double, d)
 COMPARISONS(float, f)
-
-/* Where the linker can choose among versions of a function, as the program starts, the loops that
-   take the most time exist for wider registers too. All versions give the same bits. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) \
-    && !defined(SKPERCEPTRON_SANITIZED)
-#define WIDE __attribute__((target_clones("default", "avx2", "avx512f")))
-#else
-#define WIDE
-#endif
 
 #define ARITHMETIC(T, F, SQRT) \
 /* (row, out): out += row; dims: rows, columns; steps[0]: bytes from row to row of out. */ \
@@ -229,10 +267,107 @@ WIDE static void nesterov_##F(char **a, const Size *d, const Size *s, void *u) {
 ARITHMETIC(double, d, sqrt)
 ARITHMETIC(float, f, sqrtf)
 
+/* Rosenblatt's rule for one unit: rows in turn, each added to the weights, times its amount, if it
+   is answered wrongly. The sign of an amount is the right answer. Behind the weights of a row's
+   numbers stands that of a constant. Scores are added up from the first number on, so that they
+   are those of any other code that does. */
+
+typedef struct {
+    const void *numbers; /* of dense rows, one after another, or of those that are not zero */
+    const void *columns, *starts; /* of a CSR matrix; starts is NULL for dense rows */
+    const Size *rows; /* which to present, in this order */
+    const double *amounts;
+    double *weight;
+    char *wrong; /* told of each row: 1 or 0; NULL to add all rows, whatever their scores */
+    Size n_rows, n_columns;
+    double constant;
+} Visit;
+
+/* Corrects the bias; returns whether the other weights are to be corrected too. */
+static int correct_if_wrong(const Visit *v, Size i, double score) {
+    const double amount = v->amounts[i];
+    double *bias = v->weight + v->n_columns;
+    if (v->wrong) {
+        score += *bias * v->constant;
+        v->wrong[i] = amount > 0 ? score <= 0 : score >= 0;
+        if (!v->wrong[i]) return 0;
+    } else if (amount == 0)
+        return 0;
+    *bias += amount * v->constant;
+    return 1;
+}
+
+/* An addition waits for the one before it. So the sums of several rows run side by side; those
+   behind a wrong answer meet other weights and are added up anew. */
+enum { AT_ONCE = 4 };
+
+#define VISIT_DENSE(T, F) \
+WIDE static void add_multiple_##F(double *restrict w, const T *restrict x, double a, Size n) { \
+    for (Size c = 0; c < n; c++) w[c] += a * (double)x[c]; \
+} \
+static void visit_dense_##F(const Visit *v) { \
+    const Size n = v->n_columns, last = v->n_rows - 1; \
+    const T *numbers = (const T *)v->numbers; \
+    double *w = v->weight; \
+    for (Size i = 0; !v->wrong && i <= last; i++) \
+        if (correct_if_wrong(v, i, 0)) \
+            add_multiple_##F(w, numbers + v->rows[i] * n, v->amounts[i], n); \
+    for (Size i = 0; v->wrong && i <= last;) { \
+        const T *x[AT_ONCE]; \
+        for (Size j = 0; j < AT_ONCE; j++) \
+            x[j] = numbers + v->rows[LEAST(i + j, last)] * n; \
+        const T *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3]; \
+        double a = 0, b = 0, c = 0, d = 0; \
+        for (Size k = 0; k < n; k++) { \
+            const double y = w[k]; \
+            a += y * (double)x0[k]; \
+            b += y * (double)x1[k]; \
+            c += y * (double)x2[k]; \
+            d += y * (double)x3[k]; \
+        } \
+        const double scores[AT_ONCE] = {a, b, c, d}; \
+        for (Size j = 0, m = LEAST(AT_ONCE, v->n_rows - i); j < m; j++, i++) \
+            if (correct_if_wrong(v, i, scores[j])) { \
+                const double amount = v->amounts[i++]; \
+                add_multiple_##F(w, x[j], amount, n); \
+                break; \
+            } \
+    } \
+}
+VISIT_DENSE(double, d)
+VISIT_DENSE(float, f)
+
+#define VISIT_SPARSE(T, F, I, BITS) \
+static void visit_sparse_##F##BITS(const Visit *v) { \
+    double *w = v->weight; \
+    for (Size i = 0; i < v->n_rows; i++) { \
+        const I *starts = (const I *)v->starts + v->rows[i]; \
+        const T *x = (const T *)v->numbers + starts[0]; \
+        const I *columns = (const I *)v->columns + starts[0]; \
+        const Size n = (Size)(starts[1] - starts[0]); \
+        double score = 0; \
+        for (Size k = 0; v->wrong && k < n; k++) score += w[columns[k]] * (double)x[k]; \
+        if (!correct_if_wrong(v, i, score)) continue; \
+        for (Size k = 0; k < n; k++) w[columns[k]] += v->amounts[i] * (double)x[k]; \
+    } \
+}
+VISIT_SPARSE(double, d, int32_t, 32)
+VISIT_SPARSE(double, d, int64_t, 64)
+VISIT_SPARSE(float, f, int32_t, 32)
+VISIT_SPARSE(float, f, int64_t, 64)
+
+/* Takes the sizes of a number and of a column number. */
+static void visit_rows(const Visit *v, Size number, Size column) {
+    const int is_double = number == sizeof(double);
+    if (!v->starts) (is_double ? visit_dense_d : visit_dense_f)(v);
+    else if (column == sizeof(int32_t)) (is_double ? visit_sparse_d32 : visit_sparse_f32)(v);
+    else (is_double ? visit_sparse_d64 : visit_sparse_f64)(v);
+}
+
 #define BOTH(NAME) {#NAME "_d", NAME##_d}, {#NAME "_f", NAME##_f}
 static const struct { const char *name; Loop loop; } OWN_LOOPS[] = {
     {"gather", gather}, {"gather_narrow", gather_narrow}, {"narrow", narrow}, {"widen", widen},
-    BOTH(copy), BOTH(greater), BOTH(greater_equal), BOTH(less), BOTH(less_equal),
+    BOTH(uniform), BOTH(copy), BOTH(greater), BOTH(greater_equal), BOTH(less), BOTH(less_equal),
     BOTH(add_row), BOTH(adam), BOTH(sgd), BOTH(nesterov),
 };
 
@@ -288,6 +423,36 @@ static PyObject *run(PyObject *module, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+static PyObject *visit(PyObject *module, PyObject *args) {
+    enum { NUMBERS, COLUMNS, STARTS, ROWS, AMOUNTS, WEIGHT, WRONG, BUFFERS };
+    Py_buffer b[BUFFERS];
+    Visit v;
+    if (!PyArg_ParseTuple(args, "y*z*z*y*y*w*z*d", &b[NUMBERS], &b[COLUMNS], &b[STARTS], &b[ROWS],
+                          &b[AMOUNTS], &b[WEIGHT], &b[WRONG], &v.constant))
+        return NULL;
+    v.numbers = b[NUMBERS].buf;
+    v.columns = b[COLUMNS].buf;
+    v.starts = b[STARTS].buf;
+    v.rows = b[ROWS].buf;
+    v.amounts = b[AMOUNTS].buf;
+    v.weight = b[WEIGHT].buf;
+    v.wrong = b[WRONG].buf;
+    v.n_rows = b[ROWS].len / (Size)sizeof(Size);
+    v.n_columns = b[WEIGHT].len / (Size)sizeof(double) - 1;
+    const int fits = v.n_columns >= 0 && b[AMOUNTS].len == v.n_rows * (Size)sizeof(double)
+        && (!v.wrong || (b[WRONG].len == v.n_rows && !b[WRONG].readonly));
+    if (fits) {
+        Py_BEGIN_ALLOW_THREADS
+        visit_rows(&v, b[NUMBERS].itemsize, v.starts ? b[STARTS].itemsize : 0);
+        Py_END_ALLOW_THREADS
+    } else
+        PyErr_SetString(PyExc_ValueError, "visit() got rows, amounts or answers of another size.");
+    for (int i = 0; i < BUFFERS; i++)
+        PyBuffer_Release(&b[i]);
+    if (!fits) return NULL;
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef METHODS[] = {
     {"own_loops", own_loops, METH_NOARGS,
      "own_loops()\n--\n\nReturn the addresses of this module's loops by name."},
@@ -297,6 +462,10 @@ static PyMethodDef METHODS[] = {
      "run(table, taken, first, last, start, stop, /)\n--\n\n"
      "Run a table for the steps first to last - 1 of the members start to stop - 1.\n\n"
      "Counts in ``taken`` how many steps each member has taken."},
+    {"visit", visit, METH_VARARGS,
+     "visit(numbers, columns, starts, rows, amounts, weight, wrong, constant, /)\n--\n\n"
+     "Correct a perceptron's weights at each row that they answer wrongly, one after another;\n"
+     "at all rows, if ``wrong`` is None."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -309,6 +478,8 @@ PyMODINIT_FUNC PyInit__steps(void) {
     PyObject *module = PyModule_Create(&MODULE);
     if (!module) return NULL;
     import_umath1(NULL);
-    if (PyModule_AddIntConstant(module, "ROW_WORDS", sizeof(Row) / sizeof(Size)) < 0) return NULL;
+    if (PyModule_AddIntConstant(module, "VERSION", VERSION) < 0
+        || PyModule_AddIntConstant(module, "ROW_WORDS", sizeof(Row) / sizeof(Size)) < 0)
+        return NULL;
     return module;
 }

@@ -1,6 +1,7 @@
 """A row of a table: one inner loop with its operands, as the C code reads it.
 
 The order of the fields is that of ``Row`` in ``_steps.c``; each is as wide as a pointer.
+Whoever changes what a field or a loop of the C code means raises ``VERSION`` in both files.
 """
 
 from __future__ import annotations
@@ -8,6 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+#: Of this description; ``_steps.c`` has the same.
+VERSION = 2
+
+#: Loops of our own in ``_steps.c``; most exist for doubles, "_d", and floats, "_f".
+_FOR_BOTH = ("copy", "greater", "greater_equal", "less", "less_equal", "add_row")
+_UPDATES = ("adam", "sgd", "nesterov")
+LOOPS = {"gather", "gather_narrow", "narrow", "widen"} | {
+    f"{name}_{dtype}" for name in (*_FOR_BOTH, *_UPDATES) for dtype in "df"
+}
 
 #: Operands that a row has at most, sizes that a loop reads, and their strides.
 OPERANDS, DIMS, STEPS = 5, 4, 9

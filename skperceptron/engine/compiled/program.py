@@ -242,14 +242,22 @@ def _alike(row: Row, other: Row) -> bool:
     )
 
 
+#: Owner, address, stride, and moves by step and by member.
+Operand = tuple[int, int, int, int, int]
+
+
 def _in_blocks(rows: Sequence[Row], of_epoch: Sequence[bool]) -> Sequence[Row]:
     """Let neighbours that run along the same elements be treated block by block."""
     found: list[Row] = []
+    vectors = [_operands(row) if row.can_be_split else [] for row in rows]
     i = 0
     while i < len(rows):
         j = i + 1
-        while j < len(rows) and all(
-            _may_alternate(rows[k], rows[j], of_epoch[k] == of_epoch[j]) for k in range(i, j)
+        while (
+            j < len(rows)
+            and _run_along(rows[i], rows[j])
+            and of_epoch[i] == of_epoch[j]
+            and all(_may_alternate(rows[i], vectors[k], vectors[j]) for k in range(i, j))
         ):
             j += 1
         group = list(rows[i:j])
@@ -260,25 +268,25 @@ def _in_blocks(rows: Sequence[Row], of_epoch: Sequence[bool]) -> Sequence[Row]:
     return found
 
 
-def _may_alternate(row: Row, later: Row, count_alike: bool) -> bool:
-    """Tell whether two rows may treat one block of elements after another."""
-    if not (row.can_be_split and later.can_be_split and count_alike):
+def _run_along(row: Row, later: Row) -> bool:
+    """Tell whether two rows treat the same many elements of the same members one by one."""
+    if not (row.can_be_split and later.can_be_split):
         return False
-    if row.dims[0] != later.dims[0] or row.dims[0] <= BLOCK or row.members != later.members:
-        return False
-    first, second = _operands(row), _operands(later)
+    return row.dims[0] == later.dims[0] > BLOCK and row.members == later.members
+
+
+def _may_alternate(row: Row, first: Sequence[Operand], second: Sequence[Operand]) -> bool:
+    """Tell whether two rows, given by their operands, may treat one block after another."""
     # What one of them writes, its last operand, the other must meet at the same elements or not
     # at all.
-    return all(_meet_evenly(first[-1], x, row.dims[0]) for x in second) and all(
-        _meet_evenly(second[-1], x, row.dims[0]) for x in first
+    length = row.dims[0]
+    return all(_meet_evenly(first[-1], x, length) for x in second) and all(
+        _meet_evenly(second[-1], x, length) for x in first
     )
 
 
-Operand = tuple[int, int, int, int, int]
-
-
 def _operands(row: Row) -> list[Operand]:
-    """Return of each operand its owner, address, stride, and moves by step and by member."""
+    """Return the operands of a row."""
     nothing = [0] * len(row.addresses)
     return list(
         zip(

@@ -297,6 +297,38 @@ def _fill(out: Array, value: Any, n: int) -> Rows:
     return _copy(out, value, n)
 
 
+# Random numbers.
+
+
+def _uniform(generator: Any, size: Any, dtype: Any, out: Any, n: int) -> Rows:
+    """Encode ``generator.random(None, dtype, out)`` of one member."""
+    if size is not None or n > 1 or type(out) is not np.ndarray or out.dtype.char not in "df":
+        return None
+    if not (is_plain(out, np.dtype(dtype)) and out.flags.c_contiguous and out.flags.writeable):
+        return None
+    return [_uniform_row(generator, out)] if _draws_like_numpy(out.dtype) else None
+
+
+def _uniform_row(generator: Any, out: Array) -> Row:
+    loop, _ = own_loop(f"uniform_{out.dtype.char}")
+    source = generator.bit_generator.ctypes.bit_generator.value
+    owners = owner_of(out), generator
+    return Row((loop, source), [address(out)], [out.size], (), 4 * out.size, owners=owners)
+
+
+@cache
+def _draws_like_numpy(dtype: np.dtype) -> bool:
+    """Tell whether our loop makes the numbers of bits that this NumPy makes, and may reach them."""
+    ours, theirs = np.zeros(8, dtype), np.random.default_rng(0).random(8, dtype)
+    try:
+        row = _uniform_row(np.random.default_rng(0), ours)
+    except (AttributeError, ImportError):
+        # A Python without ctypes.
+        return False
+    extension.run(np.array([row.words()], np.intp), np.zeros(1, np.intp), 0, 1, 0, 1)
+    return bool((ours == theirs).all())
+
+
 # Products.
 
 
@@ -306,7 +338,7 @@ def _is_blasable(x: Array) -> bool:
     by_rows = of_column == size and of_row % size == 0 and of_row >= n * size
     by_columns = of_row == size and of_column % size == 0 and of_column >= m * size
     # Nothing depends on the stride of an axis of length 1.
-    is_vector = (m == 1 and of_column == size) or (n == 1 and of_row == size)
+    is_vector = (m == 1 and of_column == size) or (n == 1 and of_row == size) or m == n == 1
     return by_rows or by_columns or is_vector
 
 
@@ -519,6 +551,7 @@ ENCODERS: dict[Any, Callable[..., Rows]] = {
 METHODS: dict[tuple[type, str], Callable[..., Rows]] = {
     (np.ndarray, "fill"): _fill,
     (np.ndarray, "take"): _take,
+    (np.random.Generator, "random"): _uniform,
     (np.ufunc, "reduce"): _reduce,
 }
 

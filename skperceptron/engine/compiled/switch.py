@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from enum import Enum
 
-from .extension import steps
+import numpy as np
+
+from .extension import state, steps
 
 #: The environment variable, and what it means not to set it.
-VARIABLE, DEFAULT = "SKPERCEPTRON_STEPS", "numpy"
+VARIABLE, DEFAULT = "SKPERCEPTRON_STEPS", "auto"
 
 
 class Way(Enum):
@@ -25,8 +26,7 @@ class Way(Enum):
 
 def is_available() -> bool:
     """Tell whether the extension module is there."""
-    # An address has to fit into a word of NumPy's.
-    return steps is not None and sys.maxsize > 2**32
+    return steps is not None
 
 
 def way() -> Way:
@@ -47,7 +47,27 @@ def way() -> Way:
         return Way(value)
     if value == Way.COMPILED.value:
         raise ImportError(
-            f"{VARIABLE}='compiled', but this installation of skperceptron has no compiled steps."
-            " Install a wheel for your platform, or from source with a C compiler."
+            f"{VARIABLE}='compiled', but compiled steps are {state} in this installation of"
+            " skperceptron. Install a wheel for your platform, or from source with a C compiler."
         )
     return Way.NUMPY
+
+
+def rows_are_visited() -> bool:
+    """Tell whether the extension visits the rows of a perceptron.
+
+    It pays from the first row on, so it does where it is installed, unless the environment says
+    "numpy".
+
+    Raises
+    ------
+    ValueError, ImportError
+        As :func:`way` does.
+    """
+    return way() is not Way.NUMPY
+
+
+def warns_as_usual() -> bool:
+    """Tell whether NumPy would not raise on a division by zero or an underflow: tables never do."""
+    reactions = np.geterr()
+    return reactions["divide"] in ("warn", "ignore") and reactions["under"] == "ignore"

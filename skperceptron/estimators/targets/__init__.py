@@ -11,6 +11,7 @@ from .indicators import Indicators, is_multilabel, refuse_other_kind
 from .integers import WholeNumbers
 from .kinds import kind_of_target, list_outputs
 from .numbers import Numbers
+from .ordered import OrderedClasses, asks_for_order
 from .probabilities import ClassProbabilities, are_probabilities
 from .regression import Asked, RegressionTarget, scored
 from .units import Units
@@ -23,12 +24,14 @@ __all__ = [
     "LabelTarget",
     "ManyClasses",
     "Numbers",
+    "OrderedClasses",
     "RegressionTarget",
     "Target",
     "TwoClasses",
     "Units",
     "WholeNumbers",
     "are_probabilities",
+    "asks_for_order",
     "is_multilabel",
     "kind_of_target",
     "list_outputs",

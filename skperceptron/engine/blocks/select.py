@@ -1,0 +1,56 @@
+"""Some columns of a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+
+from ..arrays import Call, Floats
+from ..operators import OperatorGraph, Value
+from .base import Bench, Block
+
+
+class Select(Block):
+    """The columns of the input at some positions, in rising order.
+
+    Parameters
+    ----------
+    columns : sequence of int
+        Positions; the width of the input does not matter.
+    """
+
+    kind: ClassVar[str] = "selection"
+
+    def __init__(self, columns: Sequence[int]) -> None:
+        self.columns = tuple(columns)
+
+    @property
+    def units(self) -> int:  # type: ignore[override]
+        return len(self.columns)
+
+    def text(self) -> str:
+        return f"{len(self.columns)} columns"
+
+    def to_onnx(
+        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
+    ) -> Value:
+        return graph.op("Gather", inputs[0], graph.whole(self.columns), axis=1)
+
+    def forward(self, work: Bench, node: int) -> Iterator[Call]:
+        (x,), out = work.inputs_of(node), work.value_of(node)
+        yield partial(np.take, x, np.array(self.columns, dtype=np.intp), 2, out, "clip")
+
+    def backward(self, work: Bench, node: int) -> Iterator[Call]:
+        (source,) = work.sources_of(node)
+        if work.wants_gradient(source):
+            to_input, add_up = work.gradient_slot(source)
+            yield partial(_scatter, work.gradient_at(node), list(self.columns), to_input)
+            yield from add_up
+
+
+def _scatter(grad: Floats, columns: list[int], out: Floats) -> None:
+    out.fill(0)
+    out[..., columns] = grad

@@ -1,0 +1,234 @@
+"""Columns of X that hold categories: which ones, how many levels, and codes for a frame's own.
+
+A column of numbers holds codes: whole numbers from 0 on, one row of a learned table for each. A
+negative one stands for no category. A column of a frame that has a categorical dtype (pandas,
+polars) may hold anything: its codes are the positions in the list of its categories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from ..engine.arrays import Integers
+from ..engine.blocks import EmbedColumns
+from ..exceptions import TooLargeError
+from ..kept import kept_as
+from ..preprocessing._marked import marked_columns
+
+#: From here on float32 does not tell whole numbers apart.
+LARGEST_CODE = 2**24
+
+#: A table has at most so many rows for each row of X: most of it would never be trained.
+LEVELS_PER_ROW = 1000
+
+
+@kept_as("category columns")
+@dataclass(frozen=True)
+class CategoryColumns:
+    """Which columns are embedded.
+
+    Attributes
+    ----------
+    columns : tuple of int
+        Their positions, in rising order; at least one.
+    levels : tuple of int
+        How many rows the table of each has.
+    """
+
+    columns: tuple[int, ...]
+    levels: tuple[int, ...]
+
+    def block(self, dim: int | None) -> EmbedColumns:
+        """Return the block that embeds them in vectors of a width; None is the usual one."""
+        dims = [usual_width(n) if dim is None else dim for n in self.levels]
+        return EmbedColumns(self.columns, self.levels, dims)
+
+
+def usual_width(n_levels: int) -> int:
+    """Return the width of vectors for so many categories: a rule of fastai's.
+
+    ``1.6 n^0.56`` (Howard & Gugger 2020, *fastai: A layered API for deep learning*), at most 50 as
+    with Guo & Berkhahn (2016), and not more than categories.
+    """
+    return int(min(50, n_levels, max(1, round(1.6 * n_levels**0.56))))
+
+
+def with_codes(estimator: Any, X: Any, *, reset: bool) -> Any:
+    """Return X; if it is a frame, with codes in the place of what has a categorical dtype.
+
+    Parameters
+    ----------
+    estimator : BaseMultilayerPerceptron
+        Remembers the categories.
+    X : object
+        As the user gave it.
+    reset : bool
+        Whether this is the X of a fit that goes on from nothing.
+    """
+    is_frame = hasattr(X, "iloc") or hasattr(X, "to_series")
+    if reset:
+        vars(estimator).pop("_category_values", None)
+        if is_frame and (found := _values_of(estimator, X)):
+            estimator._category_values = found
+    values = estimator._category_values
+    if not values or not is_frame or X.shape[1] <= max(values):
+        return X
+    if hasattr(X, "iloc"):
+        X = X.copy(deep=False)
+        for j, known in values.items():
+            column = X.iloc[:, j].astype("category")
+            X.isetitem(j, column.cat.set_categories(known).cat.codes)
+        return X
+    for j, known in values.items():
+        series = X.to_series(j)
+        place = {value: code for code, value in enumerate(known)}
+        codes = [place.get(value, -1) for value in series.to_list()]
+        X = X.with_columns(type(series)(series.name, codes))
+    return X
+
+
+def _values_of(estimator: Any, X: Any) -> dict[int, list[Any]]:
+    """Return the categories of those marked columns of a frame that have a categorical dtype."""
+    chosen = _chosen(estimator, X)
+    if chosen is None:
+        return {}
+    n_columns = X.shape[1]
+    marked = set(range(n_columns))
+    if not _is_by_dtype(chosen):
+        marked = marked_columns(chosen, list(X.columns), n_columns)
+    found = {j: _categories_of(X, j) for j in sorted(marked)}
+    return {j: values for j, values in found.items() if values is not None}
+
+
+def _categories_of(X: Any, j: int) -> list[Any] | None:
+    """Return the categories of a frame's column; None, if its dtype has none."""
+    if hasattr(X, "iloc"):
+        dtype = X.iloc[:, j].dtype
+        return list(dtype.categories) if str(dtype) == "category" else None
+    series = X.to_series(j)
+    if not str(series.dtype).startswith(("Categorical", "Enum")):
+        return None
+    return sorted(value for value in series.unique().to_list() if value is not None)
+
+
+def _chosen(estimator: Any, X: Any) -> Any:
+    chosen = estimator.categorical_features
+    return chosen(X) if callable(chosen) else chosen
+
+
+def _is_by_dtype(chosen: Any) -> bool:
+    return isinstance(chosen, str) and chosen == "from_dtype"
+
+
+def marks_columns_of_arrays(estimator: Any) -> bool:
+    """Tell whether some columns are embedded of an X that is no frame."""
+    chosen = estimator.categorical_features
+    return chosen is not None and not _is_by_dtype(chosen)
+
+
+def columns_of(
+    estimator: Any, given: Any, X: Any, rows: Integers | slice = slice(None)
+) -> CategoryColumns | None:
+    """Return which columns are embedded; None if there are none.
+
+    Parameters
+    ----------
+    estimator : BaseMultilayerPerceptron
+        Has checked X.
+    given : object
+        X as the user gave it.
+    X : {ndarray, CSR matrix} of shape (N, D)
+    rows : ndarray of int or slice
+        Those that are trained on: they tell how many levels there are.
+
+    Raises
+    ------
+    ValueError
+        If a column holds no codes, or such that the table would be out of proportion.
+    """
+    chosen = _chosen(estimator, given)
+    if chosen is None:
+        return None
+    values = estimator._category_values
+    names = getattr(estimator, "feature_names_in_", ())
+    marked = set(values) if _is_by_dtype(chosen) else marked_columns(chosen, names, X.shape[1])
+    if not marked:
+        return None
+    columns = tuple(sorted(marked))
+    check_codes(estimator, X, columns)
+    levels = []
+    for j in columns:
+        if j in values:
+            levels.append(max(1, len(values[j])))
+            continue
+        largest = X[rows, j].max()
+        if largest >= min(LARGEST_CODE, LEVELS_PER_ROW * X.shape[0]):
+            raise TooLargeError(
+                f"categorical_features: column {_name(estimator, j)} holds the code"
+                f" {largest:.0f}, for which a table of as many rows would be trained. Number the"
+                " categories from 0 on, for example by sklearn.preprocessing.OrdinalEncoder."
+            )
+        levels.append(max(1, int(largest) + 1))
+    return CategoryColumns(columns, tuple(levels))
+
+
+def find_columns(estimator: Any, given: Any, X: Any, rows: Integers | slice = slice(None)) -> None:
+    """Let an estimator remember which columns are embedded, if there are any.
+
+    Parameters
+    ----------
+    estimator, given, X, rows
+        As for `columns_of`.
+    """
+    vars(estimator).pop("_categories", None)
+    if (found := columns_of(estimator, given, X, rows)) is not None:
+        estimator._categories = found
+
+
+def check_codes(estimator: Any, X: Any, columns: Sequence[int]) -> None:
+    """Raise ValueError if some columns of X hold no codes.
+
+    Parameters
+    ----------
+    estimator : BaseMultilayerPerceptron
+    X : {ndarray, CSR matrix} of shape (N, D)
+    columns : sequence of int
+    """
+    if sparse.issparse(X):
+        raise ValueError(
+            f"categorical_features={estimator.categorical_features!r} needs dense X, got a sparse"
+            " matrix: pass X.toarray(), or use categorical_features=None."
+        )
+    for j in columns:
+        column = X[:, j]
+        if column.dtype.kind == "f" and len(odd := column[column != np.floor(column)]):
+            raise ValueError(
+                f"categorical_features: column {_name(estimator, j)} holds {odd[0]}, but its"
+                " codes must be whole numbers: from 0 on, or negative for no category."
+            )
+
+
+def _name(estimator: Any, j: int) -> str:
+    names = getattr(estimator, "feature_names_in_", None)
+    return str(j) if names is None else repr(str(names[j]))
+
+
+def refuse_other_columns(estimator: Any, given: Any, X: Any) -> None:
+    """Raise ValueError if `categorical_features` marks other columns than in the earlier fit.
+
+    Codes that the earlier fit has not seen are unknown, and stay so.
+    """
+    earlier: CategoryColumns | None = estimator._categories
+    now = columns_of(estimator, given, X)
+    before = () if earlier is None else earlier.columns
+    if before != (() if now is None else now.columns):
+        raise ValueError(
+            "warm_start and partial_fit go on with the tables of the earlier fit:"
+            f" categorical_features={estimator.categorical_features!r} must mark the columns"
+            f" {list(before)} of X, as it did."
+        )

@@ -1,0 +1,117 @@
+"""What the last hidden layer makes of a row, as features for another estimator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from ..engine import Network
+from ..engine.arrays import Floats
+from .fitted import FittedNetwork
+
+
+def has_last_hidden_layer(estimator: Any) -> bool:
+    """Tell ``available_if`` whether there is one hidden layer to return the values of.
+
+    Of a fitted estimator its network decides, of another one its parameters.
+    """
+    fitted = estimator._fitted_network()
+    if fitted is None:
+        is_shared = estimator.ensemble_size is not None
+        has_hidden = len(np.atleast_1d(estimator.hidden_layer_sizes)) > 0
+    else:
+        is_shared = _has(fitted.network, "average")
+        has_hidden = _has(fitted.network, "activation_1")
+    name = type(estimator).__name__
+    if is_shared:
+        raise AttributeError(
+            f"transform needs one last hidden layer, but the networks of this {name} share their"
+            " weights and have one each: use ensemble_size=None."
+        )
+    if not has_hidden:
+        raise AttributeError(
+            f"transform returns the values of the last hidden layer, but this {name} has none:"
+            " hidden_layer_sizes must not be empty."
+        )
+    return True
+
+
+class HiddenFeaturesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """Makes a network a transformer: ``transform``, and the names of what it returns."""
+
+    def transform(self, X: Any) -> Floats:
+        """Return the values of the last hidden layer, to be used as features.
+
+        They are what the output layer sees of it: after the activation, and after what a residual
+        connection adds. Dropout is off. A network without hidden layers, and one with
+        `ensemble_size`, has no such method.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to transform.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, ``hidden_layer_sizes[-1]``)
+            In float32 if X is, else in float64; or the table that ``set_output`` has asked for.
+        """
+        X = self._checked_to_predict(X)
+        return self._hidden_part().raw_predictions(X)
+
+    def get_feature_names_out(self, input_features: Any = None) -> Any:
+        """Return the names of the columns that `transform` returns.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Not used: the names do not depend on those of the features.
+
+        Returns
+        -------
+        ndarray of str objects
+            The name of the class in lower case, and behind it the position of the unit.
+        """
+        check_is_fitted(self)
+        return super().get_feature_names_out(input_features)
+
+    @property
+    def _n_features_out(self) -> int:
+        """How many names scikit-learn makes."""
+        return self._hidden_part().network.n_outputs
+
+    def _hidden_part(self) -> FittedNetwork:
+        """Return the fitted network without its output layer."""
+        fitted = self._fitted_network()
+        return FittedNetwork(fitted.network.hidden_part(), _InOwnUnits(), fitted.learned)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        if not hasattr(self, "transform"):
+            tags.transformer_tags = None
+        return tags
+
+
+# Here, since scikit-learn wraps the methods of a class, for ``set_output``, when the class is made:
+# what it wraps is always there.
+for _name in ("transform", "fit_transform", "get_feature_names_out"):
+    setattr(
+        HiddenFeaturesMixin,
+        _name,
+        available_if(has_last_hidden_layer)(getattr(HiddenFeaturesMixin, _name)),
+    )
+
+
+class _InOwnUnits:
+    """The units of hidden values: float32 has room for those, whatever y is."""
+
+    needs_float64 = False
+
+
+def _has(network: Network, name: str) -> bool:
+    return any(node.name == name for node in network.nodes)

@@ -1,0 +1,99 @@
+"""Classes that are ordered: one logit for each border between two of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...engine.arrays import Floats, Integers
+from ...engine.operators import OperatorGraph, Value
+from ...kept import kept_as
+from ...losses import Loss, OrdinalLogLoss, list_losses
+from ...training import TargetRows, Targets
+from .classes import ManyClasses
+
+
+def asks_for_order(loss: str | Loss) -> bool:
+    """Tell whether a loss, or the name of one, is for ordered classes."""
+    if isinstance(loss, str):
+        return loss in list_losses("ordinal")
+    return loss.task == "ordinal"
+
+
+@kept_as("ordered classes")
+class OrderedClasses(ManyClasses):
+    """Two classes or more in an order: an output for each but one (McCullagh 1980).
+
+    The rank of a class is its place in the order, its code that in ``classes_``.
+    """
+
+    task = "ordinal"
+    loss: OrdinalLogLoss
+
+    @property
+    def n_outputs(self) -> int:
+        return len(self.classes) - 1
+
+    def _ranks(self) -> Integers:
+        """Return the rank of each class, by its code."""
+        order = self.loss.order
+        if order is None:
+            return np.arange(len(self.classes))
+        place = {label: rank for rank, label in enumerate(np.asarray(order).tolist())}
+        labels = np.asarray(self.classes).tolist()
+        if len(order) != len(labels) or set(place) != set(labels):
+            raise ValueError(
+                f"order={order!r} of {type(self.loss).__name__} must hold each of the classes"
+                f" {labels} once."
+            )
+        return np.array([place[label] for label in labels])
+
+    def _rows(self, codes: Integers) -> TargetRows:
+        n = len(self.classes)
+        return Targets(np.tri(n, n - 1, -1)[self._ranks()], codes)
+
+    def _log_probabilities(self, raw: Floats) -> Floats:
+        """Return a column for each class, by its code."""
+        return self.loss.log_probabilities(raw)[:, self._ranks()]
+
+    def decode(self, raw: Floats) -> Any:
+        return self.classes[self._log_probabilities(raw).argmax(axis=1)]
+
+    def decision(self, raw: Floats) -> Floats:
+        logs = self._log_probabilities(raw)
+        return logs[:, 1] - logs[:, 0] if logs.shape[1] == 2 else logs
+
+    def probabilities(self, raw: Floats) -> Floats:
+        return np.exp(self._log_probabilities(raw))
+
+    def codes_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        return graph.op("ArgMax", self._logs_to_onnx(graph, raw), axis=1, keepdims=0)
+
+    def decision_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        logs = self._logs_to_onnx(graph, raw)
+        if len(self.classes) > 2:
+            return logs
+        return logs @ np.array([[1.0, -1.0], [-1.0, 1.0]])
+
+    def probabilities_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        return graph.op("Exp", self._logs_to_onnx(graph, raw))
+
+    def _logs_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        """Return what ``_log_probabilities`` does; sums over outputs are matrix products."""
+        n = self.n_outputs
+        first, gaps = graph.columns(raw, 0, 1), graph.columns(raw, 1, n)
+        parts = [first] if n == 1 else [first, _softplus(graph, gaps)]
+        cumulative = graph.concatenate(parts) @ np.triu(np.ones((n, n)))
+        ranks = self._ranks()
+        below, above = np.eye(n, n + 1)[:, ranks], np.eye(n, n + 1, 1)[:, ranks]
+        logs = _softplus(graph, -cumulative) @ below + _softplus(graph, cumulative) @ above
+        if n > 1:
+            logs = logs + _softplus(graph, -gaps) @ below[1:]
+        return -logs
+
+
+def _softplus(graph: OperatorGraph, z: Value) -> Value:
+    """Return ``log(1 + exp(z))``."""
+    small = graph.op("Exp", -graph.op("Abs", z))
+    return graph.op("Max", z, 0) + graph.op("Log", small + 1)

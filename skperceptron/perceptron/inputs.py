@@ -1,0 +1,183 @@
+"""What response units see of rows: the features, or the associative units, and a constant.
+
+Here n is the number of rows asked for, A that of inputs, the constant included. The weight of the
+constant, the last input, is the bias.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from scipy import sparse
+
+from ..engine.arrays import Booleans, Floats, Integers
+from ..engine.compiled import extension
+
+#: Rows with their constants.
+Features: TypeAlias = "Floats | sparse.csr_array"
+
+#: Takes a shape; returns an array of numbers yet unknown.
+Room = Callable[[tuple[int, int]], Floats]
+
+#: Rows gathered at a time. Fewer, in another thread, wait for the interpreter too often; more
+#: have left the cache when the constant is put behind them.
+GATHERED = 2048
+
+
+@dataclass(frozen=True)
+class RowsInPlace:
+    """Rows of X in some order, left where they are, and a constant behind each.
+
+    Attributes
+    ----------
+    X : {ndarray, CSR matrix}
+        Its numbers lie row after row, in float64 or float32.
+    rows : ndarray of int, shape (n,)
+    constant : float
+    """
+
+    X: Any
+    rows: Integers
+    constant: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The numbers of rows and inputs, (n, A)."""
+        return len(self.rows), self.X.shape[1] + 1
+
+    def __getitem__(self, chosen: Integers | slice) -> RowsInPlace:
+        """Return some of the rows, in place."""
+        return RowsInPlace(self.X, self.rows[chosen], self.constant)
+
+    def corrected(self, weight: Floats, amounts: Floats) -> tuple[Floats, Booleans]:
+        """Present the rows to a unit with these weights, (A,): see :class:`.Solver`."""
+        wrong = np.empty(len(self.rows), bool)
+        return self._visited(weight, amounts, wrong), wrong
+
+    def added_to(self, total: Floats, factors: Floats) -> Floats:
+        """Return a total, (C, A), plus each row in turn times its factors, (n, C)."""
+        return np.stack([self._visited(*of) for of in zip(total, factors.T, strict=True)])
+
+    def _visited(self, weight: Floats, amounts: Floats, wrong: Booleans | None = None) -> Floats:
+        X, weight = self.X, weight.copy()
+        storage = (X.data, X.indices, X.indptr) if sparse.issparse(X) else (X, None, None)
+        rows, amounts = np.ascontiguousarray(self.rows), np.ascontiguousarray(amounts)
+        extension.visit(*storage, rows, amounts, weight, wrong, self.constant)
+        return weight
+
+
+class GivenInputs:
+    """Rows of a matrix.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix} of shape (N, A - 1)
+    constant : float
+    """
+
+    def __init__(self, X: Any, constant: float) -> None:
+        self.is_sparse = sparse.issparse(X)
+        self._X = _checked(X) if self.is_sparse else X
+        self._constant = constant
+
+    @property
+    def n_inputs(self) -> int:
+        """The number of inputs, A."""
+        return int(self._X.shape[1] + 1)
+
+    def gathered(self, rows: Integers, room: Room = np.empty) -> Features:
+        """Return a copy of rows, (n, A); dense ones in an array that ``room`` returns."""
+        return with_constant(self._X, self._constant, rows, room)
+
+    def responses(self, rows: Integers, weights: Floats) -> Floats:
+        """Return the responses of units to rows, (n, C), by their weights, (C, A)."""
+        if not self.is_sparse:
+            return self.gathered(rows) @ weights.T
+        # To choose sparse rows, or to put a constant behind them, takes longer than the product.
+        coef, biases = weights[:, :-1].T, self._constant * weights[:, -1]
+        if 2 * len(rows) > self._X.shape[0]:
+            return (self._X @ coef)[rows] + biases
+        return self._X[rows] @ coef + biases
+
+    def in_place(self, rows: Integers) -> RowsInPlace:
+        """Return rows where they are; a copy, if compiled code could not read them there."""
+        X = self._X
+        if self.is_sparse or (X.flags.c_contiguous and X.flags.aligned):
+            return RowsInPlace(X, rows, self._constant)
+        return _copied(_taken(X, rows), self._constant)
+
+
+class ComputedInputs:
+    """Associative units that are computed whenever they are asked for.
+
+    Parameters
+    ----------
+    associative_of : callable
+        Takes row numbers, returns the activations of the units, (n, A - 1).
+    n_units : int
+    constant : float
+    """
+
+    is_sparse = False
+
+    def __init__(
+        self, associative_of: Callable[[Integers], Floats], n_units: int, constant: float
+    ) -> None:
+        self._associative_of = associative_of
+        self.n_inputs = n_units + 1
+        self._constant = constant
+
+    def gathered(self, rows: Integers, room: Room = np.empty) -> Features:
+        """Return rows as :meth:`GivenInputs.gathered` does."""
+        associative = self._associative_of(rows)
+        return with_constant(associative, self._constant, np.arange(len(rows)), room)
+
+    def responses(self, rows: Integers, weights: Floats) -> Floats:
+        """Return responses as :meth:`GivenInputs.responses` does."""
+        return self.gathered(rows) @ weights.T
+
+    def in_place(self, rows: Integers) -> RowsInPlace:
+        """Return rows as :meth:`GivenInputs.in_place` does."""
+        return _copied(self._associative_of(rows), self._constant)
+
+
+Inputs: TypeAlias = GivenInputs | ComputedInputs
+
+
+def _checked(X: Any) -> sparse.csr_array:
+    """Return a CSR matrix as compiled code can read it, which does not check where columns are."""
+    storage = (np.require(part, requirements=["C", "A"]) for part in (X.data, X.indices, X.indptr))
+    checked = sparse.csr_array(tuple(storage), shape=X.shape)
+    checked.check_format(full_check=True)
+    return checked
+
+
+def _copied(numbers: Floats, constant: float) -> RowsInPlace:
+    """Return all rows of a matrix, in order."""
+    X = np.require(numbers, np.float64, ["C", "A"])
+    return RowsInPlace(X, np.arange(len(X)), constant)
+
+
+def with_constant(X: Features, constant: float, rows: Integers, room: Room = np.empty) -> Features:
+    """Return rows of X, and behind them the input whose weight is the bias."""
+    n_rows, n_inputs = len(rows), X.shape[1]
+    if sparse.issparse(X):
+        column = np.full((n_rows, 1), constant)
+        return sparse.csr_array(sparse.hstack([X[rows], column], format="csr", dtype=np.float64))
+    extended = room((n_rows, n_inputs + 1))
+    for start in range(0, n_rows, GATHERED):
+        part = slice(start, start + GATHERED)
+        extended[part, :-1] = _taken(X, rows[part])
+        extended[part, -1] = constant
+    return extended
+
+
+def _taken(X: Floats, rows: Integers) -> Floats:
+    """Return rows of X; neighbours without a copy."""
+    if rows[-1] - rows[0] == len(rows) - 1 and (rows[1:] > rows[:-1]).all():
+        return X[rows[0] : rows[-1] + 1]
+    # Every row is there: "clip" saves the check.
+    return np.take(X, rows, axis=0, mode="clip")

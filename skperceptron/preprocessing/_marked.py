@@ -1,0 +1,63 @@
+"""Which columns of a table a user marks: by names, positions or truth values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..options import Function, Instance, Interval, Listing, Name, Rules, items_of
+
+__all__ = ["CATEGORICAL_FEATURES", "marked_columns"]
+
+_COLUMN = (Instance(str), Instance(bool), Instance(np.bool_), Interval(whole=True))
+
+#: What ``categorical_features`` may be.
+CATEGORICAL_FEATURES: Rules = (
+    Name(["from_dtype"]),
+    Listing(_COLUMN, "names, positions or truth values"),
+    Function("(X)"),
+    None,
+)
+
+
+def marked_columns(chosen: Any, names: Sequence[str], n_columns: int) -> set[int]:
+    """Return the positions of the columns that `categorical_features` names.
+
+    Parameters
+    ----------
+    chosen : array-like, str or None
+        A text marks no column by itself.
+    names : sequence of str
+        Of the columns; empty, if they have none.
+    n_columns : int
+
+    Raises
+    ------
+    ValueError
+        If there is no such column.
+    """
+    items = items_of(chosen) or []
+    if items and all(isinstance(item, bool | np.bool_) for item in items):
+        if len(items) != n_columns:
+            raise ValueError(
+                f"categorical_features has {len(items)} truth values, X has {n_columns}"
+                " columns: one for each is needed."
+            )
+        return {j for j, is_category in enumerate(items) if is_category}
+    names = list(names)
+    unknown = [item for item in items if not _is_column(item, names, n_columns)]
+    if unknown:
+        known = f"its columns are {names}" if names else "its columns have no names"
+        raise ValueError(
+            f"categorical_features holds {unknown[0]!r}, but X has no such column: {known},"
+            f" their positions are 0 to {n_columns - 1}."
+        )
+    return {names.index(item) if isinstance(item, str) else int(item) for item in items}
+
+
+def _is_column(item: Any, names: Sequence[str], n_columns: int) -> bool:
+    if isinstance(item, str):
+        return item in names
+    return not isinstance(item, bool | np.bool_) and 0 <= item < n_columns

@@ -1,0 +1,325 @@
+"""Columns of categories through the estimators; the blocks have tests of their own."""
+
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, KFold
+
+from skperceptron import MLPBinaryClassifier, MLPClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron.estimators.categories import usual_width
+from skperceptron.exceptions import TooLargeError
+from skperceptron.exchange import to_sklearn
+from skperceptron.export import load, save, to_onnx
+from skperceptron.groups import ParameterGroup, ParameterGroups
+from skperceptron.inspection import computational_graph, gradient_report, network_summary
+from skperceptron.model_selection import (
+    StackedCrossEnsembleRegressor,
+    StackedEnsembleRegressor,
+    StackedGridSearchCV,
+)
+
+RNG = np.random.RandomState(0)
+CODES = RNG.randint(0, 6, size=200)
+OTHERS = RNG.randint(0, 3, size=200)
+NUMBERS = RNG.normal(size=(200, 2))
+#: Numbers at 0 and 2, categories at 1 and 3.
+X = np.column_stack([NUMBERS[:, 0], CODES, NUMBERS[:, 1], OTHERS])
+Y = np.array([3.0, -1, 2, -3, 0, 1])[CODES] + 0.3 * OTHERS + NUMBERS[:, 0]
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def make(cls=MLPRegressor, **options):
+    defaults = {
+        "hidden_layer_sizes": (8,),
+        "random_state": 0,
+        "max_iter": 5,
+        "dtype": "float64",
+        "categorical_features": [1, 3],
+        "embedding_dim": 2,
+    }
+    return cls(**defaults | options)
+
+
+def first_layer_sees(model, X):
+    """Numbers, times their factors, and the rows of the tables."""
+    numbers = X[:, [0, 2]] * (model.feature_scales_[0] if model.feature_scale else 1)
+    tables = model.embeddings_
+    return np.hstack([numbers, tables[0][X[:, 1].astype(int)], tables[1][X[:, 3].astype(int)]])
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("skips", ["none", "linear", "dense"])
+def test_prediction_is_the_formula(solver, skips):
+    model = make(feature_scale=True, solver=solver, skip_connections=skips).fit(X, Y)
+    assert [table.shape for table in model.embeddings_] == [(6, 2), (3, 2)]
+    first = first_layer_sees(model, X)
+    hidden = np.maximum(first @ model.coefs_[0] + model.intercepts_[0], 0)
+    last = {"none": [hidden], "linear": [hidden, first], "dense": [first, hidden]}[skips]
+    expected = np.hstack(last) @ model.coefs_[1] + model.intercepts_[1]
+    assert_allclose(model.predict(X), expected[:, 0], rtol=1e-9)
+
+
+def test_categories_without_order_are_learned():
+    options = {"max_iter": 200, "learning_rate_init": 0.02, "hidden_layer_sizes": (4,)}
+    embedded = make(**options).fit(X[:150], Y[:150]).score(X[150:], Y[150:])
+    as_numbers = make(categorical_features=None, **options).fit(X[:150], Y[:150])
+    assert embedded > max(0.95, as_numbers.score(X[150:], Y[150:]) + 0.1)
+
+
+@pytest.mark.parametrize("cls", [MLPBinaryClassifier, MLPSoftmaxClassifier, MLPClassifier])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_classifiers_embed_too(cls, n_classes):
+    if cls is MLPBinaryClassifier and n_classes > 2:
+        pytest.skip("two classes only")
+    y = CODES % n_classes
+    model = make(cls, max_iter=100, learning_rate_init=0.02).fit(X, y)
+    assert model.score(X, y) > 0.95
+
+
+def test_tables_of_columns_that_are_all_there_is():
+    model = make(categorical_features=[0, 1], feature_scale=True, input_dropout=0.1)
+    model.fit(X[:, [1, 3]], Y)
+    assert model.coefs_[0].shape == (4, 8)
+    assert not hasattr(model, "feature_scales_")
+
+
+def test_masks_names_callables_and_dtypes_mark_columns():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=["a", "b", "c", "d"])
+    expected = make().fit(X, Y).predict(X)
+    for marked in ([False, True, False, True], ["b", "d"], np.array([3, 1]), lambda X: [1, "d"]):
+        model = make(categorical_features=marked).fit(frame, Y)
+        assert_array_equal(model.predict(frame), expected)
+    by_dtype = make(categorical_features="from_dtype")
+    assert not hasattr(by_dtype.fit(X, Y), "embeddings_")
+    frame = frame.astype({"b": "category", "d": "category"})
+    assert_array_equal(by_dtype.fit(frame, Y).predict(frame), expected)
+
+
+def texts(frame_of):
+    """A frame whose second column holds texts."""
+    return frame_of({"x": X[:, 0], "letter": np.array(list("abcdef"))[CODES]})
+
+
+def test_frames_of_pandas_hold_any_categories():
+    pandas = pytest.importorskip("pandas")
+    frame = texts(pandas.DataFrame).astype({"letter": "category"})
+    model = make(categorical_features="from_dtype").fit(frame, Y)
+    coded = make(categorical_features=[1]).fit(X[:, :2], Y)
+    assert_array_equal(model.predict(frame), coded.predict(X[:, :2]))
+    # What a row means does not depend on the rows beside it.
+    alone = frame[frame["letter"] == "e"].copy()
+    alone["letter"] = alone["letter"].astype(str).astype("category")
+    assert_allclose(model.predict(alone), model.predict(frame)[CODES == 4], rtol=1e-9)
+    again = pickle.loads(pickle.dumps(model))
+    assert_array_equal(again.predict(frame), model.predict(frame))
+    unknown = frame.assign(letter=pandas.Categorical(["z"] * 200))
+    missing = frame.assign(letter=pandas.Categorical([None] * 200))
+    assert_array_equal(model.predict(unknown), model.predict(missing))
+    assert_array_equal(frame["letter"].cat.categories, list("abcdef"))
+
+
+def test_frames_of_polars_hold_any_categories():
+    polars = pytest.importorskip("polars")
+    frame = texts(polars.DataFrame).with_columns(polars.col("letter").cast(polars.Categorical))
+    model = make(categorical_features="from_dtype").fit(frame, Y)
+    coded = make(categorical_features=[1]).fit(X[:, :2], Y)
+    assert_array_equal(model.predict(frame), coded.predict(X[:, :2]))
+
+
+def test_validation_data_may_be_frames_too():
+    pandas = pytest.importorskip("pandas")
+    frame = texts(pandas.DataFrame).astype({"letter": "category"})
+    model = make(categorical_features="from_dtype", early_stopping=True)
+    model.fit(frame[:150], Y[:150], X_val=frame[150:], y_val=Y[150:])
+    coded = make(categorical_features=[1], early_stopping=True)
+    coded.fit(X[:150, :2], Y[:150], X_val=X[150:, :2], y_val=Y[150:])
+    assert_allclose(model.validation_scores_, coded.validation_scores_)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_unknown_and_negative_codes_are_no_category(dtype):
+    model = make(categorical_features=[0]).fit(CODES[:, np.newaxis].astype(dtype), Y)
+    none = np.maximum(model.intercepts_[0], 0) @ model.coefs_[1] + model.intercepts_[1]
+    found = model.predict(np.array([[-1], [6], [10**6]], dtype=dtype))
+    assert_allclose(found, np.repeat(none, 3), rtol=1e-5)
+    learned = make(categorical_features=[0]).fit(CODES[:, np.newaxis].astype(dtype) - 1, Y)
+    assert learned.embeddings_[0].shape == (5, 2)
+
+
+def test_codes_that_are_none_are_refused():
+    odd = X.copy()
+    odd[7, 3] = 1.5
+    with pytest.raises(ValueError, match=r"column 3 holds 1\.5, .* whole numbers"):
+        make().fit(odd, Y)
+    model = make().fit(X, Y)
+    for rows in (odd, odd[7:8]):
+        with pytest.raises(ValueError, match="column 3"):
+            model.predict(rows)
+    with pytest.raises(ValueError, match="column 3"):
+        make().fit(X, Y, X_val=odd, y_val=Y)
+    odd[7, 3] = 1e8
+    with pytest.raises(TooLargeError, match="column 3 holds the code 100000000"):
+        make().fit(odd, Y)
+    with pytest.raises(ValueError, match="needs dense X"):
+        make().fit(sparse.csr_array(X), Y)
+    with pytest.raises(ValueError, match="needs dense X"):
+        model.predict(sparse.csr_array(X))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"categorical_features": [4]}, "X has no such column"),
+        ({"categorical_features": ["b"]}, "no names"),
+        ({"categorical_features": [True]}, "1 truth values"),
+        ({"categorical_features": "b"}, "'categorical_features' parameter of MLPRegressor"),
+        ({"embedding_dim": 0}, "'embedding_dim' parameter of MLPRegressor"),
+        ({"ensemble_size": 2}, "exclude each other"),
+    ],
+    ids=str,
+)
+def test_bad_options_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        make(**options).fit(X, Y)
+
+
+def test_usual_widths_grow_slowly():
+    assert [usual_width(n) for n in (1, 2, 3, 10, 100, 10**6)] == [1, 2, 3, 6, 21, 50]
+    assert [t.shape for t in make(embedding_dim="auto").fit(X, Y).embeddings_] == [(6, 4), (3, 3)]
+
+
+def test_stacked_search_equals_single_fits():
+    grid = {"embedding_dim": [1, 3, "auto"], "alpha": [1e-4, 1.0]}
+    stacked, single = (
+        search(make(), grid, cv=3).fit(X, Y).cv_results_["mean_test_score"]
+        for search in (StackedGridSearchCV, GridSearchCV)
+    )
+    assert_allclose(stacked, single, rtol=1e-9)
+
+
+def test_frames_in_stacked_searches_equal_single_fits():
+    pandas = pytest.importorskip("pandas")
+    frame = texts(pandas.DataFrame).astype({"letter": "category"})
+    model = make(categorical_features="from_dtype")
+    stacked, single = (
+        search(model, {"embedding_dim": [1, 3]}, cv=3).fit(frame, Y)
+        for search in (StackedGridSearchCV, GridSearchCV)
+    )
+    for name in ("mean_test_score", "std_test_score"):
+        assert_allclose(stacked.cv_results_[name], single.cv_results_[name], rtol=1e-9)
+    assert_allclose(stacked.predict(frame), single.predict(frame))
+
+
+def test_ensembles_embed():
+    pandas = pytest.importorskip("pandas")
+    frame = texts(pandas.DataFrame).astype({"letter": "category"})
+    model = make(categorical_features="from_dtype", max_iter=60, learning_rate_init=0.02)
+    for ensemble in (
+        StackedEnsembleRegressor(model, 3, random_state=0),
+        StackedCrossEnsembleRegressor(model, {}, cv=3),
+    ):
+        assert ensemble.fit(frame, Y).score(frame, Y) > 0.8
+
+
+def test_cross_ensembles_learn_levels_from_their_own_rows():
+    # The largest code is in the last fold only: the member that holds it out has a smaller table.
+    codes = np.concatenate([np.arange(100) % 5, np.full(100, 5)])[:, np.newaxis]
+    ensemble = StackedCrossEnsembleRegressor(
+        make(categorical_features=[0], max_iter=3), {}, cv=KFold(2)
+    )
+    ((first, second),) = ensemble.fit(codes, Y).estimators_
+    assert first.embeddings_[0].shape == (6, 2)
+    assert second.embeddings_[0].shape == (5, 2)
+
+
+def test_stream_and_warm_start_go_on_with_their_tables():
+    stream = make(MLPBinaryClassifier)
+    labels = (Y > 0).astype(int)
+    stream.partial_fit(X, labels, [0, 1])
+    before = [table.copy() for table in stream.embeddings_]
+    more = X.copy()
+    more[:, 1] += 3
+    stream.partial_fit(more, labels)
+    after = stream.embeddings_
+    assert after[0].shape == before[0].shape
+    assert not np.array_equal(before[0], after[0])
+    warm = make(warm_start=True).fit(X, Y)
+    again = pickle.loads(pickle.dumps(warm))
+    assert_array_equal(again.fit(X, Y).predict(X), warm.fit(X, Y).predict(X))
+    with pytest.raises(ValueError, match=r"must mark the columns \[1, 3\]"):
+        clone(warm).fit(X, Y).set_params(categorical_features=[1]).fit(X, Y)
+    with pytest.raises(ValueError, match="embedding_dim=7"):
+        warm.set_params(embedding_dim=7).fit(X, Y)
+
+
+def test_next_fit_forgets_the_tables():
+    model = make().fit(X, Y)
+    model.set_params(categorical_features=None).fit(X, Y)
+    assert not hasattr(model, "embeddings_")
+    assert model.coefs_[0].shape == (4, 8)
+    assert np.isfinite(model.predict(X + 0.5)).all()
+
+
+def test_failed_fit_leaves_the_earlier_one():
+    model = make().fit(X, Y)
+    before = model.predict(X)
+    with pytest.raises(ValueError, match="whole numbers"):
+        model.set_params(categorical_features=[0]).fit(X, Y)
+    assert_array_equal(model.predict(X), before)
+
+
+def test_group_of_the_tables_has_its_own_pace():
+    still = make(parameter_groups=ParameterGroups(embedding=ParameterGroup(rate=0)), max_iter=9)
+    start = make(max_iter=1, parameter_groups=still.parameter_groups)
+    for kept, first in zip(still.fit(X, Y).embeddings_, start.fit(X, Y).embeddings_, strict=True):
+        assert_array_equal(kept, first)
+
+
+def test_weights_of_rows_equal_repetitions():
+    weights = RNG.randint(1, 4, size=200)
+    options = {"solver": "lbfgs", "max_iter": 20}
+    weighted = make(**options).fit(X, Y, sample_weight=weights)
+    repeated = make(**options).fit(np.repeat(X, weights, axis=0), np.repeat(Y, weights))
+    assert_allclose(weighted.predict(X), repeated.predict(X), rtol=1e-6, atol=1e-8)
+
+
+def test_graphs_tables_and_gradients_show_them():
+    model = make().fit(X, Y)
+    graph = computational_graph(model).with_values(X, Y)
+    assert graph["numbers_0"].output_shape[1] == 2
+    assert_array_equal(graph["embedding_0"].value, first_layer_sees(model, X)[:, 2:])
+    assert 6 * 2 + 3 * 2 in list(network_summary(model)["n_parameters"])
+    assert len(gradient_report(model, X, Y)["layer"]) == 2
+    with pytest.raises(ValueError, match="known after fit"):
+        computational_graph(make(), n_features=4)
+    with pytest.raises(ValueError, match="scikit-learn's networks cannot express"):
+        to_sklearn(model)
+
+
+def test_onnx_reads_the_codes():
+    pytest.importorskip("skl2onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    model = make(max_iter=30).fit(X, Y)
+    rows = X.copy()
+    rows[:4, 1] = [-1, -7, 6, 1e6]
+    for dtype, tolerance in ((np.float32, 1e-4), (np.float64, 1e-9)):
+        exported = to_onnx(model, rows[:1].astype(dtype))
+        session = runtime.InferenceSession(exported.SerializeToString())
+        (found,) = session.run(None, {session.get_inputs()[0].name: rows.astype(dtype)})
+        assert_allclose(found.ravel(), model.predict(rows), rtol=tolerance, atol=tolerance)
+
+
+def test_files_without_code_hold_the_categories(tmp_path):
+    pytest.importorskip("safetensors")
+    pandas = pytest.importorskip("pandas")
+    frame = texts(pandas.DataFrame).astype({"letter": "category"})
+    model = make(categorical_features="from_dtype").fit(frame, Y)
+    save(model, tmp_path / "model.safetensors")
+    again = load(tmp_path / "model.safetensors")
+    assert_array_equal(again.predict(frame), model.predict(frame))
