@@ -61,9 +61,9 @@ reports = {
 
 # %%
 # ``gradient_report`` has a row per layer. The norm of the gradient of the weights, as the network
-# starts and after training. Through each layer of sigmoids, the gradient loses nine tenths; weights
-# as large as "he_normal" (He et al. 2015) draws them make up for a part of it. ReLU and leaky ReLU
-# start alike.
+# starts and after training. Through each layer of sigmoids, the gradient loses more than four
+# fifths; weights as large as "he_normal" (He et al. 2015) draws them make up for a part of it. ReLU
+# and leaky ReLU start alike.
 
 fig, axes = plt.subplots(2, 2, figsize=(8, 6), sharex=True, sharey=True, layout="constrained")
 for row, initializer in zip(axes, initializers, strict=True):

@@ -85,6 +85,16 @@ def test_threads_may_share_a_model(fitted):
     assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("n_rows", [1, 300])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_no_probability_is_rounded_to_0_or_1(fitted, dtype, n_rows):
+    X = 1e6 * rows(n_rows, dtype=dtype)
+    for proba in (fitted.predict_proba(X), fitted.predict_proba(X)[:, ::-1]):
+        assert proba.dtype == dtype
+        assert proba.min() == np.finfo(dtype).tiny
+        assert proba.max() == 1 - np.finfo(dtype).epsneg
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_rows_that_are_not_finite_are_refused(fitted, bad, dtype):

@@ -19,7 +19,7 @@ from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import validate_data
 
-from ..engine.arrays import Floats, Integers, all_finite
+from ..engine.arrays import FEW_NUMBERS, Floats, Integers, all_finite
 from ..engine.mapped import RESIDENT, pages_of
 from .compat import column_or_1d, convert_sample_weight
 
@@ -64,6 +64,8 @@ class Extras:
         The user's own validation data.
     coefs_init, intercepts_init : list of array-like
         Where weights and biases start.
+    groups : array-like
+        Rows of one group are held out together.
     """
 
     X_val: Any = None
@@ -71,6 +73,7 @@ class Extras:
     sample_weight_val: Any = None
     coefs_init: Any = None
     intercepts_init: Any = None
+    groups: Any = None
 
 
 class _Zeros(ISeedSequence):
@@ -324,6 +327,8 @@ def _uncertain(dtype: np.dtype) -> tuple[Floats, Floats]:
 def never_certain(probability: Floats) -> Floats:
     """Move probabilities, in place, off 0 and 1: so they have logarithms."""
     smallest, largest = _uncertain(probability.dtype)
+    if probability.size > FEW_NUMBERS:
+        return np.clip(probability, smallest, largest, out=probability)
     # np.clip takes five times as long for one row.
     np.maximum(probability, smallest, out=probability)
     return np.minimum(probability, largest, out=probability)

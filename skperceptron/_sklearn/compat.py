@@ -25,6 +25,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_sample_weight as convert_sample_weight
 from sklearn.utils.validation import _check_y as check_y
+from sklearn.utils.validation import _num_samples as num_samples
 from sklearn.utils.validation import column_or_1d
 
 from ..usercall import AtUsersLine
@@ -61,6 +62,7 @@ __all__ = [
     "fit_context",
     "has_callbacks",
     "holding",
+    "num_samples",
     "safe_indexing",
     "safe_split",
     "seeing",

@@ -262,8 +262,15 @@ def listening(
         estimator.set_callbacks(*registered)
 
 
-def refuse_single_fits(estimator: Any) -> None:
+def refuse_single_fits(estimator: Any, function: str = "") -> None:
     """Refuse callbacks that end, save or resume one fit where there are many.
+
+    Parameters
+    ----------
+    estimator : estimator
+        That trains many.
+    function : str, default=""
+        What the user has called, if not an estimator.
 
     Raises
     ------
@@ -274,13 +281,20 @@ def refuse_single_fits(estimator: Any) -> None:
         if hasattr(callback, "resume") or getattr(callback, "ends_fits", False):
             name = type(callback).__name__
             raise TypeError(
-                f"callbacks=[{name}()] of a {type(estimator).__name__}: {name} minds a single fit;"
+                f"callbacks=[{name}()] of {_owner(estimator, function)}: {name} minds a single fit;"
                 f" give it to the network, as estimator=...(callbacks=[{name}()])."
             )
 
 
-def refuse_misplaced(search: Any) -> None:
+def refuse_misplaced(search: Any, function: str = "") -> None:
     """Refuse callbacks inside a search that belong to the search itself, before anything is fitted.
+
+    Parameters
+    ----------
+    search : estimator
+        With the parameter ``estimator``.
+    function : str, default=""
+        What the user has called, if not an estimator.
 
     Raises
     ------
@@ -290,11 +304,18 @@ def refuse_misplaced(search: Any) -> None:
     own = [*getattr(step, "_skl_callbacks", ()), *(getattr(step, "callbacks", None) or ())]
     for callback in own:
         if hasattr(callback, "max_propagation_depth"):
-            name, owner = type(callback).__name__, type(search).__name__
+            name, owner = type(callback).__name__, _owner(search, function)
+            way = f"search, with set_callbacks({name}())"
+            if function:
+                way = f"function, as callbacks=[{name}()]"
             raise TypeError(
-                f"callbacks=[{name}()] of a {type(step).__name__} inside a {owner}: {name} follows"
-                f" the whole of a fit; hand it to the search, with set_callbacks({name}())."
+                f"callbacks=[{name}()] of a {type(step).__name__} inside {owner}: {name} follows"
+                f" the whole of a fit; hand it to the {way}."
             )
+
+
+def _owner(estimator: Any, function: str) -> str:
+    return f"{function}()" if function else f"a {type(estimator).__name__}"
 
 
 def _in_place(callbacks: list[Any], estimator: Any) -> list[Any]:

@@ -47,15 +47,20 @@ class Described(NamedTuple):
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
     names : array-like of str or None
         Those of the features.
+    codes : tuple of int
+        Positions of features that hold codes of categories, which have no scale.
     """
 
     X: Any
     names: Any = None
+    codes: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, estimator: Any, X: Any) -> Described:
         """Return the data that an estimator has checked, with the names that it has met."""
-        return cls(X, getattr(estimator, "feature_names_in_", None))
+        embedded = estimator._categories
+        codes = () if embedded is None else embedded.columns
+        return cls(X, getattr(estimator, "feature_names_in_", None), codes)
 
     def label(self, position: int) -> str:
         """Return what messages call a feature."""
@@ -117,6 +122,7 @@ def about_scale(data: Described) -> str:
     data : Described
     """
     sizes = root_mean_squares(some_rows(data.X, NUMBERS))
+    sizes[list(data.codes)] = 0
     largest = int(sizes.argmax())
     is_sparse = sparse.issparse(data.X)
     scaler = "MaxAbsScaler" if is_sparse else "StandardScaler"
@@ -146,6 +152,7 @@ def about_validation_scale(data: Described, X_val: Any) -> str:
     """
     ours, theirs = _Scale.of(data.X), _Scale.of(X_val)
     is_known = (ours.deviation > 0) & (theirs.deviation > 0)
+    is_known[list(data.codes)] = False
     if not is_known.any():
         return ""
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):

@@ -65,6 +65,9 @@ class BaseMultilayerPerceptron(
 
     _y_is_numeric = False
 
+    #: Groups are those of the splitter around a network, unless it asks for them.
+    __metadata_request__fit = {"groups": False}
+
     #: What targets may show that the next fit, perhaps to another kind, would not replace.
     _attributes_of_targets: tuple[str, ...] = ()
 

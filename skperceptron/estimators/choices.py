@@ -224,7 +224,7 @@ class Choices:
     tol: float
     n_iter_no_change: float
     max_seconds: float
-    validation_fraction: float
+    validation_fraction: Any
 
     @classmethod
     def of(cls, estimator: Any, *, n_rows: int = 1, incremental: bool = False) -> Choices:

@@ -67,6 +67,7 @@ class BaseMLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         sample_weight_val: Any = None,
         coefs_init: Any = None,
         intercepts_init: Any = None,
+        groups: Any = None,
     ) -> BaseMLPClassifier:
         """Fit the network to data X and labels y.
 
@@ -92,6 +93,9 @@ class BaseMLPClassifier(LabelMixin, BaseMultilayerPerceptron):
             Where weights and biases start, shaped like ``coefs_`` and ``intercepts_`` and in
             their units. What is not given is drawn.
 
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group are held out together, where `early_stopping` holds rows out.
+
         Returns
         -------
         self : object
@@ -103,7 +107,7 @@ class BaseMLPClassifier(LabelMixin, BaseMultilayerPerceptron):
             If a parameter or the data is invalid, or if training diverges. An earlier fit
             is then left as it was.
         """
-        extras = Extras(X_val, y_val, sample_weight_val, coefs_init, intercepts_init)
+        extras = Extras(X_val, y_val, sample_weight_val, coefs_init, intercepts_init, groups)
         return self._fit(X, y, sample_weight, incremental=False, extras=extras)
 
     @available_if(is_stochastic)
@@ -325,10 +329,10 @@ class MLPSoftmaxClassifier(BaseMLPClassifier):
 
     def _choose_target(self, y: Any, mode: FitMode) -> Target:
         kind: type[ManyClasses] = ClassProbabilities if are_probabilities(y) else ManyClasses
-        if asks_for_order(self.loss):
+        loss, classes = self.loss, getattr(self, "classes_", None)
+        if asks_for_order(loss):
             kind = OrderedClasses
-        classes = getattr(self, "classes_", None)
-        return kind(self.loss, classes, type(self).__name__, self.warm_start)
+        return kind(loss, classes, type(self).__name__, self.warm_start)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the mean accuracy on the given data.

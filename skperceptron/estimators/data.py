@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn.utils import check_consistent_length
 
 from .._sklearn.checks import Extras, FitMode, check_sample_weight, renaming, validated
-from .._sklearn.compat import check_y
+from .._sklearn.compat import check_y, num_samples
 from ..engine.arrays import Floats, Integers
 from ..training import TrainingSet
 from ..training.data import of_split
@@ -83,7 +83,7 @@ class CheckedData:
 def n_rows_of(X: Any) -> int:
     """Return the number of rows of an X that is not checked yet; 1 if it has none."""
     try:
-        return max(1, X.shape[0] if getattr(X, "shape", ()) else len(X))
+        return max(1, num_samples(X))
     except TypeError:
         # The check of X says what is wrong.
         return 1

@@ -91,8 +91,9 @@ early_stopping : bool, str or EarlyStopping, default=False
     :class:`~skperceptron.stopping.EarlyStopping` object says what is watched and how
     patiently; a name such as "loss" or "roc_auc" is one that watches it. Ignored by "lbfgs".
 
-validation_fraction : float, default=0.1
-    Share of held-out rows, in [0, 1).
+validation_fraction : float or splitter, default=0.1
+    Share of held-out rows, in [0, 1); of `groups`, if they are given to ``fit``. Or a splitter of
+    scikit-learn's such as ``TimeSeriesSplit()``, whose last split is used.
 
 beta_1, beta_2 : float, default=0.9, 0.999
     Decay rates of Adam's moments, in [0, 1).

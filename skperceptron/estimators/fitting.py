@@ -32,7 +32,7 @@ from .data import (
     refuse_sparse_embedding,
 )
 from .fitted import FittedNetwork, fitted_network
-from .held_out import HeldOut, Scoring, Validation, draw_validation_rows
+from .held_out import Drawing, HeldOut, Scoring, Validation, draw_validation_rows
 from .later import (
     Continuation,
     plain_options,
@@ -339,8 +339,8 @@ def _hold_out(
     if choices.stopping is None or choices.is_lbfgs:
         return all_rows, None
     labels = checked.target.labels_of(data.targets)
-    fraction = choices.validation_fraction
-    rows, drawn = draw_validation_rows(fraction, data.n_rows, labels, weight, rng)
+    asked = Drawing(choices.validation_fraction, data.X, checked.y, labels, extras.groups)
+    rows, drawn = draw_validation_rows(asked, weight, rng)
     return rows, HeldOut(data, checked.y, weight, checked.given, drawn)
 
 

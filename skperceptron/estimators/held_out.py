@@ -13,10 +13,10 @@ import numpy as np
 from scipy import sparse
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GroupShuffleSplit, train_test_split
 from sklearn.utils import indexable
 
-from .._sklearn.compat import safe_indexing, takes_sample_weight
+from .._sklearn.compat import column_or_1d, safe_indexing, takes_sample_weight
 from ..engine import Network
 from ..engine.arrays import Floats, Integers
 from ..engine.mapped import pages_of
@@ -67,22 +67,58 @@ def split(
     return rows, held_out
 
 
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """What decides which rows are held out.
+
+    Attributes
+    ----------
+    fraction : float or splitter
+        The parameter `validation_fraction`.
+    X, y
+        Checked; a splitter is given them.
+    labels : ndarray of int, shape (n_rows,), or None
+        Both parts hold them in the same proportions, where neither splitter nor groups decide.
+    groups : array-like of shape (n_rows,) or None
+        As the user gave them.
+    """
+
+    fraction: Any
+    X: Any
+    y: Any
+    labels: Integers | None = None
+    groups: Any = None
+
+    def draw(self, rng: np.random.RandomState) -> tuple[Integers, Integers]:
+        """Return rows to train on and rows to validate on."""
+        n_rows = self.X.shape[0]
+        splitter = self.fraction if hasattr(self.fraction, "split") else None
+        if splitter is None and self.groups is None:
+            return split(n_rows, self.fraction, self.labels, rng)
+        groups = None
+        if self.groups is not None:
+            groups = column_or_1d(self.groups)
+            if len(groups) != n_rows:
+                raise ValueError(f"groups has {len(groups)} entries, X has {n_rows} rows.")
+        if splitter is None:
+            splitter = GroupShuffleSplit(1, test_size=self.fraction, random_state=rng)
+        try:
+            *_, (rows, held_out) = splitter.split(self.X, self.y, groups)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"validation_fraction={self.fraction!r} cannot hold rows out: {error}"
+            ) from error
+        return np.asarray(rows, dtype=np.intp), np.asarray(held_out, dtype=np.intp)
+
+
 def draw_validation_rows(
-    fraction: float,
-    n_rows: int,
-    labels: Integers | None,
-    weight: Floats | None,
-    rng: np.random.RandomState,
+    asked: Drawing, weight: Floats | None, rng: np.random.RandomState
 ) -> tuple[Integers, Integers]:
     """Draw rows to train on and rows to validate on; refuse parts that are of no use.
 
     Parameters
     ----------
-    fraction : float
-        The parameter `validation_fraction`.
-    n_rows : int
-    labels : ndarray of int, shape (n_rows,), or None
-        Both parts hold them in the same proportions.
+    asked : Drawing
     weight : ndarray of shape (n_rows,) or None
         What each row counts.
     rng : RandomState
@@ -91,13 +127,13 @@ def draw_validation_rows(
     -------
     rows, held_out : ndarray of int
     """
-    if not fraction:
+    if not asked.fraction:
         raise ValueError(
-            f"validation_fraction={fraction!r} must be in the range (0.0, 1.0)"
+            f"validation_fraction={asked.fraction!r} must be in the range (0.0, 1.0)"
             " if early_stopping=True."
         )
-    rows, held_out = split(n_rows, fraction, labels, rng)
-    if len(held_out) < 2:
+    rows, held_out = asked.draw(rng)
+    if len(held_out) < 2 or not len(rows):
         raise ValueError(
             "The validation set is too small. Increase 'validation_fraction' "
             "or the size of your dataset."

@@ -170,6 +170,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         sample_weight_val: Any = None,
         coefs_init: Any = None,
         intercepts_init: Any = None,
+        groups: Any = None,
     ) -> MLPRegressor:
         """Fit the network to data X and targets y.
 
@@ -195,6 +196,9 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             Where weights and biases start, shaped like ``coefs_`` and ``intercepts_`` and in
             their units. What is not given is drawn.
 
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group are held out together, where `early_stopping` holds rows out.
+
         Returns
         -------
         self : object
@@ -206,7 +210,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             If a parameter or the data is invalid, or if training diverges. An earlier fit
             is then left as it was.
         """
-        extras = Extras(X_val, y_val, sample_weight_val, coefs_init, intercepts_init)
+        extras = Extras(X_val, y_val, sample_weight_val, coefs_init, intercepts_init, groups)
         return self._fit(X, y, sample_weight, incremental=False, extras=extras)
 
     @available_if(is_stochastic)

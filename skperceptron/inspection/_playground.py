@@ -25,8 +25,12 @@ from ._graph import ComputationalGraph, computational_graph
 from ._weights_recorder import Layers, WeightsRecorder, layers_of
 from ._wiring import check_estimator_type
 
-#: What a picture of a network can show: units of a layer, features, layers.
-MOST_UNITS, MOST_FEATURES, MOST_LAYERS = 16, 12, 8
+#: What a picture of a network can show: units of a layer, features, layers. Of wider layers, the
+#: units with the largest weights are drawn.
+DRAWN_UNITS, MOST_FEATURES, MOST_LAYERS = 16, 12, 8
+
+#: Weights and biases of a network: a browser computes it for 5,000 points of a picture.
+MOST_WEIGHTS = 5_000
 
 #: Rows of data, epochs, and numbers of all weights in all epochs that the page holds, so that it
 #: stays below 300 kB.
@@ -73,7 +77,8 @@ def to_html(
     Parameters
     ----------
     estimator : estimator of this package, or a Pipeline that ends in one
-        Fitted: layers in a row, up to 8, with up to 16 units each.
+        Fitted: layers in a row, up to 8, with up to 5,000 weights and biases. Of a layer with more
+        than 16 units, the 16 with the largest weights are drawn; all are computed with.
     X : array-like of shape (n_samples, n_features)
         Data to show, with up to 12 features; of many rows, 300 are shown. With a pipeline,
         features are shown as the network sees them.
@@ -153,17 +158,19 @@ def _check_graph(estimator: Any, graph: ComputationalGraph) -> None:
     others = sorted(set(kinds) - {*SHOWN, *PASSED})
     if others or any(edge.skips for edge in graph.edges):
         raise ValueError(
-            "to_html shows layers in a row, each with weights and an activation. This network has"
-            f" {', '.join(others) or 'skip connections'}."
+            "to_html shows what each unit makes of the layer before it, so layers must stand in a"
+            " row, each with weights and an activation. This network has"
+            f" {', '.join(others) or 'skip connections'}: computational_graph draws it."
         )
     if any(node.kind == "activation" and node.n_parameters for node in graph.nodes):
         raise ValueError("to_html does not show activations that learn parameters.")
+    if graph.nodes[-1].function == "cumulative":
+        raise ValueError("to_html does not show the probabilities of ordered classes.")
     layers = [node for node in graph.nodes if node.kind == "affine"]
     for what, size, most in (
         ("features", graph.nodes[0].output_shape[1], MOST_FEATURES),
         ("layers", len(layers), MOST_LAYERS),
-        ("units in a layer", max(node.output_shape[1] for node in layers), MOST_UNITS),
-        ("weights and biases", graph.n_parameters, MOST_NUMBERS),
+        ("weights and biases", graph.n_parameters, MOST_WEIGHTS),
     ):
         if size > most:
             raise ValueError(
@@ -204,18 +211,31 @@ def _data(
 def _layers(
     estimator: Any, graph: ComputationalGraph
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return name, width and activation of each layer, and the activations by name."""
+    """Return name, width, drawn units and activation of each layer; activations by name."""
     fitted = fitted_network(estimator).network
     of_node = {node.name: node.block.activation_of(0) for node in fitted.nodes}
+    drawn = _drawn_units(layers_of(estimator))
     layers: list[dict[str, Any]] = []
     functions: dict[str, Any] = {}
     for node in graph.nodes:
         if node.kind == "affine":
             layers.append({"name": node.layer, "units": node.output_shape[1], "activation": None})
+            layers[-1]["drawn"] = drawn[len(layers) - 1]
         elif node.kind == "activation":
             layers[-1]["activation"] = node.function
             functions[node.function] = of_node[node.name]
     return layers, functions
+
+
+def _drawn_units(layers: Layers) -> list[list[int]]:
+    """Return which units of each layer are drawn: those whose weights to the next are largest."""
+    found = []
+    for i, (weight, _) in enumerate(layers):
+        is_last = i == len(layers) - 1
+        sizes = np.abs(weight).sum(axis=0) if is_last else np.abs(layers[i + 1][0]).sum(axis=1)
+        largest = np.argsort(-sizes, kind="stable")[:DRAWN_UNITS]
+        found.append(sorted(largest.tolist()))
+    return found
 
 
 def _swaps() -> dict[str, Activation]:

@@ -17,7 +17,13 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._sklearn.checks import check_sample_weight
-from .._sklearn.compat import check_method_params, fit_context, safe_indexing, safe_split
+from .._sklearn.compat import (
+    check_method_params,
+    fit_context,
+    num_samples,
+    safe_indexing,
+    safe_split,
+)
 from .._sklearn.pipelines import last_step, path_of
 from ..callbacks.listening import CALLBACKS
 from ..engine.arrays import Booleans, Floats
@@ -172,7 +178,7 @@ class BaseCrossEnsemble(BaseEnsemble):
             splitter = kind(n_splits, shuffle=True, random_state=seed)
         else:
             splitter = check_cv(cv)
-        rows = np.arange(len(y) if not hasattr(y, "shape") else y.shape[0])
+        rows = np.arange(num_samples(y))
         # What is stratified are the likeliest classes.
         labels = y.argmax(axis=1) if is_soft else y
         splits = [(rows[train], rows[test]) for train, test in splitter.split(X, labels, **params)]
@@ -251,7 +257,9 @@ class BaseCrossEnsemble(BaseEnsemble):
         ]
         tasks = [(member, temperature, X) for _, temperature, arm in arms for member in arm]
         networks = [last_step(member) for member, *_ in tasks]
-        workers = n_threads(plain(self.n_jobs), sum(_n_weights(one) for one in networks) * _rows(X))
+        workers = n_threads(
+            plain(self.n_jobs), sum(_n_weights(one) for one in networks) * num_samples(X)
+        )
         if workers > 1:
             # NumPy calculates outside Python's lock: threads need no copies.
             with blas_limited_to(1):
@@ -331,10 +339,6 @@ class BaseCrossEnsemble(BaseEnsemble):
 def _n_weights(network: Any) -> int:
     """Return how many weights a fitted network has; nothing, if it is none of ours."""
     return sum(weights.size for weights in getattr(network, "coefs_", ()))
-
-
-def _rows(X: Any) -> int:
-    return X.shape[0] if hasattr(X, "shape") else len(X)
 
 
 def _parts(

@@ -53,7 +53,8 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
         `random_state`; None means five. Rows that several splits hold out, as those of
         :class:`~sklearn.model_selection.RepeatedStratifiedKFold`, count once: their predictions
         are averaged. Rows that none holds out, as with
-        :class:`~sklearn.model_selection.ShuffleSplit`, train but have no say in how arms are
+        :class:`~sklearn.model_selection.ShuffleSplit`, or the first ones with
+        :class:`~sklearn.model_selection.TimeSeriesSplit`, train but have no say in how arms are
         combined.
 
     combination : {"weights", "greedy", "mean"}, default="weights"
@@ -302,7 +303,8 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
         five. Rows that several splits hold out, as those of
         :class:`~sklearn.model_selection.RepeatedKFold`, count once: their predictions are
         averaged. Rows that none holds out, as with
-        :class:`~sklearn.model_selection.ShuffleSplit`, train but have no say in how arms are
+        :class:`~sklearn.model_selection.ShuffleSplit`, or the first ones with
+        :class:`~sklearn.model_selection.TimeSeriesSplit`, train but have no say in how arms are
         combined.
 
     combination : {"weights", "greedy", "mean"}, default="weights"

@@ -19,7 +19,7 @@ from ..engine.arrays import Floats
 from ._candidates import called_instead
 from ._members import Job, Part, fit_members
 from ._options import check_search
-from ._parallel import StackedParallel
+from ._told import CrossValidationScore, LearningCurve, ValidationCurve, told
 
 __all__ = [
     "stacked_cross_val_predict",
@@ -73,6 +73,7 @@ def stacked_cross_val_score(
     params=None,
     pre_dispatch="2*n_jobs",
     error_score=np.nan,
+    callbacks=None,
 ) -> Floats:
     """Evaluate a score by cross-validation, with the networks of all splits in one stack.
 
@@ -114,6 +115,9 @@ def stacked_cross_val_score(
     error_score : 'raise' or numeric, default=np.nan
         The score of a fit that fails.
 
+    callbacks : list of callbacks, default=None
+        Told of each network, and of its epochs, as scikit-learn's ``ProgressBar`` is.
+
     Returns
     -------
     ndarray of shape (n_splits,)
@@ -131,20 +135,21 @@ def stacked_cross_val_score(
     """
     options = {"estimator": estimator, "scoring": scoring, "cv": cv, "n_jobs": n_jobs}
     check_search("stacked_cross_val_score", options | {"error_score": error_score})
-    stacked = seeing(cross_validate, Parallel=StackedParallel)
-    return seeing(cross_val_score, cross_validate=stacked)(
-        estimator,
-        X,
-        y,
-        groups=groups,
-        scoring=scoring,
-        cv=cv,
-        n_jobs=n_jobs,
-        verbose=verbose,
-        params=params,
-        pre_dispatch=pre_dispatch,
-        error_score=error_score,
-    )
+    with told(CrossValidationScore(estimator, callbacks), X, y) as parallel:
+        stacked = seeing(cross_validate, Parallel=parallel)
+        return seeing(cross_val_score, cross_validate=stacked)(
+            estimator,
+            X,
+            y,
+            groups=groups,
+            scoring=scoring,
+            cv=cv,
+            n_jobs=n_jobs,
+            verbose=verbose,
+            params=params,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+        )
 
 
 @validated_like(cross_val_predict)
@@ -249,6 +254,7 @@ def stacked_learning_curve(
     error_score=np.nan,
     return_times=False,
     params=None,
+    callbacks=None,
 ) -> Any:
     """Return scores for growing numbers of training rows; the networks are trained as stacks.
 
@@ -305,6 +311,10 @@ def stacked_learning_curve(
     params : dict, default=None
         For the ``fit`` of the estimator, the scorer and the splitter.
 
+    callbacks : list of callbacks, default=None
+        Told of each network, and of its epochs, as scikit-learn's ``ProgressBar`` is. Not with
+        `exploit_incremental_learning`.
+
     Returns
     -------
     train_sizes_abs : ndarray of shape (n_unique_ticks,)
@@ -329,26 +339,32 @@ def stacked_learning_curve(
     """
     options = {"estimator": estimator, "scoring": scoring, "cv": cv, "n_jobs": n_jobs}
     check_search("stacked_learning_curve", options | {"error_score": error_score})
-    # What goes on with partial_fit from size to size trains one network after another.
-    stacked = seeing(learning_curve, Parallel=StackedParallel)
-    return (learning_curve if exploit_incremental_learning else stacked)(
-        estimator,
-        X,
-        y,
-        groups=groups,
-        train_sizes=train_sizes,
-        cv=cv,
-        scoring=scoring,
-        exploit_incremental_learning=exploit_incremental_learning,
-        n_jobs=n_jobs,
-        pre_dispatch=pre_dispatch,
-        verbose=verbose,
-        shuffle=shuffle,
-        random_state=random_state,
-        error_score=error_score,
-        return_times=return_times,
-        params=params,
-    )
+    if exploit_incremental_learning and callbacks:
+        raise ValueError(
+            "callbacks of stacked_learning_curve are told of whole fits, and with"
+            " exploit_incremental_learning=True there are none: pass callbacks=None."
+        )
+    with told(LearningCurve(estimator, callbacks), X, y) as parallel:
+        # What goes on with partial_fit from size to size trains one network after another.
+        stacked = seeing(learning_curve, Parallel=parallel)
+        return (learning_curve if exploit_incremental_learning else stacked)(
+            estimator,
+            X,
+            y,
+            groups=groups,
+            train_sizes=train_sizes,
+            cv=cv,
+            scoring=scoring,
+            exploit_incremental_learning=exploit_incremental_learning,
+            n_jobs=n_jobs,
+            pre_dispatch=pre_dispatch,
+            verbose=verbose,
+            shuffle=shuffle,
+            random_state=random_state,
+            error_score=error_score,
+            return_times=return_times,
+            params=params,
+        )
 
 
 @validated_like(validation_curve)
@@ -367,6 +383,7 @@ def stacked_validation_curve(
     verbose=0,
     error_score=np.nan,
     params=None,
+    callbacks=None,
 ) -> Any:
     """Return scores for values of a parameter; the networks are trained as stacks.
 
@@ -414,6 +431,9 @@ def stacked_validation_curve(
     params : dict, default=None
         For the ``fit`` of the estimator, the scorer and the splitter.
 
+    callbacks : list of callbacks, default=None
+        Told of each network, and of its epochs, as scikit-learn's ``ProgressBar`` is.
+
     Returns
     -------
     train_scores, test_scores : ndarray of shape (n_values, n_splits)
@@ -433,18 +453,19 @@ def stacked_validation_curve(
     """
     options = {"estimator": estimator, "scoring": scoring, "cv": cv, "n_jobs": n_jobs}
     check_search("stacked_validation_curve", options | {"error_score": error_score})
-    return seeing(validation_curve, Parallel=StackedParallel)(
-        estimator,
-        X,
-        y,
-        param_name=param_name,
-        param_range=param_range,
-        groups=groups,
-        cv=cv,
-        scoring=scoring,
-        n_jobs=n_jobs,
-        pre_dispatch=pre_dispatch,
-        verbose=verbose,
-        error_score=error_score,
-        params=params,
-    )
+    with told(ValidationCurve(estimator, callbacks), X, y) as parallel:
+        return seeing(validation_curve, Parallel=parallel)(
+            estimator,
+            X,
+            y,
+            param_name=param_name,
+            param_range=param_range,
+            groups=groups,
+            cv=cv,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            pre_dispatch=pre_dispatch,
+            verbose=verbose,
+            error_score=error_score,
+            params=params,
+        )

@@ -2,48 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.model_selection import cross_validate
 
-from .._sklearn.compat import CallbackSupportMixin, seeing, validated_like
-from .._sklearn.tasks import NetworkTask
-from ..callbacks.listening import (
-    CALLBACKS,
-    Listener,
-    listening,
-    refuse_misplaced,
-    refuse_single_fits,
-)
-from ..options import check_option
+from .._sklearn.compat import seeing, validated_like
 from ._options import check_search
-from ._parallel import StackedParallel
+from ._told import CrossValidation, told
 
 __all__ = ["stacked_cross_validate"]
-
-
-class _CrossValidation(CallbackSupportMixin, BaseEstimator):
-    """What callbacks are told is being fitted.
-
-    Parameters
-    ----------
-    estimator : estimator
-        That is validated.
-    callbacks : list of callbacks or None
-    """
-
-    def __init__(self, estimator=None, callbacks=None) -> None:
-        self.estimator = estimator
-        self.callbacks = callbacks
-
-
-def _new_task(whole: _CrossValidation, listener: Listener) -> NetworkTask | None:
-    """Return the task of one more split, if anybody listens."""
-    context = listener.subtask("split")
-    return None if context is None else NetworkTask(whole, context, is_propagated=False)
 
 
 @validated_like(cross_validate)
@@ -136,12 +104,7 @@ def stacked_cross_validate(
     """
     options = {"estimator": estimator, "scoring": scoring, "cv": cv, "n_jobs": n_jobs}
     check_search("stacked_cross_validate", options | {"error_score": error_score})
-    check_option("stacked_cross_validate", "callbacks", callbacks, [CALLBACKS, None])
-    whole = _CrossValidation(estimator, callbacks)
-    refuse_misplaced(whole)
-    refuse_single_fits(whole)
-    with listening(whole, None, X, y, None) as listener:
-        parallel = partial(StackedParallel, None, partial(_new_task, whole, listener))
+    with told(CrossValidation(estimator, callbacks), X, y) as parallel:
         return seeing(cross_validate, Parallel=parallel)(
             estimator,
             X,

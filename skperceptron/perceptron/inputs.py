@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from ..engine.arrays import Booleans, Floats, Integers
-from ..engine.compiled import extension
+from ..engine.compiled.extension import steps as extension
 
 #: Rows with their constants.
 Features: TypeAlias = "Floats | sparse.csr_array"

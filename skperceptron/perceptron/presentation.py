@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from ..engine.arrays import Floats, Integers
-from ..engine.compiled import rows_are_visited
+from ..engine.compiled import Way, way
 from .error_blocks import BLOCK, ErrorBlocks
 from .error_correction import ErrorCorrection, Solver
 from .inputs import Features, Inputs, Room, RowsInPlace
@@ -96,7 +96,7 @@ class Presentation:
     @cached_property
     def solver(self) -> Callable[[tuple[int, int]], Solver]:
         """The kind that is fastest."""
-        if rows_are_visited():
+        if way() is not Way.NUMPY:
             return VisitingPass
         if self.inputs.is_sparse:
             return MarkingPass

@@ -57,6 +57,14 @@ def test_code_that_continues_other_code_finds_its_names_above(name):
         above |= defined
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_lines_of_code_fit_between_the_sidebars_of_a_small_screen(name):
+    # At 1280 pixels, 103 characters fit.
+    for block in blocks_of(name):
+        widest = max(block.text.splitlines(), key=len)
+        assert len(widest) <= 102, f"{name}, line {block.line}: {widest}"
+
+
 def alone():
     for name in PAGES:
         for block in blocks_of(name):

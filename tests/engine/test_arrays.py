@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skperceptron.engine.arrays import all_finite, in_range
+from skperceptron.engine.arrays import FEW_NUMBERS, all_finite, in_range
 
 LIMITS = np.finfo(np.float32)
 
@@ -24,9 +24,11 @@ def test_numbers_stay_what_they_are_in_float64():
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_finite_numbers_are_told_from_others(bad):
-    numbers = np.full(4, LIMITS.max)
+@pytest.mark.parametrize("size", [4, FEW_NUMBERS, FEW_NUMBERS + 1])
+def test_finite_numbers_are_told_from_others(bad, size):
+    numbers = np.full(size, LIMITS.max)
     assert all_finite(numbers)
     numbers[2] = bad
     assert not all_finite(numbers)
-    assert not all_finite(np.array([bad, -bad]))
+    # Their sum would be no number either, or, of some, none that tells.
+    assert not all_finite(np.tile([bad, -bad], size))

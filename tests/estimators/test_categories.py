@@ -281,6 +281,18 @@ def test_group_of_the_tables_has_its_own_pace():
         assert_array_equal(kept, first)
 
 
+@pytest.mark.filterwarnings("default::sklearn.exceptions.ConvergenceWarning")
+def test_advice_does_not_ask_to_scale_codes():
+    large, later = X.copy(), X[:50].copy()
+    large[:, 1] *= 100
+    later[:, 1] = -1
+    with pytest.warns(UserWarning) as caught:
+        make(max_iter=2).fit(large, Y, X_val=later, y_val=Y[:50])
+    assert not [one for one in caught if "scale" in str(one.message)]
+    with pytest.warns(UserWarning, match="number 0 has a root mean square"):
+        make(max_iter=2).fit(large * [100, 1, 1, 1], Y)
+
+
 def test_weights_of_rows_equal_repetitions():
     weights = RNG.randint(1, 4, size=200)
     options = {"solver": "lbfgs", "max_iter": 20}

@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from skperceptron import MLPBinaryClassifier, MLPClassifier, MLPSoftmaxClassifier
 from skperceptron.exchange import to_sklearn
 from skperceptron.export import load, save, to_onnx
-from skperceptron.inspection import computational_graph, network_summary
+from skperceptron.inspection import computational_graph, network_summary, to_html
 from skperceptron.losses import OrdinalLogLoss
 from skperceptron.model_selection import StackedCrossEnsembleClassifier, StackedGridSearchCV
 
@@ -154,6 +154,8 @@ def test_graphs_show_the_link():
     model = make().fit(X, GRADES)
     assert computational_graph(model)["link"].function == "cumulative"
     assert len(network_summary(model)["block"]) > 0
+    with pytest.raises(ValueError, match="ordered classes"):
+        to_html(model, X, GRADES, "unwritten.html")
     shown = computational_graph(make(), n_features=3, n_outputs=3)
     assert shown["link"].function == "cumulative"
 

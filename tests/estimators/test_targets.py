@@ -84,6 +84,12 @@ CASES = {
         np.eye(3)[[2, 0, 1, 0, 1, 2]],
         np.eye(3)[[2, 0, 1, 0, 1, 2]] - 0.5,
     ),
+    targets.OrderedClasses: Case(
+        MLPSoftmaxClassifier(loss="ordinal", **SMALL),
+        np.array([7, 3, 5, 3, 5, 7]),
+        np.tri(3, 2, -1)[[2, 0, 1, 0, 1, 2]],
+        np.array([[5.0, 0.0], [-5.0, 10.0], [-9.0, 0.0]])[[2, 0, 1, 0, 1, 2]],
+    ),
     targets.ClassProbabilities: Case(MLPSoftmaxClassifier(**SMALL), SOFT, SOFT, np.log(SOFT)),
     targets.Indicators: Case(
         MLPBinaryClassifier(**SMALL),

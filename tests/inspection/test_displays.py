@@ -506,3 +506,14 @@ def test_weights_of_a_perceptron_share_an_axis(pyplot):
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert labels[0] == "associative (A) (largest: 1)"
     assert "in units of the layer's largest" in display.ax_.get_xlabel()
+
+
+@pytest.mark.parametrize(
+    "options", [{"numeric_embedding": "pbld"}, {"categorical_features": [1]}], ids=str
+)
+def test_networks_that_embed_features_are_drawn_as_blocks(options):
+    X = np.column_stack([np.linspace(-1, 1, 30), np.arange(30) % 3])
+    network = MLPRegressor(hidden_layer_sizes=(3,), max_iter=300, **options).fit(X, X[:, 1])
+    assert NetworkGraphDisplay.from_estimator(network).kind == "blocks"
+    with pytest.raises(ValueError, match="use kind='blocks'"):
+        NetworkGraphDisplay.from_estimator(network, kind="neurons")

@@ -82,14 +82,25 @@ def test_page_holds_everything_and_asks_for_nothing():
         assert_allclose(shown, coef, rtol=1e-4)
 
 
-def test_largest_page_stays_small():
+@pytest.mark.parametrize("hidden", [(16,) * 7, (60, 60)], ids=["deep", "wide"])
+def test_largest_pages_stay_small(hidden):
     rng = np.random.RandomState(0)
     X, y = rng.normal(size=(2000, 12)), rng.randint(3, size=2000)
     recorder = WeightsRecorder()
-    network = MLPSoftmaxClassifier((16,) * 7, max_iter=100, tol=0, callbacks=[recorder]).fit(X, y)
+    network = MLPSoftmaxClassifier(hidden, max_iter=60, tol=0, callbacks=[recorder]).fit(X, y)
     page = to_html(network, X, y, recorder=recorder)
     assert len(page.encode()) < 300_000
     assert len(held(page)["X"]) == 300
+
+
+def test_units_with_the_largest_weights_are_drawn():
+    network = MLPBinaryClassifier((20, 17), max_iter=3, random_state=0).fit(*MOONS)
+    first, second, output = (layer["drawn"] for layer in held(to_html(network, *MOONS))["layers"])
+    left_out = set(range(20)) - set(first)
+    sizes = np.abs(network.coefs_[1]).sum(axis=1)
+    assert len(first) == len(second) == 16 and first == sorted(first)
+    assert sizes[first].min() >= max(sizes[unit] for unit in left_out)
+    assert output == [0]
 
 
 def test_text_of_users_cannot_leave_its_place():
@@ -121,9 +132,15 @@ def test_pipeline_is_shown_as_the_network_sees_it():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: MLPBinaryClassifier((17,)), "17 units in a layer"),
+        (
+            lambda: MLPBinaryClassifier((80, 80)),
+            "6801 weights and biases; to_html shows up to 5000",
+        ),
         (lambda: MLPBinaryClassifier((2,) * 9), "10 layers"),
-        (lambda: MLPBinaryClassifier((4, 4), skip_connections="residual"), "add"),
+        (
+            lambda: MLPBinaryClassifier((4, 4), skip_connections="residual"),
+            "add: computational_graph",
+        ),
         (lambda: MLPBinaryClassifier((4,), normalization="layer"), "normalization"),
         (lambda: MLPBinaryClassifier((4,), "prelu"), "learn parameters"),
     ],
@@ -193,6 +210,10 @@ CASES = {
     ),
     "one's own": lambda: (
         MLPBinaryClassifier((4,), Cube(), max_iter=20, random_state=0).fit(*MOONS),
+        *MOONS,
+    ),
+    "wide": lambda: (
+        MLPBinaryClassifier((40, 30), "tanh", max_iter=20, random_state=0).fit(*MOONS),
         *MOONS,
     ),
     "neuron": lambda: (MLPBinaryClassifier((), max_iter=20).fit(*MOONS), *MOONS),
@@ -269,6 +290,13 @@ def test_sample_that_is_clicked_flows_through_the_graph(show):
     assert_allclose([float(v) for v in values[:2]], MOONS[0][chosen], atol=0.006)
     hidden = np.tanh(MOONS[0][chosen] @ network.coefs_[0] + network.intercepts_[0])
     assert_allclose([float(v) for v in values[2:7]], hidden, atol=0.006)
+
+
+def test_wide_layers_say_how_many_units_are_drawn(show):
+    page = show(*CASES["wide"]())
+    assert page.locator(".unit").count() == 2 + 16 + 16 + 1
+    names = page.locator(".layer").all_text_contents()
+    assert names == ["input", "Tanh() (16 of 40)", "Tanh() (16 of 30)", "output"]
 
 
 def test_exchanged_activation_shows_its_effect(show):

@@ -19,6 +19,7 @@ from sklearn.model_selection import (
     RepeatedStratifiedKFold,
     ShuffleSplit,
     StratifiedKFold,
+    TimeSeriesSplit,
 )
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -464,3 +465,25 @@ def test_a_stack_that_fails_is_fitted_fold_by_fold(monkeypatch):
 
     monkeypatch.setattr(stacking, "_run", fail)
     assert_allclose(classifier().fit(X, Y).oof_predictions_, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", [StackedCrossEnsembleClassifier, StackedCrossEnsembleRegressor])
+def test_time_series_are_predicted_from_their_past_and_first_rows_never(kind):
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(80, 2))
+    y = X[:, 0] + 0.1 * rng.normal(size=80)
+    network = MLPRegressor(hidden_layer_sizes=(4,), max_iter=20, learning_rate_init=0.05)
+    if kind is StackedCrossEnsembleClassifier:
+        y, network = (y > 0).astype(int), MLPSoftmaxClassifier((4,), max_iter=20)
+    ensemble = kind(network, {"alpha": [1e-4, 1.0]}, cv=TimeSeriesSplit(3), random_state=0)
+    ensemble.fit(X, y)
+    for train, test in ensemble.splits_:
+        assert train.max() < test.min()
+    unknown = np.isnan(ensemble.oof_predictions_).reshape(80, -1)
+    assert unknown[:20].all()
+    assert not unknown[20:].any()
+    known = ensemble.oof_predictions_[20:]
+    if kind is StackedCrossEnsembleClassifier:
+        assert ensemble.oof_score_ == (known.argmax(axis=1) == y[20:]).mean()
+    else:
+        assert_allclose(ensemble.oof_loss_, ((known - y[20:]) ** 2).mean())

@@ -20,7 +20,10 @@ from skperceptron.model_selection import (
     StackedGridSearchCV,
     _progress,
     _stacking,
+    stacked_cross_val_score,
     stacked_cross_validate,
+    stacked_learning_curve,
+    stacked_validation_curve,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -259,3 +262,63 @@ def test_bar_inside_a_stacked_search_is_refused_in_one_line():
             assert "\n" not in str(got.value)
     with pytest.raises(TypeError, match="callbacks"):
         stacked_cross_validate(NETWORK, X, Y, callbacks=[3])
+
+
+def of_sizes(network, **options):
+    return stacked_learning_curve(network, X, Y, train_sizes=[0.5, 1.0], **options)
+
+
+def of_values(network, **options):
+    return stacked_validation_curve(
+        network, X, Y, param_name="alpha", param_range=[0, 1], **options
+    )
+
+
+FUNCTIONS = {
+    "LearningCurve": (of_sizes, 4),
+    "ValidationCurve": (of_values, 4),
+    "CrossValidationScore": (
+        lambda net, **options: stacked_cross_val_score(net, X, Y, **options),
+        2,
+    ),
+}
+EVERY_FUNCTION = pytest.mark.parametrize("name", FUNCTIONS)
+
+
+@EVERY_FUNCTION
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_functions_tell_callbacks_of_each_network(name, n_jobs, capsys, monkeypatch):
+    function, n_networks = FUNCTIONS[name]
+    plain = Plain()
+    told = function(NETWORK, cv=2, n_jobs=n_jobs, callbacks=[plain])
+    names = [name for name, _ in plain.told]
+    if n_jobs is None:
+        assert sorted(names) == ["epoch"] * 6 * n_networks + ["fit"] + ["split"] * n_networks
+    assert names[-1] == "fit"
+    for one, same in zip(told, function(NETWORK, cv=2), strict=True):
+        assert_array_equal(one, same)
+    callback = pytest.importorskip("sklearn.callback")
+    pytest.importorskip("rich")
+    monkeypatch.setenv("COLUMNS", "160")
+    function(NETWORK, cv=2, n_jobs=n_jobs, callbacks=[callback.ProgressBar()])
+    bars = [line for line in capsys.readouterr().out.splitlines() if f"{name} - " in line]
+    assert len(bars) == n_networks + 1 and all("100%" in line for line in bars)
+
+
+@EVERY_FUNCTION
+def test_functions_send_callbacks_to_where_they_work(name):
+    function, _ = FUNCTIONS[name]
+    with pytest.raises(TypeError, match="StopOnPlateau minds a single fit; give it to the network"):
+        function(NETWORK, callbacks=[StopOnPlateau()])
+    with pytest.raises(TypeError, match="'callbacks' parameter of stacked_"):
+        function(NETWORK, callbacks=[3])
+    callback = pytest.importorskip("sklearn.callback")
+    pytest.importorskip("rich")
+    inner = NETWORK.__sklearn_clone__().set_params(callbacks=[callback.ProgressBar()])
+    with pytest.raises(TypeError, match=r"inside stacked_\w+\(\): .* hand it to the function, as"):
+        function(inner)
+
+
+def test_incremental_learning_curve_has_no_whole_fits_to_tell_of():
+    with pytest.raises(ValueError, match="exploit_incremental_learning=True there are none"):
+        of_sizes(NETWORK, exploit_incremental_learning=True, callbacks=[Plain()])

@@ -8,7 +8,8 @@ from sklearn.linear_model import Perceptron
 
 from skperceptron import RosenblattPerceptron
 from skperceptron.callbacks import Callback
-from skperceptron.engine.compiled import VARIABLE, extension, is_available
+from skperceptron.engine.compiled import VARIABLE, is_available
+from skperceptron.engine.compiled.extension import steps as extension
 from skperceptron.perceptron.error_correction import (
     AveragedWeights,
     ErrorCorrection,

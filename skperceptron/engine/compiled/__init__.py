@@ -5,18 +5,15 @@ them, ``_steps.c`` runs these. The results have the bits of the calls. Where the
 is missing, everything runs as NumPy's calls.
 """
 
-from .extension import steps as extension
 from .program import Program, Section
-from .switch import VARIABLE, Way, is_available, rows_are_visited, warns_as_usual, way
+from .switch import VARIABLE, Way, is_available, warns_as_usual, way
 
 __all__ = [
     "VARIABLE",
     "Program",
     "Section",
     "Way",
-    "extension",
     "is_available",
-    "rows_are_visited",
     "warns_as_usual",
     "way",
 ]

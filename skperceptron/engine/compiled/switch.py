@@ -53,20 +53,6 @@ def way() -> Way:
     return Way.NUMPY
 
 
-def rows_are_visited() -> bool:
-    """Tell whether the extension visits the rows of a perceptron.
-
-    It pays from the first row on, so it does where it is installed, unless the environment says
-    "numpy".
-
-    Raises
-    ------
-    ValueError, ImportError
-        As :func:`way` does.
-    """
-    return way() is not Way.NUMPY
-
-
 def warns_as_usual() -> bool:
     """Tell whether NumPy would not raise on a division by zero or an underflow: tables never do."""
     reactions = np.geterr()

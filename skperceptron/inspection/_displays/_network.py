@@ -138,7 +138,8 @@ class NetworkGraphDisplay(Display):
         Raises
         ------
         ValueError
-            If `kind` is unknown, or "neuron" where the network is not one neuron.
+            If `kind` is unknown, "neuron" where the network is not one neuron, or neither
+            "auto" nor "blocks" where features are embedded.
         """
         if kind not in KINDS:
             raise ValueError(f"kind={kind!r} must be one of {', '.join(map(repr, KINDS))}.")
@@ -156,6 +157,13 @@ class NetworkGraphDisplay(Display):
             raise ValueError(
                 "kind='neuron' draws a network without hidden layers and with one output."
             )
+        if kind in ("neuron", "neurons") and _embeds(graph):
+            raise ValueError(
+                f"kind={kind!r} draws features as the first layer sees them, but this network"
+                " embeds them: use kind='blocks'."
+            )
+        if kind == "auto" and _embeds(graph):
+            kind = "blocks"
         if kind == "auto":
             kind = "neuron" if _is_single(graph) else "neurons" if _is_small(graph) else "blocks"
         return cls(graph, kind, feature_names, output_names).plot(ax, **kwargs)
@@ -199,6 +207,13 @@ def _output_names(estimator: Any, graph: ComputationalGraph) -> list[str] | None
 
 def _affine(graph: ComputationalGraph) -> list[GraphNode]:
     return [node for node in graph.nodes if node.kind == "affine"]
+
+
+def _embeds(graph: ComputationalGraph) -> bool:
+    """Tell whether something else than the features, one by one, reaches the first layer."""
+    first, *others = next(iter(graph.layers.values()))
+    width = first.output_shape[1]
+    return any(n.output_shape[1] != width or n.kind == "column_embedding" for n in others)
 
 
 def _is_single(graph: ComputationalGraph) -> bool:

@@ -1,0 +1,92 @@
+"""How functions that fit an estimator many times tell callbacks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, ClassVar
+
+from sklearn.base import BaseEstimator
+
+from .._sklearn.compat import CallbackSupportMixin
+from .._sklearn.tasks import NetworkTask
+from ..callbacks.listening import (
+    CALLBACKS,
+    Listener,
+    listening,
+    refuse_misplaced,
+    refuse_single_fits,
+)
+from ..options import check_option
+from ._parallel import StackedParallel
+
+
+class Whole(CallbackSupportMixin, BaseEstimator):
+    """What callbacks are told is being fitted, and bars are labelled with.
+
+    Parameters
+    ----------
+    estimator : estimator
+        That is fitted many times.
+    callbacks : list of callbacks or None
+    """
+
+    #: What the user has called.
+    function: ClassVar[str]
+
+    def __init__(self, estimator=None, callbacks=None) -> None:
+        self.estimator = estimator
+        self.callbacks = callbacks
+
+
+class CrossValidation(Whole):
+    """All fits of a cross-validation."""
+
+    function = "stacked_cross_validate"
+
+
+class CrossValidationScore(Whole):
+    """All fits of a cross-validation of which only scores are returned."""
+
+    function = "stacked_cross_val_score"
+
+
+class LearningCurve(Whole):
+    """All fits of a learning curve."""
+
+    function = "stacked_learning_curve"
+
+
+class ValidationCurve(Whole):
+    """All fits of a validation curve."""
+
+    function = "stacked_validation_curve"
+
+
+def _new_task(whole: Whole, listener: Listener) -> NetworkTask | None:
+    """Return the task of one more fit, if anybody listens."""
+    context = listener.subtask("split")
+    return None if context is None else NetworkTask(whole, context, is_propagated=False)
+
+
+@contextmanager
+def told(whole: Whole, X: Any, y: Any) -> Iterator[Callable[..., StackedParallel]]:
+    """Yield what stands for scikit-learn's ``Parallel``, and tells callbacks of each network.
+
+    Parameters
+    ----------
+    whole : Whole
+    X, y
+        As given by the user.
+
+    Raises
+    ------
+    TypeError
+        If a callback cannot work there.
+    """
+    check_option(whole.function, "callbacks", whole.callbacks, [CALLBACKS, None])
+    refuse_misplaced(whole, whole.function)
+    refuse_single_fits(whole, whole.function)
+    with listening(whole, None, X, y, None) as listener:
+        yield partial(StackedParallel, None, partial(_new_task, whole, listener))

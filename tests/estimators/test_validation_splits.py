@@ -1,0 +1,166 @@
+"""Which rows early stopping holds out: those of whole groups, or of a splitter."""
+
+import pickle
+
+import numpy as np
+import pytest
+import sklearn
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    GroupShuffleSplit,
+    KFold,
+    PredefinedSplit,
+    StratifiedShuffleSplit,
+    TimeSeriesSplit,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skperceptron import MLPClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron.callbacks import Checkpoint
+from skperceptron.estimators import fitting
+from skperceptron.model_selection import StackedGridSearchCV
+
+N = 60
+X = np.random.RandomState(0).normal(size=(N, 3))
+Y = X[:, 0] - X[:, 1]
+GROUPS = np.repeat(np.arange(12), 5)
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def make(cls=MLPRegressor, **options):
+    defaults = {"hidden_layer_sizes": (4,), "max_iter": 5, "random_state": 0}
+    return cls(**defaults | {"early_stopping": True} | options)
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """Rows that fits have trained on and held out, fit by fit."""
+    found = []
+    draw = fitting.draw_validation_rows
+
+    def noted(*arguments):
+        found.append(draw(*arguments))
+        return found[-1]
+
+    monkeypatch.setattr(fitting, "draw_validation_rows", noted)
+    return found
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.25])
+@pytest.mark.parametrize("cls", [MLPRegressor, MLPClassifier])
+def test_groups_stay_together(seen, cls, fraction):
+    y = Y if cls is MLPRegressor else (Y > 0).astype(int)
+    make(cls, validation_fraction=fraction).fit(X, y, groups=GROUPS)
+    ((rows, held_out),) = seen
+    assert not set(GROUPS[rows]) & set(GROUPS[held_out])
+    assert len(rows) + len(held_out) == N
+    assert len(set(GROUPS[held_out])) == np.ceil(12 * fraction)
+
+
+@pytest.mark.parametrize(
+    "splitter",
+    [
+        TimeSeriesSplit(3),
+        KFold(4),
+        GroupKFold(3),
+        GroupShuffleSplit(2, random_state=1),
+        PredefinedSplit(np.repeat([-1, 0], [40, 20])),
+    ],
+    ids=lambda splitter: type(splitter).__name__,
+)
+def test_last_split_of_a_splitter_decides(seen, splitter):
+    model = make(validation_fraction=splitter).fit(X, Y, groups=GROUPS)
+    *_, (rows, held_out) = splitter.split(X, Y, GROUPS)
+    assert_array_equal(seen[0][0], rows)
+    assert_array_equal(seen[0][1], held_out)
+    by_hand = make().fit(X[rows], Y[rows], X_val=X[held_out], y_val=Y[held_out])
+    assert len(model.validation_scores_) == len(by_hand.validation_scores_)
+    again = pickle.loads(pickle.dumps(model))
+    assert_array_equal(again.predict(X), model.predict(X))
+
+
+def test_time_series_is_trained_on_the_past():
+    split = TimeSeriesSplit(2, gap=3)
+    rows, held_out = list(split.split(X))[-1]
+    options = {"shuffle": False, "batch_size": 10, "max_iter": 8}
+    model = make(validation_fraction=split, **options).fit(X, Y)
+    by_hand = make(**options).fit(X[rows], Y[rows], X_val=X[held_out], y_val=Y[held_out])
+    np.testing.assert_allclose(model.validation_scores_, by_hand.validation_scores_)
+    np.testing.assert_allclose(model.predict(X), by_hand.predict(X))
+
+
+def test_stratified_splitters_see_the_labels(seen):
+    y = np.array(["a", "b", "c"])[np.arange(N) % 3]
+    splitter = StratifiedShuffleSplit(1, test_size=0.2, random_state=0)
+    make(MLPSoftmaxClassifier, validation_fraction=splitter).fit(X, y)
+    assert_array_equal(np.unique(y[seen[0][1]], return_counts=True)[1], [4, 4, 4])
+
+
+def test_weights_are_heeded():
+    weight = np.ones(N)
+    weight[-20:] = 0
+    with pytest.raises(ValueError, match="all rows of the validation set have a weight of zero"):
+        make(validation_fraction=TimeSeriesSplit(3)).fit(X, Y, sample_weight=weight)
+
+
+def test_searches_and_clones_take_splitters():
+    grid = {"validation_fraction": [0.2, TimeSeriesSplit(3), KFold(4)], "alpha": [1e-4, 1.0]}
+    stacked, single = (
+        search(make(), grid, cv=3).fit(X, Y) for search in (StackedGridSearchCV, GridSearchCV)
+    )
+    np.testing.assert_allclose(
+        stacked.cv_results_["mean_test_score"], single.cv_results_["mean_test_score"], rtol=1e-9
+    )
+    assert clone(make(validation_fraction=KFold(4))).validation_fraction.n_splits == 4
+
+
+@pytest.mark.parametrize("cls", [GridSearchCV, StackedGridSearchCV])
+def test_routed_groups_reach_searches_pipelines_and_networks(seen, cls):
+    with sklearn.config_context(enable_metadata_routing=True):
+        network = make().set_fit_request(groups=True)
+        model = make_pipeline(StandardScaler(), network)
+        search = cls(model, {"mlpregressor__alpha": [1e-4, 1.0]}, cv=GroupKFold(2))
+        search.fit(X, Y, groups=GROUPS)
+    assert len(seen) == 5
+    for rows, held_out in seen[:4]:
+        # Each of two folds has six groups of five rows, one of which is held out.
+        assert len(rows) == 25
+        assert_array_equal(held_out // 5, np.repeat(held_out[0] // 5, 5))
+
+
+def test_interrupted_fit_is_told_from_one_with_other_groups(tmp_path):
+    def fit(groups):
+        model = make(callbacks=[Checkpoint(tmp_path / "fit")])
+        return model.fit(X, Y, groups=groups)
+
+    first = fit(GROUPS)
+    assert_array_equal(fit(GROUPS).predict(X), first.predict(X))
+    with pytest.raises(ValueError, match="groups"):
+        fit(GROUPS[::-1])
+
+
+@pytest.mark.parametrize(
+    ("fraction", "groups", "message"),
+    [
+        (0.2, GROUPS[:-1], "groups has 59 entries, X has 60 rows"),
+        (0.2, np.zeros(N), "cannot hold rows out"),
+        (GroupKFold(3), None, "cannot hold rows out: The 'groups' parameter"),
+        (TimeSeriesSplit(100), None, "cannot hold rows out"),
+        ("last", None, "'validation_fraction' parameter of MLPRegressor must be"),
+        (KFold, None, "'validation_fraction' parameter of MLPRegressor must be"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_split_is_refused(fraction, groups, message):
+    with pytest.raises(ValueError, match=message):
+        make(validation_fraction=fraction).fit(X, Y, groups=groups)
+
+
+def test_groups_mean_nothing_without_held_out_rows():
+    plain, grouped = (make(early_stopping=False).fit(X, Y, groups=g) for g in (None, GROUPS))
+    assert_array_equal(plain.predict(X), grouped.predict(X))
