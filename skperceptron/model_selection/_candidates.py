@@ -22,7 +22,6 @@ from ..estimators import (
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.data import NO_EXTRAS
 from ..estimators.parameters import check_parameters, is_lbfgs, names_of_parameters
-from ._sending import holds_data
 from ._stacking import Fit, forget_training, token
 
 #: Classes that a stack knows all about. A subclass may have changed how it is fitted.
@@ -69,7 +68,6 @@ def transformers_token(estimator: Any, parameters: dict[str, Any]) -> Hashable:
     )
 
 
-@holds_data
 @dataclass
 class Transformed:
     """What the last step of a pipeline is fitted on, and the transformers that made it.

@@ -33,14 +33,12 @@ from ._candidates import (
     transformers_token,
 )
 from ._parallel import MANY_UNITS, labels_of, pieces_of
-from ._sending import apart, holds_data
 from ._stacking import Order, train
 from ._threads import LARGE_PRODUCT, blas_limited_to, n_blas_threads
 
 __all__ = ["Job", "Part", "Told", "fit_members", "watching"]
 
 
-@holds_data
 @dataclass(frozen=True)
 class Part:
     """Rows that members are fitted on, and rows that they do not see.
@@ -201,8 +199,7 @@ def fit_members(
         sources = _transformed(jobs, parts, parallel)
         pieces = pieces_of(jobs, n_workers)
         outcomes = parallel(
-            _delayed(
-                _fit_together,
+            delayed(_fit_together)(
                 mine := [jobs[i] for i in piece],
                 {job.part: parts[job.part] for job in mine},
                 {s: sources[s] for s in {job.source for job in mine} & sources.keys()},
@@ -217,12 +214,6 @@ def fit_members(
     for piece, (found, _) in zip(pieces, outcomes, strict=True):
         members.update(zip(piece, found, strict=True))
     return [members[i] for i in range(len(jobs))]
-
-
-def _delayed(function: Any, *arguments: Any) -> Any:
-    """Return a task of joblib whose arrays are arguments of their own."""
-    run, *others = apart(function, *arguments)
-    return delayed(run)(*others)
 
 
 def _blas_threads(jobs: Sequence[Job], parts: Sequence[Part], n_workers: int) -> int:
@@ -256,7 +247,7 @@ def _transformed(
     leaders = {job.source: job for job in reversed(jobs) if job.needs_transformed}
     tasks = [(job.estimator, parts[job.part]) for job in leaders.values()]
     if any(last_step(estimator) is not estimator for estimator, _ in tasks):
-        found = parallel(_delayed(_prepared, *task) for task in tasks)
+        found = parallel(delayed(_prepared)(*task) for task in tasks)
     else:
         # There are no transformers: nothing is worth a worker.
         found = [_prepared(*task) for task in tasks]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -37,7 +36,6 @@ from ._candidates import (
     transform,
     transformers_token,
 )
-from ._sending import apart, holds_data
 from ._stacking import ENDED, Fit, InterruptedFit, Order, token, train
 
 #: Members that are given to a worker at a time. From 15 on a stack is hardly slower per member,
@@ -49,7 +47,6 @@ FEWEST, MOST = 15, 60
 MANY_UNITS = 128
 
 
-@holds_data
 @dataclass
 class Call:
     """One call of ``_fit_and_score``.
@@ -187,16 +184,14 @@ class StackedParallel:
 
         def taken(piece: list[int]) -> tuple[list[Call], dict[Hashable, Transformed]]:
             mine = [calls.pop(i) for i in piece]
-            used = {call.source for call in mine if call.network is not None}
-            return mine, {source: sources[source] for source in used & sources.keys()}
+            return mine, {call.source: sources[call.source] for call in mine if call.network}
 
         found: dict[int, dict[str, Any]] = {}
         cut_short = []
         labels = labels_of(pieces)
         outcomes = self._outcomes(
             delayed(_numbered)(
-                n,
-                *apart(_fit_and_score, *taken(piece), method, labels[n], self._keeps_finished),
+                n, _fit_and_score, *taken(piece), method, labels[n], self._keeps_finished
             )
             for n, piece in enumerate(pieces)
         )
@@ -233,27 +228,22 @@ class StackedParallel:
         return effective_n_jobs(self._parallel.n_jobs)
 
     def _transform(self, calls: Sequence[Call]) -> dict[Hashable, Transformed]:
-        """Fit the transformers, once for each of their settings and each split.
-
-        Where there are none, workers take the rows of their splits themselves.
-        """
+        """Fit the transformers, once for each of their settings and each split."""
         leaders: dict[Hashable, Call] = {}
         users: dict[Hashable, int] = {}
         for call in calls:
             if call.network is not None:
                 leaders.setdefault(call.source, call)
                 users[call.source] = users.get(call.source, 0) + 1
-        has_transformers = any(call.network is not call.estimator for call in leaders.values())
-        if not has_transformers and self._n_workers() > 1:
-            return {}
         tasks = [
-            (n, *apart(transform, call.estimator, *call.training_data()))
+            (n, transform, call.estimator, *call.training_data())
             for n, call in enumerate(leaders.values())
         ]
-        if has_transformers:
+        if any(call.network is not call.estimator for call in leaders.values()):
             of_tasks = dict(self._parallel(starmap(delayed(_numbered), tasks)))
             found = [of_tasks[n] for n in range(len(tasks))]
         else:
+            # There are no transformers: taking rows is not worth a worker.
             found = [function(*arguments) for _, function, *arguments in tasks]
         for transformed, n_users in zip(found, users.values(), strict=True):
             transformed.seconds /= n_users
@@ -401,7 +391,6 @@ def _fit_and_score(
     With a method, what was fitted is added to the results.
     """
     accepted = Accepted()
-    sources |= _taken_here(calls, sources)
     asked = {
         i: ask_for_fit(call.network, sources[call.source], accepted)
         for i, call in enumerate(calls)
@@ -434,19 +423,6 @@ def _fit_and_score(
             if method is not None:
                 results[i]["member"] = _kept(call, results[i], rows, method)
     return [results[i] for i in range(len(calls))], cut_short
-
-
-def _taken_here(
-    calls: Sequence[Call], sources: dict[Hashable, Transformed]
-) -> dict[Hashable, Transformed]:
-    """Take the rows that networks without transformers are fitted on."""
-    found: dict[Hashable, Transformed] = {}
-    users = Counter(call.source for call in calls if call.network is not None)
-    for call in calls:
-        if call.network is not None and call.source not in sources.keys() | found.keys():
-            found[call.source] = transform(call.estimator, *call.training_data())
-            found[call.source].seconds /= users[call.source]
-    return found
 
 
 def _ended_or(

@@ -17,7 +17,6 @@ from skperceptron.model_selection import (
 )
 
 distributed = pytest.importorskip("distributed")
-tcp = pytest.importorskip("distributed.comm.tcp")
 array = pytest.importorskip("dask.array")
 
 pytestmark = [
@@ -115,23 +114,3 @@ def test_a_killed_worker_loses_nothing_and_progress_is_told(tmp_path, capfd):
         search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"], atol=1e-9
     )
     assert "epoch 5 of at most 5" in told
-
-
-def test_data_are_sent_once_to_each_worker(client, monkeypatch):
-    """What leaves this process, in which the scheduler is too, is counted."""
-    written = []
-    write = tcp.TCP.write
-
-    async def counting(self, *arguments, **keywords):
-        n_bytes = await write(self, *arguments, **keywords)
-        written.append(n_bytes or 0)
-        return n_bytes
-
-    large = np.tile(X, (1, 200))
-    monkeypatch.setattr(tcp.TCP, "write", counting)
-    network = MLPSoftmaxClassifier((4,), max_iter=1, random_state=0)
-    # Each size is a stack, and so a task, of its own.
-    sizes = {"hidden_layer_sizes": [(n,) for n in range(2, 10)]}
-    with parallel_config("dask", scatter=[large]):
-        StackedGridSearchCV(network, sizes, cv=2, n_jobs=2, refit=False).fit(large, Y)
-    assert large.nbytes < sum(written) < 4 * large.nbytes
