@@ -22,7 +22,7 @@ from skperceptron.distributed import fit
 WORKERS = [1, 2, 4]
 
 #: Features, hidden units, rows of a batch.
-NETWORKS = [(20, (64,), 200), (200, (512,), 1000), (500, (1024, 1024), 4000)]
+NETWORKS = [(20, (64,), 200), (200, (512,), 1000), (500, (1024,), 2000)]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def main(arguments=None):
     asked = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
     networks = NETWORKS[:1] if asked.quick else NETWORKS
-    n_rounds, repeats = (4, 1) if asked.quick else (12, 3)
+    n_rounds, repeats = (4, 1) if asked.quick else (8, 3)
     points = []
     print("parameters | batch | mode | workers | bytes/round | compute | wait | wire (ms)")
     for workers in WORKERS[:2] if asked.quick else WORKERS:

@@ -37,6 +37,7 @@ SECTIONS = {
         "plot_quantiles",
         "plot_forecasting",
         "plot_out_of_core",
+        "plot_cluster",
     ),
 }
 

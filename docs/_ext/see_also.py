@@ -9,6 +9,7 @@ EXAMPLES = {
     "big_data": ("plot_out_of_core", "plot_text_sparse"),
     "callbacks": ("plot_checkpoint",),
     "checkpoints": ("plot_checkpoint",),
+    "clusters": ("plot_cluster",),
     "deployment": ("plot_forecasting",),
     "estimators": ("plot_binary", "plot_regression_outputs", "plot_forecasting", "plot_distill"),
     "getting_started": ("grid_search", "plot_mnist", "plot_neuron"),

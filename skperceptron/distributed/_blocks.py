@@ -68,12 +68,15 @@ def blocks_of(X: Any, y: Any) -> tuple[Blocks, Any]:
                 f"{name} must be an array or a data frame of Dask, got a"
                 f" {type(given).__name__}: dask.array.from_array({name}, chunks=...) makes one."
             )
-    X, y = _of_whole_rows(X), _of_whole_rows(y)
-    if _has_known_rows(X) and _has_known_rows(y):
-        if X.shape[0] != y.shape[0]:
-            raise ValueError(f"X has {X.shape[0]} rows, but y has {y.shape[0]}.")
-        y = y.rechunk({0: X.chunks[0]})
-    of_x, of_y = _delayed(X), _delayed(y)
+    if _is_frame(X) and _is_frame(y):
+        of_x, of_y = _delayed_together(X, y)
+    else:
+        X, y = _of_whole_rows(X), _of_whole_rows(y)
+        if _has_known_rows(X) and _has_known_rows(y):
+            if X.shape[0] != y.shape[0]:
+                raise ValueError(f"X has {X.shape[0]} rows, but y has {y.shape[0]}.")
+            y = y.rechunk({0: X.chunks[0]})
+        of_x, of_y = _delayed(X), _delayed(y)
     if len(of_x) != len(of_y):
         raise ValueError(
             f"X has {len(of_x)} blocks, but y has {len(of_y)}: both must be cut at the same rows."
@@ -120,6 +123,27 @@ def _of_whole_rows(given: Any) -> Any:
 
 def _has_known_rows(given: Any) -> bool:
     return isinstance(given, dask.array.Array) and not np.isnan(given.shape[0])
+
+
+def _is_frame(given: Any) -> bool:
+    return hasattr(given, "map_partitions")
+
+
+def _delayed_together(X: Any, y: Any) -> tuple[list[Any], list[Any]]:
+    """Return the blocks of two frames, cut at the same rows.
+
+    Read alone, columns of one Parquet file may come in fewer and larger blocks than others.
+    """
+    columns = [y] if y.ndim == 1 else [y[name] for name in y.columns]
+    names = [f"target {i}" for i in range(len(columns))]
+    blocks = X.assign(**dict(zip(names, columns, strict=True))).to_delayed()
+    of_y = names[0] if y.ndim == 1 else names
+    take = dask.delayed(_columns)
+    return [take(b, list(X.columns)) for b in blocks], [take(b, of_y) for b in blocks]
+
+
+def _columns(block: Any, names: Any) -> Any:
+    return block[names]
 
 
 def _delayed(given: Any) -> list[Any]:

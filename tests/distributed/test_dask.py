@@ -16,12 +16,13 @@ from skperceptron.model_selection import (
     stacked_cross_val_predict,
 )
 
-pytest.importorskip("distributed")
+distributed = pytest.importorskip("distributed")
 array = pytest.importorskip("dask.array")
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore:.*Sending large graph:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Port 8787:UserWarning"),
 ]
 
 X, Y = load_iris(return_X_y=True)
@@ -78,3 +79,38 @@ def test_partitions_of_a_frame_go_from_parquet_to_parquet(client, tmp_path):
     table.map_partitions(with_label, meta=meta).to_parquet(tmp_path / "out")
     found = pd.read_parquet(tmp_path / "out").sort_index()
     assert_array_equal(found["label"], model.predict(frame))
+
+
+def test_a_killed_worker_loses_nothing_and_progress_is_told(tmp_path, capfd):
+    """The first worker that is asked for a score dies of it."""
+    mark = tmp_path / "has died"
+
+    def score(model, X, y):
+        import os
+        import signal
+
+        try:
+            os.close(os.open(mark, os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return model.score(X, y)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def accuracy(model, X, y):
+        return model.score(X, y)
+
+    alone = StackedGridSearchCV(PIPELINE, ALPHAS, cv=3, scoring=accuracy).fit(X, Y)
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
+    with (
+        distributed.LocalCluster(dashboard_address=None, **options) as cluster,
+        distributed.Client(cluster),
+        parallel_config("dask"),
+    ):
+        capfd.readouterr()
+        search = StackedGridSearchCV(PIPELINE, ALPHAS, cv=3, scoring=score, n_jobs=2, verbose=1)
+        search.fit(X, Y)
+        told = capfd.readouterr().out
+    assert mark.exists()
+    assert_allclose(
+        search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"], atol=1e-9
+    )
+    assert "epoch 5 of at most 5" in told

@@ -199,6 +199,17 @@ def test_frames_keep_their_names(client):
     assert_allclose(predict(network, kept[list("abcde")]), predict(alone, kept[list("abcde")]))
 
 
+def test_columns_of_one_file_are_cut_at_the_same_rows(client, tmp_path):
+    frames = pytest.importorskip("dask.dataframe")
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame(X, columns=list("abcde")).assign(u=NUMBERS[:, 0], v=NUMBERS[:, 1])
+    frames.from_pandas(frame, npartitions=8).to_parquet(tmp_path)
+    table = frames.read_parquet(tmp_path)
+    alone = MLPRegressor(**SETTINGS).fit(frame[list("abcde")], frame[["u", "v"]])
+    spread = fit(MLPRegressor(**SETTINGS), table[list("abcde")], table[["u", "v"]], mode="summed")
+    assert_allclose(predict(spread, frame[list("abcde")]), predict(alone, frame[list("abcde")]))
+
+
 def test_blocks_of_columns_are_put_together(client):
     cut = da.from_array(X, chunks=(50, 2))
     found = fit(MLPRegressor(**SETTINGS), cut, da.from_array(NUMBERS, chunks=(33, 1)))
