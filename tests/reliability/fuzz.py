@@ -371,7 +371,8 @@ def _check_finite(estimator: Any) -> None:
             if is_number and np.asarray(array).dtype.kind == "f" and not np.isfinite(array).all():
                 raise Fault(f"{name} is not finite")
     if hasattr(estimator, "coefs_"):
-        widths = [b.shape[0] for b in estimator.intercepts_]
+        # Networks that share their hidden layers have a row of biases each at the end.
+        widths = [b.shape[-1] for b in estimator.intercepts_]
         if [c.shape[1] for c in estimator.coefs_] != widths or widths[-1] != estimator.n_outputs_:
             raise Fault("coefs_ and intercepts_ do not fit together")
 
