@@ -42,7 +42,7 @@ class OneThread:
     def __enter__(self) -> None:
         with self._lock:
             if not self._n_users:
-                self._limits = _controller().limit(limits=1, user_api="blas")
+                self._limits = controller().limit(limits=1, user_api="blas")
             self._n_users += 1
 
     def __exit__(self, *exception: object) -> None:
@@ -53,7 +53,7 @@ class OneThread:
 
 
 @cache
-def _controller() -> ThreadpoolController:
+def controller() -> ThreadpoolController:
     # To look for libraries takes milliseconds: those of NumPy and SciPy are there for good.
     return ThreadpoolController()
 

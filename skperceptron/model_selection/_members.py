@@ -15,6 +15,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from .._sklearn.pipelines import last_step, path_of
 from .._sklearn.tasks import NetworkTask
 from ..estimators.base import BaseMultilayerPerceptron
+from ..estimators.blas_threads import LARGE_PRODUCT
 from ..estimators.choices import USUAL_BATCH
 from ..estimators.data import Fold
 from ..estimators.parameters import is_lbfgs
@@ -34,7 +35,7 @@ from ._candidates import (
 )
 from ._parallel import MANY_UNITS, labels_of, pieces_of
 from ._stacking import Order, train
-from ._threads import LARGE_PRODUCT, blas_limited_to, n_blas_threads
+from ._threads import blas_limited_to, n_blas_threads
 
 __all__ = ["Job", "Part", "Told", "fit_members", "watching"]
 

@@ -9,35 +9,30 @@ loses nothing.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
 from typing import Any
 
 from joblib import effective_n_jobs
-from threadpoolctl import ThreadpoolController
+
+from ..estimators.blas_threads import ONE_THREAD, controller
 
 __all__ = ["blas_limited_to", "n_blas_threads", "n_threads"]
-
-#: Multiplications of one product of matrices from which two threads of BLAS take less time.
-LARGE_PRODUCT = 2**24
 
 #: Operations for all networks, one after another, from which threads are worth starting: some ten
 #: milliseconds.
 WORTH_THREADS = 5e8
 
 
-@cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController().select(user_api="blas")
-
-
 def n_blas_threads() -> int:
     """Return how many threads BLAS may use now, as the environment or a limit says."""
-    return max((pool["num_threads"] for pool in _blas().info()), default=1)
+    pools = controller().info()
+    return max((pool["num_threads"] for pool in pools if pool["user_api"] == "blas"), default=1)
 
 
 def blas_limited_to(n: int) -> AbstractContextManager[Any]:
     """Let BLAS use at most so many threads."""
-    return _blas().limit(limits=n) if n < n_blas_threads() else nullcontext()
+    if n >= n_blas_threads():
+        return nullcontext()
+    return ONE_THREAD if n == 1 else controller().limit(limits=n, user_api="blas")
 
 
 def n_threads(n_jobs: int | None, operations: float) -> int:

@@ -19,8 +19,8 @@ from .step import BoundStep, Step
 STEPS_BEFORE_TABLES = 64
 
 #: Steps of a kind that a fit may have before it from which on tables are made at once: they pay
-#: even if it is over after a tenth of them.
-STEPS_WORTH_TABLES = 10 * STEPS_BEFORE_TABLES
+#: even if it is over after a third of them.
+STEPS_WORTH_TABLES = 3 * STEPS_BEFORE_TABLES
 
 
 class Runner(Protocol):
