@@ -19,7 +19,7 @@ from benchmarks.cases import CASES, Case  # noqa: E402
 from benchmarks.measuring import OURS, Options, Table, UnsupportedError, medians  # noqa: E402
 from benchmarks.report import circumstances, markdown, restructured_text  # noqa: E402
 
-PEERS = {OURS, "scikit-learn", "products alone"}
+PEERS = {OURS, "products alone"}
 
 
 @pytest.fixture(autouse=True)

@@ -100,8 +100,8 @@ def quick(cls, solver="adam", **parameters):
 
 def _activations_by_solver_and_dtype():
     """Yield each dtype, solver and estimator once, with the activations in turn."""
-    ways = product(DTYPES, SOLVERS, MLPS)
-    for activation, (dtype, solver, cls) in zip(cycle(list_activations()), ways, strict=False):
+    ways = product(SOLVERS, DTYPES, MLPS)
+    for activation, (solver, dtype, cls) in zip(cycle(list_activations()), ways, strict=False):
         # Untrained hidden layers must be wide.
         width = 12 if get_activation(activation).differentiable else 200
         yield quick(

@@ -69,7 +69,9 @@ class RowWeights:
 
     def _divided(self) -> Floats:
         sums = self.sums.T
-        return np.divide(self._lengths, sums, out=np.zeros(sums.shape), where=sums > 0)
+        # Beside next to no weight, a penalty may count more than any number.
+        with np.errstate(over="ignore"):
+            return np.divide(self._lengths, sums, out=np.zeros(sums.shape), where=sums > 0)
 
     def leave_out(self, losses: Floats, shares: Floats) -> None:
         """Let the losses of rows that do not count, which may be anything, be zero, in place."""

@@ -2,6 +2,7 @@
 
 import csv
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -155,10 +156,8 @@ def test_optuna_prunes_what_lags_behind():
 
 
 def test_a_figure_that_is_not_reported_is_refused():
-    class Trial:
-        pass
-
-    model = MLPRegressor(hidden_layer_sizes=(3,), callbacks=[OptunaPruning(Trial())], max_iter=2)
+    trial = SimpleNamespace(report=None, should_prune=None)
+    model = MLPRegressor(hidden_layer_sizes=(3,), callbacks=[OptunaPruning(trial)], max_iter=2)
     with pytest.raises(ValueError, match="monitor='validation_loss' of OptunaPruning is not rep"):
         model.fit(X, Y)
 
