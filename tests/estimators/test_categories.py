@@ -9,11 +9,17 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold
 
-from skperceptron import MLPBinaryClassifier, MLPClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron import (
+    MLPBinaryClassifier,
+    MLPClassifier,
+    MLPRegressor,
+    MLPSoftmaxClassifier,
+    export,
+)
 from skperceptron.estimators.categories import usual_width
 from skperceptron.exceptions import TooLargeError
 from skperceptron.exchange import to_sklearn
-from skperceptron.export import load, save, to_onnx
+from skperceptron.export import load, save
 from skperceptron.groups import ParameterGroup, ParameterGroups
 from skperceptron.inspection import computational_graph, gradient_report, network_summary
 from skperceptron.model_selection import (
@@ -321,7 +327,7 @@ def test_onnx_reads_the_codes():
     rows = X.copy()
     rows[:4, 1] = [-1, -7, 6, 1e6]
     for dtype, tolerance in ((np.float32, 1e-4), (np.float64, 1e-9)):
-        exported = to_onnx(model, rows[:1].astype(dtype))
+        exported = export.to_onnx(model, rows[:1].astype(dtype))
         session = runtime.InferenceSession(exported.SerializeToString())
         (found,) = session.run(None, {session.get_inputs()[0].name: rows.astype(dtype)})
         assert_allclose(found.ravel(), model.predict(rows), rtol=tolerance, atol=tolerance)

@@ -8,9 +8,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
 from sklearn.model_selection import GridSearchCV
 
-from skperceptron import MLPBinaryClassifier, MLPClassifier, MLPSoftmaxClassifier
+from skperceptron import (
+    MLPBinaryClassifier,
+    MLPClassifier,
+    MLPSoftmaxClassifier,
+    export,
+)
 from skperceptron.exchange import to_sklearn
-from skperceptron.export import load, save, to_onnx
+from skperceptron.export import load, save
 from skperceptron.inspection import computational_graph, network_summary, to_html
 from skperceptron.losses import OrdinalLogLoss
 from skperceptron.model_selection import StackedCrossEnsembleClassifier, StackedGridSearchCV
@@ -180,7 +185,7 @@ def test_onnx_predicts_the_same(n_classes):
     model = make(OrdinalLogLoss(order)).fit(X, y)
     for dtype, tolerance in ((np.float32, 1e-5), (np.float64, 1e-12)):
         rows = X.astype(dtype)
-        exported = to_onnx(model, rows[:1])
+        exported = export.to_onnx(model, rows[:1])
         session = runtime.InferenceSession(exported.SerializeToString())
         labels, found = session.run(None, {session.get_inputs()[0].name: rows})
         assert_allclose(found, model.predict_proba(X), rtol=0, atol=tolerance)
