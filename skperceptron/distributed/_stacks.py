@@ -77,7 +77,7 @@ class AveragedStack(_StackOnCluster):
     So do McMahan et al. (2017), and Stich (2019). What the optimiser remembers is averaged, too.
     """
 
-    def _bind(self, n_epochs: float) -> None:
+    def _bind(self, n_epochs: float | None) -> None:
         # There are no steps here.
         self._bound_members = self.members
         self.order = np.asarray(self.members[0].rows[np.newaxis], dtype=np.intp)

@@ -6,6 +6,7 @@ fit has taken so many steps that they pay; what tables cannot hold stays a call 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from .step import BoundStep, Step
 STEPS_BEFORE_TABLES = 64
 
 #: Steps of a kind that a fit may have before it from which on tables are made at once: they pay
-#: even if it is over after a third of them.
+#: even if it is over after a third of them. With fewer, there are none.
 STEPS_WORTH_TABLES = 3 * STEPS_BEFORE_TABLES
 
 
@@ -78,11 +79,11 @@ class CompiledSteps:
     ----------
     n_steps : int
         Of an epoch.
-    delays : dict of BoundStep to int
-        How many steps of a kind are taken call by call before tables are made.
+    delays : dict of BoundStep to float
+        How many steps of a kind are taken call by call before tables are made; inf, if none are.
     """
 
-    def __init__(self, n_steps: int, delays: dict[BoundStep, int]) -> None:
+    def __init__(self, n_steps: int, delays: dict[BoundStep, float]) -> None:
         self._n_steps = n_steps
         self._delays = delays
         self._call_by_call = NumPySteps()
@@ -137,23 +138,27 @@ def _runs(steps: Sequence[Step]) -> Iterator[Run]:
             first = t
 
 
-def runner(windows: Sequence[Sequence[Step]], n_epochs: float) -> Runner:
+def runner(windows: Sequence[Sequence[Step]], n_epochs: float | None) -> Runner:
     """Return what takes steps, as the environment says.
 
     Parameters
     ----------
     windows : sequence of sequence of Step
         Those of an epoch.
-    n_epochs : int
-        How many there may be.
+    n_epochs : int or None
+        How many there may be, if that is known.
     """
     chosen = way()
     if chosen is Way.NUMPY:
         return NumPySteps()
     kinds = Counter(step.bound for steps in windows for step in steps)
-    waits = chosen is Way.AUTO
-    delays = {
-        bound: STEPS_BEFORE_TABLES if waits and n_epochs * count < STEPS_WORTH_TABLES else 0
-        for bound, count in kinds.items()
-    }
+    at_once = chosen is Way.COMPILED
+    delays = {bound: 0 if at_once else _delay(n_epochs, count) for bound, count in kinds.items()}
     return CompiledSteps(kinds.total(), delays)
+
+
+def _delay(n_epochs: float | None, count: int) -> float:
+    """Return how many steps of a kind, so many in an epoch, are taken before tables are made."""
+    if n_epochs is None:
+        return STEPS_BEFORE_TABLES
+    return 0 if n_epochs * count >= STEPS_WORTH_TABLES else math.inf

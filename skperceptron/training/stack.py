@@ -81,15 +81,18 @@ class Stack:
         self.dtype = dtype
         self.tables = Tables.of_members(members, dtype)
         ahead = max(member.recipe.max_iter - member.n_iter for member in members)
-        self._bind(1 if is_brief else ahead)
+        self._bind(None if is_brief else ahead)
 
     @property
     def parameters(self) -> Floats:
         """The parameters of the members in training, (K, P)."""
         return self.tables.parameters
 
-    def _bind(self, n_epochs: float) -> None:
-        """Plan the epochs of the present members, at most so many, and make all that they need."""
+    def _bind(self, n_epochs: float | None) -> None:
+        """Plan the epochs of the present members, and make all that they need.
+
+        At most so many are ahead; None, if that is not known.
+        """
         members = self._bound_members = self.members
         recipes = [m.recipe for m in members]
         counts = [len(m.rows) for m in members]
@@ -273,4 +276,4 @@ class Stack:
             self._first_rows = self._first_rows[staying]
             self.tables = self.tables.of(staying)
             # Where one has left, others may soon.
-            self._bind(1)
+            self._bind(None)

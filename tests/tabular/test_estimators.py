@@ -4,6 +4,7 @@ import pickle
 import re
 import warnings
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -224,9 +225,9 @@ def test_published_networks_hold_one_fifth_out_and_are_not_calibrated(cls, prese
     assert network.early_stopping.ties == "latest"
     if cls is TabularMLPClassifier:
         np.testing.assert_array_equal(model.temperatures_, 1)
-        np.testing.assert_allclose(
-            model.predict_proba(X), network.predict_proba(model.preprocessor_.transform(X))
-        )
+        alone = network.predict_proba(model.preprocessor_.transform(X))
+        # In float32, where the number of BLAS's threads may change the last bits.
+        np.testing.assert_allclose(model.predict_proba(X), alone, rtol=1e-5)
 
 
 def test_published_networks_are_trained_for_all_of_their_epochs():
@@ -431,7 +432,8 @@ def test_several_numbers_per_row():
 def test_time_is_bounded_by_fewer_epochs(monkeypatch):
     X, y = frame()
     now = iter(range(0, 10_000, 10))
-    monkeypatch.setattr(base.time, "monotonic", lambda: next(now))
+    # Not the module's own: threads of others look at the clock, too.
+    monkeypatch.setattr(base, "time", SimpleNamespace(monotonic=lambda: next(now)))
     # Every look at the clock takes 10 s: of 75 s, 55 are left after 2 epochs in 10 s.
     model = small(max_epochs=100, max_time=75).fit(X, y)
     assert model.n_epochs_ == 11
