@@ -265,7 +265,11 @@ def _choose(estimator: Any, mode: FitMode, n_rows: int) -> Choices:
 
 def _check_penalty(alpha: float, weight: Floats | None) -> None:
     """Refuse weights so small that nothing but the penalty would count."""
-    if weight is not None and alpha / weight.sum() > LARGEST_PENALTY:
+    if weight is None:
+        return
+    with np.errstate(over="ignore"):
+        share = alpha / weight.sum()
+    if share > LARGEST_PENALTY:
         raise ValueError(
             f"alpha={alpha!r} counts alpha / {weight.sum():.2g} beside the mean loss: the"
             " sum of sample_weight is too small for it. Multiply all weights by one factor, or"

@@ -130,9 +130,13 @@ class Continuation:
             if vector is None:
                 return None
             vector = vector.astype(np.float64)
-            weight, bias = network.views(vector[np.newaxis])[-1]
-            in_units_of_y = earlier.fold(weight[0], bias[0, 0])
-            weight[0], bias[0, 0] = target.unfold(*in_units_of_y)
+            # Behind the output layer may stand what learns nothing, such as a mean of networks.
+            weight, bias = next(v for v in reversed(network.views(vector[np.newaxis])) if v)
+            # Several networks have their outputs side by side.
+            weight, bias = (
+                a.reshape(*a.shape[1:-1], -1, network.n_outputs) for a in (weight, bias)
+            )
+            weight[:], bias[:] = target.unfold(*earlier.fold(weight, bias))
             return vector
 
         return replace(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -60,4 +61,5 @@ def marked_columns(chosen: Any, names: Sequence[str], n_columns: int) -> set[int
 def _is_column(item: Any, names: Sequence[str], n_columns: int) -> bool:
     if isinstance(item, str):
         return item in names
-    return not isinstance(item, bool | np.bool_) and 0 <= item < n_columns
+    is_position = isinstance(item, Integral) and not isinstance(item, bool)
+    return is_position and 0 <= int(item) < n_columns
