@@ -9,6 +9,7 @@ from .._sklearn.compat import check_y
 from ..callbacks.listening import listening
 from ..training.elsewhere import RowsElsewhere
 from .base import BaseMultilayerPerceptron
+from .choices import max_iter
 from .data import CheckedData, forget, has_validation_data
 from .fitting import make_ready
 from .parameters import check_parameters, is_lbfgs
@@ -46,7 +47,7 @@ def fit_elsewhere(
     _refuse(estimator, extras)
     mode = FitMode(hasattr(estimator, "_fitted") and estimator.warm_start, incremental=False)
     with (
-        listening(estimator, int(estimator.max_iter), sample, y, sample_weight) as listener,
+        listening(estimator, max_iter(estimator, len(y)), sample, y, sample_weight) as listener,
         restored_on_failure(estimator),
     ):
         listener.refuse_to_save(NAME)
@@ -65,6 +66,12 @@ def _refuse(estimator: BaseMultilayerPerceptron, extras: Extras) -> None:
         raise ValueError(
             f"early_stopping={estimator.early_stopping!r}: {NAME} holds no rows out. Give it"
             " validation rows as X_val and y_val."
+        )
+    if estimator.categorical_features is not None:
+        raise ValueError(
+            f"categorical_features={estimator.categorical_features!r}: {NAME} does not see all"
+            " categories in one place. Encode the columns before, for example by one column of"
+            " zeros and ones for each category."
         )
 
 

@@ -257,6 +257,14 @@ def test_sizes_choose_the_mode(client):
     assert large.cluster_report_["mode"] == "summed"
 
 
+@pytest.mark.parametrize("rule", ["auto", lambda n_samples: n_samples // 100])
+def test_a_limit_of_epochs_may_depend_on_all_rows(client, rule):
+    options = SETTINGS | {"max_iter": rule, "tol": 0, "n_iter_no_change": 300}
+    local = MLPRegressor(**options).fit(X, NUMBERS)
+    there = fit(MLPRegressor(**options), blocks(X), blocks(NUMBERS), mode="averaged")
+    assert there.n_iter_ == local.n_iter_ > 1
+
+
 BAD = {
     "an estimator of others": (LogisticRegression(), {}, TypeError, "LogisticRegression"),
     "a pipeline": (make_pipeline(StandardScaler(), MLPRegressor()), {}, TypeError, "Pipeline"),
@@ -264,6 +272,7 @@ BAD = {
     "no such mode": (MLPRegressor(), {"mode": "best"}, ValueError, "mode='best'"),
     "L-BFGS": (MLPRegressor(solver="lbfgs"), {}, ValueError, "solver='lbfgs'"),
     "rows to hold out": (MLPRegressor(early_stopping=True), {}, ValueError, "X_val and y_val"),
+    "categories": (MLPRegressor(categorical_features=[0]), {}, ValueError, "categorical_features"),
     "a bad parameter": (MLPRegressor(alpha=-1), {}, ValueError, "alpha"),
     "a bad weight": (MLPRegressor(), {"sample_weight": np.ones(3)}, ValueError, "sample_weight"),
     "an array in memory": (MLPRegressor(), {"X": X}, TypeError, "X must be an array or a data"),
