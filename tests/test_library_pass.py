@@ -9,10 +9,10 @@ from scipy import sparse
 from sklearn.linear_model import Perceptron
 
 from skperceptron import RosenblattPerceptron
-from skperceptron.callbacks import Callback
 from skperceptron.perceptron.error_correction import AveragedWeights, ErrorCorrection, LastWeights
 from skperceptron.perceptron.library_pass import HEAVIEST, LIGHTEST, CountingPass, MarkingPass
 from skperceptron.perceptron.presentation import MANY_ROWS
+from tests.perceptron.sharing import assert_epochs_may_share_a_window
 
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum number of epochs")
 
@@ -158,15 +158,6 @@ def test_estimator_learns_the_same_by_blocks_and_by_the_compiled_pass(
     assert_allclose(by_blocks.coef_, coef, rtol=1e-10, atol=1e-12)
 
 
-class Onlooker(Callback):
-    """Wants to be told of each epoch, which then cannot share a window with others."""
-
-    n_epochs = 0
-
-    def on_fit_task_end(self, estimator, context):
-        self.n_epochs += context.task_name == "epoch"
-
-
 @pytest.mark.parametrize("weights", ["plain", "averaged", "pocket"])
 @pytest.mark.parametrize("shuffle", [True, False])
 @pytest.mark.parametrize(("n_classes", "noise"), [(2, 0.0), (3, 2.0)])
@@ -174,19 +165,7 @@ def test_epochs_of_few_sparse_rows_may_share_a_call(weights, shuffle, n_classes,
     X, y = make_classes(60, n_classes, noise)
     X = sparse.csr_array(X)
     options = {"n_associative": 0, "weights": weights, "shuffle": shuffle, "max_iter": 300}
-    generators = [np.random.RandomState(3) for _ in "ab"]
-    together, apart = (RosenblattPerceptron(**options, random_state=rng) for rng in generators)
-    together.fit(X, y)
-    onlooker = Onlooker()
-    apart.set_params(callbacks=[onlooker]).fit(X, y)
-    assert onlooker.n_epochs == together.n_iter_ == apart.n_iter_
-    assert together.converged_ == apart.converged_ == (n_classes == 2)
-    assert together.mistakes_ == apart.mistakes_
-    assert together.t_ == apart.t_
-    assert_allclose(together.coef_, apart.coef_, rtol=1e-10)
-    assert_allclose(together.intercept_, apart.intercept_, rtol=1e-10)
-    # No number was drawn for an epoch that did not take place.
-    assert_array_equal(*(rng.permutation(9) for rng in generators))
+    assert_epochs_may_share_a_window(X, y, options, converges=n_classes == 2, rtol=1e-10)
 
 
 def test_few_sparse_rows_take_few_calls(monkeypatch):

@@ -7,7 +7,6 @@ from scipy import sparse
 from sklearn.linear_model import Perceptron
 
 from skperceptron import RosenblattPerceptron
-from skperceptron.callbacks import Callback
 from skperceptron.engine.compiled import VARIABLE, is_available
 from skperceptron.engine.compiled.extension import steps as extension
 from skperceptron.perceptron.error_correction import (
@@ -19,6 +18,7 @@ from skperceptron.perceptron.error_correction import (
 from skperceptron.perceptron.inputs import GivenInputs, RowsInPlace
 from skperceptron.perceptron.presentation import FEW_ROWS, MANY_ROWS
 from skperceptron.perceptron.visiting_pass import VisitingPass
+from tests.perceptron.sharing import assert_epochs_may_share_a_window
 
 pytestmark = [
     pytest.mark.skipif(not is_available(), reason="there is no extension"),
@@ -188,15 +188,6 @@ def test_both_ways_learn_the_same(weights, n_associative, kept_numbers, form, n_
     assert_allclose(model.response_slope_, slope, rtol=1e-4)
 
 
-class Onlooker(Callback):
-    """Wants to be told of each epoch, which then cannot share a window with others."""
-
-    n_epochs = 0
-
-    def on_fit_task_end(self, estimator, context):
-        self.n_epochs += context.task_name == "epoch"
-
-
 @pytest.mark.parametrize("form", ["rows", "sparse"])
 @pytest.mark.parametrize("weights", MEMORIES)
 @pytest.mark.parametrize("shuffle", [True, False])
@@ -205,19 +196,7 @@ def test_epochs_of_few_rows_may_share_a_window(form, weights, shuffle, n_classes
     X, y = make_classes(60, n_classes, noise)
     X = FORMS[form](X)
     options = {"n_associative": 0, "weights": weights, "shuffle": shuffle, "max_iter": 300}
-    generators = [np.random.RandomState(3) for _ in "ab"]
-    together, apart = (RosenblattPerceptron(**options, random_state=rng) for rng in generators)
-    together.fit(X, y)
-    onlooker = Onlooker()
-    apart.set_params(callbacks=[onlooker]).fit(X, y)
-    assert onlooker.n_epochs == together.n_iter_ == apart.n_iter_
-    assert together.converged_ == apart.converged_ == (n_classes == 2)
-    assert together.mistakes_ == apart.mistakes_
-    assert together.t_ == apart.t_
-    assert_allclose(together.coef_, apart.coef_, rtol=1e-12)
-    assert_allclose(together.intercept_, apart.intercept_, rtol=1e-12)
-    # No number was drawn for an epoch that did not take place.
-    assert_array_equal(*(rng.permutation(9) for rng in generators))
+    assert_epochs_may_share_a_window(X, y, options, converges=n_classes == 2, rtol=1e-12)
 
 
 def test_few_rows_take_few_calls(monkeypatch):
