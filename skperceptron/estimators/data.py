@@ -12,7 +12,7 @@ from sklearn.utils import check_consistent_length
 from .._sklearn.checks import Extras, FitMode, check_sample_weight, renaming, validated
 from .._sklearn.compat import check_y, num_samples
 from ..engine.arrays import Floats, Integers
-from ..training import TrainingSet
+from ..training import TargetRows, TrainingSet
 from ..training.data import of_split
 from .categories import check_codes, find_columns, refuse_other_columns, with_codes
 from .fitted import ALWAYS_KEPT
@@ -104,16 +104,31 @@ def check_data(estimator: Any, X: Any, y: Any, sample_weight: Any, mode: FitMode
     X, y = estimator._validate_training_data(X, y, reset=not mode.continuing)
     if sample_weight is not None:
         sample_weight = check_sample_weight(sample_weight, X)
-    earlier = estimator._fitted.target if mode.continuing else None
     if mode.continuing:
         refuse_other_columns(estimator, given[0], X)
     else:
         forget(estimator)
         find_columns(estimator, given[0], X)
-    target = estimator._choose_target(y, mode)
-    targets = target.encode(y, sample_weight, mode, earlier)
-    weight = estimator._weigh(target, targets, sample_weight)
+    target, targets, weight = encoded(estimator, y, sample_weight, mode)
     return CheckedData(TrainingSet(X, targets), target, y, given, sample_weight, weight)
+
+
+def encoded(
+    estimator: Any, y: Any, sample_weight: Floats | None, mode: FitMode
+) -> tuple[Target, TargetRows, Floats | None]:
+    """Return the target that checked y and the parameters ask for, its rows and their weights.
+
+    Parameters
+    ----------
+    estimator : BaseMultilayerPerceptron
+    y : ndarray of shape (N, ...)
+    sample_weight : ndarray of shape (N,) or None
+    mode : FitMode
+    """
+    earlier = estimator._fitted.target if mode.continuing else None
+    target: Target = estimator._choose_target(y, mode)
+    rows = target.encode(y, sample_weight, mode, earlier)
+    return target, rows, estimator._weigh(target, rows, sample_weight)
 
 
 def check_fold(estimator: Any, X: Any, y: Any, sample_weight: Any, fold: Fold) -> CheckedData:
@@ -139,20 +154,15 @@ def check_fold(estimator: Any, X: Any, y: Any, sample_weight: Any, fold: Fold) -
         sample_weight = check_sample_weight(sample_weight, X)
         weights = [check_sample_weight(sample_weight[part], part) for part in rows]
     mode = FitMode(continuing=False, incremental=False)
-    target = estimator._choose_target(y[fold.train], mode)
-    train = target.encode(y[fold.train], weights[0], mode, None)
+    target, train, train_weight = encoded(estimator, y[fold.train], weights[0], mode)
     held_out = target.encode_validation(y[fold.held_out])
     places = np.zeros(X.shape[0], dtype=np.intp)
     for part, first in zip(rows, (0, len(fold.train)), strict=True):
         places[part] = np.arange(first, first + len(part))
-    weight = None
-    found = [
-        estimator._weigh(target, of, own)
-        for of, own in zip((train, held_out), weights, strict=True)
-    ]
-    if found[0] is not None and found[1] is not None:
+    weight, held_out_weight = None, estimator._weigh(target, held_out, weights[1])
+    if train_weight is not None and held_out_weight is not None:
         weight = np.zeros(X.shape[0])
-        weight[fold.train], weight[fold.held_out] = found
+        weight[fold.train], weight[fold.held_out] = train_weight, held_out_weight
     data = TrainingSet(X, of_split(train, held_out, places))
     return CheckedData(data, target, y, given, sample_weight, weight, fold)
 

@@ -10,7 +10,7 @@ from ..callbacks.listening import listening
 from ..training.elsewhere import RowsElsewhere
 from .base import BaseMultilayerPerceptron
 from .choices import max_iter
-from .data import CheckedData, forget, has_validation_data
+from .data import CheckedData, encoded, forget, has_validation_data
 from .fitting import make_ready
 from .parameters import check_parameters, is_lbfgs
 from .running import MakeStack, train
@@ -85,11 +85,8 @@ def _checked(
     y = check_y(y, True, estimator._y_is_numeric, estimator=estimator)
     if sample_weight is not None:
         sample_weight = check_sample_weight(sample_weight, y)
-    earlier = estimator._fitted.target if mode.continuing else None
     if not mode.continuing:
         forget(estimator)
-    target = estimator._choose_target(y, mode)
-    targets = target.encode(y, sample_weight, mode, earlier)
-    weight = estimator._weigh(target, targets, sample_weight)
+    target, targets, weight = encoded(estimator, y, sample_weight, mode)
     data = RowsElsewhere(sample, targets)
     return CheckedData(data, target, y, given, sample_weight, weight)
