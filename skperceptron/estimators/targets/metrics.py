@@ -17,8 +17,8 @@ __all__ = [
     "Metric",
     "brier_score",
     "brier_terms",
+    "clipped_to_precision",
     "log_loss",
-    "never_certain",
     "root_mean_squared_error",
 ]
 
@@ -41,11 +41,11 @@ class Metric:
 
 def log_loss(probabilities: Floats, codes: Integers, sample_weight: Floats | None) -> float:
     """Return the mean of ``-log(p)``, p being the probability, (N, C), of a row's class."""
-    given = never_certain(probabilities[np.arange(len(codes)), codes])
+    given = clipped_to_precision(probabilities[np.arange(len(codes)), codes])
     return float(np.average(-np.log(given), weights=sample_weight))
 
 
-def never_certain(probabilities: Floats) -> Floats:
+def clipped_to_precision(probabilities: Floats) -> Floats:
     """Return probabilities in float64, those of 0 and 1 off by what their own dtype can tell."""
     limit = np.finfo(probabilities.dtype).eps
     return np.clip(probabilities.astype(np.float64), limit, 1 - limit)

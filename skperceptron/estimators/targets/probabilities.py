@@ -13,7 +13,7 @@ from ...kept import kept_as
 from ...losses import CategoricalLogLoss
 from ...training import TargetRows, Targets
 from .classes import ManyClasses
-from .metrics import Metric, brier_terms, never_certain
+from .metrics import Metric, brier_terms, clipped_to_precision
 
 #: How far the sum of a row may be from 1.
 TOLERANCE = 1e-6
@@ -103,7 +103,7 @@ def _wrong_rows(y: Floats) -> Any:
 
 
 def _cross_entropy(probabilities: Floats, given: Floats) -> Floats:
-    return -xlogy(given, never_certain(probabilities)).sum(axis=1)
+    return -xlogy(given, clipped_to_precision(probabilities)).sum(axis=1)
 
 
 def _squared_distance(probabilities: Floats, given: Floats) -> Floats:
