@@ -7,12 +7,11 @@ array operations to both. They are made once for the members at hand, and anew w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
 
 import numpy as np
 
 from ..engine import Network
-from ..engine.arrays import Booleans, Floats, as_slice
+from ..engine.arrays import Booleans, Floats, all_finite, as_slice
 from .compiled_steps import runner
 from .data import Targets, TrainingSet, one_below_another
 from .groups import Groups
@@ -243,10 +242,7 @@ class Stack:
         """Tell of each member whether all that its training goes on from is finite, (K,)."""
         # An infinite second moment would let all later steps be zero.
         vectors = (self.tables.parameters, *self.tables.state.values())
-        with np.errstate(over="ignore", invalid="ignore"):
-            total = sum(np.add.reduce(v, None) for v in vectors)
-        # Almost always the sum settles it, for a part of the time.
-        if isfinite(total):
+        if all(map(all_finite, vectors)):
             return np.ones(len(self.members), dtype=bool)
         return np.logical_and.reduce([np.isfinite(v).all(axis=1) for v in vectors])
 
