@@ -61,6 +61,7 @@ def weight_in(params: Mapping[str, Any], estimator: Any, X: Any) -> Floats | Non
     return None
 
 
+# Long for what its subclasses share: fit, splits, combination and predictions are one story.
 class BaseCrossEnsemble(BaseEnsemble):
     """What both ensembles share: parameters, fit, how members are combined."""
 

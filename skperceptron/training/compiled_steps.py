@@ -1,7 +1,7 @@
 """Two ways to take the steps of a window: NumPy's calls one by one, or compiled tables of them.
 
-Both give the same bits, so that a fit may change over while it goes on. Tables are made once a
-fit has taken so many steps that they pay; what tables cannot hold stays a call of Python's.
+Both give the same bits, so that a fit may change over while it goes on. Tables are made where a fit
+may have so many steps before it that they pay; what tables cannot hold stays a call of Python's.
 """
 
 from __future__ import annotations
