@@ -183,6 +183,7 @@ def test_codes_that_are_none_are_refused():
     [
         ({"categorical_features": [4]}, "X has no such column"),
         ({"categorical_features": ["b"]}, "no names"),
+        ({"categorical_features": [None]}, "'categorical_features' parameter of MLPRegressor"),
         ({"categorical_features": [True]}, "1 truth values"),
         ({"categorical_features": "b"}, "'categorical_features' parameter of MLPRegressor"),
         ({"embedding_dim": 0}, "'embedding_dim' parameter of MLPRegressor"),
@@ -341,3 +342,9 @@ def test_files_without_code_hold_the_categories(tmp_path):
     save(model, tmp_path / "model.safetensors")
     again = load(tmp_path / "model.safetensors")
     assert_array_equal(again.predict(frame), model.predict(frame))
+
+
+def test_columns_that_partial_fit_cannot_find_are_refused():
+    model = make().fit(X, Y).set_params(categorical_features=(None, None))
+    with pytest.raises(ValueError, match="holds None, but X has no such column"):
+        model.partial_fit(X, Y)

@@ -25,28 +25,33 @@ X = np.random.RandomState(0).normal(size=(60, 3))
 Y = 10 * X[:, 0]
 
 
-def streamed(**options):
+def streamed(y=Y, **options):
     model = MLPRegressor(hidden_layer_sizes=(4,), random_state=0, **options)
     for _ in range(3):
-        model.partial_fit(X, Y)
+        model.partial_fit(X, y)
     return model
 
 
-def test_other_units_leave_predictions_as_they_are():
-    model = streamed(averaging="ema", standardize_target=True)
+@pytest.mark.parametrize("ensemble_size", [None, 3])
+def test_other_units_leave_predictions_as_they_are(ensemble_size):
+    y = np.column_stack([Y, X[:, 1] - 7])
+    options = {"averaging": "ema", "standardize_target": True, "ensemble_size": ensemble_size}
+    model = streamed(y, **options)
     fitted, later = model._fitted, model._later
     other = pickle.loads(pickle.dumps(fitted.target))
-    other.units = Units(np.array([3.0]), np.array([0.25]))
+    other.units = Units(np.array([3.0, -1.0]), np.array([0.25, 4.0]))
     changed = later.in_units_of(other, fitted.target, fitted.network)
 
-    def last_layer(vector, target):
-        weight, bias = fitted.network.views(vector.astype(np.float64)[np.newaxis])[-1]
-        return np.vstack(target.fold(weight[0], bias[0]))
+    def last_layers(vector, target):
+        views = fitted.network.views(vector.astype(np.float64)[np.newaxis])
+        weight, bias = [learned for learned in views if learned][-1]
+        # One bias for each target, network by network.
+        return np.vstack(target.fold(weight[0], bias[0].reshape(-1, 2)))
 
     for name in ("raw_parameters", "average"):
         before, after = getattr(later, name), getattr(changed, name)
         assert not np.allclose(before, after)
-        assert_allclose(last_layer(after, other), last_layer(before, fitted.target), rtol=1e-6)
+        assert_allclose(last_layers(after, other), last_layers(before, fitted.target), rtol=1e-6)
 
 
 def test_without_an_average_training_goes_on_from_what_is_shown():
