@@ -72,6 +72,9 @@ TESTS = {
     ],
 }
 
+#: Where the compiled extension lies after an editable installation.
+EXTENSION = "skperceptron/engine/compiled/_steps*.so"
+
 #: Imported once, before the tests of any fault.
 LIBRARIES = ["numpy", "scipy.sparse", "scipy.optimize", "pytest", "sklearn.utils.estimator_checks"]
 LIBRARIES += ["sklearn.neural_network", "sklearn.model_selection", "sklearn.datasets"]
@@ -111,10 +114,11 @@ def tests_of(path: str) -> list[str]:
 
 
 def copy_of_project(folder: Path) -> Path:
-    """Copy what Git knows of, and new files."""
+    """Copy what Git knows of, new files, and the built extension."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True).stdout.decode()
-    for name in filter(None, names.split("\0")):
+    extensions = [path.relative_to(ROOT).as_posix() for path in ROOT.glob(EXTENSION)]
+    for name in [*filter(None, names.split("\0")), *extensions]:
         if (ROOT / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
