@@ -23,7 +23,6 @@ from ..options import Flag, is_allowed
 from ..stopping import EarlyStopping
 from ..usercall import interrupted, warn
 from ._candidates import (
-    Accepted,
     Member,
     Transformed,
     ask_for_fit,
@@ -35,7 +34,7 @@ from ._candidates import (
 )
 from ._parallel import MANY_UNITS, labels_of, pieces_of
 from ._sending import Sender, sender
-from ._stacking import Order, train
+from ._stacking import Common, Order, train
 from ._threads import blas_limited_to, n_blas_threads
 
 __all__ = ["Job", "Part", "Told", "fit_members", "watching"]
@@ -201,6 +200,8 @@ def fit_members(
         sending = sender(n_jobs)
         sources = _transformed(jobs, parts, parallel, sending)
         pieces = pieces_of(jobs, n_workers)
+        # Only one after another can pieces use what others have found.
+        common = Common() if n_workers == 1 else None
         outcomes = parallel(
             _delayed(
                 sending,
@@ -211,6 +212,7 @@ def fit_members(
                 method,
                 Order(told.verbose, label),
                 [told.tasks[i] for i in piece] if told.tasks else [],
+                common,
             )
             for piece, label in zip(pieces, labels_of(pieces), strict=True)
         )
@@ -287,11 +289,12 @@ def _fit_together(
     method: str | None,
     order: Order,
     tasks: Sequence[NetworkTask],
+    common: Common | None,
 ) -> tuple[list[Member], int]:
     """Fit members in this process; count those whose training the user has cut short."""
-    accepted = Accepted()
+    common = common or Common()
     asked = {
-        i: ask_for_fit(job.network, _arguments(job, sources), accepted)
+        i: ask_for_fit(job.network, _arguments(job, sources), common)
         for i, job in enumerate(jobs)
         if job.network is not None
     }
@@ -299,7 +302,7 @@ def _fit_together(
         fit.fold = parts[jobs[i].part].fold
         fit.name = jobs[i].name or f"member {jobs[i].number}"
         fit.task = tasks[i] if tasks else None
-    train([fit for fit in asked.values() if fit.error is None], order)
+    train([fit for fit in asked.values() if fit.error is None], order, common)
     members = []
     for i, job in enumerate(jobs):
         try:
