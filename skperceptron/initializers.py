@@ -73,7 +73,9 @@ class Layer:
 
 
 def gain(activation: Callable[[Floats], Floats] | None) -> float:
-    r"""Return :math:`1 / \sqrt{E f(z)^2}` for standard normal z; 1 without activation.
+    r"""Return :math:`1 / \sqrt{E f(z)^2}` for standard normal z.
+
+    It is 1 without activation, and where f is zero or not finite.
 
     Parameters
     ----------
@@ -87,8 +89,14 @@ def gain(activation: Callable[[Floats], Floats] | None) -> float:
     """
     if activation is None:
         return 1.0
-    power = (_WEIGHTS * activation(_NODES) ** 2).sum() / _WEIGHTS.sum()
-    return float(1 / np.sqrt(power)) if power > 0 else 1.0
+    values = activation(_NODES)
+    largest = np.abs(values).max()
+    if not 0 < largest < np.inf:
+        return 1.0
+    # Divided by a power of two, which rounds nothing, so that no square overflows or vanishes.
+    exponent = np.frexp(largest)[1]
+    power = (_WEIGHTS * np.ldexp(values, -exponent) ** 2).sum() / _WEIGHTS.sum()
+    return float(np.ldexp(1 / np.sqrt(power), -exponent))
 
 
 class Initializer(Component):

@@ -38,7 +38,7 @@ def table():
 
 
 def test_suite_prints_markdown_and_stores_all_kinds_of_files(tmp_path, capsys):
-    subjects = ["training", "activations", "prediction"]
+    subjects = ["training", "prediction"]
     files = {name: tmp_path / name for name in ("json", "markdown", "docs")}
     options = [f"--{name}={path}" for name, path in files.items()]
     suite.main([*subjects, "--quick", "--cases", "tiny", "--only", *PEERS - {OURS}, *options])

@@ -264,6 +264,17 @@ def test_gain_undoes_what_an_activation_does_to_the_size_of_signals(activation, 
     assert_allclose(gain(activation), expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize("factor", [2.0**800, 2.0**-800])
+def test_gain_is_found_for_values_of_any_size(factor):
+    relu = ReLU()
+    assert gain(lambda z: factor * relu(z)) == gain(relu) / factor
+
+
+@pytest.mark.parametrize("value", [0.0, np.inf, np.nan])
+def test_gain_is_one_where_an_activation_has_no_size(value):
+    assert gain(lambda z: np.full_like(z, value)) == 1
+
+
 @pytest.mark.parametrize("activation", ["relu", "tanh", "elu", "silu"])
 def test_signals_keep_their_size_through_many_layers(activation):
     rng = np.random.RandomState(0)

@@ -21,8 +21,8 @@ from ..estimators import (
 )
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.data import NO_EXTRAS
-from ..estimators.parameters import check_parameters, is_lbfgs, names_of_parameters
-from ._stacking import Fit, forget_training, token
+from ..estimators.parameters import is_lbfgs
+from ._stacking import Common, Fit, forget_training, token
 
 #: Classes that a stack knows all about. A subclass may have changed how it is fitted.
 STACKABLE = (MLPBinaryClassifier, MLPClassifier, MLPRegressor, MLPSoftmaxClassifier)
@@ -146,28 +146,7 @@ def through(steps: Sequence[Sequence[tuple[str, Any]]], X: Any) -> Any:
     return X
 
 
-class Accepted:
-    """Values of parameters that have passed a check: they are not checked again.
-
-    Candidates of a search have most of their values in common. Each parameter is checked by itself.
-    The values must live as long as this object.
-    """
-
-    def __init__(self) -> None:
-        self._values: set[Hashable] = set()
-
-    def check(self, network: BaseMultilayerPerceptron) -> None:
-        """Check the parameters of a network, if one is new."""
-        names = names_of_parameters(network)
-        values = {(type(network), name, token(getattr(network, name))) for name in names}
-        if not values <= self._values:
-            check_parameters(network)
-            self._values |= values
-
-
-def ask_for_fit(
-    network: BaseMultilayerPerceptron, transformed: Transformed, accepted: Accepted
-) -> Fit:
+def ask_for_fit(network: BaseMultilayerPerceptron, transformed: Transformed, common: Common) -> Fit:
     """Run a network's ``fit`` up to where it would look at the data."""
     if transformed.error is not None:
         return Fit(network, None, None, error=transformed.error)
@@ -178,7 +157,7 @@ def ask_for_fit(
     ) -> None:
         asked.X, asked.y, asked.sample_weight, asked.extras = X, y, sample_weight, extras
 
-    check = partial(accepted.check, network)
+    check = partial(common.check_parameters, network)
     with (
         asked.attempt(),
         called_instead(network, "_validate_params", check),

@@ -23,7 +23,6 @@ from ..options import Flag, is_allowed
 from ..stopping import EarlyStopping
 from ..usercall import interrupted, warn
 from ._candidates import (
-    Accepted,
     Member,
     Transformed,
     ask_for_fit,
@@ -34,7 +33,7 @@ from ._candidates import (
     transformers_token,
 )
 from ._parallel import MANY_UNITS, labels_of, pieces_of
-from ._stacking import Order, train
+from ._stacking import Common, Order, train
 from ._threads import blas_limited_to, n_blas_threads
 
 __all__ = ["Job", "Part", "Told", "fit_members", "watching"]
@@ -199,6 +198,8 @@ def fit_members(
     ):
         sources = _transformed(jobs, parts, parallel)
         pieces = pieces_of(jobs, n_workers)
+        # Only one after another can pieces use what others have found.
+        common = Common() if n_workers == 1 else None
         outcomes = parallel(
             delayed(_fit_together)(
                 mine := [jobs[i] for i in piece],
@@ -207,6 +208,7 @@ def fit_members(
                 method,
                 Order(told.verbose, label),
                 [told.tasks[i] for i in piece] if told.tasks else [],
+                common,
             )
             for piece, label in zip(pieces, labels_of(pieces), strict=True)
         )
@@ -272,11 +274,12 @@ def _fit_together(
     method: str | None,
     order: Order,
     tasks: Sequence[NetworkTask],
+    common: Common | None,
 ) -> tuple[list[Member], int]:
     """Fit members in this process; count those whose training the user has cut short."""
-    accepted = Accepted()
+    common = common or Common()
     asked = {
-        i: ask_for_fit(job.network, _arguments(job, sources), accepted)
+        i: ask_for_fit(job.network, _arguments(job, sources), common)
         for i, job in enumerate(jobs)
         if job.network is not None
     }
@@ -284,7 +287,7 @@ def _fit_together(
         fit.fold = parts[jobs[i].part].fold
         fit.name = jobs[i].name or f"member {jobs[i].number}"
         fit.task = tasks[i] if tasks else None
-    train([fit for fit in asked.values() if fit.error is None], order)
+    train([fit for fit in asked.values() if fit.error is None], order, common)
     members = []
     for i, job in enumerate(jobs):
         try:

@@ -27,7 +27,6 @@ from .._sklearn.tasks import NetworkTask, task_of_call, want_fitted_estimators
 from ..estimators.base import BaseMultilayerPerceptron
 from ..usercall import first_in_call, forget_in_call, has_happened, warn
 from ._candidates import (
-    Accepted,
     Member,
     Transformed,
     ask_for_fit,
@@ -36,7 +35,7 @@ from ._candidates import (
     transform,
     transformers_token,
 )
-from ._stacking import ENDED, Fit, InterruptedFit, Order, token, train
+from ._stacking import ENDED, Common, Fit, InterruptedFit, Order, token, train
 
 #: Members that are given to a worker at a time. From 15 on a stack is hardly slower per member,
 #: from 45 on not measurably.
@@ -188,11 +187,12 @@ class StackedParallel:
 
         found: dict[int, dict[str, Any]] = {}
         cut_short = []
-        labels = labels_of(pieces)
+        conditions = [
+            _Conditions(method, label, self._keeps_finished, shared)
+            for label, shared in zip(labels_of(pieces), self._shared(len(pieces)), strict=True)
+        ]
         outcomes = self._outcomes(
-            delayed(_numbered)(
-                n, _fit_and_score, *taken(piece), method, labels[n], self._keeps_finished
-            )
+            delayed(_numbered)(n, _fit_and_score, *taken(piece), conditions[n])
             for n, piece in enumerate(pieces)
         )
         for n, (of_piece, names) in outcomes:
@@ -223,6 +223,12 @@ class StackedParallel:
                 "Training interrupted by user. The search has gone on, but these candidates were"
                 f" trained for fewer epochs, and are scored as they are: {'; '.join(names)}."
             )
+
+    def _shared(self, n_pieces: int) -> list[_Shared]:
+        """Return what each piece shares with others: all do where nobody works beside another."""
+        if self._n_workers() == 1:
+            return [_Shared()] * n_pieces
+        return [_Shared() for _ in range(n_pieces)]
 
     def _n_workers(self) -> int:
         return effective_n_jobs(self._parallel.n_jobs)
@@ -379,20 +385,67 @@ def _kind(task: Task, i: int) -> Hashable:
     return *(str(getattr(network, name)) for name in names), str(solver)
 
 
+class _Rows:
+    """Rows of the data, taken once for all calls that see the same ones.
+
+    A copy in another process begins empty.
+    """
+
+    def __init__(self) -> None:
+        self._taken: dict[Hashable, Any] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Rows, ()
+
+    def split(self, estimator: Any, X: Any, y: Any, rows: Any, others: Any = None) -> Any:
+        """Return X and y of some rows."""
+        key = rows.tobytes(), None if others is None else others.tobytes()
+        if key not in self._taken:
+            self._taken[key] = safe_split(estimator, X, y, rows, others)
+        return self._taken[key]
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What pieces have in common that one process fits one after another."""
+
+    common: Common = field(default_factory=Common)
+    rows: _Rows = field(default_factory=_Rows)
+
+
+@dataclass(frozen=True)
+class _Conditions:
+    """How a piece is gone about.
+
+    Attributes
+    ----------
+    method : str or None
+        What fitted members predict the rows with that they have not seen; None keeps no members.
+    label : str
+        What progress calls its stacks.
+    keeps_finished : bool
+        Whether the second interruption keeps the results that there are.
+    shared : _Shared
+        What was found out already.
+    """
+
+    method: str | None
+    label: str
+    keeps_finished: bool
+    shared: _Shared
+
+
 def _fit_and_score(
-    calls: Sequence[Call],
-    sources: dict[Hashable, Transformed],
-    method: str | None,
-    label: str,
-    keeps_finished: bool,
+    calls: Sequence[Call], sources: dict[Hashable, Transformed], conditions: _Conditions
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Fit and score, in this process; name the fits that the user has cut short.
 
     With a method, what was fitted is added to the results.
     """
-    accepted = Accepted()
+    method, keeps_finished = conditions.method, conditions.keeps_finished
+    common, rows = conditions.shared.common, conditions.shared.rows
     asked = {
-        i: ask_for_fit(call.network, sources[call.source], accepted)
+        i: ask_for_fit(call.network, sources[call.source], common)
         for i, call in enumerate(calls)
         if call.network is not None
     }
@@ -400,7 +453,7 @@ def _fit_and_score(
     for i, fit in asked.items():
         fit.name = calls[i].name
         fit.task = calls[i].task or task_of_call(calls[i].keywords, calls[i].estimator)
-    rows, cut_short = _Rows(), []
+    cut_short = []
     results: dict[int, dict[str, Any]] = {}
 
     def score(fits: Sequence[Fit]) -> None:
@@ -414,8 +467,8 @@ def _fit_and_score(
                 results[i]["member"] = _kept(calls[i], results[i], rows, method)
 
     verbose = max((int(call.keywords["verbose"]) for call in calls), default=0)
-    order = Order(verbose, label, keeps_finished=keeps_finished, done=score)
-    train([fit for fit in asked.values() if fit.error is None], order)
+    order = Order(verbose, conditions.label, keeps_finished=keeps_finished, done=score)
+    train([fit for fit in asked.values() if fit.error is None], order, common)
     score([fit for i, fit in asked.items() if i not in results])
     for i, call in enumerate(calls):
         if i not in asked:
@@ -464,20 +517,6 @@ class _Clock:
 
     def time(self) -> float:
         return time.time() + self.ahead
-
-
-class _Rows:
-    """Rows of the data, taken once for all calls that see the same ones."""
-
-    def __init__(self) -> None:
-        self._taken: dict[Hashable, Any] = {}
-
-    def split(self, estimator: Any, X: Any, y: Any, rows: Any, others: Any = None) -> Any:
-        """Return X and y of some rows."""
-        key = rows.tobytes(), None if others is None else others.tobytes()
-        if key not in self._taken:
-            self._taken[key] = safe_split(estimator, X, y, rows, others)
-        return self._taken[key]
 
 
 def _scored(

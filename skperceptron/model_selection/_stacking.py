@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -25,6 +25,7 @@ from ..estimators.blas_threads import suited_threads
 from ..estimators.data import NO_EXTRAS, CheckedData, Fold, check_data, check_fold
 from ..estimators.fitting import Run, make_ready
 from ..estimators.later import forget_steps
+from ..estimators.parameters import check_parameters, names_of_parameters
 from ..estimators.reporting import warn_of_clipped_batch
 from ..options import Checked
 from ..training import Member, Stack, epochs
@@ -203,9 +204,10 @@ class _Prepared:
         )
 
 
-@dataclass
-class _Pool:
-    """What several fits have in common.
+class Common:
+    """What several fits have in common, found or made once.
+
+    A copy in another process begins empty.
 
     Attributes
     ----------
@@ -215,8 +217,15 @@ class _Pool:
         Checked data, and the attributes that the check has given to the estimator.
     """
 
-    objects: dict[Hashable, Any] = field(default_factory=dict)
-    checked: dict[Hashable, tuple[CheckedData, dict[str, Any]]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.objects: dict[Hashable, Any] = {}
+        self.checked: dict[Hashable, tuple[CheckedData, dict[str, Any]]] = {}
+        self._accepted: set[Hashable] = set()
+        # What keys name by identity must not make room for other objects.
+        self._kept: list[Any] = []
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Common, ()
 
     def unify(self, item: Item) -> Item:
         """Return the first of the objects that equal this one in type and attributes."""
@@ -230,13 +239,27 @@ class _Pool:
         """Return one component for all that are equal; a clone of a component is another object."""
         return self.unify(value) if isinstance(value, Checked) else value
 
+    def check_parameters(self, network: BaseMultilayerPerceptron) -> None:
+        """Check the parameters of a network, if a value has not passed the check yet.
+
+        Candidates of a search have most of their values in common, and each parameter is checked
+        by itself.
+        """
+        values = {name: getattr(network, name) for name in names_of_parameters(network)}
+        tokens = {(type(network), name, token(value)) for name, value in values.items()}
+        if not tokens <= self._accepted:
+            check_parameters(network)
+            self._accepted |= tokens
+            self._kept.append(values)
+
     def check_data(self, fit: Fit) -> CheckedData:
         """Check the data of a fit, once for all estimators that see it in the same way."""
         estimator = fit.estimator
         relevant = {n: v for n, v in vars(estimator).items() if n not in TRAINING_ONLY}
+        given = fit.X, fit.y, fit.sample_weight, fit.fold
         key = (
             type(estimator),
-            *(id(argument) for argument in (fit.X, fit.y, fit.sample_weight, fit.fold)),
+            *map(id, given),
             *((name, token(self._shared(value))) for name, value in sorted(relevant.items())),
         )
         if key not in self.checked:
@@ -248,6 +271,7 @@ class _Pool:
                 checked = check_fold(*arguments, fit.fold)
             learned = {n: v for n, v in vars(estimator).items() if n not in before}
             self.checked[key] = checked, learned
+            self._kept.append((given, relevant))
         checked, learned = self.checked[key]
         estimator.__dict__.update(learned)
         return checked
@@ -293,7 +317,7 @@ class InterruptedFit(Exception):
     """A fit of a search that the user has ended before it."""
 
 
-def train(fits: Sequence[Fit], order: Order | None = None) -> None:
+def train(fits: Sequence[Fit], order: Order | None = None, common: Common | None = None) -> None:
     """Fit all estimators, as few stacks.
 
     Parameters
@@ -301,6 +325,8 @@ def train(fits: Sequence[Fit], order: Order | None = None) -> None:
     fits : sequence of Fit
         Each receives its time, and its exception if it fails.
     order : Order, default=None
+    common : Common, default=None
+        What these fits may have in common with others before and after them.
 
     Raises
     ------
@@ -309,11 +335,11 @@ def train(fits: Sequence[Fit], order: Order | None = None) -> None:
         stack at hand.
     """
     order = order or Order()
-    pool = _Pool()
+    common = common or Common()
     kinds: dict[Hashable, list[_Prepared]] = {}
     for fit in fits:
         with fit.attempt():
-            prepared = _prepare(fit, pool)
+            prepared = _prepare(fit, common)
             kinds.setdefault(prepared.kind(), []).append(prepared)
     stacks = [stacked for alike in kinds.values() for stacked in _divided(alike)]
     # What is over is not held by this list.
@@ -321,7 +347,7 @@ def train(fits: Sequence[Fit], order: Order | None = None) -> None:
     while stacks:
         stacked = stacks.pop()
         numbered = replace(order, label=f"{order.label} {n_stacks - len(stacks)} of {n_stacks}")
-        _train_stack(stacked, pool, numbered)
+        _train_stack(stacked, common, numbered)
         if order.done is not None:
             order.done([prepared.fit for prepared in stacked])
 
@@ -333,35 +359,35 @@ def _divided(alike: list[_Prepared]) -> list[list[_Prepared]]:
     return [alike[start : start + size] for start in range(0, len(alike), size)]
 
 
-def _prepare(fit: Fit, pool: _Pool) -> _Prepared:
+def _prepare(fit: Fit, common: Common) -> _Prepared:
     estimator = fit.estimator
     seed = estimator.random_state
     state = seed.get_state() if isinstance(seed, np.random.RandomState) else None
-    checked = pool.check_data(fit)
+    checked = common.check_data(fit)
     run = make_ready(estimator, checked, FROM_SCRATCH, fit.extras, NobodyListens())
     recipe = run.member.recipe
     decay_schedule, dropout_schedule = recipe.decay_schedule, recipe.dropout_schedule
     warn_of_clipped_batch(run.model.choices, recipe.n_samples)
     recipe = replace(
         recipe,
-        loss=pool.unify(recipe.loss),
-        optimizer=pool.unify(recipe.optimizer),
-        schedule=pool.unify(recipe.schedule),
-        decay_schedule=None if decay_schedule is None else pool.unify(decay_schedule),
-        dropout_schedule=None if dropout_schedule is None else pool.unify(dropout_schedule),
+        loss=common.unify(recipe.loss),
+        optimizer=common.unify(recipe.optimizer),
+        schedule=common.unify(recipe.schedule),
+        decay_schedule=None if decay_schedule is None else common.unify(decay_schedule),
+        dropout_schedule=None if dropout_schedule is None else common.unify(dropout_schedule),
     )
     return _Prepared(fit, run, state).with_member(recipe=recipe)
 
 
-def _train_stack(alike: list[_Prepared], pool: _Pool, order: Order) -> None:
+def _train_stack(alike: list[_Prepared], common: Common, order: Order) -> None:
     if order.keeps_finished and has_happened(ENDED):
         for prepared in alike:
             prepared.fit.fail(InterruptedFit())
         return
-    ordered = _with_shared_generators(_in_stacking_order(alike, pool))
+    ordered = _with_shared_generators(_in_stacking_order(alike, common))
     start = time.perf_counter()
     try:
-        _run(ordered, pool, order)
+        _run(ordered, common, order)
     except Exception:
         # Somebody's own activation or loss, perhaps: alone, only the guilty one fails.
         for prepared in alike:
@@ -377,11 +403,11 @@ def _train_stack(alike: list[_Prepared], pool: _Pool, order: Order) -> None:
             prepared.run.finish()
 
 
-def _run(ordered: list[_Prepared], pool: _Pool, order: Order) -> None:
+def _run(ordered: list[_Prepared], common: Common, order: Order) -> None:
     """Train members to their ends."""
     members = [prepared.member for prepared in ordered]
     stack = Stack(
-        Network.stacked([prepared.network for prepared in ordered], pool.unify),
+        Network.stacked([prepared.network for prepared in ordered], common.unify),
         members,
         [prepared.run.data for prepared in ordered],
         ordered[0].batch_rows() or len(members[0].rows),
@@ -450,12 +476,12 @@ def _fit_alone(prepared: _Prepared) -> None:
     fit.alone()
 
 
-def _in_stacking_order(alike: list[_Prepared], pool: _Pool) -> list[_Prepared]:
+def _in_stacking_order(alike: list[_Prepared], common: Common) -> list[_Prepared]:
     """Sort by falling row counts, and so that neighbours share activation, loss and data."""
 
     def functions(prepared: _Prepared) -> Hashable:
         applied = [node.block.activation_of(0) for node in prepared.network.nodes]
-        shared = [pool.unify(f) for f in applied if f is not None]
+        shared = [common.unify(f) for f in applied if f is not None]
         return tuple(id(item) for item in (*shared, prepared.member.recipe.loss))
 
     def places(keys: list[Any]) -> dict[Any, int]:

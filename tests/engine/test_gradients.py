@@ -1,4 +1,4 @@
-"""The gradient of every activation x loss x wiring is the derivative of the objective.
+"""Gradients of activations, losses and wirings are the derivatives of the objective.
 
 A new activation, loss, normalisation or kind of skip connections joins these tables by being
 defined in its module; parameters of a loss far from its defaults are named in ``MORE_LOSSES``.
@@ -90,6 +90,18 @@ def all_wirings():
 
 
 WIRINGS = dict(all_wirings())
+
+
+def gradients_to_check():
+    """Yield wirings with activations.
+
+    Every activation in every plain wiring. Of normalised and silenced ones each takes a third of
+    the activations, and each activation meets a third of those.
+    """
+    for (i, wiring), (j, activation) in product(enumerate(WIRINGS), enumerate(SMOOTH)):
+        is_plain = "Normalization" not in wiring and "Dropout" not in wiring
+        if is_plain or (i + j) % 3 == 0:
+            yield pytest.param(wiring, activation, id=f"{wiring}-{activation.__name__}")
 
 
 def possible_targets(loss, rng):
@@ -233,9 +245,8 @@ def assert_gradients_match_central_differences(make_network, losses):
             assert_allclose(of_lbfgs, expected, rtol=1e-6, atol=1e-8, err_msg=name)
 
 
-@EVERY_ACTIVATION
-@pytest.mark.parametrize("wiring", WIRINGS)
-def test_gradient_of_every_loss_matches_central_differences(activation, wiring):
+@pytest.mark.parametrize(("wiring", "activation"), gradients_to_check())
+def test_gradient_of_every_loss_matches_central_differences(wiring, activation):
     make_network = partial(WIRINGS[wiring], activation())
     for n in {loss.outputs_per_target for loss in LOSSES}:
         alike = [loss for loss in LOSSES if loss.outputs_per_target == n]

@@ -1,6 +1,7 @@
 """A stacked search gives GridSearchCV's answer, whatever is searched and whatever goes wrong."""
 
 import itertools
+import pickle
 import re
 from types import SimpleNamespace
 
@@ -736,15 +737,36 @@ def test_unknown_scikit_learn_is_named():
 
 
 def test_equal_components_are_recognised_and_arrays_stand_for_themselves():
-    pool = stacking._Pool()
-    first = pool.unify(ELU(0.5))
-    assert pool.unify(ELU(0.5)) is first
-    assert pool.unify(ELU(0.6)) is not first
-    assert pool.unify(Tanh()) is not first
+    common = stacking.Common()
+    first = common.unify(ELU(0.5))
+    assert common.unify(ELU(0.5)) is first
+    assert common.unify(ELU(0.6)) is not first
+    assert common.unify(Tanh()) is not first
     with_array = Tanh()
     with_array.table = np.zeros(3)
-    assert pool.unify(with_array) is with_array
+    assert common.unify(with_array) is with_array
     assert stacking.token((1, 0.5)) == stacking.token((1, 0.5)) != stacking.token((True, 0.5))
+
+
+def test_stacks_of_one_process_check_each_split_once(monkeypatch, stacks):
+    checked = []
+
+    def counted(estimator, X, *others):
+        checked.append(X)
+        return check(estimator, X, *others)
+
+    check = stacking.check_data
+    monkeypatch.setattr(stacking, "check_data", counted)
+    network = MLPSoftmaxClassifier(max_iter=2, random_state=0)
+    sizes = [(3,), (4,), (3, 3)]
+    StackedGridSearchCV(network, {"hidden_layer_sizes": sizes}, cv=3, refit=False).fit(X, Y)
+    assert (len(stacks), len(checked)) == (3, 3)
+
+
+def test_copy_of_what_is_common_begins_empty():
+    common = stacking.Common()
+    common.unify(ELU(0.5))
+    assert not pickle.loads(pickle.dumps(common)).objects
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")

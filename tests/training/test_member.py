@@ -78,10 +78,10 @@ def test_a_member_is_complete_when_it_is_made(batch_size, early_stopping):
 
 
 def test_members_of_a_search_share_equal_objects_and_generators():
-    pool = _stacking._Pool()
+    common = _stacking.Common()
     y = X[:, 0] > 0
     estimators = [MLPBinaryClassifier((4,), alpha=a, random_state=0) for a in (0.1, 0.2)]
-    prepared = [_stacking._prepare(_stacking.Fit(one, X, y), pool) for one in estimators]
+    prepared = [_stacking._prepare(_stacking.Fit(one, X, y), common) for one in estimators]
     one, other = (p.member for p in _stacking._with_shared_generators(prepared))
     for name in ("loss", "optimizer", "schedule"):
         assert getattr(one.recipe, name) is getattr(other.recipe, name)
