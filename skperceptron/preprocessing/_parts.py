@@ -14,7 +14,7 @@ from ..engine.arrays import Floats, Integers
 from ..engine.operators import OperatorGraph, Value
 from ..kept import kept_as
 from ..options import shown
-from ._columns import DATE, as_dates, as_keys, as_numbers, is_missing
+from ._columns import as_dates, as_keys, as_numbers, is_missing
 
 __all__ = ["Dates", "Levels", "Numbers", "Part"]
 
