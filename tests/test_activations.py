@@ -183,7 +183,7 @@ CASES = [
     ),
     Case(ELU(), lambda z: elu(z, 1), (-1, INF, 0, 1), {0: (0, 1)}),
     Case(ELU(0.5), lambda z: elu(z, 0.5), (-0.5, INF, 0, 1), {0: (0, 0.5)}),
-    Case(ELU(3.0), lambda z: elu(z, 3), (-3, INF, 0, 1), {0: (0, 3)}),
+    Case(ELU(2.0), lambda z: elu(z, 2), (-2, INF, 0, 1), {0: (0, 2)}),
     Case(
         SELU(),
         lambda z: elu(z, SELU_ALPHA, SELU_SCALE),
@@ -192,7 +192,7 @@ CASES = [
     ),
     Case(CELU(), lambda z: elu(z, 1), (-1, INF, 0, 1), {0: (0, 1)}),
     Case(CELU(0.5), lambda z: 0.5 * elu(z / 0.5, 1), (-0.5, INF, 0, 1), {0: (0, 1)}),
-    Case(CELU(3.0), lambda z: 3 * elu(z / 3, 1), (-3, INF, 0, 1), {0: (0, 1)}),
+    Case(CELU(2.0), lambda z: 2 * elu(z / 2, 1), (-2, INF, 0, 1), {0: (0, 1)}),
     Case(Softplus(), lambda z: np.maximum(z, 0) + np.log1p(np.exp(-abs(z))), (0, INF, 0, 1)),
     Case(SiLU(), lambda z: z * sigmoid(z), (0, INF, 0, 1)),
     Case(GELU(), gelu, (0, INF, 0, 1)),

@@ -136,6 +136,10 @@ class Predictor:
         size = max(1, min(n_rows, BLOCK // self._widest[kind in HOLDERS]))
         if pages is not None and rows is not None:
             size = min(size, SCATTERED)
+        if n_rows > size:
+            # Blocks of one size, as nearly as can be, mostly share their buffers: those for a
+            # short last one would be made anew, twice in each call.
+            size = -(-n_rows // -(-n_rows // size))
         raw = np.empty((n_rows, self._network.n_outputs), dtype=self._dtype)
         for start in range(0, n_rows, size):
             block = slice(start, min(start + size, n_rows))

@@ -43,18 +43,25 @@ TESTS = {
         "tests/inspection",
         "tests/test_mlp.py",
         "tests/training",
+        "tests/export",
     ],
     "skperceptron/perceptron/": [
         "tests/engine/test_error_correction.py",
         "tests/perceptron",
         "tests/test_library_pass.py",
         "tests/test_rosenblatt.py",
+        "tests/export",
     ],
-    "skperceptron/activations": ["tests/test_activations.py", "tests/engine/test_gradients.py"],
+    "skperceptron/activations": [
+        "tests/test_activations.py",
+        "tests/engine/test_gradients.py",
+        "tests/export",
+    ],
     "skperceptron/losses": [
         "tests/test_losses.py",
         "tests/test_mlp_losses.py",
         "tests/engine/test_gradients.py",
+        "tests/export",
     ],
     "skperceptron/optimizers": [
         "tests/test_optimizers.py",
@@ -78,7 +85,7 @@ EXTENSION = "skperceptron/engine/compiled/_steps*.so"
 #: Imported once, before the tests of any fault.
 LIBRARIES = ["numpy", "scipy.sparse", "scipy.optimize", "pytest", "sklearn.utils.estimator_checks"]
 LIBRARIES += ["sklearn.neural_network", "sklearn.model_selection", "sklearn.datasets"]
-LIBRARIES += ["sklearn.pipeline", "hypothesis", "pandas", "torch"]
+LIBRARIES += ["sklearn.pipeline", "hypothesis", "pandas", "torch", "onnxruntime", "skl2onnx"]
 
 
 @dataclass
