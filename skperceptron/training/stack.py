@@ -249,8 +249,7 @@ class Stack:
         learned = self.tables.learned
         if all_finite(learned):
             return np.ones(len(self.members), dtype=bool)
-        found: Booleans = np.isfinite(learned).all(axis=(0, 2))
-        return found
+        return np.asarray(np.isfinite(learned).all(axis=(0, 2)))
 
     def publish(self, k: int) -> None:
         """Hand a member what training has made of it so far."""
