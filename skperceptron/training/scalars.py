@@ -161,7 +161,9 @@ class Scalars:
         """Compute the numbers of optimiser and decay for members that share them."""
         member, n_steps = self._members[alike[0]], len(self._plan.epochs[alike[0]].steps)
         known = self._ahead.get(alike[0])
-        numbers = known and known.of_epoch(member.steps, member.current_rate, n_steps)
+        numbers: Floats | None = None
+        if known is not None:
+            numbers = known.of_epoch(member.steps, member.current_rate, n_steps)
         if numbers is None:
             known = self._ahead[alike[0]] = self._looking_ahead(member, n_steps, alike[0])
             numbers = known.numbers[:n_steps]
