@@ -64,8 +64,9 @@ class Scalars:
     table : ndarray of shape (S, K, n)
         The optimiser's coefficients, for each factor of the learning rate, then ``OWN_SCALARS``.
         Nobody reads those of a step that a member does not take.
-    alike : list of bool
-        Of each step, whether the optimiser's coefficients are the same for all who take it.
+    alike : list of bool or None
+        Of each step, whether the optimiser's coefficients are the same for all who take it; None
+        until somebody asks for it (``find_alike``).
     average_shares : ndarray of shape (S, K)
         By how much each step moves an average towards the parameters.
     noise_shares : ndarray of shape (S, K) or None
@@ -81,7 +82,7 @@ class Scalars:
         n_coefficients = len(members[0].recipe.optimizer.coefficients(1.0, 1))
         width = n_coefficients * len(self._rate_factors) + len(OWN_SCALARS)
         self.table = np.zeros((plan.n_steps, len(members), width), dtype=dtype)
-        self.alike = [True] * plan.n_steps
+        self.alike: list[bool] | None = None
         self.average_shares = np.zeros((plan.n_steps, len(members)), dtype=dtype)
         recipes = [m.recipe for m in members]
         self._alphas = np.array([r.alpha for r in recipes], dtype=np.float64)
@@ -142,9 +143,7 @@ class Scalars:
         ]
         for alike, place_of in groups:
             self._prepare_coefficients(alike, place_of)
-        self.alike = (
-            [True] * self._plan.n_steps if len(groups) == 1 else self._which_steps_are_alike()
-        )
+        self.alike = [True] * self._plan.n_steps if len(groups) == 1 else None
         for k, averaging in self._averaged:
             member, taken = self._members[k], self._plan.epochs[k].steps
             steps = member.steps + np.arange(1, len(taken) + 1)
@@ -192,13 +191,14 @@ class Scalars:
             exact[:, 0, j] = scalar
         return _Ahead(member.steps, rate, in_range(exact, self.table.dtype))
 
-    def _which_steps_are_alike(self) -> list[bool]:
-        """Return which steps multiply by the same for all members that take them."""
+    def find_alike(self) -> list[bool]:
+        """Find out, and return, which steps multiply by the same for all members that take them."""
         coefficients = self.table[:, :, : -len(OWN_SCALARS)]
         first = self._takes_step.argmax(axis=1)[:, np.newaxis, np.newaxis]
         of_first = np.take_along_axis(coefficients, first, axis=1)
         alike = (coefficients == of_first).all(axis=2) | ~self._takes_step
-        return alike.all(axis=1).tolist()
+        self.alike = alike.all(axis=1).tolist()
+        return self.alike
 
 
 def _is_steady(schedule: Schedule) -> bool:
