@@ -1,8 +1,9 @@
 """Columns of X that hold categories: which ones, how many levels, and codes for a frame's own.
 
 A column of numbers holds codes: whole numbers from 0 on, one row of a learned table for each. A
-negative one stands for no category. A column of a frame that has a categorical dtype (pandas,
-polars) may hold anything: its codes are the positions in the list of its categories.
+negative one stands for no category. A column of a pandas or polars frame that holds no numbers,
+or has a categorical dtype, may hold anything: its codes are the positions in the list of its
+categories.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def usual_width(n_levels: int) -> int:
 
 
 def with_codes(estimator: Any, X: Any, *, reset: bool) -> Any:
-    """Return X; if it is a frame, with codes in the place of what has a categorical dtype.
+    """Return X; if it is a frame, with codes in the place of categories that are no numbers.
 
     Parameters
     ----------
@@ -94,27 +95,38 @@ def with_codes(estimator: Any, X: Any, *, reset: bool) -> Any:
 
 
 def _values_of(estimator: Any, X: Any) -> dict[int, list[Any]]:
-    """Return the categories of those marked columns of a frame that have a categorical dtype."""
+    """Return the categories of those marked columns of a frame that do not hold numbers."""
     chosen = _chosen(estimator, X)
     if chosen is None:
         return {}
-    n_columns = X.shape[1]
-    marked = set(range(n_columns))
+    columns: Sequence[int] = range(X.shape[1])
+    has_categories = _has_categorical_dtype
     if not _is_by_dtype(chosen):
-        marked = marked_columns(chosen, list(X.columns), n_columns)
-    found = {j: _categories_of(X, j) for j in sorted(marked)}
-    return {j: values for j, values in found.items() if values is not None}
+        columns = sorted(marked_columns(chosen, list(X.columns), X.shape[1]))
+        has_categories = _holds_no_numbers
+    return {j: _categories_of(X, j) for j in columns if has_categories(X, j)}
 
 
-def _categories_of(X: Any, j: int) -> list[Any] | None:
-    """Return the categories of a frame's column; None, if its dtype has none."""
+def _has_categorical_dtype(X: Any, j: int) -> bool:
     if hasattr(X, "iloc"):
-        dtype = X.iloc[:, j].dtype
-        return list(dtype.categories) if str(dtype) == "category" else None
-    series = X.to_series(j)
-    if not str(series.dtype).startswith(("Categorical", "Enum")):
-        return None
-    return sorted(value for value in series.unique().to_list() if value is not None)
+        return str(X.iloc[:, j].dtype) == "category"
+    return str(X.to_series(j).dtype).startswith(("Categorical", "Enum"))
+
+
+def _holds_no_numbers(X: Any, j: int) -> bool:
+    if _has_categorical_dtype(X, j):
+        return True
+    if hasattr(X, "iloc"):
+        return X.iloc[:, j].dtype.kind not in "biuf"
+    dtype = X.to_series(j).dtype
+    return not (dtype.is_numeric() or str(dtype) == "Boolean")
+
+
+def _categories_of(X: Any, j: int) -> list[Any]:
+    """Return the categories of a frame's column; what is no list of categories is sorted."""
+    if hasattr(X, "iloc"):
+        return list(X.iloc[:, j].astype("category").cat.categories)
+    return sorted(value for value in X.to_series(j).unique().to_list() if value is not None)
 
 
 def _chosen(estimator: Any, X: Any) -> Any:
@@ -205,7 +217,7 @@ class Found:
     ----------
     columns : CategoryColumns or None
     values : dict of int to list
-        The categories of those columns that have a categorical dtype.
+        The categories of those columns that do not hold numbers.
     """
 
     columns: CategoryColumns | None
