@@ -3,16 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..engine.arrays import Floats, Integers, as_slice, in_range
+from ..schedules import Schedule
 from .groups import Groups
 from .member import Member
 from .plan import Plan
 
 #: What a step multiplies by beside the optimiser's coefficients; the last columns of the table.
 OWN_SCALARS = ("weight decay", "L2 penalty", "L1 penalty")
+
+
+#: Steps whose numbers are computed at once, if they follow from nothing but their positions: a few
+#: calls for many epochs of a small fit.
+STEPS_AHEAD = 1_024
+
+
+@dataclass(frozen=True)
+class _Ahead:
+    """The numbers of the next steps of members that multiply by the same.
+
+    Attributes
+    ----------
+    taken : int
+        Steps before the first one.
+    rate : float
+        The learning rate of the epoch for which they were computed.
+    numbers : ndarray of shape (n, 1, W)
+    """
+
+    taken: int
+    rate: float
+    numbers: Floats
+
+    def of_epoch(self, taken: int, rate: float, n_steps: int) -> Floats | None:
+        """Return the numbers of so many steps, if they are known at this rate."""
+        first = taken - self.taken
+        if rate != self.rate or not 0 <= first <= len(self.numbers) - n_steps:
+            return None
+        return self.numbers[first : first + n_steps]
 
 
 class Scalars:
@@ -32,8 +64,9 @@ class Scalars:
     table : ndarray of shape (S, K, n)
         The optimiser's coefficients, for each factor of the learning rate, then ``OWN_SCALARS``.
         Nobody reads those of a step that a member does not take.
-    alike : list of bool
-        Of each step, whether the optimiser's coefficients are the same for all who take it.
+    alike : list of bool or None
+        Of each step, whether the optimiser's coefficients are the same for all who take it; None
+        until somebody asks for it (``find_alike``).
     average_shares : ndarray of shape (S, K)
         By how much each step moves an average towards the parameters.
     noise_shares : ndarray of shape (S, K) or None
@@ -49,7 +82,7 @@ class Scalars:
         n_coefficients = len(members[0].recipe.optimizer.coefficients(1.0, 1))
         width = n_coefficients * len(self._rate_factors) + len(OWN_SCALARS)
         self.table = np.zeros((plan.n_steps, len(members), width), dtype=dtype)
-        self.alike = [True] * plan.n_steps
+        self.alike: list[bool] | None = None
         self.average_shares = np.zeros((plan.n_steps, len(members)), dtype=dtype)
         recipes = [m.recipe for m in members]
         self._alphas = np.array([r.alpha for r in recipes], dtype=np.float64)
@@ -68,9 +101,7 @@ class Scalars:
             for k, (m, epoch) in enumerate(zip(members, plan.epochs, strict=True))
         ]
         self._rated_alike = [(alike, self._place_in_epoch(alike)) for alike in places(rated)]
-        self._counted = np.arange(1, plan.n_steps + 1)
-        # What coefficients are computed in: float32 has no room for some of them.
-        self._exact = np.zeros((plan.n_steps, 1, width - 2))
+        self._ahead: dict[int, _Ahead] = {}
         self._averaged = [
             (k, r.averaging) for k, r in enumerate(recipes) if r.averaging is not None
         ]
@@ -112,9 +143,7 @@ class Scalars:
         ]
         for alike, place_of in groups:
             self._prepare_coefficients(alike, place_of)
-        self.alike = (
-            [True] * self._plan.n_steps if len(groups) == 1 else self._which_steps_are_alike()
-        )
+        self.alike = [True] * self._plan.n_steps if len(groups) == 1 else None
         for k, averaging in self._averaged:
             member, taken = self._members[k], self._plan.epochs[k].steps
             steps = member.steps + np.arange(1, len(taken) + 1)
@@ -130,33 +159,52 @@ class Scalars:
     def _prepare_coefficients(self, alike: list[int], place_of: Integers | slice) -> None:
         """Compute the numbers of optimiser and decay for members that share them."""
         member, n_steps = self._members[alike[0]], len(self._plan.epochs[alike[0]].steps)
-        recipe = member.recipe
-        steps = member.steps + self._counted[:n_steps]
+        known = self._ahead.get(alike[0])
+        numbers: Floats | None = None
+        if known is not None:
+            numbers = known.of_epoch(member.steps, member.current_rate, n_steps)
+        if numbers is None:
+            known = self._ahead[alike[0]] = self._looking_ahead(member, n_steps, alike[0])
+            numbers = known.numbers[:n_steps]
+            for k in alike:
+                self._members[k].current_rate = known.rate
+        self.table[:, as_slice(alike), :-2] = numbers[place_of]
+
+    def _looking_ahead(self, member: Member, n_steps: int, k: int) -> _Ahead:
+        """Compute the numbers of an epoch of member k, or of several."""
+        recipe, optimizer = member.recipe, member.recipe.optimizer
+        n_epochs = max(1, STEPS_AHEAD // n_steps) if _is_steady(recipe.schedule) else 1
+        steps = member.steps + np.arange(1, n_epochs * n_steps + 1)
         times = (steps - 1) / n_steps
         rates = recipe.schedule.rates(
             recipe.learning_rate, member.current_rate, times, recipe.max_iter
         )
-        current_rate = float(rates[0] if isinstance(rates, np.ndarray) and rates.ndim else rates)
-        for k in alike:
-            self._members[k].current_rate = current_rate
-        optimizer = recipe.optimizer
-        factors = [of_members[alike[0]] for of_members in self._rate_factors]
+        rate = float(rates[0] if isinstance(rates, np.ndarray) and rates.ndim else rates)
+        factors = [of_members[k] for of_members in self._rate_factors]
         coefficients = [c for f in factors for c in optimizer.coefficients(rates * f, steps)]
         decay = rates * optimizer.weight_decay
         if recipe.decay_schedule is not None:
             decay = decay * recipe.decay_schedule.rates(1.0, 1.0, times, recipe.max_iter)
-        of_member = self._exact[:n_steps]
+        # Computed in float64: float32 has no room for some of them.
+        exact = np.empty((len(steps), 1, len(coefficients) + 1))
         for j, scalar in enumerate((*coefficients, decay)):
-            of_member[:, 0, j] = scalar
-        self.table[:, as_slice(alike), :-2] = in_range(of_member, self.table.dtype)[place_of]
+            exact[:, 0, j] = scalar
+        return _Ahead(member.steps, rate, in_range(exact, self.table.dtype))
 
-    def _which_steps_are_alike(self) -> list[bool]:
-        """Return which steps multiply by the same for all members that take them."""
+    def find_alike(self) -> list[bool]:
+        """Find out, and return, which steps multiply by the same for all members that take them."""
         coefficients = self.table[:, :, : -len(OWN_SCALARS)]
         first = self._takes_step.argmax(axis=1)[:, np.newaxis, np.newaxis]
         of_first = np.take_along_axis(coefficients, first, axis=1)
         alike = (coefficients == of_first).all(axis=2) | ~self._takes_step
-        return alike.all(axis=1).tolist()
+        self.alike = alike.all(axis=1).tolist()
+        return self.alike
+
+
+def _is_steady(schedule: Schedule) -> bool:
+    """Tell whether a schedule changes the rate at plateaus only."""
+    kind = type(schedule)
+    return kind.rates is Schedule.rates and kind.after_epoch is Schedule.after_epoch
 
 
 def places(keys: Sequence[Hashable]) -> Iterator[list[int]]:

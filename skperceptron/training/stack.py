@@ -119,6 +119,7 @@ class Stack:
         self._is_gathered = False
         self._alphas = np.array([r.alpha for r in recipes], dtype=np.float64)
         self._l1_shares = np.array([r.l1_ratio for r in recipes], dtype=np.float64)
+        self._has_l1 = bool(self._l1_shares.any())
         self._l2_shares = 0.5 * (1 - self._l1_shares)
         self._counts = np.array(self._plan.counts)
         self._divisors = np.array([n_outputs if r.loss.averages_outputs else 1 for r in recipes])
@@ -223,7 +224,7 @@ class Stack:
         """
         shares = self._weights.of_batches
         penalty = self._l2_shares * np.einsum("sk,ks->k", self._record.squares, shares)
-        if self._l1_shares.any():
+        if self._has_l1:
             penalty += self._l1_shares * np.einsum("sk,ks->k", self._record.sizes, shares)
         return (totals / self._divisors + self._alphas * penalty) / self._counts
 
@@ -245,10 +246,10 @@ class Stack:
     def are_finite(self) -> Booleans:
         """Tell of each member whether all that its training goes on from is finite, (K,)."""
         # An infinite second moment would let all later steps be zero.
-        vectors = (self.tables.parameters, *self.tables.state.values())
-        if all(map(all_finite, vectors)):
+        learned = self.tables.learned
+        if all_finite(learned):
             return np.ones(len(self.members), dtype=bool)
-        return np.logical_and.reduce([np.isfinite(v).all(axis=1) for v in vectors])
+        return np.asarray(np.isfinite(learned).all(axis=(0, 2)))
 
     def publish(self, k: int) -> None:
         """Hand a member what training has made of it so far."""

@@ -317,7 +317,8 @@ class BoundStep:
         if self._has_l1:
             self._record.sizes[i, k] = self._norms.sizes()
         self._record.taken[k] += 1
-        self.optimization.run(self._scalars.table[i, k], self._scalars.alike[i])
+        alike = self._scalars.alike or self._scalars.find_alike()
+        self.optimization.run(self._scalars.table[i, k], alike[i])
         average = self._tables.average
         if average is not None:
             shares = self._scalars.average_shares[i, k]

@@ -15,58 +15,66 @@ from .member import Member
 class Tables:
     """What a stack has learned so far, and what its optimisers remember.
 
-    Attributes
+    Parameters
     ----------
-    parameters, gradient : ndarray of shape (K, P)
-    state : dict of str to ndarray of shape (K, P)
-        The vectors of the optimiser.
+    learned : ndarray of shape (V, K, P)
+        The parameters, then each vector of the optimiser, side by side.
+    gradient : ndarray of shape (K, P)
+    state_names : sequence of str
+        Of the optimiser's vectors.
     average : ndarray of shape (K, P) or None
         The averaged parameters, if some member has them.
+
+    Attributes
+    ----------
+    parameters : ndarray of shape (K, P)
+    state : dict of str to ndarray of shape (K, P)
+        The vectors of the optimiser.
     """
 
-    parameters: Floats
+    learned: Floats
     gradient: Floats
-    state: dict[str, Floats]
+    state_names: Sequence[str]
     average: Floats | None
+
+    def __post_init__(self) -> None:
+        self.parameters: Floats = self.learned[0]
+        self.state = dict(zip(self.state_names, self.learned[1:], strict=True))
 
     @classmethod
     def of_members(cls, members: Sequence[Member], dtype: np.dtype) -> Tables:
         """Return the tables from which these members go on."""
-        parameters = _stacked([m.parameters for m in members], dtype)
-        state = {
-            name: _stacked([_resumed(m, name) for m in members], dtype)
-            for name in members[0].recipe.optimizer.state_names
-        }
+        names = members[0].recipe.optimizer.state_names
+        shape = len(members), len(members[0].parameters)
+        learned = np.empty((1 + len(names), *shape), dtype)
         average: Floats | None = None
         if any(m.recipe.averaging is not None for m in members):
-            starts = [m.parameters if m.average is None else m.average for m in members]
-            average = _stacked(starts, dtype)
-        return cls(parameters, np.empty_like(parameters), state, average)
+            average = np.empty(shape, dtype)
+        found = cls(learned, np.empty(shape, dtype), names, average)
+        # What float32 has no room for becomes infinite: the training then has diverged.
+        with np.errstate(over="ignore"):
+            for k, member in enumerate(members):
+                found.renew(k, member)
+                if average is not None:
+                    average[k] = member.parameters if member.average is None else member.average
+        return found
 
     def renew(self, k: int, member: Member) -> None:
-        """Let member k, without an average, go on from what another one brings."""
+        """Let member k, but for its average, go on from what another one brings."""
         self.parameters[k] = member.parameters
         for name, vectors in self.state.items():
-            vectors[k] = _resumed(member, name)
+            vectors[k] = member.optimizer_state.get(name, 0)
 
     def of(self, members: slice | Sequence[int]) -> Tables:
         """Return the rows of some members: as views, if they are given as a slice."""
+        if isinstance(members, slice):
+            learned = self.learned[:, members]
+        else:
+            # Indexing would lay the vectors out in another order.
+            learned = self.learned.take(members, axis=1)
         return Tables(
-            self.parameters[members],
+            learned,
             self.gradient[members],
-            {name: vectors[members] for name, vectors in self.state.items()},
+            self.state_names,
             None if self.average is None else self.average[members],
         )
-
-
-def _stacked(vectors: Sequence[Floats], dtype: np.dtype) -> Floats:
-    """Return vectors below one another."""
-    # What float32 has no room for becomes infinite: the training then has diverged.
-    with np.errstate(over="ignore"):
-        return np.stack(vectors).astype(dtype, copy=False)
-
-
-def _resumed(member: Member, name: str) -> Floats:
-    """Return one of the optimiser's vectors, zero at the beginning."""
-    found = member.optimizer_state.get(name)
-    return np.zeros_like(member.parameters) if found is None else found

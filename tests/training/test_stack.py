@@ -538,7 +538,7 @@ def test_members_that_take_like_steps_equal_themselves_alone(monkeypatch, optimi
 
     stack = Stack(network, make_members(), make_data(), BATCH, FLOAT64)
     stack.run_epoch()
-    assert all(stack.scalars.alike)
+    assert all(stack.scalars.find_alike())
     assert_each_member_as_alone(network, make_members, make_data())
 
 
@@ -566,7 +566,7 @@ def test_members_with_shorter_last_batches_take_like_steps():
         FLOAT64,
     )
     stack.run_epoch()
-    assert stack.scalars.alike == [True] * 4
+    assert stack.scalars.find_alike() == [True] * 4
 
 
 def test_members_whose_rates_part_no_longer_take_like_steps():
@@ -577,10 +577,10 @@ def test_members_whose_rates_part_no_longer_take_like_steps():
     ]
     stack = Stack(network, members, make_data(), BATCH, FLOAT64)
     stack.run_epoch()
-    assert all(stack.scalars.alike)
+    assert all(stack.scalars.find_alike())
     members[1].current_rate /= 5
     stack.run_epoch()
-    assert not any(stack.scalars.alike)
+    assert not any(stack.scalars.find_alike())
 
 
 @pytest.mark.parametrize("n_members", [1, 3])
