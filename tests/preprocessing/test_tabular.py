@@ -401,3 +401,13 @@ def test_wrong_parameters_are_refused_by_name(parameters):
     name = next(iter(parameters))
     with pytest.raises(ValueError, match=f"The '{name}' parameter of TabularPreprocessor must be"):
         TabularPreprocessor(**parameters).fit(NUMBERS)
+
+
+def test_truth_values_survive_a_skops_file():
+    skops = pytest.importorskip("skops.io")
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame({"known": [True, False, True, False]})
+    model = TabularPreprocessor().fit(X)
+    dumped = skops.dumps(model)
+    again = skops.loads(dumped, trusted=skops.get_untrusted_types(data=dumped))
+    np.testing.assert_array_equal(again.transform(X), model.transform(X))
