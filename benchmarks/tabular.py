@@ -4,8 +4,8 @@ For each table and seed, models are fitted to three quarters of the rows and jud
 accuracy and log loss, or by nRMSE, the root mean squared error in standard deviations of the
 target. Ranks, from 1 for the best, are those of means over the seeds. Each model has a process of
 its own for each table, and a first small fit that does not count. Seconds are those of the
-processor, of all threads, since others may use the machine, too. What is not installed is left out: pytabkit (RealMLP-TD-S), LightGBM and
-CatBoost come with ``pip install 'skperceptron[benchmark]'``.
+processor, of all threads, since others may use the machine, too. What is not installed is left out:
+pytabkit (RealMLP-TD-S), LightGBM and CatBoost come with ``pip install 'skperceptron[benchmark]'``.
 
 ``--json`` stores all figures; started anew with the same file, what it holds is not measured
 again. A model that fails on a table is passed over, and tables that lack a model do not count.
@@ -171,8 +171,9 @@ def _for_peer(X: Any, model: str) -> Any:
         return X.astype({column: "category" for column in texts})
     if model in ("CatBoost", "RealMLP-TD-S"):
         # None of their own business: a level of its own.
-        filled = {column: X[column].fillna("missing").astype(str) for column in texts}
-        X = X.assign(**filled)
+        X = X.copy()
+        for column in texts:
+            X[column] = X[column].fillna("missing").astype(str)
     return X.astype({column: "category" for column in texts}) if model == "RealMLP-TD-S" else X
 
 

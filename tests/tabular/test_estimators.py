@@ -150,8 +150,8 @@ def test_preset_fills_in_what_is_none(cls):
     X, labels = frame(40)
     y = target_of(cls, labels)
     model = cls(max_epochs=1, random_state=0).fit(X, y)
-    assert len(model.arms_) == 3
-    assert len(model.ensemble_.splits_) == 4
+    assert len(model.arms_) == (3 if cls is TabularMLPClassifier else 2)
+    assert len(model.ensemble_.splits_) == 8
     network = model.ensemble_.estimators_[0][0]
     assert network.hidden_layer_sizes == (128, 128)
     assert model.n_epochs_ == 1
@@ -189,25 +189,61 @@ def test_arms_follow_from_the_table():
     def arms_of(preset, n_rows, n_inputs, is_dense=True):
         return preset.arms(preset.classification, n_rows, n_inputs, is_dense=is_dense)
 
-    assert len(arms_of(default, 4_000, 2)) == 3
-    assert len(arms_of(default, 4_001, 2)) == 2
-    assert len(arms_of(accurate, 4_001, 50)) == len(arms_of(accurate, 1_999, 2)) == 4
-    assert arms_of(accurate, 2_000, 20)[-1]["numeric_embedding"] == "pbld"
-    assert len(arms_of(accurate, 2_000, 20, is_dense=False)) == 4
+    few, many, embedded = (arms_of(default, n, 20) for n in (1_000, 1_999, 2_000))
+    assert (few[-1]["dropout"], many[-1]["activation"]) == (0.2, "relu")
+    assert embedded[0]["numeric_embedding"].n_frequencies == 8
+    assert embedded[1:] == many[1:]
+    assert arms_of(default, 2_000, 21) == arms_of(default, 2_000, 20, is_dense=False) == many
+    assert [arm.get("ensemble_size") for arm in arms_of(accurate, 500, 2)].count(8) == 1
+    assert len(arms_of(accurate, 500, 2, is_dense=False)) == 4
+    assert len(arms_of(accurate, 1_001, 50)) == 4
+
+
+@BOTH
+def test_folds_of_few_rows_are_drawn_several_times(cls):
+    X, labels = frame(60)
+    model = cls("accurate", arms=1, hidden_layer_sizes=8, max_epochs=2, random_state=0)
+    model.fit(X, target_of(cls, labels))
+    recipe = base.PRESETS["accurate"].recipe(is_classifier=cls is TabularMLPClassifier)
+    splits = model.ensemble_.splits_
+    assert len(splits) == len(model.ensemble_.estimators_[0]) == recipe.n_folds * recipe.n_draws[0]
+    for start in range(0, len(splits), recipe.n_folds):
+        held = np.concatenate([test for _, test in splits[start : start + recipe.n_folds]])
+        np.testing.assert_array_equal(np.sort(held), np.arange(60))
+    assert np.isfinite(model.oof_predictions_).all()
+    model.set_params(n_folds=3).fit(X, target_of(cls, labels))
+    assert len(model.ensemble_.splits_) == 3
+
+
+@BOTH
+def test_widths_that_are_asked_for_are_those_of_all_arms(cls):
+    X, labels = frame(60)
+    model = cls(n_folds=2, hidden_layer_sizes=(5, 4), max_epochs=2).fit(X, target_of(cls, labels))
+    assert len(model.arms_) > 1
+    shapes = {tuple(w.shape[1] for w in m[0].coefs_[:2]) for m in model.ensemble_.estimators_}
+    assert shapes == {(5, 4)}
 
 
 @BOTH
 def test_accurate_preset_trains_arms_of_several_shapes(cls):
+    X, labels = frame(60)
+    model = cls("accurate", n_folds=2, max_epochs=2, random_state=0)
+    model.fit(X, target_of(cls, labels))
+    networks = [members[0] for members in model.ensemble_.estimators_]
+    plain = [network for network in networks if network.hidden_layer_sizes == (100,)]
+    assert [network.activation for network in plain] == ["relu"]
+    assert [network.ensemble_size for network in networks].count(8) == 1
+
+
+@BOTH
+def test_numbers_of_long_narrow_tables_are_embedded(cls):
     rng = np.random.RandomState(0)
     X = rng.normal(size=(2_000, 2))
     y = np.where(X[:, 0] * X[:, 1] > 0, "yes", "no")
-    model = cls("accurate", n_folds=2, max_epochs=2, random_state=0)
-    model.fit(X, target_of(cls, y))
-    assert len(model.arms_) == len(model.weights_) == 5
-    plain, periodic = (model.ensemble_.estimators_[k][0] for k in (3, 4))
-    assert plain.hidden_layer_sizes == (100,)
-    assert plain.activation == "relu"
-    assert periodic.numeric_embeddings_
+    model = cls(n_folds=2, max_epochs=2, random_state=0).fit(X, target_of(cls, y))
+    networks = [members[0] for members in model.ensemble_.estimators_]
+    assert [network.numeric_embedding is None for network in networks[:2]] == [False, True]
+    assert networks[0].numeric_embeddings_
 
 
 @BOTH
