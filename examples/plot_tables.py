@@ -35,7 +35,7 @@ flats.loc[rng.rand(n) < 0.1, "town"] = None
 flats.head()
 
 # %%
-# Nothing has to be prepared. Two arms times eight folds are sixteen networks.
+# Nothing has to be prepared. Three arms times six folds are eighteen networks.
 
 train, test = slice(0, 600), slice(600, None)
 model = TabularMLPRegressor(random_state=0).fit(flats[train], rent[train])

@@ -150,8 +150,8 @@ def test_preset_fills_in_what_is_none(cls):
     X, labels = frame(40)
     y = target_of(cls, labels)
     model = cls(max_epochs=1, random_state=0).fit(X, y)
-    assert len(model.arms_) == (3 if cls is TabularMLPClassifier else 2)
-    assert len(model.ensemble_.splits_) == 8
+    assert len(model.arms_) == 3
+    assert len(model.ensemble_.splits_) == (8 if cls is TabularMLPClassifier else 6)
     network = model.ensemble_.estimators_[0][0]
     assert network.hidden_layer_sizes == (128, 128)
     assert model.n_epochs_ == 1
@@ -189,11 +189,11 @@ def test_arms_follow_from_the_table():
     def arms_of(preset, n_rows, n_inputs, is_dense=True):
         return preset.arms(preset.classification, n_rows, n_inputs, is_dense=is_dense)
 
-    few, many, embedded = (arms_of(default, n, 20) for n in (1_000, 1_999, 2_000))
+    few, many, embedded = (arms_of(default, n, 30) for n in (1_000, 1_999, 2_000))
     assert (few[-1]["dropout"], many[-1]["activation"]) == (0.2, "relu")
     assert embedded[0]["numeric_embedding"].n_frequencies == 8
     assert embedded[1:] == many[1:]
-    assert arms_of(default, 2_000, 21) == arms_of(default, 2_000, 20, is_dense=False) == many
+    assert arms_of(default, 2_000, 31) == arms_of(default, 2_000, 30, is_dense=False) == many
     assert [arm.get("ensemble_size") for arm in arms_of(accurate, 500, 2)].count(8) == 1
     assert len(arms_of(accurate, 500, 2, is_dense=False)) == 4
     assert len(arms_of(accurate, 1_001, 50)) == 4
