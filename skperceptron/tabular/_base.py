@@ -169,7 +169,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         if sample_weight is not None:
             weights["sample_weight"] = check_sample_weight(sample_weight, numbers)
         y, codes = self._checked_target(y)
-        splits = self._split(numbers, y, codes, groups, rng)
+        splits = self._split(numbers, y, codes, groups, rng, weights.get("sample_weight"))
         preset, n_rows = PRESETS[self.preset], numbers.shape[0]
         batch = min(self._batch_rows(preset, n_rows), min(len(train) for train, _ in splits))
         n_batches = max(1, max(len(train) for train, _ in splits) // batch)
@@ -257,6 +257,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         codes: Integers | None,
         groups: Any,
         rng: np.random.RandomState,
+        sample_weight: Floats | None,
     ) -> list[Split]:
         preset, given = PRESETS[self.preset], plain(self.n_folds)
         if hasattr(given, "split"):
@@ -270,7 +271,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         splits: list[Split] = []
         for _ in range(n_draws):
             if groups is None:
-                splits += drawn_folds(numbers.shape[0], n_folds, codes, rng)
+                splits += drawn_folds(numbers.shape[0], n_folds, codes, rng, sample_weight)
             else:
                 splits += grouped_folds(n_folds, codes, groups, rng)
         return splits[:1] if preset.uses_one_fold and given is None else splits

@@ -608,3 +608,56 @@ def test_networks_are_those_of_the_package():
     X, y = frame(40)
     member = small(max_epochs=1).fit(X, y).ensemble_.estimators_[0][0]
     assert isinstance(member, MLPSoftmaxClassifier)
+
+
+@BOTH
+def test_rows_without_weight_are_dealt_to_all_folds(cls):
+    """Otherwise a fold might hold out nothing that counts."""
+    X, labels = frame(60)
+    weight = np.zeros(60)
+    weight[np.r_[np.flatnonzero(labels == "yes")[:2], np.flatnonzero(labels == "no")[:2]]] = 1
+    model = small(cls, max_epochs=2).fit(X, target_of(cls, labels), sample_weight=weight)
+    assert [weight[test].sum() for _, test in model.ensemble_.splits_] == [2, 2]
+    assert np.isfinite(model.cv_loss_)
+
+
+@BOTH
+def test_a_single_row_that_counts_is_too_few(cls):
+    X, labels = frame(20)
+    weight = np.eye(20)[0]
+    with pytest.raises(ValueError, match="n_samples=1 with a positive weight is too few"):
+        small(cls).fit(X, target_of(cls, labels), sample_weight=weight)
+
+
+@BOTH
+def test_groups_that_cannot_be_compared_are_refused(cls):
+    X, labels = frame(20)
+    groups = [None, *(["a", "b"] * 9), "a"]
+    with pytest.raises(TypeError, match="groups holds values that cannot be compared"):
+        small(cls).fit(X, target_of(cls, labels), groups=groups)
+
+
+@pytest.mark.parametrize(
+    ("y", "name"),
+    [([None, *(["a", "b"] * 9), "a"], "None"), ([np.nan, *([0.0, 1.0] * 9), 1.0], "NaN")],
+)
+def test_missing_labels_are_refused_without_a_warning(y, name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match=f"Input y contains {name}: leave out the rows"):
+            small().fit(frame(20)[0], y)
+
+
+def test_the_only_class_is_named_as_it_was_given():
+    with pytest.raises(ValueError, match=r"contains only one class: 'a'$"):
+        small().fit(frame(20)[0], ["a"] * 20)
+
+
+@BOTH
+def test_accurate_preset_takes_sparse_tables(cls):
+    """Networks that share weights cannot read them: that arm is left out."""
+    X = sparse.random(40, 12, 0.3, format="csr", random_state=0)
+    y = target_of(cls, np.where(X.toarray()[:, 0] > 0, "yes", "no"))
+    model = cls("accurate", n_folds=2, max_epochs=2, random_state=0).fit(X, y)
+    assert all("ensemble_size" not in arm for arm in model.arms_)
+    assert len(model.predict(X)) == 40
