@@ -4,8 +4,9 @@ For each table and seed, models are fitted to three quarters of the rows and jud
 accuracy and log loss, or by nRMSE, the root mean squared error in standard deviations of the
 target. Ranks, from 1 for the best, are those of means over the seeds. Each model has a process of
 its own for each table, and a first small fit that does not count. Seconds are those of the
-processor, of all threads, since others may use the machine, too. What is not installed is left out:
-pytabkit (RealMLP-TD-S), LightGBM and CatBoost come with ``pip install 'skperceptron[benchmark]'``.
+processor, of all threads, since others may use the machine, too. What is not installed is left
+out: pytabkit (RealMLP-TD-S), LightGBM and CatBoost come with
+``pip install 'skperceptron[benchmark]'``.
 
 ``--json`` stores all figures; started anew with the same file, what it holds is not measured
 again. A model that fails on a table is passed over, and tables that lack a model do not count.

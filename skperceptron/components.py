@@ -27,9 +27,9 @@ class Component(Checked):
     rules : dict of str to sequence of Rule or None
         What each other parameter may be.
     shortcuts : dict of str to tuple of str
-        Which methods do the same as another one, only faster. A subclass that redefines the other
-        one alone gets the base's plain versions of these; so the other one, where it uses them,
-        names its own class, not ``self``.
+        Which methods do the same as another one, only faster, and which attributes say that there
+        are such methods. A subclass that redefines the other one alone gets the base's plain
+        versions of these; so the other one, where it uses them, names its own class, not ``self``.
     records : bool
         Whether its methods do the same arithmetic whatever the numbers are, so that compiled
         steps may repeat what they have done once. The classes of this package do; a class from

@@ -71,6 +71,8 @@ class Loss(Component):
         scikit-learn does.
     target_interval : Interval
         Where targets must lie.
+    n_notes : int
+        How many numbers of each row ``noting_calls`` keep for ``noted_losses``.
     """
 
     task: ClassVar[str] = "regression"
@@ -81,7 +83,13 @@ class Loss(Component):
     equivariance: ClassVar[str] = "none"
     keeps_ordinary_units: ClassVar[bool] = False
     target_interval: ClassVar[Interval] = Interval()
-    shortcuts = {"gradient": ("gradient_calls",), "inverse_link": ("to_onnx",)}
+    n_notes: ClassVar[int] = 0
+    shortcuts = {
+        "gradient": ("gradient_calls", "n_notes"),
+        "gradient_calls": ("n_notes",),
+        "losses": ("n_notes",),
+        "inverse_link": ("to_onnx",),
+    }
 
     @property
     def outputs_per_target(self) -> int:
@@ -195,6 +203,32 @@ class Loss(Component):
         During these calls NumPy does not warn of overflow.
         """
         return [partial(self.gradient, raw, y, out, scratch)]
+
+    def noting_calls(
+        self, raw: Floats, y: Floats, out: Floats, scratch: Floats, notes: Floats
+    ) -> list[Call]:
+        """Bind ``gradient``, which keeps what it has found out about each row.
+
+        Parameters
+        ----------
+        raw, y, out, scratch : ndarray
+            As for ``gradient``.
+        notes : ndarray of shape (K, B, n_notes)
+            Lies in memory with the notes in front.
+        """
+        raise NotImplementedError
+
+    def noted_losses(self, raw: Floats, y: Floats, notes: Floats) -> Floats:
+        """Return what ``losses`` does, for rows that a step has taken.
+
+        Parameters
+        ----------
+        raw, y : ndarray
+            As for ``losses``.
+        notes : ndarray of shape (..., n_notes)
+            Of the step.
+        """
+        raise NotImplementedError
 
     def mean(
         self,
@@ -354,23 +388,32 @@ class _Softmax(Loss):
     def _cross_entropy(self, raw: Floats, y: Floats) -> Floats:
         # With the classes in front, NumPy's loops run along the rows: three times as fast for ten
         # classes. scipy.special.logsumexp takes ten times as long.
-        z = raw.transpose(raw.ndim - 1, *range(raw.ndim - 1)).copy()
+        z = _in_front(raw).copy()
         np.subtract(z, np.maximum.reduce(z, axis=0), out=z)
         picked = np.einsum("c...,...c->...", z, y)
         np.exp(z, out=z)
         return np.log(np.add.reduce(z, axis=0)) - picked
 
-    def _softmax_calls(self, raw: Floats, out: Floats, scratch: Floats) -> Iterator[Call]:
-        """Bind the writing of probabilities into ``out``."""
+    def _softmax_calls(
+        self, raw: Floats, out: Floats, largest: Floats, total: Floats
+    ) -> Iterator[Call]:
+        """Bind the writing of probabilities into ``out``.
+
+        The last two, (K, B, 1), receive the largest raw prediction of each row and the sum of all
+        exponentials after it has been subtracted. They may be the same array.
+        """
         # (K, C, B), the classes in front: this is how the arrays of a step lie in memory.
-        raw, z, room = (array.swapaxes(1, 2) for array in (raw, out, scratch))
-        # One number per row, (K, 1, B): the largest is used up before the total is computed.
-        largest = total = room[:, :1]
+        raw, z, largest, total = (array.swapaxes(1, 2) for array in (raw, out, largest, total))
         yield partial(np.maximum.reduce, raw, 1, None, largest, True)
         yield partial(np.subtract, raw, largest, z)
         yield partial(np.exp, z, z)
         yield partial(np.add.reduce, z, 1, None, total, True)
         yield partial(np.divide, z, total, z)
+
+
+def _in_front(x: Floats) -> Floats:
+    """Return a view whose last axis comes first."""
+    return x.transpose(x.ndim - 1, *range(x.ndim - 1))
 
 
 class CategoricalLogLoss(_Softmax, _LogLoss):
@@ -387,17 +430,42 @@ class CategoricalLogLoss(_Softmax, _LogLoss):
     """
 
     names = ("log_loss",)
+    n_notes = 2
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
         return self._cross_entropy(raw, self._smoothed(y, raw.shape[-1]))
+
+    def noted_losses(self, raw: Floats, y: Floats, notes: Floats) -> Floats:
+        # What ``_cross_entropy`` does, but for the exponentials, which take most of its time.
+        z = np.subtract(_in_front(raw), notes[..., 0])
+        picked = np.einsum("c...,...c->...", z, self._smoothed(y, raw.shape[-1]))
+        return np.log(notes[..., 1]) - picked
 
     def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
         for call in CategoricalLogLoss.gradient_calls(self, raw, y, out, scratch):
             call()
 
     def gradient_calls(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> list[Call]:
+        # The largest is used up before the total is computed.
+        room = scratch[..., :1]
+        return self._calls(raw, y, out, scratch, room, room)
+
+    def noting_calls(
+        self, raw: Floats, y: Floats, out: Floats, scratch: Floats, notes: Floats
+    ) -> list[Call]:
+        return self._calls(raw, y, out, scratch, notes[..., :1], notes[..., 1:])
+
+    def _calls(
+        self,
+        raw: Floats,
+        y: Floats,
+        out: Floats,
+        scratch: Floats,
+        largest: Floats,
+        total: Floats,
+    ) -> list[Call]:
         calls: list[Call] = [
-            *self._softmax_calls(raw, out, scratch),
+            *self._softmax_calls(raw, out, largest, total),
             partial(np.subtract, out, y, out),
         ]
         if self.label_smoothing:
@@ -513,7 +581,7 @@ class CategoricalFocalLoss(_Softmax):
         return losses if self.alpha is None else losses * (y @ self._weights(y))[..., 0]
 
     def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
-        for call in self._softmax_calls(raw, out, scratch):
+        for call in self._softmax_calls(raw, out, scratch[..., :1], scratch[..., :1]):
             call()
         of_class, truth, probability, per_row = (
             array.swapaxes(1, 2) for array in (raw, y, out, scratch)

@@ -37,8 +37,10 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     message : str
     category : type, default=UserWarning
     """
-    frames = list(_frames())
-    line = next((f for f in frames if _package_of(f) not in _BETWEEN), frames[-1])
+    # A list of frames would hold this one, and with it all that a fit has made.
+    for line in _frames():
+        if _package_of(line) not in _BETWEEN:
+            break
     warnings.warn_explicit(
         message,
         category,

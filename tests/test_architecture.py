@@ -266,7 +266,8 @@ def test_outside_imports_fit_the_floor(path):
         allowed |= {"threadpoolctl"}
     if floor == TOOLS:
         allowed |= {"joblib", "matplotlib", "networkx", "pandas"}
-        allowed |= {"dask", "distributed", "onnx", "safetensors", "skl2onnx"}
+        # The first comes with Dask.
+        allowed |= {"cloudpickle", "dask", "distributed", "onnx", "safetensors", "skl2onnx"}
     assert roots <= allowed
     if floor == COMPONENTS:
         of_sklearn = {(m, n) for m, n in foreign if m.split(".")[0] == "sklearn"}

@@ -12,6 +12,7 @@ from sklearn.datasets import load_iris
 
 from skperceptron import MLPSoftmaxClassifier, averaging
 from skperceptron.averaging import EMA, SWA, Averaging
+from skperceptron.model_selection._stacking import Fit, train
 from skperceptron.stopping import EarlyStopping
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -98,6 +99,15 @@ def test_before_its_start_the_average_is_the_weights_themselves():
     model = make(averaging="swa", max_iter=100, n_iter_no_change=1, tol=10.0).fit(X, Y)
     assert model.n_iter_ < 75
     assert_array_equal(model.coefs_[0], weights_after(model.n_iter_))
+
+
+def test_averages_of_one_stack_begin_at_their_own_epochs():
+    rules = [None, SWA(start=0.25), SWA(start=0.75), EMA(0.9)]
+    fits = [Fit(make(averaging=rule, batch_size=30), X, Y) for rule in rules]
+    train(fits)
+    for rule, fit in zip(rules, fits, strict=True):
+        alone = make(averaging=rule, batch_size=30).fit(X, Y)
+        assert_allclose(fit.estimator.coefs_[0], alone.coefs_[0], rtol=1e-9)
 
 
 def test_training_goes_on_from_the_weights_and_not_from_their_average():

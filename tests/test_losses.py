@@ -331,6 +331,42 @@ def test_calls_of_a_step_write_the_same_gradient(loss, dtype, targets):
         assert_array_equal(out, gradient)
 
 
+NOTING_LOSSES = [loss for loss in LOSSES if loss.n_notes]
+
+
+@pytest.mark.parametrize("loss", NOTING_LOSSES, ids=repr)
+@KINDS_OF_TARGETS
+@BOTH_DTYPES
+def test_notes_of_a_step_give_its_gradient_and_its_losses(loss, dtype, targets):
+    rng = np.random.RandomState(0)
+    y = targets(loss, rng).astype(dtype)
+    usual = raw_predictions(loss, rng, scale=2).astype(dtype)
+    for raw in (usual, *(np.full_like(usual, value) for value in EXTREMES), 300 * usual):
+        out, scratch, other = np.full((3, *raw.shape), np.nan, dtype)
+        notes = np.full((loss.n_notes, *raw.shape[:2]), np.nan, dtype).transpose(1, 2, 0)
+        with np.errstate(over="ignore"):
+            for call in loss.noting_calls(raw.copy(), y, out, scratch, notes):
+                call()
+            for call in loss.gradient_calls(raw.copy(), y, other, scratch):
+                call()
+            losses_of_rows = loss.losses(raw, y)
+        assert_array_equal(out, other)
+        tolerance = 4 * np.finfo(dtype).eps
+        assert_allclose(loss.noted_losses(raw, y, notes), losses_of_rows, tolerance, tolerance)
+
+
+def test_some_losses_take_notes():
+    assert NOTING_LOSSES
+
+
+@pytest.mark.parametrize("name", ["losses", "gradient", "gradient_calls"])
+def test_class_that_redefines_what_notes_are_of_takes_none(name):
+    base = losses.CategoricalLogLoss
+    cls = type("Redefined", (base,), {name: lambda self, *args: getattr(base, name)(self, *args)})
+    assert cls().n_notes == 0
+    assert type("Same", (base,), {})().n_notes == base.n_notes
+
+
 @EVERY_LOSS
 @BOTH_DTYPES
 def test_inverse_link_gives_valid_predictions_of_any_float(loss, dtype):
@@ -584,7 +620,14 @@ def test_loss_is_a_scikit_learn_object_with_a_named_link(loss):
 
 
 @pytest.mark.parametrize(
-    ("missing", "n_arrays"), [("inverse_link", 2), ("losses", 2), ("gradient", 4)]
+    ("missing", "n_arrays"),
+    [
+        ("inverse_link", 2),
+        ("losses", 2),
+        ("gradient", 4),
+        ("noting_calls", 5),
+        ("noted_losses", 3),
+    ],
 )
 def test_base_loss_defines_nothing(missing, n_arrays):
     with pytest.raises(NotImplementedError):

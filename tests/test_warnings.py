@@ -1,7 +1,9 @@
 """Warnings: none where the user got what was asked, and each at the user's line."""
 
+import gc
 import sys
 import warnings
+import weakref
 
 import numpy as np
 import pandas as pd
@@ -228,3 +230,18 @@ def test_interruptions_are_counted_for_each_call_of_the_users():
         network(callbacks=[Twice()], **CONVERGED).fit(X, Y)
     with pytest.raises(KeyboardInterrupt):
         network(callbacks=[Twice(), Twice()], **CONVERGED).fit(X, Y)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_fit_that_warns_keeps_nothing_alive(solver):
+    # Without cycles nothing has to wait for the garbage collector, which may come late.
+    model, x = MLPSoftmaxClassifier(solver=solver, **SMALL), X.copy()
+    gone = weakref.ref(x)
+    gc.disable()
+    try:
+        with pytest.warns(ConvergenceWarning):
+            model.fit(x, Y)
+        del model, x
+        assert gone() is None
+    finally:
+        gc.enable()

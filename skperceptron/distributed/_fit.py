@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import dask
@@ -13,6 +14,7 @@ import numpy as np
 from .._sklearn.checks import Extras, take_over_features
 from ..engine import Network
 from ..estimators.base import BaseMultilayerPerceptron
+from ..estimators.categories import Found, take_over_categories
 from ..estimators.elsewhere import fit_elsewhere
 from ..estimators.fitting import Run
 from ..training import Stack
@@ -134,7 +136,10 @@ def fit(
         return stack
 
     extras = Extras(X_val, y_val, sample_weight_val)
-    fit_elsewhere(estimator, first_rows(blocks), y, sample_weight, extras, make_stack)
+    find_categories = partial(_find_categories, estimator, blocks, client)
+    fit_elsewhere(
+        estimator, first_rows(blocks), y, sample_weight, extras, make_stack, find_categories
+    )
     estimator.cluster_report_ = clusters[-1].report.as_dict()
     return estimator
 
@@ -149,6 +154,14 @@ def _client(given: Any) -> Any:
         raise ValueError(
             "There is no Dask cluster: open one with distributed.Client(), and call fit inside."
         ) from None
+
+
+def _find_categories(estimator: Any, blocks: Blocks, client: Any) -> Found:
+    """Ask the workers for the categories of each block."""
+    checker = dask.delayed(_unfitted(estimator), traverse=False)
+    find = dask.delayed(Found.in_block)
+    asked = [find(checker, block, sum(blocks.counts)) for block in blocks.X]
+    return Found.in_all(client.gather(client.compute(asked)))
 
 
 def _stack(run: Run, client: Any, blocks: Blocks, mode: str) -> tuple[Stack, Cluster]:
@@ -193,8 +206,13 @@ def chosen_mode(network: Network, batch_rows: int, n_shares: int) -> str:
 
 
 def _checker(estimator: Any) -> Any:
-    """Return an estimator that checks rows on a worker: without callbacks, not fitted."""
-    parameters = estimator.get_params(deep=False) | {"callbacks": None}
-    checker = type(estimator)(**parameters)
+    """Return an estimator that checks rows on a worker."""
+    checker = _unfitted(estimator)
     take_over_features(checker, estimator)
+    take_over_categories(checker, estimator)
     return checker
+
+
+def _unfitted(estimator: Any) -> Any:
+    """Return an estimator with the same parameters, but without callbacks."""
+    return type(estimator)(**estimator.get_params(deep=False) | {"callbacks": None})

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from .._sklearn.checks import validated
 from ..engine import Network
 from ..engine.arrays import Floats, Integers
+from ..estimators.categories import checked_rows
 from ..estimators.data import refuse_sparse_embedding
 from ..training import Member, Recipe, Stack, TrainingSet
 from ._blocks import put_together
@@ -110,7 +110,7 @@ def make_share(job: Job, number: int, weight: Floats | None, X: list[Any], y: li
             raise ValueError(
                 f"a block of X has {rows.shape[0]} rows, but that of y has {len(targets)}."
             )
-    checked = [validated(job.checker, rows, reset=False) for rows in X]
+    checked = [checked_rows(job.checker, rows) for rows in X]
     refuse_sparse_embedding(job.checker, checked[0])
     targets = job.target.encode_validation(np.concatenate([np.asarray(part) for part in y]))
     data = TrainingSet(put_together(checked), targets.astype(job.dtype))

@@ -1,8 +1,9 @@
 """Columns of X that hold categories: which ones, how many levels, and codes for a frame's own.
 
 A column of numbers holds codes: whole numbers from 0 on, one row of a learned table for each. A
-negative one stands for no category. A column of a frame that has a categorical dtype (pandas,
-polars) may hold anything: its codes are the positions in the list of its categories.
+negative one stands for no category. A column of a pandas or polars frame that holds no numbers,
+or has a categorical dtype, may hold anything: its codes are the positions in the list of its
+categories.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from .._sklearn.checks import validated
 from ..engine.arrays import Integers
 from ..engine.blocks import EmbedColumns
 from ..exceptions import TooLargeError
@@ -59,7 +61,7 @@ def usual_width(n_levels: int) -> int:
 
 
 def with_codes(estimator: Any, X: Any, *, reset: bool) -> Any:
-    """Return X; if it is a frame, with codes in the place of what has a categorical dtype.
+    """Return X; if it is a frame, with codes in the place of categories that are no numbers.
 
     Parameters
     ----------
@@ -93,27 +95,38 @@ def with_codes(estimator: Any, X: Any, *, reset: bool) -> Any:
 
 
 def _values_of(estimator: Any, X: Any) -> dict[int, list[Any]]:
-    """Return the categories of those marked columns of a frame that have a categorical dtype."""
+    """Return the categories of those marked columns of a frame that do not hold numbers."""
     chosen = _chosen(estimator, X)
     if chosen is None:
         return {}
-    n_columns = X.shape[1]
-    marked = set(range(n_columns))
+    columns: Sequence[int] = range(X.shape[1])
+    has_categories = _has_categorical_dtype
     if not _is_by_dtype(chosen):
-        marked = marked_columns(chosen, list(X.columns), n_columns)
-    found = {j: _categories_of(X, j) for j in sorted(marked)}
-    return {j: values for j, values in found.items() if values is not None}
+        columns = sorted(marked_columns(chosen, list(X.columns), X.shape[1]))
+        has_categories = _holds_no_numbers
+    return {j: _categories_of(X, j) for j in columns if has_categories(X, j)}
 
 
-def _categories_of(X: Any, j: int) -> list[Any] | None:
-    """Return the categories of a frame's column; None, if its dtype has none."""
+def _has_categorical_dtype(X: Any, j: int) -> bool:
     if hasattr(X, "iloc"):
-        dtype = X.iloc[:, j].dtype
-        return list(dtype.categories) if str(dtype) == "category" else None
-    series = X.to_series(j)
-    if not str(series.dtype).startswith(("Categorical", "Enum")):
-        return None
-    return sorted(value for value in series.unique().to_list() if value is not None)
+        return str(X.iloc[:, j].dtype) == "category"
+    return str(X.to_series(j).dtype).startswith(("Categorical", "Enum"))
+
+
+def _holds_no_numbers(X: Any, j: int) -> bool:
+    if _has_categorical_dtype(X, j):
+        return True
+    if hasattr(X, "iloc"):
+        return X.iloc[:, j].dtype.kind not in "biuf"
+    dtype = X.to_series(j).dtype
+    return not (dtype.is_numeric() or str(dtype) == "Boolean")
+
+
+def _categories_of(X: Any, j: int) -> list[Any]:
+    """Return the categories of a frame's column; what is no list of categories is sorted."""
+    if hasattr(X, "iloc"):
+        return list(X.iloc[:, j].astype("category").cat.categories)
+    return sorted(value for value in X.to_series(j).unique().to_list() if value is not None)
 
 
 def _chosen(estimator: Any, X: Any) -> Any:
@@ -132,7 +145,11 @@ def marks_columns_of_arrays(estimator: Any) -> bool:
 
 
 def columns_of(
-    estimator: Any, given: Any, X: Any, rows: Integers | slice = slice(None)
+    estimator: Any,
+    given: Any,
+    X: Any,
+    rows: Integers | slice = slice(None),
+    n_rows: int | None = None,
 ) -> CategoryColumns | None:
     """Return which columns are embedded; None if there are none.
 
@@ -145,6 +162,8 @@ def columns_of(
     X : {ndarray, CSR matrix} of shape (N, D)
     rows : ndarray of int or slice
         Those that are trained on: they tell how many levels there are.
+    n_rows : int, default=None
+        How many rows there are all together, where X is a part of them.
 
     Raises
     ------
@@ -167,7 +186,7 @@ def columns_of(
             levels.append(max(1, len(values[j])))
             continue
         largest = X[rows, j].max()
-        if largest >= min(LARGEST_CODE, LEVELS_PER_ROW * X.shape[0]):
+        if largest >= min(LARGEST_CODE, LEVELS_PER_ROW * (n_rows or X.shape[0])):
             raise TooLargeError(
                 f"categorical_features: column {_name(estimator, j)} holds the code"
                 f" {largest:.0f}, for which a table of as many rows would be trained. Number the"
@@ -188,6 +207,106 @@ def find_columns(estimator: Any, given: Any, X: Any, rows: Integers | slice = sl
     vars(estimator).pop("_categories", None)
     if (found := columns_of(estimator, given, X, rows)) is not None:
         estimator._categories = found
+
+
+@dataclass(frozen=True)
+class Found:
+    """What some rows tell of the categories.
+
+    Attributes
+    ----------
+    columns : CategoryColumns or None
+    values : dict of int to list
+        The categories of those columns that do not hold numbers.
+    """
+
+    columns: CategoryColumns | None
+    values: dict[int, list[Any]]
+
+    @classmethod
+    def in_block(cls, estimator: Any, X: Any, n_rows: int) -> Found:
+        """Look at a block of rows.
+
+        Parameters
+        ----------
+        estimator : BaseMultilayerPerceptron
+            Not fitted; it checks X.
+        X : {array-like, sparse matrix} of shape (n, n_features)
+        n_rows : int
+            Of all blocks.
+        """
+        checked = validated(estimator, with_codes(estimator, X, reset=True), reset=True)
+        columns = columns_of(estimator, X, checked, n_rows=n_rows)
+        return cls(columns, estimator._category_values)
+
+    @classmethod
+    def in_all(cls, parts: Sequence[Found]) -> Found:
+        """Return what all blocks together tell.
+
+        Categories that differ from block to block, as those of Parquet files do, are sorted.
+
+        Raises
+        ------
+        ValueError
+            If other columns are embedded, or have categories, in one block than in another.
+        """
+        columns = {() if part.columns is None else part.columns.columns for part in parts}
+        if len(columns) > 1 or len({tuple(part.values) for part in parts}) > 1:
+            raise ValueError(
+                "categorical_features must mark the same columns of the same dtypes in each block,"
+                f" got {' and '.join(map(str, sorted(map(list, columns))))}."
+            )
+        values = {j: _united([part.values[j] for part in parts]) for j in parts[0].values}
+        all_levels = [part.columns.levels for part in parts if part.columns is not None]
+        if not all_levels:
+            return cls(None, values)
+        (places,) = columns
+        levels = [
+            max(1, len(values[j])) if j in values else max(of_blocks)
+            for j, of_blocks in zip(places, zip(*all_levels, strict=True), strict=True)
+        ]
+        return cls(CategoryColumns(places, tuple(levels)), values)
+
+    def remember(self, estimator: Any) -> None:
+        """Let an estimator know them as from a fit of its own."""
+        for name in ("_categories", "_category_values"):
+            vars(estimator).pop(name, None)
+        if self.columns is not None:
+            estimator._categories = self.columns
+        if self.values:
+            estimator._category_values = self.values
+
+
+def take_over_categories(estimator: Any, source: Any) -> None:
+    """Let an estimator know the categories of another one, which has been fitted."""
+    Found(source._categories, source._category_values).remember(estimator)
+
+
+def checked_rows(estimator: Any, X: Any) -> Any:
+    """Return checked rows, with codes for their categories, as an estimator knows them.
+
+    Parameters
+    ----------
+    estimator : BaseMultilayerPerceptron
+        Knows features and categories.
+    X : {array-like, sparse matrix} of shape (n, n_features)
+        As the user gave it.
+    """
+    checked = validated(estimator, with_codes(estimator, X, reset=False), reset=False)
+    if estimator._categories is not None:
+        check_codes(estimator, checked, estimator._categories.columns)
+    return checked
+
+
+def _united(lists: Sequence[list[Any]]) -> list[Any]:
+    """Return all values of some lists; sorted, if the lists differ and the values allow it."""
+    if all(values == lists[0] for values in lists):
+        return lists[0]
+    united = list(dict.fromkeys(value for values in lists for value in values))
+    try:
+        return sorted(united)
+    except TypeError:
+        return united
 
 
 def check_codes(estimator: Any, X: Any, columns: Sequence[int]) -> None:

@@ -168,10 +168,11 @@ categorical_features : "from_dtype", array-like, callable or None, default=None
     Which columns of X hold categories, each of which becomes a vector from a learned table (Guo &
     Berkhahn 2016), beside the other columns. An array holds names, positions, or one truth value
     for each column; a callable returns such an array for the X of ``fit``; "from_dtype" are the
-    columns of a pandas or polars frame that have a categorical dtype. Those may hold anything;
-    others hold codes: whole numbers from 0 on, or negative for no category. No category, and one
-    that the (first) fit has not seen, become zeros. Scales, numeric embeddings and `input_dropout`
-    concern the other columns. Not for sparse X and with `ensemble_size`.
+    columns of a pandas or polars frame that have a categorical dtype. Such columns, and others of
+    a frame that do not hold numbers, may hold anything; numbers are codes: whole ones from 0 on,
+    or negative for no category. No category, and one that the (first) fit has not seen, become
+    zeros. Scales, numeric embeddings and `input_dropout` concern the other columns. Not for sparse
+    X and with `ensemble_size`.
 
 embedding_dim : int or "auto", default="auto"
     Width of the vectors of each column of categories. "auto" is ``1.6 n ** 0.56`` for n of them

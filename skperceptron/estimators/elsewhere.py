@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .._sklearn.checks import Extras, FitMode, check_sample_weight, restored_on_failure
@@ -9,6 +10,7 @@ from .._sklearn.compat import check_y
 from ..callbacks.listening import listening
 from ..training.elsewhere import RowsElsewhere
 from .base import BaseMultilayerPerceptron
+from .categories import Found, refuse_other_columns
 from .choices import max_iter
 from .data import CheckedData, encoded, forget, has_validation_data
 from .fitting import make_ready
@@ -28,6 +30,7 @@ def fit_elsewhere(
     sample_weight: Any,
     extras: Extras,
     make_stack: MakeStack,
+    find_categories: Callable[[], Found],
 ) -> None:
     """Do what an estimator's ``fit`` does, while a stack asks others for steps or epochs.
 
@@ -42,6 +45,8 @@ def fit_elsewhere(
     extras : Extras
     make_stack : callable
         Makes the stack from a ``Run`` whose ``data`` are :class:`RowsElsewhere`.
+    find_categories : callable
+        Returns what all rows tell of the columns that are to be embedded.
     """
     check_parameters(estimator)
     _refuse(estimator, extras)
@@ -51,7 +56,7 @@ def fit_elsewhere(
         restored_on_failure(estimator),
     ):
         listener.refuse_to_save(NAME)
-        checked = _checked(estimator, sample, y, sample_weight, mode)
+        checked = _checked(estimator, sample, y, sample_weight, mode, find_categories)
         run = make_ready(estimator, checked, mode, extras, listener)
         train(run, listener, incremental=False, make_stack=make_stack)
 
@@ -67,21 +72,28 @@ def _refuse(estimator: BaseMultilayerPerceptron, extras: Extras) -> None:
             f"early_stopping={estimator.early_stopping!r}: {NAME} holds no rows out. Give it"
             " validation rows as X_val and y_val."
         )
-    if estimator.categorical_features is not None:
-        raise ValueError(
-            f"categorical_features={estimator.categorical_features!r}: {NAME} does not see all"
-            " categories in one place. Encode the columns before, for example by one column of"
-            " zeros and ones for each category."
-        )
 
 
 def _checked(
-    estimator: BaseMultilayerPerceptron, sample: Any, y: Any, sample_weight: Any, mode: FitMode
+    estimator: BaseMultilayerPerceptron,
+    sample: Any,
+    y: Any,
+    sample_weight: Any,
+    mode: FitMode,
+    find_categories: Callable[[], Found],
 ) -> CheckedData:
     """Check what is here, as ``check_data`` does where all is."""
     given = sample, y
     n_rows = sample.shape[0]
     sample, _ = estimator._validate_training_data(sample, y[:n_rows], reset=not mode.continuing)
+    if mode.continuing:
+        refuse_other_columns(estimator, given[0], sample)
+    elif estimator.categorical_features is not None:
+        find_categories().remember(estimator)
+        # With the codes that all rows have in common.
+        sample, _ = estimator._validate_training_data(given[0], y[:n_rows], reset=False)
+    else:
+        Found(None, {}).remember(estimator)
     y = check_y(y, True, estimator._y_is_numeric, estimator=estimator)
     if sample_weight is not None:
         sample_weight = check_sample_weight(sample_weight, y)

@@ -33,6 +33,7 @@ from ._candidates import (
     transformers_token,
 )
 from ._parallel import MANY_UNITS, labels_of, pieces_of
+from ._sending import Sender, sender
 from ._stacking import Common, Order, train
 from ._threads import blas_limited_to, n_blas_threads
 
@@ -196,12 +197,15 @@ def fit_members(
         blas_limited_to(_blas_threads(jobs, parts, n_workers)) if is_heavy else nullcontext(),
         Parallel(n_jobs=n_jobs, prefer="threads" if is_heavy else None) as parallel,
     ):
-        sources = _transformed(jobs, parts, parallel)
+        sending = sender(n_jobs)
+        sources = _transformed(jobs, parts, parallel, sending)
         pieces = pieces_of(jobs, n_workers)
         # Only one after another can pieces use what others have found.
         common = Common() if n_workers == 1 else None
         outcomes = parallel(
-            delayed(_fit_together)(
+            _delayed(
+                sending,
+                _fit_together,
                 mine := [jobs[i] for i in piece],
                 {job.part: parts[job.part] for job in mine},
                 {s: sources[s] for s in {job.source for job in mine} & sources.keys()},
@@ -217,6 +221,12 @@ def fit_members(
     for piece, (found, _) in zip(pieces, outcomes, strict=True):
         members.update(zip(piece, found, strict=True))
     return [members[i] for i in range(len(jobs))]
+
+
+def _delayed(sending: Sender, function: Any, *arguments: Any) -> Any:
+    """Return a task of joblib, its large arrays sent apart."""
+    function, *others = sending.task(function, *arguments)
+    return delayed(function)(*others)
 
 
 def _blas_threads(jobs: Sequence[Job], parts: Sequence[Part], n_workers: int) -> int:
@@ -244,16 +254,21 @@ def _tell_of_interruptions(cut_short: Sequence[int], n_members: int, n_workers: 
 
 
 def _transformed(
-    jobs: Sequence[Job], parts: Sequence[Part], parallel: Parallel
-) -> dict[Hashable, Transformed]:
-    """Fit the transformers, once for each of their settings and each part."""
+    jobs: Sequence[Job], parts: Sequence[Part], parallel: Parallel, sending: Sender
+) -> dict[Hashable, Any]:
+    """Fit the transformers, once for each of their settings and each part.
+
+    What a cluster makes stays there: futures are returned for it.
+    """
     leaders = {job.source: job for job in reversed(jobs) if job.needs_transformed}
     tasks = [(job.estimator, parts[job.part]) for job in leaders.values()]
-    if any(last_step(estimator) is not estimator for estimator, _ in tasks):
-        found = parallel(delayed(_prepared)(*task) for task in tasks)
-    else:
+    if all(last_step(estimator) is estimator for estimator, _ in tasks):
         # There are no transformers: nothing is worth a worker.
         found = [_prepared(*task) for task in tasks]
+    elif sending.keeps_results:
+        found = [sending.start(_prepared, *task) for task in tasks]
+    else:
+        found = parallel(delayed(_prepared)(*task) for task in tasks)
     return dict(zip(leaders, found, strict=True))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ from ._candidates import (
     transform,
     transformers_token,
 )
+from ._sending import Sender, sender
 from ._stacking import ENDED, Common, Fit, InterruptedFit, Order, token, train
 
 #: Members that are given to a worker at a time. From 15 on a stack is hardly slower per member,
@@ -151,6 +153,7 @@ class StackedParallel:
             # joblib before 1.4, or a backend that knows no generators.
             self._parallel = Parallel(**options)
         self._keeping = keeping
+        self._sender: Sender | None = None
 
     def __enter__(self) -> StackedParallel:
         self._parallel.__enter__()
@@ -178,12 +181,16 @@ class StackedParallel:
         if keeping is not None:
             of_calls = [call.keywords for call in calls.values()]
             keeping.splits = [(keywords["train"], keywords["test"]) for keywords in of_calls]
-        sources = self._transform(list(calls.values()))
+        if self._sender is None:
+            self._sender = sender(self._parallel.n_jobs)
+        packed = self._sender.task
+        sources = self._transform(list(calls.values()), self._sender)
         pieces = pieces_of(list(calls.values()), self._n_workers())
 
         def taken(piece: list[int]) -> tuple[list[Call], dict[Hashable, Transformed]]:
             mine = [calls.pop(i) for i in piece]
-            return mine, {call.source: sources[call.source] for call in mine if call.network}
+            used = {call.source for call in mine if call.network}
+            return mine, {source: sources[source] for source in used & sources.keys()}
 
         found: dict[int, dict[str, Any]] = {}
         cut_short = []
@@ -192,7 +199,7 @@ class StackedParallel:
             for label, shared in zip(labels_of(pieces), self._shared(len(pieces)), strict=True)
         ]
         outcomes = self._outcomes(
-            delayed(_numbered)(n, _fit_and_score, *taken(piece), conditions[n])
+            delayed(_numbered)(n, *packed(_fit_and_score, *taken(piece), conditions[n]))
             for n, piece in enumerate(pieces)
         )
         for n, (of_piece, names) in outcomes:
@@ -233,27 +240,41 @@ class StackedParallel:
     def _n_workers(self) -> int:
         return effective_n_jobs(self._parallel.n_jobs)
 
-    def _transform(self, calls: Sequence[Call]) -> dict[Hashable, Transformed]:
-        """Fit the transformers, once for each of their settings and each split."""
+    def _transform(self, calls: Sequence[Call], sender: Sender) -> dict[Hashable, Any]:
+        """Fit the transformers, once for each of their settings and each split.
+
+        Data that are sent to a cluster stay there: what is returned for them are futures, or
+        nothing where workers need only take the rows of a split.
+        """
         leaders: dict[Hashable, Call] = {}
-        users: dict[Hashable, int] = {}
         for call in calls:
             if call.network is not None:
                 leaders.setdefault(call.source, call)
-                users[call.source] = users.get(call.source, 0) + 1
+        users = Counter(call.source for call in calls if call.network is not None)
+        has_transformers = any(call.network is not call.estimator for call in leaders.values())
+        if sender.keeps_results:
+            started = leaders.items() if has_transformers else ()
+            return {s: sender.start(_transformed, call, users[s]) for s, call in started}
         tasks = [
             (n, transform, call.estimator, *call.training_data())
             for n, call in enumerate(leaders.values())
         ]
-        if any(call.network is not call.estimator for call in leaders.values()):
+        if has_transformers:
             of_tasks = dict(self._parallel(starmap(delayed(_numbered), tasks)))
             found = [of_tasks[n] for n in range(len(tasks))]
         else:
-            # There are no transformers: taking rows is not worth a worker.
+            # Taking rows is not worth a worker.
             found = [function(*arguments) for _, function, *arguments in tasks]
         for transformed, n_users in zip(found, users.values(), strict=True):
             transformed.seconds /= n_users
         return dict(zip(leaders, found, strict=True))
+
+
+def _transformed(call: Call, n_users: int) -> Transformed:
+    """Fit the transformers of a call to the training rows of its split."""
+    found = transform(call.estimator, *call.training_data())
+    found.seconds /= n_users
+    return found
 
 
 def _numbered(number: int, function: Callable[..., Any], *arguments: Any) -> tuple[int, Any]:
@@ -444,6 +465,10 @@ def _fit_and_score(
     """
     method, keeps_finished = conditions.method, conditions.keeps_finished
     common, rows = conditions.shared.common, conditions.shared.rows
+    users = Counter(call.source for call in calls if call.network is not None)
+    for call in calls:
+        if call.network is not None and call.source not in sources:
+            sources[call.source] = _transformed(call, users[call.source])
     asked = {
         i: ask_for_fit(call.network, sources[call.source], common)
         for i, call in enumerate(calls)

@@ -108,7 +108,11 @@ class Stack:
         self.scalars.weigh_penalties(self._weights.sums)
         self._record = Record.of_epoch(self._plan.n_steps, len(members))
         is_weighted = self._weights.in_batch is not None
-        self.window = Window(recipes, self.data, length, n_outputs, self.dtype, is_weighted)
+        # Several networks for each row leave notes of each, but the losses are those of their mean.
+        takes_notes = self.network.multiplicity(len(self.network.nodes) - 1, trains=True) == 1
+        self.window = Window(
+            recipes, self.data, length, n_outputs, self.dtype, is_weighted, takes_notes
+        )
         self.steps = self._bind_steps(is_weighted)
         self._runner = runner(self.steps, n_epochs)
         self._validation: ValidationPass | None = None

@@ -15,6 +15,7 @@ import numpy as np
 from ..engine import Network, Workspace
 from ..engine.arrays import Call, Floats, Integers, outputs_first, runs
 from ..engine.calls import of_members, squared_lengths, squared_lengths_calls
+from ..losses import Loss
 from .data import TrainingSet
 from .groups import Groups
 from .member import Member
@@ -134,7 +135,8 @@ class Step:
         """The calls that compute the gradient."""
         window, place = self._window, (self._batch.members, self._batch.rows)
         factor = self.bound.mean if window.factor is None else window.factor[place]
-        return self.bound.learning(window.y[place], window.raw[place], factor)
+        notes = None if window.notes is None else window.notes[place]
+        return self.bound.learning(window.y[place], window.raw[place], factor, notes)
 
     def gather(self) -> None:
         """Put the rows of X into the workspace."""
@@ -236,8 +238,13 @@ class BoundStep:
             )
         ]
 
-    def learning(self, y: Floats, raw: Floats, factor: Floats) -> list[Call]:
-        """List the calls that compute a batch's gradient; ``raw`` receives its predictions."""
+    def learning(
+        self, y: Floats, raw: Floats, factor: Floats, notes: Floats | None = None
+    ) -> list[Call]:
+        """List the calls that compute a batch's gradient; ``raw`` receives its predictions.
+
+        Notes, (K, B, N), are kept for the losses, unless there are none.
+        """
         work = self._work
         record = work.averaging(raw)
         repeating: list[Call] = []
@@ -246,9 +253,7 @@ class BoundStep:
         gradients = [
             call
             for loss, j in self._losses
-            for call in of_members(
-                loss.gradient_calls(work.raw[j], y[j], work.delta[j], self._scratch[j]), j, len(y)
-            )
+            for call in of_members(self._gradient_calls(loss, j, y, notes), j, len(y))
         ]
         weighing = []
         if work.row_shares is not None:
@@ -262,6 +267,12 @@ class BoundStep:
             partial(np.multiply, work.delta, factor, work.delta),
             *work.backward_calls,
         ]
+
+    def _gradient_calls(self, loss: Loss, j: slice, y: Floats, notes: Floats | None) -> list[Call]:
+        arrays = self._work.raw[j], y[j], self._work.delta[j], self._scratch[j]
+        if notes is None or not loss.n_notes:
+            return loss.gradient_calls(*arrays)
+        return loss.noting_calls(*arrays, notes[j, :, : loss.n_notes])
 
     def _repeated(self, y: Floats, factor: Floats) -> tuple[Floats, Floats, list[Call]]:
         """Return targets and factors of rows that are predicted by m networks, and what fills them.

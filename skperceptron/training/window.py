@@ -28,6 +28,8 @@ class Window:
     dtype : dtype
     is_weighted : bool
         Whether rows have weights.
+    takes_notes : bool, default=False
+        Whether steps keep what losses can be computed from faster.
 
     Attributes
     ----------
@@ -38,6 +40,8 @@ class Window:
         To be filled by the steps.
     factor : ndarray of shape (K, n, 1) or None
         What each row counts in the gradient of its batch, if rows have weights.
+    notes : ndarray of shape (K, n, N) or None
+        What the steps are to keep.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class Window:
         n_outputs: int,
         dtype: np.dtype,
         is_weighted: bool,
+        takes_notes: bool = False,
     ) -> None:
         shape = (len(recipes), length)
         self.length = length
@@ -56,6 +61,12 @@ class Window:
         self.raw = _outputs_in_front(n_outputs, *shape, dtype)
         self.factor = np.zeros((*shape, 1), dtype=dtype) if is_weighted else None
         self._losses = list(runs([recipe.loss for recipe in recipes]))
+        n_notes = max(loss.n_notes for loss, _ in self._losses)
+        self.notes: Floats | None = None
+        if takes_notes and n_notes:
+            self.notes = _outputs_in_front(n_notes, *shape, dtype)
+            # Of rows that no step takes, losses are computed too; nobody warns of those of ones.
+            self.notes.fill(1)
         self._targets = [(one.targets, k) for one, k in runs(data)]
         self._rows = slice(0, 0)
 
@@ -86,7 +97,11 @@ class Window:
         shares = weights.shares(self._rows)
         losses = np.empty(shares.shape)
         for loss, k in self._losses:
-            losses[k] = loss.losses(self.raw[k, :n_rows], self.y[k, :n_rows])
+            raw, y = self.raw[k, :n_rows], self.y[k, :n_rows]
+            if self.notes is not None and loss.n_notes:
+                losses[k] = loss.noted_losses(raw, y, self.notes[k, :n_rows, : loss.n_notes])
+            else:
+                losses[k] = loss.losses(raw, y)
         weights.leave_out(losses, shares)
         return np.einsum("kn,kn->k", losses, shares)
 

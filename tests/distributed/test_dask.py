@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -81,8 +82,11 @@ def test_partitions_of_a_frame_go_from_parquet_to_parquet(client, tmp_path):
     assert_array_equal(found["label"], model.predict(frame))
 
 
-def test_a_killed_worker_loses_nothing_and_progress_is_told(tmp_path, capfd):
-    """The first worker that is asked for a score dies of it."""
+@pytest.mark.parametrize("step", [StandardScaler(), "passthrough"])
+def test_a_killed_worker_loses_nothing_and_progress_is_told(step, tmp_path, capfd):
+    """The first worker that is asked for a score dies of it, and with it the data it has."""
+    pipeline = clone(PIPELINE).set_params(standardscaler=step)
+    large = np.tile(X, (1, 5))
     mark = tmp_path / "has died"
 
     def score(model, X, y):
@@ -98,7 +102,7 @@ def test_a_killed_worker_loses_nothing_and_progress_is_told(tmp_path, capfd):
     def accuracy(model, X, y):
         return model.score(X, y)
 
-    alone = StackedGridSearchCV(PIPELINE, ALPHAS, cv=3, scoring=accuracy).fit(X, Y)
+    alone = StackedGridSearchCV(pipeline, ALPHAS, cv=3, scoring=accuracy).fit(large, Y)
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
     with (
         distributed.LocalCluster(dashboard_address=None, **options) as cluster,
@@ -106,11 +110,54 @@ def test_a_killed_worker_loses_nothing_and_progress_is_told(tmp_path, capfd):
         parallel_config("dask"),
     ):
         capfd.readouterr()
-        search = StackedGridSearchCV(PIPELINE, ALPHAS, cv=3, scoring=score, n_jobs=2, verbose=1)
-        search.fit(X, Y)
+        search = StackedGridSearchCV(pipeline, ALPHAS, cv=3, scoring=score, n_jobs=2, verbose=1)
+        search.fit(large, Y)
         told = capfd.readouterr().out
     assert mark.exists()
     assert_allclose(
         search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"], atol=1e-9
     )
     assert "epoch 5 of at most 5" in told
+
+
+def count_sent():
+    """Let this process count the bytes that it sends."""
+    from distributed.comm import tcp
+
+    tcp.sent, tcp.write = 0, tcp.TCP.write
+
+    async def counting(self, *arguments, **keywords):
+        n_bytes = await tcp.write(self, *arguments, **keywords)
+        tcp.sent += n_bytes or 0
+        return n_bytes
+
+    tcp.TCP.write = counting
+
+
+def sent():
+    """Return how many they were, and count no more."""
+    from distributed.comm import tcp
+
+    tcp.TCP.write = tcp.write
+    return tcp.sent
+
+
+@pytest.mark.parametrize(
+    ("estimator", "prefix", "n_times"),
+    [(PIPELINE[-1], "", 1), (PIPELINE, "mlpsoftmaxclassifier__", 2)],
+    ids=["network", "pipeline"],
+)
+def test_data_are_sent_once_to_each_worker(client, estimator, prefix, n_times):
+    """To the scheduler, to one worker, to the other; and what transformers make of them."""
+    pytest.importorskip("distributed.comm.tcp")
+    large = np.tile(X, (1, 200))
+    # Each size is a stack, and so a task, of its own.
+    sizes = {f"{prefix}hidden_layer_sizes": [(n,) for n in range(2, 10)]}
+    count_sent()
+    client.run(count_sent)
+    try:
+        with parallel_config("dask"):
+            StackedGridSearchCV(estimator, sizes, cv=2, n_jobs=2, refit=False).fit(large, Y)
+    finally:
+        n_bytes = sent() + sum(client.run(sent).values())
+    assert large.nbytes < n_bytes < (3.5 + n_times) * large.nbytes

@@ -265,6 +265,54 @@ def test_a_limit_of_epochs_may_depend_on_all_rows(client, rule):
     assert there.n_iter_ == local.n_iter_ > 1
 
 
+CODES = np.column_stack([X[:, :2], RNG.permutation(np.arange(230) % 9), RNG.randint(-1, 4, 230)])
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("size", [50, 230])
+def test_categories_are_found_in_all_blocks(client, mode, size):
+    """A column of codes whose largest one is in one block alone."""
+    given = CODES.copy()
+    given[120, 2] = 15
+    options = SETTINGS | {"categorical_features": [2, 3], "alpha": 0.1}
+    alone = MLPRegressor(**options).fit(given, NUMBERS)
+    spread = fit(MLPRegressor(**options), blocks(given, size), blocks(NUMBERS, size), mode=mode)
+    assert [table.shape for table in spread.embeddings_] == [
+        table.shape for table in alone.embeddings_
+    ]
+    assert spread.embeddings_[0].shape[0] == 16
+    assert spread.predict(given).shape == NUMBERS.shape
+    if mode == "summed":
+        assert_allclose(spread.predict(given), alone.predict(given), rtol=1e-7)
+        assert_allclose(spread.loss_curve_, alone.loss_curve_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "from block to block"])
+def test_categories_of_frames_are_those_of_one_machine(client, known):
+    """Blocks whose categories differ, as those that are read from Parquet files."""
+    frames = pytest.importorskip("dask.dataframe")
+    towns = pd.Series(np.array(["Ulm", "Bonn", "Kiel", "Jena"])[np.arange(230) // 60])
+    frame = pd.DataFrame(X[:, :2], columns=["a", "b"]).assign(town=towns.astype("category"))
+    of_frame = frames.from_pandas(frame, npartitions=4)
+    if not known:
+        of_frame = of_frame.assign(town=of_frame["town"].astype(object))
+        of_frame = of_frame.assign(town=of_frame["town"].astype("category"))
+    labels = frames.from_pandas(pd.Series(LABELS, index=frame.index), npartitions=4)
+    options = SETTINGS | {"categorical_features": "from_dtype"}
+    alone = MLPSoftmaxClassifier(**options).fit(frame, LABELS)
+    spread = fit(MLPSoftmaxClassifier(**options), of_frame, labels, mode="summed")
+    assert_allclose(spread.predict_proba(frame), alone.predict_proba(frame), atol=1e-9)
+    again = fit(spread.set_params(warm_start=True), of_frame, labels, mode="summed")
+    assert again.loss_ < alone.loss_
+
+
+def test_blocks_that_mark_other_columns_are_refused(client):
+    chosen = lambda rows: [2] if rows[0, 0] > 0 else [3]  # noqa: E731
+    network = MLPRegressor(categorical_features=chosen)
+    with pytest.raises(ValueError, match=r"same columns .*\[2\] and \[3\]"):
+        fit(network, blocks(np.where(CODES > 9, 0, CODES), 1)[:20], blocks(NUMBERS, 1)[:20])
+
+
 BAD = {
     "an estimator of others": (LogisticRegression(), {}, TypeError, "LogisticRegression"),
     "a pipeline": (make_pipeline(StandardScaler(), MLPRegressor()), {}, TypeError, "Pipeline"),
@@ -272,7 +320,12 @@ BAD = {
     "no such mode": (MLPRegressor(), {"mode": "best"}, ValueError, "mode='best'"),
     "L-BFGS": (MLPRegressor(solver="lbfgs"), {}, ValueError, "solver='lbfgs'"),
     "rows to hold out": (MLPRegressor(early_stopping=True), {}, ValueError, "X_val and y_val"),
-    "categories": (MLPRegressor(categorical_features=[0]), {}, ValueError, "categorical_features"),
+    "categories that are none": (
+        MLPRegressor(categorical_features=[0]),
+        {},
+        ValueError,
+        "codes must be whole numbers",
+    ),
     "a bad parameter": (MLPRegressor(alpha=-1), {}, ValueError, "alpha"),
     "a bad weight": (MLPRegressor(), {"sample_weight": np.ones(3)}, ValueError, "sample_weight"),
     "an array in memory": (MLPRegressor(), {"X": X}, TypeError, "X must be an array or a data"),

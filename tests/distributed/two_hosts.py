@@ -31,7 +31,7 @@ def main(address):
         assert spread.cluster_report_["n_shares"] == 2
         averaged = fit(MLPClassifier(**options), of_x, of_y, mode="averaged")
         assert np.array_equal(predict(averaged, of_x).compute(), averaged.predict(X))
-        with parallel_config("dask", scatter=[X, y]):
+        with parallel_config("dask"):
             on_both = StackedGridSearchCV(
                 MLPSoftmaxClassifier(**options), grid, cv=3, n_jobs=2
             ).fit(X, y)

@@ -327,6 +327,56 @@ def test_arrays_of_their_own_in_each_step_stay_pythons():
     assert_array_equal(total, 3)
 
 
+def test_parts_of_one_array_that_move_apart_stay_pythons():
+    # In the second step they overlap, in the first and in the last they do not.
+    x = np.arange(12.0)
+    expected = x.copy()
+
+    def listing(x, t):
+        return [partial(np.add, x[t : t + 3], 1, x[8 - 3 * t : 11 - 3 * t])]
+
+    for t in range(3):
+        listing(expected, t)[0]()
+    program = Program([Section(partial(listing, x), 3)], 3, 1)
+    assert program.n_python_calls == 1
+    program.run(np.zeros(1, np.intp), 0, 3, 0)
+    assert_array_equal(x, expected)
+
+
+@pytest.mark.parametrize("numbers", [(1.0, 1.0, 2.0), (1.0, 2.0, 2.0)])
+def test_numbers_that_change_from_step_to_step_stay_pythons(numbers):
+    x = np.zeros(2)
+    program = Program([Section(lambda t: [partial(np.add, x, numbers[t], x)], 3)], 3, 1)
+    assert program.n_python_calls == 1
+    program.run(np.zeros(1, np.intp), 0, 3, 0)
+    assert_array_equal(x, sum(numbers))
+
+
+class UsesRoom(Activation):
+    """Has room of its own, for which it asks anew at each call."""
+
+    records = True
+
+    def forward(self, z, out, *learned):
+        room = np.empty_like(z)
+        np.multiply(z, 2, out=room)
+        np.add(room, 1, out=out)
+
+
+def test_methods_with_room_of_their_own_move_from_step_to_step():
+    z, out = draw_matrix(1, 6, 2), np.zeros((1, 6, 2))
+    activation = UsesRoom()
+
+    def listing(t):
+        rows = slice(2 * t, 2 * t + 2)
+        return [partial(activation.forward, z[:, rows], out[:, rows])]
+
+    program = Program([Section(listing, 3)], 3, 1)
+    assert not program.n_python_calls
+    program.run(np.zeros(1, np.intp), 0, 3, 0)
+    assert_array_equal(out, z * 2 + 1)
+
+
 def test_program_owns_the_arrays_that_it_uses():
     x = np.zeros(100_000)
 
@@ -458,6 +508,54 @@ def test_only_classes_that_say_so_are_recorded():
 
 
 # The C code itself.
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        (A[1:], A.strides[0]),
+        (A[:1], 0),
+        (A[:1].copy(), None),
+        (A[:, :1], None),
+        (A[1:].astype("f"), None),
+        (A[1:].view("i8"), None),
+        (A[1:].view(np.memmap), None),
+        (None, None),
+    ],
+    ids=["next", "same", "copy", "shape", "dtype", "view", "subclass", "no array"],
+)
+def test_distance_is_that_of_views_that_are_alike(other, expected):
+    assert extension.distance(A[:1], other) == expected
+
+
+def test_owner_is_the_array_at_the_end_of_all_views():
+    whole = np.zeros((3, 4))
+    assert extension.owner_of(whole[1:].T[::2]) is whole
+    assert extension.owner_of(whole) is whole
+    assert extension.address(whole[1:]) == whole.ctypes.data + whole.strides[0]
+
+
+@pytest.mark.parametrize("function", [extension.owner_of, extension.address] if extension else [])
+def test_what_asks_of_arrays_refuses_anything_else(function):
+    with pytest.raises(TypeError, match="needs an array"):
+        function([1.0])
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        [],
+        [A] * 6,
+        [A, None],
+        [np.zeros((1,) * 9), np.zeros((1,) * 9)],
+        [A[:, :0], A[:, :0]],
+        [A[::-1], OUT],
+        [A, OUT[0]],
+    ],
+    ids=["none", "too many", "no array", "many axes", "empty", "backwards", "too few axes"],
+)
+def test_loops_do_not_spread_over_such_operands(arrays):
+    assert extension.spread(arrays, 1) is None
 
 
 def test_tables_and_members_of_another_size_are_refused():

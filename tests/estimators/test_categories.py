@@ -138,6 +138,34 @@ def test_frames_of_polars_hold_any_categories():
     assert_array_equal(model.predict(frame), coded.predict(X[:, :2]))
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_marked_columns_of_frames_need_no_categorical_dtype(library):
+    module = pytest.importorskip(library)
+    frame = texts(module.DataFrame)
+    model = make(categorical_features=["letter"]).fit(frame, Y)
+    expected = make(categorical_features=[1]).fit(X[:, :2], Y).predict(X[:, :2])
+    assert_array_equal(model.predict(frame), expected)
+    unknown, missing = (
+        module.DataFrame({"x": X[:2, 0], "letter": letters})
+        for letters in (["z", "y"], [None, "z"])
+    )
+    assert_array_equal(model.predict(unknown), model.predict(missing))
+
+
+def test_marked_columns_of_pandas_hold_what_can_be_told_apart():
+    pandas = pytest.importorskip("pandas")
+    expected = make(categorical_features=[1]).fit(X[:, :2], Y).predict(X[:, :2])
+    for values in ([f"{i}" for i in range(6)], pandas.date_range("2026-01-01", periods=6)):
+        frame = pandas.DataFrame({"x": X[:, 0], "what": np.array(values)[CODES]})
+        model = make(categorical_features=["what"]).fit(frame, Y)
+        assert_array_equal(model.predict(frame), expected)
+    mixed = pandas.DataFrame({"x": X[:, 0], "what": np.array([1, "b", 3.5], dtype=object)[OTHERS]})
+    model = make(categorical_features=["what"]).fit(mixed, Y)
+    assert model.embeddings_[0].shape == (3, 2)
+    codes = pandas.DataFrame({"x": X[:, 0], "what": CODES - 1})
+    assert make(categorical_features=["what"]).fit(codes, Y).embeddings_[0].shape == (5, 2)
+
+
 def test_validation_data_may_be_frames_too():
     pandas = pytest.importorskip("pandas")
     frame = texts(pandas.DataFrame).astype({"letter": "category"})

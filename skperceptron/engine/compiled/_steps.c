@@ -13,7 +13,7 @@ weights follows from those before them. */
 #include <stdint.h>
 #include <string.h>
 #include <time.h>
-#include <numpy/ndarraytypes.h>
+#include <numpy/arrayobject.h>
 #include <numpy/random/bitgen.h>
 #include <numpy/ufuncobject.h>
 
@@ -21,7 +21,7 @@ typedef npy_intp Size;
 typedef void (*Loop)(char **args, const Size *dims, const Size *steps, void *data);
 
 /* Of rows and loops, as layout.py describes them: whoever changes their meaning raises both. */
-#define VERSION 2
+#define VERSION 3
 
 /* The operands that a row has at most, the sizes that a loop reads, and their strides. */
 enum { OPERANDS = 5, DIMS = 4, STEPS = 9 };
@@ -371,6 +371,192 @@ static const struct { const char *name; Loop loop; } OWN_LOOPS[] = {
     BOTH(add_row), BOTH(adam), BOTH(sgd), BOTH(nesterov),
 };
 
+/* What rows.py asks of arrays, for every operand of every call. */
+
+/* Where an array's elements lie, if no stride is negative: from its data on, before this. */
+static const char *behind(PyArrayObject *x) {
+    const char *end = PyArray_BYTES(x) + PyArray_ITEMSIZE(x);
+    for (int i = 0; i < PyArray_NDIM(x); i++)
+        end += (PyArray_DIM(x, i) - 1) * PyArray_STRIDE(x, i);
+    return end;
+}
+
+static int has_elements_in_order(PyArrayObject *x) {
+    for (int i = 0; i < PyArray_NDIM(x); i++)
+        if (PyArray_DIM(x, i) == 0 || PyArray_STRIDE(x, i) < 0) return 0;
+    return 1;
+}
+
+static int are_laid_out_alike(PyArrayObject *x, PyArrayObject *y) {
+    const int n = PyArray_NDIM(x);
+    return PyArray_NDIM(y) == n && PyArray_CompareLists(PyArray_DIMS(x), PyArray_DIMS(y), n)
+        && PyArray_CompareLists(PyArray_STRIDES(x), PyArray_STRIDES(y), n);
+}
+
+/* The array that the memory belongs to; a borrowed reference. */
+static PyArrayObject *owner(PyArrayObject *x) {
+    for (PyObject *base; (base = PyArray_BASE(x)) && PyArray_Check(base);)
+        x = (PyArrayObject *)base;
+    return x;
+}
+
+static PyObject *owner_of(PyObject *module, PyObject *x) {
+    if (!PyArray_Check(x)) {
+        PyErr_SetString(PyExc_TypeError, "owner_of() needs an array.");
+        return NULL;
+    }
+    return Py_NewRef((PyObject *)owner((PyArrayObject *)x));
+}
+
+static PyObject *address(PyObject *module, PyObject *x) {
+    if (!PyArray_Check(x)) {
+        PyErr_SetString(PyExc_TypeError, "address() needs an array.");
+        return NULL;
+    }
+    return PyLong_FromVoidPtr(PyArray_DATA((PyArrayObject *)x));
+}
+
+static PyObject *is_plain(PyObject *module, PyObject *args) {
+    PyObject *object, *dtype;
+    if (!PyArg_ParseTuple(args, "OO!", &object, &PyArrayDescr_Type, &dtype)) return NULL;
+    PyArrayObject *x = (PyArrayObject *)object;
+    return PyBool_FromLong(PyArray_CheckExact(object)
+                           && PyArray_EquivTypes(PyArray_DESCR(x), (PyArray_Descr *)dtype)
+                           && PyArray_ISNOTSWAPPED(x) && PyArray_ISALIGNED(x)
+                           && has_elements_in_order(x));
+}
+
+static PyObject *distance(PyObject *module, PyObject *args) {
+    PyArrayObject *x, *y;
+    if (!PyArg_ParseTuple(args, "OO", &x, &y)) return NULL;
+    if (!PyArray_CheckExact(x) || !PyArray_CheckExact(y)) Py_RETURN_NONE;
+    const int flags = NPY_ARRAY_WRITEABLE | NPY_ARRAY_ALIGNED;
+    if (!are_laid_out_alike(x, y) || (PyArray_FLAGS(x) ^ PyArray_FLAGS(y)) & flags || owner(x) != owner(y)
+        || !PyArray_EquivTypes(PyArray_DESCR(x), PyArray_DESCR(y)))
+        Py_RETURN_NONE;
+    return PyLong_FromSsize_t(PyArray_BYTES(y) - PyArray_BYTES(x));
+}
+
+/* Axes along which a loop repeats: how often, and by how much each operand moves. */
+typedef struct { Size length, moves[OPERANDS]; } Axis;
+enum { MOST_AXES = 8 };
+
+/* Writes the axes of the last of some operands, with the strides with which all are broadcast along
+   them; returns how many there are, or -1 if an operand does not fit. */
+static int broadcast(PyArrayObject **x, Size n, Axis *axes) {
+    PyArrayObject *out = x[n - 1];
+    const int n_axes = PyArray_NDIM(out);
+    for (int i = 0; i < n_axes; i++) {
+        axes[i].length = PyArray_DIM(out, i);
+        for (Size j = 0; j < n; j++) {
+            const int extra = n_axes - PyArray_NDIM(x[j]);
+            if (extra < 0) return -1;
+            const Size length = i < extra ? 1 : PyArray_DIM(x[j], i - extra);
+            if (length != 1 && length != axes[i].length) return -1;
+            axes[i].moves[j] = length == 1 ? 0 : PyArray_STRIDE(x[j], i - extra);
+        }
+        if (axes[i].length > 1 && !axes[i].moves[n - 1]) return -1;
+    }
+    return n_axes;
+}
+
+/* Puts the axis along which what is written lies closest together last, and joins axes that are
+   one; those of one element are left out. Returns how many remain. */
+static int joined(Axis *axes, int n_axes, Size n) {
+    int m = 0;
+    for (int i = 0; i < n_axes; i++) {
+        const Axis axis = axes[i];
+        if (axis.length == 1) continue;
+        int place = m++;
+        for (; place && axes[place - 1].moves[n - 1] < axis.moves[n - 1]; place--)
+            axes[place] = axes[place - 1];
+        axes[place] = axis;
+    }
+    int last = 0;
+    for (int i = 1; i < m; i++) {
+        int is_one = 1;
+        for (Size j = 0; j < n; j++)
+            is_one &= axes[last].moves[j] == axes[i].length * axes[i].moves[j];
+        if (is_one) {
+            axes[i].length *= axes[last].length;
+            axes[last] = axes[i];
+        } else
+            axes[++last] = axes[i];
+    }
+    return m ? last + 1 : 0;
+}
+
+static PyObject *integers(const Size *x, Size n) {
+    PyObject *found = PyTuple_New(n);
+    for (Size i = 0; found && i < n; i++) {
+        PyObject *number = PyLong_FromSsize_t(x[i]);
+        if (!number || PyTuple_SetItem(found, i, number) < 0) Py_CLEAR(found);
+    }
+    return found;
+}
+
+static PyObject *owners(PyArrayObject **x, Size n) {
+    PyObject *found = PyTuple_New(n);
+    for (Size i = 0; found && i < n; i++)
+        if (PyTuple_SetItem(found, i, Py_NewRef((PyObject *)owner(x[i]))) < 0) Py_CLEAR(found);
+    return found;
+}
+
+static PyObject *outer_axes(const Axis *axes, int n_axes, Size n) {
+    PyObject *found = PyTuple_New(n_axes);
+    for (int i = 0; found && i < n_axes; i++) {
+        PyObject *axis = Py_BuildValue("nN", axes[i].length, integers(axes[i].moves, n));
+        if (!axis || PyTuple_SetItem(found, i, axis) < 0) Py_CLEAR(found);
+    }
+    return found;
+}
+
+/* Whether what one of some operands of the same array is read from may be written before. */
+static int may_meet(PyArrayObject **x, Size n) {
+    PyArrayObject *out = x[n - 1];
+    for (Size j = 0; j < n - 1; j++)
+        if (owner(x[j]) == owner(out)
+            && !(PyArray_DATA(x[j]) == PyArray_DATA(out) && are_laid_out_alike(x[j], out))
+            && PyArray_BYTES(x[j]) < behind(out) && PyArray_BYTES(out) < behind(x[j]))
+            return 1;
+    return 0;
+}
+
+static PyObject *spread(PyObject *module, PyObject *args) {
+    PyObject *operands;
+    Size n_members;
+    if (!PyArg_ParseTuple(args, "O!n", &PyList_Type, &operands, &n_members)) return NULL;
+    const Size n = PyList_Size(operands);
+    PyArrayObject *x[OPERANDS];
+    if (n < 1 || n > OPERANDS) Py_RETURN_NONE;
+    for (Size j = 0; j < n; j++) {
+        PyObject *operand = PyList_GetItem(operands, j);
+        if (!PyArray_CheckExact(operand)) Py_RETURN_NONE;
+        x[j] = (PyArrayObject *)operand;
+        if (PyArray_NDIM(x[j]) > MOST_AXES || !has_elements_in_order(x[j])) Py_RETURN_NONE;
+    }
+    Axis found[MOST_AXES], *axes = found;
+    int n_axes = broadcast(x, n, axes);
+    if (n_axes < 0 || !PyArray_ISWRITEABLE(x[n - 1])) Py_RETURN_NONE;
+    Size addresses[OPERANDS], n_moving = 0, by_member[OPERANDS];
+    for (Size j = 0; j < n; j++) addresses[j] = (Size)PyArray_DATA(x[j]);
+    if (n_members > 1) {
+        if (!n_axes || axes->length != n_members) Py_RETURN_NONE;
+        memcpy(by_member, axes->moves, sizeof by_member);
+        n_moving = n;
+        axes++;
+        n_axes--;
+    }
+    n_axes = joined(axes, n_axes, n);
+    Axis inner = {1, {0}};
+    if (n_axes) inner = axes[--n_axes];
+    if (n_axes > 2) Py_RETURN_NONE;
+    return Py_BuildValue("NnNnNNNN", integers(addresses, n), inner.length, integers(inner.moves, n),
+                         PyArray_SIZE(x[n - 1]) / n_members, integers(by_member, n_moving),
+                         outer_axes(axes, n_axes, n), owners(x, n),
+                         PyBool_FromLong(may_meet(x, n)));
+}
+
 /* What Python sees. */
 
 static PyObject *own_loops(PyObject *module, PyObject *unused) {
@@ -458,6 +644,23 @@ static PyMethodDef METHODS[] = {
      "own_loops()\n--\n\nReturn the addresses of this module's loops by name."},
     {"inner_loop", inner_loop, METH_VARARGS,
      "inner_loop(ufunc, i, /)\n--\n\nReturn the addresses of a ufunc's i-th loop and of its data."},
+    {"owner_of", owner_of, METH_O,
+     "owner_of(x, /)\n--\n\nReturn the array that the memory of an array belongs to."},
+    {"address", address, METH_O, "address(x, /)\n--\n\nReturn where an array begins."},
+    {"is_plain", is_plain, METH_VARARGS,
+     "is_plain(x, dtype, /)\n--\n\n"
+     "Tell whether an operand is an array that a loop for this dtype can read."},
+    {"distance", distance, METH_VARARGS,
+     "distance(x, y, /)\n--\n\n"
+     "Return by how many bytes two views of an array's memory lie apart that are alike otherwise;\n"
+     "None if they are not."},
+    {"spread", spread, METH_VARARGS,
+     "spread(arrays, n_members, /)\n--\n\n"
+     "Describe how a loop runs over operands that are broadcast to the last one.\n\n"
+     "Returns addresses, length and strides of the loop, how many elements a member has, by how\n"
+     "much operands move from member to member, up to two (length, moves) of repetitions, the\n"
+     "owners of the memory, and whether an operand may meet what is written; None if there is no\n"
+     "such loop."},
     {"run", run, METH_VARARGS,
      "run(table, taken, first, last, start, stop, /)\n--\n\n"
      "Run a table for the steps first to last - 1 of the members start to stop - 1.\n\n"
@@ -477,6 +680,7 @@ static struct PyModuleDef MODULE = {
 PyMODINIT_FUNC PyInit__steps(void) {
     PyObject *module = PyModule_Create(&MODULE);
     if (!module) return NULL;
+    import_array();
     import_umath1(NULL);
     if (PyModule_AddIntConstant(module, "VERSION", VERSION) < 0
         || PyModule_AddIntConstant(module, "ROW_WORDS", sizeof(Row) / sizeof(Size)) < 0)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 #: Of this description; ``_steps.c`` has the same.
-VERSION = 2
+VERSION = 3
 
 #: Loops of our own in ``_steps.c``; most exist for doubles, "_d", and floats, "_f".
 _FOR_BOTH = ("uniform", "copy", "greater", "greater_equal", "less", "less_equal", "add_row")
@@ -76,16 +76,6 @@ class Row:
     by_step: Sequence[int] = field(default=())
     group: int = 0
 
-    @property
-    def kind(self) -> tuple[object, ...]:
-        """All but where the operands lie, and how they move from step to step."""
-        what = self.loop, self.work, self.can_be_split, self.members
-        return (
-            *what,
-            *map(tuple, (self.dims, self.steps, self.by_member)),
-            tuple((n, tuple(moves)) for n, moves in self.outer),
-        )
-
     def words(self) -> list[int]:
         """Return the row as the C code reads it."""
         outer = [*self.outer, *[(1, ())] * (2 - len(self.outer))]
@@ -105,5 +95,8 @@ class Row:
         ]
 
 
-def _padded(words: Sequence[int], length: int) -> list[int]:
-    return [*words, *[0] * (length - len(words))]
+_ZEROS = (0,) * max(OPERANDS, DIMS, STEPS)
+
+
+def _padded(words: Sequence[int], length: int) -> tuple[int, ...]:
+    return (*words, *_ZEROS[len(words) : length])

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from functools import partial
+from types import BuiltinMethodType, MethodType
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,11 +18,14 @@ import numpy as np
 from ..arrays import Call, Integers
 from ..calls import OfMembers
 from .extension import steps as extension
-from .layout import ADDRESSES, BY_STEP, Row
+from .layout import ADDRESSES, BY_STEP, WIDTH, Row
 from .rows import Rows, encode
 
 #: Elements above which neighbouring rows are run block by block: BLOCK of ``_steps.c``.
 BLOCK = 1_024
+
+#: What belongs to a call beside arrays, and tells by comparison that it is the same.
+COMPARED = (int, float, str, np.generic, MethodType, BuiltinMethodType)
 
 #: Lists the calls of a step; two steps' lists differ in operands only.
 Listing = Callable[[int], Sequence[Call]]
@@ -55,7 +59,8 @@ class Table:
 
     def __init__(self, rows: Sequence[Row], of_epoch: Sequence[bool]) -> None:
         blockwise = list(_in_blocks(rows, of_epoch))
-        self._words = np.array([row.words() for row in blockwise], dtype=np.intp)
+        words = [word for row in blockwise for word in row.words()]
+        self._words = np.array(words, dtype=np.intp).reshape(-1, WIDTH)
         self._owners = [row.owners for row in rows]
         self._by_epoch = self._words[:, BY_STEP] * np.array(of_epoch)[:, np.newaxis]
         self._start = 0
@@ -181,7 +186,7 @@ class _Encoder:
         found: list[list[Row] | tuple[Call, ...]] = []
         others: list[Sequence[Call]] | None = None
         for place, calls in enumerate(zip(*listed, strict=True)):
-            rows = self._moving([self._rows_of(call) for call in calls], n_steps)
+            rows = self._moving(calls, n_steps)
             if rows is not None:
                 found.append(rows)
                 continue
@@ -214,30 +219,62 @@ class _Encoder:
                 row.addresses = [address - first * move for address, move in moves]
         return rows
 
-    def _moving(self, found: Sequence[Rows], n_steps: int) -> Rows:
-        """Return the rows of a step with the distances to those of the next one."""
-        if any(rows is None for rows in found) or len({len(rows or ()) for rows in found}) > 1:
+    def _moving(self, calls: Sequence[Call], n_steps: int) -> Rows:
+        """Return rows for the same call of the first, the second and the last step."""
+        rows = self._rows_of(calls[0])
+        if rows is None or all(call is calls[0] for call in calls):
+            return rows
+        moves = _moves([_operands_of(call) for call in calls], n_steps)
+        if moves is None:
             return None
-        if all(rows is found[0] for rows in found):
-            return found[0]
-        moved = []
-        for rows in zip(*found, strict=True):
-            first, last = rows[0], rows[-1]
-            second = rows[1]
-            moves = [b - a for a, b in zip(first.addresses, second.addresses, strict=True)]
-            ends = [
-                a + (n_steps - 1) * move for a, move in zip(first.addresses, moves, strict=True)
-            ]
-            if ends != list(last.addresses) or not all(_alike(a, b) for a, b in pairwise(rows)):
-                return None
-            moved.append(replace(first, by_step=moves))
-        return moved
+        if not any(moves.values()):
+            return rows
+        return [
+            replace(row, by_step=[moves.get(id(owner), 0) for owner in row.owners]) for row in rows
+        ]
 
 
-def _alike(row: Row, other: Row) -> bool:
-    """Tell whether rows differ in their addresses only, within the same arrays."""
-    same_arrays = all(a is b for a, b in zip(row.owners, other.owners, strict=True))
-    return same_arrays and row.kind == other.kind
+def _operands_of(call: Any) -> list[Any]:
+    """Return all that a bound call is made of."""
+    bound = getattr(call, "table_form", call)
+    if not isinstance(bound, partial):
+        return []
+    found = [bound.func, getattr(call, "members", None)]
+    for x in (*bound.args, *bound.keywords.values()):
+        found += x if isinstance(x, list | tuple) else [x]
+    return found
+
+
+def _moves(operands: Sequence[Sequence[Any]], n_steps: int) -> dict[int, int] | None:
+    """Return by how many bytes operands move from step to step, by the id of their memory's owner.
+
+    None, if calls differ in anything else, or if parts of one array do not move all alike: then
+    they might meet in one step and not in another.
+
+    Parameters
+    ----------
+    operands : sequence of list
+        Those of the first, the second and the last step.
+    n_steps : int
+    """
+    if len(set(map(len, operands))) > 1:
+        return None
+    found: dict[int, int] = {}
+    for first, second, last in zip(operands[0], operands[1], operands[-1], strict=True):
+        if not isinstance(first, np.ndarray):
+            if _is_same(first, second) and _is_same(first, last):
+                continue
+            return None
+        move = extension.distance(first, second)
+        if move is None or extension.distance(first, last) != move * (n_steps - 1):
+            return None
+        if found.setdefault(id(extension.owner_of(first)), move) != move:
+            return None
+    return found
+
+
+def _is_same(x: Any, y: Any) -> bool:
+    return x is y or (isinstance(x, COMPARED) and type(x) is type(y) and bool(x == y))
 
 
 #: Owner, address, stride, and moves by step and by member.

@@ -61,25 +61,6 @@ def inner_loop(ufunc: np.ufunc, dtype: np.dtype) -> Loop | None:
     return found
 
 
-def owner_of(x: Array) -> Array:
-    """Return the array that the memory of ``x`` belongs to."""
-    while isinstance(x.base, np.ndarray):
-        x = x.base
-    return x
-
-
-def is_plain(x: Any, dtype: np.dtype) -> bool:
-    """Tell whether an operand is an array that a loop for this dtype can read."""
-    return (
-        type(x) is np.ndarray
-        and x.dtype == dtype
-        and x.dtype.isnative
-        and x.flags.aligned
-        and x.size > 0
-        and min(x.strides, default=0) >= 0
-    )
-
-
 def in_array(x: Any, dtype: np.dtype) -> Any:
     """Return an operand; Python's numbers become arrays, as in NumPy's arithmetic."""
     if type(x) in (int, float) or (isinstance(x, np.generic) and x.dtype == dtype):
@@ -92,27 +73,18 @@ def in_array(x: Any, dtype: np.dtype) -> Any:
 
 def interfere(x: Array, out: Array) -> bool:
     """Tell whether writing one array may change what is still to be read of another."""
-    return owner_of(x) is owner_of(out) and _interfere_within(x, out)
-
-
-def _interfere_within(x: Array, out: Array) -> bool:
-    """Tell the same of parts of one array."""
-    if x is out:
+    if x is out or extension.owner_of(x) is not extension.owner_of(out):
         return False
-    if x.shape == out.shape and x.strides == out.strides and address(x) == address(out):
-        return False
-    if not np.may_share_memory(x, out):
+    if (
+        x.shape == out.shape
+        and x.strides == out.strides
+        and extension.address(x) == extension.address(out)
+    ):
         return False
     try:
         return bool(np.shares_memory(x, out, max_work=OVERLAP_WORK))
     except np.exceptions.TooHardError:
         return True
-
-
-def address(x: Array) -> int:
-    """Return where an array begins."""
-    found: int = x.__array_interface__["data"][0]
-    return found
 
 
 def encode(call: Call, n: int, constants: dict[Any, Array]) -> Rows:
@@ -188,7 +160,7 @@ def _ufunc(function: np.ufunc, operands: Sequence[Any], n: int) -> Rows:
     if not _takes_numbers(function) and any(type(x) in (int, float) for x in operands):
         return None
     arrays = [in_array(x, out.dtype) for x in operands]
-    if not all(is_plain(x, out.dtype) for x in arrays):
+    if not all(extension.is_plain(x, out.dtype) for x in arrays):
         return None
     if function is np.add and arrays[0] is out:
         rows = _add_row(arrays[1], out, n)
@@ -204,58 +176,25 @@ def _takes_numbers(function: np.ufunc) -> bool:
 
 def elementwise(loop: Loop, arrays: Sequence[Array], n: int) -> Rows:
     """Return a row that applies a loop to operands that are broadcast to the last one."""
-    out, owners = arrays[-1], [owner_of(x) for x in arrays]
-    own = [x for x, owner in zip(arrays[:-1], owners[:-1], strict=True) if owner is owners[-1]]
-    if not out.flags.writeable or any(_interfere_within(x, out) for x in own):
+    found = extension.spread(arrays, n)
+    if found is None:
         return None
-    axes = _axes(arrays, out.shape)
-    if axes is None or any(m > 1 and not s for m, *_, s in axes):
-        return None
-    by_member: Sequence[int] = ()
-    if n > 1:
-        if not axes or axes[0][0] != n:
-            return None
-        by_member = axes[0][1:]
-        axes = axes[1:]
-    merged: list[tuple[int, ...]] = []
-    # The axis along which what is written lies closest together becomes the loop's own.
-    for axis in sorted((axis for axis in axes if axis[0] > 1), key=lambda axis: -axis[-1]):
-        last = merged[-1] if merged else None
-        if last and all(s == axis[0] * t for s, t in zip(last[1:], axis[1:], strict=True)):
-            merged[-1] = (last[0] * axis[0], *axis[1:])
-        else:
-            merged.append(axis)
-    length, *steps = merged.pop() if merged else (1, *[0] * len(arrays))
-    if len(merged) > 2:
+    addresses, length, steps, work, by_member, outer, owners, may_meet = found
+    if may_meet and any(interfere(x, arrays[-1]) for x in arrays[:-1]):
         return None
     return [
         Row(
             loop,
-            [address(x) for x in arrays],
-            [length],
+            addresses,
+            (length,),
             steps,
-            out.size // n,
+            work,
             by_member,
-            [(m, moves) for m, *moves in merged],
-            can_be_split=not merged and len(arrays) <= 4,
-            owners=tuple(owners),
+            outer,
+            can_be_split=not outer and len(arrays) <= 4,
+            owners=owners,
         )
     ]
-
-
-def _axes(arrays: Sequence[Array], shape: tuple[int, ...]) -> list[tuple[int, ...]] | None:
-    """Return the length of each axis and the strides with which arrays are broadcast along it."""
-    columns: list[tuple[int, ...]] = [shape]
-    for x in arrays:
-        if x.shape == shape and 1 not in shape:
-            columns.append(x.strides)
-            continue
-        extra = len(shape) - x.ndim
-        if extra < 0 or any(m not in (1, n) for m, n in zip(x.shape, shape[extra:], strict=True)):
-            return None
-        strides = (0 if m == 1 else s for m, s in zip(x.shape, x.strides, strict=True))
-        columns.append((*[0] * extra, *strides))
-    return list(zip(*columns, strict=True))
 
 
 def _add_row(row: Array, out: Array, n: int) -> Rows:
@@ -273,12 +212,12 @@ def _add_row(row: Array, out: Array, n: int) -> Rows:
     return [
         Row(
             loop,
-            (address(row), address(out)),
+            (extension.address(row), extension.address(out)),
             (n_rows, width),
             (out.strides[1],),
             n_rows * width,
             by_member if n > 1 else (),
-            owners=(owner_of(row), owner_of(out)),
+            owners=(extension.owner_of(row), extension.owner_of(out)),
         )
     ]
 
@@ -293,7 +232,7 @@ def _copy(out: Any, x: Any, n: int) -> Rows:
         return None
     x = in_array(x, out.dtype)
     dtype: Any = getattr(x, "dtype", out.dtype)
-    if not (is_plain(x, dtype) and is_plain(out, out.dtype)):
+    if not (extension.is_plain(x, dtype) and extension.is_plain(out, out.dtype)):
         return None
     if dtype == out.dtype:
         return elementwise(own_loop(f"copy_{dtype.char}"), [x, out], n)
@@ -313,7 +252,9 @@ def _uniform(generator: Any, size: Any, dtype: Any, out: Any, n: int) -> Rows:
     """Encode ``generator.random(None, dtype, out)`` of one member."""
     if size is not None or n > 1 or type(out) is not np.ndarray or out.dtype.char not in "df":
         return None
-    if not (is_plain(out, np.dtype(dtype)) and out.flags.c_contiguous and out.flags.writeable):
+    if not (
+        extension.is_plain(out, np.dtype(dtype)) and out.flags.c_contiguous and out.flags.writeable
+    ):
         return None
     return [_uniform_row(generator, out)] if _draws_like_numpy(out.dtype) else None
 
@@ -321,8 +262,10 @@ def _uniform(generator: Any, size: Any, dtype: Any, out: Any, n: int) -> Rows:
 def _uniform_row(generator: Any, out: Array) -> Row:
     loop, _ = own_loop(f"uniform_{out.dtype.char}")
     source = generator.bit_generator.ctypes.bit_generator.value
-    owners = owner_of(out), generator
-    return Row((loop, source), [address(out)], [out.size], (), 4 * out.size, owners=owners)
+    owners = extension.owner_of(out), generator
+    return Row(
+        (loop, source), [extension.address(out)], [out.size], (), 4 * out.size, owners=owners
+    )
 
 
 @cache
@@ -355,7 +298,7 @@ def product(a: Any, b: Any, out: Any, n: int) -> Rows:
     """Encode ``out = a @ b`` for (..., m, k) and (..., k, p), with at most one axis before."""
     if type(out) is not np.ndarray or out.dtype.char not in "df":
         return None
-    if not all(is_plain(x, out.dtype) for x in (a, b, out)) or not out.flags.writeable:
+    if not all(extension.is_plain(x, out.dtype) for x in (a, b, out)) or not out.flags.writeable:
         return None
     if b.ndim == 2 < a.ndim:
         b = b.reshape((1,) * (a.ndim - 2) + b.shape)
@@ -369,31 +312,24 @@ def product(a: Any, b: Any, out: Any, n: int) -> Rows:
         return None
     if not all(_is_blasable(x) for x in arrays) or any(interfere(x, out) for x in arrays[:2]):
         return None
-    axes = _axes([x[..., 0, 0] for x in arrays], out.shape[:-2])
-    if axes is None:
+    repeated = extension.spread([x[..., 0, 0] for x in arrays], n)
+    if repeated is None:
         return None
-    by_member: Sequence[int] = ()
-    if n > 1:
-        if not axes or axes[0][0] != n or axes[0][-1] == 0:
-            return None
-        by_member = axes[0][1:]
-        axes = axes[1:]
-    axes = [axis for axis in axes if axis[0] > 1] or [(1, 0, 0, 0)]
-    if len(axes) > 1:
+    _, repetitions, moves, _, by_member, outer, owners, _ = repeated
+    if outer:
         return None
     loop = inner_loop(np.matmul, out.dtype)
     if loop is None:
         return None
-    ((repetitions, *moves),) = axes
     return [
         Row(
             loop,
-            [address(x) for x in arrays],
+            [extension.address(x) for x in arrays],
             [repetitions, m, k, p],
             [*moves, *(s for x in arrays for s in x.strides[-2:])],
             repetitions * m * k * p // 8 + 1,
             by_member,
-            owners=tuple(owner_of(x) for x in arrays),
+            owners=owners,
         )
     ]
 
@@ -411,7 +347,7 @@ def _reduce(
         return None
     if not isinstance(axis, int) or not 0 < axis < x.ndim:
         return None
-    if not (is_plain(x, x.dtype) and is_plain(out, x.dtype)):
+    if not (extension.is_plain(x, x.dtype) and extension.is_plain(out, x.dtype)):
         return None
     if out.shape != (*x.shape[:axis], 1, *x.shape[axis + 1 :]) or interfere(x, out):
         return None
@@ -444,13 +380,13 @@ def _reduce(
         return None
     row = Row(
         loop,
-        [address(out), address(rest), address(out)],
+        [extension.address(out), extension.address(rest), extension.address(out)],
         [length],
         steps,
         rest.size // n,
         (of_out[0], strides[0], of_out[0]) if n > 1 else (),
         [(m, moves) for m, *moves in order],
-        owners=(owner_of(out), owner_of(x), owner_of(out)),
+        owners=(extension.owner_of(out), extension.owner_of(x), extension.owner_of(out)),
     )
     return [*first, row]
 
@@ -476,9 +412,9 @@ def _take_and_cast(X: Any, rows: Any, out: Any, room: Any, n: int) -> Rows:
 
 def _gather(loop: Loop, X: Any, rows: Any, out: Any, width: int, n: int) -> Rows:
     """Encode the copying of rows; ``width`` counts in the loop's own unit."""
-    if not (is_plain(X, X.dtype) and is_plain(rows, np.dtype(np.intp))):
+    if not (extension.is_plain(X, X.dtype) and extension.is_plain(rows, np.dtype(np.intp))):
         return None
-    if not is_plain(out, out.dtype) or rows.ndim != 2 or len(rows) != n:
+    if not extension.is_plain(out, out.dtype) or rows.ndim != 2 or len(rows) != n:
         return None
     if out.shape != (*rows.shape, X.shape[1]) or not out.flags.writeable:
         return None
@@ -492,12 +428,12 @@ def _gather(loop: Loop, X: Any, rows: Any, out: Any, width: int, n: int) -> Rows
     return [
         Row(
             loop,
-            [address(X), address(rows), address(out)],
+            [extension.address(X), extension.address(rows), extension.address(out)],
             [rows.shape[1], width, len(X)],
             (),
             out.size // n,
             by_member if n > 1 else (),
-            owners=(owner_of(X), owner_of(rows), owner_of(out)),
+            owners=(extension.owner_of(X), extension.owner_of(rows), extension.owner_of(out)),
         )
     ]
 
@@ -511,7 +447,9 @@ def _update(name: str, vectors: Sequence[Any], coefficients: Sequence[Any], n: i
     if type(first) is not np.ndarray or first.dtype.char not in "df":
         return None
     dtype = first.dtype
-    if not all(is_plain(x, dtype) and x.flags.writeable for x in (*vectors, *coefficients)):
+    if not all(
+        extension.is_plain(x, dtype) and x.flags.writeable for x in (*vectors, *coefficients)
+    ):
         return None
     if any(x.shape != first.shape or x.strides[-1:] != (dtype.itemsize,) for x in vectors):
         return None
@@ -521,25 +459,27 @@ def _update(name: str, vectors: Sequence[Any], coefficients: Sequence[Any], n: i
     if any(np.may_share_memory(x[:1] if n > 1 else x, y[:1] if n > 1 else y) for x, y in pairs):
         return None
     # The coefficients lie side by side: the loop reads them as one operand.
-    start, column = address(coefficients[0]), coefficients[0]
+    start, column = extension.address(coefficients[0]), coefficients[0]
     shapes = {x.shape for x in coefficients}
-    beside = [address(x) == start + i * dtype.itemsize for i, x in enumerate(coefficients)]
+    beside = [
+        extension.address(x) == start + i * dtype.itemsize for i, x in enumerate(coefficients)
+    ]
     if not all(beside) or shapes != {(n, 1) if n > 1 else ()}:
         return None
-    if any(owner_of(x) is not owner_of(column) for x in coefficients):
+    if any(extension.owner_of(x) is not extension.owner_of(column) for x in coefficients):
         return None
-    if any(owner_of(x) is owner_of(column) for x in vectors):
+    if any(extension.owner_of(x) is extension.owner_of(column) for x in vectors):
         return None
     operands = (*vectors, column)
     return [
         Row(
             own_loop(f"{name}_{dtype.char}"),
-            [address(x) for x in operands],
+            [extension.address(x) for x in operands],
             [first.shape[-1]],
             (),
             first.size // n,
             [x.strides[0] for x in operands] if n > 1 else (),
-            owners=tuple(owner_of(x) for x in operands),
+            owners=tuple(extension.owner_of(x) for x in operands),
         )
     ]
 
@@ -564,4 +504,4 @@ METHODS: dict[tuple[type, str], Callable[..., Rows]] = {
     (np.ufunc, "reduce"): _reduce,
 }
 
-__all__ = ["Floats", "Rows", "encode", "owner_of"]
+__all__ = ["Floats", "Rows", "encode"]

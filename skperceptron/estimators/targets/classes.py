@@ -10,6 +10,7 @@ from scipy.special import expit
 
 from ..._sklearn.checks import (
     FitMode,
+    are_evidently_classes,
     are_known_labels,
     encoded_labels,
     refuse_too_few_classes,
@@ -171,6 +172,8 @@ class ManyClasses(_Classes):
         return one_hot(codes, len(self.classes))
 
     def _check_kind(self, y: Any, mode: FitMode) -> None:
+        if are_evidently_classes(y):
+            return
         check_classification_targets(y)
         if type_of_target(y, input_name="y").startswith("multilabel"):
             raise ValueError(

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 from scipy.special import expit
 
-from ..._sklearn.checks import FitMode, shown_labels
+from ..._sklearn.checks import FitMode, are_evidently_classes, shown_labels
 from ..._sklearn.compat import check_classification_targets, type_of_target
 from ...engine.arrays import Floats
 from ...engine.operators import OperatorGraph, Value
@@ -19,6 +19,8 @@ from .base import LabelTarget
 
 def is_multilabel(y: Any) -> bool:
     """Tell whether y holds several labels per row; refuse what no classifier can learn."""
+    if are_evidently_classes(y):
+        return False
     if sparse.issparse(y) and y.shape[1] > 1:
         _check_indicator(y)
     check_classification_targets(y)

@@ -1,0 +1,125 @@
+"""Tasks for the workers of a Dask cluster: each large array is sent once, not within each task.
+
+An array becomes a task of its own, whose result is the array. Dask sends such a result to each
+worker that needs it and, unlike data that were scattered, makes it again when a worker has died.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import cloudpickle
+import numpy as np
+from scipy import sparse
+
+from ._sending import Sender
+
+__all__ = ["DaskSender"]
+
+#: Bytes from which on an array is worth a task, which takes a millisecond.
+LARGE = 10_000
+
+
+class DaskSender(Sender):
+    """Sends tasks to the workers of a Dask cluster.
+
+    Arrays and results stay there as long as this object lives.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    """
+
+    keeps_results = True
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        # By their ids, with the arrays, so that no other one gets the same id.
+        self._sent: dict[int, tuple[Any, Any]] = {}
+
+    def task(self, function: Callable[..., Any], *arguments: Any) -> tuple[Any, ...]:
+        written = io.BytesIO()
+        pickler = _Pickler(written)
+        pickler.dump((function, arguments))
+        return _run, written.getvalue(), *map(self._future, pickler.aside)
+
+    def start(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return self._client.submit(*self.task(function, *arguments), pure=False)
+
+    def _future(self, value: Any) -> Any:
+        if _is_future(value):
+            return value
+        if id(value) not in self._sent:
+            with warnings.catch_warnings():
+                # Dask advises to scatter what is large. Scattered data would die with a worker.
+                warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+                self._sent[id(value)] = value, self._client.submit(_itself, value, pure=False)
+        return self._sent[id(value)][1]
+
+
+class _Pickler(cloudpickle.Pickler):
+    """Pickles all but large arrays and futures, which are put aside.
+
+    Parameters
+    ----------
+    file : file object
+    """
+
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file)
+        self.aside: list[Any] = []
+        self._numbers: dict[int, int] = {}
+
+    def persistent_id(self, value: Any) -> int | None:
+        if not (_is_large(value) or _is_future(value)):
+            return None
+        if id(value) not in self._numbers:
+            self._numbers[id(value)] = len(self.aside)
+            self.aside.append(value)
+        return self._numbers[id(value)]
+
+
+class _Unpickler(pickle.Unpickler):
+    """Reads what a pickler has written.
+
+    Parameters
+    ----------
+    file : file object
+    aside : tuple
+        What the pickler has put aside.
+    """
+
+    def __init__(self, file: io.BytesIO, aside: tuple[Any, ...]) -> None:
+        super().__init__(file)
+        self._aside = aside
+
+    def persistent_load(self, number: int) -> Any:
+        return self._aside[number]
+
+
+def _run(written: bytes, *aside: Any) -> Any:
+    """Run a task on a worker."""
+    # Once all workers but one have died, joblib runs tasks in the client, where nobody has
+    # waited for the futures.
+    aside = tuple(value.result() if _is_future(value) else value for value in aside)
+    function, arguments = _Unpickler(io.BytesIO(written), aside).load()
+    return function(*arguments)
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _is_future(value: Any) -> bool:
+    kind = type(value)
+    return kind.__name__ == "Future" and kind.__module__.startswith("distributed.")
+
+
+def _is_large(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.nbytes >= LARGE
+    return sparse.issparse(value) or hasattr(type(value), "iloc")

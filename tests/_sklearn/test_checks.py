@@ -1,0 +1,96 @@
+"""What is evidently right is spared scikit-learn's checks, which would change nothing."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import validate_data
+
+from skperceptron import MLPRegressor, MLPSoftmaxClassifier
+from skperceptron._sklearn.checks import are_evidently_classes, are_evidently_numbers, validated
+
+X = np.random.RandomState(0).normal(size=(24, 3))
+EVIDENT = {
+    "float64": X,
+    "float32": X.astype(np.float32),
+    "fortran": np.asfortranarray(X),
+    "backwards": X[::-1],
+    "large numbers": np.sign(X) * 1e308,
+}
+DOUBTFUL = {
+    "list": X.tolist(),
+    "integers": X.astype(int),
+    "another byte order": X.astype(">f8"),
+    "infinite": np.where(X > 1, np.inf, X),
+    "one axis": X[0],
+    "no rows": X[:0],
+    "frame": pd.DataFrame(X),
+    "subclass": np.matrix(X),
+}
+
+
+@pytest.mark.parametrize("x", EVIDENT.values(), ids=EVIDENT)
+@pytest.mark.parametrize(
+    "y", [X[:, 0], np.arange(24) % 3, X[:, :2]], ids=["numbers", "codes", "columns"]
+)
+def test_checks_return_what_is_evidently_valid(x, y):
+    assert are_evidently_numbers(x)
+    estimator, other = MLPRegressor(), MLPRegressor()
+    # From an earlier fit to a frame.
+    estimator.feature_names_in_ = other.feature_names_in_ = np.array(["a", "b", "c"], object)
+    found = validated(estimator, x, y, multi_output=True, reset=True)
+    assert found[0] is x
+    assert found[1] is y
+    validate_data(other, x, y, multi_output=True, reset=True)
+    assert vars(estimator) == vars(other)
+
+
+@pytest.mark.parametrize("x", DOUBTFUL.values(), ids=DOUBTFUL)
+def test_checks_decide_about_all_other_data(x):
+    assert not are_evidently_numbers(x)
+
+
+def test_length_of_the_targets_is_checked():
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        MLPRegressor().fit(X, X[:-1, 0])
+
+
+LABELS = {
+    "integers": np.arange(24) % 4,
+    "text": np.array(["a", "b"] * 12),
+    "truth": np.arange(24) % 2 > 0,
+    "one class": np.ones(24, int),
+}
+
+
+@pytest.mark.parametrize("y", LABELS.values(), ids=LABELS)
+def test_checks_say_nothing_about_evident_classes(y):
+    assert are_evidently_classes(y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_classification_targets(y)
+    assert type_of_target(y) in ("binary", "multiclass")
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.arange(24),
+        np.arange(24) / 2,
+        np.array(["a", 1] * 12, object),
+        np.array([b"a", b"b"] * 12),
+        np.ones((24, 2), int),
+        [0, 1] * 12,
+    ],
+    ids=["many", "floats", "objects", "bytes", "two columns", "list"],
+)
+def test_checks_decide_about_all_other_labels(y):
+    assert not are_evidently_classes(y)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_many_classes_for_few_rows_are_still_warned_of():
+    with pytest.warns(UserWarning, match="unique classes"):
+        MLPSoftmaxClassifier(max_iter=1).fit(X, np.arange(24) % 18)
