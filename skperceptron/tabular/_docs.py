@@ -13,7 +13,7 @@ preset : {{"default", "fast", "accurate", "realmlp-td-s", "realmlp-td", "tabm"}}
     that is more strongly regularised, and one in the manner of scikit-learn's own networks. Numbers
     are predicted with six folds, classes with four, which are drawn twice on tables of up to 1,000
     rows. On dense tables of at least 2,000 rows and at most 30 columns after preparation, the first
-    arm has periodic embeddings. "fast" takes about a third of the time:
+    arm has periodic embeddings. "fast" takes about a quarter of the time:
     narrower layers, less than half of the steps, folds drawn once. "accurate" takes three to ten
     times as long: more arms, among them, on small tables, networks that share weights, and more
     draws. "realmlp-td-s", "realmlp-td" (Holzmüller et al. 2024) and "tabm" (Gorishniy et al. 2025)
