@@ -87,9 +87,9 @@ def _of_pandas(column: Any) -> tuple[Any, bool]:
     if kind in "iuf":
         return column.to_numpy(dtype=np.float64, na_value=np.nan), False
     if kind == "M":
-        return column.to_numpy(dtype=DATE, na_value=np.datetime64("NaT")), False
+        return column.to_numpy(dtype=DATE, na_value=np.datetime64("NaT", "us")), False
     if kind == "m":
-        return column.to_numpy(dtype="timedelta64[us]", na_value=np.timedelta64("NaT")), False
+        return column.to_numpy(dtype="timedelta64[us]", na_value=np.timedelta64("NaT", "us")), False
     if kind == "c":
         return column.to_numpy(), False
     return column.to_numpy(dtype=object, na_value=None), False
@@ -199,7 +199,7 @@ def as_dates(content: Any, name: Any) -> Any:
 
 def _date(value: Any, name: Any) -> Any:
     if is_missing(value):
-        return np.datetime64("NaT")
+        return np.datetime64("NaT", "us")
     if isinstance(value, datetime):
         return np.datetime64(value.replace(tzinfo=None)).astype(DATE)
     if isinstance(value, date | np.datetime64):

@@ -14,17 +14,17 @@ from ..engine.arrays import Floats, Integers
 from ..engine.operators import OperatorGraph, Value
 from ..kept import kept_as
 from ..options import shown
-from ._columns import DATE, as_dates, as_keys, as_numbers, is_missing
+from ._columns import as_dates, as_keys, as_numbers, is_missing
 
 __all__ = ["Dates", "Levels", "Numbers", "Part"]
 
-DAY = np.timedelta64(1, "D")
+DAY, YEAR = np.timedelta64(1, "D"), np.timedelta64(1, "Y")
 
 #: Those of a day.
 MICROSECONDS = 86_400_000_000
 
 #: The number that stands for a missing date.
-MISSING_DATE = int(np.datetime64("NaT").astype(DATE).astype(np.int64))
+MISSING_DATE = int(np.datetime64("NaT", "us").astype(np.int64))
 
 #: Days of 400 years, after which the calendar repeats itself.
 DAYS_OF_ERA = 146_097
@@ -194,7 +194,7 @@ class Dates(Part):
         if self.has_gaps:
             out[:, 1] = np.isnat(dates)
         years = dates.astype("datetime64[Y]")
-        length = (years + 1).astype("datetime64[D]") - years.astype("datetime64[D]")
+        length = (years + YEAR).astype("datetime64[D]") - years.astype("datetime64[D]")
         # 1970 began on a Thursday; weeks begin on Mondays.
         turns = [(dates - years) / length, (days + 3) / 7, days]
         n_circles = 3 if self.has_times else 2

@@ -107,7 +107,7 @@ def fill(draw):
 def shift_of_rows(draw):
     n, b, h = draw.shape
     row = contiguous(draw, n, 1, h)
-    out = contiguous(draw, n, b, h) if draw.rng.randint(2) else contiguous(draw, n, h, b).mT
+    out = either_way(draw, n, b, h)
     return add_to_rows(row, out)
 
 
@@ -120,9 +120,15 @@ def contiguous(draw, *shape):
 def product(draw):
     n, m, k = draw.shape
     p = int(draw.rng.choice([1, 2, 7]))
-    a = contiguous(draw, n, m, k) if draw.rng.randint(2) else contiguous(draw, n, k, m).mT
-    b = contiguous(draw, n, k, p) if draw.rng.randint(2) else contiguous(draw, n, p, k).mT
+    a, b = either_way(draw, n, m, k), either_way(draw, n, k, p)
     return partial(np.matmul, a, b, contiguous(draw, n, m, p))
+
+
+def either_way(draw, n, rows, columns):
+    """Return matrices whose rows, or whose columns, are contiguous."""
+    if draw.rng.randint(2):
+        return contiguous(draw, n, rows, columns)
+    return contiguous(draw, n, columns, rows).swapaxes(1, 2)
 
 
 def reduction(draw):

@@ -108,7 +108,7 @@ def test_few_rows_of_long_data_are_looked_at():
             return found
 
     X = np.ones((NUMBERS, 3), dtype=np.float32).view(Counted)
-    assert_allclose(root_mean_squares(X), 1)
+    assert about_scale(Described(X)) == ""
     assert 0 < Counted.taken <= NUMBERS + 3
 
 
@@ -176,7 +176,7 @@ def test_rare_categories_and_constant_features_are_no_other_scale():
 
 
 def test_sparse_validation_rows_are_compared_by_the_size_of_what_is_stored():
-    X = sparse.random_array((400, 50), density=0.05, rng=np.random.RandomState(0)).tocsr()
+    X = sparse.csr_array(sparse.random(400, 50, density=0.05, random_state=0))
     assert about_validation_scale(Described(X[:200]), X[200:]) == ""
     assert "another scale" in about_validation_scale(Described(X[:200]), 1000 * X[200:])
     assert "another scale" in about_validation_scale(Described(1000 * X[:200]), X[200:])

@@ -19,7 +19,19 @@ from skperceptron import (
     MLPSoftmaxClassifier,
     RosenblattPerceptron,
 )
-from skperceptron.activations import CELU, Activation, Gaussian, Heaviside, list_activations
+from skperceptron.activations import (
+    CELU,
+    ELU,
+    GELU,
+    Activation,
+    Gaussian,
+    Heaviside,
+    LeakyReLU,
+    PReLU,
+    Sine,
+    get_activation,
+    list_activations,
+)
 from skperceptron.embeddings import Periodic, PeriodicLinear
 from skperceptron.engine import Network, Node, blocks
 from skperceptron.engine.network import INPUT
@@ -54,10 +66,28 @@ TWO = (Y > 0).astype(int)
 NUMBERS = make_regression(80, 6, n_targets=2, noise=0.1, random_state=0)[1]
 ONE = NUMBERS[:, 0] / NUMBERS[:, 0].std()
 
+#: Activations whose parameters say something that their defaults do not.
+FAR_FROM_DEFAULTS = [
+    CELU(1e3),
+    CELU(0.5),
+    ELU(2.0),
+    GELU("tanh"),
+    Heaviside(sharpness=2.0),
+    LeakyReLU(0.3),
+    PReLU(-0.5),
+    Sine(2.5),
+]
+
+
+def test_every_parameter_of_an_activation_has_been_moved():
+    known = {name: get_activation(name) for name in list_activations()}
+    with_parameters = {type(one) for one in known.values() if one.get_params()}
+    assert with_parameters == {type(one) for one in FAR_FROM_DEFAULTS}
+
 
 @BOTH_OPSETS
 @BOTH_DTYPES
-@pytest.mark.parametrize("activation", [*list_activations(), CELU(1e3)])
+@pytest.mark.parametrize("activation", [*list_activations(), *FAR_FROM_DEFAULTS], ids=str)
 def test_every_activation(check_exported, activation, dtype, opset):
     network = MLPSoftmaxClassifier((8, 5), activation, **SHORT).fit(X, Y)
     check_exported(network, (3 * X).astype(dtype), target_opset=opset)

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import sklearn
-from joblib import parallel_config
+from joblib import parallel_backend
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
@@ -233,7 +233,7 @@ def test_splitters_groups_and_seeds():
 
 def test_seed_decides_and_workers_do_not_matter():
     one, again, other = (classifier(random_state=seed).fit(X, Y) for seed in (0, 0, 1))
-    with parallel_config(backend="threading"):
+    with parallel_backend("threading"):
         two = classifier(n_jobs=2).fit(X, Y)
     assert_array_equal(one.predict_proba(X), again.predict_proba(X))
     assert_allclose(one.predict_proba(X), two.predict_proba(X), atol=1e-9)

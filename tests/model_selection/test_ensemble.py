@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import sklearn
-from joblib import parallel_config
+from joblib import parallel_backend
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris, make_multilabel_classification
@@ -64,7 +64,7 @@ def test_several_labels_per_row_are_averaged_label_by_label():
 
 def test_seed_decides_and_workers_do_not_matter():
     ensembles = [StackedEnsembleClassifier(SOFTMAX, 20, random_state=seed) for seed in (0, 0, 1)]
-    with parallel_config(backend="threading"):
+    with parallel_backend("threading"):
         ensembles[1].set_params(n_jobs=2)
         one, two, other = (ensemble.fit(X, Y).predict_proba(X) for ensemble in ensembles)
     assert_allclose(one, two, atol=1e-9)

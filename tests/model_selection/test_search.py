@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import sklearn
-from joblib import parallel_config
+from joblib import parallel_backend
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.stats import loguniform
@@ -228,7 +228,7 @@ def test_sparse_input_and_weights_have_the_same_scores():
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_pipelines_have_the_same_scores(n_jobs):
     # Threads start faster than processes.
-    with parallel_config(backend="threading"):
+    with parallel_backend("threading"):
         check_pipelines(n_jobs)
 
 
@@ -248,7 +248,7 @@ def test_workers_may_be_those_of_dask():
     pipeline = Pipeline([("scale", StandardScaler()), ("net", BINARY)])
     with (
         distributed.Client(n_workers=2, processes=False, dashboard_address=None),
-        parallel_config(backend="dask"),
+        parallel_backend("dask"),
     ):
         assert_same_search(pipeline, on_last_step(grid), X, Y, n_jobs=2, cv=2)
 

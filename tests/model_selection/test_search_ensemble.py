@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import sklearn
-from joblib import parallel_config
+from joblib import parallel_backend
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import loguniform
 from sklearn.base import clone
@@ -186,7 +186,7 @@ def test_other_estimators_labels_and_workers():
     network = MLPBinaryClassifier(random_state=0, **QUICK)
     found = search(network).fit(*data)
     assert found.predict_proba(data[0]).shape == (90, 3)
-    with parallel_config(backend="threading"):
+    with parallel_backend("threading"):
         spread = search(network, n_jobs=2).fit(*data)
     assert_allclose(spread.predict_proba(data[0]), found.predict_proba(data[0]), atol=1e-9)
 

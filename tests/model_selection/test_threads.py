@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from joblib import parallel_config
+from joblib import parallel_backend
 from threadpoolctl import threadpool_limits
 
 from skperceptron import MLPRegressor
@@ -23,7 +23,7 @@ def test_long_work_is_shared_as_blas_would(two_threads):
     assert n_threads(None, 1e12) == 2
     assert n_threads(None, 1e3) == 1
     assert n_threads(3, 1e3) == 3
-    with parallel_config("threading", n_jobs=4):
+    with parallel_backend("threading", n_jobs=4):
         assert n_threads(None, 1e3) == 4
 
 

@@ -304,7 +304,7 @@ def test_dictionaries_of_arrow_are_categories():
 
 
 def test_many_sparse_columns_stay_sparse():
-    counts = sparse.random_array((30, 50_000), density=1e-3, format="csr", rng=0)
+    counts = sparse.csr_array(sparse.random(30, 50_000, density=1e-3, random_state=0))
     preprocessor = TabularPreprocessor(dtype="float32").fit(counts)
     found = preprocessor.transform(counts)
     assert sparse.issparse(found) and found.dtype == np.float32 and found.nnz == counts.nnz

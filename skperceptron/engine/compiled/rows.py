@@ -40,9 +40,10 @@ COMPARISONS: dict[Any, str] = {
     np.less_equal: "less_equal",
 }
 
-#: Where NumPy keeps the ufunc that ``np.clip`` calls: no public name leads to it.
-_UMATH: Any = getattr(getattr(np, "_core", None), "umath", None)
-CLIP: Any = getattr(_UMATH, "clip", None)
+#: Where NumPy (before version 2, elsewhere) keeps the ufunc that ``np.clip`` calls: no public name
+#: leads to it.
+_CORE: Any = getattr(np, "_core", None) or getattr(np, "core", None)
+CLIP: Any = getattr(getattr(_CORE, "umath", None), "clip", None)
 
 
 @cache
