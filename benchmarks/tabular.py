@@ -172,8 +172,9 @@ def _for_peer(X: Any, model: str) -> Any:
         return X.astype({column: "category" for column in texts})
     if model in ("CatBoost", "RealMLP-TD-S"):
         # None of their own business: a level of its own.
-        filled = {column: X[column].fillna("missing").astype(str) for column in texts}
-        X = X.assign(**filled)
+        X = X.copy()
+        for column in texts:
+            X[column] = X[column].fillna("missing").astype(str)
     return X.astype({column: "category" for column in texts}) if model == "RealMLP-TD-S" else X
 
 

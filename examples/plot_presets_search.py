@@ -25,8 +25,8 @@ model = TabularMLPRegressor(max_epochs=15, random_state=0)
 # %%
 # Four combinations with three fits each, and one more fit of the best one to all rows. To save
 # time, ``max_epochs=15`` cuts the training short. Without it each preset trains for as long as its
-# own rules say, and "default" trains longer than "fast". Here they only differ in their number of
-# arms.
+# own rules say, and "default" trains longer than "fast". Here they only differ in the widths of
+# their layers.
 
 search = GridSearchCV(model, grid, cv=cv, scoring="neg_root_mean_squared_error").fit(X, y)
 results = search.cv_results_
@@ -38,10 +38,10 @@ for parameters, score, spread in zip(
 print(f"best: {search.best_params_}")
 
 # %%
-# On average, more folds and more arms help here, but by less than half a unit of error. Which rows
-# are held out matters much more: in the picture each line is one of the three folds of the search,
-# and the lowest line is about two units or more below the others. One line even rises. With so few
-# rows nobody can tell whether such a small gain is real.
+# On average, all four are the same to a fifth of a unit of error. Which rows are held out matters
+# much more: in the picture each line is one of the three folds of the search, and the lowest line
+# is about three units below the highest. Two lines fall where there are more folds, one rises. With
+# so few rows nobody can tell whether such a small gain is real.
 
 errors = -np.array([results[f"split{i}_test_score"] for i in range(cv.n_splits)])
 labels = [f"{p['preset']}\n{p['n_folds']} folds" for p in results["params"]]

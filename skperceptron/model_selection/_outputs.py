@@ -27,6 +27,7 @@ from ..estimators.classifiers import MLPSoftmaxClassifier
 from ..estimators.targets import are_probabilities, scored
 from ..kept import kept_as
 from ..losses import Pinball
+from ..options import shown
 from ._combination import (
     Blend,
     BlendRules,
@@ -237,6 +238,7 @@ def are_rows_of_probabilities(y: Any, estimator: Any) -> bool:
 
 def described_labels(owner: str, y: Any) -> tuple[ProbabilityOutput, Any, Integers]:
     """Return what labels are like, y as members are given it, and the true codes (n, L)."""
+    _refuse_missing_labels(y)
     check_classification_targets(y)
     kind = type_of_target(y, input_name="y")
     if kind == "multilabel-indicator":
@@ -256,9 +258,20 @@ def described_labels(owner: str, y: Any) -> tuple[ProbabilityOutput, Any, Intege
     if len(classes) < 2:
         raise ValueError(
             f"{owner} needs samples of at least 2 classes in the data, but the data contains only"
-            f" one class: {classes[0]!r}"
+            f" one class: {shown(classes.tolist()[0])}"
         )
     return ProbabilityOutput(classes), y, codes[:, np.newaxis]
+
+
+def _refuse_missing_labels(y: Any) -> None:
+    """Raise ValueError if labels are missing, before anyone asks of what kind they are."""
+    if sparse.issparse(y):
+        return
+    found = np.asarray(y)
+    if found.dtype.kind == "f" and np.isnan(found).any():
+        raise ValueError("Input y contains NaN: leave out the rows without a label.")
+    if found.dtype.kind == "O" and any(one is None for one in found.ravel().tolist()):
+        raise ValueError("Input y contains None: leave out the rows without a label.")
 
 
 def described_numbers(owner: Any, y: Any) -> tuple[MeanOutput, Floats, Floats]:

@@ -17,7 +17,16 @@ import numpy as np
 from ..engine.arrays import Floats
 from ..options import shown
 
-__all__ = ["as_dates", "as_keys", "as_numbers", "content_of", "is_frame", "is_missing", "kind_of"]
+__all__ = [
+    "as_dates",
+    "as_keys",
+    "as_numbers",
+    "content_of",
+    "is_frame",
+    "is_missing",
+    "kind_of",
+    "names_of",
+]
 
 #: The unit in which dates are kept. Nanoseconds would end in the year 2262.
 DATE = np.dtype("datetime64[us]")
@@ -30,7 +39,14 @@ MISSING_TYPES = ("NAType", "NaTType", "NoneType")
 
 def is_frame(X: Any) -> bool:
     """Tell whether X is a table with columns of different types."""
-    return any(hasattr(X, name) for name in ("iloc", "to_series", "column_names"))
+    # A series of pandas has one dimension; frames of others do not say how many they have.
+    has_columns = any(hasattr(X, name) for name in ("iloc", "to_series", "column_names"))
+    return has_columns and getattr(X, "ndim", 2) == 2
+
+
+def names_of(X: Any) -> list[Any]:
+    """Return the names of the columns of a frame."""
+    return list(X.column_names if hasattr(X, "column_names") else X.columns)
 
 
 def is_missing(value: Any) -> bool:

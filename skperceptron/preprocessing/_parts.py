@@ -116,7 +116,6 @@ class Levels(Part):
         self.is_signed = len(levels) == len(self.levels) == 2
         named = self.levels[1:] if self.is_signed else self.levels
         self.suffixes = [f"_{level}" for level in named]
-        self._codes = {level: code for code, level in enumerate(self.levels)}
         return self
 
     def write(self, content: Any, name: Any, out: Floats) -> None:
@@ -149,9 +148,10 @@ class Levels(Part):
 
     def _codes_of(self, content: Any, name: Any) -> Integers:
         """Return each row's level, -1 where it has none that is known."""
-        code_of = self._codes.get
+        # Not kept: a dict whose keys are truth values does not come back from a file of skops.
+        known = {level: code for code, level in enumerate(self.levels)}
         try:
-            codes = [code_of(level, -1) for level in as_keys(content)]
+            codes = [known.get(level, -1) for level in as_keys(content)]
         except TypeError as error:
             raise TypeError(f"Column {name!r} of categories: {error}.") from error
         return np.array(codes, dtype=np.intp)

@@ -5,6 +5,7 @@ X has N rows and D columns throughout; the output has W columns.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -25,9 +26,10 @@ from ..options import (
     Precision,
     Rules,
     items_of,
+    shown,
     speaks_for_itself,
 )
-from ._columns import content_of, is_frame, kind_of
+from ._columns import content_of, is_frame, kind_of, names_of
 from ._marked import CATEGORICAL_FEATURES, marked_columns
 from ._parts import Dates, Levels, Numbers, Part
 from ._scaler import RobustSmoothClipScaler
@@ -272,6 +274,7 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
     def _validated(self, X: Any, *, reset: bool) -> Any:
         """Check what scikit-learn checks, and leave dtypes and frames as they are."""
         if is_frame(X):
+            _refuse_repeated_names(X)
             validate_data(self, X, skip_check_array=True, reset=reset)
             if not X.shape[0] or not X.shape[1]:
                 raise ValueError(
@@ -335,7 +338,9 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
             with np.errstate(over="ignore"):
                 part.write(content, self._name(part.position), out[:, start:stop])
             start = stop
-        return out
+        # Infinity has been refused: what is infinite here has only had no room in this dtype.
+        largest = np.finfo(out.dtype).max
+        return np.clip(out, -largest, largest, out=out)
 
     def _scaled(self, encoded: Floats) -> Floats:
         """Scale in place, and fill the gaps."""
@@ -374,3 +379,13 @@ def parts_of(preprocessor: TabularPreprocessor) -> list[tuple[Part, Any]] | None
     if preprocessor._parts is None:
         return None
     return [(part, preprocessor._name(part.position)) for part in preprocessor._parts]
+
+
+def _refuse_repeated_names(X: Any) -> None:
+    """Raise ValueError if columns of a frame share a name: they could not be told apart."""
+    repeated = [name for name, n in Counter(names_of(X)).items() if n > 1]
+    if repeated:
+        raise ValueError(
+            f"X has several columns of the name {shown(repeated[0])}: give each column a name of"
+            " its own."
+        )

@@ -169,7 +169,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         if sample_weight is not None:
             weights["sample_weight"] = check_sample_weight(sample_weight, numbers)
         y, codes = self._checked_target(y)
-        splits = self._split(numbers, y, codes, groups, rng)
+        splits = self._split(numbers, y, codes, groups, rng, weights.get("sample_weight"))
         preset, n_rows = PRESETS[self.preset], numbers.shape[0]
         batch = min(self._batch_rows(preset, n_rows), min(len(train) for train, _ in splits))
         n_batches = max(1, max(len(train) for train, _ in splits) // batch)
@@ -257,18 +257,24 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         codes: Integers | None,
         groups: Any,
         rng: np.random.RandomState,
+        sample_weight: Floats | None,
     ) -> list[Split]:
-        preset = PRESETS[self.preset]
-        n_folds = preset.n_folds if self.n_folds is None else self.n_folds
-        if hasattr(n_folds, "split"):
-            return list(n_folds.split(numbers, y, groups))
-        n_folds = plain(n_folds)
-        if groups is None:
-            splits = drawn_folds(numbers.shape[0], n_folds, codes, rng)
-        else:
+        preset, given = PRESETS[self.preset], plain(self.n_folds)
+        if hasattr(given, "split"):
+            return list(given.split(numbers, y, groups))
+        recipe, n_draws = preset.recipe(is_classifier=self._is_classifier), 1
+        if given is None:
+            n_draws = preset.draws(recipe, numbers.shape[0])
+        n_folds = recipe.n_folds if given is None else given
+        if groups is not None:
             check_consistent_length(numbers, groups)
-            splits = grouped_folds(n_folds, codes, groups, rng)
-        return splits[:1] if preset.uses_one_fold and self.n_folds is None else splits
+        splits: list[Split] = []
+        for _ in range(n_draws):
+            if groups is None:
+                splits += drawn_folds(numbers.shape[0], n_folds, codes, rng, sample_weight)
+            else:
+                splits += grouped_folds(n_folds, codes, groups, rng)
+        return splits[:1] if preset.uses_one_fold and given is None else splits
 
     def _batch_rows(self, preset: Preset, n_rows: int) -> int:
         recipe = preset.recipe(is_classifier=self._is_classifier)
@@ -277,19 +283,21 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
     def _arms(self, preset: Preset, numbers: Any) -> Sequence[Arm]:
         """Return in which parameters the arms differ."""
         recipe = preset.recipe(is_classifier=self._is_classifier)
-        arms, given = recipe.arms, plain(self.arms)
-        if given is None:
-            return preset.arms(recipe, *numbers.shape, is_dense=not sparse.issparse(numbers))
-        if (listed := items_of(given)) is not None:
+        listed = items_of(given := plain(self.arms))
+        if listed is not None:
             if not listed:
                 raise ValueError("arms=[] holds no arm: at least one is needed.")
             # What an arm does not say is as in the preset's first one.
-            return [{**arms[0], **arm} for arm in listed]
-        if given > len(arms):
+            return [{**recipe.arms[0], **arm} for arm in listed]
+        arms = preset.arms(recipe, *numbers.shape, is_dense=not sparse.issparse(numbers))
+        if given is not None and given > len(arms):
             raise ValueError(
                 f"arms={given}, but the preset {self.preset!r} has {len(arms)}. Pass a list of"
                 " dicts of a network's parameters for arms of your own."
             )
+        if self.hidden_layer_sizes is not None:
+            # All networks get what is asked for, also those that the preset makes otherwise.
+            arms = tuple({n: arm[n] for n in arm if n != "hidden_layer_sizes"} for arm in arms)
         return arms[:given]
 
     def _shared(self, preset: Preset, batch: int, n_epochs: int) -> dict[str, Any]:

@@ -9,14 +9,16 @@ _Class = TypeVar("_Class", bound=type)
 
 _PARAMETERS = """
 preset : {{"default", "fast", "accurate", "realmlp-td-s", "realmlp-td", "tabm"}}, default="default"
-    Where all that is None comes from. "default" trains three arms on four folds, two where there
-    are more than 4,000 rows. "fast" takes about a third of the time: two arms, narrower layers,
-    less than half of the steps. "accurate" takes about five times as long: eight folds, more steps,
-    a fourth arm in the manner of scikit-learn's own networks, and on tables of at least 2,000 rows
-    and few columns a fifth one with periodic embeddings. "realmlp-td-s", "realmlp-td" (Holzmüller
-    et al. 2024) and "tabm" (Gorishniy et al. 2025) are networks as published, which hold one fifth
-    of the rows out to find their best epoch and are not calibrated; "tabm", 32 networks of 3 x 512
-    units that share weights, takes minutes.
+    Where all that is None comes from. "default" trains three arms: one that is weakly and one
+    that is more strongly regularised, and one in the manner of scikit-learn's own networks. Numbers
+    are predicted with six folds, classes with four, which are drawn twice on tables of up to 1,000
+    rows. On dense tables of at least 2,000 rows and at most 30 columns after preparation, the first
+    arm has periodic embeddings. "fast" takes about a quarter of the time:
+    narrower layers, less than half of the steps, folds drawn once. "accurate" takes three to ten
+    times as long: more arms, among them, on small tables, networks that share weights, and more
+    draws. "realmlp-td-s", "realmlp-td" (Holzmüller et al. 2024) and "tabm" (Gorishniy et al. 2025)
+    are networks as published, which hold one fifth of the rows out to find their best epoch and are
+    not calibrated; "tabm", 32 networks of 3 x 512 units that share weights, takes minutes.
 
 n_folds : int or cross-validation splitter, default=None
     How many folds, >= 2; each is held out by one network of each arm. They are drawn with

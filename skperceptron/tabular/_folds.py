@@ -8,18 +8,23 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
-from ..engine.arrays import Integers
+from ..engine.arrays import Floats, Integers
 from ..model_selection._held_out import Split
 
 __all__ = ["drawn_folds", "grouped_folds"]
 
 
 def drawn_folds(
-    n_rows: int, n_folds: int, codes: Integers | None, rng: np.random.RandomState
+    n_rows: int,
+    n_folds: int,
+    codes: Integers | None,
+    rng: np.random.RandomState,
+    sample_weight: Floats | None = None,
 ) -> list[Split]:
     """Draw folds of equal size, to a row; each has its share of every class, to a row.
 
-    A class with a single row is never held out, so that all networks know all classes.
+    A class with a single row is never held out, so that all networks know all classes. Rows whose
+    weight is zero are dealt by themselves, so that each fold has its share of those that count.
 
     Parameters
     ----------
@@ -29,6 +34,8 @@ def drawn_folds(
     codes : ndarray of int, shape (n_rows,), or None
         The classes, from 0 on.
     rng : RandomState
+    sample_weight : ndarray of shape (n_rows,), default=None
+        Non-negative.
 
     Returns
     -------
@@ -39,17 +46,21 @@ def drawn_folds(
     ValueError
         If nothing can be held out.
     """
+    counts = np.ones(n_rows, dtype=bool) if sample_weight is None else sample_weight > 0
     order = rng.permutation(n_rows)
     may_leave = np.ones(n_rows, dtype=bool)
     if codes is not None:
         order = order[np.argsort(codes[order], kind="stable")]
-        may_leave = np.bincount(codes)[codes] > 1
-    n_folds = min(n_folds, int(may_leave.sum()))
+        n_of_class = np.bincount(codes[counts], minlength=codes.max() + 1)
+        may_leave = ~counts | (n_of_class[codes] > 1)
+    order = order[np.argsort(~counts[order], kind="stable")]
+    n_folds = min(n_folds, int((may_leave & counts).sum()))
     if n_folds < 2:
         of_class = "" if codes is None else " of one class"
+        weighted = "" if counts.all() else " with a positive weight"
         raise ValueError(
-            f"n_samples={n_rows} is too few: at least 2 samples{of_class} are needed, one to"
-            " train on while the other is held out."
+            f"n_samples={int(counts.sum())}{weighted} is too few: at least 2 samples{of_class} are"
+            " needed, one to train on while the other is held out."
         )
     # Class by class, rows are dealt to the folds like cards; where one class ends, the next goes
     # on with the next fold.
@@ -79,7 +90,13 @@ def grouped_folds(
         If there are fewer than two groups.
     """
     groups = np.asarray(groups)
-    n_groups = len(np.unique(groups))
+    try:
+        n_groups = len(np.unique(groups))
+    except TypeError as error:
+        raise TypeError(
+            "groups holds values that cannot be compared with each other, such as None beside"
+            " texts: give each row a number or a text."
+        ) from error
     if n_groups < 2:
         raise ValueError(
             "groups has a single group: at least 2 are needed, one to train on while the other is"

@@ -401,3 +401,34 @@ def test_wrong_parameters_are_refused_by_name(parameters):
     name = next(iter(parameters))
     with pytest.raises(ValueError, match=f"The '{name}' parameter of TabularPreprocessor must be"):
         TabularPreprocessor(**parameters).fit(NUMBERS)
+
+
+def test_truth_values_survive_a_skops_file():
+    skops = pytest.importorskip("skops.io")
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame({"known": [True, False, True, False]})
+    model = TabularPreprocessor().fit(X)
+    dumped = skops.dumps(model)
+    again = skops.loads(dumped, trusted=skops.get_untrusted_types(data=dumped))
+    np.testing.assert_array_equal(again.transform(X), model.transform(X))
+
+
+@pytest.mark.parametrize("largest", [1e39, 1e300])
+def test_numbers_without_room_in_float32_are_outliers(largest):
+    column = np.r_[RNG.normal(size=29), largest]
+    kinds = {dtype: TabularPreprocessor(dtype=dtype) for dtype in ("float32", "float64")}
+    narrow, wide = (model.fit_transform(column[:, np.newaxis]) for model in kinds.values())
+    assert_allclose(narrow, wide, rtol=1e-4)
+    assert narrow[-1] == 3
+
+
+def test_columns_of_one_name_are_refused():
+    pd = pytest.importorskip("pandas")
+    with pytest.raises(ValueError, match="several columns of the name 'a'"):
+        TabularPreprocessor().fit(pd.DataFrame(NUMBERS, columns=["a", "b", "a"]))
+
+
+def test_a_series_is_no_table():
+    pd = pytest.importorskip("pandas")
+    with pytest.raises(ValueError, match=r"2D array|2-dimensional"):
+        TabularPreprocessor().fit(pd.Series(NUMBERS[:, 0]))

@@ -151,7 +151,7 @@ def test_preset_fills_in_what_is_none(cls):
     y = target_of(cls, labels)
     model = cls(max_epochs=1, random_state=0).fit(X, y)
     assert len(model.arms_) == 3
-    assert len(model.ensemble_.splits_) == 4
+    assert len(model.ensemble_.splits_) == (8 if cls is TabularMLPClassifier else 6)
     network = model.ensemble_.estimators_[0][0]
     assert network.hidden_layer_sizes == (128, 128)
     assert model.n_epochs_ == 1
@@ -189,25 +189,61 @@ def test_arms_follow_from_the_table():
     def arms_of(preset, n_rows, n_inputs, is_dense=True):
         return preset.arms(preset.classification, n_rows, n_inputs, is_dense=is_dense)
 
-    assert len(arms_of(default, 4_000, 2)) == 3
-    assert len(arms_of(default, 4_001, 2)) == 2
-    assert len(arms_of(accurate, 4_001, 50)) == len(arms_of(accurate, 1_999, 2)) == 4
-    assert arms_of(accurate, 2_000, 20)[-1]["numeric_embedding"] == "pbld"
-    assert len(arms_of(accurate, 2_000, 20, is_dense=False)) == 4
+    few, many, embedded = (arms_of(default, n, 30) for n in (1_000, 1_999, 2_000))
+    assert (few[-1]["dropout"], many[-1]["activation"]) == (0.2, "relu")
+    assert embedded[0]["numeric_embedding"].n_frequencies == 8
+    assert embedded[1:] == many[1:]
+    assert arms_of(default, 2_000, 31) == arms_of(default, 2_000, 30, is_dense=False) == many
+    assert [arm.get("ensemble_size") for arm in arms_of(accurate, 500, 2)].count(8) == 1
+    assert len(arms_of(accurate, 500, 2, is_dense=False)) == 4
+    assert len(arms_of(accurate, 1_001, 50)) == 4
+
+
+@BOTH
+def test_folds_of_few_rows_are_drawn_several_times(cls):
+    X, labels = frame(60)
+    model = cls("accurate", arms=1, hidden_layer_sizes=8, max_epochs=2, random_state=0)
+    model.fit(X, target_of(cls, labels))
+    recipe = base.PRESETS["accurate"].recipe(is_classifier=cls is TabularMLPClassifier)
+    splits = model.ensemble_.splits_
+    assert len(splits) == len(model.ensemble_.estimators_[0]) == recipe.n_folds * recipe.n_draws[0]
+    for start in range(0, len(splits), recipe.n_folds):
+        held = np.concatenate([test for _, test in splits[start : start + recipe.n_folds]])
+        np.testing.assert_array_equal(np.sort(held), np.arange(60))
+    assert np.isfinite(model.oof_predictions_).all()
+    model.set_params(n_folds=3).fit(X, target_of(cls, labels))
+    assert len(model.ensemble_.splits_) == 3
+
+
+@BOTH
+def test_widths_that_are_asked_for_are_those_of_all_arms(cls):
+    X, labels = frame(60)
+    model = cls(n_folds=2, hidden_layer_sizes=(5, 4), max_epochs=2).fit(X, target_of(cls, labels))
+    assert len(model.arms_) > 1
+    shapes = {tuple(w.shape[1] for w in m[0].coefs_[:2]) for m in model.ensemble_.estimators_}
+    assert shapes == {(5, 4)}
 
 
 @BOTH
 def test_accurate_preset_trains_arms_of_several_shapes(cls):
+    X, labels = frame(60)
+    model = cls("accurate", n_folds=2, max_epochs=2, random_state=0)
+    model.fit(X, target_of(cls, labels))
+    networks = [members[0] for members in model.ensemble_.estimators_]
+    plain = [network for network in networks if network.hidden_layer_sizes == (100,)]
+    assert [network.activation for network in plain] == ["relu"]
+    assert [network.ensemble_size for network in networks].count(8) == 1
+
+
+@BOTH
+def test_numbers_of_long_narrow_tables_are_embedded(cls):
     rng = np.random.RandomState(0)
     X = rng.normal(size=(2_000, 2))
     y = np.where(X[:, 0] * X[:, 1] > 0, "yes", "no")
-    model = cls("accurate", n_folds=2, max_epochs=2, random_state=0)
-    model.fit(X, target_of(cls, y))
-    assert len(model.arms_) == len(model.weights_) == 5
-    plain, periodic = (model.ensemble_.estimators_[k][0] for k in (3, 4))
-    assert plain.hidden_layer_sizes == (100,)
-    assert plain.activation == "relu"
-    assert periodic.numeric_embeddings_
+    model = cls(n_folds=2, max_epochs=2, random_state=0).fit(X, target_of(cls, y))
+    networks = [members[0] for members in model.ensemble_.estimators_]
+    assert [network.numeric_embedding is None for network in networks[:2]] == [False, True]
+    assert networks[0].numeric_embeddings_
 
 
 @BOTH
@@ -572,3 +608,56 @@ def test_networks_are_those_of_the_package():
     X, y = frame(40)
     member = small(max_epochs=1).fit(X, y).ensemble_.estimators_[0][0]
     assert isinstance(member, MLPSoftmaxClassifier)
+
+
+@BOTH
+def test_rows_without_weight_are_dealt_to_all_folds(cls):
+    """Otherwise a fold might hold out nothing that counts."""
+    X, labels = frame(60)
+    weight = np.zeros(60)
+    weight[np.r_[np.flatnonzero(labels == "yes")[:2], np.flatnonzero(labels == "no")[:2]]] = 1
+    model = small(cls, max_epochs=2).fit(X, target_of(cls, labels), sample_weight=weight)
+    assert [weight[test].sum() for _, test in model.ensemble_.splits_] == [2, 2]
+    assert np.isfinite(model.cv_loss_)
+
+
+@BOTH
+def test_a_single_row_that_counts_is_too_few(cls):
+    X, labels = frame(20)
+    weight = np.eye(20)[0]
+    with pytest.raises(ValueError, match="n_samples=1 with a positive weight is too few"):
+        small(cls).fit(X, target_of(cls, labels), sample_weight=weight)
+
+
+@BOTH
+def test_groups_that_cannot_be_compared_are_refused(cls):
+    X, labels = frame(20)
+    groups = [None, *(["a", "b"] * 9), "a"]
+    with pytest.raises(TypeError, match="groups holds values that cannot be compared"):
+        small(cls).fit(X, target_of(cls, labels), groups=groups)
+
+
+@pytest.mark.parametrize(
+    ("y", "name"),
+    [([None, *(["a", "b"] * 9), "a"], "None"), ([np.nan, *([0.0, 1.0] * 9), 1.0], "NaN")],
+)
+def test_missing_labels_are_refused_without_a_warning(y, name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match=f"Input y contains {name}: leave out the rows"):
+            small().fit(frame(20)[0], y)
+
+
+def test_the_only_class_is_named_as_it_was_given():
+    with pytest.raises(ValueError, match=r"contains only one class: 'a'$"):
+        small().fit(frame(20)[0], ["a"] * 20)
+
+
+@BOTH
+def test_accurate_preset_takes_sparse_tables(cls):
+    """Networks that share weights cannot read them: that arm is left out."""
+    X = sparse.random(40, 12, 0.3, format="csr", random_state=0)
+    y = target_of(cls, np.where(X.toarray()[:, 0] > 0, "yes", "no"))
+    model = cls("accurate", n_folds=2, max_epochs=2, random_state=0).fit(X, y)
+    assert all("ensemble_size" not in arm for arm in model.arms_)
+    assert len(model.predict(X)) == 40
