@@ -181,7 +181,7 @@ def _of_units(
 def _next_step(network: Network, member: Member, data: TrainingSet) -> Learned:
     """Return the change that the optimiser's next step on all rows as a batch would make."""
     before = member.parameters.astype(np.float64)
-    stack = Stack(network, [member], data, data.n_rows, np.dtype(np.float64))
+    stack = Stack(network, [member], data, data.n_rows, np.dtype(np.float64), is_brief=True)
     stack.run_epoch()
     return network.views((stack.parameters[0] - before)[np.newaxis])
 
