@@ -38,7 +38,7 @@ for parameters, score, spread in zip(
 print(f"best: {search.best_params_}")
 
 # %%
-# On average, all four are the same to a fifth of a unit of error. Which rows are held out matters
+# On average, all four are the same to half a unit of error. Which rows are held out matters
 # much more: in the picture each line is one of the three folds of the search, and the lowest line
 # is about three units below the highest. Two lines fall where there are more folds, one rises. With
 # so few rows nobody can tell whether such a small gain is real.
