@@ -20,6 +20,7 @@ from ..engine.arrays import Integers
 from ..engine.blocks import EmbedColumns
 from ..exceptions import TooLargeError
 from ..kept import kept_as
+from ..preprocessing._columns import content_of, kind_of, names_of
 from ..preprocessing._marked import marked_columns
 
 #: From here on float32 does not tell whole numbers apart.
@@ -114,12 +115,10 @@ def _has_categorical_dtype(X: Any, j: int) -> bool:
 
 
 def _holds_no_numbers(X: Any, j: int) -> bool:
-    if _has_categorical_dtype(X, j):
-        return True
-    if hasattr(X, "iloc"):
-        return X.iloc[:, j].dtype.kind not in "biuf"
-    dtype = X.to_series(j).dtype
-    return not (dtype.is_numeric() or str(dtype) == "Boolean")
+    content, is_category = content_of(X, j)
+    # Truth values are the codes 0 and 1.
+    is_flag = content.dtype.kind == "b"
+    return is_category or not (is_flag or kind_of(content, names_of(X)[j]) == "number")
 
 
 def _categories_of(X: Any, j: int) -> list[Any]:
