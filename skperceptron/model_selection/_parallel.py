@@ -254,27 +254,29 @@ class StackedParallel:
         has_transformers = any(call.network is not call.estimator for call in leaders.values())
         if sender.keeps_results:
             started = leaders.items() if has_transformers else ()
-            return {s: sender.start(_transformed, call, users[s]) for s, call in started}
+            return {s: sender.start(_of_split, call, users[s]) for s, call in started}
         tasks = [
-            (n, transform, call.estimator, *call.training_data())
-            for n, call in enumerate(leaders.values())
+            (n, _transformed, users[source], call.estimator, *call.training_data())
+            for n, (source, call) in enumerate(leaders.items())
         ]
         if has_transformers:
-            of_tasks = dict(self._parallel(starmap(delayed(_numbered), tasks)))
-            found = [of_tasks[n] for n in range(len(tasks))]
+            found = dict(self._parallel(starmap(delayed(_numbered), tasks)))
         else:
             # Taking rows is not worth a worker.
-            found = [function(*arguments) for _, function, *arguments in tasks]
-        for transformed, n_users in zip(found, users.values(), strict=True):
-            transformed.seconds /= n_users
-        return dict(zip(leaders, found, strict=True))
+            found = dict(starmap(_numbered, tasks))
+        return {source: found[n] for n, source in enumerate(leaders)}
 
 
-def _transformed(call: Call, n_users: int) -> Transformed:
-    """Fit the transformers of a call to the training rows of its split."""
-    found = transform(call.estimator, *call.training_data())
+def _transformed(n_users: int, *arguments: Any) -> Transformed:
+    """Run a pipeline's ``fit`` up to its network, for so many calls that share the time."""
+    found = transform(*arguments)
     found.seconds /= n_users
     return found
+
+
+def _of_split(call: Call, n_users: int) -> Transformed:
+    """Do so with the training rows of a call's split."""
+    return _transformed(n_users, call.estimator, *call.training_data())
 
 
 def _numbered(number: int, function: Callable[..., Any], *arguments: Any) -> tuple[int, Any]:
@@ -468,7 +470,7 @@ def _fit_and_score(
     users = Counter(call.source for call in calls if call.network is not None)
     for call in calls:
         if call.network is not None and call.source not in sources:
-            sources[call.source] = _transformed(call, users[call.source])
+            sources[call.source] = _of_split(call, users[call.source])
     asked = {
         i: ask_for_fit(call.network, sources[call.source], common)
         for i, call in enumerate(calls)
