@@ -315,14 +315,20 @@ def test_loss_gradient_and_mean_are_finite_at_extreme_predictions(loss, dtype, t
                 assert np.isfinite(received).all()
 
 
+def of_all_sizes(loss, dtype, targets):
+    """Return targets, and raw predictions for them: usual, extreme and large ones."""
+    rng = np.random.RandomState(0)
+    y = targets(loss, rng).astype(dtype)
+    usual = raw_predictions(loss, rng, scale=2).astype(dtype)
+    return y, usual, *(np.full_like(usual, value) for value in EXTREMES), 300 * usual
+
+
 @EVERY_LOSS
 @KINDS_OF_TARGETS
 @BOTH_DTYPES
 def test_calls_of_a_step_write_the_same_gradient(loss, dtype, targets):
-    rng = np.random.RandomState(0)
-    y = targets(loss, rng).astype(dtype)
-    usual = raw_predictions(loss, rng, scale=2).astype(dtype)
-    for raw in (usual, *(np.full_like(usual, value) for value in EXTREMES), 300 * usual):
+    y, *predictions = of_all_sizes(loss, dtype, targets)
+    for raw in predictions:
         _, gradient = evaluate(loss, raw, y)
         out, scratch = np.full((2, *raw.shape), np.nan, dtype)
         with np.errstate(over="ignore"):
@@ -338,10 +344,8 @@ NOTING_LOSSES = [loss for loss in LOSSES if loss.n_notes]
 @KINDS_OF_TARGETS
 @BOTH_DTYPES
 def test_notes_of_a_step_give_its_gradient_and_its_losses(loss, dtype, targets):
-    rng = np.random.RandomState(0)
-    y = targets(loss, rng).astype(dtype)
-    usual = raw_predictions(loss, rng, scale=2).astype(dtype)
-    for raw in (usual, *(np.full_like(usual, value) for value in EXTREMES), 300 * usual):
+    y, *predictions = of_all_sizes(loss, dtype, targets)
+    for raw in predictions:
         out, scratch, other = np.full((3, *raw.shape), np.nan, dtype)
         notes = np.full((loss.n_notes, *raw.shape[:2]), np.nan, dtype).transpose(1, 2, 0)
         with np.errstate(over="ignore"):
