@@ -21,7 +21,8 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -280,6 +281,8 @@ def summary(results: Figures) -> list[Table]:
         )
         if not len(values):
             continue
+        # Means of the same numbers in another order are ties.
+        values = values.round(12)
         of_models = rankdata(sign * values, axis=1).mean(axis=0)
         for model, mean, rank in zip(models, values.mean(axis=0), of_models, strict=True):
             ranks[model] |= {metric: round(float(mean), 3), f"rank by {metric}": float(rank)}
@@ -294,11 +297,21 @@ def summary(results: Figures) -> list[Table]:
         for name in ("fit", "predict"):
             seconds = [row[model][name] for row in means.values()]
             ranks[model][f"{name}, s"] = float(gmean(seconds))
-    title = f"{len(means)} tables: means, mean ranks, geometric means of seconds"
+    title = (
+        f"{len(means)} tables ({_seeds_of(results, means)}): means, mean ranks, geometric means of"
+        " seconds"
+    )
     return [
         Table("tabular_ranks", title, "model", ranks, reference=None),
         Table("tabular_wins", f"{models[0]} against", "model", wins, reference=None),
     ]
+
+
+def _seeds_of(results: Figures, tables: Iterable[str]) -> str:
+    """Tell on how many tables there are how many seeds: of the model with the fewest."""
+    counts = Counter(min(map(len, results[table].values())) for table in tables)
+    told = [f"{n} of them with {seeds} seed{'s' * (seeds > 1)}" for seeds, n in counts.items()]
+    return ", ".join(sorted(told))
 
 
 def by_table(results: Figures) -> list[Table]:

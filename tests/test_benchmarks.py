@@ -144,3 +144,17 @@ def test_ranks_and_wins_of_models_on_tables():
     assert wins.rows["other"]["log loss: losses"] == 1
     (accuracies, _) = tabular.by_table(results)
     assert accuracies.rows["two"] == {OURS: 0.7, "other": 0.7}
+
+
+def test_numbers_of_seeds_are_told_and_means_in_another_order_are_ties():
+    def of(accuracies):
+        return [{"seed": s, "accuracy": a, "fit": 1.0, "predict": 1.0} for s, a in accuracies]
+
+    three = list(enumerate([0.74, 0.76, 0.7407407]))
+    results = {
+        "one": {OURS: of(three), "other": of(three[::-1])},
+        "two": {OURS: of(three[:1]), "other": of(three[:1])},
+    }
+    ranks, wins = tabular.summary(results)
+    assert "2 tables (1 of them with 1 seed, 1 of them with 3 seeds)" in ranks.title
+    assert wins.rows["other"]["accuracy: ties"] == 2
