@@ -213,6 +213,10 @@ class RegressionTarget(Target):
         return self.loss.to_onnx(graph, raw)
 
     @property
+    def output_names(self) -> list[str]:
+        return self.loss.output_names
+
+    @property
     def is_scored_by_r2(self) -> bool:
         """Whether the validation score is R2, not the negative loss."""
         return self.loss.judged_by_r2
