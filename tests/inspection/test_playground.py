@@ -24,7 +24,7 @@ from skperceptron import (
 from skperceptron.activations import Activation, PReLU
 from skperceptron.inspection import WeightsRecorder, computational_graph, to_html
 from skperceptron.inspection._playground._program import OPERATORS
-from skperceptron.losses import OrdinalLogLoss, Pinball
+from skperceptron.losses import OrdinalLogLoss, Pinball, SquaredError
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -57,6 +57,25 @@ class Cube(Activation):
 
     def backward(self, z, a, grad, *learned):
         np.multiply(grad, 3 * z * z, out=grad)
+
+
+class SquaredOutput(SquaredError):
+    """Predicts the square of the output, and does not say which operators that is."""
+
+    names = ()
+    equivariance = "none"
+
+    def inverse_link(self, raw, out):
+        np.square(raw, out=out)
+
+
+class SquaredQuantiles(Pinball):
+    """Predicts something of several outputs, and does not say which operators that is."""
+
+    names = ()
+
+    def inverse_link(self, raw, out):
+        np.square(raw, out=out)
 
 
 class Steep(PReLU):
@@ -154,6 +173,10 @@ def test_pipeline_is_shown_as_the_network_sees_it():
         ),
         (lambda: MLPBinaryClassifier((2,) * 9), "10 layers"),
         (lambda: MLPBinaryClassifier((4,), ensemble_size=2), "share weights"),
+        (
+            lambda: MLPRegressor(SquaredQuantiles([0.1, 0.9]), hidden_layer_sizes=(4,)),
+            "SquaredQuantiles.* browser",
+        ),
         (lambda: MLPBinaryClassifier((4,), Steep()), "Steep.* browser.*define its to_onnx"),
     ],
 )
@@ -263,6 +286,7 @@ CASES = {
     "Gaussian": lambda: regression(loss="gaussian_nll", max_iter=5),
     "quantiles": lambda: regression(loss=Pinball([0.1, 0.5, 0.9]), solver="adam"),
     "counts": lambda: regression(loss="poisson", max_iter=5),
+    "one's own loss": lambda: regression(loss=SquaredOutput(), max_iter=5),
     "clipped": lambda: regression(clip_predictions=True, solver="adam"),
     "whole numbers": lambda: fitted(
         MLPRegressor, data=(LINE, np.round(WAVE / 10)), output="categorical", max_iter=50

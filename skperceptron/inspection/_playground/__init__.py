@@ -79,9 +79,9 @@ def to_html(
     ----------
     estimator : estimator of this package, or a Pipeline that ends in one
         Fitted, with up to 8 layers and up to 5,000 weights and biases. Of a layer with more than 16
-        units, the 16 with the largest weights are drawn; all are computed with. An activation or a
-        loss of your own that learns parameters, or has several outputs, needs a method ``to_onnx``,
-        which says which operators it is made of.
+        units, the 16 with the largest weights are drawn; all are computed with. An activation of
+        your own that learns parameters, and a loss of your own that transforms several outputs,
+        need a method ``to_onnx``, which says which operators they are made of.
     X : array-like of shape (n_samples, n_features)
         Data to show, with up to 12 features; of many rows, 300 are shown. With a pipeline,
         features are shown as the network sees them.

@@ -41,6 +41,12 @@ function score(swap) {
 
 // What is drawn.
 
+// What units of a column stand for; most columns have no names.
+function namesIn(column) {
+  const { names, units: n } = P.columns[column];
+  return CLASSIFIES && column >= OUTPUT && n === P.classes.length ? P.classes : names;
+}
+
 const text = (v) => Math.abs(v) >= 1000 ? v.toExponential(1) : (Math.round(100 * v) / 100 + 0).toFixed(2);
 const rgb = (colour, opacity = 1) => `rgba(${colour},${opacity})`;
 const pale = (colour, strength) => colour.map((c) => Math.round(255 + (c - 255) * strength));
@@ -158,7 +164,9 @@ function drawSurface() {
 
 // The graph: columns of buttons with small pictures, lines on a canvas behind.
 
-const SIZE = 40, TOP = 40, GAP = 62, NARROWEST = 58, units = [], titles = [];
+const SIZE = 40, TOP = 40, NARROWEST = 64, units = [], titles = [];
+// From one unit to the next: there is a line more where units have names.
+const GAP = P.columns.some((_, column) => namesIn(column).length) ? 73 : 62;
 
 function widthOfGraph() {
   return Math.max($("graph").clientWidth, SIZE + 24 + NARROWEST * (P.columns.length - 1));
@@ -174,7 +182,7 @@ function layOut() {
   units.forEach(({ column, rank, button, value }) => {
     const top = TOP + GAP * (rank + (tallest - P.columns[column].drawn.length) / 2);
     Object.assign(button.style, { left: left(column) + "px", top: top + "px" });
-    Object.assign(value.style, { left: left(column) - 14 + "px", top: top + SIZE + 6 + "px", width: SIZE + 32 + "px" });
+    Object.assign(value.style, { left: left(column) - 10 + "px", top: top + SIZE + 6 + "px", width: SIZE + 24 + "px" });
   });
   titles.forEach((element, column) => Object.assign(element.style, {
     left: Math.max(0, Math.min(width - title, left(column) + SIZE / 2 - title / 2)) + "px", width: title + "px" }));
@@ -216,16 +224,10 @@ function titleOf(column) {
   return (swapped ? state.swap : title) + (drawn.length < n ? ` (${drawn.length} of ${n})` : "");
 }
 
-// What units of a column stand for; most columns have no names.
-function namesIn(column) {
-  const { names, units: n } = P.columns[column];
-  return CLASSIFIES && column >= OUTPUT && n === P.classes.length ? P.classes : names;
-}
-
 // What stands below a unit: its value for the chosen sample, and what it stands for.
 function labelOf(column, unit, sample) {
   const value = text(unitValues(sample, column, unit)[0]), name = namesIn(column)[unit];
-  return name === undefined ? value : `${value} ${name}`;
+  return name === undefined ? value : `${value}\n${name}`;
 }
 
 function drawUnits(sample) {
