@@ -12,6 +12,7 @@ from sklearn.base import is_classifier
 from sklearn.datasets import load_iris, make_moons
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -162,6 +163,25 @@ def test_pipeline_is_shown_as_the_network_sees_it():
     pipeline = make_pipeline(StandardScaler(), moons()).fit(*MOONS)
     data = held(to_html(pipeline, *MOONS))
     assert_allclose(data["X"], pipeline[0].transform(MOONS[0]), rtol=1e-4)
+
+
+def test_categories_are_shown_by_their_codes():
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame({"size": np.linspace(0, 1, 20), "shape": list("xyyx") * 5})
+    y = np.arange(20) % 2
+    network = MLPBinaryClassifier((3,), categorical_features=["shape"], max_iter=3).fit(X, y)
+    data = held(to_html(network, X, y))
+    assert data["features"] == ["size", "shape"]
+    assert_array_equal(np.array(data["X"])[:, 1], [0, 1, 1, 0] * 5)
+
+
+def test_search_shows_its_best_network_with_the_names_of_its_features():
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    pipeline = make_pipeline(StandardScaler(), MLPSoftmaxClassifier((3,), max_iter=5))
+    search = GridSearchCV(pipeline, {"mlpsoftmaxclassifier__alpha": [0.1, 1]}, cv=2).fit(X, y)
+    data = held(to_html(search, X, y))
+    assert data["features"] == list(X.columns)
+    assert_allclose(data["X"], search.best_estimator_[0].transform(X), rtol=1e-4)
 
 
 @pytest.mark.parametrize(

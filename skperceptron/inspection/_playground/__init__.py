@@ -15,13 +15,15 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
 
 from ...engine.arrays import Floats
 from ...engine.network import Learned
+from ...estimators.base import BaseMultilayerPerceptron
+from ...estimators.categories import with_codes
 from ...estimators.fitted import fitted_network
 from .._graph import ComputationalGraph, computational_graph
+from .._unwrap import feature_names_of, unwrapped_with_rows
 from .._weights_recorder import WeightsRecorder, learned_arrays
 from .._wiring import check_estimator_type
 from ._network import Shown, told_network
@@ -37,7 +39,7 @@ MOST_WEIGHTS = 5_000
 
 #: Rows of data, epochs, and numbers of all weights in all epochs that the page holds, so that it
 #: stays below 300 kB.
-MOST_ROWS, MOST_EPOCHS, MOST_NUMBERS = 300, 60, 15_000
+MOST_ROWS, MOST_EPOCHS, MOST_NUMBERS = 300, 60, 20_000
 
 #: Parts of the page, and what stands for them in ``page.html``.
 PARTS = {"__COMPUTE__": "compute.js", "__VIEW__": "view.js"}
@@ -77,14 +79,14 @@ def to_html(
 
     Parameters
     ----------
-    estimator : estimator of this package, or a Pipeline that ends in one
+    estimator : estimator of this package, or a pipeline or search that ends in one
         Fitted, with up to 8 layers and up to 5,000 weights and biases. Of a layer with more than 16
         units, the 16 with the largest weights are drawn; all are computed with. An activation of
         your own that learns parameters, and a loss of your own that transforms several outputs,
         need a method ``to_onnx``, which says which operators they are made of.
     X : array-like of shape (n_samples, n_features)
         Data to show, with up to 12 features; of many rows, 300 are shown. With a pipeline,
-        features are shown as the network sees them.
+        features are shown as the network sees them, and categories by their codes.
     y : array-like of shape (n_samples,)
         Labels or numbers.
     path : str or Path, default=None
@@ -121,21 +123,15 @@ def to_html(
     >>> len(page) < 300_000
     True
     """
-    names = _feature_names(estimator, X)
-    if isinstance(estimator, Pipeline):
-        X, estimator = estimator[:-1].transform(X), estimator[-1]
+    names = feature_names_of(estimator)
+    estimator, X = unwrapped_with_rows(estimator, X)
     check_estimator_type(estimator)
     check_is_fitted(estimator)
     graph = computational_graph(estimator)
     _check_size(estimator, graph)
-    X = check_array(X, dtype=np.float64)
-    y = np.asarray(y)
-    check_consistent_length(X, y)
-    if y.ndim != 1:
-        raise ValueError(f"y has shape {y.shape}: one label or number per row is shown.")
-    n_features = graph.nodes[0].output_shape[1]
-    if X.shape[1] != n_features:
-        raise ValueError(f"X has {X.shape[1]} features, the network {n_features}.")
+    if isinstance(estimator, BaseMultilayerPerceptron):
+        X = with_codes(estimator, X, reset=False)
+    X, y = _checked(X, y, n_features=graph.nodes[0].output_shape[1])
     epochs = _epochs(estimator, graph, recorder)
     target = fitted_network(estimator).target
     if hasattr(target, "told"):
@@ -143,7 +139,7 @@ def to_html(
     network = fitted_network(estimator).network
     shown = Shown(graph, network, target, [learned for _, learned in epochs], X)
     data = {
-        "features": names if len(names) == n_features else _numbered(n_features),
+        "features": names or [f"x{i + 1}" for i in range(X.shape[1])],
         "epochs": [name for name, _ in epochs],
         **_rows(estimator, X, y),
         **told_network(shown),
@@ -152,6 +148,18 @@ def to_html(
     if path is not None:
         Path(path).write_text(page, encoding="utf-8")
     return page
+
+
+def _checked(X: Any, y: Any, n_features: int) -> tuple[Floats, Any]:
+    """Return the data as arrays; raise ValueError if they do not fit the network."""
+    X = check_array(X, dtype=np.float64)
+    y = np.asarray(y)
+    check_consistent_length(X, y)
+    if y.ndim != 1:
+        raise ValueError(f"y has shape {y.shape}: one label or number per row is shown.")
+    if X.shape[1] != n_features:
+        raise ValueError(f"X has {X.shape[1]} features, the network {n_features}.")
+    return X, y
 
 
 def _page(data: dict[str, Any], title: str) -> str:
@@ -214,13 +222,3 @@ def _epochs(
             raise ValueError("The recorder has followed the fit of another network.")
         epochs.append((str(recorder.epochs_[i]), learned))
     return [*epochs, ("fitted", final)]
-
-
-def _feature_names(estimator: Any, X: Any) -> list[str]:
-    if hasattr(estimator, "feature_names_in_"):
-        return [str(name) for name in estimator.feature_names_in_]
-    return _numbered(np.shape(X)[1] if np.ndim(X) == 2 else 0)
-
-
-def _numbered(n_features: int) -> list[str]:
-    return [f"x{i + 1}" for i in range(n_features)]
