@@ -164,7 +164,7 @@ def test_estimator_learns_the_same_by_blocks_and_by_the_compiled_pass(
 def test_epochs_of_few_sparse_rows_may_share_a_call(weights, shuffle, n_classes, noise):
     X, y = make_classes(60, n_classes, noise)
     X = sparse.csr_array(X)
-    options = {"n_associative": 0, "weights": weights, "shuffle": shuffle, "max_iter": 300}
+    options = {"n_associative": 0, "weights": weights, "shuffle": shuffle, "max_iter": 120}
     assert_epochs_may_share_a_window(X, y, options, converges=n_classes == 2, rtol=1e-10)
 
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+#: Where lines run that belong to no test: while modules of tests are imported, for example.
+BETWEEN = "between tests"
+
 
 class Recorder:
     """A plugin of pytest that notes the lines that each test runs."""
@@ -23,7 +26,7 @@ class Recorder:
             return (yield)
         finally:
             self.seconds[item.nodeid] = time.process_time() - started
-            self.coverage.switch_context("")
+            self.coverage.switch_context(BETWEEN)
 
 
 class Chosen:
@@ -45,7 +48,7 @@ class Reach:
     ----------
     tests : dict of str to dict of str to (list of int or None)
         For each file, for each of its lines, the numbers of the tests that run it; None if an
-        import runs it. Lines that nothing runs are missing.
+        import runs it, or something else that is no test. Lines that nothing runs are missing.
     seconds : dict of str to float
         How long each test took; its keys give the tests their numbers.
     """
@@ -82,6 +85,7 @@ def measured(root: Path, tests: list[str], output: Path) -> None:
     # Else a test that is the first to need a module would seem to be the only one that runs it.
     for module in sorted((root / "skperceptron").rglob("*.py")):
         importlib.import_module(".".join(module.relative_to(root).with_suffix("").parts))
+    coverage.switch_context(BETWEEN)
     pytest.main(["-q", "-p", "no:cacheprovider", "--tb=line", *tests], plugins=[recorder])
     coverage.stop()
     data = coverage.get_data()
@@ -89,7 +93,13 @@ def measured(root: Path, tests: list[str], output: Path) -> None:
     found = {}
     for file in data.measured_files():
         found[Path(file).relative_to(root).as_posix()] = {
-            str(line): None if "" in names else [numbers[name] for name in names]
+            str(line): _numbers_of(names, numbers)
             for line, names in data.contexts_by_lineno(file).items()
         }
     Reach(found, recorder.seconds).write(output)
+
+
+def _numbers_of(names: list[str], numbers: dict[str, int]) -> list[int] | None:
+    """Return the tests among the places where a line runs; None if an import or no test does."""
+    tests = [numbers[name] for name in names if name in numbers]
+    return None if "" in names or not tests else tests
