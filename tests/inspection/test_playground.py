@@ -421,7 +421,7 @@ def test_chosen_unit_tells_its_value_block_by_block(show):
     page.get_by_role("button", name="hidden 2, unit 3").click()
     said = page.text_content("#unit")
     steps = [step.rsplit(" ", 1)[0] for step in said.split(": ")[1].split(" → ")]
-    assert steps == ["affine", "batch normalization", "PReLU()", "add"]
+    assert steps == ["weighted sum", "batch normalization", "PReLU()", "sum with shortcut"]
     graph = computational_graph(network).with_values(X[:1])
     names = ["affine_2", "normalization_2", "activation_2", "add_2"]
     values = [float(v) for v in re.findall(r"(-?\d+\.\d+)(?: →|\.$)", said)]

@@ -218,10 +218,15 @@ function build() {
   });
 }
 
+// The activation of a layer, if it has one.
+function functionOf(column) {
+  const { title, nodes } = P.columns[column];
+  return state.swap && nodes.some((node) => P.nodes[node].isActivation) ? state.swap : title;
+}
+
 function titleOf(column) {
-  const { title, nodes, units: n, drawn } = P.columns[column];
-  const swapped = state.swap && nodes.some((node) => P.nodes[node].isActivation);
-  return (swapped ? state.swap : title) + (drawn.length < n ? ` (${drawn.length} of ${n})` : "");
+  const { units: n, drawn } = P.columns[column];
+  return functionOf(column) + (drawn.length < n ? ` (${drawn.length} of ${n})` : "");
 }
 
 // What stands below a unit: its value for the chosen sample, and what it stands for.
@@ -252,8 +257,8 @@ function connections(edge) {
 function drawConnection(context, from, to, weight, size) {
   const x0 = from.offsetLeft + SIZE + 4, y0 = from.offsetTop + SIZE / 2;
   const x1 = to.button.offsetLeft, y1 = to.button.offsetTop + SIZE / 2;
-  // Round what stands in between.
-  const bow = to.skips ? GAP / 2 + 6 : 0;
+  // Round what stands in between, or beside the weight between the same two units.
+  const bow = to.skips ? GAP / 2 + 6 : weight === null ? 16 : 0;
   context.strokeStyle = weight === null ? rgb(GREY, 0.7) : rgb(weight > 0 ? POSITIVE : NEGATIVE, 0.25 + 0.75 * size);
   context.lineWidth = weight === null ? 1.2 : 0.4 + 4.6 * size;
   context.setLineDash(weight === null ? [5, 4] : []);
@@ -294,13 +299,16 @@ function aboutSample(sample) {
   return `Sample ${state.sample + 1}: ${features}. True: ${truth}; predicted: ${answer}.`;
 }
 
+const nameOfKind = (kind) =>
+  ({ affine: "weighted sum", add: "sum with shortcut" })[kind] || kind.replaceAll("_", " ");
+
 // How the chosen unit's value comes about, block by block.
 function aboutUnit(sample) {
   if (!state.unit) return "";
   const [column, unit] = state.unit, { nodes } = P.columns[column];
   const steps = nodes.filter((node) => P.nodes[node].units === P.columns[column].units).map((node) => {
     const { kind, isActivation } = P.nodes[node], value = sample.nodes[node].data[unit];
-    return `${isActivation ? titleOf(column) : kind.replaceAll("_", " ")} ${text(value)}`;
+    return `${isActivation ? functionOf(column) : nameOfKind(kind)} ${text(value)}`;
   });
   if (column === OUTPUT) steps.push(`predicted ${text(unitValues(sample, column, unit)[0])}`);
   return `${nameOf(column, unit)}${steps.length ? ": " + steps.join(" → ") : ""}.`;
