@@ -22,7 +22,7 @@ from skperceptron import (
     MLPSoftmaxClassifier,
     RosenblattPerceptron,
 )
-from skperceptron.activations import Activation, PReLU
+from skperceptron.activations import Activation, PReLU, get_activation
 from skperceptron.inspection import WeightsRecorder, computational_graph, to_html
 from skperceptron.inspection._playground._program import OPERATORS
 from skperceptron.losses import OrdinalLogLoss, Pinball, SquaredError
@@ -464,6 +464,20 @@ def test_embedded_numbers_are_joined_to_their_feature():
 def test_outputs_are_named(case, names):
     columns = held(to_html(*CASES[case]()))["columns"]
     assert next(column["names"] for column in columns if column["value"] == "link") == names
+
+
+def test_every_activation_to_swap_is_the_right_function(show):
+    page = show(*CASES["binary"]())
+    points = np.linspace(-20, 20, 401)
+    found = page.evaluate(
+        """(points) => Object.fromEntries(Object.entries(P.swaps).map(([name, program]) =>
+        [name, Array.from(run(program, [matrix([points])], constants).data)]))""",
+        points.tolist(),
+    )
+    assert len(found) >= 20
+    for name, values in found.items():
+        expected = get_activation(name)(points)
+        assert_allclose(values, expected, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
 def test_page_has_a_function_for_every_operator(show):
