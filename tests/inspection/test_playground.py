@@ -466,6 +466,15 @@ def test_outputs_are_named(case, names):
     assert next(column["names"] for column in columns if column["value"] == "link") == names
 
 
+@pytest.mark.parametrize(
+    ("case", "curves", "column"),
+    [("quantiles", [0, 1, 2], 1), ("Gaussian", [0], 0), ("whole numbers", [0], 0)],
+)
+def test_predicted_numbers_are_drawn(case, curves, column):
+    data = held(to_html(*CASES[case]()))
+    assert (data["curves"], data["answerColumn"]) == (curves, column)
+
+
 def test_every_activation_to_swap_is_the_right_function(show):
     page = show(*CASES["binary"]())
     points = np.linspace(-20, 20, 401)

@@ -141,7 +141,7 @@ def _answers(shown: Shown, constants: Constants) -> dict[str, Any]:
     """Return programs that read raw predictions.
 
     ``link`` has predicted values, a column for each output; ``answer`` the position of a class, or
-    a number; ``shares`` the probabilities of classes.
+    predicted numbers; ``shares`` the probabilities of classes.
     """
     target, n_outputs = shown.target, shown.network.n_outputs
     # Folding maps an affine layer into y's units: of its value, the identity is the weight.
@@ -166,10 +166,10 @@ def _answers(shown: Shown, constants: Constants) -> dict[str, Any]:
     if hasattr(target, "codes_to_onnx"):
         shares = answer(target.probabilities_to_onnx)
         return {**found, "answer": answer(target.codes_to_onnx), "shares": shares}
-    loss = target.loss
-    # Of several quantiles, the one in the middle; of a mean and a deviation, the mean.
-    column = 0 if loss.estimates_std else loss.outputs_per_target // 2
-    return {**found, "answer": answer(target.to_onnx), "answerColumn": column}
+    n = 1 if target.loss.estimates_std else target.loss.outputs_per_target
+    # Of several quantiles, the one in the middle is the prediction; all are drawn.
+    curves = {"answerColumn": n // 2, "curves": list(range(n))}
+    return {**found, "answer": answer(target.to_onnx), **curves}
 
 
 # What is drawn.

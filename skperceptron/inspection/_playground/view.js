@@ -19,17 +19,15 @@ function valueOf(found, column) {
   return typeof place === "number" ? found.nodes[place] : found[place];
 }
 
+const columnOf = ({ shape: [rows, width], data }, i) =>
+  Array.from({ length: rows }, (_, row) => data[row * width + i]);
+
 // The values of one unit for all rows.
-function unitValues(found, column, unit) {
-  const value = valueOf(found, column), width = value.shape[1];
-  return Array.from({ length: value.shape[0] }, (_, row) => value.data[row * width + unit]);
-}
+const unitValues = (found, column, unit) => columnOf(valueOf(found, column), unit);
 
 // Predicted numbers, or positions of classes.
 function answers(found) {
-  if (CLASSIFIES) return Array.from(found.answer.data);
-  const width = found.answer.shape[1];
-  return Array.from({ length: found.answer.shape[0] }, (_, row) => found.answer.data[row * width + P.answerColumn]);
+  return CLASSIFIES ? Array.from(found.answer.data) : columnOf(found.answer, P.answerColumn);
 }
 
 function score(swap) {
@@ -88,17 +86,21 @@ function paint(canvas, n, colourOf) {
   target.drawImage(small, 0, 0, canvas.width, canvas.height);
 }
 
-// Red above the centre, blue below.
-function unitColours(found, column, unit) {
-  const centre = CLASSIFIES && column >= OUTPUT ? 0.5 : 0;
-  const values = unitValues(found, column, unit).map((v) => v - centre);
+// Red above zero, blue below.
+function coloursOf(values) {
   const largest = Math.max(...values.map(Math.abs)) || 1;
   return (k) => pale(values[k] > 0 ? POSITIVE : NEGATIVE, Math.min(1, Math.abs(values[k]) / largest));
 }
 
-// The colour of the predicted class, paler where the network is less sure.
+// Of a probability, red from one half on.
+function unitColours(found, column, unit) {
+  const centre = CLASSIFIES && column >= OUTPUT ? 0.5 : 0;
+  return coloursOf(unitValues(found, column, unit).map((v) => v - centre));
+}
+
+// The colour of the predicted class, paler where the network is less sure; or of the number.
 function decisionColours(found) {
-  if (!CLASSIFIES) return unitColours(found, OUTPUT, P.answerColumn < P.columns[OUTPUT].units ? P.answerColumn : 0);
+  if (!CLASSIFIES) return coloursOf(answers(found));
   const said = answers(found), n = P.classes.length;
   return (k) => {
     const sure = (found.shares.data[k * n + said[k]] - 1 / n) / (1 - 1 / n);
@@ -106,9 +108,10 @@ function decisionColours(found) {
   };
 }
 
-function drawCurve(canvas, curve, points) {
+function drawCurves(canvas, curves, points = []) {
   const context = canvas.getContext("2d"), w = canvas.width, h = canvas.height;
-  let low = Math.min(...curve, ...points), high = Math.max(...curve, ...points);
+  const all = [...curves.flat(), ...points];
+  let low = Math.min(...all), high = Math.max(...all);
   if (high === low) { low -= 1; high += 1; }
   const y = (v) => h - 4 - (h - 8) * (v - low) / (high - low);
   context.fillStyle = "#fff";
@@ -117,9 +120,11 @@ function drawCurve(canvas, curve, points) {
   points.forEach((v, i) => context.fillRect(w * share(0, P.X[i][0]) - 2, y(v) - 2, 4, 4));
   context.strokeStyle = "#0072b2";
   context.lineWidth = w > 100 ? 2.5 : 1.5;
-  context.beginPath();
-  curve.forEach((v, i) => context.lineTo(w * i / (curve.length - 1), y(v)));
-  context.stroke();
+  for (const curve of curves) {
+    context.beginPath();
+    curve.forEach((v, i) => context.lineTo(w * i / (curve.length - 1), y(v)));
+    context.stroke();
+  }
 }
 
 // Where a sample is in the large picture, in pixels.
@@ -142,9 +147,9 @@ function drawSample(context, x, label) {
 // With one feature: what the chosen unit, or the whole network, makes of it.
 function drawLine(canvas) {
   const found = lineValues(200);
-  if (state.unit) drawCurve(canvas, unitValues(found, ...state.unit), []);
-  else if (CLASSIFIES) drawCurve(canvas, unitValues(found, OUTPUT, 0), []);
-  else drawCurve(canvas, answers(found), P.y);
+  if (state.unit) drawCurves(canvas, [unitValues(found, ...state.unit)]);
+  else if (CLASSIFIES) drawCurves(canvas, [unitValues(found, OUTPUT, 0)]);
+  else drawCurves(canvas, P.curves.map((i) => columnOf(found.answer, i)), P.y);
 }
 
 function drawSurface() {
@@ -238,7 +243,7 @@ function labelOf(column, unit, sample) {
 function drawUnits(sample) {
   const n = 20, found = D > 1 ? gridValues(n) : lineValues(60);
   for (const { column, unit, button, canvas, value } of units) {
-    if (D === 1) drawCurve(canvas, unitValues(found, column, unit), []);
+    if (D === 1) drawCurves(canvas, [unitValues(found, column, unit)]);
     else paint(canvas, n, unitColours(found, column, unit));
     button.setAttribute("aria-pressed", String(isChosen(column, unit)));
     value.textContent = value.title = labelOf(column, unit, sample);
