@@ -6,17 +6,18 @@ const matrix = (rows) => array([rows.length, rows[0].length], Float64Array.from(
 
 // Copy numbers into another shape; strides say how far apart neighbours along each axis lie.
 function strided(data, shape, strides) {
-  const out = array(shape), index = shape.map(() => 0);
-  for (let k = 0, at = 0; k < out.data.length; k++) {
-    out.data[k] = data[at];
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
+  const out = new Float64Array(sizeOf(shape)), index = shape.map(() => 0);
+  const last = shape.length - 1, n = shape[last], step = strides[last];
+  for (let k = 0, at = 0; k < out.length; k += n) {
+    for (let j = 0; j < n; j++) out[k + j] = data[at + j * step];
+    for (let axis = last - 1; axis >= 0; axis--) {
       at += strides[axis];
       if (++index[axis] < shape[axis]) break;
       at -= strides[axis] * shape[axis];
       index[axis] = 0;
     }
   }
-  return out;
+  return array(shape, out);
 }
 
 function stridesOf(shape) {
@@ -34,9 +35,24 @@ function commonShape(operands) {
   return shape;
 }
 
+// Whether an array, such as one number for each unit, is only repeated along the first axes.
+function isRepeated(a, shape) {
+  const first = a.shape.findIndex((n) => n !== 1), own = first < 0 ? [] : a.shape.slice(first);
+  return own.every((n, axis) => n === shape[shape.length - own.length + axis]);
+}
+
+function repeated(data, size) {
+  const out = new Float64Array(size);
+  if (data.length === 1) return out.fill(data[0]);
+  for (let at = 0; at < size; at += data.length) out.set(data, at);
+  return out;
+}
+
 // Repeat an array along the axes where it has length 1.
 function spread(a, shape) {
-  if (a.data.length === sizeOf(shape)) return a.data;
+  const size = sizeOf(shape);
+  if (a.data.length === size) return a.data;
+  if (isRepeated(a, shape)) return repeated(a.data, size);
   const own = stridesOf(a.shape), first = shape.length - a.shape.length;
   const strides = shape.map((_, axis) => axis < first || a.shape[axis - first] === 1 ? 0 : own[axis - first]);
   return strided(a.data, shape, strides).data;
@@ -46,7 +62,9 @@ const each = (f) => (a) => array(a.shape, a.data.map((v) => f(v)));
 
 const pairwise = (f) => (...operands) => operands.reduce((a, b) => {
   const shape = commonShape([a, b]), left = spread(a, shape), right = spread(b, shape);
-  return array(shape, left.map((v, i) => f(v, right[i])));
+  const out = new Float64Array(left.length);
+  for (let i = 0; i < out.length; i++) out[i] = f(left[i], right[i]);
+  return array(shape, out);
 });
 
 function where(condition, a, b) {
