@@ -23,6 +23,8 @@ from skperceptron import (
     RosenblattPerceptron,
 )
 from skperceptron.activations import Activation, PReLU, get_activation
+from skperceptron.estimators.fitted import fitted_network
+from skperceptron.estimators.targets import Numbers
 from skperceptron.inspection import WeightsRecorder, computational_graph, to_html
 from skperceptron.inspection._playground._program import OPERATORS
 from skperceptron.losses import OrdinalLogLoss, Pinball, SquaredError
@@ -77,6 +79,21 @@ class SquaredQuantiles(Pinball):
 
     def inverse_link(self, raw, out):
         np.square(raw, out=out)
+
+
+class SquaredNumbers(Numbers):
+    """A target that redefines its link, and does not say which operators that is."""
+
+    output = None
+
+    def link(self, raw):
+        return raw**2
+
+
+def own_target():
+    network, X, y = regression(max_iter=5)
+    fitted_network(network).target.__class__ = SquaredNumbers
+    return network, X, y
 
 
 class Steep(PReLU):
@@ -307,6 +324,7 @@ CASES = {
     "quantiles": lambda: regression(loss=Pinball([0.1, 0.5, 0.9]), solver="adam"),
     "counts": lambda: regression(loss="poisson", max_iter=5),
     "one's own loss": lambda: regression(loss=SquaredOutput(), max_iter=5),
+    "one's own target": own_target,
     "clipped": lambda: regression(clip_predictions=True, solver="adam"),
     "whole numbers": lambda: fitted(
         MLPRegressor, data=(LINE, np.round(WAVE / 10)), output="categorical", max_iter=50

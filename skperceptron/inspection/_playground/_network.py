@@ -147,29 +147,45 @@ def _answers(shown: Shown, constants: Constants) -> dict[str, Any]:
     # Folding maps an affine layer into y's units: of its value, the identity is the weight.
     units = target.fold(np.eye(n_outputs), np.zeros(n_outputs))
 
-    def answer(tell: Any) -> dict[str, Any]:
-        def in_units_of_y(graph: PageGraph) -> Any:
+    def program(tell: Callable[[PageGraph, Any], Any], compute: Any = None) -> dict[str, Any]:
+        """Return what a target tells; else a table of what it computes of a single output."""
+
+        def tell_in_units_of_y(graph: PageGraph) -> Any:
             raw: Any = graph.source(0)
             if not np.array_equal(units[0], np.eye(n_outputs)) or units[1].any():
                 raw = raw @ units[0] + units[1]
             return tell(graph, raw)
 
+        def computed(points: Floats) -> Floats:
+            return np.asarray(compute(points[:, np.newaxis]), dtype=np.float64)[:, 0]
+
         part = getattr(target, "loss", target)
+        function = computed if compute is not None and n_outputs == 1 else None
         # In large units of y, a line is steep and no jump.
-        function = linked if n_outputs == 1 else None
-        return _told_or_table(constants, [in_units_of_y], part, function, jump=1e300)
+        return _told_or_table(constants, [tell_in_units_of_y], part, function, jump=1e300)
 
-    def linked(points: Floats) -> Floats:
-        return np.asarray(target.linked(points[:, np.newaxis]), dtype=np.float64)[:, 0]
+    def decoded(raw: Floats) -> Floats:
+        return np.asarray(target.decode(raw @ units[0] + units[1]))
 
-    found = {"link": answer(target.link_to_onnx)}
+    found = {"link": program(partial(_tell_link, target), target.linked)}
     if hasattr(target, "codes_to_onnx"):
-        shares = answer(target.probabilities_to_onnx)
-        return {**found, "answer": answer(target.codes_to_onnx), "shares": shares}
+        shares = program(target.probabilities_to_onnx)
+        return {**found, "answer": program(target.codes_to_onnx), "shares": shares}
     n = 1 if target.loss.estimates_std else target.loss.outputs_per_target
     # Of several quantiles, the one in the middle is the prediction; all are drawn.
     curves = {"answerColumn": n // 2, "curves": list(range(n))}
-    return {**found, "answer": answer(target.to_onnx), **curves}
+    return {**found, "answer": program(partial(_tell_numbers, target), decoded), **curves}
+
+
+def _tell_link(target: Any, graph: PageGraph, raw: Any) -> Any:
+    if hasattr(target, "link"):
+        refuse_inherited(target, "link_to_onnx", ("link",))
+    return target.link_to_onnx(graph, raw)
+
+
+def _tell_numbers(target: Any, graph: PageGraph, raw: Any) -> Any:
+    refuse_inherited(target, "to_onnx", ("decode", "link"))
+    return target.to_onnx(graph, raw)
 
 
 # What is drawn.
