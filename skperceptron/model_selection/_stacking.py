@@ -418,7 +418,7 @@ def _run(ordered: list[_Prepared], common: Common, order: Order) -> None:
     progress = StackProgress(fits, members, order.verbose, order.label) if is_told else None
     try:
         with suited_threads(stack.batch_size, stack.network.largest_weight):
-            for reports in epochs(stack):
+            for reports in epochs(stack, tells_all=progress is not None):
                 if progress is not None:
                     progress.epoch(reports)
     except KeyboardInterrupt:
