@@ -95,9 +95,7 @@ class _Watch:
         if not n_epochs:
             return
         curves = np.transpose(self._losses).tolist()
-        found = zip(
-            self.members, curves, self._best.tolist(), self._waited.tolist(), strict=True
-        )
+        found = zip(self.members, curves, self._best.tolist(), self._waited.tolist(), strict=True)
         for member, curve, best, waited in found:
             progress = member.progress
             member.n_iter += n_epochs
