@@ -7,6 +7,12 @@ from pathlib import Path
 
 import pytest
 
+#: How many tests run before the files of all others are collected: most faults fail one of them.
+N_FIRST = 20
+
+#: How many variants of a test with parameters are run.
+N_VARIANTS = 4
+
 #: Where lines run that belong to no test: while modules of tests are imported, for example.
 BETWEEN = "between tests"
 
@@ -73,6 +79,25 @@ class Reach:
     @classmethod
     def read(cls, path: Path) -> "Reach":
         return cls(**json.loads(path.read_text()))
+
+
+def rounds(tests: list[str]) -> list[list[str]]:
+    """Split tests, the fastest first: some, then one variant of each test, then more variants."""
+    variants: dict[str, list[str]] = {}
+    for test in tests:
+        variants.setdefault(test.split("[")[0], []).append(test)
+    one = [some[0] for some in variants.values()]
+    more = [test for some in variants.values() for test in _spread(some[1:], N_VARIANTS - 1)]
+    found: list[list[str]] = []
+    for part in (tests[:N_FIRST], one, more):
+        known = {test for earlier in found for test in earlier}
+        found.append([test for test in part if test not in known])
+    return [part for part in found if part]
+
+
+def _spread(items: list[str], n: int) -> list[str]:
+    """Return at most so many items from all over a list."""
+    return [items[i * len(items) // n] for i in range(n)] if len(items) > n else items
 
 
 def measured(root: Path, tests: list[str], output: Path) -> None:

@@ -7,7 +7,9 @@ survived: a test is missing, or the fault changes nothing. The latter stand, wit
 `equivalent.json` and do not count.
 
 At first the tests run once with coverage.py, which tells which of them reach which line; a fault
-is shown only to those that reach it, the fastest first. ``--reach FILE`` keeps what was found.
+is shown only to those that reach it, the fastest first, and of a test with many parameters only to
+some variants. ``--reach FILE`` keeps what was found; ``--json FILE`` keeps the verdicts, and a run
+that was stopped goes on from there.
 
 Tests run in forks of one process that has imported all libraries, so this needs Linux or macOS.
 """
@@ -24,7 +26,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,7 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.mutation.mutants import Mutant, mutants_of  # noqa: E402
-from tests.mutation.reach import Chosen, Reach, measured  # noqa: E402
+from tests.mutation.reach import Chosen, Reach, measured, rounds  # noqa: E402
 
 #: The tests of each part of the package, those that fail soonest first.
 TESTS = {
@@ -44,12 +45,16 @@ TESTS = {
         "tests/test_mlp.py",
         "tests/training",
         "tests/export",
+        "tests/estimators",
+        "tests/test_shared_ensembles.py",
+        "tests/test_bad_input.py",
     ],
     "skperceptron/perceptron/": [
         "tests/engine/test_error_correction.py",
         "tests/perceptron",
         "tests/test_library_pass.py",
         "tests/test_rosenblatt.py",
+        "tests/test_bad_input.py",
         "tests/export",
     ],
     "skperceptron/activations": [
@@ -75,6 +80,9 @@ TESTS = {
         "tests/test_parameter_groups.py",
         "tests/test_averaging.py",
         "tests/test_stopping.py",
+        "tests/test_shared_ensembles.py",
+        "tests/test_callbacks.py",
+        "tests/estimators",
         "tests/test_mlp.py",
     ],
 }
@@ -82,8 +90,8 @@ TESTS = {
 #: Where the compiled extension lies after an editable installation.
 EXTENSION = "skperceptron/engine/compiled/_steps*.so"
 
-#: How many tests run before the files of all others are collected.
-N_FIRST = 20
+#: What tells one fault from another.
+NAMES = ("path", "where", "text", "change")
 
 #: Imported once, before the tests of any fault.
 LIBRARIES = ["numpy", "scipy.sparse", "scipy.optimize", "pytest", "sklearn.utils.estimator_checks"]
@@ -173,8 +181,7 @@ def _test(copy: Path, path: str, reaching: list[str] | None) -> None:
     options = ["-x", "-q", "-p", "no:cacheprovider", "--tb=line"]
     if reaching is None:
         os._exit(int(pytest.main([*options, *tests_of(path)])))
-    # Most faults fail one of the first tests: only the files of these are collected then.
-    for tests in filter(None, (reaching[:N_FIRST], reaching[N_FIRST:])):
+    for tests in rounds(reaching):
         files = sorted({test.split("::")[0] for test in tests})
         status = int(pytest.main([*options, *files], plugins=[Chosen(tests)]))
         if status != 0:
@@ -207,26 +214,54 @@ def ended(running: Running, limit: int) -> str | None:
     return "survived" if process and status == 0 else "killed"
 
 
-def verdicts(mutants: list[Mutant], reach: Reach, n_jobs: int, limit: int) -> list[str]:
-    """Test faults, several at a time; return "killed" or "survived" for each."""
-    waiting, found = list(enumerate(mutants))[::-1], {}
-    running: dict[int, Running] = {}
+class Verdicts:
+    """What has become of each fault, kept in a file as soon as it is known.
+
+    Parameters
+    ----------
+    path : path or None
+    """
+
+    def __init__(self, path: Path | None):
+        self._path = path
+        kept = json.loads(path.read_text()) if path is not None and path.exists() else []
+        self._rows = {tuple(row[name] for name in NAMES): row for row in kept}
+
+    def of(self, mutant: Mutant) -> str | None:
+        """Return "killed", "survived", or None as long as nobody knows."""
+        row = self._rows.get(tuple(getattr(mutant, name) for name in NAMES))
+        return None if row is None else row["verdict"]
+
+    def add(self, mutant: Mutant, verdict: str) -> None:
+        row = {name: getattr(mutant, name) for name in (*NAMES, "line")} | {"verdict": verdict}
+        self._rows[tuple(row[name] for name in NAMES)] = row
+        if self._path is not None:
+            self._path.write_text(json.dumps(list(self._rows.values()), indent=1))
+
+
+def find_out(
+    mutants: list[Mutant], reach: Reach, verdicts: Verdicts, n_jobs: int, limit: int
+) -> None:
+    """Test the faults that have no verdict yet, several at a time."""
+    waiting = [mutant for mutant in mutants if verdicts.of(mutant) is None][::-1]
+    n_found = len(mutants) - len(waiting)
+    running: list[Running] = []
     with tempfile.TemporaryDirectory() as folder:
         free = [copy_of_project(Path(folder) / str(job)) for job in range(n_jobs)]
         while waiting or running:
             while waiting and free:
-                i, mutant = waiting.pop()
-                running[i] = start(mutant, free.pop(), reach, limit)
-            for i, now in list(running.items()):
+                running.append(start(waiting.pop(), free.pop(), reach, limit))
+            for now in list(running):
                 verdict = ended(now, limit)
                 if verdict is not None:
-                    found[i] = verdict
-                    free.append(running.pop(i).copy)
+                    verdicts.add(now.mutant, verdict)
+                    running.remove(now)
+                    free.append(now.copy)
+                    n_found += 1
                     seconds = time.monotonic() - now.started
-                    print(f"{len(found)}/{len(mutants)} {verdict} {seconds:.0f} s", end=" ")
+                    print(f"{n_found}/{len(mutants)} {verdict} {seconds:.0f} s", end=" ")
                     print(f"{now.mutant.path}:{now.mutant.line} {now.mutant.change}", flush=True)
             time.sleep(0.05)
-    return [found[i] for i in range(len(mutants))]
 
 
 def main() -> int:
@@ -239,7 +274,7 @@ def main() -> int:
     )
     parser.add_argument("--only", default="", help="draw from files whose path begins so")
     parser.add_argument("--reach", type=Path, help="which tests reach which lines: kept here")
-    parser.add_argument("--json", type=Path, help="where to write all verdicts")
+    parser.add_argument("--json", type=Path, help="verdicts are kept here, and taken from here")
     options = parser.parse_args()
     for library in LIBRARIES:
         try:
@@ -252,15 +287,9 @@ def main() -> int:
     chosen = random.Random(options.seed).sample(population, min(options.mutants, len(population)))
     counted = [mutant for mutant in chosen if mutant.key not in known]
     reach = known_reach(options.reach)
-    found = verdicts(counted, reach, options.jobs, options.limit)
-    report(counted, found, len(chosen) - len(counted))
-    if options.json:
-        rows = [
-            {name: getattr(mutant, name) for name in ("path", "line", "where", "text", "change")}
-            | {"verdict": verdict}
-            for mutant, verdict in zip(counted, found, strict=True)
-        ]
-        options.json.write_text(json.dumps(rows, indent=1))
+    verdicts = Verdicts(options.json)
+    find_out(counted, reach, verdicts, options.jobs, options.limit)
+    report(counted, verdicts, len(chosen) - len(counted))
     return 0
 
 
@@ -275,15 +304,15 @@ def known_reach(path: Path | None) -> Reach:
     return reach
 
 
-def report(mutants: list[Mutant], found: list[str], n_equivalent: int) -> None:
+def report(mutants: list[Mutant], verdicts: Verdicts, n_equivalent: int) -> None:
     """Print the survivors and the figures."""
+    survivors = [mutant for mutant in mutants if verdicts.of(mutant) == "survived"]
     print("\nSurvivors:")
-    for mutant, verdict in zip(mutants, found, strict=True):
-        if verdict == "survived":
-            print(f"  {mutant.path}:{mutant.line} {mutant.where}\n    {mutant.change}")
-    killed = Counter(found)["killed"]
-    share = killed / max(1, len(found))
-    print(f"\n{killed} of {len(found)} faults were noticed ({share:.1%});", end=" ")
+    for mutant in survivors:
+        print(f"  {mutant.path}:{mutant.line} {mutant.where}\n    {mutant.change}")
+    killed = len(mutants) - len(survivors)
+    share = killed / max(1, len(mutants))
+    print(f"\n{killed} of {len(mutants)} faults were noticed ({share:.1%});", end=" ")
     print(f"{n_equivalent} more are known to change nothing.")
 
 

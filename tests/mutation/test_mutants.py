@@ -5,7 +5,7 @@ import json
 
 from tests.mutation import run
 from tests.mutation.mutants import mutants_of
-from tests.mutation.reach import Reach
+from tests.mutation.reach import N_FIRST, N_VARIANTS, Reach, rounds
 
 SOURCE = '''
 class Half:
@@ -56,6 +56,29 @@ def test_only_tests_that_reach_a_fault_are_shown_it_and_the_fastest_first():
     assert reach.of("a.py", range(2, 4)) == ["fast", "mid", "slow"]
     assert reach.of("a.py", range(4, 5)) == []
     assert reach.of("other.py", range(1, 2)) == []
+
+
+def test_one_variant_of_each_test_runs_before_others():
+    tests = [f"quick[{i}]" for i in range(N_FIRST + 50)] + ["slow[a]", "slow[b]", "slowest"]
+    first, one, more = rounds(tests)
+    assert first == tests[:N_FIRST]
+    assert one == ["slow[a]", "slowest"]
+    assert more[-1] == "slow[b]"
+    # Some of the quick variants are among the first ones.
+    assert 1 <= len(more) - 1 <= N_VARIANTS - 1
+    assert not {*first} & {*more}
+    assert rounds(["alone"]) == [["alone"]]
+    assert rounds([]) == []
+
+
+def test_verdicts_are_kept_from_run_to_run(tmp_path):
+    first, second = mutants_of("half.py", "x = 1\ny = 2\n")
+    verdicts = run.Verdicts(tmp_path / "verdicts.json")
+    assert verdicts.of(first) is None
+    verdicts.add(first, "killed")
+    verdicts = run.Verdicts(tmp_path / "verdicts.json")
+    assert verdicts.of(first) == "killed"
+    assert verdicts.of(second) is None
 
 
 def test_faults_that_change_nothing_can_still_be_made():
