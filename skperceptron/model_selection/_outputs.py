@@ -15,6 +15,7 @@ from scipy import sparse
 from sklearn.metrics import r2_score
 from sklearn.utils import get_tags
 
+from .._sklearn.checks import refuse_dates
 from .._sklearn.compat import (
     check_classification_targets,
     check_y,
@@ -28,6 +29,7 @@ from ..estimators.targets import are_probabilities, scored
 from ..kept import kept_as
 from ..losses import Pinball
 from ..options import shown
+from ..preprocessing._columns import is_missing
 from ._combination import (
     Blend,
     BlendRules,
@@ -239,6 +241,7 @@ def are_rows_of_probabilities(y: Any, estimator: Any) -> bool:
 def described_labels(owner: str, y: Any) -> tuple[ProbabilityOutput, Any, Integers]:
     """Return what labels are like, y as members are given it, and the true codes (n, L)."""
     _refuse_missing_labels(y)
+    _refuse_labels_of_several_types(y)
     check_classification_targets(y)
     kind = type_of_target(y, input_name="y")
     if kind == "multilabel-indicator":
@@ -270,12 +273,35 @@ def _refuse_missing_labels(y: Any) -> None:
     found = np.asarray(y)
     if found.dtype.kind == "f" and np.isnan(found).any():
         raise ValueError("Input y contains NaN: leave out the rows without a label.")
-    if found.dtype.kind == "O" and any(one is None for one in found.ravel().tolist()):
-        raise ValueError("Input y contains None: leave out the rows without a label.")
+    if found.dtype.kind in "OmM":
+        missing = next((one for one in found.ravel() if is_missing(one)), "")
+        if not isinstance(missing, str):
+            name = "NaN" if isinstance(missing, float) else missing
+            raise ValueError(f"Input y contains {name}: leave out the rows without a label.")
+
+
+def _refuse_labels_of_several_types(y: Any) -> None:
+    """Raise TypeError if labels cannot be sorted, as numbers beside texts cannot."""
+    found = np.asarray(y, dtype=object) if isinstance(y, list | tuple) else y
+    if getattr(getattr(found, "dtype", None), "kind", "") != "O" or np.ndim(found) != 1:
+        return
+    labels = np.asarray(found).tolist()
+    try:
+        sorted(set(labels))
+    except TypeError as error:
+        types = sorted({type(label).__name__ for label in labels})
+        if len(types) < 2:
+            # Of one type, which scikit-learn refuses better.
+            return
+        raise TypeError(
+            f"y holds labels of the types {' and '.join(types)}, which cannot be compared: give"
+            " all of them one type, such as str."
+        ) from error
 
 
 def described_numbers(owner: Any, y: Any) -> tuple[MeanOutput, Floats, Floats]:
     """Return what numbers are like, y as members are given it, and the true numbers (n, D)."""
+    refuse_dates(y, "y")
     y = check_y(y, multi_output=True, y_numeric=True, estimator=owner)
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)

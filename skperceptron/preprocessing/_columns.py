@@ -7,6 +7,7 @@ whoever has such a frame has its library. What a column holds is told by its kin
 
 from __future__ import annotations
 
+import sys
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from numbers import Real
@@ -21,6 +22,7 @@ __all__ = [
     "as_dates",
     "as_keys",
     "as_numbers",
+    "as_table",
     "content_of",
     "is_frame",
     "is_missing",
@@ -44,6 +46,13 @@ def is_frame(X: Any) -> bool:
     return has_columns and getattr(X, "ndim", 2) == 2
 
 
+def as_table(X: Any) -> Any:
+    """Return X; a batch of Arrow as a table, whose names scikit-learn knows."""
+    if hasattr(X, "column_names") and not hasattr(X, "combine_chunks"):
+        return sys.modules["pyarrow"].Table.from_batches([X])
+    return X
+
+
 def names_of(X: Any) -> list[Any]:
     """Return the names of the columns of a frame."""
     return list(X.column_names if hasattr(X, "column_names") else X.columns)
@@ -64,7 +73,11 @@ def content_of(X: Any, j: int) -> tuple[Any, bool]:
         return _of_pandas(X.iloc[:, j])
     if hasattr(X, "to_series"):
         column = X.to_series(j)
-        return column.to_numpy(), str(column.dtype).startswith(("Categorical", "Enum"))
+        content = column.to_numpy()
+        if content.ndim > 1:
+            # Structures: refused later, as lists are.
+            content = _objects(column.to_list())
+        return content, str(column.dtype).startswith(("Categorical", "Enum"))
     if hasattr(X, "column_names"):
         column = X.column(j)
         is_category = str(column.type).startswith("dictionary")
@@ -76,7 +89,7 @@ def content_of(X: Any, j: int) -> tuple[Any, bool]:
 
 def _of_pandas(column: Any) -> tuple[Any, bool]:
     dtype = column.dtype
-    if str(dtype) == "category":
+    if str(dtype) == "category" or str(dtype).startswith("dictionary"):
         return column.astype(object).to_numpy(dtype=object, na_value=None), True
     if str(dtype).startswith("period"):
         column = column.dt.to_timestamp()
@@ -87,6 +100,9 @@ def _of_pandas(column: Any) -> tuple[Any, bool]:
     if kind in "iuf":
         return column.to_numpy(dtype=np.float64, na_value=np.nan), False
     if kind == "M":
+        if not hasattr(dtype, "unit"):
+            # Dates of Arrow, which pandas converts by way of its own.
+            column = column.astype(DATE)
         return column.to_numpy(dtype=DATE, na_value=np.datetime64("NaT", "us")), False
     if kind == "m":
         return column.to_numpy(dtype="timedelta64[us]", na_value=np.timedelta64("NaT", "us")), False

@@ -32,6 +32,16 @@ DAYS_OF_ERA = 146_097
 #: Days from a first of March, 800 eras before the year 0, to 1970.
 MARCH_1970 = 719_468 + 800 * DAYS_OF_ERA
 
+#: In float32, numbers whose median is more than so many of their spreads away from 0 are told from
+#: the median on: rounding, of 2^-24 of a number, would take more than 2^-12 of a spread from them.
+FAR_FROM_0 = 2.0**12
+
+#: Spreads between these have room in float32, with outliers and squares of small numbers.
+LEAST_SPREAD, LARGEST_SPREAD = 1e-30, 1e30
+
+#: Powers of two that are float64 numbers, and so are their inverses.
+LARGEST_EXPONENT = 1000
+
 
 class Part:
     """What is made of one column.
@@ -45,6 +55,9 @@ class Part:
     """
 
     suffixes: list[str]
+
+    # From where on, and in what power of two as a unit, numbers are told to a narrow dtype.
+    shift, exponent = 0.0, 0
 
     def __init__(self, position: int) -> None:
         self.position = position
@@ -61,24 +74,70 @@ class Part:
         """Return what ``write`` fills in, told in ONNX's operators, of a column, (rows, 1)."""
         raise NotImplementedError
 
+    def _make_room(self, numbers: Floats, dtype: Any) -> None:
+        """Learn from float64 numbers, (N,), how to tell them in a dtype without loss."""
+        known = numbers[~np.isnan(numbers)]
+        if np.dtype(dtype) == np.float64 or not len(known):
+            return
+        low, median, high = np.quantile(known, (0.25, 0.5, 0.75), method="nearest")
+        if low == high:
+            low, high = known.min(), known.max()
+        spread = high / 2 - low / 2
+        if spread == 0:
+            return
+        if abs(median) > FAR_FROM_0 * spread:
+            self.shift = float(median)
+        if not LEAST_SPREAD < spread < LARGEST_SPREAD:
+            exponent = int(np.frexp(spread)[1])
+            self.exponent = max(-LARGEST_EXPONENT, min(LARGEST_EXPONENT, exponent))
+
+    def _in_room(self, numbers: Floats) -> Floats:
+        """Return numbers as they are told to the dtype."""
+        if self.shift:
+            numbers = numbers - self.shift
+        return np.ldexp(numbers, -self.exponent) if self.exponent else numbers
+
+    def _in_room_of(self, exact: OperatorGraph, numbers: Value) -> Value:
+        """Return the same, of float64 numbers, in ONNX's operators of float64."""
+        if self.shift:
+            numbers = exact.op("Sub", numbers, self.shift)
+        return exact.op("Mul", numbers, 2.0**-self.exponent) if self.exponent else numbers
+
 
 @kept_as("column of numbers")
 class Numbers(Part):
-    """The numbers, and whether each is missing, where some were missing in ``fit``."""
+    """The numbers, and whether each is missing, where some were missing in ``fit``.
+
+    Parameters
+    ----------
+    position : int
+    dtype : {"float64", "float32"} or NumPy dtype, default="float64"
+        Of the output.
+    """
+
+    def __init__(self, position: int, dtype: Any = "float64") -> None:
+        super().__init__(position)
+        self.dtype = np.dtype(dtype).name
 
     def fit(self, content: Any, name: Any) -> Numbers:
-        missing = np.isnan(as_numbers(content, name))
+        numbers = as_numbers(content, name)
+        self._make_room(numbers, self.dtype)
+        missing = np.isnan(numbers)
         self.suffixes = ["", "_missing"] if 0 < missing.sum() < len(missing) else [""]
         return self
 
     def write(self, content: Any, name: Any, out: Floats) -> None:
         numbers = as_numbers(content, name)
-        out[:, 0] = numbers
+        out[:, 0] = self._in_room(numbers)
         if len(self.suffixes) > 1:
             out[:, 1] = np.isnan(numbers)
 
     def to_onnx(self, graph: OperatorGraph, column: Value, name: Any) -> Value:
+        exact = graph.in_dtype("float64")
         numbers = graph.cast(column, graph.dtype.name)
+        if self.shift or self.exponent:
+            told = self._in_room_of(exact, exact.cast(column, "float64"))
+            numbers = graph.cast(told, graph.dtype.name)
         if len(self.suffixes) == 1:
             return numbers
         return graph.concatenate([numbers, graph.as_numbers(graph.op("IsNaN", numbers))])
@@ -171,10 +230,21 @@ class Dates(Part):
 
     Each of the latter is a point on a circle, its sine and cosine, (0, 0) for a missing date. Those
     of the day come only where a date had a time of day in ``fit``.
+
+    Parameters
+    ----------
+    position : int
+    dtype : {"float64", "float32"} or NumPy dtype, default="float64"
+        Of the output.
     """
+
+    def __init__(self, position: int, dtype: Any = "float64") -> None:
+        super().__init__(position)
+        self.dtype = np.dtype(dtype).name
 
     def fit(self, content: Any, name: Any) -> Dates:
         dates = as_dates(content, name)
+        self._make_room(_days(dates), self.dtype)
         missing = np.isnat(dates)
         self.has_gaps = 0 < missing.sum() < len(missing)
         known = dates[~missing]
@@ -189,8 +259,8 @@ class Dates(Part):
 
     def write(self, content: Any, name: Any, out: Floats) -> None:
         dates = as_dates(content, name)
-        days = (dates - np.datetime64(0, "D")) / DAY
-        out[:, 0] = days
+        days = _days(dates)
+        out[:, 0] = self._in_room(days)
         if self.has_gaps:
             out[:, 1] = np.isnat(dates)
         years = dates.astype("datetime64[Y]")
@@ -215,13 +285,19 @@ class Dates(Part):
         instants = graph.where(missing, graph.whole(0), column)
         days = exact.cast(instants, "float64") / float(MICROSECONDS)
         turns = [_part_of_year(exact, instants), (days + 3) / 7, days]
-        found = [exact.where(missing, np.nan, days)]
+        found = [exact.where(missing, np.nan, self._in_room_of(exact, days))]
         if self.has_gaps:
             found.append(exact.as_numbers(missing))
         for turn in turns[: 3 if self.has_times else 2]:
             angle = (turn - exact.op("Floor", turn)) * (2 * np.pi)
             found += [exact.where(missing, 0, exact.op(name, angle)) for name in ("Sin", "Cos")]
         return graph.cast(exact.concatenate(found), graph.dtype.name)
+
+
+def _days(dates: Any) -> Floats:
+    """Return days since 1970, NaN for missing dates."""
+    days: Floats = (dates - np.datetime64(0, "D")) / DAY
+    return days
 
 
 def _part_of_year(graph: OperatorGraph, instants: Value) -> Value:

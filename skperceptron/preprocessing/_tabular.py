@@ -29,7 +29,7 @@ from ..options import (
     shown,
     speaks_for_itself,
 )
-from ._columns import content_of, is_frame, kind_of, names_of
+from ._columns import as_table, content_of, is_frame, kind_of, names_of
 from ._marked import CATEGORICAL_FEATURES, marked_columns
 from ._parts import Dates, Levels, Numbers, Part
 from ._scaler import RobustSmoothClipScaler
@@ -85,7 +85,8 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
         The levels that have columns, by the name or position of each categorical column.
 
     scaler_ : RobustSmoothClipScaler
-        Fitted.
+        Fitted. With float32 output, it sees numbers that would lose digits in float32, such as 1e9
+        + 1, as differences from their median, and those without room there in a power of two.
 
     n_features_in_ : int
         Number of columns in ``fit``.
@@ -273,6 +274,11 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
 
     def _validated(self, X: Any, *, reset: bool) -> Any:
         """Check what scikit-learn checks, and leave dtypes and frames as they are."""
+        if hasattr(X, "collect_schema") and not hasattr(X, "shape"):
+            raise TypeError(
+                f"X is a {type(X).__name__}, which holds no rows yet: pass X.collect()."
+            )
+        X = as_table(X)
         if is_frame(X):
             _refuse_repeated_names(X)
             validate_data(self, X, skip_check_array=True, reset=reset)
@@ -285,6 +291,9 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
         if isinstance(X, list | tuple) and np.asarray(X).dtype.kind in "US":
             # Otherwise the numbers beside texts would become texts.
             X = np.array(X, dtype=object)
+        if getattr(getattr(X, "dtype", None), "kind", "") == "T":
+            # NumPy's texts of any length, which scikit-learn does not know.
+            X = X.astype(object)
         with checking():
             X = validate_data(
                 self,
@@ -305,7 +314,7 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
     def _part_for(self, kind: str, j: int) -> Part:
         if kind == "category":
             return Levels(j, self.max_categories)
-        return Dates(j) if kind == "date" else Numbers(j)
+        return Dates(j, self.dtype) if kind == "date" else Numbers(j, self.dtype)
 
     def _name(self, j: int) -> Any:
         """Return a column's name, or its position where it has none."""

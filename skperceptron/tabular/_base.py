@@ -10,6 +10,7 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -29,6 +31,7 @@ from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.notebook import PACKAGE, documentation_url
 from ..model_selection._cross_base import BaseCrossEnsemble
 from ..model_selection._held_out import Split
+from ..model_selection._options import RULES
 from ..model_selection._parallel import MANY_UNITS
 from ..model_selection._threads import n_threads
 from ..options import (
@@ -37,7 +40,6 @@ from ..options import (
     SEED,
     VERBOSITY,
     ChecksOptions,
-    Having,
     Instance,
     Interval,
     Listing,
@@ -50,7 +52,7 @@ from ..options import (
 from ..preprocessing import TabularPreprocessor
 from ..preprocessing._tabular import CATEGORICAL_FEATURES
 from ..stopping import EarlyStopping
-from ._folds import drawn_folds, grouped_folds
+from ._folds import counting_splits, drawn_folds, grouped_folds
 from ._importances import rises_of_loss
 from ._presets import PRESETS, Arm, Preset
 
@@ -68,11 +70,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
 
     _parameter_constraints: dict[str, Rules] = {
         "preset": [Name(list(PRESETS))],
-        "n_folds": [
-            Interval(2, low_closed=True, whole=True),
-            Having("a splitter", ("split", "get_n_splits")),
-            None,
-        ],
+        "n_folds": RULES["cv"],
         "arms": [COUNT, Listing([Instance(dict)], "dicts"), None],
         "hidden_layer_sizes": [COUNT, Listing([COUNT], f"integers in the range {COUNT}"), None],
         "max_epochs": [COUNT, None],
@@ -167,7 +165,9 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         self._check_width(numbers)
         weights = {}
         if sample_weight is not None:
-            weights["sample_weight"] = check_sample_weight(sample_weight, numbers)
+            checked = check_sample_weight(sample_weight, numbers)
+            # Their unit says nothing, and penalties of weights must not depend on it.
+            weights["sample_weight"] = checked / checked[checked > 0].mean()
         y, codes = self._checked_target(y)
         splits = self._split(numbers, y, codes, groups, rng, weights.get("sample_weight"))
         preset, n_rows = PRESETS[self.preset], numbers.shape[0]
@@ -207,7 +207,8 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
 
     def _workers(self, network: BaseMultilayerPerceptron, numbers: Any, n_members: int) -> Any:
         """Return the number of workers: threads, if nobody says it, where an epoch is long."""
-        sizes = items_of(network.hidden_layer_sizes) or (network.hidden_layer_sizes,)
+        given = items_of(network.hidden_layer_sizes)
+        sizes = (network.hidden_layer_sizes,) if given is None else given
         widths = [numbers.shape[1], *map(plain, sizes)]
         if self.n_jobs is not None or sum(widths[1:]) < MANY_UNITS:
             return self.n_jobs
@@ -260,20 +261,22 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         sample_weight: Floats | None,
     ) -> list[Split]:
         preset, given = PRESETS[self.preset], plain(self.n_folds)
-        if hasattr(given, "split"):
-            return list(given.split(numbers, y, groups))
+        if given is not None and not isinstance(given, Integral):
+            splits = list(check_cv(given).split(numbers, y, groups))
+            return counting_splits(splits, codes, sample_weight)
         recipe, n_draws = preset.recipe(is_classifier=self._is_classifier), 1
         if given is None:
             n_draws = preset.draws(recipe, numbers.shape[0])
-        n_folds = recipe.n_folds if given is None else given
+        n_folds = recipe.n_folds if given is None else int(given)
         if groups is not None:
             check_consistent_length(numbers, groups)
-        splits: list[Split] = []
+        splits = []
         for _ in range(n_draws):
             if groups is None:
                 splits += drawn_folds(numbers.shape[0], n_folds, codes, rng, sample_weight)
             else:
                 splits += grouped_folds(n_folds, codes, groups, rng)
+        splits = counting_splits(splits, codes, sample_weight)
         return splits[:1] if preset.uses_one_fold and given is None else splits
 
     def _batch_rows(self, preset: Preset, n_rows: int) -> int:

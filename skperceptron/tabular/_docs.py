@@ -20,11 +20,12 @@ preset : {{"default", "fast", "accurate", "realmlp-td-s", "realmlp-td", "tabm"}}
     are networks as published, which hold one fifth of the rows out to find their best epoch and are
     not calibrated; "tabm", 32 networks of 3 x 512 units that share weights, takes minutes.
 
-n_folds : int or cross-validation splitter, default=None
+n_folds : int, cross-validation splitter or iterable, default=None
     How many folds, >= 2; each is held out by one network of each arm. They are drawn with
     `random_state`, with shares of classes kept; a splitter, such as
-    :class:`~sklearn.model_selection.TimeSeriesSplit`, draws its own. Rows that no split holds out
-    train, but have no say in how arms are combined.
+    :class:`~sklearn.model_selection.TimeSeriesSplit`, draws its own, and an iterable holds pairs of
+    training and held-out rows. Rows that no split holds out train, but have no say in how arms are
+    combined. Splits in which all training or held-out rows have the weight zero are left out.
 
 arms : int or list of dict, default=None
     How many of the preset's arms are trained, from the first one on; or arms of your own, each a

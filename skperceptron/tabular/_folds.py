@@ -11,7 +11,7 @@ from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 from ..engine.arrays import Floats, Integers
 from ..model_selection._held_out import Split
 
-__all__ = ["drawn_folds", "grouped_folds"]
+__all__ = ["counting_splits", "drawn_folds", "grouped_folds"]
 
 
 def drawn_folds(
@@ -90,6 +90,10 @@ def grouped_folds(
         If there are fewer than two groups.
     """
     groups = np.asarray(groups)
+    if groups.ndim != 1:
+        raise ValueError(f"groups must have one value for each row, got shape {groups.shape}.")
+    if groups.dtype.kind == "f" and np.isnan(groups).any():
+        raise ValueError("groups contains NaN: give each row a group.")
     try:
         n_groups = len(np.unique(groups))
     except TypeError as error:
@@ -110,3 +114,43 @@ def grouped_folds(
         # Of classes with fewer rows than folds.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         return [split for split in splitter.split(rows, codes, groups) if len(split[1])]
+
+
+def counting_splits(
+    splits: list[Split], codes: Integers | None, sample_weight: Floats | None
+) -> list[Split]:
+    """Leave out the splits in which nothing counts: of their training or of their held-out rows.
+
+    Parameters
+    ----------
+    splits : list of tuple of ndarray
+    codes : ndarray of int, shape (n_rows,), or None
+        The classes.
+    sample_weight : ndarray of shape (n_rows,), or None
+        Non-negative.
+
+    Raises
+    ------
+    ValueError
+        If there is no other split, or if the training rows of one are all of the same class.
+    """
+    kept = []
+    for number, (train, test) in enumerate(splits):
+        counts = [
+            np.ones(len(rows)) if sample_weight is None else sample_weight[rows]
+            for rows in (train, test)
+        ]
+        if not all(weights.any() for weights in counts):
+            continue
+        if codes is not None and len(np.unique(codes[train][counts[0] > 0])) < 2:
+            raise ValueError(
+                f"The training rows of split {number}, of {len(splits)}, are all of one class:"
+                " networks need at least 2. Draw other folds, with shares of all classes."
+            )
+        kept.append((train, test))
+    if not kept:
+        raise ValueError(
+            "In no split do both training and held-out rows count: they are empty, or all of their"
+            " sample_weight is zero."
+        )
+    return kept

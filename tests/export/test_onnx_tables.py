@@ -89,6 +89,15 @@ def test_dates_of_all_times(exported, days):
     transformed(TabularPreprocessor().fit(X), exported, X, X)
 
 
+def test_numbers_that_need_room_in_float32(exported):
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(N, 3)) * [1, 1e300, 1e-300] + [1e9, 0, 0]
+    X[3] = np.nan
+    dates = pd.to_datetime(rng.randint(10**6, size=N), unit="us")
+    table = pd.DataFrame(X, columns=["a", "b", "c"]).assign(seen=dates)
+    transformed(TabularPreprocessor(dtype="float32").fit(table), exported, table, table)
+
+
 def test_rare_levels_and_marked_columns(exported):
     X = np.array([[1.0, "a"], [2.0, "b"], [2.0, "b"], [np.nan, "c"], [3.0, None]], dtype=object)
     preprocessor = TabularPreprocessor([0], max_categories=2).fit(X)

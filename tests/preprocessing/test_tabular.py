@@ -215,6 +215,16 @@ def gapped(numbers):
     return [None if number != number else number for number in numbers]
 
 
+def test_batches_of_arrow_are_tables():
+    pytest.importorskip("pyarrow")
+    table = frame_of("pyarrow")
+    (batch,) = table.to_batches()
+    preprocessor = TabularPreprocessor().fit(batch)
+    assert_allclose(preprocessor.transform(batch), TabularPreprocessor().fit_transform(table))
+    with pytest.raises(ValueError, match="feature names should match"):
+        preprocessor.transform(batch.select(list(TABLE)[::-1]))
+
+
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
 def test_frame_of_every_library_gives_what_an_array_of_objects_gives(library):
     frame = frame_of(library)
@@ -301,6 +311,67 @@ def test_dictionaries_of_arrow_are_categories():
     coded = pa.array([5, 9, None, 5]).dictionary_encode()
     preprocessor = TabularPreprocessor().fit(pa.table({"coded": coded}))
     assert preprocessor.categories_ == {"coded": [5, 9]}
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values", "kind"),
+    [
+        ("date32[pyarrow]", [date(2024, 1, 1), date(2024, 1, 2), None], "date"),
+        ("timestamp[us][pyarrow]", [datetime(2024, 1, 1, 5), datetime(2024, 1, 2), None], "date"),
+        ("timestamp[ns, tz=UTC][pyarrow]", [datetime(2024, 1, 1), datetime(2024, 2, 1)], "date"),
+        ("duration[us][pyarrow]", [timedelta(1), None, timedelta(3)], "number"),
+        ("decimal128(5, 2)[pyarrow]", [Decimal("1.5"), None, Decimal(3)], "number"),
+        ("int64[pyarrow]", [1, None, 3], "number"),
+        ("bool[pyarrow]", [True, None, False], "category"),
+        ("string[pyarrow]", ["a", None, "b"], "category"),
+    ],
+)
+def test_dtypes_of_arrow_in_pandas_are_understood(dtype, values, kind):
+    pa = pytest.importorskip("pyarrow")
+    pd = pytest.importorskip("pandas")
+    if dtype.startswith("decimal"):
+        dtype = pd.ArrowDtype(pa.decimal128(5, 2))
+    preprocessor = TabularPreprocessor().fit(pd.DataFrame({"x": pd.array(values, dtype=dtype)}))
+    assert preprocessor.kinds_ == [kind]
+    plain = TabularPreprocessor().fit_transform(objects(values))
+    assert_allclose(preprocessor.transform(pd.DataFrame({"x": pd.array(values, dtype)})), plain)
+
+
+def test_coded_numbers_are_categories_in_arrow_and_in_pandas():
+    pa = pytest.importorskip("pyarrow")
+    pd = pytest.importorskip("pandas")
+    coded = pd.array([5, 9, None, 5], dtype=pd.ArrowDtype(pa.dictionary(pa.int8(), pa.int64())))
+    assert TabularPreprocessor().fit(pd.DataFrame({"x": coded})).categories_ == {"x": [5, 9]}
+
+
+def test_texts_of_any_length_are_categories():
+    texts = np.array([["a"], ["b"], ["a"]], dtype=np.dtypes.StringDType())
+    assert TabularPreprocessor().fit(texts).categories_ == {0: ["a", "b"]}
+
+
+def test_structures_of_polars_and_frames_without_rows_yet_are_refused():
+    pl = pytest.importorskip("polars")
+    with pytest.raises(TypeError, match="Column 'x' holds values of type 'dict'"):
+        TabularPreprocessor().fit(pl.DataFrame({"x": [{"a": 1, "b": 2}] * 3}))
+    with pytest.raises(TypeError, match=r"X is a LazyFrame.*pass X\.collect\(\)"):
+        TabularPreprocessor().fit(pl.DataFrame({"x": [1.0]}).lazy())
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e295, 1e-295, 1e-45, 1e40])
+@pytest.mark.parametrize("offset", [0.0, 1e9, -1e10])
+def test_float32_keeps_the_digits_that_matter(unit, offset):
+    X = (NUMBERS + offset) * unit
+    expected = TabularPreprocessor().fit_transform(NUMBERS)
+    preprocessor = TabularPreprocessor(dtype="float32").fit(X)
+    assert_allclose(preprocessor.transform(X), expected, atol=1e-3)
+    again = pickle.loads(pickle.dumps(preprocessor))
+    assert_array_equal(again.transform(X), preprocessor.transform(X))
+
+
+def test_float32_keeps_the_time_of_a_day_in_microseconds():
+    times = [datetime(2024, 1, 1) + timedelta(microseconds=i) for i in range(50)]
+    found = TabularPreprocessor(dtype="float32").fit_transform(objects(times))
+    assert_allclose(found[:, 0], TabularPreprocessor().fit_transform(objects(times))[:, 0], 1e-2)
 
 
 def test_many_sparse_columns_stay_sparse():

@@ -639,7 +639,13 @@ def test_groups_that_cannot_be_compared_are_refused(cls):
 
 @pytest.mark.parametrize(
     ("y", "name"),
-    [([None, *(["a", "b"] * 9), "a"], "None"), ([np.nan, *([0.0, 1.0] * 9), 1.0], "NaN")],
+    [
+        ([None, *(["a", "b"] * 9), "a"], "None"),
+        ([np.nan, *([0.0, 1.0] * 9), 1.0], "NaN"),
+        (pd.Series([None, *(["a", "b"] * 9), "a"], dtype="string"), "(<NA>|NaN)"),
+        (pd.Series(pd.Categorical([None, *(["a", "b"] * 9), "a"])), "NaN"),
+        (np.array(["NaT", *(["2024-01-01", "2024-01-02"] * 9), "NaT"], dtype="M8[D]"), "NaT"),
+    ],
 )
 def test_missing_labels_are_refused_without_a_warning(y, name):
     with warnings.catch_warnings():
@@ -661,3 +667,103 @@ def test_accurate_preset_takes_sparse_tables(cls):
     model = cls("accurate", n_folds=2, max_epochs=2, random_state=0).fit(X, y)
     assert all("ensemble_size" not in arm for arm in model.arms_)
     assert len(model.predict(X)) == 40
+
+
+def test_labels_of_several_types_are_refused():
+    with pytest.raises(TypeError, match="labels of the types int and str"):
+        small().fit(frame(20)[0], np.array(["a", 1] * 10, dtype=object))
+
+
+def test_dates_are_no_numbers_to_predict():
+    days = [date(2024, 1, 1) + timedelta(i) for i in range(20)]
+    with pytest.raises(TypeError, match="y holds dates or durations, but numbers are needed"):
+        small(TabularMLPRegressor).fit(frame(20)[0], days)
+
+
+@BOTH
+def test_numbers_far_from_zero_are_told_apart(cls):
+    """Float32 would make one number of all of them."""
+    labels = frame(200)[1]
+    y = target_of(cls, labels)
+    column = np.where(labels == "yes", 1.0, -1.0)[:, np.newaxis] + 1e9
+    assert small(cls, max_epochs=60).fit(column, y).score(column, y) > 0.95
+    assert small(cls, max_epochs=60).fit(column * 1e-200, y).score(column * 1e-200, y) > 0.95
+
+
+@BOTH
+def test_unit_of_weights_changes_nothing(cls):
+    X, labels = frame(60)
+    y, weight = target_of(cls, labels), np.arange(60) % 3 + 1.0
+    arms = [{}, {"alpha": 1.0}]
+    first, *others = (
+        small(cls, arms=arms).fit(X, y, sample_weight=weight * unit).oof_predictions_
+        for unit in (1.0, 2.0**-900, 2.0**900)
+    )
+    for other in others:
+        np.testing.assert_array_equal(first, other)
+
+
+@BOTH
+@pytest.mark.parametrize("splitter", [TimeSeriesSplit(3), 4])
+def test_splits_in_which_nothing_counts_are_left_out(cls, splitter):
+    X, labels = frame()
+    y, rows = target_of(cls, labels), np.arange(120)
+    if splitter == 4:
+        groups, weight = rows // 30, (rows < 60) * 1.0
+    else:
+        groups, weight = None, (rows >= 60) * 1.0
+    model = small(cls, n_folds=splitter)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(X, y, sample_weight=weight, groups=groups)
+    assert len(model.ensemble_.splits_) == (2 if splitter == 4 else 1)
+    for split in model.ensemble_.splits_:
+        assert all(weight[part].any() for part in split)
+    groups = rows // 30
+    with (
+        warnings.catch_warnings(),
+        pytest.raises(ValueError, match="In no split do both training and held-out rows count"),
+    ):
+        warnings.filterwarnings("ignore", "The groups parameter is ignored", UserWarning)
+        model.fit(X, y, sample_weight=(rows < 10) * 1.0, groups=groups)
+
+
+def test_split_that_trains_on_one_class_is_refused():
+    X, y = frame()
+    with pytest.raises(ValueError, match="training rows of split 0, of 3, are all of one class"):
+        small(n_folds=TimeSeriesSplit(3)).fit(X, np.sort(y))
+    with pytest.raises(ValueError, match="training rows of split 0, of 2, are all of one class"):
+        small().fit(X, y, groups=y)
+
+
+@BOTH
+def test_folds_may_be_a_list_of_splits(cls):
+    X, labels = frame()
+    splits = [(np.arange(60), np.arange(60, 120)), (np.arange(60, 120), np.arange(60))]
+    model = clone(small(cls, n_folds=splits)).fit(X, target_of(cls, labels))
+    np.testing.assert_array_equal(model.ensemble_.splits_, splits)
+    with pytest.raises(ValueError, match="'n_folds' parameter"):
+        small(cls, n_folds=[]).fit(X, target_of(cls, labels))
+
+
+@BOTH
+def test_networks_may_have_no_hidden_layer(cls):
+    X, labels = frame()
+    y = target_of(cls, labels)
+    model = small(cls, hidden_layer_sizes=()).fit(X, y)
+    assert len(model.ensemble_.estimators_[0][0].coefs_) == 1
+    assert model.predict(X).shape == (120,)
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        (np.arange(20)[:, np.newaxis], r"one value for each row, got shape \(20, 1\)"),
+        ([np.nan, *([1.0] * 19)], "groups contains NaN"),
+    ],
+)
+@BOTH
+def test_wrong_groups_are_refused(cls, groups, message):
+    X, labels = frame(20)
+    with pytest.raises(ValueError, match=message):
+        small(cls).fit(X, target_of(cls, labels), groups=groups)
