@@ -49,3 +49,23 @@ plt.show()
 # (``to_html(network, X, y, "network.html", recorder=recorder)`` writes the page to a file.)
 
 to_html(network, X, y, recorder=recorder)
+
+# %%
+# A deeper network can be explored in the same way. Here each hidden layer normalises its sums, and
+# the second and the third add their values to those of the layer before: the dashed lines are these
+# shortcuts. Click a unit of the last hidden layer. The text below the picture follows the chosen
+# sample through it, block by block: weighted sum, normalisation, activation, shortcut.
+
+recorder = WeightsRecorder()
+deeper = MLPBinaryClassifier(
+    (5, 5, 5),
+    "tanh",
+    skip_connections="residual",
+    normalization="layer",
+    batch_size=50,
+    learning_rate_init=0.01,
+    random_state=0,
+    callbacks=[recorder],
+).fit(X, y)
+print(f"{deeper.n_iter_} epochs, accuracy {deeper.score(X, y):.3f}")
+to_html(deeper, X, y, recorder=recorder, title="Shortcuts and normalisation")

@@ -96,6 +96,11 @@ class Loss(Component):
         """How many outputs of the network describe one column of y."""
         return 1
 
+    @property
+    def output_names(self) -> list[str]:
+        """What each of several outputs for one column of y stands for; empty for a single one."""
+        return []
+
     def check_parameters(self, n_targets: int = 1) -> None:
         """Raise TypeError or ValueError if a parameter does not fit.
 
@@ -835,6 +840,10 @@ class Pinball(_IdentityLink):
         return np.atleast_1d(self.quantile).tolist()
 
     @property
+    def output_names(self) -> list[str]:
+        return [f"{100 * quantile:g} %" for quantile in self.quantiles]
+
+    @property
     def outputs_per_target(self) -> int:
         return np.size(self.quantile)
 
@@ -884,6 +893,10 @@ class GaussianNLL(Loss):
     @property
     def outputs_per_target(self) -> int:
         return 2
+
+    @property
+    def output_names(self) -> list[str]:
+        return ["mean", "std"]
 
     def output_units(self, shift: Floats, scale: Floats) -> tuple[Floats, Floats]:
         offset = np.column_stack([shift, 2 * np.log(scale)])

@@ -40,6 +40,7 @@ __all__ = [
     "check_option",
     "did_you_mean",
     "is_allowed",
+    "is_immutable",
     "is_number",
     "items_of",
     "plain",
@@ -94,6 +95,14 @@ def plain(value: Any) -> Any:
     if not is_number(value):
         return value
     return int(value) if isinstance(value, Integral) else float(value)
+
+
+def is_immutable(value: Any) -> bool:
+    """Tell whether a value is text, a number or None, or a tuple of such: equal ones are alike."""
+    kind = type(value)
+    if kind is tuple:
+        return all(map(is_immutable, value))
+    return kind in (str, int, float, bool, type(None))
 
 
 def items_of(value: Any) -> list[Any] | None:

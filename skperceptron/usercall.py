@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterator
+from functools import lru_cache
 from types import FrameType
 from typing import Any
 
@@ -88,8 +89,10 @@ def first_in_call(what: str) -> bool:
     ----------
     what : str
     """
-    is_first = not has_happened(what)
-    _mark(what, True)
+    marks, name = _users_call().f_locals, _MARK.format(what)
+    is_first = not marks.get(name)
+    # A mark on the call itself ends with it, and keeps nothing alive.
+    marks[name] = True
     return is_first
 
 
@@ -101,17 +104,17 @@ def has_happened(what: str) -> bool:
 def forget_in_call(*what: str) -> None:
     """Let things count as if they had not happened in this call of the user's."""
     for one in what:
-        _mark(one, False)
-
-
-def _mark(what: str, happened: bool) -> None:
-    # A mark on the call itself ends with it, and keeps nothing alive.
-    _users_call().f_locals[_MARK.format(what)] = happened
+        _users_call().f_locals[_MARK.format(one)] = False
 
 
 def _users_call() -> FrameType:
     """Return the outermost call of a function that a user trains with."""
-    return [f for f in _frames() if _package_of(f) in _CALLED][-1]
+    found: FrameType | None = None
+    for frame in _frames():
+        if _package_of(frame) in _CALLED:
+            found = frame
+    assert found is not None
+    return found
 
 
 def _frames() -> Iterator[FrameType]:
@@ -123,7 +126,12 @@ def _frames() -> Iterator[FrameType]:
 
 
 def _package_of(frame: FrameType) -> str:
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    return _first_part(str(frame.f_globals.get("__name__", "")))
+
+
+@lru_cache(maxsize=256)
+def _first_part(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def warn_of_interruption(estimator: Any, trained: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import expit, softmax
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import (
     load_breast_cancer,
@@ -978,3 +979,25 @@ def test_log_loss_falls_while_training(cls):
     model = cls(**{**SMALL, "max_iter": 1}, warm_start=True, learning_rate_init=0.01)
     losses = [log_loss(y, model.fit(X, y).predict_proba(X)) for _ in range(10)]
     assert losses == sorted(losses, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "estimator", [MLPRegressor(), MLPRegressor(hidden_layer_sizes=(4, 3), loss=Huber(2.0))]
+)
+def test_a_clone_has_equal_parameters_and_nothing_else(estimator):
+    X, y = load_diabetes(return_X_y=True)
+    estimator.set_params(max_iter=2, random_state=0)
+    for original in (estimator, clone(estimator).fit(X, y)):
+        cloned = clone(original)
+        assert repr(cloned.get_params()) == repr(original.get_params())
+        assert vars(cloned).keys() == vars(estimator).keys()
+        assert cloned.loss is not original.loss or isinstance(original.loss, str)
+
+
+def test_a_clone_keeps_what_was_set_beside_the_parameters():
+    estimator = MLPRegressor().set_output(transform="pandas")
+    with config_context(enable_metadata_routing=True):
+        estimator.set_fit_request(sample_weight=True)
+        cloned = clone(estimator)
+    assert cloned._sklearn_output_config == {"transform": "pandas"}
+    assert cloned._metadata_request.fit.requests["sample_weight"] is True

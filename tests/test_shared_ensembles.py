@@ -92,9 +92,11 @@ def start_of(model):
     return {"coefs_init": model.coefs_, "intercepts_init": biases}
 
 
-def test_weights_of_rows_are_repetitions():
+# The steps of Adam do not depend on how long gradients are.
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_weights_of_rows_are_repetitions(solver):
     weights = np.arange(len(X)) % 3
-    options = OPTIONS | {"batch_size": 10**4, "max_iter": 10}
+    options = OPTIONS | {"solver": solver, "batch_size": 10**4, "max_iter": 10}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         weighted = MLPSoftmaxClassifier(**options).fit(X, Y, sample_weight=weights)

@@ -112,8 +112,8 @@ class Checkpoint(Callback):
         differences = job.differences(saved)
         if differences:
             raise ValueError(
-                f"The checkpoint {file} is of another fit: {differences}. Delete it or choose"
-                " another path."
+                f"The checkpoint {file} is of another fit: {differences}. Delete it, or choose"
+                " another path; for several fits, as in a search, a directory."
             )
         return saved
 

@@ -92,6 +92,78 @@ class OperatorGraph(Protocol):
         """Return values side by side."""
 
 
+class GraphValue:
+    """An array in a graph: its Python operators are operators of the graph.
+
+    Parameters
+    ----------
+    graph : OperatorGraph
+    name : str
+        Unique in the graph.
+    dtype : str
+        NumPy's name of it, or "str".
+    """
+
+    # NumPy leaves operators with arrays to this class.
+    __array_ufunc__ = None
+
+    def __init__(self, graph: Any, name: str, dtype: str) -> None:
+        self.graph = graph
+        self.name = name
+        self.dtype = dtype
+
+    def __add__(self, other: Any) -> Any:
+        return self.graph.op("Add", self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self.graph.op("Add", other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return self.graph.op("Sub", self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self.graph.op("Sub", other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return self.graph.op("Mul", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self.graph.op("Mul", other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self.graph.op("Div", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self.graph.op("Div", other, self)
+
+    def __matmul__(self, other: Any) -> Any:
+        return self.graph.op("MatMul", self, other)
+
+    def __neg__(self) -> Any:
+        return self.graph.op("Neg", self)
+
+    def __lt__(self, other: Any) -> Any:
+        return self.graph.op("Less", self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self.graph.op("Greater", self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        # GreaterOrEqual is younger than the oldest opset of ONNX.
+        return self.graph.op("Not", self < other)
+
+
+#: What operators return whose values are of another dtype than what they read.
+DTYPES_OF_RESULTS = {
+    "ArgMax": "int64",
+    "Equal": "bool",
+    "Greater": "bool",
+    "IsNaN": "bool",
+    "Less": "bool",
+    "Not": "bool",
+}
+
+
 class NotDeclaredError(NotImplementedError, ValueError):
     """A part of a model has no ``to_onnx``, or an inherited one that is not its own.
 
@@ -110,3 +182,27 @@ def not_declared(part: Any, arguments: str) -> NotDeclaredError:
         f"{name} cannot be exported to ONNX: it does not say which operators it is made of. Define"
         f" {name}.to_onnx({arguments}) beside its formula; docs/extending shows how."
     )
+
+
+def refuse_inherited(
+    part: Any, method: str, formulas: tuple[str, ...], general: type | None = None
+) -> None:
+    """Raise NotDeclaredError if a class redefines a formula, but not the operators that it is.
+
+    Those that it inherits are operators of another formula, unless a class, `general`, defines
+    them for all.
+    """
+    told, where = _nearest(part, method)
+    redefined = [formula for formula in formulas if _nearest(part, formula)[0] < told]
+    if redefined and where is not general:
+        name = type(part).__name__
+        raise NotDeclaredError(
+            f"{name} cannot be exported to ONNX: it redefines {redefined[0]}, but its {method} is"
+            f" that of {where.__name__}. Define {name}.{method} beside it; docs/extending shows"
+            " how."
+        )
+
+
+def _nearest(part: Any, name: str) -> tuple[int, type]:
+    """Return which class, in the method resolution order, defines an attribute."""
+    return next((i, c) for i, c in enumerate(type(part).__mro__) if name in vars(c))

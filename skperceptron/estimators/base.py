@@ -22,6 +22,7 @@ from .._sklearn.compat import CallbackSupportMixin
 from ..callbacks.listening import listening
 from ..engine import Network
 from ..engine.arrays import Floats
+from ..options import is_immutable
 from ..training import TargetRows
 from .categories import CategoryColumns, check_codes, marks_columns_of_arrays, with_codes
 from .choices import Wiring, max_iter
@@ -143,6 +144,15 @@ class BaseMultilayerPerceptron(
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         upgrade(self)
+
+    def __sklearn_clone__(self) -> Any:
+        # A search clones its network hundreds of times. Plain values need no deep copies.
+        values = {name: getattr(self, name) for name in self._get_param_names()}
+        if vars(self).keys() == values.keys() and all(map(is_immutable, values.values())):
+            cloned = type(self)(**values)
+            if all(getattr(cloned, name, self) is value for name, value in values.items()):
+                return cloned
+        return super().__sklearn_clone__()
 
     # Predicting.
 

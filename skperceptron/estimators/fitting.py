@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any, NoReturn, Protocol, TypeVar
 
 import numpy as np
 from scipy import sparse
@@ -44,6 +46,8 @@ from .reporting import refuse_diverged, warn_unconverged, was_planned
 from .resumption import Start, facts_of
 from .start import initial_parameters
 from .targets import Target
+
+Found = TypeVar("Found")
 
 #: Beside a mean loss, any other weights than zero count nothing against such a penalty.
 LARGEST_PENALTY = 1e15
@@ -178,8 +182,25 @@ def prepare(
     return make_ready(estimator, checked, mode, extras, NobodyListens())
 
 
+class Once(Protocol):
+    """Keeps what fits of equal parameters would find out alike."""
+
+    def __call__(self, key: Hashable, make: Callable[[], Found]) -> Found:
+        """Return what was made under a key before, or make it."""
+
+
+def anew(key: Hashable, make: Callable[[], Found]) -> Found:
+    """Keep nothing."""
+    return make()
+
+
 def make_ready(
-    estimator: Any, checked: CheckedData, mode: FitMode, extras: Extras, listener: Listener
+    estimator: Any,
+    checked: CheckedData,
+    mode: FitMode,
+    extras: Extras,
+    listener: Listener,
+    once: Once = anew,
 ) -> Run:
     """Wire the network and return what is to be trained.
 
@@ -192,11 +213,16 @@ def make_ready(
     extras : Extras
     listener : Listener
         May bring the state of an interrupted fit back.
+    once : callable, default=anew
+        Keeps what other fits with the same parameters would find out again.
     """
     target, data = checked.target, checked.data
     refuse_sparse_embedding(estimator, data.X)
     n_rows = data.n_rows if checked.fold is None else len(checked.fold.train)
-    choices = _choose(estimator, mode, n_rows)
+    choices = once(("choices", n_rows), lambda: _choose(estimator, mode, n_rows))
+    if choices.wiring.n_networks is not None or estimator._categories is not None:
+        # The data says more than the parameters do.
+        once = anew
     if choices.wiring.n_networks is not None:
         choices = replace(choices, wiring=replace(choices.wiring, link=target.link_name))
     if estimator._categories is not None:
@@ -211,14 +237,21 @@ def make_ready(
         network = _network_to_go_on_with(estimator, choices, n_outputs, extras)
         start = _start_from_earlier(estimator, target, network, mode)
     else:
-        network = estimator._build_network(choices.wiring, data.X.shape[1], n_outputs)
+        shape = data.X.shape[1], n_outputs
+        network = once(
+            ("network", *shape), lambda: estimator._build_network(choices.wiring, *shape)
+        )
     given = {"X": data.X, "y": checked.y, "sample_weight": checked.sample_weight, **vars(extras)}
     saved = listener.resume(rng, lambda: facts_of(estimator, given, choices, network, rng, start))
     if start is None:
         seen = None if checked.fold is None else checked.fold.train
         if not data.is_at_hand:
             seen = np.arange(data.X.shape[0])
-        parameters = initial_parameters(network, choices, target, extras, rng, data, seen)
+        is_told = extras.coefs_init is not None or extras.intercepts_init is not None
+        if is_told or not isinstance(estimator.random_state, int):
+            once = anew
+        start_of = partial(initial_parameters, network, choices, target, extras, rng, data, seen)
+        parameters = _started(start_of, choices, network, rng, once)
     else:
         parameters = start.parameters
     later = estimator._later if start is None else start.later
@@ -261,6 +294,29 @@ def _choose(estimator: Any, mode: FitMode, n_rows: int) -> Choices:
         known = Choices.of(estimator, incremental=True)
         shortcut.keep(options, known)
     return known
+
+
+def _started(
+    draw: Callable[[], Floats],
+    choices: Choices,
+    network: Network,
+    rng: np.random.RandomState,
+    once: Once,
+) -> Floats:
+    """Return where a network starts; a generator of the same seed is moved on as by drawing it."""
+    if once is anew or choices.initializer.n_rows:
+        return draw()
+    drawn: list[Floats] = []
+
+    def drawn_with_state() -> tuple[Floats, Any]:
+        drawn.append(draw())
+        return drawn[0].copy(), rng.get_state()
+
+    parameters, state = once(("start", network.n_inputs, network.n_outputs), drawn_with_state)
+    if drawn:
+        return drawn[0]
+    rng.set_state(state)
+    return parameters.copy()
 
 
 def _check_penalty(alpha: float, weight: Floats | None) -> None:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..callbacks import Callback
+from ..engine import Network
 from ..engine.arrays import Floats
+from ..engine.network import Learned
 from ..estimators.fitted import fitted_network
 from ._wiring import node_parameters
 
 #: Weights and biases of each layer.
 Layers = list[tuple[Floats, Floats]]
+
+#: What each block has learned, by the names that it declares.
+NodeParameters = list[dict[str, Floats]]
 
 
 class WeightsRecorder(Callback):
@@ -25,6 +32,10 @@ class WeightsRecorder(Callback):
     layers_ : list of list of tuple of ndarray
         For each of them, a weight matrix (inputs, units) and a vector of biases (units,) per
         layer. With ``standardize_target`` they are those of the standardised target.
+    parameters_ : list of list of dict of str to ndarray
+        For each of them, all that each block of the network has learned, by the names that
+        ``computational_graph(network).nodes[i].parameters`` has; the first node there, the input,
+        has learned nothing and is left out. ``layers_`` shares its arrays.
 
     Examples
     --------
@@ -43,6 +54,7 @@ class WeightsRecorder(Callback):
     def __init__(self) -> None:
         self.epochs_: list[int] = []
         self.layers_: list[Layers] = []
+        self.parameters_: list[NodeParameters] = []
 
     def on_fit_task_end(
         self, estimator: Any, context: Any, *, fitted_estimator: Any = None
@@ -50,18 +62,43 @@ class WeightsRecorder(Callback):
         report = getattr(context, "report", None)
         if report is not None:
             if self.epochs_ and report["epoch"] <= self.epochs_[-1]:
-                self.epochs_, self.layers_ = [], []  # another fit has begun
+                # Another fit has begun.
+                self.epochs_, self.layers_, self.parameters_ = [], [], []
+            network, parameters = parameters_of(fitted_estimator)
             self.epochs_.append(report["epoch"])
-            self.layers_.append(layers_of(fitted_estimator))
+            self.layers_.append(_layers(network, parameters))
+            self.parameters_.append(parameters)
         return False
 
 
-def layers_of(estimator: Any) -> Layers:
-    """Return copies of weights and biases of each layer of a fitted network, in its own units."""
+def parameters_of(estimator: Any) -> tuple[Network, NodeParameters]:
+    """Return a fitted network and copies of what its nodes have learned, in its own units."""
     fitted = fitted_network(estimator)
-    parameters = node_parameters(fitted.network, fitted.views(folded=False))
+    learned = [tuple(array.copy() for array in arrays) for arrays in fitted.views(folded=False)]
+    return fitted.network, node_parameters(fitted.network, learned)
+
+
+def _layers(network: Network, parameters: NodeParameters) -> Layers:
     return [
-        (arrays["weight"].copy(), arrays["bias"].copy())
-        for node, arrays in zip(fitted.network.nodes, parameters, strict=True)
+        (arrays["weight"], arrays["bias"])
+        for node, arrays in zip(network.nodes, parameters, strict=True)
         if node.block.kind == "affine"
     ]
+
+
+def learned_arrays(network: Network, parameters: NodeParameters) -> Learned | None:
+    """Return recorded parameters as ``network.views`` does; None if they are another network's."""
+    if len(parameters) != len(network.nodes):
+        return None
+    learned: Learned = []
+    for node, arrays in zip(network.nodes, parameters, strict=True):
+        declared = {one.name: one for one in node.block.learned}
+        sizes = {name: one.size for name, one in declared.items()}
+        if sizes != {name: array.size for name, array in arrays.items()}:
+            return None
+        shaped = [
+            array.astype(np.float64).reshape(1, *declared[name].shape_in_stack)
+            for name, array in arrays.items()
+        ]
+        learned.append(tuple(shaped))
+    return learned

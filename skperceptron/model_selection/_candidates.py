@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -157,7 +156,9 @@ def ask_for_fit(network: BaseMultilayerPerceptron, transformed: Transformed, com
     ) -> None:
         asked.X, asked.y, asked.sample_weight, asked.extras = X, y, sample_weight, extras
 
-    check = partial(common.check_parameters, network)
+    def check() -> None:
+        asked.settings = common.check_parameters(network)
+
     with (
         asked.attempt(),
         called_instead(network, "_validate_params", check),

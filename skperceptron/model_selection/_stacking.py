@@ -23,11 +23,11 @@ from ..engine.compiled import Way, way
 from ..estimators.base import BaseMultilayerPerceptron, fit_alone
 from ..estimators.blas_threads import suited_threads
 from ..estimators.data import NO_EXTRAS, CheckedData, Fold, check_data, check_fold
-from ..estimators.fitting import Run, make_ready
+from ..estimators.fitting import Once, Run, anew, make_ready
 from ..estimators.later import forget_steps
 from ..estimators.parameters import check_parameters, names_of_parameters
 from ..estimators.reporting import warn_of_clipped_batch
-from ..options import Checked
+from ..options import Checked, is_immutable
 from ..training import Member, Stack, epochs
 from ..usercall import first_in_call, has_happened, interrupted
 from ._progress import StackProgress
@@ -117,6 +117,8 @@ class Fit:
         What progress calls it.
     task : NetworkTask, default=None
         Where callbacks are told of it.
+    settings : frozenset, default=None
+        What networks of equal parameters agree in, where these can be compared by value.
     """
 
     estimator: BaseMultilayerPerceptron
@@ -130,6 +132,7 @@ class Fit:
     fold: Fold | None = None
     name: str = ""
     task: NetworkTask | None = None
+    settings: frozenset[Hashable] | None = None
 
     def __post_init__(self) -> None:
         self._before = self.estimator.__dict__.copy()
@@ -221,6 +224,7 @@ class Common:
         self.objects: dict[Hashable, Any] = {}
         self.checked: dict[Hashable, tuple[CheckedData, dict[str, Any]]] = {}
         self._accepted: set[Hashable] = set()
+        self._found: dict[Hashable, Any] = {}
         # What keys name by identity must not make room for other objects.
         self._kept: list[Any] = []
 
@@ -239,11 +243,16 @@ class Common:
         """Return one component for all that are equal; a clone of a component is another object."""
         return self.unify(value) if isinstance(value, Checked) else value
 
-    def check_parameters(self, network: BaseMultilayerPerceptron) -> None:
+    def check_parameters(self, network: BaseMultilayerPerceptron) -> frozenset[Hashable] | None:
         """Check the parameters of a network, if a value has not passed the check yet.
 
         Candidates of a search have most of their values in common, and each parameter is checked
         by itself.
+
+        Returns
+        -------
+        frozenset or None
+            What networks of equal parameters agree in; None if they cannot be compared by value.
         """
         values = {name: getattr(network, name) for name in names_of_parameters(network)}
         tokens = {(type(network), name, token(value)) for name, value in values.items()}
@@ -251,6 +260,21 @@ class Common:
             check_parameters(network)
             self._accepted |= tokens
             self._kept.append(values)
+        return frozenset(tokens) if all(map(is_immutable, values.values())) else None
+
+    def once(self, fit: Fit) -> Once:
+        """Return what keeps things that fits of equal parameters would find out alike."""
+        settings = fit.settings
+        if settings is None:
+            return anew
+
+        def once(key: Hashable, make: Callable[[], Item]) -> Item:
+            if (settings, key) not in self._found:
+                self._found[settings, key] = make()
+            found: Item = self._found[settings, key]
+            return found
+
+        return once
 
     def check_data(self, fit: Fit) -> CheckedData:
         """Check the data of a fit, once for all estimators that see it in the same way."""
@@ -364,7 +388,9 @@ def _prepare(fit: Fit, common: Common) -> _Prepared:
     seed = estimator.random_state
     state = seed.get_state() if isinstance(seed, np.random.RandomState) else None
     checked = common.check_data(fit)
-    run = make_ready(estimator, checked, FROM_SCRATCH, fit.extras, NobodyListens())
+    run = make_ready(
+        estimator, checked, FROM_SCRATCH, fit.extras, NobodyListens(), common.once(fit)
+    )
     recipe = run.member.recipe
     decay_schedule, dropout_schedule = recipe.decay_schedule, recipe.dropout_schedule
     warn_of_clipped_batch(run.model.choices, recipe.n_samples)
@@ -418,7 +444,7 @@ def _run(ordered: list[_Prepared], common: Common, order: Order) -> None:
     progress = StackProgress(fits, members, order.verbose, order.label) if is_told else None
     try:
         with suited_threads(stack.batch_size, stack.network.largest_weight):
-            for reports in epochs(stack):
+            for reports in epochs(stack, tells_all=progress is not None):
                 if progress is not None:
                     progress.epoch(reports)
     except KeyboardInterrupt:

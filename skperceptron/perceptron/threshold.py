@@ -38,6 +38,13 @@ class Threshold:
             return (raw > 0).astype(raw.dtype)
         return np.eye(raw.shape[1])[raw.argmax(axis=1)]
 
+    def link_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        """Return what ``linked`` does, told in ONNX's operators."""
+        if self._n_responses == 1:
+            return graph.as_numbers(raw > 0)
+        codes = graph.op("ArgMax", raw, axis=1, keepdims=0)
+        return graph.op("Gather", np.eye(self._n_responses), codes, axis=0)
+
     def codes_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
         """Return the positions of predicted classes, (rows,), in int64."""
         if self._n_responses == 1:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .member import Member
+from .quiet import QuietEpochs
 from .stack import Stack
 from .validating import Outcome
 from .verdict import Verdict
@@ -41,7 +42,9 @@ class EpochReport(NamedTuple):
     verdict: Verdict
 
 
-def epochs(stack: Stack, stop_when_exhausted: bool = True) -> Iterator[list[EpochReport]]:
+def epochs(
+    stack: Stack, stop_when_exhausted: bool = True, tells_all: bool = True
+) -> Iterator[list[EpochReport]]:
     """Train a stack until every member has stopped.
 
     Parameters
@@ -50,17 +53,34 @@ def epochs(stack: Stack, stop_when_exhausted: bool = True) -> Iterator[list[Epoc
         Loses its members one by one; each then holds its parameters.
     stop_when_exhausted : bool, default=True
         False lets the caller of a single epoch (``partial_fit``) count epochs itself.
+    tells_all : bool, default=True
+        Whether there is a report of epochs, too, in which nothing happens but that the losses go
+        on; without, they take less time, and members learn of them when something happens.
 
     Yields
     ------
     list of EpochReport
         One per member that was still training.
     """
+    quiet = None if tells_all else QuietEpochs(stack)
+    try:
+        yield from _epochs(stack, stop_when_exhausted, quiet)
+    finally:
+        if quiet is not None:
+            quiet.settle()
+
+
+def _epochs(
+    stack: Stack, stop_when_exhausted: bool, quiet: QuietEpochs | None
+) -> Iterator[list[EpochReport]]:
     began = monotonic()
     while stack.members:
         losses = stack.run_epoch()
         # The loss is that before the last step of the epoch, which may have been one too far.
-        finite = (np.isfinite(losses) & stack.are_finite()).tolist()
+        is_finite = np.isfinite(losses) & stack.are_finite()
+        if quiet is not None and quiet.passes(losses, is_finite):
+            continue
+        finite = is_finite.tolist()
         outcomes = stack.validated(
             [k for k, member in enumerate(stack.members) if finite[k] and member.validates_next]
         )

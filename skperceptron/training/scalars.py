@@ -102,6 +102,9 @@ class Scalars:
         ]
         self._rated_alike = [(alike, self._place_in_epoch(alike)) for alike in places(rated)]
         self._ahead: dict[int, _Ahead] = {}
+        # Members of the same rate, and the rates for which they are so.
+        self._groups: list[tuple[list[int], Integers | slice]] = []
+        self._rates: list[float] = []
         self._averaged = [
             (k, r.averaging) for k, r in enumerate(recipes) if r.averaging is not None
         ]
@@ -135,12 +138,16 @@ class Scalars:
 
     def prepare(self) -> None:
         """Compute the numbers of the next epoch, but for the penalties."""
-        # Members that have the same schedule may have met plateaus at different times.
-        groups = [
-            ([alike[i] for i in of_rate], place_of)
-            for alike, place_of in self._rated_alike
-            for of_rate in places([self._members[k].current_rate for k in alike])
-        ]
+        rates = [member.current_rate for member in self._members]
+        if rates != self._rates:
+            # Members that have the same schedule may have met plateaus at different times.
+            self._groups = [
+                ([alike[i] for i in of_rate], place_of)
+                for alike, place_of in self._rated_alike
+                for of_rate in places([rates[k] for k in alike])
+            ]
+            self._rates = rates
+        groups = self._groups
         for alike, place_of in groups:
             self._prepare_coefficients(alike, place_of)
         self.alike = [True] * self._plan.n_steps if len(groups) == 1 else None
@@ -173,7 +180,7 @@ class Scalars:
     def _looking_ahead(self, member: Member, n_steps: int, k: int) -> _Ahead:
         """Compute the numbers of an epoch of member k, or of several."""
         recipe, optimizer = member.recipe, member.recipe.optimizer
-        n_epochs = max(1, STEPS_AHEAD // n_steps) if _is_steady(recipe.schedule) else 1
+        n_epochs = max(1, STEPS_AHEAD // n_steps) if is_steady(recipe.schedule) else 1
         steps = member.steps + np.arange(1, n_epochs * n_steps + 1)
         times = (steps - 1) / n_steps
         rates = recipe.schedule.rates(
@@ -201,7 +208,7 @@ class Scalars:
         return self.alike
 
 
-def _is_steady(schedule: Schedule) -> bool:
+def is_steady(schedule: Schedule) -> bool:
     """Tell whether a schedule changes the rate at plateaus only."""
     kind = type(schedule)
     return kind.rates is Schedule.rates and kind.after_epoch is Schedule.after_epoch

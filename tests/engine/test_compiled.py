@@ -223,6 +223,12 @@ REFUSED = {
     "a product with gaps": partial(np.matmul, A[:, :, ::2], A[:, :2], OUT),
     "rows of objects": partial(A.astype(object).take, np.zeros((2, 3), int), 0, OUT, "clip"),
     "rows with an error": partial(A[0].take, np.zeros((2, 3), int), 0, OUT, "raise"),
+    "rows that lie column by column": partial(
+        np.asfortranarray(A[0]).take, np.zeros((2, 3), int), 0, OUT, "clip"
+    ),
+    "rows into columns": partial(
+        A[0].take, np.zeros((2, 3), int), 0, np.zeros((2, 4, 3)).swapaxes(1, 2), "clip"
+    ),
     "a sum over all": partial(np.add.reduce, A, None, None, OUT, True),
     "a sum without its axis": partial(np.add.reduce, A, 1, None, OUT[:, 0], False),
     "SciPy and a plain number": partial(xlogy, A, 0.5, OUT),
@@ -234,6 +240,17 @@ REFUSED = {
 @pytest.mark.parametrize("call", REFUSED.values(), ids=REFUSED)
 def test_unusual_calls_stay_pythons(call):
     assert encode(call, 2, {}) is None
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_updates_of_any_number_of_members_are_a_table(n):
+    gradient, velocity, parameters = (np.ones((n, 5)) for _ in range(3))
+    table = np.ones((n, 2))
+    vectors, columns = [parameters, gradient, velocity], [table[:, :1], table[:, 1:]]
+    if n == 1:
+        vectors, columns = [x[0] for x in vectors], [x.reshape(()) for x in columns]
+    (row,) = encode(partial(fused.sgd, vectors, columns), n, {})
+    assert bool(row.by_member) == (n > 1)
 
 
 def test_number_of_members_decides_what_axis_0_is():

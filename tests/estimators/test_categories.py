@@ -316,6 +316,12 @@ def test_group_of_the_tables_has_its_own_pace():
         assert_array_equal(kept, first)
 
 
+def test_penalty_falls_on_the_tables():
+    free, held = (make(solver="lbfgs", alpha=alpha, max_iter=50).fit(X, Y) for alpha in (0, 1e4))
+    for table, shrunk in zip(free.embeddings_, held.embeddings_, strict=True):
+        assert np.abs(shrunk).max() < 1e-2 < np.abs(table).max()
+
+
 @pytest.mark.filterwarnings("default::sklearn.exceptions.ConvergenceWarning")
 def test_advice_does_not_ask_to_scale_codes():
     large, later = X.copy(), X[:50].copy()

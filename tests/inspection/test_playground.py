@@ -8,9 +8,11 @@ from html import unescape
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import is_classifier
 from sklearn.datasets import load_iris, make_moons
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -20,8 +22,12 @@ from skperceptron import (
     MLPSoftmaxClassifier,
     RosenblattPerceptron,
 )
-from skperceptron.activations import Activation
-from skperceptron.inspection import WeightsRecorder, to_html
+from skperceptron.activations import Activation, PReLU, get_activation
+from skperceptron.estimators.fitted import fitted_network
+from skperceptron.estimators.targets import Numbers
+from skperceptron.inspection import WeightsRecorder, computational_graph, to_html
+from skperceptron.inspection._playground._program import OPERATORS
+from skperceptron.losses import OrdinalLogLoss, Pinball, SquaredError
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -29,6 +35,7 @@ MOONS = make_moons(80, noise=0.15, random_state=0)
 IRIS = load_iris(return_X_y=True)
 LINE = np.linspace(-2, 2, 50)[:, np.newaxis]
 WAVE = 50 + 30 * np.sin(3 * LINE[:, 0])
+CODED = np.c_[IRIS[0][:, :3], IRIS[0][:, 3].astype(int)], IRIS[1]
 CORNERS = np.array([[0, 0], [1, 1], [0, 1], [1, 0]] * 5), np.array([0, 0, 1, 1] * 5)
 
 
@@ -55,6 +62,49 @@ class Cube(Activation):
         np.multiply(grad, 3 * z * z, out=grad)
 
 
+class SquaredOutput(SquaredError):
+    """Predicts the square of the output, and does not say which operators that is."""
+
+    names = ()
+    equivariance = "none"
+
+    def inverse_link(self, raw, out):
+        np.square(raw, out=out)
+
+
+class SquaredQuantiles(Pinball):
+    """Predicts something of several outputs, and does not say which operators that is."""
+
+    names = ()
+
+    def inverse_link(self, raw, out):
+        np.square(raw, out=out)
+
+
+class SquaredNumbers(Numbers):
+    """A target that redefines its link, and does not say which operators that is."""
+
+    output = None
+
+    def link(self, raw):
+        return raw**2
+
+
+def own_target():
+    network, X, y = regression(max_iter=5)
+    fitted_network(network).target.__class__ = SquaredNumbers
+    return network, X, y
+
+
+class Steep(PReLU):
+    """Learns slopes, and does not say which operators it is made of."""
+
+    names = ()
+
+    def forward(self, z, out, slope):
+        np.multiply(z, slope, out=out)
+
+
 def test_recorder_keeps_the_weights_of_each_epoch_of_the_latest_fit():
     recorder = WeightsRecorder()
     network = moons(callbacks=[recorder])
@@ -76,10 +126,12 @@ def test_page_holds_everything_and_asks_for_nothing():
     assert not re.search(r"https?:|src=|href=|@import|url\(", page)
     data = held(page)
     assert data["features"] == ["x1", "x2"]
-    assert [layer["units"] for layer in data["layers"]] == [5, 3, 1]
-    assert data["epochs"][0]["name"] == "1" and data["epochs"][-1]["name"] == "fitted"
-    for shown, coef in zip(data["epochs"][-1]["W"], network.coefs_, strict=True):
-        assert_allclose(shown, coef, rtol=1e-4)
+    assert [column["units"] for column in data["columns"]] == [2, 5, 3, 1]
+    assert data["epochs"][0] == "1" and data["epochs"][-1] == "fitted"
+    for edge, coef in zip(data["edges"], network.coefs_, strict=True):
+        weights = data["constants"][int(edge["weights"][1:])]
+        assert len(weights["epochs"]) == len(data["epochs"])
+        assert_allclose(weights["epochs"][-1], coef.ravel(), rtol=1e-4)
 
 
 @pytest.mark.parametrize("hidden", [(16,) * 7, (60, 60)], ids=["deep", "wide"])
@@ -95,7 +147,8 @@ def test_largest_pages_stay_small(hidden):
 
 def test_units_with_the_largest_weights_are_drawn():
     network = MLPBinaryClassifier((20, 17), max_iter=3, random_state=0).fit(*MOONS)
-    first, second, output = (layer["drawn"] for layer in held(to_html(network, *MOONS))["layers"])
+    columns = held(to_html(network, *MOONS))["columns"]
+    _, first, second, output = (column["drawn"] for column in columns)
     left_out = set(range(20)) - set(first)
     sizes = np.abs(network.coefs_[1]).sum(axis=1)
     assert len(first) == len(second) == 16 and first == sorted(first)
@@ -129,6 +182,25 @@ def test_pipeline_is_shown_as_the_network_sees_it():
     assert_allclose(data["X"], pipeline[0].transform(MOONS[0]), rtol=1e-4)
 
 
+def test_categories_are_shown_by_their_codes():
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame({"size": np.linspace(0, 1, 20), "shape": list("xyyx") * 5})
+    y = np.arange(20) % 2
+    network = MLPBinaryClassifier((3,), categorical_features=["shape"], max_iter=3).fit(X, y)
+    data = held(to_html(network, X, y))
+    assert data["features"] == ["size", "shape"]
+    assert_array_equal(np.array(data["X"])[:, 1], [0, 1, 1, 0] * 5)
+
+
+def test_search_shows_its_best_network_with_the_names_of_its_features():
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    pipeline = make_pipeline(StandardScaler(), MLPSoftmaxClassifier((3,), max_iter=5))
+    search = GridSearchCV(pipeline, {"mlpsoftmaxclassifier__alpha": [0.1, 1]}, cv=2).fit(X, y)
+    data = held(to_html(search, X, y))
+    assert data["features"] == list(X.columns)
+    assert_allclose(data["X"], search.best_estimator_[0].transform(X), rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -137,12 +209,12 @@ def test_pipeline_is_shown_as_the_network_sees_it():
             "6801 weights and biases; to_html shows up to 5000",
         ),
         (lambda: MLPBinaryClassifier((2,) * 9), "10 layers"),
+        (lambda: MLPBinaryClassifier((4,), ensemble_size=2), "share weights"),
         (
-            lambda: MLPBinaryClassifier((4, 4), skip_connections="residual"),
-            "add: computational_graph",
+            lambda: MLPRegressor(SquaredQuantiles([0.1, 0.9]), hidden_layer_sizes=(4,)),
+            "SquaredQuantiles.* browser",
         ),
-        (lambda: MLPBinaryClassifier((4,), normalization="layer"), "normalization"),
-        (lambda: MLPBinaryClassifier((4,), "prelu"), "learn parameters"),
+        (lambda: MLPBinaryClassifier((4,), Steep()), "Steep.* browser.*define its to_onnx"),
     ],
 )
 def test_what_the_page_cannot_show_is_refused(make, message):
@@ -202,57 +274,242 @@ def show(browser, tmp_path):
     assert not errors
 
 
+def fitted(make, *arguments, data=MOONS, **options):
+    """Return a fitted network and its data."""
+    options = {"max_iter": 20, "random_state": 0, **options}
+    return make(*arguments, **options).fit(*data), *data
+
+
+def binary(*arguments, **options):
+    return fitted(MLPBinaryClassifier, *arguments, **options)
+
+
+def softmax(*arguments, **options):
+    return fitted(MLPSoftmaxClassifier, *arguments, data=IRIS, **options)
+
+
+def regression(**options):
+    options = {"hidden_layer_sizes": (6,), "solver": "lbfgs", **options}
+    return fitted(MLPRegressor, data=(LINE, WAVE), **options)
+
+
 CASES = {
     "binary": lambda: (moons(), *MOONS),
-    "threshold": lambda: (
-        MLPBinaryClassifier((4,), "heaviside", max_iter=20, random_state=0).fit(*MOONS),
-        *MOONS,
-    ),
-    "one's own": lambda: (
-        MLPBinaryClassifier((4,), Cube(), max_iter=20, random_state=0).fit(*MOONS),
-        *MOONS,
-    ),
-    "wide": lambda: (
-        MLPBinaryClassifier((40, 30), "tanh", max_iter=20, random_state=0).fit(*MOONS),
-        *MOONS,
-    ),
-    "neuron": lambda: (MLPBinaryClassifier((), max_iter=20).fit(*MOONS), *MOONS),
-    "softmax": lambda: (
-        MLPSoftmaxClassifier((5,), solver="lbfgs", alpha=1, dropout=0, random_state=0).fit(*IRIS),
-        *IRIS,
-    ),
-    "regression": lambda: (
-        MLPRegressor(
-            hidden_layer_sizes=(6,), solver="lbfgs", standardize_target=True, random_state=0
-        ).fit(LINE, WAVE),
-        LINE,
-        WAVE,
-    ),
-    "range": lambda: (
-        MLPRegressor(
-            hidden_layer_sizes=(6,), solver="lbfgs", output_range=(0, 100), random_state=0
-        ).fit(LINE, WAVE),
-        LINE,
-        WAVE,
-    ),
+    "threshold": lambda: binary((4,), "heaviside"),
+    "one's own": lambda: binary((4,), Cube()),
+    "wide": lambda: binary((40, 30), "tanh"),
+    "neuron": lambda: binary(()),
+    "softmax": lambda: softmax((5,), solver="lbfgs", alpha=1, dropout=0),
+    "regression": lambda: regression(standardize_target=True),
+    "range": lambda: regression(output_range=(0, 100)),
     "Rosenblatt": lambda: (RosenblattPerceptron(8, random_state=3).fit(*CORNERS), *CORNERS),
+    "residual": lambda: softmax((5, 5, 5), "tanh", skip_connections="residual"),
+    "dense": lambda: softmax((5, 4), "tanh", skip_connections="dense"),
+    "linear": lambda: binary((5, 4), skip_connections="linear"),
+    "batch": lambda: softmax((5, 4), "tanh", normalization="batch"),
+    "layer": lambda: softmax((5, 4), "gelu", normalization="layer"),
+    "feature scales": lambda: softmax((5,), feature_scale=True, input_dropout=0.1, dropout=0.2),
+    "learned slopes": lambda: binary((5,), "prelu", learning_rate_init=0.1),
+    "learned shares": lambda: binary((5,), "mish", parametric_activation=True),
+    "several activations": lambda: binary((5, 4, 3), ["relu", "selu", "sine"]),
+    "ntk": lambda: binary((5, 4), parametrization="ntk"),
+    "ordered": lambda: softmax((5,), "tanh", loss="ordinal", solver="lbfgs"),
+    "reordered": lambda: softmax((5,), loss=OrdinalLogLoss(order=[1, 0, 2]), max_iter=100),
+    "periodic": lambda: binary((5,), numeric_embedding="pbld"),
+    "periodic, linear": lambda: softmax((5,), numeric_embedding="plr"),
+    "categories": lambda: fitted(
+        MLPSoftmaxClassifier, (5,), data=CODED, categorical_features=[3], numeric_embedding="pbld"
+    ),
+    "Gaussian": lambda: regression(loss="gaussian_nll", max_iter=5),
+    "quantiles": lambda: regression(loss=Pinball([0.1, 0.5, 0.9]), solver="adam"),
+    "counts": lambda: regression(loss="poisson", max_iter=5),
+    "one's own loss": lambda: regression(loss=SquaredOutput(), max_iter=5),
+    "one's own target": own_target,
+    "clipped": lambda: regression(clip_predictions=True, solver="adam"),
+    "whole numbers": lambda: fitted(
+        MLPRegressor, data=(LINE, np.round(WAVE / 10)), output="categorical", max_iter=50
+    ),
+    "everything": lambda: softmax(
+        (6, 6, 6),
+        ["mish", "prelu", "softplus"],
+        skip_connections="residual",
+        normalization="batch",
+        feature_scale=True,
+        numeric_embedding="pbld",
+        parametric_activation=True,
+        parametrization="ntk",
+        dropout=0.1,
+        loss="ordinal",
+    ),
+}
+
+#: Options of a network that has every kind of block which recorders and swaps concern.
+ALL_OPTIONS = {
+    "skip_connections": "residual",
+    "normalization": "batch",
+    "feature_scale": True,
+    "loss": "ordinal",
+    "learning_rate_init": 0.02,
 }
 
 
+#: What a page computes: answers, probabilities if there are any, and the values of units.
+COMPUTED = """() => {
+  const found = evaluated(P.X), { shares } = found, columns = [];
+  P.columns.forEach(({ nodes, drawn, value }, c) => {
+    const node = value === "link" ? "link" : nodes.length ? P.nodes[nodes.at(-1)].name : "input";
+    const values = drawn.map((unit) => unitValues(found, c, unit));
+    if (value !== "shares") columns.push({ node, drawn, values });
+  });
+  return { said: answers(found), columns, shares: shares && Array.from({ length: P.X.length },
+    (_, i) => Array.from(shares.data.subarray(i * shares.shape[1], (i + 1) * shares.shape[1]))) };
+}"""
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_browser_computes_what_the_network_predicts(show, case):
+def test_browser_computes_what_the_network_does(show, case):
     estimator, X, y = CASES[case]()
     page = show(estimator, X, y)
-    shown = page.evaluate("P.X.map((x) => forward(x)[L])")
-    if hasattr(estimator, "predict_proba") and case != "Rosenblatt":
-        expected = estimator.predict_proba(X)
-        expected = expected[:, 1:] if len(shown[0]) == 1 else expected
+    found = page.evaluate(COMPUTED)
+    if is_classifier(estimator):
+        assert_allclose(found["shares"], estimator.predict_proba(X), atol=1e-3)
+        assert_array_equal(estimator.classes_[found["said"]], estimator.predict(X))
     else:
         expected = estimator.predict(X).reshape(len(X), -1)
-    assert_allclose(shown, expected, atol=0.01 * np.abs(expected).max())
-    assert ("accuracy" if case not in ("regression", "range") else "R2") in page.text_content(
-        "#effect"
+        middle = expected[:, expected.shape[1] // 2]
+        assert_allclose(found["said"], middle, atol=1e-3 * np.abs(middle).max())
+    score = "accuracy" if is_classifier(estimator) else "R2"
+    assert f"{score} on these {len(X)} rows" in page.text_content("#effect")
+    graph = computational_graph(estimator).with_values(X)
+    for column in found["columns"]:
+        expected = graph[column["node"]].value[:, column["drawn"]]
+        assert_allclose(
+            np.transpose(column["values"]), expected, atol=1e-3 * np.abs(expected).max()
+        )
+
+
+def followed(**options):
+    """Return a network with all that can be asked for, its data, and its recorder."""
+    recorder = WeightsRecorder()
+    options = {"random_state": 0, "max_iter": 15, "callbacks": [recorder], **options}
+    network = MLPSoftmaxClassifier((4, 4), ["tanh", "prelu"], **ALL_OPTIONS, **options).fit(*IRIS)
+    return network, *IRIS, recorder
+
+
+def test_each_epoch_predicts_what_the_network_did_then(show):
+    network, X, y, recorder = followed()
+    page = show(network, X, y, recorder)
+    names = page.evaluate("P.epochs")
+    assert names == [*map(str, recorder.epochs_), "fitted"]
+    shorter = followed(max_iter=4)[0]
+    page.fill("#epoch", str(names.index("4")))
+    assert_allclose(page.evaluate(COMPUTED)["shares"], shorter.predict_proba(X), atol=1e-3)
+
+
+def test_recorder_keeps_all_that_blocks_learn():
+    network, *_, recorder = followed()
+    nodes = computational_graph(network).nodes[1:-1]
+    for node, arrays in zip(nodes, recorder.parameters_[-1], strict=True):
+        assert_parameters_equal(arrays, node.parameters)
+    assert_array_equal(recorder.layers_[-1][0][0], network.coefs_[0])
+
+
+def assert_parameters_equal(found, expected):
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        assert_array_equal(found[name], array)
+
+
+def test_swap_changes_activations_and_nothing_else(show):
+    network, X, y, _ = followed()
+    page = show(network, X, y)
+    page.select_option("#activation", "identity")
+    values = page.evaluate("evaluated(P.X).nodes.map(({ data }) => Array.from(data))")
+    for node, told in enumerate(page.evaluate("P.nodes")):
+        if told["isActivation"]:
+            assert values[node] == values[told["sources"][0]]
+    assert "identity in the hidden layers" in page.text_content("#effect")
+    page.select_option("#activation", "")
+    assert_allclose(page.evaluate(COMPUTED)["shares"], network.predict_proba(X), atol=1e-3)
+
+
+def test_chosen_unit_tells_its_value_block_by_block(show):
+    network, X, y, _ = followed()
+    page = show(network, X, y)
+    page.get_by_role("button", name="hidden 2, unit 3").click()
+    said = page.text_content("#unit")
+    steps = [step.rsplit(" ", 1)[0] for step in said.split(": ")[1].split(" → ")]
+    assert steps == ["weighted sum", "batch normalization", "PReLU()", "sum with shortcut"]
+    graph = computational_graph(network).with_values(X[:1])
+    names = ["affine_2", "normalization_2", "activation_2", "add_2"]
+    values = [float(v) for v in re.findall(r"(-?\d+\.\d+)(?: →|\.$)", said)]
+    assert_allclose(values, [graph[name].value[0, 2] for name in names], atol=0.011)
+
+
+def test_edges_follow_the_graph():
+    network, X, y, _ = followed()
+    data = held(to_html(network, X, y))
+    titles = [column["title"] for column in data["columns"]]
+    assert titles == ["input", "scale", "Tanh()", "PReLU()", "output", "classes"]
+    edges = [(edge["from"], edge["to"], edge["weights"] is not None) for edge in data["edges"]]
+    assert edges == [
+        (0, 1, True),
+        (1, 2, True),
+        (2, 3, True),
+        (2, 3, False),
+        (3, 4, True),
+        (4, 5, False),
+    ]
+
+
+def test_embedded_numbers_are_joined_to_their_feature():
+    data = held(to_html(*CASES["periodic"]()))
+    edge = data["edges"][0]
+    n = data["columns"][1]["units"] // 2
+    assert edge["pairs"] == [[unit // n, unit] for unit in range(2 * n)]
+
+
+@pytest.mark.parametrize(
+    ("case", "names"),
+    [
+        ("ordered", ["above 0", "above 1"]),
+        ("reordered", ["above 1", "above 0"]),
+        ("quantiles", ["10 %", "50 %", "90 %"]),
+        ("Gaussian", ["mean", "std"]),
+        ("binary", []),
+    ],
+)
+def test_outputs_are_named(case, names):
+    columns = held(to_html(*CASES[case]()))["columns"]
+    assert next(column["names"] for column in columns if column["value"] == "link") == names
+
+
+@pytest.mark.parametrize(
+    ("case", "curves", "column"),
+    [("quantiles", [0, 1, 2], 1), ("Gaussian", [0], 0), ("whole numbers", [0], 0)],
+)
+def test_predicted_numbers_are_drawn(case, curves, column):
+    data = held(to_html(*CASES[case]()))
+    assert (data["curves"], data["answerColumn"]) == (curves, column)
+
+
+def test_every_activation_to_swap_is_the_right_function(show):
+    page = show(*CASES["binary"]())
+    points = np.linspace(-20, 20, 401)
+    found = page.evaluate(
+        """(points) => Object.fromEntries(Object.entries(P.swaps).map(([name, program]) =>
+        [name, Array.from(run(program, [matrix([points])], constants).data)]))""",
+        points.tolist(),
     )
+    assert len(found) >= 20
+    for name, values in found.items():
+        expected = get_activation(name)(points)
+        assert_allclose(values, expected, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+def test_page_has_a_function_for_every_operator(show):
+    page = show(*CASES["binary"]())
+    assert set(page.evaluate("Object.keys(OPERATORS)")) == OPERATORS
 
 
 def test_slider_goes_through_the_epochs(show):
@@ -317,9 +574,10 @@ def test_exchanged_activation_shows_its_effect(show):
     assert "hidden layers" not in page.text_content("#effect")
 
 
+@pytest.mark.parametrize("case", ["softmax", "everything"])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_page_fits_the_window(show, width):
-    network, X, y = CASES["softmax"]()
+def test_page_fits_the_window(show, case, width):
+    network, X, y = CASES[case]()
     page = show(network, X, y, width=width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     units = [unit.bounding_box() for unit in page.locator(".unit").all()]
@@ -327,3 +585,5 @@ def test_page_fits_the_window(show, width):
     right = max(unit["x"] + unit["width"] for unit in units)
     bottom = max(unit["y"] + unit["height"] for unit in units)
     assert right <= picture["x"] or bottom <= picture["y"]
+    lefts = sorted({unit["x"] for unit in units})
+    assert min(np.diff(lefts)) > units[0]["width"]

@@ -324,3 +324,43 @@ def test_of_equal_scores_the_asked_one_is_kept(prefers_latest, best):
     )
     list(epochs(script))
     assert_array_equal(script.member.best_parameters, np.full(2, best))
+
+
+def state_of(member):
+    # As text: NaN is NaN.
+    return repr((member.n_iter, member.verdict, member.current_rate, member.progress))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("patience", [0, 2, np.inf])
+@pytest.mark.parametrize("bad", [None, 7])
+def test_quiet_epochs_change_nothing(schedule, patience, bad):
+    losses = np.random.default_rng(0).normal(size=40) - np.arange(40) / 4
+    if bad is not None:
+        losses[bad] = np.nan
+    options = {"max_iter": 30, "n_iter_no_change": patience, "tol": 0.1, "schedule": schedule}
+    told, quiet = Script(losses, **options), Script(losses, **options)
+    reports = list(epochs(told))
+    heard = list(epochs(quiet, tells_all=False))
+    assert state_of(quiet.member) == state_of(told.member)
+    assert repr(heard[-1][0][1:]) == repr(reports[-1][0][1:])
+    assert len(heard) < len(reports) or isinstance(schedule, InverseScaling) or len(reports) < 3
+
+
+def test_members_know_of_quiet_epochs_when_training_is_interrupted():
+    def interrupted():
+        yield from (5.0, 4.0, 3.0)
+        raise KeyboardInterrupt
+
+    script = Script(interrupted(), max_iter=30)
+    with pytest.raises(KeyboardInterrupt):
+        list(epochs(script, tells_all=False))
+    assert script.member.n_iter == 3
+    assert script.member.progress.loss_curve == [5.0, 4.0, 3.0]
+
+
+@pytest.mark.parametrize("option", ["validate", "max_seconds"])
+def test_epochs_that_look_at_more_than_losses_are_all_told(option):
+    value = {"validate": lambda parameters: (1.0, 1.0), "max_seconds": 1e6}[option]
+    script = Script([3.0, 2.0, 1.0], max_iter=3, **{option: value})
+    assert len(list(epochs(script, tells_all=False))) == 3

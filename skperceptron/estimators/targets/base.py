@@ -95,6 +95,11 @@ class Target(ABC):
         """The name of what turns raw into predicted values."""
         return self.loss.out_activation
 
+    @property
+    def output_names(self) -> list[str]:
+        """What each output stands for, where that is not plain from the classes; else empty."""
+        return []
+
     def linked(self, raw: Floats) -> Floats:
         """Return predicted values, in units of y, of raw ones in the network's; both (N, C)."""
         # Folding maps an affine layer into y's units: of its value, the identity is the weight.
@@ -105,6 +110,10 @@ class Target(ABC):
         """Return predicted values of raw ones in the units of y, (N, C); may change these."""
         self.loss.inverse_link(raw, out=raw)
         return raw
+
+    def link_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        """Return what ``link`` does, told in ONNX's operators."""
+        return self.loss.to_onnx(graph, raw)
 
     def labels_of(self, rows: TargetRows) -> Integers | None:
         """Return the labels by which validation rows are stratified, if any."""

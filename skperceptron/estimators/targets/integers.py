@@ -86,6 +86,10 @@ class WholeNumbers(RegressionTarget):
         return self.loss.to_onnx(graph, raw)
 
     @property
+    def output_names(self) -> list[str]:
+        return [str(value) for value in self.values]
+
+    @property
     def is_scored_by_r2(self) -> bool:
         return True
 

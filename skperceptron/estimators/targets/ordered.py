@@ -35,6 +35,11 @@ class OrderedClasses(ManyClasses):
     def n_outputs(self) -> int:
         return len(self.classes) - 1
 
+    @property
+    def output_names(self) -> list[str]:
+        in_order = np.asarray(self.classes)[np.argsort(self._ranks())]
+        return [f"above {label}" for label in in_order[:-1]]
+
     def _ranks(self) -> Integers:
         """Return the rank of each class, by its code."""
         order = self.loss.order
@@ -78,6 +83,11 @@ class OrderedClasses(ManyClasses):
 
     def probabilities_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
         return graph.op("Exp", self._logs_to_onnx(graph, raw))
+
+    def link_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        # An output is the probability that the class lies above its border.
+        n = len(self.classes)
+        return self.probabilities_to_onnx(graph, raw) @ np.tri(n, n - 1, -1)[self._ranks()]
 
     def _logs_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
         """Return what ``_log_probabilities`` does; sums over outputs are matrix products."""

@@ -210,7 +210,14 @@ class RegressionTarget(Target):
         Only exported models need it. A target that redefines ``decode`` or ``link`` redefines it
         too.
         """
+        return self.link_to_onnx(graph, raw)
+
+    def link_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
         return self.loss.to_onnx(graph, raw)
+
+    @property
+    def output_names(self) -> list[str]:
+        return self.loss.output_names
 
     @property
     def is_scored_by_r2(self) -> bool:

@@ -15,6 +15,8 @@ from numpy.polynomial import Chebyshev, Polynomial
 from onnx import TensorProto, helper, numpy_helper
 from scipy.special import erfcx
 
+from ...engine.operators import DTYPES_OF_RESULTS, GraphValue
+
 #: From which opset on a reduction reads its axes from an input.
 AXES_AS_INPUT = {"ReduceSum": 13, "ReduceMean": 18}
 
@@ -25,76 +27,8 @@ ERF_DEGREE = 24
 ML = "ai.onnx.ml"
 
 
-class Value:
-    """An array of the exported model.
-
-    Parameters
-    ----------
-    graph : Graph
-    name : str
-        Of the tensor.
-    dtype : str
-        NumPy's name of it, or "str".
-    """
-
-    # NumPy leaves operators with arrays to this class.
-    __array_ufunc__ = None
-
-    def __init__(self, graph: Graph, name: str, dtype: str) -> None:
-        self.graph = graph
-        self.name = name
-        self.dtype = dtype
-
-    def __add__(self, other: Any) -> Value:
-        return self.graph.op("Add", self, other)
-
-    def __radd__(self, other: Any) -> Value:
-        return self.graph.op("Add", other, self)
-
-    def __sub__(self, other: Any) -> Value:
-        return self.graph.op("Sub", self, other)
-
-    def __rsub__(self, other: Any) -> Value:
-        return self.graph.op("Sub", other, self)
-
-    def __mul__(self, other: Any) -> Value:
-        return self.graph.op("Mul", self, other)
-
-    def __rmul__(self, other: Any) -> Value:
-        return self.graph.op("Mul", other, self)
-
-    def __truediv__(self, other: Any) -> Value:
-        return self.graph.op("Div", self, other)
-
-    def __rtruediv__(self, other: Any) -> Value:
-        return self.graph.op("Div", other, self)
-
-    def __matmul__(self, other: Any) -> Value:
-        return self.graph.op("MatMul", self, other)
-
-    def __neg__(self) -> Value:
-        return self.graph.op("Neg", self)
-
-    def __lt__(self, other: Any) -> Value:
-        return self.graph.op("Less", self, other)
-
-    def __gt__(self, other: Any) -> Value:
-        return self.graph.op("Greater", self, other)
-
-    def __ge__(self, other: Any) -> Value:
-        # GreaterOrEqual is younger than the oldest opset.
-        return self.graph.op("Not", self < other)
-
-
-#: What operators return whose values are of another dtype than what they read.
-DTYPES_OF_RESULTS = {
-    "ArgMax": "int64",
-    "Equal": "bool",
-    "Greater": "bool",
-    "IsNaN": "bool",
-    "Less": "bool",
-    "Not": "bool",
-}
+#: An array of the exported model.
+Value = GraphValue
 
 
 class Graph:

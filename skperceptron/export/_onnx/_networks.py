@@ -8,7 +8,7 @@ import numpy as np
 
 from ...engine.blocks import Block
 from ...engine.network import INPUT
-from ...engine.operators import NotDeclaredError
+from ...engine.operators import refuse_inherited
 from ...engine.prediction import fold_lines
 from ...estimators.fitted import FittedNetwork
 from ._graph import Graph, Value
@@ -43,27 +43,3 @@ def raw_outputs(graph: Graph, fitted: FittedNetwork, inputs: dict[str, Value]) -
         values.append(node.block.to_onnx(graph, sources, arrays))
     last: Value = values[-1]
     return last
-
-
-def refuse_inherited(
-    part: Any, method: str, formulas: tuple[str, ...], general: type | None = None
-) -> None:
-    """Raise NotDeclaredError if a class redefines a formula, but not the operators that it is.
-
-    Those that it inherits are operators of another formula, unless a class, `general`, defines
-    them for all.
-    """
-    told, where = _nearest(part, method)
-    redefined = [formula for formula in formulas if _nearest(part, formula)[0] < told]
-    if redefined and where is not general:
-        name = type(part).__name__
-        raise NotDeclaredError(
-            f"{name} cannot be exported to ONNX: it redefines {redefined[0]}, but its {method} is"
-            f" that of {where.__name__}. Define {name}.{method} beside it; docs/extending shows"
-            " how."
-        )
-
-
-def _nearest(part: Any, name: str) -> tuple[int, type]:
-    """Return which class, in the method resolution order, defines an attribute."""
-    return next((i, c) for i, c in enumerate(type(part).__mro__) if name in vars(c))

@@ -1,0 +1,224 @@
+"""A small network as one page of HTML to play with: no server, no network, no framework.
+
+The page computes what it shows from weights, in the browser. It gets the graph of the network: for
+each block what it reads and which operators it is made of (``_program``), and what is drawn of it
+(``_picture``). ``compute.js`` runs the operators, ``view.js`` draws and listens.
+"""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
+
+from ...engine.arrays import Floats
+from ...engine.network import Learned
+from ...estimators.base import BaseMultilayerPerceptron
+from ...estimators.categories import with_codes
+from ...estimators.fitted import fitted_network
+from .._graph import ComputationalGraph, computational_graph
+from .._unwrap import feature_names_of, unwrapped_with_rows
+from .._weights_recorder import WeightsRecorder, learned_arrays
+from .._wiring import check_estimator_type
+from ._network import Shown, told_network
+from ._program import rounded
+
+__all__ = ["Page", "to_html"]
+
+#: What a picture of a network can show: features, layers.
+MOST_FEATURES, MOST_LAYERS = 12, 8
+
+#: Weights and biases of a network: a browser computes it for 5,000 points of a picture.
+MOST_WEIGHTS = 5_000
+
+#: Rows of data, epochs, and numbers of all weights in all epochs that the page holds, so that it
+#: stays below 300 kB.
+MOST_ROWS, MOST_EPOCHS, MOST_NUMBERS = 300, 60, 20_000
+
+#: Parts of the page, and what stands for them in ``page.html``.
+PARTS = {"__COMPUTE__": "compute.js", "__VIEW__": "view.js"}
+
+
+class Page(str):
+    """The text of a page, which a notebook shows as the page that it is."""
+
+    def _repr_html_(self) -> str:
+        return (
+            f'<iframe srcdoc="{escape(self)}" title="A neural network to play with"'
+            ' style="width: 100%; height: 720px; border: 1px solid #bbb"></iframe>'
+        )
+
+
+def to_html(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    path: str | Path | None = None,
+    *,
+    recorder: WeightsRecorder | None = None,
+    title: str = "A neural network to play with",
+) -> Page:
+    """Return a page of HTML on which a small network can be explored.
+
+    The page shows the decision surface over two features, what each unit computes, weights as
+    colour and width, and the values of a chosen sample in every unit. A slider goes through the
+    epochs that a recorder has kept. The hidden activation can be exchanged, to see what that does
+    to a trained network. Everything is in the one page, which is smaller than 300 kB and needs no
+    network access.
+
+    A column of units stands for a layer: for its last value, behind normalisation, activation and
+    shortcut. Scaled or embedded features have a column of their own. Dashed lines carry a value
+    without a weight, such as the shortcut of a residual network. Below the picture, the chosen unit
+    tells how its value for the chosen sample comes about, block by block.
+
+    Parameters
+    ----------
+    estimator : estimator of this package, or a pipeline or search that ends in one
+        Fitted, with up to 8 layers and up to 5,000 weights and biases. Of a layer with more than 16
+        units, the 16 with the largest weights are drawn; all are computed with. An activation of
+        your own that learns parameters, and a loss of your own that transforms several outputs,
+        need a method ``to_onnx``, which says which operators they are made of.
+    X : array-like of shape (n_samples, n_features)
+        Data to show, with up to 12 features; of many rows, 300 are shown. With a pipeline,
+        features are shown as the network sees them, and categories by their codes.
+    y : array-like of shape (n_samples,)
+        Labels or numbers.
+    path : str or Path, default=None
+        File to write the page to as well.
+    recorder : WeightsRecorder, default=None
+        The callback of the fit. Without it, the page shows the fitted network only.
+    title : str, default="A neural network to play with"
+
+    Returns
+    -------
+    str
+        The page; as the last value of a cell, a notebook shows it.
+
+    Raises
+    ------
+    NotFittedError
+        If the estimator is not fitted.
+    TypeError
+        If the estimator is not one of this package's.
+    ValueError
+        If the network or its data is too large, several networks share weights
+        (``ensemble_size``), a part of the network does not say which operators it is made of, or
+        the recorder has followed another network.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_moons
+    >>> from skperceptron import MLPBinaryClassifier
+    >>> from skperceptron.inspection import WeightsRecorder, to_html
+    >>> X, y = make_moons(100, noise=0.1, random_state=0)
+    >>> recorder = WeightsRecorder()
+    >>> network = MLPBinaryClassifier((4,), max_iter=5, tol=1, callbacks=[recorder]).fit(X, y)
+    >>> page = to_html(network, X, y, recorder=recorder)  # or path="network.html"
+    >>> len(page) < 300_000
+    True
+    """
+    names = feature_names_of(estimator)
+    estimator, X = unwrapped_with_rows(estimator, X)
+    check_estimator_type(estimator)
+    check_is_fitted(estimator)
+    graph = computational_graph(estimator)
+    _check_size(estimator, graph)
+    if isinstance(estimator, BaseMultilayerPerceptron):
+        X = with_codes(estimator, X, reset=False)
+    X, y = _checked(X, y, n_features=graph.nodes[0].output_shape[1])
+    epochs = _epochs(estimator, graph, recorder)
+    target = fitted_network(estimator).target
+    if hasattr(target, "told"):
+        target = target.told(estimator.categorical_prediction)
+    network = fitted_network(estimator).network
+    shown = Shown(graph, network, target, [learned for _, learned in epochs], X)
+    data = {
+        "features": names or [f"x{i + 1}" for i in range(X.shape[1])],
+        "epochs": [name for name, _ in epochs],
+        **_rows(estimator, X, y),
+        **told_network(shown),
+    }
+    page = Page(_page(data, title))
+    if path is not None:
+        Path(path).write_text(page, encoding="utf-8")
+    return page
+
+
+def _checked(X: Any, y: Any, n_features: int) -> tuple[Floats, Any]:
+    """Return the data as arrays; raise ValueError if they do not fit the network."""
+    X = check_array(X, dtype=np.float64)
+    y = np.asarray(y)
+    check_consistent_length(X, y)
+    if y.ndim != 1:
+        raise ValueError(f"y has shape {y.shape}: one label or number per row is shown.")
+    if X.shape[1] != n_features:
+        raise ValueError(f"X has {X.shape[1]} features, the network {n_features}.")
+    return X, y
+
+
+def _page(data: dict[str, Any], title: str) -> str:
+    """Return the text of the page: its parts, and data as JSON."""
+    folder = resources.files(__package__)
+    text = folder.joinpath("page.html").read_text("utf-8")
+    for mark, name in PARTS.items():
+        text = text.replace(mark, folder.joinpath(name).read_text("utf-8"))
+    told = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    return text.replace("__TITLE__", escape(title)).replace("__DATA__", told)
+
+
+def _check_size(estimator: Any, graph: ComputationalGraph) -> None:
+    """Raise ValueError if the network is too large for a page."""
+    layers = [node for node in graph.nodes if node.kind == "affine"]
+    for what, size, most in (
+        ("features", graph.nodes[0].output_shape[1], MOST_FEATURES),
+        ("layers", len(layers), MOST_LAYERS),
+        ("weights and biases", graph.n_parameters, MOST_WEIGHTS),
+    ):
+        if size > most:
+            raise ValueError(
+                f"This {type(estimator).__name__} has {size} {what}; to_html shows up to {most}."
+            )
+
+
+def _rows(estimator: Any, X: Floats, y: Any) -> dict[str, Any]:
+    """Return the data that the page shows, and what is asked of it."""
+    classes = list(estimator.classes_) if is_classifier(estimator) else []
+    rows = np.unique(np.linspace(0, len(X) - 1, min(len(X), MOST_ROWS)).astype(int))
+    targets = np.searchsorted(classes, y[rows]) if classes else y[rows].astype(np.float64)
+    return {
+        "task": "classification" if classes else "regression",
+        "classes": [str(label) for label in classes],
+        "X": rounded(X[rows]),
+        "y": targets.tolist() if classes else rounded(targets),
+    }
+
+
+def _epochs(
+    estimator: Any, graph: ComputationalGraph, recorder: WeightsRecorder | None
+) -> list[tuple[str, Learned]]:
+    """Return names and weights of the epochs that the page shows, the fitted network last.
+
+    Weights are in the network's units.
+    """
+    final = fitted_network(estimator).views(np.float64, folded=False)
+    if recorder is None or not recorder.epochs_:
+        return [("fitted", final)]
+    n = len(recorder.epochs_)
+    most = max(2, min(MOST_EPOCHS, MOST_NUMBERS // graph.n_parameters))
+    # Much happens early, little late.
+    spread = np.geomspace(1, n, most) if n > most else np.arange(1, n + 1)
+    chosen = np.unique(spread.round().astype(int)) - 1
+    network = fitted_network(estimator).network
+    epochs = []
+    for i in chosen:
+        learned = learned_arrays(network, recorder.parameters_[i])
+        if learned is None:
+            raise ValueError("The recorder has followed the fit of another network.")
+        epochs.append((str(recorder.epochs_[i]), learned))
+    return [*epochs, ("fitted", final)]

@@ -1,0 +1,210 @@
+"""What a page computes: each block of a network as a short list of operators.
+
+Blocks, activations and targets tell which operators they are made of, for exported models (see
+``skperceptron.engine.operators``). A page needs the same: the operators become a list that JSON
+can hold, and ``compute.js`` has one function for each of them.
+
+In a list, ``"s0"`` is the first thing that a block reads, ``"v2"`` the value of the third step, and
+``"c5"`` a constant. Constants that differ between epochs, such as weights, hold one array for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...engine.arrays import Floats
+from ...engine.operators import DTYPES_OF_RESULTS, GraphValue, NotDeclaredError
+
+__all__ = ["Constants", "PageGraph", "rounded", "told", "told_by_table"]
+
+#: The operators that ``compute.js`` has a function for.
+OPERATORS = frozenset(
+    """Abs Add ArgMax Concat Cos Div Equal Erf Exp Expm1 Floor Gather Greater IsNaN Less Log MatMul
+    Max Min Mul Neg Not ReduceMean ReduceSum Relu Reshape Sigmoid Sign Sin Softmax Sort Sqrt Sub
+    Table Tanh Transpose Trunc Where""".split()
+)
+
+#: Tables have their points at ``scale * sinh(t)``, for so many t that are evenly spaced up to
+#: ``REACH``: dense near 0, where functions bend, and as far as 100.
+POINTS, SCALE, REACH = 401, 1.0, 5.3
+
+#: A slope between two points from which on it is a jump.
+JUMP = 5.0
+
+
+class PageGraph:
+    """A graph of operators that a page computes.
+
+    See :class:`skperceptron.engine.operators.OperatorGraph` for its methods; texts are nothing
+    that a network of numbers reads.
+
+    Attributes
+    ----------
+    steps : list of list
+        Each an operator's name, its operands and, if there are any, its attributes.
+    constants : list of ndarray
+    """
+
+    dtype = np.dtype(np.float64)
+
+    def __init__(self) -> None:
+        self.steps: list[list[Any]] = []
+        self.constants: list[Any] = []
+
+    def source(self, i: int) -> GraphValue:
+        """Return what a block reads as its i-th."""
+        return GraphValue(self, f"s{i}", "float64")
+
+    def op(self, name: str, *operands: Any, **attributes: Any) -> GraphValue:
+        if name == "Cast":
+            return self.cast(operands[0], attributes["to"])
+        if name not in OPERATORS:
+            raise NotDeclaredError(f"it asks for the operator {name}, which the page has not")
+        values = [self._is(operand) for operand in operands]
+        step = [name, [value.name for value in values]]
+        self.steps.append([*step, attributes] if attributes else step)
+        read = values[1] if name == "Where" else values[0]
+        dtype = DTYPES_OF_RESULTS.get(name, read.dtype)
+        return GraphValue(self, f"v{len(self.steps) - 1}", dtype)
+
+    def sigmoid(self, z: Any) -> GraphValue:
+        return self.op("Sigmoid", z)
+
+    def expm1(self, z: Any) -> GraphValue:
+        return self.op("Expm1", z)
+
+    def in_dtype(self, dtype: Any) -> PageGraph:
+        # JavaScript has one kind of number.
+        return self
+
+    def cast(self, value: Any, dtype: str) -> GraphValue:
+        is_fraction = value.dtype.startswith("float") and dtype.startswith("int")
+        return self.op("Trunc", value) if is_fraction else value
+
+    def where(self, condition: Any, a: Any, b: Any) -> GraphValue:
+        return self.op("Where", condition, a, b)
+
+    def as_numbers(self, condition: Any) -> GraphValue:
+        return GraphValue(self, condition.name, "float64")
+
+    def whole(self, numbers: Any) -> GraphValue:
+        return self._is(np.asarray(numbers, dtype=np.int64))
+
+    def mean(self, value: Any) -> GraphValue:
+        return self.op("ReduceMean", value)
+
+    def total(self, value: Any) -> GraphValue:
+        return self.op("ReduceSum", value)
+
+    def sorted(self, value: Any, width: int) -> GraphValue:
+        return self.op("Sort", value, width=width)
+
+    def columns(self, value: Any, start: int, stop: int, step: int = 1) -> GraphValue:
+        return self.op("Gather", value, self.whole(np.arange(start, stop, step)), axis=1)
+
+    def reshape(self, value: Any, *shape: int) -> GraphValue:
+        return self.op("Reshape", value, shape=list(shape))
+
+    def concatenate(self, values: Sequence[Any], axis: int = 1) -> GraphValue:
+        return values[0] if len(values) == 1 else self.op("Concat", *values, axis=axis)
+
+    def _is(self, operand: Any) -> GraphValue:
+        """Return a value, or the constant that a number or an array stands for."""
+        if isinstance(operand, GraphValue):
+            return operand
+        array = np.asarray(operand)
+        self.constants.append(array)
+        dtype = "int64" if array.dtype.kind in "iu" else "float64"
+        return GraphValue(self, f"c{len(self.constants) - 1}", dtype)
+
+
+class Constants:
+    """The arrays of a page, each of which is there once.
+
+    Attributes
+    ----------
+    told : list of dict
+        As JSON: shape, and ``values`` for all epochs or a list ``epochs`` of the values in each.
+    """
+
+    def __init__(self) -> None:
+        self.told: list[dict[str, Any]] = []
+        self._places: dict[Any, int] = {}
+
+    def place(self, arrays: Sequence[Any]) -> str:
+        """Return the name of a constant, told by its array in each epoch, or by one for all."""
+        arrays = [np.asarray(array, dtype=np.float64) for array in arrays]
+        if all(np.array_equal(array, arrays[0], equal_nan=True) for array in arrays):
+            arrays = arrays[:1]
+        key = arrays[0].shape, *(array.tobytes() for array in arrays)
+        if key not in self._places:
+            self._places[key] = len(self.told)
+            values = [told_numbers(array) for array in arrays]
+            held = {"values": values[0]} if len(values) == 1 else {"epochs": values}
+            self.told.append({"shape": list(arrays[0].shape), **held})
+        return f"c{self._places[key]}"
+
+
+def told(
+    constants: Constants, tells: Sequence[Callable[[PageGraph], GraphValue]]
+) -> dict[str, Any]:
+    """Return a program as JSON: its steps, and which value is its result.
+
+    Parameters
+    ----------
+    constants : Constants
+        Takes those of the program.
+    tells : sequence of callable
+        For each epoch, or once for all, adds operators to a graph and returns their result.
+        Epochs differ in constants only.
+    """
+    graphs = [PageGraph() for _ in tells]
+    out, *_ = (tell(graph).name for tell, graph in zip(tells, graphs, strict=True))
+    of_epochs = zip(*(graph.constants for graph in graphs), strict=True)
+    places = [constants.place(arrays) for arrays in of_epochs]
+
+    def name(operand: str) -> str:
+        return places[int(operand[1:])] if operand[0] == "c" else operand
+
+    steps = [
+        [operator, [name(operand) for operand in operands], *attributes]
+        for operator, operands, *attributes in graphs[0].steps
+    ]
+    return {"steps": steps, "out": name(out)}
+
+
+def told_by_table(
+    constants: Constants, function: Callable[[Floats], Floats], jump: float = JUMP
+) -> dict[str, Any]:
+    """Return a program that looks a function of one number up, with straight lines in between.
+
+    From a slope of ``jump`` on, there is a step instead of a line.
+    """
+    points = SCALE * np.sinh(np.linspace(-REACH, REACH, POINTS))
+    values = np.nan_to_num(function(points))
+
+    def tell(graph: PageGraph) -> GraphValue:
+        return graph.op("Table", graph.source(0), values, scale=SCALE, reach=REACH, jump=jump)
+
+    return told(constants, [tell])
+
+
+def told_numbers(array: Floats) -> list[float]:
+    """Return the numbers of an array in a row; a single one, of a formula mostly, as it is."""
+    return rounded(array.ravel()) if array.size > 1 else [float(np.nan_to_num(array.ravel()[0]))]
+
+
+def rounded(values: Any) -> Any:
+    """Return nested lists of numbers with five digits."""
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim > 1:
+        return [rounded(row) for row in values]
+    return [_short(float(f"{value:.5g}")) for value in np.nan_to_num(values)]
+
+
+def _short(value: float) -> float | int:
+    """Return a whole number without its point."""
+    return int(value) if value.is_integer() and abs(value) < 1e15 else value

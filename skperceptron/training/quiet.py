@@ -1,0 +1,105 @@
+"""Epochs in which nothing happens to any member of a stack but that it learns.
+
+Most epochs of a search are such: nobody listens, and no member stops, is validated or changes its
+rate. They are judged for all members at once; what they have brought is written into the members
+when something happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..engine.arrays import Booleans, Floats
+from .member import Member
+from .scalars import is_steady
+from .stack import Stack
+from .verdict import Verdict
+
+
+class QuietEpochs:
+    """Judges the epochs of a stack until one of them is not quiet.
+
+    Parameters
+    ----------
+    stack : Stack
+    """
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._watch: _Watch | None = None
+
+    def passes(self, losses: Floats, is_finite: Booleans) -> bool:
+        """Tell whether the epoch that has just ended was quiet; if so, nothing else is to be done.
+
+        If not, the members know of all epochs before it.
+
+        Parameters
+        ----------
+        losses : ndarray of shape (K,)
+        is_finite : ndarray of bool, shape (K,)
+            Whether the losses and all that members have learned are.
+        """
+        if self._watch is None or self._watch.members is not self._stack.members:
+            self.settle()
+            self._watch = _Watch(self._stack.members)
+        if self._watch.passes(losses, is_finite):
+            return True
+        self.settle()
+        return False
+
+    def settle(self) -> None:
+        """Let the members know of all epochs so far."""
+        if self._watch is not None:
+            self._watch.settle()
+        self._watch = None
+
+
+class _Watch:
+    """The losses of some members, and for how long each has not improved."""
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self.members = members
+        recipes = [member.recipe for member in members]
+        # Epochs before any member has reached its limit.
+        self._n_left = min(m.recipe.max_iter - m.n_iter for m in members) - 1
+        if not all(
+            recipe.validate is None
+            and recipe.averaging is None
+            and recipe.max_seconds == np.inf
+            and is_steady(recipe.schedule)
+            for recipe in recipes
+        ):
+            self._n_left = 0
+        self._tol = np.array([float(recipe.tol) for recipe in recipes])
+        self._patience = np.array([float(recipe.n_iter_no_change) for recipe in recipes])
+        self._best = np.array([float(member.progress.best_loss) for member in members])
+        self._waited = np.array([member.progress.no_improvement for member in members])
+        self._losses: list[Floats] = []
+
+    def passes(self, losses: Floats, is_finite: Booleans) -> bool:
+        if len(self._losses) >= self._n_left or not is_finite.all():
+            return False
+        waited = np.where(losses <= self._best - self._tol, 0, self._waited + 1)
+        if (waited > self._patience).any():
+            return False
+        self._waited = waited
+        self._best = np.minimum(losses, self._best)
+        self._losses.append(losses)
+        return True
+
+    def settle(self) -> None:
+        """Write into the members what the epochs have brought."""
+        n_epochs = len(self._losses)
+        if not n_epochs:
+            return
+        curves = np.transpose(self._losses).tolist()
+        found = zip(self.members, curves, self._best.tolist(), self._waited.tolist(), strict=True)
+        for member, curve, best, waited in found:
+            progress = member.progress
+            member.n_iter += n_epochs
+            member.verdict = Verdict.GO_ON
+            progress.rows_seen += n_epochs * member.recipe.n_samples
+            progress.loss_curve += curve
+            progress.best_loss, progress.no_improvement = best, waited
