@@ -288,7 +288,9 @@ _REALMLP_TD: Arm = {
 }
 
 #: TabM in its plain form, without embeddings of numbers, as Gorishniy, Kotelnikov & Babenko (2025)
-#: and pytabkit 1.7 have it. Columns are prepared as for all other networks here.
+#: and pytabkit 1.7 have it. Columns are prepared as for all other networks here. pytabkit instead
+#: transforms columns to quantiles, deals the rows to each network in an order of its own, decays no
+#: weights and knows no last epoch: on cpus (seed 0), nRMSE was .49 here and .29 there.
 _TABM: Arm = {
     "hidden_layer_sizes": (512, 512, 512),
     "activation": "relu",
