@@ -594,6 +594,15 @@ def test_means_equal_the_metrics_of_scikit_learn(weighted):
     assert_allclose(PoissonDeviance().mean(column, counts, weight), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize(("loss", "sign"), [(PoissonDeviance(), 1), (GammaDeviance(), -1)])
+@pytest.mark.parametrize(("dtype", "bound"), [(np.float32, 44), (np.float64, 354.5)])
+def test_loss_goes_on_along_its_tangent_where_exponentials_would_overflow(loss, sign, dtype, bound):
+    # The loss has no other part that is seen beside the exponential.
+    raw = np.array([[bound], [bound + 1], [bound + 2], [4 * bound]], dtype)
+    found = loss.losses(sign * raw, np.ones_like(raw)).astype(np.float64)
+    assert_allclose(found / np.exp(bound), [1, 2, 3, 1 + 3 * bound], rtol=1e-5)
+
+
 @EVERY_LOSS
 def test_float32_agrees_with_float64_to_single_precision(loss):
     rng = np.random.RandomState(0)

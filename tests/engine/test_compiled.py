@@ -221,6 +221,12 @@ REFUSED = {
     "another shape": partial(np.add, A[:, :2], A, OUT),
     "a product of other shapes": partial(np.matmul, A, A, OUT),
     "a product with gaps": partial(np.matmul, A[:, :, ::2], A[:, :2], OUT),
+    "a product of columns that overlap": partial(
+        np.matmul,
+        np.lib.stride_tricks.as_strided(A, (2, 3, 4), (96, 8, 8)),
+        A.swapaxes(1, 2),
+        np.zeros((2, 3, 3)),
+    ),
     "rows of objects": partial(A.astype(object).take, np.zeros((2, 3), int), 0, OUT, "clip"),
     "rows with an error": partial(A[0].take, np.zeros((2, 3), int), 0, OUT, "raise"),
     "rows that lie column by column": partial(
@@ -258,6 +264,12 @@ def test_number_of_members_decides_what_axis_0_is():
     assert encode(call, 2, {})[0].by_member == (A.strides[0],) * 2 + (OUT.strides[0],)
     assert not encode(call, 1, {})[0].by_member
     assert encode(call, 3, {}) is None
+
+
+def test_two_views_of_the_same_numbers_do_not_interfere():
+    x = draw_matrix(2, 3, 4)
+    assert encode(partial(np.exp, x[:], x[:]), 2, {})
+    assert encode(partial(np.exp, x[:, :2], x[:, 1:]), 2, {}) is None
 
 
 def test_operand_with_fewer_axes_belongs_to_all_members():

@@ -7,7 +7,7 @@ import pytest
 
 import skperceptron
 from skperceptron.engine.compiled import VARIABLE, switch
-from skperceptron.engine.compiled.extension import MISSING, loaded
+from skperceptron.engine.compiled.extension import MISSING, STALE, loaded
 from skperceptron.engine.compiled.layout import LOOPS, VERSION, WIDTH
 
 NAME = "skperceptron.engine.compiled._steps"
@@ -43,6 +43,11 @@ def installed(monkeypatch):
 def test_module_that_fits_is_taken(installed):
     installed(module())
     assert switch.is_available()
+
+
+def test_module_that_was_built_fits():
+    # Otherwise all tests of compiled steps would be skipped without a word.
+    assert loaded()[1] != STALE
 
 
 @pytest.mark.parametrize(
