@@ -399,10 +399,10 @@ def test_value_range_is_infimum_and_supremum(activation):
     values = activation(z)
     low, high = activation.value_range
     for bound, reached in ((low, values.min()), (high, values.max())):
-        is_right = (
-            reached * np.sign(bound) > 1e20 if np.isinf(bound) else abs(bound - reached) < 1e-7
-        )
-        assert is_right
+        if np.isinf(bound):
+            assert reached * np.sign(bound) > 1e20
+        else:
+            assert abs(bound - reached) < 1e-7
 
 
 def test_slope_gradient_of_prelu_matches_central_differences():
