@@ -321,6 +321,20 @@ def test_names_find_optimisers_and_nothing_else_does():
         get_optimizer(Lion)
 
 
+@EVERY_OPTIMIZER
+def test_it_says_whether_steps_grow_with_gradients(optimizer):
+    def way(factor):
+        parameters = np.zeros((1, P))
+        state = zero_state(optimizer, parameters.shape)
+        for step in range(1, 4):
+            gradient = factor * np.linspace(1, 2, P)[np.newaxis]
+            advance(optimizer, parameters, state, gradient, 0.01, step)
+        return parameters
+
+    expected = way(1.0) * (1 if optimizer.is_scale_free else 1000)
+    assert_allclose(way(1000.0), expected, rtol=1e-2)
+
+
 @SETTLING
 def test_optimizer_comes_closer_to_the_minimum(optimizer):
     # Adagrad's steps shrink from the first one on.

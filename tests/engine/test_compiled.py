@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import erfc, expit, xlogy
 
 from skperceptron.activations import Activation, ReLU, Tanh
@@ -264,6 +264,12 @@ def test_number_of_members_decides_what_axis_0_is():
     assert encode(call, 2, {})[0].by_member == (A.strides[0],) * 2 + (OUT.strides[0],)
     assert not encode(call, 1, {})[0].by_member
     assert encode(call, 3, {}) is None
+
+
+def test_one_matrix_multiplies_those_of_all_members():
+    weight, out = draw_matrix(4, 5), np.zeros((2, 3, 5))
+    assert run_table(partial(np.matmul, A, weight, out), 2)
+    assert_allclose(out, A @ weight, rtol=1e-12)
 
 
 def test_two_views_of_the_same_numbers_do_not_interfere():
