@@ -5,9 +5,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
 
 from skperceptron import MLPRegressor, optimizers
 from skperceptron.optimizers import (
+    LBFGS,
     SGD,
     Adagrad,
     Adam,
@@ -319,6 +321,10 @@ def test_names_find_optimisers_and_nothing_else_does():
         get_optimizer("newton")
     with pytest.raises(TypeError, match=r"must be a string or an Optimizer.* instance: Lion\(\)"):
         get_optimizer(Lion)
+
+
+def test_lbfgs_evaluates_as_often_as_scikit_learns():
+    assert LBFGS().max_fun == MLPClassifier().max_fun
 
 
 @EVERY_OPTIMIZER

@@ -266,6 +266,13 @@ def test_number_of_members_decides_what_axis_0_is():
     assert encode(call, 3, {}) is None
 
 
+def test_rows_are_converted_in_tables():
+    X, rows = draw_matrix(6, 4), np.array([[3, 1], [0, 5]])
+    out, room = np.zeros((2, 2, 4), np.float32), np.empty((2, 2, 4))
+    assert run_table(partial(take_and_cast, X, rows, out, room), 2)
+    assert_array_equal(out, X[rows].astype(np.float32))
+
+
 def test_one_matrix_multiplies_those_of_all_members():
     weight, out = draw_matrix(4, 5), np.zeros((2, 3, 5))
     assert run_table(partial(np.matmul, A, weight, out), 2)

@@ -337,6 +337,18 @@ def test_the_folder_is_flushed_after_the_last_move(tmp_path, monkeypatch):
     assert done == ["file", "move", *folder, "file", "move", "move", *folder]
 
 
+def test_all_of_a_file_is_handed_over_before_it_is_flushed(tmp_path, monkeypatch):
+    sizes, fsync = [], os.fsync
+
+    def flush(descriptor):
+        sizes.append(os.fstat(descriptor).st_size)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", flush)
+    save(tmp_path / "s.npz", state_with(1))
+    assert sizes[0] == (tmp_path / "s.npz").stat().st_size
+
+
 def test_numbers_of_numpy_are_saved_as_plain_ones(tmp_path):
     save(tmp_path / "s.npz", State({"a": np.int8(3), "b": np.float32(0.5)}))
     assert load(tmp_path / "s.npz").numbers == {"a": 3, "b": 0.5}
