@@ -104,6 +104,15 @@ def test_weights_of_rows_are_repetitions(solver):
     assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), atol=1e-9)
 
 
+def test_weights_that_hardly_differ_change_hardly_anything():
+    # The steps of SGD, unlike Adam's, are as long as the gradient.
+    options = OPTIONS | {"solver": "sgd", "max_iter": 10}
+    weights = 1 + 1e-9 * np.arange(len(X))
+    weighted = MLPSoftmaxClassifier(**options).fit(X, Y, sample_weight=weights)
+    plain = MLPSoftmaxClassifier(**options).fit(X, Y)
+    assert_allclose(weighted.predict_proba(X), plain.predict_proba(X), atol=1e-5)
+
+
 def test_stacked_search_equals_single_fits():
     grid = {"ensemble_size": [None, 2, 3], "alpha": [0.0, 1.0], "dropout": [0.2]}
     base = MLPSoftmaxClassifier(**OPTIONS | {"max_iter": 5})
