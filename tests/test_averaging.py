@@ -12,6 +12,7 @@ from sklearn.datasets import load_iris
 
 from skperceptron import MLPSoftmaxClassifier, averaging
 from skperceptron.averaging import EMA, SWA, Averaging
+from skperceptron.engine.compiled import VARIABLE
 from skperceptron.model_selection._stacking import Fit, train
 from skperceptron.stopping import EarlyStopping
 
@@ -101,7 +102,9 @@ def test_before_its_start_the_average_is_the_weights_themselves():
     assert_array_equal(model.coefs_[0], weights_after(model.n_iter_))
 
 
-def test_averages_of_one_stack_begin_at_their_own_epochs():
+@pytest.mark.parametrize("steps", ["auto", "numpy"])
+def test_averages_of_one_stack_begin_at_their_own_epochs(steps, monkeypatch):
+    monkeypatch.setenv(VARIABLE, steps)
     rules = [None, SWA(start=0.25), SWA(start=0.75), EMA(0.9)]
     fits = [Fit(make(averaging=rule, batch_size=30), X, Y) for rule in rules]
     train(fits)
