@@ -56,9 +56,6 @@ class Part:
 
     suffixes: list[str]
 
-    # From where on, and in what power of two as a unit, numbers are told to a narrow dtype.
-    shift, exponent = 0.0, 0
-
     def __init__(self, position: int) -> None:
         self.position = position
 
@@ -74,10 +71,30 @@ class Part:
         """Return what ``write`` fills in, told in ONNX's operators, of a column, (rows, 1)."""
         raise NotImplementedError
 
-    def _make_room(self, numbers: Floats, dtype: Any) -> None:
-        """Learn from float64 numbers, (N,), how to tell them in a dtype without loss."""
+
+class Quantity(Part):
+    """A column of numbers, or of what counts as numbers, told to a dtype without loss.
+
+    Parameters
+    ----------
+    position : int
+    dtype : {"float64", "float32"} or NumPy dtype, default="float64"
+        Of the output.
+    """
+
+    # From where on, and in what power of two as a unit, numbers are told to a narrow dtype.
+    shift, exponent = 0.0, 0
+
+    def __init__(self, position: int, dtype: Any = "float64") -> None:
+        super().__init__(position)
+        self.dtype = np.dtype(dtype).name
+
+    def _make_room(self, numbers: Floats) -> None:
+        """Learn from float64 numbers, (N,), how to tell them without loss."""
+        if self.dtype == "float64":
+            return
         known = numbers[~np.isnan(numbers)]
-        if np.dtype(dtype) == np.float64 or not len(known):
+        if not len(known):
             return
         low, median, high = np.quantile(known, (0.25, 0.5, 0.75), method="nearest")
         if low == high:
@@ -105,23 +122,12 @@ class Part:
 
 
 @kept_as("column of numbers")
-class Numbers(Part):
-    """The numbers, and whether each is missing, where some were missing in ``fit``.
-
-    Parameters
-    ----------
-    position : int
-    dtype : {"float64", "float32"} or NumPy dtype, default="float64"
-        Of the output.
-    """
-
-    def __init__(self, position: int, dtype: Any = "float64") -> None:
-        super().__init__(position)
-        self.dtype = np.dtype(dtype).name
+class Numbers(Quantity):
+    """The numbers, and whether each is missing, where some were missing in ``fit``."""
 
     def fit(self, content: Any, name: Any) -> Numbers:
         numbers = as_numbers(content, name)
-        self._make_room(numbers, self.dtype)
+        self._make_room(numbers)
         missing = np.isnan(numbers)
         self.suffixes = ["", "_missing"] if 0 < missing.sum() < len(missing) else [""]
         return self
@@ -225,26 +231,16 @@ def _in_order(levels: list[Any]) -> list[Any]:
 
 
 @kept_as("column of dates")
-class Dates(Part):
+class Dates(Quantity):
     """Days since 1970, and where in the year, the week and the day the date lies.
 
     Each of the latter is a point on a circle, its sine and cosine, (0, 0) for a missing date. Those
     of the day come only where a date had a time of day in ``fit``.
-
-    Parameters
-    ----------
-    position : int
-    dtype : {"float64", "float32"} or NumPy dtype, default="float64"
-        Of the output.
     """
-
-    def __init__(self, position: int, dtype: Any = "float64") -> None:
-        super().__init__(position)
-        self.dtype = np.dtype(dtype).name
 
     def fit(self, content: Any, name: Any) -> Dates:
         dates = as_dates(content, name)
-        self._make_room(_days(dates), self.dtype)
+        self._make_room(_days(dates))
         missing = np.isnat(dates)
         self.has_gaps = 0 < missing.sum() < len(missing)
         known = dates[~missing]
