@@ -306,15 +306,8 @@ def _started(
     """Return where a network starts; a generator of the same seed is moved on as by drawing it."""
     if once is anew or choices.initializer.n_rows:
         return draw()
-    drawn: list[Floats] = []
-
-    def drawn_with_state() -> tuple[Floats, Any]:
-        drawn.append(draw())
-        return drawn[0].copy(), rng.get_state()
-
-    parameters, state = once(("start", network.n_inputs, network.n_outputs), drawn_with_state)
-    if drawn:
-        return drawn[0]
+    key = ("start", network.n_inputs, network.n_outputs)
+    parameters, state = once(key, lambda: (draw(), rng.get_state()))
     rng.set_state(state)
     return parameters.copy()
 
