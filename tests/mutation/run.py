@@ -229,12 +229,12 @@ class Verdicts:
 
     def of(self, mutant: Mutant) -> str | None:
         """Return "killed", "survived", or None as long as nobody knows."""
-        row = self._rows.get(tuple(getattr(mutant, name) for name in NAMES))
+        row = self._rows.get((mutant.path, *mutant.key))
         return None if row is None else row["verdict"]
 
     def add(self, mutant: Mutant, verdict: str) -> None:
         row = {name: getattr(mutant, name) for name in (*NAMES, "line")} | {"verdict": verdict}
-        self._rows[tuple(row[name] for name in NAMES)] = row
+        self._rows[mutant.path, *mutant.key] = row
         if self._path is not None:
             self._path.write_text(json.dumps(list(self._rows.values()), indent=1))
 
