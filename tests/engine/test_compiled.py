@@ -144,9 +144,10 @@ def gathering(draw):
     X = contiguous(draw, 6, d)
     rows = draw.rng.randint(-1, 8, size=(n, b))
     out = contiguous(draw, n, b, d)
-    if draw.dtype == np.float32 and draw.rng.randint(2):
-        wide = X.astype(np.float64)
-        return partial(take_and_cast, wide, rows.clip(0, 5), out, np.empty(out.shape))
+    if draw.rng.randint(2):
+        other = np.dtype(np.float64 if draw.dtype == np.float32 else np.float32)
+        room = np.empty(out.shape, other)
+        return partial(take_and_cast, X.astype(other), rows.clip(0, 5), out, room)
     return partial(X.take, rows, 0, out, "clip")
 
 
@@ -266,11 +267,12 @@ def test_number_of_members_decides_what_axis_0_is():
     assert encode(call, 3, {}) is None
 
 
-def test_rows_are_converted_in_tables():
-    X, rows = draw_matrix(6, 4), np.array([[3, 1], [0, 5]])
-    out, room = np.zeros((2, 2, 4), np.float32), np.empty((2, 2, 4))
+@pytest.mark.parametrize(("of_X", "of_out"), [("f8", "f4"), ("f4", "f8")])
+def test_rows_are_converted_in_tables(of_X, of_out):
+    X, rows = draw_matrix(6, 4).astype(of_X), np.array([[3, 1], [0, 5]])
+    out, room = np.zeros((2, 2, 4), of_out), np.empty((2, 2, 4), of_X)
     assert run_table(partial(take_and_cast, X, rows, out, room), 2)
-    assert_array_equal(out, X[rows].astype(np.float32))
+    assert_array_equal(out, X[rows].astype(of_out))
 
 
 def test_one_matrix_multiplies_those_of_all_members():

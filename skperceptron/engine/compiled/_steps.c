@@ -152,16 +152,19 @@ static void gather(char **a, const Size *d, const Size *s, void *u) {
     }
 }
 
-/* The same, from doubles to floats; dims[1]: columns. */
-WIDE static void gather_narrow(char **a, const Size *d, const Size *s, void *u) {
-    const Size *rows = (const Size *)a[1];
-    for (Size r = 0; r < d[0]; r++) {
-        fetch_ahead(a[0], rows, r, d, d[1] * (Size)sizeof(double));
-        const double *restrict x = (const double *)a[0] + clipped(rows[r], d[2]) * d[1];
-        float *restrict o = (float *)a[2] + r * d[1];
-        for (Size c = 0; c < d[1]; c++) o[c] = (float)x[c];
-    }
+/* The same, from doubles to floats or back; dims[1]: columns. */
+#define GATHER_AND_CAST(NAME, FROM, TO) \
+WIDE static void NAME(char **a, const Size *d, const Size *s, void *u) { \
+    const Size *rows = (const Size *)a[1]; \
+    for (Size r = 0; r < d[0]; r++) { \
+        fetch_ahead(a[0], rows, r, d, d[1] * (Size)sizeof(FROM)); \
+        const FROM *restrict x = (const FROM *)a[0] + clipped(rows[r], d[2]) * d[1]; \
+        TO *restrict o = (TO *)a[2] + r * d[1]; \
+        for (Size c = 0; c < d[1]; c++) o[c] = (TO)x[c]; \
+    } \
 }
+GATHER_AND_CAST(gather_narrow, double, float)
+GATHER_AND_CAST(gather_widen, float, double)
 
 #define CAST(NAME, FROM, TO) \
 WIDE static void NAME(char **a, const Size *d, const Size *s, void *u) { \
@@ -366,7 +369,8 @@ static void visit_rows(const Visit *v, Size number, Size column) {
 
 #define BOTH(NAME) {#NAME "_d", NAME##_d}, {#NAME "_f", NAME##_f}
 static const struct { const char *name; Loop loop; } OWN_LOOPS[] = {
-    {"gather", gather}, {"gather_narrow", gather_narrow}, {"narrow", narrow}, {"widen", widen},
+    {"gather", gather}, {"gather_narrow", gather_narrow}, {"gather_widen", gather_widen},
+    {"narrow", narrow}, {"widen", widen},
     BOTH(uniform), BOTH(copy), BOTH(greater), BOTH(greater_equal), BOTH(less), BOTH(less_equal),
     BOTH(add_row), BOTH(adam), BOTH(sgd), BOTH(nesterov),
 };

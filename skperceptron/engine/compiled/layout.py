@@ -16,7 +16,7 @@ VERSION = 3
 #: Loops of our own in ``_steps.c``; most exist for doubles, "_d", and floats, "_f".
 _FOR_BOTH = ("uniform", "copy", "greater", "greater_equal", "less", "less_equal", "add_row")
 _UPDATES = ("adam", "sgd", "nesterov")
-LOOPS = {"gather", "gather_narrow", "narrow", "widen"} | {
+LOOPS = {"gather", "gather_narrow", "gather_widen", "narrow", "widen"} | {
     f"{name}_{dtype}" for name in (*_FOR_BOTH, *_UPDATES) for dtype in "df"
 }
 

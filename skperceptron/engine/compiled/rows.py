@@ -40,6 +40,9 @@ COMPARISONS: dict[Any, str] = {
     np.less_equal: "less_equal",
 }
 
+#: Names of our own loops that copy from one dtype to another.
+CASTS = {"df": "narrow", "fd": "widen"}
+
 #: Where NumPy (before version 2, elsewhere) keeps the ufunc that ``np.clip`` calls: no public name
 #: leads to it.
 _CORE: Any = getattr(np, "_core", None) or getattr(np, "core", None)
@@ -237,8 +240,7 @@ def _copy(out: Any, x: Any, n: int) -> Rows:
         return None
     if dtype == out.dtype:
         return elementwise(own_loop(f"copy_{dtype.char}"), [x, out], n)
-    names = {"df": "narrow", "fd": "widen"}
-    name = names.get(dtype.char + out.dtype.char)
+    name = CASTS.get(dtype.char + out.dtype.char)
     return None if name is None else elementwise(own_loop(name), [x, out], n)
 
 
@@ -406,9 +408,10 @@ def _take(X: Any, rows: Any, axis: Any, out: Any, mode: Any = "", *, n: int) -> 
 
 
 def _take_and_cast(X: Any, rows: Any, out: Any, room: Any, n: int) -> Rows:
-    if type(X) is not np.ndarray or (X.dtype.char, out.dtype.char) != ("d", "f") or X.ndim != 2:
+    if type(X) is not np.ndarray or X.ndim != 2:
         return None
-    return _gather(own_loop("gather_narrow"), X, rows, out, X.shape[1], n)
+    name = CASTS.get(X.dtype.char + out.dtype.char)
+    return None if name is None else _gather(own_loop(f"gather_{name}"), X, rows, out, X.shape[1], n)
 
 
 def _gather(loop: Loop, X: Any, rows: Any, out: Any, width: int, n: int) -> Rows:
