@@ -12,7 +12,7 @@ a call that concerns some of them only says which (``of_members``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -24,6 +24,9 @@ from .arrays import Call, Floats, Integers
 #: Elements from which SciPy's BLAS would start threads of its own beside those of NumPy's, which
 #: then wait for each other: up to here, its routines stay on the calling thread.
 LARGEST_RANK_ONE_UPDATE = 8_192
+
+#: Elements of a part of a long row whose squares are summed.
+SUMMED_AT_ONCE = 65_536
 
 
 class OfMembers(partial[Any]):
@@ -131,18 +134,31 @@ def sum_of_rows(x: Floats, out: Floats, in_order: bool = False) -> Call:
 
 def squared_lengths(x: Floats) -> Callable[[], Floats]:
     """Bind the sum of squares of each row of (K, n)."""
-    if len(x) == 1:
+    if len(x) == 1 and x.shape[1] < 2 * SUMMED_AT_ONCE:
         return partial(np.dot, x[0], x[0])
     room = np.empty((len(x), 1, 1), x.dtype)
-    (call,) = squared_lengths_calls(x, room)
-    return partial(_result, call, room[:, 0, 0])
+    return partial(_result, squared_lengths_calls(x, room), room[:, 0, 0])
 
 
 def squared_lengths_calls(x: Floats, room: Floats) -> list[Call]:
-    """Bind the writing of the sum of squares of each row of (K, n) into (K, 1, 1)."""
-    return [partial(np.matmul, x[:, np.newaxis], x[:, :, np.newaxis], room)]
+    """Bind the writing of the sum of squares of each row of (K, n) into (K, 1, 1).
+
+    Long rows are summed part by part, which threads can share.
+    """
+    n_parts, rest = divmod(x.shape[1], SUMMED_AT_ONCE)
+    if n_parts < 2:
+        return [partial(np.matmul, x[:, np.newaxis], x[:, :, np.newaxis], room)]
+    sums = np.empty((len(x), n_parts + bool(rest), 1, 1), x.dtype)
+    whole, last = x[:, : n_parts * SUMMED_AT_ONCE], x[:, n_parts * SUMMED_AT_ONCE :]
+    parts = whole.reshape(len(x), n_parts, 1, SUMMED_AT_ONCE)
+    calls: list[Call] = [partial(np.matmul, parts, parts.swapaxes(2, 3), sums[:, :n_parts])]
+    if rest:
+        by_row, by_column = last[:, np.newaxis], last[:, :, np.newaxis]
+        calls.append(partial(np.matmul, by_row, by_column, sums[:, n_parts]))
+    return [*calls, partial(np.add.reduce, sums[:, :, 0], 1, None, room, True)]
 
 
-def _result(call: Call, found: Floats) -> Floats:
-    call()
+def _result(calls: Sequence[Call], found: Floats) -> Floats:
+    for call in calls:
+        call()
     return found

@@ -19,9 +19,9 @@ from .._sklearn.checks import Extras, FitMode, check_sample_weight
 from .._sklearn.tasks import NetworkTask
 from ..callbacks.listening import NobodyListens
 from ..engine import Network
+from ..engine.blas_threads import suited_threads
 from ..engine.compiled import Way, way
 from ..estimators.base import BaseMultilayerPerceptron, fit_alone
-from ..estimators.blas_threads import suited_threads
 from ..estimators.data import NO_EXTRAS, CheckedData, Fold, check_data, check_fold
 from ..estimators.fitting import Once, Run, anew, make_ready
 from ..estimators.later import forget_steps

@@ -13,19 +13,13 @@ from typing import Any
 
 from joblib import effective_n_jobs
 
-from ..estimators.blas_threads import ONE_THREAD, controller
+from ..engine.blas_threads import ONE_THREAD, controller, n_blas_threads
 
 __all__ = ["blas_limited_to", "n_blas_threads", "n_threads"]
 
 #: Operations for all networks, one after another, from which threads are worth starting: some ten
 #: milliseconds.
 WORTH_THREADS = 5e8
-
-
-def n_blas_threads() -> int:
-    """Return how many threads BLAS may use now, as the environment or a limit says."""
-    pools = controller().info()
-    return max((pool["num_threads"] for pool in pools if pool["user_api"] == "blas"), default=1)
 
 
 def blas_limited_to(n: int) -> AbstractContextManager[Any]:

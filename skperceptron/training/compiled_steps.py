@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..engine.compiled import Program, Section, Way, warns_as_usual, way
+from ..engine.blas_threads import ONE_THREAD
+from ..engine.compiled import Program, Section, Team, Way, make_team, warns_as_usual, way
 from .step import BoundStep, Step
 
 #: Steps after which tables pay: to make them takes as long as is saved in about so many.
@@ -40,6 +42,9 @@ class Runner(Protocol):
             Whether X is to be gathered, or has been.
         """
 
+    def threads(self) -> AbstractContextManager[None]:
+        """Return what is to surround the steps of an epoch."""
+
 
 class NumPySteps:
     """Takes steps call by call."""
@@ -50,6 +55,9 @@ class NumPySteps:
                 step.gather()
             step.run(i)
             i += 1
+
+    def threads(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -81,9 +89,12 @@ class CompiledSteps:
         Of an epoch.
     delays : dict of BoundStep to float
         How many steps of a kind are taken call by call before tables are made; inf, if none are.
+    team : Team or None
+        The threads that take steps together.
     """
 
-    def __init__(self, n_steps: int, delays: dict[BoundStep, float]) -> None:
+    def __init__(self, n_steps: int, delays: dict[BoundStep, float], team: Team | None) -> None:
+        self._team = team
         self._n_steps = n_steps
         self._delays = delays
         self._call_by_call = NumPySteps()
@@ -100,6 +111,16 @@ class CompiledSteps:
                 self._delays[run.bound] -= len(run.steps)
             else:
                 self._take_run(run, i + run.first, gathers)
+
+    def threads(self) -> AbstractContextManager[None]:
+        # BLAS is held to one thread not only during the steps of a team: the threads of BLAS look
+        # for work for some time after they had some, and would take processors from the team.
+        works_as_team = (
+            self._team is not None
+            and any(delay <= 0 for delay in self._delays.values())
+            and all(program.team for program in self._programs.values())
+        )
+        return ONE_THREAD if works_as_team else nullcontext()
 
     def _take_run(self, run: Run, i: int, gathers: bool) -> None:
         counters = run.bound.counters()
@@ -126,7 +147,7 @@ class CompiledSteps:
             ),
             Section(lambda i: bound.updating(i, averages), self._n_steps, of_epoch=True),
         ]
-        return Program(sections, len(steps), len(bound.counters()))
+        return Program(sections, len(steps), len(bound.counters()), self._team)
 
 
 def _runs(steps: Sequence[Step]) -> Iterator[Run]:
@@ -138,7 +159,9 @@ def _runs(steps: Sequence[Step]) -> Iterator[Run]:
             first = t
 
 
-def runner(windows: Sequence[Sequence[Step]], n_epochs: float | None) -> Runner:
+def runner(
+    windows: Sequence[Sequence[Step]], n_epochs: float | None, largest_product: int
+) -> Runner:
     """Return what takes steps, as the environment says.
 
     Parameters
@@ -147,6 +170,8 @@ def runner(windows: Sequence[Sequence[Step]], n_epochs: float | None) -> Runner:
         Those of an epoch.
     n_epochs : int or None
         How many there may be, if that is known.
+    largest_product : int
+        Multiply-adds of the largest product of a step.
     """
     chosen = way()
     if chosen is Way.NUMPY:
@@ -154,7 +179,7 @@ def runner(windows: Sequence[Sequence[Step]], n_epochs: float | None) -> Runner:
     kinds = Counter(step.bound for steps in windows for step in steps)
     at_once = chosen is Way.COMPILED
     delays = {bound: 0 if at_once else _delay(n_epochs, count) for bound, count in kinds.items()}
-    return CompiledSteps(kinds.total(), delays)
+    return CompiledSteps(kinds.total(), delays, make_team(largest_product))
 
 
 def _delay(n_epochs: float | None, count: int) -> float:

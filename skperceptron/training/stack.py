@@ -114,7 +114,7 @@ class Stack:
             recipes, self.data, length, n_outputs, self.dtype, is_weighted, takes_notes
         )
         self.steps = self._bind_steps(is_weighted)
-        self._runner = runner(self.steps, n_epochs)
+        self._runner = runner(self.steps, n_epochs, self.batch_size * self.network.largest_weight)
         self._validation: ValidationPass | None = None
         self._is_gathered = False
         self._alphas = np.array([r.alpha for r in recipes], dtype=np.float64)
@@ -184,7 +184,7 @@ class Stack:
         self._record.taken[:] = 0
         try:
             # Overflow is either meant, as in a sigmoid, or found when the epoch is over.
-            with np.errstate(over="ignore", invalid="ignore"):
+            with np.errstate(over="ignore", invalid="ignore"), self._runner.threads():
                 return self._reported(self._take_steps())
         finally:
             # An interrupted epoch may go on later.

@@ -89,11 +89,12 @@ class Norms:
         """List the calls that write the sums of squares."""
         if self._strengths is not None:
             return [partial(_write_result, self.squares, out)]
-        room = self._room
-        return [
-            *squared_lengths_calls(self._penalized, room),
-            partial(np.copyto, out, room[:, 0, 0]),
-        ]
+        return [*self._summing, partial(np.copyto, out, self._room[:, 0, 0])]
+
+    @cached_property
+    def _summing(self) -> list[Call]:
+        # The same calls in each step: what differs between steps has to move evenly.
+        return squared_lengths_calls(self._penalized, self._room)
 
     def sizes_calls(self, out: Floats) -> list[Call]:
         """List the calls that write the sums of absolute values."""

@@ -15,14 +15,18 @@ from scipy.special import erfc, expit, xlogy
 
 from skperceptron.activations import Activation, ReLU, Tanh
 from skperceptron.engine.calls import OfMembers, add_to_rows, number, of_members, take_and_cast
-from skperceptron.engine.compiled import Program, Section, fused, is_available
+from skperceptron.engine.compiled import Program, Section, Team, fused, is_available, layout
 from skperceptron.engine.compiled.extension import steps as extension
-from skperceptron.engine.compiled.layout import WIDTH
+from skperceptron.engine.compiled.layout import TEAM_WORDS, WIDTH
 from skperceptron.engine.compiled.program import Table
 from skperceptron.engine.compiled.recording import recorded
 from skperceptron.engine.compiled.rows import encode
 
 pytestmark = pytest.mark.skipif(not is_available(), reason="there are no compiled steps")
+
+needs_teams = pytest.mark.skipif(
+    not getattr(extension, "HAS_TEAMS", False), reason="the compiler has no atomic operations"
+)
 
 N_DRAWS = 25
 
@@ -175,9 +179,9 @@ KINDS = [
 ]  # fmt: skip
 
 
-def run_table(call, n, n_steps=1):
+def run_table(call, n, n_steps=1, team=None):
     """Run a call as a table; tell whether it was one."""
-    program = Program([Section(lambda t: [call], n_steps)], n_steps, n)
+    program = Program([Section(lambda t: [call], n_steps)], n_steps, n, team)
     taken = np.zeros(n, np.intp)
     program.run(taken, 0, n_steps, 0)
     assert_array_equal(taken, n_steps)
@@ -198,6 +202,23 @@ def test_table_has_the_bits_of_the_call(kind, dtype):
             assert_array_equal(plain, tabled, err_msg=f"{seed}: {call}")
     # A case that is always left to NumPy would show nothing.
     assert n_tables > N_DRAWS // 3
+
+
+@needs_teams
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("n_threads", [2, 3])
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_team_does_what_one_thread_does(kind, n_threads, monkeypatch):
+    monkeypatch.setattr(layout, "WORTH_DIVIDING", 1)
+    team = Team(n_threads)
+    # BLAS may round parts of a product in another way.
+    tolerance = 1e-12 if kind is product else 0
+    for seed in range(N_DRAWS):
+        by_numpy, by_team = Draw(seed, "d"), Draw(seed, "d")
+        kind(by_numpy)()
+        run_table(kind(by_team), by_team.n, team=team)
+        for plain, shared in zip(by_numpy.arrays, by_team.arrays, strict=True):
+            assert_allclose(shared, plain, rtol=tolerance, atol=tolerance)
 
 
 def draw_matrix(*shape, dtype=float):
@@ -461,13 +482,15 @@ def chains():
     yield [partial(np.add, x, one, x), partial(np.add, y, one, y)], (x, y, z)
 
 
+@pytest.mark.parametrize("n_threads", [1, pytest.param(2, marks=needs_teams)])
 @pytest.mark.parametrize("i", range(len(list(chains()))))
-def test_long_vectors_are_treated_block_by_block_only_where_that_is_the_same(i):
+def test_long_vectors_are_treated_block_by_block_only_where_that_is_the_same(i, n_threads):
     by_numpy, arrays = list(chains())[i]
     for call in by_numpy:
         call()
     by_table, tabled = list(chains())[i]
-    program = Program([Section(lambda t: by_table, 1)], 1, 1)
+    team = Team(n_threads) if n_threads > 1 else None
+    program = Program([Section(lambda t: by_table, 1)], 1, 1, team)
     assert not program.n_python_calls
     program.run(np.zeros(1, np.intp), 0, 1, 0)
     for plain, array in zip(arrays, tabled, strict=True):
@@ -616,6 +639,9 @@ def test_tables_and_members_of_another_size_are_refused():
     for start, stop in ((0, 3), (-1, 1)):
         with pytest.raises(ValueError, match="another size"):
             extension.run(table, taken, 0, 1, start, stop)
+    for team in (np.zeros(TEAM_WORDS - 1, np.intp), bytes(8 * TEAM_WORDS)):
+        with pytest.raises(ValueError, match="another size"):
+            extension.run(table, taken, 0, 1, 0, 1, team, 0)
     with pytest.raises(TypeError):
         extension.inner_loop(np.exp.__call__, 0)
     with pytest.raises(IndexError):

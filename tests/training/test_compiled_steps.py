@@ -4,8 +4,9 @@ from functools import partial
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 from skperceptron import (
     MLPBinaryClassifier,
@@ -16,7 +17,9 @@ from skperceptron import (
     optimizers,
     schedules,
 )
-from skperceptron.engine.compiled import VARIABLE, is_available
+from skperceptron.engine.blas_threads import n_blas_threads
+from skperceptron.engine.compiled import VARIABLE, Team, is_available
+from skperceptron.engine.compiled.extension import steps as extension
 from skperceptron.model_selection import StackedGridSearchCV
 from skperceptron.tabular import TabularMLPClassifier, TabularMLPRegressor
 from skperceptron.training.compiled_steps import CompiledSteps
@@ -239,3 +242,58 @@ def test_networks_of_tables_need_no_python(cls, preset, monkeypatch, programs):
         found.append(cls(preset, max_epochs=3, random_state=0).fit(X, y).oof_predictions_)
     assert_array_equal(*found)
     assert programs and not any(program.n_python_calls for program in programs)
+
+
+@pytest.fixture
+def teams(monkeypatch):
+    """Let two threads take the steps of networks of any size, and divide all rows."""
+    if not extension.HAS_TEAMS:
+        pytest.skip("there are no teams")
+    monkeypatch.setattr("skperceptron.training.compiled_steps.make_team", lambda size: Team(2))
+    monkeypatch.setattr("skperceptron.engine.compiled.layout.WORTH_DIVIDING", 1)
+    monkeypatch.setenv(VARIABLE, "compiled")
+
+
+@pytest.mark.parametrize(
+    ("make", "y"),
+    [
+        (classifier(dropout=0.2, averaging="ema"), CLASSES),
+        (classifier(solver="sgd", max_grad_norm=0.1, normalization="layer"), CLASSES),
+        (regressor(alpha=0.1, loss="huber", shuffle=False), NUMBERS),
+        (regressor(solver="adamw", activation="mish", skip_connections="residual"), NUMBERS),
+    ],
+)
+def test_several_threads_learn_what_one_does(make, y, teams, programs, monkeypatch):
+    found = learned(make().fit(X, y))
+    assert programs and all(program.team is not None for program in programs)
+    monkeypatch.setattr("skperceptron.training.compiled_steps.make_team", lambda size: None)
+    assert_allclose(found, learned(make().fit(X, y)), rtol=1e-9, atol=1e-12)
+
+
+def test_several_threads_train_the_networks_of_a_stack(teams, programs, monkeypatch):
+    grid = {"activation": ["relu", "tanh"], "dropout": [0.0, 0.3]}
+    found = []
+    for team in (Team(2), None):
+        monkeypatch.setattr(
+            "skperceptron.training.compiled_steps.make_team", lambda size, team=team: team
+        )
+        search = StackedGridSearchCV(classifier()(), grid, cv=4, n_jobs=1).fit(X, CLASSES)
+        found.append([*search.cv_results_["mean_test_score"], *learned(search.best_estimator_)])
+    assert programs[0].team is not None and programs[-1].team is None
+    assert_allclose(*found, rtol=1e-9, atol=1e-12)
+
+
+def test_blas_has_one_thread_during_the_epochs_of_a_team(teams, monkeypatch):
+    seen = []
+
+    def take(self, steps, i, gathers):
+        seen.append(n_blas_threads())
+        plain(self, steps, i, gathers)
+
+    plain = CompiledSteps.take
+    monkeypatch.setattr(CompiledSteps, "take", take)
+    with threadpool_limits(2, user_api="blas"):
+        before = n_blas_threads()
+        classifier()().fit(X, CLASSES)
+        assert seen and set(seen) == {1}
+        assert n_blas_threads() == before

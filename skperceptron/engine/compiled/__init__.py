@@ -7,13 +7,16 @@ is missing, everything runs as NumPy's calls.
 
 from .program import Program, Section
 from .switch import VARIABLE, Way, is_available, warns_as_usual, way
+from .team import Team, make_team
 
 __all__ = [
     "VARIABLE",
     "Program",
     "Section",
+    "Team",
     "Way",
     "is_available",
+    "make_team",
     "warns_as_usual",
     "way",
 ]

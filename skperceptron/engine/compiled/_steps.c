@@ -21,7 +21,7 @@ typedef npy_intp Size;
 typedef void (*Loop)(char **args, const Size *dims, const Size *steps, void *data);
 
 /* Of rows and loops, as layout.py describes them: whoever changes their meaning raises both. */
-#define VERSION 3
+#define VERSION 4
 
 /* The operands that a row has at most, the sizes that a loop reads, and their strides. */
 enum { OPERANDS = 5, DIMS = 4, STEPS = 9 };
@@ -34,9 +34,11 @@ typedef struct {
     Size group;       /* how many rows, this one the first, are run block by block; 0: none */
     Size first, last; /* the members that it concerns */
     Size work;        /* about how many elements it treats */
+    Size axis;        /* which of its sizes a team of threads divides; -1: one thread does it all */
+    Size waits;       /* whether a team has to have done what stands before */
     Size outer[2];    /* how often the loop runs: two nested repetitions */
     char *args[OPERANDS];
-    Size by_step[OPERANDS], by_member[OPERANDS], by_outer[2][OPERANDS];
+    Size by_step[OPERANDS], by_member[OPERANDS], by_part[OPERANDS], by_outer[2][OPERANDS];
     Size dims[DIMS], steps[STEPS];
 } Row;
 
@@ -56,22 +58,41 @@ static double seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static void run_row(const Row *r, Size t, Size k) {
+/* What a thread treats of the size that a row divides: from which element on, and how many. */
+typedef struct { Size start, length; } Part;
+
+/* Parts begin at multiples of so many elements. */
+enum { GRAIN = 16 };
+
+static Part part_of(const Row *r, Size place, Size n_threads) {
+    if (n_threads == 1 || r->axis < 0)
+        return (Part){0, place ? 0 : r->dims[r->axis < 0 ? 0 : r->axis]};
+    const Size n = r->dims[r->axis], grains = (n + GRAIN - 1) / GRAIN;
+    const Size start = LEAST(n, place * grains / n_threads * GRAIN);
+    const Size stop = LEAST(n, (place + 1) * grains / n_threads * GRAIN);
+    return (Part){start, stop - start};
+}
+
+static void run_row(const Row *r, Size t, Size k, Part part) {
     char *args[OPERANDS];
+    Size dims[DIMS];
+    memcpy(dims, r->dims, sizeof dims);
+    if (r->axis >= 0) dims[r->axis] = part.length;
     for (Size p = 0; p < r->outer[0]; p++)
         for (Size q = 0; q < r->outer[1]; q++) {
             for (Size j = 0; j < r->n_args; j++)
                 args[j] = r->args[j] + t * r->by_step[j] + k * r->by_member[j]
-                    + p * r->by_outer[0][j] + q * r->by_outer[1][j];
-            r->loop(args, r->dims, r->steps, r->data);
+                    + part.start * r->by_part[j] + p * r->by_outer[0][j] + q * r->by_outer[1][j];
+            r->loop(args, dims, r->steps, r->data);
         }
 }
 
 /* Rows that run along the same elements, one block of these after another. */
-static void run_group(const Row *rows, Size t, Size k) {
+static void run_group(const Row *rows, Size t, Size k, Part part) {
     char *args[OPERANDS];
-    for (Size start = 0; start < rows->dims[0]; start += BLOCK) {
-        const Size n = LEAST(rows->dims[0] - start, BLOCK);
+    const Size stop = part.start + part.length;
+    for (Size start = part.start; start < stop; start += BLOCK) {
+        const Size n = LEAST(stop - start, BLOCK);
         for (const Row *r = rows; r < rows + rows->group; r++) {
             for (Size j = 0; j < r->n_args; j++)
                 args[j] = r->args[j] + t * r->by_step[j] + k * r->by_member[j] + start * r->steps[j];
@@ -80,35 +101,83 @@ static void run_group(const Row *rows, Size t, Size k) {
     }
 }
 
-typedef struct { const Row *rows; Size n_rows, first, last, start, stop; Size *taken; } Run;
+/* Threads that take the same steps together, each its part of every row. What they tell each other
+   stands in words of an array, those that change far apart. */
+#ifdef __GNUC__
+#include <sched.h>
+#define HAS_TEAMS 1
+#define READ(WORD) __atomic_load_n(WORD, __ATOMIC_ACQUIRE)
+#define WRITE(WORD, VALUE) __atomic_store_n(WORD, VALUE, __ATOMIC_RELEASE)
+#define ADD_ONE(WORD) __atomic_add_fetch(WORD, 1, __ATOMIC_ACQ_REL)
+#define GIVE_WAY() sched_yield()
+#else
+#define HAS_TEAMS 0
+#define READ(WORD) (*(WORD))
+#define WRITE(WORD, VALUE) (*(WORD) = (VALUE))
+#define ADD_ONE(WORD) (++*(WORD))
+#define GIVE_WAY() ((void)0)
+#endif
+enum { N_THREADS = 0, ARRIVED = 16, ROUND = 32, STOPPED = 48, TEAM_WORDS = 64 };
+
+/* How often a thread looks whether the others have arrived before it gives way to other threads. */
+enum { LOOKS = 2000 };
+
+/* Waits for the others; returns 0 if the team has been told to stop before all have arrived. */
+static int meet(Size *team) {
+    const Size round = READ(team + ROUND);
+    if (ADD_ONE(team + ARRIVED) == team[N_THREADS]) {
+        WRITE(team + ARRIVED, 0);
+        WRITE(team + ROUND, round + 1);
+        return 1;
+    }
+    for (Size looks = 0; READ(team + ROUND) == round; looks++) {
+        if (READ(team + STOPPED)) return 0;
+        if (looks > LOOKS) GIVE_WAY();
+    }
+    return 1;
+}
+
+/* One thread's run: a table, the steps that it takes, of which members, and whom it works with. */
+typedef struct {
+    const Row *rows;
+    Size n_rows, first, last, start, stop, *taken, *team, place;
+} Run;
 
 /* All steps of a member, then those of the next one: a network stays in the cache.
-   Returns -1 if a signal handler has raised an exception. */
+   Returns -1 if a signal handler has raised an exception, which only the first thread looks for. */
 static int run_steps(const Run *run) {
     const Row *end = run->rows + run->n_rows;
+    const Size n_threads = run->team ? run->team[N_THREADS] : 1;
     PyThreadState *released = PyEval_SaveThread();
     double looked = seconds();
     Size work = 0;
     for (Size k = run->start; k < run->stop; k++)
         for (Size t = run->first; t < run->last; t++) {
             for (const Row *r = run->rows; r < end; r += r->group ? r->group : 1) {
+                if (n_threads > 1 && r->waits && !meet(run->team)) goto stopped;
                 /* Between steps, if they are not too long. */
-                if (work >= (r == run->rows ? WORK : LONG_WORK)) {
+                if (!run->place && work >= (r == run->rows ? WORK : LONG_WORK)) {
                     work = 0;
                     const double now = seconds();
                     if (now < looked || now - looked > PATIENCE) {
                         looked = now;
                         PyEval_RestoreThread(released);
-                        if (PyErr_CheckSignals()) return -1;
+                        if (PyErr_CheckSignals()) {
+                            if (run->team) WRITE(run->team + STOPPED, 1);
+                            return -1;
+                        }
                         released = PyEval_SaveThread();
                     }
                 }
                 if (k < r->first || k >= r->last) continue;
-                if (r->group) run_group(r, t, k); else run_row(r, t, k);
+                const Part part = part_of(r, run->place, n_threads);
+                if (part.length && r->group) run_group(r, t, k, part);
+                else if (part.length) run_row(r, t, k, part);
                 work += r->work;
             }
-            run->taken[k]++;
+            if (!run->place) run->taken[k]++;
         }
+stopped:
     PyEval_RestoreThread(released);
     return 0;
 }
@@ -593,22 +662,26 @@ static PyObject *inner_loop(PyObject *module, PyObject *args) {
 }
 
 static PyObject *run(PyObject *module, PyObject *args) {
-    Py_buffer table, taken;
-    Run r;
-    if (!PyArg_ParseTuple(args, "y*w*nnnn", &table, &taken, &r.first, &r.last, &r.start, &r.stop))
+    Py_buffer table, taken, team = {0};
+    Run r = {0};
+    if (!PyArg_ParseTuple(args, "y*w*nnnn|z*n", &table, &taken, &r.first, &r.last, &r.start,
+                          &r.stop, &team, &r.place))
         return NULL;
     int failed = -1;
     if (table.len % sizeof(Row) || taken.len % sizeof(Size) || r.start < 0
-        || r.stop > (Size)(taken.len / sizeof(Size)))
-        PyErr_SetString(PyExc_ValueError, "run() got a table or members of another size.");
+        || r.stop > (Size)(taken.len / sizeof(Size))
+        || (team.buf && (team.readonly || team.len != TEAM_WORDS * sizeof(Size))))
+        PyErr_SetString(PyExc_ValueError, "run() got a table, members or a team of another size.");
     else {
         r.rows = table.buf;
         r.n_rows = table.len / sizeof(Row);
         r.taken = taken.buf;
+        r.team = team.buf;
         failed = run_steps(&r);
     }
     PyBuffer_Release(&table);
     PyBuffer_Release(&taken);
+    PyBuffer_Release(&team);
     if (failed) return NULL;
     Py_RETURN_NONE;
 }
@@ -666,9 +739,10 @@ static PyMethodDef METHODS[] = {
      "owners of the memory, and whether an operand may meet what is written; None if there is no\n"
      "such loop."},
     {"run", run, METH_VARARGS,
-     "run(table, taken, first, last, start, stop, /)\n--\n\n"
+     "run(table, taken, first, last, start, stop, team=None, place=0, /)\n--\n\n"
      "Run a table for the steps first to last - 1 of the members start to stop - 1.\n\n"
-     "Counts in ``taken`` how many steps each member has taken."},
+     "Counts in ``taken`` how many steps each member has taken. ``team`` is what threads share\n"
+     "that run the same steps together (team.py), ``place`` which of them this is."},
     {"visit", visit, METH_VARARGS,
      "visit(numbers, columns, starts, rows, amounts, weight, wrong, constant, /)\n--\n\n"
      "Correct a perceptron's weights at each row that they answer wrongly, one after another;\n"
@@ -687,7 +761,8 @@ PyMODINIT_FUNC PyInit__steps(void) {
     import_array();
     import_umath1(NULL);
     if (PyModule_AddIntConstant(module, "VERSION", VERSION) < 0
-        || PyModule_AddIntConstant(module, "ROW_WORDS", sizeof(Row) / sizeof(Size)) < 0)
+        || PyModule_AddIntConstant(module, "ROW_WORDS", sizeof(Row) / sizeof(Size)) < 0
+        || PyModule_AddIntConstant(module, "HAS_TEAMS", HAS_TEAMS) < 0)
         return NULL;
     return module;
 }

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 #: Of this description; ``_steps.c`` has the same.
-VERSION = 3
+VERSION = 4
 
 #: Loops of our own in ``_steps.c``; most exist for doubles, "_d", and floats, "_f".
 _FOR_BOTH = ("uniform", "copy", "greater", "greater_equal", "less", "less_equal", "add_row")
@@ -24,11 +24,17 @@ LOOPS = {"gather", "gather_narrow", "gather_widen", "narrow", "widen"} | {
 OPERANDS, DIMS, STEPS = 5, 4, 9
 
 #: Where in a row the addresses stand, and by how much they move from step to step.
-ADDRESSES = slice(9, 9 + OPERANDS)
+ADDRESSES = slice(11, 11 + OPERANDS)
 BY_STEP = slice(ADDRESSES.stop, ADDRESSES.stop + OPERANDS)
 
 #: Words of a row.
-WIDTH = BY_STEP.stop + 3 * OPERANDS + DIMS + STEPS
+WIDTH = BY_STEP.stop + 4 * OPERANDS + DIMS + STEPS
+
+#: Words of what the threads of a team share, and where the words stand that it begins with.
+TEAM_WORDS, N_THREADS, STOPPED = 64, 0, 48
+
+#: Elements from which on it pays to divide a row among threads.
+WORTH_DIVIDING = 4_096
 
 #: Addresses of an inner loop and of its data.
 Loop = tuple[int, int]
@@ -51,8 +57,15 @@ class Row:
         By how many bytes each operand moves from member to member.
     outer : sequence of (int, sequence of int)
         Up to two nested repetitions: how many, and by how much each operand moves.
+    axis : int or None
+        Which of the sizes threads may divide: each then treats a part of the operands. None, if
+        one thread has to do it all.
+    by_part : sequence of int
+        By how many bytes each operand moves along this axis.
     can_be_split : bool
         Whether it treats elements one by one, so that any part of them can be treated alone.
+    written : sequence of int
+        Which operands a row writes that can be split.
     owners : tuple of ndarray
         The array that the memory of each operand belongs to; they live as long as the row.
     members : tuple of int
@@ -61,6 +74,8 @@ class Row:
         By how many bytes each operand moves from step to step.
     group : int
         How many rows, this one being the first, are run block by block.
+    waits : bool
+        Whether threads wait for each other before they treat it.
     """
 
     loop: Loop
@@ -70,11 +85,20 @@ class Row:
     work: int
     by_member: Sequence[int] = ()
     outer: Sequence[tuple[int, Sequence[int]]] = ()
+    axis: int | None = None
+    by_part: Sequence[int] = ()
     can_be_split: bool = False
+    written: Sequence[int] = (-1,)
     owners: tuple[Any, ...] = ()
     members: tuple[int, int] = (0, 1)
     by_step: Sequence[int] = field(default=())
     group: int = 0
+    waits: bool = True
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether threads of a team share the work."""
+        return self.axis is not None and self.work >= WORTH_DIVIDING
 
     def words(self) -> list[int]:
         """Return the row as the C code reads it."""
@@ -85,10 +109,13 @@ class Row:
             self.group,
             *self.members,
             self.work,
+            self.axis if self.axis is not None and self.is_divided else -1,
+            self.waits,
             *(n for n, _ in outer),
             *_padded(self.addresses, OPERANDS),
             *_padded(self.by_step, OPERANDS),
             *_padded(self.by_member, OPERANDS),
+            *_padded(self.by_part, OPERANDS),
             *(word for _, moves in outer for word in _padded(moves, OPERANDS)),
             *_padded(self.dims, DIMS),
             *_padded(self.steps, STEPS),

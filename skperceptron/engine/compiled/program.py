@@ -20,6 +20,7 @@ from ..calls import OfMembers
 from .extension import steps as extension
 from .layout import ADDRESSES, BY_STEP, WIDTH, Row
 from .rows import Rows, encode
+from .team import Team
 
 #: Elements above which neighbouring rows are run block by block: BLOCK of ``_steps.c``.
 BLOCK = 1_024
@@ -58,18 +59,23 @@ class Table:
     """
 
     def __init__(self, rows: Sequence[Row], of_epoch: Sequence[bool]) -> None:
-        blockwise = list(_in_blocks(rows, of_epoch))
+        blockwise = _meeting_where_needed(_in_blocks(rows, of_epoch))
         words = [word for row in blockwise for word in row.words()]
         self._words = np.array(words, dtype=np.intp).reshape(-1, WIDTH)
         self._owners = [row.owners for row in rows]
         self._by_epoch = self._words[:, BY_STEP] * np.array(of_epoch)[:, np.newaxis]
         self._start = 0
 
-    def run(self, taken: Integers, first: int, last: int, start: int) -> None:
+    def run(
+        self, taken: Integers, first: int, last: int, start: int, team: Team | None = None
+    ) -> None:
         if start != self._start:
             self._words[:, ADDRESSES] += (start - self._start) * self._by_epoch
             self._start = start
-        extension.run(self._words, taken, first, last, 0, len(taken))
+        if team is None:
+            extension.run(self._words, taken, first, last, 0, len(taken))
+        else:
+            team.run(self._words, taken, first, last)
 
 
 class PythonCall:
@@ -122,14 +128,25 @@ class Program:
         How many steps of a window there are at most.
     n_members : int
         How many take these steps (K).
+    team : Team, default=None
+        The threads that take the steps together, unless they have calls of Python's between; None
+        is the calling thread alone.
 
     Attributes
     ----------
     n_python_calls : int
         How many calls of a step are left to Python.
+    team : Team or None
+        The threads that take the steps.
     """
 
-    def __init__(self, sections: Sequence[Section], n_steps: int, n_members: int) -> None:
+    def __init__(
+        self,
+        sections: Sequence[Section],
+        n_steps: int,
+        n_members: int,
+        team: Team | None = None,
+    ) -> None:
         self.n_steps = n_steps
         encoder = _Encoder(n_members)
         found = [
@@ -140,11 +157,13 @@ class Program:
         self._parts = list(_joined(found))
         self.n_python_calls = sum(isinstance(part, PythonCall) for part in self._parts)
         self._uncounted = np.zeros(n_members, np.intp)
+        self._whole = self._parts[0] if len(self._parts) == 1 else None
+        self.team = team if isinstance(self._whole, Table) else None
 
     def run(self, taken: Integers, first: int, last: int, start: int) -> None:
         """Take the steps from ``first`` of a window on, before ``last``: see :class:`Part`."""
-        if len(self._parts) == 1 and not self.n_python_calls:
-            self._parts[0].run(taken, first, last, start)
+        if isinstance(self._whole, Table):
+            self._whole.run(taken, first, last, start, self.team)
             return
         for step in range(first, last):
             for part in self._parts:
@@ -292,7 +311,7 @@ def _in_blocks(rows: Sequence[Row], of_epoch: Sequence[bool]) -> Sequence[Row]:
             j < len(rows)
             and _run_along(rows[i], rows[j])
             and of_epoch[i] == of_epoch[j]
-            and all(_may_alternate(rows[i], vectors[k], vectors[j]) for k in range(i, j))
+            and all(_may_alternate(rows[k], vectors[k], rows[j], vectors[j]) for k in range(i, j))
         ):
             j += 1
         group = list(rows[i:j])
@@ -303,6 +322,18 @@ def _in_blocks(rows: Sequence[Row], of_epoch: Sequence[bool]) -> Sequence[Row]:
     return found
 
 
+def _meeting_where_needed(rows: Sequence[Row]) -> list[Row]:
+    """Let one thread go on with what it alone does without waiting for the others."""
+    found = list(rows)
+    was_divided = True
+    i = 0
+    while i < len(rows):
+        found[i] = replace(rows[i], waits=was_divided or rows[i].is_divided)
+        was_divided = rows[i].is_divided
+        i += rows[i].group or 1
+    return found
+
+
 def _run_along(row: Row, later: Row) -> bool:
     """Tell whether two rows treat the same many elements of the same members one by one."""
     if not (row.can_be_split and later.can_be_split):
@@ -310,13 +341,14 @@ def _run_along(row: Row, later: Row) -> bool:
     return row.dims[0] == later.dims[0] > BLOCK and row.members == later.members
 
 
-def _may_alternate(row: Row, first: Sequence[Operand], second: Sequence[Operand]) -> bool:
-    """Tell whether two rows, given by their operands, may treat one block after another."""
-    # What one of them writes, its last operand, the other must meet at the same elements or not
-    # at all.
+def _may_alternate(
+    row: Row, first: Sequence[Operand], later: Row, second: Sequence[Operand]
+) -> bool:
+    """Tell whether two rows, with these operands, may treat one block after another."""
+    # What one of them writes the other must meet at the same elements or not at all.
     length = row.dims[0]
-    return all(_meet_evenly(first[-1], x, length) for x in second) and all(
-        _meet_evenly(second[-1], x, length) for x in first
+    return all(_meet_evenly(first[w], x, length) for w in row.written for x in second) and all(
+        _meet_evenly(second[w], x, length) for w in later.written for x in first
     )
 
 

@@ -195,7 +195,9 @@ def elementwise(loop: Loop, arrays: Sequence[Array], n: int) -> Rows:
             work,
             by_member,
             outer,
-            can_be_split=not outer and len(arrays) <= 4,
+            axis=0,
+            by_part=steps,
+            can_be_split=not outer,
             owners=owners,
         )
     ]
@@ -221,6 +223,8 @@ def _add_row(row: Array, out: Array, n: int) -> Rows:
             (out.strides[1],),
             n_rows * width,
             by_member if n > 1 else (),
+            axis=0,
+            by_part=(0, out.strides[1]),
             owners=(extension.owner_of(row), extension.owner_of(out)),
         )
     ]
@@ -324,6 +328,13 @@ def product(a: Any, b: Any, out: Any, n: int) -> Rows:
     loop = inner_loop(np.matmul, out.dtype)
     if loop is None:
         return None
+    # Threads divide the repetitions, or the longer side of what is written.
+    axis = 0 if repetitions > 1 else 1 if m > p else 3
+    by_part = {
+        0: moves,
+        1: (a.strides[-2], 0, out.strides[-2]),
+        3: (0, b.strides[-1], out.strides[-1]),
+    }
     return [
         Row(
             loop,
@@ -332,6 +343,8 @@ def product(a: Any, b: Any, out: Any, n: int) -> Rows:
             [*moves, *(s for x in arrays for s in x.strides[-2:])],
             repetitions * m * k * p // 8 + 1,
             by_member,
+            axis=axis,
+            by_part=by_part[axis],
             owners=owners,
         )
     ]
@@ -411,7 +424,9 @@ def _take_and_cast(X: Any, rows: Any, out: Any, room: Any, n: int) -> Rows:
     if type(X) is not np.ndarray or X.ndim != 2:
         return None
     name = CASTS.get(X.dtype.char + out.dtype.char)
-    return None if name is None else _gather(own_loop(f"gather_{name}"), X, rows, out, X.shape[1], n)
+    return (
+        None if name is None else _gather(own_loop(f"gather_{name}"), X, rows, out, X.shape[1], n)
+    )
 
 
 def _gather(loop: Loop, X: Any, rows: Any, out: Any, width: int, n: int) -> Rows:
@@ -437,6 +452,8 @@ def _gather(loop: Loop, X: Any, rows: Any, out: Any, width: int, n: int) -> Rows
             (),
             out.size // n,
             by_member if n > 1 else (),
+            axis=0,
+            by_part=(0, rows.itemsize, out.strides[1]),
             owners=(extension.owner_of(X), extension.owner_of(rows), extension.owner_of(out)),
         )
     ]
@@ -475,14 +492,20 @@ def _update(name: str, vectors: Sequence[Any], coefficients: Sequence[Any], n: i
     if any(extension.owner_of(x) is extension.owner_of(column) for x in vectors):
         return None
     operands = (*vectors, column)
+    steps = [dtype.itemsize] * len(vectors) + [0]
     return [
         Row(
             own_loop(f"{name}_{dtype.char}"),
             [extension.address(x) for x in operands],
             [first.shape[-1]],
-            (),
+            steps,
             first.size // n,
             [x.strides[0] for x in operands] if n > 1 else (),
+            axis=0,
+            by_part=steps,
+            can_be_split=True,
+            # All but the gradient.
+            written=[0, *range(2, len(vectors))],
             owners=tuple(extension.owner_of(x) for x in operands),
         )
     ]

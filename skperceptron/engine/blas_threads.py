@@ -58,6 +58,12 @@ def controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
+def n_blas_threads() -> int:
+    """Return how many threads BLAS may use now, as the environment or a limit says."""
+    pools = controller().info()
+    return max((pool["num_threads"] for pool in pools if pool["user_api"] == "blas"), default=1)
+
+
 ONE_THREAD = OneThread()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=ONE_THREAD.begin_anew)

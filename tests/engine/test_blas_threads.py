@@ -8,7 +8,7 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from skperceptron import MLPRegressor
 from skperceptron.callbacks import Callback
-from skperceptron.estimators.blas_threads import (
+from skperceptron.engine.blas_threads import (
     LARGE_PRODUCT,
     ONE_THREAD,
     SMALL_PRODUCT,

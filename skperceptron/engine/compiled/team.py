@@ -1,0 +1,91 @@
+"""Threads that run a table together, each its part of every row.
+
+BLAS has threads of its own, but only products use them. The threads of a team divide all else too:
+activations, biases, the optimiser. Each computes its part of a product with one thread of BLAS.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Integers
+from ..blas_threads import LARGE_PRODUCT, ONE_THREAD, n_blas_threads
+from .extension import steps as extension
+from .layout import N_THREADS, STOPPED, TEAM_WORDS
+
+
+class Team:
+    """Threads that take the same steps together, while BLAS is held to one thread.
+
+    Parameters
+    ----------
+    n_threads : int
+        The calling thread is one of them.
+    """
+
+    def __init__(self, n_threads: int) -> None:
+        self.n_threads = n_threads
+        self._hire()
+
+    def _hire(self) -> None:
+        self._process = os.getpid()
+        self._others = ThreadPoolExecutor(self.n_threads - 1, "skperceptron-steps")
+
+    def run(self, words: Integers, taken: Integers, first: int, last: int) -> None:
+        """Run a table for the steps from ``first`` on, before ``last``.
+
+        Parameters
+        ----------
+        words : ndarray of int, shape (n_rows, WIDTH)
+        taken : ndarray of int, shape (K,)
+            Counts the steps of each member.
+        first, last : int
+        """
+        if self._process != os.getpid():
+            # A forked process has none of its parent's threads.
+            self._hire()
+        with ONE_THREAD:
+            self._run(words, taken, first, last, 0, len(taken))
+
+    def _run(self, *task: Any) -> None:
+        shared = np.zeros(TEAM_WORDS, np.intp)
+        shared[N_THREADS] = self.n_threads
+        begun: list[Future[None]] = []
+        try:
+            # The system may have no more threads to give.
+            with suppress(RuntimeError):
+                for place in range(1, self.n_threads):
+                    begun.append(self._others.submit(partial(extension.run, *task, shared, place)))
+            is_complete = len(begun) == self.n_threads - 1
+            if is_complete:
+                extension.run(*task, shared, 0)
+        finally:
+            # After an error, threads that wait for this one go home.
+            shared[STOPPED] = 1
+            wait(begun)
+        if not is_complete:
+            extension.run(*task)
+
+
+def make_team(largest_product: int) -> Team | None:
+    """Return as many threads as BLAS may use, where they pay and there is more than one.
+
+    Smaller products would be computed by one thread, so that they have the same bits whatever
+    else the machine does: see :func:`.suited_threads`. The bits of larger ones depend on the
+    number of threads in any case.
+
+    Parameters
+    ----------
+    largest_product : int
+        Multiply-adds of the largest product of a step.
+    """
+    if largest_product < LARGE_PRODUCT or extension is None or not extension.HAS_TEAMS:
+        return None
+    n_threads = n_blas_threads()
+    return Team(n_threads) if n_threads > 1 else None
