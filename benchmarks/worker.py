@@ -7,6 +7,7 @@ timed.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import warnings
@@ -72,6 +73,7 @@ def workers(options: Options) -> Iterator[dict[str, Worker]]:
 def main(name: str, threads: int) -> None:
     """Train what the lines of standard input ask for."""
     warnings.simplefilter("ignore")
+    _limit_cores(threads)
     if name == "PyTorch":
         limit_threads(threads)
     peer = available()[name]
@@ -89,6 +91,12 @@ def main(name: str, threads: int) -> None:
             except UnsupportedError:
                 answer = {}
             print(json.dumps(answer), flush=True)
+
+
+def _limit_cores(n: int) -> None:
+    """Let this process use so many cores: JAX starts a thread for each that it finds."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:n])
 
 
 if __name__ == "__main__":
