@@ -10,13 +10,13 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from ..callbacks.listening import Listener
-from ..engine.blas_threads import suited_threads
 from ..optimizers import LBFGS
 from ..training import Stack, TrainingSet, Verdict, epochs, minimize_lbfgs
 from ..training.checkpoint import State, state_of
 from ..training.lbfgs import Budget
 from ..training.resting import is_small
 from ..usercall import warn_of_interruption
+from .blas_threads import suited_team, suited_threads
 from .fitting import Run
 from .later import shortcut_of, what_is_learned
 from .reporting import figures, warn_of_clipped_batch, warn_unconverged, warn_unconverged_lbfgs
@@ -74,7 +74,8 @@ def _stack_of(run: Run, *, incremental: bool) -> tuple[Stack, Callable[[], None]
     model, member, data, size = run.model, run.member, run.data, run.batch_rows
 
     def make(own: TrainingSet) -> Stack:
-        return Stack(model.network, [member], own, size, model.dtype, is_brief=incremental)
+        team = suited_team(size, model.network.largest_weight)
+        return Stack(model.network, [member], own, size, model.dtype, incremental, team)
 
     if not (incremental and is_small(member, data)):
         return make(data), lambda: None

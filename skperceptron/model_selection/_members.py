@@ -14,8 +14,8 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from .._sklearn.pipelines import last_step, path_of
 from .._sklearn.tasks import NetworkTask
-from ..engine.blas_threads import LARGE_PRODUCT
 from ..estimators.base import BaseMultilayerPerceptron
+from ..estimators.blas_threads import LARGE_PRODUCT
 from ..estimators.choices import USUAL_BATCH
 from ..estimators.data import Fold
 from ..estimators.parameters import is_lbfgs

@@ -19,9 +19,9 @@ from .._sklearn.checks import Extras, FitMode, check_sample_weight
 from .._sklearn.tasks import NetworkTask
 from ..callbacks.listening import NobodyListens
 from ..engine import Network
-from ..engine.blas_threads import suited_threads
 from ..engine.compiled import Way, way
 from ..estimators.base import BaseMultilayerPerceptron, fit_alone
+from ..estimators.blas_threads import suited_team, suited_threads
 from ..estimators.data import NO_EXTRAS, CheckedData, Fold, check_data, check_fold
 from ..estimators.fitting import Once, Run, anew, make_ready
 from ..estimators.later import forget_steps
@@ -432,18 +432,21 @@ def _train_stack(alike: list[_Prepared], common: Common, order: Order) -> None:
 def _run(ordered: list[_Prepared], common: Common, order: Order) -> None:
     """Train members to their ends."""
     members = [prepared.member for prepared in ordered]
+    network = Network.stacked([prepared.network for prepared in ordered], common.unify)
+    batch_size = ordered[0].batch_rows() or len(members[0].rows)
     stack = Stack(
-        Network.stacked([prepared.network for prepared in ordered], common.unify),
+        network,
         members,
         [prepared.run.data for prepared in ordered],
-        ordered[0].batch_rows() or len(members[0].rows),
+        batch_size,
         ordered[0].run.model.dtype,
+        team=suited_team(batch_size, network.largest_weight),
     )
     fits = [prepared.fit for prepared in ordered]
     is_told = order.verbose or any(fit.task is not None for fit in fits)
     progress = StackProgress(fits, members, order.verbose, order.label) if is_told else None
     try:
-        with suited_threads(stack.batch_size, stack.network.largest_weight):
+        with suited_threads(batch_size, network.largest_weight):
             for reports in epochs(stack, tells_all=progress is not None):
                 if progress is not None:
                     progress.epoch(reports)

@@ -13,7 +13,7 @@ from typing import Any
 
 from joblib import effective_n_jobs
 
-from ..engine.blas_threads import ONE_THREAD, controller, n_blas_threads
+from ..estimators.blas_threads import ONE_THREAD, controller, n_blas_threads
 
 __all__ = ["blas_limited_to", "n_blas_threads", "n_threads"]
 

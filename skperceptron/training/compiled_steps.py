@@ -13,8 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..engine.blas_threads import ONE_THREAD
-from ..engine.compiled import Program, Section, Team, Way, make_team, warns_as_usual, way
+from ..engine.compiled import Program, Section, Team, Way, warns_as_usual, way
 from .step import BoundStep, Step
 
 #: Steps after which tables pay: to make them takes as long as is saved in about so many.
@@ -115,12 +114,10 @@ class CompiledSteps:
     def threads(self) -> AbstractContextManager[None]:
         # BLAS is held to one thread not only during the steps of a team: the threads of BLAS look
         # for work for some time after they had some, and would take processors from the team.
-        works_as_team = (
-            self._team is not None
-            and any(delay <= 0 for delay in self._delays.values())
-            and all(program.team for program in self._programs.values())
-        )
-        return ONE_THREAD if works_as_team else nullcontext()
+        has_tables = any(delay <= 0 for delay in self._delays.values())
+        if self._team and has_tables and all(p.team for p in self._programs.values()):
+            return self._team.one_thread
+        return nullcontext()
 
     def _take_run(self, run: Run, i: int, gathers: bool) -> None:
         counters = run.bound.counters()
@@ -159,9 +156,7 @@ def _runs(steps: Sequence[Step]) -> Iterator[Run]:
             first = t
 
 
-def runner(
-    windows: Sequence[Sequence[Step]], n_epochs: float | None, largest_product: int
-) -> Runner:
+def runner(windows: Sequence[Sequence[Step]], n_epochs: float | None, team: Team | None) -> Runner:
     """Return what takes steps, as the environment says.
 
     Parameters
@@ -170,8 +165,8 @@ def runner(
         Those of an epoch.
     n_epochs : int or None
         How many there may be, if that is known.
-    largest_product : int
-        Multiply-adds of the largest product of a step.
+    team : Team or None
+        The threads that take compiled steps together.
     """
     chosen = way()
     if chosen is Way.NUMPY:
@@ -179,7 +174,7 @@ def runner(
     kinds = Counter(step.bound for steps in windows for step in steps)
     at_once = chosen is Way.COMPILED
     delays = {bound: 0 if at_once else _delay(n_epochs, count) for bound, count in kinds.items()}
-    return CompiledSteps(kinds.total(), delays, make_team(largest_product))
+    return CompiledSteps(kinds.total(), delays, team)
 
 
 def _delay(n_epochs: float | None, count: int) -> float:

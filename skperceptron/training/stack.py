@@ -12,6 +12,7 @@ import numpy as np
 
 from ..engine import Network
 from ..engine.arrays import Booleans, Floats, all_finite, as_slice
+from ..engine.compiled import Team
 from .compiled_steps import runner
 from .data import Targets, TrainingSet, one_below_another
 from .groups import Groups
@@ -47,6 +48,8 @@ class Stack:
         Of parameters and arithmetic.
     is_brief : bool, default=False
         Whether it is asked for one epoch at a time.
+    team : Team, default=None
+        The threads that take steps together, where compiled code takes them.
 
     Attributes
     ----------
@@ -64,6 +67,7 @@ class Stack:
         batch_size: int,
         dtype: np.dtype,
         is_brief: bool = False,
+        team: Team | None = None,
     ) -> None:
         if len({member.recipe.optimizer.operations for member in members}) > 1:
             raise ValueError("the optimizers of one stack must perform the same operations.")
@@ -79,6 +83,7 @@ class Stack:
         self.batch_size = batch_size
         self.dtype = dtype
         self.tables = Tables.of_members(members, dtype)
+        self._team = team
         ahead = max(member.recipe.max_iter - member.n_iter for member in members)
         self._bind(None if is_brief else ahead)
 
@@ -114,7 +119,7 @@ class Stack:
             recipes, self.data, length, n_outputs, self.dtype, is_weighted, takes_notes
         )
         self.steps = self._bind_steps(is_weighted)
-        self._runner = runner(self.steps, n_epochs, self.batch_size * self.network.largest_weight)
+        self._runner = runner(self.steps, n_epochs, self._team)
         self._validation: ValidationPass | None = None
         self._is_gathered = False
         self._alphas = np.array([r.alpha for r in recipes], dtype=np.float64)

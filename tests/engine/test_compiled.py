@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from contextlib import nullcontext
 from functools import partial
 
 import numpy as np
@@ -15,7 +16,15 @@ from scipy.special import erfc, expit, xlogy
 
 from skperceptron.activations import Activation, ReLU, Tanh
 from skperceptron.engine.calls import OfMembers, add_to_rows, number, of_members, take_and_cast
-from skperceptron.engine.compiled import Program, Section, Team, fused, is_available, layout
+from skperceptron.engine.compiled import (
+    Program,
+    Section,
+    Team,
+    fused,
+    has_teams,
+    is_available,
+    layout,
+)
 from skperceptron.engine.compiled.extension import steps as extension
 from skperceptron.engine.compiled.layout import TEAM_WORDS, WIDTH
 from skperceptron.engine.compiled.program import Table
@@ -24,9 +33,7 @@ from skperceptron.engine.compiled.rows import encode
 
 pytestmark = pytest.mark.skipif(not is_available(), reason="there are no compiled steps")
 
-needs_teams = pytest.mark.skipif(
-    not getattr(extension, "HAS_TEAMS", False), reason="the compiler has no atomic operations"
-)
+needs_teams = pytest.mark.skipif(not has_teams(), reason="the compiler has no atomic operations")
 
 N_DRAWS = 25
 
@@ -210,7 +217,7 @@ def test_table_has_the_bits_of_the_call(kind, dtype):
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_team_does_what_one_thread_does(kind, n_threads, monkeypatch):
     monkeypatch.setattr(layout, "WORTH_DIVIDING", 1)
-    team = Team(n_threads)
+    team = Team(n_threads, nullcontext())
     # BLAS may round parts of a product in another way.
     tolerance = 1e-12 if kind is product else 0
     for seed in range(N_DRAWS):
@@ -489,7 +496,7 @@ def test_long_vectors_are_treated_block_by_block_only_where_that_is_the_same(i, 
     for call in by_numpy:
         call()
     by_table, tabled = list(chains())[i]
-    team = Team(n_threads) if n_threads > 1 else None
+    team = Team(n_threads, nullcontext()) if n_threads > 1 else None
     program = Program([Section(lambda t: by_table, 1)], 1, 1, team)
     assert not program.n_python_calls
     program.run(np.zeros(1, np.intp), 0, 1, 0)

@@ -7,20 +7,16 @@ import sys
 import textwrap
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from threadpoolctl import threadpool_limits
 
-from skperceptron.engine.blas_threads import LARGE_PRODUCT, n_blas_threads
-from skperceptron.engine.compiled import Program, Section, Team, make_team
-from skperceptron.engine.compiled.extension import steps as extension
+from skperceptron.engine.compiled import Program, Section, Team, has_teams
 
-pytestmark = pytest.mark.skipif(
-    not getattr(extension, "HAS_TEAMS", False), reason="there are no teams"
-)
+pytestmark = pytest.mark.skipif(not has_teams(), reason="there are no teams")
 
 N, N_STEPS = 5_000, 50
 
@@ -42,7 +38,7 @@ def program(x, team, n_steps=N_STEPS):
 def test_rows_wait_for_those_before(n_threads):
     expected, found = np.ones((2, 1, N))
     taken = np.zeros(1, np.intp)
-    for x, team in ((expected, None), (found, Team(n_threads))):
+    for x, team in ((expected, None), (found, Team(n_threads, nullcontext()))):
         taken[:] = 0
         program(x, team).run(taken, 0, N_STEPS, 0)
         assert taken == N_STEPS
@@ -52,7 +48,7 @@ def test_rows_wait_for_those_before(n_threads):
 def test_calls_of_python_between_tables_need_no_team():
     x = np.zeros((1, N))
     calls = [partial(np.add, x, 1.0, x), lambda: None]
-    found = Program([Section(lambda t: calls, 3)], 3, 1, Team(2))
+    found = Program([Section(lambda t: calls, 3)], 3, 1, Team(2, nullcontext()))
     assert found.team is None
     found.run(np.zeros(1, np.intp), 0, 3, 0)
     assert_array_equal(x, 3)
@@ -67,7 +63,7 @@ def test_one_thread_does_all_if_no_other_can_be_started(monkeypatch):
     program(expected, None).run(taken, 0, N_STEPS, 0)
     monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
     taken[:] = 0
-    program(x, Team(3)).run(taken, 0, N_STEPS, 0)
+    program(x, Team(3, nullcontext())).run(taken, 0, N_STEPS, 0)
     assert taken == N_STEPS
     assert_array_equal(x, expected)
 
@@ -80,7 +76,7 @@ def test_all_stop_when_a_signal_stops_the_first():
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    x, team, taken = np.ones((1, N)), Team(2), np.zeros(1, np.intp)
+    x, team, taken = np.ones((1, N)), Team(2, nullcontext()), np.zeros(1, np.intp)
     earlier = signal.signal(signal.SIGALRM, interrupt)
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.05)
@@ -101,10 +97,11 @@ def test_all_stop_when_a_signal_stops_the_first():
 def test_forked_process_has_threads_of_its_own():
     script = """
         import os, numpy as np
+        from contextlib import nullcontext
         from functools import partial
         from skperceptron.engine.compiled import Program, Section, Team
         x = np.zeros(5_000)
-        team = Team(2)
+        team = Team(2, nullcontext())
         program = Program([Section(lambda t: [partial(np.add, x, 1, x)], 1)], 1, 1, team)
         program.run(np.zeros(1, np.intp), 0, 5, 0)
         child = os.fork()
@@ -117,13 +114,3 @@ def test_forked_process_has_threads_of_its_own():
     """
     command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script)]
     subprocess.run(command, check=True, timeout=60)
-
-
-def test_large_products_make_a_team_of_the_threads_that_blas_may_use():
-    with threadpool_limits(2, user_api="blas"):
-        if n_blas_threads() != 2:
-            pytest.skip("this BLAS has one thread only")
-        assert make_team(LARGE_PRODUCT).n_threads == 2
-        assert make_team(LARGE_PRODUCT - 1) is None
-    with threadpool_limits(1, user_api="blas"):
-        assert make_team(LARGE_PRODUCT) is None

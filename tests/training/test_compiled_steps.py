@@ -17,9 +17,8 @@ from skperceptron import (
     optimizers,
     schedules,
 )
-from skperceptron.engine.blas_threads import n_blas_threads
-from skperceptron.engine.compiled import VARIABLE, Team, is_available
-from skperceptron.engine.compiled.extension import steps as extension
+from skperceptron.engine.compiled import VARIABLE, Team, has_teams, is_available
+from skperceptron.estimators.blas_threads import ONE_THREAD, n_blas_threads
 from skperceptron.model_selection import StackedGridSearchCV
 from skperceptron.tabular import TabularMLPClassifier, TabularMLPRegressor
 from skperceptron.training.compiled_steps import CompiledSteps
@@ -245,13 +244,18 @@ def test_networks_of_tables_need_no_python(cls, preset, monkeypatch, programs):
 
 
 @pytest.fixture
-def teams(monkeypatch):
-    """Let two threads take the steps of networks of any size, and divide all rows."""
-    if not extension.HAS_TEAMS:
+def set_team(monkeypatch):
+    """Return what says which threads train networks of any size; all rows of tables are divided."""
+    if not has_teams():
         pytest.skip("there are no teams")
-    monkeypatch.setattr("skperceptron.training.compiled_steps.make_team", lambda size: Team(2))
     monkeypatch.setattr("skperceptron.engine.compiled.layout.WORTH_DIVIDING", 1)
     monkeypatch.setenv(VARIABLE, "compiled")
+
+    def set_to(team):
+        for module in ("estimators.running", "model_selection._stacking"):
+            monkeypatch.setattr(f"skperceptron.{module}.suited_team", lambda *size: team)
+
+    return set_to
 
 
 @pytest.mark.parametrize(
@@ -263,27 +267,27 @@ def teams(monkeypatch):
         (regressor(solver="adamw", activation="mish", skip_connections="residual"), NUMBERS),
     ],
 )
-def test_several_threads_learn_what_one_does(make, y, teams, programs, monkeypatch):
-    found = learned(make().fit(X, y))
-    assert programs and all(program.team is not None for program in programs)
-    monkeypatch.setattr("skperceptron.training.compiled_steps.make_team", lambda size: None)
-    assert_allclose(found, learned(make().fit(X, y)), rtol=1e-9, atol=1e-12)
-
-
-def test_several_threads_train_the_networks_of_a_stack(teams, programs, monkeypatch):
-    grid = {"activation": ["relu", "tanh"], "dropout": [0.0, 0.3]}
-    found = []
-    for team in (Team(2), None):
-        monkeypatch.setattr(
-            "skperceptron.training.compiled_steps.make_team", lambda size, team=team: team
-        )
-        search = StackedGridSearchCV(classifier()(), grid, cv=4, n_jobs=1).fit(X, CLASSES)
-        found.append([*search.cv_results_["mean_test_score"], *learned(search.best_estimator_)])
-    assert programs[0].team is not None and programs[-1].team is None
+def test_several_threads_learn_what_one_does(make, y, set_team, programs):
+    team, found = Team(2, ONE_THREAD), []
+    for one in (team, None):
+        set_team(one)
+        found.append(learned(make().fit(X, y)))
+    assert programs[0].team is team and programs[-1].team is None
     assert_allclose(*found, rtol=1e-9, atol=1e-12)
 
 
-def test_blas_has_one_thread_during_the_epochs_of_a_team(teams, monkeypatch):
+def test_several_threads_train_the_networks_of_a_stack(set_team, programs):
+    grid = {"activation": ["relu", "tanh"], "dropout": [0.0, 0.3]}
+    team, found = Team(2, ONE_THREAD), []
+    for one in (team, None):
+        set_team(one)
+        search = StackedGridSearchCV(classifier()(), grid, cv=4, n_jobs=1).fit(X, CLASSES)
+        found.append([*search.cv_results_["mean_test_score"], *learned(search.best_estimator_)])
+    assert programs[0].team is team and programs[-1].team is None
+    assert_allclose(*found, rtol=1e-9, atol=1e-12)
+
+
+def test_blas_has_one_thread_during_the_epochs_of_a_team(set_team, monkeypatch):
     seen = []
 
     def take(self, steps, i, gathers):
@@ -292,6 +296,7 @@ def test_blas_has_one_thread_during_the_epochs_of_a_team(teams, monkeypatch):
 
     plain = CompiledSteps.take
     monkeypatch.setattr(CompiledSteps, "take", take)
+    set_team(Team(2, ONE_THREAD))
     with threadpool_limits(2, user_api="blas"):
         before = n_blas_threads()
         classifier()().fit(X, CLASSES)

@@ -7,7 +7,7 @@ is missing, everything runs as NumPy's calls.
 
 from .program import Program, Section
 from .switch import VARIABLE, Way, is_available, warns_as_usual, way
-from .team import Team, make_team
+from .team import Team, has_teams
 
 __all__ = [
     "VARIABLE",
@@ -15,8 +15,8 @@ __all__ = [
     "Section",
     "Team",
     "Way",
+    "has_teams",
     "is_available",
-    "make_team",
     "warns_as_usual",
     "way",
 ]

@@ -8,29 +8,35 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Integers
-from ..blas_threads import LARGE_PRODUCT, ONE_THREAD, n_blas_threads
 from .extension import steps as extension
 from .layout import N_THREADS, STOPPED, TEAM_WORDS
 
 
 class Team:
-    """Threads that take the same steps together, while BLAS is held to one thread.
+    """Threads that take the same steps together.
 
     Parameters
     ----------
     n_threads : int
         The calling thread is one of them.
+    one_thread : context manager
+        Holds BLAS to one thread. It is entered again while it is.
+
+    Attributes
+    ----------
+    one_thread : context manager
     """
 
-    def __init__(self, n_threads: int) -> None:
+    def __init__(self, n_threads: int, one_thread: AbstractContextManager[Any]) -> None:
         self.n_threads = n_threads
+        self.one_thread = one_thread
         self._hire()
 
     def _hire(self) -> None:
@@ -50,7 +56,7 @@ class Team:
         if self._process != os.getpid():
             # A forked process has none of its parent's threads.
             self._hire()
-        with ONE_THREAD:
+        with self.one_thread:
             self._run(words, taken, first, last, 0, len(taken))
 
     def _run(self, *task: Any) -> None:
@@ -73,19 +79,6 @@ class Team:
             extension.run(*task)
 
 
-def make_team(largest_product: int) -> Team | None:
-    """Return as many threads as BLAS may use, where they pay and there is more than one.
-
-    Smaller products would be computed by one thread, so that they have the same bits whatever
-    else the machine does: see :func:`.suited_threads`. The bits of larger ones depend on the
-    number of threads in any case.
-
-    Parameters
-    ----------
-    largest_product : int
-        Multiply-adds of the largest product of a step.
-    """
-    if largest_product < LARGE_PRODUCT or extension is None or not extension.HAS_TEAMS:
-        return None
-    n_threads = n_blas_threads()
-    return Team(n_threads) if n_threads > 1 else None
+def has_teams() -> bool:
+    """Tell whether threads can run a table together: not where the compiler cannot say how."""
+    return extension is not None and bool(extension.HAS_TEAMS)

@@ -8,10 +8,12 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from skperceptron import MLPRegressor
 from skperceptron.callbacks import Callback
-from skperceptron.engine.blas_threads import (
+from skperceptron.engine.compiled import has_teams
+from skperceptron.estimators.blas_threads import (
     LARGE_PRODUCT,
     ONE_THREAD,
     SMALL_PRODUCT,
+    suited_team,
     suited_threads,
 )
 
@@ -37,6 +39,14 @@ def test_size_of_products_decides(product, expected):
     with suited_threads(1, product):
         assert n_threads() == {expected}
     assert n_threads() == {2}
+
+
+@pytest.mark.skipif(not has_teams(), reason="there are no teams")
+def test_large_products_make_a_team_of_the_threads_that_blas_may_use():
+    assert suited_team(1, LARGE_PRODUCT).n_threads == 2
+    assert suited_team(1, LARGE_PRODUCT - 1) is None
+    with ONE_THREAD:
+        assert suited_team(1, LARGE_PRODUCT) is None
 
 
 def test_last_user_restores_what_the_first_one_found():

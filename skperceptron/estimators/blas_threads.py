@@ -1,4 +1,6 @@
-"""One thread for BLAS while products are small: several wait for each other longer than they work.
+"""How many threads work on a fit: those of BLAS, or a team that takes steps together.
+
+BLAS has one thread while products are small: several wait for each other longer than they work.
 
 The number of threads belongs to the process: other threads of a program are held to one too.
 """
@@ -13,6 +15,8 @@ from threading import Lock
 from typing import Any
 
 from threadpoolctl import ThreadpoolController
+
+from ..engine.compiled import Team, has_teams
 
 #: Multiply-adds of a product from which a second thread pays. (Measured on two cores: 1,797 x 64
 #: with 100 units in batches of 200, 1.3 million of them, takes twice as long with two threads;
@@ -67,6 +71,25 @@ def n_blas_threads() -> int:
 ONE_THREAD = OneThread()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=ONE_THREAD.begin_anew)
+
+
+def suited_team(n_rows: int, largest_weight: int) -> Team | None:
+    """Return as many threads as BLAS may use, where they pay and there is more than one.
+
+    Smaller products are computed by one thread, and so have the same bits whatever else the
+    machine does. The bits of large ones depend on the number of threads in any case.
+
+    Parameters
+    ----------
+    n_rows : int
+        Of a batch.
+    largest_weight : int
+        Elements of the network's largest weight matrix.
+    """
+    if n_rows * largest_weight < LARGE_PRODUCT or not has_teams():
+        return None
+    n_threads = n_blas_threads()
+    return Team(n_threads, ONE_THREAD) if n_threads > 1 else None
 
 
 @contextmanager
