@@ -162,12 +162,8 @@ class Loss(Component):
         Raises
         ------
         NotDeclaredError
-            If a loss of a regressor does not define this method.
+            If the loss does not define this method.
         """
-        if self.task == "binary":
-            return graph.sigmoid(raw)
-        if self.task == "multiclass":
-            return graph.op("Softmax", raw, axis=-1)
         raise not_declared(self, "graph, raw")
 
     def losses(self, raw: Floats, y: Floats) -> Floats:

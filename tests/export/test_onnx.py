@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from scipy.special import expit
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import make_classification, make_multilabel_classification, make_regression
 from sklearn.ensemble import StackingClassifier, VotingClassifier
@@ -36,7 +37,7 @@ from skperceptron.embeddings import Periodic, PeriodicLinear
 from skperceptron.engine import Network, Node, blocks
 from skperceptron.engine.network import INPUT
 from skperceptron.exceptions import NotDeclaredError
-from skperceptron.losses import GaussianNLL, Loss, Pinball, SquaredError, list_losses
+from skperceptron.losses import BinaryLogLoss, GaussianNLL, Loss, Pinball, SquaredError, list_losses
 from skperceptron.model_selection import (
     StackedCrossEnsembleClassifier,
     StackedCrossEnsembleRegressor,
@@ -420,9 +421,24 @@ class Doubled(SquaredError):
         np.multiply(raw, 2, out=out)
 
 
-def test_a_loss_with_a_link_of_its_own_is_refused(exported):
-    network = MLPRegressor(Doubled(), (8,), **SHORT).fit(X, ONE)
-    with pytest.raises(NotDeclaredError, match="Doubled cannot be exported"):
+class Sharpened(BinaryLogLoss):
+    """Another one, of a classifier."""
+
+    def inverse_link(self, raw, out):
+        expit(2 * raw, out=out)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        MLPRegressor(loss=Doubled(), hidden_layer_sizes=(8,), **SHORT),
+        MLPBinaryClassifier(loss=Sharpened(), hidden_layer_sizes=(8,), **SHORT),
+    ],
+    ids=str,
+)
+def test_a_loss_with_a_link_of_its_own_is_refused(exported, network):
+    network.fit(X, ONE > 0)
+    with pytest.raises(NotDeclaredError, match=f"{type(network.loss).__name__} cannot be exported"):
         exported(network, X)
 
 
