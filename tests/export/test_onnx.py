@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from scipy.special import expit
+from scipy.special import softmax
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import make_classification, make_multilabel_classification, make_regression
 from sklearn.ensemble import StackingClassifier, VotingClassifier
@@ -37,7 +37,14 @@ from skperceptron.embeddings import Periodic, PeriodicLinear
 from skperceptron.engine import Network, Node, blocks
 from skperceptron.engine.network import INPUT
 from skperceptron.exceptions import NotDeclaredError
-from skperceptron.losses import BinaryLogLoss, GaussianNLL, Loss, Pinball, SquaredError, list_losses
+from skperceptron.losses import (
+    CategoricalLogLoss,
+    GaussianNLL,
+    Loss,
+    Pinball,
+    SquaredError,
+    list_losses,
+)
 from skperceptron.model_selection import (
     StackedCrossEnsembleClassifier,
     StackedCrossEnsembleRegressor,
@@ -421,18 +428,18 @@ class Doubled(SquaredError):
         np.multiply(raw, 2, out=out)
 
 
-class Sharpened(BinaryLogLoss):
+class Sharpened(CategoricalLogLoss):
     """Another one, of a classifier."""
 
     def inverse_link(self, raw, out):
-        expit(2 * raw, out=out)
+        np.copyto(out, softmax(2 * raw, axis=-1))
 
 
 @pytest.mark.parametrize(
     "network",
     [
         MLPRegressor(loss=Doubled(), hidden_layer_sizes=(8,), **SHORT),
-        MLPBinaryClassifier(loss=Sharpened(), hidden_layer_sizes=(8,), **SHORT),
+        MLPSoftmaxClassifier(loss=Sharpened(), hidden_layer_sizes=(8,), **SHORT),
     ],
     ids=str,
 )
