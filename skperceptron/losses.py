@@ -52,7 +52,8 @@ class Loss(Component):
         "ordinal": one output less than classes, for ``y > j``;
         "bounded": what ``output_range`` makes of a regression.
     out_activation : str
-        Name of the inverse link, the ``out_activation_`` of an estimator.
+        Name of the inverse link, the ``out_activation_`` of an estimator. "logistic" means that
+        raw predictions are logarithms of odds.
     averages_outputs : bool
         Whether ``loss_curve_`` reports the mean over the outputs instead of their sum
         (scikit-learn's convention for the squared error, where the gradient is
@@ -76,7 +77,7 @@ class Loss(Component):
     """
 
     task: ClassVar[str] = "regression"
-    out_activation: ClassVar[str] = "identity"
+    out_activation: ClassVar[str] = "custom"
     averages_outputs: ClassVar[bool] = False
     judged_by_r2: ClassVar[bool] = False
     estimates_std: ClassVar[bool] = False
@@ -88,7 +89,7 @@ class Loss(Component):
         "gradient": ("gradient_calls", "n_notes"),
         "gradient_calls": ("n_notes",),
         "losses": ("n_notes",),
-        "inverse_link": ("to_onnx",),
+        "inverse_link": ("to_onnx", "out_activation"),
     }
 
     @property
@@ -707,6 +708,7 @@ def _steps_of(y: Floats, out: Floats, width: int) -> Floats:
 class _IdentityLink(Loss):
     """A loss of raw predictions, which a change of the target's units does not affect."""
 
+    out_activation = "identity"
     equivariance = "affine"
 
     def inverse_link(self, raw: Floats, out: Floats) -> None:
@@ -820,6 +822,7 @@ class Pinball(_IdentityLink):
     """
 
     names = ("pinball", "quantile")
+    out_activation = "identity"
     rules = {
         "quantile": [
             Interval(0, 1),
@@ -883,6 +886,7 @@ class GaussianNLL(Loss):
     """
 
     names = ("gaussian_nll", "gaussian")
+    out_activation = "identity"
     equivariance = "affine"
     estimates_std = True
 

@@ -581,3 +581,39 @@ def test_gaussian_loss_goes_on_with_its_units():
     mean, std = model.predict(X, return_std=True)
     assert model.score(X, 1e6 * y + 1e7) > 0.4
     assert np.sqrt(np.mean((1e6 * y + 1e7 - mean) ** 2)) == pytest.approx(std.mean(), rel=0.3)
+
+
+class ComplementaryLogLog(BinaryLogLoss):
+    """The log loss of p = 1 - exp(-exp(z)), which is not one half where z is zero."""
+
+    out_activation = "cloglog"
+
+    def inverse_link(self, raw, out):
+        np.negative(np.expm1(-np.exp(np.minimum(raw, 3))), out=out)
+
+    def losses(self, raw, y):
+        p = np.empty_like(raw)
+        self.inverse_link(raw, p)
+        return self._terms(p, y).sum(axis=-1)
+
+    def gradient(self, raw, y, out, scratch):
+        p, rate = np.empty_like(raw), np.exp(np.minimum(raw, 3))
+        self.inverse_link(raw, p)
+        np.copyto(out, rate * (1 - y / np.maximum(p, 1e-6)))
+
+
+@pytest.mark.parametrize("has_labels", [False, True])
+def test_classes_and_probabilities_come_from_a_losss_own_link(has_labels):
+    X, y = load_iris(return_X_y=True)
+    X, y = StandardScaler().fit_transform(X), y == 2
+    y = np.column_stack([y, X[:, 0] > 0]) if has_labels else y
+    model = MLPBinaryClassifier(loss=ComplementaryLogLog(), **GOOD).fit(X, y)
+    hidden = np.maximum(X @ model.coefs_[0] + model.intercepts_[0], 0)
+    raw = hidden @ model.coefs_[1] + model.intercepts_[1]
+    expected = 1 - np.exp(-np.exp(np.minimum(raw, 3)))
+    found = model.predict_proba(X) if has_labels else model.predict_proba(X)[:, 1:]
+    assert_allclose(found, expected, rtol=1e-9)
+    assert_array_equal(model.predict(X).reshape(expected.shape), expected > 0.5)
+    assert_array_equal(model.decision_function(X).reshape(expected.shape) > 0, expected > 0.5)
+    assert model.out_activation_ == "cloglog"
+    assert model.score(X, y) > 0.8

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from scipy.special import softmax
+from scipy.special import expit, softmax
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import make_classification, make_multilabel_classification, make_regression
 from sklearn.ensemble import StackingClassifier, VotingClassifier
@@ -38,6 +38,7 @@ from skperceptron.engine import Network, Node, blocks
 from skperceptron.engine.network import INPUT
 from skperceptron.exceptions import NotDeclaredError
 from skperceptron.losses import (
+    BinaryLogLoss,
     CategoricalLogLoss,
     GaussianNLL,
     Loss,
@@ -433,6 +434,22 @@ class Sharpened(CategoricalLogLoss):
 
     def inverse_link(self, raw, out):
         np.copyto(out, softmax(2 * raw, axis=-1))
+
+
+class Doubtful(BinaryLogLoss):
+    """One of two classes, which declares its link."""
+
+    def inverse_link(self, raw, out):
+        expit(raw + 1, out=out)
+
+    def to_onnx(self, graph, raw):
+        return graph.sigmoid(raw + 1)
+
+
+@pytest.mark.parametrize("y", [ONE > 0, np.column_stack([ONE > 0, ONE > 1])], ids=["one", "two"])
+def test_a_declared_link_of_classes_is_exported(check_exported, y):
+    network = MLPBinaryClassifier(loss=Doubtful(), hidden_layer_sizes=(8,), **SHORT)
+    check_exported(network.fit(X, y), X)
 
 
 @pytest.mark.parametrize(

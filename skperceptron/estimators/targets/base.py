@@ -7,6 +7,7 @@ from collections.abc import Hashable
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.special import logit
 
 from ..._sklearn.checks import FitMode, accuracy
 from ...engine.arrays import Floats, Integers
@@ -199,3 +200,21 @@ class LabelTarget(Target):
 
     def _resolve_loss(self, n_targets: int) -> None:
         self.loss = resolved_loss(self._given_loss, self.task, n_targets)
+
+
+def log_odds(loss: Loss, raw: Floats) -> Floats:
+    """Return the logarithms of the odds that raw predictions of classes or labels stand for."""
+    if loss.out_activation == "logistic":
+        return raw
+    probabilities = np.empty_like(raw)
+    loss.inverse_link(raw, out=probabilities)
+    found: Floats = logit(probabilities)
+    return found
+
+
+def log_odds_to_onnx(loss: Loss, graph: OperatorGraph, raw: Value) -> Value:
+    """Return what ``log_odds`` gives, told in ONNX's operators."""
+    if loss.out_activation == "logistic":
+        return raw
+    probabilities = loss.to_onnx(graph, raw)
+    return graph.op("Log", probabilities / (1 - probabilities))

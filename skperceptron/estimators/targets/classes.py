@@ -21,7 +21,7 @@ from ...engine.operators import OperatorGraph, Value
 from ...kept import kept_as
 from ...losses import Loss
 from ...training import TargetRows, Targets, one_hot
-from .base import LabelTarget
+from .base import LabelTarget, log_odds, log_odds_to_onnx
 from .indicators import is_multilabel, refuse_other_kind
 from .metrics import Metric, brier_score, log_loss
 
@@ -103,19 +103,20 @@ class TwoClasses(_Classes):
     n_outputs = 1
 
     def decode(self, raw: Floats) -> Any:
-        return self.classes[(raw[:, 0] > 0).astype(int)]
+        return self.classes[(self.decision(raw) > 0).astype(int)]
 
     def decision(self, raw: Floats) -> Floats:
-        return raw[:, 0]
+        return log_odds(self.loss, raw)[:, 0]
 
     def probabilities(self, raw: Floats) -> Floats:
-        return expit(raw * np.array([-1, 1], raw.dtype))
+        return expit(log_odds(self.loss, raw) * np.array([-1, 1], raw.dtype))
 
     def codes_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
-        return graph.reshape(graph.op("Cast", raw > 0, to="int64"), -1)
+        is_second = log_odds_to_onnx(self.loss, graph, raw) > 0
+        return graph.reshape(graph.op("Cast", is_second, to="int64"), -1)
 
     def decision_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
-        return raw * np.array([[-1.0, 1.0]])
+        return log_odds_to_onnx(self.loss, graph, raw) * np.array([[-1.0, 1.0]])
 
     def probabilities_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
         return graph.sigmoid(self.decision_to_onnx(graph, raw))

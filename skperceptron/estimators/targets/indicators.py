@@ -14,7 +14,7 @@ from ...engine.arrays import Floats
 from ...engine.operators import OperatorGraph, Value
 from ...kept import kept_as
 from ...training import SomeOfMany, TargetRows, Targets
-from .base import LabelTarget
+from .base import LabelTarget, log_odds, log_odds_to_onnx
 
 
 def is_multilabel(y: Any) -> bool:
@@ -76,7 +76,7 @@ class Indicators(LabelTarget):
         return _rows(y)
 
     def decode(self, raw: Floats) -> Any:
-        return self.shown(raw > 0)
+        return self.shown(self.decision(raw) > 0)
 
     def shown(self, present: Any) -> Any:
         """Return labels, told as booleans (N, T), in the form that y had."""
@@ -84,19 +84,19 @@ class Indicators(LabelTarget):
         return sparse.csr_matrix(labels) if self.is_sparse else labels
 
     def decision(self, raw: Floats) -> Floats:
-        return raw
+        return log_odds(self.loss, raw)
 
     def probabilities(self, raw: Floats) -> Floats:
-        return expit(raw)
+        return expit(log_odds(self.loss, raw))
 
     def codes_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
-        return graph.op("Cast", raw > 0, to="int64")
+        return graph.op("Cast", self.decision_to_onnx(graph, raw) > 0, to="int64")
 
     def decision_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
-        return raw
+        return log_odds_to_onnx(self.loss, graph, raw)
 
     def probabilities_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
-        return graph.sigmoid(raw)
+        return graph.sigmoid(self.decision_to_onnx(graph, raw))
 
     def _check_n_labels(self, n_labels: int) -> None:
         if n_labels != len(self.classes):
