@@ -56,7 +56,7 @@ def restructured_text(table: Table, told: dict[str, Any]) -> str:
     csv.writer(rows, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(cells)
     body = "".join(f"   {line}\n" for line in rows.getvalue().splitlines())
     hint = ", small problems: these figures mean nothing" if told["quick"] else ""
-    title = f"{table.title} ({told['date']}{hint})"
+    title = f"{table.title} ({told['date']}, {told['processor']}{hint})"
     return f".. csv-table:: {title}\n   :header-rows: 1\n\n{body}"
 
 

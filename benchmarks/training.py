@@ -15,9 +15,11 @@ def tables(options: Options) -> list[Table]:
     found = []
     for dtype in ("float64", "float32"):
         rows = compare(cases, options, dtype)
-        title = f"Training, X in {dtype}: microseconds per step"
+        threads = "1 thread" if options.threads == 1 else f"{options.threads} threads"
+        title = f"Training, X in {dtype}, {threads}: microseconds per step"
         ratios = ratio_to(PRODUCTS, rows, "ours / products")
-        found.append(Table(f"training_{dtype}", title, "case", rows, ratios))
+        name = f"training_{dtype}_{options.threads}"
+        found.append(Table(name, title, "case", rows, ratios))
     return found
 
 

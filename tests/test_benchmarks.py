@@ -45,7 +45,7 @@ def test_suite_prints_markdown_and_stores_all_kinds_of_files(tmp_path, capsys):
     printed = capsys.readouterr().out
     stored = json.loads(files["json"].read_text())
     names = [t["name"] for t in stored["tables"]]
-    assert names == ["training_float64", "training_float32", *subjects[1:]]
+    assert names == ["training_float64_2", "training_float32_2", *subjects[1:]]
     for of_table in stored["tables"]:
         for row in of_table["rows"].values():
             assert PEERS >= set(row) >= {OURS}
