@@ -145,6 +145,18 @@ def test_workflows_run_the_commands_of_the_repository():
     assert 'pip install -e ".[test]"' in read("README.md")
 
 
+def test_workflows_name_actions_by_commits_and_keep_no_credentials():
+    for name in ("ci", "release"):
+        text = read(f".github/workflows/{name}.yml")
+        for action in re.findall(r"uses: (\S+)", text):
+            owner, _, revision = action.partition("@")
+            # PyPI's maintainers move this branch to what their server accepts.
+            pinned = revision == "release/v1" if owner.startswith("pypa/") else len(revision) == 40
+            assert pinned, action
+        n_checkouts = text.count("uses: actions/checkout@")
+        assert text.count("persist-credentials: false") == n_checkouts > 0
+
+
 def documented():
     """Yield every public class of the package and every public method that it defines."""
     classes = [getattr(skperceptron, name) for name in skperceptron.__all__]
