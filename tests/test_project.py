@@ -130,6 +130,8 @@ def test_conda_recipe_asks_for_the_same_dependencies():
     recipe = read("packaging/conda/meta.yaml").partition("  run:\n")[2]
     for requirement in project()["dependencies"]:
         assert f"    - {requirement.replace('>=', ' >=')}\n" in recipe
+    oldest = project()["requires-python"].removeprefix(">=")
+    assert f'set python_min = "{oldest}"' in read("packaging/conda/meta.yaml")
 
 
 def test_workflows_run_the_commands_of_the_repository():
