@@ -9,7 +9,7 @@ names that the estimator reports, "loss", "validation_score", "validation_loss",
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -33,9 +33,9 @@ def _imported(name: str, owner: str) -> Any:
 
 
 def _parameters(estimator: Any) -> dict[str, str]:
-    """Return all parameters of an estimator and its components, as texts."""
+    """Return the parameters of an estimator and its components that bear on what it learns."""
     named = estimator.get_params(deep=True)
-    return {name: str(value) for name, value in named.items() if name != "callbacks"}
+    return {n: str(value) for n, value in named.items() if n not in ("callbacks", "verbose")}
 
 
 class _Logger(Callback):
@@ -81,21 +81,16 @@ class MLflowLogger(_Logger):
         mlflow = _imported("mlflow", "MLflowLogger")
         # MLflow cuts longer texts off, or refuses them.
         told = {f"{self.prefix}{n}": value[:500] for n, value in _parameters(estimator).items()}
-        with _tolerating(mlflow.exceptions.MlflowException):
-            # A parameter that the run has already, as of autologging, stays.
-            mlflow.log_params(told)
+        run = mlflow.active_run() or mlflow.start_run()
+        # What the run has already stays: from autologging, or from another fit of a search.
+        known = mlflow.get_run(run.info.run_id).data.params
+        with suppress(mlflow.exceptions.MlflowException):
+            # Another thread may have logged some of them meanwhile.
+            mlflow.log_params({name: value for name, value in told.items() if name not in known})
 
     def _log(self, figures: dict[str, float], epoch: int) -> None:
         named = {f"{self.prefix}{name}": value for name, value in figures.items()}
         import_module("mlflow").log_metrics(named, step=epoch)
-
-
-@contextmanager
-def _tolerating(error: type[Exception]) -> Any:
-    try:
-        yield
-    except error:
-        return
 
 
 class WandbLogger(_Logger):

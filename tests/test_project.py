@@ -130,6 +130,8 @@ def test_conda_recipe_asks_for_the_same_dependencies():
     recipe = read("packaging/conda/meta.yaml").partition("  run:\n")[2]
     for requirement in project()["dependencies"]:
         assert f"    - {requirement.replace('>=', ' >=')}\n" in recipe
+    oldest = project()["requires-python"].removeprefix(">=")
+    assert f'set python_min = "{oldest}"' in read("packaging/conda/meta.yaml")
 
 
 def test_workflows_run_the_commands_of_the_repository():
@@ -143,6 +145,18 @@ def test_workflows_run_the_commands_of_the_repository():
     versions = re.findall(r"Programming Language :: Python :: (3\.\d+)", read("pyproject.toml"))
     assert str(versions).replace("'", '"') in text
     assert 'pip install -e ".[test]"' in read("README.md")
+
+
+def test_workflows_name_actions_by_commits_and_keep_no_credentials():
+    for name in ("ci", "release"):
+        text = read(f".github/workflows/{name}.yml")
+        for action in re.findall(r"uses: (\S+)", text):
+            owner, _, revision = action.partition("@")
+            # PyPI's maintainers move this branch to what their server accepts.
+            pinned = revision == "release/v1" if owner.startswith("pypa/") else len(revision) == 40
+            assert pinned, action
+        n_checkouts = text.count("uses: actions/checkout@")
+        assert text.count("persist-credentials: false") == n_checkouts > 0
 
 
 def documented():

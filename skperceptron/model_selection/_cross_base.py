@@ -22,12 +22,10 @@ from .._sklearn.compat import (
     fit_context,
     num_samples,
     safe_indexing,
-    safe_split,
 )
 from .._sklearn.pipelines import last_step, path_of
 from ..callbacks.listening import CALLBACKS
 from ..engine.arrays import Booleans, Floats
-from ..estimators.data import Fold
 from ..options import (
     N_JOBS,
     SEED,
@@ -361,15 +359,10 @@ def _parts(
         and all(job.network is job.estimator and job.is_validated for job in jobs)
         and all(of_split.any() for of_split in watched)
     )
-    if may_share:
-        # All networks read the same rows: nothing but a fold that is predicted is copied.
-        params = check_method_params(X, params=params)
-        return [
-            Part(X, y, params, X_out=test, fold=Fold(train, test[of_split]))
-            for (train, test), of_split in zip(splits, watched, strict=True)
-        ]
+    # Networks that share the rows copy nothing but a fold that is predicted.
+    params = check_method_params(X, params=params) if may_share else params
     return [
-        _part(estimator, X, y, split, params, sample_weight, of_split)
+        Part(X, y, params, split, estimator, of_split, sample_weight, may_share)
         for split, of_split in zip(splits, watched, strict=True)
     ]
 
@@ -385,27 +378,3 @@ def _watched(split: Split, y: Any, sample_weight: Floats | None, output: Output)
         # A class whose only row is held out is unknown to the network.
         watched &= np.isin(safe_indexing(y, test), safe_indexing(y, train))
     return watched
-
-
-def _part(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    split: Split,
-    params: dict[str, Any],
-    sample_weight: Floats | None,
-    watched: Booleans,
-) -> Part:
-    """Return copies of the rows of one split."""
-    train, test = split
-    X_train, y_train = safe_split(estimator, X, y, train)
-    X_out, y_out = safe_split(estimator, X, y, test, train)
-    of_train = check_method_params(X, params=params, indices=train)
-    validation = None
-    if watched.any():
-        weight = None if sample_weight is None else sample_weight[test][watched]
-        X_val, y_val = X_out, y_out
-        if not watched.all():
-            X_val, y_val = safe_split(estimator, X, y, test[watched], train)
-        validation = X_val, y_val, weight
-    return Part(X_train, y_train, of_train, X_out, validation)

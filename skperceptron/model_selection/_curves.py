@@ -14,7 +14,7 @@ from sklearn.model_selection import (
     validation_curve,
 )
 
-from .._sklearn.compat import check_method_params, safe_split, seeing, validated_like
+from .._sklearn.compat import seeing, validated_like
 from ..engine.arrays import Floats
 from ._candidates import called_instead
 from ._members import Job, Part, fit_members
@@ -46,10 +46,8 @@ class StackedPredictions:
         """Fit all splits as stacks, and let each call go on with an estimator that is fitted."""
         calls = [(wrapped.__wrapped__, arguments) for wrapped, arguments, _ in tasks]
         parts, jobs = [], []
-        for i, (_, (estimator, X, y, train, _, fit_params, _)) in enumerate(calls):
-            params = check_method_params(X, params=fit_params or {}, indices=train)
-            X_train, y_train = safe_split(estimator, X, y, train)
-            parts.append(Part(X_train, y_train, params))
+        for i, (_, (estimator, X, y, train, test, fit_params, _)) in enumerate(calls):
+            parts.append(Part(X, y, fit_params or {}, (train, test), estimator))
             jobs.append(Job(estimator, i))
         members = fit_members(jobs, parts, self._n_jobs)
         found = []

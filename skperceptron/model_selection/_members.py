@@ -12,8 +12,10 @@ import numpy as np
 from joblib import cpu_count, effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 
+from .._sklearn.compat import check_method_params, safe_split
 from .._sklearn.pipelines import last_step, path_of
 from .._sklearn.tasks import NetworkTask
+from ..engine.arrays import Booleans, Floats
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.blas_threads import LARGE_PRODUCT
 from ..estimators.choices import USUAL_BATCH
@@ -32,6 +34,7 @@ from ._candidates import (
     transform,
     transformers_token,
 )
+from ._held_out import Split
 from ._parallel import MANY_UNITS, labels_of, pieces_of
 from ._sending import Sender, sender
 from ._stacking import Common, Order, train
@@ -44,30 +47,70 @@ __all__ = ["Job", "Part", "Told", "fit_members", "watching"]
 class Part:
     """Rows that members are fitted on, and rows that they do not see.
 
+    Rows of a split are taken where they are needed: all workers are given the same data.
+
     Attributes
     ----------
     X, y, params
-        The arguments of each one's ``fit``.
-    X_out : default=None
-        Rows that fitted members predict; with a `fold` their positions in X.
-    validation : tuple (X, y, sample_weight), default=None
-        Rows that a network is validated on while it is trained.
-    fold : Fold, default=None
-        Which rows of X networks are trained and validated on, where copies of both are saved:
-        X, y and params are then those of all rows.
+        The arguments of each one's ``fit``; with a split, those of all rows.
+    split : tuple of ndarray of int, default=None
+        The rows that members are fitted on, and those that are held out. Without one, they are
+        fitted on all.
+    estimator : estimator, default=None
+        How rows are taken: those of a kernel matrix lose columns, too. Needed for a split.
+    watched : ndarray of bool, default=None
+        Which of the rows that are held out networks are validated on.
+    sample_weight : ndarray, default=None
+        Weights of all rows, for validation.
+    is_shared : bool, default=False
+        Whether networks read the rows of the split from X and y themselves, without copies.
     """
 
     X: Any
     y: Any
     params: dict[str, Any] = field(default_factory=dict)
-    X_out: Any = None
-    validation: tuple[Any, Any, Any] | None = None
-    fold: Fold | None = None
+    split: Split | None = None
+    estimator: Any = None
+    watched: Booleans | None = None
+    sample_weight: Floats | None = None
+    is_shared: bool = False
 
     @property
     def can_validate(self) -> bool:
         """Whether there are rows to validate networks on."""
-        return self.validation is not None or self.fold is not None
+        return self.watched is not None and bool(self.watched.any())
+
+    @property
+    def fold(self) -> Fold | None:
+        """Which rows of X networks are trained and validated on, where copies are saved."""
+        if not self.is_shared:
+            return None
+        assert self.split is not None
+        train, test = self.split
+        return Fold(train, test[self.watched])
+
+    def training_data(self) -> tuple[Any, Any, dict[str, Any]]:
+        """Return X, y and further arguments of ``fit``."""
+        if self.split is None or self.is_shared:
+            return self.X, self.y, self.params
+        train, _ = self.split
+        params = check_method_params(self.X, params=self.params, indices=train)
+        return *safe_split(self.estimator, self.X, self.y, train), params
+
+    def held_out(self) -> Any:
+        """Return the rows of X that are held out."""
+        assert self.split is not None
+        train, test = self.split
+        return safe_split(self.estimator, self.X, self.y, test, train)[0]
+
+    def validation(self) -> dict[str, Any]:
+        """Return the keyword arguments of a network's ``fit`` that hold validation data."""
+        assert self.split is not None
+        train, test = self.split
+        rows = test[self.watched]
+        X, y = safe_split(self.estimator, self.X, self.y, rows, train)
+        sample_weight = None if self.sample_weight is None else self.sample_weight[rows]
+        return {"X_val": X, "y_val": y, "sample_weight_val": sample_weight}
 
 
 @dataclass
@@ -258,12 +301,15 @@ def _transformed(
 ) -> dict[Hashable, Any]:
     """Fit the transformers, once for each of their settings and each part.
 
-    What a cluster makes stays there: futures are returned for it.
+    What a cluster makes stays there: futures are returned for it, or nothing where workers need
+    only take the rows of a part.
     """
     leaders = {job.source: job for job in reversed(jobs) if job.needs_transformed}
     tasks = [(job.estimator, parts[job.part]) for job in leaders.values()]
     if all(last_step(estimator) is estimator for estimator, _ in tasks):
         # There are no transformers: nothing is worth a worker.
+        if sending.keeps_results:
+            return {}
         found = [_prepared(*task) for task in tasks]
     elif sending.keeps_results:
         found = [sending.start(_prepared, *task) for task in tasks]
@@ -274,11 +320,10 @@ def _transformed(
 
 def _prepared(estimator: Any, part: Part) -> Transformed:
     """Run a pipeline's ``fit`` up to its network, and transform the validation rows."""
-    found = transform(estimator, part.X, part.y, part.params)
-    if part.validation is not None and found.steps is not None:
-        X, y, sample_weight = part.validation
-        X = through(found.steps, X)
-        found.validation = {"X_val": X, "y_val": y, "sample_weight_val": sample_weight}
+    found = transform(estimator, *part.training_data())
+    if part.can_validate and not part.is_shared and found.steps is not None:
+        found.validation = part.validation()
+        found.validation["X_val"] = through(found.steps, found.validation["X_val"])
     return found
 
 
@@ -293,6 +338,10 @@ def _fit_together(
 ) -> tuple[list[Member], int]:
     """Fit members in this process; count those whose training the user has cut short."""
     common = common or Common()
+    sources = dict(sources)
+    for job in jobs:
+        if job.needs_transformed and job.source not in sources:
+            sources[job.source] = _prepared(job.estimator, parts[job.part])
     asked = {
         i: ask_for_fit(job.network, _arguments(job, sources), common)
         for i, job in enumerate(jobs)
@@ -318,12 +367,10 @@ def _fit_together(
             if job.name:
                 error.add_note(f"This was {job.name}.")
             raise
-        part = parts[job.part]
         if method is None:
             members.append(Member(job.estimator))
         else:
-            X_out = part.X_out if part.fold is None else part.X[part.X_out]
-            members.append(Member.judged(job.estimator, X_out, method))
+            members.append(Member.judged(job.estimator, parts[job.part].held_out(), method))
     return members, sum(fit.was_cut_short for fit in asked.values())
 
 
@@ -338,7 +385,8 @@ def _arguments(job: Job, sources: Mapping[Hashable, Transformed]) -> Transformed
 def _fit_alone(job: Job, part: Part, sources: Mapping[Hashable, Transformed]) -> None:
     """Fit a member that no stack can serve."""
     if not job.needs_transformed:
-        job.estimator.fit(part.X, part.y, **part.params)
+        X, y, params = part.training_data()
+        job.estimator.fit(X, y, **params)
         return
     arguments = _arguments(job, sources)
     if arguments.error is not None:

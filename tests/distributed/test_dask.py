@@ -49,6 +49,19 @@ def test_a_cross_ensemble_is_what_it_is_alone(client):
     assert_allclose(spread.predict_proba(X), alone.predict_proba(X), atol=1e-9)
 
 
+def test_a_cross_ensemble_of_networks_on_a_frame_is_what_it_is_alone(client):
+    """Workers take the rows of frames, which networks do not share, and fit nothing before."""
+    frame, options = pd.DataFrame(X), {"param_grid": {"alpha": [1e-4, 1.0]}, "random_state": 0}
+    weight = np.linspace(0, 1, len(Y))
+    alone = StackedCrossEnsembleClassifier(PIPELINE[-1], **options)
+    alone.fit(frame, Y, sample_weight=weight)
+    with parallel_config("dask"):
+        spread = StackedCrossEnsembleClassifier(PIPELINE[-1], n_jobs=2, **options)
+        spread.fit(frame, Y, sample_weight=weight)
+    assert_allclose(spread.validation_loss_curves_, alone.validation_loss_curves_, rtol=1e-6)
+    assert_allclose(spread.predict_proba(frame), alone.predict_proba(frame), atol=1e-9)
+
+
 def test_cross_validated_predictions_are_those_of_one_process(client):
     alone = stacked_cross_val_predict(PIPELINE, X, Y, cv=3)
     with parallel_config("dask"):
@@ -161,3 +174,28 @@ def test_data_are_sent_once_to_each_worker(client, estimator, prefix, n_times):
     finally:
         n_bytes = sent() + sum(client.run(sent).values())
     assert large.nbytes < n_bytes < (3.5 + n_times) * large.nbytes
+
+
+def cross_ensemble(estimator, X):
+    StackedCrossEnsembleClassifier(estimator, {}, cv=6, n_jobs=2).fit(X, Y)
+
+
+def cross_validated(estimator, X):
+    stacked_cross_val_predict(estimator, X, Y, cv=6, n_jobs=2)
+
+
+@pytest.mark.parametrize("run", [cross_ensemble, cross_validated])
+@pytest.mark.parametrize("kind", [np.asarray, pd.DataFrame])
+@pytest.mark.parametrize("estimator", [PIPELINE[-1], PIPELINE], ids=["network", "pipeline"])
+def test_folds_are_taken_by_the_workers(client, estimator, kind, run):
+    """The data leave this process, where the scheduler runs, once for it and for each worker."""
+    pytest.importorskip("distributed.comm.tcp")
+    large = kind(np.tile(X, (1, 200)))
+    count_sent()
+    try:
+        with parallel_config("dask"):
+            run(estimator, large)
+    finally:
+        n_bytes = sent()
+    n_data = np.asarray(large).nbytes
+    assert n_data < n_bytes < 3.5 * n_data

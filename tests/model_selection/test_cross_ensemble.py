@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris, make_multilabel_classification
+from sklearn.decomposition import KernelPCA
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
 from sklearn.model_selection import (
@@ -487,3 +488,13 @@ def test_time_series_are_predicted_from_their_past_and_first_rows_never(kind):
         assert ensemble.oof_score_ == (known.argmax(axis=1) == y[20:]).mean()
     else:
         assert_allclose(ensemble.oof_loss_, ((known - y[20:]) ** 2).mean())
+
+
+def test_rows_of_a_kernel_matrix_lose_the_columns_of_rows_that_are_held_out():
+    def fitted(kernel, X):
+        reduced = make_pipeline(KernelPCA(2, kernel=kernel), SOFTMAX)
+        return classifier(reduced, SCALED_ARMS, cv=3).fit(X, Y)
+
+    found, expected = fitted("precomputed", X @ X.T), fitted("linear", X)
+    assert_allclose(found.oof_arm_predictions_, expected.oof_arm_predictions_, atol=1e-4)
+    assert_allclose(found.validation_loss_curves_, expected.validation_loss_curves_, rtol=1e-4)

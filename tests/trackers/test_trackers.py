@@ -94,6 +94,25 @@ def test_mlflow_gets_parameters_and_figures(mlflow, in_pipeline):
     assert [one.step for one in history] == [1, 2, 3, 4, 5]
 
 
+def test_mlflow_keeps_parameters_that_a_run_has_and_gets_the_others(mlflow):
+    with mlflow.start_run() as run:
+        mlflow.log_param("alpha", 7)
+        network(MLflowLogger(), alpha=0.5).fit(X, Y)
+        network(MLflowLogger(), alpha=0.7).fit(X, Y)
+    params = mlflow.get_run(run.info.run_id).data.params
+    assert params["alpha"] == "7"
+    assert params["hidden_layer_sizes"] == "(4,)"
+
+
+def test_parameters_of_mlflow_have_no_name_that_autologging_writes_at_the_same_time(mlflow):
+    """Of two threads that log the same name, one would lose all that it has."""
+    with mlflow.start_run() as run:
+        network(MLflowLogger()).fit(X, Y)
+    names = set(mlflow.get_run(run.info.run_id).data.params)
+    for outer in (make_pipeline(network()), StackedGridSearchCV(network(), {})):
+        assert names.isdisjoint(outer.get_params(deep=False))
+
+
 def test_autologging_of_mlflow_sees_a_stacked_search(mlflow):
     sklearn_flavour = pytest.importorskip("mlflow.sklearn")
     with warnings.catch_warnings():
