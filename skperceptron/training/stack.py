@@ -241,7 +241,10 @@ class Stack:
         if self._validation is None:
             validations = [member.recipe.validate for member in self.members]
             self._validation = ValidationPass(self.network, validations, self.dtype)
-        return self._validation.outcomes(asked, self.predicting)
+        parameters = self.tables.parameters
+        if self.tables.average is not None:
+            parameters = np.stack([self.predicting(k) for k in range(len(self.members))])
+        return self._validation.outcomes(asked, parameters)
 
     def are_finite(self) -> Booleans:
         """Tell of each member whether all that its training goes on from is finite, (K,)."""
