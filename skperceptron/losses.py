@@ -88,7 +88,7 @@ class Loss(Component):
         "gradient": ("gradient_calls", "n_notes"),
         "gradient_calls": ("n_notes",),
         "losses": ("n_notes",),
-        "inverse_link": ("to_onnx",),
+        "inverse_link": ("to_onnx", "link_all"),
     }
 
     @property
@@ -143,8 +143,19 @@ class Loss(Component):
         return False
 
     def inverse_link(self, raw: Floats, out: Floats) -> None:
-        """Write the predicted values into ``out``, which may be ``raw`` itself."""
+        """Write the predicted values into ``out``, which may be ``raw`` itself; both are (N, C)."""
         raise NotImplementedError
+
+    def link_all(self, raw: Floats, out: Floats) -> None:
+        """Do what ``inverse_link`` does, for rows of several networks.
+
+        Parameters
+        ----------
+        raw, out : ndarray of shape (..., N, C)
+            In one piece of memory each.
+        """
+        n_outputs = raw.shape[-1]
+        self.inverse_link(raw.reshape(-1, n_outputs), out=out.reshape(-1, n_outputs))
 
     def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
         """Return what ``inverse_link`` gives, told in ONNX's operators.
@@ -296,8 +307,8 @@ class _LikeScikitLearn(Loss):
         sample_weight: Floats | None = None,
         gradient: Floats | None = None,
     ) -> Floats:
-        predicted = np.empty_like(raw)
-        self.inverse_link(raw, out=predicted)
+        predicted = np.empty(raw.shape, raw.dtype)
+        self.link_all(raw, predicted)
         if gradient is not None:
             # All of these losses go with their canonical link.
             np.subtract(predicted, y, out=gradient)
@@ -396,16 +407,23 @@ class _Softmax(Loss):
     out_activation = "softmax"
 
     def inverse_link(self, raw: Floats, out: Floats) -> None:
-        n_rows = raw.shape[-2]
-        if n_rows < LINKED_ROWS // 64:
+        if len(raw) < LINKED_ROWS // 64:
             _normalize_exponentials(raw, out, axis=-1)
             return
-        for start in range(0, n_rows, LINKED_ROWS):
+        for start in range(0, len(raw), LINKED_ROWS):
             rows = slice(start, start + LINKED_ROWS)
             # The classes in front, as in ``_cross_entropy``; for a few rows that does not pay.
-            z = raw[..., rows, :].swapaxes(-1, -2).copy()
-            _normalize_exponentials(z, z, axis=-2)
-            out[..., rows, :] = z.swapaxes(-1, -2)
+            z = raw[rows].T.copy()
+            _normalize_exponentials(z, z, axis=0)
+            out[rows] = z.T
+
+    def link_all(self, raw: Floats, out: Floats) -> None:
+        if raw.shape[-2] < LINKED_ROWS // 64:
+            _normalize_exponentials(raw, out, axis=-1)
+            return
+        # Each network's rows as if they were alone: the order of a sum decides its last bit.
+        for one, linked in zip(_stack_of(raw), _stack_of(out), strict=True):
+            _Softmax.inverse_link(self, one, linked)
 
     def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
         return graph.op("Softmax", raw, axis=-1)
@@ -434,6 +452,11 @@ class _Softmax(Loss):
         yield partial(np.exp, z, z)
         yield partial(np.add.reduce, z, 1, None, total, True)
         yield partial(np.divide, z, total, z)
+
+
+def _stack_of(x: Floats) -> Floats:
+    """Return a view of (..., N, C) as (K, N, C)."""
+    return x.reshape(-1, *x.shape[-2:])
 
 
 def _in_front(x: Floats) -> Floats:

@@ -176,8 +176,8 @@ class Stack:
         losses : ndarray of shape (K,), float64
             Mean training loss while the epoch went on, penalty included.
         """
-        self._shuffle()
-        if self._weights.in_batch is not None:
+        is_reordered = self._shuffle()
+        if self._weights.in_batch is not None and (is_reordered or not self._is_gathered):
             self._weights.renew(self.order)
             self.scalars.weigh_penalties(self._weights.sums)
         self.scalars.prepare()
@@ -207,7 +207,9 @@ class Stack:
             totals += self.window.losses(self._weights)
         return totals
 
-    def _shuffle(self) -> None:
+    def _shuffle(self) -> bool:
+        """Draw the orders of the next epoch; tell whether any differs from that of the last one."""
+        is_reordered = False
         for first, alike, unshuffled in self._shuffled_alike:
             member = self.members[first]
             if member.recipe.shuffle:
@@ -216,6 +218,8 @@ class Stack:
                 # One batch holds every row: its order changes nothing but rounding.
                 if len(member.rows) > self.batch_size:
                     self.order[alike, : len(drawn)] = self.order[alike].take(drawn, axis=1)
+                    is_reordered = True
+        return is_reordered
 
     def _reported(self, totals: Floats) -> Floats:
         """Return an epoch's losses as scikit-learn reports them: batch means, weighted by length.

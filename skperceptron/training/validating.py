@@ -6,7 +6,7 @@ Here K is the number of members, n the largest number of validation rows of any 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -41,7 +41,6 @@ class Comparison(Protocol):
         """
 
 
-@runtime_checkable
 class Judge(Protocol):
     """Scores a network; its rows can be predicted together with those of others."""
 
@@ -82,7 +81,11 @@ class ValidationPass:
         dtype: np.dtype,
     ) -> None:
         self._validations = validations
-        judges = {k: judge for k, judge in enumerate(validations) if isinstance(judge, Judge)}
+        # To ask for the protocol takes longer than to judge all members.
+        known: Sequence[Any] = validations
+        judges: dict[int, Judge] = {
+            k: judge for k, judge in enumerate(known) if hasattr(judge, "comparison")
+        }
         self._judges = judges
         counts = {k: n for k, judge in judges.items() if (n := judge.n_rows_together)}
         n_rows = max(counts.values(), default=0)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from scipy import sparse
+from scipy.special import softmax
 from sklearn.metrics import accuracy_score
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
@@ -18,10 +19,19 @@ CODES = np.resize([0, 1, 2], (K, N))
 LABELS = RNG.randint(2, size=(K, N, 3))
 NUMBERS = RNG.uniform(1, 9, size=(K, N))
 
+
+class OwnLink(CategoricalLogLoss):
+    """A user's loss, whose link knows rows and classes only."""
+
+    def inverse_link(self, raw, out):
+        out[:] = softmax(raw, axis=1)
+
+
 CASES = {
     "two classes": (MLPBinaryClassifier(), CODES % 2, 1),
     "classes": (MLPSoftmaxClassifier(), np.array(["a", "b", "c"], dtype=object)[CODES], 3),
     "smoothed": (MLPSoftmaxClassifier(loss=CategoricalLogLoss(0.1)), CODES, 3),
+    "own link": (MLPSoftmaxClassifier(loss=OwnLink()), CODES, 3),
     "ordered": (MLPSoftmaxClassifier(loss="ordinal"), CODES, 2),
     "soft labels": (MLPSoftmaxClassifier(), RNG.dirichlet(np.ones(3), (K, N)), 3),
     "labels": (MLPBinaryClassifier(), LABELS, 3),
@@ -99,6 +109,16 @@ def test_parts_of_rows_give_the_figures_of_all():
     wanted = alone[0].figures(raw[:1].copy())
     np.testing.assert_allclose(losses, wanted[0], rtol=1e-14)
     assert_array_equal(scores, wanted[1])
+
+
+def test_a_softmax_over_many_rows_of_many_classes_has_the_bits_of_each_alone():
+    raw = RNG.normal(size=(3, 200, 10))
+    loss, together = CategoricalLogLoss(), np.empty_like(raw)
+    loss.link_all(raw, together)
+    for one, linked in zip(raw, together, strict=True):
+        alone = np.empty_like(one)
+        loss.inverse_link(one, out=alone)
+        assert_array_equal(linked, alone)
 
 
 def test_accuracy_is_that_of_labels_and_ties_go_to_the_first_class():

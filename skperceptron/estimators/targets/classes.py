@@ -156,7 +156,7 @@ class ManyClasses(_Classes):
         return raw[:, 1] - raw[:, 0] if raw.shape[1] == 2 else raw
 
     def probabilities(self, raw: Floats) -> Floats:
-        self.loss.inverse_link(raw, out=raw)
+        self.loss.link_all(raw, raw)
         return raw
 
     def codes_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:

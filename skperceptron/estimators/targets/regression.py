@@ -201,7 +201,7 @@ class RegressionTarget(Target):
     def link(self, raw: Floats) -> Floats:
         if raw.dtype == np.float32 and self.loss.outgrows(raw):
             raw = raw.astype(np.float64)
-        self.loss.inverse_link(raw, out=raw)
+        self.loss.link_all(raw, raw)
         return raw
 
     def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
