@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import cache
 from types import MappingProxyType, ModuleType
 from typing import Any, ClassVar, TypeVar
 
 from .options import Checked, Interval, did_you_mean, plain
 
-__all__ = ["Component", "Interval", "by_name", "find", "public_classes"]
+__all__ = ["Component", "Interval", "by_name", "find", "key_of", "public_classes"]
 
 
 class Component(Checked):
@@ -66,6 +66,18 @@ class Component(Checked):
 def _definitions(cls: type, name: str) -> list[int]:
     """Return where in the method resolution order an attribute is defined, the nearest first."""
     return [place for place, base in enumerate(cls.__mro__) if name in vars(base)]
+
+
+def key_of(item: object) -> Hashable:
+    """Return what two objects agree in that are equal in type and attributes.
+
+    One with an attribute that cannot be hashed, such as an array, stands for itself: it must live
+    as long as its key.
+    """
+    try:
+        return type(item), frozenset(vars(item).items())
+    except TypeError:
+        return id(item)
 
 
 Kind = TypeVar("Kind", bound=Component)

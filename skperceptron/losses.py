@@ -25,7 +25,7 @@ import numpy as np
 from scipy.special import expit, xlogy
 
 from .components import Component, Interval, find, public_classes
-from .engine.arrays import Call, Floats
+from .engine.arrays import Call, Floats, mean_of_rows
 from .engine.functions import sigmoid, sigmoid_calls
 from .engine.operators import OperatorGraph, Value, not_declared
 from .kept import kept_as
@@ -89,7 +89,7 @@ class Loss(Component):
         "gradient": ("gradient_calls", "n_notes"),
         "gradient_calls": ("n_notes",),
         "losses": ("n_notes",),
-        "inverse_link": ("to_onnx", "out_activation"),
+        "inverse_link": ("to_onnx", "out_activation", "link_all"),
     }
 
     @property
@@ -144,8 +144,19 @@ class Loss(Component):
         return False
 
     def inverse_link(self, raw: Floats, out: Floats) -> None:
-        """Write the predicted values into ``out``, which may be ``raw`` itself."""
+        """Write the predicted values into ``out``, which may be ``raw`` itself; both are (N, C)."""
         raise NotImplementedError
+
+    def link_all(self, raw: Floats, out: Floats) -> None:
+        """Do what ``inverse_link`` does, for rows of several networks.
+
+        Parameters
+        ----------
+        raw, out : ndarray of shape (..., N, C)
+            In one piece of memory each.
+        """
+        n_outputs = raw.shape[-1]
+        self.inverse_link(raw.reshape(-1, n_outputs), out=out.reshape(-1, n_outputs))
 
     def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
         """Return what ``inverse_link`` gives, told in ONNX's operators.
@@ -253,11 +264,30 @@ class Loss(Component):
         gradient : ndarray of shape (B, C), default=None
             If given, receives the gradient of each row's loss, without its weight.
         """
+        weight = None if sample_weight is None else sample_weight[np.newaxis]
+        out = None if gradient is None else gradient[np.newaxis]
+        return float(self.means(raw[np.newaxis], y[np.newaxis], weight, out)[0])
+
+    def means(
+        self,
+        raw: Floats,
+        y: Floats,
+        sample_weight: Floats | None = None,
+        gradient: Floats | None = None,
+    ) -> Floats:
+        """Return what ``mean`` does for each of several data sets, with equally many rows, (K,).
+
+        Parameters
+        ----------
+        raw, gradient : ndarray of shape (K, B, C)
+        y : ndarray of shape (K, B, T)
+        sample_weight : ndarray of shape (K, B), default=None
+        """
         if gradient is not None:
-            row = raw[np.newaxis].copy()
-            self.gradient(row, y[np.newaxis], gradient[np.newaxis], np.empty_like(row))
-        mean = float(np.average(self.losses(raw, y), weights=sample_weight))
-        return mean / raw.shape[1] if self.averages_outputs else mean
+            scratch = raw.copy()
+            self.gradient(scratch, y, gradient, np.empty_like(raw))
+        means = np.average(self.losses(raw, y), axis=1, weights=sample_weight)
+        return means / raw.shape[2] if self.averages_outputs else means
 
 
 class _LikeScikitLearn(Loss):
@@ -267,23 +297,23 @@ class _LikeScikitLearn(Loss):
     iterations: the same model needs the same operations in the same order.
     """
 
-    def mean(
+    def means(
         self,
         raw: Floats,
         y: Floats,
         sample_weight: Floats | None = None,
         gradient: Floats | None = None,
-    ) -> float:
-        predicted = np.empty_like(raw)
-        self.inverse_link(raw, out=predicted)
+    ) -> Floats:
+        predicted = np.empty(raw.shape, raw.dtype)
+        self.link_all(raw, predicted)
         if gradient is not None:
             # All of these losses go with their canonical link.
             np.subtract(predicted, y, out=gradient)
-        terms = np.average(self._terms(predicted, y), weights=sample_weight, axis=0)
-        return float(terms.mean() if self.averages_outputs else terms.sum())
+        terms = mean_of_rows(self._terms(predicted, y), sample_weight)
+        return terms.mean(axis=1) if self.averages_outputs else terms.sum(axis=1)
 
     def _terms(self, predicted: Floats, y: Floats) -> Floats:
-        """Return the loss of each row and output, (B, C), from predicted values."""
+        """Return the loss of each row and output, (K, B, C), from predicted values."""
         raise NotImplementedError
 
 
@@ -298,15 +328,15 @@ class _LogLoss(_LikeScikitLearn):
     def __init__(self, label_smoothing: float = 0.0) -> None:
         self.label_smoothing = label_smoothing
 
-    def mean(
+    def means(
         self,
         raw: Floats,
         y: Floats,
         sample_weight: Floats | None = None,
         gradient: Floats | None = None,
-    ) -> float:
+    ) -> Floats:
         of_class = Loss if self.label_smoothing else _LikeScikitLearn
-        return of_class.mean(self, raw, y, sample_weight, gradient)
+        return of_class.means(self, raw, y, sample_weight, gradient)
 
     def _smoothed(self, y: Floats, n_classes: int) -> Floats:
         if not self.label_smoothing:
@@ -374,7 +404,7 @@ class _Softmax(Loss):
     out_activation = "softmax"
 
     def inverse_link(self, raw: Floats, out: Floats) -> None:
-        if raw.ndim > 2 or len(raw) < LINKED_ROWS // 64:
+        if len(raw) < LINKED_ROWS // 64:
             _normalize_exponentials(raw, out, axis=-1)
             return
         for start in range(0, len(raw), LINKED_ROWS):
@@ -383,6 +413,14 @@ class _Softmax(Loss):
             z = raw[rows].T.copy()
             _normalize_exponentials(z, z, axis=0)
             out[rows] = z.T
+
+    def link_all(self, raw: Floats, out: Floats) -> None:
+        if raw.shape[-2] < LINKED_ROWS // 64:
+            _normalize_exponentials(raw, out, axis=-1)
+            return
+        # Each network's rows as if they were alone: the order of a sum decides its last bit.
+        for one, linked in zip(_stack_of(raw), _stack_of(out), strict=True):
+            _Softmax.inverse_link(self, one, linked)
 
     def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
         return graph.op("Softmax", raw, axis=-1)
@@ -411,6 +449,11 @@ class _Softmax(Loss):
         yield partial(np.exp, z, z)
         yield partial(np.add.reduce, z, 1, None, total, True)
         yield partial(np.divide, z, total, z)
+
+
+def _stack_of(x: Floats) -> Floats:
+    """Return a view of (..., N, C) as (K, N, C)."""
+    return x.reshape(-1, *x.shape[-2:])
 
 
 def _in_front(x: Floats) -> Floats:
@@ -1050,18 +1093,25 @@ class PoissonDeviance(_LogLink, _LikeScikitLearn):
         self._slope_of_exp(raw, out)
         np.subtract(out, y, out=out)
 
-    def mean(
+    def means(
         self,
         raw: Floats,
         y: Floats,
         sample_weight: Floats | None = None,
         gradient: Floats | None = None,
-    ) -> float:
+    ) -> Floats:
         # y / exp(raw) is not a number where exp(raw) has become zero.
-        underflows = raw.min() < np.log(np.finfo(raw.dtype).tiny)
-        overflows = raw.max() > _exponent_limit(raw.dtype) / 2
-        of_class = Loss if underflows or overflows else _LikeScikitLearn
-        return of_class.mean(self, raw, y, sample_weight, gradient)
+        underflows = raw.min(axis=(1, 2)) < np.log(np.finfo(raw.dtype).tiny)
+        overflows = raw.max(axis=(1, 2)) > _exponent_limit(raw.dtype) / 2
+        is_far = underflows | overflows
+        if not is_far.any():
+            return _LikeScikitLearn.means(self, raw, y, sample_weight, gradient)
+        means = Loss.means(self, raw, y, sample_weight, gradient)
+        if not is_far.all():
+            near = ~is_far
+            weight = None if sample_weight is None else sample_weight[near]
+            means[near] = _LikeScikitLearn.means(self, raw[near], y[near], weight)
+        return means
 
     def _terms(self, predicted: Floats, y: Floats) -> Floats:
         return xlogy(y, y / predicted) - y + predicted

@@ -89,6 +89,14 @@ def all_finite(numbers: Floats) -> bool:
         return bool(np.isfinite(np.add.reduce(numbers, None)) or np.isfinite(numbers).all())
 
 
+def mean_of_rows(values: Floats, sample_weight: Floats | None) -> Floats:
+    """Return the mean of rows, (..., N, C) to (..., C), each of its weight, (..., N)."""
+    if sample_weight is None:
+        return values.mean(axis=-2)
+    weight = sample_weight[..., np.newaxis]
+    return (values * weight).sum(axis=-2) / weight.sum(axis=-2)
+
+
 def outputs_first(n_members: int, n_rows: int, n_outputs: int, dtype: Any) -> Floats:
     """Return an array of zeros, (K, B, C), that lies in memory as (K, C, B)."""
     return np.zeros((n_members, n_outputs, n_rows), dtype).swapaxes(1, 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..training import TargetRows, TrainingSet
 from ..training.data import of_split
 from .categories import check_codes, find_columns, refuse_other_columns, with_codes
 from .fitted import ALWAYS_KEPT
-from .held_out import HeldOut
+from .held_out import Drawn, HeldOut
 from .later import Continuation
 from .parameters import is_lbfgs
 from .targets import Target
@@ -69,6 +69,8 @@ class CheckedData:
         What each row counts, class weights included.
     fold : Fold or None
         Which rows are trained on; None if all are.
+    drawn : Drawn
+        The rows that networks have held out of this data so far.
     """
 
     data: TrainingSet
@@ -78,6 +80,7 @@ class CheckedData:
     sample_weight: Floats | None
     weight: Floats | None
     fold: Fold | None = None
+    drawn: Drawn = field(default_factory=Drawn)
 
 
 def n_rows_of(X: Any) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import FLOAT32, FLOAT64
@@ -15,7 +16,7 @@ from ..engine.arrays import Floats, all_finite
 from ..engine.network import Learned
 from ..engine.prediction import Predictor, Predictors, predict_raw
 from ..kept import kept_as
-from .held_out import FEW_OUTPUTS, joined
+from .held_out import FEW_OUTPUTS
 
 #: Numbers that a network of more outputs than ``FEW_OUTPUTS`` predicts at a time (8 MB), where
 #: something shorter is made of them.
@@ -159,7 +160,7 @@ class FittedNetwork:
             describe(self.raw_predictions(X[start : start + size]))
             for start in range(0, X.shape[0], size)
         ]
-        return joined(parts)
+        return _joined(parts)
 
     def _predicted_in_float64(self, X: Any, raw: Floats) -> Floats:
         """Predict those rows again of which the given raw predictions are not finite."""
@@ -201,3 +202,12 @@ def fitted_network(estimator: Any) -> FittedNetwork:
         check_is_fitted(estimator)
         raise AttributeError(f"This {type(estimator).__name__} has no network of its own.")
     return fitted
+
+
+def _joined(parts: list[Any]) -> Any:
+    """Return what was computed part by part, as one array or one sparse matrix."""
+    if len(parts) == 1:
+        return parts[0]
+    if sparse.issparse(parts[0]):
+        return sparse.vstack(parts, format="csr")
+    return np.concatenate(parts)

@@ -34,7 +34,7 @@ from .data import (
     refuse_sparse_embedding,
 )
 from .fitted import FittedNetwork, fitted_network
-from .held_out import Drawing, HeldOut, Scoring, Validation, draw_validation_rows
+from .held_out import Drawing, HeldOut, Scoring, Validation
 from .later import (
     Continuation,
     plain_options,
@@ -393,7 +393,7 @@ def _hold_out(
         return all_rows, None
     labels = checked.target.labels_of(data.targets)
     asked = Drawing(choices.validation_fraction, data.X, checked.y, labels, extras.groups)
-    rows, drawn = draw_validation_rows(asked, weight, rng)
+    rows, drawn = checked.drawn.rows(asked, weight, rng)
     return rows, HeldOut(data, checked.y, weight, checked.given, drawn)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil, isfinite
@@ -25,12 +25,16 @@ from ..exceptions import DivergedError
 from ..options import is_number, shown
 from ..training import TrainingSet
 from ..usercall import warn
+from .comparison import Comparison, JudgedRows
 from .reporting import refuse_diverged
 from .targets import Target
 
 #: Predictions of more outputs than these are made part by part, so many numbers at a time (8 MB).
 FEW_OUTPUTS = 64
 HELD = 2**20
+
+#: Rows of all drawings from one data set up to which they are kept (8 MB).
+KEPT_ROWS = 2**20
 
 
 def split(
@@ -147,6 +151,35 @@ def draw_validation_rows(
     )
 
 
+class Drawn:
+    """Rows held out of one data set: networks that would draw the same ones share them.
+
+    To draw rows in proportion to their labels takes longer than to train a small network for ten
+    epochs, and most candidates of a search begin with the same seed.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[Hashable, tuple[tuple[Integers, Integers], Any]] = {}
+
+    def rows(
+        self, asked: Drawing, weight: Floats | None, rng: np.random.RandomState
+    ) -> tuple[Integers, Integers]:
+        """Return what ``draw_validation_rows`` does; the generator is moved on as by drawing."""
+        if not is_number(asked.fraction) or asked.groups is not None:
+            # Splitters may have generators of their own.
+            return draw_validation_rows(asked, weight, rng)
+        state: Any = rng.get_state()
+        _, words, *others = state
+        key = asked.fraction, words.tobytes(), *others
+        if key not in self._found:
+            if (len(self._found) + 1) * asked.X.shape[0] > KEPT_ROWS:
+                self._found.clear()
+            self._found[key] = draw_validation_rows(asked, weight, rng), rng.get_state()
+        (rows, held_out), after = self._found[key]
+        rng.set_state(after)
+        return rows.copy(), held_out
+
+
 def _split_nearly_in_proportion(
     labels: Integers, counts: Integers, n_held_out: int, rng: np.random.RandomState
 ) -> tuple[Integers, Integers]:
@@ -238,10 +271,6 @@ class Validation:
     ) -> None:
         self._network, self._target = network, target
         self._scoring, self._monitor = scoring, scoring.monitor
-        self._metric = target.metric(scoring.monitor)
-        is_scorer = scoring.monitor != "loss" and self._metric is None
-        self._scorer = scoring.scorer() if is_scorer else None
-        self._learning_rate = learning_rate
         data, rows, weight = held_out.data, held_out.rows, held_out.sample_weight
         self._given, self._given_rows = held_out.given, rows
         if rows is None:
@@ -250,9 +279,13 @@ class Validation:
             # Other formats have no rows to take.
             self._given = data.X, self._given[1]
         self._X, self._rows = data.inputs, rows
-        self._y = held_out.y[rows]
         self._weight = None if weight is None else weight[rows]
         self._targets = data.targets.part(rows)
+        judged = JudgedRows(self._targets, held_out.y[rows], self._weight)
+        #: Of raw predictions of the rows with what is true.
+        self.comparison = Comparison(target, scoring.monitor, [judged])
+        self._scorer = None if self.comparison.gives_scores else scoring.scorer()
+        self._learning_rate = learning_rate
         self._has_scored = self._has_warned = False
 
     def __call__(self, parameters: Floats) -> tuple[float, float]:
@@ -268,10 +301,11 @@ class Validation:
         network = self._network
         learned = network.views(parameters[np.newaxis])
         parts = (
-            (part, predict_raw(network, learned, self._X, self._rows[part]))
+            (part, predict_raw(network, learned, self._X, self._rows[part])[np.newaxis])
             for part in self._parts(network.n_outputs)
         )
-        return self._outcome(parts, parameters)
+        losses, scores = self.comparison.figures_of_parts(parts)
+        return self.outcome(losses[0], None if scores is None else scores[0], parameters)
 
     @property
     def score_name(self) -> str | None:
@@ -294,46 +328,12 @@ class Validation:
         """Return the rows, (n, D)."""
         return np.asarray(self._X[self._rows])
 
-    def judge(self, raw: Floats, parameters: Floats) -> tuple[float, float]:
-        """Return score and loss, as a call does, from the raw predictions of all rows."""
-        return self._outcome([(slice(0, len(raw)), raw)], parameters)
-
-    def _outcome(
-        self, parts: Iterable[tuple[slice, Floats]], parameters: Floats
-    ) -> tuple[float, float]:
-        """Return score and loss from raw predictions, part by part."""
-        # What overflows is answered by an error.
-        with np.errstate(over="ignore", invalid="ignore"):
-            loss, prepared = self._gone_through(parts)
+    def outcome(self, loss: float, score: float | None, parameters: Floats) -> tuple[float, float]:
+        """Return score and loss, as a call does, from the figures of the comparison."""
         if not isfinite(loss):
             self._refuse_diverged()
-        if self._monitor == "loss":
-            score = -loss
-        elif self._metric is not None:
-            score = self._metric.score(joined(prepared), self._y, self._weight)
-        else:
-            score = self._score(parameters)
-        return self._checked(score), loss
-
-    def _gone_through(self, parts: Iterable[tuple[slice, Floats]]) -> tuple[float, list[Any]]:
-        """Return the loss, and what the metric is computed from, part by part.
-
-        The loss is NaN where a prediction is not finite.
-        """
-        means, totals, prepared = [], [], []
-        for part, raw in parts:
-            if not np.isfinite(raw).all():
-                return np.nan, []
-            weight = None if self._weight is None else self._weight[part]
-            total = float(len(raw) if weight is None else weight.sum())
-            if total:
-                y = np.ascontiguousarray(self._targets.part(part).of_rows(), dtype=raw.dtype)
-                means.append(self._target.loss.mean(raw, y, weight))
-                totals.append(total)
-            if self._metric is not None:
-                prepared.append(self._metric.prepare(raw))
-        loss = means[0] if len(means) == 1 else float(np.average(means, weights=totals))
-        return loss, prepared
+        score = self._score(parameters) if score is None else float(score)
+        return self._checked(score), float(loss)
 
     def _parts(self, n_outputs: int) -> Iterator[slice]:
         """Cut the rows such that predictions of a part are not many."""
@@ -412,12 +412,3 @@ def _rows_of(given: Any, rows: Integers | None) -> Any:
     for portion in pages.portions(len(rows)):
         taken[portion] = given[rows[portion]]
     return taken
-
-
-def joined(parts: list[Any]) -> Any:
-    """Return what was computed part by part, as one array or one sparse matrix."""
-    if len(parts) == 1:
-        return parts[0]
-    if sparse.issparse(parts[0]):
-        return sparse.vstack(parts, format="csr")
-    return np.concatenate(parts)

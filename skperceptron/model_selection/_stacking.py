@@ -18,6 +18,7 @@ import numpy as np
 from .._sklearn.checks import Extras, FitMode, check_sample_weight
 from .._sklearn.tasks import NetworkTask
 from ..callbacks.listening import NobodyListens
+from ..components import key_of
 from ..engine import Network
 from ..engine.compiled import Way, way
 from ..estimators.base import BaseMultilayerPerceptron, fit_alone
@@ -233,11 +234,7 @@ class Common:
 
     def unify(self, item: Item) -> Item:
         """Return the first of the objects that equal this one in type and attributes."""
-        try:
-            return self.objects.setdefault((type(item), frozenset(vars(item).items())), item)
-        except TypeError:
-            # An attribute that cannot be hashed, such as an array: it stands for itself.
-            return item
+        return self.objects.setdefault(key_of(item), item)
 
     def _shared(self, value: Any) -> Any:
         """Return one component for all that are equal; a clone of a component is another object."""

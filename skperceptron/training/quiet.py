@@ -61,6 +61,7 @@ class _Watch:
 
     def __init__(self, members: Sequence[Member]) -> None:
         self.members = members
+        self._losses: list[Floats] = []
         recipes = [member.recipe for member in members]
         # Epochs before any member has reached its limit.
         self._n_left = min(m.recipe.max_iter - m.n_iter for m in members) - 1
@@ -72,11 +73,12 @@ class _Watch:
             for recipe in recipes
         ):
             self._n_left = 0
+            # No epoch is quiet: the rest is not needed.
+            return
         self._tol = np.array([float(recipe.tol) for recipe in recipes])
         self._patience = np.array([float(recipe.n_iter_no_change) for recipe in recipes])
         self._best = np.array([float(member.progress.best_loss) for member in members])
         self._waited = np.array([member.progress.no_improvement for member in members])
-        self._losses: list[Floats] = []
 
     def passes(self, losses: Floats, is_finite: Booleans) -> bool:
         if len(self._losses) >= self._n_left or not is_finite.all():

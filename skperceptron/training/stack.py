@@ -181,8 +181,8 @@ class Stack:
         losses : ndarray of shape (K,), float64
             Mean training loss while the epoch went on, penalty included.
         """
-        self._shuffle()
-        if self._weights.in_batch is not None:
+        is_reordered = self._shuffle()
+        if self._weights.in_batch is not None and (is_reordered or not self._is_gathered):
             self._weights.renew(self.order)
             self.scalars.weigh_penalties(self._weights.sums)
         self.scalars.prepare()
@@ -212,7 +212,9 @@ class Stack:
             totals += self.window.losses(self._weights)
         return totals
 
-    def _shuffle(self) -> None:
+    def _shuffle(self) -> bool:
+        """Draw the orders of the next epoch; tell whether any differs from that of the last one."""
+        is_reordered = False
         for first, alike, unshuffled in self._shuffled_alike:
             member = self.members[first]
             if member.recipe.shuffle:
@@ -221,6 +223,8 @@ class Stack:
                 # One batch holds every row: its order changes nothing but rounding.
                 if len(member.rows) > self.batch_size:
                     self.order[alike, : len(drawn)] = self.order[alike].take(drawn, axis=1)
+                    is_reordered = True
+        return is_reordered
 
     def _reported(self, totals: Floats) -> Floats:
         """Return an epoch's losses as scikit-learn reports them: batch means, weighted by length.
@@ -246,7 +250,10 @@ class Stack:
         if self._validation is None:
             validations = [member.recipe.validate for member in self.members]
             self._validation = ValidationPass(self.network, validations, self.dtype)
-        return self._validation.outcomes(asked, self.predicting)
+        parameters = self.tables.parameters
+        if self.tables.average is not None:
+            parameters = np.stack([self.predicting(k) for k in range(len(self.members))])
+        return self._validation.outcomes(asked, parameters)
 
     def are_finite(self) -> Booleans:
         """Tell of each member whether all that its training goes on from is finite, (K,)."""

@@ -1,17 +1,17 @@
-"""Scores of a stack's members on validation rows, predicted for all of them in one pass.
+"""Scores of a stack's members on validation rows, predicted and judged for all of them at once.
 
 Here K is the number of members, n the largest number of validation rows of any of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
 from ..engine import Network
-from ..engine.arrays import Floats
+from ..engine.arrays import Floats, as_slice
 from ..engine.inputs import DenseInput
 from ..engine.prediction import BLOCK
 from ..engine.workspace import Workspace
@@ -24,9 +24,27 @@ TOGETHER = 2**21
 Outcome = tuple[float, float] | Exception
 
 
-@runtime_checkable
+class Comparison(Protocol):
+    """Compares raw predictions of several networks with what is true."""
+
+    @property
+    def key(self) -> Hashable:
+        """What comparisons agree in that can be joined."""
+
+    def joined(self, others: Sequence[Any]) -> Any:
+        """Return one comparison of the networks of this one and of others with the same key."""
+
+    def figures(self, raw: Floats) -> tuple[Floats, Floats | None]:
+        """Return losses and scores, each (K,), of raw predictions, (K, n, C), which may change.
+
+        There are no scores, if raw predictions do not tell them.
+        """
+
+
 class Judge(Protocol):
     """Scores a network; its rows can be predicted together with those of others."""
+
+    comparison: Comparison
 
     def __call__(self, parameters: Floats) -> tuple[float, float]:
         """Return score and loss of a network with these parameters, (P,)."""
@@ -38,8 +56,8 @@ class Judge(Protocol):
     def dense_rows(self) -> Floats:
         """Return these rows, (n, D)."""
 
-    def judge(self, raw: Floats, parameters: Floats) -> tuple[float, float]:
-        """Return score and loss from the raw predictions of its rows, (n, C)."""
+    def outcome(self, loss: float, score: float | None, parameters: Floats) -> tuple[float, float]:
+        """Return score and loss from the figures of the comparison."""
 
 
 class ValidationPass:
@@ -63,7 +81,11 @@ class ValidationPass:
         dtype: np.dtype,
     ) -> None:
         self._validations = validations
-        judges = {k: judge for k, judge in enumerate(validations) if isinstance(judge, Judge)}
+        # To ask for the protocol takes longer than to judge all members.
+        known: Sequence[Any] = validations
+        judges: dict[int, Judge] = {
+            k: judge for k, judge in enumerate(known) if hasattr(judge, "comparison")
+        }
         self._judges = judges
         counts = {k: n for k, judge in judges.items() if (n := judge.n_rows_together)}
         n_rows = max(counts.values(), default=0)
@@ -79,6 +101,8 @@ class ValidationPass:
         with np.errstate(over="ignore"):
             for of_member, (k, n) in zip(x, counts.items(), strict=True):
                 of_member[:n] = judges[k].dense_rows()
+        self._places = as_slice(list(counts))
+        self._groups = _joined({k: judges[k].comparison for k in counts})
         self._x = DenseInput(x)
         self._parameters = np.ones((len(counts), network.n_parameters), dtype=dtype)
         self._network = network.members(list(counts))
@@ -88,31 +112,45 @@ class ValidationPass:
         self._is_bound_anew = any(n.block.factor_and_shift(of) is not None for n, of in lines)
         self._work: Workspace | None = None
 
-    def outcomes(
-        self, asked: Iterable[int], parameters_of: Callable[[int], Floats]
-    ) -> dict[int, Outcome]:
+    def outcomes(self, asked: Sequence[int], parameters: Floats) -> dict[int, Outcome]:
         """Validate some members.
 
         Parameters
         ----------
-        asked : iterable of int
+        asked : sequence of int
             Positions of the members.
-        parameters_of : callable
-            Returns the parameters, (P,), with which the member at a position predicts.
+        parameters : ndarray of shape (K, P)
+            With which the members predict.
 
         Returns
         -------
         dict of int to (score, loss) or Exception
             An exception is what the validation of the member has raised: others go on.
         """
-        asked = list(asked)
-        raw = self._raw(parameters_of) if self._together.keys() & asked else {}
-        return {k: self._outcome(k, raw.get(k), parameters_of(k)) for k in asked}
+        figures: dict[int, tuple[float, float | None]] = {}
+        if self._together.keys() & asked:
+            figures = self._figures(parameters)
+        return {k: self._outcome(k, figures.get(k), parameters[k]) for k in asked}
 
-    def _raw(self, parameters_of: Callable[[int], Floats]) -> dict[int, Floats]:
-        """Predict the rows of all members that are predicted together."""
-        for i, k in enumerate(self._together):
-            self._parameters[i] = parameters_of(k)
+    def _figures(self, parameters: Floats) -> dict[int, tuple[float, float | None]]:
+        """Return losses and scores of all members that are predicted together."""
+        raw = self._raw(parameters)
+        figures: dict[int, tuple[float, float | None]] = {}
+        for members, slots, comparison in self._groups:
+            n_rows = self._together[members[0]]
+            try:
+                # What compares may change what it gets.
+                losses, scores = comparison.figures(raw[slots, :n_rows].copy())
+            except Exception:
+                # Somebody's own loss, perhaps: alone, each is told of what is its own.
+                continue
+            of_scores = [None] * len(members) if scores is None else scores.tolist()
+            figures |= zip(members, zip(losses.tolist(), of_scores, strict=True), strict=True)
+        return figures
+
+    def _raw(self, parameters: Floats) -> Floats:
+        """Predict the rows of all members that are predicted together, (G, n, C)."""
+        np.copyto(self._parameters, parameters[self._places])
         # Overflow is either meant, as in a sigmoid, or found by the judge.
         with np.errstate(over="ignore", invalid="ignore"):
             if self._work is None or self._is_bound_anew:
@@ -122,18 +160,34 @@ class ValidationPass:
                     self._network, learned, self._x.array.shape[1], inputs=inputs
                 )
             self._work.forward()
-        # Judges may change what they get.
-        return {
-            k: self._work.raw[i, :n_rows].copy()
-            for i, (k, n_rows) in enumerate(self._together.items())
-        }
+        return self._work.raw
 
-    def _outcome(self, k: int, raw: Floats | None, parameters: Floats) -> Outcome:
+    def _outcome(
+        self, k: int, figures: tuple[float, float | None] | None, parameters: Floats
+    ) -> Outcome:
         try:
-            if raw is not None:
-                return self._judges[k].judge(raw, parameters)
+            if figures is not None:
+                return self._judges[k].outcome(*figures, parameters)
             validation = self._validations[k]
             assert validation is not None
             return validation(parameters)
         except Exception as failure:
             return failure
+
+
+def _joined(
+    comparisons: Mapping[int, Comparison],
+) -> list[tuple[list[int], slice | list[int], Comparison]]:
+    """Join what can be joined, and tell whose it is, and in which places of all that are given."""
+    found: dict[Hashable, list[int]] = {}
+    for k, comparison in comparisons.items():
+        found.setdefault(comparison.key, []).append(k)
+    slots = {k: slot for slot, k in enumerate(comparisons)}
+    return [
+        (
+            members,
+            as_slice([slots[k] for k in members]),
+            comparisons[members[0]].joined([comparisons[k] for k in members[1:]]),
+        )
+        for members in found.values()
+    ]

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
-from sklearn.metrics import brier_score_loss, get_scorer
+from sklearn.metrics import brier_score_loss, get_scorer, r2_score
 from sklearn.preprocessing import scale
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
-from skperceptron.estimators.targets.metrics import brier_score
+from skperceptron.estimators.targets.metrics import brier_terms, r2
 from skperceptron.losses import CategoricalLogLoss
 from skperceptron.stopping import EarlyStopping
 
@@ -63,12 +63,33 @@ def test_brier_score_of_several_classes_is_the_squared_distance():
     probabilities = rng.dirichlet(np.ones(4), size=30)
     codes, weight = rng.randint(4, size=30), rng.uniform(size=30)
     distances = ((probabilities - np.eye(4)[codes]) ** 2).sum(axis=1)
-    assert_allclose(
-        brier_score(probabilities, codes, weight), np.average(distances, weights=weight)
-    )
+    assert_allclose(brier_terms(probabilities, codes), distances)
     two = probabilities[:, :2] / probabilities[:, :2].sum(axis=1, keepdims=True)
-    right = brier_score_loss(codes % 2, two[:, 1], sample_weight=weight)
-    assert_allclose(brier_score(two, codes % 2, weight), right)
+    found = np.average(brier_terms(two, codes % 2), weights=weight)
+    assert_allclose(found, brier_score_loss(codes % 2, two[:, 1], sample_weight=weight))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_r2_of_several_networks_is_that_of_each(weighted):
+    rng = np.random.RandomState(0)
+    y, predicted = rng.normal(size=(2, 6, 9, 2))
+    # Of the units, nothing but rounding may remain.
+    units = np.array([1, 1e200, 1e-200, 1, 1, 1])[:, np.newaxis, np.newaxis]
+    y, predicted = y * units, predicted * units
+    # A column without spread counts 1 where all of it is right, else 0.
+    y[3, :, 0] = y[4, :, 0] = 2
+    predicted[3, :, 0] = 2
+    predicted[5] = y[5]
+    weight = rng.uniform(size=(6, 9)) if weighted else None
+    found = r2(np.stack([y, predicted], axis=-1), weight)
+    for k in range(6):
+        given = {"sample_weight": weight[k]} if weighted else {}
+        assert_allclose(found[k], r2_score(y[k] / units[k], predicted[k] / units[k], **given))
+    assert found[5] == 1
+
+
+def test_r2_of_a_single_row_is_not_defined():
+    assert np.isnan(r2(np.zeros((2, 1, 1, 2)), None)).all()
 
 
 def test_log_loss_of_labels_knows_no_label_smoothing():

@@ -21,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron._sklearn.checks import FitMode
 from skperceptron.estimators import targets
+from skperceptron.estimators.comparison import Comparison, JudgedRows
 from skperceptron.estimators.fitted import fitted_network
 from skperceptron.estimators.targets import (
     Asked,
@@ -129,6 +130,12 @@ def test_every_target_is_what_its_parameters_ask_for(kind):
     assert type(found) is kind
 
 
+def score_of(target, raw, y):
+    """Return the validation score of raw predictions of the rows of y."""
+    rows = JudgedRows(target.encode_validation(y), y, None)
+    return Comparison(target, "score", [rows]).figures(raw[np.newaxis].copy())[1].item()
+
+
 @EVERY_KIND
 def test_every_target_encodes_y_for_the_network_and_decodes_predictions(kind):
     case = CASES[kind]
@@ -144,7 +151,7 @@ def test_every_target_encodes_y_for_the_network_and_decodes_predictions(kind):
         assert_allclose(target.decode(raw.copy())[:, 0], case.y, rtol=1e-9)
     else:
         assert_array_equal(target.decode(raw.copy()), case.y)
-    assert target.score(target.judged(raw.copy()), case.y, None) == pytest.approx(1)
+    assert score_of(target, raw, case.y) == pytest.approx(1)
     linked = target.linked(raw.copy())
     assert linked.shape == raw.shape and np.isfinite(linked).all()
 
@@ -182,7 +189,7 @@ def test_two_classes_are_one_column_and_its_sign_tells_the_class():
     raw = 2 * rows - 1
     assert_array_equal(target.decode(raw), y)
     assert_allclose(target.probabilities(raw)[:, 1], expit(raw[:, 0]))
-    assert target.score(target.judged(raw), y[::-1], None) == accuracy_score(y, y[::-1])
+    assert score_of(target, raw, y[::-1]) == accuracy_score(y, y[::-1])
 
 
 def test_many_classes_have_a_column_each_and_the_largest_tells_the_class():
@@ -247,7 +254,7 @@ def test_a_regression_is_scored_by_r2_of_predictions_in_units_of_y():
     target, rows = first(Numbers(asked()), y)
     raw = rows + 0.3 * rng.normal(size=rows.shape)
     predicted = target.units.shift + target.units.scale * raw
-    assert_allclose(target.score(target.judged(raw.copy()), y, None), r2_score(y, predicted))
+    assert_allclose(score_of(target, raw, y), r2_score(y, predicted))
 
 
 def test_moments_of_parts_are_those_of_all_rows():

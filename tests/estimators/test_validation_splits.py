@@ -21,7 +21,8 @@ from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron.callbacks import Checkpoint
-from skperceptron.estimators import fitting
+from skperceptron.estimators import held_out as module
+from skperceptron.estimators.held_out import Drawing, Drawn, draw_validation_rows
 from skperceptron.model_selection import StackedGridSearchCV
 
 N = 60
@@ -41,13 +42,13 @@ def make(cls=MLPRegressor, **options):
 def seen(monkeypatch):
     """Rows that fits have trained on and held out, fit by fit."""
     found = []
-    draw = fitting.draw_validation_rows
+    draw = module.draw_validation_rows
 
     def noted(*arguments):
         found.append(draw(*arguments))
         return found[-1]
 
-    monkeypatch.setattr(fitting, "draw_validation_rows", noted)
+    monkeypatch.setattr(module, "draw_validation_rows", noted)
     return found
 
 
@@ -164,3 +165,32 @@ def test_what_cannot_be_split_is_refused(fraction, groups, message):
 def test_groups_mean_nothing_without_held_out_rows():
     plain, grouped = (make(early_stopping=False).fit(X, Y, groups=g) for g in (None, GROUPS))
     assert_array_equal(plain.predict(X), grouped.predict(X))
+
+
+def test_equal_drawings_from_equal_states_are_made_once(seen, monkeypatch):
+    labels = (Y > 0).astype(int)
+    drawn, alone = Drawn(), draw_validation_rows
+    for seed, fraction, n_made in [(0, 0.1, 1), (0, 0.1, 1), (1, 0.1, 2), (0, 0.2, 3), (1, 0.1, 3)]:
+        asked = Drawing(fraction, X, labels, labels)
+        rng, like = np.random.RandomState(seed), np.random.RandomState(seed)
+        found = drawn.rows(asked, None, rng)
+        assert len(seen) == n_made
+        for own, wanted in zip(found, alone(asked, None, like), strict=True):
+            assert_array_equal(own, wanted)
+        assert rng.randint(2**31) == like.randint(2**31)
+        # Whatever training does with its rows.
+        found[0][:] = 0
+    monkeypatch.setattr(module, "KEPT_ROWS", N)
+    drawn.rows(Drawing(0.1, X, labels, labels), None, np.random.RandomState(2))
+    drawn.rows(Drawing(0.1, X, labels, labels), None, np.random.RandomState(0))
+    assert len(seen) == 5
+
+
+def test_what_splitters_and_groups_draw_is_not_shared(seen):
+    drawn, rng = Drawn(), np.random.RandomState(0)
+    splitter = GroupShuffleSplit(1, random_state=np.random.RandomState(0))
+    for _ in range(2):
+        rng.seed(0)
+        drawn.rows(Drawing(splitter, X, Y, None, GROUPS), None, rng)
+    (first, _), (second, _) = seen
+    assert not np.array_equal(first, second)

@@ -15,17 +15,46 @@ N_ROWS = [5, 1, 8, 3]
 ACTIVATIONS = [ReLU(), ReLU(), Tanh(), Tanh()]
 
 
+class Sums:
+    """Compares networks by the sums of the raw predictions of their rows."""
+
+    def __init__(self, judges, fails=False):
+        self.judges = judges
+        self.fails = fails
+
+    @property
+    def key(self):
+        return len(self.judges[0].X), self.fails
+
+    def joined(self, others):
+        return Sums([judge for one in (self, *others) for judge in one.judges], self.fails)
+
+    def figures(self, raw):
+        if self.fails:
+            raise ValueError("no")
+        for judge, own in zip(self.judges, raw, strict=True):
+            judge.raw = own.copy()
+            judge.n_joined = len(self.judges)
+        # Whatever it does with what it gets.
+        raw[:] = np.nan
+        sums = [judge.raw.sum() for judge in self.judges]
+        return np.array(sums), None if self.judges[0].is_scorer else -np.array(sums)
+
+
 class Rows:
     """Judges by the sum of the raw predictions of its rows."""
 
-    def __init__(self, X, is_dense=True):
+    def __init__(self, X, is_dense=True, fails=False, is_scorer=False):
         self.X = X
         self.is_dense = is_dense
+        self.is_scorer = is_scorer
+        self.comparison = Sums([self], fails)
         self.n_alone = 0
 
     def __call__(self, parameters):
         self.n_alone += 1
-        return self.judge(raw_alone(parameters, self.X, ReLU()), parameters)
+        raw = raw_alone(parameters, self.X, ReLU())
+        return -raw.sum(), raw.sum()
 
     @property
     def n_rows_together(self):
@@ -34,11 +63,8 @@ class Rows:
     def dense_rows(self):
         return self.X
 
-    def judge(self, raw, parameters):
-        self.raw = raw.copy()
-        # Whatever it does with what it gets.
-        raw[:] = np.nan
-        return float(self.raw.sum()), float(parameters.sum())
+    def outcome(self, loss, score, parameters):
+        return float(parameters.sum()) if score is None else score, loss
 
 
 def network_of(activations, normalize=None):
@@ -58,13 +84,44 @@ def test_all_members_are_predicted_as_if_alone(normalize):
     one = ValidationPass(network, judges, np.dtype(np.float64))
     for _ in range(2):
         parameters = rng.uniform(0.1, 1, (4, network.n_parameters))
-        outcomes = one.outcomes([0, 2, 3], parameters.__getitem__)
+        outcomes = one.outcomes([0, 2, 3], parameters)
         assert outcomes.keys() == {0, 2, 3}
         for k in (0, 2, 3):
             raw = raw_alone(parameters[k], judges[k].X, ACTIVATIONS[k], normalize)
             assert_allclose(judges[k].raw, raw, rtol=1e-12)
-            assert_allclose(outcomes[k], (raw.sum(), parameters[k].sum()))
+            assert_allclose(outcomes[k], (-raw.sum(), raw.sum()))
     assert not any(judge.n_alone for judge in judges)
+
+
+def test_equal_comparisons_are_made_at_once():
+    rng = np.random.RandomState(0)
+    scored, asks_scorer = (
+        [Rows(rng.normal(size=(n, 3)), is_scorer=s) for n in (4, 2, 4)] for s in (False, True)
+    )
+    network = network_of([ReLU()] * 3)
+    parameters = rng.normal(size=(3, network.n_parameters))
+    for judges in (scored, asks_scorer):
+        one = ValidationPass(network, judges, np.dtype(np.float64))
+        outcomes = one.outcomes([2, 1], parameters)
+        assert [judge.n_joined for judge in judges] == [2, 1, 2]
+        assert outcomes.keys() == {1, 2}
+        for k, (score, loss) in outcomes.items():
+            total = raw_alone(parameters[k], judges[k].X, ReLU()).sum()
+            assert_allclose(loss, total)
+            assert_allclose(score, parameters[k].sum() if judges is asks_scorer else -total)
+
+
+def test_a_comparison_that_fails_for_all_is_made_for_each_alone():
+    rng = np.random.RandomState(0)
+    judges = [Rows(rng.normal(size=(4, 3)), fails=fails) for fails in (True, False, True)]
+    network = network_of([ReLU()] * 3)
+    parameters = rng.normal(size=(3, network.n_parameters))
+    one = ValidationPass(network, judges, np.dtype(np.float64))
+    outcomes = one.outcomes([0, 1, 2], parameters)
+    assert [judge.n_alone for judge in judges] == [1, 0, 1]
+    for k, outcome in outcomes.items():
+        total = raw_alone(parameters[k], judges[k].X, ReLU()).sum()
+        assert_allclose(outcome, (-total, total))
 
 
 def test_members_that_cannot_join_are_validated_alone(monkeypatch):
@@ -78,13 +135,14 @@ def test_members_that_cannot_join_are_validated_alone(monkeypatch):
         raise ValueError("no")
 
     one = ValidationPass(network, [stays, joins, None, fails], np.dtype(np.float64))
-    outcomes = one.outcomes([0, 1, 3], parameters.__getitem__)
+    outcomes = one.outcomes([0, 1, 3], parameters)
     assert (stays.n_alone, joins.n_alone) == (1, 0)
     assert isinstance(outcomes.pop(3), ValueError)
     for k, outcome in outcomes.items():
-        assert_allclose(outcome, (raw_alone(parameters[k], X, ReLU()).sum(), parameters[k].sum()))
+        total = raw_alone(parameters[k], X, ReLU()).sum()
+        assert_allclose(outcome, (-total, total))
     # What takes long is left to passes that stay in the cache.
     monkeypatch.setattr(validating, "TOGETHER", 6 * 4)
     one = ValidationPass(network, [joins, Rows(X)], np.dtype(np.float64))
-    one.outcomes([0, 1], parameters.__getitem__)
+    one.outcomes([0, 1], parameters)
     assert joins.n_alone == 1

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import logit
 
-from ..._sklearn.checks import FitMode, accuracy
+from ..._sklearn.checks import FitMode
+from ...components import key_of
 from ...engine.arrays import Floats, Integers
 from ...engine.operators import OperatorGraph, Value
 from ...losses import Loss
@@ -67,25 +68,25 @@ class Target(ABC):
         """
         return ""
 
-    @abstractmethod
-    def judged(self, raw: Floats) -> Any:
-        """Return what is scored while training, from raw predictions in the network's units.
-
-        May change them.
-        """
-
     @property
     @abstractmethod
     def score_name(self) -> str | None:
         """What the validation score is called; None if it is the loss, with a minus before it."""
 
     @abstractmethod
-    def score(self, judged: Any, y: Any, sample_weight: Floats | None) -> float:
-        """Return the validation score of what ``judged`` has returned for all rows."""
-
     def metric(self, name: Any) -> Metric | None:
-        """Return a score that needs nothing but raw predictions, or None if it is no such one."""
-        return Metric(self.judged, self.score) if name == "score" else None
+        """Return a score that needs nothing but raw predictions, or None if it is no such one.
+
+        Parameters
+        ----------
+        name : object
+            "score", unless that is the loss, or the name of a scorer.
+        """
+
+    @property
+    def key_of_judging(self) -> Hashable:
+        """What two targets agree in whose losses and metrics compute the same."""
+        return id(self)
 
     @abstractmethod
     def decode(self, raw: Floats) -> Any:
@@ -166,15 +167,17 @@ class LabelTarget(Target):
     def labels_of(self, rows: TargetRows) -> Integers | None:
         return rows.codes
 
-    def judged(self, raw: Floats) -> Any:
-        return self.decode(raw)
-
     @property
     def score_name(self) -> str | None:
         return "accuracy"
 
-    def score(self, judged: Any, y: Any, sample_weight: Floats | None) -> float:
-        return accuracy(y, judged, sample_weight)
+    @property
+    def key_of_judging(self) -> Hashable:
+        return type(self), key_of(self.loss), tuple(self.classes.tolist())
+
+    @abstractmethod
+    def codes(self, raw: Floats) -> Any:
+        """Return the positions of predicted classes, (..., N), or which labels are, (..., N, L)."""
 
     @abstractmethod
     def decision(self, raw: Floats) -> Floats:
@@ -203,11 +206,11 @@ class LabelTarget(Target):
 
 
 def log_odds(loss: Loss, raw: Floats) -> Floats:
-    """Return the logarithms of the odds that raw predictions of classes or labels stand for."""
+    """Return the logarithms of the odds that raw predictions, (..., N, C), stand for."""
     if loss.out_activation == "logistic":
         return raw
-    probabilities = np.empty_like(raw)
-    loss.inverse_link(raw, out=probabilities)
+    probabilities = np.empty(raw.shape, raw.dtype)
+    loss.link_all(raw, probabilities)
     found: Floats = logit(probabilities)
     return found
 

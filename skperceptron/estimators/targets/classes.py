@@ -23,7 +23,7 @@ from ...losses import Loss
 from ...training import TargetRows, Targets, one_hot
 from .base import LabelTarget, log_odds, log_odds_to_onnx
 from .indicators import is_multilabel, refuse_other_kind
-from .metrics import Metric, brier_score, log_loss
+from .metrics import Metric, brier_terms, log_terms
 
 #: How validation rows are encoded: against the classes of the fit.
 _KNOWN = FitMode(continuing=True, incremental=True)
@@ -76,15 +76,17 @@ class _Classes(LabelTarget):
         refuse_too_few_classes(classes, self._estimator_name)
 
     def metric(self, name: Any) -> Metric | None:
-        measures = {"neg_log_loss": log_loss, "neg_brier_score": brier_score}
-        measure = measures.get(name) if isinstance(name, str) else None
-        if measure is None:
-            return super().metric(name)
+        compared = {
+            "score": lambda raw, codes: self.codes(raw) == codes,
+            "neg_log_loss": lambda raw, codes: log_terms(self.probabilities(raw), codes),
+            "neg_brier_score": lambda raw, codes: -brier_terms(self.probabilities(raw), codes),
+        }
+        if not isinstance(name, str) or name not in compared:
+            return None
+        return Metric(lambda targets, y: self.labels_of(targets), compared[name])
 
-        def score(probabilities: Floats, y: Any, sample_weight: Floats | None) -> float:
-            return -measure(probabilities, np.searchsorted(self.classes, y), sample_weight)
-
-        return Metric(self.probabilities, score)
+    def decode(self, raw: Floats) -> Any:
+        return self.classes[self.codes(raw)]
 
     def _codes(self, y: Any, mode: FitMode) -> Integers:
         if not are_known_labels(y, self.classes, mode):
@@ -102,8 +104,8 @@ class TwoClasses(_Classes):
     task = "binary"
     n_outputs = 1
 
-    def decode(self, raw: Floats) -> Any:
-        return self.classes[(self.decision(raw) > 0).astype(int)]
+    def codes(self, raw: Floats) -> Integers:
+        return (log_odds(self.loss, raw)[..., 0] > 0).astype(int)
 
     def decision(self, raw: Floats) -> Floats:
         return log_odds(self.loss, raw)[:, 0]
@@ -148,14 +150,14 @@ class ManyClasses(_Classes):
     def n_outputs(self) -> int:
         return len(self.classes)
 
-    def decode(self, raw: Floats) -> Any:
-        return self.classes[raw.argmax(axis=1)]
+    def codes(self, raw: Floats) -> Integers:
+        return raw.argmax(axis=-1)
 
     def decision(self, raw: Floats) -> Floats:
         return raw[:, 1] - raw[:, 0] if raw.shape[1] == 2 else raw
 
     def probabilities(self, raw: Floats) -> Floats:
-        self.loss.inverse_link(raw, out=raw)
+        self.loss.link_all(raw, raw)
         return raw
 
     def codes_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:

@@ -10,11 +10,12 @@ from scipy.special import expit
 
 from ..._sklearn.checks import FitMode, are_evidently_classes, shown_labels
 from ..._sklearn.compat import check_classification_targets, type_of_target
-from ...engine.arrays import Floats
+from ...engine.arrays import Booleans, Floats
 from ...engine.operators import OperatorGraph, Value
 from ...kept import kept_as
 from ...training import SomeOfMany, TargetRows, Targets
 from .base import LabelTarget, log_odds, log_odds_to_onnx
+from .metrics import Metric
 
 
 def is_multilabel(y: Any) -> bool:
@@ -75,8 +76,19 @@ class Indicators(LabelTarget):
         self._check_n_labels(y.shape[1])
         return _rows(y)
 
+    def codes(self, raw: Floats) -> Booleans:
+        return log_odds(self.loss, raw) > 0
+
     def decode(self, raw: Floats) -> Any:
-        return self.shown(self.decision(raw) > 0)
+        return self.shown(self.codes(raw))
+
+    def metric(self, name: Any) -> Metric | None:
+        if not isinstance(name, str) or name != "score":
+            return None
+        return Metric(
+            lambda targets, y: targets.of_rows(),
+            lambda raw, labels: (self.codes(raw) == labels).all(axis=-1),
+        )
 
     def shown(self, present: Any) -> Any:
         """Return labels, told as booleans (N, T), in the form that y had."""

@@ -72,8 +72,8 @@ class WholeNumbers(RegressionTarget):
     def decode(self, raw: Floats) -> Floats:
         raw = self.link(raw)
         if self.prediction == "mode":
-            return self.values[raw.argmax(axis=1)][:, np.newaxis].astype(raw.dtype)
-        return np.asarray((raw * self.values.astype(raw.dtype)).sum(axis=1, keepdims=True))
+            return self.values[raw.argmax(axis=-1)][..., np.newaxis].astype(raw.dtype)
+        return np.asarray((raw * self.values.astype(raw.dtype)).sum(axis=-1, keepdims=True))
 
     def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
         if self.prediction == "mean":

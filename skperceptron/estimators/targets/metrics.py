@@ -1,6 +1,7 @@
-"""Scores that are computed from raw predictions while a network is trained.
+"""Scores that are computed from raw predictions while networks are trained.
 
-They stand for scikit-learn's scorers of the same names, which would predict the rows again.
+They stand for scikit-learn's scorers of the same names, which would predict the rows again. Those
+of several networks are computed at once: K is their number, n that of the rows of each.
 """
 
 from __future__ import annotations
@@ -11,16 +12,23 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.arrays import Floats, Integers
+from ...engine.arrays import Floats, Integers, mean_of_rows
+from ...training import TargetRows
 
 __all__ = [
     "Metric",
-    "brier_score",
     "brier_terms",
     "clipped_to_precision",
-    "log_loss",
-    "root_mean_squared_error",
+    "in_common_units",
+    "log_terms",
+    "negative_error",
+    "r2",
+    "squared_distances",
 ]
+
+
+def _mean(terms: Floats, sample_weight: Floats | None) -> Floats:
+    return np.average(terms, axis=1, weights=sample_weight)
 
 
 @dataclass(frozen=True)
@@ -29,20 +37,25 @@ class Metric:
 
     Attributes
     ----------
-    prepare : callable
-        Returns what is scored from some rows' raw predictions, which it may change.
+    truth : callable
+        ``(targets, y)`` of one network's rows, encoded and as given, to what predictions are
+        compared with, (n, ...).
+    compared : callable
+        ``(raw, truth)``, (K, n, C) and (K, n, ...), to what is scored of each row, (K, n, ...).
+        May change the raw predictions.
     score : callable
-        ``(prepared, y, sample_weight)``, for all rows, to the score.
+        ``(compared, sample_weight)`` of all rows to the scores, (K,). The default is the mean.
     """
 
-    prepare: Callable[[Floats], Any]
-    score: Callable[[Any, Any, Floats | None], float]
+    truth: Callable[[TargetRows, Any], Any]
+    compared: Callable[[Floats, Any], Any]
+    score: Callable[[Any, Floats | None], Floats] = _mean
 
 
-def log_loss(probabilities: Floats, codes: Integers, sample_weight: Floats | None) -> float:
-    """Return the mean of ``-log(p)``, p being the probability, (N, C), of a row's class."""
-    given = clipped_to_precision(probabilities[np.arange(len(codes)), codes])
-    return float(np.average(-np.log(given), weights=sample_weight))
+def log_terms(probabilities: Floats, codes: Integers) -> Floats:
+    """Return ``log(p)``, p being the probability, (..., C), of a row's class."""
+    given = np.take_along_axis(probabilities, codes[..., np.newaxis], axis=-1)[..., 0]
+    return np.log(clipped_to_precision(given))
 
 
 def clipped_to_precision(probabilities: Floats) -> Floats:
@@ -51,28 +64,87 @@ def clipped_to_precision(probabilities: Floats) -> Floats:
     return np.clip(probabilities.astype(np.float64), limit, 1 - limit)
 
 
-def brier_score(probabilities: Floats, codes: Integers, sample_weight: Floats | None) -> float:
-    """Return the mean squared distance of probabilities, (N, C), from certainty (Brier 1950)."""
+def brier_terms(probabilities: Floats, codes: Integers) -> Floats:
+    """Return the squared distance of probabilities, (..., C), from certainty (Brier 1950)."""
     distances = probabilities.astype(np.float64)
-    distances[np.arange(len(codes)), codes] -= 1
-    return float(np.average(brier_terms(distances), weights=sample_weight))
+    places = codes[..., np.newaxis]
+    of_class = np.take_along_axis(distances, places, axis=-1)
+    np.put_along_axis(distances, places, of_class - 1, axis=-1)
+    return squared_distances(distances)
 
 
-def brier_terms(distances: Floats) -> Floats:
-    """Return the squared length of each row of distances, (N, C), in float64.
+def squared_distances(differences: Floats) -> Floats:
+    """Return the squared length of each row of differences, (..., C), in float64.
 
     As in scikit-learn, that of two classes is halved, so that it is at most 1.
     """
-    squares = np.einsum("nc,nc->n", distances, distances)
-    return squares / 2 if distances.shape[1] == 2 else squares
+    squares = np.einsum("...c,...c->...", differences, differences)
+    return squares / 2 if differences.shape[-1] == 2 else squares
 
 
-def root_mean_squared_error(predicted: Floats, y: Floats, sample_weight: Floats | None) -> float:
-    """Return the root of the mean squared error, averaged over the columns of y, (N, T)."""
-    errors = predicted.reshape(len(predicted), -1).astype(np.float64) - y.reshape(len(y), -1)
-    largest = np.abs(errors).max()
-    if not 0 < largest < np.inf:
-        return float(largest)
+def negative_error(compared: Floats, sample_weight: Floats | None) -> Floats:
+    """Return minus the root of the mean squared error, averaged over the columns of y.
+
+    Parameters
+    ----------
+    compared : ndarray of shape (K, n, T, 2)
+        y and predictions side by side.
+    sample_weight : ndarray of shape (K, n) or None
+    """
+    errors = compared[..., 1] - compared[..., 0]
+    largest = np.abs(errors).max(axis=(1, 2))
+    is_plain = (largest > 0) & (largest < np.inf)
     # Squares of the largest errors overflow, those of the smallest vanish.
-    means = np.average((errors / largest) ** 2, axis=0, weights=sample_weight)
-    return float(largest * np.sqrt(means).mean())
+    unit = np.where(is_plain, largest, 1.0)
+    means = mean_of_rows((errors / unit[:, np.newaxis, np.newaxis]) ** 2, sample_weight)
+    return -np.where(is_plain, largest * np.sqrt(means).mean(axis=1), largest)
+
+
+def r2(compared: Floats, sample_weight: Floats | None) -> Floats:
+    """Return R2, averaged over the columns of y, as ``r2_score`` does; arguments as above.
+
+    It compares with the mean of several rows: of a single one, it is NaN.
+    """
+    if compared.shape[1] < 2:
+        return np.full(len(compared), np.nan)
+    y, predicted, weight = in_common_units(compared[..., 0], compared[..., 1], sample_weight)
+    of_row = 1.0 if weight is None else weight[..., np.newaxis]
+    with np.errstate(over="ignore", under="ignore"):
+        wrong = (of_row * (y - predicted) ** 2).sum(axis=1)
+        spread = (of_row * (y - mean_of_rows(y, weight)[:, np.newaxis]) ** 2).sum(axis=1)
+        shares = np.divide(wrong, spread, out=np.ones_like(wrong), where=spread != 0)
+        # Where y does not vary, what is exactly right counts as 1, all else as 0.
+        columns = np.where((spread == 0) & (wrong == 0), 1.0, 1 - shares)
+        return not_infinite(columns.mean(axis=1))
+
+
+def in_common_units(
+    y: Floats, predicted: Floats, weight: Any
+) -> tuple[Floats, Floats, Floats | None]:
+    """Return what has the same R2 in units in which nothing overflows or vanishes.
+
+    Squares of the largest floats overflow, those of the smallest vanish: both are measured in
+    powers of two of their own size, which rounds nothing.
+
+    Parameters
+    ----------
+    y, predicted : ndarray of shape (..., n, T)
+    weight : ndarray of shape (..., n) or None
+    """
+    exponent = np.frexp(np.abs(y).max(axis=-2, keepdims=True))[1]
+    with np.errstate(over="ignore", under="ignore"):
+        # Further off than 1e100 times y's size, nothing changes but the exponent of the score.
+        predicted = np.clip(np.ldexp(predicted, -exponent), -1e100, 1e100)
+        y = np.ldexp(y, -exponent)
+        if weight is not None:
+            largest = np.abs(weight).max(axis=-1, keepdims=True)
+            weight = np.ldexp(weight, -np.frexp(largest)[1])
+    return y, predicted, weight
+
+
+def not_infinite(score: Any) -> Any:
+    """Return scores of which the worst is a number.
+
+    Beside a spread of next to nothing, the worst predictions are infinitely bad.
+    """
+    return np.maximum(score, -np.finfo(np.float64).max)

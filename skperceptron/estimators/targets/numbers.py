@@ -73,8 +73,8 @@ class Numbers(RegressionTarget):
         values = super().decode(raw)
         if self._asked.clip_predictions:
             # A standard deviation stays what it is.
-            of_target = values.reshape(len(values), -1, self.loss.outputs_per_target)
-            clipped = of_target[:, :, :1] if self.loss.estimates_std else of_target
+            of_target = values.reshape(*values.shape[:-1], -1, self.loss.outputs_per_target)
+            clipped = of_target[..., :1] if self.loss.estimates_std else of_target
             least, largest = (
                 bound.astype(values.dtype)[..., np.newaxis] for bound in (self.least, self.largest)
             )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ...engine.arrays import Floats, Integers
@@ -60,10 +58,10 @@ class OrderedClasses(ManyClasses):
 
     def _log_probabilities(self, raw: Floats) -> Floats:
         """Return a column for each class, by its code."""
-        return self.loss.log_probabilities(raw)[:, self._ranks()]
+        return self.loss.log_probabilities(raw)[..., self._ranks()]
 
-    def decode(self, raw: Floats) -> Any:
-        return self.classes[self._log_probabilities(raw).argmax(axis=1)]
+    def codes(self, raw: Floats) -> Integers:
+        return self._log_probabilities(raw).argmax(axis=-1)
 
     def decision(self, raw: Floats) -> Floats:
         logs = self._log_probabilities(raw)

@@ -13,7 +13,7 @@ from ...kept import kept_as
 from ...losses import CategoricalLogLoss
 from ...training import TargetRows, Targets
 from .classes import ManyClasses
-from .metrics import Metric, brier_terms, clipped_to_precision
+from .metrics import Metric, clipped_to_precision, squared_distances
 
 #: How far the sum of a row may be from 1.
 TOLERANCE = 1e-6
@@ -59,20 +59,15 @@ class ClassProbabilities(ManyClasses):
     def labels_of(self, rows: TargetRows) -> Integers | None:
         return rows.codes if rows.codes is not None else rows.of_rows().argmax(axis=1)
 
-    def score(self, judged: Any, y: Any, sample_weight: Floats | None) -> float:
-        return super().score(judged, self.likeliest(y), sample_weight)
-
     def metric(self, name: Any) -> Metric | None:
         measures = {"neg_log_loss": _cross_entropy, "neg_brier_score": _squared_distance}
         measure = measures.get(name) if isinstance(name, str) else None
         if measure is None:
             return super().metric(name)
-
-        def score(probabilities: Floats, y: Any, sample_weight: Floats | None) -> float:
-            given = self.encode_validation(y).of_rows()
-            return -float(np.average(measure(probabilities, given), weights=sample_weight))
-
-        return Metric(self.probabilities, score)
+        return Metric(
+            lambda targets, y: targets.of_rows(),
+            lambda raw, given: -measure(self.probabilities(raw), given),
+        )
 
     def likeliest(self, y: Any) -> Any:
         """Return the most probable class of each row; labels stay as they are."""
@@ -103,8 +98,8 @@ def _wrong_rows(y: Floats) -> Any:
 
 
 def _cross_entropy(probabilities: Floats, given: Floats) -> Floats:
-    return -xlogy(given, clipped_to_precision(probabilities)).sum(axis=1)
+    return -xlogy(given, clipped_to_precision(probabilities)).sum(axis=-1)
 
 
 def _squared_distance(probabilities: Floats, given: Floats) -> Floats:
-    return brier_terms(probabilities - given)
+    return squared_distances(probabilities - given)

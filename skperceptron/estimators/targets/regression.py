@@ -22,7 +22,7 @@ from ...options import Interval, plain
 from ...training import TargetRows
 from ..choices import resolved_loss
 from .base import Target
-from .metrics import Metric, root_mean_squared_error
+from .metrics import Metric, in_common_units, negative_error, not_infinite, r2
 from .units import Units
 
 
@@ -201,7 +201,7 @@ class RegressionTarget(Target):
     def link(self, raw: Floats) -> Floats:
         if raw.dtype == np.float32 and self.loss.outgrows(raw):
             raw = raw.astype(np.float64)
-        self.loss.inverse_link(raw, out=raw)
+        self.loss.link_all(raw, raw)
         return raw
 
     def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
@@ -228,28 +228,17 @@ class RegressionTarget(Target):
     def score_name(self) -> str | None:
         return "R2" if self.is_scored_by_r2 else None
 
-    def judged(self, raw: Floats) -> Any:
-        if not self.is_scored_by_r2:
-            return raw
-        offset, factor = self._output_units()
-        with np.errstate(over="ignore"):
-            return self.decode(raw * factor + offset)
-
-    def score(self, judged: Any, y: Any, sample_weight: Floats | None) -> float:
-        if not self.is_scored_by_r2:
-            y = y.reshape(len(y), -1)
-            with np.errstate(over="ignore", invalid="ignore"):
-                targets = self.units.apply(y).astype(judged.dtype)
-                return -self.loss.mean(judged, targets, sample_weight)
-        if len(y) < 2:
-            # R2 compares with the mean of several rows; scikit-learn would warn besides.
-            return np.nan
-        return scored(r2_score, y, judged, sample_weight)
-
     def metric(self, name: Any) -> Metric | None:
-        if name == "neg_root_mean_squared_error" and self.is_scored_by_r2:
-            return Metric(self.judged, _negative_error)
-        return super().metric(name)
+        scores = {"score": r2, "neg_root_mean_squared_error": negative_error}
+        if not self.is_scored_by_r2 or not isinstance(name, str) or name not in scores:
+            return None
+        return Metric(lambda targets, y: y.reshape(len(y), -1), self._beside, scores[name])
+
+    def _beside(self, raw: Floats, y: Floats) -> Floats:
+        """Return y and predictions in its units, (..., T, 2), from raw ones in the network's."""
+        offset, factor = self._output_units()
+        predicted = self.decode(raw * factor + offset)
+        return np.stack([y.astype(np.float64), predicted.astype(np.float64)], axis=-1)
 
     def measure(self, y: Floats, predicted: Floats, sample_weight: Any) -> float:
         """Return how good predictions are: R2, or D2 where the network predicts quantiles.
@@ -303,10 +292,6 @@ class RegressionTarget(Target):
         return self.units.shift.tobytes(), self.units.scale.tobytes()
 
 
-def _negative_error(predicted: Floats, y: Floats, sample_weight: Floats | None) -> float:
-    return -root_mean_squared_error(predicted, y, sample_weight)
-
-
 def _checked_numbers(y: Any) -> Floats:
     """Return y as float64, (N, T)."""
     refuse_dates(y, "y")
@@ -320,21 +305,13 @@ def _checked_numbers(y: Any) -> Floats:
 
 
 def scored(score: Callable[..., float], y: Floats, predicted: Floats, weight: Any) -> float:
-    """Return a score that does not depend on the units of y and of weights, (N,).
-
-    Squares of the largest floats overflow, those of the smallest vanish: both are measured in
-    powers of two of their own size, which rounds nothing.
-    """
+    """Return a score that does not depend on the units of y and of weights, (N,)."""
     y = y.reshape(len(y), -1)
     predicted = predicted.astype(np.float64).reshape(len(predicted), -1)
-    exponent = np.frexp(np.abs(y).max(axis=0))[1]
+    is_plain = weight is not None and np.ndim(weight) == 1
+    plain_weight: Floats | None = np.asarray(weight, dtype=np.float64) if is_plain else None
+    y, predicted, plain_weight = in_common_units(y, predicted, plain_weight)
     with np.errstate(over="ignore", under="ignore"):
-        # Further off than 1e100 times y's size, nothing changes but the exponent of the score.
-        predicted = np.clip(np.ldexp(predicted, -exponent), -1e100, 1e100)
-        y = np.ldexp(y, -exponent)
-        if weight is not None and np.ndim(weight) == 1:
-            weight = np.asarray(weight, dtype=np.float64)
-            weight = np.ldexp(weight, -np.frexp(np.abs(weight).max())[1])
-        found = float(score(y, predicted, sample_weight=weight))
-    # Beside a spread of next to nothing, the worst predictions are infinitely bad.
-    return max(found, -np.finfo(np.float64).max)
+        # What is no weight for each row is refused there.
+        found = score(y, predicted, sample_weight=plain_weight if is_plain else weight)
+    return float(not_infinite(found))

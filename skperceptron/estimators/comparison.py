@@ -1,0 +1,171 @@
+"""Losses and scores of raw predictions of validation rows.
+
+Networks whose figures are computed alike are compared with the truth together; a single one is a
+group of one. Here K is the number of networks, n that of the rows of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..engine.arrays import Floats
+from ..training import TargetRows
+from .targets import Target
+from .targets.metrics import Metric
+
+#: Numbers of the targets up to which they are kept as the loss reads them (8 MB).
+KEPT = 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedRows:
+    """What the validation rows of one network should be predicted as.
+
+    Attributes
+    ----------
+    targets : TargetRows
+    y : ndarray of shape (n, ...)
+        Checked, not encoded.
+    weight : ndarray of shape (n,) or None
+        What each row counts.
+    """
+
+    targets: TargetRows
+    y: Any
+    weight: Floats | None
+
+    def part(self, rows: slice) -> JudgedRows:
+        """Return some of the rows."""
+        weight = None if self.weight is None else self.weight[rows]
+        return JudgedRows(self.targets.part(rows), self.y[rows], weight)
+
+
+@dataclass(frozen=True, eq=False)
+class _Truth:
+    """What raw predictions are compared with.
+
+    Attributes
+    ----------
+    targets : ndarray of shape (K, n, T)
+        As the loss reads them.
+    of_metric : ndarray of shape (K, n, ...) or None
+        As the metric does, if there is one.
+    weight : ndarray of shape (K, n) or None
+    """
+
+    targets: Floats
+    of_metric: Any
+    weight: Floats | None
+
+    @classmethod
+    def of(cls, members: Sequence[JudgedRows], metric: Metric | None, dtype: np.dtype) -> _Truth:
+        """Return that of all members."""
+        targets = np.stack([rows.targets.of_rows() for rows in members])
+        of_metric = None
+        if metric is not None:
+            of_metric = np.stack([metric.truth(rows.targets, rows.y) for rows in members])
+        return cls(np.ascontiguousarray(targets, dtype=dtype), of_metric, _weights(members))
+
+    @property
+    def totals(self) -> Floats:
+        """What the rows of each network count together, (K,)."""
+        n_networks, n_rows, _ = self.targets.shape
+        return (
+            np.full(n_networks, float(n_rows)) if self.weight is None else self.weight.sum(axis=1)
+        )
+
+
+class Comparison:
+    """Compares raw predictions of K networks with the truth.
+
+    Parameters
+    ----------
+    target : Target
+        Of one of the networks; those of the others have the same ``key_of_judging``.
+    monitor : str or callable
+        As in :class:`~skperceptron.stopping.EarlyStopping`.
+    members : sequence of JudgedRows
+        Of each network; all have equally many, and either all have weights or none.
+
+    Attributes
+    ----------
+    gives_scores : bool
+        Whether raw predictions are enough to know the score; if not, a scorer is to be asked.
+    """
+
+    def __init__(self, target: Target, monitor: Any, members: Sequence[JudgedRows]) -> None:
+        self._target, self._monitor, self._members = target, monitor, members
+        self._metric = target.metric(monitor)
+        self._is_by_loss = monitor == "loss" or (monitor == "score" and target.score_name is None)
+        self.gives_scores = self._is_by_loss or self._metric is not None
+        self._truth: _Truth | None = None
+
+    @property
+    def key(self) -> Hashable:
+        """What comparisons agree in that can be joined."""
+        rows, monitor = self._members[0], self._monitor if self.gives_scores else None
+        return self._target.key_of_judging, monitor, rows.targets.n_rows, rows.weight is None
+
+    def joined(self, others: Sequence[Comparison]) -> Comparison:
+        """Return one comparison of the networks of this one and of others with the same key."""
+        members = [rows for one in (self, *others) for rows in one._members]
+        return Comparison(self._target, self._monitor, members)
+
+    def figures(self, raw: Floats) -> tuple[Floats, Floats | None]:
+        """Return losses and scores, each (K,), of raw predictions, (K, n, C), which may change.
+
+        Both are NaN where a prediction is not finite.
+        """
+        return self.figures_of_parts([(slice(0, raw.shape[1]), raw)])
+
+    def figures_of_parts(
+        self, parts: Iterable[tuple[slice, Floats]]
+    ) -> tuple[Floats, Floats | None]:
+        """Return what ``figures`` does, from the predictions of some rows after those of others."""
+        means, totals, compared = [], [], []
+        is_finite = np.ones(len(self._members), dtype=bool)
+        # What overflows is answered by an error.
+        with np.errstate(over="ignore", invalid="ignore"):
+            for part, raw in parts:
+                is_finite &= np.isfinite(raw).all(axis=(1, 2))
+                if not is_finite.any():
+                    return np.full(len(is_finite), np.nan), None
+                raw[~is_finite] = 0
+                truth = self._truth_of(part, raw.dtype)
+                if truth.totals.all():
+                    means.append(self._target.loss.means(raw, truth.targets, truth.weight))
+                    totals.append(truth.totals)
+                if self._metric is not None:
+                    compared.append(self._metric.compared(raw, truth.of_metric))
+            losses = means[0] if len(means) == 1 else np.average(means, axis=0, weights=totals)
+            losses = np.where(is_finite, losses, np.nan)
+            return losses, self._scores(losses, compared)
+
+    def _scores(self, losses: Floats, compared: Sequence[Any]) -> Floats | None:
+        if self._metric is None:
+            return -losses if self._is_by_loss else None
+        whole = compared[0] if len(compared) == 1 else np.concatenate(compared, axis=1)
+        return self._metric.score(whole, _weights(self._members))
+
+    def _truth_of(self, part: slice, dtype: np.dtype) -> _Truth:
+        """Return what some rows' predictions are compared with."""
+        if self._truth is not None:
+            return self._truth
+        n_rows = self._members[0].targets.n_rows
+        is_all = part.start == 0 and part.stop >= n_rows
+        members = self._members if is_all else [rows.part(part) for rows in self._members]
+        truth = _Truth.of(members, self._metric, dtype)
+        if is_all and truth.targets.size <= KEPT:
+            # Each epoch asks for them.
+            self._truth = truth
+        return truth
+
+
+def _weights(members: Sequence[JudgedRows]) -> Floats | None:
+    """Return the weights of all members' rows, (K, n)."""
+    weights = [rows.weight for rows in members if rows.weight is not None]
+    return np.stack(weights) if weights else None

@@ -1,0 +1,144 @@
+"""Losses and scores of several networks at once: those of each alone, to the last bit."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from scipy import sparse
+from scipy.special import softmax
+from sklearn.metrics import accuracy_score
+
+from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron._sklearn.checks import FitMode
+from skperceptron.estimators.comparison import Comparison, JudgedRows
+from skperceptron.losses import CategoricalLogLoss, PoissonDeviance
+
+FIT = FitMode(continuing=False, incremental=False)
+RNG = np.random.RandomState(0)
+K, N = 4, 12
+CODES = np.resize([0, 1, 2], (K, N))
+LABELS = RNG.randint(2, size=(K, N, 3))
+NUMBERS = RNG.uniform(1, 9, size=(K, N))
+
+
+class OwnLink(CategoricalLogLoss):
+    """A user's loss, whose link knows rows and classes only."""
+
+    def inverse_link(self, raw, out):
+        out[:] = softmax(raw, axis=1)
+
+
+CASES = {
+    "two classes": (MLPBinaryClassifier(), CODES % 2, 1),
+    "classes": (MLPSoftmaxClassifier(), np.array(["a", "b", "c"], dtype=object)[CODES], 3),
+    "smoothed": (MLPSoftmaxClassifier(loss=CategoricalLogLoss(0.1)), CODES, 3),
+    "own link": (MLPSoftmaxClassifier(loss=OwnLink()), CODES, 3),
+    "ordered": (MLPSoftmaxClassifier(loss="ordinal"), CODES, 2),
+    "soft labels": (MLPSoftmaxClassifier(), RNG.dirichlet(np.ones(3), (K, N)), 3),
+    "labels": (MLPBinaryClassifier(), LABELS, 3),
+    "sparse labels": (MLPBinaryClassifier(), [sparse.csr_array(one) for one in LABELS], 3),
+    "numbers": (MLPRegressor(), np.stack([NUMBERS, NUMBERS**2], axis=-1), 2),
+    "Gaussian": (MLPRegressor(loss="gaussian_nll"), NUMBERS, 2),
+    "counts": (MLPRegressor(loss=PoissonDeviance()), NUMBERS, 1),
+    "in a range": (MLPRegressor(output_range=(0, 10)), NUMBERS, 1),
+    "whole numbers": (MLPRegressor(output="categorical"), np.round(NUMBERS), 9),
+}
+MONITORS = ("score", "loss", "neg_log_loss", "neg_brier_score", "neg_root_mean_squared_error")
+
+
+def comparisons_of(case, monitor, weighted):
+    """Return one comparison for each network, all of the same target."""
+    estimator, of_networks, n_outputs = CASES[case]
+    whole = sparse.vstack if case == "sparse labels" else np.concatenate
+    target = estimator._choose_target(whole(list(of_networks)), FIT)
+    target.encode(whole(list(of_networks)), None, FIT, None)
+    weights = RNG.uniform(size=(K, N)) if weighted else [None] * K
+    rows = [
+        JudgedRows(target.encode_validation(y), y, weight)
+        for y, weight in zip(of_networks, weights, strict=True)
+    ]
+    raw = RNG.normal(size=(K, N, n_outputs))
+    return [Comparison(target, monitor, [one]) for one in rows], raw
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("monitor", MONITORS)
+@pytest.mark.parametrize("case", CASES)
+def test_figures_of_several_networks_are_those_of_each(case, monitor, dtype, weighted):
+    alone, raw = comparisons_of(case, monitor, weighted)
+    raw = raw.astype(dtype)
+    assert len({one.key for one in alone}) == 1
+    joined = alone[0].joined(alone[1:])
+    for _ in range(2):
+        losses, scores = joined.figures(raw.copy())
+        found = [one.figures(raw[k : k + 1].copy()) for k, one in enumerate(alone)]
+        assert np.isfinite(losses).all()
+        assert_array_equal(losses, np.concatenate([loss for loss, _ in found]))
+        if joined.gives_scores:
+            assert_array_equal(scores, np.concatenate([score for _, score in found]))
+        else:
+            assert scores is None and all(score is None for _, score in found)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("case", CASES)
+def test_a_network_that_diverges_leaves_the_others_alone(case, bad):
+    alone, raw = comparisons_of(case, "score", False)
+    raw[1, 3, 0] = bad
+    losses, scores = alone[0].joined(alone[1:]).figures(raw.copy())
+    assert np.isnan(losses[1]) and np.isnan(alone[1].figures(raw[1:2].copy())[0])
+    for k in (0, 2, 3):
+        loss, score = alone[k].figures(raw[k : k + 1].copy())
+        assert (losses[k], scores[k]) == (loss[0], score[0])
+
+
+def test_counts_out_of_range_leave_the_rounding_of_others_alone():
+    alone, raw = comparisons_of("counts", "loss", True)
+    raw[2, 0, 0] = -800.0
+    losses, _ = alone[0].joined(alone[1:]).figures(raw.copy())
+    found = [one.figures(raw[k : k + 1].copy())[0][0] for k, one in enumerate(alone)]
+    assert np.isfinite(losses).all()
+    assert_array_equal(losses, found)
+
+
+def test_parts_of_rows_give_the_figures_of_all():
+    alone, raw = comparisons_of("labels", "score", True)
+    parts = [(slice(0, 5), raw[:1, :5].copy()), (slice(5, N), raw[:1, 5:].copy())]
+    losses, scores = alone[0].figures_of_parts(parts)
+    wanted = alone[0].figures(raw[:1].copy())
+    np.testing.assert_allclose(losses, wanted[0], rtol=1e-14)
+    assert_array_equal(scores, wanted[1])
+
+
+def test_a_softmax_over_many_rows_of_many_classes_has_the_bits_of_each_alone():
+    raw = RNG.normal(size=(3, 200, 10))
+    loss, together = CategoricalLogLoss(), np.empty_like(raw)
+    loss.link_all(raw, together)
+    for one, linked in zip(raw, together, strict=True):
+        alone = np.empty_like(one)
+        loss.inverse_link(one, out=alone)
+        assert_array_equal(linked, alone)
+
+
+def test_accuracy_is_that_of_labels_and_ties_go_to_the_first_class():
+    (one, *_), _ = comparisons_of("classes", "score", False)
+    raw = np.zeros((1, N, 3))
+    raw[0, :4, 1:] = 1
+    predicted = np.array(["b"] * 4 + ["a"] * 8)
+    (score,) = one.figures(raw)[1]
+    assert score == accuracy_score(np.array(["a", "b", "c"])[CODES[0]], predicted)
+
+
+def test_networks_that_compute_otherwise_are_not_joined():
+    keys = {
+        comparisons_of(case, monitor, weighted)[0][0].key
+        for case in ("two classes", "classes", "smoothed", "numbers")
+        for monitor in ("score", "loss")
+        for weighted in (False, True)
+    }
+    assert len(keys) == 16
+    # Equal classes and losses are enough, units of numbers are not.
+    for case, n_keys in (("classes", 1), ("numbers", 2)):
+        both = [comparisons_of(case, "score", False)[0][0] for _ in range(2)]
+        assert len({one.key for one in both}) == n_keys
