@@ -1,7 +1,7 @@
 """How a layer's weights and biases start.
 
-Nearly all but scikit-learn's own rule start biases at zero and take the *gain* of the activation
-that follows: the factor that undoes its effect on the size of signals. It is
+Nearly all but the rules of scikit-learn and PyTorch start biases at zero and take the *gain* of the
+activation that follows: the factor that undoes its effect on the size of signals. It is
 :math:`1 / \\sqrt{E f(z)^2}` for standard normal z (He et al. 2015), which is
 :math:`\\sqrt 2` for ReLU and 1 for the identity, and is computed for any activation.
 """
@@ -32,6 +32,7 @@ __all__ = [
     "LeCunUniform",
     "NTKNormal",
     "Orthogonal",
+    "PyTorch",
     "ScikitLearn",
     "UnitVariance",
     "ZeroOutput",
@@ -143,6 +144,21 @@ class ScikitLearn(Initializer):
 
     def draw(self, layer: Layer, rng: np.random.RandomState) -> tuple[Floats, Floats]:
         bound = np.sqrt(layer.init_factor / (layer.fan_in + layer.units))
+        weight = rng.uniform(-bound, bound, (layer.fan_in, layer.units))
+        return weight, rng.uniform(-bound, bound, layer.units)
+
+
+class PyTorch(Initializer):
+    r"""Weights and biases uniform in :math:`\pm 1 / \sqrt{\text{fan in}}`, as in PyTorch.
+
+    Whatever follows, values become smaller from layer to layer, and the first predictions are small
+    beside a target of variance 1.
+    """
+
+    names = ("pytorch",)
+
+    def draw(self, layer: Layer, rng: np.random.RandomState) -> tuple[Floats, Floats]:
+        bound = 1 / np.sqrt(layer.fan_in)
         weight = rng.uniform(-bound, bound, (layer.fan_in, layer.units))
         return weight, rng.uniform(-bound, bound, layer.units)
 

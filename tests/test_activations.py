@@ -367,7 +367,7 @@ def test_backward_multiplies_the_gradient_that_comes_in(case):
 @EVERY_CASE
 @BOTH_DTYPES
 def test_forward_and_backward_allocate_nothing_of_batch_size(case, dtype):
-    z = np.linspace(-3, 3, 200_000).astype(dtype).reshape(1, 2000, 100)
+    z = np.linspace(-3, 3, 400_000).astype(dtype).reshape(1, 4000, 100)
     out, grad = np.empty_like(z), np.ones_like(z)
     learned = learned_by(case.activation, z.shape, z.dtype)
     gradients = [np.empty_like(theta) for theta in learned]
@@ -797,3 +797,27 @@ def test_celu_of_an_alpha_that_vanishes_is_a_relu(dtype):
     with np.errstate(over="ignore"):
         assert_allclose(CELU(1e-300)(z), [0, 0, 2], atol=1e-37)
         assert np.isfinite(CELU(1e-300).derivative(z)).all()
+
+
+@pytest.mark.parametrize("name", ["gelu", "mish"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_is_computed_in_portions_is_computed_everywhere(name, dtype):
+    activation = activations.get_activation(name)
+    # Several portions for each member, the last one shorter.
+    z = np.random.RandomState(0).randn(2, 517, 96).astype(dtype)
+    assert z.nbytes > 2 * activations.PORTION
+    found, slope = np.empty_like(z), np.ones_like(z)
+    activation.infer(z.copy(), found)
+    few = [np.empty_like(z[:, :11]) for _ in range(47)]
+    for i, part in enumerate(few):
+        activation.infer(z[:, 11 * i : 11 * (i + 1)].copy(), part)
+    assert_allclose(found, np.concatenate(few, axis=1), rtol=1e-5, atol=1e-6)
+    own, again = z.copy(), np.empty_like(z)
+    activation.forward(own, again)
+    activation.backward(own, again, slope)
+    step = 1e-6
+    wide = z.astype(np.float64)
+    above, below = (np.empty_like(wide) for _ in range(2))
+    activation.forward(wide + step, above)
+    activation.forward(wide - step, below)
+    assert_allclose(slope, (above - below) / (2 * step), atol=1e-5)

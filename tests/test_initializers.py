@@ -35,6 +35,7 @@ from skperceptron.initializers import (
     LeCunUniform,
     NTKNormal,
     Orthogonal,
+    PyTorch,
     ScikitLearn,
     UnitVariance,
     ZeroOutput,
@@ -107,6 +108,11 @@ def of_scikit_learn(i, fan_in, units, gain):
     return 2 / (fan_in + units)
 
 
+def of_pytorch(i, fan_in, units, gain):
+    """A third of the squared bound, which is the root of 1 / fan in."""
+    return 1 / (3 * fan_in)
+
+
 #: What the paper of every class says.
 LAWS = {
     Constant: Law("equal", lambda i, *_: i.value),
@@ -119,6 +125,7 @@ LAWS = {
     LeCunUniform: Law("uniform", lecun),
     # All rows, or all columns, have length 1, times the gain.
     Orthogonal: Law("orthogonal", lambda i, fan_in, units, gain: gain**2 / max(fan_in, units)),
+    PyTorch: Law("uniform", of_pytorch, of_pytorch),
     ScikitLearn: Law("uniform", of_scikit_learn, of_scikit_learn),
     NTKNormal: Law("normal", lecun, lambda *_: 1.0, zero_output=True),
     # Without data, which has tests of its own.

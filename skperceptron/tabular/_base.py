@@ -313,9 +313,9 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
             "early_stopping": EarlyStopping(
                 recipe.monitor,
                 patience=_patience(preset, n_epochs),
-                tol=0.0,
+                tol=preset.tol,
                 every=max(1, round(n_epochs / preset.looks)),
-                ties="latest",
+                ties=preset.ties,
             ),
         }
         if self.hidden_layer_sizes is not None:

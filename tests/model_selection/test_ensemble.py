@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron.losses import Pinball
 from skperceptron.model_selection import StackedEnsembleClassifier, StackedEnsembleRegressor
+from skperceptron.model_selection._ensemble_base import mean_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -116,6 +117,16 @@ def test_mean_and_spread_of_the_largest_numbers_do_not_overflow():
     huge = clone(ordinary).fit(XR[:60], factor * wave).predict(XR[:60], return_std=True)
     assert_allclose(huge[0] / factor, mean, rtol=1e-9)
     assert_allclose(huge[1] / factor, std, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_means_of_numbers_on_both_sides_of_the_bound_agree(dtype):
+    below = np.array([[0.3, 0.8], [0.2, 0.9], [0.1, 0.7]], dtype=dtype) / 8
+    assert_array_equal(mean_of(list(below)), below.mean(axis=0))
+    # A power of two that changes no digit, but lets sums of three overflow.
+    exponent = np.finfo(dtype).maxexp + 2
+    assert_array_equal(mean_of(np.ldexp(below, exponent)), np.ldexp(below.mean(axis=0), exponent))
 
 
 @pytest.mark.parametrize("quantile", [0.8, [0.1, 0.5, 0.9]])

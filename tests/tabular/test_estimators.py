@@ -258,12 +258,25 @@ def test_published_networks_hold_one_fifth_out_and_are_not_calibrated(cls, prese
     assert np.isnan(predicted[:, 0]).sum() == len(train)
     assert np.isfinite(model.cv_score_)
     assert len(network.hidden_layer_sizes) == 3
-    assert network.early_stopping.ties == "latest"
+    assert network.early_stopping.ties == ("first" if preset == "tabm" else "latest")
     if cls is TabularMLPClassifier:
         np.testing.assert_array_equal(model.temperatures_, 1)
         alone = network.predict_proba(model.preprocessor_.transform(X))
         # In float32, where the number of BLAS's threads may change the last bits.
         np.testing.assert_allclose(model.predict_proba(X), alone, rtol=1e-5)
+
+
+def test_equally_good_epochs_do_not_keep_tabm_going():
+    X = np.random.RandomState(0).randn(80, 3)
+    arm = {"hidden_layer_sizes": (16,), "ensemble_size": 2, "learning_rate_init": 0.05}
+    model = TabularMLPClassifier("tabm", arms=[arm], max_epochs=160, random_state=0)
+    ((network,),) = model.fit(X, X[:, 0] > 0).ensemble_.estimators_
+    assert network.initializer == "pytorch"
+    scores, patience = network.validation_scores_, 10
+    first_best = int(np.argmax(scores))
+    assert scores.count(max(scores)) > 1
+    # One epoch more than is tolerated.
+    assert network.n_iter_ == first_best + 1 + patience + 1
 
 
 def test_published_networks_are_trained_for_all_of_their_epochs():
