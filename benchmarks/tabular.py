@@ -190,7 +190,9 @@ def judged(task: Task, model: Any, X: Any, y: Any) -> dict[str, float]:
     else:
         probability = np.asarray(predictions, dtype=np.float64)
         classes = np.asarray(model.classes_, dtype=str)
-        place = np.searchsorted(classes, y)
+        # Numbers are in another order than their texts.
+        order = np.argsort(classes)
+        place = order[np.searchsorted(classes, y, sorter=order)]
         probability = np.clip(probability, 1e-15, 1)
         probability /= probability.sum(axis=1, keepdims=True)
         of_truth = probability[np.arange(len(y)), place]
