@@ -23,7 +23,9 @@ LOOPS = {"gather", "gather_narrow", "gather_widen", "narrow", "widen"} | {
 #: Operands that a row has at most, sizes that a loop reads, and their strides.
 OPERANDS, DIMS, STEPS = 5, 4, 9
 
-#: Where in a row the addresses stand, and by how much they move from step to step.
+#: Where in a row stands whether threads wait for each other before they treat it, where the addresses
+#: stand, and by how much they move from step to step.
+WAITS = 8
 ADDRESSES = slice(11, 11 + OPERANDS)
 BY_STEP = slice(ADDRESSES.stop, ADDRESSES.stop + OPERANDS)
 
@@ -74,8 +76,6 @@ class Row:
         By how many bytes each operand moves from step to step.
     group : int
         How many rows, this one being the first, are run block by block.
-    waits : bool
-        Whether threads wait for each other before they treat it.
     """
 
     loop: Loop
@@ -93,7 +93,6 @@ class Row:
     members: tuple[int, int] = (0, 1)
     by_step: Sequence[int] = field(default=())
     group: int = 0
-    waits: bool = True
 
     @property
     def is_divided(self) -> bool:
@@ -110,7 +109,7 @@ class Row:
             *self.members,
             self.work,
             self.axis if self.axis is not None and self.is_divided else -1,
-            self.waits,
+            True,
             *(n for n, _ in outer),
             *_padded(self.addresses, OPERANDS),
             *_padded(self.by_step, OPERANDS),

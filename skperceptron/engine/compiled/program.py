@@ -18,7 +18,7 @@ import numpy as np
 from ..arrays import Call, Integers
 from ..calls import OfMembers
 from .extension import steps as extension
-from .layout import ADDRESSES, BY_STEP, WIDTH, Row
+from .layout import ADDRESSES, BY_STEP, WAITS, WIDTH, Row
 from .rows import Rows, encode
 from .team import Team
 
@@ -59,9 +59,10 @@ class Table:
     """
 
     def __init__(self, rows: Sequence[Row], of_epoch: Sequence[bool]) -> None:
-        blockwise = _meeting_where_needed(_in_blocks(rows, of_epoch))
+        blockwise = _in_blocks(rows, of_epoch)
         words = [word for row in blockwise for word in row.words()]
         self._words = np.array(words, dtype=np.intp).reshape(-1, WIDTH)
+        self._words[_done_alone(blockwise), WAITS] = False
         self._owners = [row.owners for row in rows]
         self._by_epoch = self._words[:, BY_STEP] * np.array(of_epoch)[:, np.newaxis]
         self._start = 0
@@ -322,14 +323,15 @@ def _in_blocks(rows: Sequence[Row], of_epoch: Sequence[bool]) -> Sequence[Row]:
     return found
 
 
-def _meeting_where_needed(rows: Sequence[Row]) -> list[Row]:
-    """Let one thread go on with what it alone does without waiting for the others."""
-    found = list(rows)
-    was_divided = True
+def _done_alone(rows: Sequence[Row]) -> list[int]:
+    """Return the places of rows that one thread of a team treats right after others of its own."""
+    found = []
+    is_alone = False
     i = 0
     while i < len(rows):
-        found[i] = replace(rows[i], waits=was_divided or rows[i].is_divided)
-        was_divided = rows[i].is_divided
+        if is_alone and not rows[i].is_divided:
+            found.append(i)
+        is_alone = not rows[i].is_divided
         i += rows[i].group or 1
     return found
 
