@@ -515,6 +515,13 @@ def test_neighbours_along_the_same_vectors_are_one_group():
     assert table._words[0, 3] == 2
 
 
+def test_threads_wait_where_one_may_read_what_another_has_written():
+    few, many = draw_matrix(10), draw_matrix(LENGTH)
+    alone, shared = partial(np.add, few, 1.0, few), partial(np.exp, many, many)
+    table = table_of(alone, alone, shared, alone, alone)
+    assert_array_equal(table._words[:, layout.WAITS], [1, 0, 1, 1, 0])
+
+
 # Recording.
 
 

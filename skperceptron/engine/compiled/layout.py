@@ -23,9 +23,10 @@ LOOPS = {"gather", "gather_narrow", "gather_widen", "narrow", "widen"} | {
 #: Operands that a row has at most, sizes that a loop reads, and their strides.
 OPERANDS, DIMS, STEPS = 5, 4, 9
 
-#: Where in a row stands whether threads wait for each other before they treat it, where the addresses
-#: stand, and by how much they move from step to step.
+#: Where in a row stands whether threads wait for each other before they treat it.
 WAITS = 8
+
+#: Where the addresses stand, and by how much they move from step to step.
 ADDRESSES = slice(11, 11 + OPERANDS)
 BY_STEP = slice(ADDRESSES.stop, ADDRESSES.stop + OPERANDS)
 
