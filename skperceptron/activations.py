@@ -45,10 +45,10 @@ LEAST_GATED = -60.0
 #: (65,536 numbers of float32 at least 0: 15 us, by ``np.maximum`` 34 us.)
 CLIPPED_FROM = 2**12
 
-#: Bytes of an array that are computed at a time where two arrays are not enough: 10,000 rows took
-#: 169, 149, 142 and 134 ms of a regressor for tables, whose networks have Mish, with 2^15, 2^16,
-#: 2^17 and 2^18, and steps of training as long as ever. Not every cache holds the largest ones.
-PORTION = 2**17
+#: Bytes of an array that are computed at a time where two arrays are not enough. (A regressor for
+#: tables, whose networks have Mish, took 169, 149, 142 and 134 ms for 10,000 rows with 2^15, 2^16,
+#: 2^17 and 2^18. What is allocated for it is to stay small beside a batch.)
+PORTION = 2**16
 
 # Abramowitz & Stegun (1964) give them in 7.1.26 for the error function.
 

@@ -151,8 +151,8 @@ class ScikitLearn(Initializer):
 class PyTorch(Initializer):
     r"""Weights and biases uniform in :math:`\pm 1 / \sqrt{\text{fan in}}`, as in PyTorch.
 
-    Whatever follows, values become smaller from layer to layer, and the first predictions are small
-    beside a target of variance 1.
+    So begin the linear layers of Paszke et al. (2019). Whatever follows, values become smaller from
+    layer to layer, and the first predictions are small beside a target of variance 1.
     """
 
     names = ("pytorch",)

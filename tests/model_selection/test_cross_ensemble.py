@@ -91,9 +91,9 @@ def test_training_to_the_last_epoch_is_no_lack_of_convergence():
 def test_all_members_are_one_stack(monkeypatch):
     sizes = []
 
-    def spied(network, members, *others):
+    def spied(network, members, *others, **options):
         sizes.append(len(members))
-        return Stack(network, members, *others)
+        return Stack(network, members, *others, **options)
 
     monkeypatch.setattr(stacking, "Stack", spied)
     classifier(SCALED, SCALED_ARMS).fit(X, Y)

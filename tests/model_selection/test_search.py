@@ -132,9 +132,9 @@ def stacks(monkeypatch):
     sizes = []
 
     class Noted(stacking.Stack):
-        def __init__(self, network, members, *others):
+        def __init__(self, network, members, *others, **options):
             sizes.append(len(members))
-            super().__init__(network, members, *others)
+            super().__init__(network, members, *others, **options)
 
     monkeypatch.setattr(stacking, "Stack", Noted)
     return sizes
