@@ -279,9 +279,10 @@ class Loss(Component):
 
         Parameters
         ----------
-        raw, gradient : ndarray of shape (K, B, C)
+        raw : ndarray of shape (K, B, C)
         y : ndarray of shape (K, B, T)
         sample_weight : ndarray of shape (K, B), default=None
+        gradient : ndarray of shape (K, B, C), default=None
         """
         if gradient is not None:
             scratch = raw.copy()
