@@ -71,7 +71,7 @@ def run(work, x, delta):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("activation", EVERY_ACTIVATION)
 def test_step_of_any_activation_allocates_nothing_of_batch_size(peak_of, activation, dtype):
-    batch_size, units = 8192, 32
+    batch_size, units = 16384, 32
     network = build(activation=activation, hidden=(units, units))
     rng = np.random.RandomState(0)
     vectors = rng.normal(scale=0.1, size=(1, network.n_parameters)).astype(dtype)
