@@ -257,7 +257,7 @@ class Common:
             check_parameters(network)
             self._accepted |= tokens
             self._kept.append(values)
-        return frozenset(tokens) if all(map(is_immutable, values.values())) else None
+        return frozenset(tokens) if all(map(_is_plain, values.values())) else None
 
     def once(self, fit: Fit) -> Once:
         """Return what keeps things that fits of equal parameters would find out alike."""
@@ -298,14 +298,19 @@ class Common:
         return checked
 
 
+def _is_plain(value: Any) -> bool:
+    """Tell whether a token says all of a value; nobody changes a list while networks train."""
+    return is_immutable(tuple(value) if type(value) is list else value)
+
+
 def token(value: Any) -> Hashable:
     """Return what two parameter values agree in only if they mean the same.
 
-    Numbers, strings and tuples are compared by value, everything else by identity: the values
-    must live as long as their tokens.
+    Numbers, strings, tuples and lists are compared by value, everything else by identity: the
+    values must live as long as their tokens.
     """
-    if isinstance(value, tuple):
-        return tuple(token(item) for item in value)
+    if type(value) in (tuple, list):
+        return type(value), *map(token, value)
     if value is None or isinstance(value, str | bool | int | float):
         return type(value), value
     return id(value)

@@ -746,6 +746,23 @@ def test_equal_components_are_recognised_and_arrays_stand_for_themselves():
     with_array.table = np.zeros(3)
     assert common.unify(with_array) is with_array
     assert stacking.token((1, 0.5)) == stacking.token((1, 0.5)) != stacking.token((True, 0.5))
+    assert stacking.token([1, 2]) == stacking.token([1, 2]) != stacking.token((1, 2))
+
+
+@pytest.mark.parametrize("size", [(3,), [3]], ids=["tuple", "list"])
+def test_parameters_of_equal_candidates_are_checked_once(monkeypatch, size):
+    checked = []
+
+    def counted(network):
+        checked.append(network)
+        check(network)
+
+    check = stacking.check_parameters
+    monkeypatch.setattr(stacking, "check_parameters", counted)
+    network = MLPSoftmaxClassifier(max_iter=2, random_state=0)
+    grid = {"hidden_layer_sizes": [size], "alpha": [0.1, 0.2]}
+    StackedGridSearchCV(network, grid, cv=3, refit=False, n_jobs=1).fit(X, Y)
+    assert [one.alpha for one in checked] == [0.1, 0.2]
 
 
 def test_stacks_of_one_process_check_each_split_once(monkeypatch, stacks):
