@@ -21,6 +21,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from skperceptron import MLPBinaryClassifier, MLPSoftmaxClassifier, initializers
 from skperceptron import MLPRegressor as OurRegressor
 from skperceptron.activations import ELU, LeakyReLU, ReLU, Tanh, get_activation
+from skperceptron.exceptions import DivergedError
 from skperceptron.groups import ParameterGroup, ParameterGroups
 from skperceptron.initializers import (
     Constant,
@@ -521,6 +522,14 @@ def test_an_object_with_arrays_starts_as_arrays_given_to_fit_do(incremental):
     given = clone(model).set_params(initializer=Given(first.coefs_))
     found = (given.partial_fit(X, y) if incremental else given.fit(X, y)).predict(X)
     assert_array_equal(found, expected)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_weights_too_large_for_the_units_of_the_network_are_refused():
+    # Divided by the target's deviation, they are infinite.
+    model = OurRegressor(hidden_layer_sizes=(), standardize_target=True, max_iter=2)
+    with pytest.raises(DivergedError, match="non-finite"):
+        model.fit(X, X[:, 0] * 1e-200, coefs_init=[np.full((X.shape[1], 1), 1e200)])
 
 
 @quiet

@@ -276,7 +276,9 @@ class RegressionTarget(Target):
         if not self.units.differ_from_y:
             return weight, bias
         offset, factor = self._output_units()
-        return weight / factor, (bias - offset) / factor
+        # A network that goes on from what is not finite is told so.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return weight / factor, (bias - offset) / factor
 
     def _output_units(self) -> tuple[Floats, Floats]:
         """Return offset and factor that give raw predictions in y's units."""
