@@ -418,3 +418,14 @@ def test_auto_leaves_columns_alone_that_are_standardised_already(deviation, mean
     target, _ = first(Numbers(asked(standardize_target="auto")), both)
     assert (target.units.scale[0] != 1 or target.units.shift[0] != 0) == is_changed
     assert target.units.scale[1] == 2**20
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("n_rows", [2, 300])
+def test_probabilities_of_classes_that_are_infinitely_far_apart_are_one_and_zero(n_rows):
+    network = MLPSoftmaxClassifier(hidden_layer_sizes=(), max_iter=1, random_state=0)
+    network.fit(np.eye(3), [0, 1, 2])
+    network.coefs_ = [np.array([[1.7e308, -1.7e308, 0.0]] * 3)]
+    network.intercepts_ = [np.zeros(3)]
+    found = network.predict_proba(np.tile([1.0, 0.0, 0.0], (n_rows, 1)))
+    assert_allclose(found, np.tile([1.0, 0.0, 0.0], (n_rows, 1)), atol=1e-12)
