@@ -1140,7 +1140,9 @@ class GammaDeviance(_LogLink):
 
 def _normalize_exponentials(raw: Floats, out: Floats, axis: int) -> None:
     """Write the softmax along an axis into ``out``."""
-    np.subtract(raw, np.maximum.reduce(raw, axis=axis, keepdims=True), out=out)
+    # Two may be further apart than the largest number: the share of the lower one is zero.
+    with np.errstate(over="ignore"):
+        np.subtract(raw, np.maximum.reduce(raw, axis=axis, keepdims=True), out=out)
     np.exp(out, out=out)
     np.divide(out, np.add.reduce(out, axis=axis, keepdims=True), out=out)
 

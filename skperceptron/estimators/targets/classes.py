@@ -157,9 +157,7 @@ class ManyClasses(_Classes):
         return raw[:, 1] - raw[:, 0] if raw.shape[1] == 2 else raw
 
     def probabilities(self, raw: Floats) -> Floats:
-        # Two classes may be further apart than the largest number: the lower one's share is zero.
-        with np.errstate(over="ignore"):
-            self.loss.link_all(raw, raw)
+        self.loss.link_all(raw, raw)
         return raw
 
     def codes_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
