@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -98,6 +98,13 @@ def generator_of(random_state: Any) -> np.random.RandomState:
     generator = np.random.RandomState(np.random.MT19937(start))
     generator.seed(int(random_state))
     return generator
+
+
+def state_as_key(generator: np.random.RandomState) -> tuple[Hashable, ...]:
+    """Return what two generators agree in that will draw the same numbers."""
+    state: Any = generator.get_state()
+    name, words, *others = state
+    return name, words.tobytes(), *others
 
 
 def check_sample_weight(sample_weight: Any, X: Any) -> Floats:

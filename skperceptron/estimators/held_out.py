@@ -16,6 +16,7 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 from sklearn.utils import indexable
 
+from .._sklearn.checks import state_as_key
 from .._sklearn.compat import column_or_1d, safe_indexing, takes_sample_weight
 from ..engine import Network
 from ..engine.arrays import Floats, Integers
@@ -168,9 +169,7 @@ class Drawn:
         if not is_number(asked.fraction) or asked.groups is not None:
             # Splitters may have generators of their own.
             return draw_validation_rows(asked, weight, rng)
-        state: Any = rng.get_state()
-        _, words, *others = state
-        key = asked.fraction, words.tobytes(), *others
+        key = asked.fraction, state_as_key(rng)
         if key not in self._found:
             if (len(self._found) + 1) * asked.X.shape[0] > KEPT_ROWS:
                 self._found.clear()

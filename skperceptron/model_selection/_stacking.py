@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .._sklearn.checks import Extras, FitMode, check_sample_weight
+from .._sklearn.checks import Extras, FitMode, check_sample_weight, state_as_key
 from .._sklearn.tasks import NetworkTask
 from ..callbacks.listening import NobodyListens
 from ..components import key_of

@@ -162,10 +162,7 @@ static int run_steps(const Run *run) {
                     if (now < looked || now - looked > PATIENCE) {
                         looked = now;
                         PyEval_RestoreThread(released);
-                        if (PyErr_CheckSignals()) {
-                            if (run->team) WRITE(run->team + STOPPED, 1);
-                            return -1;
-                        }
+                        if (PyErr_CheckSignals()) return -1; /* team.py stops the others. */
                         released = PyEval_SaveThread();
                     }
                 }
