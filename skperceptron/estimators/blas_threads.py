@@ -73,7 +73,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=ONE_THREAD.begin_anew)
 
 
-def suited_team(n_rows: int, largest_weight: int) -> Team | None:
+def suited_team(largest_product: int) -> Team | None:
     """Return as many threads as BLAS may use, where they pay and there is more than one.
 
     Smaller products are computed by one thread, and so have the same bits whatever else the
@@ -81,29 +81,25 @@ def suited_team(n_rows: int, largest_weight: int) -> Team | None:
 
     Parameters
     ----------
-    n_rows : int
-        Of a batch.
-    largest_weight : int
-        Elements of the network's largest weight matrix.
+    largest_product : int
+        Multiply-adds of a step: rows of a batch times elements of the largest weight matrix.
     """
-    if n_rows * largest_weight < LARGE_PRODUCT or not has_teams():
+    if largest_product < LARGE_PRODUCT or not has_teams():
         return None
     n_threads = n_blas_threads()
     return Team(n_threads, ONE_THREAD) if n_threads > 1 else None
 
 
 @contextmanager
-def suited_threads(n_rows: int, largest_weight: int) -> Iterator[None]:
+def suited_threads(largest_product: int) -> Iterator[None]:
     """Let BLAS take as many threads as pay.
 
     Parameters
     ----------
-    n_rows : int
-        Of a batch.
-    largest_weight : int
-        Elements of the network's largest weight matrix.
+    largest_product : int
+        As for ``suited_team``.
     """
-    if SMALL_PRODUCT < n_rows * largest_weight < LARGE_PRODUCT:
+    if SMALL_PRODUCT < largest_product < LARGE_PRODUCT:
         with ONE_THREAD:
             yield
     else:

@@ -60,7 +60,7 @@ def _train_stochastic(
             else (make_stack(run), lambda: None)
         )
         try:
-            with suited_threads(run.batch_rows, run.model.network.largest_weight):
+            with suited_threads(run.batch_rows * run.model.network.largest_weight):
                 _run_epochs(run, stack, listener, incremental=incremental)
         except KeyboardInterrupt:
             warn_of_interruption(run.estimator, f"{member.n_iter} epochs")
@@ -74,7 +74,7 @@ def _stack_of(run: Run, *, incremental: bool) -> tuple[Stack, Callable[[], None]
     model, member, data, size = run.model, run.member, run.data, run.batch_rows
 
     def make(own: TrainingSet) -> Stack:
-        team = suited_team(size, model.network.largest_weight)
+        team = suited_team(size * model.network.largest_weight)
         return Stack(model.network, [member], own, size, model.dtype, incremental, team)
 
     if not (incremental and is_small(member, data)):

@@ -436,19 +436,20 @@ def _run(ordered: list[_Prepared], common: Common, order: Order) -> None:
     members = [prepared.member for prepared in ordered]
     network = Network.stacked([prepared.network for prepared in ordered], common.unify)
     batch_size = ordered[0].batch_rows() or len(members[0].rows)
+    largest_product = batch_size * network.largest_weight
     stack = Stack(
         network,
         members,
         [prepared.run.data for prepared in ordered],
         batch_size,
         ordered[0].run.model.dtype,
-        team=suited_team(batch_size, network.largest_weight),
+        team=suited_team(largest_product),
     )
     fits = [prepared.fit for prepared in ordered]
     is_told = order.verbose or any(fit.task is not None for fit in fits)
     progress = StackProgress(fits, members, order.verbose, order.label) if is_told else None
     try:
-        with suited_threads(batch_size, network.largest_weight):
+        with suited_threads(largest_product):
             for reports in epochs(stack, tells_all=progress is not None):
                 if progress is not None:
                     progress.epoch(reports)
@@ -494,10 +495,8 @@ def _generator_of(
         return np.random.RandomState(member.rng.randint(2**32, dtype=np.uint32))
     if isinstance(seed, np.random.RandomState):
         return member.rng
-    state: Any = member.rng.get_state()
-    _, words, *others = state
     shuffles = len(member.rows), member.recipe.n_samples, member.recipe.shuffle
-    return shared.setdefault((words.tobytes(), *others, *shuffles), member.rng)
+    return shared.setdefault((state_as_key(member.rng), *shuffles), member.rng)
 
 
 def _fit_alone(prepared: _Prepared) -> None:

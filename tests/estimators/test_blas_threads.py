@@ -36,17 +36,17 @@ def two_threads():
     [(SMALL_PRODUCT, 2), (SMALL_PRODUCT + 1, 1), (LARGE_PRODUCT - 1, 1), (LARGE_PRODUCT, 2)],
 )
 def test_size_of_products_decides(product, expected):
-    with suited_threads(1, product):
+    with suited_threads(product):
         assert n_threads() == {expected}
     assert n_threads() == {2}
 
 
 @pytest.mark.skipif(not has_teams(), reason="there are no teams")
 def test_large_products_make_a_team_of_the_threads_that_blas_may_use():
-    assert suited_team(1, LARGE_PRODUCT).n_threads == 2
-    assert suited_team(1, LARGE_PRODUCT - 1) is None
+    assert suited_team(LARGE_PRODUCT).n_threads == 2
+    assert suited_team(LARGE_PRODUCT - 1) is None
     with ONE_THREAD:
-        assert suited_team(1, LARGE_PRODUCT) is None
+        assert suited_team(LARGE_PRODUCT) is None
 
 
 def test_last_user_restores_what_the_first_one_found():
