@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from ..engine.arrays import Floats
+from ..estimators.targets import as_decision
 from ..options import Flag, Rules, speaks_for_itself
 from ._combination import log_of
 from ._cross_base import BaseCrossEnsemble
@@ -262,8 +263,7 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
         probability = self.predict_proba(X)
         if self._output.is_multilabel:
             return log_of(probability) - log_of(1 - probability)
-        decision = log_of(probability)
-        return decision[:, 1] - decision[:, 0] if decision.shape[1] == 2 else decision
+        return as_decision(log_of(probability))
 
     def _described(self, y: Any) -> tuple[Any, Any, Any]:
         if are_rows_of_probabilities(y, self.estimator):

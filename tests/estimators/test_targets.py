@@ -429,3 +429,12 @@ def test_probabilities_of_classes_that_are_infinitely_far_apart_are_one_and_zero
     network.intercepts_ = [np.zeros(3)]
     found = network.predict_proba(np.tile([1.0, 0.0, 0.0], (n_rows, 1)))
     assert_allclose(found, np.tile([1.0, 0.0, 0.0], (n_rows, 1)), atol=1e-12)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_decision_between_two_classes_that_are_infinitely_far_apart_is_the_largest_float():
+    network = MLPSoftmaxClassifier(hidden_layer_sizes=(), max_iter=1, random_state=0)
+    network.fit(np.eye(2), [0, 1])
+    network.coefs_ = [np.array([[1.7e308, -1.7e308], [-1.0, 2.0]])]
+    network.intercepts_ = [np.zeros(2)]
+    assert_array_equal(network.decision_function(np.eye(2)), [-np.finfo(float).max, 3.0])

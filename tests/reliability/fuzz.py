@@ -436,10 +436,10 @@ def _round_trip(watched: Watched, data: Data) -> None:
 
 
 def _modest(draws: Draws) -> tuple[Any, Data]:
-    """Return an estimator and data of which rounding does not decide."""
+    """Return an estimator and data of which neither rounding nor chance decides."""
     while True:
         estimator = draws.estimator()
-        if not hasattr(estimator, "solver"):
+        if not hasattr(estimator, "solver") or estimator.random_state is None:
             continue
         estimator.set_params(early_stopping=False, learning_rate_init=0.01, dtype="float64")
         rng = draws.rng

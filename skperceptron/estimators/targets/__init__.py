@@ -6,7 +6,7 @@ it; after that nothing changes it, so that copies of the estimator share it.
 
 from .base import LabelTarget, Target
 from .bounded import BoundedNumbers
-from .classes import ManyClasses, TwoClasses
+from .classes import ManyClasses, TwoClasses, as_decision
 from .indicators import Indicators, is_multilabel, refuse_other_kind
 from .integers import WholeNumbers
 from .kinds import kind_of_target, list_outputs
@@ -31,6 +31,7 @@ __all__ = [
     "Units",
     "WholeNumbers",
     "are_probabilities",
+    "as_decision",
     "asks_for_order",
     "is_multilabel",
     "kind_of_target",

@@ -29,6 +29,29 @@ from .metrics import Metric, brier_terms, log_terms
 _KNOWN = FitMode(continuing=True, incremental=True)
 
 
+def as_decision(scores: Floats) -> Floats:
+    """Return scores of classes in the shape of a decision function.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples, n_classes)
+        Logits or log-probabilities.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,) or (n_samples, n_classes)
+        Of two classes, by how much the second has more, at most the largest float; of others,
+        the scores.
+    """
+    if scores.shape[1] != 2:
+        return scores
+    with np.errstate(over="ignore"):
+        more = scores[:, 1] - scores[:, 0]
+    # scikit-learn's metrics refuse what is infinite.
+    largest = np.finfo(more.dtype).max
+    return more.clip(-largest, largest)
+
+
 class _Classes(LabelTarget):
     """One class per row.
 
@@ -154,7 +177,7 @@ class ManyClasses(_Classes):
         return raw.argmax(axis=-1)
 
     def decision(self, raw: Floats) -> Floats:
-        return raw[:, 1] - raw[:, 0] if raw.shape[1] == 2 else raw
+        return as_decision(raw)
 
     def probabilities(self, raw: Floats) -> Floats:
         self.loss.link_all(raw, raw)

@@ -9,7 +9,7 @@ from ...engine.operators import OperatorGraph, Value
 from ...kept import kept_as
 from ...losses import Loss, OrdinalLogLoss, list_losses
 from ...training import TargetRows, Targets
-from .classes import ManyClasses
+from .classes import ManyClasses, as_decision
 
 
 def asks_for_order(loss: str | Loss) -> bool:
@@ -64,8 +64,7 @@ class OrderedClasses(ManyClasses):
         return self._log_probabilities(raw).argmax(axis=-1)
 
     def decision(self, raw: Floats) -> Floats:
-        logs = self._log_probabilities(raw)
-        return logs[:, 1] - logs[:, 0] if logs.shape[1] == 2 else logs
+        return as_decision(self._log_probabilities(raw))
 
     def probabilities(self, raw: Floats) -> Floats:
         return np.exp(self._log_probabilities(raw))
