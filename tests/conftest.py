@@ -55,6 +55,12 @@ def peak_of():
 
 
 @pytest.fixture
+def eager_workers(monkeypatch):
+    """Let processes start even for what takes less time than their start."""
+    monkeypatch.setattr("skperceptron.model_selection._spreading.START", 0.0)
+
+
+@pytest.fixture
 def make_answered_rows():
     """Return a function that makes rows and their right answers, 1 or -1, for each unit."""
 

@@ -114,6 +114,7 @@ def test_warning_points_at_the_users_line(name, place):
     assert set(found) == {(__file__, line)}
 
 
+@pytest.mark.usefixtures("eager_workers")
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_warnings_of_stacks_point_at_the_users_line_where_there_is_one(n_jobs):
     network = MLPBinaryClassifier(**SMALL)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from joblib import cpu_count, effective_n_jobs
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 
 from .._sklearn.compat import check_method_params, safe_split
 from .._sklearn.pipelines import last_step, path_of
@@ -37,6 +37,7 @@ from ._candidates import (
 from ._held_out import Split
 from ._parallel import MANY_UNITS, labels_of, pieces_of
 from ._sending import Sender, sender
+from ._spreading import Workers, least_seconds
 from ._stacking import Common, Order, train
 from ._threads import blas_limited_to, n_blas_threads
 
@@ -238,14 +239,14 @@ def fit_members(
     is_heavy = all(job.n_units >= MANY_UNITS for job in jobs)
     with (
         blas_limited_to(_blas_threads(jobs, parts, n_workers)) if is_heavy else nullcontext(),
-        Parallel(n_jobs=n_jobs, prefer="threads" if is_heavy else None) as parallel,
+        Workers(n_jobs, "threads" if is_heavy else None) as workers,
     ):
         sending = sender(n_jobs)
-        sources = _transformed(jobs, parts, parallel, sending)
+        sources = _transformed(jobs, parts, workers, sending)
         pieces = pieces_of(jobs, n_workers)
         # Only one after another can pieces use what others have found.
-        common = Common() if n_workers == 1 else None
-        outcomes = parallel(
+        common = Common() if n_workers == 1 or workers.have_to_start() else None
+        tasks = (
             _delayed(
                 sending,
                 _fit_together,
@@ -259,7 +260,9 @@ def fit_members(
             )
             for piece, label in zip(pieces, labels_of(pieces), strict=True)
         )
-    _tell_of_interruptions([n for _, n in outcomes if n], len(jobs), n_workers)
+        expected = sum(least_seconds(job.network, parts[job.part].X) for job in jobs)
+        outcomes = list(workers.spread(tasks, len(pieces), expected))
+    _tell_of_interruptions([n for _, n in outcomes], workers.n_here, len(jobs))
     members: dict[int, Member] = {}
     for piece, (found, _) in zip(pieces, outcomes, strict=True):
         members.update(zip(piece, found, strict=True))
@@ -283,13 +286,16 @@ def _blas_threads(jobs: Sequence[Job], parts: Sequence[Part], n_workers: int) ->
     return n_blas_threads()
 
 
-def _tell_of_interruptions(cut_short: Sequence[int], n_members: int, n_workers: int) -> None:
-    """Warn of members that the user has cut short, piece by piece; the second time, stop."""
-    if n_workers > 1:
+def _tell_of_interruptions(cut_short: Sequence[int], n_here: int, n_members: int) -> None:
+    """Warn of members that the user has cut short, piece by piece; the second time, stop.
+
+    The first pieces, so many, were fitted in this process.
+    """
+    for n_members_of_piece in cut_short[n_here:]:
         # Each worker knows its own piece alone.
-        for _ in cut_short:
+        if n_members_of_piece:
             interrupted()
-    if cut_short:
+    if any(cut_short):
         warn(
             f"Training interrupted by user. {sum(cut_short)} of {n_members} members of the"
             " ensemble keep what they have learned in fewer epochs."
@@ -297,7 +303,7 @@ def _tell_of_interruptions(cut_short: Sequence[int], n_members: int, n_workers: 
 
 
 def _transformed(
-    jobs: Sequence[Job], parts: Sequence[Part], parallel: Parallel, sending: Sender
+    jobs: Sequence[Job], parts: Sequence[Part], workers: Workers, sending: Sender
 ) -> dict[Hashable, Any]:
     """Fit the transformers, once for each of their settings and each part.
 
@@ -314,7 +320,7 @@ def _transformed(
     elif sending.keeps_results:
         found = [sending.start(_prepared, *task) for task in tasks]
     else:
-        found = parallel(delayed(_prepared)(*task) for task in tasks)
+        found = list(workers.spread((delayed(_prepared)(*task) for task in tasks), len(tasks)))
     return dict(zip(leaders, found, strict=True))
 
 

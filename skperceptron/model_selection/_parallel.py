@@ -19,9 +19,8 @@ from itertools import starmap
 from typing import Any, Protocol
 
 import numpy as np
-from joblib import effective_n_jobs
 from sklearn.base import clone
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 
 from .._sklearn.compat import check_method_params, safe_split, seeing
 from .._sklearn.tasks import NetworkTask, task_of_call, want_fitted_estimators
@@ -37,6 +36,7 @@ from ._candidates import (
     transformers_token,
 )
 from ._sending import Sender, sender
+from ._spreading import Workers, least_seconds
 from ._stacking import ENDED, Common, Fit, InterruptedFit, Order, token, train
 
 #: Members that are given to a worker at a time. From 15 on a stack is hardly slower per member,
@@ -130,11 +130,12 @@ class StackedParallel:
         Receives all that is fitted; without one it is forgotten.
     new_task : callable, default=None
         Returns the task of one more call, or None.
+    n_jobs : int, default=None
     keeps_finished : bool, default=True
         Whether the second interruption ends the calls and keeps the results that there are;
         where other calls would follow, it is raised.
     **options
-        Those of :class:`joblib.Parallel`.
+        Others of :class:`joblib.Parallel`.
     """
 
     def __init__(
@@ -142,25 +143,23 @@ class StackedParallel:
         keeping: Keeping | None = None,
         new_task: Callable[[], NetworkTask | None] | None = None,
         *,
+        n_jobs: int | None = None,
         keeps_finished: bool = True,
         **options: Any,
     ) -> None:
         self._new_task, self._keeps_finished = new_task, keeps_finished
-        try:
-            # A list of results would be lost as a whole where the user ends the search.
-            self._parallel = Parallel(**options, return_as="generator_unordered")
-        except (TypeError, ValueError):
-            # joblib before 1.4, or a backend that knows no generators.
-            self._parallel = Parallel(**options)
+        # A list of results would be lost as a whole where the user ends the search.
+        self._workers = Workers(n_jobs, is_ordered=False, **options)
+        self._n_jobs = n_jobs
         self._keeping = keeping
         self._sender: Sender | None = None
 
     def __enter__(self) -> StackedParallel:
-        self._parallel.__enter__()
+        self._workers.__enter__()
         return self
 
     def __exit__(self, *raised: Any) -> None:
-        self._parallel.__exit__(*raised)
+        self._workers.__exit__(*raised)
 
     def __call__(self, tasks: Iterable[Any]) -> list[dict[str, Any]]:
         """Fit and score; results come in the order of the tasks.
@@ -182,10 +181,11 @@ class StackedParallel:
             of_calls = [call.keywords for call in calls.values()]
             keeping.splits = [(keywords["train"], keywords["test"]) for keywords in of_calls]
         if self._sender is None:
-            self._sender = sender(self._parallel.n_jobs)
+            self._sender = sender(self._n_jobs)
         packed = self._sender.task
         sources = self._transform(list(calls.values()), self._sender)
-        pieces = pieces_of(list(calls.values()), self._n_workers())
+        pieces = pieces_of(list(calls.values()), self._workers.count)
+        expected = sum(least_seconds(call.network, call.arguments[1]) for call in calls.values())
 
         def taken(piece: list[int]) -> tuple[list[Call], dict[Hashable, Transformed]]:
             mine = [calls.pop(i) for i in piece]
@@ -199,8 +199,12 @@ class StackedParallel:
             for label, shared in zip(labels_of(pieces), self._shared(len(pieces)), strict=True)
         ]
         outcomes = self._outcomes(
-            delayed(_numbered)(n, *packed(_fit_and_score, *taken(piece), conditions[n]))
-            for n, piece in enumerate(pieces)
+            (
+                delayed(_numbered)(n, *packed(_fit_and_score, *taken(piece), conditions[n]))
+                for n, piece in enumerate(pieces)
+            ),
+            len(pieces),
+            expected,
         )
         for n, (of_piece, names) in outcomes:
             found.update(zip(pieces[n], of_piece, strict=True))
@@ -214,13 +218,15 @@ class StackedParallel:
             forget_in_call("interrupted", ENDED)
         return results
 
-    def _outcomes(self, tasks: Iterable[Any]) -> Iterator[Any]:
+    def _outcomes(self, tasks: Iterable[Any], n_tasks: int, expected: float) -> Iterator[Any]:
         """Yield what workers return, piece by piece, as long as the user does not end it."""
+        # Workers that start later do not know that the user has ended the search.
+        must_stay = partial(has_happened, ENDED)
         try:
-            yield from self._parallel(tasks)
+            yield from self._workers.spread(tasks, n_tasks, expected, must_stay)
         except KeyboardInterrupt:
             # Workers are interrupted with us: what they have not returned is lost.
-            if self._n_workers() == 1 or not self._keeps_finished:
+            if self._workers.count == 1 or not self._keeps_finished:
                 raise
 
     def _tell_of_interruptions(self, cut_short: Sequence[Sequence[str]]) -> None:
@@ -233,12 +239,10 @@ class StackedParallel:
 
     def _shared(self, n_pieces: int) -> list[_Shared]:
         """Return what each piece shares with others: all do where nobody works beside another."""
-        if self._n_workers() == 1:
+        # A process that is started later begins with nothing.
+        if self._workers.count == 1 or self._workers.have_to_start():
             return [_Shared()] * n_pieces
         return [_Shared() for _ in range(n_pieces)]
-
-    def _n_workers(self) -> int:
-        return effective_n_jobs(self._parallel.n_jobs)
 
     def _transform(self, calls: Sequence[Call], sender: Sender) -> dict[Hashable, Any]:
         """Fit the transformers, once for each of their settings and each split.
@@ -260,7 +264,8 @@ class StackedParallel:
             for n, (source, call) in enumerate(leaders.items())
         ]
         if has_transformers:
-            found = dict(self._parallel(starmap(delayed(_numbered), tasks)))
+            delayed_tasks = starmap(delayed(_numbered), tasks)
+            found = dict(self._workers.spread(delayed_tasks, len(tasks)))
         else:
             # Taking rows is not worth a worker.
             found = dict(starmap(_numbered, tasks))

@@ -139,6 +139,7 @@ def test_callback_that_asks_for_the_fitted_network_has_fits_of_its_own():
     assert asking.told.count(("end", "epoch", True)) == 40
 
 
+@pytest.mark.usefixtures("eager_workers")
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_bars_of_a_search_reach_the_end(capsys, monkeypatch, n_jobs):
     # Wide enough for names and shares.
@@ -161,6 +162,7 @@ def test_results_are_the_same_with_and_without_progress(capsys):
         assert_array_equal(quiet.cv_results_[name], loud.cv_results_[name])
 
 
+@pytest.mark.usefixtures("eager_workers")
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_lines_tell_each_network_and_stack(capfd, n_jobs):
     # Workers of another test would print where that one looks.

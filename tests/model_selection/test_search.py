@@ -1,6 +1,5 @@
 """A stacked search gives GridSearchCV's answer, whatever is searched and whatever goes wrong."""
 
-import itertools
 import pickle
 import re
 from types import SimpleNamespace
@@ -47,6 +46,7 @@ from skperceptron.optimizers import AdamW
 from skperceptron.schedules import FlatCosine
 from skperceptron.stopping import EarlyStopping
 from skperceptron.training import Stack
+from tests.interrupting import interrupt_at
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:One or more of the .* scores are non-finite:UserWarning"),
@@ -232,6 +232,7 @@ def test_pipelines_have_the_same_scores(n_jobs):
         check_pipelines(n_jobs)
 
 
+@pytest.mark.usefixtures("eager_workers")
 def test_workers_may_be_processes():
     pipeline = Pipeline([("scale", StandardScaler()), ("net", BINARY)])
     # Workers need not find classes of this module, so it is one of the package that fails.
@@ -339,18 +340,6 @@ def test_values_that_have_passed_are_not_checked_again(monkeypatch):
     news = [(0, "tanh"), (1.0, "tanh"), *[(-1, "tanh")] * 2, (0, "relu"), *[(-1, "relu")] * 2]
     assert sorted(checked) == sorted(news)
     assert np.isnan(search.cv_results_["mean_test_score"]).sum() == 2
-
-
-def interrupt_at(monkeypatch, *calls):
-    """Let the user press the interrupt key in some epochs, counted over all networks."""
-    train, counted = Stack.run_epoch, itertools.count(1)
-
-    def interrupted(stack):
-        if next(counted) in calls:
-            raise KeyboardInterrupt
-        return train(stack)
-
-    monkeypatch.setattr(Stack, "run_epoch", interrupted)
 
 
 def test_interrupted_members_keep_what_they_have_learned_and_are_named(monkeypatch):

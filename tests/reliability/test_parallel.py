@@ -83,6 +83,7 @@ def threads_of_blas(estimator, X, y):
     return max(counts, default=1)
 
 
+@pytest.mark.usefixtures("eager_workers")
 @pytest.mark.parametrize("n_jobs", [2, 3])
 def test_workers_share_the_processors(n_jobs, monkeypatch):
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):

@@ -585,6 +585,7 @@ def test_verbose_output_tells_weights_and_score(capsys):
     assert "Out-of-fold score" in printed
 
 
+@pytest.mark.usefixtures("eager_workers")
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_callbacks_hear_of_each_epoch_of_each_network(n_jobs):
     X, y = load_iris(return_X_y=True)
@@ -608,6 +609,7 @@ def test_failed_fit_leaves_the_earlier_one():
     np.testing.assert_array_equal(model.predict_proba(X), before)
 
 
+@pytest.mark.usefixtures("eager_workers")
 @pytest.mark.parametrize("units", [16, 128])
 def test_workers_give_the_same_model(units):
     """Processes train small networks, threads train large ones."""

@@ -1,0 +1,149 @@
+"""Tasks spread over workers: where they run, and what is kept of an interruption."""
+
+import os
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from joblib import parallel_config
+from numpy.testing import assert_array_equal
+from sklearn.utils.parallel import delayed
+
+from skperceptron import MLPBinaryClassifier
+from skperceptron.model_selection import StackedEnsembleClassifier, StackedGridSearchCV
+from skperceptron.model_selection import _spreading as spreading
+from skperceptron.model_selection._spreading import Workers, least_seconds
+from tests.interrupting import interrupt_at
+
+X = np.random.RandomState(0).normal(size=(40, 3))
+Y = (X[:, 0] > 0).astype(int)
+NETWORK = MLPBinaryClassifier((4,), max_iter=4, n_iter_no_change=5, random_state=0)
+
+
+@pytest.fixture
+def none_running(monkeypatch):
+    """Let it look as if no worker were running, whatever other tests have started."""
+    monkeypatch.setattr(spreading, "active_children", list)
+
+
+def turn_to(monkeypatch, seconds):
+    """Let the clock show these times, one after another."""
+    times = iter(seconds)
+    monkeypatch.setattr(spreading, "time", SimpleNamespace(perf_counter=lambda: next(times)))
+
+
+def spread(n_tasks=4, expected=0.0, **options):
+    """Spread tasks over two workers; tell of each whether it has run here."""
+    workers = Workers(2)
+    with workers:
+        tasks = (delayed(os.getpid)() for _ in range(n_tasks))
+        found = list(workers.spread(tasks, n_tasks, expected, **options))
+    is_here = [process == os.getpid() for process in found]
+    assert len(found) == n_tasks
+    assert workers.n_here == sum(is_here)
+    return is_here
+
+
+@pytest.mark.usefixtures("none_running")
+def test_short_work_starts_no_workers():
+    assert spread() == [True] * 4
+
+
+@pytest.mark.usefixtures("none_running")
+def test_long_work_starts_workers_at_once():
+    assert spread(expected=1e3) == [False] * 4
+
+
+@pytest.mark.usefixtures("none_running")
+def test_work_that_turns_out_to_be_long_starts_workers_on_the_way(monkeypatch):
+    # By this clock each task takes a second. Two workers save half of those to come.
+    turn_to(monkeypatch, range(100))
+    monkeypatch.setattr(spreading, "START", 1.25)
+    assert spread(3) == [True] * 3
+    assert spread(4) == [True, False, False, False]
+
+
+@pytest.mark.usefixtures("none_running")
+def test_work_stays_where_it_must():
+    assert spread(expected=1e3, must_stay=lambda: True) == [True] * 4
+
+
+def test_running_workers_are_used():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spreading, "START", 0.0)
+        assert spread() == [False] * 4
+    assert spread() == [False] * 4
+
+
+@pytest.mark.usefixtures("none_running")
+def test_results_come_in_the_order_of_the_tasks():
+    for expected in (0.0, 1e3):
+        tasks = (delayed(abs)(number) for number in range(9))
+        assert list(Workers(2).spread(tasks, 9, expected)) == list(range(9))
+
+
+@pytest.mark.usefixtures("none_running")
+def test_only_processes_have_to_start():
+    assert Workers(2).have_to_start()
+    assert not Workers(1).have_to_start()
+    assert not Workers(2, "threads").have_to_start()
+    with parallel_config("threading"):
+        assert not Workers(2).have_to_start()
+    with parallel_config(n_jobs=2):
+        assert Workers(None).have_to_start()
+
+
+@pytest.mark.parametrize(
+    ("network", "data"),
+    [
+        (None, X),
+        (NETWORK, X.tolist()),
+        (MLPBinaryClassifier("wide"), X),
+        (MLPBinaryClassifier((4,), max_iter=10**400), X),
+    ],
+)
+def test_work_that_cannot_be_told_counts_nothing(network, data):
+    assert least_seconds(network, data) == 0.0
+
+
+def test_least_time_grows_with_rows_weights_and_epochs(monkeypatch):
+    monkeypatch.setattr(spreading, "PER_SECOND", 1.0)
+    assert least_seconds(NETWORK, X) == 6 * 40 * (3 * 4 + 4) * 4
+    automatic = MLPBinaryClassifier((4, 2), max_iter="auto")
+    assert least_seconds(automatic, X) == 6 * 40 * (3 * 4 + 4 * 2 + 2) * spreading.USUAL_EPOCHS
+
+
+@pytest.mark.usefixtures("none_running")
+def test_search_that_starts_no_workers_finds_the_same():
+    grid = {"alpha": [0, 1], "hidden_layer_sizes": [(3,), (4,)]}
+    alone, here = (
+        StackedGridSearchCV(NETWORK, grid, cv=2, refit=False, n_jobs=n).fit(X, Y) for n in (1, 2)
+    )
+    for split in range(2):
+        name = f"split{split}_test_score"
+        assert_array_equal(alone.cv_results_[name], here.cv_results_[name])
+
+
+@pytest.mark.usefixtures("none_running")
+def test_interrupted_members_that_were_fitted_here_are_kept(monkeypatch):
+    interrupt_at(monkeypatch, 3)
+    with pytest.warns(UserWarning, match="3 of 3 members"):
+        ensemble = StackedEnsembleClassifier(NETWORK, 3, random_state=0, n_jobs=2).fit(X, Y)
+    assert {member.n_iter_ for member in ensemble.estimators_} == {2}
+
+
+@pytest.mark.usefixtures("none_running")
+@pytest.mark.filterwarnings("ignore:Training interrupted", "ignore:One or more of the test scores")
+def test_search_that_the_user_ends_here_leaves_nothing_to_workers(monkeypatch):
+    for name in ("FEWEST", "MOST"):
+        monkeypatch.setattr(f"skperceptron.model_selection._parallel.{name}", 2)
+    # The third of four pieces takes so long that workers would be worth their start.
+    turn_to(monkeypatch, [0, 1, 2, 200, 201])
+    monkeypatch.setattr(spreading, "START", 1.6)
+    # The second piece is cut short; the third is ended, and with it the search.
+    interrupt_at(monkeypatch, 5, 6)
+    search = StackedGridSearchCV(NETWORK, {"alpha": [0, 1, 2, 3]}, cv=2, refit=False, n_jobs=2)
+    with pytest.warns(UserWarning, match="4 of 8 fits are kept"):
+        search.fit(X, Y)
+    is_missing = np.isnan(search.cv_results_["mean_test_score"])
+    assert_array_equal(is_missing, [False, False, True, True])
