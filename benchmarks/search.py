@@ -2,9 +2,10 @@
 
 3 activations x 4 hidden sizes x 3 alphas x 5 folds: 180 networks on each data set, searched by
 ``StackedGridSearchCV``, by ``GridSearchCV`` over our network and by ``GridSearchCV`` over
-scikit-learn's. Each search runs in a process of its own, with workers that are warm, once for
-each number of workers; the best counts. Memory is by how much the search lifts the peak of its
-process, and the peaks of its workers.
+scikit-learn's. Each search runs in a process of its own, with workers that are warm unless
+``--cold`` asks for the first search of a process, once for each number of workers; the best
+counts. Memory is by how much the search lifts the peak of its process, and the peaks of its
+workers.
 
 ``--scaling`` times stacked and ordinary searches with 10 to 10,000 fits instead; ``--plot`` draws
 that (it needs matplotlib).
@@ -23,7 +24,9 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
@@ -60,15 +63,25 @@ def search_of(peer: str, data: str, grid: dict[str, Any], n_jobs: int, epochs: i
     return kind(network, grid, cv=5, n_jobs=n_jobs, refit=False)
 
 
-def run(peer: str, data: str, grid: dict[str, Any], n_jobs: int, epochs: int) -> dict[str, float]:
+def warm_up(peer: str, data: str, n_jobs: int, X: Any, y: Any) -> None:
+    """Let each worker start, and import all that a search needs."""
+    small = {"alpha": np.geomspace(1e-4, 1, 18).tolist(), "hidden_layer_sizes": [(2,), (3,)]}
+    search = search_of(peer, data, small, n_jobs, 1)
+    # Once the first worker may take all before the second has come up.
+    for _ in range(3):
+        Parallel(n_jobs)(delayed(clone(search).set_params(n_jobs=1).fit)(X, y) for _ in range(4))
+        search.fit(X, y)
+
+
+def run(
+    peer: str, data: str, grid: dict[str, Any], n_jobs: int, epochs: int, is_cold: bool = False
+) -> dict[str, float]:
     """Search once, in this process; return seconds, megabytes and the best score."""
     warnings.simplefilter("ignore")
     X, y = DATA[data](return_X_y=True)
     X = StandardScaler().fit_transform(X)
-    # Once the first worker may take all before the second has come up.
-    small = {"alpha": np.geomspace(1e-4, 1, 18).tolist(), "hidden_layer_sizes": [(2,), (3,)]}
-    for _ in range(3):
-        search_of(peer, data, small, n_jobs, 1).fit(X, y)
+    if not is_cold:
+        warm_up(peer, data, n_jobs, X, y)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()
     search = search_of(peer, data, grid, n_jobs, epochs).fit(X, y)
@@ -91,7 +104,8 @@ def compare(options: argparse.Namespace) -> dict[str, dict[str, dict[str, float]
         for _ in range(options.repeats):
             for peer, n_jobs in ways:
                 task = {"peer": peer, "data": data, "grid": GRID, "n_jobs": n_jobs}
-                runs[peer, n_jobs].append(in_own_process(run, **task, epochs=options.epochs))
+                task |= {"epochs": options.epochs, "is_cold": options.cold}
+                runs[peer, n_jobs].append(in_own_process(run, **task))
         of_peer: dict[str, dict[str, float]] = {}
         for (peer, n_jobs), measured in runs.items():
             found = {key: median(one[key] for one in measured) for key in measured[0]}
@@ -161,6 +175,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--jobs", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--cold", action="store_true", help="the first search of a process")
     parser.add_argument("--only", nargs="*", default=list(PEERS), help="peers, ours first")
     parser.add_argument("--scaling", action="store_true", help="10 to 10,000 fits instead")
     parser.add_argument("--json", type=Path, help="where to store the figures")
