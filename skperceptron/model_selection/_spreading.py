@@ -1,6 +1,6 @@
-"""Tasks spread over joblib's workers, which are not started where that takes longer than the work.
+"""Tasks spread over joblib's workers. Processes are started only where they save more than that.
 
-A new worker process imports the package first: two of them kept a search of 0.3 s waiting for 3 s.
+A new worker process has to import the package first: a search of 0.3 s waited 3 s for two of them.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ __all__ = ["Workers", "least_seconds"]
 #: Seconds that worker processes take to start, roughly.
 START = 2.0
 
-#: Multiplications and additions that a processor does in a second at best, roughly.
+#: Multiplications and additions per second of a fast core, roughly.
 PER_SECOND = 1e10
 
-#: Epochs of a network whose limit is a rule.
+#: Epochs assumed where `max_iter` is a rule and no number.
 USUAL_EPOCHS = 100
 
 
 class Workers:
     """The workers of joblib's active backend.
 
-    Used as a context, they are kept from one call to the next.
+    As a context manager, it keeps the same workers for several calls of `spread`.
 
     Parameters
     ----------
     n_jobs : int or None
     prefer : {"processes", "threads"} or None, default=None
-        Where joblib's configuration does not say.
+        None leaves the choice to joblib's configuration.
     is_ordered : bool, default=True
-        Whether results come in the order of the tasks; without, as soon as they can.
+        Whether results are returned in the order of the tasks, or each as soon as it is there.
     **options
-        Others of :class:`joblib.Parallel`.
+        Further options of :class:`joblib.Parallel`.
 
     Attributes
     ----------
     n_here : int
-        How many of the latest tasks were run in this process.
+        How many tasks of the last call of `spread` were run in this process.
     """
 
     def __init__(
@@ -58,14 +58,16 @@ class Workers:
         is_ordered: bool = True,
         **options: Any,
     ) -> None:
-        options |= {"n_jobs": n_jobs, "prefer": prefer}
+        # Without a preference of ours, that of joblib's configuration counts.
+        self._preference = {} if prefer is None else {"prefer": prefer}
+        options |= {"n_jobs": n_jobs, **self._preference}
         try:
             order = "generator" if is_ordered else "generator_unordered"
             self._parallel = Parallel(**options, return_as=order)
         except (TypeError, ValueError):
             # joblib before 1.4, or a backend that knows no generators.
             self._parallel = Parallel(**options)
-        self._n_jobs, self._prefer = n_jobs, prefer
+        self._n_jobs = n_jobs
         self._context = ExitStack()
         self._is_open = self._is_kept = False
         self.n_here = 0
@@ -80,12 +82,12 @@ class Workers:
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """The number of workers."""
         return effective_n_jobs(self._n_jobs)
 
     def have_to_start(self) -> bool:
-        """Tell whether they would be processes none of which is running yet."""
-        backend, _ = get_active_backend(prefer=self._prefer)
+        """Tell whether the workers are processes and none of them is running yet."""
+        backend, _ = get_active_backend(**self._preference)
         if type(backend) is not BACKENDS["loky"] or self.count == 1:
             return False
         return not any(_is_worker(process) for process in active_children())
@@ -97,17 +99,17 @@ class Workers:
         expected: float = 0.0,
         must_stay: Callable[[], bool] = lambda: False,
     ) -> Iterator[Any]:
-        """Yield the results of tasks, which are run here while workers are not worth their start.
+        """Yield the results of tasks; run them in this process until workers are worth starting.
 
         Parameters
         ----------
         tasks : iterable of joblib's tasks
         n_tasks : int
-            How many they are.
+            The number of tasks.
         expected : float, default=0.0
-            Seconds that all tasks take at least.
+            An estimate of the seconds that all tasks take, rather too low than too high.
         must_stay : callable, default=never
-            Tells after a task whether the others must be run here, too.
+            Tells, after a task, whether the remaining ones must be run in this process, too.
 
         Yields
         ------
@@ -123,7 +125,7 @@ class Workers:
             while self.n_here < n_tasks and (expected * saved < START or must_stay()):
                 yield from here([next(waiting)])
                 self.n_here += 1
-                # As if those to come took as long as those before.
+                # Assume that the remaining tasks take as long as those so far.
                 spent = time.perf_counter() - start
                 expected = spent / self.n_here * (n_tasks - self.n_here)
             if self.n_here == n_tasks:
@@ -139,7 +141,7 @@ def _is_worker(process: Any) -> bool:
 
 
 def least_seconds(network: Any, X: Any) -> float:
-    """Return about how long a fit takes at least; 0 without a network, and where nothing tells."""
+    """Return a low estimate of a fit's seconds; 0 without a network or with odd parameters."""
     with suppress(AttributeError, IndexError, TypeError, ValueError, OverflowError):
         n_rows, n_inputs = X.shape
         widths = [float(n_inputs), *np.ravel(network.hidden_layer_sizes), 1.0]

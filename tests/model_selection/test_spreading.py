@@ -89,6 +89,9 @@ def test_only_processes_have_to_start():
     assert not Workers(2, "threads").have_to_start()
     with parallel_config("threading"):
         assert not Workers(2).have_to_start()
+    with parallel_config(prefer="threads"):
+        assert not Workers(2).have_to_start()
+        assert Workers(2, "processes").have_to_start()
     with parallel_config(n_jobs=2):
         assert Workers(None).have_to_start()
 
