@@ -1,4 +1,4 @@
-"""Training: epochs, mini-batches, stopping, L-BFGS. Knows no estimator and no labels."""
+"""Training: epochs, mini-batches, stopping, L-BFGS. Independent of estimators and labels."""
 
 from .data import SomeOfMany, TargetRows, Targets, TrainingSet, one_hot
 from .lbfgs import minimize_lbfgs

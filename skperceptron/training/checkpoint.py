@@ -1,8 +1,8 @@
-"""All that a member's training goes on from, as arrays and JSON, and its file.
+"""The state from which a member's training can continue, as arrays and JSON, and its file.
 
-A file is a sealed archive. It is written beside its final place, under a name of its own,
-flushed to the disk and then moved there, after the file before it has been moved aside: at
-every moment at least one whole file exists.
+A file is a sealed archive. It is written under a temporary name in the same directory and flushed
+to the disk. Then the previous file is moved aside and the new one renamed: at every moment at
+least one whole file exists.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ _UNFINISHED = ".unfinished"
 
 @dataclass
 class State:
-    """A moment of training.
+    """The state of training at one moment.
 
     Attributes
     ----------
     numbers : dict
-        Whatever JSON can hold.
+        Values that JSON can hold.
     arrays : dict of str to ndarray
     """
 
@@ -53,15 +53,15 @@ class State:
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be resumed.
+    """A fit that is to be resumed.
 
     Attributes
     ----------
     identity : dict of str to str
-        All in which fits may differ, by name, but for the limits.
+        Everything that distinguishes this fit from others, by name, except for the limits.
     limits : dict of str to float
-        What only decides how long the fit goes on: ``max_iter``, ``patience``, ``max_time``.
-        What decides more than that for this fit is part of its identity instead.
+        Settings that only decide how long the fit goes on: ``max_iter``, ``patience``,
+        ``max_time``. One that has other effects on this fit is part of its identity instead.
     form : Form
         What its state must look like.
     """
@@ -76,18 +76,18 @@ class Job:
         identity, limits = numbers.get("identity"), numbers.get("limits")
         if not (isinstance(identity, dict) and all(isinstance(v, str) for v in identity.values())):
             raise Damage("it does not say what it is of")
-        # Another fit is no damage.
+        # The file of another fit is not damaged.
         if identity == self.identity:
             check_limits(limits, self.limits)
             check_state(numbers, state.arrays, self.form)
 
     def differences(self, state: State) -> str:
-        """Return in words why a state is not one of this fit; nothing if it is.
+        """Return in words why a state is not of this fit; an empty string if it is.
 
         Parameters
         ----------
         state : State
-            Checked.
+            One that has passed ``check``.
         """
         before, now = state.numbers["identity"], self.identity
         names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
@@ -105,12 +105,12 @@ class Job:
 
 
 def state_of(member: Member) -> State:
-    """Return what a member's training goes on from.
+    """Return the state from which a member's training can continue.
 
     Parameters
     ----------
     member : Member
-        Published by its stack.
+        Its stack has published its results.
     """
     arrays: dict[str, NDArray[Any]] = {"parameters": member.parameters, "rows": member.rows}
     arrays |= {f"optimizer.{name}": vector for name, vector in member.optimizer_state.items()}
@@ -131,16 +131,16 @@ def state_of(member: Member) -> State:
 
 
 def restore(member: Member, state: State) -> None:
-    """Put a member, not yet in a stack, back to a moment of its training.
+    """Restore a member, not yet in a stack, to a saved state.
 
-    What only decides how long it trains may have changed since.
+    The limits that decide how long it trains may have changed since.
 
     Parameters
     ----------
     member : Member
         At its start.
     state : State
-        Checked.
+        One that has passed ``Job.check``.
 
     Raises
     ------
@@ -186,12 +186,12 @@ def _verdict_today(member: Member, numbers: dict[str, Any]) -> Verdict:
 
 
 def describe_random_state(rng: np.random.RandomState) -> dict[str, Any]:
-    """Return a generator's state in terms of JSON.
+    """Return a generator's state in values that JSON can hold.
 
     Raises
     ------
     ValueError
-        If it is a generator of a kind whose states are not checked when they are read.
+        If states of this kind of generator cannot be checked when they are read.
     """
     state: dict[str, Any] = dict(rng.get_state(legacy=False))
     if state["bit_generator"] not in _GENERATORS:
@@ -212,7 +212,7 @@ def recall_random_state(rng: np.random.RandomState, described: dict[str, Any]) -
 
 
 def previous(path: Path) -> Path:
-    """Return where the file goes that a newer one replaces."""
+    """Return the path to which a file is moved when a newer one replaces it."""
     return path.with_name(path.name + ".previous")
 
 
@@ -222,10 +222,10 @@ def save(path: Path, state: State) -> None:
     Raises
     ------
     OSError
-        If the file cannot be written; the one before is still there.
+        If the file cannot be written; the previous one is still there.
     """
     text = np.frombuffer(json.dumps(state.numbers, default=_plain).encode(), dtype=np.uint8)
-    # No two writers have one name.
+    # Each writer uses a different name.
     name = f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}{_UNFINISHED}"
     unfinished = path.with_name(name)
     try:
@@ -244,9 +244,9 @@ def save(path: Path, state: State) -> None:
 
 
 class Writing:
-    """The right to write a file, for the time of a fit.
+    """The right to write a checkpoint file during a fit.
 
-    Whoever cannot write goes on without: a fit is worth more than its checkpoint.
+    A fit that cannot write goes on without saving: it is worth more than its checkpoint.
 
     Parameters
     ----------
@@ -277,7 +277,7 @@ class Writing:
             self._warn(f"cannot be written ({error})")
 
     def write(self, state: State) -> None:
-        """Save a state if that is allowed; what fails is told once, and tried again."""
+        """Save a state if that is allowed; only the first of several failures causes a warning."""
         if not self.is_allowed:
             return
         try:
@@ -288,7 +288,7 @@ class Writing:
             self._has_failed = True
 
     def close(self) -> None:
-        """Let others write the file."""
+        """Let other fits write the file."""
         self._lock.release()
 
     def _warn(self, why: str) -> None:
@@ -296,7 +296,7 @@ class Writing:
 
 
 def _remove_unfinished(path: Path) -> None:
-    """Remove what writers of a file have left that were killed; nobody may write it now."""
+    """Remove unfinished files of writers that were killed; the caller holds the lock."""
     for name in os.listdir(path.parent):
         if name.startswith(f"{path.name}.") and name.endswith(_UNFINISHED):
             with suppress(OSError):
@@ -308,7 +308,7 @@ def load(
 ) -> State | None:
     """Read the newest whole file, and move damaged ones out of the way.
 
-    Otherwise the next ``save`` would put a damaged file in the place of the whole one before it.
+    Otherwise the next ``save`` would overwrite the previous, whole file with the damaged one.
 
     Parameters
     ----------
@@ -326,7 +326,7 @@ def load(
     Warns
     -----
     UserWarning
-        Of each file that is damaged; a filter that makes errors of warnings does not end the fit.
+        For each damaged file. A filter that turns warnings into errors does not end the fit.
     """
     for candidate in (path, previous(path)):
         try:
@@ -344,9 +344,9 @@ def load(
 
 
 def _tell(message: str) -> None:
-    """Warn; where the user's filter makes errors of warnings, print to stderr instead.
+    """Warn, or print to stderr if the user's filter turns warnings into errors.
 
-    The fit can go on all the same: an error would end it for nothing.
+    The fit can go on: an error would end it needlessly.
     """
     try:
         warn(message)
@@ -359,7 +359,7 @@ def _read(path: Path) -> State:
     try:
         numbers = json.loads(arrays.pop(_JSON).tobytes())
     except Exception as error:
-        # Only made-up bytes bear the seal and are no JSON; nested deeply, they exhaust the stack.
+        # A valid seal before invalid JSON: the file was forged. Deep nesting exhausts the stack.
         raise Damage(f"it holds no JSON: {type(error).__name__}") from error
     if not isinstance(numbers, dict):
         raise Damage("its JSON is no object")
@@ -379,12 +379,12 @@ def _put_aside(path: Path) -> Path | None:
 
 
 def _plain(number: Any) -> Any:
-    """Return a number of NumPy's as one that JSON knows."""
+    """Return a NumPy number as a Python number, which JSON can hold."""
     return number.item()
 
 
 def _flush_directory(path: Path) -> None:
-    """Make a move last, where the system lets one (it does not on Windows)."""
+    """Make a rename durable, where the system allows it (Windows does not)."""
     if os.name == "posix":
         directory = os.open(path, os.O_RDONLY)
         try:

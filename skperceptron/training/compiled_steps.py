@@ -1,7 +1,7 @@
 """Two ways to take the steps of a window: NumPy's calls one by one, or compiled tables of them.
 
-Both give the same bits, so that a fit may change over while it goes on. Tables are made where a fit
-may have so many steps before it that they pay; what tables cannot hold stays a call of Python's.
+Both give the same bits, so that a fit may switch between them. Tables are made if enough steps
+may follow for them to pay; operations that tables cannot hold remain calls from Python.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Protocol
 from ..engine.compiled import Program, Section, Team, Way, warns_as_usual, way
 from .step import BoundStep, Step
 
-#: Steps after which tables pay: to make them takes as long as is saved in about so many.
+#: Steps after which tables pay: making them takes about as long as this many steps save.
 #: (Measured on 1,000 x 10 with 16 units: 0.8 ms to make them, 60 to 80 us less for each step.)
 STEPS_BEFORE_TABLES = 12
 
-#: Steps of a kind that a fit may have before it from which on tables are made at once: they pay
-#: even if it is over after a third of them. With fewer, there are none.
+#: If at least this many steps of a kind may follow in a fit, tables are made at once: they pay even
+#: if the fit ends after a third of these steps. If fewer may follow, no tables are made.
 STEPS_WORTH_TABLES = 3 * STEPS_BEFORE_TABLES
 
 
@@ -34,15 +34,15 @@ class Runner(Protocol):
         Parameters
         ----------
         steps : sequence of Step
-            Those of a window, the same list each time.
+            Those of a window, in the same list object in each epoch.
         i : int
-            Which step of the epoch the first one is.
+            Position of the first of these steps in the epoch.
         gathers : bool
-            Whether X is to be gathered, or has been.
+            Whether each step gathers its rows of X; False if they have already been gathered.
         """
 
     def threads(self) -> AbstractContextManager[None]:
-        """Return what is to surround the steps of an epoch."""
+        """Return the context in which the steps of an epoch run."""
 
 
 class NumPySteps:
@@ -61,7 +61,7 @@ class NumPySteps:
 
 @dataclass(frozen=True)
 class Run:
-    """Neighbouring steps of a window that are alike: the same members, as many rows.
+    """Neighbouring steps of a window that have the same members and equally many rows.
 
     Attributes
     ----------
@@ -80,14 +80,14 @@ class Run:
 
 
 class CompiledSteps:
-    """Takes steps by way of tables, once they pay.
+    """Takes steps by compiled tables, once they pay.
 
     Parameters
     ----------
     n_steps : int
-        Of an epoch.
+        Number of steps of an epoch.
     delays : dict of BoundStep to float
-        How many steps of a kind are taken call by call before tables are made; inf, if none are.
+        How many steps of a kind are taken call by call before tables are made; inf for no tables.
     team : Team or None
         The threads that take steps together.
     """
@@ -112,8 +112,8 @@ class CompiledSteps:
                 self._take_run(run, i + run.first, gathers)
 
     def threads(self) -> AbstractContextManager[None]:
-        # BLAS is held to one thread not only during the steps of a team: the threads of BLAS look
-        # for work for some time after they had some, and would take processors from the team.
+        # BLAS is held to one thread during the whole epoch, not only during the steps of a team:
+        # after their last work, threads of BLAS wait actively and would take processors from it.
         has_tables = any(delay <= 0 for delay in self._delays.values())
         if self._team and has_tables and all(p.team for p in self._programs.values()):
             return self._team.one_thread
@@ -127,7 +127,7 @@ class CompiledSteps:
             first = last
 
     def _program(self, run: Run, averages: bool, gathers: bool) -> Program:
-        # All windows of an epoch have the same steps, but the last one fewer of them.
+        # All windows of an epoch have the same steps, except that the last one has fewer.
         key = id(run.steps[0]), averages, gathers
         known = self._programs.get(key)
         if known is None or known.n_steps < len(run.steps):
@@ -148,7 +148,7 @@ class CompiledSteps:
 
 
 def _runs(steps: Sequence[Step]) -> Iterator[Run]:
-    """Split a window's steps into runs in which the rows move on evenly."""
+    """Split a window's steps into runs of equal steps on consecutive rows."""
     first = 0
     for t in range(1, len(steps) + 1):
         if t == len(steps) or not steps[t].follows(steps[t - 1]):
@@ -157,14 +157,14 @@ def _runs(steps: Sequence[Step]) -> Iterator[Run]:
 
 
 def runner(windows: Sequence[Sequence[Step]], n_epochs: float | None, team: Team | None) -> Runner:
-    """Return what takes steps, as the environment says.
+    """Return the runner that the environment variable selects.
 
     Parameters
     ----------
     windows : sequence of sequence of Step
-        Those of an epoch.
+        The steps of an epoch.
     n_epochs : int or None
-        How many there may be, if that is known.
+        How many epochs may follow, if that is known.
     team : Team or None
         The threads that take compiled steps together.
     """
@@ -178,7 +178,7 @@ def runner(windows: Sequence[Sequence[Step]], n_epochs: float | None, team: Team
 
 
 def _delay(n_epochs: float | None, count: int) -> float:
-    """Return how many steps of a kind, so many in an epoch, are taken before tables are made."""
+    """Return how many steps of a kind, `count` per epoch, are taken before tables are made."""
     if n_epochs is None:
         return STEPS_BEFORE_TABLES
     return 0 if n_epochs * count >= STEPS_WORTH_TABLES else math.inf

@@ -1,4 +1,4 @@
-"""Rows of X and y on their way into the workspaces; X itself is not copied unless it is small."""
+"""Rows of X and y that steps gather into workspaces; X itself is copied only if it is small."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from ..engine.inputs import Input
 from ..engine.mapped import pages_of
 from ..engine.network import FIRST
 
-#: Bytes up to which data sets are copied into one: what a step gathers from stays in the cache.
+#: Bytes of X, in all data sets, up to which they are copied into one, which stays in the cache.
 JOINED = 2**20
 
-#: Bytes of X in float64 up to which it is converted whole where arithmetic is in float32: each
+#: Bytes of X in float64 up to which all of it is converted at once for arithmetic in float32: each
 #: step then reads half as much, and converts nothing.
 CONVERTED = 2**24
 
-#: Classes up to which a table has a row for each (32 KB): gathering from it is fastest.
+#: Classes up to which one-hot targets are rows of a table (32 KB): gathering from it is fastest.
 TABLED = 64
 
 
@@ -34,7 +34,7 @@ class TargetRows(ABC):
     Attributes
     ----------
     codes : ndarray of shape (N,) or None
-        Which class each row has, if it has one.
+        The class of each row; None if the targets are not classes.
     """
 
     codes: Integers | None
@@ -52,7 +52,7 @@ class TargetRows(ABC):
     @property
     @abstractmethod
     def keys(self) -> Any:
-        """What rows with equal targets agree in, (N, n), dense or sparse."""
+        """Numbers, (N, n), dense or sparse, whose rows are equal where the targets are."""
 
     @abstractmethod
     def astype(self, dtype: np.dtype) -> TargetRows:
@@ -66,7 +66,7 @@ class TargetRows(ABC):
     def take(self, rows: Integers, out: Floats) -> None:
         """Write the targets of ``rows`` (K, B) into ``out`` (K, B, T).
 
-        It takes a third of the time if ``out`` lies in memory with the targets in front.
+        It takes a third of the time if the targets are the first axis of ``out`` in memory.
         """
 
     def of_rows(self) -> Floats:
@@ -77,7 +77,7 @@ class TargetRows(ABC):
         return out[0]
 
     def followed_by(self, others: Sequence[TargetRows]) -> TargetRows:
-        """Return the targets of more than one data set."""
+        """Return the targets of several data sets, one after another."""
         return Targets(np.concatenate([one.of_rows() for one in (self, *others)]))
 
 
@@ -105,7 +105,7 @@ class Targets(TargetRows):
         return self.table if self.codes is None else self.codes[:, np.newaxis]
 
     def astype(self, dtype: np.dtype) -> Targets:
-        # What float32 has no room for lets training diverge, which is told.
+        # Targets too large for float32 make training diverge, which is reported.
         with np.errstate(over="ignore"):
             # From any other layout np.take would copy the whole table at every step.
             return Targets(np.asfortranarray(self.table, dtype=dtype), self.codes)
@@ -119,7 +119,7 @@ class Targets(TargetRows):
         return Targets(self.table, self.codes[rows])
 
     def overwrite(self, other: Targets) -> None:
-        """Take over the targets of equally many other rows, in place."""
+        """Copy the targets of equally many other rows into these arrays."""
         if self.codes is None or other.codes is None:
             with np.errstate(over="ignore"):
                 np.copyto(self.table, other.table)
@@ -134,7 +134,7 @@ class Targets(TargetRows):
 
 @dataclass(frozen=True)
 class OneOfMany(TargetRows):
-    """One of T classes for each row, for a T so large that a table of (T, T) would be a burden.
+    """One of T classes for each row, where T is so large that no (T, T) table is made.
 
     Attributes
     ----------
@@ -175,7 +175,7 @@ class OneOfMany(TargetRows):
 
 @dataclass(frozen=True)
 class SomeOfMany(TargetRows):
-    """Several of T labels for each row, of which only those that are present are held.
+    """Several of T labels for each row; only the labels that are present are stored.
 
     Attributes
     ----------
@@ -212,21 +212,21 @@ class SomeOfMany(TargetRows):
         starts = self.indicator.indptr[flat]
         counts = self.indicator.indptr[flat + 1] - starts
         before = np.cumsum(counts) - counts
-        # The first label of each row, and from there on one after another.
+        # Positions of all labels in ``indices``: for each row, from its first label on.
         stored = np.arange(counts.sum()) + np.repeat(starts - before, counts)
         k, b = np.divmod(np.repeat(np.arange(len(flat)), counts), rows.shape[1])
         out[k, b, self.indicator.indices[stored]] = 1
 
 
 def of_split(train: TargetRows, held_out: TargetRows, places: Integers) -> TargetRows:
-    """Return the targets of a data set of which some rows are trained on, some are held out.
+    """Return the targets of a data set that was split into training rows and held-out rows.
 
     Parameters
     ----------
     train, held_out : TargetRows
-        Of either part.
+        Targets of the two parts.
     places : ndarray of int, shape (N,)
-        Where each row of the data set stands among both parts, one behind the other.
+        Where each row of the data set stands in the two parts, the second after the first.
     """
     if (
         isinstance(train, Targets)
@@ -268,13 +268,13 @@ class Rows:
         self._pages = pages_of(array)
 
     def filling(self, x: Any, rows: Integers, dtype: np.dtype, members: slice) -> list[Call]:
-        """Bind ``fill`` to arrays whose content changes from step to step."""
+        """List the calls of ``fill``, for arrays whose content changes from step to step."""
         if self.is_sparse or self._pages or not self.array.flags.c_contiguous:
             return [partial(self.fill, x, rows, dtype, members)]
         return self._gathering(x.array[members], rows)
 
     def fill(self, x: Any, rows: Integers, dtype: np.dtype, members: slice) -> None:
-        """Put rows, (K, B), into some members' part of an input, (K, B, D)."""
+        """Copy the rows at positions (K, B) into some members' part of an input, (K, B, D)."""
         if self.is_sparse:
             x.matrices[members] = [self.array[r].astype(dtype, copy=False) for r in rows]
             return
@@ -286,7 +286,7 @@ class Rows:
                 self._gather(out[:, portion], rows[:, portion])
 
     def _gather(self, out: Floats, rows: Integers) -> None:
-        """Copy rows of a dense array, (K, B), into out, (K, B, D)."""
+        """Copy the rows of a dense array at positions (K, B) into out, (K, B, D)."""
         if not self.array.flags.c_contiguous:
             # np.take would copy the whole array first.
             out[:] = self.array[rows]
@@ -295,7 +295,7 @@ class Rows:
             call()
 
     def _gathering(self, out: Floats, rows: Integers) -> list[Call]:
-        """List the calls that copy rows of a contiguous array, by way of its own dtype."""
+        """List calls that copy rows of a contiguous array, through a buffer if dtypes differ."""
         if self.array.dtype == out.dtype:
             return [partial(self.array.take, rows, 0, out, "clip")]
         if out.shape not in self._gathered:
@@ -304,7 +304,7 @@ class Rows:
 
 
 class TrainingSet:
-    """X, and whatever else a network reads, with its targets.
+    """X, and any other inputs of a network, with the targets.
 
     Parameters
     ----------
@@ -318,7 +318,7 @@ class TrainingSet:
     Attributes
     ----------
     is_at_hand : bool
-        Whether all rows of X are here.
+        Whether all rows of X are available in this process.
     """
 
     is_at_hand = True
@@ -346,14 +346,14 @@ class TrainingSet:
 
     @property
     def inputs(self) -> Any:
-        """All that predictions read: X, or a dict by names where there is more."""
+        """All that predictions read: X, or a dict of inputs by name if there are several."""
         return {FIRST: self.X, **self.more} if self.more else self.X
 
     def astype(self, dtype: np.dtype) -> TrainingSet:
-        """Return the same rows with targets of the given dtype; of a large X, each batch is."""
+        """Return the same rows with targets of the given dtype; a small X is converted, too."""
         X, is_plain = self.X, type(self.X) is np.ndarray
         if is_plain and (X.dtype, dtype) == (np.float64, np.float32) and X.nbytes <= CONVERTED:
-            # What float32 has no room for lets training diverge, which is told.
+            # Numbers too large for float32 make training diverge, which is reported.
             with np.errstate(over="ignore"):
                 X = X.astype(dtype, order="C")
         return TrainingSet(X, self.targets.astype(dtype), self.more)
@@ -361,7 +361,7 @@ class TrainingSet:
     def filling(
         self, inputs: Mapping[str, Input], rows: Integers, dtype: np.dtype, members: slice
     ) -> list[Call]:
-        """Bind ``fill`` to arrays whose content changes from step to step."""
+        """List the calls of ``fill``, for arrays whose content changes from step to step."""
         return [
             call
             for name, x in inputs.items()
@@ -375,13 +375,13 @@ class TrainingSet:
         dtype: np.dtype,
         members: slice = slice(None),
     ) -> None:
-        """Put rows, (K, B), into some members' part of a workspace's inputs."""
+        """Copy the rows at positions (K, B) into some members' part of a workspace's inputs."""
         for name, x in inputs.items():
             self._rows[name].fill(x, rows, dtype, members)
 
 
 def one_below_another(data: Sequence[TrainingSet]) -> tuple[list[TrainingSet], Integers]:
-    """Let data sets, if they are small, become parts of one, from which one call gathers.
+    """Join data sets, if they are small, into one, from which a single call gathers.
 
     Parameters
     ----------
@@ -393,7 +393,7 @@ def one_below_another(data: Sequence[TrainingSet]) -> tuple[list[TrainingSet], I
     data : list of TrainingSet
         One for each member again.
     first_rows : ndarray of shape (K, 1)
-        Where the rows of each member's own data set now begin.
+        Where the rows of each member's own data set begin in ``data``.
     """
     parts = list({id(one): one for one in data}.values())
     alike = len({one.X.dtype for one in parts}) == 1 and not any(one.is_sparse for one in parts)

@@ -1,4 +1,4 @@
-"""Rows that lie elsewhere, such as in a cluster: here is what judges and steers their training."""
+"""Training sets whose rows lie elsewhere, such as in a cluster."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["RowsElsewhere"]
 
 
 class RowsElsewhere(TrainingSet):
-    """A training set of which only a few rows of X are at hand.
+    """A training set of which only a few rows of X are available in this process.
 
     Parameters
     ----------
     X : {ndarray, CSR matrix} of shape (n, D)
-        The first rows of all.
+        The first rows of the data set.
     targets : TargetRows
         Of all N rows.
     """
@@ -33,5 +33,5 @@ class RowsElsewhere(TrainingSet):
         return self.targets.n_rows
 
     def astype(self, dtype: np.dtype) -> RowsElsewhere:
-        """Return the same: targets are converted where the rows lie."""
+        """Return the same object: targets are converted where the rows lie."""
         return self

@@ -1,7 +1,7 @@
-"""Parameter groups: parts of the flat vectors that are trained in their own way.
+"""Parameter groups: parts of the flat vectors that have their own settings of training.
 
-An optimiser sees slices of the vectors, not names: a part has its own learning rate, and so its
-own coefficients. Decay and penalties are vectors of strengths, one number for each parameter.
+An optimiser sees slices of the vectors, not names. Each slice has its own learning rate, and thus
+its own coefficients. Decay and penalties are vectors of strengths, one number for each parameter.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Part:
     place : slice
         In each member's vector.
     factor : int
-        Which of ``Groups.rate_factors`` it is.
+        Its position in ``Groups.rate_factors``.
     """
 
     place: slice
@@ -35,7 +35,7 @@ class Part:
 
 
 class Groups:
-    """What the parameter groups of a stack's members come to.
+    """The parameter groups of a stack's members, as factors for each parameter.
 
     Parameters
     ----------
@@ -49,12 +49,12 @@ class Groups:
     Attributes
     ----------
     rate_factors : list of tuple of float
-        What multiplies the learning rate of each member, once for each kind of part.
+        For each kind of part, the factors of the members' learning rates.
     parts : list of Part
         Together they are the whole vector.
     decay, penalty : ndarray of shape (K, P) or None
-        What multiplies the decay, and the strength of the penalty, of each parameter. None: both
-        concern the weights, and nothing else.
+        Factors of the decay, and of the strength of the penalty, of each parameter. None means
+        that both act on weights only.
     """
 
     def __init__(self, recipes: Sequence[Recipe], n_parameters: int, n_weights: int) -> None:
@@ -77,24 +77,24 @@ class Groups:
         self.rate_factors, self.parts = _parts_of(rates)
         # A part that learns slowly also shrinks slowly, as in PyTorch.
         with np.errstate(over="ignore"):
-            # Where that overflows, training diverges, which is told.
+            # Where that overflows, training diverges, which is reported.
             self.decay, self.penalty = decay * rates, penalty
 
 
 def factors_of(
     groups: ParameterGroups, network: Network, layer_rate: Callable[[int], float] | None = None
 ) -> tuple[GroupFactors, ...]:
-    """Return what a user's groups mean for the network of one member.
+    """Return the factors that a user's groups give to the network of one member.
 
-    Groups that change nothing are left out, and so are those of which the network has nothing.
+    Groups that change nothing are left out, and so are those without parameters in the network.
 
     Parameters
     ----------
     groups : ParameterGroups
     network : Network
     layer_rate : callable, default=None
-        Maps the number of inputs of a layer to what multiplies the learning rate of its weights,
-        but not their decay.
+        Maps the number of inputs of a layer to a factor of its weights' learning rate, which
+        leaves their decay unchanged.
     """
     found = []
     for name, group in groups.chosen().items():
@@ -112,13 +112,13 @@ def factors_of(
         penalty = 1.0 if group.penalty is None else group.penalty
         for place, n_inputs in network.rows_of_inputs():
             factor = layer_rate(n_inputs)
-            # A group's decay is multiplied by its rate.
+            # ``Groups`` multiplies the decay by the rate: the division takes ``factor`` out.
             found.append(GroupFactors((place,), group.rate * factor, decay / factor, penalty))
     return tuple(found)
 
 
 def _parts_of(rates: Floats) -> tuple[list[tuple[float, ...]], list[Part]]:
-    """Split vectors of factors, (K, P), where a member's factor changes."""
+    """Split vectors of factors, (K, P), wherever the factor of any member changes."""
     changes = np.flatnonzero((rates[:, 1:] != rates[:, :-1]).any(axis=0)) + 1
     factors: dict[tuple[float, ...], int] = {}
     parts = []

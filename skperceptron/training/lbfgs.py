@@ -33,8 +33,8 @@ class Budget:
 class Objective:
     """Penalised loss and gradient of one member over all its rows.
 
-    Where a loss reports the mean over the outputs, this is the sum: the function that has the
-    gradient.
+    Where a loss reports the mean over the outputs, this is their sum, whose gradient the network
+    computes.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Objective:
         weight = recipe.sample_weight
         self.weight = None if weight is None else weight[member.rows]
         self.total = float(n_rows if self.weight is None else self.weight.sum())
-        #: By how much more it is than the loss that is reported.
+        #: The loss in the objective is this many times the reported loss.
         self.times = network.n_outputs if recipe.loss.averages_outputs else 1
         self._workspaces: dict[int, Workspace] = {}
         self._filled = False
@@ -72,7 +72,7 @@ class Objective:
         self._penalty = None if groups.penalty is None else groups.penalty[0]
         self._unreached = network.unreached_weights(0)
 
-    # A line search may look where numbers overflow; it then comes back.
+    # A line search may try points where numbers overflow; it then tries nearer ones.
     @np.errstate(over="ignore", invalid="ignore")
     def __call__(self, vector: Floats) -> tuple[float, Floats]:
         """Return loss and gradient at ``vector``, (P,)."""
@@ -91,7 +91,7 @@ class Objective:
         return self.times * loss + self._penalty_value(), gradient
 
     def reported(self, value: float, vector: Floats) -> float:
-        """Return the loss, penalty included, that is reported where the objective is ``value``."""
+        """Return the loss to report, penalty included, where the objective is ``value``."""
         if self.times == 1:
             return value
         self.parameters[0] = vector
@@ -102,7 +102,7 @@ class Objective:
         return 0.5 * self.recipe.alpha * self._square() / self.total
 
     def _square(self) -> float:
-        """Return the sum of squared weights, matrix by matrix as scikit-learn adds them."""
+        """Return the penalised sum of squares; without groups, added up as in scikit-learn."""
         if self._penalty is not None:
             return float((self._penalty * self.parameters[0] ** 2).sum())
         return float(sum(np.dot(w, w) for w in self._weights))
@@ -137,7 +137,7 @@ class Objective:
                 size,
                 gradient=self.network.views(self._block_gradient),
                 sparse=self.data.is_sparse,
-                # Within a hundred iterations a last bit grows to other weights.
+                # Within a hundred iterations, a difference in a last bit leads to other weights.
                 like_numpy=True,
             )
         return self._workspaces[size]
@@ -159,14 +159,14 @@ def minimize_lbfgs(
     data : TrainingSet
     budget : Budget
     after_iteration : callable, default=None
-        Given the iterate that was accepted last; True ends the search.
+        Called with the iterate that was accepted last; True ends the search.
 
     Returns
     -------
     result : OptimizeResult
         As SciPy returns it; after an interruption, the last accepted iterate. Its ``loss`` is
-        what is reported, ``fun`` the objective; its ``ending`` is ``Verdict.STOP`` or
-        ``Verdict.OUT_OF_TIME`` where that has ended the search, else None.
+        the loss to report, ``fun`` the objective; its ``ending`` is ``Verdict.STOP`` or
+        ``Verdict.OUT_OF_TIME`` if one of these has ended the search, else None.
     interrupted : bool
         Whether the user pressed the interrupt key.
     """

@@ -1,7 +1,7 @@
-"""Which of several processes may write a file.
+"""A lock that decides which of several processes may write a file.
 
-The operating system holds the lock for an open file, and gives it back when its process
-ends, however it ends: there are no stale locks.
+The operating system holds the lock for an open file, and releases it when the process ends,
+however it ends: there are no stale locks.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ else:
         except BlockingIOError:
             return False
         except OSError:
-            # A file system without locks. Each process writes under names of its own there.
+            # The file system has no locks. Each process still writes under a different name.
             return True
         return True
 
 
 class FileLock:
-    """A lock that one process, and one holder in it, has at a time.
+    """A lock that has one holder at a time, among all processes.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class FileLock:
             if not _take(descriptor):
                 os.close(descriptor)
                 return False
-            # The holder before may have removed the file after it was opened here.
+            # The previous holder may have removed the file after it was opened here.
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(descriptor), os.stat(self._path)):
                     self._descriptor = descriptor
@@ -68,11 +68,11 @@ class FileLock:
             os.close(descriptor)
 
     def release(self) -> None:
-        """Give the lock back, if it is held, and remove the file."""
+        """Release the lock, if it is held, and remove the file."""
         if self._descriptor is None:
             return
         descriptor, self._descriptor = self._descriptor, None
-        # Windows removes no file that is open: there it stays, and does no harm.
+        # Windows cannot remove an open file: there it stays, and does no harm.
         with suppress(OSError):
             os.unlink(self._path)
         os.close(descriptor)

@@ -1,4 +1,4 @@
-"""The one epoch loop: a generator that reports after each epoch and knows who must stop."""
+"""The only epoch loop: a generator that reports after each epoch and decides which members stop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .verdict import Verdict
 
 
 class EpochReport(NamedTuple):
-    """What one epoch has brought to one member.
+    """The results of one epoch for one member.
 
     Attributes
     ----------
@@ -50,12 +50,12 @@ def epochs(
     Parameters
     ----------
     stack : Stack
-        Loses its members one by one; each then holds its parameters.
+        Members that stop leave it; each then holds its trained parameters.
     stop_when_exhausted : bool, default=True
         False lets the caller of a single epoch (``partial_fit``) count epochs itself.
     tells_all : bool, default=True
-        Whether there is a report of epochs, too, in which nothing happens but that the losses go
-        on; without, they take less time, and members learn of them when something happens.
+        Whether every epoch is reported. False skips the reports of epochs that only change
+        losses and parameters, which saves time; members get these losses at a later epoch.
 
     Yields
     ------
@@ -76,7 +76,8 @@ def _epochs(
     began = monotonic()
     while stack.members:
         losses = stack.run_epoch()
-        # The loss is that before the last step of the epoch, which may have been one too far.
+        # The losses were computed before the last step of the epoch, after which parameters may
+        # be infinite.
         is_finite = np.isfinite(losses) & stack.are_finite()
         if quiet is not None and quiet.passes(losses, is_finite):
             continue

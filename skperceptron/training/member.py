@@ -1,4 +1,4 @@
-"""One network of a stack: how it is trained (a recipe), and what has become of it so far."""
+"""One network of a stack: how it is trained (a recipe), and the state of its training."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class GroupFactors:
     places : tuple of slice
         Where the group lies in the member's vector.
     rate : float
-        What multiplies the learning rate.
+        Factor of the learning rate.
     decay : float
-        What multiplies decoupled weight decay: 1 is what weights have, 0 what all others have.
+        Factor of decoupled weight decay: usually 1 for weights, 0 for all other parameters.
     penalty : float
-        What multiplies `alpha`: likewise.
+        Factor of `alpha`: likewise.
     """
 
     places: tuple[slice, ...]
@@ -40,7 +40,7 @@ class GroupFactors:
 
 @dataclass
 class Progress:
-    """The history of a fit, by which it is judged, and how the one before it went.
+    """The history of a fit, which decides when it stops, and that of earlier calls.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Progress:
     rows_seen : int
         Rows used so far, all epochs and calls together.
     earlier : dict of str to list of float
-        Of each list, what earlier calls have brought: it is reported, and decides nothing.
+        The part of each list that earlier calls have added: it is only reported.
     """
 
     loss_curve: list[float] = field(default_factory=list)
@@ -68,28 +68,28 @@ class Progress:
     earlier: dict[str, list[float]] = field(default_factory=dict)
 
     def of_this_fit(self) -> dict[str, Any]:
-        """Return all but what earlier calls have brought, by name."""
+        """Return all attributes by name, except ``earlier``."""
         return {name: value for name, value in asdict(self).items() if name != "earlier"}
 
     def all_of(self, name: str) -> list[float]:
-        """Return one of the lists, with that of the earlier calls before it."""
+        """Return one of the lists, including the part that earlier calls have added."""
         return [*self.earlier.get(name, ()), *getattr(self, name)]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Recipe:
-    """How a member is trained: what training reads, and never changes.
+    """How a member is trained: settings that training reads and never changes.
 
     Attributes
     ----------
     loss, optimizer, schedule
-        Shared objects are recognised: neighbours with the same loss are computed at once.
+        Neighbouring members that share the same loss object are computed together.
     learning_rate : float
         The initial rate.
     alpha : float
         Strength of the penalty.
     n_samples : int
-        How many rows an epoch counts for (the member's ``rows`` may hold equal rows merged).
+        How many rows an epoch counts for (in the member's ``rows``, equal ones may be merged).
     l1_ratio : float
         Share of the L1 norm in the penalty; the rest is half the squared L2 norm.
     max_grad_norm : float
@@ -101,7 +101,7 @@ class Recipe:
     validate : callable, default=None
         Maps the parameters to score and loss on the validation rows.
     validates_every : int
-        The epochs between two validations. The last epoch is always validated.
+        Number of epochs from one validation to the next. Epoch ``max_iter`` is always validated.
     prefers_latest : bool
         Whether, of epochs with equal scores, the latest counts as the best one.
     watches_score : bool
@@ -115,11 +115,11 @@ class Recipe:
     averaging : Averaging, default=None
         How parameters are averaged over the steps.
     groups : tuple of GroupFactors, default=()
-        Parts of the vector that are trained in their own way.
+        Parts of the vector that have their own settings of training.
     decay_schedule : Schedule, default=None
-        What the optimiser's weight decay is multiplied by as time goes on, beside the rate.
+        Factor of the optimiser's weight decay over time, in addition to the learning rate.
     dropout_schedule : Schedule, default=None
-        What dropout rates are multiplied by as time goes on.
+        Factor of the dropout rates over time.
     drop_last : bool
         Whether the shorter batch that would end an epoch is left out.
     """
@@ -154,7 +154,7 @@ class Recipe:
 class Member:
     """One network of a stack: its recipe, and all that training changes.
 
-    It has no other attributes: one of the recipe cannot be set here by mistake.
+    It has slots, so that an attribute of the recipe cannot be set here by mistake.
 
     Attributes
     ----------
@@ -162,11 +162,11 @@ class Member:
     parameters : ndarray of shape (P,)
         At the start, and again at the end.
     rows : ndarray of int, shape (n,)
-        The rows of the data set that this member trains on, as it has last visited them.
+        The rows of the data set that this member trains on, in the order of its last epoch.
     rng : RandomState
-        Source of the shuffles. Members of a stack that share it see the same ones.
+        Source of the shuffles. Members of a stack that share it have the same shuffles.
     noise : Generator, default=None
-        Source of the dropout; needed where there is any.
+        Source of dropout masks; needed if there is dropout.
     progress : Progress
         The history, continued.
     current_rate : float
@@ -176,15 +176,15 @@ class Member:
     n_iter : int
         Epochs of this run.
     optimizer_state : dict of str to ndarray of shape (P,)
-        To continue from, and again at the end.
+        The optimiser's vectors, at the start, and again at the end.
     average : ndarray of shape (P,)
-        The averaged parameters, to continue from, and again at the end.
+        The averaged parameters, at the start, and again at the end.
     best_parameters : ndarray of shape (P,)
-        Those with the best validation score.
+        The parameters with the best validation score.
     verdict : Verdict
         Of the last epoch.
     failure : Exception, default=None
-        What the recipe's ``validate`` has raised.
+        The exception that the recipe's ``validate`` has raised.
     """
 
     recipe: Recipe

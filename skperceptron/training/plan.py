@@ -1,8 +1,8 @@
 """The plan of an epoch: which members take which step, with how many rows. Integers only.
 
-Members stand in order of falling row counts. A full batch is then a step of a leading run of
-members, and the shorter batch that ends an epoch is one step for each run of members with equally
-many rows: no row is padded, and each member gets what it would get alone.
+Members are sorted by their numbers of rows, largest first. A full batch is then a step of the
+first few members, and the shorter batch that ends an epoch is one step for each run of members with
+equally many rows: no row is padded, and each member gets the batches that it would get alone.
 
 An epoch is cut into windows of many batches; all whole windows have the same steps.
 """
@@ -20,7 +20,7 @@ from ..engine.arrays import Integers
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step of an epoch takes.
+    """The members and rows of one step of an epoch.
 
     Attributes
     ----------
@@ -73,9 +73,9 @@ class EpochOfMember:
     steps : ndarray of int, shape (n,)
         Their positions in the epoch.
     starts : ndarray of int, shape (n,)
-        The member's first row in each.
+        The first of the member's rows in each step.
     lengths : ndarray of int, shape (n,)
-        How many of its rows each takes.
+        How many of the member's rows each step takes.
     """
 
     steps: Integers
@@ -89,7 +89,7 @@ class Plan:
     Parameters
     ----------
     counts : sequence of int
-        How many rows each member has, falling.
+        How many rows each member has, in descending order.
     batch_size : int
         Rows per step; a member with fewer rows takes them all.
     window_length : int
@@ -109,7 +109,7 @@ class Plan:
     Raises
     ------
     ValueError
-        If the counts do not fall.
+        If the counts are not in descending order.
     """
 
     def __init__(

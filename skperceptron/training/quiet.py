@@ -1,8 +1,7 @@
-"""Epochs in which nothing happens to any member of a stack but that it learns.
+"""Quiet epochs: no member of a stack stops, is validated or changes its learning rate.
 
-Most epochs of a search are such: nobody listens, and no member stops, is validated or changes its
-rate. They are judged for all members at once; what they have brought is written into the members
-when something happens.
+Most epochs of a search are quiet, and no callback reads their reports. They are judged for all
+members at once. Their results are written into the members at the next epoch that is not quiet.
 """
 
 from __future__ import annotations
@@ -31,15 +30,15 @@ class QuietEpochs:
         self._watch: _Watch | None = None
 
     def passes(self, losses: Floats, is_finite: Booleans) -> bool:
-        """Tell whether the epoch that has just ended was quiet; if so, nothing else is to be done.
+        """Tell whether the epoch that has just ended was quiet: then nothing else is to be done.
 
-        If not, the members know of all epochs before it.
+        Otherwise, the results of all epochs before it have been written into the members.
 
         Parameters
         ----------
         losses : ndarray of shape (K,)
         is_finite : ndarray of bool, shape (K,)
-            Whether the losses and all that members have learned are.
+            Whether the loss of each member and all that it has learned are finite.
         """
         if self._watch is None or self._watch.members is not self._stack.members:
             self.settle()
@@ -50,7 +49,7 @@ class QuietEpochs:
         return False
 
     def settle(self) -> None:
-        """Let the members know of all epochs so far."""
+        """Write the results of all epochs so far into the members."""
         if self._watch is not None:
             self._watch.settle()
         self._watch = None
@@ -63,7 +62,7 @@ class _Watch:
         self.members = members
         self._losses: list[Floats] = []
         recipes = [member.recipe for member in members]
-        # Epochs before any member has reached its limit.
+        # How many epochs may be quiet: in the next one, some member reaches ``max_iter``.
         self._n_left = min(m.recipe.max_iter - m.n_iter for m in members) - 1
         if not all(
             recipe.validate is None
@@ -92,7 +91,7 @@ class _Watch:
         return True
 
     def settle(self) -> None:
-        """Write into the members what the epochs have brought."""
+        """Write the results of the epochs into the members."""
         n_epochs = len(self._losses)
         if not n_epochs:
             return

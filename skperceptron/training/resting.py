@@ -1,7 +1,7 @@
-"""A stack that rests between calls of ``partial_fit``: to make one takes longer than a small step.
+"""A stack that is kept between calls of ``partial_fit``: making one takes longer than a small step.
 
-It keeps nothing that a call goes on from: each call puts rows, targets, parameters and the
-optimiser's vectors into its arrays.
+Only its arrays and calls are reused: each call of ``partial_fit`` writes its rows, targets,
+parameters and the optimiser's vectors into the arrays.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from .data import Targets, TrainingSet
 from .member import Member
 from .stack import Stack
 
-#: Bytes of X, and parameters, up to which a stack is kept: beyond, its steps take most of the time.
+#: Bytes of X, and parameters, up to which a stack is kept: with more, steps take most of the time.
 LARGEST_X, LARGEST_P = 2**17, 2**16
 
 
 class RestingStack:
-    """The stack that one model has used last, if it has one.
+    """The stack that one model has used last, if any.
 
-    It leaves while it works, so that threads can share a model. Copies and pickles of the model
-    start without any.
+    A call takes it out while it works with it, so that threads can share a model. Copies and
+    pickles of the model start without a stack.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class RestingStack:
         key : hashable
             All that decides which operations a stack performs.
         member : Member
-            Without weights, noise or average.
+            Without sample weights, dropout or averaging.
         data : TrainingSet
         make : callable
             Makes a stack of the member on the data that it is given.
@@ -64,7 +64,7 @@ class RestingStack:
 
 
 def is_small(member: Member, data: TrainingSet) -> bool:
-    """Tell whether a stack of the member may rest between calls."""
+    """Tell whether a stack of the member may be kept between calls."""
     return (
         type(data.X) is np.ndarray
         and isinstance(data.targets, Targets)

@@ -1,4 +1,4 @@
-"""What each row counts in its batch, and what each batch counts."""
+"""The weight of each row in its batch, and of each batch in its epoch."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class RowWeights:
     Attributes
     ----------
     in_batch : ndarray of shape (K, n) or None
-        Each row's weight divided by the sum over its batch; None if no member has weights, where
-        each row of a batch counts the same.
+        Each row's weight divided by the sum over its batch; None if no member has weights: then
+        all rows of a batch count the same.
     sums : ndarray of shape (S, K)
         The sum over each batch: its number of rows, if there are no weights.
     of_batches : ndarray of shape (K, S)
@@ -41,7 +41,7 @@ class RowWeights:
         self.in_batch = np.ones(shape) if is_weighted else None
         self.sums = np.ones((plan.n_steps, n_members))
         self._lengths = np.zeros((n_members, plan.n_steps))
-        # What a row counts in a sum of losses but for its weight; zero behind a member's last row.
+        # The factor of each row's loss, without its weight; zero after a member's last row.
         self._factors = np.zeros(shape)
         for k, epoch in enumerate(plan.epochs):
             self.sums[epoch.steps, k] = epoch.lengths
@@ -61,7 +61,7 @@ class RowWeights:
                 weight = recipe.sample_weight[rows]
             sums = np.add.reduceat(weight, epoch.starts)
             self.sums[epoch.steps, k] = sums
-            # A batch in which nothing counts moves nothing.
+            # A batch without any weight has no effect.
             divisors = np.where(sums > 0, sums, 1)
             self.in_batch[k, : len(rows)] = weight / np.repeat(divisors, epoch.lengths)
 
@@ -69,16 +69,16 @@ class RowWeights:
 
     def _divided(self) -> Floats:
         sums = self.sums.T
-        # Beside next to no weight, a penalty may count more than any number.
+        # If a batch has almost no weight, the reported penalty may become infinite.
         with np.errstate(over="ignore"):
             return np.divide(self._lengths, sums, out=np.zeros(sums.shape), where=sums > 0)
 
     def leave_out(self, losses: Floats, shares: Floats) -> None:
-        """Let the losses of rows that do not count, which may be anything, be zero, in place."""
+        """Set losses of rows that do not count, which may be any number, to zero, in place."""
         if self.in_batch is not None or not self._all_count:
             losses[shares == 0] = 0
 
     def shares(self, rows: slice) -> Floats:
-        """Return what the losses of some rows of the epoch count in its sum, (K, n)."""
+        """Return the factors by which some rows' losses count in the epoch's sum, (K, n)."""
         shares = self._factors[:, rows]
         return shares if self.in_batch is None else shares * self.in_batch[:, rows]

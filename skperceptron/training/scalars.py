@@ -13,23 +13,23 @@ from .groups import Groups
 from .member import Member
 from .plan import Plan
 
-#: What a step multiplies by beside the optimiser's coefficients; the last columns of the table.
+#: The factors of a step besides the optimiser's coefficients; the last columns of the table.
 OWN_SCALARS = ("weight decay", "L2 penalty", "L1 penalty")
 
 
-#: Steps whose numbers are computed at once, if they follow from nothing but their positions: a few
-#: calls for many epochs of a small fit.
+#: Steps whose numbers are computed at once if they depend on nothing but the steps' positions: many
+#: epochs of a small fit then need a few calls.
 STEPS_AHEAD = 1_024
 
 
 @dataclass(frozen=True)
 class _Ahead:
-    """The numbers of the next steps of members that multiply by the same.
+    """The numbers of the next steps, for members that share them.
 
     Attributes
     ----------
     taken : int
-        Steps before the first one.
+        How many steps a member has taken before the first of these.
     rate : float
         The learning rate of the epoch for which they were computed.
     numbers : ndarray of shape (n, 1, W)
@@ -40,7 +40,7 @@ class _Ahead:
     numbers: Floats
 
     def of_epoch(self, taken: int, rate: float, n_steps: int) -> Floats | None:
-        """Return the numbers of so many steps, if they are known at this rate."""
+        """Return the numbers of `n_steps` steps, if they are known at this rate."""
         first = taken - self.taken
         if rate != self.rate or not 0 <= first <= len(self.numbers) - n_steps:
             return None
@@ -63,14 +63,14 @@ class Scalars:
     ----------
     table : ndarray of shape (S, K, n)
         The optimiser's coefficients, for each factor of the learning rate, then ``OWN_SCALARS``.
-        Nobody reads those of a step that a member does not take.
+        The numbers of a step that a member does not take have no effect.
     alike : list of bool or None
-        Of each step, whether the optimiser's coefficients are the same for all who take it; None
-        until somebody asks for it (``find_alike``).
+        For each step, whether all members that take it have the same coefficients of the
+        optimiser; None until ``find_alike`` is called.
     average_shares : ndarray of shape (S, K)
         By how much each step moves an average towards the parameters.
     noise_shares : ndarray of shape (S, K) or None
-        By what each step multiplies dropout rates, if a member has a schedule for them.
+        Factor of the dropout rates in each step, if a member has a schedule for them.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Scalars:
         ]
         self._rated_alike = [(alike, self._place_in_epoch(alike)) for alike in places(rated)]
         self._ahead: dict[int, _Ahead] = {}
-        # Members of the same rate, and the rates for which they are so.
+        # Members that share their numbers at the present rates, and these rates.
         self._groups: list[tuple[list[int], Integers | slice]] = []
         self._rates: list[float] = []
         self._averaged = [
@@ -119,7 +119,7 @@ class Scalars:
             self._takes_step[epoch.steps, k] = True
 
     def _place_in_epoch(self, alike: list[int]) -> Integers | slice:
-        """Return which step each one is to those members that take it; all take equally many."""
+        """Return, for each step of the epoch, its number among the steps of these members."""
         place_of = np.zeros(self._plan.n_steps, dtype=np.intp)
         for k in alike:
             taken = self._plan.epochs[k].steps
@@ -129,7 +129,7 @@ class Scalars:
 
     def weigh_penalties(self, sums: Floats) -> None:
         """Divide the penalties by the sum of the weights of each batch, (S, K)."""
-        # Beside a batch of next to no weight the penalty alone would count: training diverges.
+        # For a batch of almost no weight, the penalty overflows: training diverges.
         with np.errstate(over="ignore", invalid="ignore"):
             penalty = np.divide(self._alphas, sums, out=np.zeros(sums.shape), where=sums > 0)
             l1, l2 = penalty * self._l1_ratios, penalty * (1 - self._l1_ratios)
@@ -137,10 +137,10 @@ class Scalars:
         self.table[:, :, -1] = in_range(l1, self.table.dtype)
 
     def prepare(self) -> None:
-        """Compute the numbers of the next epoch, but for the penalties."""
+        """Compute the numbers of the next epoch, except the penalties."""
         rates = [member.current_rate for member in self._members]
         if rates != self._rates:
-            # Members that have the same schedule may have met plateaus at different times.
+            # Plateaus may have lowered the rates of members with the same schedule differently.
             self._groups = [
                 ([alike[i] for i in of_rate], place_of)
                 for alike, place_of in self._rated_alike
@@ -178,7 +178,7 @@ class Scalars:
         self.table[:, as_slice(alike), :-2] = numbers[place_of]
 
     def _looking_ahead(self, member: Member, n_steps: int, k: int) -> _Ahead:
-        """Compute the numbers of an epoch of member k, or of several."""
+        """Compute the numbers of member k for its next epoch, or for several epochs."""
         recipe, optimizer = member.recipe, member.recipe.optimizer
         n_epochs = max(1, STEPS_AHEAD // n_steps) if is_steady(recipe.schedule) else 1
         steps = member.steps + np.arange(1, n_epochs * n_steps + 1)
@@ -192,14 +192,14 @@ class Scalars:
         decay = rates * optimizer.weight_decay
         if recipe.decay_schedule is not None:
             decay = decay * recipe.decay_schedule.rates(1.0, 1.0, times, recipe.max_iter)
-        # Computed in float64: float32 has no room for some of them.
+        # Computed in float64: some are out of the range of float32.
         exact = np.empty((len(steps), 1, len(coefficients) + 1))
         for j, scalar in enumerate((*coefficients, decay)):
             exact[:, 0, j] = scalar
         return _Ahead(member.steps, rate, in_range(exact, self.table.dtype))
 
     def find_alike(self) -> list[bool]:
-        """Find out, and return, which steps multiply by the same for all members that take them."""
+        """Set and return ``alike``: whether members of each step have the same coefficients."""
         coefficients = self.table[:, :, : -len(OWN_SCALARS)]
         first = self._takes_step.argmax(axis=1)[:, np.newaxis, np.newaxis]
         of_first = np.take_along_axis(coefficients, first, axis=1)
@@ -215,7 +215,7 @@ def is_steady(schedule: Schedule) -> bool:
 
 
 def places(keys: Sequence[Hashable]) -> Iterator[list[int]]:
-    """Yield the positions of equal keys together."""
+    """Yield the positions of each distinct key."""
     found: dict[Hashable, list[int]] = {}
     for k, key in enumerate(keys):
         found.setdefault(key, []).append(k)

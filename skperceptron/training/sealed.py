@@ -2,8 +2,8 @@
 
 The archive is an ordinary ``.npz`` with nothing compressed and nothing pickled, so that
 ``numpy.load`` reads it too. The seal behind it is a mark of the format and a BLAKE2 hash.
-Nothing in a file is believed before its seal has been checked; and as a seal can be made by
-anybody, no size that a sealed file declares is believed either.
+Nothing in a file is trusted before its seal has been checked. Since anybody can make a seal, the
+sizes that a sealed file declares are not trusted either.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-#: Ends every file, but for the hash. Another layout of the file needs another mark.
+#: Stands before the hash at the end of every file. Another layout of files needs another mark.
 _MARK = b"skperceptron-checkpoint-2\n"
 
 _HASH_SIZE = 32
@@ -30,11 +30,11 @@ _READ_HEADER = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header
 
 
 class Damage(ValueError):
-    """What is wrong with a file."""
+    """A file cannot be used; the message says why."""
 
 
 class _Hashing(RawIOBase):
-    """A file that is only written to, from its beginning to its end."""
+    """A file that is written from beginning to end and hashed at the same time."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -68,7 +68,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     Raises
     ------
     Damage
-        If it is anything else.
+        If the file holds anything else.
     OSError
         If the file cannot be read.
     """
@@ -78,17 +78,17 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     except Damage:
         raise
     except Exception as error:
-        # The seal was right, so somebody has made these bytes up: NumPy's and Python's readers
-        # raise errors of all kinds at them.
+        # The seal is right, so the file was forged: NumPy's and Python's readers may raise any
+        # kind of error.
         raise Damage(f"it holds no arrays: {type(error).__name__}: {error}") from error
 
 
 def _unsealed(path: Path) -> bytes:
-    """Return the archive before the seal, every byte of which is as it was written."""
+    """Check the seal, and return the bytes of the archive before it."""
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise Damage("it is no regular file")
     with open(path, "rb") as file:
-        # The end is looked at first: a large file of another kind is not read.
+        # The end is checked first, so that a large file of another kind is not read.
         length = os.fstat(file.fileno()).st_size - len(_MARK) - _HASH_SIZE
         if length < 0:
             raise Damage("it is too short")
@@ -110,7 +110,7 @@ def _unsealed(path: Path) -> bytes:
 def _arrays_of(archive: bytes) -> dict[str, NDArray[Any]]:
     with ZipFile(BytesIO(archive)) as entries:
         listed = entries.infolist()
-        # Parts that overlap could say that they are more, together, than there is.
+        # Entries that overlap could declare more bytes than there are.
         if sum(entry.file_size for entry in listed) > len(archive) or any(
             entry.compress_type != ZIP_STORED for entry in listed
         ):

@@ -1,7 +1,7 @@
 """A stack of members in training: one epoch for all of them, step by step.
 
-The plan says who takes which step, the tables hold what is learned, the window and the steps bind
-array operations to both. They are made once for the members at hand, and anew when some leave.
+The plan says which members take which step, the tables hold what is learned, the window and the
+steps bind array operations to both. They are made once, and made again when some members leave.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .tables import Tables
 from .validating import Outcome, ValidationPass
 from .window import Window
 
-#: Raw predictions that are kept before their losses are computed.
+#: How many raw predictions are kept before their losses are computed.
 WINDOW = 32_768
 
 
@@ -37,24 +37,24 @@ class Stack:
     network : Network
         Its activations are listed in the order of `members`.
     members : sequence of Member
-        In order of falling numbers of rows; their optimisers perform the same operations, and
-        all or none of them leave out the last, shorter batch.
+        In descending order of their numbers of rows. Their optimisers perform the same
+        operations, and all or none of them leave out the last, shorter batch.
     data : TrainingSet or sequence of TrainingSet
-        One for all members, or one for each; neighbours with the same one are gathered at once.
-        All have equally many targets.
+        One for all members, or one for each; the rows of neighbouring members with the same one
+        are gathered together. All have equally many targets.
     batch_size : int
         Rows per step; a member with fewer rows takes them all.
     dtype : dtype
         Of parameters and arithmetic.
     is_brief : bool, default=False
-        Whether it is asked for one epoch at a time.
+        Whether the caller runs single epochs, so that their number is not known in advance.
     team : Team, default=None
         The threads that take steps together, where compiled code takes them.
 
     Attributes
     ----------
     members : list of Member
-        Those that are still in training.
+        The members that are still in training.
     tables : Tables
         What they have learned.
     """
@@ -95,7 +95,7 @@ class Stack:
     def _bind(self, n_epochs: float | None) -> None:
         """Plan the epochs of the present members, and make all that they need.
 
-        At most so many are ahead; None, if that is not known.
+        At most `n_epochs` epochs follow; None if that is unknown.
         """
         members = self._bound_members = self.members
         recipes = [m.recipe for m in members]
@@ -113,7 +113,8 @@ class Stack:
         self.scalars.weigh_penalties(self._weights.sums)
         self._record = Record.of_epoch(self._plan.n_steps, len(members))
         is_weighted = self._weights.in_batch is not None
-        # Several networks for each row leave notes of each, but the losses are those of their mean.
+        # If several networks predict each row, the losses are computed from the networks' mean, of
+        # which there are no notes.
         takes_notes = self.network.multiplicity(len(self.network.nodes) - 1, trains=True) == 1
         self.window = Window(
             recipes, self.data, length, n_outputs, self.dtype, is_weighted, takes_notes
@@ -135,7 +136,7 @@ class Stack:
         ]
 
     def _bind_steps(self, is_weighted: bool) -> list[list[Step]]:
-        """Return the steps of each window; those that are the same are made once."""
+        """Return the steps of each window; equal steps are one object."""
         bound: dict[tuple[int, int, int], BoundStep] = {}
         made: dict[Batch, Step] = {}
         for batch in (batch for window in self._plan.windows for batch in window.batches):
@@ -159,8 +160,8 @@ class Stack:
         return [[made[batch] for batch in window.batches] for window in self._plan.windows]
 
     def renew(self, member: Member, data: TrainingSet) -> None:
-        """Put another member of the same kind, on as many rows, in the place of the only one."""
-        # What is bound refers to the list of members and to the arrays: both stay.
+        """Replace the only member by another one of the same kind with equally many rows."""
+        # Bound calls refer to the list of members and to the arrays: both are reused.
         self.members = self._bound_members
         self.members[0] = member
         (own,) = self.data
@@ -179,7 +180,7 @@ class Stack:
         Returns
         -------
         losses : ndarray of shape (K,), float64
-            Mean training loss while the epoch went on, penalty included.
+            Mean training loss over the steps of the epoch, penalty included.
         """
         is_reordered = self._shuffle()
         if self._weights.in_batch is not None and (is_reordered or not self._is_gathered):
@@ -188,11 +189,11 @@ class Stack:
         self.scalars.prepare()
         self._record.taken[:] = 0
         try:
-            # Overflow is either meant, as in a sigmoid, or found when the epoch is over.
+            # Overflow is either intended, as in a sigmoid, or found after the epoch.
             with np.errstate(over="ignore", invalid="ignore"), self._runner.threads():
                 return self._reported(self._take_steps())
         finally:
-            # An interrupted epoch may go on later.
+            # After an interruption, training may continue later.
             for member, taken in zip(self.members, self._record.taken.tolist(), strict=True):
                 member.steps += taken
 
@@ -220,7 +221,7 @@ class Stack:
             if member.recipe.shuffle:
                 drawn = unshuffled.copy()
                 member.rng.shuffle(drawn)
-                # One batch holds every row: its order changes nothing but rounding.
+                # If one batch holds every row, their order changes nothing but rounding.
                 if len(member.rows) > self.batch_size:
                     self.order[alike, : len(drawn)] = self.order[alike].take(drawn, axis=1)
                     is_reordered = True
@@ -256,15 +257,15 @@ class Stack:
         return self._validation.outcomes(asked, parameters)
 
     def are_finite(self) -> Booleans:
-        """Tell of each member whether all that its training goes on from is finite, (K,)."""
-        # An infinite second moment would let all later steps be zero.
+        """Tell whether each member's parameters and optimiser's vectors are finite, (K,)."""
+        # An infinite second moment would make all later steps zero.
         learned = self.tables.learned
         if all_finite(learned):
             return np.ones(len(self.members), dtype=bool)
         return np.asarray(np.isfinite(learned).all(axis=(0, 2)))
 
     def publish(self, k: int) -> None:
-        """Hand a member what training has made of it so far."""
+        """Copy a member's results so far from the stack's arrays into the member."""
         member = self.members[k]
         member.parameters = self.tables.parameters[k].copy()
         state = self.tables.state
@@ -274,7 +275,7 @@ class Stack:
             member.average = self.predicting(k).copy()
 
     def retire(self, leaving: Sequence[int]) -> None:
-        """Hand the members at the given positions their results and go on without them."""
+        """Publish the results of the members at the given positions, and continue without them."""
         for k in leaving:
             self.publish(k)
         staying = [k for k in range(len(self.members)) if k not in set(leaving)]
@@ -288,5 +289,5 @@ class Stack:
             self.data = [self.data[k] for k in staying]
             self._first_rows = self._first_rows[staying]
             self.tables = self.tables.of(staying)
-            # Where one has left, others may soon.
+            # Other members may soon leave, too: how many epochs follow is unknown.
             self._bind(None)

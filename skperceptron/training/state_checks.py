@@ -1,7 +1,7 @@
-"""Whether a state that was read can be the state of a fit.
+"""Checks whether a state that was read can be the state of a fit.
 
-A file whose seal is right may still have been written by anybody. NumPy checks little of
-what it is told about a generator, and training nothing of what it goes on from.
+Anybody can write a file with a valid seal. NumPy checks little of the state that a generator is
+set to, and training checks nothing of the state from which it continues.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .member import Progress
 from .sealed import Damage
 from .verdict import Verdict
 
-#: Verdicts, as files hold them, after which a fit can go on or has ended well.
+#: Verdicts, as files hold them, after which a fit can continue or has ended without an error.
 _VERDICTS = tuple(v.value for v in Verdict if v not in (Verdict.DIVERGED, Verdict.FAILED))
 
 #: Words in the state of a Mersenne Twister.
@@ -41,9 +41,9 @@ class Form:
     averages : bool
         Whether the parameters are averaged.
     generator : dict
-        Some state of the random generator, described.
+        Any state of the random generator, as ``describe_random_state`` returns it.
     noise : dict or None
-        Some state of the source of dropout, if there is one.
+        Any state of the generator of dropout masks, if there is one.
     """
 
     n_parameters: int
@@ -56,7 +56,7 @@ class Form:
 
 
 def check_state(numbers: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], form: Form) -> None:
-    """Raise Damage if this is no state of such a fit.
+    """Raise Damage if this cannot be the state of a fit of the given form.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def check_state(numbers: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], 
 
 
 def check_limits(found: Any, like: Mapping[str, float]) -> None:
-    """Raise Damage if these are no limits of a fit that has such ones."""
+    """Raise Damage if these cannot be the limits of a fit whose limits have the names `like`."""
     _demand(isinstance(found, dict) and found.keys() == like.keys(), "limits")
     _demand(all(_is_real(value) and value >= 0 for value in found.values()), "limits")
 
@@ -93,7 +93,7 @@ def _check_progress(found: Any, n_iter: int) -> None:
 
 
 def _is_like(value: Any, like: Any) -> bool:
-    """Tell whether a part of the history is of the kind of another one."""
+    """Tell whether a part of the history has the same type as ``like``."""
     if isinstance(like, list):
         return isinstance(value, list) and all(map(_is_real, value))
     return _is_real(value) if isinstance(like, float) else _is_count(value)
@@ -131,7 +131,7 @@ def _check_rows(rows: NDArray[Any], n_rows: int) -> None:
 
 
 def _is_generator(found: Any, like: dict[str, Any] | None) -> bool:
-    """Tell whether this describes a state in which a generator of a kind can be."""
+    """Tell whether this describes a possible state of a generator of the same kind as ``like``."""
     if like is None or not _has_layout(found, like):
         return found is like
     flags = [found[name] for name in ("has_gauss", "has_uint32") if name in found]
@@ -139,15 +139,16 @@ def _is_generator(found: Any, like: dict[str, Any] | None) -> bool:
         return False
     inner = found["state"]
     if "key" not in inner:
-        # The increment of a congruential generator.
+        # The increment of a congruential generator is odd.
         return bool(inner["inc"] % 2)
-    # NumPy would read behind the end of the words. Gaussians of zeros alone are sought forever.
+    # At a later position NumPy would read past the end of the words. With only zeros in them, it
+    # would look for a Gaussian forever.
     words = inner["key"]
     return inner["pos"] <= _TWISTER_WORDS and max(words) < _WORD and any(words)
 
 
 def _has_layout(found: Any, like: Any) -> bool:
-    """Tell whether all parts are of the same kinds, and all numbers small enough for C."""
+    """Tell whether all parts have the same types, and all integers are small enough for C."""
     if isinstance(like, dict):
         return (
             isinstance(found, dict)
@@ -172,7 +173,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _is_real(value: Any) -> bool:
-    # Whole numbers are read as such: a user's scorer may return them, small ones.
+    # JSON reads whole numbers as int: a user's scorer may return them, negative ones, too.
     return isinstance(value, float) or (_is_count(abs(value)) if isinstance(value, int) else False)
 
 

@@ -1,7 +1,7 @@
 """One step of training: gather a batch, compute its gradient, change the parameters.
 
-``Step`` is what an epoch calls, ``gather`` and then ``run``. Compiled steps read what it calls: see
-``compiled_steps``.
+An epoch calls ``gather`` and then ``run`` of each ``Step``. Compiled steps read the lists of calls
+instead: see ``compiled_steps``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .window import Window
 
 @dataclass(frozen=True)
 class Record:
-    """What steps note down.
+    """Numbers that steps record.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Record:
 
 
 class Norms:
-    """Sums of squares and of absolute values of what is penalised, (K,) each.
+    """Sums of squares and of absolute values of penalised parameters, (K,) each.
 
     Parameters
     ----------
@@ -58,7 +58,8 @@ class Norms:
     n_weights : int
         Length of the first part, which is penalised.
     strengths : ndarray of shape (*, P) or None
-        By what each parameter of all members of the stack counts instead.
+        Factor of each parameter in the sums, for all members of the stack; if given, it replaces
+        `n_weights`.
     place : slice
         Where these members stand in the stack.
     """
@@ -83,7 +84,7 @@ class Norms:
         found: Floats = sizes.sum(axis=-1)
         return found
 
-    # The same, written into an array of shape (K,).
+    # The same sums, written into an array of shape (K,).
 
     def squares_calls(self, out: Floats) -> list[Call]:
         """List the calls that write the sums of squares."""
@@ -93,7 +94,8 @@ class Norms:
 
     @cached_property
     def _summing(self) -> list[Call]:
-        # The same calls in each step: what differs between steps has to move evenly.
+        # Cached, so that all steps have the same calls: tables need arrays that are the same in all
+        # steps, or advance by a constant stride.
         return squared_lengths_calls(self._penalized, self._room)
 
     def sizes_calls(self, out: Floats) -> list[Call]:
@@ -113,7 +115,7 @@ def _weighted_squares(values: Floats, weights: Floats) -> Floats:
 class Step:
     """A bound step together with the rows of the window that it takes.
 
-    Its calls are listed when they are asked for: of most steps, tables ask for none.
+    Its calls are listed when they are first used: for most steps, tables do not need them.
     """
 
     def __init__(self, window: Window, bound: BoundStep, batch: Batch) -> None:
@@ -122,7 +124,7 @@ class Step:
         self.bound = bound
 
     def follows(self, other: Step) -> bool:
-        """Tell whether another step of the window is like this one and takes the rows before."""
+        """Tell whether ``other`` is an equal step that takes the rows just before this one."""
         return self.bound is other.bound and self._batch.start == other._batch.rows.stop
 
     @cached_property
@@ -244,7 +246,7 @@ class BoundStep:
     ) -> list[Call]:
         """List the calls that compute a batch's gradient; ``raw`` receives its predictions.
 
-        Notes, (K, B, N), are kept for the losses, unless there are none.
+        Notes, (K, B, N), are written for the losses if an array for them is given.
         """
         work = self._work
         record = work.averaging(raw)
@@ -276,7 +278,7 @@ class BoundStep:
         return loss.noting_calls(*arrays, notes[j, :, : loss.n_notes])
 
     def _repeated(self, y: Floats, factor: Floats) -> tuple[Floats, Floats, list[Call]]:
-        """Return targets and factors of rows that are predicted by m networks, and what fills them.
+        """Return targets and factors of rows that m networks predict, and the calls that fill them.
 
         The loss of a row is the mean of the networks' losses.
         """
@@ -294,7 +296,7 @@ class BoundStep:
         return targets, factors, calls
 
     def announce(self, i: int) -> None:
-        """Tell blocks what the batch of step ``i`` of the epoch weighs, and how much is noise."""
+        """Give blocks the batch weights and factors of dropout rates for step ``i``."""
         for call in self.announcing(i):
             call()
 
@@ -328,7 +330,7 @@ class BoundStep:
                     call()
 
     def _averaging(self, average: Floats, shares: Floats) -> list[Call]:
-        """Move averages towards the parameters; the gradient, used up, gives the room."""
+        """List the calls that move averages towards the parameters, and overwrite the gradient."""
         parameters, room = self._tables.parameters, self._tables.gradient
         return [
             partial(np.subtract, parameters, average, room),
@@ -337,14 +339,14 @@ class BoundStep:
         ]
 
     def updating(self, i: int, averages: bool) -> list[Call]:
-        """List what ``update`` does, but for counting, in calls that compiled steps can read.
+        """List the calls of ``update``, except the counting, in a form for compiled steps.
 
         Parameters
         ----------
         i : int
             Step of the epoch.
         averages : bool
-            Whether averages move.
+            Whether averages are updated.
         """
         k = self._place
         calls: list[Call] = []
@@ -359,16 +361,16 @@ class BoundStep:
         return calls
 
     def counters(self) -> Integers:
-        """Return where the steps that members have taken in this epoch are counted, (K,)."""
+        """Return the array, (K,), in which steps of this epoch are counted for each member."""
         return self._record.taken[self._place]
 
     def averaging_runs(self, i: int, n_steps: int) -> list[tuple[bool, int]]:
-        """Split steps from ``i`` of the epoch on by whether they move averages.
+        """Split the steps from ``i`` of the epoch on into runs that do or do not update averages.
 
         Returns
         -------
         list of (bool, int)
-            Whether the steps of a run do, and where the run ends, counted from ``i``.
+            Whether the steps of a run update averages, and where it ends, counted from ``i``.
         """
         if self._tables.average is None:
             return [(False, n_steps)]

@@ -13,12 +13,12 @@ from .member import Member
 
 @dataclass
 class Tables:
-    """What a stack has learned so far, and what its optimisers remember.
+    """What a stack has learned so far, and the state of its optimisers.
 
     Parameters
     ----------
     learned : ndarray of shape (V, K, P)
-        The parameters, then each vector of the optimiser, side by side.
+        The parameters, then each vector of the optimiser.
     gradient : ndarray of shape (K, P)
     state_names : sequence of str
         Of the optimiser's vectors.
@@ -43,7 +43,7 @@ class Tables:
 
     @classmethod
     def of_members(cls, members: Sequence[Member], dtype: np.dtype) -> Tables:
-        """Return the tables from which these members go on."""
+        """Return the tables with which these members start or continue."""
         names = members[0].recipe.optimizer.state_names
         shape = len(members), len(members[0].parameters)
         learned = np.empty((1 + len(names), *shape), dtype)
@@ -51,7 +51,7 @@ class Tables:
         if any(m.recipe.averaging is not None for m in members):
             average = np.empty(shape, dtype)
         found = cls(learned, np.empty(shape, dtype), names, average)
-        # What float32 has no room for becomes infinite: the training then has diverged.
+        # Numbers too large for float32 become infinite: the training then has diverged.
         with np.errstate(over="ignore"):
             for k, member in enumerate(members):
                 found.renew(k, member)
@@ -60,7 +60,7 @@ class Tables:
         return found
 
     def renew(self, k: int, member: Member) -> None:
-        """Let member k, but for its average, go on from what another one brings."""
+        """Copy the state of a member, except its average, into row k."""
         self.parameters[k] = member.parameters
         for name, vectors in self.state.items():
             vectors[k] = member.optimizer_state.get(name, 0)
@@ -70,7 +70,7 @@ class Tables:
         if isinstance(members, slice):
             learned = self.learned[:, members]
         else:
-            # Indexing would lay the vectors out in another order.
+            # Indexing by a list would give another memory layout.
             learned = self.learned.take(members, axis=1)
         return Tables(
             learned,

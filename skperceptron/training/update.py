@@ -1,7 +1,7 @@
 """How a step changes the parameters: a chain of penalties, clipping, decay and the optimiser.
 
 The links of the chain work on chunks of the flat vectors of all members. A member's vector holds
-its weights first; what stands behind them (biases, slopes) is neither penalised nor shrunk, unless
+its weights first; the other parameters (biases, slopes) are neither penalised nor shrunk, unless
 parameter groups say otherwise.
 """
 
@@ -40,7 +40,7 @@ class Update:
     n_weights : int
         Length of the part of each vector that holds weights.
     groups : Groups
-        Parts of the vectors that are trained in their own way; of all members of the stack.
+        Parts of the vectors with their own settings of training; of all members of the stack.
     place : slice
         Where these members stand in the stack.
     batch_weight : float or None
@@ -76,7 +76,7 @@ class Update:
         self._vectors = vectors
         self._length = max(1, CHUNK // n_members)
         self._room = np.empty_like(vectors[0][..., : self._length])
-        # All chunks calculate in the same room, which so stays in the cache.
+        # All chunks use the same temporary arrays, which therefore stay in the cache.
         n_scratch = recipes[0].optimizer.n_scratch
         self._rooms = [np.empty_like(self._room) for _ in range(n_scratch)]
         self._has_l2 = any(r.alpha * (1 - r.l1_ratio) for r in recipes)
@@ -104,16 +104,16 @@ class Update:
         Parameters
         ----------
         scalars : ndarray of shape (K, width)
-            What each member multiplies by.
+            The factors of each member.
         alike : bool
-            Whether the optimiser's own numbers are the same for all.
+            Whether the optimiser's coefficients are the same for all members.
         """
         np.copyto(self._scalars, scalars)
         for call in self._calls_if_alike if alike else self.calls:
             call()
 
     def listed(self, scalars: Floats) -> list[Call]:
-        """List calls that do the same for all members one by one, for compiled steps."""
+        """List the calls of a step for compiled steps, which do them member by member."""
         if self._listed is None:
             self._listed = list(self._all_calls(*self._columns, flat=False, member_wise=True))
         return [partial(np.copyto, self._scalars, scalars), *self._listed]
@@ -135,7 +135,7 @@ class Update:
                 stop = start + self._length
                 yield from self._optimizer(start, stop, coefficients, flat, member_wise)
             return
-        # The length of a gradient is known when all of it is.
+        # The norm of a gradient is known only when all penalties have been added.
         for start in starts:
             yield from self._penalties(start, own, member_wise)
         if clips:
@@ -146,7 +146,7 @@ class Update:
         yield from self._optimizer(0, stop, coefficients, flat, member_wise)
 
     def _l2_of_each_parameter(self, batch_weight: float) -> Floats:
-        """Return what the L2 penalty multiplies each parameter by, (K, P): biases by zero."""
+        """Return the L2 penalty's factor of each parameter, (K, P), such as zero for biases."""
         strengths = np.zeros_like(self._vectors[0])
         of_member = [r.alpha / batch_weight * (1 - r.l1_ratio) for r in self._recipes]
         penalized = strengths[:, : self._n_penalized]
@@ -177,7 +177,7 @@ class Update:
             yield partial(np.add, gradient, room, gradient)
 
     def _decay(self, start: int, own: list[Floats]) -> Iterator[Call]:
-        """Let the weights decay, if they are to."""
+        """Apply decoupled weight decay, if there is any."""
         weights = self._penalized(self._vectors[0], start)
         if weights.size and any(r.optimizer.weight_decay for r in self._recipes):
             room = self._room[..., : weights.shape[-1]]
@@ -193,9 +193,9 @@ class Update:
         flat: bool,
         member_wise: bool,
     ) -> Iterator[Call]:
-        """Let the optimiser go on, part by part and chunk by chunk."""
+        """Take the optimiser's step, part by part and chunk by chunk."""
         if flat and len(self._parts) == 1:
-            # All members are one vector.
+            # The vectors of all members are treated as a single one.
             vectors, rooms = (
                 [v.reshape(-1) for v in group] for group in (self._vectors, self._rooms)
             )
@@ -236,11 +236,11 @@ def _reaching(
 ) -> Floats | None:
     """Return the strengths of some members' parameters, zero where no gradient reaches.
 
-    A penalty alone would drive such weights to zero. None stands for ones on all weights.
+    A penalty alone would drive such weights to zero. None means one for all weights.
     """
     if strengths is None:
         return None if trained is None else trained.astype(dtype)
-    # What float32 has no room for lets training diverge, which is told.
+    # Numbers too large for float32 make training diverge, which is reported.
     with np.errstate(over="ignore"):
         own = strengths[place].astype(dtype)
     if trained is not None:
@@ -262,7 +262,7 @@ def clip_calls(gradient: Floats, limits: Floats) -> Iterator[Call]:
     yield partial(np.sqrt, factors, factors)
     yield partial(np.add, factors, number(1e-6, gradient.dtype), factors)
     yield partial(np.divide, limits[:, np.newaxis], factors, factors)
-    # Not a number, where both are infinite, counts as 1: the limit is none.
+    # If limit and length are both infinite, the quotient is NaN, which ``fmin`` turns into 1.
     yield partial(np.fmin, factors, number(1, gradient.dtype), factors)
     yield partial(np.multiply, gradient, factors[:, 0], gradient)
 

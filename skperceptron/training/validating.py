@@ -16,28 +16,28 @@ from ..engine.inputs import DenseInput
 from ..engine.prediction import BLOCK
 from ..engine.workspace import Workspace
 
-#: Numbers of the widest layer, for the rows of all members, up to which they are predicted
-#: together (16 MB). Above it the arithmetic takes so long that calls do not count.
+#: Elements of the widest layer, for the rows of all members, up to which these are predicted
+#: together (16 MB). With more, arithmetic takes so long that the cost of calls does not matter.
 TOGETHER = 2**21
 
-#: What the rows of one member, and the loss on them, have become: an error stands for itself.
+#: Score and loss of one member on its rows, or the error that its validation has raised.
 Outcome = tuple[float, float] | Exception
 
 
 class Comparison(Protocol):
-    """Compares raw predictions of several networks with what is true."""
+    """Compares raw predictions of several networks with the true targets."""
 
     @property
     def key(self) -> Hashable:
-        """What comparisons agree in that can be joined."""
+        """Comparisons with equal keys can be joined."""
 
     def joined(self, others: Sequence[Any]) -> Any:
         """Return one comparison of the networks of this one and of others with the same key."""
 
     def figures(self, raw: Floats) -> tuple[Floats, Floats | None]:
-        """Return losses and scores, each (K,), of raw predictions, (K, n, C), which may change.
+        """Return losses and scores, each (K,); raw predictions, (K, n, C), may be overwritten.
 
-        There are no scores, if raw predictions do not tell them.
+        Scores are None if they cannot be computed from raw predictions.
         """
 
 
@@ -51,7 +51,7 @@ class Judge(Protocol):
 
     @property
     def n_rows_together(self) -> int:
-        """How many rows may be predicted with those of others; none, if they must be alone."""
+        """How many rows can be predicted with those of others; 0 if they must be alone."""
 
     def dense_rows(self) -> Floats:
         """Return these rows, (n, D)."""
@@ -81,7 +81,7 @@ class ValidationPass:
         dtype: np.dtype,
     ) -> None:
         self._validations = validations
-        # To ask for the protocol takes longer than to judge all members.
+        # An ``isinstance`` check of the protocol takes longer than judging all members.
         known: Sequence[Any] = validations
         judges: dict[int, Judge] = {
             k: judge for k, judge in enumerate(known) if hasattr(judge, "comparison")
@@ -97,7 +97,7 @@ class ValidationPass:
         if not counts:
             return
         x = np.zeros((len(counts), n_rows, network.n_inputs), dtype=dtype)
-        # What float32 has no room for becomes infinite, which the judge finds.
+        # Numbers too large for float32 become infinite, which the judge detects.
         with np.errstate(over="ignore"):
             for of_member, (k, n) in zip(x, counts.items(), strict=True):
                 of_member[:n] = judges[k].dense_rows()
@@ -106,7 +106,8 @@ class ValidationPass:
         self._x = DenseInput(x)
         self._parameters = np.ones((len(counts), network.n_parameters), dtype=dtype)
         self._network = network.members(list(counts))
-        # What a block makes of its parameters when it is bound is of the moment.
+        # A block with a factor and a shift computes them when it is bound, from the parameters of
+        # that moment: it has to be bound again when these have changed.
         learned = self._network.views(self._parameters)
         lines = zip(self._network.nodes, learned, strict=True)
         self._is_bound_anew = any(n.block.factor_and_shift(of) is not None for n, of in lines)
@@ -120,12 +121,12 @@ class ValidationPass:
         asked : sequence of int
             Positions of the members.
         parameters : ndarray of shape (K, P)
-            With which the members predict.
+            Those with which the members predict.
 
         Returns
         -------
         dict of int to (score, loss) or Exception
-            An exception is what the validation of the member has raised: others go on.
+            An exception was raised by the validation of that member: others continue.
         """
         figures: dict[int, tuple[float, float | None]] = {}
         if self._together.keys() & asked:
@@ -139,10 +140,11 @@ class ValidationPass:
         for members, slots, comparison in self._groups:
             n_rows = self._together[members[0]]
             try:
-                # What compares may change what it gets.
+                # A comparison may overwrite the array that it gets.
                 losses, scores = comparison.figures(raw[slots, :n_rows].copy())
             except Exception:
-                # Somebody's own loss, perhaps: alone, each is told of what is its own.
+                # A user's own loss may have failed: each member is then validated alone, and gets
+                # its own error.
                 continue
             of_scores = [None] * len(members) if scores is None else scores.tolist()
             figures |= zip(members, zip(losses.tolist(), of_scores, strict=True), strict=True)
@@ -151,7 +153,7 @@ class ValidationPass:
     def _raw(self, parameters: Floats) -> Floats:
         """Predict the rows of all members that are predicted together, (G, n, C)."""
         np.copyto(self._parameters, parameters[self._places])
-        # Overflow is either meant, as in a sigmoid, or found by the judge.
+        # Overflow is either intended, as in a sigmoid, or detected by the judge.
         with np.errstate(over="ignore", invalid="ignore"):
             if self._work is None or self._is_bound_anew:
                 inputs = {self._network.inputs[0].name: self._x}
@@ -178,7 +180,7 @@ class ValidationPass:
 def _joined(
     comparisons: Mapping[int, Comparison],
 ) -> list[tuple[list[int], slice | list[int], Comparison]]:
-    """Join what can be joined, and tell whose it is, and in which places of all that are given."""
+    """Join comparisons with equal keys; return each with its members and their positions."""
     found: dict[Hashable, list[int]] = {}
     for k, comparison in comparisons.items():
         found.setdefault(comparison.key, []).append(k)

@@ -19,7 +19,7 @@ class Verdict(Enum):
     EXHAUSTED
         That was the last allowed epoch, without convergence.
     OUT_OF_TIME
-        The time is over.
+        The time limit has been reached.
     DIVERGED
         The loss or the parameters have ceased to be finite.
     FAILED

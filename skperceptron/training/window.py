@@ -29,7 +29,7 @@ class Window:
     is_weighted : bool
         Whether rows have weights.
     takes_notes : bool, default=False
-        Whether steps keep what losses can be computed from faster.
+        Whether steps keep notes: intermediate results from which losses are computed faster.
 
     Attributes
     ----------
@@ -39,9 +39,9 @@ class Window:
     raw : ndarray of shape (K, n, C)
         To be filled by the steps.
     factor : ndarray of shape (K, n, 1) or None
-        What each row counts in the gradient of its batch, if rows have weights.
+        The factor of each row in the gradient of its batch, if rows have weights.
     notes : ndarray of shape (K, n, N) or None
-        What the steps are to keep.
+        To be filled by the steps.
     """
 
     def __init__(
@@ -65,13 +65,13 @@ class Window:
         self.notes: Floats | None = None
         if takes_notes and n_notes:
             self.notes = _outputs_in_front(n_notes, *shape, dtype)
-            # Of rows that no step takes, losses are computed too; nobody warns of those of ones.
+            # Losses are also computed for rows that no step takes; notes of one cause no warnings.
             self.notes.fill(1)
         self._targets = [(one.targets, k) for one, k in runs(data)]
         self._rows = slice(0, 0)
 
     def open(self, start: int, order: Integers, first_rows: Integers, weights: RowWeights) -> None:
-        """Take the rows from ``start`` of the epoch's order on.
+        """Prepare the window for the rows from position ``start`` of the epoch's order on.
 
         Parameters
         ----------
@@ -85,7 +85,7 @@ class Window:
         self._rows = slice(start, min(start + self.length, order.shape[1]))
         n_rows = self._rows.stop - start
         np.add(order[:, self._rows], first_rows, out=self.order[:, :n_rows])
-        # Behind the end stand rows of an earlier window: valid, and without effect.
+        # After these rows stand some of an earlier window: they are valid and have no effect.
         for targets, k in self._targets:
             targets.take(self.order[k], self.y[k])
         if self.factor is not None and weights.in_batch is not None:
