@@ -1,4 +1,4 @@
-"""The ground floor: a stack of same-shaped networks, trained in place with NumPy.
+"""The lowest level: a stack of same-shaped networks, trained in place with NumPy.
 
 Every array has a leading member axis. The letters used in shapes, here and in
 all modules of this folder: K members, B rows of a batch, D inputs, H units,

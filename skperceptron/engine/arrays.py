@@ -1,4 +1,4 @@
-"""Types shared by the engine's modules."""
+"""Types and small functions shared by the engine's modules."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -19,13 +19,13 @@ Call = Callable[[], Any]
 
 
 class ActivationFunction(Protocol):
-    """What the engine asks of an activation; ``skperceptron.activations`` keeps it."""
+    """What the engine needs of an activation; ``skperceptron.activations`` has classes for it."""
 
     keeps_input: bool
 
     @property
     def differentiable(self) -> bool:
-        """Whether a gradient passes to what lies before."""
+        """Whether a gradient passes on to the inputs."""
 
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
         """Write f(z) into ``out``."""
@@ -46,27 +46,27 @@ class ActivationFunction(Protocol):
         """Bind ``backward`` to its arrays."""
 
     def to_onnx(self, graph: Any, z: Any, *learned: Floats) -> Any:
-        """Return f(z) in ONNX's operators."""
+        """Return f(z), expressed in ONNX operators."""
 
     def n_parameters(self, units: int) -> int:
         """Return how many parameters a layer of ``units`` units learns."""
 
     def initial_parameters(self, units: int) -> Floats:
-        """Return where they start."""
+        """Return the initial values of these parameters."""
 
 
 def runs(items: Sequence[Item]) -> Iterator[tuple[Item, slice]]:
-    """Yield each run of neighbours that are the same object, and where it stands."""
+    """Yield the item of each run of neighbours that are the same object, and the run's place."""
     starts = [k for k in range(len(items)) if k == 0 or items[k] is not items[k - 1]]
     for start, stop in pairwise([*starts, len(items)]):
         yield items[start], slice(start, stop)
 
 
 def in_range(numbers: Any, dtype: Any) -> Floats:
-    """Return numbers in a dtype in which none vanishes or becomes infinite that did not before.
+    """Convert numbers to a dtype without turning any of them into zero or infinity.
 
-    A learning rate of 1e300 or an epsilon of 1e-300 has no place in float32; the nearest number
-    that has one stands for it.
+    A learning rate of 1e300 or an epsilon of 1e-300 is out of the range of float32; the nearest
+    normal number replaces it.
     """
     numbers, limits = np.asarray(numbers, dtype=np.float64), np.finfo(dtype)
     if limits.dtype == numbers.dtype:
@@ -76,7 +76,7 @@ def in_range(numbers: Any, dtype: Any) -> Floats:
     return np.where(plain, numbers, np.copysign(sizes, numbers)).astype(dtype)
 
 
-#: Numbers up to which looking at each takes less time than to add them up without warnings.
+#: Numbers up to which testing each takes less time than adding them up with warnings silenced.
 FEW_NUMBERS = 256
 
 
@@ -85,12 +85,12 @@ def all_finite(numbers: Floats) -> bool:
     if numbers.size <= FEW_NUMBERS:
         return bool(np.logical_and.reduce(np.isfinite(numbers), None))
     with np.errstate(over="ignore", invalid="ignore"):
-        # Almost always the sum settles it, for a tenth of the time.
+        # The sum is almost always finite, and then no number needs a test: a tenth of the time.
         return bool(np.isfinite(np.add.reduce(numbers, None)) or np.isfinite(numbers).all())
 
 
 def mean_of_rows(values: Floats, sample_weight: Floats | None) -> Floats:
-    """Return the mean of rows, (..., N, C) to (..., C), each of its weight, (..., N)."""
+    """Return the mean of rows, (..., N, C) to (..., C), with weights of shape (..., N)."""
     if sample_weight is None:
         return values.mean(axis=-2)
     weight = sample_weight[..., np.newaxis]
@@ -103,11 +103,11 @@ def outputs_first(n_members: int, n_rows: int, n_outputs: int, dtype: Any) -> Fl
 
 
 def by_network(rows: Floats, n_networks: int, width: int) -> Floats:
-    """Return a view of (K, m B, width), m networks one below another, as (K, m, B, width)."""
+    """View (K, m B, width), the rows of one network after another, as (K, m, B, width)."""
     return rows.reshape(len(rows), n_networks, -1, width)
 
 
 def as_slice(places: Sequence[int]) -> slice | list[int]:
-    """Return rising positions as a slice if they leave none out: a slice is a view."""
+    """Return ascending positions as a slice if none is left out: indexing then gives a view."""
     first, last = places[0], places[-1]
     return slice(first, last + 1) if last - first == len(places) - 1 else list(places)

@@ -1,13 +1,13 @@
-"""Array operations with their operands bound, in the form that starts soonest.
+"""Array operations with their operands bound, in the form with the least overhead.
 
-A small network spends its time in starting operations. A stack of one is therefore computed on
-plain matrices, by ``np.dot`` and, where NumPy would broadcast, by a BLAS routine of SciPy's. They
-give the bits that stacks of several networks get from ``np.matmul`` and from broadcasting.
+A small network spends most of its time on the overhead of operations. A stack of one member is
+therefore computed on plain matrices, by ``np.dot`` and, where NumPy would broadcast, by a BLAS
+routine of SciPy's. These give the same bits as ``np.matmul`` and broadcasting in larger stacks.
 
 A call is a ``functools.partial`` of a NumPy function and its operands, all of them arrays or plain
-numbers: so it can be read, and compiled steps (the folder ``compiled``) do the same without
-the interpreter. In a stack of several members, axis 0 of what a call writes is the member axis;
-a call that concerns some of them only says which (``of_members``).
+numbers. So code can read it: compiled steps (the folder ``compiled``) do the same without the
+interpreter. In a stack of several members, axis 0 of the array that a call writes is the member
+axis; a call that concerns only some members says which (``of_members``).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from scipy.linalg import blas
 
 from .arrays import Call, Floats, Integers
 
-#: Elements from which SciPy's BLAS would start threads of its own beside those of NumPy's, which
-#: then wait for each other: up to here, its routines stay on the calling thread.
+#: Elements up to which routines of SciPy's BLAS stay on the calling thread. With more, threads of
+#: SciPy's and of NumPy's BLAS would wait for each other.
 LARGEST_RANK_ONE_UPDATE = 8_192
 
-#: Elements of a part of a long row whose squares are summed.
+#: Elements of each part into which the sum of squares of a long row is split.
 SUMMED_AT_ONCE = 65_536
 
 
@@ -35,26 +35,26 @@ class OfMembers(partial[Any]):
     Attributes
     ----------
     members : tuple of int
-        The first of them, and one behind the last.
+        The first of them, and one past the last.
     """
 
     members: tuple[int, int]
 
 
 class Special(partial[Any]):
-    """A call that NumPy runs in a way of its own.
+    """A call of a function that compiled tables do not know.
 
     Attributes
     ----------
     table_form : callable
-        A call that does the same with the same bits, for tables.
+        A call that gives the same bits, for tables.
     """
 
     table_form: Call
 
 
 def of_members(calls: Iterable[Call], place: slice, n_members: int) -> Iterator[Call]:
-    """Say which of a stack's members some calls concern, if it is not all of them."""
+    """Mark calls with the members of a stack that they concern, if these are not all."""
     first, last, _ = place.indices(n_members)
     for call in calls:
         if isinstance(call, partial) and (first, last) != (0, n_members):
@@ -66,9 +66,9 @@ def of_members(calls: Iterable[Call], place: slice, n_members: int) -> Iterator[
 
 
 def number(x: Any, dtype: Any) -> Floats:
-    """Return a number as an array of no axes, which NumPy would make at every step.
+    """Return a number as a 0-d array: NumPy would make one of a plain number at every step.
 
-    Equal ones are the same array, which cannot be written to.
+    Equal numbers give the same array, which is read-only.
     """
     dtype = np.dtype(dtype)
     return _number(np.asarray(x, dtype).tobytes(), dtype)
@@ -82,7 +82,7 @@ def _number(content: bytes, dtype: np.dtype) -> Floats:
 
 
 def take_and_cast(X: Floats, rows: Integers, out: Floats, room: Floats) -> None:
-    """Copy rows of X, (N, D), into ``out``, (K, B, D), by way of ``room`` in the dtype of X."""
+    """Copy rows of X, (N, D), into ``out``, (K, B, D), through ``room`` in the dtype of X."""
     X.take(rows, 0, room, "clip")
     np.copyto(out, room)
 
@@ -90,7 +90,7 @@ def take_and_cast(X: Floats, rows: Integers, out: Floats, room: Floats) -> None:
 def product(a: Floats, b: Floats, out: Floats) -> Call:
     """Bind ``out = a @ b``, (K, n, m)."""
     if not out.flags.c_contiguous:
-        # Both routines want rows that lie one behind the other: so do those of the transpose.
+        # Both routines want a C-contiguous result, such as the transpose of ``out`` here.
         a, b, out = b.swapaxes(1, 2), a.swapaxes(1, 2), out.swapaxes(1, 2)
     if len(out) == 1:
         return partial(np.dot, a[0], b[0], out[0])
@@ -107,8 +107,8 @@ def add_to_rows(row: Floats, out: Floats) -> Call:
     if not out.flags.c_contiguous:
         x, y, matrix = y, x, out[0]
     ger = blas.sger if out.dtype == np.float32 else blas.dger
-    # alpha, x, y, strides of both, a, overwrite_x, overwrite_y, overwrite_a; by position, since
-    # names would take as long as the work.
+    # alpha, x, y, strides of both, a, overwrite_x, overwrite_y, overwrite_a: by position, since
+    # keyword arguments would take as long as the work.
     call = Special(ger, 1.0, x, y, 1, 1, matrix, 1, 1, 1)
     call.table_form = partial(np.add, out, row, out)
     return call
@@ -121,13 +121,13 @@ def sum_of_rows(x: Floats, out: Floats, in_order: bool = False) -> Call:
     ----------
     x, out : ndarray
     in_order : bool, default=False
-        Whether row is added to row, which gives the bits of ``np.sum``; it takes thrice as long.
+        Whether rows are added one by one: the bits of ``np.sum``, in three times the time.
     """
     if in_order:
         return partial(np.add.reduce, x, 1, None, out, True)
     ones = np.ones((len(x), 1, x.shape[1]), x.dtype)
     if len(x) == 1 and x.shape[2] == 1:
-        # As in a stack, where NumPy takes a single column for a vector: the same bits.
+        # In a stack, NumPy treats a single column as a vector: this gives the same bits.
         return partial(np.dot, ones[0, 0], x[0], out[0, 0])
     return product(ones, x, out)
 
@@ -141,9 +141,9 @@ def squared_lengths(x: Floats) -> Callable[[], Floats]:
 
 
 def squared_lengths_calls(x: Floats, room: Floats) -> list[Call]:
-    """Bind the writing of the sum of squares of each row of (K, n) into (K, 1, 1).
+    """List calls that write the sum of squares of each row of (K, n) into (K, 1, 1).
 
-    Long rows are summed part by part, which threads can share.
+    Long rows are summed in parts, which several threads can share.
     """
     n_parts, rest = divmod(x.shape[1], SUMMED_AT_ONCE)
     if n_parts < 2:

@@ -1,4 +1,4 @@
-"""A network as plain data: nodes and edges with names, shapes and counts; no arrays computed."""
+"""A network as plain data: nodes and edges with names, shapes and counts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .network import INPUT, Network
 #: Rows of a batch (None: any number) and units.
 Shape = tuple[int | None, int]
 
-#: Names of the first, the hidden and the last layers; braces stand for a hidden layer's number.
+#: Names of the first, hidden and last layers; a hidden layer's number replaces the braces.
 LAYER_NAMES = ("input", "hidden {}", "output")
 
 
@@ -94,7 +94,7 @@ def describe(
     network : Network
         Of one member.
     link : str
-        Name of what turns raw into predicted values.
+        Name of the inverse link, which turns raw predictions into predicted values.
     batch_size : int, default=None
     layer_names : sequence of three str
     """

@@ -13,9 +13,9 @@ from .calls import number
 def sigmoid(z: Floats, out: Floats) -> None:
     """Write the logistic sigmoid of ``z`` into ``out``, which may be ``z`` itself.
 
-    A few roundings from SciPy's ``expit``, and faster, since ``exp`` is vectorised: an eighth
-    of the time in float32 on (1, 128, 256), and between a quarter and nearly all of it in
-    float64, depending on the processor.
+    It differs from SciPy's ``expit`` by a few roundings, and is faster, since ``exp`` is
+    vectorised: it takes an eighth of the time in float32 on (1, 128, 256), and between a quarter
+    and nearly all of it in float64, depending on the processor.
     """
     with np.errstate(over="ignore"):
         for call in sigmoid_calls(z, out):
@@ -23,10 +23,10 @@ def sigmoid(z: Floats, out: Floats) -> None:
 
 
 def sigmoid_calls(z: Floats, out: Floats) -> list[Call]:
-    """Bind ``sigmoid``, for calls during which NumPy does not warn of overflow.
+    """List the calls of ``sigmoid``, for callers that have silenced NumPy's overflow warnings.
 
     The exponential overflows to infinity (below -88 in float32), where the sigmoid is rightly 0.
-    To say so at each step would take longer than a small step's sigmoid.
+    Silencing the warnings at each step would take longer than a small step's sigmoid.
     """
     one = number(1, z.dtype)
     return [

@@ -1,10 +1,10 @@
-"""What a network reads from outside: siblings behind one small protocol.
+"""The inputs of a network: several classes with one small protocol.
 
 Every batch has a holder that stays the same while its content changes from step to step: an
-array that is overwritten (:class:`DenseInput`), rows of somebody else's array that nobody copies
+array that is overwritten (:class:`DenseInput`), rows of the caller's array that are not copied
 (:class:`BorrowedRows`), CSR matrices (:class:`SparseBatch`), or integer codes of categories
 (:class:`CodedInput`). A block says in ``accepts`` which kinds it can read. Values inside a network
-are held in the same way, as ``DenseInput`` or, behind a sparse input, as ``SparseBatch``.
+are held in the same way, as ``DenseInput`` or, after a sparse input, as ``SparseBatch``.
 
 Shapes: K members, B rows of a batch, D inputs, H units, F columns of codes.
 """
@@ -23,10 +23,10 @@ from ..kept import kept_as
 from .arrays import Call, Floats, Integers
 from .calls import product
 
-#: What stands where a batch will be: making a matrix takes a third of a small prediction's time.
+#: Placeholder before the first batch: making a matrix takes a third of a small prediction's time.
 NOTHING = sparse.csr_array((0, 0))
 
-#: Each member's source of dropout, and its rate.
+#: For each member, the generator of dropout masks (None: no dropout) and the dropout rate.
 Noise = Sequence[tuple[np.random.Generator | None, float]]
 
 
@@ -50,12 +50,12 @@ class NetworkInput:
 
 
 class Input(Protocol):
-    """What a block may ask of something that it reads."""
+    """The methods that a block may call of an input."""
 
     kind: ClassVar[str]
 
     def put(self, rows: Any, dtype: np.dtype) -> None:
-        """Hold these rows, (B, D), for the only member."""
+        """Store these rows, (B, D), as the batch of the only member."""
 
     def product(self, weight: Floats, out: Floats) -> Call:
         """Bind ``out = x @ weight``, (K, B, H)."""
@@ -64,10 +64,10 @@ class Input(Protocol):
         """Bind ``out = x.T @ delta``, (K, D, H)."""
 
     def scaled(self, factor: Floats, out: Any) -> Call:
-        """Bind ``out = x * factor``: (K, 1, D) into an input that can hold it."""
+        """Bind ``out = x * factor``, with a factor of (K, 1, D); ``out`` is an input, too."""
 
     def column_products(self, grad: Floats, room: Floats, out: Floats) -> Iterable[Call]:
-        """Bind ``out[j] = sum_i x[i, j] * grad[i, j]``, (K, 1, D); ``room`` is as ``grad``."""
+        """Bind ``out[j] = sum_i x[i, j] * grad[i, j]``, (K, 1, D); `room` is as `grad`."""
 
 
 class DenseInput:
@@ -101,7 +101,7 @@ class DenseInput:
 
 
 class BorrowedRows:
-    """Rows of a dense array that are read where they lie, for one member that predicts.
+    """Rows of a dense array that are read without a copy, for predictions of one member.
 
     Attributes
     ----------
@@ -135,7 +135,7 @@ class BorrowedRows:
 
 
 class HeldRows(BorrowedRows):
-    """A copy of rows, at the same place for every batch: a table can read them.
+    """A copy of rows in the same array for every batch, so that a table can read them.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ class HeldRows(BorrowedRows):
 
 
 class SparseBatch:
-    """CSR matrices; they have another number of entries at every step.
+    """CSR matrices, whose number of entries changes from step to step.
 
     Parameters
     ----------
@@ -219,13 +219,13 @@ class SparseBatch:
 
 
 class CodedInput:
-    """Integer codes of categories, which a block uses as numbers of rows in its tables.
+    """Integer codes of categories, which a block uses as positions of rows in its tables.
 
     Parameters
     ----------
     array : ndarray of int of shape (K, B, F)
-        Column f holds numbers from 0 to the number of its categories, excluded; whoever fills
-        it has checked that.
+        Column f holds codes from 0 to its number of categories, excluded; the caller has
+        checked that.
     """
 
     kind: ClassVar[str] = "codes"
@@ -250,5 +250,5 @@ class CodedInput:
 
 
 def _with_entries(matrix: Any, data: Floats) -> Any:
-    """Return a CSR matrix with the same places of entries and other entries."""
+    """Return a CSR matrix with entries at the same places, but with other values."""
     return type(matrix)((data, matrix.indices, matrix.indptr), shape=matrix.shape)

@@ -1,4 +1,4 @@
-"""Values of a network as linear functions, for blocks that say which line they are."""
+"""Values of a network as linear functions of others, for blocks that define ``line``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Line:
     Attributes
     ----------
     matrices : dict of int to ndarray of shape (width of the base, H)
-        The bases are values of a network, the input or nodes, by their positions.
+        The keys are the bases: values of a network, inputs or nodes, by their positions.
     shift : ndarray of shape (H,)
     """
 
@@ -28,7 +28,7 @@ class Line:
         return Line(matrices, self.shift + other.shift)
 
     def scaled(self, factor: Floats, shift: Floats) -> Line:
-        """Return the value unit by unit times a factor, plus a shift."""
+        """Return the value times a factor for each unit, plus a shift for each unit."""
         matrices: dict[int, Floats] = {b: matrix * factor for b, matrix in self.matrices.items()}
         return Line(matrices, self.shift * factor + shift)
 

@@ -1,8 +1,8 @@
-"""Memory-mapped files: pages that have been read are let go.
+"""Memory-mapped files: pages that have been read are released.
 
-The kernel keeps the pages of a file in memory as long as it has nothing better to do with it, and
-counts those that a process has looked at as resident in it: in the end, the whole file. Told
-to let them go, it only forgets that they belong here; the next look costs no reading.
+The kernel keeps the pages of a file in memory until it needs the memory otherwise, and counts all
+pages that a process has read as resident in that process: in the end, the whole file. To release
+pages only unmaps them from the process; while the kernel keeps them, nothing is read again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 #: Bytes of a file that may be resident at a time.
 RESIDENT = 2**28
 
-#: Rows in random order that may be: Linux maps up to 2 MB around each.
+#: Rows in random order that may be resident at a time: Linux maps up to 2 MB around each.
 SCATTERED = RESIDENT // 2**21
 
 
@@ -33,12 +33,12 @@ class Pages:
         self._n_read = 0
 
     def let_go(self) -> None:
-        """Let all pages go; they come back when they are looked at."""
+        """Release all pages; they are mapped again when they are read."""
         self._file.madvise(mmap.MADV_DONTNEED)
         self._n_read = 0
 
     def portions(self, n_rows: int) -> Iterator[slice]:
-        """Cut rows in random order into portions, and let pages go where it is time."""
+        """Cut rows in random order into portions; release pages before too many are resident."""
         for start in range(0, n_rows, SCATTERED):
             portion = slice(start, min(start + SCATTERED, n_rows))
             length = portion.stop - start
@@ -49,10 +49,10 @@ class Pages:
 
 
 def pages_of(X: Any) -> Pages | None:
-    """Return the pages of an array's file, or None if there is none that may let pages go."""
+    """Return the pages of an array's file, or None if there is none or its pages must stay."""
     owner = X
     while isinstance(owner, np.ndarray):
-        # Changes to a copy-on-write map are nowhere else.
+        # Changes to a copy-on-write map exist in its pages only.
         if isinstance(owner, np.memmap) and owner.mode == "c":
             return None
         owner = owner.base

@@ -4,8 +4,8 @@ The vector of one member holds all weight matrices first, in the order of the
 nodes, then everything else (biases, slopes): the L2 penalty, which spares biases,
 acts on one contiguous part, and scikit-learn's L-BFGS sees the same order.
 
-Values are known by integers: that of a node by the node's position, that of an input by a
-negative number, the first one by ``INPUT``.
+Integers identify values: the value of a node has the node's position, that of an input a
+negative number, ``INPUT`` for the first one.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from .inputs import NetworkInput
 #: What each node of a network has learned: (weight, bias), (slopes,) or ().
 Learned = list[tuple[Floats, ...]]
 
-#: The first value that is fed from outside: a batch of X. The next ones are -2, -3 ...
+#: The first input: a batch of X. Further inputs are -2, -3 ...
 INPUT = -1
 
-#: Its name.
+#: The name of the first input.
 FIRST = "x"
 
 
 @kept_as("node")
 @dataclass(frozen=True)
 class Node:
-    """One block in the graph; its value is known by the node's position."""
+    """One block in the graph; the node's position identifies its value."""
 
     name: str
     block: Block
@@ -43,7 +43,7 @@ class Node:
 
 @kept_as("network")
 class Network:
-    """A graph of blocks, without parameters and buffers of its own.
+    """A graph of blocks, without parameters or buffers of its own.
 
     Parameters
     ----------
@@ -63,9 +63,9 @@ class Network:
     largest_weight : int
         Elements of the largest weight matrix.
     n_readers : Counter of int
-        How often each value is read; the last one also from outside.
+        How many readers each value has; one reader of the last value is the caller.
     attributes : tuple of str
-        Under which names estimators keep what the network learns.
+        Names of the attributes in which estimators keep what the network learns.
     """
 
     def __init__(self, inputs: int | Sequence[NetworkInput], nodes: Sequence[Node]) -> None:
@@ -86,7 +86,7 @@ class Network:
         self.largest_weight = max((array.size for _, array in weights), default=0)
         self.n_weights = edges[len(weights)]
         self.n_parameters = edges[-1]
-        #: Where each array of each node lies, and its shape behind the member axis.
+        #: Where each array of each node lies, and its shape without the member axis.
         self._places: list[list[tuple[slice, tuple[int, ...]]]] = [[] for _ in self.nodes]
         found = {
             (position, array.name): slice(start, stop)
@@ -140,7 +140,7 @@ class Network:
         return 1 if value < 0 else self._multiplicities[trains][value]
 
     def widest(self, spares_input: bool) -> int:
-        """Return the width of the widest array that a row takes; a sparse input takes none."""
+        """Return the most elements per row of X of any array; `spares_input` leaves inputs out."""
         widths = [
             node.block.units * several
             for node, several in zip(self.nodes, self._multiplicities[False], strict=True)
@@ -148,9 +148,9 @@ class Network:
         return max(widths if spares_input else [*(i.width for i in self.inputs), *widths])
 
     def reads(self, value: int, kind: str) -> bool:
-        """Tell whether predictions can be made of a value of the given kind.
+        """Tell whether predictions are possible if a value is of the given kind.
 
-        All its readers must accept it, and those of a block that passes it on as it is.
+        All its readers must accept it, and so must readers of a block that passes it on unchanged.
         """
         return all(
             kind in node.block.accepts
@@ -168,7 +168,7 @@ class Network:
         ]
 
     def trained_places(self, attribute: str, member: int = 0) -> list[slice]:
-        """Return where, in a member's vector, a gradient moves what is kept under an attribute."""
+        """Return where an attribute's trained parameters lie in a member's vector."""
         reached = self.reached_nodes(member)
         return [
             slice(place.start, place.stop - declared.n_statistics)
@@ -180,7 +180,7 @@ class Network:
     def rows_of_inputs(self, member: int = 0) -> list[tuple[slice, int]]:
         """Return where each input's rows of each weight matrix lie, and how many rows these are.
 
-        Of matrices that no gradient of the member reaches, nothing is returned.
+        Matrices that no gradient of the member reaches are left out.
         """
         reached, found = self.reached_nodes(member), []
         for position, node in enumerate(self.nodes):
@@ -194,7 +194,7 @@ class Network:
         return found
 
     def by_attribute(self, learned: Learned) -> dict[str, list[Floats]]:
-        """Return what one member has learned, as estimators keep it: views, in declared shapes."""
+        """Return views of what one member has learned, by attribute, in the declared shapes."""
         found: dict[str, list[Floats]] = {attribute: [] for attribute in self.attributes}
         for node, arrays in zip(self.nodes, learned, strict=True):
             for declared, array in zip(node.block.learned, arrays, strict=True):
@@ -202,7 +202,7 @@ class Network:
         return found
 
     def from_attributes(self, stored: Mapping[str, Sequence[Floats]]) -> Learned:
-        """Undo ``by_attribute``: list what an estimator stores as ``views`` does."""
+        """Undo ``by_attribute``: list the arrays that an estimator stores as ``views`` does."""
         left = {attribute: iter(stored[attribute]) for attribute in self.attributes}
         learned: Learned = []
         for node in self.nodes:
@@ -218,7 +218,7 @@ class Network:
     def reached_nodes(self, member: int) -> set[int]:
         """Return the nodes that a member's gradient reaches.
 
-        It ends at blocks that pass none, such as an activation without a derivative.
+        The gradient stops at blocks that pass none on, such as activations without a derivative.
         """
         reached = {len(self.nodes) - 1}
         for position, node in reversed(list(enumerate(self.nodes))):
@@ -238,7 +238,7 @@ class Network:
 
     @property
     def shape(self) -> tuple[object, ...]:
-        """What networks must agree in to be members of one stack; their activations may differ."""
+        """What must be equal in networks of one stack; their activations may differ."""
         return self.inputs, tuple((n.name, n.sources, n.block.shape) for n in self.nodes)
 
     @staticmethod
@@ -250,8 +250,8 @@ class Network:
         networks : sequence of Network
             Of one member each.
         unify : callable
-            Returns one object for all that are equal: neighbours that share an activation are
-            computed at once.
+            Returns the same object for equal ones: neighbours that share an activation are
+            computed together.
         """
         nodes = []
         for of_members in zip(*(network.nodes for network in networks), strict=True):

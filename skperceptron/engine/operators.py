@@ -1,9 +1,9 @@
-"""Predictions in ONNX's operators: what a block or a function may ask of the graph that it joins.
+"""Predictions as ONNX operators: the graph to which blocks and functions add them.
 
-Nothing here, or in what is described with it, needs ONNX itself: a method ``to_onnx`` names
-operators, and ``skperceptron.export`` makes nodes of them. A value stands for an array that will be
-there when the exported model runs, (rows, units); ``+ - * / @`` and comparisons of values, and of
-values with numbers or arrays, are operators too: ``z * graph.sigmoid(z)``.
+Neither this module nor a method ``to_onnx`` needs ONNX itself: ``to_onnx`` names operators, and
+``skperceptron.export`` makes nodes of them. A value stands for an array, (rows, units), that will
+exist when the exported model runs. ``+ - * / @`` and comparisons of values, and of values with
+numbers or arrays, are operators too: ``z * graph.sigmoid(z)``.
 
 The operators: https://onnx.ai/onnx/operators.
 """
@@ -17,7 +17,7 @@ import numpy as np
 
 
 class Value(Protocol):
-    """An array of the exported model. Numbers and arrays beside it become constants."""
+    """An array of the exported model. Numbers and arrays in operations with it become constants."""
 
     #: "float32", "float64", "int64", "bool" or "str".
     dtype: str
@@ -40,32 +40,32 @@ class Value(Protocol):
 class OperatorGraph(Protocol):
     """The graph that operators are added to."""
 
-    #: float32 or float64: that of all numbers of the network, and of constants.
+    #: The dtype of all numbers of the network, and of constants: float32 or float64.
     dtype: np.dtype
 
     def op(self, name: str, *operands: Any, **attributes: Any) -> Value:
-        """Return what ONNX's operator of this name makes of values, numbers or arrays.
+        """Return the result of ONNX's operator of this name for values, numbers or arrays.
 
-        ``Erf``, which onnxruntime has for float32 only, is composed of others in float64.
+        In float64, ``Erf`` is composed of other operators: onnxruntime has it for float32 only.
         """
 
     def sigmoid(self, z: Value) -> Value:
-        """Return ``1 / (1 + exp(-z))``, whose smallest values are right too."""
+        """Return ``1 / (1 + exp(-z))``, accurate also where the result is tiny."""
 
     def expm1(self, z: Value) -> Value:
-        """Return ``exp(z) - 1``, whose smallest values are right too."""
+        """Return ``exp(z) - 1``, accurate also where the result is tiny."""
 
     def in_dtype(self, dtype: Any) -> OperatorGraph:
-        """Return the same graph, whose next operators calculate in another dtype."""
+        """Return the same graph with another dtype for the operators that follow."""
 
     def cast(self, value: Value, dtype: str) -> Value:
-        """Return a value in another dtype; texts become the numbers that they show."""
+        """Return a value in another dtype; strings are parsed as numbers."""
 
     def where(self, condition: Value, a: Any, b: Any) -> Value:
         """Return a where a comparison holds, b elsewhere."""
 
     def coded(self, texts: Value, levels: Sequence[str]) -> Value:
-        """Return the place of each text among some, -1 where it is none of them, in int64."""
+        """Return each string's position in `levels`, or -1 if it is not there, in int64."""
 
     def as_numbers(self, condition: Value) -> Value:
         """Return 1 where a comparison holds, 0 elsewhere."""
@@ -80,13 +80,13 @@ class OperatorGraph(Protocol):
         """Return the sum of each row, (rows, 1)."""
 
     def sorted(self, value: Value, width: int) -> Value:
-        """Return rows, of so many numbers each, in rising order."""
+        """Return each row, of `width` numbers, in ascending order."""
 
     def columns(self, value: Value, start: int, stop: int, step: int = 1) -> Value:
-        """Return some columns."""
+        """Return the columns ``start:stop:step``."""
 
     def reshape(self, value: Value, *shape: int) -> Value:
-        """Return the numbers in another shape; -1 is as long as it must be, 0 as it was."""
+        """Return the value in another shape: -1 is inferred, 0 keeps the length of that axis."""
 
     def concatenate(self, values: Sequence[Value], axis: int = 1) -> Value:
         """Return values side by side."""
@@ -104,7 +104,7 @@ class GraphValue:
         NumPy's name of it, or "str".
     """
 
-    # NumPy leaves operators with arrays to this class.
+    # Makes NumPy's arrays leave operators with such a value to this class.
     __array_ufunc__ = None
 
     def __init__(self, graph: Any, name: str, dtype: str) -> None:
@@ -149,11 +149,11 @@ class GraphValue:
         return self.graph.op("Greater", self, other)
 
     def __ge__(self, other: Any) -> Any:
-        # GreaterOrEqual is younger than the oldest opset of ONNX.
+        # ONNX's older opsets have no GreaterOrEqual.
         return self.graph.op("Not", self < other)
 
 
-#: What operators return whose values are of another dtype than what they read.
+#: Dtypes of the results of operators, where they differ from those of the operands.
 DTYPES_OF_RESULTS = {
     "ArgMax": "int64",
     "Equal": "bool",
@@ -165,7 +165,7 @@ DTYPES_OF_RESULTS = {
 
 
 class NotDeclaredError(NotImplementedError, ValueError):
-    """A part of a model has no ``to_onnx``, or an inherited one that is not its own.
+    """A part of a model has no ``to_onnx``, or inherits that of another formula.
 
     Examples
     --------
@@ -187,10 +187,10 @@ def not_declared(part: Any, arguments: str) -> NotDeclaredError:
 def refuse_inherited(
     part: Any, method: str, formulas: tuple[str, ...], general: type | None = None
 ) -> None:
-    """Raise NotDeclaredError if a class redefines a formula, but not the operators that it is.
+    """Raise NotDeclaredError if a class redefines a formula, but not the ONNX operators for it.
 
-    Those that it inherits are operators of another formula, unless a class, `general`, defines
-    them for all.
+    Inherited operators belong to another formula, unless they are those of the class `general`,
+    which fit all formulas.
     """
     told, where = _nearest(part, method)
     redefined = [formula for formula in formulas if _nearest(part, formula)[0] < told]
@@ -204,5 +204,5 @@ def refuse_inherited(
 
 
 def _nearest(part: Any, name: str) -> tuple[int, type]:
-    """Return which class, in the method resolution order, defines an attribute."""
+    """Return place and class of an attribute's first definition in the method resolution order."""
     return next((i, c) for i, c in enumerate(type(part).__mro__) if name in vars(c))

@@ -21,15 +21,15 @@ from .workspace import Workspace
 #: 64-100-10 units took 62, 58, 59 and 83 ms for 100,000 rows with 2^16, 2^17, 2^18 and 2^20.
 BLOCK = 2**17
 
-#: Elements of the widest layer up to which a table is made of a network's calls: with more, these
-#: take longer than what is between them.
+#: Elements of the widest layer up to which a network's calls are made a compiled table. With more,
+#: the calls take longer than the interpreter's work between them.
 FEW_ELEMENTS = 2**12
 
-#: Predictions of equally many rows after which a table pays: to make one takes 0.5 to 1 ms, and it
-#: saves 5 to 15 us each time.
+#: Predictions of equally many rows after which a table pays: making one takes 0.5 to 1 ms, and each
+#: prediction with it saves 5 to 15 us.
 PREDICTIONS_BEFORE_TABLES = 128
 
-#: What holds the rows of the only member where they are not copied, by kinds of input.
+#: Makers of holders that do not copy the rows of the only member, by kind of input.
 HOLDERS: dict[str, Callable[[], Input]] = {
     BorrowedRows.kind: BorrowedRows,
     SparseBatch.kind: lambda: SparseBatch(1),
@@ -63,10 +63,10 @@ def predict_raw(
 
 
 class Predictor:
-    """A network bound to what it has learned, with the buffers that it has used last.
+    """A network bound to what it has learned, with the buffers of its last prediction.
 
-    One row costs less than buffers and calls to predict it with: a predictor that is kept
-    makes them once. It serves one thread at a time.
+    Making buffers and calls takes longer than predicting one row: a predictor that is kept makes
+    them only once. It serves one thread at a time.
 
     Parameters
     ----------
@@ -80,11 +80,11 @@ class Predictor:
 
     def __init__(self, network: Network, learned: Learned, dtype: np.dtype) -> None:
         self._dtype = dtype
-        # What there is no room for becomes infinite, and so does what is predicted with it.
+        # Parameters too large for the dtype become infinite, and predictions with them, too.
         with np.errstate(over="ignore", invalid="ignore"):
             converted = [tuple(array.astype(dtype, copy=False) for array in of) for of in learned]
             self._network, self._parameters = fold_lines(network, converted)
-        #: Copies in another dtype, and what they are copies of.
+        #: Copies in another dtype, with their originals.
         self._copies = [
             (copy, array)
             for of_node in zip(converted, learned, strict=True)
@@ -94,22 +94,22 @@ class Predictor:
         self._is_folded = self._network is not network
         self._first = network.inputs[0].name
         self._borrows = network.reads(INPUT, BorrowedRows.kind)
-        #: Of what is allocated for a row: with the first input copied, and without.
+        #: Width of the widest array that is allocated: with inputs, and without them.
         self._widest = [self._network.widest(spares_input) for spares_input in (False, True)]
         self._work: Workspace | None = None
         #: Number of rows, and the kind of the first input.
         self._shape = (0, "")
-        #: How often rows of this shape have been predicted, and what does it by a table.
+        #: How often rows of this shape have been predicted, and the table that does it, if any.
         self._n_predicted = 0
         self._table: Table | None = None
 
     @property
     def can_refresh(self) -> bool:
-        """Whether ``refresh`` finds all changes."""
+        """Whether predictions after ``refresh`` use all changes of the given arrays."""
         return not self._is_folded
 
     def refresh(self) -> None:
-        """Look for changes inside the arrays that were given."""
+        """Take over changes of the content of the arrays that were given."""
         if not self._copies:
             return
         with np.errstate(over="ignore"):
@@ -123,8 +123,8 @@ class Predictor:
     ) -> Floats:
         """Return raw predictions, (n_rows, C), of all rows of X or of those at ``rows``.
 
-        X is the only input, or a dict of all inputs by their names. Of rows whose sums overflow
-        they are infinite or NaN; NumPy does not warn of it.
+        X is the only input, or a dict of all inputs by their names. For rows whose sums overflow,
+        predictions are infinite or NaN, without a warning.
         """
         more: dict[str, Any] = {}
         if isinstance(X, dict):
@@ -137,15 +137,15 @@ class Predictor:
         if pages is not None and rows is not None:
             size = min(size, SCATTERED)
         if n_rows > size:
-            # Blocks of one size, as nearly as can be, mostly share their buffers: those for a
-            # short last one would be made anew, twice in each call.
+            # Blocks of nearly equal size: most of them share buffers. For a short last block,
+            # buffers would be made twice in each call.
             size = -(-n_rows // -(-n_rows // size))
         raw = np.empty((n_rows, self._network.n_outputs), dtype=self._dtype)
         for start in range(0, n_rows, size):
             block = slice(start, min(start + size, n_rows))
             chosen = block if rows is None else rows[block]
             bound = self._bound(block.stop - start, kind)
-            # Overflow is either meant, as in a sigmoid, or found in what is returned.
+            # Overflow is either intended, as in a sigmoid, or visible in the result.
             with np.errstate(over="ignore", invalid="ignore"):
                 bound.inputs[self._first].put(X[chosen], self._dtype)
                 for name, array in more.items():
@@ -157,7 +157,7 @@ class Predictor:
         return raw
 
     def _kind_of_first(self, X: Floats | sparse.csr_array, rows: Integers | None) -> str:
-        """Return the kind of input that holds the first one; rows are copied only if they must."""
+        """Return which kind holds the first input; rows are copied only if necessary."""
         if sparse.issparse(X):
             return SparseBatch.kind
         if rows is None and self._borrows and X.dtype == self._dtype:
@@ -165,7 +165,7 @@ class Predictor:
         return DenseInput.kind
 
     def _bound(self, n_rows: int, kind: str) -> Workspace | Table:
-        """Return what computes predictions of so many rows."""
+        """Return the workspace or the table that predicts `n_rows` rows."""
         if self._work is None or self._shape != (n_rows, kind):
             inputs = {self._first: HOLDERS[kind]()} if kind in HOLDERS else {}
             self._work = Workspace(self._network, self._parameters, n_rows, inputs=inputs)
@@ -177,7 +177,7 @@ class Predictor:
         return self._work if self._table is None or not warns_as_usual() else self._table
 
     def _tabled(self, n_rows: int, kind: str) -> Table | None:
-        """Return a table that predicts so many rows, if there can be one and it pays."""
+        """Return a table that predicts `n_rows` rows, if one is possible and pays."""
         is_small = n_rows * self._widest[kind in HOLDERS] <= FEW_ELEMENTS
         if not is_small or kind == SparseBatch.kind or way() is Way.NUMPY:
             return None
@@ -212,10 +212,10 @@ class Table:
 
 @kept_as("predictors")
 class Predictors:
-    """Predictors of one model at rest, one for each dtype.
+    """The unused predictors of one model, one for each dtype.
 
-    A caller takes a predictor out and puts it back when it has worked: threads can share a
-    model. Copies and pickles of the model start without any.
+    A caller takes a predictor out and puts it back after use, so that threads can share a model.
+    Copies and pickles of the model start without predictors.
     """
 
     def __init__(self) -> None:
@@ -245,16 +245,16 @@ class Predictors:
         return predictor
 
     def put_back(self, dtype: np.dtype, parts: Sequence[Any], predictor: Predictor) -> None:
-        """Keep a predictor for the next call, if it can go on."""
+        """Keep a predictor for the next call, if it can be refreshed."""
         if predictor.can_refresh:
             self._resting[dtype] = parts, predictor
 
 
 def fold_lines(network: Network, parameters: Learned) -> tuple[Network, Learned]:
-    """Merge blocks that are lines with the layers before them: predictions then cost no more.
+    """Merge linear blocks into the layers before them, so that predictions take no longer.
 
     Batch normalisation is such a block: in predictions, it multiplies each unit by a factor and
-    adds a shift, and so can the weights and the bias that the unit has.
+    adds a shift. Changed weights and a changed bias of the unit have the same effect.
 
     Parameters
     ----------
@@ -271,13 +271,13 @@ def fold_lines(network: Network, parameters: Learned) -> tuple[Network, Learned]
     """
     nodes: list[Node] = []
     learned: Learned = []
-    # Where the value of each old node is found now.
+    # The new position of each old node's value.
     place: dict[int, int] = {}
     for position, (node, arrays) in enumerate(zip(network.nodes, parameters, strict=True)):
         merged = None
         source = node.sources[0]
         line = node.block.factor_and_shift(arrays)
-        # Whoever else reads the layer before wants it as it is.
+        # Other readers of the layer before need its value unchanged.
         if line is not None and source >= 0 and network.n_readers[source] == 1:
             before = place[source]
             merged = nodes[before].block.after_line(learned[before], *line)

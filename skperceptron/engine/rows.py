@@ -1,6 +1,6 @@
-"""Rows told apart by their content, wherever they stand.
+"""Fingerprints of rows, which depend on a row's content only, not on its position.
 
-A fingerprint is a 64-bit hash of a row's numbers. Two different rows among n share one with
+A fingerprint is a 64-bit hash of a row's numbers. Among n different rows, two share one with
 probability n^2 / 2^65: about 3e-8 for a million rows.
 """
 
@@ -14,10 +14,10 @@ from .arrays import Floats, Integers
 
 Words = NDArray[np.uint64]
 
-#: Numbers hashed at a time: 256 KB, which stay in the cache (100,000 x 100: 54 ms, not 101).
+#: Numbers hashed at a time: 256 KB, which stay in the cache (100,000 x 100: 54 instead of 101 ms).
 BLOCK = 2**15
 
-#: Columns of `extra` count from here, beyond those of any X.
+#: Columns of `extra` are numbered from here, beyond those of any X.
 EXTRA_FROM = 2**40
 
 
@@ -56,11 +56,11 @@ def merge_equal_rows(
     ----------
     X : ndarray or CSR matrix of shape (N, D)
     extra : ndarray or CSR matrix of shape (N, E)
-        What rows must agree in besides X to be merged (targets).
+        More columns, such as targets, that must be equal for rows to be merged.
     sample_weight : ndarray of shape (N,), default=None
         Weights; rows of weight zero are dropped. None counts each row once.
     rows : ndarray of int, default=None
-        Look at these rows only.
+        The only rows to consider; all, if None.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def _sparse_hashes(X: sparse.csr_array, first_column: int) -> Words:
 
 
 def _bits(numbers: Floats | Integers) -> Words:
-    """Return the numbers' bits, scrambled; zero stays zero, and a float32 equals its float64."""
+    """Return the numbers' bits in float64, scrambled; zero stays zero."""
     # Adding 0.0 turns -0.0 into 0.0.
     words = (np.asarray(numbers, dtype=np.float64) + 0.0).view(np.uint64)
     return _scrambled(words)

@@ -52,18 +52,18 @@ def multilayer_perceptron(
         affine_1, activation_1, affine_2
         affine_1, activation_1, affine_2, activation_2, affine_3
 
-    and, with everything that can be asked for, of two hidden layers that are equally wide ::
+    With nearly all options, and two hidden layers of equal width, it consists of ::
 
         dropout_0, numeric_embedding_0, scale_0, embedding_0,
         affine_1, normalization_1, activation_1, blend_1, dropout_1,
         affine_2, normalization_2, activation_2, blend_2, dropout_2, add_2,
         affine_3
 
-    and, where some columns of the input are embedded ::
+    With embedded columns, dropout and scaling, but no hidden layer, it consists of ::
 
         numbers_0, dropout_0, scale_0, embedding_0, affine_1
 
-    and, where `n_networks` share weights, so that the last layer has one for each of them, of ::
+    With `n_networks` networks that share all weights but the last layer's, it consists of ::
 
         adapter_in_1, affine_1, adapter_out_1, activation_1,
         adapter_in_2, affine_2, adapter_out_2, activation_2,
@@ -89,22 +89,22 @@ def multilayer_perceptron(
         Each a sequence with one rate per member, or a single one for all. Where all are
         zero, no block is added.
     scale_inputs : bool, default=False
-        Whether each feature, or each number that it is embedded in, is multiplied by a learned
-        factor.
+        Whether each feature, or each number of its embedding, is multiplied by a learned factor.
     blends : bool, default=False
         Whether each hidden unit learns how far it follows its activation.
     n_networks : int, default=None
         How many networks share their hidden weights, each with factors of its own (Gorishniy et
         al. 2025). Only for "none" and "residual".
     link : str, default="identity"
-        What turns outputs into predictions, of which the networks' mean is taken.
+        Inverse link, which turns outputs into predictions; the mean of these over the networks
+        is taken.
     embed : Embed, default=None
         A block that reads a second input, named "codes"; its value stands beside the first one.
     embed_numbers : callable, default=None
-        Makes a block that embeds so many features; its value takes the place of the input.
+        Makes a block that embeds a given number of features; its value replaces the input.
     embed_columns : EmbedColumns, default=None
-        A block that reads some columns of the input; its value stands beside all others, which
-        alone are then scaled, dropped out or embedded as numbers.
+        A block that embeds some columns of the input; its value stands beside the other columns.
+        Only those are then scaled, dropped out or embedded as numbers.
 
     Returns
     -------

@@ -4,9 +4,9 @@ Everything is allocated when the workspace is made. ``forward()`` and ``backward
 run prepared calls and allocate nothing (sparse products excepted). Several
 workspaces may share parameters: one for whole batches, one for the last, shorter one.
 
-No value is changed behind the back of a reader. A block that calculates in the buffer of what it
-reads gets that buffer where nobody else needs its content, and a copy where somebody does; where a
-value has several readers, their gradients are added up.
+No value is changed while another reader needs it. A block that overwrites the buffer of its input
+gets that buffer if nothing else needs the content, and a copy otherwise. If a value has several
+readers, their gradients are added up.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .inputs import CodedInput, DenseInput, Input, NetworkInput, SparseBatch
 from .network import Learned, Network, first_weight
 
 
-# Long for the buffers: blocks ask for them one by one, and all must know of each other.
+# A long class: it manages all buffers, since blocks share them.
 class Workspace:
     """Buffers and calls of one batch size.
 
@@ -42,17 +42,17 @@ class Workspace:
     members : slice, default=slice(None)
         Which members of the network's stack the parameters belong to.
     noise : sequence of Generator or None, default=()
-        Source of each of these members' dropout; None where there is none.
+        Generator of each of these members' dropout masks; None for no dropout.
     scheduled : bool, default=False
         Whether dropout rates change from step to step.
     inputs : mapping of str to Input, default={}
-        Those that exist already, by their names. The others are made, of numbers or codes.
+        Inputs that exist already, by their names. The others are made, for numbers or codes.
     weighted : bool, default=False
-        Whether the rows of a batch count differently in what mixes them.
+        Whether rows have weights in blocks that mix rows, such as batch normalisation.
     like_numpy : bool, default=False
         Whether outputs lie in memory row by row, gradients of biases have the bits of ``np.sum``
-        and activations those of their ``reference``. Else outputs lie in front, (K, C, B), which
-        is faster for losses, and sums are left to BLAS.
+        and activations those of their ``reference``. Otherwise outputs lie in memory as (K, C, B),
+        which is faster for losses, and BLAS computes the sums.
     input_gradients : bool, default=False
         Whether ``backward`` also computes the gradients of inputs that hold numbers.
 
@@ -61,20 +61,20 @@ class Workspace:
     inputs : dict of str to Input
         To be filled before ``forward``.
     x : ndarray of shape (K, B, D) or Input
-        What is to be filled of the first input: the array of a dense one.
+        What is to be filled for the first input: its array, or the input itself if it has none.
     multiplicity : int
-        How many predictions there are for each row of the batch (m); 1 but in the training of
+        How many predictions there are for each row of the batch (m); 1 except in the training of
         networks that share weights.
     raw : ndarray of shape (K, m B, C)
         Raw predictions after ``forward``.
     delta : ndarray of shape (K, m B, C)
         ``dL/d(raw)``, to be filled before ``backward``.
     row_shares : ndarray of shape (K, B, 1) or None
-        Part of each row in the weight of its batch, to be filled before ``forward``.
+        Share of each row in the total weight of its batch, to be filled before ``forward``.
     total_weights : ndarray of shape (K, 1, 1) or None
-        Weight of the batch, likewise.
+        Total weight of the batch, likewise.
     noise_shares : ndarray of shape (K,) or None
-        What multiplies the dropout rates of each member, likewise.
+        Factors of the dropout rates of each member, likewise.
     forward_calls, backward_calls : tuple of callable
         What ``forward`` and ``backward`` call one after another.
     """
@@ -138,7 +138,7 @@ class Workspace:
             self.backward_calls = tuple(self._list_backward())
 
     def averaging(self, out: Floats) -> Call:
-        """Bind what writes one raw prediction for each row into an array, (K, B, C)."""
+        """Bind the call that writes one raw prediction for each row into ``out``, (K, B, C)."""
         if self.multiplicity == 1:
             return partial(np.copyto, out, self.raw)
         return partial(self.network.nodes[-1].block.average, self.raw, out)
@@ -149,7 +149,7 @@ class Workspace:
             call()
 
     def backward(self) -> None:
-        """Compute the gradient from ``delta``; values and ``delta`` are used up."""
+        """Compute the gradient from ``delta``; values and ``delta`` are overwritten."""
         for call in self.backward_calls:
             call()
 
@@ -169,7 +169,7 @@ class Workspace:
             if position in self._gradients_at:
                 yield from node.block.backward(self, position)
             else:
-                # Nothing that counts depends on this node.
+                # No gradient reaches this node.
                 yield from (partial(array.fill, 0) for array in self._gradients[position])
 
     # Buffers.
@@ -192,7 +192,7 @@ class Workspace:
         return DenseInput(self._buffer(declared.width))
 
     def _value(self, value: int) -> Any:
-        """Return what holds a node's value, or the input."""
+        """Return the ``Input`` that holds the value of a node or of an input."""
         return self._values[value] if value >= 0 else self.inputs[self.network.input_of(value).name]
 
     def _place(self, position: int) -> None:
@@ -224,13 +224,13 @@ class Workspace:
             self._values.append(DenseInput(self._buffer(block.units, several)))
 
     def _may_overwrite(self, value: int) -> bool:
-        """Tell whether a reader of a value may write over it: nobody else needs its content."""
+        """Tell whether the reader of a value may overwrite it, since nothing else needs it."""
         if value < 0 or self.network.n_readers[value] > 1:
             return False
         node = self.network.nodes[value]
         if node.block.keeps_value(self.trains):
             return False
-        # A block that hands on its input as it is only gives it another name.
+        # A block that passes its input on unchanged shares the input's buffer: look there.
         hands_on = node.block.shares_value(self.trains) and not node.block.overwrites_input(
             self.trains
         )
@@ -247,7 +247,7 @@ class Workspace:
         return self._operands[node]
 
     def inputs_of(self, node: int) -> list[Floats]:
-        """Return the arrays that the node reads, where it accepts only such."""
+        """Return the arrays that the node reads, if it accepts arrays only."""
         return [operand.array for operand in self._operands[node]]
 
     def operand_at(self, node: int) -> Any:
@@ -268,20 +268,20 @@ class Workspace:
         return self._gradients[node]
 
     def scratch(self, like: Floats) -> Floats:
-        """Return an array of the same layout whose content nobody needs beyond the next call."""
+        """Return an array of the same layout for a few neighbouring calls; all nodes share it."""
         key = like.shape, like.strides
         if key not in self._scratch:
             self._scratch[key] = np.empty_like(like)
         return self._scratch[key]
 
     def own_array(self, node: int, *shape: int) -> Floats:
-        """Return an array that is the node's own from the way forward to the way back."""
+        """Return an array that only this node uses, from the forward to the backward pass."""
         if node not in self._own_arrays:
             self._own_arrays[node] = np.empty(shape, dtype=self._dtype)
         return self._own_arrays[node]
 
     def wants_gradient(self, value: int) -> bool:
-        """Tell whether a value's gradient is needed: that of the data only if it was asked for."""
+        """Tell whether a value's gradient is needed; `input_gradients` decides for inputs."""
         if value < 0:
             return self._input_gradients and not self.network.input_of(value).is_coded
         if value not in self._wanted:
@@ -295,7 +295,7 @@ class Workspace:
         return self._gradients_at[node]
 
     def gradient_slot(self, value: int) -> tuple[Floats, Iterable[Call]]:
-        """Return where to write one reader's share of a value's gradient, and what adds it up.
+        """Return where one reader writes its share of a value's gradient, and calls that add it.
 
         The first reader writes into the gradient itself, later ones into scratch that
         the returned calls add to it.
@@ -309,9 +309,9 @@ class Workspace:
         return share, (partial(np.add, total, share, total),)
 
     def send_gradient(self, gradient: Floats, value: int) -> Iterable[Call]:
-        """List the calls that add an array, given away for good, to a value's gradient.
+        """List the calls that add an array to a value's gradient; the caller gives the array away.
 
-        Where it is the first share, the array becomes the gradient itself.
+        If it is the first share, the array becomes the gradient itself.
         """
         if not self.wants_gradient(value):
             return ()
@@ -322,7 +322,7 @@ class Workspace:
         return (partial(np.add, total, gradient, total),)
 
     def send_copy(self, gradient: Floats, value: int) -> Iterable[Call]:
-        """List the calls that add an array, which stays as it is, to a value's gradient."""
+        """List the calls that add an array to a value's gradient and leave it unchanged."""
         if not self.wants_gradient(value):
             return ()
         if value in self._gradients_at:

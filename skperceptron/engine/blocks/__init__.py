@@ -1,6 +1,6 @@
 """The computing blocks that a network is wired from, one in a file.
 
-``base`` has what every block declares, and the conventions for shapes, dtypes and buffers.
+``base`` has the interface of blocks, and the conventions for shapes, dtypes and buffers.
 """
 
 from .activate import Activate

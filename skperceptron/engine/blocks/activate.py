@@ -41,8 +41,8 @@ class Activate(Block):
     def initial_arrays(self, rng: np.random.RandomState) -> list[Floats]:
         return [self.activations[0].initial_parameters(self.units)] if self.learned else []
 
-    # z and a are where an activation calculates: it may write over z on the way forward, and over
-    # both on the way back, where it needs what it has left in them.
+    # An activation calculates in the arrays z and a: it may overwrite z in the forward pass, and
+    # both in the backward pass, which needs the content that the forward pass has left there.
 
     def shares_value(self, trains: bool) -> bool:
         return not any(activation.keeps_input for activation in self.activations)
@@ -102,7 +102,7 @@ class Activate(Block):
 
     def backward(self, work: Bench, node: int) -> Iterator[Call]:
         (source,), (z,), a = work.sources_of(node), work.inputs_of(node), work.value_of(node)
-        # The gradient is changed where it lies: dL/da becomes dL/dz.
+        # The gradient is changed in place: dL/da becomes dL/dz.
         grad = work.gradient_at(node)
         for activation, k in self._groups(work.members):
             thetas = (*work.parameters_of(node), *work.gradients_of(node))

@@ -1,4 +1,4 @@
-"""``x * f_i + b_i``: what tells apart the networks that share weights."""
+"""``x * f_i + b_i``: the parameters in which networks that share weights differ."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Adapt(Block):
     has_shifts : bool
         Whether there are b_i, which start at 0.
     is_first : bool
-        Whether the input is the same for all networks. Factors then start at -1 or +1 by chance,
-        so that networks differ from the beginning, and at 1 otherwise.
+        Whether the input is the same for all networks. Factors then start at -1 or +1 at random,
+        so that networks differ from the beginning; otherwise they start at 1.
     """
 
     kind: ClassVar[str] = "adapter"

@@ -17,7 +17,7 @@ class Average(Block):
     """One prediction of m networks, whose rows lie one below another, for each row.
 
     In training each network has a loss of its own, and the value is the input: m B rows. In
-    predictions it is that of which the inverse link makes the mean of the networks' predictions.
+    predictions, the inverse link turns the value into the mean of the networks' predictions.
 
     Parameters
     ----------
@@ -26,8 +26,8 @@ class Average(Block):
     units : int
         Width of input and value (C).
     link : {"identity", "logistic", "softmax"}
-        What turns values into predictions. For all others the mean of the values themselves is
-        taken.
+        The inverse link, which turns values into predictions. With any other than "logistic" and
+        "softmax", the mean of the values themselves is taken.
     """
 
     kind: ClassVar[str] = "average"
@@ -53,7 +53,7 @@ class Average(Block):
             logs = of_networks - _log_of_sum(of_networks, 3)
             out[:] = _log_of_sum(logs, 1)[:, 0]
         elif self.link == "logistic":
-            # The logarithms of both probabilities.
+            # The logarithms of the probabilities of both classes.
             yes, no = (-np.logaddexp(0, sign * of_networks) for sign in (-1, 1))
             out[:] = (_log_of_sum(yes, 1) - _log_of_sum(no, 1))[:, 0]
         else:

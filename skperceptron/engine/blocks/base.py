@@ -1,10 +1,10 @@
-"""The block: what a network is wired from, and everything that others may ask of it.
+"""The block, the part that networks are wired from, and its whole interface.
 
 A block is a description. It declares what it learns, what it reads, how it is shown, and which
 array calls it contributes to a step: ``forward`` lists those that compute its value, ``backward``
-those that send ``dL/d(value)`` on to what it learns and to its inputs. It owns no buffer: a
-:class:`~skperceptron.engine.Workspace` does, and asks each block once for its calls. Nobody
-outside this folder asks for the type of a block.
+those that compute the gradients of its parameters and its inputs from ``dL/d(value)``. It owns no
+buffer: a :class:`~skperceptron.engine.Workspace` does, and lists the calls of each block once. No
+code outside this folder checks the type of a block.
 
 Conventions
 -----------
@@ -13,11 +13,11 @@ matrix is (K, fan_in, H); any other learned array is (K, 1, n), ready to broadca
 
 Dtypes. All arrays of one workspace have the dtype of its parameters; codes are integers.
 
-Buffers. A value belongs to the block that computes it. Its readers leave it as it is, unless they
-say in ``overwrites_input`` that they change it: such a reader gets the buffer itself where it is
-the only one who reads it, and a copy of its own otherwise. The gradient of a value is complete,
-and belongs to the block, when ``backward`` runs; the block may change it where it lies and hand
-it over to what it has read (``send_gradient``). Scratch is anybody's until the next call.
+Buffers. A value belongs to the block that computes it. Its readers leave it unchanged, unless they
+declare in ``overwrites_input`` that they change it: such a reader gets the buffer itself if
+nothing else needs the content, and a copy otherwise. The gradient of a value is complete, and
+belongs to the block, when ``backward`` runs; the block may change it in place and pass the array on
+to one of its inputs (``send_gradient``). All blocks share scratch, for a few calls at a time.
 
 A new block is one file in this folder and one row in the table of
 ``tests/engine/test_every_block.py``.
@@ -47,16 +47,16 @@ class LearnedArray:
     Attributes
     ----------
     name : str
-        In graphs, beside the block's name.
+        Its name in graphs, beside that of the block.
     attribute : str
-        The list, among a fitted estimator's attributes, that it is an item of.
+        The attribute of a fitted estimator, a list, that holds it.
     shape : tuple of int
-        There.
+        Its shape in that list.
     is_weight : bool, default=False
-        Whether it is penalised and decays. Weights are matrices, and lie in front in a member's
+        Whether it is penalised and decays. Weights are matrices, and come first in a member's
         vector.
     n_statistics : int, default=0
-        How many elements, the last ones, no gradient moves.
+        How many elements at its end are statistics, which no gradient changes.
     """
 
     name: str
@@ -72,7 +72,7 @@ class LearnedArray:
 
     @property
     def shape_in_stack(self) -> tuple[int, ...]:
-        """Shape behind the member axis."""
+        """Shape without the member axis."""
         return self.shape if self.is_weight else (1, self.size)
 
 
@@ -81,15 +81,15 @@ class Bench(Protocol):
 
     #: Whether ``backward`` will follow ``forward``.
     trains: bool
-    #: Part of each row in the weight of its batch, (K, B, 1), and that weight, (K, 1, 1), if rows
-    #: have weights.
+    #: Share of each row in the total weight of its batch, (K, B, 1), and that total, (K, 1, 1), if
+    #: rows have weights.
     row_shares: Floats | None
     total_weights: Floats | None
-    #: Whether bits are to be those of plain NumPy, whatever it costs.
+    #: Whether results must have the bits of plain NumPy, even if that takes longer.
     like_numpy: bool
-    #: Source of each member's dropout; None where there is none.
+    #: Generator of each member's dropout masks; None where there is no dropout.
     noise: Sequence[np.random.Generator | None]
-    #: What multiplies each member's dropout rates in the step at hand, (K,); None is 1 for all.
+    #: Factor of each member's dropout rates in the current step, (K,); None is 1 for all.
     noise_shares: Floats | None
     #: Which members of the network's stack take part.
     members: slice
@@ -101,7 +101,7 @@ class Bench(Protocol):
         """Return what the node reads, as :class:`~skperceptron.engine.inputs.Input`."""
 
     def inputs_of(self, node: int) -> list[Floats]:
-        """Return the arrays that the node reads, where it accepts only such."""
+        """Return the arrays that the node reads, if it accepts arrays only."""
 
     def operand_at(self, node: int) -> Any:
         """Return the ``Input`` that holds the node's own value."""
@@ -116,40 +116,40 @@ class Bench(Protocol):
         """Return where the gradient of what the node learns goes."""
 
     def scratch(self, like: Floats) -> Floats:
-        """Return an array of the same layout whose content nobody needs beyond the next call."""
+        """Return an array of the same layout for a few neighbouring calls; all nodes share it."""
 
     def own_array(self, node: int, *shape: int) -> Floats:
-        """Return an array that is the node's own from the way forward to the way back."""
+        """Return an array that only this node uses, from the forward to the backward pass."""
 
     def wants_gradient(self, value: int) -> bool:
         """Tell whether a value's gradient is needed."""
 
     def gradient_at(self, node: int) -> Floats:
-        """Return the gradient of the node's value; it is complete, and the node's own."""
+        """Return the gradient of the node's value, which is complete and belongs to the node."""
 
     def gradient_slot(self, value: int) -> tuple[Floats, Iterable[Call]]:
-        """Return where to write one reader's share of a value's gradient, and what adds it up."""
+        """Return where one reader writes its share of a value's gradient, and calls that add it."""
 
     def send_gradient(self, gradient: Floats, value: int) -> Iterable[Call]:
-        """List the calls that add an array, given away for good, to a value's gradient."""
+        """List the calls that add an array to a value's gradient; the caller gives it away."""
 
     def send_copy(self, gradient: Floats, value: int) -> Iterable[Call]:
-        """List the calls that add an array, which stays as it is, to a value's gradient."""
+        """List the calls that add an array to a value's gradient and leave it unchanged."""
 
 
 class Block:
-    """Base of all blocks: one that learns nothing, with a value of its own.
+    """Base of all blocks: by default, a block learns nothing and has a buffer for its value.
 
-    A block keeps the arguments of ``__init__`` under their names, and whatever follows from
-    them is computed: two blocks with equal arguments are equal, and pickles hold nothing else.
-    Where members of a stack differ in an argument, a block overrides ``members`` and ``joined``.
+    A block stores the arguments of ``__init__`` under their names, and computes everything else
+    from them: blocks with equal arguments do the same, and pickles hold nothing else. If members
+    of a stack may differ in an argument, a block overrides ``members`` and ``joined``.
     """
 
     #: Its name in graphs.
     kind: ClassVar[str]
     #: Kinds of :class:`~skperceptron.engine.inputs.Input` that it reads.
     accepts: ClassVar[frozenset[str]] = frozenset({"dense"})
-    #: Whether its value is sparse where its input is.
+    #: Whether its value is sparse if its input is.
     keeps_kind: ClassVar[bool] = False
     #: Whether a layer, as graphs and initialisers count them, begins here.
     opens_layer: ClassVar[bool] = False
@@ -159,21 +159,21 @@ class Block:
     is_noise: ClassVar[bool] = False
     #: Width of the value (H).
     units: int
-    #: Whether the methods that it binds do the same arithmetic whatever the numbers are: compiled
-    #: steps then repeat what they have done once.
+    #: Whether the methods that it binds do the same arithmetic for all numbers: compiled steps then
+    #: record this arithmetic once and repeat it.
     records: ClassVar[bool] = False
 
     # What it learns.
 
     @property
     def learned(self) -> tuple[LearnedArray, ...]:
-        """What it learns, in the order in which the calls get it."""
+        """The arrays that it learns, in the order of ``parameters_of``."""
         return ()
 
     def initial_arrays(self, rng: np.random.RandomState) -> list[Floats]:
-        """Return where these arrays start, in their declared shapes.
+        """Return the initial values of these arrays, in their declared shapes.
 
-        Not asked of a block that opens a layer: an initialiser draws its weight and bias.
+        Not called for a block that opens a layer: an initialiser draws its weight and bias.
         """
         return [np.zeros(array.shape) for array in self.learned]
 
@@ -199,15 +199,16 @@ class Block:
 
     @property
     def n_layers(self) -> int:
-        """How many layers its weight matrix holds, below one another; each is drawn by itself."""
+        """How many layers its weight matrix holds, one below another; each is drawn separately."""
         return 1
 
     # What it reads, and where its value lies.
 
     def multiplicity(self, of_input: int, trains: bool) -> int:
-        """Return how many rows its value has for each row of X, where its first source has so many.
+        """Return how many rows its value has for each row of X, if its source has `of_input`.
 
-        Those of a multiple lie block by block: first one for each row of the batch, then the next.
+        Several rows lie block by block: the first ones of all rows of the batch, then the second
+        ones, and so on.
         """
         return of_input
 
@@ -216,25 +217,25 @@ class Block:
         raise NotImplementedError
 
     def shares_value(self, trains: bool) -> bool:
-        """Tell whether the value lies where that of its only source lies."""
+        """Tell whether the value lies in the buffer of its only source."""
         return False
 
     def overwrites_input(self, trains: bool) -> bool:
-        """Tell whether its calls change what lies in the buffer of its only source."""
+        """Tell whether its calls change the content of the buffer of its only source."""
         return False
 
     def keeps_value(self, trains: bool) -> bool:
-        """Tell whether it needs its own value again, so that no reader may write over it."""
+        """Tell whether it needs its own value again, so that no reader may overwrite it."""
         return False
 
     def passes_gradient(self, member: int) -> bool:
-        """Tell whether a gradient reaches what lies before, for one member."""
+        """Tell whether it passes gradients on to its inputs, for one member."""
         return True
 
     # What it is as a function.
 
     def factor_and_shift(self, learned: Sequence[Floats]) -> tuple[Floats, Floats] | None:
-        """Return (K, 1, H) each if predictions are ``x * factor + shift``, else None."""
+        """Return both, (K, 1, H), if predictions are ``x * factor + shift``, else None."""
         return None
 
     def line(self, inputs: Sequence[Line], learned: Sequence[Floats]) -> Line | None:
@@ -253,17 +254,17 @@ class Block:
     def after_line(
         self, learned: Sequence[Floats], factor: Floats, shift: Floats
     ) -> tuple[Floats, ...] | None:
-        """Return what it would have to learn to compute ``value * factor + shift``, if it can."""
+        """Return parameters that compute ``value * factor + shift`` instead, or None."""
         return None
 
     def activation_of(self, member: int) -> ActivationFunction | None:
-        """Return the function that a member applies unit by unit, if that is what it does."""
+        """Return the function that a member applies unit by unit, or None for other blocks."""
         return None
 
     def to_onnx(
         self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
     ) -> Value:
-        """Return the value in predictions, told in ONNX's operators.
+        """Return the value in predictions, expressed in ONNX operators.
 
         Parameters
         ----------
@@ -276,7 +277,7 @@ class Block:
         Raises
         ------
         NotDeclaredError
-            If a block that is no line does not define this method.
+            If a block without ``factor_and_shift`` does not define this method.
         """
         line = self.factor_and_shift(learned)
         if line is None:
@@ -287,11 +288,11 @@ class Block:
     # How it is shown.
 
     def text(self) -> str:
-        """Return what graphs say of it beside name and shapes."""
+        """Return the text that graphs show beside name and shapes."""
         return ""
 
     def input_width(self, widths: Sequence[int]) -> int:
-        """Return how wide the input is that graphs show, of the widths of what it reads."""
+        """Return the input width that graphs show, given the widths of all inputs."""
         return widths[0]
 
     # Members of a stack.
@@ -302,13 +303,13 @@ class Block:
 
     @property
     def shape(self) -> Hashable:
-        """What the blocks of single networks must agree in to become one block."""
+        """What must be equal in blocks of single networks for them to become one block."""
         return (type(self), *sorted(vars(self).items()))
 
     def joined(self, blocks: Sequence[Any], unify: Callable[[Any], Any]) -> Self:
-        """Return the block of members that have these blocks, of which this is one.
+        """Return one block for members with these blocks, of which this is one.
 
-        ``unify`` returns one object for all that are equal.
+        ``unify`` returns the same object for equal ones.
         """
         return self
 
@@ -324,12 +325,12 @@ class Block:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        # A user's own is kept by its class, as activations are.
+        # A user's own block is pickled under its class, as activations are.
         if hasattr(cls, "kind") and cls.__module__.startswith(__package__):
             kept_as(f"block {cls.kind}")(cls)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # Blocks of version 0.1.0 also held what follows from their arguments.
+        # In version 0.1.0, blocks also held values that follow from their arguments.
         names = inspect.signature(type(self)).parameters
         vars(self).update({name: value for name, value in state.items() if name in names})
 

@@ -18,9 +18,9 @@ class BatchNormalize(Normalize):
 
     Rows count by their weights, so that a weight of 2 is the same as a repeated row.
 
-    Predictions use running statistics. These stand behind gamma and beta in the member's
-    vector with a gradient of zero, so that whatever keeps, averages or restores
-    parameters does so with them.
+    Predictions use running statistics. These come after gamma and beta in the member's
+    vector, with a gradient of zero, so that they are kept, averaged and restored together
+    with the parameters.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class BatchNormalize(Normalize):
     def _standardize_weighted(
         self, z: Floats, room: Floats, mean: Floats, variance: Floats, shares: Floats
     ) -> Iterator[Call]:
-        """Do what ``_standardize`` does, with a part of each row, (K, B, 1), in the statistics."""
+        """Do the same as ``_standardize``, with rows weighted by their shares, (K, B, 1)."""
         yield partial(np.multiply, z, shares, room)
         yield partial(np.add.reduce, room, 1, None, mean, True)
         yield partial(np.subtract, z, mean, z)
@@ -83,8 +83,8 @@ class BatchNormalize(Normalize):
         self, running: tuple[Floats, Floats], newest: tuple[Floats, Floats], totals: Floats
     ) -> None:
         """Move running statistics towards those of batches of the given weights, (K, 1, 1)."""
-        # Nothing follows a batch that does not count. A weight is a number of rows, and of a
-        # single one there is no unbiased variance.
+        # A batch without weight changes nothing. A weight is a number of rows, and a single row
+        # has no unbiased variance.
         pace = self.momentum * (totals > 0)
         unbiased = np.where(totals > 1, totals / np.maximum(totals - 1, 1e-30), 1)
         factors = np.ones_like(unbiased), unbiased
@@ -116,7 +116,7 @@ class BatchNormalize(Normalize):
     def _through_weighted(
         self, grad: Floats, z: Floats, room: Floats, sums: Floats, shares: Floats
     ) -> Iterator[Call]:
-        """Do what ``_through_statistics`` does, a row moving the statistics by its part."""
+        """Do the same as ``_through_statistics``, for statistics of weighted rows."""
         yield partial(np.multiply, grad, z, room)
         yield partial(np.add.reduce, room, 1, None, sums, True)
         yield partial(np.multiply, z, sums, room)

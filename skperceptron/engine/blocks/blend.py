@@ -65,7 +65,7 @@ class Blend(Block):
         yield partial(np.subtract, f, x, room)
         yield partial(np.multiply, room, grad, room)
         yield sum_of_rows(room, share_grad, work.like_numpy)
-        # Both shares of the gradient are known before either is handed over.
+        # Both parts of the gradient are computed before either array is passed on.
         yield partial(np.multiply, grad, share, room)
         yield partial(np.subtract, grad, room, grad)
         yield from work.send_copy(room, followed)

@@ -1,4 +1,4 @@
-"""Dropout: units fall silent at random while a network is trained."""
+"""Dropout: units are set to zero at random while a network is trained."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .base import Bench, Block
 
 
 class Dropout(Block):
-    """Inverted dropout: in training, units fall silent at random (Srivastava et al. 2014).
+    """Inverted dropout: in training, units are zeroed at random (Srivastava et al. 2014).
 
-    A unit is silent with probability p and counts 1 / (1 - p) times otherwise, so that
-    its mean stays what it was; predictions use every unit as it is.
+    A unit is set to zero with probability p and multiplied by 1 / (1 - p) otherwise, so that
+    its mean stays the same; predictions use every unit unchanged.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ class Dropout(Block):
 
 
 def _draw_mask(generator: np.random.Generator, rate: float, share: Floats, out: Floats) -> None:
-    """Draw zeros, of the probability rate * share, and what all others are multiplied by."""
+    """Draw the factors of units: zero with probability p = rate * share, else 1 / (1 - p)."""
     rate = rate * float(share[0])
     generator.random(None, out.dtype, out)
     np.greater_equal(out, out.dtype.type(rate), out)
@@ -124,6 +124,6 @@ def _draw_mask(generator: np.random.Generator, rate: float, share: Floats, out: 
 
 
 def _drop_entries(source: Any, noise: Noise, shares: Floats, out: Any) -> None:
-    """Let entries of a sparse batch fall silent at the rates of the step at hand."""
+    """Drop entries of a sparse batch at the rates of the current step."""
     now = [(of, rate * share) for (of, rate), share in zip(noise, shares.tolist(), strict=True)]
     source.drop_entries(now, out)

@@ -43,7 +43,7 @@ class Embed(Block):
 
     @property
     def units(self) -> int:  # type: ignore[override]
-        """Width of the value: that of all vectors together."""
+        """Width of the value: that of the vectors of all columns together."""
         return sum(self.dims)
 
     @property
@@ -55,7 +55,7 @@ class Embed(Block):
         )
 
     def initial_arrays(self, rng: np.random.RandomState) -> list[Floats]:
-        # As wide as a uniform distribution whose rows have a length of about 0.6.
+        # Uniform, so wide that the length of a row is about 0.6.
         return [
             rng.uniform(-1, 1, size=(levels, dim)) / np.sqrt(dim)
             for levels, dim in zip(self.levels, self.dims, strict=True)

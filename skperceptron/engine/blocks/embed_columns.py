@@ -1,4 +1,4 @@
-"""Category embeddings of columns that stand among others."""
+"""Category embeddings of some columns of an array of numbers."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .embed import Embed, sum_by_code
 class EmbedColumns(Embed):
     """Rows of learned tables, side by side, for the columns of numbers that are category codes.
 
-    As :class:`Embed`, but the codes are numbers in an array that holds other columns too. What is
-    no code of the table, such as -1 or that of a category which training has not seen, becomes a
-    vector of zeros.
+    Like :class:`Embed`, but the codes are numbers in an array that also holds other columns. A
+    number that is no code of the table, such as -1 or the code of a category that training has not
+    seen, becomes a vector of zeros.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class EmbedColumns(Embed):
     ) -> Value:
         found = []
         for column, levels, table in zip(self.columns, self.levels, learned, strict=True):
-            # Behind the table, one row of zeros for what is no code of it.
+            # After the table, one row of zeros for numbers that are no code of it.
             rows = np.vstack([table[0], np.zeros((1, table.shape[2]))])
             codes = graph.op("Floor", graph.op("Gather", inputs[0], graph.whole(column), axis=1))
             codes = graph.where(codes < 0, levels, graph.where(codes > levels, levels, codes))
@@ -64,14 +64,14 @@ class EmbedColumns(Embed):
         ):
             yield partial(_sum_by_code, grad[:, :, place], x[:, :, column], table_grad)
         if work.wants_gradient(source):
-            # Between two codes nothing changes.
+            # Between two codes the value does not change: the gradient is zero.
             to_input, add_up = work.gradient_slot(source)
             yield partial(to_input.fill, 0)
             yield from add_up
 
 
 def _places(codes: Floats, levels: int) -> tuple[Integers, Floats]:
-    """Return the row of a table for each code, and 1 where there is one, 0 elsewhere."""
+    """Return the row of a table for each code, and 1 if there is such a row, else 0."""
     known = (codes >= 0) & (codes < levels)
     return np.where(known, codes, 0).astype(np.intp), known.astype(codes.dtype)
 

@@ -14,7 +14,7 @@ from .base import Bench, Block
 
 
 class Multiply(Block):
-    """``f * h``, unit by unit: one value opens and closes the other (Dauphin et al. 2017).
+    """``f * h``, unit by unit: one value is the gate of the other (Dauphin et al. 2017).
 
     Parameters
     ----------

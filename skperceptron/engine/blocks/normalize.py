@@ -1,4 +1,4 @@
-"""What both normalisations share."""
+"""The base of batch and layer normalisation."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .base import Bench, Block, LearnedArray
 
 
 class Normalize(Block):
-    r"""What both normalisations share: :math:`\gamma \hat z + \beta`, both learned.
+    r"""Base of both normalisations: :math:`\gamma \hat z + \beta`, gamma and beta learned.
 
-    Training writes the standardised :math:`\hat z` over z, where the way back finds it.
+    Training writes the standardised :math:`\hat z` over z, where the backward pass reads it.
 
     Parameters
     ----------
@@ -25,9 +25,9 @@ class Normalize(Block):
         Added to the variance.
     """
 
-    #: What is averaged over: 1 for the rows of a batch, 2 for the units of a row.
+    #: The axis that is averaged over: 1 for the rows of a batch, 2 for the units of a row.
     axis: ClassVar[int]
-    #: Rows of what is learned: gamma and beta, then statistics that no gradient moves.
+    #: How many vectors it has: gamma and beta, then statistics that no gradient changes.
     n_vectors: ClassVar[int] = 2
 
     def __init__(self, units: int, epsilon: float) -> None:
@@ -44,7 +44,7 @@ class Normalize(Block):
         )
 
     def initial_arrays(self, rng: np.random.RandomState) -> list[Floats]:
-        # gamma and beta; behind them, running means and variances.
+        # gamma and beta; after them, running means and variances.
         starts = [1.0, 0.0, 0.0, 1.0][: self.n_vectors]
         return [np.repeat(starts, self.units).reshape(self.n_vectors, self.units)]
 
@@ -85,7 +85,7 @@ class Normalize(Block):
         return mean, factor
 
     def _gradients_of_vectors(self, work: Bench, node: int) -> Iterator[Call]:
-        """Send the gradient to gamma and beta."""
+        """Compute the gradients of gamma and beta."""
         (grads,) = work.gradients_of(node)
         of_gamma, of_beta, *of_statistics = self.vectors(grads)
         (z,) = work.inputs_of(node)
@@ -100,7 +100,7 @@ class Normalize(Block):
     def _through_statistics(
         self, grad: Floats, z: Floats, room: Floats, means: Floats
     ) -> Iterator[Call]:
-        """Turn the gradient of the standardised z into that of z, but for the factor.
+        """Turn the gradient of the standardised z into that of z, except for the factor.
 
         Every z also moves the mean and the variance that all of them are standardised with. With
         averages over the axis of the statistics, the formula is

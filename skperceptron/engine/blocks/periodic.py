@@ -1,4 +1,4 @@
-"""Periodic embeddings: each feature becomes a few numbers that can change quickly along it."""
+"""Periodic embeddings: each feature becomes a few numbers that are mixtures of waves."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from .base import Bench, Block, LearnedArray
 
 
 class OfWaves(Block):
-    """Base of blocks that make a few numbers of sines and cosines of each feature.
+    """Base of blocks that turn each feature into a few mixtures of its sines and cosines.
 
-    Letters here: F frequencies of each of D features are mixed into W numbers; the arrays of the
-    features lie one behind the other.
+    Letters here: F frequencies of each of D features are mixed into W numbers. The arrays of all
+    features are stored one after another.
 
     Parameters
     ----------
     n_features : int
         Width of the input (D).
     n_frequencies : int
-        For each feature (F).
+        Number of frequencies for each feature (F).
     width : int
-        Numbers that the waves of each feature become (W).
+        Number of mixtures for each feature (W).
     spread : float
         Standard deviation of the frequencies at the start.
     """
@@ -51,7 +51,7 @@ class OfWaves(Block):
         return f"{self.n_frequencies} frequencies"
 
     def rooms(self, work: Bench, node: int, widths: Sequence[int]) -> list[Floats]:
-        """Return arrays (K, D, B, width) that live until the way back."""
+        """Return arrays (K, D, B, width) whose content lasts until the backward pass."""
         n_members, n_rows, _ = work.value_of(node).shape
         n = n_members * self.n_features * n_rows
         edges = np.cumsum([0, *widths]) * n
@@ -67,7 +67,7 @@ class Periodic(OfWaves):
     r"""``[cos(2 pi x w + p) M + s, x]`` for each feature x, with parameters of its own.
 
     "PBLD" of Holzmüller et al. (2024), after Gorishniy et al. (2022), *On embeddings for numerical
-    features*. F frequencies w with phases p are mixed into W numbers, behind which x itself stands.
+    features*. F frequencies w with phases p are mixed into W numbers, after which x itself stands.
     """
 
     kind: ClassVar[str] = "periodic_embedding"

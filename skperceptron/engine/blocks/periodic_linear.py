@@ -89,7 +89,7 @@ class PeriodicLinear(OfWaves):
         value, grad = work.value_of(node), work.gradient_at(node)
         turn = angles.dtype.type(2 * np.pi)
         by_feature = grad.reshape(*grad.shape[:2], self.n_features, self.width)
-        # Nothing passes where the value has been cut off.
+        # No gradient passes where the activation is zero.
         yield partial(np.sign, value, value)
         yield partial(np.multiply, grad, value, grad)
         yield partial(np.add.reduce, by_feature, 1, None, to_shifts, True)

@@ -1,4 +1,4 @@
-"""``z_i = x_i W_i + b_i``: a layer of its own for each network of a shared ensemble."""
+"""``z_i = x_i W_i + b_i``: separate layers for networks that share their other weights."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class SeparateAffine(Affine):
     n_networks : int
         How many networks there are (m).
     width : int
-        Of the input (H).
+        Width of the input (H).
     units : int
         Width of the value (C).
     """
