@@ -6,6 +6,7 @@ set to, and training checks nothing of the state from which it continues.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,9 @@ _VERDICTS = tuple(v.value for v in Verdict if v not in (Verdict.DIVERGED, Verdic
 _TWISTER_WORDS = 624
 
 _WORD, _LARGEST = 2**32, 2**128
+
+#: Counts from here on have no exact value in float64.
+_MOST = 2**53
 
 
 @dataclass(frozen=True)
@@ -165,16 +169,18 @@ def _has_layout(found: Any, like: Any) -> bool:
         return bool(found == like)
     if isinstance(like, float):
         return isinstance(found, float) and bool(np.isfinite(found))
-    return _is_count(found) and found < _LARGEST
+    return _is_count(found, _LARGEST)
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+def _is_count(value: Any, limit: int = _MOST) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < limit
 
 
 def _is_real(value: Any) -> bool:
+    if isinstance(value, bool):
+        return False
     # JSON reads whole numbers as int: a user's scorer may return them, negative ones, too.
-    return isinstance(value, float) or (_is_count(abs(value)) if isinstance(value, int) else False)
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) <= sys.float_info.max)
 
 
 def _is_number(value: Any) -> bool:
