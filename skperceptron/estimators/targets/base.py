@@ -1,4 +1,4 @@
-"""What every kind of target answers."""
+"""The interface of every kind of target."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from .units import Units
 
 
 class Target(ABC):
-    """What a network is asked for.
+    """What a network is trained to predict.
 
     Attributes
     ----------
     loss : Loss
         What the network minimises, for targets in the network's units. Known after ``encode``.
     units : Units or None
-        Those that the network sees numbers in.
+        Those in which the network sees numbers.
     """
 
     loss: Loss
@@ -46,7 +46,7 @@ class Target(ABC):
         sample_weight : ndarray of shape (N,) or None
         mode : FitMode
         earlier : Target or None
-            That of the fit that this call goes on from.
+            That of the fit that this call continues.
         """
 
     @abstractmethod
@@ -55,11 +55,11 @@ class Target(ABC):
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """What the estimator shows of the target, by the name of the attribute."""
+        """Attributes that the target gives to the estimator, by name."""
         return {}
 
     def too_large(self, widest: int) -> str:
-        """Tell why a network for this target needs arrays out of proportion, "" if it does not.
+        """Return why a network for this target would need enormous arrays, "" if it would not.
 
         Parameters
         ----------
@@ -71,50 +71,50 @@ class Target(ABC):
     @property
     @abstractmethod
     def score_name(self) -> str | None:
-        """What the validation score is called; None if it is the loss, with a minus before it."""
+        """The name of the validation score; None if it is the negative loss."""
 
     @abstractmethod
     def metric(self, name: Any) -> Metric | None:
-        """Return a score that needs nothing but raw predictions, or None if it is no such one.
+        """Return a score that is computed from raw predictions, None if there is no such score.
 
         Parameters
         ----------
         name : object
-            "score", unless that is the loss, or the name of a scorer.
+            What early stopping monitors: "score", the name of a scorer, or anything else.
         """
 
     @property
     def key_of_judging(self) -> Hashable:
-        """What two targets agree in whose losses and metrics compute the same."""
+        """A key that is equal for targets whose losses and metrics compute the same."""
         return id(self)
 
     @abstractmethod
     def decode(self, raw: Floats) -> Any:
-        """Return predictions of raw ones, which are in the units of y; may change them."""
+        """Return predictions from raw ones in units of y; may change the raw ones."""
 
     @property
     def link_name(self) -> str:
-        """The name of what turns raw into predicted values."""
+        """The name of the function that turns raw predictions into predicted values."""
         return self.loss.out_activation
 
     @property
     def output_names(self) -> list[str]:
-        """What each output stands for, where that is not plain from the classes; else empty."""
+        """What each output stands for; empty if that is clear from the classes."""
         return []
 
     def linked(self, raw: Floats) -> Floats:
-        """Return predicted values, in units of y, of raw ones in the network's; both (N, C)."""
-        # Folding maps an affine layer into y's units: of its value, the identity is the weight.
+        """Return predicted values in units of y from raw ones in the network's; both (N, C)."""
+        # ``fold`` converts an affine layer to units of y; the identity becomes the conversion.
         weight, bias = self.fold(np.eye(raw.shape[1]), np.zeros(raw.shape[1]))
         return self.link(raw @ weight + bias)
 
     def link(self, raw: Floats) -> Floats:
-        """Return predicted values of raw ones in the units of y, (N, C); may change these."""
+        """Return predicted values from raw ones in units of y, (N, C); may change the raw ones."""
         self.loss.inverse_link(raw, out=raw)
         return raw
 
     def link_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
-        """Return what ``link`` does, told in ONNX's operators."""
+        """Return what ``link`` does, in ONNX operators."""
         return self.loss.to_onnx(graph, raw)
 
     def labels_of(self, rows: TargetRows) -> Integers | None:
@@ -136,7 +136,7 @@ class Target(ABC):
 
     @property
     def key_of_units(self) -> Hashable:
-        """What two targets in the same units agree in."""
+        """A key that is equal for targets in the same units."""
         return None
 
 
@@ -148,12 +148,12 @@ class LabelTarget(Target):
     loss : str or Loss
         As the user gave it.
     classes : ndarray of shape (n_classes,) or None
-        Those announced to ``partial_fit``, or of the fit that this call goes on from.
+        Those announced to ``partial_fit``, or those of the fit that this call continues.
     """
 
-    #: What a name of a loss is looked up for.
+    #: The task for which the name of a loss is looked up.
     task: str
-    #: Of rows without a single class each: why ``class_weight`` cannot weigh them, and what can.
+    #: If rows have no single class: why ``class_weight`` cannot weigh them, and what can.
     lacks_class: ClassVar[str]
 
     def __init__(self, loss: str | Loss, classes: Any) -> None:
@@ -177,7 +177,7 @@ class LabelTarget(Target):
 
     @abstractmethod
     def codes(self, raw: Floats) -> Any:
-        """Return the positions of predicted classes, (..., N), or which labels are, (..., N, L)."""
+        """Return positions of predicted classes, (..., N), or booleans for labels, (..., N, L)."""
 
     @abstractmethod
     def decision(self, raw: Floats) -> Floats:
@@ -187,7 +187,7 @@ class LabelTarget(Target):
     def probabilities(self, raw: Floats) -> Floats:
         """Return the probabilities of classes or labels; may change the raw predictions."""
 
-    # The same, told in ONNX's operators.
+    # The same in ONNX operators.
 
     @abstractmethod
     def codes_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
@@ -195,7 +195,7 @@ class LabelTarget(Target):
 
     @abstractmethod
     def decision_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
-        """Return decisions with a column for each class; of two, the first is minus the second."""
+        """Return decisions, a column for each class; for two, the first is minus the second."""
 
     @abstractmethod
     def probabilities_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
@@ -206,7 +206,7 @@ class LabelTarget(Target):
 
 
 def log_odds(loss: Loss, raw: Floats) -> Floats:
-    """Return the logarithms of the odds that raw predictions, (..., N, C), stand for."""
+    """Return the logarithms of the odds for raw predictions, (..., N, C)."""
     if loss.out_activation == "logistic":
         return raw
     probabilities = np.empty(raw.shape, raw.dtype)
@@ -216,7 +216,7 @@ def log_odds(loss: Loss, raw: Floats) -> Floats:
 
 
 def log_odds_to_onnx(loss: Loss, graph: OperatorGraph, raw: Value) -> Value:
-    """Return what ``log_odds`` gives, told in ONNX's operators."""
+    """Return what ``log_odds`` gives, in ONNX operators."""
     if loss.out_activation == "logistic":
         return raw
     probabilities = loss.to_onnx(graph, raw)

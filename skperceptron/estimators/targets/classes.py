@@ -40,14 +40,14 @@ def as_decision(scores: Floats) -> Floats:
     Returns
     -------
     ndarray of shape (n_samples,) or (n_samples, n_classes)
-        Of two classes, by how much the second has more, at most the largest float; of others,
-        the scores.
+        For two classes, the score of the second minus that of the first, clipped to finite
+        numbers; for more, the scores.
     """
     if scores.shape[1] != 2:
         return scores
     with np.errstate(over="ignore"):
         more = scores[:, 1] - scores[:, 0]
-    # scikit-learn's metrics refuse what is infinite.
+    # scikit-learn's metrics refuse infinite numbers.
     largest = np.finfo(more.dtype).max
     return more.clip(-largest, largest)
 
@@ -60,9 +60,9 @@ class _Classes(LabelTarget):
     loss : str or Loss
     classes : ndarray of shape (n_classes,) or None
     estimator_name : str
-        What messages call the classifier.
+        The name of the classifier in messages.
     same_classes : bool
-        Whether ``fit`` must meet the very classes of the earlier one.
+        Whether ``fit``, if it continues an earlier one, must have the same classes.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class _Classes(LabelTarget):
     @property
     @abstractmethod
     def n_outputs(self) -> int:
-        """Outputs of the network."""
+        """Number of outputs of the network."""
 
     @abstractmethod
     def _rows(self, codes: Integers) -> TargetRows:
@@ -150,7 +150,7 @@ class TwoClasses(_Classes):
         return Targets(np.array([[0.0], [1.0]]), codes)
 
     def _check_kind(self, y: Any, mode: FitMode) -> None:
-        # In a first call, this target has been chosen because y is not.
+        # In a first call, this target has been chosen because y is not multilabel.
         if mode.continuing and is_multilabel(y):
             refuse_other_kind(now="labels", before="classes")
 

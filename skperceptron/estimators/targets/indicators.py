@@ -91,7 +91,7 @@ class Indicators(LabelTarget):
         )
 
     def shown(self, present: Any) -> Any:
-        """Return labels, told as booleans (N, T), in the form that y had."""
+        """Return labels, given as booleans (N, T), in the form that y had, dense or sparse."""
         labels = present.astype(int)
         return sparse.csr_matrix(labels) if self.is_sparse else labels
 
@@ -126,7 +126,7 @@ def _rows(y: Any) -> TargetRows:
 
 
 def _check_indicator(y: Any) -> None:
-    """Refuse several labels per row that are not told by zeros and ones."""
+    """Refuse several labels per row that are not given as zeros and ones."""
     if sparse.issparse(y) and not y.has_canonical_format:
         y = y.copy()
         y.sum_duplicates()

@@ -17,13 +17,13 @@ from ...losses import CategoricalLogLoss, Loss
 from ...training import TargetRows, one_hot
 from .regression import Asked, RegressionTarget
 
-#: Numbers in the largest array of a categorical output (256 MB): a step needs several.
+#: Most numbers in an array of a categorical output (256 MB); a step needs several such arrays.
 LARGEST_DISTRIBUTION = 2**25
 
 
 @kept_as("whole numbers")
 class WholeNumbers(RegressionTarget):
-    """Whole numbers, predicted as a distribution over all of a range.
+    """Whole numbers, predicted as a distribution over all whole numbers of a range.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class WholeNumbers(RegressionTarget):
     span : range
         From the least to the largest number.
     prediction : {"mean", "mode"}
-        What is predicted of a distribution.
+        The value of a distribution that is predicted.
     """
 
     output = "categorical"
@@ -57,7 +57,7 @@ class WholeNumbers(RegressionTarget):
 
     @cached_property
     def values(self) -> Integers:
-        """All numbers of the range, made when it is known that there is room for them."""
+        """All numbers of the range, made only after the check that there is room for them."""
         return np.arange(self.span.start, self.span.stop)
 
     @property
@@ -82,7 +82,7 @@ class WholeNumbers(RegressionTarget):
         return graph.op("Gather", self.values.astype(float), code, axis=0)
 
     def distribution_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
-        """Return the probabilities of all numbers of the range, told in ONNX's operators."""
+        """Return the probabilities of all numbers of the range, in ONNX operators."""
         return self.loss.to_onnx(graph, raw)
 
     @property
@@ -98,7 +98,7 @@ class WholeNumbers(RegressionTarget):
         self.span = earlier.span
 
     def _check_n_columns(self, n_columns: int) -> None:
-        """Nothing: one column is asked for where there is a message of its own."""
+        """Do nothing: ``_check_integers`` checks this, with a message of its own."""
 
     def _learn(
         self, y: Floats, sample_weight: Floats | None, loss: Loss, mode: FitMode
@@ -106,7 +106,7 @@ class WholeNumbers(RegressionTarget):
         self._check_integers(y)
         if not mode.continuing:
             self.span = self._find_range(y)
-            # How much more room each network needs is asked where its sizes are known.
+            # Whether there is room for a network is checked later, when its sizes are known.
             if reason := self.too_large(1):
                 raise TooLargeError(reason)
         elif self._asked.output_range is not None:

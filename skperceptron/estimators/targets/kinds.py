@@ -9,7 +9,7 @@ from .regression import Asked, RegressionTarget
 
 
 def list_outputs() -> list[str]:
-    """Return what `output` may be."""
+    """Return the values that `output` may have."""
     return list(dict.fromkeys(kind.output for kind in _kinds()))
 
 
@@ -19,7 +19,7 @@ def kind_of_target(asked: Asked) -> type[RegressionTarget]:
     Raises
     ------
     ValueError
-        If there is none for these parameters together.
+        If there is none for this combination of parameters.
     """
     for kind in _kinds():
         if kind.fits(asked):
@@ -32,7 +32,7 @@ def kind_of_target(asked: Asked) -> type[RegressionTarget]:
 
 @cache
 def _kinds() -> tuple[type[RegressionTarget], ...]:
-    """Return all kinds that this package holds."""
+    """Return all kinds of regression targets in this package."""
     package = sys.modules[__package__]
     found = [getattr(package, name) for name in package.__all__]
     return tuple(

@@ -1,7 +1,7 @@
 """Scores that are computed from raw predictions while networks are trained.
 
-They stand for scikit-learn's scorers of the same names, which would predict the rows again. Those
-of several networks are computed at once: K is their number, n that of the rows of each.
+They replace scikit-learn's scorers of the same names, which would predict the rows again. Several
+networks are scored at once: K is their number, n the number of rows of each.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ class Metric:
     Attributes
     ----------
     truth : callable
-        ``(targets, y)`` of one network's rows, encoded and as given, to what predictions are
+        Maps ``(targets, y)`` of one network's rows, encoded and as given, to what predictions are
         compared with, (n, ...).
     compared : callable
-        ``(raw, truth)``, (K, n, C) and (K, n, ...), to what is scored of each row, (K, n, ...).
-        May change the raw predictions.
+        Maps ``(raw, truth)``, (K, n, C) and (K, n, ...), to what is scored of each row,
+        (K, n, ...). May change the raw predictions.
     score : callable
-        ``(compared, sample_weight)`` of all rows to the scores, (K,). The default is the mean.
+        Maps ``(compared, sample_weight)`` of all rows to the scores, (K,). The default is the mean.
     """
 
     truth: Callable[[TargetRows, Any], Any]
@@ -53,19 +53,19 @@ class Metric:
 
 
 def log_terms(probabilities: Floats, codes: Integers) -> Floats:
-    """Return ``log(p)``, p being the probability, (..., C), of a row's class."""
+    """Return ``log(p)`` for each row, where p is the probability, (..., C), of its class."""
     given = np.take_along_axis(probabilities, codes[..., np.newaxis], axis=-1)[..., 0]
     return np.log(clipped_to_precision(given))
 
 
 def clipped_to_precision(probabilities: Floats) -> Floats:
-    """Return probabilities in float64, those of 0 and 1 off by what their own dtype can tell."""
+    """Return probabilities in float64, kept from 0 and 1 by the precision of their own dtype."""
     limit = np.finfo(probabilities.dtype).eps
     return np.clip(probabilities.astype(np.float64), limit, 1 - limit)
 
 
 def brier_terms(probabilities: Floats, codes: Integers) -> Floats:
-    """Return the squared distance of probabilities, (..., C), from certainty (Brier 1950)."""
+    """Return squared distances of probabilities, (..., C), from the true classes (Brier 1950)."""
     distances = probabilities.astype(np.float64)
     places = codes[..., np.newaxis]
     of_class = np.take_along_axis(distances, places, axis=-1)
@@ -103,7 +103,7 @@ def negative_error(compared: Floats, sample_weight: Floats | None) -> Floats:
 def r2(compared: Floats, sample_weight: Floats | None) -> Floats:
     """Return R2, averaged over the columns of y, as ``r2_score`` does; arguments as above.
 
-    It compares with the mean of several rows: of a single one, it is NaN.
+    R2 compares with the mean of several rows: for a single row, it is NaN.
     """
     if compared.shape[1] < 2:
         return np.full(len(compared), np.nan)
@@ -113,7 +113,7 @@ def r2(compared: Floats, sample_weight: Floats | None) -> Floats:
         wrong = (of_row * (y - predicted) ** 2).sum(axis=1)
         spread = (of_row * (y - mean_of_rows(y, weight)[:, np.newaxis]) ** 2).sum(axis=1)
         shares = np.divide(wrong, spread, out=np.ones_like(wrong), where=spread != 0)
-        # Where y does not vary, what is exactly right counts as 1, all else as 0.
+        # Where y does not vary, an exact prediction counts as 1, any other as 0.
         columns = np.where((spread == 0) & (wrong == 0), 1.0, 1 - shares)
         return not_infinite(columns.mean(axis=1))
 
@@ -121,10 +121,10 @@ def r2(compared: Floats, sample_weight: Floats | None) -> Floats:
 def in_common_units(
     y: Floats, predicted: Floats, weight: Any
 ) -> tuple[Floats, Floats, Floats | None]:
-    """Return what has the same R2 in units in which nothing overflows or vanishes.
+    """Return arguments with the same R2, in units in which nothing overflows or vanishes.
 
-    Squares of the largest floats overflow, those of the smallest vanish: both are measured in
-    powers of two of their own size, which rounds nothing.
+    Squares of the largest floats overflow, those of the smallest vanish. So y and predictions are
+    divided by a power of two near the size of y, and weights by one near theirs; neither rounds.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def in_common_units(
     """
     exponent = np.frexp(np.abs(y).max(axis=-2, keepdims=True))[1]
     with np.errstate(over="ignore", under="ignore"):
-        # Further off than 1e100 times y's size, nothing changes but the exponent of the score.
+        # Beyond 1e100 times the size of y, only the exponent of the score would change.
         predicted = np.clip(np.ldexp(predicted, -exponent), -1e100, 1e100)
         y = np.ldexp(y, -exponent)
         if weight is not None:
@@ -143,8 +143,8 @@ def in_common_units(
 
 
 def not_infinite(score: Any) -> Any:
-    """Return scores of which the worst is a number.
+    """Return scores with the lowest float in the place of minus infinity.
 
-    Beside a spread of next to nothing, the worst predictions are infinitely bad.
+    If y hardly varies, the score of bad predictions may overflow.
     """
     return np.maximum(score, -np.finfo(np.float64).max)

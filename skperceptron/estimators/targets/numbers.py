@@ -13,22 +13,22 @@ from ...training import TargetRows, Targets
 from .regression import Asked, RegressionTarget
 from .units import Moments, Units
 
-#: Standard deviations outside these bounds, and means of more than so many deviations, do raw
-#: training harm. R2 over five folds of the default network on standardised features, y raw, with
-#: a deviation of 0.25, 0.5, 1, 2, 5 and 10: 0.43, 0.42, 0.45, 0.47, 0.49, 0.49 (diabetes), and
-#: 0.80, 0.87, 0.90, 0.89, 0.87, 0.84 (Friedman's first problem, 600 rows); with a mean of two
-#: deviations 0.40, 0.45, 0.46, 0.46, 0.43, 0.31 and 0.75, 0.82, 0.84, 0.81, 0.76, 0.72;
+#: Standard deviations outside these bounds, and means of more than this many deviations, harm
+#: training on y as it is. R2 over five folds of the default network on standardised features, y as
+#: it is, with a deviation of 0.25, 0.5, 1, 2, 5 and 10: 0.43, 0.42, 0.45, 0.47, 0.49, 0.49
+#: (diabetes), and 0.80, 0.87, 0.90, 0.89, 0.87, 0.84 (Friedman's first problem, 600 rows); with a
+#: mean of two deviations 0.40, 0.45, 0.46, 0.46, 0.43, 0.31 and 0.75, 0.82, 0.84, 0.81, 0.76, 0.72;
 #: standardised 0.45 and 0.90.
 ORDINARY_DEVIATION = (0.5, 2.0)
 ORDINARY_MEAN = 1.0
 
-#: Means of counts that raw training copes with, where the output is exponential.
+#: Means of counts that training can handle as they are, if the output is exponential.
 ORDINARY_COUNT = (0.25, 10.0)
 
 #: Exponents of normal numbers.
 EXPONENTS = (-1022, 1023)
 
-#: Rows of which ``partial_fit`` takes the deviation for that of all rows to come.
+#: Rows after which ``partial_fit`` takes their deviation for that of all later rows.
 ENOUGH_ROWS = 32
 
 
@@ -43,9 +43,9 @@ class Numbers(RegressionTarget):
     Attributes
     ----------
     seen : Moments or None
-        What ``partial_fit`` has seen of the target, while its units are open.
+        Moments of the target so far, as long as its units are not settled.
     least, largest : ndarray of shape (T,)
-        Of each column, in all rows learned from so far.
+        Of each column, in all training rows so far.
     """
 
     def __init__(self, asked: Asked) -> None:
@@ -72,7 +72,7 @@ class Numbers(RegressionTarget):
     def decode(self, raw: Floats) -> Floats:
         values = super().decode(raw)
         if self._asked.clip_predictions:
-            # A standard deviation stays what it is.
+            # Standard deviations are not clipped.
             of_target = values.reshape(*values.shape[:-1], -1, self.loss.outputs_per_target)
             clipped = of_target[..., :1] if self.loss.estimates_std else of_target
             least, largest = (
@@ -101,7 +101,7 @@ class Numbers(RegressionTarget):
     def _find_units(
         self, y: Floats, sample_weight: Floats | None, loss: Loss, mode: FitMode
     ) -> None:
-        """Decide in which units the network sees each column, as long as that is open."""
+        """Choose the units in which the network sees each column, unless they are settled."""
         if loss.equivariance == "none" or not (self._asked.standardize_target or mode.continuing):
             return
         if mode.continuing and self.seen is None:
@@ -123,7 +123,7 @@ class Numbers(RegressionTarget):
         if self._asked.standardize_target == "auto" and loss.keeps_ordinary_units:
             low, high = ORDINARY_DEVIATION if may_shift else ORDINARY_COUNT
             if mode.incremental and seen.n_rows < ENOUGH_ROWS:
-                # Few rows may lie close together.
+                # A few rows may lie close together by chance.
                 spread_at_least = np.maximum(spread, 1.0)
             else:
                 spread_at_least = spread

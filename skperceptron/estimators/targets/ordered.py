@@ -1,4 +1,4 @@
-"""Classes that are ordered: one logit for each border between two of them."""
+"""Classes that are ordered: one logit for each border between neighbouring classes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def asks_for_order(loss: str | Loss) -> bool:
 class OrderedClasses(ManyClasses):
     """Two classes or more in an order: an output for each but one (McCullagh 1980).
 
-    The rank of a class is its place in the order, its code that in ``classes_``.
+    The rank of a class is its place in the order, its code is its place in ``classes_``.
     """
 
     task = "ordinal"
@@ -57,7 +57,7 @@ class OrderedClasses(ManyClasses):
         return Targets(np.tri(n, n - 1, -1)[self._ranks()], codes)
 
     def _log_probabilities(self, raw: Floats) -> Floats:
-        """Return a column for each class, by its code."""
+        """Return log-probabilities, a column for each class, by its code."""
         return self.loss.log_probabilities(raw)[..., self._ranks()]
 
     def codes(self, raw: Floats) -> Integers:
@@ -87,7 +87,7 @@ class OrderedClasses(ManyClasses):
         return self.probabilities_to_onnx(graph, raw) @ np.tri(n, n - 1, -1)[self._ranks()]
 
     def _logs_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
-        """Return what ``_log_probabilities`` does; sums over outputs are matrix products."""
+        """Return what ``_log_probabilities`` does, in ONNX operators, with products for sums."""
         n = self.n_outputs
         first, gaps = graph.columns(raw, 0, 1), graph.columns(raw, 1, n)
         parts = [first] if n == 1 else [first, _softplus(graph, gaps)]

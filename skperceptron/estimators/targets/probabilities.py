@@ -1,4 +1,4 @@
-"""A probability of each class instead of a label: what a teacher says, for a student to learn."""
+"""A probability of each class instead of a label, such as the predictions of another model."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ TOLERANCE = 1e-6
 def are_probabilities(y: Any) -> bool:
     """Tell whether y is meant as rows of probabilities.
 
-    Floats in several columns are, unless all of them are whole numbers and some row is no
-    distribution: those are labels, or a multilabel indicator.
+    Floats in several columns are, unless all of them are whole numbers and some row is not a
+    distribution: these are labels, or a multilabel indicator.
     """
     if not isinstance(y, np.ndarray) or y.dtype.kind != "f" or y.ndim != 2 or y.shape[1] < 2:
         return False
@@ -34,7 +34,7 @@ def are_probabilities(y: Any) -> bool:
 class ClassProbabilities(ManyClasses):
     """Rows of probabilities, (N, C), which a softmax learns by cross entropy (Hinton et al. 2015).
 
-    The classes are the columns: their positions, or what an earlier call has called them.
+    Each column is a class: its label is its position, or the one in an earlier call.
     """
 
     lacks_class = "a row of probabilities has none: pass sample_weight."
@@ -92,7 +92,7 @@ class ClassProbabilities(ManyClasses):
 
 
 def _wrong_rows(y: Floats) -> Any:
-    """Tell for each row whether it is no distribution."""
+    """Tell for each row whether it is not a distribution."""
     outside = (y < 0).any(axis=1) | (y > 1).any(axis=1)
     return outside | ~(np.abs(y.sum(axis=1, dtype=np.float64) - 1) <= TOLERANCE)
 

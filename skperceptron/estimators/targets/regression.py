@@ -29,7 +29,7 @@ from .units import Units
 @kept_as("asked")
 @dataclass(frozen=True)
 class Asked:
-    """The parameters of a regressor that say what its target is, as the user gave them.
+    """The parameters of a regressor that determine its target, as the user gave them.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Asked:
 
     @classmethod
     def of(cls, regressor: Any) -> Asked:
-        """Return those of an estimator."""
+        """Return the parameters of an estimator."""
         return cls(*(getattr(regressor, field.name) for field in fields(cls)))
 
     def bounds(self) -> tuple[float, float]:
@@ -109,7 +109,7 @@ class RegressionTarget(Target):
     Attributes
     ----------
     asked_of_units : dict of str to object
-        Parameters that must stay as they were in the first call; empty if it is not known.
+        Parameters that must stay as they were in the first call; empty if unknown.
     """
 
     #: The value of the parameter `output` that asks for this kind.
@@ -127,7 +127,7 @@ class RegressionTarget(Target):
 
     @classmethod
     def usual_outputs(cls, asked: Asked) -> tuple[int | None, str]:
-        """Return the number of outputs for one column, if it is known, and the link's name."""
+        """Return the number of outputs for one column, None if unknown, and the link's name."""
         loss = get_loss(asked.loss, "regression")
         return loss.outputs_per_target, loss.out_activation
 
@@ -153,11 +153,11 @@ class RegressionTarget(Target):
     def _learn(
         self, y: Floats, sample_weight: Floats | None, loss: Loss, mode: FitMode
     ) -> TargetRows:
-        """Complete this target by rows to learn from, (N, T), and encode these."""
+        """Complete this target from training rows, (N, T), and encode them."""
 
     @abstractmethod
     def _rows(self, y: Floats) -> TargetRows:
-        """Check rows, (N, T), against what is known, and encode them."""
+        """Check other rows, (N, T), and encode them, after this target is complete."""
 
     def _go_on_from(self, earlier: Any, loss: Loss, n_columns: int) -> None:
         """Take over what the earlier call has found; refuse what does not fit it."""
@@ -192,7 +192,7 @@ class RegressionTarget(Target):
     # Predictions.
 
     def told(self, categorical_prediction: str) -> RegressionTarget:
-        """Return this target with what is predicted of a distribution, if it has one."""
+        """Return this target; if it predicts distributions, set to give their mean or mode."""
         return self
 
     def decode(self, raw: Floats) -> Floats:
@@ -205,10 +205,10 @@ class RegressionTarget(Target):
         return raw
 
     def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
-        """Return what ``decode`` gives, told in ONNX's operators.
+        """Return what ``decode`` gives, in ONNX operators.
 
-        Only exported models need it. A target that redefines ``decode`` or ``link`` redefines it
-        too.
+        Only exported models need it. A target that redefines ``decode`` or ``link`` must redefine
+        this method, too.
         """
         return self.link_to_onnx(graph, raw)
 
@@ -235,13 +235,13 @@ class RegressionTarget(Target):
         return Metric(lambda targets, y: y.reshape(len(y), -1), self._beside, scores[name])
 
     def _beside(self, raw: Floats, y: Floats) -> Floats:
-        """Return y and predictions in its units, (..., T, 2), from raw ones in the network's."""
+        """Return y and predictions in units of y, (..., T, 2), from raw ones in the network's."""
         offset, factor = self._output_units()
         predicted = self.decode(raw * factor + offset)
         return np.stack([y.astype(np.float64), predicted.astype(np.float64)], axis=-1)
 
     def measure(self, y: Floats, predicted: Floats, sample_weight: Any) -> float:
-        """Return how good predictions are: R2, or D2 where the network predicts quantiles.
+        """Return the score of predictions: R2, or D2 if the network predicts quantiles.
 
         Parameters
         ----------
@@ -265,10 +265,10 @@ class RegressionTarget(Target):
     def fold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
         if not self.units.differ_from_y:
             return weight, bias
-        # In float32 a large mean would lose a small deviation, and large units would overflow.
+        # In float32, a large mean would hide a small deviation, and large units would overflow.
         weight, bias = weight.astype(np.float64), bias.astype(np.float64)
         offset, factor = self._output_units()
-        # What is not finite then is refused where it is stored.
+        # Numbers that are then not finite are refused when they are stored.
         with np.errstate(over="ignore", invalid="ignore"):
             return weight * factor, bias * factor + offset
 
@@ -276,12 +276,12 @@ class RegressionTarget(Target):
         if not self.units.differ_from_y:
             return weight, bias
         offset, factor = self._output_units()
-        # A network that goes on from what is not finite is told so.
+        # Training that continues from numbers that are not finite leads to an error.
         with np.errstate(over="ignore", invalid="ignore"):
             return weight / factor, (bias - offset) / factor
 
     def _output_units(self) -> tuple[Floats, Floats]:
-        """Return offset and factor that give raw predictions in y's units."""
+        """Return offset and factor that convert raw predictions to units of y."""
         return self.loss.output_units(self.units.shift, self.units.scale)
 
     @property
@@ -297,7 +297,7 @@ class RegressionTarget(Target):
 def _checked_numbers(y: Any) -> Floats:
     """Return y as float64, (N, T)."""
     refuse_dates(y, "y")
-    # Labels may be sparse, numbers may not.
+    # Unlike labels, numbers may not be sparse.
     if not (type(y) is np.ndarray and y.dtype == np.float64):
         with checking():
             y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
@@ -307,13 +307,13 @@ def _checked_numbers(y: Any) -> Floats:
 
 
 def scored(score: Callable[..., float], y: Floats, predicted: Floats, weight: Any) -> float:
-    """Return a score that does not depend on the units of y and of weights, (N,)."""
+    """Return a score, computed in units of y and of weights, (N,), that avoid overflow."""
     y = y.reshape(len(y), -1)
     predicted = predicted.astype(np.float64).reshape(len(predicted), -1)
     is_plain = weight is not None and np.ndim(weight) == 1
     plain_weight: Floats | None = np.asarray(weight, dtype=np.float64) if is_plain else None
     y, predicted, plain_weight = in_common_units(y, predicted, plain_weight)
     with np.errstate(over="ignore", under="ignore"):
-        # What is no weight for each row is refused there.
+        # The score refuses weights of other shapes.
         found = score(y, predicted, sample_weight=plain_weight if is_plain else weight)
     return float(not_infinite(found))

@@ -1,4 +1,4 @@
-"""Units in which a network sees numbers: each column of y less a shift, over a scale."""
+"""Units in which a network sees numbers: each column of y minus a shift, over a scale."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from ...engine.arrays import Floats
 from ...kept import kept_as
 
-#: Units that float32 predicts without loss: their size, and deviations in a mean.
+#: Limits of units that float32 predicts without loss: sizes, and the ratio of shift and scale.
 SINGLE_PRECISION = (1e-30, 1e30)
 DEVIATIONS_IN_MEAN = 2**14
 
@@ -41,16 +41,16 @@ class Units:
 
     def apply(self, y: Floats) -> Floats:
         """Return y in these units."""
-        # Nothing overflows on the way, and divisions by powers of two round nothing.
+        # In this order nothing overflows, and divisions by powers of two round nothing.
         return y / self.scale - self.shift / self.scale
 
     def outgrow_float32(self, others: Floats) -> bool:
-        """Tell whether float32 would lose numbers in y's units.
+        """Tell whether float32 is not enough for numbers in units of y.
 
         Parameters
         ----------
         others : ndarray of shape (n,)
-            More numbers that y may reach.
+            Other numbers that y may reach, such as bounds.
         """
         low, high = SINGLE_PRECISION
         sizes = np.concatenate([self.scale, np.abs(self.shift), np.abs(others)])
@@ -73,7 +73,7 @@ class Moments:
 
     @classmethod
     def of(cls, y: Floats, sample_weight: Floats | None) -> Moments:
-        """Return those of some rows."""
+        """Return the moments of some rows."""
         # Squares of the largest floats overflow, those of the smallest vanish.
         largest = np.abs(y).max(axis=0)
         unit = np.where(largest > 0, largest, 1.0)
@@ -84,7 +84,7 @@ class Moments:
         return cls(n_rows, weight, mean * unit, deviation * unit)
 
     def joined(self, other: Moments) -> Moments:
-        """Return those of both groups of rows."""
+        """Return the moments of both groups of rows together."""
         weight = self.weight + other.weight
         a, b = self.weight / weight, other.weight / weight
         within = np.hypot(np.sqrt(a) * self.deviation, np.sqrt(b) * other.deviation)
