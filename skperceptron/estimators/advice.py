@@ -1,4 +1,4 @@
-"""What to change when training has ended by a limit: told from the loss curve and from X."""
+"""Advice for training that has ended at a limit, from the loss curve and from X."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ NUMBERS = 10**6
 #: Numbers of X and X_val that are looked at in each fit with validation data: 0.5 ms.
 FEW_NUMBERS = 10**5
 
-#: Standard deviations that most features of validation rows lie away from those of X, where
-#: these have been scaled and those have not.
+#: If most features of the validation rows lie more standard deviations than this from those of X,
+#: only one of the two has been scaled.
 FAR = 5.0
 
-#: Standard deviations away that are too many for a single feature already.
+#: The same for a single feature.
 VERY_FAR = 100.0
 
-#: Rows whose standard deviation tells something.
+#: Least number of rows whose standard deviation is meaningful.
 SOME_ROWS = 10
 
-#: Root mean squares of features that the default network trains well with. Accuracy over five
+#: Root mean squares of features with which the default network trains well. Accuracy over five
 #: folds of ``load_breast_cancer``, 100 epochs, standardised features times 0.01, 0.03, 0.1, 1, 10,
 #: 30, 100: 0.90, 0.95, 0.98, 0.98, 0.98, 0.97, 0.96. Rows of a sparse matrix are often normalised
 #: to length 1, so that its numbers are small with good reason.
 TINY, LARGE = 0.1, 10.0
 
-#: A loss that rises in a larger part of the epochs swings: the steps are too large.
+#: A loss that rises in a larger share of the epochs oscillates: the steps are too large.
 OFTEN = 1 / 3
 
 
@@ -46,7 +46,7 @@ class Described(NamedTuple):
     ----------
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
     names : array-like of str or None
-        Those of the features.
+        Names of the features.
     codes : tuple of int
         Positions of features that hold codes of categories, which have no scale.
     """
@@ -57,13 +57,13 @@ class Described(NamedTuple):
 
     @classmethod
     def of(cls, estimator: Any, X: Any) -> Described:
-        """Return the data that an estimator has checked, with the names that it has met."""
+        """Return the data that an estimator has checked, with the names of its features."""
         embedded = estimator._categories
         codes = () if embedded is None else embedded.columns
         return cls(X, getattr(estimator, "feature_names_in_", None), codes)
 
     def label(self, position: int) -> str:
-        """Return what messages call a feature."""
+        """Return the name of a feature in messages."""
         return f"number {position}" if self.names is None else repr(str(self.names[position]))
 
 
@@ -110,7 +110,7 @@ def _fall(losses: Floats) -> str:
     n_epochs = len(losses) - 1
     if losses[-1] > 0:
         return f"{100 * (1 - (losses[-1] / losses[0]) ** (1 / n_epochs)):.2g} %"
-    # The logarithm of a density has any sign: there is no share to tell.
+    # The logarithm of a density may have either sign: a percentage would mean nothing.
     return f"{(losses[0] - losses[-1]) / n_epochs:.2g}"
 
 
@@ -138,11 +138,11 @@ def about_scale(data: Described) -> str:
 def about_validation_scale(data: Described, X_val: Any) -> str:
     """Return a sentence if features of validation rows plainly have another scale, else "".
 
-    That is, if most have, or one has by far.
+    That is, if most features have another scale, or if one has by far.
 
-    A feature has, if its numbers lie far from where those of X lie, or closer together, measured in
-    standard deviations of X, and if its largest number says so, too: categories that are
-    rare, and told by 0 and 1, may be common, or lacking, in few rows.
+    A feature has another scale if its numbers lie far from those of X, or much closer together, in
+    standard deviations of X, and if its largest number differs, too. The second condition is for
+    rare categories, coded as 0 and 1, which may be common or absent in few rows.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def about_validation_scale(data: Described, X_val: Any) -> str:
     n_other = np.count_nonzero(is_other & is_known)
     is_beyond = (away > VERY_FAR) & (larger > FAR)
     if X_val.shape[0] >= SOME_ROWS:
-        # The other way round, too; two rows may be alike by chance.
+        # The same with both exchanged; a few rows may be alike by chance.
         is_beyond |= (back > VERY_FAR) & (larger < 1 / FAR)
     is_beyond &= is_known
     if 2 * n_other <= np.count_nonzero(is_known) and not is_beyond.any():
@@ -183,7 +183,7 @@ def about_validation_scale(data: Described, X_val: Any) -> str:
 
 
 class _Scale(NamedTuple):
-    """Where the numbers of each feature lie; of a sparse matrix, those that are stored."""
+    """Location and spread of each feature; in a sparse matrix, of the stored numbers."""
 
     mean: Floats
     deviation: Floats
@@ -196,24 +196,24 @@ class _Scale(NamedTuple):
             if not sparse.issparse(rows):
                 rows = np.asarray(rows, dtype=np.float64)
                 largest, deviation = np.abs(rows).max(axis=0), rows.std(axis=0)
-                # Of a constant feature there is nothing but rounding.
+                # The deviation of a constant feature is nothing but rounding.
                 is_constant = deviation <= 1e-12 * largest
                 return cls(rows.mean(axis=0), np.where(is_constant, 0, deviation), largest)
             size = root_mean_squares(rows)
             largest = np.asarray(abs(rows).max(axis=0).todense(), dtype=np.float64).ravel()
-            # Numbers of a sparse matrix have a size, but hardly a middle.
+            # The mean of the stored numbers says little.
             return cls(np.zeros(len(size)), size, largest)
 
 
 def some_rows(X: Any, n_numbers: int) -> Any:
-    """Return rows of X, evenly spaced, that hold about so many numbers at most."""
+    """Return evenly spaced rows of X that hold about ``n_numbers`` numbers at most."""
     n_rows, n_features = X.shape
     step = max(1, n_rows * n_features // n_numbers)
     return X[::step] if sparse.issparse(X) or step > 1 else X
 
 
 def root_mean_squares(rows: Any) -> Floats:
-    """Return the root mean square of each feature; that of ones and zeros is < 1.
+    """Return the root mean square of each feature; that of ones and zeros is at most 1.
 
     Of a sparse matrix, only the numbers that are stored count.
 

@@ -1,7 +1,6 @@
-"""What the three multi-layer perceptrons share: fit, partial_fit and raw predictions.
+"""What the multi-layer perceptrons share: fit, partial_fit and raw predictions.
 
-A subclass says which kind of target the network is asked for (``_choose_target``) and what
-``predict`` returns.
+A subclass chooses the kind of target (``_choose_target``) and what ``predict`` returns.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ def is_stochastic(estimator: BaseMultilayerPerceptron) -> bool:
 def fit_alone(
     estimator: BaseMultilayerPerceptron, X: Any, y: Any, sample_weight: Any, extras: Extras
 ) -> None:
-    """Do what an estimator's ``fit`` does, but for the check of its parameters."""
+    """Do what an estimator's ``fit`` does, but without checking its parameters."""
     estimator._fit(X, y, sample_weight, incremental=False, extras=extras)
 
 
@@ -66,18 +65,18 @@ class BaseMultilayerPerceptron(
 
     _y_is_numeric = False
 
-    #: Groups are those of the splitter around a network, unless it asks for them.
+    #: By default, metadata routing gives ``groups`` to a splitter around the network, not to it.
     __metadata_request__fit = {"groups": False}
 
-    #: What targets may show that the next fit, perhaps to another kind, would not replace.
+    #: Attributes that only some kinds of target set: a fit to another kind does not replace them.
     _attributes_of_targets: tuple[str, ...] = ()
 
     _fitted: FittedNetwork
 
-    #: What a later call goes on from; always replaced, never changed.
+    #: The state that a later call continues from; always replaced, never changed in place.
     _later = Continuation()
 
-    #: Which columns are embedded, and the categories of those that are no numbers.
+    #: Which columns are embedded, and the categories of those that do not hold numbers.
     _categories: CategoryColumns | None = None
     _category_values: dict[int, list[Any]] = {}
 
@@ -137,7 +136,7 @@ class BaseMultilayerPerceptron(
         self.out_activation_ = loss.out_activation
 
     def _take(self, fitted: FittedNetwork) -> None:
-        """Store what has been learned, each block's under the attribute that it declares."""
+        """Store the learned arrays of each block under the attribute that the block declares."""
         self._fitted = fitted
         self.__dict__.update(fitted.learned)
 
@@ -163,7 +162,7 @@ class BaseMultilayerPerceptron(
     def _raw_predictions(self, X: Any) -> Floats:
         """Return raw predictions, (n_samples, n_outputs), in the dtype of X.
 
-        They are float64 where float32 has no room for them.
+        They are float64 where float32 would overflow or lose too much precision.
         """
         X = self._checked_to_predict(X)
         return self._fitted.heeding(self.__dict__).raw_predictions(X)

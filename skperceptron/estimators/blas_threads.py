@@ -1,8 +1,7 @@
 """How many threads work on a fit: those of BLAS, or a team that takes steps together.
 
-BLAS has one thread while products are small: several wait for each other longer than they work.
-
-The number of threads belongs to the process: other threads of a program are held to one too.
+BLAS gets one thread while products are small: several would wait for each other longer than they
+work. The number of BLAS threads applies to the whole process, other threads of a program included.
 """
 
 from __future__ import annotations
@@ -18,27 +17,27 @@ from threadpoolctl import ThreadpoolController
 
 from ..engine.compiled import Team, has_teams
 
-#: Multiply-adds of a product from which a second thread pays. (Measured on two cores: 1,797 x 64
-#: with 100 units in batches of 200, 1.3 million of them, takes twice as long with two threads;
-#: 20,000 x 784 with 256 units in batches of 128, 26 million, a sixth less.)
+#: From this many multiply-adds in a product on, a second thread pays off. (Measured on two cores:
+#: 1,797 x 64 with 100 units in batches of 200, 1.3 million of them, takes twice as long with two
+#: threads; 20,000 x 784 with 256 units in batches of 128, 26 million, a sixth less.)
 LARGE_PRODUCT = 10_000_000
 
-#: Up to here OpenBLAS takes one thread by itself.
+#: Up to this many multiply-adds, OpenBLAS uses one thread by itself.
 SMALL_PRODUCT = 2**18
 
 
 class OneThread:
-    """Holds BLAS to one thread as long as any thread of this process asks for it.
+    """Limits BLAS to one thread as long as any thread of this process asks for it.
 
-    The number of threads belongs to the process: who comes first changes it, who leaves last
-    changes it back.
+    The number of BLAS threads applies to the whole process: the first user sets it, and the last
+    one restores it.
     """
 
     def __init__(self) -> None:
         self.begin_anew()
 
     def begin_anew(self) -> None:
-        """Forget who has asked: a forked process has none of its parent's threads."""
+        """Reset the number of users: a forked process has none of its parent's threads."""
         self._lock = Lock()
         self._n_users = 0
         self._limits: Any = None
@@ -58,7 +57,7 @@ class OneThread:
 
 @cache
 def controller() -> ThreadpoolController:
-    # To look for libraries takes milliseconds: those of NumPy and SciPy are there for good.
+    # Searching for libraries takes milliseconds; those of NumPy and SciPy stay loaded.
     return ThreadpoolController()
 
 
@@ -74,9 +73,9 @@ if hasattr(os, "register_at_fork"):
 
 
 def suited_team(largest_product: int) -> Team | None:
-    """Return as many threads as BLAS may use, where they pay and there is more than one.
+    """Return a team of as many threads as BLAS may use; None if one thread is better.
 
-    Smaller products are computed by one thread, and so have the same bits whatever else the
+    Small products are computed by one thread, so that they have the same bits whatever else the
     machine does. The bits of large ones depend on the number of threads in any case.
 
     Parameters
@@ -92,7 +91,7 @@ def suited_team(largest_product: int) -> Team | None:
 
 @contextmanager
 def suited_threads(largest_product: int) -> Iterator[None]:
-    """Let BLAS take as many threads as pay.
+    """Let BLAS use as many threads as pay off.
 
     Parameters
     ----------

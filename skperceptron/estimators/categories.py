@@ -1,9 +1,9 @@
-"""Columns of X that hold categories: which ones, how many levels, and codes for a frame's own.
+"""Columns of X that hold categories: which they are, their levels, and codes for those of frames.
 
 A column of numbers holds codes: whole numbers from 0 on, one row of a learned table for each. A
-negative one stands for no category. A column of a pandas or polars frame that holds no numbers,
-or has a categorical dtype, may hold anything: its codes are the positions in the list of its
-categories.
+negative code stands for a missing category. A column of a pandas or polars frame that holds no
+numbers, or has a categorical dtype, may hold anything: its codes are the positions in the list of
+its categories.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from ..kept import kept_as
 from ..preprocessing._columns import content_of, kind_of, names_of
 from ..preprocessing._marked import marked_columns
 
-#: From here on float32 does not tell whole numbers apart.
+#: From here on, float32 cannot tell all whole numbers apart.
 LARGEST_CODE = 2**24
 
-#: A table has at most so many rows for each row of X: most of it would never be trained.
+#: Largest number of rows of a table for each row of X: most of a larger one would not be trained.
 LEVELS_PER_ROW = 1000
 
 
@@ -40,29 +40,29 @@ class CategoryColumns:
     columns : tuple of int
         Their positions, in rising order; at least one.
     levels : tuple of int
-        How many rows the table of each has.
+        Number of rows of the table of each.
     """
 
     columns: tuple[int, ...]
     levels: tuple[int, ...]
 
     def block(self, dim: int | None) -> EmbedColumns:
-        """Return the block that embeds them in vectors of a width; None is the usual one."""
+        """Return the block that embeds them in vectors of width ``dim``; None means the default."""
         dims = [usual_width(n) if dim is None else dim for n in self.levels]
         return EmbedColumns(self.columns, self.levels, dims)
 
 
 def usual_width(n_levels: int) -> int:
-    """Return the width of vectors for so many categories: a rule of fastai's.
+    """Return the default width of vectors for a number of categories, by a rule of fastai.
 
     ``1.6 n^0.56`` (Howard & Gugger 2020, *fastai: A layered API for deep learning*), at most 50 as
-    with Guo & Berkhahn (2016), and not more than categories.
+    in Guo & Berkhahn (2016), and at most the number of categories.
     """
     return int(min(50, n_levels, max(1, round(1.6 * n_levels**0.56))))
 
 
 def with_codes(estimator: Any, X: Any, *, reset: bool) -> Any:
-    """Return X; if it is a frame, with codes in the place of categories that are no numbers.
+    """Return X; in a frame, categories that are not numbers are replaced by codes.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def with_codes(estimator: Any, X: Any, *, reset: bool) -> Any:
     X : object
         As the user gave it.
     reset : bool
-        Whether this is the X of a fit that goes on from nothing.
+        Whether this is the X of a fit that starts from scratch.
     """
     is_frame = hasattr(X, "iloc") or hasattr(X, "to_series")
     if reset:
@@ -122,7 +122,7 @@ def _holds_no_numbers(X: Any, j: int) -> bool:
 
 
 def _categories_of(X: Any, j: int) -> list[Any]:
-    """Return the categories of a frame's column; what is no list of categories is sorted."""
+    """Return the categories of a frame's column: in the order of a pandas dtype, or sorted."""
     if hasattr(X, "iloc"):
         return list(X.iloc[:, j].astype("category").cat.categories)
     return sorted(value for value in X.to_series(j).unique().to_list() if value is not None)
@@ -138,7 +138,7 @@ def _is_by_dtype(chosen: Any) -> bool:
 
 
 def marks_columns_of_arrays(estimator: Any) -> bool:
-    """Tell whether some columns are embedded of an X that is no frame."""
+    """Tell whether columns would be embedded even if X is not a frame."""
     chosen = estimator.categorical_features
     return chosen is not None and not _is_by_dtype(chosen)
 
@@ -155,19 +155,19 @@ def columns_of(
     Parameters
     ----------
     estimator : BaseMultilayerPerceptron
-        Has checked X.
+        Has already checked X.
     given : object
         X as the user gave it.
     X : {ndarray, CSR matrix} of shape (N, D)
     rows : ndarray of int or slice
-        Those that are trained on: they tell how many levels there are.
+        The rows that are trained on, which determine the number of levels.
     n_rows : int, default=None
-        How many rows there are all together, where X is a part of them.
+        Total number of rows, if X is a part of them.
 
     Raises
     ------
     ValueError
-        If a column holds no codes, or such that the table would be out of proportion.
+        If a column holds something other than codes, or codes that need an enormous table.
     """
     chosen = _chosen(estimator, given)
     if chosen is None:
@@ -196,7 +196,7 @@ def columns_of(
 
 
 def find_columns(estimator: Any, given: Any, X: Any, rows: Integers | slice = slice(None)) -> None:
-    """Let an estimator remember which columns are embedded, if there are any.
+    """Store on an estimator which columns are embedded, if there are any.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def find_columns(estimator: Any, given: Any, X: Any, rows: Integers | slice = sl
 
 @dataclass(frozen=True)
 class Found:
-    """What some rows tell of the categories.
+    """The categories found in some rows.
 
     Attributes
     ----------
@@ -224,7 +224,7 @@ class Found:
 
     @classmethod
     def in_block(cls, estimator: Any, X: Any, n_rows: int) -> Found:
-        """Look at a block of rows.
+        """Find the categories of a block of rows.
 
         Parameters
         ----------
@@ -232,7 +232,7 @@ class Found:
             Not fitted; it checks X.
         X : {array-like, sparse matrix} of shape (n, n_features)
         n_rows : int
-            Of all blocks.
+            Total of all blocks.
         """
         checked = validated(estimator, with_codes(estimator, X, reset=True), reset=True)
         columns = columns_of(estimator, X, checked, n_rows=n_rows)
@@ -240,14 +240,14 @@ class Found:
 
     @classmethod
     def in_all(cls, parts: Sequence[Found]) -> Found:
-        """Return what all blocks together tell.
+        """Return the categories of all blocks together.
 
         Categories that differ from block to block, as those of Parquet files do, are sorted.
 
         Raises
         ------
         ValueError
-            If other columns are embedded, or have categories, in one block than in another.
+            If blocks differ in which columns are embedded, or in which of them are not numbers.
         """
         columns = {() if part.columns is None else part.columns.columns for part in parts}
         if len(columns) > 1 or len({tuple(part.values) for part in parts}) > 1:
@@ -267,7 +267,7 @@ class Found:
         return cls(CategoryColumns(places, tuple(levels)), values)
 
     def remember(self, estimator: Any) -> None:
-        """Let an estimator know them as from a fit of its own."""
+        """Store them on an estimator, as if it had found them itself."""
         for name in ("_categories", "_category_values"):
             vars(estimator).pop(name, None)
         if self.columns is not None:
@@ -277,12 +277,12 @@ class Found:
 
 
 def take_over_categories(estimator: Any, source: Any) -> None:
-    """Let an estimator know the categories of another one, which has been fitted."""
+    """Copy the categories of a fitted estimator to another one."""
     Found(source._categories, source._category_values).remember(estimator)
 
 
 def checked_rows(estimator: Any, X: Any) -> Any:
-    """Return checked rows, with codes for their categories, as an estimator knows them.
+    """Check rows, and return them with an estimator's codes for their categories.
 
     Parameters
     ----------
@@ -309,7 +309,7 @@ def _united(lists: Sequence[list[Any]]) -> list[Any]:
 
 
 def check_codes(estimator: Any, X: Any, columns: Sequence[int]) -> None:
-    """Raise ValueError if some columns of X hold no codes.
+    """Raise ValueError if some columns of X hold anything other than codes.
 
     Parameters
     ----------
@@ -339,7 +339,7 @@ def _name(estimator: Any, j: int) -> str:
 def refuse_other_columns(estimator: Any, given: Any, X: Any) -> None:
     """Raise ValueError if `categorical_features` marks other columns than in the earlier fit.
 
-    Codes that the earlier fit has not seen are unknown, and stay so.
+    Codes that the earlier fit has not seen count as unknown categories, now and later.
     """
     earlier: CategoryColumns | None = estimator._categories
     now = columns_of(estimator, given, X)

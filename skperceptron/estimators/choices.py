@@ -43,13 +43,13 @@ FLOAT32_FROM = 2**12
 #: Rows of a batch that ``batch_size="auto"`` stands for.
 USUAL_BATCH = 200
 
-#: What ``max_iter="auto"`` stands for: so many steps at least, more as the root of the rows grows,
-#: but not more epochs than the last number. Recipes of ``skperceptron.tabular`` began with it.
+#: Numbers of ``max_iter="auto"``: least steps, least steps per root of the number of rows (the
+#: larger of both counts), and most epochs. Recipes of ``skperceptron.tabular`` used it first.
 LEAST_STEPS, STEPS_PER_ROOT, MOST_EPOCHS = 1000, 20, 256
 
 
 def own_copy(component: Own, given: Any) -> Own:
-    """Return the component of what was given as an estimator's own: a copy of the user's."""
+    """Return a component that belongs to the estimator: the user's objects are copied."""
     if isinstance(given, str):
         return component
     copied = clone(component)
@@ -74,7 +74,7 @@ def resolved_loss(given: str | Loss, task: str, n_targets: int) -> Loss:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Wiring:
-    """What decides how a network is wired.
+    """Everything that decides how a network is wired.
 
     Attributes
     ----------
@@ -90,13 +90,13 @@ class Wiring:
     numeric_embedding : NumericEmbedding or None
     parametric_activation : bool
     n_networks : int or None
-        How many networks share weights.
+        Number of networks that share weights.
     link : str
-        What turns outputs into predictions, of which such networks' mean is taken.
+        Name of the link function after which predictions of such networks are averaged.
     categories : CategoryColumns or None
-        Columns of X that are embedded: the data tells.
+        Columns of X that are embedded, as the data shows.
     embedding_dim : int or None
-        Width of their vectors; None is the usual one.
+        Width of their vectors; None means the default.
     """
 
     hidden_sizes: tuple[int, ...]
@@ -114,12 +114,12 @@ class Wiring:
 
     @classmethod
     def of(cls, estimator: Any) -> Wiring:
-        """Return what the parameters of an estimator ask for.
+        """Return the wiring that the parameters of an estimator ask for.
 
         Raises
         ------
         ValueError
-            If they do not go together.
+            If they are not compatible.
         """
         sizes = items_of(estimator.hidden_layer_sizes)
         sizes = [estimator.hidden_layer_sizes] if sizes is None else sizes
@@ -145,7 +145,7 @@ class Wiring:
         return any(self.dropout_rates)
 
     def network(self, n_features: int, n_outputs: int) -> Network:
-        """Wire a network; warn of activations that it cannot learn through.
+        """Wire a network; warn of activations that have no useful gradient.
 
         Parameters
         ----------
@@ -175,9 +175,9 @@ class Wiring:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Choices:
-    """What the parameters of a network stand for; its target, and its seed, come on top.
+    """The resolved parameters of a network, without its target and its seed.
 
-    Numbers are Python's own.
+    Numbers are plain Python numbers.
 
     Attributes
     ----------
@@ -189,13 +189,13 @@ class Choices:
     averaging : Averaging or None
     groups : ParameterGroups
     layer_rate : callable or None
-        What multiplies the learning rate of weights with so many inputs.
+        Returns the factor of the learning rate for weights with a number of inputs.
     stopping : EarlyStopping or None
-        Not a copy of the user's: its monitor may be an object that remembers.
+        The user's own object, not a copy: its monitor may be an object with state.
     batch_size : int, callable or None
-        None is for the usual one; a callable returns that for so many rows.
+        None means "auto"; a callable returns the batch size for a number of rows.
     dtype : dtype or None
-        None is for one that suits the network.
+        None means that it depends on the network.
     max_seconds : float
         Infinite if there is no limit.
     others
@@ -241,7 +241,7 @@ class Choices:
         Raises
         ------
         ValueError
-            If they do not go together.
+            If they are not compatible.
         """
         wiring = Wiring.of(estimator)
         optimizer = _optimizer(estimator)
@@ -279,11 +279,11 @@ class Choices:
 
     @cached_property
     def is_lbfgs(self) -> bool:
-        """Whether there are no steps and no batches."""
+        """Whether the solver uses all rows at once, without batches, as L-BFGS does."""
         return is_lbfgs(self.optimizer)
 
     def batch_rows(self, n_rows: int) -> int:
-        """Return how many of so many rows a batch has."""
+        """Return the number of rows of a batch, out of ``n_rows``."""
         return _rows_of(self.batch_size, n_rows)
 
     def dtype_for(self, network: Network) -> np.dtype:
@@ -298,12 +298,12 @@ class Choices:
 
 
 def batch_rows(estimator: Any, n_rows: int) -> int:
-    """Return how many of so many rows a batch has, by an estimator's parameter of that name."""
+    """Return the number of rows of a batch, out of ``n_rows``, by an estimator's `batch_size`."""
     return _rows_of(_batch_size(estimator), n_rows)
 
 
 def max_iter(estimator: Any, n_rows: int) -> int:
-    """Return the limit of epochs for so many rows, by an estimator's parameter of that name."""
+    """Return the largest number of epochs for ``n_rows`` rows, by an estimator's `max_iter`."""
     given = estimator.max_iter
     return int(given) if is_number(given) else _max_iter(estimator, _batch_size(estimator), n_rows)
 
@@ -332,7 +332,7 @@ def _batch_size(estimator: Any) -> int | Callable[[int], int] | None:
 
 
 def _counted(owner: str, name: str, rule: Callable[[int], Any], n_rows: int) -> int:
-    """Return what the user's rule makes of a number of rows."""
+    """Return what the user's callable returns for a number of rows, checked."""
     count = rule(n_rows)
     check_option(owner, f"{name}({n_rows})", count, [COUNT])
     return int(count)
@@ -385,7 +385,7 @@ def _embedding_dim(given: Any) -> int | None:
 
 
 def _ensemble_size(estimator: Any) -> int | None:
-    """Return how many networks share weights; refuse what they cannot have."""
+    """Return how many networks share weights; refuse parameters that they cannot have."""
     size = plain(estimator.ensemble_size)
     if size is None:
         return None
@@ -455,7 +455,7 @@ def _optimizer(estimator: Any) -> Optimizer:
 
 
 def _check_lbfgs(estimator: Any) -> None:
-    """Refuse what L-BFGS has no use for."""
+    """Refuse parameters that L-BFGS cannot handle."""
     l1_ratio, max_norm = estimator.l1_ratio, estimator.max_grad_norm
     if is_lbfgs(estimator.solver) and (l1_ratio or max_norm is not None):
         raise ValueError(
@@ -472,7 +472,7 @@ def _schedule(estimator: Any, optimizer: Optimizer, *, incremental: bool) -> Sch
         "adaptive": Adaptive(),
     }
     if isinstance(given, str) and given in own:
-        # As in scikit-learn, only plain gradient descent heeds them.
+        # As in scikit-learn, only plain gradient descent uses them.
         return own[given] if isinstance(optimizer, SGD) else Constant()
     schedule = own_copy(get_schedule(given), given)
     schedule.check_parameters()
@@ -501,11 +501,12 @@ def _refuse_if_endless(name: str, given: Any, schedule: Schedule, incremental: b
 def _layer_rate(
     parametrization: str, optimizer: Optimizer, solver: Any
 ) -> Callable[[int], float] | None:
-    """Return what multiplies the learning rate of weights with so many inputs.
+    """Return a function that gives the factor of the learning rate for weights with n inputs.
 
-    With ``z = x W / sqrt(n) + b`` and V = W / sqrt(n), which is what is kept, a step of W is one
-    of V divided by sqrt(n), and so is the gradient: steps in proportion to it are divided twice
-    (Yang & Hu 2021, where such changes of parametrisation are "abc").
+    In ``z = x W / sqrt(n) + b``, the network keeps V = W / sqrt(n). A step of W changes V by
+    1 / sqrt(n) times as much, and the gradient of W is 1 / sqrt(n) times that of V: a step that is
+    proportional to the gradient is divided by sqrt(n) twice (Yang & Hu 2021, who call such changes
+    of parametrisation "abc").
     """
     if parametrization == "standard":
         return None

@@ -90,11 +90,11 @@ class BaseMLPClassifier(LabelMixin, BaseMultilayerPerceptron):
             Non-negative weights of the validation rows.
 
         coefs_init, intercepts_init : list of array-like, default=None
-            Where weights and biases start, shaped like ``coefs_`` and ``intercepts_`` and in
-            their units. What is not given is drawn.
+            Initial weights and biases, shaped like ``coefs_`` and ``intercepts_`` and in their
+            units. Those that are not given are drawn.
 
         groups : array-like of shape (n_samples,), default=None
-            Rows of one group are held out together, where `early_stopping` holds rows out.
+            Rows of one group are held out together, if `early_stopping` holds rows out.
 
         Returns
         -------
@@ -157,7 +157,7 @@ class BaseMLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_labels)
-            Predicted labels. A CSR matrix after a fit to a sparse one.
+            Predicted labels. A CSR matrix if the y of the fit was sparse.
         """
         X = self._checked_to_predict(X)
         fitted = self._fitted.heeding(self.__dict__)
@@ -191,8 +191,8 @@ class BaseMLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         Returns
         -------
         ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
-            Probability of each class, in the order of ``classes_``, or of each label. None
-            is rounded to 0 or 1.
+            Probability of each class, in the order of ``classes_``, or of each label. Never
+            exactly 0 or 1.
         """
         raw = self._raw_predictions(X)
         return never_certain(self._target().probabilities(raw))
@@ -219,7 +219,7 @@ class MLPBinaryClassifier(BaseMLPClassifier):
     """Multi-layer perceptron with sigmoid outputs, for two classes or for several labels.
 
     With two classes the network has one output, the probability of ``classes_[1]``. A
-    multilabel-indicator target makes one independent output per label. Where scikit-learn's
+    multilabel-indicator target gives one independent output per label. Where scikit-learn's
     :class:`~sklearn.neural_network.MLPClassifier` has the same parameters, the same
     `random_state` gives the same model.
 
@@ -232,7 +232,7 @@ class MLPBinaryClassifier(BaseMLPClassifier):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The two class labels, or the positions of the labels.
+        The two class labels, or the column numbers of several labels.
 
     {attributes}
 
@@ -287,9 +287,9 @@ class MLPSoftmaxClassifier(BaseMLPClassifier):
     them by cross entropy, and ``classes_`` are the positions of the columns.
 
     With ``loss="ordinal"`` classes are ordered: instead of the softmax, the network has an output
-    for each border between two neighbours, and probabilities that the class lies above fall from
-    one to the next (McCullagh 1980). The order is that of ``classes_``;
-    :class:`~skperceptron.losses.OrdinalLogLoss` takes another.
+    for each border between neighbouring classes. The probability that the class lies above a border
+    falls from each border to the next (McCullagh 1980). The order is that of ``classes_``;
+    :class:`~skperceptron.losses.OrdinalLogLoss` accepts another one.
 
     Parameters
     ----------
@@ -343,8 +343,8 @@ class MLPSoftmaxClassifier(BaseMLPClassifier):
             Rows to predict.
 
         y : array-like of shape (n_samples,)
-            True labels. After a fit to probabilities it may hold such rows, too: of each, the
-            likeliest class counts.
+            True labels. After a fit to probabilities, it may hold rows of probabilities, too: the
+            likeliest class of each is taken as its label.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.

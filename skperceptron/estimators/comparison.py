@@ -1,7 +1,7 @@
 """Losses and scores of raw predictions of validation rows.
 
-Networks whose figures are computed alike are compared with the truth together; a single one is a
-group of one. Here K is the number of networks, n that of the rows of each.
+Networks whose figures are computed in the same way are compared with the truth together; a single
+network is a group of one. K is the number of networks, n the number of rows of each.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from ..training import TargetRows
 from .targets import Target
 from .targets.metrics import Metric
 
-#: Numbers of the targets up to which they are kept as the loss reads them (8 MB).
+#: Targets of at most this many numbers are kept in the form that the loss reads (8 MB).
 KEPT = 2**20
 
 
 @dataclass(frozen=True, eq=False)
 class JudgedRows:
-    """What the validation rows of one network should be predicted as.
+    """The true values of the validation rows of one network.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class _Truth:
     targets : ndarray of shape (K, n, T)
         As the loss reads them.
     of_metric : ndarray of shape (K, n, ...) or None
-        As the metric does, if there is one.
+        As the metric reads them, if there is one.
     weight : ndarray of shape (K, n) or None
     """
 
@@ -63,7 +63,7 @@ class _Truth:
 
     @classmethod
     def of(cls, members: Sequence[JudgedRows], metric: Metric | None, dtype: np.dtype) -> _Truth:
-        """Return that of all members."""
+        """Return the truth of all members."""
         targets = np.stack([rows.targets.of_rows() for rows in members])
         of_metric = None
         if metric is not None:
@@ -72,7 +72,7 @@ class _Truth:
 
     @property
     def totals(self) -> Floats:
-        """What the rows of each network count together, (K,)."""
+        """Total weight of the rows of each network, (K,)."""
         n_networks, n_rows, _ = self.targets.shape
         return (
             np.full(n_networks, float(n_rows)) if self.weight is None else self.weight.sum(axis=1)
@@ -89,12 +89,12 @@ class Comparison:
     monitor : str or callable
         As in :class:`~skperceptron.stopping.EarlyStopping`.
     members : sequence of JudgedRows
-        Of each network; all have equally many, and either all have weights or none.
+        The rows of each network: equally many for all, and with weights for all or for none.
 
     Attributes
     ----------
     gives_scores : bool
-        Whether raw predictions are enough to know the score; if not, a scorer is to be asked.
+        Whether raw predictions are enough to compute the score; if not, a scorer is needed.
     """
 
     def __init__(self, target: Target, monitor: Any, members: Sequence[JudgedRows]) -> None:
@@ -106,7 +106,7 @@ class Comparison:
 
     @property
     def key(self) -> Hashable:
-        """What comparisons agree in that can be joined."""
+        """A key that is equal for comparisons that can be joined."""
         rows, monitor = self._members[0], self._monitor if self.gives_scores else None
         return self._target.key_of_judging, monitor, rows.targets.n_rows, rows.weight is None
 
@@ -118,17 +118,17 @@ class Comparison:
     def figures(self, raw: Floats) -> tuple[Floats, Floats | None]:
         """Return losses and scores, each (K,), of raw predictions, (K, n, C), which may change.
 
-        Both are NaN where a prediction is not finite.
+        The loss is NaN where a prediction is not finite; the score then means nothing.
         """
         return self.figures_of_parts([(slice(0, raw.shape[1]), raw)])
 
     def figures_of_parts(
         self, parts: Iterable[tuple[slice, Floats]]
     ) -> tuple[Floats, Floats | None]:
-        """Return what ``figures`` does, from the predictions of some rows after those of others."""
+        """Return what ``figures`` does, from predictions that are given part by part."""
         means, totals, compared = [], [], []
         is_finite = np.ones(len(self._members), dtype=bool)
-        # What overflows is answered by an error.
+        # An overflow leads to an error later.
         with np.errstate(over="ignore", invalid="ignore"):
             for part, raw in parts:
                 is_finite &= np.isfinite(raw).all(axis=(1, 2))
@@ -152,7 +152,7 @@ class Comparison:
         return self._metric.score(whole, _weights(self._members))
 
     def _truth_of(self, part: slice, dtype: np.dtype) -> _Truth:
-        """Return what some rows' predictions are compared with."""
+        """Return what the predictions of some rows are compared with."""
         if self._truth is not None:
             return self._truth
         n_rows = self._members[0].targets.n_rows
@@ -160,7 +160,7 @@ class Comparison:
         members = self._members if is_all else [rows.part(part) for rows in self._members]
         truth = _Truth.of(members, self._metric, dtype)
         if is_all and truth.targets.size <= KEPT:
-            # Each epoch asks for them.
+            # Each epoch needs them.
             self._truth = truth
         return truth
 

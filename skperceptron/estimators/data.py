@@ -23,7 +23,7 @@ from .targets import Target
 
 NO_EXTRAS = Extras()
 
-#: What one ``fit`` does not share with the next, though that goes on from its weights.
+#: Attributes that the next ``fit`` drops even if it continues from the weights.
 _HISTORY = (
     "_shortcut",
     "cluster_report_",
@@ -36,14 +36,14 @@ _HISTORY = (
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Rows of a data set: networks that differ in them share the data.
+    """Training and validation rows of a data set, which networks with other such rows share.
 
     Attributes
     ----------
     train : ndarray of int
-        Those to train on.
+        The rows to train on.
     held_out : ndarray of int
-        Others, to validate on.
+        Other rows, to validate on.
     """
 
     train: Integers
@@ -58,7 +58,7 @@ class CheckedData:
     ----------
     data : TrainingSet
     target : Target
-        Complete.
+        Complete, after ``encode``.
     y : ndarray
         Checked, not encoded.
     given : tuple
@@ -68,7 +68,7 @@ class CheckedData:
     weight : ndarray of shape (N,) or None
         What each row counts, class weights included.
     fold : Fold or None
-        Which rows are trained on; None if all are.
+        Which rows are for training and for validation; None if the fit draws them, or takes all.
     drawn : Drawn
         The rows that networks have held out of this data so far.
     """
@@ -98,7 +98,8 @@ def check_data(estimator: Any, X: Any, y: Any, sample_weight: Any, mode: FitMode
     Parameters
     ----------
     estimator : BaseMultilayerPerceptron
-        Of its parameters, only those are read that describe the target or weigh rows.
+        Only those of its parameters are read that describe the target, the weights of rows or the
+        categories.
     X, y, sample_weight
         As the user gave them.
     mode : FitMode
@@ -135,9 +136,9 @@ def encoded(
 
 
 def check_fold(estimator: Any, X: Any, y: Any, sample_weight: Any, fold: Fold) -> CheckedData:
-    """Check the data of a fit to some of its rows; the others describe nothing.
+    """Check the data of a fit that trains on some rows and validates on others.
 
-    The fit is that to copies of both parts, X and y, and X_val and y_val.
+    The result is that of a fit to copies of both parts, passed as X and y, and as X_val and y_val.
 
     Parameters
     ----------
@@ -189,7 +190,7 @@ def has_validation_data(extras: Extras, solver: Any) -> bool:
 
 
 def refuse_sparse_embedding(estimator: Any, X: Any) -> None:
-    """Raise ValueError if X is sparse, but the network reads single numbers."""
+    """Raise ValueError if X is sparse, but the network needs a dense one."""
     if estimator.ensemble_size is not None and sparse.issparse(X):
         raise ValueError(
             f"ensemble_size={estimator.ensemble_size!r} needs dense X, got a sparse matrix: pass"
@@ -223,7 +224,7 @@ def check_validation_data(estimator: Any, target: Target, extras: Extras) -> Hel
 
 
 def forget(estimator: Any) -> None:
-    """Drop what only continued training needs, and what not every fit replaces."""
+    """Drop the state for continued training, and attributes that not every fit replaces."""
     forget_history(estimator)
     fitted = getattr(estimator, "_fitted", None)
     learned = () if fitted is None else fitted.learned
@@ -234,8 +235,8 @@ def forget(estimator: Any) -> None:
 
 
 def forget_history(estimator: Any) -> None:
-    """Drop what the next ``fit`` does not share, though it goes on from the weights."""
+    """Drop attributes that the next ``fit`` does not keep, even with the same weights."""
     for name in _HISTORY:
         estimator.__dict__.pop(name, None)
-    # Dropout goes on from the masks of the earlier fit.
+    # Dropout continues with the generator of the earlier fit.
     estimator._later = Continuation(noise=estimator._later.noise)

@@ -1,4 +1,4 @@
-"""Texts that the docstrings of the three multi-layer perceptrons share.
+"""Texts that the docstrings of the multi-layer perceptrons share.
 
 The names in them, such as ``{solvers}``, are made from the classes.
 """
@@ -31,22 +31,22 @@ activation : str, Activation or list of these, default="relu"
 
 solver : str or Optimizer, default="adam"
     {solvers}.
-    "lbfgs" works on the whole data. Objects are in :mod:`skperceptron.optimizers`. "sgd", "adam"
-    and "lbfgs" heed the parameters below.
+    "lbfgs" uses all rows at once. Objects are in :mod:`skperceptron.optimizers`. "sgd", "adam" and
+    "lbfgs" take their settings, such as `momentum`, from the parameters below.
 
 alpha : float, default=0.0001
     Strength of the penalty on the weights, >= 0: L2 (Krogh & Hertz 1992), unless `l1_ratio`
     says otherwise. It is divided by the sum of the batch's sample weights.
 
 batch_size : int, "auto" or callable, default="auto"
-    Rows per step of the stochastic solvers. "auto" is ``min(200, n_samples)``; a callable returns
-    them for a number of training rows.
+    Rows per step of the stochastic solvers. "auto" is ``min(200, n_samples)``; a callable gets
+    the number of training rows and returns the rows per step.
 
 learning_rate : str, Schedule or callable, default="constant"
     {schedules}.
     "invscaling" is ``learning_rate_init / (t + 1) ** power_t`` with t the rows seen so far;
-    "adaptive" is divided by 5 each time progress ends, as long as it is above 1e-6. Only
-    ``solver="sgd"`` heeds these two. For the others, objects, and functions of time see
+    "adaptive" divides the rate by 5 each time progress ends, as long as it is above 1e-6. Only
+    ``solver="sgd"`` uses these two. For the others, objects, and functions of time see
     :mod:`skperceptron.schedules`.
 
 learning_rate_init : float, default=0.001
@@ -57,8 +57,8 @@ power_t : float, default=0.5
 
 max_iter : int, "auto" or callable, default=200
     Largest number of epochs (stochastic solvers) or iterations ("lbfgs"). "auto" is as many epochs
-    as give ``max(1000, 20 sqrt(n_samples))`` steps, at most 256: many for few rows, few for
-    many. A callable returns the number for `n_samples`, the rows of X.
+    as give ``max(1000, 20 sqrt(n_samples))`` steps, at most 256: the more rows, the fewer epochs.
+    A callable gets `n_samples`, the rows of X, and returns the number.
 
 shuffle : bool, default=True
     Whether each epoch visits the rows in a new order.
@@ -68,32 +68,33 @@ random_state : int, RandomState instance or None, default=None
 
 tol : float, default=1e-4
     Training ends when loss or validation score have not improved by `tol` for more than
-    `n_iter_no_change` epochs in a row; "lbfgs": largest gradient component.
+    `n_iter_no_change` epochs in a row; with "lbfgs", when no component of the gradient is larger.
 
 verbose : bool or int, default=False
     Whether to print a table of the epochs (or iterations): loss, validation loss and score,
     learning rate, seconds, and the time left if no rule ends training before `max_iter`. A star
-    marks the best epoch so far. 2 describes the network first, and tells the patience.
+    marks the best epoch so far. With 2, a description of the network comes first, and a column
+    counts the epochs without improvement.
 
 warm_start : bool, default=False
-    Whether `fit` goes on from the weights of the previous call. Each call has its own best
+    Whether `fit` continues from the weights of the previous call. Each call has its own best
     score, best weights and patience.
 
 momentum : float, default=0.9
     In [0, 1]. Only used when ``solver="sgd"``.
 
 nesterovs_momentum : bool, default=True
-    Whether to look ahead along the momentum. Only used when ``solver="sgd"``.
+    Whether to use Nesterov's momentum, which looks ahead. Only used when ``solver="sgd"``.
 
 early_stopping : bool, str or EarlyStopping, default=False
     Whether to hold out `validation_fraction` of the rows, or take the validation data given to
     `fit`, stop when their score no longer improves, and restore the best weights. An
-    :class:`~skperceptron.stopping.EarlyStopping` object says what is watched and how
-    patiently; a name such as "loss" or "roc_auc" is one that watches it. Ignored by "lbfgs".
+    :class:`~skperceptron.stopping.EarlyStopping` object sets the figure that is watched, and the
+    patience; a name such as "loss" or "roc_auc" only sets the figure. Ignored by "lbfgs".
 
 validation_fraction : float or splitter, default=0.1
-    Share of held-out rows, in [0, 1); of `groups`, if they are given to ``fit``. Or a splitter of
-    scikit-learn's such as ``TimeSeriesSplit()``, whose last split is used.
+    Share of the rows to hold out, in [0, 1), or of the groups if `groups` are given to ``fit``. Or
+    a splitter of scikit-learn such as ``TimeSeriesSplit()``, whose last split is used.
 
 beta_1, beta_2 : float, default=0.9, 0.999
     Decay rates of Adam's moments, in [0, 1).
@@ -126,9 +127,9 @@ initializer : str or Initializer, default="scikit-learn"
     How weights and biases start: see :mod:`skperceptron.initializers`.
 
 dropout : float or array-like of float, default=0.0
-    Probability with which, in training, a hidden unit is silent, in [0, 1); a list has one
-    entry per hidden layer. The others count ``1 / (1 - p)`` times (Srivastava et al. 2014).
-    Not with "lbfgs".
+    Probability that a hidden unit is set to zero in a training step, in [0, 1); a list has one
+    entry per hidden layer. The other units are multiplied by ``1 / (1 - p)`` (Srivastava et al.
+    2014). Not with "lbfgs".
 
 input_dropout : float, default=0.0
     The same for the features, in [0, 1).
@@ -138,12 +139,12 @@ normalization : {normalizations} or Normalization, default=None
     over the units of the layer. See :mod:`skperceptron.normalizations`.
 
 averaging : {averages} or Averaging, default=None
-    Predict with an average of the weights that training has passed through: see
+    Predict with an average of the weights over the course of training: see
     :mod:`skperceptron.averaging`. Not with "lbfgs".
 
 parameter_groups : ParameterGroups, default=None
     Learning rates, decay and penalties for some kinds of learned arrays, such as the biases: see
-    :mod:`skperceptron.groups`. "lbfgs" heeds the penalties and refuses the others.
+    :mod:`skperceptron.groups`. "lbfgs" accepts penalties only.
 
 feature_scale : bool, default=False
     Whether each feature is multiplied by a learned factor, which starts at 1, before it reaches
@@ -154,54 +155,54 @@ parametric_activation : bool, default=False
     ``z + a (f(z) - z)``, where `a` starts at 1 (Holzmüller et al. 2024).
 
 ensemble_size : int, default=None
-    How many networks are trained as one that share their hidden weights W and predict together: the
-    i-th computes ``((x * r_i) W + b) * s_i + b_i`` and has an output layer of its own (TabM;
+    Number of networks that share their hidden weights W, are trained together and predict together:
+    the i-th computes ``((x * r_i) W + b) * s_i + b_i`` and has an output layer of its own (TabM;
     Gorishniy et al. 2025). Each is trained on all rows by its own loss; predictions are averaged.
-    Not for sparse X, "lbfgs", batch normalisation, starts that look at data, and skip connections
-    but "residual".
+    Not with sparse X, "lbfgs", batch normalisation, initialisers that look at data, or skip
+    connections other than "residual".
 
 numeric_embedding : {"pbld", "plr"} or NumericEmbedding, default=None
-    What each feature becomes before it reaches the first layer: see
-    :mod:`skperceptron.embeddings`. Not for sparse X.
+    How each feature becomes a vector before it reaches the first layer: see
+    :mod:`skperceptron.embeddings`. Not with sparse X.
 
 categorical_features : "from_dtype", array-like, callable or None, default=None
-    Which columns of X hold categories, each of which becomes a vector from a learned table (Guo &
+    Which columns of X hold categories. Each category becomes a vector from a learned table (Guo &
     Berkhahn 2016), beside the other columns. An array holds names, positions, or one truth value
-    for each column; a callable returns such an array for the X of ``fit``; "from_dtype" are the
-    columns of a pandas or polars frame that have a categorical dtype. Such columns, and others of
-    a frame that do not hold numbers, may hold anything; numbers are codes: whole ones from 0 on,
-    or negative for no category. No category, and one that the (first) fit has not seen, become
-    zeros. Scales, numeric embeddings and `input_dropout` concern the other columns. Not for sparse
-    X and with `ensemble_size`.
+    for each column; a callable returns such an array for the X of ``fit``; "from_dtype" means the
+    columns of a pandas or polars frame that have a categorical dtype. These, and other columns of
+    a frame that do not hold numbers, may hold any values; columns of numbers hold codes: whole
+    numbers from 0 on, or negative ones for a missing category. Missing categories, and those that
+    the (first) fit has not seen, become zeros. Scales, numeric embeddings and `input_dropout` apply
+    to the other columns only. Not with sparse X or `ensemble_size`.
 
 embedding_dim : int or "auto", default="auto"
-    Width of the vectors of each column of categories. "auto" is ``1.6 n ** 0.56`` for n of them
-    (Howard & Gugger 2020), at most n and 50.
+    Width of the vectors of each column of categories. "auto" is ``1.6 n ** 0.56`` for n
+    categories (Howard & Gugger 2020), but at most n, and at most 50.
 
 parametrization : {"standard", "ntk"}, default="standard"
     "ntk" trains as if a layer were ``x W / sqrt(fan_in) + b`` (neural tangent parametrisation,
     Jacot et al. 2018), so that one learning rate suits layers of any width. `coefs_` holds
-    ``W / sqrt(fan_in)``, with which `alpha` and `max_grad_norm` reckon, too. A layer with several
+    ``W / sqrt(fan_in)``, to which `alpha` and `max_grad_norm` apply, too. A layer with several
     inputs side by side divides each by the root of its own width. Not with "lbfgs".
 
 decay_schedule : str, TimeSchedule or callable, default=None
-    What the weight decay of solvers such as "adamw" is multiplied by as training goes on, besides
+    Factor of the weight decay of solvers such as "adamw" in the course of training, in addition to
     the learning rate: a schedule that is a function of time, such as "flat_cosine". See
     :mod:`skperceptron.schedules`.
 
 dropout_schedule : str, TimeSchedule or callable, default=None
-    What `dropout` and `input_dropout` are multiplied by as training goes on, at most by 1: a
-    schedule as for `decay_schedule`.
+    Factor of `dropout` and `input_dropout` in the course of training, at most 1: a schedule as for
+    `decay_schedule`.
 
 drop_last : bool, default=False
     Whether the rows that do not fill a batch at the end of an epoch are left out, so that all
-    steps take equally many. With ``shuffle=True`` they are other rows in each epoch.
+    steps use equally many rows. With ``shuffle=True``, each epoch leaves out different rows.
 
 max_time : float, default=None
-    Seconds after which training ends with the epoch under way, > 0.
+    Time limit in seconds, > 0. Training ends after the epoch in which it is reached.
 
 callbacks : list of callbacks, default=None
-    Objects that are told of each epoch: see :mod:`skperceptron.callbacks`.
+    Objects that are called in each epoch: see :mod:`skperceptron.callbacks`.
 
 dtype : {"auto", "float32", "float64"} or NumPy dtype, default="{dtype_default}"
     Precision of training. "auto" is float32 if some weight matrix has 2**12 elements or more,
@@ -229,17 +230,17 @@ activation_parameters_ : list of ndarray of shape (units,)
     What activations such as PReLU have learned, layer by layer.
 
 normalization_parameters_ : list of ndarray of shape (2 or 4, units)
-    What each normalised layer has learned, one row each: factor, shift and, of a batch
-    normalisation, running mean and variance.
+    What each normalised layer has learned: rows for the factor, the shift and, in a batch
+    normalisation, the running mean and variance.
 
 feature_scales_ : list of one ndarray of shape (`n_features_in_`,)
     The learned factors of the features, or of what `numeric_embedding` makes of them. Only with
     ``feature_scale=True``.
 
 adapters_ : list of ndarray of shape (`ensemble_size`, units)
-    What tells the networks apart that share weights: layer by layer r, s and the biases. The last
-    items of `coefs_` and `intercepts_` then hold the output layers of all networks, below one
-    another. Only with `ensemble_size`.
+    What differs between the networks that share weights: layer by layer r, s and the biases. The
+    last items of `coefs_` and `intercepts_` then hold the output layers of all networks, one below
+    the other. Only with `ensemble_size`.
 
 activation_shares_ : list of ndarray
     How far the units of each hidden layer follow their activation. Only with
@@ -250,24 +251,23 @@ embeddings_ : list of ndarray of shape (n_categories, width)
 
 numeric_embeddings_ : list of ndarray
     What the embedding of features has learned. Only with `numeric_embedding`; "pbld" has
-    frequencies and phases, each of shape (`n_features_in_`, n_frequencies), then what mixes and
-    what shifts the cosines.
+    frequencies and phases, each of shape (`n_features_in_`, n_frequencies), then the weights and
+    the biases that are applied to the cosines.
 
 loss_ : float
     Loss of the last epoch.
 
 loss_curve_ : list of float
-    Training loss of each epoch ("lbfgs": of each iteration of the last call). Of calls before
-    the last one, the last 1,000 epochs are kept; the last `n_iter_` entries are those of the
-    last call.
+    Training loss of each epoch ("lbfgs": of each iteration of the last call). Of earlier
+    calls, the last 1,000 epochs are kept; the last `n_iter_` entries are those of the last call.
 
 best_loss_ : float or None
     Smallest training loss of the last `fit`; None with early stopping.
 
 validation_scores_ : list of float or None
-    Score on the validation rows, epoch by epoch; None without validation. Accuracy; R2 for a loss
-    that is least at the mean; the negative loss for other losses; or what `early_stopping`
-    monitors.
+    Score on the validation rows, epoch by epoch; None without validation. It is the accuracy, R2
+    for a loss that is least at the mean, the negative loss for other losses, or the figure that
+    `early_stopping` monitors.
 
 validation_loss_curve_ : list of float or None
     Loss on the validation rows, without penalty.
@@ -288,7 +288,7 @@ n_outputs_ : int
     Number of output neurons.
 
 out_activation_ : str
-    Name of the function that turns raw into predicted values.
+    Name of the function that turns raw predictions into predicted values.
 
 dtype_ : dtype
     Precision in which the network was trained.
@@ -302,7 +302,7 @@ feature_names_in_ : ndarray of shape (`n_features_in_`,)
 
 
 def _names() -> dict[str, str]:
-    """Return what stands for lists of names."""
+    """Return the texts of placeholders for lists of names."""
     normalizers = by_name(normalizations, normalizations.Normalization)
     averages = by_name(averaging, averaging.Averaging)
     in_both = set(list_losses("binary")) & set(list_losses("multiclass"))
@@ -324,7 +324,7 @@ def _quoted(name: str) -> str:
 
 
 def _with_interval(name: str) -> str:
-    """Return a loss and, if not all numbers are allowed, where targets must lie."""
+    """Return the name of a loss and, if not all numbers are allowed, the interval of targets."""
     interval = get_loss(name).target_interval
     return _quoted(name) if interval.contains([-1.0, 1.0]) else f"{_quoted(name)} (y in {interval})"
 
@@ -347,7 +347,7 @@ def shares_documentation(cls: _Class) -> _Class:
         "{dtype_default}": signature(cls).parameters["dtype"].default,
         **_names(),
     }
-    # Python 3.13 has taken the indentation away already.
+    # Python 3.13 has already removed the indentation.
     documentation = cleandoc(cls.__doc__ or "")
     for placeholder, text in texts.items():
         documentation = documentation.replace(placeholder, text.strip())

@@ -1,4 +1,4 @@
-"""scikit-learn's classifier under its own name: y decides between sigmoid and softmax."""
+"""A replacement for scikit-learn's classifier: y decides between sigmoid and softmax."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ __all__ = ["MLPClassifier"]
 @speaks_for_itself
 @shares_documentation
 class MLPClassifier(BaseMLPClassifier):
-    """Multi-layer perceptron for labels of any kind: scikit-learn's, under the same name.
+    """Multi-layer perceptron for labels of any kind, a replacement for scikit-learn's.
 
-    Two classes, or several labels per row, make sigmoid outputs, as those of
-    :class:`MLPBinaryClassifier`; three classes and more a softmax, as that of
-    :class:`MLPSoftmaxClassifier`. To come from scikit-learn's
+    Two classes, or several labels per row, give sigmoid outputs, like those of
+    :class:`MLPBinaryClassifier`; three or more classes give a softmax, like that of
+    :class:`MLPSoftmaxClassifier`. To switch from scikit-learn's
     :class:`~sklearn.neural_network.MLPClassifier`, change the import: parameters that both have
-    keep names, defaults and meaning, and the same `random_state` gives the same model to rounding.
+    keep their names, defaults and meaning, and the same `random_state` gives the same model up to
+    rounding.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ class MLPClassifier(BaseMLPClassifier):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Class labels, or the positions of the labels.
+        Class labels, or the column numbers of several labels.
 
     {attributes}
 
@@ -53,11 +54,11 @@ class MLPClassifier(BaseMLPClassifier):
     --------
     MLPBinaryClassifier : For two classes or several labels only.
     MLPSoftmaxClassifier : A softmax for two classes, too.
-    skperceptron.exchange.from_sklearn : Takes over a fitted model of scikit-learn's.
+    skperceptron.exchange.from_sklearn : Converts a fitted model of scikit-learn.
 
     Notes
     -----
-    `dtype` is "float64" by default, other than in the other networks. With "auto", networks with a
+    Unlike in the other networks, `dtype` is "float64" by default. With "auto", networks with a
     weight matrix of 4,096 numbers or more train faster, in float32; their models then agree
     with scikit-learn's to the rounding of float32 only.
 
@@ -116,7 +117,7 @@ class MLPClassifier(BaseMLPClassifier):
         if is_multilabel(y):
             return Indicators
         if mode.incremental:
-            # partial_fit has been told all classes; the first rows may hold a few of them.
+            # partial_fit knows all classes; the first rows may hold only some of them.
             return ManyClasses if len(np.unique(self.classes_)) > 2 else TwoClasses
         return ManyClasses if type_of_target(y, input_name="y") == "multiclass" else TwoClasses
 

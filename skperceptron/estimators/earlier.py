@@ -1,4 +1,4 @@
-"""Estimators that version 0.1.0 has pickled: what they kept in many attributes becomes objects."""
+"""Estimators pickled by version 0.1.0: their many private attributes are turned into objects."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .targets import (
     WholeNumbers,
 )
 
-#: What has become part of an object.
+#: Attributes of version 0.1.0 whose content is now part of an object.
 ATTRIBUTES = (
     "_average",
     "_is_multilabel",
@@ -39,7 +39,7 @@ ATTRIBUTES = (
 
 
 def upgrade(estimator: Any) -> None:
-    """Give an estimator of version 0.1.0 the attributes of today; leave all others as they are."""
+    """Give an estimator of version 0.1.0 the attributes of today; leave later ones as they are."""
     state = vars(estimator)
     if "_network" not in state:
         return
@@ -57,7 +57,7 @@ def upgrade(estimator: Any) -> None:
 
 
 def _steps_of(estimator: Any, told: tuple[Any, int, float] | None) -> StepState | None:
-    """Return where the optimiser stands; its parameters are those of the estimator."""
+    """Return the state of the optimiser, whose parameters are those of the estimator."""
     if told is None:
         return None
     choices = Choices.of(estimator)
@@ -65,7 +65,7 @@ def _steps_of(estimator: Any, told: tuple[Any, int, float] | None) -> StepState 
 
 
 def _target_of(state: Mapping[str, Any], name: str) -> Target:
-    """Return the target of a fitted estimator, by all its attributes and the name of its class."""
+    """Return the target of a fitted estimator, from its attributes and the name of its class."""
     target: LabelTarget | RegressionTarget
     if "_target_shift" in state:
         target = _of_regressor(state)

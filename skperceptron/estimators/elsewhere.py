@@ -1,4 +1,4 @@
-"""A fit whose rows lie elsewhere, such as in a cluster: checked, wired and judged here."""
+"""A fit whose rows lie elsewhere, such as in a cluster: checks and validation run here."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def fit_elsewhere(
     make_stack: MakeStack,
     find_categories: Callable[[], Found],
 ) -> None:
-    """Do what an estimator's ``fit`` does, while a stack asks others for steps or epochs.
+    """Do what an estimator's ``fit`` does, with a stack that lets workers do steps or epochs.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def fit_elsewhere(
     make_stack : callable
         Makes the stack from a ``Run`` whose ``data`` are :class:`RowsElsewhere`.
     find_categories : callable
-        Returns what all rows tell of the columns that are to be embedded.
+        Returns the categories of all rows in the columns to be embedded.
     """
     check_parameters(estimator)
     _refuse(estimator, extras)
@@ -82,7 +82,7 @@ def _checked(
     mode: FitMode,
     find_categories: Callable[[], Found],
 ) -> CheckedData:
-    """Check what is here, as ``check_data`` does where all is."""
+    """Check the data that is here, as ``check_data`` does if all of it is."""
     given = sample, y
     n_rows = sample.shape[0]
     sample, _ = estimator._validate_training_data(sample, y[:n_rows], reset=not mode.continuing)
@@ -90,7 +90,7 @@ def _checked(
         refuse_other_columns(estimator, given[0], sample)
     elif estimator.categorical_features is not None:
         find_categories().remember(estimator)
-        # With the codes that all rows have in common.
+        # Again, with the codes of the categories of all rows.
         sample, _ = estimator._validate_training_data(given[0], y[:n_rows], reset=False)
     else:
         Found(None, {}).remember(estimator)

@@ -1,7 +1,7 @@
 """Fitted networks from scikit-learn, and back: the weights are carried over, nothing is trained.
 
-What both sides predict is equal to rounding. Moments of the optimiser are not carried over: where
-training goes on, they start anew.
+Predictions are the same up to rounding. Moments of the optimiser are not carried over: continued
+training starts without them.
 """
 
 from __future__ import annotations
@@ -27,36 +27,36 @@ from .targets import Indicators, ManyClasses, Numbers
 
 __all__ = ["from_sklearn", "to_sklearn"]
 
-#: What scikit-learn turns raw predictions into predicted values with.
+#: Functions by which scikit-learn turns raw predictions into predicted values.
 LINKS = ("identity", "logistic", "softmax", *(["exp"] if KNOWS_POISSON else []))
 
 ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 
 _FIRST_FIT = FitMode(continuing=False, incremental=False)
 
-#: What a fit tells of its training, where it has been one of epochs.
+#: Attributes that describe the training, and those that early stopping adds.
 _HISTORY = ("loss_", "best_loss_", "loss_curve_", "n_iter_", "t_")
 _VALIDATION = ("validation_scores_", "best_validation_score_")
 
 
 def from_sklearn(fitted: Any) -> MLPClassifier | MLPRegressor:
-    """Return a network of this package with the weights of a fitted one of scikit-learn's.
+    """Return a network of this package with the weights of a fitted network of scikit-learn.
 
     Parameters
     ----------
     fitted : sklearn.neural_network.MLPClassifier or sklearn.neural_network.MLPRegressor
-        Left as it is.
+        It is not changed.
 
     Returns
     -------
     MLPClassifier or MLPRegressor
-        Fitted. It has the same parameters (a regressor, ``standardize_target=False`` besides),
-        predicts the same to rounding, and trains in float64.
+        Fitted. It has the same parameters (a regressor also has ``standardize_target=False``),
+        predicts the same up to rounding, and trains in float64.
 
     Raises
     ------
     TypeError
-        If `fitted` is no such network.
+        If `fitted` is not such a network.
     ValueError
         If it was fitted to a single class.
     NotFittedError
@@ -108,7 +108,7 @@ def from_sklearn(fitted: Any) -> MLPClassifier | MLPRegressor:
 
 
 def _rows_like_those_of(fitted: Any) -> Any:
-    """Return a y of the kind that a model of scikit-learn's has been fitted to."""
+    """Return a y of the kind to which a model of scikit-learn has been fitted."""
     if not hasattr(fitted, "classes_"):
         y = np.zeros((2, fitted.n_outputs_))
         return y if fitted.n_outputs_ > 1 else y[:, 0]
@@ -135,30 +135,30 @@ def _tell_history(source: Any, receiver: Any) -> None:
 def to_sklearn(
     network: BaseMultilayerPerceptron,
 ) -> neural_network.MLPClassifier | neural_network.MLPRegressor:
-    """Return a network of scikit-learn's with the weights of a fitted one of this package.
+    """Return a network of scikit-learn with the weights of a fitted network of this package.
 
     Dropout and averaging act in training only, and a standardised target is folded into the
-    output layer: they do not matter. A softmax of two classes becomes the one sigmoid that is
-    equal to it. Parameters that scikit-learn lacks, or whose value it does not know, such as
-    ``solver="lion"``, matter for further training only: there its defaults are used.
+    output layer: they do not matter. A softmax of two classes becomes the equivalent single
+    sigmoid. Parameters that scikit-learn lacks, or whose value it does not accept, such as
+    ``solver="lion"``, get its defaults; this matters for further training only.
 
     Parameters
     ----------
     network : MLPClassifier, MLPBinaryClassifier, MLPSoftmaxClassifier or MLPRegressor
-        Fitted; left as it is.
+        Fitted; it is not changed.
 
     Returns
     -------
     sklearn.neural_network.MLPClassifier or sklearn.neural_network.MLPRegressor
-        Fitted; it predicts the same to rounding.
+        Fitted; it predicts the same up to rounding.
 
     Raises
     ------
     TypeError
-        If `network` is none of this package's networks.
+        If `network` is not a network of this package.
     ValueError
         If scikit-learn's networks cannot express it: skip connections, normalisations, learned
-        scales and embeddings, other activations or one that differs between layers, bounded,
+        scales and embeddings, other activations or different ones in different layers, bounded,
         clipped and categorical outputs, and losses that estimate several numbers per target.
     NotFittedError
         If it is not fitted.
@@ -247,12 +247,12 @@ def _inexpressible(network: Any, what: str, known: str) -> ValueError:
 
 
 def _difference(array: Floats) -> Floats:
-    """Return the second column less the first; exp(b) / (exp(a) + exp(b)) is logistic(b - a)."""
+    """Return the second column minus the first; exp(b) / (exp(a) + exp(b)) is logistic(b - a)."""
     return array[..., 1:] - array[..., :1]
 
 
 def _shared_parameters(network: Any, theirs: Any) -> dict[str, Any]:
-    """Return the parameters that both have, with the values that scikit-learn's takes."""
+    """Return the parameters that both have and whose values scikit-learn accepts."""
     given = network.get_params(deep=False)
     found = {}
     for name in theirs.get_params().keys() & given.keys() - {"activation", "hidden_layer_sizes"}:

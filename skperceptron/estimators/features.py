@@ -1,4 +1,4 @@
-"""What the last hidden layer makes of a row, as features for another estimator."""
+"""Values of the last hidden layer, as features for another estimator."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .fitted import FittedNetwork
 
 
 def has_last_hidden_layer(estimator: Any) -> bool:
-    """Tell ``available_if`` whether there is one hidden layer to return the values of.
+    """Tell ``available_if`` whether there is a single last hidden layer.
 
-    Of a fitted estimator its network decides, of another one its parameters.
+    If the estimator is fitted, its network decides, otherwise its parameters.
     """
     fitted = estimator._fitted_network()
     if fitted is None:
@@ -41,13 +41,13 @@ def has_last_hidden_layer(estimator: Any) -> bool:
 
 
 class HiddenFeaturesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
-    """Makes a network a transformer: ``transform``, and the names of what it returns."""
+    """Makes a network a transformer: ``transform``, and the names of its columns."""
 
     def transform(self, X: Any) -> Floats:
         """Return the values of the last hidden layer, to be used as features.
 
-        They are what the output layer sees of it: after the activation, and after what a residual
-        connection adds. Dropout is off. A network without hidden layers, and one with
+        These are the values that the output layer receives from it: after the activation, and after
+        a residual connection. Dropout is off. A network without hidden layers, or one with
         `ensemble_size`, has no such method.
 
         Parameters
@@ -58,7 +58,7 @@ class HiddenFeaturesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Returns
         -------
         ndarray of shape (n_samples, ``hidden_layer_sizes[-1]``)
-            In float32 if X is, else in float64; or the table that ``set_output`` has asked for.
+            float32 if X is float32, else float64; or a table, if ``set_output`` asks for one.
         """
         X = self._checked_to_predict(X)
         return self._hidden_part().raw_predictions(X)
@@ -74,14 +74,14 @@ class HiddenFeaturesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Returns
         -------
         ndarray of str objects
-            The name of the class in lower case, and behind it the position of the unit.
+            The name of the class in lower case, followed by the position of the unit.
         """
         check_is_fitted(self)
         return super().get_feature_names_out(input_features)
 
     @property
     def _n_features_out(self) -> int:
-        """How many names scikit-learn makes."""
+        """Number of names that scikit-learn makes."""
         return self._hidden_part().network.n_outputs
 
     def _hidden_part(self) -> FittedNetwork:
@@ -97,8 +97,8 @@ class HiddenFeaturesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return tags
 
 
-# Here, since scikit-learn wraps the methods of a class, for ``set_output``, when the class is made:
-# what it wraps is always there.
+# Not in the class: when a class is made, scikit-learn wraps its methods for ``set_output``, and a
+# wrapped method would exist for every estimator.
 for _name in ("transform", "fit_transform", "get_feature_names_out"):
     setattr(
         HiddenFeaturesMixin,
@@ -108,7 +108,7 @@ for _name in ("transform", "fit_transform", "get_feature_names_out"):
 
 
 class _InOwnUnits:
-    """The units of hidden values: float32 has room for those, whatever y is."""
+    """The units of hidden values: float32 is enough for them, whatever the units of y."""
 
     needs_float64 = False
 

@@ -1,4 +1,4 @@
-"""What a fit leaves: one object that predictions, drawings and inspection read."""
+"""The result of a fit: one object that predictions, drawings and inspection use."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from ..engine.prediction import Predictor, Predictors, predict_raw
 from ..kept import kept_as
 from .held_out import FEW_OUTPUTS
 
-#: Numbers that a network of more outputs than ``FEW_OUTPUTS`` predicts at a time (8 MB), where
-#: something shorter is made of them.
+#: Numbers that a network with more than ``FEW_OUTPUTS`` outputs predicts at a time (8 MB), if they
+#: are then reduced to fewer, such as to one label per row.
 DESCRIBED = 2**20
 
-#: What a fitted estimator has even where its network learns nothing of the kind.
+#: Attributes that every fitted estimator has, even if its network learns no such arrays.
 ALWAYS_KEPT = ("coefs_", "intercepts_", "activation_parameters_", "normalization_parameters_")
 
 
 class Outputs(Protocol):
-    """What a fitted network asks its target: in which units it predicts, and what."""
+    """What a fitted network needs from its target: the units of predictions, and their link."""
 
     @property
     def needs_float64(self) -> bool:
-        """Whether float32 would lose predictions: they are then float64 for any X."""
+        """Whether float32 is not enough for predictions: they are then float64 for any X."""
 
     @property
     def link_name(self) -> str:
-        """The name of what turns raw into predicted values."""
+        """The name of the function that turns raw predictions into predicted values."""
 
     def linked(self, raw: Floats) -> Floats:
-        """Return predicted values of raw ones in the network's units; both are (N, C)."""
+        """Return predicted values for raw predictions in the network's units; both are (N, C)."""
 
     def fold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
         """Turn the output layer from the network's units into those of y."""
@@ -52,17 +52,17 @@ class Outputs(Protocol):
 class FittedNetwork:
     """A network, what it has learned, and the units of y.
 
-    Nothing changes it, but the arrays it holds are those of the estimator's attributes.
+    It is never changed, but its arrays are the same objects as the estimator's attributes.
 
     Attributes
     ----------
     network : Network
     target : Target
-        What it was asked for. That of a RosenblattPerceptron answers ``Outputs`` only.
+        What the network predicts. That of a RosenblattPerceptron implements ``Outputs`` only.
     learned : mapping of str to list of ndarray
-        By the attribute that shows it, such as ``coefs_``; in units of y.
+        Learned arrays, by the attribute that holds them, such as ``coefs_``; in units of y.
     predictors : Predictors
-        What has been prepared for predictions.
+        Kept from one prediction to the next.
     predicts_float64 : bool
         Whether predictions are float64 even if X is float32.
     """
@@ -89,7 +89,7 @@ class FittedNetwork:
     def of_vector(
         cls, network: Network, target: Outputs, vector: Floats, dtype: np.dtype
     ) -> FittedNetwork:
-        """Return what training has found, told as one vector in the network's units."""
+        """Return the fitted network for parameters given as one vector in the network's units."""
         views = network.views(vector.astype(dtype)[np.newaxis])
         learned: dict[str, list[Floats]] = {name: [] for name in ALWAYS_KEPT}
         learned |= network.by_attribute(views)
@@ -104,20 +104,20 @@ class FittedNetwork:
         return all(bool(np.isfinite(array).all()) for array in last)
 
     def heeding(self, attributes: Mapping[str, Any]) -> FittedNetwork:
-        """Return this network with what the user has assigned to an estimator's attributes."""
-        # A loop: it is run for each row that is predicted alone.
+        """Return this network with arrays that the user has assigned to the estimator."""
+        # A plain loop, which is fast: this runs whenever a single row is predicted.
         for name, arrays in self.learned.items():
             if attributes[name] is not arrays:
                 return replace(self, learned={name: attributes[name] for name in self.learned})
         return self
 
     def views(self, dtype: Any = None, *, folded: bool = True) -> Learned:
-        """List what has been learned as the engine does, with a member axis.
+        """List the learned arrays as the engine does, with a member axis.
 
         Parameters
         ----------
         dtype : dtype, default=None
-            None leaves each array its own.
+            None keeps the dtype of each array.
         folded : bool, default=True
             Whether in units of y instead of the network's.
         """
@@ -132,7 +132,7 @@ class FittedNetwork:
     def raw_predictions(self, X: Any) -> Floats:
         """Return raw predictions, (n_samples, C), in units of y and in the dtype of X.
 
-        They are float64 where float32 has no room for them.
+        They are float64 where float32 would overflow or lose too much precision.
 
         Parameters
         ----------
@@ -151,7 +151,7 @@ class FittedNetwork:
         return raw if all_finite(raw) else self._predicted_in_float64(X, raw)
 
     def described(self, X: Any, describe: Callable[[Floats], Any]) -> Any:
-        """Return what a function makes of raw predictions, block by block if these are many."""
+        """Apply a function to raw predictions, block by block if these are many."""
         n_outputs = self.network.n_outputs
         if n_outputs <= FEW_OUTPUTS or X.shape[0] * n_outputs <= DESCRIBED:
             return describe(self.raw_predictions(X))
@@ -163,7 +163,7 @@ class FittedNetwork:
         return _joined(parts)
 
     def _predicted_in_float64(self, X: Any, raw: Floats) -> Floats:
-        """Predict those rows again of which the given raw predictions are not finite."""
+        """Predict again, in float64, the rows whose raw predictions are not finite."""
         lost = np.flatnonzero(~np.isfinite(raw).all(axis=1))
         raw = raw.astype(np.float64)
         raw[lost] = predict_raw(self.network, self.views(FLOAT64), X, lost)
@@ -177,7 +177,7 @@ class FittedNetwork:
 
 
 def unfolded(learned: Mapping[str, list[Floats]], target: Outputs) -> Mapping[str, list[Floats]]:
-    """Return what has been learned in a target's units instead of those of y."""
+    """Return learned arrays converted from units of y to a target's units."""
     coefs, intercepts = list(learned["coefs_"]), list(learned["intercepts_"])
     coefs[-1], intercepts[-1] = target.unfold(coefs[-1], intercepts[-1])
     return {**learned, "coefs_": coefs, "intercepts_": intercepts}
@@ -189,9 +189,9 @@ def is_fitted(estimator: Any) -> bool:
 
 
 def fitted_network(estimator: Any) -> FittedNetwork:
-    """Return what a fitted estimator of this package predicts with.
+    """Return the network with which a fitted estimator of this package predicts.
 
-    What the user has assigned to ``coefs_`` and the like is heeded.
+    It has the arrays that the user has assigned to ``coefs_`` and the like.
 
     Raises
     ------
@@ -205,7 +205,7 @@ def fitted_network(estimator: Any) -> FittedNetwork:
 
 
 def _joined(parts: list[Any]) -> Any:
-    """Return what was computed part by part, as one array or one sparse matrix."""
+    """Join results that were computed part by part into one array or one sparse matrix."""
     if len(parts) == 1:
         return parts[0]
     if sparse.issparse(parts[0]):

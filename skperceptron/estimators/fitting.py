@@ -49,13 +49,13 @@ from .targets import Target
 
 Found = TypeVar("Found")
 
-#: Beside a mean loss, any other weights than zero count nothing against such a penalty.
+#: A penalty with a larger factor than this decides alone: beside it, the mean loss has no effect.
 LARGEST_PENALTY = 1e15
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A network that has been wired, and what it is asked for.
+    """A network that has been wired, with its target and its resolved parameters.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Model:
         Raises
         ------
         DivergedError
-            If those are not finite.
+            If the output layer is not finite in these units.
         """
         found = FittedNetwork.of_vector(self.network, self.target, parameters, self.dtype)
         if not found.is_finite:
@@ -91,15 +91,15 @@ class Model:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A network that is to be trained, and all that training it needs.
+    """A network that is to be trained, and everything that its training needs.
 
     Attributes
     ----------
     estimator : BaseMultilayerPerceptron
-        What training brings is stored there.
+        The results of training are stored there.
     model : Model
     member : Member
-        With its recipe and its start.
+        With its recipe and its initial parameters.
     data : TrainingSet
     """
 
@@ -115,16 +115,16 @@ class Run:
 
     @property
     def described(self) -> Described:
-        """What warnings look at."""
+        """The training data, as warnings use it."""
         return Described.of(self.estimator, self.data.X)
 
     def finish(self) -> None:
-        """Let the estimator take over what stochastic training has made of the member.
+        """Check the result of stochastic training, and store it on the estimator.
 
         Raises
         ------
         DivergedError
-            If training has left the numbers.
+            If a loss or a parameter is no longer finite.
         """
         member = self.member
         if member.failure is not None:
@@ -137,7 +137,7 @@ class Run:
         self.keep(self.estimator)
 
     def keep(self, estimator: Any) -> None:
-        """Store what stochastic training has brought so far on the estimator, or on a copy."""
+        """Store the results of stochastic training so far on the estimator, or on a copy of it."""
         member, recipe, progress = self.member, self.member.recipe, self.member.progress
         watches_score = recipe.watches_score
         is_validated = recipe.validate is not None
@@ -166,7 +166,7 @@ def prepare(
     mode: FitMode | None = None,
     extras: Extras = NO_EXTRAS,
 ) -> Run:
-    """Check everything, and return what is to be trained: a fit without listeners up to there.
+    """Check everything, and return the run to train: what a fit without callbacks does first.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def prepare(
     X, y, sample_weight
         As for ``fit``.
     mode : FitMode, default=None
-        None is a ``fit`` that goes on from nothing.
+        None means a ``fit`` that starts from scratch.
     extras : Extras
     """
     mode = mode or FitMode(continuing=False, incremental=False)
@@ -183,14 +183,14 @@ def prepare(
 
 
 class Once(Protocol):
-    """Keeps what fits of equal parameters would find out alike."""
+    """A cache of results that fits with equal parameters would all compute."""
 
     def __call__(self, key: Hashable, make: Callable[[], Found]) -> Found:
-        """Return what was made under a key before, or make it."""
+        """Return the result that is kept under a key; make and keep it if there is none."""
 
 
 def anew(key: Hashable, make: Callable[[], Found]) -> Found:
-    """Keep nothing."""
+    """Make the result each time, and keep nothing."""
     return make()
 
 
@@ -202,26 +202,26 @@ def make_ready(
     listener: Listener,
     once: Once = anew,
 ) -> Run:
-    """Wire the network and return what is to be trained.
+    """Wire the network, and return the run to train.
 
     Parameters
     ----------
     estimator : BaseMultilayerPerceptron
-        Its seed is drawn from, and it is told what the network looks like.
+        Its `random_state` is used, and attributes that describe the network are stored on it.
     checked : CheckedData
     mode : FitMode
     extras : Extras
     listener : Listener
-        May bring the state of an interrupted fit back.
+        May restore the state of an interrupted fit.
     once : callable, default=anew
-        Keeps what other fits with the same parameters would find out again.
+        A cache of results that fits with the same parameters share.
     """
     target, data = checked.target, checked.data
     refuse_sparse_embedding(estimator, data.X)
     n_rows = data.n_rows if checked.fold is None else len(checked.fold.train)
     choices = once(("choices", n_rows), lambda: _choose(estimator, mode, n_rows))
     if choices.wiring.n_networks is not None or estimator._categories is not None:
-        # The data says more than the parameters do.
+        # The network then depends on the data, too, not on the parameters alone.
         once = anew
     if choices.wiring.n_networks is not None:
         choices = replace(choices, wiring=replace(choices.wiring, link=target.link_name))
@@ -269,7 +269,7 @@ def make_ready(
     n_samples = len(rows)
     weight = checked.weight
     if data.is_at_hand and not mode.incremental:
-        # A single epoch is over sooner than rows are compared.
+        # Comparing rows takes longer than a single epoch.
         rows, weight = _rows_of_batches(choices, data, rows, weight)
     recipe = _recipe(model, n_samples, weight, validate)
     member = Member(recipe, parameters, rows, rng, noise)
@@ -285,7 +285,7 @@ def make_ready(
 
 
 def _choose(estimator: Any, mode: FitMode, n_rows: int) -> Choices:
-    """Resolve the parameters; ``partial_fit`` need not do it again while they are the same."""
+    """Resolve the parameters; ``partial_fit`` reuses the result while they stay the same."""
     if not mode.incremental:
         return Choices.of(estimator, n_rows=n_rows)
     shortcut, options = shortcut_of(estimator), plain_options(estimator)
@@ -303,7 +303,7 @@ def _started(
     rng: np.random.RandomState,
     once: Once,
 ) -> Floats:
-    """Return where a network starts; a generator of the same seed is moved on as by drawing it."""
+    """Return the initial parameters; if they were kept, advance the generator as drawing would."""
     if once is anew or choices.initializer.n_rows:
         return draw()
     key = ("start", network.n_inputs, network.n_outputs)
@@ -313,7 +313,7 @@ def _started(
 
 
 def _check_penalty(alpha: float, weight: Floats | None) -> None:
-    """Refuse weights so small that nothing but the penalty would count."""
+    """Refuse sample weights so small that only the penalty would have an effect."""
     if weight is None:
         return
     with np.errstate(over="ignore"):
@@ -327,8 +327,8 @@ def _check_penalty(alpha: float, weight: Floats | None) -> None:
 
 
 def _check_room(choices: Choices, target: Target, n_rows: int) -> None:
-    """Refuse a target that asks for arrays out of proportion."""
-    # L-BFGS has no batches; its largest array is one of weights.
+    """Refuse a target that would need enormous arrays."""
+    # L-BFGS has no batches; its largest array is a weight matrix.
     batch = 1 if choices.is_lbfgs else choices.batch_rows(n_rows)
     if reason := target.too_large(max(batch, *choices.wiring.hidden_sizes, 1)):
         raise TooLargeError(reason)
@@ -337,7 +337,7 @@ def _check_room(choices: Choices, target: Target, n_rows: int) -> None:
 def _network_to_go_on_with(
     estimator: Any, choices: Choices, n_outputs: int, extras: Extras
 ) -> Network:
-    """Wire the network anew for the weights of the earlier fit; activations may change."""
+    """Wire the network again for the weights of the earlier fit; activations may change."""
     if extras.coefs_init is not None or extras.intercepts_init is not None:
         raise ValueError(
             "coefs_init and intercepts_init cannot be used with warm_start=True, which goes"
@@ -398,7 +398,7 @@ def _hold_out(
 
 
 def _validation(estimator: Any, model: Model, held_out: HeldOut) -> Validation:
-    """Return what scores the validation rows, with a copy of the estimator where it must."""
+    """Return what scores the validation rows; scorers that need an estimator get a fitted copy."""
 
     def fitted_with(parameters: Floats) -> Any:
         fitted = copy(estimator)
@@ -412,7 +412,7 @@ def _validation(estimator: Any, model: Model, held_out: HeldOut) -> Validation:
 
 
 def _noise(choices: Choices, rng: np.random.RandomState) -> np.random.Generator | None:
-    """Return the source of dropout; without dropout nothing is drawn from ``rng``."""
+    """Return the generator of dropout masks; without dropout nothing is drawn from ``rng``."""
     if not choices.wiring.is_noisy:
         return None
     return np.random.default_rng(rng.randint(2**32, size=4, dtype=np.uint32))
@@ -421,7 +421,7 @@ def _noise(choices: Choices, rng: np.random.RandomState) -> np.random.Generator 
 def _rows_of_batches(
     choices: Choices, data: TrainingSet, rows: Integers, weight: Floats | None
 ) -> tuple[Integers, Floats | None]:
-    """Return the rows as batches take them, and what they weigh: a full batch merges them."""
+    """Return the rows of the batches and their weights; for a full batch, merge equal rows."""
     if choices.is_lbfgs or choices.batch_rows(len(rows)) != len(rows):
         return rows, weight
     return in_canonical_order(data, rows, weight)
@@ -466,9 +466,9 @@ def in_canonical_order(
 ) -> tuple[Integers, Floats | None]:
     """Order the rows of a full batch by their content and merge equal ones.
 
-    Where one batch holds all rows, their order and the difference between a row that is
-    repeated and one that counts twice are nothing but rounding. Removing it makes
-    weights and repetitions agree bit for bit, in float32 too, and saves work.
+    If one batch holds all rows, rounding is all that depends on their order, and on whether a
+    row is repeated or has twice the weight. Removing these differences makes weights and
+    repetitions agree bit for bit, in float32 too, and saves work.
     """
     if len(rows) == 1:
         return rows, sample_weight

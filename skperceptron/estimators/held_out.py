@@ -30,11 +30,11 @@ from .comparison import Comparison, JudgedRows
 from .reporting import refuse_diverged
 from .targets import Target
 
-#: Predictions of more outputs than these are made part by part, so many numbers at a time (8 MB).
+#: Networks with more than ``FEW_OUTPUTS`` outputs predict ``HELD`` numbers at a time (8 MB).
 FEW_OUTPUTS = 64
 HELD = 2**20
 
-#: Rows of all drawings from one data set up to which they are kept (8 MB).
+#: Splits of one data set are kept as long as they have at most this many rows in total (8 MB).
 KEPT_ROWS = 2**20
 
 
@@ -43,15 +43,15 @@ def split(
 ) -> tuple[Integers, Integers]:
     """Draw rows to train on and rows to validate on, as scikit-learn does.
 
-    Where there are labels, both parts hold them in the same proportions. scikit-learn refuses a
-    label of a single row, and parts of fewer rows than there are labels; here, a label then
-    keeps at least one row to be trained on.
+    With labels, the split is stratified. scikit-learn refuses labels that occur in a single row,
+    and parts with fewer rows than there are labels; here, each label then keeps at least one row
+    to be trained on.
 
     Parameters
     ----------
     n_rows : int
     fraction : float
-        Of the rows, to validate on.
+        Share of the rows to validate on.
     labels : ndarray of int, shape (n_rows,), or None
     rng : RandomState
 
@@ -81,9 +81,9 @@ class Drawing:
     fraction : float or splitter
         The parameter `validation_fraction`.
     X, y
-        Checked; a splitter is given them.
+        Checked; a splitter receives them.
     labels : ndarray of int, shape (n_rows,), or None
-        Both parts hold them in the same proportions, where neither splitter nor groups decide.
+        The split is stratified by them, unless a splitter or groups decide.
     groups : array-like of shape (n_rows,) or None
         As the user gave them.
     """
@@ -119,7 +119,7 @@ class Drawing:
 def draw_validation_rows(
     asked: Drawing, weight: Floats | None, rng: np.random.RandomState
 ) -> tuple[Integers, Integers]:
-    """Draw rows to train on and rows to validate on; refuse parts that are of no use.
+    """Draw rows to train on and rows to validate on; refuse parts that are too small.
 
     Parameters
     ----------
@@ -153,10 +153,10 @@ def draw_validation_rows(
 
 
 class Drawn:
-    """Rows held out of one data set: networks that would draw the same ones share them.
+    """Held-out rows of one data set, shared by networks that would draw the same ones.
 
-    To draw rows in proportion to their labels takes longer than to train a small network for ten
-    epochs, and most candidates of a search begin with the same seed.
+    A stratified split takes longer than training a small network for ten epochs, and most
+    candidates of a search start with the same seed.
     """
 
     def __init__(self) -> None:
@@ -165,7 +165,7 @@ class Drawn:
     def rows(
         self, asked: Drawing, weight: Floats | None, rng: np.random.RandomState
     ) -> tuple[Integers, Integers]:
-        """Return what ``draw_validation_rows`` does; the generator is moved on as by drawing."""
+        """Return what ``draw_validation_rows`` does; advance the generator in the same way."""
         if not is_number(asked.fraction) or asked.groups is not None:
             # Splitters may have generators of their own.
             return draw_validation_rows(asked, weight, rng)
@@ -182,12 +182,12 @@ class Drawn:
 def _split_nearly_in_proportion(
     labels: Integers, counts: Integers, n_held_out: int, rng: np.random.RandomState
 ) -> tuple[Integers, Integers]:
-    """Hold out each label's share of the rows that are not the only ones of their label."""
+    """Hold out rows nearly in proportion to the labels; at least one of each is trained on."""
     spare = np.maximum(counts - 1, 0)
     n_held_out = min(n_held_out, spare.sum())
     wanted = spare * (n_held_out / max(1, spare.sum()))
     taken = np.floor(wanted).astype(np.intp)
-    # The largest remainders get what rounding has left; among equal ones, chance decides.
+    # Labels with the largest remainders get the rows that rounding has left; ties are random.
     order = np.lexsort((rng.random_sample(len(counts)), taken - wanted))
     taken[order[: n_held_out - taken.sum()]] += 1
     shuffled = rng.permutation(len(labels))
@@ -225,7 +225,7 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Scoring:
-    """How the score of validation rows is found.
+    """How the score of validation rows is computed.
 
     Attributes
     ----------
@@ -242,13 +242,13 @@ class Scoring:
     fitted_with: Callable[[Floats], Any]
 
     def scorer(self) -> Callable[..., Any]:
-        """Return what scores a fitted estimator."""
+        """Return a function that scores a fitted estimator."""
         found: Callable[..., Any] = check_scoring(self.estimator, self.monitor)
         return found
 
 
 class Validation:
-    """Score and loss of one network on validation rows, for parameters that come and go.
+    """Computes score and loss of one network on validation rows, for parameters given later.
 
     Parameters
     ----------
@@ -257,7 +257,7 @@ class Validation:
     held_out : HeldOut
     scoring : Scoring
     learning_rate : float
-        For a message.
+        For error messages.
     """
 
     def __init__(
@@ -275,13 +275,13 @@ class Validation:
         if rows is None:
             rows = np.arange(data.n_rows)
         elif sparse.issparse(self._given[0]):
-            # Other formats have no rows to take.
+            # Not every sparse format can be indexed by rows.
             self._given = data.X, self._given[1]
         self._X, self._rows = data.inputs, rows
         self._weight = None if weight is None else weight[rows]
         self._targets = data.targets.part(rows)
         judged = JudgedRows(self._targets, held_out.y[rows], self._weight)
-        #: Of raw predictions of the rows with what is true.
+        #: Compares raw predictions of the rows with the truth.
         self.comparison = Comparison(target, scoring.monitor, [judged])
         self._scorer = None if self.comparison.gives_scores else scoring.scorer()
         self._learning_rate = learning_rate
@@ -308,7 +308,7 @@ class Validation:
 
     @property
     def score_name(self) -> str | None:
-        """What the score is called; None if it is the loss, with a minus before it."""
+        """The name of the score; None if it is the negative loss."""
         if self._monitor == "loss":
             return None
         if self._monitor == "score":
@@ -318,7 +318,10 @@ class Validation:
 
     @property
     def n_rows_together(self) -> int:
-        """How many rows there are; none, if they are sparse, mapped or of several inputs."""
+        """Number of rows, if they can be predicted together with those of other networks, else 0.
+
+        They cannot if they are sparse, memory-mapped or of several inputs, or have many outputs.
+        """
         is_plain = isinstance(self._X, np.ndarray) and pages_of(self._X) is None
         has_few_outputs = self._network.n_outputs <= FEW_OUTPUTS
         return len(self._rows) if is_plain and has_few_outputs else 0
@@ -335,7 +338,7 @@ class Validation:
         return self._checked(score), float(loss)
 
     def _parts(self, n_outputs: int) -> Iterator[slice]:
-        """Cut the rows such that predictions of a part are not many."""
+        """Cut the rows into parts of limited numbers of predictions."""
         size = max(1, HELD // n_outputs) if n_outputs > FEW_OUTPUTS else max(1, len(self._rows))
         for start in range(0, len(self._rows), size):
             yield slice(start, start + size)
@@ -360,7 +363,7 @@ class Validation:
         try:
             with warnings.catch_warnings():
                 if not self._has_scored:
-                    # An undefined first score is an error, which says more.
+                    # An undefined first score leads to an error, which says more.
                     warnings.simplefilter("ignore", UndefinedMetricWarning)
                 score = scorer(fitted, X, y, **options)
         except (AttributeError, ValueError) as error:
@@ -369,14 +372,14 @@ class Validation:
 
     def _number(self, score: Any) -> float:
         with suppress(AttributeError, ValueError):
-            # NumPy's numbers, and arrays of one.
+            # NumPy's numbers, and arrays of one element.
             score = score.item()
         if not is_number(score):
             raise ValueError(f"{self._subject()} must be a number, but is {shown(score)}.")
         return float(score)
 
     def _checked(self, score: float) -> float:
-        """Return the score; refuse a first one that cannot be compared, warn of a later one."""
+        """Return the score; if it is not finite, raise for the first one and warn of others."""
         if isfinite(score):
             self._has_scored = True
         elif not self._has_scored:
@@ -401,7 +404,7 @@ class Validation:
 
 
 def _rows_of(given: Any, rows: Integers | None) -> Any:
-    """Return some rows of what the user gave, in the same container; all, if None."""
+    """Return some rows of an array or a container of the user's; all rows, if None."""
     if rows is None:
         return given
     pages = pages_of(given)

@@ -1,4 +1,4 @@
-"""What a later call goes on from, and what it need not make again."""
+"""The state that a later call continues from, and the objects that it reuses."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from ..training.resting import RestingStack
 from .choices import Choices
 from .fitted import FittedNetwork, Outputs, unfolded
 
-#: Epochs of earlier calls whose figures are kept: a model that learns for years does not grow.
+#: Epochs of earlier calls whose figures are kept, so that a model does not grow with every call.
 KEPT_EPOCHS = 1000
 
-#: What a history holds, and where an estimator keeps it.
+#: The curves of a history, and the attributes of an estimator that hold them.
 _CURVES = {
     "loss_curve": "loss_curve_",
     "validation_scores": "validation_scores_",
@@ -35,18 +35,18 @@ _CURVES = {
 @kept_as("steps")
 @dataclass(frozen=True)
 class StepState:
-    """Where optimiser and schedule stand.
+    """The state of optimiser and schedule.
 
     Attributes
     ----------
     vectors : dict of str to ndarray of shape (P,)
-        Of the optimiser.
+        The state of the optimiser.
     steps : int
-        Taken so far.
+        Number of steps so far.
     rate : float
         The learning rate as the schedule has changed it.
     optimizer, schedule, learning_rate
-        Those that this is of.
+        Those that this state belongs to.
     """
 
     vectors: dict[str, Floats]
@@ -60,16 +60,16 @@ class StepState:
 @kept_as("continuation")
 @dataclass(frozen=True)
 class Continuation:
-    """What a later call goes on from, besides what predictions read. Nothing changes it.
+    """What a later call continues from, besides what predictions use. It is never changed.
 
     Attributes
     ----------
     raw_parameters : ndarray of shape (P,) or None
-        The parameters in training, where predictions use others; in the network's units.
+        The parameters in training, if predictions use others; in the network's units.
     average : ndarray of shape (P,) or None
         Their average so far.
     noise : tuple of int and Generator, or None
-        The seed of the fit, and the source of its dropout.
+        The seed of the fit, and the generator of its dropout masks.
     steps : StepState or None
     no_improvement : int or None
         Epochs since the watched figure last improved; None if there have been no epochs.
@@ -85,7 +85,7 @@ class Continuation:
     def of(
         cls, member: Member, random_state: Any, noise: tuple[int, np.random.Generator] | None
     ) -> Continuation:
-        """Return what goes on from a member.
+        """Return what a later call continues from after the training of a member.
 
         Parameters
         ----------
@@ -93,7 +93,7 @@ class Continuation:
         random_state : None, int or RandomState
             That of the fit.
         noise : tuple or None
-            What earlier calls have left of it.
+            The ``noise`` that earlier calls have left.
         """
         recipe = member.recipe
         keeps_best = recipe.watches_score and member.best_parameters is not None
@@ -116,7 +116,7 @@ class Continuation:
         )
 
     def in_units_of(self, target: Any, earlier: Any, network: Network) -> Continuation:
-        """Return this for other units of y; what the network predicts stays.
+        """Return this converted to other units of y; predictions stay the same.
 
         Parameters
         ----------
@@ -130,7 +130,7 @@ class Continuation:
             if vector is None:
                 return None
             vector = vector.astype(np.float64)
-            # Behind the output layer may stand what learns nothing, such as a mean of networks.
+            # Blocks that learn nothing, such as a mean of networks, may follow the output layer.
             weight, bias = next(v for v in reversed(network.views(vector[np.newaxis])) if v)
             # Several networks have their outputs side by side.
             weight, bias = (
@@ -144,7 +144,7 @@ class Continuation:
         )
 
     def parameters(self, fitted: FittedNetwork, target: Outputs, network: Network) -> Floats:
-        """Return the parameters to go on from as one new vector, in a target's units.
+        """Return the parameters to continue from as one new vector, in a target's units.
 
         Parameters
         ----------
@@ -167,28 +167,28 @@ class Continuation:
     def sources(
         self, noise: np.random.Generator, rng: np.random.RandomState, seed: Any, rows_seen: int
     ) -> tuple[np.random.Generator, np.random.RandomState]:
-        """Let dropout go on from the earlier call, where a seed would draw its masks again.
+        """Continue the dropout of the earlier call, if a seed would draw its masks again.
 
-        Shuffles go on with it. Without dropout they are scikit-learn's, seeded in each call.
+        Shuffles continue, too. Without dropout they are seeded in each call, as in scikit-learn.
 
         Parameters
         ----------
         noise : Generator
-            As the seed gives it.
+            As the seed of this call gives it.
         rng : RandomState
             Likewise.
         seed : None, int or RandomState
         rows_seen : int
-            In all earlier calls.
+            Rows used in all earlier calls.
         """
         if self.noise is None or self.noise[0] != seed:
             return noise, rng
         earlier_seed, earlier = self.noise
-        # The earlier fit keeps its own, should this one fail.
+        # A copy: if this fit fails, the earlier one keeps its own generator.
         return deepcopy(earlier), np.random.RandomState([earlier_seed, rows_seen % 2**32])
 
     def hand_steps_to(self, member: Member) -> None:
-        """Give a member moments and learning rate, where they are still meant."""
+        """Give a member the state of the optimiser and the learning rate, if they still apply."""
         state, recipe = self.steps, member.recipe
         if state is None:
             return
@@ -204,7 +204,7 @@ class Continuation:
 
 
 def progress_so_far(estimator: Any, mode: FitMode) -> Progress:
-    """Return the history to go on with: ``fit`` judges by its own, ``partial_fit`` by all.
+    """Return the history to continue: ``fit`` judges by its own epochs, ``partial_fit`` by all.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ def progress_so_far(estimator: Any, mode: FitMode) -> Progress:
     mode : FitMode
     """
     no_improvement = estimator._later.no_improvement
-    # L-BFGS counts iterations, which are no epochs to go on from.
+    # L-BFGS counts iterations, which are not epochs that could be continued.
     had_epochs = no_improvement is not None
     earlier = {
         name: list(((had_epochs and getattr(estimator, attribute, None)) or ())[-KEPT_EPOCHS:])
@@ -231,15 +231,15 @@ def progress_so_far(estimator: Any, mode: FitMode) -> Progress:
 
 
 def forget_steps(estimator: Any) -> None:
-    """Let a later call go on without moments and learning rate: twice the size of the weights."""
+    """Drop the state of optimiser and schedule, which may take twice the memory of the weights."""
     estimator._later = replace(estimator._later, steps=None)
 
 
 @kept_as("shortcut")
 class Shortcut:
-    """What ``partial_fit`` need not make again as long as its parameters are the same.
+    """Objects that ``partial_fit`` reuses as long as its parameters are the same.
 
-    Copies and pickles of the model start without any.
+    Copies and pickles of the model start with an empty shortcut.
 
     Attributes
     ----------
@@ -260,12 +260,12 @@ class Shortcut:
         return None if options is None or options != self._options else self._choices
 
     def keep(self, options: tuple[Any, ...] | None, choices: Choices) -> None:
-        """Keep the choices that were made for some options; None are options that may change."""
+        """Keep the choices that were made for some options; None means options that may change."""
         self._options, self._choices = options, choices
 
     @property
     def options(self) -> tuple[Any, ...] | None:
-        """Those of the choices that are kept."""
+        """The options of the choices that are kept."""
         return self._options
 
     def is_wired(self, network: Network, choices: Choices) -> bool:
@@ -287,7 +287,7 @@ def shortcut_of(estimator: Any) -> Shortcut:
 
 
 def what_is_learned(network: Network) -> list[tuple[Any, ...]]:
-    """Describe the blocks whose weights a later call goes on with; dropout may come and go."""
+    """Describe the blocks with weights that a later call continues; dropout may differ."""
     described: list[tuple[Any, ...]] = []
     for node in network.nodes:
         if node.block.kind != "dropout":
@@ -298,7 +298,7 @@ def what_is_learned(network: Network) -> list[tuple[Any, ...]]:
 
 
 def plain_options(estimator: Any) -> tuple[Any, ...] | None:
-    """Return the parameters, if all are plain values: an object may change inside."""
+    """Return the parameters if all are plain values, else None: objects may change in place."""
     values = [
         getattr(estimator, name)
         for name in estimator._get_param_names()
@@ -312,7 +312,7 @@ def plain_options(estimator: Any) -> tuple[Any, ...] | None:
 
 
 def _are_alike(one: Any, other: Any) -> bool:
-    """Tell whether two components are of one kind with equal parameters."""
+    """Tell whether two components have the same class and equal parameters."""
     if type(one) is not type(other) or vars(one).keys() != vars(other).keys():
         return False
     return all(

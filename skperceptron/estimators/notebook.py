@@ -1,7 +1,7 @@
-"""How estimators show themselves in notebooks: documentation link, and a drawing when fitted.
+"""How notebooks show estimators: with a link to the documentation and, if fitted, a drawing.
 
 The drawing is inline SVG: one box per layer, skip connections as arcs. It takes its colours
-from the page, so that it is readable on light and dark ones, and has a title and a
+from the page, so that it is readable on light and dark pages, and has a title and a
 description for screen readers.
 """
 
@@ -23,7 +23,7 @@ PACKAGE = "skperceptron"
 #: Pixels: width and height of a box, gap between boxes, height of an arc per box passed.
 WIDTH, HEIGHT, GAP, RISE = 118, 58, 34, 16
 
-#: Kinds of blocks that a drawing shows by itself.
+#: Kinds of blocks that are visible in a drawing; the caption names all others.
 PLAIN = ("affine", "activation", "link", "add")
 
 #: Layers that are drawn; of a deeper network, the middle is left out.
@@ -62,7 +62,7 @@ class NotebookMixin:
         return None
 
     def _drawn(self) -> tuple[NotebookMixin | None, str]:
-        """Return the estimator whose network is drawn, None if there is none, and a word on it."""
+        """Return the estimator whose network is drawn, or None, and a remark for the caption."""
         return (None if self._fitted_network() is None else self), ""
 
     def _repr_html_inner(self) -> str:
@@ -79,14 +79,15 @@ class NotebookMixin:
     def _get_params_html(self, *arguments: Any, **keywords: Any) -> Any:
         """Return the table of parameters; inside another estimator, with the drawing below."""
         table = super()._get_params_html(*arguments, **keywords)  # type: ignore[misc]
-        # One that is shown by an estimator of ours is drawn below that.
+        # An enclosing estimator of this package has a drawing of its own.
         return table if _SHOWN.get() is not None else _WithDrawing(table, self._drawing())
 
     @property
     def _sk_visual_block_(self) -> Callable[[], Any]:
-        """How the estimator stands inside another one: with its layers and how it has ended.
+        """How the estimator looks inside another one: its layers, and how training has ended.
 
-        What has no network of its own has no such attribute: scikit-learn then looks inside.
+        An estimator without a network of its own lacks this attribute, so that scikit-learn shows
+        what is inside it.
         """
         fitted = self._fitted_network()
         if fitted is None or VisualBlock is None:
@@ -109,7 +110,7 @@ class NotebookMixin:
         return framed(svg, "; ".join(filter(None, [word, *_facts(nodes, shown)])))
 
 
-#: The estimator that shows itself; those inside of it draw their networks where they stand.
+#: The estimator of this package that is being shown; those inside it add no drawings.
 _SHOWN: ContextVar[Any] = ContextVar("shown", default=None)
 
 
@@ -142,7 +143,7 @@ def framed(svg: str, caption: str) -> str:
 
 
 def _facts(nodes: Sequence[GraphNode], estimator: Any) -> list[str]:
-    """Return what a drawing says besides: other blocks than layers, and how training has ended."""
+    """Return facts for the caption: blocks that are not drawn, and how training has ended."""
     kinds = dict.fromkeys(n.kind for n in nodes if n.kind not in ("input", *PLAIN))
     facts = [
         f"{kind.replace('_', ' ')} ({', '.join(n.layer for n in nodes if n.kind == kind)})"
@@ -217,7 +218,7 @@ def _columns(names: Sequence[str]) -> dict[str, int]:
 def _arcs(
     nodes: Sequence[GraphNode], edges: Sequence[GraphEdge], columns: dict[str, int]
 ) -> list[tuple[int, int]]:
-    """Return from which column to which each skip connection goes."""
+    """Return the first and the last column of each skip connection."""
     layer = {node.name: node.layer for node in nodes}
     ends = {(layer[edge.source], layer[edge.target]) for edge in edges if edge.skips}
     return sorted((columns[a], columns[b]) for a, b in ends if a in columns and b in columns)
@@ -263,7 +264,7 @@ def _arrow(column: int, top: int) -> str:
 
 
 def _arc(start: int, stop: int, top: int) -> str:
-    # Arcs leave a box right of its middle and arrive left of it: none meets another's end.
+    # Arcs leave a box right of its centre and arrive left of it, so that their ends do not meet.
     a, b = _left(start) + 0.62 * WIDTH, _left(stop) + 0.38 * WIDTH
     peak = top - RISE * (stop - start) * 4 / 3
     return (

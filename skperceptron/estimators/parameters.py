@@ -1,4 +1,4 @@
-"""The parameters that the three multi-layer perceptrons share."""
+"""The parameters that the multi-layer perceptrons share."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ _SHARE = Interval(0.0, 1.0, low_closed=True, high_closed=True)
 
 
 class Monitor(Rule):
-    """The name of what early stopping may watch."""
+    """Allows the name of a figure that early stopping can watch."""
 
     @property
     def options(self) -> list[str]:
-        """All names: scikit-learn has no list of scorers that never changes."""
+        """All names, looked up each time: scikit-learn's list of scorers may change."""
         return ["score", "loss", *get_scorer_names()]
 
     def allows(self, value: Any) -> bool:
@@ -72,18 +72,18 @@ MONITOR = (Monitor(), Function("(estimator, X, y)"))
 
 
 def is_lbfgs(solver: str | Optimizer) -> bool:
-    """Tell whether there are no steps and no batches."""
+    """Tell whether a solver uses all rows at once, without batches, as L-BFGS does."""
     if isinstance(solver, Optimizer):
         return not solver.is_stochastic
     return isinstance(solver, str) and solver == "lbfgs"
 
 
 class NetworkParameters(ChecksOptions, RemembersVersion, RememberedNames):
-    """Parameters of a network, and what each may be."""
+    """Parameters of a network, and the values that each may have."""
 
     loss: Any
 
-    # Pickles of version 0.1.0 have none of their own.
+    # Defaults for pickles of version 0.1.0, which lack these parameters.
     parameter_groups: ParameterGroups | None = None
     feature_scale: bool = False
     parametric_activation: bool = False
@@ -264,5 +264,5 @@ def names_of_parameters(estimator: NetworkParameters) -> list[str]:
 
 
 def check_parameters(estimator: Any) -> None:
-    """Raise ValueError or TypeError if a parameter of an estimator is not what it may be."""
+    """Raise ValueError or TypeError if a parameter of an estimator has an invalid value."""
     type(estimator)._validate_params(estimator)

@@ -1,4 +1,4 @@
-"""The regressor: one target of several kinds, chosen by `output` and `output_range`."""
+"""The regressor: `output` and `output_range` choose the kind of its target."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = ["MLPRegressor"]
 
 
 def _is_categorical(estimator: MLPRegressor) -> bool:
-    """Tell ``available_if`` whether there is a distribution to ask for: the fit decides."""
+    """Tell ``available_if`` whether there is ``predict_proba``: if fitted, the fit decides."""
     fitted = vars(estimator).get("_fitted")
     if fitted is not None and isinstance(fitted.target, WholeNumbers):
         return True
@@ -45,7 +45,7 @@ def _is_categorical(estimator: MLPRegressor) -> bool:
     return True
 
 
-# Long for its docstrings: parameters and methods are documented where users look for them.
+# Long because of its docstrings: parameters and methods are documented where users look for them.
 @speaks_for_itself
 @shares_documentation
 class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
@@ -78,17 +78,18 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     standardize_target : {"auto"} or bool, default="auto"
         Whether each column of the target is standardised inside the network. The output
-        layer is folded back afterwards, so that ``coefs_`` and ``intercepts_`` speak y's
-        units; ``loss_curve_`` speaks the network's. "auto" does so, but leaves columns alone
-        that are standardised already: a standard deviation in [0.5, 2], and a mean of at most one
-        deviation from zero. There, and with False for any target, the model of "squared_error" is
-        scikit-learn's. With "poisson" and "gamma" the target is divided by a power of two near
-        its mean; "auto" leaves means in [0.25, 10] of "poisson" alone. Not used with a bounded or
-        categorical output, nor with a loss of the user's whose ``equivariance`` is "none".
+        layer is converted back afterwards, so that ``coefs_`` and ``intercepts_`` are in units of
+        y; ``loss_curve_`` is in the network's. "auto" does so, but with "squared_error" it leaves
+        columns unchanged that are roughly standardised: a standard deviation in [0.5, 2], and a
+        mean of at most one deviation from zero. With these, and with False, the model of
+        "squared_error" is scikit-learn's. With "poisson" and "gamma" the target is divided by a
+        power of two near its mean; with "poisson", "auto" leaves targets with means in [0.25, 10]
+        unchanged. Not used with a bounded or categorical output, nor with a loss of your own whose
+        ``equivariance`` is "none".
 
     clip_predictions : bool, default=False
-        Whether predictions stay between the least and the largest target of the training rows, as
-        those of trees do (Holzmüller et al. 2024); standard deviations stay what they are.
+        Whether predictions are clipped to the range of the targets of the training rows, which
+        trees never leave either (Holzmüller et al. 2024). Standard deviations are not clipped.
 
     Attributes
     ----------
@@ -122,7 +123,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     _attributes_of_targets = ("values_",)
 
-    # Pickles of version 0.1.0 have none of their own.
+    # A default for pickles of version 0.1.0, which lack this parameter.
     clip_predictions = False
 
     _parameter_constraints: dict[str, Rules] = {
@@ -193,11 +194,11 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
             Non-negative weights of the validation rows.
 
         coefs_init, intercepts_init : list of array-like, default=None
-            Where weights and biases start, shaped like ``coefs_`` and ``intercepts_`` and in
-            their units. What is not given is drawn.
+            Initial weights and biases, shaped like ``coefs_`` and ``intercepts_`` and in their
+            units. Those that are not given are drawn.
 
         groups : array-like of shape (n_samples,), default=None
-            Rows of one group are held out together, where `early_stopping` holds rows out.
+            Rows of one group are held out together, if `early_stopping` holds rows out.
 
         Returns
         -------
@@ -218,8 +219,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
         """Train for one epoch on the given rows.
 
-        A standardised target keeps the units of its first 32 rows, of however many calls. Until
-        then they follow the rows, while what the network predicts stays.
+        The units of a standardised target are settled by its first 32 rows, which may come in
+        several calls. Until then they change with the rows, but predictions do not.
 
         Parameters
         ----------
@@ -258,8 +259,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         Returns
         -------
         y_pred : ndarray of shape (n_samples,) or (n_samples, n_targets)
-            Predicted values, in the dtype of X; in float64 where float32 has no room for them.
-            With a list of quantiles, one more axis holds them.
+            Predicted values, in the dtype of X; in float64 where float32 would overflow or lose too
+            much precision. With a list of quantiles, there is one more axis for them, the last.
 
         y_std : ndarray of the same shape
             Standard deviations; only with ``return_std=True``.
@@ -283,7 +284,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         return (described[..., 0], described[..., 1]) if return_std else described[..., 0]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return how good the predictions are, at most 1.
+        """Return R2 of the predictions, or D2 for quantiles; the best value is 1.
 
         Parameters
         ----------
@@ -299,8 +300,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         Returns
         -------
         float
-            R2. With the pinball loss D2 instead, averaged over quantiles: the part of the loss of
-            constant quantiles that the predictions remove (Koenker & Machado 1999).
+            R2. With the pinball loss D2 instead, averaged over quantiles: the share by which the
+            predictions reduce the loss of constant quantiles (Koenker & Machado 1999).
         """
         check_is_fitted(self)
         with checking():
@@ -309,7 +310,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         return self._target().measure(y, predicted, sample_weight)
 
     def _description(self, X: Any) -> Floats:
-        """Return what the loss tells of each target, (n_samples, T, outputs per target)."""
+        """Return all predicted values of each target, (n_samples, T, outputs per target)."""
         X = self._checked_to_predict(X)
         target = self._target().told(self.categorical_prediction)
         values = self._fitted.heeding(self.__dict__).described(X, target.decode)

@@ -1,4 +1,4 @@
-"""What a fit says: printed lines, warnings, the error of a fit that has diverged."""
+"""Messages of a fit: warnings, the error if it diverges, and the figures for callbacks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..usercall import first_in_call, warn
 from .advice import Described, about_scale, advice
 from .choices import Choices
 
-#: SciPy's status where a number of iterations or calls has ended the search.
+#: SciPy's status if a limit of iterations or function calls has ended the search.
 LIMIT_REACHED = 1
 
 _DIVERGED = (
@@ -41,7 +41,7 @@ def refuse_diverged(learning_rate: float | None) -> NoReturn:
 def warn_unconverged(
     verdict: Verdict, choices: Choices, losses: Sequence[float], data: Described
 ) -> None:
-    """Warn if training has ended by a limit, and say what to change.
+    """Warn if training has ended at a limit, and say what to change.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def warn_unconverged(
 def warn_unconverged_lbfgs(
     result: OptimizeResult, choices: Choices, losses: Sequence[float], data: Described
 ) -> None:
-    """Warn if L-BFGS has ended other than by its tolerance, and say what to change.
+    """Warn if L-BFGS has ended without reaching its tolerance, and say what to change.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def warn_unconverged_lbfgs(
 
     def advise() -> str:
         if result.status != LIMIT_REACHED:
-            # The line search has found nothing lower: at the end of the floats, or beyond them.
+            # The line search has found nothing lower, because of rounding or overflow.
             scale = about_scale(data)
             return f"Raise tol={choices.tol:g}: rounding hides what is left to gain. {scale}"
         limit = "max_iter" if result.nit >= choices.max_iter else "max_fun"
@@ -94,7 +94,7 @@ def warn_unconverged_lbfgs(
 
 
 def _warn_with_advice(head: str, advise: Callable[[], str]) -> None:
-    """Warn; what a search tells of its first fit is not told again of each other one."""
+    """Warn; in a call that warns often, such as a search, only the first warning has advice."""
     text = f"{head} {advise()}" if first_in_call("advice") else head
     warn(text.rstrip(), ConvergenceWarning)
 
@@ -109,11 +109,11 @@ def warn_of_clipped_batch(choices: Choices, n_samples: int) -> None:
 
 
 def was_planned(member: Member) -> bool:
-    """Tell whether a member that has trained to its last epoch was asked to do just that.
+    """Tell whether a member was meant to train to its last epoch, and has done so.
 
-    So it is where the best epoch is kept and patience has no end. So it is too where a schedule
-    ends with the last epoch, and no rule could have stopped training before: the patience is as
-    long as training, or there is no tolerance.
+    This is so if the best epoch is restored and the patience is infinite. It is also so if the
+    schedule ends with the last epoch, and no rule could have stopped training earlier: the patience
+    is as long as training, or the training loss is watched without a tolerance.
     """
     recipe = member.recipe
     if member.verdict is not Verdict.EXHAUSTED:
@@ -127,7 +127,7 @@ def was_planned(member: Member) -> bool:
 
 
 def figures(report: EpochReport) -> dict[str, Any]:
-    """Return what callbacks are told of an epoch."""
+    """Return the figures of an epoch that callbacks receive."""
     progress = report.member.progress
     found: dict[str, Any] = {
         "epoch": report.epoch,

@@ -1,4 +1,4 @@
-"""What tells one fit of a network from another, for those who save and resume fits."""
+"""Facts that tell one fit of a network from another, so that saved fits can be resumed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..training.state_checks import Form
 from .choices import Choices
 from .later import Continuation
 
-#: Parameters that do not change what a fit computes, or only how long it goes on.
+#: Parameters that change nothing in what a fit computes, except how long it goes on.
 _NO_SETTINGS = {
     "callbacks",
     "verbose",
@@ -33,7 +33,7 @@ _NO_SETTINGS = {
 
 @dataclass(frozen=True)
 class Start:
-    """What a fit goes on from, if it does.
+    """The state from which a fit continues an earlier one.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ def facts_of(
     rng: np.random.RandomState,
     start: Start | None,
 ) -> Facts:
-    """Describe a fit of which the network has been wired, and nothing drawn.
+    """Describe a fit whose network has been wired, before anything random is drawn.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def facts_of(
     schedule = choices.schedule
     timed = schedule, choices.decay_schedule, choices.dropout_schedule, choices.averaging
     by_time = [part for part in timed if part is not None]
-    # What decides more than the end of a fit tells it from others.
+    # A limit that affects more than the end of a fit makes it a different fit.
     if any(_may_read_max_iter(part) for part in by_time):
         settings["max_iter, on which learning_rate or averaging depends,"] = limits.pop("max_iter")
     if schedule.heeds_plateaus:
@@ -121,7 +121,7 @@ def _settings_of(estimator: Any) -> dict[str, Any]:
 
 
 def _limits_of(choices: Choices) -> dict[str, float]:
-    """Return what only decides how long a fit goes on, unless schedule or averaging read it."""
+    """Return the limits of a fit; unless schedule or averaging read them, they only end it."""
     return {
         "max_iter": choices.max_iter,
         "patience": choices.n_iter_no_change,
@@ -130,8 +130,8 @@ def _limits_of(choices: Choices) -> dict[str, float]:
 
 
 def _may_read_max_iter(component: Schedule | Averaging) -> bool:
-    """Tell whether other epochs than the last may depend on how many there will be.
+    """Tell whether epochs before the last may depend on the total number of epochs.
 
-    A class of the user's is told the number, whatever it says of its needs.
+    A class of the user's own receives that number, whatever its ``needs_max_iter`` is.
     """
     return component.needs_max_iter or not is_library(type(component).__module__)

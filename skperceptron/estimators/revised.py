@@ -1,4 +1,4 @@
-"""Copies of fitted estimators: with another network, and for a look at one step."""
+"""Copies of fitted estimators: with another network, or prepared for a single step."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def with_network(
     Parameters
     ----------
     estimator : BaseMultilayerPerceptron
-        Left as it is.
+        It is not changed.
     parameters : dict
-        Those that describe the other network; all others stay.
+        Those that describe the other network; all others stay the same.
     learned : dict of str to list of ndarray
-        What it has learned, by the attribute that shows it; in units of y.
+        Its learned arrays, by the attribute that holds them; in units of y.
     """
     target = fitted_network(estimator).target
     estimator = deepcopy(estimator).set_params(**parameters)
     forget(estimator)
-    # Forgotten with the rest, but still what the network is asked for.
+    # ``forget`` has dropped these, too, but the target is still the same.
     estimator.__dict__.update(target.attributes)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
@@ -44,7 +44,7 @@ def with_network(
 
 
 def prepare_step(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Run:
-    """Check and encode data as ``partial_fit`` does, without a change to the estimator.
+    """Check and encode data as ``partial_fit`` does, without changing the estimator.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def prepare_step(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Run:
     Run
         Ready for one step on all rows as a single batch.
     """
-    # Whatever preparing stores goes to a copy, which draws nothing from the user's generator.
+    # A copy: preparing stores attributes on it, and draws nothing from the user's generator.
     twin: Any = copy(estimator)
     twin.early_stopping, twin.averaging, twin.callbacks = False, None, None
     twin.shuffle, twin.random_state = False, 0

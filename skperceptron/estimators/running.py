@@ -1,4 +1,4 @@
-"""Runs a network through its training, and tells callbacks and the user of it."""
+"""Trains a network, and reports the progress to callbacks and to the user."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ MakeStack = Callable[[Run], Stack]
 def train(
     run: Run, listener: Listener, *, incremental: bool, make_stack: MakeStack | None = None
 ) -> None:
-    """Train a network, and store on its estimator what that has brought.
+    """Train a network, and store the results on its estimator.
 
     Parameters
     ----------
     run : Run
     listener : Listener
-        Is told of every epoch.
+        It is notified of every epoch.
     incremental : bool
-        Whether there is one epoch, after which nothing is over.
+        Whether this is one epoch of ``partial_fit``, which others may follow.
     make_stack : callable, default=None
-        Makes the stack of a stochastic fit; None is one that computes here.
+        Makes the stack of a stochastic fit; None means one that computes in this process.
     """
     if run.model.choices.is_lbfgs:
         _Minimization(run, listener).train()
@@ -52,7 +52,7 @@ def _train_stochastic(
 ) -> None:
     member = run.member
     warn_of_clipped_batch(run.model.choices, member.recipe.n_samples)
-    # A fit that was saved when it had ended is not gone on with.
+    # A saved fit that had already ended is not continued.
     if not member.is_over:
         stack, rest = (
             _stack_of(run, incremental=incremental)
@@ -70,7 +70,7 @@ def _train_stochastic(
 
 
 def _stack_of(run: Run, *, incremental: bool) -> tuple[Stack, Callable[[], None]]:
-    """Return a stack of the member, and what is to be called when it has done its work."""
+    """Return a stack of the member, and a function to call when it has been trained."""
     model, member, data, size = run.model, run.member, run.data, run.batch_rows
 
     def make(own: TrainingSet) -> Stack:
@@ -82,7 +82,7 @@ def _stack_of(run: Run, *, incremental: bool) -> tuple[Stack, Callable[[], None]
     shortcut = shortcut_of(run.estimator)
     if shortcut.options is None:
         return make(data), lambda: None
-    # Labels of classes are told by codes, and their table by their number.
+    # Class labels are codes into a table, which depends only on the number of outputs.
     key = (
         shortcut.options,
         (data.X.shape, data.X.dtype, len(member.rows), size, model.dtype),
@@ -117,7 +117,7 @@ def _run_epochs(run: Run, stack: Stack, listener: Listener, *, incremental: bool
         if speaker is not None:
             speaker.tell(report)
         if listener.end(figures(report), fitted, state) and not member.diverged:
-            # What a callback asks for is no lack of convergence.
+            # A stop that a callback asks for is not a failure to converge.
             member.verdict = Verdict.STOP
         if incremental:
             break
@@ -146,7 +146,7 @@ class _Minimization:
             self._table.say(described(run))
 
     def train(self) -> None:
-        """Minimise the loss, and store on the estimator what that has brought."""
+        """Minimise the loss, and store the results on the estimator."""
         model, member, estimator = self._run.model, self._run.member, self._run.estimator
         recipe = member.recipe
         assert isinstance(recipe.optimizer, LBFGS)
@@ -155,7 +155,7 @@ class _Minimization:
         result, interrupted = minimize_lbfgs(
             model.network, member, self._run.data, budget, self._tell
         )
-        # The iteration that has begun last does not take place.
+        # The iteration that was announced last does not take place.
         self._listener.close()
         if not (np.isfinite(result.x).all() and np.isfinite(result.fun)):
             model.refuse_diverged()
@@ -166,7 +166,7 @@ class _Minimization:
             estimator.n_iter_ = result.nit
             warn_unconverged(result.ending, model.choices, self._losses, self._run.described)
         else:
-            # SciPy may take an iteration more than it was told.
+            # SciPy may take one iteration more than the limit.
             estimator.n_iter_ = min(result.nit, recipe.max_iter)
             warn_unconverged_lbfgs(result, model.choices, self._losses, self._run.described)
         if self._table is not None:
@@ -174,7 +174,7 @@ class _Minimization:
         self._keep(estimator, result)
 
     def _tell(self, last: OptimizeResult) -> bool:
-        """Tell of an iteration; return whether there shall be no other."""
+        """Report an iteration; return whether the search should stop."""
         choices, losses = self._run.model.choices, self._losses
         losses.append(float(last.loss))
         report = {

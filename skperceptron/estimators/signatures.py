@@ -1,4 +1,4 @@
-"""Constructors that name their own parameters only; those that all networks share follow."""
+"""Signatures of constructors: their own parameters, and those that all networks share."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from .base import BaseMultilayerPerceptron
 
 
 def takes_shared_parameters(init: Callable[..., None]) -> Callable[..., None]:
-    """Put the parameters that all networks share in the place of ``**shared`` in a signature.
+    """Replace ``**shared`` in a signature by the parameters that all networks share.
 
-    There scikit-learn, and a reader's editor, look them up.
+    scikit-learn and editors look parameters up in the signature.
     """
     own = inspect.signature(init).parameters
     shared = inspect.signature(BaseMultilayerPerceptron.__init__).parameters
     merged = [*own.values(), *(p for name, p in shared.items() if name not in own)]
     kept = [p for p in merged if p.kind is not p.VAR_KEYWORD]
-    # Python wants keyword-only parameters last; those that are shared come first among them.
+    # Keyword-only parameters must come last; among them, the shared ones come first.
     order = {name: place for place, name in enumerate(shared)}
     kept.sort(key=lambda p: (p.kind, p.kind == p.KEYWORD_ONLY and order.get(p.name, len(order))))
     init.__signature__ = inspect.Signature(kept)  # type: ignore[attr-defined]
@@ -27,7 +27,7 @@ def takes_shared_parameters(init: Callable[..., None]) -> Callable[..., None]:
 
 
 def refuse_unknown(estimator: BaseMultilayerPerceptron, shared: dict[str, Any]) -> None:
-    """Raise TypeError, in Python's words, if a parameter is none of those that networks share."""
+    """Raise TypeError, worded as Python's, for a parameter that the constructor does not have."""
     known = inspect.signature(type(estimator).__init__).parameters
     for name in shared.keys() - known.keys():
         raise TypeError(

@@ -10,18 +10,18 @@ from ..training import EpochReport, Member, Verdict
 from .choices import Choices
 from .fitting import Run
 
-#: From this `verbose` on, the fit is described first, and the patience told.
+#: From this value of `verbose` on, the network is described first, and the patience is shown.
 DETAILED = 2
 
 
 class Speaker:
-    """Prints how the training of one network goes on.
+    """Prints the progress of the training of one network.
 
     Parameters
     ----------
     run : Run
     incremental : bool
-        Whether there is a single epoch, one of many calls.
+        Whether this is one epoch of ``partial_fit``, one of many calls.
     """
 
     def __init__(self, run: Run, *, incremental: bool) -> None:
@@ -47,7 +47,7 @@ class Speaker:
             self._table.say(described(run))
 
     def tell(self, report: EpochReport) -> None:
-        """Print the row of an epoch, and what it has decided."""
+        """Print the row of an epoch, and whether training stops or slows down after it."""
         member = self._member
         n_epochs = len(member.progress.loss_curve) if self._is_incremental else report.epoch
         told = {
@@ -87,7 +87,7 @@ class Speaker:
 
 
 def described(run: Run) -> str:
-    """Return in one line what is trained, on what, and how."""
+    """Describe the network, its training data and its solver in one line."""
     choices, network, member = run.model.choices, run.model.network, run.member
     widths = (network.n_inputs, *choices.wiring.hidden_sizes, network.n_outputs)
     text = (

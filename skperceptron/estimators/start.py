@@ -1,4 +1,4 @@
-"""Where a network starts: an initialiser draws layer by layer, and may look at some rows first."""
+"""Initial parameters: an initialiser draws them layer by layer, and may look at some rows."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ def initial_parameters(
     data: TrainingSet,
     seen: Integers | None = None,
 ) -> Floats:
-    """Draw where the network starts, and put the user's own arrays into it.
+    """Draw the initial parameters, and replace some by the user's own arrays.
 
     Parameters
     ----------
     network : Network
     choices : Choices
     target : Outputs
-        In whose units the network starts.
+        The network starts in its units.
     extras : Extras
         May hold arrays to start from, which take the place of those that are drawn.
     rng : RandomState
     data : TrainingSet
-        Of which the initialiser may see some rows.
+        The initialiser may look at some of its rows.
     seen : ndarray of int, default=None
-        Those of them that are trained on; None means all.
+        The rows that are trained on; None means all.
 
     Returns
     -------
@@ -83,9 +83,9 @@ def drawn_vector(
     rng : RandomState
         Source of all randomness.
     data : TrainingSet
-        Of which the initialiser may see some rows.
+        The initialiser may look at some of its rows.
     seen : ndarray of int, default=None
-        Which ones; None means all.
+        The rows that it may look at; None means all.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def drawn_vector(
         weight, bias = views
         n_layers = node.block.n_layers
         fan_in, units = weight.shape[1] // n_layers, weight.shape[2]
-        # scikit-learn's output layer follows the rule of the last hidden layer.
+        # As in scikit-learn, the output layer follows the rule of the last hidden layer.
         factor = activations[min(layer, len(activations) - 1)].init_factor
         follows = activations[layer] if layer < n_hidden else None
         inputs = None if rows is None else _inputs_of(network, position, learned, rows)
@@ -121,7 +121,7 @@ def drawn_vector(
 def _some_rows(
     data: TrainingSet, n_rows: int, rng: np.random.RandomState, seen: Integers | None
 ) -> Any:
-    """Return all that is known of some random rows, by the names of the inputs; None for none."""
+    """Return some random rows of each input, by the name of the input; None if none are needed."""
     if not n_rows:
         return None
     chosen = np.arange(data.n_rows) if seen is None else seen
@@ -132,10 +132,10 @@ def _some_rows(
 
 
 def _inputs_of(network: Network, position: int, learned: Learned, rows: dict[str, Any]) -> Any:
-    """Return what a node reads on some rows, side by side, (n, fan_in)."""
+    """Return the inputs of a node for some rows, side by side, (n, fan_in)."""
     found = []
     for source in network.nodes[position].sources:
-        # Dropout and scales begin as the identity; a sparse input stays sparse so.
+        # Dropout and scales start as the identity; skipping them keeps a sparse input sparse.
         while source >= 0 and network.nodes[source].block.keeps_kind:
             (source,) = network.nodes[source].sources
         if source < 0:
@@ -153,13 +153,13 @@ def _inputs_of(network: Network, position: int, learned: Learned, rows: dict[str
 def _start_where_told(
     drawn: dict[str, list[Floats]], target: Outputs, coefs: Any, intercepts: Any
 ) -> None:
-    """Put the user's own arrays into the place of those that were drawn."""
+    """Replace drawn arrays by those that the user has given."""
     weights, biases = drawn["coefs_"], drawn["intercepts_"]
     own_weights = _checked("coefs_init", coefs, weights)
     own_biases = _checked("intercepts_init", intercepts, biases)
     for place, own in zip([*weights, *biases], [*own_weights, *own_biases], strict=True):
         place[...] = place if own is None else own
-    # The user speaks the units of y.
+    # The user's arrays are in units of y.
     given = coefs is not None, intercepts is not None
     if any(given):
         unfolded = target.unfold(weights[-1], biases[-1])
@@ -169,7 +169,7 @@ def _start_where_told(
 
 
 def _checked(name: str, given: Any, drawn: Sequence[Floats]) -> Sequence[Floats | None]:
-    """Return the user's arrays, or None for each, if there are none."""
+    """Return the user's arrays, checked; None for each layer if there are none."""
     if given is None:
         return [None] * len(drawn)
     check_option("fit", name, given, [ARRAYS, None])

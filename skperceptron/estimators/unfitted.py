@@ -23,13 +23,13 @@ def unfitted_network(estimator: Any, n_features: int, n_outputs: int | None) -> 
         Its parameters have been checked.
     n_features : int
     n_outputs : int or None
-        None is for the usual number.
+        None means the usual number.
 
     Returns
     -------
     network : Network
     link : str
-        The name of what turns raw into predicted values.
+        The name of the function that turns raw predictions into predicted values.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def unfitted_network(estimator: Any, n_features: int, n_outputs: int | None) -> 
             f" categorical_features={estimator.categorical_features!r} embeds is known after fit."
         )
     with warnings.catch_warnings():
-        # That a threshold does not learn is said when it is to be trained.
+        # The warning that a threshold does not learn is for training.
         warnings.simplefilter("ignore", UserWarning)
         return estimator._build_network(Wiring.of(estimator), n_features, n_outputs), link
 
