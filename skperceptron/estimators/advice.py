@@ -32,7 +32,7 @@ SOME_ROWS = 10
 #: Root mean squares of features with which the default network trains well. Accuracy over five
 #: folds of ``load_breast_cancer``, 100 epochs, standardised features times 0.01, 0.03, 0.1, 1, 10,
 #: 30, 100: 0.90, 0.95, 0.98, 0.98, 0.98, 0.97, 0.96. Rows of a sparse matrix are often normalised
-#: to length 1, so that its numbers are small with good reason.
+#: to length 1, so that its numbers are small for a good reason.
 TINY, LARGE = 0.1, 10.0
 
 #: A loss that rises in a larger share of the epochs oscillates: the steps are too large.

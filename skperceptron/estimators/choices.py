@@ -1,4 +1,4 @@
-"""Choices: the parameters of a network, resolved once for each fit into what they stand for."""
+"""Choices: the parameters of a network, resolved once for each fit into objects and numbers."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ def resolved_loss(given: str | Loss, task: str, n_targets: int) -> Loss:
     Parameters
     ----------
     given : str or Loss
-    task : {"binary", "multiclass", "regression"}
+    task : {"binary", "multiclass", "ordinal", "regression"}
     n_targets : int
-        Columns of y, or classes.
+        Columns of y, or outputs of a network for labels.
     """
     loss = own_copy(get_loss(given, task), given)
     loss.check_parameters(n_targets)

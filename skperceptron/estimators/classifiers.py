@@ -232,7 +232,7 @@ class MLPBinaryClassifier(BaseMLPClassifier):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The two class labels, or the column numbers of several labels.
+        The two class labels; for several labels per row, their column numbers.
 
     {attributes}
 

@@ -36,7 +36,7 @@ _HISTORY = (
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Training and validation rows of a data set, which networks with other such rows share.
+    """Rows to train on and to validate on; networks with different folds share the data set.
 
     Attributes
     ----------

@@ -46,7 +46,7 @@ class MLPClassifier(BaseMLPClassifier):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Class labels, or the column numbers of several labels.
+        Class labels; for several labels per row, their column numbers.
 
     {attributes}
 

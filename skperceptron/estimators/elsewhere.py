@@ -19,7 +19,7 @@ from .running import MakeStack, train
 
 __all__ = ["fit_elsewhere"]
 
-#: What error messages call such a fit.
+#: The name of such a fit in error messages.
 NAME = "skperceptron.distributed.fit"
 
 

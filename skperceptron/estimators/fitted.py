@@ -99,7 +99,7 @@ class FittedNetwork:
 
     @property
     def is_finite(self) -> bool:
-        """Whether the output layer has overflowed nowhere."""
+        """Whether the output layer is finite everywhere."""
         last = self.learned["coefs_"][-1], self.learned["intercepts_"][-1]
         return all(bool(np.isfinite(array).all()) for array in last)
 

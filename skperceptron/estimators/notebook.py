@@ -44,7 +44,7 @@ def documentation_url() -> str:
 class NotebookMixin:
     """Shows an estimator's documentation link and, when it is fitted, its network.
 
-    Precedes ``BaseEstimator`` among the bases.
+    Must precede ``BaseEstimator`` among the bases.
     """
 
     #: Names of the first, the hidden and the last layers.
@@ -169,7 +169,7 @@ def _ending(estimator: Any) -> list[str]:
 
 
 def layer_names_of(estimator: NotebookMixin) -> tuple[str, str, str]:
-    """Return how an estimator calls its first, its hidden and its last layers."""
+    """Return the names that an estimator gives to its first, its hidden and its last layers."""
     return estimator._layer_names
 
 

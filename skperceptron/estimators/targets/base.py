@@ -131,7 +131,7 @@ class Target(ABC):
 
     @property
     def needs_float64(self) -> bool:
-        """Whether float32 would lose predictions: they are then float64 for any X."""
+        """Whether float32 is not enough for predictions: they are then float64 for any X."""
         return False
 
     @property

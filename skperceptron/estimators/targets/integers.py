@@ -34,7 +34,7 @@ class WholeNumbers(RegressionTarget):
     span : range
         From the least to the largest number.
     prediction : {"mean", "mode"}
-        The value of a distribution that is predicted.
+        Which value of a distribution is predicted.
     """
 
     output = "categorical"

@@ -25,7 +25,7 @@ ORDINARY_MEAN = 1.0
 #: Means of counts that training can handle as they are, if the output is exponential.
 ORDINARY_COUNT = (0.25, 10.0)
 
-#: Exponents of normal numbers.
+#: Least and largest exponents of normal floats.
 EXPONENTS = (-1022, 1023)
 
 #: Rows after which ``partial_fit`` takes their deviation for that of all later rows.

@@ -157,7 +157,7 @@ class RegressionTarget(Target):
 
     @abstractmethod
     def _rows(self, y: Floats) -> TargetRows:
-        """Check other rows, (N, T), and encode them, after this target is complete."""
+        """Check rows, (N, T), against this target, which is complete, and encode them."""
 
     def _go_on_from(self, earlier: Any, loss: Loss, n_columns: int) -> None:
         """Take over what the earlier call has found; refuse what does not fit it."""
@@ -307,7 +307,7 @@ def _checked_numbers(y: Any) -> Floats:
 
 
 def scored(score: Callable[..., float], y: Floats, predicted: Floats, weight: Any) -> float:
-    """Return a score, computed in units of y and of weights, (N,), that avoid overflow."""
+    """Return a score, computed in units of y and of weights, (N,), in which nothing overflows."""
     y = y.reshape(len(y), -1)
     predicted = predicted.astype(np.float64).reshape(len(predicted), -1)
     is_plain = weight is not None and np.ndim(weight) == 1
