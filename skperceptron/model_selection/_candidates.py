@@ -1,4 +1,4 @@
-"""Estimators as they stand in a search: a network, alone or at the end of pipelines."""
+"""Estimators that a search fits: a network, alone or as the last step of pipelines."""
 
 from __future__ import annotations
 
@@ -23,23 +23,22 @@ from ..estimators.data import NO_EXTRAS
 from ..estimators.parameters import is_lbfgs
 from ._stacking import Common, Fit, forget_training, token
 
-#: Classes that a stack knows all about. A subclass may have changed how it is fitted.
+#: Classes that can be stacked. A subclass may have changed how it is fitted.
 STACKABLE = (MLPBinaryClassifier, MLPClassifier, MLPRegressor, MLPSoftmaxClassifier)
 
 
 def network_of(estimator: Any) -> BaseMultilayerPerceptron | None:
-    """Return the network that a stack can train in an estimator's place, if there is one.
+    """Return an estimator's network if a stack can train it, else None.
 
-    It is the estimator itself or the last step of a pipeline. L-BFGS, which has no steps in
-    common with others, ``warm_start``, ``max_time``, ``verbose`` and callbacks need a fit of
-    their own.
+    It is the estimator itself or the last step of a pipeline. Networks with L-BFGS, whose steps
+    cannot be shared, ``warm_start``, ``max_time``, ``verbose`` or callbacks are fitted one by one.
     """
     for level in (*levels_of(estimator), network := last_step(estimator)):
         if has_callbacks(level):
             return None
     if type(network) not in STACKABLE:
         return None
-    # An option that is no such thing, such as an array, is refused by a fit of its own.
+    # Options of another type, such as arrays, are refused by the estimator's own ``fit``.
     is_plain = all(
         isinstance(value, bool | np.bool_ | int | list | tuple | None) and not value
         for value in (network.verbose, network.warm_start, network.callbacks)
@@ -50,14 +49,14 @@ def network_of(estimator: Any) -> BaseMultilayerPerceptron | None:
 
 
 def transformers_token(estimator: Any, parameters: dict[str, Any]) -> Hashable:
-    """Return what candidates agree in whose transformers have the same parameters.
+    """Return a key that is equal for candidates whose transformers have the same parameters.
 
     Parameters
     ----------
     estimator : estimator
         With its parameters set.
     parameters : dict
-        In which the candidates of a search differ.
+        Those that the search varies.
     """
     mine = path_of(estimator)
     return tuple(
@@ -69,22 +68,22 @@ def transformers_token(estimator: Any, parameters: dict[str, Any]) -> Hashable:
 
 @dataclass
 class Transformed:
-    """What the last step of a pipeline is fitted on, and the transformers that made it.
+    """The arguments that a pipeline's last step is fitted with, and the fitted transformers.
 
     Attributes
     ----------
     arguments : tuple
-        Of the network's ``fit``, positional ones.
+        Positional arguments of the network's ``fit``.
     keywords : dict
-        And the others.
+        Its keyword arguments.
     steps : list of list
         The fitted transformers of each pipeline, by name, the outermost first.
     validation : dict
         Keyword arguments of the network's ``fit`` that hold validation data.
     seconds : float
-        What it took.
+        Time that fitting the transformers took.
     error : Exception, default=None
-        What a transformer has raised.
+        The exception that a transformer has raised.
     """
 
     arguments: tuple[Any, ...] = ()
@@ -103,7 +102,7 @@ class Member:
     ----------
     estimator : estimator
     held_out : array-like, default=None
-        What it predicts for rows that it has not seen.
+        Its predictions for the held-out rows.
     """
 
     estimator: Any
@@ -111,16 +110,16 @@ class Member:
 
     @classmethod
     def judged(cls, estimator: Any, X: Any, method: str) -> Member:
-        """Return a fitted estimator with what one of its methods makes of rows.
+        """Return a member with the predictions of one of its estimator's methods for X.
 
-        What only further training would need is dropped.
+        State that only further training would need is dropped.
         """
         forget_training(last_step(estimator))
         return cls(estimator, getattr(estimator, method)(X))
 
 
 def transform(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Transformed:
-    """Run a pipeline's ``fit`` up to its network."""
+    """Fit the transformers of a pipeline; record the arguments that its network would get."""
     start = time.perf_counter()
     found = Transformed()
 
@@ -138,7 +137,7 @@ def transform(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Transfo
 
 
 def through(steps: Sequence[Sequence[tuple[str, Any]]], X: Any) -> Any:
-    """Return what the fitted transformers of pipelines make of X."""
+    """Return X, transformed by the fitted transformers of pipelines."""
     for _, transformer in (step for level in steps for step in level):
         if transformer is not None and transformer != "passthrough":
             X = transformer.transform(X)
@@ -146,7 +145,7 @@ def through(steps: Sequence[Sequence[tuple[str, Any]]], X: Any) -> Any:
 
 
 def ask_for_fit(network: BaseMultilayerPerceptron, transformed: Transformed, common: Common) -> Fit:
-    """Run a network's ``fit`` up to where it would look at the data."""
+    """Call a network's ``fit``, but only check its parameters and record its arguments."""
     if transformed.error is not None:
         return Fit(network, None, None, error=transformed.error)
     asked = Fit(network, None, None)
@@ -170,7 +169,7 @@ def ask_for_fit(network: BaseMultilayerPerceptron, transformed: Transformed, com
 
 @contextmanager
 def called_instead(item: Any, method: str, replacement: Callable[..., Any]) -> Iterator[None]:
-    """Let one method of one object do something else."""
+    """Replace a method of one object within a ``with`` block."""
     vars(item)[method] = replacement
     try:
         yield

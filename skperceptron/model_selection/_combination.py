@@ -1,8 +1,8 @@
-"""How predictions of several models become one: temperatures, weights, greedy selection.
+"""Combining the predictions of several models: temperatures, weights, greedy selection.
 
-Pure functions of arrays. The models are called arms. A is their number, N that of the rows on
-which something is learned, C that of the classes. Rows count what ``sample_weight`` says: a weight
-of 2 equals a repeated row.
+Pure functions of arrays. The models are called arms. A is the number of arms, N that of the rows
+used for learning, C that of the classes. A ``sample_weight`` of 2 has the same effect as repeating
+the row.
 
 Calibration by a temperature: Guo, Pleiss, Sun & Weinberger (2017), On calibration of modern
 neural networks. ICML. Weights of a mixture: Dempster, Laird & Rubin (1977), Maximum likelihood
@@ -39,18 +39,18 @@ __all__ = [
     "tempered",
 ]
 
-#: A temperature lies between these. Where all held-out rows are predicted rightly, their log loss
-#: falls with the temperature down to zero, and the first wrong prediction would cost any amount. Of
-#: 12 random candidates x 5 folds on wine (4 seeds), honest out-of-fold log loss was .086 within
-#: these bounds, .103 within (1/5, 5) and .129 within (1/20, 20).
+#: Bounds of a temperature. If all held-out rows are predicted correctly, their log loss keeps
+#: falling as the temperature goes to zero, and then a single wrong prediction has a huge loss. With
+#: 12 random candidates x 5 folds on wine (4 seeds), the out-of-fold log loss was .086 within these
+#: bounds, .103 within (1/5, 5) and .129 within (1/20, 20).
 TEMPERATURES = (1 / 3, 3.0)
 
-#: Pseudo-counts of all arms together, where there are more than so many. Of 30 random candidates of
-#: which some were bad, on iris, wine and breast cancer, one for each let the bad ones weigh so much
-#: that the log loss was .072 (geometric mean); with three for all it was .060.
+#: Pseudo-counts of all arms together, if there are more arms than this. With 30 random candidates,
+#: some of them bad, on iris, wine and breast cancer, a pseudo-count of 1 for each arm gave the bad
+#: ones so much weight that the log loss was .072 (geometric mean); with 3 in total it was .060.
 PSEUDO_COUNTS = 3.0
 
-#: The least probability whose logarithm is taken: no prediction of the networks is as certain.
+#: Smaller probabilities are raised to this one before their logarithm is taken.
 LEAST_PROBABILITY = 1e-30
 
 
@@ -60,7 +60,7 @@ def log_of(probabilities: Floats) -> Floats:
 
 
 def tempered(logits: Floats, temperature: float) -> Floats:
-    """Return the probabilities that logits (or log-probabilities) mean at a temperature.
+    """Return the softmax of logits (or log-probabilities) divided by a temperature.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def tempered(logits: Floats, temperature: float) -> Floats:
     -------
     ndarray of shape (..., C)
     """
-    # Classes in front: sums over two or three neighbours in memory take five times as long.
+    # Classes on the first axis: sums over two or three adjacent numbers take five times as long.
     powers = np.ascontiguousarray(np.moveaxis(logits, -1, 0) / temperature)
     powers -= powers.max(axis=0)
     np.exp(powers, out=powers)
@@ -83,14 +83,14 @@ def tempered(logits: Floats, temperature: float) -> Floats:
 def fit_temperature(
     logits: Floats, truth: Integers | Floats, sample_weight: Floats | None = None
 ) -> float:
-    """Return the temperature of least log loss (Guo et al. 2017).
+    """Return the temperature with the least log loss (Guo et al. 2017).
 
     Parameters
     ----------
     logits : ndarray of shape (N, C)
         Logits or log-probabilities, all finite.
     truth : ndarray of int, shape (N,), or of float, shape (N, C)
-        The true classes, or rows of their probabilities.
+        The true classes, or the true probabilities of all classes.
     sample_weight : ndarray of shape (N,), default=None
         Non-negative, not all zero.
 
@@ -99,8 +99,8 @@ def fit_temperature(
     float
         Within ``TEMPERATURES``.
     """
-    # The largest logit of each row is 0: its exponential is 1, whatever it is divided by. Rows lie
-    # beside each other, which makes sums over classes fast.
+    # The largest logit of each row becomes 0, so that no exponential overflows at any temperature.
+    # Classes are on the first axis, which makes sums over them fast.
     logits = np.ascontiguousarray((logits - logits.max(axis=1, keepdims=True)).T)
     true = (
         logits[truth, np.arange(len(truth))] if truth.ndim == 1 else (logits * truth.T).sum(axis=0)
@@ -132,14 +132,14 @@ def em_weights(
     Parameters
     ----------
     likelihoods : ndarray of shape (A, N)
-        The probability that each arm gave to what turned out true.
+        The probability that each arm gives to the true class of each row.
     sample_weight : ndarray of shape (N,), default=None
         Non-negative.
     n_steps : int, default=60
-        Steps of expectation and maximisation, from equal weights on.
+        Number of expectation-maximisation steps, starting from equal weights.
     pseudo_count : float, default=1.0
-        Rows that each arm is taken to have explained beforehand: few rows then leave the weights
-        nearly equal. 0 gives the maximum of the likelihood, in the limit of many steps.
+        Number of rows that is added to those that each arm explains, so that few rows leave the
+        weights nearly equal. With 0, many steps approach the maximum of the likelihood.
 
     Returns
     -------
@@ -163,28 +163,28 @@ def nnls_weights(errors: Floats, sample_weight: Floats | None = None) -> Floats:
     Parameters
     ----------
     errors : ndarray of shape (A, N)
-        Predictions minus truth. Errors of several targets may lie beside each other.
+        Predictions minus truth. Errors of several targets may be concatenated.
     sample_weight : ndarray of shape (N,), default=None
         Non-negative.
 
     Returns
     -------
     ndarray of shape (A,)
-        Non-negative, with the sum 1. Equal ones where every arm is perfect.
+        Non-negative, with the sum 1. Equal weights if every arm is perfect.
 
     Notes
     -----
     The sum is 1 exactly, not by a penalty. For w = t v with sum(v) = 1 and any c > 0, the least
     value over t of ``|E w|^2 + c^2 (sum(w) - 1)^2`` is ``c^2 q / (q + c^2)`` with ``q = |E v|^2``.
-    It grows with q: the solution of this unconstrained-sum problem, scaled to the sum 1, has the
-    least ``|E v|^2`` of all such v.
+    It grows with q, so the solution of this problem, in which the sum is free, has the least
+    ``|E v|^2`` of all such v once it is scaled to the sum 1.
     """
     n_arms = len(errors)
     scaled = errors.T if sample_weight is None else (errors * np.sqrt(sample_weight)).T
     largest = np.abs(scaled).max(initial=0.0)
     if largest == 0:
         return np.full(n_arms, 1 / n_arms)
-    # As many rows as arms say the same as all rows.
+    # The triangular factor has at most A rows, but gives the same squared errors.
     triangle: Floats = np.asarray(np.linalg.qr(scaled / largest, mode="r"))
     c = np.sqrt((triangle**2).sum() / n_arms)
     system = np.vstack([triangle, np.full(n_arms, c)])
@@ -193,27 +193,27 @@ def nnls_weights(errors: Floats, sample_weight: Floats | None = None) -> Floats:
 
 
 def minus_log_likelihood(likelihoods: Floats, sample_weight: Floats | None = None) -> Floats:
-    """Return the log loss of each row of probabilities of the truth, (..., N) to (...)."""
+    """Return the log loss, given probabilities of the true classes: (..., N) to (...)."""
     return np.average(-log_of(likelihoods), axis=-1, weights=sample_weight)
 
 
 def mean_square(errors: Floats, sample_weight: Floats | None = None) -> Floats:
-    """Return the mean square of each row of errors, (..., N) to (...)."""
+    """Return the mean square of errors over the last axis: (..., N) to (...)."""
     return np.average(errors**2, axis=-1, weights=sample_weight)
 
 
 def greedy_selection(
     predictions: Floats, loss: Callable[[Floats], Floats], *, n_rounds: int = 50
 ) -> Floats:
-    """Choose arms one by one, with replacement, whose mean has the least loss (Caruana 2004).
+    """Choose arms one by one, with replacement, to minimise the loss of their mean (Caruana 2004).
 
-    Each round adds the arm that makes the mean of all that have been chosen best. An arm may be
-    chosen several times, and weighs what it was chosen. The best mean of all rounds is returned.
+    Each round adds the arm with which the mean of all chosen arms has the least loss. An arm may
+    be chosen several times; its weight is its share of the choices. The best round is returned.
 
     Parameters
     ----------
     predictions : ndarray of shape (A, N)
-        Whatever is averaged and judged: probabilities of the true class, or errors.
+        What is averaged and evaluated: probabilities of the true class, or errors.
     loss : callable
         Maps an array (K, N) of K means to their losses, (K,).
     n_rounds : int, default=50
@@ -243,11 +243,11 @@ class BlendRules:
     Attributes
     ----------
     combination : {"weights", "greedy", "mean"}
-        The weights of least loss, those of a greedy selection, or equal ones.
+        Weights with the least loss, weights from greedy selection, or equal weights.
     calibrate : bool
         Whether a blend of probabilities gets a temperature.
     n_best : int or None
-        How many arms, those with the least loss of their own, get a weight at all; None is all.
+        Only this many arms, those with the least loss by themselves, get a weight; None is all.
     """
 
     combination: str = "weights"
@@ -266,10 +266,10 @@ class BlendRules:
         Parameters
         ----------
         predictions : ndarray of shape (A, N)
-            What is averaged and judged.
+            What is averaged and evaluated.
         loss, best_weights : callable
-            The loss of each of several rows of predictions, and the weights with which their mean
-            has the least loss, given weights of the columns.
+            Called with predictions and ``sample_weight``, they return the loss of each arm, and the
+            weights with which the mean of the arms has the least loss.
         sample_weight : ndarray of shape (N,) or None
         """
         chosen = np.arange(len(predictions))
@@ -321,9 +321,9 @@ def blend_of_probabilities(
     Parameters
     ----------
     probabilities : ndarray of shape (A, N, L, C)
-        For each of L labels of a row, one in every C; L is 1 where classes exclude each other.
+        Of C classes, for each of L labels of a row; L is 1 if classes exclude each other.
     codes : ndarray of int, shape (N, L)
-        The true ones.
+        The true classes.
     sample_weight : ndarray of shape (N,), default=None
     rules : BlendRules
     """
@@ -345,10 +345,10 @@ def blend_to_distributions(
     *,
     rules: BlendRules,
 ) -> Blend:
-    """Learn how to blend arms whose truth is a distribution for each row.
+    """Learn how to blend arms if the truth of each row is a distribution over the classes.
 
-    It is what `blend_of_probabilities` learns where each row comes once with each class, and
-    counts the probability of that class.
+    The result is that of `blend_of_probabilities` for data in which each row occurs once with each
+    class, weighted by the probability of that class.
 
     Parameters
     ----------
@@ -381,12 +381,12 @@ def blend_of_means(
     ----------
     predictions : ndarray of shape (A, N, D)
     y : ndarray of shape (N, D)
-        Errors of each column count in units of its standard deviation.
+        Errors of each column are divided by its standard deviation.
     sample_weight : ndarray of shape (N,), default=None
     rules : BlendRules
     """
     n_arms, n_rows, n_columns = predictions.shape
-    # Squares of the largest floats overflow, those of the smallest vanish.
+    # Squares of very large numbers would overflow, those of very small ones become 0.
     largest = np.abs(y).max(axis=0)
     unit = np.where(largest > 0, largest, 1.0)
     deviation = (y / unit).std(axis=0) * unit

@@ -1,4 +1,4 @@
-"""Ensembles whose members differ in parameters and in rows: fit, and combined predictions."""
+"""Ensembles whose members differ in parameters and training rows: fit and predictions."""
 
 from __future__ import annotations
 
@@ -52,16 +52,16 @@ __all__ = ["BaseCrossEnsemble", "weight_in"]
 
 
 def weight_in(params: Mapping[str, Any], estimator: Any, X: Any) -> Floats | None:
-    """Return the weights of the rows among the arguments of an estimator's ``fit``, checked."""
+    """Return the checked sample weights among the arguments of ``fit``; None if there are none."""
     for name in ("sample_weight", f"{path_of(estimator)}sample_weight"):
         if params.get(name) is not None:
             return check_sample_weight(params[name], X)
     return None
 
 
-# Long for what its subclasses share: fit, splits, combination and predictions are one story.
+# Long because it holds all that its subclasses share: fit, splits, combination, predictions.
 class BaseCrossEnsemble(BaseEnsemble):
-    """What both ensembles share: parameters, fit, how members are combined."""
+    """Base of both cross ensembles: parameters, fit, combination of the members."""
 
     _parameter_constraints: dict[str, Rules] = {
         "estimator": [Having("an estimator with fit and predict", ("fit", "predict"))],
@@ -75,17 +75,17 @@ class BaseCrossEnsemble(BaseEnsemble):
         "callbacks": [CALLBACKS, None],
     }
 
-    # Pickles of version 0.1.0 have none of their own.
+    # For pickles of version 0.1.0, which lack it.
     callbacks = None
 
     _output: Output
 
     @abstractmethod
     def _described(self, y: Any) -> tuple[Any, Any, Any]:
-        """Return what y is like, y as members are given it, and the truth as an array."""
+        """Return the kind of output, y as members get it, and the true values as an array."""
 
     def _rules(self) -> BlendRules:
-        """Return how arms are weighted."""
+        """Return the rules by which arms are weighted."""
         return BlendRules(self.combination, bool(getattr(self, "calibrate", False)))
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -101,11 +101,11 @@ class BaseCrossEnsemble(BaseEnsemble):
             Targets.
 
         **params : dict of str -> object
-            `groups` are for the splitter, all else for the ``fit`` of the members; arrays with
-            one entry per row are split like X. The `sample_weight` that reaches the networks
-            (of a pipeline, without metadata routing, ``network__sample_weight``) weighs the
-            rows wherever something is learned: weights, temperatures, scores. With metadata
-            routing, what estimator and splitter request.
+            `groups` are passed to the splitter, all others to the ``fit`` of the members; arrays
+            with one entry per row are split like X. The `sample_weight` of the networks (of a
+            pipeline, without metadata routing, ``network__sample_weight``) also applies to
+            weights, temperatures and scores. With metadata routing, what estimator and splitter
+            request.
 
         Returns
         -------
@@ -154,7 +154,7 @@ class BaseCrossEnsemble(BaseEnsemble):
         return params, {"groups": groups}
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Tell which metadata the members and the splitter take.
+        """Return which metadata the members and the splitter take.
 
         Returns
         -------
@@ -178,7 +178,7 @@ class BaseCrossEnsemble(BaseEnsemble):
         else:
             splitter = check_cv(cv)
         rows = np.arange(num_samples(y))
-        # What is stratified are the likeliest classes.
+        # Rows of probabilities are stratified by their most likely class.
         labels = y.argmax(axis=1) if is_soft else y
         splits = [(rows[train], rows[test]) for train, test in splitter.split(X, labels, **params)]
         if not all(len(test) for _, test in splits):
@@ -218,7 +218,7 @@ class BaseCrossEnsemble(BaseEnsemble):
         output: Output,
         found: Combination,
     ) -> None:
-        """Become an ensemble of fitted members."""
+        """Set the fitted attributes of the ensemble."""
         self.params_ = list(arms)
         self.splits_ = list(splits)
         self.estimators_ = [[member.estimator for member in arm] for arm in members]
@@ -231,7 +231,7 @@ class BaseCrossEnsemble(BaseEnsemble):
         self._describe_features()
 
     def _tell(self) -> None:
-        """Print what has come out, if asked."""
+        """Print weights and scores, if `verbose`."""
         if not self.verbose:
             return
         for arm, weight, temperature in zip(
@@ -245,7 +245,7 @@ class BaseCrossEnsemble(BaseEnsemble):
         return [member for arm in super()._fitted_members() for member in arm]
 
     def _predictions_of_arms(self, X: Any) -> Iterator[tuple[float, list[Floats]]]:
-        """Yield the weight of each arm that counts, and its members' tempered predictions."""
+        """Yield each non-zero weight, and the tempered predictions of the members of its arm."""
         self._fitted_members()
         arms = [
             (weight, temperature, arm)
@@ -260,7 +260,7 @@ class BaseCrossEnsemble(BaseEnsemble):
             plain(self.n_jobs), sum(_n_weights(one) for one in networks) * num_samples(X)
         )
         if workers > 1:
-            # NumPy calculates outside Python's lock: threads need no copies.
+            # NumPy releases the GIL, so threads suffice, and they need no copies.
             with blas_limited_to(1):
                 parallel = Parallel(n_jobs=workers, require="sharedmem")
                 found = iter(parallel(delayed(self._tempered)(*task) for task in tasks))
@@ -274,13 +274,13 @@ class BaseCrossEnsemble(BaseEnsemble):
             return self._tempered(*task)
 
     def _tempered(self, member: Any, temperature: float, X: Any) -> Floats:
-        """Return what a member predicts, at its arm's temperature."""
+        """Return a member's predictions at its arm's temperature."""
         output = self._output
         aligned = output.aligned(member, getattr(member, output.method)(X))
         return output.tempered(aligned, temperature)
 
     def _blended(self, X: Any, return_std: bool) -> Any:
-        """Return what the ensemble predicts, and the spread of its members if asked."""
+        """Return the ensemble's predictions, and the deviation of its members if `return_std`."""
         weights, means, deviations = [], [], []
         for weight, members in self._predictions_of_arms(X):
             weights.append(weight)
@@ -292,14 +292,14 @@ class BaseCrossEnsemble(BaseEnsemble):
         if not return_std:
             return blended
         center = np.tensordot(shares, predictions, axes=1)
-        # Within each arm, and between arms.
+        # The deviation within each arm and the distance of its mean from that of all arms.
         apart = np.hypot(np.stack(deviations), predictions - center)
         exponent = np.frexp(apart.max(axis=0))[1]
         squares = np.tensordot(shares, np.ldexp(apart, -exponent) ** 2, axes=1)
         return blended, self._output.shown(np.ldexp(np.sqrt(squares), exponent))
 
     def predict_members(self, X: Any) -> Floats:
-        """Return what each member predicts, as it is: not calibrated.
+        """Return the predictions of each member, not calibrated.
 
         Parameters
         ----------
@@ -309,7 +309,7 @@ class BaseCrossEnsemble(BaseEnsemble):
         Returns
         -------
         ndarray of shape (n_arms, n_splits, n_samples, ...)
-            Shaped as one prediction, for each member.
+            The predictions of each member.
         """
         self._fitted_members()
         output = self._output
@@ -327,7 +327,7 @@ class BaseCrossEnsemble(BaseEnsemble):
 
     @property
     def validation_loss_curves_(self) -> list[list[Any]]:
-        """Losses of each member on its held-out rows, epoch by epoch; None where not watched."""
+        """Losses of each member on its held-out rows, epoch by epoch; None if not recorded."""
         return self._curves("validation_loss_curve_")
 
     def _curves(self, name: str) -> list[list[Any]]:
@@ -336,7 +336,7 @@ class BaseCrossEnsemble(BaseEnsemble):
 
 
 def _n_weights(network: Any) -> int:
-    """Return how many weights a fitted network has; nothing, if it is none of ours."""
+    """Return how many weights a fitted network has; 0 for other estimators."""
     return sum(weights.size for weights in getattr(network, "coefs_", ()))
 
 
@@ -350,7 +350,7 @@ def _parts(
     output: Output,
     jobs: Sequence[Job],
 ) -> list[Part]:
-    """Return the rows of all splits, with those that networks are validated on."""
+    """Return one part per split, with the rows that networks are validated on."""
     watched = [_watched(split, y, sample_weight, output) for split in splits]
     is_array = isinstance(X, np.ndarray) or (sparse.issparse(X) and X.format == "csr")
     may_share = (
@@ -359,7 +359,7 @@ def _parts(
         and all(job.network is job.estimator and job.is_validated for job in jobs)
         and all(of_split.any() for of_split in watched)
     )
-    # Networks that share the rows copy nothing but a fold that is predicted.
+    # Networks that share the rows copy only the held-out fold, to predict it.
     params = check_method_params(X, params=params) if may_share else params
     return [
         Part(X, y, params, split, estimator, of_split, sample_weight, may_share)
@@ -368,13 +368,13 @@ def _parts(
 
 
 def _watched(split: Split, y: Any, sample_weight: Floats | None, output: Output) -> Booleans:
-    """Tell which of the rows that a split holds out networks can be validated on."""
+    """Return a mask of the held-out rows of a split that networks can be validated on."""
     train, test = split
     watched = np.ones(len(test), dtype=bool)
     if sample_weight is not None:
         watched &= sample_weight[test] > 0
     is_soft = isinstance(output, SoftOutput)
     if isinstance(output, ProbabilityOutput) and not (output.is_multilabel or is_soft):
-        # A class whose only row is held out is unknown to the network.
+        # The network does not know a class of which all rows are held out.
         watched &= np.isin(safe_indexing(y, test), safe_indexing(y, train))
     return watched

@@ -1,4 +1,4 @@
-"""The ensembles whose members differ in parameters and in rows, for labels and for numbers."""
+"""Classifier and regressor ensembles whose members differ in parameters and training rows."""
 
 from __future__ import annotations
 
@@ -32,83 +32,83 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
     """Classifiers with several settings, each on several folds, combined by held-out rows.
 
     Each arm, a set of parameters, is fitted to the training rows of each split; all these
-    networks are trained together, as stacks. A network watches the rows that its split holds out
-    and gets back the weights of its best epoch. What the arms predict for rows that they have not
-    seen then decides how they are combined: a temperature makes each arm's probabilities neither
-    too confident nor too cautious, a weight says how much it counts, and a last temperature
-    calibrates the mixture. An arm that does harm thus gets hardly any weight.
+    networks are trained together, as stacks. A network is validated on the held-out rows of its
+    split and gets the weights of its best epoch. The predictions for held-out rows then decide how
+    the arms are combined: a temperature calibrates the probabilities of each arm, so that they are
+    neither too confident nor too cautious, a weight sets its share in the mixture, and a last
+    temperature calibrates the mixture. A harmful arm thus gets hardly any weight.
 
     Parameters
     ----------
     estimator : estimator object
         One of the multi-layer perceptrons that classify, or a pipeline that ends in one, whose
         transformers are fitted to the training rows of each split. Any other classifier with
-        ``predict_proba`` works too, but is not watched.
+        ``predict_proba`` works too, but gets no validation rows.
 
     param_grid : dict or list of dicts
         The arms, as in :class:`~sklearn.model_selection.ParameterGrid`: lists of values by
         parameter name. ``{}`` is a single arm, the estimator as it is.
 
     cv : int, cross-validation generator or iterable, default=4
-        The splits. An integer means so many shuffled folds, stratified by class, drawn with
-        `random_state`; None means five. Rows that several splits hold out, as those of
+        The splits. An integer is a number of shuffled folds, stratified by class, drawn with
+        `random_state`; None means five. Rows that several splits hold out, as with
         :class:`~sklearn.model_selection.RepeatedStratifiedKFold`, count once: their predictions
-        are averaged. Rows that none holds out, as with
+        are averaged. Rows that no split holds out, as with
         :class:`~sklearn.model_selection.ShuffleSplit`, or the first ones with
-        :class:`~sklearn.model_selection.TimeSeriesSplit`, train but have no say in how arms are
-        combined.
+        :class:`~sklearn.model_selection.TimeSeriesSplit`, are used to train members, but not to
+        combine the arms.
 
     combination : {"weights", "greedy", "mean"}, default="weights"
         How arms are weighted. "weights" maximises the likelihood of the held-out rows under the
-        mixture, with 60 steps of expectation and maximisation and one pseudo-count per arm (three
-        for all, where arms are more); "greedy" adds arms one by one, with replacement (Caruana
-        et al. 2004); "mean" weighs all alike.
+        mixture, with 60 expectation-maximisation steps and one pseudo-count per arm (three in
+        total for more than three arms); "greedy" adds arms one by one, with replacement (Caruana
+        et al. 2004); "mean" gives all arms the same weight.
 
     calibrate : bool, default=True
         Whether temperatures are learned; they are 1 otherwise.
 
     restore_best : bool, default=True
-        Whether each network watches the rows that its split holds out. One without
-        `early_stopping` is trained for `max_iter` epochs and gets back the weights of the epoch
-        with the least loss there; one with `early_stopping` keeps its own rules, but has them
-        judged on these rows. If False, networks are trained as if alone. L-BFGS, which has no
-        epochs, is never watched.
+        Whether each network is validated on the held-out rows of its split. A network without
+        `early_stopping` is trained for `max_iter` epochs and then gets the weights of the epoch
+        with the least validation loss; one with `early_stopping` applies its own rules to these
+        rows. If False, networks are trained as if alone. L-BFGS, which has no epochs, is never
+        validated.
 
     n_jobs : int, default=None
         Number of workers. Each trains stacks of its own.
 
     verbose : int, default=0
-        Whether the numbers of arms and folds, their weights and the score are printed, and each
-        second how the stack at hand gets on; 2 also each member that has ended.
+        1 prints the numbers of arms and folds, the weights, the score and, each second, the
+        progress of the current stack; 2 also prints a line for each member that has ended.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the folds and of the members' seeds. The estimator's own `random_state` is not
-        used, that of an arm is.
+        Seed of the folds and of the members' seeds. The estimator's own `random_state` is
+        ignored, but one in `param_grid` is used.
 
     callbacks : list of callbacks, default=None
-        Told of each member, and of its epochs, as scikit-learn's ``ProgressBar`` is. Callbacks that
-        end or save a fit belong to the network.
+        Called for each member and its epochs, such as scikit-learn's ``ProgressBar``. Callbacks
+        that end or save a single fit must be set on the network.
 
     Attributes
     ----------
     estimators_ : list of lists of estimators
-        The fitted members: for each arm, one for each split. Those of a pipeline share
-        their transformers with other arms that have the same ones.
+        The fitted members: for each arm, one for each split. Pipelines of different arms share
+        the fitted transformers of a split if these have the same parameters.
 
     params_ : list of dicts
         The parameters of each arm.
 
     splits_ : list of tuples of ndarrays
-        The rows of each split, to train on and held out.
+        The training rows and the held-out rows of each split.
 
     weights_ : ndarray of shape (n_arms,)
-        What each arm counts: non-negative, with the sum 1.
+        Weight of each arm: non-negative, with the sum 1.
 
     temperatures_ : ndarray of shape (n_arms,)
-        By what the logits of each arm are divided.
+        Divisor of the logits of each arm.
 
     temperature_ : float
-        By what the logarithm of the mixture is divided.
+        Divisor of the logarithm of the mixture.
 
     oof_predictions_ : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
         Probabilities of the training rows from members that have not seen them, with weights
@@ -118,11 +118,11 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
         The same for each arm, calibrated.
 
     oof_score_ : float
-        Accuracy of `oof_predictions_`. The rows have chosen the epochs of their members and the
-        temperatures of the arms, but neither weights nor the last temperature.
+        Accuracy of `oof_predictions_`. These rows were used to choose the epochs of their members
+        and the temperatures of the arms, but neither the weights nor the last temperature.
 
     oof_loss_ : float
-        Their log loss; with several labels per row, its mean over the labels.
+        Log loss of `oof_predictions_`; with several labels per row, its mean over the labels.
 
     loss_curves_ : list of lists
         Training losses of each member, epoch by epoch.
@@ -147,13 +147,13 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
 
     Notes
     -----
-    Where y holds rows of probabilities, which :class:`~skperceptron.MLPSoftmaxClassifier` learns,
-    weights and temperatures minimise the cross entropy to them; splits are stratified, and the
-    score counts, by the likeliest classes.
+    If y holds rows of probabilities, which :class:`~skperceptron.MLPSoftmaxClassifier` accepts,
+    weights and temperatures minimise the cross entropy to them. Stratification and score then use
+    the most likely class of each row.
 
-    Where a row has several labels, each label is a classification of its own; arms have the same
-    weight and temperature for all of them. A class that the training rows of a split lack has the
-    probability 0 for its members.
+    If rows have several labels, each label is a separate classification; an arm has the same weight
+    and temperature for all of them. Members give the probability 0 to a class that their training
+    rows lack.
 
     References
     ----------
@@ -220,7 +220,7 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
 
     @property
     def temperature_(self) -> Any:
-        """By what the logarithm of the mixture is divided."""
+        """Divisor of the logarithm of the mixture."""
         self._fitted_members()
         return self._blend.temperature
 
@@ -241,13 +241,13 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
             Probability of each class or label.
 
         std : ndarray of the same shape
-            Weighted standard deviation of the members, calibrated by their arm's temperature;
-            only if `return_std`.
+            Weighted standard deviation over the members, calibrated with the temperature of
+            their arm; only if `return_std`.
         """
         return self._blended(X, return_std)
 
     def decision_function(self, X: Any) -> Floats:
-        """Return logarithms of odds or probabilities.
+        """Return log-odds or log-probabilities.
 
         Parameters
         ----------
@@ -257,8 +257,8 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
         Returns
         -------
         ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
-            Of two classes, the log-odds of ``classes_[1]``; of more, the log-probability of each;
-            of several labels, the log-odds of each.
+            For two classes, the log-odds of ``classes_[1]``; for more, the log-probability of
+            each; for several labels per row, the log-odds of each.
         """
         probability = self.predict_proba(X)
         if self._output.is_multilabel:
@@ -283,72 +283,73 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
     """Regressors with several settings, each on several folds, combined by held-out rows.
 
     Each arm, a set of parameters, is fitted to the training rows of each split; all these
-    networks are trained together, as stacks. A network watches the rows that its split holds out
-    and gets back the weights of its best epoch. What the arms predict for rows that they have not
-    seen then decides how much each counts. An arm that does harm thus gets hardly any weight.
+    networks are trained together, as stacks. A network is validated on the held-out rows of its
+    split and gets the weights of its best epoch. The predictions for held-out rows then decide the
+    weight of each arm. A harmful arm thus gets hardly any weight.
 
     Parameters
     ----------
     estimator : estimator object
         A :class:`~skperceptron.MLPRegressor`, or a pipeline that ends in one, whose transformers
-        are fitted to the training rows of each split. Any other regressor works too, but is not
-        watched. Quantiles (``loss="pinball"``) are refused: weights are learned for means.
+        are fitted to the training rows of each split. Any other regressor works too, but gets
+        no validation rows. Quantiles (``loss="pinball"``) are refused: weights are learned for
+        means.
 
     param_grid : dict or list of dicts
         The arms, as in :class:`~sklearn.model_selection.ParameterGrid`: lists of values by
         parameter name. ``{}`` is a single arm, the estimator as it is.
 
     cv : int, cross-validation generator or iterable, default=4
-        The splits. An integer means so many shuffled folds, drawn with `random_state`; None means
-        five. Rows that several splits hold out, as those of
+        The splits. An integer is a number of shuffled folds, drawn with `random_state`; None means
+        five. Rows that several splits hold out, as with
         :class:`~sklearn.model_selection.RepeatedKFold`, count once: their predictions are
-        averaged. Rows that none holds out, as with
+        averaged. Rows that no split holds out, as with
         :class:`~sklearn.model_selection.ShuffleSplit`, or the first ones with
-        :class:`~sklearn.model_selection.TimeSeriesSplit`, train but have no say in how arms are
-        combined.
+        :class:`~sklearn.model_selection.TimeSeriesSplit`, are used to train members, but not to
+        combine the arms.
 
     combination : {"weights", "greedy", "mean"}, default="weights"
         How arms are weighted. "weights" minimises the squared error of the held-out rows, by
-        non-negative least squares with the sum 1 (Breiman 1996); "greedy" adds arms one by
-        one, with replacement (Caruana et al. 2004); "mean" weighs all alike. Several columns of y
-        have the same weights; errors of each count in units of its standard deviation.
+        non-negative least squares with the sum 1 (Breiman 1996); "greedy" adds arms one by one,
+        with replacement (Caruana et al. 2004); "mean" gives all arms the same weight. All columns
+        of y share the weights; the errors of each are divided by its standard deviation.
 
     restore_best : bool, default=True
-        Whether each network watches the rows that its split holds out. One without
-        `early_stopping` is trained for `max_iter` epochs and gets back the weights of the epoch
-        with the least loss there; one with `early_stopping` keeps its own rules, but has them
-        judged on these rows. If False, networks are trained as if alone. L-BFGS, which has no
-        epochs, is never watched.
+        Whether each network is validated on the held-out rows of its split. A network without
+        `early_stopping` is trained for `max_iter` epochs and then gets the weights of the epoch
+        with the least validation loss; one with `early_stopping` applies its own rules to these
+        rows. If False, networks are trained as if alone. L-BFGS, which has no epochs, is never
+        validated.
 
     n_jobs : int, default=None
         Number of workers. Each trains stacks of its own.
 
     verbose : int, default=0
-        Whether the numbers of arms and folds, their weights and the score are printed, and each
-        second how the stack at hand gets on; 2 also each member that has ended.
+        1 prints the numbers of arms and folds, the weights, the score and, each second, the
+        progress of the current stack; 2 also prints a line for each member that has ended.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the folds and of the members' seeds. The estimator's own `random_state` is not
-        used, that of an arm is.
+        Seed of the folds and of the members' seeds. The estimator's own `random_state` is
+        ignored, but one in `param_grid` is used.
 
     callbacks : list of callbacks, default=None
-        Told of each member, and of its epochs, as scikit-learn's ``ProgressBar`` is. Callbacks that
-        end or save a fit belong to the network.
+        Called for each member and its epochs, such as scikit-learn's ``ProgressBar``. Callbacks
+        that end or save a single fit must be set on the network.
 
     Attributes
     ----------
     estimators_ : list of lists of estimators
-        The fitted members: for each arm, one for each split. Those of a pipeline share
-        their transformers with other arms that have the same ones.
+        The fitted members: for each arm, one for each split. Pipelines of different arms share
+        the fitted transformers of a split if these have the same parameters.
 
     params_ : list of dicts
         The parameters of each arm.
 
     splits_ : list of tuples of ndarrays
-        The rows of each split, to train on and held out.
+        The training rows and the held-out rows of each split.
 
     weights_ : ndarray of shape (n_arms,)
-        What each arm counts: non-negative, with the sum 1.
+        Weight of each arm: non-negative, with the sum 1.
 
     temperatures_ : ndarray of shape (n_arms,)
         All 1: means have no temperature.
@@ -361,11 +362,11 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
         The same for each arm.
 
     oof_score_ : float
-        R2 of `oof_predictions_`. The rows have chosen the epochs of their members, but not the
-        weights.
+        R2 of `oof_predictions_`. These rows were used to choose the epochs of their members, but
+        not the weights.
 
     oof_loss_ : float
-        Their mean squared error.
+        Mean squared error of `oof_predictions_`.
 
     loss_curves_ : list of lists
         Training losses of each member, epoch by epoch.
@@ -451,7 +452,7 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
             Mean prediction.
 
         std : ndarray of the same shape
-            Weighted standard deviation of the members; only if `return_std`.
+            Weighted standard deviation over the members; only if `return_std`.
         """
         return self._blended(X, return_std)
 

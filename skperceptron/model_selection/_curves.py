@@ -30,20 +30,20 @@ __all__ = [
 
 
 class StackedPredictions:
-    """scikit-learn's ``Parallel``, for calls of ``_fit_and_predict``.
+    """Replaces scikit-learn's ``Parallel`` for calls of ``_fit_and_predict``.
 
     Parameters
     ----------
     n_jobs : int or None
     **options
-        The others of :class:`joblib.Parallel`; all splits are given to workers at once.
+        Others of :class:`joblib.Parallel`, ignored: all splits are given to workers at once.
     """
 
     def __init__(self, n_jobs: int | None = None, **options: Any) -> None:
         self._n_jobs = n_jobs
 
     def __call__(self, tasks: Iterable[Any]) -> list[Any]:
-        """Fit all splits as stacks, and let each call go on with an estimator that is fitted."""
+        """Fit all splits as stacks, then run each call with its fitted estimator."""
         calls = [(wrapped.__wrapped__, arguments) for wrapped, arguments, _ in tasks]
         parts, jobs = [], []
         for i, (_, (estimator, X, y, train, test, fit_params, _)) in enumerate(calls):
@@ -105,7 +105,7 @@ def stacked_cross_val_score(
         How much is printed.
 
     params : dict, default=None
-        For the ``fit`` of the estimator, the scorer and the splitter.
+        Passed to the estimator's ``fit``, the scorer and the splitter.
 
     pre_dispatch : int or str, default='2*n_jobs'
         How many stacks are handed to workers in advance.
@@ -114,7 +114,7 @@ def stacked_cross_val_score(
         The score of a fit that fails.
 
     callbacks : list of callbacks, default=None
-        Told of each network, and of its epochs, as scikit-learn's ``ProgressBar`` is.
+        Called for each network and its epochs, such as scikit-learn's ``ProgressBar``.
 
     Returns
     -------
@@ -164,7 +164,7 @@ def stacked_cross_val_predict(
     pre_dispatch="2*n_jobs",
     method="predict",
 ) -> Any:
-    """Predict each row by a network that has not seen it; the networks are one stack.
+    """Predict each row by a network that has not seen it; the networks are trained as one stack.
 
     The same results as :func:`sklearn.model_selection.cross_val_predict` to rounding.
 
@@ -190,22 +190,22 @@ def stacked_cross_val_predict(
         Number of workers.
 
     verbose : int, default=0
-        Ignored: stacks do not tell of single fits.
+        Ignored: stacks do not report single fits.
 
     params : dict, default=None
-        For the ``fit`` of the estimator and the splitter.
+        Passed to the estimator's ``fit`` and the splitter.
 
     pre_dispatch : int or str, default='2*n_jobs'
         Ignored: all splits are handed to workers at once.
 
     method : {'predict', 'predict_proba', 'predict_log_proba', 'decision_function'}, \
             default='predict'
-        What predicts.
+        The method that predicts.
 
     Returns
     -------
     ndarray
-        What `method` returns, in the order of X.
+        The results of `method`, in the order of X.
 
     Examples
     --------
@@ -283,7 +283,7 @@ def stacked_learning_curve(
         The metric; None is the estimator's own ``score``.
 
     exploit_incremental_learning : bool, default=False
-        Whether ``partial_fit`` goes on from each size to the next; such fits are not stacked.
+        Whether ``partial_fit`` continues from each size to the next; such fits are not stacked.
 
     n_jobs : int, default=None
         Number of workers.
@@ -307,10 +307,10 @@ def stacked_learning_curve(
         Whether times are returned, too.
 
     params : dict, default=None
-        For the ``fit`` of the estimator, the scorer and the splitter.
+        Passed to the estimator's ``fit``, the scorer and the splitter.
 
     callbacks : list of callbacks, default=None
-        Told of each network, and of its epochs, as scikit-learn's ``ProgressBar`` is. Not with
+        Called for each network and its epochs, such as scikit-learn's ``ProgressBar``. Not with
         `exploit_incremental_learning`.
 
     Returns
@@ -343,7 +343,7 @@ def stacked_learning_curve(
             " exploit_incremental_learning=True there are none: pass callbacks=None."
         )
     with told(LearningCurve(estimator, callbacks), X, y) as parallel:
-        # What goes on with partial_fit from size to size trains one network after another.
+        # With partial_fit from size to size, networks are trained one after another.
         stacked = seeing(learning_curve, Parallel=parallel)
         return (learning_curve if exploit_incremental_learning else stacked)(
             estimator,
@@ -427,10 +427,10 @@ def stacked_validation_curve(
         The score of a fit that fails.
 
     params : dict, default=None
-        For the ``fit`` of the estimator, the scorer and the splitter.
+        Passed to the estimator's ``fit``, the scorer and the splitter.
 
     callbacks : list of callbacks, default=None
-        Told of each network, and of its epochs, as scikit-learn's ``ProgressBar`` is.
+        Called for each network and its epochs, such as scikit-learn's ``ProgressBar``.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """Tasks for the workers of a Dask cluster: each large array is sent once, not within each task.
 
 An array becomes a task of its own, whose result is the array. Dask sends such a result to each
-worker that needs it and, unlike data that were scattered, makes it again when a worker has died.
+worker that needs it and, unlike scattered data, makes it again if a worker dies.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from ._sending import Sender
 
 __all__ = ["DaskSender"]
 
-#: Bytes from which on an array is worth a task, which takes a millisecond.
+#: An array of at least this many bytes gets a task of its own, which takes a millisecond.
 LARGE = 10_000
 
 
 class DaskSender(Sender):
     """Sends tasks to the workers of a Dask cluster.
 
-    Arrays and results stay there as long as this object lives.
+    Arrays stay there as long as this object lives, results as long as their futures.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class DaskSender(Sender):
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        # By their ids, with the arrays, so that no other one gets the same id.
+        # By the ids of the arrays. These are kept, too, so that no other array gets the same id.
         self._sent: dict[int, tuple[Any, Any]] = {}
 
     def task(self, function: Callable[..., Any], *arguments: Any) -> tuple[Any, ...]:
@@ -55,7 +55,7 @@ class DaskSender(Sender):
             return value
         if id(value) not in self._sent:
             with warnings.catch_warnings():
-                # Dask advises to scatter what is large. Scattered data would die with a worker.
+                # Dask advises to scatter large data, but those would be lost if a worker died.
                 warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
                 self._sent[id(value)] = value, self._client.submit(_itself, value, pure=False)
         return self._sent[id(value)][1]
@@ -90,7 +90,7 @@ class _Unpickler(pickle.Unpickler):
     ----------
     file : file object
     aside : tuple
-        What the pickler has put aside.
+        The values that the pickler has put aside.
     """
 
     def __init__(self, file: io.BytesIO, aside: tuple[Any, ...]) -> None:
@@ -103,8 +103,8 @@ class _Unpickler(pickle.Unpickler):
 
 def _run(written: bytes, *aside: Any) -> Any:
     """Run a task on a worker."""
-    # Once all workers but one have died, joblib runs tasks in the client, where nobody has
-    # waited for the futures.
+    # If only one worker is left, joblib runs tasks in the client, where futures have not been
+    # replaced by their results.
     aside = tuple(value.result() if _is_future(value) else value for value in aside)
     function, arguments = _Unpickler(io.BytesIO(written), aside).load()
     return function(*arguments)

@@ -27,7 +27,7 @@ __all__ = ["StackedEnsembleClassifier", "StackedEnsembleRegressor"]
 
 
 class _StackedEnsemble(BaseEnsemble):
-    """What both ensembles share: parameters, fit, the predictions of the members."""
+    """Base of both ensembles: parameters, fit, the predictions of the members."""
 
     _parameter_constraints: dict[str, Rules] = {
         "estimator": [Having("an estimator with fit and predict", ("fit", "predict"))],
@@ -38,7 +38,7 @@ class _StackedEnsemble(BaseEnsemble):
         "callbacks": [CALLBACKS, None],
     }
 
-    # Pickles of version 0.1.0 have none of their own.
+    # For pickles of version 0.1.0, which lack them.
     verbose = 0
     callbacks = None
 
@@ -72,8 +72,8 @@ class _StackedEnsemble(BaseEnsemble):
             Targets.
 
         **params : dict of str -> object
-            For the ``fit`` of the members, such as `sample_weight`; with metadata routing, what
-            they request.
+            Passed to the ``fit`` of the members, such as `sample_weight`; with metadata routing,
+            what they request.
 
         Returns
         -------
@@ -98,7 +98,7 @@ class _StackedEnsemble(BaseEnsemble):
         return self
 
     def _of_members(self, method: str, X: Any) -> Floats:
-        """Return what a method of each member makes of X, (M, n_samples, ...)."""
+        """Return the results of a method of all members for X, (M, n_samples, ...)."""
         return np.stack([getattr(member, method)(X) for member in self._fitted_members()])
 
 
@@ -125,16 +125,16 @@ class StackedEnsembleClassifier(EnsembleClassifierMixin, _StackedEnsemble, BaseE
         Seed of the members' seeds; the estimator's own `random_state` is not used.
 
     verbose : bool or int, default=0
-        1 prints each second how the stack at hand gets on, 2 also each member that has ended.
+        1 prints the progress of the current stack each second, 2 also each member that ended.
 
     callbacks : list of callbacks, default=None
-        Told of each member, and of its epochs, as scikit-learn's ``ProgressBar`` is. Callbacks that
-        end or save a fit belong to the network.
+        Called for each member and its epochs, such as scikit-learn's ``ProgressBar``. Callbacks
+        that end or save a single fit must be set on the network.
 
     Attributes
     ----------
     estimators_ : list of estimators
-        The fitted members. Those of a pipeline share their transformers.
+        The fitted members. If they are pipelines, they share their transformers.
 
     classes_ : ndarray of shape (n_classes,)
         Class labels.
@@ -239,16 +239,16 @@ class StackedEnsembleRegressor(EnsembleRegressorMixin, _StackedEnsemble, BaseEst
         Seed of the members' seeds; the estimator's own `random_state` is not used.
 
     verbose : bool or int, default=0
-        1 prints each second how the stack at hand gets on, 2 also each member that has ended.
+        1 prints the progress of the current stack each second, 2 also each member that ended.
 
     callbacks : list of callbacks, default=None
-        Told of each member, and of its epochs, as scikit-learn's ``ProgressBar`` is. Callbacks that
-        end or save a fit belong to the network.
+        Called for each member and its epochs, such as scikit-learn's ``ProgressBar``. Callbacks
+        that end or save a single fit must be set on the network.
 
     Attributes
     ----------
     estimators_ : list of estimators
-        The fitted members. Those of a pipeline share their transformers.
+        The fitted members. If they are pipelines, they share their transformers.
 
     n_features_in_ : int
         Number of features seen by `fit`.

@@ -35,10 +35,10 @@ __all__ = ["BaseEnsemble", "EnsembleClassifierMixin", "EnsembleRegressorMixin", 
 
 
 def mean_of(predictions: Any) -> Floats:
-    """Return the mean over the first axis; sums of the largest predictions do not overflow."""
+    """Return the mean over the first axis; sums of very large predictions do not overflow."""
     predictions = np.asarray(predictions)
     most = np.finfo(np.result_type(predictions, np.float32)).max / len(predictions)
-    # Scaling takes several times as long as the mean, and changes no other bits.
+    # Usually no scaling is needed. It takes several times as long, but changes no bits.
     if np.abs(predictions).max(initial=0) < most:
         return predictions.mean(axis=0)
     scaled, exponent = _scaled(predictions)
@@ -52,7 +52,7 @@ def deviation_of(predictions: Any) -> Floats:
 
 
 def _scaled(predictions: Any) -> tuple[Floats, Any]:
-    """Return numbers of at most 1 and the powers of two that they lack, which round nothing."""
+    """Return numbers scaled to at most 1 by powers of two, without rounding, and the exponents."""
     exponent = np.frexp(np.abs(predictions).max(axis=0))[1]
     return np.ldexp(predictions, -exponent), exponent
 
@@ -69,7 +69,7 @@ class BaseEnsemble(
 
     @contextmanager
     def _telling(self, n_members: int, X: Any, y: Any, params: Any) -> Iterator[Told]:
-        """Yield who is told how members get on: callbacks, and who reads what is printed."""
+        """Yield the receivers of progress reports: callback tasks, and how much is printed."""
         refuse_single_fits(self)
         with listening(self, n_members, X, y, params.get("sample_weight")) as listener:
             contexts = [listener.subtask("member") for _ in range(n_members * listener.listens)]
@@ -85,7 +85,7 @@ class BaseEnsemble(
         return network if is_network else None, f"the first of {len(members)} members"
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Tell which metadata the members take.
+        """Return which metadata the members take.
 
         Returns
         -------
@@ -97,7 +97,7 @@ class BaseEnsemble(
         return router.add(estimator=self.estimator, method_mapping=mapping)
 
     def _params_of_members(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Return those of the arguments of ``fit`` that the members take."""
+        """Return the arguments of ``fit`` that are passed to the members."""
         if get_config()["enable_metadata_routing"]:
             return dict(process_routing(self, "fit", **params).estimator.fit)
         return params
@@ -108,7 +108,7 @@ class BaseEnsemble(
         return self.estimators_
 
     def _target_of_members(self) -> Any:
-        """Return what the first member's network is asked for; None if it is no network."""
+        """Return the target of the first member's network; None for other estimators."""
         member = last_step(self._fitted_members()[0])
         is_network = isinstance(member, BaseMultilayerPerceptron)
         return fitted_network(member).target if is_network else None
@@ -128,7 +128,7 @@ class BaseEnsemble(
 
 
 class EnsembleClassifierMixin(ClassifierMixin):
-    """Labels and logarithms from the probabilities of an ensemble."""
+    """Labels, log-probabilities and accuracy, from the probabilities of an ensemble."""
 
     classes_: Any
     estimator: Any
@@ -144,7 +144,7 @@ class EnsembleClassifierMixin(ClassifierMixin):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_labels)
-            Predicted labels. A CSR matrix after a fit to a sparse one.
+            Predicted labels. A CSR matrix if the y of `fit` was sparse.
         """
         return self._labels(self.predict_proba(X))
 
@@ -172,7 +172,7 @@ class EnsembleClassifierMixin(ClassifierMixin):
             Rows to predict.
 
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Their labels. Of rows of probabilities the likeliest classes are taken.
+            Their labels. Rows of probabilities are replaced by their most likely classes.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
@@ -180,14 +180,14 @@ class EnsembleClassifierMixin(ClassifierMixin):
         Returns
         -------
         float
-            Share of the rows that are predicted right, in all of their labels.
+            Share of the rows whose labels are all predicted correctly.
         """
         if are_rows_of_probabilities(y, self.estimator):
             y = self.classes_[np.asarray(y).argmax(axis=1)]
         return float(super().score(X, y, sample_weight))
 
     def _labels(self, probability: Floats) -> Any:
-        """Return the labels that probabilities mean."""
+        """Return the labels that follow from probabilities."""
         is_multilabel, was_sparse = self._labels_were()
         if is_multilabel:
             present = (probability > 0.5).astype(int)
@@ -203,7 +203,7 @@ class EnsembleRegressorMixin(RegressorMixin):
     """The score of an ensemble of regressors."""
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return how good the mean prediction is, whatever the units of y are.
+        """Return a score of the mean prediction that does not depend on the units of y.
 
         Parameters
         ----------
@@ -219,7 +219,7 @@ class EnsembleRegressorMixin(RegressorMixin):
         Returns
         -------
         float
-            As the members score: R2, or D2 where they predict quantiles; at most 1.
+            The measure of the members: R2, or D2 if they predict quantiles; at most 1.
         """
         predicted = self.predict(X)
         with checking():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from numbers import Integral, Real
 from typing import Any
 
-# Searches by halving are experimental in scikit-learn: this import makes them known.
+# Searches by halving are experimental in scikit-learn: this import enables them.
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingGridSearchCV, HalvingRandomSearchCV
 
@@ -15,10 +15,10 @@ from ._search import StackedSearch
 
 __all__ = ["StackedHalvingGridSearchCV", "StackedHalvingRandomSearchCV"]
 
-#: What scikit-learn's own rules let pass, and what then fails in other words.
+#: Rules for values that scikit-learn accepts, but that fail later with an unclear message.
 BOUNDED = {"factor": [Interval(Real, 1, None, closed="neither")]}
 
-#: Half of them, in the smaller fold of two, is more than one.
+#: Of 4 rows, the smaller of two folds still gets at least one.
 LEAST_ROWS = 4
 
 
@@ -125,12 +125,12 @@ _SHARED = """
 
 
 class _StackedHalving(StackedSearch):
-    """What both searches by halving have beside scikit-learn's."""
+    """Base of both searches by halving: what they add to those of scikit-learn."""
 
     resource: str
     min_resources: Any
 
-    # After a search that has ended early there shall be no further round.
+    # If the user ends the search in one round, there must be no further round.
     _keeps_finished = False
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
@@ -145,8 +145,7 @@ class _StackedHalving(StackedSearch):
             Targets.
 
         **params : dict of str -> object
-            For the ``fit`` of the estimator, for the scorer and for the splitter, as in
-            scikit-learn.
+            Passed to the estimator's ``fit``, the scorer and the splitter, as in scikit-learn.
 
         Returns
         -------
@@ -156,7 +155,7 @@ class _StackedHalving(StackedSearch):
         Raises
         ------
         ValueError
-            If `min_resources` are so few rows that folds of them may be empty.
+            If `min_resources` is fewer than 4 rows, so that a fold may be empty.
         """
         are_rows = isinstance(self.resource, str) and self.resource == "n_samples"
         n_rows = self.min_resources
@@ -185,7 +184,7 @@ def _documented(min_resources: str) -> Any:
 class StackedHalvingGridSearchCV(_StackedHalving, HalvingGridSearchCV):
     """Search by successive halving whose networks are trained together, as stacks.
 
-    All candidates start with few resources; the best of each round go on with more. Parameters,
+    All candidates start with few resources; the best of each round get more. Parameters,
     attributes, methods and results are those of scikit-learn's
     :class:`~sklearn.model_selection.HalvingGridSearchCV`; see :class:`StackedGridSearchCV` for what
     is stacked.
@@ -226,7 +225,7 @@ class StackedHalvingGridSearchCV(_StackedHalving, HalvingGridSearchCV):
 class StackedHalvingRandomSearchCV(_StackedHalving, HalvingRandomSearchCV):
     """Random search by successive halving whose networks are trained together, as stacks.
 
-    All candidates start with few resources; the best of each round go on with more. Parameters,
+    All candidates start with few resources; the best of each round get more. Parameters,
     attributes, methods and results are those of scikit-learn's
     :class:`~sklearn.model_selection.HalvingRandomSearchCV`; see :class:`StackedGridSearchCV` for
     what is stacked.
@@ -241,7 +240,7 @@ class StackedHalvingRandomSearchCV(_StackedHalving, HalvingRandomSearchCV):
         Distributions with an ``rvs`` method, or lists of values, by parameter name.
 
     n_candidates : 'exhaust' or int, default='exhaust'
-        How many are drawn; 'exhaust' draws so many that the last round uses all resources.
+        How many are drawn; 'exhaust' draws enough for the last round to use all resources.
 
     {shared}
     See Also

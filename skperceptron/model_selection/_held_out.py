@@ -1,4 +1,4 @@
-"""What is learned about the arms of an ensemble on rows that their members have not seen."""
+"""Learning on held-out rows how to combine the arms of an ensemble."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ Split = tuple[Integers, Integers]
 
 
 class HeldOutRows:
-    """Which rows were held out by which splits, in the order in which their predictions come.
+    """The rows that were held out by each split, in the order of their predictions.
 
     Parameters
     ----------
     tests : sequence of ndarray of int
-        The rows that each split has held out. A row may come several times, or never.
+        The rows that each split has held out. A row may occur several times, or never.
 
     Attributes
     ----------
     rows : ndarray of shape (R,)
         All of them, split by split.
     known : ndarray of shape (N,)
-        Those that were held out at all, each once, in rising order.
+        Those that were held out at least once, in ascending order, without repetition.
     groups : ndarray of shape (N,)
-        The first split that has held each of these out.
+        The first split that has held out each of the known rows.
     """
 
     def __init__(self, tests: Sequence[Integers]) -> None:
@@ -54,7 +54,7 @@ class HeldOutRows:
         return sums / self._counts.reshape(-1, *[1] * (values.ndim - 2))
 
     def shares(self, sample_weight: Floats) -> Floats:
-        """Return what each prediction counts, (R,), where those of a row share its weight, (N,)."""
+        """Return the weight of each prediction, (R,): those of a row share its weight, (N,)."""
         place = np.searchsorted(self.known, self.rows)
         return (sample_weight / self._counts)[place]
 
@@ -66,17 +66,17 @@ def blended_without_own_fold(
     sample_weight: Floats,
     groups: Integers,
 ) -> Floats:
-    """Return a blend of predictions whose weights have not been learned on the row's own fold.
+    """Blend predictions with weights that were not learned on the row's own fold.
 
     Parameters
     ----------
     learn : callable
-        ``(predictions, truth, sample_weight)`` to a blend.
+        Maps ``(predictions, truth, sample_weight)`` to a blend.
     predictions : ndarray of shape (A, N, ...)
     truth : ndarray of shape (N, ...)
     sample_weight : ndarray of shape (N,)
     groups : ndarray of int, shape (N,)
-        The fold of each row. Where there is but one, or the others count nothing, weights are
+        The fold of each row. If there is only one, or the others have zero weight, weights are
         learned on all rows.
 
     Returns
@@ -101,7 +101,7 @@ class Combination:
     temperatures : ndarray of shape (A,)
     blend : Blend
     oof_predictions : ndarray of shape (n_samples, ...)
-        Blended with weights that were learned on the other folds; NaN where there are none.
+        Blended with weights learned on the other folds; NaN for rows that were never held out.
     oof_arm_predictions : ndarray of shape (A, n_samples, ...)
     oof_score, oof_loss : float
         Of `oof_predictions`.
@@ -115,7 +115,7 @@ class Combination:
     oof_loss: float
 
     def of(self, arms: Integers) -> Combination:
-        """Return the same with those arms alone, where all others weigh nothing."""
+        """Return the same with these arms only, if the weights of all others are zero."""
         return replace(
             self,
             temperatures=self.temperatures[arms],
@@ -138,7 +138,7 @@ def combined(
     ----------
     output : Output
     members : sequence of sequence of Member
-        Of each arm, one for each split.
+        For each arm, one for each split.
     splits : sequence of Split
     truth : ndarray of shape (n_samples, ...)
     sample_weight : ndarray of shape (n_samples,) or None
@@ -147,7 +147,7 @@ def combined(
     Raises
     ------
     ValueError
-        If the rows that are held out count nothing.
+        If all held-out rows have zero weight.
     """
     held = HeldOutRows([test for _, test in splits])
     n_rows = len(truth)
@@ -156,7 +156,7 @@ def combined(
         raise ValueError(
             "All rows that are held out have a weight of zero: nothing can be learned on them."
         )
-    # In their own unit, so that pseudo-counts are rows whatever the unit of the weights is.
+    # Scaled to the mean 1, so that a pseudo-count equals a row, whatever the scale of weights.
     weight = weight / weight[weight > 0].mean()
     truth = truth[held.known]
     arms = [_judged_arm(output, arm, held, truth, weight, rules) for arm in members]
@@ -189,7 +189,7 @@ def _judged_arm(
     weight: Floats,
     rules: BlendRules,
 ) -> tuple[Floats, float]:
-    """Return an arm's predictions of the known rows at its temperature, and that temperature."""
+    """Return an arm's predictions for the known rows at its temperature, and the temperature."""
     values = np.concatenate(
         [output.aligned(member.estimator, member.held_out) for member in members]
     )

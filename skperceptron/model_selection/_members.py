@@ -46,25 +46,25 @@ __all__ = ["Job", "Part", "Told", "fit_members", "watching"]
 
 @dataclass(frozen=True)
 class Part:
-    """Rows that members are fitted on, and rows that they do not see.
+    """Rows that members are fitted on, and rows that are held out.
 
-    Rows of a split are taken where they are needed: all workers are given the same data.
+    The rows of a split are selected only where they are needed: all workers get the same data.
 
     Attributes
     ----------
     X, y, params
-        The arguments of each one's ``fit``; with a split, those of all rows.
+        The arguments of each member's ``fit``; with a split, those of all rows.
     split : tuple of ndarray of int, default=None
-        The rows that members are fitted on, and those that are held out. Without one, they are
-        fitted on all.
+        The rows that members are fitted on, and the held-out rows. Without a split, members are
+        fitted on all rows.
     estimator : estimator, default=None
-        How rows are taken: those of a kernel matrix lose columns, too. Needed for a split.
+        Decides how rows are selected: a kernel matrix loses columns, too. Needed for a split.
     watched : ndarray of bool, default=None
-        Which of the rows that are held out networks are validated on.
+        Which of the held-out rows networks are validated on.
     sample_weight : ndarray, default=None
         Weights of all rows, for validation.
     is_shared : bool, default=False
-        Whether networks read the rows of the split from X and y themselves, without copies.
+        Whether networks read the rows of the split directly from X and y, without copies.
     """
 
     X: Any
@@ -83,7 +83,7 @@ class Part:
 
     @property
     def fold(self) -> Fold | None:
-        """Which rows of X networks are trained and validated on, where copies are saved."""
+        """Training and validation rows of X, if networks share X; else None."""
         if not self.is_shared:
             return None
         assert self.split is not None
@@ -116,18 +116,18 @@ class Part:
 
 @dataclass
 class Job:
-    """A member that is to be fitted.
+    """A member to be fitted.
 
     Attributes
     ----------
     estimator : estimator
         Not fitted yet, its parameters set.
     part : int
-        The position of its part.
+        The index of its part.
     parameters : dict
-        In which members differ.
+        Those in which members differ.
     name : str
-        What errors call it; nothing, if there is no need.
+        Its name in error messages; empty if none is needed.
     is_validated : bool
         Whether its network is given the validation rows of its part.
     number : int
@@ -143,17 +143,17 @@ class Job:
 
     def __post_init__(self) -> None:
         self.network = network_of(self.estimator)
-        # Jobs that agree in it are fitted on the same transformed data. Made once: a worker's
-        # copies of the parameters are other objects.
+        # Jobs with equal sources are fitted on the same transformed data. Made here, once, since
+        # the copies of parameters in a worker are other objects.
         self.source = self.part, transformers_token(self.estimator, self.parameters)
         self.n_units = 0
-        # What is no list of numbers is refused by the fit itself.
+        # Hidden sizes that are not numbers are refused by the fit itself.
         with suppress(TypeError, ValueError, OverflowError):
             if self.network is not None:
                 self.n_units = int(np.sum(self.network.hidden_layer_sizes))
 
     def largest_product(self, n_inputs: int) -> int:
-        """Return how many multiplications the largest product of a batch with weights has."""
+        """Return the multiplications in the largest product of a batch and a weight matrix."""
         network = self.network
         if network is None:
             return 0
@@ -163,15 +163,15 @@ class Job:
 
     @property
     def needs_transformed(self) -> bool:
-        """Whether its network is fitted by itself, on what the transformers make of the part."""
+        """Whether its network is fitted separately, on the output of the transformers."""
         return self.network is not None or self.is_validated
 
 
 def watching(estimator: Any) -> bool:
-    """Let the network of an estimator watch validation rows; tell whether it can.
+    """Prepare the network of an estimator for validation rows; tell whether it accepts them.
 
-    A network without early stopping is trained to its last epoch, and then gets back the weights
-    of the epoch with the least validation loss. One with early stopping keeps its own rules.
+    A network without early stopping is trained to its last epoch, and then gets the weights of
+    the epoch with the least validation loss. One with early stopping keeps its own rules.
     """
     network = last_step(estimator)
     if not isinstance(network, BaseMultilayerPerceptron) or is_lbfgs(network.solver):
@@ -186,7 +186,7 @@ def watching(estimator: Any) -> bool:
 
 @dataclass(frozen=True)
 class Told:
-    """Who is told how members get on.
+    """The receivers of progress reports about members.
 
     Attributes
     ----------
@@ -207,7 +207,7 @@ def fit_members(
     method: str | None = None,
     told: Told | None = None,
 ) -> list[Member]:
-    """Fit members, those whose networks have equal shapes as stacks.
+    """Fit members; networks of equal shapes are trained as stacks.
 
     Parameters
     ----------
@@ -216,26 +216,26 @@ def fit_members(
     n_jobs : int or None
         Number of workers.
     method : str, default=None
-        What predicts the rows that a member has not seen, such as "predict_proba".
+        The method that predicts the held-out rows of each member, such as "predict_proba".
     told : Told, default=None
-        None tells nobody.
+        None reports nothing.
 
     Returns
     -------
     list of Member
-        In the order of the jobs. The members of one part that agree in their transformers share
-        them.
+        In the order of the jobs. Members of one part whose transformers have equal parameters
+        share the fitted transformers.
 
     Raises
     ------
     Exception
-        What the first ``fit`` that fails raises, with a note that names the member.
+        That of the first ``fit`` that fails, with a note that names the member.
     KeyboardInterrupt
         If the user interrupts for the second time.
     """
     n_workers = effective_n_jobs(n_jobs)
     told = told or Told()
-    # Large networks calculate outside Python's lock: threads share the rows, and start at once.
+    # Large networks mostly run without the GIL: threads share the rows, and start at once.
     is_heavy = all(job.n_units >= MANY_UNITS for job in jobs)
     with (
         blas_limited_to(_blas_threads(jobs, parts, n_workers)) if is_heavy else nullcontext(),
@@ -244,7 +244,7 @@ def fit_members(
         sending = sender(n_jobs)
         sources = _transformed(jobs, parts, workers, sending)
         pieces = pieces_of(jobs, n_workers)
-        # Only one after another can pieces use what others have found.
+        # Pieces can share results only if they run one after another in one process.
         common = Common() if n_workers == 1 or workers.have_to_start() else None
         tasks = (
             _delayed(
@@ -270,13 +270,13 @@ def fit_members(
 
 
 def _delayed(sending: Sender, function: Any, *arguments: Any) -> Any:
-    """Return a task of joblib, its large arrays sent apart."""
+    """Return a task for joblib; a cluster gets its large arrays separately."""
     function, *others = sending.task(function, *arguments)
     return delayed(function)(*others)
 
 
 def _blas_threads(jobs: Sequence[Job], parts: Sequence[Part], n_workers: int) -> int:
-    """Return how many threads of BLAS each of several workers may use."""
+    """Return how many BLAS threads each worker may use."""
     if n_workers > 1:
         return max(1, cpu_count() // n_workers)
     with suppress(AttributeError, IndexError, TypeError, ValueError, OverflowError):
@@ -287,12 +287,12 @@ def _blas_threads(jobs: Sequence[Job], parts: Sequence[Part], n_workers: int) ->
 
 
 def _tell_of_interruptions(cut_short: Sequence[int], n_here: int, n_members: int) -> None:
-    """Warn of members that the user has cut short, piece by piece; the second time, stop.
+    """Warn of members that the user has cut short; on the second interruption, stop.
 
-    The first pieces, so many, were fitted in this process.
+    ``cut_short`` counts them by piece. The first ``n_here`` pieces were fitted in this process.
     """
     for n_members_of_piece in cut_short[n_here:]:
-        # Each worker knows its own piece alone.
+        # Each worker knows only the interruptions of its own piece.
         if n_members_of_piece:
             interrupted()
     if any(cut_short):
@@ -307,13 +307,13 @@ def _transformed(
 ) -> dict[Hashable, Any]:
     """Fit the transformers, once for each of their settings and each part.
 
-    What a cluster makes stays there: futures are returned for it, or nothing where workers need
-    only take the rows of a part.
+    Results on a cluster stay there: futures are returned for them, or nothing if there are no
+    transformers and workers only select the rows of a part.
     """
     leaders = {job.source: job for job in reversed(jobs) if job.needs_transformed}
     tasks = [(job.estimator, parts[job.part]) for job in leaders.values()]
     if all(last_step(estimator) is estimator for estimator, _ in tasks):
-        # There are no transformers: nothing is worth a worker.
+        # There are no transformers: this is too little work for a worker.
         if sending.keeps_results:
             return {}
         found = [_prepared(*task) for task in tasks]
@@ -325,7 +325,7 @@ def _transformed(
 
 
 def _prepared(estimator: Any, part: Part) -> Transformed:
-    """Run a pipeline's ``fit`` up to its network, and transform the validation rows."""
+    """Fit the transformers of a pipeline, and transform the validation rows."""
     found = transform(estimator, *part.training_data())
     if part.can_validate and not part.is_shared and found.steps is not None:
         found.validation = part.validation()
@@ -342,7 +342,7 @@ def _fit_together(
     tasks: Sequence[NetworkTask],
     common: Common | None,
 ) -> tuple[list[Member], int]:
-    """Fit members in this process; count those whose training the user has cut short."""
+    """Fit members in this process; return them, and how many the user has cut short."""
     common = common or Common()
     sources = dict(sources)
     for job in jobs:
@@ -381,7 +381,7 @@ def _fit_together(
 
 
 def _arguments(job: Job, sources: Mapping[Hashable, Transformed]) -> Transformed:
-    """Return what a job's network is fitted on, with validation rows if it is given them."""
+    """Return the arguments of the ``fit`` of a job's network, with any validation rows."""
     transformed = sources[job.source]
     if not (job.is_validated and transformed.validation):
         return transformed
@@ -389,7 +389,7 @@ def _arguments(job: Job, sources: Mapping[Hashable, Transformed]) -> Transformed
 
 
 def _fit_alone(job: Job, part: Part, sources: Mapping[Hashable, Transformed]) -> None:
-    """Fit a member that no stack can serve."""
+    """Fit a member that cannot be stacked."""
     if not job.needs_transformed:
         X, y, params = part.training_data()
         job.estimator.fit(X, y, **params)

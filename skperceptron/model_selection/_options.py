@@ -1,4 +1,4 @@
-"""What searches and cross-validation want their options to be, beyond scikit-learn's own checks."""
+"""Rules for the options of searches and cross-validation, beyond scikit-learn's own checks."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Filled(Rule):
 
 
 class Splits(Rule):
-    """Pairs of training and test rows, which an iterator has not told yet."""
+    """Pairs of training and test rows. Those of an iterator are not looked at."""
 
     text = "an iterable of pairs (train, test)"
 
@@ -51,7 +51,7 @@ class Splits(Rule):
         return bool(pairs) and all(len(items_of(pair) or ()) == 2 for pair in pairs)
 
 
-#: scikit-learn takes True for 1 and a class for an estimator, and text for splits.
+#: scikit-learn accepts True as 1, a class as an estimator, and a string as splits.
 RULES: dict[str, Rules] = {
     "estimator": [Having("an estimator with fit", ("fit",))],
     "param_grid": [Instance(dict), Filled(Listing([Instance(dict)], "dicts"))],
@@ -85,7 +85,7 @@ def check_search(owner: str, options: Mapping[str, Any]) -> None:
     owner : str
         The public name of the search.
     options : dict
-        More than options may be in it.
+        Entries without a rule are ignored.
     """
     for name in RULES.keys() & options.keys():
         check_option(owner, name, options[name], RULES[name])

@@ -1,8 +1,8 @@
 """What the arms of an ensemble predict: probabilities of labels, or numbers.
 
-Probabilities of n rows have the shape (n, L, C): where classes exclude each other, L is 1 and C
-their number; where a row has several labels, L is their number and C is 2. Numbers have the shape
-(n, D).
+Probabilities of n rows have the shape (n, L, C). If classes exclude each other, L is 1 and C is
+the number of classes; if a row has several labels, L is the number of labels and C is 2. Numbers
+have the shape (n, D).
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ __all__ = [
 
 
 class Output(Protocol):
-    """What is predicted, and how it is blended and judged."""
+    """A kind of output, and how its predictions are blended and evaluated."""
 
-    #: The method of the members that predicts it.
+    #: The method with which members predict it.
     method: str
 
     def aligned(self, estimator: Any, predicted: Any) -> Floats:
-        """Return what a member predicts in the shape that all members share."""
+        """Return a member's predictions in the shape that all members share."""
 
     def temperature(self, predictions: Floats, truth: Any, sample_weight: Floats) -> float:
         """Return the temperature that one arm's predictions need."""
@@ -91,9 +91,9 @@ class ProbabilityOutput:
     Attributes
     ----------
     classes : ndarray
-        Of several labels, their positions.
+        Class labels; with several labels per row, the column indices of y.
     is_multilabel, was_sparse : bool
-        Of the target.
+        Whether the target had several labels per row, and whether it was sparse.
     """
 
     classes: Any
@@ -103,7 +103,7 @@ class ProbabilityOutput:
     method = "predict_proba"
 
     def aligned(self, estimator: Any, predicted: Any) -> Floats:
-        """Return (n, L, C); classes that a member has not seen have the probability 0."""
+        """Return probabilities, (n, L, C): 0 for classes that a member has not seen."""
         predicted = np.asarray(predicted, dtype=np.float64)
         if self.is_multilabel:
             return np.stack([1 - predicted, predicted], axis=-1)
@@ -128,13 +128,13 @@ class ProbabilityOutput:
         return blend_of_probabilities(predictions, truth, sample_weight, rules=rules)
 
     def shown(self, blended: Floats) -> Floats:
-        """Return (n, n_classes), or (n, n_labels)."""
+        """Return probabilities, (n, n_classes) or (n, n_labels)."""
         return blended[..., 1] if self.is_multilabel else blended[..., 0, :]
 
     def judged(
         self, blended: Floats, truth: Integers, sample_weight: Floats
     ) -> tuple[float, float]:
-        """Return accuracy, of all labels of a row together, and log loss."""
+        """Return the accuracy, of all labels of a row together, and the log loss."""
         right = (blended.argmax(axis=-1) == truth).all(axis=-1)
         of_truth = np.take_along_axis(blended, truth[..., np.newaxis], axis=-1)[..., 0]
         losses = -log_of(of_truth).mean(axis=-1)
@@ -158,7 +158,7 @@ class SoftOutput(ProbabilityOutput):
         return blend_to_distributions(predictions[:, :, 0], truth, sample_weight, rules=rules)
 
     def judged(self, blended: Floats, truth: Any, sample_weight: Floats) -> tuple[float, float]:
-        """Return how often the likeliest classes agree, and the cross entropy."""
+        """Return how often the most likely classes agree, and the cross entropy."""
         right = blended[:, 0].argmax(axis=1) == truth.argmax(axis=1)
         losses = -(truth * log_of(blended[:, 0])).sum(axis=1)
         accuracy = float(np.average(right, weights=sample_weight))
@@ -181,7 +181,7 @@ class MeanOutput:
     method = "predict"
 
     def aligned(self, estimator: Any, predicted: Any) -> Floats:
-        """Return (n, D)."""
+        """Return predictions, (n, D)."""
         predicted = np.asarray(predicted, dtype=np.float64)
         given = 1 if predicted.ndim == 1 else predicted.shape[1]
         if given != (self.n_columns or 1):
@@ -206,12 +206,12 @@ class MeanOutput:
         return blend_of_means(predictions, truth, sample_weight, rules=rules)
 
     def shown(self, blended: Floats) -> Floats:
-        """Return (n,) or (n, D)."""
+        """Return predictions, (n,) or (n, D)."""
         return blended[..., 0] if self.n_columns is None else blended
 
     def judged(self, blended: Floats, truth: Floats, sample_weight: Floats) -> tuple[float, float]:
         """Return R2 and the mean squared error."""
-        # The squared error of numbers of 1e200 is rightly infinite.
+        # The squared error of numbers around 1e200 overflows to infinity, as it should.
         with np.errstate(over="ignore"):
             squares = ((blended - truth) ** 2).mean(axis=-1)
             loss = float(np.average(squares, weights=sample_weight))
@@ -219,7 +219,7 @@ class MeanOutput:
 
 
 def described_rows(y: Any) -> tuple[SoftOutput, Floats, Floats]:
-    """Return what rows of probabilities are like, y as members are given it, and the truth."""
+    """Return the output for rows of probabilities, y as members get it, and the truth (n, C)."""
     truth = y.astype(np.float64)
     return SoftOutput(np.arange(y.shape[1])), y, truth / truth.sum(axis=1, keepdims=True)
 
@@ -227,7 +227,7 @@ def described_rows(y: Any) -> tuple[SoftOutput, Floats, Floats]:
 def are_rows_of_probabilities(y: Any, estimator: Any) -> bool:
     """Tell whether y holds a probability of each class instead of labels.
 
-    Rows of zeros and ones are labels, unless an estimator learns nothing but a softmax.
+    Rows of zeros and ones are labels, unless the network is an ``MLPSoftmaxClassifier``.
     """
     if sparse.issparse(y):
         return False
@@ -239,7 +239,7 @@ def are_rows_of_probabilities(y: Any, estimator: Any) -> bool:
 
 
 def described_labels(owner: str, y: Any) -> tuple[ProbabilityOutput, Any, Integers]:
-    """Return what labels are like, y as members are given it, and the true codes (n, L)."""
+    """Return the output for labels, y as members get it, and the true codes (n, L)."""
     _refuse_missing_labels(y)
     _refuse_labels_of_several_types(y)
     check_classification_targets(y)
@@ -267,7 +267,7 @@ def described_labels(owner: str, y: Any) -> tuple[ProbabilityOutput, Any, Intege
 
 
 def _refuse_missing_labels(y: Any) -> None:
-    """Raise ValueError if labels are missing, before anyone asks of what kind they are."""
+    """Raise ValueError if labels are missing, before the kind of target is determined."""
     if sparse.issparse(y):
         return
     found = np.asarray(y)
@@ -281,7 +281,7 @@ def _refuse_missing_labels(y: Any) -> None:
 
 
 def _refuse_labels_of_several_types(y: Any) -> None:
-    """Raise TypeError if labels cannot be sorted, as numbers beside texts cannot."""
+    """Raise TypeError if labels cannot be sorted, such as numbers mixed with strings."""
     found = np.asarray(y, dtype=object) if isinstance(y, list | tuple) else y
     if getattr(getattr(found, "dtype", None), "kind", "") != "O" or np.ndim(found) != 1:
         return
@@ -291,7 +291,7 @@ def _refuse_labels_of_several_types(y: Any) -> None:
     except TypeError as error:
         types = sorted({type(label).__name__ for label in labels})
         if len(types) < 2:
-            # Of one type, which scikit-learn refuses better.
+            # All are of one type: the message of scikit-learn is better.
             return
         raise TypeError(
             f"y holds labels of the types {' and '.join(types)}, which cannot be compared: give"
@@ -300,7 +300,7 @@ def _refuse_labels_of_several_types(y: Any) -> None:
 
 
 def described_numbers(owner: Any, y: Any) -> tuple[MeanOutput, Floats, Floats]:
-    """Return what numbers are like, y as members are given it, and the true numbers (n, D)."""
+    """Return the output for numbers, y as members get it, and the true numbers (n, D)."""
     refuse_dates(y, "y")
     y = check_y(y, multi_output=True, y_numeric=True, estimator=owner)
     if y.ndim == 2 and y.shape[1] == 1:
@@ -310,7 +310,7 @@ def described_numbers(owner: Any, y: Any) -> tuple[MeanOutput, Floats, Floats]:
 
 
 def refuse_other_kind(owner: str, estimator: Any, kind: str) -> None:
-    """Raise ValueError unless an estimator is a "classifier" or a "regressor", as asked."""
+    """Raise ValueError unless an estimator is of the given kind, "classifier" or "regressor"."""
     found = get_tags(estimator).estimator_type
     if found != kind:
         raise ValueError(
@@ -329,7 +329,7 @@ def refuse_without(owner: str, estimator: Any, method: str) -> None:
 
 
 def refuse_quantiles(owner: str, estimator: Any) -> None:
-    """Raise ValueError if an estimator predicts no means."""
+    """Raise ValueError if an estimator predicts quantiles instead of means."""
     loss = getattr(last_step(estimator), "loss", None)
     if isinstance(loss, Pinball) or (isinstance(loss, str) and loss == "pinball"):
         raise ValueError(

@@ -1,9 +1,9 @@
 """The tasks of a search or a cross-validation, run as stacks spread over joblib's workers.
 
 scikit-learn describes each fit of a search as a call of ``_fit_and_score``.
-:class:`StackedParallel` stands where scikit-learn has ``Parallel``: it receives all calls at once,
-trains the networks among them as stacks, and lets each call go on from there with an estimator
-that is fitted already. Scores, error scores, messages and callbacks are thus scikit-learn's own.
+:class:`StackedParallel` replaces scikit-learn's ``Parallel``: it receives all calls at once, trains
+their networks as stacks, and then runs each call with an estimator that is already fitted. Scores,
+error scores, messages and callbacks are thus scikit-learn's own.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ from ._sending import Sender, sender
 from ._spreading import Workers, least_seconds
 from ._stacking import ENDED, Common, Fit, InterruptedFit, Order, token, train
 
-#: Members that are given to a worker at a time. From 15 on a stack is hardly slower per member,
-#: from 45 on not measurably.
+#: Bounds of the number of members that a worker gets at a time. Smaller stacks are slower per
+#: member: from 15 members on hardly, from 45 on not measurably.
 FEWEST, MOST = 15, 60
 
-#: From so many hidden units on, the arithmetic of two members takes longer than the calls: fewer
-#: than FEWEST of them may be given to a worker, so that all workers end together.
+#: From this number of hidden units on, the arithmetic of two members takes longer than the calls
+#: to NumPy: a worker may then get fewer than FEWEST members, so that all workers end together.
 MANY_UNITS = 128
 
 
@@ -55,17 +55,17 @@ class Call:
     Attributes
     ----------
     function, arguments, keywords
-        Of the call; the estimator comes first and has its parameters already.
+        Those of the call. The first argument is the estimator, with its parameters set.
     network : BaseMultilayerPerceptron or None
-        Where it can be trained in a stack.
+        None if it cannot be trained in a stack.
     source : hashable
-        Calls that agree in it are fitted on the same transformed data.
+        Calls with equal sources are fitted on the same transformed data.
     n_units : int
-        Hidden units of the network: what it costs, roughly.
+        Hidden units of the network, a rough measure of its cost.
     split : int
-        Its place among the splits.
+        The index of its split.
     task : NetworkTask or None
-        Where callbacks are told of it that are not those of a search.
+        Reports the fit to callbacks that are not those of a search.
     """
 
     function: Any
@@ -84,11 +84,11 @@ class Call:
 
     @property
     def estimator(self) -> Any:
-        """The estimator, in which the call ends."""
+        """The estimator that the call fits."""
         return self.arguments[0]
 
     def run(self) -> dict[str, Any]:
-        """Fit and score the ordinary way."""
+        """Fit and score without a stack."""
         return self.function(*self.arguments, **self.keywords)
 
     def training_data(self) -> tuple[Any, Any, dict[str, Any]]:
@@ -104,16 +104,16 @@ class Call:
 
 @dataclass
 class Keeping:
-    """What is kept of a search beside scores and times.
+    """What a search keeps besides scores and times.
 
     Attributes
     ----------
     method : str
-        What members predict the rows with that they have not seen.
+        The method with which members predict the held-out rows.
     splits : list of (train, test)
         The rows of each call.
     members : list of Member or None
-        What each call has fitted; None where it has failed.
+        The member of each call; None if there is none, such as after a failure.
     """
 
     method: str
@@ -122,18 +122,18 @@ class Keeping:
 
 
 class StackedParallel:
-    """scikit-learn's ``Parallel``, for calls of ``_fit_and_score``.
+    """Replaces scikit-learn's ``Parallel`` for calls of ``_fit_and_score``.
 
     Parameters
     ----------
     keeping : Keeping, default=None
-        Receives all that is fitted; without one it is forgotten.
+        Receives the fitted members; None keeps none.
     new_task : callable, default=None
-        Returns the task of one more call, or None.
+        Returns the callback task of the next call, or None.
     n_jobs : int, default=None
     keeps_finished : bool, default=True
-        Whether the second interruption ends the calls and keeps the results that there are;
-        where other calls would follow, it is raised.
+        Whether the second interruption ends the search but keeps the results so far. Otherwise it
+        is raised, so that no further calls follow.
     **options
         Others of :class:`joblib.Parallel`.
     """
@@ -148,7 +148,7 @@ class StackedParallel:
         **options: Any,
     ) -> None:
         self._new_task, self._keeps_finished = new_task, keeps_finished
-        # A list of results would be lost as a whole where the user ends the search.
+        # Results come one by one, so that those so far are kept if the user ends the search.
         self._workers = Workers(n_jobs, is_ordered=False, **options)
         self._n_jobs = n_jobs
         self._keeping = keeping
@@ -162,14 +162,14 @@ class StackedParallel:
         self._workers.__exit__(*raised)
 
     def __call__(self, tasks: Iterable[Any]) -> list[dict[str, Any]]:
-        """Fit and score; results come in the order of the tasks.
+        """Fit and score; return the results in the order of the tasks.
 
         Raises
         ------
         KeyboardInterrupt
             If the user ends the search before any fit has ended.
         """
-        # Nobody else holds them, so that fitted networks do not pile up.
+        # Calls are removed from this dict when they are sent, so that fitted networks can be freed.
         calls = {i: _planned(i, *task) for i, task in enumerate(tasks)}
         n_calls = len(calls)
         if self._new_task is not None:
@@ -214,23 +214,23 @@ class StackedParallel:
             keeping.members = [result.pop("member", None) for result in results]
         self._tell_of_interruptions(cut_short)
         if self._keeps_finished:
-            # The last fit to all rows may be interrupted once, too.
+            # The final fit to all rows may again be interrupted once.
             forget_in_call("interrupted", ENDED)
         return results
 
     def _outcomes(self, tasks: Iterable[Any], n_tasks: int, expected: float) -> Iterator[Any]:
-        """Yield what workers return, piece by piece, as long as the user does not end it."""
+        """Yield the results of the workers, piece by piece, until the user ends the search."""
         # Workers that start later do not know that the user has ended the search.
         must_stay = partial(has_happened, ENDED)
         try:
             yield from self._workers.spread(tasks, n_tasks, expected, must_stay)
         except KeyboardInterrupt:
-            # Workers are interrupted with us: what they have not returned is lost.
+            # Workers are interrupted, too: what they have not returned is lost.
             if self._workers.count == 1 or not self._keeps_finished:
                 raise
 
     def _tell_of_interruptions(self, cut_short: Sequence[Sequence[str]]) -> None:
-        """Name the fits that the user has cut short, piece by piece."""
+        """Warn of the fits that the user has cut short, piece by piece."""
         for names in cut_short:
             warn(
                 "Training interrupted by user. The search has gone on, but these candidates were"
@@ -238,8 +238,8 @@ class StackedParallel:
             )
 
     def _shared(self, n_pieces: int) -> list[_Shared]:
-        """Return what each piece shares with others: all do where nobody works beside another."""
-        # A process that is started later begins with nothing.
+        """Return the caches of each piece: one for all pieces if they run one after another."""
+        # A process that is started later begins with empty caches.
         if self._workers.count == 1 or self._workers.have_to_start():
             return [_Shared()] * n_pieces
         return [_Shared() for _ in range(n_pieces)]
@@ -247,8 +247,8 @@ class StackedParallel:
     def _transform(self, calls: Sequence[Call], sender: Sender) -> dict[Hashable, Any]:
         """Fit the transformers, once for each of their settings and each split.
 
-        Data that are sent to a cluster stay there: what is returned for them are futures, or
-        nothing where workers need only take the rows of a split.
+        Results on a cluster stay there: futures are returned for them, or nothing if there are no
+        transformers and workers only select the rows of a split.
         """
         leaders: dict[Hashable, Call] = {}
         for call in calls:
@@ -267,30 +267,30 @@ class StackedParallel:
             delayed_tasks = starmap(delayed(_numbered), tasks)
             found = dict(self._workers.spread(delayed_tasks, len(tasks)))
         else:
-            # Taking rows is not worth a worker.
+            # Selecting rows is too little work for a worker.
             found = dict(starmap(_numbered, tasks))
         return {source: found[n] for n, source in enumerate(leaders)}
 
 
 def _transformed(n_users: int, *arguments: Any) -> Transformed:
-    """Run a pipeline's ``fit`` up to its network, for so many calls that share the time."""
+    """Fit the transformers of a pipeline; ``n_users`` calls share the time."""
     found = transform(*arguments)
     found.seconds /= n_users
     return found
 
 
 def _of_split(call: Call, n_users: int) -> Transformed:
-    """Do so with the training rows of a call's split."""
+    """Fit the transformers of a call to the training rows of its split."""
     return _transformed(n_users, call.estimator, *call.training_data())
 
 
 def _numbered(number: int, function: Callable[..., Any], *arguments: Any) -> tuple[int, Any]:
-    """Return a number and what a function returns: results come as they are ready."""
+    """Return a number and the result of a function, since results come in any order."""
     return number, function(*arguments)
 
 
 def _completed(found: dict[int, dict[str, Any]], n_calls: int) -> list[dict[str, Any]]:
-    """Return the results of all calls; those that the user has ended before them score NaN."""
+    """Return the results of all calls; those that the user has cancelled score NaN."""
     ended = [result for result in found.values() if not result.pop("was_ended", False)]
     if len(ended) == n_calls:
         return [found[i] for i in range(n_calls)]
@@ -322,9 +322,9 @@ def _without_scores(result: dict[str, Any]) -> dict[str, Any]:
 def _planned(
     place: int, wrapped: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]
 ) -> Call:
-    """Return a call with its parameters set, and whether a stack can serve it."""
+    """Return a call with its parameters set, and with its network if that can be stacked."""
     call = Call(wrapped.__wrapped__, arguments, keywords)
-    # A cross-validation, of one candidate, does not say which split it is.
+    # A cross-validation, which has a single candidate, does not name the split.
     call.split, _ = keywords.get("split_progress") or (place, None)
     parameters = keywords["parameters"] or {}
     try:
@@ -332,7 +332,7 @@ def _planned(
         network = network_of(call.estimator)
         call.n_units = 0 if network is None else int(np.sum(network.hidden_layer_sizes))
     except Exception:
-        # The call itself will say what is wrong.
+        # The call itself will raise the error.
         return call
     if arguments[2] is None or want_fitted_estimators(keywords):
         return call
@@ -345,14 +345,14 @@ def _planned(
 
 
 class Task(Protocol):
-    """A fit that a worker is given.
+    """A fit that is given to a worker.
 
     Attributes
     ----------
     network : BaseMultilayerPerceptron or None
-        Where it can be trained in a stack.
+        None if it cannot be trained in a stack.
     n_units : int
-        Hidden units of the network: what it costs, roughly.
+        Hidden units of the network, a rough measure of its cost.
     """
 
     @property
@@ -363,7 +363,7 @@ class Task(Protocol):
 
 
 def pieces_of(tasks: Sequence[Task], n_workers: int) -> list[list[int]]:
-    """Return the positions of tasks that one worker is given together, the longest work first."""
+    """Divide tasks into pieces for workers; return their positions, the longest piece first."""
     alike: dict[Hashable, list[int]] = {}
     for i, task in enumerate(tasks):
         alike.setdefault(_kind(task, i), []).append(i)
@@ -382,20 +382,20 @@ def pieces_of(tasks: Sequence[Task], n_workers: int) -> list[list[int]]:
     share = math.ceil(len(tasks) / n_workers)
     if n_workers == 1 or any(task.n_units < MANY_UNITS for task in tasks):
         return cut(min(MOST, max(FEWEST, share)))
-    # Each worker's share, or less where the last pieces would keep some waiting.
+    # Each worker's share, or less if some workers would otherwise wait for the last pieces.
     sizes = range(min(MOST, max(2, share)), 1, -1)
     return min(map(cut, sizes), key=lambda pieces: _longest([*map(work_of, pieces)], n_workers))
 
 
 def labels_of(pieces: Sequence[Any]) -> list[str]:
-    """Return what progress calls the stacks of each piece."""
+    """Return the names of the stacks of each piece in progress reports."""
     if len(pieces) == 1:
         return ["stack"]
     return [f"part {i} of {len(pieces)}, stack" for i in range(1, len(pieces) + 1)]
 
 
 def _longest(works: Sequence[int], n_workers: int) -> int:
-    """Return how long the busiest worker works, where whoever is free takes the next piece."""
+    """Return the work of the busiest worker, if each free worker takes the next piece."""
     busy = [0] * n_workers
     for work in works:
         busy[busy.index(min(busy))] += work
@@ -403,18 +403,18 @@ def _longest(works: Sequence[int], n_workers: int) -> int:
 
 
 def _kind(task: Task, i: int) -> Hashable:
-    """Return what tasks agree in that may become members of one stack."""
+    """Return a key that is equal for tasks that may become members of one stack."""
     network = task.network
     if network is None:
         return i
     names = "hidden_layer_sizes", "batch_size", "skip_connections", "dtype"
-    # Optimisers of one stack may differ in numbers, not in what they do.
+    # Optimisers of one stack may differ in numbers, but not in operations.
     solver = getattr(network.solver, "operations", network.solver)
     return *(str(getattr(network, name)) for name in names), str(solver)
 
 
 class _Rows:
-    """Rows of the data, taken once for all calls that see the same ones.
+    """Rows of the data, selected once for all calls that use the same rows.
 
     A copy in another process begins empty.
     """
@@ -435,7 +435,7 @@ class _Rows:
 
 @dataclass(frozen=True)
 class _Shared:
-    """What pieces have in common that one process fits one after another."""
+    """Caches for the pieces that one process fits one after another."""
 
     common: Common = field(default_factory=Common)
     rows: _Rows = field(default_factory=_Rows)
@@ -443,18 +443,18 @@ class _Shared:
 
 @dataclass(frozen=True)
 class _Conditions:
-    """How a piece is gone about.
+    """How a piece is fitted and scored.
 
     Attributes
     ----------
     method : str or None
-        What fitted members predict the rows with that they have not seen; None keeps no members.
+        The method with which members predict the held-out rows; None keeps no members.
     label : str
-        What progress calls its stacks.
+        Name of its stacks in progress reports.
     keeps_finished : bool
-        Whether the second interruption keeps the results that there are.
+        Whether the second interruption keeps the results so far.
     shared : _Shared
-        What was found out already.
+        Caches that the piece reads and fills.
     """
 
     method: str | None
@@ -466,9 +466,9 @@ class _Conditions:
 def _fit_and_score(
     calls: Sequence[Call], sources: dict[Hashable, Transformed], conditions: _Conditions
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Fit and score, in this process; name the fits that the user has cut short.
+    """Fit and score in this process; return results, and names of fits that the user cut short.
 
-    With a method, what was fitted is added to the results.
+    With a method, the fitted members are added to the results.
     """
     method, keeps_finished = conditions.method, conditions.keeps_finished
     common, rows = conditions.shared.common, conditions.shared.rows
@@ -489,7 +489,7 @@ def _fit_and_score(
     results: dict[int, dict[str, Any]] = {}
 
     def score(fits: Sequence[Fit]) -> None:
-        # Stack by stack, so that it is seen, and networks are forgotten one by one.
+        # After each stack, so that results are printed early, and networks are freed one by one.
         for i in sorted(place_of[id(fit)] for fit in fits):
             if asked[i].was_cut_short and asked[i].error is None:
                 cut_short.append(f"{calls[i].name} ({asked[i].estimator.n_iter_} epochs)")
@@ -513,9 +513,9 @@ def _fit_and_score(
 def _ended_or(
     run: Callable[[], dict[str, Any]], fit: Fit | None, keeps_finished: bool
 ) -> dict[str, Any]:
-    """Return the result of a call, unless the user has ended the search before it.
+    """Return the result of a call, unless the user has already ended the search.
 
-    The interrupt key ends the search where it has been pressed before.
+    An interruption of the call ends the search if it is not the first one.
     """
     was_ended = has_happened(ENDED) if fit is None else isinstance(fit.error, InterruptedFit)
     if not was_ended:
@@ -529,7 +529,7 @@ def _ended_or(
 
 
 def _kept(call: Call, result: dict[str, Any], rows: _Rows, method: str) -> Member | None:
-    """Return what a call has fitted, with its predictions of the rows that it has not seen."""
+    """Return the member that a call has fitted, with its predictions for the held-out rows."""
     if result["fit_error"] is not None or "was_ended" in result:
         return None
     _, X, y = call.arguments
@@ -537,12 +537,12 @@ def _kept(call: Call, result: dict[str, Any], rows: _Rows, method: str) -> Membe
     try:
         return Member.judged(call.estimator, X_test, method)
     except Exception:
-        # Predictions that overflow, for one; the scorer has met them too.
+        # For example, predictions overflow; the scorer has seen them, too.
         return None
 
 
 class _Clock:
-    """A clock that can be put forward: what was done at once counts where it would have been."""
+    """A clock that can be put forward, to count the time of work that was done earlier."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
@@ -554,7 +554,7 @@ class _Clock:
 def _scored(
     call: Call, fit: Fit, sources: dict[Hashable, Transformed], rows: _Rows
 ) -> dict[str, Any]:
-    """Let a call go on with a network that has been trained."""
+    """Run a call with a network that has already been trained."""
     transformed = sources[call.source]
     clock = _Clock()
     estimator = call.estimator

@@ -1,4 +1,4 @@
-"""How stacks get on: told to callbacks for each network, and printed for the stack."""
+"""Progress of stacks: reported to callbacks for each network, and printed for each stack."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INTERVAL = 1.0
 
 
 class StackProgress:
-    """Tells how one stack gets on.
+    """Reports the progress of one stack.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class StackProgress:
     verbose : int
         0 prints nothing, 1 a line each second, 2 another one for each network that has ended.
     label : str
-        What the stack is called.
+        Name of the stack.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class StackProgress:
                 fit.task.begin(member.recipe.max_iter)
 
     def epoch(self, reports: Sequence[EpochReport]) -> None:
-        """Tell of the epoch of all networks that were still being trained."""
+        """Report an epoch of all networks that were still being trained."""
         for report in reports:
             task = self._fits[id(report.member)].task
             if task is not None:
@@ -55,7 +55,7 @@ class StackProgress:
                 self._print(reports)
 
     def close(self) -> None:
-        """Tell that no epoch follows, however training has ended."""
+        """Report to callbacks that no epoch follows, however training has ended."""
         for fit in self._fits.values():
             if fit.task is not None:
                 fit.task.end()
@@ -90,5 +90,5 @@ def _span(losses: Sequence[float]) -> str:
 
 
 def _say(text: str) -> None:
-    """Print a line at once, though the output be a pipe of a worker's."""
+    """Print a line at once, even if the output is the pipe of a worker process."""
     print(text, flush=True)

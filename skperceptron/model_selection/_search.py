@@ -27,25 +27,25 @@ ENSEMBLE = "ensemble"
 
 
 class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
-    """What all stacked searches share: fits in stacks, checks of options.
+    """Base of all stacked searches: fits in stacks, checks of options.
 
     ``fit`` is scikit-learn's own, so that tools that wrap it, such as MLflow's autologging, see
     these searches too. It calls ``_run_search`` with a function that runs the fits.
     """
 
     _keeping: Keeping | None = None
-    #: Whether a search that the user ends keeps what is finished.
+    #: Whether a search that the user ends keeps the finished fits.
     _keeps_finished = True
 
     def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
-        """Let the fits of the search be run as stacks."""
+        """Run the fits of the search as stacks."""
         stacked = holding(evaluate_candidates, parallel=self._stacked)
         # Before scikit-learn 1.9 there was no context.
         context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
         super()._run_search(stacked, **context)  # type: ignore[misc]
 
     def _stacked(self, parallel: Any) -> StackedParallel:
-        """Return what runs fits as stacks where this ``Parallel`` would run them one by one."""
+        """Return a replacement of a ``Parallel`` that runs fits as stacks, not one by one."""
         return StackedParallel(
             self._keeping,
             keeps_finished=self._keeps_finished,
@@ -55,7 +55,7 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
 
     @property
     def _sk_visual_block_(self) -> Any:
-        """How the search stands in a diagram: as scikit-learn's do, with the best estimator."""
+        """The search in a diagram: as in scikit-learn, with the best estimator."""
         return super(NotebookMixin, self)._sk_visual_block_  # type: ignore[misc]
 
     def _drawn(self) -> tuple[Any, str]:
@@ -68,13 +68,13 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
         return network if isinstance(network, NotebookMixin) else None, word
 
     def _validate_params(self) -> None:
-        """Check what scikit-learn checks, that numbers are numbers, and where callbacks are set."""
+        """Check what scikit-learn checks, our own rules, and where callbacks are set."""
         refuse_misplaced(self)
         super()._validate_params()  # type: ignore[misc]
         check_search(type(self).__name__, vars(self))
 
     def _format_results(self, *arguments: Any, **keywords: Any) -> dict[str, Any]:
-        """Make ``cv_results_``; scores of 1e200 have a deviation that is rightly infinite."""
+        """Make ``cv_results_``; the deviation of scores around 1e200 may be infinite."""
         with np.errstate(over="ignore", invalid="ignore"):
             return super()._format_results(*arguments, **keywords)  # type: ignore[misc]
 
@@ -102,8 +102,8 @@ class _StackedSearchMixin(StackedSearch):
             Targets.
 
         **params : dict of str -> object
-            For the ``fit`` of the estimator (arrays with one entry per row are split like X),
-            for the scorer and for the splitter, as in scikit-learn.
+            Passed to the estimator's ``fit`` (arrays with one entry per row are split like X), the
+            scorer and the splitter, as in scikit-learn.
 
         Returns
         -------
@@ -135,7 +135,7 @@ class _StackedSearchMixin(StackedSearch):
         return self
 
     def _makes_ensemble(self) -> bool:
-        """Tell whether networks are combined; a metric may have that name too."""
+        """Tell whether networks are combined; a metric may be called "ensemble", too."""
         named = isinstance(self.scoring, dict | list | tuple) and ENSEMBLE in self.scoring
         return isinstance(self.refit, str) and self.refit == ENSEMBLE and not named
 
@@ -144,7 +144,7 @@ class _StackedSearchMixin(StackedSearch):
             super()._check_refit_for_multimetric(scores)  # type: ignore[misc]
 
     def _find_best(self) -> None:
-        """Find the best candidate by the first of several metrics, as by a single one."""
+        """Find the best candidate by the only metric, or by the first of several."""
         metric = self._first_metric() if self.multimetric_ else "score"
         self.best_index_ = self.cv_results_[f"rank_test_{metric}"].argmin()
         self.best_score_ = self.cv_results_[f"mean_test_{metric}"][self.best_index_]
@@ -166,7 +166,7 @@ class _StackedSearchMixin(StackedSearch):
             Their targets.
 
         **params : dict of str -> object
-            For the scorer, with metadata routing.
+            Passed to the scorer, with metadata routing.
 
         Returns
         -------
@@ -187,11 +187,11 @@ class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
 
     Parameters, attributes, methods and results are those of scikit-learn's
     :class:`~sklearn.model_selection.GridSearchCV`; only the training differs. Fits whose networks
-    have equal hidden sizes, batch size, skip connections and number of outputs become members of
-    one stack, in which everything else may differ; transformers before a network are fitted
-    once for each of their settings and each split. What cannot be stacked (``solver="lbfgs"``,
-    ``warm_start``, ``max_time``, ``verbose``, callbacks, other estimators and subclasses) is
-    fitted the ordinary way within the same search.
+    have equal layers, batch size, dtype and kind of optimiser become members of one stack; most
+    other settings may differ. Transformers before a network are fitted once for each of their
+    settings and each split. Fits that cannot be stacked (``solver="lbfgs"``, ``warm_start``,
+    ``max_time``, ``verbose``, callbacks, other estimators and subclasses) run one by one within
+    the same search.
 
     Parameters
     ----------
@@ -210,17 +210,17 @@ class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
 
     refit : bool, str, or callable, default=True
         Whether and by which metric the best candidate is fitted to all data; a callable chooses
-        the best index from ``cv_results_``. "ensemble" fits nothing again: the networks of all
-        splits are kept while the search goes on, and the best combination of the five best
-        candidates becomes ``best_estimator_``. "Best" there is the log loss, or the squared
-        error, of held-out rows, whatever `scoring` is.
+        the best index from ``cv_results_``. "ensemble" refits nothing: the search keeps the
+        networks of all splits, and the best combination of the five best candidates becomes
+        ``best_estimator_``. Here, "best" means the least log loss, or squared error, of held-out
+        rows, whatever `scoring` is.
 
     cv : int, cross-validation generator or iterable, default=None
         The splits; None means five folds.
 
     verbose : int, default=0
-        1 prints each second how the stack at hand gets on, 2 also each network that has ended, and
-        what scikit-learn prints.
+        1 prints the progress of the current stack each second, 2 also a line for each network that
+        has ended, and what scikit-learn prints.
 
     pre_dispatch : int or str, default='2*n_jobs'
         How many stacks are handed to workers in advance.
@@ -243,8 +243,8 @@ class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
         `oof_score_`.
 
     best_score_ : float
-        Mean score of the best candidate. With ``refit="ensemble"`` and several metrics, the first
-        of them decides which that is.
+        Mean score of the best candidate. With ``refit="ensemble"`` and several metrics, it is
+        the best by the first of them.
 
     best_params_ : dict
         Its parameters.
@@ -253,7 +253,7 @@ class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
         Its place in ``cv_results_``.
 
     scorer_ : function or dict
-        What scores.
+        The scorer, or one for each metric.
 
     n_splits_ : int
         Number of splits.
@@ -265,7 +265,7 @@ class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
         Whether there are several metrics.
 
     classes_ : ndarray of shape (n_classes,)
-        Labels, of a classifier that was refitted.
+        Class labels, if a classifier was refitted.
 
     n_features_in_ : int
         Number of features of the refitted estimator.
@@ -329,17 +329,17 @@ class StackedRandomizedSearchCV(_StackedSearchMixin, RandomizedSearchCV):
 
     refit : bool, str, or callable, default=True
         Whether and by which metric the best candidate is fitted to all data; a callable chooses
-        the best index from ``cv_results_``. "ensemble" fits nothing again: the networks of all
-        splits are kept while the search goes on, and the best combination of the five best
-        candidates becomes ``best_estimator_``. "Best" there is the log loss, or the squared
-        error, of held-out rows, whatever `scoring` is.
+        the best index from ``cv_results_``. "ensemble" refits nothing: the search keeps the
+        networks of all splits, and the best combination of the five best candidates becomes
+        ``best_estimator_``. Here, "best" means the least log loss, or squared error, of held-out
+        rows, whatever `scoring` is.
 
     cv : int, cross-validation generator or iterable, default=None
         The splits; None means five folds.
 
     verbose : int, default=0
-        1 prints each second how the stack at hand gets on, 2 also each network that has ended, and
-        what scikit-learn prints.
+        1 prints the progress of the current stack each second, 2 also a line for each network that
+        has ended, and what scikit-learn prints.
 
     pre_dispatch : int or str, default='2*n_jobs'
         How many stacks are handed to workers in advance.
@@ -365,8 +365,8 @@ class StackedRandomizedSearchCV(_StackedSearchMixin, RandomizedSearchCV):
         `oof_score_`.
 
     best_score_ : float
-        Mean score of the best candidate. With ``refit="ensemble"`` and several metrics, the first
-        of them decides which that is.
+        Mean score of the best candidate. With ``refit="ensemble"`` and several metrics, it is
+        the best by the first of them.
 
     best_params_ : dict
         Its parameters.
@@ -375,7 +375,7 @@ class StackedRandomizedSearchCV(_StackedSearchMixin, RandomizedSearchCV):
         Its place in ``cv_results_``.
 
     scorer_ : function or dict
-        What scores.
+        The scorer, or one for each metric.
 
     n_splits_ : int
         Number of splits.
@@ -387,7 +387,7 @@ class StackedRandomizedSearchCV(_StackedSearchMixin, RandomizedSearchCV):
         Whether there are several metrics.
 
     classes_ : ndarray of shape (n_classes,)
-        Labels, of a classifier that was refitted.
+        Class labels, if a classifier was refitted.
 
     n_features_in_ : int
         Number of features of the refitted estimator.

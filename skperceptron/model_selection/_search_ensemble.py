@@ -1,4 +1,4 @@
-"""The best combination of what a search has fitted anyway: ``refit="ensemble"``."""
+"""The best combination of the networks that a search has fitted: ``refit="ensemble"``."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ __all__ = ["ensemble_of", "keeping_for"]
 
 #: How many candidates are combined: those with the least loss on held-out rows. Log loss on iris,
 #: wine and breast cancer (geometric mean of 4 seeds, 30 random candidates x 5 folds): the best one
-#: fitted again .071, greedy selection .056, the best 3, 5 and 10 with weights .055, .055 and .058,
-#: all with weights .060. Greedy selection of few early-stopped candidates of wine chose a single
-#: one: .265, where weights gave .051.
+#: refitted .071, greedy selection .056, the best 3, 5 and 10 with weights .055, .055 and .058, all
+#: with weights .060. On wine, greedy selection among few early-stopped candidates chose a single
+#: one: .265, while weights gave .051.
 N_BEST = 5
 
 
 def keeping_for(search: Any, y: Any) -> Keeping:
-    """Return what keeps the members of a search; raise ValueError if they cannot be combined."""
+    """Return an empty ``Keeping`` for a search; raise ValueError if it cannot be combined."""
     estimator, owner = search.estimator, f"{type(search).__name__}(refit='ensemble')"
     if y is None:
         raise ValueError(f"{owner} needs y: candidates are combined by how they predict it.")
@@ -48,13 +48,13 @@ def keeping_for(search: Any, y: Any) -> Keeping:
 def ensemble_of(
     search: Any, keeping: Keeping, X: Any, y: Any, params: dict[str, Any]
 ) -> BaseCrossEnsemble:
-    """Return the ensemble of those candidates of a fitted search that make it best.
+    """Return the best ensemble of the candidates of a fitted search.
 
     Parameters
     ----------
     search : GridSearchCV or RandomizedSearchCV
     keeping : Keeping
-        What it has fitted.
+        The members that it has fitted.
     X, y, params
         The arguments of its ``fit``.
     """
@@ -93,7 +93,7 @@ def _unfitted(search: Any, y: Any, splits: list[tuple[Any, Any]]) -> BaseCrossEn
     if cv is None or not hasattr(cv, "__iter__"):
         cv = check_cv(cv, y, classifier=is_classifier(search.estimator))
     elif not hasattr(cv, "split"):
-        # Pairs of rows, which an iterator tells but once.
+        # Pairs of training and test rows: an iterator yields them only once.
         cv = splits
     kind = (
         StackedCrossEnsembleClassifier

@@ -1,4 +1,4 @@
-"""What a search whose best estimator transforms rows has of a transformer."""
+"""Transformer methods of a search whose best estimator transforms rows."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["TransformsAsBest"]
 
 
 def best_has(name: str) -> Callable[[Any], bool]:
-    """Return a check for ``available_if``: whether the best estimator has such a method.
+    """Return a check for ``available_if``: whether the best estimator has a method of this name.
 
-    Before ``fit``, the estimator of the search is asked in its place. The combination that
+    Before ``fit``, the estimator of the search is checked instead. The combination that
     ``refit="ensemble"`` returns has no hidden layer of its own.
     """
 
     def check(search: Any) -> bool:
         if not search.refit:
-            # scikit-learn's words.
+            # The message is scikit-learn's.
             raise AttributeError(
                 f"This {type(search).__name__} instance was initialized with `refit=False`. {name}"
                 " is available only after refitting on the best parameters: use refit=True."
@@ -39,9 +39,9 @@ def best_has(name: str) -> Callable[[Any], bool]:
 
 
 class TransformsAsBest:
-    """Lets a search delegate all of a transformer that its best estimator may be.
+    """Lets a search delegate all transformer methods to its best estimator.
 
-    scikit-learn's searches delegate ``transform``, but neither the names of what it returns nor
+    scikit-learn's searches delegate ``transform``, but neither ``get_feature_names_out`` nor
     ``set_output``.
     """
 
@@ -81,7 +81,7 @@ class TransformsAsBest:
             Targets.
 
         **params : dict of str -> object
-            For ``fit``.
+            Passed to ``fit``.
 
         Returns
         -------
@@ -97,7 +97,7 @@ class TransformsAsBest:
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Names of the columns of X, if that estimator has need of them.
+            Names of the columns of X, if that estimator needs them.
 
         Returns
         -------
@@ -119,7 +119,7 @@ class TransformsAsBest:
         Returns
         -------
         self : object
-            The search, whose estimator has been told.
+            The search itself.
         """
         self.estimator.set_output(transform=transform)
         if hasattr(self, "best_estimator_"):

@@ -65,7 +65,7 @@ class Workers:
             order = "generator" if is_ordered else "generator_unordered"
             self._parallel = Parallel(**options, return_as=order)
         except (TypeError, ValueError):
-            # joblib before 1.4, or a backend that knows no generators.
+            # joblib before 1.4, or a backend that does not support generators.
             self._parallel = Parallel(**options)
         self._n_jobs = n_jobs
         self._context = ExitStack()

@@ -1,7 +1,7 @@
 """Many fits, trained as few stacks.
 
-Fits whose networks have the same shape, batch size and dtype become members of one stack. Each
-ends as if it had been fitted alone, with its own outcome: a fitted estimator or an exception.
+Fits whose networks have the same shape, batch size, dtype and kind of optimiser become members of
+one stack. Each ends as if it had been fitted alone: with a fitted estimator or an exception.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from ._progress import StackProgress
 
 Item = TypeVar("Item")
 
-#: Parameters that neither the check of the data nor its encoding reads: estimators that differ in
-#: nothing else share both.
+#: Parameters that are used neither to check nor to encode the data: estimators that differ only in
+#: these share the results of both.
 TRAINING_ONLY = frozenset(
     {
         "activation",
@@ -80,17 +80,17 @@ TRAINING_ONLY = frozenset(
     }
 )
 
-#: Bytes that a step of one stack reads and writes. On a second-level cache of 512 KB and a third of
-#: 32 MB, a step of a 64-64-10 network, batch 32, float64, took 131 us alone, 88 in a stack of 8
-#: (1.8 MB), 95 in one of 15 (3.3 MB), 127 in one of 30; of a 30-32-2 network 94 alone, 37 in one
-#: of 60 (3 MB), 51 in one of 120. It is all that a search holds besides the data.
+#: Bytes that a step of one stack may read and write. With an L2 cache of 512 KB and an L3 cache of
+#: 32 MB, a step of a 64-64-10 network, batch 32, float64, took 131 us alone, and per member 88 in a
+#: stack of 8 (1.8 MB), 95 in one of 15 (3.3 MB), 127 in one of 30; a 30-32-2 network took 94 alone,
+#: 37 in one of 60 (3 MB), 51 in one of 120. A search holds little else besides the data.
 WORKING_SET = 3 * 2**20
 
-#: The same with compiled steps, which let one member after another take a window's steps: it only
-#: bounds what is held at once. (Twelve networks of a table, 5 MB, in one stack instead of three.)
+#: The same with compiled steps, in which one member after another takes all steps of a window: this
+#: only limits the memory. (Twelve networks for a table, 5 MB, form one stack instead of three.)
 COMPILED_SET = 16 * 2**20
 
-#: What has happened when the user has ended a search.
+#: Name of the event that the user has ended a search.
 ENDED = "search_ended"
 
 FROM_SCRATCH = FitMode(continuing=False, incremental=False)
@@ -98,7 +98,7 @@ FROM_SCRATCH = FitMode(continuing=False, incremental=False)
 
 @dataclass
 class Fit:
-    """One fit that is asked for, and what has become of it.
+    """One requested fit and its outcome.
 
     Attributes
     ----------
@@ -109,17 +109,17 @@ class Fit:
     seconds : float
         Its share of the time.
     error : Exception, default=None
-        What its ``fit`` would have raised.
+        The exception that its ``fit`` would have raised.
     was_cut_short : bool
         Whether the user has interrupted its training.
     fold : Fold, default=None
-        Which rows are trained on and which are validated on, where X holds both.
+        Training and validation rows, if X holds both.
     name : str
-        What progress calls it.
+        Its name in progress reports.
     task : NetworkTask, default=None
-        Where callbacks are told of it.
+        Reports it to callbacks.
     settings : frozenset, default=None
-        What networks of equal parameters agree in, where these can be compared by value.
+        Equal for networks of equal parameters; None if these cannot be compared by value.
     """
 
     estimator: BaseMultilayerPerceptron
@@ -139,14 +139,14 @@ class Fit:
         self._before = self.estimator.__dict__.copy()
 
     def fail(self, error: Exception) -> None:
-        """Let the estimator be what it was before, and keep the exception."""
+        """Restore the estimator as it was before the fit, and keep the exception."""
         self.error = error
         self.estimator.__dict__.clear()
         self.estimator.__dict__.update(self._before)
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
-        """Keep the time that the body takes, and the exception that it raises."""
+        """Record the time that the body takes, and the exception that it raises."""
         start = time.perf_counter()
         try:
             yield
@@ -186,17 +186,17 @@ class _Prepared:
         return self.run.model.network
 
     def with_member(self, **changes: Any) -> _Prepared:
-        """Return the same fit of a member with other attributes."""
+        """Return the same fit, with changed attributes of its member."""
         member = replace(self.member, **changes)
         return replace(self, run=replace(self.run, member=member))
 
     def batch_rows(self) -> int:
-        """Return the batch size; zero says that all rows are one batch, however many they are."""
+        """Return the batch size; 0 if one batch holds all rows, however many they are."""
         size = self.run.batch_rows
         return 0 if size == self.member.recipe.n_samples else size
 
     def kind(self) -> Hashable:
-        """What the members of one stack agree in."""
+        """Return a key that is equal for the members of one stack."""
         return (
             self.network.shape,
             self.member.recipe.optimizer.operations,
@@ -209,16 +209,16 @@ class _Prepared:
 
 
 class Common:
-    """What several fits have in common, found or made once.
+    """Objects and results that several fits share, each made once.
 
     A copy in another process begins empty.
 
     Attributes
     ----------
     objects : dict
-        One object for all that are equal.
+        One object for all equal ones.
     checked : dict
-        Checked data, and the attributes that the check has given to the estimator.
+        Checked data, and the attributes that the check has set on the estimator.
     """
 
     def __init__(self) -> None:
@@ -226,30 +226,30 @@ class Common:
         self.checked: dict[Hashable, tuple[CheckedData, dict[str, Any]]] = {}
         self._accepted: set[Hashable] = set()
         self._found: dict[Hashable, Any] = {}
-        # What keys name by identity must not make room for other objects.
+        # Objects whose ids are in keys must live on, so that no other object gets their id.
         self._kept: list[Any] = []
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Common, ()
 
     def unify(self, item: Item) -> Item:
-        """Return the first of the objects that equal this one in type and attributes."""
+        """Return the first object so far that equals this one in type and attributes."""
         return self.objects.setdefault(key_of(item), item)
 
     def _shared(self, value: Any) -> Any:
-        """Return one component for all that are equal; a clone of a component is another object."""
+        """Return one component for all equal ones, since clones are different objects."""
         return self.unify(value) if isinstance(value, Checked) else value
 
     def check_parameters(self, network: BaseMultilayerPerceptron) -> frozenset[Hashable] | None:
-        """Check the parameters of a network, if a value has not passed the check yet.
+        """Check the parameters of a network, unless all values have passed the check before.
 
-        Candidates of a search have most of their values in common, and each parameter is checked
-        by itself.
+        Candidates of a search share most of their values, and each parameter is checked
+        independently of the others.
 
         Returns
         -------
         frozenset or None
-            What networks of equal parameters agree in; None if they cannot be compared by value.
+            Equal for networks of equal parameters; None if these cannot be compared by value.
         """
         values = {name: getattr(network, name) for name in names_of_parameters(network)}
         tokens = {(type(network), name, token(value)) for name, value in values.items()}
@@ -260,7 +260,7 @@ class Common:
         return frozenset(tokens) if all(map(_is_plain, values.values())) else None
 
     def once(self, fit: Fit) -> Once:
-        """Return what keeps things that fits of equal parameters would find out alike."""
+        """Return a cache of results that are the same for all fits with equal parameters."""
         settings = fit.settings
         if settings is None:
             return anew
@@ -274,7 +274,7 @@ class Common:
         return once
 
     def check_data(self, fit: Fit) -> CheckedData:
-        """Check the data of a fit, once for all estimators that see it in the same way."""
+        """Check the data of a fit, once for all estimators that check it in the same way."""
         estimator = fit.estimator
         relevant = {n: v for n, v in vars(estimator).items() if n not in TRAINING_ONLY}
         given = fit.X, fit.y, fit.sample_weight, fit.fold
@@ -299,12 +299,12 @@ class Common:
 
 
 def _is_plain(value: Any) -> bool:
-    """Tell whether a token says all of a value; nobody changes a list while networks train."""
+    """Tell whether a token describes a value fully; lists do not change during training."""
     return is_immutable(tuple(value) if type(value) is list else value)
 
 
 def token(value: Any) -> Hashable:
-    """Return what two parameter values agree in only if they mean the same.
+    """Return a key that is equal for two parameter values only if they mean the same.
 
     Numbers, strings, tuples and lists are compared by value, everything else by identity: the
     values must live as long as their tokens.
@@ -318,19 +318,19 @@ def token(value: Any) -> Hashable:
 
 @dataclass(frozen=True)
 class Order:
-    """How fits are to be gone about.
+    """How fits are run and reported.
 
     Attributes
     ----------
     verbose : int
-        How much is printed of each stack.
+        How much is printed about each stack.
     label : str
-        What a stack is called there.
+        Name of a stack in these reports.
     keeps_finished : bool
-        Whether, when the user interrupts for the second time, fits that have not ended receive an
+        Whether, on the second interruption, fits that have not ended receive an
         ``InterruptedFit`` as their error, and all others are kept.
     done : callable, default=None
-        Is told of fits as soon as nothing more happens to them.
+        Called with the fits of each stack as soon as they have ended.
     """
 
     verbose: int = 0
@@ -340,7 +340,7 @@ class Order:
 
 
 class InterruptedFit(Exception):
-    """A fit of a search that the user has ended before it."""
+    """The error of a fit that had not ended when the user ended the search."""
 
 
 def train(fits: Sequence[Fit], order: Order | None = None, common: Common | None = None) -> None:
@@ -352,13 +352,13 @@ def train(fits: Sequence[Fit], order: Order | None = None, common: Common | None
         Each receives its time, and its exception if it fails.
     order : Order, default=None
     common : Common, default=None
-        What these fits may have in common with others before and after them.
+        Shared with fits before and after these.
 
     Raises
     ------
     KeyboardInterrupt
-        If the user interrupts for the second time, and nothing is kept. The first time ends the
-        stack at hand.
+        On the second interruption, unless ``order.keeps_finished``. The first one ends only the
+        current stack.
     """
     order = order or Order()
     common = common or Common()
@@ -368,7 +368,7 @@ def train(fits: Sequence[Fit], order: Order | None = None, common: Common | None
             prepared = _prepare(fit, common)
             kinds.setdefault(prepared.kind(), []).append(prepared)
     stacks = [stacked for alike in kinds.values() for stacked in _divided(alike)]
-    # What is over is not held by this list.
+    # Stacks are removed from this list, so that finished ones can be freed.
     n_stacks, stacks = len(stacks), stacks[::-1]
     while stacks:
         stacked = stacks.pop()
@@ -379,7 +379,7 @@ def train(fits: Sequence[Fit], order: Order | None = None, common: Common | None
 
 
 def _divided(alike: list[_Prepared]) -> list[list[_Prepared]]:
-    """Divide fits whose networks have equal shapes into stacks that the cache can hold."""
+    """Divide fits whose networks have equal shapes into stacks that fit into the cache."""
     n_stacks = math.ceil(len(alike) / _members_in_cache(alike[0]))
     size = math.ceil(len(alike) / n_stacks)
     return [alike[start : start + size] for start in range(0, len(alike), size)]
@@ -417,7 +417,7 @@ def _train_stack(alike: list[_Prepared], common: Common, order: Order) -> None:
     try:
         _run(ordered, common, order)
     except Exception:
-        # Somebody's own activation or loss, perhaps: alone, only the guilty one fails.
+        # Perhaps a user's own activation or loss: fitted alone, only the fits that use it fail.
         for prepared in alike:
             _fit_alone(prepared)
         return
@@ -432,7 +432,7 @@ def _train_stack(alike: list[_Prepared], common: Common, order: Order) -> None:
 
 
 def _run(ordered: list[_Prepared], common: Common, order: Order) -> None:
-    """Train members to their ends."""
+    """Train the members of one stack until all have ended."""
     members = [prepared.member for prepared in ordered]
     network = Network.stacked([prepared.network for prepared in ordered], common.unify)
     batch_size = ordered[0].batch_rows() or len(members[0].rows)
@@ -469,7 +469,7 @@ def _run(ordered: list[_Prepared], common: Common, order: Order) -> None:
 
 
 def _ends_all(order: Order) -> bool:
-    """Note an interruption; tell whether it ends all that is asked for, and not this stack only."""
+    """Note an interruption; tell whether it ends all fits, not only those of this stack."""
     if not order.keeps_finished:
         interrupted()
         return False
@@ -488,10 +488,10 @@ def _with_shared_generators(ordered: list[_Prepared]) -> list[_Prepared]:
 def _generator_of(
     prepared: _Prepared, shared: dict[Hashable, np.random.RandomState]
 ) -> np.random.RandomState:
-    """Return the source of a member's shuffles: one that is shared, where there is an equal one."""
+    """Return the generator of a member's shuffles, which members with an equal one share."""
     member, seed = prepared.member, prepared.fit.estimator.random_state
     if seed is None:
-        # NumPy's global generator would be shared without leave.
+        # Otherwise, all members without a seed would share NumPy's global generator.
         return np.random.RandomState(member.rng.randint(2**32, dtype=np.uint32))
     if isinstance(seed, np.random.RandomState):
         return member.rng
@@ -507,7 +507,7 @@ def _fit_alone(prepared: _Prepared) -> None:
 
 
 def _in_stacking_order(alike: list[_Prepared], common: Common) -> list[_Prepared]:
-    """Sort by falling row counts, and so that neighbours share activation, loss and data."""
+    """Sort by descending numbers of rows; neighbours share activation, loss and data."""
 
     def functions(prepared: _Prepared) -> Hashable:
         applied = [node.block.activation_of(0) for node in prepared.network.nodes]
@@ -525,14 +525,14 @@ def _in_stacking_order(alike: list[_Prepared], common: Common) -> list[_Prepared
     def rank(prepared: _Prepared) -> tuple[int, ...]:
         count = of_count[len(prepared.member.rows)]
         function = of_functions[functions(prepared)]
-        # Back and forth, so that the last activation of one count is the first of the next.
+        # Alternating, so that the last activation of one count is the first of the next.
         return count, -function if count % 2 else function, of_data[id(prepared.run.data)]
 
     return sorted(alike, key=rank)
 
 
 def _members_in_cache(prepared: _Prepared) -> int:
-    """Return how many members may train at once."""
+    """Return how many members one stack may have."""
     network = prepared.network
     vectors = 2 + len(prepared.member.recipe.optimizer.state_names)
     batch = prepared.run.batch_rows
@@ -544,6 +544,6 @@ def _members_in_cache(prepared: _Prepared) -> int:
 
 
 def forget_training(estimator: Any) -> None:
-    """Drop what only ``partial_fit`` would go on from: twice the size of the weights, for Adam."""
+    """Drop state that only ``partial_fit`` would need: for Adam, twice the size of the weights."""
     if isinstance(estimator, BaseMultilayerPerceptron):
         forget_steps(estimator)

@@ -1,4 +1,4 @@
-"""How functions that fit an estimator many times tell callbacks of it."""
+"""How functions that fit an estimator many times report to callbacks."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from ._parallel import StackedParallel
 
 
 class Whole(CallbackSupportMixin, BaseEstimator):
-    """What callbacks are told is being fitted, and bars are labelled with.
+    """The estimator that callbacks see as being fitted; progress bars show its name.
 
     Parameters
     ----------
     estimator : estimator
-        That is fitted many times.
+        The one that is fitted many times.
     callbacks : list of callbacks or None
     """
 
-    #: What the user has called.
+    #: The function that the user has called.
     function: ClassVar[str]
 
     def __init__(self, estimator=None, callbacks=None) -> None:
@@ -47,7 +47,7 @@ class CrossValidation(Whole):
 
 
 class CrossValidationScore(Whole):
-    """All fits of a cross-validation of which only scores are returned."""
+    """All fits of a cross-validation that returns only scores."""
 
     function = "stacked_cross_val_score"
 
@@ -65,14 +65,14 @@ class ValidationCurve(Whole):
 
 
 def _new_task(whole: Whole, listener: Listener) -> NetworkTask | None:
-    """Return the task of one more fit, if anybody listens."""
+    """Return the callback task of the next fit; None if nobody listens."""
     context = listener.subtask("split")
     return None if context is None else NetworkTask(whole, context, is_propagated=False)
 
 
 @contextmanager
 def told(whole: Whole, X: Any, y: Any) -> Iterator[Callable[..., StackedParallel]]:
-    """Yield what stands for scikit-learn's ``Parallel``, and tells callbacks of each network.
+    """Yield a replacement of scikit-learn's ``Parallel`` that reports each network to callbacks.
 
     Parameters
     ----------

@@ -62,11 +62,11 @@ def stacked_cross_validate(
         Number of workers.
 
     verbose : int, default=0
-        1 prints each second how the stack at hand gets on, 2 also each network that has ended, and
-        what scikit-learn prints.
+        1 prints the progress of the current stack each second, 2 also a line for each network that
+        has ended, and what scikit-learn prints.
 
     params : dict, default=None
-        For the ``fit`` of the estimator, the scorer and the splitter.
+        Passed to the estimator's ``fit``, the scorer and the splitter.
 
     pre_dispatch : int or str, default='2*n_jobs'
         How many stacks are handed to workers in advance.
@@ -84,12 +84,12 @@ def stacked_cross_validate(
         The score of a fit that fails.
 
     callbacks : list of callbacks, default=None
-        Told of each network, and of its epochs, as scikit-learn's ``ProgressBar`` is.
+        Called for each network and its epochs, such as scikit-learn's ``ProgressBar``.
 
     Returns
     -------
     dict of float arrays of shape (n_splits,)
-        ``test_score``, ``fit_time``, ``score_time``, and what was asked for besides.
+        ``test_score``, ``fit_time``, ``score_time``, and what else was requested.
 
     Examples
     --------
