@@ -1,4 +1,4 @@
-"""One fit, and predictions, over the blocks of a Dask collection (extra ``distributed``)."""
+"""A fit to, and predictions for, the blocks of a Dask collection (extra ``distributed``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Collections of Dask as blocks of rows, one behind another."""
+"""Dask collections as sequences of blocks of rows."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Blocks:
     counts: list[int]
 
     def cut(self, n_shares: int) -> list[slice]:
-        """Return runs of neighbouring blocks with about equally many rows, none of them empty."""
+        """Return runs of consecutive blocks with about equally many rows; no run is empty."""
         ends = np.cumsum(self.counts)
         wanted = ends[-1] * np.arange(1, n_shares) / n_shares
-        # At least one block each: the k-th cut lies behind k blocks or more.
+        # At least one block each: the k-th cut comes after at least k blocks.
         least = np.arange(1, n_shares)
         cuts = np.maximum(np.searchsorted(ends, wanted) + 1, least)
         cuts = np.maximum.accumulate(cuts - least) + least
@@ -53,14 +53,14 @@ def blocks_of(X: Any, y: Any) -> tuple[Blocks, Any]:
     ----------
     X : dask Array of shape (N, D) or dask DataFrame
     y : dask Array, Series or DataFrame of N rows
-        In the blocks of X.
+        In the same blocks as X.
 
     Raises
     ------
     TypeError
-        If one of them is no collection of Dask.
+        If X or y is not a Dask collection.
     ValueError
-        If their blocks do not go together, or there are no rows.
+        If their blocks do not match, or there are no rows.
     """
     for name, given in (("X", X), ("y", y)):
         if not dask.is_dask_collection(given):
@@ -82,7 +82,7 @@ def blocks_of(X: Any, y: Any) -> tuple[Blocks, Any]:
             f"X has {len(of_x)} blocks, but y has {len(of_y)}: both must be cut at the same rows."
         )
     parts = [np.asarray(part) for part in dask.compute(*of_y)]
-    # A filter may leave nothing of a block.
+    # A filter may leave blocks without rows.
     kept = [i for i, part in enumerate(parts) if len(part)]
     if not kept:
         raise ValueError("X has no rows.")
@@ -91,12 +91,12 @@ def blocks_of(X: Any, y: Any) -> tuple[Blocks, Any]:
 
 
 def first_rows(blocks: Blocks) -> Any:
-    """Return some rows of the first block, as they are there."""
+    """Return the first rows of the first block, unchanged."""
     return dask.compute(dask.delayed(_head)(blocks.X[0], SAMPLE))[0]
 
 
 def put_together(parts: Sequence[Any]) -> Any:
-    """Return blocks one behind another."""
+    """Concatenate blocks of rows."""
     if len(parts) == 1:
         return parts[0]
     if hasattr(parts[0], "iloc"):
@@ -132,7 +132,7 @@ def _is_frame(given: Any) -> bool:
 def _delayed_together(X: Any, y: Any) -> tuple[list[Any], list[Any]]:
     """Return the blocks of two frames, cut at the same rows.
 
-    Read alone, columns of one Parquet file may come in fewer and larger blocks than others.
+    Read separately, some columns of a Parquet file may come in fewer and larger blocks than others.
     """
     columns = [y] if y.ndim == 1 else [y[name] for name in y.columns]
     names = [f"target {i}" for i in range(len(columns))]

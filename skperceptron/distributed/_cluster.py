@@ -1,4 +1,4 @@
-"""The shares of a data set on the workers, and what it takes to ask them."""
+"""The shares of a data set on the workers, and the tasks that are run on them."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from ..engine.arrays import Floats, Integers
 from ._blocks import Blocks
 from ._share import Answer, Job, gradient_on, make_share, train_round
 
-#: How often a task may fail on a worker before it fails the fit.
+#: How often a task may fail on a worker before the fit fails.
 RETRIES = 3
 
 
 @dataclass
 class Report:
-    """What a fit has cost.
+    """The cost of a fit.
 
     Attributes
     ----------
     mode : str
         "summed" or "averaged".
     n_shares : int
-        On so many workers the rows have lain.
+        Number of shares into which the rows were divided.
     rounds : int
-        How often all workers have been asked: steps, or epochs.
+        How often tasks were sent to the workers: number of steps, or of epochs.
     bytes_per_round : float
         Sent and received, of all shares together.
     compute, wait, wire : float
-        Seconds, one after another: a share computes (their mean), waits for the slowest one, and
-        for what is sent.
+        Seconds, which add up to the time of all rounds: computing (mean of the shares), waiting
+        for the slowest share, and sending.
     """
 
     mode: str
@@ -48,13 +48,13 @@ class Report:
     wire: float = 0.0
 
     def add(self, n_bytes: int, seconds: Sequence[float], elapsed: float) -> None:
-        """Note a round.
+        """Add the cost of a round.
 
         Parameters
         ----------
         n_bytes : int
         seconds : sequence of float
-            That each share has computed.
+            Computing time of each share.
         elapsed : float
         """
         self.bytes_per_round += (n_bytes - self.bytes_per_round) / (self.rounds + 1)
@@ -66,15 +66,15 @@ class Report:
         self.wire += max(0.0, elapsed - longest)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it in plain values."""
+        """Return the report as a dict."""
         return asdict(self)
 
 
 class Cluster:
     """The shares of a fit on the workers of a cluster.
 
-    Dask knows how each share is made. If a worker dies, its share is made again elsewhere, and
-    what it was asked last is asked again.
+    Dask knows how each share is made. If a worker dies, its share is made again on another one,
+    and its last task is repeated.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class Cluster:
             None if weight is None else weight[start:stop] for start, stop in pairwise(self._edges)
         ]
         totals = [n if part is None else part.sum() for n, part in zip(counts, parts, strict=True)]
-        #: What each share counts among all.
+        #: Weight of each share in means over all shares; the sum is 1.
         self.fractions = np.array(totals, dtype=float) / np.sum(totals)
         self.report = Report(mode, len(runs))
         job_there = dask.delayed(job, traverse=False)
@@ -115,7 +115,7 @@ class Cluster:
         distributed.wait(self._shares)
         for share in self._shares:
             if share.status == "error":
-                # What the task has raised.
+                # Raises the exception of the task.
                 share.result()
 
     def _worker(self, k: int) -> str:
@@ -135,12 +135,12 @@ class Cluster:
         ----------
         parameters : ndarray of shape (P,)
         rows : ndarray of int, shape (n,)
-            Among all.
+            Their positions among all rows.
         factor : float or ndarray of shape (n,)
         place : (int, int)
             Epoch and step.
         noise_share : float or None
-            What multiplies dropout rates.
+            Factor of the dropout rates.
         """
         owners = np.searchsorted(self._edges, rows, side="right") - 1
         asked = {}
@@ -155,7 +155,7 @@ class Cluster:
     def round(
         self, arrays: Mapping[str, Floats], rate: float, epoch: int, rows_seen: int
     ) -> tuple[dict[str, Floats], float, Answer]:
-        """Let each share be trained on for an epoch; return the mean of what comes of it.
+        """Train on each share for an epoch; return the means of the results.
 
         Parameters
         ----------
@@ -169,7 +169,7 @@ class Cluster:
         arrays : dict of str to ndarray
         loss : float
         answer : Answer
-            Of the largest share.
+            That of the share with the most steps.
         """
         asked = {k: (dict(arrays), rate, epoch, rows_seen) for k in range(len(self._shares))}
         answers = self._ask(train_round, asked)
@@ -206,12 +206,12 @@ class Cluster:
 
 
 def n_shares(client: Any, blocks: Blocks) -> int:
-    """Return in how many shares blocks are laid on the workers."""
+    """Return into how many shares the blocks are divided."""
     return min(len(client.nthreads()), len(blocks.counts))
 
 
 def _n_bytes(value: Any) -> int:
-    """Return the bytes of the arrays in some arguments."""
+    """Return the bytes of all arrays in some arguments."""
     if isinstance(value, np.ndarray):
         return value.nbytes
     if isinstance(value, dict):

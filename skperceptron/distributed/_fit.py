@@ -1,4 +1,4 @@
-"""One fit over the blocks of a Dask collection."""
+"""A single fit to all blocks of a Dask collection."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from ._share import Job
 from ._stacks import AveragedStack, SummedStack
 
 #: Operations of each worker in a step from which on "auto" sums gradients: they take about as long
-#: as to send them around on one machine (benchmarks.distributed: 103,425 parameters, 1,000 rows,
-#: one worker, 6e8 operations: 54 ms of computing, 68 ms of wire).
+#: as sending the gradients on one machine (benchmarks.distributed: 103,425 parameters, 1,000 rows,
+#: one worker, 6e8 operations: 54 ms of computing, 68 ms of sending).
 WORTH_A_ROUND = 1e9
 
 MODES = {"summed": SummedStack, "averaged": AveragedStack}
@@ -44,11 +44,11 @@ def fit(
     mode: str = "auto",
     client: Any = None,
 ) -> Any:
-    """Fit a multi-layer perceptron to rows that lie in the blocks of a Dask collection.
+    """Fit a multi-layer perceptron to the rows in the blocks of a Dask collection.
 
-    The rows are laid on the workers once, a share for each. The client holds y and, with
-    ``mode="summed"``, 32 bytes for each row; no rows of X but the first ones. If a worker dies,
-    its share is made again elsewhere, and the fit goes on from the last round.
+    The rows are divided among the workers once. The client holds y, the first rows of X and, with
+    ``mode="summed"``, 32 bytes for each row. If a worker dies, its share is made again on another
+    one, and the fit continues from the last round.
 
     Parameters
     ----------
@@ -74,33 +74,34 @@ def fit(
         How workers train together:
 
         - "summed": in each step, all workers compute the gradient of their part of the batch, and
-          the client sums. That is the fit that one machine would make, to rounding. A round is a
-          step.
+          the client adds them up. Without dropout, the result is that of one machine, to rounding.
+          A round is a step.
         - "averaged": each worker trains on its own rows for an epoch, and the client averages the
-          networks (McMahan et al. 2017). Few bytes are sent, but the fit is another one, as with
+          networks (McMahan et al. 2017). Few bytes are sent, but the result differs, as with
           larger batches. A round is an epoch.
-        - "auto" takes "summed" where the arithmetic of a step takes longer than to send it around:
-          see :doc:`/clusters`.
+        - "auto" chooses "summed" if the arithmetic of a step takes longer than sending the
+          gradients: see :doc:`/clusters`.
 
     client : distributed.Client, default=None
-        None is the one that is open.
+        None uses the client that is open.
 
     Returns
     -------
     estimator
-        The same, fitted. Its ``cluster_report_`` is a dict of what that has cost: "mode",
+        The same, fitted. Its ``cluster_report_`` is a dict with the cost of the fit: "mode",
         "n_shares", "rounds", "bytes_per_round", and the seconds "compute", "wait" and "wire".
 
     Raises
     ------
     ValueError
-        If there is no client, if parameters need all rows in one place, or as in ``fit``.
+        If there is no client, if parameters need all rows in one place, or if the estimator's
+        own ``fit`` would raise it.
     TypeError
-        If `estimator` is no multi-layer perceptron, or X is not in blocks.
+        If `estimator` is no multi-layer perceptron, or X or y is no Dask collection.
 
     See Also
     --------
-    predict : Predict each block where it lies.
+    predict : Predict each block on the worker that holds it.
 
     Examples
     --------
@@ -165,7 +166,7 @@ def _find_categories(estimator: Any, blocks: Blocks, client: Any) -> Found:
 
 
 def _stack(run: Run, client: Any, blocks: Blocks, mode: str) -> tuple[Stack, Cluster]:
-    """Lay the rows on the workers; return the stack that asks them."""
+    """Divide the rows among the workers; return the stack that trains on them, and its cluster."""
     network, member, data = run.model.network, run.member, run.data
     assert isinstance(data, RowsElsewhere)
     if mode == "auto":
@@ -181,7 +182,7 @@ def _stack(run: Run, client: Any, blocks: Blocks, mode: str) -> tuple[Stack, Clu
         run.model.target,
         run.model.dtype,
         run.batch_rows,
-        # Shuffles here go on as they would have.
+        # Drawn from a copy, so that the shuffles here stay the same.
         int(deepcopy(member.rng).randint(2**31)),
         _checker(run.estimator),
     )
@@ -191,7 +192,7 @@ def _stack(run: Run, client: Any, blocks: Blocks, mode: str) -> tuple[Stack, Clu
 
 
 def chosen_mode(network: Network, batch_rows: int, n_shares: int) -> str:
-    """Return what "auto" stands for.
+    """Return the mode that "auto" chooses.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Gradients of rows that change in number from step to step, in buffers of a few sizes."""
+"""Gradients of varying numbers of rows, computed in buffers of a few sizes."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from ..training.step import BoundStep, Record
 from ..training.tables import Tables
 from ..training.window import Window
 
-#: Rows that are computed at a time.
+#: Maximum number of rows computed at a time.
 LARGEST = 1024
 
 
 class Portions:
-    """The rows of a share, of which any number can be asked for a gradient.
+    """Computes gradients of any rows of a share, however many they are.
 
-    A portion has a power of two as its number of rows; those that fill it up count nothing.
+    The number of rows in a portion is a power of two; those that only fill it up have no weight.
 
     Parameters
     ----------
     network : Network
     recipe : Recipe
     data : TrainingSet
-        Its targets in the dtype of the arithmetic.
+        With targets in the dtype of the arithmetic.
     dtype : dtype
     """
 
@@ -51,7 +51,7 @@ class Portions:
         seed: np.random.SeedSequence,
         noise_share: float | None,
     ) -> tuple[Floats, float]:
-        """Return the sum of gradients, (P,), and the sum of losses, each times its factor.
+        """Return the sums of gradients, (P,), and losses of rows, each row times its factor.
 
         Parameters
         ----------
@@ -61,7 +61,7 @@ class Portions:
         seed : SeedSequence
             Of dropout.
         noise_share : float or None
-            What multiplies dropout rates.
+            Factor of the dropout rates.
         """
         if self._tables is None:
             self._tables = Tables.of_members([self._member], self._dtype)
@@ -70,7 +70,7 @@ class Portions:
         self._member.noise.bit_generator.state = np.random.default_rng(seed).bit_generator.state
         total, loss = np.zeros(self._network.n_parameters, dtype=self._dtype), 0.0
         factors = np.broadcast_to(factor, rows.shape)
-        # Overflow is either meant, as in a sigmoid, or found by the client.
+        # Overflow is either harmless, as in a sigmoid, or detected by the client.
         with np.errstate(over="ignore", invalid="ignore"):
             for start in range(0, len(rows), LARGEST):
                 part = slice(start, start + LARGEST)
@@ -88,7 +88,7 @@ class Portions:
 
 
 class _Portion:
-    """The calls that compute the gradient of so many rows, and their buffers.
+    """The calls that compute the gradient of ``size`` rows, and their buffers.
 
     Parameters
     ----------

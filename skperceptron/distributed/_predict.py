@@ -1,4 +1,4 @@
-"""Predictions for the blocks of a Dask collection, each where it lies."""
+"""Predictions for the blocks of a Dask collection, on the workers that hold them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def predict(estimator: Any, X: Any) -> Any:
     Parameters
     ----------
     estimator : estimator
-        Fitted; a pipeline, too.
+        Fitted; may be a pipeline.
     X : dask Array of shape (n_samples, n_features) or dask DataFrame
 
     Returns
@@ -25,7 +25,7 @@ def predict(estimator: Any, X: Any) -> Any:
     Raises
     ------
     TypeError
-        If X is no collection of Dask.
+        If X is not a Dask collection.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def predict_proba(estimator: Any, X: Any) -> Any:
     Parameters
     ----------
     estimator : classifier
-        Fitted; a pipeline, too.
+        Fitted; may be a pipeline.
     X : dask Array of shape (n_samples, n_features) or dask DataFrame
 
     Returns
@@ -59,7 +59,7 @@ def predict_proba(estimator: Any, X: Any) -> Any:
     Raises
     ------
     TypeError
-        If X is no collection of Dask.
+        If X is not a Dask collection.
     """
     return _mapped(estimator, "predict_proba", X, estimator.classes_)
 
@@ -96,7 +96,7 @@ def _of_block(block: Any, estimator: Any, method: str) -> Any:
 def _of_frame(part: Any, estimator: Any, method: str, names: Any) -> Any:
     import pandas as pd
 
-    # Estimators refuse to predict no rows: what comes of a row tells the form.
+    # Estimators refuse empty input: the prediction of a dummy row has the form of the result.
     rows = part if len(part) else _one_row(part)
     found = np.asarray(getattr(estimator, method)(rows))[: len(part)]
     if found.ndim == 1:

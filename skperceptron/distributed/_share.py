@@ -1,7 +1,7 @@
-"""What a worker does: it holds a share of the rows, and computes gradients or whole epochs on it.
+"""The work of a worker: it holds a share of the rows, and computes gradients or epochs on it.
 
-Each function here is a task of Dask. What it returns depends on its arguments alone, so that Dask
-may run it again, elsewhere, when a worker has died.
+The public functions here are Dask tasks. Their results depend only on their arguments, so that Dask
+can run them again on another worker if one dies.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from ._portion import Portions
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """What all shares are trained by.
+    """The settings with which all shares are trained.
 
     Attributes
     ----------
     network : Network
     recipe : Recipe
-        Without what concerns single rows, or validation.
+        Without sample weights and validation.
     target : Target
-        Complete: encodes y.
+        Complete; encodes y.
     dtype : dtype
     batch_size : int
     seed : int
         Of shuffles and dropout on the workers.
     checker : estimator
-        Knows the features; checks X.
+        Knows the features and categories; checks X.
     """
 
     network: Network
@@ -58,9 +58,9 @@ class Share:
     ----------
     job : Job
     number : int
-        Which share it is.
+        Index of the share.
     data : TrainingSet
-        Its targets in the dtype of the arithmetic.
+        With targets in the dtype of the arithmetic.
     weight : ndarray of shape (n,) or None
     portions : Portions
         Computes gradients.
@@ -73,15 +73,15 @@ class Share:
     portions: Portions
 
     def __reduce__(self) -> Any:
-        # The buffers of the portions stay where they are.
+        # The buffers of the portions are not sent.
         return _share, (self.job, self.number, self.data, self.weight)
 
     def __sizeof__(self) -> int:
-        # Dask leaves tasks where what they need is large.
+        # Dask prefers to run a task where its data are if these are large.
         return self.data.n_rows * (self.data.X[:1].nbytes if not self.data.is_sparse else 64)
 
     def generator(self, *place: int) -> np.random.SeedSequence:
-        """Return the source of randomness of a step or a round."""
+        """Return the seed of the random numbers of a step or a round."""
         return np.random.SeedSequence([self.job.seed, self.number, *place])
 
 
@@ -90,7 +90,7 @@ def _share(job: Job, number: int, data: TrainingSet, weight: Floats | None) -> S
 
 
 def make_share(job: Job, number: int, weight: Floats | None, X: list[Any], y: list[Any]) -> Share:
-    """Check blocks and put them together.
+    """Check blocks and concatenate them.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def make_share(job: Job, number: int, weight: Floats | None, X: list[Any], y: li
     Raises
     ------
     ValueError
-        If X is not what scikit-learn accepts, or has other rows than y.
+        If X is invalid, or has another number of rows than y.
     """
     for rows, targets in zip(X, y, strict=True):
         if rows.shape[0] != len(targets):
@@ -119,19 +119,19 @@ def make_share(job: Job, number: int, weight: Floats | None, X: list[Any], y: li
 
 @dataclass(frozen=True)
 class Answer:
-    """What a task returns.
+    """The result of a task.
 
     Attributes
     ----------
     arrays : dict of str to ndarray
     loss : float
-        Sum of the losses of the rows, or mean of an epoch.
+        Sum of the losses of the rows, or mean loss of an epoch.
     seconds : float
-        That the computation took.
+        Time of the computation.
     steps : int
-        That it consists of.
+        Number of steps computed.
     rate : float
-        The learning rate that it began with.
+        The learning rate at its start.
     """
 
     arrays: dict[str, Floats]
@@ -161,13 +161,13 @@ def gradient_on(
     share : Share
     parameters : ndarray of shape (P,)
     rows : ndarray of int, shape (n,)
-        Within the share.
+        Their positions in the share.
     factor : float or ndarray of shape (n,)
-        What each of them counts in the batch.
+        Weight of each row in the batch.
     place : (int, int)
-        Epoch and step: dropout draws by them.
+        Epoch and step, which seed dropout.
     noise_share : float or None
-        What multiplies dropout rates.
+        Factor of the dropout rates.
     """
     began = perf_counter()
     seed = share.generator(*place)
@@ -188,13 +188,13 @@ def train_round(
     ----------
     share : Share
     arrays : dict of str to ndarray
-        Where the network stands: its parameters, their average, what the optimiser remembers.
+        State of the network: its parameters, their average, the state of the optimiser.
     current_rate : float
         The learning rate.
     epoch : int
         Counted from 0.
     rows_seen : int
-        Before this epoch, on all shares.
+        Rows seen before this epoch, on all shares.
     """
     began = perf_counter()
     job, n_rows = share.job, share.data.n_rows
@@ -214,7 +214,7 @@ def train_round(
         name: arrays[name] for name in recipe.optimizer.state_names if name in arrays
     }
     size = min(job.batch_size, n_rows)
-    # Each epoch takes equally many steps.
+    # All epochs have the same number of steps.
     n_steps = n_rows // size if recipe.drop_last else -(-n_rows // size)
     member.steps = epoch * n_steps
     stack = Stack(job.network, [member], share.data, size, job.dtype)

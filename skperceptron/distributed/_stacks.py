@@ -1,6 +1,7 @@
 """The client's side: stacks whose steps, or epochs, are computed by the shares of a cluster.
 
-The house's loop of epochs trains them as any other stack: it judges, stops, validates and reports.
+The usual loop of epochs trains them like any other stack: it watches the loss, stops, validates and
+reports.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ._cluster import Cluster
 
 
 class _StackOnCluster(Stack):
-    """What both have in common.
+    """Base of both stacks.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ class _StackOnCluster(Stack):
 
 
 class SummedStack(_StackOnCluster):
-    """Each step sums the gradients of all shares: what one machine computes, to rounding."""
+    """Each step sums the gradients of all shares: without dropout, the fit of one machine."""
 
     def _take_steps(self) -> Floats:
         total, i = 0.0, 0
@@ -72,9 +73,9 @@ class SummedStack(_StackOnCluster):
 
 
 class AveragedStack(_StackOnCluster):
-    """Each epoch, all shares go on from the same network; what they make of it is averaged.
+    """In each epoch, all shares train copies of the same network, which are then averaged.
 
-    So do McMahan et al. (2017), and Stich (2019). What the optimiser remembers is averaged, too.
+    See McMahan et al. (2017), and Stich (2019). The state of the optimiser is averaged, too.
     """
 
     def _bind(self, n_epochs: float | None) -> None:
