@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+from math import ceil
 from numbers import Integral, Real
 from typing import Any
 
@@ -9,7 +11,7 @@ from typing import Any
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingGridSearchCV, HalvingRandomSearchCV
 
-from .._sklearn.compat import Interval
+from .._sklearn.compat import Interval, num_samples
 from ..options import speaks_for_itself
 from ._search import StackedSearch
 
@@ -18,27 +20,24 @@ __all__ = ["StackedHalvingGridSearchCV", "StackedHalvingRandomSearchCV"]
 #: Rules for values that scikit-learn accepts, but that fail later with an unclear message.
 BOUNDED = {"factor": [Interval(Real, 1, None, closed="neither")]}
 
-#: Of 4 rows, the smaller of two folds still gets at least one.
-LEAST_ROWS = 4
-
-
 _SHARED = """
     factor : int or float, default=3
-        By what the candidates are divided, and the resources multiplied, from round to round.
+        From one round to the next, the number of candidates is divided by `factor`, and the
+        resources of each are multiplied by it.
 
     resource : 'n_samples' or str, default='n_samples'
-        What grows from round to round: the number of rows, or a parameter of the estimator that is
-        a positive integer, such as ``max_iter``.
+        The resource that grows from round to round: the number of rows, or a parameter of the
+        estimator that is a positive integer, such as ``max_iter``.
 
     max_resources : int, default='auto'
-        How much of it any candidate gets; 'auto' is the number of rows.
+        The most of the resource that any candidate gets; 'auto' is the number of rows.
 
     min_resources : {{'exhaust', 'smallest'}} or int, default='{min_resources}'
-        How much of it candidates get in the first round.
+        The resource that each candidate gets in the first round.
 
     aggressive_elimination : bool, default=False
-        Whether the first rounds are repeated with the least resources where these do not suffice
-        to leave `factor` candidates at the end.
+        Whether the first round is repeated, with `min_resources`, as often as it takes to have at
+        most `factor` candidates after the last round.
 
     cv : int, cross-validation generator or iterable, default=5
         The splits; the same in every round.
@@ -62,7 +61,7 @@ _SHARED = """
         Number of workers. Each trains stacks of its own.
 
     verbose : int, default=0
-        How much is printed.
+        How much to print.
 
     Attributes
     ----------
@@ -97,7 +96,7 @@ _SHARED = """
         Its place in ``cv_results_``.
 
     scorer_ : function
-        What scores.
+        The function that scores a candidate.
 
     n_splits_ : int
         Number of splits.
@@ -129,6 +128,7 @@ class _StackedHalving(StackedSearch):
 
     resource: str
     min_resources: Any
+    _checked_cv_orig: Any
 
     # If the user ends the search in one round, there must be no further round.
     _keeps_finished = False
@@ -155,16 +155,28 @@ class _StackedHalving(StackedSearch):
         Raises
         ------
         ValueError
-            If `min_resources` is fewer than 4 rows, so that a fold may be empty.
+            If `min_resources` is a number of rows so small that a part of a split would have none.
         """
-        are_rows = isinstance(self.resource, str) and self.resource == "n_samples"
-        n_rows = self.min_resources
-        if are_rows and isinstance(n_rows, Integral) and n_rows < LEAST_ROWS:
-            raise ValueError(
-                f"min_resources={n_rows!r} of {type(self).__name__} must be at least"
-                f" {LEAST_ROWS} rows: of fewer, a fold may have none."
-            )
         return super().fit(X, y, **params)  # type: ignore[misc]
+
+    def _check_input_parameters(self, X: Any, y: Any, split_params: dict[str, Any]) -> None:
+        super()._check_input_parameters(X, y, split_params)  # type: ignore[misc]
+        if self.resource != "n_samples" or not isinstance(self.min_resources, Integral):
+            return
+        splits = self._checked_cv_orig.split(X, y, **split_params)
+        least = _least_rows(num_samples(X), min(len(part) for split in splits for part in split))
+        if self.min_resources < least:
+            raise ValueError(
+                f"min_resources={self.min_resources!r} of {type(self).__name__} must be at least"
+                f" {least} rows: with fewer, a part of a split would have none."
+            )
+
+
+def _least_rows(n_rows: int, n_part: int) -> int:
+    """Return how many of all rows a round needs for at least one row in a part of a split."""
+    # scikit-learn multiplies in this order, and rounds down.
+    first = ceil(n_rows / n_part)
+    return next(n for n in count(first) if int(n / n_rows * n_part))
 
 
 def _documented(min_resources: str) -> Any:

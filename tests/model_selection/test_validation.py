@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_wine
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LinearRegression
@@ -13,6 +14,7 @@ from sklearn.model_selection import (
     GroupKFold,
     HalvingGridSearchCV,
     HalvingRandomSearchCV,
+    ShuffleSplit,
     cross_val_predict,
     cross_val_score,
     cross_validate,
@@ -137,6 +139,21 @@ def test_halving_finds_what_scikit_learns_finds():
         assert found.best_params_ == expected.best_params_
         key = "mean_test_score"
         assert_allclose(found.cv_results_[key], expected.cv_results_[key], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("cv", "n_rows", "least"),
+    [(5, 150, 5), (2, 150, 2), (4, 30, 5), (ShuffleSplit(2, test_size=3, random_state=0), 49, 17)],
+)
+def test_halving_refuses_rounds_in_which_a_part_of_a_split_would_have_no_rows(cv, n_rows, least):
+    X = np.random.RandomState(0).normal(size=(n_rows, 2))
+    search = StackedHalvingGridSearchCV(
+        LinearRegression(), {"fit_intercept": [True, False]}, cv=cv, scoring="neg_max_error"
+    )
+    with pytest.raises(ValueError, match=f"min_resources={least - 1} .*at least {least} rows"):
+        clone(search).set_params(min_resources=least - 1).fit(X, X[:, 0])
+    found = search.set_params(min_resources=least).fit(X, X[:, 0])
+    assert found.n_resources_[0] == least
 
 
 @pytest.mark.parametrize(
