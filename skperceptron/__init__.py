@@ -7,7 +7,7 @@ from .perceptron import RosenblattPerceptron
 from .version import __version__ as __version__
 from .versions import show_versions as show_versions
 
-# What people import by a star are the estimators.
+# ``from skperceptron import *`` imports the estimators only.
 __all__ = [
     "MLPBinaryClassifier",
     "MLPClassifier",

@@ -1,14 +1,14 @@
-r"""Activations: what a hidden unit makes of its weighted sum ``z``.
+r"""Activations: functions of a hidden unit's weighted sum ``z``.
 
-An activation is an object with searchable parameters, like a kernel. Adding one takes one
-class in this module: its string names, its place in tests, tables and plots follow from it.
+An activation is an object with searchable parameters, like a kernel. To add one, write one class
+in this module: its string names and its place in tests, tables and plots follow from it.
 
 Conventions. Arrays have the shape (members, batch, units). All work is done in place, without
 temporary arrays. ``forward(z, out)`` writes f(z); ``backward(z, a, grad)`` multiplies ``grad`` by
 f'(z). If f' can be computed from the output ``a`` alone, ``out`` is the same array as ``z``. If it
-cannot, the class sets ``keeps_input = True``, and z and the output are two arrays. Nobody reads z
-and ``a`` after ``backward``, so ``backward`` may overwrite both. ``forward`` of an activation that
-keeps its input may replace z by what ``backward`` will need.
+cannot, the class sets ``keeps_input = True``, and z and the output are two arrays. After
+``backward``, z and ``a`` are not used any more, so ``backward`` may overwrite both. ``forward`` of
+an activation that keeps its input may replace z by what ``backward`` will need.
 """
 
 from __future__ import annotations
@@ -37,26 +37,26 @@ from .options import Name
 #: Beyond this every saturating function here has reached its limit, in any precision.
 FAR = 1e4
 
-#: Below this, z times a gate that closes there is 0 in any precision. A gate that is rounded to
-#: some 1e-8, as exported ones may be, must not be multiplied by a larger number.
+#: Exported models clip z at this where it is multiplied by a sigmoid or the like. That is nearly 0
+#: here, but may be rounded to some 1e-8: the product with a much larger z would be wrong.
 LEAST_GATED = -60.0
 
-#: Numbers from which NumPy's loop for two bounds, which uses vectors, makes up for its later start.
-#: (65,536 numbers of float32 at least 0: 15 us, by ``np.maximum`` 34 us.)
+#: Size of an array from which ``np.clip`` is faster: it starts later, but uses vector instructions.
+#: (Clipping 65,536 float32 numbers at 0 takes 15 us, ``np.maximum`` 34 us.)
 CLIPPED_FROM = 2**12
 
-#: Bytes of an array that are computed at a time where two arrays are not enough. (A regressor for
-#: tables, whose networks have Mish, took 68, 62, 58 and 55 ms for 10,000 rows with 2^15, 2^16, 2^17
-#: and 2^18; in two threads, which wait for each other between operations, 99, 87, 67 and 57. Not
-#: every cache holds the largest ones.)
+#: Bytes of an array that are computed at a time by functions that need temporary arrays. (A tabular
+#: regressor, whose networks have Mish, took 68, 62, 58 and 55 ms for 10,000 rows with 2^15, 2^16,
+#: 2^17 and 2^18; in two threads, which wait for each other between operations, 99, 87, 67 and 57.
+#: The largest portions do not fit into every cache.)
 PORTION = 2**17
 
-# Abramowitz & Stegun (1964) give them in 7.1.26 for the error function.
+# Abramowitz & Stegun (1964), 7.1.26, give the following constants for the error function.
 
-#: Factor of ``abs(z)`` in the variable t of Hastings' formula for a normal distribution function.
+#: Factor of ``abs(z)`` in the variable t of Hastings' formula for the normal distribution function.
 HASTINGS_SCALE = 0.3275911 * math.sqrt(0.5)
 
-#: Coefficients of Hastings' formula for the normal distribution function, of ``t**5`` first.
+#: Coefficients of Hastings' formula for the normal distribution function, that of ``t**5`` first.
 HASTINGS = (0.5307027145, -0.7265760135, 0.7107068705, -0.142248368, 0.127414796)
 
 Range = tuple[float, float]
@@ -78,9 +78,9 @@ class Activation(Component):
     keeps_input : bool
         Whether ``backward`` needs z, which is then kept beside the output.
     init_factor : float
-        Initial weights are uniform within the root of this divided by fan-in plus fan-out.
+        Initial weights are uniform in ``±sqrt(init_factor / (fan_in + fan_out))``.
     untrainable_message : str
-        What to tell the user if the gradient is zero everywhere.
+        Message for the user if the gradient is zero everywhere.
     """
 
     formula: ClassVar[str] = ""
@@ -107,9 +107,9 @@ class Activation(Component):
         raise NotImplementedError
 
     def reference(self, z: Floats, out: Floats, *learned: Floats) -> None:
-        """Do as ``forward``, to the last bit as scikit-learn does where it has this activation.
+        """Do what ``forward`` does, with the same bits as scikit-learn if it has this activation.
 
-        L-BFGS, where a last bit grows to other weights, uses this one.
+        For L-BFGS, where a difference in the last bit grows to different weights.
         """
         self.forward(z, out, *learned)
 
@@ -145,14 +145,14 @@ class Activation(Component):
         return [partial(self.backward, z, a, grad, *learned)]
 
     def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
-        """Return f(z), told in ONNX's operators.
+        """Return f(z), expressed in ONNX's operators.
 
         Only exported models need it. A subclass that redefines ``forward`` does not inherit it.
 
         Parameters
         ----------
         graph : OperatorGraph
-            Its ``op("Tanh", z)`` is ONNX's operator of this name; see
+            Its ``op("Tanh", z)`` adds ONNX's operator of this name; see
             ``skperceptron.engine.operators``.
         z : Value
             The weighted sums, (rows, units).
@@ -171,7 +171,7 @@ class Activation(Component):
         return 0
 
     def initial_parameters(self, units: int) -> Floats:
-        """Return their start, (n_parameters,)."""
+        """Return the initial values of these parameters, (n_parameters,)."""
         return np.empty(0)
 
     @property
@@ -202,7 +202,7 @@ class Activation(Component):
         return value.reshape(shape), grad.reshape(shape)
 
 
-# Bounded on both sides, or not bent at all.
+# The identity, and smooth functions that are bounded on both sides.
 
 
 class Identity(Activation):
@@ -367,8 +367,8 @@ class Sine(Activation):
 class Heaviside(Activation):
     """The threshold of Rosenblatt's units: 0 below zero, 1 from zero on.
 
-    Its gradient is zero, so that only layers behind it learn, unless a surrogate stands
-    in for the derivative.
+    Its gradient is zero, so that only layers after it learn, unless a surrogate replaces
+    the derivative.
 
     Parameters
     ----------
@@ -627,7 +627,7 @@ class _Exponential(Activation):
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
         _at_most(z, 0.0, out)
         if z.dtype == np.float32:
-            # Wrong by 6e-8 at most, as numbers near 1 are; expm1 takes seven times as long.
+            # The error is at most 6e-8, the precision of numbers near 1; expm1 is 7 times slower.
             np.exp(out, out=out)
             np.subtract(out, 1, out=out)
         else:
@@ -728,7 +728,7 @@ class CELU(Activation):
         np.multiply(grad, a, out=grad)
 
     def _alpha_in(self, dtype: np.dtype) -> float:
-        """Return alpha, or the smallest number that is not zero in a dtype."""
+        """Return alpha, but at least the smallest normal number of a dtype."""
         return max(self.alpha, float(np.finfo(dtype).tiny))
 
 
@@ -819,7 +819,7 @@ class GELU(Activation):
             slope = share(part, value, *rooms)
             np.add(slope, value, out=slope)
             np.multiply(value, part, out=value)
-            # f and f' have much in common: both are computed now.
+            # f and f' share most of their computation: z is replaced by f' for ``backward``.
             np.copyto(part, slope)
 
     def infer(self, z: Floats, out: Floats, *learned: Floats) -> None:
@@ -917,11 +917,11 @@ class Mish(Activation):
         np.multiply(grad, z, out=grad)
 
 
-# Pieces that several activations share; each may work in place.
+# Helpers of several activations; each may work in place.
 
 
 def _at_most(z: Floats, bound: float, out: Floats) -> None:
-    """Write min(z, bound). Where it is zero, it may have the other sign than ``np.minimum``'s."""
+    """Write min(z, bound). A zero may differ in sign from that of ``np.minimum``."""
     if z.size < CLIPPED_FROM:
         np.minimum(z, bound, out=out)
     else:
@@ -945,8 +945,8 @@ def _normal_distribution(z: Floats, out: Floats) -> None:
 def _hastings_distribution(z: Floats, density: Floats, out: Floats, room: Floats) -> None:
     """Write the normal distribution function of float32 numbers (Hastings 1955).
 
-    Within 1e-7, which is how numbers close to 1 are rounded. It is a polynomial in
-    t = 1 / (1 + HASTINGS_SCALE |z|). scipy.special.erfc takes three times as long.
+    The error is below 1e-7, about the precision of numbers close to 1. The formula has a polynomial
+    in t = 1 / (1 + HASTINGS_SCALE |z|). scipy.special.erfc takes three times as long.
 
     Parameters
     ----------
@@ -963,7 +963,7 @@ def _hastings_distribution(z: Floats, density: Floats, out: Floats, room: Floats
     for coefficient in HASTINGS[1:]:
         np.add(out, coefficient, out=out)
         np.multiply(out, room, out=out)
-    # Until here the distribution function of -|z|.
+    # The product is the distribution function at -|z|. By symmetry it gives that at z.
     np.multiply(out, density, out=out)
     np.subtract(0.5, out, out=out)
     np.copysign(out, z, out=out)
@@ -971,7 +971,7 @@ def _hastings_distribution(z: Floats, density: Floats, out: Floats, room: Floats
 
 
 def _portions(z: Floats, out: Floats) -> Iterator[tuple[Floats, ...]]:
-    """Yield parts of both arrays, (K, b, H), and two more to calculate in."""
+    """Yield parts of both arrays, (K, b, H), and two temporary arrays of the same shape."""
     n_members, n_rows, n_units = z.shape
     size = max(1, PORTION // (z.itemsize * n_members * n_units))
     shape = n_members, min(size, n_rows), n_units

@@ -1,7 +1,7 @@
-"""Averages of the weights that training passes through; predictions use the average.
+"""Averages of the weights during training; predictions use the average.
 
-An average is moved towards the weights by a share that the objects below give for each
-step. The weights that training goes on from stay what they are.
+After each step, the average moves towards the current weights by a share that the objects
+below compute. Training itself continues from the weights, not from the average.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["EMA", "SWA", "Averaging", "get_averaging"]
 class Averaging(Component):
     """Base of all averages."""
 
-    #: Whether it must know how many epochs there will be, which ``partial_fit`` does not.
+    #: Whether it needs the number of epochs, which ``partial_fit`` does not know.
     needs_max_iter = False
 
     def shares(self, steps: Integers, epoch: int, max_iter: int) -> Floats:
@@ -28,11 +28,11 @@ class Averaging(Component):
         Parameters
         ----------
         steps : ndarray of int, shape (n_steps,)
-            Counted from 1, all epochs together.
+            Numbers of the steps, counted from 1 over all epochs.
         epoch : int
             Counted from 1.
         max_iter : int
-            The number of epochs that training may take.
+            The largest number of epochs.
 
         Returns
         -------
@@ -65,7 +65,7 @@ class EMA(Averaging):
 
 
 class SWA(Averaging):
-    """Stochastic weight averaging: the mean over the ends of the last epochs.
+    """Stochastic weight averaging: the mean of the weights at the ends of the last epochs.
 
     Izmailov et al. (2018), *Averaging weights leads to wider optima and better generalization*.
 
@@ -90,7 +90,7 @@ class SWA(Averaging):
 
 
 def get_averaging(averaging: str | Averaging) -> Averaging:
-    """Return the average of a name, or an object as it is.
+    """Return an average from its name, or the object itself.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What all swappable parts share: searchable parameters with ranges, and names."""
+"""The base of all exchangeable parts: searchable parameters with ranges, and names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Component", "Interval", "by_name", "find", "key_of", "public_classes
 
 
 class Component(Checked):
-    """Base of everything that an estimator is told to use by a name or an object.
+    """Base of all parts that an estimator accepts as a name or an object.
 
     Parameters are arguments of ``__init__``, stored unchanged.
 
@@ -27,13 +27,13 @@ class Component(Checked):
     rules : dict of str to sequence of Rule or None
         What each other parameter may be.
     shortcuts : dict of str to tuple of str
-        Which methods do the same as another one, only faster, and which attributes say that there
-        are such methods. A subclass that redefines the other one alone gets the base's plain
-        versions of these; so the other one, where it uses them, names its own class, not ``self``.
+        For a method, its faster versions, and the attributes which say that there are any. A
+        subclass that redefines the method alone gets the base's plain versions of these. So a
+        method that calls its own faster version names its class in the call, not ``self``.
     records : bool
-        Whether its methods do the same arithmetic whatever the numbers are, so that compiled
-        steps may repeat what they have done once. The classes of this package do; a class from
-        elsewhere that does sets it to True itself.
+        Whether its methods do the same array operations for all values, so that compiled steps
+        may record them once and repeat them. True for the classes of this package; a class from
+        elsewhere must set it to True itself.
     """
 
     names: ClassVar[tuple[str, ...]] = ()
@@ -52,7 +52,7 @@ class Component(Checked):
                     setattr(cls, name, vars(cls.__mro__[places[-1]])[name])
 
     def check_parameters(self) -> None:
-        """Raise ValueError, which is a TypeError too, if a parameter is not what it must be."""
+        """Raise InvalidOption, a ValueError and TypeError, if a parameter is invalid."""
         for name, interval in self.ranges.items():
             self._check_parameter(name, [interval])
         super().check_parameters()
@@ -64,15 +64,15 @@ class Component(Checked):
 
 
 def _definitions(cls: type, name: str) -> list[int]:
-    """Return where in the method resolution order an attribute is defined, the nearest first."""
+    """Return the places in the method resolution order that define an attribute, nearest first."""
     return [place for place, base in enumerate(cls.__mro__) if name in vars(base)]
 
 
 def key_of(item: object) -> Hashable:
-    """Return what two objects agree in that are equal in type and attributes.
+    """Return a key that is equal for objects of equal type and attributes.
 
-    One with an attribute that cannot be hashed, such as an array, stands for itself: it must live
-    as long as its key.
+    An object with an attribute that cannot be hashed, such as an array, has its ``id`` as key: it
+    must live as long as the key.
     """
     try:
         return type(item), frozenset(vars(item).items())
@@ -84,15 +84,15 @@ Kind = TypeVar("Kind", bound=Component)
 
 
 def public_classes(module: ModuleType, base: type[Kind]) -> list[type[Kind]]:
-    """Return the components that a module offers."""
+    """Return the public components of a module."""
     members = inspect.getmembers(module, inspect.isclass)
     return [cls for name, cls in members if issubclass(cls, base) and name[0] != "_"]
 
 
 @cache
 def by_name(module: ModuleType, base: type[Kind]) -> Mapping[str, type[Kind]]:
-    """Return the components that a module offers, under all of their names."""
-    # Kept: a search looks up the names of thousands of fits.
+    """Return the public components of a module, by all of their names."""
+    # Cached: a search looks up the names of thousands of fits.
     return MappingProxyType(
         {name: cls for cls in public_classes(module, base) for name in cls.names}
     )
@@ -101,16 +101,16 @@ def by_name(module: ModuleType, base: type[Kind]) -> Mapping[str, type[Kind]]:
 def find(
     value: Any, base: type[Kind], classes: Mapping[str, type[Kind]], purpose: str = ""
 ) -> Kind:
-    """Return the component of a name, or a component as it is.
+    """Return a component from its name, or the component itself.
 
     Parameters
     ----------
     value : str or component
     base : type
-        Of the component.
+        Base class of the component.
     classes : dict of str to type
     purpose : str, default=""
-        What it is wanted for, as an addition to messages.
+        Added to the message about an unknown name, such as " for binary".
 
     Raises
     ------

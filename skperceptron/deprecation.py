@@ -1,4 +1,4 @@
-"""Marks for what will go: users are warned at their own line, and a test when it is time.
+"""Marks for what will be removed: users are warned, and a test fails when the time has come.
 
 The policy is in ``docs/releasing.rst``.
 """
@@ -20,14 +20,14 @@ Marked = TypeVar("Marked", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Deprecation:
-    """What will go, and when.
+    """What will be removed, and when.
 
     Attributes
     ----------
     what : str
         Its name.
     since, until : str
-        The version that first warns, and the one without it.
+        The first version that warns, and the first version without it.
     instead : str
         What to write instead.
     """
@@ -50,17 +50,17 @@ _KNOWN: list[Deprecation] = []
 
 
 def list_deprecations() -> list[Deprecation]:
-    """Return all marks in the modules that have been imported."""
+    """Return all deprecations in the modules that have been imported."""
     return list(_KNOWN)
 
 
 def deprecated(*, since: str, until: str, instead: str) -> Callable[[Marked], Marked]:
-    """Return a decorator of a function or class that will go.
+    """Return a decorator for a function or class that will be removed.
 
     Parameters
     ----------
     since, until : str
-        The version that first warns, and the one without it.
+        The first version that warns, and the first version without it.
     instead : str
         What to write instead.
 
@@ -82,7 +82,7 @@ def deprecated(*, since: str, until: str, instead: str) -> Callable[[Marked], Ma
         noted = _noted(thing.__name__, since, until, instead)
         if not isinstance(thing, type):
             return _telling(thing, lambda arguments: noted.tell())
-        # A class stays a class: its instances are made through __init__.
+        # A class must remain a class: only its __init__ is wrapped.
         made: Any = thing
         made.__init__ = _telling(made.__init__, lambda arguments: noted.tell())
         return thing
@@ -93,16 +93,16 @@ def deprecated(*, since: str, until: str, instead: str) -> Callable[[Marked], Ma
 def deprecated_parameter(
     name: str, *, since: str, until: str, instead: str
 ) -> Callable[[Marked], Marked]:
-    """Return a decorator of a function one of whose parameters will go.
+    """Return a decorator for a function with a parameter that will be removed.
 
-    Who passes it is warned, whatever the value.
+    Calls that pass the parameter warn, whatever its value.
 
     Parameters
     ----------
     name : str
-        Of the parameter.
+        Name of the parameter.
     since, until : str
-        The version that first warns, and the one without it.
+        The first version that warns, and the first version without it.
     instead : str
         What to write instead.
     """

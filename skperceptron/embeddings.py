@@ -1,4 +1,4 @@
-"""Embeddings of numeric features: what stands between a table and the first layer."""
+"""Embeddings of numeric features, between the columns of a table and the first layer."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class NumericEmbedding(Component):
     """Base of all embeddings of numeric features."""
 
     def block(self, n_features: int) -> Block:
-        """Return the block for so many features."""
+        """Return the block for the given number of features."""
         raise NotImplementedError
 
 
 class Periodic(NumericEmbedding):
-    r"""Cosines of learned frequencies, mixed for each feature by itself, beside the feature.
+    r"""Cosines of learned frequencies, mixed for each feature separately, and the feature itself.
 
-    A feature x becomes ``[cos(2 pi x w + p) M + s, x]`` with w, p, M and s of its own: "PBLD" of
+    A feature x becomes ``[cos(2 pi x w + p) M + s, x]`` with its own w, p, M and s: "PBLD" of
     Holzmüller et al. (2024), *Better by default*, after Gorishniy, Rubachev & Babenko (2022), *On
-    embeddings for numerical features*. It helps where the target changes sharply along few
-    features, and there are rows enough to learn it. Features should be scaled.
+    embeddings for numerical features*. It helps if the target changes sharply along a few
+    features, and there are enough rows to learn this. Features should be scaled.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ class Periodic(NumericEmbedding):
     width : int, default=3
         Numbers that the cosines of each feature are mixed into, >= 1.
     spread : float, default=0.1
-        Standard deviation of the frequencies at the start, > 0: the larger, the sharper the changes
-        that are found, and the noise that is learned.
+        Standard deviation of the initial frequencies, > 0: larger values find sharper changes, but
+        also learn more noise.
     """
 
     names = ("pbld",)
@@ -59,9 +59,9 @@ class Periodic(NumericEmbedding):
 
 
 class PeriodicLinear(NumericEmbedding):
-    r"""Sines and cosines of learned frequencies, mixed for each feature by itself and rectified.
+    r"""Sines and cosines of learned frequencies, mixed for each feature separately and rectified.
 
-    A feature x becomes ``relu([sin(2 pi x w), cos(2 pi x w)] M + s)`` with w, M and s of its own:
+    A feature x becomes ``relu([sin(2 pi x w), cos(2 pi x w)] M + s)`` with its own w, M and s:
     "PLR" of Gorishniy, Rubachev & Babenko (2022), *On embeddings for numerical features*. Features
     should be scaled.
 
@@ -72,8 +72,8 @@ class PeriodicLinear(NumericEmbedding):
     width : int, default=8
         Numbers that each feature becomes, >= 1.
     spread : float, default=0.1
-        Standard deviation of the frequencies at the start, > 0: the larger, the sharper the changes
-        that are found, and the noise that is learned.
+        Standard deviation of the initial frequencies, > 0: larger values find sharper changes, but
+        also learn more noise.
     """
 
     names = ("plr",)
@@ -103,7 +103,7 @@ def list_numeric_embeddings() -> list[str]:
 
 
 def get_numeric_embedding(embedding: str | NumericEmbedding) -> NumericEmbedding:
-    """Return the embedding of a name, or an object as it is.
+    """Return an embedding from its name, or the object itself.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Errors that estimators raise; all of them are ``ValueError``. And a warning."""
+"""Errors that estimators raise, all of them ``ValueError``; and a warning."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = [
 
 
 class DivergedError(ValueError):
-    """Training has left the numbers: the loss, weights or predictions are no longer finite.
+    """Training has diverged: the loss, weights or predictions are no longer finite.
 
-    An earlier fit is left as it was.
+    The results of an earlier fit are kept.
 
     Examples
     --------
@@ -37,7 +37,7 @@ class DivergedError(ValueError):
 
 
 class TooLargeError(ValueError, MemoryError):
-    """What is asked for needs arrays out of proportion: it is refused before they are made.
+    """The request would need far too large arrays: it is refused before they are allocated.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Fitted networks from scikit-learn, and back: the weights are carried over, nothing is trained."""
+"""Convert fitted networks from and to scikit-learn: weights are copied, nothing is trained."""
 
 from .estimators.exchange import from_sklearn, to_sklearn
 

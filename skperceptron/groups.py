@@ -1,6 +1,7 @@
-"""Parameter groups: what a network learns, by kind, each with a pace and penalties of its own.
+"""Parameter groups: a learning rate and penalties for each kind of learned arrays.
 
-A kind is what estimators keep under one attribute: the biases in ``intercepts_``, for example.
+A kind is all arrays that estimators keep under one attribute, such as the biases in
+``intercepts_``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from .options import Instance
 
 __all__ = ["ParameterGroup", "ParameterGroups"]
 
-#: Under which attribute of an estimator the arrays of each kind are kept.
+#: The attribute of an estimator that holds the arrays of each kind.
 ATTRIBUTES = {
     "weight": "coefs_",
     "bias": "intercepts_",
@@ -32,13 +33,13 @@ class ParameterGroup(Component):
     Parameters
     ----------
     rate : float, default=1.0
-        What multiplies the learning rate, >= 0. With 0 the arrays stay where they start.
+        Factor on the learning rate, >= 0. With 0 the arrays keep their initial values.
     decay : float, default=None
-        What multiplies the decoupled weight decay of the optimiser (Loshchilov & Hutter 2019),
-        >= 0. None is 1 for weights and embeddings, 0 for all others. As in PyTorch, decay is
-        also multiplied by the learning rate, and so by `rate`.
+        Factor on the decoupled weight decay of the optimiser (Loshchilov & Hutter 2019), >= 0.
+        None means 1 for weights and embeddings, 0 for all others. As in PyTorch, decay is also
+        multiplied by the learning rate, and so by `rate`.
     penalty : float, default=None
-        What multiplies `alpha`, >= 0. None likewise.
+        Factor on `alpha`, >= 0. None means 1 for weights and embeddings, 0 for all others.
 
     Examples
     --------
@@ -76,10 +77,10 @@ class ParameterGroups(Component):
     activation_share : ParameterGroup, default=None
         How far each unit follows its activation, ``activation_shares_``.
     adapter : ParameterGroup, default=None
-        What tells networks apart that share weights, ``adapters_``.
+        What differs between networks that share weights, ``adapters_``.
     normalization : ParameterGroup, default=None
         Factors and shifts of normalised layers, ``normalization_parameters_``. Running
-        statistics are not concerned.
+        statistics are not affected.
     feature_scale : ParameterGroup, default=None
         The factors of the features, ``feature_scales_``.
     embedding : ParameterGroup, default=None

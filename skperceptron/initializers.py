@@ -1,9 +1,9 @@
-"""How a layer's weights and biases start.
+"""Initialisers: the weights and biases that a layer starts with.
 
-Nearly all but the rules of scikit-learn and PyTorch start biases at zero and take the *gain* of the
-activation that follows: the factor that undoes its effect on the size of signals. It is
+Except for the rules of scikit-learn and PyTorch, nearly all set biases to zero and scale weights by
+the *gain* of the activation that follows: the factor that undoes its effect on the size of signals,
 :math:`1 / \\sqrt{E f(z)^2}` for standard normal z (He et al. 2015), which is
-:math:`\\sqrt 2` for ReLU and 1 for the identity, and is computed for any activation.
+:math:`\\sqrt 2` for ReLU and 1 for the identity. It is computed for any activation.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ __all__ = [
     "list_initializers",
 ]
 
-#: What weights and biases of all layers are given as.
+#: The weights of all layers, or the biases, as users pass them.
 ARRAYS = Listing([Having("an array-like", ("__len__",))], "arrays, one for each layer")
 
-#: So many nodes that kinks, too, do no harm.
+#: Nodes of a quadrature, enough for functions with kinks, too.
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(200)
 
 
@@ -60,10 +60,10 @@ class Layer:
     activation : callable or None
         The activation that follows; None at the output.
     init_factor : float
-        That of the activation; at the output, of the last hidden one.
+        That of the activation; at the output, that of the last hidden layer's activation.
     inputs : ndarray or CSR matrix of shape (n, fan_in), float64, or None
-        Inputs of the layer for some rows of the training data; the layers before it are already
-        initialised. None if the initialiser needs no rows, or there are none yet.
+        Inputs of the layer for some training rows, computed by the layers before it, which are
+        already initialised. None if the initialiser needs no rows, or there are none yet.
     """
 
     fan_in: int
@@ -76,7 +76,7 @@ class Layer:
 def gain(activation: Callable[[Floats], Floats] | None) -> float:
     r"""Return :math:`1 / \sqrt{E f(z)^2}` for standard normal z.
 
-    It is 1 without activation, and where f is zero or not finite.
+    It is 1 without an activation, and if f is zero everywhere or not finite.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def gain(activation: Callable[[Floats], Floats] | None) -> float:
     largest = np.abs(values).max()
     if not 0 < largest < np.inf:
         return 1.0
-    # Divided by a power of two, which rounds nothing, so that no square overflows or vanishes.
+    # Dividing by a power of two is exact; afterwards no square overflows or vanishes.
     exponent = np.frexp(largest)[1]
     power = (_WEIGHTS * np.ldexp(values, -exponent) ** 2).sum() / _WEIGHTS.sum()
     return float(np.ldexp(1 / np.sqrt(power), -exponent))
@@ -106,10 +106,9 @@ class Initializer(Component):
     Attributes
     ----------
     n_rows : int
-        On how many rows, at most, it needs the inputs of a layer; 0 for those that do not look at
-        data.
+        For how many rows, at most, it needs the inputs of a layer; 0 if it does not look at data.
     coefs_init, intercepts_init : list of array-like or None
-        Arrays that take the place of what was drawn, in the units of the target.
+        Arrays that replace the drawn ones, in the units of the target.
     """
 
     n_rows: int = 0
@@ -151,8 +150,8 @@ class ScikitLearn(Initializer):
 class PyTorch(Initializer):
     r"""Weights and biases uniform in :math:`\pm 1 / \sqrt{\text{fan in}}`, as in PyTorch.
 
-    So begin the linear layers of Paszke et al. (2019). Whatever follows, values become smaller from
-    layer to layer, and the first predictions are small beside a target of variance 1.
+    The default for linear layers in Paszke et al. (2019). With any activation, values become
+    smaller from layer to layer; the first predictions are small for a target of variance 1.
     """
 
     names = ("pytorch",)
@@ -169,7 +168,7 @@ class _Scaled(Initializer):
     is_uniform: ClassVar[bool]
 
     def size(self, layer: Layer) -> float:
-        """Return the number of units that share the variance."""
+        """Return the number that the variance is divided by."""
         raise NotImplementedError
 
     def draw(self, layer: Layer, rng: np.random.RandomState) -> tuple[Floats, Floats]:
@@ -230,14 +229,14 @@ class _LeCun(_FanIn):
 
 
 class LeCunUniform(_LeCun):
-    """Uniform, variance ``1 / fan_in`` whatever follows (LeCun et al. 1998); for SELU."""
+    """Uniform, variance ``1 / fan_in`` for every activation (LeCun et al. 1998); use with SELU."""
 
     names = ("lecun_uniform",)
     is_uniform = True
 
 
 class LeCunNormal(_LeCun):
-    """Normal, variance ``1 / fan_in`` whatever follows (LeCun et al. 1998); for SELU."""
+    """Normal, variance ``1 / fan_in`` for every activation (LeCun et al. 1998); use with SELU."""
 
     names = ("lecun_normal",)
     is_uniform = False
@@ -251,7 +250,7 @@ class Orthogonal(Initializer):
     def draw(self, layer: Layer, rng: np.random.RandomState) -> tuple[Floats, Floats]:
         long, short = max(layer.fan_in, layer.units), min(layer.fan_in, layer.units)
         q, r = np.linalg.qr(rng.normal(size=(long, short)))
-        # Without the signs, the decomposition would prefer some matrices.
+        # Without correct signs, some matrices would be drawn more often than others.
         q = q * np.sign(np.diag(r))
         weight = q if layer.fan_in >= layer.units else q.T
         return np.ascontiguousarray(weight) * gain(layer.activation), np.zeros(layer.units)
@@ -260,20 +259,20 @@ class Orthogonal(Initializer):
 class UnitVariance(Initializer):
     r"""Normal weights, rescaled so that z of each hidden unit has variance 1 on the training data.
 
-    Layers are drawn one after the other, each with what those before it compute for some rows
-    (Krähenbühl et al. 2016, *Data-dependent initializations*; Mishkin & Matas 2016). Where z is
-    constant, and without data, the variance of a weight is 1 / fan_in.
+    Layers are drawn one after the other, each from the outputs of the layers before it for some
+    rows (Krähenbühl et al. 2016, *Data-dependent initializations*; Mishkin & Matas 2016). If z is
+    constant, or there is no data, the variance of a weight is 1 / fan_in.
 
-    The border z = 0 of each hidden unit leads through a random point between `points` rows:
+    The boundary z = 0 of each hidden unit passes through a random point between `points` rows:
     biases are :math:`-\sum_i w_i z_i` with random rows i, and weights w from a flat Dirichlet
     distribution. Holzmüller et al. (2024), *Better by default*, use five points for tables.
 
     Parameters
     ----------
     n_rows : int, default=512
-        How many random rows are looked at, at most, >= 1.
+        The largest number of random rows that are used, >= 1.
     points : int, default=5
-        >= 0. With 0 biases are zero.
+        Number of rows for each bias, >= 0. With 0 biases are zero.
     zero_output : bool, default=True
         Whether the output layer starts at zero, so that the first predictions are constant.
     """
@@ -297,14 +296,14 @@ class UnitVariance(Initializer):
             return weight, bias
         with np.errstate(over="ignore", invalid="ignore"):
             z = layer.inputs @ weight
-        # A unit whose sums overflow keeps its weights, as one whose sums are constant does.
+        # A unit whose sums overflow keeps its weights, like a unit whose sums are constant.
         z[:, ~np.isfinite(z).all(axis=0)] = 0
         largest = np.abs(z).max(axis=0)
-        # Squares of huge sums would overflow, those of tiny ones vanish. A power of two changes no
-        # digit.
+        # Squares of huge sums would overflow, and those of tiny ones vanish. Scaling by a power of
+        # two is exact.
         _, exponent = np.frexp(largest)
         deviation = np.ldexp(np.ldexp(z, -exponent).std(axis=0), exponent)
-        # Rounding alone lets a constant column deviate.
+        # Rounding errors give even a constant column a small deviation.
         varies = deviation > 1e-10 * largest
         factor = np.divide(1, deviation, out=np.ones(layer.units), where=varies)
         if self.points:
@@ -370,18 +369,18 @@ class Zeros(Constant):
 
 
 class _Otherwise(Initializer):
-    """Base of rules that leave the drawing to another one, ``otherwise``."""
+    """Base of initialisers that draw with another initialiser, ``otherwise``."""
 
     otherwise: str | Initializer
 
     @property
     def n_rows(self) -> int:  # type: ignore[override]
-        """Those of the other rule."""
+        """``n_rows`` of the other initialiser."""
         return get_initializer(self.otherwise).n_rows
 
     def check_parameters(self) -> None:
         super().check_parameters()
-        # Its names are known when all classes are.
+        # The valid names are known only when all classes are defined.
         wanted = [Name(list_initializers()), Instance(Initializer)]
         self._check_parameter("otherwise", wanted)
         get_initializer(self.otherwise).check_parameters()
@@ -391,7 +390,7 @@ class _Otherwise(Initializer):
 
 
 class ZeroOutput(_Otherwise):
-    """Zeros for the output layer, another rule for the hidden ones: first predictions are constant.
+    """Zeros for the output layer, another rule for hidden layers: first predictions are constant.
 
     Zhang, Dauphin & Ma (2019), *Fixup initialization*, use such an output layer.
 
@@ -423,10 +422,10 @@ class Given(_Otherwise):
     ----------
     coefs_init, intercepts_init : list of array-like, default=None
         Weights and biases, shaped like ``coefs_`` and ``intercepts_`` and, in a regression, in the
-        units of y. What is not given is drawn.
+        units of y. If None, they are drawn.
     otherwise : str or Initializer, default="scikit-learn"
-        Draws. Random numbers are drawn for what is given, too, so that all that comes after them
-        stays the same.
+        Draws what is not given. Random numbers are also drawn for given arrays, so that all later
+        random numbers stay the same.
     """
 
     rules = {"coefs_init": [ARRAYS, None], "intercepts_init": [ARRAYS, None]}

@@ -1,11 +1,11 @@
-"""Inner objects as plain data: how pickles and files keep what no user has a name for.
+"""Inner objects as plain data: how pickles and files store objects that users do not make.
 
 A fitted estimator holds objects of this package that nobody makes by hand: networks, blocks,
-targets, counters. A pickle of them names the modules that they are defined in, so that it would
-break when these are tidied up. So they are kept under a short name, given by :func:`kept_as`, with
-what they hold beside it: ``{"kept_as": "node", "holds": {...}}``. Components such as activations,
-which users make, and estimators are kept as they are. Their classes name the public module that
-offers them: see :func:`offered_by`.
+targets, counters. A pickle names the modules in which their classes are defined, so that it would
+break when these modules change. So each object is stored as a short name, given by
+:func:`kept_as`, and its content: ``{"kept_as": "node", "holds": {...}}``. Estimators, and
+components such as activations, which users make, are stored as they are. Their classes name the
+public module that offers them: see :func:`offered_by`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 __all__ = ["kept_as", "offered_by", "plain_state", "restored_state", "set_state"]
 
-#: What marks a dictionary that stands for an object.
+#: Keys of a dictionary that stands for an object.
 KIND, CONTENT = "kept_as", "holds"
 
 Kind = TypeVar("Kind", bound=type)
@@ -26,7 +26,7 @@ _NAMES: dict[type, str] = {}
 
 
 def kept_as(name: str) -> Callable[[Kind], Kind]:
-    """Return a decorator: objects of the class are kept under this name, which never changes."""
+    """Return a class decorator: objects are stored under this name, which must never change."""
 
     def register(cls: Kind) -> Kind:
         if _CLASSES.setdefault(name, cls) is not cls:
@@ -38,15 +38,15 @@ def kept_as(name: str) -> Callable[[Kind], Kind]:
 
 
 def offered_by(module: str) -> None:
-    """Let the classes that a public module offers name it as their own, as NumPy's functions do.
+    """Set ``__module__`` of a public module's classes to that module, as NumPy does.
 
-    Pickles and representations then tell the path that users import, which stays. What a class
-    consists of is found by its methods: ``inspect.getsource(MLPClassifier.fit)``.
+    Pickles and representations then show the path that users import, which does not change. To see
+    the source of a class, ask for that of a method: ``inspect.getsource(MLPClassifier.fit)``.
 
     Parameters
     ----------
     module : str
-        Its ``__all__`` names what it offers.
+        Name of the module; its ``__all__`` lists the classes.
     """
     for name in sys.modules[module].__all__:
         offered = getattr(sys.modules[module], name)
@@ -55,9 +55,9 @@ def offered_by(module: str) -> None:
 
 
 def plain_state(value: Any) -> Any:
-    """Return a value whose inner objects are told as dictionaries.
+    """Return a value with its inner objects replaced by dictionaries.
 
-    Containers in which there are none stay the same objects.
+    Containers without inner objects are returned as they are, not copied.
     """
     name = _NAMES.get(type(value))
     if name is not None:
@@ -71,7 +71,7 @@ def restored_state(value: Any) -> Any:
     Raises
     ------
     ValueError
-        If an object is kept under a name that this version does not know.
+        If an object is stored under a name that this version does not know.
     """
     if type(value) is dict and value.keys() == {KIND, CONTENT}:
         return _made(value[KIND], restored_state(value[CONTENT]))
@@ -79,14 +79,14 @@ def restored_state(value: Any) -> Any:
 
 
 def _mapped(value: Any, change: Callable[[Any], Any]) -> Any:
-    """Return a container with what a function makes of its items; itself if that is the same."""
+    """Apply a function to the items of a container; return the same container if none changes."""
     if type(value) is dict:
         found: Any = {key: change(item) for key, item in value.items()}
         is_same = all(found[key] is item for key, item in value.items())
         return value if is_same else found
     if type(value) in (list, tuple):
         if not value or type(value[0]) in (float, int):
-            # Such as a loss for each epoch.
+            # Numbers, such as the losses of all epochs: nothing to change.
             return value
         items = [change(item) for item in value]
         is_same = all(new is old for new, old in zip(items, value, strict=True))
@@ -95,7 +95,7 @@ def _mapped(value: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def _content(value: Any) -> Any:
-    """Return what an object holds; None if a new one is as good."""
+    """Return the state of an object; None if its class makes an equal one without arguments."""
     if "__reduce__" in vars(type(value)):
         return None
     state = value.__getstate__()
@@ -103,7 +103,7 @@ def _content(value: Any) -> Any:
 
 
 def _made(name: str, content: Any) -> Any:
-    """Return an object of a kind with what it holds."""
+    """Return a new object, given the name of its class and its state."""
     if name not in _CLASSES:
         raise ValueError(
             f"This version of skperceptron knows nothing that is kept as {name!r}: the model was"
@@ -118,7 +118,7 @@ def _made(name: str, content: Any) -> Any:
 
 
 def set_state(made: Any, state: dict[str, Any]) -> None:
-    """Let an object that has been made without its ``__init__`` hold a state, as pickle does."""
+    """Set the state of an object that has been made without ``__init__``, as pickle does."""
     if hasattr(made, "__setstate__"):
         made.__setstate__(state)
     else:

@@ -1,7 +1,7 @@
 r"""Losses on raw predictions, each with the inverse link that turns raw into predicted values.
 
-A loss is an object with searchable parameters. Adding one takes one class in this module: its
-string names, its place in tests and in the estimators follow from it.
+A loss is an object with searchable parameters. To add one, write one class in this module: its
+string names and its place in tests and in the estimators follow from it.
 
 Conventions: ``raw`` is what the last affine block computes, (members, batch, outputs), before the
 inverse link; ``y`` is (members, batch, targets). Most losses read one output per target. Where
@@ -9,9 +9,9 @@ there are several, the outputs of one target stand side by side: the i-th of eac
 ``raw[..., i::outputs_per_target]``. A loss gives one value per row, summed over the outputs,
 and the gradient of exactly that value. Weights of rows are applied by the caller. A
 training step needs the gradient only: it is written in place, without temporary arrays.
-Values are computed for many batches at once. In training, the outputs of a row do not stand side
-by side in memory: each output's numbers, of all rows of a batch, do. Sums over outputs then add
-whole vectors.
+Values are computed for many batches at once. In training, arrays lie in memory output by output,
+not row by row: the numbers of one output, for all rows of a batch, stand side by side. Sums over
+outputs then add whole vectors.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ from .engine.operators import OperatorGraph, Value, not_declared
 from .kept import kept_as
 from .options import AnyNumber, Instance, Listing
 
-#: Log-variances, in the network's units, beyond which a linear penalty leads back.
+#: Log-variances, in the network's units, beyond which a linear penalty pulls them back.
 LOG_VARIANCES = (-20.0, 20.0)
 
-#: Rows of a softmax that are computed at a time: with ten classes, half the time of all at once.
+#: Rows of a softmax that are computed at a time. With ten classes, this takes half the time of all
+#: rows at once.
 LINKED_ROWS = 2**13
 
 
@@ -50,30 +51,30 @@ class Loss(Component):
         Which estimators it is for. "binary": one sigmoid per target, whose inverse link is the
         sigmoid; "multiclass": one output per class, whose inverse link is the softmax;
         "ordinal": one output less than classes, for ``y > j``;
-        "bounded": what ``output_range`` makes of a regression.
+        "bounded": a regression with ``output_range``.
     out_activation : str
         Name of the inverse link, the ``out_activation_`` of an estimator. "logistic" means that
-        raw predictions are logarithms of odds.
+        raw predictions are log-odds.
     averages_outputs : bool
         Whether ``loss_curve_`` reports the mean over the outputs instead of their sum
         (scikit-learn's convention for the squared error, where the gradient is
         nevertheless that of the sum).
     judged_by_r2 : bool
-        Whether a validation score is R2 instead of the negative loss: for losses that are
-        least at the mean.
+        Whether a validation score is R2 instead of the negative loss: for losses that the mean
+        minimises.
     estimates_std : bool
         Whether the inverse link gives mean and standard deviation of each target.
     equivariance : {"none", "scale", "affine"}
-        Which change of the target's units, ``y = shift + scale * t``, the last layer can
-        undo without another change of the model: none, those without a shift, or all.
-        ``standardize_target`` trains on t.
+        Which changes of the target's units, ``y = shift + scale * t``, can be undone by changing
+        the last layer alone: none, those without a shift, or all. ``standardize_target`` trains
+        on t.
     keeps_ordinary_units : bool
-        Whether ``standardize_target="auto"`` spares targets of ordinary size, as
+        Whether ``standardize_target="auto"`` leaves targets of ordinary size unchanged, as
         scikit-learn does.
     target_interval : Interval
         Where targets must lie.
     n_notes : int
-        How many numbers of each row ``noting_calls`` keep for ``noted_losses``.
+        How many intermediate numbers per row ``noting_calls`` save for ``noted_losses``.
     """
 
     task: ClassVar[str] = "regression"
@@ -99,7 +100,7 @@ class Loss(Component):
 
     @property
     def output_names(self) -> list[str]:
-        """What each of several outputs for one column of y stands for; empty for a single one."""
+        """Names of the outputs for one column of y; empty if there is only one output."""
         return []
 
     def check_parameters(self, n_targets: int = 1) -> None:
@@ -121,11 +122,11 @@ class Loss(Component):
             )
 
     def in_units(self, scale: Floats) -> Loss:
-        """Return the loss of standardised targets, divided by ``scale``, (T,)."""
+        """Return the loss for standardised targets, which are divided by ``scale``, (T,)."""
         return self
 
     def output_units(self, shift: Floats, scale: Floats) -> tuple[Floats, Floats]:
-        """Return how raw predictions of ``t`` become those of ``y = shift + scale * t``.
+        """Return the conversion of raw predictions of ``t`` to those of ``y = shift + scale * t``.
 
         Parameters
         ----------
@@ -140,7 +141,7 @@ class Loss(Component):
         return np.repeat(shift, n), np.repeat(scale, n)
 
     def outgrows(self, raw: Floats) -> bool:
-        """Tell whether raw predictions are finite in their dtype, but predicted values not."""
+        """Tell whether predicted values overflow in the dtype of the raw predictions."""
         return False
 
     def inverse_link(self, raw: Floats, out: Floats) -> None:
@@ -153,13 +154,13 @@ class Loss(Component):
         Parameters
         ----------
         raw, out : ndarray of shape (..., N, C)
-            In one piece of memory each.
+            Contiguous in memory.
         """
         n_outputs = raw.shape[-1]
         self.inverse_link(raw.reshape(-1, n_outputs), out=out.reshape(-1, n_outputs))
 
     def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
-        """Return what ``inverse_link`` gives, told in ONNX's operators.
+        """Return the predicted values, expressed in ONNX's operators.
 
         Only exported models need it. A subclass that redefines ``inverse_link`` does not inherit
         it.
@@ -206,7 +207,7 @@ class Loss(Component):
         out : ndarray of shape (K, B, C)
             Receives the gradient.
         scratch : ndarray of shape (K, B, C)
-            Room to calculate in, with arbitrary content.
+            Temporary array with arbitrary content.
         """
         raise NotImplementedError
 
@@ -220,26 +221,26 @@ class Loss(Component):
     def noting_calls(
         self, raw: Floats, y: Floats, out: Floats, scratch: Floats, notes: Floats
     ) -> list[Call]:
-        """Bind ``gradient``, which keeps what it has found out about each row.
+        """Bind ``gradient`` in a form that saves intermediate numbers of each row.
 
         Parameters
         ----------
         raw, y, out, scratch : ndarray
             As for ``gradient``.
         notes : ndarray of shape (K, B, n_notes)
-            Lies in memory with the notes in front.
+            Receives these numbers; in memory, the last axis comes first.
         """
         raise NotImplementedError
 
     def noted_losses(self, raw: Floats, y: Floats, notes: Floats) -> Floats:
-        """Return what ``losses`` does, for rows that a step has taken.
+        """Return what ``losses`` does, for the rows of a training step, using its notes.
 
         Parameters
         ----------
         raw, y : ndarray
             As for ``losses``.
         notes : ndarray of shape (..., n_notes)
-            Of the step.
+            Written by the ``noting_calls`` of the step.
         """
         raise NotImplementedError
 
@@ -275,7 +276,7 @@ class Loss(Component):
         sample_weight: Floats | None = None,
         gradient: Floats | None = None,
     ) -> Floats:
-        """Return what ``mean`` does for each of several data sets, with equally many rows, (K,).
+        """Return the ``mean`` of each of several data sets with the same number of rows, (K,).
 
         Parameters
         ----------
@@ -294,8 +295,8 @@ class Loss(Component):
 class _LikeScikitLearn(Loss):
     """A loss whose mean has the same bits as scikit-learn's.
 
-    L-BFGS blows up the last bit of its objective to other weights within a hundred
-    iterations: the same model needs the same operations in the same order.
+    Within a hundred iterations of L-BFGS, a difference in the last bit of the objective grows to
+    different weights: the same model needs the same operations in the same order.
     """
 
     def means(
@@ -308,7 +309,7 @@ class _LikeScikitLearn(Loss):
         predicted = np.empty(raw.shape, raw.dtype)
         self.link_all(raw, predicted)
         if gradient is not None:
-            # All of these losses go with their canonical link.
+            # True for all of these losses, because each has its canonical link.
             np.subtract(predicted, y, out=gradient)
         terms = mean_of_rows(self._terms(predicted, y), sample_weight)
         return terms.mean(axis=1) if self.averages_outputs else terms.sum(axis=1)
@@ -322,7 +323,7 @@ class _LikeScikitLearn(Loss):
 
 
 class _LogLoss(_LikeScikitLearn):
-    """What both log losses share: smoothed labels."""
+    """Base of both log losses, with label smoothing."""
 
     ranges = {"label_smoothing": Interval(0, 1, low_closed=True)}
 
@@ -399,7 +400,7 @@ class BinaryLogLoss(_LogLoss):
 
 
 class _Softmax(Loss):
-    """A loss of a softmax, whose y has a column y_k for each class."""
+    """A loss of a softmax; y has a column y_k for each class."""
 
     task = "multiclass"
     out_activation = "softmax"
@@ -410,7 +411,7 @@ class _Softmax(Loss):
             return
         for start in range(0, len(raw), LINKED_ROWS):
             rows = slice(start, start + LINKED_ROWS)
-            # The classes in front, as in ``_cross_entropy``; for a few rows that does not pay.
+            # With the classes as first axis, as in ``_cross_entropy``; slower for a few rows.
             z = raw[rows].T.copy()
             _normalize_exponentials(z, z, axis=0)
             out[rows] = z.T
@@ -419,7 +420,7 @@ class _Softmax(Loss):
         if raw.shape[-2] < LINKED_ROWS // 64:
             _normalize_exponentials(raw, out, axis=-1)
             return
-        # Each network's rows as if they were alone: the order of a sum decides its last bit.
+        # Each network's rows separately: the order of a sum affects its last bit.
         for one, linked in zip(_stack_of(raw), _stack_of(out), strict=True):
             _Softmax.inverse_link(self, one, linked)
 
@@ -427,8 +428,8 @@ class _Softmax(Loss):
         return graph.op("Softmax", raw, axis=-1)
 
     def _cross_entropy(self, raw: Floats, y: Floats) -> Floats:
-        # With the classes in front, NumPy's loops run along the rows: three times as fast for ten
-        # classes. scipy.special.logsumexp takes ten times as long.
+        # With the classes as first axis, NumPy's loops run along the rows: three times as fast for
+        # ten classes. scipy.special.logsumexp takes ten times as long.
         z = _in_front(raw).copy()
         np.subtract(z, np.maximum.reduce(z, axis=0), out=z)
         picked = np.einsum("c...,...c->...", z, y)
@@ -438,12 +439,12 @@ class _Softmax(Loss):
     def _softmax_calls(
         self, raw: Floats, out: Floats, largest: Floats, total: Floats
     ) -> Iterator[Call]:
-        """Bind the writing of probabilities into ``out``.
+        """Yield calls that write probabilities into ``out``.
 
-        The last two, (K, B, 1), receive the largest raw prediction of each row and the sum of all
-        exponentials after it has been subtracted. They may be the same array.
+        ``largest`` and ``total``, (K, B, 1), receive the largest raw prediction of each row and the
+        sum of all exponentials after its subtraction. They may be the same array.
         """
-        # (K, C, B), the classes in front: this is how the arrays of a step lie in memory.
+        # (K, C, B), with the classes before the rows, as the arrays of a step lie in memory.
         raw, z, largest, total = (array.swapaxes(1, 2) for array in (raw, out, largest, total))
         yield partial(np.maximum.reduce, raw, 1, None, largest, True)
         yield partial(np.subtract, raw, largest, z)
@@ -482,7 +483,7 @@ class CategoricalLogLoss(_Softmax, _LogLoss):
         return self._cross_entropy(raw, self._smoothed(y, raw.shape[-1]))
 
     def noted_losses(self, raw: Floats, y: Floats, notes: Floats) -> Floats:
-        # What ``_cross_entropy`` does, but for the exponentials, which take most of its time.
+        # As ``_cross_entropy``, but without the exponentials, which take most of its time.
         z = np.subtract(_in_front(raw), notes[..., 0])
         picked = np.einsum("c...,...c->...", z, self._smoothed(y, raw.shape[-1]))
         return np.log(notes[..., 1]) - picked
@@ -492,7 +493,7 @@ class CategoricalLogLoss(_Softmax, _LogLoss):
             call()
 
     def gradient_calls(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> list[Call]:
-        # The largest is used up before the total is computed.
+        # They can share one array: the largest is not needed once the total is computed.
         room = scratch[..., :1]
         return self._calls(raw, y, out, scratch, room, room)
 
@@ -525,9 +526,9 @@ class CategoricalLogLoss(_Softmax, _LogLoss):
 class BinaryFocalLoss(Loss):
     r"""Focal loss of independent sigmoids (Lin et al. 2017), y either 0 or 1.
 
-    :math:`-\alpha_y (1-p_y)^\gamma \log p_y`, where :math:`p_y` is the probability of what y
-    is: rows that are classified well count less. Its minimum lies closer to 1/2 than the share of
-    the class: the ranking is right, probabilities are too cautious.
+    :math:`-\alpha_y (1-p_y)^\gamma \log p_y`, where :math:`p_y` is the predicted probability of
+    the true y: rows that are classified well count less. Its minimum lies closer to 1/2 than the
+    share of the class: the ranking is right, but probabilities are too cautious.
 
     Parameters
     ----------
@@ -621,7 +622,7 @@ class CategoricalFocalLoss(_Softmax):
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
         cross_entropy = self._cross_entropy(raw, y)
-        # Rounding may leave the smallest ones just below zero.
+        # Rounding may make the smallest ones slightly negative.
         wrong = np.maximum(-np.expm1(-cross_entropy), 0)
         losses = cross_entropy * wrong**self.gamma
         return losses if self.alpha is None else losses * (y @ self._weights(y))[..., 0]
@@ -658,17 +659,17 @@ class OrdinalLogLoss(Loss):
     r"""Log loss of ordered classes by cumulative logits: :math:`-\log P(k)` of the class k.
 
     :math:`P(y \le j) = \sigma(c_j)` with :math:`c_0 = z_0` and
-    :math:`c_j = c_{j-1} + \log(1 + e^{z_j})`: C - 1 outputs for C classes. Whatever these are, the
-    logits rise with j, so that probabilities are positive and add up to 1. Where z_1, z_2 ... are
-    the same for all rows, it is the proportional-odds model (McCullagh 1980).
+    :math:`c_j = c_{j-1} + \log(1 + e^{z_j})`: C - 1 outputs for C classes. For any outputs, the
+    logits rise with j, so that probabilities are positive and add up to 1. If z_1, z_2 ... are
+    the same for all rows, this is the proportional-odds model (McCullagh 1980).
 
     Targets have a column for each output: 1 if the class lies above j, else 0.
 
     Parameters
     ----------
     order : array-like, default=None
-        All classes, the lowest first. None is the order of ``classes_``: that of numbers, or of the
-        alphabet.
+        All classes, the lowest first. None means the order of ``classes_``: numerical or
+        alphabetical.
     """
 
     names = ("ordinal",)
@@ -711,13 +712,13 @@ class OrdinalLogLoss(Loss):
         return (minus_of_classes * self.log_probabilities(raw)).sum(axis=-1)
 
     def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
-        # That of the logits first: sigmoid(c_j) if the class is j or j + 1, less 1 if it is j.
+        # Gradient for logits first: sigmoid(c_j) if the class is j or j + 1, minus 1 if it is j.
         sigmoid(_cumulative(raw, scratch), out)
         _steps_of(y, scratch, 2)
         np.multiply(out, scratch, out=out)
         is_class = _steps_of(y, scratch, 1)
         np.subtract(out, is_class, out=out)
-        # An output moves its own logit and all that follow.
+        # An output changes its own logit and all that follow.
         for j in range(raw.shape[-1] - 2, -1, -1):
             np.add(out[..., j], out[..., j + 1], out=out[..., j])
         # log(1 + e^z) rises by sigmoid(z), and log(sigmoid(z)) by 1 - sigmoid(z).
@@ -750,7 +751,7 @@ def _steps_of(y: Floats, out: Floats, width: int) -> Floats:
 
 
 class _IdentityLink(Loss):
-    """A loss of raw predictions, which a change of the target's units does not affect."""
+    """A loss whose raw predictions are the predicted values, in any units of the target."""
 
     out_activation = "identity"
     equivariance = "affine"
@@ -816,7 +817,7 @@ class Huber(_IdentityLink):
         self.delta = delta
 
     def in_units(self, scale: Floats) -> Huber:
-        # The smallest numbers would vanish in float32.
+        # Smaller numbers would become zero in float32.
         return _HuberInUnits(np.maximum(self.delta / scale, 1e-30))
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
@@ -838,7 +839,8 @@ class Huber(_IdentityLink):
 class _HuberInUnits(Huber):
     """Huber's loss of a standardised target, with one delta per column.
 
-    Divided by delta where that is small: then it is the absolute error, not next to nothing.
+    Where delta is below 1, the loss is divided by it: with a tiny delta it is then the absolute
+    error, and not almost zero.
     """
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
@@ -854,10 +856,10 @@ class Pinball(_IdentityLink):
     r"""Pinball loss, least at a quantile (Koenker & Bassett 1978).
 
     :math:`q (y - z)` where the prediction is too low, :math:`(1 - q) (z - y)` elsewhere. A list
-    of quantiles makes one output for each, trained side by side; their predictions are
-    sorted, which never increases the loss of any row (Chernozhukov et al. 2010), so that no
-    quantile crosses another. Unlike a chain of positive increments, sorting works in any units,
-    does not slow down training, and needs no special output layer.
+    of quantiles trains one output for each. Their predictions are sorted, so that no quantile
+    crosses another; this never increases the loss of any row (Chernozhukov et al. 2010). Unlike
+    sums of positive increments, sorting works in any units, does not slow down training, and needs
+    no special output layer.
 
     Parameters
     ----------
@@ -925,8 +927,8 @@ class GaussianNLL(Loss):
 
     Each target has two outputs, the mean z and the logarithm of the variance, s:
     :math:`\frac12 (s + (z - y)^2 e^{-s})`. ``MLPRegressor.predict`` gives the mean, and with
-    ``return_std=True`` the standard deviation too. While training, s beyond 20 (or below
-    -20) counts as 20, plus a linear penalty that leads back.
+    ``return_std=True`` the standard deviation too. In training, s above 20 (below -20) counts as
+    20 (-20), plus a linear penalty that pulls it back.
     """
 
     names = ("gaussian_nll", "gaussian")
@@ -1048,7 +1050,7 @@ class ScaledSquaredError(Loss):
 class _LogLink(Loss):
     """A loss of predictions e^z, least at the mean.
 
-    Where e^z (or e^-z) would overflow, its tangent takes its place in the loss.
+    Where e^z (or e^-z) would overflow, a tangent replaces it in the loss.
     """
 
     out_activation = "exp"
@@ -1101,7 +1103,7 @@ class PoissonDeviance(_LogLink, _LikeScikitLearn):
         sample_weight: Floats | None = None,
         gradient: Floats | None = None,
     ) -> Floats:
-        # y / exp(raw) is not a number where exp(raw) has become zero.
+        # y / exp(raw) is infinite or NaN where exp(raw) underflows to zero.
         underflows = raw.min(axis=(1, 2)) < np.log(np.finfo(raw.dtype).tiny)
         overflows = raw.max(axis=(1, 2)) > _exponent_limit(raw.dtype) / 2
         is_far = underflows | overflows
@@ -1140,7 +1142,7 @@ class GammaDeviance(_LogLink):
 
 def _normalize_exponentials(raw: Floats, out: Floats, axis: int) -> None:
     """Write the softmax along an axis into ``out``."""
-    # Two may be further apart than the largest number: the share of the lower one is zero.
+    # A difference may overflow: the probability of the lower one is then zero.
     with np.errstate(over="ignore"):
         np.subtract(raw, np.maximum.reduce(raw, axis=axis, keepdims=True), out=out)
     np.exp(out, out=out)
@@ -1195,7 +1197,7 @@ def get_loss(loss: str | Loss, task: str = "regression") -> Loss:
     loss : str or Loss
 
     task : {"regression", "binary", "multiclass", "ordinal"}, default="regression"
-        What the loss is wanted for; a name may mean one class for each.
+        What the loss is for; the same name may mean another class for another task.
 
     Returns
     -------

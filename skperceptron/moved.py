@@ -1,7 +1,7 @@
-"""Modules that have moved: stored models and programs that name an earlier place find them.
+"""Modules that have moved: stored models and programs still find them by their earlier names.
 
-A pickle names the module of each class in it. Import this module before anything is unpickled: the
-package does.
+A pickle names the module of each class in it. This module must be imported before anything is
+unpickled; importing the package does that.
 """
 
 import sys
@@ -12,7 +12,7 @@ from .perceptron import error_correction
 
 __all__ = ["EARLIER_PLACES"]
 
-#: Where version 0.1.0 had a module, and what it is now.
+#: Names of modules in version 0.1.0, and the modules that replace them.
 EARLIER_PLACES = {
     "skperceptron._listening": listening,
     "skperceptron.engine.error_correction": error_correction,

@@ -26,8 +26,8 @@ class Normalization(Component):
 class BatchNormalization(Normalization):
     r"""Standardise each unit over the rows of the batch, then scale and shift it.
 
-    Predictions use running means and variances, merged into the weights. The rows of a batch
-    count by their sample weights: 2 is the same as a repeated row. Ioffe & Szegedy (2015), *Batch
+    Predictions use running means and variances, merged into the weights. Sample weights weigh the
+    rows of a batch: a weight of 2 is the same as a repeated row. Ioffe & Szegedy (2015), *Batch
     normalization: accelerating deep network training by reducing internal covariate shift*.
 
     Parameters
@@ -71,7 +71,7 @@ class LayerNormalization(Normalization):
 
 
 def get_normalization(normalization: str | Normalization) -> Normalization:
-    """Return the normalisation of a name, or an object as it is.
+    """Return a normalisation from its name, or the object itself.
 
     Parameters
     ----------

@@ -1,11 +1,11 @@
-"""First-order optimisers on the flat parameter vectors of a stack, and the name of L-BFGS.
+"""First-order optimisers on the flat parameter vectors of a stack, and the settings of L-BFGS.
 
-An optimiser is a description. What changes during training lies outside: vectors of
-the parameters' shape (``state_names``) and the number of steps taken. ``coefficients``
-gives one member's scalars for each step; ``update`` applies them, for all members at
-once, to a chunk of the vectors.
+An optimiser object only describes the method. What changes during training is kept elsewhere:
+vectors of the parameters' shape (``state_names``) and the number of steps taken. ``coefficients``
+returns one member's scalars for each step; ``update`` applies them, for all members at once, to a
+chunk of the vectors.
 
-Adding one takes one class in this module: its string names and its place in tests follow from it.
+To add one, write one class in this module: its string names and its place in tests follow from it.
 """
 
 from __future__ import annotations
@@ -52,17 +52,17 @@ class Optimizer(Component):
     Attributes
     ----------
     state_names : tuple of str
-        Names of the vectors, shaped like the parameters, that live between steps.
+        Names of the vectors, shaped like the parameters, that are kept from step to step.
         They start at zero.
     n_scratch : int
-        How many further vectors ``update`` needs to calculate in.
+        How many temporary vectors ``update`` needs in addition.
     is_stochastic : bool
         Whether it takes one step per batch.
     is_scale_free : bool
         Whether steps stay the same, but for epsilon, if all gradients are multiplied by a factor.
     weight_decay : float
-        Share, times the learning rate, by which a step shrinks the weights (not the biases)
-        before anything else; 0 for optimisers without decoupled decay.
+        Each step first shrinks the weights (not the biases) by this share times the learning
+        rate; 0 for optimisers without decoupled decay.
     """
 
     state_names: ClassVar[tuple[str, ...]] = ()
@@ -74,7 +74,7 @@ class Optimizer(Component):
 
     @property
     def operations(self) -> tuple[object, ...]:
-        """What decides which operations ``update`` consists of; equal throughout a stack."""
+        """A key for the operations of ``update``; it must be equal for all members of a stack."""
         return (type(self),)
 
     def coefficients(self, learning_rate: float | Floats, steps: int | Integers) -> Scalars:
@@ -83,7 +83,7 @@ class Optimizer(Component):
         Parameters
         ----------
         learning_rate : float or ndarray of float
-            As the schedule has it: one for all steps, or one for each.
+            From the schedule: one rate for all steps, or one for each.
         steps : int or ndarray of int
             Counted from 1.
 
@@ -110,7 +110,8 @@ class Optimizer(Component):
         gradient : ndarray of the same shape
             Of the same chunk; may be overwritten.
         state : sequence of ndarray of the same shape
-            The vectors of ``state_names``, same chunk, then scratch of arbitrary content.
+            The same chunk of the vectors ``state_names``, then temporary vectors with arbitrary
+            content.
         coefficients : sequence of ndarray of shape (K, 1) or ()
             What ``coefficients`` returned, member by member.
         """
@@ -288,8 +289,8 @@ class RMSprop(Optimizer):
 class Adam(Optimizer):
     """Adaptive moment estimation (Kingma & Ba 2015).
 
-    The moments are kept without the factors ``1 - beta``, which are folded into the
-    step size and epsilon: two passes over the vectors fewer, same update.
+    The moments are kept without the factors ``1 - beta``, which are merged into the step
+    size and epsilon: the update is the same, with two passes fewer over the vectors.
 
     Parameters
     ----------
@@ -300,8 +301,8 @@ class Adam(Optimizer):
     amsgrad : bool, default=False
         Whether to divide by the largest second moment so far (Reddi et al. 2018).
     corrects_before_epsilon : bool, default=False
-        Whether the root is freed from its bias before epsilon is added, as PyTorch does, or
-        after it, as scikit-learn does.
+        Whether the bias of the root is corrected before epsilon is added, as in PyTorch, or
+        afterwards, as in scikit-learn.
     """
 
     names = ("adam",)
@@ -380,7 +381,7 @@ class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019).
 
     Before each step, weights (not biases) shrink by the share ``learning_rate * weight_decay``.
-    Set the estimator's ``alpha`` to 0, which is a penalty in the gradient.
+    Set the estimator's ``alpha`` to 0: it is another penalty, which is part of the gradient.
 
     Parameters
     ----------
@@ -471,8 +472,8 @@ class NAdam(Optimizer):
 
     def _products(self, steps: Integers) -> Floats:
         """Return the product of all momenta up to each step."""
-        # No momentum exceeds beta_1, and 1 - product is 1 once the product is below 2**-60: later
-        # steps need no product, which would take longer with each epoch.
+        # No momentum exceeds beta_1, so the product falls below 2**-60, where 1 - product is 1.
+        # Later steps use 0: computing the product would take longer with each epoch.
         last = math.ceil(60 * math.log(2) / -math.log(self.beta_1)) if self.beta_1 else 1
         n_steps = min(int(steps.max()), last)
         products = np.cumprod(self._momenta(np.arange(1, n_steps + 1)))
@@ -532,7 +533,8 @@ class Lion(Optimizer):
         self.weight_decay = weight_decay
 
     def coefficients(self, learning_rate: float | Floats, steps: int | Integers) -> Scalars:
-        # The momentum is kept without its factor 1 - beta_2, which the sign allows to move.
+        # The momentum is kept without its factor 1 - beta_2. It is part of the share instead: a
+        # common factor does not change the sign.
         share = self.beta_1 * (1 - self.beta_2) / (1 - self.beta_1)
         return learning_rate, share, self.beta_2
 

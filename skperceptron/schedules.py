@@ -1,4 +1,4 @@
-"""Learning-rate schedules, those of scikit-learn with its names and formulas.
+"""Learning-rate schedules. Those of scikit-learn have its names and formulas.
 
 A schedule has no state. Some map the initial rate, the current rate and the number of
 training rows seen so far to the next epoch's rate; others are a function of time alone, in
@@ -48,16 +48,16 @@ class Schedule(Component):
     Attributes
     ----------
     needs_max_iter : bool
-        Whether it must know how many epochs there will be, which ``partial_fit`` does not.
+        Whether it needs the number of epochs, which ``partial_fit`` does not know.
     heeds_plateaus : bool
-        Whether the rate depends on when progress ends.
+        Whether it changes the rate when training makes no more progress.
     """
 
     needs_max_iter: bool = False
 
     @property
     def heeds_plateaus(self) -> bool:
-        """Whether the rate depends on when progress ends."""
+        """Whether it changes the rate when training makes no more progress."""
         return type(self).after_plateau is not Schedule.after_plateau
 
     def rates(self, initial: float, current: float, times: Floats, n_epochs: int) -> float | Floats:
@@ -70,7 +70,7 @@ class Schedule(Component):
         times : ndarray of shape (n_steps,)
             When each step begins, in epochs since training began.
         n_epochs : int
-            The number of epochs that training may take.
+            The largest number of epochs.
 
         Returns
         -------
@@ -123,12 +123,12 @@ class InverseScaling(Schedule):
         try:
             return initial / (rows_seen + 1) ** self.power_t
         except OverflowError:
-            # A divisor beyond the largest float leaves nothing of the rate.
+            # The divisor exceeds the largest float.
             return 0.0
 
 
 class Adaptive(Schedule):
-    """Divide the rate whenever there is no more progress; stop when it has become tiny.
+    """Divide the rate whenever training makes no more progress; stop when it is tiny.
 
     Krizhevsky, Sutskever & Hinton (2012) did so by hand.
 
@@ -155,14 +155,14 @@ class TimeSchedule(Schedule):
     """Base of schedules that are a function of time: a subclass defines ``factor``."""
 
     def factor(self, times: Floats, n_epochs: int) -> Floats:
-        """Return what the initial rate is multiplied by.
+        """Return the factor on the initial rate.
 
         Parameters
         ----------
         times : ndarray of shape (n_steps,)
             In epochs since training began.
         n_epochs : int
-            The number of epochs that training may take.
+            The largest number of epochs.
 
         Returns
         -------
@@ -263,7 +263,7 @@ class Cosine(TimeSchedule):
         return np.where(times < self.warmup, rising, falling)
 
     def _phase(self, since: Floats, n_epochs: int) -> Floats:
-        """Return which share of its period has passed."""
+        """Return the share of the current period that has passed."""
         if self.period is None:
             return np.minimum(since / max(n_epochs - self.warmup, 1), 1.0)
         if self.stretch == 1:
@@ -397,14 +397,14 @@ class CosineLog(TimeSchedule):
         self.cycles = cycles
 
     def factor(self, times: Floats, n_epochs: int) -> Floats:
-        # Beyond the last epoch, where a warm start may lead, the rate stays 0.
+        # After the last epoch, which a warm start may exceed, the rate stays 0.
         done = np.minimum(times / n_epochs, 1.0)
         passed = np.log2(1 + (2.0**self.cycles - 1) * done)
         return (1 - np.cos(2 * np.pi * passed)) / 2
 
 
 class UserSchedule(TimeSchedule):
-    """Any function of time; what an estimator makes of a callable.
+    """Any function of time; estimators convert callables to this class.
 
     Parameters
     ----------
@@ -447,7 +447,7 @@ def list_schedules() -> list[str]:
 
 
 def list_time_schedules() -> list[str]:
-    """Return the names of those that are a function of time alone, sorted.
+    """Return the names of the schedules that are a function of time alone, sorted.
 
     Examples
     --------
@@ -474,7 +474,7 @@ def get_time_schedule(schedule: str | TimeSchedule | Callable[[float], float]) -
     ValueError
         If no such schedule has that name.
     TypeError
-        If `schedule` is nothing of the kind.
+        If `schedule` is none of these.
     """
     if callable(schedule) and not isinstance(schedule, type):
         return UserSchedule(schedule)
@@ -497,7 +497,7 @@ def get_schedule(schedule: str | Schedule | Callable[[float], float]) -> Schedul
     ValueError
         If no schedule has that name.
     TypeError
-        If `schedule` is nothing of the kind.
+        If `schedule` is none of these.
     """
     if callable(schedule) and not isinstance(schedule, type):
         return UserSchedule(schedule)

@@ -1,4 +1,4 @@
-"""When training ends early, and on whose word."""
+"""Early stopping: which metric ends training, and when."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class EarlyStopping(Checked):
         name that :func:`sklearn.metrics.get_scorer` knows, or a callable
         ``(estimator, X, y)``, which gets the rows as they were given to ``fit``, and their
         weights if it has a parameter ``sample_weight``. "neg_log_loss", "neg_brier_score" and
-        "neg_root_mean_squared_error" cost least, as "score" and "loss" do: they are computed
-        from the predictions of the loss. The log loss is then that of the labels, without the
-        network's label smoothing.
+        "neg_root_mean_squared_error" are as cheap as "score" and "loss": they reuse the
+        predictions that the loss is computed from. The log loss is then that of the labels,
+        without the network's label smoothing.
     patience : int or inf, default=None
         Epochs in a row without improvement that are tolerated; None means the estimator's
         `n_iter_no_change`.
@@ -34,8 +34,8 @@ class EarlyStopping(Checked):
         Whether the weights of the best epoch are kept instead of the last ones. With
         ``patience=inf`` training goes on to its last epoch all the same.
     every : int, default=1
-        Epochs from one look at the held-out rows to the next; the last epoch is always looked at.
-        The entries of ``validation_scores_`` in between are NaN.
+        Epochs from one evaluation of the held-out rows to the next; the last epoch is always
+        evaluated. The entries of ``validation_scores_`` in between are NaN.
     ties : {"first", "latest"}, default="first"
         Which of several epochs with the best score counts.
 

@@ -1,7 +1,7 @@
 """Callbacks for MLflow, Weights & Biases, TensorBoard and Optuna (extra ``trackers``).
 
-Each is a few lines around the library of the same name, which is imported when a fit begins. Hand
-them to a network as ``callbacks=[...]``, alone or inside of a pipeline or search. Figures have the
+Each is a few lines around the library of the same name, which is imported when a fit begins. Pass
+them to a network as ``callbacks=[...]``, alone or inside a pipeline or search. Figures have the
 names that the estimator reports, "loss", "validation_score", "validation_loss", "learning_rate" or
 "mistakes", with the epoch as their step.
 """
@@ -33,13 +33,13 @@ def _imported(name: str, owner: str) -> Any:
 
 
 def _parameters(estimator: Any) -> dict[str, str]:
-    """Return the parameters of an estimator and its components that bear on what it learns."""
+    """Return the parameters of an estimator and its components that affect what it learns."""
     named = estimator.get_params(deep=True)
     return {n: str(value) for n, value in named.items() if n not in ("callbacks", "verbose")}
 
 
 class _Logger(Callback):
-    """Base: logs the figures of each epoch."""
+    """Base of callbacks that log the figures of each epoch."""
 
     def _log(self, figures: dict[str, float], epoch: int) -> None:
         raise NotImplementedError
@@ -57,12 +57,12 @@ class _Logger(Callback):
 class MLflowLogger(_Logger):
     """Log parameters and the figures of each epoch to MLflow's active run.
 
-    Without an active run, MLflow begins one, which stays active.
+    Without an active run, MLflow starts one, which stays active after the fit.
 
     Parameters
     ----------
     prefix : str, default=""
-        What names of metrics and parameters start with, for several networks in one run.
+        Prefix of the names of metrics and parameters, for several networks in one run.
 
     Examples
     --------
@@ -82,7 +82,7 @@ class MLflowLogger(_Logger):
         # MLflow cuts longer texts off, or refuses them.
         told = {f"{self.prefix}{n}": value[:500] for n, value in _parameters(estimator).items()}
         run = mlflow.active_run() or mlflow.start_run()
-        # What the run has already stays: from autologging, or from another fit of a search.
+        # The run keeps parameters that it already has, from autologging or an earlier fit.
         known = mlflow.get_run(run.info.run_id).data.params
         with suppress(mlflow.exceptions.MlflowException):
             # Another thread may have logged some of them meanwhile.
@@ -96,7 +96,7 @@ class MLflowLogger(_Logger):
 class WandbLogger(_Logger):
     """Log parameters and the figures of each epoch to the active run of Weights & Biases.
 
-    Begin it with ``wandb.init`` before the fit.
+    Start the run with ``wandb.init`` before the fit.
 
     Examples
     --------
@@ -122,7 +122,7 @@ class TensorBoardLogger(_Logger):
     Parameters
     ----------
     folder : str or path-like
-        ``tensorboard --logdir`` shows it, or one above it.
+        Pass it, or a folder above it, to ``tensorboard --logdir``.
 
     Examples
     --------
@@ -147,26 +147,26 @@ class TensorBoardLogger(_Logger):
         self._writer.flush()
 
     def teardown(self, estimator: Any, context: Any) -> None:
-        # A fit that could not begin has none.
+        # There is no writer if the fit could not begin.
         writer = self.__dict__.pop("_writer", None)
         if writer is not None:
             writer.close()
 
 
 class OptunaPruning(Callback):
-    """Report a figure of each epoch to a trial of Optuna, and end the trial where it lags behind.
+    """Report a figure of each epoch to a trial of Optuna, and end unpromising trials early.
 
     Parameters
     ----------
     trial : optuna.Trial
-        That of the objective.
+        The trial that the objective function is given.
     monitor : str, default="validation_loss"
         A figure that the network reports. The study's direction must be that of the figure.
 
     Raises
     ------
     optuna.TrialPruned
-        From ``fit``, where the study's pruner says so.
+        From ``fit``, if the study's pruner decides to end the trial.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The user's call, seen from inside: where warnings point, and how often it was interrupted."""
+"""The user's call, found from within it: where warnings point, and what has happened in it."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ __all__ = [
 #: Packages between the user's line and ours: a search calls joblib, which calls scikit-learn.
 _BETWEEN = frozenset({"contextlib", "joblib", "numpy", "scipy", "skperceptron", "sklearn"})
 
-#: Packages whose functions a user calls to train. A worker of joblib's outlives its tasks.
+#: Packages whose functions a user calls to train. Not joblib: its workers outlive their tasks.
 _CALLED = frozenset({"skperceptron", "sklearn"})
 
 _MARK = "__{}_by_skperceptron__"
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn at the innermost line that is not one of ours or of a package that we use.
+    """Warn at the innermost line outside this package and the packages between it and the user.
 
-    In a worker process there is none: the warning then stands at its outermost line.
+    If there is none, as in a worker process, the warning points to the outermost line.
 
     Parameters
     ----------
     message : str
     category : type, default=UserWarning
     """
-    # A list of frames would hold this one, and with it all that a fit has made.
+    # A list of frames would hold this frame, too: a cycle that keeps the arrays of a fit alive.
     for line in _frames():
         if _package_of(line) not in _BETWEEN:
             break
@@ -53,7 +53,7 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 
 
 class AtUsersLine:
-    """Stands in for the module ``warnings`` in functions that would warn at a line of ours."""
+    """Replaces the module ``warnings`` in functions that would warn at a line of ours."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(warnings, name)
@@ -68,22 +68,22 @@ class AtUsersLine:
 def interrupted() -> None:
     """Note that the user has pressed the interrupt key during training.
 
-    A fit then ends with what it has learned. Where it is one of many, as in a search, the others
-    follow; the second time that the key is pressed the user means all of them.
+    The current fit then ends with what it has learned. If it is one of many, as in a search, the
+    others still run; when the key is pressed again, all of them end.
 
     Raises
     ------
     KeyboardInterrupt
-        If the same call of the user's was interrupted before.
+        If the same call by the user was interrupted before.
     """
     if not first_in_call("interrupted"):
         raise KeyboardInterrupt
 
 
 def first_in_call(what: str) -> bool:
-    """Tell whether something happens for the first time in the same call of the user's.
+    """Tell whether something happens for the first time in the user's call.
 
-    A search warns of a hundred fits alike: only the first time is worth a long text.
+    A search may have the same warning for a hundred fits: only the first one needs a long text.
 
     Parameters
     ----------
@@ -91,24 +91,24 @@ def first_in_call(what: str) -> bool:
     """
     marks, name = _users_call().f_locals, _MARK.format(what)
     is_first = not marks.get(name)
-    # A mark on the call itself ends with it, and keeps nothing alive.
+    # A mark among the variables of the call disappears with it, and keeps nothing alive.
     marks[name] = True
     return is_first
 
 
 def has_happened(what: str) -> bool:
-    """Tell whether something has happened before in the same call of the user's."""
+    """Tell whether something has happened before in the user's call."""
     return bool(_users_call().f_locals.get(_MARK.format(what)))
 
 
 def forget_in_call(*what: str) -> None:
-    """Let things count as if they had not happened in this call of the user's."""
+    """Forget that things have happened in the user's call."""
     for one in what:
         _users_call().f_locals[_MARK.format(one)] = False
 
 
 def _users_call() -> FrameType:
-    """Return the outermost call of a function that a user trains with."""
+    """Return the frame of the outermost function that a user calls to train."""
     found: FrameType | None = None
     for frame in _frames():
         if _package_of(frame) in _CALLED:
@@ -118,7 +118,7 @@ def _users_call() -> FrameType:
 
 
 def _frames() -> Iterator[FrameType]:
-    """Yield what is being called, the innermost first."""
+    """Yield the frames of the call stack, the innermost first."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         yield frame
@@ -135,7 +135,7 @@ def _first_part(name: str) -> str:
 
 
 def warn_of_interruption(estimator: Any, trained: str) -> None:
-    """Note an interruption, and tell which estimator ends with what it has learned.
+    """Note an interruption, and warn which estimator ends with what it has learned.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def warn_of_interruption(estimator: Any, trained: str) -> None:
     Raises
     ------
     KeyboardInterrupt
-        If the same call of the user's was interrupted before.
+        If the same call by the user was interrupted before.
     """
     interrupted()
     name = " ".join(repr(estimator).split())

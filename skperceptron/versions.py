@@ -1,4 +1,4 @@
-"""What is installed, for bug reports."""
+"""The versions of installed packages, for bug reports."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ DISTRIBUTIONS = ("skperceptron", "scikit-learn", "numpy", "scipy", "threadpoolct
 
 
 def show_versions() -> None:
-    """Print the versions of what is installed, and which way the steps of a fit run.
+    """Print the versions of this package and its dependencies, and how the steps of a fit run.
 
     Raises
     ------
     ValueError, ImportError
-        If the environment variable SKPERCEPTRON_STEPS has a value that no fit could follow.
+        If the environment variable SKPERCEPTRON_STEPS has a value with which no fit could run.
 
     Examples
     --------
