@@ -1,7 +1,7 @@
 """The part of scikit-learn 1.9's callback framework that this package uses, for older versions.
 
-Names and behaviour are those of :mod:`sklearn.callback`; the one difference is that tasks of
-meta-estimators, which older versions do not report, are no parents of ours.
+Names and behaviour are those of :mod:`sklearn.callback`, with one difference: a fit's task has no
+parent, because older versions do not report tasks of meta-estimators.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class CallbackSupportMixin:
     """Gives an estimator ``set_callbacks``."""
 
     def set_callbacks(self, *callbacks: Any) -> Self:
-        """Set callbacks, or none, for the fits to come.
+        """Set callbacks, or none, for later fits.
 
         Parameters
         ----------
@@ -108,7 +108,7 @@ class CallbackSupportMixin:
 
 @contextmanager
 def callback_management_context(estimator: Any) -> Iterator[None]:
-    """Tear callbacks down, however the body ends."""
+    """Tear callbacks down, whether or not the body fails."""
     try:
         yield
     finally:

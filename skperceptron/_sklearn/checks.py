@@ -25,16 +25,16 @@ from .compat import column_or_1d, convert_sample_weight
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
-#: What X may stay, batches being converted one by one; a copy of anything else is float64.
+#: Dtypes that X may keep, because batches are converted one by one; others become float64.
 ACCEPTED = tuple(map(np.dtype, "d f e b B h H i I l L q Q ?".split()))
 
-#: Of what objects in a table are dates or durations.
+#: Types of objects in a table that are dates or durations.
 DATES = (date, timedelta, np.datetime64, np.timedelta64)
 
-#: Positive float64 numbers of full precision.
+#: The smallest and the largest positive float64 number of full precision.
 NORMAL_NUMBERS = (float(np.finfo(np.float64).tiny), float(np.finfo(np.float64).max))
 
-#: By this ``validate_data`` knows that only X is to be checked.
+#: The y with which ``validate_data`` checks only X.
 NO_TARGETS = "no_validation"
 
 
@@ -63,7 +63,7 @@ class Extras:
     X_val, y_val, sample_weight_val
         The user's own validation data.
     coefs_init, intercepts_init : list of array-like
-        Where weights and biases start.
+        Initial weights and biases.
     groups : array-like
         Rows of one group are held out together.
     """
@@ -77,7 +77,7 @@ class Extras:
 
 
 class _Zeros(ISeedSequence):
-    """The start of a generator that is seeded at once."""
+    """A seed sequence without entropy, for a generator that is seeded right afterwards."""
 
     def generate_state(self, n_words: int, dtype: Any = np.uint32) -> Any:
         return np.zeros(n_words, dtype)
@@ -86,7 +86,7 @@ class _Zeros(ISeedSequence):
 def generator_of(random_state: Any) -> np.random.RandomState:
     """Return the generator that ``check_random_state`` returns, or one in the same state.
 
-    Without a start of its own a new one draws entropy first: twice the time of all the rest.
+    A new generator without a seed sequence draws entropy first: twice the time of all the rest.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def generator_of(random_state: Any) -> np.random.RandomState:
 
 
 def state_as_key(generator: np.random.RandomState) -> tuple[Hashable, ...]:
-    """Return what two generators agree in that will draw the same numbers."""
+    """Return a key that is equal for generators that will draw the same numbers."""
     state: Any = generator.get_state()
     name, words, *others = state
     return name, words.tobytes(), *others
@@ -150,7 +150,7 @@ def _is_single(weight: Any) -> bool:
 
 
 def _checked_number(weight: Any) -> float:
-    """Return a weight that all rows have in common."""
+    """Check a single weight for all rows, and return it."""
     number = weight.item() if isinstance(weight, np.ndarray) else weight
     is_number = isinstance(number, Real) and not isinstance(number, bool | np.bool_)
     if not (is_number and np.isfinite(float(number))):
@@ -170,7 +170,7 @@ def check_sum_of_weights(
     ----------
     weights : ndarray
     subject : str
-        What the error's sentence begins with.
+        Start of the error message.
     allowed : tuple of two floats
         Least and largest sum.
     """
@@ -197,11 +197,11 @@ def refuse_dates(values: Any, name: str) -> None:
     ----------
     values : array-like
     name : str
-        What the error calls them.
+        Their name in the message.
     """
     dtype = getattr(values, "dtype", None)
     if getattr(dtype, "kind", "O") == "O" and hasattr(values, "__getitem__"):
-        # Lists, tables, objects: the first row tells; scikit-learn says what else is wrong.
+        # Lists, tables, objects: look at the first row; scikit-learn reports any other error.
         with suppress(Exception):
             first = np.asarray(values[:1])
             has_dates = any(isinstance(value, DATES) for value in first.ravel().tolist())
@@ -214,10 +214,10 @@ def refuse_dates(values: Any, name: str) -> None:
 
 
 def is_evidently_valid(X: Any, estimator: BaseEstimator) -> bool:
-    """Tell whether scikit-learn's checks would return X as it is, without a word.
+    """Tell whether scikit-learn's checks would surely return X as it is, without a warning.
 
-    That costs microseconds, the checks themselves take as long as ten predictions of a row.
-    Where False, they decide.
+    This takes microseconds; the checks themselves take as long as ten predictions of a row.
+    If False, they must be run.
     """
     fitted = vars(estimator)
     if "feature_names_in_" in fitted:
@@ -226,7 +226,7 @@ def is_evidently_valid(X: Any, estimator: BaseEstimator) -> bool:
 
 
 def are_evidently_numbers(X: Any) -> bool:
-    """Tell whether X is plainly a matrix of finite numbers, in a dtype that it may keep."""
+    """Tell whether X is surely a matrix of finite numbers, in a dtype that it may keep."""
     return (
         type(X) is np.ndarray
         and X.ndim == 2
@@ -237,15 +237,15 @@ def are_evidently_numbers(X: Any) -> bool:
 
 
 def checking() -> np.errstate:
-    """Return the context in which scikit-learn looks for numbers that are not finite.
+    """Return a context without NumPy's warnings, for scikit-learn's check that data is finite.
 
-    It adds them up first, and a sum of the largest floats may be ``inf - inf``.
+    It adds all numbers up first, and a sum of the largest floats may be ``inf - inf``.
     """
     return np.errstate(over="ignore", invalid="ignore")
 
 
 def are_evidently_targets(y: Any, n_rows: int) -> bool:
-    """Tell whether scikit-learn's checks would return these targets as they are."""
+    """Tell whether scikit-learn's checks would surely return these targets as they are."""
     return (
         type(y) is np.ndarray
         and y.ndim in (1, 2)
@@ -255,9 +255,9 @@ def are_evidently_targets(y: Any, n_rows: int) -> bool:
 
 
 def are_evidently_classes(y: Any) -> bool:
-    """Tell whether scikit-learn's checks would take y for one class per row, without a word.
+    """Tell whether scikit-learn's checks would surely take y for one class per row.
 
-    Of many classes for so few rows they warn.
+    If there are many classes for few rows, they warn: then False.
     """
     return (
         type(y) is np.ndarray
@@ -268,7 +268,7 @@ def are_evidently_classes(y: Any) -> bool:
 
 
 def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: Any) -> Any:
-    """Do what ``validate_data`` does, but look at a memory-mapped file part by part.
+    """Do what ``validate_data`` does, but check a memory-mapped file part by part.
 
     Parameters
     ----------
@@ -281,8 +281,8 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
     Returns
     -------
     X, or X and y
-        Checked; X as it is, if its dtype is one of those wanted (ACCEPTED, if nothing is said),
-        CSR if it is sparse.
+        Checked. X keeps its dtype if that is one of ``dtype`` (by default ACCEPTED), and is CSR if
+        it is sparse.
     """
     if checks.get("reset") is False and is_evidently_valid(X, estimator):
         if y is NO_TARGETS:
@@ -298,7 +298,7 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
         and are_evidently_numbers(X)
         and (y is NO_TARGETS or (checks.get("multi_output") and are_evidently_targets(y, len(X))))
     ):
-        # Names and number of the columns remain to be checked, or noted down.
+        # Only the names and the number of columns are still to be checked, or stored.
         usual["skip_check_array"] = True
     with checking():
         found = validate_data(estimator, X, y, **{**usual, **checks})
@@ -316,18 +316,19 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
 
 @contextmanager
 def renaming(usual: str, name: str) -> Iterator[None]:
-    """Let errors about a parameter call it by its name, where checks call it as usual.
+    """Correct the name of a parameter in the error messages of general checks.
 
     Parameters
     ----------
     usual : str
-        What messages call it; where they do not name it, the right name goes in front.
+        The name in the messages, such as "y". A message without it gets the right name in front.
     name : str
+        The right name.
     """
     try:
         yield
     except (TypeError, ValueError) as error:
-        # Not where it is a label or the name of a column.
+        # Not if it is a label or the name of a column.
         alone = rf"(?<![\w'\"])(?<!- ){usual}(?![\w'\"])"
         message, n_found = re.subn(alone, name, str(error)) if usual else (str(error), 0)
         kind = TypeError if isinstance(error, TypeError) else ValueError
@@ -351,13 +352,13 @@ def restored_on_failure(estimator: BaseEstimator) -> Iterator[None]:
 
 @cache
 def _uncertain(dtype: np.dtype) -> tuple[Floats, Floats]:
-    """Return the probabilities next to 0 and 1, as arrays, which ufuncs take sooner."""
+    """Return the probabilities next to 0 and 1, as arrays, which ufuncs read faster."""
     limits = np.finfo(dtype)
     return np.asarray(limits.tiny, dtype), np.asarray(1 - limits.epsneg, dtype)
 
 
 def never_certain(probability: Floats) -> Floats:
-    """Move probabilities, in place, off 0 and 1: so they have logarithms."""
+    """Move probabilities, in place, away from 0 and 1, so that logarithms are finite."""
     smallest, largest = _uncertain(probability.dtype)
     if probability.size > FEW_NUMBERS:
         return np.clip(probability, smallest, largest, out=probability)
@@ -367,7 +368,7 @@ def never_certain(probability: Floats) -> Floats:
 
 
 def take_over_features(estimator: Any, source: Any) -> None:
-    """Describe the columns of X as another estimator, which has been fitted, does."""
+    """Copy the number and the names of features from another, fitted estimator."""
     estimator.n_features_in_ = source.n_features_in_
     # Names of an earlier fit must not survive one without names.
     estimator.__dict__.pop("feature_names_in_", None)
@@ -378,8 +379,8 @@ def take_over_features(estimator: Any, source: Any) -> None:
 def accuracy(y: Any, labels: Any, sample_weight: Floats | None = None) -> float:
     """Return the accuracy of predicted labels, as ``accuracy_score`` does.
 
-    Its checks take half a millisecond: longer than an epoch of a small network, and longer than
-    the prediction. Labels that are plainly of one kind need none.
+    The checks of that function take half a millisecond: longer than an epoch of a small network,
+    and longer than the prediction. Labels that are surely of one kind are not checked.
 
     Parameters
     ----------
@@ -407,7 +408,7 @@ def refuse_too_few_classes(classes: Any, estimator_name: str) -> None:
 
 
 def are_known_labels(y: Any, classes: Any, mode: FitMode) -> bool:
-    """Tell whether y plainly holds labels of the kind that an earlier call has met."""
+    """Tell whether y surely holds labels of the same kind as in an earlier ``partial_fit``."""
     return (
         mode.continuing
         and mode.incremental
@@ -432,12 +433,12 @@ def encoded_labels(
     ----------
     y : array-like of shape (N,)
     known : ndarray of shape (n_classes,) or None
-        The classes of the earlier call, or those that were announced to ``partial_fit``.
+        The classes of the earlier call, or those that were passed to ``partial_fit``.
     mode : FitMode
     check_n_classes : callable
         Raises ValueError for classes that the estimator cannot handle.
     same_classes : bool
-        Whether ``fit``, where it goes on from an earlier one, must meet the same classes.
+        Whether a ``fit`` that continues an earlier one must get the same classes.
 
     Returns
     -------
@@ -445,7 +446,7 @@ def encoded_labels(
     codes : ndarray of int of shape (N,)
     """
     if are_known_labels(y, known, mode):
-        # Without a search for all that occur: a call of partial_fit takes half the time.
+        # Without a search for all labels that occur, a call of partial_fit takes half the time.
         codes = np.searchsorted(known, y)
         np.minimum(codes, len(known) - 1, out=codes)
         if (known[codes] == y).all():
@@ -453,7 +454,7 @@ def encoded_labels(
     y = column_or_1d(y, warn=True)
     found = np.unique(y)
     if not mode.continuing:
-        # partial_fit has been told all labels that will ever occur.
+        # partial_fit gets all labels that will ever occur with its first call.
         known = known if mode.incremental else found
         check_n_classes(known)
     if same_classes and not mode.incremental and set(found) != set(known):
@@ -475,7 +476,7 @@ class LabelMixin(ClassifierMixin):
     class_weight: Any
     warm_start: bool
 
-    #: What all weights of rows, times those of their classes, may add up to.
+    #: Range of the sum of all row weights, times those of their classes.
     _sums_of_weights = NORMAL_NUMBERS
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -558,10 +559,10 @@ class LabelMixin(ClassifierMixin):
         if self.class_weight is None:
             return np.ones(len(self.classes_))
         if isinstance(self.class_weight, str):
-            # Unlike scikit-learn's function this counts weights, so that they equal repeated rows.
+            # Unlike scikit-learn's function, this adds weights up: they equal repeated rows.
             totals = np.bincount(codes, sample_weight, minlength=len(self.classes_))
             shares = totals / totals.sum() * np.count_nonzero(totals)
-            # A class of next to no weight would count infinitely much, which is refused.
+            # A class of almost no weight would get an infinite weight, which is refused later.
             with np.errstate(over="ignore"):
                 return np.divide(1, shares, out=np.zeros(len(shares)), where=shares > 0)
         weights = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_)

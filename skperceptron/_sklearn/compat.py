@@ -75,7 +75,7 @@ __all__ = [
 class RememberedNames(BaseEstimator):
     """Base of estimators whose parameters' names are read from ``__init__`` once for each class.
 
-    scikit-learn reads them anew whenever parameters are read, set, checked or cloned, which takes
+    scikit-learn reads them again whenever parameters are read, set, checked or cloned, which takes
     20 us; a search does so five times for each fit.
     """
 
@@ -90,17 +90,17 @@ class RememberedNames(BaseEstimator):
 
 
 def seeing(function: Callable[..., Any], **others: Any) -> Callable[..., Any]:
-    """Return a copy of a function for which some of its module's names mean something else.
+    """Return a copy of a function for which some global names are replaced.
 
-    scikit-learn's searches have no public way to exchange how their fits are run. A copy with
-    other globals changes nothing for anybody else, and keeps all that a search does besides.
+    scikit-learn's searches have no public way to change how their fits are run. A copy with other
+    globals affects no other code, and leaves the rest of the search as it is.
 
     Parameters
     ----------
     function : function
         Decorators are removed.
     **others
-        The new meaning of names that the function reads.
+        New values of global names that the function reads.
 
     Raises
     ------
@@ -126,13 +126,13 @@ def seeing(function: Callable[..., Any], **others: Any) -> Callable[..., Any]:
 
 
 def holding(function: Callable[..., Any], **others: Any) -> Callable[..., Any]:
-    """Return a copy of an inner function for which some names of the outer one mean something else.
+    """Return a copy of an inner function for which some variables of the outer one are replaced.
 
     Parameters
     ----------
     function : function
     **others
-        By the name, a function that is given what it has meant and returns what it means.
+        By name of the variable, a function that maps the old value to the new one.
 
     Raises
     ------
@@ -185,8 +185,8 @@ check_classification_targets = _at_users_line(
 def takes_sample_weight(scorer: Callable[..., Any]) -> bool:
     """Tell whether a scorer is to be given the weights of the rows.
 
-    Where ``set_score_request`` has said so, that decides; otherwise, whether it has a parameter
-    for them.
+    A call of ``set_score_request`` decides; without one, whether the scorer has a parameter for
+    them.
 
     Parameters
     ----------

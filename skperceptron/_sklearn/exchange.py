@@ -1,4 +1,4 @@
-"""The private corners of scikit-learn's fitted networks."""
+"""The private attributes of scikit-learn's fitted networks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KNOWS_POISSON = "loss" in MLPRegressor().get_params()
 
 
 def let_predict(theirs: Any, classes: Any, *, is_multilabel: bool) -> None:
-    """Give a classifier of scikit-learn's what it turns probabilities into labels with.
+    """Set what scikit-learn's classifier needs to turn probabilities into labels.
 
     Parameters
     ----------
@@ -28,5 +28,5 @@ def let_predict(theirs: Any, classes: Any, *, is_multilabel: bool) -> None:
 
 
 def let_go_on(theirs: Any) -> None:
-    """Let ``partial_fit`` and a warm start of scikit-learn's go on from the weights."""
+    """Set what scikit-learn's ``partial_fit`` and warm start need to go on from the weights."""
     theirs._no_improvement_count = 0

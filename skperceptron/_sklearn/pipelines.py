@@ -10,7 +10,7 @@ __all__ = ["last_step", "levels_of", "path_of"]
 
 
 def levels_of(estimator: Any) -> list[Pipeline]:
-    """Return the pipelines that an estimator consists of, the outermost first."""
+    """Return an estimator's nested pipelines: each is the last step of the one before it."""
     found = []
     while isinstance(estimator, Pipeline):
         found.append(estimator)
@@ -19,11 +19,11 @@ def levels_of(estimator: Any) -> list[Pipeline]:
 
 
 def last_step(estimator: Any) -> Any:
-    """Return what stands at the end of pipelines, or the estimator itself."""
+    """Return the last step of a pipeline, which may be nested; else the estimator itself."""
     levels = levels_of(estimator)
     return levels[-1].steps[-1][1] if levels else estimator
 
 
 def path_of(estimator: Any) -> str:
-    """Return what the names of the last step's parameters start with."""
+    """Return the prefix of the last step's parameters."""
     return "".join(f"{level.steps[-1][0]}__" for level in levels_of(estimator))

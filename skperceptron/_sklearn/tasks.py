@@ -1,8 +1,8 @@
-"""Tasks that callbacks are told of: those of networks that a stack trains in place of their fits.
+"""Tasks of networks that a stack trains together, reported to callbacks as if each had its fit.
 
-scikit-learn's searches describe each fit to callbacks as a task (1.9 and newer), and hand it on to
-the estimator, which tells of its epochs. Where a stack trains many networks at once, each of them
-tells of its own here.
+scikit-learn's searches report each fit to callbacks as a task (1.9 and newer), and pass this on to
+the estimator, which reports its epochs. If a stack trains many networks at once, this module
+reports the epochs of each network.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class NetworkTask:
     Parameters
     ----------
     estimator : estimator
-        What callbacks are told is being fitted.
+        The estimator that callbacks see.
     context : CallbackContext
-        Of the task that the fit is a part of, or that it is.
+        Of the task that the fit is a part of, or of the fit itself.
     is_propagated : bool
-        Whether it is a task of a search of scikit-learn's, whose callbacks are handed on.
+        Whether it is a task of a scikit-learn search, whose callbacks are passed on to the fit.
     """
 
     def __init__(self, estimator: Any, context: Any, *, is_propagated: bool) -> None:
@@ -34,7 +34,7 @@ class NetworkTask:
         self._open: ExitStack | None = None
 
     def begin(self, n_epochs: int) -> None:
-        """Tell that the network begins to be trained, for so many epochs at most."""
+        """Report that training begins, for `n_epochs` epochs at most."""
         self._open = ExitStack()
         if self._is_propagated:
             estimator = self._estimator
@@ -46,19 +46,19 @@ class NetworkTask:
         self._context.call_on_fit_task_begin(estimator=self._estimator)
 
     def epoch(self, report: dict[str, Any]) -> None:
-        """Tell that an epoch has ended."""
+        """Report that an epoch has ended."""
         epoch = self._context.subcontext(task_name="epoch")
         epoch.call_on_fit_task_begin(estimator=self._estimator)
         epoch.report = report
         epoch.call_on_fit_task_end(estimator=self._estimator)
 
     def whole(self) -> None:
-        """Tell of a fit that has taken place without a word."""
+        """Report a fit that has run without any reports."""
         self.begin(0)
         self.end()
 
     def end(self) -> None:
-        """Tell that training has ended; nothing happens where it has not begun."""
+        """Report that training has ended; do nothing if it has not begun."""
         if self._open is None:
             return
         self._context.call_on_fit_task_end(estimator=self._estimator)
@@ -67,14 +67,14 @@ class NetworkTask:
 
 
 def task_of_call(keywords: dict[str, Any], estimator: Any) -> NetworkTask | None:
-    """Return the task of a call of ``_fit_and_score``, if callbacks want to know of it.
+    """Return the task of a call of ``_fit_and_score``; None if there are no callbacks.
 
     Parameters
     ----------
     keywords : dict
-        Of the call.
+        Keyword arguments of the call.
     estimator : estimator
-        That it fits.
+        The estimator that it fits.
     """
     context = keywords.get("callback_ctx")
     if context is None or not context._callbacks or not hasattr(estimator, "set_callbacks"):
@@ -83,7 +83,7 @@ def task_of_call(keywords: dict[str, Any], estimator: Any) -> NetworkTask | None
 
 
 def want_fitted_estimators(keywords: dict[str, Any]) -> bool:
-    """Tell whether callbacks of a search ask each epoch for data or for a fitted estimator."""
+    """Tell whether callbacks of a search ask for data or a fitted estimator at each epoch."""
     context = keywords.get("callback_ctx")
     handed_on = [] if context is None else _handed_on(context._callbacks)
     return any(

@@ -1,7 +1,7 @@
 """Pickles of estimators carry the version of this package, and warn when another one loads them.
 
-scikit-learn does the same for its own estimators, and for those only. Inner objects are plain data
-there: see :mod:`skperceptron.kept`.
+scikit-learn does the same, but only for its own estimators. In pickles, inner objects are plain
+data: see :mod:`skperceptron.kept`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..version import __version__
 #: Where a pickle keeps the version.
 KEY = "_skperceptron_version"
 
-#: Pickles without a version are of the one that was the last not to write it.
+#: The version of pickles that do not hold one: the last version that did not write it.
 UNTOLD = "0.1.0"
 
 
@@ -28,7 +28,7 @@ class RemembersVersion:
         return {**plain_state(state), KEY: __version__}
 
     def __copy__(self) -> Any:
-        # A fit copies estimators: no way through plain data.
+        # A fit copies estimators: do not convert them to plain data and back.
         twin = type(self).__new__(type(self))
         vars(twin).update(vars(self))
         return twin
