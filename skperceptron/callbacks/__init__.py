@@ -1,10 +1,10 @@
-"""Callbacks: objects that are told of each epoch, may note it down, save it, or end training.
+"""Callbacks: objects that are called for each epoch, to log it, save the fit or end training.
 
-They follow the protocol of :mod:`sklearn.callback` (scikit-learn 1.9). Hand them to an
+They follow the protocol of :mod:`sklearn.callback` (scikit-learn 1.9). Pass them to an
 estimator as ``callbacks=[...]``, with any version of scikit-learn, or with ``set_callbacks``.
 The context that hooks receive has two further attributes at the end of an epoch: ``report``,
-a dict with the figures of the epoch, and ``state``, a callable that returns all that
-training goes on from (None where a fit cannot be resumed).
+a dict with the figures of the epoch, and ``state``, a callable that returns everything needed
+to resume training (None if the fit cannot be resumed).
 """
 
 from ..kept import offered_by as _offered_by

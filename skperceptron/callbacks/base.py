@@ -1,4 +1,4 @@
-"""The base of callbacks: what a fit calls, and what each call means."""
+"""The base of callbacks: the methods that a fit calls, and what each call means."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ class Callback(Checked):
     Attributes
     ----------
     ends_fits : bool
-        Whether it may end a fit, for which it needs to hear of that one alone.
+        Whether it may end a fit. Estimators that train many networks then refuse it.
     """
 
     ends_fits: ClassVar[bool] = False
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Get ready: a fit begins.
+        """Prepare for a fit that is about to begin.
 
         Raises
         ------
         ValueError
-            If a parameter is not what it must be.
+            If a parameter is invalid.
         """
         self.check_parameters()
 
     def teardown(self, estimator: Any, context: Any) -> None:
-        """Tidy up: the fit has ended, well or not."""
+        """Clean up after a fit, whether or not it has failed."""
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Learn that the fit, or one of its epochs, begins."""
+        """Called when the fit, or one of its epochs, begins."""
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
-        """Learn that the fit, or one of its epochs, has ended.
+        """Called when the fit, or one of its epochs, has ended.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""A callback that saves a fit while it goes on, and resumes it when it is started again."""
+"""A callback that saves a fit while it runs, and resumes it when it is started again."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .base import Callback
 
 
 class Checkpoint(Callback):
-    """Save the fit while it goes on, and resume it when it is started again.
+    """Save the fit while it runs, and resume it when it is started again.
 
     A fit that was killed at any moment and is started again, with the same parameters and
-    data, ends with the very bits that it would have had. The file holds weights, the state
-    of optimiser and random generators, and the history, as arrays and JSON; the file before
-    it is kept beside it as ``<path>.previous``. A fit that is complete is not repeated:
-    delete the files to train anew, or raise what limits it (``max_iter``, ``max_time``,
-    ``n_iter_no_change``) to prolong it.
+    data, ends with exactly the bits that it would have had without interruption. The file holds
+    weights, the state of optimiser and random generators, and the history, as arrays and JSON;
+    the previous file is kept beside it as ``<path>.previous``. A fit that is complete is not
+    repeated: delete the files to train again, or raise a limit (``max_iter``, ``max_time``,
+    ``n_iter_no_change``) to continue it.
 
     Parameters
     ----------
@@ -31,20 +31,21 @@ class Checkpoint(Callback):
         A file; or a directory, in which each combination of parameters and data gets a file
         of its own, as a search needs it.
     every_n_epochs : int, default=1
-        Save after so many epochs, >= 1.
+        Number of epochs between saves, >= 1.
     every_n_seconds : float, default=None
-        If given, save when so much time has gone since the last time instead.
+        If given, save when this time has passed since the last save, not by `every_n_epochs`.
     name : str, default=None
-        A name of the fit, needed where a parameter holds what cannot be told from others of
-        its kind, such as a function that writes to an open file. You vouch that fits whose
-        names are equal do not differ in that. Fits of different names are different fits.
+        A name of the fit, needed if a parameter holds an object that cannot be distinguished
+        from others of its kind, such as a function that writes to an open file. You guarantee
+        that these objects are the same in fits of the same name. Fits with different names are
+        different fits.
 
     Notes
     -----
     Data is recognised by a hash, so that a fit with a checkpoint reads all of X once more.
-    Other callbacks do not get back what they have noted down in the part that is not repeated.
-    A file that cannot be written, or that another process is writing, is no reason to lose the
-    fit: it goes on with a warning.
+    Other callbacks do not get back what they recorded in the part that is not repeated.
+    If the file cannot be written, or another process is writing it, the fit goes on with a
+    warning.
     """
 
     rules = {
@@ -79,20 +80,20 @@ class Checkpoint(Callback):
         fits.pop(id(estimator), None)
 
     def teardown(self, estimator: Any, context: Any) -> None:
-        # A fit that was refused early has none.
+        # There is no entry if the fit was refused early.
         saving: _Saving | None = vars(self).get("_fits", {}).pop(id(estimator), None)
         if saving is not None:
             saving.writing.close()
 
     def resume(self, estimator: Any, job: Job) -> State | None:
-        """Return the state of a fit that was saved last.
+        """Return the last saved state of a fit.
 
         Parameters
         ----------
         estimator : estimator
             Being fitted.
         job : Job
-            What the fit is of.
+            What identifies the fit.
 
         Returns
         -------
@@ -124,7 +125,7 @@ class Checkpoint(Callback):
         return path / f"{_hash_of(job.identity)}-{_hash_of(job.limits)}.npz"
 
     def _find_shorter(self, file: Path, job: Job) -> State | None:
-        """Return the longest of those fits in a directory that this one prolongs."""
+        """Return the state of the longest fit in a directory that this one continues."""
         if file == Path(self.path).absolute():
             return None
         others = sorted(file.parent.glob(f"{_hash_of(job.identity)}-*.npz"))
@@ -148,7 +149,7 @@ class Checkpoint(Callback):
         state : State
         """
         saving = self._fits[id(estimator)]
-        # A fit that has diverged says so again when it is repeated from where it was sound.
+        # A diverged state is not saved: resumed from the last sound state, the fit diverges again.
         if state.numbers["verdict"] != Verdict.DIVERGED.value:
             origin = {"identity": saving.job.identity, "limits": saving.job.limits}
             saving.writing.write(State(state.numbers | origin, state.arrays))
@@ -162,7 +163,7 @@ class Checkpoint(Callback):
 
 @dataclass
 class _Saving:
-    """What a checkpoint remembers of a fit that goes on."""
+    """What a checkpoint remembers about a running fit."""
 
     job: Job
     writing: Writing

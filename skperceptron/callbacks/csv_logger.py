@@ -11,14 +11,14 @@ from .base import Callback
 
 
 class CSVLogger(Callback):
-    """Write the figures of each epoch to a file, line by line: what is written is there at once.
+    """Write the figures of each epoch to a file, one line at the end of each epoch.
 
     Parameters
     ----------
     path : str or path-like
         The file.
     append : bool, default=False
-        Whether the lines of an earlier fit stay, and a header is written only to an empty file.
+        Whether to keep the lines of an earlier fit, and write a header only to an empty file.
 
     Examples
     --------

@@ -1,9 +1,9 @@
-"""What a fit is of, as texts that are equal where it would end with the same bits.
+"""What identifies a fit, as texts: if they are equal, two fits end with the same bits.
 
-A text is the same in every process: no addresses, no hashes of Python's, no order of sets.
-Things of installed packages are known by name and version. Of the user's own functions and
-classes the code counts, and all that it refers to. What cannot be told from other things of
-its kind, such as an open file, is refused.
+A text is the same in every process: it contains no addresses, no hashes of Python's, no order of
+sets. Objects of installed packages are identified by name and version, the user's own functions
+and classes by their code and everything that it refers to. Objects that cannot be distinguished
+from others of their kind, such as an open file, are refused.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _BLOCK = 2**24
 #: Longer texts are replaced by their hash.
 _LONGEST = 200
 
-#: What a class holds besides its attributes.
+#: Entries of a class's dictionary that do not affect what it does.
 _NO_ATTRIBUTES = {
     "__annotate__",
     "__annotate_func__",
@@ -56,7 +56,7 @@ _NO_ATTRIBUTES = {
     "_abc_impl",
 }
 
-#: Functions by which code reaches what it does not name.
+#: Functions by which code can reach objects that it does not name.
 _UNFORESEEABLE = {"__import__", "eval", "exec", "globals"}
 
 _LOADS_GLOBAL = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
@@ -64,17 +64,17 @@ _NAMES_ATTRIBUTE = {"LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"}
 
 
 class IndescribableError(ValueError):
-    """Something cannot be told from other things of its kind."""
+    """An object cannot be distinguished from others of its kind."""
 
 
 def described(value: Any, name: str | None = None) -> str:
-    """Return a text that tells a value from others.
+    """Return a text that identifies a value.
 
     Parameters
     ----------
     value : object
     name : str, default=None
-        Stands for what cannot be described.
+        Used in place of parts that cannot be described.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def described(value: Any, name: str | None = None) -> str:
     except IndescribableError:
         raise
     except Exception as error:
-        # Objects of the user's may raise anything when they are asked for their state.
+        # The user's objects may raise any error when their state is read.
         raise IndescribableError(f"its state cannot be read: {type(error).__name__}") from error
 
 
@@ -126,15 +126,15 @@ class _Description:
     Parameters
     ----------
     stand_in : str or None
-        As ``name`` above.
+        As ``name`` of :func:`described`.
     within : sequence of int
-        Addresses of what is being described, the outermost first.
+        Addresses of the objects that are being described, the outermost first.
     """
 
     def __init__(self, stand_in: str | None, within: Iterable[int] = ()) -> None:
         self._stand_in = stand_in
         self._within = list(within)
-        # The things are kept, lest another one gets the address.
+        # The objects are kept, so that no other one gets the same address.
         self._done: dict[int, tuple[Any, str]] = {}
 
     def text(self, value: Any) -> str:
@@ -188,11 +188,11 @@ class _Description:
         return self._hashed(type(value), sorted(map(self._aside, value)), vars_of(value))
 
     def _aside(self, value: Any) -> str:
-        """Describe a part so that it does not matter which other parts came before."""
+        """Describe a part independently of the parts that were described before."""
         return _Description(self._stand_in, self._within).text(value)
 
     def _array(self, value: Any) -> str:
-        # A matrix of SciPy notes down what has been found out about it: pickle shows too much.
+        # SciPy's matrices cache what has been found out about them, and pickle that too.
         kind = "" if type(value) is np.ndarray else f"{self.text(type(value))} "
         if isinstance(value, np.ma.MaskedArray):
             return f"{kind}{fingerprint(value.data)} {fingerprint(np.ma.getmaskarray(value))}"
@@ -248,13 +248,13 @@ class _Description:
     def _component(self, value: Component) -> str:
         if type(value).__sklearn_clone__ is not Component.__sklearn_clone__:
             return self._object(value)
-        # Fits take a clone, which has the parameters alone.
+        # Fits use a clone, which has nothing but the parameters.
         parameters = value.get_params(deep=False)
         listed = ", ".join(f"{name}={self.text(of)}" for name, of in sorted(parameters.items()))
         return _shortened(f"{self.text(type(value))}({listed})", type(value).__qualname__)
 
     def _object(self, value: Any) -> str:
-        """Describe an object by what pickle would make it of."""
+        """Describe an object by what pickle would rebuild it from."""
         kind = type(value).__qualname__
         reduce = copyreg.dispatch_table.get(type(value))
         try:
@@ -262,7 +262,7 @@ class _Description:
         except Exception as error:
             raise IndescribableError(f"nothing tells one {kind} from another") from error
         if isinstance(reduced, str):
-            # A name in a module, which says nothing of what it means there.
+            # Only a name in a module, which does not say what the object does.
             wrapped = getattr(value, "__wrapped__", None)
             if wrapped is None:
                 raise IndescribableError(f"nothing but its name tells one {kind} from another")
@@ -276,7 +276,7 @@ class _Description:
         label = label if isinstance(label, str) else self.text(label)
         return f"{label} {_digest(' '.join(map(self.text, parts)))}"
 
-    #: Who describes what; the first that fits.
+    #: Types, and the methods that describe them; the first match counts.
     _ways: tuple[tuple[Any, Callable[..., str]], ...] = (
         (ModuleType, _module),
         ((list, tuple), _sequence),
@@ -339,7 +339,7 @@ def is_library(module: str) -> bool:
 
 
 def _known_by_name(value: Any) -> str | None:
-    """Return where a thing of an installed package can be imported from, if it can."""
+    """Return name, module and version of an object that an installed package offers, else None."""
     module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
     if not (isinstance(module, str) and isinstance(name, str) and is_library(module)):
         return None
@@ -354,7 +354,7 @@ def _known_by_name(value: Any) -> str | None:
 
 
 def _names_read(function: FunctionType, cells: list[Any]) -> Iterator[tuple[str, Any]]:
-    """Yield what a function refers to in its module and in others of the user's."""
+    """Yield names and values that a function uses from its module and the user's other modules."""
     steps = list(_steps(function.__code__))
     names = {step.argval for step in steps if step.opname in _LOADS_GLOBAL}
     found = {name: value for name, value in function.__globals__.items() if name in names}
@@ -380,7 +380,7 @@ def _steps(code: CodeType) -> Iterator[dis.Instruction]:
 
 
 def _read_of_module(value: Any, names: set[str], seen: set[str]) -> Iterator[tuple[str, Any]]:
-    """Yield those contents of a module of the user's that bear one of the names."""
+    """Yield the contents of a user's module, and of modules in it, that have one of the names."""
     if not isinstance(value, ModuleType) or is_library(value.__name__) or value.__name__ in seen:
         return
     seen.add(value.__name__)
@@ -391,14 +391,14 @@ def _read_of_module(value: Any, names: set[str], seen: set[str]) -> Iterator[tup
 
 
 def _imported(name: str) -> Any:
-    """Return a module that a function will import; None if it cannot."""
+    """Import a user's module that a function imports; return its outermost package, or None."""
     if not name or is_library(name):
         return None
     try:
         importlib.import_module(name)
     except ImportError:
         return None
-    # Code reaches the inner modules from the outermost one.
+    # Code reaches inner modules through the outermost package.
     return sys.modules[name.partition(".")[0]]
 
 
@@ -421,5 +421,5 @@ def _unwrapped(attribute: Any) -> Any:
 
 
 def _is_slot(attribute: Any) -> bool:
-    """Tell whether an attribute of a class is a place for values of its instances."""
+    """Tell whether an attribute of a class is the descriptor of a slot of its instances."""
     return type(attribute).__name__ in ("member_descriptor", "getset_descriptor")

@@ -1,4 +1,4 @@
-"""Between a fit and its callbacks: who is told what, and when."""
+"""The connection between a fit and its callbacks: what is reported to them, and when."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CALLBACKS = Listing(
 
 @dataclass(frozen=True)
 class Facts:
-    """What a fit is of.
+    """What identifies a fit.
 
     Attributes
     ----------
@@ -38,9 +38,9 @@ class Facts:
     data : dict
         Arrays, by name.
     limits : dict of str to float
-        What only decides how long the fit goes on.
+        Settings that affect only how long the fit goes on.
     form : Form
-        What its state looks like.
+        What a saved state must look like.
     """
 
     settings: dict[str, Any]
@@ -50,23 +50,23 @@ class Facts:
 
 
 class Listener(ABC):
-    """Who is told how a fit goes on.
+    """Receives reports about a fit.
 
     Attributes
     ----------
     listens : bool
-        Whether anybody is told of each epoch, and may look at what it has brought.
+        Whether there are callbacks, which may look at the results of each epoch.
     """
 
     listens: bool
 
     @abstractmethod
     def subtask(self, task_name: str) -> Any:
-        """Return the context of a part of the fit; None if nobody listens."""
+        """Return the context of a part of the fit; None without callbacks."""
 
     @abstractmethod
     def begin(self, task_name: str) -> None:
-        """Learn that an epoch begins."""
+        """Report that an epoch begins."""
 
     @abstractmethod
     def end(
@@ -75,37 +75,37 @@ class Listener(ABC):
         fitted: Callable[[], dict[str, Any]],
         state: Callable[[], State] | None = None,
     ) -> bool:
-        """Learn that the epoch has ended; return whether training shall stop.
+        """Report that the epoch has ended; return whether training is to stop.
 
         Parameters
         ----------
         report : dict
-            Figures of the epoch, and ``history``: of all epochs.
+            Figures of the epoch, and under ``history`` those of all epochs.
         fitted : callable
             Returns the attributes of the estimator, as if the fit ended here.
         state : callable, default=None
-            Returns what training goes on from.
+            Returns the state from which training can be resumed.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """End an epoch that has begun but will not take place."""
+        """End an epoch that has been reported to begin but will not be trained."""
 
     @abstractmethod
     def resume(self, rng: np.random.RandomState, facts: Callable[[], Facts]) -> State | None:
-        """Return the saved state of an interrupted fit and put its generator back, if there is one.
+        """Return the saved state of an interrupted fit, if any, and restore its random generator.
 
         Parameters
         ----------
         rng : RandomState
             Before anything is drawn from it.
         facts : callable
-            Returns what the fit is of.
+            Returns what identifies the fit.
         """
 
     @abstractmethod
     def refuse_to_save(self, why: str) -> None:
-        """Raise ValueError if somebody wants to save a fit that cannot be resumed."""
+        """Raise ValueError if a callback would save a fit that cannot be resumed."""
 
 
 class NobodyListens(Listener):
@@ -138,7 +138,7 @@ class NobodyListens(Listener):
 
 
 class CallbackListener(Listener):
-    """Passes on to callbacks what happens.
+    """Passes reports on to callbacks.
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ class CallbackListener(Listener):
         saved = max(states, key=lambda state: state.numbers["n_iter"])
         self._origin["start"] = saved.numbers["start"]
         recall_random_state(rng, self._origin["start"])
-        # Other callbacks may let the fit go on.
+        # With other callbacks than before, the fit may go on.
         saved.numbers["told_to_stop"] &= saved.numbers["callbacks"] == self._origin["callbacks"]
         return saved
 
@@ -224,7 +224,7 @@ class CallbackListener(Listener):
 def listening(
     estimator: Any, max_subtasks: int | None, X: Any, y: Any, sample_weight: Any
 ) -> Iterator[Listener]:
-    """Set an estimator's callbacks up, tell them of the fit, and tear them down.
+    """Set an estimator's callbacks up, report the fit to them, and tear them down.
 
     Parameters
     ----------
@@ -245,7 +245,7 @@ def listening(
     if not callbacks:
         yield NobodyListens()
         return
-    # Who saves comes last: by then it is known whether training stops.
+    # Callbacks that save come last: by then it is known whether training stops.
     callbacks.sort(key=lambda callback: hasattr(callback, "resume"))
     metadata = None if sample_weight is None else {"sample_weight": sample_weight}
     offered = {"X": X, "y": y, "metadata": metadata}
@@ -263,14 +263,14 @@ def listening(
 
 
 def refuse_single_fits(estimator: Any, function: str = "") -> None:
-    """Refuse callbacks that end, save or resume one fit where there are many.
+    """Refuse callbacks that end, save or resume a single fit, for an estimator with many fits.
 
     Parameters
     ----------
     estimator : estimator
-        That trains many.
+        Trains many networks.
     function : str, default=""
-        What the user has called, if not an estimator.
+        Name of the function that the user has called, if any.
 
     Raises
     ------
@@ -294,7 +294,7 @@ def refuse_misplaced(search: Any, function: str = "") -> None:
     search : estimator
         With the parameter ``estimator``.
     function : str, default=""
-        What the user has called, if not an estimator.
+        Name of the function that the user has called, if any.
 
     Raises
     ------
@@ -319,14 +319,14 @@ def _owner(estimator: Any, function: str) -> str:
 
 
 def _in_place(callbacks: list[Any], estimator: Any) -> list[Any]:
-    """Refuse callbacks that belong to the outermost estimator, or go on without them.
+    """Refuse callbacks that belong to the outermost estimator, or warn and go on without them.
 
-    A search would catch the error of each of its fits, and tell all of them with their tracebacks.
+    Inside a search, no error is raised: the search would catch it for each fit, and print them all.
 
     Raises
     ------
     TypeError
-        If nothing but pipelines is around the estimator.
+        If the estimator is inside pipelines only.
     """
     if not hasattr(estimator, "_parent_callback_ctx"):
         return callbacks
@@ -357,7 +357,7 @@ def _names_around(context: Any) -> Iterator[str]:
 
 
 def _settings_of(callback: Any) -> str:
-    """Return kind and parameters of a callback, not what it has noted down."""
+    """Return class and parameters of a callback, without what it has recorded."""
     parameters = callback.get_params(deep=False) if isinstance(callback, BaseEstimator) else {}
     try:
         return f"{type(callback).__qualname__} {described(parameters)}"
@@ -366,7 +366,7 @@ def _settings_of(callback: Any) -> str:
 
 
 def _job_of(facts: Facts, name: str | None) -> Job:
-    """Describe what a fit is of; a name stands for what cannot be described.
+    """Describe what identifies a fit; a name replaces what cannot be described.
 
     Raises
     ------

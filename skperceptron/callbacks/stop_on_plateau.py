@@ -16,17 +16,17 @@ _SCORES = ("validation_score",)
 
 @dataclass(frozen=True)
 class _Read:
-    """What is known of a history as far as it has been read.
+    """What is known about a history of figures, as far as it has been read.
 
     Attributes
     ----------
     history : list of float
-        Grows by itself.
+        The fit adds to it.
     n_read : int
     best : float
         The least loss so far, or the largest score times -1.
     waited : int
-        Epochs since it last improved.
+        Epochs since the last improvement.
     """
 
     history: list[float] = field(default_factory=list)
@@ -35,11 +35,11 @@ class _Read:
     waited: int = 0
 
     def is_of(self, history: list[float]) -> bool:
-        """Tell whether it is this history, which may have grown, that was read."""
+        """Tell whether this list was read before; it may have grown since."""
         return self.history is history and 0 < self.n_read <= len(history)
 
     def further(self, rises: bool, tol: float) -> _Read:
-        """Read what has been added."""
+        """Read the figures that have been added."""
         best, waited = self.best, self.waited
         for figure in self.history[self.n_read :]:
             loss = -figure if rises else figure
@@ -55,7 +55,7 @@ class StopOnPlateau(Callback):
     ----------
     monitor : str, default="loss"
         A figure that the estimator reports: "loss", "validation_loss",
-        "validation_score", or "mistakes". Scores shall rise, everything else shall fall.
+        "validation_score", or "mistakes". Scores should rise, everything else should fall.
     patience : int, default=10
         Epochs in a row without improvement that are tolerated, >= 1.
     tol : float, default=0.0
@@ -94,8 +94,8 @@ class StopOnPlateau(Callback):
             )
         history = report["history"][self.monitor]
         if not self._read.is_of(history):
-            # A resumed fit goes on with its history. What lies before the first epoch is of
-            # earlier fits, which a warm start goes on from.
+            # A resumed fit continues its history. Figures before its first epoch belong to earlier
+            # fits, which a warm start continues.
             self._read = _Read(history, max(0, len(history) - report.get("epoch", len(history))))
         self._read = self._read.further(self.monitor in _SCORES, plain(self.tol))
         return bool(self._read.waited > self.patience)

@@ -32,20 +32,20 @@ class Column(NamedTuple):
 
 
 class EpochTable:
-    """A table of epochs, aligned, and printed at once row by row.
+    """An aligned table of epochs, each row of which is printed without delay.
 
     Parameters
     ----------
     columns : sequence of Column
         Between the number of the epoch and the time.
     n_epochs : int or None
-        The largest number; None leaves the remaining time untold.
+        The largest number of epochs; if None, the remaining time is not shown.
     unit : str, default="epoch"
         What is counted.
     marks_best : bool, default=False
         Whether there is a column in which a star marks an epoch that is the best one so far.
     has_heading : bool, default=True
-        False goes on with a table whose heading has been printed before.
+        False continues a table whose heading has been printed before.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class EpochTable:
         ----------
         number : int
         figures : mapping of str to float, str or None
-            By the names of the columns; None and NaN leave their place empty.
+            By the names of the columns; None and NaN leave their cell empty.
         is_best : bool, default=False
         """
         if self._has_heading and self._n_rows % SCREEN == 0:
@@ -92,7 +92,7 @@ class EpochTable:
         self.say(line)
 
     def say(self, text: str) -> None:
-        """Print a line at once, though the output be a file or a pipe."""
+        """Print a line without delay, even if the output is a file or a pipe."""
         print(text.rstrip(), flush=True)
 
     def _heading(self) -> str:
