@@ -1,8 +1,8 @@
 r"""Two linear layers are one: :math:`W_2 (W_1 x + b_1) + b_2 = \tilde W x + \tilde b`.
 
-Every value of a network is followed as a sum of matrices times *bases*: the input, and
-what the activations compute that stay. Where all units of an activation are on one linear
-piece each, it is a factor and a shift, and disappears.
+Every value of a network is written as a sum of matrices times *bases*: the input, and the
+outputs of the activations that remain. An activation whose units stay on one linear piece
+each is only a factor and a shift, and is removed.
 """
 
 from __future__ import annotations
@@ -51,20 +51,20 @@ def collapse_linear(estimator: Estimator, X: Any = None) -> Estimator:
     estimator : estimator of this package
         Fitted.
     X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
-        Without data, identity activations disappear; batch normalisation, which is linear in
+        Without data, identity activations are removed; batch normalisation, which is linear in
         predictions, is merged with its layer, and learned factors of the features with the
-        weights that follow. With data, layers disappear too in which each unit stays on one
-        linear piece of its activation (ReLU, LeakyReLU, PReLU, ReLU6, Heaviside, and the hard
+        weights that follow. With data, layers are also removed if each unit stays on one linear
+        piece of its activation (ReLU, LeakyReLU, PReLU, ReLU6, Heaviside, and the hard
         variants) on all rows; predictions are then guaranteed to agree on these rows only.
 
     Returns
     -------
     estimator : estimator of the same class
         A new one, fitted: `hidden_layer_sizes`, `activation`, `skip_connections`,
-        `normalization`, `feature_scale`, `parametric_activation` and `dropout` are what is left.
-        Skip connections that a layer still needs become ``skip_connections="dense"`` with zeros in
-        ``coefs_`` where nothing flows. The optimiser's state is dropped. RosenblattPerceptron
-        comes back as a copy: a threshold stands between its linear maps.
+        `normalization`, `feature_scale`, `parametric_activation` and `dropout` describe what is
+        left. Skip connections that a layer still needs become ``skip_connections="dense"``, with
+        zeros in ``coefs_`` for missing connections. The optimiser's state is dropped. Of a
+        RosenblattPerceptron, a copy is returned: a threshold stands between its linear maps.
 
     Raises
     ------
@@ -100,12 +100,12 @@ def collapse_linear(estimator: Estimator, X: Any = None) -> Estimator:
 
 
 class _Collapse:
-    """Follows the values of a network; what stays is a list of layers over bases.
+    """Writes the values of a network as layers over bases.
 
     Attributes
     ----------
     layers : list of Line
-        What each activation that stays is applied to.
+        The inputs of each activation that remains.
     bases : list of int
         Positions of these activations among the nodes: later lines are sums over them.
     output : Line
@@ -143,7 +143,7 @@ class _Collapse:
         return Line({position: np.eye(block.units)}, np.zeros(block.units))
 
     def applied_to(self, estimator: Any) -> Any:
-        """Return a copy of the estimator with the network that is left."""
+        """Return a copy of the estimator with the remaining network."""
         bases = [INPUT, *self.bases]
         lines = [*self.layers, self.output]
         is_chain = all(
@@ -183,13 +183,13 @@ class _Collapse:
 def line_of(
     activation: Any, slopes: Floats | None, z: Floats | None, units: int
 ) -> tuple[Floats, Floats] | None:
-    """Return factor and shift of each unit if an activation is linear on data, else None.
+    """Return factor and shift of each unit if an activation is linear on its inputs, else None.
 
     Parameters
     ----------
     activation : Activation
     slopes : ndarray of shape (units,) or None
-        What it has learned.
+        Learned slopes of the activation.
     z : ndarray of shape (B, units) or None
         Its inputs; None stands for all numbers.
     units : int
@@ -206,7 +206,7 @@ def line_of(
 
 
 def _pieces(activation: Activation, slopes: Any) -> list[Piece]:
-    """List the linear pieces of an activation; a subclass may bend them, so that none is known."""
+    """List the known linear pieces of an activation; none for a subclass, which may differ."""
     below_zero = np.nextafter(0.0, -1.0)
     alpha = getattr(activation, "alpha", None)
     known: dict[type[Activation], list[Piece]] = {

@@ -1,8 +1,8 @@
-"""Values and gradients of every block for a batch, read off the engine while it works.
+"""Values and gradients of every block for a batch, copied while the engine works.
 
-The engine reuses buffers: an activation may write over its input, and a gradient changes
-where it lies. So each block is followed by a tap, a block that hands on the value on the way
-forward and the gradient on the way back, and keeps a copy of both.
+The engine reuses buffers: an activation may overwrite its input, and gradients are changed in
+place. So each block is followed by a tap, a block that passes on the value in the forward pass
+and the gradient in the backward pass, and keeps a copy of both.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ._wiring import Estimator, check_estimator_type, node_parameters
 
 
 class Tap(Block):
-    """Hands on the value of its source, and keeps it and its gradient."""
+    """Passes on the value of its source, and keeps it and its gradient."""
 
     kind: ClassVar[str] = "tap"
     accepts = frozenset({"dense", "sparse"})
@@ -40,20 +40,20 @@ class Tap(Block):
         self.gradient: Floats | None = None
 
     def keeps_value(self, trains: bool) -> bool:
-        """Let no reader write over the copy."""
+        """Prevent later blocks from overwriting the copy."""
         return True
 
     def forward(self, work: Bench, node: int) -> Iterator[Call]:
         """Copy the value."""
         (source,), own = work.operands_of(node), work.operand_at(node)
         if source.kind == "sparse":
-            # Nobody changes the entries of a matrix: its source makes a new one.
+            # A sparse matrix is never changed in place: its source makes a new one.
             yield lambda: own.put(source.matrices[0], source.matrices[0].dtype)
         else:
             yield partial(np.copyto, own.array, source.array)
 
     def backward(self, work: Bench, node: int) -> Iterator[Call]:
-        """Copy the gradient before the source turns it into another."""
+        """Copy the gradient before the source changes it."""
         (source,) = work.sources_of(node)
         if work.wants_gradient(source):
             self.gradient = np.empty_like(work.gradient_at(node))
@@ -63,7 +63,7 @@ class Tap(Block):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one pass has shown.
+    """The results of one pass.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Evaluation:
     loss : float or None
         The mean loss, without penalty.
     input_gradient : ndarray of shape (B, D) or None
-        With respect to `x`, if it was asked for.
+        With respect to `x`, if requested.
     """
 
     x: Any
@@ -89,7 +89,7 @@ class Evaluation:
 
 
 def prepare(estimator: BaseMultilayerPerceptron, X: Any, y: Any, sample_weight: Any) -> Run:
-    """Return what one step on all rows, as a single batch, needs; the estimator stays as it is."""
+    """Prepare one step on all rows as a single batch; the estimator is not changed."""
     check_estimator_type(estimator, gradients=True)
     fitted_network(estimator)
     if estimator.ensemble_size is not None:
@@ -123,10 +123,10 @@ def evaluate(estimator: Estimator, X: Any) -> Evaluation:
 
 
 def evaluate_training(run: Run, *, with_input_gradient: bool = False) -> Evaluation:
-    """Compute values and gradients of every block, all rows being one batch.
+    """Compute values and gradients of every block, with all rows as one batch.
 
     Dropout is off; batch normalisation uses the statistics of the batch, as in training. The
-    gradient of the input is a dense array, which training has no use for.
+    gradient of the input, which training does not need, is a dense array.
     """
     member, data = run.member, run.data
     network = run.model.network
@@ -142,7 +142,7 @@ def evaluate_training(run: Run, *, with_input_gradient: bool = False) -> Evaluat
         sparse=data.is_sparse,
         noise=[None],
         weighted=network.mixes_rows and member.recipe.sample_weight is not None,
-        # A training step's own sigmoids may overflow, and only an epoch says that this is meant.
+        # A training step's own sigmoids may overflow, and NumPy's warning is off in epochs only.
         like_numpy=True,
         input_gradients=with_input_gradient,
     )
@@ -174,9 +174,10 @@ def _shares(member: Member, n_rows: int) -> Floats:
 
 
 def _tapped(network: Network) -> tuple[Network, list[int | None]]:
-    """Return the network with a tap behind each block, and where each block's value is found.
+    """Return the network with a tap after each block, and the node that holds each block's value.
 
-    The last value needs none. Noise on the input leaves it as it is, which may be sparse: None.
+    The last block needs no tap. Noise on the input has None: it is off, and the value is the input
+    itself, which may be sparse.
     """
     nodes: list[Node] = []
     places = {INPUT - i: INPUT - i for i in range(len(network.inputs))}
@@ -194,7 +195,7 @@ def _tapped(network: Network) -> tuple[Network, list[int | None]]:
 
 
 def _between_taps(learned: Learned, taps: Sequence[int | None]) -> Learned:
-    """List what has been learned for the network with taps."""
+    """Return the learned arrays for the network with taps, which have none."""
     spread: Learned = []
     for position, (arrays, tap) in enumerate(zip(learned, taps, strict=True)):
         spread.append(arrays)

@@ -73,8 +73,8 @@ def gradient_report(
           the weights in its next step on this batch, with its present state and learning
           rate, divided by ``weight_norm``. About 1e-3 is usual; NaN for L-BFGS, which has no
           such step;
-        - ``signal``: root mean square, over rows and units, of the gradient with respect to
-          the layer's weighted sums z, each row's loss counting alone;
+        - ``signal``: root mean square, over rows and units, of the gradient of each row's own
+          loss with respect to the layer's weighted sums z;
         - ``saturated``: share of (row, unit) pairs with \|f'(z)\| below the bound, for
           activations that are bounded on both sides, such as sigmoid and tanh; else NaN;
         - ``dead``: share of units with f'(z) = 0 on every row, which get no gradient: dead
@@ -121,7 +121,7 @@ def gradient_rows(
     sample_weight: Any = None,
     saturation_bound: float = SATURATION_BOUND,
 ) -> list[dict[str, Any]]:
-    """Return what :func:`gradient_report` tabulates, one dict per layer."""
+    """Return the rows of :func:`gradient_report`, one dict per layer."""
     run = prepare(estimator, X, y, sample_weight)
     network, member, data = run.model.network, run.member, run.data
     found = evaluate_training(run)
@@ -160,7 +160,7 @@ def _of_weights(
 
 def _signal(gradient: Floats | None, weights: Floats) -> float:
     assert gradient is not None
-    # The mean loss gives each row its share of the weight; without it, rows count alone.
+    # The gradient of the mean loss contains each row's share of the weights: divide by it.
     counted = weights > 0
     shares = weights[counted] / weights.sum()
     alone = gradient[counted] / shares[:, np.newaxis]
@@ -179,7 +179,7 @@ def _of_units(
 
 
 def _next_step(network: Network, member: Member, data: TrainingSet) -> Learned:
-    """Return the change that the optimiser's next step on all rows as a batch would make."""
+    """Return the change that the optimiser's next step would make, with all rows as one batch."""
     before = member.parameters.astype(np.float64)
     stack = Stack(network, [member], data, data.n_rows, np.dtype(np.float64), is_brief=True)
     stack.run_epoch()
@@ -187,7 +187,7 @@ def _next_step(network: Network, member: Member, data: TrainingSet) -> Learned:
 
 
 def derivative_at(activation: Any, z: Floats, learned: tuple[Floats, ...]) -> Floats:
-    """Return f'(z), (B, units), for what an activation has learned."""
+    """Return f'(z), (B, units), of an activation with its learned parameters."""
     z = z[np.newaxis].copy()
     out = np.empty_like(z) if activation.keeps_input else z
     activation.forward(z, out, *learned)
@@ -211,7 +211,7 @@ class GradientRecorder(Callback):
     Attributes
     ----------
     rows_ : list of dict
-        One per layer and record: ``epoch``, then what :func:`gradient_report` has.
+        One per layer and record: ``epoch``, then the columns of :func:`gradient_report`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The computational graph of an estimator, with exports and with values laid on it."""
+"""The computational graph of an estimator, with exports and with the values of a batch."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class ComputationalGraph:
     Attributes
     ----------
     nodes : tuple of GraphNode
-        From "input" to "link", each after its sources. The link is what turns raw
-        predictions into predicted values: identity, sigmoid, softmax, threshold...
+        From "input" to "link", each after its sources. The link turns raw predictions into
+        predicted values: identity, sigmoid, softmax, threshold...
     edges : tuple of GraphEdge
         Skip connections are marked.
     loss : float or None
-        Mean loss of the batch that was laid on the nodes, without penalty.
+        Mean loss, without penalty, of the batch whose values the nodes hold.
     """
 
     nodes: tuple[GraphNode, ...]
@@ -69,9 +69,9 @@ class ComputationalGraph:
             Computed as one batch, in float64.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             With targets, nodes also get the gradient of the mean loss with respect to
-            their value (that of "input" says to which features the loss is sensitive) and
-            parameters; the penalty is left out. Dropout is off, and batch normalisation
-            uses the statistics of X, as in training.
+            their value (that of "input" shows to which features the loss is sensitive) and
+            to their parameters; the penalty is left out. Dropout is off, and batch
+            normalisation uses the statistics of X, as in training.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows; needs y.
 
@@ -192,21 +192,21 @@ def computational_graph(
     n_features: int | None = None,
     n_outputs: int | None = None,
 ) -> ComputationalGraph:
-    """Return the graph of computing blocks that an estimator is.
+    """Return an estimator's network as a graph of computing blocks.
 
     Parameters
     ----------
     estimator : estimator of this package
-        Fitted, or not; or a pipeline or fitted search that ends in one, whose values then are
-        those behind the transformers.
+        Fitted, or not; or a pipeline or fitted search that ends in one: values are then those
+        after the transformers.
     batch_size : int, default=None
         Rows in the shapes; None leaves them open.
     n_features : int, default=None
         Width of the input of an estimator that is not fitted.
     n_outputs : int, default=None
-        Number of network outputs of an estimator that is not fitted. None is one output,
-        one for each number that the loss estimates, or each integer of `output_range`;
-        an MLPSoftmaxClassifier needs it.
+        Number of network outputs of an estimator that is not fitted. None means one output,
+        or one for each number that the loss estimates or each integer of `output_range`; for
+        an MLPSoftmaxClassifier it must be given.
 
     Returns
     -------
@@ -253,7 +253,7 @@ def check_batch_size(batch_size: Any) -> None:
 
 
 def label_lines(node: GraphNode) -> Sequence[str]:
-    """Return what a drawing says in a node's box."""
+    """Return the lines of text in the box of a node."""
     lines = [node.name, node.function]
     if node.weight_shape is not None:
         lines.append("{} \N{MULTIPLICATION SIGN} {}".format(*node.weight_shape))
@@ -263,7 +263,7 @@ def label_lines(node: GraphNode) -> Sequence[str]:
 
 
 def shape_text(shape: Shape) -> str:
-    """Return a shape in words; n stands for any number of rows."""
+    """Return a shape as text; n stands for any number of rows."""
     rows, units = shape
     return f"{'n' if rows is None else rows} \N{MULTIPLICATION SIGN} {units}"
 

@@ -1,4 +1,4 @@
-"""The learning-rate range test: which rates does a problem bear?"""
+"""The learning-rate range test: with which rates does training work?"""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..options import Interval, check_option, plain
 from ..schedules import TimeSchedule
 from ._displays._common import CATEGORIES, WIDTH, import_pyplot
 
-#: Parameters that a short trial does without, and ``partial_fit`` refuses.
+#: Settings that switch off what a short trial does not need and ``partial_fit`` refuses.
 _WITHOUT = {
     "early_stopping": False,
     "averaging": None,
@@ -101,9 +101,9 @@ def learning_rate_range_test(
 ) -> LearningRateRangeTest:
     """Train a copy for some steps, each with a larger learning rate (Smith 2017).
 
-    The loss stays, then falls, then explodes. A good constant rate lies where it falls
-    fastest, or somewhat below; the largest rate of
-    :class:`~skperceptron.schedules.OneCycle` before its minimum. The test ends when the
+    The loss first stays the same, then falls, then explodes. A good constant rate lies where it
+    falls fastest, or somewhat below; a good largest rate of
+    :class:`~skperceptron.schedules.OneCycle` lies before the loss's minimum. The test ends when the
     smoothed loss is four times its minimum, or when training diverges.
 
     Parameters
@@ -195,7 +195,7 @@ def _classes(y: Any) -> Any:
 
 
 def _batches(estimator: BaseMultilayerPerceptron, n_rows: int, n_batches: int) -> Any:
-    """Yield so many batches, in a new order whenever all rows have been used."""
+    """Yield `n_batches` batches; all rows are shuffled again when too few are left for a batch."""
     rng = check_random_state(estimator.random_state)
     size = batch_rows(estimator, n_rows)
     waiting = np.array([], dtype=np.intp)

@@ -1,4 +1,4 @@
-"""A table: pandas' where it is installed, else a plain one that can be printed."""
+"""A table: that of pandas if it is installed, else a plain one that can be printed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Table:
-    """Rows under named columns; what tools return where pandas is not installed.
+    """Rows under named columns; returned instead of a DataFrame if pandas is not installed.
 
     Parameters
     ----------

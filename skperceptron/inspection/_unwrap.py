@@ -1,4 +1,4 @@
-"""From what a user has fitted, a pipeline or a search perhaps, to the network in it."""
+"""Find the network in what a user has fitted, such as a pipeline or a search."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ def unwrapped(estimator: Any) -> Any:
     Parameters
     ----------
     estimator : estimator
-        Of a search, the best estimator that it has fitted counts.
+        For a search, its fitted best estimator is used.
 
     Raises
     ------
     NotFittedError
-        If it is a search that has not fitted one.
+        If it is a search without a fitted best estimator.
     """
     return _path(estimator)[-1]
 
 
 def unwrapped_with_rows(estimator: Any, X: Any) -> tuple[Any, Any]:
-    """Return the network, and what the transformers before it make of X.
+    """Return the network, and X transformed by the steps before it.
 
     Parameters
     ----------
     estimator : estimator
         A network, a fitted pipeline or a fitted search.
     X : array-like
-        As the estimator takes it.
+        Input of the estimator.
     """
     path = _path(estimator)
     for level in path:
@@ -47,7 +47,7 @@ def unwrapped_with_rows(estimator: Any, X: Any) -> tuple[Any, Any]:
 
 
 def feature_names_of(estimator: Any) -> list[str] | None:
-    """Return the names of the network's features, if all that stands before it tells them."""
+    """Return the names of the network's features, if all steps before it provide names."""
     path = _path(estimator)
     names = getattr(path[-1], "feature_names_in_", None)
     if names is None:
@@ -59,7 +59,7 @@ def feature_names_of(estimator: Any) -> list[str] | None:
                     return None
             elif names is None and not isinstance(level, OWN):
                 names = getattr(level, "feature_names_in_", None)
-    # Made-up names such as "x0" tell nothing.
+    # Generated names such as "x0" are not helpful.
     if names is None or getattr(path[0], "feature_names_in_", None) is None:
         return None
     return [str(name) for name in names]

@@ -16,7 +16,7 @@ from ._wiring import node_parameters
 #: Weights and biases of each layer.
 Layers = list[tuple[Floats, Floats]]
 
-#: What each block has learned, by the names that it declares.
+#: The learned arrays of each block, by the names that it declares.
 NodeParameters = list[dict[str, Floats]]
 
 
@@ -30,11 +30,11 @@ class WeightsRecorder(Callback):
     epochs_ : list of int
         Epochs of the latest fit, from 1.
     layers_ : list of list of tuple of ndarray
-        For each of them, a weight matrix (inputs, units) and a vector of biases (units,) per
-        layer. With ``standardize_target`` they are those of the standardised target.
+        For each epoch, a weight matrix (inputs, units) and a vector of biases (units,) per
+        layer. With ``standardize_target`` they are those for the standardised target.
     parameters_ : list of list of dict of str to ndarray
-        For each of them, all that each block of the network has learned, by the names that
-        ``computational_graph(network).nodes[i].parameters`` has; the first node there, the input,
+        For each epoch, everything that each block of the network has learned, by the names in
+        ``computational_graph(network).nodes[i].parameters``; the first node there, the input,
         has learned nothing and is left out. ``layers_`` shares its arrays.
 
     Examples
@@ -72,7 +72,7 @@ class WeightsRecorder(Callback):
 
 
 def parameters_of(estimator: Any) -> tuple[Network, NodeParameters]:
-    """Return a fitted network and copies of what its nodes have learned, in its own units."""
+    """Return a fitted network and copies of its nodes' learned arrays, in the network's units."""
     fitted = fitted_network(estimator)
     learned = [tuple(array.copy() for array in arrays) for arrays in fitted.views(folded=False)]
     return fitted.network, node_parameters(fitted.network, learned)
@@ -87,7 +87,7 @@ def _layers(network: Network, parameters: NodeParameters) -> Layers:
 
 
 def learned_arrays(network: Network, parameters: NodeParameters) -> Learned | None:
-    """Return recorded parameters as ``network.views`` does; None if they are another network's."""
+    """Return recorded parameters as ``network.views`` does; None if they do not fit the network."""
     if len(parameters) != len(network.nodes):
         return None
     learned: Learned = []

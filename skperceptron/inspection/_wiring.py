@@ -1,4 +1,4 @@
-"""The network behind an estimator: that of its fit, or the one that a fit would train."""
+"""The network of an estimator: the fitted one, or the one that a fit would train."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _check_widths(network: Network, n_features: int | None, n_outputs: int | Non
 
 
 def node_parameters(network: Network, learned: Learned) -> list[dict[str, Any]]:
-    """Return what each node has learned, or its gradient, under the names that it declares."""
+    """Return each node's learned arrays, or their gradients, by the names that it declares."""
     return [
         {
             declared.name: array[0] if declared.is_weight else array[0, 0]

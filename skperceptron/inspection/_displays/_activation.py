@@ -65,10 +65,10 @@ class ActivationDisplay(Display):
         Parameters
         ----------
         activation : str or Activation
-            One of :func:`skperceptron.activations.list_activations`, or an object, a
-            user's own included.
+            One of :func:`skperceptron.activations.list_activations`, or an object, also of
+            your own class.
         z : array-like of shape (n,), default=None
-            Where to draw it; [-6, 6], if None.
+            Where to draw it; if None, in [-6, 6].
         ax : matplotlib.axes.Axes, default=None
         **kwargs : dict
             For :meth:`plot`.
@@ -78,7 +78,7 @@ class ActivationDisplay(Display):
         ActivationDisplay
         """
         activation = get_activation(activation)
-        # An odd number, so that the jump or kink at zero is met.
+        # An odd number of points, so that one lies at zero, where jumps and kinks are.
         z = np.linspace(-6, 6, 601) if z is None else np.asarray(z, dtype=np.float64)
         value, derivative = activation(z), activation.derivative(z)
         name = " ".join(str(activation).split())
@@ -116,7 +116,7 @@ class ActivationDisplay(Display):
         ]
         formula = f":  $f(z) = {self.formula}$" if self.formula else ""
         ax.set_xlabel("z")
-        # Fractions hang below the line of the text.
+        # Fractions reach below the baseline of the text.
         ax.set_title(f"{self.name}{formula}", pad=10)
         ax.legend()
         return self

@@ -95,7 +95,7 @@ def _lanes(graph: ComputationalGraph) -> list[tuple[int, tuple[str, str]]]:
 def _detour(ax: Any, ys: dict[str, float], lane: int, source: str, target: str) -> Any:
     """Draw a skip connection: out at the right, down its lane, and in again."""
     x = HALF + 0.45 + 0.35 * lane
-    # Arrivals above, departures below the middle of a box.
+    # Lines arrive above the middle of a box and leave below it.
     start, stop = ys[source] - 0.14, ys[target] + 0.14
     ax.plot([HALF, x, x], [start, start, stop], color="0.25", lw=1.1, ls="--")
     style = {"arrowstyle": "-|>", "color": "0.25", "ls": "--", "shrinkA": 0, "shrinkB": 0}

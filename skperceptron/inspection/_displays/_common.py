@@ -1,7 +1,7 @@
-"""What all displays share: matplotlib, imported when something is drawn, and colours.
+"""What all displays share: the import of matplotlib when something is drawn, and colours.
 
 Categories have the colours of Okabe & Ito (2008), amounts those of cividis, signed numbers
-those of coolwarm: people with any kind of colour vision can tell them apart. Categories also
+those of coolwarm: people with any kind of colour vision can distinguish them. Categories also
 differ in line style.
 """
 
@@ -43,7 +43,7 @@ def import_pyplot(caller: str) -> Any:
 
 
 class Display:
-    """Base of the displays: where the axes come from and where they are kept.
+    """Base of the displays: takes or makes the axes, and keeps them.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Display:
     figure_: Any
 
     def _open(self, ax: Any, height: float = 4.0, width: float = WIDTH) -> Any:
-        """Keep the axes, new ones if there are none, and return them."""
+        """Store the given axes, or new ones if there are none, and return them."""
         pyplot = import_pyplot(f"{type(self).__name__}.plot")
         if ax is None:
             _, ax = pyplot.subplots(figsize=(width, height), layout="constrained")
@@ -64,7 +64,7 @@ class Display:
 
 
 def styled(artist: str, given: dict[str, Any], **defaults: Any) -> dict[str, Any]:
-    """Return defaults overridden by keyword arguments, whichever alias they come under.
+    """Return defaults overridden by keyword arguments, which may have any alias as their name.
 
     Parameters
     ----------
@@ -97,5 +97,5 @@ def colors_by_depth(n: int) -> list[Any]:
 
 
 def largest(values: Floats) -> float:
-    """Return the largest absolute value, 1 if there is none but zero."""
+    """Return the largest absolute value, or 1 if all values are zero."""
     return float(np.abs(values).max(initial=0.0)) or 1.0

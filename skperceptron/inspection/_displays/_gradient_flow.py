@@ -23,7 +23,7 @@ QUANTITIES = {
 
 
 class GradientFlowDisplay(Display):
-    """One figure of :func:`~skperceptron.inspection.gradient_report` for each layer.
+    """One quantity of :func:`~skperceptron.inspection.gradient_report` for each layer.
 
     It is recommended to use :meth:`from_estimator` or :meth:`from_recorder`.
 
@@ -44,7 +44,7 @@ class GradientFlowDisplay(Display):
     lines_ : list of matplotlib.lines.Line2D
         One per layer, where there are several.
     zeros_ : matplotlib.lines.Line2D or None
-        Where a figure is zero, which has no place on a logarithmic axis: crosses at its foot.
+        Crosses at the bottom for values of zero, which a logarithmic axis cannot show.
 
     Examples
     --------
@@ -161,7 +161,7 @@ class GradientFlowDisplay(Display):
         label, is_logarithmic = QUANTITIES[self.quantity]
         ax = self._open(ax)
         self.bars_, self.lines_ = None, []
-        # Layers without such a figure, such as the output in "dead", are left out.
+        # Layers without this quantity, such as the output layer for "dead", are left out.
         drawn = {name: v for name, v in self.values.items() if not np.isnan(v).all()}
         if len(self.epochs) == 1:
             heights = [values[0] for values in drawn.values()]
@@ -189,7 +189,7 @@ class GradientFlowDisplay(Display):
 
 
 def _mark_zeros(ax: Any, curves: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Any:
-    """Mark figures that are zero at the foot of a logarithmic axis; return the line, if any."""
+    """Mark zeros at the bottom of a logarithmic axis; return the line, if any."""
     places = [x for xs, values in curves for x, value in zip(xs, values, strict=True) if value == 0]
     if not places:
         return None

@@ -11,7 +11,7 @@ from .._unwrap import unwrapped
 from .._wiring import check_estimator_type
 from ._common import CATEGORIES, Display, style_of, styled
 
-#: By which networks of one colour differ, seven at a time.
+#: Markers of networks with the same colour; each is used for seven networks, one per colour.
 MARKERS: tuple[str | None, ...] = (None, "o", "s", "^", "D", "v", "P")
 
 
@@ -79,7 +79,7 @@ class LossCurveDisplay(Display):
         estimator : estimator or sequence of estimators
             Fitted networks, or pipelines and searches that end in one.
         names : str or sequence of str, default=None
-            Names in the legend; those of the classes, if None.
+            Names in the legend; if None, those of the classes.
         ax : matplotlib.axes.Axes, default=None
         **kwargs : dict
             For :meth:`plot`.
@@ -91,7 +91,7 @@ class LossCurveDisplay(Display):
         Raises
         ------
         ValueError
-            If an estimator has no loss curve, or names are not as many as estimators.
+            If an estimator has no loss curve, or there is not one distinct name for each.
         """
         estimators = list(estimator) if isinstance(estimator, list | tuple) else [estimator]
         estimators = list(map(unwrapped, estimators))
@@ -178,12 +178,12 @@ class LossCurveDisplay(Display):
         elif self.score_ax_ is None:
             ax.legend(handles=lines)
         else:
-            # On the upper axes, or the curves of the right one would cross it.
+            # In the right axes, which are drawn last: their curves would otherwise cross it.
             self.score_ax_.legend(handles=lines, loc="center right", framealpha=0.9)
         return self
 
     def _mark_kept(self, ax: Any) -> list[Any]:
-        """Mark the epochs whose weights are kept, on the curve that has chosen them."""
+        """Mark the epochs whose weights are kept, on the curve by which they were chosen."""
         points = []
         for i, name in enumerate(self.losses):
             epoch = (self.kept_epochs or {}).get(name)
@@ -200,7 +200,7 @@ class LossCurveDisplay(Display):
 
 
 def _marks(i: int) -> dict[str, Any]:
-    """Return the markers that tell the i-th network from one of the same colour."""
+    """Return the markers that distinguish the i-th network from others of the same colour."""
     shape = MARKERS[i // len(CATEGORIES) % len(MARKERS)]
     return {} if shape is None else {"marker": shape, "markevery": 0.15, "markersize": 5}
 
@@ -221,10 +221,10 @@ def _kept_epoch(estimator: Any) -> int | None:
 
 
 def _curve(ax: Any, values: Sequence[float], **style: Any) -> Any:
-    # Epochs that were not validated are NaN: the line joins those that were.
+    # Epochs without validation are NaN: the line connects the others.
     epochs = np.flatnonzero(~np.isnan(np.asarray(values, dtype=np.float64)))
     if len(epochs) == 1:
-        # A line of one point is not seen.
+        # A line of one point is invisible.
         style = {**style, "marker": style.get("marker", "o")}
     return ax.plot(epochs + 1, np.asarray(values)[epochs], **style)
 

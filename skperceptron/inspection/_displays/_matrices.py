@@ -8,7 +8,7 @@ from ...engine.description import GraphNode, Shape
 from .._graph import ComputationalGraph, computational_graph
 from ._common import CATEGORIES, Display, styled
 
-#: What stands before each matrix of a layer, from left to right, and how it is coloured.
+#: The sign before each matrix of a layer, from left to right, and the colour of the matrix.
 SIGNS = {"input": "", "weights": "·", "biases": "+", "output": "="}
 COLOURS = {
     "input": CATEGORIES[0],
@@ -17,10 +17,10 @@ COLOURS = {
     "output": CATEGORIES[2],
 }
 
-#: Longer sides are drawn as long as this; the label has their length.
+#: Longer sides are drawn with this length; the label shows the true one.
 LONGEST = 12
 
-#: Rows of a batch of any size, in the picture.
+#: Rows that are drawn for a batch of any size.
 ANY = 5
 
 
@@ -28,7 +28,7 @@ class MatrixShapesDisplay(Display):
     """The matrix product of each layer, with rectangles for matrices.
 
     A layer with D inputs and H units maps a batch of B rows to ``Z = X W + 1 b``: X is B × D, W is
-    D × H, b is 1 × H and Z is B × H. The number of rows is no part of what is learned.
+    D × H, b is 1 × H and Z is B × H. What is learned does not depend on the number of rows.
 
     It is recommended to use :meth:`from_estimator`.
 
@@ -74,7 +74,7 @@ class MatrixShapesDisplay(Display):
         estimator : estimator of this package
             Fitted, or not.
         batch_size : int, default=None
-            Rows of the batch; any number, if None.
+            Rows of the batch; if None, any number.
         n_features, n_outputs : int, default=None
             Widths of an estimator that is not fitted, as in
             :func:`~skperceptron.inspection.computational_graph`.

@@ -81,8 +81,8 @@ class NetworkGraphDisplay(Display):
         Parameters
         ----------
         estimator : estimator of this package
-            Fitted; or not, and then drawn without weights. Or a pipeline or search that ends in
-            one: inputs are then called by what comes out of the transformers.
+            Fitted, or not: then it is drawn without weights. Or a pipeline or search that ends in
+            one: inputs then have the feature names that the transformers return.
         kind : {"auto", "neuron", "neurons", "blocks"}, default="auto"
             "neuron": the textbook drawing of a network that is one neuron. "neurons":
             every unit, weights as colour and width; wide layers are shortened.
@@ -116,7 +116,7 @@ class NetworkGraphDisplay(Display):
         ax: Any = None,
         **kwargs: Any,
     ) -> NetworkGraphDisplay:
-        """Draw a graph, with the values that have been laid on it if they are of one row.
+        """Draw a graph, with the values of its nodes if they are of one row.
 
         Parameters
         ----------
@@ -138,8 +138,9 @@ class NetworkGraphDisplay(Display):
         Raises
         ------
         ValueError
-            If `kind` is unknown, "neuron" where the network is not one neuron, or neither
-            "auto" nor "blocks" where features are embedded.
+            If `kind` is unknown, or "neuron" for a network that is not one neuron, or "neuron"
+            or "neurons" for a network that embeds features; or if the number of names differs
+            from that of inputs or outputs.
         """
         if kind not in KINDS:
             raise ValueError(f"kind={kind!r} must be one of {', '.join(map(repr, KINDS))}.")
@@ -196,7 +197,7 @@ class NetworkGraphDisplay(Display):
 
 
 def _output_names(estimator: Any, graph: ComputationalGraph) -> list[str] | None:
-    """Return the classes that outputs stand for; a single output is for the second one."""
+    """Return the names of the outputs' classes; a single output is for the second class."""
     classes = getattr(estimator, "classes_", None)
     n_outputs = graph.nodes[-1].output_shape[1]
     if classes is None or (n_outputs == 1 and len(classes) != 2):
@@ -210,7 +211,7 @@ def _affine(graph: ComputationalGraph) -> list[GraphNode]:
 
 
 def _embeds(graph: ComputationalGraph) -> bool:
-    """Tell whether something else than the features, one by one, reaches the first layer."""
+    """Tell whether the first layer reads anything other than the features, one by one."""
     first, *others = next(iter(graph.layers.values()))
     width = first.output_shape[1]
     return any(n.output_shape[1] != width or n.kind == "column_embedding" for n in others)

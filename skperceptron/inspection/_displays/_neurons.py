@@ -41,7 +41,7 @@ class Connections:
         Columns: 0 is the input, then one for each layer.
     weight : ndarray of shape (source units, target units)
     kind : {"trained", "fixed", "unknown"}
-        "unknown": ones that only say what is connected.
+        "unknown": weights are ones, which only show what is connected.
     """
 
     source: int
@@ -123,7 +123,7 @@ def draw_neurons(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists:
 
 
 def _heights(n_units: int, n_shown: int) -> Floats:
-    """Return the units' heights, first on top, around zero; dots take a place."""
+    """Return the units' heights around zero, the first on top; dots take the place of a unit."""
     if n_shown == n_units:
         return (n_units - 1) / 2 - np.arange(n_units)
     places = np.array([*range(n_shown - 1), n_shown])
@@ -142,7 +142,7 @@ def _draw_lines(
         if not paths:
             continue
         style = _style(kind, weights, bool(lines))
-        # Dashes that accompany weights only say what is connected.
+        # Dashed lines beside weights only show what is connected: they keep their own style.
         given = {} if kind == "unknown" and lines else kwargs
         style = styled("collections.LineCollection", given, **style)
         lines[kind] = ax.add_collection(LineCollection(paths, **style))
@@ -183,7 +183,7 @@ def _path(start: tuple[float, float], stop: tuple[float, float]) -> Floats:
 
 
 def _bump(n_columns: float) -> float:
-    """Return by how much a line over some columns is bent."""
+    """Return how far a line that spans some columns is bent."""
     return 0.0 if n_columns < 2 else 0.15 + 0.35 * n_columns
 
 
@@ -201,7 +201,7 @@ def fitting_name(name: str) -> str:
 
 
 def _room(names: list[str]) -> float:
-    """Return the inches that names beside a column take, with half a heading at least."""
+    """Return the inches for names beside a column, but at least for half a heading."""
     return max(0.5, 0.25 + LETTER * max(map(len, names)))
 
 
@@ -209,7 +209,7 @@ def _limits(ax: Any, sides: list[float], n_columns: int, has_bar: bool) -> tuple
     """Return limits of the x axis that leave room for the names at both sides, in inches."""
     inches = ax.figure.get_figwidth() - 0.2 - COLOR_BAR * has_bar
     if len(ax.figure.axes) > 1 + has_bar:
-        # One of several pictures in a figure, whose width is known when all are placed.
+        # One of several pictures in a figure: use its own width.
         inches = ax.get_position().width * ax.figure.get_figwidth()
     per_inch = (n_columns - 1) / max(inches - sum(sides), 1.0)
     return -sides[0] * per_inch, n_columns - 1 + sides[1] * per_inch

@@ -31,7 +31,7 @@ def draw_single_neuron(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists
     shown = shown_units(len(names), 8)
     drawn = len(shown) + (len(shown) < len(names))
     ax = display.open(ax, height=1.6 + 0.52 * drawn)
-    # The dots that stand for hidden inputs take a place of their own.
+    # The dots that stand for omitted inputs take a place of their own.
     places = np.linspace(1, -1, drawn) * 0.5 * max(drawn - 1, 1)
     gap = len(shown) - 1 if drawn > len(shown) else drawn
     ys = np.delete(places, gap) if gap < drawn else places
@@ -80,7 +80,7 @@ def _inputs(
         value = f" = {node.value[0, shown[i]]:.3g}" if has_value else ""
         texts.append(ax.text(INPUT_X - 0.35, y, f"{name}{value}", ha="right", va="center"))
         label = f"$w_{{{shown[i] + 1}}}$" if weight is None else f"{weight[i]:.2g}"
-        # On the line, a third of the way: there lines are still far apart.
+        # On the line, a third of the way along, where lines are still far apart.
         x = INPUT_X + (SUM_X - INPUT_X) / 3
         background = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
         texts.append(

@@ -17,7 +17,7 @@ from ._common import DIVERGING, Display, colors_by_depth, largest, style_of, sty
 #: Features from which a square input is taken for an image.
 IMAGE_FROM = 16
 
-#: Quotient of the largest weights of two layers from which each layer is told in its own unit.
+#: Ratio of the largest weights of two layers from which each layer is shown in its own unit.
 RELATIVE_FROM = 8.0
 
 
@@ -34,7 +34,7 @@ class WeightsDisplay(Display):
     image_shape : tuple of two int, default=None
         Of the input; needed for images.
     max_images : int, default=25
-        Units that are shown.
+        Largest number of units that are shown.
 
     Attributes
     ----------
@@ -85,13 +85,13 @@ class WeightsDisplay(Display):
         estimator : estimator of this package
             Or a pipeline or search that ends in one.
         kind : {"auto", "images", "histogram"}, default="auto"
-            "images": what each unit of the first layer has for weights, as an image of the
-            input. "histogram": one for each layer. "auto" draws images if `image_shape` is
-            given or the number of features is a square number of at least 16.
+            "images": the weights of each unit of the first layer, as an image of the input.
+            "histogram": one for each layer. "auto" draws images if `image_shape` is given or
+            the number of features is a square number of at least 16.
         image_shape : tuple of two int, default=None
             Height and width of the input; a square, if None.
         max_images : int, default=25
-            The first units that are shown.
+            Largest number of units that are shown, the first ones.
         ax : matplotlib.axes.Axes, default=None
         **kwargs : dict
             For :meth:`plot`.
@@ -201,7 +201,8 @@ class WeightsDisplay(Display):
         ax = self._open(ax)
         colors = colors_by_depth(len(self.weights))
         limits = {name: largest(weight) for name, weight in self.weights.items()}
-        # Fixed weights of 1 and -1 beside counts of corrections: each has a unit of its own.
+        # A perceptron has fixed weights of 1 and -1, and counts of corrections: each layer then
+        # has a unit of its own.
         is_relative = max(limits.values()) > RELATIVE_FROM * min(limits.values())
         for i, (name, weight) in enumerate(self.weights.items()):
             unit = limits[name] if is_relative else 1.0

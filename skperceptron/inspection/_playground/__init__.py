@@ -1,8 +1,8 @@
-"""A small network as one page of HTML to play with: no server, no network, no framework.
+"""A small network as one page of HTML to play with: no server, no downloads, no framework.
 
-The page computes what it shows from weights, in the browser. It gets the graph of the network: for
-each block what it reads and which operators it is made of (``_program``), and what is drawn of it
-(``_picture``). ``compute.js`` runs the operators, ``view.js`` draws and listens.
+The page computes what it shows from weights, in the browser. It contains the graph of the network:
+the inputs and operators of each block (``_program``), and what is drawn (``_picture``).
+``compute.js`` runs the operators, ``view.js`` draws and reacts to the user.
 """
 
 from __future__ import annotations
@@ -31,22 +31,23 @@ from ._program import rounded
 
 __all__ = ["Page", "to_html"]
 
-#: What a picture of a network can show: features, layers.
+#: Largest numbers of features and layers that a picture can show.
 MOST_FEATURES, MOST_LAYERS = 12, 8
 
-#: Weights and biases of a network: a browser computes it for 5,000 points of a picture.
+#: Largest number of weights and biases: a browser computes the network for 5,000 points of a
+#: picture.
 MOST_WEIGHTS = 5_000
 
-#: Rows of data, epochs, and numbers of all weights in all epochs that the page holds, so that it
-#: stays below 300 kB.
+#: Largest numbers of rows, of epochs, and of weights in all epochs together, so that the page stays
+#: below 300 kB.
 MOST_ROWS, MOST_EPOCHS, MOST_NUMBERS = 300, 60, 20_000
 
-#: Parts of the page, and what stands for them in ``page.html``.
+#: Placeholders in ``page.html``, and the files that replace them.
 PARTS = {"__COMPUTE__": "compute.js", "__VIEW__": "view.js"}
 
 
 class Page(str):
-    """The text of a page, which a notebook shows as the page that it is."""
+    """The text of a page, which a notebook displays as a page."""
 
     def _repr_html_(self) -> str:
         return (
@@ -69,28 +70,28 @@ def to_html(
     The page shows the decision surface over two features, what each unit computes, weights as
     colour and width, and the values of a chosen sample in every unit. A slider goes through the
     epochs that a recorder has kept. The hidden activation can be exchanged, to see what that does
-    to a trained network. Everything is in the one page, which is smaller than 300 kB and needs no
+    to a trained network. Everything is in one page, which is smaller than 300 kB and needs no
     network access.
 
-    A column of units stands for a layer: for its last value, behind normalisation, activation and
-    shortcut. Scaled or embedded features have a column of their own. Dashed lines carry a value
-    without a weight, such as the shortcut of a residual network. Below the picture, the chosen unit
-    tells how its value for the chosen sample comes about, block by block.
+    A column of units shows the last value of a layer, after normalisation, activation and shortcut.
+    Scaled or embedded features have a column of their own. Dashed lines carry a value without a
+    weight, such as the shortcut of a residual network. Below the picture, the page shows block by
+    block how the value of the chosen unit for the chosen sample is computed.
 
     Parameters
     ----------
     estimator : estimator of this package, or a pipeline or search that ends in one
         Fitted, with up to 8 layers and up to 5,000 weights and biases. Of a layer with more than 16
-        units, the 16 with the largest weights are drawn; all are computed with. An activation of
-        your own that learns parameters, and a loss of your own that transforms several outputs,
-        need a method ``to_onnx``, which says which operators they are made of.
+        units, the 16 with the largest weights are drawn; all are computed. An activation of your
+        own that learns parameters, and a loss of your own that transforms several outputs, need a
+        method ``to_onnx``, which defines the operators that they consist of.
     X : array-like of shape (n_samples, n_features)
-        Data to show, with up to 12 features; of many rows, 300 are shown. With a pipeline,
-        features are shown as the network sees them, and categories by their codes.
+        Data to show, with up to 12 features; at most 300 rows are shown. With a pipeline, features
+        are shown as the network sees them, and categories by their codes.
     y : array-like of shape (n_samples,)
         Labels or numbers.
     path : str or Path, default=None
-        File to write the page to as well.
+        A file to which the page is also written.
     recorder : WeightsRecorder, default=None
         The callback of the fit. Without it, the page shows the fitted network only.
     title : str, default="A neural network to play with"
@@ -98,7 +99,7 @@ def to_html(
     Returns
     -------
     str
-        The page; as the last value of a cell, a notebook shows it.
+        The page; a notebook displays it if it is the last value of a cell.
 
     Raises
     ------
@@ -108,8 +109,8 @@ def to_html(
         If the estimator is not one of this package's.
     ValueError
         If the network or its data is too large, several networks share weights
-        (``ensemble_size``), a part of the network does not say which operators it is made of, or
-        the recorder has followed another network.
+        (``ensemble_size``), a part of the network does not define its operators, or the recorder
+        has followed another network.
 
     Examples
     --------
@@ -187,7 +188,7 @@ def _check_size(estimator: Any, graph: ComputationalGraph) -> None:
 
 
 def _rows(estimator: Any, X: Floats, y: Any) -> dict[str, Any]:
-    """Return the data that the page shows, and what is asked of it."""
+    """Return the data that the page shows, and the kind of task."""
     classes = list(estimator.classes_) if is_classifier(estimator) else []
     rows = np.unique(np.linspace(0, len(X) - 1, min(len(X), MOST_ROWS)).astype(int))
     targets = np.searchsorted(classes, y[rows]) if classes else y[rows].astype(np.float64)
@@ -211,7 +212,7 @@ def _epochs(
         return [("fitted", final)]
     n = len(recorder.epochs_)
     most = max(2, min(MOST_EPOCHS, MOST_NUMBERS // graph.n_parameters))
-    # Much happens early, little late.
+    # Most changes happen in the first epochs, so more of these are shown.
     spread = np.geomspace(1, n, most) if n > most else np.arange(1, n + 1)
     chosen = np.unique(spread.round().astype(int)) - 1
     network = fitted_network(estimator).network

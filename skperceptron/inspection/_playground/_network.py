@@ -31,9 +31,9 @@ class Shown:
     graph : ComputationalGraph
     network : Network
     target : Target
-        What turns raw predictions into answers.
+        Turns raw predictions into answers.
     epochs : list
-        What the nodes have learned by each epoch that is shown, in the network's units.
+        The learned arrays of the nodes after each epoch that is shown, in the network's units.
     X : ndarray of shape (n_samples, n_features)
     """
 
@@ -73,7 +73,7 @@ def _refuse_what_is_no_page(network: Network) -> None:
 
 
 def _node(shown: Shown, constants: Constants, position: int) -> dict[str, Any]:
-    """Return a block as JSON: what it reads, and its program."""
+    """Return a block as JSON: its sources, and its program."""
     node = shown.network.nodes[position]
     block = node.block
     activation: Any = block.activation_of(0)
@@ -93,7 +93,7 @@ def _node(shown: Shown, constants: Constants, position: int) -> dict[str, Any]:
 
 
 def _tell_block(block: Block, n_sources: int, arrays: Any, graph: PageGraph) -> Any:
-    # A block that is a line leaves its operators to the base.
+    # A linear block inherits its operators from the base class.
     refuse_inherited(block, "to_onnx", ("forward",), general=Block)
     return block.to_onnx(graph, [graph.source(i) for i in range(n_sources)], arrays)  # type: ignore[arg-type]
 
@@ -105,12 +105,12 @@ def _told_or_table(
     function: Callable[[Floats], Floats] | None,
     jump: float = JUMP,
 ) -> dict[str, Any]:
-    """Return a program; of a function that does not tell its operators, a table of its values.
+    """Return a program; for a function that does not define its operators, a table of its values.
 
     Raises
     ------
     ValueError
-        If a part does neither.
+        If there is neither.
     """
     try:
         return told(constants, tells)
@@ -124,7 +124,7 @@ def _told_or_table(
 
 
 def _swaps(constants: Constants) -> dict[str, Any]:
-    """Return the activations to exchange for another one: those that learn nothing."""
+    """Return the activations that can replace the hidden ones: those without learned parameters."""
     activations = {name: get_activation(name) for name in list_activations()}
     return {
         name: _told_or_table(constants, [partial(_tell_function, f)], f, f)
@@ -140,15 +140,15 @@ def _tell_function(function: Any, graph: PageGraph) -> Any:
 def _answers(shown: Shown, constants: Constants) -> dict[str, Any]:
     """Return programs that read raw predictions.
 
-    ``link`` has predicted values, a column for each output; ``answer`` the position of a class, or
-    predicted numbers; ``shares`` the probabilities of classes.
+    ``link`` returns predicted values, a column for each output; ``answer`` the position of a class,
+    or predicted numbers; ``shares`` the probabilities of classes.
     """
     target, n_outputs = shown.target, shown.network.n_outputs
-    # Folding maps an affine layer into y's units: of its value, the identity is the weight.
+    # ``fold`` converts an affine layer to y's units. Here the layer is the identity.
     units = target.fold(np.eye(n_outputs), np.zeros(n_outputs))
 
     def program(tell: Callable[[PageGraph, Any], Any], compute: Any = None) -> dict[str, Any]:
-        """Return what a target tells; else a table of what it computes of a single output."""
+        """Return the target's program; else a table of what it computes from a single output."""
 
         def tell_in_units_of_y(graph: PageGraph) -> Any:
             raw: Any = graph.source(0)
@@ -161,7 +161,7 @@ def _answers(shown: Shown, constants: Constants) -> dict[str, Any]:
 
         part = getattr(target, "loss", target)
         function = computed if compute is not None and n_outputs == 1 else None
-        # In large units of y, a line is steep and no jump.
+        # If y has large numbers, a steep line is no jump.
         return _told_or_table(constants, [tell_in_units_of_y], part, function, jump=1e300)
 
     def decoded(raw: Floats) -> Floats:
@@ -192,7 +192,7 @@ def _tell_numbers(target: Any, graph: PageGraph, raw: Any) -> Any:
 
 
 def _picture(shown: Shown) -> tuple[list[Column], list[Edge]]:
-    """Return all columns and edges; classes that are more than outputs have a column."""
+    """Return all columns and edges; if there are more classes than outputs, they get a column."""
     network, nodes = shown.network, shown.graph.nodes
     layers = [node.layer for node in nodes[1:-1]]
     columns = columns_of(network, layers, nodes[0].layer)
@@ -237,7 +237,7 @@ def _told_edge(edge: Edge, constants: Constants) -> dict[str, Any]:
 
 
 def _axes(X: Floats, sizes: Floats) -> list[int]:
-    """Return the two features that move what reads them most, the only one twice."""
+    """Return the two features with the largest effect on later units; a single one twice."""
     moved = X.std(axis=0) * (sizes if sizes.any() else 1)
     first, *others = np.argsort(-moved, kind="stable")[:2].tolist()
     return sorted([first, *(others or [first])])

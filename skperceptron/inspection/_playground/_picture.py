@@ -1,6 +1,6 @@
 """What a page draws: a column of units for each layer, and the edges between columns.
 
-A column shows the last value of its layer, which is what other layers read: behind normalisation,
+A column shows the last value of its layer, which other layers read: that after normalisation,
 activation and shortcut. Before the first layer, each block that changes the features (learned
 factors, embeddings) has a column of its own.
 """
@@ -22,7 +22,7 @@ from ...engine.prediction import Predictor
 
 __all__ = ["Column", "Edge", "columns_of", "drawn_units", "edges_of", "unit_sizes"]
 
-#: Units of a column that are drawn: of wider ones, those with the largest weights.
+#: Largest number of units of a column that are drawn: those with the largest weights.
 DRAWN_UNITS = 16
 
 
@@ -33,11 +33,11 @@ class Column:
     Attributes
     ----------
     title, layer : str
-        What stands above it, and the layer that it shows.
+        Its heading, and the layer that it shows.
     units : int
     nodes : list of int
-        Positions of the blocks that it stands for, the last of which has the value that is shown;
-        none for the features.
+        Positions of the blocks that it represents; it shows the value of the last one. Empty for
+        the features.
     """
 
     title: str
@@ -48,17 +48,17 @@ class Column:
 
 @dataclass
 class Edge:
-    """What one column reads of another.
+    """The connections from one column to another.
 
     Attributes
     ----------
     source, target : int
         Positions of the columns.
     weights : list of ndarray, or None
-        For each epoch, a matrix (units there, units here), or a factor for each unit. None is a
-        value that is handed on as it is, or that is used otherwise.
+        For each epoch, a matrix (source units, target units), or a factor for each unit. None if
+        values are passed on unchanged, or used in another way.
     pairs : list of list of int, or None
-        Without weights: which units reach which.
+        Without weights: pairs of connected units.
     """
 
     source: int
@@ -76,7 +76,7 @@ def columns_of(network: Network, layers: Sequence[str], first: str) -> list[Colu
     layers : sequence of str
         The layer of each node.
     first : str
-        How the layer of the features is called.
+        Name of the layer of the features.
     """
     columns = [Column(first, first, network.n_inputs)]
     opened = accumulate(node.block.opens_layer for node in network.nodes)
@@ -104,14 +104,14 @@ def edges_of(
     learned : sequence
         What the nodes have learned, in each epoch.
     X : ndarray of shape (n_samples, n_features)
-        Rows that tell which features reach which numbers of an embedding.
+        Rows used to find which features affect which numbers of an embedding.
     """
     place = {INPUT: 0}
     place |= {node: c for c, column in enumerate(columns) for node in column.nodes}
     edges = []
     for position, node in enumerate(network.nodes):
         if position not in place:
-            # Noise is not drawn: predictions pass it as they are.
+            # Noise is not drawn: it does not change predictions.
             place[position] = place[node.sources[0]]
             continue
         target = place[position]
@@ -146,8 +146,8 @@ def _factor(block: Any, arrays: Sequence[Floats]) -> Floats:
 
 
 def _reached(network: Network, position: int, learned: Learned, X: Floats) -> Iterator[list[int]]:
-    """List which features change which units of a node before the first layer."""
-    # A network ends in an affine block: here, in one that changes nothing.
+    """Yield which features change which units of a node before the first layer."""
+    # A network must end in an affine block: here, one that changes nothing.
     units = network.nodes[position].block.units
     same = Node("same", Affine([units], units), (position,))
     part = Network(network.inputs, [*network.nodes[: position + 1], same])
@@ -171,7 +171,7 @@ def drawn_units(columns: Sequence[Column], edges: Sequence[Edge]) -> list[list[i
 
 
 def unit_sizes(c: int, column: Column, edges: Sequence[Edge]) -> Floats:
-    """Return the sum of each unit's weights to later columns, or of the last one from earlier."""
+    """Return the sum of each unit's absolute weights to later columns, else from earlier ones."""
     weights = list(_weights_at(c, edges, lambda edge: edge.source, 1))
     weights = weights or list(_weights_at(c, edges, lambda edge: edge.target, 0))
     return sum(weights, start=np.zeros(column.units))
@@ -180,7 +180,7 @@ def unit_sizes(c: int, column: Column, edges: Sequence[Edge]) -> Floats:
 def _weights_at(
     column: int, edges: Sequence[Edge], end: Callable[[Edge], int], axis: int
 ) -> Iterator[Floats]:
-    """List the size of each unit's weights at one end of the edges of a column."""
+    """Yield, for each edge with the column at one end, the sum of each unit's absolute weights."""
     for edge in edges:
         if edge.weights is not None and end(edge) == column:
             sizes = np.abs(edge.weights[-1])

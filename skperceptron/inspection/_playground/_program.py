@@ -1,10 +1,10 @@
 """What a page computes: each block of a network as a short list of operators.
 
-Blocks, activations and targets tell which operators they are made of, for exported models (see
+Blocks, activations and targets define the operators that they consist of, for exported models (see
 ``skperceptron.engine.operators``). A page needs the same: the operators become a list that JSON
 can hold, and ``compute.js`` has one function for each of them.
 
-In a list, ``"s0"`` is the first thing that a block reads, ``"v2"`` the value of the third step, and
+In a list, ``"s0"`` is the first input of a block, ``"v2"`` the result of the third step, and
 ``"c5"`` a constant. Constants that differ between epochs, such as weights, hold one array for each.
 """
 
@@ -27,24 +27,24 @@ OPERATORS = frozenset(
     Table Tanh Transpose Trunc Where""".split()
 )
 
-#: Tables have their points at ``scale * sinh(t)``, for so many t that are evenly spaced up to
-#: ``REACH``: dense near 0, where functions bend, and as far as 100.
+#: Tables have their points at ``SCALE * sinh(t)``, with ``POINTS`` evenly spaced t from ``-REACH``
+#: to ``REACH``: dense near 0, where functions bend, and as far out as 100.
 POINTS, SCALE, REACH = 401, 1.0, 5.3
 
-#: A slope between two points from which on it is a jump.
+#: Slope between two points from which it counts as a jump.
 JUMP = 5.0
 
 
 class PageGraph:
     """A graph of operators that a page computes.
 
-    See :class:`skperceptron.engine.operators.OperatorGraph` for its methods; texts are nothing
-    that a network of numbers reads.
+    See :class:`skperceptron.engine.operators.OperatorGraph` for its methods. Those for texts are
+    missing: a network of numbers does not read texts.
 
     Attributes
     ----------
     steps : list of list
-        Each an operator's name, its operands and, if there are any, its attributes.
+        Each holds an operator's name, its operands and, if there are any, its attributes.
     constants : list of ndarray
     """
 
@@ -55,7 +55,7 @@ class PageGraph:
         self.constants: list[Any] = []
 
     def source(self, i: int) -> GraphValue:
-        """Return what a block reads as its i-th."""
+        """Return the i-th input of a block."""
         return GraphValue(self, f"s{i}", "float64")
 
     def op(self, name: str, *operands: Any, **attributes: Any) -> GraphValue:
@@ -122,7 +122,7 @@ class PageGraph:
 
 
 class Constants:
-    """The arrays of a page, each of which is there once.
+    """The arrays of a page, each stored once.
 
     Attributes
     ----------
@@ -135,7 +135,7 @@ class Constants:
         self._places: dict[Any, int] = {}
 
     def place(self, arrays: Sequence[Any]) -> str:
-        """Return the name of a constant, told by its array in each epoch, or by one for all."""
+        """Return the name of a constant, given its array in each epoch, or one array for all."""
         arrays = [np.asarray(array, dtype=np.float64) for array in arrays]
         if all(np.array_equal(array, arrays[0], equal_nan=True) for array in arrays):
             arrays = arrays[:1]
@@ -156,7 +156,7 @@ def told(
     Parameters
     ----------
     constants : Constants
-        Takes those of the program.
+        Receives the constants of the program.
     tells : sequence of callable
         For each epoch, or once for all, adds operators to a graph and returns their result.
         Epochs differ in constants only.
@@ -179,9 +179,9 @@ def told(
 def told_by_table(
     constants: Constants, function: Callable[[Floats], Floats], jump: float = JUMP
 ) -> dict[str, Any]:
-    """Return a program that looks a function of one number up, with straight lines in between.
+    """Return a program that interpolates a function of one number linearly in a table.
 
-    From a slope of ``jump`` on, there is a step instead of a line.
+    Where the slope is at least ``jump``, there is a step instead of a line.
     """
     points = SCALE * np.sinh(np.linspace(-REACH, REACH, POINTS))
     values = np.nan_to_num(function(points))
@@ -193,12 +193,12 @@ def told_by_table(
 
 
 def told_numbers(array: Floats) -> list[float]:
-    """Return the numbers of an array in a row; a single one, of a formula mostly, as it is."""
+    """Return the rounded numbers of an array; a single one, mostly of a formula, is not rounded."""
     return rounded(array.ravel()) if array.size > 1 else [float(np.nan_to_num(array.ravel()[0]))]
 
 
 def rounded(values: Any) -> Any:
-    """Return nested lists of numbers with five digits."""
+    """Return nested lists of numbers with five significant digits."""
     values = np.asarray(values, dtype=np.float64)
     if values.ndim > 1:
         return [rounded(row) for row in values]
@@ -206,5 +206,5 @@ def rounded(values: Any) -> Any:
 
 
 def _short(value: float) -> float | int:
-    """Return a whole number without its point."""
+    """Return a whole number as an integer, which is shorter in JSON."""
     return int(value) if value.is_integer() and abs(value) < 1e15 else value
