@@ -1,6 +1,6 @@
-"""Models that leave the process: as ONNX (extra ``onnx``), or as one file without code.
+"""Export of models: as ONNX (extra ``onnx``), or as one file without code.
 
-Importing this package registers converters of all estimators of this package with skl2onnx, if
+Importing this package registers converters of all estimators of skperceptron with skl2onnx, if
 that is installed.
 """
 

@@ -1,4 +1,4 @@
-"""The public classes that a stored model may hold, by the names under which users know them."""
+"""The public classes that a stored model may hold, by the names that users import."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OWN = (
     "skperceptron.tabular",
 )
 
-#: Classes of scikit-learn whose state is numbers, texts and arrays: what stands around a network.
+#: Classes of scikit-learn that are often used around a network, with a state of plain data.
 OF_SCIKIT_LEARN = (
     "compose.ColumnTransformer",
     "decomposition.PCA",
@@ -70,7 +70,7 @@ def class_named(name: str) -> type:
     Raises
     ------
     ValueError
-        If it is none that a stored model may hold.
+        If a stored model may not hold it.
     """
     found = _classes().get(name)
     if found is None:
@@ -121,7 +121,7 @@ def _names() -> dict[type, str]:
 
 
 def _public(module: ModuleType) -> Iterator[type]:
-    """Yield the classes of objects that a module offers."""
+    """Yield the public classes of a module that are not exceptions."""
     for name in module.__all__:
         value = getattr(module, name)
         if isinstance(value, type) and not issubclass(value, BaseException):

@@ -1,10 +1,10 @@
 """A model as one file without code: arrays and a description, in the format of safetensors.
 
-The file is 8 bytes, the length of a header; the header, JSON; and the numbers of all arrays. Where
-each array lies, and in which dtype, is said in the header. That is safetensors' format
-(https://github.com/huggingface/safetensors): whatever reads it shows the arrays. The description
-of the model stands among the header's metadata. Nothing in it names code: only classes of a list
-are made, and their state is set.
+The file consists of 8 bytes with the length of a header, the header as JSON, and the numbers of all
+arrays. The header says where each array lies, and in which dtype. That is safetensors' format
+(https://github.com/huggingface/safetensors): any program that reads it can show the arrays. The
+description of the model is part of the header's metadata. Nothing in it names code: only objects of
+listed classes are made, and their state is set.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FORMAT = 1
 #: Names in the metadata.
 FORMAT_KEY, VERSION_KEY, MODEL_KEY = "skperceptron_format", "skperceptron_version", "model"
 
-#: Bytes of a header at most, as safetensors has it.
+#: Largest size of a header in bytes, as in safetensors.
 LARGEST_HEADER = 100_000_000
 
 DTYPES = {
@@ -62,14 +62,14 @@ def save(estimator: Any, path: Any) -> None:
         Fitted.
 
     path : str or path-like
-        A file that exists is replaced, at once, when all has been written.
+        An existing file is replaced in one step, after everything has been written.
 
     Raises
     ------
     NotFittedError
     TypeError
-        If the estimator holds what no such file can hold, such as a function or a class of the
-        user's own. The message says where.
+        If the estimator holds something that such a file cannot, such as a function or a class of
+        the user's own. The message says where.
 
     See Also
     --------
@@ -111,8 +111,8 @@ def save(estimator: Any, path: Any) -> None:
 def load(path: Any) -> Any:
     """Read an estimator that :func:`save` has written.
 
-    No code of the file is run, whoever has written it, and no more memory is taken than the file
-    is long, but for what objects of Python need.
+    No code from the file is run, whoever has written it. It takes no more memory than the size of
+    the file, apart from what Python objects need.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def load(path: Any) -> Any:
     Raises
     ------
     ValueError
-        If the file is none of this kind, damaged, or of a newer version.
+        If the file is of another kind, damaged, or of a newer format.
 
     Warns
     -----
@@ -167,7 +167,7 @@ def _header(file: BinaryIO, size: int, path: Path) -> tuple[dict[str, Any], int]
 
 
 def _description(header: dict[str, Any], path: Path) -> str:
-    """Return what the metadata tell of the model."""
+    """Return the description of the model in the metadata."""
     metadata = header.pop("__metadata__", None)
     if not isinstance(metadata, dict) or not str(metadata.get(FORMAT_KEY, "")).isdecimal():
         raise _foreign(path)
@@ -184,7 +184,7 @@ def _description(header: dict[str, Any], path: Path) -> str:
 def _places(
     header: dict[str, Any], n_bytes: int, path: Path
 ) -> dict[str, tuple[Any, list[int], int]]:
-    """Return dtype, shape and first byte of each array; all bytes belong to exactly one."""
+    """Return dtype, shape and first byte of each array; check that each byte belongs to one."""
     places, spans = {}, []
     try:
         for name, told in header.items():

@@ -1,9 +1,9 @@
-"""Models as JSON and arrays: what a file may say, and how it is read back.
+"""Models as JSON and arrays: what a file may contain, and how it is read back.
 
-JSON knows numbers, texts, truth values, null, lists and dictionaries. Lists mean lists; everything
-else is a dictionary with one key that says what it is: ``{"tuple": [...]}``, ``{"array": "a0"}``,
-``{"object": "skperceptron.activations.ReLU", ...}``. What occurs twice is told once: lists and
-objects are numbered in the order in which they are met, and ``{"again": 3}`` is number 3.
+JSON has numbers, texts, truth values, null, lists and dictionaries. Lists stand for lists; anything
+else is a dictionary whose first key says what it is: ``{"tuple": [...]}``, ``{"array": "a0"}``,
+``{"object": "skperceptron.activations.ReLU", ...}``. What occurs twice is written once: lists and
+objects are numbered in the order in which they appear, and ``{"again": 3}`` refers to number 3.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 
 
 class Writer:
-    """Tells a model as JSON and arrays.
+    """Converts a model to JSON and arrays.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Writer:
         self.arrays: dict[str, Any] = {}
         self._names: dict[int, str] = {}
         self._numbers: dict[int, int] = {}
-        # What has been told stays, so that no other object gets its identity.
+        # Written objects are kept, so that no other object gets the same ``id``.
         self._told: list[Any] = []
 
     def told(self, value: Any, where: str) -> Any:
@@ -47,12 +47,12 @@ class Writer:
         ----------
         value : object
         where : str
-            Where it stands, for messages.
+            Its place in the model, for messages.
 
         Raises
         ------
         TypeError
-            If it is nothing that a file can hold.
+            If a file cannot hold it.
         """
         if value is None or type(value) in (bool, int, str):
             return value
@@ -143,7 +143,7 @@ class Writer:
         return {"type": np.dtype(value).str}
 
 
-#: Which method tells what, the special before the general.
+#: The method for each type, subclasses before their base classes.
 TOLD: dict[type, str] = {
     np.ma.MaskedArray: "_masked",
     np.ndarray: "_array",
@@ -161,7 +161,7 @@ TOLD: dict[type, str] = {
 
 
 class Reader:
-    """Makes a model of JSON and arrays.
+    """Makes a model from JSON and arrays.
 
     Parameters
     ----------
@@ -173,12 +173,12 @@ class Reader:
         self._met: list[Any] = []
 
     def made(self, told: Any) -> Any:
-        """Return what JSON tells.
+        """Return the value that JSON describes.
 
         Raises
         ------
         ValueError
-            If it tells nothing that a model may hold.
+            If a model may not hold it.
         """
         if isinstance(told, list):
             made: list[Any] = []
@@ -234,7 +234,7 @@ class Reader:
         items = self._items(told["objects"])
         longest = max((len(item) for item in items if isinstance(item, str)), default=0)
         if dtype.kind == "U" and dtype.itemsize > 4 * max(longest, 1):
-            # Texts are as long as they are: no file asks for more memory than it has.
+            # Use the length of the longest text: a file must not ask for more memory than that.
             dtype = np.dtype(f"U{max(longest, 1)}")
         array = np.empty(len(items), dtype=dtype)
         array[:] = items
@@ -272,7 +272,7 @@ class Reader:
         return np.random.Generator(bits)
 
 
-#: Which method makes what of a dictionary, by its first key.
+#: The method that reads a dictionary, by its first key.
 MADE: dict[str, str] = {
     "again": "_again",
     "array": "_array",

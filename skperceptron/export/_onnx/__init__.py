@@ -1,4 +1,4 @@
-"""The way in: converters are registered with skl2onnx, and one call exports a model."""
+"""The public functions: converters are registered with skl2onnx, and one call exports a model."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ OF_REGRESSORS = {option: [True, False] for option in _estimators.EXTRAS}
 
 
 def register(kind: type) -> None:
-    """Let skl2onnx know a class of estimators that is derived from one of this package.
+    """Register a subclass of one of this package's estimators with skl2onnx.
 
-    Those of this package are known as soon as ``skperceptron.export`` is imported.
+    The estimators of this package are registered when ``skperceptron.export`` is imported.
 
     Parameters
     ----------
     kind : type
-        A class whose predictions are those of the class that it is derived from.
+        A class that predicts in the same way as the class that it is derived from.
 
     Raises
     ------
     TypeError
-        If it is derived from none that can be exported.
+        If it is not derived from a class that can be exported.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def register(kind: type) -> None:
 
 
 def _ensemble(name: str, convert: Any, *, classifies: bool) -> dict[str, Any]:
-    """Return what skl2onnx is told of an ensemble."""
+    """Return the arguments with which an ensemble is registered with skl2onnx."""
     shapes = (
         _ensembles.ensemble_classifier_shapes
         if classifies
@@ -161,10 +161,10 @@ def to_onnx(
     return_proba: bool = False,
     target_opset: Any = None,
 ) -> Any:
-    """Return a fitted estimator as a model of ONNX, which runs without this package.
+    """Return a fitted estimator as an ONNX model, which runs without this package.
 
-    Any pipeline, meta-estimator or ensemble is exported whose parts are known to skl2onnx, which
-    all of this package are. The number of rows stays open.
+    Pipelines, meta-estimators and ensembles are exported, too, if skl2onnx knows all of their
+    parts; it knows the estimators of this package. The number of rows is not fixed.
 
     Parameters
     ----------
@@ -172,22 +172,23 @@ def to_onnx(
         Fitted.
 
     X : frame, array-like of shape (n_samples, n_features)
-        A few rows like those to be predicted: they tell the types of the inputs. An array of
+        A few rows like those to be predicted: they determine the types of the inputs. An array of
         numbers is one input, "X"; float32 rows are predicted in float32, float64 rows in float64.
         Each column of a frame, or of an array of objects, is an input of its own; dates are
-        int64, as of ``datetime64[us]``, and durations are numbers of days.
-        :func:`onnx_inputs` makes them of a table.
+        int64, as in ``datetime64[us]``, and durations are numbers of days.
+        :func:`onnx_inputs` converts a table to these inputs.
 
     zipmap : {True, False, "columns"}, default=False
-        How a classifier tells probabilities: as an array, as a dict for each row (True), or as
-        an output for each class.
+        How a classifier returns probabilities: as an array (False), as a dict for each row (True),
+        or as an output for each class ("columns").
 
     return_std : bool, default=False
-        Whether an :class:`~skperceptron.MLPRegressor` with ``loss="gaussian_nll"`` tells standard
-        deviations too.
+        Whether an :class:`~skperceptron.MLPRegressor` with ``loss="gaussian_nll"`` also returns
+        standard deviations.
 
     return_proba : bool, default=False
-        Whether one with ``output="categorical"`` tells the distribution over ``values_`` too.
+        Whether an :class:`~skperceptron.MLPRegressor` with ``output="categorical"`` also returns
+        the distribution over ``values_``.
 
     target_opset : int or dict, default=None
         The version of ONNX's operators, from 11 on; None is the newest that skl2onnx knows.
@@ -202,8 +203,7 @@ def to_onnx(
     ------
     NotFittedError
     NotDeclaredError
-        If an activation, a loss or a block of the user's does not say which operators it is made
-        of.
+        If an activation, a loss or a block of the user's does not define its operators.
 
     Examples
     --------
@@ -221,7 +221,7 @@ def to_onnx(
     if is_classifier(estimator):
         options[id(estimator)] = {"zipmap": zipmap}
     for pipeline in _calibrated_pipelines(estimator):
-        # skl2onnx asks pipelines for decisions, but does not hand this on to their last step.
+        # skl2onnx asks pipelines for decisions, but does not pass this on to their last step.
         options[id(last_step(pipeline))] = {"raw_scores": True}
     asked = {"return_std": return_std, "return_proba": return_proba}
     if any(asked.values()):
@@ -235,7 +235,7 @@ def to_onnx(
 
 
 def _calibrated_pipelines(estimator: Any) -> list[Any]:
-    """Return the pipelines inside of a calibrated classifier, if that is what is exported."""
+    """Return the pipelines inside a calibrated classifier, if such a classifier is exported."""
     last = last_step(estimator)
     last = last_step(getattr(last, "best_estimator_", last))
     if not isinstance(last, CalibratedClassifierCV):
@@ -247,7 +247,7 @@ def _calibrated_pipelines(estimator: Any) -> list[Any]:
 
 
 def onnx_inputs(model: Any, X: Any) -> dict[str, Any]:
-    """Return the arrays that an exported model is fed with, of a table as it is.
+    """Return the input arrays of an exported model, made from a table.
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ __all__ = [
 
 
 def ensemble_classifier_shapes(operator: Any) -> None:
-    """Tell the types of labels and probabilities."""
+    """Set the types of labels and probabilities."""
     model = operator.raw_operator
     n_rows, n_classes = operator.inputs[0].get_first_dimension(), len(model.classes_)
     several = is_multilabel(getattr(model, "ensemble_", model))
@@ -52,7 +52,7 @@ def ensemble_classifier_shapes(operator: Any) -> None:
 
 
 def ensemble_regressor_shapes(operator: Any) -> None:
-    """Tell the type of predictions."""
+    """Set the type of predictions."""
     model = getattr(operator.raw_operator, "ensemble_", operator.raw_operator)
     n_rows = operator.inputs[0].get_first_dimension()
     members = np.ravel(np.array(model.estimators_, dtype=object))
@@ -67,7 +67,7 @@ def ensemble_regressor_shapes(operator: Any) -> None:
     operator.outputs[0].set_type(number_type(is_float64, [n_rows, *shape]))
 
 
-# Members of one weight.
+# Members of equal weight.
 
 
 def convert_ensemble_classifier(scope: Any, operator: Any, container: Any) -> None:
@@ -117,7 +117,7 @@ def convert_cross_regressor(scope: Any, operator: Any, container: Any) -> None:
 
 
 def _arms(ensemble: Any) -> list[tuple[float, float, Any]]:
-    """Return weight, temperature and members of each arm that counts."""
+    """Return weight, temperature and members of each arm whose weight is not zero."""
     arms = zip(ensemble.weights_, ensemble.temperatures_, ensemble.estimators_, strict=True)
     return [(float(weight), float(t), arm) for weight, t, arm in arms if weight]
 
@@ -134,7 +134,7 @@ def _log(graph: Graph, values: Value) -> Value:
     return graph.op("Log", graph.op("Max", values, LEAST_PROBABILITY))
 
 
-# Models that are steps one after another.
+# Models that consist of steps, one after another.
 
 
 def parse_search(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
@@ -144,7 +144,7 @@ def parse_search(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None
 
 
 def convert_chain(scope: Any, operator: Any, container: Any) -> None:
-    """Convert a model that is nothing but its steps."""
+    """Convert a model that only applies its steps."""
     variables = operator.inputs
     for step in steps_of(operator.raw_operator):
         variables = outputs_of(scope, container, step, variables)
@@ -179,7 +179,7 @@ def _mean(values: Sequence[Value]) -> Value:
 
 
 def _write_labels(graph: Graph, scope: Any, operator: Any, probabilities: Value) -> None:
-    """Return labels and probabilities."""
+    """Write labels and probabilities to the outputs."""
     model, (labels, numbers) = operator.raw_operator, operator.outputs
     if is_multilabel(model):
         graph.write(probabilities > 0.5, labels)

@@ -33,7 +33,7 @@ __all__ = [
 #: Alias of the regressor, under which skl2onnx knows it.
 REGRESSOR = "SkperceptronRegressor"
 
-#: What may be asked of it beside predictions.
+#: Options of the regressor for further outputs, and the names of these.
 EXTRAS = {"return_std": "std", "return_proba": "probabilities"}
 
 
@@ -41,7 +41,7 @@ EXTRAS = {"return_std": "std", "return_proba": "probabilities"}
 
 
 def classifier_shapes(operator: Any) -> None:
-    """Tell the types of labels and probabilities."""
+    """Set the types of labels and probabilities."""
     model = operator.raw_operator
     n_rows, n_classes = operator.inputs[0].get_first_dimension(), len(model.classes_)
     is_multilabel = isinstance(fitted_network(model).target, Indicators)
@@ -71,7 +71,7 @@ def convert_classifier(scope: Any, operator: Any, container: Any) -> None:
 
 
 def never_certain(graph: Graph, probabilities: Value) -> Value:
-    """Return probabilities off 0 and 1, as those of the estimators are."""
+    """Return probabilities moved away from 0 and 1, like those of the estimators."""
     limits = np.finfo(graph.dtype)
     return graph.op("Max", graph.op("Min", probabilities, 1 - limits.epsneg), limits.tiny)
 
@@ -80,7 +80,7 @@ def never_certain(graph: Graph, probabilities: Value) -> Value:
 
 
 def parse_regressor(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
-    """Declare predictions, and what else is asked for, as the outputs of a regressor."""
+    """Declare the outputs of a regressor: predictions, and what else the options ask for."""
     operator = scope.declare_local_operator(REGRESSOR, model)
     operator.inputs = inputs
     is_float64 = _is_float64(inputs, fitted_network(model))
@@ -92,7 +92,7 @@ def parse_regressor(scope: Any, model: Any, inputs: Any, custom_parsers: Any = N
 
 
 def regressor_shapes(operator: Any) -> None:
-    """Tell the types of predictions, deviations and probabilities."""
+    """Set the types of predictions, deviations and probabilities."""
     model = operator.raw_operator
     fitted, n_rows = fitted_network(model), operator.inputs[0].get_first_dimension()
     is_float64, shape = _is_float64(operator.inputs, fitted), prediction_shape(fitted)

@@ -1,7 +1,7 @@
-"""The graph of an exported model: operators become nodes, numbers beside them constants.
+"""The graph of an exported model: operators become nodes, and numbers become constants.
 
-Nodes are written for the opset that the user asks for; what changed between opsets, such as where a
-sum gets its axes from, is known here only.
+Nodes are written for the opset that the user asks for. Only this module knows the differences
+between opsets, such as how a sum receives its axes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from scipy.special import erfcx
 
 from ...engine.operators import DTYPES_OF_RESULTS, GraphValue
 
-#: From which opset on a reduction reads its axes from an input.
+#: The first opset in which a reduction reads its axes from an input.
 AXES_AS_INPUT = {"ReduceSum": 13, "ReduceMean": 18}
 
 #: Degree of the polynomial for the error function in float64, which is then within 5e-15.
@@ -32,16 +32,16 @@ Value = GraphValue
 
 
 class Graph:
-    """A part of a model in the making, which skl2onnx puts together.
+    """A part of a model that skl2onnx is putting together.
 
     See :class:`skperceptron.engine.operators.OperatorGraph` for its methods.
 
     Parameters
     ----------
     scope : skl2onnx Scope
-        Knows names that are free.
+        Provides unused names.
     container : skl2onnx ModelComponentContainer
-        Takes nodes.
+        Receives the nodes.
     dtype : dtype
         float32 or float64.
     """
@@ -63,7 +63,7 @@ class Graph:
         return Value(self, variable.full_name, dtypes.get(kind, kind.lower()))
 
     def write(self, value: Any, variable: Any) -> None:
-        """Make a value that of a variable of skl2onnx."""
+        """Assign a value to a variable of skl2onnx."""
         dtype = self.input(variable).dtype
         self._node("Cast", [self._is(value).name], variable.full_name, to=_type_of(dtype))
 
@@ -71,7 +71,7 @@ class Graph:
         """Return the same graph, whose next operators have another dtype."""
         return Graph(self._scope, self._container, dtype)
 
-    # What blocks, functions and targets ask for.
+    # The methods that blocks, activations, losses and targets use.
 
     def op(self, name: str, *operands: Any, **attributes: Any) -> Value:
         values = [self._is(operand) for operand in operands]
@@ -80,7 +80,7 @@ class Graph:
         if name == "Cast":
             return self.cast(values[0], attributes["to"])
         if name == "Softmax" and self.opset < 13:
-            # The older operator flattens what stands behind its axis: of a matrix, nothing.
+            # The older operator merges all axes from ``axis`` on: for a matrix, only the last one.
             attributes = {**attributes, "axis": 1}
         dtype = DTYPES_OF_RESULTS.get(name, values[0].dtype)
         out = self._new(name, dtype)
@@ -88,11 +88,11 @@ class Graph:
         return out
 
     def sigmoid(self, z: Any) -> Value:
-        # onnxruntime's own is 1e-8 where the value is smaller.
+        # onnxruntime's own sigmoid is about 1e-8 where the true value is smaller.
         return 1 / (1 + self.op("Exp", -z))
 
     def expm1(self, z: Any) -> Value:
-        # Kahan's: the error of the exponential, and of its logarithm, cancel.
+        # Kahan's formula: the errors of the exponential and of its logarithm cancel.
         power = self.op("Exp", z)
         is_one = self.op("Equal", power, 1)
         vanishes = self.op("Equal", power, 0)
@@ -158,14 +158,14 @@ class Graph:
         return values[0] if len(values) == 1 else self.op("Concat", *values, axis=axis)
 
     def coded(self, texts: Any, levels: Sequence[str]) -> Value:
-        """Return the place of each text among the levels, -1 where it is none of them."""
+        """Return the position of each text among the levels, -1 if it is none of them."""
         out = self._new("LabelEncoder", "int64")
         self._node(
             "LabelEncoder",
             [texts.name],
             out.name,
             op_domain=ML,
-            # That of the oldest opset; skl2onnx has no newer one.
+            # The version in the oldest opset; skl2onnx has no newer one.
             op_version=2,
             keys_strings=[level.encode("utf-8") for level in levels],
             values_int64s=list(range(len(levels))),
@@ -173,12 +173,12 @@ class Graph:
         )
         return out
 
-    # Within.
+    # Internal methods.
 
     def _is(self, operand: Any) -> Value:
         """Return a value, or the constant that a number or an array stands for."""
         if isinstance(operand, Value):
-            # A graph in another dtype may have made it.
+            # It may come from a graph with another dtype.
             return Value(self, operand.name, operand.dtype)
         with np.errstate(over="ignore"):
             array = np.asarray(operand).astype(self.dtype)
@@ -203,13 +203,13 @@ class Graph:
         return self.op(name, value, axes=[-1], keepdims=1)
 
     def _like_rows(self, groups: Any, value: Any) -> Value:
-        """Return groups of a value's numbers, one below the other, in the shape of the value."""
+        """Return groups of a value's numbers, one group per row, in the shape of the value."""
         shape = self._new("Shape", "int64")
         self._node("Shape", [value.name], shape.name)
         return self.op("Reshape", groups, shape)
 
     def _erf(self, z: Any) -> Value:
-        """Return the error function in float64, which onnxruntime has for float32 only.
+        """Return the error function in float64; onnxruntime has it for float32 only.
 
         ``erf(z) = sign(z) (1 - exp(-z^2) t g(t))`` with ``t = 2 / (2 + |z|)``, where g is smooth
         on [0, 1] (Press et al. 2007, *Numerical recipes*, 6.2.2): a polynomial in ``2 t - 1``.
@@ -225,7 +225,7 @@ class Graph:
 
 @cache
 def _erf_coefficients() -> list[float]:
-    """Return those of the polynomial g of ``Graph._erf``, of the highest power first."""
+    """Return the coefficients of the polynomial g of ``Graph._erf``, the highest power first."""
 
     def g(t: Any) -> Any:
         return erfcx(2 / t - 2) / t

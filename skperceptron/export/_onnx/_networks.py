@@ -1,4 +1,4 @@
-"""From a fitted network to operators; it is read through :class:`FittedNetwork` only."""
+"""Converts a fitted network, which is read through :class:`FittedNetwork` only, to operators."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def raw_outputs(graph: Graph, fitted: FittedNetwork, inputs: dict[str, Value]) -
     graph : Graph
     fitted : FittedNetwork
     inputs : dict of str to Value
-        What the network reads, by the name of the input.
+        Values of the network's inputs, by their names.
 
     Raises
     ------
     NotDeclaredError
-        If a block or an activation does not say which operators it is made of.
+        If a block or an activation does not define its operators.
     """
     network, learned = fold_lines(fitted.network, fitted.views(np.float64))
     values: list[Any] = []
     for node, arrays in zip(network.nodes, learned, strict=True):
-        # A block that is a line leaves its operators to the base.
+        # A linear block inherits its operators from the base class.
         refuse_inherited(node.block, "to_onnx", ("forward",), general=Block)
         sources = [
             values[source] if source >= 0 else inputs[network.inputs[INPUT - source].name]

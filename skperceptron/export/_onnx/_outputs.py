@@ -1,6 +1,6 @@
-"""What exported models return: variables of skl2onnx, their types, and models inside of models.
+"""What exported models return: variables of skl2onnx, their types, and models inside models.
 
-This is the one module that knows private corners of skl2onnx.
+Apart from ``_ensembles``, only this module uses private functions of skl2onnx.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def number_type(is_float64: bool, shape: list[int | None]) -> Any:
 
 
 def parse_classifier(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
-    """Declare labels and probabilities, of a classifier that is not inside of another model.
+    """Declare labels and probabilities of a classifier.
 
-    There, other converters declare it without asking.
+    skl2onnx's converters of meta-estimators do not use this function for a classifier inside.
     """
     asked = scope.get_options(model, {"zipmap": True})
     scope.add_options(id(model), {"zipmap": asked["zipmap"]})
@@ -105,7 +105,7 @@ def classes_of(scope: Any, model: Any) -> Any:
 
 
 def write_classes(graph: Graph, codes: Value, classes: Any, variable: Any) -> None:
-    """Return labels, of their positions among the classes."""
+    """Write labels to a variable, given their positions among the classes."""
     if isinstance(variable.type, StringTensorType):
         table = graph.texts(classes)
     else:
@@ -114,9 +114,9 @@ def write_classes(graph: Graph, codes: Value, classes: Any, variable: Any) -> No
 
 
 def outputs_of(scope: Any, container: Any, model: Any, inputs: Sequence[Any]) -> list[Any]:
-    """Return the output variables of a model inside of another one.
+    """Return the output variables of a model inside another one.
 
-    Of a classifier these are labels and probabilities.
+    For a classifier these are labels and probabilities.
     """
     if is_classifier(model) or isinstance(model, Pipeline):
         for options in (scope, container):
@@ -125,7 +125,7 @@ def outputs_of(scope: Any, container: Any, model: Any, inputs: Sequence[Any]) ->
 
 
 def selection(members: Any, classes: Any) -> Floats:
-    """Return the matrix, (c, C), that puts a member's classes where they are among all."""
+    """Return the matrix, (c, C), that moves a member's classes to their places among all."""
     matrix = np.zeros((len(members), len(classes)))
     matrix[np.arange(len(members)), np.searchsorted(classes, members)] = 1
     return matrix

@@ -21,7 +21,7 @@ __all__ = [
 
 
 def scaler_shapes(operator: Any) -> None:
-    """Tell the type of scaled columns."""
+    """Set the type of scaled columns."""
     shape = [operator.inputs[0].get_first_dimension(), operator.raw_operator.n_features_in_]
     operator.outputs[0].set_type(number_type(numbers_are_float64(operator.inputs), shape))
 
@@ -37,7 +37,7 @@ def convert_scaler(scope: Any, operator: Any, container: Any) -> None:
 
 
 def preprocessor_shapes(operator: Any) -> None:
-    """Tell the type of prepared columns."""
+    """Set the type of prepared columns."""
     model = operator.raw_operator
     shape = [operator.inputs[0].get_first_dimension(), len(model.get_feature_names_out())]
     operator.outputs[0].set_type(number_type(np.dtype(model.dtype) == np.float64, shape))
@@ -56,7 +56,7 @@ def convert_preprocessor(scope: Any, operator: Any, container: Any) -> None:
         encoded = graph.concatenate(
             [part.to_onnx(graph, columns[part.position], name) for part, name in filled]
         )
-    # A number that is missing becomes the median, which is 0 in the end.
+    # A missing number is replaced by the median, which is scaled to 0.
     missing = graph.op("IsNaN", encoded)
     scaled = _scaled(graph, graph.where(missing, 0, encoded), model.scaler_)
     graph.write(graph.where(missing, 0, scaled), operator.outputs[0])
@@ -79,7 +79,7 @@ def _columns(graph: Graph, inputs: Any, n_columns: int) -> list[Value]:
 
 
 def _scaled(graph: Graph, X: Value, scaler: RobustSmoothClipScaler) -> Value:
-    """Return what a scaler makes of numbers, none of which is missing."""
+    """Return scaled numbers; none of the inputs is missing."""
     constant = scaler.scale_ == 0
     inverse = inverse_or_zero(scaler.scale_, graph.dtype)
     z = (X - np.where(constant, 0, scaler.center_)) * np.where(constant, 0, inverse)

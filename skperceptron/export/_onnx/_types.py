@@ -1,4 +1,4 @@
-"""What goes into an exported model: one array of numbers, or the columns of a table."""
+"""The inputs of an exported model: one array of numbers, or the columns of a table."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["UNKNOWN", "fed", "input_types"]
 #: The name of an array that is the only input.
 ONLY = "X"
 
-#: The text that stands for a missing one: that of no level.
+#: The text that stands for a missing one: it is not among the levels of a column.
 UNKNOWN = "\ufffd"
 
 
@@ -42,7 +42,7 @@ def input_types(X: Any) -> list[tuple[str, Any]]:
 
 
 def fed(X: Any, names: list[str]) -> dict[str, Any]:
-    """Return what a session is fed with: an array for each input, by its name."""
+    """Return an array for each input of a session, by its name."""
     if _is_one_array(X):
         X = _as_array(X)
         return {names[0]: _in_stored_dtype(X)}
