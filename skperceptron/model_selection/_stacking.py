@@ -87,7 +87,7 @@ TRAINING_ONLY = frozenset(
 WORKING_SET = 3 * 2**20
 
 #: The same with compiled steps, in which one member after another takes all steps of a window: this
-#: only limits the memory. (Twelve networks for a table, 5 MB, form one stack instead of three.)
+#: only limits the memory. (Twelve networks for a table, 5 MB, then form one stack.)
 COMPILED_SET = 16 * 2**20
 
 #: Name of the event that the user has ended a search.
