@@ -32,7 +32,7 @@ SUBJECTS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Read the command line and do what it asks for."""
+    """Read the command line, measure the subjects, and print and store the tables."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("subjects", nargs="*", metavar="subject", help=", ".join(SUBJECTS))
     parser.add_argument("--quick", action="store_true", help="small problems, once")

@@ -1,4 +1,4 @@
-"""What an activation costs in training, against the same network with ReLU."""
+"""Training time with each activation, compared with ReLU in the same network."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""This checkout of the package against another one: ``python -m benchmarks.against FOLDER``.
+"""Compare this checkout of the package with another: ``python -m benchmarks.against FOLDER``.
 
-Each checkout works in a process of its own and both take turns, so that a machine which slows
-down slows both. Steps run in NumPy unless ``--steps`` says otherwise.
+Each checkout runs in its own process and both take turns, so that a slower phase of the machine
+affects both. Training steps run in NumPy unless ``--steps`` says otherwise.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ THIS, THAT = "this checkout", "the other"
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Print milliseconds of both checkouts, and their ratio."""
+    """Print the milliseconds of both checkouts, and their ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="the other checkout")
     parser.add_argument("--repeats", type=int, default=40)
@@ -56,7 +56,7 @@ def _in_turns(
 ) -> dict[str, list[float]]:
     seconds: dict[str, list[float]] = {name: [] for name in running}
     for turn in range(repeats):
-        # Who begins changes, so that neither always follows the other.
+        # The first one alternates, so that neither always runs after the other.
         for name in list(running) if turn % 2 else reversed(list(running)):
             process = running[name]
             assert process.stdin is not None and process.stdout is not None
@@ -69,7 +69,7 @@ def _in_turns(
 def _worker(folder: Path, steps: str) -> Iterator[subprocess.Popen[str]]:
     limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     process = subprocess.Popen(
-        # This file of tasks for both: the other checkout may not have it.
+        # Both run this checkout's file of tasks: the other checkout may have none.
         [sys.executable, "-P", "-W", "ignore", tasks.__file__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

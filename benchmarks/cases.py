@@ -18,9 +18,9 @@ class Case:
     hidden : tuple of int
     batch_size : int
     epochs : int
-        Enough of them that starting up does not count.
+        Enough of them that the start of a fit is negligible.
     activation, solver : str
-        As ours are called.
+        Names as in skperceptron.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Case:
 
     @property
     def steps(self) -> int:
-        """Gradient steps of all epochs together."""
+        """Number of gradient steps in all epochs together."""
         return self.epochs * -(-self.n_rows // self.batch_size)
 
     @property
@@ -44,7 +44,7 @@ class Case:
         return [self.n_features, *self.hidden, self.n_classes]
 
     def shrunk(self) -> Case:
-        """Return a case that is over in a moment."""
+        """Return a small copy of the case, which takes a moment to train."""
         return replace(self, n_rows=min(self.n_rows, 3 * self.batch_size), epochs=1)
 
     def data(self, dtype: str = "float64") -> tuple[np.ndarray, np.ndarray]:

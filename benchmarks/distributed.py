@@ -1,9 +1,9 @@
 """One fit on 1, 2 and 4 workers of a Dask cluster: ``python -m benchmarks.distributed [--quick]``.
 
-Workers are processes of this machine with one thread each. For each network, mode and number of
-workers stands what a round costs: bytes, and milliseconds of computing, waiting for the slowest
-worker, and wire (serialisation, scheduler, sockets). Then a model of the wire, fitted to these
-points, is compared with them and carried to 1,000 workers.
+Workers are processes of this machine with one thread each. The first table has the cost of a round
+for each network, mode and number of workers: bytes, and milliseconds for computing, for waiting for
+the slowest worker, and for the wire (serialisation, scheduler, sockets). Then a model of the wire
+time is fitted to these points, compared with them, and extrapolated to 1,000 workers.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from skperceptron.distributed import fit
 
 WORKERS = [1, 2, 4]
 
-#: Features, hidden units, rows of a batch.
+#: Features, hidden units, rows per batch.
 NETWORKS = [(20, (64,), 200), (200, (512,), 1000), (500, (1024,), 2000)]
 
 
 @dataclass(frozen=True)
 class Point:
-    """What a round of a fit has cost.
+    """The measured cost of one round of a fit.
 
     Attributes
     ----------
@@ -51,12 +51,12 @@ class Point:
 
     @property
     def seconds(self):
-        """Those of the whole round."""
+        """Seconds of the whole round."""
         return self.compute + self.wait + self.wire
 
 
 def measure(client, mode, features, hidden, batch, n_rounds, repeats):
-    """Return the fastest of some fits."""
+    """Return the point of the fastest of some fits."""
     workers = len(client.nthreads())
     n_rows = batch * n_rounds if mode == "summed" else batch * 5
     X = da.random.RandomState(0).normal(size=(n_rows, features), chunks=(n_rows // 4, features))
@@ -73,18 +73,18 @@ def measure(client, mode, features, hidden, batch, n_rounds, repeats):
 
 
 def fitted_model(points):
-    """Return seconds a round, seconds a worker and seconds a byte, none of them negative."""
+    """Return seconds per round, per worker and per byte of the wire, none of them negative."""
     from scipy.optimize import nnls
 
     rows = np.array([[1.0, p.workers, p.n_bytes] for p in points])
     wire = np.array([p.wire for p in points])
-    # Relative deviations: small networks count as much as large ones.
+    # Least squares of relative deviations: small networks count as much as large ones.
     found, _ = nnls(rows / wire[:, None], np.ones(len(points)))
     return found
 
 
 def predicted(model, workers, n_bytes):
-    """Return the seconds of the wire in a round."""
+    """Return the wire time of a round, in seconds."""
     return float(np.dot(model, [1.0, workers, n_bytes]))
 
 
@@ -125,7 +125,7 @@ def main(arguments=None):
     print("\nOne client and W workers, by the model: seconds a round (of them computing)")
     print("parameters | mode | " + " | ".join(map(str, (10, 100, 1000))))
     for p in (p for p in points if p.workers == 1):
-        # A summed batch is divided among the workers; an epoch of equal shares is not longer.
+        # Summed: the workers divide a batch. Averaged: each has as many rows as the one measured.
         cells = []
         for workers in (10, 100, 1000):
             compute = p.compute / workers if p.mode == "summed" else p.compute

@@ -1,6 +1,6 @@
-"""Predictions of an exported network in onnxruntime beside ours: ``python -m benchmarks.exported``.
+"""Compare predictions in onnxruntime, after export, with ours: ``python -m benchmarks.exported``.
 
-Both use one thread. Times are the least of some calls.
+Both use one thread. Each time is the shortest of several calls.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ROWS = [1, 100, 10_000]
 
 
 def least(call, n_calls):
-    """Return microseconds of the fastest call."""
+    """Return the microseconds of the fastest call."""
     times = []
     for _ in range(n_calls):
         began = time.perf_counter()

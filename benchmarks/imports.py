@@ -1,4 +1,4 @@
-"""What a process waits for before the first fit: imports, in a fresh interpreter."""
+"""Import time in a fresh interpreter: the wait before a process can fit anything."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MODULES = {
 
 
 def tables(options: Options) -> list[Table]:
-    """Measure milliseconds."""
+    """Measure milliseconds per import."""
     here = {name: m for name, m in MODULES.items() if find_spec(m.partition(".")[0])}
     runs = {
         name: partial(in_own_process, seconds_of_import, module=module)
@@ -29,7 +29,7 @@ def tables(options: Options) -> list[Table]:
 
 
 def seconds_of_import(module: str) -> float:
-    """Import a module; run in a process of its own."""
+    """Return the seconds that an import takes; to be run in its own process."""
     start = time.perf_counter()
     import_module(module)
     return time.perf_counter() - start

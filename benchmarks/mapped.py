@@ -1,4 +1,4 @@
-"""One epoch on a memory-mapped file of 2 GB, and the memory that it takes."""
+"""Time and memory of one epoch on a memory-mapped file of 2 GB."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PEERS = {"skperceptron": skperceptron, "scikit-learn": scikit_learn}
 
 
 def tables(options: Options) -> list[Table]:
-    """Measure seconds, and megabytes beyond those before the fit, in a process of each peer."""
+    """Measure seconds and the megabytes that the fit adds, each peer in its own process."""
     n_rows = 5_000 if options.quick else 2_000_000_000 // (784 * 4)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.npy"
@@ -41,7 +41,7 @@ def write(path: Path, n_rows: int) -> None:
 
 
 def fit(peer: str, path: str) -> dict[str, float]:
-    """Fit a network to the file; run in a process of its own."""
+    """Fit a network to the file; to be run in its own process."""
     X = np.load(path, mmap_mode="r")
     y = (np.arange(len(X)) * 7919) % 10
     case = Case("mapped", len(X), X.shape[1], 10, (256, 128), 256, 1)

@@ -1,4 +1,4 @@
-"""How all subjects measure: contestants take turns, and medians count."""
+"""What all subjects measure with: the contestants take turns, and the medians are reported."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ Name = TypeVar("Name", bound=Hashable)
 OURS = "skperceptron"
 PRODUCTS = "products alone"
 
-#: Rows or members of a table, by name, and what was found for them.
+#: The rows of a table by name: for each row, its figures by column.
 Figures = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line asks for.
+    """The options of the command line.
 
     Attributes
     ----------
     repeats : int
     threads : int
-        Of BLAS and of PyTorch; JAX takes every core that the process may use.
+        Those of BLAS and of PyTorch; JAX uses every core that the process may use.
     quick : bool
-        Small problems: to see that everything works.
+        Whether problems are small, to check that everything works.
     only : tuple of str
         Peers to run; all, if empty.
     cases : tuple of str
@@ -48,29 +48,29 @@ class Options:
     cases: tuple[str, ...] = ()
 
     def chosen(self, contestants: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the contestants that were asked for; always ours."""
+        """Return the contestants selected by `only`, and always ours."""
         wanted = {OURS, *self.only} if self.only else set(contestants)
         return {name: run for name, run in contestants.items() if name in wanted}
 
 
 @dataclass
 class Table:
-    """What a subject has found.
+    """The results of a subject.
 
     Attributes
     ----------
     name : str
-        Of the files that it is stored in.
+        The name of the files in which it is stored.
     title : str
-        What the figures are, unit included.
+        What the figures are, with their unit.
     heading : str
-        Of the first column.
+        The heading of the first column.
     rows : dict
         Figures by row and column.
     ratios : dict
-        More columns: numbers without a unit.
+        Further columns: numbers without a unit.
     reference : str or None
-        The column that others are shown as multiples of, in brackets.
+        The column of which the others are shown as multiples, in brackets.
     """
 
     name: str
@@ -94,18 +94,18 @@ class Table:
         return lines
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what JSON stores."""
+        """Return the table as JSON stores it."""
         return asdict(self)
 
 
 class UnsupportedError(Exception):
-    """A contestant cannot do what it is asked to."""
+    """A contestant does not support a case."""
 
 
 def medians(contestants: Mapping[Name, Callable[[], float]], repeats: int) -> dict[Name, float]:
-    """Return the median of what each contestant measures of itself.
+    """Return the median of the times that each contestant returns, without unsupported ones.
 
-    They take turns, so that a busy moment of the machine hits all of them.
+    They take turns, so that a busy moment of the machine affects all of them.
     """
     found: dict[Name, list[float]] = {name: [] for name in contestants}
     for _ in range(repeats):
@@ -118,7 +118,7 @@ def medians(contestants: Mapping[Name, Callable[[], float]], repeats: int) -> di
 
 
 def ratio_to(column: str, rows: Figures, heading: str) -> Figures:
-    """Return, for each row that has both, how many times ours is of another column."""
+    """Return the ratio of our figure to that of another column, for each row with both."""
     return {
         name: {heading: row[OURS] / row[column]}
         for name, row in rows.items()
@@ -127,7 +127,7 @@ def ratio_to(column: str, rows: Figures, heading: str) -> Figures:
 
 
 def seconds_of(call: Callable[[], object], calls: int = 1) -> float:
-    """Return how long a call takes: the median of several."""
+    """Return the seconds that a call takes: the median of `calls` calls."""
     times = []
     for _ in range(calls):
         start = time.perf_counter()
@@ -149,10 +149,10 @@ def in_own_process(function: Callable[..., Any], **arguments: Any) -> Any:
 
 @contextmanager
 def peak_memory(every: float = 0.005) -> Iterator[dict[str, float]]:
-    """Find by how many megabytes the process grows at most while the body runs (Linux).
+    """Measure the largest growth of the process, in megabytes, while the body runs (Linux).
 
-    "private" counts what belongs to the process alone, "resident" also the pages of files that
-    the kernel keeps in memory and may drop at any time.
+    "private" counts the memory that belongs to this process alone; "resident" also counts pages of
+    files that the kernel keeps in memory and may drop at any time.
     """
     peaks = before = _resident()
     growth: dict[str, float] = {}
@@ -175,7 +175,7 @@ def peak_memory(every: float = 0.005) -> Iterator[dict[str, float]]:
 
 
 def _resident() -> dict[str, float]:
-    # ``resource`` knows one peak for the whole life of a process only.
+    # ``resource`` has only the peak over the whole life of a process.
     lines = Path("/proc/self/status").read_text().splitlines()
     kilobytes = {
         name: value.split()[0]

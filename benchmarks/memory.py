@@ -1,4 +1,4 @@
-"""By how much a fit lifts the memory of its process: copies of X would show."""
+"""The memory that a fit adds to its process: copies of X would show."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 def tables(options: Options) -> list[Table]:
-    """Measure megabytes beyond those before the fit, in a process of each fit."""
+    """Measure the megabytes that a fit adds, each fit in its own process."""
     n_rows = 2_000 if options.quick else 50_000
     rows: dict[str, dict[str, float]] = {}
     for kind, arguments in KINDS.items():
@@ -44,7 +44,7 @@ def fit(
     batch_size: int = 200,
     early_stopping: bool = False,
 ) -> dict[str, float]:
-    """Fit a network; run in a process of its own."""
+    """Fit a network; to be run in its own process."""
     rng = np.random.default_rng(0)
     X = np.asarray(rng.integers(0, 256, (n_rows, 784), dtype=np.uint8).astype(dtype), order=order)
     y = np.arange(n_rows) % 10

@@ -2,8 +2,9 @@
 
 Every peer gets the same data, batch size, number of epochs, initial scale and solver with
 scikit-learn's constants; it shuffles, gathers batches, and adds the L2 penalty (or weight
-decay) that scikit-learn has by default. What a peer does not have, it refuses. Time includes
-what a user waits for in ``fit``, but not imports, and, where said so, not compilation.
+decay) that scikit-learn has by default. A peer raises an error for a case that it does not
+support. Time includes all that a user waits for in ``fit``, but not imports and, where stated,
+not compilation.
 """
 
 from __future__ import annotations
@@ -62,20 +63,20 @@ def _fit_seconds(
 
 
 def skperceptron(case: Case, X: np.ndarray, y: np.ndarray, **options) -> float:
-    """Ours, dtype="auto" unless told otherwise, with compiled steps where there are any."""
+    """Ours, with dtype="auto" unless given, and with compiled steps where they are available."""
     from skperceptron import MLPSoftmaxClassifier
 
     return _fit_seconds(MLPSoftmaxClassifier, case, X, y, activation=case.activation, **options)
 
 
 def by_numpy_steps(case: Case, X: np.ndarray, y: np.ndarray, **options) -> float:
-    """Ours, without compiled steps."""
+    """Ours without compiled steps."""
     with patch.dict(os.environ, {"SKPERCEPTRON_STEPS": "numpy"}):
         return skperceptron(case, X, y, **options)
 
 
 def scikit_learn(case: Case, X: np.ndarray, y: np.ndarray, **options) -> float:
-    """``MLPClassifier``; it trains in the dtype of X."""
+    """``MLPClassifier``, which trains in the dtype of X."""
     from sklearn.neural_network import MLPClassifier
 
     if case.activation not in IN_SCIKIT_LEARN:
@@ -124,7 +125,7 @@ def _torch_model(case: Case):
 
 
 def pytorch_predictor(case: Case, dtype: str) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function that computes probabilities with PyTorch, NumPy to NumPy."""
+    """Return a function that computes probabilities with PyTorch, from and to NumPy arrays."""
     import torch
 
     model = _torch_model(case).to(getattr(torch, dtype)).eval()
@@ -137,7 +138,7 @@ def pytorch_predictor(case: Case, dtype: str) -> Callable[[np.ndarray], np.ndarr
 
 
 def jax_predictor(case: Case, dtype: str) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a compiled function that computes probabilities with JAX; it has float32 only."""
+    """Return a compiled function that computes probabilities with JAX, in float32 only."""
     import jax
 
     assert dtype == "float32"
@@ -151,7 +152,7 @@ def jax_predictor(case: Case, dtype: str) -> Callable[[np.ndarray], np.ndarray]:
 
 
 class JAX:
-    """A whole epoch compiled by XLA (float32); compilation is timed apart."""
+    """A whole epoch compiled by XLA (float32); compilation is timed separately."""
 
     def __init__(self) -> None:
         self.compile_seconds: dict[str, float] = {}
@@ -176,7 +177,7 @@ class JAX:
         ]
         if case.name not in self._epochs:
             start = time.perf_counter()
-            # The state of an epoch takes the place of that before.
+            # The new state overwrites that of the epoch before.
             jitted = jax.jit(_jax_epoch(case), donate_argnums=0)
             compiled = jitted.lower(state, inputs, targets, orders[0]).compile()
             self.compile_seconds[case.name] = time.perf_counter() - start
@@ -187,7 +188,8 @@ class JAX:
             state, loss = epoch(state, inputs, targets, order)
             float(loss)
         seconds = time.perf_counter() - start
-        # The shorter last batch would need a second compilation: it is left out and added here.
+        # The shorter last batch would need a second compilation: it is not trained, and its time
+        # is added here in proportion to its rows.
         return seconds * case.n_rows / (n_batches * case.batch_size)
 
 
@@ -263,7 +265,7 @@ def products_alone(case: Case, X: np.ndarray, y: np.ndarray) -> float:
 
 
 def available() -> dict[str, Peer]:
-    """Return the peers that are installed, ours first."""
+    """Return the installed peers, ours first."""
     from skperceptron.engine.compiled import is_available
 
     peers: dict[str, Peer] = {"skperceptron": skperceptron, "scikit-learn": scikit_learn}
@@ -278,7 +280,7 @@ def available() -> dict[str, Peer]:
 
 
 def limit_threads(threads: int) -> None:
-    """Tell PyTorch, which does not ask BLAS."""
+    """Limit PyTorch's own threads, which a limit on BLAS does not affect."""
     import torch
 
     torch.set_num_threads(threads)

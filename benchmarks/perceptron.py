@@ -12,7 +12,7 @@ from skperceptron import RosenblattPerceptron
 from .measuring import Figures, Options, Table, medians, seconds_of
 
 EPOCHS = 20
-#: Noise that makes the perceptron err on about a tenth and on almost half of the rows.
+#: Noise with which the perceptron errs on about a tenth or on almost half of the rows.
 NOISES = {"few": 2.5, "many": 20.0}
 
 
@@ -39,7 +39,7 @@ def tables(options: Options) -> list[Table]:
 
 
 def make_data(noise: float, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows and classes of a noisy plane."""
+    """Return random rows and their classes: the sides of a plane, with noise."""
     rng = np.random.RandomState(0)
     X = rng.standard_normal(shape)
     scores = X @ rng.standard_normal(shape[1])

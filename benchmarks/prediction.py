@@ -1,4 +1,4 @@
-"""``predict_proba`` of 1, 1,000 and 100,000 rows."""
+"""``predict_proba`` on 1, 1,000 and 100,000 rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .cases import CASES, Case
 from .measuring import OURS, Figures, Options, Table, medians, seconds_of
 from .peers import jax_predictor, pytorch_predictor
 
-#: Rows, and how often they are predicted at a time.
+#: Number of rows, and calls per measurement.
 SIZES = {1: 300, 1_000: 20, 100_000: 1}
 
 
@@ -45,7 +45,7 @@ def tables(options: Options) -> list[Table]:
 def predictors(
     case: Case, dtype: str, options: Options
 ) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
-    """Return what predicts probabilities, trained on X of the dtype that is predicted."""
+    """Return each peer's function for probabilities, after training on X of this dtype."""
     makers: dict[str, Callable] = {
         OURS: partial(fitted, "skperceptron", "MLPSoftmaxClassifier"),
         "scikit-learn": partial(fitted, "sklearn.neural_network", "MLPClassifier"),
@@ -58,6 +58,6 @@ def predictors(
 
 
 def fitted(module: str, name: str, case: Case, dtype: str) -> Callable[[np.ndarray], np.ndarray]:
-    """Return ``predict_proba`` of an estimator that was trained for a moment."""
+    """Return ``predict_proba`` of an estimator after a short fit."""
     estimator = getattr(import_module(module), name)(case.hidden, max_iter=1, random_state=0)
     return estimator.fit(*case.shrunk().data(dtype)).predict_proba

@@ -1,4 +1,4 @@
-"""What becomes of the tables: Markdown, JSON, and files that the documentation includes."""
+"""Write tables as Markdown, as JSON, and as files that the documentation includes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PACKAGES = ("skperceptron", "numpy", "scipy", "scikit-learn", "torch", "jax")
 
 
 def circumstances(options: Options) -> dict[str, Any]:
-    """Return when, where and with what was measured."""
+    """Return the date, machine, settings and versions of a measurement."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "processor": _processor(),
@@ -49,9 +49,9 @@ def markdown(table: Table) -> str:
 
 
 def restructured_text(table: Table, told: dict[str, Any]) -> str:
-    """Return a table as a directive."""
+    """Return a table as a reStructuredText directive."""
     rows = io.StringIO()
-    # A hyphen alone would become a bullet.
+    # A cell with only a hyphen would become a bullet.
     cells = [["\\-" if cell == "-" else cell for cell in row] for row in table.cells()]
     csv.writer(rows, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(cells)
     body = "".join(f"   {line}\n" for line in rows.getvalue().splitlines())
@@ -61,12 +61,12 @@ def restructured_text(table: Table, told: dict[str, Any]) -> str:
 
 
 def store_json(tables: Iterable[Table], told: dict[str, Any], path: Path) -> None:
-    """Write everything into one file."""
+    """Write the circumstances and all tables into one file."""
     path.write_text(json.dumps({**told, "tables": [t.as_dict() for t in tables]}, indent=2))
 
 
 def store_for_docs(tables: Iterable[Table], told: dict[str, Any], folder: Path) -> None:
-    """Write one file per table, and one that says where they were measured."""
+    """Write one file per table, and one with the circumstances."""
     folder.mkdir(parents=True, exist_ok=True)
     for table in tables:
         (folder / f"{table.name}.inc").write_text(restructured_text(table, told))

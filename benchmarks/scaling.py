@@ -13,33 +13,33 @@ from .training import compare
 ROWS = (1_000, 10_000, 100_000, 1_000_000)
 #: Widths of two hidden layers: with 784 inputs, 1e5 to 1e7 parameters.
 WIDTHS = (111, 290, 688, 1_437, 2_790)
-#: Rows that are visited, and epochs, at least, for one measurement of each: what a fit does once is
-#: no part of the growth.
+#: Least number of row visits and of epochs in a measurement of `over_rows`, so that the fixed cost
+#: of a fit is negligible.
 VISITS, EPOCHS = 300_000, 3
 
 
 def tables(options: Options) -> list[Table]:
     """Measure nanoseconds per row, and picoseconds per row and parameter."""
     if not options.only:
-        # JAX would compile for minutes.
+        # Without JAX, which would compile for minutes.
         options = replace(options, only=("scikit-learn", "PyTorch", PRODUCTS))
     return [over_rows(options), over_parameters(options)]
 
 
 def over_rows(options: Options) -> Table:
-    """Return the time per row of data sets that differ in nothing but their rows."""
+    """Return the time per row of data sets that differ only in their number of rows."""
     cases = {
         f"{n:,}": Case(f"{n:,}", n, 50, 10, (100,), 200, max(EPOCHS, VISITS // n))
         for n in (ROWS[:2] if options.quick else ROWS)
     }
-    # Every case has whole batches.
+    # Every case has whole batches: a step always has `batch_size` rows.
     rows = _scaled(cases, options, lambda case: 1e3 / case.batch_size)
     title = "Rows: nanoseconds per row, 50-100-10 units, batches of 200"
     return Table("scaling_rows", title, "rows", rows)
 
 
 def over_parameters(options: Options) -> Table:
-    """Return the time per row and parameter of networks that differ in their width."""
+    """Return the time per row and parameter of networks that differ only in their width."""
     cases = {}
     for width in WIDTHS[:2] if options.quick else WIDTHS:
         n_parameters = _n_parameters(width)
@@ -60,7 +60,7 @@ def _n_parameters(width: int) -> int:
 def _scaled(
     cases: dict[str, Case], options: Options, factor_of: Callable[[Case], float]
 ) -> Figures:
-    """Return step times of float32 data in another unit."""
+    """Return step times on float32 data, multiplied by each case's factor."""
     return {
         name: {peer: factor_of(cases[name]) * time for peer, time in times.items()}
         for name, times in compare(cases, options, "float32").items()

@@ -1,14 +1,13 @@
 """Time whole grid searches, side by side: ``python -m benchmarks.search [data ...] [options]``.
 
-3 activations x 4 hidden sizes x 3 alphas x 5 folds: 180 networks on each data set, searched by
-``StackedGridSearchCV``, by ``GridSearchCV`` over our network and by ``GridSearchCV`` over
-scikit-learn's. Each search runs in a process of its own, with workers that are warm unless
-``--cold`` asks for the first search of a process, once for each number of workers; the best
-counts. Memory is by how much the search lifts the peak of its process, and the peaks of its
-workers.
+Each search trains 180 networks on a data set (3 activations x 4 hidden sizes x 3 alphas x 5
+folds): ``StackedGridSearchCV``, ``GridSearchCV`` over our network, and ``GridSearchCV`` over
+scikit-learn's. It runs in its own process, once for each number of workers, and the fastest number
+is reported. Workers are warmed up first; with ``--cold``, the time is that of the first search of a
+process. Memory is the growth of the process's peak plus the peaks of its workers.
 
 ``--scaling`` times stacked and ordinary searches with 10 to 10,000 fits instead; ``--plot`` draws
-that (it needs matplotlib).
+these times (it needs matplotlib).
 """
 
 from __future__ import annotations
@@ -49,12 +48,12 @@ GRID = {
     "alpha": [1e-4, 1e-3, 1e-2],
 }
 PEERS = ("stacked", "GridSearchCV", "scikit-learn")
-#: Fits of a scaling run: five folds each.
+#: Numbers of fits in the scaling runs, each with five folds.
 FITS = (10, 30, 100, 300, 1_000, 3_000, 10_000)
 
 
 def search_of(peer: str, data: str, grid: dict[str, Any], n_jobs: int, epochs: int) -> Any:
-    """Return an unfitted search, five-fold, without a final fit."""
+    """Return an unfitted search with five folds, without a final fit."""
     ours = MLPBinaryClassifier if data == "breast_cancer" else MLPSoftmaxClassifier
     network = (MLPClassifier if peer == "scikit-learn" else ours)(
         batch_size=32, max_iter=epochs, tol=0, n_iter_no_change=epochs, random_state=0
@@ -64,10 +63,10 @@ def search_of(peer: str, data: str, grid: dict[str, Any], n_jobs: int, epochs: i
 
 
 def warm_up(peer: str, data: str, n_jobs: int, X: Any, y: Any) -> None:
-    """Let each worker start, and import all that a search needs."""
+    """Start all workers and let them import what a search needs."""
     small = {"alpha": np.geomspace(1e-4, 1, 18).tolist(), "hidden_layer_sizes": [(2,), (3,)]}
     search = search_of(peer, data, small, n_jobs, 1)
-    # Once the first worker may take all before the second has come up.
+    # In a single round, the first worker might take all tasks before the second has started.
     for _ in range(3):
         Parallel(n_jobs)(delayed(clone(search).set_params(n_jobs=1).fit)(X, y) for _ in range(4))
         search.fit(X, y)
@@ -100,7 +99,7 @@ def compare(options: argparse.Namespace) -> dict[str, dict[str, dict[str, float]
     for data in options.data:
         ways = [(peer, n_jobs) for peer in options.only for n_jobs in options.jobs]
         runs: dict[tuple[str, int], list[dict[str, float]]] = {way: [] for way in ways}
-        # In turns, so that a busy moment of the machine hits all of them.
+        # They take turns, so that a busy moment of the machine affects all of them.
         for _ in range(options.repeats):
             for peer, n_jobs in ways:
                 task = {"peer": peer, "data": data, "grid": GRID, "n_jobs": n_jobs}
@@ -118,7 +117,7 @@ def compare(options: argparse.Namespace) -> dict[str, dict[str, dict[str, float]
 
 
 def table(results: dict[str, dict[str, dict[str, float]]]) -> str:
-    """Return a Markdown table: seconds, multiples of ours, workers, memory."""
+    """Return a Markdown table of seconds, multiples of ours, workers and memory."""
     peers = list(dict.fromkeys(peer for row in results.values() for peer in row))
     lines = [f"| 180 fits on | {' | '.join(peers)} |", "|---" * (len(peers) + 1) + "|"]
     for data, row in results.items():
@@ -151,7 +150,7 @@ def scale(options: argparse.Namespace) -> dict[str, dict[str, dict[str, float]]]
 
 
 def draw(results: dict[str, dict[str, dict[str, float]]], path: Path) -> None:
-    """Plot the time per fit over the number of fits."""
+    """Plot time per fit, and memory, over the number of fits."""
     from matplotlib import pyplot as plt
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
@@ -181,7 +180,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to store the figures")
     parser.add_argument("--plot", type=Path, help="where to draw the scaling")
     options = parser.parse_args()
-    # An ordinary search takes as long per fit from the start.
+    # The time per fit of an ordinary search does not depend on the number of fits.
     options.most = {"stacked": FITS[-1], "GridSearchCV": 1_000}
     results = scale(options) if options.scaling else compare(options)
     if not options.scaling:

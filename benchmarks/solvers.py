@@ -1,4 +1,4 @@
-"""Adam and SGD with Nesterov's momentum, as scikit-learn has them by default."""
+"""Adam and SGD with Nesterov's momentum, with scikit-learn's default settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sparse input like that of 20newsgroups: training that densifies nothing."""
+"""Training on sparse input like that of 20newsgroups, without making it dense."""
 
 from __future__ import annotations
 

