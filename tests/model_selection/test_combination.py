@@ -1,4 +1,4 @@
-"""Temperatures and weights against other ways to the same minimum."""
+"""Temperatures and weights, compared with those that other methods find at the same minimum."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ RNG = np.random.RandomState(0)
 
 
 def on_the_simplex(objective, n_arms):
-    """Return the minimum over non-negative weights with the sum 1, by a general solver."""
+    """Return the minimum over non-negative weights with sum 1, found by a general solver."""
     found = minimize(
         objective,
         np.full(n_arms, 1 / n_arms),
@@ -190,7 +190,7 @@ def test_blend_of_probabilities_is_calibrated_and_of_several_labels_too():
 
 def test_columns_count_in_units_of_their_deviation():
     y = RNG.normal(size=(200, 2))
-    # Each arm knows one column.
+    # Each arm predicts one column exactly, and 0 for the other.
     arms = np.stack([y * [1, 0], y * [0, 1]])
     for units in ([1, 1], [1, 1e6]):
         assert_allclose(
@@ -223,7 +223,7 @@ def test_targets_of_a_fold_decide_nothing_about_the_blend_of_its_rows():
     after = blended_without_own_fold(learn, predictions, others, weight, groups)
     assert_array_equal(before[groups == 1], after[groups == 1])
     assert not np.allclose(before[groups == 0], after[groups == 0])
-    # A single fold has no others.
+    # With a single fold there are no others to learn from: it uses all rows.
     alone = blended_without_own_fold(learn, predictions, y, weight, np.zeros(40, dtype=int))
     expected = learn(predictions, y, weight)
     assert isinstance(expected, Blend)

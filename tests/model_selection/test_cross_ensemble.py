@@ -145,7 +145,7 @@ def test_numbers_are_weighted_means():
     assert_allclose(ensemble.predict(XR), mean)
     spread = np.tensordot(ensemble.weights_, ((members - mean) ** 2).mean(axis=1), axes=1)
     assert_allclose(ensemble.predict(XR, return_std=True)[1], np.sqrt(spread))
-    # The last arm is nothing but the mean of y: it has no say.
+    # The last arm predicts little more than the mean of y: its weight is close to 0.
     assert ensemble.weights_[2] < 0.05
     assert ensemble.score(XR, YR) == r2_score(YR, ensemble.predict(XR))
 
@@ -251,7 +251,7 @@ def test_members_keep_their_own_rules_of_early_stopping():
     assert all(member.n_iter_ < 20 for member in stopped)
     assert all(member.n_iter_ == 20 for member in free)
     assert len(stopped[0].validation_scores_) == stopped[0].n_iter_
-    # The whole fold has been trained on: no part was split off.
+    # All training rows of the fold were used: no validation rows were split off.
     assert stopped[0].t_ == stopped[0].n_iter_ * len(ensemble.splits_[0][0])
     alone = classifier(restore_best=False).fit(X, Y)
     assert alone.validation_loss_curves_[0][0] is None
@@ -411,7 +411,7 @@ def test_what_cannot_be_combined_is_refused_in_one_sentence():
 
 
 class NoProbabilities(LogisticRegression):
-    """A classifier that says no more than labels."""
+    """A classifier that predicts labels only."""
 
     predict_proba = property()
 

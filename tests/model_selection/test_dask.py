@@ -12,7 +12,7 @@ pytest.importorskip("distributed")
 
 
 class Client:
-    """Stands for a client of Dask; what is submitted waits."""
+    """Stands in for a Dask client; a submitted call runs when its result is requested."""
 
     def __init__(self):
         self.submitted = []
@@ -30,7 +30,7 @@ class Future:
         return self.function(*self.arguments)
 
 
-# What the sender knows futures by.
+# The sender recognises futures by the name of their class and module.
 Future.__module__ = "distributed.client"
 
 

@@ -124,7 +124,7 @@ def test_mean_and_spread_of_the_largest_numbers_do_not_overflow():
 def test_means_of_numbers_on_both_sides_of_the_bound_agree(dtype):
     below = np.array([[0.3, 0.8], [0.2, 0.9], [0.1, 0.7]], dtype=dtype) / 8
     assert_array_equal(mean_of(list(below)), below.mean(axis=0))
-    # A power of two that changes no digit, but lets sums of three overflow.
+    # Scaling by a power of two changes no digit, but this one makes sums of three overflow.
     exponent = np.finfo(dtype).maxexp + 2
     assert_array_equal(mean_of(np.ldexp(below, exponent)), np.ldexp(below.mean(axis=0), exponent))
 

@@ -14,7 +14,7 @@ def tasks(n_arms, n_folds, units):
 
 
 def work_of(pieces, n_workers):
-    """Return what each worker gets, the next piece going to whoever is free."""
+    """Return each worker's number of tasks if the next piece goes to the least busy worker."""
     busy = [0] * n_workers
     for piece in pieces:
         busy[busy.index(min(busy))] += len(piece)

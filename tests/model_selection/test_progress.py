@@ -1,4 +1,4 @@
-"""Progress of stacks: told to callbacks and printed while networks train."""
+"""Progress of stacks: reported to callbacks and printed while networks train."""
 
 import re
 
@@ -34,7 +34,7 @@ GRID = {"alpha": [0, 1], "max_iter": [4, 6]}
 
 
 class Noting(Callback):
-    """Notes what it is told, with the number of epochs that had been trained by then."""
+    """Notes each call, with the number of epochs trained so far."""
 
     def __init__(self, max_propagation_depth=1, clock=None):
         self.max_propagation_depth = max_propagation_depth
@@ -57,7 +57,7 @@ class Noting(Callback):
 
 
 class Plain(Callback):
-    """Notes names of tasks, and whether they report; it is not handed on."""
+    """Notes the names and reports of tasks; it is not passed on to inner estimators."""
 
     def setup(self, estimator, context):
         self.told = []
@@ -68,7 +68,7 @@ class Plain(Callback):
 
 @pytest.fixture
 def epochs_run(monkeypatch):
-    """Return what tells how many epochs stacks have trained."""
+    """Return a function that returns how many epochs stacks have trained."""
     run, counted = _stacking.Stack.run_epoch, []
 
     def counting(stack):
@@ -101,7 +101,7 @@ def test_callbacks_of_a_search_hear_of_each_epoch_of_each_network_as_it_ends(epo
     assert told["end", "fit"] == told["begin", "fit"] == 12 + 1
     times = [event[3] for event in noting.told if event[:2] == ("end", "epoch")]
     assert times == sorted(times) == sorted([1, 2, 3, 4] * 12 + [5, 6] * 6)
-    # What ends early is told early.
+    # The end of a network is reported when it ends, not at the end of its stack.
     ends = [event[3] for event in noting.told if event[:2] == ("end", "fit")]
     assert ends == [4] * 6 + [6] * 7
 
@@ -165,7 +165,7 @@ def test_results_are_the_same_with_and_without_progress(capsys):
 @pytest.mark.usefixtures("eager_workers")
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_lines_tell_each_network_and_stack(capfd, n_jobs):
-    # Workers of another test would print where that one looks.
+    # Worker processes that another test has started would print to that test's output.
     get_reusable_executor().shutdown(wait=True)
     alphas = np.linspace(0, 1, 10).tolist()
     StackedGridSearchCV(

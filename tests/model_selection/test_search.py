@@ -54,7 +54,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Got .*batch_size.* larger than:UserWarning"),
 ]
 
-# 83 rows in three folds: no two counts agree with a batch, and the folds are ragged.
+# With 83 rows in three folds, the folds differ in size, and none is a whole number of batches.
 X, Y = make_classification(83, 6, n_informative=4, n_classes=2, random_state=0)
 _, Y3 = make_classification(83, 6, n_informative=4, n_classes=3, random_state=1)
 XR, YR = make_regression(83, 6, n_targets=2, noise=1.0, random_state=0)
@@ -78,7 +78,7 @@ class Faulty(Activation):
 
 
 class Counting(TransformerMixin, BaseEstimator):
-    """Note each fit."""
+    """A scaler that notes each fit."""
 
     fits = []
 
@@ -118,7 +118,7 @@ def assert_same_results(ordinary, stacked):
 
 
 def assert_same_search(estimator, grid, X, y, fit_params=None, **options):
-    """Search both ways; scores on all splits must agree, to rounding. Return the stacked one."""
+    """Check that both searches have the same scores on all splits; return the stacked one."""
     options = {"cv": 3, "refit": False, "return_train_score": True} | options
     ordinary = GridSearchCV(estimator, grid, **options).fit(X, y, **(fit_params or {}))
     stacked = StackedGridSearchCV(estimator, grid, **options).fit(X, y, **(fit_params or {}))
@@ -235,7 +235,8 @@ def test_pipelines_have_the_same_scores(n_jobs):
 @pytest.mark.usefixtures("eager_workers")
 def test_workers_may_be_processes():
     pipeline = Pipeline([("scale", StandardScaler()), ("net", BINARY)])
-    # Workers need not find classes of this module, so it is one of the package that fails.
+    # Worker processes may be unable to import this module: the activation that fails, ELU(-1.0), is
+    # one of the package.
     grid = on_last_step({"activation": ["tanh", ELU(-1.0)], "solver": ["adam", "lbfgs"]})
     with pytest.warns(FitFailedWarning, match="alpha"):
         search = assert_same_search(pipeline, grid, X, Y, n_jobs=2, cv=2)
@@ -336,7 +337,7 @@ def test_values_that_have_passed_are_not_checked_again(monkeypatch):
     search = StackedGridSearchCV(BINARY, grid, cv=2, refit=False)
     with pytest.warns(FitFailedWarning, match="4 fits failed"):
         search.fit(X, Y)
-    # Each value once, but for those that fail.
+    # Each value is checked once, except those that fail.
     news = [(0, "tanh"), (1.0, "tanh"), *[(-1, "tanh")] * 2, (0, "relu"), *[(-1, "relu")] * 2]
     assert sorted(checked) == sorted(news)
     assert np.isnan(search.cv_results_["mean_test_score"]).sum() == 2
@@ -391,7 +392,7 @@ def test_second_interruption_ends_the_search_and_keeps_what_is_finished(
     refit = True if scoring is None else "accuracy"
     search = StackedGridSearchCV(BINARY, grid, cv=2, scoring=scoring, refit=refit)
     for _ in range(2):
-        # The search before has no part in it.
+        # The second search ignores the results of the first.
         with monkeypatch.context() as patch:
             interrupt_at(patch, *calls)
             with pytest.warns(UserWarning, match="Search ended by user. 2 of 4 fits are kept"):
@@ -401,7 +402,7 @@ def test_second_interruption_ends_the_search_and_keeps_what_is_finished(
             if "_test_" in name and "rank" not in name:
                 assert np.isnan(values[0]) and np.isfinite(values[1])
         assert search.best_params_ == {"hidden_layer_sizes": (5,)}
-        # The last fit, which belongs to the best one that is kept, takes place.
+        # The final fit, with the best of the kept candidates, takes place.
         assert search.best_estimator_.n_iter_ == QUICK["max_iter"]
 
 
@@ -441,7 +442,7 @@ def test_interruption_while_the_last_fit_takes_place_ends_that_fit(monkeypatch):
 
 
 class Impatient(Callback):
-    """Presses the interrupt key in the second epoch of networks with this `alpha`."""
+    """Interrupts like a user, in the second epoch of networks with this `alpha`."""
 
     def __init__(self, alpha=1):
         self.alpha = alpha
@@ -597,7 +598,7 @@ def test_workers_are_given_shares_of_all_networks_and_the_longest_work_first():
         assert sorted(i for piece in found for i in piece) == list(range(len(calls)))
         return [(calls[piece[0]].n_units, len(piece)) for piece in found]
 
-    # Four kinds for two workers need not be split, a single one must be.
+    # Four kinds of networks are enough for two workers without a split; a single kind is split.
     assert pieces([4, 8, 16, 32], 45, 2) == [(32, 45), (16, 45), (8, 45), (4, 45)]
     assert pieces([4], 45, 2) == [(4, 23), (4, 22)]
     assert pieces([4], 20, 8) == [(4, 15), (4, 5)]
@@ -628,7 +629,7 @@ def test_fit_times_are_shares_of_the_time_that_was_taken(monkeypatch):
 
     def slow_run(*args):
         run(*args)
-        # So long that what the search itself takes, by the real clock, is nothing.
+        # So long that the real time of the search itself is negligible.
         clock.now += 6e12
         n_stacks.append(1)
 
@@ -638,7 +639,7 @@ def test_fit_times_are_shares_of_the_time_that_was_taken(monkeypatch):
     pipeline = Pipeline([("scale", StandardScaler()), ("net", BINARY)])
     grid = on_last_step({"alpha": [0, 1], "max_iter": [1, 60]})
     search = StackedGridSearchCV(pipeline, grid, cv=3, refit=False).fit(X, Y)
-    # Of 61 epochs, a network of 60 took 60.
+    # Times are divided by epochs: of 61 epochs, the network with max_iter=60 took 60.
     fit_times = search.cv_results_["mean_fit_time"]
     assert_allclose(fit_times / fit_times.sum(), np.array([1, 60, 1, 60]) / 122)
     assert_allclose(3 * fit_times.sum(), 6e12 * len(n_stacks))
@@ -698,7 +699,7 @@ def test_parameters_of_training_only_are_not_read_by_the_check_of_the_data():
                 return super().__getattribute__(name)
 
             def __sklearn_tags__(self):
-                # Hidden sizes tell whether there is a transform, which is nothing to the check.
+                # The tags read the hidden sizes only to say whether there is a transform.
                 before = "hidden_layer_sizes" in read
                 tags = super().__sklearn_tags__()
                 if not before:

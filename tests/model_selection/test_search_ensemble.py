@@ -1,4 +1,4 @@
-"""refit="ensemble": the results of scikit-learn, and the best combination of what was fitted."""
+"""refit="ensemble": scikit-learn's results, and the best combination of the fitted models."""
 
 import pickle
 
@@ -99,7 +99,7 @@ def test_its_ensemble_can_be_fitted_again():
     assert isinstance(ensemble, StackedCrossEnsembleRegressor)
     again = clone(ensemble).fit(XR, YR)
     assert again.params_ == ensemble.params_
-    # The search has a seed in each network, and an ensemble draws one for each.
+    # Their members differ: the search seeds all networks alike, the ensemble draws a seed for each.
     assert abs(again.oof_score_ - ensemble.oof_score_) < 0.2
 
 
@@ -130,7 +130,7 @@ def test_several_metrics_rank_by_the_first():
 
     found = search(scoring=both).fit(X, Y)
     assert found.score(X, Y) == accuracy_score(Y, found.predict(X))
-    # A metric may have that name: then scikit-learn's meaning counts.
+    # If a metric is named "ensemble", `refit` names that metric, as in scikit-learn.
     named = {"ensemble": make_scorer(accuracy_score)}
     assert type(search(scoring=named).fit(X, Y).best_estimator_) is MLPSoftmaxClassifier
 
@@ -162,7 +162,7 @@ def test_candidates_that_fail_are_left_out():
 
 
 class FailsOnSomeRows(Ridge):
-    """Has failed on one split of each candidate."""
+    """Fails on the split whose training rows include the first row."""
 
     def fit(self, X, y, sample_weight=None):
         if (X == XR[0]).all(axis=1).any():

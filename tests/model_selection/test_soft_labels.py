@@ -1,4 +1,4 @@
-"""Rows of probabilities in the place of labels: what cross ensembles make of them."""
+"""Cross ensembles trained on rows of probabilities in place of labels."""
 
 import pickle
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 X, LABELS = load_iris(return_X_y=True)
 RNG = np.random.RandomState(0)
-#: What a teacher may say: mostly the truth.
+#: Probabilities like those of a teacher: mostly right.
 SOFT = 0.7 * np.eye(3)[LABELS] + 0.3 * RNG.dirichlet([1, 1, 1], len(X))
 ARMS = {"alpha": [1e-3, 10.0]}
 

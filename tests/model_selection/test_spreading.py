@@ -22,18 +22,18 @@ NETWORK = MLPBinaryClassifier((4,), max_iter=4, n_iter_no_change=5, random_state
 
 @pytest.fixture
 def none_running(monkeypatch):
-    """Let it look as if no worker were running, whatever other tests have started."""
+    """Pretend that no worker is running, whatever other tests have started."""
     monkeypatch.setattr(spreading, "active_children", list)
 
 
 def turn_to(monkeypatch, seconds):
-    """Let the clock show these times, one after another."""
+    """Let the clock return these times, one after another."""
     times = iter(seconds)
     monkeypatch.setattr(spreading, "time", SimpleNamespace(perf_counter=lambda: next(times)))
 
 
 def spread(n_tasks=4, expected=0.0, **options):
-    """Spread tasks over two workers; tell of each whether it has run here."""
+    """Spread tasks over two workers; return for each task whether it ran in this process."""
     workers = Workers(2)
     with workers:
         tasks = (delayed(os.getpid)() for _ in range(n_tasks))
@@ -56,7 +56,7 @@ def test_long_work_starts_workers_at_once():
 
 @pytest.mark.usefixtures("none_running")
 def test_work_that_turns_out_to_be_long_starts_workers_on_the_way(monkeypatch):
-    # By this clock each task takes a second. Two workers save half of those to come.
+    # By this clock each task takes a second. Two workers halve the time of the remaining tasks.
     turn_to(monkeypatch, range(100))
     monkeypatch.setattr(spreading, "START", 1.25)
     assert spread(3) == [True] * 3

@@ -1,4 +1,4 @@
-"""Threads of workers and of BLAS: who gets how many."""
+"""How many threads workers and BLAS get."""
 
 import numpy as np
 import pytest

@@ -170,7 +170,7 @@ def test_halving_refuses_rounds_in_which_a_part_of_a_split_would_have_no_rows(cv
 )
 def test_signatures_are_scikit_learns(ours, theirs):
     names = set(inspect.signature(theirs).parameters) - {"fit_params"}
-    # Where scikit-learn's functions have none.
+    # scikit-learn's functions have no parameter `callbacks`.
     assert set(inspect.signature(ours).parameters) - {"callbacks"} == names
 
 

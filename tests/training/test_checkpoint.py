@@ -1,4 +1,4 @@
-"""Checkpoint files are whole or refused; a killed fit ends with the bits it would have had."""
+"""Incomplete checkpoint files are refused; a killed fit resumes with the same bits."""
 
 import os
 import shutil
@@ -67,8 +67,8 @@ def assert_same_model(found, expected):
 
 
 def die_and_resume(model, path, X=X, Y=Y, at=5, **data):
-    """Fit with a power cut, then again; return the model that comes of it."""
-    # What saves comes last: the cut loses the epoch in which it falls.
+    """Fit until a power cut, then resume; return the resumed model."""
+    # Checkpoints are called after other callbacks: the epoch of the cut is lost.
     first = clone(model).set_params(callbacks=[Checkpoint(path), Dies(at)])
     with pytest.raises(SystemError):
         first.fit(X, Y, **data)
@@ -104,14 +104,14 @@ def test_resumed_fit_has_the_bits_of_the_uninterrupted_one(options, random_state
         return clone(model).set_params(random_state=state)
 
     if random_state is None:
-        # It means NumPy's global generator.
+        # None means NumPy's global generator.
         np.random.seed(3)
         expected = seeded(None).fit(X, Y)
         np.random.seed(3)
         path = tmp_path / "fit.npz"
         with pytest.raises(SystemError):
             seeded(None).set_params(callbacks=[Checkpoint(path), Dies(4)]).fit(X, Y)
-        # The file tells what began the fit, whatever has been drawn since.
+        # The file records the generator at the start of the fit, whatever was drawn since.
         found = seeded(None).set_params(callbacks=[Checkpoint(path)]).fit(X, Y)
     else:
         expected = seeded(3).fit(X, Y)
@@ -354,7 +354,7 @@ def test_numbers_of_numpy_are_saved_as_plain_ones(tmp_path):
     assert load(tmp_path / "s.npz").numbers == {"a": 3, "b": 0.5}
 
 
-# Values that a file with a right seal may hold.
+# Forged values in a file with a valid seal.
 
 FORGED = {
     "verdict": ("verdict", "win"),
@@ -450,7 +450,7 @@ def forge_array(state, name, change):
 
 @pytest.fixture(scope="module")
 def saved_fit(tmp_path_factory):
-    """A fit that holds all that a file can hold, and the files that it has left."""
+    """Return a fit that uses everything a file can hold, and the files that it has left."""
     folder = tmp_path_factory.mktemp("fit")
     model = MLPSoftmaxClassifier(
         **OPTIONS | {"max_iter": 3}, early_stopping=True, dropout=0.2, averaging="ema"
@@ -488,7 +488,7 @@ def test_rows_of_another_split_are_refused(saved_fit, tmp_path):
         clone(model).set_params(callbacks=[Checkpoint(tmp_path / "fit.npz")]).fit(X, Y)
 
 
-# What only decides how long a fit goes on.
+# Parameters that only decide how long a fit goes on.
 
 PROLONGED = {
     "more epochs": ({"max_iter": 3}, {"max_iter": 9}),
@@ -552,7 +552,7 @@ def test_a_prolonged_fit_has_the_bits_of_one_that_was_longer_at_once(
 
 
 class OfItsOwn(TimeSchedule):
-    """A schedule that does not say that it reads the number of epochs."""
+    """A schedule that does not declare that it reads the number of epochs."""
 
     def factor(self, times, n_epochs):
         return 1 - times / n_epochs
@@ -979,7 +979,7 @@ SCRIPT = """
 
 @pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
 def test_a_fit_killed_at_any_moment_ends_with_the_same_bits(tmp_path):
-    """Twenty times at random after an epoch's end; and at each stage of writing the file."""
+    """It is killed twenty times at random after an epoch, and at each stage of saving a file."""
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(SCRIPT))
     root = str(Path(sys.modules["skperceptron"].__file__).parents[1])
@@ -992,7 +992,7 @@ def test_a_fit_killed_at_any_moment_ends_with_the_same_bits(tmp_path):
         check=True,
         timeout=300,
     )
-    # Between the two moves there is no file but the one before.
+    # Killed between the two moves, the fit leaves only the previous file, under another name.
     lines = done.stdout.splitlines()
     assert lines == ["20", "True True", "True True", "True True", "True True", "True False"]
     same_arrays(tmp_path / "resumed.npz", tmp_path / "whole.npz")

@@ -43,7 +43,7 @@ both_dtypes = pytest.mark.parametrize("dtype", DTYPES)
 
 @pytest.fixture
 def programs(monkeypatch):
-    """Return the programs that are made while a test runs."""
+    """Return the list of programs that are made while a test runs."""
     made = []
 
     def make(self, *args):
@@ -56,7 +56,7 @@ def programs(monkeypatch):
 
 
 def learned(model):
-    """Return all that a fit has found out about the data, and the losses on the way."""
+    """Return all learned parameters of a fit and its loss curve, in one array."""
     names = ("coefs_", "intercepts_", "activation_parameters_", "normalization_parameters_")
     arrays = [np.ravel(array) for name in names for array in getattr(model, name, ())]
     return np.concatenate([*arrays, model.loss_curve_])
@@ -99,7 +99,7 @@ def test_losses(task, dtype, monkeypatch, programs):
         programs.clear()
         make = partial(cls, loss=loss, dtype=dtype, **OPTIONS)
         assert_both_ways_agree(make, X, y, monkeypatch=monkeypatch)
-        # Huber's loss in the target's units divides floats by doubles: that is left to NumPy.
+        # Huber's loss in the target's units divides float32 by float64, which is left to NumPy.
         may_call = loss == "huber" and dtype == "float32"
         assert may_call or not any(program.n_python_calls for program in programs)
 
@@ -245,7 +245,7 @@ def test_networks_of_tables_need_no_python(cls, preset, monkeypatch, programs):
 
 @pytest.fixture
 def set_team(monkeypatch):
-    """Return what says which threads train networks of any size; all rows of tables are divided."""
+    """Return a function that sets the team of threads for networks and tables of any size."""
     if not has_teams():
         pytest.skip("there are no teams")
     monkeypatch.setattr("skperceptron.engine.compiled.layout.WORTH_DIVIDING", 1)

@@ -1,4 +1,4 @@
-"""Rows of X and y on their way into a batch: the right ones, in any storage, never all at once."""
+"""Rows of X and y are gathered into batches: the right ones, in any storage, never all at once."""
 
 import numpy as np
 import pytest

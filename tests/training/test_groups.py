@@ -1,4 +1,4 @@
-"""Parts of the parameters with a learning rate, a decay and a penalty of their own."""
+"""Groups of parameters with their own learning rate, decay and penalty."""
 
 import numpy as np
 import pytest
@@ -136,7 +136,7 @@ def test_gradient_of_the_whole_objective_has_the_groups_penalties():
     one = member([group(BIASES, penalty=3.0), group(slice(0, 4), penalty=0.5)], alpha=2.0)
     objective = Objective(NETWORK, one, TrainingSet(X, Targets(Y)))
     plain = Objective(NETWORK, varied(one, groups=()), TrainingSet(X, Targets(Y)))
-    # The squared error's value is a mean over targets, its gradient that of the sum.
+    # The two objectives differ by the penalties of the groups alone.
     penalty = lambda v: objective(v)[0] - plain(v)[0]  # noqa: E731
     expected = approx_fprime(START, penalty, 1e-7)
     assert_allclose(objective(START)[1] - plain(START)[1], expected, atol=1e-5)

@@ -1,4 +1,4 @@
-"""L-BFGS: one objective over all rows, block by block, that ends where it must."""
+"""L-BFGS: one objective over all rows, computed block by block, and when it ends."""
 
 import numpy as np
 import pytest
@@ -122,7 +122,8 @@ def test_loss_of_a_result_is_the_mean_over_the_targets_beside_the_objectives_sum
     member = make_member(network, SquaredError(), alpha=3.0)
     data = make_data()
     result, _ = minimize_lbfgs(network, member, data, Budget(20, 100, 0.0))
-    # Two outputs: the objective is twice the mean, and once the penalty.
+    # Two outputs: the objective is twice the mean loss plus the penalty, while `loss` is the mean
+    # loss plus the penalty.
     penalty = 2 * result.loss - result.fun
     weights = result.x[: network.n_weights]
     assert penalty == pytest.approx(0.5 * 3.0 * (weights @ weights) / len(member.rows), rel=1e-9)
@@ -238,7 +239,7 @@ def test_function_evaluations_stay_near_their_budget():
     network = network_with()
     member = make_member(network, BinaryLogLoss())
     result, _ = minimize_lbfgs(network, member, make_data(), Budget(1000, 10, 0.0))
-    # SciPy finishes the line search that it is in.
+    # SciPy finishes its current line search.
     assert result.nfev < 10 + 20
 
 
@@ -254,7 +255,7 @@ def test_parameters_in_float32_are_minimised_in_float64():
 
 
 class Impatient(SquaredError):
-    """A loss during whose n-th evaluation the user presses the interrupt key."""
+    """A loss that interrupts like a user at an evaluation with a given number."""
 
     def __init__(self, after):
         self.after = after

@@ -1,4 +1,4 @@
-"""One holder at a time; a lock ends with its process and leaves nothing behind."""
+"""A lock has one holder at a time, ends with its process, and leaves nothing behind."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ def test_a_file_that_was_removed_meanwhile_is_no_lock(tmp_path, monkeypatch):
     take = locks._take
 
     def release_first(descriptor):
-        # The holder ends between the opening of the file and the try to lock it.
+        # The holder releases it after this process has opened the file, but before it locks it.
         monkeypatch.setattr(locks, "_take", take)
         holder.release()
         return take(descriptor)

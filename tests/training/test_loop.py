@@ -1,4 +1,4 @@
-"""The epoch loop: who stops when, against scikit-learn's rules written out plainly."""
+"""The epoch loop: when members stop, compared with scikit-learn's rules written out plainly."""
 
 from types import SimpleNamespace
 
@@ -61,7 +61,7 @@ def make_member(**options):
 
 
 def plain_rules(losses, scores, schedule, tol, patience, max_iter):
-    """Write scikit-learn's ``_fit_stochastic`` out for a list of losses (and scores)."""
+    """Apply the rules of scikit-learn's ``_fit_stochastic`` to a list of losses (and scores)."""
     rate, best, waited, trace = 0.1, np.inf if scores is None else -np.inf, 0, []
     for epoch in range(1, max_iter + 1):
         if scores is None:
@@ -308,7 +308,7 @@ def test_patience_counts_epochs_that_are_not_validated():
         max_iter=50,
     )
     reports = [report for (report,) in epochs(script)]
-    # The score of epoch 4 is the first; three further looks bring nothing.
+    # The first score is that of epoch 4; the three later ones are no better.
     assert (reports[-1].epoch, reports[-1].verdict) == (16, STOP)
 
 
@@ -327,7 +327,7 @@ def test_of_equal_scores_the_asked_one_is_kept(prefers_latest, best):
 
 
 def state_of(member):
-    # As text: NaN is NaN.
+    # As text, in which NaN equals NaN.
     return repr((member.n_iter, member.verdict, member.current_rate, member.progress))
 
 

@@ -1,4 +1,4 @@
-"""Members: a recipe that nobody changes, progress that training changes, verdicts."""
+"""Members: options that never change, progress that training changes, and verdicts."""
 
 from dataclasses import FrozenInstanceError, fields, replace
 

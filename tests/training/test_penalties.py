@@ -1,4 +1,4 @@
-"""Penalties, decay and clipping: what a step adds to the gradient, and what it takes away."""
+"""Penalties, decay and clipping in a step."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The numbers that steps multiply by are computed for many epochs at once, or epoch by epoch."""
+"""The factors of the steps are the same, computed for many epochs at once or epoch by epoch."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ class Halving(Schedule):
 
 CASES = {
     "constant": {"learning_rate": Constant()},
-    # Nothing is progress: the rate falls every second epoch.
+    # No epoch counts as progress: the rate falls every second epoch.
     "adaptive": {"learning_rate": Adaptive(), "n_iter_no_change": 1, "tol": 10.0},
     "inverse scaling": {"learning_rate": InverseScaling(), "solver": "sgd"},
     "halving": {"learning_rate": Halving()},

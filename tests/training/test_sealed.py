@@ -1,4 +1,4 @@
-"""What is read is what was written, byte for byte; nothing that a file declares is believed."""
+"""Files are read byte for byte as written; nothing that a file declares is trusted."""
 
 import io
 import os
@@ -22,7 +22,7 @@ ARRAYS = {
 
 
 def sealed(archive):
-    """Return a file that somebody has made up, with a seal that is right."""
+    """Return a forged file with a valid seal."""
     return archive + _MARK + blake2b(archive + _MARK, digest_size=_HASH_SIZE).digest()
 
 
@@ -42,7 +42,7 @@ def zipped(content, compression=zipfile.ZIP_STORED, name="a.npy"):
 
 
 def declaring(size):
-    """Return an archive whose list declares an entry of another size."""
+    """Return an archive whose directory declares a wrong size for its entry."""
     archive = bytearray(zipped(npy((1,), content=b"\0" * 8)))
     entry = archive.rfind(b"PK\x01\x02")
     archive[entry + 20 : entry + 28] = struct.pack("<II", size, size)
@@ -50,7 +50,7 @@ def declaring(size):
 
 
 def of_parts_that_overlap():
-    """Return an archive that lists one entry many times."""
+    """Return an archive whose directory lists one entry many times."""
     content = zipped(npy((1000,), content=b"\0" * 8000))
     start, end = content.rfind(b"PK\x01\x02"), content.rfind(b"PK\x05\x06")
     n = 1000

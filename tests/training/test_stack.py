@@ -35,7 +35,8 @@ from tests.members import member_of, varied
 
 N, D, C, BATCH = 120, 5, 3, 16
 FLOAT64 = np.dtype(np.float64)
-# Several batches apart, whole batches, one row more, fewer rows than a batch, one row.
+# Members with different numbers of batches, with whole batches, with one row more than these, with
+# fewer rows than a batch, and with one row.
 COUNTS = [100, 65, 64, 64, 33, 20, 16, 9, 1]
 LOSSES = [
     BinaryLogLoss(),
@@ -240,7 +241,7 @@ def test_members_with_data_of_their_own_equal_themselves_alone(is_sparse):
         X = np.roll(make_data().X, k, axis=1)
         targets = Targets(np.tanh(np.roll(X[:, :C], k)))
         sets.append(TrainingSet(sparse.csr_array(X) if is_sparse else X, targets))
-    # Neighbours with the same set, then one that returns.
+    # Some neighbours share a set, and the first set occurs again later.
     data = [sets[k] for k in (0, 0, 1, 2, 2, 0, 1, 1, 2)]
     members = assert_each_member_as_alone(
         network, lambda: [make_member(k, network) for k in range(len(COUNTS))], data
@@ -253,7 +254,7 @@ def test_members_that_share_a_generator_are_shuffled_as_if_each_had_its_own():
 
     def make_members(shared):
         rngs = [np.random.RandomState(7)] * 4 if shared else map(np.random.RandomState, [7] * 4)
-        # Two draw together; the first of them leaves early, and the other goes on.
+        # The members with the shared generator end one by one, and the others go on.
         return [
             make_member(k, network, rows=np.arange(N), rng=rng, max_iter=2 + k)
             for k, rng in enumerate(rngs)
@@ -395,7 +396,7 @@ def test_user_defined_activation_works_in_a_stack():
         assert member.progress.loss_curve[-1] < member.progress.loss_curve[0]
 
 
-# What one step and one epoch are.
+# One step and one epoch.
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -468,7 +469,7 @@ def test_epoch_shows_each_row_once_in_scikit_learns_order(count):
             assert_array_equal(np.concatenate(shown), expected)
         else:
             assert_array_equal(np.sort(shown[0]), np.sort(rows))
-    # The generator has moved on as if a single batch had been shuffled, too.
+    # The generator advances as if the rows were shuffled, even if they fit into a single batch.
     assert member.rng.randint(10**6) == rng.randint(10**6)
 
 
@@ -672,7 +673,7 @@ def test_stack_does_not_change_what_members_came_with():
         assert_array_equal(rows, rows_then)
 
 
-# What cannot be stacked.
+# Members that cannot be stacked.
 
 
 def test_members_must_come_in_order_of_falling_row_counts():
@@ -744,7 +745,7 @@ class InfiniteAtZero(SquaredError):
 
 
 def test_losses_of_what_stands_behind_a_members_last_row_do_not_count():
-    # A raw prediction of 0 stands where the shorter member has no row.
+    # The buffer has raw predictions of 0 where the shorter member has no row.
     network = mixed_network(2)
     members = [make_member(k, network, loss=InfiniteAtZero(), max_iter=1) for k in range(2)]
     train(network, members, make_data())

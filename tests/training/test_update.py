@@ -1,4 +1,4 @@
-"""Penalties, clipping, weight decay and rates per step: each as PyTorch, or its formula, has it."""
+"""Penalties, clipping, weight decay and rates per step, compared with PyTorch or a formula."""
 
 import numpy as np
 import pytest
@@ -204,7 +204,7 @@ def test_steps_take_the_rates_of_the_schedule_one_by_one():
     assert_allclose(found, expected[: len(found)], rtol=1e-14)
     assert_allclose(np.array(reported)[:, 0], expected[:: N // BATCH], rtol=1e-14)
     assert_array_equal(np.array(reported)[:, 1], 0.005)
-    # No weight moves further than all rates together.
+    # No weight moves further than the sum of all rates.
     moved = np.abs(np.stack([member.parameters for member in members]) - starts).max(axis=1)
     assert (moved <= [expected.sum() + 1e-12, 20 * 0.005 + 1e-12]).all()
 
@@ -226,7 +226,7 @@ def test_constant_factor_is_a_smaller_rate(l1_ratio):
 
 
 def different_members(optimizer):
-    """Return members of whom only some use each of the options."""
+    """Return members of which only some use each option."""
     return [
         make_member(0, optimizer=optimizer, alpha=0.1),
         make_member(1, optimizer=optimizer, alpha=0.2, l1_ratio=0.5, schedule=Cosine()),

@@ -1,4 +1,4 @@
-"""Validation of a stack's members in one pass: as if each had been predicted alone."""
+"""Validation of a stack's members in one pass, with the results of each member alone."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ ACTIVATIONS = [ReLU(), ReLU(), Tanh(), Tanh()]
 
 
 class Sums:
-    """Compares networks by the sums of the raw predictions of their rows."""
+    """Compares networks by the sum of the raw predictions of each."""
 
     def __init__(self, judges, fails=False):
         self.judges = judges
@@ -35,7 +35,7 @@ class Sums:
         for judge, own in zip(self.judges, raw, strict=True):
             judge.raw = own.copy()
             judge.n_joined = len(self.judges)
-        # Whatever it does with what it gets.
+        # A comparison may overwrite the raw predictions.
         raw[:] = np.nan
         sums = [judge.raw.sum() for judge in self.judges]
         return np.array(sums), None if self.judges[0].is_scorer else -np.array(sums)
@@ -141,7 +141,7 @@ def test_members_that_cannot_join_are_validated_alone(monkeypatch):
     for k, outcome in outcomes.items():
         total = raw_alone(parameters[k], X, ReLU()).sum()
         assert_allclose(outcome, (-total, total))
-    # What takes long is left to passes that stay in the cache.
+    # Larger work is done member by member, in passes that stay in the cache.
     monkeypatch.setattr(validating, "TOGETHER", 6 * 4)
     one = ValidationPass(network, [joins, Rows(X)], np.dtype(np.float64))
     one.outcomes([0, 1], parameters)
