@@ -30,5 +30,5 @@ def test_finite_numbers_are_told_from_others(bad, size):
     assert all_finite(numbers)
     numbers[2] = bad
     assert not all_finite(numbers)
-    # Their sum would be no number either, or, of some, none that tells.
+    # With infinities of both signs, whose sum is NaN.
     assert not all_finite(np.tile([bad, -bad], size))

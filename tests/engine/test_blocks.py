@@ -1,4 +1,4 @@
-"""Dropout and normalisation: gradients, statistics, and what predictions make of them."""
+"""Dropout and normalisation: gradients, statistics, and their effect on predictions."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def training_workspace(network, vectors, seeds=(0,), is_sparse=False):
 
 
 def start_of(block):
-    """Return where the one array that a block learns begins, as one vector."""
+    """Return the initial values of a block's only learned array, as a vector."""
     (start,) = block.initial_arrays(np.random.RandomState(0))
     return start.ravel()
 
@@ -61,7 +61,7 @@ def test_gradient_matches_central_differences(normalization, dropout, skip_conne
     vector, x, direction = problem(network)
 
     def value(parameters):
-        # The same seed draws the same units.
+        # The same seed draws the same dropout masks.
         work, _ = training_workspace(network, parameters.copy())
         work.x[:] = x
         work.forward()
@@ -87,7 +87,7 @@ def test_standardised_values_have_mean_zero_and_variance_one(normalization):
     work.x[:] = 1e3 * x + 5e3
     work.forward()
     axis = 0 if isinstance(normalization, BatchNormalization) else 1
-    # The buffer that Tanh has written over: undo it.
+    # Tanh has overwritten the buffer of the standardised values: undo it.
     standardised = np.arctanh(work.value_of(node)[0])
     assert_allclose(standardised.mean(axis=axis), 0, atol=1e-9)
     assert_allclose(standardised.var(axis=axis), 1, rtol=1e-5)

@@ -1,4 +1,4 @@
-"""Tables do what the calls do that they were made of, bit for bit, or are not made."""
+"""Tables give the same bits as the calls that they are made of, or are not made."""
 
 import os
 import signal
@@ -39,7 +39,7 @@ N_DRAWS = 25
 
 
 class Draw:
-    """Arrays of random shapes and layouts, in which all members of a stack have their part.
+    """Random arrays of random shapes and layouts, with a first axis for the members of a stack.
 
     The same seed gives the same arrays again.
     """
@@ -136,7 +136,7 @@ def product(draw):
 
 
 def either_way(draw, n, rows, columns):
-    """Return matrices whose rows, or whose columns, are contiguous."""
+    """Return matrices with contiguous rows or with contiguous columns, at random."""
     if draw.rng.randint(2):
         return contiguous(draw, n, rows, columns)
     return contiguous(draw, n, columns, rows).swapaxes(1, 2)
@@ -171,7 +171,7 @@ def update(draw):
     table = contiguous(draw, draw.n, n_coefficients + 1)
     for array in (*vectors, table):
         np.abs(array, out=array)
-    # The gradient is used up: what is left of it does not count.
+    # An update may overwrite the gradient, which is not compared.
     del draw.arrays[1]
     columns = [table[:, j : j + 1] for j in range(n_coefficients)]
     if draw.n == 1:
@@ -187,7 +187,7 @@ KINDS = [
 
 
 def run_table(call, n, n_steps=1, team=None):
-    """Run a call as a table; tell whether it was one."""
+    """Run a program of one call; return whether it has become a table."""
     program = Program([Section(lambda t: [call], n_steps)], n_steps, n, team)
     taken = np.zeros(n, np.intp)
     program.run(taken, 0, n_steps, 0)
@@ -207,7 +207,7 @@ def test_table_has_the_bits_of_the_call(kind, dtype):
         n_tables += run_table(kind(by_table), by_table.n)
         for plain, tabled in zip(by_numpy.arrays, by_table.arrays, strict=True):
             assert_array_equal(plain, tabled, err_msg=f"{seed}: {call}")
-    # A case that is always left to NumPy would show nothing.
+    # If a kind of call were always left to NumPy, this would test no table.
     assert n_tables > N_DRAWS // 3
 
 
@@ -218,7 +218,7 @@ def test_table_has_the_bits_of_the_call(kind, dtype):
 def test_team_does_what_one_thread_does(kind, n_threads, monkeypatch):
     monkeypatch.setattr(layout, "WORTH_DIVIDING", 1)
     team = Team(n_threads, nullcontext())
-    # BLAS may round parts of a product in another way.
+    # BLAS may round differently where a product is computed in parts.
     tolerance = 1e-12 if kind is product else 0
     for seed in range(N_DRAWS):
         by_numpy, by_team = Draw(seed, "d"), Draw(seed, "d")
@@ -431,7 +431,7 @@ def test_numbers_that_change_from_step_to_step_stay_pythons(numbers):
 
 
 class UsesRoom(Activation):
-    """Has room of its own, for which it asks anew at each call."""
+    """Allocates a temporary array in each call."""
 
     records = True
 
@@ -480,10 +480,10 @@ def chains():
         [partial(np.exp, x, x), partial(np.multiply, x, y, z), partial(np.add, z, x, y)],
         (x, y, z),
     )
-    # What the second one reads has been written one element further on, or before.
+    # The second call reads what the first has written one element before or after.
     yield [partial(np.exp, x[1:], y[1:]), partial(np.add, y[:-1], z[1:], z[1:])], (x, y, z)
     yield [partial(np.exp, x[:-1], y[:-1]), partial(np.add, y[1:], z[1:], z[1:])], (x, y, z)
-    # The first element is written, then read by all.
+    # One call writes an element that the other reads for each of its elements.
     yield [partial(np.exp, x, x), partial(np.add, y, x[:1], y)], (x, y, z)
     yield [partial(np.add, y, x[-1:], y), partial(np.exp, x, x)], (x, y, z)
     yield [partial(np.add, x, one, x), partial(np.add, y, one, y)], (x, y, z)
@@ -526,7 +526,7 @@ def test_threads_wait_where_one_may_read_what_another_has_written():
 
 
 class Looks(Activation):
-    """Does something else with other numbers."""
+    """Its operations depend on the numbers."""
 
     records = True
 
@@ -574,7 +574,7 @@ def test_methods_that_do_more_than_arithmetic_are_not_recorded(cls):
 
 
 class Doubled(Tanh):
-    """A class from elsewhere, which has not said that it may be recorded."""
+    """A user's class, which does not declare that it may be recorded."""
 
     n_calls = 0
 
@@ -683,17 +683,17 @@ def test_signals_are_heard_while_a_table_runs():
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.05)
         with pytest.raises(KeyboardInterrupt):
-            # Years.
+            # This would take years.
             table.run(taken, 0, 2**62, 0)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, earlier)
-    # All that has been counted has been done.
+    # Exactly the counted steps have been done.
     assert 0 < taken[0] == x[0]
 
 
 def test_another_thread_works_while_a_table_runs():
-    """The interpreter is free: else the thread would wait for the table's last step."""
+    """Tables release the interpreter's lock: otherwise the thread would wait for the last step."""
     x, done = np.zeros(100), threading.Event()
     table, taken = table_of(partial(np.add, x, 1, x)), np.zeros(1, np.intp)
 

@@ -1,4 +1,4 @@
-"""Nodes of a described network: what tells them apart, and what they print."""
+"""Nodes of a network's description: when they are equal, and what they print."""
 
 import numpy as np
 

@@ -60,7 +60,7 @@ def test_windows_of_any_length_may_follow_each_other(make_answered_rows):
 
 
 def test_ties_are_mistakes_also_where_products_round_differently():
-    # 0.1 + 0.2 - 0.3 is not zero in floats: the order of adding decides, and is the rule's.
+    # 0.1 + 0.2 - 0.3 is not zero in floats: the order of the sum decides, and must be the rule's.
     rows = np.array([[0.1, 0.2, 0.3], [1.0, 1.0, -1.0], [-1.0, -1.0, 1.0], [0.3, 0.2, 0.1]])
     features = np.tile(rows, (BLOCK, 1))
     signs = np.where(np.arange(len(features)) % 3 == 0, 1.0, -1.0)[:, np.newaxis]
@@ -74,7 +74,7 @@ def test_ties_are_mistakes_also_where_products_round_differently():
 @pytest.mark.parametrize("scale", [1.0, 2.0**30, 2.0**-30])
 @pytest.mark.parametrize("n_rows", [BLOCK + 4, 2 * BLOCK, 3 * BLOCK - 1])
 def test_rows_that_fill_the_last_block_up_hide_no_tie(n_rows, scale):
-    # The last row's score is 0.3 - (0.1 + 0.2): zero, or next to it in another order.
+    # The last row's score, 0.3 - 0.2 - 0.1, is 0 but for rounding, which depends on the order.
     features = np.random.RandomState(0).normal(size=(n_rows, 3))
     features[0], features[-1] = [0.3, 0.2, 0.1], [1.0, -1.0, -1.0]
     signs = np.ones((n_rows, 1))
@@ -99,7 +99,7 @@ def test_rows_far_from_the_border_are_never_answered_one_by_one(make_answered_ro
 def test_only_the_block_of_a_tie_is_answered_row_by_row(make_answered_rows, monkeypatch):
     features, signs = make_answered_rows(noise=0.0, n_rows=2 * BLOCK + 7)
     features += signs * np.eye(6)[0]
-    # With weights of 1, as at the start, its score is rounding only.
+    # With the initial weights of 1, its score is only a rounding error.
     features[0] = [0.1, 0.2, -0.3, 0.1, 0.2, -0.3]
     walk, walked = ErrorBlocks._walk, []
 
@@ -167,7 +167,7 @@ def test_pocket_keeps_the_longest_run_that_answers_more_rows_rightly(noise, make
 
 
 def test_pocket_runs_go_on_from_one_block_to_the_next():
-    # After the first row the weights are right about all others: one run over all blocks.
+    # After the first row the weights classify all others correctly: one run over all blocks.
     features, signs = np.ones((3 * BLOCK, 1)), np.ones((3 * BLOCK, 1))
     memory = PocketWeights(np.zeros((1, 1)))
     memory.begin(lambda weight, unit: float(weight[0] > 0))

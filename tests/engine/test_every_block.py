@@ -70,7 +70,7 @@ class Case:
     ----------
     block : Block
     widths : tuple of int
-        Of what it reads.
+        Widths of the values that it reads.
     formula : callable
         Returns the value, (B, units), from a list of (B, width) arrays and one of learned arrays.
     levels : tuple of int
@@ -118,7 +118,7 @@ def periodic_linear(x, learned):
 
 
 def looked_up(x, learned):
-    """Rows of two tables at the first and the last column; zeros where there is no such row."""
+    """Return rows of two tables for the first and the last column; zeros for unknown codes."""
     parts = []
     for codes, table in zip(x[0].T[[0, 2]], learned, strict=True):
         rows = np.vstack([table, np.zeros(table.shape[1])])
@@ -130,7 +130,7 @@ def looked_up(x, learned):
 CASES = [
     Case(Activate([Tanh()], H), (H,), lambda x, _: np.tanh(x[0])),
     Case(Activate([PReLU()], H), (H,), lambda x, learned: prelu(x[0], learned[0])),
-    # Of a single network; ``test_shared_ensembles.py`` has several.
+    # With a single network; ``test_shared_ensembles.py`` tests several.
     Case(Adapt(1, H, True, True), (H,), lambda x, learned: x[0] * learned[0] + learned[1]),
     Case(Average(1, H, "identity"), (H,), lambda x, _: x[0]),
     Case(SeparateAffine(1, H, 4), (H,), lambda x, learned: x[0] @ learned[0] + learned[1]),
@@ -138,7 +138,7 @@ CASES = [
     Case(Affine([H, 2], 4), (H, 2), lambda x, learned: np.hstack(x) @ learned[0] + learned[1]),
     Case(BatchNormalize(H, 0.1, 0.5), (H,), lambda x, learned: normalized(x[0], learned[0], 0)),
     Case(Blend(H), (H, H), lambda x, learned: x[0] + learned[0] * (x[1] - x[0])),
-    # Without a source of noise, as in inspection; with one, ``test_blocks.py`` has it.
+    # Without a source of noise, as in inspection; ``test_blocks.py`` tests it with one.
     Case(Dropout([0.5], H), (H,), lambda x, _: x[0]),
     Case(
         Embed((4, 2), (3, 1)),
@@ -160,7 +160,7 @@ EVERY_CASE_OF_NUMBERS = pytest.mark.parametrize("case", OF_NUMBERS, ids=lambda c
 
 
 def classes_of_package():
-    """Return every class of a block in the package that can be made."""
+    """Return every concrete class of a block in the package."""
     modules = [
         importlib.import_module(f"{blocks.__name__}.{found.name}")
         for found in pkgutil.iter_modules(blocks.__path__)
@@ -183,14 +183,14 @@ def inputs_of(case):
 
 
 def alone(case):
-    """The block on the inputs, and an affine block that mixes its value."""
+    """The block reads the inputs, and an affine block reads its value."""
     sources = tuple(INPUT - i for i in range(len(case.widths)))
     last = Node("last", Affine([case.block.units], C), (0,))
     return Network(inputs_of(case), [Node("block", case.block, sources), last])
 
 
 def between(case):
-    """The block on values of affine blocks."""
+    """The block reads values of affine blocks, and another affine block reads its value."""
     nodes = [
         Node(f"first_{i}", Affine([width], width), (INPUT - i,))
         for i, width in enumerate(case.widths)
@@ -214,7 +214,7 @@ def beside(case):
 
 
 def twice(case):
-    """The block reads one value at all its places, and another block reads it too."""
+    """All sources of the block are the same value, which another block reads, too."""
     width = case.widths[0]
     nodes = [
         Node("first", Affine([width], width), (INPUT,)),
@@ -270,7 +270,7 @@ WEIGHTS = np.array([1, -8, 8, -1]) / 12 / 1e-5
 
 
 def slope(function, array):
-    """Return the derivative with respect to each element, of fourth order.
+    """Return the derivatives by each element, as central differences of fourth order.
 
     ``function`` gives the values for a stack of moved arrays.
     """
@@ -294,7 +294,7 @@ def assert_gradients_match(network, case, n_members=1):
         def of_parameters(moved, own=own, of_output=of_output):
             return values_of(network, moved, own, of_output)
 
-        # The statistics of batch normalisation follow the batches, and no gradient.
+        # Running statistics of batch normalisation are set by the batches: their gradient is 0.
         expected = slope(of_parameters, vectors[k])
         assert_allclose(gradient[k], expected, rtol=1e-6, atol=1e-8)
         for name in (one.name for one in network.inputs if not one.is_coded):
@@ -512,7 +512,7 @@ def test_what_a_block_learns_starts_in_the_declared_shapes(case):
 
 
 def test_each_kind_of_learned_array_has_an_attribute_of_its_own():
-    """Two classes share an attribute only if one base of both declares it."""
+    """Two classes share an attribute only if a common base class declares it."""
     homes = {}
     for case in CASES:
         for array in case.block.learned:
@@ -587,7 +587,7 @@ def test_normalization_mixes_rows_as_its_block_does(normalization):
     assert normalization.mixes_rows == block.mixes_rows == isinstance(block, BatchNormalize)
 
 
-# A block of somebody else.
+# A user's block.
 
 
 class Shift(Block):
@@ -617,7 +617,7 @@ class Shift(Block):
 
 
 class ShiftedRegressor(MLPRegressor):
-    """A regressor with one block more than the package knows."""
+    """A regressor with an additional block, which the package does not have."""
 
     def _build_network(self, wiring, n_features, n_outputs):
         network = super()._build_network(wiring, n_features, n_outputs)

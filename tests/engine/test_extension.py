@@ -28,7 +28,7 @@ def module(**attributes):
 
 @pytest.fixture
 def installed(monkeypatch):
-    """Return what puts a module in the place of the extension, as a new interpreter would."""
+    """Return a function that replaces the extension, as if a new interpreter had loaded it."""
 
     def install(found):
         monkeypatch.setitem(sys.modules, NAME, found)

@@ -1,8 +1,8 @@
 """Gradients of activations, losses and wirings are the derivatives of the objective.
 
-A new activation, loss, normalisation or kind of skip connections joins these tables by being
-defined in its module; parameters of a loss far from its defaults are named in ``MORE_LOSSES``.
-Blocks by themselves are in ``test_every_block.py``.
+A new activation, loss, normalisation or kind of skip connections is found in its module and
+checked without an entry here; losses with other than default parameters are in ``MORE_LOSSES``.
+Single blocks are checked in ``test_every_block.py``.
 """
 
 from functools import partial
@@ -31,11 +31,11 @@ from skperceptron.training import Stack, Targets, TrainingSet
 from skperceptron.training.lbfgs import Objective
 from tests.members import member_of
 
-#: What the estimators offer.
+#: All kinds of skip connections of the estimators.
 SKIPS = sorted(next(iter(MLPRegressor._parameter_constraints["skip_connections"])).options)
 D, H, C, B = 3, 3, 2, 5
 ALPHA = 0.3
-#: Of silent units: of the input and of two hidden layers.
+#: Dropout rates of the input and of two hidden layers.
 RATES = (0.2, 0.4, 0.3)
 #: Kinds of blocks that L-BFGS, which has no batches and no noise, refuses.
 OF_BATCHES = {"batch_normalization", "dropout"}
@@ -95,8 +95,8 @@ WIRINGS = dict(all_wirings())
 def gradients_to_check():
     """Yield wirings with activations.
 
-    Every activation in every plain wiring. Of normalised and silenced ones each takes a third of
-    the activations, and each activation meets a third of those.
+    Plain wirings are checked with every activation. A wiring with normalisation or dropout is
+    checked with a third of the activations, and each activation with a third of these wirings.
     """
     for (i, wiring), (j, activation) in product(enumerate(WIRINGS), enumerate(SMOOTH)):
         is_plain = "Normalization" not in wiring and "Dropout" not in wiring
@@ -126,7 +126,7 @@ def problem(network, loss, seed=2):
 
 
 def workspace_of(network, vectors, x, weight):
-    """Bind a stack to rows, as in training; all of its members draw the same silent units."""
+    """Bind a stack to rows, as in training; all of its members draw the same dropout masks."""
     work = Workspace(
         network,
         network.views(vectors),
@@ -144,15 +144,15 @@ def workspace_of(network, vectors, x, weight):
 
 
 def raw_predictions(network, vectors, x, weight=None):
-    """Return what K parameter vectors make of the same rows, (K, B, C)."""
-    # Running statistics are written among the parameters.
+    """Return the raw predictions of K parameter vectors for the same rows, (K, B, C)."""
+    # A copy, because running statistics are written into the parameters.
     work = workspace_of(network, vectors.copy(), x, weight)
     work.forward()
     return work.raw
 
 
 def objective_values(network, loss, vectors, raw, y, weight):
-    """Write the penalised loss out, for K parameter vectors on the same rows."""
+    """Compute the penalised loss by its formula, for K parameter vectors on the same rows."""
     per_row = loss.losses(raw, np.broadcast_to(y, (len(vectors), *y.shape)))
     penalty = 0.5 * ALPHA * (vectors[:, : network.n_weights] ** 2).sum(axis=1)
     return (per_row @ weight + penalty) / weight.sum()
@@ -232,7 +232,7 @@ def assert_gradients_match_central_differences(make_network, losses):
     # With these numbers no move of a parameter takes a value over the kink of an activation.
     problems = [problem(network, loss, seed=6 if mixes_rows else 2) for loss in losses]
     vector, x, _, weight = problems[0]
-    # Statistics of a batch depend on the weights of its rows, which are those of all losses.
+    # Statistics of a batch depend on the weights of its rows, which are the same for all losses.
     raw = raw_predictions(network, moved_both_ways(vector), x, weight)
     of_step = gradients_of_a_step(network, losses, problems)
     for loss, given, found in zip(losses, problems, of_step, strict=True):

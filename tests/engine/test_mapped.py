@@ -1,4 +1,4 @@
-"""Memory-mapped files: what is let go, and what never is."""
+"""Memory-mapped files: which pages are released, and which never are."""
 
 import mmap
 
@@ -38,7 +38,7 @@ def test_memory_of_another_kind_is_left_alone(path):
 
 @pytest.mark.parametrize("mode", ["r", "r+", "c"])
 def test_fit_and_prediction_are_those_of_the_same_rows_in_memory(path, mode, monkeypatch):
-    # Pages are let go within every batch.
+    # Such low limits release pages within every batch.
     monkeypatch.setattr(mapped, "SCATTERED", 3)
     monkeypatch.setattr("skperceptron.engine.prediction.SCATTERED", 3)
     monkeypatch.setattr("skperceptron._sklearn.checks.RESIDENT", 100)

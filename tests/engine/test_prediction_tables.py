@@ -1,4 +1,4 @@
-"""Rows that are predicted again and again: by tables, with the bits of NumPy's calls."""
+"""Repeated predictions are made by tables, with the same bits as by NumPy's calls."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,7 +19,7 @@ pytestmark = [
 
 
 class Doubled(Activation):
-    """Doubles; no table knows how."""
+    """An activation that tables do not support."""
 
     def forward(self, z, out):
         out[...] = [2 * row for row in z]
@@ -54,7 +54,7 @@ def has_table(model):
 
 
 def predict_until_there_is_a_table(model, X):
-    """Return the first and the last of as many predictions as a table takes."""
+    """Predict until there is a table; return the first and the last predictions."""
     first = model._fitted.raw_predictions(X)
     for _ in range(PREDICTIONS_BEFORE_TABLES):
         last = model._fitted.raw_predictions(X)

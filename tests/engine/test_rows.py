@@ -1,4 +1,4 @@
-"""Rows told apart by content: the same in every form of X, in any order, merged with weights."""
+"""Rows compared by content: equal in every form of X and in any order, merged with weights."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Threads that run a table together do all steps in order, stop together, and come when asked."""
+"""Threads of a team run all steps of a table in order, stop together, and start when needed."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ N, N_STEPS = 5_000, 50
 
 
 def program(x, team, n_steps=N_STEPS):
-    """Return steps in each of which every row needs all of the rows before."""
+    """Return a program in whose table each row needs the complete results of the rows before."""
     y, total = np.empty_like(x), np.empty((1, 1, 1))
     calls = [
         partial(np.multiply, x, 0.5, y),
@@ -81,7 +81,7 @@ def test_all_stop_when_a_signal_stops_the_first():
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.05)
         with pytest.raises(KeyboardInterrupt):
-            # Years.
+            # This would take years.
             program(x, team).run(taken, 0, 2**40, 0)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

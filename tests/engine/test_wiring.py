@@ -1,4 +1,4 @@
-"""Which blocks a multi-layer perceptron is wired from, and several inputs on their way through."""
+"""The blocks of a multi-layer perceptron, and networks with several inputs."""
 
 import numpy as np
 import pytest

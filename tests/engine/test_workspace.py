@@ -274,7 +274,7 @@ def gate(f, g):
 
 
 def chain(f, g):
-    """An activation of an activation, of which the first is read again."""
+    """An activation of an activation; the first one has a second reader."""
     nodes = [
         Node("affine_1", Affine([D], H), (INPUT,)),
         Node("f", Activate([f], H), (0,)),
@@ -358,7 +358,7 @@ SHARED = [
 
 
 def plain_value(network, learned, x):
-    """Compute one member's output with an array of its own for every value.
+    """Compute one member's output with a new array for every value.
 
     ``learned`` and ``x`` have no member axis.
     """

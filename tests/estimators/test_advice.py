@@ -1,4 +1,4 @@
-"""Advice: what a fit that has not converged is told to change, from its losses and from X."""
+"""Advice in convergence warnings: what to change, judged by the losses and by X."""
 
 import warnings
 
@@ -94,7 +94,7 @@ def test_features_out_of_scale_are_told(X, fragment):
 
 def test_root_mean_squares_are_those_of_the_numbers():
     assert_allclose(root_mean_squares(SCALED), np.sqrt((SCALED**2).mean(axis=0)))
-    # Rows that are not stored do not make a sparse feature small.
+    # Zeros that are not stored do not make a sparse feature's root mean square small.
     assert_allclose(root_mean_squares(sparse.csr_array([[3.0, 0], [0, 0], [4, 0]])), [12.5**0.5, 0])
 
 

@@ -52,7 +52,7 @@ def make(cls=MLPRegressor, **options):
 
 
 def first_layer_sees(model, X):
-    """Numbers, times their factors, and the rows of the tables."""
+    """Return what the first layer reads: scaled numbers, and rows of the tables."""
     numbers = X[:, [0, 2]] * (model.feature_scales_[0] if model.feature_scale else 1)
     tables = model.embeddings_
     return np.hstack([numbers, tables[0][X[:, 1].astype(int)], tables[1][X[:, 3].astype(int)]])
@@ -118,7 +118,7 @@ def test_frames_of_pandas_hold_any_categories():
     model = make(categorical_features="from_dtype").fit(frame, Y)
     coded = make(categorical_features=[1]).fit(X[:, :2], Y)
     assert_array_equal(model.predict(frame), coded.predict(X[:, :2]))
-    # What a row means does not depend on the rows beside it.
+    # The code of a letter does not depend on the other rows of the frame.
     alone = frame[frame["letter"] == "e"].copy()
     alone["letter"] = alone["letter"].astype(str).astype("category")
     assert_allclose(model.predict(alone), model.predict(frame)[CODES == 4], rtol=1e-9)

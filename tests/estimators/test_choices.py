@@ -37,13 +37,13 @@ RESOLVED = {
 
 
 def counting(cls, counts):
-    """Return a class that counts who among the estimators' modules reads which parameter."""
+    """Return a class that counts how often the estimators' modules read each parameter."""
 
     class Counting(cls):
         def __getattribute__(self, name):
             frame = sys._getframe(1)
             asker = frame.f_globals.get("__name__", "")
-            # Messages and pictures of the parameters are of no interest, nor is their comparison.
+            # Reads for a comparison of parameters or for the tags do not count.
             functions = {frame.f_code.co_name, frame.f_back.f_code.co_name}
             others = {"plain_options", "__sklearn_tags__", "has_last_hidden_layer"}
             is_resolving = not functions & others
@@ -96,7 +96,7 @@ def test_one_activation_is_for_all_layers_and_an_object_is_copied():
     wiring = Wiring.of(MLPRegressor(hidden_layer_sizes=(5, 4), activation=mine))
     assert [activation.alpha for activation in wiring.activations] == [0.2, 0.2]
     assert mine not in wiring.activations
-    # The first weights of a network without hidden layers follow some activation too.
+    # A network without hidden layers has one, too: its initial weights depend on it.
     assert len(Wiring.of(MLPRegressor(hidden_layer_sizes=())).activations) == 1
 
 

@@ -1,4 +1,4 @@
-"""Losses and scores of several networks at once: those of each alone, to the last bit."""
+"""Losses and scores of several networks at once have the same bits as those of each alone."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ NUMBERS = RNG.uniform(1, 9, size=(K, N))
 
 
 class OwnLink(CategoricalLogLoss):
-    """A user's loss, whose link knows rows and classes only."""
+    """A user's loss, whose link accepts only an axis of rows and one of classes."""
 
     def inverse_link(self, raw, out):
         out[:] = softmax(raw, axis=1)
@@ -138,7 +138,7 @@ def test_networks_that_compute_otherwise_are_not_joined():
         for weighted in (False, True)
     }
     assert len(keys) == 16
-    # Equal classes and losses are enough, units of numbers are not.
+    # Targets with equal classes and losses share a key; numeric targets with own units do not.
     for case, n_keys in (("classes", 1), ("numbers", 2)):
         both = [comparisons_of(case, "score", False)[0][0] for _ in range(2)]
         assert len({one.key for one in both}) == n_keys

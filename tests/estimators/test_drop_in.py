@@ -60,10 +60,10 @@ def test_same_model_as_scikit_learns(problem, options):
     make, _ = PROBLEMS[problem]
     X, y = make()
     if problem != "two classes" and options.get("early_stopping"):
-        # scikit-learn holds out three classes, and labels, other than in proportion.
+        # scikit-learn does not stratify the rows it holds out if there are several outputs.
         options = {**options, "early_stopping": False}
     if options.get("early_stopping"):
-        # Before version 1.7, it cannot judge texts.
+        # Before version 1.7, scikit-learn cannot score labels that are texts.
         y = np.unique(y, return_inverse=True)[1]
     ours = MLPClassifier(**OPTIONS, **options).fit(X, y)
     theirs = Theirs(**OPTIONS, **options).fit(X, y)
@@ -100,7 +100,7 @@ def test_partial_fit_knows_the_kind_from_the_classes_announced(problem):
     X, y = make()
     classes = np.unique(y) if y.ndim == 1 else np.arange(y.shape[1])
     network = MLPClassifier((5,), random_state=0)
-    # One class only, at first.
+    # The first call has rows of one class only.
     first = np.flatnonzero(y == y[0])[:9] if y.ndim == 1 else np.arange(9)
     for rows in (first, np.arange(len(X)), np.arange(40)):
         network.partial_fit(X[rows], y[rows], classes)

@@ -97,7 +97,7 @@ class TestTransform:
 
 
 class TestSearches:
-    """A search transforms as its best estimator does, and says so in all ways."""
+    """A search is a transformer if its best estimator is one, and delegates to it."""
 
     def search(self, **options):
         X, y = load_iris(return_X_y=True)

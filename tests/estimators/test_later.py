@@ -1,4 +1,4 @@
-"""What a later call goes on from, and what it need not make again."""
+"""The state from which a later call goes on, and objects that it reuses."""
 
 import pickle
 from dataclasses import replace
@@ -45,7 +45,7 @@ def test_other_units_leave_predictions_as_they_are(ensemble_size):
     def last_layers(vector, target):
         views = fitted.network.views(vector.astype(np.float64)[np.newaxis])
         weight, bias = [learned for learned in views if learned][-1]
-        # One bias for each target, network by network.
+        # A row of biases for each network, with one bias for each target.
         return np.vstack(target.fold(weight[0], bias[0].reshape(-1, 2)))
 
     for name in ("raw_parameters", "average"):
@@ -71,7 +71,7 @@ def test_dropout_goes_on_where_the_seed_would_draw_the_same_masks(seed, goes_on)
     expected = np.random.default_rng(9 if goes_on else 0)
     assert noise.random() == expected.random()
     assert (shuffles is rng) is not goes_on
-    # The earlier fit keeps its own.
+    # The generator of the earlier fit has not advanced.
     assert earlier.random() == np.random.default_rng(9).random()
 
 
@@ -114,7 +114,7 @@ def test_a_shortcut_is_for_equal_plain_options_and_stays_at_home():
     assert shortcut.choices(plain_options(MLPRegressor(random_state=3))) is choices
     assert shortcut.choices(plain_options(MLPRegressor(alpha=1))) is None
     assert pickle.loads(pickle.dumps(shortcut)).choices(options) is None
-    # An object may change inside.
+    # Options with an object are not plain: its attributes may change.
     assert plain_options(MLPRegressor(learning_rate=Cosine())) is None
     shortcut.keep(None, choices)
     assert shortcut.choices(None) is None

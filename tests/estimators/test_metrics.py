@@ -73,10 +73,10 @@ def test_brier_score_of_several_classes_is_the_squared_distance():
 def test_r2_of_several_networks_is_that_of_each(weighted):
     rng = np.random.RandomState(0)
     y, predicted = rng.normal(size=(2, 6, 9, 2))
-    # Of the units, nothing but rounding may remain.
+    # The units must cancel, up to rounding.
     units = np.array([1, 1e200, 1e-200, 1, 1, 1])[:, np.newaxis, np.newaxis]
     y, predicted = y * units, predicted * units
-    # A column without spread counts 1 where all of it is right, else 0.
+    # A constant column scores 1 if it is predicted exactly, else 0.
     y[3, :, 0] = y[4, :, 0] = 2
     predicted[3, :, 0] = 2
     predicted[5] = y[5]

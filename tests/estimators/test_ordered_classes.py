@@ -24,7 +24,7 @@ RNG = np.random.RandomState(0)
 X = RNG.normal(size=(300, 3))
 #: Grades from 0 to 3 along one line.
 GRADES = np.digitize(X[:, 0] + 0.5 * X[:, 1] + 0.3 * RNG.logistic(size=300), [-1.0, 0.0, 1.0])
-#: The same in words, whose alphabet tells another order.
+#: The grades as words, whose alphabetical order differs.
 ORDER = ["poor", "fair", "good", "best"]
 WORDS = np.array(ORDER)[GRADES]
 
@@ -43,7 +43,7 @@ def make(loss="ordinal", **options):
 
 
 def cumulative(model, X):
-    """P(y <= j), (n, C - 1), from the output layer."""
+    """Return P(y <= j), (n, C - 1), from the output layer."""
     raw = model._raw_predictions(X)
     gaps = np.logaddexp(0, raw[:, 1:])
     return expit(np.cumsum(np.hstack([raw[:, :1], gaps]), axis=1))

@@ -111,7 +111,7 @@ def test_epochs_that_are_not_validated_leave_their_place_empty(capsys):
     rules = EarlyStopping("roc_auc", every=2)
     MLPBinaryClassifier(**SMALL, max_iter=4, early_stopping=rules, verbose=1).fit(X, Y)
     _, *rows, _ = printed(capsys)
-    # epoch, loss, rate, seconds and two words for the time left; or two figures more.
+    # Epoch, loss, rate, seconds and two words for the time left; two more where it is validated.
     assert [len(row.replace("*", "").split()) for row in rows] == [6, 8, 6, 8]
 
 

@@ -1,4 +1,4 @@
-"""Targets: what each makes of y, and of raw predictions."""
+"""Targets: how each encodes y and decodes raw predictions."""
 
 import inspect
 import pickle
@@ -49,17 +49,17 @@ def asked(**given):
 
 @dataclass
 class Case:
-    """What is known of a kind of target.
+    """An example of a kind of target.
 
     Attributes
     ----------
     estimator : estimator
-        That asks for it.
+        An estimator with this kind of target.
     y : ndarray
     rows : ndarray of shape (N, T)
-        What the network is trained on.
+        The encoded targets for training.
     raw : ndarray of shape (N, C)
-        Raw predictions, in units of y, of exactly y.
+        Raw predictions, in units of y, that decode to exactly y.
     """
 
     estimator: object
@@ -177,7 +177,7 @@ def test_every_target_is_learned_stored_and_searched(kind):
 
 
 def first(target, y):
-    """Return the target as after a first fit, and what the network is trained on."""
+    """Return the target as after a first fit, and the encoded targets for training."""
     rows = target.encode(y, None, FIT, None)
     return target, rows.of_rows()
 
@@ -238,7 +238,7 @@ def test_a_folded_layer_predicts_in_units_of_y_and_unfolding_undoes_it(loss):
     own = h @ weight + bias
     folded = target.fold(weight, bias)
     shift, scale = target.units.shift, target.units.scale
-    # Of the first output: the link of what the network sees, in units of y.
+    # Only the first output: the network's own prediction after the link, in units of y.
     linked, expected = own.copy(), h @ folded[0] + folded[1]
     target.loss.inverse_link(linked, out=linked)
     target.loss.inverse_link(expected, out=expected)
@@ -413,7 +413,7 @@ def test_default_regressor_learns_a_target_of_everyday_units():
 def test_auto_leaves_columns_alone_that_are_standardised_already(deviation, mean, is_changed):
     y = np.random.RandomState(0).normal(size=100)
     y = (y - y.mean()) / y.std()
-    # The other column is judged by itself.
+    # Each column is decided on its own: the other one is always standardised.
     both = np.c_[mean + deviation * y, 1e6 * y]
     target, _ = first(Numbers(asked(standardize_target="auto")), both)
     assert (target.units.scale[0] != 1 or target.units.shift[0] != 0) == is_changed

@@ -40,7 +40,7 @@ def make(cls=MLPRegressor, **options):
 
 @pytest.fixture
 def seen(monkeypatch):
-    """Rows that fits have trained on and held out, fit by fit."""
+    """Return the training rows and the held-out rows of each fit."""
     found = []
     draw = module.draw_validation_rows
 
@@ -178,7 +178,7 @@ def test_equal_drawings_from_equal_states_are_made_once(seen, monkeypatch):
         for own, wanted in zip(found, alone(asked, None, like), strict=True):
             assert_array_equal(own, wanted)
         assert rng.randint(2**31) == like.randint(2**31)
-        # Whatever training does with its rows.
+        # Training may change its rows in place.
         found[0][:] = 0
     monkeypatch.setattr(module, "KEPT_ROWS", N)
     drawn.rows(Drawing(0.1, X, labels, labels), None, np.random.RandomState(2))

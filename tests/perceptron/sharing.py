@@ -1,4 +1,4 @@
-"""What holds of epochs whose rows are presented together, whatever presents them."""
+"""Checks of epochs whose rows are presented together, for every way of presenting them."""
 
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
@@ -8,7 +8,7 @@ from skperceptron.callbacks import Callback
 
 
 class Onlooker(Callback):
-    """Wants to be told of each epoch, which then cannot share a window with others."""
+    """A callback that is called after each epoch, so that epochs cannot share a window."""
 
     n_epochs = 0
 
@@ -17,7 +17,7 @@ class Onlooker(Callback):
 
 
 def assert_epochs_may_share_a_window(X, y, options, converges, rtol):
-    """Check that a fit is the same with and without somebody who wants to see each epoch."""
+    """Check that a fit is the same with and without a callback for each epoch."""
     generators = [np.random.RandomState(3) for _ in "ab"]
     together, apart = (RosenblattPerceptron(**options, random_state=rng) for rng in generators)
     together.fit(X, y)

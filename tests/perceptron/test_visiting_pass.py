@@ -1,4 +1,4 @@
-"""Rows visited by the C extension: Rosenblatt's rule, wherever and however the rows lie."""
+"""Rows visited by the C extension: Rosenblatt's rule, however the rows are stored."""
 
 import numpy as np
 import pytest
@@ -35,12 +35,12 @@ EVERY_MEMORY = pytest.mark.parametrize("memory", MEMORIES)
 
 @pytest.fixture(autouse=True)
 def no_wish(monkeypatch):
-    """Let nobody ask for NumPy's way, so that the extension is used."""
+    """Unset the variable that could select NumPy, so that the extension is used."""
     monkeypatch.delenv(VARIABLE, raising=False)
 
 
 def in_place(X, rows=None, constant=1.0):
-    """Return rows of a matrix where they lie."""
+    """Return rows of a matrix without copying them."""
     return GivenInputs(X, constant).in_place(np.arange(X.shape[0]) if rows is None else rows)
 
 
@@ -88,7 +88,7 @@ def test_rows_of_any_kind_and_number_are_visited_as_the_rule_says(seed):
     rng = np.random.RandomState(seed)
     n_rows, n_columns = rng.choice([1, 2, 3, 4, 5, 7, 8, 9, 40]), rng.choice([1, 2, 3, 8, 33])
     X = rng.normal(size=(n_rows, n_columns))
-    # Small integers bring scores of zero.
+    # With small integers, some scores are zero.
     X = np.round(X) if rng.randint(2) else X
     X *= rng.uniform(size=X.shape) < rng.choice([0.0, 0.3, 1.0])
     X = X.astype(rng.choice([np.float32, np.float64]))
@@ -103,7 +103,7 @@ def test_rows_of_any_kind_and_number_are_visited_as_the_rule_says(seed):
     thin = sparse.csr_array(X)
     for index in (np.int32, np.int64):
         thin.indices, thin.indptr = thin.indices.astype(index), thin.indptr.astype(index)
-        # Zeros are left out of sums, which changes nothing.
+        # Sums without the zeros are the same.
         found = RowsInPlace(thin, rows, constant).corrected(start, amounts)
         assert_array_equal(found[0], weight)
         assert_array_equal(found[1], wrong)
@@ -242,7 +242,7 @@ def test_matrices_that_point_outside_are_refused(fault):
 def test_matrix_of_the_user_stays_as_it_was():
     X, y = make_classes(60)
     X = sparse.csr_array(X)
-    # More room than numbers, and long row numbers, as a matrix may have that was built by hand.
+    # Arrays longer than needed and 64-bit indices, as in a matrix that was built by hand.
     X.data, X.indices = np.append(X.data, 7.0), np.append(X.indices, 0).astype(np.int64)
     X.indptr = X.indptr.astype(np.int64)
     parts = X.data, X.indices, X.indptr

@@ -50,7 +50,7 @@ def objects(*columns):
 
 
 def encoded(*columns, **parameters):
-    """Return what comes out for columns of objects where nothing is drawn in, by name."""
+    """Return the outputs for columns of objects by name, without the limit ``max_abs``."""
     preprocessor = TabularPreprocessor(max_abs=None, **parameters)
     found = preprocessor.fit_transform(objects(*columns))
     return dict(zip(preprocessor.get_feature_names_out(), found.T, strict=True))
@@ -281,7 +281,7 @@ def test_dtypes_of_pandas_are_understood():
     assert_allclose(raw["zoned_days"] % 1, 23 / 24)
     assert_allclose(raw["duration"], [1, 2, 3])
     assert_allclose(raw["object_missing"], [0, 1, 0])
-    # Another library's or dtype's value of the same meaning means the same.
+    # Values with the same meaning are encoded alike, whatever their library or dtype.
     frame = frame.drop(columns=["period", "ordered"])
     plain = frame.astype(object).where(frame.notna(), None)
     found = TabularPreprocessor().fit_transform(plain)

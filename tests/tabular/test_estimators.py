@@ -1,4 +1,4 @@
-"""Tabular estimators: raw tables of any kind in, predictions, weights and honest scores out."""
+"""Tabular estimators: from raw tables of any kind to predictions and out-of-fold scores."""
 
 import pickle
 import re
@@ -58,9 +58,9 @@ def target_of(cls, y):
 
 
 def passing_parts(estimator):
-    """Return the estimator without the equality of weights and repetitions.
+    """Return the checks that are expected to fail: weights are not equal to repetitions.
 
-    Folds are drawn by rows: a row that comes twice may come in two folds.
+    Folds are drawn by rows: the copies of a repeated row may be in two folds.
     """
     return {
         "check_sample_weight_equivalence_on_dense_data": "folds are drawn by rows",
@@ -127,7 +127,7 @@ def test_score_has_no_unit():
 
 @BOTH
 def test_networks_have_not_seen_the_rows_that_they_predict_out_of_fold(cls):
-    """Labels without rhyme or reason can be learned by heart, but not guessed."""
+    """Random labels can be memorised, but not predicted."""
     rng = np.random.RandomState(0)
     X, y = rng.normal(size=(80, 20)), rng.permutation(np.repeat(["no", "yes"], 40))
     y = target_of(cls, y)
@@ -262,7 +262,7 @@ def test_published_networks_hold_one_fifth_out_and_are_not_calibrated(cls, prese
     if cls is TabularMLPClassifier:
         np.testing.assert_array_equal(model.temperatures_, 1)
         alone = network.predict_proba(model.preprocessor_.transform(X))
-        # In float32, where the number of BLAS's threads may change the last bits.
+        # In float32 the number of BLAS's threads may change the last bits.
         np.testing.assert_allclose(model.predict_proba(X), alone, rtol=1e-5)
 
 
@@ -275,7 +275,7 @@ def test_equally_good_epochs_do_not_keep_tabm_going():
     scores, patience = network.validation_scores_, 10
     first_best = int(np.argmax(scores))
     assert scores.count(max(scores)) > 1
-    # One epoch more than is tolerated.
+    # Training ends one epoch after the patience.
     assert network.n_iter_ == first_best + 1 + patience + 1
 
 
@@ -367,7 +367,7 @@ def test_class_with_a_single_row_is_known_to_all_networks():
     assert model.predict_proba(X[:1]).shape == (1, 3)
     for member in model.ensemble_.estimators_[0]:
         np.testing.assert_array_equal(member.classes_, [0, 1, 2])
-    # It is never held out, and so has no prediction.
+    # The single row is never held out, and so has no prediction.
     assert np.isnan(model.oof_predictions_[100]).all()
     assert np.isfinite(model.oof_predictions_[:100]).all()
 
@@ -481,9 +481,9 @@ def test_several_numbers_per_row():
 def test_time_is_bounded_by_fewer_epochs(monkeypatch):
     X, y = frame()
     now = iter(range(0, 10_000, 10))
-    # Not the module's own: threads of others look at the clock, too.
+    # The name in `base`, not the `time` module itself: other threads read the clock, too.
     monkeypatch.setattr(base, "time", SimpleNamespace(monotonic=lambda: next(now)))
-    # Every look at the clock takes 10 s: of 75 s, 55 are left after 2 epochs in 10 s.
+    # Each reading of the clock adds 10 s: of 75 s, 55 are left after 2 epochs in 10 s.
     model = small(max_epochs=100, max_time=75).fit(X, y)
     assert model.n_epochs_ == 11
     assert small(max_epochs=100, max_time=1).fit(X, y).n_epochs_ == 1
@@ -594,7 +594,7 @@ def test_callbacks_hear_of_each_epoch_of_each_network(n_jobs):
     model = small(**options, callbacks=[logger]).fit(X, y)
     n_networks = sum(map(len, model.ensemble_.estimators_))
     assert len(logger.rows_) == 3 * n_networks
-    # A trial of a few epochs, which only tells how long they take, is told to nobody.
+    # The trial of a few epochs, which measures their time, is not reported to callbacks.
     quick = EpochLogger()
     small(**options | {"n_jobs": None}, max_time=1e6, callbacks=[quick]).fit(X, y)
     assert len(quick.rows_) == 3 * n_networks
@@ -612,7 +612,7 @@ def test_failed_fit_leaves_the_earlier_one():
 @pytest.mark.usefixtures("eager_workers")
 @pytest.mark.parametrize("units", [16, 128])
 def test_workers_give_the_same_model(units):
-    """Processes train small networks, threads train large ones."""
+    """Small networks are trained by processes, large ones by threads."""
     X, y = load_iris(return_X_y=True)
     options = {"arms": 2, "max_epochs": 6, "hidden_layer_sizes": (units,)}
     alone, together = (small(**options, n_jobs=n).fit(X, y).predict_proba(X) for n in (1, 2))
@@ -627,7 +627,7 @@ def test_networks_are_those_of_the_package():
 
 @BOTH
 def test_rows_without_weight_are_dealt_to_all_folds(cls):
-    """Otherwise a fold might hold out nothing that counts."""
+    """Otherwise a fold might hold out no row that has a weight."""
     X, labels = frame(60)
     weight = np.zeros(60)
     weight[np.r_[np.flatnonzero(labels == "yes")[:2], np.flatnonzero(labels == "no")[:2]]] = 1
@@ -676,7 +676,7 @@ def test_the_only_class_is_named_as_it_was_given():
 
 @BOTH
 def test_accurate_preset_takes_sparse_tables(cls):
-    """Networks that share weights cannot read them: that arm is left out."""
+    """Networks that share weights do not accept sparse tables: their arm is left out."""
     X = sparse.random(40, 12, 0.3, format="csr", random_state=0)
     y = target_of(cls, np.where(X.toarray()[:, 0] > 0, "yes", "no"))
     model = cls("accurate", n_folds=2, max_epochs=2, random_state=0).fit(X, y)
@@ -697,7 +697,7 @@ def test_dates_are_no_numbers_to_predict():
 
 @BOTH
 def test_numbers_far_from_zero_are_told_apart(cls):
-    """Float32 would make one number of all of them."""
+    """In float32 all of them would be the same number."""
     labels = frame(200)[1]
     y = target_of(cls, labels)
     column = np.where(labels == "yes", 1.0, -1.0)[:, np.newaxis] + 1e9
