@@ -1,1 +1,1 @@
-"""A package, so that no other package of this name takes its place in workers."""
+"""A package, so that worker processes do not import another package named "tests"."""

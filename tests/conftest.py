@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Options, hooks and fixtures of all tests."""
 
 import os
 import tracemalloc
@@ -11,13 +11,13 @@ from threadpoolctl import threadpool_limits
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_file():
-    """Look for no doctests in test modules: one that cannot be imported would be passed over."""
+    """Collect no doctests in test modules: a module with a failing import would be skipped."""
     collectors = yield
     return [one for one in collectors if not isinstance(one, DoctestModule)]
 
 
 def pytest_addoption(parser):
-    """Let the fuzz test of ``tests/reliability`` take more cases, and others."""
+    """Let the fuzz test of ``tests/reliability`` run other numbers of cases, and other cases."""
     group = parser.getgroup("fuzz")
     group.addoption("--cases", type=int, default=300, help="how many cases the fuzz test runs")
     group.addoption("--fuzz-seed", type=int, default=0, help="of all that they draw")
@@ -25,7 +25,7 @@ def pytest_addoption(parser):
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread_per_worker():
-    """Leave the cores to the workers of pytest-xdist, which are as many."""
+    """Limit BLAS to one thread in each worker of pytest-xdist, since there are many workers."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         yield
         return
@@ -35,9 +35,9 @@ def one_thread_per_worker():
 
 @pytest.fixture
 def peak_of():
-    """Return a function that tells by how many bytes memory rises at most during a call.
+    """Return a function that measures the peak memory of a call, in bytes above its start.
 
-    What only the first call allocates does not count.
+    Allocations that only a first call makes do not count.
     """
 
     def measure(call):
@@ -56,7 +56,7 @@ def peak_of():
 
 @pytest.fixture
 def eager_workers(monkeypatch):
-    """Let processes start even for what takes less time than their start."""
+    """Let worker processes start even for work that is shorter than their start."""
     monkeypatch.setattr("skperceptron.model_selection._spreading.START", 0.0)
 
 
@@ -87,7 +87,7 @@ def make_answered_rows():
     ids=lambda case: "{}-unit noise={} integers={}".format(*case).replace(" ", "-"),
 )
 def answered_rows(request, make_answered_rows):
-    """Rows with right answers of one unit or several, with few mistakes or many, with ties."""
+    """Return rows and right answers of one or several units, with few or many mistakes or ties."""
     return make_answered_rows(*request.param)
 
 

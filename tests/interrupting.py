@@ -1,4 +1,4 @@
-"""The interrupt key, pressed at a certain moment."""
+"""Interruptions by the user in certain epochs."""
 
 from itertools import count
 
@@ -6,7 +6,7 @@ from skperceptron.training.stack import Stack
 
 
 def interrupt_at(monkeypatch, *calls):
-    """Let the user press the interrupt key in some epochs, counted over all networks."""
+    """Raise KeyboardInterrupt in some epochs, counted over all stacks."""
     train, counted = Stack.run_epoch, count(1)
 
     def interrupted(stack):

@@ -1,4 +1,4 @@
-"""Members of stacks, made of one list of options."""
+"""Members of stacks, made from keyword options."""
 
 from dataclasses import fields, replace
 
@@ -8,7 +8,7 @@ OF_RECIPE = {field.name for field in fields(Recipe)}
 
 
 def member_of(**options):
-    """Make a member; options of its recipe and its own are told apart by their names."""
+    """Make a member; the names of the options decide which belong to its recipe."""
     recipe = {name: value for name, value in options.items() if name in OF_RECIPE}
     own = {name: value for name, value in options.items() if name not in OF_RECIPE}
     return Member(Recipe(**{"n_samples": len(own["rows"]), **recipe}), **own)

@@ -1,7 +1,7 @@
-"""Every activation: its formula, its derivative, its kinks and limits, its life in a model.
+"""Every activation: its formula, its derivative, its kinks and limits, and its use in a model.
 
-A new activation joins with one row of ``CASES``; whatever needs no formula to compare with
-runs over all classes of ``skperceptron.activations`` by itself.
+A new activation needs one row of ``CASES``; tests that compare with no formula run over all
+classes of ``skperceptron.activations`` anyway.
 """
 
 import math
@@ -78,7 +78,7 @@ class SquaredReLU(Activation):
         np.multiply(grad, z, out=grad)
 
 
-# The textbook: what each activation is, in the widest float there is.
+# The textbook: the formula of each activation, in the widest float of NumPy.
 
 
 def sigmoid(z):
@@ -94,7 +94,7 @@ def leaky(z, alpha):
 
 
 def gelu(z):
-    # math.erfc keeps what 1 + erf would round away on the left.
+    # For large negative z, math.erfc keeps digits that 1 + erf would lose.
     normal = [0.5 * math.erfc(-float(x) / math.sqrt(2)) for x in z]
     return z * np.array(normal, dtype=np.longdouble)
 
@@ -106,7 +106,7 @@ def gelu_tanh(z):
 
 @dataclass
 class Case:
-    """What is true of one activation.
+    """The properties of one activation.
 
     ``limits`` are those of f and f' at minus and at plus infinity; ``kinks`` maps each point
     where f or f' has no derivative to the documented value and derivative there; ``slope_of``
@@ -160,7 +160,7 @@ CASES = [
     Case(PReLU(), lambda z: leaky(z, 0.25), (-INF, INF, 0.25, 1), {0: (0, 0.25)}),
     Case(PReLU(-0.5), lambda z: leaky(z, -0.5), (INF, INF, -0.5, 1), {0: (0, -0.5)}),
     Case(PReLU(2.0), lambda z: leaky(z, 2.0), (-INF, INF, 2, 1), {0: (0, 2)}),
-    # Zero times minus infinity is no number.
+    # Zero times minus infinity is NaN.
     Case(PReLU(0.0), lambda z: np.maximum(z, 0), (np.nan, INF, 0, 1), {0: (0, 0)}),
     Case(ReLU6(), lambda z: np.minimum(np.maximum(z, 0), 6), (0, 6, 0, 0), {0: (0, 0), 6: (6, 0)}),
     Case(
@@ -225,7 +225,7 @@ def textbook(f, z):
 
 
 def central_differences(f, z):
-    """Return the slope of f at z and by how much rounding may have changed it."""
+    """Return the slope of f at z, and a bound on its rounding error."""
     z = np.asarray(z, dtype=np.longdouble)
     left2, left, right, right2 = (textbook(f, z + k * STEP) for k in (-2, -1, 1, 2))
     slope = (8 * (right - left) - (right2 - left2)) / (12 * STEP)
@@ -237,7 +237,7 @@ def away_from(kinks, z):
 
 
 def learned_by(activation, shape, dtype):
-    """Return what the engine hands to forward for a layer of this shape."""
+    """Return the learned parameters that the engine passes to forward for a layer of this shape."""
     n_members, _, units = shape
     if not activation.n_parameters(units):
         return ()
@@ -301,7 +301,7 @@ def test_far_values_and_derivatives_are_reached_without_a_floating_point_error(c
     z = np.array([-1e4, -1e3, 1e3, 1e4], dtype)
     with np.errstate(divide="raise", over="raise", invalid="raise"):
         value, derivative = case.activation(z), case.activation.derivative(z)
-    # By so much the rounding of z, or of a multiple of it, may change a function of slope 1.
+    # How much the rounding of z, or of a multiple of it, may change a function of slope 1.
     rounding = 16 * np.finfo(dtype).eps * np.abs(z.astype(float))
     assert (np.abs(value - textbook(case.f, z)) <= rounding * (1 + np.abs(value))).all()
     slope, tolerance = central_differences(case.slope_of or case.f, z)
@@ -424,7 +424,7 @@ def test_slope_gradient_of_prelu_matches_central_differences():
     assert_allclose(found, expected, rtol=1e-8, atol=1e-9)
 
 
-# What it is called, what it takes.
+# Names and parameters.
 
 
 NAMES = {name: cls for cls in BUILT_IN for name in cls.names}
@@ -631,7 +631,7 @@ def test_layers_before_heaviside_keep_their_random_weights_as_the_warning_says(s
         fit_quietly(small("heaviside", solver=solver, alpha=alpha, max_iter=n), X, y)
         for n in (1, 100)
     )
-    # The penalty may at most pull gently at them.
+    # Only the penalty may change them, a little.
     assert_allclose(long.coefs_[0], short.coefs_[0], rtol=0.05)
     assert_array_equal(long.intercepts_[0], short.intercepts_[0])
     assert np.abs(long.coefs_[1] - short.coefs_[1]).max() > 0.01
@@ -750,9 +750,9 @@ TORCH = {
     "hardswish": (HardSwish(), lambda t, z: t.nn.functional.hardswish(z)),
     "elu": (ELU(0.7), lambda t, z: t.nn.functional.elu(z, 0.7)),
     "selu": (SELU(), lambda t, z: t.nn.functional.selu(z)),
-    # Theirs takes 1 / alpha as a float32.
+    # PyTorch computes 1 / alpha in float32.
     "celu": (CELU(0.5), lambda t, z: t.nn.functional.celu(z, 0.5)),
-    # Theirs is linear from 20 on, where ours differs by 2e-9.
+    # PyTorch's default is linear from 20 on, where ours differs by 2e-9.
     "softplus": (Softplus(), lambda t, z: t.nn.functional.softplus(z, threshold=40)),
     "silu": (SiLU(), lambda t, z: t.nn.functional.silu(z)),
     "gelu": (GELU(), lambda t, z: t.nn.functional.gelu(z)),
@@ -767,12 +767,12 @@ TORCH = {
 def test_value_and_gradient_equal_those_of_pytorch(name, dtype):
     torch = pytest.importorskip("torch")
     activation, theirs = TORCH[name]
-    # Between the kinks: there PyTorch takes the derivative of the other side at times.
+    # No point is a kink: there PyTorch sometimes has the derivative of the other side.
     z = np.linspace(-20.03, 20.05, 997).astype(dtype)
     x = torch.tensor(z, requires_grad=True)
     value = theirs(torch, x)
     value.sum().backward()
-    # Their hard sigmoid has a slope of 1/6 in float32.
+    # PyTorch's hard sigmoid has a slope of 1/6 in float32.
     rounds = dtype == np.float32 or name == "hardsigmoid"
     tolerance = 1e-5 if rounds else 1e-12
     assert_allclose(activation(z), value.detach().numpy(), rtol=tolerance, atol=tolerance)

@@ -1,7 +1,7 @@
-"""The floors of the package: who may import whom, read from the source.
+"""The layers ("floors") of the package: which modules may import which, read from the source.
 
-Floor 0 is the engine; a module imports from its own floor or those below.
-A new module is given its floor in ``FLOORS``.
+Floor 0 is the engine; a module imports only from its own floor and those below.
+A new module needs an entry in ``FLOORS``.
 """
 
 import ast
@@ -77,7 +77,7 @@ OPTIONAL = [
     "torch",
 ]
 
-#: What is imported only where its extra is installed.
+#: Modules that are imported only if their extra is installed.
 BEHIND_EXTRAS = [Path("distributed"), Path("export/_onnx")]
 
 SOURCES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
@@ -85,9 +85,9 @@ MODULES = [path for path in SOURCES if path != Path("__init__.py")]
 
 
 def of_every(paths):
-    """Return a decorator that makes one test of a check of a file, for all files.
+    """Return a decorator that turns a check of one file into one test of all files.
 
-    Thousands of tests that read one file each would take longer than what they do.
+    Thousands of tests of one file each would cost more time than the checks themselves.
     """
 
     def decorate(check):
@@ -101,7 +101,7 @@ def of_every(paths):
                     failed[str(path)] = str(error)
             assert not failed
 
-        # Or pytest would look for a fixture of the name of the check's argument.
+        # Otherwise pytest would look for a fixture with the name of the check's argument.
         del test.__wrapped__
         return test
 
@@ -118,7 +118,7 @@ def parse(path):
 
 
 def imports_of(path):
-    """Return all (module, name) that a file imports anywhere; relative ones made absolute."""
+    """Return all (module, name) that a file imports anywhere, relative ones as absolute ones."""
     found = []
     for node in ast.walk(parse(path)):
         if isinstance(node, ast.Import):
@@ -134,12 +134,12 @@ def imports_of(path):
 
 
 def top_of(path):
-    """Return the name under which a file stands in ``FLOORS``."""
+    """Return the name of a file's entry in ``FLOORS``."""
     return path.parts[0].removesuffix(".py")
 
 
 def own_modules(path):
-    """Return the names, as in ``FLOORS``, of what a file imports from this package."""
+    """Return the entries in ``FLOORS`` that a file imports from this package."""
     for module, name in imports_of(path):
         root, *rest = module.split(".")
         if root == "skperceptron":
@@ -160,7 +160,7 @@ def test_module_imports_from_its_own_floor_and_those_below_only(path):
 
 @pytest.mark.parametrize("folder", ["engine", "estimators"])
 def test_modules_of_a_folder_import_each_other_in_one_direction(folder):
-    """Imports for annotations count too."""
+    """Imports for annotations count, too."""
     inside = {}
     for path in SOURCES:
         if path.parts[0] == folder:
@@ -205,11 +205,11 @@ def test_nobody_asks_for_the_type_of_a_block(path):
 
 @EVERY_MODULE
 def test_tools_use_no_private_member_of_an_estimator(path):
-    """What they need is asked of objects such as FittedNetwork, or of functions."""
+    """They use objects such as FittedNetwork, or functions, instead."""
     if FLOORS[top_of(path)] != TOOLS:
         return
     tree = parse(path)
-    # What the classes of the tools keep for themselves is theirs.
+    # The tools' own classes may use their own private members.
     own = {"self", "cls", "super()", "ensemble", "search"}
     private = {
         ast.unparse(node)
@@ -217,7 +217,7 @@ def test_tools_use_no_private_member_of_an_estimator(path):
         if isinstance(node, ast.Attribute)
         and node.attr.startswith("_")
         and not node.attr.startswith("__")
-        # scikit-learn's own: what a class declares, its bases too.
+        # Private names of scikit-learn's, which classes declare and inherit.
         and node.attr not in ("_parameter_constraints", "_sk_visual_block_")
         and ast.unparse(node.value) not in own
     }
@@ -248,7 +248,7 @@ def test_large_classes_of_estimators_say_why(path):
 def test_components_do_not_know_each_other(path):
     if FLOORS[top_of(path)] == COMPONENTS:
         others = {n for n in own_modules(path) if FLOORS[n] == COMPONENTS} - {top_of(path)}
-        # What they share is a component of none of them.
+        # The modules that they share.
         assert others <= {"components", "options"}
 
 
@@ -262,11 +262,11 @@ def test_outside_imports_fit_the_floor(path):
     if floor in (GROUND, TRAINING):
         allowed = {"numpy", "scipy"}
     if floor in (ESTIMATORS, TOOLS):
-        # It comes with scikit-learn, as joblib does.
+        # scikit-learn requires it, like joblib.
         allowed |= {"threadpoolctl"}
     if floor == TOOLS:
         allowed |= {"joblib", "matplotlib", "networkx", "pandas"}
-        # The first comes with Dask.
+        # Dask requires cloudpickle.
         allowed |= {"cloudpickle", "dask", "distributed", "onnx", "safetensors", "skl2onnx"}
     assert roots <= allowed
     if floor == COMPONENTS:

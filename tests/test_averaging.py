@@ -1,6 +1,6 @@
-"""Averages of weights: the formulas written out, and what goes on from where.
+"""Averages of weights: their formulas, and from which weights later calls continue.
 
-A new average joins with one row of ``TEXTBOOK``.
+A new average needs one row of ``TEXTBOOK``.
 """
 
 import inspect
@@ -31,21 +31,21 @@ def weights_after(n_epochs, **options):
 
 
 def textbook_ema(rule, passed, n_steps, max_iter):
-    """Polyak & Juditsky (1992), as a sum: each weight times all decays that came after it."""
+    """Polyak & Juditsky (1992), as a sum: each weight times the product of all later decays."""
     steps = np.arange(1, len(passed) + 1)
     decays = np.minimum(rule.decay, (1 + steps) / (10 + steps))
     return sum((1 - decays[t]) * decays[t + 1 :].prod() * passed[t] for t in range(len(passed)))
 
 
 def textbook_swa(rule, passed, n_steps, max_iter):
-    """Izmailov et al. (2018): the mean over the ends of the epochs after the first share."""
+    """Izmailov et al. (2018): the mean of the weights at the ends of epochs, from `start` on."""
     ends = passed[n_steps - 1 :: n_steps]
     averaged = ends[int(rule.start * max_iter) :]
     return np.mean(averaged if len(averaged) else ends[-1:])
 
 
-#: An independent formula for every class: the average of all weights that training has passed
-#: through, (S,), with ``n_steps`` of them in an epoch.
+#: An independent formula for every class: the average of the weights after each step, (S,), with
+#: ``n_steps`` of them in an epoch.
 TEXTBOOK = {EMA: textbook_ema, SWA: textbook_swa}
 
 
@@ -73,7 +73,7 @@ def test_average_is_that_of_the_formula(rule):
 
 
 def test_moving_average_follows_the_weights_of_each_step():
-    # One batch an epoch: steps are epochs.
+    # With one batch per epoch, steps are epochs.
     passed = [weights_after(n, batch_size=150) for n in range(1, 13)]
     rng = np.random.RandomState(0)
     bound = np.sqrt(6 / (4 + 4))

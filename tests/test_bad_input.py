@@ -1,7 +1,7 @@
-"""Bad parameters, bad data, diverged and interrupted training: clear errors, earlier fits unharmed.
+"""Bad parameters, bad data, diverged and interrupted training: clear errors that change nothing.
 
-Every refusal goes through ``assert_refused``: the call fails with the expected words, both on
-a new estimator and after an earlier fit, whose every attribute and prediction stays.
+Every refusal is checked by ``assert_refused``: the call fails with the expected words, both on
+a new estimator and after an earlier fit, of which all attributes and predictions are kept.
 """
 
 import pickle
@@ -66,7 +66,7 @@ def fit(estimator, *data):
 
 
 def train(estimator, method, *data):
-    """Call fit or partial_fit, which wants to know the classes when it is called first."""
+    """Call fit or partial_fit, whose first call needs the classes."""
     if method == "partial_fit" and is_classifier(estimator):
         X, y, *weight = data
         data = (X, y, [0, 1], *weight)
@@ -272,12 +272,12 @@ def name_of(row):
 )
 def test_bad_parameter_is_refused_by_name_value_and_range(cls, row):
     parameter, value, *allowed = row
-    # A list is refused by its length, or by what it holds.
+    # The message about a list names its length or one of its elements.
     named = () if isinstance(value, list) else (repr(value),)
     fragments = (parameter, *named, *allowed)
     assert_refused(make(cls), lambda e: e.fit(X, Y), fragments, {parameter: value})
     if parameter != "solver":
-        # Later calls do not look at parameters again, as everywhere in scikit-learn.
+        # Only the first call checks the parameters, as in scikit-learn.
         with pytest.raises(ValueError, match=parameter):
             train(make(cls, **{parameter: value}), "partial_fit", X, Y)
 
@@ -797,7 +797,7 @@ def test_early_stopping_refuses_a_split_of_which_one_part_counts_nothing(cls):
     estimator = make(cls, early_stopping=True, validation_fraction=0.5)
     parts = set()
     for row in range(10):
-        # The only row that counts is in one of the parts.
+        # The only row with a weight is in one of the two parts.
         with pytest.raises(ValueError, match=r"rows of the .* set have a weight of zero") as caught:
             estimator.fit(X, Y, np.arange(N) == row)
         parts.add(str(caught.value).split(" set have")[0].split()[-1])
@@ -899,7 +899,7 @@ def test_fit_to_numbers_of_any_size_gives_finite_weights_or_a_clear_error(cls, o
 
 
 def interrupt_after(monkeypatch, owner, name, n_calls):
-    """Let a method raise KeyboardInterrupt once, at the call after so many calls."""
+    """Let a method raise KeyboardInterrupt once, after `n_calls` calls."""
     original = getattr(owner, name)
     calls = iter(range(n_calls + 1))
 
@@ -934,7 +934,7 @@ def test_interrupted_fit_keeps_the_epochs_that_it_had(monkeypatch, cls, n_epochs
 @EVERY_ESTIMATOR
 def test_fit_interrupted_within_an_epoch_leaves_a_usable_model(monkeypatch, cls, n_steps):
     estimator = make(cls, batch_size=8, max_iter=10)
-    # Compiled steps do not call it.
+    # Compiled steps do not call `gather`.
     monkeypatch.setenv("SKPERCEPTRON_STEPS", "numpy")
     interrupt_after(monkeypatch, Step, "gather", n_steps)
     with pytest.warns(UserWarning, match="Training interrupted by user"):

@@ -1,4 +1,4 @@
-"""The benchmark suite runs, and its tables come out. Nothing here depends on how long it takes."""
+"""The benchmark suite runs and makes its tables. No test depends on the measured times."""
 
 import json
 import sys

@@ -1,6 +1,6 @@
-"""Callbacks: what they are told, what they may ask for, and that they change nothing.
+"""Callbacks: what they are called with, what they may request, and that they change nothing.
 
-A new built-in callback joins with one row of ``CASES``.
+A new built-in callback needs one row of ``CASES``.
 """
 
 import pickle
@@ -65,15 +65,15 @@ def target_of(estimator):
 
 @dataclass
 class Case:
-    """What is true of a callback.
+    """The properties of a callback.
 
     Attributes
     ----------
     make : callable
-        Returns the callback, with parameters off their defaults; it gets the path of a file.
+        Returns the callback, with parameters other than the defaults, from the path of a file.
     ends_after : callable
-        Returns the number of epochs after which it ends a training, or None if it never does. It
-        gets the training and validation losses of all epochs, as arrays.
+        Returns the number of epochs after which it ends a training, or None if it never does, from
+        the training and validation losses of all epochs, as arrays.
     """
 
     make: Callable
@@ -81,7 +81,7 @@ class Case:
 
 
 def textbook_plateau(losses, validation):
-    """Prechelt (1998), UP: two epochs more than are tolerated without 0.01 less than the best."""
+    """Prechelt (1998), UP: stop after three epochs without a loss 0.01 below the best before."""
     for n in range(3, len(validation) + 1):
         best_before = [validation[:i].min(initial=np.inf) for i in range(n)]
         if all(validation[i] >= best_before[i] - 0.01 for i in range(n - 3, n)):
@@ -106,7 +106,7 @@ def test_every_callback_has_a_row_in_the_table():
 
 
 def overfitted(**options):
-    """Return a network that knows few rows by heart: its validation loss falls, then rises."""
+    """Return a network that memorises few rows: its validation loss falls, then rises."""
     rng = np.random.RandomState(0)
     rows, labels = rng.normal(size=(120, 5)), rng.randint(2, size=120)
     labels[:80:2] = rows[:80:2, 0] > 0
@@ -128,11 +128,11 @@ def test_training_ends_when_the_formula_says_and_is_otherwise_the_same(cls, tmp_
     curves = np.array(whole.loss_curve_), np.array(whole.validation_loss_curve_)
     case = CASES[cls]
     ends = case.ends_after(*curves)
-    # A callback that ends trainings is to be seen doing so, neither at once nor at the end.
+    # If the callback ends trainings, it must do so here, neither at once nor at the end.
     assert ends is None or 3 < ends < 30
     plain = overfitted(max_iter=ends or 40)
     callback = pickle.loads(pickle.dumps(case.make(tmp_path / "fit.npz")))
-    # The second fit with it is as the first.
+    # A second fit with the same callback gives the same model.
     for _ in range(2):
         found = overfitted(callbacks=[callback])
         assert found.n_iter_ == plain.n_iter_
@@ -142,7 +142,7 @@ def test_training_ends_when_the_formula_says_and_is_otherwise_the_same(cls, tmp_
 
 
 class Witness(Callback):
-    """Notes all that it is told, and asks for a fitted estimator."""
+    """Notes all calls, and requests a fitted estimator."""
 
     def __init__(self, stop_at=None):
         self.stop_at = stop_at
@@ -178,7 +178,7 @@ def test_hooks_are_called_in_order_and_predictions_are_those_of_the_moment(estim
     assert witness.events[-2:] == ["end fit", "teardown"]
     assert all(e.startswith("begin") for e in epochs[::2])
     assert all(e.startswith("end") for e in epochs[1::2])
-    # The last of them is of the whole fit.
+    # The last call is for the whole fit.
     assert len(witness.told) == model.n_iter_ + 1
     assert_array_equal(witness.predictions[-1], model.predict(X))
     plain = clone(estimator).set_params(max_iter=2).fit(X, y)
@@ -358,7 +358,7 @@ def test_a_plateau_forgets_the_fit_before():
 
 
 def calls_of_an_epoch(n_epochs, make_callback):
-    """Return how many calls of Python's functions each epoch of a fit takes on average."""
+    """Return the average number of calls of Python functions in an epoch of a fit."""
     n_calls = 0
 
     def count(frame, event, argument):
@@ -412,7 +412,7 @@ def test_lbfgs_keeps_the_losses_of_its_last_call():
 def test_plateau_of_a_real_fit():
     callback = StopOnPlateau(patience=3, tol=1e9)
     model = MLPBinaryClassifier(**NETWORK | {"max_iter": 50}, callbacks=[callback]).fit(X, Y)
-    # The first epoch improves on nothing, the next four do not.
+    # The first epoch always counts as an improvement, the next four do not.
     assert model.n_iter_ == 5
 
 
@@ -560,7 +560,7 @@ def test_score_monitors_of_scikit_learn_work(estimator, wrap):
 
 
 class Told(Callback):
-    """Keeps how many epochs it was told there would be at most."""
+    """Keeps the largest numbers of epochs that it is told."""
 
     def setup(self, estimator, context):
         super().setup(estimator, context)

@@ -1,4 +1,4 @@
-"""What all swappable parts share."""
+"""Properties that all exchangeable components share."""
 
 import ast
 import inspect
@@ -45,7 +45,7 @@ MODULES += [optimizers, schedules, stopping, skperceptron]
 
 
 class Steep(Tanh):
-    """tanh 2z, told by ``forward`` and ``backward`` alone."""
+    """tanh 2z, which redefines only ``forward`` and ``backward``."""
 
     def forward(self, z, out, *learned):
         np.multiply(z, 2, out=z)
@@ -56,7 +56,7 @@ class Steep(Tanh):
 
 
 class SteepSigmoid(Sigmoid):
-    """The same function, from another class with shortcuts."""
+    """The same function, derived from another class with shortcuts."""
 
     forward = Steep.forward
     backward = Steep.backward
@@ -64,7 +64,7 @@ class SteepSigmoid(Sigmoid):
 
 
 class SteepReLU(ReLU):
-    """The same function, from a third one."""
+    """The same function, derived from a third class."""
 
     keeps_input = False
     forward = Steep.forward
@@ -72,7 +72,7 @@ class SteepReLU(ReLU):
 
 
 class Doubling:
-    """Makes twice a loss of it, told by ``losses`` and ``gradient`` alone."""
+    """Doubles a loss by redefining only ``losses`` and ``gradient``."""
 
     def losses(self, raw, y):
         return 2 * super().losses(raw, y)
@@ -87,11 +87,11 @@ class Doubled(Doubling, CategoricalLogLoss):
 
 
 class DoubledBinary(Doubling, BinaryLogLoss):
-    """Twice that of a sigmoid."""
+    """Twice the log loss of a sigmoid."""
 
 
 class Backwards(Adam):
-    """Adam that climbs, told by ``update`` alone."""
+    """Adam that ascends, which redefines only ``update``."""
 
     def update(self, parameters, gradient, state, coefficients):
         np.negative(gradient, out=gradient)
@@ -147,7 +147,7 @@ def test_redefined_activation_is_not_bypassed_by_its_bases_shortcuts(solver):
 )
 def test_redefined_loss_is_not_bypassed_by_its_bases_shortcuts(estimator, doubled, plain):
     y = np.digitize(X[:, 0], [-0.5, 0.5]) if estimator is MLPSoftmaxClassifier else X[:, 0] > 0
-    # Plain descent along a doubled gradient is that with a doubled rate.
+    # Plain gradient descent with a doubled gradient equals that with a doubled rate.
     settings = SETTINGS | {"solver": "sgd", "momentum": 0.0, "alpha": 0.0}
     twice = estimator(loss=doubled(), learning_rate_init=0.1, **settings).fit(X, y)
     once = estimator(loss=plain(), learning_rate_init=0.2, **settings).fit(X, y)

@@ -1,4 +1,4 @@
-"""Marks for what will go warn users where they stand, and us when it is time."""
+"""Deprecated names warn users at their own line, and remind developers of their removal."""
 
 import importlib
 import inspect

@@ -1,4 +1,4 @@
-"""The documentation keeps its promises: each slide, each example, each page."""
+"""Checks of the documentation: each slide, each example, each page."""
 
 import importlib
 import re
@@ -144,7 +144,7 @@ def test_every_cited_work_is_among_the_references_once():
     assert cited() <= known
 
 
-#: What readers search for, and might find under another name only.
+#: Terms that readers search for, although the pages might use other names.
 SEARCHED = """objective, cross entropy, overfitting, underfitting, learning rate, optimizer,
 backpropagation, regularization, normalization, hyperparameter, missing values, categorical,
 one-hot, GPU, weight decay, early stopping, class_weight, imbalanced, ONNX, convergence"""

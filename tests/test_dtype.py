@@ -1,4 +1,4 @@
-"""Number formats: which one trains, which one predicts, and that the form of X changes nothing."""
+"""Which dtype is used in training and in prediction, and that the form of X has no effect."""
 
 from itertools import pairwise
 
@@ -36,13 +36,13 @@ X, Y = make_data()
 def make(cls, **options):
     defaults = {"hidden_layer_sizes": (10,), "max_iter": 20, "batch_size": 32, "random_state": 0}
     if cls is MLPRegressor:
-        # The output layer of a standardised target is float64 in y's units.
+        # The output layer of a standardised target is stored in y's units, in float64.
         defaults["standardize_target"] = False
     return cls(**defaults | options)
 
 
 def raw(estimator, X):
-    """Return the most telling prediction."""
+    """Return decision values of classifiers, predictions of regressors."""
     return getattr(estimator, "decision_function", estimator.predict)(X)
 
 
@@ -55,7 +55,7 @@ def weights(estimator):
     return [*estimator.coefs_, *estimator.intercepts_]
 
 
-# Which format trains.
+# The dtype of training.
 
 
 @pytest.mark.parametrize(
@@ -67,9 +67,9 @@ def weights(estimator):
         ((64, FLOAT32_FROM // 64), "none", "float32"),
         ((FLOAT32_FROM // D - 1,), "none", "float64"),
         ((FLOAT32_FROM // D,), "none", "float32"),
-        # One matrix counts, not all of them together.
+        # The largest matrix counts, not their sum.
         ((40, 40, 40, 40, 40), "none", "float64"),
-        # The second layer sees the input, too: 60 x 68 weights instead of 60 x 60.
+        # With dense connections the second layer reads the input, too: 68 x 61 weights in it.
         ((60, 60), "none", "float64"),
         ((60, 61), "dense", "float32"),
     ],
@@ -156,7 +156,7 @@ def test_loss_is_a_python_float(dtype):
     assert all(type(loss) is float for loss in estimator.loss_curve_)
 
 
-# Which format predicts.
+# The dtype of prediction.
 
 
 @EVERY_ESTIMATOR
@@ -279,7 +279,7 @@ FORMS = {
 
 
 def unsorted(X):
-    """Return the same matrix with each row's entries backwards and every value in two halves."""
+    """Return the same matrix with the entries of each row reversed and each value in two halves."""
     order = np.concatenate(
         [np.arange(start, stop)[::-1] for start, stop in pairwise(X.indptr)]
     ).astype(int)

@@ -144,7 +144,7 @@ def test_fit_goes_through_pickles_warm_starts_and_streams():
 
 
 class Squares(NumericEmbedding):
-    """A user's own: any block."""
+    """A user's embedding, with another kind of block."""
 
     def block(self, n_features):
         return Scale(n_features)

@@ -1,12 +1,11 @@
-"""scikit-learn's own checks on every estimator, in its defaults and far from them.
+"""scikit-learn's own checks on every estimator, with default and with other parameters.
 
-No check is expected to fail. What contradicts a check by its nature stays out of the grid:
-mini-batches, ``learning_rate="invscaling"``, early stopping and a perceptron that does not
-shuffle tell a row that counts twice from two rows; ``partial_fit`` refuses early stopping;
-it refuses balanced classes and ``averaging="swa"`` too; Poisson, gamma, bounded and categorical
-outputs refuse targets of the checks or lie far outside them; a list of quantiles predicts several
-numbers for one; a perceptron without threshold has no way to prefer a class. They have tests of
-their own.
+No check is expected to fail. Options that contradict a check by their nature are not in the grid:
+with mini-batches, ``learning_rate="invscaling"``, early stopping or a perceptron that does not
+shuffle, a row of weight 2 is not the same as two rows; ``partial_fit`` refuses early stopping,
+balanced classes and ``averaging="swa"``; Poisson, gamma, bounded and categorical outputs refuse
+targets of the checks or are far from them; a list of quantiles predicts several numbers for one
+target; a perceptron without threshold cannot prefer a class. They have tests of their own.
 """
 
 from itertools import combinations, cycle, product
@@ -52,7 +51,7 @@ pytestmark = [
 
 
 def _relabelled_as_in_1_7(estimator, y):
-    """Return targets that the estimator's tags allow; scikit-learn 1.7's formula."""
+    """Return targets that the estimator's tags allow, by scikit-learn 1.7's formula."""
     tags = get_tags(estimator)
     if tags.target_tags.positive_only:
         y += 1 + abs(y.min())
@@ -80,7 +79,7 @@ MLPS = (MLPBinaryClassifier, MLPSoftmaxClassifier, MLPRegressor)
 SOLVERS = ("adam", "sgd", "lbfgs")
 DTYPES = ("auto", "float32", "float64")
 
-#: Small and fast, yet good enough for the scores that the checks ask for.
+#: Options of fast fits that still reach the scores of the checks.
 QUICK = {
     "adam": {"max_iter": 40, "learning_rate_init": 0.05},
     "sgd": {"max_iter": 40, "learning_rate_init": 0.05},
@@ -89,7 +88,7 @@ QUICK = {
 
 
 def quick(cls, solver="adam", **parameters):
-    """Return an estimator that is done soon."""
+    """Return an estimator that trains quickly."""
     kind = solver if isinstance(solver, str) and solver in QUICK else "adam"
     chosen = {"hidden_layer_sizes": (12,), **QUICK[kind]}
     if cls is MLPRegressor and solver == "sgd":
@@ -99,13 +98,13 @@ def quick(cls, solver="adam", **parameters):
 
 
 def _solvers_and_dtypes():
-    """Yield every two of solver, dtype and estimator together once."""
+    """Yield estimators so that every two of solver, dtype and class occur together."""
     for (i, solver), (j, dtype) in product(enumerate(SOLVERS), enumerate(DTYPES)):
         yield quick(MLPS[(i + j) % 3], solver=solver, dtype=dtype)
 
 
 def _options_in_turn():
-    """Yield options of estimators in turn, with activations in turn where none is chosen."""
+    """Yield estimators in turn with the options; activations in turn where none is given."""
     activations = cycle(a for a in list_activations() if get_activation(a).differentiable)
     for cls, options in zip(cycle(MLPS), OPTIONS, strict=False):
         chosen = {} if "activation" in options else {"activation": next(activations)}
@@ -117,7 +116,7 @@ SLOW_BIASES = ParameterGroups(
 )
 PENALIZED_SCALES = ParameterGroups(feature_scale=ParameterGroup(penalty=0.5))
 
-#: Each goes to the next of the three estimators.
+#: Options for the three estimators in turn.
 OPTIONS = [
     {"hidden_layer_sizes": (8, 8), "skip_connections": "residual", "dtype": "float32"},
     {"hidden_layer_sizes": (8, 8), "skip_connections": "dense", "activation": "tanh"},
@@ -134,7 +133,7 @@ OPTIONS = [
     {"hidden_layer_sizes": (8, 8, 4), "activation": [PReLU(), GELU(), "softsign"]},
     {"hidden_layer_sizes": (8, 4), "activation": (Sine(0.5), GELU("tanh")), "dtype": "float32"},
     {"activation": Heaviside(surrogate="straight_through"), "shuffle": False},
-    # Untrained hidden layers must be wide.
+    # Hidden layers that are not trained must be wide.
     {"activation": "heaviside", "hidden_layer_sizes": (200,)},
     {"solver": "sgd", "nesterovs_momentum": False, "hidden_layer_sizes": 7},
     {"solver": "sgd", "momentum": 0.0, "learning_rate_init": 0.2, "activation": "tanh"},
@@ -208,9 +207,9 @@ def test_defaults_pass_scikit_learns_checks(estimator, check):
 
 
 def checks_of_configurations():
-    """Return a mark with scikit-learn's checks; those of sparse matrices are left to the defaults.
+    """Return a mark with scikit-learn's checks, without those of sparse matrices.
 
-    Sparse arrays, which are checked, take the same way.
+    Only default estimators are checked with these; sparse arrays run the same code.
     """
     marked = parametrize_with_checks(CONFIGURATIONS)
     names, pairs = marked.args

@@ -1,4 +1,4 @@
-"""Errors of this package: what kinds they are, and that every way to diverge raises one kind."""
+"""Errors of this package: their classes, and that every kind of divergence raises one class."""
 
 import pickle
 

@@ -100,7 +100,7 @@ def test_models_of_scikit_learn_predict_here_what_they_predict_there(make, optio
     for name in ("n_iter_", "loss_", "n_layers_", "n_outputs_", "out_activation_", "t_"):
         assert getattr(ours, name) == getattr(theirs, name)
     assert_predict_alike(pickle.loads(pickle.dumps(ours)), theirs, X)
-    # A copy: what happens to the one does not happen to the other.
+    # They are copies: a change of one does not change the other.
     ours.coefs_[0][:] = 0
     assert theirs.coefs_[0].any()
 

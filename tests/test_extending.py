@@ -1,7 +1,7 @@
 """The pages for contributors, followed to the letter: each leads to a part that the tests accept.
 
 A page is applied to a copy of the package, and its command is run there. The same page with a
-wrong formula, or without the row for the tests, has to fail: the harness notices it.
+wrong formula, or without the row for the tests, must fail: the tests notice the fault.
 """
 
 import ast
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "extending"
 pytestmark = pytest.mark.skipif(not PAGES.exists(), reason="runs in a checkout only")
 
-#: Of each page: what its code is spoiled by, as a text and what takes its place.
+#: For each page, the faults that are put into its code: a text and its replacement.
 FAULTS = {
     "activation": [("for _ in range(3)", "for _ in range(2)"), ("np.hypot(z, 1, out=out)", "")],
     "loss": [("np.multiply(out, 2, out=out)", ""), ("y > raw", "y < raw")],
@@ -48,7 +48,7 @@ class Piece:
     ----------
     path : str
     place : str
-        "after Name" or "in NAME"; nothing for a new file.
+        "after Name" or "in NAME"; empty for a new file.
     code : str
     """
 
@@ -81,7 +81,7 @@ class Piece:
 
 
 def names_of(statement):
-    """Return what a statement of a module defines."""
+    """Return the names that a statement of a module defines."""
     if isinstance(statement, ast.Assign):
         return [target.id for target in statement.targets if isinstance(target, ast.Name)]
     if isinstance(statement, ast.ImportFrom):
@@ -90,7 +90,7 @@ def names_of(statement):
 
 
 class Page:
-    """What a page tells one to do.
+    """The instructions of a page.
 
     Parameters
     ----------
@@ -115,16 +115,16 @@ class Page:
 
     @property
     def touched(self):
-        """Which files change."""
+        """The files that change."""
         return {piece.path for piece in self.pieces}
 
     def without_rows(self):
-        """Leave out what is for the tests."""
+        """Leave out the changes of tests."""
         self.pieces = [piece for piece in self.pieces if not piece.path.startswith("tests/")]
         return self
 
     def spoiled(self, right, wrong):
-        """Put a fault into what is for the package."""
+        """Put a fault into the code for the package."""
         (faulty,) = [p for p in self.pieces if p.path.startswith("skp") and right in p.code]
         assert faulty.code.count(right) == 1
         faulty.code = faulty.code.replace(right, wrong or "pass")
@@ -142,12 +142,12 @@ for name, words in json.loads(sys.argv[1]).items():
 
 
 def follow(pages, folder):
-    """Do what pages say in a copy, and run their commands.
+    """Follow pages in a copy of the project, and run their commands.
 
     Parameters
     ----------
     pages : dict of str to Page
-        No file is touched by two of them.
+        No two of them change the same file.
     folder : path
 
     Returns
@@ -206,8 +206,8 @@ def test_there_is_a_page_with_faults_to_find_for_every_kind():
 @EVERY_PAGE
 def test_page_touches_at_most_three_files(name):
     page = Page(name)
-    # Where a part joins a file that exists, the list of changes is one of them. A part with a file
-    # of its own is imported in one file more.
+    # With code for an existing file, the changelog counts as one of the three. A part with a file
+    # of its own must also be imported in another one.
     has_own_file = any(not piece.place for piece in page.pieces)
     assert len(page.touched | (set() if has_own_file else {"CHANGELOG.md"})) <= 3
     assert all((ROOT / p.path).exists() == bool(p.place) for p in page.pieces)
@@ -229,7 +229,7 @@ def test_wrong_formula_fails(name, i, run_of):
 
     code, output = run_of(f"wrong_{i}", spoiled, name)
     assert code == 1, output
-    # Not for want of sense: the module is imported and the other tests are run.
+    # It is a failed test, not broken code: the module is imported and other tests run.
     assert re.search("^FAILED", output, re.MULTILINE)
     assert not re.search("^ERROR|SyntaxError|NameError", output, re.MULTILINE)
 

@@ -1,4 +1,4 @@
-"""Texts are equal where fits are, in every process, and differ wherever fits may differ."""
+"""Texts that identify fits are equal for equal fits, in every process, and differ for others."""
 
 import collections
 import enum
@@ -134,7 +134,7 @@ def itself(base):
 
 
 def class_of(base, inherited=False):
-    """Return an object of a class that differs in its code only."""
+    """Return an object whose class differs from others only in its code."""
 
     class Schedule:
         def factor(self, time):
@@ -339,7 +339,7 @@ def test_data_of_all_kinds_have_fingerprints():
     ]
     texts = list(map(fingerprint, data))
     assert texts == list(map(fingerprint, data))
-    # A series is its numbers.
+    # A series counts as its numbers alone, which no other data here are.
     assert len(set(texts)) == len(texts)
 
 
@@ -454,7 +454,7 @@ def other_data():
 
 
 def test_fits_that_differ_in_anything_share_no_file(tmp_path):
-    """Each is fitted twice, among all the others, and is as without checkpoints both times."""
+    """Each is fitted twice among the others, with the same model as without checkpoints."""
     model = MLPBinaryClassifier((4,), max_iter=3, random_state=0)
     fits = [(clone(model).set_params(**change), X, Y, {}) for change in CHANGES]
     fits += [(clone(model), *data) for data in other_data().values()]

@@ -1,6 +1,6 @@
-"""Every initialiser draws what its paper says, from the generator it is given.
+"""Every initialiser draws from its published distribution, with the generator that it is given.
 
-A new one joins with one row of ``LAWS``.
+A new one needs one row of ``LAWS``.
 """
 
 import inspect
@@ -67,7 +67,7 @@ def test_layer_has_the_asked_shape_in_float64(initializer, shape):
     assert np.isfinite(weight).all() and np.isfinite(bias).all()
 
 
-# The textbook: the law of the weights and biases of a layer.
+# The textbook: the distribution of the weights and biases of a layer.
 
 
 @dataclass
@@ -78,10 +78,10 @@ class Law:
     ----------
     shape : {"uniform", "normal", "orthogonal", "equal"}
     variance : callable
-        Of the weights, from the initialiser, fan in, units, and the gain of the activation that
-        follows; of equal weights, their value.
+        Variance of the weights, from the initialiser, fan in, units, and the gain of the next
+        activation; for equal weights, their value.
     bias_variance : callable
-        The same for biases, which are zero by default.
+        The same for the biases, which are zero by default.
     zero_output : bool
         Whether the weights of the output layer are zero.
     """
@@ -114,7 +114,7 @@ def of_pytorch(i, fan_in, units, gain):
     return 1 / (3 * fan_in)
 
 
-#: What the paper of every class says.
+#: The distribution in the paper of every class.
 LAWS = {
     Constant: Law("equal", lambda i, *_: i.value),
     Given: Law("uniform", of_scikit_learn, of_scikit_learn),
@@ -129,12 +129,12 @@ LAWS = {
     PyTorch: Law("uniform", of_pytorch, of_pytorch),
     ScikitLearn: Law("uniform", of_scikit_learn, of_scikit_learn),
     NTKNormal: Law("normal", lecun, lambda *_: 1.0, zero_output=True),
-    # Without data, which has tests of its own.
+    # Without data; tests below give it data.
     UnitVariance: Law("normal", lecun, zero_output=True),
     ZeroOutput: Law("normal", he, zero_output=True),
     Zeros: Law("equal", lambda i, *_: 0.0),
 }
-#: What is random, as multiples of the standard deviation: the largest draw, and the fourth moment.
+#: Properties of the random draws, in units of the standard deviation: largest, fourth moment.
 LARGEST = {"uniform": 3**0.5, "normal": np.inf, "orthogonal": np.inf}
 FOURTH_MOMENT = {"uniform": 1.8, "normal": 3.0, "orthogonal": 3.0}
 
@@ -150,7 +150,7 @@ def test_law_of_every_initializer_is_known():
 
 
 def assert_follows(drawn, shape, variance):
-    """Check numbers of mean zero, which a test with one seed makes the same each time."""
+    """Check the moments of numbers with mean zero; they are drawn with a fixed seed."""
     if not variance:
         assert not drawn.any()
         return
@@ -230,7 +230,7 @@ def test_draws_have_mean_zero_and_variance_a_third_of_the_squared_bound(factor):
 
 
 def frozen(estimator, **options):
-    """Return scikit-learn's network as it was drawn: one step at a rate that moves nothing."""
+    """Return scikit-learn's network as initialised: its only step has a negligible rate."""
     return estimator(solver="sgd", learning_rate_init=1e-300, max_iter=1, **options)
 
 
@@ -313,7 +313,7 @@ quiet = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarnin
 
 
 class Telling(Initializer):
-    """Notes what it is asked for."""
+    """Notes the layers that it is called with."""
 
     asked = []
 
@@ -345,18 +345,18 @@ def test_bad_parameters_of_an_initialiser_are_refused():
         MLPSoftmaxClassifier(**OPTIONS, initializer=Constant(np.inf)).fit(X, Y)
 
 
-# Those that look at data, and those that start at zero.
+# Initialisers that use the data, and those that start at zero.
 
 SKEWED = np.random.RandomState(3).standard_t(4, size=(300, 6)) * [1, 5, 0.1, 3, 1, 0] + 2
 
 
 def started(form=np.asarray, **options):
-    """Return a network as it was drawn, for skewed data with one constant column."""
+    """Return a network with its initial weights, for skewed data with one constant column."""
     options = {"hidden_layer_sizes": (8, 5), "random_state": 0, "dtype": "float64"} | options
     frozen_groups = ParameterGroups(
         weight=ParameterGroup(rate=0, penalty=0), bias=ParameterGroup(rate=0)
     )
-    # The last bias in units of y is not that of the network.
+    # Otherwise the last bias would be converted into the units of y.
     options |= {"standardize_target": False}
     model = OurRegressor(**options, parameter_groups=frozen_groups, max_iter=1)
     with warnings.catch_warnings():
@@ -365,7 +365,7 @@ def started(form=np.asarray, **options):
 
 
 def layers_of(model, n_rows=300):
-    """Yield z of each hidden layer, with and without biases; plain NumPy, relu."""
+    """Yield z of each hidden layer without and with biases, in plain NumPy, for relu."""
     value = SKEWED[:n_rows]
     for weight, bias in zip(model.coefs_[:-1], model.intercepts_[:-1], strict=True):
         yield value @ weight, value @ weight + bias
@@ -385,7 +385,7 @@ def test_hidden_units_start_with_unit_variance_on_the_data(form, scale):
 def test_borders_of_hidden_units_lead_through_the_middle_of_some_rows():
     model = started(initializer=UnitVariance(points=5))
     for z, moved in layers_of(model):
-        # A mean over five rows lies inside what all rows span, and differs from unit to unit.
+        # A mean over five rows lies in the range of all rows, and differs from unit to unit.
         middle = z[0] - moved[0]
         assert ((z.min(axis=0) < middle) & (middle < z.max(axis=0))).all()
         assert np.ptp(middle) > 0
@@ -494,7 +494,7 @@ BIASES = arrays(5, 3, 3)
 @quiet
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_training_starts_from_given_arrays(solver):
-    # A step that is too small to see leaves the start; L-BFGS has a tolerance that it meets.
+    # Adam's step is too small to change anything; L-BFGS meets its large tolerance at the start.
     options = OPTIONS | {"learning_rate_init": 1e-300, "tol": 1e9, "n_iter_no_change": 1}
     model = MLPSoftmaxClassifier(**options, solver=solver)
     model.fit(X, Y, coefs_init=WEIGHTS, intercepts_init=BIASES)
@@ -526,7 +526,7 @@ def test_an_object_with_arrays_starts_as_arrays_given_to_fit_do(incremental):
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_weights_too_large_for_the_units_of_the_network_are_refused():
-    # Divided by the target's deviation, they are infinite.
+    # Divided by the target's standard deviation, they are infinite.
     model = OurRegressor(hidden_layer_sizes=(), standardize_target=True, max_iter=2)
     with pytest.raises(DivergedError, match="non-finite"):
         model.fit(X, X[:, 0] * 1e-200, coefs_init=[np.full((X.shape[1], 1), 1e200)])

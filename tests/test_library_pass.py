@@ -1,4 +1,4 @@
-"""The compiled passes against the engine's blocks, which its own tests hold to the rule."""
+"""The compiled passes, compared with the engine's blocks, whose own tests check the rule."""
 
 import threading
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Maximum number of epochs")
 
 @pytest.fixture(autouse=True)
 def without_the_extension(monkeypatch):
-    """Let rows be presented as where the extension is missing."""
+    """Let rows be presented as if the extension were missing."""
     monkeypatch.setenv("SKPERCEPTRON_STEPS", "numpy")
 
 
@@ -32,13 +32,13 @@ def make_classes(n_rows, n_classes=2, noise=2.0):
 
 @pytest.fixture
 def several_windows(monkeypatch):
-    """Let rows of make_classes come in windows of 500."""
+    """Limit windows to 500 rows of make_classes."""
     monkeypatch.setattr("skperceptron.perceptron.presentation.LARGE_WINDOW", 500 * 6)
 
 
 @pytest.fixture
 def prefetching(monkeypatch):
-    """List how many threads there are while each window is presented."""
+    """Return a list of the number of threads while each window is presented."""
     found = []
     present = ErrorCorrection.present
 
@@ -195,7 +195,7 @@ def test_units_computed_in_another_thread_learn_bit_for_bit_what_they_learn_in_o
 
 def test_extreme_sample_weights_are_learned_as_by_blocks(monkeypatch):
     X, y = make_classes(MANY_ROWS)
-    # Scores of zero, which a number beside the row must not alter, occur among integers.
+    # With integers, some scores are exactly zero; extreme weights must not change them.
     X = np.round(X)
     weights = np.random.RandomState(0).choice([1e-200, 1.0], len(y))
     model = RosenblattPerceptron(0, max_iter=2, shuffle=False).fit(X, y, weights)
@@ -207,7 +207,7 @@ def test_extreme_sample_weights_are_learned_as_by_blocks(monkeypatch):
 
 
 def failing_after(n_calls, function, error):
-    """Return the function, which raises in the end."""
+    """Return a function that raises the error after `n_calls` calls."""
     calls = iter(range(n_calls))
 
     def failing(*args, **kwargs):
@@ -243,7 +243,7 @@ def test_error_while_rows_are_gathered_or_presented_fails_the_fit_and_leaves_no_
     model = RosenblattPerceptron(0, random_state=0)
     with pytest.raises(OSError, match="the disk is gone") as caught:
         model.fit(X, y)
-    # Not even while the traceback lives.
+    # No thread is left, even though the traceback is still referenced.
     assert caught.tb is not None
     assert threading.active_count() == before
     assert not hasattr(model, "coef_")

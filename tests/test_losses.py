@@ -1,7 +1,7 @@
-"""Every loss: its gradient, its inverse link, its mean, and that no float breaks it.
+"""Every loss: its gradient, its inverse link, its mean, and that all floats are handled.
 
-A new loss joins by being defined in ``skperceptron.losses`` and by its formula in ``TEXTBOOK``.
-Parameters far from the defaults, and arguments without a default, are named in ``VARIANTS``.
+A new loss is found in ``skperceptron.losses``; it needs its formula in ``TEXTBOOK``. Parameters
+far from the defaults, and arguments without a default, are listed in ``VARIANTS``.
 """
 
 import inspect
@@ -68,7 +68,7 @@ EVERY_LOSS = pytest.mark.parametrize("loss", LOSSES, ids=repr)
 
 
 def edge_targets(loss, rng, shape=(K, B, C)):
-    """Return targets at the edge of what is allowed; elsewhere any real number is."""
+    """Return targets at the edges of the allowed range, or any numbers if it has none."""
     if loss.task == "multiclass":
         return np.eye(shape[-1])[rng.randint(shape[-1], size=shape[:-1])]
     if loss.task == "ordinal":
@@ -115,7 +115,7 @@ def evaluate(loss, raw, y):
     return per_row, gradient
 
 
-# The textbook: what each loss is, term by term, in the widest float there is.
+# The textbook: the formula of each loss, term by term, in the widest float of NumPy.
 
 
 def log_sigmoid(z):
@@ -247,7 +247,7 @@ def test_a_step_allocates_next_to_nothing(loss, peak_of):
     rng = np.random.RandomState(0)
     raw, y = raw_predictions(loss, rng, (1, 40_000)), edge_targets(loss, rng, (1, 40_000, C))
     out, scratch = np.empty_like(raw), np.empty_like(raw)
-    # NumPy casts in chunks; weights of classes take one number per row.
+    # Allowed are NumPy's chunks for casts, and one class weight per row.
     assert peak_of(lambda: loss.gradient(raw, y, out, scratch)) < 0.4 * raw.nbytes
 
 
@@ -465,7 +465,7 @@ def logit(p):
 
 
 def best_log_odds(share, loss):
-    """Return where the expected focal loss of a class with the given share is least."""
+    """Return the log-odds that minimise the expected focal loss of a class with this share."""
     z = np.linspace(-5, 5, 400_001)
     likes = np.logaddexp(0, -z) * expit(-z) ** loss.gamma
     return z[(share * likes + (1 - share) * likes[::-1]).argmin()]
@@ -476,8 +476,8 @@ def gaussian_moments(y, weight):
     return [mean, np.log(np.average((y - mean) ** 2, weights=weight))]
 
 
-#: Name: loss, targets, and the raw prediction that is best for all rows, from y and weights. Losses
-#: that are least at something else than the mean may say so here.
+#: Name: loss, kind of targets, and the constant raw prediction that minimises the loss, computed
+#: from y and weights. A loss whose minimum is not at the mean may have an entry here.
 STATISTICS = {
     "absolute": (AbsoluteError(), "real", lambda y, w: weighted_quantile(y, w, 0.5)),
     "pinball": (Pinball(0.8), "real", lambda y, w: weighted_quantile(y, w, 0.8)),
@@ -597,7 +597,7 @@ def test_means_equal_the_metrics_of_scikit_learn(weighted):
 @pytest.mark.parametrize(("loss", "sign"), [(PoissonDeviance(), 1), (GammaDeviance(), -1)])
 @pytest.mark.parametrize(("dtype", "bound"), [(np.float32, 44), (np.float64, 354.5)])
 def test_loss_goes_on_along_its_tangent_where_exponentials_would_overflow(loss, sign, dtype, bound):
-    # The loss has no other part that is seen beside the exponential.
+    # The other terms of the loss are negligible beside the exponential.
     raw = np.array([[bound], [bound + 1], [bound + 2], [4 * bound]], dtype)
     found = loss.losses(sign * raw, np.ones_like(raw)).astype(np.float64)
     assert_allclose(found / np.exp(bound), [1, 2, 3, 1 + 3 * bound], rtol=1e-5)
@@ -781,7 +781,7 @@ def test_hubers_delta_has_the_units_of_each_column():
     raw = np.random.RandomState(0).normal(size=(1, B, 2))
     y = np.zeros_like(raw)
     _, gradient = evaluate(inside, raw, y)
-    # The first delta is so small that nothing but the signs of the errors is left.
+    # The first delta is so small that the gradient is the sign of the error.
     assert_array_equal(gradient[..., 0], np.sign(raw[..., 0]))
     assert_allclose(gradient[..., 1], np.clip(raw[..., 1], -3, 3))
     for c in range(2):

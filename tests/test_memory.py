@@ -1,4 +1,4 @@
-"""What a fit holds: never a second copy of X."""
+"""The memory of a fit, which never holds a second copy of X."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def network(estimator_class=MLPBinaryClassifier, **options):
 
 
 def layouts(X):
-    """Return X laid out in all the ways that a fit takes as they are."""
+    """Return X in all memory layouts that a fit accepts without a copy."""
     return {
         "C order": X,
         "Fortran order": np.asfortranarray(X),
@@ -103,8 +103,8 @@ def test_integers_train_and_predict_as_the_same_numbers_in_float64(dtype):
         assert_allclose(found, wanted, rtol=1e-10, atol=1e-12)
     probability = ours.predict_proba(X)
     assert probability.dtype == np.float64
-    # Integers are converted, and so multiplied, fewer rows at a time: BLAS may add up in
-    # another order.
+    # Integers are converted, and so multiplied, in smaller blocks: BLAS may sum up in another
+    # order.
     assert_allclose(probability, expected.predict_proba(X.astype("float64")), rtol=1e-12)
 
 
@@ -116,8 +116,8 @@ def test_prediction_holds_no_copy_of_any_dtype(peak_of, dtype):
 
 
 def _allowed(X):
-    """Return how many bytes may be held: what rows and batches need, far less than X."""
-    # The sum of many float16 overflows, so that scikit-learn looks at each number: a byte each.
+    """Return the allowed number of bytes: enough for rows and batches, far less than X."""
+    # The sum of float16 numbers overflows, so that scikit-learn checks each one: a byte each.
     checked = X.size if X.dtype == np.float16 else 0
     return checked + min(0.75 * X.nbytes, 5_000_000)
 
@@ -132,7 +132,7 @@ def many_labels(n_rows=5000, n_labels=1500):
     return rng.normal(size=(n_rows, 3)), y
 
 
-#: All labels of `many_labels`, dense and in float64.
+#: Bytes of all labels of `many_labels`, dense and in float64.
 DENSE = 5000 * 1500 * 8
 
 
@@ -149,7 +149,7 @@ def test_sparse_labels_are_never_made_dense(peak_of):
 
 
 CLASSES = 10_000
-#: A number for each class and each class.
+#: Bytes of a float64 matrix of classes by classes.
 SQUARE = CLASSES * CLASSES * 8
 
 

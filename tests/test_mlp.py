@@ -58,7 +58,7 @@ def data_for(cls):
 
 
 def same_parameters(a, b):
-    """Tell whether two fitted estimators have bit for bit the same parameters."""
+    """Return whether the parameters of two fitted estimators are the same bit for bit."""
     return all(
         np.array_equal(x, y)
         for name in ("coefs_", "intercepts_", "activation_parameters_")
@@ -135,7 +135,7 @@ def test_log_probabilities_are_logarithms_and_stay_finite_when_probabilities_van
     assert_allclose(model.predict_log_proba(X), np.log(model.predict_proba(X)), rtol=1e-12)
     far = 1e4 * X
     raw = model.decision_function(far)
-    # Outside of what exp can represent.
+    # The exponential of such values overflows.
     assert np.abs(raw).max() > 800
     assert np.isfinite(model.predict_log_proba(far)).all()
     assert np.isfinite(model.predict_log_proba(far.astype(np.float32))).all()
@@ -402,7 +402,7 @@ def test_rows_of_weight_zero_do_not_touch_the_statistics_of_a_batch(cls):
     far = np.vstack([X[:40], 1e6 * X[40:60]])
     weight = np.repeat([1.0, 0.0], [40, 20])
     options = {**SMALL, "normalization": "batch", "shuffle": False}
-    # One batch for all, and batches of which the last two count nothing.
+    # A single batch, and batches of which the last two have no weight.
     for batch_size in (60, 10):
         model = cls(**options, batch_size=batch_size).fit(far, y[:60], weight)
         assert np.isfinite(model._raw_predictions(X[:40])).all()
@@ -483,7 +483,7 @@ def test_output_range_bounds_every_prediction(bounds, solver):
         far = model.predict(factor * X)
         assert np.isfinite(far).all()
         assert low <= far.min() <= far.max() <= high
-    # Nearly all of the range is reached.
+    # Predictions reach nearly the whole range.
     assert np.ptp(model.predict(1e30 * X)) > 0.99 * (high - low)
     hidden = np.maximum(X @ model.coefs_[0] + model.intercepts_[0], 0)
     raw = hidden @ model.coefs_[1] + model.intercepts_[1]
@@ -655,7 +655,7 @@ def test_ordinary_targets_keep_their_units():
 
 def test_standardised_fit_is_the_fit_of_the_standardised_target():
     X, y = diabetes()
-    # Powers of two, so that nothing is rounded.
+    # A power of two, so that scaling does not round.
     model = MLPRegressor(**SMALL, standardize_target=True).fit(X, 1024 * y)
     plain = MLPRegressor(**SMALL).fit(X, y - y.mean())
     assert_allclose(model.loss_curve_, plain.loss_curve_, rtol=1e-9)
@@ -758,7 +758,7 @@ def test_lbfgs_with_several_targets_converges_as_with_the_same_objective(n_targe
 
 
 def forward(model, X):
-    """Return raw predictions from what the documentation says about the fitted arrays."""
+    """Return raw predictions, computed from the fitted arrays as the documentation says."""
     slopes = iter(model.activation_parameters_)
     skip, names = model.skip_connections, model.activation
     n_hidden = len(model.coefs_) - 1
@@ -800,7 +800,7 @@ def test_fitted_arrays_are_the_documented_network(hidden, skip, activation):
     ).fit(X, y)
     for given in (X, sparse.csr_matrix(X)):
         assert_allclose(model.decision_function(given), forward(model, X), rtol=1e-9, atol=1e-12)
-    # X has ten columns: equal widths alone make no shortcut around the first layer.
+    # X has ten columns, but no shortcut leads around a first layer of ten units.
     widths = [X.shape[1], *hidden, 3]
     fan_in = np.cumsum(widths)[:-1] if skip == "dense" else widths[:-1]
     shapes = list(zip(fan_in, widths[1:], strict=True))

@@ -108,7 +108,7 @@ def test_every_loss_is_learned_and_its_string_means_its_defaults(loss):
 @pytest.mark.parametrize("exponent", [-20, 20])
 def test_units_of_the_target_do_not_matter(loss, exponent):
     X, y = diabetes()
-    # A power of two: the network's own targets are then the same to the last bit.
+    # With a power of two, the network's own targets are the same to the last bit.
     unit, shift = 2.0**exponent, 3.0 * (loss.equivariance == "affine")
     model = MLPRegressor(loss, **SMALL, standardize_target=True, dtype="float64")
     in_units = clone(model)
@@ -194,7 +194,7 @@ def test_quantiles_are_ordered_and_cover_their_share():
     predicted = model.predict(X)
     assert predicted.shape == (1000, 5)
     assert_allclose((y[:, np.newaxis] <= predicted).mean(axis=0), quantiles, atol=0.04)
-    # Also where there was no data, and where raw outputs cross.
+    # Quantiles do not cross far from the data either, where raw outputs do.
     far = 100 * rng.normal(size=(1000, 2))
     raw = model._raw_predictions(far)
     assert (np.diff(raw, axis=1) < 0).any()

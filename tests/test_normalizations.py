@@ -1,7 +1,7 @@
-"""Every normalisation computes its formula with the parameters that it was given.
+"""Every normalisation computes its formula with the given parameters.
 
-A new one joins with one row of ``TEXTBOOK``; gradients, stacks and predictions of its block are in
-``tests/engine/test_every_block.py``.
+A new one needs one row of ``TEXTBOOK``; gradients, stacks and predictions of its block are tested
+in ``tests/engine/test_every_block.py``.
 """
 
 import inspect
@@ -42,7 +42,7 @@ def test_every_normalization_has_an_independent_formula():
 
 
 def in_training(normalization, x, learned):
-    """Return the value of the block for a batch, and what the block holds afterwards."""
+    """Return the block's value for a batch, and its learned arrays afterwards."""
     network = Network([NetworkInput("x", H)], [Node("block", normalization.block(H), (INPUT,))])
     vector = np.concatenate([np.ravel(array) for array in learned])[np.newaxis]
     gradient = np.empty_like(vector)

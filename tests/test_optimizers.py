@@ -42,7 +42,7 @@ DEFAULTS = [
 ]
 NEW = [d for d in DEFAULTS if repr(d) not in {repr(v) for v in VARIANTS}]
 EVERY_OPTIMIZER = pytest.mark.parametrize("optimizer", VARIANTS + NEW, ids=repr)
-# Without friction a ball never comes to rest, without an average Adam's steps stay as long.
+# With momentum 1, or with Adam's beta_2 = 0, steps do not get smaller near the minimum.
 SETTLING = pytest.mark.parametrize(
     "optimizer",
     [o for o in VARIANTS + NEW if getattr(o, "momentum", 0) < 1 and getattr(o, "beta_2", 1) > 0],
@@ -55,7 +55,7 @@ def zero_state(optimizer, shape, dtype=np.float64):
 
 
 def advance(optimizer, parameters, state, gradient, rate, step, chunk=None):
-    """Take one step of a stack whose members share the optimiser, chunk by chunk."""
+    """Take one step of a stack of members with the same optimiser, chunk by chunk."""
     chunk = chunk or parameters.shape[1]
     scalars = optimizer.coefficients(rate, step)
     columns = [np.full((len(parameters), 1), c, parameters.dtype) for c in scalars]
@@ -67,7 +67,7 @@ def advance(optimizer, parameters, state, gradient, rate, step, chunk=None):
 
 
 def slope(parameters):
-    """Return the gradient of a badly scaled, not quite quadratic bowl."""
+    """Return the gradient of a badly scaled, nearly quadratic function."""
     scale = np.logspace(-2, 1, parameters.shape[-1])
     return scale * parameters + 0.1 * np.sin(3 * parameters)
 
@@ -131,7 +131,7 @@ def textbook_adagrad(o, x, gradients):
 
 
 def textbook_rmsprop(o, x, gradients):
-    """Hinton (2012), lecture 6e, with a heavy ball."""
+    """Hinton (2012), lecture 6e, with heavy-ball momentum."""
     squares = v = 0.0
     for _, eta, g in gradients:
         squares = o.rho * squares + (1 - o.rho) * g(x) ** 2
@@ -191,14 +191,14 @@ def test_every_parameter_of_an_optimizer_is_tested_off_its_default():
 RATES = {"constant": lambda step: 0.01, "falling": lambda step: 0.02 / np.sqrt(step)}
 
 
-# A call that NumPy is about to give up must not wait for its last release.
+# Deprecation warnings of NumPy are errors, too.
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("rate_of", RATES.values(), ids=RATES)
 @pytest.mark.parametrize("optimizer", VARIANTS + UNUSUAL + NEW, ids=repr)
 def test_trajectory_follows_the_published_formula(optimizer, rate_of):
     steps = ((t, rate_of(t), slope) for t in range(1, STEPS + 1))
     expected = list(TEXTBOOK[type(optimizer)](optimizer, np.linspace(-2, 3, P), steps))
-    # Where a gradient is nearly zero, its rounding is divided by a tiny root.
+    # Where a gradient is nearly zero, its rounding error is divided by a tiny root.
     assert_allclose(trajectory(optimizer, rate_of), expected, rtol=1e-9, atol=1e-9)
 
 
@@ -242,7 +242,7 @@ def test_trajectory_equals_pytorch(optimizer):
 
 
 def of_pytorch(torch, x):
-    """Pair optimisers with PyTorch's, of the same parameters."""
+    """Return pairs of our optimisers and PyTorch's, with the same parameters."""
     options = {"lr": 0.01}
     adam = {"betas": (0.8, 0.95), "eps": 1e-3}
     ours = {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-3}
@@ -292,7 +292,7 @@ def test_two_hundred_steps_are_those_of_pytorch(name):
     for step, visited in enumerate(trajectory(optimizer)):
         x.grad = torch.from_numpy(slope(x.numpy()))
         if step == 0 and isinstance(optimizer, NAdam):
-            # PyTorch keeps the product of momenta in float32 unless told otherwise.
+            # By default PyTorch keeps the product of momenta in float32.
             theirs.state[x].update(
                 step=torch.tensor(0.0),
                 mu_product=torch.ones((), dtype=torch.float64),
@@ -343,7 +343,7 @@ def test_it_says_whether_steps_grow_with_gradients(optimizer):
 
 @SETTLING
 def test_optimizer_comes_closer_to_the_minimum(optimizer):
-    # Adagrad's steps shrink from the first one on.
+    # Adagrad's steps get smaller from the first one on.
     rate = 0.2 if isinstance(optimizer, Adagrad) else 0.01
     visited = trajectory(optimizer, lambda step: rate)
     assert np.linalg.norm(visited[-1]) < 0.8 * np.linalg.norm(visited[0])
@@ -482,7 +482,7 @@ def test_two_hundred_steps_of_a_network_are_those_of_pytorch(name):
     theirs = getattr(torch.optim, cls)(groups, lr=0.01, **options)
     if name == "nadam":
         for leaf in leaves:
-            # PyTorch keeps the product of momenta in float32 unless told otherwise.
+            # By default PyTorch keeps the product of momenta in float32.
             theirs.state[leaf].update(
                 step=torch.tensor(0.0),
                 mu_product=torch.ones((), dtype=torch.float64),

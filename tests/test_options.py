@@ -1,6 +1,6 @@
-"""Every option of everything that has options: right values work, all others are refused by name.
+"""Every option of every class: right values work, all others are refused by name.
 
-The classes are found in the modules, so that a new one joins by itself.
+The classes are found in the modules, so that new ones are tested without an entry here.
 """
 
 import importlib
@@ -62,7 +62,7 @@ TARGETS = dict.fromkeys(REGRESSORS, X[:, 0])
 
 
 def nothing(*arguments, **keywords):
-    """A callable whose answers are of no use."""
+    """A callable that returns nothing useful."""
 
 
 BAD_VALUES = [
@@ -114,19 +114,19 @@ SEARCHES = [
 
 
 def small(cls, **options):
-    """Return an estimator that trains in a moment."""
+    """Return an estimator that trains quickly."""
     size = "n_associative" if cls is RosenblattPerceptron else "hidden_layer_sizes"
     return cls(**{size: 3, "max_iter": 2, "random_state": 0} | options)
 
 
 def all_parts():
-    """Return all public classes with rules of their own."""
+    """Return all public classes that check their parameters by rules."""
     found = set()
     for module in pkgutil.walk_packages(skperceptron.__path__, "skperceptron."):
         try:
             members = inspect.getmembers(importlib.import_module(module.name), inspect.isclass)
         except ImportError:
-            # Its extra is not installed.
+            # The extra of this module is not installed.
             continue
         for _, cls in members:
             is_own = cls.__module__.startswith("skperceptron") and cls.__name__[0] != "_"
@@ -152,7 +152,7 @@ def make_part(cls):
 
 
 def carrier_of(part):
-    """Return a small estimator that has a component, callback or stopping rule."""
+    """Return a small estimator that uses a component, callback or stopping rule."""
     if isinstance(part, Loss):
         if part.task == "bounded":
             return None
@@ -201,7 +201,7 @@ def assert_right_or_refused(call, name):
         except (ValueError, TypeError) as error:
             assert name in str(error), f"{type(error).__name__}: {error}"
         except ImportError as error:
-            # A tracker whose library is not installed says so before all else.
+            # A tracker first checks that its library is installed.
             assert "needs" in str(error)
         else:
             assert np.isfinite(predicted).all()
@@ -249,7 +249,7 @@ def test_a_tool_refuses_what_an_option_cannot_be(cls, name, capsys):
     for value in BAD_VALUES:
         if name == "n_jobs" and isinstance(value, int) and value == -1:
             continue
-        # What a function for ``refit`` returns scikit-learn calls by another name.
+        # scikit-learn's message about the result of a function for ``refit`` says "best_index_".
         word = "best_index_" if name == "refit" and value is nothing else name
         model = make_tool(cls, **{name: value})
         assert_right_or_refused(lambda model=model: run(model), word)
@@ -504,7 +504,7 @@ def test_a_dtype_is_as_good_as_its_name(name, tmp_path):
         assert clone(fit).get_params()["dtype"] == kind
         assert name in repr(fit)
         assert_array_equal(fit.coefs_[0], fits[0].coefs_[0])
-        # A fit with a checkpoint finds its own again.
+        # The second fit accepts the checkpoint of the first.
         path = tmp_path / f"{type(kind).__name__}.npz"
         for _ in range(2):
             clone(fit).set_params(callbacks=[Checkpoint(path)]).fit(X, Y)
@@ -550,5 +550,5 @@ def test_all_classes_with_options_are_among_those_that_are_tested():
 def test_every_option_of_a_part_has_a_rule():
     for cls in PARTS:
         ruled = {*cls.rules, *getattr(cls, "ranges", ())}
-        # What is a component itself is checked where its names are known.
+        # A parameter that is a component is checked where its names are known.
         assert set(inspect.signature(cls).parameters) - ruled <= {"otherwise"}

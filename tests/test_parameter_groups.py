@@ -38,7 +38,7 @@ def make(cls=MLPBinaryClassifier, **options):
 
 
 def groups(**kinds):
-    """Return groups whose options are given as dicts."""
+    """Return groups with options from dicts."""
     return ParameterGroups(**{name: ParameterGroup(**kind) for name, kind in kinds.items()})
 
 
@@ -85,7 +85,7 @@ def test_kind_with_a_rate_of_zero_stays_where_it_starts(kind, attribute):
 
 
 def test_running_statistics_are_in_no_group():
-    """Neither decay, nor penalty, nor a rate moves them; they follow the batches."""
+    """Decay, penalty and rate do not change them: they are computed from the batches."""
     heavy = groups(normalization={"rate": 0, "decay": 50, "penalty": 50})
     options = {"normalization": "batch", "alpha": 1.0, "solver": AdamW(weight_decay=0.5)}
     still = {"learning_rate_init": 1e-300, "shuffle": False}
@@ -122,7 +122,7 @@ def test_lbfgs_heeds_penalties():
     options |= {"max_iter": 200}
     biases = groups(bias={"penalty": 1})
     with_ones = make(parameter_groups=biases, **options).fit(ones, y)
-    # The bias and the weight of the ones are equal: their sum costs half of its square.
+    # The bias equals the weight of the ones: their sum has half the penalty of a single weight.
     biases = groups(bias={"penalty": 0.5})
     found = make(parameter_groups=biases, **options).fit(X, y).decision_function(X)
     assert_allclose(with_ones.decision_function(ones), found, atol=1e-4)
@@ -189,7 +189,7 @@ def test_checkpoint_belongs_to_its_groups(tmp_path):
 
 
 def with_pytorch(torch, model, optimizer_of, n_epochs, scaled):
-    """Train the network of a fitted model again, from its start, in full batches."""
+    """Train the network of a fitted model again, from its initial weights, in full batches."""
     start = clone(model).set_params(learning_rate_init=1e-300, max_iter=1, solver="sgd").fit(X, Y)
     kinds = {
         name: [torch.tensor(array, requires_grad=True) for array in getattr(start, attribute)]
@@ -310,7 +310,7 @@ def test_objective_has_the_gradient_of_central_differences(cls, form, skips):
 
 
 def test_factors_are_those_of_a_network_without_them_on_scaled_features():
-    """With frozen factors, training is that of the plain network: they are 1."""
+    """Frozen factors are 1, so that training is that of the network without them."""
     frozen = groups(feature_scale={"rate": 0})
     model = make(feature_scale=True, parameter_groups=frozen).fit(X, Y)
     assert_equal_models_but_for_scales(model, make().fit(X, Y))

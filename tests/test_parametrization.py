@@ -1,4 +1,4 @@
-"""The neural tangent parametrisation and the linear path, against a network in plain NumPy.
+"""The neural tangent parametrisation and the linear path, compared with plain NumPy.
 
 The plain network stores W and computes ``x W / sqrt(fan_in) + b``; its steps are written out.
 """
@@ -17,9 +17,9 @@ from skperceptron.optimizers import SGD, Adam, AdamW, Lion
 RNG = np.random.RandomState(0)
 N, D, H = 24, 5, 4
 X, Y = RNG.normal(size=(N, D)), RNG.normal(size=N)
-#: As stored: the hidden layer, its biases, the output layer, the linear path, the last bias.
+#: Stored arrays: the hidden layer, its biases, the output layer, the linear path, the last bias.
 START = [RNG.normal(size=shape) for shape in [(D, H), (H,), (H, 1), (D, 1), (1,)]]
-#: What each is divided by when it is used.
+#: Divisors of the stored arrays in the computation.
 DIVISORS = [np.sqrt(D), 1.0, np.sqrt(H), np.sqrt(D), 1.0]
 RATE, DECAY = 0.03, 0.5
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 
 def gradient_of(stored):
-    """Return the gradient of half the mean squared error with respect to what is stored."""
+    """Return the gradient of half the mean squared error by the stored arrays."""
     (w, b, v, u, c), (dw, _, dv, du, _) = stored, DIVISORS
     h = np.tanh(X @ w / dw + b)
     delta = (h @ v / dv + X @ u / du + c - Y[:, np.newaxis]) / N
@@ -58,7 +58,7 @@ def adam_steps():
 
 
 def plain_training(make_step, n_steps, decay=0.0):
-    """Return what is stored after some steps on all rows."""
+    """Return the stored arrays after some steps on all rows."""
     stored, step = [array.copy() for array in START], make_step()
     for t in range(1, n_steps + 1):
         moves = step(t, gradient_of(stored))
@@ -70,7 +70,7 @@ def plain_training(make_step, n_steps, decay=0.0):
 
 
 def kept(stored):
-    """Return what is stored as estimators keep it."""
+    """Return the stored arrays as the attributes of estimators."""
     w, b, v, u, c = (array / divisor for array, divisor in zip(stored, DIVISORS, strict=True))
     return [w, np.concatenate([v, u])], [b, c]
 
@@ -93,7 +93,7 @@ def network(solver, n_steps, **options):
     )
 
 
-#: For each solver what moves what is stored, given number and gradient of a step.
+#: For each solver: our optimiser, a function that makes the rule of its steps, and the decay.
 STEPS = {
     "sgd": (SGD(momentum=0.0, nesterov=False), lambda: lambda t, gradient: gradient, 0.0),
     "adam": (Adam(epsilon=1e-100), adam_steps, 0.0),
@@ -131,7 +131,7 @@ def test_factors_of_groups_come_on_top():
 
 
 def test_a_wider_layer_learns_as_fast_as_a_narrow_one():
-    """By the first step z moves about as far in a layer of any width; otherwise it does not."""
+    """With this option, but not without, the first step changes z equally for every width."""
     moved = {}
     for parametrization in ("ntk", "standard"):
         for width in (16, 1024):

@@ -1,7 +1,7 @@
-"""Parity: where scikit-learn has an option too, the same seed gives scikit-learn's model.
+"""Parity: with options that scikit-learn has, too, the same seed gives scikit-learn's model.
 
 All fits are in float64. Weights, biases and loss curves agree to a relative 1e-6 after
-hundreds of epochs; what is counted (epochs, rows) and what is named agrees exactly.
+hundreds of epochs; counts (of epochs and rows) and names agree exactly.
 """
 
 import itertools
@@ -24,7 +24,7 @@ from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 
 RTOL = 1e-6
 
-#: From 1.7 on scikit-learn's MLPs know sample weights and the Poisson loss.
+#: From 1.7 on scikit-learn's MLPs have sample weights and the Poisson loss.
 IS_1_7 = has_fit_parameter(MLPClassifier(), "sample_weight")
 needs_1_7 = pytest.mark.skipif(not IS_1_7, reason="scikit-learn < 1.7 does not have this option")
 
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 @pytest.fixture(autouse=True)
 def scikit_learn_stratifies_three_classes_too(monkeypatch):
-    """Let its split of one column per class do what that of one column does, and ours of both."""
+    """Let scikit-learn stratify its split of one column per class, as ours always is."""
 
     def stratified(X, y, *others, stratify, **options):
         if y.dtype == bool and y.ndim == 2 and (y.sum(axis=1) == 1).all():
@@ -109,7 +109,7 @@ def pair(problem, **parameters):
 
 
 def as_theirs(network):
-    """Let a regressor see the target as it is, as scikit-learn's does."""
+    """Let a regressor train on the target itself, as scikit-learn's does."""
     is_regressor = isinstance(network, MLPRegressor)
     return network.set_params(standardize_target=False) if is_regressor else network
 
@@ -127,7 +127,7 @@ def difference(ours, theirs):
 
 
 def assert_same_model(ours, theirs, X, record=None):
-    """Compare everything that a fit leaves, and its predictions."""
+    """Compare all fitted attributes, and the predictions."""
     for name in ("n_iter_", "n_layers_", "n_outputs_", "out_activation_", "n_features_in_"):
         assert getattr(ours, name) == getattr(theirs, name), name
     pairs = {
@@ -181,7 +181,7 @@ def _combinations():
 
 
 def _differs(problem, solver):
-    """Tell where scikit-learn's L-BFGS is given a gradient that is not that of its function."""
+    """Return whether scikit-learn gives L-BFGS a gradient that is not that of its objective."""
     return problem == "several outputs" and solver == "lbfgs"
 
 
@@ -209,8 +209,8 @@ def test_many_epochs_end_in_scikit_learns_model(combination, record_property):
     combination = dict(combination)
     problem, weighted = combination.pop("problem"), combination.pop("weighted")
     is_sparse = combination.pop("sparse")
-    # Older versions add up their loss in another order, and L-BFGS blows up each last bit:
-    # with them, its first iterations are compared.
+    # Older versions sum up their loss in another order, and L-BFGS amplifies rounding errors:
+    # with them, only its first iterations are compared.
     max_iter = 150 if IS_1_7 or combination["solver"] != "lbfgs" else 12
     parameters = {"max_iter": max_iter, "tol": 1e-6, "n_iter_no_change": 60, **combination}
     X, y, ours, theirs = pair(problem, **parameters)
@@ -330,7 +330,7 @@ def test_option_means_what_it_means_in_scikit_learn(case, problem, record_proper
 def test_warm_start_goes_on_as_scikit_learn_does(problem, parameters, record_property):
     X, y, ours, theirs = pair(problem, warm_start=True, **parameters)
     for rows in (slice(None), slice(None), slice(20, None)):
-        # Each of our fits has its own patience: what other data gave must not end training.
+        # Each of our fits has its own patience: results on other data must not end training.
         vars(theirs).update(best_loss_=np.inf, _no_improvement_count=0)
         theirs.fit(X[rows], y[rows])
         ours.fit(X[rows], y[rows])
@@ -422,7 +422,7 @@ def test_one_softmax_is_multinomial_logistic_regression(alpha):
     theirs.fit(X, y)
     ours = MLPSoftmaxClassifier((), alpha=alpha, **TO_THE_MINIMUM).fit(X, y)
     assert_allclose(ours.coefs_[0].T, theirs.coef_, rtol=1e-3, atol=1e-4)
-    # A number added to all biases changes nothing.
+    # Predictions do not change if a number is added to all biases.
     centred = ours.intercepts_[0] - ours.intercepts_[0].mean()
     assert_allclose(centred, theirs.intercept_ - theirs.intercept_.mean(), rtol=1e-3, atol=1e-4)
     assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-4)

@@ -1,6 +1,6 @@
-"""Estimators that version 0.1.0 has pickled: they load, predict and go on as they did there.
+"""Estimators pickled by version 0.1.0: they load, predict and continue training as in it.
 
-Each file holds a dict of a fitted estimator, rows, and what that version predicted for them.
+Each file holds a dict of a fitted estimator, rows, and that version's predictions for them.
 """
 
 import inspect
@@ -38,8 +38,8 @@ EVERY_FILE = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 
 
 def load(path):
-    # NumPy 2 has written the files, and names this module in them. Of the versions before it, the
-    # last ones know the name.
+    # The files were written with NumPy 2 and name this module; of the versions before it, only the
+    # last ones have it.
     pytest.importorskip("numpy._core")
     with warnings.catch_warnings():
         # The files were written under one version of scikit-learn.
@@ -160,7 +160,7 @@ def test_public_class_is_named_by_a_path_that_users_import(path):
 
 
 def own_paths(stored):
-    """Return all of this package that a pickle of protocol 2 asks for by name."""
+    """Return the names of this package that a pickle of protocol 2 imports."""
     asked = [
         argument.replace(" ", ".")
         for operation, argument, _ in pickletools.genops(stored)

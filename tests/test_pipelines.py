@@ -1,6 +1,6 @@
-"""The estimators among scikit-learn's tools: pipelines, searches, routing, data frames.
+"""The estimators in scikit-learn's tools: pipelines, searches, routing, data frames.
 
-What a tool returns is compared with the same steps done by hand, not only run.
+The results of a tool are compared with those of the same steps done by hand.
 """
 
 import pickle
@@ -55,7 +55,7 @@ FOLDS = KFold(3, shuffle=True, random_state=0)
 
 
 def make_data():
-    """Return every fourth row of diabetes, whether it is above the mean, and by how much."""
+    """Return every fourth row of diabetes, with binary labels and standardised targets."""
     X, y = load_diabetes(return_X_y=True)
     X, y = X[::4] * 20, (y[::4] - y.mean()) / y.std()
     return X, (y > 0).astype(int), y

@@ -1,4 +1,4 @@
-"""Predictions of fitted estimators: the same whatever was predicted before, and by whom."""
+"""Predictions do not depend on earlier predictions, nor on the thread that makes them."""
 
 import pickle
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""What stands around the package: the README's commands, the recipe for contributors, metadata."""
+"""Files around the package: the README's commands, the guide for contributors, metadata."""
 
 import ast
 import inspect
@@ -55,7 +55,7 @@ def test_main_job_of_the_readme_exists():
 
 def test_code_of_the_readme_runs(capsys):
     search, table = commands("python")
-    # One fold of few rows shows that the names are right.
+    # With fewer rows it is fast, and still shows that the names are right.
     exec(search.replace("return_X_y=True)", "return_X_y=True, n_class=2)"), {})
     assert "mlp__activation" in capsys.readouterr().out
     frame = pd.DataFrame({"size": range(20), "kind": ["a", "b", None, "c"] * 5})
@@ -152,7 +152,7 @@ def test_workflows_name_actions_by_commits_and_keep_no_credentials():
         text = read(f".github/workflows/{name}.yml")
         for action in re.findall(r"uses: (\S+)", text):
             owner, _, revision = action.partition("@")
-            # PyPI's maintainers move this branch to what their server accepts.
+            # PyPI's maintainers update this branch to match their server.
             pinned = revision == "release/v1" if owner.startswith("pypa/") else len(revision) == 40
             assert pinned, action
         n_checkouts = text.count("uses: actions/checkout@")
@@ -174,11 +174,11 @@ def documented():
 
 @pytest.mark.parametrize("thing", documented(), ids=lambda t: t.__qualname__)
 def test_public_things_are_documented(thing):
-    # A method that a base class documents need not say it again.
+    # A method may inherit the docstring of a base class.
     assert inspect.getdoc(thing)
 
 
-#: What nobody has to be credited with.
+#: Classes that need no citation.
 PLAIN = {
     activations.Identity,
     callbacks.CSVLogger,
@@ -193,7 +193,7 @@ PLAIN = {
 
 
 def methods():
-    """Return the classes that stand for something published."""
+    """Return the classes that implement a published method."""
     modules = (
         activations,
         averaging,
@@ -249,7 +249,7 @@ def test_contributors_are_led_to_the_pages_on_parts():
 def test_source_distribution_holds_everything_that_is_in_the_repository():
     project = tomllib.loads(read("pyproject.toml"))
     included = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
-    # What hatchling adds by itself, and what only a checkout or a build makes.
+    # Files that hatchling adds by itself, and those of a checkout or a build.
     others = {".git", ".gitignore", "pyproject.toml", "dist", "build", "PKG-INFO"}
     found = {path.name for path in ROOT.iterdir() if path.name not in others}
     hidden_or_made = {name for name in found if name.startswith(".") and name != ".ci"}

@@ -1,6 +1,6 @@
-"""No public name or parameter vanishes by accident.
+"""No public name or parameter disappears by accident.
 
-``python tests/test_public_api.py`` writes the list anew, when one is added or goes on purpose.
+``python tests/test_public_api.py`` rewrites the list after one was added or removed on purpose.
 """
 
 import inspect
@@ -30,12 +30,12 @@ MODULES = [
     "skperceptron.tabular",
 ]
 
-#: Names that are there only where their extra is installed, and so are not looked at.
+#: Names that exist only if their extra is installed, and so are not checked.
 BEHIND_EXTRAS = {"skperceptron.export": {"onnx_inputs", "register", "to_onnx"}}
 
 
 def parameters_of(thing):
-    """Return the names of what is called with, in an order that says what is positional."""
+    """Return the names of a function's parameters, in an order that shows which are positional."""
     try:
         parameters = inspect.signature(thing).parameters.values()
     except (TypeError, ValueError):

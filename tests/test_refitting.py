@@ -30,7 +30,7 @@ EVERY_NETWORK = pytest.mark.parametrize("cls", NETWORKS)
 EVERY_ESTIMATOR = pytest.mark.parametrize("cls", [*NETWORKS, RosenblattPerceptron])
 
 _RNG = np.random.RandomState(1)
-#: The label of the first data is the sign of one feature, that of the second the sign of another.
+#: Labels of the two data sets are the signs of two different features.
 FIRST, SECOND = _RNG.normal(size=(2, 300, 4))
 OF_FIRST, OF_SECOND = (FIRST[:, 0] > 0).astype(int), (SECOND[:, 1] > 0).astype(int)
 
@@ -50,7 +50,7 @@ def some(cls, n=100):
 
 
 def streamed(model, X, y, n_calls=1):
-    """Call ``partial_fit`` some times."""
+    """Call ``partial_fit`` `n_calls` times."""
     first = {} if isinstance(model, MLPRegressor) else {"classes": [0, 1]}
     for _ in range(n_calls):
         model.partial_fit(X, y, **first)
@@ -132,7 +132,7 @@ def test_average_ends_with_the_option():
 @pytest.mark.parametrize("kept", ["averaged", "pocket"])
 def test_perceptron_keeps_weights_for_the_data_of_its_last_fit(kept):
     model = RosenblattPerceptron(0, weights=kept, warm_start=True, max_iter=60, random_state=0)
-    # Noise, so that no epoch is free of mistakes.
+    # With noise, so that every epoch has mistakes.
     noisy = [np.where(_RNG.uniform(size=300) < 0.05, 1 - y, y) for y in (OF_FIRST, OF_SECOND)]
     model.fit(FIRST, noisy[0]).fit(SECOND, noisy[1])
     fresh = clone(model).fit(SECOND, noisy[1])
@@ -181,7 +181,7 @@ def test_noisy_partial_fits_equal_one_fit_of_as_many_epochs(cls, noise):
 @pytest.mark.parametrize("method", ["partial_fit", "warm fit"])
 def test_masks_and_shuffles_differ_from_call_to_call(method):
     X, y = some(MLPRegressor)
-    # Rates so small that equal masks would mean equal steps.
+    # The rate is so small that equal masks would give equal steps.
     options = {"learning_rate_init": 1e-9, "solver": "sgd", "momentum": 0, "max_iter": 1}
     model = make(MLPRegressor, dropout=0.5, warm_start=method == "warm fit", **options)
     call = model.partial_fit if method == "partial_fit" else model.fit
@@ -232,7 +232,7 @@ class Failure(Exception):
 
 
 class FailAtTheEnd(EpochLogger):
-    """Fails when the epoch has been trained."""
+    """Fails at the end of an epoch."""
 
     def on_fit_task_end(self, estimator, context):
         raise Failure
@@ -266,7 +266,7 @@ def test_interrupted_call_can_be_gone_on_with(cls, monkeypatch):
         original(step, i)
 
     with monkeypatch.context() as patch, pytest.warns(UserWarning, match="interrupted by user"):
-        # Compiled steps do not call it.
+        # Compiled steps do not call `run`.
         patch.setenv("SKPERCEPTRON_STEPS", "numpy")
         patch.setattr(Step, "run", interrupted)
         model.partial_fit(X, y)
@@ -291,8 +291,8 @@ def test_partial_fit_goes_on_from_the_best_weights_of_a_stopped_fit(cls):
 SGD_ONLY = {"solver": "sgd", "learning_rate_init": 0.05}
 HEEDED, REFUSED, IRRELEVANT = "heeded", "refused", "irrelevant"
 
-#: What each parameter does to a call of ``partial_fit`` or a warm-started ``fit`` that follows its
-#: change: heeded, refused or irrelevant, its new value, and other options of the model.
+#: For each parameter: whether a call of ``partial_fit`` or a warm-started ``fit`` after its change
+#: heeds it, refuses it or ignores it, its new value, and other options of the model.
 OF_NETWORKS = {
     "hidden_layer_sizes": (REFUSED, (7,), {}),
     "activation": (HEEDED, "tanh", {}),
@@ -377,7 +377,7 @@ TABLES = {
         "output": (REFUSED, "categorical", {}),
         "output_range": (REFUSED, (-9, 9), {}),
         "standardize_target": (REFUSED, True, {}),
-        # It is asked for when predicting.
+        # Only predictions use it.
         "categorical_prediction": (IRRELEVANT, "mode", {}),
         "clip_predictions": (IRRELEVANT, True, {}),
     },
@@ -418,7 +418,7 @@ def test_changed_parameter_is_heeded_or_refused(cls, name, method):
             call(model)
         assert_array_equal(weights(model), before)
         return
-    # A rate that has changed at the end of an epoch shows in the next one.
+    # A rate that changes at the end of an epoch has an effect in the next one.
     for _ in range(3):
         call(model)
         call(unchanged)

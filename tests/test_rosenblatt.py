@@ -1,4 +1,4 @@
-"""RosenblattPerceptron: the machine of 1958 and what a scikit-learn user expects around it."""
+"""RosenblattPerceptron: the perceptron of 1958, with the interface of scikit-learn."""
 
 import pickle
 
@@ -21,7 +21,7 @@ from skperceptron.perceptron.presentation import Presentation
 X_XOR = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 Y_XOR = np.array([0, 1, 1, 0])
 WEIGHTS = ["plain", "averaged", "pocket"]
-# Data that cannot be separated leaves the plain rule with mistakes, and says so.
+# On data that is not separable, the rule ends with mistakes and warns about it.
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum number of epochs")
 
 
@@ -262,7 +262,7 @@ def test_class_weight_multiplies_sample_weight():
     by_class = RosenblattPerceptron(20, class_weight=factors, random_state=0).fit(X, y)
     rows = np.array([factors[label] for label in y])
     by_row = RosenblattPerceptron(20, random_state=0)
-    # Thresholds depend on the rows' weights, not on those of their classes.
+    # Thresholds depend on sample weights, not on class weights.
     by_row.partial_fit(X, y, classes=[0, 1, 2])
     assert by_row.associative_thresholds_.shape == by_class.associative_thresholds_.shape
     plain = RosenblattPerceptron(0, shuffle=False, max_iter=5)
@@ -307,7 +307,7 @@ def test_float32_rows_are_predicted_in_float32():
 
 
 def test_float32_rows_meet_their_thresholds_as_in_training():
-    # Halfway between these numbers lies none of float32.
+    # The midpoints of these numbers are not representable in float32.
     X = (2.0**24 + 2 * np.random.RandomState(0).randint(4, size=(100, 3))).astype(np.float32)
     y = (X[:, 0] > X.min() + 2).astype(int)
     model = RosenblattPerceptron(60, n_connections=1, max_iter=500, random_state=0).fit(X, y)
@@ -323,7 +323,7 @@ def test_memory_mapped_rows_are_as_good_as_rows_in_memory(tmp_path):
     assert_array_equal(a.coef_, RosenblattPerceptron(20, random_state=0).fit(X, y).coef_)
 
 
-# Going on.
+# Warm starts and partial fits.
 
 
 @pytest.mark.parametrize("weights", WEIGHTS)
@@ -344,7 +344,7 @@ def test_warm_start_goes_on(weights):
     whole = RosenblattPerceptron(0, weights=weights, shuffle=False, max_iter=6).fit(X, y)
     parts = RosenblattPerceptron(0, weights=weights, shuffle=False, max_iter=3, warm_start=True)
     parts.fit(X, y).fit(X, y)
-    # Average and pocket are those of each call.
+    # Average and pocket start again in each call.
     if weights == "plain":
         assert_array_equal(parts.coef_, whole.coef_)
     assert parts.mistakes_ == whole.mistakes_
@@ -490,7 +490,7 @@ def test_class_weights_choose_the_same_units_as_weights_of_rows():
     [
         ([[1e250], [-1e250], [0.0]], [1e140, 1.0, 1.0], None),
         ([[1.0], [-1.0], [0.0]], [1.0, 1e-323, 1.0], "balanced"),
-        # A single product has room for it, a sum of so many has not.
+        # A single product is finite, but the sum of a thousand overflows.
         ([[1e153] * 1000, [-1e153] * 1000, [0.0] * 1000], [1.0, 1.0, 1.0], None),
     ],
 )

@@ -1,6 +1,6 @@
-"""Every schedule maps what has happened so far to the next learning rate.
+"""Every schedule computes the next learning rate from the training so far.
 
-A new one joins with one row of ``TEXTBOOK``.
+A new one needs one row of ``TEXTBOOK``.
 """
 
 import inspect
@@ -42,9 +42,9 @@ EVERY_TIME_SCHEDULE = pytest.mark.parametrize("schedule", BY_TIME, ids=repr)
 EVERY_SCHEDULE = pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
 
 
-# The textbook: the learning rate of each step of a training, from where the training stands.
+# The textbook: the learning rate of each step, from the state of the training.
 
-#: Of the training that the formulas are compared on.
+#: The training in which the formulas are compared.
 RATE, N_EPOCHS, N_STEPS, N_ROWS = 0.3, 20, 4, 30
 #: Epochs, counted from 1, at whose end progress has ended.
 PLATEAUS = (5, 9, 10, 15, 18)
@@ -52,7 +52,7 @@ PLATEAUS = (5, 9, 10, 15, 18)
 
 @dataclass
 class Moment:
-    """Where a training stands at the beginning of a step.
+    """The state of a training at the beginning of a step.
 
     Attributes
     ----------
@@ -70,12 +70,12 @@ class Moment:
 
 
 def half_cosine(share):
-    """Go from 1 to 0 while the share goes from 0 to 1."""
+    """Fall from 1 to 0 while the share rises from 0 to 1."""
     return (1 + math.cos(math.pi * min(max(share, 0), 1))) / 2
 
 
 def textbook_adaptive(s, now):
-    """Divide at each plateau, until the rate is at or below the smallest."""
+    """Divide the rate at each plateau, until it is at or below the smallest."""
     rate = RATE
     for _ in range(now.plateaus):
         if rate <= s.smallest:
@@ -85,7 +85,7 @@ def textbook_adaptive(s, now):
 
 
 def textbook_cosine(s, now):
-    """Loshchilov & Hutter (2017), equation 5, with warm-up; periods are passed one by one."""
+    """Loshchilov & Hutter (2017), equation 5, with warm-up; it counts periods in a loop."""
     if now.time < s.warmup:
         return now.time / s.warmup
     since = now.time - s.warmup
@@ -96,7 +96,7 @@ def textbook_cosine(s, now):
 
 
 def textbook_one_cycle(s, now):
-    """Smith (2018), with halves of a cosine in the place of lines."""
+    """Smith (2018), with half cosines in place of lines."""
     top = s.rise * N_EPOCHS
     if now.time < top:
         return 1 - (1 - s.first) * half_cosine(now.time / top)
@@ -104,12 +104,12 @@ def textbook_one_cycle(s, now):
 
 
 def textbook_warmup_cosine(s, now):
-    """As Cosine, whose warm-up is counted in epochs."""
+    """Like Cosine, whose warm-up is given in epochs."""
     return textbook_cosine(Cosine(warmup=s.warmup * N_EPOCHS), now)
 
 
 def textbook_cosine_log(s, now):
-    """Holzmüller et al. (2024): cycles are passed one by one, each twice as long as the last."""
+    """Holzmüller et al. (2024): cycles in a loop, each twice as long as the one before."""
     done, begins, length = now.time / N_EPOCHS, 0.0, 1 / (2**s.cycles - 1)
     while done >= begins + length:
         begins, length = begins + length, 2 * length
@@ -169,7 +169,7 @@ def test_every_parameter_of_every_schedule_is_tested_off_its_default():
 
 
 def rates_of_a_training(schedule):
-    """Yield each step's moment and rate, as the trainer asks for them."""
+    """Yield the moment and the rate of each step, called as in training."""
     rate, n_plateaus = RATE, 0
     for epoch in range(N_EPOCHS):
         times = epoch + np.arange(N_STEPS) / N_STEPS

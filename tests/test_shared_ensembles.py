@@ -32,7 +32,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 
 def outputs(model, x):
-    """Return what each network computes before the link, (M, N, C)."""
+    """Return the output of each network before the link, (M, N, C)."""
     adapters = iter(model.adapters_)
     values = [x] * M
     for weight, bias in zip(model.coefs_[:-1], model.intercepts_[:-1], strict=True):
@@ -92,7 +92,7 @@ def start_of(model):
     return {"coefs_init": model.coefs_, "intercepts_init": biases}
 
 
-# The steps of Adam do not depend on how long gradients are.
+# The steps of Adam do not depend on the size of the gradients.
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_weights_of_rows_are_repetitions(solver):
     weights = np.arange(len(X)) % 3
@@ -105,7 +105,7 @@ def test_weights_of_rows_are_repetitions(solver):
 
 
 def test_weights_that_hardly_differ_change_hardly_anything():
-    # The steps of SGD, unlike Adam's, are as long as the gradient.
+    # The steps of SGD, unlike Adam's, are proportional to the gradient.
     options = OPTIONS | {"solver": "sgd", "max_iter": 10}
     weights = 1 + 1e-9 * np.arange(len(X))
     weighted = MLPSoftmaxClassifier(**options).fit(X, Y, sample_weight=weights)

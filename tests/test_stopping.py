@@ -1,4 +1,4 @@
-"""Validation data, early stopping, time limits: what is watched and what is restored."""
+"""Validation data, early stopping, time limits: what is monitored and what is restored."""
 
 import math
 import warnings
@@ -56,7 +56,7 @@ def fit_with_validation(model, **options):
 
 
 def refitted(model, n_epochs):
-    """Return the model as it was after an epoch, without anything that watches."""
+    """Return the model as it was after an epoch, fitted without early stopping."""
     return clone(model).set_params(max_iter=n_epochs, early_stopping=False).fit(X, Y)
 
 
@@ -115,7 +115,7 @@ def test_anything_can_be_watched(monitor, figure):
 def test_patience_and_tolerance_of_the_object_go_before_those_of_the_estimator():
     rules = EarlyStopping("loss", patience=2, tol=100.0)
     model = fit_with_validation(make(early_stopping=rules, n_iter_no_change=12, tol=0.0))
-    # Nothing improves by 100: the first epoch does, then three do not.
+    # Only the first epoch counts as an improvement: no later one improves by 100.
     assert model.n_iter_ == 4
     own = fit_with_validation(
         make(early_stopping=EarlyStopping("loss"), n_iter_no_change=2, tol=100.0)
@@ -137,7 +137,7 @@ def test_validation_of_regressors_speaks_the_units_of_the_target():
 
 
 class Recording:
-    """A scorer that keeps what it is given; its signature is the documented one."""
+    """A scorer that keeps its arguments; its signature is the documented one."""
 
     def __init__(self):
         self.given = []
@@ -199,7 +199,7 @@ def test_scorers_get_rows_of_a_mapped_file(tmp_path):
 
 
 def of_frames_only(estimator, X, y):
-    """Score, with the documented signature, what is a frame with names and labels."""
+    """Score a frame, and check that its names and labels are kept; the documented signature."""
     assert list(X.columns) == list(FRAME.columns) and X["count"].dtype == "int16"
     assert y.name == "label" and (y.index == X.index).all()
     return estimator.score(X, y)
@@ -261,7 +261,7 @@ def test_requests_of_a_scorer_are_respected(requested, enabled):
     model = make(early_stopping=EarlyStopping(scorer), max_iter=1)
     with sklearn.config_context(enable_metadata_routing=enabled):
         fit_with_validation(model, sample_weight_val=np.ones(100))
-    # Where nothing is said, a parameter says enough.
+    # Without a request, the metric's parameter `sample_weight` is enough.
     assert (seen[0] is None) == (requested is False)
 
 

@@ -1,4 +1,4 @@
-"""Solvers, schedules, penalties and starts through the estimators."""
+"""Solvers, schedules, penalties and initial weights through the estimators."""
 
 import pickle
 import warnings
@@ -48,7 +48,7 @@ def weights(estimator):
 
 
 class SignDescent(Optimizer):
-    """A user's own: steps along the sign of the gradient."""
+    """A user's optimiser: steps along the sign of the gradient."""
 
     def __init__(self, scale=1.0):
         self.scale = scale
@@ -64,14 +64,14 @@ class SignDescent(Optimizer):
 
 
 class Halving(Schedule):
-    """A user's own: half the rate after each epoch."""
+    """A user's schedule: half the rate after each epoch."""
 
     def after_epoch(self, initial, current, rows_seen):
         return current / 2
 
 
 class Diagonal(Initializer):
-    """A user's own: ones on the diagonal."""
+    """A user's initialiser: ones on the diagonal."""
 
     def draw(self, layer, rng):
         return np.eye(layer.fan_in, layer.units), np.zeros(layer.units)
@@ -87,7 +87,7 @@ def halving(epoch):
 @pytest.mark.parametrize("name", list_optimizers())
 @EVERY_ESTIMATOR
 def test_every_solver_learns(cls, name):
-    # Adagrad's steps soon get short.
+    # Adagrad's steps soon get small.
     rate = 0.2 if name == "adagrad" else 0.02
     network = make(cls, solver=name, max_iter=60, learning_rate_init=rate, alpha=0)
     assert network.fit(X, Y).score(X, Y) > (0.2 if cls is MLPRegressor else 0.7)
@@ -110,7 +110,7 @@ def test_flat_parameters_belong_to_scikit_learns_names(name, flat, solver):
     options = {k: v for k, v in flat.items() if k == "max_iter"}
     given = make(solver=solver, **options).fit(X, Y)
     assert_array_equal(weights(named), weights(given))
-    # An object does not look at them.
+    # A solver that is an object ignores them.
     unmoved = make(solver=clone(solver), **(flat | {"momentum": 0.1, "max_fun": 1000})).fit(X, Y)
     assert_array_equal(weights(unmoved), weights(given))
 
@@ -238,7 +238,7 @@ def test_neuron_with_an_elastic_net_is_scikit_learns_logistic_regression():
     ).fit(X, Y)
     options = {"C": 0.5, "l1_ratio": 0.5, "solver": "saga", "tol": 1e-8, "max_iter": 5000}
     with warnings.catch_warnings():
-        # scikit-learn 1.8 no longer wants to be told the penalty.
+        # scikit-learn 1.8 deprecates `penalty`.
         warnings.simplefilter("ignore", FutureWarning)
         theirs = LogisticRegression(penalty="elasticnet", **options).fit(X, Y)
     assert_allclose(network.coefs_[0].ravel(), theirs.coef_.ravel(), atol=2e-3)
@@ -251,7 +251,7 @@ def test_lbfgs_object_refuses_what_is_not_smooth(cls):
             make(cls, solver=LBFGS(), **bad).fit(X, Y)
 
 
-# Starts.
+# Initial weights.
 
 
 @EVERY_ESTIMATOR
@@ -261,7 +261,7 @@ def test_default_initializer_draws_as_before(cls):
 
 
 def frozen(cls, **options):
-    """Return a network that stays where it starts."""
+    """Return a network that keeps its initial weights."""
     return make(cls, max_iter=1, learning_rate_init=1e-300, dtype="float64", **options)
 
 
@@ -382,7 +382,7 @@ def test_checkpoint_resumes_any_optimizer_and_schedule(tmp_path):
     assert resumed.n_iter_ == 6
 
 
-# Batches, and decay as time goes on.
+# Batches, and schedules of dropout and decay.
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -390,7 +390,7 @@ def test_checkpoint_resumes_any_optimizer_and_schedule(tmp_path):
 def test_dropped_batch_counts_nothing(cls, weighted):
     options = {"shuffle": False, "alpha": 0.1, "batch_size": 16}
     if cls is MLPRegressor:
-        # Its units would be those of all rows.
+        # The units of a standardised target would be those of all rows.
         options["standardize_target"] = False
     weight = np.arange(1.0, 80.0) if weighted else None
     found = make(cls, drop_last=True, **options).fit(X[:79], Y[:79], sample_weight=weight)
@@ -402,7 +402,7 @@ def test_dropped_batch_counts_nothing(cls, weighted):
 
 @pytest.mark.parametrize(("n_epochs", "n_seen"), [(1, 6), (30, 11)])
 def test_other_rows_are_dropped_in_each_epoch(n_epochs, n_seen):
-    # Each row moves a weight of its own.
+    # Each row changes only its own weight.
     rows, options = np.eye(11), {"hidden_layer_sizes": (), "alpha": 0, "n_iter_no_change": np.inf}
     model = make(MLPRegressor, drop_last=True, max_iter=n_epochs, batch_size=6, **options)
     start = clone(model).set_params(solver="sgd", learning_rate_init=1e-300).fit(rows, np.ones(11))
@@ -450,7 +450,7 @@ def test_decay_schedule_multiplies_the_decay_and_nothing_else():
 def test_dropout_schedule_multiplies_the_rates():
     half = make(dropout=0.6, input_dropout=0.2, dropout_schedule=lambda time: 0.5).fit(X, Y)
     assert_array_equal(weights(half), weights(make(dropout=0.3, input_dropout=0.1).fit(X, Y)))
-    # More than one counts as one; none at all is no dropout.
+    # A factor above 1 counts as 1; a factor of 0 is no dropout.
     full = make(dropout=0.3, dropout_schedule=lambda time: 7.0).fit(X, Y)
     assert_array_equal(weights(full), weights(make(dropout=0.3).fit(X, Y)))
 

@@ -1,4 +1,4 @@
-"""Guards that all estimators share, and what they must agree with scikit-learn in."""
+"""Checks that all estimators share, and their agreement with scikit-learn."""
 
 import numpy as np
 import pytest
@@ -36,6 +36,6 @@ def test_each_class_has_the_parameter_names_of_its_own():
     names = MLPRegressor().get_params().keys()
     assert {"alpha", "random_state"} <= names
     assert Named().get_params() == {"mine": 1}
-    # Whoever changes the list that is returned changes it for nobody else.
+    # A caller may change the returned list without an effect on later calls.
     MLPRegressor._get_param_names().clear()
     assert MLPRegressor().get_params().keys() == names

@@ -1,4 +1,4 @@
-"""What ``show_versions`` prints, and the switch between the ways that steps run."""
+"""The text of ``show_versions``, and the switch between compiled steps and NumPy."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Warnings: none where the user got what was asked, and each at the user's line."""
+"""Warnings: none where the user gets what was requested, and each names the user's line."""
 
 import gc
 import sys
@@ -35,7 +35,7 @@ ENDLESS = {"max_iter": 10**6, "n_iter_no_change": np.inf, "max_fun": 10**7, "tol
 
 
 class Interrupting(Callback):
-    """Presses the interrupt key at the end of the first epoch."""
+    """Interrupts like a user at the end of the first epoch."""
 
     def on_fit_task_end(self, estimator, context):
         if getattr(context, "report", None):
@@ -44,7 +44,7 @@ class Interrupting(Callback):
 
 
 class Ending(Callback):
-    """Ends training with an epoch."""
+    """Ends training after a given epoch."""
 
     def __init__(self, epoch=2):
         self.epoch = epoch
@@ -128,7 +128,7 @@ def test_warnings_of_stacks_point_at_the_users_line_where_there_is_one(n_jobs):
     ]
     for line, call in calls:
         found = warnings_of(call, "Maximum iterations")
-        # Another process has its own warnings.
+        # Warnings in other processes are not seen here.
         assert set(found) <= {(__file__, line)}
         assert found or n_jobs
 
@@ -235,7 +235,7 @@ def test_interruptions_are_counted_for_each_call_of_the_users():
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_fit_that_warns_keeps_nothing_alive(solver):
-    # Without cycles nothing has to wait for the garbage collector, which may come late.
+    # Without reference cycles, memory is freed without the garbage collector, which may run late.
     model, x = MLPSoftmaxClassifier(solver=solver, **SMALL), X.copy()
     gone = weakref.ref(x)
     gc.disable()

@@ -1,4 +1,4 @@
-"""What is evidently right is spared scikit-learn's checks, which would change nothing."""
+"""Evidently valid data skip scikit-learn's checks, which would not change them."""
 
 import warnings
 
@@ -38,7 +38,7 @@ DOUBTFUL = {
 def test_checks_return_what_is_evidently_valid(x, y):
     assert are_evidently_numbers(x)
     estimator, other = MLPRegressor(), MLPRegressor()
-    # From an earlier fit to a frame.
+    # As after an earlier fit to a frame.
     estimator.feature_names_in_ = other.feature_names_in_ = np.array(["a", "b", "c"], object)
     found = validated(estimator, x, y, multi_output=True, reset=True)
     assert found[0] is x

@@ -1,8 +1,8 @@
-"""scikit-learn's own tests, with our classes in the place of its own.
+"""scikit-learn's own tests, with our classes in place of its own.
 
-The tests are those of the scikit-learn that is installed: the source of a test module is run anew
-while the names that it imports stand for our classes. Tests that use none of these names would
-test scikit-learn alone and are left out. Where it is installed without its tests, or without one
+The tests are those of the installed scikit-learn: the source of a test module is executed again
+while the names that it imports refer to our classes. Tests that use none of these names would test
+scikit-learn alone and are left out. If scikit-learn is installed without its tests, or without one
 of these modules, the tests are skipped.
 """
 
@@ -23,7 +23,7 @@ def own_tests(module_name, exchanged):
     ----------
     module_name : str
     exchanged : dict of str to object
-        What the module finds in place of what it imports, by full name.
+        Replacements of the objects that the module imports, by full name.
     """
     try:
         spec = importlib.util.find_spec(module_name)
@@ -33,7 +33,7 @@ def own_tests(module_name, exchanged):
         pytest.skip(f"{module_name} is not installed.", allow_module_level=True)
     module = importlib.util.module_from_spec(spec)
     with ExitStack() as exchange:
-        # Pickles name classes of the test module, and find them by its name.
+        # Pickles refer to classes of the test module by its name.
         sys.modules[module_name] = module
         for name, ours in exchanged.items():
             exchange.enter_context(mock.patch(name, ours))
@@ -58,7 +58,7 @@ def _is_for_tests(name, value):
 
 
 def _users(module, names):
-    """Return the functions of a module that mention names, or functions that do."""
+    """Return the functions of a module that mention the names, directly or through others."""
     sources = {
         name: set(re.findall(r"\w+", inspect.getsource(value)))
         for name, value in vars(module).items()

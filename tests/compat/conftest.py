@@ -1,24 +1,24 @@
-"""What scikit-learn's tests find in its own conftest.py, and which of them ours fail."""
+"""The fixtures of scikit-learn's own conftest.py, and the expected failures of its tests."""
 
 import pytest
 
 
 @pytest.fixture
 def global_random_seed():
-    """The seed that scikit-learn's tests run with unless told otherwise."""
+    """The default seed of scikit-learn's tests."""
     return 42
 
 
 def pytest_configure(config):
-    """Register the marker that some of scikit-learn's tests bear."""
+    """Register a marker of some of scikit-learn's tests."""
     config.addinivalue_line("markers", "thread_unsafe: not run in several threads at once")
 
 
 def pytest_collection_modifyitems(items):
-    """Expect the failures that a module's ``DIFFERENCES`` tell; one that passes is an error.
+    """Expect the failures in a module's ``DIFFERENCES``; if one of them passes, it is an error.
 
     Those of ``DIFFERENCES_OF_SOME_VERSIONS`` may pass. Names that this version of scikit-learn
-    lacks are passed over.
+    lacks are ignored.
     """
     for item in items:
         for table, strict in (("DIFFERENCES", True), ("DIFFERENCES_OF_SOME_VERSIONS", False)):

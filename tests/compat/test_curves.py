@@ -1,4 +1,4 @@
-"""scikit-learn's tests of its functions that fit many times, run with the stacked ones."""
+"""scikit-learn's tests of its functions with many fits, run with the stacked functions."""
 
 from skperceptron import model_selection
 from tests.compat.adapter import own_tests

@@ -50,7 +50,7 @@ def test_a_cross_ensemble_is_what_it_is_alone(client):
 
 
 def test_a_cross_ensemble_of_networks_on_a_frame_is_what_it_is_alone(client):
-    """Workers take the rows of frames, which networks do not share, and fit nothing before."""
+    """Networks cannot share the rows of frames, so that workers select them for each fold."""
     frame, options = pd.DataFrame(X), {"param_grid": {"alpha": [1e-4, 1.0]}, "random_state": 0}
     weight = np.linspace(0, 1, len(Y))
     alone = StackedCrossEnsembleClassifier(PIPELINE[-1], **options)
@@ -97,7 +97,7 @@ def test_partitions_of_a_frame_go_from_parquet_to_parquet(client, tmp_path):
 
 @pytest.mark.parametrize("step", [StandardScaler(), "passthrough"])
 def test_a_killed_worker_loses_nothing_and_progress_is_told(step, tmp_path, capfd):
-    """The first worker that is asked for a score dies of it, and with it the data it has."""
+    """The first worker that computes a score is killed, and its data are lost."""
     pipeline = clone(PIPELINE).set_params(standardscaler=step)
     large = np.tile(X, (1, 5))
     mark = tmp_path / "has died"
@@ -148,7 +148,7 @@ def count_sent():
 
 
 def sent():
-    """Return how many they were, and count no more."""
+    """Return the number of bytes sent so far, and stop counting."""
     from distributed.comm import tcp
 
     tcp.TCP.write = tcp.write
@@ -161,10 +161,10 @@ def sent():
     ids=["network", "pipeline"],
 )
 def test_data_are_sent_once_to_each_worker(client, estimator, prefix, n_times):
-    """To the scheduler, to one worker, to the other; and what transformers make of them."""
+    """Once to the scheduler and to each of two workers, and the outputs of transformers, too."""
     pytest.importorskip("distributed.comm.tcp")
     large = np.tile(X, (1, 200))
-    # Each size is a stack, and so a task, of its own.
+    # Each size is a stack, and so a task of its own.
     sizes = {f"{prefix}hidden_layer_sizes": [(n,) for n in range(2, 10)]}
     count_sent()
     client.run(count_sent)
@@ -188,7 +188,7 @@ def cross_validated(estimator, X):
 @pytest.mark.parametrize("kind", [np.asarray, pd.DataFrame])
 @pytest.mark.parametrize("estimator", [PIPELINE[-1], PIPELINE], ids=["network", "pipeline"])
 def test_folds_are_taken_by_the_workers(client, estimator, kind, run):
-    """The data leave this process, where the scheduler runs, once for it and for each worker."""
+    """This process sends the data once to its own scheduler and once to each worker."""
     pytest.importorskip("distributed.comm.tcp")
     large = kind(np.tile(X, (1, 200)))
     count_sent()

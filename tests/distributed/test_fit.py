@@ -103,7 +103,7 @@ def test_validation_rows_stop_a_fit(client, mode):
 
 @pytest.mark.parametrize("name", ["softmax", "numbers", "several numbers", "schedule"])
 def test_one_share_is_trained_as_by_one_machine(client, name):
-    """Without shuffles, which are drawn on the workers, and averages of one network are itself."""
+    """Without shuffling, which workers draw themselves, the average of one network is itself."""
     estimator, y = CASES[name]
     alone = clone(estimator).set_params(shuffle=False).fit(X, y)
     spread = clone(alone)
@@ -144,7 +144,7 @@ def test_batch_normalization_needs_averages(client, mode):
 
 
 class KillsAWorker(Callback):
-    """Kills a process of the cluster when the second epoch is over."""
+    """Kills a process of the cluster after the second epoch."""
 
     def __init__(self, client=None, victims=None):
         self.client, self.victims = client, victims
@@ -189,7 +189,7 @@ def test_frames_keep_their_names(client):
     frame = pd.DataFrame(X, columns=list("abcde"))
     frame["label"] = LABELS
     table = frames.from_pandas(frame, npartitions=3)
-    # How many rows a filter leaves is not known before.
+    # After a filter, Dask does not know the number of rows.
     table = table[table.a > -1]
     kept = frame[frame.a > -1]
     network = MLPSoftmaxClassifier(**SETTINGS)
@@ -241,7 +241,7 @@ def test_report_is_of_the_last_fit_on_a_cluster(client):
     n_parameters = sum(array.size for array in (*network.coefs_, *network.intercepts_))
     assert report["mode"] == "averaged"
     assert report["rounds"] == 2
-    # Parameters and two moments, there and back, on two workers.
+    # Parameters and two moments are sent to two workers and back.
     assert report["bytes_per_round"] == 3 * 8 * n_parameters * 2 * 2
     assert min(report["compute"], report["wait"], report["wire"]) >= 0
     assert pickle.loads(pickle.dumps(network)).cluster_report_ == report
@@ -271,7 +271,7 @@ CODES = np.column_stack([X[:, :2], RNG.permutation(np.arange(230) % 9), RNG.rand
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("size", [50, 230])
 def test_categories_are_found_in_all_blocks(client, mode, size):
-    """A column of codes whose largest one is in one block alone."""
+    """The largest code of a column is in a single block."""
     given = CODES.copy()
     given[120, 2] = 15
     options = SETTINGS | {"categorical_features": [2, 3], "alpha": 0.1}
@@ -289,7 +289,7 @@ def test_categories_are_found_in_all_blocks(client, mode, size):
 
 @pytest.mark.parametrize("known", [True, False], ids=["known", "from block to block"])
 def test_categories_of_frames_are_those_of_one_machine(client, known):
-    """Blocks whose categories differ, as those that are read from Parquet files."""
+    """The categories of the blocks differ, like those read from Parquet files."""
     frames = pytest.importorskip("dask.dataframe")
     towns = pd.Series(np.array(["Ulm", "Bonn", "Kiel", "Jena"])[np.arange(230) // 60])
     frame = pd.DataFrame(X[:, :2], columns=["a", "b"]).assign(town=towns.astype("category"))

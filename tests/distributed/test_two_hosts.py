@@ -1,7 +1,7 @@
 """A cluster of two hosts: two network namespaces of Linux, joined by one virtual cable.
 
-The scheduler, the client and a worker are on the one, another worker on the other. Namespaces can
-be made by root alone; elsewhere this is skipped.
+The scheduler, the client and a worker run on one host, another worker on the other. Only root can
+make namespaces; for other users this test is skipped.
 """
 
 import os
@@ -28,7 +28,7 @@ def ip(*arguments):
 
 @pytest.fixture
 def hosts():
-    """Make two hosts that reach each other, and nothing else; return their names."""
+    """Make two hosts that can reach only each other; return their names."""
     if shutil.which("ip") is None or not hasattr(os, "geteuid") or os.geteuid() != 0:
         pytest.skip("network namespaces need iproute2 and root")
     names = [f"skp{os.getpid()}{letter}" for letter in "ab"]

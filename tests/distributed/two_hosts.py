@@ -1,4 +1,4 @@
-"""What the client of two hosts does: ``python two_hosts.py ADDRESS``; see test_two_hosts."""
+"""The client's program of test_two_hosts: ``python two_hosts.py ADDRESS``."""
 
 import sys
 import warnings

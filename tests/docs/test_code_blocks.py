@@ -1,6 +1,6 @@
-"""Each block of code of the documentation runs when pasted alone, or says what it continues.
+"""Each block of code in the documentation runs by itself, or says which block it continues.
 
-Those that continue others are run with them: pages are doctests as a whole.
+Blocks that continue others are run with them, since whole pages are doctests.
 """
 
 import doctest

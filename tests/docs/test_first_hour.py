@@ -1,4 +1,4 @@
-"""What a newcomer types in the first hour is typed, and what comes back is what the page shows."""
+"""The commands of the page for a newcomer's first hour give the results that the page shows."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import pytest
 SESSION = Path(__file__).parents[2] / "docs" / "first_hour.txt"
 pytestmark = pytest.mark.skipif(not SESSION.exists(), reason="runs in a checkout only")
 
-#: Types lines at an interpreter that shows warnings and errors where it shows results.
+#: A program that types lines at an interpreter which shows warnings and errors among the results.
 TYPIST = """
 import code, contextlib, io, json, sys
 console, shown = code.InteractiveConsole(), []
@@ -29,7 +29,7 @@ print(json.dumps(shown))
 
 
 def typed_and_shown():
-    """Return what is typed at the shell, and at Python, as lists of (lines, what is shown)."""
+    """Return the inputs of the shell and of Python, as lists of (lines, shown results)."""
     shell, session = [], []
     for line in SESSION.read_text(encoding="utf-8").splitlines():
         if line.startswith("#"):
@@ -42,7 +42,7 @@ def typed_and_shown():
             current = session
         elif line.startswith("... ") or line == "...":
             lines, shown = current[-1]
-            # In what is shown, dots alone stand for lines left out.
+            # In results, dots alone mean omitted lines.
             (shown if shown else lines).append(line if shown else line[4:])
         elif line:
             current[-1][1].append(line)
@@ -53,7 +53,7 @@ SHELL, TYPED = typed_and_shown() if SESSION.exists() else ([], [])
 
 
 def agrees(found, shown):
-    # Lines are broken on the page where a terminal would break them elsewhere.
+    # The page breaks lines at other places than a terminal.
     found, shown = (re.sub(r"\s+", " ", text).strip() for text in (found, shown))
     return OutputChecker().check_output(shown, found, ELLIPSIS | NORMALIZE_WHITESPACE)
 
@@ -69,7 +69,7 @@ def test_commands_answer_as_shown(lines, shown):
 
 @pytest.mark.filterwarnings("ignore")
 def test_session_answers_as_shown(tmp_path):
-    # A terminal of a newcomer's has no filters.
+    # A newcomer has not set any filters of warnings.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONWARNINGS"}
     environment["PYTHONPATH"] = str(SESSION.parents[1])
     run = subprocess.run(

@@ -1,4 +1,4 @@
-"""How exported models are run and compared with what they were exported from."""
+"""Fixtures that run exported models and compare them with their estimators."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ OLDEST, NEWEST = 11, 22
 
 
 class Exported:
-    """A model in onnxruntime, beside the estimator that it was exported from."""
+    """An exported estimator, run by onnxruntime."""
 
     def __init__(self, estimator, X, **options):
         runtime = pytest.importorskip("onnxruntime")
@@ -24,7 +24,7 @@ class Exported:
 
 
 def assert_close(found, expected):
-    """Within 1e-5 in float32 and 1e-12 in float64, of the size of what is compared."""
+    """Check that arrays agree, relative to their largest value: 1e-5 in float32, else 1e-12."""
     expected = np.asarray(expected).reshape(found.shape)
     tolerance = 1e-5 if found.dtype == np.float32 else 1e-12
     scale = max(1.0, float(np.abs(expected).max()))
@@ -39,7 +39,7 @@ def exported():
 
 @pytest.fixture
 def check_exported(exported):
-    """Return what compares labels and probabilities, or numbers, for several numbers of rows."""
+    """Return a function that compares labels and probabilities, or numbers, for some row counts."""
 
     def check(estimator, X, **options):
         model = exported(estimator, X, **options)

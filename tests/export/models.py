@@ -1,6 +1,6 @@
 """The models that tests store; ``python tests/export/models.py`` writes those of this version.
 
-Files of released formats stay: what has been written once must be read for ever.
+Files of released formats are kept: every version must read them.
 """
 
 import warnings
@@ -43,7 +43,7 @@ FRAME = pd.DataFrame(
 
 
 def models():
-    """Return fitted models by name, and what each predicts for."""
+    """Return fitted models by name, each with rows to predict."""
     short = {"max_iter": 4, "random_state": 0}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -111,7 +111,7 @@ def models():
 
 
 def predicted(model, rows):
-    """Return probabilities where there are any, predictions elsewhere."""
+    """Return probabilities if the model has any, otherwise predictions."""
     return getattr(model, "predict_proba", model.predict)(rows)
 
 

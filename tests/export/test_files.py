@@ -1,4 +1,4 @@
-"""Models as files without code: they come back whole, and nothing else is read."""
+"""Models as files without code: they are restored completely, and all other files are refused."""
 
 import json
 import pickle
@@ -70,7 +70,7 @@ def test_safetensors_reads_the_arrays(path):
 @pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
 def test_models_of_released_formats_are_read(path):
     with warnings.catch_warnings():
-        # Of this package and of scikit-learn.
+        # Warnings about other versions of this package and of scikit-learn.
         warnings.simplefilter("ignore", UserWarning)
         model = load(path)
     rows = MODELS[path.stem][1]
@@ -123,7 +123,7 @@ def test_sources_of_randomness_go_on():
         assert again.random(3).tolist() == source.random(3).tolist()
 
 
-# What is refused.
+# Models and files that are refused.
 
 
 class Mine(Tanh):
@@ -169,7 +169,7 @@ def test_safetensors_of_others_are_refused(path):
 
 
 def rewritten(path, change):
-    """Let a function change the header of a stored model."""
+    """Write a stored model with a header that a function has changed."""
     content = (FOLDER / "names.safetensors").read_bytes()
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])

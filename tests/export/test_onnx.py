@@ -75,7 +75,7 @@ TWO = (Y > 0).astype(int)
 NUMBERS = make_regression(80, 6, n_targets=2, noise=0.1, random_state=0)[1]
 ONE = NUMBERS[:, 0] / NUMBERS[:, 0].std()
 
-#: Activations whose parameters say something that their defaults do not.
+#: Activations whose parameters lead through other code than their defaults.
 FAR_FROM_DEFAULTS = [
     CELU(1e3),
     CELU(0.5),
@@ -265,7 +265,7 @@ def test_zipmap(exported):
     network = MLPSoftmaxClassifier((8,), **SHORT)
     pipeline = make_pipeline(StandardScaler(), network).fit(X, names[Y])
     expected = pipeline.predict_proba(X)
-    # ONNX has such dicts of float32 only.
+    # In ONNX, such dicts can hold float32 only.
     _, as_dicts = exported(pipeline, X, zipmap=True)(X)
     as_arrays = np.array([[row[name] for name in sorted(names)] for row in as_dicts])
     assert_close(as_arrays.astype(np.float32), expected)
@@ -282,7 +282,7 @@ def test_perceptron(check_exported, options, y, dtype, opset):
     check_exported(perceptron, X.astype(dtype), target_opset=opset)
 
 
-# Inside of other models.
+# Networks inside other models.
 
 
 @BOTH_DTYPES
@@ -376,11 +376,11 @@ def test_integers_are_predicted_in_float32(exported):
     assert_close(exported(network, rows)(rows)[0], network.predict(rows))
 
 
-# What is the user's own.
+# Classes of the user's.
 
 
 class Declared(Gaussian):
-    """A bump with tails, and its operators."""
+    """A bump with tails, which declares its operators."""
 
     def forward(self, z, out, *learned):
         np.multiply(z, z, out=out)
@@ -392,13 +392,13 @@ class Declared(Gaussian):
 
 
 class Undeclared(Gaussian):
-    """The same, whose inherited operators would be those of another formula."""
+    """The same bump; its inherited operators would compute another formula."""
 
     forward = Declared.forward
 
 
 class Own(Activation):
-    """An activation that says nothing of operators."""
+    """An activation that declares no operators."""
 
     keeps_input = True
 
@@ -423,21 +423,21 @@ def test_an_activation_that_does_not_is_refused_by_name(exported, activation):
 
 
 class Doubled(SquaredError):
-    """A loss whose link the exported model must not guess."""
+    """A loss that redefines its link without declaring the operators."""
 
     def inverse_link(self, raw, out):
         np.multiply(raw, 2, out=out)
 
 
 class Sharpened(CategoricalLogLoss):
-    """Another one, of a classifier."""
+    """Another such loss, of a classifier."""
 
     def inverse_link(self, raw, out):
         np.copyto(out, softmax(2 * raw, axis=-1))
 
 
 class Doubtful(BinaryLogLoss):
-    """One of two classes, which declares its link."""
+    """A loss for two classes that declares the operators of its link."""
 
     def inverse_link(self, raw, out):
         expit(raw + 1, out=out)
@@ -467,11 +467,11 @@ def test_a_loss_with_a_link_of_its_own_is_refused(exported, network):
 
 
 class Halved(blocks.Scale):
-    """A block that inherits a line."""
+    """A block that inherits its operators and its formula."""
 
 
 class Squared(blocks.Add):
-    """A block that redefines its formula only."""
+    """A block that redefines its formula, but not its operators."""
 
     def forward(self, work, node):
         yield from ()
@@ -511,7 +511,7 @@ def test_the_package_says_what_to_install(monkeypatch):
         without.to_onnx  # noqa: B018
 
 
-# Networks that no estimator makes.
+# Networks that no estimator builds.
 
 
 def raw_of(network, learned, feeds):

@@ -25,7 +25,7 @@ N = 60
 
 
 def frame_of(rng):
-    """Return a table with all kinds of columns, and gaps."""
+    """Return a table with all kinds of columns and with missing values."""
     instants = pd.Timestamp("1968-02-28") + pd.to_timedelta(rng.randint(30_000, size=N), unit="h")
     born = pd.Series(pd.to_datetime(rng.randint(-40_000, 40_000, size=N), unit="D"))
     born[3] = pd.NaT
@@ -53,7 +53,7 @@ def frame_of(rng):
 
 
 FRAME = frame_of(np.random.RandomState(0))
-#: The same kinds of columns, with levels and gaps that fit has not met, and an outlier.
+#: The same kinds of columns, with levels and missing values that fit has not seen, and an outlier.
 OTHER = frame_of(np.random.RandomState(1))
 OTHER.loc[0, ["size", "color", "seen"]] = [1e300, "black", pd.NaT]
 
@@ -82,7 +82,7 @@ def test_preprocessor(exported, dtype, max_abs, opset):
     ],
 )
 def test_dates_of_all_times(exported, days):
-    # Beside other dates: a scale of next to nothing would enlarge rounding.
+    # With other dates, since a tiny scale would enlarge rounding errors.
     others = np.datetime64("2020-01-01", "us") + np.arange(200) * np.timedelta64(100, "h")
     rows = [*(np.datetime64(day, "us") for day in days), *others]
     X = np.array([[row.astype(datetime.datetime)] for row in rows] + [[None]], dtype=object)

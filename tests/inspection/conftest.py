@@ -18,7 +18,7 @@ def pyplot():
 
 @pytest.fixture
 def absent(monkeypatch):
-    """Return a function that makes a package look as if it were not installed."""
+    """Return a function that hides an installed package."""
 
     def hide(name):
         monkeypatch.setitem(sys.modules, name, None)

@@ -1,4 +1,4 @@
-"""Runs of linear layers become one, and predictions stay."""
+"""Consecutive linear layers become one layer, and predictions stay the same."""
 
 from copy import deepcopy
 
@@ -123,7 +123,7 @@ def test_layer_normalisation_is_refused():
 )
 def test_units_that_stay_on_one_side_are_linear_on_the_data(activation, threshold):
     deep = network([activation, "tanh"])
-    # Half of the units always on, half always off.
+    # Half of the units are always on, half are always off.
     deep.intercepts_[0][:] = [100, 100, -100, -100]
     assert len(collapse_linear(deep).hidden_layer_sizes) == 2
     collapsed = collapse_linear(deep, X)

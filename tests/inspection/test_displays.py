@@ -1,4 +1,4 @@
-"""The displays: the data behind each, and that each can be drawn and saved."""
+"""The displays: the data of each, and that each can be drawn and saved."""
 
 import io
 from itertools import pairwise
@@ -297,7 +297,7 @@ def test_activation_is_drawn_with_derivative_and_range(pyplot, name):
 
 
 class Cubic(Activation):
-    """A user's own."""
+    """A user's activation."""
 
     keeps_input = True
 
@@ -389,7 +389,7 @@ def test_mistakes_are_those_of_the_perceptron(pyplot):
     assert_array_equal(display.converged_point_.get_xdata(), [2])
 
 
-# What would not be seen.
+# Displays with more items than can be told apart.
 
 
 def many(n, **options):
@@ -402,7 +402,7 @@ def test_twenty_networks_are_told_apart_by_colour_and_marker(pyplot):
     display = LossCurveDisplay.from_estimator(networks, names=names)
     looks = {(line.get_color(), line.get_marker()) for line in display.lines_}
     assert len(looks) == 20
-    # Their legend stands beside the curves.
+    # The legend is beside the axes.
     box = (
         display.ax_.get_legend().get_bbox_to_anchor().transformed(display.ax_.transAxes.inverted())
     )

@@ -57,7 +57,7 @@ def test_norms_are_those_of_the_graph(skips):
             row["gradient_norm"], np.linalg.norm(node.parameter_gradients["weight"]), rtol=1e-12
         )
         assert_allclose(row["weight_norm"], np.linalg.norm(weight), rtol=1e-12)
-        # Rows alone: the mean loss divides their gradients by their number.
+        # The signal is that of single rows: the mean loss divides their gradients by their number.
         rms = len(X) * np.sqrt((node.gradient**2).mean())
         assert_allclose(row["signal"], rms, rtol=1e-9)
 

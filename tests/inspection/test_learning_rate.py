@@ -1,4 +1,4 @@
-"""The learning-rate range test shows which rates a problem bears, and changes nothing."""
+"""The learning-rate range test shows which rates work for a problem, and changes nothing."""
 
 import pickle
 

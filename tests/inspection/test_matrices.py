@@ -1,4 +1,4 @@
-"""Matrices drawn to size: shapes, labels and sides of rectangles agree with the network."""
+"""Matrices drawn to scale: shapes, labels and sides of rectangles agree with the network."""
 
 from itertools import pairwise
 

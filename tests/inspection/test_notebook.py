@@ -1,4 +1,4 @@
-"""What estimators show in notebooks: a link to the documentation, and the fitted network."""
+"""Display of estimators in notebooks: a link to the documentation, and the fitted network."""
 
 import re
 from xml.etree import ElementTree
@@ -139,7 +139,7 @@ def test_network_is_drawn_inside_pipelines_and_searches_once(name):
             assert drawings_in(html)[0] == [title]
     html = estimator.fit(X, Y)._repr_html_()
     assert drawings_in(html)[0] == [title]
-    # What is seen without a click.
+    # The caption is visible without a click.
     caption = re.findall(r'<div class="caption">([^<]*)</div>', pipeline._repr_html_())
     assert len(caption) == 1
     assert re.match(r"3-[-0-9]*\d, \d epochs", caption[0])

@@ -1,4 +1,4 @@
-"""Pages to play with: what they hold, what they refuse, and that they work in a browser."""
+"""Interactive pages: their data, the models that they refuse, and their work in a browser."""
 
 import json
 import re
@@ -51,7 +51,7 @@ def held(page):
 
 
 class Cube(Activation):
-    """z to the third power, a user's own."""
+    """A user's activation: z to the third power."""
 
     keeps_input = True
 
@@ -63,7 +63,7 @@ class Cube(Activation):
 
 
 class SquaredOutput(SquaredError):
-    """Predicts the square of the output, and does not say which operators that is."""
+    """Predicts the square of the output, and does not declare the operators."""
 
     names = ()
     equivariance = "none"
@@ -73,7 +73,7 @@ class SquaredOutput(SquaredError):
 
 
 class SquaredQuantiles(Pinball):
-    """Predicts something of several outputs, and does not say which operators that is."""
+    """Predicts squares of several outputs, and does not declare the operators."""
 
     names = ()
 
@@ -82,7 +82,7 @@ class SquaredQuantiles(Pinball):
 
 
 class SquaredNumbers(Numbers):
-    """A target that redefines its link, and does not say which operators that is."""
+    """A target that redefines its link, and does not declare the operators."""
 
     output = None
 
@@ -97,7 +97,7 @@ def own_target():
 
 
 class Steep(PReLU):
-    """Learns slopes, and does not say which operators it is made of."""
+    """Learns slopes, and does not declare its operators."""
 
     names = ()
 
@@ -240,7 +240,7 @@ def test_wrong_arguments_are_refused():
 
 @pytest.fixture(scope="module")
 def browser():
-    """A headless Chromium; tests are skipped where there is none."""
+    """Return a headless Chromium; tests are skipped if none is installed."""
     api = pytest.importorskip("playwright.sync_api")
     place = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
     with api.sync_playwright() as playwright:
@@ -254,7 +254,7 @@ def browser():
 
 @pytest.fixture
 def show(browser, tmp_path):
-    """Open a network's page; fail if it reports an error or asks for anything."""
+    """Return a function that opens a network's page; fail if it has an error or sends a request."""
     errors, pages = [], []
 
     def open_page(estimator, X, y, recorder=None, width=1280):
@@ -343,7 +343,7 @@ CASES = {
     ),
 }
 
-#: Options of a network that has every kind of block which recorders and swaps concern.
+#: Options of a network with every kind of block that recorders and swaps handle.
 ALL_OPTIONS = {
     "skip_connections": "residual",
     "normalization": "batch",
@@ -353,7 +353,7 @@ ALL_OPTIONS = {
 }
 
 
-#: What a page computes: answers, probabilities if there are any, and the values of units.
+#: Returns a page's results: predictions, probabilities if there are any, and values of units.
 COMPUTED = """() => {
   const found = evaluated(P.X), { shares } = found, columns = [];
   P.columns.forEach(({ nodes, drawn, value }, c) => {
@@ -389,7 +389,7 @@ def test_browser_computes_what_the_network_does(show, case):
 
 
 def followed(**options):
-    """Return a network with all that can be asked for, its data, and its recorder."""
+    """Return a network with all of these options, its data, and its recorder."""
     recorder = WeightsRecorder()
     options = {"random_state": 0, "max_iter": 15, "callbacks": [recorder], **options}
     network = MLPSoftmaxClassifier((4, 4), ["tanh", "prelu"], **ALL_OPTIONS, **options).fit(*IRIS)

@@ -1,4 +1,4 @@
-"""Displays and tables of what a user has fitted: pipelines, searches, networks in both."""
+"""Displays and tables accept pipelines and searches, and use the network in them."""
 
 import numpy as np
 import pandas as pd
@@ -35,7 +35,7 @@ def pipeline(network=NETWORK):
     return make_pipeline(StandardScaler(), network)
 
 
-#: name: (estimator, how often the scaler stands before the network)
+#: name: (estimator, number of scalers before the network)
 WRAPPED = {
     "network": (NETWORK, 0),
     "pipeline": (pipeline(), 1),

@@ -1,9 +1,9 @@
 """Run the numerical tests as other machines would: ``python tests/kernels/run.py [NAME ...]``.
 
-The last bits of a product depend on the processor for which BLAS has a kernel, on the number of
-threads and on the instructions that NumPy finds; the order of things depends on what else the
-machine does. Each pass here changes one of them. ``--list`` names the passes that this machine is
-able to make, ``--`` separates arguments for pytest.
+The last bits of a product depend on the processor's kernel in BLAS, on the number of threads and
+on the instructions that NumPy uses; the order of events depends on other work on the machine. Each
+pass changes one of these. ``--list`` names the passes that this machine can run; arguments after
+``--`` are passed to pytest.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-#: Where a last bit could matter: training, stacks, parity, precision and prediction.
+#: Tests in which last bits could matter: training, stacks, parity, precision and prediction.
 NUMERICAL = [
     "tests/training",
     "tests/model_selection/test_search.py",
@@ -27,7 +27,7 @@ NUMERICAL = [
     "tests/test_rosenblatt.py",
 ]
 
-#: OpenBLAS's kernels, and what a processor must be able to do for each.
+#: OpenBLAS's kernels, and the instructions that each needs.
 KERNELS = {
     "Haswell": {"avx2", "fma"},
     "SkylakeX": {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"},
@@ -35,7 +35,7 @@ KERNELS = {
     "Sandybridge": {"avx"},
 }
 
-#: Prints NumPy's optional instructions that it uses here.
+#: A program that prints the optional instructions that NumPy uses here.
 FEATURES = """
 try:
     from numpy._core import _multiarray_umath as umath
@@ -52,13 +52,13 @@ class Pass:
     Attributes
     ----------
     environment : dict of str to str
-        Variables that are set.
+        Environment variables that are set.
     arguments : list of str
-        For pytest.
+        Arguments for pytest.
     n_busy : int
-        Processes that keep the cores busy meanwhile.
+        Number of processes that keep cores busy meanwhile.
     always : bool
-        Whether it is made without being named.
+        Whether it runs without being named.
     """
 
     environment: dict[str, str] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class Pass:
     always: bool = True
 
     def run(self, tests: list[str], more: list[str]) -> bool:
-        """Return whether the tests pass."""
+        """Run the tests; return whether they pass."""
         command = [sys.executable, "-m", "pytest", "-q", *self.arguments, *more, *tests]
         with busy(self.n_busy):
             environment = {**os.environ, **self.environment}
@@ -75,15 +75,15 @@ class Pass:
 
 
 def passes() -> dict[str, Pass]:
-    """Return what this machine is able to run, by name."""
+    """Return the passes that this machine can run, by name."""
     can = processor_flags()
     found = {
-        # Two threads, if there are as many cores: workers of pytest-xdist have one.
+        # Without pytest-xdist, whose workers have one thread: BLAS uses all cores.
         kernel: Pass({"OPENBLAS_CORETYPE": kernel})
         for kernel, needed in KERNELS.items()
         if needed <= can
     }
-    # Foreign products take room of their own.
+    # Products of the plugin allocate memory, so that tests of allocations are left out.
     plugin = ["-p", "tests.kernels.foreign", "-k", "not allocates"]
     found["foreign"] = Pass(arguments=["-n", "2", *plugin], always=False)
     one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -96,21 +96,21 @@ def passes() -> dict[str, Pass]:
 
 
 def processor_flags() -> set[str]:
-    """Return what the processor is able to do, as Linux tells it; elsewhere nothing."""
+    """Return the flags of the processor on Linux; on other systems an empty set."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []
     return {flag for line in lines if line.startswith("flags") for flag in line.split()}
 
 
 def numpy_features() -> list[str]:
-    """Return the instructions that NumPy uses beside those that it was built for."""
+    """Return the instructions that NumPy uses in addition to those that it requires."""
     command = [sys.executable, "-c", FEATURES]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
 
 @contextmanager
 def busy(n_processes: int):
-    """Keep so many cores busy."""
+    """Keep `n_processes` cores busy."""
     command = [sys.executable, "-c", "while True: pass"]
     processes = [subprocess.Popen(command) for _ in range(n_processes)]
     try:

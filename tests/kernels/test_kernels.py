@@ -1,4 +1,4 @@
-"""What the passes over the numerical tests change."""
+"""The passes over the numerical tests change what they are meant to change."""
 
 import numpy as np
 import pytest

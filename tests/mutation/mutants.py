@@ -27,7 +27,7 @@ SWAPPED = {
     ast.Or: ast.And,
 }
 
-#: Functions of NumPy that are exchanged for each other.
+#: NumPy's functions, with those that replace them.
 SWAPPED_NAMES = {
     "ones": "zeros",
     "zeros": "ones",
@@ -56,15 +56,15 @@ class Mutant:
         The file, relative to the root of the project.
     line : int
     where : str
-        The function that holds it, with its class.
+        The function around it, with its class.
     text : str
-        The line as it is.
+        The line without the fault.
     change : str
-        What stands there, and what shall.
+        The code and its replacement.
     source : str
-        All of the file with the fault.
+        The whole file with the fault.
     lines : range
-        The lines of the statement that holds it, without those of the statements inside.
+        The lines of the statement around it, without those of nested statements.
     """
 
     path: str
@@ -77,19 +77,19 @@ class Mutant:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What identifies it when lines and files move."""
+        """What identifies the fault even if lines and files move."""
         return self.where, self.text, self.change
 
 
 @dataclass(frozen=True)
 class Inside:
-    """What holds a node: a function with its class, and the lines of a statement."""
+    """What is around a node: a function with its class, and the lines of a statement."""
 
     where: str
     lines: range
 
     def below(self, node: ast.AST) -> "Inside":
-        """Return what holds a node that stands in this one, and what stands in it."""
+        """Return what is around the children of a node that is inside this one."""
         where, lines = self.where, self.lines
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             where = f"{where}.{node.name}".strip(".")
@@ -119,13 +119,13 @@ def mutants_of(path: str, source: str) -> Iterator[Mutant]:
 
 
 def _changes(parent: ast.AST, around: Inside) -> Iterator[tuple[ast.AST, Inside, ast.AST]]:
-    """Yield nodes below one, what holds them, and what may take their place."""
+    """Yield nodes below a parent, what is around them, and their possible replacements."""
     for name, value in ast.iter_fields(parent):
         if name in ("annotation", "returns", "decorator_list", "bases"):
             continue
         for node in value if isinstance(value, list) else [value]:
             if not isinstance(node, ast.AST) or isinstance(node, ast.JoinedStr | ast.Raise):
-                # Texts of errors are none of arithmetic.
+                # Messages of errors are not tested.
                 continue
             inside = around.below(node)
             for changed in _faults(node):
@@ -134,7 +134,7 @@ def _changes(parent: ast.AST, around: Inside) -> Iterator[tuple[ast.AST, Inside,
 
 
 def _faults(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what may take the place of a node."""
+    """Yield the possible replacements of a node."""
     match node:
         case ast.BinOp(op=op) | ast.BoolOp(op=op) | ast.AugAssign(op=op) if type(op) in SWAPPED:
             yield _with(node, op=SWAPPED[type(op)]())

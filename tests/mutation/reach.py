@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-#: How many tests run before the files of all others are collected: most faults fail one of them.
+#: How many tests run before the files of all others are collected: these notice most faults.
 N_FIRST = 20
 
 #: How many variants of a test with parameters are run.
 N_VARIANTS = 4
 
-#: Where lines run that belong to no test: while modules of tests are imported, for example.
+#: The context of lines that run outside of tests, for example in imports of test modules.
 BETWEEN = "between tests"
 
 
@@ -48,15 +48,15 @@ class Chosen:
 
 
 class Reach:
-    """The tests that run a line, those that are over soonest first.
+    """The tests that run a line, the fastest first.
 
     Parameters
     ----------
     tests : dict of str to dict of str to (list of int or None)
-        For each file, for each of its lines, the numbers of the tests that run it; None if an
-        import runs it, or something else that is no test. Lines that nothing runs are missing.
+        For each file and line, the numbers of the tests that run it; None if it runs outside of
+        tests, as in an import. Lines that never run are missing.
     seconds : dict of str to float
-        How long each test took; its keys give the tests their numbers.
+        The time of each test; the order of its keys defines the numbers of the tests.
     """
 
     def __init__(self, tests: dict[str, dict[str, list[int] | None]], seconds: dict[str, float]):
@@ -96,18 +96,18 @@ def rounds(tests: list[str]) -> list[list[str]]:
 
 
 def _spread(items: list[str], n: int) -> list[str]:
-    """Return at most so many items from all over a list."""
+    """Return at most `n` items, spread evenly over a list."""
     return [items[i * len(items) // n] for i in range(n)] if len(items) > n else items
 
 
 def measured(root: Path, tests: list[str], output: Path) -> None:
-    """Run tests in this process, and write down which lines of the package each of them runs."""
+    """Run tests in this process, and store which lines of the package each of them runs."""
     from coverage import Coverage
 
     coverage = Coverage(data_file=None, source=[str(root / "skperceptron")], messages=False)
     recorder = Recorder(coverage)
     coverage.start()
-    # Else a test that is the first to need a module would seem to be the only one that runs it.
+    # Otherwise the lines of a module's import would belong to the first test that needs it.
     for module in sorted((root / "skperceptron").rglob("*.py")):
         importlib.import_module(".".join(module.relative_to(root).with_suffix("").parts))
     coverage.switch_context(BETWEEN)
@@ -125,6 +125,6 @@ def measured(root: Path, tests: list[str], output: Path) -> None:
 
 
 def _numbers_of(names: list[str], numbers: dict[str, int]) -> list[int] | None:
-    """Return the tests among the places where a line runs; None if an import or no test does."""
+    """Return the tests among the contexts of a line; None for an import or without a test."""
     tests = [numbers[name] for name in names if name in numbers]
     return None if "" in names or not tests else tests

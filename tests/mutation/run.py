@@ -1,15 +1,15 @@
-"""Put small faults into the package, one at a time, and see whether the tests notice.
+"""Put small faults into the package, one at a time, and check that the tests notice them.
 
 ``python tests/mutation/run.py --mutants 600 --seed 0`` draws 600 of the faults that `mutants.py`
-knows how to make in the engine, the activations, the losses, the optimisers and the training. For
-each one the tests of that module run in a copy of the project; a fault that all of them pass has
-survived: a test is missing, or the fault changes nothing. The latter stand, with the reason, in
-`equivalent.json` and do not count.
+can make in the engine, the activations, the losses, the optimisers and the training. For each one,
+the tests of that module run in a copy of the project. If all of them pass, the fault has survived:
+either a test is missing, or the fault changes nothing. Faults of the second kind are listed with
+the reason in `equivalent.json` and do not count.
 
-At first the tests run once with coverage.py, which tells which of them reach which line; a fault
-is shown only to those that reach it, the fastest first, and of a test with many parameters only to
-some variants. ``--reach FILE`` keeps what was found; ``--json FILE`` keeps the verdicts, and a run
-that was stopped goes on from there.
+First the tests run once with coverage.py, to find which of them reach which line. A fault is
+tested only by tests that reach it, the fastest first, and only by some variants of a test with many
+parameters. ``--reach FILE`` stores these lines; ``--json FILE`` stores the verdicts, from which a
+run that was stopped continues.
 
 Tests run in forks of one process that has imported all libraries, so this needs Linux or macOS.
 """
@@ -36,7 +36,7 @@ sys.path.insert(0, str(ROOT))
 from tests.mutation.mutants import Mutant, mutants_of  # noqa: E402
 from tests.mutation.reach import Chosen, Reach, measured, rounds  # noqa: E402
 
-#: The tests of each part of the package, those that fail soonest first.
+#: The tests of each part of the package; those that fail soonest come first.
 TESTS = {
     "skperceptron/engine/": [
         "tests/engine",
@@ -87,10 +87,10 @@ TESTS = {
     ],
 }
 
-#: Where the compiled extension lies after an editable installation.
+#: The place of the compiled extension after an editable installation.
 EXTENSION = "skperceptron/engine/compiled/_steps*.so"
 
-#: What tells one fault from another.
+#: The fields that identify a fault.
 NAMES = ("path", "where", "text", "change")
 
 #: Imported once, before the tests of any fault.
@@ -101,7 +101,7 @@ LIBRARIES += ["sklearn.pipeline", "hypothesis", "pandas", "torch", "onnxruntime"
 
 @dataclass
 class Running:
-    """The tests of a fault, in a process of their own."""
+    """The tests of a fault, running in their own process."""
 
     mutant: Mutant
     copy: Path
@@ -110,7 +110,7 @@ class Running:
 
 
 def all_mutants() -> list[Mutant]:
-    """Return every fault that can be made in the files that count."""
+    """Return every fault that can be made in files with tests."""
     found = []
     for path in sorted((ROOT / "skperceptron").rglob("*.py")):
         name = path.relative_to(ROOT).as_posix()
@@ -132,7 +132,7 @@ def tests_of(path: str) -> list[str]:
 
 
 def copy_of_project(folder: Path) -> Path:
-    """Copy what Git knows of, new files, and the built extension."""
+    """Copy the files in Git, new files, and the built extension."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True).stdout.decode()
     extensions = [path.relative_to(ROOT).as_posix() for path in ROOT.glob(EXTENSION)]
@@ -160,7 +160,7 @@ def reach_of(tests: list[str]) -> Reach:
 
 
 def start(mutant: Mutant, copy: Path, reach: Reach, limit: int) -> Running:
-    """Begin to test a fault, which may take so many seconds of a processor."""
+    """Begin to test a fault, which may take `limit` processor seconds."""
     (copy / mutant.path).write_text(mutant.source)
     sys.stdout.flush()
     process = os.fork()
@@ -190,7 +190,7 @@ def _test(copy: Path, path: str, reaching: list[str] | None) -> None:
 
 
 def _enter(copy: Path) -> None:
-    """Make this process work in a copy of the project, and write into a file there."""
+    """Let this process work in a copy of the project, and write its output to a file there."""
     os.setpgid(0, 0)
     os.chdir(copy)
     os.environ["PYTHONPATH"] = sys.path[0] = str(copy)
@@ -202,9 +202,9 @@ def _enter(copy: Path) -> None:
 
 
 def ended(running: Running, limit: int) -> str | None:
-    """Return what has become of a fault, or None as long as its tests run."""
+    """Return the verdict on a fault, or None while its tests run."""
     process, status = os.waitpid(running.process, os.WNOHANG)
-    # What only waits takes no processor: it has ten times as long.
+    # Tests that only wait use no processor time: for them, ten times the limit has to pass.
     if not process and time.monotonic() - running.started < 10 * limit:
         return None
     if not process:
@@ -215,7 +215,7 @@ def ended(running: Running, limit: int) -> str | None:
 
 
 class Verdicts:
-    """What has become of each fault, kept in a file as soon as it is known.
+    """The verdict on each fault, stored in a file as soon as it is known.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ class Verdicts:
         self._rows = {tuple(row[name] for name in NAMES): row for row in kept}
 
     def of(self, mutant: Mutant) -> str | None:
-        """Return "killed", "survived", or None as long as nobody knows."""
+        """Return "killed", "survived", or None if it has not been tested."""
         row = self._rows.get((mutant.path, *mutant.key))
         return None if row is None else row["verdict"]
 
@@ -317,6 +317,6 @@ def report(mutants: list[Mutant], verdicts: Verdicts, n_equivalent: int) -> None
 
 
 if __name__ == "__main__":
-    # Each process of tests has a core to itself.
+    # Each process of tests has its own core.
     os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
     sys.exit(main())

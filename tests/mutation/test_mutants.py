@@ -1,4 +1,4 @@
-"""The faults of a mutation run, and those that are known to change nothing."""
+"""The faults of a mutation run, and the list of those that change nothing."""
 
 import ast
 import json

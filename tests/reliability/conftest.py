@@ -1,7 +1,7 @@
-"""Options and places of the fuzz test."""
+"""The import path of the fuzz test."""
 
 import sys
 from pathlib import Path
 
-# ``fuzz`` is a program too, and imports its neighbour by its name.
+# ``fuzz`` is also a program, and imports the module beside it by its plain name.
 sys.path.insert(0, str(Path(__file__).parent))

@@ -1,8 +1,8 @@
-"""What a fuzz case is made of, drawn at random: estimators with their parameters, and data.
+"""Random parts of a fuzz case: estimators with their parameters, and data.
 
-Parameters come from the classes: an estimator's ``_parameter_constraints``, a component's
-``ranges``. A new component, a new parameter or a new option joins by itself. By hand stands here
-only what would take too long (``SMALL``) and what a range does not tell (``COMPONENT_CHOICES``).
+Parameters are drawn by the rules of the classes: an estimator's ``_parameter_constraints``, a
+component's ``ranges``. A new component, parameter or option needs no entry here. Only parameters
+that would take too long (``SMALL``) or that have no range (``COMPONENT_CHOICES``) are listed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ SMALL: dict[str, tuple[Any, ...]] = {
     "callbacks": (None,),
 }
 
-#: Parameters that name a component: the module it is looked up in, and its base.
+#: Parameters that name a component: the module with its names, and its base class.
 FAMILIES: dict[str, tuple[Any, Any]] = {
     "activation": (activations, activations.Activation),
     "solver": (optimizers, optimizers.Optimizer),
@@ -55,7 +55,7 @@ FAMILIES: dict[str, tuple[Any, Any]] = {
     "loss": (losses, losses.Loss),
 }
 
-#: Parameters of components that are no number in a range.
+#: Parameters of components that are not a number in a range.
 COMPONENT_CHOICES: dict[str, tuple[Any, ...]] = {
     "approximate": ("none", "tanh"),
     "surrogate": (None, "straight_through", "sigmoid"),
@@ -64,7 +64,7 @@ COMPONENT_CHOICES: dict[str, tuple[Any, ...]] = {
     "otherwise": ("scikit-learn", "he_normal"),
 }
 
-#: Makers of the columns of a table.
+#: Functions that make the columns of a table.
 COLUMNS: dict[str, Any] = {
     "normal": lambda rng, n: rng.normal(size=n),
     "huge": lambda rng, n: rng.normal(size=n) * 1e300,
@@ -76,10 +76,10 @@ COLUMNS: dict[str, Any] = {
     "days": lambda rng, n: pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.random(n), unit="D"),
 }
 
-#: What no parameter may be.
+#: Values that are invalid for most parameters.
 NONSENSE = (None, -1, np.nan, np.inf, "nonsense", True, 1e400, (), [1, "a"], object, -0.5, 0)
 
-#: Classes that nobody would use alone.
+#: Base classes, which are not used by themselves.
 ABSTRACT = (
     activations.Activation,
     optimizers.Optimizer,
@@ -115,16 +115,16 @@ class Draws:
         self.rng = rng
 
     def chance(self, probability: float) -> bool:
-        """Say yes with a probability."""
+        """Return True with a probability."""
         return bool(self.rng.random() < probability)
 
     def one_of(self, options: Any, weights: Any = None) -> Any:
-        """Return one of the options, which may be of any kind."""
+        """Return one of the options, which may be any objects."""
         options = list(options)
         return options[int(self.rng.choice(len(options), p=weights))]
 
     def number_in(self, low: float, high: float, ends: tuple[bool, bool]) -> float:
-        """Return a number of a range: ordinary ones mostly, then ends and extremes."""
+        """Return a number in a range: mostly an ordinary one, sometimes an end or an extreme."""
         edges = [bound for bound, closed in zip((low, high), ends, strict=True) if closed]
         if edges and self.chance(0.2):
             return float(self.one_of(edges))
@@ -164,7 +164,7 @@ class Draws:
         return self._by_constraint(self.one_of(cls._parameter_constraints[name]), cls, name)
 
     def _by_constraint(self, constraint: Any, cls: Any, name: str) -> Any:
-        """Return what a rule of :mod:`skperceptron.options` allows."""
+        """Return a value that a rule of :mod:`skperceptron.options` allows."""
         if isinstance(constraint, Name):
             return self.one_of(constraint.options)
         if isinstance(constraint, Interval):
@@ -182,7 +182,7 @@ class Draws:
             return np.inf
         if isinstance(constraint, Precision):
             return self.one_of([*constraint.names, np.float32, np.dtype(np.float64)])
-        # None, or a kind of object that no method named after the parameter makes.
+        # None, or a kind of object for which there is no method here.
         return None if constraint is None else _defaults(cls)[name]
 
     def family_member(self, cls: Any, name: str) -> Any:
@@ -272,7 +272,7 @@ class Draws:
         return Data(X, y, weight, notes).contained(self)
 
     def table(self, is_classification: bool) -> Data:
-        """Return a frame with columns of many kinds, with gaps, and targets."""
+        """Return a frame with columns of many kinds and missing values, and targets."""
         n_rows = self.one_of([1, 2, 5, 20, 80])
         kinds = [self.one_of(sorted(COLUMNS)) for _ in range(self.one_of([1, 3, 6]))]
         X = pd.DataFrame({f"{i}_{k}": COLUMNS[k](self.rng, n_rows) for i, k in enumerate(kinds)})
@@ -302,7 +302,7 @@ class Draws:
         return replace(data, X=X, y=_rows_of(data.y, rows), weight=weight, notes=notes)
 
     def _numbers(self, n_rows: int, n_features: int) -> tuple[Any, str]:
-        """Return numbers, (n_rows, n_features), and what they are like."""
+        """Return numbers, (n_rows, n_features), and a description of them."""
         shape = n_rows, n_features
         kind = self.one_of(["normal", "integers", "constant", "duplicates", "zeros", "columns"])
         X = self.rng.normal(size=shape)
@@ -473,7 +473,7 @@ def _defaults(cls: Any) -> dict[str, Any]:
 
 
 def _task_of(cls: Any) -> str:
-    """Return what the losses of an estimator are for."""
+    """Return the task of an estimator's losses."""
     if getattr(cls, "_estimator_type", "") == "regressor" or "Regressor" in cls.__name__:
         return "regression"
     return "binary" if "Binary" in cls.__name__ else "multiclass"

@@ -1,8 +1,8 @@
-"""A standing fuzz test: random estimators on random data through random calls.
+"""A fuzz test: random calls of random estimators on random data.
 
-Whatever is asked of an estimator, the outcome is a finite model with the right shapes, or a
-clear error that leaves the estimator, the data and the parameters as they were. Equal seeds give
-equal models, and nobody hears a warning that the package does not mean to give.
+Every call must end with a finite model with the right shapes, or with a clear error that leaves
+the estimator, the data and the parameters unchanged. Equal seeds must give equal models, and there
+must be no warnings that the package does not intend.
 
 Run it by hand with more cases, or repeat one of them::
 
@@ -47,17 +47,17 @@ from skperceptron.tabular import TabularMLPClassifier, TabularMLPRegressor
 
 PACKAGE = str(Path(skperceptron.__file__).parent)
 
-#: Seconds of a processor after which a case counts as one that does not end.
+#: Processor seconds after which a case counts as endless.
 LIMIT = 20.0
 
-#: Attributes that are not checked: squares of huge numbers are rightly infinite, labels are no
+#: Attributes that are not checked: squares of huge numbers may be infinite, and labels need not be
 #: numbers.
 MAY_BE_INFINITE = ("best_loss_", "classes_", "loss_", "oof_loss_")
 
 #: Classes of warnings that may come at any time.
 MEANT = (ConvergenceWarning, DataConversionWarning, FitFailedWarning)
 
-#: What other warnings may say, the package's and scikit-learn's own.
+#: Texts of other warnings that may come, from the package or from scikit-learn.
 KNOWN_WARNINGS = (
     "Got batch_size=",
     "The gradient of Heaviside",
@@ -66,14 +66,14 @@ KNOWN_WARNINGS = (
     "The number of unique classes is greater than 50%",
     r"R\^2 score is not well-defined",
     r"D\^2 score is not well-defined",
-    # Where single fits of a search fail.
+    # Some fits of a search may fail.
     "One or more of the test scores are non-finite",
     "The least populated class in y has only",
     "X_val has another scale than X",
     r"Scoring failed[\s\S]*their numbers are too large for this network",
 )
 
-#: What no message to a user should read like.
+#: Texts that no message to a user should contain.
 INTERNALS = (
     "broadcast",
     "zero-size array",
@@ -91,16 +91,16 @@ INTERNALS = (
 
 
 class Fault(Exception):
-    """Something that must not be."""
+    """A violation of what this test checks."""
 
 
 class _TooLong(BaseException):
-    """The time of a case is over."""
+    """The time limit of a case is exceeded."""
 
 
 @dataclass
 class Report:
-    """What became of a case.
+    """The outcome of a case.
 
     Attributes
     ----------
@@ -109,7 +109,7 @@ class Report:
         What was done, and how it ended.
     fault : str or None
     place : str
-        Kind and place of the fault, by which faults are counted.
+        Kind and place of the fault; faults with the same text are counted together.
     """
 
     number: int
@@ -124,11 +124,11 @@ class Report:
 
 
 def run_case(seed: int, number: int) -> Report:
-    """Run one case; all that is random in it follows from the two numbers."""
+    """Run one case; the two numbers seed everything random in it."""
     report = Report(number)
     draws = Draws(np.random.default_rng([seed, number]))
     try:
-        # What is printed belongs to a case that is verbose.
+        # A verbose case may print.
         with _limited(LIMIT), redirect_stdout(StringIO()):
             kinds = [_sequence, _search, _ensemble, _cross_ensemble, _table]
             kind = draws.one_of(kinds, [0.89, 0.03, 0.04, 0.02, 0.02])
@@ -148,7 +148,7 @@ def run_case(seed: int, number: int) -> Report:
 
 
 def _place(error: BaseException) -> str:
-    """Return kind of an error, and the package's line where it came up."""
+    """Return the kind of an error, and the line of the package that raised it."""
     frames = traceback.extract_tb(error.__traceback__)
     inside = [f for f in frames if f.filename.startswith(PACKAGE)] or list(frames)
     where = f"{Path(inside[-1].filename).name}:{inside[-1].lineno} {inside[-1].name}"
@@ -157,7 +157,7 @@ def _place(error: BaseException) -> str:
 
 @contextmanager
 def _limited(seconds: float) -> Iterator[None]:
-    """Interrupt what takes too long, where the system can."""
+    """Interrupt a case that takes too long, if the system has timers."""
     if not hasattr(signal, "setitimer"):
         yield
         return
@@ -165,7 +165,7 @@ def _limited(seconds: float) -> Iterator[None]:
     def interrupt(*_: Any) -> None:
         raise _TooLong
 
-    # Processor time: other work beside it makes no case slow.
+    # Processor time, which other work on the machine does not affect.
     before = signal.signal(signal.SIGPROF, interrupt)
     signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
@@ -175,7 +175,7 @@ def _limited(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGPROF, before)
 
 
-# Calls, each of which is watched.
+# Calls with checks.
 
 
 class Watched:
@@ -190,7 +190,7 @@ class Watched:
     def __init__(self, estimator: Any, report: Report) -> None:
         self.estimator = estimator
         self.report = report
-        #: scikit-learn's searches keep what they have found until they fail.
+        #: Whether a failed call restores the estimator: scikit-learn's searches do not.
         self.is_restored = not isinstance(estimator, GridSearchCV)
 
     def call(self, method: str, *args: Any, trains: bool = False, **options: Any) -> Any:
@@ -229,12 +229,12 @@ class Watched:
 
 
 def _heard(call: Callable[[], Any]) -> Any:
-    """Call, and check which warnings are given."""
+    """Call a function, and check its warnings."""
     with warnings.catch_warnings(record=True) as given:
         warnings.simplefilter("always")
         warnings.simplefilter("error", RuntimeWarning)
         warnings.simplefilter("always", FitFailedWarning)
-        # scikit-learn's own search squares scores of 1e200.
+        # scikit-learn's own search squares scores as large as 1e200.
         theirs = r"sklearn\.model_selection\._search"
         warnings.filterwarnings("ignore", "overflow encountered", RuntimeWarning, theirs)
         result = call()
@@ -255,7 +255,7 @@ def _print_of(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Replace what would hash differently after it has been looked at."""
+    """Replace sparse matrices, whose hash may change when they are used."""
     if sparse.issparse(value):
         return value.format, value.shape, value.data, value.indices, value.indptr
     if isinstance(value, tuple | list):
@@ -269,7 +269,7 @@ def _plain(value: Any) -> Any:
 
 
 def _sequence(draws: Draws, report: Report) -> None:
-    """Fit an estimator, and do more with it."""
+    """Fit an estimator, and make further calls."""
     estimator = draws.estimator()
     data = draws.data(estimator)
     report.story += [repr(estimator), data.notes]
@@ -320,7 +320,7 @@ def _warm_start(draws: Draws, watched: Watched, data: Data) -> None:
 
 
 def _start(draws: Draws, watched: Watched, data: Data) -> None:
-    """Start from the weights of the fit before."""
+    """Start a fit from the weights of the previous one."""
     if not hasattr(watched.estimator, "coefs_"):
         return
     factor = draws.one_of([1.0, 1.0, 0.0, 1e-300, 1e300])
@@ -341,7 +341,7 @@ def _validate(draws: Draws, watched: Watched, data: Data) -> None:
 
 
 def _predict_others(draws: Draws, watched: Watched, data: Data) -> None:
-    """Predict rows that may lie far from all that was seen."""
+    """Predict rows that may be far from the training rows."""
     if hasattr(watched.estimator, "n_features_in_"):
         other = draws.like(data)
         watched.report.story.append(f"  now {other.notes}")
@@ -362,7 +362,7 @@ def _train(watched: Watched, data: Data, method: str, options: dict[str, Any]) -
 
 
 def _check_finite(estimator: Any) -> None:
-    """Check that all that was learned is finite."""
+    """Check that all learned attributes are finite."""
     for name, value in vars(estimator).items():
         if not name.endswith("_") or name in MAY_BE_INFINITE:
             continue
@@ -371,14 +371,14 @@ def _check_finite(estimator: Any) -> None:
             if is_number and np.asarray(array).dtype.kind == "f" and not np.isfinite(array).all():
                 raise Fault(f"{name} is not finite")
     if hasattr(estimator, "coefs_"):
-        # Networks that share their hidden layers have a row of biases each at the end.
+        # For networks that share hidden layers, the last biases have a row for each network.
         widths = [b.shape[-1] for b in estimator.intercepts_]
         if [c.shape[1] for c in estimator.coefs_] != widths or widths[-1] != estimator.n_outputs_:
             raise Fault("coefs_ and intercepts_ do not fit together")
 
 
 def _check_predictions(watched: Watched, data: Data) -> None:
-    """Check shapes and values of whatever can be predicted."""
+    """Check shapes and values of all kinds of predictions."""
     estimator = watched.estimator
     n_rows = data.y.shape[0] if hasattr(data.y, "shape") else len(data.y)
     for method in ("predict", "predict_proba", "decision_function", "predict_log_proba"):
@@ -408,7 +408,7 @@ def _check_values(method: str, found: Any, n_rows: int) -> None:
 
 
 def _fit_twins(watched: Watched, data: Data) -> None:
-    """Check that an equal estimator becomes an equal model."""
+    """Check that an equal estimator is fitted to an equal model."""
     parameters = watched.estimator.get_params(deep=False)
     if parameters.get("warm_start") or parameters["random_state"] is None:
         return
@@ -436,7 +436,7 @@ def _round_trip(watched: Watched, data: Data) -> None:
 
 
 def _modest(draws: Draws) -> tuple[Any, Data]:
-    """Return an estimator and data of which neither rounding nor chance decides."""
+    """Return an estimator and data whose results do not depend on rounding or on chance."""
     while True:
         estimator = draws.estimator()
         if not hasattr(estimator, "solver") or estimator.random_state is None:
@@ -518,7 +518,7 @@ def _table(draws: Draws, report: Report) -> None:
 
 
 def main() -> int:
-    """Run the cases that the command line asks for; return 1 if there were faults."""
+    """Run the cases of the command line; return 1 if there were faults."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=300, help="how many")
     parser.add_argument("--first", type=int, default=0, help="the number of the first one")

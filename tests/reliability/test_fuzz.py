@@ -1,4 +1,4 @@
-"""Whatever is asked of an estimator, the outcome is a finite model or a clear error."""
+"""Random calls of estimators end with a finite model or with a clear error."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 import skperceptron
 from skperceptron import components
 
-#: Parts that may run beside one another.
+#: Number of parts that may run in parallel.
 PARTS = 10
 
 
@@ -42,7 +42,7 @@ def test_all_estimators_and_components_are_drawn():
 
 
 class Careless(BaseEstimator):
-    """Does one of the things that no estimator may do."""
+    """Violates one of the rules that the fuzz test checks."""
 
     def __init__(self, misdeed="none"):
         self.misdeed = misdeed

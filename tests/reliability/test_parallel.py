@@ -1,4 +1,4 @@
-"""Threads and processes: what is computed beside other work is what is computed alone."""
+"""Threads and processes: results are the same in parallel and alone."""
 
 import multiprocessing
 import operator
@@ -64,14 +64,14 @@ def test_threads_share_a_fitted_model(model):
 @pytest.mark.parametrize("start", multiprocessing.get_all_start_methods())
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_a_process_of_each_kind_fits_and_predicts_the_same(start):
-    # One process for all models: it takes longer to begin than to fit.
+    # One process for all models: it takes longer to start than to fit.
     with multiprocessing.get_context(start).Pool(1) as pool:
         for model in MODELS:
             y = labels_for(model)
             alone = pickle.loads(pickle.dumps(model)).fit(X, y)
             fitted = pool.apply(operator.methodcaller("fit", X, y), (model,))
             assert_array_equal(predicted(fitted), predicted(alone))
-            # A model that has predicted before.
+            # The same with a model that has already predicted here.
             found = pool.apply(operator.methodcaller("predict", X), (alone,))
             assert_array_equal(found, alone.predict(X))
 

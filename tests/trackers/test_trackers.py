@@ -1,4 +1,4 @@
-"""Trackers see what a fit reports, and tools that wrap scikit-learn's searches see ours."""
+"""Trackers get the reports of a fit, and tools for scikit-learn's searches work with ours."""
 
 import csv
 import warnings
@@ -71,7 +71,7 @@ def mlflow(tmp_path, monkeypatch):
         mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/runs.db")
         mlflow.set_experiment("test")
     except Exception:
-        # The small MLflow has no data base.
+        # The package mlflow-skinny has no database.
         mlflow.set_tracking_uri(tmp_path.as_uri())
         mlflow.set_experiment("test")
     yield mlflow
@@ -105,7 +105,7 @@ def test_mlflow_keeps_parameters_that_a_run_has_and_gets_the_others(mlflow):
 
 
 def test_parameters_of_mlflow_have_no_name_that_autologging_writes_at_the_same_time(mlflow):
-    """Of two threads that log the same name, one would lose all that it has."""
+    """If two threads log the same name, one of them loses all of its parameters."""
     with mlflow.start_run() as run:
         network(MLflowLogger()).fit(X, Y)
     names = set(mlflow.get_run(run.info.run_id).data.params)
