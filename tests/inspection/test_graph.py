@@ -120,7 +120,7 @@ def test_gradients_are_those_of_central_differences(name):
     weights = np.arange(1.0, len(y) + 1)
 
     def evaluated(changed):
-        # With this state, the graph would use the trained weights, not the changed ones.
+        # With `_later`, the graph would use the weights before averaging, not the changed ones.
         changed.__dict__.pop("_later", None)
         return computational_graph(changed).with_values(X, y, weights)
 
