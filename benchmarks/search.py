@@ -168,7 +168,7 @@ def draw(results: dict[str, dict[str, dict[str, float]]], path: Path) -> None:
 
 
 def main() -> None:
-    """Read the command line, measure, print, and store JSON and a plot if asked to."""
+    """Read the command line, measure, print, and store JSON and a plot on request."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", nargs="*", default=list(DATA), help="names of data sets")
     parser.add_argument("--epochs", type=int, default=100)

@@ -666,7 +666,7 @@ def test_prelu_learns_one_slope_per_unit():
     assert_allclose(model.decision_function(X), expected[:, 0], rtol=1e-9, atol=1e-12)
 
 
-# A user's own.
+# A user's activation.
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])

@@ -443,7 +443,7 @@ def test_each_clone_has_callbacks_of_its_own():
     assert not hasattr(model.callbacks[0], "rows_")
 
 
-# The stand-in for scikit-learn's framework agrees with it.
+# Our replacement for scikit-learn's callback framework behaves like it.
 
 
 @needs_framework

@@ -506,7 +506,7 @@ def test_signature_of_a_classifier_ends_in_its_own_keywords():
             cls(hidden=3)
 
 
-# A user's own.
+# A user's loss.
 
 
 class LogCosh(Loss):

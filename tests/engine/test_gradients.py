@@ -220,7 +220,7 @@ def gradients_of_a_step(network, losses, problems):
 
 
 def objective_gradient(network, loss, vector, x, y, weight):
-    """Return the gradient that L-BFGS sees."""
+    """Return the gradient that L-BFGS gets."""
     member = member_with(vector, loss, B, sample_weight=weight)
     return Objective(network, member, TrainingSet(x, Targets(y)))(vector)[1]
 

@@ -1,4 +1,4 @@
-"""Networks that share weights: their rows lie below one another, and each has its own loss."""
+"""Networks that share weights: their rows are stacked in one batch, and each has its own loss."""
 
 import numpy as np
 import pytest

@@ -296,7 +296,7 @@ def pure_chain(f, g):
 
 
 def of_the_input(f, g):
-    """Two activations of the input itself, beside it; the last block is an activation."""
+    """An affine block reads the input and two activations of it; an activation comes last."""
     nodes = [
         Node("f", Activate([f], D), (INPUT,)),
         Node("g", Activate([g], D), (INPUT,)),

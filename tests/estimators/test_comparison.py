@@ -138,7 +138,7 @@ def test_networks_that_compute_otherwise_are_not_joined():
         for weighted in (False, True)
     }
     assert len(keys) == 16
-    # Targets with equal classes and losses share a key; numeric targets with own units do not.
+    # Targets with equal classes and losses share a key; numeric ones, which have units, do not.
     for case, n_keys in (("classes", 1), ("numbers", 2)):
         both = [comparisons_of(case, "score", False)[0][0] for _ in range(2)]
         assert len({one.key for one in both}) == n_keys

@@ -1,4 +1,4 @@
-"""MLPClassifier: scikit-learn's classifier under its own name, whatever the labels are."""
+"""MLPClassifier: scikit-learn's classifier under the same name, for all kinds of labels."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""A stacked search gives GridSearchCV's answer, whatever is searched and whatever goes wrong."""
+"""A stacked search has GridSearchCV's results, for all kinds of searches and of failures."""
 
 import pickle
 import re

@@ -1,4 +1,4 @@
-"""The robust scaler: its formula, its inverse, gaps, sparse columns and extreme numbers."""
+"""The robust scaler: formula, inverse, missing values, sparse columns and extreme numbers."""
 
 import pickle
 

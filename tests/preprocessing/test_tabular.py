@@ -1,4 +1,4 @@
-"""The preprocessor of raw tables: kinds of columns, gaps, unknown levels, frames."""
+"""The preprocessor of raw tables: kinds of columns, missing values, unknown levels, frames."""
 
 import pickle
 from datetime import date, datetime, time, timedelta

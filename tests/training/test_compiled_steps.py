@@ -1,4 +1,4 @@
-"""Compiled steps give the bits of NumPy's calls, whatever is trained."""
+"""Compiled steps give the same bits as NumPy's calls, for all networks and options."""
 
 from functools import partial
 

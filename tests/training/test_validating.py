@@ -42,7 +42,7 @@ class Sums:
 
 
 class Rows:
-    """Judges by the sum of the raw predictions of its rows."""
+    """Validates by the sum of the raw predictions of its rows."""
 
     def __init__(self, X, is_dense=True, fails=False, is_scorer=False):
         self.X = X
