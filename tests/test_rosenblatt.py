@@ -259,16 +259,22 @@ def test_a_row_of_weight_two_is_a_repeated_row(weights, n_associative):
 def test_class_weight_multiplies_sample_weight():
     X, y = iris()
     factors = {0: 1.0, 1: 3.0, 2: 0.5}
-    by_class = RosenblattPerceptron(20, class_weight=factors, random_state=0).fit(X, y)
     rows = np.array([factors[label] for label in y])
-    by_row = RosenblattPerceptron(20, random_state=0)
-    # Thresholds depend on sample weights, not on class weights.
-    by_row.partial_fit(X, y, classes=[0, 1, 2])
-    assert by_row.associative_thresholds_.shape == by_class.associative_thresholds_.shape
     plain = RosenblattPerceptron(0, shuffle=False, max_iter=5)
     expected = clone(plain).fit(X, y, sample_weight=rows)
     found = clone(plain).set_params(class_weight=factors).fit(X, y)
     assert_array_equal(found.coef_, expected.coef_)
+
+
+def test_thresholds_depend_on_class_weights_as_on_sample_weights():
+    X, y = iris()
+    factors = {0: 1.0, 1: 3.0, 2: 0.5}
+    plain = RosenblattPerceptron(20, random_state=0)
+    by_class = clone(plain).set_params(class_weight=factors).fit(X, y)
+    by_row = clone(plain).fit(X, y, sample_weight=[factors[label] for label in y])
+    thresholds = plain.fit(X, y).associative_thresholds_
+    assert_array_equal(by_class.associative_thresholds_, by_row.associative_thresholds_)
+    assert (by_class.associative_thresholds_ != thresholds).any()
 
 
 def test_balanced_classes_weigh_the_same():
