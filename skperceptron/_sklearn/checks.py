@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.random.bit_generator import ISeedSequence
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import assert_all_finite, check_random_state
@@ -27,6 +28,9 @@ FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 #: Dtypes that X may keep, because batches are converted one by one; others become float64.
 ACCEPTED = tuple(map(np.dtype, "d f e b B h H i I l L q Q ?".split()))
+
+#: Types of a plain matrix.
+MATRICES = (np.ndarray, sparse.csr_matrix, sparse.csr_array)
 
 #: Types of objects in a table that are dates or durations.
 DATES = (date, timedelta, np.datetime64, np.timedelta64)
@@ -228,11 +232,11 @@ def is_evidently_valid(X: Any, estimator: BaseEstimator) -> bool:
 def are_evidently_numbers(X: Any) -> bool:
     """Tell whether X is surely a matrix of finite numbers, in a dtype that it may keep."""
     return (
-        type(X) is np.ndarray
+        type(X) in MATRICES
         and X.ndim == 2
         and X.dtype in (FLOAT32, FLOAT64)
-        and X.size > 0
-        and all_finite(X)
+        and 0 not in X.shape
+        and all_finite(X if type(X) is np.ndarray else X.data)
     )
 
 
@@ -244,11 +248,11 @@ def checking() -> np.errstate:
     return np.errstate(over="ignore", invalid="ignore")
 
 
-def are_evidently_targets(y: Any, n_rows: int) -> bool:
+def are_evidently_targets(y: Any, n_rows: int, multi_output: bool = True) -> bool:
     """Tell whether scikit-learn's checks would surely return these targets as they are."""
     return (
         type(y) is np.ndarray
-        and y.ndim in (1, 2)
+        and y.ndim in ((1, 2) if multi_output else (1,))
         and len(y) == n_rows
         and (y.dtype.kind in "biuUS" or (y.dtype == FLOAT64 and bool(np.isfinite(y).all())))
     )
@@ -284,21 +288,20 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
         Checked. X keeps its dtype if that is one of ``dtype`` (by default ACCEPTED), and is CSR if
         it is sparse.
     """
-    if checks.get("reset") is False and is_evidently_valid(X, estimator):
-        if y is NO_TARGETS:
-            return X
-        if are_evidently_targets(y, len(X)):
-            return X, y
+    is_plain = type(X) in MATRICES and X.ndim == 2
+    if is_plain and y is not NO_TARGETS:
+        is_plain = are_evidently_targets(y, X.shape[0], checks.get("multi_output", False))
+    if is_plain and checks.get("reset") is False and is_evidently_valid(X, estimator):
+        return X if y is NO_TARGETS else (X, y)
     refuse_dates(X, "X")
     pages = pages_of(X)
     usual = {"accept_sparse": "csr", "dtype": ACCEPTED, "ensure_all_finite": pages is None}
-    if (
-        pages is None
-        and checks.keys() <= {"reset", "multi_output", "y_numeric"}
-        and are_evidently_numbers(X)
-        and (y is NO_TARGETS or (checks.get("multi_output") and are_evidently_targets(y, len(X))))
-    ):
-        # Only the names and the number of columns are still to be checked, or stored.
+    is_plain &= pages is None and checks.keys() <= {"reset", "dtype", "multi_output", "y_numeric"}
+    if is_plain and are_evidently_numbers(X):
+        if checks.get("reset", True):
+            note_columns(estimator, X.shape[1])
+            return X if y is NO_TARGETS else (X, y)
+        # Names and number of the columns remain to be checked.
         usual["skip_check_array"] = True
     with checking():
         found = validate_data(estimator, X, y, **{**usual, **checks})
@@ -367,11 +370,16 @@ def never_certain(probability: Floats) -> Floats:
     return np.minimum(probability, largest, out=probability)
 
 
-def take_over_features(estimator: Any, source: Any) -> None:
-    """Copy the number and the names of features from another, fitted estimator."""
-    estimator.n_features_in_ = source.n_features_in_
+def note_columns(estimator: Any, n_features: int) -> None:
+    """Store the number of features of an X without names."""
+    estimator.n_features_in_ = n_features
     # Names of an earlier fit must not survive one without names.
     estimator.__dict__.pop("feature_names_in_", None)
+
+
+def take_over_features(estimator: Any, source: Any) -> None:
+    """Copy the number and the names of features from another, fitted estimator."""
+    note_columns(estimator, source.n_features_in_)
     if hasattr(source, "feature_names_in_"):
         estimator.feature_names_in_ = source.feature_names_in_
 
@@ -451,7 +459,8 @@ def encoded_labels(
         np.minimum(codes, len(known) - 1, out=codes)
         if (known[codes] == y).all():
             return known, codes
-    y = column_or_1d(y, warn=True)
+    if not (type(y) is np.ndarray and y.ndim == 1):
+        y = column_or_1d(y, warn=True)
     found = np.unique(y)
     if not mode.continuing:
         # partial_fit gets all labels that will ever occur with its first call.
@@ -462,7 +471,7 @@ def encoded_labels(
             "warm_start can only be used where `y` has the same classes as in the previous"
             f" call to fit. Previously got {known}, `y` has {found}"
         )
-    if len(np.setdiff1d(found, known, assume_unique=True)):
+    if known is not found and len(np.setdiff1d(found, known, assume_unique=True)):
         raise ValueError(
             f"`y` has classes not in `self.classes_`. `self.classes_` has {known}. 'y' has {found}."
         )

@@ -171,7 +171,7 @@ class BaseMultilayerPerceptron(
         if not is_evidently_valid(X, self):
             check_is_fitted(self)
             X = validated(self, with_codes(self, X, reset=False), reset=False)
-            refuse_sparse_embedding(self, X)
+        refuse_sparse_embedding(self, X)
         if self._categories is not None:
             check_codes(self, X, self._categories.columns)
         return X

@@ -1,8 +1,8 @@
-"""Rosenblatt's error correction: exactly sequential, yet by matrix products.
+"""Rosenblatt's error correction: exactly sequential, yet in compiled code.
 
 A row is presented; every response unit whose answer is wrong adds the row, with the
 sign of the right answer, to its weights (Rosenblatt 1962, Principles of Neurodynamics).
-Rows come in windows, and a solver finds which of them are mistakes, for one unit after another.
+Rows come in windows, and a solver finds which of them are mistakes.
 
 Here N is the number of rows of a window, A that of features, C that of response units.
 Biases are the weights of a feature that is always 1.
@@ -16,10 +16,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..engine.arrays import Booleans, Floats
+from ..engine.arrays import Booleans, Floats, Integers
 from ..kept import kept_as
-from .error_blocks import ErrorBlocks
-from .inputs import Features, RowsInPlace
+from .inputs import Answers, Features, Inputs, RowsInPlace
 
 
 @dataclass(frozen=True)
@@ -149,30 +148,32 @@ class PocketWeights(LastWeights):
 
 
 class Solver(Protocol):
-    """Presents rows to one unit, exactly one after another."""
+    """Presents rows to units, exactly one after another."""
 
-    capacity: int
+    def seen(self, inputs: Inputs, rows: Integers) -> Features | RowsInPlace:
+        """Return rows as it takes them."""
 
-    def room(self, shape: tuple[int, int]) -> Floats:
-        """Return an array of numbers yet unknown, from which rows are presented fastest."""
-
-    def answer(
-        self, features: Any, amounts: Floats, weight: Floats
-    ) -> tuple[Booleans | int, Floats]:
-        """Present rows to a unit.
+    def answer(self, features: Any, amounts: Floats, weight: Floats, n_epochs: int) -> Answers:
+        """Present the rows of one epoch or several to each unit.
 
         Parameters
         ----------
-        features : ndarray or CSR matrix of shape (N, A), float64
-        amounts : ndarray of shape (N,)
-            What a row is multiplied by when it is added to the weights.
-        weight : ndarray of shape (A,)
+        features : ndarray, CSR matrix or RowsInPlace of shape (N, A)
+            Matrices are of float64.
+        amounts : ndarray of shape (N, C)
+            As in :meth:`ErrorCorrection.present`.
+        weight : ndarray of shape (C, A)
+        n_epochs : int
+            They have equally many rows.
 
         Returns
         -------
-        wrong : ndarray of bool of shape (N,), or int
-            Which rows are mistakes; how many, if the solver only counts.
-        weight : ndarray of shape (A,)
+        mistakes : ndarray of int of shape (n_epochs,)
+            All units together; zeros behind the first epoch without a mistake, as the weights do
+            not change any more.
+        wrong : ndarray of bool of shape (N, C)
+            Which rows are mistakes, in the epochs up to that one.
+        weight : ndarray of shape (C, A)
             After all corrections.
         """
 
@@ -186,9 +187,7 @@ class ErrorCorrection:
         Where training starts.
     memory : LastWeights, AveragedWeights or PocketWeights
         Told of every window, if it observes.
-    solver_for : callable, default=ErrorBlocks
-        Returns a solver for windows of the shape it is given, or of fewer rows. One that only
-        counts goes with a memory that does not observe.
+    solver : Solver
 
     Attributes
     ----------
@@ -196,94 +195,44 @@ class ErrorCorrection:
         After all rows presented so far.
     """
 
-    def __init__(
-        self,
-        weight: Floats,
-        memory: LastWeights,
-        solver_for: Callable[[tuple[int, int]], Solver] = ErrorBlocks,
-    ) -> None:
+    def __init__(self, weight: Floats, memory: LastWeights, solver: Solver) -> None:
         self.weight = weight
         self.memory = memory
-        self._solver_for = solver_for
-        self._solver: Solver | None = None
-
-    def room(self, shape: tuple[int, int]) -> Floats:
-        """Return an array of numbers yet unknown, for the next window's dense features."""
-        return self._solver_of(shape).room(shape)
+        self._solver = solver
 
     # Sums that overflow are found in the weights, or in the responses, when training is over.
     @np.errstate(over="ignore", invalid="ignore")
-    def present(self, features: Features | RowsInPlace, signs: Floats, steps: Floats) -> int:
-        """Present the rows of a window one after another.
+    def present(
+        self, features: Features | RowsInPlace, amounts: Floats, n_epochs: int = 1
+    ) -> list[int]:
+        """Present the rows of a window one after another, up to an epoch without a mistake.
 
         Parameters
         ----------
         features : ndarray, CSR matrix or RowsInPlace of shape (N, A)
             Whichever the solver takes; matrices are of float64.
-        signs : ndarray of shape (N, C)
-            The right answers, 1.0 or -1.0.
-        steps : ndarray of shape (N,)
-            Positive weights of the rows: what a correction is multiplied by.
-
-        Returns
-        -------
-        int
-            Number of corrections, all units together.
-        """
-        amounts, before = signs * steps[:, np.newaxis], self.weight
-        answers = self._answers(features, amounts)
-        if self.memory.observes:
-            wrong = np.column_stack(answers)
-            self.memory.observe(Visit(features, steps, wrong, amounts * wrong, before))
-        return sum(int(np.sum(wrong)) for wrong in answers)
-
-    def present_epochs(
-        self, features: Features | RowsInPlace, signs: Floats, steps: Floats, n_epochs: int
-    ) -> list[int]:
-        """Present a window of whole epochs, up to the first without a mistake.
-
-        Those that follow it have none either: the weights are what they were.
-
-        Parameters
-        ----------
-        features, signs, steps : ndarray or CSR matrix
-            As in `present`. The solver must mark the mistakes.
-        n_epochs : int
+        amounts : ndarray of shape (N, C)
+            What a row is multiplied by when it is added to the weights of a unit: its own weight,
+            with the sign of the right answer.
+        n_epochs : int, default=1
             How many epochs the window holds, of equally many rows.
 
         Returns
         -------
         list of int
-            Number of corrections in each epoch.
+            Number of corrections in each epoch, all units together.
         """
-        amounts, before = signs * steps[:, np.newaxis], self.weight
-        wrong = np.column_stack(self._answers(features, amounts))
-        mistakes = wrong.reshape(n_epochs, -1).sum(axis=1).tolist()
+        before = self.weight
+        found, wrong, self.weight = self._solver.answer(features, amounts, before, n_epochs)
+        mistakes: list[int] = found.tolist()
         if 0 in mistakes:
             mistakes = mistakes[: mistakes.index(0) + 1]
         if self.memory.observes:
-            seen = slice(len(steps) // n_epochs * len(mistakes))
-            corrections = (amounts * wrong)[seen]
-            self.memory.observe(
-                Visit(features[seen], steps[seen], wrong[seen], corrections, before)
-            )
+            seen = slice(len(amounts) // n_epochs * len(mistakes))
+            features, amounts, wrong = features[seen], amounts[seen], wrong[seen]
+            steps = np.abs(amounts[:, 0])
+            self.memory.observe(Visit(features, steps, wrong, amounts * wrong, before))
         return mistakes
-
-    def _answers(self, features: Features | RowsInPlace, amounts: Floats) -> list[Booleans | int]:
-        """Correct the weights of one unit after another; return what its solver tells."""
-        solver = self._solver_of(features.shape)
-        answers = []
-        before, self.weight = self.weight, self.weight.copy()
-        for c, weight in enumerate(before):
-            wrong, self.weight[c] = solver.answer(features, amounts[:, c], weight)
-            answers.append(wrong)
-        return answers
-
-    def _solver_of(self, shape: tuple[int, int]) -> Solver:
-        """Return a solver for a window of this shape."""
-        if self._solver is None or self._solver.capacity < shape[0]:
-            self._solver = self._solver_for(shape)
-        return self._solver
 
 
 def _plus_rows(total: Floats, features: Features | RowsInPlace, factors: Floats) -> Floats:

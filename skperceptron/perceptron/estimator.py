@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from .._sklearn.checks import (
     FitMode,
     LabelMixin,
+    are_evidently_classes,
     are_known_labels,
     check_sample_weight,
     generator_of,
@@ -75,6 +76,9 @@ __all__ = ["RosenblattPerceptron"]
 #: Numbers that the associative units may hold for all rows at once (32 MB); beyond that
 #: they are computed anew, window by window, in every epoch.
 KEPT_NUMBERS = 2**22
+
+#: Epochs of few rows that are presented together at first: they take less time than two calls.
+AT_FIRST = 4
 
 #: Epochs of earlier calls whose mistakes are kept: a model that learns for years does not grow.
 KEPT_EPOCHS = 1000
@@ -423,7 +427,8 @@ class RosenblattPerceptron(
             and are_known_labels(y, self.classes_, mode)
         ):
             X, y = validated(self, X, y, dtype=(np.float64, np.float32), reset=not mode.continuing)
-            check_classification_targets(y)
+            if not are_evidently_classes(y):
+                check_classification_targets(y)
         check_consistent_length(X, y)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
@@ -448,7 +453,6 @@ class RosenblattPerceptron(
             codes[kept],
             len(self.classes_),
             weights,
-            only_counted=not self._memory_kind.observes,
         )
         self._train(training, rng, mode, listener)
         self._had_intercept = bool(self.fit_intercept)
@@ -519,7 +523,7 @@ class RosenblattPerceptron(
         mode: FitMode,
         listener: Listener,
     ) -> None:
-        units = ErrorCorrection(*self._starting_point(training, mode), training.new_solver)
+        units = ErrorCorrection(*self._starting_point(training, mode), training.solver)
         units.memory.begin(training.count_right)
         mistakes: list[int] = []
         n_epochs = 1 if mode.incremental else int(self.max_iter)
@@ -540,7 +544,8 @@ class RosenblattPerceptron(
             while len(mistakes) < n_epochs:
                 listener.begin("epoch")
                 # As many epochs as there have been, so that half of them at most are superfluous.
-                at_once = 1 if is_live else min(len(mistakes), n_epochs - len(mistakes))
+                more = max(AT_FIRST, len(mistakes))
+                at_once = 1 if is_live else min(more, n_epochs - len(mistakes))
                 new = training.present_epochs(units, rng if self.shuffle else None, at_once)
                 mistakes += new
                 epoch = len(mistakes)

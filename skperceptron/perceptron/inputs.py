@@ -19,12 +19,8 @@ from ..engine.compiled.extension import steps as extension
 #: Rows with their constants.
 Features: TypeAlias = "Floats | sparse.csr_array"
 
-#: Takes a shape; returns an array of numbers yet unknown.
-Room = Callable[[tuple[int, int]], Floats]
-
-#: Rows gathered at a time. Fewer, in another thread, wait for the interpreter too often; more
-#: have left the cache when the constant is put behind them.
-GATHERED = 2048
+#: Mistakes in each epoch, which rows they are, and weights after them: see :class:`.Solver`.
+Answers: TypeAlias = "tuple[Integers, Booleans, Floats]"
 
 
 @dataclass(frozen=True)
@@ -52,20 +48,22 @@ class RowsInPlace:
         """Return some of the rows, in place."""
         return RowsInPlace(self.X, self.rows[chosen], self.constant)
 
-    def corrected(self, weight: Floats, amounts: Floats) -> tuple[Floats, Booleans]:
-        """Present the rows to a unit with these weights, (A,): see :class:`.Solver`."""
-        wrong = np.empty(len(self.rows), bool)
-        return self._visited(weight, amounts, wrong), wrong
+    def corrected(self, amounts: Floats, weight: Floats, n_epochs: int = 1) -> Answers:
+        """Present the rows to units: see :class:`.Solver`."""
+        mistakes, wrong = np.zeros(n_epochs, np.intp), np.empty(amounts.shape, bool)
+        return mistakes, wrong, self._visited(amounts, weight, wrong, mistakes)
 
     def added_to(self, total: Floats, factors: Floats) -> Floats:
         """Return a total, (C, A), plus each row in turn times its factors, (n, C)."""
-        return np.stack([self._visited(*of) for of in zip(total, factors.T, strict=True)])
+        return self._visited(factors, total, None, np.zeros(1, np.intp))
 
-    def _visited(self, weight: Floats, amounts: Floats, wrong: Booleans | None = None) -> Floats:
+    def _visited(
+        self, amounts: Floats, weight: Floats, wrong: Booleans | None, mistakes: Integers
+    ) -> Floats:
         X, weight = self.X, weight.copy()
         storage = (X.data, X.indices, X.indptr) if sparse.issparse(X) else (X, None, None)
         rows, amounts = np.ascontiguousarray(self.rows), np.ascontiguousarray(amounts)
-        extension.visit(*storage, rows, amounts, weight, wrong, self.constant)
+        extension.visit(*storage, rows, amounts, weight, wrong, mistakes, self.constant)
         return weight
 
 
@@ -88,16 +86,16 @@ class GivenInputs:
         """The number of inputs, A."""
         return int(self._X.shape[1] + 1)
 
-    def gathered(self, rows: Integers, room: Room = np.empty) -> Features:
-        """Return a copy of rows, (n, A); dense ones in an array that ``room`` returns."""
-        return with_constant(self._X, self._constant, rows, room)
+    def gathered(self, rows: Integers) -> Features:
+        """Return a copy of rows, (n, A)."""
+        return with_constant(self._X, self._constant, rows)
 
     def responses(self, rows: Integers, weights: Floats) -> Floats:
         """Return the responses of units to rows, (n, C), by their weights, (C, A)."""
-        if not self.is_sparse:
-            return self.gathered(rows) @ weights.T
-        # To choose sparse rows, or to put a constant behind them, takes longer than the product.
+        # To put a constant behind rows, or to choose sparse ones, takes longer than the product.
         coef, biases = weights[:, :-1].T, self._constant * weights[:, -1]
+        if not self.is_sparse:
+            return _taken(self._X, rows).astype(np.float64, copy=False) @ coef + biases
         if 2 * len(rows) > self._X.shape[0]:
             return (self._X @ coef)[rows] + biases
         return self._X[rows] @ coef + biases
@@ -130,10 +128,9 @@ class ComputedInputs:
         self.n_inputs = n_units + 1
         self._constant = constant
 
-    def gathered(self, rows: Integers, room: Room = np.empty) -> Features:
+    def gathered(self, rows: Integers) -> Features:
         """Return rows as :meth:`GivenInputs.gathered` does."""
-        associative = self._associative_of(rows)
-        return with_constant(associative, self._constant, np.arange(len(rows)), room)
+        return with_constant(self._associative_of(rows), self._constant, np.arange(len(rows)))
 
     def responses(self, rows: Integers, weights: Floats) -> Floats:
         """Return responses as :meth:`GivenInputs.responses` does."""
@@ -161,17 +158,14 @@ def _copied(numbers: Floats, constant: float) -> RowsInPlace:
     return RowsInPlace(X, np.arange(len(X)), constant)
 
 
-def with_constant(X: Features, constant: float, rows: Integers, room: Room = np.empty) -> Features:
+def with_constant(X: Features, constant: float, rows: Integers) -> Features:
     """Return rows of X, and behind them the input whose weight is the bias."""
     n_rows, n_inputs = len(rows), X.shape[1]
     if sparse.issparse(X):
         column = np.full((n_rows, 1), constant)
         return sparse.csr_array(sparse.hstack([X[rows], column], format="csr", dtype=np.float64))
-    extended = room((n_rows, n_inputs + 1))
-    for start in range(0, n_rows, GATHERED):
-        part = slice(start, start + GATHERED)
-        extended[part, :-1] = _taken(X, rows[part])
-        extended[part, -1] = constant
+    extended = np.empty((n_rows, n_inputs + 1))
+    extended[:, :-1], extended[:, -1] = _taken(X, rows), constant
     return extended
 
 

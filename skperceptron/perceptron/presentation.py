@@ -1,9 +1,8 @@
-"""How rows are presented to response units: in windows, by the solver that is fastest for them."""
+"""How rows are presented to response units: in windows, in compiled code."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -13,33 +12,20 @@ from scipy import sparse
 
 from ..engine.arrays import Floats, Integers
 from ..engine.compiled import Way, way
-from .error_blocks import BLOCK, ErrorBlocks
 from .error_correction import ErrorCorrection, Solver
-from .inputs import Features, Inputs, Room, RowsInPlace
-from .library_pass import HEAVIEST, LIGHTEST, CountingPass, MarkingPass
-from .prefetch import prefetched
+from .inputs import Features, Inputs, RowsInPlace
+from .library_pass import MarkingPass
 from .visiting_pass import VisitingPass
 
-#: Numbers in a window of rows (2 MB).
-WINDOW = 2**18
-
-#: Dense rows from which on a compiled pass pays: its call takes 0.7 ms and 0.2 us a row,
-#: `ErrorBlocks` 0.5 us a row, 0.7 us with many mistakes (64 features).
-MANY_ROWS = 2000
-
-#: Numbers of a window for a compiled pass (16 MB), whose calls are dear.
+#: Numbers of a window of dense rows (16 MB).
 LARGE_WINDOW = 2**21
 
-#: Rows of a window of which each row is marked: that takes a column each. Few sparse rows are
-#: presented for several epochs in one window, since a compiled call takes as long as 5000 rows.
+#: Rows of a window, at most: to prepare one takes as long as to present 1000. Few rows are
+#: presented for several epochs in one window.
 LARGE_ROWS = 16_384
 
 #: Rows from which the slope of the probabilities is found.
 SAMPLE = 10_000
-
-#: Rows of a window of several epochs for :class:`.VisitingPass`: to prepare one takes as long as
-#: 1000 to 2000 rows.
-FEW_ROWS = 4096
 
 #: Right answers, of all response units, that are held at a time (32 MB).
 ANSWERS = 2**22
@@ -48,8 +34,8 @@ ANSWERS = 2**22
 #: Positions of rows; a slice if they follow each other.
 Chosen: TypeAlias = "Integers | slice"
 
-#: Features, signs and weights of rows.
-Content: TypeAlias = "tuple[Features | RowsInPlace, Floats, Floats]"
+#: Features of rows, and by how much each corrects.
+Content: TypeAlias = "tuple[Features | RowsInPlace, Floats]"
 
 
 @dataclass(frozen=True)
@@ -65,8 +51,6 @@ class Presentation:
         The right classes.
     n_classes : int
     weights : ndarray of shape (N,)
-    only_counted : bool
-        Whether it does not matter which presentations are mistakes.
     """
 
     inputs: Inputs
@@ -74,50 +58,34 @@ class Presentation:
     codes: Integers
     n_classes: int
     weights: Floats
-    only_counted: bool
 
     @property
     def n_responses(self) -> int:
         """Response units (C): two classes share one."""
         return 1 if self.n_classes == 2 else self.n_classes
 
-    def signs_of(self, chosen: Chosen) -> Floats:
+    def _signs_of(self, chosen: Chosen) -> Floats:
         """Return the right answers of some rows, (n, C): 1 or -1."""
-        if self.n_classes == 2:
-            return self._signs[chosen]
-        units = np.arange(self.n_classes)
+        units = np.arange(self.n_classes) if self.n_classes > 2 else np.array([1])
         return np.where(self.codes[chosen][:, np.newaxis] == units, 1.0, -1.0)
 
-    @cached_property
-    def _signs(self) -> Floats:
-        """The right answers of the only unit to all rows, (N, 1)."""
-        return np.where(self.codes == 1, 1.0, -1.0)[:, np.newaxis]
+    def _amounts_of(self, chosen: Chosen) -> Floats:
+        """Return by how much each of some rows corrects each unit that errs, (n, C)."""
+        if len(self.rows) * self.n_responses > ANSWERS:
+            return self._signs_of(chosen) * self.weights[chosen, np.newaxis]
+        return self._amounts[chosen] if isinstance(chosen, slice) else self._amounts.take(chosen, 0)
 
     @cached_property
-    def solver(self) -> Callable[[tuple[int, int]], Solver]:
-        """The kind that is fastest."""
+    def _amounts(self) -> Floats:
+        """What a correction adds of each row to each unit, (N, C)."""
+        return self._signs_of(slice(None)) * self.weights[:, np.newaxis]
+
+    @cached_property
+    def solver(self) -> Solver:
+        """What presents rows: compiled code of our own, or, where there is none, of others."""
         if way() is not Way.NUMPY:
-            return VisitingPass
-        if self.inputs.is_sparse:
-            return MarkingPass
-        if len(self.rows) < MANY_ROWS:
-            return ErrorBlocks
-        moderate = LIGHTEST < self.weights.min() and self.weights.max() < HEAVIEST
-        return CountingPass if self.only_counted and moderate else MarkingPass
-
-    def new_solver(self, shape: tuple[int, int]) -> Solver:
-        """Return a solver for windows of this shape, and of the epochs that fit into one."""
-        n_rows, n_inputs = shape
-        return self.solver((max(n_rows, self._epochs_in_a_window * len(self.rows)), n_inputs))
-
-    @cached_property
-    def _epochs_in_a_window(self) -> int:
-        """How many epochs are presented at once at most."""
-        if self.solver is VisitingPass:
-            return max(1, FEW_ROWS // len(self.rows))
-        if self.solver is MarkingPass and self.inputs.is_sparse:
-            return max(1, LARGE_ROWS // len(self.rows))
-        return 1
+            return VisitingPass()
+        return MarkingPass((self._window_length, self.inputs.n_inputs))
 
     def present_epochs(
         self, units: ErrorCorrection, rng: np.random.RandomState | None, at_once: int
@@ -137,7 +105,7 @@ class Presentation:
         list of int
             The mistakes of each epoch.
         """
-        n_epochs = min(at_once, self._epochs_in_a_window)
+        n_epochs = min(at_once, self._window_length // len(self.rows))
         if n_epochs <= 1:
             return [self.present_all(units, rng)]
         before: Any = None if rng is None else rng.get_state()
@@ -145,7 +113,7 @@ class Presentation:
             order = np.tile(np.arange(len(self.rows)), n_epochs)
         else:
             order = np.concatenate([self._order(rng) for _ in range(n_epochs)])
-        mistakes = units.present_epochs(*self._content(order, units.room), n_epochs)
+        mistakes = units.present(*self._content(order), n_epochs)
         if rng is not None and len(mistakes) < n_epochs:
             # What was drawn for epochs that did not take place is drawn again by what follows.
             rng.set_state(before)
@@ -158,13 +126,8 @@ class Presentation:
 
     def present_all(self, units: ErrorCorrection, rng: np.random.RandomState | None) -> int:
         """Present each row once, in random order if there is an `rng`; count the mistakes."""
-        n_rows = len(self.rows)
-        windows = self._contents(None if rng is None else self._order(rng), units.room)
-        # A marking pass has one room only, and wakes up threads of BLAS, which keep a core busy.
-        if self.solver is CountingPass and n_rows > self._window_length:
-            windows = prefetched(windows)
-        with closing(windows):
-            return sum(units.present(*window) for window in windows)
+        windows = self._windows(None if rng is None else self._order(rng))
+        return sum(sum(units.present(*self._content(window))) for window in windows)
 
     def count_right(self, weight: Floats, unit: int) -> float:
         """Return the weight of the rows that a response unit answers rightly."""
@@ -184,22 +147,14 @@ class Presentation:
         with np.errstate(over="ignore", invalid="ignore"):
             weights = np.column_stack([coef, intercept])
             responses = self.inputs.responses(self.rows[chosen], weights)
-        return responses, self.signs_of(chosen), self.weights[chosen]
+        return responses, self._signs_of(chosen), self.weights[chosen]
 
-    def _contents(self, order: Integers | None, room: Room) -> Generator[Content, None, None]:
-        """Yield features, signs and weights, window by window."""
-        for chosen in self._windows(order):
-            yield self._content(chosen, room)
-
-    def _content(self, chosen: Chosen, room: Room) -> Content:
-        """Return features, signs and weights of a window."""
-        rows, inputs = self.rows[chosen], self.inputs
-        is_in_place = self.solver is VisitingPass
-        features = inputs.in_place(rows) if is_in_place else inputs.gathered(rows, room)
-        return features, self.signs_of(chosen), self.weights[chosen]
+    def _content(self, chosen: Chosen) -> Content:
+        """Return features of a window, and by how much each row corrects."""
+        return self.solver.seen(self.inputs, self.rows[chosen]), self._amounts_of(chosen)
 
     def _windows(self, order: Integers | None = None) -> Iterator[Chosen]:
-        """Yield positions of rows in an order; in the order given, if there is none."""
+        """Yield portions of an order; in the order given, if there is none."""
         length = self._window_length
         for start in range(0, len(self.rows), length):
             window = slice(start, start + length)
@@ -207,20 +162,10 @@ class Presentation:
 
     @cached_property
     def _window_length(self) -> int:
-        return max(1, min(self._rows_by_features(), ANSWERS // self.n_responses))
-
-    def _rows_by_features(self) -> int:
-        n_inputs = self.inputs.n_inputs
-        if self.inputs.is_sparse:
-            return LARGE_ROWS
-        if self.solver is ErrorBlocks:
-            # Whole blocks: a window's last one would otherwise be shorter.
-            return max(1, WINDOW // (n_inputs * BLOCK)) * BLOCK
-        if self.solver is VisitingPass:
-            # Several units visit the same rows while these are in the cache.
-            return (LARGE_WINDOW if self.n_responses == 1 else WINDOW) // n_inputs
-        n_rows = max(1, LARGE_WINDOW // n_inputs)
-        return n_rows if self.solver is CountingPass else min(LARGE_ROWS, n_rows)
+        n_rows = min(LARGE_ROWS, ANSWERS // self.n_responses)
+        if not self.inputs.is_sparse:
+            n_rows = min(n_rows, LARGE_WINDOW // self.inputs.n_inputs)
+        return max(1, n_rows)
 
 
 def check_sizes(X: Any, weights: Floats, has_constant: bool, n_terms: int) -> None:

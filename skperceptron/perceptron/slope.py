@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 import numpy as np
 from scipy.optimize import brentq
 
 from ..engine.arrays import Floats
 from ..losses import BinaryLogLoss, CategoricalLogLoss
 
-#: Slopes that are tried, for responses of size 1 at most: none makes a probability underflow.
-SLOPES = (1e-3, 300.0)
+#: Slopes between which one is sought, for responses of size 1 at most: none makes a probability
+#: underflow.
+SLOPES = np.geomspace(1e-3, 300.0, 12).tolist()
 
 
 def slope_of(responses: Floats, signs: Floats, weights: Floats, n_classes: int) -> float:
@@ -41,7 +44,7 @@ def slope_of(responses: Floats, signs: Floats, weights: Floats, n_classes: int) 
         wrong -= targets
         return float(np.vdot(wrong, weighted))
 
-    low, high = SLOPES
-    if tilt(high) <= 0:
-        return float(high / size)
-    return float((low if tilt(low) >= 0 else brentq(tilt, low, high, xtol=1e-6)) / size)
+    steeper = bisect_left(SLOPES, 0.0, key=tilt)
+    if steeper in (0, len(SLOPES)):
+        return float(SLOPES[min(steeper, len(SLOPES) - 1)] / size)
+    return float(brentq(tilt, *SLOPES[steeper - 1 : steeper + 1], xtol=1e-6) / size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,12 @@ from ..engine.arrays import Floats, Integers
 SAMPLE = 10_000
 
 
+@lru_cache(maxsize=16)
 def wire(n_features: int, n_associative: int, n_responses: int) -> Network:
-    """Return the network from sensory through associative to response units."""
+    """Return the network from sensory through associative to response units.
+
+    It knows nothing but shapes: fits of one shape share it.
+    """
     hidden = [n_associative] if n_associative else []
     return multilayer_perceptron(n_features, hidden, n_responses, [[Heaviside()]] * len(hidden))
 

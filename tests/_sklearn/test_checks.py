@@ -5,6 +5,8 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import validate_data
 
@@ -18,6 +20,9 @@ EVIDENT = {
     "fortran": np.asfortranarray(X),
     "backwards": X[::-1],
     "large numbers": np.sign(X) * 1e308,
+    "sparse array": sparse.csr_array(np.where(X > 0, X, 0)),
+    "sparse matrix": sparse.csr_matrix(X.astype(np.float32)),
+    "only zeros": sparse.csr_array((24, 3)),
 }
 DOUBTFUL = {
     "list": X.tolist(),
@@ -28,6 +33,10 @@ DOUBTFUL = {
     "no rows": X[:0],
     "frame": pd.DataFrame(X),
     "subclass": np.matrix(X),
+    "sparse columns": sparse.csc_array(X),
+    "sparse integers": sparse.csr_array(X.astype(int)),
+    "sparse infinite": sparse.csr_array(np.where(X > 1, np.inf, X)),
+    "sparse without rows": sparse.csr_array((0, 3)),
 }
 
 
@@ -43,8 +52,34 @@ def test_checks_return_what_is_evidently_valid(x, y):
     found = validated(estimator, x, y, multi_output=True, reset=True)
     assert found[0] is x
     assert found[1] is y
-    validate_data(other, x, y, multi_output=True, reset=True)
+    given = validate_data(other, x, y, multi_output=True, reset=True, accept_sparse="csr")
     assert vars(estimator) == vars(other)
+    if sparse.issparse(x):
+        assert given[0] is x
+
+
+@pytest.mark.parametrize("reset", [True, False])
+def test_a_column_of_targets_is_flattened_where_one_is_asked_for(reset):
+    estimator = MLPRegressor()
+    estimator.n_features_in_ = 3
+    with pytest.warns(DataConversionWarning, match="column-vector y"):
+        _, y = validated(estimator, X, X[:, :1], reset=reset)
+    assert y.shape == (24,)
+
+
+@pytest.mark.parametrize("x", [X, sparse.csr_array(X)], ids=["dense", "sparse"])
+@pytest.mark.parametrize("length", [23, 25])
+def test_number_of_targets_is_compared_with_that_of_rows(x, length):
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        validated(MLPRegressor(), x, np.zeros(length), reset=True)
+
+
+@pytest.mark.parametrize("x", [X, sparse.csr_array(X)], ids=["dense", "sparse"])
+def test_number_of_columns_is_compared_with_that_of_the_fit(x):
+    estimator = MLPRegressor()
+    estimator.n_features_in_ = 4
+    with pytest.raises(ValueError, match="X has 3 features, but MLPRegressor is expecting 4"):
+        validated(estimator, x, reset=False)
 
 
 @pytest.mark.parametrize("x", DOUBTFUL.values(), ids=DOUBTFUL)

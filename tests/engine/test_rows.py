@@ -9,6 +9,8 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 
 from skperceptron.engine import rows as rows_module
+from skperceptron.engine.compiled import VARIABLE, is_available
+from skperceptron.engine.compiled.extension import steps as extension
 from skperceptron.engine.rows import merge_equal_rows, row_fingerprints
 
 N, D = 60, 7
@@ -70,6 +72,35 @@ def test_form_of_x_does_not_change_fingerprints(form, extra):
     expected = row_fingerprints(X, extra)
     assert expected.dtype == np.uint64
     assert_array_equal(row_fingerprints(FORMS[form](X), extra), expected)
+
+
+NEEDS_EXTENSION = pytest.mark.skipif(not is_available(), reason="there is no extension")
+
+
+@NEEDS_EXTENSION
+@pytest.mark.parametrize("form", [*FORMS, "integers"])
+def test_fingerprints_are_the_same_both_ways(form, monkeypatch):
+    rows = np.round(4 * X).astype(np.int32) if form == "integers" else FORMS[form](X)
+    monkeypatch.setenv(VARIABLE, "compiled")
+    found = row_fingerprints(rows, EXTRA)
+    monkeypatch.setenv(VARIABLE, "numpy")
+    assert_array_equal(row_fingerprints(rows, EXTRA), found)
+
+
+@NEEDS_EXTENSION
+@pytest.mark.parametrize(
+    "starts", [[0, 2], [0, 2, 5, 6], [0, 2, 5], [-1, 2, 4], [0, 3, 2], [0, 9, 4]], ids=str
+)
+def test_extension_refuses_to_hash_what_does_not_fit(starts):
+    with pytest.raises(ValueError, match=r"hash_rows\(\) got"):
+        multipliers, hashes = np.ones(4, np.uint64), np.zeros(2, np.uint64)
+        extension.hash_rows(np.ones(4), multipliers, np.array(starts), hashes)
+
+
+@NEEDS_EXTENSION
+def test_extension_refuses_to_hash_rows_of_another_length():
+    with pytest.raises(ValueError, match=r"hash_rows\(\) got"):
+        extension.hash_rows(np.ones((2, 3)), np.ones(2, np.uint64), None, np.zeros(2, np.uint64))
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -178,6 +209,17 @@ def test_equal_rows_are_merged_and_their_weights_summed(form, sample_weight, row
     assert found == expected
     assert len(chosen) == len(expected)
     assert set(chosen) <= set(looked_at)
+    assert weights.dtype == np.float64
+
+
+@pytest.mark.parametrize("sample_weight", [None, WEIGHTS], ids=["none", "some"])
+def test_rows_without_an_equal_keep_their_weights_in_the_order_of_their_fingerprints(sample_weight):
+    rows = np.random.RandomState(4).normal(size=(N, 3))
+    chosen, weights = merge_equal_rows(rows, EXTRA, sample_weight)
+    given = np.ones(N) if sample_weight is None else sample_weight
+    in_order = np.argsort(row_fingerprints(rows, EXTRA))
+    assert_array_equal(chosen, in_order[given[in_order] > 0])
+    assert_array_equal(weights, given[chosen])
     assert weights.dtype == np.float64
 
 

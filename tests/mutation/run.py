@@ -50,9 +50,7 @@ TESTS = {
         "tests/test_bad_input.py",
     ],
     "skperceptron/perceptron/": [
-        "tests/engine/test_error_correction.py",
         "tests/perceptron",
-        "tests/test_library_pass.py",
         "tests/test_rosenblatt.py",
         "tests/test_bad_input.py",
         "tests/export",

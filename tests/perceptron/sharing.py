@@ -1,10 +1,81 @@
 """Checks of epochs whose rows are presented together, for every way of presenting them."""
 
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 
 from skperceptron import RosenblattPerceptron
 from skperceptron.callbacks import Callback
+from skperceptron.engine.compiled import is_available
+from skperceptron.perceptron.error_correction import (
+    AveragedWeights,
+    ErrorCorrection,
+    LastWeights,
+    PocketWeights,
+)
+from skperceptron.perceptron.inputs import GivenInputs
+from skperceptron.perceptron.library_pass import MarkingPass
+from skperceptron.perceptron.visiting_pass import VisitingPass
+
+NEEDS_EXTENSION = pytest.mark.skipif(not is_available(), reason="there is no extension")
+
+#: Make what presents windows of up to 700 rows of 6 features and a constant.
+SOLVERS = {"visiting": VisitingPass, "marking": lambda: MarkingPass((700, 7))}
+
+EVERY_SOLVER = pytest.mark.parametrize(
+    "solver", [pytest.param("visiting", marks=NEEDS_EXTENSION), "marking"]
+)
+
+MEMORIES = {
+    "plain": lambda start: LastWeights(),
+    "averaged": lambda start: AveragedWeights(),
+    "pocket": PocketWeights,
+}
+EVERY_MEMORY = pytest.mark.parametrize("memory", MEMORIES)
+
+
+class Units:
+    """Response units that are shown rows of a matrix."""
+
+    def __init__(self, solver, start, memory="plain", constant=1.0):
+        self._solver = SOLVERS[solver]() if isinstance(solver, str) else solver
+        self._constant = constant
+        self.correction = ErrorCorrection(start, MEMORIES[memory](start), self._solver)
+
+    def present(self, X, amounts, rows=slice(None), n_epochs=1):
+        """Present rows; return the mistakes of each epoch."""
+        places = np.arange(X.shape[0])[rows]
+        taken = self._solver.seen(GivenInputs(X, self._constant), places)
+        return self.correction.present(taken, amounts[rows], n_epochs)
+
+    @property
+    def weight(self):
+        return self.correction.weight
+
+    @property
+    def kept(self):
+        """The weights that the memory has chosen."""
+        return self.correction.memory.weights(self.weight)
+
+
+def with_constant(X, constant=1.0):
+    """Return dense rows, each with its constant."""
+    X = X.toarray() if sparse.issparse(X) else X
+    return np.column_stack([X.astype(np.float64), np.full(len(X), constant)])
+
+
+def row_after_row(rows, amounts, weight):
+    """Return the weights after every row, (N, C, A), and the mistakes, (N, C), as books tell."""
+    weight, history, wrong = weight.copy(), [], []
+    for x, amount in zip(rows, amounts, strict=True):
+        # One product after another, from the first feature on, as compiled code adds them up.
+        scores = np.add.accumulate(weight * x, axis=1)[:, -1]
+        mistaken = np.where(amount > 0, scores <= 0, scores >= 0)
+        weight += (amount * mistaken)[:, np.newaxis] * x
+        history.append(weight.copy())
+        wrong.append(mistaken)
+    return np.array(history), np.array(wrong)
 
 
 class Onlooker(Callback):

@@ -7,30 +7,24 @@ from scipy import sparse
 from sklearn.linear_model import Perceptron
 
 from skperceptron import RosenblattPerceptron
-from skperceptron.engine.compiled import VARIABLE, is_available
+from skperceptron.engine.compiled import VARIABLE
 from skperceptron.engine.compiled.extension import steps as extension
-from skperceptron.perceptron.error_correction import (
-    AveragedWeights,
-    ErrorCorrection,
-    LastWeights,
-    PocketWeights,
-)
 from skperceptron.perceptron.inputs import GivenInputs, RowsInPlace
-from skperceptron.perceptron.presentation import FEW_ROWS, MANY_ROWS
 from skperceptron.perceptron.visiting_pass import VisitingPass
-from tests.perceptron.sharing import assert_epochs_may_share_a_window
+from tests.perceptron.sharing import (
+    EVERY_MEMORY,
+    MEMORIES,
+    NEEDS_EXTENSION,
+    Units,
+    assert_epochs_may_share_a_window,
+    row_after_row,
+    with_constant,
+)
 
 pytestmark = [
-    pytest.mark.skipif(not is_available(), reason="there is no extension"),
+    NEEDS_EXTENSION,
     pytest.mark.filterwarnings("ignore:Maximum number of epochs"),
 ]
-
-MEMORIES = {
-    "plain": lambda start: LastWeights(),
-    "averaged": lambda start: AveragedWeights(),
-    "pocket": PocketWeights,
-}
-EVERY_MEMORY = pytest.mark.parametrize("memory", MEMORIES)
 
 
 @pytest.fixture(autouse=True)
@@ -44,43 +38,21 @@ def in_place(X, rows=None, constant=1.0):
     return GivenInputs(X, constant).in_place(np.arange(X.shape[0]) if rows is None else rows)
 
 
-def gathered(X, constant=1.0):
-    X = X.toarray() if sparse.issparse(X) else X
-    return np.column_stack([X.astype(np.float64), np.full(len(X), constant)])
-
-
-def visiting_units(start, memory="plain"):
-    return ErrorCorrection(start, MEMORIES[memory](start), VisitingPass)
-
-
-def by_the_book(rows, amounts, weight):
-    """Return the weights after all rows, and the mistakes."""
-    weight, wrong = weight.copy(), []
-    for x, amount in zip(rows, amounts, strict=True):
-        score = np.add.accumulate(weight * x)[-1]
-        wrong.append(score <= 0 if amount > 0 else score >= 0)
-        if wrong[-1]:
-            weight += amount * x
-    return weight, np.array(wrong, bool)
-
-
 @EVERY_MEMORY
-def test_mistakes_and_weights_are_those_of_the_blocks(answered_rows, steps, memory):
+def test_mistakes_and_weights_are_those_of_the_other_way(answered_rows, steps, memory):
     features, signs = answered_rows
-    start = np.zeros((signs.shape[1], 7))
-    ours = visiting_units(start, memory)
-    theirs = ErrorCorrection(start, MEMORIES[memory](start))
-    for units, of in ((ours, in_place), (theirs, gathered)):
-        units.memory.begin(lambda weight, unit: float(weight[0]))
+    amounts, start = signs * steps[:, np.newaxis], np.zeros((signs.shape[1], 7))
+    both = [Units(solver, start, memory) for solver in ("visiting", "marking")]
+    for units in both:
+        units.correction.memory.begin(lambda weight, unit: float(weight[0]))
         units.made = [
-            units.present(of(features[rows]), signs[rows], steps[rows])
+            units.present(features, amounts, rows)
             for rows in (slice(0, 100), slice(100, 101), slice(101, None))
         ]
+    ours, theirs = both
     assert ours.made == theirs.made
     assert_array_equal(ours.weight, theirs.weight)
-    assert_allclose(
-        ours.memory.weights(ours.weight), theirs.memory.weights(theirs.weight), rtol=1e-10
-    )
+    assert_allclose(ours.kept, theirs.kept, rtol=1e-10)
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -93,20 +65,38 @@ def test_rows_of_any_kind_and_number_are_visited_as_the_rule_says(seed):
     X *= rng.uniform(size=X.shape) < rng.choice([0.0, 0.3, 1.0])
     X = X.astype(rng.choice([np.float32, np.float64]))
     rows = rng.randint(n_rows, size=rng.choice([1, 3, 4, 6, 50]))
-    amounts = rng.choice([-1.0, 1.0], len(rows)) * rng.choice([1.0, 0.3, 1e-200], len(rows))
-    start, constant = np.round(rng.normal(size=n_columns + 1)), float(rng.randint(2))
-    weight, wrong = by_the_book(gathered(X, constant)[rows], amounts, start)
+    signs = rng.choice([-1.0, 1.0], (len(rows), rng.choice([1, 2, 5])))
+    amounts = signs * rng.choice([1.0, 0.3, 1e-200], (len(rows), 1))
+    n_units, constant = amounts.shape[1], float(rng.randint(2))
+    start = np.round(rng.normal(size=(n_units, n_columns + 1)))
+    history, wrong = row_after_row(with_constant(X, constant)[rows], amounts, start)
+
+    def check(of):
+        mistakes, marked, weight = of.corrected(amounts, start)
+        assert_array_equal(mistakes, [wrong.sum()])
+        assert_array_equal(marked, wrong)
+        assert_array_equal(weight, history[-1])
+
     for matrix in (X, np.asfortranarray(X), np.repeat(X, 2, axis=0)[::2]):
-        found = in_place(matrix, rows, constant).corrected(start, amounts)
-        assert_array_equal(found[0], weight)
-        assert_array_equal(found[1], wrong)
+        check(in_place(matrix, rows, constant))
     thin = sparse.csr_array(X)
     for index in (np.int32, np.int64):
         thin.indices, thin.indptr = thin.indices.astype(index), thin.indptr.astype(index)
         # Sums without the zeros are the same.
-        found = RowsInPlace(thin, rows, constant).corrected(start, amounts)
-        assert_array_equal(found[0], weight)
-        assert_array_equal(found[1], wrong)
+        check(RowsInPlace(thin, rows, constant))
+
+
+@pytest.mark.parametrize("n_units", [1, 2])
+def test_rows_of_many_columns_are_visited_few_at_a_time(n_units):
+    # Two rows of these fill the part of the cache that several units share.
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(5, 2**17)).astype(np.float32)
+    amounts, start = rng.choice([-1.0, 1.0], (5, n_units)), np.zeros((n_units, 2**17 + 1))
+    history, wrong = row_after_row(with_constant(X), amounts, start)
+    mistakes, marked, weight = in_place(X).corrected(amounts, start)
+    assert_array_equal(mistakes, [wrong.sum()])
+    assert_array_equal(marked, wrong)
+    assert_array_equal(weight, history[-1])
 
 
 @pytest.mark.parametrize("form", [np.array, np.float32, sparse.csr_array], ids=lambda f: f.__name__)
@@ -116,7 +106,7 @@ def test_rows_are_added_to_totals_of_all_units(form):
     X[X < 0] = 0
     factors[2], rows = 0, np.array([3, 3, 8, 0, 1])
     X = form(X)
-    expected = total + factors.T @ gathered(X, 0.5)[rows]
+    expected = total + factors.T @ with_constant(X, 0.5)[rows]
     assert_allclose(in_place(X, rows, 0.5).added_to(total, factors), expected, rtol=1e-12)
 
 
@@ -128,12 +118,11 @@ def test_rows_that_are_not_added_may_hold_anything():
 
 def test_average_does_not_depend_on_where_windows_end(make_answered_rows):
     features, signs = make_answered_rows(noise=3.0)
-    steps = np.ones(len(signs))
-    whole, parts = (visiting_units(np.zeros((1, 7)), "averaged") for _ in "ab")
-    whole.present(in_place(features), signs, steps)
+    whole, parts = (Units("visiting", np.zeros((1, 7)), "averaged") for _ in "ab")
+    whole.present(features, signs)
     for rows in np.array_split(np.arange(len(signs)), 13):
-        parts.present(in_place(features, rows), signs[rows], steps[rows])
-    assert_array_equal(parts.memory.weights(parts.weight), whole.memory.weights(whole.weight))
+        parts.present(features, signs, rows)
+    assert_array_equal(parts.kept, whole.kept)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -170,7 +159,7 @@ FORMS = {
 @pytest.mark.parametrize("weights", MEMORIES)
 @pytest.mark.parametrize(("n_associative", "kept_numbers"), [(0, 0), (10, 0), (10, 10**6)])
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("n_rows", [90, MANY_ROWS + 100])
+@pytest.mark.parametrize("n_rows", [90, 2100])
 def test_both_ways_learn_the_same(weights, n_associative, kept_numbers, form, n_rows, monkeypatch):
     # Windows of 500 rows.
     monkeypatch.setattr("skperceptron.perceptron.presentation.LARGE_WINDOW", 500 * 6)
@@ -205,8 +194,8 @@ def test_few_rows_take_few_calls(monkeypatch):
     answer = VisitingPass.answer
     monkeypatch.setattr(VisitingPass, "answer", lambda *args: calls.append(0) or answer(*args))
     RosenblattPerceptron(0, random_state=0).fit(X, y)
-    assert FEW_ROWS > 60 * 37
-    assert len(calls) == 8
+    # Of 4, 4, 8, 16, 32 and 36 epochs.
+    assert len(calls) == 6
 
 
 @pytest.mark.parametrize("value", ["auto", "compiled", "numpy", ""])
@@ -250,24 +239,36 @@ def test_matrix_of_the_user_stays_as_it_was():
     assert all(a is b for a, b in zip(parts, (X.data, X.indices, X.indptr), strict=True))
 
 
-@pytest.mark.parametrize("which", ["rows", "amounts", "weight", "wrong"])
+@pytest.mark.parametrize("which", ["rows", "amounts", "weight", "wrong", "mistakes"])
 def test_extension_refuses_arrays_that_do_not_fit_each_other(which):
     arrays = {
-        "rows": np.arange(3),
-        "amounts": np.ones(3),
-        "weight": np.zeros(3),
-        "wrong": np.zeros(3, bool),
+        "rows": np.arange(4),
+        "amounts": np.ones((4, 2)),
+        "weight": np.zeros((2, 3)),
+        "wrong": np.zeros((4, 2), bool),
+        "mistakes": np.zeros(2, np.intp),
     }
-    arrays[which] = arrays[which][:-1] if which != "weight" else np.zeros(0)
+    arrays[which] = {
+        "weight": np.zeros(5),
+        "mistakes": np.zeros(3, np.intp),
+    }.get(which, arrays[which].ravel()[:-1])
     with pytest.raises(ValueError, match=r"visit\(\) got"):
-        extension.visit(np.ones((3, 2)), None, None, *arrays.values(), 1.0)
+        extension.visit(np.ones((4, 2)), None, None, *arrays.values(), 1.0)
+
+
+@pytest.mark.parametrize("which", ["weight", "mistakes"])
+def test_extension_refuses_empty_arrays(which):
+    weight, mistakes = np.zeros((2, 3)), np.zeros(1, np.intp)
+    weight, mistakes = (weight[:0], mistakes) if which == "weight" else (weight, mistakes[:0])
+    rows, amounts, wrong = np.arange(4), np.ones((4, 2)), np.zeros((4, 2), bool)
+    with pytest.raises(ValueError, match=r"visit\(\) got"):
+        extension.visit(np.ones((4, 2)), None, None, rows, amounts, weight, wrong, mistakes, 1.0)
 
 
 def test_extension_does_not_write_where_nobody_may():
     wrong = np.zeros(3, bool)
     wrong.flags.writeable = False
+    rows, amounts, weight, mistakes = np.arange(3), np.ones(3), np.zeros(3), np.zeros(1, np.intp)
     with pytest.raises(ValueError, match=r"visit\(\) got"):
-        extension.visit(
-            np.ones((3, 2)), None, None, np.arange(3), np.ones(3), np.zeros(3), wrong, 1.0
-        )
+        extension.visit(np.ones((3, 2)), None, None, rows, amounts, weight, wrong, mistakes, 1.0)
     assert not wrong.any()

@@ -5,8 +5,8 @@ SciPy's ufuncs, which so give the bits that they give in Python, and a few of ou
 also says where its operands lie and by how much they move from step to step and from member to
 member. Nothing is checked here but the size of the table: rows.py has checked every address.
 
-Beside it stands Rosenblatt's rule for many rows, which is no such table: which rows change the
-weights follows from those before them. */
+Beside it stand Rosenblatt's rule for many rows, which is no such table, as which rows change the
+weights follows from those before them, and hashes of rows. */
 
 #include <Python.h>
 #include <math.h>
@@ -21,7 +21,7 @@ typedef npy_intp Size;
 typedef void (*Loop)(char **args, const Size *dims, const Size *steps, void *data);
 
 /* Of rows and loops, as layout.py describes them: whoever changes their meaning raises both. */
-#define VERSION 4
+#define VERSION 5
 
 /* The operands that a row has at most, the sizes that a loop reads, and their strides. */
 enum { OPERANDS = 5, DIMS = 4, STEPS = 9 };
@@ -336,30 +336,32 @@ WIDE static void nesterov_##F(char **a, const Size *d, const Size *s, void *u) {
 ARITHMETIC(double, d, sqrt)
 ARITHMETIC(float, f, sqrtf)
 
-/* Rosenblatt's rule for one unit: rows in turn, each added to the weights, times its amount, if it
-   is answered wrongly. The sign of an amount is the right answer. Behind the weights of a row's
+/* Rosenblatt's rule: rows in turn, each added to a unit's weights, times its amount, if the unit
+   answers it wrongly. The sign of an amount is the right answer. Behind the weights of a row's
    numbers stands that of a constant. Scores are added up from the first number on, so that they
    are those of any other code that does. */
 
 typedef struct {
     const void *numbers; /* of dense rows, one after another, or of those that are not zero */
     const void *columns, *starts; /* of a CSR matrix; starts is NULL for dense rows */
+    Size number, column; /* the sizes of a number and of a column number */
     const Size *rows; /* which to present, in this order */
-    const double *amounts;
+    const double *amounts; /* (n_rows, n_units), as is wrong; that of a row and the first unit */
     double *weight;
     char *wrong; /* told of each row: 1 or 0; NULL to add all rows, whatever their scores */
-    Size n_rows, n_columns;
+    Size n_rows, n_columns, n_units;
     double constant;
 } Visit;
 
 /* Corrects the bias; returns whether the other weights are to be corrected too. */
 static int correct_if_wrong(const Visit *v, Size i, double score) {
-    const double amount = v->amounts[i];
+    const double amount = v->amounts[i * v->n_units];
     double *bias = v->weight + v->n_columns;
     if (v->wrong) {
         score += *bias * v->constant;
-        v->wrong[i] = amount > 0 ? score <= 0 : score >= 0;
-        if (!v->wrong[i]) return 0;
+        const int is_wrong = amount > 0 ? score <= 0 : score >= 0;
+        v->wrong[i * v->n_units] = (char)is_wrong;
+        if (!is_wrong) return 0;
     } else if (amount == 0)
         return 0;
     *bias += amount * v->constant;
@@ -380,7 +382,7 @@ static void visit_dense_##F(const Visit *v) { \
     double *w = v->weight; \
     for (Size i = 0; !v->wrong && i <= last; i++) \
         if (correct_if_wrong(v, i, 0)) \
-            add_multiple_##F(w, numbers + v->rows[i] * n, v->amounts[i], n); \
+            add_multiple_##F(w, numbers + v->rows[i] * n, v->amounts[i * v->n_units], n); \
     for (Size i = 0; v->wrong && i <= last;) { \
         const T *x[AT_ONCE]; \
         for (Size j = 0; j < AT_ONCE; j++) \
@@ -397,8 +399,7 @@ static void visit_dense_##F(const Visit *v) { \
         const double scores[AT_ONCE] = {a, b, c, d}; \
         for (Size j = 0, m = LEAST(AT_ONCE, v->n_rows - i); j < m; j++, i++) \
             if (correct_if_wrong(v, i, scores[j])) { \
-                const double amount = v->amounts[i++]; \
-                add_multiple_##F(w, x[j], amount, n); \
+                add_multiple_##F(w, x[j], v->amounts[i++ * v->n_units], n); \
                 break; \
             } \
     } \
@@ -417,7 +418,8 @@ static void visit_sparse_##F##BITS(const Visit *v) { \
         double score = 0; \
         for (Size k = 0; v->wrong && k < n; k++) score += w[columns[k]] * (double)x[k]; \
         if (!correct_if_wrong(v, i, score)) continue; \
-        for (Size k = 0; k < n; k++) w[columns[k]] += v->amounts[i] * (double)x[k]; \
+        const double amount = v->amounts[i * v->n_units]; \
+        for (Size k = 0; k < n; k++) w[columns[k]] += amount * (double)x[k]; \
     } \
 }
 VISIT_SPARSE(double, d, int32_t, 32)
@@ -425,12 +427,72 @@ VISIT_SPARSE(double, d, int64_t, 64)
 VISIT_SPARSE(float, f, int32_t, 32)
 VISIT_SPARSE(float, f, int64_t, 64)
 
-/* Takes the sizes of a number and of a column number. */
-static void visit_rows(const Visit *v, Size number, Size column) {
-    const int is_double = number == sizeof(double);
+static void visit_by_a_unit(const Visit *v) {
+    const int is_double = v->number == sizeof(double);
     if (!v->starts) (is_double ? visit_dense_d : visit_dense_f)(v);
-    else if (column == sizeof(int32_t)) (is_double ? visit_sparse_d32 : visit_sparse_f32)(v);
+    else if (v->column == sizeof(int32_t)) (is_double ? visit_sparse_d32 : visit_sparse_f32)(v);
     else (is_double ? visit_sparse_d64 : visit_sparse_f64)(v);
+}
+
+/* Numbers of dense rows that several units visit while these are in the cache (2 MB). */
+#define CACHED (1 << 18)
+
+/* Lets all units visit some of the rows; returns how often they are wrong. */
+static Size visit_rows(const Visit *all, Size first, Size last) {
+    const Size at_once = all->starts ? last - first : CACHED / (all->n_columns + 1) + 1;
+    const Size begin = first * all->n_units, end = last * all->n_units;
+    for (; first < last; first += at_once)
+        for (Size unit = 0; unit < all->n_units; unit++) {
+            Visit v = *all;
+            v.n_rows = LEAST(at_once, last - first);
+            v.rows += first;
+            v.amounts += first * v.n_units + unit;
+            v.weight += unit * (v.n_columns + 1);
+            if (v.wrong) v.wrong += first * v.n_units + unit;
+            visit_by_a_unit(&v);
+        }
+    Size n_wrong = 0;
+    for (Size i = begin; all->wrong && i < end; i++) n_wrong += all->wrong[i];
+    return n_wrong;
+}
+
+/* The hash of some numbers, as engine/rows.py has it: the sum of their scrambled bits, each times
+   its multiplier. Adding 0.0 turns -0.0 into 0.0. */
+
+static uint64_t scrambled(uint64_t word) {
+    word = (word ^ (word >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    word = (word ^ (word >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return word ^ (word >> 31);
+}
+
+#define HASH(T, F) \
+WIDE static uint64_t hash_##F(const void *numbers, const uint64_t *multipliers, Size n) { \
+    const T *x = (const T *)numbers; \
+    uint64_t sum = 0; \
+    for (Size k = 0; k < n; k++) { \
+        const double number = (double)x[k] + 0.0; \
+        uint64_t word; \
+        memcpy(&word, &number, sizeof word); \
+        sum += scrambled(word) * multipliers[k]; \
+    } \
+    return sum; \
+}
+HASH(double, d)
+HASH(float, f)
+
+/* Dense rows, of as many numbers as there are multipliers; or, with starts, rows of a CSR matrix,
+   with a multiplier for each number. Returns whether starts lie within the numbers, in order. */
+static int hash_all(const char *numbers, Size size, Size n_numbers, const uint64_t *multipliers,
+                    Size n_multipliers, const Size *starts, uint64_t *hashes, Size n_rows) {
+    for (Size i = 0; i < n_rows; i++) {
+        const Size first = starts ? starts[i] : i * n_multipliers;
+        const Size last = starts ? starts[i + 1] : first + n_multipliers;
+        if (first < 0 || last < first || last > n_numbers) return 0;
+        const uint64_t *own = multipliers + (starts ? first : 0);
+        hashes[i] = (size == sizeof(double) ? hash_d : hash_f)(numbers + first * size, own,
+                                                               last - first);
+    }
+    return 1;
 }
 
 #define BOTH(NAME) {#NAME "_d", NAME##_d}, {#NAME "_f", NAME##_f}
@@ -684,26 +746,38 @@ static PyObject *run(PyObject *module, PyObject *args) {
 }
 
 static PyObject *visit(PyObject *module, PyObject *args) {
-    enum { NUMBERS, COLUMNS, STARTS, ROWS, AMOUNTS, WEIGHT, WRONG, BUFFERS };
+    enum { NUMBERS, COLUMNS, STARTS, ROWS, AMOUNTS, WEIGHT, WRONG, MISTAKES, BUFFERS };
     Py_buffer b[BUFFERS];
     Visit v;
-    if (!PyArg_ParseTuple(args, "y*z*z*y*y*w*z*d", &b[NUMBERS], &b[COLUMNS], &b[STARTS], &b[ROWS],
-                          &b[AMOUNTS], &b[WEIGHT], &b[WRONG], &v.constant))
+    if (!PyArg_ParseTuple(args, "y*z*z*y*y*w*z*w*d", &b[NUMBERS], &b[COLUMNS], &b[STARTS],
+                          &b[ROWS], &b[AMOUNTS], &b[WEIGHT], &b[WRONG], &b[MISTAKES], &v.constant))
         return NULL;
     v.numbers = b[NUMBERS].buf;
     v.columns = b[COLUMNS].buf;
     v.starts = b[STARTS].buf;
+    v.number = b[NUMBERS].itemsize;
+    v.column = v.starts ? b[STARTS].itemsize : 0;
     v.rows = b[ROWS].buf;
     v.amounts = b[AMOUNTS].buf;
     v.weight = b[WEIGHT].buf;
     v.wrong = b[WRONG].buf;
     v.n_rows = b[ROWS].len / (Size)sizeof(Size);
-    v.n_columns = b[WEIGHT].len / (Size)sizeof(double) - 1;
-    const int fits = v.n_columns >= 0 && b[AMOUNTS].len == v.n_rows * (Size)sizeof(double)
-        && (!v.wrong || (b[WRONG].len == v.n_rows && !b[WRONG].readonly));
+    const Size n_amounts = b[AMOUNTS].len / (Size)sizeof(double);
+    const Size n_weights = b[WEIGHT].len / (Size)sizeof(double);
+    const Size n_epochs = b[MISTAKES].len / (Size)sizeof(Size);
+    v.n_units = v.n_rows ? n_amounts / v.n_rows : 1;
+    v.n_columns = v.n_units ? n_weights / v.n_units - 1 : -1;
+    const int fits = v.n_columns >= 0 && n_amounts == v.n_rows * v.n_units
+        && n_weights == v.n_units * (v.n_columns + 1) && n_epochs && v.n_rows % n_epochs == 0
+        && (!v.wrong || (b[WRONG].len == n_amounts && !b[WRONG].readonly));
     if (fits) {
+        const Size length = v.n_rows / n_epochs;
+        Size *mistakes = b[MISTAKES].buf;
         Py_BEGIN_ALLOW_THREADS
-        visit_rows(&v, b[NUMBERS].itemsize, v.starts ? b[STARTS].itemsize : 0);
+        for (Size e = 0; e < n_epochs; e++) {
+            mistakes[e] = visit_rows(&v, e * length, (e + 1) * length);
+            if (v.wrong && !mistakes[e]) break;
+        }
         Py_END_ALLOW_THREADS
     } else
         PyErr_SetString(PyExc_ValueError, "visit() got rows, amounts or answers of another size.");
@@ -711,6 +785,30 @@ static PyObject *visit(PyObject *module, PyObject *args) {
         PyBuffer_Release(&b[i]);
     if (!fits) return NULL;
     Py_RETURN_NONE;
+}
+
+static PyObject *hash_rows(PyObject *module, PyObject *args) {
+    enum { NUMBERS, MULTIPLIERS, STARTS, HASHES, BUFFERS };
+    Py_buffer b[BUFFERS];
+    if (!PyArg_ParseTuple(args, "y*y*z*w*", &b[NUMBERS], &b[MULTIPLIERS], &b[STARTS], &b[HASHES]))
+        return NULL;
+    const Size n_numbers = b[NUMBERS].len / b[NUMBERS].itemsize;
+    const Size n_multipliers = b[MULTIPLIERS].len / (Size)sizeof(uint64_t);
+    const Size n_starts = b[STARTS].len / (Size)sizeof(Size);
+    const Size n_rows = b[HASHES].len / (Size)sizeof(uint64_t);
+    int fits = b[STARTS].buf ? n_starts == n_rows + 1 && n_multipliers == n_numbers
+                             : n_rows * n_multipliers == n_numbers;
+    if (fits) {
+        Py_BEGIN_ALLOW_THREADS
+        fits = hash_all(b[NUMBERS].buf, b[NUMBERS].itemsize, n_numbers, b[MULTIPLIERS].buf,
+                        n_multipliers, b[STARTS].buf, b[HASHES].buf, n_rows);
+        Py_END_ALLOW_THREADS
+    }
+    for (int i = 0; i < BUFFERS; i++)
+        PyBuffer_Release(&b[i]);
+    if (fits) Py_RETURN_NONE;
+    PyErr_SetString(PyExc_ValueError, "hash_rows() got arrays that do not fit each other.");
+    return NULL;
 }
 
 static PyMethodDef METHODS[] = {
@@ -741,9 +839,14 @@ static PyMethodDef METHODS[] = {
      "Counts in ``taken`` how many steps each member has taken. ``team`` is what threads share\n"
      "that run the same steps together (team.py), ``place`` which of them this is."},
     {"visit", visit, METH_VARARGS,
-     "visit(numbers, columns, starts, rows, amounts, weight, wrong, constant, /)\n--\n\n"
-     "Correct a perceptron's weights at each row that they answer wrongly, one after another;\n"
-     "at all rows, if ``wrong`` is None."},
+     "visit(numbers, columns, starts, rows, amounts, weight, wrong, mistakes, constant, /)\n--\n\n"
+     "Correct each unit's weights at each row that they answer wrongly, one after another; at all\n"
+     "rows, if ``wrong`` is None.\n\n"
+     "The rows are those of as many epochs as ``mistakes`` has room for. None follows on one\n"
+     "without a mistake."},
+    {"hash_rows", hash_rows, METH_VARARGS,
+     "hash_rows(numbers, multipliers, starts, hashes, /)\n--\n\n"
+     "Write a hash of each row; without ``starts``, of dense rows."},
     {NULL, NULL, 0, NULL},
 };
 
