@@ -174,13 +174,14 @@ def test_perceptron_of_many_classes_holds_no_answer_for_every_row_and_class(peak
     model.partial_fit(X[:50], y[:50], classes=np.arange(n_classes))
     all_answers = n_rows * n_classes * 8
     training = _training_of(model, X, y)
-    assert peak_of(lambda: next(training._contents(np.arange(n_rows), np.empty))) < all_answers / 2
+    window = next(training._windows(np.arange(n_rows)))
+    assert peak_of(lambda: training._content(window)) < all_answers / 2
     assert peak_of(lambda: training.sample(model.coef_, model.intercept_)) < all_answers / 2
 
 
 def _training_of(model, X, y):
     rows = np.arange(len(X))
-    return Presentation(model._inputs(X), rows, y, len(model.classes_), np.ones(len(X)), True)
+    return Presentation(model._inputs(X), rows, y, len(model.classes_), np.ones(len(X)))
 
 
 @pytest.mark.parametrize(

@@ -435,25 +435,21 @@ class RosenblattPerceptron(
         codes = self._label_codes(y, mode)
         weight = self._weigh_classes(codes, sample_weight)
         rng = self._generator(mode)
-        given = distinct = rows_as_given(weight)
         if self.shuffle or self.n_associative:
             distinct = merge_equal_rows(X, codes[:, np.newaxis], weight)
+        else:
+            distinct = rows_as_given(weight)
         if mode.continuing:
             self._check_same_units()
         else:
             self._draw_associative_units(X, *distinct, rng)
-        kept, weights = distinct if self.shuffle else given
+        kept, weights = distinct if self.shuffle else rows_as_given(weight)
         has_constant = bool(self.n_associative or self.fit_intercept)
         features = None if self.n_associative else X
         n_inputs = int(self.n_associative) or X.shape[1]
         check_sizes(features, weights, has_constant, n_inputs * int(self.max_iter))
-        training = Presentation(
-            self._inputs(X),
-            kept,
-            codes[kept],
-            len(self.classes_),
-            weights,
-        )
+        inputs, n_classes = self._inputs(X), len(self.classes_)
+        training = Presentation(inputs, kept, codes[kept], n_classes, weights)
         self._train(training, rng, mode, listener)
         self._had_intercept = bool(self.fit_intercept)
         if isinstance(self.random_state, Integral):

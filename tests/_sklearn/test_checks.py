@@ -11,7 +11,12 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import validate_data
 
 from skperceptron import MLPRegressor, MLPSoftmaxClassifier
-from skperceptron._sklearn.checks import are_evidently_classes, are_evidently_numbers, validated
+from skperceptron._sklearn.checks import (
+    are_evidently_classes,
+    are_evidently_numbers,
+    distinct,
+    validated,
+)
 
 X = np.random.RandomState(0).normal(size=(24, 3))
 EVIDENT = {
@@ -129,3 +134,25 @@ def test_checks_decide_about_all_other_labels(y):
 def test_many_classes_for_few_rows_are_still_warned_of():
     with pytest.warns(UserWarning, match="unique classes"):
         MLPSoftmaxClassifier(max_iter=1).fit(X, np.arange(24) % 18)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([3, 1, 1, 7, -2, 3, 3, 1, 1, 1]),
+        np.array([-128, 127] * 150, np.int8),
+        np.array([[5, 4], [4, 5]], np.int16),
+        np.array([2**62, -(2**62)]),
+        np.array([2**63 - 1, 2**63 - 2, 2**63 - 1]),
+        np.array([2**64 - 1, 0], np.uint64),
+        np.array([], int),
+        np.array([True, False, True]),
+        np.array([1.5, 0.5, 1.5]),
+        np.array(["b", "a", "b"]),
+    ],
+    ids=str,
+)
+def test_distinct_labels_are_those_that_numpy_finds(labels):
+    found = distinct(labels)
+    np.testing.assert_array_equal(found, np.unique(labels))
+    assert found.dtype == labels.dtype

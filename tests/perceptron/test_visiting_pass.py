@@ -99,6 +99,19 @@ def test_rows_of_many_columns_are_visited_few_at_a_time(n_units):
     assert_array_equal(weight, history[-1])
 
 
+@pytest.mark.parametrize("form", [np.array, sparse.csr_array], ids=["dense", "sparse"])
+def test_rows_of_a_large_matrix_are_visited_as_the_rule_says(form):
+    # So large that memory is told of rows before they come.
+    rng = np.random.RandomState(0)
+    X, rows = rng.normal(size=(230, 300)), rng.permutation(230)
+    amounts, start = rng.choice([-1.0, 1.0], (230, 1)), np.zeros((1, 301))
+    history, wrong = row_after_row(with_constant(X)[rows], amounts, start)
+    mistakes, marked, weight = in_place(form(X), rows).corrected(amounts, start)
+    assert_array_equal(mistakes, [wrong.sum()])
+    assert_array_equal(marked, wrong)
+    assert_array_equal(weight, history[-1])
+
+
 @pytest.mark.parametrize("form", [np.array, np.float32, sparse.csr_array], ids=lambda f: f.__name__)
 def test_rows_are_added_to_totals_of_all_units(form):
     rng = np.random.RandomState(0)

@@ -200,12 +200,16 @@ enum { ROWS_AHEAD = 4, CACHE_LINE = 64, LINES_AHEAD = 16 };
 
 static Size clipped(Size row, Size n_rows) { return row < 0 ? 0 : LEAST(row, n_rows - 1); }
 
-/* Announce the row that is to be copied some rows after the r-th, or its beginning. */
-static void fetch_ahead(const char *x, const Size *rows, Size r, const Size *d, Size n_bytes) {
-    if (r + ROWS_AHEAD >= d[0]) return;
-    const char *from = x + clipped(rows[r + ROWS_AHEAD], d[2]) * n_bytes;
+/* Announces so many bytes, or the first of them. */
+static void announce(const char *from, Size n_bytes) {
     const Size stop = LEAST(n_bytes, LINES_AHEAD * CACHE_LINE);
     for (Size b = 0; b < stop; b += CACHE_LINE) FETCH(from + b);
+}
+
+/* Announces the row that is to be copied some rows after the r-th. */
+static void fetch_ahead(const char *x, const Size *rows, Size r, const Size *d, Size n_bytes) {
+    if (r + ROWS_AHEAD < d[0])
+        announce(x + clipped(rows[r + ROWS_AHEAD], d[2]) * n_bytes, n_bytes);
 }
 
 /* (X, rows, out); dims: rows to copy, bytes of a row, rows of X. A number that is out of range
@@ -341,10 +345,14 @@ ARITHMETIC(float, f, sqrtf)
    numbers stands that of a constant. Scores are added up from the first number on, so that they
    are those of any other code that does. */
 
+/* Bytes that stay in a cache which is near enough. */
+#define NEAR (1 << 19)
+
 typedef struct {
     const void *numbers; /* of dense rows, one after another, or of those that are not zero */
     const void *columns, *starts; /* of a CSR matrix; starts is NULL for dense rows */
     Size number, column; /* the sizes of a number and of a column number */
+    int is_far; /* whether there are so many numbers that memory is told of rows before */
     const Size *rows; /* which to present, in this order */
     const double *amounts; /* (n_rows, n_units), as is wrong; that of a row and the first unit */
     double *weight;
@@ -387,6 +395,9 @@ static void visit_dense_##F(const Visit *v) { \
         const T *x[AT_ONCE]; \
         for (Size j = 0; j < AT_ONCE; j++) \
             x[j] = numbers + v->rows[LEAST(i + j, last)] * n; \
+        for (Size j = AT_ONCE; v->is_far && j < 2 * AT_ONCE; j++) \
+            announce((const char *)(numbers + v->rows[LEAST(i + j, last)] * n), \
+                     n * (Size)sizeof(T)); \
         const T *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3]; \
         double a = 0, b = 0, c = 0, d = 0; \
         for (Size k = 0; k < n; k++) { \
@@ -411,6 +422,12 @@ VISIT_DENSE(float, f)
 static void visit_sparse_##F##BITS(const Visit *v) { \
     double *w = v->weight; \
     for (Size i = 0; i < v->n_rows; i++) { \
+        if (v->is_far) { \
+            const Size ahead = v->rows[LEAST(i + ROWS_AHEAD, v->n_rows - 1)]; \
+            const I place = ((const I *)v->starts)[ahead]; \
+            FETCH((const T *)v->numbers + place); \
+            FETCH((const I *)v->columns + place); \
+        } \
         const I *starts = (const I *)v->starts + v->rows[i]; \
         const T *x = (const T *)v->numbers + starts[0]; \
         const I *columns = (const I *)v->columns + starts[0]; \
@@ -756,6 +773,7 @@ static PyObject *visit(PyObject *module, PyObject *args) {
     v.columns = b[COLUMNS].buf;
     v.starts = b[STARTS].buf;
     v.number = b[NUMBERS].itemsize;
+    v.is_far = b[NUMBERS].len > NEAR;
     v.column = v.starts ? b[STARTS].itemsize : 0;
     v.rows = b[ROWS].buf;
     v.amounts = b[AMOUNTS].buf;
