@@ -78,7 +78,7 @@ __all__ = ["RosenblattPerceptron"]
 KEPT_NUMBERS = 2**22
 
 #: Epochs of few rows that are presented together at first: they take less time than two calls.
-AT_FIRST = 4
+AT_FIRST = 8
 
 #: Epochs of earlier calls whose mistakes are kept: a model that learns for years does not grow.
 KEPT_EPOCHS = 1000

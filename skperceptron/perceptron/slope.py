@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
 
 from ..engine.arrays import Floats
-from ..losses import BinaryLogLoss, CategoricalLogLoss
+from ..losses import CategoricalLogLoss
 
 #: Slopes between which one is sought, for responses of size 1 at most: none makes a probability
 #: underflow.
@@ -33,14 +35,20 @@ def slope_of(responses: Floats, signs: Floats, weights: Floats, n_classes: int) 
     responses /= size
     # As if each class had been met once more than it was.
     smoothing = n_classes / (len(signs) + n_classes)
-    targets = (1 - smoothing) * (signs > 0) + smoothing / n_classes
-    loss = BinaryLogLoss() if responses.shape[1] == 1 else CategoricalLogLoss()
     weighted = responses * (weights / weights.sum())[:, np.newaxis]
+    link: Callable[..., Any]
+    if responses.shape[1] == 1:
+        # The sigmoid is (1 + tanh(z / 2)) / 2, and NumPy's tanh takes a third of its time. What is
+        # found here is twice as large as with the sigmoid.
+        factor, link, targets = 0.5, np.tanh, (1 - smoothing) * signs
+    else:
+        factor, link = 1.0, CategoricalLogLoss().inverse_link
+        targets = (1 - smoothing) * (signs > 0) + smoothing / n_classes
 
     def tilt(slope: float) -> float:
         """Return the derivative of the log loss, which increases with the slope."""
-        wrong = slope * responses
-        loss.inverse_link(wrong, out=wrong)
+        wrong = factor * slope * responses
+        link(wrong, out=wrong)
         wrong -= targets
         return float(np.vdot(wrong, weighted))
 

@@ -75,8 +75,8 @@ def test_few_rows_take_few_calls(form, monkeypatch):
     answer = MarkingPass.answer
     monkeypatch.setattr(MarkingPass, "answer", lambda *args: calls.append(0) or answer(*args))
     RosenblattPerceptron(0, random_state=0).fit(form(X), y)
-    # Of 4, 4, 8, 16, 32 and 36 epochs.
-    assert len(calls) == 6
+    # Of 8, 8, 16, 32 and 36 epochs.
+    assert len(calls) == 5
 
 
 def failing_after(n_calls, function, error):

@@ -207,8 +207,8 @@ def test_few_rows_take_few_calls(monkeypatch):
     answer = VisitingPass.answer
     monkeypatch.setattr(VisitingPass, "answer", lambda *args: calls.append(0) or answer(*args))
     RosenblattPerceptron(0, random_state=0).fit(X, y)
-    # Of 4, 4, 8, 16, 32 and 36 epochs.
-    assert len(calls) == 6
+    # Of 8, 8, 16, 32 and 36 epochs.
+    assert len(calls) == 5
 
 
 @pytest.mark.parametrize("value", ["auto", "compiled", "numpy", ""])
