@@ -162,11 +162,21 @@ def with_constant(X: Features, constant: float, rows: Integers) -> Features:
     """Return rows of X, and behind them the input whose weight is the bias."""
     n_rows, n_inputs = len(rows), X.shape[1]
     if sparse.issparse(X):
-        column = np.full((n_rows, 1), constant)
-        return sparse.csr_array(sparse.hstack([X[rows], column], format="csr", dtype=np.float64))
+        return with_numbers(X[rows], np.full(n_rows, n_inputs), constant, n_inputs + 1)
     extended = np.empty((n_rows, n_inputs + 1))
     extended[:, :-1], extended[:, -1] = _taken(X, rows), constant
     return extended
+
+
+def with_numbers(
+    X: sparse.csr_array, columns: Integers, number: float, n_columns: int
+) -> sparse.csr_array:
+    """Return the rows of a CSR matrix in float64, behind each a number in a further column."""
+    ends, n_rows = X.indptr[1:], X.shape[0]
+    numbers = np.insert(X.data.astype(np.float64, copy=False), ends, number)
+    starts = X.indptr + np.arange(n_rows + 1)
+    parts = numbers, np.insert(X.indices, ends, columns), starts
+    return sparse.csr_array(parts, shape=(n_rows, n_columns))
 
 
 def _taken(X: Floats, rows: Integers) -> Floats:

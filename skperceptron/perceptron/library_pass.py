@@ -15,7 +15,7 @@ from sklearn import config_context
 from sklearn.linear_model import SGDClassifier
 
 from ..engine.arrays import Booleans, Floats, Integers
-from .inputs import Answers, Features, Inputs
+from .inputs import Answers, Features, Inputs, with_numbers
 
 
 class MarkingPass:
@@ -72,19 +72,19 @@ class MarkingPass:
     def _marked(self, features: Features) -> sparse.csr_array:
         """Return rows with a 1 in a column of its own beside each."""
         n_rows, n_features = features.shape
-        starts: Integers
+        n_columns = self._n_features + self._capacity
         if isinstance(features, np.ndarray):
             numbers = np.column_stack([features, np.ones(n_rows)]).ravel()
-            columns = self._columns[:n_rows].ravel()
             starts = np.arange(n_rows + 1) * (n_features + 1)
+            parts = numbers, self._columns[:n_rows].ravel(), starts
+            marked = sparse.csr_array(parts, shape=(n_rows, n_columns))
         else:
-            ends, own = features.indptr[1:], n_features + np.arange(n_rows)
-            numbers = np.insert(features.data, ends, 1.0)
-            # The learner takes no longer column numbers.
-            columns = np.insert(features.indices, ends, own).astype(np.int32, copy=False)
-            starts = features.indptr + np.arange(n_rows + 1)
-        shape = n_rows, self._n_features + self._capacity
-        return sparse.csr_array((numbers, columns, starts.astype(np.int32)), shape=shape)
+            own = n_features + np.arange(n_rows)
+            marked = with_numbers(features, own, 1.0, n_columns)
+        # The learner takes no longer column numbers.
+        marked.indices = marked.indices.astype(np.int32, copy=False)
+        marked.indptr = marked.indptr.astype(np.int32, copy=False)
+        return marked
 
     @cached_property
     def _columns(self) -> Integers:
