@@ -4,8 +4,8 @@ Grid search over activations and sizes in a pipeline
 ====================================================
 
 Which activation, and how many hidden units? A grid search over both on the digits data, with
-activations as strings and as objects with parameters; then each estimator of the package
-on data of its own, with cross-validation.
+activations as strings and as objects with parameters. Then a cross-validation of each estimator
+of the package, on a data set that suits it.
 """
 
 import time
@@ -26,14 +26,14 @@ from skperceptron import (
 from skperceptron.activations import ELU, LeakyReLU
 
 # %%
-# The grid, and the search over it: each candidate scales with the rows that it is trained on.
+# The grid, and the search over it. In each fold, the scaler is fitted to the training rows only.
 
 ACTIVATIONS = ["relu", "tanh", "gelu", LeakyReLU(alpha=0.05), ELU(alpha=0.5)]
 HIDDEN_LAYER_SIZES = [(32,), (100,), (64, 32)]
 
 
 def search_digits():
-    """Fit the grid search; return it with the score on rows that it has never seen."""
+    """Fit the grid search; return it, and its score on rows that it has never seen."""
     X, y = load_digits(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
     pipeline = Pipeline(
@@ -48,7 +48,7 @@ def search_digits():
 
 
 # %%
-# The search on a single core; then what it has found.
+# Run the search on a single core; then print its results.
 
 
 def print_grid(search):
@@ -77,14 +77,14 @@ if __name__ == "__main__":
     print(f"test accuracy: {test_score:.4f}\n")
 
 # %%
-# The same as a picture, if matplotlib is installed.
+# The same results as a picture, if matplotlib is installed.
 
 
 def draw_grid(search):
     """Draw mean accuracies: one row per activation, one column per architecture."""
     import matplotlib.pyplot as plt
 
-    # The grid of a search varies its last parameter, by name, fastest.
+    # The grid varies the parameter whose name comes last in the alphabet fastest.
     scores = search.cv_results_["mean_test_score"].reshape(len(ACTIVATIONS), -1)
     _, ax = plt.subplots(figsize=(6, 4), layout="constrained")
     ax.imshow(scores, cmap="cividis", aspect="auto")
@@ -101,11 +101,11 @@ if __name__ == "__main__" and find_spec("matplotlib"):
     draw_grid(search)
 
 # %%
-# Each estimator, on data of its own.
+# Cross-validate each estimator on a data set that suits it.
 
 
 def cross_validate(name, estimator, data, metric):
-    """Return a row of the last table: five folds, each scaled by its own training rows."""
+    """Return a row of the last table: five folds, with a scaler fitted to the training rows."""
     start = time.perf_counter()
     scores = cross_val_score(make_pipeline(StandardScaler(), estimator), *data, cv=5)
     print(f"cross-validated {name} in {time.perf_counter() - start:.1f} s")

@@ -3,16 +3,15 @@
 Every activation in one picture
 ==================================
 
-What each hidden unit makes of its weighted sum ``z``: the function, its derivative, through which
-all of the training goes, and where the derivative is next to nothing.
+The activations that turn the weighted sum ``z`` of a hidden unit into its value: the function, its
+derivative, by which every gradient is multiplied, and where the derivative is close to zero.
 """
 
 # %%
-# All of them by name. Those with parameters, such as ``LeakyReLU(alpha=0.05)``, have their
-# defaults. Shaded is where :math:`|f'(z)| < 0.01` from there on: the unit is *saturated*, hardly
-# learning. The sigmoid ("logistic") and tanh saturate on both sides, ReLU is dead below zero, the
-# threshold ("heaviside") has no gradient at all. "leaky_relu" learns everywhere, "elu" some way
-# below zero.
+# Here are all activations that have a name, with default parameters. In the shaded regions at the
+# ends, :math:`|f'(z)| < 0.01`: the unit is *saturated*, and hardly learns. The sigmoid ("logistic")
+# and tanh saturate on both sides, ReLU is dead below zero, the threshold ("heaviside") has no
+# gradient at all. "leaky_relu" learns everywhere, "elu" also some way below zero.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -61,8 +60,9 @@ fig.legend(
 plt.show()
 
 # %%
-# Where saturation begins; and the largest slope, the factor by which a layer can pass the
-# gradient on. That of the sigmoid is 1/4: ten layers of it divide the gradient by a million.
+# The table shows where saturation begins, and the largest slope: the activation multiplies the
+# gradient by this factor at most. For the sigmoid it is 1/4, so ten layers divide the gradient by a
+# million.
 
 wide = np.linspace(-20, 20, 4001)
 print(f"{'':<14}{'range of f':<16}{'largest slope':>14}   saturated")
@@ -81,7 +81,7 @@ for name in names:
 
 # %%
 # Your own activation is a class with two methods. It can be trained, searched, pickled and drawn
-# like those above. Here is a parabola, which has no bounds and no flat ends.
+# like the built-in ones. Here is a parabola, which has no upper bound and no flat ends.
 
 
 class Parabola(Activation):

@@ -30,7 +30,8 @@ print(f"test accuracy {model.score(X_test, y_test):.3f}")
 
 # %%
 # Left, the output of the network before the sigmoid and the probability after it, for the test
-# rows: a sigmoid, whatever the network has learned. Right, the probability over the plane.
+# rows: they lie on a sigmoid, whatever the network has learned. Right, the probability over the
+# plane.
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
 raw, probability = model.decision_function(X_test), model.predict_proba(X_test)[:, 1]

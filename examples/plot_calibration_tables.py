@@ -3,10 +3,10 @@
 Are the probabilities right? A small table, tested
 ==================================================
 
-A probability of 80 % is right if four of five such rows belong to the class. Here the
-probabilities of :class:`~skperceptron.tabular.TabularMLPClassifier` stand beside those of gradient
-boosting, on a small table where nobody can be sure of much: after a year, has a patient's diabetes
-progressed further than average?
+A probability of 80 % is right if four of five such rows belong to the class. This example compares
+the probabilities of :class:`~skperceptron.tabular.TabularMLPClassifier` with those of gradient
+boosting, on a small table with much uncertainty: after a year, has a patient's diabetes progressed
+further than average?
 """
 
 import matplotlib.pyplot as plt
@@ -25,13 +25,14 @@ y = (progress > progress.mean()).astype(int)
 print(f"{len(y)} patients, {X.shape[1]} columns, {y.mean():.0%} above the mean")
 
 # %%
-# All models have their defaults, except that the networks train for fewer epochs, to save time.
+# All models have default parameters, except that the networks train for fewer epochs, to save time.
 # Gradient boosting appears twice: as it is, and calibrated afterwards by
 # :class:`~sklearn.calibration.CalibratedClassifierCV`. The last model ignores the columns and
 # always predicts the share of the class.
 #
 # Each patient is predicted by models that have not seen that patient. Log loss and Brier score
-# both judge probabilities, and lower is better. The log loss punishes a confident error hardest.
+# both measure the quality of probabilities; lower is better. The log loss punishes confident errors
+# hardest.
 
 boosting = HistGradientBoostingClassifier(random_state=0)
 models = {
@@ -53,9 +54,9 @@ for name, model in models.items():
 # %%
 # By log loss, boosting with its defaults is worse than the model that ignores the columns, although
 # it is right more often. The pictures show why. Left: the patients are sorted by predicted
-# probability and cut into eight groups of about 55. Each point compares the mean prediction of a
-# group with the share that was really above the mean. On the diagonal both agree. In groups this
-# small, a distance of 0.1 may be chance. Right: how many patients get which probability.
+# probability and divided into eight groups of about 55. Each point compares the mean prediction of
+# a group with the share that was really above the mean. On the diagonal both agree. In groups this
+# small, a distance of 0.1 may be chance. Right: how many patients get each probability.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 left.plot([0, 1], [0, 1], color="black", lw=1, label="perfect")
@@ -73,9 +74,9 @@ right.set(xlabel="predicted probability", ylabel="patients")
 plt.show()
 
 # %%
-# Boosting is too sure of itself: most of its probabilities are close to 0 or 1, and they are often
-# wrong. Calibration corrects that, at the price of several fits. The networks need no such step,
-# because their fit ends with one: temperatures that are learned on held-out rows. They are close to
+# Boosting is overconfident: most of its probabilities are close to 0 or 1, and they are often
+# wrong. Calibration corrects this, but takes several fits. The networks need no such step, because
+# their fit ends with one: it learns temperatures on held-out rows. Their probabilities are close to
 # the diagonal and still spread over the whole range.
 #
-# This is one small, noisy table. On large tables boosting is less sure of itself, and may win.
+# This is one small, noisy table. On large tables boosting is less overconfident, and may win.

@@ -4,12 +4,12 @@ A fit that is killed, and resumed
 ===========================================
 
 ``Checkpoint`` saves a fit while it runs. When the fit is started again, it resumes where the file
-was last written, and ends with exactly the weights that it would have had: the file contains
+was last written, and ends with exactly the weights of an uninterrupted fit: the file contains the
 weights, the optimiser's moments, random generators and the history of losses.
 """
 
 # %%
-# A callback plays the part of a power failure: in epoch 23 it ends the program.
+# A callback simulates a power failure: it ends the program in epoch 23.
 
 import tempfile
 import warnings
@@ -50,7 +50,7 @@ def make_network(*callbacks):
 
 
 # %%
-# The first attempt dies in epoch 23. Every tenth epoch is saved, so the file holds epoch 20.
+# The first attempt fails in epoch 23. Every tenth epoch is saved, so the file holds epoch 20.
 
 folder = tempfile.TemporaryDirectory()
 path = Path(folder.name) / "network.npz"

@@ -3,10 +3,10 @@
 Fifty million rows, block by block
 ====================================
 
-A network is trained on rows that no machine holds at once: they are made, written to Parquet, read,
-trained on and predicted in blocks, by the workers of a Dask cluster. This page does it with
-100,000 rows; ``python plot_cluster.py 50000000`` takes as many as you say, and a cluster of
-processes.
+A network is trained on rows that no single worker holds. The workers of a Dask cluster create them,
+write them to Parquet, read them, train on them and predict them, block by block. This page does so
+with 100,000 rows; ``python plot_cluster.py 50000000`` takes as many rows as you say, and
+uses a cluster of processes.
 """
 
 import sys
@@ -27,8 +27,8 @@ N_BLOCKS = max(4, N_ROWS // 500_000)
 FEATURES = [f"x{i}" for i in range(8)]
 
 # %%
-# A block is made where it is needed, from its number. Whether a row belongs to class 1 depends on a
-# product and a square, which no linear model sees.
+# Each worker creates the blocks that it needs from their numbers. Whether a row belongs to class 1
+# depends on a product and a square, which no linear model can learn.
 
 
 def block(number):
@@ -43,12 +43,12 @@ def block(number):
 
 # %%
 # Each worker holds its share of the rows and trains on them for an epoch; then the networks are
-# averaged. Predictions are written block by block, too. The rows to validate on are few, and lie
+# averaged. Predictions are written block by block, too. The validation rows are few, and are held
 # in memory.
 
 
 def train_and_predict(folder):
-    """Go from Parquet to Parquet; return the network, and the loss on rows it has not seen."""
+    """Train on Parquet files, write predictions to others; return the fitted network."""
     dask.dataframe.from_map(block, range(N_BLOCKS)).to_parquet(folder / "rows")
     table = dask.dataframe.read_parquet(folder / "rows")
     unseen = block(N_BLOCKS)[:20_000]
@@ -71,7 +71,7 @@ def train_and_predict(folder):
 
 
 def main():
-    """Open a cluster, and show what each epoch has brought."""
+    """Open a cluster, train, and show the losses of each epoch."""
     in_processes = N_ROWS > 1_000_000
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     with (

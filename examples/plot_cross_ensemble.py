@@ -3,9 +3,9 @@
 What the weights of an ensemble's arms say
 ==========================================
 
-A strong penalty helps for one table and does harm for another. In a
-:class:`~skperceptron.model_selection.StackedCrossEnsembleClassifier` it is one *arm* of several,
-and the rows that each fold holds out decide how much it counts.
+A strong penalty is good for one table and bad for another. In a
+:class:`~skperceptron.model_selection.StackedCrossEnsembleClassifier`, networks with a strong
+penalty are one *arm* of several, and the rows that each fold holds out determine its weight.
 """
 
 import matplotlib.pyplot as plt
@@ -28,8 +28,8 @@ TABLES = {
 }
 
 # %%
-# Three arms times four folds are twelve networks, trained together. None of them sees half of the
-# rows, which show later whether the ensemble's own estimate is right.
+# Three arms times four folds are twelve networks, which are trained together. Half of the rows are
+# kept for testing: they show later whether the ensemble's estimate of its own loss is right.
 
 
 def fitted(X, y):
@@ -48,10 +48,10 @@ def fitted(X, y):
 results = {name: fitted(X, y) for name, (X, y) in TABLES.items()}
 
 # %%
-# Left, the weights: arms with a strong penalty are switched off where the border between classes
-# is sharp, and on small tables they have their say. Right, log losses on the other half of the
-# rows: of single networks as they are, and of the ensemble. What the ensemble has expected of
-# itself comes from rows that its members have not seen.
+# Left, the weights: arms with a strong penalty get no weight where the border between classes is
+# sharp, but they do get some on small tables. Right, log losses on the other half of the rows: of
+# the single networks, and of the ensemble. The loss that the ensemble expects ("out of fold") was
+# computed on rows that its members had not seen.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 colours = ["#0072b2", "#e69f00", "#d55e00"]
@@ -82,7 +82,7 @@ right.legend(fontsize="small")
 plt.show()
 
 # %%
-# The same in numbers.
+# The same results in numbers.
 
 print(f"{'':<15}{'weights':<22}{'temperatures':<22}{'expected':>9}{'true':>7}{'best network':>14}")
 for name, (ensemble, X_test, y_test) in results.items():
@@ -98,11 +98,11 @@ for name, (ensemble, X_test, y_test) in results.items():
     )
 
 # %%
-# "Best network" is the one with the least loss on these very rows, which nobody knows beforehand.
-# On two of the four tables the ensemble is better than that, on the other two somewhat worse.
-# What it has expected of itself is a rough estimate: it is off by up to a factor of two.
+# "Best network" is the network with the smallest loss on these same test rows; nobody knows it
+# beforehand. On two of the four tables the ensemble is better than this network, on the other two
+# somewhat worse. The expected loss is a rough estimate: it is off by up to a factor of two.
 #
 # The outputs of an arm are divided by its temperature before they become probabilities. A
-# temperature below 1 says that the arm's networks are too cautious: the strongest penalty keeps
+# temperature below 1 means that the arm's networks are too cautious: the strongest penalty keeps
 # outputs so small that its temperature is at or near 1/3, the lowest that is allowed. A temperature
-# above 1 says that the networks are too sure of themselves.
+# above 1 means that the networks are overconfident.

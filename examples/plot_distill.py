@@ -4,8 +4,9 @@ Distilling an ensemble of networks into one small one
 =====================================================
 
 A :class:`~skperceptron.model_selection.StackedCrossEnsembleClassifier` predicts better than one
-small network, but all its members must be kept and computed. Can a small network learn from what
-the ensemble says, rather than from the labels alone (Hinton, Vinyals & Dean 2015)?
+small network, but all its members must be stored, and computed for each prediction. Can a small
+network learn from the ensemble's probabilities, rather than from the labels alone (Hinton, Vinyals
+& Dean 2015)?
 """
 
 import matplotlib.pyplot as plt
@@ -31,9 +32,9 @@ X = StandardScaler().fit_transform(X)
 X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=800, random_state=0)
 
 # %%
-# The teacher: two arms, four folds. Its out-of-fold predictions are those of members that have not
-# seen the row. On the rows that they were trained on, members are too sure of the labels, wrong
-# ones included: such predictions would teach little that the labels do not.
+# The teacher is an ensemble of two arms and four folds. Its out-of-fold predictions come from
+# members that have not seen the row. On their training rows, members are too sure of the labels,
+# including wrong ones: such predictions would teach little more than the labels themselves.
 
 wide = MLPSoftmaxClassifier((64,), batch_size=32, max_iter=60, learning_rate_init=0.005)
 teacher = StackedCrossEnsembleClassifier(wide, {"alpha": [0.01, 1.0]}, random_state=0)
@@ -42,9 +43,9 @@ taught = teacher.oof_predictions_
 print("a row's label:", y_train[0], " what the teacher says:", np.round(taught[0], 2))
 
 # %%
-# The students have 16 hidden units and the same seeds. They differ in what they are told. Rows of
-# probabilities take the place of labels in ``fit``; a column is a class. The third student is told
-# the mean of both. The fourth has no teacher, but a stronger penalty, of a strength that suits.
+# The students have 16 hidden units and the same seeds, but different targets. In place of labels,
+# ``fit`` gets rows of probabilities, with one column per class. The third student's target is the
+# mean of labels and teacher. The fourth has no teacher, but a penalty of suitable strength.
 
 labels = np.eye(4)[y_train]
 lessons = {
@@ -64,7 +65,7 @@ for seed in range(8):
         accuracies[name].append(student.score(X_test, y_test))
 
 # %%
-# All are measured by true labels of rows that nobody has seen.
+# All are scored with the true labels of rows that no network has seen.
 
 teacher_loss = log_loss(y_test, teacher.predict_proba(X_test))
 figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
@@ -82,9 +83,10 @@ for name in lessons:
     print(f"{name:<16}{np.mean(losses[name]):>10.3f}{np.mean(accuracies[name]):>10.3f}")
 
 # %%
-# In log loss, the small network that has listened to the teacher comes near to it: most of what the
-# labels alone cost is won back. In accuracy it is no better than those told labels; labels and
-# teacher together do about as well as labels. Much of the gain is that soft targets keep a network
-# from believing wrong labels too firmly. A penalty does that as well, and here a little better. Its
-# strength had to be found, though: of five it was the best on these very rows, which flatters it.
-# The teacher was not tuned, but it is twice the work and more. Try a penalty before you distil.
+# In log loss, the small network that was trained by the teacher comes close to it: it makes up for
+# most of what training on labels alone costs. In accuracy it is no better than the network trained
+# on labels, and labels and teacher together do about as well as labels. Much of the gain comes from
+# soft targets, which keep a network from believing wrong labels too firmly. A penalty does this as
+# well, and here a little better. But its strength had to be found: it was the best of five on these
+# same test rows, so its result is too good. The teacher was not tuned, but takes more than twice
+# the work. Try a penalty before you distil.

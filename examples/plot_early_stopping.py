@@ -3,13 +3,13 @@
 Early stopping with your own validation data
 ================================================
 
-A large network on few rows learns their noise by heart: the training loss keeps falling, while the
-loss on other rows falls and then rises. Early stopping watches rows that take no part in training,
-and keeps the weights of the best epoch.
+A large network that is trained on few rows memorises their noise: the training loss keeps falling,
+while the loss on other rows falls and then rises. Early stopping watches rows that are not used for
+training, and keeps the weights of the best epoch.
 """
 
 # %%
-# Handwritten digits. Rows that follow each other often come from one writer, so a random draw of
+# The data are handwritten digits. Consecutive rows often come from one writer, so randomly drawn
 # validation rows would be too easy. Blocks of rows are used instead.
 
 import warnings
@@ -30,7 +30,8 @@ X = X / 16
 
 # %%
 # ``EarlyStopping("loss")`` watches the validation loss; the default, "score", watches accuracy,
-# which moves in steps and says less. For comparison, a network that trains on with the same seed.
+# which changes in steps and says less. For comparison, a second network with the same seed trains
+# to the end.
 
 options = {
     "hidden_layer_sizes": (100, 100),
@@ -62,8 +63,8 @@ ax.legend()
 plt.show()
 
 # %%
-# Rows that neither training nor stopping has seen. The standard error of an accuracy on so many
-# rows is about 0.01.
+# Now both networks are scored on rows that neither training nor stopping has seen. With this many
+# rows, the standard error of an accuracy is about 0.01.
 
 print(f"{len(y_test)} test rows")
 print(f"{'':<22}{'epochs':>8}{'test accuracy':>16}{'test log loss':>16}")
@@ -72,8 +73,8 @@ for name, network in {"stopped early": stopped, "trained on and on": on_and_on}.
     print(f"{name:<22}{network.n_iter_:>8}{network.score(X_test, y_test):>16.3f}{loss:>16.3f}")
 
 # %%
-# Stopping did not make the answers better: the two accuracies differ by less than their standard
-# error. It made the *probabilities* better, which is what the loss measures, and took a third of
-# the epochs. A network that has learned its rows by heart still picks the right digit about as
-# often, but it is too sure of the wrong ones. If only the labels matter, watch accuracy
-# (``early_stopping=True``); if probabilities are used, watch the loss.
+# Stopping did not improve the predicted labels: the two accuracies differ by less than their
+# standard error. It improved the *probabilities*, which is what the loss measures, and took a third
+# of the epochs. A network that has memorised its rows still picks the right digit about as often,
+# but it is too sure when it is wrong. If only the labels matter, watch accuracy
+# (``early_stopping=True``); if you use probabilities, watch the loss.

@@ -3,14 +3,15 @@
 Forecasting: a network with feedback
 ====================================
 
-A graph may have feedback: its output becomes an input again. A network that has learned to predict
-the next value of a series from the last ones can continue the series by itself, if its prediction
-is used as the next value.
+A graph may have feedback: its output is used as an input again. A network that has learned to
+predict the next value of a series from the latest values can continue the series by itself, if
+each prediction is used as the next value.
 """
 
 # %%
-# Mackey and Glass (1977) modelled blood cells that are made with a delay. Their series nearly
-# repeats itself, but never does. It is chaotic, and often used to compare forecasts.
+# Mackey and Glass (1977) modelled the production of blood cells, which responds with a delay. Their
+# series nearly repeats itself, but never exactly. It is chaotic, and often used to compare
+# forecasts.
 
 import warnings
 
@@ -25,7 +26,7 @@ warnings.simplefilter("ignore", ConvergenceWarning)
 
 
 def mackey_glass(n_values, delay=17, steps=10):
-    """Return the series x' = 0.2 x(t - delay) / (1 + x(t - delay)^10) - 0.1 x, at whole times."""
+    """Return x with x' = 0.2 x(t - delay) / (1 + x(t - delay)^10) - 0.1 x, at integer times."""
     x = np.empty((n_values + delay) * steps)
     x[: delay * steps] = 1.2
     for t in range(delay * steps, len(x)):
@@ -38,7 +39,8 @@ series = mackey_glass(2200)[200:]
 n_train, lags = 1500, 20
 
 # %%
-# Each row is 20 values, its target the one after them. A small network and L-BFGS fit it closely.
+# Each row has 20 values, and its target is the next value. A small network, trained with L-BFGS,
+# fits these targets closely.
 
 windows = sliding_window_view(series, lags + 1)
 X, y = windows[:, :-1], windows[:, -1]
@@ -59,8 +61,8 @@ print(f"one step ahead: root mean squared error {one_step:.5f}")
 print(f"standard deviation of the series: {series.std():.3f}")
 
 # %%
-# Feedback: drop the oldest value of each window and append the prediction. Many forecasts run at
-# once, from different moments that the network has not seen.
+# For feedback, drop the oldest value of each window and append the prediction. Many forecasts run
+# at once, from different times that the network has not seen.
 
 
 def forecast(network, windows, n_steps):
@@ -77,9 +79,9 @@ truth = sliding_window_view(series, horizon)[starts]
 forecasts = forecast(network, sliding_window_view(series, lags)[starts - lags], horizon)
 
 # %%
-# Left, the first of the forecasts. Right, the error of all of them: it grows with each step,
-# since chaos magnifies small differences. The dashed line is the error of always saying "the
-# mean".
+# Left, the first of the forecasts. Right, the error of all of them: it grows with the steps,
+# since chaos magnifies small differences. The dashed line is the error of always predicting the
+# mean.
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained", width_ratios=(3, 2))
 before = np.arange(-60, 1)

@@ -3,12 +3,12 @@
 When one class is rare
 =================================
 
-If one class is rare, a network can be right nearly always and still miss nearly all of it. Class
-weights, another loss, and another threshold change its answers, but not all in the same way.
+If one class is rare, a network can be right nearly always and still miss most rows of this class.
+Class weights, another loss, and another threshold change its predictions, but in different ways.
 """
 
 # %%
-# Synthetic data: 4 % of the rows are in the rare class, and overlap with the others.
+# In these synthetic data, 4 % of the rows are in the rare class, which overlaps with the other one.
 
 import matplotlib.pyplot as plt
 from sklearn.datasets import make_classification
@@ -39,8 +39,8 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, stratif
 print(f"{y_train.sum()} of {len(y_train)} training rows are in the rare class")
 
 # %%
-# Four ways. The threshold is chosen by cross-validation for the best balanced accuracy, and is
-# applied to the plain network.
+# The example compares four ways. The threshold is chosen by cross-validation for the best balanced
+# accuracy, and is applied to the plain network.
 
 options = {
     "hidden_layer_sizes": (16,),
@@ -61,11 +61,11 @@ for model in models.values():
     model.fit(X_train, y_train)
 
 # %%
-# Labels: weights and threshold find most of the rare rows, and raise many false alarms. The focal
-# loss is about hard rows, not about rare ones: without its ``alpha`` it finds no more of them.
-# Probabilities: those of the plain network have the best log loss, and a tuned threshold leaves
-# them as they are. Class weights predict probabilities for classes of equal size, which these are
-# not, and the focal loss draws probabilities away from 0 and 1.
+# Labels: class weights and the tuned threshold find most of the rare rows, and raise many false
+# alarms. The focal loss is for hard rows, not for rare ones: without its ``alpha`` it finds no more
+# of them. Probabilities: those of the plain network have the best log loss, and a tuned threshold
+# does not change them. With class weights, a network predicts probabilities for classes of equal
+# size, which these are not, and the focal loss draws probabilities away from 0 and 1.
 
 columns = ("accuracy", "balanced", "recall", "precision", "log loss")
 print(f"{'':<26}" + "".join(f"{column:>11}" for column in columns))
@@ -81,8 +81,8 @@ for name, model in models.items():
     print(f"{name:<26}" + "".join(f"{figure:>11.3f}" for figure in row))
 
 # %%
-# Each network is a curve with one point for each threshold. Markers show the threshold that it
-# uses. Moving the threshold moves along the curve, and achieves what class weights achieve.
+# Each network gives a curve with one point for each threshold. The markers show the threshold that
+# it uses. Changing the threshold moves along the curve, and achieves the same as class weights.
 
 fig, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
 styles = (("-", "o", "#0072b2"), ("--", "s", "#d55e00"), (":", "^", "#009e73"))

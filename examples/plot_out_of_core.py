@@ -3,13 +3,13 @@
 Data that does not fit into memory
 ===================================
 
-``partial_fit`` trains on whatever rows it is given, call after call. Here the rows are in a
+``partial_fit`` trains on the rows of each call, one call after another. Here the rows are in a
 file that is mapped into memory, so that only the part in use is read.
 """
 
 # %%
-# A file of 100,000 rows with 100 features in single precision, written chunk by chunk. The class
-# depends on the distance from the origin in ten of the dimensions, which no linear model can
+# First, write a file of 100,000 rows with 100 features in single precision, chunk by chunk. The
+# class depends on the distance from the origin in ten of the dimensions, which no linear model can
 # learn.
 
 import tempfile
@@ -39,8 +39,8 @@ print(
 )
 
 # %%
-# The last chunk is for testing. The first call must name all classes, because a chunk need not
-# contain them all. ``tracemalloc`` measures what NumPy allocates on the way.
+# The last chunk is for testing. The first call must name all classes, because a chunk may not
+# contain all of them. ``tracemalloc`` measures how much memory NumPy allocates meanwhile.
 
 X_test, y_test = X[-CHUNK:], y[-CHUNK:]
 network = MLPBinaryClassifier((64,), learning_rate_init=0.005, dtype="float32", random_state=0)

@@ -2,9 +2,9 @@
 A network to play with
 ======================
 
-:func:`~skperceptron.inspection.to_html` writes a page on which a small network can be explored:
-what each unit computes, how that came about epoch by epoch, and what happens to a sample on its way
-through the network. The page is a single file, which needs neither a server nor a connection.
+:func:`~skperceptron.inspection.to_html` writes a page on which you can explore a small network:
+what each unit computes, how it learned to do so epoch by epoch, and what happens to a sample on its
+way through the network. The page is a single file, which needs neither a server nor a connection.
 """
 
 # %%
@@ -31,7 +31,7 @@ network = MLPBinaryClassifier(
 print(f"{network.n_iter_} epochs, accuracy {network.score(X, y):.3f}")
 
 # %%
-# What the network has learned in the end, as a picture that does not move:
+# A static picture of what the network has learned in the end:
 
 _, ax = plt.subplots(figsize=(5, 4), layout="constrained")
 DecisionBoundaryDisplay.from_estimator(
@@ -41,20 +41,20 @@ ax.scatter(*X.T, c=y, s=14, cmap="PuOr", edgecolors="white", linewidths=0.4)
 plt.show()
 
 # %%
-# And one that does. Move the slider, or press *Play*: at first all units look alike; then they
-# turn into different directions, and the second layer puts them together. Click a unit to see
+# And an interactive page. Move the slider, or press *Play*: at first all units look alike; then
+# they turn in different directions, and the second layer combines them. Click a unit to see
 # what it computes. Click near a point to send it through the network. Choose another hidden
-# activation: the weights stay what they are, and the score tells what that costs.
+# activation: the weights do not change, and the score shows how much worse the network becomes.
 #
 # (``to_html(network, X, y, "network.html", recorder=recorder)`` writes the page to a file.)
 
 to_html(network, X, y, recorder=recorder)
 
 # %%
-# A deeper network can be explored in the same way. Here each hidden layer normalises its sums, and
-# the second and the third add their values to those of the layer before: the dashed lines are these
-# shortcuts. Click a unit of the last hidden layer. The text below the picture follows the chosen
-# sample through it, block by block: weighted sum, normalisation, activation, shortcut.
+# You can explore a deeper network in the same way. Here each hidden layer normalises its sums, and
+# the second and the third layer add their values to those of the layer before: the dashed lines are
+# these shortcuts. Click a unit of the last hidden layer. The text below the picture follows the
+# chosen sample through it, block by block: weighted sum, normalisation, activation, shortcut.
 
 recorder = WeightsRecorder()
 deeper = MLPBinaryClassifier(

@@ -23,10 +23,10 @@ cv = KFold(3, shuffle=True, random_state=0)
 model = TabularMLPRegressor(max_epochs=15, random_state=0)
 
 # %%
-# Four combinations with three fits each, and one more fit of the best one to all rows. To save
-# time, ``max_epochs=15`` cuts the training short. Without it each preset trains for as long as its
-# own rules say, and "default" trains longer than "fast". Here they only differ in the widths of
-# their layers.
+# The search makes three fits for each of four combinations, and one more fit of the best one to all
+# rows. To save time, ``max_epochs=15`` cuts the training short. Without it each preset trains for
+# as long as its own rules say, and "default" trains longer than "fast". Here they only differ in
+# the widths of their layers.
 
 search = GridSearchCV(model, grid, cv=cv, scoring="neg_root_mean_squared_error").fit(X, y)
 results = search.cv_results_
@@ -38,10 +38,10 @@ for parameters, score, spread in zip(
 print(f"best: {search.best_params_}")
 
 # %%
-# On average, all four are the same to half a unit of error. Which rows are held out matters
+# On average, the errors of all four differ by at most half a unit. Which rows are held out matters
 # much more: in the picture each line is one of the three folds of the search, and the lowest line
-# is about three units below the highest. Two lines fall where there are more folds, one rises. With
-# so few rows nobody can tell whether such a small gain is real.
+# is about three units below the highest. With more folds, two lines fall and one rises. With
+# so few rows, you cannot tell whether such a small gain is real.
 
 errors = -np.array([results[f"split{i}_test_score"] for i in range(cv.n_splits)])
 labels = [f"{p['preset']}\n{p['n_folds']} folds" for p in results["params"]]
@@ -55,7 +55,7 @@ plt.show()
 
 # %%
 # :class:`~skperceptron.model_selection.StackedGridSearchCV` accepts tabular models too, and finds
-# the same errors, as the first combination shows. But it is no short cut here. It saves time by
+# the same errors, as the first combination shows. But here it is no faster. It saves time by
 # training single networks together. A tabular model already does so with the networks of its own
 # arms and folds, and the search fits such models one after the other.
 
@@ -65,6 +65,6 @@ for name, found in (("GridSearchCV", search), ("StackedGridSearchCV", stacked)):
     print(f"{name:<22}{results['params'][0]}: {-found.cv_results_['mean_test_score'][0]:.3f}")
 
 # %%
-# Often no search is needed. Each fit holds out rows of its own, and knows its score on them:
+# Often no search is needed. Each fit holds out some of its rows, and stores its score on them:
 
 print(f"R2 on rows held out by the last fit: {search.best_estimator_.cv_score_:.2f}")

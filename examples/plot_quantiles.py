@@ -3,12 +3,12 @@
 How sure is a prediction?
 =========================
 
-Two losses give more than a single number: the pinball loss gives quantiles of any distribution, the
-Gaussian likelihood a mean and a standard deviation.
+With two losses, a network predicts more than a single number: with the pinball loss, quantiles of
+any distribution; with the Gaussian likelihood, a mean and a standard deviation.
 """
 
 # %%
-# The noise grows to the right, and is skewed: a few values lie far above the others.
+# The noise grows with x, and is skewed: a few values lie far above the others.
 
 import warnings
 
@@ -38,7 +38,7 @@ normal = MLPRegressor("gaussian_nll", **options).fit(X, y)
 
 # %%
 # The quantiles follow the skew, and never cross. The normal distribution is symmetric, so its
-# lower bound lies where there are no data.
+# lower bound lies in a region without data.
 
 low, median, high = quantiles.predict(grid).T
 mean, std = normal.predict(grid, return_std=True)

@@ -3,12 +3,13 @@
 Three last layers for a regression
 =========================================
 
-A regression usually has no last activation. A target with bounds can have a scaled sigmoid, which
-never leaves them; integers in a range can be classes, whose distribution tells more than a number.
+A network for regression usually has no last activation. For a target with bounds, a scaled sigmoid
+never leaves them. Integers in a range can be classes: their distribution says more than a number.
 """
 
 # %%
-# Marks from 0 to 20 after one to six hours of work; near the top, more work has less effect.
+# The targets are marks from 0 to 20 after one to six hours of work. More work has less effect when
+# the mark is already high.
 
 import warnings
 
@@ -44,7 +45,8 @@ networks = {
 }
 
 # %%
-# The outputs agree on the data. Outside, only the bounded ones stay within the range.
+# On the data, the three networks agree. Outside the data, only the bounded ones stay within the
+# range.
 
 fig, ax = plt.subplots(figsize=(6, 3.8), layout="constrained")
 ax.scatter(hours, marks, s=10, color="grey", alpha=0.3, lw=0)
@@ -59,7 +61,8 @@ ax.legend(loc="upper left")
 plt.show()
 
 # %%
-# The classes know how sure they are. Lines: the distributions that made the data.
+# The network with classes also says how certain it is. The lines show the distributions from which
+# the data were drawn.
 
 fig, ax = plt.subplots(figsize=(6, 3.8), layout="constrained")
 categorical = networks["classes 0 to 20"]

@@ -3,14 +3,14 @@
 Four ways to avoid overfitting
 ====================================
 
-A network with more weights than rows learns their noise, and its loss on other rows rises.
-Dropout, a penalty, batch normalisation and averaged weights are four remedies, which do not help
-against the same thing.
+A network with more weights than rows learns the noise of the rows, and its loss on other rows
+rises. Dropout, a penalty, batch normalisation and averaged weights are four remedies, but they do
+not all help against the same problem.
 """
 
 # %%
-# Small and noisy: 400 handwritten digits for training, of which a tenth has a wrong label. The
-# labels of the 600 validation rows are right.
+# The data are few and noisy: 400 handwritten digits for training, of which a tenth have a wrong
+# label. The labels of the 600 validation rows are right.
 
 import warnings
 
@@ -57,9 +57,10 @@ networks = {
 }
 
 # %%
-# The validation loss. Without remedy it falls for some 30 epochs; then the network learns the
-# wrong labels. Batch normalisation gets there sooner, which is what it is for. Averaging, over
-# the last quarter of the epochs, takes the jumps out, but no more than that. Dropout helps most.
+# The picture shows the validation loss. Without a remedy it falls for some 30 epochs; then the
+# network learns the wrong labels. Batch normalisation gets there sooner: its purpose is to make
+# training faster. Averaging over the last quarter of the epochs only removes the jumps. Dropout
+# helps most.
 
 fig, ax = plt.subplots(figsize=(8, 4.2), layout="constrained")
 colours = ("#000000", "#0072b2", "#009e73", "#d55e00", "#e69f00", "#56b4e9")
@@ -72,7 +73,7 @@ ax.legend(ncols=2)
 plt.show()
 
 # %%
-# The accuracy shows the same.
+# The accuracies agree with this.
 
 print(f"{'':<24}{'training loss':>15}{'validation loss':>17}{'at its best':>13}{'accuracy':>10}")
 for name, network in networks.items():

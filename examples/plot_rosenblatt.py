@@ -9,7 +9,7 @@ associative layer it is a linear classifier and cannot learn XOR; with it, it ca
 """
 
 # %%
-# Two classes in the corners of a square: no straight line parts them.
+# Two classes are in the corners of a square: no straight line separates them.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -31,8 +31,8 @@ for machine in machines.values():
     machine.fit(X, y)
 
 # %%
-# Each associative unit draws a line at random; together they cut the plane into cells, and the
-# response unit gives each cell a side. A few lines help by chance, many do for sure.
+# Each associative unit draws a random line; together the lines cut the plane into cells, and the
+# response unit assigns a class to each cell. A few lines may help by chance; many lines always do.
 
 fig, axes = plt.subplots(1, 3, figsize=(9, 3.7), sharey=True, layout="constrained")
 for ax, (name, machine) in zip(axes, machines.items(), strict=True):
@@ -47,9 +47,9 @@ fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", nco
 plt.show()
 
 # %%
-# Mistakes per epoch. The plain rule stops when an epoch brings none, which on separable data it
-# does after at most :math:`(R/\gamma)^2` corrections (Novikoff 1962). On these data the linear
-# machine would never stop.
+# The last picture shows the mistakes in each epoch. The plain rule stops after an epoch without
+# mistakes. On separable data this takes at most :math:`(R/\gamma)^2` corrections (Novikoff 1962).
+# On these data the linear machine would never stop.
 
 fig, ax = plt.subplots(figsize=(6, 3), layout="constrained")
 for (name, machine), style, colour in zip(

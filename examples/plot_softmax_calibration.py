@@ -5,14 +5,14 @@ Softmax: probabilities with some reservations
 
 Softmax turns K real outputs into numbers that are positive and sum to one. Whether they *are*
 probabilities is another question: of the rows to which a network gives 80 %, do 80 % belong to the
-class? A large network that is trained for long is too sure of itself.
+class? A large network that is trained for a long time is overconfident.
 """
 
 # %%
-# Noisy data with three classes, and a network that learns the noise by heart. Two remedies: early
-# stopping; or dividing the network's outputs by a *temperature* that is fitted to cross-validated
-# predictions (Guo et al. 2017; scikit-learn has it from 1.8 on), after which each row has the same
-# most probable class as before.
+# The data are noisy and have three classes, and the network memorises the noise. There are two
+# remedies. One is early stopping. The other divides the network's outputs by a *temperature* that
+# is fitted to cross-validated predictions (Guo et al. 2017; scikit-learn has it from 1.8 on). The
+# most probable class of each row then stays the same.
 
 import warnings
 
@@ -45,9 +45,9 @@ models = {
 }
 
 # %%
-# The reliability curve: predicted probability against the share of rows that the class really has.
-# On the diagonal, a probability is what it says. The table has the distance from it, on average
-# over all probabilities.
+# The reliability curve plots the share of rows that belong to the class against the predicted
+# probability. On the diagonal, both are equal. The table has the mean distance from the diagonal,
+# over all predicted probabilities.
 
 
 def reliability(happens, probability, n_bins=10):

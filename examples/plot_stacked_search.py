@@ -11,8 +11,9 @@ saved, and are the results the same?
 """
 
 # %%
-# Wine, described by 13 measurements: which activation, and how many hidden units? 24
-# combinations, five folds each, 120 networks. The pipeline's scaler is fitted for each fold.
+# The data are wines, described by 13 measurements. Which activation, and how many hidden units?
+# With 24 combinations and five folds, there are 120 networks. The pipeline's scaler is fitted for
+# each fold.
 
 import os
 import time
@@ -44,7 +45,7 @@ grid = {
 }
 
 # %%
-# The two searches. They have the same interface and give the same scores.
+# Run the two searches. They have the same interface and give the same scores.
 
 seconds, scores = {}, {}
 for search_class in (GridSearchCV, StackedGridSearchCV):
@@ -76,7 +77,7 @@ plt.show()
 # -------------------
 # Without :ref:`compiled steps <compiled-steps>`, one training step of a single network takes some
 # forty calls, whatever the size of the arrays. In a stack of K networks the same calls work on
-# arrays K times as large. The time of a step per network falls until arithmetic is what counts:
+# arrays K times as large. The time per step and network falls until arithmetic dominates:
 
 os.environ["SKPERCEPTRON_STEPS"] = "numpy"
 scaled = StandardScaler().fit_transform(X)
@@ -101,6 +102,6 @@ plt.show()
 del os.environ["SKPERCEPTRON_STEPS"]
 
 # %%
-# Small networks gain most. With 256 hidden units the gain is smaller and ends sooner: what is
-# left is arithmetic, which has to be done for each network. Compiled steps spare the calls; what a
-# stack then saves is the work around the steps: preparing each fit, and what each epoch takes once.
+# Small networks gain most. With 256 hidden units the gain is smaller and ends sooner: what remains
+# is arithmetic, which has to be done for each network. Compiled steps avoid the calls; a stack then
+# saves only the work around the steps, which is done once per fit or once per epoch.

@@ -3,9 +3,10 @@
 A table with categories and gaps, as it is
 ==========================================
 
-Rents of flats: towns, dates, a lift or none, and values that are missing.
-:class:`~skperceptron.tabular.TabularMLPRegressor` takes the frame as it is. Afterwards it says
-how good its predictions are, what they depend on, and how much each kind of network counts.
+The table has rents of flats, with towns, dates, a lift or none, and missing values.
+:class:`~skperceptron.tabular.TabularMLPRegressor` takes the data frame as it is. After the fit it
+can tell how good its predictions are, what they depend on, and what weight each kind of network
+has.
 """
 
 import matplotlib.pyplot as plt
@@ -35,7 +36,7 @@ flats.loc[rng.rand(n) < 0.1, "town"] = None
 flats.head()
 
 # %%
-# Nothing has to be prepared. Three arms times six folds are eighteen networks.
+# You need not prepare anything. Three arms times six folds are eighteen networks.
 
 train, test = slice(0, 600), slice(600, None)
 model = TabularMLPRegressor(random_state=0).fit(flats[train], rent[train])
@@ -50,9 +51,9 @@ for members, weight in zip(model.ensemble_.estimators_, model.weights_, strict=T
     print(f"weight {weight:.2f}: {members[0].activation}, layers {members[0].hidden_layer_sizes}")
 
 # %%
-# Left: predictions for rows that the networks had not seen. If the town is missing, nobody
-# can know the rent. Right: by how much the error of such predictions rises when a column is
-# shuffled, with everything that is derived from it, such as the levels of "town".
+# Left: predictions for rows that the networks had not seen. If the town is missing, the rent cannot
+# be predicted well. Right: how much the error of these predictions rises when a column is shuffled,
+# together with everything that is derived from it, such as the levels of "town".
 
 found = model.permutation_importances(flats[train], rent[train], random_state=0)
 truth, predicted = rent[train].to_numpy(), model.oof_predictions_

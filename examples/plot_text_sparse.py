@@ -4,13 +4,13 @@ Text, as a sparse matrix
 ==========================
 
 Counting words in documents gives a matrix with thousands of columns that is nearly empty. A network
-takes it as it is, in compressed sparse rows. It is never made dense, neither as a whole nor batch
-by batch.
+takes it as it is, in compressed sparse rows. It is never made dense, not even batch by batch.
 """
 
 # %%
-# Documents without a download: the paragraphs of scikit-learn's own docstrings. Which module is a
-# paragraph from? Words with dots and underscores would give it away, so only plain words count.
+# The documents need no download: they are the paragraphs of scikit-learn's own docstrings. Which
+# module is a paragraph from? Words with dots and underscores would give it away, so only plain
+# words are counted.
 
 import importlib
 import inspect
@@ -92,7 +92,7 @@ print(f"test accuracy {network.score(X_test, modules[test]):.2f}", end="; ")
 print(f"{commonest:.2f} of the paragraphs are from the commonest module")
 
 # %%
-# The share of each module's paragraphs, row by row.
+# Each row shows how the paragraphs of one module are classified, as shares.
 
 fig, ax = plt.subplots(figsize=(7, 5.5), layout="constrained")
 ConfusionMatrixDisplay.from_estimator(

@@ -3,9 +3,9 @@
 Training through a threshold
 ==================================
 
-Heaviside's threshold has a gradient of zero everywhere: layers before it do not learn, and the
-package says so. A *surrogate* gradient pretends, on the way back, that the threshold was something
-smoother. The network still computes with zeros and ones.
+The gradient of Heaviside's threshold is zero everywhere: layers before it do not learn, and the
+package warns about this. Back-propagation with a *surrogate* gradient uses the slope of a smoother
+function instead. The network still computes with zeros and ones.
 """
 
 # %%
@@ -54,6 +54,7 @@ axes[1, 0].set_ylabel("training loss")
 plt.show()
 
 # %%
-# Behind thresholds that do not learn, the last layer makes the best of random features. Straight
-# through, all layers learn, but steps are rough: the stand-in's slope is 1 however far the sum lies
-# from the threshold. That of a sigmoid fades with the distance, and training ends as with ReLU.
+# With plain thresholds, only the last layer learns, from random features. With "straight-through",
+# all layers learn, but the steps are rough: the surrogate's slope is 1, however far the sum lies
+# from the threshold. The slope of a sigmoid fades with the distance, and training ends about as
+# well as with ReLU.

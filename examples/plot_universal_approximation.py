@@ -4,14 +4,14 @@ Universal approximation, and its limits
 ========================================
 
 One hidden layer approximates every continuous function to any accuracy, given enough units
-(Cybenko 1989; Hornik et al. 1989). Here networks of growing width follow a function; then come
-three problems on which the theorem is silent.
+(Cybenko 1989; Hornik et al. 1989). Here networks of growing width approximate a function. Then come
+three problems about which the theorem says nothing.
 """
 
 # %%
 # Error against width
 # -------------------
-# A smooth target, no noise, as many rows as one likes, and L-BFGS.
+# The conditions are ideal: a smooth target, no noise, enough rows, and L-BFGS.
 
 import itertools
 import warnings
@@ -61,10 +61,10 @@ ax.legend(ncols=2, loc="upper center")
 plt.show()
 
 # %%
-# The error for each width, best of two seeds. With many iterations it falls, and then stays where
-# the tolerance ends the training. With few it rises again from 32 units on. That is not
-# overfitting, since the error on the training rows (not shown) is the same: more weights take
-# longer to train.
+# The error for each width is the better of two seeds. With many iterations it falls, and then stays
+# level, because the tolerance ends the training. With few iterations it rises again from 32 units
+# on. This is not overfitting, since the error on the training rows (not shown) is the same: more
+# weights take longer to train.
 
 widths = [1, 2, 4, 8, 16, 32, 64]
 fig, ax = plt.subplots(figsize=(7, 3.8), layout="constrained")
@@ -83,8 +83,8 @@ plt.show()
 # %%
 # Problem 1: training may not find the parameters
 # -----------------------------------------------
-# Six units, ten seeds. All of them could represent the same function; what training finds depends
-# on where it starts.
+# Networks with six units are trained from ten seeds. All of them could represent the same function;
+# what training finds depends on the initial weights.
 
 errors = sorted(error(fit(x, target(x), 6, random_state=seed)) for seed in range(10))
 fig, ax = plt.subplots(figsize=(6, 3.2), layout="constrained")
@@ -96,11 +96,11 @@ plt.show()
 # %%
 # Problem 2: the number of units may be huge
 # ------------------------------------------
-# A target of d variables, :math:`\cos(3 x_1) \cdots \cos(3 x_d)`. It is the mean of
-# :math:`2^{d-1}` waves, one for each choice of signs in :math:`\cos(3 x_1 \pm 3 x_2 \pm \dots)`,
-# and each wave needs units of its own. To give training an easy time, the units start along these
-# waves, with their bends evenly spread: what counts is how many of them are needed for an error
-# below a quarter of the target's standard deviation.
+# A target of d variables, :math:`\cos(3 x_1) \cdots \cos(3 x_d)`. It is the mean of :math:`2^{d-1}`
+# waves, one for each choice of signs in :math:`\cos(3 x_1 \pm 3 x_2 \pm \dots)`, and each wave
+# needs units of its own. To make training easy, the units start in the directions of these waves,
+# with their kinks evenly spread. The question is how many units are needed for an error below a
+# quarter of the target's standard deviation.
 
 
 def product(X):

@@ -4,13 +4,14 @@ Vanishing gradients, dead units
 ==============================================
 
 On its way back, the gradient is multiplied by the slope of the activation and by the weights, layer
-after layer. Where slopes are small, as those of a sigmoid, little of it arrives; where they are
-zero, as those of a ReLU below zero, units may never recover.
+after layer. Where slopes are small, as with a sigmoid, little of the gradient reaches the first
+layers; where they are zero, as with a ReLU below zero, units may never recover.
 """
 
 # %%
-# A network of twelve hidden layers on handwritten digits; five activations, two ways to start. A
-# step too small to matter shows the network as it starts; then come 15 epochs of training.
+# A network with twelve hidden layers learns handwritten digits, with five activations and two ways
+# to draw the initial weights. An epoch at a tiny learning rate shows the gradients at the start;
+# then come 15 epochs of training.
 
 import warnings
 
@@ -60,9 +61,9 @@ reports = {
 }
 
 # %%
-# ``gradient_report`` has a row per layer. The norm of the gradient of the weights, as the network
-# starts and after training. Through each layer of sigmoids, the gradient loses more than four
-# fifths; weights as large as "he_normal" (He et al. 2015) draws them make up for a part of it. ReLU
+# ``gradient_report`` has a row per layer. The pictures show the norm of the gradient of the
+# weights, at the start and after training. In each layer of sigmoids, the gradient loses more than
+# four fifths; the larger weights of "he_normal" (He et al. 2015) make up for a part of this. ReLU
 # and leaky ReLU start alike.
 
 fig, axes = plt.subplots(2, 2, figsize=(8, 6), sharex=True, sharey=True, layout="constrained")
@@ -81,10 +82,10 @@ fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", 
 plt.show()
 
 # %%
-# The same in numbers: the first layer's gradient beside the last one's, at the start; and after
-# training the share of saturated and dead units in all hidden layers, and what was learned. ReLU
-# loses a part of its units; those of leaky ReLU and ELU all live. Not a number: that activation is
-# not bounded on both sides.
+# In numbers: at the start, the gradient of the first layer divided by that of the last one; after
+# training, the share of saturated and dead units in all hidden layers, and the accuracy. With ReLU,
+# some units die; with leaky ReLU and ELU, none do. "nan" means that the share is not defined for
+# this activation, for example because it is not bounded on both sides.
 
 print(f"{'':<28}{'first/last gradient':>20}{'saturated':>11}{'dead':>7}{'accuracy':>10}")
 for (initializer, activation), ((_, before), (network, after)) in reports.items():

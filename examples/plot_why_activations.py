@@ -4,11 +4,11 @@ Why activations? Two linear layers are one
 ==========================================
 
 Without activations, :math:`W_2 (W_1 x + b_1) + b_2 = \tilde W x + \tilde b`: a deep network of
-linear layers can say no more than one of them. An activation between them bends the map.
+linear layers can do no more than one of them. An activation between them makes the map non-linear.
 """
 
 # %%
-# A ring around a disc. Two networks of the same size; only one has activations.
+# The data are a ring around a disc. Of two networks of the same size, only one has activations.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -29,7 +29,7 @@ bent = MLPBinaryClassifier(**options, activation="tanh").fit(X, y)
 print(network_summary(linear, batch_size=1).to_string(index=False))
 
 # %%
-# ``collapse_linear`` multiplies the matrices out. One neuron is left, and its predictions are the
+# ``collapse_linear`` multiplies the matrices. One neuron is left, and its predictions are the
 # same.
 
 single = collapse_linear(linear)
@@ -40,7 +40,8 @@ w1, w2, w3 = linear.coefs_
 np.testing.assert_allclose(single.coefs_[0], w1 @ w2 @ w3, atol=1e-12)
 
 # %%
-# Its boundary is a straight line, three layers or not. With tanh, nothing can be collapsed.
+# The boundary is a straight line, with three layers as with one. With tanh, nothing can be
+# collapsed.
 
 assert collapse_linear(bent).hidden_layer_sizes == bent.hidden_layer_sizes
 networks = {"three linear layers": linear, "collapsed into one": single, "with tanh": bent}
