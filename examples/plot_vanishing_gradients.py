@@ -84,8 +84,8 @@ plt.show()
 # %%
 # In numbers: at the start, the gradient of the first layer divided by that of the last one; after
 # training, the share of saturated and dead units in all hidden layers, and the accuracy. With ReLU,
-# some units die; with leaky ReLU and ELU, none do. "nan" means that the share is not defined for
-# this activation, for example because it is not bounded on both sides.
+# some units die; with leaky ReLU and ELU, none do. "nan" means that the activation cannot saturate
+# on both sides, because it is not bounded on both.
 
 print(f"{'':<28}{'first/last gradient':>20}{'saturated':>11}{'dead':>7}{'accuracy':>10}")
 for (initializer, activation), ((_, before), (network, after)) in reports.items():
