@@ -5,7 +5,7 @@ sign of the right answer, to its weights (Rosenblatt 1962, Principles of Neurody
 Rows come in windows, and a solver finds which of them are mistakes.
 
 Here N is the number of rows of a window, A that of features, C that of response units.
-Biases are the weights of a feature that is always 1.
+Biases are the weights of a constant feature, the last one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .inputs import Answers, Features, Inputs, RowsInPlace
 
 @dataclass(frozen=True)
 class Visit:
-    """What happened to the response units while they saw the rows of a window.
+    """The mistakes and corrections of the response units in one window.
 
     Attributes
     ----------
@@ -32,9 +32,9 @@ class Visit:
         Weights of the rows.
     wrong : ndarray of bool of shape (N, C)
     corrections : ndarray of shape (N, C)
-        By how much each row was added to the weights of each unit; zero unless wrong.
+        Factor with which each row was added to the weights of each unit; zero unless wrong.
     before : ndarray of shape (C, A)
-        The weights that the first row met.
+        The weights before the first row.
     """
 
     features: Features | RowsInPlace
@@ -44,7 +44,7 @@ class Visit:
     before: Floats
 
 
-#: Takes weights, (A,), and a unit's number; returns the weight of the rows it answers rightly.
+#: Takes a unit's weights, (A,), and its number; returns the weight of all rows that it gets right.
 CountRight = Callable[[Floats, int], float]
 
 
@@ -52,35 +52,35 @@ CountRight = Callable[[Floats, int], float]
 class LastWeights:
     """Keeps nothing: the weights are those after the last row."""
 
-    #: Whether it is told of windows. Otherwise mistakes need only be counted.
+    #: Whether ``observe`` is called for each window. Otherwise it is enough to count mistakes.
     observes = False
 
     def begin(self, count_right: CountRight) -> None:
-        """Prepare for training on rows that ``count_right`` can judge."""
+        """Prepare for training on the rows that ``count_right`` counts."""
 
     def observe(self, visit: Visit) -> None:
-        """Take note of a window, if it ``observes``."""
+        """Take account of a window; only called if it ``observes``."""
 
     def end(self) -> None:
-        """Let go of the rows."""
+        """Drop all references to the training rows."""
 
     def weights(self, current: Floats) -> Floats:
-        """Return what to predict with, (C, A)."""
+        """Return the weights to predict with, (C, A)."""
         return current
 
 
 @kept_as("averaged weights")
 class AveragedWeights(LastWeights):
-    """The average over all rows seen of the weights after each of them (Freund & Schapire 1999).
+    """The average of the weights after each row presented (Freund & Schapire 1999).
 
-    A row counts by its weight.
+    Each row counts with its weight.
     """
 
     observes = True
 
     def __init__(self) -> None:
         self._time = 0.0
-        # Each correction times the moment at which it was made.
+        # The sum of all corrections, each times the total weight of the rows before it.
         self._moment: Floats | float = 0.0
 
     def observe(self, visit: Visit) -> None:
@@ -98,10 +98,10 @@ class AveragedWeights(LastWeights):
 
 @kept_as("pocket weights")
 class PocketWeights(LastWeights):
-    """Of all weights on the way, those with the longest run of right answers (Gallant 1990).
+    """The weights with the longest run of right answers during training (Gallant 1990).
 
     With the ratchet: a longer run counts only if its weights also answer more of all
-    rows rightly. Each response unit has its own pocket.
+    training rows rightly. Each response unit has its own pocket.
     """
 
     observes = True
@@ -125,7 +125,8 @@ class PocketWeights(LastWeights):
 
     def _observe_unit(self, visit: Visit, c: int, elapsed: Floats) -> None:
         mistakes = np.flatnonzero(visit.wrong[:, c])
-        # Run r ends before mistake r, the last one with the window; the first began earlier.
+        # Run r ends before mistake r, the last run with the window. The first run may have begun
+        # in an earlier window.
         starts = np.concatenate([[-self._run[c]], elapsed[mistakes]])
         ends = np.concatenate([(elapsed - visit.steps)[mistakes], elapsed[-1:]])
         runs = ends - starts
@@ -148,10 +149,10 @@ class PocketWeights(LastWeights):
 
 
 class Solver(Protocol):
-    """Presents rows to units, exactly one after another."""
+    """Presents rows to units, strictly one after another."""
 
     def seen(self, inputs: Inputs, rows: Integers) -> Features | RowsInPlace:
-        """Return rows as it takes them."""
+        """Return rows in the form that ``answer`` takes."""
 
     def answer(self, features: Any, amounts: Floats, weight: Floats, n_epochs: int) -> Answers:
         """Present the rows of one epoch or several to each unit.
@@ -164,15 +165,15 @@ class Solver(Protocol):
             As in :meth:`ErrorCorrection.present`.
         weight : ndarray of shape (C, A)
         n_epochs : int
-            They have equally many rows.
+            Number of epochs, which have equally many rows.
 
         Returns
         -------
         mistakes : ndarray of int of shape (n_epochs,)
-            All units together; zeros behind the first epoch without a mistake, as the weights do
+            All units together; zeros after the first epoch without a mistake, as the weights do
             not change any more.
         wrong : ndarray of bool of shape (N, C)
-            Which rows are mistakes, in the epochs up to that one.
+            Which rows are mistakes; only set for the epochs up to that one.
         weight : ndarray of shape (C, A)
             After all corrections.
         """
@@ -184,9 +185,9 @@ class ErrorCorrection:
     Parameters
     ----------
     weight : ndarray of shape (C, A), float64
-        Where training starts.
+        The weights that training starts with.
     memory : LastWeights, AveragedWeights or PocketWeights
-        Told of every window, if it observes.
+        Gets every window, if it ``observes``.
     solver : Solver
 
     Attributes
@@ -200,7 +201,7 @@ class ErrorCorrection:
         self.memory = memory
         self._solver = solver
 
-    # Sums that overflow are found in the weights, or in the responses, when training is over.
+    # Overflow is detected after training, in the weights or in the responses.
     @np.errstate(over="ignore", invalid="ignore")
     def present(
         self, features: Features | RowsInPlace, amounts: Floats, n_epochs: int = 1
@@ -210,12 +211,12 @@ class ErrorCorrection:
         Parameters
         ----------
         features : ndarray, CSR matrix or RowsInPlace of shape (N, A)
-            Whichever the solver takes; matrices are of float64.
+            In the form that the solver takes; matrices are of float64.
         amounts : ndarray of shape (N, C)
-            What a row is multiplied by when it is added to the weights of a unit: its own weight,
-            with the sign of the right answer.
+            Factor with which a row is added to the weights of a unit that errs: the weight of the
+            row, with the sign of the right answer.
         n_epochs : int, default=1
-            How many epochs the window holds, of equally many rows.
+            Number of epochs in the window, which have equally many rows.
 
         Returns
         -------

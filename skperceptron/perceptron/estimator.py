@@ -73,18 +73,18 @@ from .units import drawn_units, wire
 
 __all__ = ["RosenblattPerceptron"]
 
-#: Numbers that the associative units may hold for all rows at once (32 MB); beyond that
-#: they are computed anew, window by window, in every epoch.
+#: Largest number of activations of associative units that are kept for all rows (32 MB). If
+#: there are more, they are computed again in every epoch, window by window.
 KEPT_NUMBERS = 2**22
 
-#: Epochs of few rows that are presented together at first: they take less time than two calls.
+#: Epochs that are presented together at first if rows are few: this is faster than two calls.
 AT_FIRST = 8
 
-#: Epochs of earlier calls whose mistakes are kept: a model that learns for years does not grow.
+#: Largest number of epochs of earlier calls whose mistakes are kept, to limit a model's size.
 KEPT_EPOCHS = 1000
 
 
-# Long for its docstrings: parameters and methods are documented where users look for them.
+# The class is long because of its docstrings, which stand where users look for them.
 @speaks_for_itself
 class RosenblattPerceptron(
     NotebookMixin,
@@ -112,10 +112,10 @@ class RosenblattPerceptron(
         ``min(n_features, 3)``.
 
     weights : {"plain", "averaged", "pocket"}, default="plain"
-        Which of the response weights passed through are kept: the last ones, the average over
-        all rows presented (Freund & Schapire 1999), or those with the longest run of right
-        answers, provided that they answer more rows rightly (Gallant's pocket with ratchet,
-        1990). The last two are made for classes that cannot be separated.
+        Which response weights are kept: the last ones, the average over all rows presented
+        (Freund & Schapire 1999), or those with the longest run of right answers, provided that
+        they also answer more rows rightly (Gallant's pocket with ratchet, 1990). The last two
+        are meant for classes that cannot be separated.
 
     fit_intercept : bool, default=True
         Whether response units have a bias.
@@ -133,16 +133,16 @@ class RosenblattPerceptron(
         proportional to the weight of each class in the data.
 
     random_state : int, RandomState instance or None, default=None
-        Source of connections, thresholds and orders.
+        Seed or generator of connections, thresholds and row orders.
 
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the previous call.
 
     verbose : bool or int, default=False
-        Whether to print each epoch's mistakes.
+        Whether to print the number of mistakes in each epoch.
 
     callbacks : list of callbacks, default=None
-        Objects that are told of each epoch: see :mod:`skperceptron.callbacks`.
+        Objects that are called for each epoch: see :mod:`skperceptron.callbacks`.
 
     Attributes
     ----------
@@ -154,30 +154,30 @@ class RosenblattPerceptron(
 
     associative_thresholds_ : ndarray of shape (n_associative,)
         A unit fires, with value 1, where its sum is at least its threshold. Thresholds lie
-        between two values that the first training data takes.
+        between two sums that occur in the training data of the first call.
 
     coef_ : ndarray of shape (1, n_inputs) or (n_classes, n_inputs)
         Weights of the response units; ``n_inputs`` is `n_associative`, or the number of
         features if that is 0.
 
     intercept_ : ndarray of shape (1,) or (n_classes,)
-        Their biases.
+        Biases of the response units.
 
     mistakes_ : list of int
-        Corrections in each epoch, all response units together; of the calls before the last
-        one, in the last 1,000 epochs.
+        Number of corrections in each epoch, all response units together. Of the calls before
+        the last one, only the last 1,000 epochs are kept.
 
     converged_ : bool
-        Whether the last epoch had none.
+        Whether the last epoch had no mistakes.
 
     response_slope_ : float
-        What `predict_proba` multiplies responses by.
+        Factor by which `predict_proba` multiplies responses.
 
     n_iter_ : int
-        Epochs of the last call.
+        Number of epochs in the last call.
 
     t_ : int
-        Rows presented so far.
+        Number of rows presented so far.
 
     n_features_in_ : int
         Number of features seen during :term:`fit`.
@@ -193,7 +193,7 @@ class RosenblattPerceptron(
     Notes
     -----
     If the classes can be separated with margin g, and no row is longer than R, training makes at
-    most :math:`(R / g)^2` mistakes (Novikoff 1962). Without class or sample weights.
+    most :math:`(R / g)^2` mistakes (Novikoff 1962), without class or sample weights.
 
     References
     ----------
@@ -223,7 +223,7 @@ class RosenblattPerceptron(
     mistakes_: list[int]
     t_: int
 
-    # Sums of rows times their weights must not overflow, nor vanish.
+    # Limits within which sums of rows times their weights neither overflow nor vanish.
     _sums_of_weights = (1e-150, 1e150)
 
     _layer_names = ("sensory (S)", "associative (A)", "response (R)")
@@ -271,7 +271,7 @@ class RosenblattPerceptron(
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> RosenblattPerceptron:
-        """Train the response units until an epoch brings no mistake.
+        """Train the response units until an epoch passes without a mistake.
 
         Parameters
         ----------
@@ -392,7 +392,7 @@ class RosenblattPerceptron(
             Probability of each class, in the order of ``classes_``. None is rounded to 0 or 1.
         """
         responses = self._responses(X)
-        # Far from all that was seen, a probability rightly ends near 0 or 1.
+        # For rows far from the training data, a probability near 0 or 1 is right.
         with np.errstate(over="ignore"):
             scaled = np.clip(responses.astype(np.float64) * self.response_slope_, -FAR, FAR)
         scaled = scaled.astype(responses.dtype, copy=False)
@@ -403,7 +403,7 @@ class RosenblattPerceptron(
     def _responses(self, X: Any) -> Floats:
         check_is_fitted(self)
         X = validated(self, X, dtype=(np.float64, np.float32), reset=False)
-        # In float32 a sum next to its threshold might fall on the other side than in training.
+        # In float32, a sum close to its threshold might fall on the other side than in training.
         fitted = fitted_network(self)
         responses = predict_raw(fitted.network, fitted.views(np.float64), X)
         if not all_finite(responses):
@@ -457,10 +457,10 @@ class RosenblattPerceptron(
         return self
 
     def _generator(self, mode: FitMode) -> np.random.RandomState:
-        """Return the source of orders: where a seed would give them again, it goes on."""
+        """Return the generator of row orders: the earlier fit's, if this one continues its seed."""
         seed, rng = getattr(self, "_shuffling", (None, None))
         if mode.continuing and rng is not None and seed == self.random_state:
-            # The earlier fit keeps its own, should this one fail.
+            # A copy: if this fit fails, the earlier fit keeps its generator unchanged.
             return deepcopy(rng)
         return generator_of(self.random_state)
 
@@ -502,7 +502,7 @@ class RosenblattPerceptron(
         self._network = wire(n_features, n_units, n_responses)
 
     def _inputs(self, X: Any) -> Inputs:
-        """Return what the response units see of X."""
+        """Return the inputs of the response units for the rows of X."""
         constant, n_units = float(self.fit_intercept), int(self.n_associative)
         if not n_units:
             return GivenInputs(X, constant)
@@ -526,7 +526,7 @@ class RosenblattPerceptron(
 
         def fitted() -> dict[str, Any]:
             estimator, now = copy(self), copy(units)
-            # To end it does not end the one that goes on.
+            # A copy: ending it must not end the memory that training goes on with.
             now.memory = copy(units.memory)
             estimator._keep(now, mistakes, training, mode)
             return dict(vars(estimator))
@@ -539,7 +539,7 @@ class RosenblattPerceptron(
         try:
             while len(mistakes) < n_epochs:
                 listener.begin("epoch")
-                # As many epochs as there have been, so that half of them at most are superfluous.
+                # As many epochs as so far, so that at most half of all are superfluous.
                 more = max(AT_FIRST, len(mistakes))
                 at_once = 1 if is_live else min(more, n_epochs - len(mistakes))
                 new = training.present_epochs(units, rng if self.shuffle else None, at_once)
@@ -568,14 +568,14 @@ class RosenblattPerceptron(
         return kinds[self.weights]
 
     def _starting_point(self, training: Presentation, mode: FitMode) -> tuple[Floats, LastWeights]:
-        """Return the first weights, and what chooses among all that follow."""
+        """Return the first weights, and the memory that chooses which ones to keep."""
         if mode.continuing:
             weight, memory = self._state
             if not mode.incremental and self.weights == "pocket":
-                # What predicts so far has to hold its own on the rows of this call.
+                # The fitted weights stay until others do better on the rows of this call.
                 return weight, PocketWeights(np.column_stack([self.coef_, self.intercept_]))
             if mode.incremental and type(memory) is self._memory_kind:
-                # The earlier fit keeps its own, should this one fail.
+                # A copy: if this fit fails, the earlier fit keeps its memory unchanged.
                 return weight, deepcopy(memory)
         else:
             n_inputs = int(self.n_associative) or self.n_features_in_
@@ -587,7 +587,7 @@ class RosenblattPerceptron(
     def _keep(
         self, units: ErrorCorrection, mistakes: list[int], training: Presentation, mode: FitMode
     ) -> None:
-        """Store what training has brought."""
+        """Store the results of training as attributes."""
         units.memory.end()
         self._store(units)
         earlier = self.mistakes_[-KEPT_EPOCHS:] if mode.continuing else []

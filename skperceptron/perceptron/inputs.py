@@ -1,7 +1,7 @@
-"""What response units see of rows: the features, or the associative units, and a constant.
+"""Inputs of the response units: the features, or the associative units, and a constant.
 
-Here n is the number of rows asked for, A that of inputs, the constant included. The weight of the
-constant, the last input, is the bias.
+Here n is the number of requested rows, A that of inputs, including the constant. The weight of the
+constant, which is the last input, is the bias.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from scipy import sparse
 from ..engine.arrays import Booleans, Floats, Integers
 from ..engine.compiled.extension import steps as extension
 
-#: Rows with their constants.
+#: Rows, each with the constant.
 Features: TypeAlias = "Floats | sparse.csr_array"
 
-#: Mistakes in each epoch, which rows they are, and weights after them: see :class:`.Solver`.
+#: Number of mistakes in each epoch, which rows they are, final weights: see :class:`.Solver`.
 Answers: TypeAlias = "tuple[Integers, Booleans, Floats]"
 
 
 @dataclass(frozen=True)
 class RowsInPlace:
-    """Rows of X in some order, left where they are, and a constant behind each.
+    """Rows of X in some order, read without a copy, each followed by a constant.
 
     Attributes
     ----------
     X : {ndarray, CSR matrix}
-        Its numbers lie row after row, in float64 or float32.
+        Stored row by row, in float64 or float32.
     rows : ndarray of int, shape (n,)
     constant : float
     """
@@ -45,7 +45,7 @@ class RowsInPlace:
         return len(self.rows), self.X.shape[1] + 1
 
     def __getitem__(self, chosen: Integers | slice) -> RowsInPlace:
-        """Return some of the rows, in place."""
+        """Return some of the rows, without a copy."""
         return RowsInPlace(self.X, self.rows[chosen], self.constant)
 
     def corrected(self, amounts: Floats, weight: Floats, n_epochs: int = 1) -> Answers:
@@ -92,7 +92,7 @@ class GivenInputs:
 
     def responses(self, rows: Integers, weights: Floats) -> Floats:
         """Return the responses of units to rows, (n, C), by their weights, (C, A)."""
-        # To put a constant behind rows, or to choose sparse ones, takes longer than the product.
+        # To append the constant, or to select sparse rows, takes longer than the product.
         coef, biases = weights[:, :-1].T, self._constant * weights[:, -1]
         if not self.is_sparse:
             return _taken(self._X, rows).astype(np.float64, copy=False) @ coef + biases
@@ -101,7 +101,7 @@ class GivenInputs:
         return self._X[rows] @ coef + biases
 
     def in_place(self, rows: Integers) -> RowsInPlace:
-        """Return rows where they are; a copy, if compiled code could not read them there."""
+        """Return rows without a copy; with one, if compiled code cannot read X as it is stored."""
         X = self._X
         if self.is_sparse or (X.flags.c_contiguous and X.flags.aligned):
             return RowsInPlace(X, rows, self._constant)
@@ -109,7 +109,7 @@ class GivenInputs:
 
 
 class ComputedInputs:
-    """Associative units that are computed whenever they are asked for.
+    """Associative units whose activations are computed whenever they are needed.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ Inputs: TypeAlias = GivenInputs | ComputedInputs
 
 
 def _checked(X: Any) -> sparse.csr_array:
-    """Return a CSR matrix as compiled code can read it, which does not check where columns are."""
+    """Return a valid CSR matrix: the compiled code that reads it does not check column numbers."""
     storage = (np.require(part, requirements=["C", "A"]) for part in (X.data, X.indices, X.indptr))
     checked = sparse.csr_array(tuple(storage), shape=X.shape)
     checked.check_format(full_check=True)
@@ -159,7 +159,7 @@ def _copied(numbers: Floats, constant: float) -> RowsInPlace:
 
 
 def with_constant(X: Features, constant: float, rows: Integers) -> Features:
-    """Return rows of X, and behind them the input whose weight is the bias."""
+    """Return rows of X, each followed by the constant, whose weight is the bias."""
     n_rows, n_inputs = len(rows), X.shape[1]
     if sparse.issparse(X):
         return with_numbers(X[rows], np.full(n_rows, n_inputs), constant, n_inputs + 1)
@@ -171,7 +171,7 @@ def with_constant(X: Features, constant: float, rows: Integers) -> Features:
 def with_numbers(
     X: sparse.csr_array, columns: Integers, number: float, n_columns: int
 ) -> sparse.csr_array:
-    """Return the rows of a CSR matrix in float64, behind each a number in a further column."""
+    """Return a CSR matrix in float64 with one more number in each row, in the given column."""
     ends, n_rows = X.indptr[1:], X.shape[0]
     numbers = np.insert(X.data.astype(np.float64, copy=False), ends, number)
     starts = X.indptr + np.arange(n_rows + 1)
@@ -180,8 +180,8 @@ def with_numbers(
 
 
 def _taken(X: Floats, rows: Integers) -> Floats:
-    """Return rows of X; neighbours without a copy."""
+    """Return rows of X; consecutive ones without a copy."""
     if rows[-1] - rows[0] == len(rows) - 1 and (rows[1:] > rows[:-1]).all():
         return X[rows[0] : rows[-1] + 1]
-    # Every row is there: "clip" saves the check.
+    # All row numbers are valid: "clip" saves the check.
     return np.take(X, rows, axis=0, mode="clip")

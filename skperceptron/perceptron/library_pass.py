@@ -1,8 +1,8 @@
 """Error correction by scikit-learn's compiled stochastic gradient descent.
 
-With the perceptron's loss and a constant rate it is Rosenblatt's rule, row after row. What it
-does not tell is which rows were mistakes. That stands in the weights of further columns, which
-alter no score.
+With the perceptron's loss and a constant learning rate it is Rosenblatt's rule, row by row. It
+does not report which rows were mistakes. The weights of additional columns, which change no score,
+show this.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from .inputs import Answers, Features, Inputs, with_numbers
 
 
 class MarkingPass:
-    """A :class:`.Solver` where the C extension is missing.
+    """A :class:`.Solver` that does not need the C extension.
 
-    Beside each row stands a 1 in a column of its own. The weight of that column is 0 until
-    the row comes; then it is the row's correction.
+    Each row has a 1 in an additional column of its own. The weight of that column is 0 until
+    the row is presented; then it is the row's correction.
 
     Parameters
     ----------
     shape : tuple (N, A)
-        Of the features of the largest window.
+        Shape of the features of the largest window.
     """
 
     def __init__(self, shape: tuple[int, int]) -> None:
@@ -39,16 +39,16 @@ class MarkingPass:
             shuffle=False,
             learning_rate="constant",
             eta0=1.0,
-            # A seed would be spread over a new generator's state in every call.
+            # With a seed, every call would set up a new generator.
             random_state=np.random.RandomState(0),
         )
-        # It learns nothing from a row of zeros but how many columns there are. Labels are
-        # floats, which NumPy sorts faster than booleans to see which occur.
+        # From a row of zeros it learns only the number of columns. Labels are floats, among
+        # which NumPy finds the distinct ones faster than among booleans.
         nothing = sparse.csr_array((1, sum(shape)))
         self._learner.partial_fit(nothing, [1.0], classes=[-1.0, 1.0])
 
     def seen(self, inputs: Inputs, rows: Integers) -> Features:
-        """Return rows as it takes them: see :class:`.Solver`."""
+        """Return rows in the form that it takes: see :class:`.Solver`."""
         return inputs.gathered(rows)
 
     def answer(self, features: Features, amounts: Floats, weight: Floats, n_epochs: int) -> Answers:
@@ -70,7 +70,7 @@ class MarkingPass:
         return corrections[: len(amounts)] != 0
 
     def _marked(self, features: Features) -> sparse.csr_array:
-        """Return rows with a 1 in a column of its own beside each."""
+        """Return rows, each with a 1 in an additional column of its own."""
         n_rows, n_features = features.shape
         n_columns = self._n_features + self._capacity
         if isinstance(features, np.ndarray):
@@ -81,14 +81,14 @@ class MarkingPass:
         else:
             own = n_features + np.arange(n_rows)
             marked = with_numbers(features, own, 1.0, n_columns)
-        # The learner takes no longer column numbers.
+        # The learner takes no wider column numbers.
         marked.indices = marked.indices.astype(np.int32, copy=False)
         marked.indptr = marked.indptr.astype(np.int32, copy=False)
         return marked
 
     @cached_property
     def _columns(self) -> Integers:
-        """The columns where the numbers of dense rows stand, each row with its 1."""
+        """The column numbers of dense rows, each row with its 1."""
         columns = np.empty((self._capacity, self._n_features + 1), dtype=np.int32)
         columns[:, :-1] = np.arange(self._n_features)
         columns[:, -1] = self._n_features + np.arange(self._capacity)

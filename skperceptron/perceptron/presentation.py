@@ -17,24 +17,24 @@ from .inputs import Features, Inputs, RowsInPlace
 from .library_pass import MarkingPass
 from .visiting_pass import VisitingPass
 
-#: Numbers of a window of dense rows (16 MB).
+#: Largest number of elements in a window of dense rows (16 MB).
 LARGE_WINDOW = 2**21
 
-#: Rows of a window, at most: to prepare one takes as long as to present 1000. Few rows are
-#: presented for several epochs in one window.
+#: Largest number of rows in a window; to prepare one takes as long as to present 1000 rows. If
+#: rows are few, a window holds several epochs.
 LARGE_ROWS = 16_384
 
-#: Rows from which the slope of the probabilities is found.
+#: Largest number of rows used to find the slope of the probabilities.
 SAMPLE = 10_000
 
-#: Right answers, of all response units, that are held at a time (32 MB).
+#: Largest number of right answers, all response units together, held at a time (32 MB).
 ANSWERS = 2**22
 
 
-#: Positions of rows; a slice if they follow each other.
+#: Positions of rows; a slice if they are consecutive.
 Chosen: TypeAlias = "Integers | slice"
 
-#: Features of rows, and by how much each corrects.
+#: Features of rows, and the amounts by which they correct each unit.
 Content: TypeAlias = "tuple[Features | RowsInPlace, Floats]"
 
 
@@ -45,7 +45,7 @@ class Presentation:
     Attributes
     ----------
     inputs : GivenInputs or ComputedInputs
-        Of the response units, for all row numbers.
+        Inputs of the response units, for all rows of X.
     rows : ndarray of int of shape (N,)
     codes : ndarray of int of shape (N,)
         The right classes.
@@ -61,7 +61,7 @@ class Presentation:
 
     @property
     def n_responses(self) -> int:
-        """Response units (C): two classes share one."""
+        """The number of response units (C): two classes share one."""
         return 1 if self.n_classes == 2 else self.n_classes
 
     def _signs_of(self, chosen: Chosen) -> Floats:
@@ -70,19 +70,19 @@ class Presentation:
         return np.where(self.codes[chosen][:, np.newaxis] == units, 1.0, -1.0)
 
     def _amounts_of(self, chosen: Chosen) -> Floats:
-        """Return by how much each of some rows corrects each unit that errs, (n, C)."""
+        """Return the amounts by which some rows correct each unit that errs, (n, C)."""
         if len(self.rows) * self.n_responses > ANSWERS:
             return self._signs_of(chosen) * self.weights[chosen, np.newaxis]
         return self._amounts[chosen] if isinstance(chosen, slice) else self._amounts.take(chosen, 0)
 
     @cached_property
     def _amounts(self) -> Floats:
-        """What a correction adds of each row to each unit, (N, C)."""
+        """The amounts by which all rows correct each unit that errs, (N, C)."""
         return self._signs_of(slice(None)) * self.weights[:, np.newaxis]
 
     @cached_property
     def solver(self) -> Solver:
-        """What presents rows: compiled code of our own, or, where there is none, of others."""
+        """The solver: our compiled code or, if that is not used, scikit-learn's."""
         if way() is not Way.NUMPY:
             return VisitingPass()
         return MarkingPass((self._window_length, self.inputs.n_inputs))
@@ -90,20 +90,20 @@ class Presentation:
     def present_epochs(
         self, units: ErrorCorrection, rng: np.random.RandomState | None, at_once: int
     ) -> list[int]:
-        """Present each row in one epoch or several, but in none after one without a mistake.
+        """Present each row once per epoch, up to the first epoch without a mistake.
 
         Parameters
         ----------
         units : ErrorCorrection
         rng : RandomState or None
-            Where the order of each epoch comes from; None is for rows as they are given.
+            Generator of the order of each epoch; None keeps the given order.
         at_once : int
             Largest number of epochs.
 
         Returns
         -------
         list of int
-            The mistakes of each epoch.
+            Number of mistakes in each epoch.
         """
         n_epochs = min(at_once, self._window_length // len(self.rows))
         if n_epochs <= 1:
@@ -115,7 +115,7 @@ class Presentation:
             order = np.concatenate([self._order(rng) for _ in range(n_epochs)])
         mistakes = units.present(*self._content(order), n_epochs)
         if rng is not None and len(mistakes) < n_epochs:
-            # What was drawn for epochs that did not take place is drawn again by what follows.
+            # Take back the draws for epochs that did not take place.
             rng.set_state(before)
             for _ in mistakes:
                 self._order(rng)
@@ -125,7 +125,7 @@ class Presentation:
         return rng.permutation(len(self.rows))
 
     def present_all(self, units: ErrorCorrection, rng: np.random.RandomState | None) -> int:
-        """Present each row once, in random order if there is an `rng`; count the mistakes."""
+        """Present each row once, in random order if there is an `rng`; return the mistakes."""
         windows = self._windows(None if rng is None else self._order(rng))
         return sum(sum(units.present(*self._content(window))) for window in windows)
 
@@ -150,11 +150,11 @@ class Presentation:
         return responses, self._signs_of(chosen), self.weights[chosen]
 
     def _content(self, chosen: Chosen) -> Content:
-        """Return features of a window, and by how much each row corrects."""
+        """Return the features of a window, and the amounts by which its rows correct each unit."""
         return self.solver.seen(self.inputs, self.rows[chosen]), self._amounts_of(chosen)
 
     def _windows(self, order: Integers | None = None) -> Iterator[Chosen]:
-        """Yield portions of an order; in the order given, if there is none."""
+        """Yield the rows of each window, in an order or, without one, as they are given."""
         length = self._window_length
         for start in range(0, len(self.rows), length):
             window = slice(start, start + length)
@@ -169,17 +169,17 @@ class Presentation:
 
 
 def check_sizes(X: Any, weights: Floats, has_constant: bool, n_terms: int) -> None:
-    """Refuse rows whose inner products, by which mistakes are found, overflow or vanish.
+    """Refuse rows whose inner products, by which mistakes are found, might overflow or vanish.
 
     Parameters
     ----------
     X : {ndarray, CSR matrix} or None
-        None is for inputs that are 0 or 1.
+        None if the inputs are associative units, which are 0 or 1.
     weights : ndarray of shape (N,)
     has_constant : bool
-        Whether an input may be 1 besides.
+        Whether an input other than those in X may be 1.
     n_terms : int
-        How often, at most, a row may be added to the weights, times the number of inputs.
+        Largest number of times that a row is added to the weights, times the number of inputs.
     """
     largest = float(has_constant)
     if X is not None:
@@ -200,6 +200,6 @@ def check_sizes(X: Any, weights: Floats, has_constant: bool, n_terms: int) -> No
 
 
 def rows_as_given(weights: Floats) -> tuple[Integers, Floats]:
-    """Return the rows that count, and their weights."""
+    """Return the rows with a positive weight, in order, and their weights."""
     kept = np.flatnonzero(weights)
     return kept, weights[kept]

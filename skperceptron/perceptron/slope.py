@@ -12,8 +12,8 @@ from scipy.optimize import brentq
 from ..engine.arrays import Floats
 from ..losses import CategoricalLogLoss
 
-#: Slopes between which one is sought, for responses of size 1 at most: none makes a probability
-#: underflow.
+#: Slopes between which the best one is searched, for responses of at most 1 in size. None of them
+#: makes a probability underflow.
 SLOPES = np.geomspace(1e-3, 300.0, 12).tolist()
 
 
@@ -23,7 +23,7 @@ def slope_of(responses: Floats, signs: Floats, weights: Floats, n_classes: int) 
     Parameters
     ----------
     responses : ndarray of shape (N, C)
-        Changed.
+        Overwritten.
     signs : ndarray of shape (N, C)
         The right answers, 1 or -1.
     weights : ndarray of shape (N,)
@@ -33,13 +33,13 @@ def slope_of(responses: Floats, signs: Floats, weights: Floats, n_classes: int) 
     if not size > 1 / np.finfo(size.dtype).max:
         return 1.0
     responses /= size
-    # As if each class had been met once more than it was.
+    # As if each class had occurred once more than it did.
     smoothing = n_classes / (len(signs) + n_classes)
     weighted = responses * (weights / weights.sum())[:, np.newaxis]
     link: Callable[..., Any]
     if responses.shape[1] == 1:
-        # The sigmoid is (1 + tanh(z / 2)) / 2, and NumPy's tanh takes a third of its time. What is
-        # found here is twice as large as with the sigmoid.
+        # The sigmoid is (1 + tanh(z / 2)) / 2, and NumPy's tanh takes a third of its time. The
+        # derivative is twice as large as with the sigmoid.
         factor, link, targets = 0.5, np.tanh, (1 - smoothing) * signs
     else:
         factor, link = 1.0, CategoricalLogLoss().inverse_link

@@ -1,4 +1,4 @@
-"""What a fitted network asks of a target, answered for response units with a threshold."""
+"""The target of a fitted network whose response units have a threshold."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from ..engine.arrays import Floats
 from ..engine.operators import OperatorGraph, Value
 
-#: Responses times slope that are as far from zero as need be: their sigmoids are 0 or 1.
+#: Largest size of responses times slope: from there on, sigmoids are 0 or 1 anyway.
 FAR = 1e4
 
 
@@ -18,7 +18,7 @@ class Threshold:
     ----------
     n_responses : int
     slope : float, default=1.0
-        By which responses are multiplied for probabilities.
+        Factor by which responses are multiplied for probabilities.
     """
 
     needs_float64 = True
@@ -29,17 +29,17 @@ class Threshold:
 
     @property
     def link_name(self) -> str:
-        """The name of what turns responses into an answer."""
+        """The name of the function that turns responses into an answer."""
         return "threshold" if self._n_responses == 1 else "argmax"
 
     def linked(self, raw: Floats) -> Floats:
-        """Return a one for each unit whose answer counts, else a zero; both are (N, C)."""
+        """Return 1 for a unit that fires or, of several, responds most, else 0; both are (N, C)."""
         if raw.shape[1] == 1:
             return (raw > 0).astype(raw.dtype)
         return np.eye(raw.shape[1])[raw.argmax(axis=1)]
 
     def link_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
-        """Return what ``linked`` does, told in ONNX's operators."""
+        """Return what ``linked`` does, in ONNX operators."""
         if self._n_responses == 1:
             return graph.as_numbers(raw > 0)
         codes = graph.op("ArgMax", raw, axis=1, keepdims=0)
@@ -52,7 +52,7 @@ class Threshold:
         return graph.op("ArgMax", raw, axis=1, keepdims=0)
 
     def decision_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
-        """Return responses with a column for each class; of two, the first is minus the second."""
+        """Return responses with a column per class; of two, the first is minus the second."""
         return raw * np.array([[-1.0, 1.0]]) if self._n_responses == 1 else raw
 
     def probabilities_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
@@ -63,9 +63,9 @@ class Threshold:
         return graph.op("Softmax", scaled, axis=-1)
 
     def fold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
-        """Return both as they are: there are no other units."""
+        """Return both unchanged: y has no units to convert to."""
         return weight, bias
 
     def unfold(self, weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
-        """Return both as they are."""
+        """Return both unchanged."""
         return weight, bias

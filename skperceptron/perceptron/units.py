@@ -12,7 +12,7 @@ from ..activations import Heaviside
 from ..engine import Network, multilayer_perceptron
 from ..engine.arrays import Floats, Integers
 
-#: Rows from which thresholds are found.
+#: Largest number of rows used to find thresholds.
 SAMPLE = 10_000
 
 
@@ -20,7 +20,7 @@ SAMPLE = 10_000
 def wire(n_features: int, n_associative: int, n_responses: int) -> Network:
     """Return the network from sensory through associative to response units.
 
-    It knows nothing but shapes: fits of one shape share it.
+    It depends on shapes only: fits of equal shapes share it.
     """
     hidden = [n_associative] if n_associative else []
     return multilayer_perceptron(n_features, hidden, n_responses, [[Heaviside()]] * len(hidden))
@@ -39,11 +39,11 @@ def drawn_units(
     ----------
     X : {ndarray, CSR matrix} of shape (N, D)
     rows : ndarray of int, shape (n,)
-        Those that count.
+        The rows to use.
     weights : ndarray of shape (n,)
-        Of these rows.
+        Weights of these rows.
     shape : tuple of int
-        The numbers of units, and of connections of each.
+        Number of units, and of connections per unit.
     rng : RandomState
 
     Returns
@@ -67,7 +67,7 @@ def drawn_units(
 def _split(sums: Floats, weights: Floats, share: float) -> float:
     """Return a threshold below which about the given share of the rows' weight lies.
 
-    It stands halfway between two neighbouring values, so that there are rows on both
+    It lies halfway between two neighbouring values, so that there are rows on both
     sides of it unless all values are equal.
     """
     values, inverse = np.unique(sums, return_inverse=True)
@@ -76,5 +76,5 @@ def _split(sums: Floats, weights: Floats, share: float) -> float:
     below = np.cumsum(np.bincount(inverse, weights=weights))[:-1]
     i = np.abs(below / weights.sum() - share).argmin()
     middle = values[i] + (values[i + 1] - values[i]) / 2
-    # Between two neighbouring floats there is no middle.
+    # Two adjacent floats have no number between them.
     return float(middle if middle > values[i] else values[i + 1])

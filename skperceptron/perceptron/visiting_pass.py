@@ -1,4 +1,4 @@
-"""Error correction by the C extension: rows one after another, where they are."""
+"""Error correction by the C extension: rows one after another, without a copy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class VisitingPass:
     """A :class:`.Solver` for windows of any length, dense or sparse."""
 
     def seen(self, inputs: Inputs, rows: Integers) -> RowsInPlace:
-        """Return rows as it takes them: see :class:`.Solver`."""
+        """Return rows in the form that it takes: see :class:`.Solver`."""
         return inputs.in_place(rows)
 
     def answer(
