@@ -1,8 +1,8 @@
-"""What values an option may have: rules, and the one check that all of them go through.
+"""Rules for the values that options may have, and the one check that applies them.
 
 An option is a parameter of an estimator, a component, a callback, a search or a function. Its
-rules are alternatives: a value that one of them allows is right. Only real numbers are numbers
-(``True``, texts and arrays are none), and only ``bool`` is a truth value.
+rules are alternatives: a value that one of them allows is valid. Only real numbers count as numbers
+(not ``True``, strings or arrays), and only Python's and NumPy's booleans as flags.
 """
 
 from __future__ import annotations
@@ -49,36 +49,36 @@ __all__ = [
     "speaks_for_itself",
 ]
 
-#: Characters of a value that a message shows.
+#: Largest number of characters of a value that a message shows.
 SHOWN = 200
 
-#: Integers from here on fit into no array's shape and no counter.
+#: Integers from this one on fit into no array shape and no counter.
 TOO_LARGE = 2**63
 
 
 class InvalidOption(ValueError, TypeError):
-    """A value that an option cannot have; its type or the value itself may be to blame."""
+    """The value of an option is invalid; the reason may be its type or the value itself."""
 
 
 class Rule:
-    """Base of all rules; its text, in messages, follows "must be"."""
+    """Base class of all rules; in messages, ``text`` follows "must be"."""
 
     def allows(self, value: Any) -> bool:
-        """Tell whether a value is right."""
+        """Tell whether a value is valid."""
         raise NotImplementedError
 
     @property
     def text(self) -> str:
-        """Describe the values that are right."""
+        """Describe the valid values."""
         raise NotImplementedError
 
 
-#: Alternatives; None allows None.
+#: Alternative rules; the rule None allows the value None.
 Rules = Sequence[Rule | None]
 
 
 def is_number(value: Any) -> bool:
-    """Tell whether a value is a real number that a float can hold; infinity and NaN are."""
+    """Tell whether a value is an integer below 2**63 in size or another real number, even inf."""
     if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
         return False
     if isinstance(value, Integral):
@@ -91,14 +91,14 @@ def is_number(value: Any) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """Return a number as Python's, since NumPy's small ones overflow; anything else as it is."""
+    """Return a number as Python's int or float, as NumPy's may overflow; else the value itself."""
     if not is_number(value):
         return value
     return int(value) if isinstance(value, Integral) else float(value)
 
 
 def is_immutable(value: Any) -> bool:
-    """Tell whether a value is text, a number or None, or a tuple of such: equal ones are alike."""
+    """Tell whether a value is a str, int, float, bool or None, or a tuple of such values."""
     kind = type(value)
     if kind is tuple:
         return all(map(is_immutable, value))
@@ -106,7 +106,7 @@ def is_immutable(value: Any) -> bool:
 
 
 def items_of(value: Any) -> list[Any] | None:
-    """Return the items of a list, tuple, range or array; None of anything else."""
+    """Return the items of a list, tuple, range or array; None for anything else."""
     if isinstance(value, list | tuple | range):
         return list(value)
     is_array = not isinstance(value, type) and hasattr(value, "__array__")
@@ -115,7 +115,7 @@ def items_of(value: Any) -> list[Any] | None:
 
 @dataclass(frozen=True)
 class Interval(Rule):
-    """A range of numbers; an infinite bound is never part of it.
+    """A range of finite numbers.
 
     Attributes
     ----------
@@ -123,7 +123,7 @@ class Interval(Rule):
     low_closed, high_closed : bool
         Whether the bounds are part of it.
     whole : bool
-        Whether a parameter must be an integer.
+        Whether a value must be an integer.
     """
 
     low: float = -np.inf
@@ -189,7 +189,7 @@ class Name(Rule):
 
 
 class Text(Rule):
-    """A text that is not empty."""
+    """A string that is not empty."""
 
     text = "a str that is not empty"
 
@@ -214,7 +214,7 @@ class Instance(Rule):
 
 @dataclass(frozen=True)
 class Function(Rule):
-    """A callable that is no class."""
+    """A callable that is not a class."""
 
     signature: str = ""
 
@@ -228,7 +228,7 @@ class Function(Rule):
 
 @dataclass(frozen=True)
 class Having(Rule):
-    """An object, no class, that has some methods."""
+    """An object, not a class, that has the given methods."""
 
     description: str
     methods: tuple[str, ...]
@@ -243,7 +243,7 @@ class Having(Rule):
 
 @dataclass(frozen=True)
 class Listing(Rule):
-    """A list, tuple, range or array of what some rules allow."""
+    """A list, tuple, range or array whose items are allowed by some rules."""
 
     of: Rules
     items: str
@@ -261,7 +261,7 @@ class Listing(Rule):
 
 
 class AnyNumber(Rule):
-    """A number; infinity and NaN are some."""
+    """A number; infinity and NaN are allowed."""
 
     text = "a float"
 
@@ -288,7 +288,7 @@ class Weights(Rule):
 
 
 class Precision(Rule):
-    """float32 or float64, by name or as NumPy's dtype."""
+    """float32 or float64, by name, as a type or as NumPy's dtype."""
 
     names = ("float32", "float64")
     text = "'float32', 'float64' (or a NumPy dtype of that name)"
@@ -311,19 +311,19 @@ VERBOSITY = (Flag(), Interval(0, low_closed=True, whole=True))
 
 
 def is_allowed(value: Any, rules: Rules) -> bool:
-    """Tell whether a value is right."""
+    """Tell whether one of the rules allows a value."""
     return any(value is None if rule is None else rule.allows(value) for rule in rules)
 
 
 def check_option(owner: str, name: str, value: Any, rules: Rules) -> None:
-    """Raise InvalidOption, in scikit-learn's words, unless one of the rules allows a value.
+    """Raise InvalidOption, worded as in scikit-learn, unless one of the rules allows a value.
 
     Parameters
     ----------
     owner : str
-        The public name of what has the option.
+        Public name of the class or function that has the option.
     name : str
-        Of the option.
+        Name of the option.
     value : object
     rules : sequence of Rule or None
     """
@@ -338,7 +338,7 @@ def check_option(owner: str, name: str, value: Any, rules: Rules) -> None:
 
 
 def shown(value: Any) -> str:
-    """Return a value as messages show it."""
+    """Return the text with which messages show a value."""
     try:
         text = repr(value)
     except ValueError:
@@ -348,7 +348,7 @@ def shown(value: Any) -> str:
 
 
 def _hint(value: Any, rules: Rules) -> str:
-    """Say what was probably meant."""
+    """Return a sentence on what was probably meant; empty if that is unclear."""
     if isinstance(value, list | tuple):
         lists = [rule for rule in rules if isinstance(rule, Listing)]
         return next(filter(None, (_hint(item, rule.of) for rule in lists for item in value)), "")
@@ -360,18 +360,18 @@ def _hint(value: Any, rules: Rules) -> str:
 
 
 def did_you_mean(given: Any, names: Sequence[str]) -> str:
-    """Return a sentence with the most similar name, or nothing if none is similar."""
+    """Return a sentence with the most similar name; empty if none is similar."""
     close = get_close_matches(given, names, n=1) if isinstance(given, str) else []
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
 class Checked(BaseEstimator):
-    """Base of what has options and is no estimator: parameters of ``__init__``, stored unchanged.
+    """Base of classes with options that are not estimators; ``__init__`` stores them unchanged.
 
     Attributes
     ----------
     rules : dict of str to sequence of Rule or None
-        What each parameter may be.
+        The rules of each parameter.
     """
 
     rules: ClassVar[Mapping[str, Rules]] = {}
@@ -381,7 +381,7 @@ class Checked(BaseEstimator):
         speak_for(cls, "__init__")
 
     def check_parameters(self) -> None:
-        """Raise ValueError, which is a TypeError too, if a parameter is not what it must be."""
+        """Raise InvalidOption if no rule allows the value of a parameter."""
         for name, rules in self.rules.items():
             self._check_parameter(name, rules)
 
@@ -389,18 +389,18 @@ class Checked(BaseEstimator):
         check_option(type(self).__name__, name, getattr(self, name), rules)
 
     def make_numbers_plain(self) -> None:
-        """Turn NumPy's numbers among the parameters into Python's, which do not overflow."""
+        """Turn NumPy's numbers among the parameters into Python's, as small types may overflow."""
         for name in self.rules:
             setattr(self, name, plain(getattr(self, name)))
 
 
 class ChecksOptions:
-    """Lets an estimator check its parameters by rules, where scikit-learn asks it to."""
+    """Mixin of estimators that check their parameters by rules when scikit-learn validates them."""
 
     _parameter_constraints: dict[str, Rules]
 
     def _validate_params(self) -> None:
-        """Raise InvalidOption if a parameter is not what it must be."""
+        """Raise InvalidOption if no rule allows the value of a parameter."""
         for name, rules in self._parameter_constraints.items():
             check_option(type(self).__name__, name, getattr(self, name), rules)
 
@@ -409,7 +409,7 @@ Class = TypeVar("Class", bound=type)
 
 
 def speak_for(cls: type, *names: str) -> None:
-    """Let Python name this class, not the base, where inherited methods are called wrongly."""
+    """Let Python's errors on wrong calls of inherited methods name this class, not its base."""
     for name in names:
         inherited = next((vars(b)[name] for b in cls.__mro__ if name in vars(b)), None)
         renamed = None if name in vars(cls) else _renamed(inherited, f"{cls.__qualname__}.{name}")
@@ -418,7 +418,7 @@ def speak_for(cls: type, *names: str) -> None:
 
 
 def speaks_for_itself(cls: Class) -> Class:
-    """Do so for all public methods of bases that are not scikit-learn's."""
+    """Apply ``speak_for`` to ``__init__`` and all public methods, except scikit-learn's."""
     bases = [
         base for base in cls.__mro__ if not base.__module__.startswith(("sklearn.", "builtins"))
     ]
@@ -430,7 +430,7 @@ def speaks_for_itself(cls: Class) -> Class:
 def _renamed(method: Any, qualified: str) -> Any:
     """Return a copy of a method under another name; None if it is not written in Python."""
     if hasattr(method, "fn") and hasattr(method, "check"):
-        # What ``available_if`` has made.
+        # A descriptor made by ``available_if``.
         descriptor = copy(method)
         descriptor.fn = _renamed(method.fn, qualified)
         return descriptor
