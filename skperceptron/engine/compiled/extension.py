@@ -1,7 +1,7 @@
-"""The extension module, where there is one that fits.
+"""The extension module, if there is one that fits.
 
-A checkout keeps what was compiled from an earlier version of ``_steps.c`` until it is installed
-again. Such a module counts as missing: fits run as NumPy's calls.
+A checkout keeps the module compiled from an earlier version of ``_steps.c`` until it is installed
+again. Such a module counts as missing: fits then run as NumPy calls.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Any
 
 from .layout import LOOPS, VERSION, WIDTH
 
-#: What there is, in words.
+#: The state of the extension module, in words.
 AVAILABLE, MISSING = "available", "not available"
 STALE = "not available (compiled from another version: install skperceptron again)"
 
 
 def loaded() -> tuple[Any, str]:
-    """Return the extension module, or None, and in words what there is.
+    """Return the extension module, or None, and its state in words.
 
-    There is none if the package was installed without a compiler, or for another kind of Python.
+    It is missing if the package was installed without a compiler, or for another kind of Python.
     """
-    # An address has to fit into a word of NumPy's.
+    # On 32-bit systems, an address may not fit into NumPy's signed intp.
     if sys.maxsize <= 2**32:
         return None, MISSING
     try:
@@ -33,7 +33,7 @@ def loaded() -> tuple[Any, str]:
 
 
 def fits(module: Any) -> bool:
-    """Tell whether a module has the loops that tables name, and reads rows as they are written."""
+    """Tell whether a module has all loops, and reads rows in the layout that ``layout`` writes."""
     numbers = getattr(module, "VERSION", None), getattr(module, "ROW_WORDS", None)
     return numbers == (VERSION, WIDTH) and set(module.own_loops()) >= LOOPS
 

@@ -1,7 +1,7 @@
-"""Whole updates of optimisers: lists of calls for NumPy, one pass over the vectors for tables.
+"""Whole optimiser updates: as lists of NumPy calls, or, in tables, as one pass over the vectors.
 
-Vectors are (K, n), or (n,) of a single member; coefficients are (K, 1), or 0-d. The gradient is
-used up. Both forms have the same bits.
+Vectors are (K, n), or (n,) for a single member; coefficients are (K, 1), or 0-d. NumPy's calls
+overwrite the gradient. Both forms give the same bits.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ Vectors = Sequence[Floats]
 
 
 def adam_calls(vectors: Vectors, coefficients: Vectors) -> list[Call]:
-    """List what Adam does with parameters, gradient, first and second moment.
+    """List the calls of Adam, on parameters, gradient, first and second moment.
 
-    A fifth vector, of AMSGrad, holds the largest second moment so far, and takes its place.
+    A fifth vector, for AMSGrad, holds the largest second moments so far, and is used instead.
     """
     parameters, gradient, m, v, *largest = vectors
     beta_1, beta_2, epsilon, step_size = coefficients
@@ -39,7 +39,7 @@ def adam_calls(vectors: Vectors, coefficients: Vectors) -> list[Call]:
 
 
 def sgd_calls(vectors: Vectors, coefficients: Vectors) -> list[Call]:
-    """List what gradient descent does with parameters, gradient and velocity."""
+    """List the calls of gradient descent, on parameters, gradient and velocity."""
     parameters, _, velocity = vectors
     return [
         *_velocity_calls(vectors, coefficients),
@@ -60,7 +60,7 @@ def nesterov_calls(vectors: Vectors, coefficients: Vectors) -> list[Call]:
 
 
 def _velocity_calls(vectors: Vectors, coefficients: Vectors) -> list[Call]:
-    """List what turns the gradient into a step, and the velocity into its moving sum."""
+    """List the calls that multiply the gradient by the rate and update the velocity with it."""
     _, gradient, velocity = vectors
     learning_rate, momentum = coefficients
     return [
@@ -70,22 +70,22 @@ def _velocity_calls(vectors: Vectors, coefficients: Vectors) -> list[Call]:
     ]
 
 
-# One call each, which tables know by these functions.
+# The same as a single call each. Tables recognise these functions.
 
 
 def adam(vectors: Vectors, coefficients: Vectors) -> None:
-    """Let Adam make a step."""
+    """Take a step of Adam."""
     for call in adam_calls(vectors, coefficients):
         call()
 
 
 def sgd(vectors: Vectors, coefficients: Vectors) -> None:
-    """Let gradient descent with momentum make a step."""
+    """Take a step of gradient descent with momentum."""
     for call in sgd_calls(vectors, coefficients):
         call()
 
 
 def nesterov(vectors: Vectors, coefficients: Vectors) -> None:
-    """Let gradient descent with Nesterov's momentum make a step."""
+    """Take a step of gradient descent with Nesterov's momentum."""
     for call in nesterov_calls(vectors, coefficients):
         call()

@@ -1,7 +1,7 @@
 """A row of a table: one inner loop with its operands, as the C code reads it.
 
-The order of the fields is that of ``Row`` in ``_steps.c``; each is as wide as a pointer.
-Whoever changes what a field or a loop of the C code means raises ``VERSION`` in both files.
+Its fields are written in the order of ``Row`` in ``_steps.c``; each is as wide as a pointer.
+When the meaning of a field or of a loop in C changes, raise ``VERSION`` in both files.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-#: Of this description; ``_steps.c`` has the same.
+#: Version of this layout; ``_steps.c`` has the same.
 VERSION = 5
 
 #: Loops of our own in ``_steps.c``; most exist for doubles, "_d", and floats, "_f".
@@ -20,23 +20,23 @@ LOOPS = {"gather", "gather_narrow", "gather_widen", "narrow", "widen"} | {
     f"{name}_{dtype}" for name in (*_FOR_BOTH, *_UPDATES) for dtype in "df"
 }
 
-#: Operands that a row has at most, sizes that a loop reads, and their strides.
+#: Largest numbers of operands of a row, and of sizes and strides that a loop reads.
 OPERANDS, DIMS, STEPS = 5, 4, 9
 
-#: Where in a row stands whether threads wait for each other before they treat it.
+#: Index of the word that tells whether threads wait for each other before they run the row.
 WAITS = 8
 
-#: Where the addresses stand, and by how much they move from step to step.
+#: Words that hold the addresses, and by how many bytes they move from step to step.
 ADDRESSES = slice(11, 11 + OPERANDS)
 BY_STEP = slice(ADDRESSES.stop, ADDRESSES.stop + OPERANDS)
 
-#: Words of a row.
+#: Number of words in a row.
 WIDTH = BY_STEP.stop + 4 * OPERANDS + DIMS + STEPS
 
-#: Words of what the threads of a team share, and where the words stand that it begins with.
+#: Number of words that the threads of a team share, and the indices of two of them.
 TEAM_WORDS, N_THREADS, STOPPED = 64, 0, 48
 
-#: Elements from which on it pays to divide a row among threads.
+#: Number of elements from which it pays to divide a row among threads.
 WORTH_DIVIDING = 4_096
 
 #: Addresses of an inner loop and of its data.
@@ -51,32 +51,32 @@ class Row:
     ----------
     loop : tuple of int
     addresses : sequence of int
-        Of each operand: in the first step, of member 0 of the stack.
+        Of each operand, in the first step and for member 0 of the stack.
     dims, steps : sequence of int
-        What the loop reads: sizes, and strides in bytes.
+        The sizes, and the strides in bytes, that the loop reads.
     work : int
-        About how many elements it treats.
+        Approximate cost for one member, in elements.
     by_member : sequence of int
         By how many bytes each operand moves from member to member.
     outer : sequence of (int, sequence of int)
-        Up to two nested repetitions: how many, and by how much each operand moves.
+        Up to two nested repetitions: how many, and by how many bytes each operand moves.
     axis : int or None
-        Which of the sizes threads may divide: each then treats a part of the operands. None, if
-        one thread has to do it all.
+        Index of the size that threads may divide: each then computes a part. None if one thread
+        has to do it all.
     by_part : sequence of int
         By how many bytes each operand moves along this axis.
     can_be_split : bool
-        Whether it treats elements one by one, so that any part of them can be treated alone.
+        Whether it is elementwise, so that any part of the elements can be computed separately.
     written : sequence of int
-        Which operands a row writes that can be split.
+        Indices of the operands that are written; only valid if the row can be split.
     owners : tuple of ndarray
-        The array that the memory of each operand belongs to; they live as long as the row.
+        The array that owns the memory of each operand; they live as long as the row.
     members : tuple of int
-        Those that it concerns: the first, and one behind the last.
+        Those that it concerns: the first, and one past the last.
     by_step : sequence of int
         By how many bytes each operand moves from step to step.
     group : int
-        How many rows, this one being the first, are run block by block.
+        How many rows, starting with this one, are run block by block; 0 if none are.
     """
 
     loop: Loop

@@ -1,8 +1,8 @@
-"""Programs: what many like steps do, as tables that compiled code runs and calls of Python.
+"""Programs: many similar steps, as tables that compiled code runs and calls left to Python.
 
-A program is made from the lists of calls of the first, the second and the last step. What differs
-between them are operands that move evenly, which is checked. A program owns every array whose
-address its tables hold.
+A program is made from the lists of calls of the first, the second and the last step. They may
+differ in operands only, which must move equally far in every step; this is checked. A program
+keeps every array alive whose address its tables hold.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from .team import Team
 #: Elements above which neighbouring rows are run block by block: BLOCK of ``_steps.c``.
 BLOCK = 1_024
 
-#: What belongs to a call beside arrays, and tells by comparison that it is the same.
+#: Types of arguments, other than arrays, for which equality means that two calls are the same.
 COMPARED = (int, float, str, np.generic, MethodType, BuiltinMethodType)
 
-#: Lists the calls of a step; two steps' lists differ in operands only.
+#: Takes the number of a step, returns its calls; those of two steps differ in operands only.
 Listing = Callable[[int], Sequence[Call]]
 
 
 class Part(Protocol):
-    """Some neighbouring calls of all steps."""
+    """Some consecutive calls of each step."""
 
     def run(self, taken: Integers, first: int, last: int, start: int) -> None:
-        """Take the steps from ``first`` of a window on, before ``last``.
+        """Take the steps ``first`` to ``last - 1`` of a window.
 
         Parameters
         ----------
@@ -55,7 +55,7 @@ class Table:
     ----------
     rows : list of Row
     of_epoch : list of bool
-        Which rows count steps from the beginning of the epoch, not of the window.
+        Which rows count steps from the start of the epoch, not of the window.
     """
 
     def __init__(self, rows: Sequence[Row], of_epoch: Sequence[bool]) -> None:
@@ -80,13 +80,13 @@ class Table:
 
 
 class PythonCall:
-    """A call that stays Python's, one for each step.
+    """A call that is left to Python, with one callable per step.
 
     Parameters
     ----------
     calls : sequence of callable
     of_epoch : bool
-        Whether they stand for the steps of an epoch, not of a window.
+        Whether they belong to the steps of an epoch, not of a window.
     """
 
     def __init__(self, calls: Sequence[Call], of_epoch: bool) -> None:
@@ -101,16 +101,16 @@ class PythonCall:
 
 @dataclass(frozen=True)
 class Section:
-    """Some neighbouring calls of each step.
+    """Some consecutive calls of each step.
 
     Attributes
     ----------
     listing : callable
-        Lists the calls of a step that it is told the number of.
+        Takes the number of a step, returns the list of its calls.
     n_steps : int
-        How many there are at most.
+        Largest number of steps.
     of_epoch : bool, default=False
-        Whether they are counted from the beginning of an epoch, not of a window.
+        Whether steps are counted from the start of an epoch, not of a window.
     """
 
     listing: Listing
@@ -119,26 +119,26 @@ class Section:
 
 
 class Program:
-    """Steps of some members, all of them alike.
+    """Similar steps of some members of a stack.
 
     Parameters
     ----------
     sections : sequence of Section
-        What a step consists of.
+        The calls of a step, in order.
     n_steps : int
-        How many steps of a window there are at most.
+        Largest number of steps in a window.
     n_members : int
-        How many take these steps (K).
+        How many members take these steps (K).
     team : Team, default=None
-        The threads that take the steps together, unless they have calls of Python's between; None
-        is the calling thread alone.
+        The threads that take the steps together, unless calls are left to Python; None is the
+        calling thread alone.
 
     Attributes
     ----------
     n_python_calls : int
         How many calls of a step are left to Python.
     team : Team or None
-        The threads that take the steps.
+        The threads that do take the steps together, if any.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class Program:
         self.team = team if isinstance(self._whole, Table) else None
 
     def run(self, taken: Integers, first: int, last: int, start: int) -> None:
-        """Take the steps from ``first`` of a window on, before ``last``: see :class:`Part`."""
+        """Take the steps ``first`` to ``last - 1`` of a window: see :class:`Part`."""
         if isinstance(self._whole, Table):
             self._whole.run(taken, first, last, start, self.team)
             return
@@ -173,7 +173,7 @@ class Program:
 
 
 def _joined(found: Sequence[tuple[list[Row] | Sequence[Call], bool]]) -> Sequence[Part]:
-    """Let neighbouring rows become one table."""
+    """Join consecutive rows in tables."""
     parts: list[Part] = []
     rows: list[tuple[Row, bool]] = []
 
@@ -201,7 +201,7 @@ class _Encoder:
         self._constants: dict[Any, Any] = {}
 
     def encoded(self, listing: Listing, n_steps: int) -> list[list[Row] | tuple[Call, ...]]:
-        """Return rows for each call in a step's list, or the call itself of each step."""
+        """Return for each call in a list its rows or, if it has none, the calls of all steps."""
         listed = [listing(t) for t in sorted({0, min(1, n_steps - 1), n_steps - 1})]
         found: list[list[Row] | tuple[Call, ...]] = []
         others: list[Sequence[Call]] | None = None
@@ -216,7 +216,7 @@ class _Encoder:
 
     def _rows_of(self, call: Call) -> Rows:
         if id(call) not in self._known:
-            # The call is kept: another one might get its id.
+            # The call is kept alive: otherwise, a later one might get its id.
             self._known[id(call)] = self._encoded(call), call
         return self._known[id(call)][0]
 
@@ -227,20 +227,20 @@ class _Encoder:
         try:
             rows = encode(call, last - first, self._constants)
         except (AttributeError, LookupError, TypeError, ValueError):
-            # Operands that no check has expected: NumPy, or Python, may know what to do with them.
+            # No check expects these operands: they are left to NumPy or Python.
             return None
         if rows is None:
             return None
         for row in rows:
             row.members = first, last
             if first and row.by_member:
-                # Addresses are those of member 0 of the stack.
+                # A row holds the addresses of member 0 of the stack.
                 moves = zip(row.addresses, row.by_member, strict=True)
                 row.addresses = [address - first * move for address, move in moves]
         return rows
 
     def _moving(self, calls: Sequence[Call], n_steps: int) -> Rows:
-        """Return rows for the same call of the first, the second and the last step."""
+        """Return rows for a call, given its forms in the first, the second and the last step."""
         rows = self._rows_of(calls[0])
         if rows is None or all(call is calls[0] for call in calls):
             return rows
@@ -255,7 +255,7 @@ class _Encoder:
 
 
 def _operands_of(call: Any) -> list[Any]:
-    """Return all that a bound call is made of."""
+    """Return the function, the members and all operands of a bound call."""
     bound = getattr(call, "table_form", call)
     if not isinstance(bound, partial):
         return []
@@ -268,8 +268,8 @@ def _operands_of(call: Any) -> list[Any]:
 def _moves(operands: Sequence[Sequence[Any]], n_steps: int) -> dict[int, int] | None:
     """Return by how many bytes operands move from step to step, by the id of their memory's owner.
 
-    None, if calls differ in anything else, or if parts of one array do not move all alike: then
-    they might meet in one step and not in another.
+    None if calls differ in anything else, or if parts of one array move by different distances:
+    they might then overlap in one step but not in another.
 
     Parameters
     ----------
@@ -297,12 +297,12 @@ def _is_same(x: Any, y: Any) -> bool:
     return x is y or (isinstance(x, COMPARED) and type(x) is type(y) and bool(x == y))
 
 
-#: Owner, address, stride, and moves by step and by member.
+#: Id of the owner, address, stride, and moves by step and by member.
 Operand = tuple[int, int, int, int, int]
 
 
 def _in_blocks(rows: Sequence[Row], of_epoch: Sequence[bool]) -> Sequence[Row]:
-    """Let neighbours that run along the same elements be treated block by block."""
+    """Group consecutive rows over the same elements, to be run block by block."""
     found: list[Row] = []
     vectors = [_operands(row) if row.can_be_split else [] for row in rows]
     i = 0
@@ -324,7 +324,7 @@ def _in_blocks(rows: Sequence[Row], of_epoch: Sequence[bool]) -> Sequence[Row]:
 
 
 def _done_alone(rows: Sequence[Row]) -> list[int]:
-    """Return the places of rows that one thread of a team treats right after others of its own."""
+    """Return the indices of undivided rows after undivided ones: threads need not wait there."""
     found = []
     is_alone = False
     i = 0
@@ -337,7 +337,7 @@ def _done_alone(rows: Sequence[Row]) -> list[int]:
 
 
 def _run_along(row: Row, later: Row) -> bool:
-    """Tell whether two rows treat the same many elements of the same members one by one."""
+    """Tell whether two rows are elementwise, with the same members and length, above BLOCK."""
     if not (row.can_be_split and later.can_be_split):
         return False
     return row.dims[0] == later.dims[0] > BLOCK and row.members == later.members
@@ -346,8 +346,8 @@ def _run_along(row: Row, later: Row) -> bool:
 def _may_alternate(
     row: Row, first: Sequence[Operand], later: Row, second: Sequence[Operand]
 ) -> bool:
-    """Tell whether two rows, with these operands, may treat one block after another."""
-    # What one of them writes the other must meet at the same elements or not at all.
+    """Tell whether two rows, with these operands, may take turns block by block."""
+    # What one row writes, the other must use at the same elements or not at all.
     length = row.dims[0]
     return all(_meet_evenly(first[w], x, length) for w in row.written for x in second) and all(
         _meet_evenly(second[w], x, length) for w in later.written for x in first

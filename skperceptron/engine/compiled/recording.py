@@ -1,9 +1,9 @@
 """Plain methods that do nothing but arithmetic, turned into lists of bound calls.
 
-``recorded`` calls a method with arrays that note down what is to be done with them, and do nothing.
-That is right for methods that do the same whatever the numbers are: the classes of this package
-say so with ``records = True``, and a user's class may. A method that looks at a number, or does
-something that cannot be noted down, is not recorded.
+``recorded`` calls a method with arrays that record operations instead of computing them. This is
+right for methods whose operations do not depend on the numbers: classes of this package say so
+with ``records = True``, and users' classes may. A method that reads a number, or does something
+that cannot be recorded, stays as it is.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ Array = NDArray[Any]
 
 
 class NotRecordable(Exception):
-    """A method does something that cannot be repeated from notes."""
+    """A method does something that cannot be recorded."""
 
 
 class Tape:
-    """What has been noted down.
+    """The calls recorded so far.
 
     Parameters
     ----------
     constants : dict
-        Arrays by their content: equal constants become one array.
+        Arrays by their content, so that equal constants become one array.
 
     Attributes
     ----------
@@ -46,28 +46,28 @@ class Tape:
         self._constants = constants
 
     def watch(self, x: Array) -> Recorder:
-        """Return an array in the same memory that notes down what is done with it."""
+        """Return a view of an array that records the operations on it."""
         found = x.view(Recorder)
         found.tape = self
         return found
 
     def note(self, function: Callable[..., Any], *operands: Any, out: Any) -> Recorder:
-        """Note down ``function(*operands, out=out)``."""
+        """Record ``function(*operands, out=out)``."""
         return self._append(partial(function, *map(self._read, operands), out=_plain(out)), out)
 
     def note_copy(self, x: Any, out: Any) -> Recorder:
-        """Note down ``np.copyto(out, x)``."""
+        """Record ``np.copyto(out, x)``."""
         return self._append(partial(np.copyto, _plain(out), self._read(x)), out)
 
     def note_reduction(self, ufunc: np.ufunc, x: Any, axis: int, out: Any, keep: bool) -> Recorder:
-        """Note down ``ufunc.reduce(x, axis, out=out, keepdims=keep)``."""
+        """Record ``ufunc.reduce(x, axis, out=out, keepdims=keep)``."""
         reduce: Any = ufunc.reduce
         call = partial(reduce, self._read(x), axis, None, _plain(out), keep)
         return self._append(call, out)
 
     def _append(self, call: Call, out: Any) -> Recorder:
         if not isinstance(out, Recorder):
-            # What is done with it later might escape us.
+            # Later operations on this array might not be recorded.
             raise NotRecordable
         self.calls.append(call)
         return out
@@ -75,7 +75,7 @@ class Tape:
     def _read(self, x: Any) -> Any:
         if not isinstance(x, np.ndarray) or isinstance(x, Recorder):
             return _plain(x)
-        # Nothing that is computed can be in it: the method has brought it along.
+        # This array holds no recorded result: it is a constant of the method.
         if x.nbytes > LARGEST_CONSTANT or x.dtype.char not in "df":
             raise NotRecordable
         if x.ndim == 0:
@@ -84,14 +84,14 @@ class Tape:
 
 
 class Recorder(np.ndarray[Any, Any]):
-    """An array that is told to do something, and notes it down instead."""
+    """An array that records operations instead of computing them."""
 
     tape: Tape
 
     def __array_finalize__(self, source: Any) -> None:
         if isinstance(source, Recorder):
             if self.base is None:
-                # Not a view: the content, which nobody has computed, would count.
+                # A copy, not a view: it would need content that has not been computed.
                 raise NotRecordable
             self.tape = source.tape
 
@@ -126,13 +126,13 @@ class Recorder(np.ndarray[Any, Any]):
         raise NotRecordable
 
     def fill(self, value: Any) -> None:
-        """Note down that all elements become a number."""
+        """Record that all elements are set to a number."""
         self.tape.note_copy(value, self)
 
     def _look(self, *args: Any, **options: Any) -> Any:
         raise NotRecordable
 
-    # Whatever reads or changes the content by another way than NumPy's functions.
+    # Methods that read or change the content without calling NumPy's functions.
     __bool__ = __float__ = __int__ = __index__ = __complex__ = _look
     __setitem__ = __iter__ = __contains__ = __reduce__ = _look
     item = tolist = tobytes = sort = argsort = put = partition = take = dot = _look
@@ -147,15 +147,15 @@ def _plain(x: Any) -> Any:
 def recorded(
     method: Callable[..., Any], operands: Sequence[Any], constants: dict[Any, Array]
 ) -> list[Call] | None:
-    """Return the calls that a method makes with these operands, or None.
+    """Return the calls that a method makes with these operands; None if it cannot be recorded.
 
     Parameters
     ----------
     method : callable
     operands : sequence
-        Arrays, or lists of arrays; anything else is handed on as it is.
+        Arrays, or lists of arrays; anything else is passed on unchanged.
     constants : dict
-        Holds the arrays that methods bring along.
+        Arrays that are constants of methods, by their content.
     """
     tape = Tape(constants)
 
@@ -167,6 +167,6 @@ def recorded(
     try:
         method(*map(watched, operands))
     except Exception:
-        # Whatever it is: called with numbers, the method shows it again.
+        # If this is an error, the method raises it again when it is called with numbers.
         return None
     return tape.calls

@@ -1,13 +1,13 @@
 """Bound calls of NumPy's functions, turned into rows of a table.
 
 ``encode`` reads a call, a ``functools.partial`` of a NumPy function and its operands, and returns
-rows that do the same with the same bits, or None where it does not know how: then the call stays
-Python's. It trusts nothing: shapes, dtypes, layouts and overlaps are checked as NumPy would, and
-whatever is unusual is left to NumPy.
+rows that give the same bits, or None if it does not know the call, which is then left to Python.
+It trusts nothing: shapes, dtypes, layouts and overlaps are checked as in NumPy, and unusual
+operands are left to NumPy.
 
-In a stack of n > 1 members, axis 0 of what a call writes is the member axis, and so is axis 0 of
-every operand with as many axes and n entries there. A row treats one member; the operands move on
-from member to member.
+In a stack of n > 1 members, axis 0 of the array that a call writes is the member axis, and so is
+axis 0 of every operand with equally many axes and n entries there. A row describes one member;
+for the others, its operands are moved.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from .recording import recorded
 Array = NDArray[Any]
 Rows = list[Row] | None
 
-#: How many of NumPy's comparisons of bytes may settle whether two arrays overlap.
+#: Limit of the effort (``max_work``) that NumPy makes to find whether two arrays overlap.
 OVERLAP_WORK: Any = 1_000
 
-#: Names of our own loops that write 1 and 0.
+#: Names of our own loops that compare and write 1 or 0.
 COMPARISONS: dict[Any, str] = {
     np.greater: "greater",
     np.greater_equal: "greater_equal",
@@ -43,21 +43,21 @@ COMPARISONS: dict[Any, str] = {
 #: Names of our own loops that copy from one dtype to another.
 CASTS = {"df": "narrow", "fd": "widen"}
 
-#: Where NumPy (before version 2, elsewhere) keeps the ufunc that ``np.clip`` calls: no public name
-#: leads to it.
+#: NumPy's module (before version 2, under another name) with the ufunc that ``np.clip`` calls,
+#: which has no public name.
 _CORE: Any = getattr(np, "_core", None) or getattr(np, "core", None)
 CLIP: Any = getattr(getattr(_CORE, "umath", None), "clip", None)
 
 
 @cache
 def own_loop(name: str) -> Loop:
-    """Return one of the loops of our own."""
+    """Return one of our own loops."""
     return extension.own_loops()[name], 0
 
 
 @cache
 def inner_loop(ufunc: np.ufunc, dtype: np.dtype) -> Loop | None:
-    """Return a ufunc's loop for operands that all have one dtype."""
+    """Return a ufunc's loop for operands that all have one dtype, or None."""
     wanted = dtype.char * ufunc.nin + "->" + dtype.char * ufunc.nout
     if wanted not in ufunc.types:
         return None
@@ -66,17 +66,17 @@ def inner_loop(ufunc: np.ufunc, dtype: np.dtype) -> Loop | None:
 
 
 def in_array(x: Any, dtype: np.dtype) -> Any:
-    """Return an operand; Python's numbers become arrays, as in NumPy's arithmetic."""
+    """Return an operand; numbers become arrays, as in NumPy's arithmetic."""
     if type(x) in (int, float) or (isinstance(x, np.generic) and x.dtype == dtype):
         with np.errstate(over="ignore"):
             found = number(x, dtype)
-        # What the dtype has no room for is left to NumPy.
+        # Numbers too large for the dtype are left to NumPy.
         return found if np.isfinite(found) == np.isfinite(x) else x
     return x
 
 
 def interfere(x: Array, out: Array) -> bool:
-    """Tell whether writing one array may change what is still to be read of another."""
+    """Tell whether writing ``out`` may change elements of ``x`` before they are read."""
     if x is out or extension.owner_of(x) is not extension.owner_of(out):
         return False
     if (
@@ -97,11 +97,11 @@ def encode(call: Call, n: int, constants: dict[Any, Array]) -> Rows:
     Parameters
     ----------
     call : callable
-        Without results: all it does is to write into arrays.
+        Its only effect is to write into arrays; what it returns is not used.
     n : int
-        How many members it concerns.
+        Number of members that it concerns.
     constants : dict
-        Holds the arrays that recorded methods bring along.
+        Arrays that are constants of recorded methods, by their content.
 
     Returns
     -------
@@ -145,7 +145,7 @@ def _method(function: Any, operands: Sequence[Any], n: int, constants: dict[Any,
     return found
 
 
-# What broadcasts.
+# Calls that broadcast.
 
 
 def _ufunc(function: np.ufunc, operands: Sequence[Any], n: int) -> Rows:
@@ -174,7 +174,7 @@ def _ufunc(function: np.ufunc, operands: Sequence[Any], n: int) -> Rows:
 
 
 def _takes_numbers(function: np.ufunc) -> bool:
-    """Tell whether Python's numbers take the dtype of the arrays: not so in SciPy's functions."""
+    """Tell whether Python's numbers take the dtype of the arrays, as in NumPy but not in SciPy."""
     return function is CLIP or getattr(np, function.__name__, None) is function
 
 
@@ -204,11 +204,11 @@ def elementwise(loop: Loop, arrays: Sequence[Array], n: int) -> Rows:
 
 
 def _add_row(row: Array, out: Array, n: int) -> Rows:
-    """Encode ``out += row``, (K, 1, H) and (K, B, H): one call for all rows."""
+    """Encode ``out += row``, (K, 1, H) and (K, B, H): the loop runs once for all rows."""
     if out.ndim != 3 or row.shape != (len(out), 1, out.shape[2]) or len(out) != n:
         return None
     _, n_rows, width = out.shape
-    # Of one column, the rows lie one behind the other: any loop will do.
+    # A single column is one vector: the elementwise loop will do.
     if width == 1 or out.strides[2] != out.itemsize or row.strides[2] != out.itemsize:
         return None
     if n_rows == 1 or not out.flags.writeable or interfere(row, out):
@@ -235,7 +235,7 @@ def _clip(z: Any, low: Any, high: Any, out: Any, n: int) -> Rows:
 
 
 def _copy(out: Any, x: Any, n: int) -> Rows:
-    """Encode ``np.copyto``, from one float dtype to the other too."""
+    """Encode ``np.copyto``, also between the two float dtypes."""
     if type(out) is not np.ndarray or out.dtype.char not in "df":
         return None
     x = in_array(x, out.dtype)
@@ -277,7 +277,7 @@ def _uniform_row(generator: Any, out: Array) -> Row:
 
 @cache
 def _draws_like_numpy(dtype: np.dtype) -> bool:
-    """Tell whether our loop makes the numbers of bits that this NumPy makes, and may reach them."""
+    """Tell whether our loop can draw from a generator, and draws the same numbers as this NumPy."""
     ours, theirs = np.zeros(8, dtype), np.random.default_rng(0).random(8, dtype)
     try:
         row = _uniform_row(np.random.default_rng(0), ours)
@@ -292,7 +292,7 @@ def _draws_like_numpy(dtype: np.dtype) -> bool:
 
 
 def _is_blasable(x: Array) -> bool:
-    """Tell whether BLAS reads a matrix where it lies, the last two axes of ``x``."""
+    """Tell whether BLAS can read the last two axes of ``x``, a matrix, without a copy."""
     (m, n), (of_row, of_column), size = x.shape[-2:], x.strides[-2:], x.itemsize
     by_rows = of_column == size and of_row % size == 0 and of_row >= n * size
     by_columns = of_row == size and of_column % size == 0 and of_column >= m * size
@@ -302,7 +302,7 @@ def _is_blasable(x: Array) -> bool:
 
 
 def product(a: Any, b: Any, out: Any, n: int) -> Rows:
-    """Encode ``out = a @ b`` for (..., m, k) and (..., k, p), with at most one axis before."""
+    """Encode ``out = a @ b`` for (..., m, k) and (..., k, p), with at most two axes before."""
     if type(out) is not np.ndarray or out.dtype.char not in "df":
         return None
     if not all(extension.is_plain(x, out.dtype) for x in (a, b, out)) or not out.flags.writeable:
@@ -328,7 +328,7 @@ def product(a: Any, b: Any, out: Any, n: int) -> Rows:
     loop = inner_loop(np.matmul, out.dtype)
     if loop is None:
         return None
-    # Threads divide the repetitions, or the longer side of what is written.
+    # Threads divide the repetitions, or the longer side of the result.
     axis = 0 if repetitions > 1 else 1 if m > p else 3
     by_part = {
         0: moves,
@@ -350,13 +350,13 @@ def product(a: Any, b: Any, out: Any, n: int) -> Rows:
     ]
 
 
-# What reads many numbers for one.
+# Reductions and copies of rows.
 
 
 def _reduce(
     ufunc: np.ufunc, x: Any, axis: Any, dtype: Any, out: Any, keepdims: Any = False, *, n: int
 ) -> Rows:
-    """Encode ``ufunc.reduce`` along an axis behind the member axis, which stays with length 1."""
+    """Encode ``ufunc.reduce`` along an axis after the first one, which is kept with length 1."""
     if ufunc not in (np.add, np.maximum) or dtype is not None or keepdims is not True:
         return None
     if type(x) is not np.ndarray or x.dtype.char not in "df":
@@ -370,7 +370,7 @@ def _reduce(
     loop = inner_loop(ufunc, x.dtype)
     if loop is None or x.shape[axis] < 2 or (n > 1 and len(x) != n):
         return None
-    # Along the closest axis NumPy adds in pairs; along any other, number by number.
+    # Along the axis with the smallest stride, NumPy sums pairwise; along others, one by one.
     lengths = zip(x.shape, x.strides, strict=True)
     others = [s for a, (m, s) in enumerate(lengths) if m > 1 and a != axis]
     closest = not others or x.strides[axis] < min(others)
@@ -430,7 +430,7 @@ def _take_and_cast(X: Any, rows: Any, out: Any, room: Any, n: int) -> Rows:
 
 
 def _gather(loop: Loop, X: Any, rows: Any, out: Any, width: int, n: int) -> Rows:
-    """Encode the copying of rows; ``width`` counts in the loop's own unit."""
+    """Encode a copy of rows; ``width`` is theirs, in the unit of the loop (bytes or columns)."""
     if not (extension.is_plain(X, X.dtype) and extension.is_plain(rows, np.dtype(np.intp))):
         return None
     if not extension.is_plain(out, out.dtype) or rows.ndim != 2 or len(rows) != n:
@@ -479,7 +479,7 @@ def _update(name: str, vectors: Sequence[Any], coefficients: Sequence[Any], n: i
     pairs = [(x, y) for i, x in enumerate(vectors) for y in vectors[:i]]
     if any(np.may_share_memory(x[:1] if n > 1 else x, y[:1] if n > 1 else y) for x, y in pairs):
         return None
-    # The coefficients lie side by side: the loop reads them as one operand.
+    # The coefficients must lie side by side: the loop reads them as one operand.
     start, column = extension.address(coefficients[0]), coefficients[0]
     shapes = {x.shape for x in coefficients}
     beside = [
@@ -511,7 +511,7 @@ def _update(name: str, vectors: Sequence[Any], coefficients: Sequence[Any], n: i
     ]
 
 
-#: Functions that are no ufuncs, or that are treated in another way.
+#: Functions that are not ufuncs, or that ``_ufunc`` does not encode.
 ENCODERS: dict[Any, Callable[..., Rows]] = {
     np.dot: product,
     np.matmul: product,
@@ -523,7 +523,7 @@ ENCODERS: dict[Any, Callable[..., Rows]] = {
     fused.nesterov: partial(_update, "nesterov"),
 }
 
-#: Methods, by the type of their object and their name.
+#: Encoders of methods, by the type of the object and the name of the method.
 METHODS: dict[tuple[type, str], Callable[..., Rows]] = {
     (np.ndarray, "fill"): _fill,
     (np.ndarray, "take"): _take,

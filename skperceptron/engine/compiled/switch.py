@@ -1,4 +1,4 @@
-"""Which way steps run: the environment says, anew for each fit."""
+"""Which way steps run: an environment variable decides, read again for each fit."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 
 from .extension import state, steps
 
-#: The environment variable, and what it means not to set it.
+#: The environment variable, and its value if it is not set.
 VARIABLE, DEFAULT = "SKPERCEPTRON_STEPS", "auto"
 
 
 class Way(Enum):
     """How the steps of a fit run.
 
-    ``AUTO`` takes the compiled way where that is available and pays.
+    ``AUTO`` takes the compiled way if that is available and pays.
     """
 
     NUMPY = "numpy"
@@ -30,14 +30,14 @@ def is_available() -> bool:
 
 
 def way() -> Way:
-    """Return what the environment says, or what follows from a missing extension module.
+    """Return the way that the variable selects; NumPy's if the extension module is missing.
 
     Raises
     ------
     ValueError
         If the variable has another value.
     ImportError
-        If it wants compiled steps where there are none.
+        If it selects compiled steps and the extension module is missing.
     """
     value = os.environ.get(VARIABLE) or DEFAULT
     if value not in {one.value for one in Way}:
@@ -54,6 +54,6 @@ def way() -> Way:
 
 
 def warns_as_usual() -> bool:
-    """Tell whether NumPy would not raise on a division by zero or an underflow: tables never do."""
+    """Tell whether NumPy neither raises on division by zero nor reports underflow, like tables."""
     reactions = np.geterr()
     return reactions["divide"] in ("warn", "ignore") and reactions["under"] == "ignore"

@@ -1,7 +1,7 @@
-"""Threads that run a table together, each its part of every row.
+"""Threads that run a table together; each computes its part of every row.
 
-BLAS has threads of its own, but only products use them. The threads of a team divide all else too:
-activations, biases, the optimiser. Each computes its part of a product with one thread of BLAS.
+BLAS has threads of its own, but only products use them. The threads of a team also share all other
+work: activations, biases, the optimiser. For its part of a product, each uses one thread of BLAS.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Team:
     Parameters
     ----------
     n_threads : int
-        The calling thread is one of them.
+        Number of threads, including the calling one.
     one_thread : context manager
-        Holds BLAS to one thread. It is entered again while it is.
+        Limits BLAS to one thread. It may be entered while it is active.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Team:
         self._others = ThreadPoolExecutor(self.n_threads - 1, "skperceptron-steps")
 
     def run(self, words: Integers, taken: Integers, first: int, last: int) -> None:
-        """Run a table for the steps from ``first`` on, before ``last``.
+        """Run a table for the steps ``first`` to ``last - 1``.
 
         Parameters
         ----------
@@ -64,7 +64,7 @@ class Team:
         shared[N_THREADS] = self.n_threads
         begun: list[Future[None]] = []
         try:
-            # The system may have no more threads to give.
+            # The system may refuse to start another thread.
             with suppress(RuntimeError):
                 for place in range(1, self.n_threads):
                     begun.append(self._others.submit(partial(extension.run, *task, shared, place)))
@@ -72,7 +72,7 @@ class Team:
             if is_complete:
                 extension.run(*task, shared, 0)
         finally:
-            # After an error, threads that wait for this one go home.
+            # After an error, threads that wait for this one stop.
             shared[STOPPED] = 1
             wait(begun)
         if not is_complete:
@@ -80,5 +80,5 @@ class Team:
 
 
 def has_teams() -> bool:
-    """Tell whether threads can run a table together: not where the compiler cannot say how."""
+    """Tell whether threads can run a table together: not if the compiler lacks GCC's atomics."""
     return extension is not None and bool(extension.HAS_TEAMS)
