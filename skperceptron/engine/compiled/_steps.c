@@ -1,12 +1,12 @@
 /* Runs a table of array operations for many steps and members, without the interpreter.
 
-Each row of the table names an inner loop with the signature of NumPy's: those behind NumPy's and
-SciPy's ufuncs, which so give the bits that they give in Python, and a few of our own below. A row
-also says where its operands lie and by how much they move from step to step and from member to
-member. Nothing is checked here but the size of the table: rows.py has checked every address.
+Each row of the table names an inner loop with the signature of NumPy's: one behind a ufunc of
+NumPy or SciPy, which gives the same bits as in Python, or one of our own below. A row also says
+where its operands lie and by how much they move from step to step and from member to member. Only
+the size of the table is checked here: rows.py has checked every address.
 
-Beside it stand Rosenblatt's rule for many rows, which is no such table, as which rows change the
-weights follows from those before them, and hashes of rows. */
+This file also has hashes of rows, and Rosenblatt's rule for many rows. The rule is no table, as
+whether a row changes the weights depends on the rows before it. */
 
 #include <Python.h>
 #include <math.h>
@@ -20,32 +20,32 @@ weights follows from those before them, and hashes of rows. */
 typedef npy_intp Size;
 typedef void (*Loop)(char **args, const Size *dims, const Size *steps, void *data);
 
-/* Of rows and loops, as layout.py describes them: whoever changes their meaning raises both. */
+/* Version of rows and loops, as in layout.py: raise both when a meaning changes. */
 #define VERSION 5
 
-/* The operands that a row has at most, the sizes that a loop reads, and their strides. */
+/* Largest numbers of operands of a row, and of sizes and strides that a loop reads. */
 enum { OPERANDS = 5, DIMS = 4, STEPS = 9 };
 
-/* All fields are as wide as a pointer: Python writes a row as so many integers (layout.py). */
+/* All fields are as wide as a pointer: Python writes a row as an array of integers (layout.py). */
 typedef struct {
     Loop loop;
     void *data;
     Size n_args;
-    Size group;       /* how many rows, this one the first, are run block by block; 0: none */
+    Size group;       /* how many rows, starting with this one, are run block by block; 0: none */
     Size first, last; /* the members that it concerns */
-    Size work;        /* about how many elements it treats */
+    Size work;        /* approximate cost for one member, in elements */
     Size axis;        /* which of its sizes a team of threads divides; -1: one thread does it all */
-    Size waits;       /* whether a team has to have done what stands before */
+    Size waits;       /* whether a team has to have finished the rows before */
     Size outer[2];    /* how often the loop runs: two nested repetitions */
     char *args[OPERANDS];
     Size by_step[OPERANDS], by_member[OPERANDS], by_part[OPERANDS], by_outer[2][OPERANDS];
     Size dims[DIMS], steps[STEPS];
 } Row;
 
-/* Elements that neighbouring rows treat in turn: their operands stay in the nearest cache. */
+/* Elements after which the rows of a group take turns: operands stay in the nearest cache. */
 #define BLOCK 1024
-/* Elements after which to look at the clock, at the end of a step and within one, and seconds after
-   which to look for Ctrl-C. */
+/* Elements after which to look at the clock, between steps and within one, and seconds after which
+   to check for Ctrl-C. */
 #define WORK 1000000
 #define LONG_WORK (50 * WORK)
 #define PATIENCE 0.03
@@ -58,10 +58,10 @@ static double seconds(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* What a thread treats of the size that a row divides: from which element on, and how many. */
+/* A thread's part of the size that a row divides: its first element and its length. */
 typedef struct { Size start, length; } Part;
 
-/* Parts begin at multiples of so many elements. */
+/* Parts begin at multiples of this number of elements. */
 enum { GRAIN = 16 };
 
 static Part part_of(const Row *r, Size place, Size n_threads) {
@@ -87,7 +87,7 @@ static void run_row(const Row *r, Size t, Size k, Part part) {
         }
 }
 
-/* Rows that run along the same elements, one block of these after another. */
+/* Runs a group of rows over the same elements, block by block. */
 static void run_group(const Row *rows, Size t, Size k, Part part) {
     char *args[OPERANDS];
     const Size stop = part.start + part.length;
@@ -101,8 +101,8 @@ static void run_group(const Row *rows, Size t, Size k, Part part) {
     }
 }
 
-/* Threads that take the same steps together, each its part of every row. What they tell each other
-   stands in words of an array, those that change far apart. */
+/* Threads that take the same steps together, each its part of every row. They communicate through
+   words of an array; words that change lie far apart, in different cache lines. */
 #ifdef __GNUC__
 #include <sched.h>
 #define HAS_TEAMS 1
@@ -119,10 +119,10 @@ static void run_group(const Row *rows, Size t, Size k, Part part) {
 #endif
 enum { N_THREADS = 0, ARRIVED = 16, ROUND = 32, STOPPED = 48, TEAM_WORDS = 64 };
 
-/* How often a thread looks whether the others have arrived before it gives way to other threads. */
+/* How often a thread checks whether the others have arrived before it yields the processor. */
 enum { LOOKS = 2000 };
 
-/* Waits for the others; returns 0 if the team has been told to stop before all have arrived. */
+/* Waits for the others; returns 0 if the team is stopped before all have arrived. */
 static int meet(Size *team) {
     const Size round = READ(team + ROUND);
     if (ADD_ONE(team + ARRIVED) == team[N_THREADS]) {
@@ -137,14 +137,14 @@ static int meet(Size *team) {
     return 1;
 }
 
-/* One thread's run: a table, the steps that it takes, of which members, and whom it works with. */
+/* One thread's run: a table, the range of steps, the range of members, and the team. */
 typedef struct {
     const Row *rows;
     Size n_rows, first, last, start, stop, *taken, *team, place;
 } Run;
 
-/* All steps of a member, then those of the next one: a network stays in the cache.
-   Returns -1 if a signal handler has raised an exception, which only the first thread looks for. */
+/* Takes all steps of a member, then those of the next, so that a network stays in the cache.
+   Only the first thread checks for signals; returns -1 if a handler has raised an exception. */
 static int run_steps(const Run *run) {
     const Row *end = run->rows + run->n_rows;
     const Size n_threads = run->team ? run->team[N_THREADS] : 1;
@@ -155,7 +155,7 @@ static int run_steps(const Run *run) {
         for (Size t = run->first; t < run->last; t++) {
             for (const Row *r = run->rows; r < end; r += r->group ? r->group : 1) {
                 if (n_threads > 1 && r->waits && !meet(run->team)) goto stopped;
-                /* Between steps, if they are not too long. */
+                /* Between steps, unless a step is very long. */
                 if (!run->place && work >= (r == run->rows ? WORK : LONG_WORK)) {
                     work = 0;
                     const double now = seconds();
@@ -179,10 +179,10 @@ stopped:
     return 0;
 }
 
-/* Our own loops. Those that treat elements one by one take any strides. */
+/* Our own loops. Casts, copies and comparisons take any strides; the others, adjacent elements. */
 
-/* Where the linker can choose among versions of a function, as the program starts, the loops that
-   take the most time exist for wider registers too. All versions give the same bits. */
+/* Where the linker can choose a version of a function when the program starts, the loops that take
+   the most time exist for wider registers too. All versions give the same bits. */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) \
     && !defined(SKPERCEPTRON_SANITIZED)
 #define WIDE __attribute__((target_clones("default", "avx2", "avx512f")))
@@ -190,7 +190,7 @@ stopped:
 #define WIDE
 #endif
 
-/* Rows are gathered in a random order: memory is told of them some rows before. */
+/* Rows are gathered in random order, so they are prefetched some rows ahead. */
 #if defined(__GNUC__)
 #define FETCH(ADDRESS) __builtin_prefetch(ADDRESS)
 #else
@@ -200,20 +200,20 @@ enum { ROWS_AHEAD = 4, CACHE_LINE = 64, LINES_AHEAD = 16 };
 
 static Size clipped(Size row, Size n_rows) { return row < 0 ? 0 : LEAST(row, n_rows - 1); }
 
-/* Announces so many bytes, or the first of them. */
+/* Prefetches some bytes; only the first of them if they are many. */
 static void announce(const char *from, Size n_bytes) {
     const Size stop = LEAST(n_bytes, LINES_AHEAD * CACHE_LINE);
     for (Size b = 0; b < stop; b += CACHE_LINE) FETCH(from + b);
 }
 
-/* Announces the row that is to be copied some rows after the r-th. */
+/* Prefetches the row that is to be copied ROWS_AHEAD rows after the r-th. */
 static void fetch_ahead(const char *x, const Size *rows, Size r, const Size *d, Size n_bytes) {
     if (r + ROWS_AHEAD < d[0])
         announce(x + clipped(rows[r + ROWS_AHEAD], d[2]) * n_bytes, n_bytes);
 }
 
-/* (X, rows, out); dims: rows to copy, bytes of a row, rows of X. A number that is out of range
-   counts as the nearest one that is not, as in np.take(..., mode="clip"). */
+/* (X, rows, out); dims: rows to copy, bytes of a row, rows of X. A row number out of range
+   counts as the nearest valid one, as in np.take(..., mode="clip"). */
 static void gather(char **a, const Size *d, const Size *s, void *u) {
     const Size *rows = (const Size *)a[1];
     for (Size r = 0; r < d[0]; r++) {
@@ -341,27 +341,27 @@ ARITHMETIC(double, d, sqrt)
 ARITHMETIC(float, f, sqrtf)
 
 /* Rosenblatt's rule: rows in turn, each added to a unit's weights, times its amount, if the unit
-   answers it wrongly. The sign of an amount is the right answer. Behind the weights of a row's
-   numbers stands that of a constant. Scores are added up from the first number on, so that they
-   are those of any other code that does. */
+   answers it wrongly. The sign of an amount is the right answer. The last weight is that of a
+   constant. Scores are summed in order, from the first number on, so that they have the same bits
+   as in any other code that does so. */
 
-/* Bytes that stay in a cache which is near enough. */
+/* Bytes of rows that stay in a fast cache without being prefetched. */
 #define NEAR (1 << 19)
 
 typedef struct {
-    const void *numbers; /* of dense rows, one after another, or of those that are not zero */
+    const void *numbers; /* of dense rows, one after another, or those that a CSR matrix stores */
     const void *columns, *starts; /* of a CSR matrix; starts is NULL for dense rows */
-    Size number, column; /* the sizes of a number and of a column number */
-    int is_far; /* whether there are so many numbers that memory is told of rows before */
+    Size number, column; /* the sizes of a number and of a column number, in bytes */
+    int is_far; /* whether there are so many numbers that rows are prefetched */
     const Size *rows; /* which to present, in this order */
-    const double *amounts; /* (n_rows, n_units), as is wrong; that of a row and the first unit */
+    const double *amounts; /* (n_rows, n_units), as is wrong; from the unit's first one on */
     double *weight;
-    char *wrong; /* told of each row: 1 or 0; NULL to add all rows, whatever their scores */
+    char *wrong; /* written for each row: 1 or 0; NULL to add all rows, whatever their scores */
     Size n_rows, n_columns, n_units;
     double constant;
 } Visit;
 
-/* Corrects the bias; returns whether the other weights are to be corrected too. */
+/* Corrects the bias if need be; returns whether the other weights are to be corrected too. */
 static int correct_if_wrong(const Visit *v, Size i, double score) {
     const double amount = v->amounts[i * v->n_units];
     double *bias = v->weight + v->n_columns;
@@ -376,8 +376,8 @@ static int correct_if_wrong(const Visit *v, Size i, double score) {
     return 1;
 }
 
-/* An addition waits for the one before it. So the sums of several rows run side by side; those
-   behind a wrong answer meet other weights and are added up anew. */
+/* An addition waits for the one before it, so the scores of several rows are summed side by side.
+   Scores after a wrong answer are summed again, with the corrected weights. */
 enum { AT_ONCE = 4 };
 
 #define VISIT_DENSE(T, F) \
@@ -451,7 +451,7 @@ static void visit_by_a_unit(const Visit *v) {
     else (is_double ? visit_sparse_d64 : visit_sparse_f64)(v);
 }
 
-/* Numbers of dense rows that several units visit while these are in the cache (2 MB). */
+/* Numbers of dense rows that all units visit in turn, while the rows are in the cache (2 MB). */
 #define CACHED (1 << 18)
 
 /* Lets all units visit some of the rows; returns how often they are wrong. */
@@ -473,7 +473,7 @@ static Size visit_rows(const Visit *all, Size first, Size last) {
     return n_wrong;
 }
 
-/* The hash of some numbers, as engine/rows.py has it: the sum of their scrambled bits, each times
+/* The hash of some numbers, as in engine/rows.py: the sum of their scrambled bits, each times
    its multiplier. Adding 0.0 turns -0.0 into 0.0. */
 
 static uint64_t scrambled(uint64_t word) {
@@ -520,9 +520,9 @@ static const struct { const char *name; Loop loop; } OWN_LOOPS[] = {
     BOTH(add_row), BOTH(adam), BOTH(sgd), BOTH(nesterov),
 };
 
-/* What rows.py asks of arrays, for every operand of every call. */
+/* Facts about arrays, which rows.py needs for every operand of every call. */
 
-/* Where an array's elements lie, if no stride is negative: from its data on, before this. */
+/* The address after the last element of an array, if no stride is negative. */
 static const char *behind(PyArrayObject *x) {
     const char *end = PyArray_BYTES(x) + PyArray_ITEMSIZE(x);
     for (int i = 0; i < PyArray_NDIM(x); i++)
@@ -590,7 +590,7 @@ static PyObject *distance(PyObject *module, PyObject *args) {
 typedef struct { Size length, moves[OPERANDS]; } Axis;
 enum { MOST_AXES = 8 };
 
-/* Writes the axes of the last of some operands, with the strides with which all are broadcast along
+/* Writes the axes of the last operand, with the strides with which all operands are broadcast along
    them; returns how many there are, or -1 if an operand does not fit. */
 static int broadcast(PyArrayObject **x, Size n, Axis *axes) {
     PyArrayObject *out = x[n - 1];
@@ -609,8 +609,8 @@ static int broadcast(PyArrayObject **x, Size n, Axis *axes) {
     return n_axes;
 }
 
-/* Puts the axis along which what is written lies closest together last, and joins axes that are
-   one; those of one element are left out. Returns how many remain. */
+/* Sorts axes by the stride of the last operand, the smallest one last, and joins axes that can be
+   run as one; those of one element are left out. Returns how many remain. */
 static int joined(Axis *axes, int n_axes, Size n) {
     int m = 0;
     for (int i = 0; i < n_axes; i++) {
@@ -660,7 +660,7 @@ static PyObject *outer_axes(const Axis *axes, int n_axes, Size n) {
     return found;
 }
 
-/* Whether what one of some operands of the same array is read from may be written before. */
+/* Whether an operand may overlap the last one, which is written; identical ones do not count. */
 static int may_meet(PyArrayObject **x, Size n) {
     PyArrayObject *out = x[n - 1];
     for (Size j = 0; j < n - 1; j++)
@@ -706,7 +706,7 @@ static PyObject *spread(PyObject *module, PyObject *args) {
                          PyBool_FromLong(may_meet(x, n)));
 }
 
-/* What Python sees. */
+/* The functions that Python calls. */
 
 static PyObject *own_loops(PyObject *module, PyObject *unused) {
     PyObject *found = PyDict_New();
