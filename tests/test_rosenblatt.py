@@ -339,7 +339,7 @@ def test_partial_fits_in_order_equal_one_fit_of_as_many_epochs(weights):
     steps = RosenblattPerceptron(0, weights=weights, shuffle=False)
     for _ in range(4):
         steps.partial_fit(X, y, classes=[0, 1, 2])
-    # Sums over a window, by which an average grows, may round in another way than over parts.
+    # Averages are updated by sums over a window, which may round differently in smaller windows.
     assert_allclose(steps.coef_, whole.coef_, rtol=1e-12)
     assert steps.mistakes_ == whole.mistakes_
     assert steps.t_ == whole.t_ == 4 * len(y)

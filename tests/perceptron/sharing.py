@@ -1,4 +1,4 @@
-"""Checks of epochs whose rows are presented together, for every way of presenting them."""
+"""Response units, reference results and checks that the tests of all solvers share."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ from skperceptron.perceptron.visiting_pass import VisitingPass
 
 NEEDS_EXTENSION = pytest.mark.skipif(not is_available(), reason="there is no extension")
 
-#: Make what presents windows of up to 700 rows of 6 features and a constant.
+#: Make solvers for windows of up to 700 rows of 6 features and a constant.
 SOLVERS = {"visiting": VisitingPass, "marking": lambda: MarkingPass((700, 7))}
 
 EVERY_SOLVER = pytest.mark.parametrize(
@@ -36,7 +36,7 @@ EVERY_MEMORY = pytest.mark.parametrize("memory", MEMORIES)
 
 
 class Units:
-    """Response units that are shown rows of a matrix."""
+    """Response units to which rows of a matrix are presented."""
 
     def __init__(self, solver, start, memory="plain", constant=1.0):
         self._solver = SOLVERS[solver]() if isinstance(solver, str) else solver
@@ -66,10 +66,10 @@ def with_constant(X, constant=1.0):
 
 
 def row_after_row(rows, amounts, weight):
-    """Return the weights after every row, (N, C, A), and the mistakes, (N, C), as books tell."""
+    """Return the weights after every row, (N, C, A), and the mistakes, (N, C), by the rule."""
     weight, history, wrong = weight.copy(), [], []
     for x, amount in zip(rows, amounts, strict=True):
-        # One product after another, from the first feature on, as compiled code adds them up.
+        # Products are summed one by one, from the first feature on, as in compiled code.
         scores = np.add.accumulate(weight * x, axis=1)[:, -1]
         mistaken = np.where(amount > 0, scores <= 0, scores >= 0)
         weight += (amount * mistaken)[:, np.newaxis] * x

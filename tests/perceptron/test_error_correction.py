@@ -1,4 +1,4 @@
-"""Error correction, whatever presents the rows, against the rule as the books write it."""
+"""Error correction by every solver, compared with the rule as it stands in books."""
 
 from itertools import pairwise
 
@@ -81,7 +81,7 @@ def test_a_window_may_hold_several_epochs_with_mistakes(make_answered_rows, solv
 
 @EVERY_SOLVER
 def test_ties_are_mistakes_also_where_products_round_differently(solver):
-    # 0.1 + 0.2 - 0.3 is not zero in floats: the order of adding decides, and is the rule's.
+    # 0.1 + 0.2 - 0.3 is not zero in floats: sums depend on the order, which must be the rule's.
     rows = np.array([[0.1, 0.2, 0.3], [1.0, 1.0, -1.0], [-1.0, -1.0, 1.0], [0.3, 0.2, 0.1]])
     features = np.column_stack([np.tile(rows, (64, 1)), np.zeros((256, 3))])
     signs = np.where(np.arange(len(features)) % 3 == 0, 1.0, -1.0)[:, np.newaxis]
@@ -121,7 +121,7 @@ def test_averaged_weights_are_the_mean_over_all_rows_presented(n_units, make_ans
     amounts, start = signs * steps[:, np.newaxis], np.ones((n_units, 7))
     history, _ = row_after_row(with_constant(features), amounts, start)
     units = Units(solver, start, "averaged")
-    # In two portions: the average goes on.
+    # In two windows, over which the average goes on.
     units.present(features, amounts, slice(100))
     units.present(features, amounts, slice(100, None))
     expected = np.average(history, axis=0, weights=steps)
@@ -166,7 +166,7 @@ def test_pocket_keeps_the_longest_run_that_answers_more_rows_rightly(
 
 @EVERY_SOLVER
 def test_pocket_runs_go_on_from_one_window_to_the_next(solver):
-    # After the first row the weights are right about all others: one run over all windows.
+    # After the first row, the weights answer all others rightly: one run over all windows.
     features, signs = np.ones((192, 6)), np.ones((192, 1))
     units = Units(solver, np.zeros((1, 7)), "pocket")
     units.correction.memory.begin(lambda weight, unit: float(weight[0] > 0))

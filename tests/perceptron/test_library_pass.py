@@ -19,7 +19,7 @@ N_ROWS = 2100
 
 @pytest.fixture(autouse=True)
 def without_the_extension(monkeypatch):
-    """Let rows be presented as where the extension is missing."""
+    """Present rows as if the extension were missing."""
     monkeypatch.setenv("SKPERCEPTRON_STEPS", "numpy")
 
 
@@ -32,7 +32,7 @@ def make_classes(n_rows, n_classes=2, noise=2.0):
 
 @pytest.fixture
 def several_windows(monkeypatch):
-    """Let rows of make_classes come in windows of 500."""
+    """Present rows of make_classes in windows of 500."""
     monkeypatch.setattr("skperceptron.perceptron.presentation.LARGE_WINDOW", 500 * 6)
 
 
@@ -75,12 +75,12 @@ def test_few_rows_take_few_calls(form, monkeypatch):
     answer = MarkingPass.answer
     monkeypatch.setattr(MarkingPass, "answer", lambda *args: calls.append(0) or answer(*args))
     RosenblattPerceptron(0, random_state=0).fit(form(X), y)
-    # Of 8, 8, 16, 32 and 36 epochs.
+    # Calls of 8, 8, 16, 32 and 36 epochs.
     assert len(calls) == 5
 
 
 def failing_after(n_calls, function, error):
-    """Return the function, which raises in the end."""
+    """Return the given function, made to raise an error after some calls."""
     calls = iter(range(n_calls))
 
     def failing(*args, **kwargs):

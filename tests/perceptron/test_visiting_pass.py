@@ -82,7 +82,7 @@ def test_rows_of_any_kind_and_number_are_visited_as_the_rule_says(seed):
     thin = sparse.csr_array(X)
     for index in (np.int32, np.int64):
         thin.indices, thin.indptr = thin.indices.astype(index), thin.indptr.astype(index)
-        # Sums without the zeros are the same.
+        # Leaving out the zeros does not change the sums.
         check(RowsInPlace(thin, rows, constant))
 
 
@@ -101,7 +101,7 @@ def test_rows_of_many_columns_are_visited_few_at_a_time(n_units):
 
 @pytest.mark.parametrize("form", [np.array, sparse.csr_array], ids=["dense", "sparse"])
 def test_rows_of_a_large_matrix_are_visited_as_the_rule_says(form):
-    # So large that memory is told of rows before they come.
+    # Large enough for rows to be prefetched.
     rng = np.random.RandomState(0)
     X, rows = rng.normal(size=(230, 300)), rng.permutation(230)
     amounts, start = rng.choice([-1.0, 1.0], (230, 1)), np.zeros((1, 301))
@@ -207,7 +207,7 @@ def test_few_rows_take_few_calls(monkeypatch):
     answer = VisitingPass.answer
     monkeypatch.setattr(VisitingPass, "answer", lambda *args: calls.append(0) or answer(*args))
     RosenblattPerceptron(0, random_state=0).fit(X, y)
-    # Of 8, 8, 16, 32 and 36 epochs.
+    # Calls of 8, 8, 16, 32 and 36 epochs.
     assert len(calls) == 5
 
 
