@@ -1,4 +1,4 @@
-"""Error correction by the C extension: rows one after another, without a copy."""
+"""Error correction by the C extension, which reads rows one after another."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Tape:
     def _read(self, x: Any) -> Any:
         if not isinstance(x, np.ndarray) or isinstance(x, Recorder):
             return _plain(x)
-        # This array holds no recorded result: it is a constant of the method.
+        # An array that records nothing holds no result: it is a constant of the method.
         if x.nbytes > LARGEST_CONSTANT or x.dtype.char not in "df":
             raise NotRecordable
         if x.ndim == 0:
