@@ -110,6 +110,8 @@ class PocketWeights(LastWeights):
         self._pocket = weight.copy()
         self._run = np.zeros(len(weight))
         self._longest_run = np.zeros(len(weight))
+        # Whether no mistake has followed the run of the weights in the pocket.
+        self._is_going_on = np.ones(len(weight), dtype=bool)
 
     def begin(self, count_right: CountRight) -> None:
         self._count_right: CountRight | None = count_right
@@ -131,18 +133,25 @@ class PocketWeights(LastWeights):
         ends = np.concatenate([(elapsed - visit.steps)[mistakes], elapsed[-1:]])
         runs = ends - starts
         self._run[c] = runs[-1]
+        if self._is_going_on[c]:
+            self._longest_run[c] = max(self._longest_run[c], runs[0])
+            self._is_going_on[c] = not len(mistakes)
         for r in np.flatnonzero(runs > self._longest_run[c]):
             if runs[r] > self._longest_run[c]:
                 made = mistakes[:r]
                 correction = visit.corrections[made, c : c + 1]
                 weight = _plus_rows(visit.before[c : c + 1], visit.features[made], correction)
-                self._offer(weight[0], c, runs[r])
+                if self._offer(weight[0], c, runs[r]):
+                    self._is_going_on[c] = r == len(mistakes)
 
-    def _offer(self, weight: Floats, c: int, run: float) -> None:
+    def _offer(self, weight: Floats, c: int, run: float) -> bool:
+        """Put weights into the pocket if they answer more rows rightly; tell whether they do."""
         assert self._count_right is not None
         right = self._count_right(weight, c)
-        if right > self._right[c]:
+        is_better = right > self._right[c]
+        if is_better:
             self._pocket[c], self._right[c], self._longest_run[c] = weight, right, run
+        return is_better
 
     def weights(self, current: Floats) -> Floats:
         return self._pocket.copy()

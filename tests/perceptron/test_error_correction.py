@@ -165,6 +165,26 @@ def test_pocket_keeps_the_longest_run_that_answers_more_rows_rightly(
 
 
 @EVERY_SOLVER
+@pytest.mark.parametrize("seed", range(20))
+def test_pocket_does_not_depend_on_where_windows_end(make_answered_rows, solver, seed):
+    features, signs = make_answered_rows(noise=3.0, n_rows=300, seed=seed)
+    rows = with_constant(features)
+
+    def count_right(weight, unit):
+        return float((rows @ weight * signs[:, unit] > 0).sum())
+
+    kept = []
+    for length in (300, 30, 7):
+        units = Units(solver, np.zeros((1, 7)), "pocket")
+        units.correction.memory.begin(count_right)
+        for start in range(0, 300, length):
+            units.present(features, signs, slice(start, start + length))
+        kept.append(units.kept[0])
+    assert_allclose(kept[1], kept[0], rtol=1e-10)
+    assert_allclose(kept[2], kept[0], rtol=1e-10)
+
+
+@EVERY_SOLVER
 def test_pocket_runs_go_on_from_one_window_to_the_next(solver):
     # After the first row, the weights answer all others rightly: one run over all windows.
     features, signs = np.ones((192, 6)), np.ones((192, 1))
