@@ -131,6 +131,27 @@ class Initializer(Component):
         """
         raise NotImplementedError
 
+    def draw_table(self, shape: tuple[int, ...], rng: np.random.RandomState) -> Floats:
+        """Draw a table of categories' vectors, uniform, with rows of a length of about 0.6.
+
+        Parameters
+        ----------
+        shape : tuple (levels, width)
+        rng : RandomState
+
+        Returns
+        -------
+        ndarray of shape (levels, width), float64
+        """
+        return rng.uniform(-1, 1, size=shape) / np.sqrt(shape[1])
+
+
+class _NormalTables(Initializer):
+    """Base of rules for networks that start as standard normal numbers, tables included."""
+
+    def draw_table(self, shape: tuple[int, ...], rng: np.random.RandomState) -> Floats:
+        return rng.normal(size=shape)
+
 
 class ScikitLearn(Initializer):
     r"""Weights and biases uniform in :math:`\pm\sqrt{f / (\text{fan in} + \text{units})}`.
@@ -256,7 +277,7 @@ class Orthogonal(Initializer):
         return np.ascontiguousarray(weight) * gain(layer.activation), np.zeros(layer.units)
 
 
-class UnitVariance(Initializer):
+class UnitVariance(_NormalTables):
     r"""Normal weights, rescaled so that z of each hidden unit has variance 1 on the training data.
 
     Layers are drawn one after the other, each from the outputs of the layers before it for some
@@ -266,6 +287,7 @@ class UnitVariance(Initializer):
     The boundary z = 0 of each hidden unit passes through a random point between `points` rows:
     biases are :math:`-\sum_i w_i z_i` with random rows i, and weights w from a flat Dirichlet
     distribution. Holzmüller et al. (2024), *Better by default*, use five points for tables.
+    Vectors of categories start as standard normal numbers.
 
     Parameters
     ----------
@@ -314,12 +336,12 @@ class UnitVariance(Initializer):
         return weight * factor, bias
 
 
-class NTKNormal(Initializer):
+class NTKNormal(_NormalTables):
     """Normal weights of variance 1 / fan_in, and normal biases of variance 1.
 
     With ``parametrization="ntk"``, which trains ``W`` of ``x W / sqrt(fan_in) + b``, both W and b
     start as standard normal numbers (Jacot et al. 2018; Holzmüller et al. 2024, *Better by
-    default*, for RealMLP-TD-S).
+    default*, for RealMLP-TD-S). So do vectors of categories.
 
     Parameters
     ----------
@@ -387,6 +409,9 @@ class _Otherwise(Initializer):
 
     def draw(self, layer: Layer, rng: np.random.RandomState) -> tuple[Floats, Floats]:
         return get_initializer(self.otherwise).draw(layer, rng)
+
+    def draw_table(self, shape: tuple[int, ...], rng: np.random.RandomState) -> Floats:
+        return get_initializer(self.otherwise).draw_table(shape, rng)
 
 
 class ZeroOutput(_Otherwise):

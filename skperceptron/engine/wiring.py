@@ -13,6 +13,7 @@ from .blocks import (
     Average,
     Blend,
     Block,
+    Concatenate,
     Dropout,
     Embed,
     EmbedColumns,
@@ -61,7 +62,7 @@ def multilayer_perceptron(
 
     With embedded columns, dropout and scaling, but no hidden layer, it consists of ::
 
-        numbers_0, dropout_0, scale_0, embedding_0, affine_1
+        numbers_0, dropout_0, embedding_0, joined_0, scale_0, affine_1
 
     With `n_networks` networks that share all weights but the last layer's, it consists of ::
 
@@ -90,6 +91,7 @@ def multilayer_perceptron(
         zero, no block is added.
     scale_inputs : bool, default=False
         Whether each feature, or each number of its embedding, is multiplied by a learned factor.
+        The value of `embed` is not.
     blends : bool, default=False
         Whether each hidden unit learns how far it follows its activation.
     n_networks : int, default=None
@@ -104,7 +106,7 @@ def multilayer_perceptron(
         Makes a block that embeds a given number of features; its value replaces the input.
     embed_columns : EmbedColumns, default=None
         A block that embeds some columns of the input; its value stands beside the other columns.
-        Only those are then scaled, dropped out or embedded as numbers.
+        Only those are then dropped out or embedded as numbers.
 
     Returns
     -------
@@ -141,10 +143,12 @@ def multilayer_perceptron(
         seen = [dropped("dropout_0", seen[0], width_of(seen[0]), rates[0])]
     if seen and embed_numbers is not None:
         seen = [append("numeric_embedding_0", embed_numbers(width_of(seen[0])), *seen)]
-    if seen and scale_inputs:
-        seen = [append("scale_0", Scale(width_of(seen[0])), *seen)]
     if embed_columns is not None:
         seen.append(append("embedding_0", embed_columns, INPUT))
+    if scale_inputs and len(seen) > 1:
+        seen = [append("joined_0", Concatenate(list(map(width_of, seen))), *seen)]
+    if scale_inputs:
+        seen = [append("scale_0", Scale(width_of(seen[0])), *seen)]
     if embed is not None:
         inputs.append(NetworkInput(CODES, len(embed.levels), is_coded=True))
         seen.append(append("embedding_0", embed, INPUT - 1))

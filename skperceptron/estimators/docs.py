@@ -172,8 +172,9 @@ categorical_features : "from_dtype", array-like, callable or None, default=None
     columns of a pandas or polars frame that have a categorical dtype. These, and other columns of
     a frame that do not hold numbers, may hold any values; columns of numbers hold codes: whole
     numbers from 0 on, or negative ones for a missing category. Missing categories, and those that
-    the (first) fit has not seen, become zeros. Scales, numeric embeddings and `input_dropout` apply
-    to the other columns only. Not with sparse X or `ensemble_size`.
+    the (first) fit has not seen, become zeros. Numeric embeddings and `input_dropout` apply to the
+    other columns only; `feature_scale` multiplies the vectors, too. Not with sparse X or
+    `ensemble_size`.
 
 embedding_dim : int or "auto", default="auto"
     Width of the vectors of each column of categories. "auto" is ``1.6 n ** 0.56`` for n
@@ -234,8 +235,8 @@ normalization_parameters_ : list of ndarray of shape (2 or 4, units)
     normalisation, the running mean and variance.
 
 feature_scales_ : list of one ndarray of shape (`n_features_in_`,)
-    The learned factors of the features, or of what `numeric_embedding` makes of them. Only with
-    ``feature_scale=True``.
+    The learned factors of the features, or of what `numeric_embedding` and, behind all others,
+    `categorical_features` make of them. Only with ``feature_scale=True``.
 
 adapters_ : list of ndarray of shape (`ensemble_size`, units)
     What differs between the networks that share weights: layer by layer r, s and the biases. The

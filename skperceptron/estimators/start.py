@@ -71,7 +71,7 @@ def drawn_vector(
     data: TrainingSet,
     seen: Integers | None = None,
 ) -> Floats:
-    """Draw weights and biases layer by layer; all other blocks start as they declare.
+    """Draw weights, biases and tables; all other blocks start as they declare.
 
     Parameters
     ----------
@@ -97,6 +97,10 @@ def drawn_vector(
     n_hidden = sum(node.block.opens_layer for node in network.nodes) - 1
     layer = 0
     for position, (node, views) in enumerate(zip(network.nodes, learned, strict=True)):
+        if node.block.holds_tables:
+            for view in views:
+                view[0] = initializer.draw_table(view.shape[1:], rng)
+            continue
         if not node.block.opens_layer:
             for view, start in zip(views, node.block.initial_arrays(rng), strict=True):
                 view[0] = start.reshape(view.shape[1:])

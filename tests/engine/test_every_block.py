@@ -41,6 +41,7 @@ from skperceptron.engine.blocks import (
     Average,
     BatchNormalize,
     Blend,
+    Concatenate,
     Dropout,
     EmbedColumns,
     LayerNormalize,
@@ -138,6 +139,7 @@ CASES = [
     Case(Affine([H, 2], 4), (H, 2), lambda x, learned: np.hstack(x) @ learned[0] + learned[1]),
     Case(BatchNormalize(H, 0.1, 0.5), (H,), lambda x, learned: normalized(x[0], learned[0], 0)),
     Case(Blend(H), (H, H), lambda x, learned: x[0] + learned[0] * (x[1] - x[0])),
+    Case(Concatenate((H, 2)), (H, 2), lambda x, _: np.hstack(x)),
     # Without a source of noise, as in inspection; ``test_blocks.py`` tests it with one.
     Case(Dropout([0.5], H), (H,), lambda x, _: x[0]),
     Case(

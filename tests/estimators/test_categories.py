@@ -21,6 +21,7 @@ from skperceptron.exceptions import TooLargeError
 from skperceptron.exchange import to_sklearn
 from skperceptron.export import load, save
 from skperceptron.groups import ParameterGroup, ParameterGroups
+from skperceptron.initializers import Given
 from skperceptron.inspection import computational_graph, gradient_report, network_summary
 from skperceptron.model_selection import (
     StackedCrossEnsembleRegressor,
@@ -52,10 +53,11 @@ def make(cls=MLPRegressor, **options):
 
 
 def first_layer_sees(model, X):
-    """Return what the first layer reads: scaled numbers, and rows of the tables."""
-    numbers = X[:, [0, 2]] * (model.feature_scales_[0] if model.feature_scale else 1)
+    """Return what the first layer reads: numbers and rows of the tables, all scaled."""
     tables = model.embeddings_
-    return np.hstack([numbers, tables[0][X[:, 1].astype(int)], tables[1][X[:, 3].astype(int)]])
+    rows = [tables[0][X[:, 1].astype(int)], tables[1][X[:, 3].astype(int)]]
+    seen = np.hstack([X[:, [0, 2]], *rows])
+    return seen * (model.feature_scales_[0] if model.feature_scale else 1)
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
@@ -91,7 +93,32 @@ def test_tables_of_columns_that_are_all_there_is():
     model = make(categorical_features=[0, 1], feature_scale=True, input_dropout=0.1)
     model.fit(X[:, [1, 3]], Y)
     assert model.coefs_[0].shape == (4, 8)
-    assert not hasattr(model, "feature_scales_")
+    assert model.feature_scales_[0].shape == (4,)
+
+
+@pytest.mark.parametrize("initializer", ["scikit-learn", "unit_variance", "ntk_normal"])
+def test_tables_start_small_or_as_standard_normal_numbers(initializer):
+    codes = RNG.randint(0, 500, size=(500, 1))
+    codes[0] = 499
+    options = {"embedding_dim": 8, "learning_rate_init": 1e-300, "categorical_features": [0]}
+    model = make(initializer=initializer, **options).fit(codes, codes[:, 0])
+    deviation = 1 / np.sqrt(3 * 8) if initializer == "scikit-learn" else 1
+    (table,) = model.embeddings_
+    assert table.shape == (500, 8)
+    assert np.std(table) == pytest.approx(deviation, rel=0.05)
+    given = make(initializer=Given(otherwise=initializer), **options).fit(codes, codes[:, 0])
+    assert_array_equal(given.embeddings_[0], table)
+
+
+def test_scaled_vectors_and_numbers_are_one_input_to_the_first_layer():
+    """With the neural tangent parametrisation its width decides the learning rate."""
+    options = {"parametrization": "ntk", "max_iter": 1, "batch_size": 200, "solver": "adam"}
+    for scaled, n_inputs in ((True, [6, 6]), (False, [2, 4])):
+        options |= {"feature_scale": scaled, "learning_rate_init": 1e-6, "alpha": 0}
+        before = make(**options | {"learning_rate_init": 1e-300}).fit(X, Y).coefs_[0]
+        steps = np.abs(make(**options).fit(X, Y).coefs_[0] - before)
+        rates = 1e-6 / np.sqrt(np.repeat(n_inputs, (2, 4)))
+        assert_allclose(steps.max(axis=1), rates, rtol=1e-3)
 
 
 def test_masks_names_callables_and_dtypes_mark_columns():

@@ -11,6 +11,7 @@ from .average import Average
 from .base import Bench, Block, LearnedArray
 from .batch_normalize import BatchNormalize
 from .blend import Blend
+from .concatenate import Concatenate
 from .dropout import Dropout
 from .embed import Embed
 from .embed_columns import EmbedColumns
@@ -32,6 +33,7 @@ __all__ = [
     "Bench",
     "Blend",
     "Block",
+    "Concatenate",
     "Dropout",
     "Embed",
     "EmbedColumns",

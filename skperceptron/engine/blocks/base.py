@@ -153,6 +153,9 @@ class Block:
     keeps_kind: ClassVar[bool] = False
     #: Whether a layer, as graphs and initialisers count them, begins here.
     opens_layer: ClassVar[bool] = False
+    #: Whether all that it learns are tables of categories' vectors, (levels, width), which an
+    #: initialiser draws, too.
+    holds_tables: ClassVar[bool] = False
     #: Whether a row's value depends on the other rows of its batch, in training.
     mixes_rows: ClassVar[bool] = False
     #: Whether it does nothing but add noise in training.
@@ -173,7 +176,7 @@ class Block:
     def initial_arrays(self, rng: np.random.RandomState) -> list[Floats]:
         """Return the initial values of these arrays, in their declared shapes.
 
-        Not called for a block that opens a layer: an initialiser draws its weight and bias.
+        Not called for a block that opens a layer or holds tables: an initialiser draws these.
         """
         return [np.zeros(array.shape) for array in self.learned]
 

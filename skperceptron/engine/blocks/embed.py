@@ -32,6 +32,7 @@ class Embed(Block):
 
     kind: ClassVar[str] = "embedding"
     accepts = frozenset({"codes"})
+    holds_tables = True
 
     def __init__(self, levels: Sequence[int], dims: Sequence[int]) -> None:
         self.levels = tuple(levels)
@@ -53,13 +54,6 @@ class Embed(Block):
             LearnedArray(f"table_{f}", "embeddings_", shape, is_weight=True)
             for f, shape in enumerate(shapes)
         )
-
-    def initial_arrays(self, rng: np.random.RandomState) -> list[Floats]:
-        # Uniform, so wide that the length of a row is about 0.6.
-        return [
-            rng.uniform(-1, 1, size=(levels, dim)) / np.sqrt(dim)
-            for levels, dim in zip(self.levels, self.dims, strict=True)
-        ]
 
     def passes_gradient(self, member: int) -> bool:
         return False

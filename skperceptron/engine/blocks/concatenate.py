@@ -1,0 +1,59 @@
+"""Several values side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import accumulate
+from typing import ClassVar
+
+import numpy as np
+
+from ..arrays import Call, Floats
+from ..operators import OperatorGraph, Value
+from .base import Bench, Block
+
+
+class Concatenate(Block):
+    """What it reads, side by side in one array.
+
+    An affine block needs no such copy to read several values. What treats all columns alike, as a
+    scale does, needs it.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Of the inputs.
+    """
+
+    kind: ClassVar[str] = "concatenation"
+
+    def __init__(self, widths: Sequence[int]) -> None:
+        self.widths = tuple(widths)
+
+    @property
+    def units(self) -> int:  # type: ignore[override]
+        return sum(self.widths)
+
+    def input_width(self, widths: Sequence[int]) -> int:
+        return sum(widths)
+
+    def to_onnx(
+        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
+    ) -> Value:
+        return graph.concatenate(list(inputs))
+
+    def _columns(self) -> list[slice]:
+        """Return where each input lies in the value."""
+        stops = accumulate(self.widths)
+        return [slice(stop - n, stop) for stop, n in zip(stops, self.widths, strict=True)]
+
+    def forward(self, work: Bench, node: int) -> Iterator[Call]:
+        out = work.value_of(node)
+        for x, place in zip(work.inputs_of(node), self._columns(), strict=True):
+            yield partial(np.copyto, out[:, :, place], x)
+
+    def backward(self, work: Bench, node: int) -> Iterator[Call]:
+        grad = work.gradient_at(node)
+        for source, place in zip(work.sources_of(node), self._columns(), strict=True):
+            yield from work.send_copy(grad[:, :, place], source)
