@@ -16,7 +16,7 @@ from ..kept import kept_as
 from ..options import shown
 from ._columns import as_dates, as_keys, as_numbers, is_missing
 
-__all__ = ["Dates", "Levels", "Numbers", "Part"]
+__all__ = ["Categories", "Codes", "Dates", "Levels", "Numbers", "Part"]
 
 DAY, YEAR = np.timedelta64(1, "D"), np.timedelta64(1, "Y")
 
@@ -149,8 +149,46 @@ class Numbers(Quantity):
         return graph.concatenate([numbers, graph.as_numbers(graph.op("IsNaN", numbers))])
 
 
+class Categories(Part):
+    """A column of categories, of which some values, the levels, are known.
+
+    Attributes
+    ----------
+    levels : list
+    """
+
+    levels: list[Any]
+
+    def _codes_of(self, content: Any, name: Any) -> Integers:
+        """Return each row's level, -1 where it has none that is known."""
+        # Not kept: a dict whose keys are truth values does not come back from a file of skops.
+        known = {level: code for code, level in enumerate(self.levels)}
+        try:
+            codes = [known.get(level, -1) for level in as_keys(content)]
+        except TypeError as error:
+            raise TypeError(f"Column {name!r} of categories: {error}.") from error
+        return np.array(codes, dtype=np.intp)
+
+    def _levels_to_onnx(self, graph: OperatorGraph, column: Value, name: Any) -> Value:
+        """Return whether each row has each level, in ONNX's operators, (rows, levels)."""
+        if not self.levels:
+            raise ValueError(f"Column {name!r} of categories has no level: leave it out.")
+        are_texts = all(isinstance(level, str) for level in self.levels)
+        if are_texts != (column.dtype == "str"):
+            raise ValueError(
+                f"Column {name!r} has the levels {shown(self.levels)}, but is given to the exported"
+                f" model as {column.dtype}: texts are compared with texts, numbers with numbers."
+            )
+        if are_texts:
+            codes = graph.coded(column, self.levels)
+            return graph.op("Equal", codes, graph.whole([range(len(self.levels))]))
+        exact = graph.in_dtype("float64")
+        levels = np.array([self.levels], dtype=np.float64)
+        return exact.op("Equal", exact.cast(column, "float64"), levels)
+
+
 @kept_as("column of levels")
-class Levels(Part):
+class Levels(Categories):
     """One column of zeros and ones for each level; two levels share one of -1 and +1.
 
     Parameters
@@ -158,19 +196,27 @@ class Levels(Part):
     position : int
     max_categories : int or None
         How many of the levels get a column: the most frequent ones.
+    max_one_hot : int or None
+        Of how many levels they become :class:`Codes` instead.
     """
 
-    def __init__(self, position: int, max_categories: int | None) -> None:
+    def __init__(
+        self, position: int, max_categories: int | None, max_one_hot: int | None = None
+    ) -> None:
         super().__init__(position)
         self.max_categories = max_categories
+        self.max_one_hot = max_one_hot
 
-    def fit(self, content: Any, name: Any) -> Levels:
+    def fit(self, content: Any, name: Any) -> Categories:
         try:
             counts = Counter(as_keys(content))
         except TypeError as error:
             raise TypeError(f"Column {name!r} of categories: {error}.") from error
+        n_rows = counts.total()
         counts = Counter({level: n for level, n in counts.items() if not is_missing(level)})
         levels = _in_order(list(counts))
+        if self.max_one_hot is not None and len(levels) > self.max_one_hot:
+            return Codes(self.position, levels, has_gaps=counts.total() < n_rows)
         if self.max_categories is not None:
             # The sort is stable: of equally frequent levels the first ones stay.
             frequent = sorted(levels, key=lambda level: -counts[level])[: self.max_categories]
@@ -193,33 +239,43 @@ class Levels(Part):
         out[known, codes[known]] = 1
 
     def to_onnx(self, graph: OperatorGraph, column: Value, name: Any) -> Value:
-        if not self.levels:
-            raise ValueError(f"Column {name!r} of categories has no level: leave it out.")
-        are_texts = all(isinstance(level, str) for level in self.levels)
-        if are_texts != (column.dtype == "str"):
-            raise ValueError(
-                f"Column {name!r} has the levels {shown(self.levels)}, but is given to the exported"
-                f" model as {column.dtype}: texts are compared with texts, numbers with numbers."
-            )
-        if are_texts:
-            codes = graph.coded(column, self.levels)
-            is_level = graph.op("Equal", codes, graph.whole([range(len(self.levels))]))
-        else:
-            exact = graph.in_dtype("float64")
-            levels = np.array([self.levels], dtype=np.float64)
-            is_level = exact.op("Equal", exact.cast(column, "float64"), levels)
-        one_hot = graph.as_numbers(is_level)
+        one_hot = graph.as_numbers(self._levels_to_onnx(graph, column, name))
         return one_hot @ np.array([[-1.0], [1.0]]) if self.is_signed else one_hot
 
-    def _codes_of(self, content: Any, name: Any) -> Integers:
-        """Return each row's level, -1 where it has none that is known."""
-        # Not kept: a dict whose keys are truth values does not come back from a file of skops.
-        known = {level: code for code, level in enumerate(self.levels)}
-        try:
-            codes = [known.get(level, -1) for level in as_keys(content)]
-        except TypeError as error:
-            raise TypeError(f"Column {name!r} of categories: {error}.") from error
-        return np.array(codes, dtype=np.intp)
+
+@kept_as("column of codes")
+class Codes(Categories):
+    """The numbers of the levels, from 0 on, for a network that embeds them.
+
+    Parameters
+    ----------
+    position : int
+    levels : list
+        All of them, in the order of their codes.
+    has_gaps : bool
+        Whether some values were missing in ``fit``. Then no level is one, too, with the last code.
+    """
+
+    def __init__(self, position: int, levels: list[Any], *, has_gaps: bool) -> None:
+        super().__init__(position)
+        self.levels = levels
+        self.has_gaps = has_gaps
+        self.suffixes = [""]
+
+    @property
+    def of_none(self) -> int:
+        """The code where there is no level, or one that is unknown; -1 is that of no category."""
+        return len(self.levels) if self.has_gaps else -1
+
+    def write(self, content: Any, name: Any, out: Floats) -> None:
+        codes = self._codes_of(content, name)
+        out[:, 0] = np.where(codes < 0, self.of_none, codes)
+
+    def to_onnx(self, graph: OperatorGraph, column: Value, name: Any) -> Value:
+        is_level = graph.as_numbers(self._levels_to_onnx(graph, column, name))
+        # Of a row without a level the product is 0.
+        codes = np.arange(len(self.levels), dtype=float)[:, np.newaxis]
+        return is_level @ (codes - self.of_none) + float(self.of_none)
 
 
 def _in_order(levels: list[Any]) -> list[Any]:

@@ -31,7 +31,7 @@ from ..options import (
 )
 from ._columns import as_table, content_of, is_frame, kind_of, names_of
 from ._marked import CATEGORICAL_FEATURES, marked_columns
-from ._parts import Dates, Levels, Numbers, Part
+from ._parts import Categories, Codes, Dates, Levels, Numbers, Part
 from ._scaler import RobustSmoothClipScaler
 
 
@@ -48,14 +48,14 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
     - Categories: texts, truth values, and what has a categorical dtype. Each level gets a column of
       zeros and ones, two levels share one of -1 and +1. A level that is unknown or missing is all
       zeros. Of more than `max_categories` levels the most frequent ones get columns, and the others
-      count as unknown.
+      count as unknown. With `max_one_hot`, columns of more levels become one column of codes.
     - Dates become their number of days, "_days", with "_missing" as above, and points on circles
       (sine and cosine) for the time of the year and the week, and of the day where times are given.
       Time zones are dropped.
 
     Then :class:`RobustSmoothClipScaler` scales every column and draws outliers in; constant columns
     become 0. A number that is missing becomes 0 at last, which is the median. Columns without any
-    value give numbers 0, or no levels.
+    value give numbers 0, or no levels. Codes stay as they are, and stand behind all other outputs.
 
     Sparse matrices, such as counts of words, hold numbers without gaps; they are scaled and stay
     sparse.
@@ -70,6 +70,12 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
     max_categories : int, default=50
         From how many levels on a column's rare ones count as unknown, >= 1; None keeps all.
 
+    max_one_hot : int, default=None
+        Columns of more levels than that, >= 1, become codes, from 0 on, for a network's
+        `categorical_features`: see `code_columns_`. All of their levels have one. Where ``fit`` has
+        seen gaps, these have a code, too, the last one, which unknown levels share; otherwise both
+        are -1, no category. None codes no column.
+
     max_abs : float, default=3.0
         What absolute values tend to, > 0; None does not draw outliers in.
 
@@ -82,11 +88,15 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
         What each column of X holds: "number", "category" or "date".
 
     categories_ : dict of str or int to list
-        The levels that have columns, by the name or position of each categorical column.
+        The levels that have columns or codes, by the name or position of each categorical column.
+
+    code_columns_ : list of int
+        Which of the outputs are codes: the last ones.
 
     scaler_ : RobustSmoothClipScaler
-        Fitted. With float32 output, it sees numbers that would lose digits in float32, such as 1e9
-        + 1, as differences from their median, and those without room there in a power of two.
+        Fitted to all other outputs. With float32 output, it sees numbers that would lose digits in
+        float32, such as 1e9 + 1, as differences from their median, and those without room there in
+        a power of two.
 
     n_features_in_ : int
         Number of columns in ``fit``.
@@ -114,20 +124,26 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
     _parameter_constraints: dict[str, Rules] = {
         "categorical_features": CATEGORICAL_FEATURES,
         "max_categories": [COUNT, None],
+        "max_one_hot": [COUNT, None],
         "max_abs": [Interval(0), None],
         "dtype": [Precision()],
     }
+
+    #: Files and pickles of earlier versions do not tell it.
+    max_one_hot = None
 
     def __init__(
         self,
         categorical_features="from_dtype",
         *,
         max_categories=50,
+        max_one_hot=None,
         max_abs=3.0,
         dtype="float64",
     ) -> None:
         self.categorical_features = categorical_features
         self.max_categories = max_categories
+        self.max_one_hot = max_one_hot
         self.max_abs = max_abs
         self.dtype = dtype
 
@@ -202,7 +218,8 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
             self.kinds_.append(kind)
             self._parts.append(self._part_for(kind, j).fit(content, self._name(j)))
         encoded = self._encoded(X)
-        self.scaler_ = scaler.fit(encoded) if encoded.shape[1] else scaler
+        numbers = encoded[:, : self._n_numbers]
+        self.scaler_ = scaler.fit(numbers) if numbers.shape[1] else scaler
         return self._scaled(encoded)
 
     def transform(self, X: Any) -> Any:
@@ -248,7 +265,7 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
         if self._parts is None:
             return names
         found: list[str] = []
-        for part in self._parts:
+        for part in in_order_of_outputs(self._parts):
             found += [f"{names[part.position]}{suffix}" for suffix in part.suffixes]
         return np.array(_made_unique(found), dtype=object)
 
@@ -262,15 +279,32 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
         check_is_fitted(self)
         if self._parts is None:
             return [slice(j, j + 1) for j in range(self.n_features_in_)]
-        stops = np.cumsum([len(part.suffixes) for part in self._parts]).tolist()
-        return [slice(*bounds) for bounds in pairwise([0, *stops])]
+        parts = in_order_of_outputs(self._parts)
+        stops = np.cumsum([len(part.suffixes) for part in parts]).tolist()
+        found = zip(parts, pairwise([0, *stops]), strict=True)
+        places = {part.position: slice(*bounds) for part, bounds in found}
+        return [places[j] for j in range(self.n_features_in_)]
 
     @property
     def categories_(self) -> dict[Any, list[Any]]:
-        """The levels that have columns, by the name or position of each categorical column."""
+        """The levels that have columns or codes, by each categorical column's name or position."""
         check_is_fitted(self)
         parts = self._parts or []
-        return {self._name(p.position): list(p.levels) for p in parts if isinstance(p, Levels)}
+        return {self._name(p.position): list(p.levels) for p in parts if isinstance(p, Categories)}
+
+    @property
+    def code_columns_(self) -> list[int]:
+        """Which of the outputs are codes: the last ones."""
+        check_is_fitted(self)
+        if self._parts is None:
+            return []
+        n_codes = sum(isinstance(part, Codes) for part in self._parts)
+        return list(range(self._n_numbers, self._n_numbers + n_codes))
+
+    @property
+    def _n_numbers(self) -> int:
+        """How many of the outputs of a dense table are no codes."""
+        return sum(len(part.suffixes) for part in self._parts if not isinstance(part, Codes))
 
     def _validated(self, X: Any, *, reset: bool) -> Any:
         """Check what scikit-learn checks, and leave dtypes and frames as they are."""
@@ -313,7 +347,7 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
 
     def _part_for(self, kind: str, j: int) -> Part:
         if kind == "category":
-            return Levels(j, self.max_categories)
+            return Levels(j, self.max_categories, self.max_one_hot)
         return Dates(j, self.dtype) if kind == "date" else Numbers(j, self.dtype)
 
     def _name(self, j: int) -> Any:
@@ -340,22 +374,20 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
         """Return the outputs before they are scaled, (N, W); NaN where a number is missing."""
         width = sum(len(part.suffixes) for part in self._parts)
         out = np.empty((X.shape[0], width), dtype=np.dtype(self.dtype))
-        start = 0
-        for part in self._parts:
-            stop = start + len(part.suffixes)
+        for part, place in zip(self._parts, self.outputs_of_columns(), strict=True):
             content, _ = content_of(X, part.position)
             with np.errstate(over="ignore"):
-                part.write(content, self._name(part.position), out[:, start:stop])
-            start = stop
+                part.write(content, self._name(part.position), out[:, place])
         # Infinity has been refused: what is infinite here has only had no room in this dtype.
         largest = np.finfo(out.dtype).max
         return np.clip(out, -largest, largest, out=out)
 
     def _scaled(self, encoded: Floats) -> Floats:
-        """Scale in place, and fill the gaps."""
-        if encoded.shape[1]:
-            self.scaler_.transform_in_place(encoded)
-            np.nan_to_num(encoded, copy=False)
+        """Scale in place all that is no code, and fill the gaps."""
+        numbers = encoded[:, : self._n_numbers]
+        if numbers.shape[1]:
+            self.scaler_.transform_in_place(numbers)
+            np.nan_to_num(numbers, copy=False)
         return encoded
 
     def __sklearn_tags__(self) -> Any:
@@ -379,15 +411,22 @@ def _made_unique(names: Sequence[str]) -> list[str]:
     return list(taken)
 
 
+def in_order_of_outputs(parts: Sequence[Part]) -> list[Part]:
+    """Return what is made of the columns, with codes behind all that is scaled."""
+    return sorted(parts, key=lambda part: isinstance(part, Codes))
+
+
 def parts_of(preprocessor: TabularPreprocessor) -> list[tuple[Part, Any]] | None:
     """Return what a fitted preprocessor makes of each column, and the column's name or position.
 
-    None if it was fitted to a sparse matrix, whose columns are scaled only.
+    They come in the order of the outputs, `code_columns_` last. None if the preprocessor was
+    fitted to a sparse matrix, whose columns are scaled only.
     """
     check_is_fitted(preprocessor)
     if preprocessor._parts is None:
         return None
-    return [(part, preprocessor._name(part.position)) for part in preprocessor._parts]
+    parts = in_order_of_outputs(preprocessor._parts)
+    return [(part, preprocessor._name(part.position)) for part in parts]
 
 
 def _refuse_repeated_names(X: Any) -> None:

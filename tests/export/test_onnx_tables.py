@@ -104,6 +104,14 @@ def test_rare_levels_and_marked_columns(exported):
     transformed(preprocessor, exported, X, X)
 
 
+@BOTH_OPSETS
+@pytest.mark.parametrize("names", [["color", "size", "grade"], ["grade"]])
+def test_codes(exported, names, opset):
+    preprocessor = TabularPreprocessor(max_one_hot=2).fit(FRAME[names])
+    assert preprocessor.code_columns_
+    transformed(preprocessor, exported, OTHER[names], FRAME[names], target_opset=opset)
+
+
 def test_one_array_of_numbers_is_one_input(exported):
     X = np.random.RandomState(0).normal(size=(N, 3))
     X[::5, 1] = np.nan
@@ -173,6 +181,16 @@ def test_tabular_classifier(check_exported, opset):
     y = np.where(FRAME["flag"], "yes", "no")
     model = TabularMLPClassifier("fast", max_epochs=3, random_state=0).fit(columns_of(FRAME), y)
     check_exported(model, columns_of(FRAME), target_opset=opset)
+
+
+@BOTH_OPSETS
+def test_tabular_classifier_that_embeds_categories(check_exported, opset):
+    rng = np.random.RandomState(0)
+    X = FRAME[["size", "color"]].assign(town=rng.choice(list("abcdefghij"), N))
+    model = TabularMLPClassifier("realmlp-td", hidden_layer_sizes=8, max_epochs=3, random_state=0)
+    model.fit(X, X["town"] < "e")
+    assert model.ensemble_.estimators_[0][0].embeddings_
+    check_exported(model, X, target_opset=opset)
 
 
 @pytest.mark.parametrize("n_targets", [1, 2])

@@ -116,6 +116,31 @@ def test_only_the_most_frequent_levels_get_columns():
     assert list(two_of_three.get_feature_names_out()) == ["x0_a", "x0_b"]
 
 
+def test_columns_of_many_levels_become_codes_behind_all_other_outputs():
+    table = objects(list("dacba"), ["u", "v", "u", "v", "v"], [9, 7, 8, None, 7], [1.0, 2, 3, 4, 5])
+    plain = TabularPreprocessor([2]).fit(table)
+    preprocessor = TabularPreprocessor([2], max_one_hot=2, max_categories=2).fit(table)
+    assert list(preprocessor.get_feature_names_out()) == ["x1_v", "x3", "x0", "x2"]
+    assert preprocessor.categories_ == {0: list("abcd"), 1: ["u", "v"], 2: [7, 8, 9]}
+    assert preprocessor.code_columns_ == [2, 3]
+    places = [slice(2, 3), slice(0, 1), slice(3, 4), slice(1, 2)]
+    assert preprocessor.outputs_of_columns() == places
+    found = preprocessor.transform(table)
+    assert_array_equal(found[:, 2:], [[3, 2], [0, 0], [2, 1], [1, 3], [0, 0]])
+    names = list(plain.get_feature_names_out())
+    places = [names.index("x1_v"), names.index("x3")]
+    assert_array_equal(found[:, :2], plain.transform(table)[:, places])
+    # What is unknown shares the code of gaps, where there were some.
+    news = preprocessor.transform(objects(["?", None, "b"], ["u"] * 3, [10, None, 8], [0.0] * 3))
+    assert_array_equal(news[:, 2:], [[-1, 3], [-1, 3], [1, 1]])
+    for max_one_hot, n_codes in ((3, 1), (4, 0), (None, 0)):
+        preprocessor.set_params(max_one_hot=max_one_hot).fit(table)
+        assert len(preprocessor.code_columns_) == n_codes
+    alone = TabularPreprocessor(max_one_hot=1).fit(table[:, :1])
+    assert_array_equal(alone.transform(table[:, :1])[:, 0], [3, 0, 2, 1, 0])
+    assert TabularPreprocessor(max_one_hot=1).fit(sparse.csr_array(np.eye(3))).code_columns_ == []
+
+
 def test_constant_and_empty_columns_become_zero_or_nothing():
     table = objects([None] * 4, [7] * 4, ["one"] * 4, [None, "a", "b", "a"])
     preprocessor = TabularPreprocessor().fit(table)
@@ -466,7 +491,9 @@ def test_table_goes_through_a_pipeline_a_pickle_and_a_clone():
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"max_categories": 0}, {"max_abs": -1}, {"dtype": "int8"}], ids=str
+    "parameters",
+    [{"max_categories": 0}, {"max_one_hot": 0}, {"max_abs": -1}, {"dtype": "int8"}],
+    ids=str,
 )
 def test_wrong_parameters_are_refused_by_name(parameters):
     name = next(iter(parameters))

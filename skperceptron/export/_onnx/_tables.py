@@ -48,18 +48,23 @@ def convert_preprocessor(scope: Any, operator: Any, container: Any) -> None:
     model = operator.raw_operator
     graph = Graph(scope, container, np.dtype(model.dtype))
     parts = parts_of(model)
+    encoded: list[Any]
     if parts is None:
-        encoded = as_matrix(graph, operator.inputs)
+        encoded = [as_matrix(graph, operator.inputs)]
     else:
         columns = _columns(graph, operator.inputs, model.n_features_in_)
         filled = [(part, name) for part, name in parts if part.suffixes]
-        encoded = graph.concatenate(
-            [part.to_onnx(graph, columns[part.position], name) for part, name in filled]
-        )
-    # A missing number is replaced by the median, which is scaled to 0.
-    missing = graph.op("IsNaN", encoded)
-    scaled = _scaled(graph, graph.where(missing, 0, encoded), model.scaler_)
-    graph.write(graph.where(missing, 0, scaled), operator.outputs[0])
+        encoded = [part.to_onnx(graph, columns[part.position], name) for part, name in filled]
+    # One output each; they are not scaled.
+    n_scaled = len(encoded) - len(model.code_columns_)
+    found = encoded[n_scaled:]
+    if n_scaled:
+        numbers = graph.concatenate(encoded[:n_scaled])
+        # A number that is missing becomes the median, which is 0 in the end.
+        missing = graph.op("IsNaN", numbers)
+        scaled = _scaled(graph, graph.where(missing, 0, numbers), model.scaler_)
+        found = [graph.where(missing, 0, scaled), *found]
+    graph.write(graph.concatenate(found), operator.outputs[0])
 
 
 def _columns(graph: Graph, inputs: Any, n_columns: int) -> list[Value]:
