@@ -158,7 +158,11 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
                 " is None."
             )
         rng = check_random_state(self.random_state)
-        self.preprocessor_ = TabularPreprocessor(self.categorical_features, dtype="float32")
+        preset = PRESETS[self.preset]
+        recipe = preset.recipe(is_classifier=self._is_classifier)
+        self.preprocessor_ = TabularPreprocessor(
+            self.categorical_features, max_one_hot=recipe.max_one_hot, dtype="float32"
+        )
         numbers = self.preprocessor_.fit_transform(X)
         take_over_features(self, self.preprocessor_)
         check_consistent_length(numbers, y)
@@ -170,12 +174,10 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
             weights["sample_weight"] = checked / checked[checked > 0].mean()
         y, codes = self._checked_target(y)
         splits = self._split(numbers, y, codes, groups, rng, weights.get("sample_weight"))
-        preset, n_rows = PRESETS[self.preset], numbers.shape[0]
+        n_rows = numbers.shape[0]
         batch = min(self._batch_rows(preset, n_rows), min(len(train) for train, _ in splits))
         n_batches = max(1, max(len(train) for train, _ in splits) // batch)
-        n_epochs = plain(self.max_epochs) or preset.epochs(
-            preset.recipe(is_classifier=self._is_classifier), n_rows, n_batches
-        )
+        n_epochs = plain(self.max_epochs) or preset.epochs(recipe, n_rows, n_batches)
         arms, seed = self._arms(preset, numbers), int(rng.randint(np.iinfo(np.int32).max))
 
         def fitted(n_epochs: int, verbose: Any, callbacks: Any) -> BaseCrossEnsemble:
@@ -320,6 +322,8 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         }
         if self.hidden_layer_sizes is not None:
             shared["hidden_layer_sizes"] = self.hidden_layer_sizes
+        if codes := self.preprocessor_.code_columns_:
+            shared["categorical_features"] = codes
         return shared
 
     def predict(self, X: Any) -> Any:

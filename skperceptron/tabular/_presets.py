@@ -53,6 +53,8 @@ class Recipe:
     monitor : str
         By what the best epoch is found, as :class:`~skperceptron.stopping.EarlyStopping` names it.
         Several labels per row are judged by their loss.
+    max_one_hot : int or None
+        The networks embed columns of categories with more levels than that; None: no columns.
     """
 
     network: Arm
@@ -64,6 +66,7 @@ class Recipe:
     label_smoothing: float = 0.0
     share_of_steps: float = 1.0
     monitor: str = "loss"
+    max_one_hot: int | None = None
 
 
 @dataclass(frozen=True)
@@ -283,6 +286,7 @@ _REALMLP_TD: Arm = {
     "initializer": "unit_variance",
     "parametric_activation": True,
     "numeric_embedding": "pbld",
+    "embedding_dim": 8,
     "decay_schedule": "flat_cosine",
     "dropout_schedule": "flat_cosine",
     "parameter_groups": ParameterGroups(
@@ -392,11 +396,13 @@ PRESETS: dict[str, Preset] = {
             large_batches,
             label_smoothing=0.1,
             monitor="score",
+            max_one_hot=8,
         ),
         Recipe(
             {**_REALMLP_TD, **_OF_NUMBERS, "clip_predictions": True},
             (_arm(0.2, 0.02, 0.15),),
             large_batches,
+            max_one_hot=8,
         ),
     ),
     "tabm": replace(

@@ -266,6 +266,50 @@ def test_published_networks_hold_one_fifth_out_and_are_not_calibrated(cls, prese
         np.testing.assert_allclose(model.predict_proba(X), alone, rtol=1e-5)
 
 
+def towns(n=200):
+    """Return a frame with a column of eleven levels, ten of them with a number of their own."""
+    rng = np.random.RandomState(0)
+    town = rng.choice(list("abcdefghij"), n).astype(object)
+    town[:9] = None
+    letter = rng.choice(list("stuvwxyz"), n)
+    X = pd.DataFrame({"letter": letter, "town": town, "size": rng.normal(size=n)})
+    return X, X["town"].isin(list("acdh")).to_numpy()
+
+
+@BOTH
+def test_realmlp_td_embeds_columns_of_more_than_eight_levels(cls):
+    X, known = towns()
+    y = known if cls is TabularMLPClassifier else known * 10.0
+    model = cls("realmlp-td", hidden_layer_sizes=(32,), max_epochs=60, random_state=0).fit(X, y)
+    ((network,),) = model.ensemble_.estimators_
+    # Gaps are a level, too.
+    assert [table.shape for table in network.embeddings_] == [(11, 8)]
+    # Eight levels, a number, each embedded in four; and a vector of eight.
+    assert network.coefs_[0].shape == (9 * 4 + 8, 32)
+    assert model.score(X, y) > 0.9
+    news = X[:3].assign(town=["never", None, "a"])
+    unknown, missing, _ = model.predict(news.assign(letter="s", size=0.0))
+    assert unknown == missing
+    restored = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(restored.predict(news), model.predict(news))
+    found = model.permutation_importances(X, y, n_repeats=2, random_state=0)
+    assert np.argmax(found.importances_mean) == 1
+    # The smaller form, as published, does not embed.
+    ((network,),) = small(cls, preset="realmlp-td-s", n_folds=None).fit(X, y).ensemble_.estimators_
+    assert not hasattr(network, "embeddings_")
+    assert network.coefs_[0].shape == (19, 8)
+
+
+@BOTH
+def test_several_folds_and_arms_embed(cls):
+    X, y = towns()
+    arms = [{}, {"dropout": 0.3}]
+    model = small(cls, preset="realmlp-td", arms=arms).fit(X, y * 1.0)
+    networks = [network for members in model.ensemble_.estimators_ for network in members]
+    assert [len(network.embeddings_) for network in networks] == [1] * 4
+    assert np.isfinite(model.oof_predictions_).all()
+
+
 def test_equally_good_epochs_do_not_keep_tabm_going():
     X = np.random.RandomState(0).randn(80, 3)
     arm = {"hidden_layer_sizes": (16,), "ensemble_size": 2, "learning_rate_init": 0.05}
