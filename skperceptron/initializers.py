@@ -278,13 +278,13 @@ class Orthogonal(Initializer):
 
 
 class UnitVariance(_NormalTables):
-    r"""Normal weights, rescaled so that z of each hidden unit has variance 1 on the training data.
+    r"""Normal weights, rescaled so that z of each unit has variance 1 on the training data.
 
     Layers are drawn one after the other, each from the outputs of the layers before it for some
     rows (Krähenbühl et al. 2016, *Data-dependent initializations*; Mishkin & Matas 2016). If z is
     constant, or there is no data, the variance of a weight is 1 / fan_in.
 
-    The boundary z = 0 of each hidden unit passes through a random point between `points` rows:
+    The border z = 0 of each unit leads through a random point between `points` rows:
     biases are :math:`-\sum_i w_i z_i` with random rows i, and weights w from a flat Dirichlet
     distribution. Holzmüller et al. (2024), *Better by default*, use five points for tables.
     Vectors of categories start as standard normal numbers.
@@ -311,10 +311,9 @@ class UnitVariance(_NormalTables):
     def draw(self, layer: Layer, rng: np.random.RandomState) -> tuple[Floats, Floats]:
         weight = rng.normal(size=(layer.fan_in, layer.units)) / np.sqrt(layer.fan_in)
         bias = np.zeros(layer.units)
-        is_output = layer.activation is None
-        if is_output and self.zero_output:
+        if layer.activation is None and self.zero_output:
             return np.zeros_like(weight), bias
-        if is_output or layer.inputs is None:
+        if layer.inputs is None:
             return weight, bias
         with np.errstate(over="ignore", invalid="ignore"):
             z = layer.inputs @ weight

@@ -396,6 +396,15 @@ def test_borders_of_hidden_units_lead_through_the_middle_of_some_rows():
     assert not any(bias.any() for bias in none.intercepts_)
 
 
+def test_output_starts_like_a_hidden_layer_unless_at_zero():
+    model = started(initializer=UnitVariance(zero_output=False))
+    (*_, (_, last)) = layers_of(model)
+    z = np.maximum(last, 0) @ model.coefs_[-1]
+    assert_allclose(z.std(axis=0), 1, rtol=1e-9)
+    middle = -model.intercepts_[-1]
+    assert ((z.min(axis=0) < middle) & (middle < z.max(axis=0))).all()
+
+
 def test_few_rows_are_drawn_from_many():
     few = started(initializer=UnitVariance(n_rows=20, points=0))
     deviations = next(layers_of(few))[0].std(axis=0)
