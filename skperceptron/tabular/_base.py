@@ -161,7 +161,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         preset = PRESETS[self.preset]
         recipe = preset.recipe(is_classifier=self._is_classifier)
         self.preprocessor_ = TabularPreprocessor(
-            self.categorical_features, max_one_hot=recipe.max_one_hot, dtype="float32"
+            self.categorical_features, dtype="float32", **recipe.preparation
         )
         numbers = self.preprocessor_.fit_transform(X)
         take_over_features(self, self.preprocessor_)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..embeddings import Periodic
 from ..groups import ParameterGroup, ParameterGroups
+from ..initializers import UnitVariance
 from ..optimizers import AdamW
 
 __all__ = ["PRESETS", "Arm", "Preset", "Recipe"]
@@ -53,8 +54,9 @@ class Recipe:
     monitor : str
         By what the best epoch is found, as :class:`~skperceptron.stopping.EarlyStopping` names it.
         Several labels per row are judged by their loss.
-    max_one_hot : int or None
-        The networks embed columns of categories with more levels than that; None: no columns.
+    preparation : dict
+        Parameters of the :class:`~skperceptron.preprocessing.TabularPreprocessor`, which is one for
+        all arms: which columns of categories become codes, that networks embed, for example.
     """
 
     network: Arm
@@ -66,7 +68,7 @@ class Recipe:
     label_smoothing: float = 0.0
     share_of_steps: float = 1.0
     monitor: str = "loss"
-    max_one_hot: int | None = None
+    preparation: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -283,7 +285,7 @@ _REALMLP_TD_S: Arm = {
 #: column, all columns of the preparation are embedded periodically here.
 _REALMLP_TD: Arm = {
     **_REALMLP_TD_S,
-    "initializer": "unit_variance",
+    "initializer": UnitVariance(zero_output=False),
     "parametric_activation": True,
     "numeric_embedding": "pbld",
     "embedding_dim": 8,
@@ -291,9 +293,10 @@ _REALMLP_TD: Arm = {
     "dropout_schedule": "flat_cosine",
     "parameter_groups": ParameterGroups(
         bias=ParameterGroup(rate=0.1),
-        feature_scale=ParameterGroup(rate=6.0, decay=1.0),
-        numeric_embedding=ParameterGroup(rate=0.1, decay=1.0),
-        activation_share=ParameterGroup(rate=0.1, decay=1.0),
+        # Decay is multiplied by the rate; pytabkit multiplies it twice.
+        feature_scale=ParameterGroup(rate=6.0, decay=6.0),
+        numeric_embedding=ParameterGroup(rate=0.1, decay=0.1),
+        activation_share=ParameterGroup(rate=0.1, decay=0.1),
     ),
 }
 
@@ -317,6 +320,13 @@ _TABM: Arm = {
     "dtype": "float32",
 }
 _TABM_ARM: Arm = {"learning_rate_init": 0.002, "solver": "adam", "dropout": 0.1}
+
+#: Published networks have a column for each level; here there is a limit, lest a column of names
+#: make more of them than rows can bear.
+_ONE_HOT = {"max_categories": 1000}
+
+#: RealMLP-TD has a vector for each level where there are more than eight. Gaps are a level, too.
+_EMBEDDED = {"max_one_hot": 8}
 
 _OF_NUMBERS: Arm = {"activation": "mish", "standardize_target": True}
 
@@ -386,8 +396,14 @@ PRESETS: dict[str, Preset] = {
             large_batches,
             label_smoothing=0.1,
             monitor="score",
+            preparation=_ONE_HOT,
         ),
-        Recipe({**_REALMLP_TD_S, **_OF_NUMBERS}, (_arm(0.07, 0.0),), large_batches),
+        Recipe(
+            {**_REALMLP_TD_S, **_OF_NUMBERS},
+            (_arm(0.07, 0.0),),
+            large_batches,
+            preparation=_ONE_HOT,
+        ),
     ),
     "realmlp-td": _as_published(
         Recipe(
@@ -396,19 +412,24 @@ PRESETS: dict[str, Preset] = {
             large_batches,
             label_smoothing=0.1,
             monitor="score",
-            max_one_hot=8,
+            preparation=_EMBEDDED,
         ),
         Recipe(
             {**_REALMLP_TD, **_OF_NUMBERS, "clip_predictions": True},
             (_arm(0.2, 0.02, 0.15),),
             large_batches,
-            max_one_hot=8,
+            preparation=_EMBEDDED,
         ),
     ),
     "tabm": replace(
         _as_published(
-            Recipe(_TABM, (_TABM_ARM,), large_batches, monitor="score"),
-            Recipe({**_TABM, "standardize_target": True}, (_TABM_ARM,), large_batches),
+            Recipe(_TABM, (_TABM_ARM,), large_batches, monitor="score", preparation=_ONE_HOT),
+            Recipe(
+                {**_TABM, "standardize_target": True},
+                (_TABM_ARM,),
+                large_batches,
+                preparation=_ONE_HOT,
+            ),
         ),
         patience=16 / 256,
         # An epoch that is as good as the best one is no better.

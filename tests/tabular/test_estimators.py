@@ -301,6 +301,26 @@ def test_realmlp_td_embeds_columns_of_more_than_eight_levels(cls):
 
 
 @BOTH
+def test_realmlp_td_starts_and_decays_as_pytabkit_does(cls):
+    recipe = base.PRESETS["realmlp-td"].recipe(is_classifier=cls is TabularMLPClassifier)
+    groups = recipe.network["parameter_groups"].chosen()
+    # There, the decay of an array is multiplied twice by the factor of its learning rate.
+    assert {name: group.decay for name, group in groups.items()} == {
+        "bias": None,
+        "feature_scale": 6.0,
+        "numeric_embedding": 0.1,
+        "activation_share": 0.1,
+    }
+    assert all(group.decay in (None, group.rate) for group in groups.values())
+    X, y = towns(60)
+    arm = {"learning_rate_init": 1e-300}
+    model = cls("realmlp-td", arms=[arm], max_epochs=1, random_state=0).fit(X, y * 1.0)
+    ((network,),) = model.ensemble_.estimators_
+    assert network.coefs_[-1].all() and network.intercepts_[-1].all()
+    assert np.std(network.embeddings_[0]) == pytest.approx(1, abs=0.2)
+
+
+@BOTH
 def test_several_folds_and_arms_embed(cls):
     X, y = towns()
     arms = [{}, {"dropout": 0.3}]
