@@ -216,7 +216,9 @@ class Levels(Categories):
         counts = Counter({level: n for level, n in counts.items() if not is_missing(level)})
         levels = _in_order(list(counts))
         if self.max_one_hot is not None and len(levels) > self.max_one_hot:
-            return Codes(self.position, levels, has_gaps=counts.total() < n_rows)
+            # The most frequent ones last: any part of the rows then tells how many there are.
+            by_count = sorted(levels, key=counts.__getitem__)
+            return Codes(self.position, by_count, has_gaps=counts.total() < n_rows)
         if self.max_categories is not None:
             # The sort is stable: of equally frequent levels the first ones stay.
             frequent = sorted(levels, key=lambda level: -counts[level])[: self.max_categories]
@@ -253,7 +255,7 @@ class Codes(Categories):
     levels : list
         All of them, in the order of their codes.
     has_gaps : bool
-        Whether some values were missing in ``fit``. Then no level is one, too, with the last code.
+        Whether some values were missing in ``fit``. Then no level is one, too, with the code 0.
     """
 
     def __init__(self, position: int, levels: list[Any], *, has_gaps: bool) -> None:
@@ -262,20 +264,14 @@ class Codes(Categories):
         self.has_gaps = has_gaps
         self.suffixes = [""]
 
-    @property
-    def of_none(self) -> int:
-        """The code where there is no level, or one that is unknown; -1 is that of no category."""
-        return len(self.levels) if self.has_gaps else -1
-
     def write(self, content: Any, name: Any, out: Floats) -> None:
-        codes = self._codes_of(content, name)
-        out[:, 0] = np.where(codes < 0, self.of_none, codes)
+        # Without gaps, -1 stands for no category.
+        out[:, 0] = self._codes_of(content, name) + self.has_gaps
 
     def to_onnx(self, graph: OperatorGraph, column: Value, name: Any) -> Value:
         is_level = graph.as_numbers(self._levels_to_onnx(graph, column, name))
         # Of a row without a level the product is 0.
-        codes = np.arange(len(self.levels), dtype=float)[:, np.newaxis]
-        return is_level @ (codes - self.of_none) + float(self.of_none)
+        return is_level @ np.arange(1.0, len(self.levels) + 1)[:, np.newaxis] - (1 - self.has_gaps)
 
 
 def _in_order(levels: list[Any]) -> list[Any]:

@@ -72,9 +72,9 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
 
     max_one_hot : int, default=None
         Columns of more levels than that, >= 1, become codes, from 0 on, for a network's
-        `categorical_features`: see `code_columns_`. All of their levels have one. Where ``fit`` has
-        seen gaps, these have a code, too, the last one, which unknown levels share; otherwise both
-        are -1, no category. None codes no column.
+        `categorical_features`: see `code_columns_`. All of their levels have one, the most
+        frequent ones the last. Where ``fit`` has seen gaps, these have a code, too, 0, which
+        unknown levels share; otherwise both are -1, no category. None codes no column.
 
     max_abs : float, default=3.0
         What absolute values tend to, > 0; None does not draw outliers in.

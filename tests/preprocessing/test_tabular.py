@@ -121,23 +121,24 @@ def test_columns_of_many_levels_become_codes_behind_all_other_outputs():
     plain = TabularPreprocessor([2]).fit(table)
     preprocessor = TabularPreprocessor([2], max_one_hot=2, max_categories=2).fit(table)
     assert list(preprocessor.get_feature_names_out()) == ["x1_v", "x3", "x0", "x2"]
-    assert preprocessor.categories_ == {0: list("abcd"), 1: ["u", "v"], 2: [7, 8, 9]}
+    # By frequency, rare ones first, and then in order.
+    assert preprocessor.categories_ == {0: list("bcda"), 1: ["u", "v"], 2: [8, 9, 7]}
     assert preprocessor.code_columns_ == [2, 3]
     places = [slice(2, 3), slice(0, 1), slice(3, 4), slice(1, 2)]
     assert preprocessor.outputs_of_columns() == places
     found = preprocessor.transform(table)
-    assert_array_equal(found[:, 2:], [[3, 2], [0, 0], [2, 1], [1, 3], [0, 0]])
+    assert_array_equal(found[:, 2:], [[2, 2], [3, 3], [1, 1], [0, 0], [3, 3]])
     names = list(plain.get_feature_names_out())
     places = [names.index("x1_v"), names.index("x3")]
     assert_array_equal(found[:, :2], plain.transform(table)[:, places])
     # What is unknown shares the code of gaps, where there were some.
     news = preprocessor.transform(objects(["?", None, "b"], ["u"] * 3, [10, None, 8], [0.0] * 3))
-    assert_array_equal(news[:, 2:], [[-1, 3], [-1, 3], [1, 1]])
+    assert_array_equal(news[:, 2:], [[-1, 0], [-1, 0], [0, 1]])
     for max_one_hot, n_codes in ((3, 1), (4, 0), (None, 0)):
         preprocessor.set_params(max_one_hot=max_one_hot).fit(table)
         assert len(preprocessor.code_columns_) == n_codes
     alone = TabularPreprocessor(max_one_hot=1).fit(table[:, :1])
-    assert_array_equal(alone.transform(table[:, :1])[:, 0], [3, 0, 2, 1, 0])
+    assert_array_equal(alone.transform(table[:, :1])[:, 0], [2, 3, 1, 0, 3])
     assert TabularPreprocessor(max_one_hot=1).fit(sparse.csr_array(np.eye(3))).code_columns_ == []
 
 
