@@ -198,27 +198,35 @@ class Levels(Categories):
         How many of the levels get a column: the most frequent ones.
     max_one_hot : int or None
         Of how many levels they become :class:`Codes` instead.
+    min_frequency : int
+        How many rows a level needs to have a code. If there is no such level, none is coded.
     """
 
     def __init__(
-        self, position: int, max_categories: int | None, max_one_hot: int | None = None
+        self,
+        position: int,
+        max_categories: int | None,
+        max_one_hot: int | None = None,
+        min_frequency: int = 1,
     ) -> None:
         super().__init__(position)
         self.max_categories = max_categories
         self.max_one_hot = max_one_hot
+        self.min_frequency = min_frequency
 
     def fit(self, content: Any, name: Any) -> Categories:
         try:
             counts = Counter(as_keys(content))
         except TypeError as error:
             raise TypeError(f"Column {name!r} of categories: {error}.") from error
-        n_rows = counts.total()
         counts = Counter({level: n for level, n in counts.items() if not is_missing(level)})
         levels = _in_order(list(counts))
-        if self.max_one_hot is not None and len(levels) > self.max_one_hot:
+        coded = [level for level in levels if counts[level] >= self.min_frequency]
+        if self.max_one_hot is not None and len(levels) > self.max_one_hot and coded:
             # The most frequent ones last: any part of the rows then tells how many there are.
-            by_count = sorted(levels, key=counts.__getitem__)
-            return Codes(self.position, by_count, has_gaps=counts.total() < n_rows)
+            coded.sort(key=counts.__getitem__)
+            has_others = sum(counts[level] for level in coded) < len(content)
+            return Codes(self.position, coded, has_others=has_others)
         if self.max_categories is not None:
             # The sort is stable: of equally frequent levels the first ones stay.
             frequent = sorted(levels, key=lambda level: -counts[level])[: self.max_categories]
@@ -253,25 +261,26 @@ class Codes(Categories):
     ----------
     position : int
     levels : list
-        All of them, in the order of their codes.
-    has_gaps : bool
-        Whether some values were missing in ``fit``. Then no level is one, too, with the code 0.
+        Those that have a code, in the order of their codes.
+    has_others : bool
+        Whether some rows had none of them in ``fit``. Then these have a code, too, 0.
     """
 
-    def __init__(self, position: int, levels: list[Any], *, has_gaps: bool) -> None:
+    def __init__(self, position: int, levels: list[Any], *, has_others: bool) -> None:
         super().__init__(position)
         self.levels = levels
-        self.has_gaps = has_gaps
+        self.has_others = has_others
         self.suffixes = [""]
 
     def write(self, content: Any, name: Any, out: Floats) -> None:
-        # Without gaps, -1 stands for no category.
-        out[:, 0] = self._codes_of(content, name) + self.has_gaps
+        # Where fit has seen no others, -1 stands for no category.
+        out[:, 0] = self._codes_of(content, name) + self.has_others
 
     def to_onnx(self, graph: OperatorGraph, column: Value, name: Any) -> Value:
         is_level = graph.as_numbers(self._levels_to_onnx(graph, column, name))
         # Of a row without a level the product is 0.
-        return is_level @ np.arange(1.0, len(self.levels) + 1)[:, np.newaxis] - (1 - self.has_gaps)
+        codes = np.arange(1.0, len(self.levels) + 1)[:, np.newaxis]
+        return is_level @ codes - (1 - self.has_others)
 
 
 def _in_order(levels: list[Any]) -> list[Any]:

@@ -72,9 +72,13 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
 
     max_one_hot : int, default=None
         Columns of more levels than that, >= 1, become codes, from 0 on, for a network's
-        `categorical_features`: see `code_columns_`. All of their levels have one, the most
-        frequent ones the last. Where ``fit`` has seen gaps, these have a code, too, 0, which
-        unknown levels share; otherwise both are -1, no category. None codes no column.
+        `categorical_features`: see `code_columns_`. The most frequent levels have the last ones.
+        None codes no column.
+
+    min_frequency : int, default=1
+        How many rows a level needs to have a code, >= 1. Rarer ones, unknown ones and gaps share
+        the code 0, if ``fit`` has seen any of them; otherwise they are -1, no category. A column
+        none of whose levels is so frequent is not coded.
 
     max_abs : float, default=3.0
         What absolute values tend to, > 0; None does not draw outliers in.
@@ -125,12 +129,13 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
         "categorical_features": CATEGORICAL_FEATURES,
         "max_categories": [COUNT, None],
         "max_one_hot": [COUNT, None],
+        "min_frequency": [COUNT],
         "max_abs": [Interval(0), None],
         "dtype": [Precision()],
     }
 
-    #: Files and pickles of earlier versions do not tell it.
-    max_one_hot = None
+    #: Files and pickles of earlier versions do not tell them.
+    max_one_hot, min_frequency = None, 1
 
     def __init__(
         self,
@@ -138,12 +143,14 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
         *,
         max_categories=50,
         max_one_hot=None,
+        min_frequency=1,
         max_abs=3.0,
         dtype="float64",
     ) -> None:
         self.categorical_features = categorical_features
         self.max_categories = max_categories
         self.max_one_hot = max_one_hot
+        self.min_frequency = min_frequency
         self.max_abs = max_abs
         self.dtype = dtype
 
@@ -347,7 +354,7 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
 
     def _part_for(self, kind: str, j: int) -> Part:
         if kind == "category":
-            return Levels(j, self.max_categories, self.max_one_hot)
+            return Levels(j, self.max_categories, self.max_one_hot, self.min_frequency)
         return Dates(j, self.dtype) if kind == "date" else Numbers(j, self.dtype)
 
     def _name(self, j: int) -> Any:

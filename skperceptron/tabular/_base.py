@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 import warnings
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from numbers import Integral
 from typing import Any
@@ -54,7 +54,7 @@ from ..preprocessing._tabular import CATEGORICAL_FEATURES
 from ..stopping import EarlyStopping
 from ._folds import counting_splits, drawn_folds, grouped_folds
 from ._importances import rises_of_loss
-from ._presets import PRESETS, Arm, Preset
+from ._presets import PRESETS, Arm, Preset, Recipe
 
 #: Columns that the networks take after preparation. A layer of 128 units for 10,000 inputs is
 #: 5 MB, of which a network in training needs five: 300 MB for twelve of them.
@@ -161,7 +161,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         preset = PRESETS[self.preset]
         recipe = preset.recipe(is_classifier=self._is_classifier)
         self.preprocessor_ = TabularPreprocessor(
-            self.categorical_features, dtype="float32", **recipe.preparation
+            self.categorical_features, dtype="float32", **self._preparation(recipe)
         )
         numbers = self.preprocessor_.fit_transform(X)
         take_over_features(self, self.preprocessor_)
@@ -285,6 +285,12 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         recipe = preset.recipe(is_classifier=self._is_classifier)
         return plain(self.batch_size) or recipe.batch_size(n_rows)
 
+    def _preparation(self, recipe: Recipe) -> Mapping[str, Any]:
+        """Return parameters of the preprocessor: networks that share weights read no codes."""
+        listed = items_of(plain(self.arms)) or []
+        shared = any(isinstance(arm, dict) and arm.get("ensemble_size") for arm in listed)
+        return {**recipe.preparation, "max_one_hot": None} if shared else recipe.preparation
+
     def _arms(self, preset: Preset, numbers: Any) -> Sequence[Arm]:
         """Return in which parameters the arms differ."""
         recipe = preset.recipe(is_classifier=self._is_classifier)
@@ -294,7 +300,12 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
                 raise ValueError("arms=[] holds no arm: at least one is needed.")
             # What an arm does not say is as in the preset's first one.
             return [{**recipe.arms[0], **arm} for arm in listed]
-        arms = preset.arms(recipe, *numbers.shape, is_dense=not sparse.issparse(numbers))
+        arms = preset.arms(
+            recipe,
+            *numbers.shape,
+            is_dense=not sparse.issparse(numbers),
+            has_codes=bool(self.preprocessor_.code_columns_),
+        )
         if given is not None and given > len(arms):
             raise ValueError(
                 f"arms={given}, but the preset {self.preset!r} has {len(arms)}. Pass a list of"

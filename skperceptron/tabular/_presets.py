@@ -121,13 +121,20 @@ class Preset:
         return self.classification if is_classifier else self.regression
 
     def arms(
-        self, recipe: Recipe, n_rows: int, n_inputs: int, *, is_dense: bool
+        self,
+        recipe: Recipe,
+        n_rows: int,
+        n_inputs: int,
+        *,
+        is_dense: bool,
+        has_codes: bool = False,
     ) -> tuple[Arm, ...]:
         """Return the arms for a table of so many columns after preparation."""
         has_few = n_rows <= self.many_rows or not recipe.arms_of_many
         arms = recipe.arms if has_few else recipe.arms_of_many
-        # Networks that share weights, too, read dense columns only.
-        arms = tuple(arm for arm in arms if is_dense or "ensemble_size" not in arm)
+        # Networks that share weights read dense columns without codes only.
+        is_plain = is_dense and not has_codes
+        arms = tuple(arm for arm in arms if is_plain or "ensemble_size" not in arm)
         is_fit = is_dense and n_rows >= PERIODIC_ROWS and n_inputs <= PERIODIC_INPUTS
         if self.is_periodic and is_fit:
             arms = ({**arms[0], "numeric_embedding": Periodic(n_frequencies=8)}, *arms[1:])

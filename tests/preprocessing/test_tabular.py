@@ -134,6 +134,12 @@ def test_columns_of_many_levels_become_codes_behind_all_other_outputs():
     # What is unknown shares the code of gaps, where there were some.
     news = preprocessor.transform(objects(["?", None, "b"], ["u"] * 3, [10, None, 8], [0.0] * 3))
     assert_array_equal(news[:, 2:], [[-1, 0], [-1, 0], [0, 1]])
+    frequent = TabularPreprocessor([2], max_one_hot=2, min_frequency=2).fit(table)
+    assert frequent.categories_ == {0: ["a"], 1: ["u", "v"], 2: [7]}
+    assert_array_equal(frequent.transform(table)[:, 2], [0, 1, 0, 0, 1])
+    # Columns of rare levels only stay as they are.
+    frequent.set_params(min_frequency=3).fit(table)
+    assert not frequent.code_columns_ and len(frequent.categories_[0]) == 4
     for max_one_hot, n_codes in ((3, 1), (4, 0), (None, 0)):
         preprocessor.set_params(max_one_hot=max_one_hot).fit(table)
         assert len(preprocessor.code_columns_) == n_codes
@@ -493,7 +499,13 @@ def test_table_goes_through_a_pipeline_a_pickle_and_a_clone():
 
 @pytest.mark.parametrize(
     "parameters",
-    [{"max_categories": 0}, {"max_one_hot": 0}, {"max_abs": -1}, {"dtype": "int8"}],
+    [
+        {"max_categories": 0},
+        {"max_one_hot": 0},
+        {"min_frequency": 0},
+        {"max_abs": -1},
+        {"dtype": "int8"},
+    ],
     ids=str,
 )
 def test_wrong_parameters_are_refused_by_name(parameters):

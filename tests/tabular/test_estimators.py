@@ -330,6 +330,15 @@ def test_several_folds_and_arms_embed(cls):
     assert np.isfinite(model.oof_predictions_).all()
 
 
+@BOTH
+def test_networks_that_share_weights_get_a_column_for_each_level(cls):
+    X, y = towns(60)
+    arm = {"ensemble_size": 2, "initializer": "ntk_normal"}
+    model = small(cls, preset="realmlp-td", arms=[arm]).fit(X, y * 1.0)
+    assert not model.preprocessor_.code_columns_
+    assert model.ensemble_.estimators_[0][0].adapters_
+
+
 def test_equally_good_epochs_do_not_keep_tabm_going():
     X = np.random.RandomState(0).randn(80, 3)
     arm = {"hidden_layer_sizes": (16,), "ensemble_size": 2, "learning_rate_init": 0.05}
