@@ -19,8 +19,10 @@ preset : {{"default", "fast", "accurate", "realmlp-td-s", "realmlp-td", "tabm"}}
     draws. "realmlp-td-s", "realmlp-td" (Holzmüller et al. 2024) and "tabm" (Gorishniy et al. 2025)
     are networks as published, which hold one fifth of the rows out to find their best epoch and are
     not calibrated; "tabm", 32 networks of 3 x 512 units that share weights, takes minutes.
-    "realmlp-td" learns a vector for each category of columns with more than eight; gaps are a
-    category there, which unknown ones count as, or zeros, if `fit` has seen no gap.
+    But for "realmlp-td-s" and "tabm", columns of more than eight categories are embedded: there is
+    a vector for each category of at least five rows (one, with "realmlp-td"), and one for rarer
+    ones, unknown ones and gaps, which is zero if `fit` has seen none of them. Arms with an
+    `ensemble_size` read no such codes, and let these columns become zeros and ones.
 
 n_folds : int, cross-validation splitter or iterable, default=None
     How many folds, >= 2; each is held out by one network of each arm. They are drawn with

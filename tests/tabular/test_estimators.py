@@ -331,6 +331,21 @@ def test_several_folds_and_arms_embed(cls):
 
 
 @BOTH
+@pytest.mark.parametrize("preset", ["default", "fast", "accurate"])
+def test_columns_of_many_levels_are_embedded_where_levels_have_rows(cls, preset):
+    X, y = towns()
+    X["name"] = [f"row {i}" for i in range(len(X))]
+    X.loc[:1, "town"] = "rare"
+    model = cls(preset, n_folds=2, max_epochs=2, random_state=0).fit(X, y * 1.0)
+    assert model.preprocessor_.code_columns_ == [8 + 1 + 50]
+    assert sorted(model.preprocessor_.categories_["town"]) == list("abcdefghij")
+    for network, _ in model.ensemble_.estimators_:
+        # Gaps and rare towns share a vector.
+        assert [table.shape for table in network.embeddings_] == [(11, 8)]
+    assert all("ensemble_size" not in arm for arm in model.arms_)
+
+
+@BOTH
 def test_networks_that_share_weights_get_a_column_for_each_level(cls):
     X, y = towns(60)
     arm = {"ensemble_size": 2, "initializer": "ntk_normal"}
