@@ -306,7 +306,11 @@ _REALMLP_TD_S: Arm = {
 }
 
 #: The larger form. Other than with pytabkit, columns of zeros and ones are embedded periodically,
-#: too. Vectors of categories start as standard normal numbers in both.
+#: too. The mean of five networks had, beside pytabkit's, +1.2 +- .7 % of error (boston, guns,
+#: solder, sacramento, gapminder, baseball) and -.8 +- 2.5 % of log loss (heart, fgl, crx, gsoep,
+#: vote84; one to three divisions each). With an output layer that starts at zero, and decay
+#: multiplied once by the factor of a rate, log loss was +7.0 instead of +3.1 % on fgl, and no
+#: different, beyond noise, on heart, guns and boston.
 _REALMLP_TD: Arm = {
     **_REALMLP_TD_S,
     "initializer": UnitVariance(zero_output=False),
