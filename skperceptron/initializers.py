@@ -17,7 +17,7 @@ import numpy as np
 
 from .components import Component, Interval, by_name, find
 from .engine.arrays import Floats
-from .options import COUNT, Flag, Having, Instance, Listing, Name
+from .options import COUNT, Flag, HasMethods, Instance, Listing, Name
 
 __all__ = [
     "Constant",
@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 #: The weights of all layers, or the biases, as users pass them.
-ARRAYS = Listing([Having("an array-like", ("__len__",))], "arrays, one for each layer")
+ARRAYS = Listing([HasMethods("an array-like", ("__len__",))], "arrays, one for each layer")
 
 #: Nodes of a quadrature, enough for functions with kinks, too.
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(200)
@@ -284,7 +284,7 @@ class UnitVariance(_NormalTables):
     rows (Krähenbühl et al. 2016, *Data-dependent initializations*; Mishkin & Matas 2016). If z is
     constant, or there is no data, the variance of a weight is 1 / fan_in.
 
-    The border z = 0 of each unit leads through a random point between `points` rows:
+    The boundary z = 0 of each unit passes through a random point between `points` rows:
     biases are :math:`-\sum_i w_i z_i` with random rows i, and weights w from a flat Dirichlet
     distribution. Holzmüller et al. (2024), *Better by default*, use five points for tables.
     Vectors of categories start as standard normal numbers.

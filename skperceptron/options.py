@@ -25,7 +25,7 @@ __all__ = [
     "ChecksOptions",
     "Flag",
     "Function",
-    "Having",
+    "HasMethods",
     "Infinity",
     "Instance",
     "Interval",
@@ -227,7 +227,7 @@ class Function(Rule):
 
 
 @dataclass(frozen=True)
-class Having(Rule):
+class HasMethods(Rule):
     """An object, not a class, that has the given methods."""
 
     description: str

@@ -15,7 +15,7 @@ from typing import Any
 
 from .callbacks import Callback
 from .callbacks.csv_logger import figures_of
-from .options import Having, Instance
+from .options import HasMethods, Instance
 
 __all__ = ["MLflowLogger", "OptunaPruning", "TensorBoardLogger", "WandbLogger"]
 
@@ -180,7 +180,7 @@ class OptunaPruning(Callback):
     """
 
     rules = {
-        "trial": [Having("a trial of Optuna", ("report", "should_prune"))],
+        "trial": [HasMethods("a trial of Optuna", ("report", "should_prune"))],
         "monitor": [Instance(str)],
     }
 

@@ -559,7 +559,7 @@ def test_score_monitors_of_scikit_learn_work(estimator, wrap):
         assert_allclose(scores[-1], model.score(X, y))
 
 
-class Told(Callback):
+class Reporting(Callback):
     """Keeps the largest numbers of epochs that it is told."""
 
     def setup(self, estimator, context):
@@ -569,7 +569,7 @@ class Told(Callback):
 
 @every_estimator
 def test_the_largest_number_of_epochs_is_told(estimator):
-    callback = Told()
+    callback = Reporting()
     model = clone(estimator).set_params(callbacks=[callback]).fit(X, target_of(estimator))
     if hasattr(model, "partial_fit"):
         model.partial_fit(X, target_of(estimator))

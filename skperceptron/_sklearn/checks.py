@@ -21,7 +21,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import validate_data
 
 from ..engine.arrays import FEW_NUMBERS, Floats, Integers, all_finite
-from ..engine.mapped import RESIDENT, pages_of
+from ..engine.memory_mapped import RESIDENT, pages_of
 from .compat import column_or_1d, convert_sample_weight
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)

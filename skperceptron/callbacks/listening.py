@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 
 from .._sklearn.compat import callback_management_context
 from .._sklearn.pipelines import last_step
-from ..options import Having, Listing
+from ..options import HasMethods, Listing
 from ..training.checkpoint import Job, State, describe_random_state, recall_random_state
 from ..training.state_checks import Form
 from ..usercall import first_in_call, warn
@@ -23,12 +23,12 @@ _HOOKS = ("setup", "on_fit_task_begin", "on_fit_task_end", "teardown")
 
 #: What an estimator's ``callbacks`` must be, if not None.
 CALLBACKS = Listing(
-    [Having("a callback", _HOOKS)], "callbacks (instances following the FitCallback protocol)"
+    [HasMethods("a callback", _HOOKS)], "callbacks (instances following the FitCallback protocol)"
 )
 
 
 @dataclass(frozen=True)
-class Facts:
+class FitDescription:
     """What identifies a fit.
 
     Attributes
@@ -92,7 +92,9 @@ class Listener(ABC):
         """End an epoch that has been reported to begin but will not be trained."""
 
     @abstractmethod
-    def resume(self, rng: np.random.RandomState, facts: Callable[[], Facts]) -> State | None:
+    def resume(
+        self, rng: np.random.RandomState, facts: Callable[[], FitDescription]
+    ) -> State | None:
         """Return the saved state of an interrupted fit, if any, and restore its random generator.
 
         Parameters
@@ -108,7 +110,7 @@ class Listener(ABC):
         """Raise ValueError if a callback would save a fit that cannot be resumed."""
 
 
-class NobodyListens(Listener):
+class NullListener(Listener):
     """The listener of a fit without callbacks."""
 
     listens = False
@@ -130,7 +132,9 @@ class NobodyListens(Listener):
     def close(self) -> None:
         pass
 
-    def resume(self, rng: np.random.RandomState, facts: Callable[[], Facts]) -> State | None:
+    def resume(
+        self, rng: np.random.RandomState, facts: Callable[[], FitDescription]
+    ) -> State | None:
         return None
 
     def refuse_to_save(self, why: str) -> None:
@@ -193,7 +197,9 @@ class CallbackListener(Listener):
         if self._epoch is not None:
             self._epoch.call_on_fit_task_end(estimator=self._estimator)
 
-    def resume(self, rng: np.random.RandomState, facts: Callable[[], Facts]) -> State | None:
+    def resume(
+        self, rng: np.random.RandomState, facts: Callable[[], FitDescription]
+    ) -> State | None:
         if not self._savers:
             return None
         known = facts()
@@ -243,7 +249,7 @@ def listening(
     own = [] if estimator.callbacks is None else list(estimator.callbacks)
     callbacks = [*registered, *_in_place(own, estimator)]
     if not callbacks:
-        yield NobodyListens()
+        yield NullListener()
         return
     # Callbacks that save come last: by then it is known whether training stops.
     callbacks.sort(key=lambda callback: hasattr(callback, "resume"))
@@ -365,7 +371,7 @@ def _settings_of(callback: Any) -> str:
         return type(callback).__qualname__
 
 
-def _job_of(facts: Facts, name: str | None) -> Job:
+def _job_of(facts: FitDescription, name: str | None) -> Job:
     """Describe what identifies a fit; a name replaces what cannot be described.
 
     Raises

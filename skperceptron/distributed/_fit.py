@@ -15,10 +15,10 @@ from .._sklearn.checks import Extras, take_over_features
 from ..engine import Network
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.categories import Found, take_over_categories
-from ..estimators.elsewhere import fit_elsewhere
 from ..estimators.fitting import Run
+from ..estimators.remote_fit import fit_remote_rows
 from ..training import Stack
-from ..training.elsewhere import RowsElsewhere
+from ..training.remote_rows import RemoteRows
 from ._blocks import Blocks, blocks_of, first_rows
 from ._cluster import Cluster, n_shares
 from ._share import Job
@@ -138,7 +138,7 @@ def fit(
 
     extras = Extras(X_val, y_val, sample_weight_val)
     find_categories = partial(_find_categories, estimator, blocks, client)
-    fit_elsewhere(
+    fit_remote_rows(
         estimator, first_rows(blocks), y, sample_weight, extras, make_stack, find_categories
     )
     estimator.cluster_report_ = clusters[-1].report.as_dict()
@@ -168,7 +168,7 @@ def _find_categories(estimator: Any, blocks: Blocks, client: Any) -> Found:
 def _stack(run: Run, client: Any, blocks: Blocks, mode: str) -> tuple[Stack, Cluster]:
     """Divide the rows among the workers; return the stack that trains on them, and its cluster."""
     network, member, data = run.model.network, run.member, run.data
-    assert isinstance(data, RowsElsewhere)
+    assert isinstance(data, RemoteRows)
     if mode == "auto":
         mode = chosen_mode(network, run.batch_rows, n_shares(client, blocks))
     elif mode == "summed" and network.mixes_rows:

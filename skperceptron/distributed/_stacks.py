@@ -11,7 +11,7 @@ import numpy as np
 from ..engine import Network
 from ..engine.arrays import Floats
 from ..training import Member, Stack
-from ..training.elsewhere import RowsElsewhere
+from ..training.remote_rows import RemoteRows
 from ..training.step import BoundStep
 from ._cluster import Cluster
 
@@ -24,7 +24,7 @@ class _StackOnCluster(Stack):
     network : Network
     member : Member
         The only one.
-    data : RowsElsewhere
+    data : RemoteRows
     batch_size : int
     dtype : dtype
     cluster : Cluster
@@ -34,7 +34,7 @@ class _StackOnCluster(Stack):
         self,
         network: Network,
         member: Member,
-        data: RowsElsewhere,
+        data: RemoteRows,
         batch_size: int,
         dtype: np.dtype,
         cluster: Cluster,

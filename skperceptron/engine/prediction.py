@@ -13,7 +13,7 @@ from ..kept import kept_as
 from .arrays import Floats, Integers
 from .compiled import Program, Section, Way, warns_as_usual, way
 from .inputs import BorrowedRows, DenseInput, HeldRows, Input, SparseBatch
-from .mapped import SCATTERED, pages_of
+from .memory_mapped import SCATTERED, pages_of
 from .network import INPUT, Learned, Network, Node, first_weight
 from .workspace import Workspace
 

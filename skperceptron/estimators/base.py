@@ -25,13 +25,13 @@ from ..options import is_immutable
 from ..training import TargetRows
 from .categories import CategoryColumns, check_codes, marks_columns_of_arrays, with_codes
 from .choices import Wiring, max_iter
+from .continuation import Continuation
 from .data import NO_EXTRAS, check_data, n_rows_of, refuse_sparse_embedding
-from .earlier import upgrade
 from .features import HiddenFeaturesMixin
 from .fitted import FittedNetwork
 from .fitting import Model, make_ready
-from .later import Continuation
 from .notebook import NotebookMixin
+from .old_pickles import upgrade
 from .parameters import NetworkParameters, is_lbfgs
 from .running import train
 from .targets import Target

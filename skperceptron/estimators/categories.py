@@ -21,7 +21,7 @@ from ..engine.blocks import EmbedColumns
 from ..exceptions import TooLargeError
 from ..kept import kept_as
 from ..preprocessing._columns import content_of, kind_of, names_of
-from ..preprocessing._marked import marked_columns
+from ..preprocessing._marked_columns import marked_columns
 
 #: From here on, float32 cannot tell all whole numbers apart.
 LARGEST_CODE = 2**24

@@ -15,9 +15,9 @@ from ..engine.arrays import Floats, Integers
 from ..training import TargetRows, TrainingSet
 from ..training.data import of_split
 from .categories import check_codes, find_columns, refuse_other_columns, with_codes
+from .continuation import Continuation
 from .fitted import ALWAYS_KEPT
 from .held_out import Drawn, HeldOut
-from .later import Continuation
 from .parameters import is_lbfgs
 from .targets import Target
 

@@ -18,10 +18,10 @@ from ..engine.arrays import Floats
 from .base import BaseMultilayerPerceptron
 from .choices import Choices
 from .classifiers import BaseMLPClassifier
+from .continuation import Continuation
 from .drop_in import MLPClassifier
 from .fitted import ALWAYS_KEPT, FittedNetwork, fitted_network
 from .fitting import Model
-from .later import Continuation
 from .regressor import MLPRegressor
 from .targets import Indicators, ManyClasses, Numbers
 

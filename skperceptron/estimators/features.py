@@ -58,7 +58,7 @@ class HiddenFeaturesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Returns
         -------
         ndarray of shape (n_samples, ``hidden_layer_sizes[-1]``)
-            float32 if X is float32, else float64; or a table, if ``set_output`` asks for one.
+            In float32 if X is float32, else in float64; a table if ``set_output`` asks for one.
         """
         X = self._checked_to_predict(X)
         return self._hidden_part().raw_predictions(X)

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from .._sklearn.checks import Extras, FitMode, generator_of
-from ..callbacks.listening import Listener, NobodyListens
+from ..callbacks.listening import Listener, NullListener
 from ..engine import Network
 from ..engine.arrays import Floats, Integers
 from ..engine.rows import merge_equal_rows
@@ -24,6 +24,13 @@ from ..training.groups import factors_of
 from ..usercall import first_in_call, warn
 from .advice import Described, about_validation_scale
 from .choices import Choices
+from .continuation import (
+    Continuation,
+    plain_options,
+    progress_so_far,
+    shortcut_of,
+    what_is_learned,
+)
 from .data import (
     NO_EXTRAS,
     CheckedData,
@@ -35,16 +42,9 @@ from .data import (
 )
 from .fitted import FittedNetwork, fitted_network
 from .held_out import Drawing, HeldOut, Scoring, Validation
-from .later import (
-    Continuation,
-    plain_options,
-    progress_so_far,
-    shortcut_of,
-    what_is_learned,
-)
+from .initial_parameters import initial_parameters
 from .reporting import refuse_diverged, warn_unconverged, was_planned
 from .resumption import Start, facts_of
-from .start import initial_parameters
 from .targets import Target
 
 Found = TypeVar("Found")
@@ -179,17 +179,17 @@ def prepare(
     """
     mode = mode or FitMode(continuing=False, incremental=False)
     checked = check_data(estimator, X, y, sample_weight, mode)
-    return make_ready(estimator, checked, mode, extras, NobodyListens())
+    return make_ready(estimator, checked, mode, extras, NullListener())
 
 
-class Once(Protocol):
+class Cache(Protocol):
     """A cache of results that fits with equal parameters would all compute."""
 
     def __call__(self, key: Hashable, make: Callable[[], Found]) -> Found:
         """Return the result that is kept under a key; make and keep it if there is none."""
 
 
-def anew(key: Hashable, make: Callable[[], Found]) -> Found:
+def uncached(key: Hashable, make: Callable[[], Found]) -> Found:
     """Make the result each time, and keep nothing."""
     return make()
 
@@ -200,7 +200,7 @@ def make_ready(
     mode: FitMode,
     extras: Extras,
     listener: Listener,
-    once: Once = anew,
+    cached: Cache = uncached,
 ) -> Run:
     """Wire the network, and return the run to train.
 
@@ -219,10 +219,10 @@ def make_ready(
     target, data = checked.target, checked.data
     refuse_sparse_embedding(estimator, data.X)
     n_rows = data.n_rows if checked.fold is None else len(checked.fold.train)
-    choices = once(("choices", n_rows), lambda: _choose(estimator, mode, n_rows))
+    choices = cached(("choices", n_rows), lambda: _choose(estimator, mode, n_rows))
     if choices.wiring.n_networks is not None or estimator._categories is not None:
         # The network then depends on the data, too, not on the parameters alone.
-        once = anew
+        cached = uncached
     if choices.wiring.n_networks is not None:
         choices = replace(choices, wiring=replace(choices.wiring, link=target.link_name))
     if estimator._categories is not None:
@@ -238,7 +238,7 @@ def make_ready(
         start = _start_from_earlier(estimator, target, network, mode)
     else:
         shape = data.X.shape[1], n_outputs
-        network = once(
+        network = cached(
             ("network", *shape), lambda: estimator._build_network(choices.wiring, *shape)
         )
     given = {"X": data.X, "y": checked.y, "sample_weight": checked.sample_weight, **vars(extras)}
@@ -249,9 +249,9 @@ def make_ready(
             seen = np.arange(data.X.shape[0])
         is_told = extras.coefs_init is not None or extras.intercepts_init is not None
         if is_told or not isinstance(estimator.random_state, int):
-            once = anew
+            cached = uncached
         start_of = partial(initial_parameters, network, choices, target, extras, rng, data, seen)
-        parameters = _started(start_of, choices, network, rng, once)
+        parameters = _started(start_of, choices, network, rng, cached)
     else:
         parameters = start.parameters
     later = estimator._later if start is None else start.later
@@ -301,13 +301,13 @@ def _started(
     choices: Choices,
     network: Network,
     rng: np.random.RandomState,
-    once: Once,
+    cached: Cache,
 ) -> Floats:
     """Return the initial parameters; if they were kept, advance the generator as drawing would."""
-    if once is anew or choices.initializer.n_rows:
+    if cached is uncached or choices.initializer.n_rows:
         return draw()
     key = ("start", network.n_inputs, network.n_outputs)
-    parameters, state = once(key, lambda: (draw(), rng.get_state()))
+    parameters, state = cached(key, lambda: (draw(), rng.get_state()))
     rng.set_state(state)
     return parameters.copy()
 

@@ -20,7 +20,7 @@ from .._sklearn.checks import state_as_key
 from .._sklearn.compat import column_or_1d, safe_indexing, takes_sample_weight
 from ..engine import Network
 from ..engine.arrays import Floats, Integers
-from ..engine.mapped import pages_of
+from ..engine.memory_mapped import pages_of
 from ..engine.prediction import predict_raw
 from ..exceptions import DivergedError
 from ..options import is_number, shown

@@ -24,7 +24,7 @@ from ..options import (
     ChecksOptions,
     Flag,
     Function,
-    Having,
+    HasMethods,
     Infinity,
     Instance,
     Interval,
@@ -34,7 +34,7 @@ from ..options import (
     Rule,
     Rules,
 )
-from ..preprocessing._marked import CATEGORICAL_FEATURES
+from ..preprocessing._marked_columns import CATEGORICAL_FEATURES
 from ..schedules import (
     Schedule,
     TimeSchedule,
@@ -118,7 +118,7 @@ class NetworkParameters(ChecksOptions, RemembersVersion, RememberedNames):
         "momentum": [_SHARE],
         "nesterovs_momentum": [Flag()],
         "early_stopping": [Flag(), Instance(EarlyStopping), Monitor()],
-        "validation_fraction": [_BELOW_ONE, Having("a splitter", ("split", "get_n_splits"))],
+        "validation_fraction": [_BELOW_ONE, HasMethods("a splitter", ("split", "get_n_splits"))],
         "beta_1": [_BELOW_ONE],
         "beta_2": [_BELOW_ONE],
         "epsilon": [_POSITIVE],

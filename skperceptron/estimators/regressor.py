@@ -20,7 +20,7 @@ from .base import BaseMultilayerPerceptron, is_stochastic
 from .docs import shares_documentation
 from .signatures import refuse_unknown, takes_shared_parameters
 from .targets import (
-    Asked,
+    RegressionOptions,
     RegressionTarget,
     Target,
     WholeNumbers,
@@ -339,7 +339,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         return target
 
     def _choose_target(self, y: Any, mode: FitMode) -> Target:
-        asked = Asked.of(self)
+        asked = RegressionOptions.of(self)
         return kind_of_target(asked)(asked)
 
     def __sklearn_tags__(self) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..averaging import Averaging
 from ..callbacks.identity import is_library
-from ..callbacks.listening import Facts
+from ..callbacks.listening import FitDescription
 from ..engine import Network
 from ..engine.arrays import Floats
 from ..schedules import Schedule
@@ -18,7 +18,7 @@ from ..training.checkpoint import describe_random_state
 from ..training.member import Progress
 from ..training.state_checks import Form
 from .choices import Choices
-from .later import Continuation
+from .continuation import Continuation
 
 #: Parameters that change nothing in what a fit computes, except how long it goes on.
 _NO_SETTINGS = {
@@ -54,7 +54,7 @@ def facts_of(
     network: Network,
     rng: np.random.RandomState,
     start: Start | None,
-) -> Facts:
+) -> FitDescription:
     """Describe a fit whose network has been wired, before anything random is drawn.
 
     Parameters
@@ -102,7 +102,7 @@ def facts_of(
         generator=describe_random_state(rng),
         noise=dict(np.random.default_rng(0).bit_generator.state) if has_noise else None,
     )
-    return Facts(settings, data, limits, form)
+    return FitDescription(settings, data, limits, form)
 
 
 def _settings_of(estimator: Any) -> dict[str, Any]:

@@ -14,13 +14,13 @@ from ..optimizers import LBFGS
 from ..training import Stack, TrainingSet, Verdict, epochs, minimize_lbfgs
 from ..training.checkpoint import State, state_of
 from ..training.lbfgs import Budget
-from ..training.resting import is_small
+from ..training.reusable_stack import is_small
 from ..usercall import warn_of_interruption
 from .blas_threads import suited_team, suited_threads
+from .continuation import shortcut_of, what_is_learned
 from .fitting import Run
-from .later import shortcut_of, what_is_learned
 from .reporting import figures, warn_of_clipped_batch, warn_unconverged, warn_unconverged_lbfgs
-from .speaking import DETAILED, Speaker, described, table_of_iterations
+from .verbose_output import DETAILED, VerboseOutput, described, table_of_iterations
 
 #: Makes the stack in which a network is trained.
 MakeStack = Callable[[Run], Stack]
@@ -97,7 +97,7 @@ def _stack_of(run: Run, *, incremental: bool) -> tuple[Stack, Callable[[], None]
 def _run_epochs(run: Run, stack: Stack, listener: Listener, *, incremental: bool) -> None:
     member = run.member
     reports = epochs(stack, stop_when_exhausted=not incremental)
-    speaker = Speaker(run, incremental=incremental) if run.estimator.verbose else None
+    speaker = VerboseOutput(run, incremental=incremental) if run.estimator.verbose else None
 
     def fitted() -> dict[str, Any]:
         _publish(stack)

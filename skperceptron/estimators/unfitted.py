@@ -11,7 +11,7 @@ from .choices import Wiring
 from .classifiers import MLPBinaryClassifier, MLPSoftmaxClassifier
 from .drop_in import MLPClassifier
 from .regressor import MLPRegressor
-from .targets import Asked, asks_for_order, kind_of_target
+from .targets import RegressionOptions, asks_for_order, kind_of_target
 
 
 def unfitted_network(estimator: Any, n_features: int, n_outputs: int | None) -> tuple[Network, str]:
@@ -54,7 +54,7 @@ def unfitted_network(estimator: Any, n_features: int, n_outputs: int | None) -> 
 def _outputs(estimator: Any, n_outputs: int | None) -> tuple[int | None, str]:
     """Return the usual number of outputs, if there is one, and the name of the link."""
     if isinstance(estimator, MLPRegressor):
-        asked = Asked.of(estimator)
+        asked = RegressionOptions.of(estimator)
         return kind_of_target(asked).usual_outputs(asked)
     is_binary = isinstance(estimator, MLPBinaryClassifier)
     # y decides between the two; a single output can only be a sigmoid.

@@ -23,7 +23,7 @@ from ..engine.network import FIRST, INPUT, Learned, Node
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.fitted import fitted_network
 from ..estimators.fitting import Run
-from ..estimators.revised import prepare_step
+from ..estimators.modified_copies import prepare_step
 from ..training import Member, Targets, TrainingSet
 from ._wiring import Estimator, check_estimator_type, node_parameters
 

@@ -31,7 +31,7 @@ from ..options import (
     SEED,
     VERBOSITY,
     Flag,
-    Having,
+    HasMethods,
     Interval,
     Name,
     Rules,
@@ -64,7 +64,7 @@ class BaseCrossEnsemble(BaseEnsemble):
     """Base of both cross ensembles: parameters, fit, combination of the members."""
 
     _parameter_constraints: dict[str, Rules] = {
-        "estimator": [Having("an estimator with fit and predict", ("fit", "predict"))],
+        "estimator": [HasMethods("an estimator with fit and predict", ("fit", "predict"))],
         "param_grid": RULES["param_grid"],
         "cv": RULES["cv"],
         "combination": [Name(["weights", "greedy", "mean"])],

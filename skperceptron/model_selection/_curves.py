@@ -16,10 +16,10 @@ from sklearn.model_selection import (
 
 from .._sklearn.compat import seeing, validated_like
 from ..engine.arrays import Floats
+from ._callback_tasks import CrossValidationScore, LearningCurve, ValidationCurve, told
 from ._candidates import called_instead
 from ._members import Job, Part, fit_members
 from ._options import check_search
-from ._told import CrossValidationScore, LearningCurve, ValidationCurve, told
 
 __all__ = [
     "stacked_cross_val_predict",

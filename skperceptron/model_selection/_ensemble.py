@@ -13,7 +13,7 @@ from .._sklearn.pipelines import path_of
 from ..callbacks.listening import CALLBACKS
 from ..engine.arrays import Floats
 from ..estimators.targets import Indicators
-from ..options import COUNT, N_JOBS, SEED, VERBOSITY, Having, Rules, plain, speaks_for_itself
+from ..options import COUNT, N_JOBS, SEED, VERBOSITY, HasMethods, Rules, plain, speaks_for_itself
 from ._ensemble_base import (
     BaseEnsemble,
     EnsembleClassifierMixin,
@@ -30,7 +30,7 @@ class _StackedEnsemble(BaseEnsemble):
     """Base of both ensembles: parameters, fit, the predictions of the members."""
 
     _parameter_constraints: dict[str, Rules] = {
-        "estimator": [Having("an estimator with fit and predict", ("fit", "predict"))],
+        "estimator": [HasMethods("an estimator with fit and predict", ("fit", "predict"))],
         "n_members": [COUNT],
         "n_jobs": N_JOBS,
         "random_state": SEED,

@@ -41,7 +41,7 @@ from ._spreading import Workers, least_seconds
 from ._stacking import Common, Order, train
 from ._threads import blas_limited_to, n_blas_threads
 
-__all__ = ["Job", "Part", "Told", "fit_members", "watching"]
+__all__ = ["Job", "Part", "Reporting", "fit_members", "watching"]
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def watching(estimator: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class Told:
+class Reporting:
     """The receivers of progress reports about members.
 
     Attributes
@@ -205,7 +205,7 @@ def fit_members(
     parts: Sequence[Part],
     n_jobs: int | None,
     method: str | None = None,
-    told: Told | None = None,
+    told: Reporting | None = None,
 ) -> list[Member]:
     """Fit members; networks of equal shapes are trained as stacks.
 
@@ -234,7 +234,7 @@ def fit_members(
         If the user interrupts for the second time.
     """
     n_workers = effective_n_jobs(n_jobs)
-    told = told or Told()
+    told = told or Reporting()
     # Large networks mostly run without the GIL: threads share the rows, and start at once.
     is_heavy = all(job.n_units >= MANY_UNITS for job in jobs)
     with (

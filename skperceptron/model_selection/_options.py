@@ -13,7 +13,7 @@ from ..options import (
     AnyNumber,
     Flag,
     Function,
-    Having,
+    HasMethods,
     Instance,
     Interval,
     Listing,
@@ -53,7 +53,7 @@ class Splits(Rule):
 
 #: scikit-learn accepts True as 1, a class as an estimator, and a string as splits.
 RULES: dict[str, Rules] = {
-    "estimator": [Having("an estimator with fit", ("fit",))],
+    "estimator": [HasMethods("an estimator with fit", ("fit",))],
     "param_grid": [Instance(dict), Filled(Listing([Instance(dict)], "dicts"))],
     "param_distributions": [Instance(dict), Filled(Listing([Instance(dict)], "dicts"))],
     "n_iter": [COUNT],
@@ -67,7 +67,7 @@ RULES: dict[str, Rules] = {
     "n_jobs": N_JOBS,
     "cv": [
         Interval(2, low_closed=True, whole=True),
-        Having("a splitter", ("split", "get_n_splits")),
+        HasMethods("a splitter", ("split", "get_n_splits")),
         Splits(),
         None,
     ],

@@ -103,7 +103,7 @@ class Call:
 
 
 @dataclass
-class Keeping:
+class SearchRecord:
     """What a search keeps besides scores and times.
 
     Attributes
@@ -140,7 +140,7 @@ class StackedParallel:
 
     def __init__(
         self,
-        keeping: Keeping | None = None,
+        keeping: SearchRecord | None = None,
         new_task: Callable[[], NetworkTask | None] | None = None,
         *,
         n_jobs: int | None = None,

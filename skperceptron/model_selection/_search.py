@@ -16,7 +16,7 @@ from ..estimators.notebook import NotebookMixin
 from ..options import speaks_for_itself
 from ._ensemble_base import BaseEnsemble
 from ._options import check_search
-from ._parallel import Keeping, StackedParallel
+from ._parallel import SearchRecord, StackedParallel
 from ._search_ensemble import ensemble_of, keeping_for
 from ._search_transform import TransformsAsBest
 
@@ -33,7 +33,7 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
     these searches too. It calls ``_run_search`` with a function that runs the fits.
     """
 
-    _keeping: Keeping | None = None
+    _keeping: SearchRecord | None = None
     #: Whether a search that the user ends keeps the finished fits.
     _keeps_finished = True
 

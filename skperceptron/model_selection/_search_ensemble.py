@@ -17,7 +17,7 @@ from ._cross_base import BaseCrossEnsemble, weight_in
 from ._cross_ensemble import StackedCrossEnsembleClassifier, StackedCrossEnsembleRegressor
 from ._held_out import combined
 from ._outputs import MeanOutput, ProbabilityOutput, refuse_quantiles, refuse_without
-from ._parallel import Keeping
+from ._parallel import SearchRecord
 
 __all__ = ["ensemble_of", "keeping_for"]
 
@@ -29,24 +29,24 @@ __all__ = ["ensemble_of", "keeping_for"]
 N_BEST = 5
 
 
-def keeping_for(search: Any, y: Any) -> Keeping:
+def keeping_for(search: Any, y: Any) -> SearchRecord:
     """Return an empty ``Keeping`` for a search; raise ValueError if it cannot be combined."""
     estimator, owner = search.estimator, f"{type(search).__name__}(refit='ensemble')"
     if y is None:
         raise ValueError(f"{owner} needs y: candidates are combined by how they predict it.")
     if is_classifier(estimator):
         refuse_without(owner, estimator, ProbabilityOutput.method)
-        return Keeping(ProbabilityOutput.method)
+        return SearchRecord(ProbabilityOutput.method)
     if is_regressor(estimator):
         refuse_quantiles(owner, estimator)
-        return Keeping(MeanOutput.method)
+        return SearchRecord(MeanOutput.method)
     raise ValueError(
         f"{owner} combines classifiers or regressors, but estimator={estimator!r} is neither."
     )
 
 
 def ensemble_of(
-    search: Any, keeping: Keeping, X: Any, y: Any, params: dict[str, Any]
+    search: Any, keeping: SearchRecord, X: Any, y: Any, params: dict[str, Any]
 ) -> BaseCrossEnsemble:
     """Return the best ensemble of the candidates of a fitted search.
 

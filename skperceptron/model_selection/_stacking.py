@@ -17,15 +17,15 @@ import numpy as np
 
 from .._sklearn.checks import Extras, FitMode, check_sample_weight, state_as_key
 from .._sklearn.tasks import NetworkTask
-from ..callbacks.listening import NobodyListens
+from ..callbacks.listening import NullListener
 from ..components import key_of
 from ..engine import Network
 from ..engine.compiled import Way, way
 from ..estimators.base import BaseMultilayerPerceptron, fit_alone
 from ..estimators.blas_threads import suited_team, suited_threads
+from ..estimators.continuation import forget_steps
 from ..estimators.data import NO_EXTRAS, CheckedData, Fold, check_data, check_fold
-from ..estimators.fitting import Once, Run, anew, make_ready
-from ..estimators.later import forget_steps
+from ..estimators.fitting import Cache, Run, make_ready, uncached
 from ..estimators.parameters import check_parameters, names_of_parameters
 from ..estimators.reporting import warn_of_clipped_batch
 from ..options import Checked, is_immutable
@@ -259,19 +259,19 @@ class Common:
             self._kept.append(values)
         return frozenset(tokens) if all(map(_is_plain, values.values())) else None
 
-    def once(self, fit: Fit) -> Once:
+    def cached(self, fit: Fit) -> Cache:
         """Return a cache of results that are the same for all fits with equal parameters."""
         settings = fit.settings
         if settings is None:
-            return anew
+            return uncached
 
-        def once(key: Hashable, make: Callable[[], Item]) -> Item:
+        def cached(key: Hashable, make: Callable[[], Item]) -> Item:
             if (settings, key) not in self._found:
                 self._found[settings, key] = make()
             found: Item = self._found[settings, key]
             return found
 
-        return once
+        return cached
 
     def check_data(self, fit: Fit) -> CheckedData:
         """Check the data of a fit, once for all estimators that check it in the same way."""
@@ -391,7 +391,7 @@ def _prepare(fit: Fit, common: Common) -> _Prepared:
     state = seed.get_state() if isinstance(seed, np.random.RandomState) else None
     checked = common.check_data(fit)
     run = make_ready(
-        estimator, checked, FROM_SCRATCH, fit.extras, NobodyListens(), common.once(fit)
+        estimator, checked, FROM_SCRATCH, fit.extras, NullListener(), common.cached(fit)
     )
     recipe = run.member.recipe
     decay_schedule, dropout_schedule = recipe.decay_schedule, recipe.dropout_schedule

@@ -8,8 +8,8 @@ import numpy as np
 from sklearn.model_selection import cross_validate
 
 from .._sklearn.compat import seeing, validated_like
+from ._callback_tasks import CrossValidation, told
 from ._options import check_search
-from ._told import CrossValidation, told
 
 __all__ = ["stacked_cross_validate"]
 

@@ -30,7 +30,7 @@ from ..options import (
     speaks_for_itself,
 )
 from ._columns import as_table, content_of, is_frame, kind_of, names_of
-from ._marked import CATEGORICAL_FEATURES, marked_columns
+from ._marked_columns import CATEGORICAL_FEATURES, marked_columns
 from ._parts import Categories, Codes, Dates, Levels, Numbers, Part
 from ._scaler import RobustSmoothClipScaler
 

@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..usercall import warn
+from .hashed_archive import DamagedArchiveError, read_arrays, write_arrays
 from .locks import FileLock
 from .member import Member, Progress
-from .sealed import Damage, read_arrays, write_arrays
 from .state_checks import Form, check_limits, check_state
 from .verdict import Verdict
 
@@ -71,11 +71,11 @@ class Job:
     form: Form
 
     def check(self, state: State) -> None:
-        """Raise Damage if a state claims to be of this fit, but cannot be."""
+        """Raise DamagedArchiveError if a state claims to be of this fit, but cannot be."""
         numbers = state.numbers
         identity, limits = numbers.get("identity"), numbers.get("limits")
         if not (isinstance(identity, dict) and all(isinstance(v, str) for v in identity.values())):
-            raise Damage("it does not say what it is of")
+            raise DamagedArchiveError("it does not say what it is of")
         # The file of another fit is not damaged.
         if identity == self.identity:
             check_limits(limits, self.limits)
@@ -314,7 +314,7 @@ def load(
     ----------
     path : Path
     check : callable, default=None
-        Raises ``Damage`` if a state cannot be right.
+        Raises ``DamagedArchiveError`` if a state cannot be right.
     tidies : bool, default=True
         False leaves damaged files where they are.
 
@@ -336,7 +336,7 @@ def load(
             return state
         except FileNotFoundError:
             continue
-        except (Damage, OSError) as damage:
+        except (DamagedArchiveError, OSError) as damage:
             aside = _put_aside(candidate) if tidies else None
             kept = "" if aside is None else f", and kept as {aside}"
             _tell(f"The checkpoint {candidate} is damaged ({damage}), ignored{kept}.")
@@ -360,9 +360,9 @@ def _read(path: Path) -> State:
         numbers = json.loads(arrays.pop(_JSON).tobytes())
     except Exception as error:
         # A valid seal before invalid JSON: the file was forged. Deep nesting exhausts the stack.
-        raise Damage(f"it holds no JSON: {type(error).__name__}") from error
+        raise DamagedArchiveError(f"it holds no JSON: {type(error).__name__}") from error
     if not isinstance(numbers, dict):
-        raise Damage("its JSON is no object")
+        raise DamagedArchiveError("its JSON is no object")
     return State(numbers, arrays)
 
 

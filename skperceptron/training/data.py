@@ -14,7 +14,7 @@ from scipy import sparse
 from ..engine.arrays import Call, Floats, Integers
 from ..engine.calls import take_and_cast
 from ..engine.inputs import Input
-from ..engine.mapped import pages_of
+from ..engine.memory_mapped import pages_of
 from ..engine.network import FIRST
 
 #: Bytes of X, in all data sets, up to which they are copied into one, which stays in the cache.

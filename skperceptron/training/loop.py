@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .member import Member
-from .quiet import QuietEpochs
+from .quiet_epochs import QuietEpochs
 from .stack import Stack
 from .validating import Outcome
 from .verdict import Verdict

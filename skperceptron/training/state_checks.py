@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .hashed_archive import DamagedArchiveError
 from .member import Progress
-from .sealed import Damage
 from .verdict import Verdict
 
 #: Verdicts, as files hold them, after which a fit can continue or has ended without an error.
@@ -60,7 +60,7 @@ class Form:
 
 
 def check_state(numbers: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], form: Form) -> None:
-    """Raise Damage if this cannot be the state of a fit of the given form.
+    """Raise DamagedArchiveError if this cannot be the state of a fit of the given form.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def check_state(numbers: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], 
 
 
 def check_limits(found: Any, like: Mapping[str, float]) -> None:
-    """Raise Damage if these cannot be the limits of a fit whose limits have the names `like`."""
+    """Raise DamagedArchiveError if these cannot be the limits of a fit whose limits have the names `like`."""
     _demand(isinstance(found, dict) and found.keys() == like.keys(), "limits")
     _demand(all(_is_real(value) and value >= 0 for value in found.values()), "limits")
 
@@ -193,4 +193,4 @@ def _is_not_finite(array: NDArray[Any]) -> NDArray[np.bool_]:
 
 def _demand(is_so: Any, what: str) -> None:
     if not is_so:
-        raise Damage(f"its {what} cannot be that of this fit")
+        raise DamagedArchiveError(f"its {what} cannot be that of this fit")

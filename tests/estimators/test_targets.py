@@ -24,11 +24,11 @@ from skperceptron.estimators import targets
 from skperceptron.estimators.comparison import Comparison, JudgedRows
 from skperceptron.estimators.fitted import fitted_network
 from skperceptron.estimators.targets import (
-    Asked,
     BoundedNumbers,
     Indicators,
     ManyClasses,
     Numbers,
+    RegressionOptions,
     TwoClasses,
     WholeNumbers,
     integers,
@@ -44,7 +44,7 @@ PARTIAL_FIT = FitMode(continuing=True, incremental=True)
 
 
 def asked(**given):
-    return Asked.of(MLPRegressor(**given))
+    return RegressionOptions.of(MLPRegressor(**given))
 
 
 @dataclass

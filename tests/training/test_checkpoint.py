@@ -37,7 +37,7 @@ from skperceptron.optimizers import AdamW
 from skperceptron.schedules import Cosine, TimeSchedule
 from skperceptron.stopping import EarlyStopping
 from skperceptron.training.checkpoint import State, load, previous, save
-from skperceptron.training.sealed import write_arrays
+from skperceptron.training.hashed_archive import write_arrays
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -13,11 +13,10 @@ from .kinds import kind_of_target, list_outputs
 from .numbers import Numbers
 from .ordered import OrderedClasses, asks_for_order
 from .probabilities import ClassProbabilities, are_probabilities
-from .regression import Asked, RegressionTarget, scored
+from .regression import RegressionOptions, RegressionTarget, scored
 from .units import Units
 
 __all__ = [
-    "Asked",
     "BoundedNumbers",
     "ClassProbabilities",
     "Indicators",
@@ -25,6 +24,7 @@ __all__ = [
     "ManyClasses",
     "Numbers",
     "OrderedClasses",
+    "RegressionOptions",
     "RegressionTarget",
     "Target",
     "TwoClasses",

@@ -7,7 +7,7 @@ from ...engine.arrays import Floats
 from ...kept import kept_as
 from ...losses import Loss, ScaledSquaredError
 from ...training import TargetRows, Targets
-from .regression import Asked, RegressionTarget
+from .regression import RegressionOptions, RegressionTarget
 
 
 @kept_as("bounded numbers")
@@ -15,11 +15,11 @@ class BoundedNumbers(RegressionTarget):
     """Numbers in the range that `output_range` gives."""
 
     @classmethod
-    def fits(cls, asked: Asked) -> bool:
+    def fits(cls, asked: RegressionOptions) -> bool:
         return asked.output == cls.output and asked.output_range is not None
 
     @classmethod
-    def usual_outputs(cls, asked: Asked) -> tuple[int | None, str]:
+    def usual_outputs(cls, asked: RegressionOptions) -> tuple[int | None, str]:
         return 1, ScaledSquaredError.out_activation
 
     def _learn(

@@ -15,7 +15,7 @@ from ...exceptions import TooLargeError
 from ...kept import kept_as
 from ...losses import CategoricalLogLoss, Loss
 from ...training import TargetRows, one_hot
-from .regression import Asked, RegressionTarget
+from .regression import RegressionOptions, RegressionTarget
 
 #: Most numbers in an array of a categorical output (256 MB); a step needs several such arrays.
 LARGEST_DISTRIBUTION = 2**25
@@ -40,16 +40,16 @@ class WholeNumbers(RegressionTarget):
     output = "categorical"
     span: range
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: RegressionOptions) -> None:
         super().__init__(asked)
         self.prediction = asked.categorical_prediction
 
     @classmethod
-    def fits(cls, asked: Asked) -> bool:
+    def fits(cls, asked: RegressionOptions) -> bool:
         return asked.output == cls.output
 
     @classmethod
-    def usual_outputs(cls, asked: Asked) -> tuple[int | None, str]:
+    def usual_outputs(cls, asked: RegressionOptions) -> tuple[int | None, str]:
         if asked.output_range is None:
             return None, "softmax"
         low, high = asked.bounds()

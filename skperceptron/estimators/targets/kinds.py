@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import cache
 
-from .regression import Asked, RegressionTarget
+from .regression import RegressionOptions, RegressionTarget
 
 
 def list_outputs() -> list[str]:
@@ -13,7 +13,7 @@ def list_outputs() -> list[str]:
     return list(dict.fromkeys(kind.output for kind in _kinds()))
 
 
-def kind_of_target(asked: Asked) -> type[RegressionTarget]:
+def kind_of_target(asked: RegressionOptions) -> type[RegressionTarget]:
     """Return the kind that the parameters ask for.
 
     Raises

@@ -10,7 +10,7 @@ from ...engine.operators import OperatorGraph, Value
 from ...kept import kept_as
 from ...losses import Loss
 from ...training import TargetRows, Targets
-from .regression import Asked, RegressionTarget
+from .regression import RegressionOptions, RegressionTarget
 from .units import Moments, Units
 
 #: Standard deviations outside these bounds, and means of more than this many deviations, harm
@@ -48,7 +48,7 @@ class Numbers(RegressionTarget):
         Of each column, in all training rows so far.
     """
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: RegressionOptions) -> None:
         super().__init__(asked)
         self.seen: Moments | None = None
         self.least, self.largest = np.array(np.inf), np.array(-np.inf)

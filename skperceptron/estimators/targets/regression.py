@@ -28,7 +28,7 @@ from .units import Units
 
 @kept_as("asked")
 @dataclass(frozen=True)
-class Asked:
+class RegressionOptions:
     """The parameters of a regressor that determine its target, as the user gave them.
 
     Attributes
@@ -49,7 +49,7 @@ class Asked:
     clip_predictions: bool = False
 
     @classmethod
-    def of(cls, regressor: Any) -> Asked:
+    def of(cls, regressor: Any) -> RegressionOptions:
         """Return the parameters of an estimator."""
         return cls(*(getattr(regressor, field.name) for field in fields(cls)))
 
@@ -116,17 +116,17 @@ class RegressionTarget(Target):
     output: ClassVar[str] = "continuous"
     units: Units
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: RegressionOptions) -> None:
         self._asked = asked
         self.asked_of_units: dict[str, Any] = {}
 
     @classmethod
-    def fits(cls, asked: Asked) -> bool:
+    def fits(cls, asked: RegressionOptions) -> bool:
         """Tell whether the parameters ask for this kind."""
         return asked.output == cls.output and asked.output_range is None
 
     @classmethod
-    def usual_outputs(cls, asked: Asked) -> tuple[int | None, str]:
+    def usual_outputs(cls, asked: RegressionOptions) -> tuple[int | None, str]:
         """Return the number of outputs for one column, None if unknown, and the link's name."""
         loss = get_loss(asked.loss, "regression")
         return loss.outputs_per_target, loss.out_activation

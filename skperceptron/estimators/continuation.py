@@ -17,7 +17,7 @@ from ..optimizers import Optimizer
 from ..schedules import Schedule
 from ..training import Member, Recipe
 from ..training.member import Progress
-from ..training.resting import RestingStack
+from ..training.reusable_stack import ReusableStack
 from .choices import Choices
 from .fitted import FittedNetwork, Outputs, unfolded
 
@@ -243,11 +243,11 @@ class Shortcut:
 
     Attributes
     ----------
-    stack : RestingStack
+    stack : ReusableStack
     """
 
     def __init__(self) -> None:
-        self.stack = RestingStack()
+        self.stack = ReusableStack()
         self._options: tuple[Any, ...] | None = None
         self._choices: Choices | None = None
         self._wired: tuple[Network, Choices] | None = None

@@ -8,7 +8,7 @@ from typing import Any
 from .._sklearn.checks import Extras, FitMode, check_sample_weight, restored_on_failure
 from .._sklearn.compat import check_y
 from ..callbacks.listening import listening
-from ..training.elsewhere import RowsElsewhere
+from ..training.remote_rows import RemoteRows
 from .base import BaseMultilayerPerceptron
 from .categories import Found, refuse_other_columns
 from .choices import max_iter
@@ -17,13 +17,13 @@ from .fitting import make_ready
 from .parameters import check_parameters, is_lbfgs
 from .running import MakeStack, train
 
-__all__ = ["fit_elsewhere"]
+__all__ = ["fit_remote_rows"]
 
 #: The name of such a fit in error messages.
 NAME = "skperceptron.distributed.fit"
 
 
-def fit_elsewhere(
+def fit_remote_rows(
     estimator: BaseMultilayerPerceptron,
     sample: Any,
     y: Any,
@@ -44,7 +44,7 @@ def fit_elsewhere(
     sample_weight : array-like of shape (n_samples,) or None
     extras : Extras
     make_stack : callable
-        Makes the stack from a ``Run`` whose ``data`` are :class:`RowsElsewhere`.
+        Makes the stack from a ``Run`` whose ``data`` are :class:`RemoteRows`.
     find_categories : callable
         Returns the categories of all rows in the columns to be embedded.
     """
@@ -100,5 +100,5 @@ def _checked(
     if not mode.continuing:
         forget(estimator)
     target, targets, weight = encoded(estimator, y, sample_weight, mode)
-    data = RowsElsewhere(sample, targets)
+    data = RemoteRows(sample, targets)
     return CheckedData(data, target, y, given, sample_weight, weight)

@@ -19,7 +19,7 @@ from .stack import Stack
 LARGEST_X, LARGEST_P = 2**17, 2**16
 
 
-class RestingStack:
+class ReusableStack:
     """The stack that one model has used last, if any.
 
     A call takes it out while it works with it, so that threads can share a model. Copies and
@@ -29,8 +29,8 @@ class RestingStack:
     def __init__(self) -> None:
         self._resting: dict[Hashable, Stack] = {}
 
-    def __reduce__(self) -> tuple[type[RestingStack], tuple[()]]:
-        return RestingStack, ()
+    def __reduce__(self) -> tuple[type[ReusableStack], tuple[()]]:
+        return ReusableStack, ()
 
     def take(
         self,

@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 from skperceptron import MLPRegressor
 from skperceptron.engine import mapped
-from skperceptron.engine.mapped import pages_of
+from skperceptron.engine.memory_mapped import pages_of
 
 
 @pytest.fixture

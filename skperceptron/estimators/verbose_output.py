@@ -14,7 +14,7 @@ from .fitting import Run
 DETAILED = 2
 
 
-class Speaker:
+class VerboseOutput:
     """Prints the progress of the training of one network.
 
     Parameters

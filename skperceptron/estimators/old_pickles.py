@@ -7,15 +7,15 @@ from typing import Any
 
 from ..losses import CategoricalLogLoss, ScaledSquaredError
 from .choices import Choices
+from .continuation import Continuation, StepState
 from .fitted import ALWAYS_KEPT, FittedNetwork
-from .later import Continuation, StepState
 from .targets import (
-    Asked,
     BoundedNumbers,
     Indicators,
     LabelTarget,
     ManyClasses,
     Numbers,
+    RegressionOptions,
     RegressionTarget,
     Target,
     TwoClasses,
@@ -80,7 +80,7 @@ def _target_of(state: Mapping[str, Any], name: str) -> Target:
 
 def _of_regressor(state: Mapping[str, Any]) -> RegressionTarget:
     names = ("loss", "output", "output_range", "standardize_target", "categorical_prediction")
-    asked = Asked(**{name: state[name] for name in names})
+    asked = RegressionOptions(**{name: state[name] for name in names})
     target: RegressionTarget
     if isinstance(state["_loss"], CategoricalLogLoss):
         target = WholeNumbers(asked)

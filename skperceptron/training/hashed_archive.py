@@ -29,7 +29,7 @@ _HASH_SIZE = 32
 _READ_HEADER = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
-class Damage(ValueError):
+class DamagedArchiveError(ValueError):
     """A file cannot be used; the message says why."""
 
 
@@ -75,26 +75,26 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     archive = _unsealed(path)
     try:
         return _arrays_of(archive)
-    except Damage:
+    except DamagedArchiveError:
         raise
     except Exception as error:
         # The seal is right, so the file was forged: NumPy's and Python's readers may raise any
         # kind of error.
-        raise Damage(f"it holds no arrays: {type(error).__name__}: {error}") from error
+        raise DamagedArchiveError(f"it holds no arrays: {type(error).__name__}: {error}") from error
 
 
 def _unsealed(path: Path) -> bytes:
     """Check the seal, and return the bytes of the archive before it."""
     if not stat.S_ISREG(os.stat(path).st_mode):
-        raise Damage("it is no regular file")
+        raise DamagedArchiveError("it is no regular file")
     with open(path, "rb") as file:
         # The end is checked first, so that a large file of another kind is not read.
         length = os.fstat(file.fileno()).st_size - len(_MARK) - _HASH_SIZE
         if length < 0:
-            raise Damage("it is too short")
+            raise DamagedArchiveError("it is too short")
         file.seek(length)
         if file.read(len(_MARK)) != _MARK:
-            raise Damage(
+            raise DamagedArchiveError(
                 "its end is missing or changed, or it is of an earlier version, or no checkpoint"
             )
         expected = file.read(_HASH_SIZE)
@@ -103,7 +103,7 @@ def _unsealed(path: Path) -> bytes:
     found = blake2b(archive, digest_size=_HASH_SIZE)
     found.update(_MARK)
     if found.digest() != expected:
-        raise Damage("its bytes are not those that were written")
+        raise DamagedArchiveError("its bytes are not those that were written")
     return archive
 
 
@@ -114,7 +114,7 @@ def _arrays_of(archive: bytes) -> dict[str, NDArray[Any]]:
         if sum(entry.file_size for entry in listed) > len(archive) or any(
             entry.compress_type != ZIP_STORED for entry in listed
         ):
-            raise Damage("it declares more than it holds")
+            raise DamagedArchiveError("it declares more than it holds")
         return {
             entry.filename.removesuffix(".npy"): _array_of(entries.read(entry)) for entry in listed
         }
@@ -124,6 +124,8 @@ def _array_of(content: bytes) -> NDArray[Any]:
     file = BytesIO(content)
     shape, is_fortran, dtype = _READ_HEADER[npy.read_magic(file)](file)
     if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(content) - file.tell():
-        raise Damage("it holds an array that is not of the size or kind that it declares")
+        raise DamagedArchiveError(
+            "it holds an array that is not of the size or kind that it declares"
+        )
     flat = np.frombuffer(content, dtype, offset=file.tell())
     return flat.reshape(shape, order="F" if is_fortran else "C").copy()

@@ -10,14 +10,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skperceptron import MLPRegressor
 from skperceptron._sklearn.checks import FitMode
 from skperceptron.estimators.choices import Choices
-from skperceptron.estimators.fitting import prepare
-from skperceptron.estimators.later import (
+from skperceptron.estimators.continuation import (
     Continuation,
     Shortcut,
     plain_options,
     progress_so_far,
     what_is_learned,
 )
+from skperceptron.estimators.fitting import prepare
 from skperceptron.estimators.targets import Units
 from skperceptron.schedules import Cosine, InverseScaling
 

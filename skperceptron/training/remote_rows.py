@@ -8,10 +8,10 @@ import numpy as np
 
 from .data import TargetRows, TrainingSet
 
-__all__ = ["RowsElsewhere"]
+__all__ = ["RemoteRows"]
 
 
-class RowsElsewhere(TrainingSet):
+class RemoteRows(TrainingSet):
     """A training set of which only a few rows of X are available in this process.
 
     Parameters
@@ -32,6 +32,6 @@ class RowsElsewhere(TrainingSet):
         """Number of rows (N), all together."""
         return self.targets.n_rows
 
-    def astype(self, dtype: np.dtype) -> RowsElsewhere:
+    def astype(self, dtype: np.dtype) -> RemoteRows:
         """Return the same object: targets are converted where the rows lie."""
         return self

@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skperceptron.training.sealed import _HASH_SIZE, _MARK, Damage, read_arrays, write_arrays
+from skperceptron.training.hashed_archive import (
+    _HASH_SIZE,
+    _MARK,
+    DamagedArchiveError,
+    read_arrays,
+    write_arrays,
+)
 
 ARRAYS = {
     "a": np.arange(6.0).reshape(2, 3),
@@ -101,7 +107,7 @@ def whole(tmp_path):
 
 def assert_damaged(path, content):
     path.write_bytes(content)
-    with pytest.raises(Damage):
+    with pytest.raises(DamagedArchiveError):
         read_arrays(path)
 
 
@@ -129,7 +135,7 @@ def test_made_up_files_are_refused_without_taking_memory(archive, tmp_path):
     path.write_bytes(sealed(archive))
     tracemalloc.start()
     try:
-        with pytest.raises(Damage):
+        with pytest.raises(DamagedArchiveError):
             read_arrays(path)
         _, peak = tracemalloc.get_traced_memory()
     finally:
@@ -140,7 +146,7 @@ def test_made_up_files_are_refused_without_taking_memory(archive, tmp_path):
 def test_files_of_other_kinds_are_refused(tmp_path):
     np.savez(tmp_path / "earlier.npz", **ARRAYS)
     for path, fragment in ((tmp_path / "earlier.npz", "earlier version"), (tmp_path, "regular")):
-        with pytest.raises(Damage, match=fragment):
+        with pytest.raises(DamagedArchiveError, match=fragment):
             read_arrays(path)
 
 
@@ -148,12 +154,12 @@ def test_a_large_file_of_another_kind_is_not_read(tmp_path):
     path = tmp_path / "x"
     with open(path, "wb") as file:
         file.truncate(2**40)
-    with pytest.raises(Damage, match="no checkpoint"):
+    with pytest.raises(DamagedArchiveError, match="no checkpoint"):
         read_arrays(path)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(Damage, match="no regular file"):
+    with pytest.raises(DamagedArchiveError, match="no regular file"):
         read_arrays(tmp_path / "pipe")
