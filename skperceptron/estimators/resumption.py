@@ -70,7 +70,7 @@ def facts_of(
 
     Returns
     -------
-    Facts
+    FitDescription
     """
     settings, limits = _settings_of(estimator), _limits_of(choices)
     schedule = choices.schedule

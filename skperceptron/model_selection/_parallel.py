@@ -126,7 +126,7 @@ class StackedParallel:
 
     Parameters
     ----------
-    keeping : Keeping, default=None
+    keeping : SearchRecord, default=None
         Receives the fitted members; None keeps none.
     new_task : callable, default=None
         Returns the callback task of the next call, or None.

@@ -30,7 +30,7 @@ N_BEST = 5
 
 
 def keeping_for(search: Any, y: Any) -> SearchRecord:
-    """Return an empty ``Keeping`` for a search; raise ValueError if it cannot be combined."""
+    """Return an empty ``SearchRecord`` for a search; raise ValueError if it cannot be combined."""
     estimator, owner = search.estimator, f"{type(search).__name__}(refit='ensemble')"
     if y is None:
         raise ValueError(f"{owner} needs y: candidates are combined by how they predict it.")
@@ -53,7 +53,7 @@ def ensemble_of(
     Parameters
     ----------
     search : GridSearchCV or RandomizedSearchCV
-    keeping : Keeping
+    keeping : SearchRecord
         The members that it has fitted.
     X, y, params
         The arguments of its ``fit``.

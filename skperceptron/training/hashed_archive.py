@@ -67,7 +67,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
     Raises
     ------
-    Damage
+    DamagedArchiveError
         If the file holds anything else.
     OSError
         If the file cannot be read.

@@ -80,7 +80,7 @@ def check_state(numbers: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], 
 
 
 def check_limits(found: Any, like: Mapping[str, float]) -> None:
-    """Raise DamagedArchiveError if these cannot be the limits of a fit whose limits have the names `like`."""
+    """Raise DamagedArchiveError if these cannot be limits with the names `like`."""
     _demand(isinstance(found, dict) and found.keys() == like.keys(), "limits")
     _demand(all(_is_real(value) and value >= 0 for value in found.values()), "limits")
 

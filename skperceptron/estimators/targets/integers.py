@@ -27,7 +27,7 @@ class WholeNumbers(RegressionTarget):
 
     Parameters
     ----------
-    asked : Asked
+    asked : RegressionOptions
 
     Attributes
     ----------

@@ -38,7 +38,7 @@ class Numbers(RegressionTarget):
 
     Parameters
     ----------
-    asked : Asked
+    asked : RegressionOptions
 
     Attributes
     ----------

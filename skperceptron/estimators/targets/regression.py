@@ -104,7 +104,7 @@ class RegressionTarget(Target):
 
     Parameters
     ----------
-    asked : Asked
+    asked : RegressionOptions
 
     Attributes
     ----------
