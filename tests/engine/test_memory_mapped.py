@@ -7,7 +7,6 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skperceptron import MLPRegressor
-from skperceptron.engine import mapped
 from skperceptron.engine.memory_mapped import pages_of
 
 
@@ -39,7 +38,7 @@ def test_memory_of_another_kind_is_left_alone(path):
 @pytest.mark.parametrize("mode", ["r", "r+", "c"])
 def test_fit_and_prediction_are_those_of_the_same_rows_in_memory(path, mode, monkeypatch):
     # Such low limits release pages within every batch.
-    monkeypatch.setattr(mapped, "SCATTERED", 3)
+    monkeypatch.setattr(memory_mapped, "SCATTERED", 3)
     monkeypatch.setattr("skperceptron.engine.prediction.SCATTERED", 3)
     monkeypatch.setattr("skperceptron._sklearn.checks.RESIDENT", 100)
     X = np.load(path, mmap_mode=mode)
@@ -55,7 +54,7 @@ def test_fit_and_prediction_are_those_of_the_same_rows_in_memory(path, mode, mon
 
 
 def test_pages_are_let_go_before_more_rows_than_allowed_are_read(path, monkeypatch):
-    monkeypatch.setattr(mapped, "SCATTERED", 10)
+    monkeypatch.setattr(memory_mapped, "SCATTERED", 10)
     pages = pages_of(np.load(path, mmap_mode="r"))
     read, most = 0, 0
 
