@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skperceptron import MLPRegressor
+from skperceptron.engine import memory_mapped
 from skperceptron.engine.memory_mapped import pages_of
 
 
