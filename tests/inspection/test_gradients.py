@@ -5,6 +5,7 @@ from copy import deepcopy
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from skperceptron import (
@@ -160,6 +161,14 @@ def test_report_works_after_early_stopping_and_for_regressors():
         X, 1e6 * X[:, 0]
     )
     assert all(row["gradient_norm"] > 0 for row in rows_of(model, X, 1e6 * X[:, 0]).values())
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "decay_schedule", "dropout_schedule"])
+def test_report_does_not_depend_on_schedules(name):
+    scheduled = fit(**{name: "coslog4"})
+    plain = clone(scheduled).set_params(**{name: fit().get_params()[name]}).fit(X, Y)
+    plain.coefs_, plain.intercepts_ = scheduled.coefs_, scheduled.intercepts_
+    assert rows_of(scheduled, X, Y) == rows_of(plain, X, Y)
 
 
 def test_recorder_collects_epochs(absent):
