@@ -52,10 +52,13 @@ class FitMode:
         Whether training goes on from an earlier call.
     incremental : bool
         Whether this is ``partial_fit``.
+    trains : bool, default=True
+        Whether training follows; if not, a step is only looked at.
     """
 
     continuing: bool
     incremental: bool
+    trains: bool = True
 
 
 @dataclass(frozen=True)

@@ -286,7 +286,7 @@ def make_ready(
 
 def _choose(estimator: Any, mode: FitMode, n_rows: int) -> Choices:
     """Resolve the parameters; ``partial_fit`` reuses the result while they stay the same."""
-    if not mode.incremental:
+    if not (mode.incremental and mode.trains):
         return Choices.of(estimator, n_rows=n_rows)
     shortcut, options = shortcut_of(estimator), plain_options(estimator)
     known = shortcut.choices(options)

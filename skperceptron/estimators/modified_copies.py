@@ -62,10 +62,8 @@ def prepare_step(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Run:
     twin: Any = copy(estimator)
     twin.early_stopping, twin.averaging, twin.callbacks = False, None, None
     twin.shuffle, twin.random_state = False, 0
-    # Gradients do not depend on schedules, some of which ``partial_fit`` does not support.
-    twin.learning_rate, twin.decay_schedule, twin.dropout_schedule = "constant", None, None
     twin.__dict__.pop("_shortcut", None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        mode = FitMode(continuing=True, incremental=True)
+        mode = FitMode(continuing=True, incremental=True, trains=False)
         return prepare(twin, X, y, sample_weight, mode)
