@@ -448,6 +448,16 @@ def test_weights_shift_the_fit_and_the_score(cls):
     assert model.score(X, y) == pytest.approx(metric(y, model.predict(X)))
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_accuracy_does_not_depend_on_the_unit_of_weights():
+    X = np.array([[0.0], [1.0], [2.0]])
+    model = MLPSoftmaxClassifier((), max_iter=1, random_state=0).fit(X, [0, 1, 1])
+    predicted = model.predict(X)
+    y = [predicted[0], predicted[1], 1 - predicted[2]]
+    assert_allclose(model.score(X, y, [1.0, 1.0, 2.0]), 0.5)
+    assert_allclose(model.score(X, y, np.array([0.5, 0.5, 1.0]) * 1.7e308), 0.5)
+
+
 @pytest.mark.parametrize("cls", CLASSIFIERS)
 @pytest.mark.parametrize("kind", LABELS)
 def test_score_is_scikit_learns_accuracy_however_the_labels_come(cls, kind):

@@ -168,6 +168,16 @@ def _checked_number(weight: Any) -> float:
     return float(number)
 
 
+def _summable(weights: Any) -> Any:
+    """Return the weights of a mean, scaled if their sum would overflow."""
+    if np.ndim(weights) != 1 or np.asarray(weights).dtype.kind not in "fiu":
+        # The mean refuses them, or knows what to do with them.
+        return weights
+    with np.errstate(over="ignore"):
+        is_too_large = np.isinf(np.sum(weights, dtype=np.float64))
+    return np.ldexp(np.asarray(weights, dtype=np.float64), -64) if is_too_large else weights
+
+
 def check_sum_of_weights(
     weights: Floats, subject: str, allowed: tuple[float, float] = NORMAL_NUMBERS
 ) -> None:
@@ -525,7 +535,7 @@ class LabelMixin(ClassifierMixin):
         """
         if sample_weight is None:
             return accuracy(y, self.predict(X))
-        return float(super().score(X, y, sample_weight))
+        return float(super().score(X, y, _summable(sample_weight)))
 
     def predict_log_proba(self, X: Any) -> Floats:
         """Return the logarithm of `predict_proba`.
