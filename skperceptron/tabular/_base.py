@@ -1,6 +1,7 @@
-"""What both estimators share: parameters, fit, and what they tell of the rows held out.
+"""Base of both estimators: parameters, fit, and figures from the held-out rows.
 
-A fit reads: table to numbers, parameters to arms, rows to folds, then a cross ensemble.
+A fit turns the table into numbers, parameters into arms and rows into folds, and then fits a cross
+ensemble.
 """
 
 from __future__ import annotations
@@ -56,17 +57,17 @@ from ._folds import counting_splits, drawn_folds, grouped_folds
 from ._importances import rises_of_loss
 from ._presets import PRESETS, Arm, Preset, Recipe
 
-#: Columns that the networks take after preparation. A layer of 128 units for 10,000 inputs is
-#: 5 MB, of which a network in training needs five: 300 MB for twelve of them.
+#: Largest number of columns after preparation. A layer of 128 units for 10,000 inputs takes 5 MB,
+#: and a network needs five times as much while it is trained: 300 MB for twelve networks.
 MOST_INPUTS = 10_000
 
-#: Epochs by which the time of an epoch is reckoned.
+#: Epochs that are run to estimate the time of an epoch.
 PILOT_EPOCHS = 2
 
 
-# Long for its docstrings: a fit is told in one place, from the table to the ensemble.
+# Long because of its docstrings. The steps of a fit, from table to ensemble, stay in one place.
 class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
-    """What both estimators share."""
+    """Base of both estimators."""
 
     _parameter_constraints: dict[str, Rules] = {
         "preset": [Name(list(PRESETS))],
@@ -130,7 +131,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
             Targets.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows, heeded wherever something is learned but in the
+            Non-negative weights of the rows. They apply to everything that is learned except the
             preparation.
 
         groups : array-like of shape (n_samples,), default=None
@@ -170,7 +171,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         weights = {}
         if sample_weight is not None:
             checked = check_sample_weight(sample_weight, numbers)
-            # Their unit says nothing, and penalties of weights must not depend on it.
+            # Only ratios of the weights matter: penalties must not depend on their scale.
             weights["sample_weight"] = checked / checked[checked > 0].mean()
         y, codes = self._checked_target(y)
         splits = self._split(numbers, y, codes, groups, rng, weights.get("sample_weight"))
@@ -190,11 +191,11 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
             ensemble.set_params(callbacks=callbacks)
             if self._is_classifier:
                 ensemble.set_params(calibrate=preset.calibrates)
-            # The members' own requests are none of the user's concern.
+            # Users cannot set metadata requests of the networks: without routing none are needed.
             with config_context(enable_metadata_routing=False), warnings.catch_warnings():
-                # Whether it is better to stop or to use all epochs, held-out rows decide.
+                # Held-out rows select the best epoch, so that using up all epochs is no problem.
                 warnings.filterwarnings("ignore", "Stochastic Optimizer: Max", ConvergenceWarning)
-                # Predictions are shared among threads by other rules.
+                # `predict` has its own rule for the number of threads if n_jobs is None.
                 return ensemble.fit(numbers, y, **weights).set_params(n_jobs=self.n_jobs)
 
         if self.max_time is not None and n_epochs > PILOT_EPOCHS:
@@ -208,24 +209,24 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         return self
 
     def _workers(self, network: BaseMultilayerPerceptron, numbers: Any, n_members: int) -> Any:
-        """Return the number of workers: threads, if nobody says it, where an epoch is long."""
+        """Return `n_jobs`; if it is None and networks are large, the number of threads to use."""
         given = items_of(network.hidden_layer_sizes)
         sizes = (network.hidden_layer_sizes,) if given is None else given
         widths = [numbers.shape[1], *map(plain, sizes)]
         if self.n_jobs is not None or sum(widths[1:]) < MANY_UNITS:
             return self.n_jobs
         n_weights = sum(a * b for a, b in pairwise(widths))
-        # Forward, and twice as much backward.
+        # The backward pass takes twice as many operations as the forward pass.
         operations = 3.0 * numbers.shape[0] * n_members * n_weights
         return n_threads(None, operations)
 
     @abstractmethod
     def _checked_target(self, y: Any) -> tuple[Any, Integers | None]:
-        """Return y as an array, and the codes of classes that exclude each other."""
+        """Return y as an array, and the class codes of a single-label target, else None."""
 
     @abstractmethod
     def _truth(self, y: Any) -> Any:
-        """Return the targets of the rows of `fit` as the ensemble judges them."""
+        """Return targets in the form in which the ensemble computes its score and loss."""
 
     @abstractmethod
     def _network(self, preset: Preset, batch: int, n_epochs: int) -> BaseMultilayerPerceptron:
@@ -234,15 +235,15 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
     @property
     @abstractmethod
     def _ensemble(self) -> type[BaseCrossEnsemble]:
-        """The kind of ensemble."""
+        """The class of the ensemble."""
 
     @property
     @abstractmethod
     def _is_classifier(self) -> bool:
-        """Which recipe of a preset applies."""
+        """Whether the recipe for classification applies, not that for regression."""
 
     def _check_width(self, numbers: Any) -> None:
-        """Refuse what is too wide, or nothing at all."""
+        """Raise ValueError if there are too many columns after preparation, or none."""
         width = numbers.shape[1]
         if not width:
             raise ValueError("X has no value in any column: there is nothing to learn from.")
@@ -286,19 +287,19 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         return plain(self.batch_size) or recipe.batch_size(n_rows)
 
     def _preparation(self, recipe: Recipe) -> Mapping[str, Any]:
-        """Return parameters of the preprocessor: networks that share weights read no codes."""
+        """Return parameters of the preprocessor: no codes if an arm of the user shares weights."""
         listed = items_of(plain(self.arms)) or []
         shared = any(isinstance(arm, dict) and arm.get("ensemble_size") for arm in listed)
         return {**recipe.preparation, "max_one_hot": None} if shared else recipe.preparation
 
     def _arms(self, preset: Preset, numbers: Any) -> Sequence[Arm]:
-        """Return in which parameters the arms differ."""
+        """Return the parameters of each arm in which the arms differ."""
         recipe = preset.recipe(is_classifier=self._is_classifier)
         listed = items_of(given := plain(self.arms))
         if listed is not None:
             if not listed:
                 raise ValueError("arms=[] holds no arm: at least one is needed.")
-            # What an arm does not say is as in the preset's first one.
+            # Parameters that an arm leaves out are those of the preset's first arm.
             return [{**recipe.arms[0], **arm} for arm in listed]
         arms = preset.arms(
             recipe,
@@ -312,12 +313,12 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
                 " dicts of a network's parameters for arms of your own."
             )
         if self.hidden_layer_sizes is not None:
-            # All networks get what is asked for, also those that the preset makes otherwise.
+            # The user's sizes apply to all arms, even to those for which the preset has its own.
             arms = tuple({n: arm[n] for n in arm if n != "hidden_layer_sizes"} for arm in arms)
         return arms[:given]
 
     def _shared(self, preset: Preset, batch: int, n_epochs: int) -> dict[str, Any]:
-        """Return the parameters of the network that labels and numbers have in common."""
+        """Return the parameters that networks of both estimators take."""
         recipe = preset.recipe(is_classifier=self._is_classifier)
         shared = {
             **recipe.network,
@@ -343,7 +344,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         Parameters
         ----------
         X : frame, {array-like, sparse matrix} of shape (n_samples, n_features)
-            A table with the columns of the one in `fit`.
+            A table with the same columns as in `fit`.
 
         Returns
         -------
@@ -354,7 +355,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         return self.ensemble_.predict(self.preprocessor_.transform(X))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return how good predictions are.
+        """Return the score of predictions.
 
         Parameters
         ----------
@@ -384,11 +385,11 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         n_repeats: int = 5,
         random_state: Any = None,
     ) -> Bunch:
-        """Tell by how much shuffling each column of X spoils predictions for unseen rows.
+        """Return the increase of the loss on unseen rows when each column of X is shuffled.
 
         Each row is predicted by the networks that have not been trained on it; nothing is fitted
-        anew. What becomes of one column, such as all levels of a category, is shuffled together,
-        within each fold.
+        again. All outputs of a column, such as those of the levels of a category, are shuffled
+        together, within each fold.
 
         Parameters
         ----------
@@ -399,7 +400,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
             Weights of the rows in the losses.
 
         n_repeats : int, default=5
-            How often each column is shuffled.
+            Number of times that each column is shuffled.
 
         random_state : int, RandomState instance or None, default=None
             Seed of the shuffles.
@@ -408,8 +409,8 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         -------
         Bunch
             With `importances_mean` and `importances_std`, of shape (n_features,), and
-            `importances`, of shape (n_features, n_repeats): the rise of the log loss or of the
-            mean squared error.
+            `importances`, of shape (n_features, n_repeats): the increase of the log loss or of
+            the mean squared error.
         """
         check_is_fitted(self)
         check_option(type(self).__name__, "n_repeats", n_repeats, [COUNT])
@@ -443,7 +444,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
 
     @property
     def weights_(self) -> Floats:
-        """What each arm counts."""
+        """Weight of each arm: non-negative, with the sum 1."""
         check_is_fitted(self)
         return self.ensemble_.weights_
 
@@ -486,5 +487,5 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
 
 
 def _patience(preset: Preset, n_epochs: int) -> float:
-    """Return how many epochs without improvement are tolerated."""
+    """Return the number of epochs without improvement that are tolerated."""
     return max(1, round(preset.patience * n_epochs)) if np.isfinite(preset.patience) else np.inf

@@ -1,4 +1,4 @@
-"""The two estimators: what labels and numbers have of their own."""
+"""The two estimators: what is specific to classification and to regression."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
     :class:`~skperceptron.preprocessing.TabularPreprocessor` turns it into numbers. Then a few
     *arms*, networks with weak or strong regularisation, are trained on each of a few folds, all
     together; each network gets back the weights of its best epoch on the fold that it has not seen.
-    What the arms predict for rows that they have not seen decides how much each counts, and
-    makes their probabilities neither too confident nor too cautious.
+    Predictions for rows that the networks have not seen determine the weight of each arm and
+    calibrates their probabilities, so that they are neither too confident nor too cautious.
 
     Parameters
     ----------
@@ -53,20 +53,20 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         Class labels.
 
     temperatures_ : ndarray of shape (n_arms,)
-        By what the logits of each arm are divided.
+        The temperature that the logits of each arm are divided by.
 
     {attributes}
 
     See Also
     --------
-    TabularMLPRegressor : For numbers.
+    TabularMLPRegressor : The same for regression.
     skperceptron.model_selection.StackedCrossEnsembleClassifier : The same for networks, pipelines,
         arms and splits of your own.
 
     Notes
     -----
-    A class with a single row is never held out. With a `y` of several labels per row each label is
-    a classification of its own.
+    A class with a single row is never held out. If `y` has several labels per row, each label is
+    a binary classification of its own.
 
     Examples
     --------
@@ -87,7 +87,7 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
     _ensemble = StackedCrossEnsembleClassifier
 
     ensemble_: StackedCrossEnsembleClassifier
-    # As in the regressor: the ensemble tells how good it is.
+    # As in the regressor: the score of the ensemble, not that of the mixin.
     score = BaseTabularMLP.score
 
     def _checked_target(self, y: Any) -> tuple[Any, Integers | None]:
@@ -155,7 +155,7 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
 
     @property
     def temperatures_(self) -> Floats:
-        """By what the logits of each arm are divided."""
+        """The temperature that the logits of each arm are divided by."""
         check_is_fitted(self)
         return self.ensemble_.temperatures_
 
@@ -183,7 +183,7 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
     :class:`~skperceptron.preprocessing.TabularPreprocessor` turns it into numbers. Then a few
     *arms*, networks with weak or strong regularisation, are trained on each of a few folds, all
     together; each network gets back the weights of its best epoch on the fold that it has not seen.
-    What the arms predict for rows that they have not seen decides how much each counts.
+    Predictions for rows that the networks have not seen determine the weight of each arm.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
 
     See Also
     --------
-    TabularMLPClassifier : For labels.
+    TabularMLPClassifier : The same for classification.
     skperceptron.model_selection.StackedCrossEnsembleRegressor : The same for networks, pipelines,
         arms and splits of your own.
 
@@ -216,7 +216,7 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
     _ensemble = StackedCrossEnsembleRegressor
 
     ensemble_: StackedCrossEnsembleRegressor
-    # The mixin, which must come first, has a score that overflows with huge numbers.
+    # The `score` of the mixin, which must be the first base, overflows for huge targets.
     score = BaseTabularMLP.score
 
     def _checked_target(self, y: Any) -> tuple[Any, None]:

@@ -21,16 +21,16 @@ def drawn_folds(
     rng: np.random.RandomState,
     sample_weight: Floats | None = None,
 ) -> list[Split]:
-    """Draw folds of equal size, to a row; each has its share of every class, to a row.
+    """Draw folds of equal size with equal shares of each class, both up to one row.
 
-    A class with a single row is never held out, so that all networks know all classes. Rows whose
-    weight is zero are dealt by themselves, so that each fold has its share of those that count.
+    A class with a single row is never held out, so that all networks know all classes. Rows of
+    weight zero are assigned separately, so that each fold has its share of rows of positive weight.
 
     Parameters
     ----------
     n_rows : int
     n_folds : int
-        There are no more folds than rows.
+        Reduced to the number of rows if there are fewer.
     codes : ndarray of int, shape (n_rows,), or None
         The classes, from 0 on.
     rng : RandomState
@@ -44,7 +44,7 @@ def drawn_folds(
     Raises
     ------
     ValueError
-        If nothing can be held out.
+        If fewer than two rows can be held out.
     """
     counts = np.ones(n_rows, dtype=bool) if sample_weight is None else sample_weight > 0
     order = rng.permutation(n_rows)
@@ -62,8 +62,8 @@ def drawn_folds(
             f"n_samples={int(counts.sum())}{weighted} is too few: at least 2 samples{of_class} are"
             " needed, one to train on while the other is held out."
         )
-    # Class by class, rows are dealt to the folds like cards; where one class ends, the next goes
-    # on with the next fold.
+    # Class by class, each row goes to the next fold in turn; the first row of a class goes to the
+    # fold after that of the last row of the class before.
     dealt = order[may_leave[order]]
     fold = np.full(n_rows, -1)
     fold[dealt] = np.arange(len(dealt)) % n_folds
@@ -73,14 +73,14 @@ def drawn_folds(
 def grouped_folds(
     n_folds: int, codes: Integers | None, groups: Any, rng: np.random.RandomState
 ) -> list[Split]:
-    """Draw folds that leave groups together.
+    """Draw folds that keep the rows of each group together.
 
     Parameters
     ----------
     n_folds : int
-        There are no more folds than groups.
+        Reduced to the number of groups if there are fewer.
     codes : ndarray of int, shape (n_rows,), or None
-        The classes: their shares are kept as far as groups allow it.
+        The classes: folds are stratified by them as far as the groups allow.
     groups : array-like of shape (n_rows,)
     rng : RandomState
 
@@ -111,7 +111,7 @@ def grouped_folds(
         return list(GroupKFold(n_folds, shuffle=True, random_state=rng).split(rows, None, groups))
     splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=rng)
     with warnings.catch_warnings():
-        # Of classes with fewer rows than folds.
+        # Classes with fewer rows than folds are allowed.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         return [split for split in splitter.split(rows, codes, groups) if len(split[1])]
 
@@ -119,7 +119,7 @@ def grouped_folds(
 def counting_splits(
     splits: list[Split], codes: Integers | None, sample_weight: Floats | None
 ) -> list[Split]:
-    """Leave out the splits in which nothing counts: of their training or of their held-out rows.
+    """Return the splits with positive weights among their training and among their held-out rows.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def counting_splits(
     Raises
     ------
     ValueError
-        If there is no other split, or if the training rows of one are all of the same class.
+        If no split remains, or if the training rows of a split are all of the same class.
     """
     kept = []
     for number, (train, test) in enumerate(splits):

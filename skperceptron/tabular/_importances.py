@@ -24,16 +24,16 @@ def rises_of_loss(
     n_repeats: int,
     rng: np.random.RandomState,
 ) -> Floats:
-    """Tell by how much the loss of held-out rows rises when a column is shuffled.
+    """Return the increase of the loss on held-out rows when a column is shuffled.
 
     Parameters
     ----------
     ensemble : BaseCrossEnsemble
         Fitted.
     numbers : {ndarray, CSR matrix} of shape (N, W)
-        The rows that it was fitted to, in their order.
+        The rows that it was fitted to, in the same order.
     columns : sequence of slice
-        Which of the numbers belong together: they are shuffled as one.
+        Columns of `numbers` that are shuffled together.
     truth : ndarray of shape (N, ...)
         As ``described_labels`` and ``described_numbers`` return it.
     sample_weight : ndarray of shape (N,)
@@ -69,7 +69,7 @@ def rises_of_loss(
 def _held_out_predictions(
     ensemble: BaseCrossEnsemble, parts: Sequence[Any], held: HeldOutRows
 ) -> Floats:
-    """Return blended predictions of known rows, each by members that have not seen it."""
+    """Return blended predictions of the held-out rows, each by members that have not seen it."""
     output, of_arms = ensemble._output, []
     for temperature, members in zip(ensemble.temperatures_, ensemble.estimators_, strict=True):
         values = [
@@ -81,7 +81,7 @@ def _held_out_predictions(
 
 
 def _with_shuffled(part: Any, columns: slice, order: Integers) -> Any:
-    """Return rows of numbers, some columns of which come in another order."""
+    """Return a copy of the rows in which some columns are reordered."""
     if sparse.issparse(part):
         before, after = part[:, : columns.start], part[:, columns.stop :]
         return sparse.hstack([before, part[:, columns][order], after], format="csr")

@@ -1,7 +1,7 @@
-"""The presets: data, and a few rules of the number of training rows, n.
+"""The presets: parameters, and a few rules that depend on the number of training rows, n.
 
-An arm is a dict of a network's parameters. Every arm is trained on every fold; weights that are
-learned on held-out rows decide what each arm counts.
+An arm is a dict of a network's parameters. Every arm is trained on every fold; the weights of the
+arms are learned on held-out rows.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ __all__ = ["PRESETS", "Arm", "Preset", "Recipe"]
 
 Arm = Mapping[str, Any]
 
-#: Where periodic embeddings help: few columns, rows enough to learn sharp structure along them. In
-#: the first arm they changed losses of unseen rows by -7 % (penbased), -5 (hpc), -1 (banana,
-#: computers, credit) and less than that (wage, deliveries, chile; seed 0). With fewer rows nothing
-#: could be told from noise.
+#: Periodic embeddings help with few columns and enough rows to learn sharp structure along them. In
+#: the first arm they changed losses on unseen rows by -7 % (penbased), -5 (hpc), -1 (banana,
+#: computers, credit) and less than that (wage, deliveries, chile; seed 0). With fewer rows, the
+#: changes could not be distinguished from noise.
 PERIODIC_ROWS = 2000
 PERIODIC_INPUTS = 30
 
@@ -37,26 +37,26 @@ class Recipe:
     network : dict
         Parameters that all arms share.
     arms : tuple of dict
-        Those in which they differ.
+        The parameters of each arm in which the arms differ.
     batch_size : callable
-        Maps n to the rows of a step.
+        Maps n to the number of rows per batch.
     arms_of_many : tuple of dict
-        Those where there are many rows; the same, if empty.
+        Arms for tables of many rows; if empty, `arms` are used for these, too.
     n_folds : int
-        How many folds.
+        Number of folds.
     n_draws : tuple of int
-        How often folds are drawn anew where there are few rows, and many: each arm has a network
-        for each fold of each draw.
+        How many times folds are drawn on tables of few rows, and on tables of many rows: each arm
+        has a network for each fold of each draw.
     label_smoothing : float
-        Of labels only.
+        For classification only.
     share_of_steps : float
-        What multiplies the least number of steps.
+        Factor of the smallest number of steps.
     monitor : str
-        By what the best epoch is found, as :class:`~skperceptron.stopping.EarlyStopping` names it.
-        Several labels per row are judged by their loss.
+        The figure that selects the best epoch, as named by
+        :class:`~skperceptron.stopping.EarlyStopping`. With several labels per row it is the loss.
     preparation : dict
-        Parameters of the :class:`~skperceptron.preprocessing.TabularPreprocessor`, which is one for
-        all arms: which columns of categories become codes, that networks embed, for example.
+        Parameters of the :class:`~skperceptron.preprocessing.TabularPreprocessor`, which all arms
+        share: for example, which columns of categories become codes for networks to embed.
     """
 
     network: Arm
@@ -73,33 +73,34 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Preset:
-    """All that a preset decides.
+    """Everything that a preset sets.
 
     Attributes
     ----------
     classification, regression : Recipe
     uses_one_fold : bool
-        Whether only the first fold is held out: there is one network of each arm.
+        Whether only the first fold is held out, so that there is one network per arm.
     calibrates : bool
-        Whether probabilities get temperatures.
+        Whether probabilities are calibrated by temperatures.
     max_epochs : int
     least_steps, steps_per_root : float
-        An arm takes ``max(share * least_steps, steps_per_root * sqrt(n))`` steps, with the share of
-        its recipe, unless `max_epochs` are fewer.
+        A network is trained for ``max(share * least_steps, steps_per_root * sqrt(n))`` steps, where
+        the share is ``share_of_steps`` of the recipe, but for at most `max_epochs` epochs.
     looks : int
-        How often the held-out rows are looked at, about.
+        Approximate number of times that the held-out rows are evaluated.
     patience : float
-        A network stops when, for this share of all epochs, it has become no better on its held-out
-        rows. Weakly regularised ones on few rows are at their best after a tenth of the epochs.
+        A network stops after this share of all epochs without improvement on its held-out rows.
+        Weakly regularised networks on few rows are at their best after a tenth of the epochs.
     ties : {"latest", "first"}
-        Which of several best epochs counts.
+        Which of several equally good epochs counts as the best.
     tol : float
-        The least gain on held-out rows that starts patience anew; with 0, none is needed.
+        Smallest gain on held-out rows that counts as an improvement; with 0, an epoch as good as
+        the best one is enough.
     many_rows : int
-        From more than so many rows on there are many.
+        Tables with more rows than this count as having many rows.
     is_periodic : bool
-        Whether numbers are embedded periodically by the first arm, on tables of at least
-        ``PERIODIC_ROWS`` rows and at most ``PERIODIC_INPUTS`` dense columns.
+        Whether the first arm embeds numbers periodically, on dense tables of at least
+        ``PERIODIC_ROWS`` rows and at most ``PERIODIC_INPUTS`` columns after preparation.
     """
 
     classification: Recipe
@@ -129,10 +130,10 @@ class Preset:
         is_dense: bool,
         has_codes: bool = False,
     ) -> tuple[Arm, ...]:
-        """Return the arms for a table of so many columns after preparation."""
+        """Return the arms for a table that has `n_inputs` columns after preparation."""
         has_few = n_rows <= self.many_rows or not recipe.arms_of_many
         arms = recipe.arms if has_few else recipe.arms_of_many
-        # Networks that share weights read dense columns without codes only.
+        # Networks that share weights accept neither sparse input nor codes of categories.
         is_plain = is_dense and not has_codes
         arms = tuple(arm for arm in arms if is_plain or "ensemble_size" not in arm)
         is_fit = is_dense and n_rows >= PERIODIC_ROWS and n_inputs <= PERIODIC_INPUTS
@@ -141,11 +142,11 @@ class Preset:
         return arms
 
     def draws(self, recipe: Recipe, n_rows: int) -> int:
-        """Return how often folds are drawn."""
+        """Return how many times folds are drawn."""
         return recipe.n_draws[n_rows > self.many_rows]
 
     def epochs(self, recipe: Recipe, n_rows: int, batches: int) -> int:
-        """Return the number of epochs of so many batches."""
+        """Return the number of epochs, each of which has `batches` steps."""
         least = recipe.share_of_steps * self.least_steps
         steps = max(least, self.steps_per_root * math.sqrt(n_rows))
         return max(1, math.ceil(min(self.max_epochs, steps / batches)))
@@ -167,12 +168,12 @@ def large_batches(n_rows: int) -> int:
 
 
 def _arm(rate: float, weight_decay: float, dropout: float = 0.0) -> Arm:
-    """Return an arm: a learning rate, how much weights decay, the share of units left out."""
+    """Return an arm with a learning rate, a weight decay and a dropout rate."""
     solver = AdamW(beta_1=0.9, beta_2=0.95, epsilon=1e-8, weight_decay=weight_decay)
     return {"learning_rate_init": rate, "solver": solver, "dropout": dropout}
 
 
-#: What labels and numbers have in common.
+#: Parameters that the recipes of classification and regression share.
 _NETWORK: Arm = {
     "hidden_layer_sizes": (128, 128),
     "feature_scale": True,
@@ -182,7 +183,7 @@ _NETWORK: Arm = {
     "learning_rate": "warmup_cosine",
     "decay_schedule": "flat_cosine",
     "drop_last": True,
-    # No penalty: weights decay instead.
+    # Weight decay replaces the penalty.
     "alpha": 0.0,
     "parameter_groups": ParameterGroups(
         bias=ParameterGroup(rate=0.1),
@@ -194,8 +195,8 @@ _NETWORK: Arm = {
     "dtype": "float32",
 }
 
-#: An arm in the manner of scikit-learn's own networks, which do well on small, smooth tables. It
-#: takes a third of an arm's time.
+#: An arm like scikit-learn's own networks, which do well on small, smooth tables. It takes a third
+#: of the time of another arm.
 _PLAIN: Arm = {
     "hidden_layer_sizes": (100,),
     "activation": "relu",
@@ -211,7 +212,7 @@ _PLAIN: Arm = {
     "alpha": 1e-4,
 }
 
-#: An arm in the manner of TabM, small: eight networks that share weights.
+#: A small arm like TabM: eight networks that share weights.
 _SHARED: Arm = {
     **_PLAIN,
     "hidden_layer_sizes": (128, 128),
@@ -222,32 +223,34 @@ _SHARED: Arm = {
     "alpha": 0.0,
 }
 
-#: Columns of more than eight levels are embedded, in all arms, but for levels of few rows. Beside
-#: columns of zeros and ones for the 50 most frequent levels, losses of unseen rows changed, on 16
-#: tables with such columns (263 to 2,571 rows; seeds 0 to 2),
-#: - by -.6 +- .3 % of labels (crx -2.0, german +.4), and by -2.6 +- 1.1 % of numbers (epa2012 -9.2,
-#:   solder -2.3, mlb +.2), for 1.1 to 1.6 times the time; to three tenths on gapminder, whose
-#:   countries are 142;
+#: All arms embed columns of more than eight levels; levels of fewer than five rows have no vector
+#: of their own. Compared with columns of zeros and ones for the 50 most frequent levels, losses on
+#: unseen rows changed, on 16 tables with such columns (263 to 2,571 rows; seeds 0 to 2),
+#: - by -.6 +- .3 % in classification (crx -2.0, german +.4) and by -2.6 +- 1.1 % in regression
+#:   (epa2012 -9.2, solder -2.3, mlb +.2), in 1.1 to 1.6 times the time; on gapminder, with 142
+#:   countries, they fell to three tenths;
 #: - with "accurate", by -3.0 +- 1.2 % (solder, baseball, seatbelts, guns, sacramento, crx, gsoep;
-#:   seeds 0 and 1), though networks that share weights, which read no codes, are left out;
-#: - by as much with vectors for rare levels, too, but by +27 % (boston) and +20 % (solder) where a
-#:   column of names, each of one row, was added: it is not coded now. The worst now is a column
-#:   of chance with eight rows a level: +7 % (solder), -1 % (boston; seeds 0 and 1);
-#: - not, but on gapminder, with columns of zeros and ones for up to 1,000 levels.
+#:   seeds 0 and 1), even though networks that share weights, which accept no codes, are left out;
+#: - by as much if rare levels had vectors, too, but then by +27 % (boston) and +20 % (solder) with
+#:   an added column of names, each in one row only: such a column is not coded now. The worst case
+#:   now is a column of random levels with eight rows each: +7 % (solder), -1 % (boston; seeds 0
+#:   and 1).
+#: Columns of zeros and ones for up to 1,000 levels changed losses on gapminder only.
 _FREQUENT = {"max_one_hot": 8, "min_frequency": 5}
 
 #: Weakly, more strongly, and strongly regularised.
 _WEAK, _FIRM, _STRONG = _arm(0.04, 0.02), _arm(0.02, 0.3), _arm(0.02, 2.0, 0.2)
 
-# Before, there were three arms, the first ones, on four folds once. Losses of unseen rows changed
-# - by -1.6 +- 0.6 % on small tables with labels, of the arms here on two draws of four folds (tae,
-#   fgl, heart, ionosphere, saheart, led7, crx, libras; seeds 0 to 3), for half as much time again;
-#   by +-0 on eight folds;
-# - by less than 0.5 % on each of six larger ones, for two thirds of the time (attrition, chile,
-#   credit, wachurn, leaf, splice; seed 0), of the other arms on four folds once;
-# - by about -1 % in root mean square on tables with numbers, for as much time, of weak, firm and
-#   plain arms on six folds: -0.8 +- 1.3 %, 13 of 18 times, on seeds that had not been looked at
-#   before (cpus, hitters, boston, college, yieldp, sacramento; seeds 4 to 6); without the firm arm
+# Compared with an earlier recipe, the three arms above on one draw of four folds, losses on unseen
+# rows changed
+# - by -1.6 +- 0.6 % in classification of small tables, with `arms` on two draws of four folds (tae,
+#   fgl, heart, ionosphere, saheart, led7, crx, libras; seeds 0 to 3), in 1.5 times the time; by
+#   +-0 with eight folds;
+# - by less than 0.5 % on each of six larger tables, in two thirds of the time (attrition, chile,
+#   credit, wachurn, leaf, splice; seed 0), with `arms_of_many` on one draw of four folds;
+# - by about -1 % in root mean square in regression, in the same time, with weak, firm and plain
+#   arms on six folds: -0.8 +- 1.3 %, lower 13 of 18 times, on seeds that had not been used before
+#   (cpus, hitters, boston, college, yieldp, sacramento; seeds 4 to 6); without the firm arm
 #   +0.7 +- 1.6 %, and +0.1 +- 1.1 % on eight folds.
 _CLASSIFICATION = Recipe(
     {**_NETWORK, "activation": "selu"},
@@ -268,8 +271,9 @@ _REGRESSION = Recipe(
         "clip_predictions": True,
     },
     (_arm(0.07, 0.02), _arm(0.035, 0.3), _PLAIN),
-    # With 256 rows, all of many a table, and 256 steps, fits took 1.8 times as long, and losses of
-    # unseen rows were 0.7 % higher (cpus, hitters, boston, college, yieldp; seed 0).
+    # With batches of 256 rows, which is all rows of some tables, and 256 steps, fits took 1.8 times
+    # as long, and losses on unseen rows were 0.7 % higher (cpus, hitters, boston, college, yieldp;
+    # seed 0).
     medium_batches,
     n_folds=6,
     share_of_steps=2 / 3,
@@ -278,18 +282,18 @@ _REGRESSION = Recipe(
 
 
 def _with(recipe: Recipe, **options: Any) -> Recipe:
-    """Return a recipe with other options of its networks."""
+    """Return a recipe with some parameters of its networks replaced."""
     return replace(recipe, network={**recipe.network, **options})
 
 
-# With 1,000 steps at least, and all of them taken, fits took 2.2 times as long; on ten small tables
-# (heart, fgl, saheart, cpus, hitters, tae, ionosphere, boston, crx, led7; seed 0) losses of unseen
+# With at least 1,000 steps and no early stop, fits took 2.2 times as long; on ten small tables
+# (heart, fgl, saheart, cpus, hitters, tae, ionosphere, boston, crx, led7; seed 0) losses on unseen
 # rows were 0.7 % higher in geometric mean.
 _DEFAULT = Preset(_CLASSIFICATION, _REGRESSION)
 
-#: RealMLP with tuned defaults, in its small form, as Holzmüller, Grinsztajn & Steinwart (2024),
-#: *Better by default*, and pytabkit 1.7 have it: one network, whose best epoch is found by accuracy
-#: or RMSE on a fifth of the rows.
+#: RealMLP with tuned defaults, in its small form, as in Holzmüller, Grinsztajn & Steinwart (2024),
+#: *Better by default*, and pytabkit 1.7: one network, whose best epoch is selected by accuracy or
+#: RMSE on a fifth of the rows.
 _REALMLP_TD_S: Arm = {
     "hidden_layer_sizes": (256, 256, 256),
     "feature_scale": True,
@@ -305,12 +309,12 @@ _REALMLP_TD_S: Arm = {
     "dtype": "float32",
 }
 
-#: The larger form. Other than with pytabkit, columns of zeros and ones are embedded periodically,
-#: too. The mean of five networks had, beside pytabkit's, +1.2 +- .7 % of error (boston, guns,
+#: The larger form. Unlike in pytabkit, columns of zeros and ones are embedded periodically, too.
+#: Compared with pytabkit, the mean of five networks had +1.2 +- .7 % of error (boston, guns,
 #: solder, sacramento, gapminder, baseball) and -.8 +- 2.5 % of log loss (heart, fgl, crx, gsoep,
-#: vote84; one to three divisions each). With an output layer that starts at zero, and decay
-#: multiplied once by the factor of a rate, log loss was +7.0 instead of +3.1 % on fgl, and no
-#: different, beyond noise, on heart, guns and boston.
+#: vote84; one to three train-test splits each). With an output layer that starts at zero, and
+#: decay multiplied only once by the factor of the learning rate, log loss was +7.0 instead of
+#: +3.1 % on fgl; on heart, guns and boston the differences were within the noise.
 _REALMLP_TD: Arm = {
     **_REALMLP_TD_S,
     "initializer": UnitVariance(zero_output=False),
@@ -321,22 +325,23 @@ _REALMLP_TD: Arm = {
     "dropout_schedule": "flat_cosine",
     "parameter_groups": ParameterGroups(
         bias=ParameterGroup(rate=0.1),
-        # Decay is multiplied by the rate; pytabkit multiplies it twice.
+        # Weight decay is multiplied by the learning rate. pytabkit multiplies it by the factor of
+        # the rate twice: hence the same factors for `decay`.
         feature_scale=ParameterGroup(rate=6.0, decay=6.0),
         numeric_embedding=ParameterGroup(rate=0.1, decay=0.1),
         activation_share=ParameterGroup(rate=0.1, decay=0.1),
     ),
 }
 
-#: TabM in its plain form, without embeddings of numbers, as Gorishniy, Kotelnikov & Babenko (2025)
-#: and pytabkit 1.7 have it, but for two things: columns are prepared as for all other networks
-#: here, where pytabkit takes quantiles, and all networks read the same batches. Of 16 networks of
-#: 3 x 128 units (cpus, hitters, boston, yieldp; the same divisions on both sides, seeds 0 to 2),
-#: nRMSE was, beside pytabkit's,
-#: - +1.9 +- 1.2 % with quantiles, and -7.7 +- 4.4 % with columns as they are prepared here;
-#: - +0.1 +- 3.6 % with "lecun_uniform", weights 1.7 times as large, most of all on cpus: .44 and
-#:   .35; -5.0 +- 3.9 % with PyTorch's weights and biases of zero;
-#: - changed by .1 % at most with weights that decay by 3e-4, and with up to 1,000 epochs.
+#: TabM in its plain form, without embeddings of numbers, as in Gorishniy, Kotelnikov & Babenko
+#: (2025) and pytabkit 1.7, with two differences: columns are prepared as for all other networks
+#: here, whereas pytabkit uses quantiles, and all networks read the same batches. With 16 networks
+#: of 3 x 128 units (cpus, hitters, boston, yieldp; the same train-test splits for both, seeds 0 to
+#: 2), nRMSE, compared with pytabkit's,
+#: - was +1.9 +- 1.2 % with quantiles, and -7.7 +- 4.4 % with columns prepared as here;
+#: - was +0.1 +- 3.6 % with "lecun_uniform", whose weights are 1.7 times as large, with the largest
+#:   difference on cpus: .44 and .35; -5.0 +- 3.9 % with PyTorch's weights and biases of zero;
+#: - changed by .1 % at most with a weight decay of 3e-4, and with up to 1,000 epochs.
 _TABM: Arm = {
     "hidden_layer_sizes": (512, 512, 512),
     "activation": "relu",
@@ -349,18 +354,19 @@ _TABM: Arm = {
 }
 _TABM_ARM: Arm = {"learning_rate_init": 0.002, "solver": "adam", "dropout": 0.1}
 
-#: Published networks have a column for each level; here there is a limit, lest a column of names
-#: make more of them than rows can bear.
+#: Published networks have a column for each level. Here the number is limited, because a column of
+#: names would otherwise become too many columns.
 _ONE_HOT = {"max_categories": 1000}
 
-#: RealMLP-TD has a vector for each level where there are more than eight. Gaps are a level, too.
+#: RealMLP-TD learns a vector for each level of a column with more than eight levels, and one for
+#: gaps.
 _EMBEDDED = {"max_one_hot": 8}
 
 _OF_NUMBERS: Arm = {"activation": "mish", "standardize_target": True}
 
 
 def _as_published(classification: Recipe, regression: Recipe) -> Preset:
-    """Return a preset of one network that sees four fifths of the rows, at most 256 times."""
+    """Return a preset of one network, trained on four fifths of the rows for up to 256 epochs."""
     return Preset(
         replace(classification, n_folds=5),
         replace(regression, n_folds=5),
@@ -375,11 +381,12 @@ def _as_published(classification: Recipe, regression: Recipe) -> Preset:
 
 PRESETS: dict[str, Preset] = {
     "default": _DEFAULT,
-    # The arms of few rows, for less than half of the steps, on folds that are drawn once. With 300
-    # steps, losses of unseen rows were 2.6 % higher than those of three arms with 600 (heart, fgl,
-    # saheart, cpus, hitters, tae, ionosphere, boston; seed 0). Layers of 96 instead of 128 units,
-    # and 12 instead of 40 looks, changed losses by less than 0.2 % (12 small tables with seeds 10
-    # and 11, 8 others with seed 10), and saved a quarter of the time.
+    # Tables of any size get the arms for few rows (no firm arm for regression), less than half of
+    # the steps, and one draw of folds. With 300 steps, losses on unseen rows were 2.6 % higher than
+    # those of three arms with 600 (heart, fgl, saheart, cpus, hitters, tae, ionosphere, boston;
+    # seed 0). Layers of 96 instead of 128 units, and 12 instead of 40 looks, changed losses by less
+    # than 0.2 % (12 small tables with seeds 10 and 11, 8 others with seed 10), and saved a quarter
+    # of the time.
     "fast": Preset(
         _with(
             replace(_CLASSIFICATION, arms_of_many=(), n_draws=(1, 1)), hidden_layer_sizes=(96, 96)
@@ -392,17 +399,19 @@ PRESETS: dict[str, Preset] = {
         is_periodic=False,
     ),
     # On ten small tables (tae, fgl, heart, ionosphere, saheart, led7, cpus, hitters, yieldp and
-    # boston; seeds 0 and 1), losses of unseen rows changed, beside the default preset's,
-    # - by -1.3 +- 1.2 %, 13 times of 20, a fifth once, in the median by -0.2 %;
-    # - of that, by -1.6 +- 1.9 % of labels and -0.6 +- 0.4 % of numbers with the arms added here,
-    #   on the same folds: shared weights bring it on ionosphere, fgl and yieldp, and weigh next to
-    #   nothing on cpus, hitters and boston;
-    # - by +0.0 +- 0.2 and -0.2 +- 0.3 % with another draw of folds, beside the mean over draws: two
-    #   draws are enough. Fits of the default preset that differ by their draw only are 2.4 % apart,
-    #   up to 5.5: "accurate" is no further off on cpus (+2.1, +2.1) and hitters (-1.2, -0.4);
+    # boston; seeds 0 and 1), losses on unseen rows, compared with those of the default preset,
+    # changed
+    # - by -1.3 +- 1.2 %; they fell 13 times of 20, once by a fifth, in the median by 0.2 %;
+    # - as a part of this, by -1.6 +- 1.9 % in classification and -0.6 +- 0.4 % in regression with
+    #   the added arms on the same folds: the gain on ionosphere, fgl and yieldp comes from shared
+    #   weights, whose arm has almost no weight on cpus, hitters and boston;
+    # - by +0.0 +- 0.2 and -0.2 +- 0.3 % with one more draw of folds, compared with the mean over
+    #   draws: two draws are enough. Fits of the default preset that differ only in their draw are
+    #   2.4 % apart, 5.5 at most, and "accurate" differs no more on cpus (+2.1, +2.1) and hitters
+    #   (-1.2, -0.4);
     # - by +0.4 +- 1.6 and +0.2 +- 1.6 % with 3 x 256 units in the regularised arms, and by +0.6 +-
-    #   1.1 and -0.2 +- 0.8 % on twelve folds drawn once, beside as many networks on draws of four
-    #   or six folds: neither is adopted.
+    #   1.1 and -0.2 +- 0.8 % with twelve folds drawn once, compared with as many networks on
+    #   several draws of four or six folds: neither is used.
     "accurate": Preset(
         replace(
             _CLASSIFICATION,
@@ -460,7 +469,7 @@ PRESETS: dict[str, Preset] = {
             ),
         ),
         patience=16 / 256,
-        # An epoch that is as good as the best one is no better.
+        # An epoch that is only as good as the best one is not an improvement.
         ties="first",
         tol=1e-9,
     ),
