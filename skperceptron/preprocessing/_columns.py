@@ -1,7 +1,7 @@
 """Columns of tables as NumPy arrays, whichever library the table comes from.
 
 A table is a 2-D array or a frame of pandas, polars or Arrow. None of these libraries is imported:
-whoever has such a frame has its library. What a column holds is told by its kind: "number"
+whoever passes such a frame has already imported its library. Each column is of one kind: "number"
 (durations are numbers of days), "date" (with or without a time of day) or "category" (all else).
 """
 
@@ -30,7 +30,7 @@ __all__ = [
     "names_of",
 ]
 
-#: The unit in which dates are kept. Nanoseconds would end in the year 2262.
+#: The dtype of dates. Nanoseconds would only reach to the year 2262.
 DATE = np.dtype("datetime64[us]")
 
 DAY = np.timedelta64(1, "D")
@@ -41,13 +41,13 @@ MISSING_TYPES = ("NAType", "NaTType", "NoneType")
 
 def is_frame(X: Any) -> bool:
     """Tell whether X is a table with columns of different types."""
-    # A series of pandas has one dimension; frames of others do not say how many they have.
+    # A pandas series has ndim 1; frames of other libraries may have no `ndim`.
     has_columns = any(hasattr(X, name) for name in ("iloc", "to_series", "column_names"))
     return has_columns and getattr(X, "ndim", 2) == 2
 
 
 def as_table(X: Any) -> Any:
-    """Return X; a batch of Arrow as a table, whose names scikit-learn knows."""
+    """Return X; an Arrow record batch becomes a table, whose names scikit-learn can read."""
     if hasattr(X, "column_names") and not hasattr(X, "combine_chunks"):
         return sys.modules["pyarrow"].Table.from_batches([X])
     return X
@@ -59,7 +59,7 @@ def names_of(X: Any) -> list[Any]:
 
 
 def is_missing(value: Any) -> bool:
-    """Tell whether one value stands for a missing one."""
+    """Tell whether a value stands for a missing one."""
     if type(value).__name__ in MISSING_TYPES:
         return True
     if isinstance(value, np.datetime64 | np.timedelta64):
@@ -75,7 +75,7 @@ def content_of(X: Any, j: int) -> tuple[Any, bool]:
         column = X.to_series(j)
         content = column.to_numpy()
         if content.ndim > 1:
-            # Structures: refused later, as lists are.
+            # A column of structs, which `kind_of` refuses later, as it does lists.
             content = _objects(column.to_list())
         return content, str(column.dtype).startswith(("Categorical", "Enum"))
     if hasattr(X, "column_names"):
@@ -94,14 +94,14 @@ def _of_pandas(column: Any) -> tuple[Any, bool]:
     if str(dtype).startswith("period"):
         column = column.dt.to_timestamp()
     if "," in str(dtype) and getattr(dtype, "kind", "O") == "M":
-        # Dates are taken as the clock on the wall showed them.
+        # Keep the local time, and drop the time zone.
         column = column.dt.tz_localize(None)
     kind = getattr(column.dtype, "kind", "O")
     if kind in "iuf":
         return column.to_numpy(dtype=np.float64, na_value=np.nan), False
     if kind == "M":
         if not hasattr(dtype, "unit"):
-            # Dates of Arrow, which pandas converts by way of its own.
+            # An Arrow dtype: pandas first has to convert it into a dtype of its own.
             column = column.astype(DATE)
         return column.to_numpy(dtype=DATE, na_value=np.datetime64("NaT", "us")), False
     if kind == "m":
@@ -112,7 +112,7 @@ def _of_pandas(column: Any) -> tuple[Any, bool]:
 
 
 def _objects(values: list[Any]) -> Any:
-    """Return a list as a 1-D array of objects, whatever they are."""
+    """Return a list as a 1-D array of objects, even if these are sequences."""
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
@@ -124,7 +124,7 @@ def kind_of(content: Any, name: Any) -> str:
     Raises
     ------
     TypeError
-        If its values cannot be told apart, as lists cannot.
+        If its dtype is not supported, or if its values, such as lists, are not hashable.
     """
     kind = content.dtype.kind
     if kind in "iufm":
@@ -153,7 +153,7 @@ def kind_of(content: Any, name: Any) -> str:
 
 
 def as_numbers(content: Any, name: Any) -> Floats:
-    """Return a column of numbers or durations, in days, as float64; what is missing is NaN.
+    """Return a column of numbers or durations, in days, as float64; missing values become NaN.
 
     Raises
     ------
@@ -192,12 +192,12 @@ def _number(value: Any, name: Any) -> float:
 
 
 def as_keys(content: Any) -> list[Any]:
-    """Return the values of a column as Python's, which are equal across dtypes."""
+    """Return the values of a column as Python objects, which compare equal across dtypes."""
     return content.tolist()
 
 
 def as_dates(content: Any, name: Any) -> Any:
-    """Return a column of dates as datetime64[us], without time zones; what is missing is NaT.
+    """Return a column of dates as datetime64[us], without time zones; missing ones become NaT.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Which columns of a table a user marks: by names, positions or truth values."""
+"""Columns of a table that a user marks by names, positions or truth values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["CATEGORICAL_FEATURES", "marked_columns"]
 
 _COLUMN = (Instance(str), Instance(bool), Instance(np.bool_), Interval(whole=True))
 
-#: What ``categorical_features`` may be.
+#: Valid values of ``categorical_features``.
 CATEGORICAL_FEATURES: Rules = (
     Name(["from_dtype"]),
     Listing(_COLUMN, "names, positions or truth values"),
@@ -29,15 +29,15 @@ def marked_columns(chosen: Any, names: Sequence[str], n_columns: int) -> set[int
     Parameters
     ----------
     chosen : array-like, str or None
-        A text marks no column by itself.
+        A string, such as "from_dtype", marks no columns.
     names : sequence of str
-        Of the columns; empty, if they have none.
+        Names of the columns; empty if they have none.
     n_columns : int
 
     Raises
     ------
     ValueError
-        If there is no such column.
+        If one of these columns does not exist, or if the number of truth values is wrong.
     """
     items = items_of(chosen) or []
     if items and all(isinstance(item, bool | np.bool_) for item in items):

@@ -1,6 +1,6 @@
-"""How the kinds of columns become numbers: N rows of a column fill some columns of the output.
+"""Conversion of each kind of column into numbers: a column of X becomes columns of the output.
 
-Each part learns from a column in ``fit``, names its outputs, and writes them.
+Each part learns from a column of N rows in ``fit``, names its outputs, and writes them.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ __all__ = ["Categories", "Codes", "Dates", "Levels", "Numbers", "Part"]
 
 DAY, YEAR = np.timedelta64(1, "D"), np.timedelta64(1, "Y")
 
-#: Those of a day.
+#: Microseconds of a day.
 MICROSECONDS = 86_400_000_000
 
-#: The number that stands for a missing date.
+#: The int64 that stands for a missing date.
 MISSING_DATE = int(np.datetime64("NaT", "us").astype(np.int64))
 
 #: Days of 400 years, after which the calendar repeats itself.
@@ -32,26 +32,26 @@ DAYS_OF_ERA = 146_097
 #: Days from a first of March, 800 eras before the year 0, to 1970.
 MARCH_1970 = 719_468 + 800 * DAYS_OF_ERA
 
-#: In float32, numbers whose median is more than so many of their spreads away from 0 are told from
-#: the median on: rounding, of 2^-24 of a number, would take more than 2^-12 of a spread from them.
+#: If the median is more than this many spreads away from 0, it is subtracted before numbers become
+#: float32. Otherwise rounding, by 2^-24 of a number, would be more than 2^-12 of a spread.
 FAR_FROM_0 = 2.0**12
 
-#: Spreads between these have room in float32, with outliers and squares of small numbers.
+#: Columns whose spread lies between these fit into float32, and so do their outliers and squares.
 LEAST_SPREAD, LARGEST_SPREAD = 1e-30, 1e30
 
-#: Powers of two that are float64 numbers, and so are their inverses.
+#: Up to this exponent, powers of two and their inverses are float64 numbers.
 LARGEST_EXPONENT = 1000
 
 
 class Part:
-    """What is made of one column.
+    """Outputs that are made from one column.
 
     Attributes
     ----------
     position : int
-        Of the column in X.
+        Position of the column in X.
     suffixes : list of str
-        What the names of the outputs have behind the name of the column.
+        Suffixes of the outputs, which are named after the column.
     """
 
     suffixes: list[str]
@@ -68,21 +68,21 @@ class Part:
         raise NotImplementedError
 
     def to_onnx(self, graph: OperatorGraph, column: Value, name: Any) -> Value:
-        """Return what ``write`` fills in, told in ONNX's operators, of a column, (rows, 1)."""
+        """Return the outputs of ``write`` for a column, (rows, 1), as ONNX operators."""
         raise NotImplementedError
 
 
 class Quantity(Part):
-    """A column of numbers, or of what counts as numbers, told to a dtype without loss.
+    """A column of numbers or dates, stored in a dtype without loss of digits that matter.
 
     Parameters
     ----------
     position : int
     dtype : {"float64", "float32"} or NumPy dtype, default="float64"
-        Of the output.
+        Dtype of the output.
     """
 
-    # From where on, and in what power of two as a unit, numbers are told to a narrow dtype.
+    # In a narrow dtype, `shift` is subtracted from numbers, and they are divided by 2**exponent.
     shift, exponent = 0.0, 0
 
     def __init__(self, position: int, dtype: Any = "float64") -> None:
@@ -90,7 +90,7 @@ class Quantity(Part):
         self.dtype = np.dtype(dtype).name
 
     def _make_room(self, numbers: Floats) -> None:
-        """Learn from float64 numbers, (N,), how to tell them without loss."""
+        """Learn shift and exponent from float64 numbers, (N,)."""
         if self.dtype == "float64":
             return
         known = numbers[~np.isnan(numbers)]
@@ -109,13 +109,13 @@ class Quantity(Part):
             self.exponent = max(-LARGEST_EXPONENT, min(LARGEST_EXPONENT, exponent))
 
     def _in_room(self, numbers: Floats) -> Floats:
-        """Return numbers as they are told to the dtype."""
+        """Return shifted and divided numbers, which fit into the dtype."""
         if self.shift:
             numbers = numbers - self.shift
         return np.ldexp(numbers, -self.exponent) if self.exponent else numbers
 
     def _in_room_of(self, exact: OperatorGraph, numbers: Value) -> Value:
-        """Return the same, of float64 numbers, in ONNX's operators of float64."""
+        """Return the same as ONNX operators on float64 numbers."""
         if self.shift:
             numbers = exact.op("Sub", numbers, self.shift)
         return exact.op("Mul", numbers, 2.0**-self.exponent) if self.exponent else numbers
@@ -123,7 +123,7 @@ class Quantity(Part):
 
 @kept_as("column of numbers")
 class Numbers(Quantity):
-    """The numbers, and whether each is missing, where some were missing in ``fit``."""
+    """The numbers and, if some were missing in ``fit``, whether each is missing."""
 
     def fit(self, content: Any, name: Any) -> Numbers:
         numbers = as_numbers(content, name)
@@ -150,7 +150,7 @@ class Numbers(Quantity):
 
 
 class Categories(Part):
-    """A column of categories, of which some values, the levels, are known.
+    """A column of categories, some of which are known as levels.
 
     Attributes
     ----------
@@ -160,8 +160,8 @@ class Categories(Part):
     levels: list[Any]
 
     def _codes_of(self, content: Any, name: Any) -> Integers:
-        """Return each row's level, -1 where it has none that is known."""
-        # Not kept: a dict whose keys are truth values does not come back from a file of skops.
+        """Return the number of each row's level, -1 if it has no known level."""
+        # Not stored as an attribute: skops cannot restore a dict whose keys are truth values.
         known = {level: code for code, level in enumerate(self.levels)}
         try:
             codes = [known.get(level, -1) for level in as_keys(content)]
@@ -170,7 +170,7 @@ class Categories(Part):
         return np.array(codes, dtype=np.intp)
 
     def _levels_to_onnx(self, graph: OperatorGraph, column: Value, name: Any) -> Value:
-        """Return whether each row has each level, in ONNX's operators, (rows, levels)."""
+        """Return whether each row has each level, (rows, levels), as ONNX operators."""
         if not self.levels:
             raise ValueError(f"Column {name!r} of categories has no level: leave it out.")
         are_texts = all(isinstance(level, str) for level in self.levels)
@@ -189,17 +189,17 @@ class Categories(Part):
 
 @kept_as("column of levels")
 class Levels(Categories):
-    """One column of zeros and ones for each level; two levels share one of -1 and +1.
+    """A column of zeros and ones for each level; if there are two, they share one of -1 and +1.
 
     Parameters
     ----------
     position : int
     max_categories : int or None
-        How many of the levels get a column: the most frequent ones.
+        Largest number of levels that get a column: the most frequent ones.
     max_one_hot : int or None
-        Of how many levels they become :class:`Codes` instead.
+        A column of more levels than this becomes :class:`Codes` instead.
     min_frequency : int
-        How many rows a level needs to have a code. If there is no such level, none is coded.
+        Number of rows that a level needs to get a code. Without such a level, there are no codes.
     """
 
     def __init__(
@@ -223,12 +223,13 @@ class Levels(Categories):
         levels = _in_order(list(counts))
         coded = [level for level in levels if counts[level] >= self.min_frequency]
         if self.max_one_hot is not None and len(levels) > self.max_one_hot and coded:
-            # The most frequent ones last: any part of the rows then tells how many there are.
+            # The most frequent level gets the largest code. Any part of the rows is likely to have
+            # it, and so shows how many codes there are.
             coded.sort(key=counts.__getitem__)
             has_others = sum(counts[level] for level in coded) < len(content)
             return Codes(self.position, coded, has_others=has_others)
         if self.max_categories is not None:
-            # The sort is stable: of equally frequent levels the first ones stay.
+            # The sort is stable: of equally frequent levels, the first ones are kept.
             frequent = sorted(levels, key=lambda level: -counts[level])[: self.max_categories]
             kept = set(frequent)
             self.levels = [level for level in levels if level in kept]
@@ -255,15 +256,15 @@ class Levels(Categories):
 
 @kept_as("column of codes")
 class Codes(Categories):
-    """The numbers of the levels, from 0 on, for a network that embeds them.
+    """Codes of the levels, from 0 on, for a network that embeds them.
 
     Parameters
     ----------
     position : int
     levels : list
-        Those that have a code, in the order of their codes.
+        The levels that have a code, in the order of their codes.
     has_others : bool
-        Whether some rows had none of them in ``fit``. Then these have a code, too, 0.
+        Whether some rows in ``fit`` had none of these levels. Such rows then get the code 0.
     """
 
     def __init__(self, position: int, levels: list[Any], *, has_others: bool) -> None:
@@ -273,18 +274,18 @@ class Codes(Categories):
         self.suffixes = [""]
 
     def write(self, content: Any, name: Any, out: Floats) -> None:
-        # Where fit has seen no others, -1 stands for no category.
+        # If `fit` has seen no other rows, they get -1, which means no category.
         out[:, 0] = self._codes_of(content, name) + self.has_others
 
     def to_onnx(self, graph: OperatorGraph, column: Value, name: Any) -> Value:
         is_level = graph.as_numbers(self._levels_to_onnx(graph, column, name))
-        # Of a row without a level the product is 0.
+        # The product is 0 for a row without a known level.
         codes = np.arange(1.0, len(self.levels) + 1)[:, np.newaxis]
         return is_level @ codes - (1 - self.has_others)
 
 
 def _in_order(levels: list[Any]) -> list[Any]:
-    """Sort levels; those of different types by type and text, so that no order of rows matters."""
+    """Sort levels, if need be by type and text, so that the order of the rows does not matter."""
     try:
         return sorted(levels)
     except TypeError:
@@ -293,10 +294,10 @@ def _in_order(levels: list[Any]) -> list[Any]:
 
 @kept_as("column of dates")
 class Dates(Quantity):
-    """Days since 1970, and where in the year, the week and the day the date lies.
+    """Days since 1970, and the time of the year, of the week and of the day.
 
-    Each of the latter is a point on a circle, its sine and cosine, (0, 0) for a missing date. Those
-    of the day come only where a date had a time of day in ``fit``.
+    Each of these times is the sine and cosine of a point on a circle; both are 0 for a missing
+    date. The time of the day is only there if a date in ``fit`` had one.
     """
 
     def fit(self, content: Any, name: Any) -> Dates:
@@ -358,10 +359,10 @@ def _days(dates: Any) -> Floats:
 
 
 def _part_of_year(graph: OperatorGraph, instants: Value) -> Value:
-    """Return which part of its year has passed at each instant, in ONNX's whole numbers.
+    """Return the part of its year that has passed at each instant, with ONNX's integer operators.
 
-    Years are counted from March on, from far before all dates, so that divisions round downwards
-    (Hinnant 2021, *chrono-compatible low-level date algorithms*).
+    Years begin in March and are counted from a year long before all dates, so that no number is
+    negative and divisions round down (Hinnant 2021, *chrono-compatible low-level date algorithms*).
     """
 
     def over(value: Value, divisor: int) -> Value:

@@ -1,4 +1,4 @@
-"""Scaling of columns by their quartiles, with outliers drawn in smoothly.
+"""Scaling of columns by their quartiles, with outliers pulled in smoothly.
 
 X has N rows and D columns throughout.
 """
@@ -19,7 +19,7 @@ from .._sklearn.versions import RemembersVersion
 from ..engine.arrays import Floats
 from ..options import ChecksOptions, Flag, Interval, Rules, speaks_for_itself
 
-#: Numbers that are looked at together (8 MB of float64): quartiles need a copy of them.
+#: Numbers that are processed at a time (8 MB of float64): computing quartiles copies them.
 TOGETHER = 2**20
 
 QUARTILES = (0.25, 0.5, 0.75)
@@ -46,11 +46,11 @@ class RobustSmoothClipScaler(
     Parameters
     ----------
     max_abs : float, default=3.0
-        What absolute values tend to, > 0. None scales without drawing in.
+        Limit that absolute values approach, > 0. With None, outliers are not pulled in.
 
     copy : bool, default=True
-        Whether `transform` leaves X alone. With False a float array is changed in place where that
-        is possible.
+        Whether `transform` leaves X unchanged. With False, a float array is changed in place if
+        possible.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class RobustSmoothClipScaler(
     See Also
     --------
     TabularPreprocessor : The same after categories and gaps have become numbers.
-    sklearn.preprocessing.RobustScaler : Without drawing in.
+    sklearn.preprocessing.RobustScaler : Scales by quartiles without pulling outliers in.
 
     Examples
     --------
@@ -120,7 +120,7 @@ class RobustSmoothClipScaler(
         return self
 
     def transform(self, X: Any) -> Any:
-        """Scale, and draw in.
+        """Scale columns and pull outliers in.
 
         Parameters
         ----------
@@ -130,7 +130,7 @@ class RobustSmoothClipScaler(
         Returns
         -------
         {ndarray, CSR matrix} of shape (n_samples, n_features)
-            In float32 for float32, in float64 for all else.
+            Of dtype float32 if X is float32, else of float64.
         """
         check_is_fitted(self)
         X = self._validated(X, sparse_format="csr", reset=False, copy=self.copy)
@@ -144,7 +144,7 @@ class RobustSmoothClipScaler(
         return X
 
     def transform_in_place(self, X: Floats) -> Floats:
-        """Do so to a dense array of the right width, without a look at it."""
+        """Transform a dense array of the right width in place, without checks."""
         constant = self.scale_ == 0
         if constant.any():
             X[:, constant] = np.where(np.isnan(X[:, constant]), np.nan, 0)
@@ -160,8 +160,8 @@ class RobustSmoothClipScaler(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            As `transform` returns it. Numbers from `max_abs` on, which rounding can make of
-            distant outliers, are taken for the largest float below it.
+            Output of `transform`. Numbers of `max_abs` or more, which distant outliers can become
+            by rounding, are treated as the largest float below `max_abs`.
 
         Returns
         -------
@@ -251,7 +251,7 @@ def _scale_of(low: Floats, high: Floats, least: Floats, largest: Floats) -> Floa
 
 
 def _sparse_scale(X: Any) -> Floats:
-    """Return the scales of the columns of a CSC matrix, (D,), its zeros counted."""
+    """Return the scales of the columns of a CSC matrix, (D,), zeros included."""
     n_rows = X.shape[0]
     if not X.has_canonical_format:
         X = X.copy()
@@ -262,8 +262,8 @@ def _sparse_scale(X: Any) -> Floats:
     largest = X.max(axis=0).toarray().ravel()
     n_below = np.bincount(column, X.data < 0, minlength=X.shape[1])
     n_above = np.bincount(column, X.data > 0, minlength=X.shape[1])
-    # Both quartiles of all other columns are 0. The first is number (N - 1) / 4 of the sorted
-    # column, counted from 0.
+    # The first quartile has position (N - 1) / 4, counted from 0, in the sorted column. So both
+    # quartiles are 0 if no more than `rest` numbers are below 0, and no more above it.
     rest = (n_rows - 1) / 4
     for j in np.flatnonzero((n_below > rest) | (n_above > rest)):
         filled = np.zeros(n_rows)
@@ -281,7 +281,7 @@ def inverse_or_zero(scale: Floats, dtype: Any) -> Floats:
 
 
 def _draw_in(z: Floats, max_abs: float | None) -> None:
-    """Compute z / sqrt(1 + (z / m)^2) in place, without overflow, a portion at a time."""
+    """Compute z / sqrt(1 + (z / m)^2) in place, without overflow, a block of rows at a time."""
     largest = np.finfo(z.dtype).max
     step = max(1, TOGETHER // max(1, z.shape[1]))
     for start in range(0, len(z), step):

@@ -1,4 +1,4 @@
-"""A raw table in, numbers that a network likes out.
+"""Preparation of raw tables: every column becomes numbers for a network.
 
 X has N rows and D columns throughout; the output has W columns.
 """
@@ -35,7 +35,7 @@ from ._parts import Categories, Codes, Dates, Levels, Numbers, Part
 from ._scaler import RobustSmoothClipScaler
 
 
-# Long for its docstrings: parameters and methods are documented where users look for them.
+# Long because of its docstrings: parameters and methods are documented where users look for them.
 @speaks_for_itself
 class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, BaseEstimator):
     """Turn a raw table into numbers for a network.
@@ -45,17 +45,19 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
 
     - Numbers, and durations in days, stay one column. If ``fit`` has seen missing values (NaN,
       None, null), a second one, "_missing", marks them.
-    - Categories: texts, truth values, and what has a categorical dtype. Each level gets a column of
-      zeros and ones, two levels share one of -1 and +1. A level that is unknown or missing is all
-      zeros. Of more than `max_categories` levels the most frequent ones get columns, and the others
-      count as unknown. With `max_one_hot`, columns of more levels become one column of codes.
+    - Categories: texts, truth values, and columns of a categorical dtype. Each level gets a column
+      of zeros and ones; if there are two levels, they share one of -1 and +1. An unknown or missing
+      level is all zeros. Of more than `max_categories` levels the most frequent ones get columns,
+      and the others count as unknown. Columns of more than `max_one_hot` levels become one column
+      of codes instead.
     - Dates become their number of days, "_days", with "_missing" as above, and points on circles
       (sine and cosine) for the time of the year and the week, and of the day where times are given.
       Time zones are dropped.
 
-    Then :class:`RobustSmoothClipScaler` scales every column and draws outliers in; constant columns
-    become 0. A number that is missing becomes 0 at last, which is the median. Columns without any
-    value give numbers 0, or no levels. Codes stay as they are, and stand behind all other outputs.
+    Then :class:`RobustSmoothClipScaler` scales every column and pulls outliers in; constant columns
+    become 0. Finally missing numbers become 0, which is the median. A column of numbers without any
+    value becomes 0, one of categories without any has no output. Codes are not scaled, and come
+    after all other outputs.
 
     Sparse matrices, such as counts of words, hold numbers without gaps; they are scaled and stay
     sparse.
@@ -63,28 +65,29 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
     Parameters
     ----------
     categorical_features : "from_dtype", array-like, callable or None, default="from_dtype"
-        Which columns hold categories, besides those that can be nothing else. "from_dtype" or None:
-        no others. An array holds names, positions, or one truth value for each column; a callable
-        returns such an array for the X of ``fit``.
+        Which columns hold categories, in addition to those that are recognised as such; none with
+        "from_dtype" or None. An array holds names, positions, or one truth value for each column; a
+        callable returns such an array for the X of ``fit``.
 
     max_categories : int, default=50
-        From how many levels on a column's rare ones count as unknown, >= 1; None keeps all.
+        Largest number of levels of a column that get columns, >= 1; rarer ones count as unknown.
+        None keeps all levels.
 
     max_one_hot : int, default=None
-        Columns of more levels than that, >= 1, become codes, from 0 on, for a network's
-        `categorical_features`: see `code_columns_`. The most frequent levels have the last ones.
-        None codes no column.
+        Columns of more levels than this, >= 1, become codes, from 0 on, for a network's
+        `categorical_features`: see `code_columns_`. The most frequent level has the largest code.
+        With None, no column becomes codes.
 
     min_frequency : int, default=1
-        How many rows a level needs to have a code, >= 1. Rarer ones, unknown ones and gaps share
-        the code 0, if ``fit`` has seen any of them; otherwise they are -1, no category. A column
-        none of whose levels is so frequent is not coded.
+        Number of rows that a level needs to get a code of its own, >= 1. Rarer levels, unknown ones
+        and gaps share the code 0 if ``fit`` has seen any of them; otherwise they get -1, which
+        means no category. A column without a level of so many rows does not become codes.
 
     max_abs : float, default=3.0
-        What absolute values tend to, > 0; None does not draw outliers in.
+        Limit that absolute values approach, > 0. With None, outliers are not pulled in.
 
     dtype : {"float64", "float32"} or NumPy dtype, default="float64"
-        Of the output.
+        Dtype of the output.
 
     Attributes
     ----------
@@ -95,12 +98,12 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
         The levels that have columns or codes, by the name or position of each categorical column.
 
     code_columns_ : list of int
-        Which of the outputs are codes: the last ones.
+        Positions of the outputs that are codes: the last ones.
 
     scaler_ : RobustSmoothClipScaler
-        Fitted to all other outputs. With float32 output, it sees numbers that would lose digits in
-        float32, such as 1e9 + 1, as differences from their median, and those without room there in
-        a power of two.
+        Fitted to all other outputs. With float32 output, columns that would lose digits, such as
+        1e9 + 1, are first replaced by differences from their median, and columns of numbers too
+        large or too small for float32 are divided by a power of two.
 
     n_features_in_ : int
         Number of columns in ``fit``.
@@ -110,7 +113,7 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
 
     See Also
     --------
-    RobustSmoothClipScaler : The last step alone.
+    RobustSmoothClipScaler : Only the last step.
     sklearn.compose.ColumnTransformer : For steps of your own choice for each column.
 
     Examples
@@ -134,7 +137,7 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
         "dtype": [Precision()],
     }
 
-    #: Files and pickles of earlier versions do not tell them.
+    #: Defaults for files and pickles of earlier versions, which lack these attributes.
     max_one_hot, min_frequency = None, 1
 
     def __init__(
@@ -173,8 +176,8 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
         Raises
         ------
         ValueError
-            If X holds infinity, if a sparse X holds NaN or has categories, or if
-            `categorical_features` names what is not there.
+            If X holds infinity, if a sparse X holds NaN or is to have categories, or if
+            `categorical_features` names columns that do not exist.
         TypeError
             If X holds lists, complex numbers or the like.
         """
@@ -244,7 +247,7 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
         Raises
         ------
         ValueError
-            If a column of numbers or dates holds something else now.
+            If a column that held numbers or dates in ``fit`` holds other values.
         """
         check_is_fitted(self)
         X = self._validated(X, reset=False)
@@ -260,12 +263,12 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Names of the columns of X, where ``fit`` has seen none.
+            Names of the columns of X, if these had no names in ``fit``.
 
         Returns
         -------
         ndarray of str objects
-            A column's name, and what it tells: "age_missing", "color_red", "born_week_sin".
+            The name of a column and of its output: "age_missing", "color_red", "born_week_sin".
         """
         check_is_fitted(self)
         names = self._names_in(input_features)
@@ -277,7 +280,7 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
         return np.array(_made_unique(found), dtype=object)
 
     def outputs_of_columns(self) -> list[slice]:
-        """Return, for each column of X, which of the outputs come from it.
+        """Return the outputs that each column of X becomes.
 
         Returns
         -------
@@ -301,7 +304,7 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
 
     @property
     def code_columns_(self) -> list[int]:
-        """Which of the outputs are codes: the last ones."""
+        """Positions of the outputs that are codes: the last ones."""
         check_is_fitted(self)
         if self._parts is None:
             return []
@@ -310,11 +313,11 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
 
     @property
     def _n_numbers(self) -> int:
-        """How many of the outputs of a dense table are no codes."""
+        """Number of outputs of a dense table that are not codes."""
         return sum(len(part.suffixes) for part in self._parts if not isinstance(part, Codes))
 
     def _validated(self, X: Any, *, reset: bool) -> Any:
-        """Check what scikit-learn checks, and leave dtypes and frames as they are."""
+        """Run scikit-learn's checks, without converting frames or the dtypes of dense arrays."""
         if hasattr(X, "collect_schema") and not hasattr(X, "shape"):
             raise TypeError(
                 f"X is a {type(X).__name__}, which holds no rows yet: pass X.collect()."
@@ -330,10 +333,10 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
                 )
             return X
         if isinstance(X, list | tuple) and np.asarray(X).dtype.kind in "US":
-            # Otherwise the numbers beside texts would become texts.
+            # Otherwise numbers would become texts if there are texts in other columns.
             X = np.array(X, dtype=object)
         if getattr(getattr(X, "dtype", None), "kind", "") == "T":
-            # NumPy's texts of any length, which scikit-learn does not know.
+            # NumPy's StringDType, which scikit-learn does not support.
             X = X.astype(object)
         with checking():
             X = validate_data(
@@ -385,12 +388,12 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
             content, _ = content_of(X, part.position)
             with np.errstate(over="ignore"):
                 part.write(content, self._name(part.position), out[:, place])
-        # Infinity has been refused: what is infinite here has only had no room in this dtype.
+        # Infinite input has been refused: infinite values here have overflowed in this dtype.
         largest = np.finfo(out.dtype).max
         return np.clip(out, -largest, largest, out=out)
 
     def _scaled(self, encoded: Floats) -> Floats:
-        """Scale in place all that is no code, and fill the gaps."""
+        """Scale all outputs except codes in place, and fill their gaps."""
         numbers = encoded[:, : self._n_numbers]
         if numbers.shape[1]:
             self.scaler_.transform_in_place(numbers)
@@ -408,7 +411,7 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
 
 
 def _made_unique(names: Sequence[str]) -> list[str]:
-    """Return names, with "_" behind those that have occurred before."""
+    """Return names, with "_" appended to those that have occurred before."""
     taken: dict[str, None] = {}
     for name in names:
         unique = name
@@ -419,15 +422,15 @@ def _made_unique(names: Sequence[str]) -> list[str]:
 
 
 def in_order_of_outputs(parts: Sequence[Part]) -> list[Part]:
-    """Return what is made of the columns, with codes behind all that is scaled."""
+    """Return the parts in the order of their outputs: codes come last."""
     return sorted(parts, key=lambda part: isinstance(part, Codes))
 
 
 def parts_of(preprocessor: TabularPreprocessor) -> list[tuple[Part, Any]] | None:
-    """Return what a fitted preprocessor makes of each column, and the column's name or position.
+    """Return the part for each column of a fitted preprocessor, and the column's name or position.
 
-    They come in the order of the outputs, `code_columns_` last. None if the preprocessor was
-    fitted to a sparse matrix, whose columns are scaled only.
+    They are in the order of the outputs, `code_columns_` last. None if the preprocessor was fitted
+    to a sparse matrix, whose columns are only scaled.
     """
     check_is_fitted(preprocessor)
     if preprocessor._parts is None:
