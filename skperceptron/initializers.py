@@ -60,7 +60,7 @@ class Layer:
     activation : callable or None
         The activation that follows; None at the output.
     init_factor : float
-        That of the activation; at the output, that of the last hidden layer's activation.
+        ``init_factor`` of the activation; at the output, of the last hidden layer's activation.
     inputs : ndarray or CSR matrix of shape (n, fan_in), float64, or None
         Inputs of the layer for some training rows, computed by the layers before it, which are
         already initialised. None if the initialiser needs no rows, or there are none yet.
@@ -106,7 +106,7 @@ class Initializer(Component):
     Attributes
     ----------
     n_rows : int
-        For how many rows, at most, it needs the inputs of a layer; 0 if it does not look at data.
+        Largest number of rows for which it needs the inputs of a layer; 0 if it needs no data.
     coefs_init, intercepts_init : list of array-like or None
         Arrays that replace the drawn ones, in the units of the target.
     """
@@ -132,7 +132,7 @@ class Initializer(Component):
         raise NotImplementedError
 
     def draw_table(self, shape: tuple[int, ...], rng: np.random.RandomState) -> Floats:
-        """Draw a table of categories' vectors, uniform, with rows of a length of about 0.6.
+        """Draw a table of category vectors: uniform numbers, each row with a length of about 0.6.
 
         Parameters
         ----------
@@ -147,7 +147,7 @@ class Initializer(Component):
 
 
 class _NormalTables(Initializer):
-    """Base of rules for networks that start as standard normal numbers, tables included."""
+    """Base of initialisers that draw category vectors from the standard normal distribution."""
 
     def draw_table(self, shape: tuple[int, ...], rng: np.random.RandomState) -> Floats:
         return rng.normal(size=shape)

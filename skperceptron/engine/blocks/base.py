@@ -153,8 +153,8 @@ class Block:
     keeps_kind: ClassVar[bool] = False
     #: Whether a layer, as graphs and initialisers count them, begins here.
     opens_layer: ClassVar[bool] = False
-    #: Whether all that it learns are tables of categories' vectors, (levels, width), which an
-    #: initialiser draws, too.
+    #: Whether its learned arrays are tables of category vectors, (levels, width), which an
+    #: initialiser draws.
     holds_tables: ClassVar[bool] = False
     #: Whether a row's value depends on the other rows of its batch, in training.
     mixes_rows: ClassVar[bool] = False

@@ -15,15 +15,15 @@ from .base import Bench, Block
 
 
 class Concatenate(Block):
-    """What it reads, side by side in one array.
+    """Copies of the inputs, side by side in one array.
 
-    An affine block needs no such copy to read several values. What treats all columns alike, as a
-    scale does, needs it.
+    An affine block can read several values without such a copy. Blocks that treat all columns
+    alike, such as a scale, need it.
 
     Parameters
     ----------
     widths : sequence of int
-        Of the inputs.
+        Widths of the inputs.
     """
 
     kind: ClassVar[str] = "concatenation"

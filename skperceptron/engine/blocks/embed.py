@@ -19,7 +19,7 @@ class Embed(Block):
 
     Each column f of the codes, (K, B, F), has a table of its own, (levels[f], dims[f]) (Guo &
     Berkhahn 2016). A table is the weight matrix of an affine layer that would read the column
-    in one-hot form, and is penalised as such.
+    in one-hot form, and is penalised like one.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Embed(Block):
 
     @property
     def units(self) -> int:  # type: ignore[override]
-        """Width of the value: that of the vectors of all columns together."""
+        """Width of the value: the sum of the widths of all columns' vectors."""
         return sum(self.dims)
 
     @property
@@ -103,9 +103,9 @@ def _sum_by_code(grad: Floats, codes: Integers, out: Floats) -> None:
 
 
 def sum_by_code(grad: Floats, codes: Integers, factors: Floats, out: Floats) -> None:
-    """Write sums of the rows (B, dim), each times its factor, into the rows (levels, dim)."""
+    """Write the sum of the rows of each code, times their factors: (B, dim) into (levels, dim)."""
     dim = out.shape[1]
-    # A product with a sparse matrix, which has to be made first, takes ten times as long.
+    # Building a sparse one-hot matrix and multiplying by it takes ten times as long.
     places = codes[:, np.newaxis] * dim + np.arange(dim)
     weighted = grad * factors[:, np.newaxis]
     out[:] = np.bincount(places.ravel(), weighted.ravel(), out.size).reshape(out.shape)

@@ -15,16 +15,16 @@ from .embed import Embed, sum_by_code
 
 
 class EmbedColumns(Embed):
-    """Rows of learned tables, side by side, for the columns of numbers that are category codes.
+    """Rows of learned tables, side by side, for those columns of an array that are category codes.
 
     Like :class:`Embed`, but the codes are numbers in an array that also holds other columns. A
-    number that is no code of the table, such as -1 or the code of a category that training has not
-    seen, becomes a vector of zeros.
+    number that is not a code of the table, such as -1 or the code of a category that training has
+    not seen, becomes a vector of zeros.
 
     Parameters
     ----------
     columns : sequence of int
-        Positions of the columns; the width of the input does not matter.
+        Positions of the columns in the input, whose width does not matter.
     levels : sequence of int
         Number of categories of each of them.
     dims : sequence of int
@@ -43,7 +43,7 @@ class EmbedColumns(Embed):
     ) -> Value:
         found = []
         for column, levels, table in zip(self.columns, self.levels, learned, strict=True):
-            # After the table, one row of zeros for numbers that are no code of it.
+            # A row of zeros at the end, for numbers that are not codes of the table.
             rows = np.vstack([table[0], np.zeros((1, table.shape[2]))])
             codes = graph.op("Floor", graph.op("Gather", inputs[0], graph.whole(column), axis=1))
             codes = graph.where(codes < 0, levels, graph.where(codes > levels, levels, codes))
@@ -64,7 +64,7 @@ class EmbedColumns(Embed):
         ):
             yield partial(_sum_by_code, grad[:, :, place], x[:, :, column], table_grad)
         if work.wants_gradient(source):
-            # Between two codes the value does not change: the gradient is zero.
+            # The value is constant between two codes, so that the gradient is zero.
             to_input, add_up = work.gradient_slot(source)
             yield partial(to_input.fill, 0)
             yield from add_up
