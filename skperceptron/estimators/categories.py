@@ -1,4 +1,4 @@
-"""Columns of X that hold categories: which they are, their levels, and codes for those of frames.
+"""Columns of X that hold categories: their positions and levels, and codes for those of frames.
 
 A column of numbers holds codes: whole numbers from 0 on, one row of a learned table for each. A
 negative code stands for a missing category. A column of a pandas or polars frame that holds no
@@ -23,7 +23,7 @@ from ..kept import kept_as
 from ..preprocessing._columns import content_of, kind_of, names_of
 from ..preprocessing._marked_columns import marked_columns
 
-#: From here on, float32 cannot tell all whole numbers apart.
+#: From here on, float32 cannot represent all whole numbers.
 LARGEST_CODE = 2**24
 
 #: Largest number of rows of a table for each row of X: most of a larger one would not be trained.
@@ -162,7 +162,7 @@ def columns_of(
     rows : ndarray of int or slice
         The rows that are trained on, which determine the number of levels.
     n_rows : int, default=None
-        Total number of rows, if X is a part of them.
+        Total number of rows, if X holds only a part of them.
 
     Raises
     ------
@@ -282,12 +282,12 @@ def take_over_categories(estimator: Any, source: Any) -> None:
 
 
 def checked_rows(estimator: Any, X: Any) -> Any:
-    """Check rows, and return them with an estimator's codes for their categories.
+    """Check rows, and return them with their categories replaced by an estimator's codes.
 
     Parameters
     ----------
     estimator : BaseMultilayerPerceptron
-        Knows features and categories.
+        Has stored its features and categories.
     X : {array-like, sparse matrix} of shape (n, n_features)
         As the user gave it.
     """
@@ -339,7 +339,7 @@ def _name(estimator: Any, j: int) -> str:
 def refuse_other_columns(estimator: Any, given: Any, X: Any) -> None:
     """Raise ValueError if `categorical_features` marks other columns than in the earlier fit.
 
-    Codes that the earlier fit has not seen count as unknown categories, now and later.
+    Codes that the earlier fit has not seen count as unknown categories in later fits, too.
     """
     earlier: CategoryColumns | None = estimator._categories
     now = columns_of(estimator, given, X)

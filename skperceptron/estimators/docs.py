@@ -235,11 +235,11 @@ normalization_parameters_ : list of ndarray of shape (2 or 4, units)
     normalisation, the running mean and variance.
 
 feature_scales_ : list of one ndarray of shape (`n_features_in_`,)
-    The learned factors of the features, or of what `numeric_embedding` and, behind all others,
-    `categorical_features` make of them. Only with ``feature_scale=True``.
+    The learned factors of the features. Embedded features have a factor for each number of their
+    vectors; the vectors of `categorical_features` come last. Only with ``feature_scale=True``.
 
 adapters_ : list of ndarray of shape (`ensemble_size`, units)
-    What differs between the networks that share weights: layer by layer r, s and the biases. The
+    The parameters of each of the networks that share weights: r, s and biases, layer by layer. The
     last items of `coefs_` and `intercepts_` then hold the output layers of all networks, one below
     the other. Only with `ensemble_size`.
 
@@ -267,7 +267,7 @@ best_loss_ : float or None
 
 validation_scores_ : list of float or None
     Score on the validation rows, epoch by epoch; None without validation. It is the accuracy, R2
-    for a loss that is least at the mean, the negative loss for other losses, or the figure that
+    for a loss that is minimised by the mean, the negative loss for other losses, or the figure that
     `early_stopping` monitors.
 
 validation_loss_curve_ : list of float or None
