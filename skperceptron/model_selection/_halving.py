@@ -49,7 +49,7 @@ _SHARED = """
         Whether the best candidate of the last round is fitted to all data.
 
     error_score : 'raise' or numeric, default=np.nan
-        The score of a fit that fails. It fails alone: the other members of its stack go on.
+        The score of a fit that fails; the other members of its stack are still trained.
 
     return_train_score : bool, default=True
         Whether scores on the training data are added.
@@ -58,7 +58,7 @@ _SHARED = """
         Seed of the rows of each round, and of the candidates where these are drawn.
 
     n_jobs : int, default=None
-        Number of workers. Each trains stacks of its own.
+        Number of workers, each of which trains stacks of its own.
 
     verbose : int, default=0
         How much to print.
@@ -72,10 +72,10 @@ _SHARED = """
         The candidates of each round.
 
     n_remaining_candidates_ : int
-        How many were left.
+        Number of candidates that are left after the last round.
 
     max_resources_, min_resources_ : int
-        The bounds.
+        The largest and smallest resources of a candidate.
 
     n_iterations_, n_possible_iterations_, n_required_iterations_ : int
         Numbers of rounds.
@@ -93,7 +93,7 @@ _SHARED = """
         Its parameters.
 
     best_index_ : int
-        Its place in ``cv_results_``.
+        Its index in ``cv_results_``.
 
     scorer_ : function
         The function that scores a candidate.
@@ -108,7 +108,7 @@ _SHARED = """
         False.
 
     classes_ : ndarray of shape (n_classes,)
-        Labels, of a classifier that was refitted.
+        Class labels, if a classifier was refitted.
 
     n_features_in_ : int
         Number of features of the refitted estimator.
@@ -124,13 +124,13 @@ _SHARED = """
 
 
 class _StackedHalving(StackedSearch):
-    """Base of both searches by halving: what they add to those of scikit-learn."""
+    """Base of both searches by halving: what they add to scikit-learn's."""
 
     resource: str
     min_resources: Any
     _checked_cv_orig: Any
 
-    # If the user ends the search in one round, there must be no further round.
+    # If the user interrupts the search in one round, there must be no further round.
     _keeps_finished = False
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
@@ -155,7 +155,7 @@ class _StackedHalving(StackedSearch):
         Raises
         ------
         ValueError
-            If `min_resources` is a number of rows so small that a part of a split would have none.
+            If `min_resources` rows are so few that a part of a split would have none.
         """
         return super().fit(X, y, **params)  # type: ignore[misc]
 
@@ -173,8 +173,8 @@ class _StackedHalving(StackedSearch):
 
 
 def _least_rows(n_rows: int, n_part: int) -> int:
-    """Return how many of all rows a round needs for at least one row in a part of a split."""
-    # scikit-learn multiplies in this order, and rounds down.
+    """Return the least number of rows of a round that leaves a row in a part of a split."""
+    # Multiply in the same order as scikit-learn, which rounds down.
     first = ceil(n_rows / n_part)
     return next(n for n in count(first) if int(n / n_rows * n_part))
 
@@ -252,7 +252,8 @@ class StackedHalvingRandomSearchCV(_StackedHalving, HalvingRandomSearchCV):
         Distributions with an ``rvs`` method, or lists of values, by parameter name.
 
     n_candidates : 'exhaust' or int, default='exhaust'
-        How many are drawn; 'exhaust' draws enough for the last round to use all resources.
+        Number of candidates to draw; 'exhaust' draws enough for the last round to use all
+        resources.
 
     {shared}
     See Also
