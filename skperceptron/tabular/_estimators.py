@@ -121,7 +121,7 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         Parameters
         ----------
         X : frame, {array-like, sparse matrix} of shape (n_samples, n_features)
-            A table with the columns of the one in `fit`.
+            A table with the same columns as in `fit`.
 
         Returns
         -------
@@ -137,7 +137,7 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         Parameters
         ----------
         X : frame, {array-like, sparse matrix} of shape (n_samples, n_features)
-            A table with the columns of the one in `fit`.
+            A table with the same columns as in `fit`.
 
         Returns
         -------
