@@ -36,7 +36,7 @@ MARCH_1970 = 719_468 + 800 * DAYS_OF_ERA
 #: float32. Otherwise rounding, by 2^-24 of a number, would be more than 2^-12 of a spread.
 FAR_FROM_0 = 2.0**12
 
-#: Columns whose spread lies between these fit into float32, and so do their outliers and squares.
+#: Spreads between these leave room in float32 for outliers and for much smaller differences.
 LEAST_SPREAD, LARGEST_SPREAD = 1e-30, 1e30
 
 #: Up to this exponent, powers of two and their inverses are float64 numbers.

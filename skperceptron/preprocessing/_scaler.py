@@ -64,7 +64,7 @@ class RobustSmoothClipScaler(
         Number of columns in ``fit``.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, where all are strings.
+        Names of the columns, if all are strings.
 
     See Also
     --------

@@ -109,7 +109,7 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
         Number of columns in ``fit``.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns, where all are strings.
+        Names of the columns, if all are strings.
 
     See Also
     --------
