@@ -234,7 +234,7 @@ normalization_parameters_ : list of ndarray of shape (2 or 4, units)
     What each normalised layer has learned: rows for the factor, the shift and, in a batch
     normalisation, the running mean and variance.
 
-feature_scales_ : list of one ndarray of shape (`n_features_in_`,)
+feature_scales_ : list of one ndarray of shape (n_scaled,)
     The learned factors of the features. Embedded features have a factor for each number of their
     vectors; the vectors of `categorical_features` come last. Only with ``feature_scale=True``.
 

@@ -340,7 +340,7 @@ _REALMLP_TD: Arm = {
 #: 2), nRMSE, compared with pytabkit's,
 #: - was +1.9 +- 1.2 % with quantiles, and -7.7 +- 4.4 % with columns prepared as here;
 #: - was +0.1 +- 3.6 % with "lecun_uniform", whose weights are 1.7 times as large, with the largest
-#:   difference on cpus: .44 and .35; -5.0 +- 3.9 % with PyTorch's weights and biases of zero;
+#:   difference on cpus (.44 instead of .35); -5.0 +- 3.9 % with PyTorch's weights and zero biases;
 #: - changed by .1 % at most with a weight decay of 3e-4, and with up to 1,000 epochs.
 _TABM: Arm = {
     "hidden_layer_sizes": (512, 512, 512),
