@@ -3,9 +3,10 @@
 A fitted estimator holds objects of this package that nobody makes by hand: networks, blocks,
 targets, counters. A pickle names the modules in which their classes are defined, so that it would
 break when these modules change. So each object is stored as a short name, given by
-:func:`kept_as`, and its content: ``{"kept_as": "node", "holds": {...}}``. Estimators, and
-components such as activations, which users make, are stored as they are. Their classes name the
-public module that offers them: see :func:`offered_by`.
+:func:`kept_as`, and its content: ``{"kept_as": "node", "holds": {...}}``. Ranges and NumPy's
+dtypes, which skops does not trust, are stored in the same form. Estimators, and components such as
+activations, which users make, are stored as they are. Their classes name the public module that
+offers them: see :func:`offered_by`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,18 @@ import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import numpy as np
+
 __all__ = ["kept_as", "offered_by", "plain_state", "restored_state", "set_state"]
 
 #: Keys of a dictionary that stands for an object.
 KIND, CONTENT = "kept_as", "holds"
+
+#: Makes values that are not of this package from their content, by the names they are stored under.
+_FOREIGN: dict[str, Callable[[Any], Any]] = {
+    "dtype": np.dtype,
+    "range": lambda bounds: range(*bounds),
+}
 
 Kind = TypeVar("Kind", bound=type)
 
@@ -59,6 +68,10 @@ def plain_state(value: Any) -> Any:
 
     Containers without inner objects are returned as they are, not copied.
     """
+    if isinstance(value, np.dtype) and value.kind in "biufc":
+        return {KIND: "dtype", CONTENT: value.str}
+    if type(value) is range:
+        return {KIND: "range", CONTENT: [value.start, value.stop, value.step]}
     name = _NAMES.get(type(value))
     if name is not None:
         return {KIND: name, CONTENT: plain_state(_content(value))}
@@ -104,6 +117,8 @@ def _content(value: Any) -> Any:
 
 def _made(name: str, content: Any) -> Any:
     """Return a new object, given the name of its class and its state."""
+    if name in _FOREIGN:
+        return _FOREIGN[name](content)
     if name not in _CLASSES:
         raise ValueError(
             f"This version of skperceptron knows nothing that is kept as {name!r}: the model was"
