@@ -1,7 +1,7 @@
 """Types and small functions shared by the engine's modules."""
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate, pairwise
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -105,6 +105,11 @@ def outputs_first(n_members: int, n_rows: int, n_outputs: int, dtype: Any) -> Fl
 def by_network(rows: Floats, n_networks: int, width: int) -> Floats:
     """View (K, m B, width), the rows of one network after another, as (K, m, B, width)."""
     return rows.reshape(len(rows), n_networks, -1, width)
+
+
+def side_by_side(widths: Iterable[int]) -> list[slice]:
+    """Return the place of each of several parts that lie side by side."""
+    return [slice(start, stop) for start, stop in pairwise(accumulate(widths, initial=0))]
 
 
 def as_slice(places: Sequence[int]) -> slice | list[int]:

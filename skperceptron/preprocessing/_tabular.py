@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .._sklearn.checks import checking, restored_on_failure
 from .._sklearn.compat import fit_context
 from .._sklearn.versions import RemembersVersion
-from ..engine.arrays import Floats
+from ..engine.arrays import Floats, side_by_side
 from ..options import (
     COUNT,
     ChecksOptions,
@@ -290,9 +289,8 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
         if self._parts is None:
             return [slice(j, j + 1) for j in range(self.n_features_in_)]
         parts = in_order_of_outputs(self._parts)
-        stops = np.cumsum([len(part.suffixes) for part in parts]).tolist()
-        found = zip(parts, pairwise([0, *stops]), strict=True)
-        places = {part.position: slice(*bounds) for part, bounds in found}
+        found = zip(parts, side_by_side(len(part.suffixes) for part in parts), strict=True)
+        places = {part.position: place for part, place in found}
         return [places[j] for j in range(self.n_features_in_)]
 
     @property

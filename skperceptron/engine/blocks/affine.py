@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats
+from ..arrays import Call, Floats, side_by_side
 from ..calls import add_to_rows, product, sum_of_rows
 from ..lines import Line
 from ..operators import OperatorGraph, Value
@@ -77,8 +76,7 @@ class Affine(Block):
 
     def _rows(self, weight: Floats) -> list[Floats]:
         """Split W into the rows that belong to each input."""
-        edges = np.cumsum((0, *self.fan_in)).tolist()
-        return [weight[:, start:stop] for start, stop in pairwise(edges)]
+        return [weight[:, place] for place in side_by_side(self.fan_in)]
 
     def forward(self, work: Bench, node: int) -> Iterator[Call]:
         weight, bias = work.parameters_of(node)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import accumulate
 from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats
+from ..arrays import Call, Floats, side_by_side
 from ..operators import OperatorGraph, Value
 from .base import Bench, Block
 
@@ -43,17 +42,12 @@ class Concatenate(Block):
     ) -> Value:
         return graph.concatenate(list(inputs))
 
-    def _columns(self) -> list[slice]:
-        """Return where each input lies in the value."""
-        stops = accumulate(self.widths)
-        return [slice(stop - n, stop) for stop, n in zip(stops, self.widths, strict=True)]
-
     def forward(self, work: Bench, node: int) -> Iterator[Call]:
         out = work.value_of(node)
-        for x, place in zip(work.inputs_of(node), self._columns(), strict=True):
+        for x, place in zip(work.inputs_of(node), side_by_side(self.widths), strict=True):
             yield partial(np.copyto, out[:, :, place], x)
 
     def backward(self, work: Bench, node: int) -> Iterator[Call]:
         grad = work.gradient_at(node)
-        for source, place in zip(work.sources_of(node), self._columns(), strict=True):
+        for source, place in zip(work.sources_of(node), side_by_side(self.widths), strict=True):
             yield from work.send_copy(grad[:, :, place], source)

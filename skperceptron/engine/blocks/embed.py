@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import accumulate
 from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats, Integers
+from ..arrays import Call, Floats, Integers, side_by_side
 from ..operators import OperatorGraph, Value
 from .base import Bench, Block, LearnedArray
 
@@ -62,8 +61,7 @@ class Embed(Block):
 
     def _columns(self) -> list[slice]:
         """Return where each column's vectors lie in the value."""
-        stops = accumulate(self.dims)
-        return [slice(stop - dim, stop) for stop, dim in zip(stops, self.dims, strict=True)]
+        return side_by_side(self.dims)
 
     def to_onnx(
         self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]

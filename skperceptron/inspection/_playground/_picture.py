@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
 from ...engine import Network
-from ...engine.arrays import Floats
+from ...engine.arrays import Floats, side_by_side
 from ...engine.blocks import Affine
 from ...engine.network import INPUT, Learned, Node
 from ...engine.prediction import Predictor
@@ -129,9 +129,9 @@ def _complete(
     """Find the weights of an edge, or which units it connects."""
     block = network.nodes[position].block
     width = network.width(network.nodes[position].sources[i])
-    rows = list(pairwise(accumulate(block.rows_of_inputs, initial=0)))
+    rows = side_by_side(block.rows_of_inputs)
     if rows:
-        edge.weights = [of_epoch[position][0][0, slice(*rows[i])] for of_epoch in learned]
+        edge.weights = [of_epoch[position][0][0, rows[i]] for of_epoch in learned]
     elif block.factor_and_shift(learned[-1][position]) is not None:
         edge.weights = [_factor(block, of_epoch[position]) for of_epoch in learned]
     elif block.units == width:
