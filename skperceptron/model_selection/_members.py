@@ -9,7 +9,7 @@ from inspect import signature
 from typing import Any
 
 import numpy as np
-from joblib import cpu_count, effective_n_jobs
+from joblib import cpu_count
 from sklearn.utils.parallel import delayed
 
 from .._sklearn.compat import check_method_params, safe_split
@@ -233,19 +233,19 @@ def fit_members(
     KeyboardInterrupt
         If the user interrupts for the second time.
     """
-    n_workers = effective_n_jobs(n_jobs)
     told = told or Reporting()
     # Large networks mostly run without the GIL: threads share the rows, and start at once.
     is_heavy = all(job.n_units >= MANY_UNITS for job in jobs)
+    workers = Workers(n_jobs, "threads" if is_heavy else None)
     with (
-        blas_limited_to(_blas_threads(jobs, parts, n_workers)) if is_heavy else nullcontext(),
-        Workers(n_jobs, "threads" if is_heavy else None) as workers,
+        blas_limited_to(_blas_threads(jobs, parts, workers.count)) if is_heavy else nullcontext(),
+        workers,
     ):
         sending = sender(n_jobs)
         sources = _transformed(jobs, parts, workers, sending)
-        pieces = pieces_of(jobs, n_workers)
+        pieces = pieces_of(jobs, workers.count)
         # Pieces can share results only if they run one after another in one process.
-        common = Common() if n_workers == 1 or workers.have_to_start() else None
+        common = Common() if workers.begins_here() else None
         tasks = (
             _delayed(
                 sending,

@@ -240,7 +240,7 @@ class StackedParallel:
     def _shared(self, n_pieces: int) -> list[_Shared]:
         """Return the caches of each piece: one for all pieces if they run one after another."""
         # A process that is started later begins with empty caches.
-        if self._workers.count == 1 or self._workers.have_to_start():
+        if self._workers.begins_here():
             return [_Shared()] * n_pieces
         return [_Shared() for _ in range(n_pieces)]
 

@@ -92,6 +92,10 @@ class Workers:
             return False
         return not any(_is_worker(process) for process in active_children())
 
+    def begins_here(self) -> bool:
+        """Tell whether the first tasks of `spread`, or all, are run in this process, in turn."""
+        return self.count == 1 or self.have_to_start()
+
     def spread(
         self,
         tasks: Iterable[Any],
