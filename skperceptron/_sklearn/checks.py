@@ -314,7 +314,7 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
         Checked. X keeps its dtype if that is one of ``dtype`` (by default ACCEPTED), and is CSR if
         it is sparse.
     """
-    is_plain = type(X) in MATRICES and X.ndim == 2
+    is_plain = type(X) in MATRICES and X.ndim == 2 and X.dtype in checks.get("dtype", ACCEPTED)
     if is_plain and y is not NO_TARGETS:
         is_plain = are_evidently_targets(y, X.shape[0], checks.get("multi_output", False))
     if is_plain and checks.get("reset") is False and is_evidently_valid(X, estimator):

@@ -92,6 +92,14 @@ def test_checks_decide_about_all_other_data(x):
     assert not are_evidently_numbers(x)
 
 
+@pytest.mark.parametrize("reset", [True, False])
+def test_plain_data_of_another_dtype_is_converted(reset):
+    estimator = MLPRegressor()
+    estimator.n_features_in_ = 3
+    found = validated(estimator, X.astype(np.float32), dtype=[np.float64], reset=reset)
+    assert found.dtype == np.float64
+
+
 def test_length_of_the_targets_is_checked():
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         MLPRegressor().fit(X, X[:-1, 0])
