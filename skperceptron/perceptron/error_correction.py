@@ -113,6 +113,10 @@ class PocketWeights(LastWeights):
         # Whether no mistake has followed the run of the weights in the pocket.
         self._is_going_on = np.ones(len(weight), dtype=bool)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Earlier versions stored no such flags, and counted no run further.
+        vars(self).update({"_is_going_on": np.zeros(len(state["_run"]), dtype=bool)} | state)
+
     def begin(self, count_right: CountRight) -> None:
         self._count_right: CountRight | None = count_right
         self._right = np.array([count_right(w, c) for c, w in enumerate(self._pocket)])

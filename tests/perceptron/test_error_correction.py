@@ -1,5 +1,6 @@
 """Error correction by every solver, compared with the rule as it stands in books."""
 
+import pickle
 from itertools import pairwise
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
+from skperceptron.perceptron.error_correction import PocketWeights
 from tests.perceptron.sharing import (
     EVERY_SOLVER,
     Units,
@@ -182,6 +184,16 @@ def test_pocket_does_not_depend_on_where_windows_end(make_answered_rows, solver,
         kept.append(units.kept[0])
     assert_allclose(kept[1], kept[0], rtol=1e-10)
     assert_allclose(kept[2], kept[0], rtol=1e-10)
+
+
+def test_pocket_that_an_earlier_version_has_stored_is_used():
+    state = vars(PocketWeights(np.zeros((2, 7)))).copy()
+    del state["_is_going_on"]
+    pocket = PocketWeights.__new__(PocketWeights)
+    pocket.__setstate__(state)
+    assert_array_equal(pocket._is_going_on, [False, False])
+    again = pickle.loads(pickle.dumps(PocketWeights(np.zeros((2, 7)))))
+    assert_array_equal(again._is_going_on, [True, True])
 
 
 @EVERY_SOLVER
