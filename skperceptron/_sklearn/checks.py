@@ -101,10 +101,21 @@ def generator_of(random_state: Any) -> np.random.RandomState:
     """
     if not isinstance(random_state, Integral):
         return check_random_state(random_state)
-    start: Any = _Zeros()
-    generator = np.random.RandomState(np.random.MT19937(start))
+    generator = _unseeded()
     generator.seed(int(random_state))
     return generator
+
+
+def same_generator(generator: np.random.RandomState) -> np.random.RandomState:
+    """Return another generator that will draw the same numbers as one with a seed."""
+    other = _unseeded()
+    other.set_state(generator.get_state())
+    return other
+
+
+def _unseeded() -> np.random.RandomState:
+    start: Any = _Zeros()
+    return np.random.RandomState(np.random.MT19937(start))
 
 
 def state_as_key(generator: np.random.RandomState) -> tuple[Hashable, ...]:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, Protocol, TypeVar
 import numpy as np
 from scipy import sparse
 
-from .._sklearn.checks import Extras, FitMode, generator_of
+from .._sklearn.checks import Extras, FitMode, generator_of, same_generator
 from ..callbacks.listening import Listener, NullListener
 from ..engine import Network
 from ..engine.arrays import Floats, Integers
@@ -213,8 +213,9 @@ def make_ready(
     extras : Extras
     listener : Listener
         May restore the state of an interrupted fit.
-    once : callable, default=anew
-        A cache of results that fits with the same parameters share.
+    cached : Cache, default=uncached
+        For results that fits with the same parameters share. The generator of the member may then
+        be one of them: the caller copies it before anything is drawn from it.
     """
     target, data = checked.target, checked.data
     refuse_sparse_embedding(estimator, data.X)
@@ -230,7 +231,6 @@ def make_ready(
         choices = replace(choices, wiring=wiring)
     _check_penalty(choices.alpha, checked.weight)
     _check_room(choices, target, data.n_rows)
-    rng = generator_of(estimator.random_state)
     n_outputs = data.targets.n_outputs * target.loss.outputs_per_target
     start: Start | None = None
     if mode.continuing:
@@ -242,18 +242,19 @@ def make_ready(
             ("network", *shape), lambda: estimator._build_network(choices.wiring, *shape)
         )
     given = {"X": data.X, "y": checked.y, "sample_weight": checked.sample_weight, **vars(extras)}
-    saved = listener.resume(rng, lambda: facts_of(estimator, given, choices, network, rng, start))
-    if start is None:
-        seen = None if checked.fold is None else checked.fold.train
-        if not data.is_at_hand:
-            seen = np.arange(data.X.shape[0])
-        is_told = extras.coefs_init is not None or extras.intercepts_init is not None
-        if is_told or not isinstance(estimator.random_state, int):
-            cached = uncached
-        start_of = partial(initial_parameters, network, choices, target, extras, rng, data, seen)
-        parameters = _started(start_of, choices, network, rng, cached)
+    seen = None if checked.fold is None else checked.fold.train
+    if not data.is_at_hand:
+        seen = np.arange(data.X.shape[0])
+    drawing = partial(initial_parameters, network, choices, target, extras, data=data, seen=seen)
+    parameters: Floats | None = None
+    is_cached = cached is not uncached and not mode.continuing
+    if is_cached and _starts_alike(estimator, choices, extras):
+        parameters, rng = _common_start(drawing, network, estimator, choices, cached)
     else:
-        parameters = start.parameters
+        rng = generator_of(estimator.random_state)
+    saved = listener.resume(rng, lambda: facts_of(estimator, given, choices, network, rng, start))
+    if parameters is None:
+        parameters = drawing(rng) if start is None else start.parameters
     later = estimator._later if start is None else start.later
     if mode.continuing and not mode.incremental:
         forget_history(estimator)
@@ -296,20 +297,33 @@ def _choose(estimator: Any, mode: FitMode, n_rows: int) -> Choices:
     return known
 
 
-def _started(
-    draw: Callable[[], Floats],
-    choices: Choices,
+def _starts_alike(estimator: Any, choices: Choices, extras: Extras) -> bool:
+    """Tell whether all fits with the same parameters have the same initial parameters."""
+    is_told = extras.coefs_init is not None or extras.intercepts_init is not None
+    looks_at_data = is_told or choices.initializer.n_rows > 0
+    return isinstance(estimator.random_state, int) and not looks_at_data
+
+
+def _common_start(
+    drawing: Callable[[np.random.RandomState], Floats],
     network: Network,
-    rng: np.random.RandomState,
+    estimator: Any,
+    choices: Choices,
     cached: Cache,
-) -> Floats:
-    """Return the initial parameters; if they were kept, advance the generator as drawing would."""
-    if cached is uncached or choices.initializer.n_rows:
-        return draw()
-    key = ("start", network.n_inputs, network.n_outputs)
-    parameters, state = cached(key, lambda: (draw(), rng.get_state()))
-    rng.set_state(state)
-    return parameters.copy()
+) -> tuple[Floats, np.random.RandomState]:
+    """Return initial parameters that are drawn once for all fits with the same parameters.
+
+    Unless more is drawn from it before training, the generator is shared, too: making one takes as
+    long as several steps of a small network.
+    """
+
+    def draw() -> tuple[Floats, np.random.RandomState]:
+        rng = generator_of(estimator.random_state)
+        return drawing(rng), rng
+
+    parameters, rng = cached(("start", network.n_inputs, network.n_outputs), draw)
+    draws_more = choices.stopping is not None or choices.wiring.is_noisy
+    return parameters.copy(), same_generator(rng) if draws_more else rng
 
 
 def _check_penalty(alpha: float, weight: Floats | None) -> None:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .._sklearn.checks import Extras, FitMode, check_sample_weight, state_as_key
+from .._sklearn.checks import Extras, FitMode, check_sample_weight, same_generator, state_as_key
 from .._sklearn.tasks import NetworkTask
 from ..callbacks.listening import NullListener
 from ..components import key_of
@@ -481,22 +481,34 @@ def _ends_all(order: Order) -> bool:
 
 def _with_shared_generators(ordered: list[_Prepared]) -> list[_Prepared]:
     """Let members that would draw the same shuffles share one generator."""
-    shared: dict[Hashable, np.random.RandomState] = {}
-    return [prepared.with_member(rng=_generator_of(prepared, shared)) for prepared in ordered]
+    generators = _Generators()
+    return [prepared.with_member(rng=generators.of(prepared)) for prepared in ordered]
 
 
-def _generator_of(
-    prepared: _Prepared, shared: dict[Hashable, np.random.RandomState]
-) -> np.random.RandomState:
-    """Return the generator of a member's shuffles, which members with an equal one share."""
-    member, seed = prepared.member, prepared.fit.estimator.random_state
-    if seed is None:
-        # Otherwise, all members without a seed would share NumPy's global generator.
-        return np.random.RandomState(member.rng.randint(2**32, dtype=np.uint32))
-    if isinstance(seed, np.random.RandomState):
-        return member.rng
-    shuffles = len(member.rows), member.recipe.n_samples, member.recipe.shuffle
-    return shared.setdefault((state_as_key(member.rng), *shuffles), member.rng)
+class _Generators:
+    """The generators of the members of one stack, which members with an equal one share."""
+
+    def __init__(self) -> None:
+        self._shared: dict[Hashable, np.random.RandomState] = {}
+        # Fits with equal parameters have the same generator: comparing states takes longer.
+        self._keys: dict[int, Hashable] = {}
+
+    def of(self, prepared: _Prepared) -> np.random.RandomState:
+        """Return the generator of a member's shuffles."""
+        member, seed = prepared.member, prepared.fit.estimator.random_state
+        if seed is None:
+            # Otherwise, all members without a seed would share NumPy's global generator.
+            return np.random.RandomState(member.rng.randint(2**32, dtype=np.uint32))
+        if isinstance(seed, np.random.RandomState):
+            return member.rng
+        if id(member.rng) not in self._keys:
+            self._keys[id(member.rng)] = state_as_key(member.rng)
+        shuffles = len(member.rows), member.recipe.n_samples, member.recipe.shuffle
+        key = self._keys[id(member.rng)], *shuffles
+        if key not in self._shared:
+            # Members of other stacks may have the same generator.
+            self._shared[key] = same_generator(member.rng)
+        return self._shared[key]
 
 
 def _fit_alone(prepared: _Prepared) -> None:
