@@ -157,7 +157,7 @@ class _StackedHalving(StackedSearch):
         ValueError
             If `min_resources` rows are so few that a part of a split would have none.
         """
-        return super().fit(X, y, **params)  # type: ignore[misc]
+        return super().fit(X, y, **params)
 
     def _check_input_parameters(self, X: Any, y: Any, split_params: dict[str, Any]) -> None:
         super()._check_input_parameters(X, y, split_params)  # type: ignore[misc]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from copy import copy
 from typing import Any
 
@@ -19,6 +20,7 @@ from ._options import check_search
 from ._parallel import SearchRecord, StackedParallel
 from ._search_ensemble import ensemble_of, keeping_for
 from ._search_transform import TransformsAsBest
+from ._spreading import without_preparing
 
 __all__ = ["StackedGridSearchCV", "StackedRandomizedSearchCV"]
 
@@ -33,12 +35,27 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
     these searches too. It calls ``_run_search`` with a function that runs the fits.
     """
 
+    n_jobs: int | None
     _keeping: SearchRecord | None = None
+    _preparing: ExitStack | None = None
     #: Whether a search that the user ends keeps the finished fits.
     _keeps_finished = True
 
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
+        """Run scikit-learn's ``fit``."""
+        with ExitStack() as preparing:
+            # Its own ``Parallel`` runs nothing.
+            preparing.enter_context(without_preparing(self.n_jobs))
+            self._preparing = preparing
+            try:
+                return super().fit(X, y, **params)  # type: ignore[misc]
+            finally:
+                vars(self).pop("_preparing", None)
+
     def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
         """Run the fits of the search as stacks."""
+        if self._preparing is not None:
+            vars(self).pop("_preparing").close()
         stacked = holding(evaluate_candidates, parallel=self._stacked)
         # Before scikit-learn 1.9 there was no context.
         context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
@@ -117,12 +134,12 @@ class _StackedSearchMixin(StackedSearch):
             ``refit="ensemble"``, if the candidates cannot be combined.
         """
         if not self._makes_ensemble():
-            return super().fit(X, y, **params)  # type: ignore[misc]
+            return super().fit(X, y, **params)
         keeping = keeping_for(self, y)
         # An earlier fit is left as it was if this one fails.
         search = copy(self)
         search.refit, search._keeping = False, keeping
-        super(_StackedSearchMixin, search).fit(X, y, **params)  # type: ignore[misc]
+        super(_StackedSearchMixin, search).fit(X, y, **params)
         del search._keeping
         search._find_best()
         search.best_estimator_ = ensemble = ensemble_of(search, keeping, X, y, params)

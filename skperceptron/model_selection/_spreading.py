@@ -8,17 +8,18 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from itertools import pairwise
 from multiprocessing import active_children
 from typing import Any
 
+import joblib
 import numpy as np
 from joblib import effective_n_jobs
 from joblib.parallel import BACKENDS, get_active_backend
 from sklearn.utils.parallel import Parallel
 
-__all__ = ["Workers", "least_seconds"]
+__all__ = ["Workers", "least_seconds", "without_preparing"]
 
 #: Seconds that worker processes take to start, roughly.
 START = 2.0
@@ -138,6 +139,21 @@ class Workers:
             self._context.enter_context(self._parallel)
             self._is_kept = True
         yield from self._parallel(waiting)
+
+
+def without_preparing(n_jobs: int | None) -> AbstractContextManager[Any]:
+    """Return a context in which joblib prepares nothing for workers, unless some are running.
+
+    Otherwise, ``with Parallel(n_jobs)`` starts a process that will clean up after the workers, and
+    which takes longer to start than a small search takes as a whole. Nothing may be run in this
+    context: it would have one worker.
+    """
+    # joblib before 1.3 has no such function.
+    config = getattr(joblib, "parallel_config", None)
+    if config is None or not Workers(n_jobs).have_to_start():
+        return nullcontext()
+    context: AbstractContextManager[Any] = config(backend="sequential")
+    return context
 
 
 def _is_worker(process: Any) -> bool:

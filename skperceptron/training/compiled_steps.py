@@ -21,8 +21,8 @@ from .step import BoundStep, Step
 STEPS_BEFORE_TABLES = 12
 
 #: If at least this many steps of a kind may follow in a fit, tables are made at once: they pay even
-#: if the fit ends after a third of these steps. If fewer may follow, no tables are made.
-STEPS_WORTH_TABLES = 3 * STEPS_BEFORE_TABLES
+#: if the fit ends after half of these steps. If fewer may follow, no tables are made.
+STEPS_WORTH_TABLES = 2 * STEPS_BEFORE_TABLES
 
 
 class Runner(Protocol):

@@ -1,12 +1,17 @@
 """Tasks spread over workers: where they run, and what is kept of an interruption."""
 
 import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from joblib import parallel_config
+from joblib.parallel import get_active_backend
 from numpy.testing import assert_array_equal
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.parallel import delayed
 
 from skperceptron import MLPBinaryClassifier
@@ -125,6 +130,43 @@ def test_search_that_starts_no_workers_finds_the_same():
     for split in range(2):
         name = f"split{split}_test_score"
         assert_array_equal(alone.cv_results_[name], here.cv_results_[name])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are started in another way")
+def test_short_search_starts_no_process():
+    code = """
+import multiprocessing.util
+def refuse(*arguments):
+    raise AssertionError(arguments)
+multiprocessing.util.spawnv_passfds = refuse
+from sklearn.datasets import load_iris
+from skperceptron import MLPSoftmaxClassifier
+from skperceptron.model_selection import StackedGridSearchCV
+network = MLPSoftmaxClassifier((4,), max_iter=2, n_iter_no_change=3)
+StackedGridSearchCV(network, {"alpha": [0, 1]}, cv=2, n_jobs=2).fit(*load_iris(return_X_y=True))
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
+
+
+@pytest.mark.usefixtures("none_running")
+def test_what_a_search_fits_finds_the_usual_workers():
+    seen = []
+
+    def note(X):
+        seen.append(type(get_active_backend()[0]).__name__)
+        return X
+
+    pipeline = make_pipeline(FunctionTransformer(note), NETWORK)
+    search = StackedGridSearchCV(pipeline, {"mlpbinaryclassifier__alpha": [0, 1]}, cv=2, n_jobs=2)
+    with parallel_config(n_jobs=2):
+        search.fit(X, Y)
+    assert set(seen) == {"LokyBackend"}
+    # The final fit is among them.
+    assert len(seen) >= 5
+    with pytest.raises(ValueError, match="inconsistent"):
+        search.fit(X, Y[:-1])
+    assert type(get_active_backend()[0]).__name__ == "LokyBackend"
+    assert "_preparing" not in vars(search)
 
 
 @pytest.mark.usefixtures("none_running")
