@@ -75,7 +75,7 @@ def _epochs(
 ) -> Iterator[list[EpochReport]]:
     began = monotonic()
     while stack.members:
-        losses = stack.run_epoch()
+        losses = stack.run_epoch() if quiet is None else quiet.run()
         # The losses were computed before the last step of the epoch, after which parameters may
         # be infinite.
         is_finite = np.isfinite(losses) & stack.are_finite()

@@ -16,6 +16,9 @@ from .scalars import is_steady
 from .stack import Stack
 from .verdict import Verdict
 
+#: How many epochs may follow one another without a look at whether what is learned is finite.
+FEW_EPOCHS = 10
+
 
 class QuietEpochs:
     """Judges the epochs of a stack until one of them is not quiet.
@@ -29,6 +32,20 @@ class QuietEpochs:
         self._stack = stack
         self._watch: _Watch | None = None
 
+    def run(self) -> Floats:
+        """Run epochs up to one that may not be quiet; return its losses, (K,).
+
+        Whether what has been learned is finite is not looked at in between: if it is once infinite
+        or NaN, it stays so.
+        """
+        watch = self._present()
+        for _ in range(min(watch.n_sure(), FEW_EPOCHS)):
+            losses = self._stack.run_epoch()
+            if not np.isfinite(losses).all():
+                return losses
+            watch.note(losses)
+        return self._stack.run_epoch()
+
     def passes(self, losses: Floats, is_finite: Booleans) -> bool:
         """Tell whether the epoch that has just ended was quiet: then nothing else is to be done.
 
@@ -40,13 +57,17 @@ class QuietEpochs:
         is_finite : ndarray of bool, shape (K,)
             Whether the loss of each member and all that it has learned are finite.
         """
-        if self._watch is None or self._watch.members is not self._stack.members:
-            self.settle()
-            self._watch = _Watch(self._stack.members)
-        if self._watch.passes(losses, is_finite):
+        if self._present().passes(losses, is_finite):
             return True
         self.settle()
         return False
+
+    def _present(self) -> _Watch:
+        """Return the watch over the members that are in training now."""
+        if self._watch is None or self._watch.members is not self._stack.members:
+            self.settle()
+            self._watch = _Watch(self._stack.members)
+        return self._watch
 
     def settle(self) -> None:
         """Write the results of all epochs so far into the members."""
@@ -79,16 +100,32 @@ class _Watch:
         self._best = np.array([float(member.progress.best_loss) for member in members])
         self._waited = np.array([member.progress.no_improvement for member in members])
 
+    def n_sure(self) -> int:
+        """Return how many of the next epochs are quiet, whatever their losses, if these are finite.
+
+        A member that does not improve any more stops when its patience is over.
+        """
+        n_left = self._n_left - len(self._losses)
+        return int(max(0, min(n_left, (self._patience - self._waited).min()))) if n_left > 0 else 0
+
     def passes(self, losses: Floats, is_finite: Booleans) -> bool:
         if len(self._losses) >= self._n_left or not is_finite.all():
             return False
-        waited = np.where(losses <= self._best - self._tol, 0, self._waited + 1)
-        if (waited > self._patience).any():
+        if (self._waiting(losses) > self._patience).any():
             return False
-        self._waited = waited
+        self.note(losses)
+        return True
+
+    def note(self, losses: Floats) -> None:
+        """Note the losses of an epoch that was quiet."""
+        self._waited = self._waiting(losses)
         self._best = np.minimum(losses, self._best)
         self._losses.append(losses)
-        return True
+
+    def _waiting(self, losses: Floats) -> Floats:
+        """Return for how many epochs each member has not improved, after one with these losses."""
+        waited: Floats = np.where(losses <= self._best - self._tol, 0, self._waited + 1)
+        return waited
 
     def settle(self) -> None:
         """Write the results of the epochs into the members."""

@@ -347,6 +347,21 @@ def test_quiet_epochs_change_nothing(schedule, patience, bad):
     assert len(heard) < len(reports) or isinstance(schedule, InverseScaling) or len(reports) < 3
 
 
+@pytest.mark.parametrize("patience", [2, np.inf])
+def test_member_with_infinite_parameters_but_finite_losses_diverges(patience):
+    class Overflowing(Script):
+        def run_epoch(self):
+            losses = super().run_epoch()
+            if self.parameters[0, 0] >= 4:
+                self.parameters[0, 1] = np.inf
+            return losses
+
+    script = Overflowing(-np.arange(100.0), max_iter=100, n_iter_no_change=patience)
+    *_, ((*_, verdict),) = epochs(script, tells_all=False)
+    assert verdict is DIVERGED
+    assert script.member.n_iter < 20
+
+
 def test_members_know_of_quiet_epochs_when_training_is_interrupted():
     def interrupted():
         yield from (5.0, 4.0, 3.0)
