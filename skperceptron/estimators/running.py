@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from ..callbacks.listening import Listener
+from ..callbacks.listening import Listener, NullListener
 from ..optimizers import LBFGS
 from ..training import Stack, TrainingSet, Verdict, epochs, minimize_lbfgs
 from ..training.checkpoint import State, state_of
@@ -96,8 +96,10 @@ def _stack_of(run: Run, *, incremental: bool) -> tuple[Stack, Callable[[], None]
 
 def _run_epochs(run: Run, stack: Stack, listener: Listener, *, incremental: bool) -> None:
     member = run.member
-    reports = epochs(stack, stop_when_exhausted=not incremental)
     speaker = VerboseOutput(run, incremental=incremental) if run.estimator.verbose else None
+    # An incremental step is a single epoch, which is reported.
+    tells_all = incremental or speaker is not None or not isinstance(listener, NullListener)
+    reports = epochs(stack, stop_when_exhausted=not incremental, tells_all=tells_all)
 
     def fitted() -> dict[str, Any]:
         _publish(stack)
