@@ -61,7 +61,9 @@ def _train_stochastic(
         )
         try:
             with suited_threads(run.batch_rows * run.model.network.largest_weight):
-                _run_epochs(run, stack, listener, incremental=incremental)
+                # Stacks of other kinds may read what reports write into the member.
+                tells_all = make_stack is not None or not isinstance(listener, NullListener)
+                _run_epochs(run, stack, listener, incremental=incremental, tells_all=tells_all)
         except KeyboardInterrupt:
             warn_of_interruption(run.estimator, f"{member.n_iter} epochs")
         stack.retire(range(len(stack.members)))
@@ -94,11 +96,13 @@ def _stack_of(run: Run, *, incremental: bool) -> tuple[Stack, Callable[[], None]
     return stack, lambda: shortcut.stack.put_back(key, stack)
 
 
-def _run_epochs(run: Run, stack: Stack, listener: Listener, *, incremental: bool) -> None:
+def _run_epochs(
+    run: Run, stack: Stack, listener: Listener, *, incremental: bool, tells_all: bool
+) -> None:
     member = run.member
     speaker = VerboseOutput(run, incremental=incremental) if run.estimator.verbose else None
     # An incremental step is a single epoch, which is reported.
-    tells_all = incremental or speaker is not None or not isinstance(listener, NullListener)
+    tells_all = tells_all or incremental or speaker is not None
     reports = epochs(stack, stop_when_exhausted=not incremental, tells_all=tells_all)
 
     def fitted() -> dict[str, Any]:
