@@ -121,16 +121,14 @@ class Wiring:
         ValueError
             If they are not compatible.
         """
-        sizes = items_of(estimator.hidden_layer_sizes)
-        sizes = [estimator.hidden_layer_sizes] if sizes is None else sizes
-        hidden_sizes = tuple(map(int, sizes))
+        sizes = hidden_sizes(estimator)
         return cls(
-            hidden_sizes=hidden_sizes,
-            activations=_activations(estimator.activation, len(hidden_sizes)),
+            hidden_sizes=sizes,
+            activations=_activations(estimator.activation, len(sizes)),
             skip_connections=estimator.skip_connections,
             normalization=_normalization(estimator.normalization, estimator.solver),
             dropout_rates=_dropout_rates(
-                estimator.input_dropout, estimator.dropout, len(hidden_sizes), estimator.solver
+                estimator.input_dropout, estimator.dropout, len(sizes), estimator.solver
             ),
             feature_scale=bool(estimator.feature_scale),
             numeric_embedding=_numeric_embedding(estimator.numeric_embedding),
@@ -295,6 +293,12 @@ class Choices:
         learned = (array for node in network.nodes for array in node.block.learned)
         largest = max(array.size for array in learned if array.is_weight)
         return np.dtype(np.float32 if largest >= FLOAT32_FROM else np.float64)
+
+
+def hidden_sizes(estimator: Any) -> tuple[int, ...]:
+    """Return the widths of the hidden layers, by an estimator's `hidden_layer_sizes`."""
+    sizes = items_of(estimator.hidden_layer_sizes)
+    return tuple(map(int, [estimator.hidden_layer_sizes] if sizes is None else sizes))
 
 
 def batch_rows(estimator: Any, n_rows: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from inspect import signature
 from typing import Any
@@ -17,8 +17,6 @@ from .._sklearn.pipelines import last_step, path_of
 from .._sklearn.tasks import NetworkTask
 from ..engine.arrays import Booleans, Floats
 from ..estimators.base import BaseMultilayerPerceptron
-from ..estimators.blas_threads import LARGE_PRODUCT
-from ..estimators.choices import USUAL_BATCH
 from ..estimators.data import Fold
 from ..estimators.parameters import is_lbfgs
 from ..options import Flag, is_allowed
@@ -37,9 +35,9 @@ from ._candidates import (
 from ._held_out import Split
 from ._parallel import MANY_UNITS, labels_of, pieces_of
 from ._sending import Sender, sender
-from ._spreading import Workers, least_seconds
+from ._spreading import Workers, least_seconds, n_hidden_units
 from ._stacking import Common, Order, train
-from ._threads import blas_limited_to, n_blas_threads
+from ._threads import blas_limited_to
 
 __all__ = ["Job", "Part", "Reporting", "fit_members", "watching"]
 
@@ -146,20 +144,7 @@ class Job:
         # Jobs with equal sources are fitted on the same transformed data. Made here, once, since
         # the copies of parameters in a worker are other objects.
         self.source = self.part, transformers_token(self.estimator, self.parameters)
-        self.n_units = 0
-        # Hidden sizes that are not numbers are refused by the fit itself.
-        with suppress(TypeError, ValueError, OverflowError):
-            if self.network is not None:
-                self.n_units = int(np.sum(self.network.hidden_layer_sizes))
-
-    def largest_product(self, n_inputs: int) -> int:
-        """Return the multiplications in the largest product of a batch and a weight matrix."""
-        network = self.network
-        if network is None:
-            return 0
-        rows = USUAL_BATCH if network.batch_size == "auto" else int(network.batch_size)
-        widths = np.append(n_inputs, network.hidden_layer_sizes).astype(int)
-        return rows * (network.ensemble_size or 1) * int((widths[1:] * widths[:-1]).max(initial=0))
+        self.n_units = n_hidden_units(self.network)
 
     @property
     def needs_transformed(self) -> bool:
@@ -237,10 +222,7 @@ def fit_members(
     # Large networks mostly run without the GIL: threads share the rows, and start at once.
     is_heavy = all(job.n_units >= MANY_UNITS for job in jobs)
     workers = Workers(n_jobs, "threads" if is_heavy else None)
-    with (
-        blas_limited_to(_blas_threads(jobs, parts, workers.count)) if is_heavy else nullcontext(),
-        workers,
-    ):
+    with _blas_shared_by(workers.count if is_heavy else 1), workers:
         sending = sender(n_jobs)
         sources = _transformed(jobs, parts, workers, sending)
         pieces = pieces_of(jobs, workers.count)
@@ -275,15 +257,11 @@ def _delayed(sending: Sender, function: Any, *arguments: Any) -> Any:
     return delayed(function)(*others)
 
 
-def _blas_threads(jobs: Sequence[Job], parts: Sequence[Part], n_workers: int) -> int:
-    """Return how many BLAS threads each worker may use."""
-    if n_workers > 1:
-        return max(1, cpu_count() // n_workers)
-    with suppress(AttributeError, IndexError, TypeError, ValueError, OverflowError):
-        n_inputs = max(part.X.shape[1] for part in parts)
-        if all(job.largest_product(n_inputs) < LARGE_PRODUCT for job in jobs):
-            return 1
-    return n_blas_threads()
+def _blas_shared_by(n_threads: int) -> AbstractContextManager[Any]:
+    """Leave each of several threads its share of the processors, as joblib does for processes."""
+    if n_threads == 1:
+        return nullcontext()
+    return blas_limited_to(max(1, cpu_count() // n_threads))
 
 
 def _tell_of_interruptions(cut_short: Sequence[int], n_here: int, n_members: int) -> None:

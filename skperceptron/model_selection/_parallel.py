@@ -36,7 +36,7 @@ from ._candidates import (
     transformers_token,
 )
 from ._sending import Sender, sender
-from ._spreading import Workers, least_seconds
+from ._spreading import Workers, least_seconds, n_hidden_units
 from ._stacking import ENDED, Common, Fit, InterruptedFit, Order, token, train
 
 #: Bounds of the number of members that a worker gets at a time. Smaller stacks are slower per
@@ -330,7 +330,7 @@ def _planned(
     try:
         call.estimator.set_params(**clone(parameters, safe=False))
         network = network_of(call.estimator)
-        call.n_units = 0 if network is None else int(np.sum(network.hidden_layer_sizes))
+        call.n_units = n_hidden_units(network)
     except Exception:
         # The call itself will raise the error.
         return call

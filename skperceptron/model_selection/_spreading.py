@@ -5,21 +5,22 @@ A new worker process has to import the package first: a search of 0.3 s waited 3
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from itertools import pairwise
 from multiprocessing import active_children
+from numbers import Integral
 from typing import Any
 
 import joblib
-import numpy as np
 from joblib import effective_n_jobs
 from joblib.parallel import BACKENDS, get_active_backend
 from sklearn.utils.parallel import Parallel
 
-__all__ = ["Workers", "least_seconds", "without_preparing"]
+from ..estimators.choices import hidden_sizes
+
+__all__ = ["Workers", "least_seconds", "n_hidden_units", "without_preparing"]
 
 #: Seconds that worker processes take to start, roughly.
 START = 2.0
@@ -29,6 +30,9 @@ PER_SECOND = 1e10
 
 #: Epochs assumed where `max_iter` is a rule and no number.
 USUAL_EPOCHS = 100
+
+#: What reading a parameter may raise that is invalid, which only the fit itself reports.
+UNREADABLE = (AttributeError, IndexError, TypeError, ValueError, OverflowError)
 
 
 class Workers:
@@ -160,14 +164,19 @@ def _is_worker(process: Any) -> bool:
     return type(process).__module__.startswith("joblib.externals.loky")
 
 
+def n_hidden_units(network: Any) -> int:
+    """Return the number of hidden units; 0 without a network or with odd parameters."""
+    with suppress(*UNREADABLE):
+        return sum(hidden_sizes(network))
+    return 0
+
+
 def least_seconds(network: Any, X: Any) -> float:
     """Return a low estimate of a fit's seconds; 0 without a network or with odd parameters."""
-    with suppress(AttributeError, IndexError, TypeError, ValueError, OverflowError):
+    with suppress(*UNREADABLE):
         n_rows, n_inputs = X.shape
-        widths = [float(n_inputs), *np.ravel(network.hidden_layer_sizes), 1.0]
-        n_weights = sum(a * b for a, b in pairwise(widths))
+        n_weights = sum(a * b for a, b in pairwise([n_inputs, *hidden_sizes(network), 1]))
         given = network.max_iter
-        n_epochs = float(given) if isinstance(given, int | np.integer) else USUAL_EPOCHS
-        seconds = 6 * n_rows * n_weights * n_epochs / PER_SECOND
-        return seconds if math.isfinite(seconds) else 0.0
+        n_epochs = float(given) if isinstance(given, Integral) else USUAL_EPOCHS
+        return 6 * n_rows * n_weights * n_epochs / PER_SECOND
     return 0.0

@@ -29,6 +29,7 @@ from .._sklearn.versions import RemembersVersion
 from ..callbacks.listening import CALLBACKS
 from ..engine.arrays import Floats, Integers
 from ..estimators.base import BaseMultilayerPerceptron
+from ..estimators.choices import hidden_sizes
 from ..estimators.notebook import PACKAGE, documentation_url
 from ..model_selection._cross_base import BaseCrossEnsemble
 from ..model_selection._held_out import Split
@@ -210,9 +211,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
 
     def _workers(self, network: BaseMultilayerPerceptron, numbers: Any, n_members: int) -> Any:
         """Return `n_jobs`; if it is None and networks are large, the number of threads to use."""
-        given = items_of(network.hidden_layer_sizes)
-        sizes = (network.hidden_layer_sizes,) if given is None else given
-        widths = [numbers.shape[1], *map(plain, sizes)]
+        widths = [numbers.shape[1], *hidden_sizes(network)]
         if self.n_jobs is not None or sum(widths[1:]) < MANY_UNITS:
             return self.n_jobs
         n_weights = sum(a * b for a, b in pairwise(widths))

@@ -17,7 +17,7 @@ from sklearn.utils.parallel import delayed
 from skperceptron import MLPBinaryClassifier
 from skperceptron.model_selection import StackedEnsembleClassifier, StackedGridSearchCV
 from skperceptron.model_selection import _spreading as spreading
-from skperceptron.model_selection._spreading import Workers, least_seconds
+from skperceptron.model_selection._spreading import Workers, least_seconds, n_hidden_units
 from tests.interrupting import interrupt_at
 
 X = np.random.RandomState(0).normal(size=(40, 3))
@@ -112,6 +112,15 @@ def test_only_processes_have_to_start():
 )
 def test_work_that_cannot_be_told_counts_nothing(network, data):
     assert least_seconds(network, data) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [((4, 3), 7), (5, 5), (np.array([2, 2]), 4), ((), 0), ("wide", 0), (None, 0), ([np.nan], 0)],
+)
+def test_hidden_units_are_counted_if_sizes_are_numbers(sizes, expected):
+    assert n_hidden_units(MLPBinaryClassifier(sizes)) == expected
+    assert n_hidden_units(None) == 0
 
 
 def test_least_time_grows_with_rows_weights_and_epochs(monkeypatch):

@@ -7,7 +7,7 @@ from threadpoolctl import threadpool_limits
 
 from skperceptron import MLPRegressor
 from skperceptron.model_selection import StackedCrossEnsembleRegressor
-from skperceptron.model_selection._members import Job, Part, _blas_threads
+from skperceptron.model_selection._members import _blas_shared_by
 from skperceptron.model_selection._threads import blas_limited_to, n_blas_threads, n_threads
 
 
@@ -36,20 +36,11 @@ def test_a_limit_of_blas_is_heeded_and_ends(two_threads):
     assert n_blas_threads() == 2
 
 
-@pytest.mark.parametrize(
-    ("options", "n_inputs", "expected"),
-    [
-        ({"hidden_layer_sizes": (128, 128), "batch_size": 256}, 10, 1),
-        ({"hidden_layer_sizes": (128, 128), "batch_size": 256}, 5000, 2),
-        ({"hidden_layer_sizes": (256, 256), "batch_size": 256}, 10, 2),
-        ({"hidden_layer_sizes": (64, 64), "ensemble_size": 32, "batch_size": 256}, 10, 2),
-        ({"hidden_layer_sizes": (128,)}, 10, 1),
-        ({"hidden_layer_sizes": "endless"}, 10, 2),
-    ],
-)
-def test_blas_has_one_thread_where_products_are_small(options, n_inputs, expected, two_threads):
-    jobs, parts = [Job(MLPRegressor(**options))], [Part(np.zeros((3, n_inputs)), np.zeros(3))]
-    assert _blas_threads(jobs, parts, n_workers=1) == expected
+def test_workers_share_the_processors(two_threads, monkeypatch):
+    monkeypatch.setattr("skperceptron.model_selection._members.cpu_count", lambda: 4)
+    for n_workers, expected in ((1, 2), (2, 2), (3, 1), (9, 1)):
+        with _blas_shared_by(n_workers):
+            assert n_blas_threads() == expected
 
 
 def test_threads_predict_what_one_does(two_threads, monkeypatch):
