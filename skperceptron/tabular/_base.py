@@ -119,7 +119,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         self.random_state = random_state
         self.callbacks = callbacks
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Any:
         """Prepare the table, train all networks, and learn how to combine them.
 

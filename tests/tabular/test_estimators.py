@@ -396,6 +396,8 @@ def test_arms_of_ones_own_are_parameters_of_the_network():
         ({"arms": []}, "at least one"),
         ({"arms": [1]}, "'arms' parameter"),
         ({"arms": [{"dropuot": 0.3}]}, "dropuot"),
+        ({"arms": [{"alpha": -1}]}, "'alpha' parameter .* Got -1"),
+        ({"arms": [{"hidden_layer_sizes": [4.5]}]}, "'hidden_layer_sizes' parameter .* Got .4.5"),
         ({"n_folds": 1}, "'n_folds' parameter"),
         ({"hidden_layer_sizes": (0,)}, "'hidden_layer_sizes' parameter"),
         ({"max_epochs": 0}, "'max_epochs' parameter"),
