@@ -9,6 +9,7 @@ from unicodedata import normalize
 import pytest
 
 import skperceptron
+from skperceptron import model_selection, tabular
 from skperceptron.activations import list_activations
 from skperceptron.initializers import list_initializers
 from skperceptron.losses import list_losses
@@ -166,10 +167,10 @@ def test_table_of_a_page_has_a_row_for_every_name(name, monkeypatch):
     assert strings >= set(getattr(module, f"list_{name}")())
 
 
-@pytest.mark.parametrize("name", skperceptron.__all__)
-def test_no_list_of_names_in_a_docstring_is_left_unfilled(name):
-    documentation = getattr(skperceptron, name).__doc__
-    assert not re.search(r"\{[a-z_]+\}", documentation)
+@pytest.mark.parametrize("module", [skperceptron, model_selection, tabular])
+def test_no_placeholder_in_a_docstring_is_left_unfilled(module):
+    for name in module.__all__:
+        assert not re.search(r"\{[a-z_]+\}", getattr(module, name).__doc__), name
 
 
 def test_docstrings_name_every_component_that_has_a_name():

@@ -5,7 +5,7 @@ The names in them, such as ``{solvers}``, are made from the classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from inspect import cleandoc, signature
 from textwrap import fill
 from typing import TypeVar
@@ -302,21 +302,52 @@ feature_names_in_ : ndarray of shape (`n_features_in_`,)
 """
 
 
+def documented(**texts: str) -> Callable[[_Class], _Class]:
+    """Return a decorator that fills the placeholders of a class's docstring.
+
+    Parameters
+    ----------
+    **texts : str
+        By placeholder: ``cv`` replaces ``{cv}``. A text may contain the placeholders after it.
+    """
+
+    def fill_in(cls: _Class) -> _Class:
+        # Python 3.13 has already removed the indentation.
+        documentation = cleandoc(cls.__doc__ or "")
+        for name, text in texts.items():
+            documentation = documentation.replace(f"{{{name}}}", text.strip())
+        cls.__doc__ = documentation
+        return cls
+
+    return fill_in
+
+
+def shares_documentation(cls: _Class) -> _Class:
+    """Fill the placeholders, such as ``{parameters}``, of a network's docstring."""
+    return documented(
+        parameters=_PARAMETERS,
+        classifier_parameters=_CLASSIFIER_PARAMETERS,
+        attributes=_ATTRIBUTES,
+        dtype_default=signature(cls).parameters["dtype"].default,
+        **_names(),
+    )(cls)
+
+
 def _names() -> dict[str, str]:
     """Return the texts of placeholders for lists of names."""
     normalizers = by_name(normalizations, normalizations.Normalization)
     averages = by_name(averaging, averaging.Averaging)
     in_both = set(list_losses("binary")) & set(list_losses("multiclass"))
     return {
-        "{activations}": _either(map(_quoted, list_activations())),
-        "{solvers}": _either(map(_quoted, list_optimizers())),
-        "{schedules}": _either(map(_quoted, list_schedules())),
-        "{initializers}": _either(map(_quoted, list_initializers())),
-        "{regression_losses}": _either(map(_with_interval, list_losses("regression"))),
-        "{regression_outputs}": _either(map(_quoted, list_outputs())),
-        "{classifier_losses}": _choice(in_both),
-        "{normalizations}": _choice(normalizers),
-        "{averages}": _choice(averages),
+        "activations": _either(map(_quoted, list_activations())),
+        "solvers": _either(map(_quoted, list_optimizers())),
+        "schedules": _either(map(_quoted, list_schedules())),
+        "initializers": _either(map(_quoted, list_initializers())),
+        "regression_losses": _either(map(_with_interval, list_losses("regression"))),
+        "regression_outputs": _either(map(_quoted, list_outputs())),
+        "classifier_losses": _choice(in_both),
+        "normalizations": _choice(normalizers),
+        "averages": _choice(averages),
     }
 
 
@@ -337,20 +368,3 @@ def _either(names: Iterable[str]) -> str:
 
 def _choice(names: Iterable[str]) -> str:
     return "{" + ", ".join(map(_quoted, sorted(names))) + "}"
-
-
-def shares_documentation(cls: _Class) -> _Class:
-    """Fill the placeholders, such as ``{parameters}``, of a class's docstring."""
-    texts = {
-        "{parameters}": _PARAMETERS,
-        "{classifier_parameters}": _CLASSIFIER_PARAMETERS,
-        "{attributes}": _ATTRIBUTES,
-        "{dtype_default}": signature(cls).parameters["dtype"].default,
-        **_names(),
-    }
-    # Python 3.13 has already removed the indentation.
-    documentation = cleandoc(cls.__doc__ or "")
-    for placeholder, text in texts.items():
-        documentation = documentation.replace(placeholder, text.strip())
-    cls.__doc__ = documentation
-    return cls

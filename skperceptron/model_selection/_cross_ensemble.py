@@ -8,10 +8,12 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from ..engine.arrays import Floats
+from ..estimators.docs import documented
 from ..estimators.targets import as_decision
 from ..options import Flag, Rules, speaks_for_itself
 from ._combination import log_of
 from ._cross_base import BaseCrossEnsemble
+from ._docs import ARMS, ARMS_ON_FOLDS, CURVES, FEATURES, FITTED_ARMS
 from ._ensemble_base import EnsembleClassifierMixin, EnsembleRegressorMixin
 from ._outputs import (
     ProbabilityOutput,
@@ -26,8 +28,17 @@ from ._outputs import (
 
 __all__ = ["StackedCrossEnsembleClassifier", "StackedCrossEnsembleRegressor"]
 
+SHARED = {
+    "arms": ARMS,
+    "arms_on_folds": ARMS_ON_FOLDS,
+    "fitted_arms": FITTED_ARMS,
+    "curves": CURVES,
+    "features": FEATURES,
+}
+
 
 @speaks_for_itself
+@documented(**SHARED)
 class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble, BaseEstimator):
     """Classifiers with several settings, each on several folds, combined by held-out rows.
 
@@ -45,9 +56,7 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
         transformers are fitted to the training rows of each split. Any other classifier with
         ``predict_proba`` works too, but gets no validation rows.
 
-    param_grid : dict or list of dicts
-        The arms, as in :class:`~sklearn.model_selection.ParameterGrid`: lists of values by
-        parameter name. ``{}`` is a single arm, the estimator as it is.
+    {arms}
 
     cv : int, cross-validation generator or iterable, default=4
         The splits. An integer is a number of shuffled folds, stratified by class, drawn with
@@ -67,42 +76,11 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
     calibrate : bool, default=True
         Whether temperatures are learned; they are 1 otherwise.
 
-    restore_best : bool, default=True
-        Whether each network is validated on the held-out rows of its split. A network without
-        `early_stopping` is trained for `max_iter` epochs and then gets the weights of the epoch
-        with the least validation loss; one with `early_stopping` applies its own rules to these
-        rows. If False, networks are trained as if alone. L-BFGS, which has no epochs, is never
-        validated.
-
-    n_jobs : int, default=None
-        Number of workers. Each trains stacks of its own.
-
-    verbose : int, default=0
-        1 prints the numbers of arms and folds, the weights, the score and, each second, the
-        progress of the current stack; 2 also prints a line for each member that has ended.
-
-    random_state : int, RandomState instance or None, default=None
-        Seed of the folds and of the members' seeds. The estimator's own `random_state` is
-        ignored, but one in `param_grid` is used.
-
-    callbacks : list of callbacks, default=None
-        Called for each member and its epochs, such as scikit-learn's ``ProgressBar``. Callbacks
-        that end or save a single fit must be set on the network.
+    {arms_on_folds}
 
     Attributes
     ----------
-    estimators_ : list of lists of estimators
-        The fitted members: for each arm, one for each split. Pipelines of different arms share
-        the fitted transformers of a split if these have the same parameters.
-
-    params_ : list of dicts
-        The parameters of each arm.
-
-    splits_ : list of tuples of ndarrays
-        The training rows and the held-out rows of each split.
-
-    weights_ : ndarray of shape (n_arms,)
-        Weight of each arm: non-negative, with the sum 1.
+    {fitted_arms}
 
     temperatures_ : ndarray of shape (n_arms,)
         Divisor of the logits of each arm.
@@ -124,20 +102,12 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
     oof_loss_ : float
         Log loss of `oof_predictions_`; with several labels per row, its mean over the labels.
 
-    loss_curves_ : list of lists
-        Training losses of each member, epoch by epoch.
-
-    validation_loss_curves_ : list of lists
-        Losses of each member on its held-out rows, epoch by epoch.
+    {curves}
 
     classes_ : ndarray of shape (n_classes,)
         Class labels.
 
-    n_features_in_ : int
-        Number of features seen by `fit`.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Their names, if X has names.
+    {features}
 
     See Also
     --------
@@ -279,6 +249,7 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
 
 
 @speaks_for_itself
+@documented(**SHARED)
 class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, BaseEstimator):
     """Regressors with several settings, each on several folds, combined by held-out rows.
 
@@ -295,9 +266,7 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
         no validation rows. Quantiles (``loss="pinball"``) are refused: weights are learned for
         means.
 
-    param_grid : dict or list of dicts
-        The arms, as in :class:`~sklearn.model_selection.ParameterGrid`: lists of values by
-        parameter name. ``{}`` is a single arm, the estimator as it is.
+    {arms}
 
     cv : int, cross-validation generator or iterable, default=4
         The splits. An integer is a number of shuffled folds, drawn with `random_state`; None means
@@ -314,42 +283,11 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
         with replacement (Caruana et al. 2004); "mean" gives all arms the same weight. All columns
         of y share the weights; the errors of each are divided by its standard deviation.
 
-    restore_best : bool, default=True
-        Whether each network is validated on the held-out rows of its split. A network without
-        `early_stopping` is trained for `max_iter` epochs and then gets the weights of the epoch
-        with the least validation loss; one with `early_stopping` applies its own rules to these
-        rows. If False, networks are trained as if alone. L-BFGS, which has no epochs, is never
-        validated.
-
-    n_jobs : int, default=None
-        Number of workers. Each trains stacks of its own.
-
-    verbose : int, default=0
-        1 prints the numbers of arms and folds, the weights, the score and, each second, the
-        progress of the current stack; 2 also prints a line for each member that has ended.
-
-    random_state : int, RandomState instance or None, default=None
-        Seed of the folds and of the members' seeds. The estimator's own `random_state` is
-        ignored, but one in `param_grid` is used.
-
-    callbacks : list of callbacks, default=None
-        Called for each member and its epochs, such as scikit-learn's ``ProgressBar``. Callbacks
-        that end or save a single fit must be set on the network.
+    {arms_on_folds}
 
     Attributes
     ----------
-    estimators_ : list of lists of estimators
-        The fitted members: for each arm, one for each split. Pipelines of different arms share
-        the fitted transformers of a split if these have the same parameters.
-
-    params_ : list of dicts
-        The parameters of each arm.
-
-    splits_ : list of tuples of ndarrays
-        The training rows and the held-out rows of each split.
-
-    weights_ : ndarray of shape (n_arms,)
-        Weight of each arm: non-negative, with the sum 1.
+    {fitted_arms}
 
     temperatures_ : ndarray of shape (n_arms,)
         All 1: means have no temperature.
@@ -368,17 +306,9 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
     oof_loss_ : float
         Mean squared error of `oof_predictions_`.
 
-    loss_curves_ : list of lists
-        Training losses of each member, epoch by epoch.
+    {curves}
 
-    validation_loss_curves_ : list of lists
-        Losses of each member on its held-out rows, epoch by epoch.
-
-    n_features_in_ : int
-        Number of features seen by `fit`.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Their names, if X has names.
+    {features}
 
     See Also
     --------

@@ -12,8 +12,10 @@ from .._sklearn.compat import fit_context
 from .._sklearn.pipelines import path_of
 from ..callbacks.listening import CALLBACKS
 from ..engine.arrays import Floats
+from ..estimators.docs import documented
 from ..estimators.targets import Indicators
 from ..options import COUNT, N_JOBS, SEED, VERBOSITY, HasMethods, Rules, plain, speaks_for_itself
+from ._docs import FEATURES, MEMBERS
 from ._ensemble_base import (
     BaseEnsemble,
     EnsembleClassifierMixin,
@@ -103,6 +105,7 @@ class _StackedEnsemble(BaseEnsemble):
 
 
 @speaks_for_itself
+@documented(members=MEMBERS, features=FEATURES)
 class StackedEnsembleClassifier(EnsembleClassifierMixin, _StackedEnsemble, BaseEstimator):
     """Average of classifiers that differ in their seeds only, trained as one stack.
 
@@ -115,21 +118,7 @@ class StackedEnsembleClassifier(EnsembleClassifierMixin, _StackedEnsemble, BaseE
     estimator : estimator object
         One of the multi-layer perceptrons that classify, or a pipeline that ends in one.
 
-    n_members : int, default=10
-        Number of networks.
-
-    n_jobs : int, default=None
-        Number of workers. Each trains a stack of its own.
-
-    random_state : int, RandomState instance or None, default=None
-        Seed of the members' seeds; the estimator's own `random_state` is not used.
-
-    verbose : bool or int, default=0
-        1 prints the progress of the current stack each second, 2 also each member that ended.
-
-    callbacks : list of callbacks, default=None
-        Called for each member and its epochs, such as scikit-learn's ``ProgressBar``. Callbacks
-        that end or save a single fit must be set on the network.
+    {members}
 
     Attributes
     ----------
@@ -139,11 +128,7 @@ class StackedEnsembleClassifier(EnsembleClassifierMixin, _StackedEnsemble, BaseE
     classes_ : ndarray of shape (n_classes,)
         Class labels.
 
-    n_features_in_ : int
-        Number of features seen by `fit`.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Their names, if X has names.
+    {features}
 
     See Also
     --------
@@ -217,6 +202,7 @@ class StackedEnsembleClassifier(EnsembleClassifierMixin, _StackedEnsemble, BaseE
 
 
 @speaks_for_itself
+@documented(members=MEMBERS, features=FEATURES)
 class StackedEnsembleRegressor(EnsembleRegressorMixin, _StackedEnsemble, BaseEstimator):
     """Average of regressors that differ in their seeds only, trained as one stack.
 
@@ -229,32 +215,14 @@ class StackedEnsembleRegressor(EnsembleRegressorMixin, _StackedEnsemble, BaseEst
     estimator : estimator object
         A :class:`~skperceptron.MLPRegressor`, or a pipeline that ends in one.
 
-    n_members : int, default=10
-        Number of networks.
-
-    n_jobs : int, default=None
-        Number of workers. Each trains a stack of its own.
-
-    random_state : int, RandomState instance or None, default=None
-        Seed of the members' seeds; the estimator's own `random_state` is not used.
-
-    verbose : bool or int, default=0
-        1 prints the progress of the current stack each second, 2 also each member that ended.
-
-    callbacks : list of callbacks, default=None
-        Called for each member and its epochs, such as scikit-learn's ``ProgressBar``. Callbacks
-        that end or save a single fit must be set on the network.
+    {members}
 
     Attributes
     ----------
     estimators_ : list of estimators
         The fitted members. If they are pipelines, they share their transformers.
 
-    n_features_in_ : int
-        Number of features seen by `fit`.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Their names, if X has names.
+    {features}
 
     See Also
     --------

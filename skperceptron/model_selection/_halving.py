@@ -12,115 +12,15 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingGridSearchCV, HalvingRandomSearchCV
 
 from .._sklearn.compat import Interval, num_samples
+from ..estimators.docs import documented
 from ..options import speaks_for_itself
+from ._docs import FOUND_BY_HALVING, HALVING, NETWORK
 from ._search import StackedSearch
 
 __all__ = ["StackedHalvingGridSearchCV", "StackedHalvingRandomSearchCV"]
 
 #: Rules for values that scikit-learn accepts, but that fail later with an unclear message.
 BOUNDED = {"factor": [Interval(Real, 1, None, closed="neither")]}
-
-_SHARED = """
-    factor : int or float, default=3
-        From one round to the next, the number of candidates is divided by `factor`, and the
-        resources of each are multiplied by it.
-
-    resource : 'n_samples' or str, default='n_samples'
-        The resource that grows from round to round: the number of rows, or a parameter of the
-        estimator that is a positive integer, such as ``max_iter``.
-
-    max_resources : int, default='auto'
-        The most of the resource that any candidate gets; 'auto' is the number of rows.
-
-    min_resources : {{'exhaust', 'smallest'}} or int, default='{min_resources}'
-        The resource that each candidate gets in the first round.
-
-    aggressive_elimination : bool, default=False
-        Whether the first round is repeated, with `min_resources`, as often as it takes to have at
-        most `factor` candidates after the last round.
-
-    cv : int, cross-validation generator or iterable, default=5
-        The splits; the same in every round.
-
-    scoring : str or callable, default=None
-        A single metric; None is the estimator's own ``score``.
-
-    refit : bool or callable, default=True
-        Whether the best candidate of the last round is fitted to all data.
-
-    error_score : 'raise' or numeric, default=np.nan
-        The score of a fit that fails; the other members of its stack are still trained.
-
-    return_train_score : bool, default=True
-        Whether scores on the training data are added.
-
-    random_state : int, RandomState instance or None, default=None
-        Seed of the rows of each round, and of the candidates where these are drawn.
-
-    n_jobs : int, default=None
-        Number of workers, each of which trains stacks of its own.
-
-    verbose : int, default=0
-        How much to print.
-
-    Attributes
-    ----------
-    n_resources_ : list of int
-        The resources of each round.
-
-    n_candidates_ : list of int
-        The candidates of each round.
-
-    n_remaining_candidates_ : int
-        Number of candidates that are left after the last round.
-
-    max_resources_, min_resources_ : int
-        The largest and smallest resources of a candidate.
-
-    n_iterations_, n_possible_iterations_, n_required_iterations_ : int
-        Numbers of rounds.
-
-    cv_results_ : dict of numpy (masked) ndarrays
-        Scores and times of all candidates and rounds.
-
-    best_estimator_ : estimator
-        The best candidate, fitted to all data.
-
-    best_score_ : float
-        Its mean score.
-
-    best_params_ : dict
-        Its parameters.
-
-    best_index_ : int
-        Its index in ``cv_results_``.
-
-    scorer_ : function
-        The function that scores a candidate.
-
-    n_splits_ : int
-        Number of splits.
-
-    refit_time_ : float
-        Seconds of the final fit.
-
-    multimetric_ : bool
-        False.
-
-    classes_ : ndarray of shape (n_classes,)
-        Class labels, if a classifier was refitted.
-
-    n_features_in_ : int
-        Number of features of the refitted estimator.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Their names, if X has names.
-
-    References
-    ----------
-    Jamieson & Talwalkar (2016), Non-stochastic best arm identification and hyperparameter
-    optimization. AISTATS.
-"""
 
 
 class _StackedHalving(StackedSearch):
@@ -132,32 +32,6 @@ class _StackedHalving(StackedSearch):
 
     # If the user interrupts the search in one round, there must be no further round.
     _keeps_finished = False
-
-    def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
-        """Run fit with all sets of parameters.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Training data.
-
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            Targets.
-
-        **params : dict of str -> object
-            Passed to the estimator's ``fit``, the scorer and the splitter, as in scikit-learn.
-
-        Returns
-        -------
-        self : object
-            Fitted search.
-
-        Raises
-        ------
-        ValueError
-            If `min_resources` rows are so few that a part of a split would have none.
-        """
-        return super().fit(X, y, **params)
 
     def _check_input_parameters(self, X: Any, y: Any, split_params: dict[str, Any]) -> None:
         super()._check_input_parameters(X, y, split_params)  # type: ignore[misc]
@@ -179,20 +53,8 @@ def _least_rows(n_rows: int, n_part: int) -> int:
     return next(n for n in count(first) if int(n / n_rows * n_part))
 
 
-def _documented(min_resources: str) -> Any:
-    """Return a decorator that puts the shared documentation where ``{shared}`` stands."""
-
-    def put(cls: type) -> type:
-        cls.__doc__ = (cls.__doc__ or "").replace(
-            "\n    {shared}\n", _SHARED.format(min_resources=min_resources)
-        )
-        return cls
-
-    return put
-
-
 @speaks_for_itself
-@_documented("exhaust")
+@documented(network=NETWORK, halving=HALVING, found=FOUND_BY_HALVING, default="exhaust")
 class StackedHalvingGridSearchCV(_StackedHalving, HalvingGridSearchCV):
     """Search by successive halving whose networks are trained together, as stacks.
 
@@ -203,18 +65,26 @@ class StackedHalvingGridSearchCV(_StackedHalving, HalvingGridSearchCV):
 
     Parameters
     ----------
-    estimator : estimator object
-        One of the multi-layer perceptrons, or a :class:`~sklearn.pipeline.Pipeline` that ends in
-        one. Any other estimator works too, but gains nothing.
+    {network}
 
     param_grid : dict or list of dicts
         Lists of values by parameter name.
 
-    {shared}
+    {halving}
+
+    Attributes
+    ----------
+    {found}
+
     See Also
     --------
     StackedHalvingRandomSearchCV : Draws candidates.
     StackedGridSearchCV : Gives all candidates all resources.
+
+    References
+    ----------
+    Jamieson & Talwalkar (2016), Non-stochastic best arm identification and hyperparameter
+    optimization. AISTATS.
 
     Examples
     --------
@@ -233,7 +103,7 @@ class StackedHalvingGridSearchCV(_StackedHalving, HalvingGridSearchCV):
 
 
 @speaks_for_itself
-@_documented("smallest")
+@documented(network=NETWORK, halving=HALVING, found=FOUND_BY_HALVING, default="smallest")
 class StackedHalvingRandomSearchCV(_StackedHalving, HalvingRandomSearchCV):
     """Random search by successive halving whose networks are trained together, as stacks.
 
@@ -244,9 +114,7 @@ class StackedHalvingRandomSearchCV(_StackedHalving, HalvingRandomSearchCV):
 
     Parameters
     ----------
-    estimator : estimator object
-        One of the multi-layer perceptrons, or a :class:`~sklearn.pipeline.Pipeline` that ends in
-        one. Any other estimator works too, but gains nothing.
+    {network}
 
     param_distributions : dict or list of dicts
         Distributions with an ``rvs`` method, or lists of values, by parameter name.
@@ -255,11 +123,21 @@ class StackedHalvingRandomSearchCV(_StackedHalving, HalvingRandomSearchCV):
         Number of candidates to draw; 'exhaust' draws enough for the last round to use all
         resources.
 
-    {shared}
+    {halving}
+
+    Attributes
+    ----------
+    {found}
+
     See Also
     --------
     StackedHalvingGridSearchCV : Tries all combinations.
     StackedRandomizedSearchCV : Gives all candidates all resources.
+
+    References
+    ----------
+    Jamieson & Talwalkar (2016), Non-stochastic best arm identification and hyperparameter
+    optimization. AISTATS.
 
     Examples
     --------

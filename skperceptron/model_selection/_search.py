@@ -13,8 +13,10 @@ from .._sklearn.compat import fit_context, holding
 from .._sklearn.pipelines import last_step
 from .._sklearn.versions import RemembersVersion
 from ..callbacks.listening import refuse_misplaced
+from ..estimators.docs import documented
 from ..estimators.notebook import NotebookMixin
 from ..options import speaks_for_itself
+from ._docs import FOUND, NETWORK, SEARCH
 from ._ensemble_base import BaseEnsemble
 from ._options import check_search
 from ._parallel import SearchRecord, StackedParallel
@@ -42,7 +44,30 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
     _keeps_finished = True
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
-        """Run scikit-learn's ``fit``."""
+        """Run fit with all sets of parameters.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Training data.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Targets.
+
+        **params : dict of str -> object
+            Passed to the estimator's ``fit``, the scorer and the splitter, as in scikit-learn.
+
+        Returns
+        -------
+        self : object
+            Fitted search.
+
+        Raises
+        ------
+        ValueError
+            If all fits fail, or one does and ``error_score="raise"``; with halving, if
+            `min_resources` rows are so few that a part of a split would have none.
+        """
         with ExitStack() as preparing:
             # Its own ``Parallel`` runs nothing.
             preparing.enter_context(without_preparing(self.n_jobs))
@@ -199,6 +224,7 @@ class _StackedSearchMixin(StackedSearch):
 
 
 @speaks_for_itself
+@documented(network=NETWORK, search=SEARCH, found=FOUND)
 class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
     """Exhaustive search whose networks are trained together, as stacks.
 
@@ -212,83 +238,16 @@ class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
 
     Parameters
     ----------
-    estimator : estimator object
-        One of the multi-layer perceptrons, or a :class:`~sklearn.pipeline.Pipeline` that ends in
-        one. Any other estimator works too, but gains nothing.
+    {network}
 
     param_grid : dict or list of dictionaries
         Lists of values to try, by parameter name.
 
-    scoring : str, callable, list, tuple or dict, default=None
-        One or several metrics; None is the estimator's own ``score``.
-
-    n_jobs : int, default=None
-        Number of workers. Each trains stacks of its own.
-
-    refit : bool, str, or callable, default=True
-        Whether and by which metric the best candidate is fitted to all data; a callable chooses
-        the best index from ``cv_results_``. "ensemble" refits nothing: the search keeps the
-        networks of all splits, and the best combination of the five best candidates becomes
-        ``best_estimator_``. Here, "best" means the least log loss, or squared error, of held-out
-        rows, whatever `scoring` is.
-
-    cv : int, cross-validation generator or iterable, default=None
-        The splits; None means five folds.
-
-    verbose : int, default=0
-        1 prints the progress of the current stack each second, 2 also a line for each network that
-        has ended, and what scikit-learn prints.
-
-    pre_dispatch : int or str, default='2*n_jobs'
-        How many stacks are handed to workers in advance.
-
-    error_score : 'raise' or numeric, default=np.nan
-        The score of a fit that fails. It fails alone: the other members of its stack go on.
-
-    return_train_score : bool, default=False
-        Whether scores on the training data are added.
+    {search}
 
     Attributes
     ----------
-    cv_results_ : dict of numpy (masked) ndarrays
-        Scores and times of all candidates. ``fit_time`` is a network's share of its stack.
-
-    best_estimator_ : estimator
-        The best candidate, fitted to all data; with ``refit="ensemble"`` a
-        :class:`StackedCrossEnsembleClassifier` or :class:`StackedCrossEnsembleRegressor` of
-        networks that the search has fitted, with `weights_`, `oof_predictions_` and
-        `oof_score_`.
-
-    best_score_ : float
-        Mean score of the best candidate. With ``refit="ensemble"`` and several metrics, it is
-        the best by the first of them.
-
-    best_params_ : dict
-        Its parameters.
-
-    best_index_ : int
-        Its place in ``cv_results_``.
-
-    scorer_ : function or dict
-        The scorer, or one for each metric.
-
-    n_splits_ : int
-        Number of splits.
-
-    refit_time_ : float
-        Seconds of the final fit, or of combining candidates.
-
-    multimetric_ : bool
-        Whether there are several metrics.
-
-    classes_ : ndarray of shape (n_classes,)
-        Class labels, if a classifier was refitted.
-
-    n_features_in_ : int
-        Number of features of the refitted estimator.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Their names, if X has names.
+    {found}
 
     See Also
     --------
@@ -319,6 +278,7 @@ class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
 
 
 @speaks_for_itself
+@documented(network=NETWORK, search=SEARCH, found=FOUND)
 class StackedRandomizedSearchCV(_StackedSearchMixin, RandomizedSearchCV):
     """Randomised search whose networks are trained together, as stacks.
 
@@ -328,9 +288,7 @@ class StackedRandomizedSearchCV(_StackedSearchMixin, RandomizedSearchCV):
 
     Parameters
     ----------
-    estimator : estimator object
-        One of the multi-layer perceptrons, or a :class:`~sklearn.pipeline.Pipeline` that ends in
-        one. Any other estimator works too, but gains nothing.
+    {network}
 
     param_distributions : dict or list of dicts
         Distributions with an ``rvs`` method, or lists of values, by parameter name.
@@ -338,79 +296,14 @@ class StackedRandomizedSearchCV(_StackedSearchMixin, RandomizedSearchCV):
     n_iter : int, default=10
         Number of candidates.
 
-    scoring : str, callable, list, tuple or dict, default=None
-        One or several metrics; None is the estimator's own ``score``.
-
-    n_jobs : int, default=None
-        Number of workers. Each trains stacks of its own.
-
-    refit : bool, str, or callable, default=True
-        Whether and by which metric the best candidate is fitted to all data; a callable chooses
-        the best index from ``cv_results_``. "ensemble" refits nothing: the search keeps the
-        networks of all splits, and the best combination of the five best candidates becomes
-        ``best_estimator_``. Here, "best" means the least log loss, or squared error, of held-out
-        rows, whatever `scoring` is.
-
-    cv : int, cross-validation generator or iterable, default=None
-        The splits; None means five folds.
-
-    verbose : int, default=0
-        1 prints the progress of the current stack each second, 2 also a line for each network that
-        has ended, and what scikit-learn prints.
-
-    pre_dispatch : int or str, default='2*n_jobs'
-        How many stacks are handed to workers in advance.
-
     random_state : int, RandomState instance or None, default=None
         Seed of the candidates.
 
-    error_score : 'raise' or numeric, default=np.nan
-        The score of a fit that fails. It fails alone: the other members of its stack go on.
-
-    return_train_score : bool, default=False
-        Whether scores on the training data are added.
+    {search}
 
     Attributes
     ----------
-    cv_results_ : dict of numpy (masked) ndarrays
-        Scores and times of all candidates. ``fit_time`` is a network's share of its stack.
-
-    best_estimator_ : estimator
-        The best candidate, fitted to all data; with ``refit="ensemble"`` a
-        :class:`StackedCrossEnsembleClassifier` or :class:`StackedCrossEnsembleRegressor` of
-        networks that the search has fitted, with `weights_`, `oof_predictions_` and
-        `oof_score_`.
-
-    best_score_ : float
-        Mean score of the best candidate. With ``refit="ensemble"`` and several metrics, it is
-        the best by the first of them.
-
-    best_params_ : dict
-        Its parameters.
-
-    best_index_ : int
-        Its place in ``cv_results_``.
-
-    scorer_ : function or dict
-        The scorer, or one for each metric.
-
-    n_splits_ : int
-        Number of splits.
-
-    refit_time_ : float
-        Seconds of the final fit, or of combining candidates.
-
-    multimetric_ : bool
-        Whether there are several metrics.
-
-    classes_ : ndarray of shape (n_classes,)
-        Class labels, if a classifier was refitted.
-
-    n_features_in_ : int
-        Number of features of the refitted estimator.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Their names, if X has names.
+    {found}
 
     See Also
     --------

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from inspect import cleandoc
-from typing import TypeVar
-
-_Class = TypeVar("_Class", bound=type)
-
-_PARAMETERS = """
-preset : {{"default", "fast", "accurate", "realmlp-td-s", "realmlp-td", "tabm"}}, default="default"
+PARAMETERS = """
+preset : {"default", "fast", "accurate", "realmlp-td-s", "realmlp-td", "tabm"}, default="default"
     Sets folds, arms, layers, epochs and batches where their parameters are None. "default" trains
     three arms: one that is weakly and one that is more strongly regularised, and one like
     scikit-learn's own networks. Regression uses six folds, classification four, which are drawn
@@ -35,7 +30,7 @@ n_folds : int, cross-validation splitter or iterable, default=None
 arms : int or list of dict, default=None
     Number of the preset's arms to train, from the first one on; or arms of your own, each a dict
     of parameters of :class:`~skperceptron.{network}`, such as
-    ``[{{}}, {{"activation": "relu", "dropout": 0.3}}]``. Parameters that a dict leaves out are
+    ``[{}, {"activation": "relu", "dropout": 0.3}]``. Parameters that a dict leaves out are
     those of the preset's first arm.
 
 hidden_layer_sizes : int or array-like of int, default=None
@@ -72,7 +67,7 @@ callbacks : list of callbacks, default=None
     ``ProgressBar``.
 """
 
-_ATTRIBUTES = """
+ATTRIBUTES = """
 weights_ : ndarray of shape (n_arms,)
     Weight of each arm: non-negative, with the sum 1.
 
@@ -106,20 +101,3 @@ n_features_in_ : int
 feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Their names, if X has names.
 """
-
-
-def shares_documentation(cls: _Class, **words: str) -> _Class:
-    """Fill the placeholders of a class's docstring.
-
-    Parameters
-    ----------
-    cls : type
-    **words : str
-        Replacements for the placeholders in the shared texts.
-    """
-    # Python 3.13 has already removed the indentation.
-    documentation = cleandoc(cls.__doc__ or "")
-    for placeholder, text in {"{parameters}": _PARAMETERS, "{attributes}": _ATTRIBUTES}.items():
-        documentation = documentation.replace(placeholder, text.format(**words).strip())
-    cls.__doc__ = documentation
-    return cls

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,20 +10,22 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..engine.arrays import Floats, Integers
 from ..estimators import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from ..estimators.docs import documented
 from ..losses import BinaryLogLoss, CategoricalLogLoss
 from ..model_selection import StackedCrossEnsembleClassifier, StackedCrossEnsembleRegressor
 from ..model_selection._outputs import described_labels, described_numbers
 from ..options import speaks_for_itself
 from ._base import BaseTabularMLP
-from ._docs import shares_documentation
+from ._docs import ATTRIBUTES, PARAMETERS
 from ._presets import Preset
 
 __all__ = ["TabularMLPClassifier", "TabularMLPRegressor"]
 
 
 @speaks_for_itself
-@partial(
-    shares_documentation,
+@documented(
+    parameters=PARAMETERS,
+    attributes=ATTRIBUTES,
     network="MLPSoftmaxClassifier",
     columns="n_classes",
     predictions="Probabilities",
@@ -166,8 +167,9 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
 
 
 @speaks_for_itself
-@partial(
-    shares_documentation,
+@documented(
+    parameters=PARAMETERS,
+    attributes=ATTRIBUTES,
     network="MLPRegressor",
     columns="n_outputs",
     predictions="Predictions",
