@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = [
     "AtUsersLine",
+    "at_line",
     "first_in_call",
     "forget_in_call",
     "has_happened",
     "interrupted",
+    "users_line",
     "warn",
     "warn_of_interruption",
 ]
@@ -31,25 +33,44 @@ _MARK = "__{}_by_skperceptron__"
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the innermost line outside this package and the packages between it and the user.
 
-    If there is none, as in a worker process, the warning points to the outermost line.
-
     Parameters
     ----------
     message : str
     category : type, default=UserWarning
     """
+    line = users_line()
+    # A worker process may lack the module.
+    module = sys.modules.get(line.module, sys.modules[__name__])
+    registry = vars(module).setdefault("__warningregistry__", {})
+    warnings.warn_explicit(message, category, *line, registry=registry)
+
+
+class Line(NamedTuple):
+    """A line of a program."""
+
+    file: str
+    number: int
+    module: str
+
+
+def users_line() -> Line:
+    """Return the innermost line outside this package and the packages between it and the user.
+
+    In a task of a worker, this is the line that `at_line` was given, unless code of the user is
+    part of the task. If there is no such line, it is the outermost one.
+    """
     # A list of frames would hold this frame, too: a cycle that keeps the arrays of a fit alive.
-    for line in _frames():
-        if _package_of(line) not in _BETWEEN:
+    for frame in _frames():
+        if frame.f_code is at_line.__code__:
+            return frame.f_locals["line"]
+        if _package_of(frame) not in _BETWEEN:
             break
-    warnings.warn_explicit(
-        message,
-        category,
-        line.f_code.co_filename,
-        line.f_lineno,
-        module=line.f_globals.get("__name__"),
-        registry=line.f_globals.setdefault("__warningregistry__", {}),
-    )
+    return Line(frame.f_code.co_filename, frame.f_lineno, _name_of(frame))
+
+
+def at_line(line: Line, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Run a task in a worker as if it were called from a line of the user's program."""
+    return function(*arguments)
 
 
 class AtUsersLine:
@@ -126,7 +147,11 @@ def _frames() -> Iterator[FrameType]:
 
 
 def _package_of(frame: FrameType) -> str:
-    return _first_part(str(frame.f_globals.get("__name__", "")))
+    return _first_part(_name_of(frame))
+
+
+def _name_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
 
 
 @lru_cache(maxsize=256)

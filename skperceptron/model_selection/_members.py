@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from joblib import cpu_count
-from sklearn.utils.parallel import delayed
 
 from .._sklearn.compat import check_method_params, safe_split
 from .._sklearn.pipelines import last_step, path_of
@@ -202,7 +201,7 @@ def fit_members(
         Number of workers.
     method : str, default=None
         The method that predicts the held-out rows of each member, such as "predict_proba".
-    told : Told, default=None
+    told : Reporting, default=None
         None reports nothing.
 
     Returns
@@ -229,8 +228,7 @@ def fit_members(
         # Pieces can share results only if they run one after another in one process.
         common = Common() if workers.begins_here() else None
         tasks = (
-            _delayed(
-                sending,
+            sending.task(
                 _fit_together,
                 mine := [jobs[i] for i in piece],
                 {job.part: parts[job.part] for job in mine},
@@ -249,12 +247,6 @@ def fit_members(
     for piece, (found, _) in zip(pieces, outcomes, strict=True):
         members.update(zip(piece, found, strict=True))
     return [members[i] for i in range(len(jobs))]
-
-
-def _delayed(sending: Sender, function: Any, *arguments: Any) -> Any:
-    """Return a task for joblib; a cluster gets its large arrays separately."""
-    function, *others = sending.task(function, *arguments)
-    return delayed(function)(*others)
 
 
 def _blas_shared_by(n_threads: int) -> AbstractContextManager[Any]:
@@ -289,16 +281,16 @@ def _transformed(
     transformers and workers only select the rows of a part.
     """
     leaders = {job.source: job for job in reversed(jobs) if job.needs_transformed}
-    tasks = [(job.estimator, parts[job.part]) for job in leaders.values()]
-    if all(last_step(estimator) is estimator for estimator, _ in tasks):
+    tasks = [(_prepared, job.estimator, parts[job.part]) for job in leaders.values()]
+    if all(last_step(estimator) is estimator for _, estimator, _ in tasks):
         # There are no transformers: this is too little work for a worker.
         if sending.keeps_results:
             return {}
-        found = [_prepared(*task) for task in tasks]
+        found = [_prepared(*task) for _, *task in tasks]
     elif sending.keeps_results:
-        found = [sending.start(_prepared, *task) for task in tasks]
+        found = [sending.start(*task) for task in tasks]
     else:
-        found = list(workers.spread((delayed(_prepared)(*task) for task in tasks), len(tasks)))
+        found = list(workers.spread(tasks, len(tasks)))
     return dict(zip(leaders, found, strict=True))
 
 

@@ -15,12 +15,10 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import starmap
 from typing import Any, Protocol
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils.parallel import delayed
 
 from .._sklearn.compat import check_method_params, safe_split, seeing
 from .._sklearn.tasks import NetworkTask, task_of_call, want_fitted_estimators
@@ -200,7 +198,7 @@ class StackedParallel:
         ]
         outcomes = self._outcomes(
             (
-                delayed(_numbered)(n, *packed(_fit_and_score, *taken(piece), conditions[n]))
+                (_numbered, n, *packed(_fit_and_score, *taken(piece), conditions[n]))
                 for n, piece in enumerate(pieces)
             ),
             len(pieces),
@@ -260,15 +258,14 @@ class StackedParallel:
             started = leaders.items() if has_transformers else ()
             return {s: sender.start(_of_split, call, users[s]) for s, call in started}
         tasks = [
-            (n, _transformed, users[source], call.estimator, *call.training_data())
+            (_numbered, n, _transformed, users[source], call.estimator, *call.training_data())
             for n, (source, call) in enumerate(leaders.items())
         ]
         if has_transformers:
-            delayed_tasks = starmap(delayed(_numbered), tasks)
-            found = dict(self._workers.spread(delayed_tasks, len(tasks)))
+            found = dict(self._workers.spread(tasks, len(tasks)))
         else:
             # Selecting rows is too little work for a worker.
-            found = dict(starmap(_numbered, tasks))
+            found = dict(_numbered(*task) for _, *task in tasks)
         return {source: found[n] for n, source in enumerate(leaders)}
 
 

@@ -6,6 +6,7 @@ A new worker process has to import the package first: a search of 0.3 s waited 3
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from itertools import pairwise
@@ -16,9 +17,10 @@ from typing import Any
 import joblib
 from joblib import effective_n_jobs
 from joblib.parallel import BACKENDS, get_active_backend
-from sklearn.utils.parallel import Parallel
+from sklearn.utils.parallel import Parallel, delayed
 
 from ..estimators.choices import hidden_sizes
+from ..usercall import at_line, users_line
 
 __all__ = ["Workers", "least_seconds", "n_hidden_units", "without_preparing"]
 
@@ -112,7 +114,8 @@ class Workers:
 
         Parameters
         ----------
-        tasks : iterable of joblib's tasks
+        tasks : iterable of tuple
+            A function and its arguments.
         n_tasks : int
             The number of tasks.
         expected : float, default=0.0
@@ -125,7 +128,8 @@ class Workers:
         object
             What a task returns.
         """
-        waiting = iter(tasks)
+        line = users_line()
+        waiting = (delayed(at_line)(line, *task) for task in tasks)
         self.n_here = n_tasks if self.count == 1 else 0
         if self.have_to_start():
             saved = 1 - 1 / self.count
@@ -142,7 +146,10 @@ class Workers:
         if self._is_open and not self._is_kept:
             self._context.enter_context(self._parallel)
             self._is_kept = True
-        yield from self._parallel(waiting)
+        # The filters of warnings are those of the whole process: threads that begin and end in
+        # another order would leave behind what one of them has changed for a while.
+        with warnings.catch_warnings():
+            yield from self._parallel(waiting)
 
 
 def without_preparing(n_jobs: int | None) -> AbstractContextManager[Any]:

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import warnings
+from threading import Event
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,12 +14,12 @@ from joblib.parallel import get_active_backend
 from numpy.testing import assert_array_equal
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils.parallel import delayed
 
 from skperceptron import MLPBinaryClassifier
 from skperceptron.model_selection import StackedEnsembleClassifier, StackedGridSearchCV
 from skperceptron.model_selection import _spreading as spreading
 from skperceptron.model_selection._spreading import Workers, least_seconds, n_hidden_units
+from skperceptron.usercall import users_line
 from tests.interrupting import interrupt_at
 
 X = np.random.RandomState(0).normal(size=(40, 3))
@@ -41,7 +43,7 @@ def spread(n_tasks=4, expected=0.0, **options):
     """Spread tasks over two workers; return for each task whether it ran in this process."""
     workers = Workers(2)
     with workers:
-        tasks = (delayed(os.getpid)() for _ in range(n_tasks))
+        tasks = ((os.getpid,) for _ in range(n_tasks))
         found = list(workers.spread(tasks, n_tasks, expected, **options))
     is_here = [process == os.getpid() for process in found]
     assert len(found) == n_tasks
@@ -83,8 +85,41 @@ def test_running_workers_are_used():
 @pytest.mark.usefixtures("none_running")
 def test_results_come_in_the_order_of_the_tasks():
     for expected in (0.0, 1e3):
-        tasks = (delayed(abs)(number) for number in range(9))
+        tasks = ((abs, number) for number in range(9))
         assert list(Workers(2).spread(tasks, 9, expected)) == list(range(9))
+
+
+@pytest.mark.parametrize("prefer", ["threads", "processes"])
+def test_warnings_of_tasks_point_at_the_line_that_started_them(prefer):
+    lines = list(Workers(2, prefer).spread([(users_line,)] * 2, 2, expected=1e3))
+    assert {line.file for line in lines} == {__file__}
+    assert {line.module for line in lines} == {__name__}
+
+
+def test_filters_of_warnings_that_threads_change_for_a_while_are_restored():
+    is_ignoring, has_begun, is_restored = Event(), Event(), Event()
+
+    def first():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            is_ignoring.set()
+            has_begun.wait(10)
+        is_restored.set()
+
+    def second():
+        has_begun.set()
+        is_restored.wait(10)
+
+    def tasks():
+        yield (abs, 0)
+        yield (first,)
+        # The second begins while the first ignores warnings, and ends after it.
+        is_ignoring.wait(10)
+        yield (second,)
+
+    before = warnings.filters
+    list(Workers(2, "threads").spread(tasks(), 3))
+    assert warnings.filters is before
 
 
 @pytest.mark.usefixtures("none_running")
