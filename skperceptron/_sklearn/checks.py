@@ -82,6 +82,11 @@ class Extras:
     intercepts_init: Any = None
     groups: Any = None
 
+    @property
+    def gives_start(self) -> bool:
+        """Whether there are initial weights or biases of the user's own."""
+        return self.coefs_init is not None or self.intercepts_init is not None
+
 
 class _Zeros(ISeedSequence):
     """A seed sequence without entropy, for a generator that is seeded right afterwards."""

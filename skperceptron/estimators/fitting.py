@@ -21,6 +21,7 @@ from ..stopping import EarlyStopping
 from ..training import Member, Recipe, TrainingSet
 from ..training.checkpoint import restore
 from ..training.groups import factors_of
+from ..training.member import Progress
 from ..usercall import first_in_call, warn
 from .advice import Described, about_validation_scale
 from .choices import Choices
@@ -219,43 +220,24 @@ def make_ready(
     """
     target, data = checked.target, checked.data
     refuse_sparse_embedding(estimator, data.X)
-    n_rows = data.n_rows if checked.fold is None else len(checked.fold.train)
-    choices = cached(("choices", n_rows), lambda: _choose(estimator, mode, n_rows))
-    if choices.wiring.n_networks is not None or estimator._categories is not None:
+    choices = _choices_for(estimator, checked, mode, cached)
+    if choices.wiring.n_networks is not None or choices.wiring.categories is not None:
         # The network then depends on the data, too, not on the parameters alone.
         cached = uncached
-    if choices.wiring.n_networks is not None:
-        choices = replace(choices, wiring=replace(choices.wiring, link=target.link_name))
-    if estimator._categories is not None:
-        wiring = replace(choices.wiring, categories=estimator._categories)
-        choices = replace(choices, wiring=wiring)
     _check_penalty(choices.alpha, checked.weight)
     _check_room(choices, target, data.n_rows)
-    n_outputs = data.targets.n_outputs * target.loss.outputs_per_target
-    start: Start | None = None
-    if mode.continuing:
-        network = _network_to_go_on_with(estimator, choices, n_outputs, extras)
-        start = _start_from_earlier(estimator, target, network, mode)
-    else:
-        shape = data.X.shape[1], n_outputs
-        network = cached(
-            ("network", *shape), lambda: estimator._build_network(choices.wiring, *shape)
-        )
-    given = {"X": data.X, "y": checked.y, "sample_weight": checked.sample_weight, **vars(extras)}
-    seen = None if checked.fold is None else checked.fold.train
-    if not data.is_at_hand:
-        seen = np.arange(data.X.shape[0])
-    drawing = partial(initial_parameters, network, choices, target, extras, data=data, seen=seen)
-    parameters: Floats | None = None
-    is_cached = cached is not uncached and not mode.continuing
-    if is_cached and _starts_alike(estimator, choices, extras):
-        parameters, rng = _common_start(drawing, network, estimator, choices, cached)
+    network = _network_for(estimator, checked, choices, mode, extras, cached)
+    start = _start_from_earlier(estimator, target, network, mode) if mode.continuing else None
+    draw = partial(initial_parameters, network, choices, checked, extras)
+    if start is None and cached is not uncached and _starts_alike(estimator, choices, extras):
+        parameters, rng = _common_start(draw, network, estimator, choices, cached)
+        start = Start(parameters, Progress(), estimator._later)
     else:
         rng = generator_of(estimator.random_state)
+    given = {"X": data.X, "y": checked.y, "sample_weight": checked.sample_weight, **vars(extras)}
     saved = listener.resume(rng, lambda: facts_of(estimator, given, choices, network, rng, start))
-    if parameters is None:
-        parameters = drawing(rng) if start is None else start.parameters
-    later = estimator._later if start is None else start.later
+    if start is None:
+        start = Start(draw(rng), Progress(), estimator._later)
     if mode.continuing and not mode.incremental:
         forget_history(estimator)
     if mode.incremental:
@@ -264,25 +246,34 @@ def make_ready(
     estimator._show(model)
     rows, held_out = _hold_out(estimator, choices, checked, extras, rng)
     noise = _noise(choices, rng)
-    if start is not None and noise is not None:
-        noise, rng = later.sources(noise, rng, estimator.random_state, estimator.t_)
+    if mode.continuing and noise is not None:
+        noise, rng = start.later.sources(noise, rng, estimator.random_state, estimator.t_)
     validate = None if held_out is None else _validation(estimator, model, held_out)
-    n_samples = len(rows)
-    weight = checked.weight
+    n_samples, weight = len(rows), checked.weight
     if data.is_at_hand and not mode.incremental:
         # Comparing rows takes longer than a single epoch.
         rows, weight = _rows_of_batches(choices, data, rows, weight)
     recipe = _recipe(model, n_samples, weight, validate)
-    member = Member(recipe, parameters, rows, rng, noise)
-    if start is not None:
-        member.progress = start.progress
+    member = Member(recipe, start.parameters, rows, rng, noise, progress=start.progress)
     if mode.incremental:
-        later.hand_steps_to(member)
+        start.later.hand_steps_to(member)
         if recipe.averaging is not None:
-            member.average = later.average
+            member.average = start.later.average
     if saved is not None:
         restore(member, saved)
     return Run(estimator, model, member, data)
+
+
+def _choices_for(estimator: Any, checked: CheckedData, mode: FitMode, cached: Cache) -> Choices:
+    """Resolve the parameters, and those parts of the wiring that depend on the data."""
+    n_rows = checked.data.n_rows if checked.fold is None else len(checked.fold.train)
+    choices = cached(("choices", n_rows), lambda: _choose(estimator, mode, n_rows))
+    found: dict[str, Any] = {}
+    if choices.wiring.n_networks is not None:
+        found["link"] = checked.target.link_name
+    if estimator._categories is not None:
+        found["categories"] = estimator._categories
+    return replace(choices, wiring=replace(choices.wiring, **found)) if found else choices
 
 
 def _choose(estimator: Any, mode: FitMode, n_rows: int) -> Choices:
@@ -299,13 +290,12 @@ def _choose(estimator: Any, mode: FitMode, n_rows: int) -> Choices:
 
 def _starts_alike(estimator: Any, choices: Choices, extras: Extras) -> bool:
     """Tell whether all fits with the same parameters have the same initial parameters."""
-    is_told = extras.coefs_init is not None or extras.intercepts_init is not None
-    looks_at_data = is_told or choices.initializer.n_rows > 0
-    return isinstance(estimator.random_state, int) and not looks_at_data
+    is_from_data = extras.gives_start or choices.initializer.n_rows > 0
+    return isinstance(estimator.random_state, int) and not is_from_data
 
 
 def _common_start(
-    drawing: Callable[[np.random.RandomState], Floats],
+    draw: Callable[[np.random.RandomState], Floats],
     network: Network,
     estimator: Any,
     choices: Choices,
@@ -317,11 +307,11 @@ def _common_start(
     long as several steps of a small network.
     """
 
-    def draw() -> tuple[Floats, np.random.RandomState]:
+    def begin() -> tuple[Floats, np.random.RandomState]:
         rng = generator_of(estimator.random_state)
-        return drawing(rng), rng
+        return draw(rng), rng
 
-    parameters, rng = cached(("start", network.n_inputs, network.n_outputs), draw)
+    parameters, rng = cached(("start", network.n_inputs, network.n_outputs), begin)
     draws_more = choices.stopping is not None or choices.wiring.is_noisy
     return parameters.copy(), same_generator(rng) if draws_more else rng
 
@@ -348,11 +338,26 @@ def _check_room(choices: Choices, target: Target, n_rows: int) -> None:
         raise TooLargeError(reason)
 
 
+def _network_for(
+    estimator: Any,
+    checked: CheckedData,
+    choices: Choices,
+    mode: FitMode,
+    extras: Extras,
+    cached: Cache,
+) -> Network:
+    n_outputs = checked.data.targets.n_outputs * checked.target.loss.outputs_per_target
+    if mode.continuing:
+        return _network_to_go_on_with(estimator, choices, n_outputs, extras)
+    shape = checked.data.X.shape[1], n_outputs
+    return cached(("network", *shape), lambda: estimator._build_network(choices.wiring, *shape))
+
+
 def _network_to_go_on_with(
     estimator: Any, choices: Choices, n_outputs: int, extras: Extras
 ) -> Network:
     """Wire the network again for the weights of the earlier fit; activations may change."""
-    if extras.coefs_init is not None or extras.intercepts_init is not None:
+    if extras.gives_start:
         raise ValueError(
             "coefs_init and intercepts_init cannot be used with warm_start=True, which goes"
             " on with the weights of the earlier fit."

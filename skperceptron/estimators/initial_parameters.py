@@ -19,17 +19,16 @@ from ..initializers import ARRAYS, Initializer, Layer
 from ..options import check_option
 from ..training import TrainingSet
 from .choices import Choices
+from .data import CheckedData
 from .fitted import Outputs
 
 
 def initial_parameters(
     network: Network,
     choices: Choices,
-    target: Outputs,
+    checked: CheckedData,
     extras: Extras,
     rng: np.random.RandomState,
-    data: TrainingSet,
-    seen: Integers | None = None,
 ) -> Floats:
     """Draw the initial parameters, and replace some by the user's own arrays.
 
@@ -37,26 +36,26 @@ def initial_parameters(
     ----------
     network : Network
     choices : Choices
-    target : Outputs
-        The network starts in its units.
+    checked : CheckedData
+        The network starts in units of its target, and the initialiser may look at some rows that
+        are trained on.
     extras : Extras
         May hold arrays to start from, which take the place of those that are drawn.
     rng : RandomState
-    data : TrainingSet
-        The initialiser may look at some of its rows.
-    seen : ndarray of int, default=None
-        The rows that are trained on; None means all.
 
     Returns
     -------
     ndarray of shape (P,)
     """
-    initializer = choices.initializer
+    initializer, data = choices.initializer, checked.data
+    seen = None if checked.fold is None else checked.fold.train
+    if not data.is_at_hand:
+        seen = np.arange(data.X.shape[0])
     vector = drawn_vector(network, initializer, choices.wiring.activations, rng, data, seen)
     coefs, intercepts = extras.coefs_init, extras.intercepts_init
     _start_where_told(
         network.by_attribute(network.views(vector)),
-        target,
+        checked.target,
         initializer.coefs_init if coefs is None else coefs,
         initializer.intercepts_init if intercepts is None else intercepts,
     )
