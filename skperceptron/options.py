@@ -234,7 +234,11 @@ class HasMethods(Rule):
     methods: tuple[str, ...]
 
     def allows(self, value: Any) -> bool:
-        return not isinstance(value, type) and all(hasattr(value, name) for name in self.methods)
+        return not isinstance(value, type) and self.has_them(value)
+
+    def has_them(self, value: Any) -> bool:
+        """Tell whether an object or a class has the methods."""
+        return all(hasattr(value, name) for name in self.methods)
 
     @property
     def text(self) -> str:
@@ -352,8 +356,11 @@ def _hint(value: Any, rules: Rules) -> str:
     if isinstance(value, list | tuple):
         lists = [rule for rule in rules if isinstance(rule, Listing)]
         return next(filter(None, (_hint(item, rule.of) for rule in lists for item in value)), "")
-    classes = [rule.of for rule in rules if isinstance(rule, Instance)]
-    if isinstance(value, type) and any(issubclass(value, of) for of in classes):
+    if isinstance(value, type) and any(
+        (isinstance(rule, Instance) and issubclass(value, rule.of))
+        or (isinstance(rule, HasMethods) and rule.has_them(value))
+        for rule in rules
+    ):
         return f" Pass an instance: {value.__name__}()."
     names = [name for rule in rules for name in getattr(rule, "options", ())]
     return did_you_mean(value, names)

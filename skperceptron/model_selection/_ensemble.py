@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, get_tags
 
 from .._sklearn.compat import fit_context
 from .._sklearn.pipelines import path_of
@@ -24,6 +24,7 @@ from ._ensemble_base import (
     mean_of,
 )
 from ._members import Job, Part, fit_members
+from ._outputs import ProbabilityOutput, refuse_other_kind, refuse_without
 
 __all__ = ["StackedEnsembleClassifier", "StackedEnsembleRegressor"]
 
@@ -85,8 +86,10 @@ class _StackedEnsemble(BaseEnsemble):
         Raises
         ------
         ValueError
-            If the data is invalid, or if the training of a member diverges.
+            If members cannot be averaged, the data is invalid, or the training of a member
+            diverges.
         """
+        self._refuse_what_is_not_averaged()
         params = self._params_of_members(params)
         rng = check_random_state(self.random_state)
         seeds = rng.randint(np.iinfo(np.int32).max, size=int(self.n_members))
@@ -98,6 +101,10 @@ class _StackedEnsemble(BaseEnsemble):
         self.estimators_ = [member.estimator for member in found]
         self._describe_features()
         return self
+
+    def _refuse_what_is_not_averaged(self) -> None:
+        """Raise ValueError if members would be of another kind than the ensemble."""
+        refuse_other_kind(type(self).__name__, self.estimator, get_tags(self).estimator_type)
 
     def _of_members(self, method: str, X: Any) -> Floats:
         """Return the results of a method of all members for X, (M, n_samples, ...)."""
@@ -195,6 +202,10 @@ class StackedEnsembleClassifier(EnsembleClassifierMixin, _StackedEnsemble, BaseE
             One estimate per member; with several labels per row, one column per label.
         """
         return self._of_members("predict_proba", X)
+
+    def _refuse_what_is_not_averaged(self) -> None:
+        super()._refuse_what_is_not_averaged()
+        refuse_without(type(self).__name__, self.estimator, ProbabilityOutput.method)
 
     def _labels_were(self) -> tuple[bool, bool]:
         target = self._target_of_members()

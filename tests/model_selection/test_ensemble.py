@@ -97,6 +97,20 @@ def test_other_estimators_may_be_members():
     assert ensemble.fit(X, Y).score(X, Y) > 0.8
 
 
+@pytest.mark.parametrize(
+    ("ensemble", "member", "message"),
+    [
+        (StackedEnsembleClassifier, MLPRegressor(), "classifiers, but MLPRegressor is a regress"),
+        (StackedEnsembleClassifier, SGDClassifier(), "SGDClassifier has no such method"),
+        (StackedEnsembleRegressor, MLPSoftmaxClassifier(), "must be regressors, but MLPSoftmax"),
+        (StackedEnsembleRegressor, MLPRegressor, r"Pass an instance: MLPRegressor\(\)"),
+    ],
+)
+def test_members_of_another_kind_are_refused_before_they_are_trained(ensemble, member, message):
+    with pytest.raises(ValueError, match=message):
+        ensemble(member, 2).fit([[0.0], [1.0]], [0, 1])
+
+
 def test_failures_are_the_members():
     diverging = clone(SOFTMAX).set_params(learning_rate_init=1e300, activation="relu")
     with np.errstate(all="ignore"), pytest.raises(ValueError, match="diverged"):
