@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..estimators.base import BaseMultilayerPerceptron
 from ..perceptron.estimator import RosenblattPerceptron
 
-OWN = BaseMultilayerPerceptron | RosenblattPerceptron
+Estimator = BaseMultilayerPerceptron | RosenblattPerceptron
 
 
 def unwrapped(estimator: Any) -> Any:
@@ -57,7 +57,7 @@ def feature_names_of(estimator: Any) -> list[str] | None:
                     names = level[:-1].get_feature_names_out(names)
                 except (AttributeError, ValueError):
                     return None
-            elif names is None and not isinstance(level, OWN):
+            elif names is None and not isinstance(level, Estimator):
                 names = getattr(level, "feature_names_in_", None)
     # Generated names such as "x0" are not helpful.
     if names is None or getattr(path[0], "feature_names_in_", None) is None:
@@ -67,7 +67,7 @@ def feature_names_of(estimator: Any) -> list[str] | None:
 
 def _path(estimator: Any) -> list[Any]:
     path = [estimator]
-    while not isinstance(path[-1], OWN):
+    while not isinstance(path[-1], Estimator):
         last = path[-1]
         if isinstance(last, Pipeline):
             path.append(last.steps[-1][1])

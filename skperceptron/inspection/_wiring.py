@@ -6,23 +6,28 @@ from typing import Any
 
 from ..engine import Network
 from ..engine.network import Learned
-from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.fitted import fitted_network, is_fitted
 from ..estimators.parameters import check_parameters
 from ..estimators.unfitted import unfitted_network
 from ..options import COUNT, check_option, plain
 from ..perceptron.estimator import RosenblattPerceptron, wire
 from ..perceptron.threshold import Threshold
-
-Estimator = BaseMultilayerPerceptron | RosenblattPerceptron
+from ._unwrap import Estimator, unwrapped
 
 
 def check_estimator_type(estimator: Any, *, gradients: bool = False) -> None:
     """Raise TypeError unless it is an estimator of this package and, if asked, has gradients."""
     if not isinstance(estimator, Estimator):
+        name = type(estimator).__name__
+        if isinstance(unwrapped(estimator), Estimator):
+            # It ends in one, but the caller needs the network itself.
+            raise TypeError(
+                f"estimator must be one of skperceptron's, got {name}. Pass the network at its"
+                " end, and X as the steps before it transform it."
+            )
         raise TypeError(
             "estimator must be one of skperceptron's, or a pipeline or search that ends in one, got"
-            f" {type(estimator).__name__}."
+            f" {name}."
         )
     if gradients and isinstance(estimator, RosenblattPerceptron):
         raise TypeError("RosenblattPerceptron learns by error correction: it has no gradients.")

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import NotFittedError
 
 from skperceptron import (
     MLPBinaryClassifier,
@@ -185,6 +186,11 @@ def test_scores_have_an_axis_of_their_own(pyplot):
             lambda: LossCurveDisplay.from_estimator(perceptron()),
             ValueError,
             "no loss_curve_.*MistakesDisplay",
+        ),
+        (
+            lambda: LossCurveDisplay.from_estimator(MLPSoftmaxClassifier()),
+            NotFittedError,
+            "MLPSoftmaxClassifier instance is not fitted yet",
         ),
         (lambda: LossCurveDisplay.from_estimator([fit()], names=["a", "b"]), ValueError, "names="),
         (lambda: MistakesDisplay.from_estimator(fit()), TypeError, "LossCurveDisplay"),

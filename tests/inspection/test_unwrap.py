@@ -19,6 +19,7 @@ from skperceptron.inspection import (
     NetworkGraphDisplay,
     WeightsDisplay,
     computational_graph,
+    gradient_report,
     network_summary,
 )
 from skperceptron.inspection._unwrap import feature_names_of, unwrapped, unwrapped_with_rows
@@ -96,6 +97,9 @@ def test_what_holds_no_network_is_refused():
     for other in (LogisticRegression(), pipeline(LogisticRegression()), None, 3):
         with pytest.raises(TypeError, match="or a pipeline or search that ends in one"):
             computational_graph(other, n_features=3)
+    for whole in (pipeline(), StackedGridSearchCV(NETWORK, {"alpha": [0]}, cv=2)):
+        with pytest.raises(TypeError, match=r"got \w+\. Pass the network at its end"):
+            gradient_report(whole.fit(X, Y), X, Y)
     with pytest.raises(TypeError, match="got StackedEnsembleClassifier"):
         computational_graph(StackedEnsembleClassifier(NETWORK, 2).fit(X, Y))
     with pytest.raises(NotFittedError):

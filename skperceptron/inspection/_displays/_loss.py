@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from .._unwrap import unwrapped
 from .._wiring import check_estimator_type
@@ -90,6 +91,8 @@ class LossCurveDisplay(Display):
 
         Raises
         ------
+        NotFittedError
+            If an estimator is not fitted.
         ValueError
             If an estimator has no loss curve, or there is not one distinct name for each.
         """
@@ -249,10 +252,11 @@ def _names(estimators: Sequence[Any], names: Any) -> list[str]:
 
 def _loss_curve(estimator: Any) -> list[float]:
     check_estimator_type(estimator)
+    check_is_fitted(estimator)
     curve = getattr(estimator, "loss_curve_", None)
     if not curve:
         raise ValueError(
-            f"This {type(estimator).__name__} has no loss_curve_: fit it with another solver"
-            " than 'lbfgs'. For a RosenblattPerceptron use MistakesDisplay."
+            f"This {type(estimator).__name__} has no loss_curve_, or an empty one. For a"
+            " RosenblattPerceptron use MistakesDisplay."
         )
     return list(curve)
