@@ -420,6 +420,21 @@ def assert_parameters_equal(found, expected):
         assert_array_equal(found[name], array)
 
 
+def test_predicted_numbers_far_from_zero_are_red_above_the_mean_and_blue_below(show):
+    X, y = MOONS[0], 100 + 5 * MOONS[0][:, 0]
+    network = MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", random_state=0).fit(X, y)
+    page = show(network, X, y)
+    rows = page.evaluate(
+        """() => {
+          const found = gridValues(9), colour = decisionColours(found);
+          return answers(found).map((v, k) => [v, ...colour(k)]);
+        }"""
+    )
+    predicted, red, _, blue = np.transpose(rows)
+    assert_array_equal(red > blue, predicted > y.mean())
+    assert 0.3 < np.mean(red > blue) < 0.7
+
+
 def test_swap_changes_activations_and_nothing_else(show):
     network, X, y, _ = followed()
     page = show(network, X, y)

@@ -4,6 +4,7 @@ const COLOURS = [[213, 94, 0], [0, 114, 178], [0, 158, 115], [204, 121, 167], [2
                  [86, 180, 233], [90, 90, 90], [240, 228, 66], [120, 60, 20], [60, 20, 120]];
 const POSITIVE = [179, 38, 30], NEGATIVE = [44, 90, 160], GREY = [120, 120, 120];
 const D = P.features.length, CLASSIFIES = P.task === "classification";
+const MEAN = total(P.y) / P.y.length;
 // The column of predicted values.
 const OUTPUT = P.columns.findIndex((column) => column.value === "link");
 // unit: the chosen one as [column, unit], or null.
@@ -33,8 +34,7 @@ function answers(found) {
 function score(swap) {
   const said = answers(evaluated(P.X, swap));
   if (CLASSIFIES) return said.filter((a, i) => a === P.y[i]).length / P.y.length;
-  const mean = total(P.y) / P.y.length;
-  return 1 - total(said.map((a, i) => (a - P.y[i]) ** 2)) / total(P.y.map((y) => (y - mean) ** 2));
+  return 1 - total(said.map((a, i) => (a - P.y[i]) ** 2)) / total(P.y.map((y) => (y - MEAN) ** 2));
 }
 
 // What is drawn.
@@ -98,9 +98,10 @@ function unitColours(found, column, unit) {
   return coloursOf(unitValues(found, column, unit).map((v) => v - centre));
 }
 
-// The colour of the predicted class, paler where the network is less sure; or of the number.
+// The colour of the predicted class, paler where the network is less sure; for numbers, red above
+// the mean of y: they may be far from zero.
 function decisionColours(found) {
-  if (!CLASSIFIES) return coloursOf(answers(found));
+  if (!CLASSIFIES) return coloursOf(answers(found).map((v) => v - MEAN));
   const said = answers(found), n = P.classes.length;
   return (k) => {
     const sure = (found.shares.data[k * n + said[k]] - 1 / n) / (1 - 1 / n);
