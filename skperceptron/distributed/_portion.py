@@ -10,7 +10,7 @@ from ..training import Member, Recipe, TrainingSet
 from ..training.groups import Groups
 from ..training.plan import Plan
 from ..training.scalars import Scalars
-from ..training.step import BoundStep, Record
+from ..training.step import BoundStep, Record, Shared
 from ..training.tables import Tables
 from ..training.window import Window
 
@@ -107,11 +107,9 @@ class _Portion:
         groups = Groups(recipes, network.n_parameters, network.n_weights)
         self._scalars = Scalars([member], Plan([size], size, size), groups, dtype)
         self._window = Window(recipes, [data], size, network.n_outputs, dtype, True)
-        place = slice(0, 1)
         record = Record.of_epoch(1, 1)
-        self._bound = BoundStep(
-            network, [member], place, tables, [data], groups, self._scalars, record, size, None
-        )
+        shared = Shared(network, [member], [data], tables, groups, self._scalars, record)
+        self._bound = BoundStep(shared, slice(0, 1), size)
         window = self._window
         assert window.factor is not None
         self._factor = window.factor

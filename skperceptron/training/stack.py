@@ -20,7 +20,7 @@ from .member import Member
 from .plan import Batch, Plan
 from .row_weights import RowWeights
 from .scalars import Scalars, places
-from .step import BoundStep, Record, Step
+from .step import BoundStep, Record, Shared, Step
 from .tables import Tables
 from .validating import Outcome, ValidationPass
 from .window import Window
@@ -108,8 +108,8 @@ class Stack:
         for order, member in zip(self.order, members, strict=True):
             order[: len(member.rows)] = member.rows
         self._weights = RowWeights(recipes, self._plan)
-        self._groups = Groups(recipes, self.network.n_parameters, self.network.n_weights)
-        self.scalars = Scalars(members, self._plan, self._groups, self.dtype)
+        groups = Groups(recipes, self.network.n_parameters, self.network.n_weights)
+        self.scalars = Scalars(members, self._plan, groups, self.dtype)
         self.scalars.weigh_penalties(self._weights.sums)
         self._record = Record.of_epoch(self._plan.n_steps, len(members))
         is_weighted = self._weights.in_batch is not None
@@ -119,7 +119,7 @@ class Stack:
         self.window = Window(
             recipes, self.data, length, n_outputs, self.dtype, is_weighted, takes_notes
         )
-        self.steps = self._bind_steps(is_weighted)
+        self.steps = self._bind_steps(groups, is_weighted)
         self._runner = runner(self.steps, n_epochs, self._team)
         self._validation: ValidationPass | None = None
         self._is_gathered = False
@@ -135,8 +135,11 @@ class Stack:
             for alike in places(shuffled)
         ]
 
-    def _bind_steps(self, is_weighted: bool) -> list[list[Step]]:
+    def _bind_steps(self, groups: Groups, is_weighted: bool) -> list[list[Step]]:
         """Return the steps of each window; equal steps are one object."""
+        shared = Shared(
+            self.network, self.members, self.data, self.tables, groups, self.scalars, self._record
+        )
         bound: dict[tuple[int, int, int], BoundStep] = {}
         made: dict[Batch, Step] = {}
         for batch in (batch for window in self._plan.windows for batch in window.batches):
@@ -144,18 +147,8 @@ class Stack:
                 continue
             key = batch.first, batch.last, batch.size
             if key not in bound:
-                bound[key] = BoundStep(
-                    self.network,
-                    self.members[batch.members],
-                    batch.members,
-                    self.tables,
-                    self.data[batch.members],
-                    self._groups,
-                    self.scalars,
-                    self._record,
-                    batch.size,
-                    self._weights.sums if is_weighted else None,
-                )
+                sums = self._weights.sums if is_weighted else None
+                bound[key] = BoundStep(shared, batch.members, batch.size, sums)
             made[batch] = Step(self.window, bound[key], batch)
         return [[made[batch] for batch in window.batches] for window in self._plan.windows]
 

@@ -49,6 +49,31 @@ class Record:
         return cls(np.zeros(shape), np.zeros(shape), np.zeros(n_members, dtype=np.intp))
 
 
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """What all steps of a stack use; each uses the part of its members.
+
+    Attributes
+    ----------
+    network : Network
+    members : sequence of Member
+    data : sequence of TrainingSet
+        One for each member.
+    tables : Tables
+    groups : Groups
+    scalars : Scalars
+    record : Record
+    """
+
+    network: Network
+    members: Sequence[Member]
+    data: Sequence[TrainingSet]
+    tables: Tables
+    groups: Groups
+    scalars: Scalars
+    record: Record
+
+
 class Norms:
     """Sums of squares and of absolute values of penalised parameters, (K,) each.
 
@@ -160,22 +185,9 @@ class BoundStep:
 
     Parameters
     ----------
-    network : Network
-        Of all members of the stack.
-    members : sequence of Member
-        Those that take the step.
+    shared : Shared
     place : slice
-        Where they stand in the stack.
-    tables : Tables
-        Of all members.
-    data : sequence of TrainingSet
-        One for each of those that take the step.
-    groups : Groups
-        Of all members.
-    scalars : Scalars
-        Of all members.
-    record : Record
-        Of all members.
+        Where the members that take the step stand in the stack.
     batch_size : int
         Rows per member.
     sums : ndarray of shape (S, K) or None
@@ -183,19 +195,11 @@ class BoundStep:
     """
 
     def __init__(
-        self,
-        network: Network,
-        members: Sequence[Member],
-        place: slice,
-        tables: Tables,
-        data: Sequence[TrainingSet],
-        groups: Groups,
-        scalars: Scalars,
-        record: Record,
-        batch_size: int,
-        sums: Floats | None,
+        self, shared: Shared, place: slice, batch_size: int, sums: Floats | None = None
     ) -> None:
-        own = tables.of(place)
+        network, groups, scalars = shared.network, shared.groups, shared.scalars
+        members, data = shared.members[place], shared.data[place]
+        own = shared.tables.of(place)
         self._dtype = own.parameters.dtype
         # An array: NumPy would make one of a number at every step.
         self.mean = np.array(1 / batch_size, dtype=self._dtype)
@@ -213,7 +217,7 @@ class BoundStep:
         self.is_scheduled = scalars.noise_shares is not None
         self.mixes_weighted = self._work.row_shares is not None
         self._sums = sums
-        self._place, self._tables, self._record, self._scalars = place, own, record, scalars
+        self._place, self._tables, self._record, self._scalars = place, own, shared.record, scalars
         self._sources = list(runs(data))
         self._scratch = np.empty_like(self._work.delta)
         recipes = [m.recipe for m in members]
