@@ -102,8 +102,7 @@ max_resources : int, default='auto'
     The most of the resource that any candidate gets; 'auto' is the number of rows.
 
 min_resources : {'exhaust', 'smallest'} or int, default='{default}'
-    The resource that each candidate gets in the first round. ``fit`` refuses so few rows that
-    a part of a split would have none.
+    The resource that each candidate gets in the first round.
 
 aggressive_elimination : bool, default=False
     Whether the first round is repeated, with `min_resources`, as often as it takes to have at

@@ -33,7 +33,7 @@ ENSEMBLE = "ensemble"
 class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
     """Base of all stacked searches: fits in stacks, checks of options.
 
-    ``fit`` is scikit-learn's own, so that tools that wrap it, such as MLflow's autologging, see
+    ``fit`` calls scikit-learn's own, so that tools that wrap it, such as MLflow's autologging, see
     these searches too. It calls ``_run_search`` with a function that runs the fits.
     """
 
@@ -55,7 +55,8 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
             Targets.
 
         **params : dict of str -> object
-            Passed to the estimator's ``fit``, the scorer and the splitter, as in scikit-learn.
+            Passed to the estimator's ``fit`` (arrays with one entry per row are split like X), the
+            scorer and the splitter, as in scikit-learn.
 
         Returns
         -------
@@ -65,8 +66,9 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
         Raises
         ------
         ValueError
-            If all fits fail, or one does and ``error_score="raise"``; with halving, if
-            `min_resources` rows are so few that a part of a split would have none.
+            If all fits fail, or one does and ``error_score="raise"``; with
+            ``refit="ensemble"``, if the candidates cannot be combined; in a search by halving, if
+            a part of a split would have no rows in the first round.
         """
         with ExitStack() as preparing:
             # Its own ``Parallel`` runs nothing.
@@ -133,31 +135,6 @@ class _StackedSearchMixin(StackedSearch):
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
-        """Run fit with all sets of parameters.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Training data.
-
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            Targets.
-
-        **params : dict of str -> object
-            Passed to the estimator's ``fit`` (arrays with one entry per row are split like X), the
-            scorer and the splitter, as in scikit-learn.
-
-        Returns
-        -------
-        self : object
-            Fitted search.
-
-        Raises
-        ------
-        ValueError
-            If all fits fail, or one does and ``error_score="raise"``; with
-            ``refit="ensemble"``, if the candidates cannot be combined.
-        """
         if not self._makes_ensemble():
             return super().fit(X, y, **params)
         keeping = keeping_for(self, y)
