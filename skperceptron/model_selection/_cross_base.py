@@ -135,8 +135,9 @@ class BaseCrossEnsemble(BaseEnsemble):
             job.is_validated &= parts[job.part].can_validate
         if self.verbose:
             print(f"Fitting {len(arms)} arms on {len(splits)} folds, totalling {len(jobs)} members")
-        with self._telling(len(jobs), X, y, params) as told:
-            found = fit_members(jobs, parts, plain(self.n_jobs), output.method, told)
+        with self._telling(jobs, X, y, params):
+            n_jobs, verbose = plain(self.n_jobs), int(self.verbose)
+            found = fit_members(jobs, parts, n_jobs, output.method, verbose)
         n = len(splits)
         members = [found[start : start + n] for start in range(0, len(found), n)]
         learned = combined(output, members, splits, truth, weight, self._rules())

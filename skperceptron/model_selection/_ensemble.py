@@ -96,8 +96,9 @@ class _StackedEnsemble(BaseEnsemble):
         name = path_of(self.estimator) + "random_state"
         members = [clone(self.estimator).set_params(**{name: int(seed)}) for seed in seeds]
         jobs = [Job(member, number=i) for i, member in enumerate(members, start=1)]
-        with self._telling(len(jobs), X, y, params) as told:
-            found = fit_members(jobs, [Part(X, y, params)], plain(self.n_jobs), told=told)
+        with self._telling(jobs, X, y, params):
+            part, verbose = Part(X, y, params), int(self.verbose)
+            found = fit_members(jobs, [part], plain(self.n_jobs), verbose=verbose)
         self.estimators_ = [member.estimator for member in found]
         self._describe_features()
         return self

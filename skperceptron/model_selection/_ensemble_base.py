@@ -28,7 +28,7 @@ from ..estimators.fitted import fitted_network
 from ..estimators.notebook import NotebookMixin
 from ..estimators.targets import RegressionTarget, scored
 from ..options import ChecksOptions
-from ._members import Reporting
+from ._members import Job
 from ._outputs import are_rows_of_probabilities
 
 __all__ = ["BaseEnsemble", "EnsembleClassifierMixin", "EnsembleRegressorMixin", "is_multilabel"]
@@ -68,13 +68,13 @@ class BaseEnsemble(
     callbacks: Any
 
     @contextmanager
-    def _telling(self, n_members: int, X: Any, y: Any, params: Any) -> Iterator[Reporting]:
-        """Yield the receivers of progress reports: callback tasks, and how much is printed."""
+    def _telling(self, jobs: Sequence[Job], X: Any, y: Any, params: Any) -> Iterator[None]:
+        """Let the jobs report their fits to callbacks."""
         refuse_single_fits(self)
-        with listening(self, n_members, X, y, params.get("sample_weight")) as listener:
-            contexts = [listener.subtask("member") for _ in range(n_members * listener.listens)]
-            tasks = [NetworkTask(self, context, is_propagated=False) for context in contexts]
-            yield Reporting(int(self.verbose), tasks)
+        with listening(self, len(jobs), X, y, params.get("sample_weight")) as listener:
+            for job in jobs if listener.listens else ():
+                job.task = NetworkTask(self, listener.subtask("member"), is_propagated=False)
+            yield
 
     def _drawn(self) -> tuple[Any, str]:
         if not hasattr(self, "estimators_"):

@@ -35,10 +35,10 @@ from ._held_out import Split
 from ._parallel import MANY_UNITS, labels_of, pieces_of
 from ._sending import Sender, sender
 from ._spreading import Workers, least_seconds, n_hidden_units
-from ._stacking import Common, Order, train
+from ._stacking import Common, Fit, Order, train
 from ._threads import blas_limited_to
 
-__all__ = ["Job", "Part", "Reporting", "fit_members", "watching"]
+__all__ = ["Job", "Part", "fit_members", "watching"]
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,8 @@ class Job:
         Whether its network is given the validation rows of its part.
     number : int
         Its place among the members, from 1 on.
+    task : NetworkTask or None
+        Reports the fit to callbacks.
     """
 
     estimator: Any
@@ -137,6 +139,7 @@ class Job:
     name: str = ""
     is_validated: bool = False
     number: int = 1
+    task: NetworkTask | None = None
 
     def __post_init__(self) -> None:
         self.network = network_of(self.estimator)
@@ -168,28 +171,12 @@ def watching(estimator: Any) -> bool:
     return True
 
 
-@dataclass(frozen=True)
-class Reporting:
-    """The receivers of progress reports about members.
-
-    Attributes
-    ----------
-    verbose : int
-        How much is printed.
-    tasks : sequence of NetworkTask
-        One for each member, or none.
-    """
-
-    verbose: int = 0
-    tasks: Sequence[NetworkTask] = ()
-
-
 def fit_members(
     jobs: Sequence[Job],
     parts: Sequence[Part],
     n_jobs: int | None,
     method: str | None = None,
-    told: Reporting | None = None,
+    verbose: int = 0,
 ) -> list[Member]:
     """Fit members; networks of equal shapes are trained as stacks.
 
@@ -201,8 +188,8 @@ def fit_members(
         Number of workers.
     method : str, default=None
         The method that predicts the held-out rows of each member, such as "predict_proba".
-    told : Reporting, default=None
-        None reports nothing.
+    verbose : int, default=0
+        How much is printed.
 
     Returns
     -------
@@ -217,7 +204,6 @@ def fit_members(
     KeyboardInterrupt
         If the user interrupts for the second time.
     """
-    told = told or Reporting()
     # Large networks mostly run without the GIL: threads share the rows, and start at once.
     is_heavy = all(job.n_units >= MANY_UNITS for job in jobs)
     workers = Workers(n_jobs, "threads" if is_heavy else None)
@@ -234,8 +220,7 @@ def fit_members(
                 {job.part: parts[job.part] for job in mine},
                 {s: sources[s] for s in {job.source for job in mine} & sources.keys()},
                 method,
-                Order(told.verbose, label),
-                [told.tasks[i] for i in piece] if told.tasks else [],
+                Order(verbose, label),
                 common,
             )
             for piece, label in zip(pieces, labels_of(pieces), strict=True)
@@ -309,7 +294,6 @@ def _fit_together(
     sources: Mapping[Hashable, Transformed],
     method: str | None,
     order: Order,
-    tasks: Sequence[NetworkTask],
     common: Common | None,
 ) -> tuple[list[Member], int]:
     """Fit members in this process; return them, and how many the user has cut short."""
@@ -326,19 +310,12 @@ def _fit_together(
     for i, fit in asked.items():
         fit.fold = parts[jobs[i].part].fold
         fit.name = jobs[i].name or f"member {jobs[i].number}"
-        fit.task = tasks[i] if tasks else None
+        fit.task = jobs[i].task
     train([fit for fit in asked.values() if fit.error is None], order, common)
     members = []
     for i, job in enumerate(jobs):
         try:
-            if i not in asked:
-                _fit_alone(job, parts[job.part], sources)
-                if tasks:
-                    tasks[i].whole()
-            elif (error := asked[i].error) is not None:
-                raise error
-            else:
-                put_together(job.estimator, asked[i].estimator, sources[job.source])
+            _finish(job, asked.get(i), parts[job.part], sources)
         except Exception as error:
             if job.name:
                 error.add_note(f"This was {job.name}.")
@@ -356,6 +333,18 @@ def _arguments(job: Job, sources: Mapping[Hashable, Transformed]) -> Transformed
     if not (job.is_validated and transformed.validation):
         return transformed
     return replace(transformed, keywords={**(transformed.keywords or {}), **transformed.validation})
+
+
+def _finish(job: Job, fit: Fit | None, part: Part, sources: Mapping[Hashable, Transformed]) -> None:
+    """Complete a member whose network has been trained in a stack; fit one without such a fit."""
+    if fit is None:
+        _fit_alone(job, part, sources)
+        if job.task is not None:
+            job.task.whole()
+    elif fit.error is not None:
+        raise fit.error
+    else:
+        put_together(job.estimator, fit.estimator, sources[job.source])
 
 
 def _fit_alone(job: Job, part: Part, sources: Mapping[Hashable, Transformed]) -> None:
