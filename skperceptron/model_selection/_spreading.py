@@ -159,9 +159,10 @@ def without_preparing(n_jobs: int | None) -> AbstractContextManager[Any]:
     which takes longer to start than a small search takes as a whole. Nothing may be run in this
     context: it would have one worker.
     """
-    # joblib before 1.3 has no such function.
+    # joblib before 1.3 has no such function. Numbers that are not whole, and 0, are refused later.
     config = getattr(joblib, "parallel_config", None)
-    if config is None or not Workers(n_jobs).have_to_start():
+    is_valid = n_jobs is None or (isinstance(n_jobs, Integral) and n_jobs != 0)
+    if config is None or not is_valid or not Workers(n_jobs).have_to_start():
         return nullcontext()
     context: AbstractContextManager[Any] = config(backend="sequential")
     return context

@@ -16,7 +16,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skperceptron import MLPBinaryClassifier
-from skperceptron.model_selection import StackedEnsembleClassifier, StackedGridSearchCV
+from skperceptron.model_selection import (
+    StackedEnsembleClassifier,
+    StackedGridSearchCV,
+    StackedHalvingGridSearchCV,
+)
 from skperceptron.model_selection import _spreading as spreading
 from skperceptron.model_selection._spreading import Workers, least_seconds, n_hidden_units
 from skperceptron.usercall import users_line
@@ -190,6 +194,14 @@ network = MLPSoftmaxClassifier((4,), max_iter=2, n_iter_no_change=3)
 StackedGridSearchCV(network, {"alpha": [0, 1]}, cv=2, n_jobs=2).fit(*load_iris(return_X_y=True))
 """
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
+
+
+@pytest.mark.usefixtures("none_running")
+@pytest.mark.parametrize("n_jobs", [0, 1.5, "two"])
+@pytest.mark.parametrize("kind", [StackedGridSearchCV, StackedHalvingGridSearchCV])
+def test_search_refuses_what_is_no_number_of_workers(kind, n_jobs):
+    with pytest.raises(ValueError, match=f"The 'n_jobs' parameter of {kind.__name__} must be"):
+        kind(NETWORK, {"alpha": [0, 1]}, n_jobs=n_jobs).fit(X, Y)
 
 
 @pytest.mark.usefixtures("none_running")
