@@ -16,6 +16,7 @@ from scipy.special import erfc, expit, xlogy
 
 from skperceptron.activations import Activation, ReLU, Tanh
 from skperceptron.engine.calls import OfMembers, add_to_rows, number, of_members, take_and_cast
+from skperceptron.engine.codes import look_up, sum_by_code
 from skperceptron.engine.compiled import (
     Program,
     Section,
@@ -162,6 +163,30 @@ def gathering(draw):
     return partial(X.take, rows, 0, out, "clip")
 
 
+def codes(draw, n, b, levels):
+    """Return codes, some of which are not in the table: integers, or floats of the same dtype."""
+    found = draw.rng.randint(-1, levels + 1, size=(n, b, 3))
+    if draw.rng.randint(2):
+        return found.astype(np.intp)[:, :, 1]
+    missing = draw.rng.uniform(size=found.shape) < 0.1
+    return np.where(missing, np.nan, found).astype(draw.dtype)[:, :, 1]
+
+
+def looking_up(draw):
+    n, b, d = draw.shape
+    table = contiguous(draw, n, 6, d)
+    out = contiguous(draw, n, b, d + 2)[:, :, 1:-1]
+    return partial(look_up, table, codes(draw, n, b, 6), out)
+
+
+def summing_by_code(draw):
+    n, b, d = draw.shape
+    grad = contiguous(draw, n, b, d + 2)[:, :, 1:-1]
+    grad *= 10 ** draw.rng.uniform(-6, 6, size=(n, b, 1)).astype(draw.dtype)
+    out = contiguous(draw, n, 6, d)
+    return partial(sum_by_code, grad, codes(draw, n, b, 6), np.empty((6, d)), out)
+
+
 def update(draw):
     name, n_vectors, n_coefficients = [("adam", 4, 4), ("sgd", 3, 2), ("nesterov", 3, 2)][
         draw.rng.randint(3)
@@ -182,7 +207,7 @@ def update(draw):
 
 KINDS = [
     unary, binary, comparison, clip, copy, cast, fill, shift_of_rows, product, reduction,
-    gathering, update,
+    gathering, looking_up, summing_by_code, update,
 ]  # fmt: skip
 
 
@@ -233,6 +258,8 @@ def draw_matrix(*shape, dtype=float):
 
 
 A, OUT = draw_matrix(2, 3, 4), np.zeros((2, 3, 4))
+CODES, SUMS, ROOM = np.zeros((2, 3), np.intp), np.zeros((2, 5, 4)), np.zeros((5, 4))
+BOTH = np.zeros(100)
 READ_ONLY = np.broadcast_to(0.0, (2, 3, 4))
 REFUSED = {
     "no partial": lambda: None,
@@ -268,6 +295,33 @@ REFUSED = {
     "a sum without its axis": partial(np.add.reduce, A, 1, None, OUT[:, 0], False),
     "SciPy and a plain number": partial(xlogy, A, 0.5, OUT),
     "a number beyond float32": partial(np.minimum, A.astype("f"), 1e300, out=A.astype("f")),
+    "codes of another kind": partial(look_up, A, CODES.astype(np.int32), OUT),
+    "codes of another precision": partial(look_up, A, CODES.astype("f"), OUT),
+    "codes of one member": partial(look_up, A, CODES[:1], OUT),
+    "codes of more rows": partial(look_up, A, np.zeros((2, 4), np.intp), OUT),
+    "a table of one member": partial(look_up, A[:1], CODES, OUT),
+    "a table of wider rows": partial(look_up, np.zeros((2, 3, 5)), CODES, OUT),
+    "a table with gaps": partial(look_up, np.zeros((2, 6, 4))[:, ::2], CODES, OUT),
+    "a table of another precision": partial(look_up, A.astype("f"), CODES, OUT),
+    "rows with gaps": partial(look_up, A, CODES, np.zeros((2, 3, 8))[:, :, ::2]),
+    "rows that are read-only": partial(look_up, A, CODES, READ_ONLY),
+    "rows in the memory of the table": partial(
+        look_up, BOTH[:24].reshape(2, 3, 4), CODES, BOTH[24:48].reshape(2, 3, 4)
+    ),
+    "rows of integers": partial(look_up, A.astype(int), CODES, OUT.astype(int)),
+    "sums in room of another precision": partial(sum_by_code, A, CODES, ROOM.astype("f"), SUMS),
+    "sums in less room": partial(sum_by_code, A, CODES, ROOM[:4], SUMS),
+    "sums in room with gaps": partial(sum_by_code, A, CODES, np.zeros((5, 8))[:, ::2], SUMS),
+    "sums in room that is read-only": partial(
+        sum_by_code, A, CODES, np.broadcast_to(0.0, (5, 4)), SUMS
+    ),
+    "sums in the memory of the room": partial(
+        sum_by_code, A, CODES, BOTH[:20].reshape(5, 4), BOTH[20:60].reshape(2, 5, 4)
+    ),
+    "sums of wider rows": partial(sum_by_code, np.zeros((2, 3, 5)), CODES, ROOM, SUMS),
+    "sums that are read-only": partial(
+        sum_by_code, A, CODES, ROOM, np.broadcast_to(0.0, (2, 5, 4))
+    ),
     "no member axis": partial(np.add, A[0], A[0], OUT[0]),
 }
 

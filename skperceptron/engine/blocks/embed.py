@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..arrays import Call, Floats, Integers, side_by_side
+from ..codes import look_up, sum_by_code
 from ..operators import OperatorGraph, Value
 from .base import Bench, Block, LearnedArray
 
@@ -72,38 +73,24 @@ class Embed(Block):
             found.append(graph.op("Gather", table[0], codes, axis=0))
         return graph.concatenate(found)
 
+    def _codes(self, work: Bench, node: int) -> Iterator[Floats | Integers]:
+        """Yield the codes of each column, (K, B)."""
+        (x,) = work.operands_of(node)
+        for f in range(len(self.levels)):
+            yield x.array[:, :, f]
+
     def forward(self, work: Bench, node: int) -> Iterator[Call]:
-        (x,), out = work.operands_of(node), work.value_of(node)
-        for f, (table, place) in enumerate(
-            zip(work.parameters_of(node), self._columns(), strict=True)
-        ):
-            yield partial(_look_up, table, x.array[:, :, f], out[:, :, place])
+        out, tables = work.value_of(node), work.parameters_of(node)
+        places, columns = self._columns(), self._codes(work, node)
+        for table, codes, place in zip(tables, columns, places, strict=True):
+            yield partial(look_up, table, codes, out[:, :, place])
 
     def backward(self, work: Bench, node: int) -> Iterator[Call]:
-        (x,), grad = work.operands_of(node), work.gradient_at(node)
-        for f, (table_grad, place) in enumerate(
-            zip(work.gradients_of(node), self._columns(), strict=True)
-        ):
-            yield partial(_sum_by_code, grad[:, :, place], x.array[:, :, f], table_grad)
-
-
-def _look_up(table: Floats, codes: Integers, out: Floats) -> None:
-    """Write the rows of (K, levels, dim) at the codes, (K, B), into ``out``, (K, B, dim)."""
-    for of_member, member_codes, rows in zip(table, codes, out, strict=True):
-        rows[:] = of_member[member_codes]
-
-
-def _sum_by_code(grad: Floats, codes: Integers, out: Floats) -> None:
-    """Write the sum of the rows that have each code: (K, B, dim) into (K, levels, dim)."""
-    ones = np.ones(codes.shape[1], grad.dtype)
-    for of_member, member_codes, sums in zip(grad, codes, out, strict=True):
-        sum_by_code(of_member, member_codes, ones, sums)
-
-
-def sum_by_code(grad: Floats, codes: Integers, factors: Floats, out: Floats) -> None:
-    """Write the sum of the rows of each code, times their factors: (B, dim) into (levels, dim)."""
-    dim = out.shape[1]
-    # Building a sparse one-hot matrix and multiplying by it takes ten times as long.
-    places = codes[:, np.newaxis] * dim + np.arange(dim)
-    weighted = grad * factors[:, np.newaxis]
-    out[:] = np.bincount(places.ravel(), weighted.ravel(), out.size).reshape(out.shape)
+        grad, to_tables = work.gradient_at(node), work.gradients_of(node)
+        places, columns = self._columns(), self._codes(work, node)
+        # Tables take their turns in the same memory, which therefore stays in the cache.
+        room = np.empty(max(to_table[0].size for to_table in to_tables))
+        for to_table, codes, place in zip(to_tables, columns, places, strict=True):
+            _, levels, dim = to_table.shape
+            sums = room[: levels * dim].reshape(levels, dim)
+            yield partial(sum_by_code, grad[:, :, place], codes, sums, to_table)

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats, Integers
+from ..arrays import Call, Floats
 from ..operators import OperatorGraph, Value
 from .base import Bench
-from .embed import Embed, sum_by_code
+from .embed import Embed
 
 
 class EmbedColumns(Embed):
@@ -50,40 +50,16 @@ class EmbedColumns(Embed):
             found.append(graph.op("Gather", rows, graph.cast(codes, "int64"), axis=0))
         return graph.concatenate(found)
 
-    def forward(self, work: Bench, node: int) -> Iterator[Call]:
-        (x,), out = work.inputs_of(node), work.value_of(node)
-        for column, table, place in zip(
-            self.columns, work.parameters_of(node), self._columns(), strict=True
-        ):
-            yield partial(_look_up, table, x[:, :, column], out[:, :, place])
+    def _codes(self, work: Bench, node: int) -> Iterator[Floats]:
+        (x,) = work.inputs_of(node)
+        for column in self.columns:
+            yield x[:, :, column]
 
     def backward(self, work: Bench, node: int) -> Iterator[Call]:
-        (source,), (x,), grad = work.sources_of(node), work.inputs_of(node), work.gradient_at(node)
-        for column, table_grad, place in zip(
-            self.columns, work.gradients_of(node), self._columns(), strict=True
-        ):
-            yield partial(_sum_by_code, grad[:, :, place], x[:, :, column], table_grad)
+        yield from super().backward(work, node)
+        (source,) = work.sources_of(node)
         if work.wants_gradient(source):
             # The value is constant between two codes, so that the gradient is zero.
             to_input, add_up = work.gradient_slot(source)
             yield partial(to_input.fill, 0)
             yield from add_up
-
-
-def _places(codes: Floats, levels: int) -> tuple[Integers, Floats]:
-    """Return the row of a table for each code, and 1 if there is such a row, else 0."""
-    known = (codes >= 0) & (codes < levels)
-    return np.where(known, codes, 0).astype(np.intp), known.astype(codes.dtype)
-
-
-def _look_up(table: Floats, codes: Floats, out: Floats) -> None:
-    """Write the rows of (K, levels, dim) at the codes, (K, B), into ``out``, (K, B, dim)."""
-    for of_member, member_codes, rows in zip(table, codes, out, strict=True):
-        places, known = _places(member_codes, len(of_member))
-        np.multiply(of_member[places], known[:, np.newaxis], out=rows)
-
-
-def _sum_by_code(grad: Floats, codes: Floats, out: Floats) -> None:
-    """Write the sum of the rows that have each code: (K, B, dim) into (K, levels, dim)."""
-    for of_member, member_codes, sums in zip(grad, codes, out, strict=True):
-        sum_by_code(of_member, *_places(member_codes, len(sums)), sums)

@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 #: Version of this layout; ``_steps.c`` has the same.
-VERSION = 5
+VERSION = 6
 
 #: Loops of our own in ``_steps.c``; most exist for doubles, "_d", and floats, "_f".
 _FOR_BOTH = ("uniform", "copy", "greater", "greater_equal", "less", "less_equal", "add_row")
 _UPDATES = ("adam", "sgd", "nesterov")
+#: The same of tables at codes, which are floats of the same kind or, "_i", integers.
+_OF_CODES = ("look_up", "look_up_i", "sum_by_code", "sum_by_code_i")
 LOOPS = {"gather", "gather_narrow", "gather_widen", "narrow", "widen"} | {
-    f"{name}_{dtype}" for name in (*_FOR_BOTH, *_UPDATES) for dtype in "df"
+    f"{name}_{dtype}" for name in (*_FOR_BOTH, *_UPDATES, *_OF_CODES) for dtype in "df"
 }
 
 #: Largest numbers of operands of a row, and of sizes and strides that a loop reads.

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Call, Floats
 from ..calls import number, take_and_cast
+from ..codes import look_up, sum_by_code
 from . import fused
 from .extension import steps as extension
 from .layout import Loop, Row
@@ -459,6 +460,79 @@ def _gather(loop: Loop, X: Any, rows: Any, out: Any, width: int, n: int) -> Rows
     ]
 
 
+# Rows of learned tables at codes.
+
+
+def _look_up(table: Any, codes: Any, out: Any, n: int) -> Rows:
+    """Encode ``look_up``: (K, levels, dim), (K, B) and (K, B, dim)."""
+    loop = _loop_at_codes("look_up", table, codes, out, n)
+    owners = _separate_owners(table, codes, out)
+    if loop is None or owners is None or not out.flags.writeable:
+        return None
+    steps = codes.strides[1], out.strides[1]
+    return [
+        Row(
+            loop,
+            [extension.address(x) for x in (table, codes, out)],
+            [codes.shape[1], table.shape[2], table.shape[1]],
+            steps,
+            out.size // n,
+            [x.strides[0] for x in (table, codes, out)] if n > 1 else (),
+            axis=0,
+            by_part=(0, *steps),
+            owners=owners,
+        )
+    ]
+
+
+def _sum_by_code(grad: Any, codes: Any, room: Any, out: Any, n: int) -> Rows:
+    """Encode ``sum_by_code``: (K, B, dim), (K, B), (levels, dim) and (K, levels, dim)."""
+    loop = _loop_at_codes("sum_by_code", out, codes, grad, n)
+    owners = _separate_owners(grad, codes, room, out)
+    if loop is None or owners is None or not out.flags.writeable:
+        return None
+    if not (extension.is_plain(room, np.dtype(np.float64)) and room.shape == out.shape[1:]):
+        return None
+    if not (room.flags.c_contiguous and room.flags.writeable):
+        return None
+    return [
+        Row(
+            loop,
+            [extension.address(x) for x in (grad, codes, room, out)],
+            [codes.shape[1], out.shape[2], out.shape[1]],
+            [grad.strides[1], codes.strides[1]],
+            (grad.size + out.size) // n,
+            # One member after another uses the room.
+            [grad.strides[0], codes.strides[0], 0, out.strides[0]] if n > 1 else (),
+            owners=owners,
+        )
+    ]
+
+
+def _loop_at_codes(name: str, table: Any, codes: Any, rows: Any, n: int) -> Loop | None:
+    """Return the loop for tables, (K, levels, dim), codes, (K, B), and rows, (K, B, dim)."""
+    if type(rows) is not np.ndarray or rows.dtype.char not in "df":
+        return None
+    kind = "" if codes.dtype == rows.dtype else "_i"
+    if not extension.is_plain(codes, np.dtype(np.intp) if kind else rows.dtype):
+        return None
+    if not (extension.is_plain(table, rows.dtype) and extension.is_plain(rows, rows.dtype)):
+        return None
+    if (table.ndim, codes.ndim) != (3, 2) or not len(table) == len(codes) == n:
+        return None
+    if rows.shape != (*codes.shape, table.shape[2]):
+        return None
+    if not table[0].flags.c_contiguous or rows.strides[2] != rows.itemsize:
+        return None
+    return own_loop(f"{name}{kind}_{rows.dtype.char}")
+
+
+def _separate_owners(*arrays: Any) -> tuple[Any, ...] | None:
+    """Return the owners of the memory of arrays, or None if two of them have the same one."""
+    owners = tuple(map(extension.owner_of, arrays))
+    return owners if len(set(map(id, owners))) == len(arrays) else None
+
+
 # Whole updates of an optimiser.
 
 
@@ -518,6 +592,8 @@ ENCODERS: dict[Any, Callable[..., Rows]] = {
     np.copyto: _copy,
     np.clip: _clip,
     take_and_cast: _take_and_cast,
+    look_up: _look_up,
+    sum_by_code: _sum_by_code,
     fused.adam: partial(_update, "adam"),
     fused.sgd: partial(_update, "sgd"),
     fused.nesterov: partial(_update, "nesterov"),
