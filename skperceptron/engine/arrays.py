@@ -116,3 +116,13 @@ def as_slice(places: Sequence[int]) -> slice | list[int]:
     """Return ascending positions as a slice if none is left out: indexing then gives a view."""
     first, last = places[0], places[-1]
     return slice(first, last + 1) if last - first == len(places) - 1 else list(places)
+
+
+def neighbours(positions: Sequence[int]) -> Iterator[tuple[slice, slice]]:
+    """Split ascending positions where some are left out.
+
+    Yields for each part its place in the list, and the positions themselves as a slice.
+    """
+    starts = [i for i in range(len(positions)) if i == 0 or positions[i - 1] + 1 < positions[i]]
+    for start, stop in pairwise([*starts, len(positions)]):
+        yield slice(start, stop), slice(positions[start], positions[stop - 1] + 1)

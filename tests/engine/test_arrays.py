@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skperceptron.engine.arrays import FEW_NUMBERS, all_finite, in_range
+from skperceptron.engine.arrays import FEW_NUMBERS, all_finite, in_range, neighbours
 
 LIMITS = np.finfo(np.float32)
 
@@ -32,3 +32,15 @@ def test_finite_numbers_are_told_from_others(bad, size):
     assert not all_finite(numbers)
     # With infinities of both signs, whose sum is NaN.
     assert not all_finite(np.tile([bad, -bad], size))
+
+
+@pytest.mark.parametrize(
+    ("positions", "expected"),
+    [
+        ([4], [((0, 1), (4, 5))]),
+        ([0, 1, 2], [((0, 3), (0, 3))]),
+        ([1, 2, 4, 7, 8], [((0, 2), (1, 3)), ((2, 3), (4, 5)), ((3, 5), (7, 9))]),
+    ],
+)
+def test_positions_are_split_where_some_are_left_out(positions, expected):
+    assert list(neighbours(positions)) == [(slice(*place), slice(*of)) for place, of in expected]

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats
+from ..arrays import Call, Floats, neighbours
 from ..operators import OperatorGraph, Value
 from .base import Bench, Block
 
@@ -41,16 +41,14 @@ class Select(Block):
 
     def forward(self, work: Bench, node: int) -> Iterator[Call]:
         (x,), out = work.inputs_of(node), work.value_of(node)
-        yield partial(np.take, x, np.array(self.columns, dtype=np.intp), 2, out, "clip")
+        for place, columns in neighbours(self.columns):
+            yield partial(np.copyto, out[:, :, place], x[:, :, columns])
 
     def backward(self, work: Bench, node: int) -> Iterator[Call]:
-        (source,) = work.sources_of(node)
+        (source,), grad = work.sources_of(node), work.gradient_at(node)
         if work.wants_gradient(source):
             to_input, add_up = work.gradient_slot(source)
-            yield partial(_scatter, work.gradient_at(node), list(self.columns), to_input)
+            yield partial(to_input.fill, 0)
+            for place, columns in neighbours(self.columns):
+                yield partial(np.copyto, to_input[:, :, columns], grad[:, :, place])
             yield from add_up
-
-
-def _scatter(grad: Floats, columns: list[int], out: Floats) -> None:
-    out.fill(0)
-    out[..., columns] = grad
