@@ -63,6 +63,16 @@ class OfWaves(Block):
         ]
 
 
+def products_of_columns(x: Floats, column: Floats, y: Floats, out: Floats) -> Iterator[Call]:
+    """List the calls that multiply each column of (K, B, D) by its matrix, (K, D, B, F).
+
+    They copy x into `column`, (K, D, B, 1): the numbers of a column then lie side by side, as
+    BLAS, and with it compiled steps, want them.
+    """
+    yield partial(np.copyto, column[..., 0], x.swapaxes(1, 2))
+    yield partial(np.matmul, column.swapaxes(2, 3), y, out)
+
+
 class Periodic(OfWaves):
     r"""``[cos(2 pi x w + p) M + s, x]`` for each feature x, with parameters of its own.
 
@@ -150,7 +160,7 @@ class Periodic(OfWaves):
         yield partial(np.multiply, cosines, angles, cosines)
         yield partial(np.negative, cosines, cosines)
         yield partial(np.add.reduce, cosines, 2, None, to_phases, True)
-        yield partial(np.matmul, x.swapaxes(1, 2)[:, :, np.newaxis], cosines, to_frequencies)
+        yield from products_of_columns(x, column, cosines, to_frequencies)
         yield partial(np.multiply, to_frequencies, turn, to_frequencies)
         if work.wants_gradient(source):
             to_input, add_up = work.gradient_slot(source)

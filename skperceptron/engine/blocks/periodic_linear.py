@@ -11,7 +11,7 @@ import numpy as np
 from ..arrays import Call, Floats
 from ..operators import OperatorGraph, Value
 from .base import Bench
-from .periodic import OfWaves
+from .periodic import OfWaves, products_of_columns
 
 
 class PeriodicLinear(OfWaves):
@@ -104,7 +104,7 @@ class PeriodicLinear(OfWaves):
         yield partial(np.multiply, waves[..., :F], angles, angles)
         yield partial(np.subtract, waves[..., F:], angles, angles)
         yield partial(np.multiply, angles, turn, angles)
-        yield partial(np.matmul, x.swapaxes(1, 2)[:, :, np.newaxis], angles, to_frequencies)
+        yield from products_of_columns(x, column, angles, to_frequencies)
         if work.wants_gradient(source):
             to_input, add_up = work.gradient_slot(source)
             yield partial(np.matmul, angles, frequencies.swapaxes(2, 3), column)
