@@ -77,18 +77,21 @@ class Dropout(Block):
             else:
                 yield partial(_drop_entries, source, self._noise(work), shares, dropped)
             return
-        mask = self._mask(work, node)
-        for k, (generator, rate) in enumerate(self._noise(work)):
+        mask, noise = self._mask(work, node), self._noise(work)
+        rates = np.array([rate for _, rate in noise], dtype=np.float64)
+        # What is compared with each member's numbers, and the factor of the units that stay.
+        limits, factors = rates.astype(mask.dtype), (1 / (1 - rates)).astype(mask.dtype)
+        if shares is not None and rates.any():
+            yield from _of_step(rates, shares, limits, factors)
+        for k, (generator, rate) in enumerate(noise):
             m = mask[k : k + 1]
-            if generator is not None and rate and shares is not None:
-                drawing: Call = partial(_draw_mask, generator, rate, shares[k : k + 1], m)
-                yield from of_members([drawing], slice(k, k + 1), len(mask))
-            elif generator is not None and rate:
+            limit, factor = limits[k : k + 1].reshape(()), factors[k : k + 1].reshape(())
+            if generator is not None and rate:
                 # A comparison writes 0.0 and 1.0: no array of booleans in between.
                 calls: list[Call] = [
                     partial(generator.random, None, mask.dtype, m),
-                    partial(np.greater_equal, m, mask.dtype.type(rate), m),
-                    partial(np.multiply, m, mask.dtype.type(1 / (1 - rate)), m),
+                    partial(np.greater_equal, m, limit, m),
+                    partial(np.multiply, m, factor, m),
                 ]
                 yield from of_members(calls, slice(k, k + 1), len(mask))
             else:
@@ -115,12 +118,14 @@ class Dropout(Block):
         return list(zip(work.noise, rates, strict=True))
 
 
-def _draw_mask(generator: np.random.Generator, rate: float, share: Floats, out: Floats) -> None:
-    """Draw the factors of units: zero with probability p = rate * share, else 1 / (1 - p)."""
-    rate = rate * float(share[0])
-    generator.random(None, out.dtype, out)
-    np.greater_equal(out, out.dtype.type(rate), out)
-    np.multiply(out, out.dtype.type(1 / (1 - rate)), out)
+def _of_step(rates: Floats, shares: Floats, limits: Floats, factors: Floats) -> Iterator[Call]:
+    """List the calls that write p = rate * share and 1 / (1 - p) of each member, (K,)."""
+    p, room = np.empty_like(rates), np.empty_like(rates)
+    yield partial(np.multiply, shares, rates, p)
+    yield partial(np.copyto, limits, p)
+    yield partial(np.subtract, 1.0, p, room)
+    yield partial(np.divide, 1.0, room, room)
+    yield partial(np.copyto, factors, room)
 
 
 def _drop_entries(source: Any, noise: Noise, shares: Floats, out: Any) -> None:
