@@ -17,8 +17,10 @@ from skperceptron import (
     optimizers,
     schedules,
 )
+from skperceptron.embeddings import Periodic, PeriodicLinear
 from skperceptron.engine.compiled import VARIABLE, Team, has_teams, is_available
 from skperceptron.estimators.blas_threads import ONE_THREAD, n_blas_threads
+from skperceptron.groups import ATTRIBUTES
 from skperceptron.model_selection import StackedGridSearchCV
 from skperceptron.tabular import TabularMLPClassifier, TabularMLPRegressor
 from skperceptron.training.compiled_steps import CompiledSteps
@@ -57,8 +59,7 @@ def programs(monkeypatch):
 
 def learned(model):
     """Return all learned parameters of a fit and its loss curve, in one array."""
-    names = ("coefs_", "intercepts_", "activation_parameters_", "normalization_parameters_")
-    arrays = [np.ravel(array) for name in names for array in getattr(model, name, ())]
+    arrays = [np.ravel(array) for name in ATTRIBUTES.values() for array in getattr(model, name, ())]
     return np.concatenate([*arrays, model.loss_curve_])
 
 
@@ -225,20 +226,86 @@ def test_stacks(grid, dtype, monkeypatch):
 
 
 @both_dtypes
-def test_dropout_is_drawn_without_python(dtype, monkeypatch, programs):
-    make = classifier(dtype=dtype, dropout=0.3, input_dropout=0.1)
+@pytest.mark.parametrize("schedule", [None, "flat_cosine"])
+def test_dropout_is_drawn_without_python(schedule, dtype, monkeypatch, programs):
+    options = {"dropout": [0.3, 0.0], "input_dropout": 0.1, "dropout_schedule": schedule}
+    make = classifier(dtype=dtype, **options)
     assert_both_ways_agree(make, X, CLASSES, monkeypatch=monkeypatch)
     assert programs and not any(program.n_python_calls for program in programs)
 
 
+@both_dtypes
+@pytest.mark.parametrize("embedding", [Periodic(3, 2), PeriodicLinear(3, 2)], ids=str)
+def test_numbers_are_embedded_without_python(embedding, dtype, monkeypatch, programs):
+    make = classifier(numeric_embedding=embedding, dtype=dtype, feature_scale=True)
+    assert_both_ways_agree(make, X, CLASSES, monkeypatch=monkeypatch)
+    assert programs and not any(program.n_python_calls for program in programs)
+
+
+def with_categories(rng, n_columns=D):
+    """Return a table of numbers with categories in some columns, and options that embed these."""
+    table = rng.normal(size=(N, n_columns))
+    columns = sorted(rng.choice(n_columns, rng.randint(1, n_columns + 1), replace=False).tolist())
+    for column in columns:
+        # -1 means that there is no category.
+        table[:, column] = rng.randint(-1, rng.choice([1, 3, 20]), size=N)
+    # Each table has a category at least.
+    table[0, columns] = 0
+    return table, {
+        "categorical_features": columns,
+        "embedding_dim": ["auto", 1, 2, 9][rng.randint(4)],
+        "feature_scale": bool(rng.randint(2)),
+        "input_dropout": rng.choice([0.0, 0.2]),
+        "skip_connections": rng.choice(["none", "dense", "linear"]),
+        "dtype": rng.choice(DTYPES),
+        "solver": rng.choice(["adam", "sgd", "adamw"]),
+    }
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_categories_are_embedded_without_python(seed, monkeypatch, programs):
+    table, options = with_categories(np.random.RandomState(seed))
+    assert_both_ways_agree(regressor(**options), table, NUMBERS, monkeypatch=monkeypatch)
+    assert programs and not any(program.n_python_calls for program in programs)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_stacks_of_networks_that_embed_categories(seed, monkeypatch, programs):
+    table, options = with_categories(np.random.RandomState(seed))
+    grid = {"activation": ["relu", "mish"], "dropout": [0.0, 0.3], "alpha": [0.0, 0.1]}
+    found = []
+    for way in ("numpy", "compiled"):
+        monkeypatch.setenv(VARIABLE, way)
+        search = StackedGridSearchCV(regressor(**options)(), grid, cv=3, n_jobs=1)
+        search.fit(table, NUMBERS)
+        found.append([*search.cv_results_["mean_test_score"], *learned(search.best_estimator_)])
+    assert_array_equal(*found)
+    assert programs and not any(program.n_python_calls for program in programs)
+
+
+@pytest.fixture(scope="module")
+def frame():
+    """Return a frame of numbers, gaps, and columns of few and of many levels."""
+    pd = pytest.importorskip("pandas")
+    rng = np.random.RandomState(0)
+    columns = dict(zip("abcde", X.T, strict=True))
+    columns["gaps"] = np.where(rng.uniform(size=N) < 0.2, np.nan, X[:, 0])
+    for name, n_levels in (("few", 3), ("many", 10), ("more", 12)):
+        levels = np.array([f"level {i}" for i in range(n_levels)], dtype=object)
+        columns[name] = levels[rng.randint(n_levels, size=N)]
+    return pd.DataFrame(columns)
+
+
 @pytest.mark.parametrize("cls", [TabularMLPClassifier, TabularMLPRegressor])
-@pytest.mark.parametrize("preset", ["default", "realmlp-td-s"])
-def test_networks_of_tables_need_no_python(cls, preset, monkeypatch, programs):
+@pytest.mark.parametrize("preset", ["default", "fast", "accurate", "realmlp-td-s", "realmlp-td"])
+def test_networks_of_tables_need_no_python(cls, preset, frame, monkeypatch, programs):
+    # Enough rows for networks that embed numbers too.
+    monkeypatch.setattr("skperceptron.tabular._presets.PERIODIC_ROWS", 1)
     y = CLASSES if cls is TabularMLPClassifier else NUMBERS[:, 0]
     found = []
     for way in ("numpy", "compiled"):
         monkeypatch.setenv(VARIABLE, way)
-        found.append(cls(preset, max_epochs=3, random_state=0).fit(X, y).oof_predictions_)
+        found.append(cls(preset, max_epochs=3, random_state=0).fit(frame, y).oof_predictions_)
     assert_array_equal(*found)
     assert programs and not any(program.n_python_calls for program in programs)
 
