@@ -72,6 +72,7 @@ COLUMNS: dict[str, Any] = {
     "counts": lambda rng, n: rng.integers(1000, size=n),
     "flags": lambda rng, n: rng.random(n) < 0.5,
     "category": lambda rng, n: pd.Categorical(np.array(list("abc"))[rng.integers(3, size=n)]),
+    "levels": lambda rng, n: [f"level {k}" for k in rng.integers(12, size=n)],
     "names": lambda rng, n: [f"name {k}" for k in rng.integers(100, size=n)],
     "days": lambda rng, n: pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.random(n), unit="D"),
 }

@@ -1,8 +1,8 @@
 """A fuzz test: random calls of random estimators on random data.
 
 Every call must end with a finite model with the right shapes, or with a clear error that leaves
-the estimator, the data and the parameters unchanged. Equal seeds must give equal models, and there
-must be no warnings that the package does not intend.
+the estimator, the data and the parameters unchanged. Equal seeds must give equal models, by NumPy's
+calls and by compiled steps, and there must be no warnings that the package does not intend.
 
 Run it by hand with more cases, or repeat one of them::
 
@@ -13,6 +13,7 @@ Run it by hand with more cases, or repeat one of them::
 from __future__ import annotations
 
 import argparse
+import os
 import pickle
 import re
 import signal
@@ -26,6 +27,7 @@ from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import joblib
 import numpy as np
@@ -36,6 +38,7 @@ from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, FitFai
 from sklearn.model_selection import GridSearchCV
 
 import skperceptron
+from skperceptron.engine.compiled import VARIABLE, is_available
 from skperceptron.model_selection import (
     StackedCrossEnsembleClassifier,
     StackedCrossEnsembleRegressor,
@@ -408,14 +411,15 @@ def _check_values(method: str, found: Any, n_rows: int) -> None:
 
 
 def _fit_twins(watched: Watched, data: Data) -> None:
-    """Check that an equal estimator is fitted to an equal model."""
+    """Check that an equal estimator learns the same, by NumPy's calls and by compiled steps."""
     parameters = watched.estimator.get_params(deep=False)
     if parameters.get("warm_start") or parameters["random_state"] is None:
         return
     learned = []
-    for _ in range(2):
+    for way in ("numpy", "compiled" if is_available() else "numpy"):
         twin = Watched(clone(watched.estimator), Report(0))
-        twin.call("fit", data.X, data.y, trains=True, **_weights(data))
+        with patch.dict(os.environ, {VARIABLE: way}):
+            twin.call("fit", data.X, data.y, trains=True, **_weights(data))
         fitted = {name: v for name, v in vars(twin.estimator).items() if name.endswith("_")}
         learned.append(_print_of(fitted))
     if learned[0] != learned[1]:
@@ -507,11 +511,13 @@ def _table(draws: Draws, report: Report) -> None:
     """Fit an estimator for tables on a frame of columns of all kinds."""
     kind = draws.one_of([TabularMLPClassifier, TabularMLPRegressor])
     options = {"n_folds": draws.one_of([2, 3]), "max_epochs": draws.one_of([1, 3])}
-    preset = draws.one_of(["default", "fast"])
+    preset = draws.one_of(["default", "fast", "realmlp-td"])
     model = kind(preset=preset, hidden_layer_sizes=(3,), random_state=0, **options)
     data = draws.table(is_classifier(model))
     report.story += [repr(model), data.notes]
-    _train(Watched(model, report), data, "fit", _weights(data))
+    watched = Watched(model, report)
+    _train(watched, data, "fit", _weights(data))
+    _fit_twins(watched, data)
 
 
 # The program.
