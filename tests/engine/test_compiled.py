@@ -8,6 +8,8 @@ import textwrap
 import threading
 from contextlib import nullcontext
 from functools import partial
+from itertools import permutations
+from itertools import product as product_of
 
 import numpy as np
 import pytest
@@ -144,11 +146,13 @@ def either_way(draw, n, rows, columns):
 
 
 def reduction(draw):
-    axis = int(draw.rng.choice([1, 2]))
-    shape = list(draw.shape)
+    shape = [*draw.shape, *draw.rng.choice([2, 17, 33], draw.rng.randint(2)).tolist()]
+    x = draw.array(*shape)
+    axis = int(draw.rng.randint(1, x.ndim))
     shape[axis] = 1
+    out = draw.array(*shape) if draw.rng.randint(2) else contiguous(draw, *shape)
     ufunc = np.add if draw.rng.randint(2) else np.maximum
-    return partial(ufunc.reduce, draw.like_out(), axis, None, draw.array(*shape), True)
+    return partial(ufunc.reduce, x, axis, None, out, True)
 
 
 def gathering(draw):
@@ -355,6 +359,25 @@ def test_rows_are_converted_in_tables(of_X, of_out):
     out, room = np.zeros((2, 2, 4), of_out), np.empty((2, 2, 4), of_X)
     assert run_table(partial(take_and_cast, X, rows, out, room), 2)
     assert_array_equal(out, X[rows].astype(of_out))
+
+
+@pytest.mark.parametrize("ufunc", [np.add, np.maximum])
+def test_reductions_have_the_bits_of_numpy_in_every_order_of_axes(ufunc):
+    rng = np.random.RandomState(0)
+    whole = rng.normal(size=(3, 17, 16, 33))
+    if ufunc is np.maximum:
+        # Zeros of both signs: the order decides which of them is left.
+        whole = -np.abs(whole) * rng.choice([0, 0, 1], size=whole.shape)
+    n_tables = 0
+    orders = [(0, *order) for order in permutations((1, 2, 3))]
+    for of_x, of_out, axis in product_of(orders, orders, (1, 2, 3)):
+        x = whole.transpose(of_x)
+        plain = x.max(axis, keepdims=True).transpose(of_out).copy().transpose(np.argsort(of_out))
+        tabled = np.zeros_like(plain)
+        ufunc.reduce(x, axis, None, plain, True)
+        n_tables += run_table(partial(ufunc.reduce, x, axis, None, tabled, True), len(x))
+        assert_array_equal(plain.view(np.int64), tabled.view(np.int64))
+    assert n_tables > 54
 
 
 def test_one_matrix_multiplies_those_of_all_members():

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -375,8 +376,6 @@ def _reduce(
     lengths = zip(x.shape, x.strides, strict=True)
     others = [s for a, (m, s) in enumerate(lengths) if m > 1 and a != axis]
     closest = not others or x.strides[axis] < min(others)
-    if closest and ufunc is not np.add:
-        return None
     start = number(0, x.dtype) if ufunc is np.add else _part(x, axis, 0, 1)
     first = _copy(out, start, n)
     rest = x if ufunc is np.add else _part(x, axis, 1, x.shape[axis])
@@ -390,6 +389,10 @@ def _reduce(
         if m > 1 and not (n > 1 and a == 0) and not a == axis
     ]
     axes.sort(key=lambda one: -one[2])
+    lies_between = not closest and any(one[2] > strides[axis] for one in axes)
+    if lies_between and any(a[1] < b[1] for a, b in pairwise(axes)):
+        # The axes of the result lie in another order: NumPy might sum along the axis first.
+        return None
     along = (rest.shape[axis], 0, strides[axis], 0)
     order = [*axes, along] if closest else [*axes[:-1], along, axes[-1]]
     length, *steps = order.pop()
