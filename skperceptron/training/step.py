@@ -14,7 +14,7 @@ import numpy as np
 
 from ..engine import Network, Workspace
 from ..engine.arrays import Call, Floats, Integers, outputs_first, runs
-from ..engine.calls import of_members, squared_lengths, squared_lengths_calls
+from ..engine.calls import number, of_members, squared_lengths, squared_lengths_calls
 from ..losses import Loss
 from .data import TrainingSet
 from .groups import Groups
@@ -220,6 +220,12 @@ class BoundStep:
         self._place, self._tables, self._record, self._scalars = place, own, shared.record, scalars
         self._sources = list(runs(data))
         self._scratch = np.empty_like(self._work.delta)
+        if self._work.multiplicity > 1:
+            # Targets and factors of all networks that share weights: the same arrays in each step,
+            # as tables need them.
+            shape = self._work.delta.shape[:2]
+            targets = outputs_first(*shape, data[0].targets.n_outputs, self._dtype)
+            self._of_networks = targets, np.empty((*shape, 1), self._dtype)
         recipes = [m.recipe for m in members]
         self._losses = list(runs([r.loss for r in recipes]))
         self._norms = Norms(own.parameters, network.n_weights, groups.penalty, place)
@@ -288,12 +294,11 @@ class BoundStep:
         """
         m = self._work.multiplicity
         n_members, n_rows, n_targets = y.shape
-        targets = outputs_first(n_members, m * n_rows, n_targets, y.dtype)
+        targets, factors = self._of_networks
         by_network = targets.reshape(n_members, m, n_rows, n_targets)
         calls: list[Call] = [partial(np.copyto, by_network, y[:, np.newaxis])]
         if not factor.shape:
-            return targets, np.array(factor / m, dtype=self._dtype), calls
-        factors = np.empty((n_members, m * n_rows, 1), dtype=self._dtype)
+            return targets, number(factor / m, self._dtype), calls
         of_network = factors.reshape(n_members, m, n_rows, 1)
         share = self._dtype.type(1 / m)
         calls.append(partial(np.multiply, factor[:, np.newaxis], share, of_network))

@@ -23,6 +23,7 @@ from skperceptron.estimators.blas_threads import ONE_THREAD, n_blas_threads
 from skperceptron.groups import ATTRIBUTES
 from skperceptron.model_selection import StackedGridSearchCV
 from skperceptron.tabular import TabularMLPClassifier, TabularMLPRegressor
+from skperceptron.tabular._presets import PRESETS
 from skperceptron.training.compiled_steps import CompiledSteps
 
 pytestmark = [
@@ -297,16 +298,37 @@ def frame():
 
 
 @pytest.mark.parametrize("cls", [TabularMLPClassifier, TabularMLPRegressor])
-@pytest.mark.parametrize("preset", ["default", "fast", "accurate", "realmlp-td-s", "realmlp-td"])
-def test_networks_of_tables_need_no_python(cls, preset, frame, monkeypatch, programs):
+@pytest.mark.parametrize("has_categories", [True, False])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_networks_of_tables_need_no_python(
+    cls, preset, has_categories, frame, monkeypatch, programs
+):
     # Enough rows for networks that embed numbers too.
     monkeypatch.setattr("skperceptron.tabular._presets.PERIODIC_ROWS", 1)
+    table = frame if has_categories else X
     y = CLASSES if cls is TabularMLPClassifier else NUMBERS[:, 0]
+    options = {"max_epochs": 3, "hidden_layer_sizes": (9, 9), "random_state": 0}
     found = []
     for way in ("numpy", "compiled"):
         monkeypatch.setenv(VARIABLE, way)
-        found.append(cls(preset, max_epochs=3, random_state=0).fit(frame, y).oof_predictions_)
+        found.append(cls(preset, **options).fit(table, y).oof_predictions_)
     assert_array_equal(*found)
+    assert programs and not any(program.n_python_calls for program in programs)
+
+
+@both_dtypes
+@pytest.mark.parametrize("weights", [None, np.linspace(0, 2, N)], ids=["alike", "weighted"])
+@pytest.mark.parametrize(
+    ("cls", "y"),
+    [
+        (MLPSoftmaxClassifier, CLASSES),
+        (MLPBinaryClassifier, IS_POSITIVE),
+        (MLPRegressor, NUMBERS),
+    ],
+)
+def test_networks_that_share_weights_need_no_python(cls, y, weights, dtype, monkeypatch, programs):
+    make = partial(cls, ensemble_size=3, hidden_layer_sizes=(7, 4), dtype=dtype, **OPTIONS)
+    assert_both_ways_agree(make, X, y, monkeypatch=monkeypatch, sample_weight=weights)
     assert programs and not any(program.n_python_calls for program in programs)
 
 

@@ -31,6 +31,8 @@ class Average(Block):
     """
 
     kind: ClassVar[str] = "average"
+    #: Compiled steps record ``average``: it does nothing but arithmetic, the same for all values.
+    records: ClassVar[bool] = True
 
     def __init__(self, n_networks: int, units: int, link: str) -> None:
         self.n_networks = n_networks
@@ -48,16 +50,17 @@ class Average(Block):
 
     def average(self, x: Floats, out: Floats) -> None:
         """Write the mean of (K, m B, C) into (K, B, C)."""
-        of_networks = by_network(x, self.n_networks, self.units)
+        of_networks, mean = by_network(x, self.n_networks, self.units), out[:, np.newaxis]
         if self.link == "softmax":
             logs = of_networks - _log_of_sum(of_networks, 3)
-            out[:] = _log_of_sum(logs, 1)[:, 0]
+            np.copyto(mean, _log_of_sum(logs, 1))
         elif self.link == "logistic":
             # The logarithms of the probabilities of both classes.
             yes, no = (-np.logaddexp(0, sign * of_networks) for sign in (-1, 1))
-            out[:] = (_log_of_sum(yes, 1) - _log_of_sum(no, 1))[:, 0]
+            np.subtract(_log_of_sum(yes, 1), _log_of_sum(no, 1), out=mean)
         else:
-            np.mean(of_networks, axis=1, out=out)
+            np.add.reduce(of_networks, axis=1, out=mean, keepdims=True)
+            np.divide(mean, self.n_networks, out=mean)
 
     def to_onnx(
         self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
@@ -86,6 +89,9 @@ class Average(Block):
 
 def _log_of_sum(x: Floats, axis: int) -> Floats:
     """Return the logarithm of the sum of exponentials, with the axis kept."""
-    largest = x.max(axis=axis, keepdims=True)
-    found: Floats = np.log(np.exp(x - largest).sum(axis=axis, keepdims=True)) + largest
-    return found
+    first = x[(slice(None),) * axis + (slice(1),)]
+    largest, found = np.empty_like(first), np.empty_like(first)
+    np.maximum.reduce(x, axis=axis, out=largest, keepdims=True)
+    np.add.reduce(np.exp(x - largest), axis=axis, out=found, keepdims=True)
+    np.log(found, out=found)
+    return np.add(found, largest, out=found)
