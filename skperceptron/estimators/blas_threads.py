@@ -26,8 +26,8 @@ LARGE_PRODUCT = 10_000_000
 SMALL_PRODUCT = 2**18
 
 
-class OneThread:
-    """Limits BLAS to one thread as long as any thread of this process asks for it.
+class Limits:
+    """Limits on the threads of BLAS that threads of this process ask for; the least one holds.
 
     The number of BLAS threads applies to the whole process: the first user sets it, and the last
     one restores it.
@@ -37,22 +37,46 @@ class OneThread:
         self.begin_anew()
 
     def begin_anew(self) -> None:
-        """Reset the number of users: a forked process has none of its parent's threads."""
+        """Forget all users: a forked process has none of its parent's threads."""
         self._lock = Lock()
-        self._n_users = 0
-        self._limits: Any = None
+        self._asked: list[int] = []
+        self._first: Any = None
+
+    def add(self, n: int) -> None:
+        """Let BLAS use at most ``n`` threads."""
+        with self._lock:
+            if not self._asked:
+                self._first = _limit_all(n)
+            elif n < min(self._asked):
+                _limit_all(n)
+            self._asked.append(n)
+
+    def remove(self, n: int) -> None:
+        """Undo ``add``."""
+        with self._lock:
+            self._asked.remove(n)
+            if not self._asked:
+                self._first.restore_original_limits()
+            elif n < min(self._asked):
+                _limit_all(min(self._asked))
+
+
+class Limit:
+    """Limits BLAS to ``n`` threads, or fewer if another limit says so; may be entered again."""
+
+    def __init__(self, n: int) -> None:
+        self._n = n
 
     def __enter__(self) -> None:
-        with self._lock:
-            if not self._n_users:
-                self._limits = controller().limit(limits=1, user_api="blas")
-            self._n_users += 1
+        LIMITS.add(self._n)
 
     def __exit__(self, *exception: object) -> None:
-        with self._lock:
-            self._n_users -= 1
-            if not self._n_users:
-                self._limits.restore_original_limits()
+        LIMITS.remove(self._n)
+
+
+def _limit_all(n: int) -> Any:
+    """Set the number of threads of each BLAS; return what restores it."""
+    return controller().limit(limits=n, user_api="blas")
 
 
 @cache
@@ -67,9 +91,10 @@ def n_blas_threads() -> int:
     return max((pool["num_threads"] for pool in pools if pool["user_api"] == "blas"), default=1)
 
 
-ONE_THREAD = OneThread()
+LIMITS = Limits()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=ONE_THREAD.begin_anew)
+    os.register_at_fork(after_in_child=LIMITS.begin_anew)
+ONE_THREAD = Limit(1)
 
 
 def suited_team(largest_product: int) -> Team | None:

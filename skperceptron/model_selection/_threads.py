@@ -13,7 +13,7 @@ from typing import Any
 
 from joblib import effective_n_jobs
 
-from ..estimators.blas_threads import ONE_THREAD, controller, n_blas_threads
+from ..estimators.blas_threads import Limit, n_blas_threads
 
 __all__ = ["blas_limited_to", "n_blas_threads", "n_threads"]
 
@@ -24,9 +24,8 @@ WORTH_THREADS = 5e8
 
 def blas_limited_to(n: int) -> AbstractContextManager[Any]:
     """Let BLAS use at most ``n`` threads."""
-    if n >= n_blas_threads():
-        return nullcontext()
-    return ONE_THREAD if n == 1 else controller().limit(limits=n, user_api="blas")
+    # A limit of one thread is always asked for: that of another thread of the program may end.
+    return Limit(n) if n == 1 or n < n_blas_threads() else nullcontext()
 
 
 def n_threads(n_jobs: int | None, operations: float) -> int:

@@ -11,8 +11,10 @@ from skperceptron.callbacks import Callback
 from skperceptron.engine.compiled import has_teams
 from skperceptron.estimators.blas_threads import (
     LARGE_PRODUCT,
+    LIMITS,
     ONE_THREAD,
     SMALL_PRODUCT,
+    Limit,
     suited_team,
     suited_threads,
 )
@@ -57,12 +59,28 @@ def test_last_user_restores_what_the_first_one_found():
     assert n_threads() == {2}
 
 
+def test_the_least_of_overlapping_limits_holds_and_all_end():
+    with threadpool_limits(4, user_api="blas"):
+        if n_threads() != {4}:
+            pytest.skip("this BLAS cannot use four threads")
+        limits = [Limit(3), Limit(2), ONE_THREAD]
+        found = []
+        for limit in limits:
+            limit.__enter__()
+            found.append(n_threads())
+        # Fits in several threads of a program end in any order.
+        for limit in (limits[0], limits[2], limits[1]):
+            limit.__exit__()
+            found.append(n_threads())
+    assert found == [{3}, {2}, {1}, {1}, {2}, {4}]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_forked_process_has_no_users():
     with ONE_THREAD:
         process = os.fork()
         if not process:
-            os._exit(ONE_THREAD._n_users)
+            os._exit(len(LIMITS._asked))
         _, status = os.waitpid(process, 0)
     assert status == 0
 

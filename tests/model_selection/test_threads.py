@@ -43,6 +43,15 @@ def test_workers_share_the_processors(two_threads, monkeypatch):
             assert n_blas_threads() == expected
 
 
+def test_one_thread_remains_the_limit_when_that_of_another_thread_ends(two_threads):
+    first, second = blas_limited_to(1), blas_limited_to(1)
+    first.__enter__()
+    with second:
+        first.__exit__(None, None, None)
+        assert n_blas_threads() == 1
+    assert n_blas_threads() == 2
+
+
 def test_threads_predict_what_one_does(two_threads, monkeypatch):
     rng = np.random.RandomState(0)
     X = rng.normal(size=(60, 3))
