@@ -12,6 +12,7 @@ import os
 import sys
 import sysconfig
 import tempfile
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,14 @@ GCC_FLAGS = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fno-trappin
 MSVC_FLAGS = ["/O2", "/fp:precise", "/std:c11"]
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 
+#: Free-threaded builds of Python have no limited API: each version needs a module of its own.
+IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+#: On Windows, Python's headers do not say for which build they are used.
+API = ("Py_GIL_DISABLED", "1") if IS_FREE_THREADED else ("Py_LIMITED_API", "0x030B0000")
+
 
 def compile_steps(folder: Path, sanitized: bool = False) -> Path:
-    """Compile the extension module for Python's limited API; return the file, in ``folder``."""
+    """Compile the extension module; return the file, in ``folder``."""
     import numpy as np
     from setuptools import Distribution, Extension
     from setuptools.command.build_ext import build_ext
@@ -39,13 +45,10 @@ def compile_steps(folder: Path, sanitized: bool = False) -> Path:
         "_steps",
         [str(ROOT / FOLDER / "_steps.c")],
         include_dirs=[np.get_include()],
-        define_macros=[
-            ("Py_LIMITED_API", "0x030B0000"),
-            ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"),
-        ],
+        define_macros=[API, ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         extra_compile_args=MSVC_FLAGS if os.name == "nt" else GCC_FLAGS + watching,
         extra_link_args=watching,
-        py_limited_api=True,
+        py_limited_api=not IS_FREE_THREADED,
     )
     command = build_ext(Distribution({"name": "skperceptron", "ext_modules": [extension]}))
     with tempfile.TemporaryDirectory() as objects:
@@ -60,8 +63,7 @@ def compile_if_possible(folder: Path) -> Path | None:
     choice = os.environ.get("SKPERCEPTRON_BUILD", "auto")
     if choice not in CHOICES:
         raise ValueError(f"SKPERCEPTRON_BUILD={choice!r} must be one of {', '.join(CHOICES)}.")
-    # A build for free threading has no limited API yet.
-    if choice == "pure" or (choice == "auto" and sysconfig.get_config_var("Py_GIL_DISABLED")):
+    if choice == "pure":
         return None
     try:
         return compile_steps(folder)
@@ -73,14 +75,28 @@ def compile_if_possible(folder: Path) -> Path | None:
         return None
 
 
+def tag() -> str:
+    """Return the tag of a wheel with the extension module."""
+    platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    if not IS_FREE_THREADED:
+        return f"cp311-abi3-{platform}"
+    version = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    return f"{version}-{version}t-{platform}"
+
+
+def remove_stale() -> None:
+    """Remove the module that this Python would load from the checkout, not those of others."""
+    for suffix in EXTENSION_SUFFIXES:
+        (ROOT / FOLDER / f"_steps{suffix}").unlink(missing_ok=True)
+
+
 class CompiledSteps(BuildHookInterface):
     """Puts the extension module into wheels, and beside its source for editable installs."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile before files are collected."""
         if version == "editable":
-            for stale in (ROOT / FOLDER).glob("_steps*.so"):
-                stale.unlink()
+            remove_stale()
             built = compile_if_possible(ROOT / FOLDER)
         else:
             self._room = tempfile.TemporaryDirectory()
@@ -88,9 +104,8 @@ class CompiledSteps(BuildHookInterface):
             if built is not None:
                 build_data["force_include"][str(built)] = str(FOLDER / built.name)
         if built is not None:
-            platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
             build_data["pure_python"] = False
-            build_data["tag"] = f"cp311-abi3-{platform}"
+            build_data["tag"] = tag()
 
 
 if __name__ == "__main__":

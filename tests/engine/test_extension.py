@@ -1,13 +1,14 @@
 """An extension module of another version counts as missing."""
 
 import sys
+from importlib.machinery import EXTENSION_SUFFIXES
 from types import ModuleType
 
 import pytest
 
 import skperceptron
-from skperceptron.engine.compiled import VARIABLE, switch
-from skperceptron.engine.compiled.extension import MISSING, STALE, loaded
+from skperceptron.engine.compiled import VARIABLE, extension, switch
+from skperceptron.engine.compiled.extension import AVAILABLE, MISSING, STALE, is_foreign, loaded
 from skperceptron.engine.compiled.layout import LOOPS, VERSION, WIDTH
 
 NAME = "skperceptron.engine.compiled._steps"
@@ -77,3 +78,26 @@ def test_stale_module_counts_as_missing(installed, attributes, monkeypatch, caps
 def test_absent_module_is_told(installed):
     installed(None)
     assert not switch.is_available() and switch.state == MISSING
+
+
+def test_module_that_other_versions_of_python_load_is_foreign(tmp_path):
+    assert not is_foreign(str(tmp_path))
+    general, own = (tmp_path / f"_steps{EXTENSION_SUFFIXES[i]}" for i in (-1, 0))
+    general.touch()
+    assert is_foreign(str(tmp_path))
+    # Python prefers its own.
+    own.touch()
+    assert not is_foreign(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("is_free_threaded", "foreign", "expected"),
+    [(True, True, MISSING), (True, False, AVAILABLE), (False, True, AVAILABLE)],
+)
+def test_only_free_threaded_python_refuses_a_foreign_module(
+    installed, monkeypatch, is_free_threaded, foreign, expected
+):
+    monkeypatch.setattr(extension, "IS_FREE_THREADED", is_free_threaded)
+    monkeypatch.setattr(extension, "is_foreign", lambda folder: foreign)
+    installed(module())
+    assert switch.state == expected

@@ -923,6 +923,11 @@ static struct PyModuleDef MODULE = {
 PyMODINIT_FUNC PyInit__steps(void) {
     PyObject *module = PyModule_Create(&MODULE);
     if (!module) return NULL;
+#ifdef Py_GIL_DISABLED
+    /* Functions keep no state. What they borrow from, such as the list for spread(), belongs to the
+       calling thread. */
+    PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED);
+#endif
     import_array();
     import_umath1(NULL);
     if (PyModule_AddIntConstant(module, "VERSION", VERSION) < 0

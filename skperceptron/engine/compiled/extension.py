@@ -6,8 +6,11 @@ again. Such a module counts as missing: fits then run as NumPy calls.
 
 from __future__ import annotations
 
+import os
 import sys
+import sysconfig
 from importlib import import_module
+from importlib.machinery import EXTENSION_SUFFIXES, PathFinder
 from typing import Any
 
 from .layout import LOOPS, VERSION, WIDTH
@@ -16,6 +19,9 @@ from .layout import LOOPS, VERSION, WIDTH
 AVAILABLE, MISSING = "available", "not available"
 STALE = "not available (compiled from another version: install skperceptron again)"
 
+#: Whether this Python is built to run without its global lock.
+IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+
 
 def loaded() -> tuple[Any, str]:
     """Return the extension module, or None, and its state in words.
@@ -23,13 +29,23 @@ def loaded() -> tuple[Any, str]:
     It is missing if the package was installed without a compiler, or for another kind of Python.
     """
     # On 32-bit systems, an address may not fit into NumPy's signed intp.
-    if sys.maxsize <= 2**32:
+    if sys.maxsize <= 2**32 or (IS_FREE_THREADED and is_foreign(os.path.dirname(__file__))):
         return None, MISSING
     try:
         found = import_module("._steps", __package__)
     except ImportError:
         return None, MISSING
     return (found, AVAILABLE) if fits(found) else (None, STALE)
+
+
+def is_foreign(folder: str) -> bool:
+    """Tell whether a folder has a module that was not built for this version of Python only.
+
+    Free-threaded builds have no limited API, but load modules that use it, and crash. An ordinary
+    Python may have left one in the same checkout.
+    """
+    found = PathFinder.find_spec("_steps", [folder])
+    return found is not None and not str(found.origin).endswith(EXTENSION_SUFFIXES[0])
 
 
 def fits(module: Any) -> bool:
