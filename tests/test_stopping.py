@@ -323,6 +323,18 @@ def test_later_score_that_is_none_counts_as_no_improvement():
     assert np.isinf(model.validation_scores_[2]) and np.isnan(model.validation_scores_[3])
 
 
+def test_filters_of_warnings_are_left_alone_after_the_first_score():
+    before, seen = warnings.filters, []
+
+    def score(model, X, y):
+        seen.append(warnings.filters is before)
+        return model.score(X, y)
+
+    make(early_stopping=EarlyStopping(score), max_iter=4).fit(X, Y)
+    # They belong to all threads of a program.
+    assert len(seen) == 4 and all(seen[1:])
+
+
 def test_validation_rows_out_of_all_proportion_are_told():
     with pytest.raises(ValueError, match="X_val contains far larger values"):
         make(MLPRegressor).fit(X, Y, X_val=1e300 * X_VAL, y_val=Y_VAL)

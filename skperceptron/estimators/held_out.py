@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from math import ceil, isfinite
 from typing import Any, NoReturn
@@ -361,7 +361,8 @@ class Validation:
             options["sample_weight"] = self._weight
         X, y = (_rows_of(given, self._given_rows) for given in self._given)
         try:
-            with warnings.catch_warnings():
+            # Filters belong to all threads, so they are left alone after the first score.
+            with nullcontext() if self._has_scored else warnings.catch_warnings():
                 if not self._has_scored:
                     # An undefined first score leads to an error, which says more.
                     warnings.simplefilter("ignore", UndefinedMetricWarning)
