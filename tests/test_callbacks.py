@@ -26,7 +26,14 @@ from skperceptron import (
     callbacks,
 )
 from skperceptron._sklearn import callback_contexts
-from skperceptron.callbacks import Callback, Checkpoint, CSVLogger, EpochLogger, StopOnPlateau
+from skperceptron.callbacks import (
+    Callback,
+    Checkpoint,
+    CSVLogger,
+    EpochLogger,
+    StopOnPlateau,
+    stop_on_plateau,
+)
 from skperceptron.inspection import GradientRecorder
 from skperceptron.stopping import EarlyStopping
 
@@ -355,6 +362,26 @@ def test_a_plateau_forgets_the_fit_before():
     assert not callback._read.history
     model.set_params(warm_start=True)
     assert [model.fit(X, Y).n_iter_ for _ in range(2)] == [5, 5]
+
+
+def test_a_plateau_of_one_fit_is_not_that_of_a_fit_in_another_thread(monkeypatch):
+    callback = StopOnPlateau(patience=1)
+    is_of = stop_on_plateau._Read.is_of
+
+    def interrupted(read, history):
+        if len(history) == 3:
+            callback._read = stop_on_plateau._Read([5.0, 4.0, 3.0])
+        return is_of(read, history)
+
+    class Context:
+        report = None
+
+    monkeypatch.setattr(stop_on_plateau._Read, "is_of", interrupted)
+    history = []
+    for loss, stops in ((2.0, False), (2.0, False), (2.0, True)):
+        history.append(loss)
+        Context.report = {"epoch": len(history), "history": {"loss": history}}
+        assert callback.on_fit_task_end(None, Context) is stops
 
 
 def calls_of_an_epoch(n_epochs, make_callback):

@@ -93,9 +93,11 @@ class StopOnPlateau(Callback):
                 f" {sorted(report['history'])}."
             )
         history = report["history"][self.monitor]
-        if not self._read.is_of(history):
+        # Another thread, whose fit shares this callback, may replace what has been read.
+        read = self._read
+        if not read.is_of(history):
             # A resumed fit continues its history. Figures before its first epoch belong to earlier
             # fits, which a warm start continues.
-            self._read = _Read(history, max(0, len(history) - report.get("epoch", len(history))))
-        self._read = self._read.further(self.monitor in _SCORES, plain(self.tol))
-        return bool(self._read.waited > self.patience)
+            read = _Read(history, max(0, len(history) - report.get("epoch", len(history))))
+        self._read = read = read.further(self.monitor in _SCORES, plain(self.tol))
+        return bool(read.waited > self.patience)

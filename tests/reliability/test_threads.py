@@ -28,6 +28,7 @@ from skperceptron import (
     RosenblattPerceptron,
 )
 from skperceptron.activations import ELU
+from skperceptron.callbacks import StopOnPlateau
 from skperceptron.engine.prediction import PREDICTIONS_BEFORE_TABLES
 from skperceptron.estimators.blas_threads import n_blas_threads
 from skperceptron.model_selection import StackedCrossEnsembleClassifier, StackedGridSearchCV
@@ -123,6 +124,21 @@ def test_fits_that_share_sparse_data(name):
     copies = [clone(model) for _ in range(N_THREADS)]
     for one in at_once([partial(one.fit, rows, labels_for(model)) for one in copies]):
         assert_array_equal(learned(one), alone)
+
+
+def test_fits_that_share_a_rule_for_stopping():
+    networks = [
+        MLPSoftmaxClassifier((8,), learning_rate_init=rate, max_iter=60, random_state=0)
+        for rate in np.geomspace(1e-3, 1, N_THREADS)
+    ]
+    alone = [clone(one).set_params(callbacks=[StopOnPlateau(patience=2)]) for one in networks]
+    expected = [one.fit(X, Y).n_iter_ for one in alone]
+    rule = StopOnPlateau(patience=2)
+    for one in networks:
+        one.callbacks = [rule]
+    found = [one.n_iter_ for one in at_once([partial(one.fit, X, Y) for one in networks])]
+    assert found == expected
+    assert len(set(found)) > 1
 
 
 @pytest.mark.parametrize("name", ["adam", "float32", "dropout"])
