@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from operator import is_
 from typing import Any
@@ -28,6 +29,9 @@ FEW_ELEMENTS = 2**12
 #: Predictions of equally many rows after which a table pays: making one takes 0.5 to 1 ms, and each
 #: prediction with it saves 5 to 15 us.
 PREDICTIONS_BEFORE_TABLES = 128
+
+#: Unused predictors that a model keeps for each dtype: more threads than that cannot run at once.
+MOST_RESTING = os.cpu_count() or 1
 
 #: Makers of holders that do not copy the rows of the only member, by kind of input.
 HOLDERS: dict[str, Callable[[], Input]] = {
@@ -212,14 +216,15 @@ class Table:
 
 @kept_as("predictors")
 class Predictors:
-    """The unused predictors of one model, one for each dtype.
+    """The unused predictors of one model, by dtype.
 
     A caller takes a predictor out and puts it back after use, so that threads can share a model.
+    There are as many as threads have predicted at the same time, but at most ``MOST_RESTING``.
     Copies and pickles of the model start without predictors.
     """
 
     def __init__(self) -> None:
-        self._resting: dict[np.dtype, tuple[Sequence[Any], Predictor]] = {}
+        self._resting: dict[np.dtype, list[tuple[Sequence[Any], Predictor]]] = {}
 
     def __reduce__(self) -> tuple[type[Predictors], tuple[()]]:
         return Predictors, ()
@@ -238,8 +243,14 @@ class Predictors:
         make : callable
             Makes a predictor of them.
         """
-        known, predictor = self._resting.pop(dtype, ((), None))
-        if predictor is None or len(known) != len(parts) or not all(map(is_, known, parts)):
+        try:
+            # The one that was used last: a single thread always gets the same.
+            known, predictor = self._resting[dtype].pop()
+        except LookupError:
+            return make()
+        if len(known) != len(parts) or not all(map(is_, known, parts)):
+            # Those that were put back before it are at least as old.
+            self._resting[dtype] = []
             return make()
         predictor.refresh()
         return predictor
@@ -247,7 +258,9 @@ class Predictors:
     def put_back(self, dtype: np.dtype, parts: Sequence[Any], predictor: Predictor) -> None:
         """Keep a predictor for the next call, if it can be refreshed."""
         if predictor.can_refresh:
-            self._resting[dtype] = parts, predictor
+            resting = self._resting.setdefault(dtype, [])
+            if len(resting) < MOST_RESTING:
+                resting.append((parts, predictor))
 
 
 def fold_lines(network: Network, parameters: Learned) -> tuple[Network, Learned]:

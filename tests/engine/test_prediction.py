@@ -184,6 +184,35 @@ def test_predictor_is_taken_by_one_caller_at_a_time_and_only_for_the_same_parts(
     assert pool.take(dtype, [network, learned[0][0].copy(), learned[0][1]], make) is not first
 
 
+def test_each_of_several_callers_gets_a_predictor_again(monkeypatch):
+    monkeypatch.setattr(prediction, "MOST_RESTING", 2)
+    network, learned = model()
+    dtype = np.dtype(np.float64)
+    pool, parts, made = Predictors(), [network, *learned[0]], []
+
+    def make():
+        made.append(Predictor(network, learned, dtype))
+        return made[-1]
+
+    for _ in range(2):
+        taken = [pool.take(dtype, parts, make) for _ in range(3)]
+        assert len(set(map(id, taken))) == 3
+        for predictor in taken:
+            pool.put_back(dtype, parts, predictor)
+    # Two were kept.
+    assert len(made) == 4
+
+
+def test_predictors_of_other_parts_are_all_forgotten():
+    network, learned = model()
+    dtype = np.dtype(np.float64)
+    pool = Predictors()
+    for _ in range(2):
+        pool.put_back(dtype, [network], Predictor(network, learned, dtype))
+    pool.take(dtype, [], lambda: Predictor(network, learned, dtype))
+    assert not pool._resting[dtype]
+
+
 def test_copies_and_pickles_leave_predictors_behind():
     network, learned = model()
     dtype = np.dtype(np.float64)

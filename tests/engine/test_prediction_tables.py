@@ -45,7 +45,7 @@ def fitted(estimator=MLPSoftmaxClassifier, **options):
 
 
 def predictor_of(model):
-    (kept,) = model._fitted.predictors._resting.values()
+    ((kept,),) = model._fitted.predictors._resting.values()
     return kept[1]
 
 
