@@ -85,8 +85,9 @@ def tag() -> str:
 
 
 def remove_stale() -> None:
-    """Remove the module that this Python would load from the checkout, not those of others."""
-    for suffix in EXTENSION_SUFFIXES:
+    """Remove the module that this Python uses from the checkout, not those of other Pythons."""
+    # A free-threaded one uses only modules of its own version: see engine/compiled/extension.py.
+    for suffix in EXTENSION_SUFFIXES[:1] if IS_FREE_THREADED else EXTENSION_SUFFIXES:
         (ROOT / FOLDER / f"_steps{suffix}").unlink(missing_ok=True)
 
 

@@ -62,16 +62,20 @@ def test_limited_api_is_used_where_there_is_one(build):
     assert (build.API[0] == "Py_LIMITED_API") != IS_FREE_THREADED
 
 
-def test_editable_build_removes_only_what_this_python_would_load(
-    build, checkout, failing, monkeypatch
+@pytest.mark.parametrize("is_free_threaded", [False, True])
+def test_editable_build_removes_only_what_this_python_uses(
+    build, checkout, failing, monkeypatch, is_free_threaded
 ):
     monkeypatch.setenv("SKPERCEPTRON_BUILD", "auto")
-    own, foreign = f"_steps{EXTENSION_SUFFIXES[-1]}", "_steps.cpython-399t-system.so"
-    for name in (own, foreign):
+    monkeypatch.setattr(build, "IS_FREE_THREADED", is_free_threaded)
+    own, general = (f"_steps{EXTENSION_SUFFIXES[i]}" for i in (0, -1))
+    foreign = "_steps.cpython-399t-system.so"
+    for name in (own, general, foreign):
         (checkout / name).touch()
     data = {}
     hook_for(build, checkout).initialize("editable", data)
-    assert [path.name for path in checkout.iterdir()] == [foreign]
+    left = {path.name for path in checkout.iterdir()}
+    assert left == ({general, foreign} if is_free_threaded else {foreign})
     # A pure wheel.
     assert data == {}
 
