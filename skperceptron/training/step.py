@@ -223,9 +223,9 @@ class BoundStep:
         if self._work.multiplicity > 1:
             # Targets and factors of all networks that share weights: the same arrays in each step,
             # as tables need them.
-            shape = self._work.delta.shape[:2]
-            targets = outputs_first(*shape, data[0].targets.n_outputs, self._dtype)
-            self._of_networks = targets, np.empty((*shape, 1), self._dtype)
+            n, rows, _ = self._work.delta.shape
+            targets = outputs_first(n, rows, data[0].targets.n_outputs, self._dtype)
+            self._of_networks = targets, np.empty((n, rows, 1), self._dtype)
         recipes = [m.recipe for m in members]
         self._losses = list(runs([r.loss for r in recipes]))
         self._norms = Norms(own.parameters, network.n_weights, groups.penalty, place)
