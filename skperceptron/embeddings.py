@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from .components import Component, Interval, by_name, find
 from .engine.blocks import Block
 from .engine.blocks import Periodic as PeriodicBlock
 from .engine.blocks import PeriodicLinear as PeriodicLinearBlock
-from .options import COUNT
+from .options import COUNT, Listing, Rules
 
 __all__ = [
     "NumericEmbedding",
@@ -19,8 +20,20 @@ __all__ = [
 ]
 
 
+#: Valid values of `columns`.
+_COLUMNS: Rules = (Listing([Interval(0, low_closed=True, whole=True)], "positions from 0 on"), None)
+
+
 class NumericEmbedding(Component):
-    """Base of all embeddings of numeric features."""
+    """Base of all embeddings of numeric features.
+
+    Attributes
+    ----------
+    columns : array-like of int or None
+        Positions of the columns of X that are embedded; None means all that hold no categories.
+    """
+
+    columns: Any = None
 
     def block(self, n_features: int) -> Block:
         """Return the block for the given number of features."""
@@ -44,15 +57,26 @@ class Periodic(NumericEmbedding):
     spread : float, default=0.1
         Standard deviation of the initial frequencies, > 0: larger values find sharper changes, but
         also learn more noise.
+    columns : array-like of int, default=None
+        Positions of the columns of X that are embedded, >= 0; other numbers stay as they are. None
+        means all columns that hold no categories.
     """
 
     names = ("pbld",)
     ranges = {"n_frequencies": COUNT, "width": COUNT, "spread": Interval(0)}
+    rules = {"columns": _COLUMNS}
 
-    def __init__(self, n_frequencies: int = 16, width: int = 3, spread: float = 0.1) -> None:
+    def __init__(
+        self,
+        n_frequencies: int = 16,
+        width: int = 3,
+        spread: float = 0.1,
+        columns: Any = None,
+    ) -> None:
         self.n_frequencies = n_frequencies
         self.width = width
         self.spread = spread
+        self.columns = columns
 
     def block(self, n_features: int) -> Block:
         return PeriodicBlock(n_features, int(self.n_frequencies), int(self.width), self.spread)
@@ -74,15 +98,26 @@ class PeriodicLinear(NumericEmbedding):
     spread : float, default=0.1
         Standard deviation of the initial frequencies, > 0: larger values find sharper changes, but
         also learn more noise.
+    columns : array-like of int, default=None
+        Positions of the columns of X that are embedded, >= 0; other numbers stay as they are. None
+        means all columns that hold no categories.
     """
 
     names = ("plr",)
     ranges = {"n_frequencies": COUNT, "width": COUNT, "spread": Interval(0)}
+    rules = {"columns": _COLUMNS}
 
-    def __init__(self, n_frequencies: int = 16, width: int = 8, spread: float = 0.1) -> None:
+    def __init__(
+        self,
+        n_frequencies: int = 16,
+        width: int = 8,
+        spread: float = 0.1,
+        columns: Any = None,
+    ) -> None:
         self.n_frequencies = n_frequencies
         self.width = width
         self.spread = spread
+        self.columns = columns
 
     def block(self, n_features: int) -> Block:
         return PeriodicLinearBlock(

@@ -33,7 +33,7 @@ def make(embedding="pbld", **options):
 
 
 def embedded(model, x):
-    """Compute ``[cos(2 pi x w + p) M + s, x]`` of each feature."""
+    """Compute ``[cos(2 pi x w + p) M + s, x]`` of each of some features."""
     w, p, mixing, shift = model.numeric_embeddings_
     cosines = np.cos(2 * np.pi * x[:, :, np.newaxis] * w + p)
     mixed = np.einsum("ndf,dfw->ndw", cosines, mixing) + shift
@@ -63,6 +63,85 @@ def test_rectified_waves_are_the_formula():
     expected = hidden @ model.coefs_[1] + model.intercepts_[1]
     assert_allclose(model.predict(X), expected[:, 0], rtol=1e-9)
     assert [a.shape for a in model.numeric_embeddings_] == [(3, 5), (3, 10, 2), (3, 2)]
+
+
+@pytest.mark.parametrize("skips", ["none", "linear", "dense"])
+@pytest.mark.parametrize("scales", [False, True])
+@pytest.mark.parametrize("columns", [[2, 0], np.array([1]), (0, 1, 2)], ids=str)
+def test_only_chosen_columns_are_embedded(columns, scales, skips):
+    model = make(Periodic(5, 2, 0.7, columns), feature_scale=scales, skip_connections=skips)
+    model.fit(X, Y)
+    chosen = sorted(map(int, columns))
+    others = [j for j in range(3) if j not in chosen]
+    first = np.hstack([embedded(model, X[:, chosen]), X[:, others]])
+    assert first.shape == (len(X), 3 * len(chosen) + len(others))
+    if scales:
+        first = first * model.feature_scales_[0]
+    hidden = np.maximum(first @ model.coefs_[0] + model.intercepts_[0], 0)
+    last = {"none": [hidden], "linear": [hidden, first], "dense": [first, hidden]}[skips]
+    expected = np.hstack(last) @ model.coefs_[1] + model.intercepts_[1]
+    assert_allclose(model.predict(X), expected[:, 0], rtol=1e-9)
+    again = pickle.loads(pickle.dumps(model))
+    assert_array_equal(again.predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize("options", [{}, {"feature_scale": True}, {"input_dropout": 0.2}], ids=str)
+def test_other_columns_may_hold_categories(options):
+    codes = np.column_stack([X[:, 0], np.arange(120) % 4, X[:, 1:]])
+    options = {"categorical_features": [1], "embedding_dim": 2, **options}
+    model = make(Periodic(5, 2, 0.7, [0, 3]), **options).fit(codes, Y)
+    numbers = [embedded(model, codes[:, [0, 3]]), codes[:, [2]]]
+    first = np.hstack([*numbers, model.embeddings_[0][np.arange(120) % 4]])
+    if options.get("feature_scale"):
+        first = first * model.feature_scales_[0]
+    hidden = np.maximum(first @ model.coefs_[0] + model.intercepts_[0], 0)
+    expected = hidden @ model.coefs_[1] + model.intercepts_[1]
+    assert_allclose(model.predict(codes), expected[:, 0], rtol=1e-9)
+
+
+def test_gradients_reach_embedded_and_other_columns():
+    model = make(Periodic(5, 2, 0.7, [0]), solver="lbfgs", max_iter=100, alpha=0).fit(X, Y)
+    whole = make(Periodic(5, 2, 0.7), solver="lbfgs", max_iter=100, alpha=0).fit(X, Y)
+    assert model.loss_ == pytest.approx(whole.loss_, abs=0.01)
+    assert model.score(X, Y) > 0.95
+
+
+def test_networks_that_share_weights_embed_some_columns():
+    model = make(Periodic(5, 2, 0.7, [0, 2]), ensemble_size=3).fit(X, Y)
+    assert model.coefs_[0].shape == (7, 8)
+    assert np.isfinite(model.predict(X)).all()
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "fragment"),
+    [
+        ([], {}, "at least one column"),
+        ([0, 3], {}, r"\[0, 3\]: at least one .* are 0 to 2\."),
+        ([1, 2], {"categorical_features": [1]}, r"those of categories, \[1\], are embedded anyway"),
+        (
+            [-1],
+            {},
+            "'columns' parameter of Periodic must be an array-like of positions from 0 on",
+        ),
+        ([True, False, True], {}, "'columns' parameter of Periodic"),
+        (["a"], {}, "'columns' parameter of Periodic"),
+        (2, {}, "'columns' parameter of Periodic"),
+    ],
+    ids=str,
+)
+def test_columns_that_cannot_be_embedded_are_refused(columns, options, fragment):
+    codes = np.column_stack([X[:, 0], np.arange(120) % 4, X[:, 1]])
+    with pytest.raises(ValueError, match=fragment):
+        make(Periodic(columns=columns), **options).fit(codes, Y)
+
+
+def test_embeddings_of_earlier_versions_have_all_columns():
+    old = Periodic(5, 2, 0.7)
+    del old.columns
+    restored = pickle.loads(pickle.dumps(old))
+    assert restored.get_params()["columns"] is None
+    found = make(restored).fit(X, Y).predict(X)
+    assert_array_equal(found, make(Periodic(5, 2, 0.7)).fit(X, Y).predict(X))
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -129,6 +208,23 @@ def test_stacked_search_equals_single_fits():
         for search in (StackedGridSearchCV, GridSearchCV)
     )
     assert_allclose(stacked, single, rtol=1e-9)
+
+
+def test_stacks_hold_networks_that_embed_other_columns():
+    grid = {"numeric_embedding__columns": [[0], [2], [0, 2], None], "alpha": [1e-4, 1.0]}
+    stacked, single = (
+        search(make(Periodic(5, 2, 0.7)), grid, cv=3).fit(X, Y).cv_results_["mean_test_score"]
+        for search in (StackedGridSearchCV, GridSearchCV)
+    )
+    assert_allclose(stacked, single, rtol=1e-9)
+    assert len(set(single)) == len(single)
+
+
+def test_warm_starts_embed_the_same_columns():
+    model = make(Periodic(columns=[0]), warm_start=True).fit(X, Y)
+    model.set_params(numeric_embedding__columns=(0,)).fit(X, Y)
+    with pytest.raises(ValueError, match="numeric_embedding=Periodic"):
+        model.set_params(numeric_embedding__columns=[1]).fit(X, Y)
 
 
 def test_fit_goes_through_pickles_warm_starts_and_streams():

@@ -43,6 +43,7 @@ def multilayer_perceptron(
     link: str = "identity",
     embed: Embed | None = None,
     embed_numbers: Callable[[int], Block] | None = None,
+    numbers_to_embed: Sequence[int] | None = None,
     embed_columns: EmbedColumns | None = None,
 ) -> Network:
     """Wire a multi-layer perceptron.
@@ -63,6 +64,10 @@ def multilayer_perceptron(
     With embedded columns, dropout and scaling, but no hidden layer, it consists of ::
 
         numbers_0, dropout_0, embedding_0, joined_0, scale_0, affine_1
+
+    With an embedding of some of the numbers only, and no hidden layer, it consists of ::
+
+        embedded_0, numeric_embedding_0, others_0, joined_0, affine_1
 
     With `n_networks` networks that share all weights but the last layer's, it consists of ::
 
@@ -103,7 +108,9 @@ def multilayer_perceptron(
     embed : Embed, default=None
         A block that reads a second input, named "codes"; its value stands beside the first one.
     embed_numbers : callable, default=None
-        Makes a block that embeds a given number of features; its value replaces the input.
+        Makes a block that embeds a given number of features; its value replaces these features.
+    numbers_to_embed : sequence of int, default=None
+        Positions in the input of the features that it embeds, at least one; None means all.
     embed_columns : EmbedColumns, default=None
         A block that embeds some columns of the input; its value stands beside the other columns.
         Only those are then dropped out or embedded as numbers.
@@ -132,22 +139,38 @@ def multilayer_perceptron(
     def dropped(name: str, source: int, units: int, rates: Sequence[float]) -> int:
         return append(name, Dropout(rates, units), source) if any(rates) else source
 
+    def joined(sources: list[int]) -> list[int]:
+        if len(sources) < 2:
+            return sources
+        return [append("joined_0", Concatenate(list(map(width_of, sources))), *sources)]
+
     if n_networks is not None and (embed is not None or embed_columns is not None):
         raise ValueError("networks that share weights read no codes of categories.")
     rates = dropout or [[0.0]] * (len(hidden) + 1)
     seen = [INPUT]
-    if embed_columns is not None:
-        numbers = [j for j in range(n_inputs) if j not in embed_columns.columns]
+    coded = () if embed_columns is None else embed_columns.columns
+    # A range costs nothing, however many inputs there are.
+    numbers = [j for j in range(n_inputs) if j not in coded] if coded else range(n_inputs)
+    if coded:
         seen = [append("numbers_0", Select(numbers), INPUT)] if numbers else []
     if seen:
-        seen = [dropped("dropout_0", seen[0], width_of(seen[0]), rates[0])]
+        seen = [dropped("dropout_0", seen[0], len(numbers), rates[0])]
     if seen and embed_numbers is not None:
-        seen = [append("numeric_embedding_0", embed_numbers(width_of(seen[0])), *seen)]
+        chosen = set(numbers if numbers_to_embed is None else numbers_to_embed)
+        others = [place for place, j in enumerate(numbers) if j not in chosen]
+        source = seen[0]
+        if others:
+            places = [place for place, j in enumerate(numbers) if j in chosen]
+            source = append("embedded_0", Select(places), seen[0])
+        block = embed_numbers(len(numbers) - len(others))
+        embedded = [append("numeric_embedding_0", block, source)]
+        seen = [*embedded, append("others_0", Select(others), seen[0])] if others else embedded
+        # They are one input to the first layer.
+        seen = seen if scale_inputs else joined(seen)
     if embed_columns is not None:
         seen.append(append("embedding_0", embed_columns, INPUT))
-    if scale_inputs and len(seen) > 1:
-        seen = [append("joined_0", Concatenate(list(map(width_of, seen))), *seen)]
     if scale_inputs:
+        seen = joined(seen)
         seen = [append("scale_0", Scale(width_of(seen[0])), *seen)]
     if embed is not None:
         inputs.append(NetworkInput(CODES, len(embed.levels), is_coded=True))

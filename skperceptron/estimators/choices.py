@@ -20,7 +20,7 @@ from ..initializers import Initializer, get_initializer
 from ..losses import Loss, get_loss
 from ..normalizations import Normalization, get_normalization
 from ..optimizers import LBFGS, SGD, Adam, Optimizer, get_optimizer
-from ..options import COUNT, Checked, check_option, is_number, items_of, plain
+from ..options import COUNT, Checked, check_option, is_number, items_of, plain, shown
 from ..schedules import (
     Adaptive,
     Constant,
@@ -152,6 +152,7 @@ class Wiring:
         activations = self.activations[: len(self.hidden_sizes)]
         for message in {a.untrainable_message for a in activations if not a.differentiable}:
             warn(message)
+        embedding = self.numeric_embedding
         return multilayer_perceptron(
             n_features,
             list(self.hidden_sizes),
@@ -164,11 +165,33 @@ class Wiring:
             blends=self.parametric_activation,
             n_networks=self.n_networks,
             link=self.link,
-            embed_numbers=None if self.numeric_embedding is None else self.numeric_embedding.block,
+            embed_numbers=None if embedding is None else embedding.block,
+            numbers_to_embed=self._numbers_to_embed(n_features),
             embed_columns=(
                 None if self.categories is None else self.categories.block(self.embedding_dim)
             ),
         )
+
+    def _numbers_to_embed(self, n_features: int) -> list[int] | None:
+        """Return which columns the numeric embedding embeds; None means all that are numbers.
+
+        Raises
+        ------
+        ValueError
+            If some of them do not exist, or hold categories, or if there are none.
+        """
+        columns = None if self.numeric_embedding is None else self.numeric_embedding.columns
+        if columns is None:
+            return None
+        chosen = sorted(set(map(int, columns)))
+        coded = () if self.categories is None else self.categories.columns
+        if not chosen or chosen[-1] >= n_features or not set(chosen).isdisjoint(coded):
+            marked = f", and those of categories, {list(coded)}, are embedded anyway" * bool(coded)
+            raise ValueError(
+                f"numeric_embedding has columns={shown(columns)}: at least one column is needed;"
+                f" the positions of those of X are 0 to {n_features - 1}{marked}."
+            )
+        return chosen
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -293,7 +293,8 @@ def what_is_learned(network: Network) -> list[tuple[Any, ...]]:
         if node.block.kind != "dropout":
             activations = getattr(node.block, "activations", ()) if node.block.learned else ()
             kinds = tuple(activation.__class__ for activation in activations)
-            described.append((node.name, node.block.kind, kinds, node.block.learned))
+            columns = getattr(node.block, "columns", ())
+            described.append((node.name, node.block.kind, kinds, node.block.learned, columns))
     return described
 
 

@@ -63,8 +63,12 @@ def test_docstring_lists_everything_that_can_be_asked_for():
         D, (), C, [], dropout=[[0.1]], scale_inputs=True, embed_columns=columns
     )
     assert names(network) == listed[7]
+    network = multilayer_perceptron(
+        D, (), C, [], embed_numbers=Periodic().block, numbers_to_embed=[1]
+    )
+    assert names(network) == listed[8]
     network = multilayer_perceptron(D, (2, 2), C, [[Tanh()]] * 2, n_networks=3)
-    assert names(network) == [name for line in listed[8:] for name in line]
+    assert names(network) == [name for line in listed[9:] for name in line]
 
 
 def test_networks_that_share_weights_read_no_codes():

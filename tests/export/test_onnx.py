@@ -152,6 +152,17 @@ def test_parametric_activations_and_rectified_waves(check_exported, dtype, opset
     check_exported(network.fit(X, NUMBERS), X.astype(dtype), target_opset=opset)
 
 
+@BOTH_OPSETS
+@BOTH_DTYPES
+@pytest.mark.parametrize("scales", [False, True])
+def test_waves_of_some_columns(check_exported, scales, dtype, opset):
+    embedding = Periodic(4, 2, 0.3, columns=[0, 2])
+    network = MLPRegressor(
+        hidden_layer_sizes=(7,), feature_scale=scales, numeric_embedding=embedding, **SHORT
+    )
+    check_exported(network.fit(X, NUMBERS), X.astype(dtype), target_opset=opset)
+
+
 @pytest.mark.parametrize("hidden", [(), (3,)])
 def test_scaled_features_and_no_hidden_layer(check_exported, hidden):
     network = MLPRegressor(hidden_layer_sizes=hidden, feature_scale=True, **SHORT)

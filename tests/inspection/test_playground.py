@@ -23,6 +23,7 @@ from skperceptron import (
     RosenblattPerceptron,
 )
 from skperceptron.activations import Activation, PReLU, get_activation
+from skperceptron.embeddings import Periodic
 from skperceptron.estimators.fitted import fitted_network
 from skperceptron.estimators.targets import Numbers
 from skperceptron.inspection import WeightsRecorder, computational_graph, to_html
@@ -317,6 +318,7 @@ CASES = {
     "reordered": lambda: softmax((5,), loss=OrdinalLogLoss(order=[1, 0, 2]), max_iter=100),
     "periodic": lambda: binary((5,), numeric_embedding="pbld"),
     "periodic, linear": lambda: softmax((5,), numeric_embedding="plr"),
+    "periodic, some columns": lambda: softmax((5,), numeric_embedding=Periodic(columns=[0, 3])),
     "categories": lambda: fitted(
         MLPSoftmaxClassifier, (5,), data=CODED, categorical_features=[3], numeric_embedding="pbld"
     ),
