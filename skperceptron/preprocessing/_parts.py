@@ -23,6 +23,9 @@ DAY, YEAR = np.timedelta64(1, "D"), np.timedelta64(1, "Y")
 #: Microseconds of a day.
 MICROSECONDS = 86_400_000_000
 
+#: Suffix of the output that marks gaps.
+MISSING = "_missing"
+
 #: The int64 that stands for a missing date.
 MISSING_DATE = int(np.datetime64("NaT", "us").astype(np.int64))
 
@@ -67,6 +70,10 @@ class Part:
         """Fill ``out``, (N, number of suffixes); NaN stands for a number that is missing."""
         raise NotImplementedError
 
+    def are_numbers(self) -> list[bool]:
+        """Return which outputs are numbers: not categories, nor truth values."""
+        return [False] * len(self.suffixes)
+
     def to_onnx(self, graph: OperatorGraph, column: Value, name: Any) -> Value:
         """Return the outputs of ``write`` for a column, (rows, 1), as ONNX operators."""
         raise NotImplementedError
@@ -88,6 +95,9 @@ class Quantity(Part):
     def __init__(self, position: int, dtype: Any = "float64") -> None:
         super().__init__(position)
         self.dtype = np.dtype(dtype).name
+
+    def are_numbers(self) -> list[bool]:
+        return [suffix != MISSING for suffix in self.suffixes]
 
     def _make_room(self, numbers: Floats) -> None:
         """Learn shift and exponent from float64 numbers, (N,)."""
@@ -129,7 +139,7 @@ class Numbers(Quantity):
         numbers = as_numbers(content, name)
         self._make_room(numbers)
         missing = np.isnan(numbers)
-        self.suffixes = ["", "_missing"] if 0 < missing.sum() < len(missing) else [""]
+        self.suffixes = ["", MISSING] if 0 < missing.sum() < len(missing) else [""]
         return self
 
     def write(self, content: Any, name: Any, out: Floats) -> None:
@@ -310,7 +320,7 @@ class Dates(Quantity):
         circles = ["year", "week", "day"] if self.has_times else ["year", "week"]
         self.suffixes = [
             "_days",
-            *(["_missing"] if self.has_gaps else []),
+            *([MISSING] if self.has_gaps else []),
             *(f"_{circle}_{part}" for circle in circles for part in ("sin", "cos")),
         ]
         return self

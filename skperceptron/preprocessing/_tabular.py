@@ -99,6 +99,10 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
     code_columns_ : list of int
         Positions of the outputs that are codes: the last ones.
 
+    number_columns_ : list of int
+        Positions of the outputs that are numbers, days or times: not those of categories, and no
+        marks of missing values.
+
     scaler_ : RobustSmoothClipScaler
         Fitted to all other outputs. With float32 output, columns that would lose digits, such as
         1e9 + 1, are first replaced by differences from their median, and columns of numbers too
@@ -308,6 +312,15 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
             return []
         n_codes = sum(isinstance(part, Codes) for part in self._parts)
         return list(range(self._n_numbers, self._n_numbers + n_codes))
+
+    @property
+    def number_columns_(self) -> list[int]:
+        """Positions of the outputs that are numbers, days or times."""
+        check_is_fitted(self)
+        if self._parts is None:
+            return list(range(self.n_features_in_))
+        found = [is_one for p in in_order_of_outputs(self._parts) for is_one in p.are_numbers()]
+        return [place for place, is_one in enumerate(found) if is_one]
 
     @property
     def _n_numbers(self) -> int:

@@ -116,6 +116,18 @@ def test_only_the_most_frequent_levels_get_columns():
     assert list(two_of_three.get_feature_names_out()) == ["x0_a", "x0_b"]
 
 
+def test_numbers_are_told_apart_from_categories_and_marks():
+    born = [datetime(2020, 1, 2, 3), None, datetime(2021, 5, 6), datetime(2022, 7, 8)]
+    table = objects([1.0, None, 3.0, 4.0], list("abca"), [True, False, True, False], born)
+    preprocessor = TabularPreprocessor(max_one_hot=2).fit(table)
+    names = preprocessor.get_feature_names_out()
+    turns = [f"x3_{circle}_{part}" for circle in ("year", "week", "day") for part in ("sin", "cos")]
+    assert list(names[preprocessor.number_columns_]) == ["x0", "x3_days", *turns]
+    assert set(names) - {"x0", "x3_days", *turns} == {"x0_missing", "x1", "x2_True", "x3_missing"}
+    assert preprocessor.code_columns_ == [len(names) - 1]
+    assert TabularPreprocessor().fit(sparse.csr_array(np.eye(3))).number_columns_ == [0, 1, 2]
+
+
 def test_columns_of_many_levels_become_codes_behind_all_other_outputs():
     table = objects(list("dacba"), ["u", "v", "u", "v", "v"], [9, 7, 8, None, 7], [1.0, 2, 3, 4, 5])
     plain = TabularPreprocessor([2]).fit(table)
