@@ -56,7 +56,7 @@ from ..preprocessing._tabular import CATEGORICAL_FEATURES
 from ..stopping import EarlyStopping
 from ._folds import counting_splits, drawn_folds, grouped_folds
 from ._importances import rises_of_loss
-from ._presets import PRESETS, Arm, Preset, Recipe
+from ._presets import PRESETS, Arm, Preset, Recipe, embedding_numbers
 
 #: Largest number of columns after preparation. A layer of 128 units for 10,000 inputs takes 5 MB,
 #: and a network needs five times as much while it is trained: 300 MB for twelve networks.
@@ -299,7 +299,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
             if not listed:
                 raise ValueError("arms=[] holds no arm: at least one is needed.")
             # Parameters that an arm leaves out are those of the preset's first arm.
-            return [{**recipe.arms[0], **arm} for arm in listed]
+            return [self._for_numbers({**recipe.arms[0], **arm}) for arm in listed]
         arms = preset.arms(
             recipe,
             *numbers.shape,
@@ -314,7 +314,17 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         if self.hidden_layer_sizes is not None:
             # The user's sizes apply to all arms, even to those for which the preset has its own.
             arms = tuple({n: arm[n] for n in arm if n != "hidden_layer_sizes"} for arm in arms)
-        return arms[:given]
+        return [self._for_numbers(arm) for arm in arms[:given]]
+
+    def _for_numbers(self, arm: Arm) -> Arm:
+        """Return parameters whose numeric embedding embeds what the preset wants to be embedded."""
+        numbers, codes = self.preprocessor_.number_columns_, self.preprocessor_.code_columns_
+        n_outputs = len(self.preprocessor_.get_feature_names_out())
+        # Networks never embed codes as numbers.
+        has_only_numbers = len(numbers) + len(codes) == n_outputs
+        if has_only_numbers or not PRESETS[self.preset].embeds_only_numbers:
+            return arm
+        return embedding_numbers(arm, numbers)
 
     def _shared(self, preset: Preset, batch: int, n_epochs: int) -> dict[str, Any]:
         """Return the parameters that networks of both estimators take."""
@@ -335,7 +345,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
             shared["hidden_layer_sizes"] = self.hidden_layer_sizes
         if codes := self.preprocessor_.code_columns_:
             shared["categorical_features"] = codes
-        return shared
+        return dict(self._for_numbers(shared))
 
     def predict(self, X: Any) -> Any:
         """Predict rows.

@@ -18,8 +18,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier, export
 from skperceptron.callbacks import EpochLogger
+from skperceptron.embeddings import NumericEmbedding, Periodic
+from skperceptron.engine.blocks import Scale
 from skperceptron.tabular import TabularMLPClassifier, TabularMLPRegressor
 from skperceptron.tabular import _base as base
 
@@ -232,7 +234,8 @@ def test_accurate_preset_trains_arms_of_several_shapes(cls):
     networks = [members[0] for members in model.ensemble_.estimators_]
     plain = [network for network in networks if network.hidden_layer_sizes == (100,)]
     assert [network.activation for network in plain] == ["relu"]
-    assert [network.ensemble_size for network in networks].count(8) == 1
+    (shared,) = [network for network in networks if network.ensemble_size is not None]
+    assert (shared.ensemble_size, shared.initializer) == (8, "pytorch")
 
 
 @BOTH
@@ -284,8 +287,8 @@ def test_realmlp_td_embeds_columns_of_more_than_eight_levels(cls):
     ((network,),) = model.ensemble_.estimators_
     # Gaps are a level, too.
     assert [table.shape for table in network.embeddings_] == [(11, 8)]
-    # Eight levels, a number, each embedded in four; and a vector of eight.
-    assert network.coefs_[0].shape == (9 * 4 + 8, 32)
+    # Eight levels, a number embedded in four, and a vector of eight.
+    assert network.coefs_[0].shape == (8 + 4 + 8, 32)
     assert model.score(X, y) > 0.9
     news = X[:3].assign(town=["never", None, "a"])
     unknown, missing, _ = model.predict(news.assign(letter="s", size=0.0))
@@ -298,6 +301,55 @@ def test_realmlp_td_embeds_columns_of_more_than_eight_levels(cls):
     ((network,),) = small(cls, preset="realmlp-td-s", n_folds=None).fit(X, y).ensemble_.estimators_
     assert not hasattr(network, "embeddings_")
     assert network.coefs_[0].shape == (19, 8)
+
+
+def flags(n=200):
+    """Return a frame of a number with gaps, and columns of categories without any number."""
+    rng = np.random.RandomState(0)
+    size = np.where(rng.rand(n) < 0.1, np.nan, rng.normal(size=n))
+    X = pd.DataFrame({"size": size, "new": rng.rand(n) < 0.5, "kind": rng.choice(list("uvw"), n)})
+    return X, (X["kind"] == "u").to_numpy() ^ X["new"].to_numpy()
+
+
+@BOTH
+def test_only_numbers_are_embedded_periodically(cls, tmp_path):
+    X, y = flags()
+    arms = [{}, {"numeric_embedding": "plr"}, {"numeric_embedding": Periodic(columns=[1, 2])}]
+    model = cls("realmlp-td", arms=arms, n_folds=2, max_epochs=2, random_state=0).fit(X, y * 1.0)
+    networks = [members[0] for members in model.ensemble_.estimators_]
+    # A number, a mark of gaps, a column of -1 and +1, and three levels.
+    assert [n.numeric_embeddings_[0].shape[0] for n in networks] == [1, 1, 2]
+    assert [n.coefs_[0].shape[0] for n in networks] == [4 + 5, 8 + 5, 4 + 4 + 4]
+    export.save(model, tmp_path / "model.safetensors")
+    for restored in (
+        pickle.loads(pickle.dumps(model)),
+        export.load(tmp_path / "model.safetensors"),
+    ):
+        np.testing.assert_array_equal(restored.predict(X), model.predict(X))
+    assert set(model.permutation_importances(X, y * 1.0, n_repeats=1).importances.shape) == {3, 1}
+    plain = cls("realmlp-td", max_epochs=2, random_state=0).fit(X[["new", "kind"]], y * 1.0)
+    assert not hasattr(plain.ensemble_.estimators_[0][0], "numeric_embeddings_")
+    numbers = cls("realmlp-td", max_epochs=2, random_state=0).fit(X[["size"]].fillna(0), y * 1.0)
+    assert numbers.ensemble_.estimators_[0][0].numeric_embedding == "pbld"
+
+
+class Squares(NumericEmbedding):
+    """A user's embedding, of all features."""
+
+    def block(self, n_features):
+        return Scale(n_features)
+
+
+@BOTH
+def test_other_embeddings_are_of_all_columns(cls):
+    X, y = flags()
+    own = small(cls, preset="realmlp-td", arms=[{"numeric_embedding": Squares()}]).fit(X, y * 1.0)
+    assert own.ensemble_.estimators_[0][0].coefs_[0].shape[0] == 6
+    # Networks for use, unlike published ones, gain from embedded columns of zeros and ones.
+    default = small(cls, arms=[{"numeric_embedding": "pbld"}]).fit(X, y * 1.0)
+    assert default.ensemble_.estimators_[0][0].coefs_[0].shape[0] == 6 * 4
+    with pytest.raises(ValueError, match=r"(?s)Unknown numericembedding .*arm 0"):
+        small(cls, preset="realmlp-td", arms=[{"numeric_embedding": "ple"}]).fit(X, y * 1.0)
 
 
 @BOTH
