@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import warnings
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from numbers import Integral
 from typing import Any
@@ -169,45 +169,59 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         take_over_features(self, self.preprocessor_)
         check_consistent_length(numbers, y)
         self._check_width(numbers)
-        weights = {}
         if sample_weight is not None:
             checked = check_sample_weight(sample_weight, numbers)
             # Only ratios of the weights matter: penalties must not depend on their scale.
-            weights["sample_weight"] = checked / checked[checked > 0].mean()
+            sample_weight = checked / checked[checked > 0].mean()
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         y, codes = self._checked_target(y)
-        splits = self._split(numbers, y, codes, groups, rng, weights.get("sample_weight"))
+        splits = self._split(numbers, y, codes, groups, rng, sample_weight)
         n_rows = numbers.shape[0]
         batch = min(self._batch_rows(preset, n_rows), min(len(train) for train, _ in splits))
         n_batches = max(1, max(len(train) for train, _ in splits) // batch)
         n_epochs = plain(self.max_epochs) or preset.epochs(recipe, n_rows, n_batches)
         arms, seed = self._arms(preset, numbers), int(rng.randint(np.iinfo(np.int32).max))
+        grid = [{name: [value] for name, value in arm.items()} for arm in arms]
+        options = {"calibrate": preset.calibrates} if self._is_classifier else {}
 
-        def fitted(n_epochs: int, verbose: Any, callbacks: Any) -> BaseCrossEnsemble:
+        def fitted(n_epochs: int, verbose: Any = 0, callbacks: Any = None) -> BaseCrossEnsemble:
             network = self._network(preset, batch, n_epochs)
-            grid = [{name: [value] for name, value in arm.items()} for arm in arms]
             n_jobs = self._workers(network, numbers, len(arms) * len(splits))
             ensemble = self._ensemble(
-                network, grid, cv=splits, n_jobs=n_jobs, verbose=verbose, random_state=seed
+                network,
+                grid,
+                cv=splits,
+                n_jobs=n_jobs,
+                verbose=verbose,
+                random_state=seed,
+                callbacks=callbacks,
+                **options,
             )
-            ensemble.set_params(callbacks=callbacks)
-            if self._is_classifier:
-                ensemble.set_params(calibrate=preset.calibrates)
-            # Users cannot set metadata requests of the networks: without routing none are needed.
-            with config_context(enable_metadata_routing=False), warnings.catch_warnings():
-                # Held-out rows select the best epoch, so that using up all epochs is no problem.
-                warnings.filterwarnings("ignore", "Stochastic Optimizer: Max", ConvergenceWarning)
-                # `predict` has its own rule for the number of threads if n_jobs is None.
-                return ensemble.fit(numbers, y, **weights).set_params(n_jobs=self.n_jobs)
+            return self._train(ensemble, numbers, y, weights)
 
         if self.max_time is not None and n_epochs > PILOT_EPOCHS:
-            piloted = time.monotonic()
-            fitted(PILOT_EPOCHS, verbose=0, callbacks=None)
-            now = time.monotonic()
-            left = plain(self.max_time) - (now - began)
-            n_epochs = max(1, min(n_epochs, int(left / (now - piloted) * PILOT_EPOCHS)))
+            n_epochs = min(n_epochs, self._epochs_in_time(began, fitted))
         self.ensemble_ = fitted(n_epochs, self.verbose, self.callbacks)
         self.n_epochs_ = n_epochs
         return self
+
+    def _train(
+        self, ensemble: BaseCrossEnsemble, numbers: Any, y: Any, weights: dict[str, Any]
+    ) -> BaseCrossEnsemble:
+        # Users cannot set metadata requests of the networks: without routing none are needed.
+        with config_context(enable_metadata_routing=False), warnings.catch_warnings():
+            # Held-out rows select the best epoch, so that using up all epochs is no problem.
+            warnings.filterwarnings("ignore", "Stochastic Optimizer: Max", ConvergenceWarning)
+            # `predict` has its own rule for the number of threads if n_jobs is None.
+            return ensemble.fit(numbers, y, **weights).set_params(n_jobs=self.n_jobs)
+
+    def _epochs_in_time(self, began: float, fit: Callable[[int], Any]) -> int:
+        """Return how many epochs end before `max_time` is over, at least one, by a pilot's time."""
+        piloted = time.monotonic()
+        fit(PILOT_EPOCHS)
+        now = time.monotonic()
+        left = plain(self.max_time) - (now - began)
+        return max(1, int(left / (now - piloted) * PILOT_EPOCHS))
 
     def _workers(self, network: BaseMultilayerPerceptron, numbers: Any, n_members: int) -> Any:
         """Return `n_jobs`; if it is None and networks are large, the number of threads to use."""
