@@ -96,19 +96,19 @@ class Drawing:
 
     def draw(self, rng: np.random.RandomState) -> tuple[Integers, Integers]:
         """Return rows to train on and rows to validate on."""
-        n_rows = self.X.shape[0]
-        splitter = self.fraction if hasattr(self.fraction, "split") else None
-        if splitter is None and self.groups is None:
-            return split(n_rows, self.fraction, self.labels, rng)
-        groups = None
+        n_rows, groups = self.X.shape[0], None
         if self.groups is not None:
             groups = column_or_1d(self.groups)
             if len(groups) != n_rows:
                 raise ValueError(f"groups has {len(groups)} entries, X has {n_rows} rows.")
-        if splitter is None:
-            splitter = GroupShuffleSplit(1, test_size=self.fraction, random_state=rng)
         try:
-            *_, (rows, held_out) = splitter.split(self.X, self.y, groups)
+            if hasattr(self.fraction, "split"):
+                *_, (rows, held_out) = self.fraction.split(self.X, self.y, groups)
+            elif groups is None:
+                return split(n_rows, self.fraction, self.labels, rng)
+            else:
+                splitter = GroupShuffleSplit(1, test_size=self.fraction, random_state=rng)
+                *_, (rows, held_out) = splitter.split(self.X, self.y, groups)
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"validation_fraction={self.fraction!r} cannot hold rows out: {error}"
