@@ -386,7 +386,7 @@ def _reduce(
     axes = [
         (m, o, s, o)
         for a, (m, s, o) in enumerate(zip(rest.shape, strides, of_out, strict=True))
-        if m > 1 and not (n > 1 and a == 0) and not a == axis
+        if m > 1 and not (n > 1 and a == 0) and a != axis
     ]
     axes.sort(key=lambda one: -one[2])
     lies_between = not closest and any(one[2] > strides[axis] for one in axes)

@@ -42,7 +42,7 @@ def draw_single_neuron(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists
     )
     if gap < drawn:
         texts.append(ax.text(INPUT_X, places[gap], "⋮", ha="center", va="center", fontsize=14))
-    more_nodes, more_texts = _body(ax, affine, graph.nodes[-1], places)
+    more_nodes, more_texts = _body(ax, affine, graph.nodes[-1])
     margin = 0.75
     longest = max((len(t.get_text()) for t in texts if t.get_ha() == "right"), default=0)
     # Room for the names: twelve units take six inches, and a letter of 10 points 0.16 units.
@@ -89,7 +89,7 @@ def _inputs(
     return nodes, texts
 
 
-def _body(ax: Any, affine: Any, link: Any, places: Any) -> tuple[list[Any], list[Any]]:
+def _body(ax: Any, affine: Any, link: Any) -> tuple[list[Any], list[Any]]:
     """Draw sum, bias, activation and output."""
     from matplotlib.patches import FancyBboxPatch
 
