@@ -357,6 +357,7 @@ BAD_LABELS = {
     "one class": ((X, 0 * Y), "at least 2 classes"),
     "numbers as classes": ((X, X[:, 0]), "Unknown label type: continuous"),
     "labels in two columns": ((X, np.c_[Y, Y + 1]), "y should be a 1d array"),
+    "missing label": ((X, np.where(Y, "yes", None)), "y contains None: leave out the rows"),
 }
 
 
@@ -373,6 +374,14 @@ def test_bad_data_is_refused_in_the_words_of_scikit_learn(cls, method, name):
 def test_bad_labels_are_refused(cls, name):
     data, fragment = BAD_LABELS[name]
     assert_refused(make(cls), lambda e: e.fit(*data), [fragment])
+
+
+@CLASSIFIERS_AND_PERCEPTRON
+@pytest.mark.parametrize("first", [0, 1])
+def test_labels_of_several_types_are_refused(cls, first):
+    labels = np.where(Y == first, "yes", np.array(1, dtype=object))
+    words = ["y holds labels of the types int and str, which cannot be compared"]
+    assert_refused(make(cls), lambda e: e.fit(X, labels), words, error=TypeError)
 
 
 def test_text_as_a_number_to_predict_is_refused():

@@ -16,12 +16,8 @@ from sklearn.metrics import r2_score
 from sklearn.utils import get_tags
 
 from .._sklearn.checks import refuse_dates
-from .._sklearn.compat import (
-    check_classification_targets,
-    check_y,
-    column_or_1d,
-    type_of_target,
-)
+from .._sklearn.compat import check_y, column_or_1d, type_of_target
+from .._sklearn.labels import check_labels, refuse_missing_labels
 from .._sklearn.pipelines import last_step
 from ..engine.arrays import Floats, Integers
 from ..estimators.classifiers import MLPSoftmaxClassifier
@@ -29,7 +25,6 @@ from ..estimators.targets import are_probabilities, scored
 from ..kept import kept_as
 from ..losses import Pinball
 from ..options import shown
-from ..preprocessing._columns import is_missing
 from ._combination import (
     Blend,
     BlendRules,
@@ -240,9 +235,8 @@ def are_rows_of_probabilities(y: Any, estimator: Any) -> bool:
 
 def described_labels(owner: str, y: Any) -> tuple[ProbabilityOutput, Any, Integers]:
     """Return the output for labels, y as members get it, and the true codes (n, L)."""
-    _refuse_missing_labels(y)
-    _refuse_labels_of_several_types(y)
-    check_classification_targets(y)
+    refuse_missing_labels(y)
+    check_labels(y)
     kind = type_of_target(y, input_name="y")
     if kind == "multilabel-indicator":
         was_sparse = sparse.issparse(y)
@@ -264,39 +258,6 @@ def described_labels(owner: str, y: Any) -> tuple[ProbabilityOutput, Any, Intege
             f" one class: {shown(classes.tolist()[0])}"
         )
     return ProbabilityOutput(classes), y, codes[:, np.newaxis]
-
-
-def _refuse_missing_labels(y: Any) -> None:
-    """Raise ValueError if labels are missing, before the kind of target is determined."""
-    if sparse.issparse(y):
-        return
-    found = np.asarray(y)
-    if found.dtype.kind == "f" and np.isnan(found).any():
-        raise ValueError("Input y contains NaN: leave out the rows without a label.")
-    if found.dtype.kind in "OmM":
-        missing = next((one for one in found.ravel() if is_missing(one)), "")
-        if not isinstance(missing, str):
-            name = "NaN" if isinstance(missing, float) else missing
-            raise ValueError(f"Input y contains {name}: leave out the rows without a label.")
-
-
-def _refuse_labels_of_several_types(y: Any) -> None:
-    """Raise TypeError if labels cannot be sorted, such as numbers mixed with strings."""
-    found = np.asarray(y, dtype=object) if isinstance(y, list | tuple) else y
-    if getattr(getattr(found, "dtype", None), "kind", "") != "O" or np.ndim(found) != 1:
-        return
-    labels = np.asarray(found).tolist()
-    try:
-        sorted(set(labels))
-    except TypeError as error:
-        types = sorted({type(label).__name__ for label in labels})
-        if len(types) < 2:
-            # All are of one type: the message of scikit-learn is better.
-            return
-        raise TypeError(
-            f"y holds labels of the types {' and '.join(types)}, which cannot be compared: give"
-            " all of them one type, such as str."
-        ) from error
 
 
 def described_numbers(owner: Any, y: Any) -> tuple[MeanOutput, Floats, Floats]:

@@ -32,10 +32,10 @@ from .._sklearn.checks import (
 )
 from .._sklearn.compat import (
     CallbackSupportMixin,
-    check_classification_targets,
     check_partial_fit_first_call,
     fit_context,
 )
+from .._sklearn.labels import check_labels
 from .._sklearn.versions import RemembersVersion
 from ..callbacks.listening import CALLBACKS, Listener, listening
 from ..callbacks.table import Column, EpochTable
@@ -428,7 +428,7 @@ class RosenblattPerceptron(
         ):
             X, y = validated(self, X, y, dtype=(np.float64, np.float32), reset=not mode.continuing)
             if not are_evidently_classes(y):
-                check_classification_targets(y)
+                check_labels(y)
         check_consistent_length(X, y)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)

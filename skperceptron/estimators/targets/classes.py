@@ -15,7 +15,8 @@ from ..._sklearn.checks import (
     encoded_labels,
     refuse_too_few_classes,
 )
-from ..._sklearn.compat import check_classification_targets, type_of_target
+from ..._sklearn.compat import type_of_target
+from ..._sklearn.labels import check_labels
 from ...engine.arrays import Floats, Integers
 from ...engine.operators import OperatorGraph, Value
 from ...kept import kept_as
@@ -200,7 +201,7 @@ class ManyClasses(_Classes):
     def _check_kind(self, y: Any, mode: FitMode) -> None:
         if are_evidently_classes(y):
             return
-        check_classification_targets(y)
+        check_labels(y)
         if type_of_target(y, input_name="y").startswith("multilabel"):
             raise ValueError(
                 "MLPSoftmaxClassifier handles one class per row, but `y` is a multilabel"

@@ -9,7 +9,8 @@ from scipy import sparse
 from scipy.special import expit
 
 from ..._sklearn.checks import FitMode, are_evidently_classes, shown_labels
-from ..._sklearn.compat import check_classification_targets, type_of_target
+from ..._sklearn.compat import type_of_target
+from ..._sklearn.labels import check_labels
 from ...engine.arrays import Booleans, Floats
 from ...engine.operators import OperatorGraph, Value
 from ...kept import kept_as
@@ -24,7 +25,7 @@ def is_multilabel(y: Any) -> bool:
         return False
     if sparse.issparse(y) and y.shape[1] > 1:
         _check_indicator(y)
-    check_classification_targets(y)
+    check_labels(y)
     return bool(type_of_target(y, input_name="y") == "multilabel-indicator")
 
 
