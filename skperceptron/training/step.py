@@ -223,9 +223,12 @@ class BoundStep:
         if self._work.multiplicity > 1:
             # Targets and factors of all networks that share weights: the same arrays in each step,
             # as tables need them.
-            n, rows, _ = self._work.delta.shape
-            targets = outputs_first(n, rows, data[0].targets.n_outputs, self._dtype)
-            self._of_networks = targets, np.empty((n, rows, 1), self._dtype)
+            n_members, n_rows, _ = self._work.delta.shape
+            n_targets = data[0].targets.n_outputs
+            self._of_networks = (
+                outputs_first(n_members, n_rows, n_targets, self._dtype),
+                np.empty((n_members, n_rows, 1), self._dtype),
+            )
         recipes = [m.recipe for m in members]
         self._losses = list(runs([r.loss for r in recipes]))
         self._norms = Norms(own.parameters, network.n_weights, groups.penalty, place)
