@@ -68,6 +68,7 @@ OPTIONS = {
     "dense": {"skip_connections": "dense"},
     "dropout": {"dropout": 0.3},
     "several activations": {"activation": ["tanh", "gelu"]},
+    "shared weights": {"ensemble_size": 3},
 }
 
 
@@ -85,6 +86,17 @@ def test_bits_stay_when_a_table_takes_over(estimator, options, n_rows):
 def test_every_activation_predicts_the_same_bits_by_a_table(activation):
     model = fitted(activation=activation)
     first, last = predict_until_there_is_a_table(model, data()[0][:3])
+    assert_array_equal(last, first)
+
+
+@pytest.mark.parametrize("n_rows", [1, 3])
+def test_categories_are_looked_up_by_a_table(n_rows):
+    X, y = data()
+    X[:, 1] = np.arange(len(X)) % 4 - 1
+    options = {"hidden_layer_sizes": (7,), "max_iter": 2, "random_state": 0}
+    model = MLPRegressor(categorical_features=[1], **options).fit(X, y)
+    first, last = predict_until_there_is_a_table(model, X[:n_rows])
+    assert has_table(model)
     assert_array_equal(last, first)
 
 
