@@ -42,7 +42,7 @@ def steps(session, steps):
 def free(session):
     """Test on Python without its global lock."""
     # The newest versions of the dependencies may have no wheels for this Python.
-    session.env["PIP_ONLY_BINARY"] = "numpy,scipy,scikit-learn,pandas,matplotlib"
+    session.env["PIP_ONLY_BINARY"] = ":all:"
     session.env["SKPERCEPTRON_BUILD"] = "compiled"
     session.install("-e", ".[test]")
     # The lock stays off even if a module of another package asks for it.
