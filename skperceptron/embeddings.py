@@ -9,12 +9,14 @@ from .components import Component, Interval, by_name, find
 from .engine.blocks import Block
 from .engine.blocks import Periodic as PeriodicBlock
 from .engine.blocks import PeriodicLinear as PeriodicLinearBlock
+from .engine.blocks import PiecewiseLinear as PiecewiseLinearBlock
 from .options import COUNT, Listing, Rules
 
 __all__ = [
     "NumericEmbedding",
     "Periodic",
     "PeriodicLinear",
+    "PiecewiseLinear",
     "get_numeric_embedding",
     "list_numeric_embeddings",
 ]
@@ -125,6 +127,32 @@ class PeriodicLinear(NumericEmbedding):
         )
 
 
+class PiecewiseLinear(NumericEmbedding):
+    r"""The place of each feature in each of its bins, and the feature itself.
+
+    A feature x becomes ``[clip(x s + t, -1, 1), x]``: for each of its bins a number that is -1
+    below the bin, 1 above it, and rises linearly within it. Bins lie between neighbouring quantiles
+    of the training rows; a feature of few values has one between any two neighbours. All slopes s
+    and shifts t are learned from there on. After "PLE" of Gorishniy, Rubachev & Babenko (2022), *On
+    embeddings for numerical features*, where bins are fixed. It helps like trees do: if the target
+    changes sharply along a few features, and there are enough rows to learn this.
+
+    Parameters
+    ----------
+    n_bins : int, default=12
+        Largest number of bins of each feature, >= 1.
+    """
+
+    names = ("ple",)
+    ranges = {"n_bins": COUNT}
+
+    def __init__(self, n_bins: int = 12) -> None:
+        self.n_bins = n_bins
+
+    def block(self, n_features: int) -> Block:
+        return PiecewiseLinearBlock(n_features, int(self.n_bins))
+
+
 def list_numeric_embeddings() -> list[str]:
     """Return the names of the built-in embeddings, sorted.
 
@@ -132,7 +160,7 @@ def list_numeric_embeddings() -> list[str]:
     --------
     >>> from skperceptron.embeddings import list_numeric_embeddings
     >>> list_numeric_embeddings()
-    ['pbld', 'plr']
+    ['pbld', 'ple', 'plr']
     """
     return sorted(by_name(sys.modules[__name__], NumericEmbedding))
 
@@ -142,7 +170,7 @@ def get_numeric_embedding(embedding: str | NumericEmbedding) -> NumericEmbedding
 
     Parameters
     ----------
-    embedding : {"pbld", "plr"} or NumericEmbedding
+    embedding : {"pbld", "ple", "plr"} or NumericEmbedding
 
     Raises
     ------

@@ -1,6 +1,7 @@
 """Embeddings of numeric features through the estimators; blocks have tests of their own."""
 
 import pickle
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from skperceptron.embeddings import (
     NumericEmbedding,
     Periodic,
     PeriodicLinear,
+    PiecewiseLinear,
     get_numeric_embedding,
 )
 from skperceptron.engine.blocks import Scale
@@ -144,6 +146,43 @@ def test_embeddings_of_earlier_versions_have_all_columns():
     assert_array_equal(found, make(Periodic(5, 2, 0.7)).fit(X, Y).predict(X))
 
 
+def test_places_in_bins_are_the_formula():
+    model = make(PiecewiseLinear(5)).fit(X, Y)
+    slopes, shifts = model.numeric_embeddings_
+    places = np.clip(X[:, :, np.newaxis] * slopes + shifts, -1, 1).reshape(len(X), -1)
+    hidden = np.maximum(np.hstack([places, X]) @ model.coefs_[0] + model.intercepts_[0], 0)
+    expected = hidden @ model.coefs_[1] + model.intercepts_[1]
+    assert_allclose(model.predict(X), expected[:, 0], rtol=1e-9)
+    assert slopes.shape == shifts.shape == (3, 5)
+
+
+def test_bins_lie_between_quantiles_or_between_the_values_of_a_feature():
+    skewed, few, two, constant = np.arange(41.0) ** 2, np.arange(41) % 3, np.arange(41) % 2, 7
+    # Bins far narrower than the values would be lost in rounding.
+    narrow = np.where(np.arange(41) < 20, 1e6, 1e6 + 1)
+    columns = np.column_stack([skewed, few, two, np.full(41, constant), narrow])
+    slopes, shifts = PiecewiseLinear(4).block(5).arrays_for(columns)
+    edges = [0, 100, 400, 900, 1600]
+    for j, (low, high) in enumerate(pairwise(edges)):
+        assert_allclose(slopes[0, j] * np.array([low, high]) + shifts[0, j], [-1, 1])
+    assert_allclose(slopes[1:], [[2, 2, 0, 0], [2, 0, 0, 0], [0] * 4, [0] * 4])
+    assert_allclose(shifts[1:], [[-1, -3, 0, 0], [-1, 0, 0, 0], [0] * 4, [0] * 4])
+
+
+@pytest.mark.parametrize("initializer", ["scikit-learn", "unit_variance"])
+def test_bins_start_from_the_training_rows(initializer):
+    still = ParameterGroups(numeric_embedding=ParameterGroup(rate=0))
+    model = make("ple", parameter_groups=still, initializer=initializer).fit(X, Y)
+    expected = PiecewiseLinear().block(3).arrays_for(X)
+    for kept, start in zip(model.numeric_embeddings_, expected, strict=True):
+        assert_array_equal(kept, start)
+    # Columns of categories are left out.
+    mixed = np.column_stack([np.arange(len(X)) % 4, X])
+    model.set_params(categorical_features=[0]).fit(mixed, Y)
+    for kept, start in zip(model.numeric_embeddings_, expected, strict=True):
+        assert_array_equal(kept, start)
+
+
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_rows_of_any_layout_are_read_behind_dropout(order):
     model = make(input_dropout=0.2).fit(X, Y)
@@ -162,10 +201,12 @@ def test_start_is_that_of_the_paper():
 
 def test_sharp_changes_are_found():
     options = {"max_iter": 300, "learning_rate_init": 0.02, "n_iter_no_change": np.inf, "tol": 0}
-    plain, periodic = (make(e, **options).fit(X, Y) for e in (None, Periodic(spread=1.0)))
+    plain, *embedding = (
+        make(e, **options).fit(X, Y) for e in (None, Periodic(spread=1.0), PiecewiseLinear(8))
+    )
     x = np.random.RandomState(1).uniform(-1, 1, size=(300, 3))
     y = np.sin(9 * x[:, 0]) + x[:, 1]
-    assert periodic.score(x, y) > max(0.8, plain.score(x, y))
+    assert min(model.score(x, y) for model in embedding) > max(0.8, plain.score(x, y))
 
 
 def test_group_of_the_embedding_has_its_own_pace():
@@ -190,7 +231,8 @@ def test_sparse_data_is_refused():
 @pytest.mark.parametrize(
     ("embedding", "fragment"),
     [
-        ("ple", "'numeric_embedding' parameter of MLPRegressor must be 'pbld', 'plr'"),
+        ("pel", "'numeric_embedding' parameter of MLPRegressor must be 'pbld', 'ple', 'plr'"),
+        (PiecewiseLinear(0), "'n_bins' parameter of PiecewiseLinear"),
         (Periodic(n_frequencies=0), "'n_frequencies' parameter of Periodic"),
         (Periodic(spread=0), "'spread' parameter of Periodic"),
     ],
@@ -201,10 +243,19 @@ def test_bad_embeddings_are_refused(embedding, fragment):
         make(embedding).fit(X, Y)
 
 
-def test_stacked_search_equals_single_fits():
-    grid = {"numeric_embedding__spread": [0.1, 1.0], "numeric_embedding__n_frequencies": [4, 16]}
+@pytest.mark.parametrize(
+    ("embedding", "grid"),
+    [
+        (Periodic(), {"spread": [0.1, 1.0], "n_frequencies": [4, 16]}),
+        # Each fold has bins of its own.
+        (PiecewiseLinear(), {"n_bins": [3, 12]}),
+    ],
+    ids=repr,
+)
+def test_stacked_search_equals_single_fits(embedding, grid):
+    grid = {f"numeric_embedding__{name}": values for name, values in grid.items()}
     stacked, single = (
-        search(make(Periodic()), grid, cv=3).fit(X, Y).cv_results_["mean_test_score"]
+        search(make(embedding), grid, cv=3).fit(X, Y).cv_results_["mean_test_score"]
         for search in (StackedGridSearchCV, GridSearchCV)
     )
     assert_allclose(stacked, single, rtol=1e-9)

@@ -127,6 +127,11 @@ class Network:
         """Whether training makes a row's value depend on the other rows of its batch."""
         return any(node.block.mixes_rows for node in self.nodes)
 
+    @property
+    def looks_at_rows(self) -> bool:
+        """Whether what a block learns starts from data."""
+        return any(node.block.n_start_rows for node in self.nodes)
+
     def input_of(self, value: int) -> NetworkInput:
         """Return the input that a negative value stands for."""
         return self.inputs[INPUT - value]

@@ -161,7 +161,7 @@ ensemble_size : int, default=None
     Not with sparse X, "lbfgs", batch normalisation, initialisers that look at data, or skip
     connections other than "residual".
 
-numeric_embedding : {"pbld", "plr"} or NumericEmbedding, default=None
+numeric_embedding : {"pbld", "ple", "plr"} or NumericEmbedding, default=None
     How each feature becomes a vector before it reaches the first layer: see
     :mod:`skperceptron.embeddings`. Not with sparse X.
 
@@ -253,7 +253,8 @@ embeddings_ : list of ndarray of shape (n_categories, width)
 numeric_embeddings_ : list of ndarray
     What the embedding of features has learned. Only with `numeric_embedding`; "pbld" has
     frequencies and phases, each of shape (`n_features_in_`, n_frequencies), then the weights and
-    the biases that are applied to the cosines.
+    the biases that are applied to the cosines; "ple" has slopes and shifts, each of shape
+    (`n_features_in_`, n_bins).
 
 loss_ : float
     Loss of the last epoch.

@@ -229,7 +229,11 @@ def make_ready(
     network = _network_for(estimator, checked, choices, mode, extras, cached)
     start = _start_from_earlier(estimator, target, network, mode) if mode.continuing else None
     draw = partial(initial_parameters, network, choices, checked, extras)
-    if start is None and cached is not uncached and _starts_alike(estimator, choices, extras):
+    if (
+        start is None
+        and cached is not uncached
+        and _starts_alike(estimator, choices, network, extras)
+    ):
         parameters, rng = _common_start(draw, network, estimator, choices, cached)
         start = Start(parameters, Progress(), estimator._later)
     else:
@@ -288,10 +292,11 @@ def _choose(estimator: Any, mode: FitMode, n_rows: int) -> Choices:
     return known
 
 
-def _starts_alike(estimator: Any, choices: Choices, extras: Extras) -> bool:
+def _starts_alike(estimator: Any, choices: Choices, network: Network, extras: Extras) -> bool:
     """Tell whether all fits with the same parameters have the same initial parameters."""
-    is_from_data = extras.gives_start or choices.initializer.n_rows > 0
-    return isinstance(estimator.random_state, int) and not is_from_data
+    looks_at_rows = choices.initializer.n_rows > 0 or network.looks_at_rows
+    is_drawn = not (extras.gives_start or looks_at_rows)
+    return is_drawn and isinstance(estimator.random_state, int)
 
 
 def _common_start(

@@ -11,7 +11,7 @@ from sklearn.utils import check_array
 
 from .._sklearn.checks import FLOAT64, Extras, checking
 from ..activations import Activation
-from ..engine import Network
+from ..engine import Network, Node, Scale
 from ..engine.arrays import Floats, Integers
 from ..engine.network import FIRST, Learned
 from ..engine.prediction import Predictor
@@ -101,7 +101,12 @@ def drawn_vector(
                 view[0] = initializer.draw_table(view.shape[1:], rng)
             continue
         if not node.block.opens_layer:
-            for view, start in zip(views, node.block.initial_arrays(rng), strict=True):
+            if n_rows := node.block.n_start_rows:
+                shown = _inputs_of(network, position, learned, _some_rows(data, n_rows, rng, seen))
+                starts = node.block.arrays_for(shown)
+            else:
+                starts = node.block.initial_arrays(rng)
+            for view, start in zip(views, starts, strict=True):
                 view[0] = start.reshape(view.shape[1:])
             continue
         weight, bias = views
@@ -144,8 +149,13 @@ def _inputs_of(network: Network, position: int, learned: Learned, rows: dict[str
         if source < 0:
             found.append(rows[network.input_of(source).name])
             continue
-        part = Network(network.inputs, network.nodes[: source + 1])
-        found.append(Predictor(part, learned[: source + 1], FLOAT64)(rows))
+        nodes, own = network.nodes[: source + 1], learned[: source + 1]
+        if not any(own):
+            # A network that learns nothing, such as a selection of columns, has no dtype.
+            width = network.width(source)
+            nodes = (*nodes, Node("same", Scale(width), (source,)))
+            own = [*own, (np.ones((1, 1, width)),)]
+        found.append(Predictor(Network(network.inputs, nodes), own, FLOAT64)(rows))
     if len(found) == 1:
         return found[0]
     if any(map(sparse.issparse, found)):

@@ -47,6 +47,7 @@ from skperceptron.engine.blocks import (
     LayerNormalize,
     Periodic,
     PeriodicLinear,
+    PiecewiseLinear,
     Select,
     SeparateAffine,
 )
@@ -118,6 +119,11 @@ def periodic_linear(x, learned):
     return np.maximum(np.hstack(parts), 0)
 
 
+def piecewise_linear(x, learned):
+    places = [np.clip(f[:, None] * s + t, -1, 1) for f, s, t in zip(x[0].T, *learned, strict=True)]
+    return np.hstack([*places, x[0]])
+
+
 def looked_up(x, learned):
     """Return rows of two tables for the first and the last column; zeros for unknown codes."""
     parts = []
@@ -153,6 +159,7 @@ CASES = [
     Case(Multiply(H), (H, H), lambda x, _: x[0] * x[1]),
     Case(Periodic(H, 4, 2, 0.3), (H,), periodic),
     Case(PeriodicLinear(H, 4, 2, 0.3), (H,), periodic_linear),
+    Case(PiecewiseLinear(H, 4), (H,), piecewise_linear),
     Case(Scale(H), (H,), lambda x, learned: x[0] * learned[0]),
     Case(Select((0, 2)), (H,), lambda x, _: x[0][:, [0, 2]]),
 ]

@@ -33,7 +33,7 @@ from skperceptron.activations import (
     get_activation,
     list_activations,
 )
-from skperceptron.embeddings import Periodic, PeriodicLinear
+from skperceptron.embeddings import Periodic, PeriodicLinear, PiecewiseLinear
 from skperceptron.engine import Network, Node, blocks
 from skperceptron.engine.network import INPUT
 from skperceptron.exceptions import NotDeclaredError
@@ -141,12 +141,13 @@ def test_networks_that_share_weights(check_exported, hidden, dtype, opset):
 
 @BOTH_OPSETS
 @BOTH_DTYPES
-def test_parametric_activations_and_rectified_waves(check_exported, dtype, opset):
+@pytest.mark.parametrize("embedding", [PeriodicLinear(4, 2, 0.3), PiecewiseLinear(4)], ids=repr)
+def test_parametric_activations_and_embeddings(check_exported, embedding, dtype, opset):
     network = MLPRegressor(
         hidden_layer_sizes=(7, 7),
         activation="selu",
         parametric_activation=True,
-        numeric_embedding=PeriodicLinear(4, 2, 0.3),
+        numeric_embedding=embedding,
         **SHORT,
     )
     check_exported(network.fit(X, NUMBERS), X.astype(dtype), target_opset=opset)

@@ -19,6 +19,7 @@ from .layer_normalize import LayerNormalize
 from .multiply import Multiply
 from .periodic import Periodic
 from .periodic_linear import PeriodicLinear
+from .piecewise_linear import PiecewiseLinear
 from .scale import Scale
 from .select import Select
 from .separate_affine import SeparateAffine
@@ -42,6 +43,7 @@ __all__ = [
     "Multiply",
     "Periodic",
     "PeriodicLinear",
+    "PiecewiseLinear",
     "Scale",
     "Select",
     "SeparateAffine",

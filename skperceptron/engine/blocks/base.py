@@ -165,6 +165,9 @@ class Block:
     #: Whether the methods that it binds do the same arithmetic for all numbers: compiled steps then
     #: record this arithmetic once and repeat it.
     records: ClassVar[bool] = False
+    #: Of how many rows, at most, it looks at the input before it starts; 0 if its start does not
+    #: depend on data.
+    n_start_rows: ClassVar[int] = 0
 
     # What it learns.
 
@@ -179,6 +182,13 @@ class Block:
         Not called for a block that opens a layer or holds tables: an initialiser draws these.
         """
         return [np.zeros(array.shape) for array in self.learned]
+
+    def arrays_for(self, inputs: Floats) -> list[Floats]:
+        """Return initial values that suit the input in some rows, (n, width).
+
+        Called instead of ``initial_arrays`` if ``n_start_rows`` is not 0.
+        """
+        raise NotImplementedError
 
     @property
     def n_parameters(self) -> int:

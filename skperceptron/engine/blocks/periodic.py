@@ -11,10 +11,11 @@ import numpy as np
 
 from ..arrays import Call, Floats
 from ..operators import OperatorGraph, Value
-from .base import Bench, Block, LearnedArray
+from .base import Bench
+from .embed_numbers import EmbedNumbers
 
 
-class OfWaves(Block):
+class OfWaves(EmbedNumbers):
     """Base of blocks that turn each feature into a few mixtures of its sines and cosines.
 
     Letters here: F frequencies of each of D features are mixed into W numbers. The arrays of all
@@ -37,15 +38,6 @@ class OfWaves(Block):
         self.n_frequencies = n_frequencies
         self.width = width
         self.spread = spread
-
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the shapes of what is learned, by names."""
-        raise NotImplementedError
-
-    @property
-    def learned(self) -> tuple[LearnedArray, ...]:
-        arrays = self.shapes().items()
-        return tuple(LearnedArray(n, "numeric_embeddings_", shape) for n, shape in arrays)
 
     def text(self) -> str:
         return f"{self.n_frequencies} frequencies"
