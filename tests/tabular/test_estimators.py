@@ -188,8 +188,9 @@ def test_networks_stop_when_a_third_of_all_epochs_has_brought_nothing():
 def test_arms_follow_from_the_table():
     default, accurate = base.PRESETS["default"], base.PRESETS["accurate"]
 
-    def arms_of(preset, n_rows, n_inputs, is_dense=True):
-        return preset.arms(preset.classification, n_rows, n_inputs, is_dense=is_dense)
+    def arms_of(preset, n_rows, n_inputs, is_dense=True, is_classifier=True):
+        recipe = preset.recipe(is_classifier=is_classifier)
+        return preset.arms(recipe, n_rows, n_inputs, is_dense=is_dense)
 
     few, many, embedded = (arms_of(default, n, 30) for n in (1_000, 1_999, 2_000))
     assert (few[-1]["dropout"], many[-1]["activation"]) == (0.2, "relu")
@@ -199,6 +200,18 @@ def test_arms_follow_from_the_table():
     assert [arm.get("ensemble_size") for arm in arms_of(accurate, 500, 2)].count(8) == 1
     assert len(arms_of(accurate, 500, 2, is_dense=False)) == 4
     assert len(arms_of(accurate, 1_001, 50)) == 4
+    plain, embedded = (arms_of(default, n, 60, is_classifier=False) for n in (599, 600))
+    assert not any("numeric_embedding" in arm for arm in plain)
+    for options in ({"n_inputs": 61}, {"n_inputs": 60, "is_dense": False}):
+        assert arms_of(default, 600, is_classifier=False, **options) == plain
+    bins = [arm.get("numeric_embedding") for arm in embedded]
+    assert bins[0].n_bins == bins[2].n_bins == 6
+    assert bins[1] is None
+    assert embedded[2] == {**embedded[1], "numeric_embedding": bins[2]}
+    narrow = arms_of(default, 600, 15, is_classifier=False)
+    assert [arm["numeric_embedding"].n_bins for arm in narrow[::2]] == [24, 12]
+    assert len(arms_of(accurate, 600, 15, is_classifier=False)) == 4
+    assert all("numeric_embedding" not in arm for arm in arms_of(base.PRESETS["fast"], 5_000, 3))
 
 
 @BOTH

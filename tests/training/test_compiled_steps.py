@@ -1,5 +1,6 @@
 """Compiled steps give the same bits as NumPy's calls, for all networks and options."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -304,7 +305,11 @@ def test_networks_of_tables_need_no_python(
     cls, preset, has_categories, frame, monkeypatch, programs
 ):
     # Enough rows for networks that embed numbers too.
-    monkeypatch.setattr("skperceptron.tabular._presets.PERIODIC_ROWS", 1)
+    recipes = {
+        name: replace(getattr(PRESETS[preset], name), narrow_rows=1)
+        for name in ("classification", "regression")
+    }
+    monkeypatch.setitem(PRESETS, preset, replace(PRESETS[preset], **recipes))
     table = frame if has_categories else X
     y = CLASSES if cls is TabularMLPClassifier else NUMBERS[:, 0]
     options = {"max_epochs": 3, "hidden_layer_sizes": (9, 9), "random_state": 0}
