@@ -132,10 +132,11 @@ class PiecewiseLinear(NumericEmbedding):
 
     A feature x becomes ``[clip(x s + t, -1, 1), x]``: for each of its bins a number that is -1
     below the bin, 1 above it, and rises linearly within it. Bins lie between neighbouring quantiles
-    of the training rows; a feature of few values has one between any two neighbours. All slopes s
-    and shifts t are learned from there on. After "PLE" of Gorishniy, Rubachev & Babenko (2022), *On
-    embeddings for numerical features*, where bins are fixed. It helps like trees do: if the target
-    changes sharply along a few features, and there are enough rows to learn this.
+    of up to 4,096 training rows, whatever their weights; a feature of few values has one between
+    any two neighbours. All slopes s and shifts t are learned from there on. After "PLE" of
+    Gorishniy, Rubachev & Babenko (2022), *On embeddings for numerical features*, where bins are
+    fixed. It helps if the target changes sharply along a few features, as trees can express, and
+    there are enough rows to learn this.
 
     Parameters
     ----------

@@ -127,7 +127,6 @@ OPTIONS = [
     {"solver": AdamW(0.1), "decay_schedule": "exponential", "parametrization": "ntk"},
     {"numeric_embedding": Periodic(4, 2, 0.3), "feature_scale": True, "dtype": "float32"},
     {"numeric_embedding": "pbld", "solver": "lbfgs"},
-    {"numeric_embedding": "ple"},
     {"hidden_layer_sizes": (), "solver": "sgd", "dtype": "float32"},
     {"hidden_layer_sizes": (), "max_time": 1e6, "callbacks": []},
     {"hidden_layer_sizes": [8, 4], "activation": ["tanh", LeakyReLU(0.1)], "alpha": 0.1},

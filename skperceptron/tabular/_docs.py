@@ -10,13 +10,13 @@ preset : {"default", "fast", "accurate", "realmlp-td-s", "realmlp-td", "tabm"}, 
     twice on tables of up to 1,000 rows. On dense tables of at least 2,000 rows and at most 30
     columns after preparation (regression: 600 rows, 60 columns), the first arm embeds numbers, for
     regression in bins; there the second arm is like scikit-learn's networks, and the third one is
-    the same with numbers in bins. "fast" takes about a quarter of the time, or less where "default"
-    embeds numbers: narrower layers, less than half of the steps, folds drawn once. "accurate" takes
-    three to ten times as long: more draws and more arms, among them, on small dense tables without
-    embedded columns, networks that share weights. "realmlp-td-s", "realmlp-td" (Holzmüller et al.
-    2024) and "tabm" (Gorishniy et al. 2025) are networks as published, which hold out one fifth of
-    the rows to find their best epoch and are not calibrated; "tabm", 32 networks of 3 x 512 units
-    that share weights, takes minutes.
+    the same with numbers in bins. "fast" takes about a quarter of the time: narrower layers, less
+    than half of the steps, folds drawn once. "accurate" takes three to ten times as long: more
+    draws and more arms, among them, on small dense tables without embedded columns, networks that
+    share weights. "realmlp-td-s", "realmlp-td" (Holzmüller et al. 2024) and "tabm" (Gorishniy et
+    al. 2025) are networks as published, which hold out one fifth of the rows to find their best
+    epoch and are not calibrated; "tabm", 32 networks of 3 x 512 units that share weights, takes
+    minutes.
     Except with "realmlp-td-s" and "tabm", columns of more than eight categories are embedded: each
     category of at least five rows ("realmlp-td": of any number) has a vector. Rarer and unknown
     categories and gaps share another one, which is zero if `fit` has seen none of them. If one of
