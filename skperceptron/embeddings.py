@@ -142,13 +142,18 @@ class PiecewiseLinear(NumericEmbedding):
     ----------
     n_bins : int, default=12
         Largest number of bins of each feature, >= 1.
+    columns : array-like of int, default=None
+        Positions of the columns of X that are embedded, >= 0; other numbers stay as they are. None
+        means all columns that hold no categories.
     """
 
     names = ("ple",)
     ranges = {"n_bins": COUNT}
+    rules = {"columns": _COLUMNS}
 
-    def __init__(self, n_bins: int = 12) -> None:
+    def __init__(self, n_bins: int = 12, columns: Any = None) -> None:
         self.n_bins = n_bins
+        self.columns = columns
 
     def block(self, n_features: int) -> Block:
         return PiecewiseLinearBlock(n_features, int(self.n_bins))

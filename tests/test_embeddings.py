@@ -169,6 +169,19 @@ def test_bins_lie_between_quantiles_or_between_the_values_of_a_feature():
     assert_allclose(shifts[1:], [[-1, -3, 0, 0], [-1, 0, 0, 0], [0] * 4, [0] * 4])
 
 
+def test_bins_of_chosen_columns_start_from_their_rows():
+    still = ParameterGroups(numeric_embedding=ParameterGroup(rate=0))
+    model = make(PiecewiseLinear(5, columns=[2, 0]), parameter_groups=still).fit(X, Y)
+    slopes, shifts = model.numeric_embeddings_
+    for kept, start in zip((slopes, shifts), PiecewiseLinear(5).block(2).arrays_for(X[:, [0, 2]])):
+        assert_array_equal(kept, start)
+    places = np.clip(X[:, [0, 2], np.newaxis] * slopes + shifts, -1, 1).reshape(len(X), -1)
+    first = np.hstack([places, X[:, [0, 2, 1]]])
+    hidden = np.maximum(first @ model.coefs_[0] + model.intercepts_[0], 0)
+    expected = hidden @ model.coefs_[1] + model.intercepts_[1]
+    assert_allclose(model.predict(X), expected[:, 0], rtol=1e-9)
+
+
 @pytest.mark.parametrize("initializer", ["scikit-learn", "unit_variance"])
 def test_bins_start_from_the_training_rows(initializer):
     still = ParameterGroups(numeric_embedding=ParameterGroup(rate=0))

@@ -361,8 +361,8 @@ def test_other_embeddings_are_of_all_columns(cls):
     # Networks for use, unlike published ones, gain from embedded columns of zeros and ones.
     default = small(cls, arms=[{"numeric_embedding": "pbld"}]).fit(X, y * 1.0)
     assert default.ensemble_.estimators_[0][0].coefs_[0].shape[0] == 6 * 4
-    with pytest.raises(ValueError, match=r"(?s)Unknown numericembedding .*arm 0"):
-        small(cls, preset="realmlp-td", arms=[{"numeric_embedding": "ple"}]).fit(X, y * 1.0)
+    with pytest.raises(ValueError, match=r"(?s)'numeric_embedding' .* must be .*arm 0"):
+        small(cls, preset="realmlp-td", arms=[{"numeric_embedding": "waves"}]).fit(X, y * 1.0)
 
 
 @BOTH
