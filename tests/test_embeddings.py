@@ -173,7 +173,8 @@ def test_bins_of_chosen_columns_start_from_their_rows():
     still = ParameterGroups(numeric_embedding=ParameterGroup(rate=0))
     model = make(PiecewiseLinear(5, columns=[2, 0]), parameter_groups=still).fit(X, Y)
     slopes, shifts = model.numeric_embeddings_
-    for kept, start in zip((slopes, shifts), PiecewiseLinear(5).block(2).arrays_for(X[:, [0, 2]])):
+    starts = PiecewiseLinear(5).block(2).arrays_for(X[:, [0, 2]])
+    for kept, start in zip((slopes, shifts), starts, strict=True):
         assert_array_equal(kept, start)
     places = np.clip(X[:, [0, 2], np.newaxis] * slopes + shifts, -1, 1).reshape(len(X), -1)
     first = np.hstack([places, X[:, [0, 2, 1]]])
