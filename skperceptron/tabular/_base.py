@@ -283,7 +283,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         recipe, n_draws = preset.recipe(is_classifier=self._is_classifier), 1
         if given is None:
             n_draws = preset.draws(recipe, numbers.shape[0])
-        n_folds = recipe.n_folds if given is None else int(given)
+        n_folds = preset.folds(recipe, numbers.shape[0]) if given is None else int(given)
         if groups is not None:
             check_consistent_length(numbers, groups)
         splits = []

@@ -159,6 +159,12 @@ def test_preset_fills_in_what_is_none(cls):
     assert model.n_epochs_ == 1
 
 
+def test_folds_follow_from_the_number_of_rows():
+    preset = base.PRESETS["default"]
+    assert [preset.folds(preset.classification, n) for n in (1_000, 1_001)] == [8, 4]
+    assert [preset.folds(preset.regression, n) for n in (1_000, 1_001)] == [6, 6]
+
+
 def test_epochs_and_batches_follow_from_the_number_of_rows():
     preset = base.PRESETS["default"]
     assert preset.classification.batch_size(100) == 32
@@ -193,11 +199,14 @@ def test_arms_follow_from_the_table():
         return preset.arms(recipe, n_rows, n_inputs, is_dense=is_dense)
 
     few, many, embedded = (arms_of(default, n, 30) for n in (1_000, 1_999, 2_000))
-    assert (few[-1]["dropout"], many[-1]["activation"]) == (0.2, "relu")
+    assert few == many
+    assert [arm.get("activation") for arm in many] == [None, "relu", "relu"]
+    assert [arm.get("hidden_layer_sizes") for arm in many] == [None, None, (100, 100)]
     assert embedded[0]["numeric_embedding"].n_frequencies == 8
     assert embedded[1:] == many[1:]
     assert arms_of(default, 2_000, 31) == arms_of(default, 2_000, 30, is_dense=False) == many
     assert [arm.get("ensemble_size") for arm in arms_of(accurate, 500, 2)].count(8) == 1
+    assert arms_of(accurate, 500, 2, is_dense=False)[-1]["dropout"] == 0.2
     assert len(arms_of(accurate, 500, 2, is_dense=False)) == 4
     assert len(arms_of(accurate, 1_001, 50)) == 4
     plain, embedded = (arms_of(default, n, 60, is_classifier=False) for n in (599, 600))
@@ -221,9 +230,10 @@ def test_folds_of_few_rows_are_drawn_several_times(cls):
     model.fit(X, target_of(cls, labels))
     recipe = base.PRESETS["accurate"].recipe(is_classifier=cls is TabularMLPClassifier)
     splits = model.ensemble_.splits_
-    assert len(splits) == len(model.ensemble_.estimators_[0]) == recipe.n_folds * recipe.n_draws[0]
-    for start in range(0, len(splits), recipe.n_folds):
-        held = np.concatenate([test for _, test in splits[start : start + recipe.n_folds]])
+    n_folds = recipe.n_folds[0]
+    assert len(splits) == len(model.ensemble_.estimators_[0]) == n_folds * recipe.n_draws[0]
+    for start in range(0, len(splits), n_folds):
+        held = np.concatenate([test for _, test in splits[start : start + n_folds]])
         np.testing.assert_array_equal(np.sort(held), np.arange(60))
     assert np.isfinite(model.oof_predictions_).all()
     model.set_params(n_folds=3).fit(X, target_of(cls, labels))
@@ -245,8 +255,10 @@ def test_accurate_preset_trains_arms_of_several_shapes(cls):
     model = cls("accurate", n_folds=2, max_epochs=2, random_state=0)
     model.fit(X, target_of(cls, labels))
     networks = [members[0] for members in model.ensemble_.estimators_]
-    plain = [network for network in networks if network.hidden_layer_sizes == (100,)]
-    assert [network.activation for network in plain] == ["relu"]
+    plain = [network for network in networks if network.parametrization == "standard"]
+    size = (100, 100) if cls is TabularMLPClassifier else (100,)
+    assert plain[0].hidden_layer_sizes == size
+    assert {network.activation for network in plain} == {"relu"}
     (shared,) = [network for network in networks if network.ensemble_size is not None]
     assert (shared.ensemble_size, shared.initializer) == (8, "pytorch")
 
