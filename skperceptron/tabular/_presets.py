@@ -528,6 +528,8 @@ PRESETS: dict[str, Preset] = {
     # - by +0.4 +- 1.6 and +0.2 +- 1.6 % with 3 x 256 units in the regularised arms, and by +0.6 +-
     #   1.1 and -0.2 +- 0.8 % with twelve folds drawn once, compared with as many networks on
     #   several draws of four or six folds: neither is used.
+    # With the present arms of classification, log loss was .7 +- .8 % lower than with the default
+    # preset, and accuracy .15 +- .18 points lower (11 small tables, two seeds).
     "accurate": Preset(
         replace(
             _CLASSIFICATION,
