@@ -46,7 +46,9 @@ verbose : int, default=0
 
 pre_dispatch : int or str, default='2*n_jobs'
     How many stacks are handed to workers in advance.
+"""
 
+SCORES = """
 error_score : 'raise' or numeric, default=np.nan
     The score of a fit that fails. It fails alone: the other members of its stack go on.
 

@@ -16,7 +16,7 @@ from ..callbacks.listening import refuse_misplaced
 from ..estimators.docs import documented
 from ..estimators.notebook import NotebookMixin
 from ..options import speaks_for_itself
-from ._docs import FOUND, NETWORK, SEARCH
+from ._docs import FOUND, NETWORK, SCORES, SEARCH
 from ._ensemble_base import BaseEnsemble
 from ._options import check_search
 from ._parallel import SearchRecord, StackedParallel
@@ -201,7 +201,7 @@ class _StackedSearchMixin(StackedSearch):
 
 
 @speaks_for_itself
-@documented(network=NETWORK, search=SEARCH, found=FOUND)
+@documented(network=NETWORK, search=SEARCH, scores=SCORES, found=FOUND)
 class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
     """Exhaustive search whose networks are trained together, as stacks.
 
@@ -221,6 +221,8 @@ class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
         Lists of values to try, by parameter name.
 
     {search}
+
+    {scores}
 
     Attributes
     ----------
@@ -255,7 +257,7 @@ class StackedGridSearchCV(_StackedSearchMixin, GridSearchCV):
 
 
 @speaks_for_itself
-@documented(network=NETWORK, search=SEARCH, found=FOUND)
+@documented(network=NETWORK, search=SEARCH, scores=SCORES, found=FOUND)
 class StackedRandomizedSearchCV(_StackedSearchMixin, RandomizedSearchCV):
     """Randomised search whose networks are trained together, as stacks.
 
@@ -273,10 +275,12 @@ class StackedRandomizedSearchCV(_StackedSearchMixin, RandomizedSearchCV):
     n_iter : int, default=10
         Number of candidates.
 
+    {search}
+
     random_state : int, RandomState instance or None, default=None
         Seed of the candidates.
 
-    {search}
+    {scores}
 
     Attributes
     ----------
