@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 from .components import Component, Interval, by_name, find
 from .engine.blocks import Block
@@ -22,10 +22,6 @@ __all__ = [
 ]
 
 
-#: Valid values of `columns`.
-_COLUMNS: Rules = (Listing([Interval(0, low_closed=True, whole=True)], "positions from 0 on"), None)
-
-
 class NumericEmbedding(Component):
     """Base of all embeddings of numeric features.
 
@@ -35,6 +31,12 @@ class NumericEmbedding(Component):
         Positions of the columns of X that are embedded; None means all that hold no categories.
     """
 
+    rules: ClassVar[dict[str, Rules]] = {
+        "columns": (
+            Listing([Interval(0, low_closed=True, whole=True)], "positions from 0 on"),
+            None,
+        )
+    }
     columns: Any = None
 
     def block(self, n_features: int) -> Block:
@@ -66,7 +68,6 @@ class Periodic(NumericEmbedding):
 
     names = ("pbld",)
     ranges = {"n_frequencies": COUNT, "width": COUNT, "spread": Interval(0)}
-    rules = {"columns": _COLUMNS}
 
     def __init__(
         self,
@@ -107,7 +108,6 @@ class PeriodicLinear(NumericEmbedding):
 
     names = ("plr",)
     ranges = {"n_frequencies": COUNT, "width": COUNT, "spread": Interval(0)}
-    rules = {"columns": _COLUMNS}
 
     def __init__(
         self,
@@ -149,7 +149,6 @@ class PiecewiseLinear(NumericEmbedding):
 
     names = ("ple",)
     ranges = {"n_bins": COUNT}
-    rules = {"columns": _COLUMNS}
 
     def __init__(self, n_bins: int = 12, columns: Any = None) -> None:
         self.n_bins = n_bins
