@@ -17,10 +17,12 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier, MLPRegressor
+from threadpoolctl import threadpool_limits
 
 from skperceptron import MLPBinaryClassifier, MLPSoftmaxClassifier, initializers
 from skperceptron import MLPRegressor as OurRegressor
 from skperceptron.activations import ELU, LeakyReLU, ReLU, Tanh, get_activation
+from skperceptron.estimators.blas_threads import n_blas_threads
 from skperceptron.exceptions import DivergedError
 from skperceptron.groups import ParameterGroup, ParameterGroups
 from skperceptron.initializers import (
@@ -620,3 +622,22 @@ def test_one_neuron_may_start_at_zero():
     y = (Y == 0).astype(int)
     model = MLPBinaryClassifier((), initializer="zeros", solver="lbfgs", max_iter=100).fit(X, y)
     assert model.score(X, y) == 1.0
+
+
+def test_looks_at_rows_with_the_threads_that_the_fit_uses(monkeypatch):
+    def draw(self, layer, rng):
+        seen.append(n_blas_threads())
+        return plain(self, layer, rng)
+
+    seen, plain = [], UnitVariance.draw
+    monkeypatch.setattr(UnitVariance, "draw", draw)
+    X = np.random.RandomState(0).normal(size=(300, 20))
+    with threadpool_limits(2, user_api="blas"):
+        # 300 rows times 20 x 64 weights are a product for one thread.
+        model = OurRegressor(
+            hidden_layer_sizes=(64,), initializer="unit_variance", max_iter=1, random_state=0
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(X, X[:, 0])
+    assert seen == [1, 1]

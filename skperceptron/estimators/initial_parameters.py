@@ -18,6 +18,7 @@ from ..engine.prediction import Predictor
 from ..initializers import ARRAYS, Initializer, Layer
 from ..options import check_option
 from ..training import TrainingSet
+from .blas_threads import suited_threads
 from .choices import Choices
 from .data import CheckedData
 from .fitted import Outputs
@@ -51,7 +52,9 @@ def initial_parameters(
     seen = None if checked.fold is None else checked.fold.train
     if not data.is_at_hand:
         seen = np.arange(data.X.shape[0])
-    vector = drawn_vector(network, initializer, choices.wiring.activations, rng, data, seen)
+    n_rows = min(data.n_rows, initializer.n_rows)
+    with suited_threads(n_rows * network.largest_weight):
+        vector = drawn_vector(network, initializer, choices.wiring.activations, rng, data, seen)
     coefs, intercepts = extras.coefs_init, extras.intercepts_init
     _start_where_told(
         network.by_attribute(network.views(vector)),
