@@ -11,6 +11,7 @@ import numpy as np
 from ..engine import Network
 from ..engine.arrays import Floats
 from ..training import Member, Stack
+from ..training.compiled_steps import Ahead
 from ..training.remote_rows import RemoteRows
 from ..training.step import BoundStep
 from ._cluster import Cluster
@@ -78,7 +79,7 @@ class AveragedStack(_StackOnCluster):
     See McMahan et al. (2017), and Stich (2019). The state of the optimiser is averaged, too.
     """
 
-    def _bind(self, n_epochs: float | None) -> None:
+    def _bind(self, ahead: Ahead) -> None:
         # There are no steps here.
         self._bound_members = self.members
         self.order = np.asarray(self.members[0].rows[np.newaxis], dtype=np.intp)

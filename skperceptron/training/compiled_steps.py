@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..engine.compiled import Program, Section, Team, Way, warns_as_usual, way
 from .step import BoundStep, Step
@@ -20,9 +20,15 @@ from .step import BoundStep, Step
 #: (Measured on 1,000 x 10 with 16 units: 0.8 ms to make them, 60 to 80 us less for each step.)
 STEPS_BEFORE_TABLES = 12
 
-#: If at least this many steps of a kind may follow in a fit, tables are made at once: they pay even
-#: if the fit ends after half of these steps. If fewer may follow, no tables are made.
+#: If fewer steps of a kind may follow in a fit, no tables are made.
 STEPS_WORTH_TABLES = 2 * STEPS_BEFORE_TABLES
+
+
+class Ahead(NamedTuple):
+    """How many epochs are expected to follow, at least, and how many may follow at most."""
+
+    at_least: float
+    at_most: float
 
 
 class Runner(Protocol):
@@ -156,15 +162,14 @@ def _runs(steps: Sequence[Step]) -> Iterator[Run]:
             first = t
 
 
-def runner(windows: Sequence[Sequence[Step]], n_epochs: float | None, team: Team | None) -> Runner:
+def runner(windows: Sequence[Sequence[Step]], ahead: Ahead, team: Team | None) -> Runner:
     """Return the runner that the environment variable selects.
 
     Parameters
     ----------
     windows : sequence of sequence of Step
         The steps of an epoch.
-    n_epochs : int or None
-        How many epochs may follow, if that is known.
+    ahead : Ahead
     team : Team or None
         The threads that take compiled steps together.
     """
@@ -173,12 +178,12 @@ def runner(windows: Sequence[Sequence[Step]], n_epochs: float | None, team: Team
         return NumPySteps()
     kinds = Counter(step.bound for steps in windows for step in steps)
     at_once = chosen is Way.COMPILED
-    delays = {bound: 0 if at_once else _delay(n_epochs, count) for bound, count in kinds.items()}
+    delays = {bound: 0 if at_once else _delay(ahead, count) for bound, count in kinds.items()}
     return CompiledSteps(kinds.total(), delays, team)
 
 
-def _delay(n_epochs: float | None, count: int) -> float:
+def _delay(ahead: Ahead, count: int) -> float:
     """Return how many steps of a kind, `count` per epoch, are taken before tables are made."""
-    if n_epochs is None:
-        return STEPS_BEFORE_TABLES
-    return 0 if n_epochs * count >= STEPS_WORTH_TABLES else math.inf
+    if ahead.at_most * count < STEPS_WORTH_TABLES:
+        return math.inf
+    return 0 if ahead.at_least * count >= STEPS_BEFORE_TABLES else STEPS_BEFORE_TABLES

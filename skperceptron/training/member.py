@@ -211,6 +211,11 @@ class Member:
         return self.verdict.is_last
 
     @property
+    def patience_left(self) -> float:
+        """For how many epochs it goes on, even without an improvement."""
+        return self.recipe.n_iter_no_change - self.progress.no_improvement
+
+    @property
     def validates_next(self) -> bool:
         """Whether the epoch that is about to end, or has just ended, is validated."""
         recipe, epoch = self.recipe, self.n_iter + 1

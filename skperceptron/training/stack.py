@@ -6,6 +6,7 @@ steps bind array operations to both. They are made once, and made again when som
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from ..engine import Network
 from ..engine.arrays import Booleans, Floats, all_finite, as_slice
 from ..engine.compiled import Team
-from .compiled_steps import runner
+from .compiled_steps import Ahead, runner
 from .data import Targets, TrainingSet, one_below_another
 from .groups import Groups
 from .member import Member
@@ -84,19 +85,19 @@ class Stack:
         self.dtype = dtype
         self.tables = Tables.of_members(members, dtype)
         self._team = team
-        ahead = max(member.recipe.max_iter - member.n_iter for member in members)
-        self._bind(None if is_brief else ahead)
+        n_epochs = self._n_epochs_left()
+        self._bind(Ahead(0, math.inf) if is_brief else Ahead(n_epochs, n_epochs))
 
     @property
     def parameters(self) -> Floats:
         """The parameters of the members in training, (K, P)."""
         return self.tables.parameters
 
-    def _bind(self, n_epochs: float | None) -> None:
-        """Plan the epochs of the present members, and make all that they need.
+    def _n_epochs_left(self) -> int:
+        return max(member.recipe.max_iter - member.n_iter for member in self.members)
 
-        At most `n_epochs` epochs follow; None if that is unknown.
-        """
+    def _bind(self, ahead: Ahead) -> None:
+        """Plan the epochs of the present members, and make all that they need."""
         members = self._bound_members = self.members
         recipes = [m.recipe for m in members]
         counts = [len(m.rows) for m in members]
@@ -120,7 +121,7 @@ class Stack:
             recipes, self.data, length, n_outputs, self.dtype, is_weighted, takes_notes
         )
         self.steps = self._bind_steps(groups, is_weighted)
-        self._runner = runner(self.steps, n_epochs, self._team)
+        self._runner = runner(self.steps, ahead, self._team)
         self._validation: ValidationPass | None = None
         self._is_gathered = False
         self._alphas = np.array([r.alpha for r in recipes], dtype=np.float64)
@@ -282,5 +283,6 @@ class Stack:
             self.data = [self.data[k] for k in staying]
             self._first_rows = self._first_rows[staying]
             self.tables = self.tables.of(staying)
-            # Other members may soon leave, too: how many epochs follow is unknown.
-            self._bind(None)
+            # When another member leaves, all is bound anew.
+            patience = min(member.patience_left for member in self.members)
+            self._bind(Ahead(patience, self._n_epochs_left()))
