@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from threading import Lock
 from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-from ..engine.compiled import Team, has_teams
+from ..engine.compiled import MemberTeam, RowTeam, Team, has_teams, is_available
 
 #: From this many multiply-adds in a product on, a second thread pays off. (Measured on two cores:
 #: 1,797 x 64 with 100 units in batches of 200, 1.3 million of them, takes twice as long with two
@@ -97,21 +97,27 @@ if hasattr(os, "register_at_fork"):
 ONE_THREAD = Limit(1)
 
 
-def suited_team(largest_product: int) -> Team | None:
+def suited_team(largest_product: int, n_members: int = 1) -> Team | None:
     """Return a team of as many threads as BLAS may use; None if one thread is better.
 
     Small products are computed by one thread, so that they have the same bits whatever else the
-    machine does. The bits of large ones depend on the number of threads in any case.
+    machine does: each thread trains some members of a stack. The bits of large products depend on
+    the number of threads in any case: all threads train the same member.
 
     Parameters
     ----------
     largest_product : int
         Multiply-adds of a step: rows of a batch times elements of the largest weight matrix.
+    n_members : int, default=1
     """
-    if largest_product < LARGE_PRODUCT or not has_teams():
+    is_large = largest_product >= LARGE_PRODUCT
+    if not (has_teams() if is_large else is_available() and n_members > 1):
         return None
-    n_threads = n_blas_threads()
-    return Team(n_threads, ONE_THREAD) if n_threads > 1 else None
+    n_threads = n_blas_threads() if is_large else min(n_blas_threads(), n_members)
+    if n_threads == 1:
+        return None
+    # Small products have one thread in any case.
+    return RowTeam(n_threads, ONE_THREAD) if is_large else MemberTeam(n_threads, nullcontext())
 
 
 @contextmanager

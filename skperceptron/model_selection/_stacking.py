@@ -443,7 +443,7 @@ def _run(ordered: list[_Prepared], common: Common, order: Order) -> None:
         [prepared.run.data for prepared in ordered],
         batch_size,
         ordered[0].run.model.dtype,
-        team=suited_team(largest_product),
+        team=suited_team(largest_product, len(members)),
     )
     fits = [prepared.fit for prepared in ordered]
     is_told = order.verbose or any(fit.task is not None for fit in fits)

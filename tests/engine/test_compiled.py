@@ -21,8 +21,8 @@ from skperceptron.engine.calls import OfMembers, add_to_rows, number, of_members
 from skperceptron.engine.codes import look_up, sum_by_code
 from skperceptron.engine.compiled import (
     Program,
+    RowTeam,
     Section,
-    Team,
     fused,
     has_teams,
     is_available,
@@ -246,7 +246,7 @@ def test_table_has_the_bits_of_the_call(kind, dtype):
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_team_does_what_one_thread_does(kind, n_threads, monkeypatch):
     monkeypatch.setattr(layout, "WORTH_DIVIDING", 1)
-    team = Team(n_threads, nullcontext())
+    team = RowTeam(n_threads, nullcontext())
     # BLAS may round differently where a product is computed in parts.
     tolerance = 1e-12 if kind is product else 0
     for seed in range(N_DRAWS):
@@ -573,7 +573,7 @@ def test_long_vectors_are_treated_block_by_block_only_where_that_is_the_same(i, 
     for call in by_numpy:
         call()
     by_table, tabled = list(chains())[i]
-    team = Team(n_threads, nullcontext()) if n_threads > 1 else None
+    team = RowTeam(n_threads, nullcontext()) if n_threads > 1 else None
     program = Program([Section(lambda t: by_table, 1)], 1, 1, team)
     assert not program.n_python_calls
     program.run(np.zeros(1, np.intp), 0, 1, 0)

@@ -1,4 +1,4 @@
-"""Threads of a team run all steps of a table in order, stop together, and start when needed."""
+"""Teams give the results of one thread, stop together, and start when needed."""
 
 import os
 import signal
@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skperceptron.engine.compiled import Program, Section, Team, has_teams
+from skperceptron.engine.calls import of_members
+from skperceptron.engine.codes import sum_by_code
+from skperceptron.engine.compiled import MemberTeam, Program, RowTeam, Section, has_teams
 
 pytestmark = pytest.mark.skipif(not has_teams(), reason="there are no teams")
 
@@ -38,7 +40,7 @@ def program(x, team, n_steps=N_STEPS):
 def test_rows_wait_for_those_before(n_threads):
     expected, found = np.ones((2, 1, N))
     taken = np.zeros(1, np.intp)
-    for x, team in ((expected, None), (found, Team(n_threads, nullcontext()))):
+    for x, team in ((expected, None), (found, RowTeam(n_threads, nullcontext()))):
         taken[:] = 0
         program(x, team).run(taken, 0, N_STEPS, 0)
         assert taken == N_STEPS
@@ -48,7 +50,7 @@ def test_rows_wait_for_those_before(n_threads):
 def test_calls_of_python_between_tables_need_no_team():
     x = np.zeros((1, N))
     calls = [partial(np.add, x, 1.0, x), lambda: None]
-    found = Program([Section(lambda t: calls, 3)], 3, 1, Team(2, nullcontext()))
+    found = Program([Section(lambda t: calls, 3)], 3, 1, RowTeam(2, nullcontext()))
     assert found.team is None
     found.run(np.zeros(1, np.intp), 0, 3, 0)
     assert_array_equal(x, 3)
@@ -63,7 +65,7 @@ def test_one_thread_does_all_if_no_other_can_be_started(monkeypatch):
     program(expected, None).run(taken, 0, N_STEPS, 0)
     monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
     taken[:] = 0
-    program(x, Team(3, nullcontext())).run(taken, 0, N_STEPS, 0)
+    program(x, RowTeam(3, nullcontext())).run(taken, 0, N_STEPS, 0)
     assert taken == N_STEPS
     assert_array_equal(x, expected)
 
@@ -72,24 +74,25 @@ def test_one_thread_does_all_if_no_other_can_be_started(monkeypatch):
 @pytest.mark.skipif(
     threading.current_thread() is not threading.main_thread(), reason="signals are the main's"
 )
-def test_all_stop_when_a_signal_stops_the_first():
+@pytest.mark.parametrize("kind", [RowTeam, MemberTeam])
+def test_all_stop_when_a_signal_stops_the_first(kind):
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    x, team, taken = np.ones((1, N)), Team(2, nullcontext()), np.zeros(1, np.intp)
+    x, team, taken = np.ones((3, N)), kind(2, nullcontext()), np.zeros(3, np.intp)
     earlier = signal.signal(signal.SIGALRM, interrupt)
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.05)
         with pytest.raises(KeyboardInterrupt):
             # This would take years.
-            program(x, team).run(taken, 0, 2**40, 0)
+            stacked_program(x, team).run(taken, 0, 2**40, 0)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, earlier)
     # The same threads work again: none is still waiting.
-    again, expected = np.ones((2, 1, N))
-    program(again, team).run(taken, 0, N_STEPS, 0)
-    program(expected, None).run(taken, 0, N_STEPS, 0)
+    again, expected = np.ones((2, 3, N))
+    stacked_program(again, team).run(taken, 0, N_STEPS, 0)
+    stacked_program(expected, None).run(taken, 0, N_STEPS, 0)
     assert_allclose(again, expected, rtol=1e-12)
 
 
@@ -99,9 +102,9 @@ def test_forked_process_has_threads_of_its_own():
         import os, numpy as np
         from contextlib import nullcontext
         from functools import partial
-        from skperceptron.engine.compiled import Program, Section, Team
+        from skperceptron.engine.compiled import Program, Section, RowTeam
         x = np.zeros(5_000)
-        team = Team(2, nullcontext())
+        team = RowTeam(2, nullcontext())
         program = Program([Section(lambda t: [partial(np.add, x, 1, x)], 1)], 1, 1, team)
         program.run(np.zeros(1, np.intp), 0, 5, 0)
         child = os.fork()
@@ -114,3 +117,105 @@ def test_forked_process_has_threads_of_its_own():
     """
     command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(script)]
     subprocess.run(command, check=True, timeout=60)
+
+
+# Threads that each run some members.
+
+
+def stacked_program(x, team):
+    """Return a program whose members each need the complete results of their own rows before."""
+    y, total = np.empty_like(x), np.empty((len(x), 1, 1))
+    calls = [
+        partial(np.multiply, x, 0.5, y),
+        partial(np.matmul, x[:, np.newaxis], y[:, :, np.newaxis], total),
+        partial(np.add, total, 1.0, total),
+        partial(np.divide, y, total[:, 0], x),
+        partial(np.add, x, 0.25, x),
+    ]
+    return Program([Section(lambda t: calls, N_STEPS)], N_STEPS, len(x), team)
+
+
+@pytest.fixture
+def shares_any_work(monkeypatch):
+    monkeypatch.setattr(MemberTeam, "least_work", 0)
+
+
+@pytest.mark.usefixtures("shares_any_work")
+@pytest.mark.parametrize("n_threads", [2, 3, 7])
+def test_members_have_the_bits_that_one_thread_gives_them(n_threads):
+    start = np.random.RandomState(0).uniform(size=(5, N))
+    found = []
+    for team in (None, MemberTeam(n_threads, nullcontext())):
+        x, taken = start.copy(), np.zeros(5, np.intp)
+        program = stacked_program(x, team)
+        assert program.team is team
+        program.run(taken, 0, 3, 0)
+        program.run(taken, 3, N_STEPS, 0)
+        assert_array_equal(taken, N_STEPS)
+        found.append(x)
+    assert_array_equal(*found)
+
+
+@pytest.mark.usefixtures("shares_any_work")
+def test_one_thread_runs_all_members_if_no_other_can_be_started(monkeypatch):
+    def refuse(*args):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
+    found, taken = [np.ones((3, N)), np.ones((3, N))], np.zeros(3, np.intp)
+    for x, team in zip(found, (None, MemberTeam(3, nullcontext())), strict=True):
+        stacked_program(x, team).run(taken, 0, N_STEPS, 0)
+    assert_array_equal(taken, 2 * N_STEPS)
+    assert_array_equal(*found)
+
+
+def test_other_threads_are_left_asleep_for_little_work(monkeypatch):
+    def refuse(*args):
+        raise AssertionError("work was shared")
+
+    program = stacked_program(np.ones((2, 10)), MemberTeam(2, nullcontext()))
+    monkeypatch.setattr(MemberTeam, "run", refuse)
+    program.run(np.zeros(2, np.intp), 0, N_STEPS, 0)
+    with pytest.raises(AssertionError, match="shared"):
+        program.run(np.zeros(2, np.intp), 0, 2**20, 0)
+
+
+def test_a_single_member_needs_no_team_of_members():
+    assert stacked_program(np.ones((1, N)), MemberTeam(2, nullcontext())).team is None
+
+
+def test_members_that_share_memory_are_run_by_one_thread():
+    team = MemberTeam(2, nullcontext())
+
+    def team_of(*calls):
+        return Program([Section(lambda t: calls, 1)], 1, 2, team).team
+
+    x, room, other = np.ones((2, 3, 4)), np.empty((1, 3, 4)), np.empty((1, 3, 4))
+    first, second = slice(0, 1), slice(1, 2)
+
+    def doubled(place, room):
+        calls = [partial(np.add, x[place], x[place], room), partial(np.copyto, x[place], room)]
+        return of_members(calls, place, 2)
+
+    assert team_of(*doubled(first, room), *doubled(second, other)) is team
+    assert team_of(*doubled(first, room), *doubled(second, room)) is None
+    # One member after another computes its sums in the same room.
+    codes, sums = np.zeros((2, 3), np.intp), np.empty((2, 5, 4))
+    assert team_of(partial(sum_by_code, x, codes, np.empty((5, 4)), sums)) is None
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_members_that_share_a_generator_are_run_by_one_thread(is_shared):
+    team, x = MemberTeam(2, nullcontext()), np.empty((2, 3, 4))
+    own = [np.random.default_rng(seed) for seed in range(2)]
+    generators = own[:1] * 2 if is_shared else own
+    calls = [
+        call
+        for k, generator in enumerate(generators)
+        for call in of_members(
+            [partial(generator.random, None, np.float64, x[k])], slice(k, k + 1), 2
+        )
+    ]
+    program = Program([Section(lambda t: calls, 1)], 1, 2, team)
+    assert not program.n_python_calls
+    assert program.team is (None if is_shared else team)

@@ -8,7 +8,7 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from skperceptron import MLPRegressor
 from skperceptron.callbacks import Callback
-from skperceptron.engine.compiled import has_teams
+from skperceptron.engine.compiled import MemberTeam, has_teams, is_available
 from skperceptron.estimators.blas_threads import (
     LARGE_PRODUCT,
     LIMITS,
@@ -49,6 +49,15 @@ def test_large_products_make_a_team_of_the_threads_that_blas_may_use():
     assert suited_team(LARGE_PRODUCT - 1) is None
     with ONE_THREAD:
         assert suited_team(LARGE_PRODUCT) is None
+
+
+@pytest.mark.skipif(not is_available(), reason="needs compiled steps")
+def test_small_products_make_a_team_that_shares_out_the_members():
+    assert suited_team(LARGE_PRODUCT - 1, 1) is None
+    found = suited_team(LARGE_PRODUCT - 1, 5)
+    assert isinstance(found, MemberTeam) and found.n_threads == 2
+    with ONE_THREAD:
+        assert suited_team(LARGE_PRODUCT - 1, 5) is None
 
 
 def test_last_user_restores_what_the_first_one_found():

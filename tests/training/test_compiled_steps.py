@@ -19,13 +19,13 @@ from skperceptron import (
     schedules,
 )
 from skperceptron.embeddings import Periodic, PeriodicLinear
-from skperceptron.engine.compiled import VARIABLE, Team, has_teams, is_available
+from skperceptron.engine.compiled import VARIABLE, MemberTeam, RowTeam, has_teams, is_available
 from skperceptron.estimators.blas_threads import ONE_THREAD, n_blas_threads
 from skperceptron.groups import ATTRIBUTES
 from skperceptron.model_selection import StackedGridSearchCV
 from skperceptron.tabular import TabularMLPClassifier, TabularMLPRegressor
 from skperceptron.tabular._presets import PRESETS
-from skperceptron.training.compiled_steps import CompiledSteps
+from skperceptron.training.compiled_steps import CompiledSteps, NumPySteps
 
 pytestmark = [
     pytest.mark.skipif(not is_available(), reason="there are no compiled steps"),
@@ -362,7 +362,7 @@ def set_team(monkeypatch):
     ],
 )
 def test_several_threads_learn_what_one_does(make, y, set_team, programs):
-    team, found = Team(2, ONE_THREAD), []
+    team, found = RowTeam(2, ONE_THREAD), []
     for one in (team, None):
         set_team(one)
         found.append(learned(make().fit(X, y)))
@@ -370,15 +370,35 @@ def test_several_threads_learn_what_one_does(make, y, set_team, programs):
     assert_allclose(*found, rtol=1e-9, atol=1e-12)
 
 
-def test_several_threads_train_the_networks_of_a_stack(set_team, programs):
+@pytest.mark.parametrize(("kind", "tolerance"), [(RowTeam, 1e-9), (MemberTeam, 0)])
+def test_several_threads_train_the_networks_of_a_stack(
+    kind, tolerance, set_team, programs, monkeypatch
+):
+    monkeypatch.setattr(MemberTeam, "least_work", 0)
     grid = {"activation": ["relu", "tanh"], "dropout": [0.0, 0.3]}
-    team, found = Team(2, ONE_THREAD), []
+    team, found = kind(2, ONE_THREAD), []
     for one in (team, None):
         set_team(one)
         search = StackedGridSearchCV(classifier()(), grid, cv=4, n_jobs=1).fit(X, CLASSES)
         found.append([*search.cv_results_["mean_test_score"], *learned(search.best_estimator_)])
     assert programs[0].team is team and programs[-1].team is None
-    assert_allclose(*found, rtol=1e-9, atol=1e-12)
+    assert_allclose(*found, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(("patience", "waits"), [(30, False), (1, True)])
+def test_members_that_stay_have_new_tables_at_once_if_these_pay(patience, waits, monkeypatch):
+    by_call = []
+
+    def take(self, steps, i, gathers):
+        by_call.append(len(steps))
+        plain(self, steps, i, gathers)
+
+    plain = NumPySteps.take
+    monkeypatch.setattr(NumPySteps, "take", take)
+    monkeypatch.delenv(VARIABLE, raising=False)
+    make = classifier(n_iter_no_change=patience, tol=0.0)
+    StackedGridSearchCV(make(), {"max_iter": [20, 60]}, cv=2, refit=False).fit(X, CLASSES)
+    assert bool(by_call) == waits
 
 
 def test_blas_has_one_thread_during_the_epochs_of_a_team(set_team, monkeypatch):
@@ -390,7 +410,7 @@ def test_blas_has_one_thread_during_the_epochs_of_a_team(set_team, monkeypatch):
 
     plain = CompiledSteps.take
     monkeypatch.setattr(CompiledSteps, "take", take)
-    set_team(Team(2, ONE_THREAD))
+    set_team(RowTeam(2, ONE_THREAD))
     with threadpool_limits(2, user_api="blas"):
         before = n_blas_threads()
         classifier()().fit(X, CLASSES)

@@ -7,11 +7,13 @@ Without the extension module, everything runs as NumPy calls.
 
 from .program import Program, Section
 from .switch import VARIABLE, Way, is_available, warns_as_usual, way
-from .team import Team, has_teams
+from .team import MemberTeam, RowTeam, Team, has_teams
 
 __all__ = [
     "VARIABLE",
+    "MemberTeam",
     "Program",
+    "RowTeam",
     "Section",
     "Team",
     "Way",

@@ -101,8 +101,8 @@ static void run_group(const Row *rows, Size t, Size k, Part part) {
     }
 }
 
-/* Threads that take the same steps together, each its part of every row. They communicate through
-   words of an array; words that change lie far apart, in different cache lines. */
+/* Threads that work together: each its part of every row, or different members. They communicate
+   through words of an array; words that change lie far apart, in different cache lines. */
 #ifdef __GNUC__
 #include <sched.h>
 #define HAS_TEAMS 1
@@ -144,7 +144,8 @@ typedef struct {
 } Run;
 
 /* Takes all steps of a member, then those of the next, so that a network stays in the cache.
-   Only the first thread checks for signals; returns -1 if a handler has raised an exception. */
+   Only threads at place 0 count steps and check for signals; returns -1 if a handler has raised an
+   exception. */
 static int run_steps(const Run *run) {
     const Row *end = run->rows + run->n_rows;
     const Size n_threads = run->team ? run->team[N_THREADS] : 1;
@@ -153,6 +154,7 @@ static int run_steps(const Run *run) {
     Size work = 0;
     for (Size k = run->start; k < run->stop; k++)
         for (Size t = run->first; t < run->last; t++) {
+            if (run->team && READ(run->team + STOPPED)) goto stopped;
             for (const Row *r = run->rows; r < end; r += r->group ? r->group : 1) {
                 if (n_threads > 1 && r->waits && !meet(run->team)) goto stopped;
                 /* Between steps, unless a step is very long. */
@@ -902,7 +904,8 @@ static PyMethodDef METHODS[] = {
      "run(table, taken, first, last, start, stop, team=None, place=0, /)\n--\n\n"
      "Run a table for the steps first to last - 1 of the members start to stop - 1.\n\n"
      "Counts in ``taken`` how many steps each member has taken. ``team`` is what threads share\n"
-     "that run the same steps together (team.py), ``place`` which of them this is."},
+     "that work together (team.py): the number of those that run the same members, and whether to\n"
+     "stop. ``place`` is which of them this is."},
     {"visit", visit, METH_VARARGS,
      "visit(numbers, columns, starts, rows, amounts, weight, wrong, mistakes, constant, /)\n--\n\n"
      "Correct each unit's weights at each row that they answer wrongly, one after another; at all\n"

@@ -20,7 +20,7 @@ from ..calls import OfMembers
 from .extension import steps as extension
 from .layout import ADDRESSES, BY_STEP, WAITS, WIDTH, Row
 from .rows import Rows, encode
-from .team import Team
+from .team import MemberTeam, Team
 
 #: Elements above which neighbouring rows are run block by block: BLOCK of ``_steps.c``.
 BLOCK = 1_024
@@ -63,9 +63,15 @@ class Table:
         words = [word for row in blockwise for word in row.words()]
         self._words = np.array(words, dtype=np.intp).reshape(-1, WIDTH)
         self._words[_done_alone(blockwise), WAITS] = False
-        self._owners = [row.owners for row in rows]
+        # They keep the arrays alive that they use.
+        self._rows = rows
         self._by_epoch = self._words[:, BY_STEP] * np.array(of_epoch)[:, np.newaxis]
         self._start = 0
+        self._work = sum(row.work * (row.members[1] - row.members[0]) for row in rows)
+
+    def admits(self, team: Team) -> bool:
+        """Tell whether the threads of a team may run it together."""
+        return not isinstance(team, MemberTeam) or _are_separate(self._rows)
 
     def run(
         self, taken: Integers, first: int, last: int, start: int, team: Team | None = None
@@ -73,7 +79,7 @@ class Table:
         if start != self._start:
             self._words[:, ADDRESSES] += (start - self._start) * self._by_epoch
             self._start = start
-        if team is None:
+        if team is None or self._work * (last - first) < team.least_work:
             extension.run(self._words, taken, first, last, 0, len(taken))
         else:
             team.run(self._words, taken, first, last)
@@ -159,7 +165,8 @@ class Program:
         self.n_python_calls = sum(isinstance(part, PythonCall) for part in self._parts)
         self._uncounted = np.zeros(n_members, np.intp)
         self._whole = self._parts[0] if len(self._parts) == 1 else None
-        self.team = team if isinstance(self._whole, Table) else None
+        may_share = team is not None and isinstance(self._whole, Table) and self._whole.admits(team)
+        self.team = team if may_share else None
 
     def run(self, taken: Integers, first: int, last: int, start: int) -> None:
         """Take the steps ``first`` to ``last - 1`` of a window: see :class:`Part`."""
@@ -334,6 +341,34 @@ def _done_alone(rows: Sequence[Row]) -> list[int]:
         is_alone = not rows[i].is_divided
         i += rows[i].group or 1
     return found
+
+
+def _are_separate(rows: Sequence[Row]) -> bool:
+    """Tell whether there are several members, which may run at the same time.
+
+    No member reads what another one has computed, since all steps of one come before those of the
+    next. But members may share memory for intermediate results, or a generator of random numbers.
+    """
+    n_members = max(row.members[1] for row in rows)
+    users: dict[int, tuple[int, int]] = {}
+
+    def has_other_users(resource: int, row: Row) -> bool:
+        # Rows for all members use the part of each.
+        return (
+            row.members != (0, n_members) and users.setdefault(resource, row.members) != row.members
+        )
+
+    for row in rows:
+        first, last = row.members
+        moves = row.by_member or (0,) * len(row.addresses)
+        if last - first > 1 and not all(moves[i] for i in row.written):
+            return False
+        if any(has_other_users(row.addresses[i] + first * moves[i], row) for i in row.written):
+            return False
+        generators = [owner for owner in row.owners if not isinstance(owner, np.ndarray)]
+        if any(has_other_users(id(generator), row) for generator in generators):
+            return False
+    return n_members > 1
 
 
 def _run_along(row: Row, later: Row) -> bool:

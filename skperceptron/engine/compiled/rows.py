@@ -507,6 +507,7 @@ def _sum_by_code(grad: Any, codes: Any, room: Any, out: Any, n: int) -> Rows:
             (grad.size + out.size) // n,
             # One member after another uses the room.
             [grad.strides[0], codes.strides[0], 0, out.strides[0]] if n > 1 else (),
+            written=[2, 3],
             owners=owners,
         )
     ]
