@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from inspect import signature
 from typing import Any
 
 import numpy as np
-from joblib import cpu_count
 
 from .._sklearn.compat import check_method_params, safe_split
 from .._sklearn.pipelines import last_step, path_of
@@ -36,7 +34,6 @@ from ._parallel import MANY_UNITS, labels_of, pieces_of
 from ._sending import Sender, sender
 from ._spreading import Workers, least_seconds, n_hidden_units
 from ._stacking import Common, Fit, Order, train
-from ._threads import blas_limited_to
 
 __all__ = ["Job", "Part", "fit_members", "watching"]
 
@@ -207,7 +204,7 @@ def fit_members(
     # Large networks mostly run without the GIL: threads share the rows, and start at once.
     is_heavy = all(job.n_units >= MANY_UNITS for job in jobs)
     workers = Workers(n_jobs, "threads" if is_heavy else None)
-    with _blas_shared_by(workers.count if is_heavy else 1), workers:
+    with workers:
         sending = sender(n_jobs)
         sources = _transformed(jobs, parts, workers, sending)
         pieces = pieces_of(jobs, workers.count)
@@ -232,13 +229,6 @@ def fit_members(
     for piece, (found, _) in zip(pieces, outcomes, strict=True):
         members.update(zip(piece, found, strict=True))
     return [members[i] for i in range(len(jobs))]
-
-
-def _blas_shared_by(n_threads: int) -> AbstractContextManager[Any]:
-    """Leave each of several threads its share of the processors, as joblib does for processes."""
-    if n_threads == 1:
-        return nullcontext()
-    return blas_limited_to(max(1, cpu_count() // n_threads))
 
 
 def _tell_of_interruptions(cut_short: Sequence[int], n_here: int, n_members: int) -> None:

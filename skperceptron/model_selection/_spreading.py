@@ -15,12 +15,13 @@ from numbers import Integral
 from typing import Any
 
 import joblib
-from joblib import effective_n_jobs
+from joblib import cpu_count, effective_n_jobs
 from joblib.parallel import BACKENDS, get_active_backend
 from sklearn.utils.parallel import Parallel, delayed
 
 from ..estimators.choices import hidden_sizes
 from ..usercall import at_line, users_line
+from ._threads import blas_limited_to
 
 __all__ = ["Workers", "least_seconds", "n_hidden_units", "without_preparing"]
 
@@ -148,8 +149,15 @@ class Workers:
             self._is_kept = True
         # The filters of warnings are those of the whole process: threads that begin and end in
         # another order would leave behind what one of them has changed for a while.
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), self._shared_blas():
             yield from self._parallel(waiting)
+
+    def _shared_blas(self) -> AbstractContextManager[Any]:
+        """Leave each thread its share of the processors, as joblib does for processes."""
+        backend, _ = get_active_backend(**self._preference)
+        if self.count == 1 or not getattr(backend, "uses_threads", False):
+            return nullcontext()
+        return blas_limited_to(max(1, cpu_count() // self.count))
 
 
 def without_preparing(n_jobs: int | None) -> AbstractContextManager[Any]:

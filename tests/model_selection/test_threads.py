@@ -1,13 +1,15 @@
 """How many threads workers and BLAS get."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
-from joblib import parallel_backend
+from joblib import parallel_backend, parallel_config
 from threadpoolctl import threadpool_limits
 
 from skperceptron import MLPRegressor
 from skperceptron.model_selection import StackedCrossEnsembleRegressor
-from skperceptron.model_selection._members import _blas_shared_by
+from skperceptron.model_selection._spreading import Workers
 from skperceptron.model_selection._threads import blas_limited_to, n_blas_threads, n_threads
 
 
@@ -36,11 +38,15 @@ def test_a_limit_of_blas_is_heeded_and_ends(two_threads):
     assert n_blas_threads() == 2
 
 
-def test_workers_share_the_processors(two_threads, monkeypatch):
-    monkeypatch.setattr("skperceptron.model_selection._members.cpu_count", lambda: 4)
+@pytest.mark.parametrize("is_configured", [False, True])
+def test_threads_share_the_processors(is_configured, two_threads, monkeypatch):
+    monkeypatch.setattr("skperceptron.model_selection._spreading.cpu_count", lambda: 4)
+    prefer = None if is_configured else "threads"
     for n_workers, expected in ((1, 2), (2, 2), (3, 1), (9, 1)):
-        with _blas_shared_by(n_workers):
-            assert n_blas_threads() == expected
+        with parallel_config("threading") if is_configured else nullcontext():
+            found = Workers(n_workers, prefer).spread([(n_blas_threads,)] * 3, 3)
+            assert list(found) == [expected] * 3
+        assert n_blas_threads() == 2
 
 
 def test_one_thread_remains_the_limit_when_that_of_another_thread_ends(two_threads):
