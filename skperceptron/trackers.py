@@ -41,7 +41,7 @@ def _parameters(estimator: Any) -> dict[str, str]:
 class _Logger(Callback):
     """Base of callbacks that log the figures of each epoch."""
 
-    def _log(self, figures: dict[str, float], epoch: int) -> None:
+    def _log(self, estimator: Any, figures: dict[str, float], epoch: int) -> None:
         raise NotImplementedError
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
@@ -50,7 +50,7 @@ class _Logger(Callback):
             figures = figures_of(report)
             epoch = figures.pop("epoch")
             known = {name: float(value) for name, value in figures.items() if value is not None}
-            self._log(known, epoch)
+            self._log(estimator, known, epoch)
         return False
 
 
@@ -88,7 +88,7 @@ class MLflowLogger(_Logger):
             # Another thread may have logged some of them meanwhile.
             mlflow.log_params({name: value for name, value in told.items() if name not in known})
 
-    def _log(self, figures: dict[str, float], epoch: int) -> None:
+    def _log(self, estimator: Any, figures: dict[str, float], epoch: int) -> None:
         named = {f"{self.prefix}{name}": value for name, value in figures.items()}
         import_module("mlflow").log_metrics(named, step=epoch)
 
@@ -112,7 +112,7 @@ class WandbLogger(_Logger):
             raise ValueError("WandbLogger needs an active run: call wandb.init before the fit.")
         wandb.config.update(_parameters(estimator), allow_val_change=True)
 
-    def _log(self, figures: dict[str, float], epoch: int) -> None:
+    def _log(self, estimator: Any, figures: dict[str, float], epoch: int) -> None:
         import_module("wandb").log({"epoch": epoch, **figures})
 
 
@@ -139,16 +139,19 @@ class TensorBoardLogger(_Logger):
     def setup(self, estimator: Any, context: Any) -> None:
         super().setup(estimator, context)
         summary = _imported("tensorboard.summary", "TensorBoardLogger")
-        self._writer = summary.Writer(str(self.folder))
+        # Fits in several threads may share a callback: each has a writer of its own.
+        writers = self.__dict__.setdefault("_writers", {})
+        writers[id(estimator)] = summary.Writer(str(self.folder))
 
-    def _log(self, figures: dict[str, float], epoch: int) -> None:
+    def _log(self, estimator: Any, figures: dict[str, float], epoch: int) -> None:
+        writer = self._writers[id(estimator)]
         for name, value in figures.items():
-            self._writer.add_scalar(name, value, epoch)
-        self._writer.flush()
+            writer.add_scalar(name, value, epoch)
+        writer.flush()
 
     def teardown(self, estimator: Any, context: Any) -> None:
         # There is no writer if the fit could not begin.
-        writer = self.__dict__.pop("_writer", None)
+        writer = vars(self).get("_writers", {}).pop(id(estimator), None)
         if writer is not None:
             writer.close()
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -32,6 +33,7 @@ from skperceptron.callbacks import (
     CSVLogger,
     EpochLogger,
     StopOnPlateau,
+    epoch_logger,
     stop_on_plateau,
 )
 from skperceptron.inspection import GradientRecorder
@@ -269,6 +271,26 @@ def test_logger_keeps_the_curves_of_the_estimator():
     assert [row["validation_loss"] for row in second] == model.validation_loss_curve_
     assert {row["learning_rate"] for row in second} == {0.001}
     assert all(np.diff([row["seconds"] for row in second]) > 0)
+
+
+def test_logger_tells_fits_apart_that_run_at_the_same_time(monkeypatch):
+    clock = iter([10.0, 12.0, 13.0, 14.0, 17.0])
+    monkeypatch.setattr(epoch_logger, "monotonic", lambda: next(clock))
+    logger, fits = EpochLogger(), [object(), object()]
+    for fit in fits:
+        logger.setup(fit, None)
+    for k, loss in ((0, 3.0), (1, 5.0), (0, 2.0)):
+        logger.on_fit_task_end(fits[k], SimpleNamespace(report={"epoch": 1, "loss": loss}))
+    told = [(row["fit"], row["loss"], row["seconds"]) for row in logger.rows_]
+    assert told == [(1, 3.0, 3.0), (2, 5.0, 2.0), (1, 2.0, 7.0)]
+
+
+def test_logger_follows_the_copy_of_an_estimator_in_a_worker_process():
+    logger = EpochLogger()
+    logger.setup(object(), None)
+    copied = pickle.loads(pickle.dumps(logger))
+    copied.on_fit_task_end(object(), SimpleNamespace(report={"epoch": 1, "loss": 0.5}))
+    assert [row["loss"] for row in copied.rows_] == [0.5]
 
 
 def test_logger_keeps_the_mistakes_of_a_perceptron():

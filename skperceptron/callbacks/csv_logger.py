@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from ..options import Flag, Instance
 from .base import Callback
 
+#: Of the thread that writes: two must not both find a file empty.
+_WRITING = Lock()
+
 
 class CSVLogger(Callback):
     """Write the figures of each epoch to a file, one line at the end of each epoch.
+
+    Fits in several threads may share a file if ``append=True``; otherwise, each clears it when it
+    begins. Lines do not tell which fit they are of; the rows of an ``EpochLogger`` do.
 
     Parameters
     ----------
@@ -47,20 +54,17 @@ class CSVLogger(Callback):
 
     def setup(self, estimator: Any, context: Any) -> None:
         super().setup(estimator, context)
-        path = Path(self.path)
         if not self.append:
-            path.write_text("", encoding="utf-8")
-        self._has_header = path.exists() and path.stat().st_size > 0
+            Path(self.path).write_text("", encoding="utf-8")
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
         report = getattr(context, "report", None)
         if report is not None:
             figures = figures_of(report)
-            with Path(self.path).open("a", newline="", encoding="utf-8") as file:
+            with _WRITING, Path(self.path).open("a", newline="", encoding="utf-8") as file:
                 writer = csv.DictWriter(file, list(figures))
-                if not self._has_header:
+                if file.tell() == 0:
                     writer.writeheader()
-                    self._has_header = True
                 writer.writerow(figures)
         return False
 

@@ -12,6 +12,8 @@ from .base import Callback
 class EpochLogger(Callback):
     """Keep the figures of each epoch.
 
+    Fits in several threads may share a logger: ``fit`` tells which rows belong together.
+
     Attributes
     ----------
     rows_ : list of dict
@@ -33,16 +35,34 @@ class EpochLogger(Callback):
 
     def setup(self, estimator: Any, context: Any) -> None:
         super().setup(estimator, context)
-        self._fits = getattr(self, "_fits", 0) + 1
-        self._began = monotonic()
-        self.rows_: list[dict[str, Any]] = getattr(self, "rows_", [])
+        # Fits of other threads may begin at the same moment: ``setdefault`` and ``append`` cannot
+        # be interrupted.
+        self.rows_: list[dict[str, Any]] = self.__dict__.setdefault("rows_", [])
+        #: When each fit began, and the number and beginning of those that run.
+        self._begun: list[float] = self.__dict__.setdefault("_begun", [])
+        self._running: dict[int, tuple[int, float]] = self.__dict__.setdefault("_running", {})
+        self._begin(estimator)
+
+    def _begin(self, estimator: Any) -> tuple[int, float]:
+        began = monotonic()
+        self._begun.append(began)
+        # Two fits may begin at equal times, but each has an object of its own.
+        number = [one is began for one in self._begun].index(True) + 1
+        self._running[id(estimator)] = number, began
+        return number, began
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        # There is no entry if the fit was refused early.
+        vars(self).get("_running", {}).pop(id(estimator), None)
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
         report = getattr(context, "report", None)
         if report is not None:
             figures = {n: value for n, value in report.items() if n not in ("history", "is_last")}
-            seconds = monotonic() - self._began
-            self.rows_.append({"fit": self._fits, **figures, "seconds": seconds})
+            # A worker process has a copy of the estimator, for which there is no entry.
+            number, began = self._running.get(id(estimator)) or self._begin(estimator)
+            seconds = monotonic() - began
+            self.rows_.append({"fit": number, **figures, "seconds": seconds})
         return False
 
     def to_frame(self) -> Any:

@@ -12,6 +12,7 @@ from sklearn.exceptions import NotFittedError
 
 from skperceptron import MLPRegressor
 from skperceptron.activations import Tanh
+from skperceptron.callbacks import EpochLogger
 from skperceptron.exceptions import InconsistentVersionWarning
 from skperceptron.export import load, save, trusted_types
 from skperceptron.export._plain import Reader, Writer
@@ -39,6 +40,15 @@ def test_a_model_comes_back_as_it_was(name, path):
     assert_array_equal(predicted(again, rows), predicted(model, rows))
     assert repr(again) == repr(model)
     assert repr(clone(again)) == repr(clone(model))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_logger_comes_back_with_its_rows(path):
+    logger = EpochLogger()
+    save(MLPRegressor(hidden_layer_sizes=(2,), max_iter=2, callbacks=[logger]).fit(X, Y), path)
+    (again,) = load(path).callbacks
+    assert len(again.rows_) == 2
+    assert again.rows_ == logger.rows_
 
 
 @pytest.mark.parametrize("name", ["huber", "names", "labels", "categorical"])

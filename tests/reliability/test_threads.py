@@ -28,7 +28,7 @@ from skperceptron import (
     RosenblattPerceptron,
 )
 from skperceptron.activations import ELU
-from skperceptron.callbacks import StopOnPlateau
+from skperceptron.callbacks import CSVLogger, EpochLogger, StopOnPlateau
 from skperceptron.engine.prediction import PREDICTIONS_BEFORE_TABLES
 from skperceptron.estimators.blas_threads import n_blas_threads
 from skperceptron.model_selection import StackedCrossEnsembleClassifier, StackedGridSearchCV
@@ -139,6 +139,25 @@ def test_fits_that_share_a_rule_for_stopping():
     found = [one.n_iter_ for one in at_once([partial(one.fit, X, Y) for one in networks])]
     assert found == expected
     assert len(set(found)) > 1
+
+
+def test_fits_that_share_loggers(tmp_path):
+    path, logger = tmp_path / "epochs.csv", EpochLogger()
+    callbacks = [logger, CSVLogger(path, append=True)]
+    networks = [
+        MLPSoftmaxClassifier((4,), **SHORT, learning_rate_init=rate, tol=0, callbacks=callbacks)
+        for rate in np.geomspace(1e-3, 1, N_THREADS)
+    ]
+    fitted = at_once([partial(one.fit, X, Y) for one in networks])
+    curves = {
+        number: [row["loss"] for row in logger.rows_ if row["fit"] == number]
+        for number in range(1, N_THREADS + 1)
+    }
+    assert sorted(curves.values()) == sorted(one.loss_curve_ for one in fitted)
+    header, *lines = path.read_text().splitlines()
+    assert header == "epoch,loss,learning_rate"
+    losses = sorted(float(line.split(",")[1]) for line in lines)
+    assert losses == sorted(loss for one in fitted for loss in one.loss_curve_)
 
 
 @pytest.mark.parametrize("name", ["adam", "float32", "dropout"])

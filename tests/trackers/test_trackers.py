@@ -1,6 +1,7 @@
 """Trackers get the reports of a fit, and tools for scikit-learn's searches work with ours."""
 
 import csv
+import sys
 import warnings
 from types import SimpleNamespace
 
@@ -45,6 +46,44 @@ def test_csv_appends_on_request(tmp_path):
     lines = path.read_text().splitlines()
     assert len(lines) == 11
     assert sum(line.startswith("epoch") for line in lines) == 1
+
+
+def test_csv_of_fits_at_the_same_time_has_one_header(tmp_path):
+    path = tmp_path / "epochs.csv"
+    logger, fits = CSVLogger(path, append=True), [network(), network()]
+    for fit in fits:
+        logger.setup(fit, None)
+    for fit, loss in zip(fits, (0.5, 0.25), strict=True):
+        logger.on_fit_task_end(fit, SimpleNamespace(report={"epoch": 1, "loss": loss}))
+    assert path.read_text().splitlines() == ["epoch,loss", "1,0.5", "1,0.25"]
+
+
+def test_tensorboard_follows_fits_at_the_same_time(tmp_path, monkeypatch):
+    class Writer:
+        def __init__(self, folder):
+            self.told, self.is_open = [], True
+            writers.append(self)
+
+        def add_scalar(self, name, value, epoch):
+            assert self.is_open
+            self.told.append(value)
+
+        def flush(self):
+            pass
+
+        def close(self):
+            self.is_open = False
+
+    writers = []
+    monkeypatch.setitem(sys.modules, "tensorboard.summary", SimpleNamespace(Writer=Writer))
+    logger, fits = TensorBoardLogger(tmp_path), [network(), network()]
+    for fit in fits:
+        logger.setup(fit, None)
+    for fit, loss in zip(fits, (0.5, 0.25), strict=True):
+        logger.on_fit_task_end(fit, SimpleNamespace(report={"epoch": 1, "loss": loss}))
+        logger.teardown(fit, None)
+    assert [writer.told for writer in writers] == [[0.5], [0.25]]
+    assert not any(writer.is_open for writer in writers)
 
 
 @pytest.mark.parametrize("kind", [StackedGridSearchCV, StackedHalvingGridSearchCV])
