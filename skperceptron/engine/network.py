@@ -18,7 +18,7 @@ from typing import Any
 
 from ..kept import kept_as
 from .arrays import Floats
-from .blocks import Block
+from .blocks import Block, LearnedArray
 from .inputs import NetworkInput
 
 #: What each node of a network has learned: (weight, bias), (slopes,) or ().
@@ -60,8 +60,8 @@ class Network:
         Length of the part of the vector that holds weight matrices.
     n_parameters : int
         Length of one member's vector (P).
-    largest_weight : int
-        Elements of the largest weight matrix.
+    largest_product : int
+        Multiply-adds, for each row of X, of the largest product of a training step.
     n_readers : Counter of int
         How many readers each value has; one reader of the last value is the caller.
     attributes : tuple of str
@@ -83,7 +83,7 @@ class Network:
         edges = [0]
         for _, array in in_order:
             edges.append(edges[-1] + array.size)
-        self.largest_weight = max((array.size for _, array in weights), default=0)
+        self.largest_product = max((self._multiply_adds(p, a) for p, a in weights), default=0)
         self.n_weights = edges[len(weights)]
         self.n_parameters = edges[-1]
         #: Where each array of each node lies, and its shape without the member axis.
@@ -103,6 +103,14 @@ class Network:
             of_source = 1 if node.sources[0] < 0 else found[node.sources[0]]
             found.append(node.block.multiplicity(of_source, trains))
         return found
+
+    def _multiply_adds(self, position: int, weight: LearnedArray) -> int:
+        """Return how many of them a weight matrix needs for each row of X; a table needs none."""
+        block = self.nodes[position].block
+        if block.holds_tables:
+            return 0
+        # Layers that lie one below another share the rows of the value.
+        return weight.size * self._multiplicities[True][position] // block.n_layers
 
     def __getstate__(self) -> dict[str, Any]:
         return {"inputs": self.inputs, "nodes": self.nodes}

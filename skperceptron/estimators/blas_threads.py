@@ -107,7 +107,8 @@ def suited_team(largest_product: int, n_members: int = 1) -> Team | None:
     Parameters
     ----------
     largest_product : int
-        Multiply-adds of a step: rows of a batch times elements of the largest weight matrix.
+        Multiply-adds of the largest product of a step: rows of a batch times
+        ``network.largest_product``.
     n_members : int, default=1
     """
     is_large = largest_product >= LARGE_PRODUCT

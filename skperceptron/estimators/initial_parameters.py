@@ -53,7 +53,7 @@ def initial_parameters(
     if not data.is_at_hand:
         seen = np.arange(data.X.shape[0])
     n_rows = min(data.n_rows, initializer.n_rows)
-    with suited_threads(n_rows * network.largest_weight):
+    with suited_threads(n_rows * network.largest_product):
         vector = drawn_vector(network, initializer, choices.wiring.activations, rng, data, seen)
     coefs, intercepts = extras.coefs_init, extras.intercepts_init
     _start_where_told(

@@ -60,7 +60,7 @@ def _train_stochastic(
             else (make_stack(run), lambda: None)
         )
         try:
-            with suited_threads(run.batch_rows * run.model.network.largest_weight):
+            with suited_threads(run.batch_rows * run.model.network.largest_product):
                 # Stacks of other kinds may read what reports write into the member.
                 tells_all = make_stack is not None or not isinstance(listener, NullListener)
                 _run_epochs(run, stack, listener, incremental=incremental, tells_all=tells_all)
@@ -76,7 +76,7 @@ def _stack_of(run: Run, *, incremental: bool) -> tuple[Stack, Callable[[], None]
     model, member, data, size = run.model, run.member, run.data, run.batch_rows
 
     def make(own: TrainingSet) -> Stack:
-        team = suited_team(size * model.network.largest_weight)
+        team = suited_team(size * model.network.largest_product)
         return Stack(model.network, [member], own, size, model.dtype, incremental, team)
 
     if not (incremental and is_small(member, data)):

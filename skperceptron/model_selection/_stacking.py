@@ -436,7 +436,7 @@ def _run(ordered: list[_Prepared], common: Common, order: Order) -> None:
     members = [prepared.member for prepared in ordered]
     network = Network.stacked([prepared.network for prepared in ordered], common.unify)
     batch_size = ordered[0].batch_rows() or len(members[0].rows)
-    largest_product = batch_size * network.largest_weight
+    largest_product = batch_size * network.largest_product
     stack = Stack(
         network,
         members,

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skperceptron.activations import PReLU, ReLU, Tanh
 from skperceptron.engine import Activate, Add, Affine, Workspace, multilayer_perceptron
+from skperceptron.engine.blocks import EmbedColumns
 from skperceptron.normalizations import BatchNormalization
 
 WIRINGS = ["none", "residual", "dense", "linear"]
@@ -47,6 +48,25 @@ def test_network_without_hidden_layers_is_one_affine_block():
     assert isinstance(node.block, Affine)
     assert node.block.weight_shape == (3, 2)
     assert node.sources == (-1,)
+
+
+@pytest.mark.parametrize(
+    ("widths", "options", "expected"),
+    [
+        ((3, 4, 5, 2), {}, 4 * 5),
+        ((3, 2), {}, 3 * 2),
+        # Five networks share the first weight matrix, and have last ones of their own.
+        ((3, 4, 2), {"n_networks": 5}, 5 * 3 * 4),
+        ((3, 1, 4), {"n_networks": 5}, 5 * 1 * 4),
+        # Rows of tables are looked up, not multiplied.
+        ((3, 2), {"embed_columns": EmbedColumns((0,), (100,), (4,))}, (2 + 4) * 2),
+    ],
+)
+def test_multiply_adds_of_the_largest_product(widths, options, expected):
+    n_inputs, *hidden, n_outputs = widths
+    activations = [[Tanh()]] * len(hidden)
+    network = multilayer_perceptron(n_inputs, hidden, n_outputs, activations, **options)
+    assert network.largest_product == expected
 
 
 @pytest.mark.parametrize("skip_connections", ["none", "residual"])
