@@ -5,8 +5,8 @@ all modules of this folder: K members, B rows of a batch, D inputs, H units,
 C outputs, P parameters of one member.
 """
 
-from .blocks import Activate, Add, Affine, Block, Embed, LearnedArray, Multiply, Scale
-from .inputs import BorrowedRows, CodedInput, DenseInput, NetworkInput, SparseBatch
+from .blocks import Activate, Add, Affine, Block, LearnedArray, Multiply, Scale
+from .inputs import BorrowedRows, DenseInput, NetworkInput, SparseBatch
 from .network import Network, Node
 from .wiring import multilayer_perceptron
 from .workspace import Workspace
@@ -17,9 +17,7 @@ __all__ = [
     "Affine",
     "Block",
     "BorrowedRows",
-    "CodedInput",
     "DenseInput",
-    "Embed",
     "LearnedArray",
     "Multiply",
     "Network",

@@ -2,11 +2,11 @@
 
 Every batch has a holder that stays the same while its content changes from step to step: an
 array that is overwritten (:class:`DenseInput`), rows of the caller's array that are not copied
-(:class:`BorrowedRows`), CSR matrices (:class:`SparseBatch`), or integer codes of categories
-(:class:`CodedInput`). A block says in ``accepts`` which kinds it can read. Values inside a network
-are held in the same way, as ``DenseInput`` or, after a sparse input, as ``SparseBatch``.
+(:class:`BorrowedRows`), or CSR matrices (:class:`SparseBatch`). A block says in ``accepts`` which
+kinds it can read. Values inside a network are held in the same way, as ``DenseInput`` or, after a
+sparse input, as ``SparseBatch``.
 
-Shapes: K members, B rows of a batch, D inputs, H units, F columns of codes.
+Shapes: K members, B rows of a batch, D inputs, H units.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from scipy import sparse
 
 from ..kept import kept_as
-from .arrays import Call, Floats, Integers
+from .arrays import Call, Floats
 from .calls import product
 
 #: Placeholder before the first batch: making a matrix takes a third of a small prediction's time.
@@ -40,13 +40,10 @@ class NetworkInput:
     name : str
     width : int
         Number of columns.
-    is_coded : bool, default=False
-        Whether the columns hold category codes instead of numbers.
     """
 
     name: str
     width: int
-    is_coded: bool = False
 
 
 class Input(Protocol):
@@ -216,37 +213,6 @@ class SparseBatch:
                 scaled = matrix.data * keep * matrix.dtype.type(1 / (1 - rate))
                 matrix = _with_entries(matrix, scaled)
             out.matrices[k] = matrix
-
-
-class CodedInput:
-    """Integer codes of categories, which a block uses as positions of rows in its tables.
-
-    Parameters
-    ----------
-    array : ndarray of int of shape (K, B, F)
-        Column f holds codes from 0 to its number of categories, excluded; the caller has
-        checked that.
-    """
-
-    kind: ClassVar[str] = "codes"
-
-    def __init__(self, array: Integers) -> None:
-        self.array = array
-
-    def put(self, rows: Any, dtype: np.dtype) -> None:
-        self.array[0] = rows
-
-    def product(self, weight: Floats, out: Floats) -> Call:
-        raise TypeError("codes name categories: they are not numbers to multiply.")
-
-    def transposed_product(self, delta: Floats, out: Floats) -> Call:
-        raise TypeError("codes name categories: they are not numbers to multiply.")
-
-    def scaled(self, factor: Floats, out: Any) -> Call:
-        raise TypeError("codes name categories: they are not numbers to multiply.")
-
-    def column_products(self, grad: Floats, room: Floats, out: Floats) -> Iterable[Call]:
-        raise TypeError("codes name categories: they are not numbers to multiply.")
 
 
 def _with_entries(matrix: Any, data: Floats) -> Any:

@@ -15,17 +15,12 @@ from .blocks import (
     Block,
     Concatenate,
     Dropout,
-    Embed,
     EmbedColumns,
     Scale,
     Select,
     SeparateAffine,
 )
-from .inputs import NetworkInput
-from .network import FIRST, INPUT, Network, Node
-
-#: The name of the input that an embedding reads.
-CODES = "codes"
+from .network import INPUT, Network, Node
 
 
 def multilayer_perceptron(
@@ -41,7 +36,6 @@ def multilayer_perceptron(
     blends: bool = False,
     n_networks: int | None = None,
     link: str = "identity",
-    embed: Embed | None = None,
     embed_numbers: Callable[[int], Block] | None = None,
     numbers_to_embed: Sequence[int] | None = None,
     embed_columns: EmbedColumns | None = None,
@@ -56,7 +50,7 @@ def multilayer_perceptron(
 
     With nearly all options, and two hidden layers of equal width, it consists of ::
 
-        dropout_0, numeric_embedding_0, scale_0, embedding_0,
+        dropout_0, numeric_embedding_0, scale_0,
         affine_1, normalization_1, activation_1, blend_1, dropout_1,
         affine_2, normalization_2, activation_2, blend_2, dropout_2, add_2,
         affine_3
@@ -96,7 +90,6 @@ def multilayer_perceptron(
         zero, no block is added.
     scale_inputs : bool, default=False
         Whether each feature, or each number of its embedding, is multiplied by a learned factor.
-        The value of `embed` is not.
     blends : bool, default=False
         Whether each hidden unit learns how far it follows its activation.
     n_networks : int, default=None
@@ -105,8 +98,6 @@ def multilayer_perceptron(
     link : str, default="identity"
         Inverse link, which turns outputs into predictions; the mean of these over the networks
         is taken.
-    embed : Embed, default=None
-        A block that reads a second input, named "codes"; its value stands beside the first one.
     embed_numbers : callable, default=None
         Makes a block that embeds a given number of features; its value replaces these features.
     numbers_to_embed : sequence of int, default=None
@@ -120,7 +111,6 @@ def multilayer_perceptron(
     Network
     """
     nodes: list[Node] = []
-    inputs = [NetworkInput(FIRST, n_inputs)]
 
     def append(name: str, block: Block, *sources: int) -> int:
         nodes.append(Node(name, block, sources))
@@ -144,7 +134,7 @@ def multilayer_perceptron(
             return sources
         return [append("joined_0", Concatenate(list(map(width_of, sources))), *sources)]
 
-    if n_networks is not None and (embed is not None or embed_columns is not None):
+    if n_networks is not None and embed_columns is not None:
         raise ValueError("networks that share weights read no codes of categories.")
     rates = dropout or [[0.0]] * (len(hidden) + 1)
     seen = [INPUT]
@@ -172,9 +162,6 @@ def multilayer_perceptron(
     if scale_inputs:
         seen = joined(seen)
         seen = [append("scale_0", Scale(width_of(seen[0])), *seen)]
-    if embed is not None:
-        inputs.append(NetworkInput(CODES, len(embed.levels), is_coded=True))
-        seen.append(append("embedding_0", embed, INPUT - 1))
     first = seen
     for i, (units, activation) in enumerate(zip(hidden, activations, strict=True), start=1):
         before = seen[-1]
@@ -198,9 +185,9 @@ def multilayer_perceptron(
     last = f"affine_{len(hidden) + 1}"
     if n_networks is None:
         affine(last, seen, n_outputs)
-        return Network(inputs, nodes)
+        return Network(n_inputs, nodes)
     if not hidden:
         seen = [adapted(1, source) for source in seen]
     outputs = append(last, SeparateAffine(n_networks, width_of(seen[0]), n_outputs), *seen)
     append("average", Average(n_networks, n_outputs, link), outputs)
-    return Network(inputs, nodes)
+    return Network(n_inputs, nodes)

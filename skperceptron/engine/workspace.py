@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import Call, Floats, outputs_first
-from .inputs import CodedInput, DenseInput, Input, NetworkInput, SparseBatch
+from .inputs import DenseInput, Input, NetworkInput, SparseBatch
 from .network import Learned, Network, first_weight
 
 
@@ -185,8 +185,6 @@ class Workspace:
         return outputs_first(n_members, self.multiplicity * n_rows, n_outputs, self._dtype)
 
     def _new_input(self, declared: NetworkInput, is_sparse: bool) -> Input:
-        if declared.is_coded:
-            return CodedInput(np.zeros((*self._shape, declared.width), dtype=np.intp))
         if is_sparse:
             return SparseBatch(self._shape[0])
         return DenseInput(self._buffer(declared.width))
@@ -283,7 +281,7 @@ class Workspace:
     def wants_gradient(self, value: int) -> bool:
         """Tell whether a value's gradient is needed; `input_gradients` decides for inputs."""
         if value < 0:
-            return self._input_gradients and not self.network.input_of(value).is_coded
+            return self._input_gradients
         if value not in self._wanted:
             self._wanted[value] = bool(self._parameters[value]) or any(
                 self.wants_gradient(source) for source in self.sources_of(value)

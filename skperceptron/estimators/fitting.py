@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any, NoReturn, Protocol, TypeVar
 
 import numpy as np
-from scipy import sparse
 
 from .._sklearn.checks import Extras, FitMode, generator_of, same_generator
 from ..callbacks.listening import Listener, NullListener
@@ -496,11 +495,7 @@ def in_canonical_order(
     """
     if len(rows) == 1:
         return rows, sample_weight
-    keys = data.targets.keys
-    if data.more:
-        stacked = sparse.hstack if sparse.issparse(keys) else np.hstack
-        keys = stacked([keys, *data.more.values()])
-    kept, merged = merge_equal_rows(data.X, keys, sample_weight, rows)
+    kept, merged = merge_equal_rows(data.X, data.targets.keys, sample_weight, rows)
     if sample_weight is None and (merged == 1).all():
         return kept, None
     weights = np.zeros(data.n_rows)

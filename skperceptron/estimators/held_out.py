@@ -277,7 +277,7 @@ class Validation:
         elif sparse.issparse(self._given[0]):
             # Not every sparse format can be indexed by rows.
             self._given = data.X, self._given[1]
-        self._X, self._rows = data.inputs, rows
+        self._X, self._rows = data.X, rows
         self._weight = None if weight is None else weight[rows]
         self._targets = data.targets.part(rows)
         judged = JudgedRows(self._targets, held_out.y[rows], self._weight)

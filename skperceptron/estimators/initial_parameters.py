@@ -13,7 +13,7 @@ from .._sklearn.checks import FLOAT64, Extras, checking
 from ..activations import Activation
 from ..engine import Network, Node, Scale
 from ..engine.arrays import Floats, Integers
-from ..engine.network import FIRST, Learned
+from ..engine.network import Learned
 from ..engine.prediction import Predictor
 from ..initializers import ARRAYS, Initializer, Layer
 from ..options import check_option
@@ -132,17 +132,16 @@ def drawn_vector(
 def _some_rows(
     data: TrainingSet, n_rows: int, rng: np.random.RandomState, seen: Integers | None
 ) -> Any:
-    """Return some random rows of each input, by the name of the input; None if none are needed."""
+    """Return some random rows of X, (n, D); None if none are needed."""
     if not n_rows:
         return None
     chosen = np.arange(data.n_rows) if seen is None else seen
     if len(chosen) > n_rows:
         chosen = chosen[np.sort(rng.choice(len(chosen), n_rows, replace=False))]
-    more = {name: array[chosen] for name, array in data.more.items()}
-    return {FIRST: data.X[chosen].astype(FLOAT64), **more}
+    return data.X[chosen].astype(FLOAT64)
 
 
-def _inputs_of(network: Network, position: int, learned: Learned, rows: dict[str, Any]) -> Any:
+def _inputs_of(network: Network, position: int, learned: Learned, rows: Any) -> Any:
     """Return the inputs of a node for some rows, side by side, (n, fan_in)."""
     found = []
     for source in network.nodes[position].sources:
@@ -150,7 +149,7 @@ def _inputs_of(network: Network, position: int, learned: Learned, rows: dict[str
         while source >= 0 and network.nodes[source].block.keeps_kind:
             (source,) = network.nodes[source].sources
         if source < 0:
-            found.append(rows[network.input_of(source).name])
+            found.append(rows)
             continue
         nodes, own = network.nodes[: source + 1], learned[: source + 1]
         if not any(own):

@@ -253,7 +253,7 @@ def one_hot(codes: Integers, n_classes: int) -> TargetRows:
 
 
 class Rows:
-    """The rows of one input of a network, gathered batch by batch.
+    """The rows of X, gathered batch by batch.
 
     Parameters
     ----------
@@ -304,7 +304,7 @@ class Rows:
 
 
 class TrainingSet:
-    """X, and any other inputs of a network, with the targets.
+    """X with the targets.
 
     Parameters
     ----------
@@ -312,8 +312,6 @@ class TrainingSet:
         Real numbers of any dtype, in memory or memory-mapped.
     targets : TargetRows
         Of N rows.
-    more : mapping of str to ndarray of shape (N, F), default={}
-        The network's other inputs by their names, such as "codes".
 
     Attributes
     ----------
@@ -323,16 +321,10 @@ class TrainingSet:
 
     is_at_hand = True
 
-    def __init__(
-        self,
-        X: Floats | sparse.csr_array,
-        targets: TargetRows,
-        more: Mapping[str, Integers | Floats] | None = None,
-    ) -> None:
+    def __init__(self, X: Floats | sparse.csr_array, targets: TargetRows) -> None:
         self.X = X
         self.targets = targets
-        self.more = dict(more or {})
-        self._rows = {FIRST: Rows(X), **{n: Rows(array) for n, array in self.more.items()}}
+        self._rows = Rows(X)
 
     @property
     def n_rows(self) -> int:
@@ -344,11 +336,6 @@ class TrainingSet:
         """Whether X is sparse."""
         return sparse.issparse(self.X)
 
-    @property
-    def inputs(self) -> Any:
-        """All that predictions read: X, or a dict of inputs by name if there are several."""
-        return {FIRST: self.X, **self.more} if self.more else self.X
-
     def astype(self, dtype: np.dtype) -> TrainingSet:
         """Return the same rows with targets of the given dtype; a small X is converted, too."""
         X, is_plain = self.X, type(self.X) is np.ndarray
@@ -356,17 +343,13 @@ class TrainingSet:
             # Numbers too large for float32 make training diverge, which is reported.
             with np.errstate(over="ignore"):
                 X = X.astype(dtype, order="C")
-        return TrainingSet(X, self.targets.astype(dtype), self.more)
+        return TrainingSet(X, self.targets.astype(dtype))
 
     def filling(
         self, inputs: Mapping[str, Input], rows: Integers, dtype: np.dtype, members: slice
     ) -> list[Call]:
         """List the calls of ``fill``, for arrays whose content changes from step to step."""
-        return [
-            call
-            for name, x in inputs.items()
-            for call in self._rows[name].filling(x, rows, dtype, members)
-        ]
+        return self._rows.filling(inputs[FIRST], rows, dtype, members)
 
     def fill(
         self,
@@ -375,9 +358,8 @@ class TrainingSet:
         dtype: np.dtype,
         members: slice = slice(None),
     ) -> None:
-        """Copy the rows at positions (K, B) into some members' part of a workspace's inputs."""
-        for name, x in inputs.items():
-            self._rows[name].fill(x, rows, dtype, members)
+        """Copy the rows at positions (K, B) into some members' part of a workspace's input."""
+        self._rows.fill(inputs[FIRST], rows, dtype, members)
 
 
 def one_below_another(data: Sequence[TrainingSet]) -> tuple[list[TrainingSet], Integers]:
@@ -402,7 +384,6 @@ def one_below_another(data: Sequence[TrainingSet]) -> tuple[list[TrainingSet], I
     whole = TrainingSet(
         np.concatenate([one.X for one in parts]),
         parts[0].targets.followed_by([one.targets for one in parts[1:]]),
-        {name: np.concatenate([one.more[name] for one in parts]) for name in parts[0].more},
     )
     starts = np.cumsum([0, *(one.n_rows for one in parts)])
     start_of = {id(one): start for one, start in zip(parts, starts[:-1], strict=True)}

@@ -26,7 +26,6 @@ from skperceptron.engine import (
     Add,
     Affine,
     Block,
-    Embed,
     LearnedArray,
     Multiply,
     Network,
@@ -75,14 +74,11 @@ class Case:
         Widths of the values that it reads.
     formula : callable
         Returns the value, (B, units), from a list of (B, width) arrays and one of learned arrays.
-    levels : tuple of int
-        Numbers of categories of a block that reads codes.
     """
 
     block: Block
     widths: tuple[int, ...]
     formula: object
-    levels: tuple[int, ...] = ()
 
     @property
     def name(self):
@@ -148,12 +144,6 @@ CASES = [
     Case(Concatenate((H, 2)), (H, 2), lambda x, _: np.hstack(x)),
     # Without a source of noise, as in inspection; ``test_blocks.py`` tests it with one.
     Case(Dropout([0.5], H), (H,), lambda x, _: x[0]),
-    Case(
-        Embed((4, 2), (3, 1)),
-        (2,),
-        lambda x, learned: np.hstack([t[x[0][:, f]] for f, t in enumerate(learned)]),
-        levels=(4, 2),
-    ),
     Case(EmbedColumns((0, 2), (1, 2), (3, 1)), (H,), looked_up),
     Case(LayerNormalize(H, 0.1), (H,), lambda x, learned: normalized(x[0], learned[0], 1)),
     Case(Multiply(H), (H, H), lambda x, _: x[0] * x[1]),
@@ -164,8 +154,6 @@ CASES = [
     Case(Select((0, 2)), (H,), lambda x, _: x[0][:, [0, 2]]),
 ]
 EVERY_CASE = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-OF_NUMBERS = [case for case in CASES if not case.levels]
-EVERY_CASE_OF_NUMBERS = pytest.mark.parametrize("case", OF_NUMBERS, ids=lambda case: case.name)
 
 
 def classes_of_package():
@@ -186,8 +174,6 @@ def classes_of_package():
 
 
 def inputs_of(case):
-    if case.levels:
-        return [NetworkInput("codes", case.widths[0], is_coded=True)]
     return [NetworkInput(f"x{i}", width) for i, width in enumerate(case.widths)]
 
 
@@ -234,17 +220,12 @@ def twice(case):
     return Network([NetworkInput("x0", width)], nodes)
 
 
-def data_for(network, case, n_members=1, seed=0):
+def data_for(network, n_members=1, seed=0):
     """Return parameters, inputs by their names, and a direction of the output."""
     rng = np.random.RandomState(seed)
     vectors = rng.uniform(0.3, 1.5, size=(n_members, network.n_parameters))
     vectors *= rng.choice([-1, 1], size=vectors.shape)
-    given = {
-        one.name: np.stack([rng.randint(n, size=(n_members, B)) for n in case.levels], axis=2)
-        if one.is_coded
-        else rng.normal(size=(n_members, B, one.width))
-        for one in network.inputs
-    }
+    given = {one.name: rng.normal(size=(n_members, B, one.width)) for one in network.inputs}
     return vectors, given, rng.normal(size=(n_members, B, C))
 
 
@@ -289,8 +270,8 @@ def slope(function, array):
 
 
 def assert_gradients_match(network, case, n_members=1):
-    """Compare the gradients of all parameters and of all numeric inputs."""
-    vectors, given, direction = data_for(network, case, n_members)
+    """Compare the gradients of all parameters and of all inputs."""
+    vectors, given, direction = data_for(network, n_members)
     work, gradient = bind(network, vectors.copy(), input_gradients=True)
     fill(work, given)
     work.forward()
@@ -306,7 +287,7 @@ def assert_gradients_match(network, case, n_members=1):
         # Running statistics of batch normalisation are set by the batches: their gradient is 0.
         expected = slope(of_parameters, vectors[k])
         assert_allclose(gradient[k], expected, rtol=1e-6, atol=1e-8)
-        for name in (one.name for one in network.inputs if not one.is_coded):
+        for name in (one.name for one in network.inputs):
 
             def of_input(moved, own=own, of_output=of_output, name=name, k=k):
                 same = np.repeat(vectors[k : k + 1], len(moved), axis=0)
@@ -324,7 +305,7 @@ def test_every_block_of_the_package_has_a_row():
 @EVERY_CASE
 def test_value_is_that_of_the_formula(case):
     network = alone(case)
-    vectors, given, _ = data_for(network, case, n_members=2)
+    vectors, given, _ = data_for(network, n_members=2)
     work, _ = bind(network, vectors)
     fill(work, given)
     work.forward()
@@ -346,7 +327,7 @@ def test_gradients_of_parameters_and_inputs_match_central_differences(case):
 
 @pytest.mark.parametrize("wire", [between, beside, twice])
 @pytest.mark.parametrize("n_members", [1, 2])
-@EVERY_CASE_OF_NUMBERS
+@EVERY_CASE
 def test_gradients_in_a_network_match_central_differences(case, n_members, wire):
     if wire is twice and len(set(case.widths)) > 1:
         case = Case(Affine([H, H], 4), (H, H), case.formula)
@@ -356,10 +337,8 @@ def test_gradients_in_a_network_match_central_differences(case, n_members, wire)
 @pytest.mark.parametrize("wire", [alone, between, beside])
 @EVERY_CASE
 def test_member_of_a_stack_equals_the_same_network_alone(case, wire):
-    if case.levels and wire is not alone:
-        wire = alone
     network = wire(case)
-    vectors, given, direction = data_for(network, case, n_members=3)
+    vectors, given, direction = data_for(network, n_members=3)
 
     def raw_and_gradient(members):
         work, gradient = bind(network, vectors[members].copy())
@@ -380,7 +359,7 @@ def test_member_of_a_stack_equals_the_same_network_alone(case, wire):
 @EVERY_CASE
 def test_step_gives_the_same_when_it_is_run_again(case):
     network = alone(case)
-    vectors, given, direction = data_for(network, case)
+    vectors, given, direction = data_for(network)
     work, gradient = bind(network, vectors.copy())
     found = []
     for _ in range(2):
@@ -397,7 +376,7 @@ def test_step_gives_the_same_when_it_is_run_again(case):
 @EVERY_CASE
 def test_inputs_are_left_as_they_are(case):
     network = alone(case)
-    vectors, given, direction = data_for(network, case)
+    vectors, given, direction = data_for(network)
     work, _ = bind(network, vectors.copy())
     fill(work, given)
     work.forward()
@@ -410,7 +389,7 @@ def test_inputs_are_left_as_they_are(case):
 @EVERY_CASE
 def test_single_precision_follows_double_precision(case):
     network = alone(case)
-    vectors, given, direction = data_for(network, case)
+    vectors, given, direction = data_for(network)
     found = []
     for dtype in (np.float64, np.float32):
         work, gradient = bind(network, vectors.astype(dtype))
@@ -429,8 +408,8 @@ def test_single_precision_follows_double_precision(case):
 @pytest.mark.parametrize("wire", [alone, between, beside])
 @EVERY_CASE
 def test_prediction_equals_the_forward_pass_of_training(case, wire, rows):
-    network = alone(case) if case.levels else wire(case)
-    vectors, given, _ = data_for(network, case)
+    network = wire(case)
+    vectors, given, _ = data_for(network)
     # Variances are positive.
     vectors = np.abs(vectors)
     work = (
@@ -451,10 +430,10 @@ def test_prediction_equals_the_forward_pass_of_training(case, wire, rows):
 
 @EVERY_CASE
 def test_sparse_and_borrowed_inputs_give_what_dense_ones_give_or_are_refused(case):
-    if len(case.widths) > 1 or case.levels:
+    if len(case.widths) > 1:
         case = Case(Affine([H], 4), (H,), case.formula)
     network = alone(case)
-    vectors, given, direction = data_for(network, case)
+    vectors, given, direction = data_for(network)
     x = given["x0"] * (given["x0"] > 0)
     work, expected = bind(network, vectors.copy())
     fill(work, {"x0": x})
@@ -484,10 +463,10 @@ def test_sparse_and_borrowed_inputs_give_what_dense_ones_give_or_are_refused(cas
         assert_allclose(work.raw, raw, rtol=1e-12, atol=1e-12)
 
 
-@EVERY_CASE_OF_NUMBERS
+@EVERY_CASE
 def test_line_that_a_block_declares_is_what_predictions_compute(case):
     network = alone(case)
-    vectors, given, _ = data_for(network, case)
+    vectors, given, _ = data_for(network)
     vectors = np.abs(vectors)
     learned = network.views(vectors)
     lines = [
@@ -544,7 +523,7 @@ def test_every_kind_that_estimators_learn_can_be_a_parameter_group():
 @EVERY_CASE
 def test_views_and_attributes_hold_the_same_numbers(case):
     network = alone(case)
-    vectors, _, _ = data_for(network, case)
+    vectors, _, _ = data_for(network)
     learned = network.views(vectors)
     kept = network.by_attribute(learned)
     assert set(kept) == set(network.attributes)

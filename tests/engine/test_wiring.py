@@ -1,28 +1,27 @@
-"""The blocks of a multi-layer perceptron, and networks with several inputs."""
+"""The blocks of a multi-layer perceptron, and networks that embed columns."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import sparse
 
 from skperceptron.activations import Tanh
 from skperceptron.embeddings import Periodic
-from skperceptron.engine import Embed, Workspace, multilayer_perceptron, wiring
+from skperceptron.engine import Affine, Network, NetworkInput, Node, multilayer_perceptron, wiring
 from skperceptron.engine.blocks import EmbedColumns
 from skperceptron.engine.description import describe
+from skperceptron.engine.network import INPUT
 from skperceptron.engine.prediction import Predictor, predict_raw
-from skperceptron.estimators.fitting import in_canonical_order
 from skperceptron.losses import SquaredError
 from skperceptron.normalizations import LayerNormalization
 from skperceptron.optimizers import Adam
 from skperceptron.schedules import Constant
 from skperceptron.training import Stack, Targets, TrainingSet
-from skperceptron.training.data import one_below_another
 from skperceptron.training.lbfgs import Budget, Objective, minimize_lbfgs
 from tests.members import member_of
 
 D, C, N = 3, 1, 40
-LEVELS, DIMS = (4, 3), (2, 1)
+#: Columns of codes, numbers of categories, and widths of their vectors.
+CODED, LEVELS, DIMS = (D, D + 1), (4, 3), (2, 1)
 
 
 def listed_in_docstring():
@@ -53,7 +52,6 @@ def test_docstring_lists_everything_that_can_be_asked_for():
         dropout=[[0.1]] * 3,
         scale_inputs=True,
         blends=True,
-        embed=Embed(LEVELS, DIMS),
         embed_numbers=Periodic().block,
     )
     listed = listed_in_docstring()
@@ -73,28 +71,30 @@ def test_docstring_lists_everything_that_can_be_asked_for():
 
 def test_networks_that_share_weights_read_no_codes():
     with pytest.raises(ValueError, match="no codes"):
-        multilayer_perceptron(D, (), C, [], n_networks=3, embed=Embed(LEVELS, DIMS))
+        multilayer_perceptron(
+            D + 2, (), C, [], n_networks=3, embed_columns=EmbedColumns(CODED, LEVELS, DIMS)
+        )
 
 
 def build(skip_connections="none", scale_inputs=True, hidden=(3, 3)):
     return multilayer_perceptron(
-        D,
+        D + len(CODED),
         hidden,
         C,
         [[Tanh()]] * len(hidden),
         skip_connections,
         scale_inputs=scale_inputs,
-        embed=Embed(LEVELS, DIMS),
+        embed_columns=EmbedColumns(CODED, LEVELS, DIMS),
     )
 
 
 def table(seed=0):
-    """Return numbers, codes and targets that depend on both."""
+    """Return columns of numbers and of codes, and targets that depend on both."""
     rng = np.random.RandomState(seed)
     X = rng.normal(size=(N, D))
     codes = np.column_stack([rng.randint(n, size=N) for n in LEVELS])
     y = X[:, :1] + np.array([-2.0, 0.5, 1.0, 3.0])[codes[:, :1]] * (codes[:, 1:] > 0)
-    return X, codes, y
+    return np.hstack([X, codes]), y
 
 
 def start(network, seed=0):
@@ -119,34 +119,30 @@ def member(vector, **options):
     )
 
 
-def plain(network, vector, X, codes):
+def plain(network, vector, X):
     """Compute the network of two hidden layers without skip connections in plain NumPy."""
     kept = network.by_attribute(network.views(vector[np.newaxis]))
     tables = kept["embeddings_"]
-    value = np.hstack(
-        [X * kept["feature_scales_"][0], *(t[c] for t, c in zip(tables, codes.T, strict=True))]
-    )
+    codes = X[:, D:].T.astype(int)
+    value = np.hstack([X[:, :D], *(t[c] for t, c in zip(tables, codes, strict=True))])
+    value *= kept["feature_scales_"][0]
     layers = list(zip(kept["coefs_"], kept["intercepts_"], strict=True))
     for weight, bias in layers[:-1]:
         value = np.tanh(value @ weight + bias)
     return value @ layers[-1][0] + layers[-1][1]
 
 
-def test_predictor_reads_inputs_by_their_names():
+def test_predictions_are_those_of_the_formula():
     network = build()
-    X, codes, _ = table()
+    X, _ = table()
     vector = start(network)
     vector[network.n_weights :] += 0.3
     learned = network.views(vector[np.newaxis])
-    expected = plain(network, vector, X, codes)
-    given = {"x": X, "codes": codes}
-    assert_allclose(predict_raw(network, learned, given), expected, rtol=1e-12)
+    expected = plain(network, vector, X)
+    assert_allclose(predict_raw(network, learned, X), expected, rtol=1e-12)
     rows = np.array([5, 1, 30])
-    assert_allclose(predict_raw(network, learned, given, rows), expected[rows], rtol=1e-12)
-    thin = {"x": sparse.csr_array(X), "codes": codes}
-    assert_allclose(predict_raw(network, learned, thin), expected, rtol=1e-12)
-    predictor = Predictor(network, learned, np.dtype(np.float32))
-    single = predictor({"x": X.astype(np.float32), "codes": codes})
+    assert_allclose(predict_raw(network, learned, X, rows), expected[rows], rtol=1e-12)
+    single = Predictor(network, learned, np.dtype(np.float32))(X.astype(np.float32))
     assert single.dtype == np.float32
     assert_allclose(single, expected, rtol=1e-4, atol=1e-5)
 
@@ -154,10 +150,8 @@ def test_predictor_reads_inputs_by_their_names():
 @pytest.mark.parametrize("skip_connections", ["none", "residual", "dense"])
 def test_objective_of_numbers_and_codes_has_the_gradient_of_central_differences(skip_connections):
     network = build(skip_connections)
-    X, codes, y = table()
-    objective = Objective(
-        network, member(start(network)), TrainingSet(X, Targets(y), {"codes": codes})
-    )
+    X, y = table()
+    objective = Objective(network, member(start(network)), TrainingSet(X, Targets(y)))
     vector = start(network, seed=1)
     _, gradient = objective(vector)
     moves = 1e-6 * np.eye(len(vector))
@@ -167,8 +161,8 @@ def test_objective_of_numbers_and_codes_has_the_gradient_of_central_differences(
 
 def test_penalty_falls_on_tables_and_spares_factors():
     network = build()
-    X, codes, y = table()
-    data = TrainingSet(X, Targets(y), {"codes": codes})
+    X, y = table()
+    data = TrainingSet(X, Targets(y))
     vector = start(network, seed=1)
     found = [Objective(network, member(vector, alpha=a), data)(vector)[1] for a in (0.0, 0.8)]
     kept = network.by_attribute(network.views((found[1] - found[0])[np.newaxis]))
@@ -178,14 +172,9 @@ def test_penalty_falls_on_tables_and_spares_factors():
         assert_allclose(change, 0.8 * array / N, rtol=1e-8, atol=1e-12)
 
 
-@pytest.mark.parametrize("is_sparse", [False, True])
-def test_stack_learns_from_numbers_and_codes_and_each_member_is_as_if_alone(is_sparse):
+def test_stack_learns_from_numbers_and_codes_and_each_member_is_as_if_alone():
     network = build()
-    tables = [table(seed) for seed in range(3)]
-    data = [
-        TrainingSet(sparse.csr_array(X) if is_sparse else X, Targets(y), {"codes": codes})
-        for X, codes, y in tables
-    ]
+    data = [TrainingSet(X, Targets(y)) for X, y in map(table, range(3))]
     starts = [start(network, seed) for seed in range(3)]
     float64 = np.dtype(np.float64)
     stack = Stack(network, [member(v) for v in starts], data, 20, float64)
@@ -200,8 +189,8 @@ def test_stack_learns_from_numbers_and_codes_and_each_member_is_as_if_alone(is_s
 
 def test_lbfgs_learns_from_numbers_and_codes():
     network = build(hidden=(4,))
-    X, codes, y = table()
-    data = TrainingSet(X, Targets(y), {"codes": codes})
+    X, y = table()
+    data = TrainingSet(X, Targets(y))
     result, _ = minimize_lbfgs(
         network, member(start(network), alpha=0.0), data, Budget(300, 10_000, 1e-8)
     )
@@ -211,13 +200,21 @@ def test_lbfgs_learns_from_numbers_and_codes():
 
 
 def test_graph_shows_each_input():
+    inputs = [NetworkInput("x", D), NetworkInput("others", 2)]
+    network = Network(inputs, [Node("affine_1", Affine([D, 2], C), (INPUT, INPUT - 1))])
+    nodes, edges = describe(network, "identity")
+    shapes = {node.name: node.output_shape for node in nodes if node.kind == "input"}
+    assert shapes == {"input": (None, D), "others": (None, 2)}
+    read = [edge.source for edge in edges if edge.target == "affine_1"]
+    assert read == ["input", "others"]
+
+
+def test_graph_shows_embedded_columns():
     nodes, edges = describe(build(hidden=(3,)), "identity")
-    assert [node.name for node in nodes if node.kind == "input"] == ["input", "codes"]
-    assert ("codes", "embedding_0") in [(edge.source, edge.target) for edge in edges]
-    assert ("input", "scale_0") in [(edge.source, edge.target) for edge in edges]
-    (shown,) = [node for node in nodes if node.kind == "embedding"]
+    assert ("input", "embedding_0") in [(edge.source, edge.target) for edge in edges]
+    (shown,) = [node for node in nodes if node.kind == "column_embedding"]
     assert shown.n_parameters == 4 * 2 + 3 * 1
-    assert shown.input_shape == (None, 2) and shown.output_shape == (None, 3)
+    assert shown.input_shape == (None, D + 2) and shown.output_shape == (None, 3)
 
 
 def test_places_of_an_attribute_hold_what_is_kept_under_it():
@@ -229,34 +226,3 @@ def test_places_of_an_attribute_hold_what_is_kept_under_it():
         for place, array in zip(places, kept[attribute], strict=True):
             assert_array_equal(vector[place], array.ravel())
     assert network.trained_places("nothing_") == []
-
-
-def test_rows_that_differ_in_codes_only_are_not_merged():
-    X, codes = np.ones((4, 2)), np.array([[0], [1], [0], [1]])
-    data = TrainingSet(X, Targets(np.zeros((4, 1))), {"codes": codes})
-    rows, weights = in_canonical_order(data, np.arange(4), None)
-    assert len(rows) == 2
-    assert sorted(codes[rows, 0]) == [0, 1]
-    assert_array_equal(weights[rows], 2)
-
-
-def test_small_data_sets_are_joined_with_their_codes():
-    sets = [TrainingSet(X, Targets(y), {"codes": codes}) for X, codes, y in (table(0), table(1))]
-    (whole, _), starts = one_below_another(sets)
-    assert_array_equal(whole.more["codes"][N:], sets[1].more["codes"])
-    assert_array_equal(starts, [[0], [N]])
-
-
-def test_codes_are_no_numbers():
-    network = build()
-    learned = network.views(start(network)[np.newaxis])
-    work = Workspace(network, learned, 5)
-    assert work.inputs["codes"].array.dtype == np.intp
-    for refused in (work.inputs["codes"].product, work.inputs["codes"].transposed_product):
-        with pytest.raises(TypeError, match="not numbers to multiply"):
-            refused(np.ones((1, 2, 2)), np.ones((1, 5, 2)))
-
-
-def test_tables_and_columns_of_an_embedding_must_agree():
-    with pytest.raises(ValueError, match=r"levels=\(4, 3\) and dims=\(2,\)"):
-        Embed((4, 3), (2,))

@@ -582,25 +582,23 @@ def raw_of(network, learned, feeds):
     return session.run(None, feeds)[0]
 
 
-def test_gates_and_categories():
+def test_gate_of_two_inputs():
     from skperceptron.engine.inputs import NetworkInput
     from skperceptron.engine.prediction import Predictor
 
     rng = np.random.RandomState(0)
-    inputs = [NetworkInput("x", 3), NetworkInput("codes", 2, is_coded=True)]
+    inputs = [NetworkInput("x", 3), NetworkInput("others", 2)]
     network = Network(
         inputs,
         [
-            Node("table", blocks.Embed((4, 2), (3, 2)), (INPUT - 1,)),
-            Node("affine", blocks.Affine([3, 5], 4), (INPUT, 0)),
-            Node("gate", blocks.Activate([Heaviside()], 4), (1,)),
-            Node("product", blocks.Multiply(4), (1, 2)),
-            Node("last", blocks.Affine([4], 2), (3,)),
+            Node("affine", blocks.Affine([3, 2], 4), (INPUT, INPUT - 1)),
+            Node("gate", blocks.Activate([Heaviside()], 4), (0,)),
+            Node("product", blocks.Multiply(4), (0, 1)),
+            Node("last", blocks.Affine([4], 2), (2,)),
         ],
     )
     learned = network.views(rng.normal(size=(1, network.n_parameters)))
-    codes = np.column_stack([rng.randint(4, size=9), rng.randint(2, size=9)])
-    feeds = {"x": rng.normal(size=(9, 3)), "codes": codes}
+    feeds = {"x": rng.normal(size=(9, 3)), "others": rng.normal(size=(9, 2))}
     expected = Predictor(network, learned, np.dtype(np.float64))(feeds)
     assert_close(raw_of(network, learned, feeds), expected)
 

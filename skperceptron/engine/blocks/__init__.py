@@ -13,7 +13,6 @@ from .batch_normalize import BatchNormalize
 from .blend import Blend
 from .concatenate import Concatenate
 from .dropout import Dropout
-from .embed import Embed
 from .embed_columns import EmbedColumns
 from .layer_normalize import LayerNormalize
 from .multiply import Multiply
@@ -36,7 +35,6 @@ __all__ = [
     "Block",
     "Concatenate",
     "Dropout",
-    "Embed",
     "EmbedColumns",
     "LayerNormalize",
     "LearnedArray",
