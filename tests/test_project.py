@@ -126,6 +126,19 @@ def test_all_places_name_the_same_version():
     assert f'set version = "{version}"' in read("packaging/conda/meta.yaml")
 
 
+def test_all_places_name_the_same_versions_of_python():
+    classifiers = "\n".join(project()["classifiers"])
+    named = re.findall(r"Python :: (3\.\d+)$", classifiers, flags=re.MULTILINE)
+    first, last = named[0], named[-1]
+    assert project()["requires-python"] == f">={first}"
+    quoted = ", ".join(f'"{version}"' for version in named)
+    assert f"python: [{quoted}]\n" in read(".github/workflows/ci.yml")
+    assert f"@nox.session(python=[{quoted}])\ndef newest(" in read("noxfile.py")
+    assert f"Python {first} or newer" in read("README.md")
+    assert f"Python {first} to {last} on Linux" in read("docs/installation.rst")
+    assert f"Linux, macOS and Windows with Python {first} to {last}" in read("docs/releasing.rst")
+
+
 def test_conda_recipe_asks_for_the_same_dependencies():
     recipe = read("packaging/conda/meta.yaml").partition("  run:\n")[2]
     for requirement in project()["dependencies"]:
