@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from .arrays import ActivationFunction
 from .blocks import (
@@ -110,84 +110,148 @@ def multilayer_perceptron(
     -------
     Network
     """
-    nodes: list[Node] = []
-
-    def append(name: str, block: Block, *sources: int) -> int:
-        nodes.append(Node(name, block, sources))
-        return len(nodes) - 1
-
-    def width_of(source: int) -> int:
-        return n_inputs if source == INPUT else nodes[source].block.units
-
-    def affine(name: str, sources: Sequence[int], units: int) -> int:
-        return append(name, Affine(list(map(width_of, sources)), units), *sources)
-
-    def adapted(layer: int, source: int) -> int:
-        block = Adapt(n_networks or 1, width_of(source), has_shifts=False, is_first=layer == 1)
-        return append(f"adapter_in_{layer}", block, source)
-
-    def dropped(name: str, source: int, units: int, rates: Sequence[float]) -> int:
-        return append(name, Dropout(rates, units), source) if any(rates) else source
-
-    def joined(sources: list[int]) -> list[int]:
-        if len(sources) < 2:
-            return sources
-        return [append("joined_0", Concatenate(list(map(width_of, sources))), *sources)]
-
     if n_networks is not None and embed_columns is not None:
         raise ValueError("networks that share weights read no codes of categories.")
+    wires = _Wires(n_inputs, n_networks)
     rates = dropout or [[0.0]] * (len(hidden) + 1)
-    seen = [INPUT]
-    coded = () if embed_columns is None else embed_columns.columns
-    # A range costs nothing, however many inputs there are.
-    numbers = [j for j in range(n_inputs) if j not in coded] if coded else range(n_inputs)
-    if coded:
-        seen = [append("numbers_0", Select(numbers), INPUT)] if numbers else []
-    if seen:
-        seen = [dropped("dropout_0", seen[0], len(numbers), rates[0])]
-    if seen and embed_numbers is not None:
-        chosen = set(numbers if numbers_to_embed is None else numbers_to_embed)
-        others = [place for place, j in enumerate(numbers) if j not in chosen]
-        source = seen[0]
-        if others:
-            places = [place for place, j in enumerate(numbers) if j in chosen]
-            source = append("embedded_0", Select(places), seen[0])
-        block = embed_numbers(len(numbers) - len(others))
-        embedded = [append("numeric_embedding_0", block, source)]
-        seen = [*embedded, append("others_0", Select(others), seen[0])] if others else embedded
-        # They are one input to the first layer.
-        seen = seen if scale_inputs else joined(seen)
+    seen = wires.numbers(rates[0], embed_numbers, numbers_to_embed, embed_columns, scale_inputs)
     if embed_columns is not None:
-        seen.append(append("embedding_0", embed_columns, INPUT))
+        seen.append(wires.append("embedding_0", embed_columns, INPUT))
     if scale_inputs:
-        seen = joined(seen)
-        seen = [append("scale_0", Scale(width_of(seen[0])), *seen)]
+        seen = wires.joined(seen)
+        seen = [wires.append("scale_0", Scale(wires.width_of(seen[0])), *seen)]
     first = seen
     for i, (units, activation) in enumerate(zip(hidden, activations, strict=True), start=1):
         before = seen[-1]
-        if n_networks is not None:
-            seen = [adapted(i, source) for source in seen]
-        z = affine(f"affine_{i}", seen, units)
-        if n_networks is not None:
-            adapt = Adapt(n_networks, units, has_shifts=True, is_first=False)
-            z = append(f"adapter_out_{i}", adapt, z)
+        z = wires.adapted_affine(i, seen, units)
         if normalize is not None:
-            z = append(f"normalization_{i}", normalize(units), z)
-        value = append(f"activation_{i}", Activate(activation, units), z)
+            z = wires.append(f"normalization_{i}", normalize(units), z)
+        value = wires.append(f"activation_{i}", Activate(activation, units), z)
         if blends:
-            value = append(f"blend_{i}", Blend(units), z, value)
-        value = dropped(f"dropout_{i}", value, units, rates[i])
+            value = wires.append(f"blend_{i}", Blend(units), z, value)
+        value = wires.dropped(f"dropout_{i}", value, rates[i])
         if skip_connections == "residual" and i > 1 and hidden[i - 2] == units:
-            value = append(f"add_{i}", Add(units), value, before)
+            value = wires.append(f"add_{i}", Add(units), value, before)
         seen = [*seen, value] if skip_connections == "dense" else [value]
     if skip_connections == "linear" and hidden:
         seen = [*seen, *first]
-    last = f"affine_{len(hidden) + 1}"
-    if n_networks is None:
-        affine(last, seen, n_outputs)
-        return Network(n_inputs, nodes)
-    if not hidden:
-        seen = [adapted(1, source) for source in seen]
-    outputs = append(last, SeparateAffine(n_networks, width_of(seen[0]), n_outputs), *seen)
-    append("average", Average(n_networks, n_outputs, link), outputs)
-    return Network(n_inputs, nodes)
+    wires.last_layer(len(hidden) + 1, seen, n_outputs, link)
+    return Network(n_inputs, wires.nodes)
+
+
+class _Wires:
+    """The nodes of a network that is being wired, in their order.
+
+    Parameters
+    ----------
+    n_inputs : int
+    n_networks : int or None
+        How many networks share weights.
+    """
+
+    def __init__(self, n_inputs: int, n_networks: int | None) -> None:
+        self.n_inputs = n_inputs
+        self.n_networks = n_networks
+        self.nodes: list[Node] = []
+
+    def append(self, name: str, block: Block, *sources: int) -> int:
+        """Add a node; return the number of its value."""
+        self.nodes.append(Node(name, block, sources))
+        return len(self.nodes) - 1
+
+    def width_of(self, source: int) -> int:
+        return self.n_inputs if source == INPUT else self.nodes[source].block.units
+
+    def dropped(self, name: str, source: int, rates: Sequence[float]) -> int:
+        """Add dropout, if any member has a rate above 0."""
+        if not any(rates):
+            return source
+        return self.append(name, Dropout(rates, self.width_of(source)), source)
+
+    def joined(self, sources: list[int]) -> list[int]:
+        """Put values side by side, if there are several."""
+        if len(sources) < 2:
+            return sources
+        return [self.append("joined_0", Concatenate(list(map(self.width_of, sources))), *sources)]
+
+    def numbers(
+        self,
+        rates: Sequence[float],
+        embed: Callable[[int], Block] | None,
+        to_embed: Sequence[int] | None,
+        embed_columns: EmbedColumns | None,
+        scale_inputs: bool,
+    ) -> list[int]:
+        """Wire those columns of the input that are no codes of categories, if there are any."""
+        coded = () if embed_columns is None else embed_columns.columns
+        # A range costs nothing, however many inputs there are.
+        numbers: Sequence[int] = range(self.n_inputs)
+        source = INPUT
+        if coded:
+            numbers = [j for j in numbers if j not in coded]
+            if not numbers:
+                return []
+            source = self.append("numbers_0", Select(numbers), INPUT)
+        source = self.dropped("dropout_0", source, rates)
+        if embed is None:
+            return [source]
+        chosen = set(numbers if to_embed is None else to_embed)
+        values = self.embedded(source, numbers, embed, chosen)
+        # They are one input to the first layer. Scales join more than these.
+        return values if scale_inputs else self.joined(values)
+
+    def embedded(
+        self,
+        source: int,
+        numbers: Sequence[int],
+        embed: Callable[[int], Block],
+        chosen: Collection[int],
+    ) -> list[int]:
+        """Embed the chosen ones of the numbers; return the value, and the other numbers."""
+        others = [place for place, j in enumerate(numbers) if j not in chosen]
+        read = source
+        if others:
+            places = [place for place, j in enumerate(numbers) if j in chosen]
+            read = self.append("embedded_0", Select(places), source)
+        block = embed(len(numbers) - len(others))
+        values = [self.append("numeric_embedding_0", block, read)]
+        if others:
+            values.append(self.append("others_0", Select(others), source))
+        return values
+
+    def adapted(self, layer: int, sources: Sequence[int]) -> list[int]:
+        """Multiply what a layer reads by factors of each network, if networks share weights."""
+        n = self.n_networks
+        if n is None:
+            return list(sources)
+        return [
+            self.append(
+                f"adapter_in_{layer}",
+                Adapt(n, self.width_of(source), has_shifts=False, is_first=layer == 1),
+                source,
+            )
+            for source in sources
+        ]
+
+    def affine(self, layer: int, sources: Sequence[int], units: int) -> int:
+        widths = list(map(self.width_of, sources))
+        return self.append(f"affine_{layer}", Affine(widths, units), *sources)
+
+    def adapted_affine(self, layer: int, sources: Sequence[int], units: int) -> int:
+        """Add the affine part of a hidden layer, between adapters if networks share weights."""
+        z = self.affine(layer, self.adapted(layer, sources), units)
+        if self.n_networks is None:
+            return z
+        adapt = Adapt(self.n_networks, units, has_shifts=True, is_first=False)
+        return self.append(f"adapter_out_{layer}", adapt, z)
+
+    def last_layer(self, layer: int, sources: Sequence[int], units: int, link: str) -> None:
+        """Add the output layer: one, or one for each network and the mean of their predictions."""
+        if self.n_networks is None:
+            self.affine(layer, sources, units)
+            return
+        if layer == 1:
+            sources = self.adapted(layer, sources)
+        block = SeparateAffine(self.n_networks, self.width_of(sources[0]), units)
+        outputs = self.append(f"affine_{layer}", block, *sources)
+        self.append("average", Average(self.n_networks, units, link), outputs)
