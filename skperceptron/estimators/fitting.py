@@ -247,6 +247,23 @@ def make_ready(
         shortcut_of(estimator).keep_wired(network, choices)
     model = Model(choices, target, network, choices.dtype_for(network))
     estimator._show(model)
+    member = _member(estimator, model, checked, mode, extras, start, rng)
+    if saved is not None:
+        restore(member, saved)
+    return Run(estimator, model, member, data)
+
+
+def _member(
+    estimator: Any,
+    model: Model,
+    checked: CheckedData,
+    mode: FitMode,
+    extras: Extras,
+    start: Start,
+    rng: np.random.RandomState,
+) -> Member:
+    """Return the network with the rows, the weights and the noise of its training."""
+    choices, data = model.choices, checked.data
     rows, held_out = _hold_out(estimator, choices, checked, extras, rng)
     noise = _noise(choices, rng)
     if mode.continuing and noise is not None:
@@ -262,9 +279,7 @@ def make_ready(
         start.later.hand_steps_to(member)
         if recipe.averaging is not None:
             member.average = start.later.average
-    if saved is not None:
-        restore(member, saved)
-    return Run(estimator, model, member, data)
+    return member
 
 
 def _choices_for(estimator: Any, checked: CheckedData, mode: FitMode, cached: Cache) -> Choices:

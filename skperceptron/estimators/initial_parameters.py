@@ -104,11 +104,11 @@ def drawn_vector(
                 view[0] = initializer.draw_table(view.shape[1:], rng)
             continue
         if not node.block.opens_layer:
-            if n_rows := node.block.n_start_rows:
-                shown = _inputs_of(network, position, learned, _some_rows(data, n_rows, rng, seen))
-                starts = node.block.arrays_for(shown)
-            else:
+            shown = _some_rows(data, node.block.n_start_rows, rng, seen)
+            if shown is None:
                 starts = node.block.initial_arrays(rng)
+            else:
+                starts = node.block.arrays_for(_inputs_of(network, position, learned, shown))
             for view, start in zip(views, starts, strict=True):
                 view[0] = start.reshape(view.shape[1:])
             continue

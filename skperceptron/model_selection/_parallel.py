@@ -169,54 +169,50 @@ class StackedParallel:
         KeyboardInterrupt
             If the user ends the search before any fit has ended.
         """
-        # Calls are removed from this dict when they are sent, so that fitted networks can be freed.
-        calls = {i: _planned(i, *task) for i, task in enumerate(tasks)}
+        calls = [_planned(i, *task) for i, task in enumerate(tasks)]
         n_calls = len(calls)
         if self._new_task is not None:
-            for call in calls.values():
+            for call in calls:
                 call.task = self._new_task()
-        keeping = self._keeping
-        method = None if keeping is None else keeping.method
-        if keeping is not None:
-            of_calls = [call.keywords for call in calls.values()]
-            keeping.splits = [(keywords["train"], keywords["test"]) for keywords in of_calls]
-        if self._sender is None:
-            self._sender = sender(self._n_jobs)
-        packed = self._sender.task
-        sources = self._transform(list(calls.values()), self._sender)
-        pieces = pieces_of(list(calls.values()), self._workers.count)
-        expected = sum(least_seconds(call.network, call.arguments[1]) for call in calls.values())
-
-        def taken(piece: list[int]) -> tuple[list[Call], dict[Hashable, Transformed]]:
-            mine = [calls.pop(i) for i in piece]
-            used = {call.source for call in mine if call.network}
-            return mine, {source: sources[source] for source in used & sources.keys()}
-
+        if self._keeping is not None:
+            of_calls = [call.keywords for call in calls]
+            self._keeping.splits = [(keywords["train"], keywords["test"]) for keywords in of_calls]
+        pieces = pieces_of(calls, self._workers.count)
+        expected = sum(least_seconds(call.network, call.arguments[1]) for call in calls)
+        pending = self._tasks_of(pieces, calls)
+        # The tasks hold the calls from here on.
+        del calls
         found: dict[int, dict[str, Any]] = {}
         cut_short = []
-        conditions = [
-            _Conditions(method, label, self._keeps_finished, shared)
-            for label, shared in zip(labels_of(pieces), self._shared(len(pieces)), strict=True)
-        ]
-        outcomes = self._outcomes(
-            (
-                (_numbered, n, *packed(_fit_and_score, *taken(piece), conditions[n]))
-                for n, piece in enumerate(pieces)
-            ),
-            len(pieces),
-            expected,
-        )
-        for n, (of_piece, names) in outcomes:
+        for n, (of_piece, names) in self._outcomes(pending, len(pieces), expected):
             found.update(zip(pieces[n], of_piece, strict=True))
             cut_short += [names] if names else []
         results = _completed(found, n_calls)
-        if keeping is not None:
-            keeping.members = [result.pop("member", None) for result in results]
+        if self._keeping is not None:
+            self._keeping.members = [result.pop("member", None) for result in results]
         self._tell_of_interruptions(cut_short)
         if self._keeps_finished:
             # The final fit to all rows may again be interrupted once.
             forget_in_call("interrupted", ENDED)
         return results
+
+    def _tasks_of(self, pieces: Sequence[list[int]], calls: Sequence[Call]) -> Iterator[Any]:
+        """Return the tasks of workers, one for each piece; it gets its calls when it is sent."""
+        if self._sender is None:
+            self._sender = sender(self._n_jobs)
+        packed, sources = self._sender.task, self._transform(calls, self._sender)
+        method = None if self._keeping is None else self._keeping.method
+        # A call is removed when it is sent, so that fitted networks can be freed.
+        waiting = dict(enumerate(calls))
+
+        def task(n: int, label: str, shared: _Shared) -> tuple[Any, ...]:
+            mine = [waiting.pop(i) for i in pieces[n]]
+            used = {call.source for call in mine if call.network}
+            of_mine = {source: sources[source] for source in used & sources.keys()}
+            conditions = _Conditions(method, label, self._keeps_finished, shared)
+            return _numbered, n, *packed(_fit_and_score, mine, of_mine, conditions)
+
+        return map(task, range(len(pieces)), labels_of(pieces), self._shared(len(pieces)))
 
     def _outcomes(self, tasks: Iterable[Any], n_tasks: int, expected: float) -> Iterator[Any]:
         """Yield the results of the workers, piece by piece, until the user ends the search."""

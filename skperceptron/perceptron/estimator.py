@@ -533,8 +533,8 @@ class RosenblattPerceptron(
 
         table = None
         if self.verbose:
-            columns = [Column("mistakes", "d", 9)]
-            table = EpochTable(columns, None if mode.incremental else n_epochs)
+            limit = None if mode.incremental else n_epochs
+            table = EpochTable([Column("mistakes", "d", 9)], limit)
         is_live = listener.listens or table is not None
         try:
             while len(mistakes) < n_epochs:
@@ -544,15 +544,9 @@ class RosenblattPerceptron(
                 at_once = 1 if is_live else min(more, n_epochs - len(mistakes))
                 new = training.present_epochs(units, rng if self.shuffle else None, at_once)
                 mistakes += new
-                epoch = len(mistakes)
                 if table is not None:
-                    table.row(epoch, {"mistakes": mistakes[-1]})
-                report = {
-                    "epoch": epoch,
-                    "mistakes": mistakes[-1],
-                    "history": {"mistakes": mistakes},
-                    "is_last": not mistakes[-1] or epoch == n_epochs,
-                }
+                    table.row(len(mistakes), {"mistakes": mistakes[-1]})
+                report = _report_of(mistakes, n_epochs)
                 if listener.end(report, fitted) or not mistakes[-1]:
                     break
         except KeyboardInterrupt:
@@ -643,3 +637,14 @@ class RosenblattPerceptron(
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _report_of(mistakes: list[int], n_epochs: int) -> dict[str, Any]:
+    """Return what callbacks are told at the end of an epoch, of `n_epochs` at most."""
+    epoch = len(mistakes)
+    return {
+        "epoch": epoch,
+        "mistakes": mistakes[-1],
+        "history": {"mistakes": mistakes},
+        "is_last": not mistakes[-1] or epoch == n_epochs,
+    }

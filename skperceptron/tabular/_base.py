@@ -162,24 +162,12 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         rng = check_random_state(self.random_state)
         preset = PRESETS[self.preset]
         recipe = preset.recipe(is_classifier=self._is_classifier)
-        self.preprocessor_ = TabularPreprocessor(
-            self.categorical_features, dtype="float32", **self._preparation(recipe)
-        )
-        numbers = self.preprocessor_.fit_transform(X)
-        take_over_features(self, self.preprocessor_)
-        check_consistent_length(numbers, y)
-        self._check_width(numbers)
-        if sample_weight is not None:
-            checked = check_sample_weight(sample_weight, numbers)
-            # Only ratios of the weights matter: penalties must not depend on their scale.
-            sample_weight = checked / checked[checked > 0].mean()
+        numbers = self._prepared(X, y, recipe)
+        sample_weight = _with_mean_one(sample_weight, numbers)
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         y, codes = self._checked_target(y)
         splits = self._split(numbers, y, codes, groups, rng, sample_weight)
-        n_rows = numbers.shape[0]
-        batch = min(self._batch_rows(preset, n_rows), min(len(train) for train, _ in splits))
-        n_batches = max(1, max(len(train) for train, _ in splits) // batch)
-        n_epochs = plain(self.max_epochs) or preset.epochs(recipe, n_rows, n_batches)
+        batch, n_epochs = self._batch_and_epochs(preset, numbers.shape[0], splits)
         arms, seed = self._arms(preset, numbers), int(rng.randint(np.iinfo(np.int32).max))
         grid = [{name: [value] for name, value in arm.items()} for arm in arms]
         options = {"calibrate": preset.calibrates} if self._is_classifier else {}
@@ -204,6 +192,17 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         self.ensemble_ = fitted(n_epochs, self.verbose, self.callbacks)
         self.n_epochs_ = n_epochs
         return self
+
+    def _prepared(self, X: Any, y: Any, recipe: Recipe) -> Any:
+        """Return the table as numbers, by a preprocessor that is kept."""
+        self.preprocessor_ = TabularPreprocessor(
+            self.categorical_features, dtype="float32", **self._preparation(recipe)
+        )
+        numbers = self.preprocessor_.fit_transform(X)
+        take_over_features(self, self.preprocessor_)
+        check_consistent_length(numbers, y)
+        self._check_width(numbers)
+        return numbers
 
     def _train(
         self, ensemble: BaseCrossEnsemble, numbers: Any, y: Any, weights: dict[str, Any]
@@ -276,6 +275,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         rng: np.random.RandomState,
         sample_weight: Floats | None,
     ) -> list[Split]:
+        """Return the folds: those of the user's splitter, or folds that are drawn."""
         preset, given = PRESETS[self.preset], plain(self.n_folds)
         if given is not None and not isinstance(given, Integral):
             splits = list(check_cv(given).split(numbers, y, groups))
@@ -295,9 +295,15 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         splits = counting_splits(splits, codes, sample_weight)
         return splits[:1] if preset.uses_one_fold and given is None else splits
 
-    def _batch_rows(self, preset: Preset, n_rows: int) -> int:
+    def _batch_and_epochs(
+        self, preset: Preset, n_rows: int, splits: Sequence[Split]
+    ) -> tuple[int, int]:
+        """Return the rows of a batch, and how many epochs training takes at most."""
         recipe = preset.recipe(is_classifier=self._is_classifier)
-        return plain(self.batch_size) or recipe.batch_size(n_rows)
+        sizes = [len(train) for train, _ in splits]
+        batch = min(plain(self.batch_size) or recipe.batch_size(n_rows), *sizes)
+        n_batches = max(1, max(sizes) // batch)
+        return batch, plain(self.max_epochs) or preset.epochs(recipe, n_rows, n_batches)
 
     def _preparation(self, recipe: Recipe) -> Mapping[str, Any]:
         """Return parameters of the preprocessor: no codes if an arm of the user shares weights."""
@@ -507,6 +513,17 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags
+
+
+def _with_mean_one(sample_weight: Any, numbers: Any) -> Floats | None:
+    """Return the weights, scaled so that the positive ones have the mean 1.
+
+    Only ratios of the weights matter: penalties must not depend on their scale.
+    """
+    if sample_weight is None:
+        return None
+    checked = check_sample_weight(sample_weight, numbers)
+    return checked / checked[checked > 0].mean()
 
 
 def _patience(preset: Preset, n_epochs: int) -> float:

@@ -89,14 +89,9 @@ class Scalars:
         self._l1_ratios = np.array([r.l1_ratio for r in recipes], dtype=np.float64)
         rated = [
             (
-                id(m.recipe.optimizer),
-                id(m.recipe.schedule),
-                id(m.recipe.decay_schedule),
-                m.recipe.learning_rate,
-                m.recipe.max_iter,
-                m.steps,
+                *_settings_of_rates(m),
                 len(epoch.steps),
-                tuple(of_members[k] for of_members in self._rate_factors),
+                tuple(factors[k] for factors in self._rate_factors),
             )
             for k, (m, epoch) in enumerate(zip(members, plan.epochs, strict=True))
         ]
@@ -206,6 +201,19 @@ class Scalars:
         alike = (coefficients == of_first).all(axis=2) | ~self._takes_step
         self.alike = alike.all(axis=1).tolist()
         return self.alike
+
+
+def _settings_of_rates(member: Member) -> tuple[Hashable, ...]:
+    """Return what the rates of a member's steps depend on."""
+    recipe = member.recipe
+    return (
+        id(recipe.optimizer),
+        id(recipe.schedule),
+        id(recipe.decay_schedule),
+        recipe.learning_rate,
+        recipe.max_iter,
+        member.steps,
+    )
 
 
 def is_steady(schedule: Schedule) -> bool:

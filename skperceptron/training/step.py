@@ -221,14 +221,7 @@ class BoundStep:
         self._sources = list(runs(data))
         self._scratch = np.empty_like(self._work.delta)
         if self._work.multiplicity > 1:
-            # Targets and factors of all networks that share weights: the same arrays in each step,
-            # as tables need them.
-            n_members, n_rows, _ = self._work.delta.shape
-            n_targets = data[0].targets.n_outputs
-            self._of_networks = (
-                outputs_first(n_members, n_rows, n_targets, self._dtype),
-                np.empty((n_members, n_rows, 1), self._dtype),
-            )
+            self._of_networks = self._room_of_networks(data[0].targets.n_outputs)
         recipes = [m.recipe for m in members]
         self._losses = list(runs([r.loss for r in recipes]))
         self._norms = Norms(own.parameters, network.n_weights, groups.penalty, place)
@@ -243,6 +236,15 @@ class BoundStep:
             place,
             batch_size if sums is None else None,
         )
+
+    def _room_of_networks(self, n_targets: int) -> tuple[Floats, Floats]:
+        """Return arrays for targets and factors of all networks that share weights.
+
+        They are the same arrays in each step, as tables need them.
+        """
+        n_members, n_rows, _ = self._work.delta.shape
+        targets = outputs_first(n_members, n_rows, n_targets, self._dtype)
+        return targets, np.empty((n_members, n_rows, 1), self._dtype)
 
     def gathering(self, order: Integers) -> list[Call]:
         """List the calls that gather rows of X, (K, B)."""
