@@ -11,10 +11,11 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from importlib import import_module
+from math import isnan, nan
 from typing import Any
 
 from .callbacks import Callback
-from .callbacks.csv_logger import figures_of
+from .callbacks.base import figures_of
 from .options import HasMethods, Instance
 
 __all__ = ["MLflowLogger", "OptunaPruning", "TensorBoardLogger", "WandbLogger"]
@@ -49,7 +50,8 @@ class _Logger(Callback):
         if report is not None:
             figures = figures_of(report)
             epoch = figures.pop("epoch")
-            known = {name: float(value) for name, value in figures.items() if value is not None}
+            # NaN stands for what an epoch does not have, such as a score if it is not validated.
+            known = {name: float(value) for name, value in figures.items() if not isnan(value)}
             self._log(estimator, known, epoch)
         return False
 
@@ -195,12 +197,16 @@ class OptunaPruning(Callback):
         report = getattr(context, "report", None)
         if report is None:
             return False
-        if report.get(self.monitor) is None:
+        if self.monitor not in report["history"]:
             raise ValueError(
                 f"monitor={self.monitor!r} of OptunaPruning is not reported: must be one of"
                 f" {sorted(report['history'])}."
             )
-        self.trial.report(float(report[self.monitor]), step=report["epoch"])
+        figure = float(report.get(self.monitor, nan))
+        if isnan(figure):
+            # The epoch is not validated, or training has diverged, which the fit itself tells.
+            return False
+        self.trial.report(figure, step=report["epoch"])
         if self.trial.should_prune():
             raise _imported("optuna", "OptunaPruning").TrialPruned(
                 f"Pruned at epoch {report['epoch']}."

@@ -36,6 +36,7 @@ from skperceptron.callbacks import (
     epoch_logger,
     stop_on_plateau,
 )
+from skperceptron.exceptions import DivergedError
 from skperceptron.inspection import GradientRecorder
 from skperceptron.stopping import EarlyStopping
 
@@ -331,6 +332,32 @@ def test_plateaus_end_training_after_the_patience(figures, monitor, n_epochs):
             stopped = epoch
             break
     assert stopped == n_epochs
+
+
+def test_a_plateau_of_rare_validations_ends_at_a_validation():
+    figures = [np.nan, np.nan, 3.0, np.nan, np.nan, 3.0, np.nan, np.nan, 3.0]
+    callback, history = StopOnPlateau("validation_loss", patience=1), []
+    stops = []
+    for epoch, figure in enumerate(figures, start=1):
+        history.append(figure)
+        report = {"epoch": epoch, "history": {"validation_loss": history}}
+        stops.append(callback.on_fit_task_end(None, SimpleNamespace(report=report)))
+    assert stops.index(True) + 1 == 6
+
+
+def test_a_plateau_of_validations_does_not_hide_that_training_diverges():
+    model = MLPRegressor(
+        hidden_layer_sizes=(4,),
+        activation="identity",
+        solver="sgd",
+        learning_rate_init=1e38,
+        batch_size=16,
+        dtype="float32",
+        early_stopping=True,
+        callbacks=[StopOnPlateau("validation_loss")],
+    )
+    with pytest.raises(DivergedError, match="learning_rate_init=1e\\+38 is too large"):
+        model.fit(X, TARGET)
 
 
 class Counted(list):

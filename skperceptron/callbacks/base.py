@@ -43,3 +43,9 @@ class Callback(Checked):
             True ends the training.
         """
         return False
+
+
+def figures_of(report: dict[str, Any]) -> dict[str, Any]:
+    """Return the numbers that an epoch reports, the epoch first."""
+    named = {n: value for n, value in report.items() if n not in ("history", "is_last")}
+    return {"epoch": named.pop("epoch"), **named}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from ..options import Flag, Instance
-from .base import Callback
+from .base import Callback, figures_of
 
 #: Of the thread that writes: two must not both find a file empty.
 _WRITING = Lock()
@@ -46,7 +47,7 @@ class CSVLogger(Callback):
     True
     """
 
-    rules = {"path": [Instance(str), Instance(Path)], "append": [Flag()]}
+    rules = {"path": [Instance(str), Instance(os.PathLike, "a path")], "append": [Flag()]}
 
     def __init__(self, path: Any, append: bool = False) -> None:
         self.path = path
@@ -67,9 +68,3 @@ class CSVLogger(Callback):
                     writer.writeheader()
                 writer.writerow(figures)
         return False
-
-
-def figures_of(report: dict[str, Any]) -> dict[str, Any]:
-    """Return the numbers that an epoch reports, the epoch first."""
-    named = {n: value for n, value in report.items() if n not in ("history", "is_last")}
-    return {"epoch": named.pop("epoch"), **named}

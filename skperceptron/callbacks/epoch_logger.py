@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Any
 
 from .._sklearn.compat import check_pandas_support
-from .base import Callback
+from .base import Callback, figures_of
 
 
 class EpochLogger(Callback):
@@ -58,11 +58,10 @@ class EpochLogger(Callback):
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
         report = getattr(context, "report", None)
         if report is not None:
-            figures = {n: value for n, value in report.items() if n not in ("history", "is_last")}
             # A worker process has a copy of the estimator, for which there is no entry.
             number, began = self._running.get(id(estimator)) or self._begin(estimator)
             seconds = monotonic() - began
-            self.rows_.append({"fit": number, **figures, "seconds": seconds})
+            self.rows_.append({"fit": number, **figures_of(report), "seconds": seconds})
         return False
 
     def to_frame(self) -> Any:

@@ -27,12 +27,15 @@ class _Read:
         The least loss so far, or the largest score times -1.
     waited : int
         Epochs since the last improvement.
+    latest : float
+        The last figure that was read.
     """
 
     history: list[float] = field(default_factory=list)
     n_read: int = 0
     best: float = np.inf
     waited: int = 0
+    latest: float = np.nan
 
     def is_of(self, history: list[float]) -> bool:
         """Tell whether this list was read before; it may have grown since."""
@@ -40,12 +43,12 @@ class _Read:
 
     def further(self, rises: bool, tol: float) -> _Read:
         """Read the figures that have been added."""
-        best, waited = self.best, self.waited
+        best, waited, figure = self.best, self.waited, self.latest
         for figure in self.history[self.n_read :]:
             loss = -figure if rises else figure
             waited = 0 if loss < best - tol else waited + 1
             best = min(best, loss)
-        return _Read(self.history, len(self.history), best, waited)
+        return _Read(self.history, len(self.history), best, waited, figure)
 
 
 class StopOnPlateau(Callback):
@@ -57,7 +60,8 @@ class StopOnPlateau(Callback):
         A figure that the estimator reports: "loss", "validation_loss",
         "validation_score", or "mistakes". Scores should rise, everything else should fall.
     patience : int, default=10
-        Epochs in a row without improvement that are tolerated, >= 1.
+        Epochs in a row without improvement that are tolerated, >= 1. Epochs that are not validated
+        count, but none of them ends training.
     tol : float, default=0.0
         The least change that counts as an improvement, >= 0.
     """
@@ -100,4 +104,5 @@ class StopOnPlateau(Callback):
             # fits, which a warm start continues.
             read = _Read(history, max(0, len(history) - report.get("epoch", len(history))))
         self._read = read = read.further(self.monitor in _SCORES, plain(self.tol))
-        return bool(read.waited > self.patience)
+        # A figure of an epoch that was not validated is NaN: it cannot tell whether it is better.
+        return bool(read.waited > self.patience and not np.isnan(read.latest))

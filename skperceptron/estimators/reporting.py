@@ -127,7 +127,11 @@ def was_planned(member: Member) -> bool:
 
 
 def figures(report: EpochReport) -> dict[str, Any]:
-    """Return the figures of an epoch that callbacks receive."""
+    """Return the figures of an epoch that callbacks receive.
+
+    The validation figures of an epoch that is not validated are NaN. A network that has diverged
+    has none, but its earlier ones are still in the history.
+    """
     progress = report.member.progress
     found: dict[str, Any] = {
         "epoch": report.epoch,
@@ -135,8 +139,9 @@ def figures(report: EpochReport) -> dict[str, Any]:
         "learning_rate": report.learning_rate,
     }
     history = {"loss": progress.loss_curve}
-    if report.member.recipe.validate is not None and not report.member.diverged:
+    if report.member.recipe.validate is not None:
         history["validation_score"] = progress.validation_scores
         history["validation_loss"] = progress.validation_losses
-        found |= {name: values[-1] for name, values in history.items()}
+        if not report.member.diverged:
+            found |= {name: values[-1] for name, values in history.items()}
     return {**found, "history": history, "is_last": report.member.is_over}

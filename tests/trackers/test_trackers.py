@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from skperceptron import MLPRegressor, MLPSoftmaxClassifier, RosenblattPerceptron
 from skperceptron.callbacks import CSVLogger
 from skperceptron.model_selection import StackedGridSearchCV, StackedHalvingGridSearchCV
+from skperceptron.stopping import EarlyStopping
 from skperceptron.trackers import MLflowLogger, OptunaPruning, TensorBoardLogger, WandbLogger
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -28,9 +29,17 @@ def network(*callbacks, **options):
     )
 
 
+class PathLike:
+    def __init__(self, path):
+        self.path = path
+
+    def __fspath__(self):
+        return str(self.path)
+
+
 def test_csv_has_a_line_for_each_epoch(tmp_path):
     path = tmp_path / "epochs.csv"
-    fitted = network(CSVLogger(path)).fit(X, Y)
+    fitted = network(CSVLogger(PathLike(path))).fit(X, Y)
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [float(row["loss"]) for row in rows] == fitted.loss_curve_
@@ -211,6 +220,35 @@ def test_optuna_prunes_what_lags_behind():
     study.optimize(objective)
     states = {trial.params["learning_rate_init"]: trial.state.name for trial in study.trials}
     assert states == {0.1: "COMPLETE", 1e-6: "PRUNED"}
+
+
+def test_epochs_without_validation_are_not_told():
+    class Trial:
+        told = []
+
+        def report(self, value, step):
+            self.told.append((step, value))
+
+        def should_prune(self):
+            return False
+
+    class Logger(MLflowLogger):
+        told = []
+
+        def setup(self, estimator, context):
+            pass
+
+        def _log(self, estimator, figures, epoch):
+            self.told.append((epoch, sorted(figures)))
+
+    callbacks = [OptunaPruning(Trial()), Logger()]
+    model = network(*callbacks).set_params(early_stopping=EarlyStopping(every=2)).fit(X, Y)
+    assert Trial.told == [(n, model.validation_loss_curve_[n - 1]) for n in (2, 4, 5)]
+    always = ["learning_rate", "loss"]
+    validated = [*always, "validation_loss", "validation_score"]
+    assert [names for _, names in Logger.told] == [
+        validated if n in (2, 4, 5) else always for n in range(1, 6)
+    ]
 
 
 def test_a_figure_that_is_not_reported_is_refused():
