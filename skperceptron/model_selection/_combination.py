@@ -381,7 +381,7 @@ def blend_of_means(
     ----------
     predictions : ndarray of shape (A, N, D)
     y : ndarray of shape (N, D)
-        Errors of each column are divided by its standard deviation.
+        Errors of each column are divided by its standard deviation, over rows by their weights.
     sample_weight : ndarray of shape (N,), default=None
     rules : BlendRules
     """
@@ -389,7 +389,10 @@ def blend_of_means(
     # Squares of very large numbers would overflow, those of very small ones become 0.
     largest = np.abs(y).max(axis=0)
     unit = np.where(largest > 0, largest, 1.0)
-    deviation = (y / unit).std(axis=0) * unit
+    scaled = y / unit
+    mean = np.average(scaled, axis=0, weights=sample_weight)
+    squares = np.average((scaled - mean) ** 2, axis=0, weights=sample_weight)
+    deviation = np.sqrt(squares) * unit
     deviation[deviation == 0] = 1
     errors = ((predictions - y) / deviation).reshape(n_arms, n_rows * n_columns)
     weight = None if sample_weight is None else np.repeat(sample_weight, n_columns)

@@ -138,6 +138,17 @@ def test_a_weight_of_two_equals_a_repeated_row():
     )
 
 
+def test_a_weight_of_two_equals_a_repeated_row_for_several_columns_of_numbers():
+    # Without the fourth row, whose weight is zero, the columns have other standard deviations.
+    weights = np.array([2.0, 1, 3, 0, 1])
+    repeated = np.repeat(np.arange(5), weights.astype(int))
+    y = np.column_stack([[0.0, 1, 2, 90, 3], [0.0, 7, 1, 2, 5]])
+    predictions = y + np.random.RandomState(3).normal(size=(3, 5, 2))
+    found = blend_of_means(predictions, y, weights, rules=BlendRules())
+    expected = blend_of_means(predictions[:, repeated], y[repeated], rules=BlendRules())
+    assert_allclose(found.weights, expected.weights, atol=1e-9)
+
+
 def test_greedy_selection_finds_what_exhaustive_search_finds():
     errors = np.random.RandomState(2).normal(0.2, size=(3, 30))
     n_rounds = 12
