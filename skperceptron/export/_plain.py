@@ -105,12 +105,15 @@ class Writer:
 
     def _array(self, value: Any, where: str) -> Any:
         kind = value.dtype.kind
-        if kind in "OUS" or kind not in STORED + TIMES or value.dtype.itemsize > 8:
-            if kind not in "OU":
-                raise TypeError(f"{where} is an array of {value.dtype}, which no file holds.")
+        if kind in "OU":
             dtype = "object" if kind == "O" else value.dtype.str
             items = self._items(value.ravel().tolist(), where)
             return {"objects": items, "dtype": dtype, "shape": list(value.shape)}
+        if kind not in STORED + TIMES or value.dtype.itemsize > 8:
+            raise TypeError(
+                f"{where} is an array of {value.dtype}: a file holds arrays of truth values, of"
+                " numbers of up to 64 bits, of dates, durations, texts and objects."
+            )
         name = self._names.get(id(value))
         if name is None:
             name = self._names[id(value)] = f"a{len(self.arrays)}"

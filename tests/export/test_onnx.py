@@ -490,7 +490,7 @@ class Squared(blocks.Add):
 
 
 def test_blocks_declare_operators_or_are_refused():
-    from skperceptron.export._onnx._networks import refuse_inherited
+    from skperceptron.engine.operators import refuse_inherited
 
     refuse_inherited(Halved(2), "to_onnx", ("forward",), general=blocks.Block)
     with pytest.raises(NotDeclaredError, match="Squared cannot be exported"):

@@ -121,6 +121,18 @@ def test_one_array_of_numbers_is_one_input(exported):
     assert_close(model(X)[0], preprocessor.transform(X))
 
 
+def test_tables_of_other_columns_than_those_of_the_model_are_refused(exported):
+    X = np.random.RandomState(0).normal(size=(N, 3))
+    network = MLPRegressor(hidden_layer_sizes=(2,), max_iter=2, random_state=0)
+    of_array = exported(network.fit(X, X[:, 0]), X)
+    with pytest.raises(ValueError, match=r"table of 3 columns, .* the model has 1: \['X'\]"):
+        of_array(pd.DataFrame(X))
+    frame = pd.DataFrame({"a": X[:, 0], "b": X[:, 1]})
+    of_table = exported(network.fit(frame, X[:, 0]), frame)
+    with pytest.raises(ValueError, match=r"one array, but the model has 2 inputs: .*\['a', 'b'\]"):
+        of_table(X[:, :2])
+
+
 def test_sparse_tables_become_dense(exported):
     X = sparse.random(N, 4, 0.4, format="csr", random_state=0)
     preprocessor = TabularPreprocessor().fit(X)

@@ -171,7 +171,7 @@ def to_onnx(
     estimator : estimator object
         Fitted.
 
-    X : frame, array-like of shape (n_samples, n_features)
+    X : frame, {array-like, sparse matrix} of shape (n_samples, n_features)
         A few rows like those to be predicted: they determine the types of the inputs. An array of
         numbers is one input, "X"; float32 rows are predicted in float32, float64 rows in float64.
         Each column of a frame, or of an array of objects, is an input of its own; dates are
@@ -254,7 +254,7 @@ def onnx_inputs(model: Any, X: Any) -> dict[str, Any]:
     model : onnx.ModelProto or onnxruntime.InferenceSession
         As exported by :func:`to_onnx`.
 
-    X : frame, array-like of shape (n_samples, n_features)
+    X : frame, {array-like, sparse matrix} of shape (n_samples, n_features)
         Rows to predict, with the columns of the X given to :func:`to_onnx`.
 
     Returns

@@ -34,7 +34,6 @@ __all__ = [
     "ensemble_classifier_shapes",
     "ensemble_regressor_shapes",
     "parse_search",
-    "steps_of",
 ]
 
 

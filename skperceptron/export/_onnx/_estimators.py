@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.operators import refuse_inherited
 from ...estimators.fitted import FittedNetwork, fitted_network
 from ...estimators.targets import Indicators, RegressionTarget, WholeNumbers
 from ._graph import Graph, Value
-from ._networks import raw_outputs, refuse_inherited
+from ._networks import raw_outputs
 from ._outputs import (
     as_matrix,
     classes_of,
@@ -24,7 +25,6 @@ __all__ = [
     "classifier_shapes",
     "convert_classifier",
     "convert_regressor",
-    "never_certain",
     "parse_regressor",
     "prediction_shape",
     "regressor_shapes",

@@ -26,7 +26,6 @@ ERF_DEGREE = 24
 #: The domain of operators for classic machine learning.
 ML = "ai.onnx.ml"
 
-
 #: An array of the exported model.
 Value = GraphValue
 

@@ -33,6 +33,7 @@ __all__ = [
     "outputs_of",
     "parse_classifier",
     "probability_type",
+    "selection",
     "write_classes",
 ]
 

@@ -45,8 +45,18 @@ def fed(X: Any, names: list[str]) -> dict[str, Any]:
     """Return an array for each input of a session, by its name."""
     if _is_one_array(X):
         X = _as_array(X)
+        if len(names) != 1:
+            raise ValueError(
+                f"X is one array, but the model has {len(names)} inputs: pass a table with a column"
+                f" for each of them, {names}."
+            )
         return {names[0]: _in_stored_dtype(X)}
     arrays = [_stored(content, name) for name, content in _contents(X)]
+    if len(arrays) != len(names):
+        raise ValueError(
+            f"X is a table of {len(arrays)} columns, each an input of its own, but the model has"
+            f" {len(names)}: {names}. Pass rows like those that were given to to_onnx."
+        )
     return {name: array[:, np.newaxis] for name, array in zip(names, arrays, strict=True)}
 
 
