@@ -42,7 +42,7 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
     *arms*, networks with weak or strong regularisation, are trained on each of a few folds, all
     together; each network gets back the weights of its best epoch on the fold that it has not seen.
     Predictions for rows that the networks have not seen determine the weight of each arm and
-    calibrates their probabilities, so that they are neither too confident nor too cautious.
+    calibrate the probabilities, so that they are neither too confident nor too cautious.
 
     Parameters
     ----------
@@ -109,11 +109,10 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         self, preset: Preset, batch: int, n_epochs: int
     ) -> MLPBinaryClassifier | MLPSoftmaxClassifier:
         smoothing = preset.classification.label_smoothing
+        shared = self._shared(preset, batch, n_epochs)
         if self._is_multilabel:
-            shared = self._shared(preset, batch, n_epochs)
             shared["early_stopping"].set_params(monitor="loss")
             return MLPBinaryClassifier(loss=BinaryLogLoss(smoothing), **shared)
-        shared = self._shared(preset, batch, n_epochs)
         return MLPSoftmaxClassifier(loss=CategoricalLogLoss(smoothing), **shared)
 
     def predict_proba(self, X: Any) -> Floats:
