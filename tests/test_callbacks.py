@@ -345,7 +345,13 @@ def test_a_plateau_of_rare_validations_ends_at_a_validation():
     assert stops.index(True) + 1 == 6
 
 
-def test_a_plateau_of_validations_does_not_hide_that_training_diverges():
+def test_an_epoch_that_diverges_has_no_validation_figures_and_no_callback_hides_it():
+    class Last(Callback):
+        def on_fit_task_end(self, estimator, context):
+            self.report = getattr(context, "report", None) or self.report
+            return False
+
+    last = Last()
     model = MLPRegressor(
         hidden_layer_sizes=(4,),
         activation="identity",
@@ -354,10 +360,13 @@ def test_a_plateau_of_validations_does_not_hide_that_training_diverges():
         batch_size=16,
         dtype="float32",
         early_stopping=True,
-        callbacks=[StopOnPlateau("validation_loss")],
+        callbacks=[StopOnPlateau("validation_loss"), last],
     )
     with pytest.raises(DivergedError, match="learning_rate_init=1e\\+38 is too large"):
         model.fit(X, TARGET)
+    for figure in ("validation_score", "validation_loss"):
+        assert_array_equal(last.report[figure], np.nan)
+        assert_array_equal(last.report["history"][figure], [np.nan])
 
 
 class Counted(list):

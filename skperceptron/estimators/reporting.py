@@ -129,8 +129,8 @@ def was_planned(member: Member) -> bool:
 def figures(report: EpochReport) -> dict[str, Any]:
     """Return the figures of an epoch that callbacks receive.
 
-    The validation figures of an epoch that is not validated are NaN. A network that has diverged
-    has none, but its earlier ones are still in the history.
+    The validation figures of an epoch without a validation are NaN. A network that has diverged is
+    not validated, and a validation may fail.
     """
     progress = report.member.progress
     found: dict[str, Any] = {
@@ -140,8 +140,9 @@ def figures(report: EpochReport) -> dict[str, Any]:
     }
     history = {"loss": progress.loss_curve}
     if report.member.recipe.validate is not None:
-        history["validation_score"] = progress.validation_scores
-        history["validation_loss"] = progress.validation_losses
-        if not report.member.diverged:
-            found |= {name: values[-1] for name, values in history.items()}
+        scores, losses = progress.validation_scores, progress.validation_losses
+        if report.member.diverged or report.member.failure is not None:
+            scores, losses = [*scores, np.nan], [*losses, np.nan]
+        history |= {"validation_score": scores, "validation_loss": losses}
+        found |= {name: values[-1] for name, values in history.items()}
     return {**found, "history": history, "is_last": report.member.is_over}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from joblib.externals.loky import get_reusable_executor
 from numpy.testing import assert_array_equal
+from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -25,6 +26,7 @@ from skperceptron.model_selection import (
     stacked_learning_curve,
     stacked_validation_curve,
 )
+from skperceptron.stopping import EarlyStopping
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -211,6 +213,23 @@ def test_ensembles_tell_callbacks_of_members_and_epochs(ensemble):
     losses = [report["loss"] for name, report in plain.told if name == "epoch"]
     assert [row["loss"] for row in logger.rows_] == losses
     ensemble.set_params(callbacks=None)
+
+
+def test_callbacks_are_told_of_members_whose_validation_fails():
+    scores = iter([0.5])
+
+    def once(estimator, X, y):
+        for score in scores:
+            return score
+        raise RuntimeError("once is enough")
+
+    logger = EpochLogger()
+    network = clone(NETWORK).set_params(early_stopping=EarlyStopping(once), random_state=0)
+    with pytest.raises(RuntimeError, match="once is enough"):
+        StackedEnsembleClassifier(network, n_members=2, callbacks=[logger]).fit(X, Y)
+    # The second member fails in the first epoch, and the first one in the second epoch.
+    told = [(row["epoch"], row["validation_score"]) for row in logger.rows_]
+    assert_array_equal(told, [(1, 0.5), (1, np.nan), (2, np.nan)])
 
 
 @pytest.mark.parametrize("ensemble", ENSEMBLES, ids=lambda e: type(e).__name__)
