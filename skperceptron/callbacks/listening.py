@@ -268,7 +268,11 @@ def listening(
         estimator.set_callbacks(*registered)
 
 
-def refuse_single_fits(estimator: Any, function: str = "") -> None:
+def refuse_single_fits(
+    estimator: Any,
+    function: str = "",
+    place: str = "the network, as estimator=...(callbacks=[{}()])",
+) -> None:
     """Refuse callbacks that end, save or resume a single fit, for an estimator with many fits.
 
     Parameters
@@ -277,6 +281,8 @@ def refuse_single_fits(estimator: Any, function: str = "") -> None:
         Trains many networks.
     function : str, default=""
         Name of the function that the user has called, if any.
+    place : str
+        Where such a callback belongs, with ``{}`` in place of its name.
 
     Raises
     ------
@@ -288,7 +294,7 @@ def refuse_single_fits(estimator: Any, function: str = "") -> None:
             name = type(callback).__name__
             raise TypeError(
                 f"callbacks=[{name}()] of {_owner(estimator, function)}: {name} minds a single fit;"
-                f" give it to the network, as estimator=...(callbacks=[{name}()])."
+                f" give it to {place.format(name)}."
             )
 
 

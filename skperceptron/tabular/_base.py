@@ -26,7 +26,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._sklearn.checks import check_sample_weight, restored_on_failure, take_over_features
 from .._sklearn.compat import fit_context
 from .._sklearn.versions import RemembersVersion
-from ..callbacks.listening import CALLBACKS
+from ..callbacks.listening import CALLBACKS, refuse_single_fits
 from ..engine.arrays import Floats, Integers
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.choices import hidden_sizes
@@ -48,6 +48,7 @@ from ..options import (
     Name,
     Rules,
     check_option,
+    did_you_mean,
     items_of,
     plain,
 )
@@ -154,6 +155,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
 
     def _learn(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> Any:
         began = time.monotonic()
+        refuse_single_fits(self, place="an arm of your own, as arms=[{{'callbacks': [{}()]}}]")
         if y is None:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y"
@@ -169,6 +171,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         splits = self._split(numbers, y, codes, groups, rng, sample_weight)
         batch, n_epochs = self._batch_and_epochs(preset, numbers.shape[0], splits)
         arms, seed = self._arms(preset, numbers), int(rng.randint(np.iinfo(np.int32).max))
+        _check_names(arms, type(self._network(preset, batch, n_epochs)))
         grid = [{name: [value] for name, value in arm.items()} for arm in arms]
         options = {"calibrate": preset.calibrates} if self._is_classifier else {}
 
@@ -513,6 +516,18 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags
+
+
+def _check_names(arms: Sequence[Arm], network: type[BaseMultilayerPerceptron]) -> None:
+    """Raise ValueError if an arm has a key that is no parameter of the network."""
+    known = network._get_param_names()
+    for i, arm in enumerate(arms):
+        for name in arm:
+            if name.partition("__")[0] not in known:
+                raise ValueError(
+                    f"arms[{i}] sets {name!r}, which is no parameter of {network.__name__}: must be"
+                    f" one of {known}.{did_you_mean(name, known)}"
+                )
 
 
 def _with_mean_one(sample_weight: Any, numbers: Any) -> Floats | None:

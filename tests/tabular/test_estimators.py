@@ -19,7 +19,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier, export
-from skperceptron.callbacks import EpochLogger
+from skperceptron.callbacks import EpochLogger, StopOnPlateau
 from skperceptron.embeddings import NumericEmbedding, Periodic
 from skperceptron.engine.blocks import Scale
 from skperceptron.tabular import TabularMLPClassifier, TabularMLPRegressor
@@ -478,7 +478,10 @@ def test_arms_of_ones_own_are_parameters_of_the_network():
         ({"arms": 4}, "arms=4, but the preset 'default' has 3"),
         ({"arms": []}, "at least one"),
         ({"arms": [1]}, "'arms' parameter"),
-        ({"arms": [{"dropuot": 0.3}]}, "dropuot"),
+        (
+            {"arms": [{}, {"dropuot": 0.3}]},
+            r"arms\[1\] sets 'dropuot'.* of MLPSoftmaxClassifier: .* Did you mean 'dropout'\?",
+        ),
         ({"arms": [{"alpha": -1}]}, "'alpha' parameter .* Got -1"),
         ({"arms": [{"hidden_layer_sizes": [4.5]}]}, "'hidden_layer_sizes' parameter .* Got .4.5"),
         ({"n_folds": 1}, "'n_folds' parameter"),
@@ -493,6 +496,16 @@ def test_wrong_parameters_are_refused_by_name(parameters, message):
     X, y = frame(40)
     with pytest.raises(ValueError, match=message):
         small(**parameters).fit(X, y)
+
+
+def test_callbacks_that_mind_one_fit_are_sent_to_an_arm():
+    X, y = frame(40)
+    stop = StopOnPlateau(tol=9, patience=1)
+    sentence = r"of a TabularMLPClassifier: .* arms=\[\{'callbacks': \[StopOnPlateau\(\)\]\}\]\.$"
+    with pytest.raises(TypeError, match=sentence):
+        small(callbacks=[stop]).fit(X, y)
+    (members,) = small(arms=[{"callbacks": [stop]}]).fit(X, y).ensemble_.estimators_
+    assert [member.n_iter_ for member in members] == [3, 3]
 
 
 def test_categories_may_be_codes():
