@@ -451,6 +451,11 @@ def stacked_validation_curve(
     """
     options = {"estimator": estimator, "scoring": scoring, "cv": cv, "n_jobs": n_jobs}
     check_search("stacked_validation_curve", options | {"error_score": error_score})
+    if not len(param_range):
+        raise ValueError(
+            f"param_range={param_range!r} of stacked_validation_curve is empty: at least one value"
+            " is needed."
+        )
     with told(ValidationCurve(estimator, callbacks), X, y) as parallel:
         return seeing(validation_curve, Parallel=parallel)(
             estimator,

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state, get_tags
 
 from .._sklearn.compat import fit_context
-from .._sklearn.pipelines import path_of
+from .._sklearn.pipelines import last_step, path_of
 from ..callbacks.listening import CALLBACKS
 from ..engine.arrays import Floats
 from ..estimators.docs import documented
@@ -93,8 +93,9 @@ class _StackedEnsemble(BaseEnsemble):
         params = self._params_of_members(params)
         rng = check_random_state(self.random_state)
         seeds = rng.randint(np.iinfo(np.int32).max, size=int(self.n_members))
-        name = path_of(self.estimator) + "random_state"
-        members = [clone(self.estimator).set_params(**{name: int(seed)}) for seed in seeds]
+        members = [
+            clone(self.estimator).set_params(**{self._seed_name: int(seed)}) for seed in seeds
+        ]
         jobs = [Job(member, number=i) for i, member in enumerate(members, start=1)]
         with self._telling(jobs, X, y, params):
             part, verbose = Part(X, y, params), int(self.verbose)
@@ -104,8 +105,18 @@ class _StackedEnsemble(BaseEnsemble):
         return self
 
     def _refuse_what_is_not_averaged(self) -> None:
-        """Raise ValueError if members would be of another kind than the ensemble."""
+        """Raise ValueError if members would be of another kind than the ensemble, or all equal."""
         refuse_other_kind(type(self).__name__, self.estimator, get_tags(self).estimator_type)
+        if self._seed_name not in self.estimator.get_params():
+            raise ValueError(
+                f"The members of {type(self).__name__} differ in their random_state, but"
+                f" {type(last_step(self.estimator)).__name__} has no such parameter."
+            )
+
+    @property
+    def _seed_name(self) -> str:
+        """The name of the parameter in which members differ."""
+        return path_of(self.estimator) + "random_state"
 
     def _of_members(self, method: str, X: Any) -> Floats:
         """Return the results of a method of all members for X, (M, n_samples, ...)."""

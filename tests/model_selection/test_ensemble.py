@@ -7,7 +7,7 @@ from joblib import parallel_backend
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris, make_multilabel_classification
-from sklearn.linear_model import SGDClassifier
+from sklearn.linear_model import LinearRegression, SGDClassifier
 from sklearn.metrics import r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -103,6 +103,11 @@ def test_other_estimators_may_be_members():
         (StackedEnsembleClassifier, MLPRegressor(), "classifiers, but MLPRegressor is a regress"),
         (StackedEnsembleClassifier, SGDClassifier(), "SGDClassifier has no such method"),
         (StackedEnsembleRegressor, MLPSoftmaxClassifier(), "must be regressors, but MLPSoftmax"),
+        (
+            StackedEnsembleRegressor,
+            make_pipeline(StandardScaler(), LinearRegression()),
+            "differ in their random_state, but LinearRegression has no such parameter",
+        ),
         (StackedEnsembleRegressor, MLPRegressor, r"Pass an instance: MLPRegressor\(\)"),
     ],
 )
