@@ -201,7 +201,7 @@ class GradientRecorder(Callback):
 
     A callback: in ``callbacks`` of an estimator it reports on the training rows after each epoch,
     at the cost of a pass over them. ``record`` reports on other rows, or between calls of
-    ``partial_fit``.
+    ``partial_fit``. Fits that run at the same time, in several threads, need a recorder each.
 
     Parameters
     ----------

@@ -23,7 +23,8 @@ NodeParameters = list[dict[str, Floats]]
 class WeightsRecorder(Callback):
     """Keeps weights and biases after each epoch, for :func:`to_html`.
 
-    A callback for small networks: memory grows with epochs times parameters.
+    A callback for small networks: memory grows with epochs times parameters. Fits that run at the
+    same time, in several threads, need a recorder each.
 
     Attributes
     ----------
