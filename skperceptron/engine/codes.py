@@ -1,8 +1,8 @@
 """Rows of learned tables at codes of categories, and sums of gradients by codes.
 
 Letters here: B codes, for each of K members of a stack, choose rows of a table of their own. A code
-is a whole number, stored in integers or floats. A number that is no code of the table, such as -1
-or NaN, has a row of zeros, which learns nothing.
+is a whole number, stored as a float. A number that is no code of the table, such as -1 or
+NaN, has a row of zeros, which learns nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from .arrays import Booleans, Floats, Integers
 
 
-def look_up(table: Floats, codes: Floats | Integers, out: Floats) -> None:
+def look_up(table: Floats, codes: Floats, out: Floats) -> None:
     """Write the rows of a table at the codes.
 
     Parameters
@@ -28,7 +28,7 @@ def look_up(table: Floats, codes: Floats | Integers, out: Floats) -> None:
             rows[~known] = 0
 
 
-def sum_by_code(grad: Floats, codes: Floats | Integers, room: Floats, out: Floats) -> None:
+def sum_by_code(grad: Floats, codes: Floats, room: Floats, out: Floats) -> None:
     """Write the sum of the rows that have each code, in their order and in double precision.
 
     Parameters
@@ -50,7 +50,7 @@ def sum_by_code(grad: Floats, codes: Floats | Integers, room: Floats, out: Float
         sums[:] = found.reshape(sums.shape)
 
 
-def _places(codes: Floats | Integers, levels: int) -> tuple[Integers, Booleans]:
+def _places(codes: Floats, levels: int) -> tuple[Integers, Booleans]:
     """Return the row of a table for each code, and whether there is such a row."""
     known = (codes >= 0) & (codes < levels)
     return np.where(known, codes, 0).astype(np.intp, copy=False), known

@@ -200,7 +200,7 @@ def test_members_that_share_memory_are_run_by_one_thread():
     assert team_of(*doubled(first, room), *doubled(second, other)) is team
     assert team_of(*doubled(first, room), *doubled(second, room)) is None
     # One member after another computes its sums in the same room.
-    codes, sums = np.zeros((2, 3), np.intp), np.empty((2, 5, 4))
+    codes, sums = np.zeros((2, 3)), np.empty((2, 5, 4))
     assert team_of(partial(sum_by_code, x, codes, np.empty((5, 4)), sums)) is None
 
 

@@ -296,40 +296,38 @@ WIDE static void NAME(char **a, const Size *d, const Size *s, void *u) { \
 COMPARISONS(double, d)
 COMPARISONS(float, f)
 
-/* Rows of a learned table at codes, which are floats or, "_i", integers. A number that is no code of
-   the table, such as -1 or NaN, has a row of zeros. */
-#define IS_CODE(X, LEVELS, CODE) ((X) >= 0 && (X) < (CODE)(LEVELS))
+/* Rows of a learned table at codes, which are whole numbers. A number that is no code of the table,
+   such as -1 or NaN, has a row of zeros. */
+#define IS_CODE(X, LEVELS, T) ((X) >= 0 && (X) < (T)(LEVELS))
 
 /* (table, codes, out); dims: codes, width, rows of the table; steps: bytes from code to code and
    from row to row of out. */
-#define LOOK_UP(NAME, CODE, T) \
+#define LOOK_UP(NAME, T) \
 static void NAME(char **a, const Size *d, const Size *s, void *u) { \
     const size_t n_bytes = (size_t)d[1] * sizeof(T); \
     for (Size r = 0; r < d[0]; r++) { \
-        const CODE code = *(const CODE *)(a[1] + r * s[0]); \
+        const T code = *(const T *)(a[1] + r * s[0]); \
         char *o = a[2] + r * s[1]; \
-        if (IS_CODE(code, d[2], CODE)) \
+        if (IS_CODE(code, d[2], T)) \
             memcpy(o, a[0] + (Size)code * (Size)n_bytes, n_bytes); \
         else \
             memset(o, 0, n_bytes); \
     } \
 }
-LOOK_UP(look_up_d, double, double)
-LOOK_UP(look_up_f, float, float)
-LOOK_UP(look_up_i_d, Size, double)
-LOOK_UP(look_up_i_f, Size, float)
+LOOK_UP(look_up_d, double)
+LOOK_UP(look_up_f, float)
 
 /* (gradient, codes, room, out): out is the sum of the gradient's rows at each code, in their order,
    computed in room; dims: codes, width, rows of the table; steps: bytes from row to row of the
    gradient and from code to code. */
-#define SUM_BY_CODE(NAME, CODE, T) \
+#define SUM_BY_CODE(NAME, T) \
 WIDE static void NAME(char **a, const Size *d, const Size *s, void *u) { \
     const Size width = d[1], n = width * d[2]; \
     double *restrict sums = (double *)a[2]; \
     for (Size i = 0; i < n; i++) sums[i] = 0; \
     for (Size r = 0; r < d[0]; r++) { \
-        const CODE code = *(const CODE *)(a[1] + r * s[1]); \
-        if (!IS_CODE(code, d[2], CODE)) continue; \
+        const T code = *(const T *)(a[1] + r * s[1]); \
+        if (!IS_CODE(code, d[2], T)) continue; \
         const T *restrict x = (const T *)(a[0] + r * s[0]); \
         double *restrict o = sums + (Size)code * width; \
         for (Size c = 0; c < width; c++) o[c] += (double)x[c]; \
@@ -337,10 +335,8 @@ WIDE static void NAME(char **a, const Size *d, const Size *s, void *u) { \
     T *restrict out = (T *)a[3]; \
     for (Size i = 0; i < n; i++) out[i] = (T)sums[i]; \
 }
-SUM_BY_CODE(sum_by_code_d, double, double)
-SUM_BY_CODE(sum_by_code_f, float, float)
-SUM_BY_CODE(sum_by_code_i_d, Size, double)
-SUM_BY_CODE(sum_by_code_i_f, Size, float)
+SUM_BY_CODE(sum_by_code_d, double)
+SUM_BY_CODE(sum_by_code_f, float)
 
 #define ARITHMETIC(T, F, SQRT) \
 /* (row, out): out += row; dims: rows, columns; steps[0]: bytes from row to row of out. */ \
@@ -566,7 +562,7 @@ static const struct { const char *name; Loop loop; } OWN_LOOPS[] = {
     {"narrow", narrow}, {"widen", widen},
     BOTH(uniform), BOTH(copy), BOTH(greater), BOTH(greater_equal), BOTH(less), BOTH(less_equal),
     BOTH(add_row), BOTH(adam), BOTH(sgd), BOTH(nesterov),
-    BOTH(look_up), BOTH(look_up_i), BOTH(sum_by_code), BOTH(sum_by_code_i),
+    BOTH(look_up), BOTH(sum_by_code),
 };
 
 /* Facts about arrays, which rows.py needs for every operand of every call. */

@@ -15,9 +15,8 @@ VERSION = 6
 
 #: Loops of our own in ``_steps.c``; most exist for doubles, "_d", and floats, "_f".
 _FOR_BOTH = ("uniform", "copy", "greater", "greater_equal", "less", "less_equal", "add_row")
+_OF_CODES = ("look_up", "sum_by_code")
 _UPDATES = ("adam", "sgd", "nesterov")
-#: The same of tables at codes, which are floats of the same kind or, "_i", integers.
-_OF_CODES = ("look_up", "look_up_i", "sum_by_code", "sum_by_code_i")
 LOOPS = {"gather", "gather_narrow", "gather_widen", "narrow", "widen"} | {
     f"{name}_{dtype}" for name in (*_FOR_BOTH, *_UPDATES, *_OF_CODES) for dtype in "df"
 }

@@ -517,10 +517,7 @@ def _loop_at_codes(name: str, table: Any, codes: Any, rows: Any, n: int) -> Loop
     """Return the loop for tables, (K, levels, dim), codes, (K, B), and rows, (K, B, dim)."""
     if type(rows) is not np.ndarray or rows.dtype.char not in "df":
         return None
-    kind = "" if codes.dtype == rows.dtype else "_i"
-    if not extension.is_plain(codes, np.dtype(np.intp) if kind else rows.dtype):
-        return None
-    if not (extension.is_plain(table, rows.dtype) and extension.is_plain(rows, rows.dtype)):
+    if not all(extension.is_plain(x, rows.dtype) for x in (table, codes, rows)):
         return None
     if (table.ndim, codes.ndim) != (3, 2) or not len(table) == len(codes) == n:
         return None
@@ -528,7 +525,7 @@ def _loop_at_codes(name: str, table: Any, codes: Any, rows: Any, n: int) -> Loop
         return None
     if not table[0].flags.c_contiguous or rows.strides[2] != rows.itemsize:
         return None
-    return own_loop(f"{name}{kind}_{rows.dtype.char}")
+    return own_loop(f"{name}_{rows.dtype.char}")
 
 
 def _separate_owners(*arrays: Any) -> tuple[Any, ...] | None:
