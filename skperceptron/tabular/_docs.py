@@ -5,20 +5,20 @@ from __future__ import annotations
 PARAMETERS = """
 preset : {"default", "fast", "accurate", "realmlp-td-s", "realmlp-td", "tabm"}, default="default"
     Sets folds, arms, layers, epochs and batches where their parameters are None. "default" trains
-    three arms. For classification, two are weakly regularised, one of them with ReLU as its
-    activation, and the third is like scikit-learn's own networks, with two hidden layers and
-    dropout. For regression, one is weakly and one more strongly regularised, and the third is like
-    scikit-learn's own networks. Regression uses six folds, classification four, or eight on tables
-    of up to 1,000 rows. On dense tables of at least 2,000 rows and at most 30 columns after
-    preparation (regression: 600 rows, 60 columns), the first arm embeds numbers; for regression it
-    does so in bins, the second arm is then like scikit-learn's networks, and the third one is the
-    same with numbers in bins. "fast" takes about a quarter of the time: narrower layers, less than
-    half of the steps, fewer folds or arms. "accurate" takes three to ten times as long: more draws
-    of folds and more arms, among them, on small dense tables without embedded columns, networks
-    that share weights. "realmlp-td-s", "realmlp-td" (Holzmüller et al. 2024) and "tabm" (Gorishniy
-    et al. 2025) are networks as published, which hold out one fifth of the rows to find their best
-    epoch and are not calibrated; "tabm", 32 networks of 3 x 512 units that share weights, takes
-    minutes.
+    three arms: for classification two that are weakly regularised and one like scikit-learn's own
+    networks, with a second layer; for regression one that is weakly and one that is more strongly
+    regularised, and one like scikit-learn's. Regression uses six folds, classification four, or
+    eight on tables of up to 1,000 rows. Numbers are embedded on dense tables with enough rows and
+    not too many columns after preparation. For classification (400 rows, 60 columns), the third arm
+    has one layer and gets numbers in bins; from 2,000 rows on and with up to 30 columns, the first
+    arm embeds them periodically. For regression (600 rows, 60 columns), the first arm gets numbers
+    in bins, the second one is like scikit-learn's networks, and the third one is the same with
+    bins. "fast" takes about a quarter of the time: narrower layers, less than half of the steps,
+    fewer folds or arms. "accurate" takes three to ten times as long: more draws and more arms, among
+    them, on small dense tables without embedded columns, networks that share weights.
+    "realmlp-td-s", "realmlp-td" (Holzmüller et al. 2024) and "tabm" (Gorishniy et al. 2025) are
+    networks as published, which hold out one fifth of the rows to find their best epoch and are not
+    calibrated; "tabm", 32 networks of 3 x 512 units that share weights, takes minutes.
     Except with "realmlp-td-s" and "tabm", columns of more than eight categories are embedded: each
     category of at least five rows ("realmlp-td": of any number) has a vector. Rarer and unknown
     categories and gaps share another one, which is zero if `fit` has seen none of them. If one of

@@ -198,17 +198,25 @@ def test_arms_follow_from_the_table():
         recipe = preset.recipe(is_classifier=is_classifier)
         return preset.arms(recipe, n_rows, n_inputs, is_dense=is_dense)
 
-    few, many, embedded = (arms_of(default, n, 30) for n in (1_000, 1_999, 2_000))
-    assert few == many
-    assert [arm.get("activation") for arm in many] == [None, "relu", "relu"]
-    assert [arm.get("hidden_layer_sizes") for arm in many] == [None, None, (100, 100)]
-    assert embedded[0]["numeric_embedding"].n_frequencies == 8
-    assert embedded[1:] == many[1:]
-    assert arms_of(default, 2_000, 31) == arms_of(default, 2_000, 30, is_dense=False) == many
+    few, binned, waved = (arms_of(default, n, 30) for n in (399, 400, 2_000))
+    assert arms_of(default, 1_999, 30)[:2] == binned[:2] == few[:2]
+    assert [arm.get("activation") for arm in few] == [None, "relu", "relu"]
+    assert few[2]["hidden_layer_sizes"] == (100, 100)
+    assert binned[2]["hidden_layer_sizes"] == (100,)
+    assert binned[2]["numeric_embedding"].n_bins == 12
+    assert waved[0]["numeric_embedding"].n_frequencies == 8
+    assert waved[1] == few[1]
+    assert waved[2]["numeric_embedding"].n_bins == 12
+    assert arms_of(default, 2_000, 31)[:2] == few[:2]
+    assert arms_of(default, 400, 60)[2]["numeric_embedding"].n_bins == 6
+    assert arms_of(default, 2_000, 61) == arms_of(default, 2_000, 30, is_dense=False) == few
     assert [arm.get("ensemble_size") for arm in arms_of(accurate, 500, 2)].count(8) == 1
     assert arms_of(accurate, 500, 2, is_dense=False)[-1]["dropout"] == 0.2
     assert len(arms_of(accurate, 500, 2, is_dense=False)) == 4
     assert len(arms_of(accurate, 1_001, 50)) == 4
+    assert [len(arms_of(accurate, n, 50)) for n in (400, 1_000, 1_001)] == [5, 5, 4]
+    assert arms_of(accurate, 1_001, 50)[2]["solver"].weight_decay == 0.3
+    assert arms_of(accurate, 1_001, 50)[-1]["numeric_embedding"].n_bins == 7
     plain, embedded = (arms_of(default, n, 60, is_classifier=False) for n in (599, 600))
     assert not any("numeric_embedding" in arm for arm in plain)
     for options in ({"n_inputs": 61}, {"n_inputs": 60, "is_dense": False}):
@@ -270,8 +278,9 @@ def test_numbers_of_long_narrow_tables_are_embedded(cls):
     y = np.where(X[:, 0] * X[:, 1] > 0, "yes", "no")
     model = cls(n_folds=2, max_epochs=2, random_state=0).fit(X, target_of(cls, y))
     networks = [members[0] for members in model.ensemble_.estimators_]
-    assert [network.numeric_embedding is None for network in networks[:2]] == [False, True]
+    assert [network.numeric_embedding is None for network in networks] == [False, True, False]
     assert networks[0].numeric_embeddings_
+    assert networks[2].numeric_embeddings_
 
 
 @BOTH

@@ -304,11 +304,12 @@ def frame():
 def test_networks_of_tables_need_no_python(
     cls, preset, has_categories, frame, monkeypatch, programs
 ):
-    # Enough rows for networks that embed numbers too.
-    recipes = {
-        name: replace(getattr(PRESETS[preset], name), narrow_rows=1)
-        for name in ("classification", "regression")
-    }
+    # The arms of tables with the most rows: some of them embed numbers.
+    recipes = {}
+    for name in ("classification", "regression"):
+        recipe = getattr(PRESETS[preset], name)
+        arms = {1: recipe.narrow_arms[max(recipe.narrow_arms)]} if recipe.narrow_arms else {}
+        recipes[name] = replace(recipe, narrow_arms=arms)
     monkeypatch.setitem(PRESETS, preset, replace(PRESETS[preset], **recipes))
     table = frame if has_categories else X
     y = CLASSES if cls is TabularMLPClassifier else NUMBERS[:, 0]
