@@ -14,11 +14,12 @@ preset : {"default", "fast", "accurate", "realmlp-td-s", "realmlp-td", "tabm"}, 
     arm embeds them periodically. For regression (600 rows, 60 columns), the first arm gets numbers
     in bins, the second one is like scikit-learn's networks, and the third one is the same with
     bins. "fast" takes about a quarter of the time: narrower layers, less than half of the steps,
-    fewer folds or arms. "accurate" takes three to ten times as long: more draws and more arms, among
-    them, on small dense tables without embedded columns, networks that share weights.
-    "realmlp-td-s", "realmlp-td" (Holzmüller et al. 2024) and "tabm" (Gorishniy et al. 2025) are
-    networks as published, which hold out one fifth of the rows to find their best epoch and are not
-    calibrated; "tabm", 32 networks of 3 x 512 units that share weights, takes minutes.
+    fewer folds, and two arms (three for classification where the default has no bins). "accurate"
+    takes three to ten times as long: more draws and more arms, among them, on small dense tables
+    without embedded columns, networks that share weights. "realmlp-td-s", "realmlp-td" (Holzmüller
+    et al. 2024) and "tabm" (Gorishniy et al. 2025) are networks as published, which hold out one
+    fifth of the rows to find their best epoch and are not calibrated; "tabm", 32 networks of 3 x
+    512 units that share weights, takes minutes.
     Except with "realmlp-td-s" and "tabm", columns of more than eight categories are embedded: each
     category of at least five rows ("realmlp-td": of any number) has a vector. Rarer and unknown
     categories and gaps share another one, which is zero if `fit` has seen none of them. If one of

@@ -228,7 +228,14 @@ def test_arms_follow_from_the_table():
     narrow = arms_of(default, 600, 15, is_classifier=False)
     assert [arm["numeric_embedding"].n_bins for arm in narrow[::2]] == [24, 12]
     assert len(arms_of(accurate, 600, 15, is_classifier=False)) == 4
-    assert all("numeric_embedding" not in arm for arm in arms_of(base.PRESETS["fast"], 5_000, 3))
+    fast = base.PRESETS["fast"]
+    few = arms_of(fast, 399, 3)
+    assert not any("numeric_embedding" in arm for arm in few)
+    weak, binned = arms_of(fast, 5_000, 3)
+    assert weak == few[0]
+    assert binned["numeric_embedding"].n_bins == 12
+    regressors = arms_of(fast, 5_000, 3, is_classifier=False)
+    assert not any("numeric_embedding" in arm for arm in regressors)
 
 
 @BOTH
