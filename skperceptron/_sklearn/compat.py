@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import cache
 from types import CellType, FunctionType
 from typing import Any
 
-from sklearn.base import BaseEstimator
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._optional_dependencies import check_pandas_support
@@ -48,7 +46,6 @@ __all__ = [
     "HasMethods",
     "Interval",
     "Options",
-    "RememberedNames",
     "StrOptions",
     "VisualBlock",
     "callback_management_context",
@@ -70,23 +67,6 @@ __all__ = [
     "type_of_target",
     "validated_like",
 ]
-
-
-class RememberedNames(BaseEstimator):
-    """Base of estimators whose parameters' names are read from ``__init__`` once for each class.
-
-    scikit-learn reads them again whenever parameters are read, set, checked or cloned, which takes
-    20 us; a search does so five times for each fit.
-    """
-
-    @classmethod
-    def _get_param_names(cls) -> list[str]:
-        return list(cls._remembered_names())
-
-    @classmethod
-    @cache
-    def _remembered_names(cls) -> tuple[str, ...]:
-        return tuple(super()._get_param_names())
 
 
 def seeing(function: Callable[..., Any], **others: Any) -> Callable[..., Any]:

@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 
 from sklearn.metrics import get_scorer_names
 
-from .._sklearn.compat import RememberedNames
 from .._sklearn.versions import RemembersVersion
 from ..activations import Activation
 from ..averaging import Averaging
@@ -31,6 +30,7 @@ from ..options import (
     Listing,
     Name,
     Precision,
+    RememberedNames,
     Rule,
     Rules,
 )
