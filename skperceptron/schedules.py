@@ -414,6 +414,8 @@ class UserSchedule(TimeSchedule):
     """
 
     rules = {"function": [Function("(time)")]}
+    # The function may do anything.
+    records = False
 
     def __init__(self, function: Callable[[float], float]) -> None:
         self.function = function

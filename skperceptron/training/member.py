@@ -149,6 +149,11 @@ class Recipe:
     dropout_schedule: Schedule | None = None
     drop_last: bool = False
 
+    @property
+    def decides_by_score(self) -> bool:
+        """Whether validation scores, not training losses, decide when training stops."""
+        return self.watches_score and self.validate is not None
+
 
 @dataclass(eq=False, slots=True)
 class Member:

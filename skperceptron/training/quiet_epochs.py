@@ -1,7 +1,7 @@
-"""Quiet epochs: no member of a stack stops, is validated or changes its learning rate.
+"""Quiet epochs: no member of a stack stops or is validated, and losses change no learning rate.
 
-Most epochs of a search are quiet, and no callback reads their reports. They are judged for all
-members at once. Their results are written into the members at the next epoch that is not quiet.
+Most epochs of a search are quiet, and so are those between two validations of an ensemble; no
+callback reads their reports. They are judged for all members at once. Their results are written into the members at the next epoch that is not quiet.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..engine.arrays import Booleans, Floats
+from ..schedules import Schedule
 from .member import Member
-from .scalars import is_steady
 from .stack import Stack
 from .verdict import Verdict
 
@@ -82,21 +82,16 @@ class _Watch:
     def __init__(self, members: Sequence[Member]) -> None:
         self.members = members
         self._losses: list[Floats] = []
-        recipes = [member.recipe for member in members]
-        # How many epochs may be quiet: in the next one, some member reaches ``max_iter``.
-        self._n_left = min(m.recipe.max_iter - m.n_iter for m in members) - 1
-        if not all(
-            recipe.validate is None
-            and recipe.averaging is None
-            and recipe.max_seconds == np.inf
-            and is_steady(recipe.schedule)
-            for recipe in recipes
-        ):
-            self._n_left = 0
+        self._n_left = min(map(_n_quiet, members))
+        if self._n_left <= 0:
             # No epoch is quiet: the rest is not needed.
             return
+        recipes = [member.recipe for member in members]
         self._tol = np.array([float(recipe.tol) for recipe in recipes])
-        self._patience = np.array([float(recipe.n_iter_no_change) for recipe in recipes])
+        # Members that watch their score stop at validated epochs only.
+        self._patience = np.array(
+            [np.inf if r.decides_by_score else float(r.n_iter_no_change) for r in recipes]
+        )
         self._best = np.array([float(member.progress.best_loss) for member in members])
         self._waited = np.array([member.progress.no_improvement for member in members])
 
@@ -140,4 +135,21 @@ class _Watch:
             member.verdict = Verdict.GO_ON
             progress.rows_seen += n_epochs * member.recipe.n_samples
             progress.loss_curve += curve
-            progress.best_loss, progress.no_improvement = best, waited
+            if member.recipe.validate is not None:
+                progress.validation_scores += [np.nan] * n_epochs
+                progress.validation_losses += [np.nan] * n_epochs
+            if not member.recipe.decides_by_score:
+                progress.best_loss, progress.no_improvement = best, waited
+
+
+def _n_quiet(member: Member) -> int:
+    """Return how many of a member's next epochs are quiet, as far as its losses allow it."""
+    recipe = member.recipe
+    changes_rate = type(recipe.schedule).after_epoch is not Schedule.after_epoch
+    if changes_rate or recipe.averaging is not None or recipe.max_seconds < np.inf:
+        return 0
+    first_loud = recipe.max_iter
+    if recipe.validate is not None:
+        next_look = (member.n_iter // recipe.validates_every + 1) * recipe.validates_every
+        first_loud = min(first_loud, next_look)
+    return first_loud - 1 - member.n_iter

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..engine.arrays import Floats, Integers, as_slice, in_range
-from ..schedules import Schedule
+from ..schedules import Schedule, TimeSchedule
 from .groups import Groups
 from .member import Member
 from .plan import Plan
@@ -30,21 +30,27 @@ class _Ahead:
     ----------
     taken : int
         How many steps a member has taken before the first of these.
-    rate : float
-        The learning rate of the epoch for which they were computed.
+    rates : ndarray of shape (n,)
+        The learning rate of each step.
+    heeds_rate : bool
+        Whether the numbers hold only as long as the learning rate stays as it was. Otherwise, it
+        depends on the time alone.
     numbers : ndarray of shape (n, 1, W)
     """
 
     taken: int
-    rate: float
+    rates: Floats
+    heeds_rate: bool
     numbers: Floats
 
-    def of_epoch(self, taken: int, rate: float, n_steps: int) -> Floats | None:
-        """Return the numbers of `n_steps` steps, if they are known at this rate."""
-        first = taken - self.taken
-        if rate != self.rate or not 0 <= first <= len(self.numbers) - n_steps:
+    def place(self, member: Member, n_steps: int) -> slice | None:
+        """Return where the numbers of the next `n_steps` steps of a member are, if known."""
+        first = member.steps - self.taken
+        if not 0 <= first <= len(self.numbers) - n_steps:
             return None
-        return self.numbers[first : first + n_steps]
+        if self.heeds_rate and member.current_rate != self.rates[first]:
+            return None
+        return slice(first, first + n_steps)
 
 
 class Scalars:
@@ -162,26 +168,28 @@ class Scalars:
         """Compute the numbers of optimiser and decay for members that share them."""
         member, n_steps = self._members[alike[0]], len(self._plan.epochs[alike[0]].steps)
         known = self._ahead.get(alike[0])
-        numbers: Floats | None = None
-        if known is not None:
-            numbers = known.of_epoch(member.steps, member.current_rate, n_steps)
-        if numbers is None:
+        place = None if known is None else known.place(member, n_steps)
+        if known is None or place is None:
             known = self._ahead[alike[0]] = self._looking_ahead(member, n_steps, alike[0])
-            numbers = known.numbers[:n_steps]
-            for k in alike:
-                self._members[k].current_rate = known.rate
-        self.table[:, as_slice(alike), :-2] = numbers[place_of]
+            place = slice(0, n_steps)
+        rate = float(known.rates[place.start])
+        for k in alike:
+            self._members[k].current_rate = rate
+        self.table[:, as_slice(alike), :-2] = known.numbers[place][place_of]
 
     def _looking_ahead(self, member: Member, n_steps: int, k: int) -> _Ahead:
         """Compute the numbers of member k for its next epoch, or for several epochs."""
         recipe, optimizer = member.recipe, member.recipe.optimizer
-        n_epochs = max(1, STEPS_AHEAD // n_steps) if is_steady(recipe.schedule) else 1
+        follows_time = _follows_time(recipe.schedule)
+        is_known = (follows_time or _is_steady(recipe.schedule)) and (
+            recipe.decay_schedule is None or _follows_time(recipe.decay_schedule)
+        )
+        n_epochs = max(1, STEPS_AHEAD // n_steps) if is_known else 1
         steps = member.steps + np.arange(1, n_epochs * n_steps + 1)
         times = (steps - 1) / n_steps
         rates = recipe.schedule.rates(
             recipe.learning_rate, member.current_rate, times, recipe.max_iter
         )
-        rate = float(rates[0] if isinstance(rates, np.ndarray) and rates.ndim else rates)
         factors = [of_members[k] for of_members in self._rate_factors]
         coefficients = [c for f in factors for c in optimizer.coefficients(rates * f, steps)]
         decay = rates * optimizer.weight_decay
@@ -191,7 +199,8 @@ class Scalars:
         exact = np.empty((len(steps), 1, len(coefficients) + 1))
         for j, scalar in enumerate((*coefficients, decay)):
             exact[:, 0, j] = scalar
-        return _Ahead(member.steps, rate, in_range(exact, self.table.dtype))
+        numbers = in_range(exact, self.table.dtype)
+        return _Ahead(member.steps, np.broadcast_to(rates, len(steps)), not follows_time, numbers)
 
     def find_alike(self) -> list[bool]:
         """Set and return ``alike``: whether members of each step have the same coefficients."""
@@ -216,10 +225,20 @@ def _settings_of_rates(member: Member) -> tuple[Hashable, ...]:
     )
 
 
-def is_steady(schedule: Schedule) -> bool:
+def _is_steady(schedule: Schedule) -> bool:
     """Tell whether a schedule changes the rate at plateaus only."""
     kind = type(schedule)
     return kind.rates is Schedule.rates and kind.after_epoch is Schedule.after_epoch
+
+
+def _follows_time(schedule: Schedule) -> bool:
+    """Tell whether a schedule is a function of time that is known for all times.
+
+    A user's function may fail after the last epoch, or do anything else.
+    """
+    kind = type(schedule)
+    is_function = kind.rates is TimeSchedule.rates and kind.after_epoch is Schedule.after_epoch
+    return is_function and kind.records
 
 
 def places(keys: Sequence[Hashable]) -> Iterator[list[int]]:

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skperceptron.engine import multilayer_perceptron
 from skperceptron.losses import SquaredError
 from skperceptron.optimizers import SGD, Adam
-from skperceptron.schedules import Adaptive, Constant, InverseScaling
+from skperceptron.schedules import Adaptive, Constant, Exponential, InverseScaling
 from skperceptron.training import Stack, Targets, TrainingSet, Verdict, epochs
 from skperceptron.training.member import Progress
 from tests.members import member_of
@@ -347,6 +347,34 @@ def test_quiet_epochs_change_nothing(schedule, patience, bad):
     assert len(heard) < len(reports) or isinstance(schedule, InverseScaling) or len(reports) < 3
 
 
+@pytest.mark.parametrize("watches_score", [True, False])
+@pytest.mark.parametrize("every", [1, 3, 50])
+@pytest.mark.parametrize("patience", [0, 4, np.inf])
+@pytest.mark.parametrize("bad", [None, 7])
+def test_epochs_between_two_validations_are_quiet(watches_score, every, patience, bad):
+    rng = np.random.default_rng(0)
+    losses = rng.normal(size=40) - np.arange(40) / 4
+    if bad is not None:
+        losses[bad] = np.nan
+    scores = rng.normal(size=40)
+    options = {
+        "max_iter": 30,
+        "n_iter_no_change": patience,
+        "tol": 0.1,
+        "validate": lambda parameters: (scores[int(parameters[0])], 0.5),
+        "validates_every": every,
+        "watches_score": watches_score,
+    }
+    told, quiet = Script(losses, **options), Script(losses, **options)
+    reports = list(epochs(told))
+    heard = list(epochs(quiet, tells_all=False))
+    assert state_of(quiet.member) == state_of(told.member)
+    assert repr(quiet.member.best_parameters) == repr(told.member.best_parameters)
+    assert repr(heard[-1][0][1:]) == repr(reports[-1][0][1:])
+    looks = [r.epoch for (r,) in reports if r.epoch % every == 0 or r.verdict is not GO_ON]
+    assert [report.epoch for (report,) in heard] == looks
+
+
 @pytest.mark.parametrize("patience", [2, np.inf])
 def test_member_with_infinite_parameters_but_finite_losses_diverges(patience):
     class Overflowing(Script):
@@ -379,3 +407,9 @@ def test_epochs_that_look_at_more_than_losses_are_all_told(option):
     value = {"validate": lambda parameters: (1.0, 1.0), "max_seconds": 1e6}[option]
     script = Script([3.0, 2.0, 1.0], max_iter=3, **{option: value})
     assert len(list(epochs(script, tells_all=False))) == 3
+
+
+def test_each_epoch_reports_its_own_rate_of_a_function_of_time():
+    stack, _ = real_stack(schedule=Exponential(0.5), max_iter=4, tol=0.0)
+    rates = [report.learning_rate for (report,) in epochs(stack)]
+    assert rates == [0.1, 0.05, 0.025, 0.0125]

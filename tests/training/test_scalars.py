@@ -29,6 +29,7 @@ CASES = {
     "inverse scaling": {"learning_rate": InverseScaling(), "solver": "sgd"},
     "halving": {"learning_rate": Halving()},
     "cosine": {"learning_rate": Cosine()},
+    "a user's function": {"learning_rate": lambda time: 1 / (1 + time)},
     "decay": {"solver": AdamW(weight_decay=0.1)},
     "decay with a schedule": {"solver": Lion(weight_decay=0.1), "decay_schedule": Cosine()},
     "float32": {"dtype": "float32"},
@@ -59,3 +60,13 @@ def test_members_that_part_look_ahead_for_themselves(monkeypatch):
         search = StackedGridSearchCV(network, grid, cv=3, n_jobs=1, refit=False).fit(X, Y)
         found.append(search.cv_results_["mean_test_score"])
     assert_array_equal(*found)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", ["learning_rate", "decay_schedule"])
+def test_users_function_is_not_asked_for_times_after_the_last_epoch(name):
+    # It has no value there.
+    options = {name: lambda time: np.sqrt(1 - time / 12), "solver": AdamW(weight_decay=0.1)}
+    with np.errstate(invalid="raise"):
+        assert MLPRegressor(**OPTIONS, **options).fit(X, Y).n_iter_ == 12
+
