@@ -111,9 +111,21 @@ class Initializer(Component):
         Arrays that replace the drawn ones, in the units of the target.
     """
 
+    shortcuts = {"draw": ("looks_at_inputs",)}
+
     n_rows: int = 0
     coefs_init: Any = None
     intercepts_init: Any = None
+
+    def looks_at_inputs(self, activation: Callable[[Floats], Floats] | None) -> bool:
+        """Tell whether it needs the inputs of a layer for some rows.
+
+        Parameters
+        ----------
+        activation : callable or None
+            The activation that follows; None at the output.
+        """
+        return self.n_rows > 0
 
     def draw(self, layer: Layer, rng: np.random.RandomState) -> tuple[Floats, Floats]:
         """Draw one layer.
@@ -307,6 +319,9 @@ class UnitVariance(_NormalTables):
         self.n_rows = n_rows
         self.points = points
         self.zero_output = zero_output
+
+    def looks_at_inputs(self, activation: Callable[[Floats], Floats] | None) -> bool:
+        return activation is not None or not self.zero_output
 
     def draw(self, layer: Layer, rng: np.random.RandomState) -> tuple[Floats, Floats]:
         weight = rng.normal(size=(layer.fan_in, layer.units)) / np.sqrt(layer.fan_in)

@@ -467,6 +467,27 @@ def test_output_layer_starts_at_zero_and_hidden_layers_by_another_rule(hidden):
     assert_array_equal(given.coefs_[0], other.coefs_[0])
 
 
+class Seeing(UnitVariance):
+    """Notes which layers it is given the inputs of; its rules may use all of them."""
+
+    def draw(self, layer, rng):
+        self.seen.append(None if layer.inputs is None else layer.inputs.shape)
+        return super().draw(layer, rng)
+
+
+@quiet
+@pytest.mark.parametrize("looks", [True, False])
+def test_inputs_that_are_not_looked_at_are_not_computed(looks, monkeypatch):
+    monkeypatch.setattr(Seeing, "seen", [], raising=False)
+    if not looks:
+        monkeypatch.setattr(Seeing, "looks_at_inputs", UnitVariance.looks_at_inputs)
+    # A user's class that only redefines ``draw`` is given all inputs.
+    found, plain = (started(initializer=cls(n_rows=30)) for cls in (Seeing, UnitVariance))
+    assert [seen is not None for seen in Seeing.seen] == [True] * (len(Seeing.seen) - 1) + [looks]
+    for weights, expected in zip(found.coefs_, plain.coefs_, strict=True):
+        assert_array_equal(weights, expected)
+
+
 @quiet
 def test_stacked_search_over_starts_that_see_data_equals_single_fits():
     model = MLPSoftmaxClassifier(**OPTIONS, batch_size=20, initializer=UnitVariance(30))

@@ -118,7 +118,9 @@ def drawn_vector(
         # As in scikit-learn, the output layer follows the rule of the last hidden layer.
         factor = activations[min(layer, len(activations) - 1)].init_factor
         follows = activations[layer] if layer < n_hidden else None
-        inputs = None if rows is None else _inputs_of(network, position, learned, rows)
+        inputs = None
+        if rows is not None and initializer.looks_at_inputs(follows):
+            inputs = _inputs_of(network, position, learned, rows)
         drawn = [
             initializer.draw(Layer(fan_in, units, follows, factor, inputs), rng)
             for _ in range(n_layers)

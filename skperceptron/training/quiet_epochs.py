@@ -1,7 +1,8 @@
 """Quiet epochs: no member of a stack stops or is validated, and losses change no learning rate.
 
 Most epochs of a search are quiet, and so are those between two validations of an ensemble; no
-callback reads their reports. They are judged for all members at once. Their results are written into the members at the next epoch that is not quiet.
+callback reads their reports. They are judged for all members at once. Their results are written
+into the members at the next epoch that is not quiet.
 """
 
 from __future__ import annotations

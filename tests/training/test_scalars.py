@@ -69,4 +69,3 @@ def test_users_function_is_not_asked_for_times_after_the_last_epoch(name):
     options = {name: lambda time: np.sqrt(1 - time / 12), "solver": AdamW(weight_decay=0.1)}
     with np.errstate(invalid="raise"):
         assert MLPRegressor(**OPTIONS, **options).fit(X, Y).n_iter_ == 12
-
