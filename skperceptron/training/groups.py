@@ -64,21 +64,30 @@ class Groups:
         self.penalty: Floats | None = None
         if not any(recipe.groups for recipe in recipes):
             return
-        shape = (len(recipes), n_parameters)
+        # Most members have the same factors: these are found once for each kind of member.
+        kinds: list[tuple[GroupFactors, ...]] = []
+        kind_of = []
+        for recipe in recipes:
+            if recipe.groups not in kinds:
+                kinds.append(recipe.groups)
+            kind_of.append(kinds.index(recipe.groups))
+        shape = (len(kinds), n_parameters)
         rates, decay = np.ones(shape), np.zeros(shape)
         decay[:, :n_weights] = 1
         penalty = decay.copy()
-        for k, recipe in enumerate(recipes):
-            for group in recipe.groups:
+        for k, groups in enumerate(kinds):
+            for group in groups:
                 for place in group.places:
                     rates[k, place] = group.rate
                     decay[k, place] = group.decay
                     penalty[k, place] = group.penalty
-        self.rate_factors, self.parts = _parts_of(rates)
+        of_kinds, self.parts = _parts_of(rates)
+        self.rate_factors = [tuple(factors[k] for k in kind_of) for factors in of_kinds]
         # A part that learns slowly also shrinks slowly, as in PyTorch.
         with np.errstate(over="ignore"):
             # Where that overflows, training diverges, which is reported.
-            self.decay, self.penalty = decay * rates, penalty
+            self.decay = (decay * rates).take(kind_of, axis=0)
+        self.penalty = penalty.take(kind_of, axis=0)
 
 
 def factors_of(
