@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..components import key_of
 from ..engine.arrays import Floats
 from ..training import TargetRows
 from .targets import Target
@@ -108,7 +109,11 @@ class Comparison:
     def key(self) -> Hashable:
         """A key that is equal for comparisons that can be joined."""
         rows, monitor = self._members[0], self._monitor if self.gives_scores else None
-        return self._target.key_of_judging, monitor, rows.targets.n_rows, rows.weight is None
+        of_target = self._target.key_of_judging
+        if self._metric is None:
+            # Losses do not depend on the units of y, which differ from fold to fold.
+            of_target = type(self._target), key_of(self._target.loss)
+        return of_target, monitor, rows.targets.n_rows, rows.weight is None
 
     def joined(self, others: Sequence[Comparison]) -> Comparison:
         """Return one comparison of the networks of this one and of others with the same key."""

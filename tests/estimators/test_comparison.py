@@ -138,7 +138,27 @@ def test_networks_that_compute_otherwise_are_not_joined():
         for weighted in (False, True)
     }
     assert len(keys) == 16
-    # Targets with equal classes and losses share a key; numeric ones, which have units, do not.
-    for case, n_keys in (("classes", 1), ("numbers", 2)):
-        both = [comparisons_of(case, "score", False)[0][0] for _ in range(2)]
+    # Targets with equal classes and losses share a key; numeric ones, which have units, do so only
+    # if nothing but the loss is compared.
+    for case, monitor, n_keys in (
+        ("classes", "score", 1),
+        ("numbers", "score", 2),
+        ("numbers", "loss", 1),
+    ):
+        both = [comparisons_of(case, monitor, False)[0][0] for _ in range(2)]
         assert len({one.key for one in both}) == n_keys
+
+
+def test_losses_in_several_units_have_the_bits_of_each_alone():
+    alone = []
+    for y in (NUMBERS[0], 1e6 * NUMBERS[1]):
+        target = MLPRegressor(standardize_target=True)._choose_target(y, FIT)
+        target.encode(y, None, FIT, None)
+        alone.append(Comparison(target, "loss", [JudgedRows(target.encode_validation(y), y, None)]))
+    raw = RNG.normal(size=(2, N, 1))
+    losses, scores = alone[0].joined(alone[1:]).figures(raw.copy())
+    expected = np.concatenate(
+        [a.figures(r[np.newaxis])[0] for a, r in zip(alone, raw, strict=True)]
+    )
+    assert_array_equal(losses, expected)
+    assert_array_equal(scores, -expected)
