@@ -520,7 +520,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
 
 def _check_names(arms: Sequence[Arm], network: type[BaseMultilayerPerceptron]) -> None:
     """Raise ValueError if an arm has a key that is no parameter of the network."""
-    known = network._get_param_names()
+    known = list(network().get_params(deep=False))
     for i, arm in enumerate(arms):
         for name in arm:
             if name.partition("__")[0] not in known:
