@@ -25,6 +25,9 @@ from .arrays import Call, Floats, Integers
 #: SciPy's and of NumPy's BLAS would wait for each other.
 LARGEST_RANK_ONE_UPDATE = 8_192
 
+#: Multiply-adds up to which OpenBLAS has kernels of its own for small matrices.
+LARGEST_SMALL_PRODUCT = 1_000_000
+
 #: Elements of each part into which the sum of squares of a long row is split.
 SUMMED_AT_ONCE = 65_536
 
@@ -92,9 +95,40 @@ def product(a: Floats, b: Floats, out: Floats) -> Call:
     if not out.flags.c_contiguous:
         # Both routines want a C-contiguous result, such as the transpose of ``out`` here.
         a, b, out = b.swapaxes(1, 2), a.swapaxes(1, 2), out.swapaxes(1, 2)
-    if len(out) == 1:
-        return partial(np.dot, a[0], b[0], out[0])
-    return partial(np.matmul, a, b, out)
+    if len(out) > 1:
+        return matmul(a, b, out)
+    call = matmul(a[0], b[0], out[0])
+    return partial(np.dot, *call.args) if call.func is np.matmul else call
+
+
+def matmul(a: Floats, b: Floats, out: Floats) -> partial[Any]:
+    """Bind ``out = a @ b`` for matrices, and for stacks of them.
+
+    If the columns of both lie in one piece in memory, one of them is copied row by row first: on
+    processors with AVX-512, OpenBLAS 0.3.31 writes small float32 products of two such matrices to
+    wrong addresses if another thread computes one of another size at the same time. (Products of
+    float64 numbers were right in a million trials.)
+    """
+    n_operations = a.shape[-2] * a.shape[-1] * b.shape[-1]
+    may_fail = a.dtype == np.float32 and n_operations <= LARGEST_SMALL_PRODUCT
+    if not (may_fail and lies_by_columns(a) and lies_by_columns(b)):
+        return partial(np.matmul, a, b, out)
+    if a.size <= b.size:
+        room = np.empty(a.shape, a.dtype)
+        return partial(matmul_with_copy, a, room, room, b, out)
+    room = np.empty(b.shape, b.dtype)
+    return partial(matmul_with_copy, b, room, a, room, out)
+
+
+def matmul_with_copy(x: Floats, room: Floats, a: Floats, b: Floats, out: Floats) -> None:
+    """Compute ``out = a @ b``, where ``room`` is one of the factors and gets the numbers of x."""
+    np.copyto(room, x)
+    np.matmul(a, b, out)
+
+
+def lies_by_columns(x: Floats) -> bool:
+    """Tell whether the columns of matrices, not their rows, lie in one piece in memory."""
+    return min(x.shape[-2:]) > 1 and x.strides[-2] == x.itemsize
 
 
 def add_to_rows(row: Floats, out: Floats) -> Call:

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..arrays import Call, Floats, by_network
+from ..calls import matmul
 from ..lines import Line
 from ..operators import OperatorGraph, Value
 from .affine import Affine
@@ -83,7 +84,7 @@ class SeparateAffine(Affine):
         weight, bias = self._views(work.parameters_of(node))
         x = by_network(work.inputs_of(node)[0], self.n_networks, self.width)
         out = by_network(work.value_of(node), self.n_networks, self.units)
-        yield partial(np.matmul, x, weight, out)
+        yield matmul(x, weight, out)
         yield partial(np.add, out, bias, out)
 
     def backward(self, work: Bench, node: int) -> Iterator[Call]:
@@ -92,10 +93,10 @@ class SeparateAffine(Affine):
         to_weight, to_bias = self._views(work.gradients_of(node))
         x = by_network(work.inputs_of(node)[0], self.n_networks, self.width)
         delta = by_network(work.gradient_at(node), self.n_networks, self.units)
-        yield partial(np.matmul, x.swapaxes(2, 3), delta, to_weight)
+        yield matmul(x.swapaxes(2, 3), delta, to_weight)
         yield partial(np.add.reduce, delta, 2, None, to_bias, True)
         if work.wants_gradient(source):
             to_input, add_up = work.gradient_slot(source)
             of_networks = by_network(to_input, self.n_networks, self.width)
-            yield partial(np.matmul, delta, weight.swapaxes(2, 3), of_networks)
+            yield matmul(delta, weight.swapaxes(2, 3), of_networks)
             yield from add_up

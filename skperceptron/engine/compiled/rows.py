@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Call, Floats
-from ..calls import number, take_and_cast
+from ..calls import matmul_with_copy, number, take_and_cast
 from ..codes import look_up, sum_by_code
 from . import fused
 from .extension import steps as extension
@@ -352,6 +352,11 @@ def product(a: Any, b: Any, out: Any, n: int) -> Rows:
     ]
 
 
+def _product_with_copy(x: Any, room: Any, a: Any, b: Any, out: Any, n: int) -> Rows:
+    copy, rows = _copy(room, x, n), product(a, b, out, n)
+    return None if copy is None or rows is None else [*copy, *rows]
+
+
 # Reductions and copies of rows.
 
 
@@ -590,6 +595,7 @@ def _update(name: str, vectors: Sequence[Any], coefficients: Sequence[Any], n: i
 ENCODERS: dict[Any, Callable[..., Rows]] = {
     np.dot: product,
     np.matmul: product,
+    matmul_with_copy: _product_with_copy,
     np.copyto: _copy,
     np.clip: _clip,
     take_and_cast: _take_and_cast,
