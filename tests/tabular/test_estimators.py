@@ -192,7 +192,7 @@ def test_networks_stop_when_a_third_of_all_epochs_has_brought_nothing():
 
 
 def test_arms_follow_from_the_table():
-    default, accurate = base.PRESETS["default"], base.PRESETS["accurate"]
+    default, fast, accurate = (base.PRESETS[name] for name in ("default", "fast", "accurate"))
 
     def arms_of(preset, n_rows, n_inputs, is_dense=True, is_classifier=True):
         recipe = preset.recipe(is_classifier=is_classifier)
@@ -228,14 +228,14 @@ def test_arms_follow_from_the_table():
     narrow = arms_of(default, 600, 15, is_classifier=False)
     assert [arm["numeric_embedding"].n_bins for arm in narrow[::2]] == [24, 12]
     assert len(arms_of(accurate, 600, 15, is_classifier=False)) == 4
-    fast = base.PRESETS["fast"]
     few = arms_of(fast, 399, 3)
     assert not any("numeric_embedding" in arm for arm in few)
     weak, binned = arms_of(fast, 5_000, 3)
     assert weak == few[0]
     assert binned["numeric_embedding"].n_bins == 12
-    regressors = arms_of(fast, 5_000, 3, is_classifier=False)
-    assert not any("numeric_embedding" in arm for arm in regressors)
+    quick = {**narrow[0], "numeric_embedding": narrow[2]["numeric_embedding"]}
+    assert repr(arms_of(fast, 600, 15, is_classifier=False)) == repr((quick, narrow[1]))
+    assert arms_of(fast, 599, 15, is_classifier=False) == (plain[0], plain[2])
 
 
 @BOTH
