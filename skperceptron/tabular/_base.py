@@ -323,12 +323,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
                 raise ValueError("arms=[] holds no arm: at least one is needed.")
             # Parameters that an arm leaves out are those of the preset's first arm.
             return [self._for_numbers({**recipe.arms[0], **arm}) for arm in listed]
-        arms = preset.arms(
-            recipe,
-            *numbers.shape,
-            is_dense=not sparse.issparse(numbers),
-            has_codes=bool(self.preprocessor_.code_columns_),
-        )
+        arms = preset.arms(recipe, *numbers.shape, is_dense=not sparse.issparse(numbers))
         if given is not None and given > len(arms):
             raise ValueError(
                 f"arms={given}, but the preset {self.preset!r} has {len(arms)}. Pass a list of"

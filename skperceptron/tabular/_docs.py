@@ -14,12 +14,14 @@ preset : {"default", "fast", "accurate", "realmlp-td-s", "realmlp-td", "tabm"}, 
     arm embeds them periodically. For regression (600 rows, 60 columns), the first arm gets numbers
     in bins, the second one is like scikit-learn's networks, and the third one is the same with
     bins. "fast" takes about a quarter of the time: narrower layers, less than half of the steps,
-    fewer folds, and two arms (three for classification where the default has no bins). "accurate"
-    takes three to ten times as long: more draws and more arms, among them, on small dense tables
-    without embedded columns, networks that share weights. "realmlp-td-s", "realmlp-td" (Holzmüller
-    et al. 2024) and "tabm" (Gorishniy et al. 2025) are networks as published, which hold out one
-    fifth of the rows to find their best epoch and are not calibrated; "tabm", 32 networks of 3 x
-    512 units that share weights, takes minutes.
+    fewer folds, and two arms, one of them in bins where the default has bins (three arms for
+    classification elsewhere). "accurate" takes two to five times as long. For regression it trains
+    twice as many networks, or four times as many on tables of more than 600 rows. For
+    classification it always has eight folds, and on dense tables of at least 100 rows and at most
+    60 columns five arms, three of which embed numbers, two of them in bins. "realmlp-td-s",
+    "realmlp-td" (Holzmüller et al. 2024) and "tabm" (Gorishniy et al. 2025) are networks as
+    published, which hold out one fifth of the rows to find their best epoch and are not calibrated;
+    "tabm", 32 networks of 3 x 512 units that share weights, takes minutes.
     Except with "realmlp-td-s" and "tabm", columns of more than eight categories are embedded: each
     category of at least five rows ("realmlp-td": of any number) has a vector. Rarer and unknown
     categories and gaps share another one, which is zero if `fit` has seen none of them. If one of

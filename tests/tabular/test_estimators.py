@@ -4,6 +4,7 @@ import pickle
 import re
 import warnings
 from datetime import date, timedelta
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -210,13 +211,6 @@ def test_arms_follow_from_the_table():
     assert arms_of(default, 2_000, 31)[:2] == few[:2]
     assert arms_of(default, 400, 60)[2]["numeric_embedding"].n_bins == 6
     assert arms_of(default, 2_000, 61) == arms_of(default, 2_000, 30, is_dense=False) == few
-    assert [arm.get("ensemble_size") for arm in arms_of(accurate, 500, 2)].count(8) == 1
-    assert arms_of(accurate, 500, 2, is_dense=False)[-1]["dropout"] == 0.2
-    assert len(arms_of(accurate, 500, 2, is_dense=False)) == 4
-    assert len(arms_of(accurate, 1_001, 50)) == 4
-    assert [len(arms_of(accurate, n, 50)) for n in (400, 1_000, 1_001)] == [5, 5, 4]
-    assert arms_of(accurate, 1_001, 50)[2]["solver"].weight_decay == 0.3
-    assert arms_of(accurate, 1_001, 50)[-1]["numeric_embedding"].n_bins == 7
     plain, embedded = (arms_of(default, n, 60, is_classifier=False) for n in (599, 600))
     assert not any("numeric_embedding" in arm for arm in plain)
     for options in ({"n_inputs": 61}, {"n_inputs": 60, "is_dense": False}):
@@ -227,15 +221,35 @@ def test_arms_follow_from_the_table():
     assert embedded[2] == {**embedded[1], "numeric_embedding": bins[2]}
     narrow = arms_of(default, 600, 15, is_classifier=False)
     assert [arm["numeric_embedding"].n_bins for arm in narrow[::2]] == [24, 12]
-    assert len(arms_of(accurate, 600, 15, is_classifier=False)) == 4
     few = arms_of(fast, 399, 3)
     assert not any("numeric_embedding" in arm for arm in few)
     weak, binned = arms_of(fast, 5_000, 3)
     assert weak == few[0]
     assert binned["numeric_embedding"].n_bins == 12
+    assert repr(arms_of(accurate, 600, 15, is_classifier=False)) == repr(narrow)
     quick = {**narrow[0], "numeric_embedding": narrow[2]["numeric_embedding"]}
     assert repr(arms_of(fast, 600, 15, is_classifier=False)) == repr((quick, narrow[1]))
     assert arms_of(fast, 599, 15, is_classifier=False) == (plain[0], plain[2])
+
+
+def test_accurate_classifiers_embed_numbers_of_all_narrow_tables():
+    recipe = base.PRESETS["accurate"].classification
+    arms = partial(base.PRESETS["accurate"].arms, recipe)
+    narrow, wide = arms(100, 60, is_dense=True), arms(100, 61, is_dense=True)
+    assert wide == arms(99, 60, is_dense=True) == arms(100, 60, is_dense=False)
+    weak, rectified, deeper, strong = wide
+    found = [arm.get("numeric_embedding") for arm in narrow]
+    assert found[0].n_frequencies == 8
+    assert found[2].n_bins == found[3].n_bins == 6
+    assert narrow == (
+        {**weak, "numeric_embedding": found[0]},
+        rectified,
+        {**rectified, "numeric_embedding": found[2]},
+        {**deeper, "numeric_embedding": found[3]},
+        narrow[4],
+    )
+    decays = [arm["solver"].weight_decay for arm in (weak, narrow[4], strong)]
+    assert decays == [0.02, 0.3, 2.0]
 
 
 @BOTH
@@ -264,18 +278,16 @@ def test_widths_that_are_asked_for_are_those_of_all_arms(cls):
     assert shapes == {(5, 4)}
 
 
-@BOTH
-def test_accurate_preset_trains_arms_of_several_shapes(cls):
-    X, labels = frame(60)
-    model = cls("accurate", n_folds=2, max_epochs=2, random_state=0)
-    model.fit(X, target_of(cls, labels))
+def test_accurate_preset_trains_arms_of_several_shapes():
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(100, 2)), np.repeat(["no", "yes"], 50)
+    model = TabularMLPClassifier("accurate", n_folds=2, max_epochs=2, random_state=0).fit(X, y)
     networks = [members[0] for members in model.ensemble_.estimators_]
     plain = [network for network in networks if network.parametrization == "standard"]
-    size = (100, 100) if cls is TabularMLPClassifier else (100,)
-    assert plain[0].hidden_layer_sizes == size
-    assert {network.activation for network in plain} == {"relu"}
-    (shared,) = [network for network in networks if network.ensemble_size is not None]
-    assert (shared.ensemble_size, shared.initializer) == (8, "pytorch")
+    assert [network.hidden_layer_sizes for network in plain] == [(100, 100)]
+    assert [network.activation for network in networks] == ["selu", "relu", "relu", "relu", "selu"]
+    embedded = [hasattr(network, "numeric_embeddings_") for network in networks]
+    assert embedded == [True, False, True, True, False]
 
 
 @BOTH
@@ -441,7 +453,6 @@ def test_columns_of_many_levels_are_embedded_where_levels_have_rows(cls, preset)
     for network, _ in model.ensemble_.estimators_:
         # Gaps and rare towns share a vector.
         assert [table.shape for table in network.embeddings_] == [(11, 8)]
-    assert all("ensemble_size" not in arm for arm in model.arms_)
 
 
 @BOTH
@@ -878,12 +889,12 @@ def test_the_only_class_is_named_as_it_was_given():
 
 @BOTH
 def test_accurate_preset_takes_sparse_tables(cls):
-    """Networks that share weights do not accept sparse tables: their arm is left out."""
-    X = sparse.random(40, 12, 0.3, format="csr", random_state=0)
+    """Numbers of sparse tables are not embedded."""
+    X = sparse.random(120, 12, 0.3, format="csr", random_state=0)
     y = target_of(cls, np.where(X.toarray()[:, 0] > 0, "yes", "no"))
     model = cls("accurate", n_folds=2, max_epochs=2, random_state=0).fit(X, y)
-    assert all("ensemble_size" not in arm for arm in model.arms_)
-    assert len(model.predict(X)) == 40
+    assert all("numeric_embedding" not in arm for arm in model.arms_)
+    assert len(model.predict(X)) == 120
 
 
 def test_labels_of_several_types_are_refused():
