@@ -26,6 +26,11 @@ LARGE_PRODUCT = 10_000_000
 SMALL_PRODUCT = 2**18
 
 
+#: From this many multiply-adds in a product on, sharing the members of a stack may pay. (Counting
+#: the threads of BLAS for the first time takes 10 ms, a search of 180 fits to iris 350 ms.)
+SHARED_PRODUCT = 10_000
+
+
 class Limits:
     """Limits on the threads of BLAS that threads of this process ask for; the least one holds.
 
@@ -112,7 +117,8 @@ def suited_team(largest_product: int, n_members: int = 1) -> Team | None:
     n_members : int, default=1
     """
     is_large = largest_product >= LARGE_PRODUCT
-    if not (has_teams() if is_large else is_available() and n_members > 1):
+    may_share = n_members > 1 and largest_product >= SHARED_PRODUCT
+    if not (has_teams() if is_large else is_available() and may_share):
         return None
     n_threads = n_blas_threads() if is_large else min(n_blas_threads(), n_members)
     if n_threads == 1:

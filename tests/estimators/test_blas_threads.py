@@ -13,6 +13,7 @@ from skperceptron.estimators.blas_threads import (
     LARGE_PRODUCT,
     LIMITS,
     ONE_THREAD,
+    SHARED_PRODUCT,
     SMALL_PRODUCT,
     Limit,
     suited_team,
@@ -55,6 +56,7 @@ def test_large_products_make_a_team_of_the_threads_that_blas_may_use():
 @pytest.mark.skipif(not is_available(), reason="needs compiled steps")
 def test_small_products_make_a_team_that_shares_out_the_members():
     assert suited_team(LARGE_PRODUCT - 1, 1) is None
+    assert suited_team(SHARED_PRODUCT - 1, 5) is None
     found = suited_team(LARGE_PRODUCT - 1, 5)
     assert isinstance(found, MemberTeam) and found.n_threads == 2
     with ONE_THREAD:
