@@ -83,8 +83,10 @@ class Team(ABC):
                 for task in tasks:
                     begun.append(self._others.submit(task))
             yield len(begun) == len(tasks)
+            # They may still be at work.
             wait(begun)
         finally:
+            # Any that are at work here, after an error or Ctrl-C, stop before their next step.
             shared[STOPPED] = 1
             wait(begun)
 
