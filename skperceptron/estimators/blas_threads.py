@@ -25,7 +25,6 @@ LARGE_PRODUCT = 10_000_000
 #: Up to this many multiply-adds, OpenBLAS uses one thread by itself.
 SMALL_PRODUCT = 2**18
 
-
 #: From this many multiply-adds in a product on, sharing the members of a stack may pay. (Counting
 #: the threads of BLAS for the first time takes 10 ms, a search of 180 fits to iris 350 ms.)
 SHARED_PRODUCT = 10_000
@@ -116,15 +115,14 @@ def suited_team(largest_product: int, n_members: int = 1) -> Team | None:
         ``network.largest_product``.
     n_members : int, default=1
     """
-    is_large = largest_product >= LARGE_PRODUCT
-    may_share = n_members > 1 and largest_product >= SHARED_PRODUCT
-    if not (has_teams() if is_large else is_available() and may_share):
+    if largest_product >= LARGE_PRODUCT:
+        n_threads = n_blas_threads() if has_teams() else 1
+        return RowTeam(n_threads, ONE_THREAD) if n_threads > 1 else None
+    if n_members == 1 or largest_product < SHARED_PRODUCT or not is_available():
         return None
-    n_threads = n_blas_threads() if is_large else min(n_blas_threads(), n_members)
-    if n_threads == 1:
-        return None
-    # Small products have one thread in any case.
-    return RowTeam(n_threads, ONE_THREAD) if is_large else MemberTeam(n_threads, nullcontext())
+    n_threads = min(n_blas_threads(), n_members)
+    # BLAS uses one thread for small products in any case.
+    return MemberTeam(n_threads, nullcontext()) if n_threads > 1 else None
 
 
 @contextmanager

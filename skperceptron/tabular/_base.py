@@ -171,7 +171,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         splits = self._split(numbers, y, codes, groups, rng, sample_weight)
         batch, n_epochs = self._batch_and_epochs(preset, numbers.shape[0], splits)
         arms, seed = self._arms(preset, numbers), int(rng.randint(np.iinfo(np.int32).max))
-        _check_names(arms, type(self._network(preset, batch, n_epochs)))
+        _check_names(arms, self._network(preset, batch, n_epochs))
         grid = [{name: [value] for name, value in arm.items()} for arm in arms]
         options = {"calibrate": preset.calibrates} if self._is_classifier else {}
 
@@ -513,15 +513,15 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         return tags
 
 
-def _check_names(arms: Sequence[Arm], network: type[BaseMultilayerPerceptron]) -> None:
+def _check_names(arms: Sequence[Arm], network: BaseMultilayerPerceptron) -> None:
     """Raise ValueError if an arm has a key that is no parameter of the network."""
-    known = list(network().get_params(deep=False))
+    known = list(network.get_params(deep=False))
     for i, arm in enumerate(arms):
         for name in arm:
             if name.partition("__")[0] not in known:
                 raise ValueError(
-                    f"arms[{i}] sets {name!r}, which is no parameter of {network.__name__}: must be"
-                    f" one of {known}.{did_you_mean(name, known)}"
+                    f"arms[{i}] sets {name!r}, which is no parameter of {type(network).__name__}:"
+                    f" must be one of {known}.{did_you_mean(name, known)}"
                 )
 
 
