@@ -227,7 +227,7 @@ def root_mean_squares(rows: Any) -> Floats:
     """
     with np.errstate(over="ignore"):
         if not sparse.issparse(rows):
-            squares = np.square(rows, dtype=np.float64).mean(axis=0)
+            squares = np.einsum("ij,ij->j", rows, rows, dtype=np.float64) / len(rows)
         else:
             rows = rows.tocsc()
             stored = np.diff(rows.indptr)

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from ..engine.compiled import Program, Section, Team, Way, warns_as_usual, way
+from ..engine.compiled import Program, RowTeam, Section, Team, Way, warns_as_usual, way
 from .step import BoundStep, Step
 
 #: Steps after which tables pay: making them takes about as long as this many steps save.
@@ -177,7 +177,8 @@ def runner(windows: Sequence[Sequence[Step]], ahead: Ahead, team: Team | None) -
     if chosen is Way.NUMPY:
         return NumPySteps()
     kinds = Counter(step.bound for steps in windows for step in steps)
-    at_once = chosen is Way.COMPILED
+    # A step that threads share takes longer than making its tables.
+    at_once = chosen is Way.COMPILED or isinstance(team, RowTeam)
     delays = {bound: 0 if at_once else _delay(ahead, count) for bound, count in kinds.items()}
     return CompiledSteps(kinds.total(), delays, team)
 

@@ -386,20 +386,32 @@ def test_several_threads_train_the_networks_of_a_stack(
     assert_allclose(*found, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize(("patience", "waits"), [(30, False), (1, True)])
-def test_members_that_stay_have_new_tables_at_once_if_these_pay(patience, waits, monkeypatch):
-    by_call = []
+@pytest.fixture
+def by_call(monkeypatch):
+    """A list of the numbers of steps that are taken call by call; tables are made as usual."""
+    found, plain = [], NumPySteps.take
 
     def take(self, steps, i, gathers):
-        by_call.append(len(steps))
+        found.append(len(steps))
         plain(self, steps, i, gathers)
 
-    plain = NumPySteps.take
     monkeypatch.setattr(NumPySteps, "take", take)
     monkeypatch.delenv(VARIABLE, raising=False)
+    return found
+
+
+@pytest.mark.parametrize(("patience", "waits"), [(30, False), (1, True)])
+def test_members_that_stay_have_new_tables_at_once_if_these_pay(patience, waits, by_call):
     make = classifier(n_iter_no_change=patience, tol=0.0)
     StackedGridSearchCV(make(), {"max_iter": [20, 60]}, cv=2, refit=False).fit(X, CLASSES)
     assert bool(by_call) == waits
+
+
+@pytest.mark.parametrize("team", [None, RowTeam(2, ONE_THREAD)], ids=["alone", "team"])
+def test_threads_share_even_a_single_small_batch(team, set_team, by_call):
+    set_team(team)
+    classifier(batch_size=N // 2 + 1, max_iter=2)().fit(X, CLASSES)
+    assert bool(by_call) == (team is None)
 
 
 def test_blas_has_one_thread_during_the_epochs_of_a_team(set_team, monkeypatch):

@@ -330,8 +330,8 @@ def product(a: Any, b: Any, out: Any, n: int) -> Rows:
     loop = inner_loop(np.matmul, out.dtype)
     if loop is None:
         return None
-    # Threads divide the repetitions, or the longer side of the result.
-    axis = 0 if repetitions > 1 else 1 if m > p else 3
+    # Threads divide the repetitions, or the rows of the result unless it has many more columns.
+    axis = 0 if repetitions > 1 else 1 if 2 * m > p else 3
     by_part = {
         0: moves,
         1: (a.strides[-2], 0, out.strides[-2]),
