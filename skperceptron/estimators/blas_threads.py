@@ -15,7 +15,7 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-from ..engine.compiled import MemberTeam, RowTeam, Team, has_teams, is_available
+from ..engine.compiled import MemberTeam, RowTeam, Team, has_teams
 
 #: From this many multiply-adds in a product on, a second thread pays off. (Measured on two cores:
 #: 1,797 x 64 with 100 units in batches of 200, 1.3 million of them, takes twice as long with two
@@ -25,9 +25,9 @@ LARGE_PRODUCT = 10_000_000
 #: Up to this many multiply-adds, OpenBLAS uses one thread by itself.
 SMALL_PRODUCT = 2**18
 
-#: From this many multiply-adds in a product on, sharing the members of a stack may pay. (Counting
-#: the threads of BLAS for the first time takes 10 ms, a search of 180 fits to iris 350 ms.)
-SHARED_PRODUCT = 10_000
+#: From this many steps of all members of a stack together on, sharing them pays: they take over 10
+#: ms, and counting the threads of BLAS for the first time takes as long.
+SHARED_STEPS = 5_000
 
 
 class Limits:
@@ -101,7 +101,7 @@ if hasattr(os, "register_at_fork"):
 ONE_THREAD = Limit(1)
 
 
-def suited_team(largest_product: int, n_members: int = 1) -> Team | None:
+def suited_team(largest_product: int, n_members: int = 1, n_steps: int = 0) -> Team | None:
     """Return a team of as many threads as BLAS may use; None if one thread is better.
 
     Small products are computed by one thread, so that they have the same bits whatever else the
@@ -114,11 +114,15 @@ def suited_team(largest_product: int, n_members: int = 1) -> Team | None:
         Multiply-adds of the largest product of a step: rows of a batch times
         ``network.largest_product``.
     n_members : int, default=1
+    n_steps : int, default=0
+        How many steps several members take together, at most.
     """
+    if not has_teams():
+        return None
     if largest_product >= LARGE_PRODUCT:
-        n_threads = n_blas_threads() if has_teams() else 1
+        n_threads = n_blas_threads()
         return RowTeam(n_threads, ONE_THREAD) if n_threads > 1 else None
-    if n_members == 1 or largest_product < SHARED_PRODUCT or not is_available():
+    if n_members == 1 or n_steps < SHARED_STEPS:
         return None
     n_threads = min(n_blas_threads(), n_members)
     # BLAS uses one thread for small products in any case.

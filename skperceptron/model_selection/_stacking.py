@@ -437,13 +437,14 @@ def _run(ordered: list[_Prepared], common: Common, order: Order) -> None:
     network = Network.stacked([prepared.network for prepared in ordered], common.unify)
     batch_size = ordered[0].batch_rows() or len(members[0].rows)
     largest_product = batch_size * network.largest_product
+    n_steps = sum(m.recipe.max_iter * math.ceil(len(m.rows) / batch_size) for m in members)
     stack = Stack(
         network,
         members,
         [prepared.run.data for prepared in ordered],
         batch_size,
         ordered[0].run.model.dtype,
-        team=suited_team(largest_product, len(members)),
+        team=suited_team(largest_product, len(members), n_steps),
     )
     fits = [prepared.fit for prepared in ordered]
     is_told = order.verbose or any(fit.task is not None for fit in fits)

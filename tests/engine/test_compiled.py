@@ -724,13 +724,17 @@ def test_tables_and_members_of_another_size_are_refused():
     taken, table = np.zeros(2, np.intp), np.zeros((1, WIDTH), np.intp)
     assert extension.ROW_WORDS == WIDTH
     with pytest.raises(ValueError, match="another size"):
-        extension.run(table[:, :-1].copy(), taken, 0, 1, 0, 1)
-    for start, stop in ((0, 3), (-1, 1)):
-        with pytest.raises(ValueError, match="another size"):
-            extension.run(table, taken, 0, 1, start, stop)
+        extension.run(table[:, :-1].copy(), taken, 0, 1)
     for team in (np.zeros(TEAM_WORDS - 1, np.intp), bytes(8 * TEAM_WORDS)):
-        with pytest.raises(ValueError, match="another size"):
-            extension.run(table, taken, 0, 1, 0, 1, team, 0)
+        for run in (extension.run, extension.lead):
+            with pytest.raises(ValueError, match="another size"):
+                run(table, taken, 0, 1, team)
+    with pytest.raises(ValueError, match="another size"):
+        extension.follow(np.zeros(TEAM_WORDS - 1, np.intp), 0.5, 0.0)
+    with pytest.raises(ValueError, match="part"):
+        extension.follow(np.zeros(TEAM_WORDS, np.intp), 1.0, 0.0)
+    with pytest.raises(TypeError):
+        extension.lead(table, taken, 0, 1)
     with pytest.raises(TypeError):
         extension.inner_loop(np.exp.__call__, 0)
     with pytest.raises(IndexError):

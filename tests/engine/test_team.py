@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import partial
@@ -97,18 +98,20 @@ def test_all_stop_when_a_signal_stops_the_first(kind):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
-def test_forked_process_has_threads_of_its_own():
-    script = """
+@pytest.mark.parametrize("kind", ["RowTeam", "MemberTeam"])
+def test_forked_process_has_threads_of_its_own(kind):
+    script = f"""
         import os, numpy as np
         from contextlib import nullcontext
         from functools import partial
-        from skperceptron.engine.compiled import Program, Section, RowTeam
-        x = np.zeros(5_000)
-        team = RowTeam(2, nullcontext())
-        program = Program([Section(lambda t: [partial(np.add, x, 1, x)], 1)], 1, 1, team)
-        program.run(np.zeros(1, np.intp), 0, 5, 0)
+        from skperceptron.engine.compiled import Program, Section, {kind}
+        x = np.zeros((2, 5_000))
+        {kind}.least_work = 0
+        team = {kind}(2, nullcontext())
+        program = Program([Section(lambda t: [partial(np.add, x, 1, x)], 1)], 1, 2, team)
+        program.run(np.zeros(2, np.intp), 0, 5, 0)
         child = os.fork()
-        program.run(np.zeros(1, np.intp), 0, 5, 0)
+        program.run(np.zeros(2, np.intp), 0, 5, 0)
         assert (x == 10).all()
         if child:
             assert os.waitpid(child, 0)[1] == 0
@@ -167,6 +170,26 @@ def test_one_thread_runs_all_members_if_no_other_can_be_started(monkeypatch):
         stacked_program(x, team).run(taken, 0, N_STEPS, 0)
     assert_array_equal(taken, 2 * N_STEPS)
     assert_array_equal(*found)
+
+
+def test_other_threads_take_part_in_run_after_run():
+    """One that has nothing to do for a while goes to sleep, and is woken again."""
+    start = np.random.RandomState(0).uniform(size=(4, N))
+    found, taken, pauses = start.copy(), np.zeros(4, np.intp), (0, 0.02, 0, 0.02, 0.001)
+    alone, shared = (
+        stacked_program(start, None),
+        stacked_program(found, MemberTeam(2, nullcontext())),
+    )
+    for pause in pauses:
+        alone.run(taken, 0, N_STEPS, 0)
+        shared.run(taken, 0, N_STEPS, 0)
+        time.sleep(pause)
+    assert_array_equal(taken, 2 * len(pauses) * N_STEPS)
+    assert_array_equal(found, start)
+    deadline = time.monotonic() + 60
+    while not all(one.done() for one in shared.team._awake.values()):
+        assert time.monotonic() < deadline, "a thread without work does not go to sleep"
+        time.sleep(0.001)
 
 
 def test_other_threads_are_left_asleep_for_little_work(monkeypatch):

@@ -8,12 +8,12 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from skperceptron import MLPRegressor
 from skperceptron.callbacks import Callback
-from skperceptron.engine.compiled import MemberTeam, has_teams, is_available
+from skperceptron.engine.compiled import MemberTeam, has_teams
 from skperceptron.estimators.blas_threads import (
     LARGE_PRODUCT,
     LIMITS,
     ONE_THREAD,
-    SHARED_PRODUCT,
+    SHARED_STEPS,
     SMALL_PRODUCT,
     Limit,
     suited_team,
@@ -53,14 +53,14 @@ def test_large_products_make_a_team_of_the_threads_that_blas_may_use():
         assert suited_team(LARGE_PRODUCT) is None
 
 
-@pytest.mark.skipif(not is_available(), reason="needs compiled steps")
+@pytest.mark.skipif(not has_teams(), reason="there are no teams")
 def test_small_products_make_a_team_that_shares_out_the_members():
-    assert suited_team(LARGE_PRODUCT - 1, 1) is None
-    assert suited_team(SHARED_PRODUCT - 1, 5) is None
-    found = suited_team(LARGE_PRODUCT - 1, 5)
+    assert suited_team(LARGE_PRODUCT - 1, 1, SHARED_STEPS) is None
+    assert suited_team(LARGE_PRODUCT - 1, 5, SHARED_STEPS - 1) is None
+    found = suited_team(LARGE_PRODUCT - 1, 5, SHARED_STEPS)
     assert isinstance(found, MemberTeam) and found.n_threads == 2
     with ONE_THREAD:
-        assert suited_team(LARGE_PRODUCT - 1, 5) is None
+        assert suited_team(LARGE_PRODUCT - 1, 5, SHARED_STEPS) is None
 
 
 def test_last_user_restores_what_the_first_one_found():

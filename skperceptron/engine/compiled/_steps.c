@@ -11,6 +11,7 @@ whether a row changes the weights depends on the rows before it. */
 #include <Python.h>
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <numpy/arrayobject.h>
@@ -21,7 +22,7 @@ typedef npy_intp Size;
 typedef void (*Loop)(char **args, const Size *dims, const Size *steps, void *data);
 
 /* Version of rows and loops, as in layout.py: raise both when a meaning changes. */
-#define VERSION 6
+#define VERSION 7
 
 /* Largest numbers of operands of a row, and of sizes and strides that a loop reads. */
 enum { OPERANDS = 5, DIMS = 4, STEPS = 9 };
@@ -108,24 +109,29 @@ static void run_group(const Row *rows, Size t, Size k, Part part) {
 #define HAS_TEAMS 1
 #define READ(WORD) __atomic_load_n(WORD, __ATOMIC_ACQUIRE)
 #define WRITE(WORD, VALUE) __atomic_store_n(WORD, VALUE, __ATOMIC_RELEASE)
-#define ADD_ONE(WORD) __atomic_add_fetch(WORD, 1, __ATOMIC_ACQ_REL)
+#define ADD(WORD, VALUE) __atomic_add_fetch(WORD, VALUE, __ATOMIC_SEQ_CST)
+#define CLAIM(FLAG) (!READ(FLAG) && !__atomic_exchange_n(FLAG, 1, __ATOMIC_ACQ_REL))
 #define GIVE_WAY() sched_yield()
 #else
 #define HAS_TEAMS 0
 #define READ(WORD) (*(WORD))
 #define WRITE(WORD, VALUE) (*(WORD) = (VALUE))
-#define ADD_ONE(WORD) (++*(WORD))
+#define ADD(WORD, VALUE) (*(WORD) += (VALUE))
+#define CLAIM(FLAG) (!*(FLAG) && (*(FLAG) = 1))
 #define GIVE_WAY() ((void)0)
 #endif
-enum { N_THREADS = 0, ARRIVED = 16, ROUND = 32, STOPPED = 48, TEAM_WORDS = 64 };
+/* Words of threads that divide rows, of those that run different members, and of both. */
+enum { N_THREADS = 0, ARRIVED = 16, ROUND = 32 };
+enum { RUN = 0, LEFT = 16, INSIDE = 32 };
+enum { STOPPED = 48, TEAM_WORDS = 64 };
 
-/* How often a thread checks whether the others have arrived before it yields the processor. */
+/* How often a thread looks for what it waits for before it yields the processor. */
 enum { LOOKS = 2000 };
 
 /* Waits for the others; returns 0 if the team is stopped before all have arrived. */
 static int meet(Size *team) {
     const Size round = READ(team + ROUND);
-    if (ADD_ONE(team + ARRIVED) == team[N_THREADS]) {
+    if (ADD(team + ARRIVED, 1) == team[N_THREADS]) {
         WRITE(team + ARRIVED, 0);
         WRITE(team + ROUND, round + 1);
         return 1;
@@ -137,48 +143,116 @@ static int meet(Size *team) {
     return 1;
 }
 
-/* One thread's run: a table, the range of steps, the range of members, and the team. */
+/* What is to be run: a table, for a range of steps. `taken` counts the steps of each member;
+   `n_threads` share each row, and this thread is at `place` among them. `begun` marks the members
+   that a thread runs or has run, if threads run different ones. */
 typedef struct {
     const Row *rows;
-    Size n_rows, first, last, start, stop, *taken, *team, place;
+    Size n_rows, n_members, first, last, *taken, *team, n_threads, place;
+    char *begun;
 } Run;
 
-/* Takes all steps of a member, then those of the next, so that a network stays in the cache.
-   Only threads at place 0 count steps and check for signals; returns -1 if a handler has raised an
-   exception. */
-static int run_steps(const Run *run) {
+/* A thread without the interpreter's lock that looks for Ctrl-C from time to time. */
+typedef struct {
+    PyThreadState *released;
+    double looked;
+    Size work; /* since it last looked at the clock */
+} Watch;
+
+/* Tells whether a handler of signals has raised an exception. */
+static int is_interrupted(Watch *watch) {
+    const double now = seconds();
+    watch->work = 0;
+    if (now >= watch->looked && now - watch->looked <= PATIENCE) return 0;
+    watch->looked = now;
+    PyEval_RestoreThread(watch->released);
+    const int failed = PyErr_CheckSignals();
+    watch->released = PyEval_SaveThread();
+    return failed != 0;
+}
+
+/* How taking steps ends. */
+typedef enum { DONE, HALTED, INTERRUPTED } End;
+
+/* Takes all steps of a member. */
+static End take_steps(const Run *run, Size k, Watch *watch) {
     const Row *end = run->rows + run->n_rows;
-    const Size n_threads = run->team ? run->team[N_THREADS] : 1;
-    PyThreadState *released = PyEval_SaveThread();
-    double looked = seconds();
-    Size work = 0;
-    for (Size k = run->start; k < run->stop; k++)
-        for (Size t = run->first; t < run->last; t++) {
-            if (run->team && READ(run->team + STOPPED)) goto stopped;
-            for (const Row *r = run->rows; r < end; r += r->group ? r->group : 1) {
-                if (n_threads > 1 && r->waits && !meet(run->team)) goto stopped;
-                /* Between steps, unless a step is very long. */
-                if (!run->place && work >= (r == run->rows ? WORK : LONG_WORK)) {
-                    work = 0;
-                    const double now = seconds();
-                    if (now < looked || now - looked > PATIENCE) {
-                        looked = now;
-                        PyEval_RestoreThread(released);
-                        if (PyErr_CheckSignals()) return -1; /* team.py stops the others. */
-                        released = PyEval_SaveThread();
-                    }
-                }
-                if (k < r->first || k >= r->last) continue;
-                const Part part = part_of(r, run->place, n_threads);
-                if (part.length && r->group) run_group(r, t, k, part);
-                else if (part.length) run_row(r, t, k, part);
-                work += r->work;
-            }
-            if (!run->place) run->taken[k]++;
+    for (Size t = run->first; t < run->last; t++) {
+        if (run->team && READ(run->team + STOPPED)) return HALTED;
+        for (const Row *r = run->rows; r < end; r += r->group ? r->group : 1) {
+            if (run->n_threads > 1 && r->waits && !meet(run->team)) return HALTED;
+            /* Between steps, unless a step is very long. */
+            if (watch && watch->work >= (r == run->rows ? WORK : LONG_WORK) && is_interrupted(watch))
+                return INTERRUPTED;
+            if (k < r->first || k >= r->last) continue;
+            const Part part = part_of(r, run->place, run->n_threads);
+            if (part.length && r->group) run_group(r, t, k, part);
+            else if (part.length) run_row(r, t, k, part);
+            if (watch) watch->work += r->work;
         }
-stopped:
-    PyEval_RestoreThread(released);
-    return 0;
+        if (!run->place) run->taken[k]++;
+    }
+    return DONE;
+}
+
+/* Takes all steps of a member, then those of the next, so that a network stays in the cache. */
+static End run_all_members(const Run *run, Watch *watch) {
+    End end = DONE;
+    for (Size k = 0; k < run->n_members && end == DONE; k++)
+        end = take_steps(run, k, run->place ? NULL : watch);
+    return end;
+}
+
+/* Runs members as long as any are left that no other thread has begun. A thread looks for them in
+   its own part of the stack first: it has run these in the last epoch, so they are in its cache. */
+static End run_members_left(Size *team, double part, Watch *watch) {
+    End end = DONE;
+    for (Size k = -1; end == DONE && ADD(team + LEFT, -1) >= 0;) {
+        /* There is a member for each thread that comes here. */
+        const Run *run = (const Run *)READ(team + RUN);
+        if (k < 0) k = (Size)(part * (double)run->n_members);
+        while (!CLAIM(run->begun + k))
+            k = k + 1 < run->n_members ? k + 1 : 0;
+        end = take_steps(run, k, watch);
+    }
+    return end;
+}
+
+/* Runs all members together with the threads that follow. */
+static End lead_members(const Run *given, Watch *watch) {
+    Run run = *given;
+    Size *team = run.team;
+    run.begun = calloc((size_t)run.n_members, 1);
+    if (!run.begun) return run_all_members(given, watch);
+    WRITE(team + STOPPED, 0);
+    WRITE(team + RUN, (Size)&run);
+    WRITE(team + LEFT, run.n_members);
+    const End end = run_members_left(team, 0, watch);
+    WRITE(team + STOPPED, end != DONE);
+    WRITE(team + LEFT, 0);
+    /* Those inside still read the run. */
+    for (Size looks = 0; ADD(team + INSIDE, 0); looks++)
+        if (looks > LOOKS) GIVE_WAY();
+    free(run.begun);
+    return end;
+}
+
+/* Runs members of each run that another thread leads, until there has been none for so long. */
+static void follow_leader(Size *team, double part, double patience) {
+    double last = seconds();
+    for (Size looks = 1;; looks++) {
+        if (READ(team + LEFT) > 0) {
+            ADD(team + INSIDE, 1);
+            run_members_left(team, part, NULL);
+            ADD(team + INSIDE, -1);
+            last = seconds();
+            looks = 0;
+        } else if (looks > LOOKS || looks % 100 == 0) {
+            const double now = seconds();
+            if (now < last || now - last > patience) return;
+            if (looks > LOOKS) GIVE_WAY();
+        }
+    }
 }
 
 /* Our own loops. Casts, copies and comparisons take any strides; the others, adjacent elements. */
@@ -782,28 +856,55 @@ static PyObject *inner_loop(PyObject *module, PyObject *args) {
                          PyLong_FromVoidPtr(data));
 }
 
-static PyObject *run(PyObject *module, PyObject *args) {
+/* Runs a table in this thread's way. */
+static PyObject *run_table(PyObject *args, End (*members)(const Run *, Watch *)) {
     Py_buffer table, taken, team = {0};
     Run r = {0};
-    if (!PyArg_ParseTuple(args, "y*w*nnnn|z*n", &table, &taken, &r.first, &r.last, &r.start,
-                          &r.stop, &team, &r.place))
+    if (!PyArg_ParseTuple(args, "y*w*nn|z*n", &table, &taken, &r.first, &r.last, &team, &r.place))
         return NULL;
-    int failed = -1;
-    if (table.len % sizeof(Row) || taken.len % sizeof(Size) || r.start < 0
-        || r.stop > (Size)(taken.len / sizeof(Size))
+    End end = INTERRUPTED;
+    if (table.len % sizeof(Row) || taken.len % sizeof(Size)
         || (team.buf && (team.readonly || team.len != TEAM_WORDS * sizeof(Size))))
-        PyErr_SetString(PyExc_ValueError, "run() got a table, members or a team of another size.");
+        PyErr_SetString(PyExc_ValueError, "There is a table, a count or a team of another size.");
     else {
         r.rows = table.buf;
         r.n_rows = table.len / sizeof(Row);
         r.taken = taken.buf;
+        r.n_members = taken.len / sizeof(Size);
         r.team = team.buf;
-        failed = run_steps(&r);
+        r.n_threads = r.team && members == run_all_members ? r.team[N_THREADS] : 1;
+        Watch watch = {PyEval_SaveThread(), seconds(), 0};
+        end = members(&r, &watch);
+        PyEval_RestoreThread(watch.released);
     }
     PyBuffer_Release(&table);
     PyBuffer_Release(&taken);
     PyBuffer_Release(&team);
-    if (failed) return NULL;
+    if (end == INTERRUPTED) return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *run(PyObject *module, PyObject *args) { return run_table(args, run_all_members); }
+
+static PyObject *lead(PyObject *module, PyObject *args) {
+    if (PyTuple_Size(args) == 5) return run_table(args, lead_members);
+    PyErr_SetString(PyExc_TypeError, "lead() takes 5 arguments");
+    return NULL;
+}
+
+static PyObject *follow(PyObject *module, PyObject *args) {
+    Py_buffer team;
+    double part, patience;
+    if (!PyArg_ParseTuple(args, "w*dd", &team, &part, &patience)) return NULL;
+    const int fits = team.len == TEAM_WORDS * sizeof(Size) && part >= 0 && part < 1;
+    if (fits) {
+        Py_BEGIN_ALLOW_THREADS
+        follow_leader(team.buf, part, patience);
+        Py_END_ALLOW_THREADS
+    } else
+        PyErr_SetString(PyExc_ValueError, "follow() got a team of another size, or a part outside.");
+    PyBuffer_Release(&team);
+    if (!fits) return NULL;
     Py_RETURN_NONE;
 }
 
@@ -897,11 +998,19 @@ static PyMethodDef METHODS[] = {
      "owners of the memory, and whether an operand may meet what is written; None if there is no\n"
      "such loop."},
     {"run", run, METH_VARARGS,
-     "run(table, taken, first, last, start, stop, team=None, place=0, /)\n--\n\n"
-     "Run a table for the steps first to last - 1 of the members start to stop - 1.\n\n"
+     "run(table, taken, first, last, team=None, place=0, /)\n--\n\n"
+     "Run a table for the steps first to last - 1 of all members.\n\n"
      "Counts in ``taken`` how many steps each member has taken. ``team`` is what threads share\n"
-     "that work together (team.py): the number of those that run the same members, and whether to\n"
-     "stop. ``place`` is which of them this is."},
+     "that divide rows (team.py): how many they are, and whether to stop. ``place`` is which of\n"
+     "them this is."},
+    {"lead", lead, METH_VARARGS,
+     "lead(table, taken, first, last, team, /)\n--\n\n"
+     "Run a table for the steps first to last - 1 of all members, together with threads that\n"
+     "follow: each runs some of the members."},
+    {"follow", follow, METH_VARARGS,
+     "follow(team, part, patience, /)\n--\n\n"
+     "Run members for the thread that leads the team, until it has led none for so many seconds.\n\n"
+     "``part``, from 0 to 1, is where in the stack to look for members first."},
     {"visit", visit, METH_VARARGS,
      "visit(numbers, columns, starts, rows, amounts, weight, wrong, mistakes, constant, /)\n--\n\n"
      "Correct each unit's weights at each row that they answer wrongly, one after another; at all\n"

@@ -79,10 +79,11 @@ class Table:
         if start != self._start:
             self._words[:, ADDRESSES] += (start - self._start) * self._by_epoch
             self._start = start
-        if team is None or self._work * (last - first) < team.least_work:
-            extension.run(self._words, taken, first, last, 0, len(taken))
+        work = self._work * (last - first)
+        if team is None or work < team.least_work:
+            extension.run(self._words, taken, first, last)
         else:
-            team.run(self._words, taken, first, last)
+            team.run(self._words, taken, first, last, work)
 
 
 class PythonCall:

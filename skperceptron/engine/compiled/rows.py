@@ -286,7 +286,7 @@ def _draws_like_numpy(dtype: np.dtype) -> bool:
     except (AttributeError, ImportError):
         # A Python without ctypes.
         return False
-    extension.run(np.array([row.words()], np.intp), np.zeros(1, np.intp), 0, 1, 0, 1)
+    extension.run(np.array([row.words()], np.intp), np.zeros(1, np.intp), 0, 1)
     return bool((ours == theirs).all())
 
 

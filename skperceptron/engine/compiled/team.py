@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import Any, ClassVar
 
@@ -50,7 +48,7 @@ class Team(ABC):
         self._process = os.getpid()
         self._others = ThreadPoolExecutor(self.n_threads - 1, "skperceptron-steps")
 
-    def run(self, words: Integers, taken: Integers, first: int, last: int) -> None:
+    def run(self, words: Integers, taken: Integers, first: int, last: int, work: int) -> None:
         """Run a table for the steps ``first`` to ``last - 1``.
 
         Parameters
@@ -59,85 +57,79 @@ class Team(ABC):
         taken : ndarray of int, shape (K,)
             Counts the steps of each member.
         first, last : int
+        work : int
+            Approximate cost of all that, in elements.
         """
         if self._process != os.getpid():
             # A forked process has none of its parent's threads.
             self._hire()
         with self.one_thread:
-            self._run(words, taken, first, last)
+            self._run(words, taken, first, last, work)
 
     @abstractmethod
-    def _run(self, words: Integers, taken: Integers, first: int, last: int) -> None:
+    def _run(self, words: Integers, taken: Integers, first: int, last: int, work: int) -> None:
         """Share the work among the threads; return when it is done."""
-
-    @contextmanager
-    def _helping(self, tasks: Sequence[Callable[[], None]], shared: Integers) -> Iterator[bool]:
-        """Let each of the other threads do one of the tasks, and wait for their end.
-
-        Tells whether all have begun. After an error, ``shared`` tells those that have to stop.
-        """
-        begun: list[Future[None]] = []
-        try:
-            # The system may refuse to start another thread.
-            with suppress(RuntimeError):
-                for task in tasks:
-                    begun.append(self._others.submit(task))
-            yield len(begun) == len(tasks)
-            # They may still be at work.
-            wait(begun)
-        finally:
-            # Any that are at work here, after an error or Ctrl-C, stop before their next step.
-            shared[STOPPED] = 1
-            wait(begun)
 
 
 class RowTeam(Team):
     """Threads that each compute a part of every row, for networks with large products."""
 
-    def _run(self, words: Integers, taken: Integers, first: int, last: int) -> None:
-        task = words, taken, first, last, 0, len(taken)
-        shared = _shared(self.n_threads)
-        others = [partial(extension.run, *task, shared, n) for n in range(1, self.n_threads)]
-        with self._helping(others, shared) as are_all:
-            if are_all:
-                extension.run(*task, shared, 0)
-            else:
-                # Those that have begun would wait for the others.
-                shared[STOPPED] = 1
-        if not are_all:
-            extension.run(*task)
+    def _run(self, words: Integers, taken: Integers, first: int, last: int, work: int) -> None:
+        shared = np.zeros(TEAM_WORDS, np.intp)
+        shared[N_THREADS] = self.n_threads
+        others: list[Future[None]] = []
+        try:
+            # The system may refuse to start another thread.
+            with suppress(RuntimeError):
+                for place in range(1, self.n_threads):
+                    task = partial(extension.run, words, taken, first, last, shared, place)
+                    others.append(self._others.submit(task))
+            if len(others) == self.n_threads - 1:
+                extension.run(words, taken, first, last, shared, 0)
+                # They may still be at work.
+                wait(others)
+                return
+        finally:
+            # Any that are at work here, after an error or Ctrl-C or since some are missing, stop.
+            shared[STOPPED] = 1
+            wait(others)
+        extension.run(words, taken, first, last)
 
 
 class MemberTeam(Team):
-    """Threads that each run some members of a stack; one that is free takes the next member."""
+    """Threads that each run some members of a stack; one that is free takes the next member.
 
-    # (Measured on two cores: to wake a thread and to wait for it takes .1 ms, in which one thread
-    # does half of this.)
-    least_work = 2_000_000
+    Between two epochs of a small stack, the calling thread is busy for less time than it takes to
+    wake another one. So the others stay awake for a while: they look for work without the
+    interpreter's lock, and give way to other programs.
+    """
 
-    def _run(self, words: Integers, taken: Integers, first: int, last: int) -> None:
-        waiting = deque(range(len(taken)))
-        shared = _shared(1)
+    # (Measured on two cores: a thread does this in 50 us; to wake another one takes as long.)
+    least_work = 100_000
 
-        def run_members() -> None:
-            while not shared[STOPPED]:
-                try:
-                    k = waiting.popleft()
-                except IndexError:
-                    return
-                extension.run(words, taken, first, last, k, k + 1, shared)
+    #: Seconds after which a thread without work goes to sleep.
+    patience = 0.001
 
-        with self._helping([run_members] * (self.n_threads - 1), shared):
-            run_members()
+    def _hire(self) -> None:
+        super()._hire()
+        self._shared = np.zeros(TEAM_WORDS, np.intp)
+        self._awake: dict[int, Future[None]] = {}
 
+    def _run(self, words: Integers, taken: Integers, first: int, last: int, work: int) -> None:
+        self._wake(min(self.n_threads - 1, work // max(1, self.least_work)))
+        extension.lead(words, taken, first, last, self._shared)
 
-def _shared(n_threads: int) -> Integers:
-    """Return the words that threads share, so many of which run the same members."""
-    found = np.zeros(TEAM_WORDS, np.intp)
-    found[N_THREADS] = n_threads
-    return found
+    def _wake(self, n: int) -> None:
+        """Have at least so many other threads look for work, if the system allows it."""
+        self._awake = {place: one for place, one in self._awake.items() if not one.done()}
+        with suppress(RuntimeError):
+            for place in range(1, n + 1):
+                if place not in self._awake:
+                    part = place / self.n_threads
+                    task = partial(extension.follow, self._shared, part, self.patience)
+                    self._awake[place] = self._others.submit(task)
 
 
 def has_teams() -> bool:
-    """Tell whether threads can divide rows: not if the compiler lacks GCC's atomics."""
+    """Tell whether there can be teams: not if the compiler lacks GCC's atomics."""
     return extension is not None and bool(extension.HAS_TEAMS)
