@@ -25,8 +25,9 @@ from ._threads import blas_limited_to
 
 __all__ = ["Workers", "least_seconds", "n_hidden_units", "without_preparing"]
 
-#: Seconds that worker processes take to start, roughly.
-START = 2.0
+#: Seconds that worker processes have to save. They take about two to start, and threads may already
+#: share a part of the work in this process.
+START = 3.0
 
 #: Multiplications and additions per second of a fast core, roughly.
 PER_SECOND = 1e10

@@ -229,8 +229,8 @@ static End lead_members(const Run *given, Watch *watch) {
     WRITE(team + LEFT, run.n_members);
     const End end = run_members_left(team, 0, watch);
     WRITE(team + STOPPED, end != DONE);
-    WRITE(team + LEFT, 0);
-    /* Those inside still read the run. */
+    /* No thread begins another member; but those inside still read the run. */
+    ADD(team + LEFT, -run.n_members);
     for (Size looks = 0; ADD(team + INSIDE, 0); looks++)
         if (looks > LOOKS) GIVE_WAY();
     free(run.begun);
