@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +21,8 @@ from ..estimators import (
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.data import NO_EXTRAS
 from ..estimators.parameters import is_lbfgs
+from ._sending import Sender
+from ._spreading import Workers, numbered
 from ._stacking import Common, Fit, forget_training, token
 
 #: Classes that can be stacked. A subclass may have changed how it is fitted.
@@ -134,6 +136,39 @@ def transform(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Transfo
         found.error = error
     found.seconds = time.perf_counter() - start
     return found
+
+
+def transformed_once(
+    tasks: Mapping[Any, tuple[Any, ...]],
+    has_transformers: bool,
+    workers: Workers,
+    sending: Sender,
+) -> dict[Hashable, Any]:
+    """Run the tasks that fit transformers, each for all networks of one source.
+
+    Parameters
+    ----------
+    tasks : mapping of hashable to tuple
+        A function that returns a ``Transformed``, and its arguments, for each source.
+    has_transformers : bool
+        Otherwise tasks only select rows, which is too little work for a worker.
+    workers : Workers
+    sending : Sender
+
+    Returns
+    -------
+    dict
+        The result of each source. Results on a cluster stay there: futures are returned for them,
+        or nothing if there are no transformers, so that workers select the rows where they train.
+    """
+    if sending.keeps_results:
+        return {s: sending.start(*task) for s, task in tasks.items() if has_transformers}
+    if not has_transformers:
+        return {s: function(*arguments) for s, (function, *arguments) in tasks.items()}
+    # A source that comes back from a process may differ from itself, since NaN does.
+    by_number = [(numbered, n, *task) for n, task in enumerate(tasks.values())]
+    found = dict(workers.spread(by_number, len(tasks)))
+    return {s: found[n] for n, s in enumerate(tasks)}
 
 
 def through(steps: Sequence[Sequence[tuple[str, Any]]], X: Any) -> Any:

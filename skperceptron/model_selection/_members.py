@@ -27,6 +27,7 @@ from ._candidates import (
     put_together,
     through,
     transform,
+    transformed_once,
     transformers_token,
 )
 from ._held_out import Split
@@ -250,23 +251,13 @@ def _tell_of_interruptions(cut_short: Sequence[int], n_here: int, n_members: int
 def _transformed(
     jobs: Sequence[Job], parts: Sequence[Part], workers: Workers, sending: Sender
 ) -> dict[Hashable, Any]:
-    """Fit the transformers, once for each of their settings and each part.
-
-    Results on a cluster stay there: futures are returned for them, or nothing if there are no
-    transformers and workers only select the rows of a part.
-    """
+    """Fit the transformers, once for each of their settings and each part."""
     leaders = {job.source: job for job in reversed(jobs) if job.needs_transformed}
-    tasks = [(_prepared, job.estimator, parts[job.part]) for job in leaders.values()]
-    if all(last_step(estimator) is estimator for _, estimator, _ in tasks):
-        # There are no transformers: this is too little work for a worker.
-        if sending.keeps_results:
-            return {}
-        found = [_prepared(*task) for _, *task in tasks]
-    elif sending.keeps_results:
-        found = [sending.start(*task) for task in tasks]
-    else:
-        found = list(workers.spread(tasks, len(tasks)))
-    return dict(zip(leaders, found, strict=True))
+    tasks = {s: (_prepared, job.estimator, parts[job.part]) for s, job in leaders.items()}
+    has_transformers = any(
+        last_step(job.estimator) is not job.estimator for job in leaders.values()
+    )
+    return transformed_once(tasks, has_transformers, workers, sending)
 
 
 def _prepared(estimator: Any, part: Part) -> Transformed:

@@ -31,10 +31,11 @@ from ._candidates import (
     network_of,
     put_together,
     transform,
+    transformed_once,
     transformers_token,
 )
 from ._sending import Sender, sender
-from ._spreading import Workers, least_seconds, n_hidden_units
+from ._spreading import Workers, least_seconds, n_hidden_units, numbered
 from ._stacking import ENDED, Common, Fit, InterruptedFit, Order, token, train
 
 #: Bounds of the number of members that a worker gets at a time. Smaller stacks are slower per
@@ -210,7 +211,7 @@ class StackedParallel:
             used = {call.source for call in mine if call.network}
             of_mine = {source: sources[source] for source in used & sources.keys()}
             conditions = _Conditions(method, label, self._keeps_finished, shared)
-            return _numbered, n, *packed(_fit_and_score, mine, of_mine, conditions)
+            return numbered, n, *packed(_fit_and_score, mine, of_mine, conditions)
 
         return map(task, range(len(pieces)), labels_of(pieces), self._shared(len(pieces)))
 
@@ -241,47 +242,22 @@ class StackedParallel:
         return [_Shared() for _ in range(n_pieces)]
 
     def _transform(self, calls: Sequence[Call], sender: Sender) -> dict[Hashable, Any]:
-        """Fit the transformers, once for each of their settings and each split.
-
-        Results on a cluster stay there: futures are returned for them, or nothing if there are no
-        transformers and workers only select the rows of a split.
-        """
+        """Fit the transformers, once for each of their settings and each split."""
         leaders: dict[Hashable, Call] = {}
         for call in calls:
             if call.network is not None:
                 leaders.setdefault(call.source, call)
         users = Counter(call.source for call in calls if call.network is not None)
+        tasks = {s: (_of_split, call, users[s]) for s, call in leaders.items()}
         has_transformers = any(call.network is not call.estimator for call in leaders.values())
-        if sender.keeps_results:
-            started = leaders.items() if has_transformers else ()
-            return {s: sender.start(_of_split, call, users[s]) for s, call in started}
-        tasks = [
-            (_numbered, n, _transformed, users[source], call.estimator, *call.training_data())
-            for n, (source, call) in enumerate(leaders.items())
-        ]
-        if has_transformers:
-            found = dict(self._workers.spread(tasks, len(tasks)))
-        else:
-            # Selecting rows is too little work for a worker.
-            found = dict(_numbered(*task) for _, *task in tasks)
-        return {source: found[n] for n, source in enumerate(leaders)}
-
-
-def _transformed(n_users: int, *arguments: Any) -> Transformed:
-    """Fit the transformers of a pipeline; ``n_users`` calls share the time."""
-    found = transform(*arguments)
-    found.seconds /= n_users
-    return found
+        return transformed_once(tasks, has_transformers, self._workers, sender)
 
 
 def _of_split(call: Call, n_users: int) -> Transformed:
-    """Fit the transformers of a call to the training rows of its split."""
-    return _transformed(n_users, call.estimator, *call.training_data())
-
-
-def _numbered(number: int, function: Callable[..., Any], *arguments: Any) -> tuple[int, Any]:
-    """Return a number and the result of a function, since results come in any order."""
-    return number, function(*arguments)
+    """Fit the transformers of a call to its split; ``n_users`` calls share the time."""
+    found = transform(call.estimator, *call.training_data())
+    found.seconds /= n_users
+    return found
 
 
 def _completed(found: dict[int, dict[str, Any]], n_calls: int) -> list[dict[str, Any]]:

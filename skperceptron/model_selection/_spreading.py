@@ -23,7 +23,7 @@ from ..estimators.choices import hidden_sizes
 from ..usercall import at_line, users_line
 from ._threads import blas_limited_to
 
-__all__ = ["Workers", "least_seconds", "n_hidden_units", "without_preparing"]
+__all__ = ["Workers", "least_seconds", "n_hidden_units", "numbered", "without_preparing"]
 
 #: Seconds that worker processes have to save. They take about two to start, and threads may already
 #: share a part of the work in this process.
@@ -159,6 +159,11 @@ class Workers:
         if self.count == 1 or not getattr(backend, "uses_threads", False):
             return nullcontext()
         return blas_limited_to(max(1, cpu_count() // self.count))
+
+
+def numbered(number: int, function: Callable[..., Any], *arguments: Any) -> tuple[int, Any]:
+    """Return a number and the result of a function, since results come in any order."""
+    return number, function(*arguments)
 
 
 def without_preparing(n_jobs: int | None) -> AbstractContextManager[Any]:
