@@ -15,7 +15,7 @@ from math import isnan, nan
 from typing import Any
 
 from .callbacks import Callback
-from .callbacks.base import figures_of
+from .callbacks.base import check_monitor, figures_of
 from .options import HasMethods, Instance
 
 __all__ = ["MLflowLogger", "OptunaPruning", "TensorBoardLogger", "WandbLogger"]
@@ -197,11 +197,7 @@ class OptunaPruning(Callback):
         report = getattr(context, "report", None)
         if report is None:
             return False
-        if self.monitor not in report["history"]:
-            raise ValueError(
-                f"monitor={self.monitor!r} of OptunaPruning is not reported: must be one of"
-                f" {sorted(report['history'])}."
-            )
+        check_monitor(self, report)
         figure = float(report.get(self.monitor, nan))
         if isnan(figure):
             # The epoch is not validated, or training has diverged, which the fit itself tells.

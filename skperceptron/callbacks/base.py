@@ -45,6 +45,15 @@ class Callback(Checked):
         return False
 
 
+def check_monitor(callback: Any, report: dict[str, Any]) -> None:
+    """Raise ValueError if the figure that a callback watches is not reported."""
+    if callback.monitor not in report["history"]:
+        raise ValueError(
+            f"monitor={callback.monitor!r} of {type(callback).__name__} is not reported: must be"
+            f" one of {sorted(report['history'])}."
+        )
+
+
 def figures_of(report: dict[str, Any]) -> dict[str, Any]:
     """Return the numbers that an epoch reports, the epoch first."""
     named = {n: value for n, value in report.items() if n not in ("history", "is_last")}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..options import COUNT, Infinity, Instance, Interval, plain
-from .base import Callback
+from .base import Callback, check_monitor
 
 #: Figures of an epoch that are better when they are larger.
 _SCORES = ("validation_score",)
@@ -91,11 +91,7 @@ class StopOnPlateau(Callback):
         report = getattr(context, "report", None)
         if report is None:
             return False
-        if self.monitor not in report["history"]:
-            raise ValueError(
-                f"monitor={self.monitor!r} of StopOnPlateau is not reported: must be one of"
-                f" {sorted(report['history'])}."
-            )
+        check_monitor(self, report)
         history = report["history"][self.monitor]
         # Another thread, whose fit shares this callback, may replace what has been read.
         read = self._read
