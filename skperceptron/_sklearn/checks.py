@@ -426,7 +426,7 @@ def take_over_features(estimator: Any, source: Any) -> None:
         estimator.feature_names_in_ = source.feature_names_in_
 
 
-def accuracy(y: Any, labels: Any, sample_weight: Floats | None = None) -> float:
+def accuracy(y: Any, labels: Any) -> float:
     """Return the accuracy of predicted labels, as ``accuracy_score`` does.
 
     The checks of that function take half a millisecond: longer than an epoch of a small network,
@@ -438,13 +438,11 @@ def accuracy(y: Any, labels: Any, sample_weight: Floats | None = None) -> float:
         The true labels.
     labels : ndarray
         The predicted ones.
-    sample_weight : ndarray of shape (n_samples,), default=None
-        Has been checked.
     """
     plain = isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biuUS"
     if plain and y.dtype == labels.dtype and y.shape == labels.shape:
-        return float(np.average(y == labels, weights=sample_weight))
-    return float(accuracy_score(y, labels, sample_weight=sample_weight))
+        return float(np.mean(y == labels))
+    return float(accuracy_score(y, labels))
 
 
 def refuse_too_few_classes(classes: Any, estimator_name: str) -> None:

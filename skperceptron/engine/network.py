@@ -180,9 +180,9 @@ class Network:
             for places in self._places
         ]
 
-    def trained_places(self, attribute: str, member: int = 0) -> list[slice]:
-        """Return where an attribute's trained parameters lie in a member's vector."""
-        reached = self.reached_nodes(member)
+    def trained_places(self, attribute: str) -> list[slice]:
+        """Return where an attribute's trained parameters lie in the first member's vector."""
+        reached = self.reached_nodes(0)
         return [
             slice(place.start, place.stop - declared.n_statistics)
             for position, (node, places) in enumerate(zip(self.nodes, self._places, strict=True))
@@ -190,12 +190,12 @@ class Network:
             if declared.attribute == attribute and position in reached
         ]
 
-    def rows_of_inputs(self, member: int = 0) -> list[tuple[slice, int]]:
+    def rows_of_inputs(self) -> list[tuple[slice, int]]:
         """Return where each input's rows of each weight matrix lie, and how many rows these are.
 
-        Matrices that no gradient of the member reaches are left out.
+        Matrices that no gradient of the first member reaches are left out.
         """
-        reached, found = self.reached_nodes(member), []
+        reached, found = self.reached_nodes(0), []
         for position, node in enumerate(self.nodes):
             if position not in reached or not node.block.rows_of_inputs:
                 continue

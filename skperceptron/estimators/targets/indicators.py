@@ -42,7 +42,10 @@ class Indicators(LabelTarget):
     ----------
     loss : str or Loss
     classes : ndarray of shape (n_labels,) or None
-    is_sparse : bool, default=False
+
+    Attributes
+    ----------
+    is_sparse : bool
         Whether predictions are sparse, as y was in the first call.
     """
 
@@ -52,9 +55,9 @@ class Indicators(LabelTarget):
         " loss=BinaryFocalLoss(alpha=...) to weigh labels that are present."
     )
 
-    def __init__(self, loss: Any, classes: Any, is_sparse: bool = False) -> None:
+    def __init__(self, loss: Any, classes: Any) -> None:
         super().__init__(loss, classes)
-        self.is_sparse = is_sparse
+        self.is_sparse = False
 
     def encode(
         self, y: Any, sample_weight: Floats | None, mode: FitMode, earlier: Any
