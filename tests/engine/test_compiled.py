@@ -295,6 +295,9 @@ REFUSED = {
     ),
     "a sum over all": partial(np.add.reduce, A, None, None, OUT, True),
     "a sum without its axis": partial(np.add.reduce, A, 1, None, OUT[:, 0], False),
+    "a sum of members side by side": partial(
+        np.add.reduce, np.zeros((4, 2)).T, 1, None, np.zeros((2, 1)), True
+    ),
     "SciPy and a plain number": partial(xlogy, A, 0.5, OUT),
     "a number beyond float32": partial(np.minimum, A.astype("f"), 1e300, out=A.astype("f")),
     "codes of another kind": partial(look_up, A, CODES.astype(np.intp), OUT),

@@ -303,6 +303,16 @@ def _is_blasable(x: Array) -> bool:
     return by_rows or by_columns or is_vector
 
 
+def _is_product_for_blas(a: Array, b: Array, out: Array) -> bool:
+    """Tell whether BLAS can multiply matrices, (..., m, k) and (..., k, p), without a copy."""
+    if not a.ndim == b.ndim == out.ndim or not 2 <= out.ndim <= 4:
+        return False
+    (m, k), p = a.shape[-2:], b.shape[-1]
+    if b.shape[-2] != k or out.shape[-2:] != (m, p) or max(*a.shape, *out.shape) >= 2**31:
+        return False
+    return all(map(_is_blasable, (a, b, out))) and not (interfere(a, out) or interfere(b, out))
+
+
 def product(a: Any, b: Any, out: Any, n: int) -> Rows:
     """Encode ``out = a @ b`` for (..., m, k) and (..., k, p), with at most two axes before."""
     if type(out) is not np.ndarray or out.dtype.char not in "df":
@@ -313,14 +323,10 @@ def product(a: Any, b: Any, out: Any, n: int) -> Rows:
         b = b.reshape((1,) * (a.ndim - 2) + b.shape)
     if a.ndim == 1 and b.ndim == 2 and out.ndim == 1 and n == 1:
         a, out = a[np.newaxis], out[np.newaxis]
-    if not a.ndim == b.ndim == out.ndim or not 2 <= out.ndim <= 4:
+    if not _is_product_for_blas(a, b, out):
         return None
     arrays = (a, b, out)
     (m, k), p = a.shape[-2:], b.shape[-1]
-    if b.shape[-2] != k or out.shape[-2:] != (m, p) or max(*a.shape, *out.shape) >= 2**31:
-        return None
-    if not all(_is_blasable(x) for x in arrays) or any(interfere(x, out) for x in arrays[:2]):
-        return None
     repeated = extension.spread([x[..., 0, 0] for x in arrays], n)
     if repeated is None:
         return None
@@ -377,43 +383,50 @@ def _reduce(
     loop = inner_loop(ufunc, x.dtype)
     if loop is None or x.shape[axis] < 2 or (n > 1 and len(x) != n):
         return None
-    # Along the axis with the smallest stride, NumPy sums pairwise; along others, one by one.
-    lengths = zip(x.shape, x.strides, strict=True)
-    others = [s for a, (m, s) in enumerate(lengths) if m > 1 and a != axis]
-    closest = not others or x.strides[axis] < min(others)
     start = number(0, x.dtype) if ufunc is np.add else _part(x, axis, 0, 1)
     first = _copy(out, start, n)
     rest = x if ufunc is np.add else _part(x, axis, 1, x.shape[axis])
-    if first is None:
+    order = _loops_of_reduction(rest, out, axis, n)
+    if first is None or order is None or len(order) > 3:
         return None
-    strides, of_out = list(rest.strides), list(out.strides)
-    of_out[axis] = 0
-    axes = [
-        (m, o, s, o)
-        for a, (m, s, o) in enumerate(zip(rest.shape, strides, of_out, strict=True))
-        if m > 1 and not (n > 1 and a == 0) and a != axis
-    ]
-    axes.sort(key=lambda one: -one[2])
-    lies_between = not closest and any(one[2] > strides[axis] for one in axes)
-    if lies_between and any(a[1] < b[1] for a, b in pairwise(axes)):
-        # The axes of the result lie in another order: NumPy might sum along the axis first.
-        return None
-    along = (rest.shape[axis], 0, strides[axis], 0)
-    order = [*axes, along] if closest else [*axes[:-1], along, axes[-1]]
     length, *steps = order.pop()
-    if len(order) > 2:
-        return None
     row = Row(
         loop,
         [extension.address(out), extension.address(rest), extension.address(out)],
         [length],
         steps,
         rest.size // n,
-        (of_out[0], strides[0], of_out[0]) if n > 1 else (),
+        (out.strides[0], rest.strides[0], out.strides[0]) if n > 1 else (),
         [(m, moves) for m, *moves in order],
         owners=(extension.owner_of(out), extension.owner_of(x), extension.owner_of(out)),
     )
     return [*first, row]
+
+
+def _loops_of_reduction(x: Array, out: Array, axis: int, n: int) -> list[tuple[int, ...]] | None:
+    """Return the nested loops of a reduction, the innermost last; None if NumPy's may be others.
+
+    Each is its length, and the steps of the result, the operand and the result.
+    """
+    strides, of_out = x.strides, out.strides
+    others = [a for a, m in enumerate(x.shape) if m > 1 and a != axis]
+    # Along the axis with the smallest stride, NumPy sums pairwise; along others, one by one.
+    closest = all(strides[axis] < strides[a] for a in others)
+    axes = [
+        (x.shape[a], of_out[a], strides[a], of_out[a]) for a in others if not (n > 1 and a == 0)
+    ]
+    axes.sort(key=lambda one: -one[2])
+    along = (x.shape[axis], 0, strides[axis], 0)
+    if closest:
+        return [*axes, along]
+    if not axes:
+        # NumPy adds one number of each member after another, in a loop over the members.
+        return None
+    lies_between = any(one[2] > strides[axis] for one in axes)
+    if lies_between and any(a[1] < b[1] for a, b in pairwise(axes)):
+        # The axes of the result lie in another order: NumPy might sum along the axis first.
+        return None
+    return [*axes[:-1], along, axes[-1]]
 
 
 def _part(x: Array, axis: int, start: int, stop: int) -> Array:
@@ -544,38 +557,13 @@ def _separate_owners(*arrays: Any) -> tuple[Any, ...] | None:
 
 def _update(name: str, vectors: Sequence[Any], coefficients: Sequence[Any], n: int) -> Rows:
     """Encode one of the fused updates of a chunk, (K, n) or (n,)."""
-    first = vectors[0]
-    if type(first) is not np.ndarray or first.dtype.char not in "df":
+    if not _are_of_one_update(vectors, coefficients, n):
         return None
-    dtype = first.dtype
-    if not all(
-        extension.is_plain(x, dtype) and x.flags.writeable for x in (*vectors, *coefficients)
-    ):
-        return None
-    if any(x.shape != first.shape or x.strides[-1:] != (dtype.itemsize,) for x in vectors):
-        return None
-    if first.ndim != (2 if n > 1 else 1) or (n > 1 and len(first) != n):
-        return None
-    pairs = [(x, y) for i, x in enumerate(vectors) for y in vectors[:i]]
-    if any(np.may_share_memory(x[:1] if n > 1 else x, y[:1] if n > 1 else y) for x, y in pairs):
-        return None
-    # The coefficients must lie side by side: the loop reads them as one operand.
-    start, column = extension.address(coefficients[0]), coefficients[0]
-    shapes = {x.shape for x in coefficients}
-    beside = [
-        extension.address(x) == start + i * dtype.itemsize for i, x in enumerate(coefficients)
-    ]
-    if not all(beside) or shapes != {(n, 1) if n > 1 else ()}:
-        return None
-    if any(extension.owner_of(x) is not extension.owner_of(column) for x in coefficients):
-        return None
-    if any(extension.owner_of(x) is extension.owner_of(column) for x in vectors):
-        return None
-    operands = (*vectors, column)
-    steps = [dtype.itemsize] * len(vectors) + [0]
+    first, operands = vectors[0], (*vectors, coefficients[0])
+    steps = [first.itemsize] * len(vectors) + [0]
     return [
         Row(
-            own_loop(f"{name}_{dtype.char}"),
+            own_loop(f"{name}_{first.dtype.char}"),
             [extension.address(x) for x in operands],
             [first.shape[-1]],
             steps,
@@ -589,6 +577,36 @@ def _update(name: str, vectors: Sequence[Any], coefficients: Sequence[Any], n: i
             owners=tuple(extension.owner_of(x) for x in operands),
         )
     ]
+
+
+def _are_of_one_update(vectors: Sequence[Any], coefficients: Sequence[Any], n: int) -> bool:
+    """Tell whether the loop of an update can read and write these arrays."""
+    first = vectors[0]
+    if type(first) is not np.ndarray or first.dtype.char not in "df":
+        return False
+    dtype = first.dtype
+    if not all(
+        extension.is_plain(x, dtype) and x.flags.writeable for x in (*vectors, *coefficients)
+    ):
+        return False
+    if any(x.shape != first.shape or x.strides[-1:] != (dtype.itemsize,) for x in vectors):
+        return False
+    if first.ndim != (2 if n > 1 else 1) or (n > 1 and len(first) != n):
+        return False
+    pairs = [(x, y) for i, x in enumerate(vectors) for y in vectors[:i]]
+    if any(np.may_share_memory(x[:1] if n > 1 else x, y[:1] if n > 1 else y) for x, y in pairs):
+        return False
+    # The coefficients must lie side by side: the loop reads them as one operand.
+    start, column = extension.address(coefficients[0]), coefficients[0]
+    shapes = {x.shape for x in coefficients}
+    beside = [
+        extension.address(x) == start + i * dtype.itemsize for i, x in enumerate(coefficients)
+    ]
+    if not all(beside) or shapes != {(n, 1) if n > 1 else ()}:
+        return False
+    if any(extension.owner_of(x) is not extension.owner_of(column) for x in coefficients):
+        return False
+    return not any(extension.owner_of(x) is extension.owner_of(column) for x in vectors)
 
 
 #: Functions that are not ufuncs, or that ``_ufunc`` does not encode.
