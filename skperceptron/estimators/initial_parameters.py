@@ -96,38 +96,33 @@ def drawn_vector(
     vector = np.empty((1, network.n_parameters))
     learned = network.views(vector)
     rows = _some_rows(data, initializer.n_rows, rng, seen)
+    # As in scikit-learn, the output layer follows the rule of the last hidden layer.
     n_hidden = sum(node.block.opens_layer for node in network.nodes) - 1
-    layer = 0
+    factors = [activations[min(k, len(activations) - 1)].init_factor for k in range(n_hidden + 1)]
+    layers = iter(zip([*activations[:n_hidden], None], factors, strict=True))
     for position, (node, views) in enumerate(zip(network.nodes, learned, strict=True)):
-        if node.block.holds_tables:
-            for view in views:
-                view[0] = initializer.draw_table(view.shape[1:], rng)
-            continue
-        if not node.block.opens_layer:
-            shown = _some_rows(data, node.block.n_start_rows, rng, seen)
+        block = node.block
+        if block.holds_tables:
+            starts = [initializer.draw_table(view.shape[1:], rng) for view in views]
+        elif block.opens_layer:
+            follows, factor = next(layers)
+            inputs = None
+            if rows is not None and initializer.looks_at_inputs(follows):
+                inputs = _inputs_of(network, position, learned, rows)
+            fan_in, units = views[0].shape[1] // block.n_layers, views[0].shape[2]
+            layer = Layer(fan_in, units, follows, factor, inputs)
+            drawn = [initializer.draw(layer, rng) for _ in range(block.n_layers)]
+            starts = [np.concatenate(arrays) for arrays in zip(*drawn, strict=True)]
+        else:
+            shown = _some_rows(data, block.n_start_rows, rng, seen)
             if shown is None:
-                starts = node.block.initial_arrays(rng)
+                declared = block.initial_arrays(rng)
             else:
-                starts = node.block.arrays_for(_inputs_of(network, position, learned, shown))
-            for view, start in zip(views, starts, strict=True):
-                view[0] = start.reshape(view.shape[1:])
-            continue
-        weight, bias = views
-        n_layers = node.block.n_layers
-        fan_in, units = weight.shape[1] // n_layers, weight.shape[2]
-        # As in scikit-learn, the output layer follows the rule of the last hidden layer.
-        factor = activations[min(layer, len(activations) - 1)].init_factor
-        follows = activations[layer] if layer < n_hidden else None
-        inputs = None
-        if rows is not None and initializer.looks_at_inputs(follows):
-            inputs = _inputs_of(network, position, learned, rows)
-        drawn = [
-            initializer.draw(Layer(fan_in, units, follows, factor, inputs), rng)
-            for _ in range(n_layers)
-        ]
-        weight[0] = np.concatenate([weights for weights, _ in drawn])
-        bias[0, 0] = np.concatenate([biases for _, biases in drawn])
-        layer += 1
+                declared = block.arrays_for(_inputs_of(network, position, learned, shown))
+            pairs = zip(declared, views, strict=True)
+            starts = [start.reshape(view.shape[1:]) for start, view in pairs]
+        for view, start in zip(views, starts, strict=True):
+            view[0] = start
     return vector
 
 
