@@ -49,20 +49,27 @@ def unwrapped_with_rows(estimator: Any, X: Any) -> tuple[Any, Any]:
 def feature_names_of(estimator: Any) -> list[str] | None:
     """Return the names of the network's features, if all steps before it provide names."""
     path = _path(estimator)
+    if getattr(path[0], "feature_names_in_", None) is None:
+        # Generated names such as "x0" are not helpful.
+        return None
     names = getattr(path[-1], "feature_names_in_", None)
     if names is None:
-        for level in path:
-            if isinstance(level, Pipeline) and len(level.steps) > 1:
-                try:
-                    names = level[:-1].get_feature_names_out(names)
-                except (AttributeError, ValueError):
-                    return None
-            elif names is None and not isinstance(level, Estimator):
-                names = getattr(level, "feature_names_in_", None)
-    # Generated names such as "x0" are not helpful.
-    if names is None or getattr(path[0], "feature_names_in_", None) is None:
-        return None
-    return [str(name) for name in names]
+        names = _names_through(path)
+    return None if names is None else [str(name) for name in names]
+
+
+def _names_through(path: list[Any]) -> Any:
+    """Return the names that the transformers before a network give its features, or None."""
+    names = None
+    for level in path:
+        if isinstance(level, Pipeline) and len(level.steps) > 1:
+            try:
+                names = level[:-1].get_feature_names_out(names)
+            except (AttributeError, ValueError):
+                return None
+        elif names is None and not isinstance(level, Estimator):
+            names = getattr(level, "feature_names_in_", None)
+    return names
 
 
 def _path(estimator: Any) -> list[Any]:

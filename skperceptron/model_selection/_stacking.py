@@ -455,18 +455,23 @@ def _run(ordered: list[_Prepared], common: Common, order: Order) -> None:
                 if progress is not None:
                     progress.epoch(reports)
     except KeyboardInterrupt:
-        is_ended = _ends_all(order)
-        in_training = {id(member) for member in stack.members}
-        for prepared in ordered:
-            if id(prepared.member) in in_training:
-                # The first time, what has been learned so far is kept, as in a single fit.
-                prepared.fit.was_cut_short = not is_ended
-                if is_ended:
-                    prepared.fit.fail(InterruptedFit())
-        stack.retire(range(len(stack.members)))
+        _cut_short(stack, ordered, order)
     finally:
         if progress is not None:
             progress.close()
+
+
+def _cut_short(stack: Stack, ordered: list[_Prepared], order: Order) -> None:
+    """End the training of a stack that the user has interrupted."""
+    is_ended = _ends_all(order)
+    in_training = {id(member) for member in stack.members}
+    for prepared in ordered:
+        if id(prepared.member) in in_training:
+            # The first time, what has been learned so far is kept, as in a single fit.
+            prepared.fit.was_cut_short = not is_ended
+            if is_ended:
+                prepared.fit.fail(InterruptedFit())
+    stack.retire(range(len(stack.members)))
 
 
 def _ends_all(order: Order) -> bool:
