@@ -10,6 +10,7 @@ import time
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from numbers import Integral
 from typing import Any
@@ -171,12 +172,12 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         splits = self._split(numbers, y, codes, groups, rng, sample_weight)
         batch, n_epochs = self._batch_and_epochs(preset, numbers.shape[0], splits)
         arms, seed = self._arms(preset, numbers), int(rng.randint(np.iinfo(np.int32).max))
-        _check_names(arms, self._network(preset, batch, n_epochs))
+        network = self._network(preset, batch, n_epochs)
+        _check_names(arms, network)
         grid = [{name: [value] for name, value in arm.items()} for arm in arms]
         options = {"calibrate": preset.calibrates} if self._is_classifier else {}
 
-        def fitted(n_epochs: int, verbose: Any = 0, callbacks: Any = None) -> BaseCrossEnsemble:
-            network = self._network(preset, batch, n_epochs)
+        def fitted(network: Any, verbose: Any = 0, callbacks: Any = None) -> BaseCrossEnsemble:
             n_jobs = self._workers(network, numbers, len(arms) * len(splits))
             ensemble = self._ensemble(
                 network,
@@ -191,8 +192,10 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
             return self._train(ensemble, numbers, y, weights)
 
         if self.max_time is not None and n_epochs > PILOT_EPOCHS:
-            n_epochs = min(n_epochs, self._epochs_in_time(began, fitted))
-        self.ensemble_ = fitted(n_epochs, self.verbose, self.callbacks)
+            pilot = partial(fitted, self._network(preset, batch, PILOT_EPOCHS))
+            n_epochs = min(n_epochs, self._epochs_in_time(began, pilot))
+            network = self._network(preset, batch, n_epochs)
+        self.ensemble_ = fitted(network, self.verbose, self.callbacks)
         self.n_epochs_ = n_epochs
         return self
 
@@ -217,10 +220,10 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
             # `predict` has its own rule for the number of threads if n_jobs is None.
             return ensemble.fit(numbers, y, **weights).set_params(n_jobs=self.n_jobs)
 
-    def _epochs_in_time(self, began: float, fit: Callable[[int], Any]) -> int:
+    def _epochs_in_time(self, began: float, pilot: Callable[[], Any]) -> int:
         """Return how many epochs end before `max_time` is over, at least one, by a pilot's time."""
         piloted = time.monotonic()
-        fit(PILOT_EPOCHS)
+        pilot()
         now = time.monotonic()
         left = plain(self.max_time) - (now - began)
         return max(1, int(left / (now - piloted) * PILOT_EPOCHS))
