@@ -5,21 +5,18 @@ from __future__ import annotations
 import csv
 import os
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from ..options import Flag, Instance
+from ..training.locks import locked
 from .base import Callback, figures_of
-
-#: Of the thread that writes: two must not both find a file empty.
-_WRITING = Lock()
 
 
 class CSVLogger(Callback):
     """Write the figures of each epoch to a file, one line at the end of each epoch.
 
-    Fits in several threads may share a file if ``append=True``; otherwise, each clears it when it
-    begins. Lines do not tell which fit they are of; the rows of an ``EpochLogger`` do.
+    Fits in several threads or processes may share a file if ``append=True``; otherwise, each clears
+    it when it begins. Lines do not tell which fit they are of; the rows of an ``EpochLogger`` do.
 
     Parameters
     ----------
@@ -62,9 +59,12 @@ class CSVLogger(Callback):
         report = getattr(context, "report", None)
         if report is not None:
             figures = figures_of(report)
-            with _WRITING, Path(self.path).open("a", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, list(figures))
-                if file.tell() == 0:
-                    writer.writeheader()
-                writer.writerow(figures)
+            with Path(self.path).open("a", newline="", encoding="utf-8") as file:
+                # Two fits must not both find the file empty.
+                with locked(file.fileno()):
+                    writer = csv.DictWriter(file, list(figures))
+                    if os.fstat(file.fileno()).st_size == 0:
+                        writer.writeheader()
+                    writer.writerow(figures)
+                    file.flush()
         return False

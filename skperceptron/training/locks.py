@@ -1,6 +1,6 @@
-"""A lock that decides which of several processes may write a file.
+"""Locks that decide which of several processes or threads may write a file.
 
-The operating system holds the lock for an open file, and releases it when the process ends,
+The operating system holds a lock for an open file, and releases it when the process ends,
 however it ends: there are no stale locks.
 """
 
@@ -8,18 +8,31 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import sleep
+
+#: Seconds between two attempts to take a lock that another holds while it writes a line.
+PAUSE = 0.001
 
 if sys.platform == "win32":
     import msvcrt
 
+    #: The byte that is locked. It is far behind the end, since nobody can read a locked one.
+    FAR = 2**30
+
     def _take(descriptor: int) -> bool:
+        os.lseek(descriptor, FAR, os.SEEK_SET)
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         except OSError:
             return False
         return True
+
+    def _give_back(descriptor: int) -> None:
+        os.lseek(descriptor, FAR, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
 else:
     import fcntl
 
@@ -29,9 +42,26 @@ else:
         except BlockingIOError:
             return False
         except OSError:
-            # The file system has no locks. Each process still writes under a different name.
+            # The file system has no locks. Each process still writes a checkpoint under a different
+            # name, and a line as a whole.
             return True
         return True
+
+    def _give_back(descriptor: int) -> None:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+@contextmanager
+def locked(descriptor: int) -> Iterator[None]:
+    """Hold the lock of a file that is open for appending; wait for others that hold it."""
+    while not _take(descriptor):
+        sleep(PAUSE)
+    try:
+        yield
+    finally:
+        # A process that was forked meanwhile has the file open, too: closing is not enough.
+        _give_back(descriptor)
 
 
 class FileLock:

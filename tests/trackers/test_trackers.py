@@ -3,6 +3,7 @@
 import csv
 import sys
 import warnings
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPRegressor, MLPSoftmaxClassifier, RosenblattPerceptron
-from skperceptron.callbacks import CSVLogger
+from skperceptron.callbacks import CSVLogger, csv_logger
 from skperceptron.model_selection import StackedGridSearchCV, StackedHalvingGridSearchCV
 from skperceptron.stopping import EarlyStopping
 from skperceptron.trackers import MLflowLogger, OptunaPruning, TensorBoardLogger, WandbLogger
@@ -64,6 +65,22 @@ def test_csv_of_fits_at_the_same_time_has_one_header(tmp_path):
         logger.setup(fit, None)
     for fit, loss in zip(fits, (0.5, 0.25), strict=True):
         logger.on_fit_task_end(fit, SimpleNamespace(report={"epoch": 1, "loss": loss}))
+    assert path.read_text().splitlines() == ["epoch,loss", "1,0.5", "1,0.25"]
+
+
+def test_csv_has_one_header_if_another_fit_writes_it_first(tmp_path, monkeypatch):
+    path, fit = tmp_path / "epochs.csv", network()
+
+    @contextmanager
+    def locked_later(descriptor):
+        # Another process writes while this one waits for its turn.
+        path.write_text("epoch,loss\n1,0.5\n")
+        yield
+
+    monkeypatch.setattr(csv_logger, "locked", locked_later)
+    CSVLogger(path, append=True).on_fit_task_end(
+        fit, SimpleNamespace(report={"epoch": 1, "loss": 0.25})
+    )
     assert path.read_text().splitlines() == ["epoch,loss", "1,0.5", "1,0.25"]
 
 

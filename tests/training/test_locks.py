@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from skperceptron.training import locks
-from skperceptron.training.locks import FileLock
+from skperceptron.training.locks import FileLock, locked
 
 
 def test_one_holder_at_a_time(tmp_path):
@@ -48,6 +48,31 @@ def test_a_file_that_was_removed_meanwhile_is_no_lock(tmp_path, monkeypatch):
     assert path.exists()
     assert not FileLock(path).acquire()
     other.release()
+
+
+def test_an_open_file_has_one_holder_at_a_time(tmp_path):
+    path = tmp_path / "lines"
+    with path.open("a") as first, path.open("a") as second:
+        with locked(first.fileno()):
+            assert not locks._take(second.fileno())
+        with locked(second.fileno()):
+            assert not locks._take(first.fileno())
+
+
+def test_waits_for_the_holder_of_an_open_file(tmp_path, monkeypatch):
+    path, pauses = tmp_path / "lines", []
+    with path.open("a") as first, path.open("a") as second:
+        assert locks._take(first.fileno())
+
+        def end_soon(seconds):
+            pauses.append(seconds)
+            if len(pauses) == 2:
+                locks._give_back(first.fileno())
+
+        monkeypatch.setattr(locks, "sleep", end_soon)
+        with locked(second.fileno()):
+            assert not locks._take(first.fileno())
+    assert len(pauses) == 2
 
 
 HOLDER = """
