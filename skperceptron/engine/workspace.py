@@ -116,11 +116,7 @@ class Workspace:
         self.noise_shares: Floats | None = np.ones(len(weight)) if scheduled else None
         self._wanted: dict[int, bool] = {}
         self._input_gradients = input_gradients
-        given = inputs or {}
-        self.inputs: dict[str, Input] = {
-            declared.name: given.get(declared.name) or self._new_input(declared, sparse and not i)
-            for i, declared in enumerate(network.inputs)
-        }
+        self.inputs = self._all_inputs(inputs or {}, sparse)
         first: Any = next(iter(self.inputs.values()))
         self.x: Any = getattr(first, "array", first)
         #: What each node reads, what it writes, and the calls that make private copies.
@@ -183,6 +179,13 @@ class Workspace:
         if self.like_numpy or not self.trains:
             return self._buffer(n_outputs, self.multiplicity)
         return outputs_first(n_members, self.multiplicity * n_rows, n_outputs, self._dtype)
+
+    def _all_inputs(self, given: Mapping[str, Input], sparse: bool) -> dict[str, Input]:
+        """Return the inputs of the network, by name; those that are not given are made."""
+        return {
+            declared.name: given.get(declared.name) or self._new_input(declared, sparse and not i)
+            for i, declared in enumerate(self.network.inputs)
+        }
 
     def _new_input(self, declared: NetworkInput, is_sparse: bool) -> Input:
         if is_sparse:

@@ -64,18 +64,11 @@ class Update:
         self._penalty_strengths = _reaching(groups.penalty, place, trained, dtype)
         # Penalties concern the weights only, unless each parameter has a strength of its own.
         self._n_penalized = n_weights if groups.penalty is None else tables.parameters.shape[1]
-        n_coefficients = len(recipes[0].optimizer.coefficients(1.0, 1))
-        width = n_coefficients * len(groups.rate_factors) + len(OWN_SCALARS)
-        self._scalars = np.empty((n_members, width), dtype=dtype)
-        columns = [self._scalars[:, j : j + 1] for j in range(width)]
         vectors = [tables.parameters, tables.gradient, *tables.state.values()]
-        if n_members == 1:
-            # A vector times a 0-d array takes NumPy's fast path: half the time of (1, P) * (1, 1).
-            columns = [column.reshape(()) for column in columns]
-            vectors = [vector[0] for vector in vectors]
-        self._vectors = vectors
+        # A vector times a 0-d array takes NumPy's fast path: half the time of (1, P) * (1, 1).
+        self._vectors = vectors if n_members > 1 else [vector[0] for vector in vectors]
         self._length = max(1, CHUNK // n_members)
-        self._room = np.empty_like(vectors[0][..., : self._length])
+        self._room = np.empty_like(self._vectors[0][..., : self._length])
         # All chunks use the same temporary arrays, which therefore stay in the cache.
         n_scratch = recipes[0].optimizer.n_scratch
         self._rooms = [np.empty_like(self._room) for _ in range(n_scratch)]
@@ -84,12 +77,7 @@ class Update:
         is_one_chunk = n_members > 1 and self._length >= vectors[0].shape[1]
         if self._has_l2 and is_one_chunk and batch_weight is not None:
             self._l2 = self._l2_of_each_parameter(batch_weight)
-        own = columns[n_coefficients * len(groups.rate_factors) :]
-        coefficients = [
-            columns[i * n_coefficients : (i + 1) * n_coefficients]
-            for i in range(len(groups.rate_factors))
-        ]
-        self._columns = coefficients, own
+        self._columns = coefficients, own = self._columns_of_scalars(len(groups.rate_factors))
         self._listed: list[Call] | None = None
         self.calls = list(self._all_calls(coefficients, own, flat=False))
         self._calls_if_alike = self.calls
@@ -97,6 +85,25 @@ class Update:
             # Without broadcasting an operation takes half the time.
             coefficients = [[column[0].reshape(()) for column in of] for of in coefficients]
             self._calls_if_alike = list(self._all_calls(coefficients, own, flat=True))
+
+    def _columns_of_scalars(self, n_factors: int) -> tuple[list[list[Floats]], list[Floats]]:
+        """Make the table of factors of each member; return its columns, (K, 1) or 0-d.
+
+        Returns
+        -------
+        coefficients : list of list of ndarray
+            The optimiser's coefficients, for each factor of the learning rate.
+        own : list of ndarray
+            The columns that ``OWN_SCALARS`` names.
+        """
+        n_members, n = len(self._recipes), len(self._recipes[0].optimizer.coefficients(1.0, 1))
+        shape = n_members, n * n_factors + len(OWN_SCALARS)
+        self._scalars = np.empty(shape, dtype=self._room.dtype)
+        columns = [self._scalars[:, j : j + 1] for j in range(shape[1])]
+        if n_members == 1:
+            columns = [column.reshape(()) for column in columns]
+        coefficients = [columns[i * n : (i + 1) * n] for i in range(n_factors)]
+        return coefficients, columns[n * n_factors :]
 
     def run(self, scalars: Floats, alike: bool) -> None:
         """Take one step.
