@@ -57,6 +57,13 @@ def own_copy(component: Own, given: Any) -> Own:
     return copied
 
 
+def _checked_copy(find: Callable[[Any], Own], given: Any) -> Own:
+    """Return a component that belongs to the estimator, found by the user's value, and checked."""
+    component = own_copy(find(given), given)
+    component.check_parameters()
+    return component
+
+
 def resolved_loss(given: str | Loss, task: str, n_targets: int) -> Loss:
     """Return a copy of the user's loss, checked.
 
@@ -274,7 +281,7 @@ class Choices:
         batch_size = _batch_size(estimator)
         return cls(
             wiring=wiring,
-            initializer=_initializer(estimator.initializer),
+            initializer=_checked_copy(get_initializer, estimator.initializer),
             optimizer=optimizer,
             schedule=_schedule(estimator, optimizer, incremental=incremental),
             decay_schedule=_time_schedule(estimator, "decay_schedule", incremental=incremental),
@@ -380,17 +387,13 @@ def _activations(given: Any, n_hidden: int) -> tuple[Activation, ...]:
                 f"activation has {len(chosen)} entries, hidden_layer_sizes={n_hidden} layers:"
                 " a list must have one entry per hidden layer."
             )
-    resolved = tuple(own_copy(get_activation(one), one) for one in chosen or ["identity"])
-    for activation in resolved:
-        activation.check_parameters()
-    return resolved
+    return tuple(_checked_copy(get_activation, one) for one in chosen or ["identity"])
 
 
 def _normalization(given: Any, solver: Any) -> Normalization | None:
     if given is None:
         return None
-    normalization = own_copy(get_normalization(given), given)
-    normalization.check_parameters()
+    normalization = _checked_copy(get_normalization, given)
     if normalization.mixes_rows and is_lbfgs(solver):
         raise ValueError(
             f"normalization={given!r} needs batches and so a stochastic solver,"
@@ -400,11 +403,7 @@ def _normalization(given: Any, solver: Any) -> Normalization | None:
 
 
 def _numeric_embedding(given: Any) -> NumericEmbedding | None:
-    if given is None:
-        return None
-    embedding = own_copy(get_numeric_embedding(given), given)
-    embedding.check_parameters()
-    return embedding
+    return None if given is None else _checked_copy(get_numeric_embedding, given)
 
 
 def _embedding_dim(given: Any) -> int | None:
@@ -433,10 +432,7 @@ def _ensemble_size(estimator: Any) -> int | None:
             f"{estimator.categorical_features!r} exclude each other: networks that share weights"
             " read no codes. Encode the columns before, for example by TabularPreprocessor."
         )
-    if is_lbfgs(estimator.solver):
-        raise ValueError(
-            f"ensemble_size={size} needs a stochastic solver, got solver={estimator.solver!r}."
-        )
+    _refuse_lbfgs(f"ensemble_size={size}", estimator.solver)
     if get_initializer(estimator.initializer).n_rows:
         raise ValueError(
             f"ensemble_size={size} and initializer={estimator.initializer!r} exclude each other:"
@@ -462,12 +458,6 @@ def _dropout_rates(of_input: Any, given: Any, n_hidden: int, solver: Any) -> tup
     return numbers
 
 
-def _initializer(given: Any) -> Initializer:
-    initializer = own_copy(get_initializer(given), given)
-    initializer.check_parameters()
-    return initializer
-
-
 def _optimizer(estimator: Any) -> Optimizer:
     solver = estimator.solver
     if isinstance(solver, str) and solver == "sgd":
@@ -476,9 +466,7 @@ def _optimizer(estimator: Any) -> Optimizer:
         return Adam(plain(estimator.beta_1), plain(estimator.beta_2), plain(estimator.epsilon))
     if isinstance(solver, str) and solver == "lbfgs":
         return LBFGS(plain(estimator.max_fun))
-    optimizer = own_copy(get_optimizer(solver), solver)
-    optimizer.check_parameters()
-    return optimizer
+    return _checked_copy(get_optimizer, solver)
 
 
 def _check_lbfgs(estimator: Any) -> None:
@@ -501,8 +489,7 @@ def _schedule(estimator: Any, optimizer: Optimizer, *, incremental: bool) -> Sch
     if isinstance(given, str) and given in own:
         # As in scikit-learn, only plain gradient descent uses them.
         return own[given] if isinstance(optimizer, SGD) else Constant()
-    schedule = own_copy(get_schedule(given), given)
-    schedule.check_parameters()
+    schedule = _checked_copy(get_schedule, given)
     _refuse_if_endless("learning_rate", given, schedule, incremental)
     return schedule
 
@@ -511,14 +498,20 @@ def _time_schedule(estimator: Any, name: str, *, incremental: bool) -> TimeSched
     given = getattr(estimator, name)
     if given is None:
         return None
-    schedule = own_copy(get_time_schedule(given), given)
-    schedule.check_parameters()
+    schedule = _checked_copy(get_time_schedule, given)
     _refuse_if_endless(name, given, schedule, incremental)
     return schedule
 
 
-def _refuse_if_endless(name: str, given: Any, schedule: Schedule, incremental: bool) -> None:
-    if incremental and schedule.needs_max_iter:
+def _refuse_lbfgs(option: str, solver: Any) -> None:
+    if is_lbfgs(solver):
+        raise ValueError(f"{option} needs a stochastic solver, got solver={solver!r}.")
+
+
+def _refuse_if_endless(
+    name: str, given: Any, component: Schedule | TimeSchedule | Averaging, incremental: bool
+) -> None:
+    if incremental and component.needs_max_iter:
         raise ValueError(
             f"partial_fit does not support {name}={given!r}, which must know how many epochs"
             " there will be."
@@ -537,10 +530,7 @@ def _layer_rate(
     """
     if parametrization == "standard":
         return None
-    if is_lbfgs(solver):
-        raise ValueError(
-            f"parametrization={parametrization!r} needs a stochastic solver, got solver={solver!r}."
-        )
+    _refuse_lbfgs(f"parametrization={parametrization!r}", solver)
     power = -0.5 if optimizer.is_scale_free else -1.0
     return lambda n_inputs: float(n_inputs) ** power
 
@@ -548,15 +538,9 @@ def _layer_rate(
 def _averaging(given: Any, solver: Any, *, incremental: bool) -> Averaging | None:
     if given is None:
         return None
-    averaging = own_copy(get_averaging(given), given)
-    averaging.check_parameters()
-    if is_lbfgs(solver):
-        raise ValueError(f"averaging={given!r} needs a stochastic solver, got solver={solver!r}.")
-    if incremental and averaging.needs_max_iter:
-        raise ValueError(
-            f"partial_fit does not support averaging={given!r}, which must know how"
-            " many epochs there will be."
-        )
+    averaging = _checked_copy(get_averaging, given)
+    _refuse_lbfgs(f"averaging={given!r}", solver)
+    _refuse_if_endless("averaging", given, averaging, incremental)
     return averaging
 
 
