@@ -6,7 +6,7 @@ A subclass chooses the kind of target (``_choose_target``) and what ``predict`` 
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from typing import Any
+from typing import Any, Self
 
 from sklearn.utils.validation import check_is_fitted
 
@@ -17,7 +17,7 @@ from .._sklearn.checks import (
     restored_on_failure,
     validated,
 )
-from .._sklearn.compat import CallbackSupportMixin
+from .._sklearn.compat import CallbackSupportMixin, fit_context
 from ..callbacks.listening import listening
 from ..engine import Network
 from ..engine.arrays import Floats
@@ -102,6 +102,61 @@ class BaseMultilayerPerceptron(
 
     # Fitting.
 
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        coefs_init: Any = None,
+        intercepts_init: Any = None,
+        groups: Any = None,
+    ) -> Self:
+        """Fit the network to data X and targets y.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Class labels, one or several for each row, or numbers.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
+
+        X_val, y_val : like X and y, default=None
+            Validation data of your own: scored after each epoch, and used for early stopping
+            instead of a part of X.
+
+        sample_weight_val : array-like of shape (n_validation_samples,), default=None
+            Non-negative weights of the validation rows.
+
+        coefs_init, intercepts_init : list of array-like, default=None
+            Initial weights and biases, shaped like ``coefs_`` and ``intercepts_`` and in their
+            units. Those that are not given are drawn.
+
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group are held out together, if `early_stopping` holds rows out.
+
+        Returns
+        -------
+        self : object
+            Fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data is invalid, or if training diverges. An earlier fit
+            is then left as it was.
+        """
+        extras = Extras(X_val, y_val, sample_weight_val, coefs_init, intercepts_init, groups)
+        return self._fit(X, y, sample_weight, incremental=False, extras=extras)
+
     def _fit(
         self,
         X: Any,
@@ -110,7 +165,7 @@ class BaseMultilayerPerceptron(
         *,
         incremental: bool,
         extras: Extras = NO_EXTRAS,
-    ) -> BaseMultilayerPerceptron:
+    ) -> Self:
         mode = FitMode(hasattr(self, "_fitted") and (incremental or self.warm_start), incremental)
         n_epochs = 1 if incremental else max_iter(self, n_rows_of(X))
         with (

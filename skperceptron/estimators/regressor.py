@@ -11,7 +11,7 @@ from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn.checks import Extras, FitMode, checking
+from .._sklearn.checks import FitMode, checking
 from .._sklearn.compat import fit_context
 from ..engine.arrays import Floats
 from ..losses import Loss, get_loss
@@ -158,61 +158,6 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         self.categorical_prediction = categorical_prediction
         self.standardize_target = standardize_target
         self.clip_predictions = clip_predictions
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-        coefs_init: Any = None,
-        intercepts_init: Any = None,
-        groups: Any = None,
-    ) -> MLPRegressor:
-        """Fit the network to data X and targets y.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training data.
-
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets.
-
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows.
-
-        X_val, y_val : like X and y, default=None
-            Validation data of your own: scored after each epoch, and used for early stopping
-            instead of a part of X.
-
-        sample_weight_val : array-like of shape (n_validation_samples,), default=None
-            Non-negative weights of the validation rows.
-
-        coefs_init, intercepts_init : list of array-like, default=None
-            Initial weights and biases, shaped like ``coefs_`` and ``intercepts_`` and in their
-            units. Those that are not given are drawn.
-
-        groups : array-like of shape (n_samples,), default=None
-            Rows of one group are held out together, if `early_stopping` holds rows out.
-
-        Returns
-        -------
-        self : object
-            Fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If a parameter or the data is invalid, or if training diverges. An earlier fit
-            is then left as it was.
-        """
-        extras = Extras(X_val, y_val, sample_weight_val, coefs_init, intercepts_init, groups)
-        return self._fit(X, y, sample_weight, incremental=False, extras=extras)
 
     @available_if(is_stochastic)
     @fit_context(prefer_skip_nested_validation=True)
