@@ -518,7 +518,28 @@ def encoded_labels(
     return known, np.searchsorted(known, y)
 
 
-class LabelMixin(ClassifierMixin):
+class LogProbabilityMixin:
+    """The logarithm of the probabilities of any classifier."""
+
+    predict_proba: Any
+
+    def predict_log_proba(self, X: Any) -> Floats:
+        """Return the logarithm of `predict_proba`.
+
+        Parameters
+        ----------
+        X : as in `predict_proba`
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray, shaped like the result of `predict_proba`
+            Log-probabilities.
+        """
+        return np.log(self.predict_proba(X))
+
+
+class LabelMixin(LogProbabilityMixin, ClassifierMixin):
     """What all classifiers share: labels, their positions in ``classes_``, and their weights."""
 
     classes_: Any
@@ -550,21 +571,6 @@ class LabelMixin(ClassifierMixin):
         if sample_weight is None:
             return accuracy(y, self.predict(X))
         return float(super().score(X, y, _summable(sample_weight)))
-
-    def predict_log_proba(self, X: Any) -> Floats:
-        """Return the logarithm of `predict_proba`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows to predict.
-
-        Returns
-        -------
-        ndarray, shaped like the result of `predict_proba`
-            Log-probabilities.
-        """
-        return np.log(self.predict_proba(X))
 
     def _label_codes(self, y: Any, mode: FitMode) -> Integers:
         """Set ``classes_``, or check y against it, and return each label's position there."""

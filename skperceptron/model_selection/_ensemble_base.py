@@ -16,7 +16,7 @@ from sklearn.utils import check_array, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn.checks import checking, take_over_features
+from .._sklearn.checks import LogProbabilityMixin, checking, take_over_features
 from .._sklearn.compat import CallbackSupportMixin
 from .._sklearn.pipelines import last_step
 from .._sklearn.tasks import NetworkTask
@@ -127,8 +127,8 @@ class BaseEnsemble(
         return tags
 
 
-class EnsembleClassifierMixin(ClassifierMixin):
-    """Labels, log-probabilities and accuracy, from the probabilities of an ensemble."""
+class EnsembleClassifierMixin(LogProbabilityMixin, ClassifierMixin):
+    """Labels and accuracy, from the probabilities of an ensemble."""
 
     classes_: Any
     estimator: Any
@@ -147,21 +147,6 @@ class EnsembleClassifierMixin(ClassifierMixin):
             Predicted labels. A CSR matrix if the y of `fit` was sparse.
         """
         return self._labels(self.predict_proba(X))
-
-    def predict_log_proba(self, X: Any) -> Floats:
-        """Return the logarithm of `predict_proba`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows to predict.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
-            Log-probabilities.
-        """
-        return np.log(self.predict_proba(X))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy on the given rows.

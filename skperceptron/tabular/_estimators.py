@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from .._sklearn.checks import LogProbabilityMixin
 from ..engine.arrays import Floats, Integers
 from ..estimators import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from ..estimators.docs import documented
@@ -33,7 +34,7 @@ __all__ = ["TabularMLPClassifier", "TabularMLPRegressor"]
     loss="log loss",
     ensemble="StackedCrossEnsembleClassifier",
 )
-class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
+class TabularMLPClassifier(LogProbabilityMixin, ClassifierMixin, BaseTabularMLP):
     """Classifier for raw tables that needs no tuning.
 
     X is a frame of pandas or polars, an Arrow table, an array, or a sparse matrix of counts, with
@@ -130,22 +131,6 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         """
         check_is_fitted(self)
         return self.ensemble_.predict_proba(self.preprocessor_.transform(X))
-
-    def predict_log_proba(self, X: Any) -> Floats:
-        """Return the logarithm of `predict_proba`.
-
-        Parameters
-        ----------
-        X : frame, {array-like, sparse matrix} of shape (n_samples, n_features)
-            A table with the same columns as in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
-            Log-probabilities.
-        """
-        check_is_fitted(self)
-        return self.ensemble_.predict_log_proba(self.preprocessor_.transform(X))
 
     @property
     def classes_(self) -> Any:
