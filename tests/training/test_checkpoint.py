@@ -894,12 +894,13 @@ SCRIPT = """
     from skperceptron.training import checkpoint
 
     class Tells(Callback):
-        def __init__(self, pipe):
-            self.pipe = pipe
+        def __init__(self, pipe, leave):
+            self.pipe, self.leave = pipe, leave
 
         def on_fit_task_end(self, estimator, context):
             if hasattr(context, "report"):
                 os.write(self.pipe, b".")
+                os.read(self.leave, 1)
 
     def fit(result, *callbacks, max_iter=150):
         rng = np.random.RandomState(0)
@@ -927,12 +928,16 @@ SCRIPT = """
 
     def killed_after_an_epoch(rng):
         reading, writing = os.pipe()
-        process = forked(lambda: fit("resumed.npz", Tells(writing), Checkpoint("fit.npz")))
+        # Leave for five epochs: on a busy machine, this process may sleep far longer than it wants.
+        leave, giving = os.pipe()
+        os.write(giving, b"." * 5)
+        process = forked(lambda: fit("resumed.npz", Tells(writing, leave), Checkpoint("fit.npz")))
         os.close(writing)
         os.read(reading, 1)
         time.sleep(rng.uniform(0, 0.02))
         os.kill(process, signal.SIGKILL)
-        os.close(reading)
+        for end in (reading, leave, giving):
+            os.close(end)
         return was_killed(process)
 
     def half_written(file, **arrays):
