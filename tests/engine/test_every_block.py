@@ -184,26 +184,25 @@ def alone(case):
     return Network(inputs_of(case), [Node("block", case.block, sources), last])
 
 
-def between(case):
-    """The block reads values of affine blocks, and another affine block reads its value."""
-    nodes = [
+def fed(case):
+    """Return affine blocks that read the inputs, and the block, which reads their values."""
+    firsts = [
         Node(f"first_{i}", Affine([width], width), (INPUT - i,))
         for i, width in enumerate(case.widths)
     ]
-    n = len(nodes)
-    nodes.append(Node("block", case.block, tuple(range(n))))
+    return [*firsts, Node("block", case.block, tuple(range(len(firsts))))]
+
+
+def between(case):
+    """The block reads values of affine blocks, and another affine block reads its value."""
+    nodes, n = fed(case), len(case.widths)
     nodes.append(Node("last", Affine([case.block.units], C), (n,)))
     return Network(inputs_of(case), nodes)
 
 
 def beside(case):
     """``[x, f(x)]``: the output reads what the block reads, and the block's value."""
-    nodes = [
-        Node(f"first_{i}", Affine([width], width), (INPUT - i,))
-        for i, width in enumerate(case.widths)
-    ]
-    n = len(nodes)
-    nodes.append(Node("block", case.block, tuple(range(n))))
+    nodes, n = fed(case), len(case.widths)
     nodes.append(Node("last", Affine([*case.widths, case.block.units], C), tuple(range(n + 1))))
     return Network(inputs_of(case), nodes)
 
