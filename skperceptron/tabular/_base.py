@@ -10,6 +10,7 @@ import time
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from functools import partial
 from itertools import pairwise
 from numbers import Integral
@@ -177,25 +178,17 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         grid = [{name: [value] for name, value in arm.items()} for arm in arms]
         options = {"calibrate": preset.calibrates} if self._is_classifier else {}
 
-        def fitted(network: Any, verbose: Any = 0, callbacks: Any = None) -> BaseCrossEnsemble:
-            n_jobs = self._workers(network, numbers, len(arms) * len(splits))
-            ensemble = self._ensemble(
-                network,
-                grid,
-                cv=splits,
-                n_jobs=n_jobs,
-                verbose=verbose,
-                random_state=seed,
-                callbacks=callbacks,
-                **options,
-            )
-            return self._train(ensemble, numbers, y, weights)
-
+        n_jobs = self._workers(network, numbers, len(arms) * len(splits))
+        ensemble = self._ensemble(
+            network, grid, cv=splits, n_jobs=n_jobs, random_state=seed, **options
+        )
         if self.max_time is not None and n_epochs > PILOT_EPOCHS:
-            pilot = partial(fitted, self._network(preset, batch, PILOT_EPOCHS))
-            n_epochs = min(n_epochs, self._epochs_in_time(began, pilot))
-            network = self._network(preset, batch, n_epochs)
-        self.ensemble_ = fitted(network, self.verbose, self.callbacks)
+            pilot = copy(ensemble).set_params(estimator=self._network(preset, batch, PILOT_EPOCHS))
+            train = partial(self._train, pilot, numbers, y, weights)
+            n_epochs = min(n_epochs, self._epochs_in_time(began, train))
+            ensemble.set_params(estimator=self._network(preset, batch, n_epochs))
+        ensemble.set_params(verbose=self.verbose, callbacks=self.callbacks)
+        self.ensemble_ = self._train(ensemble, numbers, y, weights)
         self.n_epochs_ = n_epochs
         return self
 
@@ -220,10 +213,10 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
             # `predict` has its own rule for the number of threads if n_jobs is None.
             return ensemble.fit(numbers, y, **weights).set_params(n_jobs=self.n_jobs)
 
-    def _epochs_in_time(self, began: float, pilot: Callable[[], Any]) -> int:
+    def _epochs_in_time(self, began: float, train: Callable[[], Any]) -> int:
         """Return how many epochs end before `max_time` is over, at least one, by a pilot's time."""
         piloted = time.monotonic()
-        pilot()
+        train()
         now = time.monotonic()
         left = plain(self.max_time) - (now - began)
         return max(1, int(left / (now - piloted) * PILOT_EPOCHS))

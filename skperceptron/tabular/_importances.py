@@ -70,13 +70,11 @@ def _held_out_predictions(
     ensemble: BaseCrossEnsemble, parts: Sequence[Any], held: HeldOutRows
 ) -> Floats:
     """Return blended predictions of the held-out rows, each by members that have not seen it."""
-    output, of_arms = ensemble._output, []
+    of_arms = []
     for temperature, members in zip(ensemble.temperatures_, ensemble.estimators_, strict=True):
-        values = [
-            output.aligned(member, getattr(member, output.method)(part))
-            for member, part in zip(members, parts, strict=True)
-        ]
-        of_arms.append(output.tempered(np.concatenate(values), temperature))
+        pairs = zip(members, parts, strict=True)
+        values = [ensemble._tempered(member, temperature, part) for member, part in pairs]
+        of_arms.append(np.concatenate(values))
     return ensemble._blend.of(held.averages(np.stack(of_arms)))
 
 
