@@ -48,7 +48,7 @@ from ._options import RULES
 from ._outputs import Output, ProbabilityOutput, SoftOutput
 from ._threads import blas_limited_to, n_threads
 
-__all__ = ["BaseCrossEnsemble", "weight_in"]
+__all__ = ["BaseCrossEnsemble", "divided_params", "weight_in"]
 
 
 def weight_in(params: Mapping[str, Any], estimator: Any, X: Any) -> Floats | None:
@@ -57,6 +57,24 @@ def weight_in(params: Mapping[str, Any], estimator: Any, X: Any) -> Floats | Non
         if params.get(name) is not None:
             return check_sample_weight(params[name], X)
     return None
+
+
+def divided_params(owner: Any, params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the arguments of the members' ``fit``, and those of the splitter.
+
+    Parameters
+    ----------
+    owner : estimator
+        With an `estimator` and a splitter, `cv`.
+    params : dict
+        The further arguments of its ``fit``.
+    """
+    if get_config()["enable_metadata_routing"]:
+        routed = process_routing(owner, "fit", **params)
+        return dict(routed.estimator.fit), dict(routed.splitter.split)
+    params = dict(params)
+    groups = params.pop("groups", None)
+    return params, {"groups": groups}
 
 
 # Long because it holds all that its subclasses share: fit, splits, combination, predictions.
@@ -122,7 +140,7 @@ class BaseCrossEnsemble(BaseEnsemble):
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
-        of_members, of_splitter = self._routed(params)
+        of_members, of_splitter = divided_params(self, params)
         X, y = indexable(X, y)
         output, y, truth = self._described(y)
         rng = check_random_state(self.random_state)
@@ -144,15 +162,6 @@ class BaseCrossEnsemble(BaseEnsemble):
         self._take(arms, splits, members, output, learned)
         self._tell()
         return self
-
-    def _routed(self, params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the arguments of the members' ``fit``, and those of the splitter."""
-        if get_config()["enable_metadata_routing"]:
-            routed = process_routing(self, "fit", **params)
-            return dict(routed.estimator.fit), dict(routed.splitter.split)
-        params = dict(params)
-        groups = params.pop("groups", None)
-        return params, {"groups": groups}
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return which metadata the members and the splitter take.

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state, get_tags
+from sklearn.utils.metadata_routing import process_routing
 
 from .._sklearn.compat import fit_context
 from .._sklearn.pipelines import last_step, path_of
@@ -103,6 +105,12 @@ class _StackedEnsemble(BaseEnsemble):
         self.estimators_ = [member.estimator for member in found]
         self._describe_features()
         return self
+
+    def _params_of_members(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments of ``fit`` that are passed to the members."""
+        if get_config()["enable_metadata_routing"]:
+            return dict(process_routing(self, "fit", **params).estimator.fit)
+        return params
 
     def _refuse_what_is_not_averaged(self) -> None:
         """Raise ValueError if members would be of another kind than the ensemble, or all equal."""

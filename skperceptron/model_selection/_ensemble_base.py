@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn import get_config
 from sklearn.base import ClassifierMixin, MetaEstimatorMixin, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import check_array, get_tags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import LogProbabilityMixin, checking, take_over_features
@@ -95,12 +94,6 @@ class BaseEnsemble(
         mapping = MethodMapping().add(caller="fit", callee="fit")
         router = MetadataRouter(owner=type(self).__name__)
         return router.add(estimator=self.estimator, method_mapping=mapping)
-
-    def _params_of_members(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Return the arguments of ``fit`` that are passed to the members."""
-        if get_config()["enable_metadata_routing"]:
-            return dict(process_routing(self, "fit", **params).estimator.fit)
-        return params
 
     def _fitted_members(self) -> Sequence[Any]:
         """Return all members; raise NotFittedError if there are none."""

@@ -7,13 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn import get_config
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
-from sklearn.utils.metadata_routing import process_routing
 
-from ._cross_base import BaseCrossEnsemble, weight_in
+from ._cross_base import BaseCrossEnsemble, divided_params, weight_in
 from ._cross_ensemble import StackedCrossEnsembleClassifier, StackedCrossEnsembleRegressor
 from ._held_out import combined
 from ._outputs import MeanOutput, ProbabilityOutput, refuse_quantiles, refuse_without
@@ -75,7 +73,7 @@ def ensemble_of(
     X, y = indexable(X, y)
     ensemble = _unfitted(search, y, splits)
     output, y, truth = ensemble._described(y)
-    weight = weight_in(_params_of_members(search, params), search.estimator, X)
+    weight = weight_in(divided_params(search, params)[0], search.estimator, X)
     found = combined(
         output, members, splits, truth, weight, replace(ensemble._rules(), n_best=N_BEST)
     )
@@ -107,10 +105,3 @@ def _unfitted(search: Any, y: Any, splits: list[tuple[Any, Any]]) -> BaseCrossEn
         restore_best=False,
         n_jobs=search.n_jobs,
     )
-
-
-def _params_of_members(search: Any, params: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of the members' ``fit``."""
-    if get_config()["enable_metadata_routing"]:
-        return dict(process_routing(search, "fit", **params).estimator.fit)
-    return {name: value for name, value in params.items() if name != "groups"}
