@@ -61,6 +61,10 @@ class FitMode:
     trains: bool = True
 
 
+#: A ``fit`` that goes on from nothing.
+FROM_SCRATCH = FitMode(continuing=False, incremental=False)
+
+
 @dataclass(frozen=True)
 class Extras:
     """What ``fit`` takes beyond X, y and sample weights.

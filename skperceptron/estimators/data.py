@@ -9,12 +9,12 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_consistent_length
 
-from .._sklearn.checks import Extras, FitMode, check_sample_weight, renaming, validated
+from .._sklearn.checks import FROM_SCRATCH, Extras, FitMode, check_sample_weight, renaming
 from .._sklearn.compat import check_y, num_samples
 from ..engine.arrays import Floats, Integers
 from ..training import TargetRows, TrainingSet
 from ..training.data import of_split
-from .categories import check_codes, find_columns, refuse_other_columns, with_codes
+from .categories import checked_rows, find_columns, refuse_other_columns
 from .continuation import Continuation
 from .fitted import ALWAYS_KEPT
 from .held_out import Drawn, HeldOut
@@ -157,8 +157,7 @@ def check_fold(estimator: Any, X: Any, y: Any, sample_weight: Any, fold: Fold) -
     if sample_weight is not None:
         sample_weight = check_sample_weight(sample_weight, X)
         weights = [check_sample_weight(sample_weight[part], part) for part in rows]
-    mode = FitMode(continuing=False, incremental=False)
-    target, train, train_weight = encoded(estimator, y[fold.train], weights[0], mode)
+    target, train, train_weight = encoded(estimator, y[fold.train], weights[0], FROM_SCRATCH)
     held_out = target.encode_validation(y[fold.held_out])
     places = np.zeros(X.shape[0], dtype=np.intp)
     for part, first in zip(rows, (0, len(fold.train)), strict=True):
@@ -207,10 +206,8 @@ def check_validation_data(estimator: Any, target: Target, extras: Extras) -> Hel
     """Check the user's own validation data; errors name its parameters."""
     weight = extras.sample_weight_val
     with renaming("X", "X_val"):
-        X = validated(estimator, with_codes(estimator, extras.X_val, reset=False), reset=False)
+        X = checked_rows(estimator, extras.X_val)
         refuse_sparse_embedding(estimator, X)
-        if estimator._categories is not None:
-            check_codes(estimator, X, estimator._categories.columns)
     with renaming("y", "y_val"):
         y = check_y(extras.y_val, True, estimator._y_is_numeric, estimator=estimator)
     with renaming("", "X_val and y_val"):

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn import neural_network
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn.checks import FLOAT64, FitMode
+from .._sklearn.checks import FLOAT64, FROM_SCRATCH
 from .._sklearn.exchange import KNOWS_POISSON, let_go_on, let_predict
 from ..engine.arrays import Floats
 from .base import BaseMultilayerPerceptron
@@ -31,8 +31,6 @@ __all__ = ["from_sklearn", "to_sklearn"]
 LINKS = ("identity", "logistic", "softmax", *(["exp"] if KNOWS_POISSON else []))
 
 ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
-
-_FIRST_FIT = FitMode(continuing=False, incremental=False)
 
 #: Attributes that describe the training, and those that early stopping adds.
 _HISTORY = ("loss_", "best_loss_", "loss_curve_", "n_iter_", "t_")
@@ -91,8 +89,8 @@ def from_sklearn(fitted: Any) -> MLPClassifier | MLPRegressor:
     y = _rows_like_those_of(fitted)
     if hasattr(fitted, "classes_"):
         ours.classes_ = fitted.classes_
-    target = ours._choose_target(y, _FIRST_FIT)
-    target.encode(y, None, _FIRST_FIT, None)
+    target = ours._choose_target(y, FROM_SCRATCH)
+    target.encode(y, None, FROM_SCRATCH, None)
     choices = Choices.of(ours)
     network = ours._build_network(choices.wiring, fitted.n_features_in_, fitted.n_outputs_)
     ours._show(Model(choices, target, network, FLOAT64))

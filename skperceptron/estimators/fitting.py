@@ -10,7 +10,7 @@ from typing import Any, NoReturn, Protocol, TypeVar
 
 import numpy as np
 
-from .._sklearn.checks import Extras, FitMode, generator_of, same_generator
+from .._sklearn.checks import FROM_SCRATCH, Extras, FitMode, generator_of, same_generator
 from ..callbacks.listening import Listener, NullListener
 from ..engine import Network
 from ..engine.arrays import Floats, Integers
@@ -163,8 +163,7 @@ def prepare(
     X: Any,
     y: Any,
     sample_weight: Any = None,
-    mode: FitMode | None = None,
-    extras: Extras = NO_EXTRAS,
+    mode: FitMode = FROM_SCRATCH,
 ) -> Run:
     """Check everything, and return the run to train: what a fit without callbacks does first.
 
@@ -173,13 +172,10 @@ def prepare(
     estimator : BaseMultilayerPerceptron
     X, y, sample_weight
         As for ``fit``.
-    mode : FitMode, default=None
-        None means a ``fit`` that starts from scratch.
-    extras : Extras
+    mode : FitMode, default=FROM_SCRATCH
     """
-    mode = mode or FitMode(continuing=False, incremental=False)
     checked = check_data(estimator, X, y, sample_weight, mode)
-    return make_ready(estimator, checked, mode, extras, NullListener())
+    return make_ready(estimator, checked, mode, NO_EXTRAS, NullListener())
 
 
 class Cache(Protocol):

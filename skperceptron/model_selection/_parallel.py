@@ -241,7 +241,7 @@ class StackedParallel:
             return [_Shared()] * n_pieces
         return [_Shared() for _ in range(n_pieces)]
 
-    def _transform(self, calls: Sequence[Call], sender: Sender) -> dict[Hashable, Any]:
+    def _transform(self, calls: Sequence[Call], sending: Sender) -> dict[Hashable, Any]:
         """Fit the transformers, once for each of their settings and each split."""
         leaders: dict[Hashable, Call] = {}
         for call in calls:
@@ -250,7 +250,7 @@ class StackedParallel:
         users = Counter(call.source for call in calls if call.network is not None)
         tasks = {s: (_of_split, call, users[s]) for s, call in leaders.items()}
         has_transformers = any(call.network is not call.estimator for call in leaders.values())
-        return transformed_once(tasks, has_transformers, self._workers, sender)
+        return transformed_once(tasks, has_transformers, self._workers, sending)
 
 
 def _of_split(call: Call, n_users: int) -> Transformed:

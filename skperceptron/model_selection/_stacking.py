@@ -15,7 +15,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .._sklearn.checks import Extras, FitMode, check_sample_weight, same_generator, state_as_key
+from .._sklearn.checks import (
+    FROM_SCRATCH,
+    Extras,
+    check_sample_weight,
+    same_generator,
+    state_as_key,
+)
 from .._sklearn.tasks import NetworkTask
 from ..callbacks.listening import NullListener
 from ..components import key_of
@@ -92,8 +98,6 @@ COMPILED_SET = 16 * 2**20
 
 #: Name of the event that the user has ended a search.
 ENDED = "search_ended"
-
-FROM_SCRATCH = FitMode(continuing=False, incremental=False)
 
 
 @dataclass
@@ -451,14 +455,18 @@ def _run(ordered: list[_Prepared], common: Common, order: Order) -> None:
     progress = StackProgress(fits, members, order.verbose, order.label) if is_told else None
     try:
         with suited_threads(largest_product):
-            for reports in epochs(stack, tells_all=progress is not None):
-                if progress is not None:
-                    progress.epoch(reports)
+            _run_epochs(stack, progress)
     except KeyboardInterrupt:
         _cut_short(stack, ordered, order)
     finally:
         if progress is not None:
             progress.close()
+
+
+def _run_epochs(stack: Stack, progress: StackProgress | None) -> None:
+    for reports in epochs(stack, tells_all=progress is not None):
+        if progress is not None:
+            progress.epoch(reports)
 
 
 def _cut_short(stack: Stack, ordered: list[_Prepared], order: Order) -> None:
