@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -148,7 +149,8 @@ class BaseCrossEnsemble(BaseEnsemble):
         arms = list(ParameterGrid(self.param_grid))
         weight = weight_in(of_members, self.estimator, X)
         jobs = self._jobs(arms, len(splits), rng)
-        parts = _parts(self.estimator, X, y, splits, of_members, weight, output, jobs)
+        whole = Part(X, y, of_members, estimator=self.estimator, sample_weight=weight)
+        parts = _parts(whole, splits, output, jobs)
         for job in jobs:
             job.is_validated &= parts[job.part].can_validate
         if self.verbose:
@@ -350,18 +352,10 @@ def _n_weights(network: Any) -> int:
     return sum(weights.size for weights in getattr(network, "coefs_", ()))
 
 
-def _parts(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    splits: Sequence[Split],
-    params: dict[str, Any],
-    sample_weight: Floats | None,
-    output: Output,
-    jobs: Sequence[Job],
-) -> list[Part]:
-    """Return one part per split, with the rows that networks are validated on."""
-    watched = [_watched(split, y, sample_weight, output) for split in splits]
+def _parts(whole: Part, splits: Sequence[Split], output: Output, jobs: Sequence[Job]) -> list[Part]:
+    """Return one part of all rows per split, with the rows that networks are validated on."""
+    X, y = whole.X, whole.y
+    watched = [_watched(split, y, whole.sample_weight, output) for split in splits]
     is_array = isinstance(X, np.ndarray) or (sparse.issparse(X) and X.format == "csr")
     may_share = (
         is_array
@@ -370,9 +364,10 @@ def _parts(
         and all(of_split.any() for of_split in watched)
     )
     # Networks that share the rows copy only the held-out fold, to predict it.
-    params = check_method_params(X, params=params) if may_share else params
+    params = check_method_params(X, params=whole.params) if may_share else whole.params
+    whole = replace(whole, params=params, is_shared=may_share)
     return [
-        Part(X, y, params, split, estimator, of_split, sample_weight, may_share)
+        replace(whole, split=split, watched=of_split)
         for split, of_split in zip(splits, watched, strict=True)
     ]
 
