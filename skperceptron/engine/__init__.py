@@ -5,7 +5,7 @@ all modules of this folder: K members, B rows of a batch, D inputs, H units,
 C outputs, P parameters of one member.
 """
 
-from .blocks import Activate, Add, Affine, Block, LearnedArray, Multiply, Scale
+from .blocks import Activate, Add, Affine, Block, LearnedArray, Scale
 from .inputs import BorrowedRows, DenseInput, NetworkInput, SparseBatch
 from .network import Network, Node
 from .wiring import multilayer_perceptron
@@ -19,7 +19,6 @@ __all__ = [
     "BorrowedRows",
     "DenseInput",
     "LearnedArray",
-    "Multiply",
     "Network",
     "NetworkInput",
     "Node",

@@ -21,14 +21,13 @@ from skperceptron.engine import (
     Activate,
     Add,
     Affine,
-    Multiply,
     Network,
     Node,
     SparseBatch,
     Workspace,
     multilayer_perceptron,
 )
-from skperceptron.engine.blocks import BatchNormalize, Dropout, LayerNormalize
+from skperceptron.engine.blocks import BatchNormalize, Blend, Dropout, LayerNormalize
 from skperceptron.engine.network import INPUT
 from skperceptron.normalizations import BatchNormalization
 
@@ -260,13 +259,13 @@ def two_readers(f, g):
     return Network(D, nodes)
 
 
-def gate(f, g):
-    """A value times a gate that is computed from it, with the value as a shortcut."""
+def blended(f, g):
+    """A learned mean of two functions of a value, with the value as a shortcut."""
     nodes = [
         Node("affine_1", Affine([D], H), (INPUT,)),
         Node("f", Activate([f], H), (0,)),
         Node("g", Activate([g], H), (0,)),
-        Node("multiply", Multiply(H), (1, 2)),
+        Node("blend", Blend(H), (1, 2)),
         Node("add", Add(H), (3, 0)),
         Node("affine_2", Affine([H], C), (4,)),
     ]
@@ -321,12 +320,12 @@ def normalized_twice(f, g):
 
 
 def with_itself(f, g):
-    """A value added to itself, and multiplied with itself."""
+    """A value added to itself, and blended with itself."""
     nodes = [
         Node("affine_1", Affine([D], H), (INPUT,)),
         Node("f", Activate([f], H), (0,)),
         Node("sum", Add(H), (1, 1)),
-        Node("square", Multiply(H), (2, 2)),
+        Node("blend", Blend(H), (2, 2)),
         Node("g", Activate([g], H), (3,)),
         Node("affine_2", Affine([H, H], C), (4, 4)),
     ]
@@ -347,7 +346,7 @@ def dead_end(f, g):
 
 SHARED = [
     two_readers,
-    gate,
+    blended,
     chain,
     pure_chain,
     of_the_input,
@@ -375,8 +374,8 @@ def plain_value(network, learned, x):
             value = value[0]
         elif kind == "add":
             value = read[0] + read[1]
-        elif kind == "multiply":
-            value = read[0] * read[1]
+        elif kind == "blend":
+            value = read[0] + arrays[0] * (read[1] - read[0])
         else:
             axis = node.block.axis - 1
             gamma, beta, *_ = np.split(arrays[0], node.block.n_vectors, axis=1)
@@ -439,7 +438,7 @@ def test_value_and_gradients_are_right_where_values_are_shared(wire, pair, n_mem
 
 @pytest.mark.parametrize("activation", EVERY_ACTIVATION)
 def test_any_activation_leaves_a_value_that_others_read(activation):
-    for wire in (two_readers, gate, chain, pure_chain):
+    for wire in (two_readers, blended, chain, pure_chain):
         for pair in ((activation(), Tanh()), (Tanh(), activation())):
             if all(one.differentiable for one in pair):
                 assert_shared_values_are_safe(wire(*pair), 2, trains=True)

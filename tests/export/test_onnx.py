@@ -582,7 +582,7 @@ def raw_of(network, learned, feeds):
     return session.run(None, feeds)[0]
 
 
-def test_gate_of_two_inputs():
+def test_blend_of_two_inputs():
     from skperceptron.engine.inputs import NetworkInput
     from skperceptron.engine.prediction import Predictor
 
@@ -593,7 +593,7 @@ def test_gate_of_two_inputs():
         [
             Node("affine", blocks.Affine([3, 2], 4), (INPUT, INPUT - 1)),
             Node("gate", blocks.Activate([Heaviside()], 4), (0,)),
-            Node("product", blocks.Multiply(4), (0, 1)),
+            Node("blend", blocks.Blend(4), (0, 1)),
             Node("last", blocks.Affine([4], 2), (2,)),
         ],
     )

@@ -15,7 +15,6 @@ from .concatenate import Concatenate
 from .dropout import Dropout
 from .embed_columns import EmbedColumns
 from .layer_normalize import LayerNormalize
-from .multiply import Multiply
 from .periodic import Periodic
 from .periodic_linear import PeriodicLinear
 from .piecewise_linear import PiecewiseLinear
@@ -38,7 +37,6 @@ __all__ = [
     "EmbedColumns",
     "LayerNormalize",
     "LearnedArray",
-    "Multiply",
     "Periodic",
     "PeriodicLinear",
     "PiecewiseLinear",
