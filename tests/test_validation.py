@@ -5,7 +5,7 @@ import pytest
 from sklearn.utils import check_random_state
 
 from skperceptron import MLPRegressor
-from skperceptron._sklearn.checks import generator_of
+from skperceptron._sklearn.generators import generator_of
 
 
 @pytest.mark.parametrize("seed", [0, 7, 2**32 - 1, np.int64(3)])

@@ -11,7 +11,8 @@ import dask
 import distributed
 import numpy as np
 
-from .._sklearn.checks import Extras, take_over_features
+from .._sklearn.checks import take_over_features
+from .._sklearn.fit_calls import Extras
 from ..engine import Network
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.categories import Found, take_over_categories

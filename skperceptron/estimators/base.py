@@ -10,14 +10,9 @@ from typing import Any, Self
 
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn.checks import (
-    Extras,
-    FitMode,
-    is_evidently_valid,
-    restored_on_failure,
-    validated,
-)
+from .._sklearn.checks import is_evidently_valid, restored_on_failure, validated
 from .._sklearn.compat import CallbackSupportMixin, fit_context
+from .._sklearn.fit_calls import Extras, FitMode
 from ..callbacks.listening import listening
 from ..engine import Network
 from ..engine.arrays import Floats

@@ -6,8 +6,10 @@ from typing import Any
 
 from sklearn.utils.metaestimators import available_if
 
-from .._sklearn.checks import FitMode, LabelMixin, never_certain, restored_on_failure
+from .._sklearn.checks import restored_on_failure
 from .._sklearn.compat import check_partial_fit_first_call, fit_context
+from .._sklearn.fit_calls import FitMode
+from .._sklearn.labels import LabelMixin, never_certain
 from ..engine.arrays import Floats
 from ..losses import Loss
 from ..options import CLASS_WEIGHT, Instance, Rules, speaks_for_itself

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .._sklearn.checks import FitMode
+from .._sklearn.fit_calls import FitMode
 from ..engine import Network
 from ..engine.arrays import Floats
 from ..kept import kept_as

@@ -9,8 +9,9 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_consistent_length
 
-from .._sklearn.checks import FROM_SCRATCH, Extras, FitMode, check_sample_weight, renaming
+from .._sklearn.checks import check_sample_weight, renaming
 from .._sklearn.compat import check_y, num_samples
+from .._sklearn.fit_calls import FROM_SCRATCH, Extras, FitMode
 from ..engine.arrays import Floats, Integers
 from ..training import TargetRows, TrainingSet
 from ..training.data import of_split

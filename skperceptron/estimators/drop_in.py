@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .._sklearn.checks import FitMode
 from .._sklearn.compat import type_of_target
+from .._sklearn.fit_calls import FitMode
 from ..options import speaks_for_itself
 from .classifiers import BaseMLPClassifier
 from .docs import shares_documentation

@@ -12,8 +12,9 @@ import numpy as np
 from sklearn import neural_network
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn.checks import FLOAT64, FROM_SCRATCH
+from .._sklearn.checks import FLOAT64
 from .._sklearn.exchange import KNOWS_POISSON, let_go_on, let_predict
+from .._sklearn.fit_calls import FROM_SCRATCH
 from ..engine.arrays import Floats
 from .base import BaseMultilayerPerceptron
 from .choices import Choices

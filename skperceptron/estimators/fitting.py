@@ -10,7 +10,8 @@ from typing import Any, NoReturn, Protocol, TypeVar
 
 import numpy as np
 
-from .._sklearn.checks import FROM_SCRATCH, Extras, FitMode, generator_of, same_generator
+from .._sklearn.fit_calls import FROM_SCRATCH, Extras, FitMode
+from .._sklearn.generators import generator_of, same_generator
 from ..callbacks.listening import Listener, NullListener
 from ..engine import Network
 from ..engine.arrays import Floats, Integers

@@ -16,8 +16,8 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 from sklearn.utils import indexable
 
-from .._sklearn.checks import state_as_key
 from .._sklearn.compat import column_or_1d, safe_indexing, takes_sample_weight
+from .._sklearn.generators import state_as_key
 from ..engine import Network
 from ..engine.arrays import Floats, Integers
 from ..engine.memory_mapped import pages_of

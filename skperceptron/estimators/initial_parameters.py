@@ -9,7 +9,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
 
-from .._sklearn.checks import FLOAT64, Extras, checking
+from .._sklearn.checks import FLOAT64, checking
+from .._sklearn.fit_calls import Extras
 from ..activations import Activation
 from ..engine import Network, Node, Scale
 from ..engine.arrays import Floats, Integers

@@ -6,7 +6,7 @@ import warnings
 from copy import copy, deepcopy
 from typing import Any
 
-from .._sklearn.checks import FitMode
+from .._sklearn.fit_calls import FitMode
 from ..engine.arrays import Floats
 from .choices import Wiring
 from .data import forget

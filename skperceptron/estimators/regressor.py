@@ -11,8 +11,9 @@ from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn.checks import FitMode, checking
+from .._sklearn.checks import checking
 from .._sklearn.compat import fit_context
+from .._sklearn.fit_calls import FitMode
 from ..engine.arrays import Floats
 from ..losses import Loss, get_loss
 from ..options import Flag, Instance, Interval, Listing, Name, Rules, speaks_for_itself

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._sklearn.checks import Extras, FitMode, check_sample_weight, restored_on_failure
+from .._sklearn.checks import check_sample_weight, restored_on_failure
 from .._sklearn.compat import check_y
+from .._sklearn.fit_calls import Extras, FitMode
 from ..callbacks.listening import listening
 from ..training.remote_rows import RemoteRows
 from .base import BaseMultilayerPerceptron

@@ -15,8 +15,9 @@ from sklearn.utils import check_array, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn.checks import LogProbabilityMixin, checking, take_over_features
+from .._sklearn.checks import checking, take_over_features
 from .._sklearn.compat import CallbackSupportMixin
+from .._sklearn.labels import LogProbabilityMixin
 from .._sklearn.pipelines import last_step
 from .._sklearn.tasks import NetworkTask
 from .._sklearn.versions import RemembersVersion

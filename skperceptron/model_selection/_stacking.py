@@ -15,13 +15,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .._sklearn.checks import (
-    FROM_SCRATCH,
-    Extras,
-    check_sample_weight,
-    same_generator,
-    state_as_key,
-)
+from .._sklearn.checks import check_sample_weight
+from .._sklearn.fit_calls import FROM_SCRATCH, Extras
+from .._sklearn.generators import same_generator, state_as_key
 from .._sklearn.tasks import NetworkTask
 from ..callbacks.listening import NullListener
 from ..components import key_of

@@ -19,14 +19,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from .._sklearn.checks import (
-    FitMode,
-    LabelMixin,
-    are_evidently_classes,
-    are_known_labels,
     check_sample_weight,
-    generator_of,
     is_evidently_valid,
-    never_certain,
     restored_on_failure,
     validated,
 )
@@ -35,7 +29,15 @@ from .._sklearn.compat import (
     check_partial_fit_first_call,
     fit_context,
 )
-from .._sklearn.labels import check_labels
+from .._sklearn.fit_calls import FitMode
+from .._sklearn.generators import generator_of
+from .._sklearn.labels import (
+    LabelMixin,
+    are_evidently_classes,
+    are_known_labels,
+    check_labels,
+    never_certain,
+)
 from .._sklearn.versions import RemembersVersion
 from ..callbacks.listening import CALLBACKS, Listener, listening
 from ..callbacks.table import Column, EpochTable

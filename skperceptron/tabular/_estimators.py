@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn.checks import LogProbabilityMixin
+from .._sklearn.labels import LogProbabilityMixin
 from ..engine.arrays import Floats, Integers
 from ..estimators import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from ..estimators.docs import documented

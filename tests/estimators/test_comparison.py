@@ -8,7 +8,7 @@ from scipy.special import softmax
 from sklearn.metrics import accuracy_score
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
-from skperceptron._sklearn.checks import FitMode
+from skperceptron._sklearn.fit_calls import FitMode
 from skperceptron.estimators.comparison import Comparison, JudgedRows
 from skperceptron.losses import CategoricalLogLoss, PoissonDeviance
 

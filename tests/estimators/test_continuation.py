@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skperceptron import MLPRegressor
-from skperceptron._sklearn.checks import FitMode
+from skperceptron._sklearn.fit_calls import FitMode
 from skperceptron.estimators.choices import Choices
 from skperceptron.estimators.continuation import (
     Continuation,

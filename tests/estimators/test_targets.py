@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
-from skperceptron._sklearn.checks import FitMode
+from skperceptron._sklearn.fit_calls import FitMode
 from skperceptron.estimators import targets
 from skperceptron.estimators.comparison import Comparison, JudgedRows
 from skperceptron.estimators.fitted import fitted_network

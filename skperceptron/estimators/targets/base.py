@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import logit
 
-from ..._sklearn.checks import FitMode
+from ..._sklearn.fit_calls import FitMode
 from ...components import key_of
 from ...engine.arrays import Floats, Integers
 from ...engine.operators import OperatorGraph, Value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..._sklearn.checks import FitMode
+from ..._sklearn.fit_calls import FitMode
 from ...engine.arrays import Floats
 from ...kept import kept_as
 from ...losses import Loss, ScaledSquaredError

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from ..._sklearn.checks import (
-    FitMode,
+from ..._sklearn.compat import type_of_target
+from ..._sklearn.fit_calls import FitMode
+from ..._sklearn.labels import (
     are_evidently_classes,
     are_known_labels,
+    check_labels,
     encoded_labels,
     refuse_too_few_classes,
 )
-from ..._sklearn.compat import type_of_target
-from ..._sklearn.labels import check_labels
 from ...engine.arrays import Floats, Integers
 from ...engine.operators import OperatorGraph, Value
 from ...kept import kept_as

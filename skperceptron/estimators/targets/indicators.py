@@ -8,9 +8,9 @@ import numpy as np
 from scipy import sparse
 from scipy.special import expit
 
-from ..._sklearn.checks import FitMode, are_evidently_classes, shown_labels
 from ..._sklearn.compat import type_of_target
-from ..._sklearn.labels import check_labels
+from ..._sklearn.fit_calls import FitMode
+from ..._sklearn.labels import are_evidently_classes, check_labels, shown_labels
 from ...engine.arrays import Booleans, Floats
 from ...engine.operators import OperatorGraph, Value
 from ...kept import kept_as

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._sklearn.checks import FitMode
+from ..._sklearn.fit_calls import FitMode
 from ...engine.arrays import Floats, Integers
 from ...engine.operators import OperatorGraph, Value
 from ...exceptions import TooLargeError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._sklearn.checks import FitMode
+from ..._sklearn.fit_calls import FitMode
 from ...engine.arrays import Floats
 from ...engine.operators import OperatorGraph, Value
 from ...kept import kept_as

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import xlogy
 
-from ..._sklearn.checks import FitMode
+from ..._sklearn.fit_calls import FitMode
 from ...engine.arrays import Floats, Integers
 from ...kept import kept_as
 from ...losses import CategoricalLogLoss

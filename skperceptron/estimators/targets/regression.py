@@ -12,8 +12,9 @@ import numpy as np
 from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils import check_array
 
-from ..._sklearn.checks import FitMode, checking, refuse_dates
+from ..._sklearn.checks import checking, refuse_dates
 from ..._sklearn.compat import column_or_1d
+from ..._sklearn.fit_calls import FitMode
 from ...engine.arrays import Floats
 from ...engine.operators import OperatorGraph, Value
 from ...kept import kept_as

@@ -1,0 +1,58 @@
+"""How a fit was called: what it goes on from, and what it was given beyond X and y."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["FROM_SCRATCH", "Extras", "FitMode"]
+
+
+@dataclass(frozen=True)
+class FitMode:
+    """How the estimator was called.
+
+    Attributes
+    ----------
+    continuing : bool
+        Whether training goes on from an earlier call.
+    incremental : bool
+        Whether this is ``partial_fit``.
+    trains : bool, default=True
+        Whether training follows; if not, a step is only looked at.
+    """
+
+    continuing: bool
+    incremental: bool
+    trains: bool = True
+
+
+#: A ``fit`` that goes on from nothing.
+FROM_SCRATCH = FitMode(continuing=False, incremental=False)
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What ``fit`` takes beyond X, y and sample weights.
+
+    Attributes
+    ----------
+    X_val, y_val, sample_weight_val
+        The user's own validation data.
+    coefs_init, intercepts_init : list of array-like
+        Initial weights and biases.
+    groups : array-like
+        Rows of one group are held out together.
+    """
+
+    X_val: Any = None
+    y_val: Any = None
+    sample_weight_val: Any = None
+    coefs_init: Any = None
+    intercepts_init: Any = None
+    groups: Any = None
+
+    @property
+    def gives_start(self) -> bool:
+        """Whether there are initial weights or biases of the user's own."""
+        return self.coefs_init is not None or self.intercepts_init is not None

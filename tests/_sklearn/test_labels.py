@@ -1,0 +1,71 @@
+"""Labels that are evidently valid skip scikit-learn's checks, and are counted, not sorted."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from skperceptron import MLPSoftmaxClassifier
+from skperceptron._sklearn.labels import are_evidently_classes, distinct
+
+X = np.random.RandomState(0).normal(size=(24, 3))
+LABELS = {
+    "integers": np.arange(24) % 4,
+    "text": np.array(["a", "b"] * 12),
+    "truth": np.arange(24) % 2 > 0,
+    "one class": np.ones(24, int),
+}
+
+
+@pytest.mark.parametrize("y", LABELS.values(), ids=LABELS)
+def test_checks_say_nothing_about_evident_classes(y):
+    assert are_evidently_classes(y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_classification_targets(y)
+    assert type_of_target(y) in ("binary", "multiclass")
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.arange(24),
+        np.arange(24) / 2,
+        np.array(["a", 1] * 12, object),
+        np.array([b"a", b"b"] * 12),
+        np.ones((24, 2), int),
+        [0, 1] * 12,
+    ],
+    ids=["many", "floats", "objects", "bytes", "two columns", "list"],
+)
+def test_checks_decide_about_all_other_labels(y):
+    assert not are_evidently_classes(y)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_many_classes_for_few_rows_are_still_warned_of():
+    with pytest.warns(UserWarning, match="unique classes"):
+        MLPSoftmaxClassifier(max_iter=1).fit(X, np.arange(24) % 18)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([3, 1, 1, 7, -2, 3, 3, 1, 1, 1]),
+        np.array([-128, 127] * 150, np.int8),
+        np.array([[5, 4], [4, 5]], np.int16),
+        np.array([2**62, -(2**62)]),
+        np.array([2**63 - 1, 2**63 - 2, 2**63 - 1]),
+        np.array([2**64 - 1, 0], np.uint64),
+        np.array([], int),
+        np.array([True, False, True]),
+        np.array([1.5, 0.5, 1.5]),
+        np.array(["b", "a", "b"]),
+    ],
+    ids=str,
+)
+def test_distinct_labels_are_those_that_numpy_finds(labels):
+    found = distinct(labels)
+    np.testing.assert_array_equal(found, np.unique(labels))
+    assert found.dtype == labels.dtype
