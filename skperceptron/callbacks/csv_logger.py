@@ -59,12 +59,12 @@ class CSVLogger(Callback):
         report = getattr(context, "report", None)
         if report is not None:
             figures = figures_of(report)
-            with Path(self.path).open("a", newline="", encoding="utf-8") as file:
-                # Two fits must not both find the file empty.
-                with locked(file.fileno()):
-                    writer = csv.DictWriter(file, list(figures))
-                    if os.fstat(file.fileno()).st_size == 0:
-                        writer.writeheader()
-                    writer.writerow(figures)
-                    file.flush()
+            path = Path(self.path)
+            # Locked, since two fits must not both find the file empty.
+            with path.open("a", newline="", encoding="utf-8") as file, locked(file.fileno()):
+                writer = csv.DictWriter(file, list(figures))
+                if os.fstat(file.fileno()).st_size == 0:
+                    writer.writeheader()
+                writer.writerow(figures)
+                file.flush()
         return False
