@@ -35,7 +35,7 @@ def sum_by_code(grad: Floats, codes: Floats, room: Floats, out: Floats) -> None:
     ----------
     grad : ndarray of shape (K, B, dim)
     codes : ndarray of shape (K, B)
-    room : ndarray of shape (levels, dim)
+    room : ndarray of shape (K, levels, dim)
         In float64, for compiled steps.
     out : ndarray of shape (K, levels, dim)
     """

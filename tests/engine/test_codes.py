@@ -26,7 +26,7 @@ def test_number_that_is_no_code_has_a_row_of_zeros_and_learns_nothing(number):
     assert_array_equal(rows[0], [[0] * 4, [-np.inf] * 4])
     assert not np.signbit(rows[0, 0]).any()
     grad = np.array([[[np.inf] * 4, [7.0] * 4]])
-    sum_by_code(grad, codes, np.empty((3, 4)), sums)
+    sum_by_code(grad, codes, np.empty((1, 3, 4)), sums)
     assert_array_equal(sums[0], [[0] * 4, [7] * 4, [0] * 4])
 
 
@@ -38,5 +38,5 @@ def test_sums_are_taken_row_by_row_in_double_precision(dtype, kind):
     expected, out = np.zeros((2, 3, 4)), np.empty((2, 3, 4), dtype)
     for k in range(2):
         np.add.at(expected[k], codes[k].astype(int), grad[k].astype(float))
-    sum_by_code(grad, codes, np.empty((3, 4)), out)
+    sum_by_code(grad, codes, np.empty((2, 3, 4)), out)
     assert_array_equal(out, expected.astype(dtype))

@@ -186,7 +186,7 @@ def summing_by_code(draw):
     grad = contiguous(draw, n, b, d + 2)[:, :, 1:-1]
     grad *= 10 ** draw.rng.uniform(-6, 6, size=(n, b, 1)).astype(draw.dtype)
     out = contiguous(draw, n, 6, d)
-    return partial(sum_by_code, grad, codes(draw, n, b, 6), np.empty((6, d)), out)
+    return partial(sum_by_code, grad, codes(draw, n, b, 6), np.empty((n, 6, d)), out)
 
 
 def update(draw):
@@ -260,7 +260,7 @@ def draw_matrix(*shape, dtype=float):
 
 
 A, OUT = draw_matrix(2, 3, 4), np.zeros((2, 3, 4))
-CODES, SUMS, ROOM = np.zeros((2, 3)), np.zeros((2, 5, 4)), np.zeros((5, 4))
+CODES, SUMS, ROOM = np.zeros((2, 3)), np.zeros((2, 5, 4)), np.zeros((2, 5, 4))
 BOTH = np.zeros(100)
 READ_ONLY = np.broadcast_to(0.0, (2, 3, 4))
 REFUSED = {
@@ -315,13 +315,13 @@ REFUSED = {
     ),
     "rows of integers": partial(look_up, A.astype(int), CODES, OUT.astype(int)),
     "sums in room of another precision": partial(sum_by_code, A, CODES, ROOM.astype("f"), SUMS),
-    "sums in less room": partial(sum_by_code, A, CODES, ROOM[:4], SUMS),
-    "sums in room with gaps": partial(sum_by_code, A, CODES, np.zeros((5, 8))[:, ::2], SUMS),
+    "sums in less room": partial(sum_by_code, A, CODES, ROOM[:, :4], SUMS),
+    "sums in room with gaps": partial(sum_by_code, A, CODES, np.zeros((2, 5, 8))[:, :, ::2], SUMS),
     "sums in room that is read-only": partial(
-        sum_by_code, A, CODES, np.broadcast_to(0.0, (5, 4)), SUMS
+        sum_by_code, A, CODES, np.broadcast_to(0.0, (2, 5, 4)), SUMS
     ),
     "sums in the memory of the room": partial(
-        sum_by_code, A, CODES, BOTH[:20].reshape(5, 4), BOTH[20:60].reshape(2, 5, 4)
+        sum_by_code, A, CODES, BOTH[:40].reshape(2, 5, 4), BOTH[40:80].reshape(2, 5, 4)
     ),
     "sums of wider rows": partial(sum_by_code, np.zeros((2, 3, 5)), CODES, ROOM, SUMS),
     "sums that are read-only": partial(

@@ -87,10 +87,10 @@ class EmbedColumns(Block):
         grad, to_tables = work.gradient_at(node), work.gradients_of(node)
         places, columns = side_by_side(self.dims), self._codes(work, node)
         # Tables take their turns in the same memory, which therefore stays in the cache.
-        room = np.empty(max(to_table[0].size for to_table in to_tables))
+        room = np.empty((len(grad), max(to_table[0].size for to_table in to_tables)))
         for to_table, codes, place in zip(to_tables, columns, places, strict=True):
             _, levels, dim = to_table.shape
-            sums = room[: levels * dim].reshape(levels, dim)
+            sums = room[:, : levels * dim].reshape(-1, levels, dim)
             yield partial(sum_by_code, grad[:, :, place], codes, sums, to_table)
         (source,) = work.sources_of(node)
         if work.wants_gradient(source):

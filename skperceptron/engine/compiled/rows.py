@@ -507,14 +507,14 @@ def _look_up(table: Any, codes: Any, out: Any, n: int) -> Rows:
 
 
 def _sum_by_code(grad: Any, codes: Any, room: Any, out: Any, n: int) -> Rows:
-    """Encode ``sum_by_code``: (K, B, dim), (K, B), (levels, dim) and (K, levels, dim)."""
+    """Encode ``sum_by_code``: (K, B, dim), (K, B), and twice (K, levels, dim)."""
     loop = _loop_at_codes("sum_by_code", out, codes, grad, n)
     owners = _separate_owners(grad, codes, room, out)
     if loop is None or owners is None or not out.flags.writeable:
         return None
-    if not (extension.is_plain(room, np.dtype(np.float64)) and room.shape == out.shape[1:]):
+    if not (extension.is_plain(room, np.dtype(np.float64)) and room.shape == out.shape):
         return None
-    if not (room.flags.c_contiguous and room.flags.writeable):
+    if not (room[0].flags.c_contiguous and room.flags.writeable):
         return None
     return [
         Row(
@@ -523,8 +523,7 @@ def _sum_by_code(grad: Any, codes: Any, room: Any, out: Any, n: int) -> Rows:
             [codes.shape[1], out.shape[2], out.shape[1]],
             [grad.strides[1], codes.strides[1]],
             (grad.size + out.size) // n,
-            # One member after another uses the room.
-            [grad.strides[0], codes.strides[0], 0, out.strides[0]] if n > 1 else (),
+            [x.strides[0] for x in (grad, codes, room, out)] if n > 1 else (),
             written=[2, 3],
             owners=owners,
         )
