@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from importlib import import_module
 from numbers import Real
 from typing import Any
 
@@ -34,6 +35,9 @@ __all__ = [
 DATE = np.dtype("datetime64[us]")
 
 DAY = np.timedelta64(1, "D")
+
+#: Dates without a time of day: their values are `datetime.date`, as in an array of objects.
+DAYS = "datetime64[D]"
 
 #: pandas' own missing values, by the names of their classes.
 MISSING_TYPES = ("NAType", "NaTType", "NoneType")
@@ -73,6 +77,9 @@ def content_of(X: Any, j: int) -> tuple[Any, bool]:
         return _of_pandas(X.iloc[:, j])
     if hasattr(X, "to_series"):
         column = X.to_series(j)
+        if getattr(column.dtype, "time_zone", None) is not None:
+            # Keep the local time, and drop the time zone.
+            column = column.dt.replace_time_zone(None)
         content = column.to_numpy()
         if content.ndim > 1:
             # A column of structs, which `kind_of` refuses later, as it does lists.
@@ -83,6 +90,8 @@ def content_of(X: Any, j: int) -> tuple[Any, bool]:
         is_category = str(column.type).startswith("dictionary")
         if is_category:
             return _objects(column.to_pylist()), True
+        if getattr(column.type, "tz", None) is not None:
+            column = import_module("pyarrow.compute").local_timestamp(column)
         return column.to_numpy(), False
     return X[:, j], False
 
@@ -193,6 +202,9 @@ def _number(value: Any, name: Any) -> float:
 
 def as_keys(content: Any) -> list[Any]:
     """Return the values of a column as Python objects, which compare equal across dtypes."""
+    if content.dtype.kind in "mM" and content.dtype != DAYS:
+        # In nanoseconds, dates would become integers.
+        content = content.astype(f"{content.dtype.kind}8[us]")
     return content.tolist()
 
 

@@ -197,11 +197,17 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         self.preprocessor_ = TabularPreprocessor(
             self.categorical_features, dtype="float32", **self._preparation(recipe)
         )
-        numbers = self.preprocessor_.fit_transform(X)
+        with config_context(transform_output="default"):
+            numbers = self.preprocessor_.fit_transform(X)
         take_over_features(self, self.preprocessor_)
         check_consistent_length(numbers, y)
         self._check_width(numbers)
         return numbers
+
+    def _numbers_of(self, X: Any) -> Any:
+        """Return rows as numbers: an array, even if transformers are to return frames."""
+        with config_context(transform_output="default"):
+            return self.preprocessor_.transform(X)
 
     def _train(
         self, ensemble: BaseCrossEnsemble, numbers: Any, y: Any, weights: dict[str, Any]
@@ -375,7 +381,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
             Labels or numbers.
         """
         check_is_fitted(self)
-        return self.ensemble_.predict(self.preprocessor_.transform(X))
+        return self.ensemble_.predict(self._numbers_of(X))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the score of predictions.
@@ -397,7 +403,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
             Accuracy or R2.
         """
         check_is_fitted(self)
-        return self.ensemble_.score(self.preprocessor_.transform(X), y, sample_weight)
+        return self.ensemble_.score(self._numbers_of(X), y, sample_weight)
 
     def permutation_importances(
         self,
@@ -438,7 +444,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         check_is_fitted(self)
         check_option(type(self).__name__, "n_repeats", n_repeats, [COUNT])
         check_option(type(self).__name__, "random_state", random_state, SEED)
-        numbers = self.preprocessor_.transform(X)
+        numbers = self._numbers_of(X)
         n_rows, n_expected = numbers.shape[0], len(self.oof_predictions_)
         if n_rows != n_expected:
             raise ValueError(

@@ -130,7 +130,7 @@ class TabularMLPClassifier(LogProbabilityMixin, ClassifierMixin, BaseTabularMLP)
             Probability of each class or label, calibrated on rows that were held out.
         """
         check_is_fitted(self)
-        return self.ensemble_.predict_proba(self.preprocessor_.transform(X))
+        return self.ensemble_.predict_proba(self._numbers_of(X))
 
     @property
     def classes_(self) -> Any:

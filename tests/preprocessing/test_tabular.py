@@ -350,6 +350,38 @@ def test_dtypes_of_polars_are_understood():
     assert_allclose(raw["duration"], [1, 2, 3])
 
 
+@pytest.mark.parametrize("library", ["polars", "arrow", "objects"])
+def test_zoned_times_are_local_times_in_every_library(library):
+    pd = pytest.importorskip("pandas")
+    stamps = pd.date_range("2024-01-01 21:00", periods=5, freq="h", tz="America/New_York")
+    frame = pd.DataFrame({"seen": stamps}).astype("datetime64[us, America/New_York]")
+    frame.loc[2, "seen"] = pd.NaT
+    other = {"polars": "polars", "arrow": "pyarrow"}
+    if library == "objects":
+        given = frame.astype(object)
+    else:
+        module = pytest.importorskip(other[library])
+        given = module.from_pandas(frame) if library == "polars" else module.table(frame)
+    local = frame["seen"].dt.tz_localize(None).to_frame()
+    expected = TabularPreprocessor().fit(local)
+    found = TabularPreprocessor().fit(given)
+    assert_array_equal(found.transform(given), expected.transform(local))
+    assert_array_equal(expected.transform(given), expected.transform(local))
+
+
+@pytest.mark.parametrize("unit", ["ns", "us", "ms", "s", "D"])
+def test_dates_as_categories_are_the_same_in_any_unit(unit):
+    days = np.array(["2024-01-01", "2024-01-02", "NaT", "2024-01-03"], dtype="datetime64[D]")
+    X = days.astype(f"datetime64[{unit}]")[:, np.newaxis]
+    preprocessor = TabularPreprocessor([0]).fit(X)
+    day = date if unit == "D" else datetime
+    assert preprocessor.categories_ == {0: [day(2024, 1, 1), day(2024, 1, 2), day(2024, 1, 3)]}
+    spans = TabularPreprocessor([0]).fit(X - X[0])
+    assert spans.categories_ == {0: [timedelta(0), timedelta(1), timedelta(2)]}
+    found = (spans.transform((X - X[0]).astype("timedelta64[ms]")) > 0).astype(int)
+    assert_array_equal(found, [[1, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 1]])
+
+
 def test_dictionaries_of_arrow_are_categories():
     pa = pytest.importorskip("pyarrow")
     coded = pa.array([5, 9, None, 5]).dictionary_encode()

@@ -995,3 +995,29 @@ def test_wrong_groups_are_refused(cls, groups, message):
     X, labels = frame(20)
     with pytest.raises(ValueError, match=message):
         small(cls).fit(X, target_of(cls, labels), groups=groups)
+
+
+@BOTH
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_networks_get_arrays_even_where_transformers_return_frames(cls, library):
+    pytest.importorskip(library)
+    X, labels = frame()
+    y = target_of(cls, labels)
+    plain = small(cls).fit(X, y)
+    with config_context(transform_output=library):
+        framed = small(cls).fit(X, y)
+        np.testing.assert_array_equal(plain.predict(X), framed.predict(X))
+        rises = plain.permutation_importances(X, y, random_state=0).importances
+        score = plain.score(X, y)
+    assert framed.score(X, y) == score
+    found = framed.permutation_importances(X, y, random_state=0).importances
+    np.testing.assert_array_equal(found, rises)
+
+
+def test_sparse_tables_are_taken_where_transformers_return_frames():
+    X = sparse.random_array((60, 5), density=0.5, rng=np.random.RandomState(0), format="csr")
+    y = X.toarray()[:, 0] > 0.2
+    plain = small().fit(X, y).predict_proba(X)
+    with config_context(transform_output="pandas"):
+        np.testing.assert_array_equal(small().fit(X, y).predict_proba(X), plain)
