@@ -97,7 +97,7 @@ class Workers:
     def have_to_start(self) -> bool:
         """Tell whether the workers are processes and none of them is running yet."""
         backend, _ = get_active_backend(**self._preference)
-        if type(backend) is not BACKENDS["loky"] or self.count == 1:
+        if not _is_of_kind(backend, "loky") or self.count == 1:
             return False
         return not any(_is_worker(process) for process in active_children())
 
@@ -170,16 +170,25 @@ def without_preparing(n_jobs: int | None) -> AbstractContextManager[Any]:
     """Return a context in which joblib prepares nothing for workers, unless some are running.
 
     Otherwise, ``with Parallel(n_jobs)`` starts a process that will clean up after the workers, and
-    which takes longer to start than a small search takes as a whole. Nothing may be run in this
-    context: it would have one worker.
+    which takes longer to start than a small search takes as a whole. With "multiprocessing", it
+    starts a pool that nothing closes: parallel calls share a backend, and ours puts its own pool in
+    the place of that one. Nothing may be run in this context: it would have one worker.
     """
     # joblib before 1.3 has no such function. Numbers that are not whole, and 0, are refused later.
     config = getattr(joblib, "parallel_config", None)
     is_valid = n_jobs is None or (isinstance(n_jobs, Integral) and n_jobs != 0)
-    if config is None or not is_valid or not Workers(n_jobs).have_to_start():
+    if config is None or not is_valid:
+        return nullcontext()
+    makes_pool = _is_of_kind(get_active_backend()[0], "multiprocessing")
+    if not makes_pool and not Workers(n_jobs).have_to_start():
         return nullcontext()
     context: AbstractContextManager[Any] = config(backend="sequential")
     return context
+
+
+def _is_of_kind(backend: Any, name: str) -> bool:
+    """Tell whether it is joblib's backend of that name, which some platforms lack."""
+    return type(backend) is BACKENDS.get(name)
 
 
 def _is_worker(process: Any) -> bool:

@@ -1,5 +1,6 @@
 """Tasks spread over workers: where they run, and what is kept of an interruption."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -223,6 +224,36 @@ def test_what_a_search_fits_finds_the_usual_workers():
         search.fit(X, Y[:-1])
     assert type(get_active_backend()[0]).__name__ == "LokyBackend"
     assert "_preparing" not in vars(search)
+
+
+def test_search_runs_where_joblib_has_threads_only(monkeypatch):
+    for name in ("loky", "multiprocessing"):
+        monkeypatch.delitem(spreading.BACKENDS, name)
+    search = StackedGridSearchCV(NETWORK, {"alpha": [0, 1]}, cv=2, n_jobs=2)
+    with parallel_config("threading"):
+        assert search.fit(X, Y).best_params_ in ({"alpha": 0}, {"alpha": 1})
+
+
+def note_process(X, folder):
+    (folder / str(os.getpid())).touch()
+    return X
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are started in another way")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("kind", [StackedGridSearchCV, StackedHalvingGridSearchCV])
+def test_pool_of_processes_is_closed_by_the_search(kind, n_jobs, tmp_path):
+    noting = FunctionTransformer(note_process, kw_args={"folder": tmp_path})
+    grid = {"mlpbinaryclassifier__alpha": [0, 1]}
+    search = kind(make_pipeline(noting, NETWORK), grid, cv=2, n_jobs=n_jobs, refit=False)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ResourceWarning)
+        with parallel_config("multiprocessing", n_jobs=2):
+            search.fit(X, Y)
+        gc.collect()
+    assert not [str(w.message) for w in caught if w.category is ResourceWarning]
+    assert str(os.getpid()) not in {file.name for file in tmp_path.iterdir()}
 
 
 @pytest.mark.usefixtures("none_running")
