@@ -16,12 +16,13 @@ from sklearn.datasets import (
     make_multilabel_classification,
 )
 from sklearn.metrics import accuracy_score, log_loss, r2_score
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import KFold, train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron.activations import PReLU, get_activation
 from skperceptron.losses import Huber
+from skperceptron.model_selection import StackedCrossEnsembleRegressor
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning",
@@ -270,6 +271,19 @@ def test_nothing_of_an_earlier_fit_is_left_after_a_fit_of_another_kind(cls):
     lbfgs = {"solver": "lbfgs", "early_stopping": False}
     fresh = clone(model).set_params(**lbfgs).fit(X, y)
     assert vars(model.set_params(**lbfgs).fit(X, y)).keys() == vars(fresh).keys()
+
+
+def test_integer_outside_the_values_trained_on_is_refused_with_a_way_out():
+    X, y = np.random.RandomState(0).normal(size=(30, 2)), np.arange(30) % 3
+    way_out = "output_range=None. It is that of the rows trained on first: set it"
+    network = MLPRegressor(output="categorical", max_iter=2, n_iter_no_change=3)
+    with pytest.raises(ValueError, match=way_out):
+        network.partial_fit(X, y).partial_fit(X, y + 1)
+    ensemble = StackedCrossEnsembleRegressor(network, {"alpha": [0, 1]}, cv=KFold(3))
+    with pytest.raises(ValueError, match=way_out):
+        ensemble.fit(X, np.sort(y))
+    ensemble.set_params(estimator__output_range=(0, 2)).fit(X, np.sort(y))
+    assert ensemble.predict(X).min() >= 0
 
 
 def test_values_of_an_earlier_categorical_fit_are_not_left():

@@ -78,9 +78,12 @@ class RegressionOptions:
         """Raise ValueError unless all of y lies between two numbers."""
         allowed = Interval(low, high, low_closed=True, high_closed=True)
         if not allowed.contains(y):
+            hint = ""
+            if self.output_range is None:
+                hint = " It is that of the rows trained on first: set it to that of all rows."
             raise ValueError(
                 f"y must lie in the range {allowed}, got values from {y.min()} to {y.max()}:"
-                f" output_range={self.output_range!r}."
+                f" output_range={self.output_range!r}.{hint}"
             )
 
     def check_loss(self, loss: Loss) -> None:
