@@ -447,6 +447,18 @@ def test_decay_schedule_multiplies_the_decay_and_nothing_else():
     assert_array_equal(weights(free), weights(make().fit(X, Y)))
 
 
+def test_dropout_of_sparse_input_drops_numbers_that_are_stored_twice_as_one():
+    rng = np.random.RandomState(0)
+    once = sparse.csr_array(rng.randint(1, 9, size=(40, 5)) * 2.0)
+    parts = once.data / 2, once.indices, 2 * once.indptr
+    twice = sparse.csr_array((*(np.repeat(part, 2) for part in parts[:2]), parts[2]), once.shape)
+    y = rng.randint(2, size=40)
+    network = MLPBinaryClassifier((4,), input_dropout=0.5, max_iter=5, random_state=0)
+    found, expected = (network.fit(X, y).predict_proba(once) for X in (twice, once))
+    assert_array_equal(found, expected)
+    assert twice.nnz == 2 * once.nnz
+
+
 def test_dropout_schedule_multiplies_the_rates():
     half = make(dropout=0.6, input_dropout=0.2, dropout_schedule=lambda time: 0.5).fit(X, Y)
     assert_array_equal(weights(half), weights(make(dropout=0.3, input_dropout=0.1).fit(X, Y)))

@@ -112,6 +112,19 @@ def side_by_side(widths: Iterable[int]) -> list[slice]:
     return [slice(start, stop) for start, stop in pairwise(accumulate(widths, initial=0))]
 
 
+def stored_once(X: Any) -> Any:
+    """Return a sparse matrix that stores each of its numbers once: X itself, or a copy.
+
+    Sparse matrices may store several numbers for one place, which add up. Whatever changes numbers
+    one by one, such as a nonlinear function or dropout, would treat them as different ones.
+    """
+    if X.has_canonical_format:
+        return X
+    X = X.copy()
+    X.sum_duplicates()
+    return X
+
+
 def as_slice(places: Sequence[int]) -> slice | list[int]:
     """Return ascending positions as a slice if none is left out: indexing then gives a view."""
     first, last = places[0], places[-1]

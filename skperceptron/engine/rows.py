@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from .arrays import Floats, Integers
+from .arrays import Floats, Integers, stored_once
 from .compiled import Way, way
 from .compiled.extension import steps as extension
 
@@ -102,9 +102,7 @@ def _dense_hashes(X: Floats | Integers, first_column: int) -> Words:
 
 
 def _sparse_hashes(X: sparse.csr_array, first_column: int) -> Words:
-    if not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
+    X = stored_once(X)
     columns = np.arange(first_column, first_column + X.shape[1], dtype=np.uint64)
     hashes = np.empty(X.shape[0], dtype=np.uint64)
     n_numbers = len(X.indices)

@@ -12,7 +12,7 @@ from sklearn.utils import check_consistent_length
 from .._sklearn.checks import check_sample_weight, renaming
 from .._sklearn.compat import check_y, num_samples
 from .._sklearn.fit_calls import FROM_SCRATCH, Extras, FitMode
-from ..engine.arrays import Floats, Integers
+from ..engine.arrays import Floats, Integers, stored_once
 from ..training import TargetRows, TrainingSet
 from ..training.data import of_split
 from .categories import checked_rows, find_columns, refuse_other_columns
@@ -107,6 +107,8 @@ def check_data(estimator: Any, X: Any, y: Any, sample_weight: Any, mode: FitMode
     """
     given = X, y
     X, y = estimator._validate_training_data(X, y, reset=not mode.continuing)
+    if sparse.issparse(X):
+        X = stored_once(X)
     if sample_weight is not None:
         sample_weight = check_sample_weight(sample_weight, X)
     if mode.continuing:

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .._sklearn.checks import checking
 from .._sklearn.compat import fit_context
 from .._sklearn.versions import RemembersVersion
-from ..engine.arrays import Floats
+from ..engine.arrays import Floats, stored_once
 from ..options import ChecksOptions, Flag, Interval, Rules, speaks_for_itself
 
 #: Numbers that are processed at a time (8 MB of float64): computing quartiles copies them.
@@ -136,6 +136,7 @@ class RobustSmoothClipScaler(
         X = self._validated(X, sparse_format="csr", reset=False, copy=self.copy)
         if not sparse.issparse(X):
             return self.transform_in_place(X)
+        X = stored_once(X)
         data = X.data[np.newaxis]
         factor = inverse_or_zero(self.scale_, X.dtype)
         with np.errstate(over="ignore"):
@@ -182,6 +183,7 @@ class RobustSmoothClipScaler(
                 f" {self.n_features_in_} features as input."
             )
         if sparse.issparse(X):
+            X = stored_once(X)
             _let_out(X.data, self.max_abs)
             X.data *= self.scale_.astype(X.dtype)[X.indices]
             return X
@@ -253,9 +255,7 @@ def _scale_of(low: Floats, high: Floats, least: Floats, largest: Floats) -> Floa
 def _sparse_scale(X: Any) -> Floats:
     """Return the scales of the columns of a CSC matrix, (D,), zeros included."""
     n_rows = X.shape[0]
-    if not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
+    X = stored_once(X)
     column = np.repeat(np.arange(X.shape[1]), np.diff(X.indptr))
     low, high = np.zeros(X.shape[1]), np.zeros(X.shape[1])
     least = X.min(axis=0).toarray().ravel()

@@ -97,6 +97,12 @@ def test_sparse_duplicates_count_as_their_sum():
     found = RobustSmoothClipScaler().fit(twice)
     assert found.scale_ == RobustSmoothClipScaler().fit(np.array([[3.0], [5.0]])).scale_
     assert twice.nnz == 3
+    once = sparse.csr_array([[3.0], [5.0]])
+    for method in (found.transform, found.inverse_transform):
+        for copy in (True, False):
+            found.set_params(copy=copy)
+            assert_allclose(method(twice.tocsr() / 9).toarray(), method(once / 9).toarray())
+    assert twice.nnz == 3
 
 
 def test_sparse_gaps_are_refused():

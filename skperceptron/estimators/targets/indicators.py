@@ -11,7 +11,7 @@ from scipy.special import expit
 from ..._sklearn.compat import type_of_target
 from ..._sklearn.fit_calls import FitMode
 from ..._sklearn.labels import are_evidently_classes, check_labels, shown_labels
-from ...engine.arrays import Booleans, Floats
+from ...engine.arrays import Booleans, Floats, stored_once
 from ...engine.operators import OperatorGraph, Value
 from ...kept import kept_as
 from ...training import SomeOfMany, TargetRows, Targets
@@ -131,10 +131,7 @@ def _rows(y: Any) -> TargetRows:
 
 def _check_indicator(y: Any) -> None:
     """Refuse several labels per row that are not given as zeros and ones."""
-    if sparse.issparse(y) and not y.has_canonical_format:
-        y = y.copy()
-        y.sum_duplicates()
-    values = np.unique(y.data if sparse.issparse(y) else y)
+    values = np.unique(stored_once(y).data if sparse.issparse(y) else y)
     if not np.isin(values, [0, 1]).all():
         raise ValueError(
             "A `y` of several labels per row must hold 1 (or True) where a row has a label, and"
