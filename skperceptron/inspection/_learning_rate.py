@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone, is_classifier
-from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.base import clone
+from sklearn.utils import check_random_state, indexable
 
+from .._sklearn.checks import FitMode
+from .._sklearn.compat import num_samples, safe_indexing
+from ..callbacks.listening import NullListener
 from ..engine.arrays import Floats
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.choices import batch_rows
-from ..estimators.parameters import is_lbfgs
+from ..estimators.data import NO_EXTRAS, check_data
+from ..estimators.fitting import make_ready
+from ..estimators.parameters import check_parameters, is_lbfgs
 from ..exceptions import DivergedError
 from ..options import Interval, check_option, plain
 from ..schedules import TimeSchedule
@@ -27,6 +32,10 @@ _WITHOUT = {
     "verbose": False,
     "warm_start": False,
 }
+
+
+#: The message of warnings that a batch is larger than all rows.
+_CLIPPED = "Got `?batch_size"
 
 
 @dataclass(frozen=True)
@@ -148,16 +157,16 @@ def learning_rate_range_test(
     """
     _check(estimator, min_rate, max_rate, n_steps, smoothing)
     min_rate, max_rate, n_steps, smoothing = map(plain, (min_rate, max_rate, n_steps, smoothing))
-    X, y = check_array(X, accept_sparse="csr", dtype=None), np.asarray(y)
-    check_consistent_length(X, y)
+    X, y = indexable(X, y)
     rates = np.geomspace(min_rate, max_rate, n_steps)
     trial = clone(estimator).set_params(
         **_WITHOUT, learning_rate=_Geometric(rates[1] / rates[0]), learning_rate_init=min_rate
     )
-    options = {"classes": _classes(y)} if is_classifier(trial) else {}
+    weight = _begin(trial, X, y)
     losses, smoothed, average = [], [], 0.0
-    for step, rows in enumerate(_batches(trial, len(y), n_steps)):
-        loss = _loss_of_step(trial, X[rows], y[rows], options)
+    for step, rows in enumerate(_batches(trial, num_samples(X), n_steps)):
+        given = safe_indexing(X, rows), safe_indexing(y, rows)
+        loss = _loss_of_step(trial, *given, None if weight is None else weight[rows])
         average = smoothing * average + (1 - smoothing) * loss
         losses.append(loss)
         smoothed.append(average / (1 - smoothing ** (step + 1)))
@@ -190,8 +199,21 @@ def _check(
         raise ValueError(f"min_rate={min_rate!r} must be below max_rate={max_rate!r}.")
 
 
-def _classes(y: Any) -> Any:
-    return np.arange(y.shape[1]) if y.ndim == 2 else np.unique(y)
+def _begin(trial: Any, X: Any, y: Any) -> Floats | None:
+    """Store on a network what it would begin with in ``fit``; return the weights of its rows.
+
+    A batch does not show all: not all categories, bins of numbers or integers to predict.
+    """
+    check_parameters(trial)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=_CLIPPED)
+        mode = FitMode(continuing=False, incremental=False)
+        checked = check_data(trial, X, y, None, mode)
+        make_ready(trial, checked, mode, NO_EXTRAS, NullListener()).keep(trial)
+    if checked.weight is not None:
+        # Weights of the rows take the place of those of their classes.
+        trial.set_params(class_weight=None)
+    return checked.weight
 
 
 def _batches(estimator: BaseMultilayerPerceptron, n_rows: int, n_batches: int) -> Any:
@@ -206,12 +228,12 @@ def _batches(estimator: BaseMultilayerPerceptron, n_rows: int, n_batches: int) -
         waiting = waiting[size:]
 
 
-def _loss_of_step(estimator: Any, X: Any, y: Any, options: dict[str, Any]) -> float:
+def _loss_of_step(estimator: Any, X: Any, y: Any, weight: Floats | None) -> float:
     """Take a step; return the loss before it, NaN if training has diverged."""
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.filterwarnings("ignore", message="Got `?batch_size")
-            estimator.partial_fit(X, y, **options)
+            warnings.filterwarnings("ignore", message=_CLIPPED)
+            estimator.partial_fit(X, y, sample_weight=weight)
     except DivergedError:
         return np.nan
     return estimator.loss_curve_[-1]

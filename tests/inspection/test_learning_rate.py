@@ -69,6 +69,51 @@ def test_every_kind_of_problem_is_tested(cls, data):
     assert found.rates[0] < found.suggestion < found.rates[-1]
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_categories_of_frames_are_embedded(library):
+    module = pytest.importorskip(library)
+    names = np.array(["a", "b", "c", "d"])
+    frame = module.DataFrame({"size": X[:, 20], "kind": names[Y % 4]})
+    codes = np.column_stack([X[:, 20], Y % 4])
+    # The first batch does not hold all categories.
+    order = np.argsort(Y % 4, kind="stable")
+    frame, codes = frame[order.tolist()] if library == "polars" else frame.iloc[order], codes[order]
+    options = {"batch_size": 50, "shuffle": False}
+    found, expected = (
+        learning_rate_range_test(make(**options, categorical_features=marked), given, Y[order])
+        for marked, given in ((["kind"], frame), ([1], codes))
+    )
+    np.testing.assert_array_equal(found.losses, expected.losses)
+    plain = learning_rate_range_test(make(**options), codes, Y[order])
+    assert (found.losses[:5] != plain.losses[:5]).all()
+
+
+def test_weights_of_classes_are_those_of_all_rows():
+    shares = {0: 1 / np.mean(Y > 0) / 2, 1: 1 / np.mean(Y == 0) / 2}
+    labels = (Y == 0).astype(int)
+    found, expected, plain = (
+        learning_rate_range_test(make(class_weight=given), X, labels, n_steps=20).losses
+        for given in ("balanced", shares, None)
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert abs(found[0] - plain[0]) > 0.01
+
+
+def test_batches_need_not_hold_all_integers_to_predict():
+    network = make(MLPRegressor, output="categorical", batch_size=4)
+    found = learning_rate_range_test(network, X, Y, n_steps=30)
+    assert found.losses[0] == pytest.approx(np.log(10), rel=0.3)
+
+
+def test_sparse_labels_give_the_losses_of_dense_ones():
+    labels = np.c_[Y % 2, Y % 3 == 0].astype(int)
+    found, expected = (
+        learning_rate_range_test(make(MLPBinaryClassifier), X, given, n_steps=20).losses
+        for given in (sparse.csr_array(labels), labels)
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     "changes, error, fragment",
     [
@@ -81,6 +126,8 @@ def test_every_kind_of_problem_is_tested(cls, data):
         ({"n_steps": 1}, ValueError, r"'n_steps' .* must be an int in the range \[2, inf\)"),
         ({"smoothing": 1.0}, ValueError, r"'smoothing' .* must be a float in the range \[0, 1\)"),
         ({"y": Y[:-1]}, ValueError, "inconsistent numbers of samples"),
+        ({"estimator": make(alpha=-1)}, ValueError, "The 'alpha' parameter"),
+        ({"X": np.where(X > 0.9, np.nan, X)}, ValueError, "X contains NaN"),
     ],
 )
 def test_bad_input_is_refused(changes, error, fragment):
