@@ -133,6 +133,58 @@ def test_tables_of_other_columns_than_those_of_the_model_are_refused(exported):
         of_table(X[:, :2])
 
 
+def test_columns_in_another_order_are_refused(exported):
+    rng = np.random.RandomState(0)
+    frame = pd.DataFrame(rng.normal(size=(N, 3)), columns=["a b", "c", "3"])
+    preprocessor = TabularPreprocessor().fit(frame)
+    model = exported(preprocessor, frame)
+    assert_close(model(frame)[0], preprocessor.transform(frame))
+    with pytest.raises(ValueError, match=r"X has the columns \['c', 'a b', '3'\], but the model"):
+        model(frame[["c", "a b", "3"]])
+    # Without names, they are taken in their order.
+    assert_close(model(frame.to_numpy(dtype=object))[0], preprocessor.transform(frame))
+
+
+@pytest.mark.parametrize("as_session", [False, True])
+def test_numbers_are_converted_to_the_types_of_the_inputs(as_session):
+    runtime = pytest.importorskip("onnxruntime")
+    rng = np.random.RandomState(0)
+    frame = pd.DataFrame(
+        {
+            "gaps": np.where(rng.rand(N) < 0.2, np.nan, rng.randint(5, size=N)),
+            "small": rng.normal(size=N).astype(np.float32),
+            "count": rng.randint(5, size=N),
+            "flag": rng.rand(N) > 0.5,
+            "text": rng.choice(["x", "y"], N),
+        }
+    )
+    preprocessor = TabularPreprocessor().fit(frame)
+    model = export.to_onnx(preprocessor, frame)
+    session = runtime.InferenceSession(model.SerializeToString())
+
+    def found(X):
+        return session.run(None, export.onnx_inputs(session if as_session else model, X))[0]
+
+    whole = frame.fillna({"gaps": 2}).astype({"gaps": "int64", "small": float, "count": "int8"})
+    assert_close(found(whole), preprocessor.transform(whole))
+    floats = whole.astype({"count": float, "flag": float})
+    assert_close(found(floats), preprocessor.transform(whole))
+    nothing = whole[:2].assign(text=None)
+    assert_close(found(nothing), preprocessor.transform(nothing))
+    for name, value, taken in [
+        ("count", 0.5, "whole numbers"),
+        ("count", np.nan, "whole numbers"),
+        ("flag", np.nan, "truth values"),
+        ("text", 1.0, "texts"),
+        ("gaps", "x", "numbers"),
+    ]:
+        with pytest.raises(ValueError, match=f"Input '{name}' of the model takes {taken}"):
+            found(whole.assign(**{name: value}))
+    numbers = rng.normal(size=(N, 2))
+    of_array = export.to_onnx(RobustSmoothClipScaler().fit(numbers), numbers.astype(np.float32))
+    assert export.onnx_inputs(of_array, numbers)["X"].dtype == np.float32
+
+
 def test_sparse_tables_become_dense(exported):
     X = sparse.random(N, 4, 0.4, format="csr", random_state=0)
     preprocessor = TabularPreprocessor().fit(X)

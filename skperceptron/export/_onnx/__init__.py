@@ -28,7 +28,7 @@ from ...preprocessing import RobustSmoothClipScaler, TabularPreprocessor
 from ...tabular import TabularMLPClassifier, TabularMLPRegressor
 from . import _ensembles, _estimators, _tables
 from ._outputs import parse_classifier
-from ._types import fed, input_types
+from ._types import expected_inputs, fed, input_types
 
 __all__ = ["onnx_inputs", "register", "to_onnx"]
 
@@ -255,12 +255,19 @@ def onnx_inputs(model: Any, X: Any) -> dict[str, Any]:
         As exported by :func:`to_onnx`.
 
     X : frame, {array-like, sparse matrix} of shape (n_samples, n_features)
-        Rows to predict, with the columns of the X given to :func:`to_onnx`.
+        Rows to predict, with the columns of the X given to :func:`to_onnx`. Numbers are converted
+        to the types of the inputs.
 
     Returns
     -------
     dict of str to ndarray
         For ``InferenceSession.run(None, ...)``.
+
+    Raises
+    ------
+    ValueError
+        If X has other columns, or values that the model does not take: gaps in a column of
+        integers without any in the X of :func:`to_onnx`, for example.
 
     Examples
     --------
@@ -273,5 +280,4 @@ def onnx_inputs(model: Any, X: Any) -> dict[str, Any]:
     >>> {name: array.shape for name, array in onnx_inputs(model, X[:3]).items()}
     {'X': (3, 2)}
     """
-    inputs = model.get_inputs() if hasattr(model, "get_inputs") else model.graph.input
-    return fed(X, [one.name for one in inputs])
+    return fed(X, expected_inputs(model))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
+from onnx.helper import tensor_dtype_to_np_dtype
 from scipy import sparse
 from skl2onnx.common.data_types import (
     BooleanTensorType,
@@ -23,13 +25,26 @@ from ...preprocessing._columns import (
     kind_of,
 )
 
-__all__ = ["UNKNOWN", "fed", "input_types"]
+__all__ = ["UNKNOWN", "expected_inputs", "fed", "input_types"]
 
 #: The name of an array that is the only input.
 ONLY = "X"
 
 #: The text that stands for a missing one: it is not among the levels of a column.
 UNKNOWN = "\ufffd"
+
+
+#: Dtypes of the inputs, as ONNX Runtime calls them.
+_OF_SESSIONS = {
+    "tensor(bool)": "bool",
+    "tensor(double)": "float64",
+    "tensor(float)": "float32",
+    "tensor(int64)": "int64",
+    "tensor(string)": "O",
+}
+
+#: What columns hold, by the kind of their dtype; "numbers" for all others.
+_NOUNS = {"b": "truth values", "i": "whole numbers", "u": "whole numbers", "O": "texts"}
 
 
 def input_types(X: Any) -> list[tuple[str, Any]]:
@@ -41,8 +56,24 @@ def input_types(X: Any) -> list[tuple[str, Any]]:
     return [(name, _type_of(_stored(content, name).dtype, 1)) for name, content in contents]
 
 
-def fed(X: Any, names: list[str]) -> dict[str, Any]:
-    """Return an array for each input of a session, by its name."""
+def expected_inputs(model: Any) -> dict[str, np.dtype]:
+    """Return the dtype of each input of a model or session, by its name; object for texts."""
+    if hasattr(model, "get_inputs"):
+        return {one.name: np.dtype(_OF_SESSIONS[one.type]) for one in model.get_inputs()}
+    types = {one.name: one.type.tensor_type.elem_type for one in model.graph.input}
+    return {name: np.dtype(tensor_dtype_to_np_dtype(kind)) for name, kind in types.items()}
+
+
+def fed(X: Any, inputs: dict[str, np.dtype]) -> dict[str, Any]:
+    """Return an array for each input of a session, by its name.
+
+    Parameters
+    ----------
+    X : frame, {array-like, sparse matrix} of shape (n_samples, n_features)
+    inputs : dict of str to dtype
+        What `expected_inputs` returns.
+    """
+    names = list(inputs)
     if _is_one_array(X):
         X = _as_array(X)
         if len(names) != 1:
@@ -50,14 +81,60 @@ def fed(X: Any, names: list[str]) -> dict[str, Any]:
                 f"X is one array, but the model has {len(names)} inputs: pass a table with a column"
                 f" for each of them, {names}."
             )
-        return {names[0]: _in_stored_dtype(X)}
-    arrays = [_stored(content, name) for name, content in _contents(X)]
-    if len(arrays) != len(names):
+        return {names[0]: _in_dtype_of(inputs[names[0]], _in_stored_dtype(X), names[0])}
+    contents = _contents(X)
+    if len(contents) != len(names):
         raise ValueError(
-            f"X is a table of {len(arrays)} columns, each an input of its own, but the model has"
+            f"X is a table of {len(contents)} columns, each an input of its own, but the model has"
             f" {len(names)}: {names}. Pass rows like those that were given to to_onnx."
         )
-    return {name: array[:, np.newaxis] for name, array in zip(names, arrays, strict=True)}
+    given = [name for name, _ in contents]
+    if is_frame(X) and _are_others(given, names):
+        raise ValueError(
+            f"X has the columns {given}, but the model has the inputs {names}: pass the columns of"
+            " the rows that were given to to_onnx, in their order."
+        )
+    arrays = [_stored(content, name) for name, content in contents]
+    return {
+        name: _in_dtype_of(dtype, array, name)[:, np.newaxis]
+        for (name, dtype), array in zip(inputs.items(), arrays, strict=True)
+    }
+
+
+def _are_others(columns: list[str], names: list[str]) -> bool:
+    """Tell whether columns are not those of a model, or in another order.
+
+    skl2onnx has replaced all signs in the names but letters and digits, and told apart names that
+    are then equal.
+    """
+    found, expected = (
+        [re.sub(r"\W", "_", name).lstrip("_") for name in given] for given in (columns, names)
+    )
+    is_known = len(set(found)) == len(found) and names != _numbered(len(names))
+    return is_known and found != expected
+
+
+def _in_dtype_of(dtype: np.dtype, array: Any, name: str) -> Any:
+    """Return numbers or texts as an input takes them.
+
+    Rows without gaps may be integers where those that were given to ``to_onnx`` were floats.
+    """
+    if array.dtype == dtype:
+        return array
+    are_numbers = array.dtype.kind in "biuf"
+    if are_numbers and dtype.kind == "O" and np.isnan(array).all():
+        return np.full(array.shape, UNKNOWN, dtype=object)
+    if are_numbers and dtype.kind != "O":
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = array.astype(dtype)
+        if dtype.kind == "f" or np.array_equal(found, array):
+            return found
+    taken, held = (_NOUNS.get(kind, "numbers") for kind in (dtype.kind, array.dtype.kind))
+    raise ValueError(
+        f"Input {name!r} of the model takes {taken}, as in the rows that were given to to_onnx, but"
+        f" X holds other {held} there. Export the model again, with rows that have all kinds of"
+        " values, such as gaps."
+    )
 
 
 def _is_one_array(X: Any) -> bool:
@@ -75,10 +152,15 @@ def _contents(X: Any) -> list[tuple[str, Any]]:
     """Return name and content of each column."""
     if not is_frame(X):
         X = np.asarray(X)
-        return [(f"x{j}", X[:, j]) for j in range(X.shape[1])]
+        return [(name, X[:, j]) for j, name in enumerate(_numbered(X.shape[1]))]
     names = list(X.column_names if hasattr(X, "column_names") else X.columns)
     contents = [_content(X, j) for j in range(len(names))]
     return [(str(name), content) for name, content in zip(names, contents, strict=True)]
+
+
+def _numbered(n_columns: int) -> list[str]:
+    """Return the names of columns that have none."""
+    return [f"x{j}" for j in range(n_columns)]
 
 
 def _content(X: Any, j: int) -> Any:
