@@ -14,11 +14,16 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import skperceptron
 from skperceptron import (
     MLPBinaryClassifier,
+    MLPClassifier,
     MLPRegressor,
     MLPSoftmaxClassifier,
     RosenblattPerceptron,
+    model_selection,
+    preprocessing,
+    tabular,
 )
 from skperceptron.activations import (
     CELU,
@@ -245,6 +250,9 @@ def test_classifiers(check_exported, loss, dtype, opset):
         (MLPBinaryClassifier((8,), loss=loss, **SHORT), labels),
         (MLPSoftmaxClassifier((8,), loss=loss, **SHORT), TWO),
         (MLPSoftmaxClassifier((8,), loss=loss, **SHORT), Y),
+        (MLPClassifier((8,), loss=loss, **SHORT), TWO),
+        (MLPClassifier((8,), loss=loss, **SHORT), labels),
+        (MLPClassifier((8,), loss=loss, **SHORT), Y),
     ]:
         check_exported(network.fit(X, y), rows, target_opset=opset)
 
@@ -497,6 +505,14 @@ def test_blocks_declare_operators_or_are_refused():
         refuse_inherited(Squared(2), "to_onnx", ("forward",), general=blocks.Block)
     with pytest.raises(NotDeclaredError, match="Own cannot"):
         Own().to_onnx(None, None)
+
+
+def test_all_estimators_are_registered():
+    from skperceptron.export._onnx import CONVERTERS
+
+    modules = (skperceptron, model_selection, preprocessing, tabular)
+    public = [getattr(module, name) for module in modules for name in module.__all__]
+    assert set(CONVERTERS) == {kind for kind in public if isinstance(kind, type)}
 
 
 def test_a_derived_class_is_registered(check_exported):

@@ -12,7 +12,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from ..._sklearn.pipelines import last_step
-from ...estimators import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
+from ...estimators import (
+    MLPBinaryClassifier,
+    MLPClassifier,
+    MLPRegressor,
+    MLPSoftmaxClassifier,
+)
 from ...model_selection import (
     StackedCrossEnsembleClassifier,
     StackedCrossEnsembleRegressor,
@@ -98,7 +103,12 @@ CONVERTERS: dict[type, dict[str, Any]] = {
             "parser": parse_classifier,
             "options": OF_NETWORKS,
         }
-        for kind in (MLPBinaryClassifier, MLPSoftmaxClassifier, RosenblattPerceptron)
+        for kind in (
+            MLPBinaryClassifier,
+            MLPClassifier,
+            MLPSoftmaxClassifier,
+            RosenblattPerceptron,
+        )
     },
     MLPRegressor: {
         "alias": _estimators.REGRESSOR,
