@@ -69,7 +69,7 @@ def save(estimator: Any, path: Any) -> None:
     NotFittedError
     TypeError
         If the estimator holds something that such a file cannot, such as a function or a class of
-        the user's own. The message says where.
+        the user's own. The message says where. Of a search, its ``best_estimator_`` can be stored.
 
     See Also
     --------
@@ -90,6 +90,11 @@ def save(estimator: Any, path: Any) -> None:
             "skperceptron.export.save needs safetensors: pip install 'skperceptron[safetensors]'."
         ) from error
     check_is_fitted(estimator)
+    if hasattr(estimator, "best_estimator_"):
+        raise TypeError(
+            f"{type(estimator).__name__} keeps a function that scores, which a file without code"
+            " cannot hold: pass its best_estimator_, which makes the same predictions."
+        )
     writer = Writer()
     model = writer.told(estimator, type(estimator).__name__)
     metadata = {

@@ -148,6 +148,14 @@ def test_code_of_the_users_is_refused_with_its_place(activation, path):
     assert not list(path.parent.iterdir())
 
 
+def test_of_a_search_the_best_estimator_is_stored(path):
+    search, rows = MODELS["search"]
+    with pytest.raises(TypeError, match="pass its best_estimator_, which makes the same"):
+        save(search, path)
+    save(search.best_estimator_, path)
+    assert_array_equal(load(path).predict_proba(rows), search.predict_proba(rows))
+
+
 def test_an_unfitted_estimator_is_refused(path):
     with pytest.raises(NotFittedError):
         save(MLPRegressor(), path)
