@@ -133,16 +133,27 @@ class Quantity(Part):
 
 @kept_as("column of numbers")
 class Numbers(Quantity):
-    """The numbers and, if some were missing in ``fit``, whether each is missing."""
+    """The numbers and, if some were missing in ``fit``, whether each is missing.
+
+    If all were missing, whatever comes later counts as missing, too: texts, for example, of which
+    a part of the rows has none.
+    """
+
+    #: Whether ``fit`` has seen no number.
+    is_empty = False
 
     def fit(self, content: Any, name: Any) -> Numbers:
         numbers = as_numbers(content, name)
         self._make_room(numbers)
         missing = np.isnan(numbers)
+        self.is_empty = bool(missing.all())
         self.suffixes = ["", MISSING] if 0 < missing.sum() < len(missing) else [""]
         return self
 
     def write(self, content: Any, name: Any, out: Floats) -> None:
+        if self.is_empty:
+            out[:] = np.nan
+            return
         numbers = as_numbers(content, name)
         out[:, 0] = self._in_room(numbers)
         if len(self.suffixes) > 1:

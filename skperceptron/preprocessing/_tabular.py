@@ -55,8 +55,9 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
 
     Then :class:`RobustSmoothClipScaler` scales every column and pulls outliers in; constant columns
     become 0. Finally missing numbers become 0, which is the median. A column of numbers without any
-    value becomes 0, one of categories without any has no output. Codes are not scaled, and come
-    after all other outputs.
+    value, or one without any whose dtype does not tell what it holds, becomes 0, whatever comes
+    later; one of categories without any has no output. Codes are not scaled, and come after all
+    other outputs.
 
     Sparse matrices, such as counts of words, hold numbers without gaps; they are scaled and stay
     sparse.

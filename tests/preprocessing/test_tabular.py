@@ -170,6 +170,18 @@ def test_constant_and_empty_columns_become_zero_or_nothing():
     assert nothing.transform(objects([None, 3])).shape == (2, 0)
 
 
+@pytest.mark.parametrize("later", ["text", 5.0, date(2024, 1, 1), None])
+def test_column_without_a_value_stays_zero_whatever_comes_later(later):
+    preprocessor = TabularPreprocessor().fit(objects([None, None, np.nan], [1, 2, 3]))
+    found = preprocessor.transform(objects([None, later], [1, 3]))
+    assert_array_equal(found[:, 0], [0, 0])
+    assert found[1, 1] == -found[0, 1] != 0
+    pd = pytest.importorskip("pandas")
+    texts = pd.DataFrame({"note": pd.Series([None, None], dtype="str"), "size": [1.0, 2.0]})
+    preprocessor.fit(texts)
+    assert_array_equal(preprocessor.transform(texts.assign(note=later))[:, 0], [0, 0])
+
+
 def test_numbers_in_objects_and_durations_are_numbers():
     found = TabularPreprocessor().fit(
         objects([1, None], [Decimal("2.5"), 3.0], [timedelta(1), np.timedelta64(36, "h")])
