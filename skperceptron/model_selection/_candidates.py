@@ -12,6 +12,7 @@ import numpy as np
 
 from .._sklearn.compat import has_callbacks
 from .._sklearn.pipelines import last_step, levels_of, path_of
+from ..engine.arrays import Floats
 from ..estimators import (
     MLPBinaryClassifier,
     MLPClassifier,
@@ -27,6 +28,13 @@ from ._stacking import Common, Fit, forget_training, token
 
 #: Classes that can be stacked. A subclass may have changed how it is fitted.
 STACKABLE = (MLPBinaryClassifier, MLPClassifier, MLPRegressor, MLPSoftmaxClassifier)
+
+#: Attributes of a network that hold a figure of each epoch, and the names of these figures.
+CURVES = {
+    "loss_curve_": "loss",
+    "validation_loss_curve_": "validation_loss",
+    "validation_scores_": "validation_score",
+}
 
 
 def network_of(estimator: Any) -> BaseMultilayerPerceptron | None:
@@ -222,3 +230,15 @@ def put_together(
     if levels:
         innermost = levels[-1].steps
         innermost[-1] = (innermost[-1][0], network)
+
+
+def curves_of(estimator: Any) -> dict[str, Floats]:
+    """Return what a fitted estimator's network has recorded of each epoch, by name of the figure.
+
+    An estimator without a network, or with one that is not fitted, has recorded nothing.
+    """
+    network = last_step(estimator)
+    if not isinstance(network, BaseMultilayerPerceptron):
+        return {}
+    recorded = {name: getattr(network, attribute, None) for attribute, name in CURVES.items()}
+    return {name: np.asarray(curve) for name, curve in recorded.items() if curve is not None}

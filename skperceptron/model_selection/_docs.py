@@ -23,6 +23,13 @@ n_features_in_ : int
 {_FEATURE_NAMES.strip()}
 """
 
+_CURVES_OF_FITS = """
+curves_ : list of lists of dicts
+    For each candidate, in the order of ``cv_results_``, and each split: what its network has
+    recorded, as arrays of shape (n_epochs,) by the names "loss" and, if it was validated,
+    "validation_loss" and "validation_score". Empty for a fit that has failed.
+"""
+
 SEARCH = """
 scoring : str, callable, list, tuple or dict, default=None
     One or several metrics; None is the estimator's own ``score``.
@@ -59,6 +66,8 @@ return_train_score : bool, default=False
 FOUND = f"""
 cv_results_ : dict of numpy (masked) ndarrays
     Scores and times of all candidates. ``fit_time`` is a network's share of its stack.
+
+{_CURVES_OF_FITS.strip()}
 
 best_estimator_ : estimator
     The best candidate, fitted to all data; with ``refit="ensemble"`` a
@@ -153,6 +162,8 @@ n_iterations_, n_possible_iterations_, n_required_iterations_ : int
 
 cv_results_ : dict of numpy (masked) ndarrays
     Scores and times of all candidates and rounds.
+
+{_CURVES_OF_FITS.strip()}
 
 best_estimator_ : estimator
     The best candidate, fitted to all data.

@@ -22,12 +22,14 @@ from sklearn.base import clone
 
 from .._sklearn.compat import check_method_params, safe_split, seeing
 from .._sklearn.tasks import NetworkTask, task_of_call, want_fitted_estimators
+from ..engine.arrays import Floats
 from ..estimators.base import BaseMultilayerPerceptron
 from ..usercall import first_in_call, forget_in_call, has_happened, warn
 from ._candidates import (
     Member,
     Transformed,
     ask_for_fit,
+    curves_of,
     network_of,
     put_together,
     transform,
@@ -109,17 +111,20 @@ class SearchRecord:
 
     Attributes
     ----------
-    method : str
-        The method with which members predict the held-out rows.
+    method : str or None
+        The method with which members predict the held-out rows; None keeps no members.
     splits : list of (train, test)
         The rows of each call.
     members : list of Member or None
         The member of each call; None if there is none, such as after a failure.
+    curves : list of dict
+        What the network of each call has recorded of its epochs, see `curves_of`.
     """
 
-    method: str
+    method: str | None = None
     splits: list[tuple[Any, Any]] = field(default_factory=list)
     members: list[Member | None] = field(default_factory=list)
+    curves: list[dict[str, Floats]] = field(default_factory=list)
 
 
 class StackedParallel:
@@ -128,7 +133,7 @@ class StackedParallel:
     Parameters
     ----------
     keeping : SearchRecord, default=None
-        Receives the fitted members; None keeps none.
+        Receives what the search keeps; None keeps nothing.
     new_task : callable, default=None
         Returns the callback task of the next call, or None.
     n_jobs : int, default=None
@@ -177,7 +182,7 @@ class StackedParallel:
                 call.task = self._new_task()
         if self._keeping is not None:
             of_calls = [call.keywords for call in calls]
-            self._keeping.splits = [(keywords["train"], keywords["test"]) for keywords in of_calls]
+            self._keeping.splits += [(keywords["train"], keywords["test"]) for keywords in of_calls]
         pieces = pieces_of(calls, self._workers.count)
         expected = sum(least_seconds(call.network, call.arguments[1]) for call in calls)
         pending = self._tasks_of(pieces, calls)
@@ -190,7 +195,8 @@ class StackedParallel:
             cut_short += [names] if names else []
         results = _completed(found, n_calls)
         if self._keeping is not None:
-            self._keeping.members = [result.pop("member", None) for result in results]
+            self._keeping.members += [result.pop("member", None) for result in results]
+            self._keeping.curves += [result.pop("curves", {}) for result in results]
         self._tell_of_interruptions(cut_short)
         if self._keeps_finished:
             # The final fit to all rows may again be interrupted once.
@@ -203,6 +209,7 @@ class StackedParallel:
             self._sender = sender(self._n_jobs)
         packed, sources = self._sender.task, self._transform(calls, self._sender)
         method = None if self._keeping is None else self._keeping.method
+        keeps_curves = self._keeping is not None
         # A call is removed when it is sent, so that fitted networks can be freed.
         waiting = dict(enumerate(calls))
 
@@ -210,7 +217,7 @@ class StackedParallel:
             mine = [waiting.pop(i) for i in pieces[n]]
             used = {call.source for call in mine if call.network}
             of_mine = {source: sources[source] for source in used & sources.keys()}
-            conditions = _Conditions(method, label, self._keeps_finished, shared)
+            conditions = _Conditions(method, keeps_curves, label, self._keeps_finished, shared)
             return numbered, n, *packed(_fit_and_score, mine, of_mine, conditions)
 
         return map(task, range(len(pieces)), labels_of(pieces), self._shared(len(pieces)))
@@ -287,7 +294,8 @@ def _without_scores(result: dict[str, Any]) -> dict[str, Any]:
             missing[name] = dict.fromkeys(value, np.nan) if is_dict else np.nan
         else:
             missing[name] = np.nan if name in ("fit_time", "score_time") else value
-    return missing | dict.fromkeys(result.keys() & {"fit_error", "member", "estimator"})
+    nothing: dict[str, Any] = {"fit_error": None, "member": None, "estimator": None, "curves": {}}
+    return missing | {name: nothing[name] for name in result.keys() & nothing.keys()}
 
 
 def _planned(
@@ -420,6 +428,8 @@ class _Conditions:
     ----------
     method : str or None
         The method with which members predict the held-out rows; None keeps no members.
+    keeps_curves : bool
+        Whether the curves of the networks are kept.
     label : str
         Name of its stacks in progress reports.
     keeps_finished : bool
@@ -429,6 +439,7 @@ class _Conditions:
     """
 
     method: str | None
+    keeps_curves: bool
     label: str
     keeps_finished: bool
     shared: _Shared
@@ -439,9 +450,9 @@ def _fit_and_score(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Fit and score in this process; return results, and names of fits that the user cut short.
 
-    With a method, the fitted members are added to the results.
+    With a method, the fitted members are added to the results, and on demand their curves.
     """
-    method, keeps_finished = conditions.method, conditions.keeps_finished
+    keeps_finished = conditions.keeps_finished
     common, rows = conditions.shared.common, conditions.shared.rows
     users = Counter(call.source for call in calls if call.network is not None)
     for call in calls:
@@ -466,8 +477,7 @@ def _fit_and_score(
                 cut_short.append(f"{calls[i].name} ({asked[i].estimator.n_iter_} epochs)")
             run = partial(_scored, calls[i], asked[i], sources, rows)
             results[i] = _ended_or(run, asked[i], keeps_finished)
-            if method is not None:
-                results[i]["member"] = _kept(calls[i], results[i], rows, method)
+            results[i] |= _kept(calls[i], results[i], conditions)
 
     verbose = max((int(call.keywords["verbose"]) for call in calls), default=0)
     order = Order(verbose, conditions.label, keeps_finished=keeps_finished, done=score)
@@ -476,8 +486,7 @@ def _fit_and_score(
     for i, call in enumerate(calls):
         if i not in asked:
             results[i] = _ended_or(call.run, None, keeps_finished)
-            if method is not None:
-                results[i]["member"] = _kept(call, results[i], rows, method)
+            results[i] |= _kept(call, results[i], conditions)
     return [results[i] for i in range(len(calls))], cut_short
 
 
@@ -499,10 +508,20 @@ def _ended_or(
     return {"was_ended": True, "fit_error": None}
 
 
-def _kept(call: Call, result: dict[str, Any], rows: _Rows, method: str) -> Member | None:
+def _kept(call: Call, result: dict[str, Any], conditions: _Conditions) -> dict[str, Any]:
+    """Return what is kept of a call besides its scores: its member and curves."""
+    has_failed = result["fit_error"] is not None or "was_ended" in result
+    kept: dict[str, Any] = {}
+    if conditions.keeps_curves:
+        kept["curves"] = {} if has_failed else curves_of(call.estimator)
+    if conditions.method is not None:
+        member = None if has_failed else _judged(call, conditions.shared.rows, conditions.method)
+        kept["member"] = member
+    return kept
+
+
+def _judged(call: Call, rows: _Rows, method: str) -> Member | None:
     """Return the member that a call has fitted, with its predictions for the held-out rows."""
-    if result["fit_error"] is not None or "was_ended" in result:
-        return None
     _, X, y = call.arguments
     X_test, _ = rows.split(call.estimator, X, y, call.keywords["test"], call.keywords["train"])
     try:

@@ -16,6 +16,7 @@ from ..callbacks.listening import refuse_misplaced
 from ..estimators.docs import documented
 from ..estimators.notebook import NotebookMixin
 from ..options import speaks_for_itself
+from ._child_runs import log_curves
 from ._docs import FOUND, NETWORK, SCORES, SEARCH
 from ._ensemble_base import BaseEnsemble
 from ._options import check_search
@@ -38,7 +39,8 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
     """
 
     n_jobs: int | None
-    _keeping: SearchRecord | None = None
+    n_splits_: int
+    _keeping: SearchRecord
     _preparing: ExitStack | None = None
     #: Whether a search that the user ends keeps the finished fits.
     _keeps_finished = True
@@ -70,14 +72,20 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
             ``refit="ensemble"``, if the candidates cannot be combined; in a search by halving, if
             a part of a split would have no rows in the first round.
         """
+        keeping: SearchRecord = vars(self).setdefault("_keeping", SearchRecord())
         with ExitStack() as preparing:
             # Its own ``Parallel`` runs nothing.
             preparing.enter_context(without_preparing(self.n_jobs))
             self._preparing = preparing
             try:
-                return super().fit(X, y, **params)  # type: ignore[misc]
+                super().fit(X, y, **params)  # type: ignore[misc]
             finally:
                 vars(self).pop("_preparing", None)
+                del self._keeping
+        curves, n = keeping.curves, self.n_splits_
+        self.curves_ = [curves[start : start + n] for start in range(0, len(curves), n)]
+        log_curves(self)
+        return self
 
     def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
         """Run the fits of the search as stacks."""
@@ -142,7 +150,6 @@ class _StackedSearchMixin(StackedSearch):
         search = copy(self)
         search.refit, search._keeping = False, keeping
         super(_StackedSearchMixin, search).fit(X, y, **params)
-        del search._keeping
         search._find_best()
         search.best_estimator_ = ensemble = ensemble_of(search, keeping, X, y, params)
         # Names of an earlier fit must not survive one without names.

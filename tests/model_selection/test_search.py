@@ -36,6 +36,7 @@ from skperceptron.groups import ParameterGroup, ParameterGroups
 from skperceptron.model_selection import (
     StackedEnsembleClassifier,
     StackedGridSearchCV,
+    StackedHalvingGridSearchCV,
     StackedRandomizedSearchCV,
     stacked_cross_validate,
 )
@@ -402,6 +403,8 @@ def test_second_interruption_ends_the_search_and_keeps_what_is_finished(
             if "_test_" in name and "rank" not in name:
                 assert np.isnan(values[0]) and np.isfinite(values[1])
         assert search.best_params_ == {"hidden_layer_sizes": (5,)}
+        assert [sorted(curves) for curves in search.curves_[0]] == [[], []]
+        assert [sorted(curves) for curves in search.curves_[1]] == [["loss"], ["loss"]]
         # The final fit, with the best of the kept candidates, takes place.
         assert search.best_estimator_.n_iter_ == QUICK["max_iter"]
 
@@ -719,6 +722,55 @@ def test_parameters_of_training_only_are_not_read_by_the_check_of_the_data():
         assert "_choose_target" in read
         assert not read & stacking.TRAINING_ONLY
         assert stacking.TRAINING_ONLY <= estimator.get_params().keys()
+
+
+def assert_same_curves(found, network):
+    expected = {
+        "loss": network.loss_curve_,
+        "validation_loss": network.validation_loss_curve_,
+        "validation_score": network.validation_scores_,
+    }
+    assert found.keys() == {name for name, curve in expected.items() if curve is not None}
+    for name, curve in found.items():
+        assert isinstance(curve, np.ndarray)
+        assert_allclose(curve, expected[name], rtol=1e-9)
+
+
+@pytest.mark.parametrize("refit", [False, "ensemble"])
+def test_curves_are_those_of_the_fits_of_each_candidate_and_split(refit):
+    pipeline = Pipeline([("scale", StandardScaler()), ("net", BINARY)])
+    grid = [
+        {"max_iter": [4, 6]},
+        {"early_stopping": [True], "alpha": [1.0]},
+        {"warm_start": [True], "alpha": [0.5]},
+        {"activation": [Faulty()]},
+    ]
+    folds = PredefinedSplit(np.repeat([0, 1], [40, 43]))
+    search = StackedGridSearchCV(pipeline, [*map(on_last_step, grid)], cv=folds, refit=refit)
+    for _ in range(2):
+        with pytest.warns(FitFailedWarning, match="out of order"):
+            search.fit(X, Y)
+        assert [len(of_candidate) for of_candidate in search.curves_] == [2] * 5
+        fitted_all = search.cv_results_["params"][:-1], search.curves_[:-1]
+        for parameters, curves in zip(*fitted_all, strict=True):
+            for (train, _), found in zip(folds.split(), curves, strict=True):
+                fitted = clone(pipeline).set_params(**parameters).fit(X[train], Y[train])
+                assert_same_curves(found, fitted[-1])
+        assert search.curves_[-1] == [{}, {}]
+
+
+def test_estimators_without_networks_have_no_curves():
+    search = StackedGridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=2).fit(X, Y)
+    assert search.curves_ == [[{}, {}], [{}, {}]]
+
+
+def test_curves_of_all_rounds_of_halving_are_kept():
+    search = StackedHalvingGridSearchCV(
+        BINARY, {"alpha": [1e-3, 1e-2, 0.1, 1.0]}, resource="max_iter", max_resources=8, factor=2
+    )
+    search.fit(X, Y)
+    n_epochs = [{len(curves["loss"]) for curves in of_all} for of_all in search.curves_]
+    assert n_epochs == [{n} for n in search.cv_results_["n_resources"]]
 
 
 def test_unknown_scikit_learn_is_named():

@@ -196,6 +196,101 @@ def test_autologging_of_mlflow_sees_a_stacked_search(mlflow):
     assert len(client.search_runs([run.info.experiment_id], filtered)) == 2
 
 
+@pytest.fixture
+def autologging(mlflow):
+    flavour = pytest.importorskip("mlflow.sklearn")
+    options = {"log_models": False, "log_datasets": False, "silent": True}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        flavour.autolog(**options, max_tuning_runs=None)
+        yield mlflow
+        flavour.autolog(disable=True)
+
+
+def children_of(mlflow, run):
+    tagged = f"tags.`mlflow.parentRunId` = '{run.info.run_id}'"
+    return mlflow.search_runs([run.info.experiment_id], tagged, output_format="list")
+
+
+def curves_in(mlflow, run):
+    """Return the metrics of a run with more than one step, as lists of steps and values."""
+    client = mlflow.MlflowClient()
+    found = {name: client.get_metric_history(run.info.run_id, name) for name in run.data.metrics}
+    return {
+        name: sorted((one.step, one.value) for one in history)
+        for name, history in found.items()
+        if len(history) > 1
+    }
+
+
+@pytest.mark.parametrize("has_own_run", [True, False])
+def test_child_runs_of_autologging_have_the_curves_of_all_splits(autologging, has_own_run):
+    """Also those of a second search in the same run, and of epochs without validation."""
+    mlflow = autologging
+    model = make_pipeline(StandardScaler(), network())
+    grids = [{"alpha": [1e-4, 1.0]}, {"alpha": [0.1], "early_stopping": [EarlyStopping(every=2)]}]
+    seen = []
+    if has_own_run:
+        mlflow.start_run()
+    for grid in grids:
+        named = {f"mlpsoftmaxclassifier__{name}": values for name, values in grid.items()}
+        search = StackedGridSearchCV(model, named, cv=2).fit(X, Y)
+        parent = mlflow.active_run() or mlflow.last_active_run()
+        new = [run for run in children_of(mlflow, parent) if run.info.run_id not in seen]
+        seen += [run.info.run_id for run in new]
+        found = {run.data.params["mlpsoftmaxclassifier__alpha"]: run for run in new}
+        parameters = search.cv_results_["params"]
+        assert found.keys() == {str(one["mlpsoftmaxclassifier__alpha"]) for one in parameters}
+        for one, of_splits in zip(parameters, search.curves_, strict=True):
+            expected = {
+                f"split{n}_{name}": [
+                    (epoch, value) for epoch, value in enumerate(curve, 1) if value == value
+                ]
+                for n, curves in enumerate(of_splits)
+                for name, curve in curves.items()
+            }
+            assert len(expected) == 6
+            assert curves_in(mlflow, found[str(one["mlpsoftmaxclassifier__alpha"])]) == expected
+        history = mlflow.MlflowClient().get_metric_history(parent.info.run_id, "refit_loss")
+        values = [one.value for one in history[-5:]]
+        assert values == search.best_estimator_[-1].loss_curve_
+    assert len(seen) == 3
+
+
+def test_many_epochs_are_logged_in_parts(autologging):
+    mlflow = autologging
+    model = network().set_params(max_iter=1100, early_stopping=False, tol=0, n_iter_no_change=1100)
+    search = StackedGridSearchCV(model, {}, cv=2, refit=False).fit(X[::10], Y[::10])
+    (child,) = children_of(mlflow, mlflow.last_active_run())
+    found = curves_in(mlflow, child)
+    assert [value for _, value in found["split1_loss"]] == list(search.curves_[0][1]["loss"])
+    assert len(found["split0_loss"]) == 1100
+
+
+def test_a_search_is_fitted_even_if_its_curves_cannot_be_logged(autologging, monkeypatch):
+    mlflow = autologging
+    own = mlflow.MlflowClient.log_batch
+
+    def refuse(client, run_id, metrics=(), **others):
+        if any(metric.step for metric in metrics):
+            raise ConnectionError("the server is gone")
+        return own(client, run_id, metrics=metrics, **others)
+
+    monkeypatch.setattr(mlflow.MlflowClient, "log_batch", refuse)
+    with pytest.warns(UserWarning, match="has not got the curves of .*: the server is gone"):
+        search = StackedGridSearchCV(network(), {}, cv=2).fit(X, Y)
+    assert len(search.best_estimator_.loss_curve_) == 5
+
+
+def test_without_autologging_nothing_is_logged(mlflow):
+    pytest.importorskip("mlflow.sklearn")
+    with mlflow.start_run() as run:
+        StackedGridSearchCV(network(), {}, cv=2).fit(X, Y)
+    data = mlflow.get_run(run.info.run_id).data
+    assert not data.metrics
+    assert not children_of(mlflow, run)
+
+
 def test_tensorboard_gets_figures(tmp_path):
     pytest.importorskip("tensorboard.summary")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
