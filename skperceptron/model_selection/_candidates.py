@@ -92,6 +92,8 @@ class Transformed:
         Keyword arguments of the network's ``fit`` that hold validation data.
     seconds : float
         Time that fitting the transformers took.
+    n_users : int
+        How many fits share this time.
     error : Exception, default=None
         The exception that a transformer has raised.
     """
@@ -101,6 +103,7 @@ class Transformed:
     steps: list[list[tuple[str, Any]]] | None = None
     validation: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+    n_users: int = 1
     error: Exception | None = None
 
 
@@ -151,6 +154,7 @@ def transformed_once(
     has_transformers: bool,
     workers: Workers,
     sending: Sender,
+    made: Any,
 ) -> dict[Hashable, Any]:
     """Run the tasks that fit transformers, each for all networks of one source.
 
@@ -162,15 +166,17 @@ def transformed_once(
         Otherwise tasks only select rows, which is too little work for a worker.
     workers : Workers
     sending : Sender
+    made : object
+        What stands in tasks for the results that each worker of a cluster makes for itself.
 
     Returns
     -------
     dict
-        The result of each source. Results on a cluster stay there: futures are returned for them,
-        or nothing if there are no transformers, so that workers select the rows where they train.
+        The result of each source. On a cluster, workers may have to make it themselves, as they
+        select rows if there are no transformers: then nothing is returned.
     """
-    if sending.keeps_results:
-        return {s: sending.start(*task) for s, task in tasks.items() if has_transformers}
+    if sending.is_remote:
+        return sending.started(made, tasks if has_transformers else {})
     if not has_transformers:
         return {s: function(*arguments) for s, (function, *arguments) in tasks.items()}
     # A source that comes back from a process may differ from itself, since NaN does.

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -36,7 +36,7 @@ from ._candidates import (
     transformed_once,
     transformers_token,
 )
-from ._sending import Sender, sender
+from ._sending import OncePerProcess, Sender, sender
 from ._spreading import Workers, least_seconds, n_hidden_units, numbered
 from ._stacking import ENDED, Common, Fit, InterruptedFit, Order, token, train
 
@@ -183,9 +183,11 @@ class StackedParallel:
         if self._keeping is not None:
             of_calls = [call.keywords for call in calls]
             self._keeping.splits += [(keywords["train"], keywords["test"]) for keywords in of_calls]
-        pieces = pieces_of(calls, self._workers.count)
+        if self._sender is None:
+            self._sender = sender(self._n_jobs)
+        pieces = pieces_of(calls, self._workers.count, side_by_side=self._sender.is_remote)
         expected = sum(least_seconds(call.network, call.arguments[1]) for call in calls)
-        pending = self._tasks_of(pieces, calls)
+        pending = self._tasks_of(pieces, calls, self._sender)
         # The tasks hold the calls from here on.
         del calls
         found: dict[int, dict[str, Any]] = {}
@@ -203,11 +205,12 @@ class StackedParallel:
             forget_in_call("interrupted", ENDED)
         return results
 
-    def _tasks_of(self, pieces: Sequence[list[int]], calls: Sequence[Call]) -> Iterator[Any]:
+    def _tasks_of(
+        self, pieces: Sequence[list[int]], calls: Sequence[Call], sending: Sender
+    ) -> Iterator[Any]:
         """Return the tasks of workers, one for each piece; it gets its calls when it is sent."""
-        if self._sender is None:
-            self._sender = sender(self._n_jobs)
-        packed, sources = self._sender.task, self._transform(calls, self._sender)
+        made = sending.shared(OncePerProcess())
+        sources = self._transform(calls, sending, made)
         method = None if self._keeping is None else self._keeping.method
         keeps_curves = self._keeping is not None
         # A call is removed when it is sent, so that fitted networks can be freed.
@@ -217,8 +220,10 @@ class StackedParallel:
             mine = [waiting.pop(i) for i in pieces[n]]
             used = {call.source for call in mine if call.network}
             of_mine = {source: sources[source] for source in used & sources.keys()}
-            conditions = _Conditions(method, keeps_curves, label, self._keeps_finished, shared)
-            return numbered, n, *packed(_fit_and_score, mine, of_mine, conditions)
+            conditions = _Conditions(
+                method, keeps_curves, label, self._keeps_finished, shared, made
+            )
+            return numbered, n, *sending.task(_fit_and_score, mine, of_mine, conditions)
 
         return map(task, range(len(pieces)), labels_of(pieces), self._shared(len(pieces)))
 
@@ -248,7 +253,7 @@ class StackedParallel:
             return [_Shared()] * n_pieces
         return [_Shared() for _ in range(n_pieces)]
 
-    def _transform(self, calls: Sequence[Call], sending: Sender) -> dict[Hashable, Any]:
+    def _transform(self, calls: Sequence[Call], sending: Sender, made: Any) -> dict[Hashable, Any]:
         """Fit the transformers, once for each of their settings and each split."""
         leaders: dict[Hashable, Call] = {}
         for call in calls:
@@ -257,14 +262,12 @@ class StackedParallel:
         users = Counter(call.source for call in calls if call.network is not None)
         tasks = {s: (_of_split, call, users[s]) for s, call in leaders.items()}
         has_transformers = any(call.network is not call.estimator for call in leaders.values())
-        return transformed_once(tasks, has_transformers, self._workers, sending)
+        return transformed_once(tasks, has_transformers, self._workers, sending, made)
 
 
 def _of_split(call: Call, n_users: int) -> Transformed:
     """Fit the transformers of a call to its split; ``n_users`` calls share the time."""
-    found = transform(call.estimator, *call.training_data())
-    found.seconds /= n_users
-    return found
+    return replace(transform(call.estimator, *call.training_data()), n_users=n_users)
 
 
 def _completed(found: dict[int, dict[str, Any]], n_calls: int) -> list[dict[str, Any]]:
@@ -332,6 +335,8 @@ class Task(Protocol):
         None if it cannot be trained in a stack.
     n_units : int
         Hidden units of the network, a rough measure of its cost.
+    source : hashable
+        Fits with equal sources are fitted on the same data.
     """
 
     @property
@@ -340,12 +345,22 @@ class Task(Protocol):
     @property
     def n_units(self) -> int: ...
 
+    @property
+    def source(self) -> Hashable: ...
 
-def pieces_of(tasks: Sequence[Task], n_workers: int) -> list[list[int]]:
-    """Divide tasks into pieces for workers; return their positions, the longest piece first."""
+
+def pieces_of(tasks: Sequence[Task], n_workers: int, side_by_side: bool = False) -> list[list[int]]:
+    """Divide tasks into pieces for workers; return their positions, the longest piece first.
+
+    Tasks on the same data are put side by side on request, so that pieces need few of the data.
+    """
+    order = list(range(len(tasks)))
+    if side_by_side:
+        places = {source: n for n, source in enumerate(dict.fromkeys(t.source for t in tasks))}
+        order.sort(key=lambda i: places[tasks[i].source])
     alike: dict[Hashable, list[int]] = {}
-    for i, task in enumerate(tasks):
-        alike.setdefault(_kind(task, i), []).append(i)
+    for i in order:
+        alike.setdefault(_kind(tasks[i], i), []).append(i)
 
     def work_of(piece: Sequence[int]) -> int:
         return sum(1 + tasks[i].n_units for i in piece)
@@ -436,6 +451,8 @@ class _Conditions:
         Whether the second interruption keeps the results so far.
     shared : _Shared
         Caches that the piece reads and fills.
+    made : OncePerProcess
+        The transformed rows of splits that the worker has made so far.
     """
 
     method: str | None
@@ -443,6 +460,7 @@ class _Conditions:
     label: str
     keeps_finished: bool
     shared: _Shared
+    made: OncePerProcess
 
 
 def _fit_and_score(
@@ -457,7 +475,8 @@ def _fit_and_score(
     users = Counter(call.source for call in calls if call.network is not None)
     for call in calls:
         if call.network is not None and call.source not in sources:
-            sources[call.source] = _of_split(call, users[call.source])
+            make = partial(_of_split, call, users[call.source])
+            sources[call.source] = conditions.made.get(call.source, make)
     asked = {
         i: ask_for_fit(call.network, sources[call.source], common)
         for i, call in enumerate(calls)
@@ -551,7 +570,7 @@ def _scored(
 
     def adopt(*arguments: Any, **keywords: Any) -> Any:
         del estimator.fit
-        clock.ahead += fit.seconds + transformed.seconds
+        clock.ahead += fit.seconds + transformed.seconds / transformed.n_users
         if fit.error is not None:
             raise fit.error
         put_together(estimator, fit.estimator, transformed)

@@ -2,27 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping
+from threading import Lock
+from typing import Any, TypeVar
 
 from joblib.parallel import get_active_backend
 
-__all__ = ["Sender", "sender"]
+__all__ = ["OncePerProcess", "Sender", "sender"]
+
+Item = TypeVar("Item")
+
+
+class OncePerProcess:
+    """Results that each process makes where it first needs them, and keeps for later tasks.
+
+    A copy in another process begins empty.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, Any] = {}
+        self._locks: dict[Hashable, Lock] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return OncePerProcess, ()
+
+    def get(self, key: Hashable, make: Callable[[], Item]) -> Item:
+        """Return the result of a key; make it if it is not there yet."""
+        # A worker may run several tasks at once, in threads.
+        with self._locks.setdefault(key, Lock()):
+            if key not in self._made:
+                self._made[key] = make()
+            found: Item = self._made[key]
+            return found
 
 
 class Sender:
     """Leaves tasks as they are: joblib's own backends memory-map or share large arrays."""
 
-    #: Whether results of :meth:`start` stay on the workers, as futures that tasks may take.
-    keeps_results = False
+    #: Whether results of :meth:`started` stay on the workers, as futures that tasks may take.
+    is_remote = False
 
     def task(self, function: Callable[..., Any], *arguments: Any) -> tuple[Any, ...]:
         """Return the function and arguments of an equivalent task that can be sent."""
         return function, *arguments
 
-    def start(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Run a function; return its result or a future."""
-        return function(*arguments)
+    def shared(self, value: Any) -> Any:
+        """Return what tasks take in place of a value, so that each worker has one copy of it."""
+        return value
+
+    def started(self, made: Any, tasks: Mapping[Hashable, tuple[Any, ...]]) -> dict[Hashable, Any]:
+        """Start tasks on remote workers that transform rows; return futures of their results.
+
+        Nothing is returned if each worker had better do this itself when it needs the rows.
+
+        Parameters
+        ----------
+        made : object
+            What tasks take in place of the ``OncePerProcess`` that is to keep the results.
+        tasks : mapping
+            By key, a function and its arguments.
+        """
+        raise NotImplementedError
 
 
 def sender(n_jobs: int | None) -> Sender:
@@ -35,4 +75,4 @@ def sender(n_jobs: int | None) -> Sender:
         return Sender()
     from ._dask import DaskSender
 
-    return DaskSender(client)
+    return DaskSender(client, backend.retrieval_context)

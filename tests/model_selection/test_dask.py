@@ -1,14 +1,21 @@
 """Tasks that are taken apart for a Dask cluster, and put together again."""
 
+import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 from scipy import sparse
 
-from skperceptron.model_selection._sending import Sender, sender
+from skperceptron.model_selection._candidates import Transformed
+from skperceptron.model_selection._sending import OncePerProcess, Sender, sender
 
 pytest.importorskip("distributed")
+dask_sending = pytest.importorskip("skperceptron.model_selection._dask")
 
 
 class Client:
@@ -27,7 +34,8 @@ class Future:
         self.function, self.arguments = function, arguments
 
     def result(self):
-        return self.function(*self.arguments)
+        given = [one.result() if isinstance(one, Future) else one for one in self.arguments]
+        return self.function(*given)
 
 
 # The sender recognises futures by the name of their class and module.
@@ -48,6 +56,10 @@ def sending(client):
 
 def echo(*arguments):
     return arguments
+
+
+def itself(value):
+    return value
 
 
 def test_a_task_does_the_same(sending):
@@ -72,16 +84,67 @@ def test_an_array_is_sent_once_for_all_tasks(sending, client):
     assert all(len(written) < 1000 for _, written, *_ in tasks)
 
 
-def test_results_stay_on_the_cluster(sending, client):
-    X = np.arange(4000.0)
-    started = sending.start(echo, X)
-    run, written, *aside = sending.task(echo, {"made": started})
-    assert aside == [started]
-    assert run(written, *aside)[0]["made"][0] is X
+def test_tasks_of_one_worker_share_a_value(sending, client):
+    made = OncePerProcess()
+    shared = sending.shared(made)
+    for _ in range(2):
+        run, written, *aside = sending.task(echo, {"made": shared})
+        assert aside == [shared]
+        assert run(written, *aside)[0]["made"] is made
+    assert len(client.submitted) == 1
+
+
+@pytest.mark.parametrize(("bytes_per_second", "is_sent"), [(0, False), (np.inf, True)])
+def test_rows_that_are_made_faster_than_sent_are_made_where_they_are_needed(
+    sending, monkeypatch, bytes_per_second, is_sent
+):
+    monkeypatch.setattr(dask_sending, "BYTES_PER_SECOND", bytes_per_second)
+    rows = Transformed((np.arange(4000.0),), seconds=1.0)
+    made = OncePerProcess()
+    started = sending.started(sending.shared(made), {"split": (itself, rows)})
+    # The worker has kept them.
+    kept = made.get("split", list)
+    assert_array_equal(kept.arguments[0], rows.arguments[0])
+    if is_sent:
+        assert started["split"].result() is kept
+    else:
+        assert started == {}
+
+
+def test_cost_of_rows_is_seconds_and_bytes():
+    X, y = np.arange(4000.0), np.arange(1000)
+    seconds, n_bytes = dask_sending._cost(Transformed((X, y), seconds=3.0))
+    assert seconds == 3.0
+    assert X.nbytes + y.nbytes <= n_bytes < X.nbytes + y.nbytes + 1000
+
+
+def test_what_a_process_has_made_stays_there():
+    made = OncePerProcess()
+    assert made.get(("a", 1), lambda: "first") == "first"
+    assert made.get(("a", 1), lambda: "second") == "first"
+    assert made.get(("a", 2), lambda: "third") == "third"
+    copy = pickle.loads(pickle.dumps(made))
+    assert copy.get(("a", 1), lambda: "fourth") == "fourth"
+
+
+def test_tasks_in_threads_make_one_result():
+    made, both, n_made = OncePerProcess(), threading.Barrier(2), []
+
+    def make():
+        n_made.append(1)
+        with suppress(threading.BrokenBarrierError):
+            # It breaks, since the other thread does not come here.
+            both.wait(0.2)
+        return object()
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: made.get("key", make), range(2))
+    assert first is second
+    assert len(n_made) == 1
 
 
 def test_other_backends_take_tasks_as_they_are():
     found = sender(2)
     assert type(found) is Sender
     assert found.task(echo, 1, 2) == (echo, 1, 2)
-    assert found.start(echo, 1, 2) == (1, 2)
+    assert found.shared(echo) is echo

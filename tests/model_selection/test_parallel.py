@@ -36,3 +36,16 @@ def test_workers_with_large_networks_end_together():
 
 def test_small_networks_stay_together():
     assert max(map(len, pieces_of(tasks(1, 20, 16), 4))) == FEWEST
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_tasks_on_the_same_data_are_side_by_side_on_request(n_workers):
+    found = tasks(1, 40, 16)
+    for i, task in enumerate(found):
+        task.source = "abcd"[i % 4]
+    apart = pieces_of(found, n_workers)
+    together = pieces_of(found, n_workers, side_by_side=True)
+    assert [len(piece) for piece in together] == [len(piece) for piece in apart]
+    letters = ["".join(found[i].source for i in piece) for piece in together]
+    assert "".join(letters) == "a" * 10 + "b" * 10 + "c" * 10 + "d" * 10
+    assert apart[0] == list(range(len(apart[0])))
