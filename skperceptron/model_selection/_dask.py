@@ -16,7 +16,6 @@ from typing import Any
 
 import cloudpickle
 import numpy as np
-from dask.sizeof import sizeof
 from scipy import sparse
 
 from ._candidates import Transformed
@@ -143,16 +142,11 @@ def _kept(
     return made.get(key, partial(function, *arguments))
 
 
-@sizeof.register(Transformed)
-def _bytes_of(found: Transformed) -> int:
-    """Return the size of transformed rows, which Dask considers before it sends them."""
-    n_bytes: int = sizeof(found.arguments)
-    return n_bytes
-
-
 def _cost(found: Transformed) -> tuple[float, int]:
     """Return the seconds that transformed rows have taken, and their bytes."""
-    return found.seconds, sizeof(found)
+    from dask.sizeof import sizeof
+
+    return found.seconds, sizeof(found.arguments)
 
 
 def _itself(value: Any) -> Any:
