@@ -81,7 +81,7 @@ def _mapped(estimator: Any, method: str, X: Any, names: Any) -> Any:
 def _of_array(estimator: Any, method: str, X: Any) -> Any:
     if X.numblocks[1] > 1:
         X = X.rechunk({1: -1})
-    like = getattr(estimator, method)(np.zeros((1, X.shape[1]), X.dtype))
+    like = _of_block(np.zeros((1, X.shape[1]), X.dtype), estimator, method)
     chunks = (X.chunks[0], *((width,) for width in like.shape[1:]))
     options: dict[str, Any] = {"drop_axis": 1} if like.ndim == 1 else {}
     return X.map_blocks(
@@ -90,7 +90,10 @@ def _of_array(estimator: Any, method: str, X: Any) -> Any:
 
 
 def _of_block(block: Any, estimator: Any, method: str) -> Any:
-    return getattr(estimator, method)(block)
+    n_rows, n_features = block.shape
+    # Estimators refuse empty input, which a filter may leave.
+    rows = block if n_rows else np.zeros((1, n_features), block.dtype)
+    return getattr(estimator, method)(rows)[:n_rows]
 
 
 def _of_frame(part: Any, estimator: Any, method: str, names: Any) -> Any:

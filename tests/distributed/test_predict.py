@@ -87,6 +87,16 @@ def test_an_empty_partition_is_predicted_as_nothing(client):
     assert_array_equal(found, model.predict(frame[frame.a > 5]))
 
 
+@pytest.mark.parametrize("labels", [LABELS, LABELS == "a"])
+def test_an_empty_block_of_an_array_is_predicted_as_nothing(client, labels):
+    model = MLPClassifier(**OPTIONS).fit(X, labels)
+    kept = np.arange(90) >= 50
+    blocks = BLOCKS[da.from_array(kept, chunks=40)]
+    assert_array_equal(predict(model, blocks).compute(), model.predict(X[kept]))
+    found = predict_proba(model, blocks).compute()
+    assert_allclose(found, model.predict_proba(X[kept]), rtol=1e-5)
+
+
 def test_what_is_in_memory_is_refused():
     model = MLPRegressor(**OPTIONS).fit(X, X[:, 0])
     with pytest.raises(TypeError, match="X must be an array or a data frame of Dask"):
