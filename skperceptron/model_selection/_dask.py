@@ -35,7 +35,8 @@ BYTES_PER_SECOND = 10_000_000
 class DaskSender(Sender):
     """Sends tasks to the workers of a Dask cluster.
 
-    Arrays and shared values stay there as long as this object lives.
+    Arrays stay there as long as this object lives, shared values and results as long as their
+    futures.
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ class DaskSender(Sender):
         return _run, written.getvalue(), *map(self._future, pickler.aside)
 
     def shared(self, value: Any) -> Any:
-        return self._future(value)
+        return self._client.submit(_itself, value, pure=False)
 
     def started(self, made: Any, tasks: Mapping[Hashable, tuple[Any, ...]]) -> dict[Hashable, Any]:
         futures = {

@@ -92,6 +92,8 @@ def test_tasks_of_one_worker_share_a_value(sending, client):
         assert aside == [shared]
         assert run(written, *aside)[0]["made"] is made
     assert len(client.submitted) == 1
+    # Nothing but its future keeps it on the cluster.
+    assert not sending._sent
 
 
 @pytest.mark.parametrize(("bytes_per_second", "is_sent"), [(0, False), (np.inf, True)])
