@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state, indexable
 
-from .._sklearn.checks import FitMode
 from .._sklearn.compat import num_samples, safe_indexing
+from .._sklearn.fit_calls import FitMode
 from ..callbacks.listening import NullListener
 from ..engine.arrays import Floats
 from ..estimators.base import BaseMultilayerPerceptron

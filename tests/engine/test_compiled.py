@@ -444,6 +444,18 @@ def test_operands_move_from_step_to_step_and_from_window_to_window():
     assert_array_equal(taken, 12)
 
 
+def test_operands_of_some_members_move_from_step_to_step():
+    x, numbers, place = np.zeros((3, 2)), np.arange(5.0), slice(1, 2)
+
+    def listing(t):
+        return list(of_members([partial(np.add, x[place], numbers[t : t + 1], x[place])], place, 3))
+
+    program = Program([Section(listing, 5)], 5, 3)
+    assert not program.n_python_calls
+    program.run(np.zeros(3, np.intp), 0, 5, 0)
+    assert_array_equal(x, [[0, 0], [10, 10], [0, 0]])
+
+
 def test_python_calls_stand_between_tables_in_their_order():
     seen, x = [], np.zeros(1)
 

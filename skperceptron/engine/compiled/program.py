@@ -26,7 +26,7 @@ from .team import MemberTeam, Team
 BLOCK = 1_024
 
 #: Types of arguments, other than arrays, for which equality means that two calls are the same.
-COMPARED = (int, float, str, np.generic, MethodType, BuiltinMethodType)
+COMPARED = (int, float, str, tuple, np.generic, MethodType, BuiltinMethodType)
 
 #: Takes the number of a step, returns its calls; those of two steps differ in operands only.
 Listing = Callable[[int], Sequence[Call]]
