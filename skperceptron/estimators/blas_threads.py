@@ -25,9 +25,12 @@ LARGE_PRODUCT = 10_000_000
 #: Up to this many multiply-adds, OpenBLAS uses one thread by itself.
 SMALL_PRODUCT = 2**18
 
-#: From this many steps of all members of a stack together on, sharing them pays: they take over 10
-#: ms, and counting the threads of BLAS for the first time takes as long.
-SHARED_STEPS = 5_000
+#: From this much work of a stack on, in multiply-adds, sharing out members pays: it takes 10 ms,
+#: and counting the threads of BLAS for the first time takes as long.
+SHARED_WORK = 100_000_000
+
+#: What a step takes beside its largest product, as multiply-adds: 2 us.
+STEP = 20_000
 
 
 class Limits:
@@ -122,7 +125,7 @@ def suited_team(largest_product: int, n_members: int = 1, n_steps: int = 0) -> T
     if largest_product >= LARGE_PRODUCT:
         n_threads = n_blas_threads()
         return RowTeam(n_threads, ONE_THREAD) if n_threads > 1 else None
-    if n_members == 1 or n_steps < SHARED_STEPS:
+    if n_members == 1 or n_steps * (STEP + largest_product) < SHARED_WORK:
         return None
     n_threads = min(n_blas_threads(), n_members)
     # BLAS uses one thread for small products in any case.

@@ -14,7 +14,7 @@ globals().update(OWN)
 
 
 def test_custom_run_search(monkeypatch):
-    """Compare the fitted attributes with those of a search that is not stacked and has no curves."""
+    """Compare fitted attributes with those of a search that is not stacked and has no curves."""
 
     def listed(search):
         return [name for name in object.__dir__(search) if name != "curves_"]

@@ -13,8 +13,9 @@ from skperceptron.estimators.blas_threads import (
     LARGE_PRODUCT,
     LIMITS,
     ONE_THREAD,
-    SHARED_STEPS,
+    SHARED_WORK,
     SMALL_PRODUCT,
+    STEP,
     Limit,
     suited_team,
     suited_threads,
@@ -55,12 +56,14 @@ def test_large_products_make_a_team_of_the_threads_that_blas_may_use():
 
 @pytest.mark.skipif(not has_teams(), reason="there are no teams")
 def test_small_products_make_a_team_that_shares_out_the_members():
-    assert suited_team(LARGE_PRODUCT - 1, 1, SHARED_STEPS) is None
-    assert suited_team(LARGE_PRODUCT - 1, 5, SHARED_STEPS - 1) is None
-    found = suited_team(LARGE_PRODUCT - 1, 5, SHARED_STEPS)
-    assert isinstance(found, MemberTeam) and found.n_threads == 2
+    few, many = SHARED_WORK // LARGE_PRODUCT, SHARED_WORK // STEP
+    assert suited_team(LARGE_PRODUCT - 1, 1, many) is None
+    assert suited_team(0, 5, many - 1) is None
+    for size, n_steps in ((0, many), (LARGE_PRODUCT - 1, few)):
+        found = suited_team(size, 5, n_steps)
+        assert isinstance(found, MemberTeam) and found.n_threads == 2
     with ONE_THREAD:
-        assert suited_team(LARGE_PRODUCT - 1, 5, SHARED_STEPS) is None
+        assert suited_team(0, 5, many) is None
 
 
 def test_last_user_restores_what_the_first_one_found():
