@@ -748,8 +748,9 @@ def test_tables_and_members_of_another_size_are_refused():
         extension.follow(np.zeros(TEAM_WORDS - 1, np.intp), 0.5, 0.0)
     with pytest.raises(ValueError, match="part"):
         extension.follow(np.zeros(TEAM_WORDS, np.intp), 1.0, 0.0)
-    with pytest.raises(TypeError):
-        extension.lead(table, taken, 0, 1)
+    for no_team in ((), (None,)):
+        with pytest.raises(TypeError, match="the last of which is a team"):
+            extension.lead(table, taken, 0, 1, *no_team)
     with pytest.raises(TypeError):
         extension.inner_loop(np.exp.__call__, 0)
     with pytest.raises(IndexError):

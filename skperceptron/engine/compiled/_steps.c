@@ -222,9 +222,10 @@ static End run_members_left(Size *team, double part, Watch *watch) {
 static End lead_members(const Run *given, Watch *watch) {
     Run run = *given;
     Size *team = run.team;
+    /* An earlier run may have been interrupted. */
+    WRITE(team + STOPPED, 0);
     run.begun = calloc((size_t)run.n_members, 1);
     if (!run.begun) return run_all_members(given, watch);
-    WRITE(team + STOPPED, 0);
     WRITE(team + RUN, (Size)&run);
     WRITE(team + LEFT, run.n_members);
     const End end = run_members_left(team, 0, watch);
@@ -856,7 +857,8 @@ static PyObject *inner_loop(PyObject *module, PyObject *args) {
                          PyLong_FromVoidPtr(data));
 }
 
-/* Runs a table in this thread's way. */
+/* Runs a table by a function that runs members: all of them, or some while other threads run the
+   rest. Only in the first case do the threads of a team divide rows. */
 static PyObject *run_table(PyObject *args, End (*members)(const Run *, Watch *)) {
     Py_buffer table, taken, team = {0};
     Run r = {0};
@@ -865,7 +867,7 @@ static PyObject *run_table(PyObject *args, End (*members)(const Run *, Watch *))
     End end = INTERRUPTED;
     if (table.len % sizeof(Row) || taken.len % sizeof(Size)
         || (team.buf && (team.readonly || team.len != TEAM_WORDS * sizeof(Size))))
-        PyErr_SetString(PyExc_ValueError, "There is a table, a count or a team of another size.");
+        PyErr_SetString(PyExc_ValueError, "The table, the counts or the team have another size.");
     else {
         r.rows = table.buf;
         r.n_rows = table.len / sizeof(Row);
@@ -887,8 +889,9 @@ static PyObject *run_table(PyObject *args, End (*members)(const Run *, Watch *))
 static PyObject *run(PyObject *module, PyObject *args) { return run_table(args, run_all_members); }
 
 static PyObject *lead(PyObject *module, PyObject *args) {
-    if (PyTuple_Size(args) == 5) return run_table(args, lead_members);
-    PyErr_SetString(PyExc_TypeError, "lead() takes 5 arguments");
+    if (PyTuple_Size(args) == 5 && PyTuple_GetItem(args, 4) != Py_None)
+        return run_table(args, lead_members);
+    PyErr_SetString(PyExc_TypeError, "lead() takes 5 arguments, the last of which is a team.");
     return NULL;
 }
 
@@ -902,7 +905,8 @@ static PyObject *follow(PyObject *module, PyObject *args) {
         follow_leader(team.buf, part, patience);
         Py_END_ALLOW_THREADS
     } else
-        PyErr_SetString(PyExc_ValueError, "follow() got a team of another size, or a part outside.");
+        PyErr_SetString(PyExc_ValueError,
+                        "follow() got a team of another size, or a part not in [0, 1).");
     PyBuffer_Release(&team);
     if (!fits) return NULL;
     Py_RETURN_NONE;
