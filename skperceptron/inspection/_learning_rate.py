@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state, indexable
 
 from .._sklearn.compat import num_samples, safe_indexing
-from .._sklearn.fit_calls import FitMode
+from .._sklearn.fit_calls import FROM_SCRATCH
 from ..callbacks.listening import NullListener
 from ..engine.arrays import Floats
 from ..estimators.base import BaseMultilayerPerceptron
@@ -33,8 +33,7 @@ _WITHOUT = {
     "warm_start": False,
 }
 
-
-#: The message of warnings that a batch is larger than all rows.
+#: How the message of warnings begins that a batch is larger than all rows.
 _CLIPPED = "Got `?batch_size"
 
 
@@ -207,9 +206,8 @@ def _begin(trial: Any, X: Any, y: Any) -> Floats | None:
     check_parameters(trial)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=_CLIPPED)
-        mode = FitMode(continuing=False, incremental=False)
-        checked = check_data(trial, X, y, None, mode)
-        make_ready(trial, checked, mode, NO_EXTRAS, NullListener()).keep(trial)
+        checked = check_data(trial, X, y, None, FROM_SCRATCH)
+        make_ready(trial, checked, FROM_SCRATCH, NO_EXTRAS, NullListener()).keep(trial)
     if checked.weight is not None:
         # Weights of the rows take the place of those of their classes.
         trial.set_params(class_weight=None)

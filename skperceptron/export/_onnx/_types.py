@@ -33,7 +33,6 @@ ONLY = "X"
 #: The text that stands for a missing one: it is not among the levels of a column.
 UNKNOWN = "\ufffd"
 
-
 #: Dtypes of the inputs, as ONNX Runtime calls them.
 _OF_SESSIONS = {
     "tensor(bool)": "bool",
