@@ -34,10 +34,10 @@ def log_curves(search: Any) -> None:
     ----------
     search : StackedSearch
     """
-    mlflow = _autologging()
-    if mlflow is None:
-        return
     try:
+        mlflow = _autologging()
+        if mlflow is None:
+            return
         # MLflow has ended the run if it has also started it.
         parent = mlflow.active_run() or mlflow.last_active_run()
         if parent is not None:

@@ -39,7 +39,6 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
     """
 
     n_jobs: int | None
-    n_splits_: int
     _keeping: SearchRecord
     _preparing: ExitStack | None = None
     #: Whether a search that the user ends keeps the finished fits.
@@ -72,18 +71,17 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
             ``refit="ensemble"``, if the candidates cannot be combined; in a search by halving, if
             a part of a split would have no rows in the first round.
         """
-        keeping: SearchRecord = vars(self).setdefault("_keeping", SearchRecord())
-        with ExitStack() as preparing:
-            # Its own ``Parallel`` runs nothing.
-            preparing.enter_context(without_preparing(self.n_jobs))
-            self._preparing = preparing
-            try:
+        # A search that combines its networks brings a record that keeps them.
+        vars(self).setdefault("_keeping", SearchRecord())
+        try:
+            with ExitStack() as preparing:
+                # Its own ``Parallel`` runs nothing.
+                preparing.enter_context(without_preparing(self.n_jobs))
+                self._preparing = preparing
                 super().fit(X, y, **params)  # type: ignore[misc]
-            finally:
-                vars(self).pop("_preparing", None)
-                del self._keeping
-        curves, n = keeping.curves, self.n_splits_
-        self.curves_ = [curves[start : start + n] for start in range(0, len(curves), n)]
+        finally:
+            for name in ("_preparing", "_keeping"):
+                vars(self).pop(name, None)
         log_curves(self)
         return self
 
@@ -95,6 +93,8 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
         # Before scikit-learn 1.9 there was no context.
         context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
         super()._run_search(stacked, **context)  # type: ignore[misc]
+        # Tools that wrap scikit-learn's ``fit`` may store the search before ours ends.
+        del self._keeping
 
     def _stacked(self, parallel: Any) -> StackedParallel:
         """Return a replacement of a ``Parallel`` that runs fits as stacks, not one by one."""
@@ -125,10 +125,14 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
         super()._validate_params()  # type: ignore[misc]
         check_search(type(self).__name__, vars(self))
 
-    def _format_results(self, *arguments: Any, **keywords: Any) -> dict[str, Any]:
-        """Make ``cv_results_``; the deviation of scores around 1e200 may be infinite."""
+    def _format_results(self, candidates: Any, n_splits: int, *others: Any) -> dict[str, Any]:
+        """Make ``cv_results_`` of all rounds so far, and ``curves_`` beside it."""
+        curves = self._keeping.curves
+        starts = range(0, len(curves), n_splits)
+        self.curves_ = [curves[start : start + n_splits] for start in starts]
+        # The deviation of scores around 1e200 may be infinite.
         with np.errstate(over="ignore", invalid="ignore"):
-            return super()._format_results(*arguments, **keywords)  # type: ignore[misc]
+            return super()._format_results(candidates, n_splits, *others)  # type: ignore[misc]
 
 
 class _StackedSearchMixin(StackedSearch):

@@ -759,6 +759,34 @@ def test_curves_are_those_of_the_fits_of_each_candidate_and_split(refit):
         assert search.curves_[-1] == [{}, {}]
 
 
+def test_search_that_is_stored_when_scikit_learns_fit_ends_is_complete(monkeypatch):
+    """MLflow's autologging wraps that method, and stores the search then."""
+    stored, own = [], GridSearchCV.fit
+
+    def fit(self, *arguments, **keywords):
+        own(self, *arguments, **keywords)
+        stored.append(pickle.dumps(self))
+        return self
+
+    monkeypatch.setattr(GridSearchCV, "fit", fit)
+    search = StackedGridSearchCV(BINARY, {"alpha": [0.1, 1.0]}, cv=2).fit(X, Y)
+    restored = pickle.loads(stored[0])
+    assert vars(restored).keys() == vars(search).keys()
+    for _ in range(2):
+        assert [len(of_candidate) for of_candidate in restored.curves_] == [2, 2]
+        assert_array_equal(restored.curves_[1][1]["loss"], search.curves_[1][1]["loss"])
+        restored.fit(X, Y)
+
+
+@pytest.mark.parametrize("refit", [True, "ensemble"])
+def test_failed_search_leaves_no_record_behind(refit):
+    search = StackedGridSearchCV(BINARY, {"alpha": [-1.0]}, refit=refit, cv=2, error_score="raise")
+    for y in (Y[:-1], Y):
+        with pytest.raises(ValueError, match="inconsistent|'alpha'"):
+            search.fit(X, y)
+        assert not {"_keeping", "_preparing", "curves_"} & vars(search).keys()
+
+
 def test_estimators_without_networks_have_no_curves():
     search = StackedGridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=2).fit(X, Y)
     assert search.curves_ == [[{}, {}], [{}, {}]]
