@@ -246,12 +246,12 @@ class LogProbabilityMixin:
 
         Parameters
         ----------
-        X : as in `predict_proba`
-            Rows to predict.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict; a frame where `predict_proba` takes one.
 
         Returns
         -------
-        ndarray, shaped like the result of `predict_proba`
+        ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
             Log-probabilities.
         """
         return np.log(self.predict_proba(X))
