@@ -782,7 +782,7 @@ def test_search_that_is_stored_when_scikit_learns_fit_ends_is_complete(monkeypat
 def test_failed_search_leaves_no_record_behind(refit):
     search = StackedGridSearchCV(BINARY, {"alpha": [-1.0]}, refit=refit, cv=2, error_score="raise")
     for y in (Y[:-1], Y):
-        with pytest.raises(ValueError, match="inconsistent|'alpha'"):
+        with pytest.raises(ValueError, match=r"inconsistent|'alpha'"):
             search.fit(X, y)
         assert not {"_keeping", "_preparing", "curves_"} & vars(search).keys()
 
