@@ -69,7 +69,7 @@ def test_small_products_make_a_team_that_shares_out_the_members():
 def test_without_atomic_operations_there_is_no_team(monkeypatch):
     monkeypatch.setattr("skperceptron.estimators.blas_threads.has_teams", lambda: False)
     assert suited_team(LARGE_PRODUCT) is None
-    assert suited_team(LARGE_PRODUCT - 1, 5, SHARED_STEPS) is None
+    assert suited_team(LARGE_PRODUCT - 1, 5, SHARED_WORK) is None
 
 
 def test_last_user_restores_what_the_first_one_found():
