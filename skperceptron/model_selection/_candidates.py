@@ -154,7 +154,7 @@ def transformed_once(
     has_transformers: bool,
     workers: Workers,
     sending: Sender,
-    made: Any,
+    cache: Any,
 ) -> dict[Hashable, Any]:
     """Run the tasks that fit transformers, each for all networks of one source.
 
@@ -166,8 +166,8 @@ def transformed_once(
         Otherwise tasks only select rows, which is too little work for a worker.
     workers : Workers
     sending : Sender
-    made : object
-        What stands in tasks for the results that each worker of a cluster makes for itself.
+    cache : object
+        What tasks take in place of the ``ProcessCache`` of the worker that runs them.
 
     Returns
     -------
@@ -176,7 +176,7 @@ def transformed_once(
         select rows if there are no transformers: then nothing is returned.
     """
     if sending.is_remote:
-        return sending.started(made, tasks if has_transformers else {})
+        return sending.started(cache, tasks if has_transformers else {})
     if not has_transformers:
         return {s: function(*arguments) for s, (function, *arguments) in tasks.items()}
     # A source that comes back from a process may differ from itself, since NaN does.

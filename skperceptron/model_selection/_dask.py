@@ -19,7 +19,7 @@ import numpy as np
 from scipy import sparse
 
 from ._candidates import Transformed
-from ._sending import OncePerProcess, Sender
+from ._sending import ProcessCache, Sender
 
 __all__ = ["DaskSender"]
 
@@ -63,9 +63,9 @@ class DaskSender(Sender):
     def shared(self, value: Any) -> Any:
         return self._client.submit(_itself, value, pure=False)
 
-    def started(self, made: Any, tasks: Mapping[Hashable, tuple[Any, ...]]) -> dict[Hashable, Any]:
+    def started(self, cache: Any, tasks: Mapping[Hashable, tuple[Any, ...]]) -> dict[Hashable, Any]:
         futures = {
-            key: self._client.submit(*self.task(_kept, made, key, *task), pure=False)
+            key: self._client.submit(*self.task(_kept, cache, key, *task), pure=False)
             for key, task in tasks.items()
         }
         if futures:
@@ -136,11 +136,9 @@ def _run(written: bytes, *aside: Any) -> Any:
     return function(*arguments)
 
 
-def _kept(
-    made: OncePerProcess, key: Hashable, function: Callable[..., Any], *arguments: Any
-) -> Any:
+def _kept(cache: ProcessCache, key: Hashable, function: Callable[..., Any], *arguments: Any) -> Any:
     """Run a task on a worker, which keeps the result."""
-    return made.get(key, partial(function, *arguments))
+    return cache.get(key, partial(function, *arguments))
 
 
 def _cost(found: Transformed) -> tuple[float, int]:

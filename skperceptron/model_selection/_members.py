@@ -33,7 +33,7 @@ from ._candidates import (
 )
 from ._held_out import Split
 from ._parallel import MANY_UNITS, labels_of, pieces_of
-from ._sending import OncePerProcess, Sender, sender
+from ._sending import ProcessCache, Sender, sender
 from ._spreading import Workers, least_seconds, n_hidden_units
 from ._stacking import Common, Fit, Order, train
 
@@ -208,8 +208,8 @@ def fit_members(
     workers = Workers(n_jobs, "threads" if is_heavy else None)
     with workers:
         sending = sender(n_jobs)
-        made = sending.shared(OncePerProcess())
-        sources = _transformed(jobs, parts, workers, sending, made)
+        cache = sending.shared(ProcessCache())
+        sources = _transformed(jobs, parts, workers, sending, cache)
         pieces = pieces_of(jobs, workers.count, side_by_side=sending.is_remote)
         # Pieces can share results only if they run one after another in one process.
         common = Common() if workers.begins_here() else None
@@ -219,7 +219,7 @@ def fit_members(
                 mine := [jobs[i] for i in piece],
                 {job.part: parts[job.part] for job in mine},
                 {s: sources[s] for s in {job.source for job in mine} & sources.keys()},
-                made,
+                cache,
                 method,
                 Order(verbose, label),
                 common,
@@ -252,7 +252,7 @@ def _tell_of_interruptions(cut_short: Sequence[int], n_here: int, n_members: int
 
 
 def _transformed(
-    jobs: Sequence[Job], parts: Sequence[Part], workers: Workers, sending: Sender, made: Any
+    jobs: Sequence[Job], parts: Sequence[Part], workers: Workers, sending: Sender, cache: Any
 ) -> dict[Hashable, Any]:
     """Fit the transformers, once for each of their settings and each part."""
     leaders = {job.source: job for job in reversed(jobs) if job.needs_transformed}
@@ -260,7 +260,7 @@ def _transformed(
     has_transformers = any(
         last_step(job.estimator) is not job.estimator for job in leaders.values()
     )
-    return transformed_once(tasks, has_transformers, workers, sending, made)
+    return transformed_once(tasks, has_transformers, workers, sending, cache)
 
 
 def _prepared(estimator: Any, part: Part) -> Transformed:
@@ -276,7 +276,7 @@ def _fit_together(
     jobs: Sequence[Job],
     parts: Mapping[int, Part],
     sources: Mapping[Hashable, Transformed],
-    made: OncePerProcess,
+    cache: ProcessCache,
     method: str | None,
     order: Order,
     common: Common | None,
@@ -287,7 +287,7 @@ def _fit_together(
     for job in jobs:
         if job.needs_transformed and job.source not in sources:
             make = partial(_prepared, job.estimator, parts[job.part])
-            sources[job.source] = made.get(job.source, make)
+            sources[job.source] = cache.get(job.source, make)
     asked = {
         i: ask_for_fit(job.network, _arguments(job, sources), common)
         for i, job in enumerate(jobs)

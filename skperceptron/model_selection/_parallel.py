@@ -36,7 +36,7 @@ from ._candidates import (
     transformed_once,
     transformers_token,
 )
-from ._sending import OncePerProcess, Sender, sender
+from ._sending import ProcessCache, Sender, sender
 from ._spreading import Workers, least_seconds, n_hidden_units, numbered
 from ._stacking import ENDED, Common, Fit, InterruptedFit, Order, token, train
 
@@ -209,8 +209,8 @@ class StackedParallel:
         self, pieces: Sequence[list[int]], calls: Sequence[Call], sending: Sender
     ) -> Iterator[Any]:
         """Return the tasks of workers, one for each piece; it gets its calls when it is sent."""
-        made = sending.shared(OncePerProcess())
-        sources = self._transform(calls, sending, made)
+        cache = sending.shared(ProcessCache())
+        sources = self._transform(calls, sending, cache)
         method = None if self._keeping is None else self._keeping.method
         keeps_curves = self._keeping is not None
         # A call is removed when it is sent, so that fitted networks can be freed.
@@ -221,7 +221,7 @@ class StackedParallel:
             used = {call.source for call in mine if call.network}
             of_mine = {source: sources[source] for source in used & sources.keys()}
             conditions = _Conditions(
-                method, keeps_curves, label, self._keeps_finished, shared, made
+                method, keeps_curves, label, self._keeps_finished, shared, cache
             )
             return numbered, n, *sending.task(_fit_and_score, mine, of_mine, conditions)
 
@@ -253,7 +253,7 @@ class StackedParallel:
             return [_Shared()] * n_pieces
         return [_Shared() for _ in range(n_pieces)]
 
-    def _transform(self, calls: Sequence[Call], sending: Sender, made: Any) -> dict[Hashable, Any]:
+    def _transform(self, calls: Sequence[Call], sending: Sender, cache: Any) -> dict[Hashable, Any]:
         """Fit the transformers, once for each of their settings and each split."""
         leaders: dict[Hashable, Call] = {}
         for call in calls:
@@ -262,7 +262,7 @@ class StackedParallel:
         users = Counter(call.source for call in calls if call.network is not None)
         tasks = {s: (_of_split, call, users[s]) for s, call in leaders.items()}
         has_transformers = any(call.network is not call.estimator for call in leaders.values())
-        return transformed_once(tasks, has_transformers, self._workers, sending, made)
+        return transformed_once(tasks, has_transformers, self._workers, sending, cache)
 
 
 def _of_split(call: Call, n_users: int) -> Transformed:
@@ -451,7 +451,7 @@ class _Conditions:
         Whether the second interruption keeps the results so far.
     shared : _Shared
         Caches that the piece reads and fills.
-    made : OncePerProcess
+    cache : ProcessCache
         The transformed rows of splits that the worker has made so far.
     """
 
@@ -460,7 +460,7 @@ class _Conditions:
     label: str
     keeps_finished: bool
     shared: _Shared
-    made: OncePerProcess
+    cache: ProcessCache
 
 
 def _fit_and_score(
@@ -476,7 +476,7 @@ def _fit_and_score(
     for call in calls:
         if call.network is not None and call.source not in sources:
             make = partial(_of_split, call, users[call.source])
-            sources[call.source] = conditions.made.get(call.source, make)
+            sources[call.source] = conditions.cache.get(call.source, make)
     asked = {
         i: ask_for_fit(call.network, sources[call.source], common)
         for i, call in enumerate(calls)

@@ -8,31 +8,31 @@ from typing import Any, TypeVar
 
 from joblib.parallel import get_active_backend
 
-__all__ = ["OncePerProcess", "Sender", "sender"]
+__all__ = ["ProcessCache", "Sender", "sender"]
 
 Item = TypeVar("Item")
 
 
-class OncePerProcess:
-    """Results that each process makes where it first needs them, and keeps for later tasks.
+class ProcessCache:
+    """Results that several tasks of a process need, made by the first of them.
 
     A copy in another process begins empty.
     """
 
     def __init__(self) -> None:
-        self._made: dict[Hashable, Any] = {}
+        self._found: dict[Hashable, Any] = {}
         self._locks: dict[Hashable, Lock] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return OncePerProcess, ()
+        return ProcessCache, ()
 
     def get(self, key: Hashable, make: Callable[[], Item]) -> Item:
-        """Return the result of a key; make it if it is not there yet."""
+        """Return the result that is kept under a key; make and keep it if there is none."""
         # A worker may run several tasks at once, in threads.
         with self._locks.setdefault(key, Lock()):
-            if key not in self._made:
-                self._made[key] = make()
-            found: Item = self._made[key]
+            if key not in self._found:
+                self._found[key] = make()
+            found: Item = self._found[key]
             return found
 
 
@@ -50,15 +50,15 @@ class Sender:
         """Return what tasks take in place of a value, so that each worker has one copy of it."""
         return value
 
-    def started(self, made: Any, tasks: Mapping[Hashable, tuple[Any, ...]]) -> dict[Hashable, Any]:
+    def started(self, cache: Any, tasks: Mapping[Hashable, tuple[Any, ...]]) -> dict[Hashable, Any]:
         """Start tasks on remote workers that transform rows; return futures of their results.
 
         Nothing is returned if each worker had better do this itself when it needs the rows.
 
         Parameters
         ----------
-        made : object
-            What tasks take in place of the ``OncePerProcess`` that is to keep the results.
+        cache : object
+            What tasks take in place of the ``ProcessCache`` that is to keep the results.
         tasks : mapping
             By key, a function and its arguments.
         """

@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 
 from skperceptron.model_selection._candidates import Transformed
-from skperceptron.model_selection._sending import OncePerProcess, Sender, sender
+from skperceptron.model_selection._sending import ProcessCache, Sender, sender
 
 pytest.importorskip("distributed")
 dask_sending = pytest.importorskip("skperceptron.model_selection._dask")
@@ -85,12 +85,12 @@ def test_an_array_is_sent_once_for_all_tasks(sending, client):
 
 
 def test_tasks_of_one_worker_share_a_value(sending, client):
-    made = OncePerProcess()
-    shared = sending.shared(made)
+    cache = ProcessCache()
+    shared = sending.shared(cache)
     for _ in range(2):
-        run, written, *aside = sending.task(echo, {"made": shared})
+        run, written, *aside = sending.task(echo, {"cache": shared})
         assert aside == [shared]
-        assert run(written, *aside)[0]["made"] is made
+        assert run(written, *aside)[0]["cache"] is cache
     assert len(client.submitted) == 1
     # Nothing but its future keeps it on the cluster.
     assert not sending._sent
@@ -102,10 +102,10 @@ def test_rows_that_are_made_faster_than_sent_are_made_where_they_are_needed(
 ):
     monkeypatch.setattr(dask_sending, "BYTES_PER_SECOND", bytes_per_second)
     rows = Transformed((np.arange(4000.0),), seconds=1.0)
-    made = OncePerProcess()
-    started = sending.started(sending.shared(made), {"split": (itself, rows)})
+    cache = ProcessCache()
+    started = sending.started(sending.shared(cache), {"split": (itself, rows)})
     # The worker has kept them.
-    kept = made.get("split", list)
+    kept = cache.get("split", list)
     assert_array_equal(kept.arguments[0], rows.arguments[0])
     if is_sent:
         assert started["split"].result() is kept
@@ -121,16 +121,16 @@ def test_cost_of_rows_is_seconds_and_bytes():
 
 
 def test_what_a_process_has_made_stays_there():
-    made = OncePerProcess()
-    assert made.get(("a", 1), lambda: "first") == "first"
-    assert made.get(("a", 1), lambda: "second") == "first"
-    assert made.get(("a", 2), lambda: "third") == "third"
-    copy = pickle.loads(pickle.dumps(made))
+    cache = ProcessCache()
+    assert cache.get(("a", 1), lambda: "first") == "first"
+    assert cache.get(("a", 1), lambda: "second") == "first"
+    assert cache.get(("a", 2), lambda: "third") == "third"
+    copy = pickle.loads(pickle.dumps(cache))
     assert copy.get(("a", 1), lambda: "fourth") == "fourth"
 
 
 def test_tasks_in_threads_make_one_result():
-    made, both, n_made = OncePerProcess(), threading.Barrier(2), []
+    cache, both, n_made = ProcessCache(), threading.Barrier(2), []
 
     def make():
         n_made.append(1)
@@ -140,7 +140,7 @@ def test_tasks_in_threads_make_one_result():
         return object()
 
     with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(lambda _: made.get("key", make), range(2))
+        first, second = pool.map(lambda _: cache.get("key", make), range(2))
     assert first is second
     assert len(n_made) == 1
 
