@@ -282,6 +282,15 @@ def test_a_search_is_fitted_even_if_its_curves_cannot_be_logged(autologging, mon
     assert len(search.best_estimator_.loss_curve_) == 5
 
 
+def test_a_search_is_fitted_even_if_mlflow_is_of_another_kind(monkeypatch):
+    for name in ("mlflow.utils", "mlflow.utils.autologging_utils"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "mlflow", SimpleNamespace())
+    with pytest.warns(UserWarning, match="has not got the curves of this StackedGridSearchCV"):
+        search = StackedGridSearchCV(network(), {}, cv=2).fit(X, Y)
+    assert len(search.best_estimator_.loss_curve_) == 5
+
+
 def test_without_autologging_nothing_is_logged(mlflow):
     pytest.importorskip("mlflow.sklearn")
     with mlflow.start_run() as run:
