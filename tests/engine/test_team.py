@@ -172,7 +172,7 @@ def test_one_thread_runs_all_members_if_no_other_can_be_started(monkeypatch):
     assert_array_equal(*found)
 
 
-def test_other_threads_take_part_in_run_after_run():
+def test_runs_are_right_whether_other_threads_are_awake_or_asleep():
     """One that has nothing to do for a while goes to sleep, and is woken again."""
     start = np.random.RandomState(0).uniform(size=(4, N))
     found, taken, pauses = start.copy(), np.zeros(4, np.intp), (0, 0.02, 0, 0.02, 0.001)
