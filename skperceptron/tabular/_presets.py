@@ -1,7 +1,8 @@
 """The presets: parameters, and a few rules that depend on the number of training rows, n.
 
 An arm is a dict of a network's parameters. Every arm is trained on every fold; the weights of the
-arms are learned on held-out rows.
+arms are learned on held-out rows. What was tried for these choices, with figures, is told in
+``benchmarks/presets.md``.
 """
 
 from __future__ import annotations
@@ -235,19 +236,7 @@ _PLAIN: Arm = {
 _DEEPER: Arm = {**_PLAIN, "hidden_layer_sizes": (100, 100), "dropout": 0.1}
 
 #: All arms embed columns of more than eight levels; levels of fewer than five rows have no vector
-#: of their own. Compared with columns of zeros and ones for the 50 most frequent levels, losses on
-#: unseen rows changed, on 16 tables with such columns (263 to 2,571 rows; seeds 0 to 2),
-#: - by -.6 +- .3 % in classification (crx -2.0, german +.4) and by -2.6 +- 1.1 % in regression
-#:   (epa2012 -9.2, solder -2.3, mlb +.2), in 1.1 to 1.6 times the time; on gapminder, with 142
-#:   countries, they fell to three tenths;
-#: - with an earlier "accurate", by -3.0 +- 1.2 % (solder, baseball, seatbelts, guns, sacramento,
-#:   crx, gsoep; seeds 0 and 1), even though its networks that shared weights, which accept no
-#:   codes, were left out;
-#: - by as much if rare levels had vectors, too, but then by +27 % (boston) and +20 % (solder) with
-#:   an added column of names, each in one row only: such a column is not coded now. The worst case
-#:   now is a column of random levels with eight rows each: +7 % (solder), -1 % (boston; seeds 0
-#:   and 1).
-#: Columns of zeros and ones for up to 1,000 levels changed losses on gapminder only.
+#: of their own: with one, a column of names raised losses by a quarter.
 _FREQUENT = {"max_one_hot": 8, "min_frequency": 5}
 
 #: Weakly, more strongly, and strongly regularised.
@@ -260,14 +249,8 @@ _RECTIFIED: Arm = {**_WEAK, "activation": "relu"}
 _QUICK, _CALM = _arm(0.07, 0.02), _arm(0.035, 0.3)
 
 
-#: For classification: the weakly regularised arm, with periodic embeddings. They help with few
-#: columns and enough rows to learn sharp structure along them. In the first arm they changed losses
-#: on unseen rows by -7 % (penbased), -5 (hpc), -1 (banana, credit) and less than that (chile; seed
-#: 0). With fewer rows than 2,000, the changes could not be distinguished from noise. Columns of
-#: zeros and ones are embedded, too: if they were not, losses on unseen rows would be .8 +- .3 %
-#: higher, and fits a tenth faster (texas +2.3, mlcchurn +1.7, hpc +1.6, stops, wage, credit,
-#: lending +.1 to +.3, computers -.3; higher 13 times of 16; seeds 0 and 1; regression had such
-#: embeddings then).
+#: For classification: the weakly regularised arm, with periodic embeddings, which help with few
+#: columns and 2,000 rows or more. Columns of zeros and ones are embedded, too.
 _IN_WAVES: Arm = {**_WEAK, "numeric_embedding": Periodic(n_frequencies=8)}
 
 
@@ -280,25 +263,6 @@ def _and_binned(*arms: Arm, has_waves: bool = False) -> Callable[[int], tuple[Ar
     """Return what maps a number of columns to these arms and one that embeds numbers in bins.
 
     If `has_waves`, the first arm has periodic embeddings where there are at most 30 columns.
-
-    For classification, the arm with a single hidden layer and up to 12 bins in place of the one
-    with two layers and no bins changed log loss on unseen rows, on tables with at least 400 rows
-    for training and at most 60 columns,
-
-    - on 34 tables with which it was chosen by -3.8 +- 2.0 %, in the median by -.6 %, lower on 26,
-      and accuracy by +.37 +- .15 points (fishing -47 %, segment -23, mlcchurn -9, hpc -7, credit
-      -1, ring +3, twonorm +4; seed 0);
-    - on 31 other tables, two splits of each, by -1.8 +- .8 %, in the median by -.2 %, lower on 19,
-      and accuracy by +.13 +- .11 points (pitch -18 %, phoneme -10, spambase -6, diamonds -3,
-      penbased +2, abalone +3; seeds 1 and 2): by -3.9 +- 1.8 % with 2,000 rows and more, -.5 +- .5
-      % with 1,000 to 2,000, -.4 +- .5 % with fewer. A table that both solve does not count;
-    - on the 8 of these 65 tables that have 31 to 60 columns by -4.0 +- 1.9 %, lower on all.
-
-    Fits took 1.02 times as long (31 to 60 columns: 1.2). On the 34 tables without "fishing", loss
-    changed by -2.1 +- .9 %; with up to 24 bins by -2.0 %, with two layers in bins by -1.6 %, with
-    bins in the rectified arm by -1.3 %, in the first arm by -.8 %, and with bins in a fourth arm by
-    -1.8 %, in 1.1 to 1.3 times the time. On eight tables of 113 to 375 rows it changed by +.2 +-
-    1.1 %.
     """
     waved = (_IN_WAVES, *arms[1:])
 
@@ -310,24 +274,7 @@ def _and_binned(*arms: Arm, has_waves: bool = False) -> Callable[[int], tuple[Ar
 
 
 def _binned(n_inputs: int) -> tuple[Arm, ...]:
-    """Return the arms of regression for narrow tables.
-
-    Compared with the arms for other tables, the first of which had a periodic embedding from 2,000
-    rows on if there were up to 30 columns, errors on unseen rows changed
-
-    - on nine tables with which these arms were chosen, of 603 to 4,694 rows, by -3.8 +- 1.8 %
-      (seed 0), and on six of these and three others, with splits that had not been used, by -6.3
-      +- 2.9 %, lower on eight of nine (concrete -26, forbes -14, saratoga -6, sacramento -4, storms
-      -3, solder -2, quakes and airfare -1, carprices +.2; seed 1);
-    - on eight other tables by -6.4 +- 3.7 %, in the median by -.4 %, lower on seven (weather -25,
-      forbes -20, hotel -9, movies, tenmile, deliveries and wage less than 1, flchain +3; seed 0);
-    - on computers from .294 to .248 (seed 0; CatBoost .240).
-
-    Fits took 1.02 times as long. With up to 12 bins in the first arm, errors fell by .8 % less (16
-    tables); with the more strongly regularised arm in place of the third one, they were equal, in
-    more time. Fewer than 600 rows are too few: on 13 such tables, similar arms changed errors by
-    +3.6 +- 2.8 % (meats +30, cpus +17, boston +8; lower on eight).
-    """
+    """Return the arms of regression for narrow tables."""
     return _in_bins(_QUICK, 24, n_inputs), _PLAIN, _in_bins(_PLAIN, 12, n_inputs)
 
 
@@ -337,30 +284,6 @@ def _binned_and_firm(n_inputs: int) -> tuple[Arm, ...]:
     return _IN_WAVES, _RECTIFIED, *in_bins, _FIRM
 
 
-# For classification, on 52 tables with 120 to 1,875 rows for training (49 of them split three
-# times), accuracy and log loss on unseen rows were compared with those of weak, plain and strong
-# arms on two draws of four folds (up to 1,000 rows), or weak, firm and plain arms on four folds:
-# - accuracy was .30 +- .10 points higher and loss 2.1 +- .9 % lower, in 1.02 times the time (on 33
-#   tables that had served for no earlier choice: .26 +- .11, 1.5 +- .9). Accuracy was higher than
-#   that of scikit-learn's network on scaled columns on 38 tables, equal on 7 and lower on 7,
-#   instead of 36, 3 and 13;
-# - by the arms alone, on two draws of four folds, .07 +- .11 higher and 1.5 +- .6 % lower: the gain
-#   in accuracy comes from eight folds, which were tried on tables of few rows only. Twelve folds
-#   took 1.5 times as long and changed .1 +- .1 points and .4 +- .5 % of loss;
-# - without the rectified arm, .30 +- .12 higher and 1.1 +- .6 % lower, in .68 times the time;
-# - weights by greedy selection, by squared errors or shrunk towards equal ones, biases of classes,
-#   and logistic regression on the log-probabilities were within .06 points and .4 % of this;
-# - moving averages of the weights (EMA, with decays of .97 and .99) changed loss by +.1 +- .3 %
-#   (ten tables), in 1.09 times the time; means of logits over the folds raised it by 1.1 +- .4 %
-#   (36 tables);
-# - on narrow tables of 2,551 rows and more, five folds without the rectified arm changed loss by
-#   -2.0 +- 1.0 % in .95 times the time, but only on the 12 tables that had suggested it (-4.0 +-
-#   1.7 %), not on 12 others (+.1 +- .7 %; accuracy +.06 +- .08 points).
-# For regression, compared with weak, firm and strong arms on one draw of four folds, losses changed
-# by about -1 % in root mean square, in the same time, with weak, firm and plain arms on six folds:
-# -0.8 +- 1.3 %, lower 13 of 18 times, on seeds that had not been used before (cpus, hitters,
-# boston, college, yieldp, sacramento; seeds 4 to 6); without the firm arm +0.7 +- 1.6 %, and +0.1
-# +- 1.1 % on eight folds.
 _CLASSIFICATION = Recipe(
     {**_NETWORK, "activation": "selu"},
     (_WEAK, _RECTIFIED, _DEEPER),
@@ -383,9 +306,6 @@ _REGRESSION = Recipe(
         "clip_predictions": True,
     },
     (_QUICK, _CALM, _PLAIN),
-    # With batches of 256 rows, which is all rows of some tables, and 256 steps, fits took 1.8 times
-    # as long, and losses on unseen rows were 0.7 % higher (cpus, hitters, boston, college, yieldp;
-    # seed 0).
     medium_batches,
     narrow_arms={600: _binned},
     n_folds=(6, 6),
@@ -399,9 +319,6 @@ def _with(recipe: Recipe, **options: Any) -> Recipe:
     return replace(recipe, network={**recipe.network, **options})
 
 
-# With at least 1,000 steps and no early stop, fits took 2.2 times as long; on ten small tables
-# (heart, fgl, saheart, cpus, hitters, tae, ionosphere, boston, crx, led7; seed 0) losses on unseen
-# rows were 0.7 % higher in geometric mean.
 _DEFAULT = Preset(_CLASSIFICATION, _REGRESSION)
 
 #: RealMLP with tuned defaults, in its small form, as in Holzmüller, Grinsztajn & Steinwart (2024),
@@ -499,23 +416,7 @@ def _as_published(classification: Recipe, regression: Recipe) -> Preset:
 
 PRESETS: dict[str, Preset] = {
     "default": _DEFAULT,
-    # Tables of any size get the arms for few rows (no firm arm for regression), less than half of
-    # the steps, and one draw of folds. With 300 steps, losses on unseen rows were 2.6 % higher than
-    # those of three arms with 600 (heart, fgl, saheart, cpus, hitters, tae, ionosphere, boston;
-    # seed 0). Layers of 96 instead of 128 units, and 12 instead of 40 looks, changed losses by less
-    # than 0.2 % (12 small tables with seeds 10 and 11, 8 others with seed 10), and saved a quarter
-    # of the time.
-    # For classification, two arms, one of them in bins, changed log loss, compared with three arms
-    # without bins, by -6.3 +- 2.7 % (in the median by -1.2 %) and accuracy by +.45 +- .26 points on
-    # the 34 tables with which bins were chosen (seed 0), and by -5.4 +- 2.0 % (-1.2 %) and +.54 +-
-    # .15 points on the 31 others (seed 1; loss lower on 27), in .82 times the time; with the strong
-    # arm as a third one, both were the same, in 1.3 times the time.
-    # For regression, bins in the first arm changed errors on unseen rows by -9 +- 4 % on six tables
-    # with which they were chosen (concrete -25, forbes -19, computers -10, airfare, movies and wage
-    # about -1; seed 0) and by -3.2 +- 1.1 % on 13 others, lower on ten (weather -11, hotel -9,
-    # solder -6, saratoga -5, deliveries +4; seed 1), in 1.6 times the time. With up to 24 bins they
-    # changed by -12 +- 5 and -2.9 +- 1.4 %, in 1.9 times the time; with bins in the plain arm only
-    # by -7 +- 3 and -2.5 +- 1.0 %.
+    # Fewer arms and folds, narrower layers, and less than half of the steps.
     "fast": Preset(
         _with(
             replace(
@@ -539,37 +440,7 @@ PRESETS: dict[str, Preset] = {
         steps_per_root=6,
         looks=12,
     ),
-    # For classification, compared with a default preset without bins, log loss on unseen rows
-    # changed, on 26 tables of 113 to 2,025 rows with which these arms had not been chosen (35
-    # splits), by -3.3 +- 1.3 %, in the median by -.6 %, lower on 16 (mlcchurn -20, sonar -18,
-    # tic-tac-toe -16, pageblocks -11; abalone9-18 +4, ecoli +3), and accuracy by .1 +- .4 points,
-    # in 2.7 times the time. On new splits of 17 of them, of 400 rows and more (seed 6), compared
-    # with
-    # - the present default preset, log loss changed by -2.8 +- 1.6 %, in the median by -.8 %, lower
-    #   on 13 (tic-tac-toe -27, mlcchurn -7, pageblocks -6; abalone9-18 +2), and accuracy by .0 +-
-    #   .2 points, in 3.6 times the time;
-    # - the same with more draws and a firm arm, or up to 1,000 rows with a strong arm and one of
-    #   networks that share weights (as in TabM), by -2.7 +- 1.6 %, lower on 12, and accuracy by
-    #   +.25 +- .20 points, in the same time.
-    # Networks that share weights in bins, beside an arm in bins, changed it by .1 % (vehicle,
-    # fgl, contraceptive), in three times the time; periodic embeddings in the weak arm by -.5 +-
-    # .5 % (12 tables); twice as many steps by +1.5 +- 1.5 % (6); another draw of folds by -.1 %,
-    # and 16 folds by +.5 % (german, contraceptive). On three tables of more than 60 columns, the
-    # strong arm lowered it by 2.2 +- 2.0 %, and by 3.0 +- 2.6 % together with networks that share
-    # weights. On six other such tables (hepatic, ad, two of digits, meats, libras; seeds 0 and 1),
-    # these changed it by +.4 +- .6 %, in 2.9 times the time; four networks in place of eight by
-    # +.3 +- .4 %, in 1.9 times.
-    # For regression, errors on unseen rows changed by -1.3 +- .5 % on 13 tables of 603 to 2,025
-    # rows with which the folds had not been chosen, lower on eight (solder -6, weather -3, storms
-    # and hotel -2, babies +.5; seed 1), in 4.3 times the time. With twelve folds drawn once they
-    # changed by -.8 +- .4 %, in 2.2 times the time; with the calm arm as a fourth one instead, by
-    # +.2 +- .1 %. A deeper arm in bins as well changed them by -.2 %, in 1.4 times the time;
-    # layers of 256 units in the quick arm by -1.6 % (forbes -4; concrete, computers), in 2.5
-    # times; twice as many steps by -.9 +- 1.4 % (forbes -5, three others up to +1); 24 folds
-    # drawn once by +.7 % (concrete, airfare). An arm like RealMLP-TD alone had an eighth more
-    # error (concrete) or a quarter (cpus). On nine tables of fewer rows, errors changed by -.1 +-
-    # .4 %, in twice the time, and by -.2 +- .6 % with networks that share weights, in nine times
-    # the time: these are not used.
+    # More folds and arms; no networks that share weights, which gained nothing beside bins.
     "accurate": Preset(
         replace(
             _CLASSIFICATION,
