@@ -345,6 +345,21 @@ def test_range_is_that_of_rows_that_count_and_grows_with_a_stream():
     assert model.predict(FAR).max() <= 4
 
 
+def test_a_bound_beyond_float32_limits_nothing_in_float32():
+    X, y = np.eye(4, 3, dtype="float32"), np.array([1.0, 2.0, 3.0, 1e300])
+    # The last row is in no batch.
+    batches = {"batch_size": 3, "drop_last": True, "shuffle": False}
+    model = MLPRegressor(
+        clip_predictions=True, standardize_target=False, dtype="float32", max_iter=1, **batches
+    )
+    with pytest.warns(ConvergenceWarning):
+        model.fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = model.predict(X)
+    assert np.isfinite(found).all() and found.min() >= 1
+
+
 def test_validation_scores_are_those_of_clipped_predictions():
     rng = np.random.RandomState(0)
     X = rng.standard_t(2, size=(80, 3))

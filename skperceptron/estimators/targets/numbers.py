@@ -75,9 +75,12 @@ class Numbers(RegressionTarget):
             # Standard deviations are not clipped.
             of_target = values.reshape(*values.shape[:-1], -1, self.loss.outputs_per_target)
             clipped = of_target[..., :1] if self.loss.estimates_std else of_target
-            least, largest = (
-                bound.astype(values.dtype)[..., np.newaxis] for bound in (self.least, self.largest)
-            )
+            # A bound beyond float32 limits no number in float32.
+            with np.errstate(over="ignore"):
+                least, largest = (
+                    bound.astype(values.dtype)[..., np.newaxis]
+                    for bound in (self.least, self.largest)
+                )
             np.clip(clipped, least, largest, out=clipped)
         return values
 
