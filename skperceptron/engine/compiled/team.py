@@ -97,14 +97,14 @@ class RowTeam(Team):
 
 
 class MemberTeam(Team):
-    """Threads that each run some members of a stack; one that is free takes the next member.
+    """Threads that each run some members of a stack, and then those that no other has begun.
 
     Between two epochs of a small stack, the calling thread is busy for less time than it takes to
     wake another one. So the others stay awake for a while: they look for work without the
     interpreter's lock, and give way to other programs.
     """
 
-    # (Measured on two cores: a thread does this in 50 us; to wake another one takes as long.)
+    # (Measured on two cores: one thread does this in 50 us, and waking another takes as long.)
     least_work = 100_000
 
     #: Seconds after which a thread without work goes to sleep.
@@ -116,7 +116,7 @@ class MemberTeam(Team):
         self._awake: dict[int, Future[None]] = {}
 
     def _run(self, words: Integers, taken: Integers, first: int, last: int, work: int) -> None:
-        self._wake(min(self.n_threads - 1, work // max(1, self.least_work)))
+        self._wake(min(self.n_threads - 1, work // self.least_work))
         extension.lead(words, taken, first, last, self._shared)
 
     def _wake(self, n: int) -> None:
