@@ -9,12 +9,12 @@ names that the estimator reports, "loss", "validation_score", "validation_loss",
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from importlib import import_module
 from math import isnan, nan
 from typing import Any
 
 from .callbacks import Callback
+from .callbacks.autologging import log_parameters, parameters_of
 from .callbacks.base import check_monitor, figures_of
 from .options import HasMethods, Instance
 
@@ -31,12 +31,6 @@ def _imported(name: str, owner: str) -> Any:
             f"{owner} needs {package}: pip install {package}, or all trackers with"
             " pip install 'skperceptron[trackers]'."
         ) from error
-
-
-def _parameters(estimator: Any) -> dict[str, str]:
-    """Return the parameters of an estimator and its components that affect what it learns."""
-    named = estimator.get_params(deep=True)
-    return {n: str(value) for n, value in named.items() if n not in ("callbacks", "verbose")}
 
 
 class _Logger(Callback):
@@ -81,14 +75,8 @@ class MLflowLogger(_Logger):
     def setup(self, estimator: Any, context: Any) -> None:
         super().setup(estimator, context)
         mlflow = _imported("mlflow", "MLflowLogger")
-        # MLflow cuts longer texts off, or refuses them.
-        told = {f"{self.prefix}{n}": value[:500] for n, value in _parameters(estimator).items()}
-        run = mlflow.active_run() or mlflow.start_run()
-        # The run keeps parameters that it already has, from autologging or an earlier fit.
-        known = mlflow.get_run(run.info.run_id).data.params
-        with suppress(mlflow.exceptions.MlflowException):
-            # Another thread may have logged some of them meanwhile.
-            mlflow.log_params({name: value for name, value in told.items() if name not in known})
+        named = {f"{self.prefix}{n}": value for n, value in parameters_of(estimator).items()}
+        log_parameters(mlflow, mlflow.active_run() or mlflow.start_run(), named)
 
     def _log(self, estimator: Any, figures: dict[str, float], epoch: int) -> None:
         named = {f"{self.prefix}{name}": value for name, value in figures.items()}
@@ -112,7 +100,7 @@ class WandbLogger(_Logger):
         wandb = _imported("wandb", "WandbLogger")
         if wandb.run is None:
             raise ValueError("WandbLogger needs an active run: call wandb.init before the fit.")
-        wandb.config.update(_parameters(estimator), allow_val_change=True)
+        wandb.config.update(parameters_of(estimator), allow_val_change=True)
 
     def _log(self, estimator: Any, figures: dict[str, float], epoch: int) -> None:
         import_module("wandb").log({"epoch": epoch, **figures})

@@ -6,13 +6,16 @@ A subclass chooses the kind of target (``_choose_target``) and what ``predict`` 
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
+from contextlib import nullcontext
 from typing import Any, Self
 
+import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import is_evidently_valid, restored_on_failure, validated
 from .._sklearn.compat import CallbackSupportMixin, fit_context
 from .._sklearn.fit_calls import Extras, FitMode
+from ..callbacks.autologging import autologged
 from ..callbacks.listening import listening
 from ..engine import Network
 from ..engine.arrays import Floats
@@ -30,6 +33,19 @@ from .old_pickles import upgrade
 from .parameters import NetworkParameters, is_lbfgs
 from .running import train
 from .targets import Target
+
+#: Attributes that hold a figure of each epoch, and the names of these figures.
+CURVES = {
+    "loss_curve_": "loss",
+    "validation_loss_curve_": "validation_loss",
+    "validation_scores_": "validation_score",
+}
+
+
+def recorded_curves(network: BaseMultilayerPerceptron) -> dict[str, Floats]:
+    """Return what the last fit has recorded of each epoch, by name of the figure."""
+    found = {name: getattr(network, attribute, None) for attribute, name in CURVES.items()}
+    return {name: np.asarray(curve) for name, curve in found.items() if curve is not None}
 
 
 def is_stochastic(estimator: BaseMultilayerPerceptron) -> bool:
@@ -163,7 +179,9 @@ class BaseMultilayerPerceptron(
     ) -> Self:
         mode = FitMode(hasattr(self, "_fitted") and (incremental or self.warm_start), incremental)
         n_epochs = 1 if incremental else max_iter(self, n_rows_of(X))
+        logged = nullcontext() if incremental else autologged(self, X, recorded_curves)
         with (
+            logged,
             listening(self, n_epochs, X, y, sample_weight) as listener,
             restored_on_failure(self),
         ):

@@ -19,7 +19,7 @@ from ..estimators import (
     MLPRegressor,
     MLPSoftmaxClassifier,
 )
-from ..estimators.base import BaseMultilayerPerceptron
+from ..estimators.base import BaseMultilayerPerceptron, recorded_curves
 from ..estimators.data import NO_EXTRAS
 from ..estimators.parameters import is_lbfgs
 from ._sending import Sender
@@ -28,13 +28,6 @@ from ._stacking import Common, Fit, forget_training, token
 
 #: Classes that can be stacked. A subclass may have changed how it is fitted.
 STACKABLE = (MLPBinaryClassifier, MLPClassifier, MLPRegressor, MLPSoftmaxClassifier)
-
-#: Attributes of a network that hold a figure of each epoch, and the names of these figures.
-CURVES = {
-    "loss_curve_": "loss",
-    "validation_loss_curve_": "validation_loss",
-    "validation_scores_": "validation_score",
-}
 
 
 def network_of(estimator: Any) -> BaseMultilayerPerceptron | None:
@@ -244,7 +237,4 @@ def curves_of(estimator: Any) -> dict[str, Floats]:
     An estimator without a network, or with one that is not fitted, has recorded nothing.
     """
     network = last_step(estimator)
-    if not isinstance(network, BaseMultilayerPerceptron):
-        return {}
-    recorded = {name: getattr(network, attribute, None) for attribute, name in CURVES.items()}
-    return {name: np.asarray(curve) for name, curve in recorded.items() if curve is not None}
+    return recorded_curves(network) if isinstance(network, BaseMultilayerPerceptron) else {}

@@ -25,6 +25,7 @@ from .._sklearn.compat import (
     safe_indexing,
 )
 from .._sklearn.pipelines import last_step, path_of
+from ..callbacks.autologging import autologged
 from ..callbacks.listening import CALLBACKS
 from ..engine.arrays import Booleans, Floats
 from ..options import (
@@ -40,7 +41,7 @@ from ..options import (
     plain,
     shown,
 )
-from ._candidates import Member
+from ._candidates import Member, curves_of
 from ._combination import Blend, BlendRules
 from ._ensemble_base import BaseEnsemble, deviation_of, mean_of
 from ._held_out import Combination, Split, combined
@@ -155,13 +156,14 @@ class BaseCrossEnsemble(BaseEnsemble):
             job.is_validated &= parts[job.part].can_validate
         if self.verbose:
             print(f"Fitting {len(arms)} arms on {len(splits)} folds, totalling {len(jobs)} members")
-        with self._telling(jobs, X, y, params):
-            n_jobs, verbose = plain(self.n_jobs), int(self.verbose)
-            found = fit_members(jobs, parts, n_jobs, output.method, verbose)
-        n = len(splits)
-        members = [found[start : start + n] for start in range(0, len(found), n)]
-        learned = combined(output, members, splits, truth, weight, self._rules())
-        self._take(arms, splits, members, output, learned)
+        with autologged(self, X, recorded_by):
+            with self._telling(jobs, X, y, params):
+                n_jobs, verbose = plain(self.n_jobs), int(self.verbose)
+                found = fit_members(jobs, parts, n_jobs, output.method, verbose)
+            n = len(splits)
+            members = [found[start : start + n] for start in range(0, len(found), n)]
+            learned = combined(output, members, splits, truth, weight, self._rules())
+            self._take(arms, splits, members, output, learned)
         self._tell()
         return self
 
@@ -345,6 +347,17 @@ class BaseCrossEnsemble(BaseEnsemble):
     def _curves(self, name: str) -> list[list[Any]]:
         self._fitted_members()
         return [[getattr(last_step(m), name, None) for m in arm] for arm in self.estimators_]
+
+
+def recorded_by(ensemble: BaseCrossEnsemble) -> dict[str, Floats]:
+    """Return the score of out-of-fold predictions, and the curves of all members."""
+    curves = {
+        f"arm{i}_split{n}_{name}": curve
+        for i, arm in enumerate(ensemble.estimators_)
+        for n, member in enumerate(arm)
+        for name, curve in curves_of(member).items()
+    }
+    return {"oof_score": np.array([ensemble.oof_score_]), **curves}
 
 
 def _n_weights(network: Any) -> int:

@@ -12,11 +12,13 @@ from sklearn.utils.metadata_routing import process_routing
 
 from .._sklearn.compat import fit_context
 from .._sklearn.pipelines import last_step, path_of
+from ..callbacks.autologging import autologged
 from ..callbacks.listening import CALLBACKS
 from ..engine.arrays import Floats
 from ..estimators.docs import documented
 from ..estimators.targets import Indicators
 from ..options import COUNT, N_JOBS, SEED, VERBOSITY, HasMethods, Rules, plain, speaks_for_itself
+from ._candidates import curves_of
 from ._docs import FEATURES, MEMBERS
 from ._ensemble_base import (
     BaseEnsemble,
@@ -99,11 +101,12 @@ class _StackedEnsemble(BaseEnsemble):
             clone(self.estimator).set_params(**{self._seed_name: int(seed)}) for seed in seeds
         ]
         jobs = [Job(member, number=i) for i, member in enumerate(members, start=1)]
-        with self._telling(jobs, X, y, params):
-            part, verbose = Part(X, y, params), int(self.verbose)
-            found = fit_members(jobs, [part], plain(self.n_jobs), verbose=verbose)
-        self.estimators_ = [member.estimator for member in found]
-        self._describe_features()
+        with autologged(self, X, _curves_of_members):
+            with self._telling(jobs, X, y, params):
+                part, verbose = Part(X, y, params), int(self.verbose)
+                found = fit_members(jobs, [part], plain(self.n_jobs), verbose=verbose)
+            self.estimators_ = [member.estimator for member in found]
+            self._describe_features()
         return self
 
     def _params_of_members(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -315,3 +318,12 @@ class StackedEnsembleRegressor(EnsembleRegressorMixin, _StackedEnsemble, BaseEst
             One prediction per member.
         """
         return self._of_members("predict", X)
+
+
+def _curves_of_members(ensemble: _StackedEnsemble) -> dict[str, Floats]:
+    """Return the curves of all members."""
+    return {
+        f"member{i}_{name}": curve
+        for i, member in enumerate(ensemble.estimators_)
+        for name, curve in curves_of(member).items()
+    }

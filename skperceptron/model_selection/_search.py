@@ -16,7 +16,7 @@ from ..callbacks.listening import refuse_misplaced
 from ..estimators.docs import documented
 from ..estimators.notebook import NotebookMixin
 from ..options import speaks_for_itself
-from ._child_runs import log_curves
+from ._child_runs import log_curves_of
 from ._docs import FOUND, NETWORK, SCORES, SEARCH
 from ._ensemble_base import BaseEnsemble
 from ._options import check_search
@@ -82,7 +82,7 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
         finally:
             for name in ("_preparing", "_keeping"):
                 vars(self).pop(name, None)
-        log_curves(self)
+        log_curves_of(self)
         return self
 
     def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:

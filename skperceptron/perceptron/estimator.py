@@ -39,6 +39,7 @@ from .._sklearn.labels import (
     never_certain,
 )
 from .._sklearn.versions import RemembersVersion
+from ..callbacks.autologging import autologged
 from ..callbacks.listening import CALLBACKS, Listener, listening
 from ..callbacks.table import Column, EpochTable
 from ..engine.arrays import Floats, Integers, all_finite
@@ -299,6 +300,7 @@ class RosenblattPerceptron(
         """
         continuing = self.warm_start and hasattr(self, "coef_")
         with (
+            autologged(self, X, lambda fitted: {"mistakes": np.asarray(fitted.mistakes_, float)}),
             listening(self, int(self.max_iter), X, y, sample_weight) as listener,
             restored_on_failure(self),
         ):

@@ -28,12 +28,13 @@ from sklearn.utils.validation import check_is_fitted
 from .._sklearn.checks import check_sample_weight, restored_on_failure, take_over_features
 from .._sklearn.compat import fit_context
 from .._sklearn.versions import RemembersVersion
+from ..callbacks.autologging import autologged
 from ..callbacks.listening import CALLBACKS, refuse_single_fits
 from ..engine.arrays import Floats, Integers
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.choices import hidden_sizes
 from ..estimators.notebook import PACKAGE, documentation_url
-from ..model_selection._cross_base import BaseCrossEnsemble
+from ..model_selection._cross_base import BaseCrossEnsemble, recorded_by
 from ..model_selection._held_out import Split
 from ..model_selection._options import RULES
 from ..model_selection._parallel import MANY_UNITS
@@ -152,7 +153,10 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
             If a parameter or the data is invalid, if X has too many columns, or if training
             diverges. An earlier fit is then left as it was.
         """
-        with restored_on_failure(self):
+        with (
+            autologged(self, X, lambda fitted: recorded_by(fitted.ensemble_)),
+            restored_on_failure(self),
+        ):
             return self._learn(X, y, sample_weight, groups)
 
     def _learn(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> Any:

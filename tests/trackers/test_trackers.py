@@ -15,8 +15,15 @@ from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPRegressor, MLPSoftmaxClassifier, RosenblattPerceptron
 from skperceptron.callbacks import CSVLogger, csv_logger
-from skperceptron.model_selection import StackedGridSearchCV, StackedHalvingGridSearchCV
+from skperceptron.model_selection import (
+    StackedCrossEnsembleClassifier,
+    StackedEnsembleClassifier,
+    StackedGridSearchCV,
+    StackedHalvingGridSearchCV,
+    stacked_cross_val_score,
+)
 from skperceptron.stopping import EarlyStopping
+from skperceptron.tabular import TabularMLPClassifier
 from skperceptron.trackers import MLflowLogger, OptunaPruning, TensorBoardLogger, WandbLogger
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -127,21 +134,28 @@ def test_a_wrapped_fit_of_scikit_learns_searches_sees_ours(kind, monkeypatch):
     assert seen == [kind]
 
 
-@pytest.fixture
-def mlflow(tmp_path, monkeypatch):
-    mlflow = pytest.importorskip("mlflow")
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def tracking(tmp_path_factory):
+    """Have MLflow log to a new folder: a database takes seconds to be made."""
+    mlflow, folder = pytest.importorskip("mlflow"), tmp_path_factory.mktemp("mlflow")
     before = mlflow.get_tracking_uri()
     try:
-        mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/runs.db")
-        mlflow.set_experiment("test")
+        mlflow.set_tracking_uri(f"sqlite:///{folder}/runs.db")
+        mlflow.search_experiments()
     except Exception:
         # The package mlflow-skinny has no database.
-        mlflow.set_tracking_uri(tmp_path.as_uri())
-        mlflow.set_experiment("test")
+        mlflow.set_tracking_uri(folder.as_uri())
     yield mlflow
-    mlflow.end_run()
     mlflow.set_tracking_uri(before)
+
+
+@pytest.fixture
+def mlflow(tracking, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tracking.create_experiment(tmp_path.name, artifact_location=tmp_path.as_uri())
+    tracking.set_experiment(tmp_path.name)
+    yield tracking
+    tracking.end_run()
 
 
 @pytest.mark.parametrize("in_pipeline", [False, True])
@@ -257,6 +271,115 @@ def test_child_runs_of_autologging_have_the_curves_of_all_splits(autologging, ha
     assert len(seen) == 3
 
 
+def runs_of(mlflow):
+    return mlflow.search_runs(output_format="list")
+
+
+def epochs_of(**curves):
+    return {name: list(enumerate(curve, 1)) for name, curve in curves.items()}
+
+
+@pytest.mark.parametrize("has_own_run", [True, False])
+@pytest.mark.parametrize("callbacks", [[], [MLflowLogger()]])
+def test_autologging_has_parameters_and_curves_of_a_network(autologging, has_own_run, callbacks):
+    """Once, even if a callback logs them as well."""
+    mlflow = autologging
+    if has_own_run:
+        mlflow.start_run()
+    fitted = network(*callbacks, alpha=0.25).fit(X, Y)
+    assert (mlflow.active_run() is not None) == has_own_run
+    (run,) = runs_of(mlflow)
+    assert run.info.status == ("RUNNING" if has_own_run else "FINISHED")
+    assert run.data.params["alpha"] == "0.25"
+    assert run.data.params["solver"] == "adam"
+    assert run.data.tags["estimator_name"] == "MLPSoftmaxClassifier"
+    found = curves_in(mlflow, run)
+    found.pop("learning_rate", None)
+    assert found == epochs_of(
+        loss=fitted.loss_curve_,
+        validation_loss=fitted.validation_loss_curve_,
+        validation_score=fitted.validation_scores_,
+    )
+
+
+def test_autologging_has_the_mistakes_of_a_perceptron(autologging):
+    fitted = RosenblattPerceptron(max_iter=4).fit(X, Y)
+    (run,) = runs_of(autologging)
+    assert curves_in(autologging, run) == epochs_of(mistakes=fitted.mistakes_)
+
+
+def test_autologging_has_the_curves_of_the_members_of_ensembles(autologging):
+    ensemble = StackedEnsembleClassifier(network(), n_members=2, random_state=0).fit(X, Y)
+    cross = StackedCrossEnsembleClassifier(network(), {"alpha": [0.1, 1.0]}, cv=3).fit(X, Y)
+    table = TabularMLPClassifier("fast", n_folds=2, max_epochs=3, random_state=0).fit(X, Y)
+    of_table, of_cross, of_ensemble = runs_of(autologging)
+    found = curves_in(autologging, of_ensemble)
+    assert len(found) == 6
+    loss = ensemble.estimators_[1].loss_curve_
+    assert found["member1_loss"] == epochs_of(loss=loss)["loss"]
+    found = curves_in(autologging, of_cross)
+    assert len(found) == 18
+    assert found["arm1_split2_loss"] == epochs_of(loss=cross.loss_curves_[1][2])["loss"]
+    assert of_cross.data.metrics["oof_score"] == cross.oof_score_
+    assert of_table.data.params["preset"] == "fast"
+    assert of_table.data.metrics["oof_score"] == table.cv_score_
+    assert len(curves_in(autologging, of_table)["arm0_split1_loss"]) == 3
+
+
+def test_autologging_has_one_run_for_a_fit_with_others_inside(autologging):
+    make_pipeline(StandardScaler(), network()).fit(X, Y)
+    (run,) = runs_of(autologging)
+    assert run.data.tags["estimator_name"] == "Pipeline"
+    assert not curves_in(autologging, run)
+
+
+def test_autologging_logs_neither_partial_fits_nor_stacked_scores(autologging):
+    network(alpha=0.1).set_params(early_stopping=False).partial_fit(X, Y, classes=[0, 1, 2])
+    stacked_cross_val_score(network(), X, Y, cv=2)
+    assert not runs_of(autologging)
+
+
+def test_autologging_tells_of_a_failed_fit(autologging):
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        network().fit(X, Y[:7])
+    (run,) = runs_of(autologging)
+    assert run.info.status == "FAILED"
+    assert autologging.active_run() is None
+
+
+def test_autologging_leaves_a_run_alone_if_it_is_exclusive(autologging):
+    autologging.sklearn.autolog(exclusive=True, log_models=False, silent=True)
+    with autologging.start_run():
+        network().fit(X, Y)
+    (run,) = runs_of(autologging)
+    assert not run.data.params
+
+
+def test_autologging_logs_the_network_itself_on_request(autologging, monkeypatch):
+    autologging.sklearn.autolog(registered_model_name="mine", silent=True)
+    logged = []
+    monkeypatch.setattr(
+        autologging.sklearn, "log_model", lambda model, **options: logged.append((model, options))
+    )
+    fitted = network().fit(X, Y)
+    ((model, options),) = logged
+    assert model is fitted
+    assert options["registered_model_name"] == "mine"
+    assert options["signature"].inputs.input_types()[0] == np.float64
+
+
+@pytest.mark.parametrize("method", ["log_params", "get_run", "end_run", "start_run"])
+def test_a_network_is_fitted_even_if_it_cannot_be_logged(autologging, monkeypatch, method):
+    def refuse(*args, **kwargs):
+        raise ConnectionError("the server is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(autologging, method, refuse)
+        with pytest.warns(UserWarning, match="not logged all of the fit of this MLPSoftmax.*gone"):
+            fitted = network().fit(X, Y)
+    assert len(fitted.loss_curve_) == 5
+
+
 def test_many_epochs_are_logged_in_parts(autologging):
     mlflow = autologging
     model = network().set_params(max_iter=1100, early_stopping=False, tol=0, n_iter_no_change=1100)
@@ -277,7 +400,7 @@ def test_a_search_is_fitted_even_if_its_curves_cannot_be_logged(autologging, mon
         return own(client, run_id, metrics=metrics, **others)
 
     monkeypatch.setattr(mlflow.MlflowClient, "log_batch", refuse)
-    with pytest.warns(UserWarning, match="has not got the curves of .*: the server is gone"):
+    with pytest.warns(UserWarning, match="has not logged all of the fit of .*: the server is gone"):
         search = StackedGridSearchCV(network(), {}, cv=2).fit(X, Y)
     assert len(search.best_estimator_.loss_curve_) == 5
 
@@ -286,7 +409,9 @@ def test_a_search_is_fitted_even_if_mlflow_is_of_another_kind(monkeypatch):
     for name in ("mlflow.utils", "mlflow.utils.autologging_utils"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "mlflow", SimpleNamespace())
-    with pytest.warns(UserWarning, match="has not got the curves of this StackedGridSearchCV"):
+    with pytest.warns(
+        UserWarning, match="has not logged all of the fit of this StackedGridSearchCV"
+    ):
         search = StackedGridSearchCV(network(), {}, cv=2).fit(X, Y)
     assert len(search.best_estimator_.loss_curve_) == 5
 
@@ -295,6 +420,7 @@ def test_without_autologging_nothing_is_logged(mlflow):
     pytest.importorskip("mlflow.sklearn")
     with mlflow.start_run() as run:
         StackedGridSearchCV(network(), {}, cv=2).fit(X, Y)
+        network().fit(X, Y)
     data = mlflow.get_run(run.info.run_id).data
     assert not data.metrics
     assert not children_of(mlflow, run)
