@@ -118,7 +118,7 @@ class Fit:
         Its name in progress reports.
     task : NetworkTask, default=None
         Reports it to callbacks.
-    settings : frozenset, default=None
+    settings : int, default=None
         Equal for networks of equal parameters; None if these cannot be compared by value.
     """
 
@@ -133,7 +133,7 @@ class Fit:
     fold: Fold | None = None
     name: str = ""
     task: NetworkTask | None = None
-    settings: frozenset[Hashable] | None = None
+    settings: int | None = None
 
     def __post_init__(self) -> None:
         self._before = self.estimator.__dict__.copy()
@@ -225,6 +225,7 @@ class Common:
         self.objects: dict[Hashable, Any] = {}
         self.checked: dict[Hashable, tuple[CheckedData, dict[str, Any]]] = {}
         self._accepted: set[Hashable] = set()
+        self._settings: dict[Hashable, int | None] = {}
         self._found: dict[Hashable, Any] = {}
         # Objects whose ids are in keys must live on, so that no other object gets their id.
         self._kept: list[Any] = []
@@ -240,24 +241,29 @@ class Common:
         """Return one component for all equal ones, since clones are different objects."""
         return self.unify(value) if isinstance(value, Checked) else value
 
-    def check_parameters(self, network: BaseMultilayerPerceptron) -> frozenset[Hashable] | None:
+    def check_parameters(self, network: BaseMultilayerPerceptron) -> int | None:
         """Check the parameters of a network, unless all values have passed the check before.
 
         Candidates of a search share most of their values, and each parameter is checked
-        independently of the others.
+        independently of the others. Each candidate is fitted once for each split.
 
         Returns
         -------
-        frozenset or None
+        int or None
             Equal for networks of equal parameters; None if these cannot be compared by value.
         """
-        values = {name: getattr(network, name) for name in names_of_parameters(network)}
-        tokens = {(type(network), name, token(value)) for name, value in values.items()}
-        if not tokens <= self._accepted:
-            check_parameters(network)
-            self._accepted |= tokens
-            self._kept.append(values)
-        return frozenset(tokens) if all(map(_is_plain, values.values())) else None
+        names = names_of_parameters(network)
+        values = [getattr(network, name) for name in names]
+        tokens = type(network), *map(token, values)
+        if tokens not in self._settings:
+            named = {(tokens[0], *pair) for pair in zip(names, tokens[1:], strict=True)}
+            if not named <= self._accepted:
+                check_parameters(network)
+                self._accepted |= named
+                self._kept.append(values)
+            is_plain = all(map(_is_plain, values))
+            self._settings[tokens] = len(self._settings) if is_plain else None
+        return self._settings[tokens]
 
     def cached(self, fit: Fit) -> Cache:
         """Return a cache of results that are the same for all fits with equal parameters."""
@@ -309,10 +315,14 @@ def token(value: Any) -> Hashable:
     Numbers, strings, tuples and lists are compared by value, everything else by identity: the
     values must live as long as their tokens.
     """
-    if type(value) in (tuple, list):
-        return type(value), *map(token, value)
-    if value is None or isinstance(value, str | bool | int | float):
-        return type(value), value
+    kind = type(value)
+    if value is None or kind is str or kind is bool:
+        # Equal to no other kind of token.
+        return value
+    if kind in (tuple, list):
+        return kind, *map(token, value)
+    if isinstance(value, (str, int, float)):
+        return kind, value
     return id(value)
 
 
