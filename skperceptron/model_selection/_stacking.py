@@ -185,11 +185,6 @@ class _Prepared:
     def network(self) -> Network:
         return self.run.model.network
 
-    def with_member(self, **changes: Any) -> _Prepared:
-        """Return the same fit, with changed attributes of its member."""
-        member = replace(self.member, **changes)
-        return replace(self, run=replace(self.run, member=member))
-
     def batch_rows(self) -> int:
         """Return the batch size; 0 if one batch holds all rows, however many they are."""
         size = self.run.batch_rows
@@ -406,7 +401,7 @@ def _prepare(fit: Fit, common: Common) -> _Prepared:
     recipe = run.member.recipe
     decay_schedule, dropout_schedule = recipe.decay_schedule, recipe.dropout_schedule
     warn_of_clipped_batch(run.model.choices, recipe.n_samples)
-    recipe = replace(
+    run.member.recipe = replace(
         recipe,
         loss=common.unify(recipe.loss),
         optimizer=common.unify(recipe.optimizer),
@@ -414,7 +409,7 @@ def _prepare(fit: Fit, common: Common) -> _Prepared:
         decay_schedule=None if decay_schedule is None else common.unify(decay_schedule),
         dropout_schedule=None if dropout_schedule is None else common.unify(dropout_schedule),
     )
-    return _Prepared(fit, run, state).with_member(recipe=recipe)
+    return _Prepared(fit, run, state)
 
 
 def _train_stack(alike: list[_Prepared], common: Common, order: Order) -> None:
@@ -422,7 +417,8 @@ def _train_stack(alike: list[_Prepared], common: Common, order: Order) -> None:
         for prepared in alike:
             prepared.fit.fail(InterruptedFit())
         return
-    ordered = _with_shared_generators(_in_stacking_order(alike, common))
+    ordered = _in_stacking_order(alike, common)
+    _share_generators(ordered)
     start = time.perf_counter()
     try:
         _run(ordered, common, order)
@@ -499,10 +495,12 @@ def _ends_all(order: Order) -> bool:
     return True
 
 
-def _with_shared_generators(ordered: list[_Prepared]) -> list[_Prepared]:
+def _share_generators(ordered: list[_Prepared]) -> None:
     """Let members that would draw the same shuffles share one generator."""
     generators = _Generators()
-    return [prepared.with_member(rng=generators.of(prepared)) for prepared in ordered]
+    found = [generators.of(prepared) for prepared in ordered]
+    for prepared, generator in zip(ordered, found, strict=True):
+        prepared.member.rng = generator
 
 
 class _Generators:

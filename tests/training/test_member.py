@@ -82,7 +82,8 @@ def test_members_of_a_search_share_equal_objects_and_generators():
     y = X[:, 0] > 0
     estimators = [MLPBinaryClassifier((4,), alpha=a, random_state=0) for a in (0.1, 0.2)]
     prepared = [_stacking._prepare(_stacking.Fit(one, X, y), common) for one in estimators]
-    one, other = (p.member for p in _stacking._with_shared_generators(prepared))
+    _stacking._share_generators(prepared)
+    one, other = (p.member for p in prepared)
     for name in ("loss", "optimizer", "schedule"):
         assert getattr(one.recipe, name) is getattr(other.recipe, name)
     assert one.rng is other.rng
