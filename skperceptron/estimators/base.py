@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
 from contextlib import nullcontext
+from operator import is_
 from typing import Any, Self
 
 import numpy as np
@@ -214,10 +215,11 @@ class BaseMultilayerPerceptron(
 
     def __sklearn_clone__(self) -> Any:
         # A search clones its network hundreds of times. Plain values need no deep copies.
-        values = {name: getattr(self, name) for name in self._get_param_names()}
-        if vars(self).keys() == values.keys() and all(map(is_immutable, values.values())):
+        values, names = vars(self), self._get_param_names()
+        if values.keys() == set(names) and all(map(is_immutable, values.values())):
             cloned = type(self)(**values)
-            if all(getattr(cloned, name, self) is value for name, value in values.items()):
+            stored = vars(cloned)
+            if [*stored] == [*values] and all(map(is_, stored.values(), values.values())):
                 return cloned
         return super().__sklearn_clone__()
 

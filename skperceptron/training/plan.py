@@ -127,7 +127,9 @@ class Plan:
         self.windows = list(_windows(self.counts, batch_size, window_length))
         steps = [(w.start + b.start, b) for w in self.windows for b in w.batches]
         self.n_steps = len(steps)
-        self.epochs = [_epoch_of(steps, k, count) for k, count in enumerate(self.counts)]
+        # Members with equally many rows take the same steps.
+        of_count = {n: _epoch_of(steps, self.counts.index(n), n) for n in set(self.counts)}
+        self.epochs = [of_count[n] for n in self.counts]
 
 
 def _windows(counts: Sequence[int], size: int, length: int) -> Iterator[PlannedWindow]:
