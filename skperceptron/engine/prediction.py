@@ -80,15 +80,20 @@ class Predictor:
         Listed as ``network.views`` does, with a member axis of length 1.
     dtype : dtype
         Of the arithmetic and of the result.
+    copies : bool, default=False
+        Whether all arrays are copied, so that others can be put in their place, not only those of
+        another dtype.
     """
 
-    def __init__(self, network: Network, learned: Learned, dtype: np.dtype) -> None:
+    def __init__(
+        self, network: Network, learned: Learned, dtype: np.dtype, copies: bool = False
+    ) -> None:
         self._dtype = dtype
         # Parameters too large for the dtype become infinite, and predictions with them, too.
         with np.errstate(over="ignore", invalid="ignore"):
-            converted = [tuple(array.astype(dtype, copy=False) for array in of) for of in learned]
+            converted = [tuple(array.astype(dtype, copy=copies) for array in of) for of in learned]
             self._network, self._parameters = fold_lines(network, converted)
-        #: Copies in another dtype, with their originals.
+        #: Copies, with their originals.
         self._copies = [
             (copy, array)
             for of_node in zip(converted, learned, strict=True)
@@ -111,6 +116,13 @@ class Predictor:
     def can_refresh(self) -> bool:
         """Whether predictions after ``refresh`` use all changes of the given arrays."""
         return not self._is_folded
+
+    def replace(self, learned: Learned) -> None:
+        """Put what another network of the same shape has learned in place of all copies."""
+        arrays = [array for of_node in learned for array in of_node]
+        copies = [copy for copy, _ in self._copies]
+        self._copies = list(zip(copies, arrays, strict=True))
+        self.refresh()
 
     def refresh(self) -> None:
         """Take over changes of the content of the arrays that were given."""
@@ -221,16 +233,23 @@ class Predictors:
     A caller takes a predictor out and puts it back after use, so that threads can share a model.
     There are as many as threads have predicted at the same time, but at most ``MOST_RESTING``.
     Copies and pickles of the model start without predictors.
+
+    Parameters
+    ----------
+    are_shared : bool, default=False
+        Whether models that predict one after another share them, as those of a search do. A
+        predictor then serves all models that have the same network.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, are_shared: bool = False) -> None:
+        self._are_shared = are_shared
         self._resting: dict[np.dtype, list[tuple[Sequence[Any], Predictor]]] = {}
 
-    def __reduce__(self) -> tuple[type[Predictors], tuple[()]]:
-        return Predictors, ()
+    def __reduce__(self) -> tuple[type[Predictors], tuple[bool]]:
+        return Predictors, (self._are_shared,)
 
     def take(
-        self, dtype: np.dtype, parts: Sequence[Any], make: Callable[[], Predictor]
+        self, dtype: np.dtype, parts: Sequence[Any], views: Callable[[], Learned]
     ) -> Predictor:
         """Return the predictor that was made of the same objects, or a new one.
 
@@ -240,20 +259,23 @@ class Predictors:
             Of the arithmetic.
         parts : sequence
             The network and the arrays that it has learned.
-        make : callable
-            Makes a predictor of them.
+        views : callable
+            Lists these arrays as ``network.views`` does.
         """
         try:
             # The one that was used last: a single thread always gets the same.
             known, predictor = self._resting[dtype].pop()
         except LookupError:
-            return make()
-        if len(known) != len(parts) or not all(map(is_, known, parts)):
-            # Those that were put back before it are at least as old.
-            self._resting[dtype] = []
-            return make()
-        predictor.refresh()
-        return predictor
+            known = ()
+        if len(known) == len(parts) and all(map(is_, known, parts)):
+            predictor.refresh()
+            return predictor
+        if self._are_shared and known and known[0] is parts[0]:
+            predictor.replace(views())
+            return predictor
+        # Those that were put back before it are at least as old.
+        self._resting[dtype] = []
+        return Predictor(parts[0], views(), dtype, copies=self._are_shared)
 
     def put_back(self, dtype: np.dtype, parts: Sequence[Any], predictor: Predictor) -> None:
         """Keep a predictor for the next call, if it can be refreshed."""

@@ -14,7 +14,7 @@ from .._sklearn.checks import FLOAT32, FLOAT64
 from ..engine import Network
 from ..engine.arrays import Floats, all_finite
 from ..engine.network import Learned
-from ..engine.prediction import Predictor, Predictors, predict_raw
+from ..engine.prediction import Predictors, predict_raw
 from ..kept import kept_as
 from .held_out import FEW_OUTPUTS
 
@@ -143,9 +143,7 @@ class FittedNetwork:
         parts: list[Any] = [self.network]
         for name in self.network.attributes:
             parts += self.learned[name]
-        predictor = self.predictors.take(
-            dtype, parts, lambda: Predictor(self.network, self.views(), dtype)
-        )
+        predictor = self.predictors.take(dtype, parts, self.views)
         raw = predictor(X)
         self.predictors.put_back(dtype, parts, predictor)
         return raw if all_finite(raw) else self._predicted_in_float64(X, raw)

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,6 +23,7 @@ from sklearn.base import clone
 from .._sklearn.compat import check_method_params, safe_split, seeing
 from .._sklearn.tasks import NetworkTask, task_of_call, want_fitted_estimators
 from ..engine.arrays import Floats
+from ..engine.prediction import Predictors
 from ..estimators.base import BaseMultilayerPerceptron
 from ..usercall import first_in_call, forget_in_call, has_happened, warn
 from ._candidates import (
@@ -433,6 +434,7 @@ class _Shared:
 
     common: Common = field(default_factory=Common)
     rows: _Rows = field(default_factory=_Rows)
+    predictors: Predictors = field(default_factory=partial(Predictors, are_shared=True))
 
 
 @dataclass(frozen=True)
@@ -488,13 +490,16 @@ def _fit_and_score(
         fit.task = calls[i].task or task_of_call(calls[i].keywords, calls[i].estimator)
     cut_short = []
     results: dict[int, dict[str, Any]] = {}
+    # Members that are kept need predictors of their own.
+    predictors = conditions.shared.predictors if conditions.method is None else None
+    tools = _Tools(rows, predictors)
 
     def score(fits: Sequence[Fit]) -> None:
         # After each stack, so that results are printed early, and networks are freed one by one.
         for i in sorted(place_of[id(fit)] for fit in fits):
             if asked[i].was_cut_short and asked[i].error is None:
                 cut_short.append(f"{calls[i].name} ({asked[i].estimator.n_iter_} epochs)")
-            run = partial(_scored, calls[i], asked[i], sources, rows)
+            run = partial(_scored, calls[i], asked[i], sources[calls[i].source], tools)
             results[i] = _ended_or(run, asked[i], keeps_finished)
             results[i] |= _kept(calls[i], results[i], conditions)
 
@@ -560,22 +565,39 @@ class _Clock:
         return time.time() + self.ahead
 
 
-def _scored(
-    call: Call, fit: Fit, sources: dict[Hashable, Transformed], rows: _Rows
-) -> dict[str, Any]:
+class _Tools:
+    """What calls use in place of their own clock, rows and predictors.
+
+    Parameters
+    ----------
+    rows : _Rows
+    predictors : Predictors or None
+        None leaves each network its own.
+
+    Attributes
+    ----------
+    clock : _Clock
+    """
+
+    def __init__(self, rows: _Rows, predictors: Predictors | None) -> None:
+        self.clock = _Clock()
+        self.predictors = predictors
+        self.used_by = cache(partial(seeing, time=self.clock, _safe_split=rows.split))
+
+
+def _scored(call: Call, fit: Fit, transformed: Transformed, tools: _Tools) -> dict[str, Any]:
     """Run a call with a network that has already been trained."""
-    transformed = sources[call.source]
-    clock = _Clock()
-    estimator = call.estimator
+    estimator, network = call.estimator, fit.estimator
 
     def adopt(*arguments: Any, **keywords: Any) -> Any:
         del estimator.fit
-        clock.ahead += fit.seconds + transformed.seconds / transformed.n_users
+        tools.clock.ahead += fit.seconds + transformed.seconds / transformed.n_users
         if fit.error is not None:
             raise fit.error
-        put_together(estimator, fit.estimator, transformed)
+        if tools.predictors is not None:
+            network._take(replace(network._fitted, predictors=tools.predictors))
+        put_together(estimator, network, transformed)
         return estimator
 
     estimator.fit = adopt
-    go_on = seeing(call.function, time=clock, _safe_split=rows.split)
-    return go_on(*call.arguments, **call.keywords)
+    return tools.used_by(call.function)(*call.arguments, **call.keywords)

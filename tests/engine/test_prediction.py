@@ -173,34 +173,30 @@ def test_predictor_is_taken_by_one_caller_at_a_time_and_only_for_the_same_parts(
     dtype = np.dtype(np.float64)
     pool, parts = Predictors(), [network, *learned[0]]
 
-    def make():
-        return Predictor(network, learned, dtype)
+    def take(parts):
+        return pool.take(dtype, parts, lambda: learned)
 
-    first = pool.take(dtype, parts, make)
-    assert pool.take(dtype, parts, make) is not first
+    first = take(parts)
+    assert take(parts) is not first
     pool.put_back(dtype, parts, first)
-    assert pool.take(dtype, list(parts), make) is first
+    assert take(list(parts)) is first
     pool.put_back(dtype, parts, first)
-    assert pool.take(dtype, [network, learned[0][0].copy(), learned[0][1]], make) is not first
+    assert take([network, learned[0][0].copy(), learned[0][1]]) is not first
 
 
 def test_each_of_several_callers_gets_a_predictor_again(monkeypatch):
     monkeypatch.setattr(prediction, "MOST_RESTING", 2)
     network, learned = model()
     dtype = np.dtype(np.float64)
-    pool, parts, made = Predictors(), [network, *learned[0]], []
-
-    def make():
-        made.append(Predictor(network, learned, dtype))
-        return made[-1]
-
+    pool, parts, seen = Predictors(), [network, *learned[0]], []
     for _ in range(2):
-        taken = [pool.take(dtype, parts, make) for _ in range(3)]
+        taken = [pool.take(dtype, parts, lambda: learned) for _ in range(3)]
         assert len(set(map(id, taken))) == 3
         for predictor in taken:
             pool.put_back(dtype, parts, predictor)
+        seen += taken
     # Two were kept.
-    assert len(made) == 4
+    assert len(set(map(id, seen))) == 4
 
 
 def test_predictors_of_other_parts_are_all_forgotten():
@@ -209,8 +205,29 @@ def test_predictors_of_other_parts_are_all_forgotten():
     pool = Predictors()
     for _ in range(2):
         pool.put_back(dtype, [network], Predictor(network, learned, dtype))
-    pool.take(dtype, [], lambda: Predictor(network, learned, dtype))
+    pool.take(dtype, [network, *learned[0]], lambda: learned)
     assert not pool._resting[dtype]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_shared_predictor_serves_all_models_with_the_same_network(dtype):
+    network, learned = model(dtype=np.float32)
+    other = [tuple(array + 1 for array in arrays) for arrays in learned]
+    pool, dtype, X = Predictors(are_shared=True), np.dtype(dtype), data().astype(dtype)
+    used = []
+    for arrays in (learned, other, learned):
+        before = deepcopy(arrays)
+        parts = [network, *(array for of_node in arrays for array in of_node)]
+        predictor = pool.take(dtype, parts, lambda arrays=arrays: arrays)
+        assert_array_equal(predictor(X), Predictor(network, arrays, dtype)(X))
+        pool.put_back(dtype, parts, predictor)
+        used.append(predictor)
+        for now, then in zip(arrays, before, strict=True):
+            assert all(map(np.array_equal, now, then))
+    assert used[0] is used[1] is used[2]
+    same, learned = model(dtype=np.float32)
+    parts = [same, *(array for of_node in learned for array in of_node)]
+    assert pool.take(dtype, parts, lambda: learned) is not used[0]
 
 
 def test_copies_and_pickles_leave_predictors_behind():
