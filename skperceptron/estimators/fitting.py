@@ -182,11 +182,16 @@ def prepare(
 class Cache(Protocol):
     """A cache of results that fits with equal parameters would all compute."""
 
-    def __call__(self, key: Hashable, make: Callable[[], Found]) -> Found:
-        """Return the result that is kept under a key; make and keep it if there is none."""
+    def __call__(
+        self, key: Hashable, make: Callable[[], Found], before_steps: bool = False
+    ) -> Found:
+        """Return the result that is kept under a key; make and keep it if there is none.
+
+        With ``before_steps``, parameters that matter from the first step on only may differ.
+        """
 
 
-def uncached(key: Hashable, make: Callable[[], Found]) -> Found:
+def uncached(key: Hashable, make: Callable[[], Found], before_steps: bool = False) -> Found:
     """Make the result each time, and keep nothing."""
     return make()
 
@@ -327,7 +332,8 @@ def _common_start(
         rng = generator_of(estimator.random_state)
         return draw(rng), rng
 
-    parameters, rng = cached(("start", network.n_inputs, network.n_outputs), begin)
+    shape = network.n_inputs, network.n_outputs
+    parameters, rng = cached(("start", *shape), begin, before_steps=True)
     draws_more = choices.stopping is not None or choices.wiring.is_noisy
     return parameters.copy(), same_generator(rng) if draws_more else rng
 
@@ -366,7 +372,11 @@ def _network_for(
     if mode.continuing:
         return _network_to_go_on_with(estimator, choices, n_outputs, extras)
     shape = checked.data.X.shape[1], n_outputs
-    return cached(("network", *shape), lambda: estimator._build_network(choices.wiring, *shape))
+    return cached(
+        ("network", *shape),
+        lambda: estimator._build_network(choices.wiring, *shape),
+        before_steps=True,
+    )
 
 
 def _network_to_go_on_with(

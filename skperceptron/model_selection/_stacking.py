@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -37,11 +37,10 @@ from ._progress import StackProgress
 
 Item = TypeVar("Item")
 
-#: Parameters that are used neither to check nor to encode the data: estimators that differ only in
-#: these share the results of both.
-TRAINING_ONLY = frozenset(
+#: Parameters that matter from the first step on only: estimators that differ in nothing else begin
+#: with the same parameters in the same network.
+STEPS_ONLY = frozenset(
     {
-        "activation",
         "alpha",
         "averaging",
         "batch_size",
@@ -49,16 +48,8 @@ TRAINING_ONLY = frozenset(
         "beta_2",
         "decay_schedule",
         "drop_last",
-        "dropout",
         "dropout_schedule",
-        "dtype",
-        "early_stopping",
-        "embedding_dim",
         "epsilon",
-        "feature_scale",
-        "hidden_layer_sizes",
-        "initializer",
-        "input_dropout",
         "l1_ratio",
         "learning_rate",
         "learning_rate_init",
@@ -68,19 +59,33 @@ TRAINING_ONLY = frozenset(
         "momentum",
         "n_iter_no_change",
         "nesterovs_momentum",
-        "normalization",
         "parameter_groups",
-        "parametric_activation",
-        "parametrization",
         "power_t",
-        "random_state",
         "shuffle",
-        "skip_connections",
-        "solver",
         "tol",
-        "validation_fraction",
     }
 )
+
+#: Parameters that are used neither to check nor to encode the data: estimators that differ only in
+#: these share the results of both.
+TRAINING_ONLY = STEPS_ONLY | {
+    "activation",
+    "dropout",
+    "dtype",
+    "early_stopping",
+    "embedding_dim",
+    "feature_scale",
+    "hidden_layer_sizes",
+    "initializer",
+    "input_dropout",
+    "normalization",
+    "parametric_activation",
+    "parametrization",
+    "random_state",
+    "skip_connections",
+    "solver",
+    "validation_fraction",
+}
 
 #: Bytes that a step of one stack may read and write. With an L2 cache of 512 KB and an L3 cache of
 #: 32 MB, a step of a 64-64-10 network, batch 32, float64, took 131 us alone, and per member 88 in a
@@ -94,6 +99,21 @@ COMPILED_SET = 16 * 2**20
 
 #: Name of the event that the user has ended a search.
 ENDED = "search_ended"
+
+
+class Settings(NamedTuple):
+    """Numbers that are equal for networks of equal parameters.
+
+    Attributes
+    ----------
+    of_all : int
+        Of all parameters.
+    of_start : int
+        Of all except ``STEPS_ONLY``.
+    """
+
+    of_all: int
+    of_start: int
 
 
 @dataclass
@@ -118,8 +138,8 @@ class Fit:
         Its name in progress reports.
     task : NetworkTask, default=None
         Reports it to callbacks.
-    settings : int, default=None
-        Equal for networks of equal parameters; None if these cannot be compared by value.
+    settings : Settings, default=None
+        None if the parameters cannot be compared by value.
     """
 
     estimator: BaseMultilayerPerceptron
@@ -133,7 +153,7 @@ class Fit:
     fold: Fold | None = None
     name: str = ""
     task: NetworkTask | None = None
-    settings: int | None = None
+    settings: Settings | None = None
 
     def __post_init__(self) -> None:
         self._before = self.estimator.__dict__.copy()
@@ -220,7 +240,8 @@ class Common:
         self.objects: dict[Hashable, Any] = {}
         self.checked: dict[Hashable, tuple[CheckedData, dict[str, Any]]] = {}
         self._accepted: set[Hashable] = set()
-        self._settings: dict[Hashable, int | None] = {}
+        self._settings: dict[Hashable, Settings | None] = {}
+        self._starts: dict[Hashable, int] = {}
         self._found: dict[Hashable, Any] = {}
         # Objects whose ids are in keys must live on, so that no other object gets their id.
         self._kept: list[Any] = []
@@ -236,7 +257,7 @@ class Common:
         """Return one component for all equal ones, since clones are different objects."""
         return self.unify(value) if isinstance(value, Checked) else value
 
-    def check_parameters(self, network: BaseMultilayerPerceptron) -> int | None:
+    def check_parameters(self, network: BaseMultilayerPerceptron) -> Settings | None:
         """Check the parameters of a network, unless all values have passed the check before.
 
         Candidates of a search share most of their values, and each parameter is checked
@@ -244,8 +265,8 @@ class Common:
 
         Returns
         -------
-        int or None
-            Equal for networks of equal parameters; None if these cannot be compared by value.
+        Settings or None
+            None if the parameters cannot be compared by value.
         """
         names = names_of_parameters(network)
         values = [getattr(network, name) for name in names]
@@ -256,8 +277,10 @@ class Common:
                 check_parameters(network)
                 self._accepted |= named
                 self._kept.append(values)
+            start = frozenset(one for one in named if one[1] not in STEPS_ONLY)
+            of_start = self._starts.setdefault(start, len(self._starts))
             is_plain = all(map(_is_plain, values))
-            self._settings[tokens] = len(self._settings) if is_plain else None
+            self._settings[tokens] = Settings(len(self._settings), of_start) if is_plain else None
         return self._settings[tokens]
 
     def cached(self, fit: Fit) -> Cache:
@@ -266,10 +289,11 @@ class Common:
         if settings is None:
             return uncached
 
-        def cached(key: Hashable, make: Callable[[], Item]) -> Item:
-            if (settings, key) not in self._found:
-                self._found[settings, key] = make()
-            found: Item = self._found[settings, key]
+        def cached(key: Hashable, make: Callable[[], Item], before_steps: bool = False) -> Item:
+            place = before_steps, settings.of_start if before_steps else settings.of_all, key
+            if place not in self._found:
+                self._found[place] = make()
+            found: Item = self._found[place]
             return found
 
         return cached

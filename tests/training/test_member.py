@@ -4,10 +4,14 @@ from dataclasses import FrozenInstanceError, fields, replace
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor
+from skperceptron._sklearn.generators import same_generator
 from skperceptron.engine import multilayer_perceptron
 from skperceptron.estimators.fitting import prepare
+from skperceptron.groups import ParameterGroups
 from skperceptron.losses import SquaredError
 from skperceptron.model_selection import _stacking
 from skperceptron.optimizers import Adam
@@ -88,6 +92,56 @@ def test_members_of_a_search_share_equal_objects_and_generators():
         assert getattr(one.recipe, name) is getattr(other.recipe, name)
     assert one.rng is other.rng
     assert (one.recipe.alpha, other.recipe.alpha) == (0.1, 0.2)
+
+
+#: A value of each parameter that matters from the first step on only; none is the default.
+OF_STEPS = {
+    "alpha": 0.1,
+    "averaging": "ema",
+    "batch_size": 3,
+    "beta_1": 0.5,
+    "beta_2": 0.5,
+    "decay_schedule": "cosine",
+    "drop_last": True,
+    "dropout_schedule": "cosine",
+    "epsilon": 1e-3,
+    "l1_ratio": 0.5,
+    "learning_rate": "cosine",
+    "learning_rate_init": 0.1,
+    "max_fun": 3,
+    "max_grad_norm": 1.0,
+    "max_iter": 3,
+    "momentum": 0.5,
+    "n_iter_no_change": 3,
+    "nesterovs_momentum": False,
+    "parameter_groups": ParameterGroups(),
+    "power_t": 0.1,
+    "shuffle": False,
+    "tol": 0.1,
+}
+
+
+@pytest.mark.parametrize("is_noisy", [False, True])
+@pytest.mark.parametrize("name", [*sorted(_stacking.STEPS_ONLY), "random_state", "activation"])
+def test_candidates_share_a_start_if_they_differ_in_their_steps_only(name, is_noisy):
+    value = OF_STEPS.get(name, {"random_state": 1, "activation": "tanh"}.get(name))
+    y, common = X[:, 0] > 0, _stacking.Common()
+    options = {"random_state": 0, "dropout": 0.1 * is_noisy}
+    found = []
+    for changed in ({}, {name: value}):
+        estimator = MLPBinaryClassifier((4,), **(options | changed))
+        settings = common.check_parameters(estimator)
+        fit = _stacking.Fit(estimator, X, y, settings=settings)
+        found.append(_stacking._prepare(fit, common))
+        alone = prepare(clone(estimator), X, y).member
+        assert_array_equal(found[-1].member.parameters, alone.parameters)
+        drawn = [same_generator(member.rng).randint(2**31) for member in (found[-1].member, alone)]
+        assert drawn[0] == drawn[1]
+    one, other = found
+    if name != "parameter_groups":
+        # Objects cannot be compared by value: their networks share nothing.
+        assert (one.network is other.network) == (name in _stacking.STEPS_ONLY)
+    assert one.member.parameters is not other.member.parameters
 
 
 TEXTS = ["go on", "slow down", "stop", "exhausted", "out of time", "diverged", "failed"]
