@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from inspect import cleandoc, signature
 from textwrap import fill
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .. import averaging, normalizations
 from ..activations import list_activations
@@ -19,7 +19,7 @@ from ..optimizers import list_optimizers
 from ..schedules import list_schedules
 from .targets import list_outputs
 
-_Class = TypeVar("_Class", bound=type)
+_Documented = TypeVar("_Documented", bound=Callable[..., Any])
 
 _PARAMETERS = """
 hidden_layer_sizes : int or array-like of int, default=(100,)
@@ -303,8 +303,8 @@ feature_names_in_ : ndarray of shape (`n_features_in_`,)
 """
 
 
-def documented(**texts: str) -> Callable[[_Class], _Class]:
-    """Return a decorator that fills the placeholders of a class's docstring.
+def documented(**texts: str) -> Callable[[_Documented], _Documented]:
+    """Return a decorator that fills the placeholders of the docstring of a class or function.
 
     Parameters
     ----------
@@ -312,18 +312,18 @@ def documented(**texts: str) -> Callable[[_Class], _Class]:
         By placeholder: ``cv`` replaces ``{cv}``. A text may contain the placeholders after it.
     """
 
-    def fill_in(cls: _Class) -> _Class:
+    def fill_in(thing: _Documented) -> _Documented:
         # Python 3.13 has already removed the indentation.
-        documentation = cleandoc(cls.__doc__ or "")
+        documentation = cleandoc(thing.__doc__ or "")
         for name, text in texts.items():
             documentation = documentation.replace(f"{{{name}}}", text.strip())
-        cls.__doc__ = documentation
-        return cls
+        thing.__doc__ = documentation
+        return thing
 
     return fill_in
 
 
-def shares_documentation(cls: _Class) -> _Class:
+def shares_documentation(cls: _Documented) -> _Documented:
     """Fill the placeholders, such as ``{parameters}``, of a network's docstring."""
     return documented(
         parameters=_PARAMETERS,

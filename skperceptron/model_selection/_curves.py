@@ -16,8 +16,10 @@ from sklearn.model_selection import (
 
 from .._sklearn.compat import seeing, validated_like
 from ..engine.arrays import Floats
+from ..estimators.docs import documented
 from ._callback_tasks import CrossValidationScore, LearningCurve, ValidationCurve, told
 from ._candidates import called_instead
+from ._docs import VALIDATED
 from ._members import Job, Part, fit_members
 from ._options import check_search
 
@@ -57,6 +59,7 @@ class StackedPredictions:
         return found
 
 
+@documented(**VALIDATED, y_default=", default=None")
 @validated_like(cross_val_score)
 def stacked_cross_val_score(
     estimator,
@@ -79,15 +82,7 @@ def stacked_cross_val_score(
 
     Parameters
     ----------
-    estimator : estimator object
-        One of the multi-layer perceptrons, or a pipeline that ends in one. Any other estimator
-        works too, but gains nothing.
-
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        The data.
-
-    y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-        The targets.
+    {data}
 
     groups : array-like of shape (n_samples,), default=None
         Group labels for the splitter.
@@ -95,20 +90,7 @@ def stacked_cross_val_score(
     scoring : str or callable, default=None
         The metric; None is the estimator's own ``score``.
 
-    cv : int, cross-validation generator or an iterable, default=None
-        The splits; None means five folds.
-
-    n_jobs : int, default=None
-        Number of workers.
-
-    verbose : int, default=0
-        How much is printed.
-
-    params : dict, default=None
-        Passed to the estimator's ``fit``, the scorer and the splitter.
-
-    pre_dispatch : int or str, default='2*n_jobs'
-        How many stacks are handed to workers in advance.
+    {run}
 
     error_score : 'raise' or numeric, default=np.nan
         The score of a fit that fails.
@@ -150,6 +132,7 @@ def stacked_cross_val_score(
         )
 
 
+@documented(**VALIDATED, y_default=", default=None")
 @validated_like(cross_val_predict)
 def stacked_cross_val_predict(
     estimator,
@@ -170,15 +153,7 @@ def stacked_cross_val_predict(
 
     Parameters
     ----------
-    estimator : estimator object
-        One of the multi-layer perceptrons, or a pipeline that ends in one. Any other estimator
-        works too, but gains nothing.
-
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        The data.
-
-    y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-        The targets.
+    {data}
 
     groups : array-like of shape (n_samples,), default=None
         Group labels for the splitter.
@@ -233,6 +208,7 @@ def stacked_cross_val_predict(
     )
 
 
+@documented(**VALIDATED, y_default="")
 @validated_like(learning_curve)
 def stacked_learning_curve(
     estimator,
@@ -260,15 +236,7 @@ def stacked_learning_curve(
 
     Parameters
     ----------
-    estimator : estimator object
-        One of the multi-layer perceptrons, or a pipeline that ends in one. Any other estimator
-        works too, but gains nothing.
-
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        The data.
-
-    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        The targets.
+    {data}
 
     groups : array-like of shape (n_samples,), default=None
         Group labels for the splitter.
@@ -276,7 +244,7 @@ def stacked_learning_curve(
     train_sizes : array-like of shape (n_ticks,), default=np.linspace(0.1, 1.0, 5)
         Shares of the largest training set, or numbers of rows.
 
-    cv : int, cross-validation generator or an iterable, default=None
+    cv : int, cross-validation generator or iterable, default=None
         The splits; None means five folds.
 
     scoring : str or callable, default=None
@@ -285,14 +253,7 @@ def stacked_learning_curve(
     exploit_incremental_learning : bool, default=False
         Whether ``partial_fit`` continues from each size to the next; such fits are not stacked.
 
-    n_jobs : int, default=None
-        Number of workers.
-
-    pre_dispatch : int or str, default='all'
-        How many stacks are handed to workers in advance.
-
-    verbose : int, default=0
-        How much is printed.
+    {workers}
 
     shuffle : bool, default=False
         Whether training rows are shuffled before the first ones are taken.
@@ -365,6 +326,7 @@ def stacked_learning_curve(
         )
 
 
+@documented(**VALIDATED, y_default="")
 @validated_like(validation_curve)
 def stacked_validation_curve(
     estimator,
@@ -389,15 +351,7 @@ def stacked_validation_curve(
 
     Parameters
     ----------
-    estimator : estimator object
-        One of the multi-layer perceptrons, or a pipeline that ends in one. Any other estimator
-        works too, but gains nothing.
-
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        The data.
-
-    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        The targets.
+    {data}
 
     param_name : str
         The parameter.
@@ -408,20 +362,13 @@ def stacked_validation_curve(
     groups : array-like of shape (n_samples,), default=None
         Group labels for the splitter.
 
-    cv : int, cross-validation generator or an iterable, default=None
+    cv : int, cross-validation generator or iterable, default=None
         The splits; None means five folds.
 
     scoring : str or callable, default=None
         The metric; None is the estimator's own ``score``.
 
-    n_jobs : int, default=None
-        Number of workers.
-
-    pre_dispatch : int or str, default='all'
-        How many stacks are handed to workers in advance.
-
-    verbose : int, default=0
-        How much is printed.
+    {workers}
 
     error_score : 'raise' or numeric, default=np.nan
         The score of a fit that fails.

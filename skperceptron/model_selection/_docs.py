@@ -30,7 +30,18 @@ curves_ : list of lists of dicts
     "validation_loss" and "validation_score". Empty for a fit that has failed.
 """
 
-SEARCH = """
+_CV = """
+cv : int, cross-validation generator or iterable, default=None
+    The splits; None means five folds.
+"""
+
+_VERBOSE = """
+verbose : int, default=0
+    1 prints the progress of the current stack each second, 2 also a line for each network that
+    has ended, and what scikit-learn prints.
+"""
+
+SEARCH = f"""
 scoring : str, callable, list, tuple or dict, default=None
     One or several metrics; None is the estimator's own ``score``.
 
@@ -44,16 +55,50 @@ refit : bool, str, or callable, default=True
     ``best_estimator_``. Here, "best" means the least log loss, or squared error, of held-out
     rows, whatever `scoring` is.
 
-cv : int, cross-validation generator or iterable, default=None
-    The splits; None means five folds.
+{_CV.strip()}
 
-verbose : int, default=0
-    1 prints the progress of the current stack each second, 2 also a line for each network that
-    has ended, and what scikit-learn prints.
+{_VERBOSE.strip()}
 
 pre_dispatch : int or str, default='2*n_jobs'
     How many stacks are handed to workers in advance.
 """
+
+#: Texts for the functions of cross-validation. Each holds what stands side by side in several of
+#: scikit-learn's signatures.
+VALIDATED = {
+    "data": f"""
+{NETWORK.strip()}
+
+X : {{array-like, sparse matrix}} of shape (n_samples, n_features)
+    The data.
+
+y : array-like of shape (n_samples,) or (n_samples, n_outputs){{y_default}}
+    The targets.
+""",
+    "run": f"""
+{_CV.strip()}
+
+n_jobs : int, default=None
+    Number of workers.
+
+{_VERBOSE.strip()}
+
+params : dict, default=None
+    Passed to the estimator's ``fit``, the scorer and the splitter.
+
+pre_dispatch : int or str, default='2*n_jobs'
+    How many stacks are handed to workers in advance.
+""",
+    "workers": f"""
+n_jobs : int, default=None
+    Number of workers.
+
+pre_dispatch : int or str, default='all'
+    How many stacks are handed to workers in advance.
+
+{_VERBOSE.strip()}
+""",
+}
 
 SCORES = """
 error_score : 'raise' or numeric, default=np.nan

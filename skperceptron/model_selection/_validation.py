@@ -8,12 +8,15 @@ import numpy as np
 from sklearn.model_selection import cross_validate
 
 from .._sklearn.compat import seeing, validated_like
+from ..estimators.docs import documented
 from ._callback_tasks import CrossValidation, told
+from ._docs import VALIDATED
 from ._options import check_search
 
 __all__ = ["stacked_cross_validate"]
 
 
+@documented(**VALIDATED, y_default=", default=None")
 @validated_like(cross_validate)
 def stacked_cross_validate(
     estimator,
@@ -39,15 +42,7 @@ def stacked_cross_validate(
 
     Parameters
     ----------
-    estimator : estimator object
-        One of the multi-layer perceptrons, or a pipeline that ends in one. Any other estimator
-        works too, but gains nothing.
-
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        The data.
-
-    y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-        The targets.
+    {data}
 
     groups : array-like of shape (n_samples,), default=None
         Group labels for the splitter.
@@ -55,21 +50,7 @@ def stacked_cross_validate(
     scoring : str, callable, list, tuple, or dict, default=None
         One or several metrics; None is the estimator's own ``score``.
 
-    cv : int, cross-validation generator or an iterable, default=None
-        The splits; None means five folds.
-
-    n_jobs : int, default=None
-        Number of workers.
-
-    verbose : int, default=0
-        1 prints the progress of the current stack each second, 2 also a line for each network that
-        has ended, and what scikit-learn prints.
-
-    params : dict, default=None
-        Passed to the estimator's ``fit``, the scorer and the splitter.
-
-    pre_dispatch : int or str, default='2*n_jobs'
-        How many stacks are handed to workers in advance.
+    {run}
 
     return_train_score : bool, default=False
         Whether scores on the training data are added.
