@@ -100,6 +100,29 @@ class BaseCrossEnsemble(BaseEnsemble):
 
     _output: Output
 
+    def __init__(
+        self,
+        estimator,
+        param_grid,
+        *,
+        cv=4,
+        combination="weights",
+        restore_best=True,
+        n_jobs=None,
+        verbose=0,
+        random_state=None,
+        callbacks=None,
+    ) -> None:
+        self.estimator = estimator
+        self.param_grid = param_grid
+        self.cv = cv
+        self.combination = combination
+        self.restore_best = restore_best
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.random_state = random_state
+        self.callbacks = callbacks
+
     @abstractmethod
     def _described(self, y: Any) -> tuple[Any, Any, Any]:
         """Return the kind of output, y as members get it, and the true values as an array."""

@@ -172,16 +172,18 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
         random_state=None,
         callbacks=None,
     ) -> None:
-        self.estimator = estimator
-        self.param_grid = param_grid
-        self.cv = cv
-        self.combination = combination
+        super().__init__(
+            estimator,
+            param_grid,
+            cv=cv,
+            combination=combination,
+            restore_best=restore_best,
+            n_jobs=n_jobs,
+            verbose=verbose,
+            random_state=random_state,
+            callbacks=callbacks,
+        )
         self.calibrate = calibrate
-        self.restore_best = restore_best
-        self.n_jobs = n_jobs
-        self.verbose = verbose
-        self.random_state = random_state
-        self.callbacks = callbacks
 
     @property
     def classes_(self) -> Any:
@@ -196,25 +198,6 @@ class StackedCrossEnsembleClassifier(EnsembleClassifierMixin, BaseCrossEnsemble,
         return self._blend.temperature
 
     def predict_proba(self, X: Any, return_std: bool = False) -> Any:
-        """Estimate probabilities.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows to predict.
-
-        return_std : bool, default=False
-            Whether the spread over the members is returned too.
-
-        Returns
-        -------
-        mean : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
-            Probability of each class or label.
-
-        std : ndarray of the same shape
-            Weighted standard deviation over the members, calibrated with the temperature of
-            their arm; only if `return_std`.
-        """
         return self._blended(X, return_std)
 
     def decision_function(self, X: Any) -> Floats:
@@ -343,48 +326,7 @@ class StackedCrossEnsembleRegressor(EnsembleRegressorMixin, BaseCrossEnsemble, B
     True
     """
 
-    def __init__(
-        self,
-        estimator,
-        param_grid,
-        *,
-        cv=4,
-        combination="weights",
-        restore_best=True,
-        n_jobs=None,
-        verbose=0,
-        random_state=None,
-        callbacks=None,
-    ) -> None:
-        self.estimator = estimator
-        self.param_grid = param_grid
-        self.cv = cv
-        self.combination = combination
-        self.restore_best = restore_best
-        self.n_jobs = n_jobs
-        self.verbose = verbose
-        self.random_state = random_state
-        self.callbacks = callbacks
-
     def predict(self, X: Any, return_std: bool = False) -> Any:
-        """Predict the weighted mean of the members' predictions.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows to predict.
-
-        return_std : bool, default=False
-            Whether the spread over the members is returned too.
-
-        Returns
-        -------
-        mean : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Mean prediction.
-
-        std : ndarray of the same shape
-            Weighted standard deviation over the members; only if `return_std`.
-        """
         return self._blended(X, return_std)
 
     def _described(self, y: Any) -> tuple[Any, Any, Any]:

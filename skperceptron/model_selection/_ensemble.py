@@ -189,24 +189,6 @@ class StackedEnsembleClassifier(EnsembleClassifierMixin, _StackedEnsemble, BaseE
         return self._fitted_members()[0].classes_
 
     def predict_proba(self, X: Any, return_std: bool = False) -> Any:
-        """Estimate probabilities.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows to predict.
-
-        return_std : bool, default=False
-            Whether the spread over the members is returned too.
-
-        Returns
-        -------
-        mean : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
-            Mean probability of each class or label.
-
-        std : ndarray of the same shape
-            Standard deviation over the members; only if `return_std`.
-        """
         probabilities = self.predict_members(X)
         mean = probabilities.mean(axis=0)
         return (mean, probabilities.std(axis=0)) if return_std else mean
@@ -282,24 +264,6 @@ class StackedEnsembleRegressor(EnsembleRegressorMixin, _StackedEnsemble, BaseEst
     """
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
-        """Predict the mean of the members' predictions.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows to predict.
-
-        return_std : bool, default=False
-            Whether the spread over the members is returned too.
-
-        Returns
-        -------
-        mean : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Mean prediction.
-
-        std : ndarray of the same shape
-            Standard deviation over the members; only if `return_std`.
-        """
         predictions = self.predict_members(X)
         mean = mean_of(predictions)
         return (mean, deviation_of(predictions)) if return_std else mean

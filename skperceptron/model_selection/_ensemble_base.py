@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -127,6 +128,28 @@ class EnsembleClassifierMixin(LogProbabilityMixin, ClassifierMixin):
     classes_: Any
     estimator: Any
 
+    @abstractmethod
+    def predict_proba(self, X: Any, return_std: bool = False) -> Any:
+        """Estimate probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        return_std : bool, default=False
+            Whether the spread over the members is returned too.
+
+        Returns
+        -------
+        mean : ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+            Mean probability of each class or label.
+
+        std : ndarray of the same shape
+            Standard deviation over the members, weighted like the mean and calibrated like them;
+            only if `return_std`.
+        """
+
     def predict(self, X: Any) -> Any:
         """Predict the labels that are most probable on average.
 
@@ -173,13 +196,34 @@ class EnsembleClassifierMixin(LogProbabilityMixin, ClassifierMixin):
             return sparse.csr_matrix(present) if was_sparse else present
         return self.classes_[probability.argmax(axis=1)]
 
+    @abstractmethod
     def _labels_were(self) -> tuple[bool, bool]:
         """Tell whether the target had several labels per row, and whether it was sparse."""
-        raise NotImplementedError
 
 
 class EnsembleRegressorMixin(RegressorMixin):
-    """The score of an ensemble of regressors."""
+    """The predictions of an ensemble of regressors, and their score."""
+
+    @abstractmethod
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """Predict the mean of the members' predictions, weighted if they have weights.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
+
+        return_std : bool, default=False
+            Whether the spread over the members is returned too.
+
+        Returns
+        -------
+        mean : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Mean prediction.
+
+        std : ndarray of the same shape
+            Standard deviation over the members, weighted like the mean; only if `return_std`.
+        """
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return a score of the mean prediction that does not depend on the units of y.
