@@ -13,8 +13,6 @@ from typing import Any, TypeVar
 
 from .usercall import warn
 
-__all__ = ["Deprecation", "deprecated", "deprecated_parameter", "list_deprecations"]
-
 Marked = TypeVar("Marked", bound=Callable[..., Any])
 
 

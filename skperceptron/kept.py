@@ -17,8 +17,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-__all__ = ["kept_as", "offered_by", "plain_state", "restored_state", "set_state"]
-
 #: Keys of a dictionary that stands for an object.
 KIND, CONTENT = "kept_as", "holds"
 

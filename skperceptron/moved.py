@@ -10,8 +10,6 @@ from . import estimators, perceptron
 from .callbacks import listening
 from .perceptron import error_correction
 
-__all__ = ["EARLIER_PLACES"]
-
 #: Names of modules in version 0.1.0, and the modules that replace them.
 EARLIER_PLACES = {
     "skperceptron._listening": listening,

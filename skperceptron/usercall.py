@@ -9,18 +9,6 @@ from functools import lru_cache
 from types import FrameType
 from typing import Any, NamedTuple
 
-__all__ = [
-    "AtUsersLine",
-    "at_line",
-    "first_in_call",
-    "forget_in_call",
-    "has_happened",
-    "interrupted",
-    "users_line",
-    "warn",
-    "warn_of_interruption",
-]
-
 #: Packages between the user's line and ours: a search calls joblib, which calls scikit-learn.
 _BETWEEN = frozenset({"contextlib", "joblib", "numpy", "scipy", "skperceptron", "sklearn"})
 

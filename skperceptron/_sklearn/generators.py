@@ -10,8 +10,6 @@ import numpy as np
 from numpy.random.bit_generator import ISeedSequence
 from sklearn.utils import check_random_state
 
-__all__ = ["generator_of", "same_generator", "state_as_key"]
-
 
 class _Zeros(ISeedSequence):
     """A seed sequence without entropy, for a generator that is seeded right afterwards."""

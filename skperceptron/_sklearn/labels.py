@@ -18,20 +18,6 @@ from .checks import NORMAL_NUMBERS, check_sum_of_weights
 from .compat import check_classification_targets, column_or_1d
 from .fit_calls import FitMode
 
-__all__ = [
-    "LabelMixin",
-    "LogProbabilityMixin",
-    "are_evidently_classes",
-    "are_known_labels",
-    "check_labels",
-    "distinct",
-    "encoded_labels",
-    "never_certain",
-    "refuse_missing_labels",
-    "refuse_too_few_classes",
-    "shown_labels",
-]
-
 
 def check_labels(y: Any) -> None:
     """Check what scikit-learn's ``check_classification_targets`` does.

@@ -6,8 +6,6 @@ from typing import Any
 
 from sklearn.pipeline import Pipeline
 
-__all__ = ["last_step", "levels_of", "path_of"]
-
 
 def levels_of(estimator: Any) -> list[Pipeline]:
     """Return an estimator's nested pipelines: each is the last step of the one before it."""

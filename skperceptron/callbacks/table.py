@@ -7,8 +7,6 @@ from math import isnan
 from time import monotonic
 from typing import Any, NamedTuple
 
-__all__ = ["Column", "EpochTable", "duration"]
-
 #: Rows after which the heading is repeated: about a screen.
 SCREEN = 40
 

@@ -30,8 +30,6 @@ from .targets import (
     is_multilabel,
 )
 
-__all__ = ["MLPBinaryClassifier", "MLPSoftmaxClassifier"]
-
 
 class BaseMLPClassifier(LabelMixin, BaseMultilayerPerceptron):
     """What all classifiers share: labels and their weights, fit, probabilities."""

@@ -22,8 +22,6 @@ from .targets import (
     refuse_other_kind,
 )
 
-__all__ = ["MLPClassifier"]
-
 
 @speaks_for_itself
 @shares_documentation

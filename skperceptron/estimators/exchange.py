@@ -26,8 +26,6 @@ from .fitting import Model
 from .regressor import MLPRegressor
 from .targets import Indicators, ManyClasses, Numbers
 
-__all__ = ["from_sklearn", "to_sklearn"]
-
 #: Functions by which scikit-learn turns raw predictions into predicted values.
 LINKS = ("identity", "logistic", "softmax", *(["exp"] if KNOWS_POISSON else []))
 

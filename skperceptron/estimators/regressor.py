@@ -29,8 +29,6 @@ from .targets import (
     list_outputs,
 )
 
-__all__ = ["MLPRegressor"]
-
 
 def _is_categorical(estimator: MLPRegressor) -> bool:
     """Tell ``available_if`` whether there is ``predict_proba``: if fitted, the fit decides."""

@@ -18,8 +18,6 @@ from .fitting import make_ready
 from .parameters import check_parameters, is_lbfgs
 from .running import MakeStack, train
 
-__all__ = ["fit_remote_rows"]
-
 #: The name of such a fit in error messages.
 NAME = "skperceptron.distributed.fit"
 

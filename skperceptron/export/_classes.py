@@ -8,8 +8,6 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-__all__ = ["class_named", "name_of", "trusted_types"]
-
 #: Modules whose public classes are ours.
 OWN = (
     "skperceptron",

@@ -22,8 +22,6 @@ from sklearn.utils.validation import check_is_fitted
 from ..version import __version__
 from ._plain import Reader, Writer
 
-__all__ = ["load", "save"]
-
 #: The version of the format: a change that older versions of this package cannot read raises it.
 FORMAT = 1
 

@@ -17,8 +17,6 @@ from ..kept import set_state
 from ..options import shown
 from ._classes import class_named, name_of
 
-__all__ = ["Reader", "Writer"]
-
 #: Kinds of dtypes that arrays are stored in; dates and durations are stored as integers.
 STORED, TIMES = "biuf", "mM"
 

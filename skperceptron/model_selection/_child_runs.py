@@ -12,8 +12,6 @@ from typing import Any
 from ..callbacks.autologging import autologging, log_curves, tolerated
 from ._candidates import curves_of
 
-__all__ = ["log_curves_of"]
-
 #: Figures by which a child run is known: no two candidates take the same times.
 TIMES = ("mean_fit_time", "std_fit_time", "mean_score_time", "std_score_time")
 

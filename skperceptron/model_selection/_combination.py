@@ -23,22 +23,6 @@ from scipy.optimize import minimize_scalar, nnls
 from ..engine.arrays import Floats, Integers
 from ..kept import kept_as
 
-__all__ = [
-    "Blend",
-    "BlendRules",
-    "blend_of_means",
-    "blend_of_probabilities",
-    "blend_to_distributions",
-    "em_weights",
-    "fit_temperature",
-    "greedy_selection",
-    "log_of",
-    "mean_square",
-    "minus_log_likelihood",
-    "nnls_weights",
-    "tempered",
-]
-
 #: Bounds of a temperature. If all held-out rows are predicted correctly, their log loss keeps
 #: falling as the temperature goes to zero, and then a single wrong prediction has a huge loss. With
 #: 12 random candidates x 5 folds on wine (4 seeds), the out-of-fold log loss was .086 within these

@@ -50,8 +50,6 @@ from ._options import RULES
 from ._outputs import Output, ProbabilityOutput, SoftOutput
 from ._threads import blas_limited_to, n_threads
 
-__all__ = ["BaseCrossEnsemble", "divided_params", "weight_in"]
-
 
 def weight_in(params: Mapping[str, Any], estimator: Any, X: Any) -> Floats | None:
     """Return the checked sample weights among the arguments of ``fit``; None if there are none."""

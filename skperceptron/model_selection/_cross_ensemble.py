@@ -26,8 +26,6 @@ from ._outputs import (
     refuse_without,
 )
 
-__all__ = ["StackedCrossEnsembleClassifier", "StackedCrossEnsembleRegressor"]
-
 SHARED = {
     "arms": ARMS,
     "arms_on_folds": ARMS_ON_FOLDS,

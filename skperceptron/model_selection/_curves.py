@@ -23,13 +23,6 @@ from ._docs import VALIDATED
 from ._members import Job, Part, fit_members
 from ._options import check_search
 
-__all__ = [
-    "stacked_cross_val_predict",
-    "stacked_cross_val_score",
-    "stacked_learning_curve",
-    "stacked_validation_curve",
-]
-
 
 class StackedPredictions:
     """Replaces scikit-learn's ``Parallel`` for calls of ``_fit_and_predict``.

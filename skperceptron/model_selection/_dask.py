@@ -21,8 +21,6 @@ from scipy import sparse
 from ._candidates import Transformed
 from ._sending import ProcessCache, Sender
 
-__all__ = ["DaskSender"]
-
 #: An array of at least this many bytes gets a task of its own, which takes a millisecond.
 LARGE = 10_000
 

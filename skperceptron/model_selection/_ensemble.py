@@ -30,8 +30,6 @@ from ._ensemble_base import (
 from ._members import Job, Part, fit_members
 from ._outputs import ProbabilityOutput, refuse_other_kind, refuse_without
 
-__all__ = ["StackedEnsembleClassifier", "StackedEnsembleRegressor"]
-
 
 class _StackedEnsemble(BaseEnsemble):
     """Base of both ensembles: parameters, fit, the predictions of the members."""

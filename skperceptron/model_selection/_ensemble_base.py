@@ -32,8 +32,6 @@ from ..options import ChecksOptions
 from ._members import Job
 from ._outputs import are_rows_of_probabilities
 
-__all__ = ["BaseEnsemble", "EnsembleClassifierMixin", "EnsembleRegressorMixin", "is_multilabel"]
-
 
 def mean_of(predictions: Any) -> Floats:
     """Return the mean over the first axis; sums of very large predictions do not overflow."""

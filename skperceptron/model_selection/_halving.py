@@ -17,8 +17,6 @@ from ..options import speaks_for_itself
 from ._docs import FOUND_BY_HALVING, HALVING, NETWORK
 from ._search import StackedSearch
 
-__all__ = ["StackedHalvingGridSearchCV", "StackedHalvingRandomSearchCV"]
-
 #: Rules for values that scikit-learn accepts, but that fail later with an unclear message.
 BOUNDED = {"factor": [Interval(Real, 1, None, closed="neither")]}
 

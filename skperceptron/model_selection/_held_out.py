@@ -14,8 +14,6 @@ from ._candidates import Member
 from ._combination import Blend, BlendRules
 from ._outputs import Output
 
-__all__ = ["Combination", "HeldOutRows", "Split", "combined"]
-
 #: A split: rows to train on, rows that are held out.
 Split = tuple[Integers, Integers]
 

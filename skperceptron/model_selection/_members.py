@@ -37,8 +37,6 @@ from ._sending import ProcessCache, Sender, sender
 from ._spreading import Workers, least_seconds, n_hidden_units
 from ._stacking import Common, Fit, Order, train
 
-__all__ = ["Job", "Part", "fit_members", "watching"]
-
 
 @dataclass(frozen=True)
 class Part:

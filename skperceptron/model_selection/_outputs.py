@@ -36,20 +36,6 @@ from ._combination import (
     tempered,
 )
 
-__all__ = [
-    "MeanOutput",
-    "Output",
-    "ProbabilityOutput",
-    "SoftOutput",
-    "are_rows_of_probabilities",
-    "described_labels",
-    "described_numbers",
-    "described_rows",
-    "refuse_other_kind",
-    "refuse_quantiles",
-    "refuse_without",
-]
-
 
 class Output(Protocol):
     """A kind of output, and how its predictions are blended and evaluated."""

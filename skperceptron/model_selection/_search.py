@@ -25,8 +25,6 @@ from ._search_ensemble import ensemble_of, keeping_for
 from ._search_transform import TransformsAsBest
 from ._spreading import without_preparing
 
-__all__ = ["StackedGridSearchCV", "StackedRandomizedSearchCV"]
-
 #: The value of `refit` that asks for the best combination of candidates.
 ENSEMBLE = "ensemble"
 

@@ -17,8 +17,6 @@ from ._held_out import combined
 from ._outputs import MeanOutput, ProbabilityOutput, refuse_quantiles, refuse_without
 from ._parallel import SearchRecord
 
-__all__ = ["ensemble_of", "keeping_for"]
-
 #: How many candidates are combined: those with the least loss on held-out rows. Log loss on iris,
 #: wine and breast cancer (geometric mean of 4 seeds, 30 random candidates x 5 folds): the best one
 #: refitted .071, greedy selection .056, the best 3, 5 and 10 with weights .055, .055 and .058, all

@@ -10,8 +10,6 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["TransformsAsBest"]
-
 
 def best_has(name: str) -> Callable[[Any], bool]:
     """Return a check for ``available_if``: whether the best estimator has a method of this name.

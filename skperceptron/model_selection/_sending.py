@@ -8,8 +8,6 @@ from typing import Any, TypeVar
 
 from joblib.parallel import get_active_backend
 
-__all__ = ["ProcessCache", "Sender", "sender"]
-
 Item = TypeVar("Item")
 
 

@@ -23,8 +23,6 @@ from ..estimators.choices import hidden_sizes
 from ..usercall import at_line, users_line
 from ._threads import blas_limited_to
 
-__all__ = ["Workers", "least_seconds", "n_hidden_units", "numbered", "without_preparing"]
-
 #: Seconds that worker processes have to save. They take about two to start, and threads may already
 #: share a part of the work in this process.
 START = 3.0

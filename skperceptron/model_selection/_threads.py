@@ -15,8 +15,6 @@ from joblib import effective_n_jobs
 
 from ..estimators.blas_threads import Limit, n_blas_threads
 
-__all__ = ["blas_limited_to", "n_blas_threads", "n_threads"]
-
 #: Operations of all networks together from which on threads are worth starting: they take some
 #: ten milliseconds.
 WORTH_THREADS = 5e8

@@ -13,8 +13,6 @@ from ._callback_tasks import CrossValidation, told
 from ._docs import VALIDATED
 from ._options import check_search
 
-__all__ = ["stacked_cross_validate"]
-
 
 @documented(**VALIDATED, y_default=", default=None")
 @validated_like(cross_validate)

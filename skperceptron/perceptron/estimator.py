@@ -74,8 +74,6 @@ from .slope import slope_of
 from .threshold import FAR, Threshold
 from .units import drawn_units, wire
 
-__all__ = ["RosenblattPerceptron"]
-
 #: Largest number of activations of associative units that are kept for all rows (32 MB). If
 #: there are more, they are computed again in every epoch, window by window.
 KEPT_NUMBERS = 2**22

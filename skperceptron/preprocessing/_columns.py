@@ -19,18 +19,6 @@ import numpy as np
 from ..engine.arrays import Floats
 from ..options import shown
 
-__all__ = [
-    "as_dates",
-    "as_keys",
-    "as_numbers",
-    "as_table",
-    "content_of",
-    "is_frame",
-    "is_missing",
-    "kind_of",
-    "names_of",
-]
-
 #: The dtype of dates. Nanoseconds would only reach to the year 2262.
 DATE = np.dtype("datetime64[us]")
 

@@ -10,8 +10,6 @@ import numpy as np
 
 from ..options import Function, Instance, Interval, Listing, Name, Rules, items_of
 
-__all__ = ["CATEGORICAL_FEATURES", "marked_columns"]
-
 _COLUMN = (Instance(str), Instance(bool), Instance(np.bool_), Interval(whole=True))
 
 #: Valid values of ``categorical_features``.

@@ -16,8 +16,6 @@ from ..kept import kept_as
 from ..options import shown
 from ._columns import as_dates, as_keys, as_numbers, is_missing
 
-__all__ = ["Categories", "Codes", "Dates", "Levels", "Numbers", "Part"]
-
 DAY, YEAR = np.timedelta64(1, "D"), np.timedelta64(1, "Y")
 
 #: Microseconds of a day.

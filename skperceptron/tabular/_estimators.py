@@ -20,8 +20,6 @@ from ._base import BaseTabularMLP
 from ._docs import ATTRIBUTES, PARAMETERS
 from ._presets import Preset
 
-__all__ = ["TabularMLPClassifier", "TabularMLPRegressor"]
-
 
 @speaks_for_itself
 @documented(

@@ -11,8 +11,6 @@ from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 from ..engine.arrays import Floats, Integers
 from ..model_selection._held_out import Split
 
-__all__ = ["counting_splits", "drawn_folds", "grouped_folds"]
-
 
 def drawn_folds(
     n_rows: int,

@@ -12,8 +12,6 @@ from ..engine.arrays import Floats, Integers
 from ..model_selection._cross_base import BaseCrossEnsemble
 from ..model_selection._held_out import HeldOutRows
 
-__all__ = ["rises_of_loss"]
-
 
 def rises_of_loss(
     ensemble: BaseCrossEnsemble,

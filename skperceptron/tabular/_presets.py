@@ -25,8 +25,6 @@ from ..groups import ParameterGroup, ParameterGroups
 from ..initializers import UnitVariance
 from ..optimizers import AdamW
 
-__all__ = ["PRESETS", "Arm", "Preset", "Recipe", "embedding_numbers"]
-
 Arm = Mapping[str, Any]
 
 #: Largest number of bins of all columns together, in embeddings of numbers. The first layer has an

@@ -8,8 +8,6 @@ import numpy as np
 
 from .data import TargetRows, TrainingSet
 
-__all__ = ["RemoteRows"]
-
 
 class RemoteRows(TrainingSet):
     """A training set of which only a few rows of X are available in this process.

@@ -35,7 +35,6 @@ import numpy as np
 
 from ...kept import kept_as
 from ..arrays import ActivationFunction, Call, Floats
-from ..inputs import Input
 from ..lines import Line
 from ..operators import OperatorGraph, Value, not_declared
 
@@ -346,6 +345,3 @@ class Block:
         # In version 0.1.0, blocks also held values that follow from their arguments.
         names = inspect.signature(type(self)).parameters
         vars(self).update({name: value for name, value in state.items() if name in names})
-
-
-__all__ = ["Bench", "Block", "Input", "LearnedArray"]

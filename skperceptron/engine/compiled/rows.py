@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Call, Floats
+from ..arrays import Call
 from ..calls import matmul_with_copy, number, take_and_cast
 from ..codes import look_up, sum_by_code
 from . import fused
@@ -630,5 +630,3 @@ METHODS: dict[tuple[type, str], Callable[..., Rows]] = {
     (np.random.Generator, "random"): _uniform,
     (np.ufunc, "reduce"): _reduce,
 }
-
-__all__ = ["Floats", "Rows", "encode"]

@@ -15,17 +15,6 @@ import numpy as np
 from ...engine.arrays import Floats, Integers, mean_of_rows
 from ...training import TargetRows
 
-__all__ = [
-    "Metric",
-    "brier_terms",
-    "clipped_to_precision",
-    "in_common_units",
-    "log_terms",
-    "negative_error",
-    "r2",
-    "squared_distances",
-]
-
 
 def _mean(terms: Floats, sample_weight: Floats | None) -> Floats:
     return np.average(terms, axis=1, weights=sample_weight)

@@ -35,8 +35,6 @@ from . import _ensembles, _estimators, _tables
 from ._outputs import parse_classifier
 from ._types import expected_inputs, fed, input_types
 
-__all__ = ["onnx_inputs", "register", "to_onnx"]
-
 OF_CLASSIFIERS: dict[str, list[Any]] = {
     "zipmap": [True, False, "columns"],
     "nocl": [True, False],

@@ -25,18 +25,6 @@ from ._outputs import (
     write_classes,
 )
 
-__all__ = [
-    "convert_chain",
-    "convert_cross_classifier",
-    "convert_cross_regressor",
-    "convert_ensemble_classifier",
-    "convert_ensemble_regressor",
-    "ensemble_classifier_shapes",
-    "ensemble_regressor_shapes",
-    "parse_search",
-]
-
-
 # Types.
 
 

@@ -21,15 +21,6 @@ from ._outputs import (
     write_classes,
 )
 
-__all__ = [
-    "classifier_shapes",
-    "convert_classifier",
-    "convert_regressor",
-    "parse_regressor",
-    "prediction_shape",
-    "regressor_shapes",
-]
-
 #: Alias of the regressor, under which skl2onnx knows it.
 REGRESSOR = "SkperceptronRegressor"
 

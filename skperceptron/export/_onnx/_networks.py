@@ -13,8 +13,6 @@ from ...engine.prediction import fold_lines
 from ...estimators.fitted import FittedNetwork
 from ._graph import Graph, Value
 
-__all__ = ["raw_outputs"]
-
 
 def raw_outputs(graph: Graph, fitted: FittedNetwork, inputs: dict[str, Value]) -> Value:
     """Return raw predictions, (rows, C), in units of y.

@@ -23,20 +23,6 @@ from sklearn.pipeline import Pipeline
 from ...engine.arrays import Floats
 from ._graph import Graph, Value
 
-__all__ = [
-    "as_matrix",
-    "calculates_in_float64",
-    "classes_of",
-    "label_type",
-    "number_type",
-    "numbers_are_float64",
-    "outputs_of",
-    "parse_classifier",
-    "probability_type",
-    "selection",
-    "write_classes",
-]
-
 
 def numbers_are_float64(variables: Sequence[Any]) -> bool:
     """Tell whether a model that reads these variables calculates in float64."""

@@ -12,13 +12,6 @@ from ...preprocessing._tabular import parts_of
 from ._graph import Graph, Value
 from ._outputs import as_matrix, number_type, numbers_are_float64
 
-__all__ = [
-    "convert_preprocessor",
-    "convert_scaler",
-    "preprocessor_shapes",
-    "scaler_shapes",
-]
-
 
 def scaler_shapes(operator: Any) -> None:
     """Set the type of scaled columns."""

@@ -25,8 +25,6 @@ from ...preprocessing._columns import (
     kind_of,
 )
 
-__all__ = ["UNKNOWN", "expected_inputs", "fed", "input_types"]
-
 #: The name of an array that is the only input.
 ONLY = "X"
 

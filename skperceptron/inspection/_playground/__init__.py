@@ -29,8 +29,6 @@ from .._wiring import check_estimator_type
 from ._network import Shown, told_network
 from ._program import rounded
 
-__all__ = ["Page", "to_html"]
-
 #: Largest numbers of features and layers that a picture can show.
 MOST_FEATURES, MOST_LAYERS = 12, 8
 

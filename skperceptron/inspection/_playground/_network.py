@@ -19,8 +19,6 @@ from .._graph import ComputationalGraph
 from ._picture import Column, Edge, columns_of, drawn_units, edges_of, unit_sizes
 from ._program import JUMP, Constants, PageGraph, told, told_by_table
 
-__all__ = ["Shown", "told_network"]
-
 
 @dataclass(frozen=True)
 class Shown:

@@ -20,8 +20,6 @@ from ...engine.blocks import Affine
 from ...engine.network import INPUT, Learned, Node
 from ...engine.prediction import Predictor
 
-__all__ = ["Column", "Edge", "columns_of", "drawn_units", "edges_of", "unit_sizes"]
-
 #: Largest number of units of a column that are drawn: those with the largest weights.
 DRAWN_UNITS = 16
 

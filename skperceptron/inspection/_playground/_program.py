@@ -18,8 +18,6 @@ import numpy as np
 from ...engine.arrays import Floats
 from ...engine.operators import DTYPES_OF_RESULTS, GraphValue, NotDeclaredError
 
-__all__ = ["Constants", "PageGraph", "rounded", "told", "told_by_table"]
-
 #: The operators that ``compute.js`` has a function for.
 OPERATORS = frozenset(
     """Abs Add ArgMax Concat Cos Div Equal Erf Exp Expm1 Floor Gather Greater IsNaN Less Log MatMul
