@@ -1012,10 +1012,6 @@ def get_activation(activation: str | Activation) -> Activation:
     ----------
     activation : str or Activation
 
-    Returns
-    -------
-    Activation
-
     Raises
     ------
     ValueError

@@ -499,10 +499,6 @@ def get_initializer(initializer: str | Initializer) -> Initializer:
     ----------
     initializer : str or Initializer
 
-    Returns
-    -------
-    Initializer
-
     Raises
     ------
     ValueError

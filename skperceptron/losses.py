@@ -1199,10 +1199,6 @@ def get_loss(loss: str | Loss, task: str = "regression") -> Loss:
     task : {"regression", "binary", "multiclass", "ordinal"}, default="regression"
         What the loss is for; the same name may mean another class for another task.
 
-    Returns
-    -------
-    Loss
-
     Raises
     ------
     ValueError

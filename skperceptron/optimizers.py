@@ -592,10 +592,6 @@ def get_optimizer(optimizer: str | Optimizer) -> Optimizer:
     ----------
     optimizer : str or Optimizer
 
-    Returns
-    -------
-    Optimizer
-
     Raises
     ------
     ValueError

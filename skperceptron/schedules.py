@@ -467,10 +467,6 @@ def get_time_schedule(schedule: str | TimeSchedule | Callable[[float], float]) -
     ----------
     schedule : str, TimeSchedule or callable
 
-    Returns
-    -------
-    TimeSchedule
-
     Raises
     ------
     ValueError
@@ -489,10 +485,6 @@ def get_schedule(schedule: str | Schedule | Callable[[float], float]) -> Schedul
     Parameters
     ----------
     schedule : str, Schedule or callable
-
-    Returns
-    -------
-    Schedule
 
     Raises
     ------

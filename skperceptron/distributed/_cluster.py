@@ -157,13 +157,6 @@ class Cluster:
     ) -> tuple[dict[str, Floats], float, Answer]:
         """Train on each share for an epoch; return the means of the results.
 
-        Parameters
-        ----------
-        arrays : dict of str to ndarray
-        rate : float
-        epoch : int
-        rows_seen : int
-
         Returns
         -------
         arrays : dict of str to ndarray

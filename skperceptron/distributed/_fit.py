@@ -193,14 +193,7 @@ def _stack(run: Run, client: Any, blocks: Blocks, mode: str) -> tuple[Stack, Clu
 
 
 def chosen_mode(network: Network, batch_rows: int, n_shares: int) -> str:
-    """Return the mode that "auto" chooses.
-
-    Parameters
-    ----------
-    network : Network
-    batch_rows : int
-    n_shares : int
-    """
+    """Return the mode that "auto" chooses."""
     operations = 6 * network.n_parameters * batch_rows / n_shares
     if network.mixes_rows or operations < WORTH_A_ROUND:
         return "averaged"

@@ -21,12 +21,7 @@ SCATTERED = RESIDENT // 2**21
 
 
 class Pages:
-    """The pages of the file that an array lies in.
-
-    Parameters
-    ----------
-    file : mmap
-    """
+    """The pages of the file that an array lies in."""
 
     def __init__(self, file: mmap.mmap) -> None:
         self._file = file

@@ -115,12 +115,7 @@ def _fall(losses: Floats) -> str:
 
 
 def about_scale(data: Described) -> str:
-    """Return a sentence if features of X are plainly not scaled, else "".
-
-    Parameters
-    ----------
-    data : Described
-    """
+    """Return a sentence if features of X are plainly not scaled, else ""."""
     sizes = root_mean_squares(some_rows(data.X, NUMBERS))
     sizes[list(data.codes)] = 0
     largest = int(sizes.argmax())

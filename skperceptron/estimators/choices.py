@@ -150,12 +150,7 @@ class Wiring:
         return any(self.dropout_rates)
 
     def network(self, n_features: int, n_outputs: int) -> Network:
-        """Wire a network; warn of activations that have no useful gradient.
-
-        Parameters
-        ----------
-        n_features, n_outputs : int
-        """
+        """Wire a network; warn of activations that have no useful gradient."""
         activations = self.activations[: len(self.hidden_sizes)]
         for message in {a.untrainable_message for a in activations if not a.differentiable}:
             warn(message)

@@ -116,13 +116,7 @@ class Continuation:
         )
 
     def in_units_of(self, target: Any, earlier: Any, network: Network) -> Continuation:
-        """Return this converted to other units of y; predictions stay the same.
-
-        Parameters
-        ----------
-        target, earlier : Target
-        network : Network
-        """
+        """Return this converted to other units of y; predictions stay the same."""
         if target.key_of_units == earlier.key_of_units:
             return self
 

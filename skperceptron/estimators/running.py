@@ -135,13 +135,7 @@ def _publish(stack: Stack) -> None:
 
 
 class _Minimization:
-    """A run of L-BFGS.
-
-    Parameters
-    ----------
-    run : Run
-    listener : Listener
-    """
+    """A run of L-BFGS."""
 
     def __init__(self, run: Run, listener: Listener) -> None:
         self._run, self._listener = run, listener

@@ -162,12 +162,7 @@ TOLD: dict[type, str] = {
 
 
 class Reader:
-    """Makes a model from JSON and arrays.
-
-    Parameters
-    ----------
-    arrays : dict of str to ndarray
-    """
+    """Makes a model from JSON and arrays."""
 
     def __init__(self, arrays: dict[str, Floats]) -> None:
         self._arrays = arrays

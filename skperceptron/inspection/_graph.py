@@ -75,10 +75,6 @@ class ComputationalGraph:
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows; needs y.
 
-        Returns
-        -------
-        ComputationalGraph
-
         Raises
         ------
         NotFittedError
@@ -123,12 +119,7 @@ class ComputationalGraph:
         return framed(draw(self.nodes, self.edges, name), caption)
 
     def to_dot(self) -> str:
-        """Return the graph in the DOT language of Graphviz.
-
-        Returns
-        -------
-        str
-        """
+        """Return the graph in the DOT language of Graphviz."""
         lines = ["digraph network {", "  rankdir=LR;", '  node [shape=box, style="rounded"];']
         for node in self.nodes:
             label = "\\n".join(_quoted(line) for line in label_lines(node))
@@ -140,12 +131,7 @@ class ComputationalGraph:
         return "\n".join([*lines, "}"])
 
     def to_mermaid(self) -> str:
-        """Return the graph as a Mermaid flowchart.
-
-        Returns
-        -------
-        str
-        """
+        """Return the graph as a Mermaid flowchart."""
         lines = ["flowchart LR"]
         for node in self.nodes:
             label = "<br/>".join(escape(line, quote=True) for line in label_lines(node))
@@ -160,10 +146,6 @@ class ComputationalGraph:
 
         Attributes of its nodes are those of :class:`GraphNode` without the name; those of
         its edges are ``shape`` and ``skips``.
-
-        Returns
-        -------
-        networkx.DiGraph
 
         Raises
         ------
@@ -207,10 +189,6 @@ def computational_graph(
         Number of network outputs of an estimator that is not fitted. None means one output,
         or one for each number that the loss estimates or each integer of `output_range`; for
         an MLPSoftmaxClassifier it must be given.
-
-    Returns
-    -------
-    ComputationalGraph
 
     Raises
     ------

@@ -17,12 +17,7 @@ TIMES = ("mean_fit_time", "std_fit_time", "mean_score_time", "std_score_time")
 
 
 def log_curves_of(search: Any) -> None:
-    """Add the curves of a fitted search to its runs, if MLflow's autologging has logged it.
-
-    Parameters
-    ----------
-    search : StackedSearch
-    """
+    """Add the curves of a fitted search to its runs, if MLflow's autologging has logged it."""
     with tolerated(search):
         mlflow = autologging()
         if mlflow is None:

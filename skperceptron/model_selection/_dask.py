@@ -86,12 +86,7 @@ class DaskSender(Sender):
 
 
 class _Pickler(cloudpickle.Pickler):
-    """Pickles all but large arrays and futures, which are put aside.
-
-    Parameters
-    ----------
-    file : file object
-    """
+    """Pickles all but large arrays and futures, which are put aside."""
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file)

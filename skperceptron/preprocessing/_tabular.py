@@ -284,12 +284,7 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
         return np.array(_made_unique(found), dtype=object)
 
     def outputs_of_columns(self) -> list[slice]:
-        """Return the outputs that each column of X becomes.
-
-        Returns
-        -------
-        list of slice
-        """
+        """Return the outputs that each column of X becomes."""
         check_is_fitted(self)
         if self._parts is None:
             return [slice(j, j + 1) for j in range(self.n_features_in_)]

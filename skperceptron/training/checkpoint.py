@@ -248,10 +248,6 @@ class Writing:
 
     A fit that cannot write goes on without saving: it is worth more than its checkpoint.
 
-    Parameters
-    ----------
-    path : Path
-
     Attributes
     ----------
     is_allowed : bool

@@ -35,12 +35,6 @@ class Objective:
 
     Where a loss reports the mean over the outputs, this is their sum, whose gradient the network
     computes.
-
-    Parameters
-    ----------
-    network : Network
-    member : Member
-    data : TrainingSet
     """
 
     def __init__(self, network: Network, member: Member, data: TrainingSet) -> None:

@@ -22,12 +22,7 @@ FEW_EPOCHS = 10
 
 
 class QuietEpochs:
-    """Judges the epochs of a stack until one of them is not quiet.
-
-    Parameters
-    ----------
-    stack : Stack
-    """
+    """Judges the epochs of a stack until one of them is not quiet."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack

@@ -25,10 +25,6 @@ LARGEST_DISTRIBUTION = 2**25
 class WholeNumbers(RegressionTarget):
     """Whole numbers, predicted as a distribution over all whole numbers of a range.
 
-    Parameters
-    ----------
-    asked : RegressionOptions
-
     Attributes
     ----------
     span : range

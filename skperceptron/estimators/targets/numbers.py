@@ -36,10 +36,6 @@ ENOUGH_ROWS = 32
 class Numbers(RegressionTarget):
     """Numbers without bounds.
 
-    Parameters
-    ----------
-    asked : RegressionOptions
-
     Attributes
     ----------
     seen : Moments or None

@@ -106,10 +106,6 @@ class RegressionOptions:
 class RegressionTarget(Target):
     """Numbers, one column or several.
 
-    Parameters
-    ----------
-    asked : RegressionOptions
-
     Attributes
     ----------
     asked_of_units : dict of str to object
