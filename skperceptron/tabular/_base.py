@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn import config_context
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch, check_consistent_length, check_random_state
@@ -168,38 +168,45 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
                 " is None."
             )
         rng = check_random_state(self.random_state)
-        preset = PRESETS[self.preset]
-        recipe = preset.recipe(is_classifier=self._is_classifier)
-        numbers = self._prepared(X, y, recipe)
+        numbers = self._prepared(X, y)
         sample_weight = _with_mean_one(sample_weight, numbers)
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         y, codes = self._checked_target(y)
         splits = self._split(numbers, y, codes, groups, rng, sample_weight)
-        batch, n_epochs = self._batch_and_epochs(preset, numbers.shape[0], splits)
-        arms, seed = self._arms(preset, numbers), int(rng.randint(np.iinfo(np.int32).max))
-        network = self._network(preset, batch, n_epochs)
+        batch, n_epochs = self._batch_and_epochs(numbers.shape[0], splits)
+        arms, seed = self._arms(numbers), int(rng.randint(np.iinfo(np.int32).max))
+        network = self._network(batch, n_epochs)
         _check_names(arms, network)
         grid = [{name: [value] for name, value in arm.items()} for arm in arms]
-        options = {"calibrate": preset.calibrates} if self._is_classifier else {}
+        options = {"calibrate": self._preset.calibrates} if is_classifier(self) else {}
 
         n_jobs = self._workers(network, numbers, len(arms) * len(splits))
         ensemble = self._ensemble(
             network, grid, cv=splits, n_jobs=n_jobs, random_state=seed, **options
         )
         if self.max_time is not None and n_epochs > PILOT_EPOCHS:
-            pilot = copy(ensemble).set_params(estimator=self._network(preset, batch, PILOT_EPOCHS))
+            pilot = copy(ensemble).set_params(estimator=self._network(batch, PILOT_EPOCHS))
             train = partial(self._train, pilot, numbers, y, weights)
             n_epochs = min(n_epochs, self._epochs_in_time(began, train))
-            ensemble.set_params(estimator=self._network(preset, batch, n_epochs))
+            ensemble.set_params(estimator=self._network(batch, n_epochs))
         ensemble.set_params(verbose=self.verbose, callbacks=self.callbacks)
         self.ensemble_ = self._train(ensemble, numbers, y, weights)
         self.n_epochs_ = n_epochs
         return self
 
-    def _prepared(self, X: Any, y: Any, recipe: Recipe) -> Any:
+    @property
+    def _preset(self) -> Preset:
+        return PRESETS[self.preset]
+
+    @property
+    def _recipe(self) -> Recipe:
+        """What the preset sets for this task."""
+        return self._preset.recipe(is_classifier=is_classifier(self))
+
+    def _prepared(self, X: Any, y: Any) -> Any:
         """Return the table as numbers, by a preprocessor that is kept."""
         self.preprocessor_ = TabularPreprocessor(
-            self.categorical_features, dtype="float32", **self._preparation(recipe)
+            self.categorical_features, dtype="float32", **self._preparation()
         )
         with config_context(transform_output="default"):
             numbers = self.preprocessor_.fit_transform(X)
@@ -250,18 +257,13 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         """Return targets in the form in which the ensemble computes its score and loss."""
 
     @abstractmethod
-    def _network(self, preset: Preset, batch: int, n_epochs: int) -> BaseMultilayerPerceptron:
+    def _network(self, batch: int, n_epochs: int) -> BaseMultilayerPerceptron:
         """Return the network that all arms are variations of."""
 
     @property
     @abstractmethod
     def _ensemble(self) -> type[BaseCrossEnsemble]:
         """The class of the ensemble."""
-
-    @property
-    @abstractmethod
-    def _is_classifier(self) -> bool:
-        """Whether the recipe for classification applies, not that for regression."""
 
     def _check_width(self, numbers: Any) -> None:
         """Raise ValueError if there are too many columns after preparation, or none."""
@@ -285,51 +287,51 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         sample_weight: Floats | None,
     ) -> list[Split]:
         """Return the folds: those of the user's splitter, or folds that are drawn."""
-        preset, given = PRESETS[self.preset], plain(self.n_folds)
+        preset, given = self._preset, plain(self.n_folds)
         if given is not None and not isinstance(given, Integral):
             splits = list(check_cv(given).split(numbers, y, groups))
             return counting_splits(splits, codes, sample_weight)
-        recipe, n_draws = preset.recipe(is_classifier=self._is_classifier), 1
+        n_rows, recipe = numbers.shape[0], self._recipe
         if given is None:
-            n_draws = preset.draws(recipe, numbers.shape[0])
-        n_folds = preset.folds(recipe, numbers.shape[0]) if given is None else int(given)
+            n_draws, n_folds = preset.draws(recipe, n_rows), preset.folds(recipe, n_rows)
+        else:
+            n_draws, n_folds = 1, int(given)
         if groups is not None:
             check_consistent_length(numbers, groups)
         splits = []
         for _ in range(n_draws):
             if groups is None:
-                splits += drawn_folds(numbers.shape[0], n_folds, codes, rng, sample_weight)
+                splits += drawn_folds(n_rows, n_folds, codes, rng, sample_weight)
             else:
                 splits += grouped_folds(n_folds, codes, groups, rng)
         splits = counting_splits(splits, codes, sample_weight)
         return splits[:1] if preset.uses_one_fold and given is None else splits
 
-    def _batch_and_epochs(
-        self, preset: Preset, n_rows: int, splits: Sequence[Split]
-    ) -> tuple[int, int]:
+    def _batch_and_epochs(self, n_rows: int, splits: Sequence[Split]) -> tuple[int, int]:
         """Return the rows of a batch, and how many epochs training takes at most."""
-        recipe = preset.recipe(is_classifier=self._is_classifier)
+        recipe = self._recipe
         sizes = [len(train) for train, _ in splits]
         batch = min(plain(self.batch_size) or recipe.batch_size(n_rows), *sizes)
         n_batches = max(1, max(sizes) // batch)
-        return batch, plain(self.max_epochs) or preset.epochs(recipe, n_rows, n_batches)
+        return batch, plain(self.max_epochs) or self._preset.epochs(recipe, n_rows, n_batches)
 
-    def _preparation(self, recipe: Recipe) -> Mapping[str, Any]:
+    def _preparation(self) -> Mapping[str, Any]:
         """Return parameters of the preprocessor: no codes if an arm of the user shares weights."""
         listed = items_of(plain(self.arms)) or []
         shared = any(isinstance(arm, dict) and arm.get("ensemble_size") for arm in listed)
-        return {**recipe.preparation, "max_one_hot": None} if shared else recipe.preparation
+        usual = self._recipe.preparation
+        return {**usual, "max_one_hot": None} if shared else usual
 
-    def _arms(self, preset: Preset, numbers: Any) -> Sequence[Arm]:
+    def _arms(self, numbers: Any) -> Sequence[Arm]:
         """Return the parameters of each arm in which the arms differ."""
-        recipe = preset.recipe(is_classifier=self._is_classifier)
+        recipe = self._recipe
         listed = items_of(given := plain(self.arms))
         if listed is not None:
             if not listed:
                 raise ValueError("arms=[] holds no arm: at least one is needed.")
             # Parameters that an arm leaves out are those of the preset's first arm.
             return [self._for_numbers({**recipe.arms[0], **arm}) for arm in listed]
-        arms = preset.arms(recipe, *numbers.shape, is_dense=not sparse.issparse(numbers))
+        arms = self._preset.arms(recipe, *numbers.shape, is_dense=not sparse.issparse(numbers))
         if given is not None and given > len(arms):
             raise ValueError(
                 f"arms={given}, but the preset {self.preset!r} has {len(arms)}. Pass a list of"
@@ -346,13 +348,13 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         n_outputs = len(self.preprocessor_.get_feature_names_out())
         # Networks never embed codes as numbers.
         has_only_numbers = len(numbers) + len(codes) == n_outputs
-        if has_only_numbers or not PRESETS[self.preset].embeds_only_numbers:
+        if has_only_numbers or not self._preset.embeds_only_numbers:
             return arm
         return embedding_numbers(arm, numbers)
 
-    def _shared(self, preset: Preset, batch: int, n_epochs: int) -> dict[str, Any]:
+    def _shared(self, batch: int, n_epochs: int) -> dict[str, Any]:
         """Return the parameters that networks of both estimators take."""
-        recipe = preset.recipe(is_classifier=self._is_classifier)
+        preset, recipe = self._preset, self._recipe
         shared = {
             **recipe.network,
             "batch_size": batch,

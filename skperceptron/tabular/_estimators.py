@@ -18,7 +18,6 @@ from ..model_selection._outputs import described_labels, described_numbers
 from ..options import speaks_for_itself
 from ._base import BaseTabularMLP
 from ._docs import ATTRIBUTES, PARAMETERS
-from ._presets import Preset
 
 
 @speaks_for_itself
@@ -83,7 +82,6 @@ class TabularMLPClassifier(LogProbabilityMixin, ClassifierMixin, BaseTabularMLP)
     True
     """
 
-    _is_classifier = True
     _ensemble = StackedCrossEnsembleClassifier
 
     ensemble_: StackedCrossEnsembleClassifier
@@ -104,11 +102,8 @@ class TabularMLPClassifier(LogProbabilityMixin, ClassifierMixin, BaseTabularMLP)
             )
         return codes
 
-    def _network(
-        self, preset: Preset, batch: int, n_epochs: int
-    ) -> MLPBinaryClassifier | MLPSoftmaxClassifier:
-        smoothing = preset.classification.label_smoothing
-        shared = self._shared(preset, batch, n_epochs)
+    def _network(self, batch: int, n_epochs: int) -> MLPBinaryClassifier | MLPSoftmaxClassifier:
+        smoothing, shared = self._recipe.label_smoothing, self._shared(batch, n_epochs)
         if self._is_multilabel:
             shared["early_stopping"].set_params(monitor="loss")
             return MLPBinaryClassifier(loss=BinaryLogLoss(smoothing), **shared)
@@ -196,7 +191,6 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
     array([ 1, -1])
     """
 
-    _is_classifier = False
     _ensemble = StackedCrossEnsembleRegressor
 
     ensemble_: StackedCrossEnsembleRegressor
@@ -210,8 +204,8 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
     def _truth(self, y: Any) -> Floats:
         return described_numbers(self, y)[2]
 
-    def _network(self, preset: Preset, batch: int, n_epochs: int) -> MLPRegressor:
-        return MLPRegressor(**self._shared(preset, batch, n_epochs))
+    def _network(self, batch: int, n_epochs: int) -> MLPRegressor:
+        return MLPRegressor(**self._shared(batch, n_epochs))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
