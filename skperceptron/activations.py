@@ -474,9 +474,7 @@ class LeakyReLU(Activation):
         return graph.op("Max", z * self.alpha, z)
 
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
-        np.greater(z, 0, out=z)
-        np.multiply(z, 1 - self.alpha, out=z)
-        np.add(z, self.alpha, out=z)
+        _slopes(z, self.alpha, z)
         np.multiply(grad, z, out=grad)
 
 
@@ -505,10 +503,7 @@ class PReLU(Activation):
 
     def forward(self, z: Floats, out: Floats, *learned: Floats) -> None:
         (slope,) = learned
-        # out = 1 where z > 0, the slope elsewhere: slope + (1 - slope) * mask.
-        np.greater(z, 0, out=out)
-        np.multiply(out, 1 - slope, out=out)
-        np.add(out, slope, out=out)
+        _slopes(z, slope, out)
         np.multiply(out, z, out=out)
 
     def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
@@ -519,9 +514,7 @@ class PReLU(Activation):
         slope, slope_grad = learned
         np.minimum(z, 0, out=a)
         np.multiply(a, grad, out=a)
-        np.greater(z, 0, out=z)
-        np.multiply(z, 1 - slope, out=z)
-        np.add(z, slope, out=z)
+        _slopes(z, slope, z)
         np.multiply(grad, z, out=grad)
         np.add.reduce(a, axis=1, out=slope_grad, keepdims=True)
 
@@ -601,7 +594,7 @@ class HardSwish(Activation):
 
     def to_onnx(self, graph: OperatorGraph, z: Value, *learned: Floats) -> Value:
         z = graph.op("Max", z, -4)
-        return z * HardSigmoid.to_onnx(HardSigmoid(), graph, z)
+        return z * HardSigmoid().to_onnx(graph, z)
 
     def backward(self, z: Floats, a: Floats, grad: Floats, *learned: Floats) -> None:
         np.clip(z, -4, 4, out=z)
@@ -980,6 +973,13 @@ def _portions(z: Floats, out: Floats) -> Iterator[tuple[Floats, ...]]:
         part = z[:, start : start + size]
         n = part.shape[1]
         yield part, out[:, start : start + size], *(room[:, :n] for room in rooms)
+
+
+def _slopes(z: Floats, left: Any, out: Floats) -> None:
+    """Write 1 where z > 0, and ``left`` elsewhere: ``left + (1 - left) * mask``."""
+    np.greater(z, 0, out=out)
+    np.multiply(out, 1 - left, out=out)
+    np.add(out, left, out=out)
 
 
 def _hard_sigmoid(z: Floats, out: Floats) -> None:

@@ -352,7 +352,20 @@ class _LogLoss(_LikeScikitLearn):
         np.add(out, scratch, out=out)
 
 
-class BinaryLogLoss(_LogLoss):
+class _Sigmoids(Loss):
+    """A loss of independent sigmoids."""
+
+    task = "binary"
+    out_activation = "logistic"
+
+    def inverse_link(self, raw: Floats, out: Floats) -> None:
+        expit(raw, out=out)
+
+    def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
+        return graph.sigmoid(raw)
+
+
+class BinaryLogLoss(_Sigmoids, _LogLoss):
     r"""Log loss of independent sigmoids, :math:`\log(1+e^z) - y z`, y in [0, 1] (Cox 1958).
 
     Finite for every finite raw prediction: it is computed from ``z``, not from a
@@ -366,14 +379,6 @@ class BinaryLogLoss(_LogLoss):
     """
 
     names = ("log_loss",)
-    task = "binary"
-    out_activation = "logistic"
-
-    def inverse_link(self, raw: Floats, out: Floats) -> None:
-        expit(raw, out=out)
-
-    def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
-        return graph.sigmoid(raw)
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
         # log(1 + e^z) = max(z, 0) + log(1 + e^-|z|); np.logaddexp takes twice as long.
@@ -523,7 +528,7 @@ class CategoricalLogLoss(_Softmax, _LogLoss):
         return -xlogy(y, _clipped(predicted))
 
 
-class BinaryFocalLoss(Loss):
+class BinaryFocalLoss(_Sigmoids):
     r"""Focal loss of independent sigmoids (Lin et al. 2017), y either 0 or 1.
 
     :math:`-\alpha_y (1-p_y)^\gamma \log p_y`, where :math:`p_y` is the predicted probability of
@@ -540,20 +545,12 @@ class BinaryFocalLoss(Loss):
     """
 
     names = ("focal",)
-    task = "binary"
-    out_activation = "logistic"
     ranges = {"gamma": Interval(0, low_closed=True)}
     rules = {"alpha": [Interval(0, 1), None]}
 
     def __init__(self, gamma: float = 2.0, alpha: float | None = None) -> None:
         self.gamma = gamma
         self.alpha = alpha
-
-    def inverse_link(self, raw: Floats, out: Floats) -> None:
-        expit(raw, out=out)
-
-    def to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
-        return graph.sigmoid(raw)
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
         weight = np.empty_like(raw)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
+from ...activations import Softplus
 from ...engine.arrays import Floats, Integers
 from ...engine.operators import OperatorGraph, Value
 from ...kept import kept_as
@@ -88,19 +91,13 @@ class OrderedClasses(ManyClasses):
 
     def _logs_to_onnx(self, graph: OperatorGraph, raw: Value) -> Value:
         """Return what ``_log_probabilities`` does, in ONNX operators, with products for sums."""
-        n = self.n_outputs
+        n, softplus = self.n_outputs, partial(Softplus().to_onnx, graph)
         first, gaps = graph.columns(raw, 0, 1), graph.columns(raw, 1, n)
-        parts = [first] if n == 1 else [first, _softplus(graph, gaps)]
+        parts = [first] if n == 1 else [first, softplus(gaps)]
         cumulative = graph.concatenate(parts) @ np.triu(np.ones((n, n)))
         ranks = self._ranks()
         below, above = np.eye(n, n + 1)[:, ranks], np.eye(n, n + 1, 1)[:, ranks]
-        logs = _softplus(graph, -cumulative) @ below + _softplus(graph, cumulative) @ above
+        logs = softplus(-cumulative) @ below + softplus(cumulative) @ above
         if n > 1:
-            logs = logs + _softplus(graph, -gaps) @ below[1:]
+            logs = logs + softplus(-gaps) @ below[1:]
         return -logs
-
-
-def _softplus(graph: OperatorGraph, z: Value) -> Value:
-    """Return ``log(1 + exp(z))``."""
-    small = graph.op("Exp", -graph.op("Abs", z))
-    return graph.op("Max", z, 0) + graph.op("Log", small + 1)
