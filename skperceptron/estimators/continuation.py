@@ -242,7 +242,8 @@ class Shortcut:
 
     def __init__(self) -> None:
         self.stack = ReusableStack()
-        self._options: tuple[Any, ...] | None = None
+        #: The options of the choices that are kept.
+        self.options: tuple[Any, ...] | None = None
         self._choices: Choices | None = None
         self._wired: tuple[Network, Choices] | None = None
 
@@ -251,16 +252,11 @@ class Shortcut:
 
     def choices(self, options: tuple[Any, ...] | None) -> Choices | None:
         """Return the choices that were made for the same options, if there are any."""
-        return None if options is None or options != self._options else self._choices
+        return None if options is None or options != self.options else self._choices
 
     def keep(self, options: tuple[Any, ...] | None, choices: Choices) -> None:
         """Keep the choices that were made for some options; None means options that may change."""
-        self._options, self._choices = options, choices
-
-    @property
-    def options(self) -> tuple[Any, ...] | None:
-        """The options of the choices that are kept."""
-        return self._options
+        self.options, self._choices = options, choices
 
     def is_wired(self, network: Network, choices: Choices) -> bool:
         """Tell whether a network is the one that was wired for these choices."""

@@ -49,6 +49,7 @@ _POSITIVE = Interval(0.0)
 _NOT_NEGATIVE = Interval(0.0, low_closed=True)
 _BELOW_ONE = Interval(0.0, 1.0, low_closed=True)
 _SHARE = Interval(0.0, 1.0, low_closed=True, high_closed=True)
+_TIME_SCHEDULE = (Name(list_time_schedules()), Instance(TimeSchedule), Function("(time)"), None)
 
 
 class Monitor(Rule):
@@ -144,18 +145,8 @@ class NetworkParameters(ChecksOptions, RemembersVersion, RememberedNames):
         "categorical_features": CATEGORICAL_FEATURES,
         "embedding_dim": [Name(["auto"]), COUNT],
         "parametrization": [Name(["standard", "ntk"])],
-        "decay_schedule": [
-            Name(list_time_schedules()),
-            Instance(TimeSchedule),
-            Function("(time)"),
-            None,
-        ],
-        "dropout_schedule": [
-            Name(list_time_schedules()),
-            Instance(TimeSchedule),
-            Function("(time)"),
-            None,
-        ],
+        "decay_schedule": _TIME_SCHEDULE,
+        "dropout_schedule": _TIME_SCHEDULE,
         "drop_last": [Flag()],
         "max_time": [_POSITIVE, None],
         "callbacks": [CALLBACKS, None],

@@ -21,6 +21,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar, nnls
 
 from ..engine.arrays import Floats, Integers
+from ..estimators.targets.units import Moments
 from ..kept import kept_as
 
 #: Bounds of a temperature. If all held-out rows are predicted correctly, their log loss keeps
@@ -370,13 +371,7 @@ def blend_of_means(
     rules : BlendRules
     """
     n_arms, n_rows, n_columns = predictions.shape
-    # Squares of very large numbers would overflow, those of very small ones become 0.
-    largest = np.abs(y).max(axis=0)
-    unit = np.where(largest > 0, largest, 1.0)
-    scaled = y / unit
-    mean = np.average(scaled, axis=0, weights=sample_weight)
-    squares = np.average((scaled - mean) ** 2, axis=0, weights=sample_weight)
-    deviation = np.sqrt(squares) * unit
+    deviation = Moments.of(y, sample_weight).deviation
     deviation[deviation == 0] = 1
     errors = ((predictions - y) / deviation).reshape(n_arms, n_rows * n_columns)
     weight = None if sample_weight is None else np.repeat(sample_weight, n_columns)

@@ -40,52 +40,25 @@ Item = TypeVar("Item")
 #: Parameters that matter from the first step on only: estimators that differ in nothing else begin
 #: with the same parameters in the same network.
 STEPS_ONLY = frozenset(
-    {
-        "alpha",
-        "averaging",
-        "batch_size",
-        "beta_1",
-        "beta_2",
-        "decay_schedule",
-        "drop_last",
-        "dropout_schedule",
-        "epsilon",
-        "l1_ratio",
-        "learning_rate",
-        "learning_rate_init",
-        "max_fun",
-        "max_grad_norm",
-        "max_iter",
-        "momentum",
-        "n_iter_no_change",
-        "nesterovs_momentum",
-        "parameter_groups",
-        "power_t",
-        "shuffle",
-        "tol",
-    }
+    """
+    alpha averaging batch_size beta_1 beta_2 decay_schedule drop_last dropout_schedule epsilon
+    l1_ratio learning_rate learning_rate_init max_fun max_grad_norm max_iter momentum
+    n_iter_no_change nesterovs_momentum parameter_groups power_t shuffle tol
+    """.split()
 )
 
 #: Parameters that are used neither to check nor to encode the data: estimators that differ only in
 #: these share the results of both.
-TRAINING_ONLY = STEPS_ONLY | {
-    "activation",
-    "dropout",
-    "dtype",
-    "early_stopping",
-    "embedding_dim",
-    "feature_scale",
-    "hidden_layer_sizes",
-    "initializer",
-    "input_dropout",
-    "normalization",
-    "parametric_activation",
-    "parametrization",
-    "random_state",
-    "skip_connections",
-    "solver",
-    "validation_fraction",
-}
+TRAINING_ONLY = STEPS_ONLY.union(
+    """
+    activation dropout dtype early_stopping embedding_dim feature_scale hidden_layer_sizes
+    initializer input_dropout normalization parametric_activation parametrization random_state
+    skip_connections solver validation_fraction
+    """.split()
+)
+
+#: Components of a recipe, of which members of a stack share equal ones.
+COMPONENTS = ("loss", "optimizer", "schedule", "decay_schedule", "dropout_schedule")
 
 #: Bytes that a step of one stack may read and write. With an L2 cache of 512 KB and an L3 cache of
 #: 32 MB, a step of a 64-64-10 network, batch 32, float64, took 131 us alone, and per member 88 in a
@@ -253,7 +226,7 @@ class Common:
         """Return the first object so far that equals this one in type and attributes."""
         return self.objects.setdefault(key_of(item), item)
 
-    def _shared(self, value: Any) -> Any:
+    def shared(self, value: Any) -> Any:
         """Return one component for all equal ones, since clones are different objects."""
         return self.unify(value) if isinstance(value, Checked) else value
 
@@ -306,7 +279,7 @@ class Common:
         key = (
             type(estimator),
             *map(id, given),
-            *((name, token(self._shared(value))) for name, value in sorted(relevant.items())),
+            *((name, token(self.shared(value))) for name, value in sorted(relevant.items())),
         )
         if key not in self.checked:
             before = set(vars(estimator))
@@ -423,16 +396,9 @@ def _prepare(fit: Fit, common: Common) -> _Prepared:
         estimator, checked, FROM_SCRATCH, fit.extras, NullListener(), common.cached(fit)
     )
     recipe = run.member.recipe
-    decay_schedule, dropout_schedule = recipe.decay_schedule, recipe.dropout_schedule
     warn_of_clipped_batch(run.model.choices, recipe.n_samples)
-    run.member.recipe = replace(
-        recipe,
-        loss=common.unify(recipe.loss),
-        optimizer=common.unify(recipe.optimizer),
-        schedule=common.unify(recipe.schedule),
-        decay_schedule=None if decay_schedule is None else common.unify(decay_schedule),
-        dropout_schedule=None if dropout_schedule is None else common.unify(dropout_schedule),
-    )
+    components = {name: common.shared(getattr(recipe, name)) for name in COMPONENTS}
+    run.member.recipe = replace(recipe, **components)
     return _Prepared(fit, run, state)
 
 
