@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 Scalars = tuple[float | Floats, ...]
+Vectors = Sequence[Floats]
 
 _BELOW_ONE = Interval(0, 1, low_closed=True)
 _NOT_NEGATIVE = Interval(0, low_closed=True)
@@ -95,11 +96,7 @@ class Optimizer(Component):
         raise NotImplementedError
 
     def update(
-        self,
-        parameters: Floats,
-        gradient: Floats,
-        state: Sequence[Floats],
-        coefficients: Sequence[Floats],
+        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
     ) -> None:
         """Change the parameters in place.
 
@@ -118,21 +115,13 @@ class Optimizer(Component):
         raise NotImplementedError
 
     def update_calls(
-        self,
-        parameters: Floats,
-        gradient: Floats,
-        state: Sequence[Floats],
-        coefficients: Sequence[Floats],
+        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
     ) -> list[Call]:
         """Bind ``update`` to the arrays of a training step, for all steps to come."""
         return [partial(self.update, parameters, gradient, state, coefficients)]
 
     def fused_calls(
-        self,
-        parameters: Floats,
-        gradient: Floats,
-        state: Sequence[Floats],
-        coefficients: Sequence[Floats],
+        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
     ) -> list[Call]:
         """Bind ``update`` in the form that compiled steps run fastest."""
         return self.update_calls(parameters, gradient, state, coefficients)
@@ -166,31 +155,19 @@ class SGD(Optimizer):
         return learning_rate, self.momentum
 
     def update(
-        self,
-        parameters: Floats,
-        gradient: Floats,
-        state: Sequence[Floats],
-        coefficients: Sequence[Floats],
+        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
     ) -> None:
         for call in SGD.update_calls(self, parameters, gradient, state, coefficients):
             call()
 
     def update_calls(
-        self,
-        parameters: Floats,
-        gradient: Floats,
-        state: Sequence[Floats],
-        coefficients: Sequence[Floats],
+        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
     ) -> list[Call]:
         list_calls = fused.nesterov_calls if self.nesterov else fused.sgd_calls
         return list_calls((parameters, gradient, *state), coefficients)
 
     def fused_calls(
-        self,
-        parameters: Floats,
-        gradient: Floats,
-        state: Sequence[Floats],
-        coefficients: Sequence[Floats],
+        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
     ) -> list[Call]:
         step = fused.nesterov if self.nesterov else fused.sgd
         return [partial(step, (parameters, gradient, *state), coefficients)]
@@ -220,11 +197,7 @@ class Adagrad(Optimizer):
         return learning_rate, self.epsilon
 
     def update(
-        self,
-        parameters: Floats,
-        gradient: Floats,
-        state: Sequence[Floats],
-        coefficients: Sequence[Floats],
+        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
     ) -> None:
         squares, room = state
         learning_rate, epsilon = coefficients
@@ -265,11 +238,7 @@ class RMSprop(Optimizer):
         return learning_rate, self.rho, 1 - self.rho, self.momentum, self.epsilon
 
     def update(
-        self,
-        parameters: Floats,
-        gradient: Floats,
-        state: Sequence[Floats],
-        coefficients: Sequence[Floats],
+        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
     ) -> None:
         squares, velocity, room = state
         learning_rate, rho, rest, momentum, epsilon = coefficients
@@ -347,30 +316,18 @@ class Adam(Optimizer):
         return self.beta_1, self.beta_2, epsilon, learning_rate * bias * first / root
 
     def update(
-        self,
-        parameters: Floats,
-        gradient: Floats,
-        state: Sequence[Floats],
-        coefficients: Sequence[Floats],
+        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
     ) -> None:
         for call in Adam.update_calls(self, parameters, gradient, state, coefficients):
             call()
 
     def update_calls(
-        self,
-        parameters: Floats,
-        gradient: Floats,
-        state: Sequence[Floats],
-        coefficients: Sequence[Floats],
+        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
     ) -> list[Call]:
         return fused.adam_calls((parameters, gradient, *state), coefficients)
 
     def fused_calls(
-        self,
-        parameters: Floats,
-        gradient: Floats,
-        state: Sequence[Floats],
-        coefficients: Sequence[Floats],
+        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
     ) -> list[Call]:
         if self.amsgrad:
             return self.update_calls(parameters, gradient, state, coefficients)
@@ -481,11 +438,7 @@ class NAdam(Optimizer):
         return found
 
     def update(
-        self,
-        parameters: Floats,
-        gradient: Floats,
-        state: Sequence[Floats],
-        coefficients: Sequence[Floats],
+        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
     ) -> None:
         m, v, room = state
         beta_1, beta_2, epsilon, of_gradient, of_moment = coefficients
@@ -539,11 +492,7 @@ class Lion(Optimizer):
         return learning_rate, share, self.beta_2
 
     def update(
-        self,
-        parameters: Floats,
-        gradient: Floats,
-        state: Sequence[Floats],
-        coefficients: Sequence[Floats],
+        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
     ) -> None:
         momentum, room = state
         learning_rate, share, beta_2 = coefficients

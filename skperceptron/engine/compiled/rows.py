@@ -180,6 +180,20 @@ def _takes_numbers(function: np.ufunc) -> bool:
     return function is CLIP or getattr(np, function.__name__, None) is function
 
 
+def _row(
+    loop: Loop, operands: Sequence[Array], dims: Sequence[int], steps: Sequence[int], **of_row: Any
+) -> list[Row]:
+    """Return a row whose addresses and owners are those of its operands."""
+    addresses = [extension.address(x) for x in operands]
+    owners = tuple(extension.owner_of(x) for x in operands)
+    return [Row(loop, addresses, dims, steps, owners=owners, **of_row)]
+
+
+def _by_member(operands: Sequence[Array], n: int) -> Sequence[int]:
+    """Return by how many bytes operands move from member to member, on their first axis."""
+    return [x.strides[0] for x in operands] if n > 1 else ()
+
+
 def elementwise(loop: Loop, arrays: Sequence[Array], n: int) -> Rows:
     """Return a row that applies a loop to operands that are broadcast to the last one."""
     found = extension.spread(arrays, n)
@@ -215,21 +229,16 @@ def _add_row(row: Array, out: Array, n: int) -> Rows:
         return None
     if n_rows == 1 or not out.flags.writeable or interfere(row, out):
         return None
-    loop = own_loop(f"add_row_{out.dtype.char}")
-    by_member = (row.strides[0], out.strides[0])
-    return [
-        Row(
-            loop,
-            (extension.address(row), extension.address(out)),
-            (n_rows, width),
-            (out.strides[1],),
-            n_rows * width,
-            by_member if n > 1 else (),
-            axis=0,
-            by_part=(0, out.strides[1]),
-            owners=(extension.owner_of(row), extension.owner_of(out)),
-        )
-    ]
+    return _row(
+        own_loop(f"add_row_{out.dtype.char}"),
+        (row, out),
+        (n_rows, width),
+        (out.strides[1],),
+        work=n_rows * width,
+        by_member=_by_member((row, out), n),
+        axis=0,
+        by_part=(0, out.strides[1]),
+    )
 
 
 def _clip(z: Any, low: Any, high: Any, out: Any, n: int) -> Rows:
@@ -390,17 +399,17 @@ def _reduce(
     if first is None or order is None or len(order) > 3:
         return None
     length, *steps = order.pop()
-    row = Row(
+    operands = (out, rest, out)
+    rows = _row(
         loop,
-        [extension.address(out), extension.address(rest), extension.address(out)],
+        operands,
         [length],
         steps,
-        rest.size // n,
-        (out.strides[0], rest.strides[0], out.strides[0]) if n > 1 else (),
-        [(m, moves) for m, *moves in order],
-        owners=(extension.owner_of(out), extension.owner_of(x), extension.owner_of(out)),
+        work=rest.size // n,
+        by_member=_by_member(operands, n),
+        outer=[(m, moves) for m, *moves in order],
     )
-    return [*first, row]
+    return [*first, *rows]
 
 
 def _loops_of_reduction(x: Array, out: Array, axis: int, n: int) -> list[tuple[int, ...]] | None:
@@ -465,20 +474,17 @@ def _gather(loop: Loop, X: Any, rows: Any, out: Any, width: int, n: int) -> Rows
         return None
     if interfere(X, out) or interfere(rows, out):
         return None
-    by_member = (0, rows.strides[0], out.strides[0])
-    return [
-        Row(
-            loop,
-            [extension.address(X), extension.address(rows), extension.address(out)],
-            [rows.shape[1], width, len(X)],
-            (),
-            out.size // n,
-            by_member if n > 1 else (),
-            axis=0,
-            by_part=(0, rows.itemsize, out.strides[1]),
-            owners=(extension.owner_of(X), extension.owner_of(rows), extension.owner_of(out)),
-        )
-    ]
+    return _row(
+        loop,
+        (X, rows, out),
+        [rows.shape[1], width, len(X)],
+        (),
+        work=out.size // n,
+        # All members share X.
+        by_member=(0, rows.strides[0], out.strides[0]) if n > 1 else (),
+        axis=0,
+        by_part=(0, rows.itemsize, out.strides[1]),
+    )
 
 
 # Rows of learned tables at codes.
@@ -487,47 +493,41 @@ def _gather(loop: Loop, X: Any, rows: Any, out: Any, width: int, n: int) -> Rows
 def _look_up(table: Any, codes: Any, out: Any, n: int) -> Rows:
     """Encode ``look_up``: (K, levels, dim), (K, B) and (K, B, dim)."""
     loop = _loop_at_codes("look_up", table, codes, out, n)
-    owners = _separate_owners(table, codes, out)
-    if loop is None or owners is None or not out.flags.writeable:
+    operands = (table, codes, out)
+    if loop is None or _share_memory(operands) or not out.flags.writeable:
         return None
     steps = codes.strides[1], out.strides[1]
-    return [
-        Row(
-            loop,
-            [extension.address(x) for x in (table, codes, out)],
-            [codes.shape[1], table.shape[2], table.shape[1]],
-            steps,
-            out.size // n,
-            [x.strides[0] for x in (table, codes, out)] if n > 1 else (),
-            axis=0,
-            by_part=(0, *steps),
-            owners=owners,
-        )
-    ]
+    return _row(
+        loop,
+        operands,
+        [codes.shape[1], table.shape[2], table.shape[1]],
+        steps,
+        work=out.size // n,
+        by_member=_by_member(operands, n),
+        axis=0,
+        by_part=(0, *steps),
+    )
 
 
 def _sum_by_code(grad: Any, codes: Any, room: Any, out: Any, n: int) -> Rows:
     """Encode ``sum_by_code``: (K, B, dim), (K, B), and twice (K, levels, dim)."""
     loop = _loop_at_codes("sum_by_code", out, codes, grad, n)
-    owners = _separate_owners(grad, codes, room, out)
-    if loop is None or owners is None or not out.flags.writeable:
+    operands = (grad, codes, room, out)
+    if loop is None or _share_memory(operands) or not out.flags.writeable:
         return None
     if not (extension.is_plain(room, np.dtype(np.float64)) and room.shape == out.shape):
         return None
     if not (room[0].flags.c_contiguous and room.flags.writeable):
         return None
-    return [
-        Row(
-            loop,
-            [extension.address(x) for x in (grad, codes, room, out)],
-            [codes.shape[1], out.shape[2], out.shape[1]],
-            [grad.strides[1], codes.strides[1]],
-            (grad.size + out.size) // n,
-            [x.strides[0] for x in (grad, codes, room, out)] if n > 1 else (),
-            written=[2, 3],
-            owners=owners,
-        )
-    ]
+    return _row(
+        loop,
+        operands,
+        [codes.shape[1], out.shape[2], out.shape[1]],
+        [grad.strides[1], codes.strides[1]],
+        work=(grad.size + out.size) // n,
+        by_member=_by_member(operands, n),
+        written=[2, 3],
+    )
 
 
 def _loop_at_codes(name: str, table: Any, codes: Any, rows: Any, n: int) -> Loop | None:
@@ -545,10 +545,9 @@ def _loop_at_codes(name: str, table: Any, codes: Any, rows: Any, n: int) -> Loop
     return own_loop(f"{name}_{rows.dtype.char}")
 
 
-def _separate_owners(*arrays: Any) -> tuple[Any, ...] | None:
-    """Return the owners of the memory of arrays, or None if two of them have the same one."""
-    owners = tuple(map(extension.owner_of, arrays))
-    return owners if len(set(map(id, owners))) == len(arrays) else None
+def _share_memory(arrays: Sequence[Any]) -> bool:
+    """Tell whether two of some arrays have the same owner of their memory."""
+    return len({id(extension.owner_of(x)) for x in arrays}) < len(arrays)
 
 
 # Whole updates of an optimiser.
@@ -560,22 +559,19 @@ def _update(name: str, vectors: Sequence[Any], coefficients: Sequence[Any], n: i
         return None
     first, operands = vectors[0], (*vectors, coefficients[0])
     steps = [first.itemsize] * len(vectors) + [0]
-    return [
-        Row(
-            own_loop(f"{name}_{first.dtype.char}"),
-            [extension.address(x) for x in operands],
-            [first.shape[-1]],
-            steps,
-            first.size // n,
-            [x.strides[0] for x in operands] if n > 1 else (),
-            axis=0,
-            by_part=steps,
-            can_be_split=True,
-            # All but the gradient.
-            written=[0, *range(2, len(vectors))],
-            owners=tuple(extension.owner_of(x) for x in operands),
-        )
-    ]
+    return _row(
+        own_loop(f"{name}_{first.dtype.char}"),
+        operands,
+        [first.shape[-1]],
+        steps,
+        work=first.size // n,
+        by_member=_by_member(operands, n),
+        axis=0,
+        by_part=steps,
+        can_be_split=True,
+        # All but the gradient.
+        written=[0, *range(2, len(vectors))],
+    )
 
 
 def _are_of_one_update(vectors: Sequence[Any], coefficients: Sequence[Any], n: int) -> bool:
