@@ -46,7 +46,7 @@ class Blocks:
         return [slice(a, b) for a, b in pairwise(edges)]
 
 
-def blocks_of(X: Any, y: Any) -> tuple[Blocks, Any]:
+def blocks_of(X: Any, y: Any, client: Any) -> tuple[Blocks, Any]:
     """Return the blocks of X and y, and all of y in memory.
 
     Parameters
@@ -54,6 +54,8 @@ def blocks_of(X: Any, y: Any) -> tuple[Blocks, Any]:
     X : dask Array of shape (N, D) or dask DataFrame
     y : dask Array, Series or DataFrame of N rows
         In the same blocks as X.
+    client : distributed.Client
+        Computes y: no other one may know what is persisted on its workers.
 
     Raises
     ------
@@ -71,7 +73,7 @@ def blocks_of(X: Any, y: Any) -> tuple[Blocks, Any]:
     if _is_frame(X) and _is_frame(y):
         of_x, of_y = _delayed_together(X, y)
     else:
-        X, y = _of_whole_rows(X), _of_whole_rows(y)
+        X, y = of_whole_rows(X), of_whole_rows(y)
         if _has_known_rows(X) and _has_known_rows(y):
             if X.shape[0] != y.shape[0]:
                 raise ValueError(f"X has {X.shape[0]} rows, but y has {y.shape[0]}.")
@@ -81,7 +83,7 @@ def blocks_of(X: Any, y: Any) -> tuple[Blocks, Any]:
         raise ValueError(
             f"X has {len(of_x)} blocks, but y has {len(of_y)}: both must be cut at the same rows."
         )
-    parts = [np.asarray(part) for part in dask.compute(*of_y)]
+    parts = [np.asarray(part) for part in dask.compute(*of_y, scheduler=client.get)]
     # A filter may leave blocks without rows.
     kept = [i for i, part in enumerate(parts) if len(part)]
     if not kept:
@@ -90,9 +92,9 @@ def blocks_of(X: Any, y: Any) -> tuple[Blocks, Any]:
     return blocks, np.concatenate([parts[i] for i in kept])
 
 
-def first_rows(blocks: Blocks) -> Any:
+def first_rows(blocks: Blocks, client: Any) -> Any:
     """Return the first rows of the first block, unchanged."""
-    return dask.compute(dask.delayed(_head)(blocks.X[0], SAMPLE))[0]
+    return dask.delayed(_head)(blocks.X[0], SAMPLE).compute(scheduler=client.get)
 
 
 def put_together(parts: Sequence[Any]) -> Any:
@@ -114,7 +116,7 @@ def _head(X: Any, n_rows: int) -> Any:
     return X.iloc[:n_rows] if hasattr(X, "iloc") else X[:n_rows]
 
 
-def _of_whole_rows(given: Any) -> Any:
+def of_whole_rows(given: Any) -> Any:
     """Return an array whose blocks hold all columns; a frame as it is."""
     if isinstance(given, dask.array.Array) and given.ndim == 2 and given.numblocks[1] > 1:
         return given.rechunk({1: -1})
@@ -135,7 +137,9 @@ def _delayed_together(X: Any, y: Any) -> tuple[list[Any], list[Any]]:
     Read separately, some columns of a Parquet file may come in fewer and larger blocks than others.
     """
     columns = [y] if y.ndim == 1 else [y[name] for name in y.columns]
-    names = [f"target {i}" for i in range(len(columns))]
+    # A feature may have any name: longer ones than all of these are free.
+    longest = max((len(str(name)) for name in X.columns), default=0)
+    names = [f"{i}".rjust(longest + 1) for i in range(len(columns))]
     blocks = X.assign(**dict(zip(names, columns, strict=True))).to_delayed()
     of_y = names[0] if y.ndim == 1 else names
     take = dask.delayed(_columns)

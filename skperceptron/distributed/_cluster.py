@@ -9,7 +9,6 @@ from time import perf_counter
 from typing import Any
 
 import dask
-import distributed
 import numpy as np
 
 from ..engine.arrays import Floats, Integers
@@ -112,10 +111,10 @@ class Cluster:
             )
             for k, (run, part) in enumerate(zip(runs, parts, strict=True))
         ]
-        distributed.wait(self._shares)
         for share in self._shares:
-            if share.status == "error":
-                # Raises the exception of the task.
+            # Waits for the task.
+            if share.exception() is not None:
+                # Raises it.
                 share.result()
 
     def _worker(self, k: int) -> str:

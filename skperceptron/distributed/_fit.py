@@ -127,9 +127,9 @@ def fit(
     if mode != "auto" and mode not in MODES:
         raise ValueError(f"mode={mode!r} must be one of 'auto', {', '.join(map(repr, MODES))}.")
     client = _client(client)
-    blocks, y = blocks_of(X, y)
+    blocks, y = blocks_of(X, y, client)
     if dask.is_dask_collection(sample_weight):
-        sample_weight = np.asarray(sample_weight.compute())
+        sample_weight = np.asarray(sample_weight.compute(scheduler=client.get))
     clusters: list[Cluster] = []
 
     def make_stack(run: Run) -> Stack:
@@ -140,7 +140,7 @@ def fit(
     extras = Extras(X_val, y_val, sample_weight_val)
     find_categories = partial(_find_categories, estimator, blocks, client)
     fit_remote_rows(
-        estimator, first_rows(blocks), y, sample_weight, extras, make_stack, find_categories
+        estimator, first_rows(blocks, client), y, sample_weight, extras, make_stack, find_categories
     )
     estimator.cluster_report_ = clusters[-1].report.as_dict()
     return estimator

@@ -7,6 +7,8 @@ from typing import Any
 import dask.array
 import numpy as np
 
+from ._blocks import of_whole_rows
+
 
 def predict(estimator: Any, X: Any) -> Any:
     """Predict each block of a Dask collection on the worker that holds it.
@@ -79,9 +81,8 @@ def _mapped(estimator: Any, method: str, X: Any, names: Any) -> Any:
 
 
 def _of_array(estimator: Any, method: str, X: Any) -> Any:
-    if X.numblocks[1] > 1:
-        X = X.rechunk({1: -1})
-    like = _of_block(np.zeros((1, X.shape[1]), X.dtype), estimator, method)
+    X = of_whole_rows(X)
+    like = _of_block(np.zeros((1, *X.shape[1:]), X.dtype), estimator, method)
     chunks = (X.chunks[0], *((width,) for width in like.shape[1:]))
     options: dict[str, Any] = {"drop_axis": 1} if like.ndim == 1 else {}
     return X.map_blocks(
@@ -90,9 +91,9 @@ def _of_array(estimator: Any, method: str, X: Any) -> Any:
 
 
 def _of_block(block: Any, estimator: Any, method: str) -> Any:
-    n_rows, n_features = block.shape
+    n_rows, *width = block.shape
     # Estimators refuse empty input, which a filter may leave.
-    rows = block if n_rows else np.zeros((1, n_features), block.dtype)
+    rows = block if n_rows else np.zeros((1, *width), block.dtype)
     return getattr(estimator, method)(rows)[:n_rows]
 
 
@@ -112,9 +113,10 @@ def _one_row(part: Any) -> Any:
     import pandas as pd
 
     values = {
-        name: part[name].cat.categories[:1].astype(part[name].cat.categories.dtype)
-        if isinstance(part[name].dtype, pd.CategoricalDtype)
+        # The first category; missing if there is none.
+        name: pd.Categorical.from_codes([min(len(dtype.categories), 1) - 1], dtype=dtype)
+        if isinstance(dtype, pd.CategoricalDtype)
         else np.zeros(1)
-        for name in part.columns
+        for name, dtype in part.dtypes.items()
     }
     return pd.DataFrame(values).astype(part.dtypes.to_dict())

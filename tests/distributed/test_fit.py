@@ -210,6 +210,24 @@ def test_columns_of_one_file_are_cut_at_the_same_rows(client, tmp_path):
     assert_allclose(predict(spread, frame[list("abcde")]), predict(alone, frame[list("abcde")]))
 
 
+def test_features_may_have_any_name(client):
+    frames = pytest.importorskip("dask.dataframe")
+    frame = pd.DataFrame(X, columns=["target 0", "0", " 0", "target", "y"])
+    rows, y = (frames.from_pandas(part, npartitions=3) for part in (frame, pd.Series(LABELS)))
+    spread = fit(MLPSoftmaxClassifier(**SETTINGS), rows, y, mode="summed")
+    alone = MLPSoftmaxClassifier(**SETTINGS).fit(frame, LABELS)
+    assert_allclose(predict(spread, frame), predict(alone, frame))
+
+
+def test_a_client_that_is_not_the_default_computes_everything(client):
+    options = {"processes": False, "dashboard_address": None, "set_as_default": False}
+    alone = MLPSoftmaxClassifier(**SETTINGS).fit(X, LABELS, WEIGHT)
+    with distributed.Client(n_workers=2, **options) as other:
+        given = [other.persist(blocks(array)) for array in (X, LABELS, WEIGHT)]
+        spread = fit(MLPSoftmaxClassifier(**SETTINGS), *given, mode="summed", client=other)
+    assert_allclose(predict(spread), predict(alone))
+
+
 def test_blocks_of_columns_are_put_together(client):
     cut = da.from_array(X, chunks=(50, 2))
     found = fit(MLPRegressor(**SETTINGS), cut, da.from_array(NUMBERS, chunks=(33, 1)))

@@ -97,6 +97,22 @@ def test_an_empty_block_of_an_array_is_predicted_as_nothing(client, labels):
     assert_allclose(found, model.predict_proba(X[kept]), rtol=1e-5)
 
 
+def test_a_column_without_any_category_is_missing(client):
+    frames = pytest.importorskip("dask.dataframe")
+    frame = pd.DataFrame({"a": X[:, 0], "kind": pd.Categorical(LABELS)})
+    model = TabularMLPClassifier(n_folds=2, hidden_layer_sizes=(4,), max_epochs=2, random_state=0)
+    model.fit(frame, LABELS)
+    frame["kind"] = pd.Categorical([None] * 90, categories=np.array([], dtype=object))
+    found = predict_proba(model, frames.from_pandas(frame, npartitions=2)).compute()
+    assert_allclose(found, model.predict_proba(frame), rtol=1e-5)
+
+
+def test_a_single_row_is_refused_as_by_the_estimator(client):
+    model = MLPClassifier(**OPTIONS).fit(X, LABELS)
+    with pytest.raises(ValueError, match="Expected 2D array, got 1D"):
+        predict(model, da.from_array(X[0], chunks=3))
+
+
 def test_what_is_in_memory_is_refused():
     model = MLPRegressor(**OPTIONS).fit(X, X[:, 0])
     with pytest.raises(TypeError, match="X must be an array or a data frame of Dask"):
