@@ -82,10 +82,11 @@ class StopOnPlateau(Callback):
 
     def setup(self, estimator: Any, context: Any) -> None:
         super().setup(estimator, context)
-        self._read = _Read()
+        vars(self).pop("_read", None)
 
     def teardown(self, estimator: Any, context: Any) -> None:
-        self._read = _Read()
+        # Another thread may have removed it.
+        vars(self).pop("_read", None)
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
         report = getattr(context, "report", None)

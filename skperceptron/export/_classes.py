@@ -17,6 +17,7 @@ OWN = (
     "skperceptron.embeddings",
     "skperceptron.groups",
     "skperceptron.initializers",
+    "skperceptron.inspection",
     "skperceptron.losses",
     "skperceptron.model_selection",
     "skperceptron.normalizations",
@@ -25,11 +26,13 @@ OWN = (
     "skperceptron.schedules",
     "skperceptron.stopping",
     "skperceptron.tabular",
+    "skperceptron.trackers",
 )
 
 #: Classes of scikit-learn that are often used around a network, with a state of plain data.
 OF_SCIKIT_LEARN = (
     "compose.ColumnTransformer",
+    "compose.make_column_selector",
     "decomposition.PCA",
     "decomposition.TruncatedSVD",
     "feature_selection.SelectFromModel",
@@ -48,6 +51,8 @@ OF_SCIKIT_LEARN = (
     "pipeline.FeatureUnion",
     "pipeline.Pipeline",
     "preprocessing.Binarizer",
+    # Stands for "passthrough" in a fitted ColumnTransformer; with a function, it is refused.
+    "preprocessing.FunctionTransformer",
     "preprocessing.KBinsDiscretizer",
     "preprocessing.MaxAbsScaler",
     "preprocessing.MinMaxScaler",

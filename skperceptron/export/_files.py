@@ -13,6 +13,7 @@ import json
 import os
 import tempfile
 from math import prod
+from operator import index
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -191,8 +192,8 @@ def _places(
     places, spans = {}, []
     try:
         for name, told in header.items():
-            dtype, shape = np.dtype(DTYPES[told["dtype"]]), [int(n) for n in told["shape"]]
-            first, last = told["data_offsets"]
+            dtype, shape = np.dtype(DTYPES[told["dtype"]]), list(map(index, told["shape"]))
+            first, last = map(index, told["data_offsets"])
             if min(shape, default=0) < 0 or last - first != prod(shape) * dtype.itemsize:
                 raise ValueError(f"array {name!r} has another size than its shape says")
             spans.append((first, last))

@@ -15,12 +15,11 @@ import numpy as np
 from ..engine.arrays import Floats
 from ..kept import set_state
 from ..options import shown
+from ..training.state_checks import GENERATORS, is_sound
 from ._classes import class_named, name_of
 
 #: Kinds of dtypes that arrays are stored in; dates and durations are stored as integers.
 STORED, TIMES = "biuf", "mM"
-
-BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 
 
 class Writer:
@@ -133,13 +132,21 @@ class Writer:
         return {"slice": self._items((value.start, value.stop, value.step), where)}
 
     def _random_state(self, value: Any, where: str) -> Any:
-        return {"random state": self.told(value.get_state(legacy=False), where)}
+        return {"random state": self._source(value.get_state(legacy=False), where)}
 
     def _generator(self, value: Any, where: str) -> Any:
-        return {"generator": self.told(value.bit_generator.state, where)}
+        return {"generator": self._source(value.bit_generator.state, where)}
+
+    def _source(self, state: dict[str, Any], where: str) -> Any:
+        if state["bit_generator"] not in GENERATORS:
+            raise TypeError(
+                f"{where} is a random generator of the kind {state['bit_generator']}: a file holds"
+                f" those of the kinds {', '.join(GENERATORS)}."
+            )
+        return self.told(state, where)
 
     def _scalar_type(self, value: Any, where: str) -> Any:
-        if not issubclass(value, np.generic):
+        if value not in np.sctypeDict.values():
             raise TypeError(f"{where} is the class {value.__name__}, which no file holds.")
         return {"type": np.dtype(value).str}
 
@@ -255,17 +262,23 @@ class Reader:
         return slice(*self._items(told["slice"]))
 
     def _random_state(self, told: Any) -> Any:
-        made = np.random.RandomState(0)
-        made.set_state(self.made(told["random state"]))
+        state = self.made(told["random state"])
+        made = np.random.RandomState(self._bits(state))
+        made.set_state(state)
         return made
 
     def _generator(self, told: Any) -> Any:
-        state = self.made(told["generator"])
-        if state["bit_generator"] not in BIT_GENERATORS:
+        return np.random.Generator(self._bits(self.made(told["generator"])))
+
+    def _bits(self, state: Any) -> Any:
+        """Return what draws the numbers of a generator."""
+        if state["bit_generator"] not in GENERATORS:
             raise ValueError(f"The file asks for the generator {state['bit_generator']!r}.")
         bits = getattr(np.random, state["bit_generator"])()
         bits.state = state
-        return np.random.Generator(bits)
+        if not is_sound(bits.state["state"]):
+            raise ValueError("The file holds an impossible state of a random generator.")
+        return bits
 
 
 #: The method that reads a dictionary, by its first key.

@@ -24,13 +24,10 @@ from ..usercall import warn
 from .hashed_archive import DamagedArchiveError, read_arrays, write_arrays
 from .locks import FileLock
 from .member import Member, Progress
-from .state_checks import Form, check_limits, check_state
+from .state_checks import GENERATORS, Form, check_limits, check_state
 from .verdict import Verdict
 
 _JSON = "json"
-
-#: Kinds of random generators that can be saved.
-_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM")
 
 #: Ends the name of a file that is being written.
 _UNFINISHED = ".unfinished"
@@ -194,10 +191,10 @@ def describe_random_state(rng: np.random.RandomState) -> dict[str, Any]:
         If states of this kind of generator cannot be checked when they are read.
     """
     state: dict[str, Any] = dict(rng.get_state(legacy=False))
-    if state["bit_generator"] not in _GENERATORS:
+    if state["bit_generator"] not in GENERATORS:
         raise ValueError(
             f"random_state={rng!r} of a fit that Checkpoint saves must be a generator of the kind"
-            f" {' or '.join(_GENERATORS)}."
+            f" {' or '.join(GENERATORS)}."
         )
     state["state"] = {key: np.asarray(value).tolist() for key, value in state["state"].items()}
     return state

@@ -21,6 +21,9 @@ from .verdict import Verdict
 #: Verdicts, as files hold them, after which a fit can continue or has ended without an error.
 _VERDICTS = tuple(v.value for v in Verdict if v not in (Verdict.DIVERGED, Verdict.FAILED))
 
+#: Kinds of random generators whose states are checked.
+GENERATORS = ("MT19937", "PCG64", "PCG64DXSM")
+
 #: Words in the state of a Mersenne Twister.
 _TWISTER_WORDS = 624
 
@@ -141,14 +144,18 @@ def _is_generator(found: Any, like: dict[str, Any] | None) -> bool:
     flags = [found[name] for name in ("has_gauss", "has_uint32") if name in found]
     if max(flags, default=0) > 1 or found.get("uinteger", 0) >= _WORD:
         return False
-    inner = found["state"]
-    if "key" not in inner:
+    return is_sound(found["state"])
+
+
+def is_sound(bits: Mapping[str, Any]) -> bool:
+    """Tell whether NumPy can draw numbers from a state of a twister or congruential generator."""
+    if "key" not in bits:
         # The increment of a congruential generator is odd.
-        return bool(inner["inc"] % 2)
+        return bool(bits["inc"] % 2)
     # At a later position NumPy would read past the end of the words. With only zeros in them, it
     # would look for a Gaussian forever.
-    words = inner["key"]
-    return inner["pos"] <= _TWISTER_WORDS and max(words) < _WORD and any(words)
+    words = bits["key"]
+    return 0 <= bits["pos"] <= _TWISTER_WORDS and max(words) < _WORD and any(words)
 
 
 def _has_layout(found: Any, like: Any) -> bool:

@@ -8,16 +8,20 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPRegressor
 from skperceptron.activations import Tanh
-from skperceptron.callbacks import EpochLogger
+from skperceptron.callbacks import EpochLogger, StopOnPlateau
 from skperceptron.exceptions import InconsistentVersionWarning
 from skperceptron.export import load, save, trusted_types
 from skperceptron.export._plain import Reader, Writer
+from skperceptron.inspection import GradientRecorder, WeightsRecorder
 
-from .models import CODES, FOLDER, LABELS, NAMES, X, Y, models, predicted
+from .models import CODES, FOLDER, FRAME, LABELS, NAMES, X, Y, models, predicted
 
 MODELS = models()
 EVERY_MODEL = pytest.mark.parametrize("name", MODELS)
@@ -49,6 +53,27 @@ def test_a_logger_comes_back_with_its_rows(path):
     (again,) = load(path).callbacks
     assert len(again.rows_) == 2
     assert again.rows_ == logger.rows_
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    "callback", [StopOnPlateau(), GradientRecorder(), WeightsRecorder()], ids=str
+)
+def test_a_callback_does_not_prevent_storing(callback, path):
+    network = MLPRegressor(hidden_layer_sizes=(2,), max_iter=2, callbacks=[callback]).fit(X, Y)
+    save(network, path)
+    (again,) = load(path).callbacks
+    assert repr(vars(again)) == repr(vars(callback))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_columns_that_pass_through_are_stored(path):
+    chosen = make_column_selector("size")
+    columns = ColumnTransformer([("scale", StandardScaler(), chosen)], remainder="passthrough")
+    frame = FRAME[["size"]].assign(other=X[:, 1])
+    pipeline = make_pipeline(columns, MLPRegressor(hidden_layer_sizes=(2,), max_iter=2))
+    save(pipeline.fit(frame, Y), path)
+    assert_array_equal(load(path).predict(frame), pipeline.predict(frame))
 
 
 @pytest.mark.parametrize("name", ["huber", "names", "labels", "categorical"])
@@ -126,7 +151,8 @@ def test_values_of_all_kinds():
 
 
 def test_sources_of_randomness_go_on():
-    for source in (np.random.RandomState(3), np.random.default_rng(3)):
+    of_another_kind = np.random.RandomState(np.random.PCG64(3))
+    for source in (np.random.RandomState(3), of_another_kind, np.random.default_rng(3)):
         source.random(5)
         writer = Writer()
         again = Reader(writer.arrays).made(json.loads(json.dumps(writer.told(source, "source"))))
@@ -134,6 +160,22 @@ def test_sources_of_randomness_go_on():
 
 
 # Models and files that are refused.
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (
+            np.random.Generator(np.random.Philox(3)),
+            r"^value is a random generator of the kind Phil",
+        ),
+        (np.number, "^value is the class number, which no file holds"),
+    ],
+    ids=["generator", "class"],
+)
+def test_what_could_not_be_read_is_not_written(value, message):
+    with pytest.raises(TypeError, match=message):
+        Writer().told(value, "value")
 
 
 class Mine(Tanh):
@@ -212,6 +254,21 @@ def elsewhere(header):
     header["a0"]["data_offsets"] = [10**12, 10**12 + 8]
 
 
+def half_a_byte(header):
+    header["a0"]["data_offsets"] = [float(byte) for byte in header["a0"]["data_offsets"]]
+
+
+def endless(header):
+    header["a0"]["shape"] = [float("inf")]
+
+
+def generator_at(pos):
+    bits = np.random.MT19937(3)
+    inner = [["key", bits.state["state"]["key"].tolist()], ["pos", pos]]
+    state = [["bit_generator", "MT19937"], ["state", {"dict": inner}]]
+    return {"generator": {"dict": state}}
+
+
 def newer(header):
     header["__metadata__"]["skperceptron_format"] = "99"
 
@@ -221,6 +278,8 @@ def newer(header):
     [
         (larger, "another size than its shape says"),
         (elsewhere, "is damaged"),
+        (half_a_byte, "is damaged"),
+        (endless, "is damaged"),
         (newer, "has format 99, written by skperceptron"),
         (forged({"object": "os.system", "state": {}}), "asks for 'os.system', which is no class"),
         (forged({"object": "builtins.eval", "state": {}}), "which is no class"),
@@ -229,6 +288,8 @@ def newer(header):
         (forged({"array": "a999"}), "is damaged"),
         (forged({"objects": ["a"], "dtype": "U900000000", "shape": [10**9]}), "is damaged"),
         (forged({"generator": {"dict": [["bit_generator", "os"]]}}), "asks for the generator 'os'"),
+        (forged(generator_at(625)), "impossible state of a random generator"),
+        (forged(generator_at(-1)), "impossible state of a random generator"),
         (forged({"tuple": 3}), "is damaged"),
     ],
 )
