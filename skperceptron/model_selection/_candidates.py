@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,6 +123,11 @@ class Member:
         """
         forget_training(last_step(estimator))
         return cls(estimator, getattr(estimator, method)(X))
+
+
+def own_rows(estimator: Any, X: Any) -> Any:
+    """Return X; a copy for a pipeline, whose transformers may change it (``copy=False``)."""
+    return X if last_step(estimator) is estimator else deepcopy(X)
 
 
 def transform(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Transformed:

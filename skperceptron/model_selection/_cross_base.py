@@ -41,7 +41,7 @@ from ..options import (
     plain,
     shown,
 )
-from ._candidates import Member, curves_of
+from ._candidates import Member, curves_of, own_rows
 from ._combination import Blend, BlendRules
 from ._ensemble_base import BaseEnsemble, deviation_of, mean_of
 from ._held_out import Combination, Split, combined
@@ -311,7 +311,7 @@ class BaseCrossEnsemble(BaseEnsemble):
     def _tempered(self, member: Any, temperature: float, X: Any) -> Floats:
         """Return a member's predictions at its arm's temperature."""
         output = self._output
-        aligned = output.aligned(member, getattr(member, output.method)(X))
+        aligned = output.aligned(member, getattr(member, output.method)(own_rows(member, X)))
         return output.tempered(aligned, temperature)
 
     def _blended(self, X: Any, return_std: bool) -> Any:
@@ -347,10 +347,9 @@ class BaseCrossEnsemble(BaseEnsemble):
             The predictions of each member.
         """
         self._fitted_members()
-        output = self._output
         return np.stack(
             [
-                [output.shown(output.aligned(m, getattr(m, output.method)(X))) for m in arm]
+                [self._output.shown(self._tempered(member, 1.0, X)) for member in arm]
                 for arm in self.estimators_
             ]
         )

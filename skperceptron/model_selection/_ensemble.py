@@ -18,7 +18,7 @@ from ..engine.arrays import Floats
 from ..estimators.docs import documented
 from ..estimators.targets import Indicators
 from ..options import COUNT, N_JOBS, SEED, VERBOSITY, HasMethods, Rules, plain, speaks_for_itself
-from ._candidates import curves_of
+from ._candidates import curves_of, own_rows
 from ._docs import FEATURES, MEMBERS
 from ._ensemble_base import (
     BaseEnsemble,
@@ -129,7 +129,7 @@ class _StackedEnsemble(BaseEnsemble):
 
     def _of_members(self, method: str, X: Any) -> Floats:
         """Return the results of a method of all members for X, (M, n_samples, ...)."""
-        return np.stack([getattr(member, method)(X) for member in self._fitted_members()])
+        return np.stack([getattr(m, method)(own_rows(m, X)) for m in self._fitted_members()])
 
 
 @speaks_for_itself

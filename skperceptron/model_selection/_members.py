@@ -25,6 +25,7 @@ from ._candidates import (
     Transformed,
     ask_for_fit,
     network_of,
+    own_rows,
     put_together,
     through,
     transform,
@@ -335,7 +336,7 @@ def _fit_alone(job: Job, part: Part, sources: Mapping[Hashable, Transformed]) ->
     """Fit a member that cannot be stacked."""
     if not job.needs_transformed:
         X, y, params = part.training_data()
-        job.estimator.fit(X, y, **params)
+        job.estimator.fit(own_rows(job.estimator, X), y, **params)
         return
     arguments = _arguments(job, sources)
     if arguments.error is not None:

@@ -422,10 +422,13 @@ class _Rows:
 
     def split(self, estimator: Any, X: Any, y: Any, rows: Any, others: Any = None) -> Any:
         """Return X and y of some rows."""
-        key = rows.tobytes(), None if others is None else others.tobytes()
+        # Rows may be listed, or marked by truth values.
+        key = tuple(None if part is None else np.asarray(part).tobytes() for part in (rows, others))
         if key not in self._taken:
             self._taken[key] = safe_split(estimator, X, y, rows, others)
-        return self._taken[key]
+        X, y = self._taken[key]
+        # A scaler with copy=False changes the rows that it transforms.
+        return deepcopy(X), y
 
 
 @dataclass(frozen=True)

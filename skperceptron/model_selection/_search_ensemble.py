@@ -11,6 +11,7 @@ from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 
+from .._sklearn.compat import num_samples
 from ._cross_base import BaseCrossEnsemble, divided_params, weight_in
 from ._cross_ensemble import StackedCrossEnsembleClassifier, StackedCrossEnsembleRegressor
 from ._held_out import combined
@@ -55,8 +56,8 @@ def ensemble_of(
         The arguments of its ``fit``.
     """
     start = time.perf_counter()
-    n = search.n_splits_
-    splits = [(np.asarray(train), np.asarray(test)) for train, test in keeping.splits[:n]]
+    n, rows = search.n_splits_, np.arange(num_samples(X))
+    splits = [(rows[train], rows[test]) for train, test in keeping.splits[:n]]
     arms, members = [], []
     for i, arm in enumerate(search.cv_results_["params"]):
         of_arm = [member for member in keeping.members[i * n : i * n + n] if member is not None]

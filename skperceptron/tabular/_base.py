@@ -289,7 +289,8 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         """Return the folds: those of the user's splitter, or folds that are drawn."""
         preset, given = self._preset, plain(self.n_folds)
         if given is not None and not isinstance(given, Integral):
-            splits = list(check_cv(given).split(numbers, y, groups))
+            rows, splits = np.arange(numbers.shape[0]), check_cv(given).split(numbers, y, groups)
+            splits = [(rows[train], rows[test]) for train, test in splits]
             return counting_splits(splits, codes, sample_weight)
         n_rows, recipe = numbers.shape[0], self._recipe
         if given is None:

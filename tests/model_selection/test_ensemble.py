@@ -155,3 +155,15 @@ def test_an_ensemble_of_one_scores_as_its_member_does(quantile):
     ensemble = StackedEnsembleRegressor(network, n_members=1, random_state=0).fit(XR, targets)
     member = ensemble.estimators_[0]
     assert_allclose(ensemble.score(XR, targets), member.score(XR, targets))
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_scaler_that_changes_its_rows_does_so_for_no_other_member(solver):
+    network = clone(SOFTMAX).set_params(solver=solver)
+    kept, changed = (
+        StackedEnsembleClassifier(
+            make_pipeline(StandardScaler(copy=copy), network), n_members=3, random_state=0
+        ).fit(X.copy(), Y)
+        for copy in (True, False)
+    )
+    assert_allclose(changed.predict_proba(X.copy()), kept.predict_proba(X), atol=1e-12)

@@ -866,3 +866,11 @@ def test_deviations_of_the_largest_scores_are_infinite_without_a_warning():
         refit=False,
     )
     assert_array_equal(search.fit(X, Y).cv_results_["std_test_score"], [np.inf, np.inf])
+
+
+def test_a_scaler_that_changes_its_rows_spoils_them_for_no_other_fit():
+    estimator = Pipeline([("scale", StandardScaler(copy=False)), ("net", BINARY)])
+    grid = on_last_step({"alpha": [1e-4, 1.0, 3.0]})
+    ordinary = GridSearchCV(estimator, grid, cv=3).fit(X * 9 + 5, Y)
+    stacked = StackedGridSearchCV(estimator, grid, cv=3).fit(X * 9 + 5, Y)
+    assert_same_results(ordinary, stacked)

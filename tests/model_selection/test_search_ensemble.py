@@ -219,3 +219,26 @@ def test_what_cannot_be_combined_is_refused_before_anything_is_fitted():
     refused("predicts quantiles", MLPRegressor("pinball"))
     with pytest.raises(ValueError, match="refit must be set to a scorer key"):
         search(refit="best", scoring=["accuracy", "neg_log_loss"]).fit(X, Y)
+
+
+def test_rows_of_splits_may_be_listed_or_marked():
+    folds = list(StratifiedKFold(3).split(X, Y))
+    marks = [tuple(np.isin(np.arange(len(X)), part) for part in fold) for fold in folds]
+    expected = search(cv=folds).fit(X, Y).best_estimator_
+    for cv in ([(train.tolist(), test.tolist()) for train, test in folds], marks):
+        found = search(cv=cv).fit(X, Y).best_estimator_
+        assert_array_equal(found.oof_predictions_, expected.oof_predictions_)
+        assert_array_equal(found.splits_[0][1], folds[0][1])
+
+
+def test_a_scaler_that_changes_its_rows_changes_no_prediction():
+    kept, changed = (
+        search(make_pipeline(StandardScaler(copy=copy), SOFTMAX), SCALED_GRID).fit(X.copy(), Y)
+        for copy in (True, False)
+    )
+    rows = X.copy()
+    assert_array_equal(changed.predict_proba(rows), kept.predict_proba(X))
+    assert_array_equal(rows, X)
+    ensembles = changed.best_estimator_, kept.best_estimator_
+    assert_array_equal(*(of.oof_predictions_ for of in ensembles))
+    assert_array_equal(*(of.predict_members(X.copy()) for of in ensembles))

@@ -270,6 +270,16 @@ def test_folds_of_few_rows_are_drawn_several_times(cls):
 
 
 @BOTH
+def test_rows_of_folds_may_be_marked(cls):
+    X, labels = frame(60)
+    first = np.arange(60) < 30
+    model = small(cls, n_folds=[(first, ~first), (~first, first)]).fit(X, target_of(cls, labels))
+    held_out = [test for _, test in model.ensemble_.splits_]
+    np.testing.assert_array_equal(held_out, [np.arange(30, 60), np.arange(30)])
+    assert np.isfinite(model.oof_predictions_).all()
+
+
+@BOTH
 def test_widths_that_are_asked_for_are_those_of_all_arms(cls):
     X, labels = frame(60)
     model = cls(n_folds=2, hidden_layer_sizes=(5, 4), max_epochs=2).fit(X, target_of(cls, labels))
