@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
 from .._sklearn.compat import has_callbacks
 from .._sklearn.pipelines import last_step, levels_of, path_of
@@ -133,6 +134,9 @@ def own_rows(estimator: Any, X: Any) -> Any:
 def transform(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Transformed:
     """Fit the transformers of a pipeline; record the arguments that its network would get."""
     start = time.perf_counter()
+    # A search sets the parameters of its estimator again before it scores it: parts of a fitted
+    # transformer would be replaced by others that are not fitted.
+    estimator = clone(estimator)
     found = Transformed()
 
     def record(*arguments: Any, **keywords: Any) -> None:

@@ -24,7 +24,7 @@ from sklearn.model_selection import (
     RandomizedSearchCV,
     ShuffleSplit,
 )
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
@@ -874,3 +874,11 @@ def test_a_scaler_that_changes_its_rows_spoils_them_for_no_other_fit():
     ordinary = GridSearchCV(estimator, grid, cv=3).fit(X * 9 + 5, Y)
     stacked = StackedGridSearchCV(estimator, grid, cv=3).fit(X * 9 + 5, Y)
     assert_same_results(ordinary, stacked)
+
+
+def test_parts_of_a_transformer_may_be_varied():
+    parts = FeatureUnion([("kept", "passthrough"), ("scaled", Pipeline([("by", "passthrough")]))])
+    estimator = Pipeline([("parts", parts), ("net", BINARY)])
+    grid = {"parts__scaled__by": [StandardScaler(), FunctionTransformer(np.sign)]}
+    ordinary = GridSearchCV(estimator, grid, cv=3).fit(X, Y)
+    assert_same_results(ordinary, StackedGridSearchCV(estimator, grid, cv=3).fit(X, Y))
