@@ -24,9 +24,9 @@ model = TabularMLPRegressor(max_epochs=15, random_state=0)
 
 # %%
 # The search makes three fits for each of four combinations, and one more fit of the best one to all
-# rows. To save time, ``max_epochs=15`` cuts the training short. Without it each preset trains for
-# as long as its own rules say, and "default" trains longer than "fast". Here they only differ in
-# the widths of their layers.
+# rows. To save time, ``max_epochs=15`` cuts the training short. Without it, "default" trains for
+# more epochs than "fast". Here the two presets differ only in the widths of their layers and in the
+# number of arms: on a table of this size, "default" has three arms and "fast" has two.
 
 search = GridSearchCV(model, grid, cv=cv, scoring="neg_root_mean_squared_error").fit(X, y)
 results = search.cv_results_
@@ -40,8 +40,8 @@ print(f"best: {search.best_params_}")
 # %%
 # On average, the errors of all four differ by at most half a unit. Which rows are held out matters
 # much more: in the picture each line is one of the three folds of the search, and the lowest line
-# is about three units below the highest. With more folds, two lines fall and one rises. With
-# so few rows, you cannot tell whether such a small gain is real.
+# is about three units below the highest. With so few rows, you cannot tell whether such small
+# differences are real.
 
 errors = -np.array([results[f"split{i}_test_score"] for i in range(cv.n_splits)])
 labels = [f"{p['preset']}\n{p['n_folds']} folds" for p in results["params"]]
