@@ -19,15 +19,6 @@ from .._sklearn.compat import safe_indexing
 from ..engine.arrays import Floats
 from ..usercall import warn
 
-__all__ = [
-    "autologged",
-    "autologging",
-    "log_curves",
-    "log_parameters",
-    "parameters_of",
-    "tolerated",
-]
-
 #: How many figures MLflow takes at a time.
 MOST = 1000
 

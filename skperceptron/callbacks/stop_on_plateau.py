@@ -82,11 +82,11 @@ class StopOnPlateau(Callback):
 
     def setup(self, estimator: Any, context: Any) -> None:
         super().setup(estimator, context)
-        vars(self).pop("_read", None)
+        self.__dict__.pop("_read", None)
 
     def teardown(self, estimator: Any, context: Any) -> None:
         # Another thread may have removed it.
-        vars(self).pop("_read", None)
+        self.__dict__.pop("_read", None)
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
         report = getattr(context, "report", None)
