@@ -6,6 +6,7 @@ A new built-in callback needs one row of ``CASES``.
 import pickle
 import sys
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
@@ -236,6 +237,49 @@ def test_callbacks_are_torn_down_when_the_fit_fails(estimator):
 
 
 @every_estimator
+@pytest.mark.parametrize("hook", ["on_fit_task_end", "teardown"])
+def test_a_callback_that_fails_after_the_training_leaves_the_earlier_fit(estimator, hook):
+    class Breaks(Callback):
+        def on_fit_task_end(self, estimator, context):
+            return self._break("on_fit_task_end", context)
+
+        def teardown(self, estimator, context):
+            self._break("teardown", context)
+
+        def _break(self, place, context):
+            if place == hook and not hasattr(context, "report"):
+                raise RuntimeError("on purpose")
+
+    y = target_of(estimator)
+    model = clone(estimator).fit(X, y).set_params(callbacks=[Breaks()])
+    before = dict(vars(model))
+    with pytest.raises(RuntimeError, match="on purpose"):
+        model.fit(X[:50], y[:50])
+    assert vars(model) == before
+
+
+class KeepsCopies(Callback):
+    """Keeps copies of the estimator of each epoch."""
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        if hasattr(context, "report"):
+            pickled = pickle.loads(pickle.dumps(fitted_estimator))
+            self.copies = [fitted_estimator, pickled, deepcopy(estimator), clone(estimator)]
+
+
+@every_estimator
+def test_copies_that_are_made_during_a_fit_do_not_take_part_in_it(estimator):
+    y, keeper = target_of(estimator), KeepsCopies()
+    clone(estimator).set_params(callbacks=[EpochLogger(), keeper]).fit(X, y)
+    for copied in keeper.copies:
+        logger, _ = copied.callbacks
+        logger.rows_ = []
+        copied.set_params(callbacks=[logger]).fit(X, y)
+        assert [row["epoch"] for row in logger.rows_] == list(range(1, copied.n_iter_ + 1))
+        assert set(vars(copied)) == set(vars(clone(estimator).fit(X, y)))
+
+
+@every_estimator
 def test_set_callbacks_and_the_parameter_work_together(estimator):
     first, second = Witness(), Witness()
     model = clone(estimator).set_params(callbacks=[first]).set_callbacks(second)
@@ -292,6 +336,17 @@ def test_logger_follows_the_copy_of_an_estimator_in_a_worker_process():
     copied = pickle.loads(pickle.dumps(logger))
     copied.on_fit_task_end(object(), SimpleNamespace(report={"epoch": 1, "loss": 0.5}))
     assert [row["loss"] for row in copied.rows_] == [0.5]
+
+
+def test_lines_of_other_columns_are_not_appended(tmp_path):
+    path = tmp_path / "epochs.csv"
+    logger = CSVLogger(path, append=True)
+    network = MLPBinaryClassifier((4,), max_iter=2, random_state=0, callbacks=[logger]).fit(X, Y)
+    content = path.read_text()
+    network.set_params(early_stopping=True)
+    with pytest.raises(ValueError, match=r"epochs\.csv has the columns .* append it to another"):
+        network.fit(X, Y)
+    assert path.read_text() == content
 
 
 def test_logger_keeps_the_mistakes_of_a_perceptron():

@@ -114,5 +114,5 @@ def callback_management_context(estimator: Any) -> Iterator[None]:
     finally:
         context = estimator.__dict__.pop("_callback_fit_ctx", None)
         if context is not None:
-            for callback in estimator._skl_callbacks:
+            for callback in context._callbacks:
                 callback.teardown(estimator=estimator, context=context)

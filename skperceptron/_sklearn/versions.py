@@ -16,6 +16,9 @@ from ..version import __version__
 #: Where a pickle keeps the version.
 KEY = "_skperceptron_version"
 
+#: What an estimator has only during a fit with callbacks, which copies take no part in.
+OF_RUNNING_FIT = {"_callback_fit_ctx", "_skl_callbacks_to_teardown"}
+
 #: The version of pickles that do not hold one: the last version that did not write it.
 UNTOLD = "0.1.0"
 
@@ -25,12 +28,12 @@ class RemembersVersion:
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
-        return {**plain_state(state), KEY: __version__}
+        return {**plain_state(_outside_fits(state)), KEY: __version__}
 
     def __copy__(self) -> Any:
         # A fit copies estimators: do not convert them to plain data and back.
         twin = type(self).__new__(type(self))
-        vars(twin).update(vars(self))
+        vars(twin).update(_outside_fits(vars(self)))
         return twin
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -44,3 +47,7 @@ class RemembersVersion:
                 InconsistentVersionWarning,
             )
         super().__setstate__(restored_state(state))  # type: ignore[misc]
+
+
+def _outside_fits(state: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in state.items() if name not in OF_RUNNING_FIT}

@@ -23,7 +23,8 @@ class CSVLogger(Callback):
     path : str or path-like
         The file.
     append : bool, default=False
-        Whether to keep the lines of an earlier fit, and write a header only to an empty file.
+        Whether to keep the lines of an earlier fit, and write a header only to an empty file. A fit
+        that reports other figures is refused.
 
     Examples
     --------
@@ -61,9 +62,16 @@ class CSVLogger(Callback):
             figures = figures_of(report)
             path = Path(self.path)
             # Locked, since two fits must not both find the file empty.
-            with path.open("a", newline="", encoding="utf-8") as file, locked(file.fileno()):
+            with path.open("a+", newline="", encoding="utf-8") as file, locked(file.fileno()):
+                file.seek(0)
+                columns = next(csv.reader(file), None)
+                if columns not in (None, list(figures)):
+                    raise ValueError(
+                        f"{path} has the columns {columns}, but this fit reports {list(figures)}:"
+                        " append it to another file."
+                    )
                 writer = csv.DictWriter(file, list(figures))
-                if os.fstat(file.fileno()).st_size == 0:
+                if columns is None:
                     writer.writeheader()
                 writer.writerow(figures)
                 file.flush()

@@ -255,17 +255,16 @@ def listening(
     callbacks.sort(key=lambda callback: hasattr(callback, "resume"))
     metadata = None if sample_weight is None else {"sample_weight": sample_weight}
     offered = {"X": X, "y": y, "metadata": metadata}
-    estimator.set_callbacks(*callbacks)
-    try:
-        with callback_management_context(estimator):
+    with callback_management_context(estimator):
+        estimator.set_callbacks(*callbacks)
+        try:
             context = estimator._init_callback_context(max_subtasks=max_subtasks)
-            context.call_on_fit_task_begin(estimator=estimator, **offered)
-            yield CallbackListener(estimator, context, callbacks, offered)
-            context.call_on_fit_task_end(
-                estimator=estimator, reconstruction_attributes=dict, **offered
-            )
-    finally:
-        estimator.set_callbacks(*registered)
+        finally:
+            # Copies that hooks make of the estimator must not call its own callbacks twice.
+            estimator.set_callbacks(*registered)
+        context.call_on_fit_task_begin(estimator=estimator, **offered)
+        yield CallbackListener(estimator, context, callbacks, offered)
+        context.call_on_fit_task_end(estimator=estimator, reconstruction_attributes=dict, **offered)
 
 
 def refuse_single_fits(

@@ -183,8 +183,8 @@ class BaseMultilayerPerceptron(
         logged = nullcontext() if incremental else autologged(self, X, recorded_curves)
         with (
             logged,
-            listening(self, n_epochs, X, y, sample_weight) as listener,
             restored_on_failure(self),
+            listening(self, n_epochs, X, y, sample_weight) as listener,
         ):
             if incremental or is_lbfgs(self.solver):
                 listener.refuse_to_save("partial_fit" if incremental else f"solver={self.solver!r}")

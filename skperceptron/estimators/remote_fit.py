@@ -51,8 +51,8 @@ def fit_remote_rows(
     _refuse(estimator, extras)
     mode = FitMode(hasattr(estimator, "_fitted") and estimator.warm_start, incremental=False)
     with (
-        listening(estimator, max_iter(estimator, len(y)), sample, y, sample_weight) as listener,
         restored_on_failure(estimator),
+        listening(estimator, max_iter(estimator, len(y)), sample, y, sample_weight) as listener,
     ):
         listener.refuse_to_save(NAME)
         checked = _checked(estimator, sample, y, sample_weight, mode, find_categories)

@@ -62,8 +62,8 @@ class WeightsRecorder(Callback):
     ) -> bool:
         report = getattr(context, "report", None)
         if report is not None:
-            if self.epochs_ and report["epoch"] <= self.epochs_[-1]:
-                # Another fit has begun.
+            if self.epochs_ and report["epoch"] != self.epochs_[-1] + 1:
+                # Another fit has begun, or is resumed from a checkpoint.
                 self.epochs_, self.layers_, self.parameters_ = [], [], []
             network, parameters = parameters_of(fitted_estimator)
             self.epochs_.append(report["epoch"])

@@ -299,8 +299,8 @@ class RosenblattPerceptron(
         continuing = self.warm_start and hasattr(self, "coef_")
         with (
             autologged(self, X, lambda fitted: {"mistakes": np.asarray(fitted.mistakes_, float)}),
-            listening(self, int(self.max_iter), X, y, sample_weight) as listener,
             restored_on_failure(self),
+            listening(self, int(self.max_iter), X, y, sample_weight) as listener,
         ):
             mode = FitMode(continuing, incremental=False)
             return self._fit(X, y, sample_weight, mode, listener)
@@ -338,7 +338,7 @@ class RosenblattPerceptron(
             As `fit` does; an earlier fit is then left as it was.
         """
         self._refuse_balancing_batches()
-        with listening(self, 1, X, y, sample_weight) as listener, restored_on_failure(self):
+        with restored_on_failure(self), listening(self, 1, X, y, sample_weight) as listener:
             check_partial_fit_first_call(self, classes)
             mode = FitMode(continuing=hasattr(self, "coef_"), incremental=True)
             return self._fit(X, y, sample_weight, mode, listener)

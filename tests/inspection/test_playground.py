@@ -23,6 +23,7 @@ from skperceptron import (
     RosenblattPerceptron,
 )
 from skperceptron.activations import Activation, PReLU, get_activation
+from skperceptron.callbacks import Checkpoint
 from skperceptron.embeddings import Periodic
 from skperceptron.estimators.fitted import fitted_network
 from skperceptron.estimators.targets import Numbers
@@ -117,6 +118,15 @@ def test_recorder_keeps_the_weights_of_each_epoch_of_the_latest_fit():
         assert_array_equal(weight, coef)
         assert_array_equal(bias, intercept)
     assert not np.array_equal(recorder.layers_[0][0][0], recorder.layers_[-1][0][0])
+
+
+def test_recorder_does_not_mix_a_resumed_fit_with_the_one_before(tmp_path):
+    recorder, saving = WeightsRecorder(), Checkpoint(tmp_path / "fit.npz")
+    moons(max_iter=5, callbacks=[saving])
+    moons(max_iter=3, alpha=0.5, callbacks=[recorder])
+    moons(max_iter=7, callbacks=[recorder, saving])
+    assert recorder.epochs_ == [6, 7]
+    assert len(recorder.layers_) == len(recorder.parameters_) == 2
 
 
 def test_page_holds_everything_and_asks_for_nothing():
