@@ -82,6 +82,7 @@ class HiddenFeaturesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     @property
     def _n_features_out(self) -> int:
         """Number of names that scikit-learn makes."""
+        has_last_hidden_layer(self)
         return self._hidden_part().network.n_outputs
 
     def _hidden_part(self) -> FittedNetwork:

@@ -168,6 +168,9 @@ class TestNetworksWithoutIt:
                     call()
                 assert reason in str(caught.value.__cause__)
             assert not hasattr(one, "set_output")
+            # scikit-learn lists what an object has by asking for each attribute.
+            assert "predict" in dir(one)
+            assert not hasattr(one, "_n_features_out")
         assert network.__sklearn_tags__().transformer_tags is None
 
     def test_say_that_they_are_not_fitted(self):

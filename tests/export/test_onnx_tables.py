@@ -8,7 +8,8 @@ import pytest
 from scipy import sparse
 from sklearn.pipeline import make_pipeline
 
-from skperceptron import MLPRegressor
+from skperceptron import MLPClassifier, MLPRegressor
+from skperceptron.model_selection import StackedEnsembleClassifier
 from skperceptron.preprocessing import RobustSmoothClipScaler, TabularPreprocessor
 from skperceptron.tabular import TabularMLPClassifier, TabularMLPRegressor
 
@@ -268,3 +269,54 @@ def test_tabular_classifier_of_several_labels(check_exported):
     labels = np.column_stack([FRAME["flag"], FRAME["count"] > 2]).astype(int)
     model = TabularMLPClassifier("fast", max_epochs=3, random_state=0)
     check_exported(model.fit(columns_of(FRAME), labels), columns_of(FRAME))
+
+
+# Networks that embed the categories of a frame.
+
+PLACES = np.random.RandomState(2).randint(3, size=N)
+KINDS = {
+    "texts": np.array(["red", "grün", "blue"])[PLACES],
+    "whole numbers": np.array([30, 10, 20])[PLACES],
+    "numbers": np.array([0.5, -3.0, 7.0])[PLACES],
+    "truth values": PLACES > 0,
+    "dates": pd.to_datetime(np.array(["2020", "2022", "2021"])[PLACES]),
+}
+
+
+def with_category(kind, name="kind"):
+    return pd.DataFrame({name: pd.Categorical(KINDS[kind]), "size": FRAME["flag"] * 0.3 + PLACES})
+
+
+@BOTH_OPSETS
+@pytest.mark.parametrize("kind", KINDS)
+def test_categories_of_a_frame(check_exported, kind, opset):
+    options = {"hidden_layer_sizes": (4,), "max_iter": 3, "random_state": 0}
+    network = MLPRegressor(categorical_features="from_dtype", **options)
+    frame = with_category(kind)
+    check_exported(network.fit(frame, FRAME["count"]), frame, target_opset=opset)
+    # Only the first two categories are known.
+    frame["kind"] = frame["kind"].cat.set_categories(frame["kind"].cat.categories[:2])
+    network.fit(frame[frame["kind"].notna()], FRAME["count"][frame["kind"].notna()])
+    check_exported(network, frame, target_opset=opset)
+
+
+@pytest.mark.parametrize("name", ["X", "kind", 0])
+def test_categories_of_the_only_column(check_exported, name):
+    network = MLPClassifier((4,), categorical_features="from_dtype", max_iter=3, random_state=0)
+    frame = with_category("whole numbers", name)[[name]]
+    check_exported(network.fit(frame, FRAME["sex"]), frame)
+
+
+def test_codes_of_an_array_are_those_of_the_network(exported):
+    network = MLPRegressor(categorical_features="from_dtype", max_iter=3, random_state=0)
+    frame = with_category("whole numbers")
+    network.fit(frame, FRAME["count"])
+    codes = np.column_stack([frame["kind"].cat.codes, frame["size"]])
+    assert_close(exported(network, codes)(codes)[0], network.predict(frame))
+
+
+def test_categories_of_an_ensemble(check_exported):
+    network = MLPClassifier((4,), categorical_features=["kind"], max_iter=3)
+    frame = with_category("texts")
+    ensemble = StackedEnsembleClassifier(network, 2, random_state=0).fit(frame, FRAME["sex"])
+    check_exported(ensemble, frame)

@@ -9,17 +9,20 @@ import numpy as np
 from ...engine.operators import refuse_inherited
 from ...estimators.fitted import FittedNetwork, fitted_network
 from ...estimators.targets import Indicators, RegressionTarget, WholeNumbers
+from ...preprocessing._parts import Codes
 from ._graph import Graph, Value
 from ._networks import raw_outputs
 from ._outputs import (
     as_matrix,
     classes_of,
+    columns_of,
     label_type,
     number_type,
     numbers_are_float64,
     probability_type,
     write_classes,
 )
+from ._types import ONLY, stored
 
 #: Alias of the regressor, under which skl2onnx knows it.
 REGRESSOR = "SkperceptronRegressor"
@@ -144,4 +147,19 @@ def _started(
     is_float64 = _is_float64(operator.inputs, fitted)
     graph = Graph(scope, container, np.float64 if is_float64 else np.float32)
     first = fitted.network.inputs[0].name
-    return graph, raw_outputs(graph, fitted, {first: as_matrix(graph, operator.inputs)})
+    return graph, raw_outputs(graph, fitted, {first: _features(graph, operator)})
+
+
+def _features(graph: Graph, operator: Any) -> Value:
+    """Return the features side by side; categories of a frame are replaced by codes."""
+    model, inputs = operator.raw_operator, operator.inputs
+    values = getattr(model, "_category_values", {})
+    names = getattr(model, "feature_names_in_", range(model.n_features_in_))
+    # An array holds codes.
+    if not values or inputs[0].raw_name == ONLY != names[0]:
+        return as_matrix(graph, inputs)
+    columns = columns_of(graph, inputs, model.n_features_in_)
+    for j, known in values.items():
+        levels = stored(np.array(known, dtype=object), names[j]).tolist()
+        columns[j] = Codes(j, levels, has_others=False).to_onnx(graph, columns[j], names[j])
+    return graph.concatenate([graph.cast(column, graph.dtype.name) for column in columns])

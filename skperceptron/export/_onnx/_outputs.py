@@ -86,6 +86,22 @@ def as_matrix(graph: Graph, variables: Sequence[Any]) -> Value:
     return graph.concatenate(parts)
 
 
+def columns_of(graph: Graph, inputs: Any, n_columns: int) -> list[Value]:
+    """Return each column of the table, (rows, 1)."""
+    found = []
+    for variable in inputs:
+        value, width = graph.input(variable), variable.type.shape[1]
+        if len(inputs) == n_columns:
+            found.append(value)
+            continue
+        found += [graph.columns(value, j, j + 1) for j in range(width or n_columns)]
+    if len(found) != n_columns:
+        raise ValueError(
+            f"The exported model is given {len(found)} columns, but fit has seen {n_columns}."
+        )
+    return found
+
+
 def classes_of(scope: Any, model: Any) -> Any:
     """Return the labels of a classifier; with the option ``nocl``, their positions."""
     return get_label_classes(scope, model)

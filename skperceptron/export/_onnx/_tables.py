@@ -10,7 +10,7 @@ from ...preprocessing import RobustSmoothClipScaler
 from ...preprocessing._scaler import inverse_or_zero
 from ...preprocessing._tabular import parts_of
 from ._graph import Graph, Value
-from ._outputs import as_matrix, number_type, numbers_are_float64
+from ._outputs import as_matrix, columns_of, number_type, numbers_are_float64
 
 
 def scaler_shapes(operator: Any) -> None:
@@ -45,7 +45,7 @@ def convert_preprocessor(scope: Any, operator: Any, container: Any) -> None:
     if parts is None:
         encoded = [as_matrix(graph, operator.inputs)]
     else:
-        columns = _columns(graph, operator.inputs, model.n_features_in_)
+        columns = columns_of(graph, operator.inputs, model.n_features_in_)
         filled = [(part, name) for part, name in parts if part.suffixes]
         encoded = [part.to_onnx(graph, columns[part.position], name) for part, name in filled]
     # One output each; they are not scaled.
@@ -58,22 +58,6 @@ def convert_preprocessor(scope: Any, operator: Any, container: Any) -> None:
         scaled = _scaled(graph, graph.where(missing, 0, numbers), model.scaler_)
         found = [graph.where(missing, 0, scaled), *found]
     graph.write(graph.concatenate(found), operator.outputs[0])
-
-
-def _columns(graph: Graph, inputs: Any, n_columns: int) -> list[Value]:
-    """Return each column of the table, (rows, 1)."""
-    found = []
-    for variable in inputs:
-        value, width = graph.input(variable), variable.type.shape[1]
-        if len(inputs) == n_columns:
-            found.append(value)
-            continue
-        found += [graph.columns(value, j, j + 1) for j in range(width or n_columns)]
-    if len(found) != n_columns:
-        raise ValueError(
-            f"The exported model is given {len(found)} columns, but fit has seen {n_columns}."
-        )
-    return found
 
 
 def _scaled(graph: Graph, X: Value, scaler: RobustSmoothClipScaler) -> Value:

@@ -50,7 +50,7 @@ def input_types(X: Any) -> list[tuple[str, Any]]:
         X = _as_array(X)
         return [(ONLY, _type_of(X.dtype, X.shape[1]))]
     contents = _contents(X)
-    return [(name, _type_of(_stored(content, name).dtype, 1)) for name, content in contents]
+    return [(name, _type_of(stored(content, name).dtype, 1)) for name, content in contents]
 
 
 def expected_inputs(model: Any) -> dict[str, np.dtype]:
@@ -91,7 +91,7 @@ def fed(X: Any, inputs: dict[str, np.dtype]) -> dict[str, Any]:
             f"X has the columns {given}, but the model has the inputs {names}: pass the columns of"
             " the rows that were given to to_onnx, in their order."
         )
-    arrays = [_stored(content, name) for name, content in contents]
+    arrays = [stored(content, name) for name, content in contents]
     return {
         name: _in_dtype_of(dtype, array, name)[:, np.newaxis]
         for (name, dtype), array in zip(inputs.items(), arrays, strict=True)
@@ -169,7 +169,7 @@ def _content(X: Any, j: int) -> Any:
     return content_of(X, j)[0]
 
 
-def _stored(content: Any, name: str) -> Any:
+def stored(content: Any, name: str) -> Any:
     """Return a column in a dtype that ONNX has."""
     kind = kind_of(content, name)
     if kind == "date":
