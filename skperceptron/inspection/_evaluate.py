@@ -21,6 +21,7 @@ from ..engine.arrays import Call, Floats
 from ..engine.blocks import Bench
 from ..engine.network import FIRST, INPUT, Learned, Node
 from ..estimators.base import BaseMultilayerPerceptron
+from ..estimators.categories import with_codes
 from ..estimators.fitted import fitted_network
 from ..estimators.fitting import Run
 from ..estimators.modified_copies import prepare_step
@@ -111,6 +112,8 @@ def evaluate(estimator: Estimator, X: Any) -> Evaluation:
     check_estimator_type(estimator)
     fitted = fitted_network(estimator)
     learned = fitted.views(np.float64, folded=False)
+    if isinstance(estimator, BaseMultilayerPerceptron):
+        X = with_codes(estimator, X, reset=False)
     X = validate_data(estimator, X, accept_sparse="csr", dtype=np.float64, reset=False)
     data = TrainingSet(X, Targets(np.zeros((X.shape[0], 1))))
     network, taps = _tapped(fitted.network)

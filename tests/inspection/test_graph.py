@@ -200,6 +200,16 @@ def test_sparse_rows_have_the_same_values(name):
     assert_allclose(dense["affine_1"].gradient, csr["affine_1"].gradient, atol=1e-12)
 
 
+@pytest.mark.parametrize("values", [[30, 10, 20], ["c", "a", "b"]], ids=["numbers", "texts"])
+def test_categories_of_a_frame_are_those_of_the_network(values):
+    pandas = pytest.importorskip("pandas")
+    kind = pandas.Categorical(np.array(values)[np.arange(len(X)) % 3])
+    frame = pandas.DataFrame({"kind": kind, "size": X[:, 0]})
+    network = MLPBinaryClassifier((4,), categorical_features="from_dtype", max_iter=3)
+    graph = computational_graph(network.fit(frame, X[:, 1] > 0)).with_values(frame)
+    assert_allclose(graph.nodes[-1].value[:, 0], network.predict_proba(frame)[:, 1])
+
+
 def test_skip_connections_are_edges_of_their_own():
     residual = computational_graph(NETWORKS["residual"][0], n_features=3, n_outputs=2)
     skips = [(e.source, e.target) for e in residual.edges if e.skips]
