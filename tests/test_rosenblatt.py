@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skperceptron import RosenblattPerceptron
+from skperceptron.callbacks import EpochLogger
 from skperceptron.perceptron.estimator import KEPT_NUMBERS
 from skperceptron.perceptron.presentation import Presentation
 
@@ -374,6 +375,17 @@ def test_verbose_counts_mistakes(capsys):
     assert heading.split() == ["epoch", "mistakes", "seconds", "left,", "max"]
     told = [tuple(map(int, row.split()[:2])) for row in rows]
     assert told == list(enumerate(model.mistakes_, start=1))
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_generator_of_another_kind_goes_on_where_the_epochs_end():
+    together, apart = (np.random.RandomState(np.random.PCG64(3)) for _ in range(2))
+    X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 0, 0, 1]
+    several = RosenblattPerceptron(0, random_state=together).fit(X, y)
+    # Callbacks are told of each epoch.
+    single = RosenblattPerceptron(0, random_state=apart, callbacks=[EpochLogger()]).fit(X, y)
+    assert several.mistakes_ == single.mistakes_
+    assert together.randint(2**31) == apart.randint(2**31)
 
 
 def test_interruption_leaves_a_usable_model(monkeypatch):

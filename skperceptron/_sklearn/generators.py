@@ -48,6 +48,6 @@ def _unseeded() -> np.random.RandomState:
 
 def state_as_key(generator: np.random.RandomState) -> tuple[Hashable, ...]:
     """Return a key that is equal for generators that will draw the same numbers."""
-    state: Any = generator.get_state()
-    name, words, *others = state
-    return name, words.tobytes(), *others
+    state: Any = generator.get_state(legacy=False)
+    values = [*state.pop("state").values(), *state.values()]
+    return tuple(v.tobytes() if isinstance(v, np.ndarray) else v for v in values)

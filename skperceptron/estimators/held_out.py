@@ -173,7 +173,7 @@ class Drawn:
         if key not in self._found:
             if (len(self._found) + 1) * asked.X.shape[0] > KEPT_ROWS:
                 self._found.clear()
-            self._found[key] = draw_validation_rows(asked, weight, rng), rng.get_state()
+            self._found[key] = draw_validation_rows(asked, weight, rng), rng.get_state(legacy=False)
         (rows, held_out), after = self._found[key]
         rng.set_state(after)
         return rows.copy(), held_out

@@ -390,7 +390,7 @@ def _divided(alike: list[_Prepared]) -> list[list[_Prepared]]:
 def _prepare(fit: Fit, common: Common) -> _Prepared:
     estimator = fit.estimator
     seed = estimator.random_state
-    state = seed.get_state() if isinstance(seed, np.random.RandomState) else None
+    state = seed.get_state(legacy=False) if isinstance(seed, np.random.RandomState) else None
     checked = common.check_data(fit)
     run = make_ready(
         estimator, checked, FROM_SCRATCH, fit.extras, NullListener(), common.cached(fit)

@@ -108,7 +108,7 @@ class Presentation:
         n_epochs = min(at_once, self._window_length // len(self.rows))
         if n_epochs <= 1:
             return [self.present_all(units, rng)]
-        before: Any = None if rng is None else rng.get_state()
+        before: Any = None if rng is None else rng.get_state(legacy=False)
         if rng is None:
             order = np.tile(np.arange(len(self.rows)), n_epochs)
         else:

@@ -195,3 +195,16 @@ def test_what_splitters_and_groups_draw_is_not_shared(seen):
         drawn.rows(Drawing(splitter, X, Y, None, GROUPS), None, rng)
     (first, _), (second, _) = seen
     assert not np.array_equal(first, second)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("bits", [np.random.PCG64, np.random.SFC64], ids=lambda bits: bits.__name__)
+def test_generators_of_other_kinds_draw_the_rows(bits):
+    one, other = (np.random.RandomState(bits(3)) for _ in range(2))
+    drawn, asked = Drawn(), Drawing(0.2, X, Y)
+    for _ in range(2):
+        found = drawn.rows(asked, None, one)
+        assert_array_equal(
+            np.concatenate(found), np.concatenate(draw_validation_rows(asked, None, other))
+        )
+    assert one.randint(2**31) == other.randint(2**31)
