@@ -78,7 +78,7 @@ def blocks_of(X: Any, y: Any, client: Any) -> tuple[Blocks, Any]:
             if X.shape[0] != y.shape[0]:
                 raise ValueError(f"X has {X.shape[0]} rows, but y has {y.shape[0]}.")
             y = y.rechunk({0: X.chunks[0]})
-        of_x, of_y = _delayed(X), _delayed(y)
+        of_x, of_y = delayed(X), delayed(y)
     if len(of_x) != len(of_y):
         raise ValueError(
             f"X has {len(of_x)} blocks, but y has {len(of_y)}: both must be cut at the same rows."
@@ -94,7 +94,7 @@ def blocks_of(X: Any, y: Any, client: Any) -> tuple[Blocks, Any]:
 
 def first_rows(blocks: Blocks, client: Any) -> Any:
     """Return the first rows of the first block, unchanged."""
-    return dask.delayed(_head)(blocks.X[0], SAMPLE).compute(scheduler=client.get)
+    return dask.delayed(head)(blocks.X[0], SAMPLE).compute(scheduler=client.get)
 
 
 def put_together(parts: Sequence[Any]) -> Any:
@@ -112,7 +112,8 @@ def put_together(parts: Sequence[Any]) -> Any:
     return np.concatenate(parts)
 
 
-def _head(X: Any, n_rows: int) -> Any:
+def head(X: Any, n_rows: int) -> Any:
+    """Return the first rows of a block."""
     return X.iloc[:n_rows] if hasattr(X, "iloc") else X[:n_rows]
 
 
@@ -150,5 +151,6 @@ def _columns(block: Any, names: Any) -> Any:
     return block[names]
 
 
-def _delayed(given: Any) -> list[Any]:
+def delayed(given: Any) -> list[Any]:
+    """Return the blocks of a collection."""
     return list(np.ravel(np.array(given.to_delayed(), dtype=object)))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import dask.array
 import numpy as np
 
-from ._blocks import of_whole_rows
+from ._blocks import delayed, head, of_whole_rows
 
 
 def predict(estimator: Any, X: Any) -> Any:
@@ -72,8 +74,9 @@ def _mapped(estimator: Any, method: str, X: Any, names: Any) -> Any:
     if dask.is_dask_collection(X) and hasattr(X, "map_partitions"):
         from dask.dataframe.dispatch import make_meta
 
-        meta = _of_frame(make_meta(X), estimator, method, names)
-        return X.map_partitions(_of_frame, estimator, method, names, meta=meta)
+        predicted = partial(_of_frame, estimator=estimator, method=method, names=names)
+        like = _like(predicted, partial(_one_row, make_meta(X)), X)
+        return X.map_partitions(_of_rows, predicted, like, meta=like)
     raise TypeError(
         f"X must be an array or a data frame of Dask, got a {type(X).__name__}: the estimator's"
         f" own {method} takes what is in memory."
@@ -81,32 +84,41 @@ def _mapped(estimator: Any, method: str, X: Any, names: Any) -> Any:
 
 
 def _of_array(estimator: Any, method: str, X: Any) -> Any:
-    X = of_whole_rows(X)
-    like = _of_block(np.zeros((1, *X.shape[1:]), X.dtype), estimator, method)
+    X, predicted = of_whole_rows(X), getattr(estimator, method)
+    like = _like(predicted, partial(np.zeros, (1, *X.shape[1:]), X.dtype), X)
     chunks = (X.chunks[0], *((width,) for width in like.shape[1:]))
     options: dict[str, Any] = {"drop_axis": 1} if like.ndim == 1 else {}
     return X.map_blocks(
-        _of_block, estimator, method, dtype=like.dtype, chunks=chunks, meta=like[:0], **options
+        _of_rows, predicted, like, dtype=like.dtype, chunks=chunks, meta=like, **options
     )
 
 
-def _of_block(block: Any, estimator: Any, method: str) -> Any:
-    n_rows, *width = block.shape
+def _like(predicted: Callable[[Any], Any], make_row: Callable[[], Any], X: Any) -> Any:
+    """Return a prediction without rows, made from a row that has the form of those of X."""
+    try:
+        return predicted(make_row())[:0]
+    except Exception:
+        # A pipeline may refuse values that it has not seen. Take the first row that there is.
+        for block in delayed(X):
+            rows = dask.delayed(head)(block, 1).compute()
+            if rows.shape[0]:
+                return predicted(rows)[:0]
+        raise
+
+
+def _of_rows(part: Any, predicted: Callable[[Any], Any], like: Any) -> Any:
     # Estimators refuse empty input, which a filter may leave.
-    rows = block if n_rows else np.zeros((1, *width), block.dtype)
-    return getattr(estimator, method)(rows)[:n_rows]
+    return predicted(part) if part.shape[0] else like
 
 
-def _of_frame(part: Any, estimator: Any, method: str, names: Any) -> Any:
+def _of_frame(rows: Any, estimator: Any, method: str, names: Any) -> Any:
     import pandas as pd
 
-    # Estimators refuse empty input: the prediction of a dummy row has the form of the result.
-    rows = part if len(part) else _one_row(part)
-    found = np.asarray(getattr(estimator, method)(rows))[: len(part)]
+    found = np.asarray(getattr(estimator, method)(rows))
     if found.ndim == 1:
-        return pd.Series(found, index=part.index, name=names)
+        return pd.Series(found, index=rows.index, name=names)
     columns = names if np.ndim(names) else [f"{names}_{i}" for i in range(found.shape[1])]
-    return pd.DataFrame(found, index=part.index, columns=columns)
+    return pd.DataFrame(found, index=rows.index, columns=columns)
 
 
 def _one_row(part: Any) -> Any:

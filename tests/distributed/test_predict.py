@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skperceptron import MLPClassifier, MLPRegressor
 from skperceptron.tabular import TabularMLPClassifier
@@ -105,6 +105,25 @@ def test_a_column_without_any_category_is_missing(client):
     frame["kind"] = pd.Categorical([None] * 90, categories=np.array([], dtype=object))
     found = predict_proba(model, frames.from_pandas(frame, npartitions=2)).compute()
     assert_allclose(found, model.predict_proba(frame), rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["array", "frame"])
+def test_a_pipeline_may_refuse_values_that_it_has_not_seen(client, kind):
+    codes = np.column_stack([np.arange(90) % 3 + 1, np.arange(90) % 2 + 1])
+    model = make_pipeline(OneHotEncoder(), MLPClassifier(**OPTIONS))
+    if kind == "array":
+        rows, blocks = codes, da.from_array(codes, chunks=40)
+        blocks = blocks[da.from_array(codes[:, 1] * np.arange(90) > 50, chunks=40)]
+    else:
+        frames = pytest.importorskip("dask.dataframe")
+        rows = pd.DataFrame({"a": LABELS, "b": codes[:, 1] * np.arange(90) > 50})
+        blocks = frames.from_pandas(rows, npartitions=3)
+        blocks = blocks[blocks.b]
+    kept = codes[:, 1] * np.arange(90) > 50
+    model.fit(rows, LABELS)
+    found = predict(model, blocks).compute()
+    assert_array_equal(found, model.predict(rows[kept]))
+    assert_allclose(predict_proba(model, blocks).compute(), model.predict_proba(rows[kept]), 1e-5)
 
 
 def test_a_single_row_is_refused_as_by_the_estimator(client):
