@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import secrets
 from math import prod
 from operator import index
 from pathlib import Path
@@ -102,13 +102,16 @@ def save(estimator: Any, path: Any) -> None:
         MODEL_KEY: json.dumps(model, allow_nan=False),
     }
     path = Path(path)
-    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    os.close(handle)
+    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    unfinished.touch(exist_ok=False)
     try:
+        mode = unfinished.stat().st_mode
         save_file(writer.arrays, unfinished, metadata)
+        # The file of safetensors can be read by its owner only.
+        unfinished.chmod(mode)
         os.replace(unfinished, path)
     except BaseException:
-        Path(unfinished).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise
 
 

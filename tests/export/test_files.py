@@ -1,7 +1,9 @@
 """Models as files without code: they are restored completely, and all other files are refused."""
 
 import json
+import os
 import pickle
+import stat
 import warnings
 
 import numpy as np
@@ -86,6 +88,16 @@ def test_it_goes_on_learning_as_it_would_have(name, path):
         for _ in range(3):
             one.partial_fit(X, y)
     assert_array_equal(predicted(again, X), predicted(model, X))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no modes of files.")
+def test_a_file_can_be_read_by_whom_the_user_lets_read(path):
+    earlier = os.umask(0o027)
+    try:
+        save(MODELS["huber"][0], path)
+    finally:
+        os.umask(earlier)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
 def test_what_was_one_list_is_one_list_again(path):

@@ -158,7 +158,7 @@ def _features(graph: Graph, operator: Any) -> Value:
     # An array holds codes.
     if not values or inputs[0].raw_name == ONLY != names[0]:
         return as_matrix(graph, inputs)
-    columns = columns_of(graph, inputs, model.n_features_in_)
+    columns: list[Any] = columns_of(graph, inputs, model.n_features_in_)
     for j, known in values.items():
         levels = stored(np.array(known, dtype=object), names[j]).tolist()
         columns[j] = Codes(j, levels, has_others=False).to_onnx(graph, columns[j], names[j])
