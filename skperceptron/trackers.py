@@ -9,6 +9,7 @@ names that the estimator reports, "loss", "validation_score", "validation_loss",
 from __future__ import annotations
 
 import os
+from copy import copy
 from importlib import import_module
 from math import isnan, nan
 from typing import Any
@@ -180,6 +181,10 @@ class OptunaPruning(Callback):
     def __init__(self, trial: Any, monitor: str = "validation_loss") -> None:
         self.trial = trial
         self.monitor = monitor
+
+    def __sklearn_clone__(self) -> OptunaPruning:
+        # A copy of the trial would report to a copy of its study.
+        return copy(self)
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool:
         report = getattr(context, "report", None)

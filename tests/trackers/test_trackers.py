@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -469,16 +469,24 @@ def test_optuna_prunes_what_lags_behind():
     assert states == {0.1: "COMPLETE", 1e-6: "PRUNED"}
 
 
+class Trial:
+    def __init__(self):
+        self.told = []
+
+    def report(self, value, step):
+        self.told.append((step, value))
+
+    def should_prune(self):
+        return False
+
+
+def test_clones_report_to_the_same_trial():
+    trial = Trial()
+    cross_val_score(network(OptunaPruning(trial, "loss")), X, Y, cv=2)
+    assert [step for step, _ in trial.told] == [1, 2, 3, 4, 5] * 2
+
+
 def test_epochs_without_validation_are_not_told():
-    class Trial:
-        told = []
-
-        def report(self, value, step):
-            self.told.append((step, value))
-
-        def should_prune(self):
-            return False
-
     class Logger(MLflowLogger):
         told = []
 
@@ -488,9 +496,10 @@ def test_epochs_without_validation_are_not_told():
         def _log(self, estimator, figures, epoch):
             self.told.append((epoch, sorted(figures)))
 
-    callbacks = [OptunaPruning(Trial()), Logger()]
+    trial = Trial()
+    callbacks = [OptunaPruning(trial), Logger()]
     model = network(*callbacks).set_params(early_stopping=EarlyStopping(every=2)).fit(X, Y)
-    assert Trial.told == [(n, model.validation_loss_curve_[n - 1]) for n in (2, 4, 5)]
+    assert trial.told == [(n, model.validation_loss_curve_[n - 1]) for n in (2, 4, 5)]
     always = ["learning_rate", "loss"]
     validated = [*always, "validation_loss", "validation_score"]
     assert [names for _, names in Logger.told] == [
