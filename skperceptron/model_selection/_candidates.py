@@ -191,7 +191,8 @@ def transformed_once(
 def through(steps: Sequence[Sequence[tuple[str, Any]]], X: Any) -> Any:
     """Return X, transformed by the fitted transformers of pipelines."""
     for _, transformer in (step for level in steps for step in level):
-        if transformer is not None and transformer != "passthrough":
+        # Samplers of imbalanced-learn only change rows to train on.
+        if hasattr(transformer, "transform"):
             X = transformer.transform(X)
     return X
 

@@ -31,6 +31,7 @@ from skperceptron.model_selection import (
     StackedCrossEnsembleRegressor,
 )
 from skperceptron.model_selection import _stacking as stacking
+from skperceptron.model_selection._candidates import through
 from skperceptron.model_selection._ensemble_base import deviation_of, mean_of
 from skperceptron.stopping import EarlyStopping
 from skperceptron.training import Stack
@@ -498,3 +499,10 @@ def test_rows_of_a_kernel_matrix_lose_the_columns_of_rows_that_are_held_out():
     found, expected = fitted("precomputed", X @ X.T), fitted("linear", X)
     assert_allclose(found.oof_arm_predictions_, expected.oof_arm_predictions_, atol=1e-4)
     assert_allclose(found.validation_loss_curves_, expected.validation_loss_curves_, rtol=1e-4)
+
+
+def test_validation_rows_pass_samplers_as_they_are():
+    # imbalanced-learn's pipelines have steps that only change the rows to train on.
+    scaler = StandardScaler().fit(X)
+    steps = [("left", None), ("out", "passthrough"), ("sampler", object()), ("scaler", scaler)]
+    assert_array_equal(through([steps[:3], steps[3:]], X), scaler.transform(X))
