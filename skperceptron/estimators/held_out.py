@@ -109,11 +109,13 @@ class Drawing:
             else:
                 splitter = GroupShuffleSplit(1, test_size=self.fraction, random_state=rng)
                 *_, (rows, held_out) = splitter.split(self.X, self.y, groups)
-        except (TypeError, ValueError) as error:
+            # Splitters may also mark rows, or count them from the end.
+            all_rows = np.arange(n_rows)
+            return all_rows[rows], all_rows[held_out]
+        except (IndexError, TypeError, ValueError) as error:
             raise ValueError(
                 f"validation_fraction={self.fraction!r} cannot hold rows out: {error}"
             ) from error
-        return np.asarray(rows, dtype=np.intp), np.asarray(held_out, dtype=np.intp)
 
 
 def draw_validation_rows(

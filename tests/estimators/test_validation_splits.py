@@ -85,6 +85,34 @@ def test_last_split_of_a_splitter_decides(seen, splitter):
     assert_array_equal(again.predict(X), model.predict(X))
 
 
+def marked(rows):
+    return np.isin(np.arange(N), rows)
+
+
+@pytest.mark.parametrize(
+    "written", [list, marked, lambda rows: rows - N], ids=["list", "marks", "negative"]
+)
+def test_rows_of_a_splitter_may_be_written_as_scikit_learn_allows(seen, written):
+    class Splitter(KFold):
+        def split(self, *arguments):
+            for parts in super().split(*arguments):
+                yield tuple(map(written, parts))
+
+    make(validation_fraction=Splitter(4)).fit(X, Y)
+    *_, parts = KFold(4).split(X)
+    for found, part in zip(seen[0], parts, strict=True):
+        assert_array_equal(found, part)
+
+
+def test_rows_that_do_not_exist_are_refused():
+    class Splitter(KFold):
+        def split(self, X, *others):
+            yield np.arange(N), np.arange(N, N + 5)
+
+    with pytest.raises(ValueError, match=f"cannot hold rows out: index {N} is out of bounds"):
+        make(validation_fraction=Splitter()).fit(X, Y)
+
+
 def test_time_series_is_trained_on_the_past():
     split = TimeSeriesSplit(2, gap=3)
     rows, held_out = list(split.split(X))[-1]
