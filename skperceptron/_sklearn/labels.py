@@ -213,13 +213,13 @@ def encoded_labels(
 
 
 def _summable(weights: Any) -> Any:
-    """Return the weights of a mean, scaled if their sum would overflow."""
-    if np.ndim(weights) != 1 or np.asarray(weights).dtype.kind not in "fiu":
+    """Return the weights of a mean as an array, scaled if their sum would overflow."""
+    if np.ndim(weights) != 1 or (found := np.asarray(weights)).dtype.kind not in "fiu":
         # The mean refuses them, or knows what to do with them.
         return weights
     with np.errstate(over="ignore"):
-        is_too_large = np.isinf(np.sum(weights, dtype=np.float64))
-    return np.ldexp(np.asarray(weights, dtype=np.float64), -64) if is_too_large else weights
+        is_too_large = np.isinf(found.sum(dtype=np.float64))
+    return np.ldexp(found.astype(np.float64), -64) if is_too_large else found
 
 
 class LogProbabilityMixin:

@@ -4,9 +4,10 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from skperceptron import MLPSoftmaxClassifier
+from skperceptron import MLPSoftmaxClassifier, RosenblattPerceptron
 from skperceptron._sklearn.labels import are_evidently_classes, distinct
 
 X = np.random.RandomState(0).normal(size=(24, 3))
@@ -69,3 +70,14 @@ def test_distinct_labels_are_those_that_numpy_finds(labels):
     found = distinct(labels)
     np.testing.assert_array_equal(found, np.unique(labels))
     assert found.dtype == labels.dtype
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize("cls", [MLPSoftmaxClassifier, RosenblattPerceptron])
+def test_scores_take_weights_in_a_series(library, cls):
+    series = pytest.importorskip(library).Series
+    y, weights = LABELS["text"], 1.0 + np.arange(24) % 3
+    model = cls(max_iter=1, random_state=0).fit(X, y)
+    expected = accuracy_score(y, model.predict(X), sample_weight=weights)
+    assert model.score(X, y, series(weights)) == pytest.approx(expected)

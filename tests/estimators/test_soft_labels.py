@@ -88,6 +88,13 @@ class TestFit:
         assert_array_equal(student.predict(rows), given.argmax(axis=1))
         assert student.score(rows, given) == student.score(rows, given.argmax(axis=1)) == 1
 
+    def test_rows_may_be_scored_in_the_form_in_which_they_are_fitted(self):
+        fitted = network().fit(X, SOFT)
+        expected = fitted.score(X, SOFT)
+        assert fitted.score(X, SOFT.tolist()) == expected
+        frame = pytest.importorskip("pandas").DataFrame(SOFT)
+        assert network().fit(X, frame).score(X, frame) == expected
+
     def test_partial_fit_and_warm_start_keep_the_names_of_the_classes(self):
         names = np.array(["a", "b", "c"])
         online = network().partial_fit(X, SOFT, classes=names)

@@ -71,7 +71,9 @@ class ClassProbabilities(ManyClasses):
 
     def likeliest(self, y: Any) -> Any:
         """Return the most probable class of each row; labels stay as they are."""
-        return self.classes[y.argmax(axis=1)] if are_probabilities(y) else y
+        # Fits and scores take frames and lists, too.
+        found = np.asarray(y)
+        return self.classes[found.argmax(axis=1)] if are_probabilities(found) else y
 
     def _checked_rows(self, y: Floats) -> TargetRows:
         if y.shape[1] != len(self.classes):
