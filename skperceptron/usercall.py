@@ -19,13 +19,7 @@ _MARK = "__{}_by_skperceptron__"
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn at the innermost line outside this package and the packages between it and the user.
-
-    Parameters
-    ----------
-    message : str
-    category : type, default=UserWarning
-    """
+    """Warn at the innermost line outside this package and the packages between it and the user."""
     line = users_line()
     # A worker process may lack the module.
     module = sys.modules.get(line.module, sys.modules[__name__])
@@ -93,10 +87,6 @@ def first_in_call(what: str) -> bool:
     """Tell whether something happens for the first time in the user's call.
 
     A search may have the same warning for a hundred fits: only the first one needs a long text.
-
-    Parameters
-    ----------
-    what : str
     """
     marks, name = _users_call().f_locals, _MARK.format(what)
     is_first = not marks.get(name)

@@ -114,14 +114,7 @@ def check_sum_of_weights(
 
 
 def refuse_dates(values: Any, name: str) -> None:
-    """Raise TypeError if an array or table holds dates or durations: NumPy takes them for integers.
-
-    Parameters
-    ----------
-    values : array-like
-    name : str
-        Their name in the message.
-    """
+    """Raise TypeError if values are dates or durations, which NumPy takes for integers."""
     dtype = getattr(values, "dtype", None)
     if getattr(dtype, "kind", "O") == "O" and hasattr(values, "__getitem__"):
         # Lists, tables, objects: look at the first row; scikit-learn reports any other error.

@@ -15,12 +15,7 @@ KNOWS_POISSON = "loss" in MLPRegressor().get_params()
 def let_predict(theirs: Any, classes: Any, *, is_multilabel: bool) -> None:
     """Set what scikit-learn's classifier needs to turn probabilities into labels.
 
-    Parameters
-    ----------
-    theirs : sklearn.neural_network.MLPClassifier
-    classes : ndarray of shape (n_classes,)
-        Labels, or the positions of several labels per row.
-    is_multilabel : bool
+    ``classes`` are its labels, or the positions of several labels per row.
     """
     told = np.eye(len(classes), dtype=int) if is_multilabel else classes
     theirs._label_binarizer = LabelBinarizer().fit(told)

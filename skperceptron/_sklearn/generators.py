@@ -22,10 +22,6 @@ def generator_of(random_state: Any) -> np.random.RandomState:
     """Return the generator that ``check_random_state`` returns, or one in the same state.
 
     A new generator without a seed sequence draws entropy first: twice the time of all the rest.
-
-    Parameters
-    ----------
-    random_state : None, int or RandomState
     """
     if not isinstance(random_state, Integral):
         return check_random_state(random_state)

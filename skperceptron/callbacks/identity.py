@@ -68,13 +68,7 @@ class IndescribableError(ValueError):
 
 
 def described(value: Any, name: str | None = None) -> str:
-    """Return a text that identifies a value.
-
-    Parameters
-    ----------
-    value : object
-    name : str, default=None
-        Used in place of parts that cannot be described.
+    """Return a text that identifies a value; a name replaces parts that cannot be described.
 
     Raises
     ------

@@ -64,14 +64,9 @@ class EpochTable:
         self._first: int | None = None
 
     def row(self, number: int, figures: Mapping[str, Any], *, is_best: bool = False) -> None:
-        """Print the row of an epoch.
+        """Print the row of an epoch, with figures by the names of the columns.
 
-        Parameters
-        ----------
-        number : int
-        figures : mapping of str to float, str or None
-            By the names of the columns; None and NaN leave their cell empty.
-        is_best : bool, default=False
+        A figure that is None or NaN leaves its cell empty.
         """
         if self._has_heading and self._n_rows % SCREEN == 0:
             self.say(self._heading())
@@ -113,12 +108,7 @@ def _cell(column: Column, figure: Any) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a time in words: "0.3 s", "59 s", "3 min", "2 h 05 min".
-
-    Parameters
-    ----------
-    seconds : float
-    """
+    """Return a time in words: "0.3 s", "59 s", "3 min", "2 h 05 min"."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     if seconds < 99.5:

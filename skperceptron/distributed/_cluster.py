@@ -47,15 +47,7 @@ class Report:
     wire: float = 0.0
 
     def add(self, n_bytes: int, seconds: Sequence[float], elapsed: float) -> None:
-        """Add the cost of a round.
-
-        Parameters
-        ----------
-        n_bytes : int
-        seconds : sequence of float
-            Computing time of each share.
-        elapsed : float
-        """
+        """Add the cost of a round: ``seconds`` is the computing time of each share."""
         self.bytes_per_round += (n_bytes - self.bytes_per_round) / (self.rounds + 1)
         self.rounds += 1
         mean, longest = float(np.mean(seconds)), max(seconds)
@@ -73,16 +65,7 @@ class Cluster:
     """The shares of a fit on the workers of a cluster.
 
     Dask knows how each share is made. If a worker dies, its share is made again on another one,
-    and its last task is repeated.
-
-    Parameters
-    ----------
-    client : distributed.Client
-    blocks : Blocks
-    weight : ndarray of shape (N,) or None
-    job : Job
-    mode : str
-        For the report.
+    and its last task is repeated. ``weight`` has the shape (N,); ``mode`` is for the report.
     """
 
     def __init__(

@@ -22,14 +22,7 @@ class Portions:
     """Computes gradients of any rows of a share, however many they are.
 
     The number of rows in a portion is a power of two; those that only fill it up have no weight.
-
-    Parameters
-    ----------
-    network : Network
-    recipe : Recipe
-    data : TrainingSet
-        With targets in the dtype of the arithmetic.
-    dtype : dtype
+    The targets in ``data`` have the dtype of the arithmetic.
     """
 
     def __init__(
@@ -90,14 +83,7 @@ class Portions:
 class _Portion:
     """The calls that compute the gradient of ``size`` rows, and their buffers.
 
-    Parameters
-    ----------
-    network : Network
-    member : Member
-    data : TrainingSet
-    tables : Tables
-        Whose parameters are read, and whose gradient is written.
-    size : int
+    The parameters of ``tables`` are read, and its gradient is written.
     """
 
     def __init__(

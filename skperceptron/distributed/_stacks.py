@@ -18,18 +18,7 @@ from ._cluster import Cluster
 
 
 class _StackOnCluster(Stack):
-    """Base of both stacks.
-
-    Parameters
-    ----------
-    network : Network
-    member : Member
-        The only one.
-    data : RemoteRows
-    batch_size : int
-    dtype : dtype
-    cluster : Cluster
-    """
+    """Base of both stacks of a single member."""
 
     def __init__(
         self,

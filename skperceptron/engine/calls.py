@@ -151,11 +151,7 @@ def add_to_rows(row: Floats, out: Floats) -> Call:
 def sum_of_rows(x: Floats, out: Floats, in_order: bool = False) -> Call:
     """Bind the sum over the batch: (K, B, H) into (K, 1, H).
 
-    Parameters
-    ----------
-    x, out : ndarray
-    in_order : bool, default=False
-        Whether rows are added one by one: the bits of ``np.sum``, in three times the time.
+    With ``in_order``, rows are added one by one: the bits of ``np.sum``, in three times the time.
     """
     if in_order:
         return partial(np.add.reduce, x, 1, None, out, True)

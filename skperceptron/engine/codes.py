@@ -13,14 +13,7 @@ from .arrays import Booleans, Floats, Integers
 
 
 def look_up(table: Floats, codes: Floats, out: Floats) -> None:
-    """Write the rows of a table at the codes.
-
-    Parameters
-    ----------
-    table : ndarray of shape (K, levels, dim)
-    codes : ndarray of shape (K, B)
-    out : ndarray of shape (K, B, dim)
-    """
+    """Write the rows of a table, (K, levels, dim), at codes, (K, B), into ``out``, (K, B, dim)."""
     for of_member, member_codes, rows in zip(table, codes, out, strict=True):
         places, known = _places(member_codes, len(of_member))
         rows[:] = of_member[places]
@@ -31,13 +24,7 @@ def look_up(table: Floats, codes: Floats, out: Floats) -> None:
 def sum_by_code(grad: Floats, codes: Floats, room: Floats, out: Floats) -> None:
     """Write the sum of the rows that have each code, in their order and in double precision.
 
-    Parameters
-    ----------
-    grad : ndarray of shape (K, B, dim)
-    codes : ndarray of shape (K, B)
-    room : ndarray of shape (K, levels, dim)
-        In float64, for compiled steps.
-    out : ndarray of shape (K, levels, dim)
+    Rows are (K, B, dim), codes (K, B), sums (K, levels, dim). Compiled steps need room in float64.
     """
     dim = out.shape[2]
     for of_member, member_codes, sums in zip(grad, codes, out, strict=True):

@@ -33,14 +33,7 @@ Noise = Sequence[tuple[np.random.Generator | None, float]]
 @kept_as("input")
 @dataclass(frozen=True)
 class NetworkInput:
-    """One of the inputs that a network declares.
-
-    Attributes
-    ----------
-    name : str
-    width : int
-        Number of columns.
-    """
+    """One of the inputs that a network declares: its name, and its number of columns."""
 
     name: str
     width: int
@@ -68,12 +61,7 @@ class Input(Protocol):
 
 
 class DenseInput:
-    """An array that is overwritten at every step.
-
-    Parameters
-    ----------
-    array : ndarray of shape (K, B, D)
-    """
+    """An array, (K, B, D), that is overwritten at every step."""
 
     kind: ClassVar[str] = "dense"
 
@@ -132,14 +120,7 @@ class BorrowedRows:
 
 
 class HeldRows(BorrowedRows):
-    """A copy of rows in the same array for every batch, so that a table can read them.
-
-    Parameters
-    ----------
-    shape : tuple (B, D)
-    dtype : dtype
-        Of the arithmetic.
-    """
+    """A copy of rows, (B, D), in the same array for every batch, so that a table can read them."""
 
     def __init__(self, shape: tuple[int, int], dtype: np.dtype) -> None:
         self.rows = np.zeros(shape, dtype)

@@ -206,14 +206,7 @@ class Predictor:
 
 
 class Table:
-    """A workspace whose calls are run by compiled code.
-
-    Parameters
-    ----------
-    work : Workspace
-    program : Program
-        Its forward pass.
-    """
+    """A workspace whose forward pass is run by compiled code."""
 
     def __init__(self, work: Workspace, program: Program) -> None:
         self.inputs = work.inputs

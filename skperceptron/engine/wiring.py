@@ -142,11 +142,7 @@ def multilayer_perceptron(
 class _Wires:
     """The nodes of a network that is being wired, in their order.
 
-    Parameters
-    ----------
-    n_inputs : int
-    n_networks : int or None
-        How many networks share weights.
+    ``n_networks`` is the number of networks that share weights, if they do.
     """
 
     def __init__(self, n_inputs: int, n_networks: int | None) -> None:

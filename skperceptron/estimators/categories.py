@@ -309,14 +309,7 @@ def _united(lists: Sequence[list[Any]]) -> list[Any]:
 
 
 def check_codes(estimator: Any, X: Any, columns: Sequence[int]) -> None:
-    """Raise ValueError if some columns of X hold anything other than codes.
-
-    Parameters
-    ----------
-    estimator : BaseMultilayerPerceptron
-    X : {ndarray, CSR matrix} of shape (N, D)
-    columns : sequence of int
-    """
+    """Raise ValueError if some columns of X hold anything other than codes."""
     if sparse.issparse(X):
         raise ValueError(
             f"categorical_features={estimator.categorical_features!r} needs dense X, got a sparse"

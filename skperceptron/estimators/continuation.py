@@ -198,14 +198,7 @@ class Continuation:
 
 
 def progress_so_far(estimator: Any, mode: FitMode) -> Progress:
-    """Return the history to continue: ``fit`` judges by its own epochs, ``partial_fit`` by all.
-
-    Parameters
-    ----------
-    estimator : BaseMultilayerPerceptron
-        Fitted.
-    mode : FitMode
-    """
+    """Return the history to continue: ``fit`` judges by its own epochs, ``partial_fit`` by all."""
     no_improvement = estimator._later.no_improvement
     # L-BFGS counts iterations, which are not epochs that could be continued.
     had_epochs = no_improvement is not None
@@ -234,10 +227,6 @@ class Shortcut:
     """Objects that ``partial_fit`` reuses as long as its parameters are the same.
 
     Copies and pickles of the model start with an empty shortcut.
-
-    Attributes
-    ----------
-    stack : ReusableStack
     """
 
     def __init__(self) -> None:

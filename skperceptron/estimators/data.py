@@ -123,15 +123,7 @@ def check_data(estimator: Any, X: Any, y: Any, sample_weight: Any, mode: FitMode
 def encoded(
     estimator: Any, y: Any, sample_weight: Floats | None, mode: FitMode
 ) -> tuple[Target, TargetRows, Floats | None]:
-    """Return the target that checked y and the parameters ask for, its rows and their weights.
-
-    Parameters
-    ----------
-    estimator : BaseMultilayerPerceptron
-    y : ndarray of shape (N, ...)
-    sample_weight : ndarray of shape (N,) or None
-    mode : FitMode
-    """
+    """Return the target that checked y and the parameters ask for, its rows and their weights."""
     earlier = estimator._fitted.target if mode.continuing else None
     target: Target = estimator._choose_target(y, mode)
     rows = target.encode(y, sample_weight, mode, earlier)
@@ -142,14 +134,6 @@ def check_fold(estimator: Any, X: Any, y: Any, sample_weight: Any, fold: Fold) -
     """Check the data of a fit that trains on some rows and validates on others.
 
     The result is that of a fit to copies of both parts, passed as X and y, and as X_val and y_val.
-
-    Parameters
-    ----------
-    estimator : BaseMultilayerPerceptron
-    X : {ndarray, CSR matrix} of shape (N, D)
-    y : ndarray of shape (N, ...)
-    sample_weight : array-like of shape (N,) or None
-    fold : Fold
     """
     given = X, y
     X, y = estimator._validate_training_data(X, y, reset=True)

@@ -56,16 +56,7 @@ LARGEST_PENALTY = 1e15
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A network that has been wired, with its target and its resolved parameters.
-
-    Attributes
-    ----------
-    choices : Choices
-    target : Target
-    network : Network
-    dtype : dtype
-        Of the arithmetic in training.
-    """
+    """A wired network with its target, its resolved parameters, and its dtype in training."""
 
     choices: Choices
     target: Target
@@ -166,15 +157,7 @@ def prepare(
     sample_weight: Any = None,
     mode: FitMode = FROM_SCRATCH,
 ) -> Run:
-    """Check everything, and return the run to train: what a fit without callbacks does first.
-
-    Parameters
-    ----------
-    estimator : BaseMultilayerPerceptron
-    X, y, sample_weight
-        As for ``fit``.
-    mode : FitMode, default=FROM_SCRATCH
-    """
+    """Check everything, and return the run to train: what a fit without callbacks does first."""
     checked = check_data(estimator, X, y, sample_weight, mode)
     return make_ready(estimator, checked, mode, NO_EXTRAS, NullListener())
 

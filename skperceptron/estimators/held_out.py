@@ -123,16 +123,7 @@ def draw_validation_rows(
 ) -> tuple[Integers, Integers]:
     """Draw rows to train on and rows to validate on; refuse parts that are too small.
 
-    Parameters
-    ----------
-    asked : Drawing
-    weight : ndarray of shape (n_rows,) or None
-        What each row counts.
-    rng : RandomState
-
-    Returns
-    -------
-    rows, held_out : ndarray of int
+    ``weight``, (n_rows,), is what each row counts.
     """
     if not asked.fraction:
         raise ValueError(
@@ -252,14 +243,7 @@ class Scoring:
 class Validation:
     """Computes score and loss of one network on validation rows, for parameters given later.
 
-    Parameters
-    ----------
-    network : Network
-    target : Target
-    held_out : HeldOut
-    scoring : Scoring
-    learning_rate : float
-        For error messages.
+    The learning rate is for error messages.
     """
 
     def __init__(

@@ -174,15 +174,7 @@ def layer_names_of(estimator: NotebookMixin) -> tuple[str, str, str]:
 
 
 def draw(nodes: Sequence[GraphNode], edges: Sequence[GraphEdge], title: str) -> str:
-    """Return a network as SVG.
-
-    Parameters
-    ----------
-    nodes : sequence of GraphNode
-    edges : sequence of GraphEdge
-    title : str
-        What screen readers announce.
-    """
+    """Return a network as SVG; screen readers announce the title."""
     layers: dict[str, list[GraphNode]] = {}
     for node in nodes:
         layers.setdefault(node.layer, []).append(node)

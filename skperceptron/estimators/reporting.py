@@ -43,13 +43,7 @@ def warn_unconverged(
 ) -> None:
     """Warn if training has ended at a limit, and say what to change.
 
-    Parameters
-    ----------
-    verdict : Verdict
-    choices : Choices
-    losses : sequence of float
-        Training loss of each epoch.
-    data : Described
+    ``losses`` holds the training loss of each epoch.
     """
     limits = {
         Verdict.EXHAUSTED: (f"Maximum iterations ({choices.max_iter})", "max_iter"),
@@ -70,13 +64,7 @@ def warn_unconverged_lbfgs(
 ) -> None:
     """Warn if L-BFGS has ended without reaching its tolerance, and say what to change.
 
-    Parameters
-    ----------
-    result : OptimizeResult
-    choices : Choices
-    losses : sequence of float
-        Training loss of each iteration.
-    data : Described
+    ``losses`` holds the training loss of each iteration.
     """
     if not result.status:
         return

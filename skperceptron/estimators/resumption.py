@@ -33,14 +33,7 @@ _NO_SETTINGS = {
 
 @dataclass(frozen=True)
 class Start:
-    """The state from which a fit continues an earlier one.
-
-    Attributes
-    ----------
-    parameters : ndarray of shape (P,)
-    progress : Progress
-    later : Continuation
-    """
+    """The parameters, (P,), and the rest of the state from which a fit continues an earlier one."""
 
     parameters: Floats
     progress: Progress

@@ -17,11 +17,7 @@ DETAILED = 2
 class VerboseOutput:
     """Prints the progress of the training of one network.
 
-    Parameters
-    ----------
-    run : Run
-    incremental : bool
-        Whether this is one epoch of ``partial_fit``, one of many calls.
+    ``incremental`` says that this is one epoch of ``partial_fit``, one of many calls.
     """
 
     def __init__(self, run: Run, *, incremental: bool) -> None:

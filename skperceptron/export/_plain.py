@@ -23,12 +23,7 @@ STORED, TIMES = "biuf", "mM"
 
 
 class Writer:
-    """Converts a model to JSON and arrays.
-
-    Attributes
-    ----------
-    arrays : dict of str to ndarray
-    """
+    """Converts a model to JSON and arrays, which it keeps by name."""
 
     def __init__(self) -> None:
         self.arrays: dict[str, Any] = {}
@@ -38,13 +33,7 @@ class Writer:
         self._told: list[Any] = []
 
     def told(self, value: Any, where: str) -> Any:
-        """Return a value as JSON.
-
-        Parameters
-        ----------
-        value : object
-        where : str
-            Its place in the model, for messages.
+        """Return a value as JSON; ``where`` is its place in the model, for messages.
 
         Raises
         ------

@@ -74,12 +74,6 @@ def _new_task(whole: Whole, listener: Listener) -> NetworkTask | None:
 def told(whole: Whole, X: Any, y: Any) -> Iterator[Callable[..., StackedParallel]]:
     """Yield a replacement of scikit-learn's ``Parallel`` that reports each network to callbacks.
 
-    Parameters
-    ----------
-    whole : Whole
-    X, y
-        As given by the user.
-
     Raises
     ------
     TypeError

@@ -104,14 +104,7 @@ class Transformed:
 
 @dataclass(frozen=True)
 class Member:
-    """A fitted estimator of an ensemble.
-
-    Attributes
-    ----------
-    estimator : estimator
-    held_out : array-like, default=None
-        Its predictions for the held-out rows.
-    """
+    """A fitted estimator of an ensemble and perhaps its predictions for held-out rows."""
 
     estimator: Any
     held_out: Any = None

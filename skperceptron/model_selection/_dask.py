@@ -34,13 +34,7 @@ class DaskSender(Sender):
     """Sends tasks to the workers of a Dask cluster.
 
     Arrays stay there as long as this object lives, shared values and results as long as their
-    futures.
-
-    Parameters
-    ----------
-    client : distributed.Client
-    waiting : callable, default=nullcontext
-        Returns a context in which a task of the cluster may wait for others.
+    futures. ``waiting`` returns a context in which a task of the cluster may wait for others.
     """
 
     is_remote = True
@@ -103,14 +97,7 @@ class _Pickler(cloudpickle.Pickler):
 
 
 class _Unpickler(pickle.Unpickler):
-    """Reads what a pickler has written.
-
-    Parameters
-    ----------
-    file : file object
-    aside : tuple
-        The values that the pickler has put aside.
-    """
+    """Reads what a pickler has written, with the values that the pickler has put aside."""
 
     def __init__(self, file: io.BytesIO, aside: tuple[Any, ...]) -> None:
         super().__init__(file)

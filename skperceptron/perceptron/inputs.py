@@ -68,13 +68,7 @@ class RowsInPlace:
 
 
 class GivenInputs:
-    """Rows of a matrix.
-
-    Parameters
-    ----------
-    X : {ndarray, CSR matrix} of shape (N, A - 1)
-    constant : float
-    """
+    """Rows of a matrix, (N, A - 1), dense or CSR."""
 
     def __init__(self, X: Any, constant: float) -> None:
         self.is_sparse = sparse.issparse(X)
@@ -111,12 +105,7 @@ class GivenInputs:
 class ComputedInputs:
     """Associative units whose activations are computed whenever they are needed.
 
-    Parameters
-    ----------
-    associative_of : callable
-        Takes row numbers, returns the activations of the units, (n, A - 1).
-    n_units : int
-    constant : float
+    ``associative_of`` maps row numbers to the activations of the units, (n, A - 1).
     """
 
     is_sparse = False

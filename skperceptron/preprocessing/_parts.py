@@ -169,12 +169,7 @@ class Numbers(Quantity):
 
 
 class Categories(Part):
-    """A column of categories, some of which are known as levels.
-
-    Attributes
-    ----------
-    levels : list
-    """
+    """A column of categories, some of which are known as levels."""
 
     levels: list[Any]
 

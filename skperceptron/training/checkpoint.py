@@ -35,14 +35,7 @@ _UNFINISHED = ".unfinished"
 
 @dataclass
 class State:
-    """The state of training at one moment.
-
-    Attributes
-    ----------
-    numbers : dict
-        Values that JSON can hold.
-    arrays : dict of str to ndarray
-    """
+    """The state of training at one moment: values that JSON can hold, and arrays by name."""
 
     numbers: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)

@@ -69,11 +69,7 @@ class NumPySteps:
 class Run:
     """Neighbouring steps of a window that have the same members and equally many rows.
 
-    Attributes
-    ----------
-    steps : sequence of Step
-    first : int
-        Where the run begins in its window.
+    ``first`` is where the run begins in its window.
     """
 
     steps: Sequence[Step]

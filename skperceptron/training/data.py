@@ -134,14 +134,7 @@ class Targets(TargetRows):
 
 @dataclass(frozen=True)
 class OneOfMany(TargetRows):
-    """One of T classes for each row, where T is so large that no (T, T) table is made.
-
-    Attributes
-    ----------
-    codes : ndarray of shape (N,)
-    n_classes : int
-        Number of classes (T).
-    """
+    """One of T classes for each row, where T is so large that no (T, T) table is made."""
 
     codes: Integers
     n_classes: int
@@ -240,13 +233,7 @@ def of_split(train: TargetRows, held_out: TargetRows, places: Integers) -> Targe
 
 
 def one_hot(codes: Integers, n_classes: int) -> TargetRows:
-    """Return the targets of a softmax: a one at the class of each row.
-
-    Parameters
-    ----------
-    codes : ndarray of shape (N,)
-    n_classes : int
-    """
+    """Return the targets of a softmax: a one at the class of each row, for codes of shape (N,)."""
     if n_classes > TABLED:
         return OneOfMany(codes, n_classes)
     return Targets(np.eye(n_classes), codes)

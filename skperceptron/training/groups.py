@@ -96,14 +96,8 @@ def factors_of(
     """Return the factors that a user's groups give to the network of one member.
 
     Groups that change nothing are left out, and so are those without parameters in the network.
-
-    Parameters
-    ----------
-    groups : ParameterGroups
-    network : Network
-    layer_rate : callable, default=None
-        Maps the number of inputs of a layer to a factor of its weights' learning rate, which
-        leaves their decay unchanged.
+    ``layer_rate`` maps the number of inputs of a layer to a factor of its weights' learning rate,
+    which leaves their decay unchanged.
     """
     found = []
     for name, group in groups.chosen().items():

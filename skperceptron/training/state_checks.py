@@ -63,14 +63,7 @@ class Form:
 
 
 def check_state(numbers: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], form: Form) -> None:
-    """Raise DamagedArchiveError if this cannot be the state of a fit of the given form.
-
-    Parameters
-    ----------
-    numbers, arrays
-        As in :class:`~skperceptron.training.checkpoint.State`.
-    form : Form
-    """
+    """Raise DamagedArchiveError if this cannot be the state of a fit of the given form."""
     _demand(numbers.get("verdict") in _VERDICTS, "verdict")
     _demand(isinstance(numbers.get("told_to_stop"), bool), "told_to_stop")
     _demand(_is_number(numbers.get("current_rate")), "current_rate")

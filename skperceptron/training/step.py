@@ -51,19 +51,7 @@ class Record:
 
 @dataclass(frozen=True, eq=False)
 class Shared:
-    """What all steps of a stack use; each uses the part of its members.
-
-    Attributes
-    ----------
-    network : Network
-    members : sequence of Member
-    data : sequence of TrainingSet
-        One for each member.
-    tables : Tables
-    groups : Groups
-    scalars : Scalars
-    record : Record
-    """
+    """What all steps of a stack use; each uses the part of its members, one data set for each."""
 
     network: Network
     members: Sequence[Member]

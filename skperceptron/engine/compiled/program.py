@@ -51,11 +51,7 @@ class Part(Protocol):
 class Table:
     """Rows that compiled code runs, one member after another.
 
-    Parameters
-    ----------
-    rows : list of Row
-    of_epoch : list of bool
-        Which rows count steps from the start of the epoch, not of the window.
+    ``of_epoch`` says which rows count steps from the start of the epoch, not of the window.
     """
 
     def __init__(self, rows: Sequence[Row], of_epoch: Sequence[bool]) -> None:
@@ -89,11 +85,7 @@ class Table:
 class PythonCall:
     """A call that is left to Python, with one callable per step.
 
-    Parameters
-    ----------
-    calls : sequence of callable
-    of_epoch : bool
-        Whether they belong to the steps of an epoch, not of a window.
+    ``of_epoch`` says that they belong to the steps of an epoch, not of a window.
     """
 
     def __init__(self, calls: Sequence[Call], of_epoch: bool) -> None:
@@ -276,14 +268,9 @@ def _operands_of(call: Any) -> list[Any]:
 def _moves(operands: Sequence[Sequence[Any]], n_steps: int) -> dict[int, int] | None:
     """Return by how many bytes operands move from step to step, by the id of their memory's owner.
 
-    None if calls differ in anything else, or if parts of one array move by different distances:
-    they might then overlap in one step but not in another.
-
-    Parameters
-    ----------
-    operands : sequence of list
-        Those of the first, the second and the last step.
-    n_steps : int
+    The operands are those of the first, the second and the last step. None if calls differ in
+    anything else, or if parts of one array move by different distances: they might then overlap in
+    one step but not in another.
     """
     if len(set(map(len, operands))) > 1:
         return None

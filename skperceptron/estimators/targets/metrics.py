@@ -74,11 +74,7 @@ def squared_distances(differences: Floats) -> Floats:
 def negative_error(compared: Floats, sample_weight: Floats | None) -> Floats:
     """Return minus the root of the mean squared error, averaged over the columns of y.
 
-    Parameters
-    ----------
-    compared : ndarray of shape (K, n, T, 2)
-        y and predictions side by side.
-    sample_weight : ndarray of shape (K, n) or None
+    ``compared``, (K, n, T, 2), holds y and predictions side by side; weights are (K, n).
     """
     errors = compared[..., 1] - compared[..., 0]
     largest = np.abs(errors).max(axis=(1, 2))
@@ -112,13 +108,9 @@ def in_common_units(
 ) -> tuple[Floats, Floats, Floats | None]:
     """Return arguments with the same R2, in units in which nothing overflows or vanishes.
 
-    Squares of the largest floats overflow, those of the smallest vanish. So y and predictions are
-    divided by a power of two near the size of y, and weights by one near theirs; neither rounds.
-
-    Parameters
-    ----------
-    y, predicted : ndarray of shape (..., n, T)
-    weight : ndarray of shape (..., n) or None
+    Squares of the largest floats overflow, those of the smallest vanish. So y and predictions,
+    (..., n, T), are divided by a power of two near the size of y, and weights, (..., n), by one
+    near theirs; neither rounds.
     """
     exponent = np.frexp(np.abs(y).max(axis=-2, keepdims=True))[1]
     with np.errstate(over="ignore", under="ignore"):

@@ -62,14 +62,7 @@ def expected_inputs(model: Any) -> dict[str, np.dtype]:
 
 
 def fed(X: Any, inputs: dict[str, np.dtype]) -> dict[str, Any]:
-    """Return an array for each input of a session, by its name.
-
-    Parameters
-    ----------
-    X : frame, {array-like, sparse matrix} of shape (n_samples, n_features)
-    inputs : dict of str to dtype
-        What `expected_inputs` returns.
-    """
+    """Return an array for each input of a session, by the names of ``expected_inputs``."""
     names = list(inputs)
     if _is_one_array(X):
         X = _as_array(X)
