@@ -18,17 +18,7 @@ Marked = TypeVar("Marked", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Deprecation:
-    """What will be removed, and when.
-
-    Attributes
-    ----------
-    what : str
-        Its name.
-    since, until : str
-        The first version that warns, and the first version without it.
-    instead : str
-        What to write instead.
-    """
+    """What will be removed, since and until when, and what to write instead."""
 
     what: str
     since: str
@@ -93,16 +83,8 @@ def deprecated_parameter(
 ) -> Callable[[Marked], Marked]:
     """Return a decorator for a function with a parameter that will be removed.
 
-    Calls that pass the parameter warn, whatever its value.
-
-    Parameters
-    ----------
-    name : str
-        Name of the parameter.
-    since, until : str
-        The first version that warns, and the first version without it.
-    instead : str
-        What to write instead.
+    Calls that pass it warn, whatever its value. `since`, `until` and `instead` are as in
+    :func:`deprecated`.
     """
 
     def mark(function: Marked) -> Marked:

@@ -140,12 +140,7 @@ def _first_part(name: str) -> str:
 def warn_of_interruption(estimator: Any, trained: str) -> None:
     """Note an interruption, and warn which estimator ends with what it has learned.
 
-    Parameters
-    ----------
-    estimator : estimator
-        Its parameters tell the candidates of a search apart.
-    trained : str
-        How long it was trained.
+    Its parameters tell the candidates of a search apart. ``trained`` says how long it was trained.
 
     Raises
     ------

@@ -96,13 +96,7 @@ def check_sum_of_weights(
 ) -> None:
     """Refuse weights whose sum overflows, or is so small that a division by it overflows.
 
-    Parameters
-    ----------
-    weights : ndarray
-    subject : str
-        Start of the error message.
-    allowed : tuple of two floats
-        Least and largest sum.
+    The error message starts with ``subject``; ``allowed`` is the least and the largest sum.
     """
     with np.errstate(over="ignore"):
         total = weights.sum()

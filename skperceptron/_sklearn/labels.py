@@ -125,13 +125,6 @@ def accuracy(y: Any, labels: Any) -> float:
 
     The checks of that function take half a millisecond: longer than an epoch of a small network,
     and longer than the prediction. Labels that are surely of one kind are not checked.
-
-    Parameters
-    ----------
-    y : array-like
-        The true labels.
-    labels : ndarray
-        The predicted ones.
     """
     plain = isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biuUS"
     if plain and y.dtype == labels.dtype and y.shape == labels.shape:

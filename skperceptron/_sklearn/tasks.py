@@ -67,15 +67,7 @@ class NetworkTask:
 
 
 def task_of_call(keywords: dict[str, Any], estimator: Any) -> NetworkTask | None:
-    """Return the task of a call of ``_fit_and_score``; None if there are no callbacks.
-
-    Parameters
-    ----------
-    keywords : dict
-        Keyword arguments of the call.
-    estimator : estimator
-        The estimator that it fits.
-    """
+    """Return the task of a call of ``_fit_and_score``; None if there are no callbacks."""
     context = keywords.get("callback_ctx")
     if context is None or not context._callbacks or not hasattr(estimator, "set_callbacks"):
         return None

@@ -97,12 +97,7 @@ class Listener(ABC):
     ) -> State | None:
         """Return the saved state of an interrupted fit, if any, and restore its random generator.
 
-        Parameters
-        ----------
-        rng : RandomState
-            Before anything is drawn from it.
-        facts : callable
-            Returns what identifies the fit.
+        Nothing has been drawn from it yet. ``facts`` returns what identifies the fit.
         """
 
     @abstractmethod
@@ -144,14 +139,7 @@ class NullListener(Listener):
 class CallbackListener(Listener):
     """Passes reports on to callbacks.
 
-    Parameters
-    ----------
-    estimator : estimator
-    context : CallbackContext
-        Of the fit.
-    callbacks : list
-    offered : dict
-        Data that hooks may ask for: X, y and metadata.
+    ``offered`` is the data that hooks may ask for: X, y and metadata.
     """
 
     listens = True

@@ -17,17 +17,7 @@ SAMPLE = 1024
 
 @dataclass(frozen=True)
 class Blocks:
-    """A data set in blocks.
-
-    Attributes
-    ----------
-    X : list of Delayed
-        The rows of each block, with all features.
-    y : list of Delayed
-        Their targets.
-    counts : list of int
-        How many rows each block has.
-    """
+    """A data set in blocks: their rows of X, their targets, and how many rows each has."""
 
     X: list[Any]
     y: list[Any]

@@ -113,16 +113,8 @@ class Cluster:
     ) -> tuple[Floats, float]:
         """Return gradient, (P,), and loss of a batch: sums over its rows, each times its factor.
 
-        Parameters
-        ----------
-        parameters : ndarray of shape (P,)
-        rows : ndarray of int, shape (n,)
-            Their positions among all rows.
-        factor : float or ndarray of shape (n,)
-        place : (int, int)
-            Epoch and step.
-        noise_share : float or None
-            Factor of the dropout rates.
+        Rows are positions among all rows, ``place`` is the epoch and the step, and ``noise_share``
+        a factor of the dropout rates.
         """
         owners = np.searchsorted(self._edges, rows, side="right") - 1
         asked = {}

@@ -46,15 +46,7 @@ class Portions:
     ) -> tuple[Floats, float]:
         """Return the sums of gradients, (P,), and losses of rows, each row times its factor.
 
-        Parameters
-        ----------
-        parameters : ndarray of shape (P,)
-        rows : ndarray of int, shape (n,)
-        factor : float or ndarray of shape (n,)
-        seed : SeedSequence
-            Of dropout.
-        noise_share : float or None
-            Factor of the dropout rates.
+        The seed is that of dropout, and ``noise_share`` a factor of its rates.
         """
         if self._tables is None:
             self._tables = Tables.of_members([self._member], self._dtype)

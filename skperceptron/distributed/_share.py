@@ -90,15 +90,7 @@ def _share(job: Job, number: int, data: TrainingSet, weight: Floats | None) -> S
 
 
 def make_share(job: Job, number: int, weight: Floats | None, X: list[Any], y: list[Any]) -> Share:
-    """Check blocks and concatenate them.
-
-    Parameters
-    ----------
-    job : Job
-    number : int
-    weight : ndarray of shape (n,) or None
-    X, y : list
-        The blocks.
+    """Check blocks and concatenate them; ``weight`` has the shape (n,).
 
     Raises
     ------

@@ -258,13 +258,8 @@ class Network:
     def stacked(networks: Sequence[Network], unify: Callable[[Any], Any]) -> Network:
         """Return the network of a stack of single networks with equal shapes.
 
-        Parameters
-        ----------
-        networks : sequence of Network
-            Of one member each.
-        unify : callable
-            Returns the same object for equal ones: neighbours that share an activation are
-            computed together.
+        ``unify`` returns the same object for equal ones: neighbours that share an activation are
+        computed together.
         """
         nodes = []
         for of_members in zip(*(network.nodes for network in networks), strict=True):

@@ -246,14 +246,8 @@ class Predictors:
     ) -> Predictor:
         """Return the predictor that was made of the same objects, or a new one.
 
-        Parameters
-        ----------
-        dtype : dtype
-            Of the arithmetic.
-        parts : sequence
-            The network and the arrays that it has learned.
-        views : callable
-            Lists these arrays as ``network.views`` does.
+        The objects are the network and the arrays that it has learned. `views` lists these arrays
+        as ``network.views`` does.
         """
         try:
             # The one that was used last: a single thread always gets the same.

@@ -70,15 +70,8 @@ class Described(NamedTuple):
 def advice(losses: Sequence[float], data: Described, limit: str, *, has_rate: bool) -> str:
     """Return sentences on what to change: one on the loss, one on X where it is not scaled.
 
-    Parameters
-    ----------
-    losses : sequence of float
-        Training loss of each epoch.
-    data : Described
-    limit : str
-        The parameter that has ended the training.
-    has_rate : bool
-        Whether there is a learning rate to change.
+    ``losses`` are those of the epochs, ``limit`` is the parameter that has ended the training, and
+    ``has_rate`` says whether there is a learning rate to change.
     """
     return " ".join(filter(None, (_about_loss(losses, limit, has_rate), about_scale(data))))
 

@@ -224,15 +224,9 @@ class Found:
 
     @classmethod
     def in_block(cls, estimator: Any, X: Any, n_rows: int) -> Found:
-        """Find the categories of a block of rows.
+        """Find the categories of one of several blocks, which have ``n_rows`` rows in total.
 
-        Parameters
-        ----------
-        estimator : BaseMultilayerPerceptron
-            Not fitted; it checks X.
-        X : {array-like, sparse matrix} of shape (n, n_features)
-        n_rows : int
-            Total of all blocks.
+        The estimator, which checks X, is not fitted.
         """
         checked = validated(estimator, with_codes(estimator, X, reset=True), reset=True)
         columns = columns_of(estimator, X, checked, n_rows=n_rows)
@@ -282,15 +276,7 @@ def take_over_categories(estimator: Any, source: Any) -> None:
 
 
 def checked_rows(estimator: Any, X: Any) -> Any:
-    """Check rows, and return them with their categories replaced by an estimator's codes.
-
-    Parameters
-    ----------
-    estimator : BaseMultilayerPerceptron
-        Has stored its features and categories.
-    X : {array-like, sparse matrix} of shape (n, n_features)
-        As the user gave it.
-    """
+    """Check rows, and return them with their categories replaced by an estimator's codes."""
     checked = validated(estimator, with_codes(estimator, X, reset=False), reset=False)
     if estimator._categories is not None:
         check_codes(estimator, checked, estimator._categories.columns)

@@ -26,13 +26,7 @@ KEPT = 2**20
 class JudgedRows:
     """The true values of the validation rows of one network.
 
-    Attributes
-    ----------
-    targets : TargetRows
-    y : ndarray of shape (n, ...)
-        Checked, not encoded.
-    weight : ndarray of shape (n,) or None
-        What each row counts.
+    ``y``, (n, ...), is checked, but not encoded; ``weight``, (n,), is what each row counts.
     """
 
     targets: TargetRows

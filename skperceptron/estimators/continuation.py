@@ -140,14 +140,7 @@ class Continuation:
     def parameters(self, fitted: FittedNetwork, target: Outputs, network: Network) -> Floats:
         """Return the parameters to continue from as one new vector, in a target's units.
 
-        Parameters
-        ----------
-        fitted : FittedNetwork
-            Of the earlier call.
-        target : Outputs
-            Of this call.
-        network : Network
-            Of this call.
+        ``fitted`` is of the earlier call, target and network are of this one.
         """
         if self.raw_parameters is not None:
             return self.raw_parameters.astype(np.float64)
@@ -164,16 +157,8 @@ class Continuation:
         """Continue the dropout of the earlier call, if a seed would draw its masks again.
 
         Shuffles continue, too. Without dropout they are seeded in each call, as in scikit-learn.
-
-        Parameters
-        ----------
-        noise : Generator
-            As the seed of this call gives it.
-        rng : RandomState
-            Likewise.
-        seed : None, int or RandomState
-        rows_seen : int
-            Rows used in all earlier calls.
+        Both generators are given as the seed of this call makes them; ``rows_seen`` counts the rows
+        used in all earlier calls.
         """
         if self.noise is None or self.noise[0] != seed:
             return noise, rng

@@ -37,15 +37,7 @@ _HISTORY = (
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Rows to train on and to validate on; networks with different folds share the data set.
-
-    Attributes
-    ----------
-    train : ndarray of int
-        The rows to train on.
-    held_out : ndarray of int
-        Other rows, to validate on.
-    """
+    """Rows to train on and to validate on; networks with different folds share the data set."""
 
     train: Integers
     held_out: Integers
@@ -96,14 +88,8 @@ def n_rows_of(X: Any) -> int:
 def check_data(estimator: Any, X: Any, y: Any, sample_weight: Any, mode: FitMode) -> CheckedData:
     """Check the data of a fit, store what describes it, and encode the targets.
 
-    Parameters
-    ----------
-    estimator : BaseMultilayerPerceptron
-        Only those of its parameters are read that describe the target, the weights of rows or the
-        categories.
-    X, y, sample_weight
-        As the user gave them.
-    mode : FitMode
+    Only those parameters of the estimator are read that describe the target, the weights of rows or
+    the categories.
     """
     given = X, y
     X, y = estimator._validate_training_data(X, y, reset=not mode.continuing)

@@ -114,12 +114,8 @@ class FittedNetwork:
     def views(self, dtype: Any = None, *, folded: bool = True) -> Learned:
         """List the learned arrays as the engine does, with a member axis.
 
-        Parameters
-        ----------
-        dtype : dtype, default=None
-            None keeps the dtype of each array.
-        folded : bool, default=True
-            Whether in units of y instead of the network's.
+        None keeps the dtype of each array. ``folded`` arrays are in units of y, others in the
+        network's.
         """
         kept = self.learned
         if not folded:

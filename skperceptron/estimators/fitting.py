@@ -85,14 +85,7 @@ class Model:
 class Run:
     """A network that is to be trained, and everything that its training needs.
 
-    Attributes
-    ----------
-    estimator : BaseMultilayerPerceptron
-        The results of training are stored there.
-    model : Model
-    member : Member
-        With its recipe and its initial parameters.
-    data : TrainingSet
+    The results are stored on the estimator. The member has its recipe and its initial parameters.
     """
 
     estimator: Any

@@ -43,21 +43,9 @@ def split(
 ) -> tuple[Integers, Integers]:
     """Draw rows to train on and rows to validate on, as scikit-learn does.
 
-    With labels, the split is stratified. scikit-learn refuses labels that occur in a single row,
-    and parts with fewer rows than there are labels; here, each label then keeps at least one row
-    to be trained on.
-
-    Parameters
-    ----------
-    n_rows : int
-    fraction : float
-        Share of the rows to validate on.
-    labels : ndarray of int, shape (n_rows,), or None
-    rng : RandomState
-
-    Returns
-    -------
-    rows, held_out : ndarray of int
+    With labels, (n_rows,), the split is stratified. scikit-learn refuses labels that occur in a
+    single row, and parts with fewer rows than there are labels; here, each label then keeps at
+    least one row to be trained on.
     """
     if labels is not None:
         counts = np.bincount(labels)

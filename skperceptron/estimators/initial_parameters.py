@@ -32,22 +32,10 @@ def initial_parameters(
     extras: Extras,
     rng: np.random.RandomState,
 ) -> Floats:
-    """Draw the initial parameters, and replace some by the user's own arrays.
+    """Draw the initial parameters, (P,), and replace some by arrays that the user has given.
 
-    Parameters
-    ----------
-    network : Network
-    choices : Choices
-    checked : CheckedData
-        The network starts in units of its target, and the initialiser may look at some rows that
-        are trained on.
-    extras : Extras
-        May hold arrays to start from, which take the place of those that are drawn.
-    rng : RandomState
-
-    Returns
-    -------
-    ndarray of shape (P,)
+    The network starts in units of the target, and the initialiser may look at some rows that are
+    trained on.
     """
     initializer, data = choices.initializer, checked.data
     seen = None if checked.fold is None else checked.fold.train

@@ -19,14 +19,8 @@ def with_network(
 ) -> Any:
     """Return a copy of a fitted estimator with another network that predicts in the same units.
 
-    Parameters
-    ----------
-    estimator : BaseMultilayerPerceptron
-        It is not changed.
-    parameters : dict
-        Those that describe the other network; all others stay the same.
-    learned : dict of str to list of ndarray
-        Its learned arrays, by the attribute that holds them; in units of y.
+    ``parameters`` are those that describe the other network. ``learned`` holds its arrays by the
+    attribute that holds them, in units of y.
     """
     target = fitted_network(estimator).target
     estimator = deepcopy(estimator).set_params(**parameters)
@@ -44,19 +38,9 @@ def with_network(
 
 
 def prepare_step(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Run:
-    """Check and encode data as ``partial_fit`` does, without changing the estimator.
+    """Check and encode data as ``partial_fit`` of a fitted estimator does, without changing it.
 
-    Parameters
-    ----------
-    estimator : BaseMultilayerPerceptron
-        Fitted.
-    X, y, sample_weight
-        As for ``partial_fit``.
-
-    Returns
-    -------
-    Run
-        Ready for one step on all rows as a single batch.
+    The returned run is ready for one step on all rows as a single batch.
     """
     # A copy: preparing stores attributes on it, and draws nothing from the user's generator.
     twin: Any = copy(estimator)

@@ -50,20 +50,7 @@ def facts_of(
 ) -> FitDescription:
     """Describe a fit whose network has been wired, before anything random is drawn.
 
-    Parameters
-    ----------
-    estimator : BaseMultilayerPerceptron
-    data : dict
-        What was given to ``fit``, by name; X checked.
-    choices : Choices
-    network : Network
-    rng : RandomState
-        That of the fit.
-    start : Start or None
-
-    Returns
-    -------
-    FitDescription
+    ``data`` is what was given to ``fit``, by name, with X checked.
     """
     settings, limits = _settings_of(estimator), _limits_of(choices)
     schedule = choices.schedule

@@ -29,17 +29,10 @@ MakeStack = Callable[[Run], Stack]
 def train(
     run: Run, listener: Listener, *, incremental: bool, make_stack: MakeStack | None = None
 ) -> None:
-    """Train a network, and store the results on its estimator.
+    """Train a network, notify a listener of every epoch, and store the results on the estimator.
 
-    Parameters
-    ----------
-    run : Run
-    listener : Listener
-        It is notified of every epoch.
-    incremental : bool
-        Whether this is one epoch of ``partial_fit``, which others may follow.
-    make_stack : callable, default=None
-        Makes the stack of a stochastic fit; None means one that computes in this process.
+    With ``incremental``, this is one epoch of ``partial_fit``, which others may follow.
+    ``make_stack`` makes the stack of a stochastic fit; None means one in this process.
     """
     if run.model.choices.is_lbfgs:
         _Minimization(run, listener).train()

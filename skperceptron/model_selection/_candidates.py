@@ -56,12 +56,7 @@ def network_of(estimator: Any) -> BaseMultilayerPerceptron | None:
 def transformers_token(estimator: Any, parameters: dict[str, Any]) -> Hashable:
     """Return a key that is equal for candidates whose transformers have the same parameters.
 
-    Parameters
-    ----------
-    estimator : estimator
-        With its parameters set.
-    parameters : dict
-        Those that the search varies.
+    ``parameters`` are those that the search varies; the estimator has them set.
     """
     mine = path_of(estimator)
     return tuple(

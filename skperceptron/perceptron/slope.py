@@ -20,14 +20,7 @@ SLOPES = np.geomspace(1e-3, 300.0, 12).tolist()
 def slope_of(responses: Floats, signs: Floats, weights: Floats, n_classes: int) -> float:
     """Return the slope with the least log loss, for labels smoothed as by Platt.
 
-    Parameters
-    ----------
-    responses : ndarray of shape (N, C)
-        Overwritten.
-    signs : ndarray of shape (N, C)
-        The right answers, 1 or -1.
-    weights : ndarray of shape (N,)
-    n_classes : int
+    Responses, (N, C), are overwritten; signs, (N, C), are the right answers, 1 or -1.
     """
     size = np.abs(responses).max()
     if not size > 1 / np.finfo(size.dtype).max:

@@ -45,15 +45,7 @@ LARGEST_EXPONENT = 1000
 
 
 class Part:
-    """Outputs that are made from one column.
-
-    Attributes
-    ----------
-    position : int
-        Position of the column in X.
-    suffixes : list of str
-        Suffixes of the outputs, which are named after the column.
-    """
+    """Outputs that are made from one column; their names are that of the column and a suffix."""
 
     suffixes: list[str]
 

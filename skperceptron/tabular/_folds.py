@@ -119,14 +119,6 @@ def counting_splits(
 ) -> list[Split]:
     """Return the splits with positive weights among their training and among their held-out rows.
 
-    Parameters
-    ----------
-    splits : list of tuple of ndarray
-    codes : ndarray of int, shape (n_rows,), or None
-        The classes.
-    sample_weight : ndarray of shape (n_rows,), or None
-        Non-negative.
-
     Raises
     ------
     ValueError

@@ -121,16 +121,9 @@ def state_of(member: Member) -> State:
 
 
 def restore(member: Member, state: State) -> None:
-    """Restore a member, not yet in a stack, to a saved state.
+    """Restore a member at its start to a saved state, which has passed ``Job.check``.
 
     The limits that decide how long it trains may have changed since.
-
-    Parameters
-    ----------
-    member : Member
-        At its start.
-    state : State
-        One that has passed ``Job.check``.
 
     Raises
     ------

@@ -159,15 +159,9 @@ def _runs(steps: Sequence[Step]) -> Iterator[Run]:
 
 
 def runner(windows: Sequence[Sequence[Step]], ahead: Ahead, team: Team | None) -> Runner:
-    """Return the runner that the environment variable selects.
+    """Return the runner that the environment variable selects, for the steps of an epoch.
 
-    Parameters
-    ----------
-    windows : sequence of sequence of Step
-        The steps of an epoch.
-    ahead : Ahead
-    team : Team or None
-        The threads that take compiled steps together.
+    The threads of a team, if there is one, take compiled steps together.
     """
     chosen = way()
     if chosen is Way.NUMPY:

@@ -214,12 +214,7 @@ class SomeOfMany(TargetRows):
 def of_split(train: TargetRows, held_out: TargetRows, places: Integers) -> TargetRows:
     """Return the targets of a data set that was split into training rows and held-out rows.
 
-    Parameters
-    ----------
-    train, held_out : TargetRows
-        Targets of the two parts.
-    places : ndarray of int, shape (N,)
-        Where each row of the data set stands in the two parts, the second after the first.
+    ``places``, (N,), says where each row stands in the two parts, the second after the first.
     """
     if (
         isinstance(train, Targets)

@@ -22,12 +22,7 @@ from .member import GroupFactors, Recipe
 class Part:
     """A run of neighbouring parameters whose learning rate has the same factor.
 
-    Attributes
-    ----------
-    place : slice
-        In each member's vector.
-    factor : int
-        Its position in ``Groups.rate_factors``.
+    ``factor`` is the position of that factor in ``Groups.rate_factors``.
     """
 
     place: slice

@@ -10,15 +10,7 @@ from .data import TargetRows, TrainingSet
 
 
 class RemoteRows(TrainingSet):
-    """A training set of which only a few rows of X are available in this process.
-
-    Parameters
-    ----------
-    X : {ndarray, CSR matrix} of shape (n, D)
-        The first rows of the data set.
-    targets : TargetRows
-        Of all N rows.
-    """
+    """A training set of which only the first rows of X are available in this process."""
 
     is_at_hand = False
 

@@ -341,15 +341,7 @@ class BoundStep:
         ]
 
     def updating(self, i: int, averages: bool) -> list[Call]:
-        """List the calls of ``update``, except the counting, in a form for compiled steps.
-
-        Parameters
-        ----------
-        i : int
-            Step of the epoch.
-        averages : bool
-            Whether averages are updated.
-        """
+        """List the calls of ``update``, except the counting, in a form for compiled steps."""
         k = self._place
         calls: list[Call] = []
         if self._has_penalty:

@@ -106,14 +106,9 @@ class Update:
         return coefficients, columns[n * n_factors :]
 
     def run(self, scalars: Floats, alike: bool) -> None:
-        """Take one step.
+        """Take one step with the factors of each member, (K, width).
 
-        Parameters
-        ----------
-        scalars : ndarray of shape (K, width)
-            The factors of each member.
-        alike : bool
-            Whether the optimiser's coefficients are the same for all members.
+        With ``alike``, the optimiser's coefficients are the same for all members.
         """
         np.copyto(self._scalars, scalars)
         for call in self._calls_if_alike if alike else self.calls:

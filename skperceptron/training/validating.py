@@ -61,17 +61,9 @@ class Judge(Protocol):
 
 
 class ValidationPass:
-    """Validates the members of a stack.
+    """Validates the members of a stack, each of which may have a validation.
 
-    Parameters
-    ----------
-    network : Network
-        Of all members.
-    validations : sequence of callable or None
-        How each member is validated, if at all. Those that are a :class:`Judge` are predicted
-        together, the others one by one.
-    dtype : dtype
-        Of the arithmetic.
+    Validations that are a :class:`Judge` are predicted together, the others one by one.
     """
 
     def __init__(

@@ -73,14 +73,8 @@ class Window:
     def open(self, start: int, order: Integers, first_rows: Integers, weights: RowWeights) -> None:
         """Prepare the window for the rows from position ``start`` of the epoch's order on.
 
-        Parameters
-        ----------
-        start : int
-        order : ndarray of int, shape (K, N)
-            The rows of each member as the epoch visits them.
-        first_rows : ndarray of int, shape (K, 1)
-            Where the rows of each member begin in its data set.
-        weights : RowWeights
+        ``order``, (K, N), holds the rows of each member as the epoch visits them; ``first_rows``,
+        (K, 1), says where they begin in its data set.
         """
         self._rows = slice(start, min(start + self.length, order.shape[1]))
         n_rows = self._rows.stop - start

@@ -17,12 +17,7 @@ from .normalize import Normalize
 class LayerNormalize(Normalize):
     """Layer normalisation (Ba, Kiros & Hinton 2016): each row over its units.
 
-    Parameters
-    ----------
-    units : int
-        Width of the value (H).
-    epsilon : float
-        Added to the variance.
+    Parameters are those of :class:`Normalize`.
     """
 
     kind: ClassVar[str] = "layer_normalization"

@@ -102,14 +102,8 @@ class PythonCall:
 class Section:
     """Some consecutive calls of each step.
 
-    Attributes
-    ----------
-    listing : callable
-        Takes the number of a step, returns the list of its calls.
-    n_steps : int
-        Largest number of steps.
-    of_epoch : bool, default=False
-        Whether steps are counted from the start of an epoch, not of a window.
+    ``listing`` maps the number of a step, below ``n_steps``, to the list of its calls. With
+    ``of_epoch``, steps are counted from the start of an epoch, not of a window.
     """
 
     listing: Listing

@@ -149,13 +149,8 @@ def recorded(
 ) -> list[Call] | None:
     """Return the calls that a method makes with these operands; None if it cannot be recorded.
 
-    Parameters
-    ----------
-    method : callable
-    operands : sequence
-        Arrays, or lists of arrays; anything else is passed on unchanged.
-    constants : dict
-        Arrays that are constants of methods, by their content.
+    Operands are arrays, or lists of arrays; anything else is passed on unchanged. ``constants``
+    holds arrays that are constants of methods, by their content.
     """
     tape = Tape(constants)
 

@@ -40,13 +40,7 @@ class Target(ABC):
     ) -> TargetRows:
         """Check y, complete this target, and return what the network is trained on.
 
-        Parameters
-        ----------
-        y : array-like
-        sample_weight : ndarray of shape (N,) or None
-        mode : FitMode
-        earlier : Target or None
-            That of the fit that this call continues.
+        ``earlier`` is the target of the fit that this call continues, if it does.
         """
 
     @abstractmethod

@@ -33,16 +33,8 @@ Value = GraphValue
 class Graph:
     """A part of a model that skl2onnx is putting together.
 
-    See :class:`skperceptron.engine.operators.OperatorGraph` for its methods.
-
-    Parameters
-    ----------
-    scope : skl2onnx Scope
-        Provides unused names.
-    container : skl2onnx ModelComponentContainer
-        Receives the nodes.
-    dtype : dtype
-        float32 or float64.
+    See :class:`skperceptron.engine.operators.OperatorGraph` for its methods. The scope provides
+    unused names, the container receives the nodes; ``dtype`` is float32 or float64.
     """
 
     def __init__(self, scope: Any, container: Any, dtype: Any) -> None:

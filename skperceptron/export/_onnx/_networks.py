@@ -15,14 +15,7 @@ from ._graph import Graph, Value
 
 
 def raw_outputs(graph: Graph, fitted: FittedNetwork, inputs: dict[str, Value]) -> Value:
-    """Return raw predictions, (rows, C), in units of y.
-
-    Parameters
-    ----------
-    graph : Graph
-    fitted : FittedNetwork
-    inputs : dict of str to Value
-        Values of the network's inputs, by their names.
+    """Return raw predictions, (rows, C), in units of y, for values of the network's inputs.
 
     Raises
     ------
