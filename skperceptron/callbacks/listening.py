@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,26 +48,19 @@ class FitDescription:
     form: Form
 
 
-class Listener(ABC):
-    """Receives reports about a fit.
+class Listener:
+    """Receives reports about a fit; as it is, for a fit without callbacks, it does nothing."""
 
-    Attributes
-    ----------
-    listens : bool
-        Whether there are callbacks, which may look at the results of each epoch.
-    """
+    #: Whether there are callbacks, which may look at the results of each epoch.
+    listens = False
 
-    listens: bool
-
-    @abstractmethod
     def subtask(self, task_name: str) -> Any:
         """Return the context of a part of the fit; None without callbacks."""
+        return None
 
-    @abstractmethod
     def begin(self, task_name: str) -> None:
         """Report that an epoch begins."""
 
-    @abstractmethod
     def end(
         self,
         report: dict[str, Any],
@@ -86,12 +78,11 @@ class Listener(ABC):
         state : callable, default=None
             Returns the state from which training can be resumed.
         """
+        return False
 
-    @abstractmethod
     def close(self) -> None:
         """End an epoch that has been reported to begin but will not be trained."""
 
-    @abstractmethod
     def resume(
         self, rng: np.random.RandomState, facts: Callable[[], FitDescription]
     ) -> State | None:
@@ -99,41 +90,10 @@ class Listener(ABC):
 
         Nothing has been drawn from it yet. ``facts`` returns what identifies the fit.
         """
+        return None
 
-    @abstractmethod
     def refuse_to_save(self, why: str) -> None:
         """Raise ValueError if a callback would save a fit that cannot be resumed."""
-
-
-class NullListener(Listener):
-    """The listener of a fit without callbacks."""
-
-    listens = False
-
-    def subtask(self, task_name: str) -> Any:
-        return None
-
-    def begin(self, task_name: str) -> None:
-        pass
-
-    def end(
-        self,
-        report: dict[str, Any],
-        fitted: Callable[[], dict[str, Any]],
-        state: Callable[[], State] | None = None,
-    ) -> bool:
-        return False
-
-    def close(self) -> None:
-        pass
-
-    def resume(
-        self, rng: np.random.RandomState, facts: Callable[[], FitDescription]
-    ) -> State | None:
-        return None
-
-    def refuse_to_save(self, why: str) -> None:
-        pass
 
 
 class CallbackListener(Listener):
@@ -237,7 +197,7 @@ def listening(
     own = [] if estimator.callbacks is None else list(estimator.callbacks)
     callbacks = [*registered, *_in_place(own, estimator)]
     if not callbacks:
-        yield NullListener()
+        yield Listener()
         return
     # Callbacks that save come last: by then it is known whether training stops.
     callbacks.sort(key=lambda callback: hasattr(callback, "resume"))

@@ -12,7 +12,7 @@ import numpy as np
 
 from .._sklearn.fit_calls import FROM_SCRATCH, Extras, FitMode
 from .._sklearn.generators import generator_of, same_generator
-from ..callbacks.listening import Listener, NullListener
+from ..callbacks.listening import Listener
 from ..engine import Network
 from ..engine.arrays import Floats, Integers
 from ..engine.rows import merge_equal_rows
@@ -152,7 +152,7 @@ def prepare(
 ) -> Run:
     """Check everything, and return the run to train: what a fit without callbacks does first."""
     checked = check_data(estimator, X, y, sample_weight, mode)
-    return make_ready(estimator, checked, mode, NO_EXTRAS, NullListener())
+    return make_ready(estimator, checked, mode, NO_EXTRAS, Listener())
 
 
 class Cache(Protocol):

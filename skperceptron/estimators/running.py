@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from ..callbacks.listening import Listener, NullListener
+from ..callbacks.listening import Listener
 from ..optimizers import LBFGS
 from ..training import Stack, TrainingSet, Verdict, epochs, minimize_lbfgs
 from ..training.checkpoint import State, state_of
@@ -55,7 +55,7 @@ def _train_stochastic(
         try:
             with suited_threads(run.batch_rows * run.model.network.largest_product):
                 # Stacks of other kinds may read what reports write into the member.
-                tells_all = make_stack is not None or not isinstance(listener, NullListener)
+                tells_all = make_stack is not None or listener.listens
                 _run_epochs(run, stack, listener, incremental=incremental, tells_all=tells_all)
         except KeyboardInterrupt:
             warn_of_interruption(run.estimator, f"{member.n_iter} epochs")

@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state, indexable
 
 from .._sklearn.compat import num_samples, safe_indexing
 from .._sklearn.fit_calls import FROM_SCRATCH
-from ..callbacks.listening import NullListener
+from ..callbacks.listening import Listener
 from ..engine.arrays import Floats
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.choices import batch_rows
@@ -207,7 +207,7 @@ def _begin(trial: Any, X: Any, y: Any) -> Floats | None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=_CLIPPED)
         checked = check_data(trial, X, y, None, FROM_SCRATCH)
-        make_ready(trial, checked, FROM_SCRATCH, NO_EXTRAS, NullListener()).keep(trial)
+        make_ready(trial, checked, FROM_SCRATCH, NO_EXTRAS, Listener()).keep(trial)
     if checked.weight is not None:
         # Weights of the rows take the place of those of their classes.
         trial.set_params(class_weight=None)

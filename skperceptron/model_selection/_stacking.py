@@ -19,7 +19,7 @@ from .._sklearn.checks import check_sample_weight
 from .._sklearn.fit_calls import FROM_SCRATCH, Extras
 from .._sklearn.generators import same_generator, state_as_key
 from .._sklearn.tasks import NetworkTask
-from ..callbacks.listening import NullListener
+from ..callbacks.listening import Listener
 from ..components import key_of
 from ..engine import Network
 from ..engine.compiled import Way, way
@@ -392,9 +392,7 @@ def _prepare(fit: Fit, common: Common) -> _Prepared:
     seed = estimator.random_state
     state = seed.get_state(legacy=False) if isinstance(seed, np.random.RandomState) else None
     checked = common.check_data(fit)
-    run = make_ready(
-        estimator, checked, FROM_SCRATCH, fit.extras, NullListener(), common.cached(fit)
-    )
+    run = make_ready(estimator, checked, FROM_SCRATCH, fit.extras, Listener(), common.cached(fit))
     recipe = run.member.recipe
     warn_of_clipped_batch(run.model.choices, recipe.n_samples)
     components = {name: common.shared(getattr(recipe, name)) for name in COMPONENTS}

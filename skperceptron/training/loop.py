@@ -111,17 +111,13 @@ def _assess(
     member.n_iter += 1
     progress.rows_seen += recipe.n_samples
     progress.loss_curve.append(loss)
-    if not is_finite:
-        member.verdict = Verdict.DIVERGED
+    if not is_finite or isinstance(outcome, Exception):
+        member.verdict = Verdict.FAILED if is_finite else Verdict.DIVERGED
+        if isinstance(outcome, Exception):
+            # The other members of the stack go on.
+            member.failure = outcome
         return EpochReport(member, member.n_iter, loss, rate, None, None, member.verdict)
-    score, validation_loss = None, None
-    if isinstance(outcome, Exception):
-        # The other members of the stack go on.
-        member.failure = outcome
-        member.verdict = Verdict.FAILED
-        return EpochReport(member, member.n_iter, loss, rate, None, None, member.verdict)
-    if outcome is not None:
-        score, validation_loss = outcome
+    score, validation_loss = outcome or (None, None)
     if recipe.validate is not None:
         # NaN stands for an epoch that is not validated.
         progress.validation_scores.append(np.nan if score is None else score)

@@ -259,10 +259,6 @@ def _copy(out: Any, x: Any, n: int) -> Rows:
     return None if name is None else elementwise(own_loop(name), [x, out], n)
 
 
-def _fill(out: Array, value: Any, n: int) -> Rows:
-    return _copy(out, value, n)
-
-
 # Random numbers.
 
 
@@ -621,7 +617,7 @@ ENCODERS: dict[Any, Callable[..., Rows]] = {
 
 #: Encoders of methods, by the type of the object and the name of the method.
 METHODS: dict[tuple[type, str], Callable[..., Rows]] = {
-    (np.ndarray, "fill"): _fill,
+    (np.ndarray, "fill"): _copy,
     (np.ndarray, "take"): _take,
     (np.random.Generator, "random"): _uniform,
     (np.ufunc, "reduce"): _reduce,

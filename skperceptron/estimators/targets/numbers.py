@@ -84,9 +84,8 @@ class Numbers(RegressionTarget):
         values = super().to_onnx(graph, raw)
         if not self._asked.clip_predictions:
             return values
-        least, largest = self.least.copy(), self.largest.copy()
         n = self.loss.outputs_per_target
-        least, largest = np.repeat(least, n), np.repeat(largest, n)
+        least, largest = np.repeat(self.least, n), np.repeat(self.largest, n)
         if self.loss.estimates_std:
             least[1::2], largest[1::2] = -np.inf, np.inf
         return graph.op("Min", graph.op("Max", values, least), largest)
