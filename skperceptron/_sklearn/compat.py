@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from types import CellType, FunctionType
 from typing import Any
 
@@ -88,21 +88,8 @@ def seeing(function: Callable[..., Any], **others: Any) -> Callable[..., Any]:
         If the function does not read one of the names: scikit-learn has changed.
     """
     function = inspect.unwrap(function)
-    unread = others.keys() - set(function.__code__.co_names)
-    if unread:
-        raise RuntimeError(
-            f"{function.__qualname__} of the installed scikit-learn does not use"
-            f" {', '.join(sorted(unread))}: this version of scikit-learn is not supported."
-        )
-    changed = FunctionType(
-        function.__code__,
-        {**function.__globals__, **others},
-        function.__name__,
-        function.__defaults__,
-        function.__closure__,
-    )
-    changed.__kwdefaults__ = function.__kwdefaults__
-    return changed
+    _refuse_unread(function, others, function.__code__.co_names)
+    return _changed(function, {**function.__globals__, **others}, function.__closure__)
 
 
 def holding(function: Callable[..., Any], **others: Any) -> Callable[..., Any]:
@@ -120,18 +107,28 @@ def holding(function: Callable[..., Any], **others: Any) -> Callable[..., Any]:
         If the function does not read one of the names: scikit-learn has changed.
     """
     names = function.__code__.co_freevars
-    unread = others.keys() - set(names)
+    _refuse_unread(function, others, names)
+    cells = tuple(
+        CellType(others[name](cell.cell_contents)) if name in others else cell
+        for name, cell in zip(names, function.__closure__ or (), strict=True)
+    )
+    return _changed(function, function.__globals__, cells)
+
+
+def _refuse_unread(function: Any, others: Mapping[str, Any], read: Sequence[str]) -> None:
+    """Raise RuntimeError if a function does not read one of the names."""
+    unread = others.keys() - set(read)
     if unread:
         raise RuntimeError(
             f"{function.__qualname__} of the installed scikit-learn does not use"
             f" {', '.join(sorted(unread))}: this version of scikit-learn is not supported."
         )
-    cells = tuple(
-        CellType(others[name](cell.cell_contents)) if name in others else cell
-        for name, cell in zip(names, function.__closure__ or (), strict=True)
-    )
+
+
+def _changed(function: Any, names: dict[str, Any], cells: Any) -> FunctionType:
+    """Return a copy of a function with other global names and variables of the outer function."""
     changed = FunctionType(
-        function.__code__, function.__globals__, function.__name__, function.__defaults__, cells
+        function.__code__, names, function.__name__, function.__defaults__, cells
     )
     changed.__kwdefaults__ = function.__kwdefaults__
     return changed

@@ -44,7 +44,7 @@ FLOAT32_FROM = 2**12
 USUAL_BATCH = 200
 
 #: Numbers of ``max_iter="auto"``: least steps, least steps per root of the number of rows (the
-#: larger of both counts), and most epochs. Recipes of ``skperceptron.tabular`` used it first.
+#: larger of both counts), and most epochs.
 LEAST_STEPS, STEPS_PER_ROOT, MOST_EPOCHS = 1000, 20, 256
 
 

@@ -234,59 +234,8 @@ def one_hot(codes: Integers, n_classes: int) -> TargetRows:
     return Targets(np.eye(n_classes), codes)
 
 
-class Rows:
-    """The rows of X, gathered batch by batch.
-
-    Parameters
-    ----------
-    array : ndarray or CSR matrix of shape (N, D)
-        Numbers of any dtype, in memory or memory-mapped.
-    """
-
-    def __init__(self, array: Floats | sparse.csr_array) -> None:
-        self.array = array
-        self.is_sparse = sparse.issparse(array)
-        self._gathered: dict[tuple[int, ...], Floats] = {}
-        self._pages = pages_of(array)
-
-    def filling(self, x: Any, rows: Integers, dtype: np.dtype, members: slice) -> list[Call]:
-        """List the calls of ``fill``, for arrays whose content changes from step to step."""
-        if self.is_sparse or self._pages or not self.array.flags.c_contiguous:
-            return [partial(self.fill, x, rows, dtype, members)]
-        return self._gathering(x.array[members], rows)
-
-    def fill(self, x: Any, rows: Integers, dtype: np.dtype, members: slice) -> None:
-        """Copy the rows at positions (K, B) into some members' part of an input, (K, B, D)."""
-        if self.is_sparse:
-            x.matrices[members] = [self.array[r].astype(dtype, copy=False) for r in rows]
-            return
-        out = x.array[members]
-        if self._pages is None:
-            self._gather(out, rows)
-        else:
-            for portion in self._pages.portions(rows.shape[1]):
-                self._gather(out[:, portion], rows[:, portion])
-
-    def _gather(self, out: Floats, rows: Integers) -> None:
-        """Copy the rows of a dense array at positions (K, B) into out, (K, B, D)."""
-        if not self.array.flags.c_contiguous:
-            # np.take would copy the whole array first.
-            out[:] = self.array[rows]
-            return
-        for call in self._gathering(out, rows):
-            call()
-
-    def _gathering(self, out: Floats, rows: Integers) -> list[Call]:
-        """List calls that copy rows of a contiguous array, through a buffer if dtypes differ."""
-        if self.array.dtype == out.dtype:
-            return [partial(self.array.take, rows, 0, out, "clip")]
-        if out.shape not in self._gathered:
-            self._gathered[out.shape] = np.empty(out.shape, dtype=self.array.dtype)
-        return [partial(take_and_cast, self.array, rows, out, self._gathered[out.shape])]
-
-
 class TrainingSet:
-    """X with the targets.
+    """X with the targets, whose rows are gathered batch by batch.
 
     Parameters
     ----------
@@ -306,17 +255,15 @@ class TrainingSet:
     def __init__(self, X: Floats | sparse.csr_array, targets: TargetRows) -> None:
         self.X = X
         self.targets = targets
-        self._rows = Rows(X)
+        self.is_sparse = sparse.issparse(X)
+        #: Buffers for rows in the dtype of X, by their shape.
+        self._gathered: dict[tuple[int, ...], Floats] = {}
+        self._pages = pages_of(X)
 
     @property
     def n_rows(self) -> int:
         """Number of rows (N)."""
         return self.X.shape[0]
-
-    @property
-    def is_sparse(self) -> bool:
-        """Whether X is sparse."""
-        return sparse.issparse(self.X)
 
     def astype(self, dtype: np.dtype) -> TrainingSet:
         """Return the same rows with targets of the given dtype; a small X is converted, too."""
@@ -331,7 +278,10 @@ class TrainingSet:
         self, inputs: Mapping[str, Input], rows: Integers, dtype: np.dtype, members: slice
     ) -> list[Call]:
         """List the calls of ``fill``, for arrays whose content changes from step to step."""
-        return self._rows.filling(inputs[FIRST], rows, dtype, members)
+        if self.is_sparse or self._pages or not self.X.flags.c_contiguous:
+            return [partial(self.fill, inputs, rows, dtype, members)]
+        x: Any = inputs[FIRST]
+        return self._gathering(x.array[members], rows)
 
     def fill(
         self,
@@ -341,7 +291,33 @@ class TrainingSet:
         members: slice = slice(None),
     ) -> None:
         """Copy the rows at positions (K, B) into some members' part of a workspace's input."""
-        self._rows.fill(inputs[FIRST], rows, dtype, members)
+        x: Any = inputs[FIRST]
+        if self.is_sparse:
+            x.matrices[members] = [self.X[r].astype(dtype, copy=False) for r in rows]
+            return
+        out = x.array[members]
+        if self._pages is None:
+            self._gather(out, rows)
+        else:
+            for portion in self._pages.portions(rows.shape[1]):
+                self._gather(out[:, portion], rows[:, portion])
+
+    def _gather(self, out: Floats, rows: Integers) -> None:
+        """Copy the rows of a dense X at positions (K, B) into out, (K, B, D)."""
+        if not self.X.flags.c_contiguous:
+            # np.take would copy the whole array first.
+            out[:] = self.X[rows]
+            return
+        for call in self._gathering(out, rows):
+            call()
+
+    def _gathering(self, out: Floats, rows: Integers) -> list[Call]:
+        """List calls that copy rows of a contiguous X, through a buffer if dtypes differ."""
+        if self.X.dtype == out.dtype:
+            return [partial(self.X.take, rows, 0, out, "clip")]
+        if out.shape not in self._gathered:
+            self._gathered[out.shape] = np.empty(out.shape, dtype=self.X.dtype)
+        return [partial(take_and_cast, self.X, rows, out, self._gathered[out.shape])]
 
 
 def one_below_another(data: Sequence[TrainingSet]) -> tuple[list[TrainingSet], Integers]:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from .data import TargetRows, TrainingSet
+from .data import TrainingSet
 
 
 class RemoteRows(TrainingSet):
     """A training set of which only the first rows of X are available in this process."""
 
     is_at_hand = False
-
-    def __init__(self, X: Any, targets: TargetRows) -> None:
-        super().__init__(X, targets)
 
     @property
     def n_rows(self) -> int:
