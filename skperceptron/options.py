@@ -136,18 +136,18 @@ class Interval(Rule):
 
     def contains(self, values: Any) -> bool:
         """Tell whether all values lie in the range."""
-        values = np.asarray(values)
-        above = values >= self.low if self.low_closed else values > self.low
-        below = values <= self.high if self.high_closed else values < self.high
-        return bool((above & below).all())
+        return bool(self._within(np.asarray(values)).all())
 
     def allows(self, value: Any) -> bool:
         if not is_number(value) or (self.whole and not isinstance(value, Integral)):
             return False
         value = plain(value)
-        above = value >= self.low if self.low_closed else value > self.low
-        below = value <= self.high if self.high_closed else value < self.high
-        return above and below and isfinite(value)
+        return self._within(value) and isfinite(value)
+
+    def _within(self, values: Any) -> Any:
+        above = values >= self.low if self.low_closed else values > self.low
+        below = values <= self.high if self.high_closed else values < self.high
+        return above & below
 
     @property
     def text(self) -> str:

@@ -99,10 +99,7 @@ def describe(
     layer_names : sequence of three str
     """
     first, _, last = layer_names
-    nodes = [
-        GraphNode(name, "input", first, "", shape, shape)
-        for name, shape in _inputs(network, batch_size)
-    ]
+    nodes = _input_nodes(network, batch_size, first)
     names = {INPUT - i: node.name for i, node in enumerate(nodes)}
     names |= {position: node.name for position, node in enumerate(network.nodes)}
     layers = _layers(network, layer_names)
@@ -135,10 +132,11 @@ def describe(
     return nodes, edges
 
 
-def _inputs(network: Network, batch_size: int | None) -> list[tuple[str, Shape]]:
-    """Return name and shape of each input; the first one is the features."""
+def _input_nodes(network: Network, batch_size: int | None, layer: str) -> list[GraphNode]:
+    """Return a node for each input; the first one is the features."""
     names = ["input", *(one.name for one in network.inputs[1:])]
-    return [(n, (batch_size, i.width)) for n, i in zip(names, network.inputs, strict=True)]
+    shapes = [(batch_size, one.width) for one in network.inputs]
+    return [GraphNode(n, "input", layer, "", s, s) for n, s in zip(names, shapes, strict=True)]
 
 
 def _layers(network: Network, names: Sequence[str]) -> list[str]:

@@ -206,13 +206,9 @@ def make_ready(
     network = _network_for(estimator, checked, choices, mode, extras, cached)
     start = _start_from_earlier(estimator, target, network, mode) if mode.continuing else None
     draw = partial(initial_parameters, network, choices, checked, extras)
-    if (
-        start is None
-        and cached is not uncached
-        and _starts_alike(estimator, choices, network, extras)
-    ):
-        parameters, rng = _common_start(draw, network, estimator, choices, cached)
-        start = Start(parameters, Progress(), estimator._later)
+    may_share = start is None and cached is not uncached
+    if may_share and _starts_alike(estimator, choices, network, extras):
+        start, rng = _common_start(draw, network, estimator, choices, cached)
     else:
         rng = generator_of(estimator.random_state)
     given = {"X": data.X, "y": checked.y, "sample_weight": checked.sample_weight, **vars(extras)}
@@ -297,8 +293,8 @@ def _common_start(
     estimator: Any,
     choices: Choices,
     cached: Cache,
-) -> tuple[Floats, np.random.RandomState]:
-    """Return initial parameters that are drawn once for all fits with the same parameters.
+) -> tuple[Start, np.random.RandomState]:
+    """Return a start that is drawn once for all fits with the same parameters.
 
     Unless more is drawn from it before training, the generator is shared, too: making one takes as
     long as several steps of a small network.
@@ -310,8 +306,9 @@ def _common_start(
 
     shape = network.n_inputs, network.n_outputs
     parameters, rng = cached(("start", *shape), begin, before_steps=True)
+    start = Start(parameters.copy(), Progress(), estimator._later)
     draws_more = choices.stopping is not None or choices.wiring.is_noisy
-    return parameters.copy(), same_generator(rng) if draws_more else rng
+    return start, same_generator(rng) if draws_more else rng
 
 
 def _check_penalty(alpha: float, weight: Floats | None) -> None:

@@ -535,8 +535,7 @@ class RosenblattPerceptron(
 
         table = None
         if self.verbose:
-            limit = None if mode.incremental else n_epochs
-            table = EpochTable([Column("mistakes", "d", 9)], limit)
+            table = EpochTable([Column("mistakes", "d", 9)], None if mode.incremental else n_epochs)
         is_live = listener.listens or table is not None
         try:
             while len(mistakes) < n_epochs:
@@ -544,12 +543,10 @@ class RosenblattPerceptron(
                 # As many epochs as so far, so that at most half of all are superfluous.
                 more = max(AT_FIRST, len(mistakes))
                 at_once = 1 if is_live else min(more, n_epochs - len(mistakes))
-                new = training.present_epochs(units, rng if self.shuffle else None, at_once)
-                mistakes += new
+                mistakes += training.present_epochs(units, rng if self.shuffle else None, at_once)
                 if table is not None:
                     table.row(len(mistakes), {"mistakes": mistakes[-1]})
-                report = _report_of(mistakes, n_epochs)
-                if listener.end(report, fitted) or not mistakes[-1]:
+                if listener.end(_report_of(mistakes, n_epochs), fitted) or not mistakes[-1]:
                     break
         except KeyboardInterrupt:
             warn_of_interruption(self, f"{len(mistakes)} epochs")
