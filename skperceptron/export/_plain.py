@@ -270,21 +270,11 @@ class Reader:
         return bits
 
 
+#: What the first key of a dictionary may be.
+KINDS = (
+    *("again", "array", "dict", "dtype", "float", "generator", "masked", "object", "objects"),
+    *("random state", "range", "scalar", "slice", "tuple", "type"),
+)
+
 #: The method that reads a dictionary, by its first key.
-MADE: dict[str, str] = {
-    "again": "_again",
-    "array": "_array",
-    "dict": "_dict",
-    "dtype": "_dtype",
-    "float": "_float",
-    "generator": "_generator",
-    "masked": "_masked",
-    "object": "_object",
-    "objects": "_objects",
-    "random state": "_random_state",
-    "range": "_range",
-    "scalar": "_scalar",
-    "slice": "_slice",
-    "tuple": "_tuple",
-    "type": "_type",
-}
+MADE = {kind: f"_{kind.replace(' ', '_')}" for kind in KINDS}

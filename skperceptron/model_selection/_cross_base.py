@@ -347,11 +347,9 @@ class BaseCrossEnsemble(BaseEnsemble):
             The predictions of each member.
         """
         self._fitted_members()
+        shown = self._output.shown
         return np.stack(
-            [
-                [self._output.shown(self._tempered(member, 1.0, X)) for member in arm]
-                for arm in self.estimators_
-            ]
+            [[shown(self._tempered(m, 1.0, X)) for m in arm] for arm in self.estimators_]
         )
 
     @property

@@ -19,7 +19,7 @@ from .._sklearn.checks import refuse_dates
 from .._sklearn.compat import check_y, column_or_1d, type_of_target
 from .._sklearn.labels import check_labels, refuse_missing_labels
 from .._sklearn.pipelines import last_step
-from ..engine.arrays import Floats, Integers
+from ..engine.arrays import Booleans, Floats, Integers
 from ..estimators.classifiers import MLPSoftmaxClassifier
 from ..estimators.targets import are_probabilities, scored
 from ..kept import kept_as
@@ -93,19 +93,16 @@ class ProbabilityOutput:
         return aligned
 
     def temperature(self, predictions: Floats, truth: Integers, sample_weight: Floats) -> float:
-        """Return the temperature that one arm's predictions need."""
         _, n_labels, n_classes = predictions.shape
         logits = log_of(predictions).reshape(-1, n_classes)
         return fit_temperature(logits, truth.ravel(), np.repeat(sample_weight, n_labels))
 
     def tempered(self, predictions: Floats, temperature: float) -> Floats:
-        """Return predictions at a temperature."""
         return tempered(log_of(predictions), temperature) if temperature != 1 else predictions
 
     def learn(
         self, predictions: Floats, truth: Any, sample_weight: Floats, *, rules: BlendRules
     ) -> Blend:
-        """Learn how to blend the arms."""
         return blend_of_probabilities(predictions, truth, sample_weight, rules=rules)
 
     def shown(self, blended: Floats) -> Floats:
@@ -119,8 +116,7 @@ class ProbabilityOutput:
         right = (blended.argmax(axis=-1) == truth).all(axis=-1)
         of_truth = np.take_along_axis(blended, truth[..., np.newaxis], axis=-1)[..., 0]
         losses = -log_of(of_truth).mean(axis=-1)
-        accuracy = float(np.average(right, weights=sample_weight))
-        return accuracy, float(np.average(losses, weights=sample_weight))
+        return _average(right, sample_weight), _average(losses, sample_weight)
 
 
 @kept_as("soft output")
@@ -129,21 +125,18 @@ class SoftOutput(ProbabilityOutput):
     """Classes that exclude each other, where the truth is a row of probabilities, (n, C)."""
 
     def temperature(self, predictions: Floats, truth: Any, sample_weight: Floats) -> float:
-        """Return the temperature that one arm's predictions need."""
         return fit_temperature(log_of(predictions[:, 0]), truth, sample_weight)
 
     def learn(
         self, predictions: Floats, truth: Any, sample_weight: Floats, *, rules: BlendRules
     ) -> Blend:
-        """Learn how to blend the arms."""
         return blend_to_distributions(predictions[:, :, 0], truth, sample_weight, rules=rules)
 
     def judged(self, blended: Floats, truth: Any, sample_weight: Floats) -> tuple[float, float]:
         """Return how often the most likely classes agree, and the cross entropy."""
         right = blended[:, 0].argmax(axis=1) == truth.argmax(axis=1)
         losses = -(truth * log_of(blended[:, 0])).sum(axis=1)
-        accuracy = float(np.average(right, weights=sample_weight))
-        return accuracy, float(np.average(losses, weights=sample_weight))
+        return _average(right, sample_weight), _average(losses, sample_weight)
 
 
 @kept_as("mean output")
@@ -183,7 +176,6 @@ class MeanOutput:
     def learn(
         self, predictions: Floats, truth: Floats, sample_weight: Floats, *, rules: BlendRules
     ) -> Blend:
-        """Learn how to blend the arms."""
         return blend_of_means(predictions, truth, sample_weight, rules=rules)
 
     def shown(self, blended: Floats) -> Floats:
@@ -195,8 +187,12 @@ class MeanOutput:
         # The squared error of numbers around 1e200 overflows to infinity, as it should.
         with np.errstate(over="ignore"):
             squares = ((blended - truth) ** 2).mean(axis=-1)
-            loss = float(np.average(squares, weights=sample_weight))
+            loss = _average(squares, sample_weight)
         return scored(r2_score, truth, blended, sample_weight), loss
+
+
+def _average(values: Floats | Booleans, sample_weight: Floats) -> float:
+    return float(np.average(values, weights=sample_weight))
 
 
 def described_rows(y: Any) -> tuple[SoftOutput, Floats, Floats]:

@@ -184,7 +184,7 @@ def _is_real(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, float | int) and _is_real(value) and 0 <= value < np.inf
+    return _is_real(value) and 0 <= value < np.inf
 
 
 def _is_not_finite(array: NDArray[Any]) -> NDArray[np.bool_]:

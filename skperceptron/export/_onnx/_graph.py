@@ -128,14 +128,8 @@ class Graph:
     def sorted(self, value: Any, width: int) -> Value:
         groups = self.reshape(value, -1, width)
         out, positions = self._new("TopK", value.dtype), self._new("TopK", "int64")
-        self._container.add_node(
-            "TopK",
-            [groups.name, self.whole([width]).name],
-            [out.name, positions.name],
-            axis=-1,
-            largest=0,
-            name=self._scope.get_unique_operator_name("TopK"),
-        )
+        read = [groups.name, self.whole([width]).name]
+        self._node("TopK", read, out.name, positions.name, axis=-1, largest=0)
         return self._like_rows(out, value)
 
     def columns(self, value: Any, start: int, stop: int, step: int = 1) -> Value:
@@ -184,9 +178,9 @@ class Graph:
     def _new(self, hint: str, dtype: str) -> Value:
         return Value(self, self._scope.get_unique_variable_name(hint.lower()), dtype)
 
-    def _node(self, op: str, inputs: list[str], output: str, **attributes: Any) -> None:
+    def _node(self, op: str, inputs: list[str], *outputs: str, **attributes: Any) -> None:
         name = self._scope.get_unique_operator_name(op)
-        self._container.add_node(op, inputs, [output], name=name, **attributes)
+        self._container.add_node(op, inputs, list(outputs), name=name, **attributes)
 
     def _reduced(self, name: str, value: Any) -> Value:
         if self.opset >= AXES_AS_INPUT[name]:
