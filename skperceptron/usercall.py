@@ -125,7 +125,7 @@ def _frames() -> Iterator[FrameType]:
 
 
 def _package_of(frame: FrameType) -> str:
-    return _first_part(_name_of(frame))
+    return _first_part(frame.f_globals.get("__name__", ""))
 
 
 def _name_of(frame: FrameType) -> str:
@@ -133,8 +133,8 @@ def _name_of(frame: FrameType) -> str:
 
 
 @lru_cache(maxsize=256)
-def _first_part(name: str) -> str:
-    return name.partition(".")[0]
+def _first_part(name: object) -> str:
+    return str(name).partition(".")[0]
 
 
 def warn_of_interruption(estimator: Any, trained: str) -> None:

@@ -60,6 +60,8 @@ class Network:
         Length of the part of the vector that holds weight matrices.
     n_parameters : int
         Length of one member's vector (P).
+    largest_weight : int
+        Length of the largest weight matrix.
     largest_product : int
         Multiply-adds, for each row of X, of the largest product of a training step.
     n_readers : Counter of int
@@ -74,15 +76,16 @@ class Network:
         self.n_readers = Counter(source for node in self.nodes for source in node.sources)
         self.n_readers[len(self.nodes) - 1] += 1
         self._multiplicities = {trains: self._listed(trains) for trains in (False, True)}
-        arrays = [
-            (position, array) for position, n in enumerate(self.nodes) for array in n.block.learned
-        ]
+        #: The arrays of each node, as its block declares them.
+        self._declared = [node.block.learned for node in self.nodes]
+        arrays = [(p, array) for p, of_node in enumerate(self._declared) for array in of_node]
         self.attributes = tuple(dict.fromkeys(array.attribute for _, array in arrays))
         weights = [(p, array) for p, array in arrays if array.is_weight]
         in_order = [*weights, *((p, array) for p, array in arrays if not array.is_weight)]
         edges = [0]
         for _, array in in_order:
             edges.append(edges[-1] + array.size)
+        self.largest_weight = max((array.size for _, array in weights), default=0)
         self.largest_product = max((self._multiply_adds(p, a) for p, a in weights), default=0)
         self.n_weights = edges[len(weights)]
         self.n_parameters = edges[-1]
@@ -185,8 +188,10 @@ class Network:
         reached = self.reached_nodes(0)
         return [
             slice(place.start, place.stop - declared.n_statistics)
-            for position, (node, places) in enumerate(zip(self.nodes, self._places, strict=True))
-            for declared, (place, _) in zip(node.block.learned, places, strict=True)
+            for position, (of_node, places) in enumerate(
+                zip(self._declared, self._places, strict=True)
+            )
+            for declared, (place, _) in zip(of_node, places, strict=True)
             if declared.attribute == attribute and position in reached
         ]
 
@@ -209,8 +214,8 @@ class Network:
     def by_attribute(self, learned: Learned) -> dict[str, list[Floats]]:
         """Return views of what one member has learned, by attribute, in the declared shapes."""
         found: dict[str, list[Floats]] = {attribute: [] for attribute in self.attributes}
-        for node, arrays in zip(self.nodes, learned, strict=True):
-            for declared, array in zip(node.block.learned, arrays, strict=True):
+        for of_node, arrays in zip(self._declared, learned, strict=True):
+            for declared, array in zip(of_node, arrays, strict=True):
                 found[declared.attribute].append(array[0].reshape(declared.shape))
         return found
 
@@ -218,9 +223,9 @@ class Network:
         """Undo ``by_attribute``: list the arrays that an estimator stores as ``views`` does."""
         left = {attribute: iter(stored[attribute]) for attribute in self.attributes}
         learned: Learned = []
-        for node in self.nodes:
+        for of_node in self._declared:
             arrays = []
-            for declared in node.block.learned:
+            for declared in of_node:
                 array = next(left[declared.attribute])
                 arrays.append(
                     array[None] if declared.is_weight else array.reshape(1, 1, declared.size)

@@ -315,9 +315,8 @@ class Choices:
             return np.dtype(np.float64)
         if self.dtype is not None:
             return self.dtype
-        learned = (array for node in network.nodes for array in node.block.learned)
-        largest = max(array.size for array in learned if array.is_weight)
-        return np.dtype(np.float32 if largest >= FLOAT32_FROM else np.float64)
+        is_large = network.largest_weight >= FLOAT32_FROM
+        return np.dtype(np.float32 if is_large else np.float64)
 
 
 def hidden_sizes(estimator: Any) -> tuple[int, ...]:
