@@ -37,7 +37,7 @@ class Averaging(Component):
         Returns
         -------
         ndarray of shape (n_steps,)
-            1 replaces the average by the weights, 0 leaves it as it is.
+            1 replaces the average by the weights, 0 leaves the average unchanged.
         """
         raise NotImplementedError
 

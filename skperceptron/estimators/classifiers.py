@@ -164,9 +164,9 @@ class MLPBinaryClassifier(BaseMLPClassifier):
     """Multi-layer perceptron with sigmoid outputs, for two classes or for several labels.
 
     With two classes the network has one output, the probability of ``classes_[1]``. A
-    multilabel-indicator target gives one independent output per label. Where scikit-learn's
-    :class:`~sklearn.neural_network.MLPClassifier` has the same parameters, the same
-    `random_state` gives the same model.
+    multilabel-indicator target gives one independent output per label. With ``dtype="float64"``,
+    the same parameters and the same `random_state`, the model is that of scikit-learn's
+    :class:`~sklearn.neural_network.MLPClassifier`, up to rounding.
 
     Parameters
     ----------
@@ -223,9 +223,9 @@ class MLPBinaryClassifier(BaseMLPClassifier):
 class MLPSoftmaxClassifier(BaseMLPClassifier):
     """Multi-layer perceptron with a softmax output, for two or more classes.
 
-    The network has one output per class. For three classes and more, where scikit-learn's
-    :class:`~sklearn.neural_network.MLPClassifier` has the same parameters, the same
-    `random_state` gives the same model.
+    The network has one output per class. For three classes and more, with ``dtype="float64"``, the
+    same parameters and the same `random_state`, the model is that of scikit-learn's
+    :class:`~sklearn.neural_network.MLPClassifier`, up to rounding.
 
     Instead of labels, `y` may hold a row of probabilities for each row of X, an array of floats of
     shape (n_samples, n_classes) whose rows add up to 1 (Hinton et al. 2015): the network learns

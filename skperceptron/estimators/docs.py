@@ -45,9 +45,9 @@ batch_size : int, "auto" or callable, default="auto"
 learning_rate : str, Schedule or callable, default="constant"
     {schedules}.
     "invscaling" is ``learning_rate_init / (t + 1) ** power_t`` with t the rows seen so far;
-    "adaptive" divides the rate by 5 each time progress ends, as long as it is above 1e-6. Only
-    ``solver="sgd"`` uses these two. For the others, objects, and functions of time see
-    :mod:`skperceptron.schedules`.
+    "adaptive" divides the rate by 5 each time training makes no more progress, as long as the rate
+    is above 1e-6. As strings, these two only have an effect with "sgd". For the others, objects,
+    and functions of time see :mod:`skperceptron.schedules`.
 
 learning_rate_init : float, default=0.001
     Initial learning rate of the stochastic solvers, > 0.
@@ -56,9 +56,9 @@ power_t : float, default=0.5
     Exponent of "invscaling".
 
 max_iter : int, "auto" or callable, default=200
-    Largest number of epochs (stochastic solvers) or iterations ("lbfgs"). "auto" is as many epochs
-    as give ``max(1000, 20 sqrt(n_samples))`` steps, at most 256: the more rows, the fewer epochs.
-    A callable gets `n_samples`, the rows of X, and returns the number.
+    Largest number of epochs (stochastic solvers) or iterations ("lbfgs"). "auto" chooses the number
+    of epochs that takes ``max(1000, 20 sqrt(n_samples))`` steps, at most 256: the more rows, the
+    fewer epochs. A callable gets `n_samples`, the number of rows of X, and returns the number.
 
 shuffle : bool, default=True
     Whether each epoch visits the rows in a new order.

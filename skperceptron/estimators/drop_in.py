@@ -57,8 +57,8 @@ class MLPClassifier(BaseMLPClassifier):
     Notes
     -----
     Unlike in the other networks, `dtype` is "float64" by default. With "auto", networks with a
-    weight matrix of 4,096 numbers or more train faster, in float32; their models then agree
-    with scikit-learn's to the rounding of float32 only.
+    weight matrix of 4,096 numbers or more train in float32. This is faster, but their models then
+    agree with scikit-learn's only up to the rounding of float32.
 
     References
     ----------

@@ -50,9 +50,9 @@ def _is_categorical(estimator: MLPRegressor) -> bool:
 class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
     """Multi-layer perceptron for one or several numbers.
 
-    Where scikit-learn's :class:`~sklearn.neural_network.MLPRegressor` has the same
-    parameters, the same `random_state` gives the same model, if the target is not standardised
-    here (``standardize_target=False``).
+    With ``dtype="float64"``, ``standardize_target=False``, the same parameters and the same
+    `random_state`, the model is that of scikit-learn's
+    :class:`~sklearn.neural_network.MLPRegressor`, up to rounding.
 
     Parameters
     ----------
@@ -88,7 +88,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
 
     clip_predictions : bool, default=False
         Whether predictions are clipped to the range of the targets of the training rows, which
-        trees never leave either (Holzmüller et al. 2024). Standard deviations are not clipped.
+        the predictions of trees never leave either (Holzmüller et al. 2024). Standard deviations
+        are not clipped.
 
     Attributes
     ----------

@@ -99,23 +99,23 @@ class RosenblattPerceptron(
 
     Associative units have fixed random connections; only the response units learn, one
     per class (a single one for two classes), by error correction. With
-    ``n_associative=0`` it is the elementary perceptron, a linear classifier: on two
-    classes, dense X and ``shuffle=False`` it has, weight for weight, what
-    :class:`sklearn.linear_model.Perceptron` with ``tol=None`` learns.
+    ``n_associative=0`` it is the elementary perceptron, a linear classifier. For two classes,
+    dense X and ``shuffle=False``, it then learns the same weights as
+    :class:`sklearn.linear_model.Perceptron` with ``tol=None``.
 
     Parameters
     ----------
     n_associative : int, default=200
-        Number of associative units; 0 joins the response units to the features.
+        Number of associative units; with 0, response units are connected to the features.
 
     n_connections : int, default=None
-        Features that each associative unit is joined to, at most all of them. None means
+        Features that each associative unit is connected to, at most all of them. None means
         ``min(n_features, 3)``.
 
     weights : {"plain", "averaged", "pocket"}, default="plain"
         Which response weights are kept: the last ones, the average over all rows presented
         (Freund & Schapire 1999), or those with the longest run of right answers, provided that
-        they also answer more rows rightly (Gallant's pocket with ratchet, 1990). The last two
+        they also classify more rows correctly (Gallant's pocket with ratchet, 1990). The last two
         are meant for classes that cannot be separated.
 
     fit_intercept : bool, default=True
@@ -137,7 +137,7 @@ class RosenblattPerceptron(
         Seed or generator of connections, thresholds and row orders.
 
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights of the previous call.
+        Whether `fit` continues from the weights of the previous call.
 
     verbose : bool or int, default=False
         Whether to print the number of mistakes in each epoch.
@@ -201,7 +201,7 @@ class RosenblattPerceptron(
     Rosenblatt (1958), The perceptron: a probabilistic model for information storage and
     organization in the brain. Psychological Review 65.
 
-    Novikoff (1962), On convergence proofs for perceptrons. Symposium on the Mathematical
+    Novikoff (1962), On convergence proofs on perceptrons. Symposium on the Mathematical
     Theory of Automata.
 
     Gallant (1990), Perceptron-based learning algorithms. IEEE Transactions on Neural
