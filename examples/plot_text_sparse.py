@@ -87,9 +87,9 @@ network = MLPSoftmaxClassifier(
 start = time.perf_counter()
 network.fit(X_train, modules[train])
 print(f"{network.n_iter_} epochs in {time.perf_counter() - start:.1f} s")
-commonest = np.unique(modules[test], return_counts=True)[1].max() / len(test)
+largest = np.unique(modules[test], return_counts=True)[1].max() / len(test)
 print(f"test accuracy {network.score(X_test, modules[test]):.2f}", end="; ")
-print(f"{commonest:.2f} of the paragraphs are from the commonest module")
+print(f"{largest:.2f} of the paragraphs are from the most common module")
 
 # %%
 # Each row shows how the paragraphs of one module are classified, as shares.

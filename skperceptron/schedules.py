@@ -92,7 +92,7 @@ class Schedule(Component):
         return current
 
     def after_plateau(self, current: float) -> float | None:
-        """Return the rate to go on with when progress has ended, or None to stop."""
+        """Return the rate to continue with when progress has ended, or None to stop."""
         return None
 
 

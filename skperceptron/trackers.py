@@ -1,7 +1,7 @@
 """Callbacks for MLflow, Weights & Biases, TensorBoard and Optuna (extra ``trackers``).
 
 Each is a few lines around the library of the same name, which is imported when a fit begins. Pass
-them to a network as ``callbacks=[...]``, alone or inside a pipeline or search. Figures have the
+them to a network as ``callbacks=[...]``, alone or inside a pipeline or search. Metrics have the
 names that the estimator reports, "loss", "validation_score", "validation_loss", "learning_rate" or
 "mistakes", with the epoch as their step.
 """
@@ -52,7 +52,7 @@ class _Logger(Callback):
 
 
 class MLflowLogger(_Logger):
-    """Log parameters and the figures of each epoch to MLflow's active run.
+    """Log parameters and the metrics of each epoch to MLflow's active run.
 
     Without an active run, MLflow starts one, which stays active after the fit.
 
@@ -85,7 +85,7 @@ class MLflowLogger(_Logger):
 
 
 class WandbLogger(_Logger):
-    """Log parameters and the figures of each epoch to the active run of Weights & Biases.
+    """Log parameters and the metrics of each epoch to the active run of Weights & Biases.
 
     Start the run with ``wandb.init`` before the fit.
 
@@ -108,7 +108,7 @@ class WandbLogger(_Logger):
 
 
 class TensorBoardLogger(_Logger):
-    """Write the figures of each epoch for TensorBoard.
+    """Write the metrics of each epoch for TensorBoard.
 
     Parameters
     ----------
@@ -148,14 +148,15 @@ class TensorBoardLogger(_Logger):
 
 
 class OptunaPruning(Callback):
-    """Report a figure of each epoch to a trial of Optuna, and end unpromising trials early.
+    """Report a metric of each epoch to a trial of Optuna, and end unpromising trials early.
 
     Parameters
     ----------
     trial : optuna.Trial
         The trial that the objective function is given.
     monitor : str, default="validation_loss"
-        A figure that the network reports. The study's direction must be that of the figure.
+        A metric that the network reports. The study must optimise in its direction: minimise a
+        loss, maximise a score.
 
     Raises
     ------

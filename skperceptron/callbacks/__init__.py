@@ -3,7 +3,7 @@
 They follow the protocol of :mod:`sklearn.callback` (scikit-learn 1.9). Pass them to an
 estimator as ``callbacks=[...]``, with any version of scikit-learn, or with ``set_callbacks``.
 The context that hooks receive has two further attributes at the end of an epoch: ``report``,
-a dict with the figures of the epoch, and ``state``, a callable that returns everything needed
+a dict with the metrics of the epoch, and ``state``, a callable that returns everything needed
 to resume training (None if the fit cannot be resumed).
 """
 

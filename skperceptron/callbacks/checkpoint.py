@@ -19,7 +19,7 @@ class Checkpoint(Callback):
     """Save the fit while it runs, and resume it when it is started again.
 
     A fit that was killed at any moment and is started again, with the same parameters and
-    data, ends with exactly the bits that it would have had without interruption. The file holds
+    data, ends with exactly the weights of an uninterrupted fit, bit for bit. The file holds
     weights, the state of optimiser and random generators, and the history, as arrays and JSON;
     the previous file is kept beside it as ``<path>.previous``. A fit that is complete is not
     repeated: delete the files to train again, or raise a limit (``max_iter``, ``max_time``,
@@ -44,7 +44,7 @@ class Checkpoint(Callback):
     -----
     Data is recognised by a hash, so that a fit with a checkpoint reads all of X once more.
     Other callbacks do not get back what they recorded in the part that is not repeated.
-    If the file cannot be written, or another process is writing it, the fit goes on with a
+    If the file cannot be written, or another process is writing it, the fit continues, with a
     warning.
     """
 

@@ -1,4 +1,4 @@
-"""A callback that writes the figures of each epoch to a file of comma-separated values."""
+"""A callback that writes the metrics of each epoch to a file of comma-separated values."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .base import Callback, figures_of
 
 
 class CSVLogger(Callback):
-    """Write the figures of each epoch to a file, one line at the end of each epoch.
+    """Write the metrics of each epoch to a file, one line at the end of each epoch.
 
     Fits in several threads or processes may share a file if ``append=True``; otherwise, each clears
-    it when it begins. Lines do not tell which fit they are of; the rows of an ``EpochLogger`` do.
+    it when it begins. Lines do not say to which fit they belong; the rows of an ``EpochLogger`` do.
 
     Parameters
     ----------

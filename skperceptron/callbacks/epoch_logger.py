@@ -1,4 +1,4 @@
-"""A callback that keeps the figures of each epoch."""
+"""A callback that keeps the metrics of each epoch."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from .base import Callback, figures_of
 
 
 class EpochLogger(Callback):
-    """Keep the figures of each epoch.
+    """Keep the metrics of each epoch.
 
-    Fits in several threads may share a logger: ``fit`` tells which rows belong together.
+    Fits in several threads may share a logger: ``fit`` says which rows belong together.
 
     Attributes
     ----------

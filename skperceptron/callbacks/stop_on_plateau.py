@@ -1,4 +1,4 @@
-"""A callback that ends training when a figure no longer improves."""
+"""A callback that ends training when a metric no longer improves."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class _Read:
 
 
 class StopOnPlateau(Callback):
-    """End training when a figure has not improved for some epochs (Prechelt 1998).
+    """End training when a metric has not improved for some epochs (Prechelt 1998).
 
     Parameters
     ----------
     monitor : str, default="loss"
-        A figure that the estimator reports: "loss", "validation_loss",
+        A metric that the estimator reports: "loss", "validation_loss",
         "validation_score", or "mistakes". Scores should rise, everything else should fall.
     patience : int, default=10
         Epochs in a row without improvement that are tolerated, >= 1. Epochs that are not validated

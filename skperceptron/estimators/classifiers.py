@@ -289,7 +289,7 @@ class MLPSoftmaxClassifier(BaseMLPClassifier):
 
         y : array-like of shape (n_samples,)
             True labels. After a fit to probabilities, it may hold rows of probabilities, too: the
-            likeliest class of each is taken as its label.
+            most likely class of each is taken as its label.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.

@@ -89,8 +89,8 @@ nesterovs_momentum : bool, default=True
 early_stopping : bool, str or EarlyStopping, default=False
     Whether to hold out `validation_fraction` of the rows, or take the validation data given to
     `fit`, stop when their score no longer improves, and restore the best weights. An
-    :class:`~skperceptron.stopping.EarlyStopping` object sets the figure that is watched, and the
-    patience; a name such as "loss" or "roc_auc" only sets the figure. Ignored by "lbfgs".
+    :class:`~skperceptron.stopping.EarlyStopping` object sets the metric that is watched, and the
+    patience; a name such as "loss" or "roc_auc" only sets the metric. Ignored by "lbfgs".
 
 validation_fraction : float or splitter, default=0.1
     Share of the rows to hold out, in [0, 1), or of the groups if `groups` are given to ``fit``. Or
@@ -268,7 +268,7 @@ best_loss_ : float or None
 
 validation_scores_ : list of float or None
     Score on the validation rows, epoch by epoch; None without validation. It is the accuracy, R2
-    for a loss that is minimised by the mean, the negative loss for other losses, or the figure that
+    for a loss that is minimised by the mean, the negative loss for other losses, or the metric that
     `early_stopping` monitors.
 
 validation_loss_curve_ : list of float or None

@@ -102,7 +102,7 @@ pre_dispatch : int or str, default='all'
 
 SCORES = """
 error_score : 'raise' or numeric, default=np.nan
-    The score of a fit that fails. It fails alone: the other members of its stack go on.
+    The score of a fit that fails; the other members of its stack are still trained.
 
 return_train_score : bool, default=False
     Whether scores on the training data are added.
