@@ -3,9 +3,9 @@
 A table with categories and gaps, as it is
 ==========================================
 
-The table has rents of flats, with towns, dates, a lift or none, and missing values.
-:class:`~skperceptron.tabular.TabularMLPRegressor` takes the data frame as it is. After the fit it
-can tell how good its predictions are, what they depend on, and what weight each kind of network
+The table has the rents of flats, with numbers, towns, dates and missing values.
+:class:`~skperceptron.tabular.TabularMLPRegressor` takes the data frame as it is. After the fit, it
+tells you how good its predictions are, what they depend on, and what weight each kind of network
 has.
 """
 
