@@ -194,7 +194,7 @@ class OptunaPruning(Callback):
         check_monitor(self, report)
         figure = float(report.get(self.monitor, nan))
         if isnan(figure):
-            # The epoch is not validated, or training has diverged, which the fit itself tells.
+            # The epoch is not validated, or training has diverged, which the fit itself reports.
             return False
         self.trial.report(figure, step=report["epoch"])
         if self.trial.should_prune():

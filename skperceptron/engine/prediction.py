@@ -260,7 +260,7 @@ class Predictors:
         if self._are_shared and known and known[0] is parts[0]:
             predictor.replace(views())
             return predictor
-        # Those that were put back before it are at least as old.
+        # It is out of date, and so are those that were put back before it.
         self._resting[dtype] = []
         return Predictor(parts[0], views(), dtype, copies=self._are_shared)
 

@@ -35,7 +35,7 @@ def _log_all(mlflow: Any, search: Any, parent: Any) -> None:
     tagged = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
     children = mlflow.search_runs([parent.info.experiment_id], tagged, output_format="list")
     found = {places.get(_times_of(run)): run for run in children}
-    # Those of other searches in the same run.
+    # Runs of other searches below the same parent have none of these times.
     found.pop(None, None)
     for i, run in found.items():
         of_splits = {

@@ -22,7 +22,8 @@ WORTH_THREADS = 5e8
 
 def blas_limited_to(n: int) -> AbstractContextManager[Any]:
     """Let BLAS use at most ``n`` threads."""
-    # A limit of one thread is always asked for: that of another thread of the program may end.
+    # A limit of one thread is always set, even if BLAS has one thread now: the limit that another
+    # thread of the program has set may end.
     return Limit(n) if n == 1 or n < n_blas_threads() else nullcontext()
 
 

@@ -528,7 +528,7 @@ class RosenblattPerceptron(
 
         def fitted() -> dict[str, Any]:
             estimator, now = copy(self), copy(units)
-            # A copy: ending it must not end the memory that training goes on with.
+            # A copy, because `_keep` ends the memory, and training continues with the original.
             now.memory = copy(units.memory)
             estimator._keep(now, mistakes, training, mode)
             return dict(vars(estimator))

@@ -81,7 +81,7 @@ class MarkingPass:
         else:
             own = n_features + np.arange(n_rows)
             marked = with_numbers(features, own, 1.0, n_columns)
-        # The learner takes no wider column numbers.
+        # scikit-learn's loop accepts column numbers of 32 bits only.
         marked.indices = marked.indices.astype(np.int32, copy=False)
         marked.indptr = marked.indptr.astype(np.int32, copy=False)
         return marked

@@ -1,8 +1,8 @@
 """The presets: parameters, and a few rules that depend on the number of training rows, n.
 
 An arm is a dict of a network's parameters. Every arm is trained on every fold; the weights of the
-arms are learned on held-out rows. What was tried for these choices, with figures, is told in
-``benchmarks/presets.md``.
+arms are learned on held-out rows. ``benchmarks/presets.md`` describes what was tried for these
+choices, with figures.
 """
 
 from __future__ import annotations

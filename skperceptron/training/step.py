@@ -189,7 +189,7 @@ class BoundStep:
         members, data = shared.members[place], shared.data[place]
         own = shared.tables.of(place)
         self._dtype = own.parameters.dtype
-        # An array: NumPy would make one of a number at every step.
+        # An array, because NumPy would convert a number into one at every step.
         self.mean = np.array(1 / batch_size, dtype=self._dtype)
         self._work = Workspace(
             network,

@@ -65,7 +65,8 @@ class Window:
         self.notes: Floats | None = None
         if takes_notes and n_notes:
             self.notes = _outputs_in_front(n_notes, *shape, dtype)
-            # Losses are also computed for rows that no step takes; notes of one cause no warnings.
+            # Losses are also computed for rows that no step takes: with notes of 1, that causes no
+            # warnings.
             self.notes.fill(1)
         self._targets = [(one.targets, k) for one, k in runs(data)]
         self._rows = slice(0, 0)
@@ -79,7 +80,7 @@ class Window:
         self._rows = slice(start, min(start + self.length, order.shape[1]))
         n_rows = self._rows.stop - start
         np.add(order[:, self._rows], first_rows, out=self.order[:, :n_rows])
-        # After these rows stand some of an earlier window: they are valid and have no effect.
+        # The rows after these are left over from an earlier window: they are valid, but not used.
         for targets, k in self._targets:
             targets.take(self.order[k], self.y[k])
         if self.factor is not None and weights.in_batch is not None:

@@ -90,7 +90,7 @@ class RowTeam(Team):
                 wait(others)
                 return
         finally:
-            # Any that are at work here, after an error or Ctrl-C or since some are missing, stop.
+            # After an error or Ctrl-C, or if some threads are missing, those at work have to stop.
             shared[STOPPED] = 1
             wait(others)
         extension.run(words, taken, first, last)
