@@ -4,29 +4,26 @@ from __future__ import annotations
 
 PARAMETERS = """
 preset : {"default", "fast", "accurate", "realmlp-td-s", "realmlp-td", "tabm"}, default="default"
-    Sets folds, arms, layers, epochs and batches where their parameters are None. "default" trains
-    three arms: for classification two that are weakly regularised and one like scikit-learn's own
-    networks, with a second layer; for regression one that is weakly and one that is more strongly
-    regularised, and one like scikit-learn's. Regression uses six folds, classification four, or
-    eight on tables of up to 1,000 rows. Numbers are embedded on dense tables with enough rows and
-    not too many columns after preparation. For classification (400 rows, 60 columns), the third arm
-    has one layer and gets numbers in bins; from 2,000 rows on and with up to 30 columns, the first
-    arm embeds them periodically. For regression (600 rows, 60 columns), the first arm gets numbers
-    in bins, the second one is like scikit-learn's networks, and the third one is the same with
-    bins. "fast" takes about a quarter of the time: narrower layers, less than half of the steps,
-    fewer folds, and two arms, one of them in bins where the default has bins (three arms for
-    classification elsewhere). "accurate" takes two to five times as long. For regression it trains
-    twice as many networks, or four times as many on tables of more than 600 rows. For
-    classification it always has eight folds, and on dense tables of at least 100 rows and at most
-    60 columns five arms, three of which embed numbers, two of them in bins. "realmlp-td-s",
-    "realmlp-td" (Holzmüller et al. 2024) and "tabm" (Gorishniy et al. 2025) are networks as
-    published, which hold out one fifth of the rows to find their best epoch and are not calibrated;
-    "tabm", 32 networks of 3 x 512 units that share weights, takes minutes.
-    Except with "realmlp-td-s" and "tabm", columns of more than eight categories are embedded: each
+    Sets folds, arms, layers, epochs and batches where their parameters are None:
+
+    - "default" trains three arms, which :doc:`/tables` describes. Regression uses six folds,
+      classification four, or eight on tables of up to 1,000 rows. On dense tables with enough rows
+      and not too many columns after preparation, some arms embed numbers, in bins or by periodic
+      functions.
+    - "fast" takes about a quarter of the time, with narrower layers, fewer epochs, and mostly two
+      arms.
+    - "accurate" takes two to five times as long. Classification uses eight folds, and on dense
+      tables of at least 100 rows and at most 60 columns five arms. Regression trains twice as many
+      networks, or four times as many on tables of more than 600 rows.
+    - "realmlp-td-s", "realmlp-td" (Holzmüller et al. 2024) and "tabm" (Gorishniy et al. 2025) are
+      networks as published. They hold out one fifth of the rows to find their best epoch, and are
+      not calibrated. "tabm", 32 networks of 3 x 512 units that share weights, takes minutes.
+
+    Columns of more than eight categories are embedded, except with "realmlp-td-s" and "tabm": each
     category of at least five rows ("realmlp-td": of any number) has a vector. Rarer and unknown
     categories and gaps share another one, which is zero if `fit` has seen none of them. If one of
     your `arms` has an `ensemble_size`, these columns become zeros and ones for all arms instead.
-    With the last three presets, numeric embeddings are for numbers only: columns of categories and
+    In the published networks, numeric embeddings are for numbers only: columns of categories and
     marks of missing values bypass them.
 
 n_folds : int, cross-validation splitter or iterable, default=None
