@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from scipy.special import expit, softmax
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_classification, make_multilabel_classification, make_regression
 from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
 
 import skperceptron
@@ -624,3 +625,20 @@ def test_every_loss_tells_its_link():
     for kind in kinds:
         if isinstance(kind, type) and issubclass(kind, Loss) and kind is not Loss:
             assert any("to_onnx" in vars(base) for base in kind.__mro__[:-1])
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        lambda network: network,
+        lambda network: make_pipeline(StandardScaler(), network),
+        lambda network: make_union(StandardScaler(), network),
+        lambda network: make_column_transformer((network, [0, 1])),
+    ],
+    ids=["network", "pipeline", "union", "columns"],
+)
+def test_hidden_layers_that_another_step_reads_are_refused(before):
+    network = MLPRegressor(hidden_layer_sizes=(1,), **SHORT)
+    pipeline = make_pipeline(before(network), LinearRegression()).fit(X, ONE)
+    with pytest.raises(ValueError, match="This MLPRegressor stands before another step"):
+        export.to_onnx(pipeline, X)

@@ -271,6 +271,15 @@ def test_tabular_classifier_of_several_labels(check_exported):
     check_exported(model.fit(columns_of(FRAME), labels), columns_of(FRAME))
 
 
+def test_columns_may_have_the_names_of_outputs(check_exported):
+    frame = FRAME[["small", "count", "same"]].set_axis(["label", "variable", "std"], axis=1)
+    model = check_exported(
+        MLPRegressor(max_iter=3, random_state=0).fit(frame, FRAME["count"]), frame
+    )
+    with pytest.raises(ValueError, match="X has the columns"):
+        model(frame[["variable", "label", "std"]])
+
+
 # Networks that embed the categories of a frame.
 
 PLACES = np.random.RandomState(2).randint(3, size=N)

@@ -8,7 +8,8 @@ from skl2onnx import to_onnx as converted
 from skl2onnx import update_registered_converter
 from sklearn.base import is_classifier
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.pipeline import Pipeline
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from ..._sklearn.pipelines import last_step
@@ -212,6 +213,8 @@ def to_onnx(
     NotFittedError
     NotDeclaredError
         If an activation, a loss or a block of the user's does not define its operators.
+    ValueError
+        If a network stands before another step of a pipeline: only predictions are exported.
 
     Examples
     --------
@@ -225,6 +228,7 @@ def to_onnx(
     ['label', 'probabilities']
     """
     check_is_fitted(estimator)
+    _refuse_hidden_layers(estimator)
     options: dict[int, dict[str, Any]] = {}
     if is_classifier(estimator):
         options[id(estimator)] = {"zipmap": zipmap}
@@ -240,6 +244,22 @@ def to_onnx(
         options=options or None,
         target_opset=target_opset,
     )
+
+
+def _refuse_hidden_layers(part: Any, is_transformer: bool = False) -> None:
+    """Raise ValueError if a part of a model uses the values of a network's last hidden layer."""
+    if isinstance(part, Pipeline):
+        for _, step in part.steps:
+            _refuse_hidden_layers(step, is_transformer or step is not part.steps[-1][1])
+    elif isinstance(part, FeatureUnion | ColumnTransformer):
+        named = part.transformer_list if isinstance(part, FeatureUnion) else part.transformers_
+        for _, step, *_ in named:
+            _refuse_hidden_layers(step, is_transformer=True)
+    elif is_transformer and isinstance(part, tuple(CONVERTERS)) and hasattr(part, "predict"):
+        raise ValueError(
+            f"This {type(part).__name__} stands before another step: to_onnx exports predictions of"
+            " networks, not the values of their last hidden layer."
+        )
 
 
 def _calibrated_pipelines(estimator: Any) -> list[Any]:

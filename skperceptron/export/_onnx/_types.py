@@ -28,6 +28,9 @@ from ...preprocessing._columns import (
 #: The name of an array that is the only input.
 ONLY = "X"
 
+#: Names of the outputs that a model may have.
+OUTPUTS = "label|probabilities|std|variable"
+
 #: The text that stands for a missing one: it is not among the levels of a column.
 UNKNOWN = "\ufffd"
 
@@ -95,11 +98,12 @@ def _are_others(columns: list[str], names: list[str]) -> bool:
     """Tell whether columns are not those of a model, or in another order.
 
     skl2onnx has replaced all signs in the names but letters and digits, and told apart names that
-    are then equal.
+    are then equal, or are those of outputs.
     """
     found, expected = (
         [re.sub(r"\W", "_", name).lstrip("_") for name in given] for given in (columns, names)
     )
+    expected = [re.sub(rf"^({OUTPUTS})1$", r"\1", name) for name in expected]
     is_known = len(set(found)) == len(found) and names != _numbered(len(names))
     return is_known and found != expected
 
