@@ -280,6 +280,18 @@ def test_copies_that_are_made_during_a_fit_do_not_take_part_in_it(estimator):
 
 
 @every_estimator
+def test_copies_that_are_made_inside_a_search_do_not_take_part_in_it(estimator):
+    y, keeper = target_of(estimator), KeepsCopies()
+    search = GridSearchCV(clone(estimator).set_params(callbacks=[keeper]), {"max_iter": [2]}, cv=2)
+    if hasattr(search, "set_callbacks"):
+        search.set_callbacks(EpochLogger())
+    search.fit(X, y)
+    (keeper,) = search.best_estimator_.callbacks
+    for copied in keeper.copies:
+        assert not {name for name in vars(copied) if name.endswith("_ctx")}
+
+
+@every_estimator
 def test_set_callbacks_and_the_parameter_work_together(estimator):
     first, second = Witness(), Witness()
     model = clone(estimator).set_params(callbacks=[first]).set_callbacks(second)

@@ -16,8 +16,8 @@ from ..version import __version__
 #: Where a pickle keeps the version.
 KEY = "_skperceptron_version"
 
-#: What an estimator has only during a fit with callbacks, which copies take no part in.
-OF_RUNNING_FIT = {"_callback_fit_ctx", "_skl_callbacks_to_teardown"}
+#: What a fit with callbacks adds to an estimator: copies made during the fit take no part in it.
+OF_RUNNING_FIT = {"_callback_fit_ctx", "_parent_callback_ctx", "_skl_callbacks_to_teardown"}
 
 #: The version of pickles that do not hold one: the last version that did not write it.
 UNTOLD = "0.1.0"
@@ -50,4 +50,6 @@ class RemembersVersion:
 
 
 def _outside_fits(state: dict[str, Any]) -> dict[str, Any]:
+    if "_callback_fit_ctx" not in state:
+        return state
     return {name: value for name, value in state.items() if name not in OF_RUNNING_FIT}
