@@ -233,13 +233,21 @@ def test_what_the_page_cannot_show_is_refused(make, message):
         to_html(make().set_params(max_iter=1).fit(*MOONS), *MOONS)
 
 
+def test_columns_in_another_order_are_refused():
+    pandas = pytest.importorskip("pandas")
+    X, y = pandas.DataFrame(MOONS[0], columns=["a", "b"]), MOONS[1]
+    network = MLPBinaryClassifier((3,), max_iter=2).fit(X, y)
+    with pytest.raises(ValueError, match="same order as they were in fit"):
+        to_html(network, X[["b", "a"]], y)
+
+
 def test_wrong_arguments_are_refused():
     X, y = MOONS
     with pytest.raises(NotFittedError):
         to_html(MLPBinaryClassifier(), X, y)
     with pytest.raises(TypeError, match="LogisticRegression"):
         to_html(LogisticRegression().fit(X, y), X, y)
-    with pytest.raises(ValueError, match="3 features, the network 2"):
+    with pytest.raises(ValueError, match="3 features, but MLPBinaryClassifier is expecting 2"):
         to_html(moons(), np.c_[X, X[:, 0]], y)
     with pytest.raises(ValueError, match="one label or number"):
         to_html(moons(), X, np.c_[y, y])

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from ...engine.arrays import Floats
 from ...engine.network import Learned
@@ -128,9 +128,7 @@ def to_html(
     check_is_fitted(estimator)
     graph = computational_graph(estimator)
     _check_size(estimator, graph)
-    if isinstance(estimator, BaseMultilayerPerceptron):
-        X = with_codes(estimator, X, reset=False)
-    X, y = _checked(X, y, n_features=graph.nodes[0].output_shape[1])
+    X, y = _checked(estimator, X, y)
     epochs = _epochs(estimator, graph, recorder)
     target = fitted_network(estimator).target
     if hasattr(target, "told"):
@@ -149,15 +147,14 @@ def to_html(
     return page
 
 
-def _checked(X: Any, y: Any, n_features: int) -> tuple[Floats, Any]:
+def _checked(estimator: Any, X: Any, y: Any) -> tuple[Floats, Any]:
     """Return the data as arrays; raise ValueError if they do not fit the network."""
-    X = check_array(X, dtype=np.float64)
-    y = np.asarray(y)
+    if isinstance(estimator, BaseMultilayerPerceptron):
+        X = with_codes(estimator, X, reset=False)
+    X, y = validate_data(estimator, X, dtype=np.float64, reset=False), np.asarray(y)
     check_consistent_length(X, y)
     if y.ndim != 1:
         raise ValueError(f"y has shape {y.shape}: one label or number per row is shown.")
-    if X.shape[1] != n_features:
-        raise ValueError(f"X has {X.shape[1]} features, the network {n_features}.")
     return X, y
 
 
