@@ -190,6 +190,11 @@ class Categories(Part):
             return graph.op("Equal", codes, graph.whole([range(len(self.levels))]))
         exact = graph.in_dtype("float64")
         levels = np.array([self.levels], dtype=np.float64)
+        if len(np.unique(levels)) < levels.size:
+            raise ValueError(
+                f"Column {name!r} has the levels {shown(self.levels)}, some of which are equal in"
+                " float64, in which an exported model compares numbers: make them texts."
+            )
         return exact.op("Equal", exact.cast(column, "float64"), levels)
 
 

@@ -309,6 +309,16 @@ def test_categories_of_a_frame(check_exported, kind, opset):
     check_exported(network, frame, target_opset=opset)
 
 
+@pytest.mark.parametrize("kind", ["network", "table"])
+def test_categories_that_are_equal_in_float64_are_refused(exported, kind):
+    frame = pd.DataFrame({"key": pd.Categorical(2**60 + PLACES), "size": PLACES * 0.5})
+    model = MLPRegressor(categorical_features="from_dtype", max_iter=3, random_state=0)
+    if kind == "table":
+        model = TabularPreprocessor()
+    with pytest.raises(ValueError, match="some of which are equal in float64"):
+        exported(model.fit(frame, FRAME["count"]), frame)
+
+
 @pytest.mark.parametrize("name", ["X", "kind", 0])
 def test_categories_of_the_only_column(check_exported, name):
     network = MLPClassifier((4,), categorical_features="from_dtype", max_iter=3, random_state=0)
