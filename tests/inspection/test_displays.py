@@ -386,6 +386,19 @@ def test_gradient_lines_are_those_of_the_recorder(pyplot):
         assert_array_equal(line.get_ydata(), [row["signal"] for row in rows])
 
 
+def test_gradient_lines_are_those_of_the_latest_fit(pyplot):
+    recorder = GradientRecorder()
+    options = {"max_iter": 3, "random_state": 0, "callbacks": [recorder]}
+    for hidden in ((4, 3, 3), (4,)):
+        MLPSoftmaxClassifier(hidden, **options).fit(X, CLASSES)
+    display = GradientFlowDisplay.from_recorder(recorder)
+    assert [line.get_label() for line in display.lines_] == ["hidden 1", "output"]
+    for k, line in enumerate(display.lines_):
+        assert_array_equal(line.get_xdata(), [1, 2, 3])
+        norms = [row["gradient_norm"] for row in recorder.rows_[-6:]]
+        assert_array_equal(line.get_ydata(), norms[k::2])
+
+
 def test_mistakes_are_those_of_the_perceptron(pyplot):
     model = perceptron()
     display = MistakesDisplay.from_estimator(model, name="S-A-R")

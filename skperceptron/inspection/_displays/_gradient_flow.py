@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,7 @@ class GradientFlowDisplay(Display):
         ax: Any = None,
         **kwargs: Any,
     ) -> GradientFlowDisplay:
-        """Draw what a recorder has collected as lines over the epochs.
+        """Draw what a recorder has collected of the latest fit as lines over the epochs.
 
         Parameters
         ----------
@@ -136,11 +137,13 @@ class GradientFlowDisplay(Display):
         _check_quantity(quantity)
         if not recorder.rows_:
             raise ValueError("The recorder is empty: call its record method first.")
+        pairs = enumerate(pairwise(recorder.rows_), start=1)
+        begins = [i for i, (before, row) in pairs if row["epoch"] < before["epoch"]]
+        rows = recorder.rows_[begins[-1] if begins else 0 :]
         values: dict[str, list[float]] = {}
-        for row in recorder.rows_:
+        for row in rows:
             values.setdefault(row["layer"], []).append(row[quantity])
-        last = recorder.rows_[-1]["layer"]
-        epochs = [row["epoch"] for row in recorder.rows_ if row["layer"] == last]
+        epochs = [row["epoch"] for row in rows if row["layer"] == rows[-1]["layer"]]
         return cls(values, epochs, quantity).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> GradientFlowDisplay:
