@@ -160,6 +160,7 @@ def are_evidently_targets(y: Any, n_rows: int, multi_output: bool = True) -> boo
         type(y) is np.ndarray
         and y.ndim in ((1, 2) if multi_output else (1,))
         and len(y) == n_rows
+        and 0 not in y.shape
         and (y.dtype.kind in "biuUS" or (y.dtype == FLOAT64 and bool(np.isfinite(y).all())))
     )
 

@@ -95,3 +95,8 @@ def test_plain_data_of_another_dtype_is_converted(reset):
 def test_length_of_the_targets_is_checked():
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         MLPRegressor().fit(X, X[:-1, 0])
+
+
+def test_targets_without_a_column_are_refused():
+    with pytest.raises(ValueError, match=r"0 feature\(s\) \(shape=\(24, 0\)\)"):
+        MLPRegressor().fit(X, X[:, :0])
