@@ -14,8 +14,7 @@ an activation that keeps its input may replace z by what ``backward`` will need.
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, ClassVar
 
@@ -996,13 +995,9 @@ def _inside(a: Floats, centre: float, radius: float) -> None:
     np.less(a, radius, out=a)
 
 
-def _classes() -> Mapping[str, type[Activation]]:
-    return by_name(sys.modules[__name__], Activation)
-
-
 def list_activations() -> list[str]:
     """Return the canonical names of the built-in activations, sorted."""
-    return sorted({cls.names[0] for cls in _classes().values()})
+    return sorted({cls.names[0] for cls in by_name(Activation).values()})
 
 
 def get_activation(activation: str | Activation) -> Activation:
@@ -1025,12 +1020,12 @@ def get_activation(activation: str | Activation) -> Activation:
     >>> get_activation("leaky_relu")
     LeakyReLU()
     """
-    return find(activation, Activation, _classes())
+    return find(activation, Activation)
 
 
 __all__ = [
     "Activation",
     "get_activation",
     "list_activations",
-    *sorted({cls.__name__ for cls in _classes().values()}),
+    *sorted({cls.__name__ for cls in by_name(Activation).values()}),
 ]

@@ -6,11 +6,9 @@ below compute. Training itself continues from the weights, not from the average.
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 
-from .components import Component, Interval, by_name, find
+from .components import Component, Interval, find
 from .engine.arrays import Floats, Integers
 
 __all__ = ["EMA", "SWA", "Averaging", "get_averaging"]
@@ -101,4 +99,4 @@ def get_averaging(averaging: str | Averaging) -> Averaging:
     ValueError
         If there is no average of this name.
     """
-    return find(averaging, Averaging, by_name(sys.modules[__name__], Averaging))
+    return find(averaging, Averaging)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Hashable, Mapping
 from functools import cache
 from types import MappingProxyType, ModuleType
@@ -90,16 +91,18 @@ def public_classes(module: ModuleType, base: type[Kind]) -> list[type[Kind]]:
 
 
 @cache
-def by_name(module: ModuleType, base: type[Kind]) -> Mapping[str, type[Kind]]:
-    """Return the public components of a module, by all of their names."""
+def by_name(base: type[Kind]) -> Mapping[str, type[Kind]]:
+    """Return the public components of a kind, from the module of their base, by all names."""
     # Cached: a search looks up the names of thousands of fits.
-    return MappingProxyType(
-        {name: cls for cls in public_classes(module, base) for name in cls.names}
-    )
+    classes = public_classes(sys.modules[base.__module__], base)
+    return MappingProxyType({name: cls for cls in classes for name in cls.names})
 
 
 def find(
-    value: Any, base: type[Kind], classes: Mapping[str, type[Kind]], purpose: str = ""
+    value: Any,
+    base: type[Kind],
+    classes: Mapping[str, type[Kind]] | None = None,
+    purpose: str = "",
 ) -> Kind:
     """Return a component from its name, or the component itself.
 
@@ -108,7 +111,8 @@ def find(
     value : str or component
     base : type
         Base class of the component.
-    classes : dict of str to type
+    classes : dict of str to type, default=None
+        The classes by their names; None means those of ``by_name``.
     purpose : str, default=""
         Added to the message about an unknown name, such as " for binary".
 
@@ -119,6 +123,9 @@ def find(
     TypeError
         If `value` is neither a string nor a component.
     """
+    if classes is None:
+        # mypy takes the type of a bound class for unhashable.
+        classes = by_name(base)  # type: ignore[arg-type]
     what = base.__name__.lower()
     if isinstance(value, str):
         if value not in classes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any, ClassVar
 
 from .components import Component, Interval, by_name, find
@@ -167,7 +166,7 @@ def list_numeric_embeddings() -> list[str]:
     >>> list_numeric_embeddings()
     ['pbld', 'ple', 'plr']
     """
-    return sorted(by_name(sys.modules[__name__], NumericEmbedding))
+    return sorted(by_name(NumericEmbedding))
 
 
 def get_numeric_embedding(embedding: str | NumericEmbedding) -> NumericEmbedding:
@@ -182,4 +181,4 @@ def get_numeric_embedding(embedding: str | NumericEmbedding) -> NumericEmbedding
     ValueError
         If there is no embedding of this name.
     """
-    return find(embedding, NumericEmbedding, by_name(sys.modules[__name__], NumericEmbedding))
+    return find(embedding, NumericEmbedding)

@@ -8,7 +8,6 @@ the *gain* of the activation that follows: the factor that undoes its effect on 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -489,7 +488,7 @@ def list_initializers() -> list[str]:
     >>> "he_normal" in list_initializers()
     True
     """
-    return sorted(by_name(sys.modules[__name__], Initializer))
+    return sorted(by_name(Initializer))
 
 
 def get_initializer(initializer: str | Initializer) -> Initializer:
@@ -506,4 +505,4 @@ def get_initializer(initializer: str | Initializer) -> Initializer:
     TypeError
         If `initializer` is neither a string nor an Initializer.
     """
-    return find(initializer, Initializer, by_name(sys.modules[__name__], Initializer))
+    return find(initializer, Initializer)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
-from .components import Component, Interval, by_name, find
+from .components import Component, Interval, find
 from .engine.blocks import BatchNormalize, Block, LayerNormalize
 
 __all__ = ["BatchNormalization", "LayerNormalization", "Normalization", "get_normalization"]
@@ -82,4 +80,4 @@ def get_normalization(normalization: str | Normalization) -> Normalization:
     ValueError
         If there is no normalisation of this name.
     """
-    return find(normalization, Normalization, by_name(sys.modules[__name__], Normalization))
+    return find(normalization, Normalization)

@@ -11,7 +11,6 @@ To add one, write one class in this module: its string names and its place in te
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import ClassVar
@@ -531,7 +530,7 @@ def list_optimizers() -> list[str]:
     >>> "adamw" in list_optimizers()
     True
     """
-    return sorted(by_name(sys.modules[__name__], Optimizer))
+    return sorted(by_name(Optimizer))
 
 
 def get_optimizer(optimizer: str | Optimizer) -> Optimizer:
@@ -548,4 +547,4 @@ def get_optimizer(optimizer: str | Optimizer) -> Optimizer:
     TypeError
         If `optimizer` is neither a string nor an Optimizer.
     """
-    return find(optimizer, Optimizer, by_name(sys.modules[__name__], Optimizer))
+    return find(optimizer, Optimizer)

@@ -7,7 +7,6 @@ epochs, and give each step a rate of its own.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -445,7 +444,7 @@ def list_schedules() -> list[str]:
     >>> "cosine" in list_schedules()
     True
     """
-    return sorted(by_name(sys.modules[__name__], Schedule))
+    return sorted(by_name(Schedule))
 
 
 def list_time_schedules() -> list[str]:
@@ -457,7 +456,7 @@ def list_time_schedules() -> list[str]:
     >>> "adaptive" in list_time_schedules()
     False
     """
-    return sorted(by_name(sys.modules[__name__], TimeSchedule))
+    return sorted(by_name(TimeSchedule))
 
 
 def get_time_schedule(schedule: str | TimeSchedule | Callable[[float], float]) -> TimeSchedule:
@@ -476,7 +475,7 @@ def get_time_schedule(schedule: str | TimeSchedule | Callable[[float], float]) -
     """
     if callable(schedule) and not isinstance(schedule, type):
         return UserSchedule(schedule)
-    return find(schedule, TimeSchedule, by_name(sys.modules[__name__], TimeSchedule))
+    return find(schedule, TimeSchedule)
 
 
 def get_schedule(schedule: str | Schedule | Callable[[float], float]) -> Schedule:
@@ -495,4 +494,4 @@ def get_schedule(schedule: str | Schedule | Callable[[float], float]) -> Schedul
     """
     if callable(schedule) and not isinstance(schedule, type):
         return UserSchedule(schedule)
-    return find(schedule, Schedule, by_name(sys.modules[__name__], Schedule))
+    return find(schedule, Schedule)

@@ -10,11 +10,12 @@ from inspect import cleandoc, signature
 from textwrap import fill
 from typing import Any, TypeVar
 
-from .. import averaging, normalizations
 from ..activations import list_activations
+from ..averaging import Averaging
 from ..components import by_name
 from ..initializers import list_initializers
 from ..losses import get_loss, list_losses
+from ..normalizations import Normalization
 from ..optimizers import list_optimizers
 from ..schedules import list_schedules
 from .targets import list_outputs
@@ -336,8 +337,8 @@ def shares_documentation(cls: _Documented) -> _Documented:
 
 def _names() -> dict[str, str]:
     """Return the texts of placeholders for lists of names."""
-    normalizers = by_name(normalizations, normalizations.Normalization)
-    averages = by_name(averaging, averaging.Averaging)
+    normalizers = by_name(Normalization)
+    averages = by_name(Averaging)
     in_both = set(list_losses("binary")) & set(list_losses("multiclass"))
     return {
         "activations": _either(map(_quoted, list_activations())),
