@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, TypeVar
@@ -370,17 +370,21 @@ def _dtype(given: Any) -> np.dtype | None:
     return None if isinstance(given, str) and given == "auto" else np.dtype(given)
 
 
+def _check_one_per_layer(name: str, entries: Sequence[Any], n_hidden: int) -> None:
+    if len(entries) != n_hidden:
+        raise ValueError(
+            f"{name} has {len(entries)} entries, hidden_layer_sizes={n_hidden} layers:"
+            " a list must have one entry per hidden layer."
+        )
+
+
 def _activations(given: Any, n_hidden: int) -> tuple[Activation, ...]:
     chosen: list[str | Activation]
     if isinstance(given, str | Activation):
         chosen = [given] * max(1, n_hidden)
     else:
         chosen = list(given)
-        if len(chosen) != n_hidden:
-            raise ValueError(
-                f"activation has {len(chosen)} entries, hidden_layer_sizes={n_hidden} layers:"
-                " a list must have one entry per hidden layer."
-            )
+        _check_one_per_layer("activation", chosen, n_hidden)
     return tuple(_checked_copy(get_activation, one) for one in chosen or ["identity"])
 
 
@@ -438,11 +442,7 @@ def _ensemble_size(estimator: Any) -> int | None:
 def _dropout_rates(of_input: Any, given: Any, n_hidden: int, solver: Any) -> tuple[float, ...]:
     rates = items_of(given)
     rates = [given] * n_hidden if rates is None else rates
-    if len(rates) != n_hidden:
-        raise ValueError(
-            f"dropout has {len(rates)} entries, hidden_layer_sizes={n_hidden} layers:"
-            " a list must have one entry per hidden layer."
-        )
+    _check_one_per_layer("dropout", rates, n_hidden)
     numbers = tuple(float(rate) for rate in (of_input, *rates))
     if any(numbers) and is_lbfgs(solver):
         raise ValueError(

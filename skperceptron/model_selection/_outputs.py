@@ -17,14 +17,13 @@ from sklearn.utils import get_tags
 
 from .._sklearn.checks import refuse_dates
 from .._sklearn.compat import check_y, column_or_1d, type_of_target
-from .._sklearn.labels import check_labels, refuse_missing_labels
+from .._sklearn.labels import check_labels, refuse_missing_labels, refuse_too_few_classes
 from .._sklearn.pipelines import last_step
 from ..engine.arrays import Booleans, Floats, Integers
 from ..estimators.classifiers import MLPSoftmaxClassifier
 from ..estimators.targets import are_probabilities, scored
 from ..kept import kept_as
 from ..losses import Pinball
-from ..options import shown
 from ._combination import (
     Blend,
     BlendRules,
@@ -234,11 +233,7 @@ def described_labels(owner: str, y: Any) -> tuple[ProbabilityOutput, Any, Intege
     if not len(y):
         raise ValueError("Found array with 0 sample(s) in y, while a minimum of 1 is required.")
     classes, codes = np.unique(y, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(
-            f"{owner} needs samples of at least 2 classes in the data, but the data contains only"
-            f" one class: {shown(classes.tolist()[0])}"
-        )
+    refuse_too_few_classes(classes, owner)
     return ProbabilityOutput(classes), y, codes[:, np.newaxis]
 
 
