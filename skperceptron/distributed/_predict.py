@@ -24,7 +24,7 @@ def predict(estimator: Any, X: Any) -> Any:
     Returns
     -------
     dask Array, or dask Series or DataFrame with the index of X
-        Not computed yet.
+        Not computed yet, except for the first row if the estimator refuses a row of zeros.
 
     Raises
     ------
@@ -58,7 +58,8 @@ def predict_proba(estimator: Any, X: Any) -> Any:
     Returns
     -------
     dask Array of shape (n_samples, n_classes), or dask DataFrame with the index of X
-        Not computed yet. The columns of a frame are the classes.
+        Not computed yet, except for the first row as in :func:`predict`. The columns of a frame are
+        the classes.
 
     Raises
     ------
