@@ -38,6 +38,15 @@ HELD = 2**20
 KEPT_ROWS = 2**20
 
 
+def counted_from_0(split: Any, n_rows: int) -> tuple[Integers, Integers]:
+    """Return both parts of a split, given as positions or truth values, as positions from 0 on."""
+    rows = np.arange(n_rows)
+    train, held_out = (
+        rows[part if isinstance(part, np.ndarray | slice) else list(part)] for part in split
+    )
+    return train, held_out
+
+
 def split(
     n_rows: int, fraction: float, labels: Integers | None, rng: np.random.RandomState
 ) -> tuple[Integers, Integers]:
@@ -91,15 +100,13 @@ class Drawing:
                 raise ValueError(f"groups has {len(groups)} entries, X has {n_rows} rows.")
         try:
             if hasattr(self.fraction, "split"):
-                *_, (rows, held_out) = self.fraction.split(self.X, self.y, groups)
+                *_, parts = self.fraction.split(self.X, self.y, groups)
             elif groups is None:
                 return split(n_rows, self.fraction, self.labels, rng)
             else:
                 splitter = GroupShuffleSplit(1, test_size=self.fraction, random_state=rng)
-                *_, (rows, held_out) = splitter.split(self.X, self.y, groups)
-            # Splitters may also mark rows, or count them from the end.
-            all_rows = np.arange(n_rows)
-            return all_rows[rows], all_rows[held_out]
+                *_, parts = splitter.split(self.X, self.y, groups)
+            return counted_from_0(parts, n_rows)
         except (IndexError, TypeError, ValueError) as error:
             raise ValueError(
                 f"validation_fraction={self.fraction!r} cannot hold rows out: {error}"

@@ -28,6 +28,7 @@ from .._sklearn.pipelines import last_step, path_of
 from ..callbacks.autologging import autologged
 from ..callbacks.listening import CALLBACKS
 from ..engine.arrays import Booleans, Floats
+from ..estimators.held_out import counted_from_0
 from ..options import (
     N_JOBS,
     SEED,
@@ -212,10 +213,10 @@ class BaseCrossEnsemble(BaseEnsemble):
             splitter = kind(n_splits, shuffle=True, random_state=seed)
         else:
             splitter = check_cv(cv)
-        rows = np.arange(num_samples(y))
         # Rows of probabilities are stratified by their most likely class.
         labels = y.argmax(axis=1) if is_soft else y
-        splits = [(rows[train], rows[test]) for train, test in splitter.split(X, labels, **params)]
+        of_splitter = splitter.split(X, labels, **params)
+        splits = [counted_from_0(split, num_samples(y)) for split in of_splitter]
         if not all(len(test) for _, test in splits):
             raise ValueError(
                 f"A split of cv={shown(self.cv)} holds no row out: weights are learned on rows that"
@@ -393,6 +394,8 @@ def _parts(whole: Part, splits: Sequence[Split], output: Output, jobs: Sequence[
         and (isinstance(y, np.ndarray) or sparse.issparse(y))
         and all(job.network is job.estimator and job.is_validated for job in jobs)
         and all(of_split.any() for of_split in watched)
+        # A row of both parts may have two weights: classes are balanced in each.
+        and not any(np.isin(test, train).any() for train, test in splits)
     )
     # Networks that share the rows copy only the held-out fold, to predict it.
     params = check_method_params(X, params=whole.params) if may_share else whole.params

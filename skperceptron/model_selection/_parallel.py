@@ -98,7 +98,7 @@ class Call:
     def training_data(self) -> tuple[Any, Any, dict[str, Any]]:
         """Return X, y and further arguments of ``fit`` for the call's split."""
         _, X, y = self.arguments
-        train = self.keywords["train"]
+        train = np.asarray(self.keywords["train"])
         params = self.keywords["fit_params"] or {}
         return (
             *safe_split(self.estimator, X, y, train),
@@ -423,9 +423,10 @@ class _Rows:
     def split(self, estimator: Any, X: Any, y: Any, rows: Any, others: Any = None) -> Any:
         """Return X and y of some rows."""
         # Rows may be listed, or marked by truth values.
-        key = tuple(None if part is None else np.asarray(part).tobytes() for part in (rows, others))
+        parts = [None if part is None else np.asarray(part) for part in (rows, others)]
+        key = tuple(None if part is None else part.tobytes() for part in parts)
         if key not in self._taken:
-            self._taken[key] = safe_split(estimator, X, y, rows, others)
+            self._taken[key] = safe_split(estimator, X, y, *parts)
         X, y = self._taken[key]
         # A scaler with copy=False changes the rows that it transforms.
         return deepcopy(X), y

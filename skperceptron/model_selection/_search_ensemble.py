@@ -12,6 +12,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 
 from .._sklearn.compat import num_samples
+from ..estimators.held_out import counted_from_0
 from ._cross_base import BaseCrossEnsemble, divided_params, weight_in
 from ._cross_ensemble import StackedCrossEnsembleClassifier, StackedCrossEnsembleRegressor
 from ._held_out import combined
@@ -56,8 +57,8 @@ def ensemble_of(
         The arguments of its ``fit``.
     """
     start = time.perf_counter()
-    n, rows = search.n_splits_, np.arange(num_samples(X))
-    splits = [(rows[train], rows[test]) for train, test in keeping.splits[:n]]
+    n = search.n_splits_
+    splits = [counted_from_0(split, num_samples(X)) for split in keeping.splits[:n]]
     arms, members = [], []
     for i, arm in enumerate(search.cv_results_["params"]):
         of_arm = [member for member in keeping.members[i * n : i * n + n] if member is not None]

@@ -33,6 +33,7 @@ from ..callbacks.listening import CALLBACKS, refuse_single_fits
 from ..engine.arrays import Floats, Integers
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.choices import hidden_sizes
+from ..estimators.held_out import counted_from_0
 from ..estimators.notebook import PACKAGE, documentation_url
 from ..model_selection._cross_base import BaseCrossEnsemble, recorded_by
 from ..model_selection._held_out import Split
@@ -289,8 +290,8 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         """Return the folds: those of the user's splitter, or folds that are drawn."""
         preset, given = self._preset, plain(self.n_folds)
         if given is not None and not isinstance(given, Integral):
-            rows, splits = np.arange(numbers.shape[0]), check_cv(given).split(numbers, y, groups)
-            splits = [(rows[train], rows[test]) for train, test in splits]
+            of_splitter = check_cv(given).split(numbers, y, groups)
+            splits = [counted_from_0(split, numbers.shape[0]) for split in of_splitter]
             return counting_splits(splits, codes, sample_weight)
         n_rows, recipe = numbers.shape[0], self._recipe
         if given is None:

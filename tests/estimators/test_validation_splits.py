@@ -90,7 +90,9 @@ def marked(rows):
 
 
 @pytest.mark.parametrize(
-    "written", [list, marked, lambda rows: rows - N], ids=["list", "marks", "negative"]
+    "written",
+    [list, tuple, marked, lambda rows: rows - N],
+    ids=["list", "tuple", "marks", "negative"],
 )
 def test_rows_of_a_splitter_may_be_written_as_scikit_learn_allows(seen, written):
     class Splitter(KFold):

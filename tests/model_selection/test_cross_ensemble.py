@@ -506,3 +506,11 @@ def test_validation_rows_pass_samplers_as_they_are():
     scaler = StandardScaler().fit(X)
     steps = [("left", None), ("out", "passthrough"), ("sampler", object()), ("scaler", scaler)]
     assert_array_equal(through([steps[:3], steps[3:]], X), scaler.transform(X))
+
+
+def test_classes_are_balanced_among_the_training_rows_even_if_some_are_held_out_too():
+    train, test = np.r_[:60, 70:150:2], np.arange(20, 110)
+    network = clone(SOFTMAX).set_params(class_weight="balanced", dtype="float64")
+    ((member,),) = classifier(network, {}, cv=[(train, test)]).fit(X, Y).estimators_
+    alone = clone(member).fit(X[train], Y[train], X_val=X[test], y_val=Y[test])
+    assert_allclose(member.predict_proba(X), alone.predict_proba(X), atol=1e-9)

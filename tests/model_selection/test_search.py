@@ -882,3 +882,11 @@ def test_parts_of_a_transformer_may_be_varied():
     grid = {"parts__scaled__by": [StandardScaler(), FunctionTransformer(np.sign)]}
     ordinary = GridSearchCV(estimator, grid, cv=3).fit(X, Y)
     assert_same_results(ordinary, StackedGridSearchCV(estimator, grid, cv=3).fit(X, Y))
+
+
+def test_splits_may_be_ranges():
+    cv = [(range(50), range(50, 83)), (range(30, 83), range(30))]
+    ordinary, stacked = (
+        kind(BINARY, {"alpha": [0.1]}, cv=cv) for kind in (GridSearchCV, StackedGridSearchCV)
+    )
+    assert_same_results(ordinary.fit(X, Y), stacked.fit(X, Y))

@@ -225,7 +225,8 @@ def test_rows_of_splits_may_be_listed_or_marked():
     folds = list(StratifiedKFold(3).split(X, Y))
     marks = [tuple(np.isin(np.arange(len(X)), part) for part in fold) for fold in folds]
     expected = search(cv=folds).fit(X, Y).best_estimator_
-    for cv in ([(train.tolist(), test.tolist()) for train, test in folds], marks):
+    lists, tuples = ([tuple(map(kind, fold)) for fold in folds] for kind in (list, tuple))
+    for cv in (lists, tuples, marks):
         found = search(cv=cv).fit(X, Y).best_estimator_
         assert_array_equal(found.oof_predictions_, expected.oof_predictions_)
         assert_array_equal(found.splits_[0][1], folds[0][1])
