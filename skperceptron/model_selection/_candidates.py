@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,9 +113,14 @@ class Member:
         return cls(estimator, getattr(estimator, method)(X))
 
 
+def copied(X: Any) -> Any:
+    """Return a copy of rows that transformers with ``copy=False`` could change."""
+    return X.copy() if hasattr(X, "copy") else X
+
+
 def own_rows(estimator: Any, X: Any) -> Any:
-    """Return X; a copy for a pipeline, whose transformers may change it (``copy=False``)."""
-    return X if last_step(estimator) is estimator else deepcopy(X)
+    """Return X, or a copy for a pipeline."""
+    return X if last_step(estimator) is estimator else copied(X)
 
 
 def transform(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Transformed:

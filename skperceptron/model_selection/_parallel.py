@@ -30,6 +30,7 @@ from ._candidates import (
     Member,
     Transformed,
     ask_for_fit,
+    copied,
     curves_of,
     network_of,
     put_together,
@@ -428,8 +429,7 @@ class _Rows:
         if key not in self._taken:
             self._taken[key] = safe_split(estimator, X, y, *parts)
         X, y = self._taken[key]
-        # A scaler with copy=False changes the rows that it transforms.
-        return deepcopy(X), y
+        return copied(X), y
 
 
 @dataclass(frozen=True)
