@@ -270,6 +270,12 @@ class Found:
             estimator._category_values = self.values
 
 
+def values_of_categories(estimator: Any) -> dict[int, list[Any]]:
+    """Return the values that have codes, by column; none if codes themselves were given."""
+    found: dict[int, list[Any]] = getattr(estimator, "_category_values", {})
+    return found
+
+
 def take_over_categories(estimator: Any, source: Any) -> None:
     """Copy the categories of a fitted estimator to another one."""
     Found(source._categories, source._category_values).remember(estimator)

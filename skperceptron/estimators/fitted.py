@@ -198,6 +198,11 @@ def fitted_network(estimator: Any) -> FittedNetwork:
     return fitted
 
 
+def share_predictors(estimator: Any, predictors: Predictors) -> None:
+    """Let a network that predicts in turn with others use their predictors."""
+    estimator._take(replace(estimator._fitted, predictors=predictors))
+
+
 def _joined(parts: list[Any]) -> Any:
     """Join results that were computed part by part into one array or one sparse matrix."""
     if len(parts) == 1:

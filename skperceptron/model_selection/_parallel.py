@@ -25,6 +25,7 @@ from .._sklearn.tasks import NetworkTask, task_of_call, want_fitted_estimators
 from ..engine.arrays import Floats
 from ..engine.prediction import Predictors
 from ..estimators.base import BaseMultilayerPerceptron
+from ..estimators.fitted import share_predictors
 from ..usercall import first_in_call, forget_in_call, has_happened, warn
 from ._candidates import (
     Member,
@@ -599,7 +600,7 @@ def _scored(call: Call, fit: Fit, transformed: Transformed, tools: _Tools) -> di
         if fit.error is not None:
             raise fit.error
         if tools.predictors is not None:
-            network._take(replace(network._fitted, predictors=tools.predictors))
+            share_predictors(network, tools.predictors)
         put_together(estimator, network, transformed)
         return estimator
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.operators import refuse_inherited
+from ...estimators.categories import values_of_categories
 from ...estimators.fitted import FittedNetwork, fitted_network
 from ...estimators.targets import Indicators, RegressionTarget, WholeNumbers
 from ...preprocessing._parts import Codes
@@ -153,8 +154,8 @@ def _started(
 def _features(graph: Graph, operator: Any) -> Value:
     """Return the features side by side; categories of a frame are replaced by codes."""
     model, inputs = operator.raw_operator, operator.inputs
-    values = getattr(model, "_category_values", {})
-    names = getattr(model, "feature_names_in_", range(model.n_features_in_))
+    values = values_of_categories(model)
+    names: Any = getattr(model, "feature_names_in_", range(model.n_features_in_))
     # An array holds codes.
     if not values or inputs[0].raw_name == ONLY != names[0]:
         return as_matrix(graph, inputs)
