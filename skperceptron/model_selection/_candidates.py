@@ -113,14 +113,10 @@ class Member:
         return cls(estimator, getattr(estimator, method)(X))
 
 
-def copied(X: Any) -> Any:
-    """Return a copy of rows that transformers with ``copy=False`` could change."""
-    return X.copy() if hasattr(X, "copy") else X
-
-
 def own_rows(estimator: Any, X: Any) -> Any:
-    """Return X, or a copy for a pipeline."""
-    return X if last_step(estimator) is estimator else copied(X)
+    """Return X; for a pipeline a copy, since transformers with ``copy=False`` would change X."""
+    is_safe = last_step(estimator) is estimator or not hasattr(X, "copy")
+    return X if is_safe else X.copy()
 
 
 def transform(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Transformed:

@@ -31,9 +31,9 @@ from ._candidates import (
     Member,
     Transformed,
     ask_for_fit,
-    copied,
     curves_of,
     network_of,
+    own_rows,
     put_together,
     transform,
     transformed_once,
@@ -430,7 +430,7 @@ class _Rows:
         if key not in self._taken:
             self._taken[key] = safe_split(estimator, X, y, *parts)
         X, y = self._taken[key]
-        return copied(X), y
+        return own_rows(estimator, X), y
 
 
 @dataclass(frozen=True)
