@@ -24,7 +24,7 @@ from .._sklearn.compat import (
     num_samples,
     safe_indexing,
 )
-from .._sklearn.pipelines import last_step, path_of
+from .._sklearn.pipelines import last_step, levels_of, path_of
 from ..callbacks.autologging import autologged
 from ..callbacks.listening import CALLBACKS
 from ..engine.arrays import Booleans, Floats
@@ -54,10 +54,14 @@ from ._threads import blas_limited_to, n_threads
 
 def weight_in(params: Mapping[str, Any], estimator: Any, X: Any) -> Floats | None:
     """Return the checked sample weights among the arguments of ``fit``; None if there are none."""
-    for name in ("sample_weight", f"{path_of(estimator)}sample_weight"):
-        if params.get(name) is not None:
-            return check_sample_weight(params[name], X)
-    return None
+    name = f"{path_of(estimator)}sample_weight"
+    if get_config()["enable_metadata_routing"]:
+        # The network's own request decides under which name it gets its weights, if at all.
+        for level in levels_of(estimator):
+            params = process_routing(level, "fit", **params)[level.steps[-1][0]].fit
+        name = "sample_weight"
+    given = params.get(name)
+    return None if given is None else check_sample_weight(given, X)
 
 
 def divided_params(owner: Any, params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

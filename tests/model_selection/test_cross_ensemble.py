@@ -514,3 +514,16 @@ def test_classes_are_balanced_among_the_training_rows_even_if_some_are_held_out_
     ((member,),) = classifier(network, {}, cv=[(train, test)]).fit(X, Y).estimators_
     alone = clone(member).fit(X[train], Y[train], X_val=X[test], y_val=Y[test])
     assert_allclose(member.predict_proba(X), alone.predict_proba(X), atol=1e-9)
+
+
+def test_weights_have_the_name_under_which_the_network_requests_them():
+    weights = np.arange(150) % 4
+    expected = classifier(SCALED, SCALED_ARMS, cv=3)
+    expected.fit(X, Y, mlpsoftmaxclassifier__sample_weight=weights)
+    with sklearn.config_context(enable_metadata_routing=True):
+        network = clone(SOFTMAX).set_fit_request(sample_weight="of_network")
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        found = classifier(make_pipeline(scaler, network), SCALED_ARMS, cv=3)
+        found.fit(X, Y, of_network=weights)
+    assert_allclose(found.oof_loss_, expected.oof_loss_)
+    assert_allclose(found.weights_, expected.weights_)
