@@ -255,7 +255,9 @@ def note_columns(estimator: Any, n_features: int) -> None:
 
 
 def take_over_features(estimator: Any, source: Any) -> None:
-    """Copy the number and the names of features from another, fitted estimator."""
-    note_columns(estimator, source.n_features_in_)
-    if hasattr(source, "feature_names_in_"):
-        estimator.feature_names_in_ = source.feature_names_in_
+    """Copy the number and the names of features from another, fitted estimator, if it has them."""
+    for name in ("n_features_in_", "feature_names_in_"):
+        vars(estimator).pop(name, None)
+        # A pipeline that begins with a vectorizer of texts has no features.
+        if hasattr(source, name):
+            setattr(estimator, name, getattr(source, name))

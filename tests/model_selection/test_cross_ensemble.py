@@ -12,6 +12,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris, make_multilabel_classification
 from sklearn.decomposition import KernelPCA
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
 from sklearn.model_selection import (
@@ -29,6 +30,8 @@ from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron.model_selection import (
     StackedCrossEnsembleClassifier,
     StackedCrossEnsembleRegressor,
+    StackedEnsembleClassifier,
+    StackedGridSearchCV,
 )
 from skperceptron.model_selection import _stacking as stacking
 from skperceptron.model_selection._candidates import through
@@ -527,3 +530,17 @@ def test_weights_have_the_name_under_which_the_network_requests_them():
         found.fit(X, Y, of_network=weights)
     assert_allclose(found.oof_loss_, expected.oof_loss_)
     assert_allclose(found.weights_, expected.weights_)
+
+
+@pytest.mark.parametrize("kind", ["cross", "seeds", "search"])
+def test_rows_may_be_texts(kind):
+    texts = [("good " if label else "bad ") + str(i) for i, label in enumerate(Y)]
+    estimator = make_pipeline(CountVectorizer(), SOFTMAX)
+    model = {
+        "cross": classifier(estimator, {}, cv=3),
+        "seeds": StackedEnsembleClassifier(estimator, n_members=2, random_state=0),
+        "search": StackedGridSearchCV(estimator, {}, cv=3, refit="ensemble"),
+    }[kind]
+    model.fit(texts, Y > 0)
+    assert model.predict(["bad", "good"]).tolist() == [False, True]
+    assert not hasattr(model, "n_features_in_")
