@@ -128,7 +128,7 @@ def accuracy(y: Any, labels: Any) -> float:
     """
     plain = isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biuUS"
     if plain and y.dtype == labels.dtype and y.shape == labels.shape:
-        return np.count_nonzero(y == labels) / len(y)
+        return float(np.count_nonzero(y == labels) / len(y))
     return float(accuracy_score(y, labels))
 
 

@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from skperceptron import MLPSoftmaxClassifier, RosenblattPerceptron
-from skperceptron._sklearn.labels import are_evidently_classes, distinct
+from skperceptron._sklearn.labels import accuracy, are_evidently_classes, distinct
 
 X = np.random.RandomState(0).normal(size=(24, 3))
 LABELS = {
@@ -26,6 +26,13 @@ def test_checks_say_nothing_about_evident_classes(y):
         warnings.simplefilter("error")
         check_classification_targets(y)
     assert type_of_target(y) in ("binary", "multiclass")
+
+
+@pytest.mark.parametrize("y", LABELS.values(), ids=LABELS)
+def test_accuracy_is_a_plain_float_like_scikit_learns(y):
+    labels = y[::-1].copy()
+    assert accuracy(y, labels) == accuracy_score(y, labels)
+    assert type(accuracy(y, labels)) is float
 
 
 @pytest.mark.parametrize(
