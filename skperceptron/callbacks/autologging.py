@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -39,15 +40,7 @@ def autologged(
     """Log the fit within a ``with`` block if MLflow's autologging is on.
 
     A fit inside another one that MLflow logs, such as that of a pipeline or a search, is part of
-    the other.
-
-    Parameters
-    ----------
-    estimator : estimator
-    X : array-like of shape (n_samples, n_features)
-        What it is fitted to.
-    recorded : callable
-        Returns what the fitted estimator has recorded of each epoch, by name.
+    the other. ``recorded`` returns what the fitted estimator has recorded of each epoch, by name.
     """
     with ExitStack() as stack:
         mlflow = None
@@ -81,16 +74,16 @@ def _begin(estimator: Any, stack: ExitStack) -> Any:
         return None
     if run is None:
         run = mlflow.start_run(tags={"mlflow.autologging": "sklearn"})
-        stack.push(lambda kind, *_: _end_run(mlflow, estimator, failed=kind is not None))
+        stack.push(partial(_end_run, mlflow, estimator))
     log_parameters(mlflow, run, parameters_of(estimator))
     name, module = type(estimator).__name__, type(estimator).__module__
     mlflow.set_tags({"estimator_name": name, "estimator_class": f"{module}.{name}"})
     return mlflow
 
 
-def _end_run(mlflow: Any, estimator: Any, *, failed: bool) -> None:
+def _end_run(mlflow: Any, estimator: Any, failure: Any, *_: Any) -> None:
     with tolerated(estimator):
-        mlflow.end_run("FAILED" if failed else "FINISHED")
+        mlflow.end_run("FAILED" if failure else "FINISHED")
 
 
 def _asked(option: str) -> Any:
@@ -102,12 +95,11 @@ def _asked(option: str) -> Any:
 def _log_fitted(mlflow: Any, estimator: Any, X: Any, curves: Mapping[str, Floats]) -> None:
     """Log what an estimator has recorded, and the estimator itself if models are logged."""
     run = mlflow.get_run(mlflow.active_run().info.run_id)
-    latest = run.data.metrics
     new = {
         # A callback may have logged the same curve already.
         name: curve
         for name, curve in curves.items()
-        if latest.get(name) not in curve[~np.isnan(curve)][-1:]
+        if run.data.metrics.get(name) not in curve[~np.isnan(curve)][-1:]
     }
     log_curves(mlflow, run, new)
     if _asked("log_models"):

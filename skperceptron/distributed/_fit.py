@@ -19,7 +19,7 @@ from ..estimators.categories import Found, take_over_categories
 from ..estimators.fitting import Run
 from ..estimators.remote_fit import fit_remote_rows
 from ..training import Stack
-from ..training.remote_rows import RemoteRows
+from ..training.data import RemoteRows
 from ._blocks import Blocks, blocks_of, first_rows
 from ._cluster import Cluster, n_shares
 from ._share import Job

@@ -12,7 +12,7 @@ from ..engine import Network
 from ..engine.arrays import Floats
 from ..training import Member, Stack
 from ..training.compiled_steps import Ahead
-from ..training.remote_rows import RemoteRows
+from ..training.data import RemoteRows
 from ..training.step import BoundStep
 from ._cluster import Cluster
 

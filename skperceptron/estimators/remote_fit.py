@@ -9,7 +9,7 @@ from .._sklearn.checks import check_sample_weight, restored_on_failure
 from .._sklearn.compat import check_y
 from .._sklearn.fit_calls import Extras, FitMode
 from ..callbacks.listening import listening
-from ..training.remote_rows import RemoteRows
+from ..training.data import RemoteRows
 from .base import BaseMultilayerPerceptron
 from .categories import Found, refuse_other_columns
 from .choices import max_iter

@@ -571,18 +571,7 @@ class _Clock:
 
 
 class _Tools:
-    """What calls use in place of their own clock, rows and predictors.
-
-    Parameters
-    ----------
-    rows : _Rows
-    predictors : Predictors or None
-        None leaves each network its own.
-
-    Attributes
-    ----------
-    clock : _Clock
-    """
+    """What calls use in place of their own clock, rows and, unless None, predictors."""
 
     def __init__(self, rows: _Rows, predictors: Predictors | None) -> None:
         self.clock = _Clock()

@@ -320,6 +320,21 @@ class TrainingSet:
         return [partial(take_and_cast, self.X, rows, out, self._gathered[out.shape])]
 
 
+class RemoteRows(TrainingSet):
+    """A training set of which only the first rows of X are in this process, as in a cluster."""
+
+    is_at_hand = False
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows (N), all together."""
+        return self.targets.n_rows
+
+    def astype(self, dtype: np.dtype) -> RemoteRows:
+        """Return the same object: targets are converted where the rows lie."""
+        return self
+
+
 def one_below_another(data: Sequence[TrainingSet]) -> tuple[list[TrainingSet], Integers]:
     """Join data sets, if they are small, into one, from which a single call gathers.
 
