@@ -69,7 +69,7 @@ class EpochTable:
         A figure that is None or NaN leaves its cell empty.
         """
         if self._has_heading and self._n_rows % SCREEN == 0:
-            self.say(self._heading())
+            say(self._heading())
         self._n_rows += 1
         if self._first is None:
             self._first = number - 1
@@ -82,17 +82,18 @@ class EpochTable:
         if self._n_epochs is not None:
             done = number - self._first
             line += f"  {duration(seconds / done * (self._n_epochs - number)):>9}"
-        self.say(line)
-
-    def say(self, text: str) -> None:
-        """Print a line without delay, even if the output is a file or a pipe."""
-        print(text.rstrip(), flush=True)
+        say(line)
 
     def _heading(self) -> str:
         heading = "  ".join(f"{c.name:>{max(c.width, len(c.name))}}" for c in self._columns)
         if self._marks_best:
             heading += "   "
         return heading if self._n_epochs is None else f"{heading}  {'left, max':>9}"
+
+
+def say(text: str) -> None:
+    """Print a line without delay, and its end with it: other processes may print, too."""
+    print(f"{text.rstrip()}\n", end="", flush=True)
 
 
 def _cell(column: Column, figure: Any) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from ..callbacks.listening import Listener
+from ..callbacks.table import say
 from ..optimizers import LBFGS
 from ..training import Stack, TrainingSet, Verdict, epochs, minimize_lbfgs
 from ..training.checkpoint import State, state_of
@@ -136,7 +137,7 @@ class _Minimization:
         verbose = run.estimator.verbose
         self._table = table_of_iterations(run.model.choices) if verbose else None
         if self._table is not None and verbose >= DETAILED:
-            self._table.say(described(run))
+            say(described(run))
 
     def train(self) -> None:
         """Minimise the loss, and store the results on the estimator."""
@@ -163,7 +164,7 @@ class _Minimization:
             estimator.n_iter_ = min(result.nit, recipe.max_iter)
             warn_unconverged_lbfgs(result, model.choices, self._losses, self._run.described)
         if self._table is not None:
-            self._table.say(f"L-BFGS: {estimator.n_iter_} iterations, loss = {result.loss:.8f}")
+            say(f"L-BFGS: {estimator.n_iter_} iterations, loss = {result.loss:.8f}")
         self._keep(estimator, result)
 
     def _tell(self, last: OptimizeResult) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any
 
-from ..callbacks.table import Column, EpochTable
+from ..callbacks.table import Column, EpochTable, say
 from ..training import EpochReport, Member, Verdict
 from .choices import Choices
 from .fitting import Run
@@ -40,7 +40,7 @@ class VerboseOutput:
         )
         self._best: tuple[int, float] = (0, -float("inf"))
         if self._is_detailed and is_first:
-            self._table.say(described(run))
+            say(described(run))
 
     def tell(self, report: EpochReport) -> None:
         """Print the row of an epoch, and whether training stops or slows down after it."""
@@ -56,7 +56,7 @@ class VerboseOutput:
             told[self._score] = report.score
         self._table.row(n_epochs, told, is_best=self._is_best(n_epochs, report.score))
         if report.verdict in (Verdict.STOP, Verdict.SLOW_DOWN):
-            self._table.say(_decision(member, report.verdict))
+            say(_decision(member, report.verdict))
         if member.is_over and not member.diverged:
             self._tell_best()
 
@@ -79,7 +79,7 @@ class VerboseOutput:
         figure = f"validation loss {-score:.6g}"
         if self._score is not None:
             figure = f"{self._score} {score:.4f}"
-        self._table.say(f"Best epoch: {epoch} ({figure}); {kept}.")
+        say(f"Best epoch: {epoch} ({figure}); {kept}.")
 
 
 def described(run: Run) -> str:

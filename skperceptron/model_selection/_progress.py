@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import Any
 
-from ..callbacks.table import duration
+from ..callbacks.table import duration, say
 from ..estimators.reporting import figures
 from ..training import EpochReport
 
@@ -68,7 +68,7 @@ class StackProgress:
         if self._verbose > 1:
             score = "" if report.score is None else f", validation score {report.score:.4f}"
             name = fit.name or "a network"
-            _say(f"[{self._label}] {name}: {report.epoch} epochs, loss {report.loss:.6g}{score}")
+            say(f"[{self._label}] {name}: {report.epoch} epochs, loss {report.loss:.6g}{score}")
 
     def _print(self, reports: Sequence[EpochReport]) -> None:
         epoch = max(report.epoch for report in reports)
@@ -81,14 +81,9 @@ class StackProgress:
         )
         if in_training:
             text += f", at most {duration(seconds / epoch * (self._max_iter - epoch))} left"
-        _say(text)
+        say(text)
 
 
 def _span(losses: Sequence[float]) -> str:
     low, high = f"{min(losses):.4g}", f"{max(losses):.4g}"
     return low if low == high else f"{low} to {high}"
-
-
-def _say(text: str) -> None:
-    """Print a line at once, even if the output is the pipe of a worker process."""
-    print(text, flush=True)

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, RosenblattPerceptron
 from skperceptron.callbacks import table
-from skperceptron.callbacks.table import Column, EpochTable, duration
+from skperceptron.callbacks.table import Column, EpochTable, duration, say
 from skperceptron.stopping import EarlyStopping
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -168,3 +169,12 @@ def test_calls_of_partial_fit_go_on_with_one_table(capsys):
     assert [row.split()[:2] for row in rows] == [
         [str(i), f"{loss:.6f}"] for i, loss in enumerate(network.loss_curve_, start=1)
     ]
+
+
+def test_a_line_and_its_end_are_written_together(monkeypatch):
+    """Between them, another process could write a line of its own."""
+    written = []
+    told = SimpleNamespace(write=written.append, flush=lambda: written.append("flush"))
+    monkeypatch.setattr("sys.stdout", told)
+    say("epoch 1  ")
+    assert [text for text in written if text] == ["epoch 1\n", "flush"]
