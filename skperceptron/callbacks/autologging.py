@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from .._sklearn.compat import safe_indexing
+from .._sklearn.pipelines import last_step
 from ..engine.arrays import Floats
 from ..usercall import warn
 
@@ -39,17 +40,18 @@ def autologged(
 ) -> Iterator[None]:
     """Log the fit within a ``with`` block if MLflow's autologging is on.
 
-    A fit inside another one that MLflow logs, such as that of a pipeline or a search, is part of
-    the other. ``recorded`` returns what the fitted estimator has recorded of each epoch, by name.
+    A fit inside another one that MLflow logs, such as that of a search, is part of the other; a
+    pipeline gets the curves of its network. ``recorded`` returns what the fitted estimator has
+    recorded of each epoch, by name.
     """
     with ExitStack() as stack:
-        mlflow = None
+        session = None
         with tolerated(estimator):
-            mlflow = _begin(estimator, stack)
+            session = _begin(estimator, stack)
         yield
-        if mlflow is not None:
+        if session is not None:
             with tolerated(estimator):
-                _log_fitted(mlflow, estimator, X, recorded(estimator))
+                _log_fitted(session, X, recorded(estimator))
 
 
 @contextmanager
@@ -62,13 +64,16 @@ def tolerated(estimator: Any) -> Iterator[None]:
 
 
 def _begin(estimator: Any, stack: ExitStack) -> Any:
-    """Log the parameters of an estimator; return MLflow, or None if its fit is not logged."""
+    """Log the parameters of an estimator; return its session, or None if its fit is not logged."""
     mlflow = autologging()
     if mlflow is None:
         return None
     # MLflow's own patches open the same sessions.
     session = mlflow.sklearn._SklearnTrainingSession(estimator, allow_children=False)
     stack.enter_context(session)
+    outer = session._parent
+    if outer is not None and outer.should_log() and last_step(outer.estimator) is estimator:
+        return session
     run = mlflow.active_run()
     if not session.should_log() or (run is not None and _asked("exclusive")):
         return None
@@ -78,7 +83,7 @@ def _begin(estimator: Any, stack: ExitStack) -> Any:
     log_parameters(mlflow, run, parameters_of(estimator))
     name, module = type(estimator).__name__, type(estimator).__module__
     mlflow.set_tags({"estimator_name": name, "estimator_class": f"{module}.{name}"})
-    return mlflow
+    return session
 
 
 def _end_run(mlflow: Any, estimator: Any, failure: Any, *_: Any) -> None:
@@ -92,8 +97,9 @@ def _asked(option: str) -> Any:
     return state.get_autologging_config("sklearn", option)
 
 
-def _log_fitted(mlflow: Any, estimator: Any, X: Any, curves: Mapping[str, Floats]) -> None:
+def _log_fitted(session: Any, X: Any, curves: Mapping[str, Floats]) -> None:
     """Log what an estimator has recorded, and the estimator itself if models are logged."""
+    mlflow, estimator = autologging(), session.estimator
     run = mlflow.get_run(mlflow.active_run().info.run_id)
     new = {
         # A callback may have logged the same curve already.
@@ -102,7 +108,7 @@ def _log_fitted(mlflow: Any, estimator: Any, X: Any, curves: Mapping[str, Floats
         if run.data.metrics.get(name) not in curve[~np.isnan(curve)][-1:]
     }
     log_curves(mlflow, run, new)
-    if _asked("log_models"):
+    if session.should_log() and _asked("log_models"):
         rows = safe_indexing(X, slice(0, 5))
         signature = mlflow.models.infer_signature(rows, estimator.predict(rows))
         mlflow.sklearn.log_model(

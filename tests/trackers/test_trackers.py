@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
+from sklearn.feature_selection import SelectFromModel
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -327,10 +328,22 @@ def test_autologging_has_the_curves_of_the_members_of_ensembles(autologging):
 
 
 def test_autologging_has_one_run_for_a_fit_with_others_inside(autologging):
-    make_pipeline(StandardScaler(), network()).fit(X, Y)
+    """The curves are those of a pipeline's own network, not of networks in its other steps."""
+    selector = SelectFromModel(network(alpha=1.0), importance_getter=lambda _: np.ones(4))
+    pipeline = make_pipeline(StandardScaler(), selector, network()).fit(X, Y)
     (run,) = runs_of(autologging)
     assert run.data.tags["estimator_name"] == "Pipeline"
-    assert not curves_in(autologging, run)
+    assert curves_in(autologging, run) == epochs_of(
+        loss=pipeline[-1].loss_curve_,
+        validation_loss=pipeline[-1].validation_loss_curve_,
+        validation_score=pipeline[-1].validation_scores_,
+    )
+
+
+def test_autologging_has_no_curves_of_the_fits_of_an_ordinary_search(autologging):
+    model = make_pipeline(StandardScaler(), network())
+    GridSearchCV(model, {"mlpsoftmaxclassifier__alpha": [0.1, 1.0]}, cv=2).fit(X, Y)
+    assert not any(curves_in(autologging, run) for run in runs_of(autologging))
 
 
 def test_autologging_logs_neither_partial_fits_nor_stacked_scores(autologging):
