@@ -1,7 +1,7 @@
-"""The layers ("floors") of the package: which modules may import which, read from the source.
+"""The layers of the package: which modules may import which, read from the source.
 
-Floor 0 is the engine; a module imports only from its own floor and those below.
-A new module needs an entry in ``FLOORS``.
+Layer 0 is the engine; a module imports only from its own layer and those below.
+A new module needs an entry in ``LAYERS``.
 """
 
 import ast
@@ -18,7 +18,7 @@ import skperceptron
 
 PACKAGE = Path(skperceptron.__file__).parent
 GROUND, COMPONENTS, TRAINING, ESTIMATORS, TOOLS = range(5)
-FLOORS = {
+LAYERS = {
     "engine": GROUND,
     "options": COMPONENTS,
     "exceptions": COMPONENTS,
@@ -134,12 +134,12 @@ def imports_of(path):
 
 
 def top_of(path):
-    """Return the name of a file's entry in ``FLOORS``."""
+    """Return the name of a file's entry in ``LAYERS``."""
     return path.parts[0].removesuffix(".py")
 
 
 def own_modules(path):
-    """Return the entries in ``FLOORS`` that a file imports from this package."""
+    """Return the entries in ``LAYERS`` that a file imports from this package."""
     for module, name in imports_of(path):
         root, *rest = module.split(".")
         if root == "skperceptron":
@@ -147,14 +147,14 @@ def own_modules(path):
 
 
 @EVERY_MODULE
-def test_every_module_stands_on_a_floor(path):
-    assert top_of(path) in FLOORS
+def test_every_module_belongs_to_a_layer(path):
+    assert top_of(path) in LAYERS
 
 
 @EVERY_MODULE
-def test_module_imports_from_its_own_floor_and_those_below_only(path):
-    floor = FLOORS[top_of(path)]
-    above = {name for name in own_modules(path) if FLOORS[name] > floor}
+def test_module_imports_from_its_own_layer_and_those_below_only(path):
+    layer = LAYERS[top_of(path)]
+    above = {name for name in own_modules(path) if LAYERS[name] > layer}
     assert not above
 
 
@@ -206,7 +206,7 @@ def test_nobody_asks_for_the_type_of_a_block(path):
 @EVERY_MODULE
 def test_tools_use_no_private_member_of_an_estimator(path):
     """They use objects such as FittedNetwork, or functions, instead."""
-    if FLOORS[top_of(path)] != TOOLS:
+    if LAYERS[top_of(path)] != TOOLS:
         return
     tree = parse(path)
     # The tools' own classes may use their own private members.
@@ -246,30 +246,30 @@ def test_large_classes_of_estimators_say_why(path):
 
 @EVERY_MODULE
 def test_components_do_not_know_each_other(path):
-    if FLOORS[top_of(path)] == COMPONENTS:
-        others = {n for n in own_modules(path) if FLOORS[n] == COMPONENTS} - {top_of(path)}
+    if LAYERS[top_of(path)] == COMPONENTS:
+        others = {n for n in own_modules(path) if LAYERS[n] == COMPONENTS} - {top_of(path)}
         # The modules that they share.
         assert others <= {"components", "options"}
 
 
 @EVERY_MODULE
-def test_outside_imports_fit_the_floor(path):
-    floor = FLOORS[top_of(path)]
+def test_outside_imports_fit_the_layer(path):
+    layer = LAYERS[top_of(path)]
     outside = {(m, n) for m, n in imports_of(path) if m.split(".")[0] != "skperceptron"}
     foreign = {(m, n) for m, n in outside if m.split(".")[0] not in sys.stdlib_module_names}
     roots = {module.split(".")[0] for module, _ in foreign}
     allowed = {"numpy", "scipy", "sklearn"}
-    if floor in (GROUND, TRAINING):
+    if layer in (GROUND, TRAINING):
         allowed = {"numpy", "scipy"}
-    if floor in (ESTIMATORS, TOOLS):
+    if layer in (ESTIMATORS, TOOLS):
         # scikit-learn requires it, like joblib.
         allowed |= {"threadpoolctl"}
-    if floor == TOOLS:
+    if layer == TOOLS:
         allowed |= {"joblib", "matplotlib", "networkx", "pandas"}
         # Dask requires cloudpickle.
         allowed |= {"cloudpickle", "dask", "distributed", "onnx", "safetensors", "skl2onnx"}
     assert roots <= allowed
-    if floor == COMPONENTS:
+    if layer == COMPONENTS:
         of_sklearn = {(m, n) for m, n in foreign if m.split(".")[0] == "sklearn"}
         assert of_sklearn <= {("sklearn.base", "BaseEstimator")}
 
@@ -326,7 +326,7 @@ def test_package_holds_its_public_names_and_nothing_else():
     assert kinds <= {ast.ImportFrom, ast.Assign, ast.Expr}
 
 
-@pytest.mark.parametrize("module", [name for name, f in FLOORS.items() if f == COMPONENTS])
+@pytest.mark.parametrize("module", [name for name, f in LAYERS.items() if f == COMPONENTS])
 def test_component_module_exports_all_its_public_classes_and_functions(module):
     tree = parse(Path(f"{module}.py"))
     defined = {

@@ -27,7 +27,7 @@ BLOCK = 2**17
 FEW_ELEMENTS = 2**12
 
 #: Predictions of equally many rows after which a table pays: making one takes 0.5 to 1 ms, and each
-#: prediction with it saves 5 to 15 us.
+#: prediction with it saves 2 to 5 us.
 PREDICTIONS_BEFORE_TABLES = 128
 
 #: Unused predictors that a model keeps for each dtype: more threads than that cannot run at once.

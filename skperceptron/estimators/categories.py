@@ -1,9 +1,9 @@
 """Columns of X that hold categories: their positions and levels, and codes for those of frames.
 
 A column of numbers holds codes: whole numbers from 0 on, one row of a learned table for each. A
-negative code stands for a missing category. A column of a pandas or polars frame that holds no
-numbers, or has a categorical dtype, may hold anything: its codes are the positions in the list of
-its categories.
+negative code stands for a missing category. A column of a pandas, polars or Arrow frame that holds
+no numbers, or has a categorical dtype, may hold anything: its codes are the positions in the list
+of its categories.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..engine.arrays import Integers
 from ..engine.blocks import EmbedColumns
 from ..exceptions import TooLargeError
 from ..kept import kept_as
-from ..preprocessing._columns import content_of, kind_of, names_of
+from ..preprocessing._columns import as_table, content_of, is_frame, kind_of, names_of
 from ..preprocessing._marked_columns import marked_columns
 
 #: From here on, float32 cannot represent all whole numbers.
@@ -73,26 +73,50 @@ def with_codes(estimator: Any, X: Any, *, reset: bool) -> Any:
     reset : bool
         Whether this is the X of a fit that starts from scratch.
     """
-    is_frame = hasattr(X, "iloc") or hasattr(X, "to_series")
+    X = as_table(X)
     if reset:
         vars(estimator).pop("_category_values", None)
-        if is_frame and (found := _values_of(estimator, X)):
+        if is_frame(X) and (found := _values_of(estimator, X)):
             estimator._category_values = found
     values = estimator._category_values
-    if not values or not is_frame or X.shape[1] <= max(values):
+    if not values or not is_frame(X) or X.shape[1] <= max(values):
         return X
     if hasattr(X, "iloc"):
         X = X.copy(deep=False)
         for j, known in values.items():
-            column = X.iloc[:, j].astype("category")
-            X.isetitem(j, column.cat.set_categories(known).cat.codes)
+            X.isetitem(j, _categorical(X, j).cat.set_categories(known).cat.codes)
         return X
     for j, known in values.items():
-        series = X.to_series(j)
         place = {value: code for code, value in enumerate(known)}
-        codes = [place.get(value, -1) for value in series.to_list()]
-        X = X.with_columns(type(series)(series.name, codes))
+        X = _with_column(X, j, [place.get(value, -1) for value in _listed(X, j)])
     return X
+
+
+def _categorical(X: Any, j: int) -> Any:
+    """Return a column of a pandas frame with pandas' own categorical dtype."""
+    column = X.iloc[:, j]
+    if str(column.dtype).startswith("dictionary"):
+        # pandas cannot convert an Arrow dictionary with missing values directly.
+        column = column.astype(object)
+    return column.astype("category")
+
+
+def _listed(X: Any, j: int) -> list[Any]:
+    """Return the values of a column of a polars or Arrow frame."""
+    values: list[Any] = X.column(j).to_pylist() if _is_arrow(X) else X.to_series(j).to_list()
+    return values
+
+
+def _with_column(X: Any, j: int, values: list[int]) -> Any:
+    """Return a polars or Arrow frame with other values in a column."""
+    if _is_arrow(X):
+        return X.set_column(j, X.column_names[j], [values])
+    series = X.to_series(j)
+    return X.with_columns(type(series)(series.name, values))
+
+
+def _is_arrow(X: Any) -> bool:
+    return hasattr(X, "column_names")
 
 
 def _values_of(estimator: Any, X: Any) -> dict[int, list[Any]]:
@@ -103,15 +127,13 @@ def _values_of(estimator: Any, X: Any) -> dict[int, list[Any]]:
     columns: Sequence[int] = range(X.shape[1])
     has_categories = _has_categorical_dtype
     if not _is_by_dtype(chosen):
-        columns = sorted(marked_columns(chosen, list(X.columns), X.shape[1]))
+        columns = sorted(marked_columns(chosen, names_of(X), X.shape[1]))
         has_categories = _holds_no_numbers
     return {j: _categories_of(X, j) for j in columns if has_categories(X, j)}
 
 
 def _has_categorical_dtype(X: Any, j: int) -> bool:
-    if hasattr(X, "iloc"):
-        return str(X.iloc[:, j].dtype) == "category"
-    return str(X.to_series(j).dtype).startswith(("Categorical", "Enum"))
+    return content_of(X, j)[1]
 
 
 def _holds_no_numbers(X: Any, j: int) -> bool:
@@ -124,8 +146,8 @@ def _holds_no_numbers(X: Any, j: int) -> bool:
 def _categories_of(X: Any, j: int) -> list[Any]:
     """Return the categories of a frame's column: in the order of a pandas dtype, or sorted."""
     if hasattr(X, "iloc"):
-        return list(X.iloc[:, j].astype("category").cat.categories)
-    return sorted(value for value in X.to_series(j).unique().to_list() if value is not None)
+        return list(_categorical(X, j).cat.categories)
+    return sorted(set(_listed(X, j)) - {None})
 
 
 def _chosen(estimator: Any, X: Any) -> Any:

@@ -170,7 +170,7 @@ categorical_features : "from_dtype", array-like, callable or None, default=None
     Which columns of X hold categories. Each category becomes a vector from a learned table (Guo &
     Berkhahn 2016), beside the other columns. An array holds names, positions, or one truth value
     for each column; a callable returns such an array for the X of ``fit``; "from_dtype" means the
-    columns of a pandas or polars frame that have a categorical dtype. These, and other columns of
+    columns of a pandas, polars or Arrow frame that have a categorical dtype. These, and others of
     a frame that do not hold numbers, may hold any values; columns of numbers hold codes: whole
     numbers from 0 on, or negative ones for a missing category. Missing categories, and those that
     the (first) fit has not seen, become zeros. Numeric embeddings and `input_dropout` apply to the

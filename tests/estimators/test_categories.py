@@ -165,6 +165,32 @@ def test_frames_of_polars_hold_any_categories():
     assert_array_equal(model.predict(frame), coded.predict(X[:, :2]))
 
 
+def test_frames_of_arrow_hold_any_categories():
+    pyarrow = pytest.importorskip("pyarrow")
+    coded = make(categorical_features=[1]).fit(X[:, :2], Y).predict(X[:, :2])
+    plain = texts(pyarrow.table)
+    table = plain.set_column(1, "letter", plain.column("letter").dictionary_encode())
+    for frame, marked in (
+        (table, "from_dtype"),
+        (table.to_batches()[0], "from_dtype"),
+        (plain, ["letter"]),
+    ):
+        model = make(categorical_features=marked).fit(frame, Y)
+        assert_array_equal(model.predict(frame), coded)
+        assert list(model.feature_names_in_) == ["x", "letter"]
+
+
+def test_arrow_dictionaries_in_pandas_are_categorical():
+    pandas = pytest.importorskip("pandas")
+    pyarrow = pytest.importorskip("pyarrow")
+    letters = np.array([*"abcdef", None])[np.where(CODES == 2, 6, CODES)]
+    table = pyarrow.table({"x": X[:, 0], "letter": pyarrow.array(letters).dictionary_encode()})
+    frame = table.to_pandas(types_mapper=pandas.ArrowDtype)
+    usual = pandas.DataFrame({"x": X[:, 0], "letter": pandas.Categorical(letters)})
+    model, same = (make(categorical_features="from_dtype").fit(f, Y) for f in (frame, usual))
+    assert_array_equal(model.predict(frame), same.predict(usual))
+
+
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_marked_columns_of_frames_need_no_categorical_dtype(library):
     module = pytest.importorskip(library)
