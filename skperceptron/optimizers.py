@@ -423,8 +423,7 @@ class NAdam(Optimizer):
 
     def _momenta(self, steps: Integers) -> Floats:
         """Return the momentum of each step, counted from 1."""
-        momenta: Floats = self.beta_1 * (1 - 0.5 * 0.96 ** (steps * self.momentum_decay))
-        return momenta
+        return self.beta_1 * (1 - 0.5 * 0.96 ** (steps * self.momentum_decay))
 
     def _products(self, steps: Integers) -> Floats:
         """Return the product of all momenta up to each step."""
@@ -433,8 +432,7 @@ class NAdam(Optimizer):
         last = math.ceil(60 * math.log(2) / -math.log(self.beta_1)) if self.beta_1 else 1
         n_steps = min(int(steps.max()), last)
         products = np.cumprod(self._momenta(np.arange(1, n_steps + 1)))
-        found: Floats = np.where(steps > n_steps, 0.0, products[np.minimum(steps, n_steps) - 1])
-        return found
+        return np.where(steps > n_steps, 0.0, products[np.minimum(steps, n_steps) - 1])
 
     def update(
         self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors

@@ -257,8 +257,7 @@ class Workspace:
 
     def value_of(self, node: int) -> Floats:
         """Return the array that the node writes."""
-        array: Floats = self._values[node].array
-        return array
+        return self._values[node].array
 
     def parameters_of(self, node: int) -> tuple[Floats, ...]:
         """Return what the node has learned."""

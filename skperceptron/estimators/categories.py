@@ -294,8 +294,7 @@ class Found:
 
 def values_of_categories(estimator: Any) -> dict[int, list[Any]]:
     """Return the values that have codes, by column; none if codes themselves were given."""
-    found: dict[int, list[Any]] = getattr(estimator, "_category_values", {})
-    return found
+    return getattr(estimator, "_category_values", {})
 
 
 def take_over_categories(estimator: Any, source: Any) -> None:

@@ -143,8 +143,7 @@ class BaseMLPClassifier(LabelMixin, BaseMultilayerPerceptron):
         return never_certain(self._target().probabilities(raw))
 
     def _target(self) -> LabelTarget:
-        target: LabelTarget = self._fitted.target
-        return target
+        return self._fitted.target
 
     def _weigh(self, target: Any, rows: TargetRows, sample_weight: Floats | None) -> Floats | None:
         if self.class_weight is None:

@@ -231,8 +231,7 @@ class Scoring:
 
     def scorer(self) -> Callable[..., Any]:
         """Return a function that scores a fitted estimator."""
-        found: Callable[..., Any] = check_scoring(self.estimator, self.monitor)
-        return found
+        return check_scoring(self.estimator, self.monitor)
 
 
 class Validation:

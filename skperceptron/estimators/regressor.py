@@ -280,8 +280,7 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         return raw
 
     def _target(self) -> RegressionTarget:
-        target: RegressionTarget = self._fitted.target
-        return target
+        return self._fitted.target
 
     def _choose_target(self, y: Any, mode: FitMode) -> Target:
         asked = RegressionOptions.of(self)

@@ -30,8 +30,7 @@ class ProcessCache:
         with self._locks.setdefault(key, Lock()):
             if key not in self._found:
                 self._found[key] = make()
-            found: Item = self._found[key]
-            return found
+            return self._found[key]
 
 
 class Sender:

@@ -180,8 +180,7 @@ def without_preparing(n_jobs: int | None) -> AbstractContextManager[Any]:
     makes_pool = _is_of_kind(get_active_backend()[0], "multiprocessing")
     if not makes_pool and not Workers(n_jobs).have_to_start():
         return nullcontext()
-    context: AbstractContextManager[Any] = config(backend="sequential")
-    return context
+    return config(backend="sequential")
 
 
 def _is_of_kind(backend: Any, name: str) -> bool:

@@ -365,8 +365,7 @@ class Dates(Quantity):
 
 def _days(dates: Any) -> Floats:
     """Return days since 1970, NaN for missing dates."""
-    days: Floats = (dates - np.datetime64(0, "D")) / DAY
-    return days
+    return (dates - np.datetime64(0, "D")) / DAY
 
 
 def _part_of_year(graph: OperatorGraph, instants: Value) -> Value:

@@ -115,8 +115,7 @@ class _Watch:
 
     def _waiting(self, losses: Floats) -> Floats:
         """Return for how many epochs each member has not improved, after one with these losses."""
-        waited: Floats = np.where(losses <= self._best - self._tol, 0, self._waited + 1)
-        return waited
+        return np.where(losses <= self._best - self._tol, 0, self._waited + 1)
 
     def settle(self) -> None:
         """Write the results of the epochs into the members."""

@@ -94,8 +94,7 @@ class Norms:
         sizes = np.abs(self._penalized)
         if self._strengths is not None:
             sizes *= self._strengths
-        found: Floats = sizes.sum(axis=-1)
-        return found
+        return sizes.sum(axis=-1)
 
     # The same sums, written into an array of shape (K,).
 
@@ -121,8 +120,7 @@ def _write_result(function: Callable[[], Floats], out: Floats) -> None:
 
 
 def _weighted_squares(values: Floats, weights: Floats) -> Floats:
-    found: Floats = np.einsum("kp,kp,kp->k", values, values, weights)
-    return found
+    return np.einsum("kp,kp,kp->k", values, values, weights)
 
 
 class Step:

@@ -206,8 +206,7 @@ class Block:
     @property
     def weight_shape(self) -> tuple[int, int] | None:
         """Shape of the weight matrix, (fan_in, units), if there is one of that name."""
-        shape: tuple[int, int] | None = self.shape_of("weight")
-        return shape
+        return self.shape_of("weight")
 
     @property
     def n_layers(self) -> int:

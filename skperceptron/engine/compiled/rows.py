@@ -63,8 +63,7 @@ def inner_loop(ufunc: np.ufunc, dtype: np.dtype) -> Loop | None:
     wanted = dtype.char * ufunc.nin + "->" + dtype.char * ufunc.nout
     if wanted not in ufunc.types:
         return None
-    found: Loop = extension.inner_loop(ufunc, ufunc.types.index(wanted))
-    return found
+    return extension.inner_loop(ufunc, ufunc.types.index(wanted))
 
 
 def in_array(x: Any, dtype: np.dtype) -> Any:

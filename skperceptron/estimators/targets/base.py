@@ -205,8 +205,7 @@ def log_odds(loss: Loss, raw: Floats) -> Floats:
         return raw
     probabilities = np.empty(raw.shape, raw.dtype)
     loss.link_all(raw, probabilities)
-    found: Floats = logit(probabilities)
-    return found
+    return logit(probabilities)
 
 
 def log_odds_to_onnx(loss: Loss, graph: OperatorGraph, raw: Value) -> Value:

@@ -32,5 +32,4 @@ def raw_outputs(graph: Graph, fitted: FittedNetwork, inputs: dict[str, Value]) -
             for source in node.sources
         ]
         values.append(node.block.to_onnx(graph, sources, arrays))
-    last: Value = values[-1]
-    return last
+    return values[-1]
