@@ -10,31 +10,55 @@ The operators: https://onnx.ai/onnx/operators.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
 
-class Value(Protocol):
-    """An array of the exported model. Numbers and arrays in operations with it become constants."""
+def _operator(name: str, *, is_reflected: bool = False) -> Callable[[Any, Any], Value]:
+    """Return a method of a value that adds an operator with two operands to its graph."""
 
-    #: "float32", "float64", "int64", "bool" or "str".
-    dtype: str
+    def method(self: Any, other: Any) -> Value:
+        operands = (other, self) if is_reflected else (self, other)
+        return self.graph.op(name, *operands)
 
-    def __add__(self, other: Any) -> Value: ...
-    def __radd__(self, other: Any) -> Value: ...
-    def __sub__(self, other: Any) -> Value: ...
-    def __rsub__(self, other: Any) -> Value: ...
-    def __mul__(self, other: Any) -> Value: ...
-    def __rmul__(self, other: Any) -> Value: ...
-    def __truediv__(self, other: Any) -> Value: ...
-    def __rtruediv__(self, other: Any) -> Value: ...
-    def __matmul__(self, other: Any) -> Value: ...
-    def __neg__(self) -> Value: ...
-    def __lt__(self, other: Any) -> Value: ...
-    def __gt__(self, other: Any) -> Value: ...
-    def __ge__(self, other: Any) -> Value: ...
+    return method
+
+
+class Value:
+    """An array of the exported model: its Python operators are operators of the graph.
+
+    Numbers and arrays in operations with it become constants.
+
+    Parameters
+    ----------
+    graph : OperatorGraph
+    name : str
+        Unique in the graph.
+    dtype : {"float32", "float64", "int64", "bool", "str"}
+    """
+
+    # Makes NumPy's arrays leave operators with such a value to this class.
+    __array_ufunc__ = None
+
+    def __init__(self, graph: Any, name: str, dtype: str) -> None:
+        self.graph = graph
+        self.name = name
+        self.dtype = dtype
+
+    __add__, __radd__ = _operator("Add"), _operator("Add", is_reflected=True)
+    __sub__, __rsub__ = _operator("Sub"), _operator("Sub", is_reflected=True)
+    __mul__, __rmul__ = _operator("Mul"), _operator("Mul", is_reflected=True)
+    __truediv__, __rtruediv__ = _operator("Div"), _operator("Div", is_reflected=True)
+    __matmul__, __lt__, __gt__ = map(_operator, ("MatMul", "Less", "Greater"))
+
+    def __neg__(self) -> Value:
+        return self.graph.op("Neg", self)
+
+    def __ge__(self, other: Any) -> Value:
+        # ONNX's older opsets have no GreaterOrEqual.
+        return self.graph.op("Not", self < other)
 
 
 class OperatorGraph(Protocol):
@@ -90,67 +114,6 @@ class OperatorGraph(Protocol):
 
     def concatenate(self, values: Sequence[Value], axis: int = 1) -> Value:
         """Return values side by side."""
-
-
-class GraphValue:
-    """An array in a graph: its Python operators are operators of the graph.
-
-    Parameters
-    ----------
-    graph : OperatorGraph
-    name : str
-        Unique in the graph.
-    dtype : str
-        NumPy's name of it, or "str".
-    """
-
-    # Makes NumPy's arrays leave operators with such a value to this class.
-    __array_ufunc__ = None
-
-    def __init__(self, graph: Any, name: str, dtype: str) -> None:
-        self.graph = graph
-        self.name = name
-        self.dtype = dtype
-
-    def __add__(self, other: Any) -> Any:
-        return self.graph.op("Add", self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return self.graph.op("Add", other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return self.graph.op("Sub", self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return self.graph.op("Sub", other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return self.graph.op("Mul", self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return self.graph.op("Mul", other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return self.graph.op("Div", self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self.graph.op("Div", other, self)
-
-    def __matmul__(self, other: Any) -> Any:
-        return self.graph.op("MatMul", self, other)
-
-    def __neg__(self) -> Any:
-        return self.graph.op("Neg", self)
-
-    def __lt__(self, other: Any) -> Any:
-        return self.graph.op("Less", self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return self.graph.op("Greater", self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        # ONNX's older opsets have no GreaterOrEqual.
-        return self.graph.op("Not", self < other)
 
 
 #: Dtypes of the results of operators, where they differ from those of the operands.

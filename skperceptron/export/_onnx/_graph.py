@@ -15,7 +15,7 @@ from numpy.polynomial import Chebyshev, Polynomial
 from onnx import TensorProto, helper, numpy_helper
 from scipy.special import erfcx
 
-from ...engine.operators import DTYPES_OF_RESULTS, GraphValue
+from ...engine.operators import DTYPES_OF_RESULTS, Value
 
 #: The first opset in which a reduction reads its axes from an input.
 AXES_AS_INPUT = {"ReduceSum": 13, "ReduceMean": 18}
@@ -25,9 +25,6 @@ ERF_DEGREE = 24
 
 #: The domain of operators for classic machine learning.
 ML = "ai.onnx.ml"
-
-#: An array of the exported model.
-Value = GraphValue
 
 
 class Graph:

@@ -14,7 +14,7 @@ from ...engine import Network
 from ...engine.arrays import Floats
 from ...engine.blocks import Block
 from ...engine.network import Learned
-from ...engine.operators import GraphValue, NotDeclaredError, refuse_inherited
+from ...engine.operators import NotDeclaredError, Value, refuse_inherited
 from .._graph import ComputationalGraph
 from ._picture import Column, Edge, columns_of, drawn_units, edges_of, unit_sizes
 from ._program import JUMP, Constants, PageGraph, told, told_by_table
@@ -98,7 +98,7 @@ def _tell_block(block: Block, n_sources: int, arrays: Any, graph: PageGraph) -> 
 
 def _told_or_table(
     constants: Constants,
-    tells: Sequence[Callable[[PageGraph], GraphValue]],
+    tells: Sequence[Callable[[PageGraph], Value]],
     part: Any,
     function: Callable[[Floats], Floats] | None,
     jump: float = JUMP,

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.arrays import Floats
-from ...engine.operators import DTYPES_OF_RESULTS, GraphValue, NotDeclaredError
+from ...engine.operators import DTYPES_OF_RESULTS, NotDeclaredError, Value
 
 #: The operators that ``compute.js`` has a function for.
 OPERATORS = frozenset(
@@ -52,11 +52,11 @@ class PageGraph:
         self.steps: list[list[Any]] = []
         self.constants: list[Any] = []
 
-    def source(self, i: int) -> GraphValue:
+    def source(self, i: int) -> Value:
         """Return the i-th input of a block."""
-        return GraphValue(self, f"s{i}", "float64")
+        return Value(self, f"s{i}", "float64")
 
-    def op(self, name: str, *operands: Any, **attributes: Any) -> GraphValue:
+    def op(self, name: str, *operands: Any, **attributes: Any) -> Value:
         if name == "Cast":
             return self.cast(operands[0], attributes["to"])
         if name not in OPERATORS:
@@ -66,57 +66,57 @@ class PageGraph:
         self.steps.append([*step, attributes] if attributes else step)
         read = values[1] if name == "Where" else values[0]
         dtype = DTYPES_OF_RESULTS.get(name, read.dtype)
-        return GraphValue(self, f"v{len(self.steps) - 1}", dtype)
+        return Value(self, f"v{len(self.steps) - 1}", dtype)
 
-    def sigmoid(self, z: Any) -> GraphValue:
+    def sigmoid(self, z: Any) -> Value:
         return self.op("Sigmoid", z)
 
-    def expm1(self, z: Any) -> GraphValue:
+    def expm1(self, z: Any) -> Value:
         return self.op("Expm1", z)
 
     def in_dtype(self, dtype: Any) -> PageGraph:
         # JavaScript has one kind of number.
         return self
 
-    def cast(self, value: Any, dtype: str) -> GraphValue:
+    def cast(self, value: Any, dtype: str) -> Value:
         is_fraction = value.dtype.startswith("float") and dtype.startswith("int")
         return self.op("Trunc", value) if is_fraction else value
 
-    def where(self, condition: Any, a: Any, b: Any) -> GraphValue:
+    def where(self, condition: Any, a: Any, b: Any) -> Value:
         return self.op("Where", condition, a, b)
 
-    def as_numbers(self, condition: Any) -> GraphValue:
-        return GraphValue(self, condition.name, "float64")
+    def as_numbers(self, condition: Any) -> Value:
+        return Value(self, condition.name, "float64")
 
-    def whole(self, numbers: Any) -> GraphValue:
+    def whole(self, numbers: Any) -> Value:
         return self._is(np.asarray(numbers, dtype=np.int64))
 
-    def mean(self, value: Any) -> GraphValue:
+    def mean(self, value: Any) -> Value:
         return self.op("ReduceMean", value)
 
-    def total(self, value: Any) -> GraphValue:
+    def total(self, value: Any) -> Value:
         return self.op("ReduceSum", value)
 
-    def sorted(self, value: Any, width: int) -> GraphValue:
+    def sorted(self, value: Any, width: int) -> Value:
         return self.op("Sort", value, width=width)
 
-    def columns(self, value: Any, start: int, stop: int, step: int = 1) -> GraphValue:
+    def columns(self, value: Any, start: int, stop: int, step: int = 1) -> Value:
         return self.op("Gather", value, self.whole(np.arange(start, stop, step)), axis=1)
 
-    def reshape(self, value: Any, *shape: int) -> GraphValue:
+    def reshape(self, value: Any, *shape: int) -> Value:
         return self.op("Reshape", value, shape=list(shape))
 
-    def concatenate(self, values: Sequence[Any], axis: int = 1) -> GraphValue:
+    def concatenate(self, values: Sequence[Any], axis: int = 1) -> Value:
         return values[0] if len(values) == 1 else self.op("Concat", *values, axis=axis)
 
-    def _is(self, operand: Any) -> GraphValue:
+    def _is(self, operand: Any) -> Value:
         """Return a value, or the constant that a number or an array stands for."""
-        if isinstance(operand, GraphValue):
+        if isinstance(operand, Value):
             return operand
         array = np.asarray(operand)
         self.constants.append(array)
         dtype = "int64" if array.dtype.kind in "iu" else "float64"
-        return GraphValue(self, f"c{len(self.constants) - 1}", dtype)
+        return Value(self, f"c{len(self.constants) - 1}", dtype)
 
 
 class Constants:
@@ -146,9 +146,7 @@ class Constants:
         return f"c{self._places[key]}"
 
 
-def told(
-    constants: Constants, tells: Sequence[Callable[[PageGraph], GraphValue]]
-) -> dict[str, Any]:
+def told(constants: Constants, tells: Sequence[Callable[[PageGraph], Value]]) -> dict[str, Any]:
     """Return a program as JSON: its steps, and which value is its result.
 
     Parameters
@@ -184,7 +182,7 @@ def told_by_table(
     points = SCALE * np.sinh(np.linspace(-REACH, REACH, POINTS))
     values = np.nan_to_num(function(points))
 
-    def tell(graph: PageGraph) -> GraphValue:
+    def tell(graph: PageGraph) -> Value:
         return graph.op("Table", graph.source(0), values, scale=SCALE, reach=REACH, jump=jump)
 
     return told(constants, [tell])
