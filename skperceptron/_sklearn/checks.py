@@ -193,7 +193,9 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
     is_plain &= pages is None and checks.keys() <= {"reset", "dtype", "multi_output", "y_numeric"}
     if is_plain and are_evidently_numbers(X):
         if checks.get("reset", True):
-            note_columns(estimator, X.shape[1])
+            estimator.n_features_in_ = X.shape[1]
+            # Names of an earlier fit must not survive one without names.
+            vars(estimator).pop("feature_names_in_", None)
             return X if y is NO_TARGETS else (X, y)
         # Names and number of the columns remain to be checked.
         usual["skip_check_array"] = True
@@ -245,13 +247,6 @@ def restored_on_failure(estimator: BaseEstimator) -> Iterator[None]:
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
-
-
-def note_columns(estimator: Any, n_features: int) -> None:
-    """Store the number of features of an X without names."""
-    estimator.n_features_in_ = n_features
-    # Names of an earlier fit must not survive one without names.
-    estimator.__dict__.pop("feature_names_in_", None)
 
 
 def take_over_features(estimator: Any, source: Any) -> None:

@@ -179,7 +179,9 @@ class _Description:
         return _shortened(f"{{{', '.join(f'{k}: {self.text(value[key])}' for k, key in items)}}}")
 
     def _set(self, value: Iterable[Any]) -> str:
-        return self._hashed(type(value), sorted(map(self._aside, value)), vars_of(value))
+        return self._hashed(
+            type(value), sorted(map(self._aside, value)), getattr(value, "__dict__", {})
+        )
 
     def _aside(self, value: Any) -> str:
         """Describe a part independently of the parts that were described before."""
@@ -287,11 +289,6 @@ class _Description:
     )
 
 
-def vars_of(value: Any) -> dict[str, Any]:
-    """Return the attributes of an object, if it has any of its own."""
-    return getattr(value, "__dict__", {})
-
-
 def _plain(value: Any) -> str | None:
     """Return the text of a value that has no parts."""
     if value is None or value is Ellipsis or value is NotImplemented:
@@ -301,11 +298,9 @@ def _plain(value: Any) -> str | None:
     if isinstance(value, np.generic):
         if value.dtype.hasobject or value.dtype.names:
             return None
-        return (
-            f"{value.dtype.str[1:]}({value.tobytes().hex()})"
-            if value.dtype.kind == "V"
-            else (f"{type(value).__name__}({value.item()!r})")
-        )
+        if value.dtype.kind == "V":
+            return f"{value.dtype.str[1:]}({value.tobytes().hex()})"
+        return f"{type(value).__name__}({value.item()!r})"
     return None
 
 

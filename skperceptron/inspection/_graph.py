@@ -38,10 +38,10 @@ class ComputationalGraph:
 
     def __getitem__(self, name: str) -> GraphNode:
         """Return the node of the given name; KeyError if there is none."""
-        for node in self.nodes:
-            if node.name == name:
-                return node
-        raise KeyError(f"{name!r}; nodes: {', '.join(node.name for node in self.nodes)}")
+        named = {node.name: node for node in self.nodes}
+        if name not in named:
+            raise KeyError(f"{name!r}; nodes: {', '.join(named)}")
+        return named[name]
 
     @property
     def n_parameters(self) -> int:
@@ -214,7 +214,7 @@ def computational_graph(
     """
     estimator = unwrapped(estimator)
     network, link = wiring_of(estimator, n_features, n_outputs)
-    check_batch_size(batch_size)
+    check_option("computational_graph", "batch_size", batch_size, [COUNT, None])
     nodes, edges = describe(network, link, plain(batch_size), layer_names_of(estimator))
     if is_fitted(estimator):
         of_nodes = node_parameters(network, fitted_network(estimator).views())
@@ -223,11 +223,6 @@ def computational_graph(
             for node, parameters in zip(nodes[1:-1], of_nodes, strict=True)
         ]
     return ComputationalGraph(tuple(nodes), tuple(edges), _estimator=estimator)
-
-
-def check_batch_size(batch_size: Any) -> None:
-    """Raise ValueError unless it is None or a positive integer."""
-    check_option("computational_graph", "batch_size", batch_size, [COUNT, None])
 
 
 def label_lines(node: GraphNode) -> Sequence[str]:
@@ -240,10 +235,10 @@ def label_lines(node: GraphNode) -> Sequence[str]:
     return [line for line in lines if line]
 
 
-def shape_text(shape: Shape) -> str:
-    """Return a shape as text; n stands for any number of rows."""
+def shape_text(shape: Shape, any_rows: str = "n") -> str:
+    """Return a shape as text; ``any_rows`` stands for any number of rows."""
     rows, units = shape
-    return f"{'n' if rows is None else rows} \N{MULTIPLICATION SIGN} {units}"
+    return f"{any_rows if rows is None else rows} \N{MULTIPLICATION SIGN} {units}"
 
 
 def _quoted(text: str) -> str:

@@ -64,16 +64,11 @@ def network_summary(
     [0, 50240, 0, 650, 0, 50890]
     """
     graph = computational_graph(estimator, batch_size, n_features, n_outputs)
-    rows: list[list[Any]] = []
+    rows = []
     for node in graph.nodes:
-        shapes = [node.input_shape, node.weight_shape, node.bias_shape, node.output_shape]
-        trained = node.trained if node.n_parameters else ""
-        rows.append(
-            [
-                *(node.name, node.layer, node.kind, node.function),
-                *("" if shape is None else shape for shape in shapes),
-                *(node.n_parameters, trained),
-            ]
-        )
+        values = {**vars(node), "block": node.name}
+        if not node.n_parameters:
+            values["trained"] = ""
+        rows.append(["" if values[name] is None else values[name] for name in COLUMNS])
     rows.append(["total", *[""] * (len(COLUMNS) - 3), graph.n_parameters, ""])
     return make_table(COLUMNS, rows)

@@ -92,7 +92,8 @@ class _StackedEnsemble(BaseEnsemble):
             diverges.
         """
         self._refuse_what_is_not_averaged()
-        params = self._params_of_members(params)
+        if get_config()["enable_metadata_routing"]:
+            params = dict(process_routing(self, "fit", **params).estimator.fit)
         rng = check_random_state(self.random_state)
         seeds = rng.randint(np.iinfo(np.int32).max, size=int(self.n_members))
         members = [
@@ -106,12 +107,6 @@ class _StackedEnsemble(BaseEnsemble):
             self.estimators_ = [member.estimator for member in found]
             self._describe_features()
         return self
-
-    def _params_of_members(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Return the arguments of ``fit`` that are passed to the members."""
-        if get_config()["enable_metadata_routing"]:
-            return dict(process_routing(self, "fit", **params).estimator.fit)
-        return params
 
     def _refuse_what_is_not_averaged(self) -> None:
         """Raise ValueError if members would be of another kind than the ensemble, or all equal."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...engine.description import GraphNode, Shape
-from .._graph import ComputationalGraph, computational_graph
+from .._graph import ComputationalGraph, computational_graph, shape_text
 from ._common import CATEGORIES, Display, styled
 
 #: The sign before each matrix of a layer, from left to right, and the colour of the matrix.
@@ -132,10 +132,10 @@ class MatrixShapesDisplay(Display):
                 self._write(left + 1.2, middle, SIGNS[name], size="x-large")
                 left += 2.4
             drawn[name] = self._draw_matrix(name, (left, middle - rows / 2), (rows, columns), given)
-            label = f"{name}\n{_text(shape)}"
-            wide = max(columns, 5.5)
+            label = f"{name}\n{shape_text(shape, 'B')}"
             self._write(left + columns / 2, middle - rows / 2 - 0.3, label, va="top", size="small")
-            left += (columns + wide) / 2 if columns < wide else columns
+            # The label of a narrow matrix needs more room than the matrix.
+            left += (columns + max(columns, 5.5)) / 2
         self.rectangles_.append(drawn)
 
     def _draw_matrix(self, name: str, corner: Any, size: tuple[int, int], given: dict) -> Any:
@@ -169,8 +169,3 @@ def _drawn(shape: Shape) -> tuple[int, int]:
     """Return how many rows and columns of a matrix are drawn."""
     rows, columns = shape
     return min(ANY if rows is None else rows, LONGEST), min(columns, LONGEST)
-
-
-def _text(shape: Shape) -> str:
-    rows, columns = shape
-    return f"{'B' if rows is None else rows} \N{MULTIPLICATION SIGN} {columns}"

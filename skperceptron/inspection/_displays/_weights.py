@@ -206,7 +206,7 @@ class WeightsDisplay(Display):
         is_relative = max(limits.values()) > RELATIVE_FROM * min(limits.values())
         for i, (name, weight) in enumerate(self.weights.items()):
             unit = limits[name] if is_relative else 1.0
-            counts, edges = np.histogram(weight / unit, bins=_bins(weight))
+            counts, edges = np.histogram(weight / unit, bins=int(np.clip(sqrt(weight.size), 5, 30)))
             style = {"color": colors[i], "linestyle": style_of(7 * i)["linestyle"]}
             label = f"{name} (largest: {limits[name]:.3g})" if is_relative else name
             style = styled("patches.StepPatch", kwargs, linewidth=1.8, label=label, **style)
@@ -226,10 +226,6 @@ def mosaic(images: Floats) -> Floats:
         top, left = i // n_columns * (height + 1), i % n_columns * (width + 1)
         tiles[top : top + height, left : left + width] = image
     return tiles
-
-
-def _bins(weight: Floats) -> int:
-    return int(np.clip(sqrt(weight.size), 5, 30))
 
 
 def _square(n_features: int) -> tuple[int, int] | None:
