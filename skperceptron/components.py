@@ -106,22 +106,9 @@ def find(
 ) -> Kind:
     """Return a component from its name, or the component itself.
 
-    Parameters
-    ----------
-    value : str or component
-    base : type
-        Base class of the component.
-    classes : dict of str to type, default=None
-        The classes by their names; None means those of ``by_name``.
-    purpose : str, default=""
-        Added to the message about an unknown name, such as " for binary".
-
-    Raises
-    ------
-    ValueError
-        If there is no component of that name.
-    TypeError
-        If `value` is neither a string nor a component.
+    ``classes`` holds the classes by their names; None means those of ``by_name``. ``purpose`` is
+    added to the message about an unknown name, such as " for binary". Raises ValueError for an
+    unknown name, TypeError for anything that is neither a string nor such a component.
     """
     if classes is None:
         # mypy takes the type of a bound class for unhashable.

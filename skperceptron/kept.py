@@ -45,15 +45,10 @@ def kept_as(name: str) -> Callable[[Kind], Kind]:
 
 
 def offered_by(module: str) -> None:
-    """Set ``__module__`` of a public module's classes to that module, as NumPy does.
+    """Set ``__module__`` of the classes that a public module lists to that module, as NumPy does.
 
     Pickles and representations then show the path that users import, which does not change. To see
     the source of a class, ask for that of a method: ``inspect.getsource(MLPClassifier.fit)``.
-
-    Parameters
-    ----------
-    module : str
-        Name of the module; its ``__all__`` lists the classes.
     """
     for name in sys.modules[module].__all__:
         offered = getattr(sys.modules[module], name)
@@ -77,13 +72,7 @@ def plain_state(value: Any) -> Any:
 
 
 def restored_state(value: Any) -> Any:
-    """Undo :func:`plain_state`.
-
-    Raises
-    ------
-    ValueError
-        If an object is stored under a name that this version does not know.
-    """
+    """Undo :func:`plain_state`; raise ValueError for a name that this version does not know."""
     if type(value) is dict and value.keys() == {KIND, CONTENT}:
         return _made(value[KIND], restored_state(value[CONTENT]))
     return _mapped(value, restored_state)

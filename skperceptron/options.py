@@ -324,14 +324,7 @@ def is_allowed(value: Any, rules: Rules) -> bool:
 def check_option(owner: str, name: str, value: Any, rules: Rules) -> None:
     """Raise InvalidOption, worded as in scikit-learn, unless one of the rules allows a value.
 
-    Parameters
-    ----------
-    owner : str
-        Public name of the class or function that has the option.
-    name : str
-        Name of the option.
-    value : object
-    rules : sequence of Rule or None
+    ``owner`` is the public name of the class or function that has the option of the given name.
     """
     if is_allowed(value, rules):
         return

@@ -72,12 +72,7 @@ def interrupted() -> None:
     """Note that the user has pressed the interrupt key during training.
 
     The current fit then ends with what it has learned. If it is one of many, as in a search, the
-    others still run; when the key is pressed again, all of them end.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If the same call by the user was interrupted before.
+    others still run; when the key is pressed again, KeyboardInterrupt ends all of them.
     """
     if not first_in_call("interrupted"):
         raise KeyboardInterrupt
@@ -138,14 +133,9 @@ def _first_part(name: object) -> str:
 
 
 def warn_of_interruption(estimator: Any, trained: str) -> None:
-    """Note an interruption, and warn which estimator ends with what it has learned.
+    """Note an interruption, as ``interrupted`` does, and warn which estimator it has ended.
 
     Its parameters tell the candidates of a search apart. ``trained`` says how long it was trained.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If the same call by the user was interrupted before.
     """
     interrupted()
     name = " ".join(repr(estimator).split())

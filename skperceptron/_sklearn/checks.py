@@ -38,22 +38,11 @@ NO_TARGETS = "no_validation"
 
 
 def check_sample_weight(sample_weight: Any, X: Any) -> Floats:
-    """Return the weights of the rows of X as a float64 array.
+    """Return the weights of the rows of X, (n_samples,), as a float64 array.
 
-    Parameters
-    ----------
-    sample_weight : float or array-like of shape (n_samples,)
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-    Returns
-    -------
-    ndarray of shape (n_samples,), float64
-
-    Raises
-    ------
-    ValueError
-        If a weight is negative, NaN or infinite, if the shape is wrong, if all are zero, or if
-        their sum overflows or vanishes.
+    They are given as an array, or as one number for all rows. Raises ValueError if a weight is
+    negative, NaN or infinite, if the shape is wrong, if all are zero, or if their sum overflows or
+    vanishes.
     """
     if _is_single(sample_weight):
         sample_weight = _checked_number(sample_weight)
@@ -168,19 +157,8 @@ def are_evidently_targets(y: Any, n_rows: int, multi_output: bool = True) -> boo
 def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: Any) -> Any:
     """Do what ``validate_data`` does, but check a memory-mapped file part by part.
 
-    Parameters
-    ----------
-    estimator : estimator
-    X, y
-        As given to ``fit`` or ``predict``.
-    **checks
-        More arguments of ``validate_data``.
-
-    Returns
-    -------
-    X, or X and y
-        Checked. X keeps its dtype if that is one of ``dtype`` (by default ACCEPTED), and is CSR if
-        it is sparse.
+    ``checks`` are more arguments of that function. Returns X, or X and y. X keeps its dtype if that
+    is one of ``dtype`` (by default ACCEPTED), and is CSR if it is sparse.
     """
     is_plain = type(X) in MATRICES and X.ndim == 2 and X.dtype in checks.get("dtype", ACCEPTED)
     if is_plain and y is not NO_TARGETS:
@@ -217,12 +195,8 @@ def validated(estimator: BaseEstimator, X: Any, y: Any = NO_TARGETS, **checks: A
 def renaming(usual: str, name: str) -> Iterator[None]:
     """Correct the name of a parameter in the error messages of general checks.
 
-    Parameters
-    ----------
-    usual : str
-        The name in the messages, such as "y". A message without it gets the right name in front.
-    name : str
-        The right name.
+    ``usual`` is the name in the messages, such as "y". A message without it gets the right name in
+    front.
     """
     try:
         yield

@@ -70,22 +70,11 @@ __all__ = [
 
 
 def seeing(function: Callable[..., Any], **others: Any) -> Callable[..., Any]:
-    """Return a copy of a function for which some global names are replaced.
+    """Return a copy of a function, without decorators, that reads other values of global names.
 
     scikit-learn's searches have no public way to change how their fits are run. A copy with other
-    globals affects no other code, and leaves the rest of the search as it is.
-
-    Parameters
-    ----------
-    function : function
-        Decorators are removed.
-    **others
-        New values of global names that the function reads.
-
-    Raises
-    ------
-    RuntimeError
-        If the function does not read one of the names: scikit-learn has changed.
+    globals affects no other code, and leaves the rest of the search as it is. Raises RuntimeError
+    if the function does not read one of the names: scikit-learn has changed.
     """
     function = inspect.unwrap(function)
     _refuse_unread(function, others, function.__code__.co_names)
@@ -95,16 +84,8 @@ def seeing(function: Callable[..., Any], **others: Any) -> Callable[..., Any]:
 def holding(function: Callable[..., Any], **others: Any) -> Callable[..., Any]:
     """Return a copy of an inner function for which some variables of the outer one are replaced.
 
-    Parameters
-    ----------
-    function : function
-    **others
-        By name of the variable, a function that maps the old value to the new one.
-
-    Raises
-    ------
-    RuntimeError
-        If the function does not read one of the names: scikit-learn has changed.
+    ``others`` hold, by name of the variable, a function that maps the old value to the new one.
+    Raises RuntimeError as ``seeing`` does.
     """
     names = function.__code__.co_freevars
     _refuse_unread(function, others, names)
@@ -160,15 +141,10 @@ check_classification_targets = _at_users_line(
 
 
 def takes_sample_weight(scorer: Callable[..., Any]) -> bool:
-    """Tell whether a scorer is to be given the weights of the rows.
+    """Tell whether a scorer, ``(estimator, X, y)``, is to be given the weights of the rows.
 
     A call of ``set_score_request`` decides; without one, whether the scorer has a parameter for
     them.
-
-    Parameters
-    ----------
-    scorer : callable
-        With the signature ``(estimator, X, y)``, and perhaps more.
     """
     if hasattr(scorer, "get_metadata_routing"):
         request = scorer.get_metadata_routing().score.requests.get("sample_weight")

@@ -22,12 +22,8 @@ from .fit_calls import FitMode
 def check_labels(y: Any) -> None:
     """Check what scikit-learn's ``check_classification_targets`` does.
 
-    Raises
-    ------
-    ValueError
-        If labels are missing, or y holds no labels.
-    TypeError
-        If labels cannot be sorted, such as numbers mixed with strings.
+    Raises ValueError if labels are missing, or y holds no labels; TypeError if labels cannot be
+    sorted, such as numbers mixed with strings.
     """
     try:
         check_classification_targets(y)
@@ -162,23 +158,11 @@ def encoded_labels(
     *,
     same_classes: bool,
 ) -> tuple[Any, Integers]:
-    """Find the classes, or check y against them, and turn labels into positions among them.
+    """Find the classes, or check y against them; return them and the position of each label, (N,).
 
-    Parameters
-    ----------
-    y : array-like of shape (N,)
-    known : ndarray of shape (n_classes,) or None
-        The classes of the earlier call, or those that were passed to ``partial_fit``.
-    mode : FitMode
-    check_n_classes : callable
-        Raises ValueError for classes that the estimator cannot handle.
-    same_classes : bool
-        Whether a ``fit`` that continues an earlier one must get the same classes.
-
-    Returns
-    -------
-    classes : ndarray of shape (n_classes,)
-    codes : ndarray of int of shape (N,)
+    ``known`` are the classes of the earlier call, or those that were passed to ``partial_fit``.
+    ``check_n_classes`` raises ValueError for classes that the estimator cannot handle.
+    ``same_classes`` says whether a ``fit`` that continues an earlier one must get the same classes.
     """
     if are_known_labels(y, known, mode):
         # Without a search for all labels that occur, a call of partial_fit takes half the time.

@@ -70,10 +70,7 @@ class IndescribableError(ValueError):
 def described(value: Any, name: str | None = None) -> str:
     """Return a text that identifies a value; a name replaces parts that cannot be described.
 
-    Raises
-    ------
-    IndescribableError
-        If a part of the value cannot be described, and there is no name.
+    Without a name, such parts raise IndescribableError.
     """
     try:
         return _Description(name).text(value)

@@ -69,14 +69,9 @@ class Listener:
     ) -> bool:
         """Report that the epoch has ended; return whether training is to stop.
 
-        Parameters
-        ----------
-        report : dict
-            Figures of the epoch, and under ``history`` those of all epochs.
-        fitted : callable
-            Returns the attributes of the estimator, as if the fit ended here.
-        state : callable, default=None
-            Returns the state from which training can be resumed.
+        ``report`` holds the figures of the epoch and, under ``history``, those of all epochs.
+        ``fitted`` returns the attributes of the estimator, as if the fit ended here; ``state`` the
+        state from which training can be resumed.
         """
         return False
 
@@ -180,18 +175,9 @@ def listening(
 ) -> Iterator[Listener]:
     """Set an estimator's callbacks up, report the fit to them, and tear them down.
 
-    Parameters
-    ----------
-    estimator : estimator
-        With a parameter ``callbacks``, and perhaps others set by ``set_callbacks``.
-    max_subtasks : int or None
-        The largest number of epochs, or of networks; None if it is not known.
-    X, y, sample_weight
-        As given to ``fit``.
-
-    Yields
-    ------
-    Listener
+    The estimator has a parameter ``callbacks``, and perhaps others set by ``set_callbacks``.
+    ``max_subtasks`` is the largest number of epochs, or of networks; None if it is not known. The
+    data is as given to ``fit``.
     """
     registered = list(getattr(estimator, "_skl_callbacks", ()))
     own = [] if estimator.callbacks is None else list(estimator.callbacks)
@@ -220,20 +206,10 @@ def refuse_single_fits(
     function: str = "",
     place: str = "the network, as estimator=...(callbacks=[{}()])",
 ) -> None:
-    """Refuse callbacks that end, save or resume a single fit, for an estimator with many fits.
+    """Raise TypeError for callbacks that end, save or resume one fit, where there are many fits.
 
-    Parameters
-    ----------
-    estimator : estimator
-        Trains many networks.
-    function : str, default=""
-        Name of the function that the user has called, if any.
-    place : str
-        Where such a callback belongs, with ``{}`` in place of its name.
-
-    Raises
-    ------
-    TypeError
+    ``function`` is the name of the function that the user has called, if any; ``place`` says where
+    such a callback belongs, with ``{}`` in place of its name.
     """
     own = [*getattr(estimator, "_skl_callbacks", ()), *(estimator.callbacks or ())]
     for callback in own:
@@ -246,18 +222,9 @@ def refuse_single_fits(
 
 
 def refuse_misplaced(search: Any, function: str = "") -> None:
-    """Refuse callbacks inside a search that belong to the search itself, before anything is fitted.
+    """Raise TypeError for callbacks inside a search that belong to it, before anything is fitted.
 
-    Parameters
-    ----------
-    search : estimator
-        With the parameter ``estimator``.
-    function : str, default=""
-        Name of the function that the user has called, if any.
-
-    Raises
-    ------
-    TypeError
+    ``function`` is the name of the function that the user has called, if any.
     """
     step = last_step(search.estimator)
     own = [*getattr(step, "_skl_callbacks", ()), *(getattr(step, "callbacks", None) or ())]
@@ -281,11 +248,7 @@ def _in_place(callbacks: list[Any], estimator: Any) -> list[Any]:
     """Refuse callbacks that belong to the outermost estimator, or warn and go on without them.
 
     Inside a search, no error is raised: the search would catch it for each fit, and print them all.
-
-    Raises
-    ------
-    TypeError
-        If the estimator is inside pipelines only.
+    Inside pipelines only, TypeError is raised.
     """
     if not hasattr(estimator, "_parent_callback_ctx"):
         return callbacks
@@ -327,10 +290,7 @@ def _settings_of(callback: Any) -> str:
 def _job_of(facts: FitDescription, name: str | None) -> Job:
     """Describe what identifies a fit; a name replaces what cannot be described.
 
-    Raises
-    ------
-    ValueError
-        If something cannot be described, and there is no name.
+    Without a name, that raises ValueError.
     """
     identity = {} if name is None else {"name of the checkpoint": repr(name)}
     for describe, things in ((described, facts.settings), (fingerprint, facts.data)):

@@ -129,14 +129,9 @@ class Cluster:
     def round(
         self, arrays: Mapping[str, Floats], rate: float, epoch: int, rows_seen: int
     ) -> tuple[dict[str, Floats], float, Answer]:
-        """Train on each share for an epoch; return the means of the results.
+        """Train on each share for an epoch; return the means of the arrays and of the loss.
 
-        Returns
-        -------
-        arrays : dict of str to ndarray
-        loss : float
-        answer : Answer
-            That of the share with the most steps.
+        The answer is that of the share with the most steps.
         """
         asked = {k: (dict(arrays), rate, epoch, rows_seen) for k in range(len(self._shares))}
         answers = self._ask(train_round, asked)

@@ -92,10 +92,7 @@ def _share(job: Job, number: int, data: TrainingSet, weight: Floats | None) -> S
 def make_share(job: Job, number: int, weight: Floats | None, X: list[Any], y: list[Any]) -> Share:
     """Check blocks and concatenate them; ``weight`` has the shape (n,).
 
-    Raises
-    ------
-    ValueError
-        If X is invalid, or has another number of rows than y.
+    Raises ValueError if X is invalid, or has another number of rows than y.
     """
     for rows, targets in zip(X, y, strict=True):
         if rows.shape[0] != len(targets):
@@ -146,20 +143,10 @@ def gradient_on(
     place: tuple[int, int],
     noise_share: float | None,
 ) -> Answer:
-    """Return the sum of the gradients of some rows.
+    """Return the sum of the gradients of some rows, (n,), at parameters of shape (P,).
 
-    Parameters
-    ----------
-    share : Share
-    parameters : ndarray of shape (P,)
-    rows : ndarray of int, shape (n,)
-        Their positions in the share.
-    factor : float or ndarray of shape (n,)
-        Weight of each row in the batch.
-    place : (int, int)
-        Epoch and step, which seed dropout.
-    noise_share : float or None
-        Factor of the dropout rates.
+    ``factor`` is the weight of each row in the batch, (n,) or one number; ``place`` epoch and step,
+    which seed dropout; ``noise_share`` the factor of the dropout rates.
     """
     began = perf_counter()
     seed = share.generator(*place)
@@ -174,19 +161,10 @@ def train_round(
     epoch: int,
     rows_seen: int,
 ) -> Answer:
-    """Train a network on the rows of a share for one epoch.
+    """Train a network on the rows of a share for one epoch, counted from 0.
 
-    Parameters
-    ----------
-    share : Share
-    arrays : dict of str to ndarray
-        State of the network: its parameters, their average, the state of the optimiser.
-    current_rate : float
-        The learning rate.
-    epoch : int
-        Counted from 0.
-    rows_seen : int
-        Rows seen before this epoch, on all shares.
+    ``arrays`` are its state: its parameters, their average, the state of the optimiser.
+    ``rows_seen`` counts rows before this epoch, on all shares.
     """
     began = perf_counter()
     job, n_rows = share.job, share.data.n_rows

@@ -87,16 +87,9 @@ def describe(
     batch_size: int | None = None,
     layer_names: Sequence[str] = LAYER_NAMES,
 ) -> tuple[list[GraphNode], list[GraphEdge]]:
-    """Return the nodes and edges of a network, its input and its inverse link included.
+    """Return the nodes and edges of a network of one member, its input and its link included.
 
-    Parameters
-    ----------
-    network : Network
-        Of one member.
-    link : str
-        Name of the inverse link, which turns raw predictions into predicted values.
-    batch_size : int, default=None
-    layer_names : sequence of three str
+    ``link`` is the name of the inverse link, which turns raw predictions into predicted values.
     """
     first, _, last = layer_names
     nodes = _input_nodes(network, batch_size, first)

@@ -46,22 +46,11 @@ def predict_raw(
     X: Floats | sparse.csr_array,
     rows: Integers | None = None,
 ) -> Floats:
-    """Compute raw predictions block by block.
+    """Compute raw predictions, (n_rows, C), of a network of one member, block by block.
 
-    Parameters
-    ----------
-    network : Network
-        Of a single member.
-    parameters : list of tuples of ndarray
-        Listed as ``network.views`` does, with a member axis of length 1. Their dtype is
-        that of the arithmetic and of the result.
-    X : ndarray or CSR matrix of shape (N, D)
-    rows : ndarray of int, default=None
-        The rows to predict; all, if None.
-
-    Returns
-    -------
-    raw : ndarray of shape (n_rows, C)
+    ``parameters`` are listed as ``network.views`` does, with a member axis of length 1; their dtype
+    is that of the arithmetic and of the result. ``rows`` are those of X, (N, D), to predict; None
+    is all.
     """
     return Predictor(network, parameters, first_weight(parameters).dtype)(X, rows)
 
@@ -276,20 +265,8 @@ def fold_lines(network: Network, parameters: Learned) -> tuple[Network, Learned]
     """Merge linear blocks into the layers before them, so that predictions take no longer.
 
     Batch normalisation is such a block: in predictions, it multiplies each unit by a factor and
-    adds a shift. Changed weights and a changed bias of the unit have the same effect.
-
-    Parameters
-    ----------
-    network : Network
-    parameters : list of tuples of ndarray
-        As in :func:`predict_raw`; left as they are.
-
-    Returns
-    -------
-    network : Network
-        The same, if there is nothing to merge.
-    parameters : list of tuples of ndarray
-        Those of the returned network.
+    adds a shift. Changed weights and a changed bias of the unit have the same effect. Parameters
+    are as in :func:`predict_raw`; both are returned as they are if there is nothing to merge.
     """
     nodes: list[Node] = []
     learned: Learned = []

@@ -26,19 +26,10 @@ EXTRA_FROM = 2**40
 def row_fingerprints(
     X: Floats | sparse.csr_array, extra: Floats | Integers | sparse.csr_array | None = None
 ) -> Words:
-    """Hash each row of X, and of further columns.
+    """Hash each row of X, (N, D), and of further columns, (N, E), such as targets: (N,), uint64.
 
-    Parameters
-    ----------
-    X : ndarray or CSR matrix of shape (N, D)
-        float32 or float64. Zeros contribute nothing, so that a sparse and a dense row
-        agree; 0.0 equals -0.0.
-    extra : ndarray or CSR matrix of shape (N, E), default=None
-        More columns, such as targets.
-
-    Returns
-    -------
-    ndarray of shape (N,), uint64
+    Numbers are float32 or float64. Zeros contribute nothing, so that a sparse and a dense row
+    agree; 0.0 equals -0.0.
     """
     hashes = _hashes(X, 0)
     if extra is not None:
@@ -54,22 +45,10 @@ def merge_equal_rows(
 ) -> tuple[Integers, Floats]:
     """Find the distinct rows, in an order that depends on their content only.
 
-    Parameters
-    ----------
-    X : ndarray or CSR matrix of shape (N, D)
-    extra : ndarray or CSR matrix of shape (N, E)
-        More columns, such as targets, that must be equal for rows to be merged.
-    sample_weight : ndarray of shape (N,), default=None
-        Weights; rows of weight zero are dropped. None counts each row once.
-    rows : ndarray of int, default=None
-        The only rows to consider; all, if None.
-
-    Returns
-    -------
-    chosen : ndarray of int
-        One row for each distinct content.
-    weights : ndarray of float64
-        Sum of the weights of all rows with that content.
+    Rows of X, (N, D), are merged if those of ``extra``, (N, E), such as targets, are equal, too.
+    Rows of weight zero are dropped; without weights, each row counts once. ``rows`` are the only
+    ones to consider; None is all. Returns one row for each distinct content, and the sum of the
+    weights of all rows with that content, in float64.
     """
     rows = np.arange(X.shape[0]) if rows is None else rows
     keys = row_fingerprints(X, extra)[rows]
@@ -113,16 +92,10 @@ def _sparse_hashes(X: sparse.csr_array, first_column: int) -> Words:
 def _hash_rows(
     numbers: Floats | Integers, multipliers: Words, starts: Integers | None, hashes: Words
 ) -> None:
-    """Write hashes of rows: sums of numbers' scrambled bits, each times its multiplier.
+    """Write hashes of n rows: sums of numbers' scrambled bits, each times its multiplier.
 
-    Parameters
-    ----------
-    numbers : ndarray of shape (n, D), or (n_numbers,) with `starts`
-    multipliers : ndarray of uint64 of shape (D,), or (n_numbers,) with `starts`
-    starts : ndarray of int of shape (n + 1,) or None
-        Where the rows of a CSR matrix begin; None for dense rows.
-    hashes : ndarray of uint64 of shape (n,)
-        Overwritten.
+    Dense numbers are (n, D), with (D,) multipliers. For a CSR matrix both are (n_numbers,), and
+    rows begin at ``starts``, (n + 1,).
     """
     if way() is not Way.NUMPY:
         dtype = np.float32 if numbers.dtype == np.float32 else np.float64

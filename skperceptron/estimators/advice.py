@@ -131,12 +131,6 @@ def about_validation_scale(data: Described, X_val: Any) -> str:
     A feature has another scale if its numbers lie far from those of X, or much closer together, in
     standard deviations of X, and if its largest number differs, too. The second condition is for
     rare categories, coded as 0 and 1, which may be common or absent in few rows.
-
-    Parameters
-    ----------
-    data : Described
-        What is trained on.
-    X_val : {ndarray, sparse matrix} of shape (n_validation_samples, n_features)
     """
     ours, theirs = _Scale.of(data.X), _Scale.of(X_val)
     is_known = (ours.deviation > 0) & (theirs.deviation > 0)
@@ -201,17 +195,9 @@ def some_rows(X: Any, n_numbers: int) -> Any:
 
 
 def root_mean_squares(rows: Any) -> Floats:
-    """Return the root mean square of each feature; that of ones and zeros is at most 1.
+    """Return the root mean square of each feature of rows, (n, D), in float64, (D,).
 
-    Of a sparse matrix, only the numbers that are stored count.
-
-    Parameters
-    ----------
-    rows : {ndarray, sparse matrix} of shape (n_rows, n_features)
-
-    Returns
-    -------
-    ndarray of shape (n_features,), float64
+    That of ones and zeros is at most 1. Of a sparse matrix, only the numbers that are stored count.
     """
     with np.errstate(over="ignore"):
         if not sparse.issparse(rows):

@@ -111,14 +111,9 @@ def suited_team(largest_product: int, n_members: int = 1, n_steps: int = 0) -> T
     machine does: each thread trains some members of a stack. The bits of large products depend on
     the number of threads in any case: all threads train the same member.
 
-    Parameters
-    ----------
-    largest_product : int
-        Multiply-adds of the largest product of a step: rows of a batch times
-        ``network.largest_product``.
-    n_members : int, default=1
-    n_steps : int, default=0
-        How many steps several members take together, at most.
+    ``largest_product`` is the number of multiply-adds of the largest product of a step: rows of a
+    batch times ``network.largest_product``. ``n_steps`` is how many steps several members take
+    together, at most.
     """
     if not has_teams():
         return None
@@ -134,13 +129,7 @@ def suited_team(largest_product: int, n_members: int = 1, n_steps: int = 0) -> T
 
 @contextmanager
 def suited_threads(largest_product: int) -> Iterator[None]:
-    """Let BLAS use as many threads as pay off.
-
-    Parameters
-    ----------
-    largest_product : int
-        As for ``suited_team``.
-    """
+    """Let BLAS use as many threads as pay off; ``largest_product`` is as for ``suited_team``."""
     if SMALL_PRODUCT < largest_product < LARGE_PRODUCT:
         with ONE_THREAD:
             yield

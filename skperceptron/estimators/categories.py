@@ -62,16 +62,10 @@ def usual_width(n_levels: int) -> int:
 
 
 def with_codes(estimator: Any, X: Any, *, reset: bool) -> Any:
-    """Return X; in a frame, categories that are not numbers are replaced by codes.
+    """Return X as the user gave it; categories in a frame that are not numbers become codes.
 
-    Parameters
-    ----------
-    estimator : BaseMultilayerPerceptron
-        Remembers the categories.
-    X : object
-        As the user gave it.
-    reset : bool
-        Whether this is the X of a fit that starts from scratch.
+    The estimator remembers the categories. ``reset`` says whether this is the X of a fit that
+    starts from scratch.
     """
     X = as_table(X)
     if reset:
@@ -218,13 +212,7 @@ def columns_of(
 
 
 def find_columns(estimator: Any, given: Any, X: Any, rows: Integers | slice = slice(None)) -> None:
-    """Store on an estimator which columns are embedded, if there are any.
-
-    Parameters
-    ----------
-    estimator, given, X, rows
-        As for `columns_of`.
-    """
+    """Store on an estimator which columns are embedded; arguments are as for `columns_of`."""
     vars(estimator).pop("_categories", None)
     if (found := columns_of(estimator, given, X, rows)) is not None:
         estimator._categories = found
@@ -258,12 +246,9 @@ class Found:
     def in_all(cls, parts: Sequence[Found]) -> Found:
         """Return the categories of all blocks together.
 
-        Categories that differ from block to block, as those of Parquet files do, are sorted.
-
-        Raises
-        ------
-        ValueError
-            If blocks differ in which columns are embedded, or in which of them are not numbers.
+        Categories that differ from block to block, as those of Parquet files do, are sorted. Raises
+        ValueError if blocks differ in which columns are embedded, or in which of them are not
+        numbers.
         """
         columns = {() if part.columns is None else part.columns.columns for part in parts}
         if len(columns) > 1 or len({tuple(part.values) for part in parts}) > 1:

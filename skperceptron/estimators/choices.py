@@ -65,14 +65,10 @@ def _checked_copy(find: Callable[[Any], Own], given: Any) -> Own:
 
 
 def resolved_loss(given: str | Loss, task: str, n_targets: int) -> Loss:
-    """Return a copy of the user's loss, checked.
+    """Return a copy of the user's loss, checked for a task and a number of targets.
 
-    Parameters
-    ----------
-    given : str or Loss
-    task : {"binary", "multiclass", "ordinal", "regression"}
-    n_targets : int
-        Columns of y, or outputs of a network for labels.
+    The task is "binary", "multiclass", "ordinal" or "regression"; targets are columns of y, or
+    outputs of a network for labels.
     """
     loss = own_copy(get_loss(given, task), given)
     loss.check_parameters(n_targets)
@@ -121,13 +117,7 @@ class Wiring:
 
     @classmethod
     def of(cls, estimator: Any) -> Wiring:
-        """Return the wiring that the parameters of an estimator ask for.
-
-        Raises
-        ------
-        ValueError
-            If they are not compatible.
-        """
+        """Return the wiring that an estimator asks for; ValueError if it is impossible."""
         sizes = hidden_sizes(estimator)
         return cls(
             hidden_sizes=sizes,
@@ -177,10 +167,7 @@ class Wiring:
     def _numbers_to_embed(self, n_features: int) -> list[int] | None:
         """Return which columns the numeric embedding embeds; None means all that are numbers.
 
-        Raises
-        ------
-        ValueError
-            If some of them do not exist, or hold categories, or if there are none.
+        Raises ValueError if some of them do not exist, or hold categories, or if there are none.
         """
         columns = None if self.numeric_embedding is None else self.numeric_embedding.columns
         if columns is None:
@@ -253,18 +240,9 @@ class Choices:
     def of(cls, estimator: Any, *, n_rows: int = 1, incremental: bool = False) -> Choices:
         """Resolve the parameters of an estimator, which have been checked one by one.
 
-        Parameters
-        ----------
-        estimator : BaseMultilayerPerceptron
-        n_rows : int, default=1
-            Rows of X, for a `max_iter` that depends on them.
-        incremental : bool, default=False
-            Whether this is for ``partial_fit``.
-
-        Raises
-        ------
-        ValueError
-            If they are not compatible.
+        ``n_rows`` is the number of rows of X, for a `max_iter` that depends on it; ``incremental``
+        says whether this is for ``partial_fit``. Raises ValueError if the parameters are not
+        compatible.
         """
         wiring = Wiring.of(estimator)
         optimizer = _optimizer(estimator)

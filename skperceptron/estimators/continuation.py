@@ -87,13 +87,7 @@ class Continuation:
     ) -> Continuation:
         """Return what a later call continues from after the training of a member.
 
-        Parameters
-        ----------
-        member : Member
-        random_state : None, int or RandomState
-            That of the fit.
-        noise : tuple or None
-            The ``noise`` that earlier calls have left.
+        ``random_state`` is that of the fit, ``noise`` the attribute that earlier calls have left.
         """
         recipe = member.recipe
         keeps_best = recipe.watches_score and member.best_parameters is not None

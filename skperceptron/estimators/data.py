@@ -144,13 +144,7 @@ def check_fold(estimator: Any, X: Any, y: Any, sample_weight: Any, fold: Fold) -
 
 
 def has_validation_data(extras: Extras, solver: Any) -> bool:
-    """Tell whether the user has given validation data of their own.
-
-    Raises
-    ------
-    ValueError
-        If it is incomplete, or cannot be used.
-    """
+    """Tell whether the user has given validation data; ValueError if it cannot be used."""
     X, y, weight = extras.X_val, extras.y_val, extras.sample_weight_val
     if (X is None) != (y is None):
         raise ValueError("X_val and y_val must be given together.")

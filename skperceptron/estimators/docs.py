@@ -307,10 +307,7 @@ feature_names_in_ : ndarray of shape (`n_features_in_`,)
 def documented(**texts: str) -> Callable[[_Documented], _Documented]:
     """Return a decorator that fills the placeholders of the docstring of a class or function.
 
-    Parameters
-    ----------
-    **texts : str
-        By placeholder: ``cv`` replaces ``{cv}``. A text may contain the placeholders after it.
+    ``cv`` replaces ``{cv}``. A text may contain the placeholders of those after it.
     """
 
     def fill_in(thing: _Documented) -> _Documented:

@@ -128,12 +128,8 @@ class FittedNetwork:
     def raw_predictions(self, X: Any) -> Floats:
         """Return raw predictions, (n_samples, C), in units of y and in the dtype of X.
 
-        They are float64 where float32 would overflow or lose too much precision.
-
-        Parameters
-        ----------
-        X : {ndarray, CSR matrix} of shape (n_samples, n_features)
-            Checked.
+        They are float64 where float32 would overflow or lose too much precision. X has been
+        checked.
         """
         dtype = FLOAT32 if X.dtype == FLOAT32 and not self.predicts_float64 else FLOAT64
         parts: list[Any] = [self.network]
@@ -183,13 +179,9 @@ def is_fitted(estimator: Any) -> bool:
 
 
 def fitted_network(estimator: Any) -> FittedNetwork:
-    """Return the network with which a fitted estimator of this package predicts.
+    """Return the network with which an estimator of this package predicts, or raise NotFittedError.
 
     It has the arrays that the user has assigned to ``coefs_`` and the like.
-
-    Raises
-    ------
-    NotFittedError
     """
     fitted: FittedNetwork | None = estimator._fitted_network()
     if fitted is None:

@@ -66,10 +66,7 @@ class Model:
     def fitted(self, parameters: Floats) -> FittedNetwork:
         """Return the network with the given parameters, (P,), in units of y.
 
-        Raises
-        ------
-        DivergedError
-            If the output layer is not finite in these units.
+        Raises DivergedError if the output layer is not finite in these units.
         """
         found = FittedNetwork.of_vector(self.network, self.target, parameters, self.dtype)
         if not found.is_finite:
@@ -106,10 +103,7 @@ class Run:
     def finish(self) -> None:
         """Check the result of stochastic training, and store it on the estimator.
 
-        Raises
-        ------
-        DivergedError
-            If a loss or a parameter is no longer finite.
+        Raises DivergedError if a loss or a parameter is no longer finite.
         """
         member = self.member
         if member.failure is not None:
@@ -182,18 +176,10 @@ def make_ready(
 ) -> Run:
     """Wire the network, and return the run to train.
 
-    Parameters
-    ----------
-    estimator : BaseMultilayerPerceptron
-        Its `random_state` is used, and attributes that describe the network are stored on it.
-    checked : CheckedData
-    mode : FitMode
-    extras : Extras
-    listener : Listener
-        May restore the state of an interrupted fit.
-    cached : Cache, default=uncached
-        For results that fits with the same parameters share. The generator of the member may then
-        be one of them: the caller copies it before anything is drawn from it.
+    The estimator's `random_state` is used, and attributes that describe the network are stored on
+    it. The listener may restore the state of an interrupted fit. ``cached`` is for results that
+    fits with the same parameters share. The generator of the member may then be one of them: the
+    caller copies it before anything is drawn from it.
     """
     target, data = checked.target, checked.data
     refuse_sparse_embedding(estimator, data.X)

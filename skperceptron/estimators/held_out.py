@@ -270,12 +270,8 @@ class Validation:
     def __call__(self, parameters: Floats) -> tuple[float, float]:
         """Return score and loss.
 
-        Raises
-        ------
-        DivergedError
-            If training has diverged.
-        ValueError
-            If the first score is no finite number.
+        Raises DivergedError if training has diverged, ValueError if the first score is no finite
+        number.
         """
         network = self._network
         learned = network.views(parameters[np.newaxis])

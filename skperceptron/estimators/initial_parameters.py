@@ -62,25 +62,10 @@ def drawn_vector(
     data: TrainingSet,
     seen: Integers | None = None,
 ) -> Floats:
-    """Draw weights, biases and tables; all other blocks start as they declare.
+    """Draw weights, biases and tables, (1, P), in float64; other blocks start as they declare.
 
-    Parameters
-    ----------
-    network : Network
-        Of one member.
-    initializer : Initializer
-    activations : sequence of Activation
-        One for each hidden layer, and at least one.
-    rng : RandomState
-        Source of all randomness.
-    data : TrainingSet
-        The initialiser may look at some of its rows.
-    seen : ndarray of int, default=None
-        The rows that it may look at; None means all.
-
-    Returns
-    -------
-    ndarray of shape (1, P), float64
+    There is an activation for each hidden layer, and at least one. The initialiser may look at the
+    rows ``seen`` of the data; None means all.
     """
     vector = np.empty((1, network.n_parameters))
     learned = network.views(vector)

@@ -25,13 +25,7 @@ _DIVERGED = (
 
 
 def refuse_diverged(learning_rate: float | None) -> NoReturn:
-    """Raise the error of a fit that has diverged.
-
-    Parameters
-    ----------
-    learning_rate : float or None
-        None if there is none, as with L-BFGS.
-    """
+    """Raise the error of a fit that has diverged; L-BFGS has no learning rate."""
     rate = ""
     if learning_rate is not None:
         rate = f". Or learning_rate_init={learning_rate!r} is too large"

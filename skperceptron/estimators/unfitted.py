@@ -15,26 +15,10 @@ from .targets import RegressionOptions, asks_for_order, kind_of_target
 
 
 def unfitted_network(estimator: Any, n_features: int, n_outputs: int | None) -> tuple[Network, str]:
-    """Wire the network of an estimator that is not fitted.
+    """Wire the network of an estimator that is not fitted; return it and the name of its link.
 
-    Parameters
-    ----------
-    estimator : BaseMultilayerPerceptron
-        Its parameters have been checked.
-    n_features : int
-    n_outputs : int or None
-        None means the usual number.
-
-    Returns
-    -------
-    network : Network
-    link : str
-        The name of the function that turns raw predictions into predicted values.
-
-    Raises
-    ------
-    ValueError
-        If there is no usual number of outputs.
+    The estimator's parameters have been checked. None outputs means the usual number; raises
+    ValueError if there is none.
     """
     usual, link = _outputs(estimator, n_outputs)
     n_outputs = n_outputs or usual

@@ -68,13 +68,7 @@ OF_SCIKIT_LEARN = (
 
 
 def class_named(name: str) -> type:
-    """Return the class that a file names.
-
-    Raises
-    ------
-    ValueError
-        If a stored model may not hold it.
-    """
+    """Return the class that a file names; ValueError if a stored model may not hold it."""
     found = _classes().get(name)
     if found is None:
         raise ValueError(f"The file asks for {name!r}, which is no class that models are made of.")

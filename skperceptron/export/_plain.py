@@ -35,10 +35,7 @@ class Writer:
     def told(self, value: Any, where: str) -> Any:
         """Return a value as JSON; ``where`` is its place in the model, for messages.
 
-        Raises
-        ------
-        TypeError
-            If a file cannot hold it.
+        Raises TypeError if a file cannot hold it.
         """
         if value is None or type(value) in (bool, int, str):
             return value
@@ -165,13 +162,7 @@ class Reader:
         self._met: list[Any] = []
 
     def made(self, told: Any) -> Any:
-        """Return the value that JSON describes.
-
-        Raises
-        ------
-        ValueError
-            If a model may not hold it.
-        """
+        """Return the value that JSON describes; ValueError if a model may not hold it."""
         if isinstance(told, list):
             made: list[Any] = []
             self._met.append(made)

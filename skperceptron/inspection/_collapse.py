@@ -185,14 +185,8 @@ def line_of(
 ) -> tuple[Floats, Floats] | None:
     """Return factor and shift of each unit if an activation is linear on its inputs, else None.
 
-    Parameters
-    ----------
-    activation : Activation
-    slopes : ndarray of shape (units,) or None
-        Learned slopes of the activation.
-    z : ndarray of shape (B, units) or None
-        Its inputs; None stands for all numbers.
-    units : int
+    The activation may have learned slopes, (units,). Its inputs z are (B, units); None stands for
+    all numbers.
     """
     factor, shift = np.zeros(units), np.zeros(units)
     undecided: Booleans = np.ones(units, dtype=bool)

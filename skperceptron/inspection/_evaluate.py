@@ -102,13 +102,7 @@ def prepare(estimator: BaseMultilayerPerceptron, X: Any, y: Any, sample_weight: 
 
 
 def evaluate(estimator: Estimator, X: Any) -> Evaluation:
-    """Compute the value of every block as predicting does.
-
-    Raises
-    ------
-    TypeError
-        If the estimator is not one of this package's.
-    """
+    """Compute the value of every block as predicting does."""
     check_estimator_type(estimator)
     fitted = fitted_network(estimator)
     learned = fitted.views(np.float64, folded=False)

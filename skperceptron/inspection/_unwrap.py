@@ -16,29 +16,13 @@ Estimator = BaseMultilayerPerceptron | RosenblattPerceptron
 def unwrapped(estimator: Any) -> Any:
     """Return the network at the end of pipelines and searches; anything else as it is.
 
-    Parameters
-    ----------
-    estimator : estimator
-        For a search, its fitted best estimator is used.
-
-    Raises
-    ------
-    NotFittedError
-        If it is a search without a fitted best estimator.
+    Of a search, that is in its best estimator; raises NotFittedError if there is none.
     """
     return _path(estimator)[-1]
 
 
 def unwrapped_with_rows(estimator: Any, X: Any) -> tuple[Any, Any]:
-    """Return the network, and X transformed by the steps before it.
-
-    Parameters
-    ----------
-    estimator : estimator
-        A network, a fitted pipeline or a fitted search.
-    X : array-like
-        Input of the estimator.
-    """
+    """Return the network in a pipeline or search, and X transformed by the steps before it."""
     path = _path(estimator)
     for level in path:
         if isinstance(level, Pipeline) and len(level.steps) > 1:

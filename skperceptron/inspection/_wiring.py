@@ -38,17 +38,8 @@ def wiring_of(
 ) -> tuple[Network, str]:
     """Return an estimator's network and the name of its link.
 
-    Parameters
-    ----------
-    estimator : estimator
-        Of this package.
-    n_features, n_outputs : int, default=None
-        Widths of an estimator that is not fitted.
-
-    Raises
-    ------
-    ValueError
-        If a width is missing, or differs from that of the fit.
+    The widths are needed if it is not fitted. Raises ValueError if one is missing, or differs from
+    that of the fit.
     """
     check_estimator_type(estimator)
     for name, value in {"n_features": n_features, "n_outputs": n_outputs}.items():

@@ -74,10 +74,7 @@ def _new_task(whole: Whole, listener: Listener) -> NetworkTask | None:
 def told(whole: Whole, X: Any, y: Any) -> Iterator[Callable[..., StackedParallel]]:
     """Yield a replacement of scikit-learn's ``Parallel`` that reports each network to callbacks.
 
-    Raises
-    ------
-    TypeError
-        If a callback cannot work there.
+    Raises TypeError if a callback cannot work there.
     """
     check_option(whole.function, "callbacks", whole.callbacks, [CALLBACKS, None])
     refuse_misplaced(whole, whole.function)

@@ -149,22 +149,12 @@ def transformed_once(
 ) -> dict[Hashable, Any]:
     """Run the tasks that fit transformers, each for all networks of one source.
 
-    Parameters
-    ----------
-    tasks : mapping of hashable to tuple
-        A function that returns a ``Transformed``, and its arguments, for each source.
-    has_transformers : bool
-        Otherwise tasks only select rows, which is too little work for a worker.
-    workers : Workers
-    sending : Sender
-    cache : object
-        What tasks take in place of the ``ProcessCache`` of the worker that runs them.
+    A task is a function that returns a ``Transformed``, and its arguments. Without transformers,
+    tasks only select rows, which is too little work for a worker. ``cache`` is what tasks take in
+    place of the ``ProcessCache`` of the worker that runs them.
 
-    Returns
-    -------
-    dict
-        The result of each source. On a cluster, workers may have to make it themselves, as they
-        select rows if there are no transformers: then nothing is returned.
+    Returns the result of each source. On a cluster, workers may have to make it themselves, as they
+    select rows if there are no transformers: then nothing is returned.
     """
     if sending.is_remote:
         return sending.started(cache, tasks if has_transformers else {})

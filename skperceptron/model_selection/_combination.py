@@ -45,17 +45,9 @@ def log_of(probabilities: Floats) -> Floats:
 
 
 def tempered(logits: Floats, temperature: float) -> Floats:
-    """Return the softmax of logits (or log-probabilities) divided by a temperature.
+    """Return the softmax of logits, (..., C), or of log-probabilities, divided by a temperature.
 
-    Parameters
-    ----------
-    logits : ndarray of shape (..., C)
-    temperature : float
-        Above 1, probabilities move towards each other; below 1, apart.
-
-    Returns
-    -------
-    ndarray of shape (..., C)
+    Above 1, probabilities move towards each other; below 1, apart.
     """
     # Classes on the first axis: sums over two or three adjacent numbers take five times as long.
     powers = np.ascontiguousarray(np.moveaxis(logits, -1, 0) / temperature)
@@ -68,21 +60,10 @@ def tempered(logits: Floats, temperature: float) -> Floats:
 def fit_temperature(
     logits: Floats, truth: Integers | Floats, sample_weight: Floats | None = None
 ) -> float:
-    """Return the temperature with the least log loss (Guo et al. 2017).
+    """Return the temperature, within ``TEMPERATURES``, with the least log loss (Guo et al. 2017).
 
-    Parameters
-    ----------
-    logits : ndarray of shape (N, C)
-        Logits or log-probabilities, all finite.
-    truth : ndarray of int, shape (N,), or of float, shape (N, C)
-        The true classes, or the true probabilities of all classes.
-    sample_weight : ndarray of shape (N,), default=None
-        Non-negative, not all zero.
-
-    Returns
-    -------
-    float
-        Within ``TEMPERATURES``.
+    Logits, or log-probabilities, are (N, C), all finite. The truth is the classes, (N,), or the
+    probabilities of all classes, (N, C). Weights are not negative, and not all zero.
     """
     # The largest logit of each row becomes 0, so that no exponential overflows at any temperature.
     # Classes are on the first axis, which makes sums over them fast.
@@ -114,22 +95,10 @@ def em_weights(
 ) -> Floats:
     """Return weights of arms whose mixture makes the truth most likely (Dempster et al. 1977).
 
-    Parameters
-    ----------
-    likelihoods : ndarray of shape (A, N)
-        The probability that each arm gives to the true class of each row.
-    sample_weight : ndarray of shape (N,), default=None
-        Non-negative.
-    n_steps : int, default=60
-        Number of expectation-maximisation steps, starting from equal weights.
-    pseudo_count : float, default=1.0
-        Number of rows that is added to those that each arm explains, so that few rows leave the
-        weights nearly equal. With 0, many steps approach the maximum of the likelihood.
-
-    Returns
-    -------
-    ndarray of shape (A,)
-        Non-negative, with the sum 1.
+    ``likelihoods``, (A, N), is the probability that each arm gives to the true class of each row.
+    The weights, (A,), start out equal; they are not negative, with the sum 1. ``pseudo_count`` is
+    the number of rows that is added to those that each arm explains, so that few rows leave the
+    weights nearly equal. With 0, many steps approach the maximum of the likelihood.
     """
     n_arms, n_rows = likelihoods.shape
     counts = np.ones(n_rows) if sample_weight is None else sample_weight
@@ -145,24 +114,13 @@ def em_weights(
 def nnls_weights(errors: Floats, sample_weight: Floats | None = None) -> Floats:
     """Return weights of arms whose mean has the least squared error (Breiman 1996).
 
-    Parameters
-    ----------
-    errors : ndarray of shape (A, N)
-        Predictions minus truth. Errors of several targets may be concatenated.
-    sample_weight : ndarray of shape (N,), default=None
-        Non-negative.
+    Errors, (A, N), are predictions minus truth, perhaps of several targets side by side. The
+    weights, (A,), are not negative, with the sum 1; equal if every arm is perfect.
 
-    Returns
-    -------
-    ndarray of shape (A,)
-        Non-negative, with the sum 1. Equal weights if every arm is perfect.
-
-    Notes
-    -----
     The sum is 1 exactly, not by a penalty. For w = t v with sum(v) = 1 and any c > 0, the least
     value over t of ``|E w|^2 + c^2 (sum(w) - 1)^2`` is ``c^2 q / (q + c^2)`` with ``q = |E v|^2``.
-    It grows with q, so the solution of this problem, in which the sum is free, has the least
-    ``|E v|^2`` of all such v once it is scaled to the sum 1.
+    It grows with q, so the solution of this problem, in which the sum is free, has the least ``|E
+    v|^2`` of all such v once it is scaled to the sum 1.
     """
     n_arms = len(errors)
     scaled = errors.T if sample_weight is None else (errors * np.sqrt(sample_weight)).T
@@ -192,21 +150,10 @@ def greedy_selection(
 ) -> Floats:
     """Choose arms one by one, with replacement, to minimise the loss of their mean (Caruana 2004).
 
-    Each round adds the arm with which the mean of all chosen arms has the least loss. An arm may
-    be chosen several times; its weight is its share of the choices. The best round is returned.
-
-    Parameters
-    ----------
-    predictions : ndarray of shape (A, N)
-        What is averaged and evaluated: probabilities of the true class, or errors.
-    loss : callable
-        Maps an array (K, N) of K means to their losses, (K,).
-    n_rounds : int, default=50
-
-    Returns
-    -------
-    ndarray of shape (A,)
-        Shares of the choices: non-negative, with the sum 1.
+    Each round adds the arm with which the mean of all chosen arms has the least loss. An arm may be
+    chosen several times; its weight is its share of the choices. The weights of the best round,
+    (A,), are returned. Predictions, (A, N), are probabilities of the true class, or errors;
+    ``loss`` maps K means, (K, N), to their losses, (K,).
     """
     counts = np.zeros(len(predictions))
     total = np.zeros(predictions.shape[1])
@@ -248,14 +195,9 @@ class BlendRules:
     ) -> Floats:
         """Return the weights of arms, (A,).
 
-        Parameters
-        ----------
-        predictions : ndarray of shape (A, N)
-            What is averaged and evaluated.
-        loss, best_weights : callable
-            Called with predictions and ``sample_weight``, they return the loss of each arm, and the
-            weights with which the mean of the arms has the least loss.
-        sample_weight : ndarray of shape (N,) or None
+        Called with predictions, (A, N), and ``sample_weight``, (N,), ``loss`` returns the loss of
+        each arm, and ``best_weights`` the weights with which the mean of the arms has the least
+        loss.
         """
         chosen = np.arange(len(predictions))
         if self.n_best is not None:
@@ -301,16 +243,9 @@ def blend_of_probabilities(
     *,
     rules: BlendRules,
 ) -> Blend:
-    """Learn how to blend arms that predict probabilities.
+    """Learn how to blend arms that predict probabilities, (A, N, L, C), of true classes, (N, L).
 
-    Parameters
-    ----------
-    probabilities : ndarray of shape (A, N, L, C)
-        Of C classes, for each of L labels of a row; L is 1 if classes exclude each other.
-    codes : ndarray of int, shape (N, L)
-        The true classes.
-    sample_weight : ndarray of shape (N,), default=None
-    rules : BlendRules
+    L is the number of labels of a row, or 1 if classes exclude each other.
     """
     n_arms, n_rows, n_labels, n_classes = probabilities.shape
     weight = None if sample_weight is None else np.repeat(sample_weight, n_labels)
@@ -330,17 +265,10 @@ def blend_to_distributions(
     *,
     rules: BlendRules,
 ) -> Blend:
-    """Learn how to blend arms if the truth of each row is a distribution over the classes.
+    """Learn how to blend arms, (A, N, C), if the truth of each row is a distribution, (N, C).
 
     The result is that of `blend_of_probabilities` for data in which each row occurs once with each
     class, weighted by the probability of that class.
-
-    Parameters
-    ----------
-    probabilities : ndarray of shape (A, N, C)
-    truth : ndarray of shape (N, C)
-    sample_weight : ndarray of shape (N,), default=None
-    rules : BlendRules
     """
     counts = truth if sample_weight is None else truth * sample_weight[:, np.newaxis]
     likelihoods = probabilities.reshape(len(probabilities), -1)
@@ -360,15 +288,9 @@ def _likely_weights(likelihoods: Floats, sample_weight: Floats | None) -> Floats
 def blend_of_means(
     predictions: Floats, y: Floats, sample_weight: Floats | None = None, *, rules: BlendRules
 ) -> Blend:
-    """Learn how to blend arms that predict numbers: the same weights for all columns.
+    """Learn how to blend arms that predict numbers, (A, N, D): the same weights for all columns.
 
-    Parameters
-    ----------
-    predictions : ndarray of shape (A, N, D)
-    y : ndarray of shape (N, D)
-        Errors of each column are divided by its standard deviation, over rows by their weights.
-    sample_weight : ndarray of shape (N,), default=None
-    rules : BlendRules
+    Errors of each column of y, (N, D), are divided by its standard deviation over weighted rows.
     """
     n_arms, n_rows, n_columns = predictions.shape
     deviation = Moments.of(y, sample_weight).deviation

@@ -67,12 +67,7 @@ def weight_in(params: Mapping[str, Any], estimator: Any, X: Any) -> Floats | Non
 def divided_params(owner: Any, params: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the arguments of the members' ``fit``, and those of the splitter.
 
-    Parameters
-    ----------
-    owner : estimator
-        With an `estimator` and a splitter, `cv`.
-    params : dict
-        The further arguments of its ``fit``.
+    ``params`` are the further arguments of the ``fit`` of an ensemble or a search.
     """
     if get_config()["enable_metadata_routing"]:
         routed = process_routing(owner, "fit", **params)

@@ -64,22 +64,11 @@ def blended_without_own_fold(
     sample_weight: Floats,
     groups: Integers,
 ) -> Floats:
-    """Blend predictions with weights that were not learned on the row's own fold.
+    """Blend predictions, (A, N, ...), with weights that were not learned on the row's own fold.
 
-    Parameters
-    ----------
-    learn : callable
-        Maps ``(predictions, truth, sample_weight)`` to a blend.
-    predictions : ndarray of shape (A, N, ...)
-    truth : ndarray of shape (N, ...)
-    sample_weight : ndarray of shape (N,)
-    groups : ndarray of int, shape (N,)
-        The fold of each row. If there is only one, or the others have zero weight, weights are
-        learned on all rows.
-
-    Returns
-    -------
-    ndarray of shape (N, ...)
+    ``learn`` maps predictions, truth, (N, ...), and ``sample_weight``, (N,), to a blend.
+    ``groups``, (N,), holds the fold of each row. If there is only one, or the others have zero
+    weight, weights are learned on all rows.
     """
     blended = np.empty(predictions.shape[1:])
     for group in np.unique(groups):
@@ -130,22 +119,9 @@ def combined(
     sample_weight: Floats | None,
     rules: BlendRules,
 ) -> Combination:
-    """Learn how to combine arms.
+    """Learn how to combine arms, each of which has a member for each split.
 
-    Parameters
-    ----------
-    output : Output
-    members : sequence of sequence of Member
-        For each arm, one for each split.
-    splits : sequence of Split
-    truth : ndarray of shape (n_samples, ...)
-    sample_weight : ndarray of shape (n_samples,) or None
-    rules : BlendRules
-
-    Raises
-    ------
-    ValueError
-        If all held-out rows have zero weight.
+    Truth is (n_samples, ...). Raises ValueError if all held-out rows have zero weight.
     """
     held = HeldOutRows([test for _, test in splits])
     n_rows = len(truth)

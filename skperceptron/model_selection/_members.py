@@ -178,29 +178,10 @@ def fit_members(
 ) -> list[Member]:
     """Fit members; networks of equal shapes are trained as stacks.
 
-    Parameters
-    ----------
-    jobs : sequence of Job
-    parts : sequence of Part
-    n_jobs : int or None
-        Number of workers.
-    method : str, default=None
-        The method that predicts the held-out rows of each member, such as "predict_proba".
-    verbose : int, default=0
-        How much is printed.
-
-    Returns
-    -------
-    list of Member
-        In the order of the jobs. Members of one part whose transformers have equal parameters
-        share the fitted transformers.
-
-    Raises
-    ------
-    Exception
-        That of the first ``fit`` that fails, with a note that names the member.
-    KeyboardInterrupt
-        If the user interrupts for the second time.
+    ``method`` predicts the held-out rows of each member, such as "predict_proba". Members are
+    returned in the order of the jobs. Those of one part whose transformers have equal parameters
+    share the fitted transformers. The error of the first ``fit`` that fails is raised, with a note
+    that names the member; KeyboardInterrupt if the user interrupts for the second time.
     """
     # Large networks mostly run without the GIL: threads share the rows, and start at once.
     is_heavy = all(job.n_units >= MANY_UNITS for job in jobs)

@@ -80,12 +80,7 @@ RULES: dict[str, Rules] = {
 def check_search(owner: str, options: Mapping[str, Any]) -> None:
     """Raise InvalidOption if an option of a search is not what it must be.
 
-    Parameters
-    ----------
-    owner : str
-        The public name of the search.
-    options : dict
-        Entries without a rule are ignored.
+    ``owner`` is the public name of the search. Options without a rule are ignored.
     """
     for name in RULES.keys() & options.keys():
         check_option(owner, name, options[name], RULES[name])

@@ -48,13 +48,8 @@ def ensemble_of(
 ) -> BaseCrossEnsemble:
     """Return the best ensemble of the candidates of a fitted search.
 
-    Parameters
-    ----------
-    search : GridSearchCV or RandomizedSearchCV
-    keeping : SearchRecord
-        The members that it has fitted.
-    X, y, params
-        The arguments of its ``fit``.
+    ``keeping`` holds the members that it has fitted; the data and ``params`` are those of its
+    ``fit``.
     """
     start = time.perf_counter()
     n = search.n_splits_

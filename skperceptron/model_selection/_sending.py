@@ -50,14 +50,9 @@ class Sender:
     def started(self, cache: Any, tasks: Mapping[Hashable, tuple[Any, ...]]) -> dict[Hashable, Any]:
         """Start tasks on remote workers that transform rows; return futures of their results.
 
-        Nothing is returned if each worker had better do this itself when it needs the rows.
-
-        Parameters
-        ----------
-        cache : object
-            What tasks take in place of the ``ProcessCache`` that is to keep the results.
-        tasks : mapping
-            By key, a function and its arguments.
+        Nothing is returned if each worker had better do this itself when it needs the rows. Tasks
+        are functions and their arguments; ``cache`` is what they take in place of the
+        ``ProcessCache`` that is to keep the results.
         """
         raise NotImplementedError
 

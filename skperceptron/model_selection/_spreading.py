@@ -112,21 +112,9 @@ class Workers:
     ) -> Iterator[Any]:
         """Yield the results of tasks; run them in this process until workers are worth starting.
 
-        Parameters
-        ----------
-        tasks : iterable of tuple
-            A function and its arguments.
-        n_tasks : int
-            The number of tasks.
-        expected : float, default=0.0
-            An estimate of the seconds that all tasks take, rather too low than too high.
-        must_stay : callable, default=never
-            Tells, after a task, whether the remaining ones must be run in this process, too.
-
-        Yields
-        ------
-        object
-            What a task returns.
+        A task is a function and its arguments. ``expected`` is an estimate of the seconds that all
+        take, rather too low than too high. ``must_stay`` tells, after a task, whether the remaining
+        ones must be run in this process, too.
         """
         line = users_line()
         waiting = (delayed(at_line)(line, *task) for task in tasks)

@@ -30,13 +30,8 @@ def blas_limited_to(n: int) -> AbstractContextManager[Any]:
 def n_threads(n_jobs: int | None, operations: float) -> int:
     """Return the number of threads to use, each for one network at a time.
 
-    Parameters
-    ----------
-    n_jobs : int or None
-        None means as many as BLAS may use, if there is enough to do, unless joblib's configuration
-        sets a number.
-    operations : float
-        Number of multiplications.
+    Without `n_jobs`, it is as many as BLAS may use, if there are enough operations
+    (multiplications), unless joblib's configuration sets a number.
     """
     workers: int = effective_n_jobs(n_jobs)
     if n_jobs is not None or workers > 1:

@@ -221,20 +221,10 @@ class ErrorCorrection:
     ) -> list[int]:
         """Present the rows of a window one after another, up to an epoch without a mistake.
 
-        Parameters
-        ----------
-        features : ndarray, CSR matrix or RowsInPlace of shape (N, A)
-            In the form that the solver takes; matrices are of float64.
-        amounts : ndarray of shape (N, C)
-            Factor with which a row is added to the weights of a unit that errs: the weight of the
-            row, with the sign of the right answer.
-        n_epochs : int, default=1
-            Number of epochs in the window, which have equally many rows.
-
-        Returns
-        -------
-        list of int
-            Number of corrections in each epoch, all units together.
+        Features, (N, A), are in the form that the solver takes; matrices are of float64. Amounts,
+        (N, C), are the factors with which a row is added to the weights of a unit that errs: the
+        weight of the row, with the sign of the right answer. All epochs of the window have equally
+        many rows. Returns the number of corrections in each, all units together.
         """
         before = self.weight
         found, wrong, self.weight = self._solver.answer(features, amounts, before, n_epochs)

@@ -92,18 +92,8 @@ class Presentation:
     ) -> list[int]:
         """Present each row once per epoch, up to the first epoch without a mistake.
 
-        Parameters
-        ----------
-        units : ErrorCorrection
-        rng : RandomState or None
-            Generator of the order of each epoch; None keeps the given order.
-        at_once : int
-            Largest number of epochs.
-
-        Returns
-        -------
-        list of int
-            Number of mistakes in each epoch.
+        The generator draws the order of each of at most ``at_once`` epochs; without one, rows keep
+        their order. Returns the number of mistakes in each epoch.
         """
         n_epochs = min(at_once, self._window_length // len(self.rows))
         if n_epochs <= 1:
@@ -171,15 +161,9 @@ class Presentation:
 def check_sizes(X: Any, weights: Floats, has_constant: bool, n_terms: int) -> None:
     """Refuse rows whose inner products, by which mistakes are found, might overflow or vanish.
 
-    Parameters
-    ----------
-    X : {ndarray, CSR matrix} or None
-        None if the inputs are associative units, which are 0 or 1.
-    weights : ndarray of shape (N,)
-    has_constant : bool
-        Whether an input other than those in X may be 1.
-    n_terms : int
-        Largest number of times that a row is added to the weights, times the number of inputs.
+    X is None if the inputs are associative units, which are 0 or 1. ``has_constant`` says whether
+    an input other than those in X may be 1; ``n_terms`` is the largest number of times that a row
+    is added to the weights, (N,), times the number of inputs.
     """
     largest = float(has_constant)
     if X is not None:

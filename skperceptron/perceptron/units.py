@@ -33,23 +33,10 @@ def drawn_units(
     shape: tuple[int, int],
     rng: np.random.RandomState,
 ) -> tuple[Floats, Floats]:
-    """Draw connections, and thresholds such that each unit splits the rows.
+    """Draw connections, (D, n), and thresholds, (n,), of n units such that each splits the rows.
 
-    Parameters
-    ----------
-    X : {ndarray, CSR matrix} of shape (N, D)
-    rows : ndarray of int, shape (n,)
-        The rows to use.
-    weights : ndarray of shape (n,)
-        Weights of these rows.
-    shape : tuple of int
-        Number of units, and of connections per unit.
-    rng : RandomState
-
-    Returns
-    -------
-    joined : ndarray of shape (D, n_units)
-    thresholds : ndarray of shape (n_units,)
+    ``rows`` are those of X to use, ``weights`` theirs; ``shape`` holds the number of units,
+    and that of connections per unit.
     """
     n_features, (n_units, n_connections) = X.shape[1], shape
     joined = np.zeros((n_features, n_units))

@@ -118,10 +118,8 @@ def _objects(values: list[Any]) -> Any:
 def kind_of(content: Any, name: Any) -> str:
     """Return what a column holds: "number", "date" or "category".
 
-    Raises
-    ------
-    TypeError
-        If its dtype is not supported, or if its values, such as lists, are not hashable.
+    Raises TypeError if its dtype is not supported, or if its values, such as lists, are not
+    hashable.
     """
     kind = content.dtype.kind
     if kind in "iufm":
@@ -152,10 +150,7 @@ def kind_of(content: Any, name: Any) -> str:
 def as_numbers(content: Any, name: Any) -> Floats:
     """Return a column of numbers or durations, in days, as float64; missing values become NaN.
 
-    Raises
-    ------
-    ValueError
-        If it holds something else, or infinity.
+    Raises ValueError if it holds something else, or infinity.
     """
     kind = content.dtype.kind
     if kind == "m":
@@ -199,10 +194,7 @@ def as_keys(content: Any) -> list[Any]:
 def as_dates(content: Any, name: Any) -> Any:
     """Return a column of dates as datetime64[us], without time zones; missing ones become NaT.
 
-    Raises
-    ------
-    ValueError
-        If it holds something else.
+    Raises ValueError if it holds something else.
     """
     if content.dtype.kind == "M":
         return content.astype(DATE, copy=False)

@@ -24,18 +24,9 @@ CATEGORICAL_FEATURES: Rules = (
 def marked_columns(chosen: Any, names: Sequence[str], n_columns: int) -> set[int]:
     """Return the positions of the columns that `categorical_features` names.
 
-    Parameters
-    ----------
-    chosen : array-like, str or None
-        A string, such as "from_dtype", marks no columns.
-    names : sequence of str
-        Names of the columns; empty if they have none.
-    n_columns : int
-
-    Raises
-    ------
-    ValueError
-        If one of these columns does not exist, or if the number of truth values is wrong.
+    A string, such as "from_dtype", marks no columns. ``names`` is empty if columns have none.
+    Raises ValueError if one of these columns does not exist, or if the number of truth values is
+    wrong.
     """
     items = items_of(chosen) or []
     if items and all(isinstance(item, bool | np.bool_) for item in items):

@@ -23,26 +23,8 @@ def drawn_folds(
 
     A class with a single row is never held out, so that all networks know all classes. Rows of
     weight zero are assigned separately, so that each fold has its share of rows of positive weight.
-
-    Parameters
-    ----------
-    n_rows : int
-    n_folds : int
-        Reduced to the number of rows if there are fewer.
-    codes : ndarray of int, shape (n_rows,), or None
-        The classes, from 0 on.
-    rng : RandomState
-    sample_weight : ndarray of shape (n_rows,), default=None
-        Non-negative.
-
-    Returns
-    -------
-    list of tuple of ndarray
-
-    Raises
-    ------
-    ValueError
-        If fewer than two rows can be held out.
+    There are at most as many folds as rows. ``codes``, (n_rows,), are the classes, from 0 on.
+    Raises ValueError if fewer than two rows can be held out.
     """
     counts = np.ones(n_rows, dtype=bool) if sample_weight is None else sample_weight > 0
     order = rng.permutation(n_rows)
@@ -71,21 +53,10 @@ def drawn_folds(
 def grouped_folds(
     n_folds: int, codes: Integers | None, groups: Any, rng: np.random.RandomState
 ) -> list[Split]:
-    """Draw folds that keep the rows of each group together.
+    """Draw folds, at most one per group, that keep the rows of each group together.
 
-    Parameters
-    ----------
-    n_folds : int
-        Reduced to the number of groups if there are fewer.
-    codes : ndarray of int, shape (n_rows,), or None
-        The classes: folds are stratified by them as far as the groups allow.
-    groups : array-like of shape (n_rows,)
-    rng : RandomState
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two groups.
+    They are stratified by the classes, (n_rows,), as far as the groups, (n_rows,), allow. Raises
+    ValueError if there are fewer than two groups.
     """
     groups = np.asarray(groups)
     if groups.ndim != 1:
@@ -119,10 +90,7 @@ def counting_splits(
 ) -> list[Split]:
     """Return the splits with positive weights among their training and among their held-out rows.
 
-    Raises
-    ------
-    ValueError
-        If no split remains, or if the training rows of a split are all of the same class.
+    Raises ValueError if no split remains, or if the training rows of a split are all of one class.
     """
     kept = []
     for number, (train, test) in enumerate(splits):

@@ -22,25 +22,11 @@ def rises_of_loss(
     n_repeats: int,
     rng: np.random.RandomState,
 ) -> Floats:
-    """Return the increase of the loss on held-out rows when a column is shuffled.
+    """Return the increase of the loss on held-out rows when a column is shuffled, (n, n_repeats).
 
-    Parameters
-    ----------
-    ensemble : BaseCrossEnsemble
-        Fitted.
-    numbers : {ndarray, CSR matrix} of shape (N, W)
-        The rows that it was fitted to, in the same order.
-    columns : sequence of slice
-        Columns of `numbers` that are shuffled together.
-    truth : ndarray of shape (N, ...)
-        As ``described_labels`` and ``described_numbers`` return it.
-    sample_weight : ndarray of shape (N,)
-    n_repeats : int
-    rng : RandomState
-
-    Returns
-    -------
-    ndarray of shape (len(columns), n_repeats)
+    ``numbers``, (N, W), are the rows that the ensemble was fitted to, in the same order. Each of
+    the n slices holds columns that are shuffled together. ``truth`` is as ``described_labels`` and
+    ``described_numbers`` return it.
     """
     folds = [test for _, test in ensemble.splits_]
     held = HeldOutRows(folds)

@@ -72,13 +72,7 @@ class Job:
             check_state(numbers, state.arrays, self.form)
 
     def differences(self, state: State) -> str:
-        """Return in words why a state is not of this fit; an empty string if it is.
-
-        Parameters
-        ----------
-        state : State
-            One that has passed ``check``.
-        """
+        """Return in words why a state that has passed ``check`` is not of this fit; "" if it is."""
         before, now = state.numbers["identity"], self.identity
         names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
         if names:
@@ -95,13 +89,7 @@ class Job:
 
 
 def state_of(member: Member) -> State:
-    """Return the state from which a member's training can continue.
-
-    Parameters
-    ----------
-    member : Member
-        Its stack has published its results.
-    """
+    """Return the state from which a member, whose stack has published its results, can go on."""
     arrays: dict[str, NDArray[Any]] = {"parameters": member.parameters, "rows": member.rows}
     arrays |= {f"optimizer.{name}": vector for name, vector in member.optimizer_state.items()}
     for name in ("average", "best_parameters"):
@@ -123,12 +111,8 @@ def state_of(member: Member) -> State:
 def restore(member: Member, state: State) -> None:
     """Restore a member at its start to a saved state, which has passed ``Job.check``.
 
-    The limits that decide how long it trains may have changed since.
-
-    Raises
-    ------
-    ValueError
-        If the member trains on other rows.
+    The limits that decide how long it trains may have changed since. Raises ValueError if the
+    member trains on other rows.
     """
     numbers, arrays = state.numbers, state.arrays
     if not np.array_equal(np.sort(arrays["rows"]), np.sort(member.rows)):
@@ -171,10 +155,7 @@ def _verdict_today(member: Member, numbers: dict[str, Any]) -> Verdict:
 def describe_random_state(rng: np.random.RandomState) -> dict[str, Any]:
     """Return a generator's state in values that JSON can hold.
 
-    Raises
-    ------
-    ValueError
-        If states of this kind of generator cannot be checked when they are read.
+    Raises ValueError if states of this kind of generator cannot be checked when they are read.
     """
     state: dict[str, Any] = dict(rng.get_state(legacy=False))
     if state["bit_generator"] not in GENERATORS:

@@ -35,16 +35,10 @@ class Runner(Protocol):
     """Takes the steps of a window."""
 
     def take(self, steps: Sequence[Step], i: int, gathers: bool) -> None:
-        """Take steps.
+        """Take steps of a window, given in the same list object in each epoch.
 
-        Parameters
-        ----------
-        steps : sequence of Step
-            Those of a window, in the same list object in each epoch.
-        i : int
-            Position of the first of these steps in the epoch.
-        gathers : bool
-            Whether each step gathers its rows of X; False if they have already been gathered.
+        ``i`` is the position of the first of them in the epoch; ``gathers`` says whether each step
+        gathers its rows of X, or they have already been gathered.
         """
 
     def threads(self) -> AbstractContextManager[None]:

@@ -336,19 +336,9 @@ class RemoteRows(TrainingSet):
 
 
 def one_below_another(data: Sequence[TrainingSet]) -> tuple[list[TrainingSet], Integers]:
-    """Join data sets, if they are small, into one, from which a single call gathers.
+    """Join the data sets of members, if they are small, into one, from which a single call gathers.
 
-    Parameters
-    ----------
-    data : sequence of TrainingSet
-        One for each member.
-
-    Returns
-    -------
-    data : list of TrainingSet
-        One for each member again.
-    first_rows : ndarray of shape (K, 1)
-        Where the rows of each member's own data set begin in ``data``.
+    Returns a data set for each member, and where the rows of its own begin there, (K, 1).
     """
     parts = list({id(one): one for one in data}.values())
     alike = len({one.X.dtype for one in parts}) == 1 and not any(one.is_sparse for one in parts)

@@ -65,12 +65,7 @@ def write_arrays(file: BinaryIO, arrays: dict[str, NDArray[Any]]) -> None:
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Read what ``write_arrays`` has written.
 
-    Raises
-    ------
-    DamagedArchiveError
-        If the file holds anything else.
-    OSError
-        If the file cannot be read.
+    Raises DamagedArchiveError if the file holds anything else, OSError if it cannot be read.
     """
     archive = _unsealed(path)
     try:

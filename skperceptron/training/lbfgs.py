@@ -146,23 +146,11 @@ def minimize_lbfgs(
 ) -> tuple[OptimizeResult, bool]:
     """Minimise a member's objective from its parameters.
 
-    Parameters
-    ----------
-    network : Network
-    member : Member
-    data : TrainingSet
-    budget : Budget
-    after_iteration : callable, default=None
-        Called with the iterate that was accepted last; True ends the search.
-
-    Returns
-    -------
-    result : OptimizeResult
-        As SciPy returns it; after an interruption, the last accepted iterate. Its ``loss`` is
-        the loss to report, ``fun`` the objective; its ``ending`` is ``Verdict.STOP`` or
-        ``Verdict.OUT_OF_TIME`` if one of these has ended the search, else None.
-    interrupted : bool
-        Whether the user pressed the interrupt key.
+    ``after_iteration`` gets the iterate that was accepted last, and ends the search if it returns
+    True. Returns the result as SciPy does, or the last accepted iterate if the user has pressed the
+    interrupt key, and whether that was so. Its ``loss`` is the loss to report, ``fun`` the
+    objective; its ``ending`` is ``Verdict.STOP`` or ``Verdict.OUT_OF_TIME`` if one of these has
+    ended the search, else None.
     """
     began = monotonic()
     objective = Objective(network, member, data)

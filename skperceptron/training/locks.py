@@ -84,10 +84,7 @@ class FileLock:
     def acquire(self) -> bool:
         """Take the lock if nobody has it; return whether it was taken.
 
-        Raises
-        ------
-        OSError
-            If the file cannot be made.
+        Raises OSError if the file cannot be made.
         """
         while True:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)

@@ -45,22 +45,12 @@ class EpochReport(NamedTuple):
 def epochs(
     stack: Stack, stop_when_exhausted: bool = True, tells_all: bool = True
 ) -> Iterator[list[EpochReport]]:
-    """Train a stack until every member has stopped.
+    """Train a stack until every member has stopped; yield a report for each that was in training.
 
-    Parameters
-    ----------
-    stack : Stack
-        Members that stop leave it; each then holds its trained parameters.
-    stop_when_exhausted : bool, default=True
-        False lets the caller of a single epoch (``partial_fit``) count epochs itself.
-    tells_all : bool, default=True
-        Whether every epoch is reported. False skips the reports of epochs that only change
-        losses and parameters, which saves time; members get these losses at a later epoch.
-
-    Yields
-    ------
-    list of EpochReport
-        One per member that was still training.
+    Members that stop leave the stack; each then holds its trained parameters. Without
+    ``stop_when_exhausted``, the caller of a single epoch (``partial_fit``) counts epochs itself.
+    Without ``tells_all``, the reports of epochs that only change losses and parameters are skipped,
+    which saves time; members get these losses at a later epoch.
     """
     quiet = None if tells_all else QuietEpochs(stack)
     try:

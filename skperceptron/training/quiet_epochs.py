@@ -46,12 +46,8 @@ class QuietEpochs:
         """Tell whether the epoch that has just ended was quiet: then nothing else is to be done.
 
         Otherwise, the results of all epochs before it have been written into the members.
-
-        Parameters
-        ----------
-        losses : ndarray of shape (K,)
-        is_finite : ndarray of bool, shape (K,)
-            Whether the loss of each member and all that it has learned are finite.
+        ``is_finite``, (K,), says whether the loss of each member, (K,), and all that it has learned
+        are finite.
         """
         if self._present().passes(losses, is_finite):
             return True

@@ -41,15 +41,8 @@ class ReusableStack:
     ) -> Stack:
         """Return a stack of the member: the one that was made for the same key, or a new one.
 
-        Parameters
-        ----------
-        key : hashable
-            All that decides which operations a stack performs.
-        member : Member
-            Without sample weights, dropout or averaging.
-        data : TrainingSet
-        make : callable
-            Makes a stack of the member on the data that it is given.
+        The key is all that decides which operations a stack performs. The member has no sample
+        weights, dropout or averaging. ``make`` makes a stack of it on the data that it is given.
         """
         stack = self._resting.pop(key, None)
         if stack is None:

@@ -169,12 +169,9 @@ class Stack:
         self._is_gathered = False
 
     def run_epoch(self) -> Floats:
-        """Train every member on each of its rows once.
+        """Train every member on each of its rows once; return the losses, (K,), in float64.
 
-        Returns
-        -------
-        losses : ndarray of shape (K,), float64
-            Mean training loss over the steps of the epoch, penalty included.
+        They are means over the steps of the epoch, penalty included.
         """
         is_reordered = self._shuffle()
         if self._weights.in_batch is not None and (is_reordered or not self._is_gathered):

@@ -359,10 +359,7 @@ class BoundStep:
     def averaging_runs(self, i: int, n_steps: int) -> list[tuple[bool, int]]:
         """Split the steps from ``i`` of the epoch on into runs that do or do not update averages.
 
-        Returns
-        -------
-        list of (bool, int)
-            Whether the steps of a run update averages, and where it ends, counted from ``i``.
+        Returns for each run whether it updates averages, and where it ends, counted from ``i``.
         """
         if self._tables.average is None:
             return [(False, n_steps)]

@@ -89,12 +89,8 @@ class Update:
     def _columns_of_scalars(self, n_factors: int) -> tuple[list[list[Floats]], list[Floats]]:
         """Make the table of factors of each member; return its columns, (K, 1) or 0-d.
 
-        Returns
-        -------
-        coefficients : list of list of ndarray
-            The optimiser's coefficients, for each factor of the learning rate.
-        own : list of ndarray
-            The columns that ``OWN_SCALARS`` names.
+        First come the optimiser's coefficients, for each factor of the learning rate, then the
+        columns that ``OWN_SCALARS`` names.
         """
         n_members, n = len(self._recipes), len(self._recipes[0].optimizer.coefficients(1.0, 1))
         shape = n_members, n * n_factors + len(OWN_SCALARS)

@@ -106,19 +106,9 @@ class ValidationPass:
         self._work: Workspace | None = None
 
     def outcomes(self, asked: Sequence[int], parameters: Floats) -> dict[int, Outcome]:
-        """Validate some members.
+        """Validate the members at some positions, which predict with these parameters, (K, P).
 
-        Parameters
-        ----------
-        asked : sequence of int
-            Positions of the members.
-        parameters : ndarray of shape (K, P)
-            Those with which the members predict.
-
-        Returns
-        -------
-        dict of int to (score, loss) or Exception
-            An exception was raised by the validation of that member: others continue.
+        An exception was raised by the validation of that member: others continue.
         """
         figures: dict[int, tuple[float, float | None]] = {}
         if self._together.keys() & asked:

@@ -252,12 +252,7 @@ class Block:
     def line(self, inputs: Sequence[Line], learned: Sequence[Floats]) -> Line | None:
         """Return the value in predictions of one member if it is linear in its inputs, else None.
 
-        Parameters
-        ----------
-        inputs : sequence of Line
-            What it reads.
-        learned : sequence of ndarray
-            What it has learned, with a member axis of length 1.
+        ``learned`` is what it has learned, with a member axis of length 1.
         """
         found = self.factor_and_shift(learned)
         return None if found is None else inputs[0].scaled(*(array[0, 0] for array in found))
@@ -275,20 +270,10 @@ class Block:
     def to_onnx(
         self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
     ) -> Value:
-        """Return the value in predictions, expressed in ONNX operators.
+        """Return the value in predictions, in ONNX operators on its inputs, (rows, width).
 
-        Parameters
-        ----------
-        graph : OperatorGraph
-        inputs : sequence of Value
-            What it reads, (rows, width) each.
-        learned : sequence of ndarray
-            What it has learned, with a member axis of length 1.
-
-        Raises
-        ------
-        NotDeclaredError
-            If a block without ``factor_and_shift`` does not define this method.
+        ``learned`` is what it has learned, with a member axis of length 1. Raises NotDeclaredError
+        if a block without ``factor_and_shift`` does not define this method.
         """
         line = self.factor_and_shift(learned)
         if line is None:

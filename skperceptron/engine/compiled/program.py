@@ -38,13 +38,8 @@ class Part(Protocol):
     def run(self, taken: Integers, first: int, last: int, start: int) -> None:
         """Take the steps ``first`` to ``last - 1`` of a window.
 
-        Parameters
-        ----------
-        taken : ndarray of int, shape (K,)
-            Counts the steps of each member.
-        first, last : int
-        start : int
-            Where the window begins, in steps of the epoch.
+        ``taken``, (K,), counts the steps of each member; the window begins at step ``start`` of the
+        epoch.
         """
 
 

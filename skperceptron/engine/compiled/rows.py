@@ -93,21 +93,11 @@ def interfere(x: Array, out: Array) -> bool:
 
 
 def encode(call: Call, n: int, constants: dict[Any, Array]) -> Rows:
-    """Return rows that do what a bound call does.
+    """Return rows that do what a bound call does for ``n`` members; None if it is left to Python.
 
-    Parameters
-    ----------
-    call : callable
-        Its only effect is to write into arrays; what it returns is not used.
-    n : int
-        Number of members that it concerns.
-    constants : dict
-        Arrays that are constants of recorded methods, by their content.
-
-    Returns
-    -------
-    list of Row or None
-        The operands' addresses are those of the first of these members.
+    The only effect of the call is to write into arrays; what it returns is not used. The operands'
+    addresses are those of the first member. ``constants`` holds arrays that are constants of
+    recorded methods, by their content.
     """
     if not isinstance(call, partial):
         return None

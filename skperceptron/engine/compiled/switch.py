@@ -32,12 +32,8 @@ def is_available() -> bool:
 def way() -> Way:
     """Return the way that the variable selects; NumPy's if the extension module is missing.
 
-    Raises
-    ------
-    ValueError
-        If the variable has another value.
-    ImportError
-        If it selects compiled steps and the extension module is missing.
+    Raises ValueError if the variable has another value, ImportError if it selects compiled steps
+    and the extension module is missing.
     """
     value = os.environ.get(VARIABLE) or DEFAULT
     if value not in {one.value for one in Way}:

@@ -49,16 +49,10 @@ class Team(ABC):
         self._others = ThreadPoolExecutor(self.n_threads - 1, "skperceptron-steps")
 
     def run(self, words: Integers, taken: Integers, first: int, last: int, work: int) -> None:
-        """Run a table for the steps ``first`` to ``last - 1``.
+        """Run a table, (n_rows, WIDTH), for the steps ``first`` to ``last - 1``.
 
-        Parameters
-        ----------
-        words : ndarray of int, shape (n_rows, WIDTH)
-        taken : ndarray of int, shape (K,)
-            Counts the steps of each member.
-        first, last : int
-        work : int
-            Approximate cost of all that, in elements.
+        ``taken``, (K,), counts the steps of each member; ``work`` is the approximate cost in
+        elements.
         """
         if self._process != os.getpid():
             # A forked process has none of its parent's threads.

@@ -17,10 +17,7 @@ from ._graph import Graph, Value
 def raw_outputs(graph: Graph, fitted: FittedNetwork, inputs: dict[str, Value]) -> Value:
     """Return raw predictions, (rows, C), in units of y, for values of the network's inputs.
 
-    Raises
-    ------
-    NotDeclaredError
-        If a block or an activation does not define its operators.
+    Raises NotDeclaredError if a block or an activation does not define its operators.
     """
     network, learned = fold_lines(fitted.network, fitted.views(np.float64))
     values: list[Any] = []

@@ -64,10 +64,7 @@ def calculates_in_float64(operator: Any) -> bool:
 def label_type(classes: Any, shape: list[int | None]) -> Any:
     """Return the type of an output of labels.
 
-    Raises
-    ------
-    ValueError
-        If the labels are neither integers, truth values nor texts.
+    Raises ValueError if the labels are neither integers, truth values nor texts.
     """
     kind = np.asarray(classes).dtype.kind
     if kind in "US" or (kind == "O" and all(isinstance(label, str) for label in classes)):

@@ -25,13 +25,7 @@ WIDTH = 7.0
 
 
 def import_pyplot(caller: str) -> Any:
-    """Return matplotlib.pyplot.
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is not installed.
-    """
+    """Return matplotlib.pyplot; ImportError names the caller if matplotlib is not installed."""
     try:
         from matplotlib import pyplot
     except ImportError as error:
@@ -64,15 +58,10 @@ class Display:
 
 
 def styled(artist: str, given: dict[str, Any], **defaults: Any) -> dict[str, Any]:
-    """Return defaults overridden by keyword arguments, which may have any alias as their name.
+    """Return defaults overridden by a user's keyword arguments, which may have any alias.
 
-    Parameters
-    ----------
-    artist : str
-        Class of the artist and its module in matplotlib, such as "lines.Line2D".
-    given : dict
-        Keyword arguments of a user: "lw" stands for "linewidth".
-    **defaults : dict
+    ``artist`` is the artist's class and its module in matplotlib, such as "lines.Line2D", for which
+    "lw" stands for "linewidth".
     """
     from matplotlib.cbook import normalize_kwargs
 

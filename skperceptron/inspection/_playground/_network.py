@@ -105,10 +105,7 @@ def _told_or_table(
 ) -> dict[str, Any]:
     """Return a program; for a function that does not define its operators, a table of its values.
 
-    Raises
-    ------
-    ValueError
-        If there is neither.
+    Raises ValueError if there is neither.
     """
     try:
         return told(constants, tells)

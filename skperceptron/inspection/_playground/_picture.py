@@ -66,15 +66,9 @@ class Edge:
 
 
 def columns_of(network: Network, layers: Sequence[str], first: str) -> list[Column]:
-    """Return the columns of a network, the features first.
+    """Return the columns of a network, the features, of the layer ``first``, before the others.
 
-    Parameters
-    ----------
-    network : Network
-    layers : sequence of str
-        The layer of each node.
-    first : str
-        Name of the layer of the features.
+    ``layers`` names the layer of each node.
     """
     columns = [Column(first, first, network.n_inputs)]
     opened = accumulate(node.block.opens_layer for node in network.nodes)
@@ -95,14 +89,8 @@ def edges_of(
 ) -> list[Edge]:
     """Return all edges between the columns of a network.
 
-    Parameters
-    ----------
-    network : Network
-    columns : sequence of Column
-    learned : sequence
-        What the nodes have learned, in each epoch.
-    X : ndarray of shape (n_samples, n_features)
-        Rows used to find which features affect which numbers of an embedding.
+    ``learned`` is what the nodes have learned, in each epoch. Rows of X show which features affect
+    which numbers of an embedding.
     """
     place = {INPUT: 0}
     place |= {node: c for c, column in enumerate(columns) for node in column.nodes}

@@ -149,13 +149,8 @@ class Constants:
 def told(constants: Constants, tells: Sequence[Callable[[PageGraph], Value]]) -> dict[str, Any]:
     """Return a program as JSON: its steps, and which value is its result.
 
-    Parameters
-    ----------
-    constants : Constants
-        Receives the constants of the program.
-    tells : sequence of callable
-        For each epoch, or once for all, adds operators to a graph and returns their result.
-        Epochs differ in constants only.
+    ``tells``, one for each epoch or one for all, add operators to a graph and return their result;
+    they differ in constants only, which are added to ``constants``.
     """
     graphs = [PageGraph() for _ in tells]
     out, *_ = (tell(graph).name for tell, graph in zip(tells, graphs, strict=True))
