@@ -10,14 +10,8 @@ from typing import Any
 class FitMode:
     """How the estimator was called.
 
-    Attributes
-    ----------
-    continuing : bool
-        Whether training goes on from an earlier call.
-    incremental : bool
-        Whether this is ``partial_fit``.
-    trains : bool, default=True
-        Whether training follows; if not, a step is only looked at.
+    Training may go on from an earlier call, and be incremental, that is, by ``partial_fit``. If no
+    training follows (``trains``), a step is only looked at.
     """
 
     continuing: bool

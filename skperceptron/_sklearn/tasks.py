@@ -16,16 +16,11 @@ from .compat import callback_management_context
 
 
 class NetworkTask:
-    """The fit of one network, as callbacks see it.
+    """The fit of one network, as callbacks, which see the estimator, know it.
 
-    Parameters
-    ----------
-    estimator : estimator
-        The estimator that callbacks see.
-    context : CallbackContext
-        Of the task that the fit is a part of, or of the fit itself.
-    is_propagated : bool
-        Whether it is a task of a scikit-learn search, whose callbacks are passed on to the fit.
+    The context is that of the task that the fit is a part of, or of the fit itself.
+    ``is_propagated`` says whether it is a task of a scikit-learn search, whose callbacks are passed
+    on to the fit.
     """
 
     def __init__(self, estimator: Any, context: Any, *, is_propagated: bool) -> None:

@@ -114,12 +114,8 @@ def fingerprint(data: Any, name: str | None = None) -> str:
 class _Description:
     """Describes a value with all its parts, each of them once.
 
-    Parameters
-    ----------
-    stand_in : str or None
-        As ``name`` of :func:`described`.
-    within : sequence of int
-        Addresses of the objects that are being described, the outermost first.
+    ``stand_in`` is the ``name`` of :func:`described`; ``within`` are the addresses of the objects
+    that are being described, the outermost first.
     """
 
     def __init__(self, stand_in: str | None, within: Iterable[int] = ()) -> None:

@@ -28,18 +28,9 @@ CALLBACKS = Listing(
 
 @dataclass(frozen=True)
 class FitDescription:
-    """What identifies a fit.
+    """What identifies a fit: settings and data by name, limits, and the form of a saved state.
 
-    Attributes
-    ----------
-    settings : dict
-        Parameters and the like, by name.
-    data : dict
-        Arrays, by name.
-    limits : dict of str to float
-        Settings that affect only how long the fit goes on.
-    form : Form
-        What a saved state must look like.
+    Limits are settings that affect only how long the fit goes on.
     """
 
     settings: dict[str, Any]

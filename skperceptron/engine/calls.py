@@ -33,13 +33,7 @@ SUMMED_AT_ONCE = 65_536
 
 
 class OfMembers(partial[Any]):
-    """A call that concerns some of a stack's members only.
-
-    Attributes
-    ----------
-    members : tuple of int
-        The first of them, and one past the last.
-    """
+    """A call that concerns some of a stack's members only: the first, up to one past the last."""
 
     members: tuple[int, int]
 
@@ -47,10 +41,7 @@ class OfMembers(partial[Any]):
 class Special(partial[Any]):
     """A call of a function that compiled tables do not know.
 
-    Attributes
-    ----------
-    table_form : callable
-        A call that gives the same bits, for tables.
+    ``table_form`` is a call that gives the same bits, for tables.
     """
 
     table_form: Call

@@ -86,12 +86,9 @@ class DenseInput:
 
 
 class BorrowedRows:
-    """Rows of a dense array that are read without a copy, for predictions of one member.
+    """Rows, (B, D), of a dense array that are read without a copy, for predictions of one member.
 
-    Attributes
-    ----------
-    rows : ndarray of shape (B, D)
-        In the dtype of the arithmetic.
+    They are in the dtype of the arithmetic.
     """
 
     kind: ClassVar[str] = "borrowed"
@@ -136,18 +133,9 @@ class HeldRows(BorrowedRows):
 
 
 class SparseBatch:
-    """CSR matrices, whose number of entries changes from step to step.
+    """CSR matrices, (B, D), one for each of K members; how many entries they have changes.
 
-    Parameters
-    ----------
-    n_members : int
-        Number of networks in the stack (K).
-
-    Attributes
-    ----------
-    matrices : list of K CSR matrices of shape (B, D)
-        The rows that each member sees. Members that see the same rows may share
-        one matrix.
+    Members that see the same rows may share one matrix.
     """
 
     kind: ClassVar[str] = "sparse"

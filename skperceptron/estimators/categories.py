@@ -33,15 +33,7 @@ LEVELS_PER_ROW = 1000
 @kept_as("category columns")
 @dataclass(frozen=True)
 class CategoryColumns:
-    """Which columns are embedded.
-
-    Attributes
-    ----------
-    columns : tuple of int
-        Their positions, in rising order; at least one.
-    levels : tuple of int
-        Number of rows of the table of each.
-    """
+    """Which columns are embedded: their positions, in rising order, and the rows of each table."""
 
     columns: tuple[int, ...]
     levels: tuple[int, ...]
@@ -220,14 +212,7 @@ def find_columns(estimator: Any, given: Any, X: Any, rows: Integers | slice = sl
 
 @dataclass(frozen=True)
 class Found:
-    """The categories found in some rows.
-
-    Attributes
-    ----------
-    columns : CategoryColumns or None
-    values : dict of int to list
-        The categories of those columns that do not hold numbers.
-    """
+    """The embedded columns of some rows, and the categories in those that hold no numbers."""
 
     columns: CategoryColumns | None
     values: dict[int, list[Any]]

@@ -79,27 +79,11 @@ def resolved_loss(given: str | Loss, task: str, n_targets: int) -> Loss:
 class Wiring:
     """Everything that decides how a network is wired.
 
-    Attributes
-    ----------
-    hidden_sizes : tuple of int
-    activations : tuple of Activation
-        One per hidden layer, and at least one: the first weights of a network without hidden
-        layers follow some activation too.
-    skip_connections : {"none", "residual", "dense", "linear"}
-    normalization : Normalization or None
-    dropout_rates : tuple of float
-        Of the input, then of each hidden layer.
-    feature_scale : bool
-    numeric_embedding : NumericEmbedding or None
-    parametric_activation : bool
-    n_networks : int or None
-        Number of networks that share weights.
-    link : str
-        Name of the link function after which predictions of such networks are averaged.
-    categories : CategoryColumns or None
-        Columns of X that are embedded, as the data shows.
-    embedding_dim : int or None
-        Width of their vectors; None means the default.
+    There is at least one activation: the first weights of a network without hidden layers follow
+    some activation, too. Dropout rates are those of the input, then of each hidden layer. ``link``
+    is the name of the link function after which predictions of networks that share weights are
+    averaged. ``categories`` are columns of X that are embedded, as the data shows; without
+    ``embedding_dim``, their vectors have the default width.
     """
 
     hidden_sizes: tuple[int, ...]
@@ -187,29 +171,10 @@ class Wiring:
 class Choices:
     """The resolved parameters of a network, without its target and its seed.
 
-    Numbers are plain Python numbers.
-
-    Attributes
-    ----------
-    wiring : Wiring
-    initializer : Initializer
-    optimizer : Optimizer
-    schedule : Schedule
-    decay_schedule, dropout_schedule : TimeSchedule or None
-    averaging : Averaging or None
-    groups : ParameterGroups
-    layer_rate : callable or None
-        Returns the factor of the learning rate for weights with a number of inputs.
-    stopping : EarlyStopping or None
-        The user's own object, not a copy: its monitor may be an object with state.
-    batch_size : int, callable or None
-        None means "auto"; a callable returns the batch size for a number of rows.
-    dtype : dtype or None
-        None means that it depends on the network.
-    max_seconds : float
-        Infinite if there is no limit.
-    others
-        As the parameters of the same names, `learning_rate` as ``learning_rate_init``.
+    Numbers are plain Python numbers, `max_seconds` perhaps infinite. ``stopping`` is the user's own
+    object, not a copy: its monitor may have a state. ``layer_rate`` returns the factor of the
+    learning rate for weights with a number of inputs. A batch size of None means "auto"; a callable
+    returns it for a number of rows. A dtype of None means that it depends on the network.
     """
 
     wiring: Wiring

@@ -25,11 +25,7 @@ from ._parallel import StackedParallel
 class Whole(CallbackSupportMixin, BaseEstimator):
     """The estimator that callbacks see as being fitted; progress bars show its name.
 
-    Parameters
-    ----------
-    estimator : estimator
-        The one that is fitted many times.
-    callbacks : list of callbacks or None
+    The estimator in it is the one that is fitted many times.
     """
 
     #: The function that the user has called.

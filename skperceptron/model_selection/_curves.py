@@ -27,11 +27,8 @@ from ._options import check_search
 class StackedPredictions:
     """Replaces scikit-learn's ``Parallel`` for calls of ``_fit_and_predict``.
 
-    Parameters
-    ----------
-    n_jobs : int or None
-    **options
-        Others of :class:`joblib.Parallel`, ignored: all splits are given to workers at once.
+    Options of :class:`joblib.Parallel` other than `n_jobs` are ignored: all splits are given to
+    workers at once.
     """
 
     def __init__(self, n_jobs: int | None = None, **options: Any) -> None:

@@ -83,15 +83,9 @@ def blended_without_own_fold(
 class Combination:
     """How arms are combined, and what the held-out rows say about it.
 
-    Attributes
-    ----------
-    temperatures : ndarray of shape (A,)
-    blend : Blend
-    oof_predictions : ndarray of shape (n_samples, ...)
-        Blended with weights learned on the other folds; NaN for rows that were never held out.
-    oof_arm_predictions : ndarray of shape (A, n_samples, ...)
-    oof_score, oof_loss : float
-        Of `oof_predictions`.
+    Temperatures are (A,). The out-of-fold predictions, (n_samples, ...), are blended with weights
+    learned on the other folds; those of arms are (A, n_samples, ...). Both are NaN for rows that
+    were never held out.
     """
 
     temperatures: Floats

@@ -141,13 +141,7 @@ class SoftOutput(ProbabilityOutput):
 @kept_as("mean output")
 @dataclass(frozen=True)
 class MeanOutput:
-    """One or several columns of numbers.
-
-    Attributes
-    ----------
-    n_columns : int or None
-        None if the target is a vector.
-    """
+    """One or several columns of numbers; ``n_columns`` is None if the target is a vector."""
 
     n_columns: int | None = None
 

@@ -25,14 +25,9 @@ Answers: TypeAlias = "tuple[Integers, Booleans, Floats]"
 
 @dataclass(frozen=True)
 class RowsInPlace:
-    """Rows of X in some order, read without a copy, each followed by a constant.
+    """Rows of X in some order, (n,), read without a copy, each followed by a constant.
 
-    Attributes
-    ----------
-    X : {ndarray, CSR matrix}
-        Stored row by row, in float64 or float32.
-    rows : ndarray of int, shape (n,)
-    constant : float
+    X is stored row by row, dense or CSR, in float64 or float32.
     """
 
     X: Any

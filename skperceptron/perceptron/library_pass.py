@@ -21,13 +21,9 @@ from .inputs import Answers, Features, Inputs, with_numbers
 class MarkingPass:
     """A :class:`.Solver` that does not need the C extension.
 
-    Each row has a 1 in an additional column of its own. The weight of that column is 0 until
-    the row is presented; then it is the row's correction.
-
-    Parameters
-    ----------
-    shape : tuple (N, A)
-        Shape of the features of the largest window.
+    Each row has a 1 in an additional column of its own. The weight of that column is 0 until the
+    row is presented; then it is the row's correction. ``shape``, (N, A), is that of the features of
+    the largest window.
     """
 
     def __init__(self, shape: tuple[int, int]) -> None:

@@ -40,17 +40,9 @@ Content: TypeAlias = "tuple[Features | RowsInPlace, Floats]"
 
 @dataclass(frozen=True)
 class Presentation:
-    """The rows that are presented, with the right answers.
+    """The rows that are presented, (N,), with their right classes and their weights.
 
-    Attributes
-    ----------
-    inputs : GivenInputs or ComputedInputs
-        Inputs of the response units, for all rows of X.
-    rows : ndarray of int of shape (N,)
-    codes : ndarray of int of shape (N,)
-        The right classes.
-    n_classes : int
-    weights : ndarray of shape (N,)
+    The inputs of the response units are those for all rows of X.
     """
 
     inputs: Inputs

@@ -14,11 +14,7 @@ FAR = 1e4
 class Threshold:
     """Response units: one that fires for the second class, or one per class.
 
-    Parameters
-    ----------
-    n_responses : int
-    slope : float, default=1.0
-        Factor by which responses are multiplied for probabilities.
+    ``slope`` is the factor by which responses are multiplied for probabilities.
     """
 
     needs_float64 = True

@@ -210,16 +210,8 @@ def save(path: Path, state: State) -> None:
 class Writing:
     """The right to write a checkpoint file during a fit.
 
-    A fit that cannot write goes on without saving: it is worth more than its checkpoint.
-
-    Attributes
-    ----------
-    is_allowed : bool
-
-    Warns
-    -----
-    UserWarning
-        If the file cannot be written, or another fit is writing it.
+    A fit that cannot write goes on without saving: it is worth more than its checkpoint. A warning
+    tells that the file cannot be written, or that another fit is writing it.
     """
 
     def __init__(self, path: Path) -> None:

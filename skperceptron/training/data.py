@@ -31,10 +31,7 @@ TABLED = 64
 class TargetRows(ABC):
     """Targets of N rows, in a form that need not hold all (N, T) numbers.
 
-    Attributes
-    ----------
-    codes : ndarray of shape (N,) or None
-        The class of each row; None if the targets are not classes.
+    ``codes`` are the classes, (N,); None if the targets are not classes.
     """
 
     codes: Integers | None
@@ -85,12 +82,7 @@ class TargetRows(ABC):
 class Targets(TargetRows):
     """Targets of N rows: ``table[codes[i]]``, or ``table[i]`` where there are no codes.
 
-    Class labels need one code per row and one table row per class, not an (N, T) array.
-
-    Attributes
-    ----------
-    table : ndarray of shape (N or n_codes, T)
-    codes : ndarray of shape (N,), default=None
+    Class labels need one code per row and one table row, (T,), per class, not an (N, T) array.
     """
 
     table: Floats
@@ -170,10 +162,7 @@ class OneOfMany(TargetRows):
 class SomeOfMany(TargetRows):
     """Several of T labels for each row; only the labels that are present are stored.
 
-    Attributes
-    ----------
-    indicator : CSR matrix of shape (N, T)
-        In canonical format; holds nothing but ones.
+    ``indicator``, (N, T), is CSR in canonical format, and holds nothing but ones.
     """
 
     indicator: sparse.csr_array

@@ -69,13 +69,7 @@ def locked(descriptor: int) -> Iterator[None]:
 
 
 class FileLock:
-    """A lock that has one holder at a time, among all processes.
-
-    Parameters
-    ----------
-    path : Path
-        Of a file that exists while the lock is held.
-    """
+    """A lock that has one holder at a time, among all processes: a file that exists meanwhile."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

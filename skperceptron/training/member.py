@@ -20,16 +20,9 @@ from .verdict import Verdict
 class GroupFactors:
     """How one group of a member's parameters is trained.
 
-    Attributes
-    ----------
-    places : tuple of slice
-        Where the group lies in the member's vector.
-    rate : float
-        Factor of the learning rate.
-    decay : float
-        Factor of decoupled weight decay: usually 1 for weights, 0 for all other parameters.
-    penalty : float
-        Factor of `alpha`: likewise.
+    The group lies at ``places`` of the member's vector. Its factors are those of the learning rate,
+    of decoupled weight decay and of `alpha`; the last two are usually 1 for weights, 0 for all
+    other parameters.
     """
 
     places: tuple[slice, ...]

@@ -22,14 +22,8 @@ from ..engine.arrays import Integers
 class Batch:
     """The members and rows of one step of an epoch.
 
-    Attributes
-    ----------
-    first, last : int
-        The members that take the step: from ``first`` on, before ``last``.
-    start : int
-        The first row, counted from the beginning of the window.
-    size : int
-        How many rows each member takes (B).
+    Members from ``first`` on, before ``last``, take ``size`` rows each (B), from ``start`` on,
+    counted from the beginning of the window.
     """
 
     first: int
@@ -52,12 +46,7 @@ class Batch:
 class PlannedWindow:
     """A run of steps whose targets are gathered, and whose losses are computed, at once.
 
-    Attributes
-    ----------
-    start : int
-        The first row, counted from the beginning of the epoch.
-    batches : tuple of Batch
-        One for each step.
+    ``start`` is the first row, counted from the beginning of the epoch; each batch is a step.
     """
 
     start: int
@@ -68,14 +57,7 @@ class PlannedWindow:
 class EpochOfMember:
     """Which steps of an epoch one member takes.
 
-    Attributes
-    ----------
-    steps : ndarray of int, shape (n,)
-        Their positions in the epoch.
-    starts : ndarray of int, shape (n,)
-        The first of the member's rows in each step.
-    lengths : ndarray of int, shape (n,)
-        How many of the member's rows each step takes.
+    That is, their positions in the epoch, and the first and the number of its rows in each, (n,).
     """
 
     steps: Integers

@@ -30,12 +30,8 @@ from .window import Window
 class Record:
     """Numbers that steps record.
 
-    Attributes
-    ----------
-    squares, sizes : ndarray of shape (S, K)
-        Sums of squares and of absolute values of the weights before each step.
-    taken : ndarray of int, shape (K,)
-        How many steps of the epoch each member has taken.
+    ``squares`` and ``sizes``, (S, K), are sums of squares and of absolute values of the weights
+    before each step; ``taken``, (K,), says how many steps of the epoch each member has taken.
     """
 
     squares: Floats

@@ -6,13 +6,7 @@ from .base import Block, LearnedArray
 
 
 class EmbedNumbers(Block):
-    """Base of blocks that turn each of D features into a few numbers, with parameters of its own.
-
-    Attributes
-    ----------
-    n_features : int
-        Width of the input (D).
-    """
+    """Base of blocks that turn each of D features into a few numbers, by parameters of its own."""
 
     n_features: int
 

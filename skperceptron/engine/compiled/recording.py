@@ -31,14 +31,7 @@ class NotRecordable(Exception):
 class Tape:
     """The calls recorded so far.
 
-    Parameters
-    ----------
-    constants : dict
-        Arrays by their content, so that equal constants become one array.
-
-    Attributes
-    ----------
-    calls : list of callable
+    ``constants`` holds arrays by their content, so that equal constants become one array.
     """
 
     def __init__(self, constants: dict[Any, Array]) -> None:

@@ -56,14 +56,8 @@ def as_decision(scores: Floats) -> Floats:
 class _Classes(LabelTarget):
     """One class per row.
 
-    Parameters
-    ----------
-    loss : str or Loss
-    classes : ndarray of shape (n_classes,) or None
-    estimator_name : str
-        The name of the classifier in messages.
-    same_classes : bool
-        Whether ``fit``, if it continues an earlier one, must have the same classes.
+    ``estimator_name`` is for messages. ``same_classes`` says whether ``fit``, if it continues an
+    earlier one, must have the same classes.
     """
 
     def __init__(

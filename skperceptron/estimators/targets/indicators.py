@@ -38,15 +38,7 @@ def refuse_other_kind(*, now: str, before: str) -> NoReturn:
 class Indicators(LabelTarget):
     """Several labels per row.
 
-    Parameters
-    ----------
-    loss : str or Loss
-    classes : ndarray of shape (n_labels,) or None
-
-    Attributes
-    ----------
-    is_sparse : bool
-        Whether predictions are sparse, as y was in the first call.
+    ``is_sparse`` says whether predictions are sparse, as y was in the first call.
     """
 
     task = "binary"

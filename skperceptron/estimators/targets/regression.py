@@ -30,17 +30,7 @@ from .units import Units
 @kept_as("asked")
 @dataclass(frozen=True)
 class RegressionOptions:
-    """The parameters of a regressor that determine its target, as the user gave them.
-
-    Attributes
-    ----------
-    loss : str or Loss
-    output : {"continuous", "categorical"}
-    output_range : tuple of two numbers or None
-    standardize_target : {"auto"} or bool
-    categorical_prediction : {"mean", "mode"}
-    clip_predictions : bool
-    """
+    """The parameters of a regressor that determine its target, as the user gave them."""
 
     loss: Any
     output: str

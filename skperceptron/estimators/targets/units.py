@@ -18,12 +18,9 @@ DEVIATIONS_IN_MEAN = 2**14
 @kept_as("units")
 @dataclass(frozen=True)
 class Units:
-    """Shift and scale of each column.
+    """Shift and scale, (T,), of each column.
 
-    Attributes
-    ----------
-    shift, scale : ndarray of shape (T,)
-        Scales are powers of two: multiplying by them rounds nothing.
+    Scales are powers of two: multiplying by them rounds nothing.
     """
 
     shift: Floats

@@ -24,15 +24,8 @@ from ._program import JUMP, Constants, PageGraph, told, told_by_table
 class Shown:
     """What a page shows.
 
-    Attributes
-    ----------
-    graph : ComputationalGraph
-    network : Network
-    target : Target
-        Turns raw predictions into answers.
-    epochs : list
-        The learned arrays of the nodes after each epoch that is shown, in the network's units.
-    X : ndarray of shape (n_samples, n_features)
+    The target turns raw predictions into answers; ``epochs`` are the learned arrays of the nodes
+    after each epoch that is shown, in the network's units.
     """
 
     graph: ComputationalGraph

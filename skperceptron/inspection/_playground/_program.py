@@ -37,13 +37,8 @@ class PageGraph:
     """A graph of operators that a page computes.
 
     See :class:`skperceptron.engine.operators.OperatorGraph` for its methods. Those for texts are
-    missing: a network of numbers does not read texts.
-
-    Attributes
-    ----------
-    steps : list of list
-        Each holds an operator's name, its operands and, if there are any, its attributes.
-    constants : list of ndarray
+    missing: a network of numbers does not read texts. Each step is an operator's name, its operands
+    and, if there are any, its attributes.
     """
 
     dtype = np.dtype(np.float64)
@@ -122,10 +117,8 @@ class PageGraph:
 class Constants:
     """The arrays of a page, each stored once.
 
-    Attributes
-    ----------
-    told : list of dict
-        As JSON: shape, and ``values`` for all epochs or a list ``epochs`` of the values in each.
+    As JSON, they have a shape, and ``values`` for all epochs or a list ``epochs`` of the values in
+    each.
     """
 
     def __init__(self) -> None:
