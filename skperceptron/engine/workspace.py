@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 
 from .arrays import Call, Floats, outputs_first
+from .blocks import Bench
 from .inputs import DenseInput, Input, NetworkInput, SparseBatch
 from .network import Learned, Network, first_weight
 
 
 # A long class: it manages all buffers, since blocks share them.
-class Workspace:
+class Workspace(Bench):
     """Buffers and calls of one batch size.
 
     Parameters
@@ -237,51 +238,41 @@ class Workspace:
         )
         return self._may_overwrite(node.sources[0]) if hands_on else True
 
-    # What blocks ask for while they list their calls.
+    # What blocks ask for while they list their calls: see ``Bench``.
 
     def sources_of(self, node: int) -> tuple[int, ...]:
-        """Return which values the node reads."""
         return self.network.nodes[node].sources
 
     def operands_of(self, node: int) -> list[Any]:
-        """Return what the node reads, as :class:`~skperceptron.engine.inputs.Input`."""
         return self._operands[node]
 
     def inputs_of(self, node: int) -> list[Floats]:
-        """Return the arrays that the node reads, if it accepts arrays only."""
         return [operand.array for operand in self._operands[node]]
 
     def operand_at(self, node: int) -> Any:
-        """Return the ``Input`` that holds the node's own value."""
         return self._values[node]
 
     def value_of(self, node: int) -> Floats:
-        """Return the array that the node writes."""
         return self._values[node].array
 
     def parameters_of(self, node: int) -> tuple[Floats, ...]:
-        """Return what the node has learned."""
         return self._parameters[node]
 
     def gradients_of(self, node: int) -> tuple[Floats, ...]:
-        """Return where the gradient of what the node learns goes."""
         return self._gradients[node]
 
     def scratch(self, like: Floats) -> Floats:
-        """Return an array of the same layout for a few neighbouring calls; all nodes share it."""
         key = like.shape, like.strides
         if key not in self._scratch:
             self._scratch[key] = np.empty_like(like)
         return self._scratch[key]
 
     def own_array(self, node: int, *shape: int) -> Floats:
-        """Return an array that only this node uses, from the forward to the backward pass."""
         if node not in self._own_arrays:
             self._own_arrays[node] = np.empty(shape, dtype=self._dtype)
         return self._own_arrays[node]
 
     def wants_gradient(self, value: int) -> bool:
-        """Tell whether a value's gradient is needed; `input_gradients` decides for inputs."""
         if value < 0:
             return self._input_gradients
         if value not in self._wanted:
@@ -291,15 +282,10 @@ class Workspace:
         return self._wanted[value]
 
     def gradient_at(self, node: int) -> Floats:
-        """Return the gradient of the node's value, complete once its readers have run."""
         return self._gradients_at[node]
 
     def gradient_slot(self, value: int) -> tuple[Floats, Iterable[Call]]:
-        """Return where one reader writes its share of a value's gradient, and calls that add it.
-
-        The first reader writes into the gradient itself, later ones into scratch that
-        the returned calls add to it.
-        """
+        # The first reader writes into the gradient itself, later ones into scratch that is added.
         if value not in self._gradients_at:
             several = self.network.multiplicity(value, self.trains)
             self._gradients_at[value] = self._buffer(self.network.width(value), several)
@@ -309,10 +295,7 @@ class Workspace:
         return share, (partial(np.add, total, share, total),)
 
     def send_gradient(self, gradient: Floats, value: int) -> Iterable[Call]:
-        """List the calls that add an array to a value's gradient; the caller gives the array away.
-
-        If it is the first share, the array becomes the gradient itself.
-        """
+        # If it is the first share, the array becomes the gradient itself.
         if not self.wants_gradient(value):
             return ()
         if value not in self._gradients_at:
@@ -322,7 +305,6 @@ class Workspace:
         return (partial(np.add, total, gradient, total),)
 
     def send_copy(self, gradient: Floats, value: int) -> Iterable[Call]:
-        """List the calls that add an array to a value's gradient and leave it unchanged."""
         if not self.wants_gradient(value):
             return ()
         if value in self._gradients_at:
