@@ -11,14 +11,14 @@ To add one, write one class in this module: its string names and its place in te
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from .components import Component, Interval, by_name, find
-from .engine.arrays import Call, Floats, Integers
+from .engine.arrays import Arrays, Call, Floats, Integers
 from .engine.compiled import fused
 from .options import COUNT, Flag, Rules
 
@@ -37,7 +37,6 @@ __all__ = [
 ]
 
 Scalars = tuple[float | Floats, ...]
-Vectors = Sequence[Floats]
 
 _BELOW_ONE = Interval(0, 1, low_closed=True)
 _NOT_NEGATIVE = Interval(0, low_closed=True)
@@ -95,7 +94,7 @@ class Optimizer(Component):
         raise NotImplementedError
 
     def update(
-        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
+        self, parameters: Floats, gradient: Floats, state: Arrays, coefficients: Arrays
     ) -> None:
         """Change the parameters in place.
 
@@ -114,13 +113,13 @@ class Optimizer(Component):
         raise NotImplementedError
 
     def update_calls(
-        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
+        self, parameters: Floats, gradient: Floats, state: Arrays, coefficients: Arrays
     ) -> list[Call]:
         """Bind ``update`` to the arrays of a training step, for all steps to come."""
         return [partial(self.update, parameters, gradient, state, coefficients)]
 
     def fused_calls(
-        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
+        self, parameters: Floats, gradient: Floats, state: Arrays, coefficients: Arrays
     ) -> list[Call]:
         """Bind ``update`` in the form that compiled steps run fastest."""
         return self.update_calls(parameters, gradient, state, coefficients)
@@ -154,19 +153,19 @@ class SGD(Optimizer):
         return learning_rate, self.momentum
 
     def update(
-        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
+        self, parameters: Floats, gradient: Floats, state: Arrays, coefficients: Arrays
     ) -> None:
         for call in SGD.update_calls(self, parameters, gradient, state, coefficients):
             call()
 
     def update_calls(
-        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
+        self, parameters: Floats, gradient: Floats, state: Arrays, coefficients: Arrays
     ) -> list[Call]:
         list_calls = fused.nesterov_calls if self.nesterov else fused.sgd_calls
         return list_calls((parameters, gradient, *state), coefficients)
 
     def fused_calls(
-        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
+        self, parameters: Floats, gradient: Floats, state: Arrays, coefficients: Arrays
     ) -> list[Call]:
         step = fused.nesterov if self.nesterov else fused.sgd
         return [partial(step, (parameters, gradient, *state), coefficients)]
@@ -196,7 +195,7 @@ class Adagrad(Optimizer):
         return learning_rate, self.epsilon
 
     def update(
-        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
+        self, parameters: Floats, gradient: Floats, state: Arrays, coefficients: Arrays
     ) -> None:
         squares, room = state
         learning_rate, epsilon = coefficients
@@ -237,7 +236,7 @@ class RMSprop(Optimizer):
         return learning_rate, self.rho, 1 - self.rho, self.momentum, self.epsilon
 
     def update(
-        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
+        self, parameters: Floats, gradient: Floats, state: Arrays, coefficients: Arrays
     ) -> None:
         squares, velocity, room = state
         learning_rate, rho, rest, momentum, epsilon = coefficients
@@ -315,18 +314,18 @@ class Adam(Optimizer):
         return self.beta_1, self.beta_2, epsilon, learning_rate * bias * first / root
 
     def update(
-        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
+        self, parameters: Floats, gradient: Floats, state: Arrays, coefficients: Arrays
     ) -> None:
         for call in Adam.update_calls(self, parameters, gradient, state, coefficients):
             call()
 
     def update_calls(
-        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
+        self, parameters: Floats, gradient: Floats, state: Arrays, coefficients: Arrays
     ) -> list[Call]:
         return fused.adam_calls((parameters, gradient, *state), coefficients)
 
     def fused_calls(
-        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
+        self, parameters: Floats, gradient: Floats, state: Arrays, coefficients: Arrays
     ) -> list[Call]:
         if self.amsgrad:
             return self.update_calls(parameters, gradient, state, coefficients)
@@ -435,7 +434,7 @@ class NAdam(Optimizer):
         return np.where(steps > n_steps, 0.0, products[np.minimum(steps, n_steps) - 1])
 
     def update(
-        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
+        self, parameters: Floats, gradient: Floats, state: Arrays, coefficients: Arrays
     ) -> None:
         m, v, room = state
         beta_1, beta_2, epsilon, of_gradient, of_moment = coefficients
@@ -489,7 +488,7 @@ class Lion(Optimizer):
         return learning_rate, share, self.beta_2
 
     def update(
-        self, parameters: Floats, gradient: Floats, state: Vectors, coefficients: Vectors
+        self, parameters: Floats, gradient: Floats, state: Arrays, coefficients: Arrays
     ) -> None:
         momentum, room = state
         learning_rate, share, beta_2 = coefficients

@@ -11,6 +11,9 @@ Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
 Booleans = NDArray[np.bool_]
 
+#: Several arrays, such as all that a block has learned.
+Arrays = Sequence[Floats]
+
 Item = TypeVar("Item")
 
 #: One array operation with its operands bound, all of them allocated beforehand.

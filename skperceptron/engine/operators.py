@@ -61,6 +61,10 @@ class Value:
         return self.graph.op("Not", self < other)
 
 
+#: What a block reads.
+Values = Sequence[Value]
+
+
 class OperatorGraph(Protocol):
     """The graph that operators are added to."""
 

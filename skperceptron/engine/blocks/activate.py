@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..arrays import ActivationFunction, Call, Floats, runs
+from ..arrays import ActivationFunction, Arrays, Call, Floats, runs
 from ..calls import of_members
-from ..operators import OperatorGraph, Value
+from ..operators import OperatorGraph, Value, Values
 from .base import Bench, Block, LearnedArray
 
 
@@ -59,9 +59,7 @@ class Activate(Block):
     def activation_of(self, member: int) -> ActivationFunction:
         return self.activations[member if len(self.activations) > 1 else 0]
 
-    def to_onnx(
-        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
-    ) -> Value:
+    def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
         return self.activation_of(0).to_onnx(graph, inputs[0], *(theta[0] for theta in learned))
 
     def text(self) -> str:

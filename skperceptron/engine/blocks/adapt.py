@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats, by_network
-from ..operators import OperatorGraph, Value
+from ..arrays import Arrays, Call, Floats, by_network
+from ..operators import OperatorGraph, Value, Values
 from .base import Bench, Block, LearnedArray
 
 
@@ -67,9 +67,7 @@ class Adapt(Block):
         (x,) = work.inputs_of(node)
         return x[:, np.newaxis] if self.is_first else self._by_network(x)
 
-    def to_onnx(
-        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
-    ) -> Value:
+    def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
         factors, *shifts = (array.reshape(self.n_networks, 1, self.units) for array in learned)
         n_before = 1 if self.is_first else self.n_networks
         value = graph.reshape(inputs[0], n_before, -1, self.units) * factors

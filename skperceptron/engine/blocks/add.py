@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats
+from ..arrays import Arrays, Call
 from ..lines import Line
-from ..operators import OperatorGraph, Value
+from ..operators import OperatorGraph, Value, Values
 from .base import Bench, Block
 
 
@@ -28,12 +28,10 @@ class Add(Block):
     def __init__(self, units: int) -> None:
         self.units = units
 
-    def line(self, inputs: Sequence[Line], learned: Sequence[Floats]) -> Line:
+    def line(self, inputs: Sequence[Line], learned: Arrays) -> Line:
         return inputs[0] + inputs[1]
 
-    def to_onnx(
-        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
-    ) -> Value:
+    def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
         return inputs[0] + inputs[1]
 
     def forward(self, work: Bench, node: int) -> Iterator[Call]:

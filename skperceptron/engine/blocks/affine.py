@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats, side_by_side
+from ..arrays import Arrays, Call, Floats, side_by_side
 from ..calls import add_to_rows, product, sum_of_rows
 from ..lines import Line
-from ..operators import OperatorGraph, Value
+from ..operators import OperatorGraph, Value, Values
 from .base import Bench, Block, LearnedArray
 
 
@@ -56,21 +56,17 @@ class Affine(Block):
     def input_width(self, widths: Sequence[int]) -> int:
         return sum(widths)
 
-    def line(self, inputs: Sequence[Line], learned: Sequence[Floats]) -> Line:
+    def line(self, inputs: Sequence[Line], learned: Arrays) -> Line:
         weight, bias = learned
         parts = zip(inputs, self._rows(weight), strict=True)
         return sum((x.through(rows[0]) for x, rows in parts), start=Line({}, bias[0, 0]))
 
-    def to_onnx(
-        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
-    ) -> Value:
+    def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
         weight, bias = learned
         parts = [x @ rows[0] for x, rows in zip(inputs, self._rows(weight), strict=True)]
         return sum(parts[1:], start=parts[0]) + bias[0, 0]
 
-    def after_line(
-        self, learned: Sequence[Floats], factor: Floats, shift: Floats
-    ) -> tuple[Floats, ...]:
+    def after_line(self, learned: Arrays, factor: Floats, shift: Floats) -> tuple[Floats, ...]:
         weight, bias = learned
         return weight * factor, bias * factor + shift
 

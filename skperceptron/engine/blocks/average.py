@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats, by_network
-from ..operators import OperatorGraph, Value
+from ..arrays import Arrays, Call, Floats, by_network
+from ..operators import OperatorGraph, Value, Values
 from .base import Bench, Block
 
 
@@ -62,9 +62,7 @@ class Average(Block):
             np.add.reduce(of_networks, axis=1, out=mean, keepdims=True)
             np.divide(mean, self.n_networks, out=mean)
 
-    def to_onnx(
-        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
-    ) -> Value:
+    def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
         if self.link == "softmax":
             return graph.op("Log", self._mean(graph, graph.op("Softmax", inputs[0], axis=-1)))
         if self.link == "logistic":

@@ -34,9 +34,9 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 
 from ...kept import kept_as
-from ..arrays import ActivationFunction, Call, Floats
+from ..arrays import ActivationFunction, Arrays, Call, Floats
 from ..lines import Line
-from ..operators import OperatorGraph, Value, not_declared
+from ..operators import OperatorGraph, Value, Values, not_declared
 
 
 @dataclass(frozen=True)
@@ -245,11 +245,11 @@ class Block:
 
     # What it is as a function.
 
-    def factor_and_shift(self, learned: Sequence[Floats]) -> tuple[Floats, Floats] | None:
+    def factor_and_shift(self, learned: Arrays) -> tuple[Floats, Floats] | None:
         """Return both, (K, 1, H), if predictions are ``x * factor + shift``, else None."""
         return None
 
-    def line(self, inputs: Sequence[Line], learned: Sequence[Floats]) -> Line | None:
+    def line(self, inputs: Sequence[Line], learned: Arrays) -> Line | None:
         """Return the value in predictions of one member if it is linear in its inputs, else None.
 
         ``learned`` is what it has learned, with a member axis of length 1.
@@ -258,7 +258,7 @@ class Block:
         return None if found is None else inputs[0].scaled(*(array[0, 0] for array in found))
 
     def after_line(
-        self, learned: Sequence[Floats], factor: Floats, shift: Floats
+        self, learned: Arrays, factor: Floats, shift: Floats
     ) -> tuple[Floats, ...] | None:
         """Return parameters that compute ``value * factor + shift`` instead, or None."""
         return None
@@ -267,9 +267,7 @@ class Block:
         """Return the function that a member applies unit by unit, or None for other blocks."""
         return None
 
-    def to_onnx(
-        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
-    ) -> Value:
+    def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
         """Return the value in predictions, in ONNX operators on its inputs, (rows, width).
 
         ``learned`` is what it has learned, with a member axis of length 1. Raises NotDeclaredError

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats, in_range
+from ..arrays import Arrays, Call, Floats, in_range
 from .base import Bench
 from .normalize import Normalize
 
@@ -42,7 +42,7 @@ class BatchNormalize(Normalize):
         super().__init__(units, epsilon)
         self.momentum = momentum
 
-    def factor_and_shift(self, learned: Sequence[Floats]) -> tuple[Floats, Floats]:
+    def factor_and_shift(self, learned: Arrays) -> tuple[Floats, Floats]:
         gamma, beta, mean, variance = self.vectors(learned[0])
         factor = gamma / np.sqrt(variance + in_range(self.epsilon, variance.dtype))
         return factor, beta - mean * factor

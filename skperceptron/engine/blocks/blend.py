@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats
+from ..arrays import Arrays, Call, Floats
 from ..calls import sum_of_rows
 from ..lines import Line
-from ..operators import OperatorGraph, Value
+from ..operators import OperatorGraph, Value, Values
 from .base import Bench, Block, LearnedArray
 
 
@@ -39,15 +39,13 @@ class Blend(Block):
     def initial_arrays(self, rng: np.random.RandomState) -> list[Floats]:
         return [np.ones(self.units)]
 
-    def line(self, inputs: Sequence[Line], learned: Sequence[Floats]) -> Line:
+    def line(self, inputs: Sequence[Line], learned: Arrays) -> Line:
         share = learned[0][0, 0]
         x, f = inputs
         none = np.zeros_like(share)
         return x.scaled(1 - share, none) + f.scaled(share, none)
 
-    def to_onnx(
-        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
-    ) -> Value:
+    def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
         x, f = inputs
         return x + (f - x) * learned[0][0]
 

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats, side_by_side
-from ..operators import OperatorGraph, Value
+from ..arrays import Arrays, Call, side_by_side
+from ..operators import OperatorGraph, Value, Values
 from .base import Bench, Block
 
 
@@ -37,9 +37,7 @@ class Concatenate(Block):
     def input_width(self, widths: Sequence[int]) -> int:
         return sum(widths)
 
-    def to_onnx(
-        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
-    ) -> Value:
+    def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
         return graph.concatenate(list(inputs))
 
     def forward(self, work: Bench, node: int) -> Iterator[Call]:

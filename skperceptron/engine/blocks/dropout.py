@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats
+from ..arrays import Arrays, Call, Floats
 from ..calls import of_members
 from ..inputs import Noise
 from ..lines import Line
-from ..operators import OperatorGraph, Value
+from ..operators import OperatorGraph, Value, Values
 from .base import Bench, Block
 
 
@@ -42,12 +42,10 @@ class Dropout(Block):
     def shares_value(self, trains: bool) -> bool:
         return not trains
 
-    def line(self, inputs: Sequence[Line], learned: Sequence[Floats]) -> Line:
+    def line(self, inputs: Sequence[Line], learned: Arrays) -> Line:
         return inputs[0]
 
-    def to_onnx(
-        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
-    ) -> Value:
+    def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
         return inputs[0]
 
     def text(self) -> str:

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats, side_by_side
+from ..arrays import Arrays, Call, Floats, side_by_side
 from ..codes import look_up, sum_by_code
-from ..operators import OperatorGraph, Value
+from ..operators import OperatorGraph, Value, Values
 from .base import Bench, Block, LearnedArray
 
 
@@ -59,9 +59,7 @@ class EmbedColumns(Block):
     def text(self) -> str:
         return ", ".join(f"{n} to {dim}" for n, dim in zip(self.levels, self.dims, strict=True))
 
-    def to_onnx(
-        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
-    ) -> Value:
+    def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
         found = []
         for column, levels, table in zip(self.columns, self.levels, learned, strict=True):
             # A row of zeros at the end, for numbers that are not codes of the table.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats, in_range
-from ..operators import OperatorGraph, Value
+from ..arrays import Arrays, Call, in_range
+from ..operators import OperatorGraph, Value, Values
 from .base import Bench
 from .normalize import Normalize
 
@@ -26,9 +26,7 @@ class LayerNormalize(Normalize):
     def overwrites_input(self, trains: bool) -> bool:
         return True
 
-    def to_onnx(
-        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
-    ) -> Value:
+    def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
         gamma, beta = (vector[0] for vector in self.vectors(learned[0]))
         centred = inputs[0] - graph.mean(inputs[0])
         variance = graph.mean(centred * centred) + in_range(self.epsilon, graph.dtype)

@@ -9,8 +9,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats
-from ..operators import OperatorGraph, Value
+from ..arrays import Arrays, Call, Floats
+from ..operators import OperatorGraph, Value, Values
 from .base import Bench
 from .embed_numbers import EmbedNumbers
 
@@ -111,9 +111,7 @@ class Periodic(OfWaves):
         by_feature = value.reshape(*value.shape[:2], self.n_features, self.width + 1)
         return by_feature[..., : self.width], by_feature[..., self.width]
 
-    def to_onnx(
-        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
-    ) -> Value:
+    def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
         frequencies, phases, mixing, shifts = (a[0] for a in self._per_feature(tuple(learned)))
         # (D, rows, 1)
         features = graph.reshape(graph.op("Transpose", inputs[0], perm=[1, 0]), 0, -1, 1)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats
-from ..operators import OperatorGraph, Value
+from ..arrays import Arrays, Call, Floats
+from ..operators import OperatorGraph, Value, Values
 from .base import Bench
 from .periodic import OfWaves, products_of_columns
 
@@ -53,9 +53,7 @@ class PeriodicLinear(OfWaves):
         """Return arrays for waves, mixtures, angles and one column."""
         return self.rooms(work, node, (2 * self.n_frequencies, self.width, self.n_frequencies, 1))
 
-    def to_onnx(
-        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
-    ) -> Value:
+    def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
         frequencies, mixing, shifts = (a[0] for a in self._per_feature(tuple(learned)))
         # (D, rows, 1)
         features = graph.reshape(graph.op("Transpose", inputs[0], perm=[1, 0]), 0, -1, 1)

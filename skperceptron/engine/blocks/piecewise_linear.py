@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats
-from ..operators import OperatorGraph, Value
+from ..arrays import Arrays, Call, Floats
+from ..operators import OperatorGraph, Value, Values
 from .base import Bench
 from .embed_numbers import EmbedNumbers
 
@@ -76,9 +76,7 @@ class PiecewiseLinear(EmbedNumbers):
     def keeps_value(self, trains: bool) -> bool:
         return trains
 
-    def to_onnx(
-        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
-    ) -> Value:
+    def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
         (x,), (slopes, shifts) = inputs, (array[0] for array in learned)
         features = np.repeat(np.arange(self.n_features), self.n_bins).tolist()
         repeated = graph.op("Gather", x, graph.whole(features), axis=1)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats
+from ..arrays import Arrays, Call, Floats
 from .base import Bench, Block, LearnedArray
 
 
@@ -35,7 +35,7 @@ class Scale(Block):
     def initial_arrays(self, rng: np.random.RandomState) -> list[Floats]:
         return [np.ones(self.units)]
 
-    def factor_and_shift(self, learned: Sequence[Floats]) -> tuple[Floats, Floats]:
+    def factor_and_shift(self, learned: Arrays) -> tuple[Floats, Floats]:
         (factor,) = learned
         return factor, np.zeros_like(factor)
 

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats, neighbours
-from ..operators import OperatorGraph, Value
+from ..arrays import Arrays, Call, neighbours
+from ..operators import OperatorGraph, Value, Values
 from .base import Bench, Block
 
 
@@ -34,9 +34,7 @@ class Select(Block):
     def text(self) -> str:
         return f"{len(self.columns)} columns"
 
-    def to_onnx(
-        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
-    ) -> Value:
+    def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
         return graph.op("Gather", inputs[0], graph.whole(self.columns), axis=1)
 
     def forward(self, work: Bench, node: int) -> Iterator[Call]:

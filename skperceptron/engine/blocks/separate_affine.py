@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import Call, Floats, by_network
+from ..arrays import Arrays, Call, Floats, by_network
 from ..calls import matmul
 from ..lines import Line
-from ..operators import OperatorGraph, Value
+from ..operators import OperatorGraph, Value, Values
 from .affine import Affine
 from .base import Bench
 
@@ -58,13 +58,13 @@ class SeparateAffine(Affine):
     def text(self) -> str:
         return f"{self.n_networks} networks"
 
-    def line(self, inputs: Sequence[Line], learned: Sequence[Floats]) -> None:  # type: ignore[override]
+    def line(self, inputs: Sequence[Line], learned: Arrays) -> None:  # type: ignore[override]
         return None
 
-    def after_line(self, learned: Sequence[Floats], factor: Floats, shift: Floats) -> None:  # type: ignore[override]
+    def after_line(self, learned: Arrays, factor: Floats, shift: Floats) -> None:  # type: ignore[override]
         return None
 
-    def _views(self, arrays: Sequence[Floats]) -> tuple[Floats, Floats]:
+    def _views(self, arrays: Arrays) -> tuple[Floats, Floats]:
         """Return weights, (K, m, H, C), and biases, (K, m, 1, C)."""
         weight, bias = arrays
         shape = len(weight), self.n_networks
@@ -73,9 +73,7 @@ class SeparateAffine(Affine):
             bias.reshape(*shape, 1, self.units),
         )
 
-    def to_onnx(
-        self, graph: OperatorGraph, inputs: Sequence[Value], learned: Sequence[Floats]
-    ) -> Value:
+    def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
         weight, bias = (array[0] for array in self._views(learned))
         x = graph.reshape(inputs[0], self.n_networks, -1, self.width)
         return graph.reshape(x @ weight + bias, -1, self.units)

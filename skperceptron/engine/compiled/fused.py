@@ -1,22 +1,19 @@
 """Whole optimiser updates: as lists of NumPy calls, or, in tables, as one pass over the vectors.
 
-Vectors are (K, n), or (n,) for a single member; coefficients are (K, 1), or 0-d. NumPy's calls
+Arrays are (K, n), or (n,) for a single member; coefficients are (K, 1), or 0-d. NumPy's calls
 overwrite the gradient. Both forms give the same bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 
-from ..arrays import Call, Floats
-
-Vectors = Sequence[Floats]
+from ..arrays import Arrays, Call
 
 
-def adam_calls(vectors: Vectors, coefficients: Vectors) -> list[Call]:
+def adam_calls(vectors: Arrays, coefficients: Arrays) -> list[Call]:
     """List the calls of Adam, on parameters, gradient, first and second moment.
 
     A fifth vector, for AMSGrad, holds the largest second moments so far, and is used instead.
@@ -38,7 +35,7 @@ def adam_calls(vectors: Vectors, coefficients: Vectors) -> list[Call]:
     ]
 
 
-def sgd_calls(vectors: Vectors, coefficients: Vectors) -> list[Call]:
+def sgd_calls(vectors: Arrays, coefficients: Arrays) -> list[Call]:
     """List the calls of gradient descent, on parameters, gradient and velocity."""
     parameters, _, velocity = vectors
     return [
@@ -47,7 +44,7 @@ def sgd_calls(vectors: Vectors, coefficients: Vectors) -> list[Call]:
     ]
 
 
-def nesterov_calls(vectors: Vectors, coefficients: Vectors) -> list[Call]:
+def nesterov_calls(vectors: Arrays, coefficients: Arrays) -> list[Call]:
     """List the same with Nesterov's momentum, which looks ahead along the velocity."""
     parameters, gradient, velocity = vectors
     _, momentum = coefficients
@@ -59,7 +56,7 @@ def nesterov_calls(vectors: Vectors, coefficients: Vectors) -> list[Call]:
     ]
 
 
-def _velocity_calls(vectors: Vectors, coefficients: Vectors) -> list[Call]:
+def _velocity_calls(vectors: Arrays, coefficients: Arrays) -> list[Call]:
     """List the calls that multiply the gradient by the rate and update the velocity with it."""
     _, gradient, velocity = vectors
     learning_rate, momentum = coefficients
@@ -73,19 +70,19 @@ def _velocity_calls(vectors: Vectors, coefficients: Vectors) -> list[Call]:
 # The same as a single call each. Tables recognise these functions.
 
 
-def adam(vectors: Vectors, coefficients: Vectors) -> None:
+def adam(vectors: Arrays, coefficients: Arrays) -> None:
     """Take a step of Adam."""
     for call in adam_calls(vectors, coefficients):
         call()
 
 
-def sgd(vectors: Vectors, coefficients: Vectors) -> None:
+def sgd(vectors: Arrays, coefficients: Arrays) -> None:
     """Take a step of gradient descent with momentum."""
     for call in sgd_calls(vectors, coefficients):
         call()
 
 
-def nesterov(vectors: Vectors, coefficients: Vectors) -> None:
+def nesterov(vectors: Arrays, coefficients: Arrays) -> None:
     """Take a step of gradient descent with Nesterov's momentum."""
     for call in nesterov_calls(vectors, coefficients):
         call()
