@@ -74,19 +74,15 @@ def stacked_cross_val_score(
     ----------
     {data}
 
-    groups : array-like of shape (n_samples,), default=None
-        Group labels for the splitter.
+    {groups}
 
-    scoring : str or callable, default=None
-        The metric; None is the estimator's own ``score``.
+    {scoring}
 
     {run}
 
-    error_score : 'raise' or numeric, default=np.nan
-        The score of a fit that fails.
+    {error_score}
 
-    callbacks : list of callbacks, default=None
-        Called for each network and its epochs, such as scikit-learn's ``ProgressBar``.
+    {callbacks}
 
     Returns
     -------
@@ -145,8 +141,7 @@ def stacked_cross_val_predict(
     ----------
     {data}
 
-    groups : array-like of shape (n_samples,), default=None
-        Group labels for the splitter.
+    {groups}
 
     cv : int, cross-validation generator or an iterable, default=None
         The splits; None means five folds. Each row must be held out exactly once.
@@ -228,17 +223,14 @@ def stacked_learning_curve(
     ----------
     {data}
 
-    groups : array-like of shape (n_samples,), default=None
-        Group labels for the splitter.
+    {groups}
 
     train_sizes : array-like of shape (n_ticks,), default=np.linspace(0.1, 1.0, 5)
         Shares of the largest training set, or numbers of rows.
 
-    cv : int, cross-validation generator or iterable, default=None
-        The splits; None means five folds.
+    {cv}
 
-    scoring : str or callable, default=None
-        The metric; None is the estimator's own ``score``.
+    {scoring}
 
     exploit_incremental_learning : bool, default=False
         Whether ``partial_fit`` continues from each size to the next; such fits are not stacked.
@@ -251,17 +243,14 @@ def stacked_learning_curve(
     random_state : int, RandomState instance or None, default=None
         Seed of the shuffle.
 
-    error_score : 'raise' or numeric, default=np.nan
-        The score of a fit that fails.
+    {error_score}
 
     return_times : bool, default=False
         Whether times are returned, too.
 
-    params : dict, default=None
-        Passed to the estimator's ``fit``, the scorer and the splitter.
+    {params}
 
-    callbacks : list of callbacks, default=None
-        Called for each network and its epochs, such as scikit-learn's ``ProgressBar``. Not with
+    {callbacks} Not with
         `exploit_incremental_learning`.
 
     Returns
@@ -349,25 +338,19 @@ def stacked_validation_curve(
     param_range : array-like of shape (n_values,)
         Its values.
 
-    groups : array-like of shape (n_samples,), default=None
-        Group labels for the splitter.
+    {groups}
 
-    cv : int, cross-validation generator or iterable, default=None
-        The splits; None means five folds.
+    {cv}
 
-    scoring : str or callable, default=None
-        The metric; None is the estimator's own ``score``.
+    {scoring}
 
     {workers}
 
-    error_score : 'raise' or numeric, default=np.nan
-        The score of a fit that fails.
+    {error_score}
 
-    params : dict, default=None
-        Passed to the estimator's ``fit``, the scorer and the splitter.
+    {params}
 
-    callbacks : list of callbacks, default=None
-        Called for each network and its epochs, such as scikit-learn's ``ProgressBar``.
+    {callbacks}
 
     Returns
     -------

@@ -35,6 +35,11 @@ cv : int, cross-validation generator or iterable, default=None
     The splits; None means five folds.
 """
 
+_PARAMS = """
+params : dict, default=None
+    Passed to the estimator's ``fit``, the scorer and the splitter.
+"""
+
 _VERBOSE = """
 verbose : int, default=0
     1 prints the progress of the current stack each second, 2 also a line for each network that
@@ -75,6 +80,24 @@ X : {{array-like, sparse matrix}} of shape (n_samples, n_features)
 y : array-like of shape (n_samples,) or (n_samples, n_outputs){{y_default}}
     The targets.
 """,
+    "groups": """
+groups : array-like of shape (n_samples,), default=None
+    Group labels for the splitter.
+""",
+    "scoring": """
+scoring : str or callable, default=None
+    The metric; None is the estimator's own ``score``.
+""",
+    "cv": _CV,
+    "params": _PARAMS,
+    "error_score": """
+error_score : 'raise' or numeric, default=np.nan
+    The score of a fit that fails.
+""",
+    "callbacks": """
+callbacks : list of callbacks, default=None
+    Called for each network and its epochs, such as scikit-learn's ``ProgressBar``.
+""",
     "run": f"""
 {_CV.strip()}
 
@@ -83,8 +106,7 @@ n_jobs : int, default=None
 
 {_VERBOSE.strip()}
 
-params : dict, default=None
-    Passed to the estimator's ``fit``, the scorer and the splitter.
+{_PARAMS.strip()}
 
 pre_dispatch : int or str, default='2*n_jobs'
     How many stacks are handed to workers in advance.

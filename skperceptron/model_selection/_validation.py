@@ -42,8 +42,7 @@ def stacked_cross_validate(
     ----------
     {data}
 
-    groups : array-like of shape (n_samples,), default=None
-        Group labels for the splitter.
+    {groups}
 
     scoring : str, callable, list, tuple, or dict, default=None
         One or several metrics; None is the estimator's own ``score``.
@@ -59,11 +58,9 @@ def stacked_cross_validate(
     return_indices : bool, default=False
         Whether the rows of each split are added.
 
-    error_score : 'raise' or numeric, default=np.nan
-        The score of a fit that fails.
+    {error_score}
 
-    callbacks : list of callbacks, default=None
-        Called for each network and its epochs, such as scikit-learn's ``ProgressBar``.
+    {callbacks}
 
     Returns
     -------

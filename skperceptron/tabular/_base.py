@@ -71,6 +71,16 @@ MOST_INPUTS = 10_000
 PILOT_EPOCHS = 2
 
 
+def of_ensemble(attribute: str, documentation: str) -> Any:
+    """Return a property of a tabular estimator: an attribute of its fitted ensemble."""
+
+    def attribute_of(estimator: Any) -> Any:
+        check_is_fitted(estimator)
+        return getattr(estimator.ensemble_, attribute)
+
+    return property(attribute_of, doc=documentation)
+
+
 # Long because of its docstrings. The steps of a fit, from table to ensemble, stay in one place.
 class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
     """Base of both estimators."""
@@ -479,35 +489,13 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
             importances=rises,
         )
 
-    @property
-    def weights_(self) -> Floats:
-        """Weight of each arm: non-negative, with the sum 1."""
-        check_is_fitted(self)
-        return self.ensemble_.weights_
-
-    @property
-    def arms_(self) -> Sequence[Arm]:
-        """The parameters in which the arms differ."""
-        check_is_fitted(self)
-        return self.ensemble_.params_
-
-    @property
-    def oof_predictions_(self) -> Floats:
-        """Predictions of the training rows by networks that have not seen them."""
-        check_is_fitted(self)
-        return self.ensemble_.oof_predictions_
-
-    @property
-    def cv_score_(self) -> float:
-        """Accuracy or R2 of `oof_predictions_`."""
-        check_is_fitted(self)
-        return self.ensemble_.oof_score_
-
-    @property
-    def cv_loss_(self) -> float:
-        """Log loss or mean squared error of `oof_predictions_`."""
-        check_is_fitted(self)
-        return self.ensemble_.oof_loss_
+    weights_ = of_ensemble("weights_", "Weight of each arm: non-negative, with the sum 1.")
+    arms_ = of_ensemble("params_", "The parameters in which the arms differ.")
+    oof_predictions_ = of_ensemble(
+        "oof_predictions_", "Predictions of the training rows by networks that have not seen them."
+    )
+    cv_score_ = of_ensemble("oof_score_", "Accuracy or R2 of `oof_predictions_`.")
+    cv_loss_ = of_ensemble("oof_loss_", "Log loss or mean squared error of `oof_predictions_`.")
 
     @property
     def _doc_link_template(self) -> str:

@@ -16,7 +16,7 @@ from ..losses import BinaryLogLoss, CategoricalLogLoss
 from ..model_selection import StackedCrossEnsembleClassifier, StackedCrossEnsembleRegressor
 from ..model_selection._outputs import described_labels, described_numbers
 from ..options import speaks_for_itself
-from ._base import BaseTabularMLP
+from ._base import BaseTabularMLP, of_ensemble
 from ._docs import ATTRIBUTES, PARAMETERS
 
 
@@ -125,17 +125,10 @@ class TabularMLPClassifier(LogProbabilityMixin, ClassifierMixin, BaseTabularMLP)
         check_is_fitted(self)
         return self.ensemble_.predict_proba(self._numbers_of(X))
 
-    @property
-    def classes_(self) -> Any:
-        """Class labels."""
-        check_is_fitted(self)
-        return self.ensemble_.classes_
-
-    @property
-    def temperatures_(self) -> Floats:
-        """The temperature that the logits of each arm are divided by."""
-        check_is_fitted(self)
-        return self.ensemble_.temperatures_
+    classes_ = of_ensemble("classes_", "Class labels.")
+    temperatures_ = of_ensemble(
+        "temperatures_", "The temperature that the logits of each arm are divided by."
+    )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
