@@ -5,13 +5,13 @@ from ._cross_ensemble import StackedCrossEnsembleClassifier, StackedCrossEnsembl
 from ._curves import (
     stacked_cross_val_predict,
     stacked_cross_val_score,
+    stacked_cross_validate,
     stacked_learning_curve,
     stacked_validation_curve,
 )
 from ._ensemble import StackedEnsembleClassifier, StackedEnsembleRegressor
 from ._halving import StackedHalvingGridSearchCV, StackedHalvingRandomSearchCV
 from ._search import StackedGridSearchCV, StackedRandomizedSearchCV
-from ._validation import stacked_cross_validate
 
 __all__ = [
     "StackedCrossEnsembleClassifier",

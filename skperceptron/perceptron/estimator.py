@@ -70,8 +70,7 @@ from .error_correction import (
 )
 from .inputs import ComputedInputs, GivenInputs, Inputs
 from .presentation import Presentation, check_sizes, rows_as_given
-from .slope import slope_of
-from .threshold import FAR, Threshold
+from .threshold import FAR, Threshold, slope_of
 from .units import drawn_units, wire
 
 #: Largest number of activations of associative units that are kept for all rows (32 MB). If

@@ -13,9 +13,8 @@ from scipy import sparse
 from ..engine.arrays import Floats, Integers
 from ..engine.compiled import Way, way
 from .error_correction import ErrorCorrection, Solver
-from .inputs import Features, Inputs, RowsInPlace
+from .inputs import Answers, Features, Inputs, RowsInPlace
 from .library_pass import MarkingPass
-from .visiting_pass import VisitingPass
 
 #: Largest number of elements in a window of dense rows (16 MB).
 LARGE_WINDOW = 2**21
@@ -36,6 +35,20 @@ Chosen: TypeAlias = "Integers | slice"
 
 #: Features of rows, and the amounts by which they correct each unit.
 Content: TypeAlias = "tuple[Features | RowsInPlace, Floats]"
+
+
+class VisitingPass:
+    """A :class:`.Solver` in the C extension, for windows of any length, dense or sparse."""
+
+    def seen(self, inputs: Inputs, rows: Integers) -> RowsInPlace:
+        """Return rows in the form that it takes: see :class:`.Solver`."""
+        return inputs.in_place(rows)
+
+    def answer(
+        self, features: RowsInPlace, amounts: Floats, weight: Floats, n_epochs: int
+    ) -> Answers:
+        """Present rows to units: see :class:`.Solver`."""
+        return features.corrected(amounts, weight, n_epochs)
 
 
 @dataclass(frozen=True)

@@ -548,9 +548,9 @@ def raw_of(network, learned, feeds):
     import onnxruntime
     from onnx import TensorProto, helper
 
+    from skperceptron.export._onnx._estimators import raw_outputs
     from skperceptron.export._onnx._graph import Graph
     from skperceptron.export._onnx._graph import Value as Tensor
-    from skperceptron.export._onnx._networks import raw_outputs
 
     class Container:
         target_opset = NEWEST

@@ -16,7 +16,7 @@ from skperceptron.perceptron.error_correction import (
 )
 from skperceptron.perceptron.inputs import GivenInputs
 from skperceptron.perceptron.library_pass import MarkingPass
-from skperceptron.perceptron.visiting_pass import VisitingPass
+from skperceptron.perceptron.presentation import VisitingPass
 
 NEEDS_EXTENSION = pytest.mark.skipif(not is_available(), reason="there is no extension")
 

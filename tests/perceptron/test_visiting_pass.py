@@ -10,7 +10,7 @@ from skperceptron import RosenblattPerceptron
 from skperceptron.engine.compiled import VARIABLE
 from skperceptron.engine.compiled.extension import steps as extension
 from skperceptron.perceptron.inputs import GivenInputs, RowsInPlace
-from skperceptron.perceptron.visiting_pass import VisitingPass
+from skperceptron.perceptron.presentation import VisitingPass
 from tests.perceptron.sharing import (
     EVERY_MEMORY,
     MEMORIES,

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from ...engine.blocks import Block
+from ...engine.network import INPUT
 from ...engine.operators import refuse_inherited
+from ...engine.prediction import fold_lines
 from ...estimators.categories import values_of_categories
 from ...estimators.fitted import FittedNetwork, fitted_network
 from ...estimators.targets import Indicators, RegressionTarget, WholeNumbers
 from ...preprocessing._parts import Codes
 from ._graph import Graph, Value
-from ._networks import raw_outputs
 from ._outputs import (
     as_matrix,
     classes_of,
@@ -164,3 +166,21 @@ def _features(graph: Graph, operator: Any) -> Value:
         levels = stored(np.array(known, dtype=object), names[j]).tolist()
         columns[j] = Codes(j, levels, has_others=False).to_onnx(graph, columns[j], names[j])
     return graph.concatenate([graph.cast(column, graph.dtype.name) for column in columns])
+
+
+def raw_outputs(graph: Graph, fitted: FittedNetwork, inputs: dict[str, Value]) -> Value:
+    """Return raw predictions, (rows, C), in units of y, for values of the network's inputs.
+
+    Raises NotDeclaredError if a block or an activation does not define its operators.
+    """
+    network, learned = fold_lines(fitted.network, fitted.views(np.float64))
+    values: list[Any] = []
+    for node, arrays in zip(network.nodes, learned, strict=True):
+        # A linear block inherits its operators from the base class.
+        refuse_inherited(node.block, "to_onnx", ("forward",), general=Block)
+        sources = [
+            values[source] if source >= 0 else inputs[network.inputs[INPUT - source].name]
+            for source in node.sources
+        ]
+        values.append(node.block.to_onnx(graph, sources, arrays))
+    return values[-1]
