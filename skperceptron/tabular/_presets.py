@@ -338,13 +338,7 @@ _REALMLP_TD_S: Arm = {
 }
 
 #: The larger form. As in pytabkit, numbers are embedded periodically, but columns of zeros and ones
-#: are not; the learned scale multiplies all of them and the vectors of categories. Compared with
-#: pytabkit, the mean of five networks had +.4 +- 1.2 % of error (solder, seatbelts, baseball,
-#: hitters) and +.9 +- 1.4 % of log loss (crx, german, gsoep; three train-test splits each); if
-#: columns of zeros and ones were embedded, too, +.7 +- 2.1 and +1.9 +- .6 %. With an output layer
-#: that starts at zero, and decay multiplied only once by the factor of the learning rate, log loss
-#: was +7.0 instead of +3.1 % on fgl; on heart, guns and boston the differences were within the
-#: noise.
+#: are not; the learned scale multiplies all of them and the vectors of categories.
 _REALMLP_TD: Arm = {
     **_REALMLP_TD_S,
     "initializer": UnitVariance(zero_output=False),
@@ -365,16 +359,7 @@ _REALMLP_TD: Arm = {
 
 #: TabM in its plain form, without embeddings of numbers, as in Gorishniy, Kotelnikov & Babenko
 #: (2025) and pytabkit 1.7, with two differences: columns are prepared as for all other networks
-#: here, whereas pytabkit uses quantiles, and all networks read the same batches. With 16 networks
-#: of 3 x 128 units (cpus, hitters, boston, yieldp; the same train-test splits for both, seeds 0 to
-#: 2), nRMSE, compared with pytabkit's,
-#: - was +1.9 +- 1.2 % with quantiles, and -7.7 +- 4.4 % with columns prepared as here. The table on
-#:   which it was worst, yieldp, shows no need of quantiles: on twelve splits it was +.8 +- 2.7 %
-#:   with them and +3.4 +- 3.2 % without, but +15.6 +- 2.7 % without the noise that pytabkit adds
-#:   before it computes quantiles;
-#: - was +0.1 +- 3.6 % with "lecun_uniform", whose weights are 1.7 times as large, with the largest
-#:   difference on cpus (.44 instead of .35); -5.0 +- 3.9 % with PyTorch's weights and zero biases;
-#: - changed by .1 % at most with a weight decay of 3e-4, and with up to 1,000 epochs.
+#: here, whereas pytabkit uses quantiles, and all networks read the same batches.
 _TABM: Arm = {
     "hidden_layer_sizes": (512, 512, 512),
     "activation": "relu",
