@@ -71,14 +71,13 @@ class StopOnPlateau(Callback):
         "patience": [COUNT, Infinity()],
         "tol": [Interval(0, low_closed=True)],
     }
+    ends_fits = True
     _read = _Read()
 
     def __init__(self, monitor: str = "loss", patience: int = 10, tol: float = 0.0) -> None:
         self.monitor = monitor
         self.patience = patience
         self.tol = tol
-
-    ends_fits = True
 
     def setup(self, estimator: Any, context: Any) -> None:
         super().setup(estimator, context)

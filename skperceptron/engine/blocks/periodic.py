@@ -39,6 +39,17 @@ class OfWaves(EmbedNumbers):
         self.width = width
         self.spread = spread
 
+    def initial_arrays(self, rng: np.random.RandomState) -> list[Floats]:
+        shapes = self.shapes()
+        bound = 1 / np.sqrt(shapes["mixing"][1])
+        drawn = {
+            "frequencies": partial(rng.normal, 0, self.spread),
+            "phases": partial(rng.uniform, -np.pi, np.pi),
+            "mixing": partial(rng.uniform, -bound, bound),
+            "shifts": partial(rng.uniform, -bound, bound),
+        }
+        return [drawn[name](size=shape) for name, shape in shapes.items()]
+
     def text(self) -> str:
         return f"{self.n_frequencies} frequencies"
 
@@ -53,6 +64,17 @@ class OfWaves(EmbedNumbers):
             whole[start:stop].reshape(*shape, width)
             for (start, stop), width in zip(pairwise(edges), widths, strict=True)
         ]
+
+
+def features_first(graph: OperatorGraph, x: Value) -> Value:
+    """Return features, (rows, D), as (D, rows, 1)."""
+    return graph.reshape(graph.op("Transpose", x, perm=[1, 0]), 0, -1, 1)
+
+
+def angles_of(x: Floats, frequencies: Floats, out: Floats) -> Iterator[Call]:
+    """List the calls that write ``2 pi x w`` for features, (K, B, D), into (K, D, B, F)."""
+    yield partial(np.multiply, x.swapaxes(1, 2)[..., np.newaxis], frequencies, out)
+    yield partial(np.multiply, out, out.dtype.type(2 * np.pi), out)
 
 
 def products_of_columns(x: Floats, column: Floats, y: Floats, out: Floats) -> Iterator[Call]:
@@ -86,16 +108,6 @@ class Periodic(OfWaves):
             "shifts": (self.n_features, self.width),
         }
 
-    def initial_arrays(self, rng: np.random.RandomState) -> list[Floats]:
-        frequencies, phases, mixing, shifts = (array.shape for array in self.learned)
-        bound = 1 / np.sqrt(self.n_frequencies)
-        return [
-            rng.normal(scale=self.spread, size=frequencies),
-            rng.uniform(-np.pi, np.pi, size=phases),
-            rng.uniform(-bound, bound, size=mixing),
-            rng.uniform(-bound, bound, size=shifts),
-        ]
-
     def _per_feature(self, arrays: tuple[Floats, ...]) -> list[Floats]:
         """Return views: (K, D, 1, F) twice, (K, D, F, W) and (K, 1, D, W)."""
         D, F, W = self.n_features, self.n_frequencies, self.width
@@ -113,8 +125,7 @@ class Periodic(OfWaves):
 
     def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
         frequencies, phases, mixing, shifts = (a[0] for a in self._per_feature(tuple(learned)))
-        # (D, rows, 1)
-        features = graph.reshape(graph.op("Transpose", inputs[0], perm=[1, 0]), 0, -1, 1)
+        features = features_first(graph, inputs[0])
         cosines = graph.op("Cos", features * frequencies * (2 * np.pi) + phases)
         embedded = cosines @ mixing + shifts.swapaxes(0, 1)
         by_feature = graph.concatenate([embedded, features], axis=2)
@@ -126,8 +137,7 @@ class Periodic(OfWaves):
         frequencies, phases, mixing, shifts = self._per_feature(work.parameters_of(node))
         angles, cosines, mixtures, _ = self._rooms(work, node)
         embedded, features = self._split(work.value_of(node))
-        yield partial(np.multiply, x.swapaxes(1, 2)[..., np.newaxis], frequencies, angles)
-        yield partial(np.multiply, angles, angles.dtype.type(2 * np.pi), angles)
+        yield from angles_of(x, frequencies, angles)
         yield partial(np.add, angles, phases, angles)
         yield partial(np.cos, angles, cosines)
         yield partial(np.matmul, cosines, mixing, mixtures)

@@ -11,7 +11,7 @@ import numpy as np
 from ..arrays import Arrays, Call, Floats
 from ..operators import OperatorGraph, Value, Values
 from .base import Bench
-from .periodic import OfWaves, products_of_columns
+from .periodic import OfWaves, angles_of, features_first, products_of_columns
 
 
 class PeriodicLinear(OfWaves):
@@ -34,15 +34,6 @@ class PeriodicLinear(OfWaves):
             "shifts": (self.n_features, self.width),
         }
 
-    def initial_arrays(self, rng: np.random.RandomState) -> list[Floats]:
-        frequencies, mixing, shifts = (array.shape for array in self.learned)
-        bound = 1 / np.sqrt(2 * self.n_frequencies)
-        return [
-            rng.normal(scale=self.spread, size=frequencies),
-            rng.uniform(-bound, bound, size=mixing),
-            rng.uniform(-bound, bound, size=shifts),
-        ]
-
     def _per_feature(self, arrays: tuple[Floats, ...]) -> list[Floats]:
         """Return views: (K, D, 1, F), (K, D, 2 F, W) and (K, 1, D, W)."""
         D, F, W = self.n_features, self.n_frequencies, self.width
@@ -55,9 +46,7 @@ class PeriodicLinear(OfWaves):
 
     def to_onnx(self, graph: OperatorGraph, inputs: Values, learned: Arrays) -> Value:
         frequencies, mixing, shifts = (a[0] for a in self._per_feature(tuple(learned)))
-        # (D, rows, 1)
-        features = graph.reshape(graph.op("Transpose", inputs[0], perm=[1, 0]), 0, -1, 1)
-        angles = features * frequencies * (2 * np.pi)
+        angles = features_first(graph, inputs[0]) * frequencies * (2 * np.pi)
         waves = graph.concatenate([graph.op("Sin", angles), graph.op("Cos", angles)], axis=2)
         mixed = graph.op("Relu", waves @ mixing + shifts.swapaxes(0, 1))
         return graph.reshape(graph.op("Transpose", mixed, perm=[1, 0, 2]), -1, self.units)
@@ -68,8 +57,7 @@ class PeriodicLinear(OfWaves):
         waves, mixtures, angles, _ = self._rooms(work, node)
         out = work.value_of(node)
         by_feature = out.reshape(*out.shape[:2], self.n_features, self.width)
-        yield partial(np.multiply, x.swapaxes(1, 2)[..., np.newaxis], frequencies, angles)
-        yield partial(np.multiply, angles, angles.dtype.type(2 * np.pi), angles)
+        yield from angles_of(x, frequencies, angles)
         yield partial(np.sin, angles, waves[..., :F])
         yield partial(np.cos, angles, waves[..., F:])
         yield partial(np.matmul, waves, mixing, mixtures)
