@@ -48,9 +48,6 @@ from skperceptron.activations import (
 )
 from skperceptron.components import Interval
 from skperceptron.engine import multilayer_perceptron
-from skperceptron.losses import SquaredError
-from skperceptron.optimizers import Adam
-from skperceptron.schedules import Constant
 from skperceptron.training import Stack, Targets, TrainingSet
 from tests.members import member_of
 
@@ -711,11 +708,6 @@ def test_user_defined_activation_shares_a_stack_with_others():
         return [
             member_of(
                 parameters=np.random.RandomState(k).normal(size=network.n_parameters),
-                loss=SquaredError(),
-                optimizer=Adam(),
-                schedule=Constant(),
-                learning_rate=0.01,
-                alpha=0.0,
                 rows=np.arange(60),
                 rng=np.random.RandomState(k),
             )

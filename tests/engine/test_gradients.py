@@ -25,8 +25,7 @@ from skperceptron.losses import (
     SquaredError,
 )
 from skperceptron.normalizations import Normalization
-from skperceptron.optimizers import Adam, Optimizer
-from skperceptron.schedules import Constant
+from skperceptron.optimizers import Optimizer
 from skperceptron.training import Stack, Targets, TrainingSet
 from skperceptron.training.lbfgs import Objective
 from tests.members import member_of
@@ -181,12 +180,9 @@ def member_with(vector, loss, n_rows, **options):
     return member_of(
         parameters=vector,
         loss=loss,
-        schedule=Constant(),
-        learning_rate=0.01,
         rows=np.arange(n_rows),
-        rng=np.random.RandomState(0),
         shuffle=False,
-        **{"optimizer": Adam(), "alpha": ALPHA, **options},
+        **{"alpha": ALPHA, **options},
     )
 
 

@@ -11,10 +11,7 @@ from skperceptron.engine.blocks import EmbedColumns
 from skperceptron.engine.description import describe
 from skperceptron.engine.network import INPUT
 from skperceptron.engine.prediction import Predictor, predict_raw
-from skperceptron.losses import SquaredError
 from skperceptron.normalizations import LayerNormalization
-from skperceptron.optimizers import Adam
-from skperceptron.schedules import Constant
 from skperceptron.training import Stack, Targets, TrainingSet
 from skperceptron.training.lbfgs import Budget, Objective, minimize_lbfgs
 from tests.members import member_of
@@ -110,11 +107,7 @@ def start(network, seed=0):
 def member(vector, **options):
     return member_of(
         parameters=vector,
-        loss=SquaredError(),
-        optimizer=Adam(),
-        schedule=Constant(),
         rows=np.arange(N),
-        rng=np.random.RandomState(0),
         **{"learning_rate": 0.02, "alpha": 0.01, "shuffle": True, **options},
     )
 

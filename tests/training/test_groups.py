@@ -8,9 +8,7 @@ from scipy.optimize import approx_fprime
 from skperceptron.activations import Tanh
 from skperceptron.engine import multilayer_perceptron
 from skperceptron.groups import ParameterGroup, ParameterGroups
-from skperceptron.losses import SquaredError
 from skperceptron.optimizers import SGD, Adam, AdamW, Lion, RMSprop
-from skperceptron.schedules import Constant
 from skperceptron.training import Stack, Targets, TrainingSet, epochs
 from skperceptron.training import update as update_module
 from skperceptron.training.groups import Groups, factors_of
@@ -28,17 +26,14 @@ FLOAT64 = np.dtype(np.float64)
 
 
 def member(groups=(), **options):
-    kept = {"optimizer": Adam(), "alpha": 0.0, "learning_rate": 0.01, "max_iter": 3, **options}
     return member_of(
         parameters=START.copy(),
-        loss=SquaredError(),
-        schedule=Constant(),
         rows=np.arange(len(X)),
         rng=np.random.RandomState(1),
         tol=0.0,
         n_iter_no_change=np.inf,
         groups=groups,
-        **kept,
+        **{"max_iter": 3, **options},
     )
 
 

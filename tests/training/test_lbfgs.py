@@ -21,8 +21,6 @@ from skperceptron.losses import (
     ScaledSquaredError,
     SquaredError,
 )
-from skperceptron.optimizers import Adam
-from skperceptron.schedules import Constant
 from skperceptron.training import Targets, TrainingSet, lbfgs, minimize_lbfgs
 from skperceptron.training.lbfgs import Budget, Objective
 from tests.members import member_of, varied
@@ -55,12 +53,9 @@ def make_member(network, loss, weighted=False, **options):
     rng = np.random.RandomState(1)
     defaults = {
         "parameters": rng.normal(scale=0.4, size=network.n_parameters),
-        "optimizer": Adam(),
-        "schedule": Constant(),
         "learning_rate": 0.1,
         "alpha": 0.1,
         "rows": rng.permutation(N)[:50],
-        "rng": np.random.RandomState(0),
         "sample_weight": rng.uniform(size=N) if weighted else None,
     }
     return member_of(loss=loss, **(defaults | options))

@@ -7,7 +7,6 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skperceptron.engine import multilayer_perceptron
-from skperceptron.losses import SquaredError
 from skperceptron.optimizers import SGD, Adam
 from skperceptron.schedules import Adaptive, Constant, Exponential, InverseScaling
 from skperceptron.training import Stack, Targets, TrainingSet, Verdict, epochs
@@ -47,16 +46,7 @@ class Script:
 
 
 def make_member(**options):
-    defaults = {
-        "parameters": np.zeros(2),
-        "loss": SquaredError(),
-        "optimizer": Adam(),
-        "schedule": Constant(),
-        "learning_rate": 0.1,
-        "alpha": 0.0,
-        "rows": np.arange(N_ROWS),
-        "rng": np.random.RandomState(0),
-    }
+    defaults = {"parameters": np.zeros(2), "learning_rate": 0.1, "rows": np.arange(N_ROWS)}
     return member_of(**(defaults | options))
 
 

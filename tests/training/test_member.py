@@ -12,10 +12,7 @@ from skperceptron._sklearn.generators import same_generator
 from skperceptron.engine import multilayer_perceptron
 from skperceptron.estimators.fitting import prepare
 from skperceptron.groups import ParameterGroups
-from skperceptron.losses import SquaredError
 from skperceptron.model_selection import _stacking
-from skperceptron.optimizers import Adam
-from skperceptron.schedules import Constant
 from skperceptron.training import Recipe, Stack, Targets, TrainingSet, Verdict, epochs
 from skperceptron.training.checkpoint import state_of
 from tests.members import member_of, varied
@@ -29,13 +26,8 @@ NETWORK = multilayer_perceptron(3, (), 1, [])
 def make_member(**options):
     defaults = {
         "parameters": np.zeros(NETWORK.n_parameters),
-        "loss": SquaredError(),
-        "optimizer": Adam(),
-        "schedule": Constant(),
         "learning_rate": 0.1,
-        "alpha": 0.0,
         "rows": np.arange(N),
-        "rng": np.random.RandomState(0),
         "max_iter": 3,
     }
     return member_of(**(defaults | options))

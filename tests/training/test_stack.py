@@ -80,10 +80,6 @@ def make_member(k, network, **options):
     rng = np.random.RandomState(1000 + k)
     defaults = {
         "parameters": rng.normal(scale=0.4, size=network.n_parameters),
-        "loss": SquaredError(),
-        "optimizer": Adam(),
-        "schedule": Constant(),
-        "learning_rate": 0.01,
         "alpha": 0.01,
         "rows": rng.permutation(N)[: COUNTS[k % len(COUNTS)]],
         "rng": np.random.RandomState(k),

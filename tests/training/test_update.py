@@ -6,9 +6,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skperceptron.activations import Heaviside, Tanh
 from skperceptron.engine import multilayer_perceptron
-from skperceptron.losses import SquaredError
 from skperceptron.optimizers import SGD, Adagrad, Adam, AdamW, Lion, NAdam, RMSprop
-from skperceptron.schedules import Constant, Cosine, OneCycle, UserSchedule
+from skperceptron.schedules import Cosine, OneCycle, UserSchedule
 from skperceptron.training import Stack, Targets, TrainingSet, Verdict, epochs
 from skperceptron.training import update as update_module
 from tests.members import member_of, varied
@@ -43,11 +42,7 @@ def make_member(k=0, **options):
     rng = np.random.RandomState(k)
     defaults = {
         "parameters": rng.normal(scale=0.5, size=make_network().n_parameters),
-        "loss": SquaredError(),
         "optimizer": PLAIN,
-        "schedule": Constant(),
-        "learning_rate": 0.01,
-        "alpha": 0.0,
         "rows": np.arange(N),
         "rng": np.random.RandomState(k),
         "shuffle": False,
