@@ -291,7 +291,6 @@ class LabelMixin(LogProbabilityMixin, ClassifierMixin):
         return weights
 
     def _class_weights(self, codes: Integers, sample_weight: Floats | None) -> Floats:
-        """Return one weight per class."""
         if self.class_weight is None:
             return np.ones(len(self.classes_))
         if isinstance(self.class_weight, str):

@@ -92,7 +92,6 @@ def _end_run(mlflow: Any, estimator: Any, failure: Any, *_: Any) -> None:
 
 
 def _asked(option: str) -> Any:
-    """Return the value of an option of autologging."""
     state = import_module("mlflow.utils.autologging_utils")
     return state.get_autologging_config("sklearn", option)
 

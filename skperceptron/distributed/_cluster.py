@@ -173,7 +173,6 @@ def n_shares(client: Any, blocks: Blocks) -> int:
 
 
 def _n_bytes(value: Any) -> int:
-    """Return the bytes of all arrays in some arguments."""
     if isinstance(value, np.ndarray):
         return value.nbytes
     if isinstance(value, dict):

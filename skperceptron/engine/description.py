@@ -133,7 +133,6 @@ def _input_nodes(network: Network, batch_size: int | None, layer: str) -> list[G
 
 
 def _layers(network: Network, names: Sequence[str]) -> list[str]:
-    """Return the layer of each node."""
     first, hidden, last = names
     opened = list(accumulate(int(node.block.opens_layer) for node in network.nodes))
     n_hidden = opened[-1] - 1

@@ -15,7 +15,7 @@ from ..engine.arrays import Floats
 from ..kept import kept_as
 from ..optimizers import Optimizer
 from ..schedules import Schedule
-from ..training import Member, Recipe
+from ..training import Member
 from ..training.member import Progress
 from ..training.reusable_stack import ReusableStack
 from .choices import Choices
@@ -167,13 +167,12 @@ class Continuation:
             return
         if type(state.optimizer) is type(recipe.optimizer):
             member.optimizer_state, member.steps = state.vectors, state.steps
-        member.current_rate = self._rate_for(state, recipe, member.progress.rows_seen)
-
-    def _rate_for(self, state: StepState, recipe: Recipe, rows_seen: int) -> float:
-        is_same = state.learning_rate == recipe.learning_rate
-        if is_same and _are_alike(state.schedule, recipe.schedule):
-            return state.rate
-        return recipe.schedule.after_epoch(recipe.learning_rate, recipe.learning_rate, rows_seen)
+        rate = recipe.learning_rate
+        if state.learning_rate == rate and _are_alike(state.schedule, recipe.schedule):
+            member.current_rate = state.rate
+        else:
+            rows_seen = member.progress.rows_seen
+            member.current_rate = recipe.schedule.after_epoch(rate, rate, rows_seen)
 
 
 def progress_so_far(estimator: Any, mode: FitMode) -> Progress:

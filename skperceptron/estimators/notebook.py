@@ -155,7 +155,6 @@ def _facts(nodes: Sequence[GraphNode], estimator: Any) -> list[str]:
 
 
 def _ending(estimator: Any) -> list[str]:
-    """Return how training has ended."""
     facts = []
     if hasattr(estimator, "n_iter_"):
         facts.append(f"{estimator.n_iter_} epoch{'s' * (estimator.n_iter_ != 1)}")

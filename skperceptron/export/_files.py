@@ -216,7 +216,6 @@ def _places(
 
 
 def _read(file: BinaryIO, start: int, dtype: Any, shape: list[int], first: int) -> Any:
-    """Return an array."""
     file.seek(start + first)
     little = dtype.newbyteorder("<")
     array = np.fromfile(file, dtype=little, count=prod(shape))

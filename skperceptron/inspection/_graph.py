@@ -112,7 +112,6 @@ class ComputationalGraph:
         return sized(first, value=dense(found.x)), *middle, sized(link, value=predicted)
 
     def _repr_html_(self) -> str:
-        """Return a drawing for notebooks."""
         name = "network" if self._estimator is None else type(self._estimator).__name__
         loss = "" if self.loss is None else f", mean loss of the batch {self.loss:.6g}"
         caption = f"{name}: {self.n_parameters:,} parameters{loss}"

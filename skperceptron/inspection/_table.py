@@ -37,7 +37,6 @@ class Table:
         return [row[place] for row in self.rows]
 
     def _repr_html_(self) -> str:
-        """Return the table for notebooks."""
         head = "".join(f"<th>{escape(name)}</th>" for name in self.columns)
         lines = (
             "<tr>" + "".join(f"<td>{escape(_text(value))}</td>" for value in row) + "</tr>"

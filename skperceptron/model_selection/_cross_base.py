@@ -126,7 +126,6 @@ class BaseCrossEnsemble(BaseEnsemble):
         """Return the kind of output, y as members get it, and the true values as an array."""
 
     def _rules(self) -> BlendRules:
-        """Return the rules by which arms are weighted."""
         return BlendRules(self.combination, bool(getattr(self, "calibrate", False)))
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -202,7 +201,6 @@ class BaseCrossEnsemble(BaseEnsemble):
     def _split(
         self, X: Any, y: Any, output: Output, params: dict[str, Any], rng: np.random.RandomState
     ) -> list[Split]:
-        """Return all splits."""
         cv = plain(self.cv)
         is_soft = isinstance(output, SoftOutput)
         if is_allowed(cv, [Interval(2, low_closed=True, whole=True), None]):

@@ -108,7 +108,6 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _run(written: bytes, *aside: Any) -> Any:
-    """Run a task on a worker."""
     # If only one worker is left, joblib runs tasks in the client, where futures have not been
     # replaced by their results.
     aside = tuple(value.result() if _is_future(value) else value for value in aside)

@@ -278,7 +278,6 @@ class StackedEnsembleRegressor(EnsembleRegressorMixin, _StackedEnsemble, BaseEst
 
 
 def _curves_of_members(ensemble: _StackedEnsemble) -> dict[str, Floats]:
-    """Return the curves of all members."""
     return {
         f"member{i}_{name}": curve
         for i, member in enumerate(ensemble.estimators_)

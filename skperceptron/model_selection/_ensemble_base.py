@@ -187,7 +187,6 @@ class EnsembleClassifierMixin(LogProbabilityMixin, ClassifierMixin):
         return float(super().score(X, y, sample_weight))
 
     def _labels(self, probability: Floats) -> Any:
-        """Return the labels that follow from probabilities."""
         is_multilabel, was_sparse = self._labels_were()
         if is_multilabel:
             present = (probability > 0.5).astype(int)

@@ -372,7 +372,6 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
         return self.feature_names_in_[j] if hasattr(self, "feature_names_in_") else j
 
     def _names_in(self, input_features: Any) -> Any:
-        """Return the names of the columns of X."""
         known = getattr(self, "feature_names_in_", None)
         if input_features is None:
             default = [f"x{j}" for j in range(self.n_features_in_)]

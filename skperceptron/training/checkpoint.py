@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -188,13 +189,14 @@ def save(path: Path, state: State) -> None:
     OSError
         If the file cannot be written; the previous one is still there.
     """
-    text = np.frombuffer(json.dumps(state.numbers, default=_plain).encode(), dtype=np.uint8)
+    # JSON can hold Python's numbers, but not NumPy's.
+    text = json.dumps(state.numbers, default=methodcaller("item")).encode()
     # Each writer uses a different name.
     name = f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}{_UNFINISHED}"
     unfinished = path.with_name(name)
     try:
         with open(unfinished, "xb") as file:
-            write_arrays(file, {_JSON: text, **state.arrays})
+            write_arrays(file, {_JSON: np.frombuffer(text, dtype=np.uint8), **state.arrays})
             file.flush()
             os.fsync(file.fileno())
         with suppress(FileNotFoundError):
@@ -328,11 +330,6 @@ def _put_aside(path: Path) -> Path | None:
     except OSError:
         return None
     return aside
-
-
-def _plain(number: Any) -> Any:
-    """Return a NumPy number as a Python number, which JSON can hold."""
-    return number.item()
 
 
 def _flush_directory(path: Path) -> None:

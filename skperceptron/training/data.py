@@ -68,9 +68,8 @@ class TargetRows(ABC):
 
     def of_rows(self) -> Floats:
         """Return the targets of all rows, (N, T)."""
-        n_rows = self.keys.shape[0]
-        out = np.empty((1, n_rows, self.n_outputs))
-        self.take(np.arange(n_rows)[np.newaxis], out)
+        out = np.empty((1, self.n_rows, self.n_outputs))
+        self.take(np.arange(self.n_rows)[np.newaxis], out)
         return out[0]
 
     def followed_by(self, others: Sequence[TargetRows]) -> TargetRows:

@@ -15,6 +15,7 @@ from ..engine.arrays import Floats, as_slice
 from ..engine.inputs import DenseInput
 from ..engine.prediction import BLOCK
 from ..engine.workspace import Workspace
+from .scalars import places
 
 #: Elements of the widest layer, for the rows of all members, up to which these are predicted
 #: together (16 MB). With more, arithmetic takes so long that the cost of calls does not matter.
@@ -163,15 +164,12 @@ def _joined(
     comparisons: Mapping[int, Comparison],
 ) -> list[tuple[list[int], slice | list[int], Comparison]]:
     """Join comparisons with equal keys; return each with its members and their positions."""
-    found: dict[Hashable, list[int]] = {}
-    for k, comparison in comparisons.items():
-        found.setdefault(comparison.key, []).append(k)
-    slots = {k: slot for slot, k in enumerate(comparisons)}
+    members, found = list(comparisons), list(comparisons.values())
     return [
         (
-            members,
-            as_slice([slots[k] for k in members]),
-            comparisons[members[0]].joined([comparisons[k] for k in members[1:]]),
+            [members[i] for i in alike],
+            as_slice(alike),
+            found[alike[0]].joined([found[i] for i in alike[1:]]),
         )
-        for members in found.values()
+        for alike in places([comparison.key for comparison in found])
     ]

@@ -367,7 +367,6 @@ def _may_alternate(
 
 
 def _operands(row: Row) -> list[Operand]:
-    """Return the operands of a row."""
     nothing = [0] * len(row.addresses)
     return list(
         zip(

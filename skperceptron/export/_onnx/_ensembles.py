@@ -166,7 +166,6 @@ def _mean(values: Sequence[Value]) -> Value:
 
 
 def _write_labels(graph: Graph, scope: Any, operator: Any, probabilities: Value) -> None:
-    """Write labels and probabilities to the outputs."""
     model, (labels, numbers) = operator.raw_operator, operator.outputs
     if is_multilabel(model):
         graph.write(probabilities > 0.5, labels)

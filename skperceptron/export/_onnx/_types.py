@@ -143,7 +143,6 @@ def _as_array(X: Any) -> Any:
 
 
 def _contents(X: Any) -> list[tuple[str, Any]]:
-    """Return name and content of each column."""
     if not is_frame(X):
         X = np.asarray(X)
         return [(name, X[:, j]) for j, name in enumerate(_numbered(X.shape[1]))]

@@ -219,7 +219,6 @@ def _told_columns(
 
 
 def _told_edge(edge: Edge, constants: Constants) -> dict[str, Any]:
-    """Return an edge as JSON."""
     weights = None if edge.weights is None else constants.place(edge.weights)
     return {"from": edge.source, "to": edge.target, "weights": weights, "pairs": edge.pairs}
 
