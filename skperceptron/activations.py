@@ -23,8 +23,7 @@ from scipy.special import erfc, expit
 
 from .components import Component, Interval, by_name, find
 from .engine.arrays import Call, Floats
-from .engine.calls import number
-from .engine.functions import sigmoid, sigmoid_calls
+from .engine.calls import number, sigmoid, sigmoid_calls
 from .engine.operators import OperatorGraph, Value, not_declared
 from .options import Name
 

@@ -26,7 +26,7 @@ from scipy.special import expit, xlogy
 
 from .components import Component, Interval, find, public_classes
 from .engine.arrays import Call, Floats, mean_of_rows
-from .engine.functions import sigmoid, sigmoid_calls
+from .engine.calls import sigmoid, sigmoid_calls
 from .engine.operators import OperatorGraph, Value, not_declared
 from .kept import kept_as
 from .options import AnyNumber, Instance, Listing

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import blas
 
-from .arrays import Call, Floats, Integers
+from .arrays import Booleans, Call, Floats, Integers
 
 #: Elements up to which routines of SciPy's BLAS stay on the calling thread. With more, threads of
 #: SciPy's and of NumPy's BLAS would wait for each other.
@@ -183,3 +183,66 @@ def _result(calls: Sequence[Call], found: Floats) -> Floats:
     for call in calls:
         call()
     return found
+
+
+def sigmoid(z: Floats, out: Floats) -> None:
+    """Write the logistic sigmoid of ``z`` into ``out``, which may be ``z`` itself.
+
+    It differs from SciPy's ``expit`` by a few roundings, and is faster, since ``exp`` is
+    vectorised: it takes an eighth of the time in float32 on (1, 128, 256), and between a quarter
+    and nearly all of it in float64, depending on the processor.
+    """
+    with np.errstate(over="ignore"):
+        for call in sigmoid_calls(z, out):
+            call()
+
+
+def sigmoid_calls(z: Floats, out: Floats) -> list[Call]:
+    """List the calls of ``sigmoid``, for callers that have silenced NumPy's overflow warnings.
+
+    The exponential overflows to infinity (below -88 in float32), where the sigmoid is rightly 0.
+    Silencing the warnings at each step would take longer than a small step's sigmoid.
+    """
+    one = number(1, z.dtype)
+    return [
+        partial(np.negative, z, out),
+        partial(np.exp, out, out),
+        partial(np.add, out, one, out),
+        partial(np.divide, one, out, out),
+    ]
+
+
+# B codes, for each of K members, choose rows of a table of their own. A code is a whole number,
+# stored as a float. A number that is no code of the table, such as -1 or NaN, has a row of zeros,
+# which learns nothing.
+
+
+def look_up(table: Floats, codes: Floats, out: Floats) -> None:
+    """Write the rows of a table, (K, levels, dim), at codes, (K, B), into ``out``, (K, B, dim)."""
+    for of_member, member_codes, rows in zip(table, codes, out, strict=True):
+        places, known = _places(member_codes, len(of_member))
+        rows[:] = of_member[places]
+        if not known.all():
+            rows[~known] = 0
+
+
+def sum_by_code(grad: Floats, codes: Floats, room: Floats, out: Floats) -> None:
+    """Write the sum of the rows that have each code, in their order and in double precision.
+
+    Rows are (K, B, dim), codes (K, B), sums (K, levels, dim). Compiled steps need room in float64.
+    """
+    dim = out.shape[2]
+    for of_member, member_codes, sums in zip(grad, codes, out, strict=True):
+        places, known = _places(member_codes, len(sums))
+        if not known.all():
+            of_member, places = of_member[known], places[known]
+        # Building a sparse one-hot matrix and multiplying by it takes ten times as long.
+        numbers = places[:, np.newaxis] * dim + np.arange(dim)
+        found = np.bincount(numbers.ravel(), of_member.ravel(), sums.size)
+        sums[:] = found.reshape(sums.shape)
+
+
+def _places(codes: Floats, levels: int) -> tuple[Integers, Booleans]:
+    """Return the row of a table for each code, and whether there is such a row."""
+    known = (codes >= 0) & (codes < levels)
+    return np.where(known, codes, 0).astype(np.intp, copy=False), known

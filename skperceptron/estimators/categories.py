@@ -20,8 +20,14 @@ from ..engine.arrays import Integers
 from ..engine.blocks import EmbedColumns
 from ..exceptions import TooLargeError
 from ..kept import kept_as
-from ..preprocessing._columns import as_table, content_of, is_frame, kind_of, names_of
-from ..preprocessing._marked_columns import marked_columns
+from ..preprocessing._columns import (
+    as_table,
+    content_of,
+    is_frame,
+    kind_of,
+    marked_columns,
+    names_of,
+)
 
 #: From here on, float32 cannot represent all whole numbers.
 LARGEST_CODE = 2**24

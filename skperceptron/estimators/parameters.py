@@ -34,7 +34,7 @@ from ..options import (
     Rule,
     Rules,
 )
-from ..preprocessing._marked_columns import CATEGORICAL_FEATURES
+from ..preprocessing._columns import CATEGORICAL_FEATURES
 from ..schedules import (
     Schedule,
     TimeSchedule,

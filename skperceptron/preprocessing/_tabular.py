@@ -28,8 +28,15 @@ from ..options import (
     shown,
     speaks_for_itself,
 )
-from ._columns import as_table, content_of, is_frame, kind_of, names_of
-from ._marked_columns import CATEGORICAL_FEATURES, marked_columns
+from ._columns import (
+    CATEGORICAL_FEATURES,
+    as_table,
+    content_of,
+    is_frame,
+    kind_of,
+    marked_columns,
+    names_of,
+)
 from ._parts import Categories, Codes, Dates, Levels, Numbers, Part
 from ._scaler import RobustSmoothClipScaler
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from skperceptron.engine.codes import look_up, sum_by_code
+from skperceptron.engine.calls import look_up, sum_by_code
 
 RNG = np.random.RandomState(0)
 TABLES = RNG.normal(size=(2, 3, 4))

@@ -17,8 +17,15 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import erfc, expit, xlogy
 
 from skperceptron.activations import Activation, ReLU, Tanh
-from skperceptron.engine.calls import OfMembers, add_to_rows, number, of_members, take_and_cast
-from skperceptron.engine.codes import look_up, sum_by_code
+from skperceptron.engine.calls import (
+    OfMembers,
+    add_to_rows,
+    look_up,
+    number,
+    of_members,
+    sum_by_code,
+    take_and_cast,
+)
 from skperceptron.engine.compiled import (
     Program,
     RowTeam,

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
 
-from skperceptron.engine.functions import sigmoid
+from skperceptron.engine.calls import sigmoid
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -15,8 +15,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skperceptron.engine.calls import of_members
-from skperceptron.engine.codes import sum_by_code
+from skperceptron.engine.calls import of_members, sum_by_code
 from skperceptron.engine.compiled import MemberTeam, Program, RowTeam, Section, has_teams
 
 pytestmark = pytest.mark.skipif(not has_teams(), reason="there are no teams")

@@ -327,3 +327,18 @@ class Block:
         # In version 0.1.0, blocks also held values that follow from their arguments.
         names = inspect.signature(type(self)).parameters
         vars(self).update({name: value for name, value in state.items() if name in names})
+
+
+class EmbedNumbers(Block):
+    """Base of blocks that turn each of D features into a few numbers, by parameters of its own."""
+
+    n_features: int
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of what is learned, by names."""
+        raise NotImplementedError
+
+    @property
+    def learned(self) -> tuple[LearnedArray, ...]:
+        arrays = self.shapes().items()
+        return tuple(LearnedArray(n, "numeric_embeddings_", shape) for n, shape in arrays)

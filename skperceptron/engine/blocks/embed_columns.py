@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..arrays import Arrays, Call, Floats, side_by_side
-from ..codes import look_up, sum_by_code
+from ..calls import look_up, sum_by_code
 from ..operators import OperatorGraph, Value, Values
 from .base import Bench, Block, LearnedArray
 

@@ -11,8 +11,7 @@ import numpy as np
 
 from ..arrays import Arrays, Call, Floats
 from ..operators import OperatorGraph, Value, Values
-from .base import Bench
-from .embed_numbers import EmbedNumbers
+from .base import Bench, EmbedNumbers
 
 
 class OfWaves(EmbedNumbers):

@@ -10,8 +10,7 @@ import numpy as np
 
 from ..arrays import Arrays, Call, Floats
 from ..operators import OperatorGraph, Value, Values
-from .base import Bench
-from .embed_numbers import EmbedNumbers
+from .base import Bench, EmbedNumbers
 
 #: Bins are wider than this share of the largest absolute value of a feature. In narrower ones,
 #: rounding of ``x s`` in float32, by 6e-8 of a number, would be seen.

@@ -21,8 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Call
-from ..calls import matmul_with_copy, number, take_and_cast
-from ..codes import look_up, sum_by_code
+from ..calls import look_up, matmul_with_copy, number, sum_by_code, take_and_cast
 from . import fused
 from .extension import steps as extension
 from .layout import Loop, Row

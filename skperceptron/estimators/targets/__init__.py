@@ -5,15 +5,19 @@ it; after that nothing changes it, so that copies of the estimator share it.
 """
 
 from .base import LabelTarget, Target
-from .bounded import BoundedNumbers
 from .classes import ManyClasses, TwoClasses, as_decision
 from .indicators import Indicators, is_multilabel, refuse_other_kind
 from .integers import WholeNumbers
-from .kinds import kind_of_target, list_outputs
-from .numbers import Numbers
+from .numbers import BoundedNumbers, Numbers
 from .ordered import OrderedClasses, asks_for_order
 from .probabilities import ClassProbabilities, are_probabilities
-from .regression import RegressionOptions, RegressionTarget, scored
+from .regression import (
+    RegressionOptions,
+    RegressionTarget,
+    kind_of_target,
+    list_outputs,
+    scored,
+)
 from .units import Units
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Numbers without bounds, standardised where that helps training."""
+"""Numbers without bounds, standardised where that helps training, and numbers in a range."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..._sklearn.fit_calls import FitMode
 from ...engine.arrays import Floats
 from ...engine.operators import OperatorGraph, Value
 from ...kept import kept_as
-from ...losses import Loss
+from ...losses import Loss, ScaledSquaredError
 from ...training import TargetRows, Targets
 from .regression import RegressionOptions, RegressionTarget
 from .units import Moments, Units
@@ -136,3 +136,29 @@ class Numbers(RegressionTarget):
         exponent = np.round(np.log2(np.where(measure > 0, measure, 1.0)))
         scale = 2.0 ** np.clip(exponent, *EXPONENTS)
         return Units(np.where(chosen & may_shift, mean, 0.0), np.where(chosen, scale, 1.0))
+
+
+@kept_as("bounded numbers")
+class BoundedNumbers(RegressionTarget):
+    """Numbers in the range that `output_range` gives: a scaled sigmoid, trained on [0, 1]."""
+
+    @classmethod
+    def fits(cls, asked: RegressionOptions) -> bool:
+        return asked.output == cls.output and asked.output_range is not None
+
+    @classmethod
+    def usual_outputs(cls, asked: RegressionOptions) -> tuple[int | None, str]:
+        return 1, ScaledSquaredError.out_activation
+
+    def _learn(
+        self, y: Floats, sample_weight: Floats | None, loss: Loss, mode: FitMode
+    ) -> TargetRows:
+        self._bounds = self._asked.bounds()
+        rows = self._rows(y)
+        self.loss = ScaledSquaredError(*self._bounds)
+        return rows
+
+    def _rows(self, y: Floats) -> TargetRows:
+        low, high = self._bounds
+        self._asked.check_range(y, low, high)
+        return Targets((y - low) / (high - low))
