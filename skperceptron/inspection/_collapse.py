@@ -26,7 +26,7 @@ from ..activations import (
     ReLU6,
 )
 from ..engine.arrays import Booleans, Floats
-from ..engine.lines import Line
+from ..engine.blocks.base import Line
 from ..engine.network import INPUT, Node
 from ..estimators.fitted import fitted_network
 from ..estimators.modified_copies import with_network

@@ -3,9 +3,8 @@
 from .data import SomeOfMany, TargetRows, Targets, TrainingSet, one_hot
 from .lbfgs import minimize_lbfgs
 from .loop import EpochReport, epochs
-from .member import Member, Recipe
+from .member import Member, Recipe, Verdict
 from .stack import Stack
-from .verdict import Verdict
 
 __all__ = [
     "EpochReport",

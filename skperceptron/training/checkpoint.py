@@ -24,9 +24,8 @@ from numpy.typing import NDArray
 from ..usercall import warn
 from .hashed_archive import DamagedArchiveError, read_arrays, write_arrays
 from .locks import FileLock
-from .member import Member, Progress
+from .member import Member, Progress, Verdict
 from .state_checks import GENERATORS, Form, check_limits, check_state
-from .verdict import Verdict
 
 _JSON = "json"
 

@@ -13,8 +13,7 @@ from ..engine import Network, Workspace
 from ..engine.arrays import Floats
 from .data import TrainingSet
 from .groups import Groups
-from .member import Member
-from .verdict import Verdict
+from .member import Member, Verdict
 
 #: Elements of the widest layer, or of X, that are computed at a time, 32 MB.
 BLOCK = 2**22

@@ -9,11 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .member import Member
+from .member import Member, Verdict
 from .quiet_epochs import QuietEpochs
 from .stack import Stack
 from .validating import Outcome
-from .verdict import Verdict
 
 
 class EpochReport(NamedTuple):

@@ -13,9 +13,8 @@ import numpy as np
 
 from ..engine.arrays import Booleans, Floats
 from ..schedules import Schedule
-from .member import Member
+from .member import Member, Verdict
 from .stack import Stack
-from .verdict import Verdict
 
 #: How many epochs may follow one another without a look at whether what is learned is finite.
 FEW_EPOCHS = 10

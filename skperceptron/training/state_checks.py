@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .hashed_archive import DamagedArchiveError
-from .member import Progress
-from .verdict import Verdict
+from .member import Progress, Verdict
 
 #: Verdicts, as files hold them, after which a fit can continue or has ended without an error.
 _VERDICTS = tuple(v.value for v in Verdict if v not in (Verdict.DIVERGED, Verdict.FAILED))

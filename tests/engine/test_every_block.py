@@ -49,9 +49,9 @@ from skperceptron.engine.blocks import (
     Select,
     SeparateAffine,
 )
+from skperceptron.engine.blocks.base import Line
 from skperceptron.engine.description import describe
 from skperceptron.engine.inputs import BorrowedRows, SparseBatch
-from skperceptron.engine.lines import Line
 from skperceptron.engine.network import INPUT
 from skperceptron.engine.prediction import Predictor
 from skperceptron.engine.wiring import multilayer_perceptron

@@ -9,9 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from ..arrays import Arrays, Call
-from ..lines import Line
 from ..operators import OperatorGraph, Value, Values
-from .base import Bench, Block
+from .base import Bench, Block, Line
 
 
 class Add(Block):

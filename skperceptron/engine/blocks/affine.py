@@ -10,9 +10,8 @@ import numpy as np
 
 from ..arrays import Arrays, Call, Floats, side_by_side
 from ..calls import add_to_rows, product, sum_of_rows
-from ..lines import Line
 from ..operators import OperatorGraph, Value, Values
-from .base import Bench, Block, LearnedArray
+from .base import Bench, Block, LearnedArray, Line
 
 
 class Affine(Block):

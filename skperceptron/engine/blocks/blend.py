@@ -10,9 +10,8 @@ import numpy as np
 
 from ..arrays import Arrays, Call, Floats
 from ..calls import sum_of_rows
-from ..lines import Line
 from ..operators import OperatorGraph, Value, Values
-from .base import Bench, Block, LearnedArray
+from .base import Bench, Block, LearnedArray, Line
 
 
 class Blend(Block):

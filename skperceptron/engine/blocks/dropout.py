@@ -11,9 +11,8 @@ import numpy as np
 from ..arrays import Arrays, Call, Floats
 from ..calls import of_members
 from ..inputs import Noise
-from ..lines import Line
 from ..operators import OperatorGraph, Value, Values
-from .base import Bench, Block
+from .base import Bench, Block, Line
 
 
 class Dropout(Block):

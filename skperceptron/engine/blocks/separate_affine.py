@@ -10,10 +10,9 @@ import numpy as np
 
 from ..arrays import Arrays, Call, Floats, by_network
 from ..calls import matmul
-from ..lines import Line
 from ..operators import OperatorGraph, Value, Values
 from .affine import Affine
-from .base import Bench
+from .base import Bench, Line
 
 
 class SeparateAffine(Affine):
