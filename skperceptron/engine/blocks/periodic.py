@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -41,7 +41,7 @@ class OfWaves(EmbedNumbers):
     def initial_arrays(self, rng: np.random.RandomState) -> list[Floats]:
         shapes = self.shapes()
         bound = 1 / np.sqrt(shapes["mixing"][1])
-        drawn = {
+        drawn: dict[str, Callable[..., Any]] = {
             "frequencies": partial(rng.normal, 0, self.spread),
             "phases": partial(rng.uniform, -np.pi, np.pi),
             "mixing": partial(rng.uniform, -bound, bound),
