@@ -157,16 +157,13 @@ def has_validation_data(extras: Extras, solver: Any) -> bool:
 
 def refuse_sparse_embedding(estimator: Any, X: Any) -> None:
     """Raise ValueError if X is sparse, but the network needs a dense one."""
-    if estimator.ensemble_size is not None and sparse.issparse(X):
-        raise ValueError(
-            f"ensemble_size={estimator.ensemble_size!r} needs dense X, got a sparse matrix: pass"
-            " X.toarray(), or use ensemble_size=None."
-        )
-    if estimator.numeric_embedding is not None and sparse.issparse(X):
-        raise ValueError(
-            f"numeric_embedding={estimator.numeric_embedding!r} needs dense X, got a sparse matrix:"
-            " pass X.toarray(), or use numeric_embedding=None."
-        )
+    for name in ("ensemble_size", "numeric_embedding"):
+        value = getattr(estimator, name)
+        if value is not None and sparse.issparse(X):
+            raise ValueError(
+                f"{name}={value!r} needs dense X, got a sparse matrix: pass X.toarray(), or use"
+                f" {name}=None."
+            )
 
 
 def check_validation_data(estimator: Any, target: Target, extras: Extras) -> HeldOut:

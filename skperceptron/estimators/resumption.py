@@ -52,7 +52,12 @@ def facts_of(
 
     ``data`` is what was given to ``fit``, by name, with X checked.
     """
-    settings, limits = _settings_of(estimator), _limits_of(choices)
+    settings = _settings_of(estimator)
+    limits: dict[str, float] = {
+        "max_iter": choices.max_iter,
+        "patience": choices.n_iter_no_change,
+        "max_time": choices.max_seconds,
+    }
     schedule = choices.schedule
     timed = schedule, choices.decay_schedule, choices.dropout_schedule, choices.averaging
     by_time = [part for part in timed if part is not None]
@@ -63,11 +68,11 @@ def facts_of(
         settings["n_iter_no_change, on which learning_rate depends,"] = limits.pop("patience")
     if start is not None:
         later = start.later
-        before = {
+        data = {
+            **data,
             "weights_to_go_on_from": start.parameters,
             "average_to_go_on_from": later.average,
         }
-        data = data | before
         settings["history to go on from"] = asdict(start.progress)
         if later.noise is not None:
             seed, noise = later.noise
@@ -98,15 +103,6 @@ def _settings_of(estimator: Any) -> dict[str, Any]:
         rules = settings["parameter early_stopping"] = copy(rules)
         rules.patience = None
     return settings
-
-
-def _limits_of(choices: Choices) -> dict[str, float]:
-    """Return the limits of a fit; unless schedule or averaging read them, they only end it."""
-    return {
-        "max_iter": choices.max_iter,
-        "patience": choices.n_iter_no_change,
-        "max_time": choices.max_seconds,
-    }
 
 
 def _may_read_max_iter(component: Schedule | Averaging) -> bool:

@@ -13,10 +13,9 @@ from ._displays import (
     WeightsDisplay,
 )
 from ._gradients import GradientRecorder, gradient_report
-from ._graph import ComputationalGraph, computational_graph
+from ._graph import ComputationalGraph, computational_graph, network_summary
 from ._learning_rate import LearningRateRangeTest, learning_rate_range_test
 from ._playground import to_html
-from ._summary import network_summary
 from ._table import Table
 from ._weights_recorder import WeightsRecorder
 

@@ -12,8 +12,23 @@ from ..estimators.fitted import fitted_network, is_fitted
 from ..estimators.notebook import draw, framed, layer_names_of
 from ..options import COUNT, check_option, plain
 from ._evaluate import Evaluation, dense, evaluate, evaluate_training, prepare
+from ._table import make_table
 from ._unwrap import unwrapped
 from ._wiring import Estimator, node_parameters, wiring_of
+
+#: The columns of a summary.
+COLUMNS = (
+    "block",
+    "layer",
+    "kind",
+    "function",
+    "input_shape",
+    "weight_shape",
+    "bias_shape",
+    "output_shape",
+    "n_parameters",
+    "trained",
+)
 
 
 @dataclass(frozen=True)
@@ -222,6 +237,58 @@ def computational_graph(
             for node, parameters in zip(nodes[1:-1], of_nodes, strict=True)
         ]
     return ComputationalGraph(tuple(nodes), tuple(edges), _estimator=estimator)
+
+
+def network_summary(
+    estimator: Estimator,
+    batch_size: int | None = None,
+    n_features: int | None = None,
+    n_outputs: int | None = None,
+) -> Any:
+    """Return a table of the blocks of a network with their shapes and parameters.
+
+    Parameters
+    ----------
+    estimator : estimator of this package
+        Fitted, or not.
+    batch_size : int, default=None
+        Rows in the shapes: 1 shows what one sample becomes, None leaves them open.
+    n_features, n_outputs : int, default=None
+        Widths of an estimator that is not fitted, as in :func:`computational_graph`.
+
+    Returns
+    -------
+    pandas.DataFrame, or Table where pandas is not installed
+        One row per block, and a last one with the total. ``trained`` is False where no
+        gradient or correction reaches the weights.
+
+    Raises
+    ------
+    TypeError
+        If the estimator is not one of this package's.
+    ValueError
+        If a width is missing or does not fit the estimator.
+
+    Examples
+    --------
+    >>> from skperceptron import MLPSoftmaxClassifier
+    >>> from skperceptron.inspection import network_summary
+    >>> network = MLPSoftmaxClassifier((64,))
+    >>> summary = network_summary(network, batch_size=32, n_features=784, n_outputs=10)
+    >>> list(summary["output_shape"])
+    [(32, 784), (32, 64), (32, 64), (32, 10), (32, 10), '']
+    >>> [int(n) for n in summary["n_parameters"]]
+    [0, 50240, 0, 650, 0, 50890]
+    """
+    graph = computational_graph(estimator, batch_size, n_features, n_outputs)
+    rows = []
+    for node in graph.nodes:
+        values = {**vars(node), "block": node.name}
+        if not node.n_parameters:
+            values["trained"] = ""
+        rows.append(["" if values[name] is None else values[name] for name in COLUMNS])
+    rows.append(["total", *[""] * (len(COLUMNS) - 3), graph.n_parameters, ""])
+    return make_table(COLUMNS, rows)
 
 
 def label_lines(node: GraphNode) -> Sequence[str]:
