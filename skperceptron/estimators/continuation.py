@@ -17,7 +17,7 @@ from ..optimizers import Optimizer
 from ..schedules import Schedule
 from ..training import Member
 from ..training.member import Progress
-from ..training.reusable_stack import ReusableStack
+from ..training.stack import ReusableStack
 from .choices import Choices
 from .fitted import FittedNetwork, Outputs, unfolded
 

@@ -15,7 +15,7 @@ from ..optimizers import LBFGS
 from ..training import Stack, TrainingSet, Verdict, epochs, minimize_lbfgs
 from ..training.checkpoint import State, state_of
 from ..training.lbfgs import Budget
-from ..training.reusable_stack import is_small
+from ..training.stack import is_small
 from ..usercall import warn_of_interruption
 from .blas_threads import suited_team, suited_threads
 from .continuation import shortcut_of, what_is_learned
