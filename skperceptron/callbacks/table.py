@@ -12,16 +12,9 @@ SCREEN = 40
 
 
 class Column(NamedTuple):
-    """A column of figures.
+    """A column of figures, which are written in a form.
 
-    Attributes
-    ----------
-    name : str
-        Its heading, and the key of its figures.
-    form : str
-        How a figure is written.
-    width : int
-        In characters; a longer heading makes it wider.
+    The name is the heading, and the key of the figures; a long one makes the column wider.
     """
 
     name: str

@@ -43,13 +43,8 @@ class JudgedRows:
 class _Truth:
     """What raw predictions are compared with.
 
-    Attributes
-    ----------
-    targets : ndarray of shape (K, n, T)
-        As the loss reads them.
-    of_metric : ndarray of shape (K, n, ...) or None
-        As the metric reads them, if there is one.
-    weight : ndarray of shape (K, n) or None
+    ``targets``, (K, n, T), are as the loss reads them; ``of_metric``, (K, n, ...), as the metric
+    does, if there is one. Weights are (K, n).
     """
 
     targets: Floats

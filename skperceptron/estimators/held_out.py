@@ -215,14 +215,8 @@ class HeldOut:
 class Scoring:
     """How the score of validation rows is computed.
 
-    Attributes
-    ----------
-    monitor : str or callable
-        As in :class:`~skperceptron.stopping.EarlyStopping`.
-    estimator : estimator
-        Being fitted.
-    fitted_with : callable
-        Returns a fitted copy of it, for a vector of parameters.
+    ``monitor`` is that of :class:`~skperceptron.stopping.EarlyStopping`, the estimator is being
+    fitted, and ``fitted_with`` returns a fitted copy of it, for a vector of parameters.
     """
 
     monitor: str | Callable[..., float]

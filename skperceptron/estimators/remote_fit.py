@@ -33,19 +33,9 @@ def fit_remote_rows(
 ) -> None:
     """Do what an estimator's ``fit`` does, with a stack that lets workers do steps or epochs.
 
-    Parameters
-    ----------
-    estimator : BaseMultilayerPerceptron
-    sample : array-like of shape (n, n_features)
-        The first rows of X.
-    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        Of all rows.
-    sample_weight : array-like of shape (n_samples,) or None
-    extras : Extras
-    make_stack : callable
-        Makes the stack from a ``Run`` whose ``data`` are :class:`RemoteRows`.
-    find_categories : callable
-        Returns the categories of all rows in the columns to be embedded.
+    ``sample`` holds the first rows of X; y and the weights are those of all rows. ``make_stack``
+    makes the stack from a ``Run`` whose ``data`` are :class:`RemoteRows`, and ``find_categories``
+    returns the categories of all rows in the columns to be embedded.
     """
     check_parameters(estimator)
     _refuse(estimator, extras)

@@ -219,12 +219,8 @@ class BlendRules:
 class Blend:
     """A weighted mean of arms.
 
-    Attributes
-    ----------
-    weights : ndarray of shape (A,)
-        Non-negative, with the sum 1.
-    temperature : float or None
-        Of the mean, if the arms predict probabilities; None for other numbers.
+    Weights, (A,), are not negative; their sum is 1. The temperature is that of the mean, if the
+    arms predict probabilities; None for other numbers.
     """
 
     weights: Floats

@@ -17,15 +17,8 @@ INTERVAL = 1.0
 class StackProgress:
     """Reports the progress of one stack.
 
-    Parameters
-    ----------
-    fits : sequence of Fit
-        In the order of the members.
-    members : sequence of Member
-    verbose : int
-        0 prints nothing, 1 a line each second, 2 another one for each network that has ended.
-    label : str
-        Name of the stack.
+    There is a ``Fit`` for each member. With ``verbose=1``, a line with the stack's label is printed
+    each second, with 2 another one for each network that has ended.
     """
 
     def __init__(

@@ -183,10 +183,7 @@ def previous(path: Path) -> Path:
 def save(path: Path, state: State) -> None:
     """Write a file such that a crash at any moment leaves a whole one.
 
-    Raises
-    ------
-    OSError
-        If the file cannot be written; the previous one is still there.
+    Raises OSError if it cannot be written; the previous one is still there.
     """
     # JSON can hold Python's numbers, but not NumPy's.
     text = json.dumps(state.numbers, default=methodcaller("item")).encode()
@@ -261,25 +258,10 @@ def load(
 ) -> State | None:
     """Read the newest whole file, and move damaged ones out of the way.
 
-    Otherwise the next ``save`` would overwrite the previous, whole file with the damaged one.
-
-    Parameters
-    ----------
-    path : Path
-    check : callable, default=None
-        Raises ``DamagedArchiveError`` if a state cannot be right.
-    tidies : bool, default=True
-        False leaves damaged files where they are.
-
-    Returns
-    -------
-    State or None
-        None if there is no file, or none that is whole.
-
-    Warns
-    -----
-    UserWarning
-        For each damaged file. A filter that turns warnings into errors does not end the fit.
+    Otherwise the next ``save`` would overwrite the previous, whole file with the damaged one;
+    without ``tidies``, damaged files are left where they are. ``check`` raises
+    ``DamagedArchiveError`` if a state cannot be right. Returns None if no file is whole. Warns of
+    each damaged file; a filter that turns warnings into errors does not end the fit.
     """
     for candidate in (path, previous(path)):
         try:

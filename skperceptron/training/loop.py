@@ -16,20 +16,10 @@ from .validating import Outcome
 
 
 class EpochReport(NamedTuple):
-    """The results of one epoch for one member.
+    """The results of one epoch, counted from 1, for one member.
 
-    Attributes
-    ----------
-    member : Member
-    epoch : int
-        Counted from 1.
-    loss : float
-    learning_rate : float
-        Of the epoch's first step.
-    score, validation_loss : float or None
-        On the validation rows, where there are any and the epoch is validated.
-    verdict : Verdict
-        How the member goes on, or why it does not.
+    The learning rate is that of the epoch's first step. Score and validation loss are None if the
+    epoch is not validated.
     """
 
     member: Member

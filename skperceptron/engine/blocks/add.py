@@ -14,13 +14,7 @@ from .base import Bench, Block, Line
 
 
 class Add(Block):
-    """``f + h``, the shortcut of a residual network (He et al. 2016).
-
-    Parameters
-    ----------
-    units : int
-        Width of both inputs and of the value (H).
-    """
+    """``f + h``, both of H units: the shortcut of a residual network (He et al. 2016)."""
 
     kind: ClassVar[str] = "add"
 

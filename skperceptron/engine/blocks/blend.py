@@ -18,12 +18,7 @@ class Blend(Block):
     """``x + a (f - x)`` of two values x and f, with a learned share a for each unit.
 
     With ``f = f(x)`` it is the parametric activation of Holzmüller et al. (2024), *Better by
-    default*: shares start at 1, where the value is f; with 0 it is x.
-
-    Parameters
-    ----------
-    units : int
-        Width of both inputs and of the value (H).
+    default*: shares start at 1, where the value is f; with 0 it is x. All have H units.
     """
 
     kind: ClassVar[str] = "blend"

@@ -13,13 +13,7 @@ from .base import Bench, Block, LearnedArray
 
 
 class Scale(Block):
-    """``z = x * s``: a learned factor s for each feature, which starts at 1.
-
-    Parameters
-    ----------
-    units : int
-        Width of input and value (H).
-    """
+    """``z = x * s``: a learned factor s for each of H features, which starts at 1."""
 
     kind: ClassVar[str] = "scale"
     accepts = frozenset({"dense", "borrowed", "sparse"})

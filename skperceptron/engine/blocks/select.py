@@ -14,13 +14,7 @@ from .base import Bench, Block
 
 
 class Select(Block):
-    """The columns of the input at some positions, in rising order.
-
-    Parameters
-    ----------
-    columns : sequence of int
-        Positions; the width of the input does not matter.
-    """
+    """The columns of the input at some positions, in rising order, whatever its width."""
 
     kind: ClassVar[str] = "selection"
 

@@ -55,10 +55,7 @@ class Target(ABC):
     def too_large(self, widest: int) -> str:
         """Return why a network for this target would need enormous arrays, "" if it would not.
 
-        Parameters
-        ----------
-        widest : int
-            Rows of a batch, or units of the widest hidden layer, whichever are more.
+        ``widest`` counts rows of a batch, or units of the widest hidden layer, if these are more.
         """
         return ""
 
@@ -71,10 +68,7 @@ class Target(ABC):
     def metric(self, name: Any) -> Metric | None:
         """Return a score that is computed from raw predictions, None if there is no such score.
 
-        Parameters
-        ----------
-        name : object
-            What early stopping monitors: "score", the name of a scorer, or anything else.
+        Early stopping monitors what ``name`` is: "score", a scorer's name, or anything else.
         """
 
     @property
@@ -137,12 +131,8 @@ class Target(ABC):
 class LabelTarget(Target):
     """Labels: the base of classes and indicators.
 
-    Parameters
-    ----------
-    loss : str or Loss
-        As the user gave it.
-    classes : ndarray of shape (n_classes,) or None
-        Those announced to ``partial_fit``, or those of the fit that this call continues.
+    ``loss`` is as the user gave it; ``classes`` are those announced to ``partial_fit``, those of
+    the fit that this call continues, or None.
     """
 
     #: The task for which the name of a loss is looked up.

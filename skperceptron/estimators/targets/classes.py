@@ -33,16 +33,8 @@ _KNOWN = FitMode(continuing=True, incremental=True)
 def as_decision(scores: Floats) -> Floats:
     """Return scores of classes in the shape of a decision function.
 
-    Parameters
-    ----------
-    scores : ndarray of shape (n_samples, n_classes)
-        Logits or log-probabilities.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,) or (n_samples, n_classes)
-        For two classes, the score of the second minus that of the first, clipped to finite
-        numbers; for more, the scores.
+    Scores, (n_samples, n_classes), are logits or log-probabilities. For two classes, the result is
+    the score of the second minus that of the first, clipped to finite numbers, (n_samples,).
     """
     if scores.shape[1] != 2:
         return scores

@@ -234,12 +234,8 @@ class RegressionTarget(Target):
     def measure(self, y: Floats, predicted: Floats, sample_weight: Any) -> float:
         """Return the score of predictions: R2, or D2 if the network predicts quantiles.
 
-        Parameters
-        ----------
-        y : ndarray of shape (N,) or (N, T)
-        predicted : ndarray of shape (N,), (N, T), (N, Q) or (N, T, Q)
-            As the estimator's ``predict`` returns them.
-        sample_weight : ndarray of shape (N,) or None
+        For y of shape (N,) or (N, T), the estimator's ``predict`` returns predictions of the same
+        shape, or with one more axis for quantiles.
         """
         if not isinstance(self.loss, Pinball):
             return scored(r2_score, y, predicted, sample_weight)

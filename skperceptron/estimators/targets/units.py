@@ -44,10 +44,7 @@ class Units:
     def outgrow_float32(self, others: Floats) -> bool:
         """Tell whether float32 is not enough for numbers in units of y.
 
-        Parameters
-        ----------
-        others : ndarray of shape (n,)
-            Other numbers that y may reach, such as bounds.
+        Others, (n,), are further numbers that y may reach, such as bounds.
         """
         low, high = SINGLE_PRECISION
         sizes = np.concatenate([self.scale, np.abs(self.shift), np.abs(others)])

@@ -26,16 +26,10 @@ DRAWN_UNITS = 16
 
 @dataclass
 class Column:
-    """Units that are drawn below one another.
+    """Units of a layer that are drawn below one another, under a title.
 
-    Attributes
-    ----------
-    title, layer : str
-        Its heading, and the layer that it shows.
-    units : int
-    nodes : list of int
-        Positions of the blocks that it represents; it shows the value of the last one. Empty for
-        the features.
+    ``nodes`` are the positions of the blocks that it represents, none for the features; it shows
+    the value of the last one.
     """
 
     title: str
@@ -46,17 +40,11 @@ class Column:
 
 @dataclass
 class Edge:
-    """The connections from one column to another.
+    """The connections from one column to another, which are given by their positions.
 
-    Attributes
-    ----------
-    source, target : int
-        Positions of the columns.
-    weights : list of ndarray, or None
-        For each epoch, a matrix (source units, target units), or a factor for each unit. None if
-        values are passed on unchanged, or used in another way.
-    pairs : list of list of int, or None
-        Without weights: pairs of connected units.
+    ``weights`` holds for each epoch a matrix (source units, target units), or a factor for each
+    unit; None if values are passed on unchanged, or used in another way. Without weights, ``pairs``
+    are those of connected units.
     """
 
     source: int
