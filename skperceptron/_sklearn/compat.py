@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import CellType, FunctionType
 from typing import Any
 
+import numpy as np
 from sklearn.base import _fit_context as fit_context
+from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._optional_dependencies import check_pandas_support
 from sklearn.utils._param_validation import (
@@ -59,6 +61,8 @@ __all__ = [
     "fit_context",
     "has_callbacks",
     "holding",
+    "let_go_on",
+    "let_predict",
     "num_samples",
     "safe_indexing",
     "safe_split",
@@ -158,3 +162,18 @@ def takes_sample_weight(scorer: Callable[..., Any]) -> bool:
     except (TypeError, ValueError):
         return False
     return "sample_weight" in parameters
+
+
+def let_predict(theirs: Any, classes: Any, *, is_multilabel: bool) -> None:
+    """Set what scikit-learn's classifier needs to turn probabilities into labels.
+
+    ``classes`` are its labels, or the positions of several labels per row.
+    """
+    told = np.eye(len(classes), dtype=int) if is_multilabel else classes
+    theirs._label_binarizer = LabelBinarizer().fit(told)
+    theirs.classes_ = classes
+
+
+def let_go_on(theirs: Any) -> None:
+    """Set what scikit-learn's ``partial_fit`` and warm start need to go on from the weights."""
+    theirs._no_improvement_count = 0

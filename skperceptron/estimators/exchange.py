@@ -13,7 +13,7 @@ from sklearn import neural_network
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import FLOAT64
-from .._sklearn.exchange import KNOWS_POISSON, let_go_on, let_predict
+from .._sklearn.compat import let_go_on, let_predict
 from .._sklearn.fit_calls import FROM_SCRATCH
 from ..engine.arrays import Floats
 from .base import BaseMultilayerPerceptron
@@ -25,6 +25,9 @@ from .fitted import ALWAYS_KEPT, FittedNetwork, fitted_network
 from .fitting import Model
 from .regressor import MLPRegressor
 from .targets import Indicators, ManyClasses, Numbers
+
+#: Whether the installed scikit-learn's regressor knows the Poisson loss (1.7 and newer).
+KNOWS_POISSON = "loss" in neural_network.MLPRegressor().get_params()
 
 #: Functions by which scikit-learn turns raw predictions into predicted values.
 LINKS = ("identity", "logistic", "softmax", *(["exp"] if KNOWS_POISSON else []))
