@@ -16,19 +16,10 @@ _SCORES = ("validation_score",)
 
 @dataclass(frozen=True)
 class _Read:
-    """What is known about a history of figures, as far as it has been read.
+    """What is known about a history of figures, to which a fit adds, as far as it has been read.
 
-    Attributes
-    ----------
-    history : list of float
-        The fit adds to it.
-    n_read : int
-    best : float
-        The least loss so far, or the largest score times -1.
-    waited : int
-        Epochs since the last improvement.
-    latest : float
-        The last figure that was read.
+    ``best`` is the least loss so far, or the largest score times -1; ``waited`` counts the epochs
+    since the last improvement, and ``latest`` is the last figure that was read.
     """
 
     history: list[float] = field(default_factory=list)

@@ -26,19 +26,9 @@ from ._portion import Portions
 class Job:
     """The settings with which all shares are trained.
 
-    Attributes
-    ----------
-    network : Network
-    recipe : Recipe
-        Without sample weights and validation.
-    target : Target
-        Complete; encodes y.
-    dtype : dtype
-    batch_size : int
-    seed : int
-        Of shuffles and dropout on the workers.
-    checker : estimator
-        Knows the features and categories; checks X.
+    The recipe is without sample weights and validation, and the target is complete. The seed is
+    that of shuffles and dropout on the workers. ``checker`` is an estimator that knows the features
+    and categories, and checks X.
     """
 
     network: Network
@@ -52,19 +42,7 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class Share:
-    """The rows of one worker.
-
-    Attributes
-    ----------
-    job : Job
-    number : int
-        Index of the share.
-    data : TrainingSet
-        With targets in the dtype of the arithmetic.
-    weight : ndarray of shape (n,) or None
-    portions : Portions
-        Computes gradients.
-    """
+    """The rows of one worker, with targets in the dtype of the arithmetic and weights, (n,)."""
 
     job: Job
     number: int
@@ -108,19 +86,10 @@ def make_share(job: Job, number: int, weight: Floats | None, X: list[Any], y: li
 
 @dataclass(frozen=True)
 class Answer:
-    """The result of a task.
+    """The result of a task, and how long it took.
 
-    Attributes
-    ----------
-    arrays : dict of str to ndarray
-    loss : float
-        Sum of the losses of the rows, or mean loss of an epoch.
-    seconds : float
-        Time of the computation.
-    steps : int
-        Number of steps computed.
-    rate : float
-        The learning rate at its start.
+    The loss is the sum over the rows, or the mean loss of an epoch; the rate is the learning rate
+    at its start.
     """
 
     arrays: dict[str, Floats]

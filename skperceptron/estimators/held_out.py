@@ -73,16 +73,9 @@ def split(
 class Drawing:
     """What decides which rows are held out.
 
-    Attributes
-    ----------
-    fraction : float or splitter
-        The parameter `validation_fraction`.
-    X, y
-        Checked; a splitter receives them.
-    labels : ndarray of int, shape (n_rows,), or None
-        The split is stratified by them, unless a splitter or groups decide.
-    groups : array-like of shape (n_rows,) or None
-        As the user gave them.
+    ``fraction`` is the parameter `validation_fraction`; a splitter receives X and y, which have
+    been checked. The split is stratified by the labels, (n_rows,), unless a splitter or the user's
+    groups decide.
     """
 
     fraction: Any
@@ -189,19 +182,10 @@ def _split_nearly_in_proportion(
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Rows of a data set that a network is validated on.
+    """Rows of a data set that a network is validated on: their positions, or None for all rows.
 
-    Attributes
-    ----------
-    data : TrainingSet
-    y : ndarray of shape (N, ...)
-        Checked targets, not encoded.
-    sample_weight : ndarray of shape (N,) or None
-        What each row counts.
-    given : tuple
-        X and y as the user gave them.
-    rows : ndarray of int, default=None
-        Their positions; None means all rows.
+    ``y``, (N, ...), is checked, but not encoded; the weights, (N,), are what each row counts, and
+    ``given`` are X and y as the user gave them.
     """
 
     data: TrainingSet

@@ -66,14 +66,9 @@ class Output(Protocol):
 @kept_as("probability output")
 @dataclass(frozen=True)
 class ProbabilityOutput:
-    """Classes that exclude each other, or several labels per row.
+    """Classes that exclude each other, or several labels per row, by the column indices of y.
 
-    Attributes
-    ----------
-    classes : ndarray
-        Class labels; with several labels per row, the column indices of y.
-    is_multilabel, was_sparse : bool
-        Whether the target had several labels per row, and whether it was sparse.
+    ``was_sparse`` says whether the target was.
     """
 
     classes: Any

@@ -195,18 +195,8 @@ class Solver(Protocol):
 class ErrorCorrection:
     """Response units in training.
 
-    Parameters
-    ----------
-    weight : ndarray of shape (C, A), float64
-        The weights that training starts with.
-    memory : LastWeights, AveragedWeights or PocketWeights
-        Gets every window, if it ``observes``.
-    solver : Solver
-
-    Attributes
-    ----------
-    weight : ndarray of shape (C, A)
-        After all rows presented so far.
+    ``weight``, (C, A), float64, is what training starts with, and then what it has made of it so
+    far. The memory gets every window, if it ``observes``.
     """
 
     def __init__(self, weight: Floats, memory: LastWeights, solver: Solver) -> None:

@@ -269,13 +269,8 @@ class Levels(Categories):
 class Codes(Categories):
     """Codes of the levels, from 0 on, for a network that embeds them.
 
-    Parameters
-    ----------
-    position : int
-    levels : list
-        The levels that have a code, in the order of their codes.
-    has_others : bool
-        Whether some rows in ``fit`` had none of these levels. Such rows then get the code 0.
+    Levels are given in the order of their codes. If some rows in ``fit`` had none of them
+    (``has_others``), such rows get the code 0, and levels those from 1 on.
     """
 
     def __init__(self, position: int, levels: list[Any], *, has_others: bool) -> None:

@@ -24,18 +24,10 @@ STEPS_AHEAD = 1_024
 
 @dataclass(frozen=True)
 class _Ahead:
-    """The numbers of the next steps, for members that share them.
+    """The numbers of the next n steps, (n, 1, W), and their rates, (n,), which members share.
 
-    Attributes
-    ----------
-    taken : int
-        How many steps a member has taken before the first of these.
-    rates : ndarray of shape (n,)
-        The learning rate of each step.
-    heeds_rate : bool
-        Whether the numbers hold only as long as the learning rate stays as it was. Otherwise, it
-        depends on the time alone.
-    numbers : ndarray of shape (n, 1, W)
+    ``taken`` is how many steps a member has taken before. If ``heeds_rate``, the numbers hold only
+    as long as the learning rate stays as it was; otherwise, it depends on the time alone.
     """
 
     taken: int

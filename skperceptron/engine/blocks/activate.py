@@ -15,14 +15,9 @@ from .base import Bench, Block, LearnedArray
 
 
 class Activate(Block):
-    """``a = f(z)``, unit by unit; each member of the stack may have its own f.
+    """``a = f(z)``, unit by unit, of H units.
 
-    Parameters
-    ----------
-    activations : sequence of ActivationFunction
-        One per member, or a single one for all.
-    units : int
-        Width of the value (H).
+    There is an activation for each member of the stack, or a single one for all.
     """
 
     kind: ClassVar[str] = "activation"

@@ -14,15 +14,10 @@ from .base import Bench, Block
 
 
 class Concatenate(Block):
-    """Copies of the inputs, side by side in one array.
+    """Copies of the inputs, which have these widths, side by side in one array.
 
     An affine block can read several values without such a copy. Blocks that treat all columns
     alike, such as a scale, need it.
-
-    Parameters
-    ----------
-    widths : sequence of int
-        Widths of the inputs.
     """
 
     kind: ClassVar[str] = "concatenation"

@@ -15,14 +15,8 @@ from .base import Bench, Block, LearnedArray
 class Normalize(Block):
     r"""Base of both normalisations: :math:`\gamma \hat z + \beta`, gamma and beta learned.
 
-    Training writes the standardised :math:`\hat z` over z, where the backward pass reads it.
-
-    Parameters
-    ----------
-    units : int
-        Width of the value (H).
-    epsilon : float
-        Added to the variance.
+    Training writes the standardised :math:`\hat z` over z, where the backward pass reads it. The
+    variance gets epsilon added.
     """
 
     #: The axis that is averaged over: 1 for the rows of a batch, 2 for the units of a row.
