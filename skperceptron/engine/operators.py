@@ -66,7 +66,7 @@ Values = Sequence[Value]
 
 
 class OperatorGraph(Protocol):
-    """The graph that operators are added to."""
+    """The graph that operators are added to: the base of all graphs."""
 
     #: The dtype of all numbers of the network, and of constants: float32 or float64.
     dtype: np.dtype
@@ -91,6 +91,7 @@ class OperatorGraph(Protocol):
 
     def where(self, condition: Value, a: Any, b: Any) -> Value:
         """Return a where a comparison holds, b elsewhere."""
+        return self.op("Where", condition, a, b)
 
     def coded(self, texts: Value, levels: Sequence[str]) -> Value:
         """Return each string's position in `levels`, or -1 if it is not there, in int64."""
@@ -112,12 +113,14 @@ class OperatorGraph(Protocol):
 
     def columns(self, value: Value, start: int, stop: int, step: int = 1) -> Value:
         """Return the columns ``start:stop:step``."""
+        return self.op("Gather", value, self.whole(np.arange(start, stop, step)), axis=1)
 
     def reshape(self, value: Value, *shape: int) -> Value:
         """Return the value in another shape: -1 is inferred, 0 keeps the length of that axis."""
 
     def concatenate(self, values: Sequence[Value], axis: int = 1) -> Value:
         """Return values side by side."""
+        return values[0] if len(values) == 1 else self.op("Concat", *values, axis=axis)
 
 
 #: Dtypes of the results of operators, where they differ from those of the operands.
@@ -129,6 +132,11 @@ DTYPES_OF_RESULTS = {
     "Less": "bool",
     "Not": "bool",
 }
+
+
+def dtype_of_result(name: str, operands: Sequence[Value]) -> str:
+    """Return the dtype of an operator's result."""
+    return DTYPES_OF_RESULTS.get(name, operands[1 if name == "Where" else 0].dtype)
 
 
 class NotDeclaredError(NotImplementedError, ValueError):

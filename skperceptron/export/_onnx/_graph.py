@@ -15,7 +15,7 @@ from numpy.polynomial import Chebyshev, Polynomial
 from onnx import TensorProto, helper, numpy_helper
 from scipy.special import erfcx
 
-from ...engine.operators import DTYPES_OF_RESULTS, Value
+from ...engine.operators import OperatorGraph, Value, dtype_of_result
 
 #: The first opset in which a reduction reads its axes from an input.
 AXES_AS_INPUT = {"ReduceSum": 13, "ReduceMean": 18}
@@ -27,11 +27,10 @@ ERF_DEGREE = 24
 ML = "ai.onnx.ml"
 
 
-class Graph:
+class Graph(OperatorGraph):
     """A part of a model that skl2onnx is putting together.
 
-    See :class:`skperceptron.engine.operators.OperatorGraph` for its methods. The scope provides
-    unused names, the container receives the nodes; ``dtype`` is float32 or float64.
+    The scope provides unused names, the container receives the nodes.
     """
 
     def __init__(self, scope: Any, container: Any, dtype: Any) -> None:
@@ -56,7 +55,6 @@ class Graph:
         self._node("Cast", [self._is(value).name], variable.full_name, to=_type_of(dtype))
 
     def in_dtype(self, dtype: Any) -> Graph:
-        """Return the same graph, whose next operators have another dtype."""
         return Graph(self._scope, self._container, dtype)
 
     # The methods that blocks, activations, losses and targets use.
@@ -70,8 +68,7 @@ class Graph:
         if name == "Softmax" and self.opset < 13:
             # The older operator merges all axes from ``axis`` on: for a matrix, only the last one.
             attributes = {**attributes, "axis": 1}
-        dtype = DTYPES_OF_RESULTS.get(name, values[0].dtype)
-        out = self._new(name, dtype)
+        out = self._new(name, dtype_of_result(name, values))
         self._node(name, [value.name for value in values], out.name, **attributes)
         return out
 
@@ -91,15 +88,7 @@ class Graph:
     def as_numbers(self, condition: Any) -> Value:
         return self.cast(condition, self.dtype.name)
 
-    def where(self, condition: Any, a: Any, b: Any) -> Value:
-        """Return a where a condition holds, b elsewhere."""
-        a, b = self._is(a), self._is(b)
-        out = self._new("Where", a.dtype)
-        self._node("Where", [condition.name, a.name, b.name], out.name)
-        return out
-
     def cast(self, value: Any, dtype: str) -> Value:
-        """Return the value in another dtype."""
         if value.dtype == dtype:
             return value
         out = self._new("Cast", dtype)
@@ -129,18 +118,10 @@ class Graph:
         self._node("TopK", read, out.name, positions.name, axis=-1, largest=0)
         return self._like_rows(out, value)
 
-    def columns(self, value: Any, start: int, stop: int, step: int = 1) -> Value:
-        positions = self.whole(np.arange(start, stop, step))
-        return self.op("Gather", value, positions, axis=1)
-
     def reshape(self, value: Any, *shape: int) -> Value:
         return self.op("Reshape", value, self.whole(shape))
 
-    def concatenate(self, values: Sequence[Any], axis: int = 1) -> Value:
-        return values[0] if len(values) == 1 else self.op("Concat", *values, axis=axis)
-
     def coded(self, texts: Any, levels: Sequence[str]) -> Value:
-        """Return the position of each text among the levels, -1 if it is none of them."""
         out = self._new("LabelEncoder", "int64")
         self._node(
             "LabelEncoder",

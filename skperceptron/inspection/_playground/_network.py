@@ -86,7 +86,7 @@ def _node(shown: Shown, constants: Constants, position: int) -> dict[str, Any]:
 def _tell_block(block: Block, n_sources: int, arrays: Any, graph: PageGraph) -> Any:
     # A linear block inherits its operators from the base class.
     refuse_inherited(block, "to_onnx", ("forward",), general=Block)
-    return block.to_onnx(graph, [graph.source(i) for i in range(n_sources)], arrays)  # type: ignore[arg-type]
+    return block.to_onnx(graph, [graph.source(i) for i in range(n_sources)], arrays)
 
 
 def _told_or_table(

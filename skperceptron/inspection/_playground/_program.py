@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.arrays import Floats
-from ...engine.operators import DTYPES_OF_RESULTS, NotDeclaredError, Value
+from ...engine.operators import NotDeclaredError, OperatorGraph, Value, dtype_of_result
 
 #: The operators that ``compute.js`` has a function for.
 OPERATORS = frozenset(
@@ -33,12 +33,10 @@ POINTS, SCALE, REACH = 401, 1.0, 5.3
 JUMP = 5.0
 
 
-class PageGraph:
+class PageGraph(OperatorGraph):
     """A graph of operators that a page computes.
 
-    See :class:`skperceptron.engine.operators.OperatorGraph` for its methods. Those for texts are
-    missing: a network of numbers does not read texts. Each step is an operator's name, its operands
-    and, if there are any, its attributes.
+    Each step is an operator's name, its operands and, if there are any, its attributes.
     """
 
     dtype = np.dtype(np.float64)
@@ -59,9 +57,7 @@ class PageGraph:
         values = [self._is(operand) for operand in operands]
         step = [name, [value.name for value in values]]
         self.steps.append([*step, attributes] if attributes else step)
-        read = values[1] if name == "Where" else values[0]
-        dtype = DTYPES_OF_RESULTS.get(name, read.dtype)
-        return Value(self, f"v{len(self.steps) - 1}", dtype)
+        return Value(self, f"v{len(self.steps) - 1}", dtype_of_result(name, values))
 
     def sigmoid(self, z: Any) -> Value:
         return self.op("Sigmoid", z)
@@ -77,8 +73,9 @@ class PageGraph:
         is_fraction = value.dtype.startswith("float") and dtype.startswith("int")
         return self.op("Trunc", value) if is_fraction else value
 
-    def where(self, condition: Any, a: Any, b: Any) -> Value:
-        return self.op("Where", condition, a, b)
+    def coded(self, texts: Any, levels: Sequence[str]) -> Value:
+        # The page has no such operator: a network of numbers does not read texts.
+        return self.op("LabelEncoder", texts)
 
     def as_numbers(self, condition: Any) -> Value:
         return Value(self, condition.name, "float64")
@@ -95,14 +92,8 @@ class PageGraph:
     def sorted(self, value: Any, width: int) -> Value:
         return self.op("Sort", value, width=width)
 
-    def columns(self, value: Any, start: int, stop: int, step: int = 1) -> Value:
-        return self.op("Gather", value, self.whole(np.arange(start, stop, step)), axis=1)
-
     def reshape(self, value: Any, *shape: int) -> Value:
         return self.op("Reshape", value, shape=list(shape))
-
-    def concatenate(self, values: Sequence[Any], axis: int = 1) -> Value:
-        return values[0] if len(values) == 1 else self.op("Concat", *values, axis=axis)
 
     def _is(self, operand: Any) -> Value:
         """Return a value, or the constant that a number or an array stands for."""
