@@ -27,8 +27,9 @@ from skperceptron.callbacks import Checkpoint
 from skperceptron.embeddings import Periodic
 from skperceptron.estimators.fitted import fitted_network
 from skperceptron.estimators.targets import Numbers
+from skperceptron.exceptions import NotDeclaredError
 from skperceptron.inspection import WeightsRecorder, computational_graph, to_html
-from skperceptron.inspection._playground._program import OPERATORS
+from skperceptron.inspection._playground._program import OPERATORS, PageGraph
 from skperceptron.losses import OrdinalLogLoss, Pinball, SquaredError
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -545,6 +546,12 @@ def test_every_activation_to_swap_is_the_right_function(show):
 def test_page_has_a_function_for_every_operator(show):
     page = show(*CASES["binary"]())
     assert set(page.evaluate("Object.keys(OPERATORS)")) == OPERATORS
+
+
+def test_page_has_no_operator_for_texts():
+    graph = PageGraph()
+    with pytest.raises(NotDeclaredError, match="LabelEncoder, which the page has not"):
+        graph.coded(graph.source(0), ["a", "b"])
 
 
 def test_slider_goes_through_the_epochs(show):
