@@ -17,11 +17,10 @@ from ._graph import Graph, Value
 from ._outputs import (
     calculates_in_float64,
     classes_of,
-    label_type,
     number_type,
     outputs_of,
-    probability_type,
     selection,
+    set_types_of_classes,
     write_classes,
 )
 
@@ -31,11 +30,7 @@ from ._outputs import (
 def ensemble_classifier_shapes(operator: Any) -> None:
     """Set the types of labels and probabilities."""
     model = operator.raw_operator
-    n_rows, n_classes = operator.inputs[0].get_first_dimension(), len(model.classes_)
-    several = is_multilabel(getattr(model, "ensemble_", model))
-    shape = [n_rows, n_classes] if several else [n_rows]
-    operator.outputs[0].set_type(label_type(classes_of(operator.scope_inst, model), shape))
-    operator.outputs[1].set_type(probability_type(operator, [n_rows, n_classes]))
+    set_types_of_classes(operator, is_multilabel(getattr(model, "ensemble_", model)))
 
 
 def ensemble_regressor_shapes(operator: Any) -> None:
@@ -59,18 +54,19 @@ def ensemble_regressor_shapes(operator: Any) -> None:
 
 def convert_ensemble_classifier(scope: Any, operator: Any, container: Any) -> None:
     """Convert the mean of probabilities."""
-    graph = Graph(scope, container, np.float64)
-    members = operator.raw_operator.estimators_
-    mean = _mean([_predicted(graph, scope, container, operator, m) for m in members])
+    graph, mean = _mean_of_members(scope, operator, container)
     _write_labels(graph, scope, operator, mean)
 
 
 def convert_ensemble_regressor(scope: Any, operator: Any, container: Any) -> None:
     """Convert the mean of predictions."""
-    graph = Graph(scope, container, np.float64)
-    members = operator.raw_operator.estimators_
-    mean = _mean([_predicted(graph, scope, container, operator, m) for m in members])
+    graph, mean = _mean_of_members(scope, operator, container)
     graph.write(mean, operator.outputs[0])
+
+
+def _mean_of_members(scope: Any, operator: Any, container: Any) -> tuple[Graph, Value]:
+    graph, members = Graph(scope, container, np.float64), operator.raw_operator.estimators_
+    return graph, _mean([_predicted(graph, scope, container, operator, m) for m in members])
 
 
 # Arms with weights.

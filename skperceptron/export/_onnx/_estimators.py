@@ -19,10 +19,9 @@ from ._outputs import (
     as_matrix,
     classes_of,
     columns_of,
-    label_type,
     number_type,
     numbers_are_float64,
-    probability_type,
+    set_types_of_classes,
     write_classes,
 )
 from ._types import ONLY, stored
@@ -39,12 +38,8 @@ EXTRAS = {"return_std": "std", "return_proba": "probabilities"}
 
 def classifier_shapes(operator: Any) -> None:
     """Set the types of labels and probabilities."""
-    model = operator.raw_operator
-    n_rows, n_classes = operator.inputs[0].get_first_dimension(), len(model.classes_)
-    is_multilabel = isinstance(fitted_network(model).target, Indicators)
-    shape = [n_rows, n_classes] if is_multilabel else [n_rows]
-    operator.outputs[0].set_type(label_type(classes_of(operator.scope_inst, model), shape))
-    operator.outputs[1].set_type(probability_type(operator, [n_rows, n_classes]))
+    target = fitted_network(operator.raw_operator).target
+    set_types_of_classes(operator, isinstance(target, Indicators))
 
 
 def convert_classifier(scope: Any, operator: Any, container: Any) -> None:
