@@ -25,17 +25,7 @@ FROM_SCRATCH = FitMode(continuing=False, incremental=False)
 
 @dataclass(frozen=True)
 class Extras:
-    """What ``fit`` takes beyond X, y and sample weights.
-
-    Attributes
-    ----------
-    X_val, y_val, sample_weight_val
-        The user's own validation data.
-    coefs_init, intercepts_init : list of array-like
-        Initial weights and biases.
-    groups : array-like
-        Rows of one group are held out together.
-    """
+    """What ``fit`` takes beyond X, y and sample weights, as the user gave it."""
 
     X_val: Any = None
     y_val: Any = None

@@ -14,9 +14,13 @@ from ..engine.arrays import Floats
 from ..losses import Loss
 from ..options import CLASS_WEIGHT, Instance, Rules, speaks_for_itself
 from ..training import TargetRows
-from .base import BaseMultilayerPerceptron, is_stochastic
+from .base import (
+    BaseMultilayerPerceptron,
+    is_stochastic,
+    refuse_unknown,
+    takes_shared_parameters,
+)
 from .docs import shares_documentation
-from .signatures import refuse_unknown, takes_shared_parameters
 from .targets import (
     ClassProbabilities,
     Indicators,

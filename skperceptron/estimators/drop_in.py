@@ -9,9 +9,9 @@ import numpy as np
 from .._sklearn.compat import type_of_target
 from .._sklearn.fit_calls import FitMode
 from ..options import speaks_for_itself
+from .base import refuse_unknown, takes_shared_parameters
 from .classifiers import BaseMLPClassifier
 from .docs import shares_documentation
-from .signatures import refuse_unknown, takes_shared_parameters
 from .targets import (
     Indicators,
     LabelTarget,

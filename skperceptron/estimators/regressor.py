@@ -17,9 +17,13 @@ from .._sklearn.fit_calls import FitMode
 from ..engine.arrays import Floats
 from ..losses import Loss, get_loss
 from ..options import Flag, Instance, Interval, Listing, Name, Rules, speaks_for_itself
-from .base import BaseMultilayerPerceptron, is_stochastic
+from .base import (
+    BaseMultilayerPerceptron,
+    is_stochastic,
+    refuse_unknown,
+    takes_shared_parameters,
+)
 from .docs import shares_documentation
-from .signatures import refuse_unknown, takes_shared_parameters
 from .targets import (
     RegressionOptions,
     RegressionTarget,

@@ -36,20 +36,9 @@ _MOST = 2**53
 class Form:
     """What the state of a fit must look like.
 
-    Attributes
-    ----------
-    n_parameters, n_rows : int
-        Of the network, and of the data set.
-    dtype : dtype
-        Of the parameters.
-    state_names : tuple of str
-        Of the optimiser's vectors.
-    averages : bool
-        Whether the parameters are averaged.
-    generator : dict
-        Any state of the random generator, as ``describe_random_state`` returns it.
-    noise : dict or None
-        Any state of the generator of dropout masks, if there is one.
+    ``state_names`` are those of the optimiser's vectors, and ``averages`` says whether parameters
+    are averaged. ``generator`` is any state of the random generator, as ``describe_random_state``
+    returns it, and ``noise`` any of the generator of dropout masks, if there is one.
     """
 
     n_parameters: int

@@ -17,15 +17,8 @@ from .base import Bench, Block, LearnedArray, Line
 class Affine(Block):
     """``z = x W + b``, where x is one or several earlier values side by side.
 
-    Several inputs are multiplied with their own rows of W one after another, so that
-    no concatenated copy is made and a sparse input stays sparse.
-
-    Parameters
-    ----------
-    fan_in : sequence of int
-        Width of each input.
-    units : int
-        Width of the value (H).
+    Several inputs are multiplied with their own rows of W one after another, so that no
+    concatenated copy is made and a sparse input stays sparse. ``fan_in`` is the width of each.
     """
 
     kind: ClassVar[str] = "affine"

@@ -17,17 +17,9 @@ class Average(Block):
     """One prediction of m networks, whose rows lie one below another, for each row.
 
     In training each network has a loss of its own, and the value is the input: m B rows. In
-    predictions, the inverse link turns the value into the mean of the networks' predictions.
-
-    Parameters
-    ----------
-    n_networks : int
-        How many networks there are (m).
-    units : int
-        Width of input and value (C).
-    link : {"identity", "logistic", "softmax"}
-        The inverse link, which turns values into predictions. With any other than "logistic" and
-        "softmax", the mean of the values themselves is taken.
+    predictions, the inverse link turns the value into the mean of the networks' predictions; with
+    any other link than "logistic" and "softmax", it is the mean of the values themselves. Input and
+    value have C units.
     """
 
     kind: ClassVar[str] = "average"

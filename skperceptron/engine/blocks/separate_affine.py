@@ -18,16 +18,8 @@ from .base import Bench, Line
 class SeparateAffine(Affine):
     """``z_i = x_i W_i + b_i`` for each of m networks, whose rows lie one below another.
 
-    The weight matrices lie below one another, too, (m H, C); biases are (m, C).
-
-    Parameters
-    ----------
-    n_networks : int
-        How many networks there are (m).
-    width : int
-        Width of the input (H).
-    units : int
-        Width of the value (C).
+    The weight matrices lie below one another, too, (m H, C), where H is the width of the input and
+    C the number of units; biases are (m, C).
     """
 
     kind: ClassVar[str] = "separate_affine"
