@@ -157,6 +157,20 @@ def marks_columns_of_arrays(estimator: Any) -> bool:
     return chosen is not None and not _is_by_dtype(chosen)
 
 
+def _marked(estimator: Any, given: Any, X: Any) -> tuple[int, ...]:
+    """Return the positions of the columns to be embedded, once X is known to hold codes there."""
+    chosen = _chosen(estimator, given)
+    if chosen is None:
+        return ()
+    names = getattr(estimator, "feature_names_in_", ())
+    by_dtype = _is_by_dtype(chosen)
+    values = estimator._category_values
+    columns = tuple(sorted(values if by_dtype else marked_columns(chosen, names, X.shape[1])))
+    if columns:
+        check_codes(estimator, X, columns)
+    return columns
+
+
 def columns_of(
     estimator: Any,
     given: Any,
@@ -183,16 +197,9 @@ def columns_of(
     ValueError
         If a column holds something other than codes, or codes that need an enormous table.
     """
-    chosen = _chosen(estimator, given)
-    if chosen is None:
+    columns, values = _marked(estimator, given, X), estimator._category_values
+    if not columns:
         return None
-    values = estimator._category_values
-    names = getattr(estimator, "feature_names_in_", ())
-    marked = set(values) if _is_by_dtype(chosen) else marked_columns(chosen, names, X.shape[1])
-    if not marked:
-        return None
-    columns = tuple(sorted(marked))
-    check_codes(estimator, X, columns)
     levels = []
     for j in columns:
         if j in values:
@@ -324,9 +331,8 @@ def refuse_other_columns(estimator: Any, given: Any, X: Any) -> None:
     Codes that the earlier fit has not seen count as unknown categories in later fits, too.
     """
     earlier: CategoryColumns | None = estimator._categories
-    now = columns_of(estimator, given, X)
     before = () if earlier is None else earlier.columns
-    if before != (() if now is None else now.columns):
+    if before != _marked(estimator, given, X):
         raise ValueError(
             "warm_start and partial_fit go on with the tables of the earlier fit:"
             f" categorical_features={estimator.categorical_features!r} must mark the columns"

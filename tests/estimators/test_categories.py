@@ -346,6 +346,17 @@ def test_stream_and_warm_start_go_on_with_their_tables():
         warm.set_params(embedding_dim=7).fit(X, Y)
 
 
+def test_small_batches_may_hold_the_largest_codes_of_the_earlier_fit():
+    codes = np.column_stack([np.arange(2000), np.arange(2000) % 3])
+    stream = make(categorical_features=[0]).partial_fit(codes, codes[:, 1])
+    before = stream.embeddings_[0].copy()
+    stream.partial_fit(codes[1998:1999], [5.0])
+    changed = (stream.embeddings_[0] != before).any(axis=1)
+    assert changed[1998]
+    warm = make(categorical_features=[0], warm_start=True).fit(codes, codes[:, 1])
+    assert warm.fit(codes[-40:], codes[-40:, 1]).embeddings_[0].shape == (2000, 2)
+
+
 def test_next_fit_forgets_the_tables():
     model = make().fit(X, Y)
     model.set_params(categorical_features=None).fit(X, Y)
