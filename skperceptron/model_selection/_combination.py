@@ -163,7 +163,7 @@ def greedy_selection(
         chosen = int(np.argmin(losses))
         total = total + predictions[chosen]
         counts[chosen] += 1
-        if losses[chosen] < least:
+        if n_chosen == 1 or losses[chosen] < least:
             least, best = losses[chosen], counts / n_chosen
     return best
 

@@ -54,6 +54,7 @@ def check_state(numbers: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], 
     """Raise DamagedArchiveError if this cannot be the state of a fit of the given form."""
     _demand(numbers.get("verdict") in _VERDICTS, "verdict")
     _demand(isinstance(numbers.get("told_to_stop"), bool), "told_to_stop")
+    _demand(isinstance(numbers.get("callbacks"), list), "callbacks")
     _demand(_is_number(numbers.get("current_rate")), "current_rate")
     for name in ("steps", "n_iter"):
         _demand(_is_count(numbers.get(name)), name)

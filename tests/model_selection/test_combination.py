@@ -177,6 +177,11 @@ def test_greedy_selection_keeps_the_best_round_and_takes_one_arm_where_others_do
     assert minus_log_likelihood(found @ likelihoods) <= best_alone
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
+def test_greedy_shares_have_the_sum_one_even_if_all_losses_overflow():
+    assert_array_equal(greedy_selection(np.full((2, 3), 1e200), mean_square), [1, 0])
+
+
 def test_only_the_best_arms_get_a_weight():
     errors = np.array([[3.0, -3], [1, -1], [-1.1, 1], [4, 4]])
     for combination in ("weights", "greedy", "mean"):

@@ -362,6 +362,7 @@ FORGED = {
     "no verdict": ("verdict", None),
     "list as verdict": ("verdict", []),
     "told": ("told_to_stop", 1),
+    "no callbacks": ("callbacks", None),
     "rate": ("current_rate", float("nan")),
     "negative rate": ("current_rate", -1.0),
     "rate as text": ("current_rate", "0.1"),
