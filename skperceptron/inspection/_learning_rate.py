@@ -112,7 +112,8 @@ def learning_rate_range_test(
     The loss first stays the same, then falls, then explodes. A good constant rate lies where it
     falls fastest, or somewhat below; a good largest rate of
     :class:`~skperceptron.schedules.OneCycle` lies before the loss's minimum. The test ends when the
-    smoothed loss is four times its minimum, or when training diverges.
+    smoothed loss lies above its minimum by three times this and three quarters of the first loss,
+    or when training diverges.
 
     Parameters
     ----------
@@ -137,7 +138,8 @@ def learning_rate_range_test(
     TypeError
         If `estimator` is not a multi-layer perceptron.
     ValueError
-        If a number lies outside its range, or if the solver is L-BFGS.
+        If a number lies outside its range, training diverges at `min_rate`, or the solver is
+        L-BFGS.
 
     References
     ----------
@@ -169,9 +171,13 @@ def learning_rate_range_test(
         average = smoothing * average + (1 - smoothing) * loss
         losses.append(loss)
         smoothed.append(average / (1 - smoothing ** (step + 1)))
-        if not smoothed[-1] <= 4 * min(smoothed):
+        # The loss of a density may be negative.
+        least = min(smoothed)
+        if not smoothed[-1] - least <= 3 * max(abs(least), abs(smoothed[0]) / 4):
             break
     kept = np.isfinite(losses)
+    if kept.sum() < 2:
+        raise ValueError(f"min_rate={min_rate!r} is too large: the first steps diverge.")
     return LearningRateRangeTest(
         rates[: len(losses)][kept], np.array(losses)[kept], np.array(smoothed)[kept]
     )

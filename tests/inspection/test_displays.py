@@ -207,6 +207,7 @@ def test_scores_have_an_axis_of_their_own(pyplot):
             r"image_shape=\(3, 2\).*4 features",
         ),
         (lambda: WeightsDisplay.from_estimator(fit(), kind="pie"), ValueError, "kind='pie'"),
+        (lambda: WeightsDisplay.from_estimator(fit(), max_images=0), ValueError, "'max_images'"),
         (
             lambda: GradientFlowDisplay.from_estimator(fit(), X, CLASSES, quantity="speed"),
             ValueError,
@@ -498,6 +499,18 @@ def test_long_names_lie_inside_the_picture_and_headings_do_not_overlap(pyplot, h
         )
         assert len(headings) == len(hidden) + 2
         assert all(end < start for (_, end), (start, _) in pairwise(headings))
+
+
+@pytest.mark.parametrize("hidden", [(), (3,)])
+def test_names_with_dollar_signs_are_no_formulas(pyplot, hidden):
+    frame = pd.DataFrame(X[:, :2], columns=["sales_$_2019_$", "cost ($)"])
+    network = MLPBinaryClassifier(hidden, max_iter=1).fit(
+        frame, np.where(LABELS == 1, "$50-$90^", "$10")
+    )
+    display = NetworkGraphDisplay.from_estimator(network)
+    display.figure_.canvas.draw()
+    written = [text.get_text().replace(r"\$", "$") for text in display.texts_]
+    assert {"sales_$_2019_$", "cost ($)", "$50-$90^"} <= set(written)
 
 
 def test_outputs_are_called_by_their_classes(pyplot):

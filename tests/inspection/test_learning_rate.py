@@ -42,6 +42,23 @@ def test_first_losses_are_those_of_training_with_these_rates():
     np.testing.assert_allclose(found.losses, network.loss_curve_, rtol=1e-9)
 
 
+@pytest.mark.parametrize(
+    "losses",
+    [
+        [2.0, 1.0, 3.9, 4.1],
+        [1.0, 0.5, 0.1, 0.3, 0.8, 0.9],
+        [1.0, 0.1, -0.01, 0.2, -0.5, -0.2, -1.0, 0.5, 1.9, 2.1],
+        [-2.0, -1.9, -3.0, 5.9, 6.1],
+    ],
+)
+def test_ends_far_above_the_minimum_even_of_losses_that_may_be_negative(losses, monkeypatch):
+    given = iter([*losses, *[0.0] * 9])
+    module = "skperceptron.inspection._learning_rate"
+    monkeypatch.setattr(f"{module}._loss_of_step", lambda *step: next(given))
+    found = learning_rate_range_test(make(), X, Y, smoothing=0.0, n_steps=len(losses) + 9)
+    np.testing.assert_allclose(found.losses, losses)
+
+
 def test_estimator_stays_as_it_was():
     network = make(early_stopping=True, averaging="swa", random_state=3)
     with pytest.warns(UserWarning, match="Maximum iterations"):
@@ -123,6 +140,7 @@ def test_sparse_labels_give_the_losses_of_dense_ones():
         ({"min_rate": 0.0}, ValueError, r"'min_rate' .* must be a float in the range \(0, inf\)"),
         ({"max_rate": np.nan}, ValueError, "'max_rate' .* must be"),
         ({"min_rate": 1.0, "max_rate": 0.1}, ValueError, "must be below max_rate=0.1"),
+        ({"min_rate": 1e300, "max_rate": 1e305}, ValueError, "min_rate=1e\\+300 is too large"),
         ({"n_steps": 1}, ValueError, r"'n_steps' .* must be an int in the range \[2, inf\)"),
         ({"smoothing": 1.0}, ValueError, r"'smoothing' .* must be a float in the range \[0, 1\)"),
         ({"y": Y[:-1]}, ValueError, "inconsistent numbers of samples"),

@@ -177,6 +177,12 @@ def test_text_of_users_cannot_leave_its_place():
     assert held(page)["classes"] == sorted(names)
 
 
+def test_largest_float_does_not_become_infinite():
+    X, y = MOONS[0].copy(), MOONS[1]
+    X[0] = -1, np.finfo(np.float64).max
+    assert held(to_html(moons(), X, y))["X"][0] == [-1, 1e308]
+
+
 def test_notebook_shows_the_page_in_a_frame():
     page = to_html(moons(), *MOONS)
     frame = page._repr_html_()
@@ -252,6 +258,8 @@ def test_wrong_arguments_are_refused():
         to_html(moons(), np.c_[X, X[:, 0]], y)
     with pytest.raises(ValueError, match="one label or number"):
         to_html(moons(), X, np.c_[y, y])
+    with pytest.raises(ValueError, match="`y` has classes not in"):
+        to_html(moons(), X, np.where(y == 1, "one", "none"))
     recorder = WeightsRecorder()
     MLPBinaryClassifier((3,), max_iter=2, callbacks=[recorder]).fit(X, y)
     with pytest.raises(ValueError, match="another network"):

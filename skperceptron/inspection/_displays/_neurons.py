@@ -92,8 +92,8 @@ def draw_neurons(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists:
     shown = [shown_units(n) for n in units]
     ys = [_heights(n, len(s)) for n, s in zip(units, shown, strict=True)]
     tallest = max(float(np.ptp(y)) for y in ys)
-    inputs = display.feature_names or [f"$x_{{{i + 1}}}$" for i in range(units[0])]
-    names = [[fitting_name(inputs[i]) for i in shown[0]]]
+    inputs = input_names(display, units[0])
+    names = [[inputs[i] for i in shown[0]]]
     names.append([fitting_name((display.output_names or [""] * units[-1])[i]) for i in shown[-1]])
     sides = [_room(names[0]), _room(names[1])]
     n_gaps = len(layers) - 1
@@ -195,9 +195,16 @@ def _name_units(ax: Any, names: list[str], ys: Floats, size: float, x: int) -> l
     return [ax.annotate(name, (x, y), **style, **beside) for name, y in zip(names, ys, strict=True)]
 
 
+def input_names(display: Any, n_inputs: int) -> list[str]:
+    """Return the names that are written beside the inputs."""
+    if display.feature_names:
+        return list(map(fitting_name, display.feature_names))
+    return [f"$x_{{{i + 1}}}$" for i in range(n_inputs)]
+
+
 def fitting_name(name: str) -> str:
-    """Return a name, shortened if there is no room for it."""
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+    """Return a name that fits and is not taken for a formula."""
+    return (name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…").replace("$", r"\$")
 
 
 def _room(names: list[str]) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import expit
 
 from ._common import DIVERGING, largest, styled
-from ._neurons import Artists, fitting_name, shown_units
+from ._neurons import Artists, fitting_name, input_names, shown_units
 
 #: Horizontal places of inputs, sum, activation and output.
 INPUT_X, SUM_X, BOX_X, OUTPUT_X = 1.0, 4.3, 7.0, 8.9
@@ -27,7 +27,7 @@ def draw_single_neuron(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists
     """Draw a graph whose only layer has one unit; return the artists by kind."""
     graph = display.graph
     affine = next(node for node in graph.nodes if node.kind == "affine")
-    names = display.feature_names or [f"$x_{{{i + 1}}}$" for i in range(affine.weight_shape[0])]
+    names = input_names(display, affine.weight_shape[0])
     shown = shown_units(len(names), 8)
     drawn = len(shown) + (len(shown) < len(names))
     ax = display.open(ax, height=1.6 + 0.52 * drawn)
@@ -37,9 +37,7 @@ def draw_single_neuron(display: Any, ax: Any, kwargs: dict[str, Any]) -> Artists
     ys = np.delete(places, gap) if gap < drawn else places
     weight = affine.parameters["weight"][shown, 0] if affine.parameters else None
     lines = _lines(ax, ys, weight, kwargs)
-    nodes, texts = _inputs(
-        ax, ys, [fitting_name(names[i]) for i in shown], weight, graph.nodes[0], shown
-    )
+    nodes, texts = _inputs(ax, ys, [names[i] for i in shown], weight, graph.nodes[0], shown)
     if gap < drawn:
         texts.append(ax.text(INPUT_X, places[gap], "⋮", ha="center", va="center", fontsize=14))
     more_nodes, more_texts = _body(ax, affine, graph.nodes[-1])

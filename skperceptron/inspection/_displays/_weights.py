@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ...engine.arrays import Floats
+from ...options import COUNT, check_option
 from .._graph import computational_graph
 from .._unwrap import unwrapped
 from ._common import DIVERGING, Display, colors_by_depth, largest, style_of, styled
@@ -150,6 +151,7 @@ class WeightsDisplay(Display):
         """
         if kind not in ("auto", "images", "histogram"):
             raise ValueError(f"kind={kind!r} must be 'auto', 'images' or 'histogram'.")
+        check_option("WeightsDisplay", "max_images", max_images, [COUNT])
         n_features = len(next(iter(weights.values())))
         shape = image_shape or _square(n_features)
         if kind == "auto":

@@ -17,6 +17,7 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
+from ..._sklearn.fit_calls import FitMode
 from ...engine.arrays import Floats
 from ...engine.network import Learned
 from ...estimators.base import BaseMultilayerPerceptron
@@ -39,6 +40,9 @@ MOST_WEIGHTS = 5_000
 #: Largest numbers of rows, of epochs, and of weights in all epochs together, so that the page stays
 #: below 300 kB.
 MOST_ROWS, MOST_EPOCHS, MOST_NUMBERS = 300, 60, 20_000
+
+#: Labels must be among those of the fit.
+_KNOWN = FitMode(continuing=True, incremental=True)
 
 #: Placeholders in ``page.html``, and the files that replace them.
 PARTS = {"__COMPUTE__": "compute.js", "__VIEW__": "view.js"}
@@ -186,7 +190,7 @@ def _rows(estimator: Any, X: Floats, y: Any) -> dict[str, Any]:
     """Return the data that the page shows, and the kind of task."""
     classes = list(estimator.classes_) if is_classifier(estimator) else []
     rows = np.unique(np.linspace(0, len(X) - 1, min(len(X), MOST_ROWS)).astype(int))
-    targets = np.searchsorted(classes, y[rows]) if classes else y[rows].astype(np.float64)
+    targets = estimator._label_codes(y, _KNOWN)[rows] if classes else y[rows].astype(np.float64)
     return {
         "task": "classification" if classes else "regression",
         "classes": [str(label) for label in classes],
