@@ -130,7 +130,9 @@ def about_validation_scale(data: Described, X_val: Any) -> str:
 
     A feature has another scale if its numbers lie far from those of X, or much closer together, in
     standard deviations of X, and if its largest number differs, too. The second condition is for
-    rare categories, coded as 0 and 1, which may be common or absent in few rows.
+    rare categories, coded as 0 and 1, which may be common or absent in few rows. A single feature
+    must lie far away in several rows: a pixel at the border of pictures may have a value in one
+    row of X_val, and next to none in X.
     """
     ours, theirs = _Scale.of(data.X), _Scale.of(X_val)
     is_known = (ours.deviation > 0) & (theirs.deviation > 0)
@@ -145,11 +147,12 @@ def about_validation_scale(data: Described, X_val: Any) -> str:
     is_other = (away > FAR) & ((larger > 2) | (larger < 1 / FAR))
     is_other |= (away < 1 / FAR) & (larger < 1 / FAR)
     n_other = np.count_nonzero(is_other & is_known)
-    is_beyond = (away > VERY_FAR) & (larger > FAR)
+    is_beyond = is_known & (away > VERY_FAR) & (larger > FAR)
+    is_beyond[is_beyond] = theirs.lie_far_from(ours, is_beyond)
     if X_val.shape[0] >= SOME_ROWS:
         # The same with both exchanged; a few rows may be alike by chance.
-        is_beyond |= (back > VERY_FAR) & (larger < 1 / FAR)
-    is_beyond &= is_known
+        is_before = is_known & (back > VERY_FAR) & (larger < 1 / FAR)
+        is_beyond[is_before] = ours.lie_far_from(theirs, is_before)
     if 2 * n_other <= np.count_nonzero(is_known) and not is_beyond.any():
         return ""
     is_other = (is_other & is_known) | is_beyond
@@ -167,9 +170,19 @@ def about_validation_scale(data: Described, X_val: Any) -> str:
 class _Scale(NamedTuple):
     """Location and spread of each feature; in a sparse matrix, of the stored numbers."""
 
+    rows: Any
     mean: Floats
     deviation: Floats
     largest: Floats
+
+    def lie_far_from(self, other: _Scale, features: Floats) -> Floats:
+        """Tell for some features whether several rows, or half of few, lie far from others."""
+        chosen = self.rows[:, np.flatnonzero(features)]
+        if sparse.issparse(chosen):
+            chosen = chosen.toarray()
+        with np.errstate(over="ignore"):
+            away = np.abs(chosen - other.mean[features]) > VERY_FAR * other.deviation[features]
+        return np.count_nonzero(away, axis=0) >= min(SOME_ROWS, len(chosen) / 2)
 
     @classmethod
     def of(cls, X: Any) -> _Scale:
@@ -180,11 +193,11 @@ class _Scale(NamedTuple):
                 largest, deviation = np.abs(rows).max(axis=0), rows.std(axis=0)
                 # The deviation of a constant feature is nothing but rounding.
                 is_constant = deviation <= 1e-12 * largest
-                return cls(rows.mean(axis=0), np.where(is_constant, 0, deviation), largest)
+                return cls(rows, rows.mean(axis=0), np.where(is_constant, 0, deviation), largest)
             size = root_mean_squares(rows)
             largest = np.asarray(abs(rows).max(axis=0).todense(), dtype=np.float64).ravel()
             # The mean of the stored numbers says little.
-            return cls(np.zeros(len(size)), size, largest)
+            return cls(rows, np.zeros(len(size)), size, largest)
 
 
 def some_rows(X: Any, n_numbers: int) -> Any:

@@ -175,6 +175,28 @@ def test_rare_categories_and_constant_features_are_no_other_scale():
     assert about_validation_scale(Described(np.ones((5, 2))), np.full((5, 2), 100.0)) == ""
 
 
+def test_a_pixel_that_a_single_picture_uses_is_no_other_scale():
+    X = np.random.RandomState(0).uniform(size=(400, 20))
+    X[:, 7] = 0
+    X[5, 7] = 0.004
+    X_val = X.copy()
+    X_val[9, 7] = 1
+    for convert in (np.asarray, sparse.csr_array):
+        for ours, theirs in ((X, X_val), (X_val, X)):
+            assert about_validation_scale(Described(convert(ours)), convert(theirs)) == ""
+    X_val[:40, 7] = 1
+    for ours, theirs in ((X, X_val), (X_val, X)):
+        assert "another scale than X in 1 of 20" in about_validation_scale(Described(ours), theirs)
+
+
+def test_a_long_tail_is_no_other_scale():
+    X = np.random.RandomState(0).pareto(0.8, size=(1000, 5))
+    X_val = X.copy()
+    X_val[0, 0] = 1e9
+    assert about_validation_scale(Described(X), X_val) == ""
+    assert about_validation_scale(Described(X_val), X) == ""
+
+
 def test_sparse_validation_rows_are_compared_by_the_size_of_what_is_stored():
     X = sparse.csr_array(sparse.random(400, 50, density=0.05, random_state=0))
     assert about_validation_scale(Described(X[:200]), X[200:]) == ""
