@@ -8,6 +8,7 @@ import pickle
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -358,6 +359,14 @@ BAD_LABELS = {
     "numbers as classes": ((X, X[:, 0]), "Unknown label type: continuous"),
     "labels in two columns": ((X, np.c_[Y, Y + 1]), "y should be a 1d array"),
     "missing label": ((X, np.where(Y, "yes", None)), "y contains None: leave out the rows"),
+    "missing text": (
+        (X, pd.Series(np.where(Y, "yes", None), dtype="string")),
+        "y contains <NA>: leave out the rows",
+    ),
+    "missing category": (
+        (X, pd.Series(np.where(Y, "yes", None), dtype="category")),
+        "y contains NaN: leave out the rows",
+    ),
 }
 
 
@@ -387,6 +396,16 @@ def test_labels_of_several_types_are_refused(cls, first):
 def test_text_as_a_number_to_predict_is_refused():
     labels = np.where(Y, "yes", "no")
     assert_refused(make(MLPRegressor), lambda e: e.fit(X, labels), ["could not convert string"])
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"output_range": (-9, 9)}, {"output": "categorical"}], ids=str
+)
+@BOTH_METHODS
+def test_none_as_a_number_to_predict_is_refused_as_nan_is(method, options):
+    numbers = np.where(Y, 1.0, np.array(None))
+    fragments = ["Input y contains NaN"]
+    assert_refused(make(MLPRegressor, **options), lambda e: train(e, method, X, numbers), fragments)
 
 
 DAYS = np.array(["2020-01-01"], dtype="datetime64[D]") + np.arange(N)

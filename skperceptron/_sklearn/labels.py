@@ -8,15 +8,25 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils.class_weight import compute_class_weight
 
 from ..engine.arrays import FEW_NUMBERS, Floats, Integers
 from ..preprocessing._columns import is_missing
-from .checks import NORMAL_NUMBERS, check_sum_of_weights
+from .checks import NORMAL_NUMBERS, check_sum_of_weights, validated
 from .compat import check_classification_targets, column_or_1d
 from .fit_calls import FitMode
+
+
+def validated_labels(estimator: BaseEstimator, X: Any, y: Any, **checks: Any) -> Any:
+    """Do what ``validated`` does for X and labels, but say it if labels are missing."""
+    try:
+        return validated(estimator, X, y, **checks)
+    except (TypeError, ValueError):
+        if y is not None:
+            refuse_missing_labels(y)
+        raise
 
 
 def check_labels(y: Any) -> None:

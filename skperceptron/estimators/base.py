@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._sklearn.checks import is_evidently_valid, restored_on_failure, validated
 from .._sklearn.compat import CallbackSupportMixin, fit_context
 from .._sklearn.fit_calls import Extras, FitMode
+from .._sklearn.labels import validated_labels
 from ..callbacks.autologging import autologged
 from ..callbacks.listening import listening
 from ..engine import Network
@@ -112,7 +113,8 @@ class BaseMultilayerPerceptron(
 
     def _validate_training_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         X = with_codes(self, X, reset=reset)
-        return validated(self, X, y, multi_output=True, y_numeric=self._y_is_numeric, reset=reset)
+        check = validated if self._y_is_numeric else validated_labels
+        return check(self, X, y, multi_output=True, y_numeric=self._y_is_numeric, reset=reset)
 
     # Fitting.
 

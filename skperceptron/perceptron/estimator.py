@@ -37,6 +37,7 @@ from .._sklearn.labels import (
     are_known_labels,
     check_labels,
     never_certain,
+    validated_labels,
 )
 from .._sklearn.versions import RemembersVersion
 from ..callbacks.autologging import autologged
@@ -427,7 +428,9 @@ class RosenblattPerceptron(
             and is_evidently_valid(X, self)
             and are_known_labels(y, self.classes_, mode)
         ):
-            X, y = validated(self, X, y, dtype=(np.float64, np.float32), reset=not mode.continuing)
+            X, y = validated_labels(
+                self, X, y, dtype=(np.float64, np.float32), reset=not mode.continuing
+            )
             if not are_evidently_classes(y):
                 check_labels(y)
         check_consistent_length(X, y)

@@ -284,8 +284,8 @@ class RegressionTarget(Target):
 def _checked_numbers(y: Any) -> Floats:
     """Return y as float64, (N, T)."""
     refuse_dates(y, "y")
-    # Unlike labels, numbers may not be sparse.
-    if not (type(y) is np.ndarray and y.dtype == np.float64):
+    # Unlike labels, numbers may not be sparse. None has become NaN without a check.
+    if not (type(y) is np.ndarray and y.dtype == np.float64) or np.isnan(y).any():
         with checking():
             y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
     if y.ndim == 2 and y.shape[1] == 1:
