@@ -9,6 +9,7 @@ import inspect
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.exceptions import ConvergenceWarning
 
 from skperceptron import MLPRegressor, normalizations
 from skperceptron.engine import Network, NetworkInput, Node, Workspace
@@ -74,6 +75,22 @@ def test_running_statistics_move_by_the_momentum_of_the_normalization():
         assert_allclose(mean, momentum * x.mean(axis=0), rtol=1e-12)
         expected = (1 - momentum) + momentum * x.var(axis=0, ddof=1)
         assert_allclose(variance, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("total", "expected"), [(0.5, 1), (1 + 1e-12, 1), (1.5, 1.5), (2, 2), (3, 1.5)]
+)
+def test_variance_of_a_weighted_batch_is_corrected_at_most_twofold(total, expected):
+    X = np.random.RandomState(0).normal(size=(8, 2))
+    shares = np.arange(1, 9) / 36
+    normalization = BatchNormalization(momentum=1.0)
+    network = MLPRegressor(
+        normalization=normalization, max_iter=1, batch_size=8, dtype="float64", random_state=0
+    )
+    with pytest.warns(ConvergenceWarning):
+        plain = network.fit(X, X[:, 0], shares / 2).normalization_parameters_[0][3]
+        found = network.fit(X, X[:, 0], shares * total).normalization_parameters_[0][3]
+    assert_allclose(found / plain, expected, rtol=1e-9)
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")

@@ -83,10 +83,10 @@ class BatchNormalize(Normalize):
         self, running: tuple[Floats, Floats], newest: tuple[Floats, Floats], totals: Floats
     ) -> None:
         """Move running statistics towards those of batches of the given weights, (K, 1, 1)."""
-        # A batch without weight changes nothing. A weight is a number of rows, and a single row
-        # has no unbiased variance.
+        # A batch without weight changes nothing. A weight is a number of rows, and of a single row
+        # there is no unbiased variance: below two rows, the correction goes back to none.
         pace = self.momentum * (totals > 0)
-        unbiased = np.where(totals > 1, totals / np.maximum(totals - 1, 1e-30), 1)
+        unbiased = np.maximum(totals, 1) / np.maximum(totals - 1, 1)
         factors = np.ones_like(unbiased), unbiased
         for statistic, found, times in zip(running, newest, factors, strict=True):
             statistic += pace * (found * times - statistic)
