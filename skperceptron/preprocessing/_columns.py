@@ -67,7 +67,7 @@ def is_missing(value: Any) -> bool:
         return True
     if isinstance(value, np.datetime64 | np.timedelta64):
         return bool(np.isnat(value))
-    return isinstance(value, float | Decimal) and value != value
+    return isinstance(value, float | np.floating | Decimal) and value != value
 
 
 def content_of(X: Any, j: int) -> tuple[Any, bool]:
@@ -209,11 +209,7 @@ def as_dates(content: Any, name: Any) -> Any:
     """
     if content.dtype.kind == "M":
         return content.astype(DATE, copy=False)
-    if content.dtype.kind == "O":
-        return np.array([_date(value, name) for value in content.tolist()], dtype=DATE)
-    raise ValueError(
-        f"Column {name!r} has dtype {content.dtype}; in the data of fit the column held dates."
-    )
+    return np.array([_date(value, name) for value in content.tolist()], dtype=DATE)
 
 
 def _date(value: Any, name: Any) -> Any:

@@ -88,7 +88,8 @@ def test_missing_number_becomes_the_median_and_is_told_where_training_had_gaps()
 
 
 def test_levels_become_columns_and_unknown_ones_are_all_zero():
-    preprocessor = TabularPreprocessor().fit(objects(["b", "a", "c", "a", None, np.nan]))
+    gaps = [None, np.nan, np.float32("nan")]
+    preprocessor = TabularPreprocessor().fit(objects(["b", "a", "c", "a", *gaps]))
     assert list(preprocessor.get_feature_names_out()) == ["x0_a", "x0_b", "x0_c"]
     assert preprocessor.categories_ == {0: ["a", "b", "c"]}
     found = preprocessor.transform(objects(["a", "c", "new", None]))
@@ -218,6 +219,18 @@ def test_time_of_day_is_a_circle_where_there_is_one():
 def test_date_before_1970_and_far_ahead_lie_on_the_circle_too():
     raw = encoded([date(1, 1, 1), date(1900, 7, 2), date(9999, 12, 31)])
     assert all(np.isfinite(values).all() for values in raw.values())
+
+
+@pytest.mark.parametrize("fitted", [[1.0, 2.0, None], [date(2024, 1, 1), date(2024, 5, 1), None]])
+def test_gaps_of_any_dtype_are_gaps(fitted):
+    pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    preprocessor = TabularPreprocessor().fit(pd.DataFrame({"born": fitted}))
+    expected = preprocessor.transform(pd.DataFrame({"born": [None]}))
+    dtypes = [float, "float32", "Int64", "boolean", "string", "datetime64[ns]", "timedelta64[ns]"]
+    gaps = [pd.DataFrame({"born": pd.Series([None], dtype=dtype)}) for dtype in dtypes]
+    gaps += [pl.DataFrame({"born": pl.Series([None], dtype=t)}) for t in (None, pl.Int8, pl.Date)]
+    for frame in gaps:
+        assert_array_equal(preprocessor.transform(frame), expected)
 
 
 @pytest.mark.parametrize(
