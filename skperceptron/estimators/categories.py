@@ -88,7 +88,7 @@ def _categorical(X: Any, j: int) -> Any:
     """Return a column of a pandas frame with pandas' own categorical dtype."""
     column = X.iloc[:, j]
     if str(column.dtype).startswith("dictionary"):
-        # pandas cannot convert an Arrow dictionary with missing values directly.
+        # Arrow's dictionaries have any order, and pandas does not convert those with gaps.
         column = column.astype(object)
     return column.astype("category")
 
