@@ -164,7 +164,7 @@ def encoded_labels(
     y: Any,
     known: Any,
     mode: FitMode,
-    check_n_classes: Callable[[Any], None],
+    check_n_classes: Callable[[Any], object],
     *,
     same_classes: bool,
 ) -> tuple[Any, Integers]:

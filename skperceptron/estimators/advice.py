@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from ..engine.arrays import Floats
+from ..engine.arrays import Booleans, Floats
 
 #: Epochs over which the fall of the loss is measured.
 EPOCHS = 10
@@ -175,7 +175,7 @@ class _Scale(NamedTuple):
     deviation: Floats
     largest: Floats
 
-    def lie_far_from(self, other: _Scale, features: Floats) -> Floats:
+    def lie_far_from(self, other: _Scale, features: Booleans) -> Booleans:
         """Tell for some features whether several rows, or half of few, lie far from others."""
         chosen = self.rows[:, np.flatnonzero(features)]
         if sparse.issparse(chosen):

@@ -111,9 +111,10 @@ def learning_rate_range_test(
 
     The loss first stays the same, then falls, then explodes. A good constant rate lies where it
     falls fastest, or somewhat below; a good largest rate of
-    :class:`~skperceptron.schedules.OneCycle` lies before the loss's minimum. The test ends when the
-    smoothed loss lies above its minimum by three times this and three quarters of the first loss,
-    or when training diverges.
+    :class:`~skperceptron.schedules.OneCycle` lies before the loss's minimum. The test ends when
+    training diverges, or when the smoothed loss has risen above its minimum by more than three
+    times the minimum and more than three quarters of the first loss (in absolute values: losses
+    of densities may be negative).
 
     Parameters
     ----------
@@ -171,7 +172,6 @@ def learning_rate_range_test(
         average = smoothing * average + (1 - smoothing) * loss
         losses.append(loss)
         smoothed.append(average / (1 - smoothing ** (step + 1)))
-        # The loss of a density may be negative.
         least = min(smoothed)
         if not smoothed[-1] - least <= 3 * max(abs(least), abs(smoothed[0]) / 4):
             break

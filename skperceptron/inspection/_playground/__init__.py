@@ -18,6 +18,7 @@ from sklearn.base import is_classifier
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from ..._sklearn.fit_calls import FitMode
+from ..._sklearn.labels import encoded_labels
 from ...engine.arrays import Floats
 from ...engine.network import Learned
 from ...estimators.base import BaseMultilayerPerceptron
@@ -41,8 +42,8 @@ MOST_WEIGHTS = 5_000
 #: below 300 kB.
 MOST_ROWS, MOST_EPOCHS, MOST_NUMBERS = 300, 60, 20_000
 
-#: Labels must be among those of the fit.
-_KNOWN = FitMode(continuing=True, incremental=True)
+#: The labels of a page are among those of the fit.
+KNOWN_LABELS = FitMode(continuing=True, incremental=True)
 
 #: Placeholders in ``page.html``, and the files that replace them.
 PARTS = {"__COMPUTE__": "compute.js", "__VIEW__": "view.js"}
@@ -188,14 +189,18 @@ def _check_size(estimator: Any, graph: ComputationalGraph) -> None:
 
 def _rows(estimator: Any, X: Floats, y: Any) -> dict[str, Any]:
     """Return the data that the page shows, and the kind of task."""
-    classes = list(estimator.classes_) if is_classifier(estimator) else []
+    classes = estimator.classes_ if is_classifier(estimator) else []
     rows = np.unique(np.linspace(0, len(X) - 1, min(len(X), MOST_ROWS)).astype(int))
-    targets = estimator._label_codes(y, _KNOWN)[rows] if classes else y[rows].astype(np.float64)
+    if len(classes):
+        _, codes = encoded_labels(y, classes, KNOWN_LABELS, len, same_classes=False)
+        targets = codes[rows].tolist()
+    else:
+        targets = rounded(y[rows].astype(np.float64))
     return {
-        "task": "classification" if classes else "regression",
+        "task": "classification" if len(classes) else "regression",
         "classes": [str(label) for label in classes],
         "X": rounded(X[rows]),
-        "y": targets.tolist() if classes else rounded(targets),
+        "y": targets,
     }
 
 
