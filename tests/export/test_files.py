@@ -300,8 +300,9 @@ def newer(header):
         (forged({"array": "a999"}), "is damaged"),
         (forged({"objects": ["a"], "dtype": "U900000000", "shape": [10**9]}), "is damaged"),
         (forged({"generator": {"dict": [["bit_generator", "os"]]}}), "asks for the generator 'os'"),
-        (forged(generator_at(625)), "impossible state of a random generator"),
-        (forged(generator_at(-1)), "impossible state of a random generator"),
+        # NumPy 2.5 refuses these states itself.
+        (forged(generator_at(625)), "impossible state of a random generator|state position"),
+        (forged(generator_at(-1)), "impossible state of a random generator|state position"),
         (forged({"tuple": 3}), "is damaged"),
     ],
 )
