@@ -8,7 +8,7 @@ parameter groups say otherwise.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -73,18 +73,28 @@ class Update:
         n_scratch = recipes[0].optimizer.n_scratch
         self._rooms = [np.empty_like(self._room) for _ in range(n_scratch)]
         self._has_l2 = any(r.alpha * (1 - r.l1_ratio) for r in recipes)
-        self._l2: Floats | None = None
-        is_one_chunk = n_members > 1 and self._length >= vectors[0].shape[1]
-        if self._has_l2 and is_one_chunk and batch_weight is not None:
-            self._l2 = self._l2_of_each_parameter(batch_weight)
-        self._columns = coefficients, own = self._columns_of_scalars(len(groups.rate_factors))
-        self._listed: list[Call] | None = None
-        self.calls = list(self._all_calls(coefficients, own, flat=False))
-        self._calls_if_alike = self.calls
-        if n_members > 1:
-            # Without broadcasting an operation takes half the time.
-            coefficients = [[column[0].reshape(()) for column in of] for of in coefficients]
-            self._calls_if_alike = list(self._all_calls(coefficients, own, flat=True))
+        self._batch_weight = batch_weight
+        self._columns = self._columns_of_scalars(len(groups.rate_factors))
+
+    # Steps take one of these lists, most often that for tables.
+
+    @cached_property
+    def calls(self) -> list[Call]:
+        """The calls of a step."""
+        return list(self._all_calls(*self._columns, flat=False))
+
+    @cached_property
+    def _calls_if_alike(self) -> list[Call]:
+        if len(self._recipes) == 1:
+            return self.calls
+        # Without broadcasting an operation takes half the time.
+        coefficients, own = self._columns
+        coefficients = [[column[0].reshape(()) for column in of] for of in coefficients]
+        return list(self._all_calls(coefficients, own, flat=True))
+
+    @cached_property
+    def _calls_of_members(self) -> list[Call]:
+        return list(self._all_calls(*self._columns, flat=False, member_wise=True))
 
     def _columns_of_scalars(self, n_factors: int) -> tuple[list[list[Floats]], list[Floats]]:
         """Make the table of factors of each member; return its columns, (K, 1) or 0-d.
@@ -112,9 +122,7 @@ class Update:
 
     def listed(self, scalars: Floats) -> list[Call]:
         """List the calls of a step for compiled steps, which do them member by member."""
-        if self._listed is None:
-            self._listed = list(self._all_calls(*self._columns, flat=False, member_wise=True))
-        return [partial(np.copyto, self._scalars, scalars), *self._listed]
+        return [partial(np.copyto, self._scalars, scalars), *self._calls_of_members]
 
     def _all_calls(
         self,
@@ -143,10 +151,18 @@ class Update:
         stop = self._vectors[0].shape[-1]
         yield from self._optimizer(0, stop, coefficients, flat, member_wise)
 
-    def _l2_of_each_parameter(self, batch_weight: float) -> Floats:
-        """Return the L2 penalty's factor of each parameter, (K, P), such as zero for biases."""
+    @cached_property
+    def _l2(self) -> Floats | None:
+        """The L2 penalty's factor of each parameter, (K, P), such as zero for biases.
+
+        None if it differs from epoch to epoch, or if a broadcast is as fast.
+        """
+        n_members = len(self._recipes)
+        is_one_chunk = n_members > 1 and self._length >= self._vectors[0].shape[1]
+        if not (self._has_l2 and is_one_chunk) or self._batch_weight is None:
+            return None
         strengths = np.zeros_like(self._vectors[0])
-        of_member = [r.alpha / batch_weight * (1 - r.l1_ratio) for r in self._recipes]
+        of_member = [r.alpha / self._batch_weight * (1 - r.l1_ratio) for r in self._recipes]
         penalized = strengths[:, : self._n_penalized]
         penalized[:] = in_range(of_member, strengths.dtype)[:, np.newaxis]
         if self._penalty_strengths is not None:
@@ -158,7 +174,7 @@ class Update:
         weights, gradient = (self._penalized(v, start) for v in self._vectors[:2])
         room = self._room[..., : weights.shape[-1]]
         _, l2, l1 = own
-        if self._l2 is not None and not member_wise:
+        if not member_wise and self._l2 is not None:
             # One vector for all members takes a third of the time of a broadcast over them.
             vectors = (*self._vectors[:2], self._l2, self._room)
             all_parameters, whole_gradient, strengths, products = (v.reshape(-1) for v in vectors)
