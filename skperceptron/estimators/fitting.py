@@ -17,6 +17,7 @@ from ..engine import Network
 from ..engine.arrays import Floats, Integers
 from ..engine.rows import merge_equal_rows
 from ..exceptions import TooLargeError
+from ..options import is_number
 from ..stopping import EarlyStopping
 from ..training import Member, Recipe, TrainingSet
 from ..training.checkpoint import restore
@@ -245,7 +246,9 @@ def _member(
 def _choices_for(estimator: Any, checked: CheckedData, mode: FitMode, cached: Cache) -> Choices:
     """Resolve the parameters, and those parts of the wiring that depend on the data."""
     n_rows = checked.data.n_rows if checked.fold is None else len(checked.fold.train)
-    choices = cached(("choices", n_rows), lambda: _choose(estimator, mode, n_rows))
+    # Nothing but a `max_iter` that is no number depends on the rows.
+    key = "choices", None if is_number(estimator.max_iter) else n_rows
+    choices = cached(key, lambda: _choose(estimator, mode, n_rows))
     found: dict[str, Any] = {}
     if choices.wiring.n_networks is not None:
         found["link"] = checked.target.link_name
