@@ -501,7 +501,8 @@ def _fit_and_score(
 
     def score(fits: Sequence[Fit]) -> None:
         # After each stack, so that results are printed early, and networks are freed one by one.
-        for i in sorted(place_of[id(fit)] for fit in fits):
+        # Split by split: a predictor is bound to a number of rows.
+        for i in sorted((place_of[id(fit)] for fit in fits), key=lambda i: calls[i].split):
             if asked[i].was_cut_short and asked[i].error is None:
                 cut_short.append(f"{calls[i].name} ({asked[i].estimator.n_iter_} epochs)")
             run = partial(_scored, calls[i], asked[i], sources[calls[i].source], tools)

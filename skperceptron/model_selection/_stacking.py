@@ -536,17 +536,17 @@ def _in_stacking_order(alike: list[_Prepared], common: Common) -> list[_Prepared
         return {key: place for place, key in enumerate(dict.fromkeys(keys))}
 
     counts = [len(prepared.member.rows) for prepared in alike]
-    of_count = places(sorted(counts, reverse=True))
-    of_functions = places([functions(prepared) for prepared in alike])
-    of_data = places([id(prepared.run.data) for prepared in alike])
+    applied = [functions(prepared) for prepared in alike]
+    data = [id(prepared.run.data) for prepared in alike]
+    of_count, of_functions = places(sorted(counts, reverse=True)), places(applied)
+    of_data = places(data)
 
-    def rank(prepared: _Prepared) -> tuple[int, ...]:
-        count = of_count[len(prepared.member.rows)]
-        function = of_functions[functions(prepared)]
+    def rank(i: int) -> tuple[int, ...]:
+        count, function = of_count[counts[i]], of_functions[applied[i]]
         # Alternating, so that the last activation of one count is the first of the next.
-        return count, -function if count % 2 else function, of_data[id(prepared.run.data)]
+        return count, -function if count % 2 else function, of_data[data[i]]
 
-    return sorted(alike, key=rank)
+    return [alike[i] for i in sorted(range(len(alike)), key=rank)]
 
 
 def _members_in_cache(prepared: _Prepared) -> int:
