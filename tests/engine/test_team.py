@@ -105,7 +105,7 @@ def test_forked_process_has_threads_of_its_own(kind):
         from functools import partial
         from skperceptron.engine.compiled import Program, Section, {kind}
         x = np.zeros((2, 5_000))
-        {kind}.least_work = 1
+        {kind}.least_work = {kind}.worth_waking = 1
         team = {kind}(2, nullcontext())
         program = Program([Section(lambda t: [partial(np.add, x, 1, x)], 1)], 1, 2, team)
         program.run(np.zeros(2, np.intp), 0, 5, 0)
@@ -139,7 +139,8 @@ def stacked_program(x, team):
 
 @pytest.fixture
 def shares_any_work(monkeypatch):
-    monkeypatch.setattr(MemberTeam, "least_work", 1)
+    for name in ("least_work", "worth_waking"):
+        monkeypatch.setattr(MemberTeam, name, 1)
 
 
 @pytest.mark.usefixtures("shares_any_work")

@@ -375,7 +375,8 @@ def test_several_threads_learn_what_one_does(make, y, set_team, programs):
 def test_several_threads_train_the_networks_of_a_stack(
     kind, tolerance, set_team, programs, monkeypatch
 ):
-    monkeypatch.setattr(MemberTeam, "least_work", 1)
+    for name in ("least_work", "worth_waking"):
+        monkeypatch.setattr(MemberTeam, name, 1)
     grid = {"activation": ["relu", "tanh"], "dropout": [0.0, 0.3]}
     team, found = kind(2, ONE_THREAD), []
     for one in (team, None):

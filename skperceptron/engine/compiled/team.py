@@ -98,8 +98,12 @@ class MemberTeam(Team):
     interpreter's lock, and give way to other programs.
     """
 
-    # (Measured on two cores: one thread does this in 50 us, and waking another takes as long.)
-    least_work = 100_000
+    # One that is awake begins at once.
+    least_work = 20_000
+
+    #: From how much work on waking another thread pays. (Measured on two cores: one thread does
+    #: this in 50 us, and waking another takes as long.)
+    worth_waking: ClassVar[int] = 100_000
 
     #: Seconds after which a thread without work goes to sleep.
     patience = 0.001
@@ -110,7 +114,7 @@ class MemberTeam(Team):
         self._awake: dict[int, Future[None]] = {}
 
     def _run(self, words: Integers, taken: Integers, first: int, last: int, work: int) -> None:
-        self._wake(min(self.n_threads - 1, work // self.least_work))
+        self._wake(min(self.n_threads - 1, work // self.worth_waking))
         extension.lead(words, taken, first, last, self._shared)
 
     def _wake(self, n: int) -> None:
