@@ -120,7 +120,7 @@ class InverseScaling(Schedule):
 
     def after_epoch(self, initial: float, current: float, rows_seen: int) -> float:
         try:
-            return initial / (rows_seen + 1) ** self.power_t
+            return initial / (rows_seen + 1.0) ** self.power_t
         except OverflowError:
             # The divisor exceeds the largest float.
             return 0.0
@@ -385,11 +385,11 @@ class CosineLog(TimeSchedule):
     Parameters
     ----------
     cycles : int, default=4
-        >= 1.
+        In [1, 1000].
     """
 
     names = ("coslog4",)
-    ranges = {"cycles": COUNT}
+    ranges = {"cycles": Interval(1, 1000, low_closed=True, high_closed=True, whole=True)}
     needs_max_iter = True
 
     def __init__(self, cycles: int = 4) -> None:

@@ -400,10 +400,11 @@ def test_parameters_of_a_schedule_are_searched():
         (Exponential(1.5), r"'decay' parameter of Exponential .*\(0, 1\]"),
         (Cosine(period=-1), "'period' parameter of Cosine"),
         (OneCycle(rise=1.0), "'rise' parameter of OneCycle"),
+        (CosineLog(1001), r"'cycles' parameter of CosineLog .* an int in the range \[1, 1000\]"),
         (lambda time: np.nan, "must return finite factors >= 0"),
         (lambda time: -1.0, "must return finite factors >= 0"),
     ],
-    ids=["step", "exponential", "cosine", "one cycle", "nan", "negative"],
+    ids=["step", "exponential", "cosine", "one cycle", "cosine log", "nan", "negative"],
 )
 def test_bad_schedules_are_refused(schedule, fragment):
     with pytest.raises(ValueError, match=fragment):
@@ -416,7 +417,13 @@ def test_what_is_no_schedule_is_refused_by_its_kind():
 
 
 def test_inverse_scaling_falls_to_zero_where_the_power_overflows():
-    assert InverseScaling(1e3).after_epoch(0.1, 0.1, 50) == 0.0
+    # The power of an integer would take minutes.
+    for power_t in (1e3, 10**8):
+        assert InverseScaling(power_t).after_epoch(0.1, 0.1, 50) == 0.0
+
+
+def test_largest_number_of_cosine_cycles_gives_finite_rates():
+    assert np.isfinite(CosineLog(1000).factor(np.linspace(0, 9, 50), 9)).all()
 
 
 @EVERY_SCHEDULE

@@ -13,7 +13,7 @@ from ..operators import OperatorGraph, Value, Values
 from .base import Bench, EmbedNumbers
 
 #: Bins are wider than this share of the largest absolute value of a feature. In narrower ones,
-#: rounding of ``x s`` in float32, by 6e-8 of a number, would be seen.
+#: rounding of ``x s`` in float32, by 6e-8 of a number, would be seen. Slopes are finite there.
 NARROWEST = 1e-4
 
 
@@ -126,7 +126,7 @@ def _edges_of(column: Floats, n_bins: int) -> Floats:
     edges = np.unique(column)
     if len(edges) > n_bins + 1:
         edges = np.unique(np.quantile(column, np.linspace(0, 1, n_bins + 1)))
-    least = NARROWEST * np.abs(edges).max()
+    least = max(NARROWEST * np.abs(edges).max(), np.finfo(np.float32).tiny)
     kept = [edges[0]]
     for edge in edges[1:]:
         if edge - kept[-1] > least:
