@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -435,11 +435,16 @@ class _Rows:
 
 @dataclass(frozen=True)
 class _Shared:
-    """Caches for the pieces that one process fits one after another."""
+    """Caches for the pieces that one process fits one after another.
+
+    There are predictors for each number of rows, since they keep arrays of that length.
+    """
 
     common: Common = field(default_factory=Common)
     rows: _Rows = field(default_factory=_Rows)
-    predictors: Predictors = field(default_factory=partial(Predictors, are_shared=True))
+    predictors: dict[int, Predictors] = field(
+        default_factory=partial(defaultdict, partial(Predictors, are_shared=True))
+    )
 
 
 @dataclass(frozen=True)
@@ -501,8 +506,7 @@ def _fit_and_score(
 
     def score(fits: Sequence[Fit]) -> None:
         # After each stack, so that results are printed early, and networks are freed one by one.
-        # Split by split: a predictor is bound to a number of rows.
-        for i in sorted((place_of[id(fit)] for fit in fits), key=lambda i: calls[i].split):
+        for i in sorted(place_of[id(fit)] for fit in fits):
             if asked[i].was_cut_short and asked[i].error is None:
                 cut_short.append(f"{calls[i].name} ({asked[i].estimator.n_iter_} epochs)")
             run = partial(_scored, calls[i], asked[i], sources[calls[i].source], tools)
@@ -574,7 +578,7 @@ class _Clock:
 class _Tools:
     """What calls use in place of their own clock, rows and, unless None, predictors."""
 
-    def __init__(self, rows: _Rows, predictors: Predictors | None) -> None:
+    def __init__(self, rows: _Rows, predictors: dict[int, Predictors] | None) -> None:
         self.clock = _Clock()
         self.predictors = predictors
         self.used_by = cache(partial(seeing, time=self.clock, _safe_split=rows.split))
@@ -590,7 +594,7 @@ def _scored(call: Call, fit: Fit, transformed: Transformed, tools: _Tools) -> di
         if fit.error is not None:
             raise fit.error
         if tools.predictors is not None:
-            share_predictors(network, tools.predictors)
+            share_predictors(network, tools.predictors[len(call.keywords["test"])])
         put_together(estimator, network, transformed)
         return estimator
 

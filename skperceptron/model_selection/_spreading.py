@@ -31,6 +31,9 @@ START = 3.0
 #: threads of BLAS: the products of such networks are computed by one thread in any case.
 SHORT = 1.0
 
+#: Seconds in which joblib begins to send a task.
+SENDING = 0.001
+
 #: Multiplications and additions per second of a fast core, roughly.
 PER_SECOND = 1e10
 
@@ -162,6 +165,9 @@ class Workers:
         """Run the first task here, while workers run the others."""
         first = [next(waiting)]
         others = self._parallel(waiting)
+        # Threads of joblib send the others. They would wait up to 5 ms for the interpreter's lock,
+        # once each, if this thread kept it.
+        time.sleep(SENDING)
         try:
             found = Parallel(n_jobs=1)(first)
         except BaseException:
