@@ -21,7 +21,7 @@ def oldest(session):
     session.run("pytest", "-n", "2", *session.posargs)
 
 
-@nox.session(python=["3.11", "3.12", "3.13", "3.14"])
+@nox.session(python=["3.11", "3.12", "3.13", "3.14", "3.15"])
 def newest(session):
     """Test with the newest dependencies."""
     session.install("-e", ".[test]", "--upgrade", "--upgrade-strategy", "eager")

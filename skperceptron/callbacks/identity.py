@@ -322,7 +322,9 @@ def is_library(module: str) -> bool:
 
 def _known_by_name(value: Any) -> str | None:
     """Return name, module and version of an object that an installed package offers, else None."""
-    module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+    module = getattr(value, "__module__", None)
+    # Sentinels of Python 3.15, such as that for no default in dataclasses, have no `__qualname__`.
+    name = getattr(value, "__qualname__", getattr(value, "__name__", None))
     if not (isinstance(module, str) and isinstance(name, str) and is_library(module)):
         return None
     found: Any = sys.modules.get(module)
