@@ -27,7 +27,7 @@ from ..engine.arrays import Floats
 from ..estimators.base import BaseMultilayerPerceptron
 from ..estimators.fitted import fitted_network
 from ..estimators.notebook import NotebookMixin
-from ..estimators.targets import RegressionTarget, scored
+from ..estimators.targets import RegressionTarget, likeliest, scored
 from ..options import ChecksOptions
 from ._members import Job
 from ._outputs import are_rows_of_probabilities
@@ -183,7 +183,7 @@ class EnsembleClassifierMixin(LogProbabilityMixin, ClassifierMixin):
             Share of the rows whose labels are all predicted correctly.
         """
         if are_rows_of_probabilities(y, self.estimator):
-            y = self.classes_[np.asarray(y).argmax(axis=1)]
+            y = likeliest(np.asarray(y), self.classes_)
         return float(super().score(X, y, sample_weight))
 
     def _labels(self, probability: Floats) -> Any:

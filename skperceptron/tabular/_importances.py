@@ -35,6 +35,9 @@ def rises_of_loss(
 
     def loss_of(parts: Sequence[Any]) -> float:
         blended = _held_out_predictions(ensemble, parts, held)
+        if blended.shape[:2] != truth.shape:
+            seen, given = blended.shape[1], truth.shape[1]
+            raise ValueError(f"y has {given} targets for each row, but fit has seen {seen}.")
         return ensemble._output.judged(blended, truth, sample_weight)[1]
 
     usual = loss_of(parts)

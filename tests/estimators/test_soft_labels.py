@@ -95,6 +95,17 @@ class TestFit:
         frame = pytest.importorskip("pandas").DataFrame(SOFT)
         assert network().fit(X, frame).score(X, frame) == expected
 
+    @pytest.mark.parametrize(
+        "y, message",
+        [
+            (np.full((150, 2), 0.5), "2 columns of probabilities, but 3 classes"),
+            (SOFT + 0.25, "must be rows of probabilities"),
+        ],
+    )
+    def test_what_is_scored_must_be_probabilities_of_these_classes(self, y, message):
+        with pytest.raises(ValueError, match=message):
+            network().fit(X, SOFT).score(X, y)
+
     def test_partial_fit_and_warm_start_keep_the_names_of_the_classes(self):
         names = np.array(["a", "b", "c"])
         online = network().partial_fit(X, SOFT, classes=names)

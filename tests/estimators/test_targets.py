@@ -257,6 +257,16 @@ def test_a_regression_is_scored_by_r2_of_predictions_in_units_of_y():
     assert_allclose(score_of(target, raw, y), r2_score(y, predicted))
 
 
+@pytest.mark.parametrize("loss", ["squared_error", Pinball(0.5)])
+@pytest.mark.parametrize("given, fitted", [(2, 1), (3, 1), (1, 2), (3, 2)])
+def test_scores_refuse_another_number_of_columns(loss, given, fitted):
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(30, 2)), rng.normal(size=(30, 3))
+    model = MLPRegressor(loss, hidden_layer_sizes=(), max_iter=2, tol=1).fit(X, y[:, :fitted])
+    with pytest.raises(ValueError, match=rf"different number of output \({given}!={fitted}\)"):
+        model.score(X, y[:, :given])
+
+
 def test_moments_of_parts_are_those_of_all_rows():
     rng = np.random.RandomState(0)
     y, weight = rng.normal(5, 3, size=(30, 2)), rng.uniform(size=30)

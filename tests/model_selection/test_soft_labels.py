@@ -103,6 +103,8 @@ def test_pipelines_lists_and_weights_are_heeded():
 def test_other_ensembles_and_searches_take_them_too():
     averaged = StackedEnsembleClassifier(network(), 2, random_state=0).fit(X, SOFT)
     assert averaged.score(X, SOFT) > 0.85
+    with pytest.raises(ValueError, match="2 columns of probabilities, but 3 classes"):
+        averaged.score(X, np.full((150, 2), 0.5))
     cv = KFold(3, shuffle=True, random_state=0)
     search = StackedGridSearchCV(network(), ARMS, cv=cv, refit="ensemble")
     assert search.fit(X, SOFT).best_estimator_.oof_score_ > 0.7

@@ -734,6 +734,10 @@ def test_importances_need_the_rows_of_the_fit():
         model.permutation_importances(X, np.where(y == "yes", "maybe", "no"))
     with pytest.raises(ValueError, match="'n_repeats' parameter"):
         model.permutation_importances(X, y, n_repeats=0)
+    numbers = target_of(TabularMLPRegressor, y)
+    model = small(TabularMLPRegressor).fit(X, numbers)
+    with pytest.raises(ValueError, match="y has 2 targets for each row, but fit has seen 1"):
+        model.permutation_importances(X, np.column_stack([numbers, numbers]))
 
 
 def test_importances_of_sparse_columns_are_those_of_dense_ones():

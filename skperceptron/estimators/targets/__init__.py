@@ -10,7 +10,7 @@ from .indicators import Indicators, is_multilabel, refuse_other_kind
 from .integers import WholeNumbers
 from .numbers import BoundedNumbers, Numbers
 from .ordered import OrderedClasses, asks_for_order
-from .probabilities import ClassProbabilities, are_probabilities
+from .probabilities import ClassProbabilities, are_probabilities, likeliest
 from .regression import (
     RegressionOptions,
     RegressionTarget,
@@ -39,6 +39,7 @@ __all__ = [
     "asks_for_order",
     "is_multilabel",
     "kind_of_target",
+    "likeliest",
     "list_outputs",
     "refuse_other_kind",
     "scored",

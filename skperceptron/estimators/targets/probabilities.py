@@ -73,24 +73,34 @@ class ClassProbabilities(ManyClasses):
         """Return the most probable class of each row; labels stay as they are."""
         # Fits and scores take frames and lists, too.
         found = np.asarray(y)
-        return self.classes[found.argmax(axis=1)] if are_probabilities(found) else y
+        return likeliest(found, self.classes) if are_probabilities(found) else y
 
     def _checked_rows(self, y: Floats) -> TargetRows:
-        if y.shape[1] != len(self.classes):
-            raise ValueError(
-                f"`y` has {y.shape[1]} columns of probabilities, but {len(self.classes)} classes"
-                " are expected."
-            )
-        wrong = np.flatnonzero(_wrong_rows(y))
-        if len(wrong):
-            row = y[wrong[0]]
-            raise ValueError(
-                "Unknown label type: continuous-multioutput. Floats in several columns must be"
-                " rows of probabilities, in [0, 1] and with a sum of 1, but in `y` the row at"
-                f" position {wrong[0]} has numbers from {row.min():.7g} to {row.max():.7g} and the"
-                f" sum {row.sum(dtype=np.float64):.7g}."
-            )
+        _check_rows(y, len(self.classes))
         return Targets(np.asarray(y, dtype=np.float64))
+
+
+def likeliest(y: Floats, classes: Any) -> Any:
+    """Return the most probable class of each row of probabilities."""
+    _check_rows(y, len(classes))
+    return classes[y.argmax(axis=1)]
+
+
+def _check_rows(y: Floats, n_classes: int) -> None:
+    """Raise ValueError unless y holds a probability of each class in each row."""
+    if y.shape[1] != n_classes:
+        raise ValueError(
+            f"`y` has {y.shape[1]} columns of probabilities, but {n_classes} classes are expected."
+        )
+    wrong = np.flatnonzero(_wrong_rows(y))
+    if len(wrong):
+        row = y[wrong[0]]
+        raise ValueError(
+            "Unknown label type: continuous-multioutput. Floats in several columns must be rows of"
+            " probabilities, in [0, 1] and with a sum of 1, but in `y` the row at position"
+            f" {wrong[0]} has numbers from {row.min():.7g} to {row.max():.7g} and the sum"
+            f" {row.sum(dtype=np.float64):.7g}."
+        )
 
 
 def _wrong_rows(y: Floats) -> Any:

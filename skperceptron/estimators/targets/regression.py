@@ -299,9 +299,10 @@ def scored(score: Callable[..., float], y: Floats, predicted: Floats, weight: An
     predicted = predicted.astype(np.float64).reshape(len(predicted), -1)
     is_plain = weight is not None and np.ndim(weight) == 1
     plain_weight: Floats | None = np.asarray(weight, dtype=np.float64) if is_plain else None
-    y, predicted, plain_weight = in_common_units(y, predicted, plain_weight)
+    if y.shape[1] == predicted.shape[1]:
+        y, predicted, plain_weight = in_common_units(y, predicted, plain_weight)
     with np.errstate(over="ignore", under="ignore"):
-        # The score refuses weights of other shapes.
+        # The score refuses other numbers of columns, and weights of other shapes.
         found = score(y, predicted, sample_weight=plain_weight if is_plain else weight)
     return float(not_infinite(found))
 
