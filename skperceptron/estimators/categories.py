@@ -158,7 +158,7 @@ def marks_columns_of_arrays(estimator: Any) -> bool:
 
 
 def _marked(estimator: Any, given: Any, X: Any) -> tuple[int, ...]:
-    """Return the positions of the columns to be embedded, once X is known to hold codes there."""
+    """Return the positions of the columns to embed, which must hold codes in X."""
     chosen = _chosen(estimator, given)
     if chosen is None:
         return ()
@@ -180,17 +180,8 @@ def columns_of(
 ) -> CategoryColumns | None:
     """Return which columns are embedded; None if there are none.
 
-    Parameters
-    ----------
-    estimator : BaseMultilayerPerceptron
-        Has already checked X.
-    given : object
-        X as the user gave it.
-    X : {ndarray, CSR matrix} of shape (N, D)
-    rows : ndarray of int or slice
-        The rows that are trained on, which determine the number of levels.
-    n_rows : int, default=None
-        Total number of rows, if X holds only a part of them.
+    The estimator has checked X, which the user gave as ``given``. The ``rows`` that are trained on
+    determine the numbers of levels; of ``n_rows`` rows, X may hold a part.
 
     Raises
     ------

@@ -139,8 +139,7 @@ def learning_rate_range_test(
     TypeError
         If `estimator` is not a multi-layer perceptron.
     ValueError
-        If a number lies outside its range, training diverges at `min_rate`, or the solver is
-        L-BFGS.
+        If a number lies outside its range, or if the solver is L-BFGS.
 
     References
     ----------

@@ -70,7 +70,7 @@ def _check_widths(network: Network, n_features: int | None, n_outputs: int | Non
 
 
 def node_parameters(network: Network, learned: Learned) -> list[dict[str, Any]]:
-    """Return each node's learned arrays, or their gradients, by the names that it declares."""
+    """Return each node's learned arrays, or their gradients, by their names."""
     return [
         {
             declared.name: array[0] if declared.is_weight else array[0, 0]

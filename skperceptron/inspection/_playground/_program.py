@@ -177,9 +177,8 @@ def rounded(values: Any) -> Any:
     values = np.asarray(values, dtype=np.float64)
     if values.ndim > 1:
         return [rounded(row) for row in values]
-    # The largest float would be rounded to infinity, which JSON has not.
-    values = np.clip(np.nan_to_num(values), -1e308, 1e308)
-    return [_short(float(f"{value:.5g}")) for value in values]
+    # JSON has no infinity, to which the largest float would be rounded.
+    return [_short(float(f"{x:.5g}")) for x in np.nan_to_num(values).clip(-1e308, 1e308)]
 
 
 def _short(value: float) -> float | int:
