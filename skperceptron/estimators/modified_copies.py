@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from copy import copy, deepcopy
+from dataclasses import replace
 from typing import Any
 
 from .._sklearn.fit_calls import FitMode
@@ -46,6 +47,8 @@ def prepare_step(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Run:
     twin: Any = copy(estimator)
     twin.early_stopping, twin.averaging, twin.callbacks = False, None, None
     twin.shuffle, twin.random_state = False, 0
+    # The weights that predict, even if these are an average of those in training.
+    twin._later = replace(twin._later, raw_parameters=None)
     twin.__dict__.pop("_shortcut", None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
