@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pickle import dumps, loads
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,15 @@ class Transformed:
     seconds: float = 0.0
     n_users: int = 1
     error: Exception | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what workers send back: errors that could not be loaded only as texts."""
+        state = vars(self).copy()
+        try:
+            loads(dumps(self.error))
+        except Exception:
+            state["error"] = RuntimeError(f"{type(self.error).__name__}: {self.error}")
+        return state
 
 
 @dataclass(frozen=True)

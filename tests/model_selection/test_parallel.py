@@ -1,10 +1,12 @@
 """How the members of an ensemble are spread over workers."""
 
+import pickle
 from types import SimpleNamespace
 
 import pytest
 
 from skperceptron import MLPRegressor
+from skperceptron.model_selection._candidates import Transformed
 from skperceptron.model_selection._parallel import FEWEST, pieces_of
 
 
@@ -49,3 +51,21 @@ def test_tasks_on_the_same_data_are_side_by_side_on_request(n_workers):
     letters = ["".join(found[i].source for i in piece) for piece in together]
     assert "".join(letters) == "a" * 10 + "b" * 10 + "c" * 10 + "d" * 10
     assert apart[0] == list(range(len(apart[0])))
+
+
+class OddError(ValueError):
+    """Can be pickled, but not loaded: it does not take the text that it gives to its base."""
+
+    def __init__(self, column, reason):
+        super().__init__(f"{column}: {reason}")
+
+
+def test_errors_of_transformers_come_back_from_workers_at_least_as_texts():
+    errors = OddError("age", "negative"), ValueError("age")
+    odd, usual = (pickle.loads(pickle.dumps(Transformed(error=error))).error for error in errors)
+    # Dask's library teaches pickle to load such errors, too.
+    assert (type(odd), str(odd)) in [
+        (RuntimeError, "OddError: age: negative"),
+        (OddError, "age: negative"),
+    ]
+    assert (type(usual), str(usual)) == (ValueError, "age")
