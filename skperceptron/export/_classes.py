@@ -37,6 +37,8 @@ OF_SCIKIT_LEARN = (
     "decomposition.TruncatedSVD",
     "feature_selection.SelectFromModel",
     "feature_selection.VarianceThreshold",
+    # Inside a SimpleImputer(add_indicator=True).
+    "impute.MissingIndicator",
     "impute.SimpleImputer",
     "model_selection.GroupKFold",
     "model_selection.GroupShuffleSplit",

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.exceptions import NotFittedError
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -78,10 +79,20 @@ def test_columns_that_pass_through_are_stored(path):
     assert_array_equal(load(path).predict(frame), pipeline.predict(frame))
 
 
-@pytest.mark.parametrize("name", ["huber", "names", "labels", "categorical"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_an_imputer_that_marks_gaps_is_stored(path):
+    gaps = np.where(X > 1, np.nan, X)
+    network = MLPRegressor(hidden_layer_sizes=(2,), max_iter=2)
+    pipeline = make_pipeline(SimpleImputer(add_indicator=True), network).fit(gaps, Y)
+    save(pipeline, path)
+    assert network.n_features_in_ > X.shape[1]
+    assert_array_equal(load(path).predict(gaps), pipeline.predict(gaps))
+
+
+@pytest.mark.parametrize("name", ["bounded", "huber", "names", "labels", "categorical"])
 def test_it_goes_on_learning_as_it_would_have(name, path):
     model = pickle.loads(pickle.dumps(MODELS[name][0])).set_params(early_stopping=False)
-    y = {"huber": Y, "categorical": CODES, "names": NAMES, "labels": LABELS}[name]
+    y = {"huber": Y, "bounded": Y, "categorical": CODES, "names": NAMES, "labels": LABELS}[name]
     save(model, path)
     again = load(path)
     for one in (model, again):

@@ -6,12 +6,15 @@ import sys
 import numpy as np
 import pytest
 from scipy.special import expit, softmax
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_classification, make_multilabel_classification, make_regression
 from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
 
@@ -319,6 +322,39 @@ def test_meta_estimators_of_scikit_learn(check_exported, dtype):
         (StackingClassifier([("a", network), ("b", two)], cv=2), TWO),
     ]:
         check_exported(model.fit(X, y), X.astype(dtype))
+
+
+@BOTH_DTYPES
+def test_calibrated_searches_and_frozen_estimators(check_exported, dtype):
+    two = MLPBinaryClassifier((8,), max_iter=20, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), two)
+    of_pipeline = {"mlpbinaryclassifier__alpha": [1e-4, 1]}
+    for model in (
+        FrozenEstimator(clone(two).fit(X, TWO)),
+        FrozenEstimator(clone(pipeline).fit(X, TWO)),
+        GridSearchCV(LogisticRegression(), {"C": [0.1, 1]}, cv=2),
+        StackedGridSearchCV(two, {"alpha": [1e-4, 1]}, cv=2),
+        StackedGridSearchCV(pipeline, of_pipeline, cv=2),
+        FrozenEstimator(StackedGridSearchCV(pipeline, of_pipeline, cv=2).fit(X, TWO)),
+    ):
+        calibrated = CalibratedClassifierCV(model, cv=2).fit(X, TWO)
+        held = [one.estimator for one in calibrated.calibrated_classifiers_]
+        check_exported(calibrated, X.astype(dtype))
+        assert [one.estimator for one in calibrated.calibrated_classifiers_] == held
+    check_exported(make_pipeline(StandardScaler(), calibrated).fit(X, TWO), X.astype(dtype))
+
+
+def test_models_that_would_be_exported_wrongly_are_refused():
+    network = MLPBinaryClassifier((8,), max_iter=20, random_state=0)
+    tuned = TunedThresholdClassifierCV(network, cv=2).fit(X, TWO)
+    cross = StackedCrossEnsembleClassifier(network, {"alpha": [1e-4, 1]}, cv=2, random_state=0)
+    for model, message in [
+        (tuned, f"compare probabilities with {tuned.best_threshold_:.6g}"),
+        (make_pipeline(StandardScaler(), clone(tuned)).fit(X, TWO), "leaves out the threshold"),
+        (CalibratedClassifierCV(cross, cv=2).fit(X, TWO), "Export it alone"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            export.to_onnx(model, X)
 
 
 @BOTH_OPSETS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from skl2onnx import to_onnx as converted
@@ -9,6 +11,8 @@ from skl2onnx import update_registered_converter
 from sklearn.base import is_classifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -214,7 +218,9 @@ def to_onnx(
     NotDeclaredError
         If an activation, a loss or a block of the user's does not define its operators.
     ValueError
-        If a network stands before another step of a pipeline: only predictions are exported.
+        If a network stands before another step of a pipeline, since only predictions are exported;
+        for a ``TunedThresholdClassifierCV``, whose threshold skl2onnx leaves out; or for a
+        ``CalibratedClassifierCV`` around a cross ensemble, which is calibrated already.
 
     Examples
     --------
@@ -228,50 +234,77 @@ def to_onnx(
     ['label', 'probabilities']
     """
     check_is_fitted(estimator)
-    _refuse_hidden_layers(estimator)
+    _refuse_wrong_exports(estimator)
     options: dict[int, dict[str, Any]] = {}
     if is_classifier(estimator):
         options[id(estimator)] = {"zipmap": zipmap}
-    for pipeline in _calibrated_pipelines(estimator):
-        # skl2onnx asks pipelines for decisions, but does not pass this on to their last step.
-        options[id(last_step(pipeline))] = {"raw_scores": True}
     asked = {"return_std": return_std, "return_proba": return_proba}
     if any(asked.values()):
         options[id(last_step(estimator))] = asked
-    return converted(
-        estimator,
-        initial_types=input_types(X),
-        options=options or None,
-        target_opset=target_opset,
-    )
+    with _unwrapped(estimator) as calibrated:
+        for one in calibrated:
+            if isinstance(last_step(one), StackedCrossEnsembleClassifier):
+                raise ValueError(
+                    "A calibrated StackedCrossEnsembleClassifier cannot be exported, since its"
+                    " exported form makes no decisions. Export it alone: it is calibrated already."
+                )
+            if isinstance(one, Pipeline) and hasattr(one, "decision_function"):
+                # skl2onnx asks pipelines for decisions, but does not pass this on to the last step.
+                options[id(last_step(one))] = {"raw_scores": True}
+        return converted(
+            estimator,
+            initial_types=input_types(X),
+            options=options or None,
+            target_opset=target_opset,
+        )
 
 
-def _refuse_hidden_layers(part: Any, is_transformer: bool = False) -> None:
-    """Raise ValueError if a part of a model uses the values of a network's last hidden layer."""
+def _refuse_wrong_exports(part: Any, is_transformer: bool = False) -> None:
+    """Raise ValueError if a part of a model would be exported without a word, but wrongly."""
     if isinstance(part, Pipeline):
         for _, step in part.steps:
-            _refuse_hidden_layers(step, is_transformer or step is not part.steps[-1][1])
+            _refuse_wrong_exports(step, is_transformer or step is not part.steps[-1][1])
     elif isinstance(part, FeatureUnion | ColumnTransformer):
         named = part.transformer_list if isinstance(part, FeatureUnion) else part.transformers_
         for _, step, *_ in named:
-            _refuse_hidden_layers(step, is_transformer=True)
+            _refuse_wrong_exports(step, is_transformer=True)
     elif is_transformer and isinstance(part, tuple(CONVERTERS)) and hasattr(part, "predict"):
         raise ValueError(
             f"This {type(part).__name__} stands before another step: to_onnx exports predictions of"
             " networks, not the values of their last hidden layer."
         )
+    elif isinstance(part, TunedThresholdClassifierCV):
+        raise ValueError(
+            "skl2onnx leaves out the threshold of a TunedThresholdClassifierCV. Export its"
+            f" estimator_, and compare probabilities with {part.best_threshold_:.6g}."
+        )
 
 
-def _calibrated_pipelines(estimator: Any) -> list[Any]:
-    """Return the pipelines inside a calibrated classifier, if such a classifier is exported."""
+@contextmanager
+def _unwrapped(estimator: Any) -> Iterator[list[Any]]:
+    """Yield the estimators that a calibrated classifier holds, none if it is another one.
+
+    Meanwhile they stand in place of the searches and frozen estimators around them: skl2onnx does
+    not know the latter, and does not get decisions from the former.
+    """
     last = last_step(estimator)
     last = last_step(getattr(last, "best_estimator_", last))
-    if not isinstance(last, CalibratedClassifierCV):
-        return []
-    inside = [calibrated.estimator for calibrated in last.calibrated_classifiers_]
-    return [
-        one for one in inside if isinstance(one, Pipeline) and hasattr(one, "decision_function")
-    ]
+    held = last.calibrated_classifiers_ if isinstance(last, CalibratedClassifierCV) else []
+    wrapped = [one.estimator for one in held]
+    try:
+        for one in held:
+            one.estimator = _inside(one.estimator)
+        yield [one.estimator for one in held]
+    finally:
+        for one, before in zip(held, wrapped, strict=True):
+            one.estimator = before
+
+
+def _inside(model: Any) -> Any:
+    """Return what a search or a frozen estimator predicts with; else the model itself."""
+    if hasattr(model, "best_estimator_"):
+        return _inside(model.best_estimator_)
+    return _inside(model.estimator) if isinstance(model, FrozenEstimator) else model
 
 
 def onnx_inputs(model: Any, X: Any) -> dict[str, Any]:
