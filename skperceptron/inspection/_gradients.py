@@ -17,6 +17,7 @@ from ..options import Interval, check_option
 from ..training import Member, Stack, TrainingSet
 from ._evaluate import Evaluation, evaluate_training, prepare
 from ._table import make_table
+from ._unwrap import unwrapped_with_rows
 
 #: |f'| below this counts as saturated: |z| > 4.6 for a sigmoid, |z| > 3.0 for tanh.
 SATURATION_BOUND = 0.01
@@ -52,7 +53,7 @@ def gradient_report(
     Parameters
     ----------
     estimator : MLPBinaryClassifier, MLPSoftmaxClassifier or MLPRegressor
-        Fitted, with `fit` or `partial_fit`.
+        Fitted, with `fit` or `partial_fit`; or a pipeline or search that ends in one.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
     sample_weight : array-like of shape (n_samples,), default=None
@@ -122,6 +123,7 @@ def gradient_rows(
     saturation_bound: float = SATURATION_BOUND,
 ) -> list[dict[str, Any]]:
     """Return the rows of :func:`gradient_report`, one dict per layer."""
+    estimator, X = unwrapped_with_rows(estimator, X)
     run = prepare(estimator, X, y, sample_weight)
     network, member, data = run.model.network, run.member, run.data
     found = evaluate_training(run)

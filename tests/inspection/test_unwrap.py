@@ -18,6 +18,7 @@ from skperceptron.inspection import (
     MistakesDisplay,
     NetworkGraphDisplay,
     WeightsDisplay,
+    collapse_linear,
     computational_graph,
     gradient_report,
     network_summary,
@@ -81,6 +82,8 @@ def test_displays_and_tables_take_it(name, pyplot):
     found = GradientFlowDisplay.from_estimator(model, X, Y)
     expected = GradientFlowDisplay.from_estimator(network, rows, Y)
     assert found.values == expected.values
+    report, of_network = gradient_report(model, X, Y), gradient_report(network, rows, Y)
+    assert_array_equal(report["signal"], of_network["signal"])
     weights = WeightsDisplay.from_estimator(model).weights
     assert_array_equal(weights["hidden 1"], network.coefs_[0])
     assert len(network_summary(model)) == len(network_summary(network))
@@ -99,7 +102,7 @@ def test_what_holds_no_network_is_refused():
             computational_graph(other, n_features=3)
     for whole in (pipeline(), StackedGridSearchCV(NETWORK, {"alpha": [0]}, cv=2)):
         with pytest.raises(TypeError, match=r"got \w+\. Pass the network at its end"):
-            gradient_report(whole.fit(X, Y), X, Y)
+            collapse_linear(whole.fit(X, Y))
     with pytest.raises(TypeError, match="got StackedEnsembleClassifier"):
         computational_graph(StackedEnsembleClassifier(NETWORK, 2).fit(X, Y))
     with pytest.raises(NotFittedError):

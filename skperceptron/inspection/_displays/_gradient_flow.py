@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from .._gradients import GradientRecorder, gradient_rows
-from .._unwrap import unwrapped_with_rows
 from ._common import CATEGORIES, Display, colors_by_depth, styled
 
 #: What can be drawn, with the label of its axis and whether the axis is logarithmic.
@@ -101,7 +100,6 @@ class GradientFlowDisplay(Display):
         GradientFlowDisplay
         """
         _check_quantity(quantity)
-        estimator, X = unwrapped_with_rows(estimator, X)
         rows = gradient_rows(estimator, X, y, sample_weight)
         values = {row["layer"]: [row[quantity]] for row in rows}
         return cls(values, [0], quantity).plot(ax, **kwargs)
