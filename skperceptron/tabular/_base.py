@@ -61,7 +61,7 @@ from ..preprocessing._tabular import CATEGORICAL_FEATURES
 from ..stopping import EarlyStopping
 from ._folds import counting_splits, drawn_folds, grouped_folds
 from ._importances import rises_of_loss
-from ._presets import PRESETS, Arm, Preset, Recipe, embedding_numbers
+from ._presets import PRESETS, Arm, Preset, Recipe, embedding_numbers, is_skewed
 
 #: Largest number of columns after preparation. A layer of 128 units for 10,000 inputs takes 5 MB,
 #: and a network needs five times as much while it is trained: 300 MB for twelve networks.
@@ -185,7 +185,8 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         y, codes = self._checked_target(y)
         splits = self._split(numbers, y, codes, groups, rng, sample_weight)
         batch, n_epochs = self._batch_and_epochs(numbers.shape[0], splits)
-        arms, seed = self._arms(numbers), int(rng.randint(np.iinfo(np.int32).max))
+        arms = self._arms(numbers, y, sample_weight)
+        seed = int(rng.randint(np.iinfo(np.int32).max))
         network = self._network(batch, n_epochs)
         _check_names(arms, network)
         grid = [{name: [value] for name, value in arm.items()} for arm in arms]
@@ -334,7 +335,7 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
         usual = self._recipe.preparation
         return {**usual, "max_one_hot": None} if shared else usual
 
-    def _arms(self, numbers: Any) -> Sequence[Arm]:
+    def _arms(self, numbers: Any, y: Any, sample_weight: Floats | None) -> Sequence[Arm]:
         """Return the parameters of each arm in which the arms differ."""
         recipe = self._recipe
         listed = items_of(given := plain(self.arms))
@@ -343,7 +344,10 @@ class BaseTabularMLP(ChecksOptions, RemembersVersion, BaseEstimator):
                 raise ValueError("arms=[] holds no arm: at least one is needed.")
             # Parameters that an arm leaves out are those of the preset's first arm.
             return [self._for_numbers({**recipe.arms[0], **arm}) for arm in listed]
-        arms = self._preset.arms(recipe, *numbers.shape, is_dense=not sparse.issparse(numbers))
+        kind = {"is_dense": not sparse.issparse(numbers)}
+        # Targets of a classifier may be texts.
+        kind["is_skewed"] = bool(recipe.skewed_arms) and is_skewed(y, sample_weight)
+        arms = self._preset.arms(recipe, *numbers.shape, **kind)
         if given is not None and given > len(arms):
             raise ValueError(
                 f"arms={given}, but the preset {self.preset!r} has {len(arms)}. Pass a list of"

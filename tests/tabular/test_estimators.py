@@ -25,6 +25,7 @@ from skperceptron.embeddings import NumericEmbedding, Periodic
 from skperceptron.engine.blocks import Scale
 from skperceptron.tabular import TabularMLPClassifier, TabularMLPRegressor
 from skperceptron.tabular import _base as base
+from skperceptron.tabular._presets import is_skewed
 
 pd = pytest.importorskip("pandas")
 
@@ -221,6 +222,14 @@ def test_arms_follow_from_the_table():
     assert embedded[2] == {**embedded[1], "numeric_embedding": bins[2]}
     narrow = arms_of(default, 600, 15, is_classifier=False)
     assert [arm["numeric_embedding"].n_bins for arm in narrow[::2]] == [24, 12]
+    skewed = {"is_dense": True, "is_skewed": True}
+    multiplied = default.arms(default.regression, 600, 15, **skewed)
+    assert repr(multiplied[:2]) == repr(narrow[:2])
+    assert multiplied[2]["numeric_embedding"].n_bins == 12
+    assert multiplied[2]["learning_rate_init"] == narrow[0]["learning_rate_init"]
+    assert multiplied[2]["loss"] == "poisson"
+    assert default.arms(default.regression, 599, 15, **skewed) == plain
+    assert default.arms(default.regression, 600, 61, **skewed) == plain
     few = arms_of(fast, 399, 3)
     assert not any("numeric_embedding" in arm for arm in few)
     weak, binned = arms_of(fast, 5_000, 3)
@@ -230,6 +239,67 @@ def test_arms_follow_from_the_table():
     quick = {**narrow[0], "numeric_embedding": narrow[2]["numeric_embedding"]}
     assert repr(arms_of(fast, 600, 15, is_classifier=False)) == repr((quick, narrow[1]))
     assert arms_of(fast, 599, 15, is_classifier=False) == (plain[0], plain[2])
+
+
+def test_targets_are_skewed_if_none_is_negative_and_the_skewness_is_above_a_bound():
+    # With a share p of ones, skewness is (1 - 2p) / sqrt(p (1 - p)): 1.42 and 1.58.
+    below, above = (np.repeat([0.0, 1.0], [100 - n, n]) for n in (21, 19))
+    assert is_skewed(above, None)
+    assert not is_skewed(below, None)
+    assert not is_skewed(above - 1, None)
+    assert not is_skewed(1 - above, None)
+    assert not is_skewed(np.zeros(6), None)
+    assert not is_skewed(np.full(6, 0.1), None)
+    assert is_skewed(np.stack([above, above[::-1]], axis=1), None)
+    assert not is_skewed(np.stack([above, below], axis=1), None)
+
+
+def test_skewness_counts_weights_and_has_no_unit():
+    values = np.array([0.0, 1.0])
+    assert not is_skewed(values, None)
+    assert is_skewed(values, np.array([81, 19]))
+    for unit in (2.0**1000, 2.0**-1000):
+        assert is_skewed(np.repeat(values, [81, 19]) * unit, None)
+        assert not is_skewed(np.arange(6) * unit, None)
+
+
+def test_one_arm_multiplies_effects_if_the_target_of_a_narrow_table_is_skewed():
+    X = np.random.RandomState(0).normal(size=(640, 3))
+    skewed = np.exp(2 * X[:, 0])
+
+    def losses(n_rows, y, sample_weight=None, **parameters):
+        options = {"arms": None, "max_epochs": 1, **parameters}
+        model = small(TabularMLPRegressor, **options).fit(X[:n_rows], y[:n_rows], sample_weight)
+        return [members[0].loss for members in model.ensemble_.estimators_]
+
+    ordinary = ["squared_error"] * 3
+    assert losses(640, skewed) == ["squared_error", "squared_error", "poisson"]
+    for y in (-skewed, X[:, 0], X[:, 0] - X[:, 0].min()):
+        assert losses(640, y) == ordinary
+    # The large targets weigh next to nothing.
+    assert losses(640, skewed, np.where(skewed < 2, 1.0, 1e-6)) == ordinary
+    assert losses(599, skewed) == losses(640, skewed, preset="accurate") == ordinary
+    assert losses(640, skewed, preset="fast") == ordinary[:2]
+    assert losses(640, skewed, arms=[{}]) == ["squared_error"]
+
+
+def test_products_of_effects_are_learned_from_few_rows():
+    X = np.random.RandomState(0).normal(size=(1_200, 6))
+    y = np.exp(X @ [0.5, 0.4, 0.3, 0.2, 0.2, 0.1])
+    model = TabularMLPRegressor(n_folds=2, max_epochs=20, random_state=0).fit(X[:600], y[:600])
+    assert model.weights_.argmax() == 2
+    assert model.score(X[600:], y[600:]) > 0.9
+
+
+@pytest.mark.filterwarnings("error")
+def test_targets_that_are_nearly_all_zero_are_learned():
+    X = np.random.RandomState(0).normal(size=(600, 3))
+    y = np.zeros(600)
+    y[3] = 8
+    model = small(TabularMLPRegressor, n_folds=4, arms=3).fit(X, y)
+    assert model.arms_[2]["loss"] == "poisson"
+    predicted = model.predict(X)
+    assert np.all((predicted >= 0) & (predicted <= 8))
 
 
 def test_accurate_classifiers_embed_numbers_of_all_narrow_tables():
