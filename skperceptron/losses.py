@@ -1010,6 +1010,10 @@ class ScaledSquaredError(Loss):
     averages_outputs = True
     judged_by_r2 = True
     ranges = {"low": Interval(), "high": Interval()}
+    #: The sigmoid is that of ``offset + factor * raw``, and errors are divided by the scale.
+    offset: Any = 0.0
+    factor: Any = 1.0
+    scale: Any = 1.0
 
     def __init__(self, low: float, high: float) -> None:
         self.low = low
@@ -1031,14 +1035,23 @@ class ScaledSquaredError(Loss):
         return graph.op("Min", scaled, self.high)
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
-        return 0.5 * ((expit(raw) - y) ** 2).sum(axis=-1)
+        offset, factor, scale = self._constants(raw)
+        return 0.5 * (((expit(offset + factor * raw) - y) / scale) ** 2).sum(axis=-1)
 
     def gradient(self, raw: Floats, y: Floats, out: Floats, scratch: Floats) -> None:
+        offset, factor, scale = self._constants(raw)
+        np.multiply(raw, factor, out=raw)
+        np.add(raw, offset, out=raw)
         sigmoid(raw, raw)
         np.subtract(raw, y, out=out)
+        np.divide(out, scale, out=out)
         np.multiply(out, raw, out=out)
         np.subtract(1, raw, out=scratch)
         np.multiply(out, scratch, out=out)
+        np.multiply(out, factor / scale, out=out)
+
+    def _constants(self, raw: Floats) -> list[Any]:
+        return [np.asarray(one, raw.dtype) for one in (self.offset, self.factor, self.scale)]
 
 
 # Positive numbers, whose logarithm is the raw output.

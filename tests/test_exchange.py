@@ -198,7 +198,7 @@ def test_names_of_features_are_carried_over():
         (iris, {"normalization": "layer"}, "layer_normalization 'normalization_1'"),
         (iris, {"feature_scale": True}, "scale"),
         (iris, {"numeric_embedding": "pbld"}, "periodic_embedding"),
-        (number, {"output_range": (0, 20)}, "output of BoundedNumbers"),
+        (number, {"output_range": (0, 20)}, "output through 'scaled_logistic'"),
         (number, {"loss": Pinball([0.1, 0.9])}, "one number per target"),
         (number, {"loss": "gaussian_nll"}, "one number per target"),
         (number, {"clip_predictions": True}, "clip_predictions=True"),

@@ -522,6 +522,56 @@ def test_output_range_holds_for_every_column():
     assert 0 <= model.predict(1e6 * X).min() <= model.predict(1e6 * X).max() <= 1
 
 
+@pytest.mark.parametrize("bounds", [(-4, 4), (-4, 1000), (-1000, 1000), (-1e6, 1e6)], ids=str)
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_range_far_wider_than_the_target_learns_as_well_as_none(bounds, solver):
+    X, y = diabetes()
+    options = {"hidden_layer_sizes": (8,), "solver": solver, "alpha": 10, "max_iter": 300}
+    options |= {"learning_rate_init": 0.02, "random_state": 0}
+    wanted = MLPRegressor(**options).fit(X[::2], y[::2]).score(X[1::2], y[1::2])
+    model = MLPRegressor(output_range=bounds, **options).fit(X[::2], y[::2])
+    assert model.score(X[1::2], y[1::2]) > wanted - 0.05
+    raw = np.maximum(X @ model.coefs_[0] + model.intercepts_[0], 0)
+    raw = raw @ model.coefs_[1] + model.intercepts_[1]
+    low, high = bounds
+    predicted = low + (high - low) * expit(raw[:, 0])
+    assert_allclose(model.predict(X), predicted, atol=1e-12 * (high - low))
+
+
+def test_constant_targets_at_a_bound_and_first_batches_of_few_rows_are_learned():
+    X, y = diabetes()
+    for constant in (0, 0.3, 1):
+        model = MLPRegressor(output_range=(0, 1), learning_rate_init=0.02, random_state=0)
+        predicted = model.fit(X[:50], np.full(50, constant)).predict(X[:50])
+        assert_allclose(predicted, constant, atol=0.1)
+    model = MLPRegressor(output_range=(-4, 1000), learning_rate_init=0.02, random_state=0)
+    for start in range(40):
+        model.partial_fit(X[start : start + 1], y[start : start + 1])
+    for _ in range(100):
+        model.partial_fit(X, y)
+    assert model.score(X, y) > 0.4
+    assert model.set_params(warm_start=True).fit(X, y).score(X, y) > 0.4
+
+
+def test_without_standardisation_a_bounded_output_is_trained_in_units_of_the_range():
+    X, y = diabetes()
+    shares = expit(y)
+    options = {**SMALL, "standardize_target": False}
+    model = MLPRegressor(output_range=(0, 1), **options).fit(X, shares)
+    wide = MLPRegressor(output_range=(-5, 15), **options).fit(X, 20 * shares - 5)
+    assert_allclose(wide.predict(X), 20 * model.predict(X) - 5, rtol=1e-9)
+    loss = np.mean((model.predict(X) - shares) ** 2) / 2
+    assert loss < model.loss_ < 2 * loss + 0.1
+
+
+def test_clip_predictions_clips_a_bounded_output():
+    X, y = diabetes()
+    y = np.clip(y, -1, 1)
+    model = MLPRegressor(output_range=(-4, 4), clip_predictions=True, **SMALL).fit(X, y)
+    assert model.predict(100 * X).min() == y.min()
+    assert model.predict(100 * X).max() == y.max()
+
+
 BAD_TARGETS = {
     "above the range": ({"output_range": (0, 1)}, [0.0, 0.5, 1.5], "range"),
     "below the range": ({"output_range": (0, 1)}, [-0.1, 0.5, 1.0], "range"),

@@ -87,8 +87,8 @@ class MLPRegressor(RegressorMixin, BaseMultilayerPerceptron):
         mean of at most one deviation from zero. With these, and with False, the model of
         "squared_error" is scikit-learn's. With "poisson" and "gamma" the target is divided by a
         power of two near its mean; with "poisson", "auto" leaves targets with means in [0.25, 10]
-        unchanged. Not used with a bounded or categorical output, nor with a loss of your own whose
-        ``equivariance`` is "none".
+        unchanged. A bounded output starts at the mean, with errors in standard deviations. Not
+        used with a categorical output, nor if ``equivariance`` of a loss of your own is "none".
 
     clip_predictions : bool, default=False
         Whether predictions are clipped to the range of the targets of the training rows, which

@@ -1,8 +1,11 @@
-"""Numbers without bounds, standardised where that helps training, and numbers in a range."""
+"""Numbers, with or without bounds, standardised where that helps training."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
+from scipy.special import logit
 
 from ..._sklearn.fit_calls import FitMode
 from ...engine.arrays import Floats
@@ -28,6 +31,10 @@ ORDINARY_COUNT = (0.25, 10.0)
 #: Least and largest exponents of normal floats.
 EXPONENTS = (-1022, 1023)
 
+#: Least distance of the mean of bounded numbers from the bounds, in units of the scale and of the
+#: range: logits must be finite.
+MARGIN = (0.01, 1e-15)
+
 #: Rows after which ``partial_fit`` takes their deviation for that of all later rows.
 ENOUGH_ROWS = 32
 
@@ -44,18 +51,16 @@ class Numbers(RegressionTarget):
         Of each column, in all training rows so far.
     """
 
-    def __init__(self, asked: RegressionOptions) -> None:
-        super().__init__(asked)
-        self.seen: Moments | None = None
-        self.least, self.largest = np.array(np.inf), np.array(-np.inf)
+    #: Whether "auto" leaves numbers of ordinary size unchanged.
+    keeps_ordinary_units: ClassVar[bool] = True
+    seen: Moments | None = None
+    least, largest = np.array(np.inf), np.array(-np.inf)
 
     def _learn(
         self, y: Floats, sample_weight: Floats | None, loss: Loss, mode: FitMode
     ) -> TargetRows:
         loss.check_targets(y)
-        counted = y if sample_weight is None else y[sample_weight > 0]
-        self.least = np.minimum(self.least, counted.min(axis=0))
-        self.largest = np.maximum(self.largest, counted.max(axis=0))
+        self._find_extremes(y, sample_weight)
         self._find_units(y, sample_weight, loss, mode)
         self._loss_in_units_of_y = loss
         self.loss = loss.in_units(self.units.scale) if self.units.differ_from_y else loss
@@ -96,6 +101,11 @@ class Numbers(RegressionTarget):
         if isinstance(earlier, Numbers):
             self.least, self.largest = earlier.least, earlier.largest
 
+    def _find_extremes(self, y: Floats, sample_weight: Floats | None) -> None:
+        counted = y if sample_weight is None else y[sample_weight > 0]
+        self.least = np.minimum(self.least, counted.min(axis=0))
+        self.largest = np.maximum(self.largest, counted.max(axis=0))
+
     def _find_units(
         self, y: Floats, sample_weight: Floats | None, loss: Loss, mode: FitMode
     ) -> None:
@@ -118,7 +128,8 @@ class Numbers(RegressionTarget):
         may_shift = loss.equivariance == "affine"
         mean, deviation = seen.mean, seen.deviation
         spread = deviation if may_shift else mean
-        if self._asked.standardize_target == "auto" and loss.keeps_ordinary_units:
+        keeps = self.keeps_ordinary_units and loss.keeps_ordinary_units
+        if self._asked.standardize_target == "auto" and keeps:
             low, high = ORDINARY_DEVIATION if may_shift else ORDINARY_COUNT
             if mode.incremental and seen.n_rows < ENOUGH_ROWS:
                 # A few rows may lie close together by chance.
@@ -139,8 +150,16 @@ class Numbers(RegressionTarget):
 
 
 @kept_as("bounded numbers")
-class BoundedNumbers(RegressionTarget):
-    """Numbers in the range that `output_range` gives: a scaled sigmoid, trained on [0, 1]."""
+class BoundedNumbers(Numbers):
+    """Numbers in the range that `output_range` gives.
+
+    Units are those of y scaled to [0, 1].
+    """
+
+    #: R2 of the default network over three folds of Friedman's first problem, 600 rows, in a range
+    #: that y fills, and in one 5 and 100 times as wide: 0.84 each; with units of the range 0.69,
+    #: -1.8 and -1,938.
+    keeps_ordinary_units = False
 
     @classmethod
     def fits(cls, asked: RegressionOptions) -> bool:
@@ -155,10 +174,35 @@ class BoundedNumbers(RegressionTarget):
     ) -> TargetRows:
         self._bounds = self._asked.bounds()
         rows = self._rows(y)
+        self._find_extremes(y, sample_weight)
+        self._find_units(rows.table, sample_weight, loss, mode)
         self.loss = ScaledSquaredError(*self._bounds)
+        if self.units.differ_from_y:
+            self.loss = ScaledSquaredErrorInUnits(*self._bounds, self.units.shift, self.units.scale)
         return rows
 
-    def _rows(self, y: Floats) -> TargetRows:
+    def _rows(self, y: Floats) -> Targets:
         low, high = self._bounds
         self._asked.check_range(y, low, high)
         return Targets((y - low) / (high - low))
+
+    def _go_on_from(self, earlier: RegressionTarget, loss: Loss, n_columns: int) -> None:
+        super()._go_on_from(earlier, earlier.loss, n_columns)
+
+
+@kept_as("bounded in units")
+class ScaledSquaredErrorInUnits(ScaledSquaredError):
+    """The loss of raw predictions that are 0 at the mean of y, and change by 1 per scale of y."""
+
+    def __init__(self, low: float, high: float, shift: Floats, scale: Floats) -> None:
+        super().__init__(low, high)
+        self.shift = shift
+        self.scale = scale
+        self.offset, self.factor = self.output_units(shift, scale)
+
+    def output_units(self, shift: Floats, scale: Floats) -> tuple[Floats, Floats]:
+        margin = np.maximum(MARGIN[0] * scale, MARGIN[1])
+        mean = np.clip(shift, margin, 1 - margin)
+        # Where y fills the range, the sigmoid has the right slope.
+        exponent = np.round(np.log2(scale / (mean * (1 - mean))))
+        return logit(mean), 2.0 ** np.minimum(exponent, 0)
