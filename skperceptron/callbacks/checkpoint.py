@@ -28,8 +28,8 @@ class Checkpoint(Callback):
     Parameters
     ----------
     path : str or path
-        A file; or a directory, in which each combination of parameters and data gets a file
-        of its own, as a search needs it.
+        A file; or an existing directory, in which each combination of parameters and data gets a
+        file of its own, as a search needs it.
     every_n_epochs : int, default=1
         Number of epochs between saves, >= 1.
     every_n_seconds : float, default=None
