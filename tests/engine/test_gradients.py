@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skperceptron import MLPRegressor, activations, losses, normalizations
 from skperceptron.activations import Activation, PReLU, ReLU, Sigmoid, Tanh
 from skperceptron.engine import Workspace, multilayer_perceptron
-from skperceptron.estimators.targets.bounded import ScaledSquaredErrorInUnits
+from skperceptron.estimators.targets.numbers import ScaledSquaredErrorInUnits
 from skperceptron.initializers import Layer, ScikitLearn
 from skperceptron.losses import (
     BinaryLogLoss,
