@@ -1100,7 +1100,8 @@ def test_networks_get_arrays_even_where_transformers_return_frames(cls, library)
 
 
 def test_sparse_tables_are_taken_where_transformers_return_frames():
-    X = sparse.random_array((60, 5), density=0.5, rng=np.random.RandomState(0), format="csr")
+    table = sparse.random(60, 5, density=0.5, random_state=0, format="csr")
+    X = sparse.csr_array(table)
     y = X.toarray()[:, 0] > 0.2
     plain = small().fit(X, y).predict_proba(X)
     with config_context(transform_output="pandas"):
