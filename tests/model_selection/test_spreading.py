@@ -90,6 +90,7 @@ def test_running_workers_are_used():
 def test_this_process_runs_one_of_a_few_short_tasks():
     spread(expected=1e3)
     assert spread(2, expected=0.1) == [True, False]
+    assert spread(1, expected=0.1) == [True]
     assert spread(2, expected=1e3) == [False, False]
     # More than one for each worker, and tasks that nothing is known about.
     assert spread(3, expected=0.1) == [False] * 3
