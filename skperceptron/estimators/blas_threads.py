@@ -15,12 +15,7 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-from ..engine.compiled import MemberTeam, RowTeam, Team, has_teams
-
-#: From this many multiply-adds in a product on, a second thread pays off. (Measured on two cores:
-#: 1,797 x 64 with 100 units in batches of 200, 1.3 million of them, takes twice as long with two
-#: threads; 20,000 x 784 with 256 units in batches of 128, 26 million, a sixth less.)
-LARGE_PRODUCT = 10_000_000
+from ..engine.compiled import LARGE_PRODUCT, MemberTeam, RowTeam, Team, has_teams
 
 #: Up to this many multiply-adds, OpenBLAS uses one thread by itself.
 SMALL_PRODUCT = 2**18

@@ -1,7 +1,7 @@
 """Two ways to take the steps of a window: NumPy's calls one by one, or compiled tables of them.
 
-Both give the same bits, so that a fit may switch between them. Tables are made if enough steps
-may follow for them to pay; operations that tables cannot hold remain calls from Python.
+Unless products are large, both give the same bits, so that a fit may switch between them. Tables
+are made if enough steps may follow for them to pay; what they cannot hold remains calls.
 """
 
 from __future__ import annotations
@@ -161,9 +161,13 @@ def runner(windows: Sequence[Sequence[Step]], ahead: Ahead, team: Team | None) -
     if chosen is Way.NUMPY:
         return NumPySteps()
     kinds = Counter(step.bound for steps in windows for step in steps)
-    # A step that threads share takes longer than making its tables.
+    # A step that threads share takes longer than making its tables. The bits of large products
+    # depend on the way, which must not depend on how many steps follow.
     at_once = chosen is Way.COMPILED or isinstance(team, RowTeam)
-    delays = {bound: 0 if at_once else _delay(ahead, count) for bound, count in kinds.items()}
+    delays = {
+        bound: 0 if at_once or bound.has_large_product else _delay(ahead, count)
+        for bound, count in kinds.items()
+    }
     return CompiledSteps(kinds.total(), delays, team)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from ..engine import Network, Workspace
 from ..engine.arrays import Call, Floats, Integers, outputs_first, runs
 from ..engine.calls import number, of_members, squared_lengths, squared_lengths_calls
+from ..engine.compiled import LARGE_PRODUCT
 from ..losses import Loss
 from .data import TrainingSet
 from .groups import Groups
@@ -183,6 +184,7 @@ class BoundStep:
         members, data = shared.members[place], shared.data[place]
         own = shared.tables.of(place)
         self._dtype = own.parameters.dtype
+        self.has_large_product = batch_size * network.largest_product >= LARGE_PRODUCT
         # An array, because NumPy would convert a number into one at every step.
         self.mean = np.array(1 / batch_size, dtype=self._dtype)
         self._work = Workspace(

@@ -27,6 +27,7 @@ from skperceptron.engine.calls import (
     take_and_cast,
 )
 from skperceptron.engine.compiled import (
+    LARGE_PRODUCT,
     Program,
     RowTeam,
     Section,
@@ -386,6 +387,53 @@ def test_reductions_have_the_bits_of_numpy_in_every_order_of_axes(ufunc):
         n_tables += run_table(partial(ufunc.reduce, x, axis, None, tabled, True), len(x))
         assert_array_equal(plain.view(np.int64), tabled.view(np.int64))
     assert n_tables > 54
+
+
+def transposed_in_memory(x):
+    return np.ascontiguousarray(x.swapaxes(1, 2)).swapaxes(1, 2)
+
+
+#: Members, rows, sums and columns: one block, several of each kind, and parts of blocks.
+LARGE = [(1, 256, 512, 128), (2, 301, 1_100, 70), (1, 17, 2_049, 530), (1, 2_000, 16, 650)]
+
+
+@pytest.mark.parametrize("n_threads", [1, *([2, 3] if has_teams() else [])])
+@pytest.mark.parametrize("shape", LARGE, ids=str)
+def test_large_products_of_every_layout_are_right(shape, n_threads):
+    n, m, k, p = shape
+    assert m * k * p >= LARGE_PRODUCT
+    a, b = draw_matrix(n, m, k, dtype=np.float32), draw_matrix(n, k, p, dtype=np.float32)
+    expected = a.astype(float) @ b
+    team = RowTeam(n_threads, nullcontext()) if n_threads > 1 else None
+    for of_a, of_b in product_of((np.asarray, transposed_in_memory), repeat=2):
+        # What lies beside the result must stay as it is.
+        room = np.full((n, m + 1, p + 1), np.nan, np.float32)
+        assert run_table(partial(np.matmul, of_a(a), of_b(b), room[:, :m, :p]), n, team=team)
+        assert_allclose(room[:, :m, :p], expected, rtol=1e-5, atol=1e-5 * k**0.5)
+        assert np.isnan(room[:, m:]).all() and np.isnan(room[:, :, p:]).all()
+
+
+def test_only_large_products_of_float32_numbers_may_have_other_bits_than_numpys():
+    own = extension.own_loops()["product_f"]
+    for dtype, k, is_own in (
+        (np.float32, 800, True),
+        (np.float32, 100, False),
+        (float, 800, False),
+    ):
+        a, b = np.zeros((1, 128, k), dtype), np.zeros((1, k, 128), dtype)
+        (row,) = encode(partial(np.matmul, a, b, np.empty((1, 128, 128), dtype)), 1, {})
+        assert (row.loop[0] == own) == is_own
+    narrow = np.zeros((1, 2**20, 2), np.float32)
+    (row,) = encode(partial(np.matmul, narrow, narrow[:, :2], np.empty_like(narrow)), 1, {})
+    assert row.loop[0] != own
+
+
+def test_infinite_and_missing_numbers_reach_only_their_row_and_column():
+    a, b = np.ones((1, 100, 400), np.float32), np.ones((1, 400, 300), np.float32)
+    a[0, 7, 30], b[0, 9, 200] = np.nan, np.inf
+    out = np.empty((1, 100, 300), np.float32)
+    assert run_table(partial(np.matmul, a, b, out), 1)
+    assert_array_equal(out, a @ b)
 
 
 def test_one_matrix_multiplies_those_of_all_members():

@@ -415,6 +415,14 @@ def test_threads_share_even_a_single_small_batch(team, set_team, by_call):
     assert bool(by_call) == (team is None)
 
 
+@pytest.mark.parametrize(("limit", "n_by_call"), [(1, 0), (10_000_000, 2)])
+def test_no_step_with_a_large_product_is_taken_call_by_call(limit, n_by_call, by_call, monkeypatch):
+    # A fit of two steps ends before tables pay, unlike one of many that was stopped after two.
+    monkeypatch.setattr("skperceptron.training.step.LARGE_PRODUCT", limit)
+    classifier(batch_size=N, max_iter=2)().fit(X, CLASSES)
+    assert sum(by_call) == n_by_call
+
+
 def test_blas_has_one_thread_during_the_epochs_of_a_team(set_team, monkeypatch):
     seen = []
 

@@ -5,11 +5,13 @@ rows in tables, and ``_steps.c`` runs these. The results have the same bits as t
 Without the extension module, everything runs as NumPy calls.
 """
 
+from .layout import LARGE_PRODUCT
 from .program import Program, Section
 from .switch import VARIABLE, Way, is_available, warns_as_usual, way
 from .team import MemberTeam, RowTeam, Team, has_teams
 
 __all__ = [
+    "LARGE_PRODUCT",
     "VARIABLE",
     "MemberTeam",
     "Program",

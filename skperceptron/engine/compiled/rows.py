@@ -1,9 +1,9 @@
 """Bound calls of NumPy's functions, turned into rows of a table.
 
 ``encode`` reads a call, a ``functools.partial`` of a NumPy function and its operands, and returns
-rows that give the same bits, or None if it does not know the call, which is then left to Python.
-It trusts nothing: shapes, dtypes, layouts and overlaps are checked as in NumPy, and unusual
-operands are left to NumPy.
+rows that give the same bits (except for large products), or None if it does not know the call,
+which is then left to Python. It trusts nothing: shapes, dtypes, layouts and overlaps are checked as
+in NumPy, and unusual operands are left to NumPy.
 
 In a stack of n > 1 members, axis 0 of the array that a call writes is the member axis, and so is
 axis 0 of every operand with equally many axes and n entries there. A row describes one member;
@@ -24,7 +24,7 @@ from ..arrays import Call
 from ..calls import look_up, matmul_with_copy, number, sum_by_code, take_and_cast
 from . import fused
 from .extension import steps as extension
-from .layout import Loop, Row
+from .layout import LARGE_PRODUCT, Loop, Row
 from .recording import recorded
 
 Array = NDArray[Any]
@@ -329,6 +329,10 @@ def product(a: Any, b: Any, out: Any, n: int) -> Rows:
     loop = inner_loop(np.matmul, out.dtype)
     if loop is None:
         return None
+    is_large = m * k * p >= LARGE_PRODUCT and min(m, k, p) >= 16
+    if is_large and out.dtype == np.float32 and out.strides[-1] == out.itemsize:
+        # It calls NumPy's loop on other processors.
+        loop = own_loop("product_f")[0], loop[0]
     # Threads divide the repetitions, or the rows of the result unless it has many more columns.
     axis = 0 if repetitions > 1 else 1 if 2 * m > p else 3
     by_part = {
