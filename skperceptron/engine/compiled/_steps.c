@@ -461,14 +461,15 @@ ARITHMETIC(float, f, sqrtf)
 
 /* Large products of floats, in less time than OpenBLAS takes. Columns of the second factor are copied
    side by side, as many as stay in the cache, and multiplied by a few rows of the first at a time,
-   while the sums are in registers. How threads divide a product does not change its bits. */
+   while the sums are in registers. The sums are divided as in OpenBLAS, whose kernels for AVX-512
+   give the same bits. */
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
 #include <immintrin.h>
 #define AVX512 __attribute__((target("avx512f")))
 #define UNROLL _Pragma("GCC unroll 16")
 enum { LANES = 16, VECTORS = 4, COLUMNS = VECTORS * LANES, ROWS = 6 };
-/* Sums are interrupted after so many numbers. Copies of so many numbers and rows stay in the cache. */
-enum { DEPTH = 512, PACKED = 1 << 17, COPIED = 8 * ROWS };
+/* Sums have parts of at most DEPTH numbers. Copies of so many numbers and rows stay in the cache. */
+enum { DEPTH = 448, PACKED = 1 << 17, COPIED = 8 * ROWS };
 
 /* Where it begins, and by how many numbers one moves from row to row and from column to column. */
 typedef struct { float *x; Size by_row, by_column; } Matrix;
@@ -534,9 +535,8 @@ AVX512 static void multiply(Matrix a, const float *b, Matrix out, Size m, Size n
         /* Instead of rows that are missing, the last one is computed again. */
         row[i] = at(a, LEAST(i, m - 1), 0).x;
         UNROLL for (Size j = 0; j < VECTORS; j++) {
-            const Matrix o = at(out, LEAST(i, m - 1), j * LANES);
-            FETCH(o.x);
-            sums[i][j] = _mm512_maskz_loadu_ps(adds ? lanes(width - j * LANES) : 0, o.x);
+            FETCH(at(out, LEAST(i, m - 1), j * LANES).x);
+            sums[i][j] = _mm512_setzero_ps();
         }
     }
     for (Size k = 0; k < n; k++, b += COLUMNS) {
@@ -548,9 +548,11 @@ AVX512 static void multiply(Matrix a, const float *b, Matrix out, Size m, Size n
         }
     }
     UNROLL for (Size i = 0; i < ROWS; i++)
-        UNROLL for (Size j = 0; j < VECTORS; j++)
-            _mm512_mask_storeu_ps(at(out, LEAST(i, m - 1), j * LANES).x, lanes(width - j * LANES),
-                                  sums[i][j]);
+        UNROLL for (Size j = 0; i < m && j < VECTORS; j++) {
+            const Matrix o = at(out, i, j * LANES);
+            if (adds) sums[i][j] = _mm512_add_ps(sums[i][j], load(width - j * LANES, o));
+            _mm512_mask_storeu_ps(o.x, lanes(width - j * LANES), sums[i][j]);
+        }
 }
 
 /* (a, b, out) as in NumPy's loop, which is the data. Rows of out lie in one piece each, and so do
@@ -563,11 +565,12 @@ AVX512 static void product_f(char **args, const Size *d, const Size *s, void *nu
     if (!room) ((Loop)numpy)(args, d, s, NULL);
     float *packed = room + LINE - (uintptr_t)room / F % LINE, *rows = packed + PACKED;
     for (Size r = 0; room && r < d[0]; r++)
-        for (Size k = 0; k < n; k += DEPTH) {
+        for (Size k = 0, depth; k < n; k += depth) {
             const Matrix a = {(float *)(args[0] + r * s[0] + k * s[4]), s[3] / F, s[4] / F};
             const Matrix b = {(float *)(args[1] + r * s[1] + k * s[5]), s[5] / F, s[6] / F};
             const Matrix out = {(float *)(args[2] + r * s[2]), s[7] / F, 1};
-            const Size depth = LEAST(n - k, DEPTH);
+            depth = n - k >= 2 * DEPTH || n - k <= DEPTH ? LEAST(n - k, DEPTH)
+                                                         : ((n - k) / 2 + LANES - 1) / LANES * LANES;
             const Size size = (depth + LANES - 1) / LANES * LANES * COLUMNS;
             const Size at_once = PACKED / size * COLUMNS;
             for (Size left = 0; left < p; left += at_once) {
