@@ -31,8 +31,8 @@ START = 3.0
 #: threads of BLAS: the products of such networks are computed by one thread in any case.
 SHORT = 1.0
 
-#: Seconds in which joblib begins to send a task.
-SENDING = 0.001
+#: Seconds in which joblib sends a task of a small search.
+SENDING = 0.002
 
 #: Multiplications and additions per second of a fast core, roughly.
 PER_SECOND = 1e10
