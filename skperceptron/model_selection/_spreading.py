@@ -27,13 +27,6 @@ from ._threads import blas_limited_to
 #: share a part of the work in this process.
 START = 3.0
 
-#: Seconds of work, estimated too low, up to which this process takes part. It does not limit the
-#: threads of BLAS: the products of such networks are computed by one thread in any case.
-SHORT = 1.0
-
-#: Seconds in which joblib sends a task of a small search.
-SENDING = 0.002
-
 #: Multiplications and additions per second of a fast core, roughly.
 PER_SECOND = 1e10
 
@@ -101,12 +94,10 @@ class Workers:
 
     def have_to_start(self) -> bool:
         """Tell whether the workers are processes and none of them is running yet."""
-        return self._are_processes() and not any(map(_is_worker, active_children()))
-
-    def _are_processes(self) -> bool:
-        """Tell whether the workers are processes that joblib starts by itself."""
         backend, _ = get_active_backend(**self._preference)
-        return _is_of_kind(backend, "loky") and self.count > 1
+        if not _is_of_kind(backend, "loky") or self.count == 1:
+            return False
+        return not any(_is_worker(process) for process in active_children())
 
     def begins_here(self) -> bool:
         """Tell whether the first tasks of `spread`, or all, are run in this process, in turn."""
@@ -146,38 +137,7 @@ class Workers:
         # The filters of warnings are those of the whole process: threads that begin and end in
         # another order would leave behind what one of them has changed for a while.
         with warnings.catch_warnings(), self._shared_blas():
-            if self._takes_part(n_tasks - self.n_here, expected):
-                yield from self._with_first_here(waiting)
-            else:
-                yield from self._parallel(waiting)
-
-    def _takes_part(self, n_tasks: int, expected: float) -> bool:
-        """Tell whether this process runs the first of the remaining tasks itself.
-
-        If each worker would get one short task at most, sending this one and waiting for its result
-        would take a good part of the time: joblib looks for results every 10 ms.
-        """
-        is_lazy = getattr(self._parallel, "return_generator", False)
-        is_short = n_tasks <= self.count and 0 < expected < SHORT
-        return is_lazy and is_short and self._are_processes()
-
-    def _with_first_here(self, waiting: Iterator[Any]) -> Iterator[Any]:
-        """Run the first task here, while workers run the others."""
-        first = [next(waiting)]
-        others = self._parallel(waiting)
-        # Threads of joblib send the others. They would wait up to 5 ms for the interpreter's lock,
-        # once each, if this thread kept it.
-        time.sleep(SENDING)
-        try:
-            found = Parallel(n_jobs=1)(first)
-        except BaseException:
-            # joblib warns of results that nobody takes.
-            warnings.simplefilter("ignore")
-            others.close()
-            raise
-        self.n_here += 1
-        yield from found
-        yield from others
+            yield from self._parallel(waiting)
 
     def _shared_blas(self) -> AbstractContextManager[Any]:
         """Leave each thread its share of the processors, as joblib does for processes."""

@@ -87,24 +87,6 @@ def test_running_workers_are_used():
     assert spread() == [False] * 4
 
 
-def test_this_process_runs_one_of_a_few_short_tasks():
-    spread(expected=1e3)
-    assert spread(2, expected=0.1) == [True, False]
-    assert spread(1, expected=0.1) == [True]
-    assert spread(2, expected=1e3) == [False, False]
-    # More than one for each worker, and tasks that nothing is known about.
-    assert spread(3, expected=0.1) == [False] * 3
-    assert spread(2) == [False, False]
-
-
-def test_error_of_a_task_that_is_run_here_ends_the_others():
-    spread(expected=1e3)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        with pytest.raises(ZeroDivisionError):
-            list(Workers(2).spread([(divmod, 1, 0), (abs, 1)], 2, expected=0.1))
-
-
 @pytest.mark.usefixtures("none_running")
 def test_results_come_in_the_order_of_the_tasks():
     for expected in (0.0, 1e3):
