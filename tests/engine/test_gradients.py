@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skperceptron import MLPRegressor, activations, losses, normalizations
 from skperceptron.activations import Activation, PReLU, ReLU, Sigmoid, Tanh
 from skperceptron.engine import Workspace, multilayer_perceptron
-from skperceptron.estimators.targets.numbers import ScaledSquaredErrorInUnits
+from skperceptron.estimators.targets.numbers import _ScaledSquaredErrorInUnits
 from skperceptron.initializers import Layer, ScikitLearn
 from skperceptron.losses import (
     BinaryLogLoss,
@@ -43,7 +43,9 @@ OF_BATCHES = {"batch_normalization", "dropout"}
 #: Losses with arguments, or with parameters that lead through other code.
 MORE_LOSSES = [
     ScaledSquaredError(low=0.0, high=1.0),
-    ScaledSquaredErrorInUnits(0.0, 1.0, shift=np.array([0.1, 0.6]), scale=np.array([0.25, 0.0625])),
+    _ScaledSquaredErrorInUnits(
+        0.0, 1.0, shift=np.array([0.1, 0.6]), scale=np.array([0.25, 0.0625])
+    ),
     BinaryLogLoss(label_smoothing=0.1),
     CategoricalLogLoss(label_smoothing=0.1),
     Pinball([0.1, 0.5, 0.9]),

@@ -178,7 +178,9 @@ class BoundedNumbers(Numbers):
         self._find_units(rows.table, sample_weight, loss, mode)
         self.loss = ScaledSquaredError(*self._bounds)
         if self.units.differ_from_y:
-            self.loss = ScaledSquaredErrorInUnits(*self._bounds, self.units.shift, self.units.scale)
+            self.loss = _ScaledSquaredErrorInUnits(
+                *self._bounds, self.units.shift, self.units.scale
+            )
         return rows
 
     def _rows(self, y: Floats) -> Targets:
@@ -191,7 +193,7 @@ class BoundedNumbers(Numbers):
 
 
 @kept_as("bounded in units")
-class ScaledSquaredErrorInUnits(ScaledSquaredError):
+class _ScaledSquaredErrorInUnits(ScaledSquaredError):
     """The loss of raw predictions that are 0 at the mean of y, and change by 1 per scale of y."""
 
     def __init__(self, low: float, high: float, shift: Floats, scale: Floats) -> None:
