@@ -23,6 +23,7 @@ from ..kept import kept_as
 from ..preprocessing._columns import (
     as_table,
     content_of,
+    holds_categories,
     is_frame,
     kind_of,
     marked_columns,
@@ -117,15 +118,11 @@ def _values_of(estimator: Any, X: Any) -> dict[int, list[Any]]:
     if chosen is None:
         return {}
     columns: Sequence[int] = range(X.shape[1])
-    has_categories = _has_categorical_dtype
+    has_categories = holds_categories
     if not _is_by_dtype(chosen):
         columns = sorted(marked_columns(chosen, names_of(X), X.shape[1]))
         has_categories = _holds_no_numbers
     return {j: _categories_of(X, j) for j in columns if has_categories(X, j)}
-
-
-def _has_categorical_dtype(X: Any, j: int) -> bool:
-    return content_of(X, j)[1]
 
 
 def _holds_no_numbers(X: Any, j: int) -> bool:

@@ -28,6 +28,9 @@ DAY = np.timedelta64(1, "D")
 #: Dates without a time of day: their values are `datetime.date`, as in an array of objects.
 DAYS = "datetime64[D]"
 
+#: How the dtypes of categories begin in pandas, Arrow and polars.
+CATEGORICAL = ("category", "dictionary", "Categorical", "Enum")
+
 #: pandas' own missing values, by the names of their classes.
 MISSING_TYPES = ("NAType", "NaTType", "NoneType")
 
@@ -61,6 +64,17 @@ def names_of(X: Any) -> list[Any]:
     return list(X.column_names if hasattr(X, "column_names") else X.columns)
 
 
+def holds_categories(X: Any, j: int) -> bool:
+    """Tell whether the dtype of a column of a frame says that it holds categories."""
+    if hasattr(X, "column_names"):
+        return _is_categorical(X.column(j).type)
+    return _is_categorical(X.dtypes.iloc[j] if hasattr(X, "iloc") else X.dtypes[j])
+
+
+def _is_categorical(dtype: Any) -> bool:
+    return str(dtype).startswith(CATEGORICAL)
+
+
 def is_missing(value: Any) -> bool:
     """Tell whether a value stands for a missing one."""
     if type(value).__name__ in MISSING_TYPES:
@@ -83,11 +97,10 @@ def content_of(X: Any, j: int) -> tuple[Any, bool]:
         if content.ndim > 1:
             # A column of structs, which `kind_of` refuses later, as it does lists.
             content = _objects(column.to_list())
-        return content, str(column.dtype).startswith(("Categorical", "Enum"))
+        return content, _is_categorical(column.dtype)
     if hasattr(X, "column_names"):
         column = X.column(j)
-        is_category = str(column.type).startswith("dictionary")
-        if is_category:
+        if _is_categorical(column.type):
             return _objects(column.to_pylist()), True
         if getattr(column.type, "tz", None) is not None:
             column = import_module("pyarrow.compute").local_timestamp(column)
@@ -97,7 +110,7 @@ def content_of(X: Any, j: int) -> tuple[Any, bool]:
 
 def _of_pandas(column: Any) -> tuple[Any, bool]:
     dtype = column.dtype
-    if str(dtype) == "category" or str(dtype).startswith("dictionary"):
+    if _is_categorical(dtype):
         return column.astype(object).to_numpy(dtype=object, na_value=None), True
     if str(dtype).startswith("period"):
         column = column.dt.to_timestamp()

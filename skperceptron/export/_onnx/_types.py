@@ -23,6 +23,7 @@ from ...preprocessing._columns import (
     is_frame,
     is_missing,
     kind_of,
+    names_of,
 )
 
 #: The name of an array that is the only input.
@@ -146,7 +147,7 @@ def _contents(X: Any) -> list[tuple[str, Any]]:
     if not is_frame(X):
         X = np.asarray(X)
         return [(name, X[:, j]) for j, name in enumerate(_numbered(X.shape[1]))]
-    names = list(X.column_names if hasattr(X, "column_names") else X.columns)
+    names = names_of(X)
     contents = [_content(X, j) for j in range(len(names))]
     return [(str(name), content) for name, content in zip(names, contents, strict=True)]
 
