@@ -86,6 +86,7 @@ class Activation(Component):
     keeps_input: bool = False
     init_factor: float = 6.0
     untrainable_message: ClassVar[str] = ""
+    in_place = ("forward", "reference", "infer", "backward")
     shortcuts = {
         "forward": ("forward_calls", "infer", "reference", "to_onnx"),
         "backward": ("backward_calls",),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Hashable, Mapping
-from functools import cache
+from collections.abc import Callable, Hashable, Mapping
+from functools import cache, wraps
 from types import MappingProxyType, ModuleType
 from typing import Any, ClassVar, TypeVar
 
@@ -31,6 +31,9 @@ class Component(Checked):
         For a method, its faster versions, and the attributes which say that there are any. A
         subclass that redefines the method alone gets the base's plain versions of these. So a
         method that calls its own faster version names its class in the call, not ``self``.
+    in_place : tuple of str
+        Methods that write into an argument. Those of a class from elsewhere raise TypeError if they
+        return anything else, since what they return would be lost.
     records : bool
         Whether its methods do the same array operations for all values, so that compiled steps
         may record them once and repeat them. True for the classes of this package; a class from
@@ -40,11 +43,17 @@ class Component(Checked):
     names: ClassVar[tuple[str, ...]] = ()
     ranges: ClassVar[dict[str, Interval]] = {}
     shortcuts: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    in_place: ClassVar[tuple[str, ...]] = ()
     records: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls.records = vars(cls).get("records", cls.__module__.startswith("skperceptron."))
+        is_ours = cls.__module__.startswith("skperceptron.")
+        cls.records = vars(cls).get("records", is_ours)
+        for name in () if is_ours else cls.in_place:
+            method = vars(cls).get(name)
+            if inspect.isfunction(method):
+                setattr(cls, name, _checked_in_place(method))
         for method, others in cls.shortcuts.items():
             redefined = _definitions(cls, method)[0]
             for name in others:
@@ -62,6 +71,23 @@ class Component(Checked):
         for name in self.ranges:
             setattr(self, name, plain(getattr(self, name)))
         super().make_numbers_plain()
+
+
+def _checked_in_place(method: Callable[..., Any]) -> Callable[..., None]:
+    """Return a method that raises TypeError if it returns anything but None or an argument."""
+
+    @wraps(method)
+    def checked(self: Any, *arguments: Any, **keywords: Any) -> None:
+        result = method(self, *arguments, **keywords)
+        given = (None, *arguments, *keywords.values())
+        if not any(result is argument for argument in given):
+            raise TypeError(
+                f"{method.__qualname__} must write its result into an argument, as in np.tanh(z,"
+                f" out=out), and return None, but it returned {type(result).__name__}, which would"
+                " be lost."
+            )
+
+    return checked
 
 
 def _definitions(cls: type, name: str) -> list[int]:

@@ -86,11 +86,12 @@ class Loss(Component):
     keeps_ordinary_units: ClassVar[bool] = False
     target_interval: ClassVar[Interval] = Interval()
     n_notes: ClassVar[int] = 0
+    in_place = ("inverse_link", "link_all", "gradient")
     shortcuts = {
-        "gradient": ("gradient_calls", "n_notes"),
+        "gradient": ("gradient_calls", "n_notes", "means"),
         "gradient_calls": ("n_notes",),
-        "losses": ("n_notes",),
-        "inverse_link": ("to_onnx", "out_activation", "link_all"),
+        "losses": ("n_notes", "means"),
+        "inverse_link": ("to_onnx", "out_activation", "link_all", "means"),
     }
 
     @property
@@ -379,6 +380,8 @@ class BinaryLogLoss(_Sigmoids, _LogLoss):
     """
 
     names = ("log_loss",)
+    # Named again: a method below redefines one of which it is a shortcut.
+    means = _LogLoss.means
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
         # log(1 + e^z) = max(z, 0) + log(1 + e^-|z|); np.logaddexp takes twice as long.
@@ -483,6 +486,7 @@ class CategoricalLogLoss(_Softmax, _LogLoss):
 
     names = ("log_loss",)
     n_notes = 2
+    means = _LogLoss.means  # See BinaryLogLoss.
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
         return self._cross_entropy(raw, self._smoothed(y, raw.shape[-1]))
@@ -768,6 +772,7 @@ class SquaredError(_IdentityLink, _LikeScikitLearn):
     keeps_ordinary_units = True
     averages_outputs = True
     judged_by_r2 = True
+    means = _LikeScikitLearn.means  # See BinaryLogLoss.
 
     def losses(self, raw: Floats, y: Floats) -> Floats:
         return 0.5 * ((raw - y) ** 2).sum(axis=-1)

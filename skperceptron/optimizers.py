@@ -69,6 +69,7 @@ class Optimizer(Component):
     is_stochastic: ClassVar[bool] = True
     is_scale_free: ClassVar[bool] = False
     weight_decay: float = 0.0
+    in_place = ("update",)
     shortcuts = {"update": ("update_calls", "fused_calls"), "update_calls": ("fused_calls",)}
 
     @property

@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose
 import skperceptron
 from skperceptron import (
     MLPBinaryClassifier,
+    MLPRegressor,
     MLPSoftmaxClassifier,
     activations,
     averaging,
@@ -25,7 +26,7 @@ from skperceptron import (
     stopping,
 )
 from skperceptron.activations import Activation, ReLU, Sigmoid, Tanh
-from skperceptron.losses import BinaryLogLoss, CategoricalLogLoss, Loss
+from skperceptron.losses import BinaryLogLoss, CategoricalLogLoss, Loss, SquaredError
 from skperceptron.optimizers import Adam, Optimizer
 
 X = np.random.RandomState(0).normal(size=(60, 3))
@@ -155,6 +156,24 @@ def test_redefined_loss_is_not_bypassed_by_its_bases_shortcuts(estimator, double
     assert_allclose(twice.loss_curve_, 2 * np.array(once.loss_curve_), rtol=1e-12)
 
 
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_redefined_method_of_a_loss_counts_with_every_solver(solver):
+    class Shifted(SquaredError):
+        def losses(self, raw, y):
+            return super().losses(raw - 1, y)
+
+        def gradient(self, raw, y, out, scratch):
+            super().gradient(raw - 1, y, out, scratch)
+
+    y = X[:, 0]
+    settings = SETTINGS | {"solver": solver, "max_iter": 300, "learning_rate_init": 0.03}
+    settings |= {"hidden_layer_sizes": (), "alpha": 0}
+    fits = [MLPRegressor(loss(), **settings).fit(X, y) for loss in (Shifted, SquaredError)]
+    # The intercept alone differs, by 1.
+    assert_allclose(fits[0].predict(X).mean() - fits[1].predict(X).mean(), 1, atol=0.01)
+    assert_allclose(fits[0].loss_, 0.5 * ((fits[0].predict(X) - 1 - y) ** 2).mean(), atol=1e-3)
+
+
 def test_redefined_optimizer_is_not_bypassed_by_its_bases_shortcuts():
     y = (X[:, 0] > 0).astype(int)
     fits = [MLPBinaryClassifier(solver=one, **SETTINGS).fit(X, y) for one in (Backwards(), Adam())]
@@ -172,3 +191,54 @@ def test_a_shortcut_that_is_redefined_too_stays():
 
     assert Both().forward_calls(X, X) == []
     assert len(Both().backward_calls(X, X, X)) == len(Tanh().backward_calls(X, X, X))
+
+
+class ReturningForward(Tanh):
+    def forward(self, z, out, *learned):
+        return np.tanh(z)
+
+
+class ReturningBackward(Tanh):
+    def backward(self, z, a, grad, *learned):
+        return grad * (1 - a**2)
+
+
+class ReturningGradient(BinaryLogLoss):
+    def gradient(self, raw, y, out, scratch):
+        return raw - y
+
+
+class ReturningUpdate(Adam):
+    def update(self, parameters, gradient, state, coefficients):
+        return parameters - 0.1 * gradient
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"activation": ReturningForward()},
+        {"activation": ReturningBackward()},
+        {"loss": ReturningGradient()},
+        {"solver": ReturningUpdate()},
+    ],
+    ids=["forward", "backward", "gradient", "update"],
+)
+def test_a_method_that_returns_what_it_must_write_is_refused(options, solver):
+    y = (X[:, 0] > 0).astype(int)
+    model = MLPBinaryClassifier(**SETTINGS).fit(X, y)
+    before = model.predict_proba(X)
+    model.set_params(**{"solver": solver} | options)
+    with pytest.raises(TypeError, match=r"Returning\w+\.\w+ must write .* returned ndarray"):
+        model.fit(X, y)
+    assert_allclose(model.predict_proba(X), before, rtol=0)
+
+
+def test_a_method_may_return_the_array_that_it_has_written():
+    class Written(Tanh):
+        def forward(self, z, out, *learned):
+            return np.tanh(z, out=out)
+
+    y = (X[:, 0] > 0).astype(int)
+    fits = [MLPBinaryClassifier(activation=f, **SETTINGS).fit(X, y) for f in (Written(), Tanh())]
+    assert_allclose(fits[0].coefs_[0], fits[1].coefs_[0], rtol=1e-12)
