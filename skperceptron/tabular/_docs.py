@@ -6,7 +6,7 @@ PARAMETERS = """
 preset : {"default", "fast", "accurate", "realmlp-td-s", "realmlp-td", "tabm"}, default="default"
     Sets folds, arms, layers, epochs and batches where their parameters are None:
 
-    - "default" trains two or three arms (see :doc:`/tables`). Regression uses six folds,
+    - "default" trains three arms, which :doc:`/tables` describes. Regression uses six folds,
       classification four, or eight on tables of up to 1,000 rows. On dense tables with enough rows
       and not too many columns after preparation, some arms embed numbers, in bins or by periodic
       functions.

@@ -332,7 +332,6 @@ _CLASSIFICATION = Recipe(
     (_WEAK, _RECTIFIED, _DEEPER),
     small_batches,
     narrow_arms={
-        0: lambda n_inputs: (_WEAK, _RECTIFIED),
         400: _and_binned(_WEAK, _RECTIFIED),
         2000: _and_binned(_WEAK, _RECTIFIED, has_waves=True),
     },
