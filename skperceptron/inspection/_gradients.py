@@ -52,7 +52,7 @@ def gradient_report(
 
     Parameters
     ----------
-    estimator : MLPBinaryClassifier, MLPSoftmaxClassifier or MLPRegressor
+    estimator : MLPBinaryClassifier, MLPClassifier, MLPSoftmaxClassifier or MLPRegressor
         Fitted, with `fit` or `partial_fit`; or a pipeline or search that ends in one.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
@@ -255,7 +255,7 @@ class GradientRecorder(Callback):
 
         Parameters
         ----------
-        estimator : MLPBinaryClassifier, MLPSoftmaxClassifier or MLPRegressor
+        estimator : MLPBinaryClassifier, MLPClassifier, MLPSoftmaxClassifier or MLPRegressor
             Fitted. Its epochs are counted by ``loss_curve_``.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)

@@ -250,7 +250,7 @@ def network_summary(
     Parameters
     ----------
     estimator : estimator of this package
-        Fitted, or not.
+        Fitted, or not; or a pipeline or fitted search that ends in one.
     batch_size : int, default=None
         Rows in the shapes: 1 shows what one sample becomes, None leaves them open.
     n_features, n_outputs : int, default=None

@@ -118,7 +118,7 @@ def learning_rate_range_test(
 
     Parameters
     ----------
-    estimator : MLPBinaryClassifier, MLPSoftmaxClassifier or MLPRegressor
+    estimator : MLPBinaryClassifier, MLPClassifier, MLPSoftmaxClassifier or MLPRegressor
         With a stochastic solver; it is not changed.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)

@@ -83,7 +83,7 @@ class GradientFlowDisplay(Display):
 
         Parameters
         ----------
-        estimator : MLPBinaryClassifier, MLPSoftmaxClassifier or MLPRegressor
+        estimator : MLPBinaryClassifier, MLPClassifier, MLPSoftmaxClassifier or MLPRegressor
             Or a pipeline or search that ends in one.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)

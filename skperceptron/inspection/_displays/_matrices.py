@@ -72,7 +72,7 @@ class MatrixShapesDisplay(Display):
         Parameters
         ----------
         estimator : estimator of this package
-            Fitted, or not.
+            Fitted, or not; or a pipeline or fitted search that ends in one.
         batch_size : int, default=None
             Rows of the batch; if None, any number.
         n_features, n_outputs : int, default=None
