@@ -17,13 +17,13 @@ class EarlyStopping(Checked):
     Parameters
     ----------
     monitor : str or callable, default="score"
-        "score" is accuracy or R2, "loss" the validation loss. Anything else is a scorer: a
-        name that :func:`sklearn.metrics.get_scorer` knows, or a callable
-        ``(estimator, X, y)``, which gets the rows as they were given to ``fit``, and their
-        weights if it has a parameter ``sample_weight``. "neg_log_loss", "neg_brier_score" and
-        "neg_root_mean_squared_error" are as cheap as "score" and "loss": they reuse the
-        predictions that the loss is computed from. The log loss is then that of the labels,
-        without the network's label smoothing.
+        "score" is accuracy, R2 or, for losses that the mean does not minimise, the negative
+        validation loss; "loss" is the validation loss. Anything else is a scorer: a name that
+        :func:`sklearn.metrics.get_scorer` knows, or a callable ``(estimator, X, y)``, which gets
+        the rows as they were given to ``fit``, and their weights if it has a parameter
+        ``sample_weight``. "neg_log_loss", "neg_brier_score" and "neg_root_mean_squared_error" are
+        as cheap as "score" and "loss": they reuse the predictions that the loss is computed from.
+        The log loss is then that of the labels, without the network's label smoothing.
     patience : int or inf, default=None
         Epochs in a row without improvement that are tolerated; None means the estimator's
         `n_iter_no_change`.
