@@ -9,9 +9,12 @@ network learn from the ensemble's probabilities, rather than from the labels alo
 & Dean 2015)?
 """
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import make_classification
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
@@ -19,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from skperceptron import MLPSoftmaxClassifier
 from skperceptron.model_selection import StackedCrossEnsembleClassifier
 
+warnings.simplefilter("ignore", ConvergenceWarning)
 X, y = make_classification(
     4000,
     n_features=12,

@@ -10,8 +10,11 @@ Class weights, another loss, and another threshold change its predictions, but i
 # %%
 # In these synthetic data, 4 % of the rows are in the rare class, which overlaps with the other one.
 
+import warnings
+
 import matplotlib.pyplot as plt
 from sklearn.datasets import make_classification
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import (
     average_precision_score,
     balanced_accuracy_score,
@@ -25,6 +28,7 @@ from sklearn.model_selection import TunedThresholdClassifierCV, train_test_split
 from skperceptron import MLPBinaryClassifier
 from skperceptron.losses import BinaryFocalLoss
 
+warnings.simplefilter("ignore", ConvergenceWarning)
 X, y = make_classification(
     12_000,
     10,
