@@ -129,7 +129,7 @@ class BaseCrossEnsemble(BaseEnsemble):
         return BlendRules(self.combination, bool(getattr(self, "calibrate", False)))
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: Any, y: Any, **params: Any) -> Any:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Any:
         """Fit each arm to the training rows of each split, and learn how to combine them.
 
         Parameters
@@ -140,12 +140,15 @@ class BaseCrossEnsemble(BaseEnsemble):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, for the networks as well as for the weights of members,
+            temperatures and scores. Without metadata routing, the last step of a pipeline gets
+            them.
+
         **params : dict of str -> object
             `groups` are passed to the splitter, all others to the ``fit`` of the members; arrays
-            with one entry per row are split like X. The `sample_weight` of the networks (of a
-            pipeline, without metadata routing, ``network__sample_weight``) also applies to
-            weights, temperatures and scores. With metadata routing, what estimator and splitter
-            request.
+            with one entry per row are split like X. With metadata routing, what estimator and
+            splitter request.
 
         Returns
         -------
@@ -162,6 +165,7 @@ class BaseCrossEnsemble(BaseEnsemble):
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
+        params = self._with_weight(sample_weight, params)
         of_members, of_splitter = divided_params(self, params)
         X, y = indexable(X, y)
         output, y, truth = self._described(y)

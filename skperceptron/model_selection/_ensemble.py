@@ -65,7 +65,7 @@ class _StackedEnsemble(BaseEnsemble):
         self.callbacks = callbacks
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: Any, y: Any, **params: Any) -> Any:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Any:
         """Fit all members to the data.
 
         Parameters
@@ -76,9 +76,11 @@ class _StackedEnsemble(BaseEnsemble):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows. Without metadata routing, the last step of a pipeline gets them.
+
         **params : dict of str -> object
-            Passed to the ``fit`` of the members, such as `sample_weight`; with metadata routing,
-            what they request.
+            Passed to the ``fit`` of the members; with metadata routing, what they request.
 
         Returns
         -------
@@ -92,6 +94,7 @@ class _StackedEnsemble(BaseEnsemble):
             diverges.
         """
         self._refuse_what_is_not_averaged()
+        params = self._with_weight(sample_weight, params)
         if get_config()["enable_metadata_routing"]:
             params = dict(process_routing(self, "fit", **params).estimator.fit)
         rng = check_random_state(self.random_state)

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn import get_config
 from sklearn.base import ClassifierMixin, MetaEstimatorMixin, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import check_array, get_tags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn.checks import checking, take_over_features
 from .._sklearn.compat import CallbackSupportMixin
 from .._sklearn.labels import LogProbabilityMixin
-from .._sklearn.pipelines import last_step
+from .._sklearn.pipelines import last_step, path_of
 from .._sklearn.tasks import NetworkTask
 from .._sklearn.versions import RemembersVersion
 from ..callbacks.listening import listening, refuse_single_fits
@@ -65,6 +66,17 @@ class BaseEnsemble(
     estimators_: list[Any]
     verbose: Any
     callbacks: Any
+
+    # The members request weights; an ensemble only hands them on, so it needs no set_fit_request.
+    __metadata_request__fit = {"sample_weight": UNUSED}
+
+    def _with_weight(self, sample_weight: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the further arguments of ``fit``, with the weights under the members' name."""
+        if sample_weight is None:
+            return dict(params)
+        is_routed = get_config()["enable_metadata_routing"]
+        name = "sample_weight" if is_routed else f"{path_of(self.estimator)}sample_weight"
+        return {name: sample_weight, **params}
 
     @contextmanager
     def _telling(self, jobs: Sequence[Job], X: Any, y: Any, params: Any) -> Iterator[None]:

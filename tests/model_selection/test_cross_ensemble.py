@@ -25,6 +25,7 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import has_fit_parameter
 
 from skperceptron import MLPBinaryClassifier, MLPRegressor, MLPSoftmaxClassifier
 from skperceptron.model_selection import (
@@ -314,6 +315,9 @@ def test_weights_of_rows_reach_members_and_what_is_learned():
     of_pipeline = classifier(SCALED, {})
     of_pipeline.fit(X, Y, mlpsoftmaxclassifier__sample_weight=weights)
     assert (of_pipeline.predict(X) < 2).all()
+    by_name = classifier(SCALED, {}).fit(X, Y, sample_weight=weights)
+    assert_allclose(by_name.predict_proba(X), of_pipeline.predict_proba(X))
+    assert has_fit_parameter(by_name, "sample_weight")
     doubled = classifier(arms={}).fit(X, Y, sample_weight=2 * weights)
     assert_allclose(doubled.temperatures_, ensemble.temperatures_, rtol=0.05)
     with sklearn.config_context(enable_metadata_routing=True):

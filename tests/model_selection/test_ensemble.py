@@ -6,9 +6,11 @@ import sklearn
 from joblib import parallel_backend
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_diabetes, load_iris, make_multilabel_classification
 from sklearn.linear_model import LinearRegression, SGDClassifier
 from sklearn.metrics import r2_score
+from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -82,6 +84,28 @@ def test_weights_reach_the_members_with_and_without_routing():
         ensemble.estimator = clone(SOFTMAX).set_fit_request(sample_weight=True)
         ensemble.fit(X, Y, sample_weight=weights)
     assert_allclose(ensemble.predict_proba(X), expected)
+
+
+def test_tools_that_look_for_sample_weight_in_the_signature_pass_it_to_the_members():
+    # CalibratedClassifierCV ignores the weights of a classifier whose `fit` does not name them.
+    weights = (Y < 2).astype(float) + 1e-6
+    folds = StratifiedKFold(2)
+    ensemble = StackedEnsembleClassifier(SOFTMAX, 2, random_state=0)
+    calibrated = CalibratedClassifierCV(ensemble, cv=folds).fit(X, Y, sample_weight=weights)
+    train, _ = next(folds.split(X, Y))
+    expected = clone(ensemble).fit(X[train], Y[train], sample_weight=weights[train])
+    found = calibrated.calibrated_classifiers_[0].estimator
+    assert_allclose(found.predict_proba(X), expected.predict_proba(X))
+
+
+def test_weights_reach_the_last_step_of_a_pipeline():
+    weights = (Y < 2).astype(float)
+    model = make_pipeline(StandardScaler(), SOFTMAX)
+    ensemble = StackedEnsembleClassifier(model, 2, random_state=0)
+    by_step = clone(ensemble).fit(X, Y, mlpsoftmaxclassifier__sample_weight=weights)
+    ensemble.fit(X, Y, sample_weight=weights)
+    assert_array_equal(ensemble.predict_proba(X), by_step.predict_proba(X))
+    assert not hasattr(ensemble, "set_fit_request")
 
 
 def test_names_of_features_are_those_of_the_last_fit():
