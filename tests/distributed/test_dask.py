@@ -176,7 +176,9 @@ def test_data_are_sent_once_to_each_worker(client, estimator, prefix, monkeypatc
             StackedGridSearchCV(estimator, sizes, cv=5, n_jobs=2, refit=False).fit(large, Y)
     finally:
         n_bytes = sent() + sum(client.run(sent).values())
-    assert large.nbytes < n_bytes < 4 * large.nbytes
+    # 3.4 and 3.6 times; rarely one more, perhaps since Dask has moved a task to the other worker.
+    # With a copy for each task, it would be 16 and 27 times.
+    assert large.nbytes < n_bytes < 6 * large.nbytes
 
 
 def noting(folder):
