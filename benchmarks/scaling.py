@@ -13,8 +13,7 @@ from .training import compare
 ROWS = (1_000, 10_000, 100_000, 1_000_000)
 #: Widths of two hidden layers: with 784 inputs, 1e5 to 1e7 parameters.
 WIDTHS = (111, 290, 688, 1_437, 2_790)
-#: Least number of row visits and of epochs in a measurement of `over_rows`, so that the fixed cost
-#: of a fit is negligible.
+#: Least number of row visits and of epochs, so that the fixed cost of a fit is negligible.
 VISITS, EPOCHS = 300_000, 3
 
 
@@ -43,9 +42,9 @@ def over_parameters(options: Options) -> Table:
     cases = {}
     for width in WIDTHS[:2] if options.quick else WIDTHS:
         n_parameters = _n_parameters(width)
-        n_rows = max(1_280, 512_000_000 // n_parameters // 256 * 256)
         name = f"{n_parameters:,}"
-        cases[name] = Case(name, min(n_rows, 5_120), 784, 10, (width, width), 256, 1)
+        epochs = max(EPOCHS, 3_000_000 // n_parameters)
+        cases[name] = Case(name, 5_120, 784, 10, (width, width), 256, epochs)
     rows = _scaled(
         cases, options, lambda case: 1e6 / (case.batch_size * _n_parameters(case.hidden[0]))
     )
