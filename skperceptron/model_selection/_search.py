@@ -69,6 +69,7 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
             ``refit="ensemble"``, if the candidates cannot be combined; in a search by halving, if
             a part of a split would have no rows in the first round.
         """
+        earlier = dict(vars(self))
         # A search that combines its networks brings a record that keeps them.
         vars(self).setdefault("_keeping", SearchRecord())
         try:
@@ -77,6 +78,11 @@ class StackedSearch(TransformsAsBest, NotebookMixin, RemembersVersion):
                 preparing.enter_context(without_preparing(self.n_jobs))
                 self._preparing = preparing
                 super().fit(X, y, **params)  # type: ignore[misc]
+        except BaseException:
+            # scikit-learn's search would be left with parts of both fits.
+            vars(self).clear()
+            vars(self).update(earlier)
+            raise
         finally:
             for name in ("_preparing", "_keeping"):
                 vars(self).pop(name, None)

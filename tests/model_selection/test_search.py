@@ -787,6 +787,24 @@ def test_failed_search_leaves_no_record_behind(refit):
         assert not {"_keeping", "_preparing", "curves_"} & vars(search).keys()
 
 
+@pytest.mark.parametrize("search_class", [StackedGridSearchCV, StackedHalvingGridSearchCV])
+def test_search_whose_last_fit_fails_keeps_its_earlier_fit(monkeypatch, search_class):
+    search = search_class(BINARY, {"alpha": [1e-4, 1e-2]}, cv=2).fit(X, Y)
+    before, predicted = dict(vars(search)), search.predict_proba(X)
+    train = Stack.run_epoch
+
+    def fail_alone(stack):
+        if len(stack.members) == 1:
+            raise MemoryError
+        return train(stack)
+
+    monkeypatch.setattr(Stack, "run_epoch", fail_alone)
+    with pytest.raises(MemoryError):
+        search.fit(X[::2, :4], Y[::2])
+    assert vars(search) == before
+    assert_array_equal(search.predict_proba(X), predicted)
+
+
 def test_estimators_without_networks_have_no_curves():
     search = StackedGridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=2).fit(X, Y)
     assert search.curves_ == [[{}, {}], [{}, {}]]
