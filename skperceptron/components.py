@@ -9,6 +9,7 @@ from functools import cache, wraps
 from types import MappingProxyType, ModuleType
 from typing import Any, ClassVar, TypeVar
 
+from .engine.calls import refuse_lost
 from .options import Checked, Interval, did_you_mean, plain
 
 __all__ = ["Component", "Interval", "by_name", "find", "key_of", "public_classes"]
@@ -79,13 +80,7 @@ def _checked_in_place(method: Callable[..., Any]) -> Callable[..., None]:
     @wraps(method)
     def checked(self: Any, *arguments: Any, **keywords: Any) -> None:
         result = method(self, *arguments, **keywords)
-        given = (None, *arguments, *keywords.values())
-        if not any(result is argument for argument in given):
-            raise TypeError(
-                f"{method.__qualname__} must write its result into an argument, as in np.tanh(z,"
-                f" out=out), and return None, but it returned {type(result).__name__}, which would"
-                " be lost."
-            )
+        refuse_lost(result, (*arguments, *keywords.values()), method.__qualname__)
 
     return checked
 

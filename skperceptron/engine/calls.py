@@ -47,6 +47,29 @@ class Special(partial[Any]):
     table_form: Call
 
 
+class WritingCall(partial[Any]):
+    """A call from a user's block, which raises TypeError if its result would be lost.
+
+    ``listed_by`` is the name of the method that has listed it.
+    """
+
+    listed_by: str
+
+    def __call__(self, /, *arguments: Any, **keywords: Any) -> None:
+        result = super().__call__(*arguments, **keywords)
+        name = f"{self.listed_by}: {getattr(self.func, '__name__', self.func)}"
+        refuse_lost(result, (*self.args, *self.keywords.values()), name)
+
+
+def refuse_lost(result: Any, given: Iterable[Any], name: str) -> None:
+    """Raise TypeError if a function that writes into an argument returns anything else."""
+    if result is not None and not any(result is argument for argument in given):
+        raise TypeError(
+            f"{name} must write its result into an argument, as in np.tanh(z, out=out), and return"
+            f" None, but it returned {type(result).__name__}, which would be lost."
+        )
+
+
 def of_members(calls: Iterable[Call], place: slice, n_members: int) -> Iterator[Call]:
     """Mark calls with the members of a stack that they concern, if these are not all."""
     first, last, _ = place.indices(n_members)

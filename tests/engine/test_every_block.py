@@ -663,3 +663,37 @@ def test_attribute_of_a_block_goes_when_the_next_fit_has_no_such_block():
 
 def test_sparse_batch_is_no_base_of_other_inputs():
     assert not issubclass(BorrowedRows, SparseBatch)
+
+
+class ShiftIntoNothing(Shift):
+    def forward(self, work, node):
+        (x,), (shift,) = work.inputs_of(node), work.parameters_of(node)
+        yield partial(np.add, x, shift)
+
+
+class GradientIntoNothing(Shift):
+    def backward(self, work, node):
+        yield partial(np.add.reduce, work.gradient_at(node), 1)
+
+
+class ShiftAtOnce(Shift):
+    def forward(self, work, node):
+        np.add(work.inputs_of(node)[0], work.parameters_of(node)[0], out=work.value_of(node))
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        (ShiftIntoNothing, "ShiftIntoNothing.forward: add must write its result into an arg"),
+        (GradientIntoNothing, "GradientIntoNothing.backward: reduce must write its result into"),
+        (ShiftAtOnce, "ShiftAtOnce.forward must yield the calls of a step"),
+    ],
+)
+def test_block_from_outside_whose_results_would_be_lost_is_refused(
+    monkeypatch, block, message, solver
+):
+    monkeypatch.setitem(globals(), "Shift", block)
+    X = np.random.RandomState(0).normal(size=(60, 3))
+    with pytest.raises(TypeError, match=message):
+        ShiftedRegressor(solver=solver, max_iter=30).fit(X, X[:, 0])

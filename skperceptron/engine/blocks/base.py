@@ -28,6 +28,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial, wraps
 from math import prod
 from typing import Any, ClassVar, Protocol, Self
 
@@ -35,6 +36,7 @@ import numpy as np
 
 from ...kept import kept_as
 from ..arrays import ActivationFunction, Arrays, Call, Floats
+from ..calls import WritingCall
 from ..operators import OperatorGraph, Value, Values, not_declared
 
 
@@ -349,14 +351,40 @@ class Block:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        # A user's own block is pickled under its class, as activations are.
-        if hasattr(cls, "kind") and cls.__module__.startswith(__package__):
-            kept_as(f"block {cls.kind}")(cls)
+        if cls.__module__.startswith(__package__):
+            # A user's own block is pickled under its class, as activations are.
+            if hasattr(cls, "kind"):
+                kept_as(f"block {cls.kind}")(cls)
+            return
+        for name in ("forward", "backward"):
+            if name in vars(cls):
+                setattr(cls, name, _checked(vars(cls)[name]))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # In version 0.1.0, blocks also held values that follow from their arguments.
         names = inspect.signature(type(self)).parameters
         vars(self).update({name: value for name, value in state.items() if name in names})
+
+
+def _checked(method: Callable[..., Iterable[Call]]) -> Callable[..., Iterator[Call]]:
+    """Return ``forward`` or ``backward`` of a user's block with checks of what it lists."""
+
+    @wraps(method)
+    def checked(self: Block, work: Bench, node: int) -> Iterator[Call]:
+        calls = method(self, work, node)
+        if not isinstance(calls, Iterable) or isinstance(calls, np.ndarray):
+            raise TypeError(
+                f"{method.__qualname__} must yield the calls of a step, as in yield partial(np.add,"
+                f" x, y, out), but it returned {type(calls).__name__}."
+            )
+        for call in calls:
+            # Calls of other types are those that functions of this package return.
+            if type(call) is partial:
+                call = WritingCall(call)
+                call.listed_by = method.__qualname__
+            yield call
+
+    return checked
 
 
 class EmbedNumbers(Block):
