@@ -309,7 +309,7 @@ def test_whole_numbers_of_every_width_mean_the_same(kind):
         RosenblattPerceptron(number(100), max_iter=number(3), random_state=0).fit(*many)
         for number in (int, kind)
     ]
-    assert_array_equal(perceptrons[0].coef_, perceptrons[1].coef_)
+    assert_array_equal(perceptrons[0].response_weights_, perceptrons[1].response_weights_)
     ensemble = StackedEnsembleClassifier(small(MLPBinaryClassifier), kind(3), random_state=0)
     assert len(ensemble.fit(*many).estimators_) == 3
 

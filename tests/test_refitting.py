@@ -59,7 +59,7 @@ def streamed(model, X, y, n_calls=1):
 
 def weights(model):
     if isinstance(model, RosenblattPerceptron):
-        return np.column_stack([model.coef_, model.intercept_]).ravel()
+        return np.column_stack([model.response_weights_, model.intercept_]).ravel()
     return np.concatenate([w.ravel() for w in (*model.coefs_, *model.intercepts_)])
 
 

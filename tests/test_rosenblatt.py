@@ -9,6 +9,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, make_blobs
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_selection import RFE
 from sklearn.linear_model import Perceptron
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -124,9 +125,21 @@ def test_responses_are_affine_in_what_the_associative_units_say():
     X, y = iris()
     model = RosenblattPerceptron(30, random_state=0).fit(X, y)
     fires = (X @ model.associative_weights_ >= model.associative_thresholds_).astype(float)
-    expected = fires @ model.coef_.T + model.intercept_
+    expected = fires @ model.response_weights_.T + model.intercept_
     assert_allclose(model.decision_function(X), expected, rtol=1e-12, atol=1e-12)
     assert_array_equal(model.predict(X), expected.argmax(axis=1))
+
+
+def test_features_have_weights_only_without_associative_units():
+    X, y = iris()
+    X = np.column_stack([np.zeros(len(X)), X])
+    elementary = RosenblattPerceptron(0, max_iter=5, weights="averaged", random_state=0)
+    assert not RFE(elementary, n_features_to_select=4).fit(X, y).support_[0]
+    with_units = RosenblattPerceptron(X.shape[1], random_state=0)
+    with pytest.raises(ValueError, match="should have `coef_` or `feature_importances_`"):
+        RFE(with_units).fit(X, y)
+    with pytest.raises(AttributeError, match="see response_weights_"):
+        _ = with_units.fit(X, y).coef_
 
 
 def test_a_constant_column_is_no_trouble():
@@ -152,7 +165,7 @@ def test_many_rows_are_computed_window_by_window_with_the_same_result(monkeypatc
     monkeypatch.setattr("skperceptron.perceptron.presentation.LARGE_WINDOW", 50 * 21)
     found = RosenblattPerceptron(20, random_state=0).fit(X, y)
     assert KEPT_NUMBERS > 0
-    assert_array_equal(found.coef_, expected.coef_)
+    assert_array_equal(found.response_weights_, expected.response_weights_)
     assert found.mistakes_ == expected.mistakes_
 
 
@@ -188,7 +201,7 @@ def test_averaged_weights_are_those_of_every_row_averaged():
                 weight = weight + sign * x
             total += weight
     model = RosenblattPerceptron(0, weights="averaged", max_iter=3, shuffle=False).fit(X, y)
-    found = np.append(model.coef_[0], model.intercept_)
+    found = np.append(model.response_weights_[0], model.intercept_)
     assert_allclose(found, total / (3 * len(X)), rtol=1e-10)
 
 
@@ -253,7 +266,7 @@ def test_a_row_of_weight_two_is_a_repeated_row(weights, n_associative):
     repeated = clone(model).fit(np.repeat(X, counts, axis=0), np.repeat(y, counts))
     weighted = clone(model).fit(X, y, sample_weight=counts)
     assert_array_equal(weighted.associative_thresholds_, repeated.associative_thresholds_)
-    assert_array_equal(weighted.coef_, repeated.coef_)
+    assert_array_equal(weighted.response_weights_, repeated.response_weights_)
     assert_array_equal(weighted.predict_proba(X), repeated.predict_proba(X))
 
 
@@ -264,7 +277,7 @@ def test_class_weight_multiplies_sample_weight():
     plain = RosenblattPerceptron(0, shuffle=False, max_iter=5)
     expected = clone(plain).fit(X, y, sample_weight=rows)
     found = clone(plain).set_params(class_weight=factors).fit(X, y)
-    assert_array_equal(found.coef_, expected.coef_)
+    assert_array_equal(found.response_weights_, expected.response_weights_)
 
 
 def test_thresholds_depend_on_class_weights_as_on_sample_weights():
@@ -292,7 +305,7 @@ def test_order_of_the_rows_does_not_matter_while_they_are_shuffled():
     order = np.random.RandomState(1).permutation(len(y))
     a = RosenblattPerceptron(20, random_state=0).fit(X, y)
     b = RosenblattPerceptron(20, random_state=0).fit(X[order], y[order])
-    assert_array_equal(a.coef_, b.coef_)
+    assert_array_equal(a.response_weights_, b.response_weights_)
 
 
 @pytest.mark.parametrize("weights", WEIGHTS)
@@ -301,14 +314,14 @@ def test_sparse_rows_give_what_dense_rows_give(weights, n_associative):
     X, y = load_digits(n_class=4, return_X_y=True)
     model = RosenblattPerceptron(n_associative, weights=weights, max_iter=5, random_state=0)
     dense, thin = clone(model).fit(X, y), clone(model).fit(sparse.csr_array(X), y)
-    assert_allclose(thin.coef_, dense.coef_, rtol=1e-10, atol=1e-10)
+    assert_allclose(thin.response_weights_, dense.response_weights_, rtol=1e-10, atol=1e-10)
     assert_allclose(thin.predict_proba(sparse.csr_array(X)), dense.predict_proba(X), rtol=1e-8)
 
 
 def test_float32_rows_are_predicted_in_float32():
     X, y = iris()
     model = RosenblattPerceptron(20, random_state=0).fit(X.astype(np.float32), y)
-    assert model.coef_.dtype == np.float64
+    assert model.response_weights_.dtype == np.float64
     assert model.decision_function(X.astype(np.float32)).dtype == np.float32
     assert model.decision_function(X).dtype == np.float64
 
@@ -327,7 +340,9 @@ def test_memory_mapped_rows_are_as_good_as_rows_in_memory(tmp_path):
     file = np.memmap(tmp_path / "rows", dtype=np.float64, mode="w+", shape=X.shape)
     file[:] = X
     a = RosenblattPerceptron(20, random_state=0).fit(file, y)
-    assert_array_equal(a.coef_, RosenblattPerceptron(20, random_state=0).fit(X, y).coef_)
+    assert_array_equal(
+        a.response_weights_, RosenblattPerceptron(20, random_state=0).fit(X, y).response_weights_
+    )
 
 
 # Warm starts and partial fits.
@@ -341,7 +356,7 @@ def test_partial_fits_in_order_equal_one_fit_of_as_many_epochs(weights):
     for _ in range(4):
         steps.partial_fit(X, y, classes=[0, 1, 2])
     # Averages are updated by sums over a window, which may round differently in smaller windows.
-    assert_allclose(steps.coef_, whole.coef_, rtol=1e-12)
+    assert_allclose(steps.response_weights_, whole.response_weights_, rtol=1e-12)
     assert steps.mistakes_ == whole.mistakes_
     assert steps.t_ == whole.t_ == 4 * len(y)
 
@@ -354,7 +369,7 @@ def test_warm_start_goes_on(weights):
     parts.fit(X, y).fit(X, y)
     # Average and pocket start again in each call.
     if weights == "plain":
-        assert_array_equal(parts.coef_, whole.coef_)
+        assert_array_equal(parts.response_weights_, whole.response_weights_)
     assert parts.mistakes_ == whole.mistakes_
     assert (parts.n_iter_, parts.t_) == (3, whole.t_)
 
@@ -365,7 +380,9 @@ def test_fitted_model_survives_pickling_and_goes_on_alike():
         model = RosenblattPerceptron(20, weights=weights, random_state=0, max_iter=3).fit(X, y)
         copy = pickle.loads(pickle.dumps(model))
         assert_array_equal(copy.predict_proba(X), model.predict_proba(X))
-        assert_array_equal(copy.partial_fit(X, y).coef_, model.partial_fit(X, y).coef_)
+        assert_array_equal(
+            copy.partial_fit(X, y).response_weights_, model.partial_fit(X, y).response_weights_
+        )
 
 
 def test_verbose_counts_mistakes(capsys):
@@ -433,7 +450,7 @@ def test_failed_continuation_leaves_the_memory_of_earlier_weights(monkeypatch):
         patch.setattr("skperceptron.perceptron.estimator.slope_of", fail)
         with pytest.raises(MemoryError):
             model.partial_fit(X, y)
-    assert_array_equal(model.partial_fit(X, y).coef_, undisturbed.coef_)
+    assert_array_equal(model.partial_fit(X, y).response_weights_, undisturbed.response_weights_)
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
@@ -443,7 +460,7 @@ def test_rows_whose_responses_overflow_are_refused(n_rows, weights):
     X = np.random.RandomState(0).standard_normal((n_rows, 3))
     y = np.arange(n_rows) % 2
     model = RosenblattPerceptron(0, weights=weights, max_iter=2, random_state=0).fit(X, y)
-    before = model.coef_.copy()
+    before = model.response_weights_.copy()
     for huge in (X * 1e200, np.abs(X) * 1e200, np.abs(X) * -1e200):
         with pytest.raises(ValueError, match=r"would overflow\. Scale X"):
             model.fit(huge, y)
@@ -451,9 +468,9 @@ def test_rows_whose_responses_overflow_are_refused(n_rows, weights):
         model.fit(X * 1e20, y, np.full(n_rows, 1e140))
     with pytest.raises(ValueError, match="would vanish"):
         clone(model).set_params(fit_intercept=False).fit(X * 1e-200, y)
-    assert_array_equal(model.coef_, before)
+    assert_array_equal(model.response_weights_, before)
     far = np.sign(before) * np.finfo(float).max
-    model.coef_ = 10 * before
+    model.response_weights_ = 10 * before
     with pytest.raises(ValueError, match=r"overflow\. Scale X"):
         model.predict(far)
 
@@ -490,7 +507,7 @@ def test_a_class_of_weight_zero_counts_as_if_its_rows_were_left_out(
     assert weighed.mistakes_ == left_out.mistakes_
     assert weighed.converged_
     assert weighed.t_ == left_out.t_
-    assert_array_equal(weighed.coef_, left_out.coef_)
+    assert_array_equal(weighed.response_weights_, left_out.response_weights_)
     assert weighed.response_slope_ == left_out.response_slope_
 
 
@@ -500,7 +517,7 @@ def test_class_weights_choose_the_same_units_as_weights_of_rows():
     by_class = clone(model).set_params(class_weight={0: 1, 1: 2, 2: 4}).fit(X, y)
     by_row = clone(model).fit(X, y, 2.0**y)
     assert_array_equal(by_class.associative_thresholds_, by_row.associative_thresholds_)
-    assert_array_equal(by_class.coef_, by_row.coef_)
+    assert_array_equal(by_class.response_weights_, by_row.response_weights_)
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")

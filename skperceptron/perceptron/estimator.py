@@ -157,9 +157,13 @@ class RosenblattPerceptron(
         A unit fires, with value 1, where its sum is at least its threshold. Thresholds lie
         between two sums that occur in the training data of the first call.
 
-    coef_ : ndarray of shape (1, n_inputs) or (n_classes, n_inputs)
+    response_weights_ : ndarray of shape (1, n_inputs) or (n_classes, n_inputs)
         Weights of the response units; ``n_inputs`` is `n_associative`, or the number of
         features if that is 0.
+
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        The same as `response_weights_`, if `n_associative` is 0. With associative units, there
+        are no weights of features.
 
     intercept_ : ndarray of shape (1,) or (n_classes,)
         Biases of the response units.
@@ -296,7 +300,7 @@ class RosenblattPerceptron(
             If a parameter or the data is invalid, or (DivergedError) if responses overflow. An
             earlier fit is then left as it was.
         """
-        continuing = self.warm_start and hasattr(self, "coef_")
+        continuing = self.warm_start and hasattr(self, "response_weights_")
         with (
             autologged(self, X, lambda fitted: {"mistakes": np.asarray(fitted.mistakes_, float)}),
             restored_on_failure(self),
@@ -340,8 +344,18 @@ class RosenblattPerceptron(
         self._refuse_balancing_batches()
         with restored_on_failure(self), listening(self, 1, X, y, sample_weight) as listener:
             check_partial_fit_first_call(self, classes)
-            mode = FitMode(continuing=hasattr(self, "coef_"), incremental=True)
+            mode = FitMode(continuing=hasattr(self, "response_weights_"), incremental=True)
             return self._fit(X, y, sample_weight, mode, listener)
+
+    @property
+    def coef_(self) -> Floats:
+        # Tools such as RFE take its columns for the features.
+        if self.associative_weights_.shape[1]:
+            raise AttributeError(
+                "A perceptron with associative units has no coef_, since its weights are not those"
+                " of features: see response_weights_."
+            )
+        return self.response_weights_
 
     def decision_function(self, X: Any) -> Floats:
         """Return the responses before the threshold.
@@ -568,7 +582,9 @@ class RosenblattPerceptron(
             weight, memory = self._state
             if not mode.incremental and self.weights == "pocket":
                 # The fitted weights stay until others do better on the rows of this call.
-                return weight, PocketWeights(np.column_stack([self.coef_, self.intercept_]))
+                return weight, PocketWeights(
+                    np.column_stack([self.response_weights_, self.intercept_])
+                )
             if mode.incremental and type(memory) is self._memory_kind:
                 # A copy: if this fit fails, the earlier fit keeps its memory unchanged.
                 return weight, deepcopy(memory)
@@ -590,7 +606,7 @@ class RosenblattPerceptron(
         self.converged_ = bool(mistakes) and not mistakes[-1]
         self.n_iter_ = len(mistakes)
         self.t_ = (self.t_ if mode.continuing else 0) + len(mistakes) * len(training.rows)
-        responses, signs, weights = training.sample(self.coef_, self.intercept_)
+        responses, signs, weights = training.sample(self.response_weights_, self.intercept_)
         if not all_finite(responses):
             self._refuse_overflow()
         self.response_slope_ = slope_of(responses, signs, weights, len(self.classes_))
@@ -600,7 +616,7 @@ class RosenblattPerceptron(
         chosen = units.memory.weights(units.weight)
         if not all_finite(chosen):
             self._refuse_overflow()
-        self.coef_, self.intercept_ = chosen[:, :-1].copy(), chosen[:, -1].copy()
+        self.response_weights_, self.intercept_ = chosen[:, :-1].copy(), chosen[:, -1].copy()
 
     def _refuse_overflow(self) -> NoReturn:
         raise DivergedError(
@@ -619,9 +635,9 @@ class RosenblattPerceptron(
     # Predicting.
 
     def _fitted_network(self) -> FittedNetwork | None:
-        if not hasattr(self, "coef_"):
+        if not hasattr(self, "response_weights_"):
             return None
-        weights, biases = [self.coef_.T], [self.intercept_]
+        weights, biases = [self.response_weights_.T], [self.intercept_]
         if self.associative_weights_.shape[1]:
             weights.insert(0, self.associative_weights_)
             biases.insert(0, -self.associative_thresholds_)
@@ -633,6 +649,12 @@ class RosenblattPerceptron(
         thresholds = self.associative_thresholds_[np.newaxis, np.newaxis]
         joined = self.associative_weights_[np.newaxis]
         return [(joined.astype(dtype, copy=False), -thresholds.astype(dtype, copy=False)), ()]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        # The name in version 0.1.0.
+        if "coef_" in vars(self):
+            self.response_weights_ = vars(self).pop("coef_")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

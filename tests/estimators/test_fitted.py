@@ -97,7 +97,7 @@ def test_responses_of_a_perceptron_are_those_of_its_attributes():
     network = RosenblattPerceptron(n_associative=20, random_state=0).fit(X, LABELS)
     found = fitted_network(network)
     units = (X @ network.associative_weights_ >= network.associative_thresholds_).astype(float)
-    responses = units @ network.coef_.T + network.intercept_
+    responses = units @ network.response_weights_.T + network.intercept_
     assert_allclose(found.raw_predictions(X), responses)
     answers = found.target.linked(responses).argmax(axis=1)
     assert_array_equal(network.classes_[answers], network.predict(X))

@@ -85,7 +85,7 @@ def test_parameters_are_counted(name):
     ]
     if isinstance(estimator, RosenblattPerceptron):
         arrays = [estimator.associative_weights_, estimator.associative_thresholds_]
-        arrays += [estimator.coef_, estimator.intercept_]
+        arrays += [estimator.response_weights_, estimator.intercept_]
     graph = computational_graph(estimator)
     assert graph.n_parameters == sum(np.size(array) for array in arrays)
     for node in graph.nodes:

@@ -98,7 +98,7 @@ def assert_epochs_may_share_a_window(X, y, options, converges, rtol):
     assert together.converged_ == apart.converged_ == converges
     assert together.mistakes_ == apart.mistakes_
     assert together.t_ == apart.t_
-    assert_allclose(together.coef_, apart.coef_, rtol=rtol)
+    assert_allclose(together.response_weights_, apart.response_weights_, rtol=rtol)
     assert_allclose(together.intercept_, apart.intercept_, rtol=rtol)
     # No number was drawn for an epoch that did not take place.
     assert_array_equal(*(rng.permutation(9) for rng in generators))

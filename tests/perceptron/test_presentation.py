@@ -182,11 +182,11 @@ def test_both_ways_learn_the_same(weights, n_associative, kept_numbers, form, n_
     model = RosenblattPerceptron(n_associative, weights=weights, max_iter=5, random_state=0)
     sample_weight = np.random.RandomState(0).choice([0.0, 0.5, 1.0, 3.0], n_rows)
     model.fit(X, y, sample_weight)
-    coef, mistakes, slope = model.coef_, model.mistakes_, model.response_slope_
+    coef, mistakes, slope = model.response_weights_, model.mistakes_, model.response_slope_
     monkeypatch.setenv(VARIABLE, "numpy")
     model.fit(X, y, sample_weight)
     assert model.mistakes_ == mistakes
-    assert_allclose(model.coef_, coef, rtol=1e-10, atol=1e-12)
+    assert_allclose(model.response_weights_, coef, rtol=1e-10, atol=1e-12)
     assert_allclose(model.response_slope_, slope, rtol=1e-4)
 
 
