@@ -654,7 +654,7 @@ class RosenblattPerceptron(
         super().__setstate__(state)
         # The name in version 0.1.0.
         if "coef_" in vars(self):
-            self.response_weights_ = vars(self).pop("coef_")
+            self.response_weights_ = self.__dict__.pop("coef_")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
