@@ -7,6 +7,7 @@ whoever passes such a frame has already imported its library. Each column is of 
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -30,6 +31,9 @@ DAYS = "datetime64[D]"
 
 #: How the dtypes of categories begin in pandas, Arrow and polars.
 CATEGORICAL = ("category", "dictionary", "Categorical", "Enum")
+
+#: How the dtypes of integers begin, such as "Int64" and "uint8[pyarrow]".
+INTEGER = re.compile(r"u?int\d", re.IGNORECASE)
 
 #: pandas' own missing values, by the names of their classes.
 MISSING_TYPES = ("NAType", "NaTType", "NoneType")
@@ -66,9 +70,13 @@ def names_of(X: Any) -> list[Any]:
 
 def holds_categories(X: Any, j: int) -> bool:
     """Tell whether the dtype of a column of a frame says that it holds categories."""
+    return _is_categorical(_dtype_of(X, j))
+
+
+def _dtype_of(X: Any, j: int) -> Any:
     if hasattr(X, "column_names"):
-        return _is_categorical(X.column(j).type)
-    return _is_categorical(X.dtypes.iloc[j] if hasattr(X, "iloc") else X.dtypes[j])
+        return X.column(j).type
+    return X.dtypes.iloc[j] if hasattr(X, "iloc") else X.dtypes[j]
 
 
 def _is_categorical(dtype: Any) -> bool:
@@ -82,6 +90,17 @@ def is_missing(value: Any) -> bool:
     if isinstance(value, np.datetime64 | np.timedelta64):
         return bool(np.isnat(value))
     return isinstance(value, float | np.floating | Decimal) and value != value
+
+
+def exact_content_of(X: Any, j: int) -> Any:
+    """Return a column of categories as a 1-D array, in which integers do not become floats."""
+    if not is_frame(X) or INTEGER.match(str(_dtype_of(X, j))) is None:
+        return content_of(X, j)[0]
+    if hasattr(X, "iloc"):
+        return X.iloc[:, j].astype(object).to_numpy(dtype=object, na_value=None)
+    if hasattr(X, "to_series"):
+        return _objects(X.to_series(j).to_list())
+    return _objects(X.column(j).to_pylist())
 
 
 def content_of(X: Any, j: int) -> tuple[Any, bool]:

@@ -32,6 +32,7 @@ from ._columns import (
     CATEGORICAL_FEATURES,
     as_table,
     content_of,
+    exact_content_of,
     is_frame,
     kind_of,
     marked_columns,
@@ -236,6 +237,8 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
         for j in range(X.shape[1]):
             content, is_category = content_of(X, j)
             kind = "category" if is_category or j in marked else kind_of(content, self._name(j))
+            if j in marked:
+                content = exact_content_of(X, j)
             self.kinds_.append(kind)
             self._parts.append(self._part_for(kind, j).fit(content, self._name(j)))
         encoded = self._encoded(X)
@@ -398,9 +401,10 @@ class TabularPreprocessor(ChecksOptions, RemembersVersion, TransformerMixin, Bas
         width = sum(len(part.suffixes) for part in self._parts)
         out = np.empty((X.shape[0], width), dtype=np.dtype(self.dtype))
         for part, place in zip(self._parts, self.outputs_of_columns(), strict=True):
-            content, _ = content_of(X, part.position)
+            j, is_category = part.position, isinstance(part, Categories)
+            content = exact_content_of(X, j) if is_category else content_of(X, j)[0]
             with np.errstate(over="ignore"):
-                part.write(content, self._name(part.position), out[:, place])
+                part.write(content, self._name(j), out[:, place])
         # Infinite input has been refused: infinite values here have overflowed in this dtype.
         largest = np.finfo(out.dtype).max
         return np.clip(out, -largest, largest, out=out)

@@ -446,6 +446,29 @@ def test_coded_numbers_are_categories_in_arrow_and_in_pandas():
 
 
 @pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy 1 has no such texts")
+@pytest.mark.parametrize("library", ["pandas", "nullable", "arrow dtype", "polars", "pyarrow"])
+@pytest.mark.parametrize("has_gap", [False, True])
+def test_integers_that_are_categories_stay_exact_integers(library, has_gap):
+    if library == "pandas" and has_gap:
+        pytest.skip("NumPy's integers have no gaps.")
+    big = 2**53
+    values = [big, big + 1, 7, None if has_gap else 7] * 3
+    if library == "polars":
+        X = pytest.importorskip("polars").DataFrame({"zip": values})
+    elif library == "pyarrow":
+        X = pytest.importorskip("pyarrow").table({"zip": values})
+    else:
+        dtype = {"pandas": "int64", "nullable": "Int64", "arrow dtype": "int64[pyarrow]"}[library]
+        pytest.importorskip("pyarrow")
+        X = pytest.importorskip("pandas").DataFrame({"zip": values}, dtype=dtype)
+    preprocessor = TabularPreprocessor(categorical_features=["zip"]).fit(X)
+    assert preprocessor.categories_ == {"zip": [7, big, big + 1]}
+    names = ["zip_7", f"zip_{big}", f"zip_{big + 1}"]
+    assert list(preprocessor.get_feature_names_out()) == names
+    levels = preprocessor.transform(X)[:4].argmax(axis=1)
+    assert_array_equal(levels[:3], [1, 2, 0])
+
+
 def test_texts_of_any_length_are_categories():
     texts = np.array([["a"], ["b"], ["a"]], dtype=np.dtypes.StringDType())
     assert TabularPreprocessor().fit(texts).categories_ == {0: ["a", "b"]}
