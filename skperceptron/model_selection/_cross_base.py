@@ -45,7 +45,7 @@ from ..options import (
 from ._candidates import Member, curves_of, own_rows
 from ._combination import Blend, BlendRules
 from ._ensemble_base import BaseEnsemble, deviation_of, mean_of
-from ._held_out import Combination, Split, combined
+from ._held_out import Combination, HeldOutRows, Split, combined
 from ._members import Job, Part, fit_members, watching
 from ._options import RULES
 from ._outputs import Output, ProbabilityOutput, SoftOutput
@@ -378,6 +378,31 @@ def recorded_by(ensemble: BaseCrossEnsemble) -> dict[str, Floats]:
         for name, curve in curves_of(member).items()
     }
     return {"oof_score": np.array([ensemble.oof_score_]), **curves}
+
+
+def loss_of_held_out(
+    ensemble: BaseCrossEnsemble,
+    held: HeldOutRows,
+    parts: Sequence[Any],
+    *,
+    truth: Any,
+    weight: Floats,
+) -> float:
+    """Return the loss of the blend on held-out rows, predicted by members that have not seen them.
+
+    ``parts`` are the held-out rows of each split. Truth, (N, ...), and weight, (N,), are those of
+    the known rows. Raises ValueError if the ensemble has predictions of another shape.
+    """
+    of_arms = []
+    for temperature, members in zip(ensemble.temperatures_, ensemble.estimators_, strict=True):
+        pairs = zip(members, parts, strict=True)
+        values = [ensemble._tempered(m, temperature, part) for m, part in pairs if part.shape[0]]
+        of_arms.append(np.concatenate(values))
+    blended = ensemble._blend.of(held.averages(np.stack(of_arms)))
+    if blended.shape[:2] != truth.shape:
+        seen, given = blended.shape[1], truth.shape[1]
+        raise ValueError(f"y has {given} targets for each row, but fit has seen {seen}.")
+    return ensemble._output.judged(blended, truth, weight)[1]
 
 
 def _n_weights(network: Any) -> int:

@@ -28,6 +28,7 @@ class HeldOutRows:
 
     Attributes
     ----------
+    tests : sequence of ndarray of int
     rows : ndarray of shape (R,)
         All of them, split by split.
     known : ndarray of shape (N,)
@@ -37,6 +38,7 @@ class HeldOutRows:
     """
 
     def __init__(self, tests: Sequence[Integers]) -> None:
+        self.tests = tests
         self.rows = np.concatenate(tests)
         self.known, first, counts = np.unique(self.rows, return_index=True, return_counts=True)
         self.groups = np.repeat(np.arange(len(tests)), [len(test) for test in tests])[first]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from ..engine.arrays import Floats, Integers
-from ..model_selection._cross_base import BaseCrossEnsemble
+from ..model_selection._cross_base import BaseCrossEnsemble, loss_of_held_out
 from ..model_selection._held_out import HeldOutRows
 
 
@@ -28,18 +29,14 @@ def rises_of_loss(
     the n slices holds columns that are shuffled together. ``truth`` is as ``described_labels`` and
     ``described_numbers`` return it.
     """
-    folds = [test for _, test in ensemble.splits_]
-    held = HeldOutRows(folds)
-    parts = [numbers[test] for test in folds]
-    truth, sample_weight = truth[held.known], sample_weight[held.known]
-
-    def loss_of(parts: Sequence[Any]) -> float:
-        blended = _held_out_predictions(ensemble, parts, held)
-        if blended.shape[:2] != truth.shape:
-            seen, given = blended.shape[1], truth.shape[1]
-            raise ValueError(f"y has {given} targets for each row, but fit has seen {seen}.")
-        return ensemble._output.judged(blended, truth, sample_weight)[1]
-
+    # A row of zero weight is as good as absent: others must not get its values, either.
+    held = HeldOutRows([test[sample_weight[test] > 0] for _, test in ensemble.splits_])
+    if not len(held.known):
+        raise ValueError("All rows that are held out have a weight of zero: nothing can be judged.")
+    parts = [numbers[test] for test in held.tests]
+    loss_of = partial(
+        loss_of_held_out, ensemble, held, truth=truth[held.known], weight=sample_weight[held.known]
+    )
     usual = loss_of(parts)
     rises = np.empty((len(columns), n_repeats))
     for j, columns_of_one in enumerate(columns):
@@ -51,18 +48,6 @@ def rises_of_loss(
             ]
             rises[j, repeat] = loss_of(shuffled) - usual
     return rises
-
-
-def _held_out_predictions(
-    ensemble: BaseCrossEnsemble, parts: Sequence[Any], held: HeldOutRows
-) -> Floats:
-    """Return blended predictions of the held-out rows, each by members that have not seen it."""
-    of_arms = []
-    for temperature, members in zip(ensemble.temperatures_, ensemble.estimators_, strict=True):
-        pairs = zip(members, parts, strict=True)
-        values = [ensemble._tempered(member, temperature, part) for member, part in pairs]
-        of_arms.append(np.concatenate(values))
-    return ensemble._blend.of(held.averages(np.stack(of_arms)))
 
 
 def _with_shuffled(part: Any, columns: slice, order: Integers) -> Any:

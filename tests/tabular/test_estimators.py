@@ -813,6 +813,23 @@ def test_importances_need_the_rows_of_the_fit():
         model.permutation_importances(X, np.column_stack([numbers, numbers]))
 
 
+@BOTH
+def test_rows_of_zero_weight_do_not_change_importances(cls):
+    X = np.random.RandomState(0).normal(size=(60, 3))
+    y = target_of(cls, np.where(X[:, 0] > 0, "yes", "no"))
+    model = small(cls, max_epochs=20, n_folds=3).fit(X, y)
+    weight = np.ones(60)
+    # All of one fold, and some of the others.
+    weight[model.ensemble_.splits_[0][1]] = weight[::5] = 0
+    options = {"sample_weight": weight, "n_repeats": 2, "random_state": 0}
+    found = [
+        model.permutation_importances(np.where(weight[:, np.newaxis], X, other), y, **options)
+        for other in (X, 1e3)
+    ]
+    assert found[0].importances_mean[0] > 0
+    np.testing.assert_array_equal(found[0].importances, found[1].importances)
+
+
 def test_importances_of_sparse_columns_are_those_of_dense_ones():
     rng = np.random.RandomState(0)
     X = sparse.random(80, 6, density=0.5, random_state=rng, format="csr")
