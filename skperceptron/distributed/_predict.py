@@ -9,6 +9,7 @@ from typing import Any
 import dask.array
 import numpy as np
 
+from .._sklearn.pipelines import last_step
 from ._blocks import delayed, head, of_whole_rows
 
 
@@ -51,7 +52,7 @@ def predict_proba(estimator: Any, X: Any) -> Any:
 
     Parameters
     ----------
-    estimator : classifier
+    estimator : estimator with ``predict_proba``
         Fitted; may be a pipeline.
     X : dask Array of shape (n_samples, n_features) or dask DataFrame
 
@@ -59,14 +60,16 @@ def predict_proba(estimator: Any, X: Any) -> Any:
     -------
     dask Array of shape (n_samples, n_classes), or dask DataFrame with the index of X
         Not computed yet, except for the first row as in :func:`predict`. The columns of a frame are
-        the classes.
+        the classes, or the ``values_`` of a regressor.
 
     Raises
     ------
     TypeError
         If X is not a Dask collection.
     """
-    return _mapped(estimator, "predict_proba", X, estimator.classes_)
+    # The classes of a classifier, the values of a regressor with output="categorical".
+    values = getattr(last_step(estimator), "values_", "probability")
+    return _mapped(estimator, "predict_proba", X, getattr(estimator, "classes_", values))
 
 
 def _mapped(estimator: Any, method: str, X: Any, names: Any) -> Any:

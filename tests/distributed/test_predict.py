@@ -45,6 +45,17 @@ def test_numbers_of_an_array(client, n_targets):
     assert_allclose(found.compute(), model.predict(X), rtol=1e-4)
 
 
+def test_distributions_of_whole_numbers(client):
+    frames = pytest.importorskip("dask.dataframe")
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    numbers = 5 + 2 * (X[:, 0] > 0)
+    model = make_pipeline(StandardScaler(), MLPRegressor(output="categorical", **OPTIONS))
+    expected = model.fit(frame, numbers).predict_proba(frame)
+    found = predict_proba(model, frames.from_pandas(frame, npartitions=2)).compute()
+    assert list(found.columns) == [5, 6, 7]
+    assert_allclose(found, expected, rtol=1e-5)
+
+
 def test_rows_whose_number_is_not_known(client):
     model = MLPRegressor(**OPTIONS).fit(X, X[:, 0])
     found = predict(model, BLOCKS[BLOCKS[:, 0] > 0])
