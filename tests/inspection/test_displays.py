@@ -387,6 +387,16 @@ def test_gradient_lines_are_those_of_the_recorder(pyplot):
         assert_array_equal(line.get_ydata(), [row["signal"] for row in rows])
 
 
+def test_gradient_bars_are_those_of_the_latest_fit_of_one_epoch(pyplot):
+    recorder = GradientRecorder()
+    for hidden in ((4, 3), (4,), (4, 3)):
+        fit(hidden, max_iter=1, callbacks=[recorder])
+    display = GradientFlowDisplay.from_recorder(recorder)
+    assert list(display.epochs) == [1]
+    norms = [row["gradient_norm"] for row in recorder.rows_[-3:]]
+    assert_array_equal([bar.get_height() for bar in display.bars_], norms)
+
+
 def test_gradient_lines_are_those_of_the_latest_fit(pyplot):
     recorder = GradientRecorder()
     options = {"max_iter": 3, "random_state": 0, "callbacks": [recorder]}

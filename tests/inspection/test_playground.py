@@ -258,6 +258,9 @@ def test_wrong_arguments_are_refused():
         to_html(moons(), np.c_[X, X[:, 0]], y)
     with pytest.raises(ValueError, match="one label or number"):
         to_html(moons(), X, np.c_[y, y])
+    for several in (MLPBinaryClassifier, MLPRegressor):
+        with pytest.raises(ValueError, match="predicts 2 labels or numbers per row"):
+            to_html(several(max_iter=1).fit(X, np.c_[y, y]), X, y)
     with pytest.raises(ValueError, match="`y` has classes not in"):
         to_html(moons(), X, np.where(y == 1, "one", "none"))
     recorder = WeightsRecorder()

@@ -136,7 +136,13 @@ class GradientFlowDisplay(Display):
         if not recorder.rows_:
             raise ValueError("The recorder is empty: call its record method first.")
         pairs = enumerate(pairwise(recorder.rows_), start=1)
-        begins = [i for i, (before, row) in pairs if row["epoch"] < before["epoch"]]
+        # A fit begins where epochs go back. After a fit of one epoch they do not: the next begins
+        # where the layers start again in epoch 1.
+        begins = [
+            i
+            for i, (before, row) in pairs
+            if row["epoch"] < before["epoch"] + (row["epoch"] == 1 and before["layer"] == "output")
+        ]
         rows = recorder.rows_[begins[-1] if begins else 0 :]
         values: dict[str, list[float]] = {}
         for row in rows:

@@ -111,7 +111,8 @@ def to_html(
     TypeError
         If the estimator is not one of this package's.
     ValueError
-        If the network or its data is too large, several networks share weights
+        If the network or its data is too large, it predicts several labels or numbers for each
+        row, several networks share weights
         (``ensemble_size``), a part of the network does not define its operators, or the recorder
         has followed another network.
 
@@ -160,6 +161,14 @@ def _checked(estimator: Any, X: Any, y: Any) -> tuple[Floats, Any]:
     check_consistent_length(X, y)
     if y.ndim != 1:
         raise ValueError(f"y has shape {y.shape}: one label or number per row is shown.")
+    units = getattr(fitted_network(estimator).target, "units", None)
+    # Quantiles of one number are several predictions.
+    n = np.prod(estimator.predict(X[:1]).shape) if units is None else len(units.scale)
+    if n > 1:
+        raise ValueError(
+            f"This {type(estimator).__name__} predicts {n} labels or numbers per row: to_html shows"
+            " networks that predict one."
+        )
     return X, y
 
 
