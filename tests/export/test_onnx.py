@@ -10,11 +10,12 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_classification, make_multilabel_classification, make_regression
-from sklearn.ensemble import StackingClassifier, VotingClassifier
+from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
 
@@ -324,6 +325,34 @@ def test_meta_estimators_of_scikit_learn(check_exported, dtype):
         check_exported(model.fit(X, y), X.astype(dtype))
 
 
+def calibrated(model):
+    return CalibratedClassifierCV(model, cv=2)
+
+
+def piped(model):
+    return make_pipeline(StandardScaler(), model)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda network: calibrated(piped(piped(network))),
+        lambda network: calibrated(piped(calibrated(piped(network)))),
+        lambda network: piped(VotingClassifier([("a", calibrated(piped(network)))], **SOFT)),
+        lambda network: BaggingClassifier(calibrated(piped(network)), 2, random_state=0),
+        lambda network: calibrated(BaggingClassifier(piped(network), 2, random_state=0)),
+        lambda network: calibrated(StackingClassifier([("a", network)], piped(network), cv=2)),
+        lambda network: OneVsRestClassifier(calibrated(GridSearchCV(piped(network), {}, cv=2))),
+        lambda network: StackingClassifier(
+            [("a", piped(network))], cv=2, stack_method="decision_function"
+        ),
+    ],
+)
+def test_decisions_of_pipelines_inside_other_models(check_exported, wrap):
+    network = MLPClassifier((4,), max_iter=20, random_state=0)
+    check_exported(wrap(network).fit(X, Y), X)
+
+
 @BOTH_DTYPES
 def test_calibrated_searches_and_frozen_estimators(check_exported, dtype):
     two = MLPBinaryClassifier((8,), max_iter=20, random_state=0)
@@ -337,11 +366,11 @@ def test_calibrated_searches_and_frozen_estimators(check_exported, dtype):
         StackedGridSearchCV(pipeline, of_pipeline, cv=2),
         FrozenEstimator(StackedGridSearchCV(pipeline, of_pipeline, cv=2).fit(X, TWO)),
     ):
-        calibrated = CalibratedClassifierCV(model, cv=2).fit(X, TWO)
-        held = [one.estimator for one in calibrated.calibrated_classifiers_]
-        check_exported(calibrated, X.astype(dtype))
-        assert [one.estimator for one in calibrated.calibrated_classifiers_] == held
-    check_exported(make_pipeline(StandardScaler(), calibrated).fit(X, TWO), X.astype(dtype))
+        model = calibrated(model).fit(X, TWO)
+        held = [one.estimator for one in model.calibrated_classifiers_]
+        check_exported(model, X.astype(dtype))
+        assert [one.estimator for one in model.calibrated_classifiers_] == held
+    check_exported(piped(model).fit(X, TWO), X.astype(dtype))
 
 
 def test_models_that_would_be_exported_wrongly_are_refused():

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from skl2onnx import to_onnx as converted
 from skl2onnx import update_registered_converter
-from sklearn.base import is_classifier
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import BaggingClassifier, StackingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import TunedThresholdClassifierCV
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -241,16 +243,18 @@ def to_onnx(
     asked = {"return_std": return_std, "return_proba": return_proba}
     if any(asked.values()):
         options[id(last_step(estimator))] = asked
-    with _unwrapped(estimator) as calibrated:
-        for one in calibrated:
+    parts = list(_parts_of(estimator))
+    with _unwrapped(parts):
+        for one in [asked for part in parts for asked in _asked_for_decisions(part)]:
             if isinstance(last_step(one), StackedCrossEnsembleClassifier):
                 raise ValueError(
                     "A calibrated StackedCrossEnsembleClassifier cannot be exported, since its"
                     " exported form makes no decisions. Export it alone: it is calibrated already."
                 )
             if isinstance(one, Pipeline) and hasattr(one, "decision_function"):
-                # skl2onnx asks pipelines for decisions, but does not pass this on to the last step.
-                options[id(last_step(one))] = {"raw_scores": True}
+                # skl2onnx asks pipelines for decisions, but does not pass this on to the last step;
+                # and to that of a nested pipeline, if it has options, not that it gets no zipmap.
+                options[id(last_step(one))] = {"raw_scores": True, "zipmap": False}
         return converted(
             estimator,
             initial_types=input_types(X),
@@ -280,21 +284,52 @@ def _refuse_wrong_exports(part: Any, is_transformer: bool = False) -> None:
         )
 
 
-@contextmanager
-def _unwrapped(estimator: Any) -> Iterator[list[Any]]:
-    """Yield the estimators that a calibrated classifier holds, none if it is another one.
+def _parts_of(value: Any) -> Iterator[Any]:
+    """Yield all estimators inside a model, and the model itself."""
+    held: Iterable[Any] = ()
+    if isinstance(value, list | tuple):
+        held = value
+    elif isinstance(value, BaseEstimator) or hasattr(value, "calibrators"):
+        # The parts of a calibrated classifier are no estimators in scikit-learn's sense.
+        yield value
+        held = vars(value).values()
+    for one in held:
+        yield from _parts_of(one)
 
-    Meanwhile they stand in place of the searches and frozen estimators around them: skl2onnx does
-    not know the latter, and does not get decisions from the former.
+
+def _asked_for_decisions(part: Any) -> list[Any]:
+    """Return the estimators that a part of a model may ask for decisions."""
+    if isinstance(part, CalibratedClassifierCV):
+        held = [one.estimator for one in getattr(part, "calibrated_classifiers_", ())]
+        return [asked for one in held for asked in (one, *_asked_in_turn(last_step(one)))]
+    if isinstance(part, OneVsOneClassifier):
+        return _asked_in_turn(part)
+    if isinstance(part, StackingClassifier):
+        methods = getattr(part, "stack_method_", ())
+        pairs = zip(getattr(part, "estimators_", ()), methods, strict=True)
+        return [one for one, method in pairs if method == "decision_function"]
+    return []
+
+
+def _asked_in_turn(model: Any) -> list[Any]:
+    """Return the estimators that make the decisions of a meta-estimator."""
+    if isinstance(model, BaggingClassifier | OneVsOneClassifier | OneVsRestClassifier):
+        return list(getattr(model, "estimators_", ()))
+    return [model.final_estimator_] if isinstance(model, StackingClassifier) else []
+
+
+@contextmanager
+def _unwrapped(parts: Sequence[Any]) -> Iterator[None]:
+    """Put what searches and frozen estimators in calibrated classifiers hold in their place.
+
+    skl2onnx does not know the latter, and does not get decisions from the former.
     """
-    last = last_step(estimator)
-    last = last_step(getattr(last, "best_estimator_", last))
-    held = last.calibrated_classifiers_ if isinstance(last, CalibratedClassifierCV) else []
+    held = [one for one in parts if hasattr(one, "calibrators")]
     wrapped = [one.estimator for one in held]
     try:
         for one in held:
             one.estimator = _inside(one.estimator)
-        yield [one.estimator for one in held]
+        yield
     finally:
         for one, before in zip(held, wrapped, strict=True):
             one.estimator = before
