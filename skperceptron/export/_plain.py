@@ -29,6 +29,8 @@ class Writer:
         self.arrays: dict[str, Any] = {}
         self._names: dict[int, str] = {}
         self._numbers: dict[int, int] = {}
+        #: Generators have numbers of their own: files of earlier versions do not count them.
+        self._sources: dict[int, int] = {}
         # Written objects are kept, so that no other object gets the same ``id``.
         self._told: list[Any] = []
 
@@ -118,18 +120,23 @@ class Writer:
         return {"slice": self._items((value.start, value.stop, value.step), where)}
 
     def _random_state(self, value: Any, where: str) -> Any:
-        return {"random state": self._source(value.get_state(legacy=False), where)}
+        return self._source("random state", value, value.get_state(legacy=False), where)
 
     def _generator(self, value: Any, where: str) -> Any:
-        return {"generator": self._source(value.bit_generator.state, where)}
+        return self._source("generator", value, value.bit_generator.state, where)
 
-    def _source(self, state: dict[str, Any], where: str) -> Any:
+    def _source(self, kind: str, value: Any, state: dict[str, Any], where: str) -> Any:
+        number = self._sources.get(id(value))
+        if number is not None:
+            return {"same generator": number}
         if state["bit_generator"] not in GENERATORS:
             raise TypeError(
                 f"{where} is a random generator of the kind {state['bit_generator']}: a file holds"
                 f" those of the kinds {', '.join(GENERATORS)}."
             )
-        return self.told(state, where)
+        self._sources[id(value)] = len(self._sources)
+        self._told.append(value)
+        return {kind: self.told(state, where)}
 
     def _scalar_type(self, value: Any, where: str) -> Any:
         if value not in np.sctypeDict.values():
@@ -160,6 +167,7 @@ class Reader:
     def __init__(self, arrays: dict[str, Floats]) -> None:
         self._arrays = arrays
         self._met: list[Any] = []
+        self._sources: list[Any] = []
 
     def made(self, told: Any) -> Any:
         """Return the value that JSON describes; ValueError if a model may not hold it."""
@@ -245,10 +253,16 @@ class Reader:
         state = self.made(told["random state"])
         made = np.random.RandomState(self._bits(state))
         made.set_state(state)
+        self._sources.append(made)
         return made
 
     def _generator(self, told: Any) -> Any:
-        return np.random.Generator(self._bits(self.made(told["generator"])))
+        made = np.random.Generator(self._bits(self.made(told["generator"])))
+        self._sources.append(made)
+        return made
+
+    def _same_generator(self, told: Any) -> Any:
+        return self._sources[told["same generator"]]
 
     def _bits(self, state: Any) -> Any:
         """Return what draws the numbers of a generator."""
@@ -256,7 +270,7 @@ class Reader:
             raise ValueError(f"The file asks for the generator {state['bit_generator']!r}.")
         bits = getattr(np.random, state["bit_generator"])()
         bits.state = state
-        if not is_sound(bits.state["state"]):
+        if not is_sound(bits.state):
             raise ValueError("The file holds an impossible state of a random generator.")
         return bits
 
@@ -264,7 +278,7 @@ class Reader:
 #: What the first key of a dictionary may be.
 KINDS = (
     *("again", "array", "dict", "dtype", "float", "generator", "masked", "object", "objects"),
-    *("random state", "range", "scalar", "slice", "tuple", "type"),
+    *("random state", "range", "same generator", "scalar", "slice", "tuple", "type"),
 )
 
 #: The method that reads a dictionary, by its first key.

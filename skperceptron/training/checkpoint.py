@@ -163,14 +163,19 @@ def describe_random_state(rng: np.random.RandomState) -> dict[str, Any]:
             f"random_state={rng!r} of a fit that Checkpoint saves must be a generator of the kind"
             f" {' or '.join(GENERATORS)}."
         )
-    state["state"] = {key: np.asarray(value).tolist() for key, value in state["state"].items()}
-    return state
+    return _without_arrays(state)
+
+
+def _without_arrays(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_arrays(item) for key, item in value.items()}
+    return value.tolist() if isinstance(value, np.ndarray) else value
 
 
 def recall_random_state(rng: np.random.RandomState, described: dict[str, Any]) -> None:
     """Put a generator back into a state that ``describe_random_state`` has returned."""
     inner = described["state"]
-    if "key" in inner:
+    if "pos" in inner:
         inner = {**inner, "key": np.array(inner["key"], dtype=np.uint32)}
     rng.set_state({**described, "state": inner})
 

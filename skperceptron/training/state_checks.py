@@ -20,13 +20,13 @@ from .member import Progress, Verdict
 #: Verdicts, as files hold them, after which a fit can continue or has ended without an error.
 _VERDICTS = tuple(v.value for v in Verdict if v not in (Verdict.DIVERGED, Verdict.FAILED))
 
-#: Kinds of random generators whose states are checked.
-GENERATORS = ("MT19937", "PCG64", "PCG64DXSM")
+#: Kinds of random generators whose states are checked: those of NumPy.
+GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 
-#: Words in the state of a Mersenne Twister.
-_TWISTER_WORDS = 624
+#: Words in the state of a Mersenne Twister, and in the buffer of Philox.
+_TWISTER_WORDS, _BUFFER_WORDS = 624, 4
 
-_WORD, _LARGEST = 2**32, 2**128
+_WORD, _LONG_WORD, _LARGEST = 2**32, 2**64, 2**128
 
 #: Counts from here on have no exact value in float64.
 _MOST = 2**53
@@ -126,18 +126,22 @@ def _is_generator(found: Any, like: dict[str, Any] | None) -> bool:
     flags = [found[name] for name in ("has_gauss", "has_uint32") if name in found]
     if max(flags, default=0) > 1 or found.get("uinteger", 0) >= _WORD:
         return False
-    return is_sound(found["state"])
+    return is_sound(found)
 
 
-def is_sound(bits: Mapping[str, Any]) -> bool:
-    """Tell whether NumPy can draw numbers from a state of a twister or congruential generator."""
-    if "key" not in bits:
+def is_sound(state: Mapping[str, Any]) -> bool:
+    """Tell whether NumPy can draw numbers from the state of a generator of one of the kinds."""
+    bits = state["state"]
+    if "inc" in bits:
         # The increment of a congruential generator is odd.
         return bool(bits["inc"] % 2)
-    # At a later position NumPy would read past the end of the words. With only zeros in them, it
-    # would look for a Gaussian forever.
-    words = bits["key"]
-    return 0 <= bits["pos"] <= _TWISTER_WORDS and max(words) < _WORD and any(words)
+    if "pos" in bits:
+        # At a later position NumPy would read past the end of the words. With only zeros in them,
+        # it would look for a Gaussian forever.
+        words = bits["key"]
+        return 0 <= bits["pos"] <= _TWISTER_WORDS and max(words) < _WORD and any(words)
+    words = [word for part in (*bits.values(), state.get("buffer", ())) for word in part]
+    return 0 <= state.get("buffer_pos", 0) <= _BUFFER_WORDS and max(words) < _LONG_WORD
 
 
 def _has_layout(found: Any, like: Any) -> bool:

@@ -23,6 +23,7 @@ from skperceptron.exceptions import InconsistentVersionWarning
 from skperceptron.export import load, save, trusted_types
 from skperceptron.export._plain import Reader, Writer
 from skperceptron.inspection import GradientRecorder, WeightsRecorder
+from skperceptron.training.state_checks import GENERATORS
 
 from .models import CODES, FOLDER, FRAME, LABELS, NAMES, X, Y, models, predicted
 
@@ -174,23 +175,38 @@ def test_values_of_all_kinds():
 
 
 def test_sources_of_randomness_go_on():
-    of_another_kind = np.random.RandomState(np.random.PCG64(3))
-    for source in (np.random.RandomState(3), of_another_kind, np.random.default_rng(3)):
+    kinds = [getattr(np.random, name) for name in GENERATORS]
+    states = [np.random.RandomState(kind(3)) for kind in kinds]
+    for source in (*states, *(np.random.Generator(kind(3)) for kind in kinds)):
         source.random(5)
         writer = Writer()
         again = Reader(writer.arrays).made(json.loads(json.dumps(writer.told(source, "source"))))
         assert again.random(3).tolist() == source.random(3).tolist()
 
 
+@pytest.mark.parametrize("make", [np.random.RandomState, np.random.default_rng])
+def test_parts_that_share_a_source_of_randomness_share_it_when_read(make):
+    first, second = make(0), make(1)
+    writer = Writer()
+    told = writer.told([first, [], second, first, second], "sources")
+    found = Reader(writer.arrays).made(json.loads(json.dumps(told)))
+    assert found[0] is found[3] is not found[2] is found[4]
+    assert found[3].random() == first.random()
+
+
 # Models and files that are refused.
+
+
+class Unknown(np.random.PCG64):
+    """A kind of generator that NumPy does not have."""
 
 
 @pytest.mark.parametrize(
     ("value", "message"),
     [
         (
-            np.random.Generator(np.random.Philox(3)),
-            r"^value is a random generator of the kind Phil",
+            np.random.Generator(Unknown(3)),
+            r"^value is a random generator of the kind Unknown",
         ),
         (np.number, "^value is the class number, which no file holds"),
     ],
@@ -292,6 +308,13 @@ def generator_at(pos):
     return {"generator": {"dict": state}}
 
 
+def philox_at(pos):
+    state = np.random.Philox(3).state
+    inner = [[name, words.tolist()] for name, words in state["state"].items()]
+    state |= {"state": {"dict": inner}, "buffer": state["buffer"].tolist(), "buffer_pos": pos}
+    return {"generator": {"dict": list(map(list, state.items()))}}
+
+
 def newer(header):
     header["__metadata__"]["skperceptron_format"] = "99"
 
@@ -314,6 +337,9 @@ def newer(header):
         # NumPy 2.5 refuses these states itself.
         (forged(generator_at(625)), "impossible state of a random generator|state position"),
         (forged(generator_at(-1)), "impossible state of a random generator|state position"),
+        (forged(philox_at(5)), "impossible state of a random generator"),
+        (forged(philox_at(-1)), "impossible state of a random generator"),
+        (forged({"same generator": 0}), "is damaged"),
         (forged({"tuple": 3}), "is damaged"),
     ],
 )

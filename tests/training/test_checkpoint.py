@@ -694,7 +694,9 @@ def test_a_process_may_change_its_folder_meanwhile(tmp_path, monkeypatch):
     assert load(tmp_path / "fit.npz").numbers["n_iter"] == 12
 
 
-@pytest.mark.parametrize("kind", [np.random.PCG64, np.random.PCG64DXSM])
+@pytest.mark.parametrize(
+    "kind", [np.random.PCG64, np.random.PCG64DXSM, np.random.Philox, np.random.SFC64]
+)
 def test_generators_of_other_kinds_are_resumed(kind, tmp_path):
     def seeded():
         state = np.random.RandomState(kind(3))
@@ -710,7 +712,10 @@ def test_generators_of_other_kinds_are_resumed(kind, tmp_path):
 
 
 def test_generators_whose_states_are_not_checked_are_refused(tmp_path):
-    state = np.random.RandomState(np.random.Philox(0))
+    class Unknown(np.random.PCG64):
+        pass
+
+    state = np.random.RandomState(Unknown(0))
     model = MLPSoftmaxClassifier(**OPTIONS, random_state=state)
     with pytest.raises(ValueError, match=r"random_state=.*must be a generator of the kind MT19937"):
         model.set_params(callbacks=[Checkpoint(tmp_path / "fit.npz")]).fit(X, Y)
