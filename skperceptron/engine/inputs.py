@@ -116,22 +116,6 @@ class BorrowedRows:
         raise TypeError("borrowed rows are for predictions: no gradient is computed from them.")
 
 
-class HeldRows(BorrowedRows):
-    """A copy of rows, (B, D), in the same array for every batch, so that a table can read them."""
-
-    def __init__(self, shape: tuple[int, int], dtype: np.dtype) -> None:
-        self.rows = np.zeros(shape, dtype)
-
-    def put(self, rows: Any, dtype: np.dtype) -> None:
-        np.copyto(self.rows, rows)
-
-    def product(self, weight: Floats, out: Floats) -> Call:
-        return partial(np.dot, self.rows, weight[0], out[0])
-
-    def scaled(self, factor: Floats, out: DenseInput) -> Call:
-        return partial(np.multiply, self.rows, factor[0], out.array[0])
-
-
 class SparseBatch:
     """CSR matrices, (B, D), one for each of K members; how many entries they have changes.
 

@@ -13,7 +13,7 @@ from scipy import sparse
 from ..kept import kept_as
 from .arrays import Floats, Integers
 from .compiled import Program, Section, Way, warns_as_usual, way
-from .inputs import BorrowedRows, DenseInput, HeldRows, Input, SparseBatch
+from .inputs import BorrowedRows, DenseInput, Input, SparseBatch
 from .memory_mapped import SCATTERED, pages_of
 from .network import INPUT, Learned, Network, Node, first_weight
 from .workspace import Workspace
@@ -186,10 +186,8 @@ class Predictor:
         is_small = n_rows * self._widest[kind in HOLDERS] <= FEW_ELEMENTS
         if not is_small or kind == SparseBatch.kind or way() is Way.NUMPY:
             return None
-        inputs: dict[str, Input] = {}
-        if kind == BorrowedRows.kind:
-            inputs[self._first] = HeldRows((n_rows, self._network.n_inputs), self._dtype)
-        work = Workspace(self._network, self._parameters, n_rows, inputs=inputs)
+        # A table reads rows from the same array each time: they are copied into it.
+        work = Workspace(self._network, self._parameters, n_rows)
         program = Program([Section(lambda _: work.forward_calls, 1)], 1, 1)
         return None if program.n_python_calls else Table(work, program)
 
