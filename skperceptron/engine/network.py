@@ -13,11 +13,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from ..kept import kept_as
-from .arrays import Floats
+from .arrays import Floats, side_by_side
 from .blocks import Block, LearnedArray
 from .inputs import NetworkInput
 
@@ -75,31 +74,26 @@ class Network:
         self.nodes = tuple(nodes)
         self.n_readers = Counter(source for node in self.nodes for source in node.sources)
         self.n_readers[len(self.nodes) - 1] += 1
-        self._multiplicities = {trains: self._listed(trains) for trains in (False, True)}
+        self._multiplicities = {trains: self._rows_of_values(trains) for trains in (False, True)}
         #: The arrays of each node, as its block declares them.
         self._declared = [node.block.learned for node in self.nodes]
         arrays = [(p, array) for p, of_node in enumerate(self._declared) for array in of_node]
         self.attributes = tuple(dict.fromkeys(array.attribute for _, array in arrays))
         weights = [(p, array) for p, array in arrays if array.is_weight]
         in_order = [*weights, *((p, array) for p, array in arrays if not array.is_weight)]
-        edges = [0]
-        for _, array in in_order:
-            edges.append(edges[-1] + array.size)
+        places = side_by_side(array.size for _, array in in_order)
         self.largest_weight = max((array.size for _, array in weights), default=0)
         self.largest_product = max((self._multiply_adds(p, a) for p, a in weights), default=0)
-        self.n_weights = edges[len(weights)]
-        self.n_parameters = edges[-1]
+        self.n_weights = sum(array.size for _, array in weights)
+        self.n_parameters = sum(array.size for _, array in arrays)
+        place_of = {(p, a.name): place for (p, a), place in zip(in_order, places, strict=True)}
         #: Where each array of each node lies, and its shape without the member axis.
-        self._places: list[list[tuple[slice, tuple[int, ...]]]] = [[] for _ in self.nodes]
-        found = {
-            (position, array.name): slice(start, stop)
-            for (position, array), (start, stop) in zip(in_order, pairwise(edges), strict=True)
-        }
-        for position, array in arrays:
-            place = found[position, array.name]
-            self._places[position].append((place, array.shape_in_stack))
+        self._places: list[list[tuple[slice, tuple[int, ...]]]] = [
+            [(place_of[p, array.name], array.shape_in_stack) for array in of_node]
+            for p, of_node in enumerate(self._declared)
+        ]
 
-    def _listed(self, trains: bool) -> list[int]:
+    def _rows_of_values(self, trains: bool) -> list[int]:
         """List how many rows the value of each node has for each row of X."""
         found: list[int] = []
         for node in self.nodes:
