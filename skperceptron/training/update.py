@@ -74,30 +74,10 @@ class Update:
         self._rooms = [np.empty_like(self._room) for _ in range(n_scratch)]
         self._has_l2 = any(r.alpha * (1 - r.l1_ratio) for r in recipes)
         self._batch_weight = batch_weight
-        self._columns = self._columns_of_scalars(len(groups.rate_factors))
+        self._make_scalars(len(groups.rate_factors))
 
-    # Steps take one of these lists, most often that for tables.
-
-    @cached_property
-    def calls(self) -> list[Call]:
-        """The calls of a step."""
-        return list(self._all_calls(*self._columns, flat=False))
-
-    @cached_property
-    def _calls_if_alike(self) -> list[Call]:
-        if len(self._recipes) == 1:
-            return self.calls
-        # Without broadcasting an operation takes half the time.
-        coefficients, own = self._columns
-        coefficients = [[column[0].reshape(()) for column in of] for of in coefficients]
-        return list(self._all_calls(coefficients, own, flat=True))
-
-    @cached_property
-    def _calls_of_members(self) -> list[Call]:
-        return list(self._all_calls(*self._columns, flat=False, member_wise=True))
-
-    def _columns_of_scalars(self, n_factors: int) -> tuple[list[list[Floats]], list[Floats]]:
-        """Make the table of factors of each member; return its columns, (K, 1) or 0-d.
+    def _make_scalars(self, n_factors: int) -> None:
+        """Make the table of factors of each member, and views of its columns, (K, 1) or 0-d.
 
         First come the optimiser's coefficients, for each factor of the learning rate, then the
         columns that ``OWN_SCALARS`` names.
@@ -108,8 +88,23 @@ class Update:
         columns = [self._scalars[:, j : j + 1] for j in range(shape[1])]
         if n_members == 1:
             columns = [column.reshape(()) for column in columns]
-        coefficients = [columns[i * n : (i + 1) * n] for i in range(n_factors)]
-        return coefficients, columns[n * n_factors :]
+        self._coefficients = [columns[i * n : (i + 1) * n] for i in range(n_factors)]
+        self._own_scalars = columns[n * n_factors :]
+
+    # Steps take one of these lists, most often that for tables.
+
+    @cached_property
+    def calls(self) -> list[Call]:
+        """The calls of a step."""
+        return list(self._all_calls())
+
+    @cached_property
+    def _calls_if_alike(self) -> list[Call]:
+        return self.calls if len(self._recipes) == 1 else list(self._all_calls(flat=True))
+
+    @cached_property
+    def _calls_of_members(self) -> list[Call]:
+        return list(self._all_calls(member_wise=True))
 
     def run(self, scalars: Floats, alike: bool) -> None:
         """Take one step with the factors of each member, (K, width).
@@ -124,32 +119,30 @@ class Update:
         """List the calls of a step for compiled steps, which do them member by member."""
         return [partial(np.copyto, self._scalars, scalars), *self._calls_of_members]
 
-    def _all_calls(
-        self,
-        coefficients: list[list[Floats]],
-        own: list[Floats],
-        flat: bool,
-        member_wise: bool = False,
-    ) -> Iterator[Call]:
-        starts = range(0, self._vectors[0].shape[-1], self._length)
+    def _all_calls(self, flat: bool = False, member_wise: bool = False) -> Iterator[Call]:
+        """List the calls of a step.
+
+        With ``flat``, the optimiser's coefficients are the same for all members; with
+        ``member_wise``, compiled steps do the calls member by member.
+        """
+        end = self._vectors[0].shape[-1]
+        starts = range(0, end, self._length)
         limits = in_range([[r.max_grad_norm] for r in self._recipes], self._room.dtype)
         clips = not np.isinf(limits).all()
         if not (clips or flat):
             for start in starts:
-                yield from self._penalties(start, own, member_wise)
-                yield from self._decay(start, own)
-                stop = start + self._length
-                yield from self._optimizer(start, stop, coefficients, flat, member_wise)
+                yield from self._penalties(start, member_wise)
+                yield from self._decay(start)
+                yield from self._optimizer(start, start + self._length, flat, member_wise)
             return
         # The norm of a gradient is known only when all penalties have been added.
         for start in starts:
-            yield from self._penalties(start, own, member_wise)
+            yield from self._penalties(start, member_wise)
         if clips:
             yield from clip_calls(self._vectors[1].reshape(len(limits), -1), limits)
         for start in starts:
-            yield from self._decay(start, own)
-        stop = self._vectors[0].shape[-1]
-        yield from self._optimizer(0, stop, coefficients, flat, member_wise)
+            yield from self._decay(start)
+        yield from self._optimizer(0, end, flat, member_wise)
 
     @cached_property
     def _l2(self) -> Floats | None:
@@ -169,11 +162,11 @@ class Update:
             penalized *= self._penalty_strengths
         return strengths
 
-    def _penalties(self, start: int, own: list[Floats], member_wise: bool) -> Iterator[Call]:
+    def _penalties(self, start: int, member_wise: bool) -> Iterator[Call]:
         """Add the penalties' gradients."""
         weights, gradient = (self._penalized(v, start) for v in self._vectors[:2])
         room = self._room[..., : weights.shape[-1]]
-        _, l2, l1 = own
+        _, l2, l1 = self._own_scalars
         if not member_wise and self._l2 is not None:
             # One vector for all members takes a third of the time of a broadcast over them.
             vectors = (*self._vectors[:2], self._l2, self._room)
@@ -190,55 +183,41 @@ class Update:
             yield from _scaled(room, self._penalty_strengths, start)
             yield partial(np.add, gradient, room, gradient)
 
-    def _decay(self, start: int, own: list[Floats]) -> Iterator[Call]:
+    def _decay(self, start: int) -> Iterator[Call]:
         """Apply decoupled weight decay, if there is any."""
         weights = self._penalized(self._vectors[0], start)
         if weights.size and any(r.optimizer.weight_decay for r in self._recipes):
-            room = self._room[..., : weights.shape[-1]]
-            yield partial(np.multiply, weights, own[0], room)
+            room, decay = self._room[..., : weights.shape[-1]], self._own_scalars[0]
+            yield partial(np.multiply, weights, decay, room)
             yield from _scaled(room, self._decay_strengths, start)
             yield partial(np.subtract, weights, room, weights)
 
-    def _optimizer(
-        self,
-        first: int,
-        stop: int,
-        coefficients: list[list[Floats]],
-        flat: bool,
-        member_wise: bool,
-    ) -> Iterator[Call]:
-        """Take the optimiser's step, part by part and chunk by chunk."""
+    def _optimizer(self, first: int, stop: int, flat: bool, member_wise: bool) -> Iterator[Call]:
+        """Take the optimiser's step on a part of the vectors, chunk by chunk."""
+        optimizer = self._recipes[0].optimizer
+        list_calls = optimizer.fused_calls if member_wise else optimizer.update_calls
+        vectors, rooms, coefficients = self._vectors, self._rooms, self._coefficients
+        if flat:
+            # Without broadcasting an operation takes half the time.
+            coefficients = [[column[0].reshape(()) for column in of] for of in coefficients]
         if flat and len(self._parts) == 1:
             # The vectors of all members are treated as a single one.
-            vectors, rooms = (
-                [v.reshape(-1) for v in group] for group in (self._vectors, self._rooms)
-            )
-            last, length = vectors[0].size, self._room.size
-            own = coefficients[0]
-            yield from self._chunks(vectors, rooms, range(0, last, length), last, own, False)
-            return
-        for part in self._parts:
-            start, last = max(first, part.place.start), min(stop, part.place.stop)
-            starts = range(start, last, self._length)
-            own = coefficients[part.factor]
-            yield from self._chunks(self._vectors, self._rooms, starts, last, own, member_wise)
-
-    def _chunks(
-        self,
-        vectors: list[Floats],
-        rooms: list[Floats],
-        starts: range,
-        last: int,
-        coefficients: list[Floats],
-        fused: bool,
-    ) -> Iterator[Call]:
-        optimizer = self._recipes[0].optimizer
-        list_calls = optimizer.fused_calls if fused else optimizer.update_calls
-        for start in starts:
-            chunk = slice(start, min(start + starts.step, last))
-            parameters, gradient, *state = [v[..., chunk] for v in vectors]
-            state += [room[..., : parameters.shape[-1]] for room in rooms]
-            yield from list_calls(parameters, gradient, state, coefficients)
+            vectors, rooms = ([v.reshape(-1) for v in group] for group in (vectors, rooms))
+            runs = [(range(0, vectors[0].size, self._room.size), coefficients[0])]
+        else:
+            runs = [
+                (
+                    range(max(first, part.place.start), min(stop, part.place.stop), self._length),
+                    coefficients[part.factor],
+                )
+                for part in self._parts
+            ]
+        for starts, own in runs:
+            for start in starts:
+                chunk = slice(start, min(start + starts.step, starts.stop))
+                parameters, gradient, *state = [v[..., chunk] for v in vectors]
+                state += [room[..., : parameters.shape[-1]] for room in rooms]
+                yield from list_calls(parameters, gradient, state, own)
 
     def _penalized(self, vectors: Floats, start: int) -> Floats:
         """Return the part of a chunk that decay and penalties concern."""
