@@ -75,6 +75,13 @@ def in_array(x: Any, dtype: np.dtype) -> Any:
     return x
 
 
+def are_floats(first: Any, *others: Any) -> bool:
+    """Tell whether operands are arrays of one float dtype that the loops can read."""
+    if type(first) is not np.ndarray or first.dtype.char not in "df":
+        return False
+    return all(extension.is_plain(x, first.dtype) for x in (first, *others))
+
+
 def interfere(x: Array, out: Array) -> bool:
     """Tell whether writing ``out`` may change elements of ``x`` before they are read."""
     if x is out or extension.owner_of(x) is not extension.owner_of(out):
@@ -142,7 +149,7 @@ def _ufunc(function: np.ufunc, operands: Sequence[Any], n: int) -> Rows:
     if function.nout != 1 or function.signature or len(operands) != function.nin + 1:
         return None
     out = operands[-1]
-    if type(out) is not np.ndarray or out.dtype.char not in "df":
+    if not are_floats(out):
         return None
     loop: Loop | None
     if function in COMPARISONS:
@@ -154,7 +161,7 @@ def _ufunc(function: np.ufunc, operands: Sequence[Any], n: int) -> Rows:
     if not _takes_numbers(function) and any(type(x) in (int, float) for x in operands):
         return None
     arrays = [in_array(x, out.dtype) for x in operands]
-    if not all(extension.is_plain(x, out.dtype) for x in arrays):
+    if not are_floats(*arrays):
         return None
     if function is np.add and arrays[0] is out:
         rows = _add_row(arrays[1], out, n)
@@ -235,15 +242,14 @@ def _clip(z: Any, low: Any, high: Any, out: Any, n: int) -> Rows:
 
 def _copy(out: Any, x: Any, n: int) -> Rows:
     """Encode ``np.copyto``, also between the two float dtypes."""
-    if type(out) is not np.ndarray or out.dtype.char not in "df":
+    if not are_floats(out):
         return None
     x = in_array(x, out.dtype)
-    dtype: Any = getattr(x, "dtype", out.dtype)
-    if not (extension.is_plain(x, dtype) and extension.is_plain(out, out.dtype)):
+    if not are_floats(x):
         return None
-    if dtype == out.dtype:
-        return elementwise(own_loop(f"copy_{dtype.char}"), [x, out], n)
-    name = CASTS.get(dtype.char + out.dtype.char)
+    if x.dtype == out.dtype:
+        return elementwise(own_loop(f"copy_{out.dtype.char}"), [x, out], n)
+    name = CASTS.get(x.dtype.char + out.dtype.char)
     return None if name is None else elementwise(own_loop(name), [x, out], n)
 
 
@@ -252,11 +258,9 @@ def _copy(out: Any, x: Any, n: int) -> Rows:
 
 def _uniform(generator: Any, size: Any, dtype: Any, out: Any, n: int) -> Rows:
     """Encode ``generator.random(None, dtype, out)`` of one member."""
-    if size is not None or n > 1 or type(out) is not np.ndarray or out.dtype.char not in "df":
+    if size is not None or n > 1 or not are_floats(out) or out.dtype != dtype:
         return None
-    if not (
-        extension.is_plain(out, np.dtype(dtype)) and out.flags.c_contiguous and out.flags.writeable
-    ):
+    if not (out.flags.c_contiguous and out.flags.writeable):
         return None
     return [_uniform_row(generator, out)] if _draws_like_numpy(out.dtype) else None
 
@@ -308,9 +312,7 @@ def _is_product_for_blas(a: Array, b: Array, out: Array) -> bool:
 
 def product(a: Any, b: Any, out: Any, n: int) -> Rows:
     """Encode ``out = a @ b`` for (..., m, k) and (..., k, p), with at most two axes before."""
-    if type(out) is not np.ndarray or out.dtype.char not in "df":
-        return None
-    if not all(extension.is_plain(x, out.dtype) for x in (a, b, out)) or not out.flags.writeable:
+    if not are_floats(out, a, b) or not out.flags.writeable:
         return None
     if b.ndim == 2 < a.ndim:
         b = b.reshape((1,) * (a.ndim - 2) + b.shape)
@@ -369,11 +371,7 @@ def _reduce(
     """Encode ``ufunc.reduce`` along an axis after the first one, which is kept with length 1."""
     if ufunc not in (np.add, np.maximum) or dtype is not None or keepdims is not True:
         return None
-    if type(x) is not np.ndarray or x.dtype.char not in "df":
-        return None
-    if not isinstance(axis, int) or not 0 < axis < x.ndim:
-        return None
-    if not (extension.is_plain(x, x.dtype) and extension.is_plain(out, x.dtype)):
+    if not are_floats(x, out) or not isinstance(axis, int) or not 0 < axis < x.ndim:
         return None
     if out.shape != (*x.shape[:axis], 1, *x.shape[axis + 1 :]) or interfere(x, out):
         return None
@@ -520,9 +518,7 @@ def _sum_by_code(grad: Any, codes: Any, room: Any, out: Any, n: int) -> Rows:
 
 def _loop_at_codes(name: str, table: Any, codes: Any, rows: Any, n: int) -> Loop | None:
     """Return the loop for tables, (K, levels, dim), codes, (K, B), and rows, (K, B, dim)."""
-    if type(rows) is not np.ndarray or rows.dtype.char not in "df":
-        return None
-    if not all(extension.is_plain(x, rows.dtype) for x in (table, codes, rows)):
+    if not are_floats(rows, table, codes):
         return None
     if (table.ndim, codes.ndim) != (3, 2) or not len(table) == len(codes) == n:
         return None
@@ -565,14 +561,11 @@ def _update(name: str, vectors: Sequence[Any], coefficients: Sequence[Any], n: i
 def _are_of_one_update(vectors: Sequence[Any], coefficients: Sequence[Any], n: int) -> bool:
     """Tell whether the loop of an update can read and write these arrays."""
     first = vectors[0]
-    if type(first) is not np.ndarray or first.dtype.char not in "df":
+    if not are_floats(*vectors, *coefficients):
         return False
-    dtype = first.dtype
-    if not all(
-        extension.is_plain(x, dtype) and x.flags.writeable for x in (*vectors, *coefficients)
-    ):
+    if not all(x.flags.writeable for x in (*vectors, *coefficients)):
         return False
-    if any(x.shape != first.shape or x.strides[-1:] != (dtype.itemsize,) for x in vectors):
+    if any(x.shape != first.shape or x.strides[-1:] != (first.itemsize,) for x in vectors):
         return False
     if first.ndim != (2 if n > 1 else 1) or (n > 1 and len(first) != n):
         return False
@@ -583,7 +576,7 @@ def _are_of_one_update(vectors: Sequence[Any], coefficients: Sequence[Any], n: i
     start, column = extension.address(coefficients[0]), coefficients[0]
     shapes = {x.shape for x in coefficients}
     beside = [
-        extension.address(x) == start + i * dtype.itemsize for i, x in enumerate(coefficients)
+        extension.address(x) == start + i * first.itemsize for i, x in enumerate(coefficients)
     ]
     if not all(beside) or shapes != {(n, 1) if n > 1 else ()}:
         return False
